@@ -2,5 +2,5 @@
 
 The wing reads files and ledger days, groups them once by reference, explains what does not agree and never
 pays. Everything heavy (Ibis, DuckDB, Polars, lxml) comes with the optional extra `reconciliation`; only
-`commands` may be imported without it.
+`reconciliation.cli` may be imported without it.
 """

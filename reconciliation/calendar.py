@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
 _ONE_DAY = timedelta(days=1)
@@ -23,8 +23,8 @@ DAY_MINUTES = 24 * 60
 
 
 def _minutes(text: object) -> int:
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
-    minutes = int(found[1]) * 60 + int(found[2]) if found else DAY_MINUTES + 1
+    match = _TIME.fullmatch(text) if isinstance(text, str) else None
+    minutes = int(match[1]) * 60 + int(match[2]) if match else DAY_MINUTES + 1
     if minutes > DAY_MINUTES:
         raise ValueError(f"{text!r} is no time of day")
     return minutes
@@ -42,7 +42,7 @@ class Holiday(BaseModel):
     name: str
 
 
-class Times(BaseModel):
+class FileTimes(BaseModel):
     """When the files of one institution come; times are minutes of a Dhaka day.
 
     `lag` counts business days from the date of a file to the night in which it comes; 0 is the night of that
@@ -57,7 +57,7 @@ class Times(BaseModel):
     lag: int = Field(ge=0, le=10)
 
     @model_validator(mode="after")
-    def _cycles_end_with_the_day(self) -> "Times":
+    def _cycles_end_with_the_day(self) -> "FileTimes":
         if list(self.cycle_ends) != sorted(set(self.cycle_ends)) or self.cycle_ends[-1] != self.cut_off:
             raise ValueError("cycle ends rise, and the last one is the cut-off")
         return self
@@ -72,14 +72,14 @@ class Calendar(BaseModel):
     zone: Literal["Asia/Dhaka"]
     weekend: frozenset[int] = Field(strict=False, min_length=1)
     holidays: tuple[Holiday, ...] = Field(strict=False)
-    institutions: Mapping[str, Times]
+    institutions: Mapping[str, FileTimes]
 
     @cached_property
     def _closed(self) -> frozenset[date]:
         return frozenset(holiday.on for holiday in self.holidays)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with other facts; what was worked out from the old ones is worked out again."""
+        """A copy with changed fields; cached values are computed again."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("_closed", None)
         return copied
@@ -94,14 +94,14 @@ class Calendar(BaseModel):
             day += _ONE_DAY
         return day
 
-    def after(self, day: date, count: int = 1) -> date:
+    def business_day_after(self, day: date, count: int = 1) -> date:
         """The business day that is the `count`-th after `day`; `day` itself for 0."""
         for _ in range(count):
             day = self.on_or_after(day + _ONE_DAY)
         return day
 
     def age(self, first_seen: date, night: date) -> int:
-        """How many business days lie behind `first_seen`, up to `night`; a weekend adds nothing."""
+        """The business days after `first_seen` up to and including `night`."""
         days = (night - first_seen).days
         return sum(self.is_business_day(first_seen + timedelta(days=step + 1)) for step in range(days))
 
@@ -118,17 +118,17 @@ class Calendar(BaseModel):
         return next(self.dates_with_files(institution, day + _ONE_DAY, day + timedelta(days=30)))
 
     def arrival(self, institution: str, day: date) -> date:
-        """The night in which the files of a date come."""
-        return self.after(day, self.institutions[institution].lag)
+        """The night in which the files of a date are expected."""
+        return self.business_day_after(day, self.institutions[institution].lag)
 
 
 def read_calendar(path: Path) -> Calendar:
     """The calendar of a file.
 
     Raises:
-        ConfigurationError: the file is none.
+        ConfigurationError: the file is no valid calendar.
     """
     try:
         return Calendar.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem

@@ -1,8 +1,8 @@
 """The canonical row: one line of our books or of a far side's file, whatever it was written in.
 
-Amounts are whole paisa in 64 bits, signed: what takes money back is negative. `gross` is null where a layout
-tells the net alone. `origin` and `ordinal` name the line for ever: the ledger day or the file, and the line
-in its body counted from 1. `reference` is what rows are grouped by (see `matching.keys`).
+Amounts are whole paisa in 64 bits, signed: what takes money back is negative. `gross` is null where a file
+has the net alone. `origin` and `ordinal` name the line for ever: the ledger day or the file, and the line in
+its body counted from 1. `reference` is what rows are grouped by (see `matching.reference_keys`).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import polars as pl
 LEDGER: Final = 0
 FILE: Final = 1
 
-# What a row does: bring money, take it back (refund or reversal), or take it by force.
+# Direction of a row: a payment, a refund or reversal, a chargeback.
 BRINGS: Final = 0
 TAKES_BACK: Final = 1
 CHARGEBACK: Final = 2
@@ -50,10 +50,10 @@ IDENTITY: Final = ("source", "origin", "ordinal")
 FAMILY: Final = ("institution", "reference")
 KEY: Final = (*FAMILY, "direction")
 
-# What became of a row.
+# Verdicts: what became of a row.
 OPEN: Final = "open"
 MATCHED: Final = "matched"
-QUIET: Final = "quiet"  # failed with us and in no file: there is nothing to say
+QUIET: Final = "quiet"  # failed with us and in no file: no break
 BROKEN: Final = "break"
 REJECTED: Final = "rejected"
 

@@ -3,8 +3,8 @@
 from pydantic import ValidationError
 
 
-def fault_in_words(problem: Exception) -> str:
-    """Name each setting with what was expected of it; what no model has refused says itself."""
+def fault_wording(problem: Exception) -> str:
+    """Each wrong setting with its reason, in one line; any other exception as its own message."""
     if not isinstance(problem, ValidationError):
         return str(problem)
     faults = problem.errors(include_url=False, include_context=False, include_input=False)

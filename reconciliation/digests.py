@@ -1,4 +1,4 @@
-"""Digests: what proves that two runs saw the same and said the same.
+"""SHA-256 digests: proof that two runs had the same inputs and gave the same results.
 
 The proof is always SHA-256, over the bytes of a file or over rows in a canonical order, never over a sum of
 short hashes.

@@ -4,14 +4,14 @@
     ├── ConfigurationError      a layout, a calendar or a table of codes of ours is wrong: nothing was run
     ├── MonthError              a folder is not a month as docs/protocols/reconciliation-month.md describes it
     ├── NightError              a night cannot be run now, or what lies there is not what was committed
-    ├── ReportError             a report could not be made of what was found
+    ├── ReportError             a report of the results could not be made
     ├── SourceError             a file could not be brought into the inbox
-    ├── SettlementError         a value date cannot be settled as it was asked
+    ├── SettlementError         a value date cannot be settled now
     │   └── UnknownPartyError   nobody of this name has a line
     └── UnreadableFileError     a far side's file cannot be taken
 
-What a far side's file does is an answer, not an accident: `intake` turns the last one into a break, and
-nobody above it sees it raised.
+A faulty file of a far side is a result, not a failure: `intake` turns the last error into a break, so its
+callers never see it raised.
 """
 
 
@@ -23,7 +23,7 @@ class ReconciliationError(Exception):
 
 
 class ConfigurationError(ReconciliationError):
-    """A file under config/ says something that cannot be meant."""
+    """A file under config/ is not valid."""
 
 
 class MonthError(ReconciliationError):
@@ -35,11 +35,11 @@ class NightError(ReconciliationError):
 
 
 class ReportError(ReconciliationError):
-    """What was found stands, but a report of it could not be made."""
+    """The results stand, but a report of them could not be made."""
 
 
 class SettlementError(ReconciliationError):
-    """What was asked of settlement cannot be done now; nothing was written."""
+    """This settlement cannot be carried out now; nothing was written."""
 
 
 class UnknownPartyError(SettlementError):
@@ -54,21 +54,21 @@ class UnreadableFileError(ReconciliationError):
     """The file of a far side cannot be taken as it is; none of its rows is loaded."""
 
     code = "ROW_REJECTED"
-    # Which of several files it is, where somebody says so.
+    # The name of the file, set where several are read.
     file = ""
 
     def __init__(
-        self, what: str, line: int | None = None, column: str | None = None, unit: str = "line"
+        self, reason: str, line: int | None = None, column: str | None = None, unit: str = "line"
     ) -> None:
-        """Say what is wrong and, where it is one place, at which line (1-based) and column.
+        """Build the message from the reason and, where there is one place, line (1-based) and column.
 
-        A file of messages is counted in these: `unit` is `message`, and a column is a field.
+        In a file of messages `unit` is `message`, and a column is a field.
         """
         place = "" if line is None else f"{unit} {line}"
         cell = "column" if unit == "line" else "field"
         place += "" if column is None else f"{', ' if place else ''}{cell} {column}"
-        super().__init__(f"{place}: {what}" if place else what)
-        self.what = what
+        super().__init__(f"{place}: {reason}" if place else reason)
+        self.reason = reason
         self.line = line
         self.column = column
 

@@ -51,7 +51,7 @@ class Database:
             statement.set_sql_query(sql)
             statement.execute_update()
 
-    def bring(self, table: str, frame: pl.DataFrame) -> None:
+    def create_temporary(self, table: str, frame: pl.DataFrame) -> None:
         """Make a temporary table of a frame, in its column order; it ends with the connection."""
         with AdbcStatement(self._connection) as statement:
             statement.set_options(**{"adbc.ingest.target_table": table}, **_INTO_TEMPORARY)

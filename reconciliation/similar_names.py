@@ -1,4 +1,4 @@
-"""A name that nobody has is refused with those that are like it: an empty table would look like good news."""
+"""Refusal of an unknown name with similar known ones, so that a typing error gives no empty table."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -6,26 +6,26 @@ from typing import Final
 
 _MOST: Final = 5
 _ALIKE: Final = 0.5
-# So many names, those of all codes, are still listed whole.
+# Up to this many names are all listed; there are as many break codes.
 _FEW: Final = 24
 
 
-def in_words(name: str, known: Collection[str], what: str) -> str:
-    """What is said of a name that is not known: those like it, or all where they are few."""
+def unknown_name_wording(name: str, known: Collection[str], kind: str) -> str:
+    """The refusal of an unknown name: similar names, or all known ones where they are few."""
     near = near_names(name, known)
     if near:
-        return f"{name} is no {what}; near: {', '.join(near)}"
+        return f"{name} is no {kind}; near: {', '.join(near)}"
     if not known:
-        return f"{name} is no {what}: there is none yet"
+        return f"{name} is no {kind}: there is none yet"
     names = sorted(known)
     more = "" if len(names) <= _FEW else f" and {len(names) - _FEW} more"
-    return f"{name} is no {what}: {', '.join(names[:_FEW])}{more}"
+    return f"{name} is no {kind}: {', '.join(names[:_FEW])}{more}"
 
 
 def near_names(name: str, known: Collection[str]) -> list[str]:
-    """Names that are like it or hold it, whatever their case, the likest first."""
-    wanted = name.strip().casefold()
-    by_case: dict[str, str] = {one.casefold(): one for one in sorted(known)}
-    near = get_close_matches(wanted, by_case, _MOST, _ALIKE)
-    near += [one for one in by_case if wanted and wanted in one and one not in near]
-    return [by_case[one] for one in near[:_MOST]]
+    """Known names that resemble or contain it, ignoring case, the most similar first."""
+    typed = name.strip().casefold()
+    by_case: dict[str, str] = {candidate.casefold(): candidate for candidate in sorted(known)}
+    near = get_close_matches(typed, by_case, _MOST, _ALIKE)
+    near += [candidate for candidate in by_case if typed and typed in candidate and candidate not in near]
+    return [by_case[candidate] for candidate in near[:_MOST]]

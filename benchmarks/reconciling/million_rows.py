@@ -35,7 +35,7 @@ from benchmarks.reconciling.measured_process import SAID, URL
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import migrate
-from reconciliation.mirror.make_mirrors import make_missing, wanted_mirrors
+from reconciliation.mirror.make_mirrors import make_missing, required_mirrors
 from reconciliation.mirror.mirror_folder import MirrorFolder
 from reconciliation.postgres_arrow import Database as LineBooks
 
@@ -215,7 +215,7 @@ async def _mirror(endpoint: Endpoint, home: Path) -> float:
     started = time.perf_counter()
     try:
         with LineBooks(endpoint.dsn("ekpay_audit")) as lines:
-            wanted = await wanted_mirrors(connection, [*map(_partner, range(PARTNERS))], books.DAY)
+            wanted = await required_mirrors(connection, [*map(_partner, range(PARTNERS))], books.DAY)
             await make_missing(connection, lines, MirrorFolder.of(home), wanted)
     finally:
         await connection.close()

@@ -1,1 +1,1 @@
-"""Breaks: what does not agree, under its code, with an explanation that a person can act on."""
+"""Breaks: their codes, findings, diagnosis and explanation for people."""

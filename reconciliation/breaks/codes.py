@@ -1,7 +1,7 @@
 """The codes of a break and what each means for people, from config/breaks.toml.
 
-The enum is the taxonomy of reconciliation.md 1.4; the file must say everything about every member and about
-nothing else, or nothing runs.
+The enum is the taxonomy of reconciliation.md 1.4; the file must define every member, completely, and nothing
+else, or nothing runs.
 """
 
 import tomllib
@@ -13,12 +13,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
 
-class Code(StrEnum):
-    """Why a file, a row or a payment stands apart."""
+class BreakCode(StrEnum):
+    """Why a file, a row or a payment is a break."""
 
     FILE_MISSING = "FILE_MISSING"
     FILE_DUPLICATE = "FILE_DUPLICATE"
@@ -46,8 +46,8 @@ class Code(StrEnum):
     REVERSAL_PENDING = "REVERSAL_PENDING"
 
 
-class Cause(StrEnum):
-    """What a difference of amounts may be, in the order in which it is tried."""
+class DifferenceCause(StrEnum):
+    """Possible causes of a difference of amounts, in the order in which they are tried."""
 
     FEE_AND_VAT = "fee_and_vat"
     FEE = "fee"
@@ -64,24 +64,24 @@ class Cause(StrEnum):
 
 
 Exposure = Literal["none", "amount", "difference", "file_total", "open_total"]
-Words = Field(min_length=4)
+SentenceField = Field(min_length=4)
 
 
-class Meaning(BaseModel):
+class CodeMeaning(BaseModel):
     """What one code means: owner, deadline, default action, automatic rule with its reverse, words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     code: str
     level: Literal["file", "row"]
-    owner: str = Words
+    owner: str = SentenceField
     deadline_business_days: int = Field(ge=1, le=30)
-    action: str = Words
-    automatic: str = Words
-    reverse: str = Words
+    action: str = SentenceField
+    automatic: str = SentenceField
+    reverse: str = SentenceField
     exposure: Exposure
-    en: str = Words
-    bn: str = Words
+    en: str = SentenceField
+    bn: str = SentenceField
 
 
 class Phrase(BaseModel):
@@ -89,8 +89,8 @@ class Phrase(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    en: str = Words
-    bn: str = Words
+    en: str = SentenceField
+    bn: str = SentenceField
 
 
 class _Table(BaseModel):
@@ -98,21 +98,21 @@ class _Table(BaseModel):
 
     version: str
     rounding_bound_paisa: int = Field(ge=0)
-    breaks: list[Meaning]
+    breaks: list[CodeMeaning]
     diagnoses: Mapping[str, Phrase]
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """The meaning of every code, the words of every diagnosis, and how far rows of a file may be off."""
+class BreakRules:
+    """The meaning of every code, the sentence of every diagnosis, and the rounding bound of a file."""
 
     version: str
     rounding_bound_paisa: int
-    meanings: Mapping[Code, Meaning]
-    diagnoses: Mapping[Cause, Phrase]
+    meanings: Mapping[BreakCode, CodeMeaning]
+    diagnoses: Mapping[DifferenceCause, Phrase]
 
 
-def read_rules(path: Path) -> Rules:
+def read_rules(path: Path) -> BreakRules:
     """The meaning of every code, and the limits beside them.
 
     Raises:
@@ -121,17 +121,17 @@ def read_rules(path: Path) -> Rules:
     try:
         table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
-    told = [meaning.code for meaning in table.breaks]
-    if sorted(told) != sorted(Code):
-        wrong = sorted(set(told) ^ set(Code)) or "one of them twice"
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
+    stated_codes = [meaning.code for meaning in table.breaks]
+    if sorted(stated_codes) != sorted(BreakCode):
+        wrong = sorted(set(stated_codes) ^ set(BreakCode)) or "one of them twice"
         raise ConfigurationError(f"{path.name} must say each code once: {wrong}")
     for meaning in table.breaks:
         if (meaning.automatic == "none") != (meaning.reverse == "none"):
             raise ConfigurationError(f"{path.name}: {meaning.code} has an automatic rule without its reverse")
-    meanings = {Code(meaning.code): meaning for meaning in table.breaks}
-    if sorted(table.diagnoses) != sorted(Cause):
-        wrong = sorted(set(table.diagnoses) ^ set(Cause))
+    meanings = {BreakCode(meaning.code): meaning for meaning in table.breaks}
+    if sorted(table.diagnoses) != sorted(DifferenceCause):
+        wrong = sorted(set(table.diagnoses) ^ set(DifferenceCause))
         raise ConfigurationError(f"{path.name} must say each diagnosis: {wrong}")
-    diagnoses = {Cause(cause): phrase for cause, phrase in table.diagnoses.items()}
-    return Rules(table.version, table.rounding_bound_paisa, meanings, diagnoses)
+    diagnoses = {DifferenceCause(cause): phrase for cause, phrase in table.diagnoses.items()}
+    return BreakRules(table.version, table.rounding_bound_paisa, meanings, diagnoses)

@@ -1,21 +1,21 @@
-"""What a difference may be, by arithmetic alone (reconciliation.md 1.5).
+"""The possible cause of a difference, by arithmetic alone (reconciliation.md 1.5).
 
-A diagnosis suggests a cause to a person. It never settles anything: a difference that equals the fee is
-still a difference.
+A diagnosis is a suggestion for a person. It never settles a break: a difference that equals the fee is still
+a difference.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from reconciliation.breaks.codes import Cause
+from reconciliation.breaks.codes import DifferenceCause
 
 _HUNDRED = 100
 _TWO = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Amounts in paisa that stand open around a difference, and might be it."""
+class DiagnosisContext:
+    """Open amounts in paisa that might explain a difference."""
 
     refunds: Collection[int] = ()
     differences: Collection[int] = ()
@@ -24,8 +24,8 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """What both sides say of one movement, and what the schedule lets the institution keep of it."""
+class ComparedAmounts:
+    """The amounts of one movement on both sides, with fee and VAT by schedule, in paisa."""
 
     ours: int
     theirs: int
@@ -38,43 +38,53 @@ class Compared:
         return self.theirs - self.ours
 
 
-def diagnose(compared: Compared, around: Surroundings) -> Cause:
+def diagnose(compared: ComparedAmounts, context: DiagnosisContext) -> DifferenceCause:
     """The first usual cause that gives exactly this difference."""
-    return _of_the_payment(compared, around) or _of_the_digits(compared) or _of_others(compared, around)
+    return _of_the_payment(compared, context) or _of_the_digits(compared) or _of_others(compared, context)
 
 
-def _of_the_payment(compared: Compared, around: Surroundings) -> Cause | None:
+def _of_the_payment(compared: ComparedAmounts, context: DiagnosisContext) -> DifferenceCause | None:
     size = abs(compared.difference)
-    kept = {Cause.FEE_AND_VAT: compared.fee + compared.vat, Cause.FEE: compared.fee, Cause.VAT: compared.vat}
-    for cause, amount in kept.items():
+    charges = {
+        DifferenceCause.FEE_AND_VAT: compared.fee + compared.vat,
+        DifferenceCause.FEE: compared.fee,
+        DifferenceCause.VAT: compared.vat,
+    }
+    for cause, amount in charges.items():
         if amount and size == abs(amount):
             return cause
-    return Cause.REFUND if size in {abs(refund) for refund in around.refunds} else None
+    return DifferenceCause.REFUND if size in {abs(refund) for refund in context.refunds} else None
 
 
-def _of_the_digits(compared: Compared) -> Cause | None:
+def _of_the_digits(compared: ComparedAmounts) -> DifferenceCause | None:
     if compared.theirs == compared.ours * _HUNDRED:
-        return Cause.HUNDREDFOLD
+        return DifferenceCause.HUNDREDFOLD
     if compared.theirs * _HUNDRED == compared.ours:
-        return Cause.HUNDREDTH
-    return Cause.SWAPPED_DIGITS if are_swapped(compared.ours, compared.theirs) else None
+        return DifferenceCause.HUNDREDTH
+    return DifferenceCause.SWAPPED_DIGITS if are_swapped(compared.ours, compared.theirs) else None
 
 
 def are_swapped(ours: int, theirs: int) -> bool:
     """Whether two digits of one amount changed places in the other; their difference divides by 9."""
-    one, other = str(abs(ours)), str(abs(theirs))
-    if len(one) != len(other) or (ours - theirs) % 9:
+    our_digits, their_digits = str(abs(ours)), str(abs(theirs))
+    if len(our_digits) != len(their_digits) or (ours - theirs) % 9:
         return False
-    apart = [index for index, (left, right) in enumerate(zip(one, other, strict=True)) if left != right]
-    crosswise = [one[index] for index in reversed(apart)] == [other[index] for index in apart]
-    return len(apart) == _TWO and crosswise
+    differing = [
+        index
+        for index, (our_digit, their_digit) in enumerate(zip(our_digits, their_digits, strict=True))
+        if our_digit != their_digit
+    ]
+    crosswise = [our_digits[index] for index in reversed(differing)] == [
+        their_digits[index] for index in differing
+    ]
+    return len(differing) == _TWO and crosswise
 
 
-def _of_others(compared: Compared, around: Surroundings) -> Cause:
-    if -compared.difference in around.differences:
-        return Cause.COMPENSATING
-    if compared.difference in around.batches:
-        return Cause.BATCH
-    if compared.difference in around.cycles:
-        return Cause.MISSING_CYCLE
-    return Cause.UNEXPLAINED if compared.difference % _HUNDRED else Cause.ROUND_TAKA
+def _of_others(compared: ComparedAmounts, context: DiagnosisContext) -> DifferenceCause:
+    if -compared.difference in context.differences:
+        return DifferenceCause.COMPENSATING
+    if compared.difference in context.batches:
+        return DifferenceCause.BATCH
+    if compared.difference in context.cycles:
+        return DifferenceCause.MISSING_CYCLE
+    return DifferenceCause.UNEXPLAINED if compared.difference % _HUNDRED else DifferenceCause.ROUND_TAKA

@@ -1,12 +1,12 @@
-"""A break as a person reads it: who owns it, by when, what is at risk, and one sentence in two languages."""
+"""A break explained for people: owner, deadline, exposure, and one sentence in two languages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from ekpay_switch.domain.money import Money, format_taka
-from reconciliation.breaks.codes import Exposure, Rules
-from reconciliation.breaks.findings import Finding
+from reconciliation.breaks.codes import BreakRules, Exposure
+from reconciliation.breaks.findings import BreakFinding
 from reconciliation.calendar import Calendar
 
 
@@ -40,10 +40,10 @@ class Break:
 class Explainer:
     """Explains findings by rules and calendar."""
 
-    rules: Rules
+    rules: BreakRules
     calendar: Calendar
 
-    def explain(self, finding: Finding, night: date, as_of: date) -> Break:
+    def explain(self, finding: BreakFinding, night: date, as_of: date) -> Break:
         """A finding of a night as it stands on a later date."""
         meaning = self.rules.meanings[finding.key.code]
         exposure = _exposure(meaning.exposure, finding)
@@ -60,7 +60,7 @@ class Explainer:
             as_of=as_of,
             age=self.calendar.age(night, as_of),
             owner=meaning.owner,
-            deadline=self.calendar.after(night, meaning.deadline_business_days),
+            deadline=self.calendar.business_day_after(night, meaning.deadline_business_days),
             action=meaning.action,
             automatic=meaning.automatic,
             exposure=exposure,
@@ -76,7 +76,7 @@ class Explainer:
         )
 
 
-def _exposure(kind: Exposure, finding: Finding) -> int:
+def _exposure(kind: Exposure, finding: BreakFinding) -> int:
     match kind:
         case "none":
             return 0
@@ -88,14 +88,14 @@ def _exposure(kind: Exposure, finding: Finding) -> int:
             return abs(finding.open_total)
 
 
-def _facts(finding: Finding) -> Mapping[str, str]:
-    """What a sentence may name beside its amounts."""
+def _facts(finding: BreakFinding) -> Mapping[str, str]:
+    """The facts that a sentence may contain beside its amounts."""
     return {
         "institution": finding.key.institution,
         "reference": finding.key.reference,
         "file": finding.file,
         "day": finding.day.isoformat() if finding.day else "",
         "cycle": str(finding.cycle or 1),
-        "what": finding.what,
+        "what": finding.reason,
         "count": str(len(finding.rows)),
     }

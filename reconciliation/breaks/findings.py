@@ -3,39 +3,39 @@
 from dataclasses import dataclass
 from datetime import date
 
-from reconciliation.breaks.codes import Cause, Code
-from reconciliation.breaks.diagnosis import Compared
+from reconciliation.breaks.codes import BreakCode, DifferenceCause
+from reconciliation.breaks.diagnosis import ComparedAmounts
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class FindingKey:
-    """What a finding is counted by: found once, whatever becomes of it."""
+    """The natural key of a finding; each key is counted once."""
 
-    code: Code
+    code: BreakCode
     institution: str
     reference: str
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found. Amounts in paisa; `file` is where it was seen, `what` the reason in a few words.
+class BreakFinding:
+    """One finding. Amounts in paisa; `file` is that of its row, `reason` says why in a few words.
 
     `passes` lists the passes that were tried with the reason each one refused, `nearest` is the closest
-    candidate and `compared` what both sides say of the amount. `open_total` is what waits for the file,
-    `refunds` what we gave back of the same payment.
+    candidate and `compared` the amounts of both sides. `open_total` is what waits for the file, `refunds` are
+    our refunds of the same payment.
     """
 
     key: FindingKey
     amount: int = 0
     difference: int = 0
     file: str = ""
-    what: str = ""
+    reason: str = ""
     day: date | None = None
     cycle: int = 0
     passes: tuple[str, ...] = ()
     nearest: str = ""
-    compared: Compared | None = None
+    compared: ComparedAmounts | None = None
     refunds: tuple[int, ...] = ()
     open_total: int = 0
-    diagnosis: Cause | None = None
+    diagnosis: DifferenceCause | None = None
     rows: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
-"""The nearest candidate: what on the other side comes closest to a row that stands alone.
+"""The nearest candidate: the row of the other side that is closest to an unmatched row.
 
-A candidate with the same amount within a minute is a suggestion (pass 6). It is never taken, even where
-nothing else could be meant: two payers alike are more usual than one would think (case 17).
+A candidate with the same amount within a minute is a suggestion (pass 6). It is never matched, even where it
+is the only one: two equal payments within a minute are common (case 17).
 """
 
 from dataclasses import replace
@@ -9,21 +9,21 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding
+from reconciliation.breaks.codes import BreakCode
+from reconciliation.breaks.findings import BreakFinding
 from reconciliation.canonical_row import BROKEN, FILE, LEDGER, OPEN
 
 _OTHER_SIDE: Final = {
-    Code.LEDGER_ONLY: FILE,
-    Code.BILLER_NOT_POSTED: FILE,
-    Code.UNKNOWN_OPEN: FILE,
-    Code.REVERSAL_PENDING: FILE,
-    Code.FILE_ONLY: LEDGER,
+    BreakCode.LEDGER_ONLY: FILE,
+    BreakCode.BILLER_NOT_POSTED: FILE,
+    BreakCode.UNKNOWN_OPEN: FILE,
+    BreakCode.REVERSAL_PENDING: FILE,
+    BreakCode.FILE_ONLY: LEDGER,
 }
 _SECONDS_OF_A_SUGGESTION: Final = 60
 
 
-def with_nearest(finding: Finding, rows: pl.DataFrame) -> Finding:
+def with_nearest(finding: BreakFinding, rows: pl.DataFrame) -> BreakFinding:
     """The finding with the closest row of the other side among a night's rows, if there is any."""
     side = _OTHER_SIDE.get(finding.key.code)
     if side is None:
@@ -33,22 +33,22 @@ def with_nearest(finding: Finding, rows: pl.DataFrame) -> Finding:
         & (pl.col("source") != side)
         & ((pl.col("reference") == finding.key.reference) | (pl.col("theirs") == finding.key.reference))
     )
-    others = rows.filter(
+    candidates = rows.filter(
         (pl.col("institution") == finding.key.institution)
         & (pl.col("source") == side)
         & pl.col("verdict").is_in([BROKEN, OPEN])
         & (pl.col("reference") != finding.key.reference)
     )
-    if mine.is_empty() or others.is_empty():
+    if mine.is_empty() or candidates.is_empty():
         return finding
-    return _told(finding, mine.row(0, named=True), others)
+    return _with_closest(finding, mine.row(0, named=True), candidates)
 
 
-def _told(finding: Finding, mine: dict[str, object], others: pl.DataFrame) -> Finding:
+def _with_closest(finding: BreakFinding, mine: dict[str, object], candidates: pl.DataFrame) -> BreakFinding:
     amount = pl.coalesce("gross", "net") - finding.amount
-    apart = (pl.col("instant") - pl.lit(mine["instant"], pl.Datetime("us", "UTC"))).dt.total_seconds()
+    seconds_apart = (pl.col("instant") - pl.lit(mine["instant"], pl.Datetime("us", "UTC"))).dt.total_seconds()
     closest = (
-        others.with_columns(_amount=amount, _seconds=apart)
+        candidates.with_columns(_amount=amount, _seconds=seconds_apart)
         .sort(pl.col("_amount").abs(), pl.col("_seconds").abs(), "reference", "ordinal", nulls_last=True)
         .row(0, named=True)
     )
@@ -63,13 +63,13 @@ def _told(finding: Finding, mine: dict[str, object], others: pl.DataFrame) -> Fi
     return replace(finding, nearest=nearest, passes=(*finding.passes, verdict))
 
 
-def edit_distance(one: str, other: str) -> int:
-    """How many characters must be put in, left out or changed to make one text of the other."""
-    previous = list(range(len(other) + 1))
-    for index, left in enumerate(one, start=1):
+def edit_distance(source: str, target: str) -> int:
+    """The Levenshtein distance: how many characters to insert, delete or change."""
+    previous = list(range(len(target) + 1))
+    for index, source_character in enumerate(source, start=1):
         current = [index]
-        for place, right in enumerate(other, start=1):
-            changed = previous[place - 1] + (left != right)
+        for place, target_character in enumerate(target, start=1):
+            changed = previous[place - 1] + (source_character != target_character)
             current.append(min(previous[place] + 1, current[-1] + 1, changed))
         previous = current
     return previous[-1]

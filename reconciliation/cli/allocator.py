@@ -1,4 +1,4 @@
-"""How a process that reads one file after the other keeps its memory."""
+"""Memory settings of a process that reads many files one after the other."""
 
 import ctypes
 from typing import Final
@@ -12,7 +12,7 @@ _FREE_BYTES: Final = 256 << 20
 
 
 def keep_buffers() -> bool:
-    """Let the buffers of a file be used again for the next one; says whether the C library can do that.
+    """Let the allocator reuse the buffers of a file for the next one; whether the C library can do that.
 
     Else each comes new from the system, page by page, which takes a twentieth of the time of a file. What is
     at most in use at a time is not changed by it.

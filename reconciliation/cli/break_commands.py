@@ -1,4 +1,4 @@
-"""The part of `ekpay reconcile` with which finance works the breaks and closes the days.
+"""The commands of `ekpay reconcile` with which finance resolves breaks and closes days.
 
 Heavy things are imported when a command runs; `ekpay --help` loads this module without the extra.
 """
@@ -19,13 +19,13 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.ports.finance import Finance
 from reconciliation.cli.night_option import typed_night
-from reconciliation.cli.option_sets import taking
+from reconciliation.cli.option_sets import takes_options
 from reconciliation.errors import ReconciliationError
-from reconciliation.similar_names import in_words
+from reconciliation.similar_names import unknown_name_wording
 
 if TYPE_CHECKING:
     from reconciliation.resolutions.decision_records import Resolution
-    from reconciliation.resolutions.staff_requests import BreakStory
+    from reconciliation.resolutions.staff_requests import BreakHistory
     from reconciliation.results.records import BreakFilter
 
 Result = TypeVar("Result")
@@ -34,7 +34,7 @@ _ASKER = "EKPAY_STAFF_PASSPHRASE"
 _APPROVER = "EKPAY_APPROVER_PASSPHRASE"
 
 
-class State(StrEnum):
+class BreakStateOption(StrEnum):
     """Where a break may stand."""
 
     OPEN = "open"
@@ -74,7 +74,9 @@ class BreakOptions:
     code: Annotated[list[str] | None, typer.Option(help="Only this code; may be given again.")] = None
     institution: Annotated[list[str] | None, typer.Option(help="Only of this one.")] = None
     owner: Annotated[list[str] | None, typer.Option(help="Only those that these people own.")] = None
-    state: Annotated[list[State] | None, typer.Option(help="Open and proposed ones by default.")] = None
+    state: Annotated[
+        list[BreakStateOption] | None, typer.Option(help="Open and proposed ones by default.")
+    ] = None
     night: Annotated[
         date | None, typer.Option(parser=typed_night, metavar="NIGHT", help="First seen in this night.")
     ] = None
@@ -107,8 +109,8 @@ def register(app: typer.Typer) -> None:
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
-    """What the wing refuses is one line and exit code 1."""
+def _refusals() -> Iterator[None]:
+    """A refusal is one line and exit code 1."""
     try:
         yield
     except ReconciliationError as problem:
@@ -121,30 +123,30 @@ def _one_line() -> Iterator[None]:
 
 def _run(work: Callable[[Finance], Coroutine[Any, Any, Result]], context: typer.Context) -> Result:
     finance: Finance = context.obj
-    with _one_line():
+    with _refusals():
         return asyncio.run(work(finance))
 
 
-@taking(BreakOptions)
+@takes_options(BreakOptions)
 def breaks(options: BreakOptions) -> None:
     """List breaks, the largest exposure first; what is past its deadline is red."""
-    with _one_line():
+    with _refusals():
         from reconciliation.cli.break_wording import as_row, show_breaks, write_csv  # noqa: PLC0415
         from reconciliation.resolutions.staff_requests import breaks_of  # noqa: PLC0415
 
         _refuse_unfit(options.csv_file, options.code or [])
-        wanted = _filter(options)
-    if wanted.institutions or wanted.owners:
-        _refuse_strangers(wanted, options.context)
-    found, as_of = _run(lambda finance: breaks_of(finance, wanted), options.context)
-    rows = [as_row(one, as_of, bangla=options.bangla) for one in found]
+        break_filter = _filter(options)
+    if break_filter.institutions or break_filter.owners:
+        _refuse_strangers(break_filter, options.context)
+    records, as_of = _run(lambda finance: breaks_of(finance, break_filter), options.context)
+    rows = [as_row(record, as_of, bangla=options.bangla) for record in records]
     if options.csv_file is not None:
         write_csv(options.csv_file, rows)
         typer.echo(f"{len(rows)} breaks as of {as_of} in {options.csv_file}", err=options.as_json)
     if options.as_json:
         show_json(rows)
     elif options.csv_file is None:
-        show_breaks(found, as_of, bangla=options.bangla)
+        show_breaks(records, as_of, bangla=options.bangla)
 
 
 def _filter(options: BreakOptions) -> "BreakFilter":
@@ -154,7 +156,9 @@ def _filter(options: BreakOptions) -> "BreakFilter":
         codes=tuple(options.code or ()),
         institutions=tuple(options.institution or ()),
         owners=tuple(options.owner or ()),
-        states=tuple(BreakState(one) for one in options.state or (State.OPEN, State.PROPOSED)),
+        states=tuple(
+            BreakState(state) for state in options.state or (BreakStateOption.OPEN, BreakStateOption.PROPOSED)
+        ),
         night=options.night,
         older_than=options.older_than,
         at_least=0 if options.at_least is None else options.at_least.minor,
@@ -162,48 +166,48 @@ def _filter(options: BreakOptions) -> "BreakFilter":
     )
 
 
-def _refuse_unknown(typed: Iterable[str], known: Collection[str], what: str, option: str) -> None:
+def _refuse_unknown(typed: Iterable[str], known: Collection[str], kind: str, option: str) -> None:
     for name in typed:
         if name not in known:
-            raise typer.BadParameter(in_words(name, known, what), param_hint=option)
+            raise typer.BadParameter(unknown_name_wording(name, known, kind), param_hint=option)
 
 
 def _refuse_unfit(csv_file: Path | None, codes: list[str]) -> None:
-    from reconciliation.breaks.codes import Code  # noqa: PLC0415
+    from reconciliation.breaks.codes import BreakCode  # noqa: PLC0415
 
-    _refuse_unknown(codes, set(Code), "code", "--code")
+    _refuse_unknown(codes, set(BreakCode), "code", "--code")
     if csv_file is not None and not csv_file.parent.is_dir():
         raise typer.BadParameter(f"{csv_file.parent} is no folder", param_hint="--csv")
 
 
-def _refuse_strangers(wanted: "BreakFilter", context: typer.Context) -> None:
-    with _one_line():
+def _refuse_strangers(break_filter: "BreakFilter", context: typer.Context) -> None:
+    with _refusals():
         from reconciliation.resolutions.filter_names import known_names  # noqa: PLC0415
 
     known = _run(known_names, context)
-    _refuse_unknown(wanted.institutions, known.institutions, "institution", "--institution")
-    _refuse_unknown(wanted.owners, known.owners, "owner of breaks", "--owner")
+    _refuse_unknown(break_filter.institutions, known.institutions, "institution", "--institution")
+    _refuse_unknown(break_filter.owners, known.owners, "owner of breaks", "--owner")
 
 
 def break_(context: typer.Context, break_id: BreakId, *, as_json: AsJson = False) -> None:
-    """Show one break whole: what was tried, what is near, what people decided, who did what."""
-    with _one_line():
+    """Show one break with its passes, nearest candidate, resolutions and events."""
+    with _refusals():
         from reconciliation.cli.break_wording import (  # noqa: PLC0415
             as_row,
-            for_programs,
+            plain_values,
             show_break,
             show_events,
             show_resolutions,
         )
-        from reconciliation.resolutions.staff_requests import story_of  # noqa: PLC0415
+        from reconciliation.resolutions.staff_requests import break_history  # noqa: PLC0415
 
-    story: BreakStory = _run(lambda finance: story_of(finance, break_id), context)
+    story: BreakHistory = _run(lambda finance: break_history(finance, break_id), context)
     if as_json:
-        told = as_row(story.broken, story.night, bangla=False) | {"told": dict(story.broken.told)}
-        told["events"] = [for_programs(event) for event in story.events]
-        told["resolutions"] = [for_programs(one) for one in story.resolutions]
-        told["fitting"] = [action.value for action in story.fitting]
-        show_json(told)
+        content = as_row(story.broken, story.night, bangla=False) | {"told": dict(story.broken.details)}
+        content["events"] = [plain_values(event) for event in story.events]
+        content["resolutions"] = [plain_values(resolution) for resolution in story.resolutions]
+        content["fitting"] = [action.value for action in story.fitting]
+        show_json(content)
         return
     show_break(story.broken, story.night)
     show_events(story.events)
@@ -225,23 +229,25 @@ def resolve(
     ] = False,
 ) -> None:
     """Propose what is to be done about a break; others have to approve it before anything is posted."""
-    with _one_line():
-        from reconciliation.resolutions.resolution_actions import Action  # noqa: PLC0415
+    with _refusals():
+        from reconciliation.resolutions.resolution_actions import ResolutionAction  # noqa: PLC0415
         from reconciliation.resolutions.staff_requests import propose  # noqa: PLC0415
 
-    _refuse_unknown([action], set(Action), "action", "--action")
+    _refuse_unknown([action], set(ResolutionAction), "action", "--action")
     asking = passphrase(_ASKER, f"Passphrase of {by}")
 
     async def _carry_out(finance: Finance) -> "Resolution":
         await finance.persons.verify(by, asking)
-        return await propose(finance, break_id, (Action(action), reason, by), gains=gains)
+        return await propose(
+            finance, break_id, action=ResolutionAction(action), reason=reason, maker=by, gains=gains
+        )
 
-    _waits(_run(_carry_out, context))
+    _show_waiting(_run(_carry_out, context))
 
 
 def reverse(context: typer.Context, resolution_id: ResolutionId, reason: Reason, by: By) -> None:
-    """Propose to take an approved resolution back, by a new entry; others have to approve that too."""
-    with _one_line():
+    """Propose to reverse an approved resolution by a new entry; others have to approve that too."""
+    with _refusals():
         from reconciliation.resolutions.staff_requests import propose_reversal  # noqa: PLC0415
 
     asking = passphrase(_ASKER, f"Passphrase of {by}")
@@ -250,56 +256,59 @@ def reverse(context: typer.Context, resolution_id: ResolutionId, reason: Reason,
         await finance.persons.verify(by, asking)
         return await propose_reversal(finance, resolution_id, reason, by)
 
-    _waits(_run(_carry_out, context))
+    _show_waiting(_run(_carry_out, context))
 
 
-def _waits(one: "Resolution") -> None:
-    persons = "one more person" if one.checkers_needed == 1 else f"{one.checkers_needed} more persons"
-    typer.echo(f"Resolution {one.id} over {taka(one.amount)} taka waits for {persons}:")
-    for account, paisa in one.postings:
+def _show_waiting(resolution: "Resolution") -> None:
+    persons = (
+        "one more person" if resolution.checkers_needed == 1 else f"{resolution.checkers_needed} more persons"
+    )
+    typer.echo(f"Resolution {resolution.id} over {taka(resolution.amount)} taka waits for {persons}:")
+    for account, paisa in resolution.postings:
         typer.echo(f"  {'debit' if paisa > 0 else 'credit'} {account} {taka(abs(paisa))}")
-    typer.echo(f"ekpay reconcile approve {one.id} --by NAME")
+    typer.echo(f"ekpay reconcile approve {resolution.id} --by NAME")
 
 
 def approve(
     context: typer.Context,
     resolution_id: ResolutionId,
     by: By,
-    reason: Annotated[str, typer.Option(help="A word of the checker.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason of the checker.")] = "",
     *,
-    reject: Annotated[bool, typer.Option("--reject", help="Say no; that ends the proposal.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Reject; that ends the proposal.")] = False,
 ) -> None:
     """Approve, or reject, what somebody else has proposed; the last approval needed posts it."""
-    with _one_line():
-        from reconciliation.cli.break_wording import standing  # noqa: PLC0415
-        from reconciliation.resolutions.decision_records import Verdict  # noqa: PLC0415
-        from reconciliation.resolutions.staff_requests import check  # noqa: PLC0415
+    with _refusals():
+        from reconciliation.cli.break_wording import resolution_state  # noqa: PLC0415
+        from reconciliation.resolutions.decision_records import CheckerVerdict  # noqa: PLC0415
+        from reconciliation.resolutions.staff_requests import check_resolution  # noqa: PLC0415
 
     approving = passphrase(_APPROVER, f"Passphrase of {by}")
-    verdict = Verdict.REJECTED if reject else Verdict.APPROVED
+    verdict = CheckerVerdict.REJECTED if reject else CheckerVerdict.APPROVED
 
     async def _carry_out(finance: Finance) -> "Resolution":
         await finance.persons.verify(by, approving)
-        return await check(finance, resolution_id, (by, verdict, reason))
+        return await check_resolution(finance, resolution_id, checker=by, verdict=verdict, reason=reason)
 
-    one: Resolution = _run(_carry_out, context)
-    if one.waits:
+    resolution: Resolution = _run(_carry_out, context)
+    if resolution.waits:
         typer.echo(
-            f"Approved by {len(one.approved_by)} of {one.checkers_needed}; it waits for another person."
+            f"Approved by {len(resolution.approved_by)} of {resolution.checkers_needed};"
+            " it waits for another person."
         )
     else:
-        posted = f", entry {one.entry_id}" if one.postings and not reject else ""
-        typer.echo(f"Resolution {one.id} is {standing(one)}{posted}.")
+        posted = f", entry {resolution.entry_id}" if resolution.postings and not reject else ""
+        typer.echo(f"Resolution {resolution.id} is {resolution_state(resolution)}{posted}.")
 
 
 def note(
     context: typer.Context,
     break_id: BreakId,
-    text: Annotated[str, typer.Argument(help="A word about it; kept for good.")],
+    text: Annotated[str, typer.Argument(help="The note; it is kept for good.")],
     by: By,
 ) -> None:
-    """Keep a word about a break."""
-    with _one_line():
+    """Add a note to a break."""
+    with _refusals():
         from reconciliation.resolutions.staff_requests import write_note  # noqa: PLC0415
 
     asking = passphrase(_ASKER, f"Passphrase of {by}")
@@ -318,10 +327,10 @@ def close(
     by: By,
     approved_by: Annotated[str, typer.Option(callback=_name, metavar="NAME", help="The second person.")],
 ) -> None:
-    """Close a day: its figures are frozen under a digest. Refused while something red stands."""
-    with _one_line():
+    """Close a day: its figures are frozen under a digest. Refused while anything is red."""
+    with _refusals():
         from reconciliation.resolutions.day_closing import ClosedDay, close_day  # noqa: PLC0415
-        from reconciliation.resolutions.decisions import Desk  # noqa: PLC0415
+        from reconciliation.resolutions.decisions import ResolutionActions  # noqa: PLC0415
 
     asking = passphrase(_ASKER, f"Passphrase of {by}")
     approving = passphrase(_APPROVER, f"Passphrase of {approved_by}")
@@ -329,8 +338,10 @@ def close(
     async def _carry_out(finance: Finance) -> ClosedDay:
         await finance.persons.verify(by, asking)
         await finance.persons.verify(approved_by, approving)
-        desk = Desk.of(finance)
-        return await close_day(finance, desk.rules, desk.calendar, night, (by, approved_by))
+        actions = ResolutionActions.of(finance)
+        return await close_day(
+            finance, actions.rules, actions.calendar, night, closed_by=by, approved_by=approved_by
+        )
 
     closed = _run(_carry_out, context)
     typer.echo(f"{closed.night} is closed; digest {closed.digest}.")
@@ -345,15 +356,15 @@ def closings(
     as_json: AsJson = False,
 ) -> None:
     """List closed nights with their restatements and what each changed; exits 1 where one does not verify."""
-    with _one_line():
-        from reconciliation.cli.break_wording import for_programs, show_closings  # noqa: PLC0415
+    with _refusals():
+        from reconciliation.cli.break_wording import plain_values, show_closings  # noqa: PLC0415
         from reconciliation.resolutions.staff_requests import closings_with_proof  # noqa: PLC0415
 
-    found, broken = _run(lambda finance: closings_with_proof(finance, night), context)
+    closed_days, broken = _run(lambda finance: closings_with_proof(finance, night), context)
     if as_json:
-        show_json([for_programs(one) for one in found])
+        show_json([plain_values(closed_day) for closed_day in closed_days])
     else:
-        show_closings(found)
+        show_closings(closed_days)
     if broken is not None:
         complain(broken)
         raise typer.Exit(FAILED)

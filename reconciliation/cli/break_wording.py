@@ -1,4 +1,4 @@
-"""How breaks and decisions are shown: tables, JSON for programs, CSV that no spreadsheet executes."""
+"""Output of breaks and decisions: tables, JSON for programs, CSV without formulas."""
 
 import csv
 import json
@@ -45,81 +45,81 @@ COLUMNS: Final = (
 )
 
 
-def is_overdue(one: BreakRecord, night: date) -> bool:
-    """Whether it stands past its deadline on a night."""
-    return one.state in _STANDING and one.deadline < night
+def is_overdue(record: BreakRecord, night: date) -> bool:
+    """Whether it is open after its deadline on a night."""
+    return record.state in _STANDING and record.deadline < night
 
 
-def sentence(one: BreakRecord, *, bangla: bool) -> str:
+def sentence(record: BreakRecord, *, bangla: bool) -> str:
     """What it is in one sentence."""
-    return str(one.told.get("bn" if bangla else "en", ""))
+    return str(record.details.get("bn" if bangla else "en", ""))
 
 
-def as_row(one: BreakRecord, night: date, *, bangla: bool) -> dict[str, object]:
+def as_row(record: BreakRecord, night: date, *, bangla: bool) -> dict[str, object]:
     """A break for programs: amounts in whole paisa, dates as they are in Dhaka."""
     values = (
-        str(one.id),
-        one.code,
-        one.institution,
-        one.reference,
-        one.first_seen.isoformat(),
-        one.age,
-        one.state.value,
-        one.owner,
-        one.deadline.isoformat(),
-        is_overdue(one, night),
-        one.amount,
-        one.difference,
-        one.exposure,
-        one.file,
-        "" if one.day is None else one.day.isoformat(),
-        one.cycle,
-        one.diagnosis,
-        sentence(one, bangla=bangla),
+        str(record.id),
+        record.code,
+        record.institution,
+        record.reference,
+        record.first_seen.isoformat(),
+        record.age,
+        record.state.value,
+        record.owner,
+        record.deadline.isoformat(),
+        is_overdue(record, night),
+        record.amount,
+        record.difference,
+        record.exposure,
+        record.file,
+        "" if record.day is None else record.day.isoformat(),
+        record.cycle,
+        record.diagnosis,
+        sentence(record, bangla=bangla),
     )
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def show_breaks(found: Sequence[BreakRecord], night: date, *, bangla: bool) -> None:
+def show_breaks(records: Sequence[BreakRecord], night: date, *, bangla: bool) -> None:
     """A table, the largest exposure first; what is past its deadline is red and says so."""
-    title = f"{len(found)} breaks as of {night}"
+    title = f"{len(records)} breaks as of {night}"
     if screen().width < _WIDE:
-        _show_stacked(title, found, night, bangla=bangla)
+        _show_stacked(title, records, night, bangla=bangla)
         return
     table = Table(title=title, title_justify="left", header_style="bold")
     for heading in ("break", "code", "institution", "reference", "age", "deadline", "state", "owner"):
         table.add_column(heading, justify="right" if heading == "age" else "left")
     table.add_column("exposure", justify="right")
     table.add_column("what", overflow="fold", min_width=30)
-    for one in found:
-        late = is_overdue(one, night)
+    for record in records:
+        late = is_overdue(record, night)
         cells = (
-            str(one.id)[:_SHORT],
-            one.code,
-            one.institution,
-            one.reference,
-            str(one.age),
-            f"{one.deadline} OVER" if late else str(one.deadline),
-            one.state.value,
-            one.owner,
-            taka(one.exposure),
-            sentence(one, bangla=bangla),
+            str(record.id)[:_SHORT],
+            record.code,
+            record.institution,
+            record.reference,
+            str(record.age),
+            f"{record.deadline} OVER" if late else str(record.deadline),
+            record.state.value,
+            record.owner,
+            taka(record.exposure),
+            sentence(record, bangla=bangla),
         )
         table.add_row(*(Text(printable(cell), style="red" if late else "") for cell in cells))
     screen().print(table)
 
 
-def _show_stacked(title: str, found: Sequence[BreakRecord], night: date, *, bangla: bool) -> None:
-    """Four lines a break, nothing cut: what a narrow screen has room for."""
+def _show_stacked(title: str, records: Sequence[BreakRecord], night: date, *, bangla: bool) -> None:
+    """Four lines for each break, nothing cut, for a narrow screen."""
     screen().print(Text(title, style="italic"))
-    for one in found:
-        late = is_overdue(one, night)
-        heading = f"{str(one.id)[:_SHORT]}  {taka(one.exposure)}  {one.code}  {one.institution}"
-        due = f"{one.deadline} OVER" if late else str(one.deadline)
+    for record in records:
+        late = is_overdue(record, night)
+        heading = f"{str(record.id)[:_SHORT]}  {taka(record.exposure)}  {record.code}  {record.institution}"
+        due = f"{record.deadline} OVER" if late else str(record.deadline)
         lines = (
-            one.reference,
-            f"{one.state.value}, age {one.age}, deadline {due}, {one.owner}",
-            sentence(one, bangla=bangla),
+            record.reference,
+            f"{record.state.value}, age {record.age}, deadline {due}, {record.owner}",
+            sentence(record, bangla=bangla),
         )
         style = "red" if late else ""
         screen().print(Text(printable(heading), style=f"bold {style}".strip()), soft_wrap=True)
@@ -142,33 +142,33 @@ def _safe(value: object) -> object:
     return value
 
 
-def show_break(one: BreakRecord, night: date) -> None:
-    """Everything that was found out about a break."""
-    told = one.told
+def show_break(record: BreakRecord, night: date) -> None:
+    """Every detail of a break."""
+    details = record.details
     facts = [
-        ("break", str(one.id)),
-        ("code", one.code),
-        ("state", one.state.value),
-        ("institution", one.institution),
-        ("reference", one.reference),
-        ("first seen", f"{one.first_seen}, {one.age} business days ago"),
-        ("deadline", f"{one.deadline}{' OVER' if is_overdue(one, night) else ''}"),
-        ("owner", one.owner),
-        ("amount", taka(one.amount)),
-        ("difference", taka(one.difference)),
-        ("exposure", taka(one.exposure)),
-        ("file", one.file),
-        ("diagnosis", one.diagnosis),
-        ("in English", sentence(one, bangla=False)),
-        ("in Bangla", sentence(one, bangla=True)),
-        ("what to do", str(told.get("action", ""))),
-        ("by itself", str(told.get("automatic", ""))),
-        ("nearest", str(told.get("nearest", ""))),
-        *(("pass", str(tried)) for tried in _listed(told.get("passes"))),
-        *(("row", str(row)) for row in _listed(told.get("rows"))),
-        *(("movement", str(movement)) for movement in _listed(told.get("movements"))),
+        ("break", str(record.id)),
+        ("code", record.code),
+        ("state", record.state.value),
+        ("institution", record.institution),
+        ("reference", record.reference),
+        ("first seen", f"{record.first_seen}, {record.age} business days ago"),
+        ("deadline", f"{record.deadline}{' OVER' if is_overdue(record, night) else ''}"),
+        ("owner", record.owner),
+        ("amount", taka(record.amount)),
+        ("difference", taka(record.difference)),
+        ("exposure", taka(record.exposure)),
+        ("file", record.file),
+        ("diagnosis", record.diagnosis),
+        ("in English", sentence(record, bangla=False)),
+        ("in Bangla", sentence(record, bangla=True)),
+        ("what to do", str(details.get("action", ""))),
+        ("by itself", str(details.get("automatic", ""))),
+        ("nearest", str(details.get("nearest", ""))),
+        *(("pass", str(tried)) for tried in _listed(details.get("passes"))),
+        *(("row", str(row)) for row in _listed(details.get("rows"))),
+        *(("movement", str(movement)) for movement in _listed(details.get("movements"))),
     ]
-    show_table("Break", ("what", "value"), [(what, value) for what, value in facts if value])
+    show_table("Break", ("what", "value"), [(name, value) for name, value in facts if value])
 
 
 def _listed(value: object) -> Sequence[object]:
@@ -196,73 +196,75 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def show_resolutions(found: Sequence[Resolution]) -> None:
+def show_resolutions(resolutions: Sequence[Resolution]) -> None:
     """Decisions with their persons and postings."""
     rows = [
         (
-            str(one.number),
-            str(one.id),
-            f"reverses {one.action.value}" if one.reverses else one.action.value,
-            taka(one.amount),
-            one.made_by,
-            ", ".join((*one.approved_by, *(f"{name} (no)" for name in one.rejected_by))),
-            str(one.checkers_needed),
-            standing(one),
-            "; ".join(f"{account} {taka(paisa)}" for account, paisa in one.postings),
-            one.reason,
+            str(resolution.number),
+            str(resolution.id),
+            f"reverses {resolution.action.value}" if resolution.reverses else resolution.action.value,
+            taka(resolution.amount),
+            resolution.made_by,
+            ", ".join((*resolution.approved_by, *(f"{name} (no)" for name in resolution.rejected_by))),
+            str(resolution.checkers_needed),
+            resolution_state(resolution),
+            "; ".join(f"{account} {taka(paisa)}" for account, paisa in resolution.postings),
+            resolution.reason,
         )
-        for one in found
+        for resolution in resolutions
     ]
     headings = ("no", "resolution", "action", ">taka", "by", "checked by", ">wants", "is", "debits", "why")
     show_table("Decisions", headings, rows)
 
 
-def standing(one: Resolution) -> str:
-    """How a decision stands, in a word."""
-    if one.outcome is None:
+def resolution_state(resolution: Resolution) -> str:
+    """The state of a decision in one word."""
+    if resolution.outcome is None:
         return "waits"
-    return "reversed" if one.reversed_by else one.outcome.value
+    return "reversed" if resolution.reversed_by else resolution.outcome.value
 
 
-def show_closings(found: Sequence[ClosedDay]) -> None:
+def show_closings(closed_days: Sequence[ClosedDay]) -> None:
     """Closings with their digests, then line by line what each restatement changed."""
     rows = [
         (
-            one.night.isoformat(),
-            str(one.restatement),
-            f"{one.closed_by}, {one.approved_by}" if one.closed_by else "rule: restated by a run",
-            dhaka(one.closed_at),
-            one.digest if one.verifies else "FIGURES DO NOT VERIFY",
+            closed_day.night.isoformat(),
+            str(closed_day.restatement),
+            f"{closed_day.closed_by}, {closed_day.approved_by}"
+            if closed_day.closed_by
+            else "rule: restated by a run",
+            dhaka(closed_day.closed_at),
+            closed_day.digest if closed_day.verifies else "FIGURES DO NOT VERIFY",
         )
-        for one in found
+        for closed_day in closed_days
     ]
     show_table("Closed nights", ("night", ">no", "by", "at (Dhaka)", "digest"), rows)
-    for one in found:
-        for line in _changes(one):
+    for closed_day in closed_days:
+        for line in _changes(closed_day):
             screen().print(Text(printable(line)), soft_wrap=True)
 
 
-def _changes(one: ClosedDay) -> Iterator[str]:
-    name = f"{one.night} restated as {one.restatement}"
-    for file in _listed(one.delta.get("files")):
-        told = file if isinstance(file, Mapping) else {}
-        rows = _listed(told.get("rows"))
-        change = f"{len(rows)} rows changed, {taka(int(told.get('difference', 0)))} taka"
-        yield f"{name}: {told.get('file')} replaced by {told.get('replaced_by')}, {change}"
+def _changes(closed_day: ClosedDay) -> Iterator[str]:
+    name = f"{closed_day.night} restated as {closed_day.restatement}"
+    for file in _listed(closed_day.delta.get("files")):
+        details = file if isinstance(file, Mapping) else {}
+        rows = _listed(details.get("rows"))
+        change = f"{len(rows)} rows changed, {taka(int(details.get('difference', 0)))} taka"
+        yield f"{name}: {details.get('file')} replaced by {details.get('replaced_by')}, {change}"
         yield from (f"  {row}" for row in rows)
-    settled = one.delta.get("settled")
+    settled = closed_day.delta.get("settled")
     for institution, pair in settled.items() if isinstance(settled, Mapping) else ():
         before, after = pair
         yield f"  {institution} settles {taka(after)} taka instead of {taka(before)}"
-    for key in _listed(one.delta.get("ended")):
+    for key in _listed(closed_day.delta.get("ended")):
         yield f"  {' '.join(str(part) for part in _listed(key))} has ended"
-    for reversal in _listed(one.delta.get("reversed")):
-        told = reversal if isinstance(reversal, Mapping) else {}
-        amount = taka(int(told.get("amount", 0)))
-        yield f"  decision {told.get('resolution')} over {amount} taka is reversed by {told.get('by')}"
+    for reversal in _listed(closed_day.delta.get("reversed")):
+        details = reversal if isinstance(reversal, Mapping) else {}
+        amount = taka(int(details.get("amount", 0)))
+        yield f"  decision {details.get('resolution')} over {amount} taka is reversed by {details.get('by')}"
 
 
-def for_programs(one: object) -> dict[str, object]:
+def plain_values(record: object) -> dict[str, object]:
     """A record of ours with plain values; instants with their offset, amounts in whole paisa."""
-    told = asdict(one)  # type: ignore[call-overload]
-    return {name: value.hex() if isinstance(value, bytes) else value for name, value in told.items()}
+    values = asdict(record)  # type: ignore[call-overload]
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""`ekpay reconcile check`: what a night would find in a settlement file, said before the night.
+"""`ekpay reconcile check`: check settlement files before the nightly run.
 
 Heavy things are imported when the command runs; `ekpay --help` loads this module without the extra.
 """
@@ -18,7 +18,7 @@ from reconciliation.errors import ReconciliationError, UnreadableFileError
 if TYPE_CHECKING:
     from reconciliation.matching.engines import Engine
     from reconciliation.mirror.mirrored_lines import Mirrors
-    from reconciliation.nightly.check_files import Asked, Checked
+    from reconciliation.nightly.check_files import CheckRequest, CheckResult
     from reconciliation.postgres_arrow import Database
 
 AGREES: Final = 0
@@ -28,7 +28,7 @@ NOT_CHECKED: Final = 2
 _FIRST: Final = 20
 
 
-class Ground(Protocol):
+class Installation(Protocol):
     """What a check needs of an installation (`ekpay_switch.ports.finance.Finance`)."""
 
     @property
@@ -64,31 +64,33 @@ def check(
     ],
     json: Annotated[bool, typer.Option("--json", help="For programs: every break.")] = False,  # noqa: FBT002
 ) -> None:
-    """Compare settlement files with our frozen lines of their dates, and change nothing anywhere.
+    """Compare settlement files with our frozen lines of their dates; nothing is changed.
 
-    Give the files of all cycles of a date together; while one is not there, our lines that no file tells are
-    no breaks yet. Each institution and date is told by itself, with --json on a line of its own. Exits 0 if
-    all sides agree, 1 if there are breaks, 2 if anything could not be checked.
+    Give the files of all cycles of a date together: while one is missing, our unmatched lines are not yet
+    breaks. Each institution and date is printed apart, with --json on a line of its own. Exits 0 if all sides
+    agree, 1 if there are breaks, 2 if anything could not be checked.
     """
     raise typer.Exit(check_and_tell(context.obj, files, as_json=json))
 
 
 def check_and_tell(
-    ground: Ground, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
+    installation: Installation, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
 ) -> int:
-    """Check files and print what was found; the exit code."""
+    """Check files and print the results; returns the exit code."""
     # What is loaded until the first date is told stays until the end. To look through it for garbage again
     # and again takes as long as half a file.
     gc.disable()
     if len(files) > 1:
         keep_buffers()
     try:
-        return _check_all(ground, files, engine, as_json=as_json)
+        return _check_all(installation, files, engine, as_json=as_json)
     finally:
         gc.enable()
 
 
-def _check_all(ground: Ground, files: Sequence[Path], engine: "Engine | None", *, as_json: bool) -> int:
+def _check_all(
+    installation: Installation, files: Sequence[Path], engine: "Engine | None", *, as_json: bool
+) -> int:
     try:
         from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra
 
@@ -100,34 +102,34 @@ def _check_all(ground: Ground, files: Sequence[Path], engine: "Engine | None", *
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         return NOT_CHECKED
     try:
-        wanted = checking.asked(ground.config, files)
-        mirrors = Mirrors(MirrorFolder.of(ground.home), complain)
+        requests = checking.check_requests(installation.config, files)
+        mirrors = Mirrors(MirrorFolder.of(installation.home), complain)
         # One connection for all of them: to connect takes longer than to read a hundred thousand lines.
-        with Database(ground.url("audit")) as books:
-            return max(_one(books, one, engine, mirrors, as_json=as_json) for one in wanted)
+        with Database(installation.url("audit")) as books:
+            return max(_check_date(books, request, engine, mirrors, as_json=as_json) for request in requests)
     except (ReconciliationError, OSError, Error) as problem:
         complain(str(problem))
         return NOT_CHECKED
 
 
-def _one(
-    books: "Database", wanted: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
+def _check_date(
+    books: "Database", request: "CheckRequest", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
 ) -> int:
-    """Check one institution's date and print what was found; one that cannot be checked stops no other."""
-    code = _checked(books, wanted, engine, mirrors, as_json=as_json)
+    """Check one institution's date and print the result; a failure does not stop the other dates."""
+    code = _check_and_show(books, request, engine, mirrors, as_json=as_json)
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
     return code
 
 
-def _checked(
-    books: "Database", wanted: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
+def _check_and_show(
+    books: "Database", request: "CheckRequest", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
 ) -> int:
     from reconciliation.nightly import check_files as checking  # noqa: PLC0415
 
     try:
-        found = checking.check(books, wanted, engine, mirrors)
+        result = checking.check_lines(books, request, engine, mirrors)
     except UnreadableFileError as problem:
         complain(f"{problem.file} would be refused as {problem.code}: {problem}")
         return NOT_CHECKED
@@ -135,90 +137,97 @@ def _checked(
         complain(str(problem))
         return NOT_CHECKED
     if as_json:
-        # A line each, so that what is said of many files can be taken apart while it is said.
-        typer.echo(dumps(_told(found), ensure_ascii=False))
+        # One line for each date, so that a reader can process results as they come.
+        typer.echo(dumps(_json_of(result), ensure_ascii=False))
     else:
-        _show(found)
-    return AGREES if found.agrees else BREAKS
+        _show(result)
+    return AGREES if result.agrees else BREAKS
 
 
-def _told(found: "Checked") -> dict[str, object]:
-    ours, theirs = found.matched
-    asked, judged = found.asked, found.judged
+def _json_of(result: "CheckResult") -> dict[str, object]:
+    ours, theirs = result.matched
+    request, judged = result.request, result.judged
     return {
-        "institution": asked.institution,
-        "date": asked.day.date.isoformat(),
+        "institution": request.institution,
+        "date": request.day.date.isoformat(),
         "files": dict(judged.theirs),
-        "missing_cycles": asked.missing,
-        "agrees": found.agrees,
+        "missing_cycles": request.missing,
+        "agrees": result.agrees,
         "ours": judged.ours,
-        "ours_mirrored": found.mirrored,
+        "ours_mirrored": result.mirrored,
         "theirs": sum(judged.theirs.values()),
         "ours_matched": ours,
         "theirs_matched": theirs,
-        "ours_waiting": found.waiting,
-        "ours_quiet": found.quiet,
-        "theirs_of_other_dates": found.of_other_dates,
+        "ours_waiting": result.waiting,
+        "ours_quiet": result.quiet,
+        "theirs_of_other_dates": result.of_other_dates,
         "codes": {
             code: {"count": count, "amount": amount, "difference": difference}
-            for code, (count, amount, difference) in found.by_code.items()
+            for code, (count, amount, difference) in result.by_code.items()
         },
         "breaks": [
             {
-                "code": one.key.code.value,
-                "reference": one.key.reference,
-                "amount": one.amount,
-                "difference": one.difference,
-                "file": one.file,
-                "rows": one.rows,
+                "code": finding.key.code.value,
+                "reference": finding.key.reference,
+                "amount": finding.amount,
+                "difference": finding.difference,
+                "file": finding.file,
+                "rows": finding.rows,
             }
-            for one in found.findings
+            for finding in result.findings
         ],
         "first": [
-            {"reference": one.reference, "en": one.en, "bn": one.bn} for one in found.explained(_FIRST)
+            {"reference": finding.reference, "en": finding.en, "bn": finding.bn}
+            for finding in result.explain_first(_FIRST)
         ],
-        "digest": found.digest,
+        "digest": result.digest,
     }
 
 
-def _show(found: "Checked") -> None:
-    asked, judged = found.asked, found.judged
-    ours, theirs = found.matched
+def _show(result: "CheckResult") -> None:
+    request, judged = result.request, result.judged
+    ours, theirs = result.matched
     rows = [
         *((name, str(count)) for name, count in judged.theirs.items()),
         ("rows of theirs", str(sum(judged.theirs.values()))),
         ("of them matched", str(theirs)),
-        ("with lines of other dates", str(found.of_other_dates)),
+        ("with lines of other dates", str(result.of_other_dates)),
         ("lines of ours", str(judged.ours)),
         ("of them matched", str(ours)),
-        ("may be told yet", str(found.waiting)),
-        ("failed, and told by nobody", str(found.quiet)),
+        ("not yet in a file", str(result.waiting)),
+        ("failed, in no file", str(result.quiet)),
     ]
-    show_table(f"{asked.institution} {asked.day.date}", ("what", ">rows"), rows)
+    show_table(f"{request.institution} {request.day.date}", ("what", ">rows"), rows)
     codes = [
         (code, str(count), taka(amount), taka(difference))
-        for code, (count, amount, difference) in found.by_code.items()
+        for code, (count, amount, difference) in result.by_code.items()
     ]
     if codes:
         show_table("Breaks", ("code", ">found", ">amounts", ">differences"), codes)
-        told = [(one.code, one.reference, taka(one.amount), one.en) for one in found.explained(_FIRST)]
-        show_table(f"The first {len(told)}", ("code", "reference", ">amount", "what"), told)
-    for words in _remarks(found):
+        explained = [
+            (
+                explained_break.code,
+                explained_break.reference,
+                taka(explained_break.amount),
+                explained_break.en,
+            )
+            for explained_break in result.explain_first(_FIRST)
+        ]
+        show_table(f"The first {len(explained)}", ("code", "reference", ">amount", "what"), explained)
+    for words in _remarks(result):
         typer.echo(words)
 
 
-def _remarks(found: "Checked") -> list[str]:
-    """What whoever reads the tables must know."""
+def _remarks(result: "CheckResult") -> list[str]:
+    """Remarks that readers of the tables need."""
     remarks = []
-    missing = found.asked.missing
+    missing = result.request.missing
     if missing:
         listed = ", ".join(map(str, missing))
-        remarks.append(
-            f"cycle {listed} is not among the files: lines of ours that none of these tells may be in it"
-        )
-    if not found.judged.ours:
+        remarks.append(f"cycle {listed} is not among the files: unmatched lines of ours may be in it")
+    if not result.judged.ours:
         remarks.append("our books have no line of this institution and date")
-    if found.of_other_dates:
-        remarks.append("whether earlier files told rows of other dates already, only a night knows")
-    remarks.append("it agrees with our books" if found.agrees else "it does not agree with our books")
+    if result.of_other_dates:
+        remarks.append("only the nightly run knows whether earlier files have these rows of other dates")
+    remarks.append("it agrees with our books" if result.agrees else "it does not agree with our books")
     return remarks

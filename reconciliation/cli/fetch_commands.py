@@ -14,8 +14,8 @@ from reconciliation.errors import ConfigurationError, ReconciliationError, Sourc
 
 if TYPE_CHECKING:
     from ekpay_switch.ports.finance import Finance
-    from reconciliation.intake.sftp_client import Told
-    from reconciliation.intake.sftp_servers import Server
+    from reconciliation.intake.sftp_client import FetchResult
+    from reconciliation.intake.sftp_servers import SftpServer
 
 _IMPERFECT = 1
 FILE = "sftp.toml"
@@ -34,24 +34,24 @@ def fetch(
 ) -> None:
     """Fetch complete files that are new or have changed, into the inbox for the next night.
 
-    What is left on a server is listed with the reason. Exits 1 if a server could not be asked to the end.
+    Files that are not fetched are listed with the reason. Exits 1 if the fetch from a server failed.
     """
     finance: Finance = context.obj
     try:
-        told = fetch_from(finance.home, finance.config, server)
+        results = fetch_from(finance.home, finance.config, server)
     except ModuleNotFoundError as problem:
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         raise typer.Exit(_IMPERFECT) from problem
     except ReconciliationError as problem:
         complain(str(problem))
         raise typer.Exit(_IMPERFECT) from problem
-    rows = [(one.server, one.name, one.what.value, one.why) for one in told]
+    rows = [(result.server, result.name, result.outcome.value, result.reason) for result in results]
     show_table("Fetched", ("server", "file", "what", "why"), rows)
-    if any(one.what.name == "FAILED" for one in told):
+    if any(result.outcome.name == "FAILED" for result in results):
         raise typer.Exit(_IMPERFECT)
 
 
-def fetch_from(home: Path, config: Path, only: str | None = None) -> "list[Told]":
+def fetch_from(home: Path, config: Path, only: str | None = None) -> "list[FetchResult]":
     """Fetch from all servers, or from one.
 
     Raises:
@@ -62,7 +62,7 @@ def fetch_from(home: Path, config: Path, only: str | None = None) -> "list[Told]
     from reconciliation.intake.sftp_servers import read_servers  # noqa: PLC0415 - heavy, as the next ones
     from reconciliation.statement.layout import read_layouts  # noqa: PLC0415
 
-    servers: Mapping[str, Server] = read_servers(config / FILE)
+    servers: Mapping[str, SftpServer] = read_servers(config / FILE)
     if only is not None:
         if only not in servers:
             raise ConfigurationError(f"{FILE} has no server {only}: {', '.join(sorted(servers)) or 'none'}")
@@ -74,7 +74,7 @@ def fetch_from(home: Path, config: Path, only: str | None = None) -> "list[Told]
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Two fetches at once would write the same parts."""
+    """Hold the lock of fetches: two at once would write the same partial files."""
     place = home / "reconciliation"
     place.mkdir(parents=True, exist_ok=True)
     with (place / "fetch.lock").open("w") as lock:

@@ -21,7 +21,7 @@ from reconciliation.cli.progress_bar import counting_bar
 from reconciliation.errors import ReconciliationError
 
 if TYPE_CHECKING:
-    from reconciliation.mirror.make_mirrors import Wanted, Watch
+    from reconciliation.mirror.make_mirrors import RequiredMirror, Watch
     from reconciliation.mirror.mirror_folder import MirrorFolder
     from reconciliation.postgres_arrow import Database
 
@@ -50,8 +50,8 @@ def mirror(
     """Make the mirrors of closed windows that are missing or damaged, so that checks are fast.
 
     A mirror holds the plain lines of one institution and window in a file. Each night makes its own; this
-    makes those that it could not, and may be ended and run again. With --verify nothing is made: exits 1 if a
-    mirror is missing or holds other lines than the tables.
+    command makes those that are missing, and may be stopped and run again. With --verify nothing is made:
+    exits 1 if a mirror is missing or holds other lines than the tables.
     """
     try:
         from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra
@@ -61,27 +61,27 @@ def mirror(
         raise typer.Exit(_RED) from problem
     try:
         with counting_bar() as bar:
-            told = asyncio.run(_run(context.obj, since, bar, is_proof=verify))
+            report = asyncio.run(_run(context.obj, since, bar, is_proof=verify))
     except (ReconciliationError, SwitchError, OSError, Error, PostgresError) as problem:
         complain(f"{problem}: what was made until then stands")
         raise typer.Exit(_RED) from problem
-    for words in told.differences:
+    for words in report.differences:
         complain(words)
-    typer.echo(told.words)
-    if told.differences:
+    typer.echo(report.words)
+    if report.differences:
         raise typer.Exit(_RED)
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What was done in words, and where mirrors and tables differ."""
+class _MirrorReport:
+    """What was done, in words, and the differences of mirrors and tables."""
 
     words: str
     differences: Sequence[str] = ()
 
 
-async def _run(finance: Finance, since: date | None, bar: Progress, *, is_proof: bool) -> _Told:
-    from reconciliation.mirror.make_mirrors import make_missing, wanted_mirrors  # noqa: PLC0415
+async def _run(finance: Finance, since: date | None, bar: Progress, *, is_proof: bool) -> _MirrorReport:
+    from reconciliation.mirror.make_mirrors import make_missing, required_mirrors  # noqa: PLC0415
     from reconciliation.mirror.mirror_folder import MirrorFolder  # noqa: PLC0415
     from reconciliation.postgres_arrow import Database  # noqa: PLC0415 - needs the extra
     from reconciliation.statement.layout import read_layouts  # noqa: PLC0415
@@ -92,30 +92,33 @@ async def _run(finance: Finance, since: date | None, bar: Progress, *, is_proof:
     try:
         newest = await connection.fetchval(_NEWEST)
         if newest is None:
-            return _Told("no window is closed yet")
-        wanted = await wanted_mirrors(connection, layouts, since or newest - _BACK)
+            return _MirrorReport("no window is closed yet")
+        required = await required_mirrors(connection, layouts, since or newest - _BACK)
         watch = partial(_watch, bar, task)
         with Database(finance.url("audit")) as books:
             if is_proof:
-                return _proven(books, folder, wanted, watch)
-            made = await make_missing(connection, books, folder, wanted, watch)
+                return _compare_mirrors(books, folder, required, watch)
+            made = await make_missing(connection, books, folder, required, watch)
     finally:
         await connection.close()
-    return _Told(f"{made.mirrors} mirrors of {made.lines} lines made, {made.standing} stood already")
+    return _MirrorReport(f"{made.mirrors} mirrors of {made.lines} lines made, {made.standing} stood already")
 
 
-def _proven(books: "Database", folder: "MirrorFolder", wanted: "Sequence[Wanted]", watch: "Watch") -> _Told:
+def _compare_mirrors(
+    books: "Database", folder: "MirrorFolder", required: "Sequence[RequiredMirror]", watch: "Watch"
+) -> _MirrorReport:
     from reconciliation.mirror.make_mirrors import first_difference  # noqa: PLC0415 - needs the extra
 
     differences = []
-    for done, one in enumerate(wanted):
-        watch(done, len(wanted), str(one))
-        if words := first_difference(books, folder, one):
+    for done, required_mirror in enumerate(required):
+        watch(done, len(required), str(required_mirror))
+        if words := first_difference(books, folder, required_mirror):
             differences.append(words)
-    return _Told(
-        f"{len(wanted) - len(differences)} of {len(wanted)} mirrors hold what the tables hold", differences
+    return _MirrorReport(
+        f"{len(required) - len(differences)} of {len(required)} mirrors hold what the tables hold",
+        differences,
     )
 
 
-def _watch(bar: Progress, task: TaskID, done: int, of: int, what: str) -> None:
-    bar.update(task, description=what, completed=done, total=of)
+def _watch(bar: Progress, task: TaskID, done: int, total: int, mirror_name: str) -> None:
+    bar.update(task, description=mirror_name, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""Tables of money on any screen: where one does not fit, each row is told in words and no amount is cut."""
+"""Tables of money on any screen: where one does not fit, each row becomes a paragraph, nothing is cut."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -19,15 +19,15 @@ def show_fitting(title: str, headings: Sequence[str], rows: Iterable[Sequence[st
 
     A paragraph begins with the first column; of the others it leaves out what is empty or no money.
     """
-    told = list(rows)
+    cells = list(rows)
     names = [heading.removeprefix(">") for heading in headings]
-    widths = (max(map(cell_len, column)) for column in zip(names, *told, strict=True))
+    widths = (max(map(cell_len, column)) for column in zip(names, *cells, strict=True))
     if sum(width + _BORDER for width in widths) + 1 <= screen().width:
-        show_table(title, headings, told)
+        show_table(title, headings, cells)
         return
     screen().print(Text(title, style="italic"))
-    for first, *others in told:
+    for first, *remaining in cells:
         screen().print(Text(printable(first), style="bold"), soft_wrap=True)
-        pairs = zip(names[1:], others, strict=True)
+        pairs = zip(names[1:], remaining, strict=True)
         facts = ", ".join(f"{name} {cell}" for name, cell in pairs if cell not in _NOTHING)
         screen().print(Padding(Text(printable(facts), overflow="fold"), (0, 0, 0, 2)))

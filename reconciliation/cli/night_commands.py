@@ -1,4 +1,4 @@
-"""The part of `ekpay reconcile` that runs nights over the real books, and proves them.
+"""The commands of `ekpay reconcile` that run nights and verify them.
 
 Heavy things are imported when a command runs; `ekpay --help` loads this module without the extra.
 """
@@ -24,8 +24,8 @@ from reconciliation.errors import ReconciliationError, ReportError
 
 if TYPE_CHECKING:
     from reconciliation.nightly.night_configuration import NightRules
-    from reconciliation.nightly.night_run import Around, Ran, Step
-    from reconciliation.nightly.night_status import Status
+    from reconciliation.nightly.night_run import NightContext, NightOutcome, NightStep
+    from reconciliation.nightly.night_status import CodeCounts, NightStatus
     from reconciliation.results.records import RunRecord
 
 RED = 1
@@ -54,11 +54,11 @@ def run(
 ) -> None:
     """Run a night, by default that of yesterday, and before it every earlier one without a run.
 
-    Takes what lies in the inbox. A night that stands is printed as it stands; new files or lines make a
+    Reads the files in the inbox. A night without new files or lines is printed as it is; new ones make a
     further run of it. Exits 1 where something is red: an invariant, a missing file, somebody unwatched.
     """
     with _refusals():
-        _run(context.obj, _wanted(context.obj, night, early=early), as_json=json)
+        _run(context.obj, _chosen_night(context.obj, night, early=early), as_json=json)
 
 
 def nightly(
@@ -67,9 +67,9 @@ def nightly(
 ) -> None:
     """Wait for the cut-off of each night and run it, for systemd or `ekpay run`.
 
-    A night whose cut-off has passed and that has no run is run at once. Whatever is red is said, and the
-    next night waited for; what could not be run is tried again after five minutes. With `--once` the exit
-    code is that of `run`.
+    A night whose cut-off has passed and that has no run is run at once. What is red is printed, and the next
+    night awaited; a night that could not be run is run again after five minutes. With `--once` the exit code
+    is that of `run`.
     """
     with _refusals():
         from reconciliation.nightly.night_configuration import NIGHT, read_night_settings  # noqa: PLC0415 - needs the extra
@@ -79,28 +79,28 @@ def nightly(
         minutes = read_night_settings(finance.config / NIGHT).cut_off_minutes
         newest = asyncio.run(_newest(finance))
         due = last_due(now(), minutes)
-        wanted = due if newest is None or newest < due else due + timedelta(days=1)
+        night = due if newest is None or newest < due else due + timedelta(days=1)
         while True:
-            wait_until(deadline(wanted, minutes))
-            code = _tried(finance, wanted)
+            wait_until(deadline(night, minutes))
+            code = _run_or_report(finance, night)
             if once:
                 raise typer.Exit(RED if code is None else code)
             if code is None:
                 wait_until(now() + _AGAIN)
             else:
-                wanted += timedelta(days=1)
+                night += timedelta(days=1)
 
 
 def status(context: typer.Context, night: NightOption = None, json: JsonOption = False) -> None:  # noqa: FBT002
-    """Print how a night stands, by default the newest. Exits as `run` does; 1 where there is no run."""
+    """Print the status of a night, by default the newest. Exits as `run` does; 1 where there is no run."""
     with _refusals():
         from reconciliation.nightly.night_status import status_of  # noqa: PLC0415 - needs the extra
 
-        found = asyncio.run(status_of(context.obj, night))
-        if found is None:
+        night_status = asyncio.run(status_of(context.obj, night))
+        if night_status is None:
             complain("no run of that night" if night else "no night was run yet")
             raise typer.Exit(RED)
-        _show(found, as_json=json)
+        _show(night_status, as_json=json)
 
 
 def verify(
@@ -110,13 +110,13 @@ def verify(
     ],
     whole: Annotated[bool, typer.Option("--all", help="Every run before it too, from nothing.")] = False,  # noqa: FBT002
 ) -> None:
-    """Prove a run again from archived files and frozen lines, upon what the run before it left.
+    """Prove a run again from archived files and frozen lines, from the state after the run before it.
 
     Exits 1 and names the first thing that differs: the chain of events, rows on disk, an archived file, what
     went in, findings, outcome, figures, positions, breaks or files.
     """
     with _refusals():
-        from reconciliation.nightly.verify_run import verify as prove  # noqa: PLC0415 - needs the extra
+        from reconciliation.nightly.verify_run import verify_run as prove  # noqa: PLC0415 - needs the extra
 
         with counting_bar() as bar:
             task = bar.add_task("judging again", total=None)
@@ -133,7 +133,7 @@ def verify(
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What was refused becomes one line, and so does a missing extra."""
+    """A refusal, or a missing extra, becomes one line and exit code 1."""
     try:
         yield
     except ModuleNotFoundError as problem:
@@ -144,53 +144,57 @@ def _refusals() -> Iterator[None]:
         raise typer.Exit(RED) from problem
 
 
-def _wanted(finance: Finance, night: date | None, *, early: bool) -> date:
+def _chosen_night(finance: Finance, night: date | None, *, early: bool) -> date:
     from reconciliation.nightly.night_start import last_over, now  # noqa: PLC0415 - needs the extra
 
     over = last_over(now())
-    wanted = over if night is None else night
+    chosen = over if night is None else night
     if night is None and early:
-        wanted = over + timedelta(days=1)
-    if wanted > over:
+        chosen = over + timedelta(days=1)
+    if chosen > over:
         if not early:
             raise typer.BadParameter(
-                f"{wanted} is not over yet: --early ends it by hand", param_hint="--night"
+                f"{chosen} is not over yet: --early ends it by hand", param_hint="--night"
             )
-        _refuse_skipping(finance, wanted, over + timedelta(days=1))
-        complain(f"{wanted} is not over yet: what is still paid in it comes into a later run")
-    return wanted
+        _refuse_skipping(finance, chosen, over + timedelta(days=1))
+        complain(f"{chosen} is not over yet: what is still paid in it comes into a later run")
+    return chosen
 
 
-def _refuse_skipping(finance: Finance, wanted: date, today: date) -> None:
-    """A date that has not begun is run behind the night before it alone: a typing error ends no month."""
-    if wanted > today:
+def _refuse_skipping(finance: Finance, night: date, today: date) -> None:
+    """Refuse a date that has not begun unless the night before it was run: it may be a typing error."""
+    if night > today:
         newest = asyncio.run(_newest(finance))
-        if newest is None or newest < wanted - timedelta(days=1):
+        if newest is None or newest < night - timedelta(days=1):
             raise typer.BadParameter(
-                f"{wanted} has not begun, and the night before it was not run", param_hint="--night"
+                f"{night} has not begun, and the night before it was not run", param_hint="--night"
             )
 
 
-def _run(finance: Finance, wanted: date, *, as_json: bool) -> None:
+def _run(finance: Finance, night: date, *, as_json: bool) -> None:
     from reconciliation.nightly.night_run import run_nights  # noqa: PLC0415 - needs the extra
     from reconciliation.nightly.night_status import status_of  # noqa: PLC0415
 
     with counting_bar() as bar:
-        ran = asyncio.run(run_nights(finance, wanted, _around(finance, bar)))
-    _tell(ran, wanted)
-    found = asyncio.run(status_of(finance, ran[-1].run.night))
-    if found is not None:
-        _show(found, as_json=as_json, complaints=[one.complaint for one in ran if one.complaint])
+        outcomes = asyncio.run(run_nights(finance, night, _night_context(finance, bar)))
+    _report_outcomes(outcomes, night)
+    night_status = asyncio.run(status_of(finance, outcomes[-1].run.night))
+    if night_status is not None:
+        _show(
+            night_status,
+            as_json=as_json,
+            complaints=[outcome.report_failure for outcome in outcomes if outcome.report_failure],
+        )
 
 
-def _tried(finance: Finance, wanted: date) -> int | None:
-    """Run a night for somebody who waits on: the exit code of `run`, or None where it was not run."""
+def _run_or_report(finance: Finance, night: date) -> int | None:
+    """Run a night for `nightly`: the exit code of `run`, or None where it was not run."""
     try:
-        _run(finance, wanted, as_json=False)
+        _run(finance, night, as_json=False)
     except typer.Exit as problem:
         return problem.exit_code
     except Exception as problem:  # noqa: BLE001 - whatever it was, the night is still to be run
-        complain(f"{wanted} was not run: {problem}")
+        complain(f"{night} was not run: {problem}")
         return None
     return 0
 
@@ -206,111 +210,119 @@ async def _newest(finance: Finance) -> date | None:
     return None if run is None else run.night
 
 
-def _around(finance: Finance, bar: Progress) -> "Around":
-    from reconciliation.nightly.night_run import Around, Step  # noqa: PLC0415 - needs the extra
+def _night_context(finance: Finance, bar: Progress) -> "NightContext":
+    from reconciliation.nightly.night_run import NightContext, NightStep  # noqa: PLC0415 - needs the extra
 
-    steps, tasks = list(Step), {}
+    steps, tasks = list(NightStep), {}
 
-    def watch(night: date, step: "Step") -> None:
+    def watch(night: date, step: "NightStep") -> None:
         if night not in tasks:
             tasks[night] = bar.add_task(str(night), total=len(steps) - 1)
         bar.update(tasks[night], description=f"{night} {step}", completed=steps.index(step))
 
     async def report(connection: Connection, done: "RunRecord", rules: "NightRules") -> Sequence[Path]:
-        return await _leave(finance, connection, done, rules)
+        return await _write_reports(finance, connection, done, rules)
 
-    return Around(watch, report)
+    return NightContext(watch, report)
 
 
-async def _leave(
+async def _write_reports(
     finance: Finance, connection: Connection, done: "RunRecord", rules: "NightRules"
 ) -> Sequence[Path]:
-    """Leave the reports of a run, and every partner's statement of the date: all of them or none."""
-    from reconciliation.reports.night_files import leave_night  # noqa: PLC0415
-    from reconciliation.results.night_folders import Places  # noqa: PLC0415 - needs the extra
+    """Write the reports of a run, and every partner's statement of the date: all of them or none."""
+    from reconciliation.reports.night_files import write_night_reports  # noqa: PLC0415
+    from reconciliation.results.night_folders import NightFolders  # noqa: PLC0415 - needs the extra
 
-    reports = Places.of(finance.home).reports
-    out, beside = reports / f"{done.night}-{done.number}", reports / f".{done.night}-{done.number}"
+    reports = NightFolders.of(finance.home).reports
+    out, unfinished = reports / f"{done.night}-{done.number}", reports / f".{done.night}-{done.number}"
     if not out.exists():
-        shutil.rmtree(beside, ignore_errors=True)
-        await leave_night(finance.home, connection, done, rules, beside)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        await write_night_reports(finance.home, connection, done, rules, unfinished)
         try:
-            await finance.leave_partner_statements(done.night, beside / "partners")
+            await finance.leave_partner_statements(done.night, unfinished / "partners")
         except SwitchError as problem:
             raise ReportError(f"statements of partners were not left: {problem}") from problem
-        beside.rename(out)
+        unfinished.rename(out)
     return sorted(out.iterdir())
 
 
-def _tell(ran: "Sequence[Ran]", wanted: date) -> None:
-    last = ran[-1]
-    if last.run.night > wanted:
-        complain(f"later nights were run than {wanted}: the newest is {last.run.night}")
+def _report_outcomes(outcomes: "Sequence[NightOutcome]", night: date) -> None:
+    last = outcomes[-1]
+    if last.run.night > night:
+        complain(f"later nights were run than {night}: the newest is {last.run.night}")
     if not last.is_new:
         complain(f"nothing is new: run {last.run.seq} of {last.run.night} stands")
-    for one in ran:
-        if one.complaint:
-            complain(f"{one.run.night} is committed, but not every report could be left: {one.complaint}")
-        if one.unmirrored:
-            complain(f"{one.run.night} is committed, but a check of it will take longer: {one.unmirrored}")
+    for outcome in outcomes:
+        if outcome.report_failure:
+            reason = outcome.report_failure
+            complain(f"{outcome.run.night} is committed, but not every report could be left: {reason}")
+        if outcome.mirror_failure:
+            reason = outcome.mirror_failure
+            complain(f"{outcome.run.night} is committed, but a check of it will take longer: {reason}")
 
 
-def _show(found: "Status", *, as_json: bool, complaints: Sequence[str] = ()) -> None:
+def _show(night_status: "NightStatus", *, as_json: bool, complaints: Sequence[str] = ()) -> None:
     if as_json:
-        show_json(_told(found))
+        show_json(_json_of(night_status))
     else:
-        _show_tables(found)
-    for words in found.red:
+        _show_tables(night_status)
+    for words in night_status.red:
         complain(words)
-    if found.red or complaints:
+    if night_status.red or complaints:
         raise typer.Exit(RED)
 
 
-def _told(found: "Status") -> dict[str, object]:
-    done = found.run
+def _json_of(night_status: "NightStatus") -> dict[str, object]:
+    done = night_status.run
     return {
         "night": done.night,
         "number": done.number,
         "run": done.seq,
         "finished_at": done.finished_at,
-        "deadline": found.deadline,
+        "deadline": night_status.deadline,
         "holds": done.holds,
-        "invariants": dict(found.invariants),
+        "invariants": dict(night_status.invariants),
         "digests": {
             "identity": done.identity_digest,
             "findings": done.findings_digest,
             "outcome": done.outcome_digest,
             "rows": done.rows_digest,
         },
-        "files": [asdict(line) for line in found.files],
-        "rows": [{**asdict(line), "rate": line.rate} for line in found.rows],
-        "breaks": [asdict(line) for line in found.codes],
-        "unwatched": dict(found.unwatched),
-        "waiting": list(found.waiting),
-        "strangers": list(found.strangers),
-        "red": list(found.red),
+        "files": [asdict(line) for line in night_status.files],
+        "rows": [{**asdict(line), "rate": line.rate} for line in night_status.rows],
+        "breaks": [_json_of_code(line) for line in night_status.codes],
+        "unwatched": dict(night_status.unwatched),
+        "waiting": list(night_status.waiting),
+        "strangers": list(night_status.strangers),
+        "red": list(night_status.red),
         "figures": dict(done.figures),
     }
 
 
-def _show_tables(found: "Status") -> None:
-    done = found.run
+def _json_of_code(line: "CodeCounts") -> dict[str, object]:
+    return {"code": line.code, "found": line.found_count, "open": line.open, "exposure": line.exposure}
+
+
+def _show_tables(night_status: "NightStatus") -> None:
+    done = night_status.run
     files = [
         (line.institution, str(line.expected), str(line.in_time), str(line.late), str(len(line.missing)),
          " ".join((*line.missing[:2], *line.refused[:1])))
-        for line in found.files
+        for line in night_status.files
     ]  # fmt: skip
     headings = ("institution", ">expected", ">in time", ">late", ">missing", "which")
-    show_table(f"Files of {done.night}, due by {dhaka(found.deadline)}", headings, files)
-    rows = [(line.institution, str(line.matched), str(line.decided), line.rate) for line in found.rows]
+    show_table(f"Files of {done.night}, due by {dhaka(night_status.deadline)}", headings, files)
+    rows = [(line.institution, str(line.matched), str(line.decided), line.rate) for line in night_status.rows]
     show_table("Rows", ("institution", ">matched", ">decided", ">rate"), rows)
-    codes = [(line.code, str(line.found), str(line.open), taka(line.exposure)) for line in found.codes]
+    codes = [
+        (line.code, str(line.found_count), str(line.open), taka(line.exposure)) for line in night_status.codes
+    ]
     figures = done.figures
     total = ("all", str(figures["found"]), str(figures["open"]), taka(figures["exposure"]))
     show_table("Breaks", ("code", ">found", ">open", ">exposure"), [*codes, total])
-    show_table("Invariants", ("invariant", "outcome"), list(found.invariants.items()))
-    if found.waiting:
-        typer.echo(f"waiting in the inbox: {', '.join(found.waiting)}")
+    show_table("Invariants", ("invariant", "outcome"), list(night_status.invariants.items()))
+    if night_status.waiting:
+        typer.echo(f"waiting in the inbox: {', '.join(night_status.waiting)}")
     holds = "hold" if done.holds else "do not hold"
     typer.echo(f"run {done.seq}, night {done.night} number {done.number}, invariants {holds}")
     typer.echo(f"identity {done.identity_digest}, outcome {done.outcome_digest}")

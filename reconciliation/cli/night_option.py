@@ -16,9 +16,9 @@ def typed_night(text: str) -> date:
         typer.BadParameter: it is none, or is written otherwise.
     """
     try:
-        found = date.fromisoformat(text) if _FORM.fullmatch(text) else None
+        day = date.fromisoformat(text) if _FORM.fullmatch(text) else None
     except ValueError:
-        found = None
-    if found is None:
+        day = None
+    if day is None:
         raise typer.BadParameter("not a night such as 2026-11-25")
-    return found
+    return day

@@ -1,4 +1,4 @@
-"""How far a command has come, where it may take longer than a person waits without a word."""
+"""Progress bars of commands that may take long."""
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -19,7 +19,7 @@ from reconciliation.errors import ReportError
 
 if TYPE_CHECKING:
     from reconciliation.engine.night import Night
-    from reconciliation.month.comparison import Report
+    from reconciliation.month.comparison import MonthComparison
 
 app = typer.Typer(no_args_is_help=True, help="Match our books with what institutions say happened.")
 for part in (night_commands, upload, sftp, check_commands, mirror_commands, break_commands):
@@ -67,8 +67,8 @@ def month(
         task = bar.add_task("nights", total=None, found=0)
 
         def watch(number: int, count: int, night: "Night") -> None:
-            found = bar.tasks[task].fields["found"] + len(night.findings)
-            bar.update(task, total=count, completed=number, found=found)
+            count_so_far = bar.tasks[task].fields["found"] + len(night.findings)
+            bar.update(task, total=count, completed=number, found=count_so_far)
 
         try:
             report = run_month(folder, CONFIG, keep or Path(scratch), watch, reports)
@@ -82,22 +82,22 @@ def month(
         raise typer.Exit(IMPERFECT)
 
 
-def _refuse_unfit(json_file: Path | None, left: Mapping[str, Path | None]) -> None:
+def _refuse_unfit(json_file: Path | None, output_folders: Mapping[str, Path | None]) -> None:
     """Refuse places where nothing can be left, before anything runs."""
     if json_file is not None and not json_file.parent.is_dir():
         raise typer.BadParameter(f"{json_file.parent} is no folder", param_hint="--json")
-    for option, place in left.items():
+    for option, place in output_folders.items():
         if place is not None and place.exists() and any(place.iterdir()):
             raise typer.BadParameter(
                 f"{place} is not empty: what a run leaves is in a folder of its own", param_hint=option
             )
 
 
-def _show(report: "Report") -> None:
+def _show(report: "MonthComparison") -> None:
     rows = [
         (code, str(numbers["seeded"]), str(numbers["found"]), str(numbers["invented"]))
         for code, numbers in report.by_code().items()
     ]
-    total = ("all", str(len(report.seeded)), str(len(report.found)), str(len(report.invented)))
+    total = ("all", str(len(report.seeded)), str(len(report.found_entries)), str(len(report.invented)))
     show_table("Breaks", ("code", ">seeded", ">found", ">invented"), [*rows, total])
     typer.echo(f"rows {report.rows}, invariants {report.invariants}, run digest {report.run_digest}")

@@ -1,4 +1,4 @@
-"""`ekpay report`: what finance takes away of a night. Heavy things are imported when a command runs."""
+"""`ekpay report`: reports of nights for finance. Heavy modules are imported when a command runs."""
 
 import asyncio
 from datetime import date
@@ -31,13 +31,13 @@ class Form(StrEnum):
 
 @app.callback()
 def _report() -> None:
-    """Take away what a night came to."""
+    """Write reports of nights for finance."""
 
 
 @app.command("night")
 def night(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the report is left.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="The folder for the report.")],
     night: Annotated[
         date | None, typer.Option(parser=typed_night, metavar="NIGHT", help="The newest night by default.")
     ] = None,
@@ -48,12 +48,12 @@ def night(
 ) -> None:
     """Leave the workbook, the PDF and the JSON of one night as it stood after a run.
 
-    Made again they are the same bytes: what persons decided after the run stands in a later report.
+    Made again they have the same bytes: decisions of persons after the run are in a later report.
     """
     try:
         from reconciliation.digests import sha256_of  # noqa: PLC0415 - needs the extra
         from reconciliation.nightly.night_configuration import NightRules  # noqa: PLC0415
-        from reconciliation.reports.night_files import FORMS, leave, report_of  # noqa: PLC0415
+        from reconciliation.reports.night_files import FORMS, read_report, write_report  # noqa: PLC0415
     except ModuleNotFoundError as problem:
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         raise typer.Exit(FAILED) from problem
@@ -63,19 +63,19 @@ def night(
         rules = NightRules.read(finance.config)
         connection = await finance.connect()
         try:
-            wanted = await _wanted(connection, night, run)
-            report = await report_of(finance.home, connection, wanted, rules)
+            run_record = await _chosen_run(connection, night, run)
+            report = await read_report(finance.home, connection, run_record, rules)
         finally:
             await connection.close()
         with screen().status("writing …"):
-            return leave(report, out, tuple(one.value for one in form) if form else FORMS)
+            return write_report(report, out, tuple(choice.value for choice in form) if form else FORMS)
 
     try:
-        left = asyncio.run(_leave())
+        written = asyncio.run(_leave())
     except ReconciliationError as problem:
         complain(str(problem))
         raise typer.Exit(FAILED) from problem
-    rows = [(path.name, str(path.stat().st_size), sha256_of(path.read_bytes())) for path in left]
+    rows = [(path.name, str(path.stat().st_size), sha256_of(path.read_bytes())) for path in written]
     show_table(f"Left in {out}", ("file", ">bytes", "SHA-256"), rows)
 
 
@@ -98,14 +98,14 @@ def runs(
 
     rows = [
         (
-            str(one.seq),
-            one.night.strftime(_FORMAT),
-            str(one.number),
-            "hold" if one.holds else "BROKEN",
-            one.findings_digest[:16],
-            one.outcome_digest[:16],
+            str(record.seq),
+            record.night.strftime(_FORMAT),
+            str(record.number),
+            "hold" if record.holds else "BROKEN",
+            record.findings_digest[:16],
+            record.outcome_digest[:16],
         )
-        for one in asyncio.run(_read())
+        for record in asyncio.run(_read())
     ]
     if night is not None and not rows:
         complain("no run of that night")
@@ -113,8 +113,8 @@ def runs(
     show_table("Runs", (">run", "night", ">number", "invariants", "findings", "outcome"), rows)
 
 
-async def _wanted(connection: object, night: date | None, run: int | None) -> "RunRecord":
-    """The run that is asked for.
+async def _chosen_run(connection: object, night: date | None, run: int | None) -> "RunRecord":
+    """The chosen run.
 
     Raises:
         ReportError: there is none.
@@ -122,7 +122,7 @@ async def _wanted(connection: object, night: date | None, run: int | None) -> "R
     from reconciliation.errors import ReportError  # noqa: PLC0415
     from reconciliation.results.runs import latest_run, run_of  # noqa: PLC0415
 
-    found = await (latest_run(connection, night) if run is None else run_of(connection, run))
-    if found is None or (night is not None and found.night != night):
+    record = await (latest_run(connection, night) if run is None else run_of(connection, run))
+    if record is None or (night is not None and record.night != night):
         raise ReportError("there is no such run: ekpay report runs lists them")
-    return found
+    return record

@@ -19,11 +19,11 @@ from reconciliation.cli.money_tables import show_fitting
 from reconciliation.errors import ReconciliationError, UnknownPartyError
 
 if TYPE_CHECKING:
-    from reconciliation.settlement.current_state import Work
-    from reconciliation.settlement.instructions.value_date_record import Settled
-    from reconciliation.settlement.positions.trust_cover import Cover
-    from reconciliation.settlement.post_outcomes import Followed
-    from reconciliation.settlement.settle_value_date import Issued
+    from reconciliation.settlement.current_state import SettlementWork
+    from reconciliation.settlement.instructions.value_date_record import SettledPosition
+    from reconciliation.settlement.positions.trust_cover import TrustCover
+    from reconciliation.settlement.post_outcomes import PostedOutcomes
+    from reconciliation.settlement.settle_value_date import SettledValueDate
 
 app = typer.Typer(no_args_is_help=True, help="Settle a day: positions, instructions, credits, cover.")
 
@@ -55,21 +55,25 @@ def positions(
 ) -> None:
     """Net positions of all parties on a value date; they sum to zero. Positive is what a party owes us."""
     rows, day = _run(context, lambda work: _positions(work, value_date))
-    from reconciliation.settlement.screen_rows import facts_of  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.screen_rows import position_facts  # noqa: PLC0415 - heavy
 
-    told = [facts_of(row) for row in rows]
+    rows_by_name = [position_facts(row) for row in rows]
     if as_json:
-        show_json({"value_date": day, "sum": sum(row.position.net for row in rows), "positions": told})
+        show_json(
+            {"value_date": day, "sum": sum(row.position.net for row in rows), "positions": rows_by_name}
+        )
     elif as_csv:
-        _show_csv(told)
+        _show_csv(rows_by_name)
     else:
         _show_sheet(day, rows)
 
 
-async def _positions(work: "Work", wanted: datetime | None) -> tuple[tuple["Settled", ...], date]:
+async def _positions(
+    work: "SettlementWork", value_date: datetime | None
+) -> tuple[tuple["SettledPosition", ...], date]:
     from reconciliation.settlement.preview import sheet_rows  # noqa: PLC0415 - heavy
 
-    day = wanted.date() if wanted else work.desk.cycles.calendar.after(work.run.night)
+    day = value_date.date() if value_date else work.setting.cycles.calendar.business_day_after(work.run.night)
     return await sheet_rows(work, day), day
 
 
@@ -82,20 +86,22 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show every line behind the position of a party, with the row that it comes from."""
-    from reconciliation.settlement.preview import drill  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.preview import explain_party  # noqa: PLC0415 - heavy
 
     try:
-        whose, lines = _run(context, lambda work: drill(work, party, value_date.date()))
+        resolved_party, lines = _run(context, lambda work: explain_party(work, party, value_date.date()))
     except UnknownPartyError as problem:
         raise typer.BadParameter(str(problem), param_hint="PARTY") from problem
-    told = [line.facts() for line in lines]
+    facts = [line.facts() for line in lines]
     if as_json:
-        show_json({"party": str(whose), "value_date": value_date.date(), "lines": told})
+        show_json({"party": str(resolved_party), "value_date": value_date.date(), "lines": facts})
         return
     headings = ("day", "row", "kind", ">amount", "state", "because", "our reference", "their reference")
     names = ("day", "source", "kind", "amount", "state", "because", "our_reference", "their_reference")
     show_fitting(
-        f"{whose} on {value_date.date()}", headings, ([_cell(one[name]) for name in names] for one in told)
+        f"{resolved_party} on {value_date.date()}",
+        headings,
+        ([_cell(line_facts[name]) for name in names] for line_facts in facts),
     )
     typer.echo(f"{len(lines)} lines, net {taka(sum(line.shares.get('net', 0) for line in lines))}")
 
@@ -112,29 +118,29 @@ def instruct(
 ) -> None:
     """Settle a value date: write its sheet, post its instructions, and leave the files for the bank.
 
-    A value date is settled once; asked again, the same files are left and nothing is posted.
+    A value date is settled once; a repeat writes the same files and posts nothing.
     """
     if by == approved_by:
         raise typer.BadParameter("two persons settle a day", param_hint="--approved-by")
     asking = passphrase(_ASKER, f"Passphrase of {by}")
     approving = passphrase(_APPROVER, f"Passphrase of {approved_by}")
 
-    async def _carry_out(work: "Work") -> "Issued":
-        from reconciliation.settlement.settle_value_date import Order, settle  # noqa: PLC0415 - heavy
+    async def _carry_out(work: "SettlementWork") -> "SettledValueDate":
+        from reconciliation.settlement.settle_value_date import SettlementOrder, settle  # noqa: PLC0415 - heavy
 
-        await work.desk.finance.persons.verify(by, asking)
-        await work.desk.finance.persons.verify(approved_by, approving)
-        return await settle(work, Order(value_date.date(), by, approved_by))
+        await work.setting.finance.persons.verify(by, asking)
+        await work.setting.finance.persons.verify(approved_by, approving)
+        return await settle(work, SettlementOrder(value_date.date(), by, approved_by))
 
     issued = _run(context, _carry_out)
-    _show_issued(issued, _left(issued, out), as_json=as_json)
+    _show_issued(issued, _write_files(issued, out), as_json=as_json)
 
 
-def _left(issued: "Issued", out: Path) -> tuple[Path, ...]:
-    from reconciliation.settlement.settle_value_date import leave  # noqa: PLC0415 - heavy
+def _write_files(issued: "SettledValueDate", out: Path) -> tuple[Path, ...]:
+    from reconciliation.settlement.settle_value_date import write_bank_files  # noqa: PLC0415 - heavy
 
-    with _plainly():
-        return leave(issued.files, out)
+    with _refusals():
+        return write_bank_files(issued.files, out)
 
 
 @app.command()
@@ -145,51 +151,51 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """Take a bank's answer in (pain.002 or pacs.002): what was rejected is owed again."""
-    from reconciliation.settlement.post_outcomes import follow  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
 
     content = file.read_bytes()
-    _show_followed(_run(context, lambda work: follow(work, content)), as_json=as_json)
+    _show_outcomes(_run(context, lambda work: post_outcomes(work, content)), as_json=as_json)
 
 
 @app.command("credits")
 def credits_(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Match what banks booked with payouts and instructions, and post it. Exits 1 where funds differ."""
-    from reconciliation.settlement.post_outcomes import follow  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
 
-    _show_followed(_run(context, follow), as_json=as_json)
+    _show_outcomes(_run(context, post_outcomes), as_json=as_json)
 
 
 @app.command("cover")
 def cover_(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Whether the money at our banks covers what we owe to others. Exits 1 where it does not."""
-    from reconciliation.settlement.preview import cover_now  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.preview import current_cover  # noqa: PLC0415 - heavy
 
-    found = _run(context, cover_now)
-    _show_cover(found, as_json=as_json)
-    if found.is_short:
-        complain(found.alarm)
+    trust_cover = _run(context, current_cover)
+    _show_cover(trust_cover, as_json=as_json)
+    if trust_cover.is_short:
+        complain(trust_cover.alarm)
         raise typer.Exit(_IMPERFECT)
 
 
-def _run(context: typer.Context, work: "Callable[[Work], Awaitable[_T]]") -> _T:
-    """Carry a piece of work out over the newest run; a refusal is one line and exit 1."""
+def _run(context: typer.Context, work: "Callable[[SettlementWork], Awaitable[_T]]") -> _T:
+    """Run a function over the newest run; a refusal is one line and exit code 1."""
 
     async def _at_work() -> _T:
-        from reconciliation.settlement.current_state import at_work, open_desk  # noqa: PLC0415 - heavy
+        from reconciliation.settlement.current_state import open_work, read_setting  # noqa: PLC0415 - heavy
 
-        async with at_work(open_desk(context.obj)) as begun:
-            return await work(begun)
+        async with open_work(read_setting(context.obj)) as opened_work:
+            return await work(opened_work)
 
-    with _plainly():
+    with _refusals():
         return asyncio.run(_at_work())
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def _refusals() -> Iterator[None]:
     try:
         yield
     except UnknownPartyError:
-        raise  # a typing error, told by the command that took the name
+        raise  # a typing error, reported by the command with the name
     except ReconciliationError as problem:
         complain(str(problem))
         raise typer.Exit(_IMPERFECT) from problem
@@ -198,52 +204,65 @@ def _plainly() -> Iterator[None]:
         raise typer.Exit(_IMPERFECT) from problem
 
 
-def _show_sheet(day: date, rows: "Sequence[Settled]") -> None:
+def _show_sheet(day: date, rows: "Sequence[SettledPosition]") -> None:
     names = ("in", "out", "fees", "back", "other", "held", "released", "net", "carried in", "instructed")
     headings = ("party", *(f">{name}" for name in names), ">carried out", "why")
     cells = []
     for row in rows:
-        told = row.position
-        back = told.refunds + told.chargebacks
-        amounts = [told.gross_in, told.gross_out, told.fees, back, told.commissions + told.adjustments]
-        amounts += [told.held, told.released, told.net, row.carried_in, row.instructed, row.carried_out]
-        cells.append([str(told.party), *(_cell(one) for one in amounts), row.reason])
+        position = row.position
+        back = position.refunds + position.chargebacks
+        amounts = [
+            position.gross_in,
+            position.gross_out,
+            position.fees,
+            back,
+            position.commissions + position.adjustments,
+        ]
+        amounts += [
+            position.held,
+            position.released,
+            position.net,
+            row.carried_in,
+            row.instructed,
+            row.carried_out,
+        ]
+        cells.append([str(position.party), *(_cell(amount) for amount in amounts), row.reason])
     show_fitting(f"Net positions on {day}", headings, cells)
     typer.echo(f"sum of all nets: {taka(sum(row.position.net for row in rows))}")
 
 
-def _show_issued(issued: "Issued", places: Sequence[Path], *, as_json: bool) -> None:
+def _show_issued(issued: "SettledValueDate", paths: Sequence[Path], *, as_json: bool) -> None:
     head = issued.head
     if as_json:
-        from reconciliation.settlement.screen_rows import facts_of  # noqa: PLC0415 - heavy
+        from reconciliation.settlement.screen_rows import position_facts  # noqa: PLC0415 - heavy
 
         files = [
-            {"name": str(place), "rail": one.rail, "entries": one.entries, "amount": one.amount,
-             "hash_total": one.hash_total, "sha256": one.sha256}
-            for one, place in zip(issued.files, places, strict=True)
+            {"name": str(path), "rail": file.rail, "entries": file.entries, "amount": file.amount,
+             "hash_total": file.hash_total, "sha256": file.sha256}
+            for file, path in zip(issued.files, paths, strict=True)
         ]  # fmt: skip
-        told = {"value_date": head.value_date, "is_new": issued.is_new, "digest": head.digest}
-        show_json(told | {"files": files, "positions": [facts_of(row) for row in issued.rows]})
+        content = {"value_date": head.value_date, "is_new": issued.is_new, "digest": head.digest}
+        show_json(content | {"files": files, "positions": [position_facts(row) for row in issued.rows]})
         return
     _show_sheet(head.value_date, issued.rows)
     word = "settled" if issued.is_new else f"stands, settled by {head.instructed_by} and {head.approved_by}"
     typer.echo(f"{head.value_date} {word}; digest {head.digest}")
-    for one, place in zip(issued.files, places, strict=True):
-        typer.echo(f"{place}: {one.entries} instructions, {taka(one.amount)}, SHA-256 {one.sha256}")
+    for file, path in zip(issued.files, paths, strict=True):
+        typer.echo(f"{path}: {file.entries} instructions, {taka(file.amount)}, SHA-256 {file.sha256}")
     if not issued.files:
         typer.echo("nobody is paid by instruction")
 
 
-def _show_followed(found: "Followed", *, as_json: bool) -> None:
-    from reconciliation.settlement.screen_rows import facts_of_credit, facts_of_outcome  # noqa: PLC0415 - heavy
+def _show_outcomes(result: "PostedOutcomes", *, as_json: bool) -> None:
+    from reconciliation.settlement.screen_rows import credit_facts, outcome_facts  # noqa: PLC0415 - heavy
 
-    outcomes = [facts_of_outcome(one) for one in found.outcomes]
-    credits_ = [facts_of_credit(one) for one in found.credits]
+    outcomes = [outcome_facts(item) for item in result.outcomes]
+    credits_ = [credit_facts(item) for item in result.credits]
     if as_json:
         show_json({
-            "new_steps": len(found.steps), "new_credits": len(found.new_credits), "is_new": found.is_new,
-            "instructions": outcomes, "credits": credits_, "waiting": [one.key for one in found.waiting],
-            "strangers": [one.end_to_end_id or one.message_id for one in found.strangers],
+            "new_steps": len(result.steps), "new_credits": len(result.new_credits), "is_new": result.is_new,
+            "instructions": outcomes, "credits": credits_, "waiting": [item.key for item in result.waiting],
+            "strangers": [item.end_to_end_id or item.message_id for item in result.strangers],
         })  # fmt: skip
     else:
         _show_rows(
@@ -251,40 +270,41 @@ def _show_followed(found: "Followed", *, as_json: bool) -> None:
         )
         _show_rows("Credits", credits_, ("payout_date", "connector", "batch", ">owed", ">credited", ">charge",
                                          ">suspense", ">difference", "ending"))  # fmt: skip
-        typer.echo(f"{len(found.steps)} instructions and {len(found.new_credits)} credits moved on")
-        if found.waiting:
-            typer.echo(f"no credit yet: {', '.join(one.key for one in found.waiting)}")
-        if found.strangers:
-            typer.echo(f"{len(found.strangers)} answers are about nothing of ours")
-    if any(one.difference for one in found.credits) or any(one.contradicts for one in found.outcomes):
+        typer.echo(f"{len(result.steps)} instructions and {len(result.new_credits)} credits moved on")
+        if result.waiting:
+            typer.echo(f"no credit yet: {', '.join(item.key for item in result.waiting)}")
+        if result.strangers:
+            typer.echo(f"{len(result.strangers)} answers match no instruction of ours")
+    if any(item.difference for item in result.credits) or any(item.contradicts for item in result.outcomes):
         raise typer.Exit(_IMPERFECT)
 
 
 def _show_rows(title: str, rows: Sequence[Mapping[str, object]], headings: Sequence[str]) -> None:
     names = [heading.removeprefix(">") for heading in headings]
-    shown = [heading.replace("_", " ") for heading in headings]
-    show_fitting(title, shown, ([_cell(row[name]) for name in names] for row in rows))
+    titles = [heading.replace("_", " ") for heading in headings]
+    show_fitting(title, titles, ([_cell(row[name]) for name in names] for row in rows))
 
 
-def _show_cover(found: "Cover", *, as_json: bool) -> None:
+def _show_cover(trust_cover: "TrustCover", *, as_json: bool) -> None:
     if as_json:
         from dataclasses import asdict  # noqa: PLC0415
 
         names = ("strict", "strict_by_statement", "with_receivables", "total_owed", "is_short", "alarm")
-        told = {name: getattr(found, name) for name in names}
-        show_json(told | asdict(found))
+        content = {name: getattr(trust_cover, name) for name in names}
+        figures = asdict(trust_cover).items()
+        show_json(content | {"owed" if name == "owed_by_account" else name: value for name, value in figures})
         return
     rows = [
-        ("settlement_bank", found.bank),
-        *((f"owed: {name}", -paisa) for name, paisa in found.owed.items()),
+        ("settlement_bank", trust_cover.bank),
+        *((f"owed: {name}", -paisa) for name, paisa in trust_cover.owed_by_account.items()),
     ]
-    rows += [("strict cover", found.strict)]
-    rows += [(f"due within its cycle: {name}", paisa) for name, paisa in found.receivables.items()]
-    rows += [("cover with receivables", found.with_receivables)]
-    rows += [(f"overdue, not counted: {name}", paisa) for name, paisa in found.overdue.items()]
-    if found.bank_by_statement is not None and found.strict_by_statement is not None:
-        rows += [("banks' own statements", found.bank_by_statement)]
-        rows += [("strict cover by statements", found.strict_by_statement)]
+    rows += [("strict cover", trust_cover.strict)]
+    rows += [(f"due within its cycle: {name}", paisa) for name, paisa in trust_cover.receivables.items()]
+    rows += [("cover with receivables", trust_cover.with_receivables)]
+    rows += [(f"overdue, not counted: {name}", paisa) for name, paisa in trust_cover.overdue.items()]
+    if trust_cover.bank_by_statement is not None and trust_cover.strict_by_statement is not None:
+        rows += [("banks' own statements", trust_cover.bank_by_statement)]
+        rows += [("strict cover by statements", trust_cover.strict_by_statement)]
     show_table("Trust cover", ("account", ">taka"), [(name, taka(paisa)) for name, paisa in rows])
 
 

@@ -33,32 +33,33 @@ def take(
     """
     finance: Finance = context.obj
     try:
-        told = take_all(finance.home, finance.config, files)
+        rows = take_all(finance.home, finance.config, files)
     except (ReconciliationError, OSError) as problem:
         complain(str(problem))
         raise typer.Exit(_IMPERFECT) from problem
-    show_table("Inbox", ("file", "institution", "date", "what"), told)
+    show_table("Inbox", ("file", "institution", "date", "what"), rows)
 
 
 def take_all(home: Path, config: Path, files: list[Path]) -> list[tuple[str, str, str, str]]:
-    """Lay copies into the inbox; one line a file.
+    """Copy files into the inbox; one row for each file.
 
     Raises:
-        SourceError: a name that nobody understands, something that is no file, or one that is too large.
+        SourceError: a name that is not that of a settlement file, something that is no file, or a file too
+        large.
     """
     # Layouts bring Polars; `ekpay --help` must not.
-    from reconciliation.intake.inbox_delivery import Landing, expected  # noqa: PLC0415
+    from reconciliation.intake.inbox_delivery import InboxDelivery, parse_expected_name  # noqa: PLC0415
     from reconciliation.statement.layout import read_layouts  # noqa: PLC0415
 
     layouts = read_layouts(config / "statements")
-    named = [(path, expected(path.name, layouts)) for path in files]
-    landing = Landing.of(home, "upload")
-    told = []
+    named = [(path, parse_expected_name(path.name, layouts)) for path in files]
+    delivery = InboxDelivery.of(home, "upload")
+    rows = []
     for path, name in named:
         if not path.is_file():
             raise SourceError(f"{path.name} is no file")
         with path.open("rb") as stream:
-            is_new = landing.copy(stream, name.text)
-        what = "taken" if is_new else "waits already"
-        told.append((name.text, name.key.institution, name.key.day.isoformat(), what))
-    return told
+            is_new = delivery.copy_stream(stream, name.text)
+        outcome = "taken" if is_new else "waits already"
+        rows.append((name.text, name.key.institution, name.key.day.isoformat(), outcome))
+    return rows

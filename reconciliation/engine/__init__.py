@@ -1,1 +1,1 @@
-"""One night over any folder or database: open items, rows and files in; findings and proofs out."""
+"""One night, without folder or database: open rows, new rows and files in; findings and checks out."""

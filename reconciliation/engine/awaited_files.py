@@ -1,9 +1,9 @@
-"""What of our books waits for a file: each open taka waits for one, and is counted by one break.
+"""The open total of each missing file: every open line of ours waits for one file and counts in one break.
 
-A line waits for the file of its due date and of the cycle in which it moved; where that file came without
-it, for the first one of the date that did not come. So of four files of a date that are missing each bears
-its own part. Where several breaks speak of one file (it is missing, then it comes and does not agree with its
-totals), the first of them bears it and the others bear nothing.
+A line waits for the file of its due date and of the cycle in which it moved; where that file came without it,
+for the first one of the date that did not come. So of four missing files of a date each has its own part.
+Where several breaks are about one file (first missing, then with wrong control totals), the first has the
+open total and the others have 0.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,39 +12,39 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding, FindingKey
-from reconciliation.calendar import DAY_MINUTES, Times
+from reconciliation.breaks.codes import BreakCode
+from reconciliation.breaks.findings import BreakFinding, FindingKey
+from reconciliation.calendar import DAY_MINUTES, FileTimes
 from reconciliation.canonical_row import LEDGER, OPEN
 from reconciliation.intake.file_names import LogicalKey
-from reconciliation.intake.file_register import Register
+from reconciliation.intake.file_register import FileRegister
 from reconciliation.statement.values.dates import DHAKA_NAME
 
-WAITS_FOR_A_FILE: Final = (Code.FILE_MISSING, Code.CONTROL_TOTAL)
+WAITS_FOR_A_FILE: Final = (BreakCode.FILE_MISSING, BreakCode.CONTROL_TOTAL)
 _MINUTES_AN_HOUR: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """The times of institutions, and the files that earlier breaks wait for already."""
+class AwaitedFiles:
+    """The times of institutions, and the files that earlier breaks already wait for."""
 
-    times: Mapping[str, Times] = field(default_factory=dict)
+    times: Mapping[str, FileTimes] = field(default_factory=dict)
     borne: Collection[LogicalKey] = ()
 
     def totals(
-        self, findings: Iterable[Finding], rows: pl.DataFrame, register: Register
+        self, findings: Iterable[BreakFinding], rows: pl.DataFrame, register: FileRegister
     ) -> dict[FindingKey, int]:
-        """What each break about a file bears, in paisa of our open lines; 0 where an earlier one does."""
+        """The open total of each break about a file, in paisa; 0 where an earlier break has it."""
         borne = set(self.borne)
         totals = {}
-        for one in findings:
-            key = file_of(one)
+        for finding in findings:
+            key = awaited_file_of(finding)
             if key is not None:
-                totals[one.key] = 0 if key in borne else self._open_total(key, rows, register)
+                totals[finding.key] = 0 if key in borne else self._open_total(key, rows, register)
                 borne.add(key)
         return totals
 
-    def _open_total(self, key: LogicalKey, rows: pl.DataFrame, register: Register) -> int:
+    def _open_total(self, key: LogicalKey, rows: pl.DataFrame, register: FileRegister) -> int:
         waiting = rows.filter(
             (pl.col("institution") == key.institution)
             & (pl.col("source") == LEDGER)
@@ -54,17 +54,21 @@ class Waiting:
         times = self.times.get(key.institution)
         ends = (DAY_MINUTES,) if times is None else times.cycle_ends
         cycles = range(1, len(ends) + 1)
-        came = {one for one in cycles if register.live(LogicalKey(key.institution, key.day, one)) is not None}
-        first = next((one for one in cycles if one not in came), None)
-        waits = pl.when(_cycle(ends).is_in(sorted(came))).then(pl.lit(first)).otherwise(_cycle(ends))
+        arrived = {
+            cycle
+            for cycle in cycles
+            if register.loaded_file_of(LogicalKey(key.institution, key.day, cycle)) is not None
+        }
+        first = next((cycle for cycle in cycles if cycle not in arrived), None)
+        waits = pl.when(_cycle(ends).is_in(sorted(arrived))).then(pl.lit(first)).otherwise(_cycle(ends))
         return int(waiting.filter(waits == key.cycle)["gross"].sum())
 
 
-# A single file, of an institution whose times do not matter.
-ALONE: Final = Waiting()
+# For a check of single files, where the times of an institution do not matter.
+SINGLE_FILE: Final = AwaitedFiles()
 
 
-def file_of(finding: Finding) -> LogicalKey | None:
+def awaited_file_of(finding: BreakFinding) -> LogicalKey | None:
     """The file that a break waits for; None where it waits for none."""
     if finding.key.code not in WAITS_FOR_A_FILE or finding.day is None:
         return None
@@ -72,9 +76,9 @@ def file_of(finding: Finding) -> LogicalKey | None:
 
 
 def _cycle(ends: Sequence[int]) -> pl.Expr:
-    """The cycle in which a row moved; the first one where it is due on a later date than its own."""
+    """The cycle in which a row moved; the first cycle where it is due on a later date."""
     local = pl.col("instant").dt.convert_time_zone(DHAKA_NAME)
     minute = local.dt.hour().cast(pl.Int32) * _MINUTES_AN_HOUR + local.dt.minute().cast(pl.Int32)
-    behind = [(minute >= end).cast(pl.Int32) for end in ends[:-1]]
-    cycle = pl.sum_horizontal(pl.lit(1, pl.Int32), *behind)
+    cycles_over = [(minute >= end).cast(pl.Int32) for end in ends[:-1]]
+    cycle = pl.sum_horizontal(pl.lit(1, pl.Int32), *cycles_over)
     return pl.when(local.dt.date() == pl.col("due_date")).then(cycle).otherwise(1)

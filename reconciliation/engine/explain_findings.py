@@ -6,80 +6,87 @@ from dataclasses import replace
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
-from reconciliation.breaks.diagnosis import Surroundings, diagnose
-from reconciliation.breaks.findings import Finding
+from reconciliation.breaks.codes import BreakCode
+from reconciliation.breaks.diagnosis import DiagnosisContext, diagnose
+from reconciliation.breaks.findings import BreakFinding
 from reconciliation.breaks.nearest_candidate import with_nearest
 from reconciliation.canonical_row import MATCHED, QUIET
-from reconciliation.engine.awaited_files import ALONE, WAITS_FOR_A_FILE, Waiting
+from reconciliation.engine.awaited_files import SINGLE_FILE, WAITS_FOR_A_FILE, AwaitedFiles
 from reconciliation.engine.payouts import Payouts
-from reconciliation.intake.file_names import understood
-from reconciliation.intake.file_register import Register
-from reconciliation.intake.receive_files import Received
+from reconciliation.intake.file_names import parse_file_name
+from reconciliation.intake.file_register import FileRegister
+from reconciliation.intake.receive_files import ReceivedFiles
 
 
-def explained(
-    findings: Sequence[Finding],
+def explain_findings(
+    findings: Sequence[BreakFinding],
     rows: pl.DataFrame,
-    register: Register,
+    register: FileRegister,
     payouts: Payouts,
-    waiting: Waiting = ALONE,
-) -> tuple[Finding, ...]:
-    """The findings in their order, each with everything that can be worked out about it tonight."""
-    # A candidate is never matched, so nearly all rows are out of the question from the start.
+    waiting: AwaitedFiles = SINGLE_FILE,
+) -> tuple[BreakFinding, ...]:
+    """The findings in their order, each with its nearest candidate, diagnosis or open total."""
+    # A candidate is never a matched row, so nearly all rows are left out at once.
     unmatched = rows.filter(~pl.col("verdict").is_in([MATCHED, QUIET]))
     of_institutions = unmatched.partition_by("institution", as_dict=True)
-    differences = Counter(_place(one) for one in findings if one.compared is not None)
+    differences = Counter(_place(finding) for finding in findings if finding.compared is not None)
     totals = waiting.totals(findings, unmatched, register)
-    told = []
-    for one in findings:
-        near = of_institutions.get((one.key.institution,), unmatched.clear())
-        if one.key.code in WAITS_FOR_A_FILE:
-            told.append(replace(one, open_total=totals[one.key]))
-        elif one.compared is not None:
-            cause = diagnose(one.compared, _surroundings(one, differences, register, payouts))
-            told.append(replace(one, diagnosis=cause))
+    results = []
+    for finding in findings:
+        near = of_institutions.get((finding.key.institution,), unmatched.clear())
+        if finding.key.code in WAITS_FOR_A_FILE:
+            results.append(replace(finding, open_total=totals[finding.key]))
+        elif finding.compared is not None:
+            cause = diagnose(finding.compared, _diagnosis_context(finding, differences, register, payouts))
+            results.append(replace(finding, diagnosis=cause))
         else:
-            told.append(with_nearest(one, near))
-    return tuple(told)
+            results.append(with_nearest(finding, near))
+    return tuple(results)
 
 
-def _place(finding: Finding) -> tuple[str, int]:
+def _place(finding: BreakFinding) -> tuple[str, int]:
     return finding.key.institution, finding.difference
 
 
-def _surroundings(
-    finding: Finding, differences: Mapping[tuple[str, int], int], register: Register, payouts: Payouts
-) -> Surroundings:
+def _diagnosis_context(
+    finding: BreakFinding,
+    differences: Mapping[tuple[str, int], int],
+    register: FileRegister,
+    payouts: Payouts,
+) -> DiagnosisContext:
     institution = finding.key.institution
-    batch = payouts.of(finding.key.reference)
-    files = [] if batch is None else [register.live(key) for key in batch.files]
+    batch = payouts.batch_of(finding.key.reference)
+    files = [] if batch is None else [register.loaded_file_of(key) for key in batch.files]
     opposite = -finding.difference
     # A finding is not its own counterpart, even where it differs by nothing.
-    others = differences.get((institution, opposite), 0) - (opposite == finding.difference)
-    return Surroundings(
+    opposite_count = differences.get((institution, opposite), 0) - (opposite == finding.difference)
+    return DiagnosisContext(
         refunds=finding.refunds,
-        differences=(opposite,) if others > 0 else (),
+        differences=(opposite,) if opposite_count > 0 else (),
         batches=payouts.credits_of(institution),
         # A credit that is short by one of its files.
         cycles=[-arrival.settled for arrival in files if arrival is not None],
     )
 
 
-def with_changes(received: Received, replaced: pl.DataFrame) -> list[Finding]:
-    """The findings of intake, where a replaced file tells which of its lines a correction changed."""
+def with_changed_lines(received: ReceivedFiles, replaced: pl.DataFrame) -> list[BreakFinding]:
+    """The findings of intake; that of a replaced file lists the lines that its correction changed."""
     changed = {}
     for name in received.withdrawn:
-        key = understood(name).key
+        key = parse_file_name(name).key
         before = replaced.filter(pl.col("origin") == name)
         after = [
-            frame for frame in received.frames if frame.height and understood(frame["origin"][0]).key == key
+            frame
+            for frame in received.frames
+            if frame.height and parse_file_name(frame["origin"][0]).key == key
         ]
-        kept = pl.concat(after)["raw_hash"] if after else pl.Series(dtype=pl.String)
-        changed[name] = tuple(before.filter(~pl.col("raw_hash").is_in(kept.implode()))["raw_hash"].sort())
+        remaining = pl.concat(after)["raw_hash"] if after else pl.Series(dtype=pl.String)
+        changed[name] = tuple(
+            before.filter(~pl.col("raw_hash").is_in(remaining.implode()))["raw_hash"].sort()
+        )
     return [
-        replace(one, rows=changed[one.file])
-        if one.key.code is Code.FILE_SUPERSEDED and one.file in changed
-        else one
-        for one in received.findings
+        replace(finding, rows=changed[finding.file])
+        if finding.key.code is BreakCode.FILE_SUPERSEDED and finding.file in changed
+        else finding
+        for finding in received.findings
     ]

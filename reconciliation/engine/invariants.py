@@ -26,19 +26,24 @@ from reconciliation.canonical_row import (
     REJECTED,
     SUCCESS,
 )
-from reconciliation.engine.night import Night, Progress, Setting, off_by_too_much
-from reconciliation.engine.restatement import Material, agrees_from_scratch, outcome
-from reconciliation.intake.file_names import understood
+from reconciliation.engine.night import Night, RunConfiguration, RunProgress, files_over_rounding_bound
+from reconciliation.engine.restatement import RestatementMaterial, agrees_from_scratch, outcome
+from reconciliation.intake.file_names import parse_file_name
 from reconciliation.intake.receive_files import Intake
 from reconciliation.matching.engines import Engine, digest
-from reconciliation.matching.institution_positions import COLUMNS, families_that_agree, positions, rest
+from reconciliation.matching.institution_positions import (
+    COLUMNS,
+    families_that_agree,
+    positions,
+    unexplained_rest,
+)
 from reconciliation.matching.row_pool import judge_pool, with_rounding_broken
 
 FATES = (MATCHED, BROKEN, REJECTED, OPEN, QUIET)
 _OF_LEDGER_DAYS = r"^\d{4}-\d{2}-\d{2}\.csv$"
 
 
-class MonthMaterial(Material, Protocol):
+class MonthMaterial(RestatementMaterial, Protocol):
     """The material of a month, with our books of each night as files of their own."""
 
     @property
@@ -65,23 +70,23 @@ class Invariant(StrEnum):
 
 @dataclass(slots=True)
 class NightChecks:
-    """What can be said of each night by itself; `broken` says in words where an invariant failed first."""
+    """Checks of one night; `broken` says in words where each invariant failed first."""
 
-    setting: Setting
-    progress: Progress
+    setting: RunConfiguration
+    progress: RunProgress
     engines: tuple[Engine, Engine]
-    material: Material
+    material: RestatementMaterial
     broken: dict[Invariant, str] = field(default_factory=dict)
 
     def after(self, night: Night) -> None:
         """Judge the night again, take its files in again, compute what a correction changed from scratch."""
         self._judge_again(night)
         self._take_in_again(night)
-        for institution in {understood(name).key.institution for name in night.received.withdrawn}:
+        for institution in {parse_file_name(name).key.institution for name in night.received.withdrawn}:
             self._restate(institution, night)
 
-    def hold(self, invariant: Invariant, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - what is held
-        """Note in words what does not hold, the first time that it does not."""
+    def hold(self, invariant: Invariant, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - the outcome of the check
+        """Note in words the first failure of an invariant."""
         if not holds:
             self.broken.setdefault(invariant, otherwise)
 
@@ -93,12 +98,16 @@ class NightChecks:
             digest(again.groups) == digest(night.judged.groups),
             f"{first.name} and {second.name} differ in the night of {night.date}",
         )
-        other = judge_pool(_in_another_order(night.pool), second, self.setting.kinds)
-        rows = with_rounding_broken(other, off_by_too_much(other, self.setting, self.progress.register))
-        said = {one.key for one in other.findings} == {one.key for one in night.judged.findings}
+        reordered = judge_pool(_in_another_order(night.pool), second, self.setting.kinds)
+        rows = with_rounding_broken(
+            reordered, files_over_rounding_bound(reordered, self.setting, self.progress.register)
+        )
+        same_findings = {finding.key for finding in reordered.findings} == {
+            finding.key for finding in night.judged.findings
+        }
         self.hold(
             Invariant.ORDER_INDEPENDENCE,
-            said and outcome(rows) == outcome(night.judged.rows),
+            same_findings and outcome(rows) == outcome(night.judged.rows),
             f"another order of rows comes to something else in the night of {night.date}",
         )
 
@@ -122,13 +131,15 @@ class NightChecks:
         )
 
     def check_netting(self, rows: pl.DataFrame) -> None:
-        """Positions of these rows sum to zero, and what is matched agrees to the paisa that is tolerated."""
-        left = rest(positions(rows))
-        self.hold(Invariant.NETTING, left == 0, f"positions leave {left} paisa")
+        """Positions of these rows sum to zero; matched families agree within a tolerance (funds: a paisa)."""
+        rest_paisa = unexplained_rest(positions(rows))
+        self.hold(Invariant.NETTING, rest_paisa == 0, f"positions leave {rest_paisa} paisa")
         funds = [name for name, kind in self.setting.kinds.items() if kind == "funds"]
         tolerated = pl.when(pl.col("institution").is_in(funds)).then(1).otherwise(0)
-        apart = families_that_agree(rows).filter((pl.col("settled") - pl.col("net")).abs() > tolerated)
-        self.hold(Invariant.NETTING, apart.is_empty(), f"{apart.height} matched families do not agree")
+        disagreeing = families_that_agree(rows).filter((pl.col("settled") - pl.col("net")).abs() > tolerated)
+        self.hold(
+            Invariant.NETTING, disagreeing.is_empty(), f"{disagreeing.height} matched families do not agree"
+        )
 
     def check_single_use(self, rows: pl.DataFrame) -> None:
         """No row of ours is matched twice."""
@@ -138,12 +149,12 @@ class NightChecks:
 
 
 @dataclass(slots=True)
-class Checks:
-    """Checks as the month goes on; `broken` says in words where an invariant failed first."""
+class MonthChecks:
+    """Checks of all nights of a month; `broken` says in words where each invariant failed first."""
 
     month: MonthMaterial
-    setting: Setting
-    progress: Progress
+    setting: RunConfiguration
+    progress: RunProgress
     engines: tuple[Engine, Engine]
     broken: dict[Invariant, str] = field(default_factory=dict)
 
@@ -153,15 +164,15 @@ class Checks:
 
     def outcome(self) -> str:
         """`hold`, or the name of the first invariant that does not."""
-        return next((one.value for one in Invariant if one in self.broken), "hold")
+        return next((invariant.value for invariant in Invariant if invariant in self.broken), "hold")
 
     def after(self, night: Night) -> None:
-        """What can be said of one night."""
+        """Check one night."""
         self._nightly.after(night)
 
     def at_the_end(self) -> None:
-        """What can be said of all rows together."""
-        rows = self.progress.store.everything(COLUMNS)
+        """Check all rows together."""
+        rows = self.progress.store.all_rows(COLUMNS)
         self._conserve(rows)
         self._nightly.check_netting(rows)
         self._nightly.check_single_use(rows)
@@ -174,13 +185,15 @@ class Checks:
         for arrival in self.progress.register.loaded():
             name = arrival.name.text
             stated = (arrival.rows, arrival.settled)
-            found = counted.pop(name, (0, 0))
-            hold(Invariant.CONSERVATION, found == stated, f"{name}: {found} are left of {stated}")
+            rows_and_net = counted.pop(name, (0, 0))
+            hold(
+                Invariant.CONSERVATION, rows_and_net == stated, f"{name}: {rows_and_net} are left of {stated}"
+            )
         hold(Invariant.CONSERVATION, not counted, f"rows of files that do not count: {list(counted)}")
         sums = (pl.len(), pl.col("gross").sum(), pl.col("net").sum())
-        found = rows.filter(pl.col("origin").str.contains(_OF_LEDGER_DAYS)).select(sums).row(0)
-        stated = pl.concat(self._books()).select(sums).collect().row(0)
-        hold(Invariant.CONSERVATION, found == stated, f"of our books {found} are left of {stated}")
+        judged = rows.filter(pl.col("origin").str.contains(_OF_LEDGER_DAYS)).select(sums).row(0)
+        exported = pl.concat(self._books()).select(sums).collect().row(0)
+        hold(Invariant.CONSERVATION, judged == exported, f"of our books {judged} are left of {exported}")
 
     def _books(self) -> list[pl.LazyFrame]:
         """Our books once more, straight from their files."""
@@ -190,7 +203,7 @@ class Checks:
 
 
 def _in_another_order(pool: pl.DataFrame) -> pl.DataFrame:
-    """The same rows, shuffled, and numbered from the other end of their files."""
+    """The same rows, shuffled, and numbered from the end of their files."""
     turned = pl.col("ordinal").max().over("source", "origin") + 1 - pl.col("ordinal")
     return pool.with_columns(ordinal=turned.cast(pl.Int32)).sample(
         fraction=1.0, shuffle=True, seed=pool.height
@@ -199,12 +212,12 @@ def _in_another_order(pool: pl.DataFrame) -> pl.DataFrame:
 
 def file_totals(rows: pl.DataFrame) -> dict[str, tuple[int, int]]:
     """How many rows of each file there are, and the net of those that moved taka."""
-    moved = (pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT")
+    is_settled = (pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT")
     totals = (
         rows.lazy()
         .filter(pl.col("source") == FILE)
         .group_by("origin")
-        .agg(pl.len().alias("rows"), pl.col("net").filter(moved).sum().alias("settled"))
+        .agg(pl.len().alias("rows"), pl.col("net").filter(is_settled).sum().alias("settled"))
         .collect(engine="streaming")
     )
     return {origin: (count, settled) for origin, count, settled in totals.iter_rows()}

@@ -9,55 +9,55 @@ from datetime import date
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code, Rules
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.codes import BreakCode, BreakRules
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import Calendar
 from reconciliation.canonical_row import FAMILY, LEDGER, no_rows
-from reconciliation.engine.awaited_files import Waiting, file_of
-from reconciliation.engine.explain_findings import explained, with_changes
+from reconciliation.engine.awaited_files import AwaitedFiles, awaited_file_of
+from reconciliation.engine.explain_findings import explain_findings, with_changed_lines
 from reconciliation.engine.payouts import NEVER, Payouts
-from reconciliation.engine.row_store import Store, once, together
+from reconciliation.engine.row_store import RowStore, latest_rows, pool_rows
 from reconciliation.intake.file_names import LogicalKey
-from reconciliation.intake.file_register import Register
-from reconciliation.intake.file_schedule import Schedule
-from reconciliation.intake.receive_files import Incoming, Intake, Received
+from reconciliation.intake.file_register import FileRegister
+from reconciliation.intake.file_schedule import FileSchedule
+from reconciliation.intake.receive_files import IncomingFile, Intake, ReceivedFiles
 from reconciliation.matching.due_windows import due_states, with_due, with_windows
 from reconciliation.matching.engines import Engine
-from reconciliation.matching.reference_keys import with_references, without_ours
-from reconciliation.matching.row_family import Kind, Row
-from reconciliation.matching.row_pool import Judged, judge_pool, with_rounding_broken
+from reconciliation.matching.reference_keys import lookup_keys, with_references
+from reconciliation.matching.row_family import InstitutionKind, PoolRow
+from reconciliation.matching.row_pool import JudgedPool, judge_pool, with_rounding_broken
 from reconciliation.statement.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What does not change during a month: layouts, rules, calendar and which files are expected."""
+class RunConfiguration:
+    """The configuration of a run: layouts, rules, calendar and the schedule of expected files."""
 
     layouts: Mapping[str, Layout]
-    rules: Rules
+    rules: BreakRules
     calendar: Calendar
-    schedule: Schedule
+    schedule: FileSchedule
 
     @property
-    def kinds(self) -> Mapping[str, Kind]:
-        """What each institution does for us."""
+    def kinds(self) -> Mapping[str, InstitutionKind]:
+        """The kind of each institution: funds, delivery or statement."""
         return {institution: layout.kind for institution, layout in self.layouts.items()}
 
 
 @dataclass(slots=True)
-class Progress:
+class RunProgress:
     """What changes from night to night."""
 
-    store: Store
-    register: Register
+    store: RowStore
+    register: FileRegister
     payouts: Payouts
-    found: dict[FindingKey, tuple[date, Finding]] = field(default_factory=dict)
+    findings: dict[FindingKey, tuple[date, BreakFinding]] = field(default_factory=dict)
     rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
-    """What is new in a night.
+class NightInputs:
+    """The new inputs of a night.
 
     `ours` are rows of our books, whose due dates are still to be worked out. `expected` are further rows of
     ours that have one (what banks must book). `replaced` are origins of rows of ours that newer ones replace.
@@ -65,23 +65,23 @@ class Inputs:
 
     date: date
     ours: pl.DataFrame
-    files: tuple[Incoming, ...] = ()
+    files: tuple[IncomingFile, ...] = ()
     expected: pl.DataFrame = field(default_factory=no_rows)
     replaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What a night did, for the invariants and for the screen.
+    """The results of a night, for checks, reports and progress.
 
-    `replaced` are rows of earlier nights that no longer count, with what had become of them.
+    `replaced` are rows of earlier nights that no longer count, with their last verdicts.
     """
 
-    inputs: Inputs
+    inputs: NightInputs
     pool: pl.DataFrame
-    judged: Judged
-    received: Received
-    findings: tuple[Finding, ...]
+    judged: JudgedPool
+    received: ReceivedFiles
+    findings: tuple[BreakFinding, ...]
     replaced: pl.DataFrame
 
     @property
@@ -90,64 +90,72 @@ class Night:
         return self.inputs.date
 
 
-def run_night(inputs: Inputs, setting: Setting, progress: Progress, engine: Engine) -> Night:
-    """Take a night's files in, judge what they touch and what has come due, and keep the outcome."""
+def run_night(inputs: NightInputs, setting: RunConfiguration, progress: RunProgress, engine: Engine) -> Night:
+    """Read a night's files, judge the families that they touch and rows that are due, store the rows."""
     intake = Intake(setting.layouts, setting.schedule, progress.register)
     received = intake.receive(inputs.files, inputs.date)
     ours = with_windows(inputs.ours, setting.calendar)
-    expected, replaced = progress.payouts.expected(progress.register)
-    gone = set(progress.store.withdrawn)
-    withdrawn = [one for one in (*received.withdrawn, *replaced, *inputs.replaced) if one not in gone]
+    expected, replaced = progress.payouts.update_expected_rows(progress.register)
+    already_withdrawn = set(progress.store.withdrawn)
+    withdrawn = [
+        origin
+        for origin in (*received.withdrawn, *replaced, *inputs.replaced)
+        if origin not in already_withdrawn
+    ]
     settled, still_open = progress.store.of_origins(withdrawn), progress.store.open_of_origins(withdrawn)
     progress.store.withdrawn.extend(withdrawn)
-    received.findings = with_changes(received, settled)
+    received.findings = with_changed_lines(received, settled)
     pool = _pool(received, pl.concat([ours, expected, inputs.expected]), settled, progress)
     pool = pool_with_due(pool, setting, progress.register, progress.payouts)
     judged = judge_pool(pool, engine, setting.kinds)
     rounding = _rounding(judged.rounded, received.loaded, setting, progress.register)
-    judged.rows = with_rounding_broken(judged, off_by_too_much(judged, setting, progress.register))
-    progress.store.keep(judged.rows)
+    judged.rows = with_rounding_broken(judged, files_over_rounding_bound(judged, setting, progress.register))
+    progress.store.write_run(judged.rows)
     progress.rows += ours.height + sum(frame.height for frame in received.frames)
-    waiting = Waiting(setting.calendar.institutions, _waited_for(progress))
-    found = [*received.findings, *judged.findings, *rounding]
-    new = _first_seen(found, inputs.date, judged, progress, waiting)
-    return Night(inputs, pool, judged, received, new, once(settled, still_open))
+    waiting = AwaitedFiles(setting.calendar.institutions, _awaited_keys(progress))
+    findings = [*received.findings, *judged.findings, *rounding]
+    new = _new_findings(findings, inputs.date, judged, progress, waiting)
+    return Night(inputs, pool, judged, received, new, latest_rows(settled, still_open))
 
 
-def _waited_for(progress: Progress) -> set[LogicalKey]:
+def _awaited_keys(progress: RunProgress) -> set[LogicalKey]:
     """The files that breaks of earlier nights wait for, and that have not come since."""
-    files = (file_of(one) for _, one in progress.found.values())
-    return {key for key in files if key is not None and progress.register.live(key) is None}
+    files = (awaited_file_of(finding) for _, finding in progress.findings.values())
+    return {key for key in files if key is not None and progress.register.loaded_file_of(key) is None}
 
 
-def _pool(received: Received, ours: pl.DataFrame, replaced: pl.DataFrame, progress: Progress) -> pl.DataFrame:
+def _pool(
+    received: ReceivedFiles, ours: pl.DataFrame, replaced: pl.DataFrame, progress: RunProgress
+) -> pl.DataFrame:
     """Open rows, new rows, and settled rows of the families that a new or withdrawn row belongs to."""
     store = progress.store
     carried = store.open_rows()
     theirs = pl.concat(received.frames) if received.frames else no_rows()
     # A correction may replace a file of the same night.
     theirs = theirs.filter(~pl.col("origin").is_in(store.withdrawn))
-    wanted = without_ours(theirs)
-    known = pl.concat([store.known_names(wanted), carried.filter(pl.col("source") == LEDGER), ours])
+    lookups = lookup_keys(theirs)
+    known = pl.concat([store.known_names(lookups), carried.filter(pl.col("source") == LEDGER), ours])
     new = pl.concat([ours, with_references(theirs, known)])
     touched = pl.concat([new.select(FAMILY), replaced.select(FAMILY)]).unique()
-    return together(store.of_families(touched), carried, new)
+    return pool_rows(store.of_families(touched), carried, new)
 
 
-def pool_with_due(pool: pl.DataFrame, setting: Setting, register: Register, payouts: Payouts) -> pl.DataFrame:
-    """How far each window has come. An entry of a batch that still misses a file waits for it."""
+def pool_with_due(
+    pool: pl.DataFrame, setting: RunConfiguration, register: FileRegister, payouts: Payouts
+) -> pl.DataFrame:
+    """The pool with `due`; a bank entry of a batch that still lacks a file waits for it."""
     statements = [name for name, layout in setting.layouts.items() if layout.kind == "statement"]
     waits = (
         pl.col("institution").is_in(statements)
         & (pl.col("source") != LEDGER)
-        & pl.col("reference").is_in(payouts.undecided(register))
+        & pl.col("reference").is_in(payouts.incomplete_batches(register))
     )
     theirs = pl.when(pl.col("source") == LEDGER).then("due_date").when(waits).then(pl.lit(NEVER))
     states = due_states(setting.calendar, complete_dates(setting.schedule, register))
     return with_due(pool.with_columns(due_date=theirs.otherwise(None)), states)
 
 
-def complete_dates(schedule: Schedule, register: Register) -> Mapping[str, set[date]]:
+def complete_dates(schedule: FileSchedule, register: FileRegister) -> Mapping[str, set[date]]:
     """The dates of each institution of which every cycle is loaded."""
     cycles: dict[tuple[str, date], int] = {}
     for arrival in register.loaded():
@@ -160,15 +168,17 @@ def complete_dates(schedule: Schedule, register: Register) -> Mapping[str, set[d
     return complete
 
 
-def off_by_too_much(judged: Judged, setting: Setting, register: Register) -> set[str]:
-    """The files whose rows are a paisa off so often that none of it is accepted."""
+def files_over_rounding_bound(
+    judged: JudgedPool, setting: RunConfiguration, register: FileRegister
+) -> set[str]:
+    """The files with more one-paisa differences than the rounding bound allows."""
     bound = setting.rules.rounding_bound_paisa
-    return {row.origin for row in judged.rounded if register.named(row.origin).rounding > bound}
+    return {row.origin for row in judged.rounded if register.loaded_file_named(row.origin).rounding > bound}
 
 
 def _rounding(
-    rounded: Iterable[Row], loaded: Collection[str], setting: Setting, register: Register
-) -> list[Finding]:
+    rounded: Iterable[PoolRow], loaded: Collection[str], setting: RunConfiguration, register: FileRegister
+) -> list[BreakFinding]:
     """The files of this night whose rows are off by more together than chance allows (case 8)."""
     sums: dict[str, int] = {}
     for row in rounded:
@@ -176,13 +186,13 @@ def _rounding(
             sums[row.origin] = sums.get(row.origin, 0) + 1
     findings = []
     for origin, paisa in sorted(sums.items()):
-        arrival = register.named(origin)
+        arrival = register.loaded_file_named(origin)
         register.set_rounding(arrival, paisa)
         if paisa > setting.rules.rounding_bound_paisa:
             name = arrival.name
             findings.append(
-                Finding(
-                    FindingKey(Code.ROUNDING, name.key.institution, origin),
+                BreakFinding(
+                    FindingKey(BreakCode.ROUNDING, name.key.institution, origin),
                     file=origin,
                     day=name.key.day,
                     difference=paisa,
@@ -191,14 +201,20 @@ def _rounding(
     return findings
 
 
-def _first_seen(
-    findings: Iterable[Finding], night: date, judged: Judged, progress: Progress, waiting: Waiting
-) -> tuple[Finding, ...]:
-    """Findings that no earlier night had, explained; each is counted once, whatever becomes of it."""
-    new: dict[FindingKey, Finding] = {}
-    for one in findings:
-        if one.key not in progress.found and one.key not in new:
-            new[one.key] = one
-    told = explained(tuple(new.values()), judged.rows, progress.register, progress.payouts, waiting)
-    progress.found |= {one.key: (night, one) for one in told}
-    return told
+def _new_findings(
+    findings: Iterable[BreakFinding],
+    night: date,
+    judged: JudgedPool,
+    progress: RunProgress,
+    waiting: AwaitedFiles,
+) -> tuple[BreakFinding, ...]:
+    """Findings that no earlier night had, explained; each is counted once."""
+    new: dict[FindingKey, BreakFinding] = {}
+    for finding in findings:
+        if finding.key not in progress.findings and finding.key not in new:
+            new[finding.key] = finding
+    explained_findings = explain_findings(
+        tuple(new.values()), judged.rows, progress.register, progress.payouts, waiting
+    )
+    progress.findings |= {finding.key: (night, finding) for finding in explained_findings}
+    return explained_findings

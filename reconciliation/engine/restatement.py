@@ -1,4 +1,4 @@
-"""The restatement law: a day and its correction come to the same as the day with the corrected file alone.
+"""The restatement law: a day and its correction give the same result as the corrected file alone.
 
 From scratch means from the bytes: our books and the live files of the institution are read again, and the
 file that was replaced is never looked at.
@@ -12,21 +12,26 @@ import polars as pl
 
 from reconciliation.canonical_row import KEY, no_rows
 from reconciliation.digests import sha256_of_frame
-from reconciliation.engine.night import Progress, Setting, off_by_too_much, pool_with_due
+from reconciliation.engine.night import (
+    RunConfiguration,
+    RunProgress,
+    files_over_rounding_bound,
+    pool_with_due,
+)
 from reconciliation.engine.payouts import Payouts
 from reconciliation.intake.file_register import Arrival
 from reconciliation.matching.due_windows import with_windows
 from reconciliation.matching.engines import Engine
 from reconciliation.matching.reference_keys import with_references
 from reconciliation.matching.row_pool import judge_pool, with_rounding_broken
-from reconciliation.statement.reader import read
+from reconciliation.statement.reader import read_file
 
-# What a row says and what became of it, whatever its place in a file.
+# The content of a row and its verdict, without its place in a file.
 OUTCOME = (*KEY, "source", "theirs", "status", "gross", "net", "currency", "verdict")
 
 
-class Material(Protocol):
-    """What a run was made of, to compute from scratch what stands."""
+class RestatementMaterial(Protocol):
+    """The sources of a run, to compute an institution from scratch."""
 
     def books(self, institution: str, up_to: date) -> pl.DataFrame:
         """Our rows of one institution up to a night, as a run takes them in."""
@@ -42,16 +47,21 @@ class Material(Protocol):
 
 
 def outcome(rows: pl.DataFrame) -> str:
-    """SHA-256 over what became of rows, free of their order and place."""
+    """SHA-256 over the content and verdicts of rows, whatever their order and place."""
     return sha256_of_frame(rows, OUTCOME)
 
 
 def agrees_from_scratch(
-    institution: str, night: date, material: Material, setting: Setting, progress: Progress, engine: Engine
+    institution: str,
+    night: date,
+    material: RestatementMaterial,
+    setting: RunConfiguration,
+    progress: RunProgress,
+    engine: Engine,
 ) -> bool:
-    """Whether an institution's rows stand as a run has them that never saw the replaced file."""
+    """Whether an institution's rows equal those of a run that never read the replaced file."""
     payouts = Payouts(setting.layouts, setting.schedule)
-    expected, _ = payouts.expected(progress.register)
+    expected, _ = payouts.update_expected_rows(progress.register)
     ours = pl.concat(
         [
             with_windows(material.books(institution, night), setting.calendar),
@@ -63,15 +73,15 @@ def agrees_from_scratch(
     theirs = _files(live, material, setting)
     pool = pl.concat([ours, with_references(theirs, ours)])
     judged = judge_pool(pool_with_due(pool, setting, progress.register, payouts), engine, setting.kinds)
-    rows = with_rounding_broken(judged, off_by_too_much(judged, setting, progress.register))
+    rows = with_rounding_broken(judged, files_over_rounding_bound(judged, setting, progress.register))
     standing = progress.store.of_institution(institution)
     return outcome(rows) == outcome(standing)
 
 
-def _files(live: Iterable[Arrival], material: Material, setting: Setting) -> pl.DataFrame:
+def _files(live: Iterable[Arrival], material: RestatementMaterial, setting: RunConfiguration) -> pl.DataFrame:
     frames = []
     for arrival in live:
         name = arrival.name
         layout = setting.layouts[name.key.institution]
-        frames.append(read(material.content(arrival), layout, name.text, name.key.day).rows)
+        frames.append(read_file(material.content(arrival), layout, name.text, name.key.day).rows)
     return pl.concat(frames) if frames else no_rows()

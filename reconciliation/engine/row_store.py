@@ -1,8 +1,8 @@
-"""Rows between nights, in a folder: what is open after each run, and what was settled in which.
+"""The store of rows between nights, in a folder: the open and the settled rows of each run.
 
-A run reads what is open, and of what was settled only the families that new rows name. Each run writes a
-folder of its own, once: a row that is judged again is written again, and the newest writing counts. So a run
-that was killed leaves everything as it stood before it.
+A run reads the open rows, and settled rows only of families that new rows name. Each run writes one folder of
+its own: a row that is judged again is written again, and the newest version counts. So a killed run changes
+nothing.
 """
 
 import os
@@ -17,11 +17,11 @@ from reconciliation.canonical_row import FAMILY, IDENTITY, LEDGER, OPEN, SCHEMA,
 _VERSION = "version"
 _OPEN = "open.parquet"
 _SETTLED = "settled.parquet"
-# So many files are looked through together; more would only take more memory.
+# How many files are scanned together; more would only take more memory.
 _AT_ONCE = 8
 
 
-def durable(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     """Write a file or the entries of a folder through to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -30,7 +30,7 @@ def durable(path: Path) -> None:
         os.close(handle)
 
 
-class Store:
+class RowStore:
     """The rows of all runs up to `last`; `withdrawn` are origins whose rows no longer count."""
 
     def __init__(self, folder: Path, last: int = 0, withdrawn: Iterable[str] = ()) -> None:
@@ -39,20 +39,20 @@ class Store:
         self.withdrawn: list[str] = list(withdrawn)
         folder.mkdir(parents=True, exist_ok=True)
 
-    def place(self, run: int) -> Path:
-        """Where the rows of a run lie."""
+    def folder_of(self, run: int) -> Path:
+        """The folder with the rows of a run."""
         return self._folder / f"{run:06d}"
 
     def discard_beyond(self) -> None:
-        """Throw away what runs left that were never committed."""
+        """Delete the folders of runs that were never committed."""
         for path in self._folder.iterdir():
             if not path.name.isdecimal() or int(path.name) > self.last:
                 shutil.rmtree(path)
 
     def open_rows(self) -> pl.DataFrame:
-        """What was carried over."""
-        path = self.place(self.last) / _OPEN
-        return self._counting(pl.read_parquet(path)) if path.exists() else no_rows()
+        """The open rows after the last run."""
+        path = self.folder_of(self.last) / _OPEN
+        return self._that_count(pl.read_parquet(path)) if path.exists() else no_rows()
 
     def of_families(self, families: pl.DataFrame) -> pl.DataFrame:
         """Settled rows of these families, each as it was last written."""
@@ -62,112 +62,114 @@ class Store:
         """Settled rows that came from these files or payouts, whether they still count or not."""
         if not origins or not self._paths():
             return no_rows()
-        found = self._scan().filter(pl.col("origin").is_in(origins)).collect(engine="streaming")
-        return self._newest(found)
+        rows = self._scan().filter(pl.col("origin").is_in(origins)).collect(engine="streaming")
+        return self._newest(rows)
 
     def open_of_origins(self, origins: Sequence[str]) -> pl.DataFrame:
         """Open rows that came from these files or payouts, whether they still count or not."""
-        path = self.place(self.last) / _OPEN
+        path = self.folder_of(self.last) / _OPEN
         if not origins or not path.exists():
             return no_rows()
         return pl.read_parquet(path).filter(pl.col("origin").is_in(origins))
 
-    def known_names(self, wanted: pl.DataFrame) -> pl.DataFrame:
-        """Settled rows of ours that bear one of their names that are asked for."""
-        rows = self._settled(wanted.unique(), ("institution", "direction", "theirs"))
+    def known_names(self, names: pl.DataFrame) -> pl.DataFrame:
+        """Settled rows of ours that have one of these references of theirs."""
+        rows = self._settled(names.unique(), ("institution", "direction", "theirs"))
         return rows.filter(pl.col("source") == LEDGER)
 
-    def keep(self, rows: pl.DataFrame) -> Path:
-        """Write what a run decided, in one order whatever they came in; where it lies."""
+    def write_run(self, rows: pl.DataFrame) -> Path:
+        """Write the rows of a run in a fixed order; returns their folder."""
         ordered = complete(rows).sort(IDENTITY)
         is_open = pl.col("verdict") == OPEN
         settled = ordered.filter(~is_open).with_columns(pl.lit(self.last + 1).alias(_VERSION))
         # Written beside and moved into place: a reader never sees half a run.
-        beside = self._folder / "being-written"
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
+        unfinished = self._folder / "being-written"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
         for name, frame in ((_OPEN, ordered.filter(is_open)), (_SETTLED, settled)):
-            frame.write_parquet(beside / name)
-            durable(beside / name)
-        durable(beside)
-        place = self.place(self.last + 1)
-        beside.rename(place)
-        durable(self._folder)
+            frame.write_parquet(unfinished / name)
+            sync_to_disk(unfinished / name)
+        sync_to_disk(unfinished)
+        place = self.folder_of(self.last + 1)
+        unfinished.rename(place)
+        sync_to_disk(self._folder)
         self.last += 1
         return place
 
-    def everything(self, columns: Sequence[str] = ()) -> pl.DataFrame:
+    def all_rows(self, columns: Sequence[str] = ()) -> pl.DataFrame:
         """Every row that counts, once, with what became of it; only some columns where these are named."""
-        wanted = [name for name in SCHEMA if not columns or name in {*columns, *IDENTITY}]
-        return self._counted(wanted, pl.lit(value=True))
+        selected = [name for name in SCHEMA if not columns or name in {*columns, *IDENTITY}]
+        return self._rows_that_count(selected, pl.lit(value=True))
 
     def of_institution(self, institution: str) -> pl.DataFrame:
         """Every row of one institution that counts, once, with what became of it."""
         return self.of_institutions([institution])
 
     def of_institutions(self, institutions: Sequence[str]) -> pl.DataFrame:
-        """The same of several."""
-        return self._counted(list(SCHEMA), pl.col("institution").is_in(institutions))
+        """Every row of these institutions that counts, once, with its verdict."""
+        return self._rows_that_count(list(SCHEMA), pl.col("institution").is_in(institutions))
 
-    def written(self) -> pl.DataFrame:
-        """What the last run wrote and counts still: the rows that it judged, and all that are open."""
-        return together(self.settled_in([self.last]), self.open_rows(), no_rows())
+    def written_rows(self) -> pl.DataFrame:
+        """The rows that the last run judged and that still count, and all open rows."""
+        return pool_rows(self.settled_in([self.last]), self.open_rows(), no_rows())
 
     def settled_in(self, runs: Iterable[int], condition: pl.Expr | None = None) -> pl.DataFrame:
-        """Rows that these runs settled, as far as they count, each as the last of them left it."""
-        paths = [path for run in sorted(set(runs)) if (path := self.place(run) / _SETTLED).exists()]
+        """Rows that these runs settled and that still count, each in its newest version."""
+        paths = [path for run in sorted(set(runs)) if (path := self.folder_of(run) / _SETTLED).exists()]
         if not paths:
             return no_rows()
-        wanted = pl.lit(value=True) if condition is None else condition
-        return self._counting(self._newest(pl.scan_parquet(paths).filter(wanted).collect()))
+        row_filter = pl.lit(value=True) if condition is None else condition
+        return self._that_count(self._newest(pl.scan_parquet(paths).filter(row_filter).collect()))
 
-    def _counted(self, columns: Sequence[str], condition: pl.Expr) -> pl.DataFrame:
+    def _rows_that_count(self, columns: Sequence[str], condition: pl.Expr) -> pl.DataFrame:
         # Read one after the other in the order of their runs: what is later replaces what was before it.
-        found = [
-            self._counting(pl.scan_parquet(path).filter(condition).select(columns).collect())
+        frames = [
+            self._that_count(pl.scan_parquet(path).filter(condition).select(columns).collect())
             for path in self._paths()
         ]
-        return _once([no_rows().select(columns), *found, self.open_rows().filter(condition).select(columns)])
+        return _latest(
+            [no_rows().select(columns), *frames, self.open_rows().filter(condition).select(columns)]
+        )
 
     def _paths(self) -> list[Path]:
-        paths = (self.place(run) / _SETTLED for run in range(1, self.last + 1))
+        paths = (self.folder_of(run) / _SETTLED for run in range(1, self.last + 1))
         return [path for path in paths if path.exists()]
 
     def _scan(self) -> pl.LazyFrame:
         return pl.scan_parquet(self._paths())
 
-    def _settled(self, wanted: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
-        if wanted.is_empty():
+    def _settled(self, keys: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
+        if keys.is_empty():
             return no_rows()
-        asked = wanted.lazy().unique()
-        found = [
-            pl.scan_parquet(path).join(asked, on=list(on), how="semi").collect()
-            for path in self._having(asked, on)
+        unique_keys = keys.lazy().unique()
+        frames = [
+            pl.scan_parquet(path).join(unique_keys, on=list(on), how="semi").collect()
+            for path in self._files_with(unique_keys, on)
         ]
-        return self._counting(self._newest(pl.concat(found))) if found else no_rows()
+        return self._that_count(self._newest(pl.concat(frames))) if frames else no_rows()
 
-    def _having(self, asked: pl.LazyFrame, on: Sequence[str]) -> list[str]:
-        """Which files have any of these rows. Few have; of the others only what is asked by is ever read."""
+    def _files_with(self, keys: pl.LazyFrame, on: Sequence[str]) -> list[str]:
+        """The files that have any of these rows; of the others only the key columns are read."""
         paths, having = self._paths(), []
         for begin in range(0, len(paths), _AT_ONCE):
             some = pl.scan_parquet(paths[begin : begin + _AT_ONCE], include_file_paths="_path")
-            hits = some.select(*on, "_path").join(asked, on=list(on), how="semi").select("_path").unique()
+            hits = some.select(*on, "_path").join(keys, on=list(on), how="semi").select("_path").unique()
             having += hits.collect(engine="streaming")["_path"].to_list()
         return sorted(having)
 
     def _newest(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.sort(_VERSION).unique(IDENTITY, keep="last", maintain_order=True).drop(_VERSION)
 
-    def _counting(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _that_count(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.filter(~pl.col("origin").is_in(self.withdrawn)) if self.withdrawn else rows
 
 
-def once(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
+def latest_rows(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
     """Rows of both, each once, as the later frame has it."""
-    return _once([earlier, later])
+    return _latest([earlier, later])
 
 
-def _once(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def _latest(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Rows of all, each once, as the last frame that has it says."""
     rows = pl.concat(frames)
     # Few rows are there twice; where none is, nothing needs to be copied.
@@ -180,6 +182,6 @@ def _once(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def together(settled: pl.DataFrame, carried: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+def pool_rows(settled: pl.DataFrame, carried: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """One pool of rows, each once; what is carried or new counts before what was settled."""
-    return once(once(settled, carried), new)
+    return latest_rows(latest_rows(settled, carried), new)

@@ -1,4 +1,4 @@
-"""The seal: a digest of everything that was found, on disk before anybody may look at the answers."""
+"""The seal: a digest of all findings, written to disk before the key may be opened."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from reconciliation.digests import sha256_of_lines
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What went into a run: same identity and same code, same findings."""
+class RunIdentity:
+    """The digests of a run's inputs: same identity and same code give the same findings."""
 
     ledger_sha256: str
     files_sha256: str
@@ -45,18 +45,19 @@ class Seal:
             return False
 
 
-def finding_lines(found: Mapping[FindingKey, date]) -> Iterable[str]:
+def finding_lines(nights_by_finding: Mapping[FindingKey, date]) -> Iterable[str]:
     """Every finding as one line, in order."""
     return sorted(
-        f"{key.code},{key.institution},{key.reference},{night.isoformat()}" for key, night in found.items()
+        f"{key.code},{key.institution},{key.reference},{night.isoformat()}"
+        for key, night in nights_by_finding.items()
     )
 
 
-def seal(found: Mapping[FindingKey, date], identity: Identity, folder: Path) -> Seal:
+def seal(nights_by_finding: Mapping[FindingKey, date], identity: RunIdentity, folder: Path) -> Seal:
     """Write the digest of findings and identity, through to the disk."""
-    digest = sha256_of_lines([*finding_lines(found), *identity.lines()])
+    digest = sha256_of_lines([*finding_lines(nights_by_finding), *identity.lines()])
     path = folder / "seal.json"
-    content = {"run_digest": digest, "findings": len(found), "identity": identity.lines()}
+    content = {"run_digest": digest, "findings": len(nights_by_finding), "identity": identity.lines()}
     with path.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=2)
         file.flush()

@@ -1,1 +1,1 @@
-"""Intake: which files came, which of them count, and whether they are whole."""
+"""Intake: which files arrived, which of them count, and whether they are whole."""

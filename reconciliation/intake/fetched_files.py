@@ -1,7 +1,7 @@
-"""What was fetched from a server: a line of JSON a file, only ever appended.
+"""The log of files fetched from a server: one line of JSON for each file, append-only.
 
-A file is known by its folder, name, size and time; one that changed is another one, and is fetched again. A
-last line that a killed process left unfinished is none.
+A file is identified by folder, name, size and time; a changed one is another file and is fetched again. An
+unfinished last line of a killed process is ignored.
 """
 
 import json
@@ -11,8 +11,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A file as a server shows it; `changed` is its time in seconds since 1970, of its marker too."""
+class RemoteFile:
+    """A file as a server lists it; `changed` is its time in seconds since 1970, of its marker too."""
 
     folder: str
     name: str
@@ -20,25 +20,25 @@ class Seen:
     changed: str
 
 
-class Remembered:
+class FetchLog:
     """The files that came from one server."""
 
     def __init__(self, path: Path) -> None:
-        """Read what stands in the file, if there is one."""
+        """Read the log, if there is one."""
         self._path = path
         self._seen = set(_read(path))
 
-    def __contains__(self, seen: Seen) -> bool:
-        return seen in self._seen
+    def __contains__(self, file: RemoteFile) -> bool:
+        return file in self._seen
 
-    def add(self, seen: Seen, sha256: str) -> None:
-        """Note that a file came; a note that is lost costs one more fetch of the same bytes."""
+    def add(self, remote_file: RemoteFile, sha256: str) -> None:
+        """Log a fetched file; a lost line only costs one more fetch of the same bytes."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # What a killed process left unfinished is ended, so that it spoils no line but its own.
+        # An unfinished line of a killed process is ended first, so that it spoils no other line.
         ends = b"\n" if _is_unfinished(self._path) else b""
         with self._path.open("ab") as file:
-            file.write(ends + json.dumps(asdict(seen) | {"sha256": sha256}).encode() + b"\n")
-        self._seen.add(seen)
+            file.write(ends + json.dumps(asdict(remote_file) | {"sha256": sha256}).encode() + b"\n")
+        self._seen.add(remote_file)
 
 
 def _is_unfinished(path: Path) -> bool:
@@ -49,14 +49,14 @@ def _is_unfinished(path: Path) -> bool:
         return file.read() != b"\n"
 
 
-def _read(path: Path) -> list[Seen]:
+def _read(path: Path) -> list[RemoteFile]:
     if not path.exists():
         return []
-    found = []
+    files = []
     for line in path.read_bytes().splitlines():
         try:
-            told = json.loads(line)
-            found.append(Seen(told["folder"], told["name"], told["size"], told["changed"]))
+            fields = json.loads(line)
+            files.append(RemoteFile(fields["folder"], fields["name"], fields["size"], fields["changed"]))
         except (ValueError, KeyError, TypeError):
             continue
-    return found
+    return files

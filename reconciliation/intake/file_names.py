@@ -1,4 +1,4 @@
-"""File names: `<institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>` and the logical key that they bear."""
+"""File names: `<institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>` and their logical key."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _NAME = re.compile(r"([a-z0-9_]+?)_(\d{8})_(\d{2})(?:_c([1-9]\d*))?\.([a-z0-9]+)
 
 @dataclass(frozen=True, slots=True, order=True)
 class LogicalKey:
-    """What a file is about: one institution, date and cycle, whatever its bytes."""
+    """The logical key of a file: institution, date and cycle, whatever its bytes."""
 
     institution: str
     day: date
@@ -21,27 +21,27 @@ class LogicalKey:
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileName:
-    """A name that was understood; `correction` is 0 for an original."""
+    """A parsed file name; `correction` is 0 for an original."""
 
     key: LogicalKey
     correction: int
     text: str
 
 
-def understood(name: str) -> FileName:
-    """What a name says.
+def parse_file_name(name: str) -> FileName:
+    """Parse the name of a settlement file.
 
     Raises:
-        MonthError: it says nothing.
+        MonthError: it is no such name.
     """
-    found = _NAME.fullmatch(name)
-    if found is None:
+    match = _NAME.fullmatch(name)
+    if match is None:
         raise MonthError(f"{name} is no name of a settlement file")
     try:
-        day = date.fromisoformat(found[2])
+        day = date.fromisoformat(match[2])
     except ValueError as problem:
         raise MonthError(f"{name} names no date") from problem
-    return FileName(LogicalKey(found[1], day, int(found[3])), int(found[4] or 0), name)
+    return FileName(LogicalKey(match[1], day, int(match[3])), int(match[4] or 0), name)
 
 
 def expected_name(key: LogicalKey, layout: Layout) -> str:

@@ -1,4 +1,4 @@
-"""The register of files: what came when, in which state it is, and what it said.
+"""The register of files: when each arrived, its state and its totals.
 
     received ▶ loaded ▶ superseded by a correction
              ▶ refused (unreadable, or its control totals are wrong): no row of it is loaded
@@ -16,7 +16,7 @@ from reconciliation.intake.file_names import FileName, LogicalKey
 
 
 class FileState(StrEnum):
-    """What became of a file."""
+    """The state of a file."""
 
     LOADED = "loaded"
     SUPERSEDED = "superseded"
@@ -27,9 +27,9 @@ class FileState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One file in one night. `settled` is what its institution owes for it, in paisa.
+    """The arrival of one file in one night. `settled` is what its institution owes for it, in paisa.
 
-    `controls` are the totals that it states and those that were counted; `what` is why it was refused.
+    `controls` are the stated and the counted totals; `refusal` is the reason why it was refused.
     """
 
     name: FileName
@@ -42,11 +42,11 @@ class Arrival:
     closing: int | None = None
     rounding: int = 0
     controls: Mapping[str, str] = field(default_factory=dict)
-    what: str = ""
+    refusal: str = ""
 
 
 @dataclass(slots=True)
-class Register:
+class FileRegister:
     """All arrivals so far, in the order in which they were judged."""
 
     arrivals: list[Arrival] = field(default_factory=list)
@@ -54,31 +54,31 @@ class Register:
     _by_bytes: dict[str, list[Arrival]] = field(default_factory=dict)
 
     def add(self, arrival: Arrival) -> None:
-        """Note what became of a file."""
+        """Add an arrival."""
         self._by_bytes.setdefault(arrival.sha256, []).append(arrival)
         self._by_key.setdefault(arrival.name.key, []).append(len(self.arrivals))
         self.arrivals.append(arrival)
 
-    def of(self, key: LogicalKey) -> list[Arrival]:
-        """Everything that came under a key."""
+    def arrivals_of(self, key: LogicalKey) -> list[Arrival]:
+        """All arrivals of a key."""
         return [self.arrivals[index] for index in self._by_key.get(key, [])]
 
-    def live(self, key: LogicalKey) -> Arrival | None:
+    def loaded_file_of(self, key: LogicalKey) -> Arrival | None:
         """The file of a key that counts, or none."""
-        return next((arrival for arrival in self.of(key) if arrival.state is FileState.LOADED), None)
+        return next((arrival for arrival in self.arrivals_of(key) if arrival.state is FileState.LOADED), None)
 
     def knows(self, sha256: str, key: LogicalKey) -> bool:
         """Whether these bytes came before: under the same key, or with rows under any other.
 
         Files without rows may be alike from day to day.
         """
-        return any(seen.name.key == key or seen.rows for seen in self._by_bytes.get(sha256, []))
+        return any(arrival.name.key == key or arrival.rows for arrival in self._by_bytes.get(sha256, []))
 
     def loaded(self) -> Iterator[Arrival]:
         """Every file that counts."""
         return (arrival for arrival in self.arrivals if arrival.state is FileState.LOADED)
 
-    def named(self, name: str) -> Arrival:
+    def loaded_file_named(self, name: str) -> Arrival:
         """The loaded file of a name."""
         return next(arrival for arrival in self.loaded() if arrival.name.text == name)
 

@@ -10,7 +10,7 @@ from reconciliation.intake.file_names import LogicalKey
 _ONE_DAY = timedelta(days=1)
 
 
-class Schedule:
+class FileSchedule:
     """The files of all institutions whose arrival lies between two nights, both included.
 
     With `since`, only its institutions are expected to send files, each from its own date on, as our books
@@ -76,7 +76,7 @@ class Schedule:
 
     def payout_date(self, key: LogicalKey) -> date:
         """The day on which the institution pays for a file: the business day behind its expected arrival."""
-        return self.calendar.after(self.calendar.arrival(key.institution, key.day))
+        return self.calendar.business_day_after(self.calendar.arrival(key.institution, key.day))
 
     def _begin(self, institution: str) -> date:
         return self.first if self.since is None else self.since.get(institution, self.first)

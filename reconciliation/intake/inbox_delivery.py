@@ -1,10 +1,10 @@
-"""How files come into the inbox: whole, by a rename, and never over another one.
+"""Delivery of files into the inbox: whole, by a rename, and never over another file.
 
     inbox/<source>/<name>      complete; the night takes it from there (`nightly.inbox`)
-    arriving/…                 still being written; nobody reads it but who writes it
+    arriving/…                 still being written; only its writer reads it
 
 Same bytes under the same name are the same file. Other bytes under a name that still waits are not taken
-until the night has judged the first: two of them are two facts (`FILE_REPLAYED`), and one must not hide the
+until the night has judged the first: both count (the second is `FILE_REPLAYED`), and one must not hide the
 other.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconciliation.errors import MonthError, SourceError
-from reconciliation.intake.file_names import FileName, understood
+from reconciliation.intake.file_names import FileName, parse_file_name
 from reconciliation.statement.layout import Layout
 
 # Far above a day of the largest institution, far below what memory holds: a night reads a file whole.
@@ -30,41 +30,41 @@ class StillWaitingError(SourceError):
     """Another file of this name waits in the inbox: it is judged first."""
 
 
-def expected(name: str, layouts: Mapping[str, Layout]) -> FileName:
-    """What a name says, if an institution that we know sends such files.
+def parse_expected_name(name: str, layouts: Mapping[str, Layout]) -> FileName:
+    """Parse the name of a file that a known institution sends.
 
     Raises:
-        SourceError: nobody understands it.
+        SourceError: it is no such name.
     """
     if len(name) > _LETTERS_MAX:
         raise SourceError(f"{name[:_LETTERS_MAX]}…: a name of {len(name)} letters")
     try:
-        found = understood(name)
+        file_name = parse_file_name(name)
     except MonthError as problem:
         raise SourceError(f"{problem}: <institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>") from problem
-    layout = layouts.get(found.key.institution)
+    layout = layouts.get(file_name.key.institution)
     if layout is None:
-        raise SourceError(f"{name}: no layout of an institution {found.key.institution}")
+        raise SourceError(f"{name}: no layout of an institution {file_name.key.institution}")
     extension = name.rpartition(".")[2]
     if extension != layout.extension:
         raise SourceError(f"{name}: files of {layout.institution} end in .{layout.extension}")
-    return found
+    return file_name
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
-    """The inbox as a source sees it: a folder of its own, and one for what is still arriving."""
+class InboxDelivery:
+    """The inbox of one source: a folder of its own, and one for files that are still arriving."""
 
     root: Path
     source: str
 
     @classmethod
-    def of(cls, home: Path, source: str) -> "Landing":
+    def of(cls, home: Path, source: str) -> "InboxDelivery":
         """The places of an installation, made where they are missing."""
-        landing = cls(home / "reconciliation", source)
-        for folder in (landing.inbox, landing.arriving):
+        delivery = cls(home / "reconciliation", source)
+        for folder in (delivery.inbox, delivery.arriving):
             folder.mkdir(parents=True, exist_ok=True)
-        return landing
+        return delivery
 
     @property
     def inbox(self) -> Path:
@@ -76,7 +76,7 @@ class Landing:
         """Where files are written until they are complete; on the same file system."""
         return self.root / "arriving"
 
-    def lay(self, whole: Path, name: str) -> bool:
+    def move_into_inbox(self, whole: Path, name: str) -> bool:
         """Move a complete file of `arriving` into the inbox; False if the same bytes are there already.
 
         The bytes are on the disk before the name is.
@@ -91,7 +91,7 @@ class Landing:
             # A link fails where a rename would replace.
             os.link(whole, place)
         except FileExistsError:
-            if digest(place) != digest(whole):
+            if file_digest(place) != file_digest(whole):
                 raise StillWaitingError(f"{name}: {StillWaitingError.__doc__}") from None
             whole.unlink()
             return False
@@ -99,31 +99,31 @@ class Landing:
         _written_through(self.inbox)
         return True
 
-    def copy(self, stream: BinaryIO, name: str, bytes_max: int = BYTES_MAX) -> bool:
+    def copy_stream(self, stream: BinaryIO, name: str, bytes_max: int = BYTES_MAX) -> bool:
         """Take the bytes of a stream in under a name; as `lay`.
 
         Raises:
             SourceError: there are more than `bytes_max`, or other bytes wait under this name.
         """
-        beside = self.arriving / f"{self.source}.{os.getpid()}.{name}.part"
+        unfinished = self.arriving / f"{self.source}.{os.getpid()}.{name}.part"
         try:
-            with beside.open("xb") as file:
+            with unfinished.open("xb") as file:
                 for chunk in _chunks(stream):
                     if file.tell() + len(chunk) > bytes_max:
                         raise SourceError(f"{name}: more than {bytes_max} bytes")
                     file.write(chunk)
-            return self.lay(beside, name)
+            return self.move_into_inbox(unfinished, name)
         finally:
-            beside.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
 
 
-def digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """SHA-256 of a file, in constant memory."""
-    taken = sha256()
+    checksum = sha256()
     with path.open("rb") as file:
         for chunk in _chunks(file):
-            taken.update(chunk)
-    return taken.hexdigest()
+            checksum.update(chunk)
+    return checksum.hexdigest()
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

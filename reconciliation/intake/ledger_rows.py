@@ -1,10 +1,9 @@
-"""Our own books as canonical rows: a day of an export, or the lines that were frozen in the database.
+"""Our own books as canonical rows: one exported day, or frozen lines of the database.
 
-Both are ours, so anything wrong with them stops the run: it is no far side's behaviour.
+Both are ours, so any fault in them stops the run; it is no break.
 
-A frozen line that says `success` is money that moved and counts for ever. One that says `failed` or `unknown`
-is what was known when its window closed, and any newer revision of it takes its place; so it has an origin of
-its own, by which it is withdrawn.
+A frozen line `success` is money that moved and is final. A line `failed` or `unknown` is what was known when
+its window closed, and a newer revision replaces it; so it has an origin of its own, by which it is withdrawn.
 """
 
 from collections.abc import Collection
@@ -35,13 +34,13 @@ STATES = {"success": SUCCESS, "failed": FAILED, "unknown": UNKNOWN}
 EVENTS = {"payment": BRINGS, "refund": TAKES_BACK, "reversal": TAKES_BACK}
 
 PARTNER: Final = "partner"
-# How far lines of windows up to a date reach without a gap: what lies behind a later one waits for its night.
+# The last line of windows up to a date, without a gap: lines after one of a later window wait for its night.
 _NEWEST: Final = """
 SELECT coalesce(max(id), {after}) AS id FROM ledger_lines WHERE id > {after} AND id < coalesce(
   (SELECT min(id) FROM ledger_lines WHERE id > {after} AND business_date > DATE '{night}'),
   9223372036854775807)
 """
-# What a merchant is owed is matched with nobody's file.
+# Lines of merchants are matched with no file.
 _LINES: Final = """
 SELECT id, window_id, business_date, ordinal, role, party, payment_id::text, movement::text, event, revision,
   status, our_reference, their_reference, gross, fee, vat, net, currency, instant
@@ -50,35 +49,35 @@ FROM ledger_lines WHERE id > {after} AND id <= {last} AND role <> 'merchant' AND
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Frozen lines as they lie there, and the range of ids in which all of them were asked for."""
+class LineRange:
+    """Frozen lines as stored, and the range of ids of the query, which is complete."""
 
     frame: pl.DataFrame
     after: int
     last: int
 
 
-def read_lines(url: str, after: int, last: int, institution: str = "") -> Lines:
+def read_lines(url: str, after: int, last: int, institution: str = "") -> LineRange:
     """The lines behind one id up to another by ADBC, straight into columns; of one institution if asked."""
     with Database(url) as books:
-        return Lines(books.query(_lines(after, last, institution)), after, last)
+        return LineRange(books.query(_lines(after, last, institution)), after, last)
 
 
-def read_new_lines(url: str, after: int, night: date) -> Lines:
+def read_new_lines(url: str, after: int, night: date) -> LineRange:
     """The lines behind an id that a run of a night takes: those of windows up to its date, without a gap."""
     with Database(url) as books:
         last = int(books.query(_NEWEST.format(after=int(after), night=night.isoformat())).item())
-        return Lines(books.query(_lines(after, last, "")), after, last)
+        return LineRange(books.query(_lines(after, last, "")), after, last)
 
 
 def _lines(after: int, last: int, institution: str) -> str:
-    wanted = "true"
+    condition = "true"
     if institution:
         # Names of layouts are ours; doubled all the same, since they stand inside a literal.
         party = institution.removeprefix(f"{PARTNER}_").replace("'", "''")
         role = "=" if institution.startswith(f"{PARTNER}_") else "<>"
-        wanted = f"role {role} '{PARTNER}' AND party = '{party}'"
-    return _LINES.format(after=int(after), last=int(last), wanted=wanted)
+        condition = f"role {role} '{PARTNER}' AND party = '{party}'"
+    return _LINES.format(after=int(after), last=int(last), wanted=condition)
 
 
 def with_institutions(lines: pl.DataFrame, layouts: Collection[str]) -> pl.DataFrame:

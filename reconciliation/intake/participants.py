@@ -1,6 +1,6 @@
-"""Who takes part: the institutions that our books name, and the banks by which those pay.
+"""Participants: the institutions that our books name, and the banks by which they pay.
 
-A file is expected only of them, so a layout may lie ready long before its institution is connected.
+Files are expected only of participants, so a layout may exist long before its institution is connected.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,36 +22,36 @@ def bank_of(institution: str, layouts: Mapping[str, Layout]) -> str:
     return layout.payout.bank if layout is not None and layout.payout is not None else ""
 
 
-def only(taking_part: Collection[str], calendar: Calendar) -> Calendar:
-    """The calendar with the times of those who take part and of nobody else."""
-    times = {name: one for name, one in calendar.institutions.items() if name in taking_part}
+def only_participants(taking_part: Collection[str], calendar: Calendar) -> Calendar:
+    """The calendar with the times of these institutions alone."""
+    times = {name: file_times for name, file_times in calendar.institutions.items() if name in taking_part}
     return calendar.model_copy(update={"institutions": times})
 
 
 @dataclass(frozen=True, slots=True)
-class TakingPart:
-    """Since when each institution is expected to send files, and whom our books name and nobody watches."""
+class Participants:
+    """The date from which each participant sends files, and the unwatched institutions of our books."""
 
     since: Mapping[str, date]
     unwatched: frozenset[str]
 
 
-def taking_part(
+def participants_of(
     since: Mapping[str, date],
     named: Mapping[str, date],
     layouts: Mapping[str, Layout],
     calendar: Calendar,
-) -> TakingPart:
-    """Those who took part before, and those whom the books name by now with the first date of each.
+) -> Participants:
+    """Earlier participants, and the institutions that the books name by now with the first date of each.
 
-    Who has no layout or no times in the calendar is unwatched, a bank by which somebody pays as well.
+    An institution without a layout or times is unwatched, a bank by which one pays as well.
     """
-    wanted = dict(named)
+    first_dates = dict(named)
     for name in sorted({*since, *named}):
-        bank, begun = bank_of(name, layouts), since.get(name, named.get(name))
-        if bank and begun is not None:
-            wanted[bank] = min(begun, wanted.get(bank, begun))
-    everybody = wanted | dict(since)
-    watched = {name for name in everybody if name in layouts and name in calendar.institutions}
-    expected = {name: everybody[name] for name in sorted(watched)}
-    return TakingPart(expected, frozenset(everybody.keys() - watched))
+        bank, first_date = bank_of(name, layouts), since.get(name, named.get(name))
+        if bank and first_date is not None:
+            first_dates[bank] = min(first_date, first_dates.get(bank, first_date))
+    all_dates = first_dates | dict(since)
+    watched = {name for name in all_dates if name in layouts and name in calendar.institutions}
+    expected = {name: all_dates[name] for name in sorted(watched)}
+    return Participants(expected, frozenset(all_dates.keys() - watched))

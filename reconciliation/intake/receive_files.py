@@ -1,7 +1,7 @@
 """The files of one night: each is loaded as a whole, or is a break of its own and changes nothing.
 
-Files are judged in the order of institution, date, cycle and correction, whatever the order in which they lie
-there, so a night has one outcome.
+Files are judged in the order of institution, date, cycle and correction, whatever their order in the inbox,
+so a night has one outcome.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,82 +10,86 @@ from datetime import date
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.codes import BreakCode
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.digests import sha256_of
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.intake.file_names import FileName, LogicalKey, expected_name, understood
-from reconciliation.intake.file_register import Arrival, FileState, Register
-from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.file_names import FileName, LogicalKey, expected_name, parse_file_name
+from reconciliation.intake.file_register import Arrival, FileRegister, FileState
+from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.statement.layout import Layout
-from reconciliation.statement.reader import Reading, read
+from reconciliation.statement.reader import Reading, read_file
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
-    """A file as it came: its name, and its bytes when they are wanted."""
+class IncomingFile:
+    """An incoming file: its name, and a function that reads its bytes."""
 
     name: str
     read: Callable[[], bytes]
 
 
 @dataclass(slots=True)
-class Received:
-    """What one night brought. `withdrawn` are the names of files that a correction replaced."""
+class ReceivedFiles:
+    """The files of one night; `withdrawn` are the names of files that a correction replaced."""
 
     frames: list[pl.DataFrame] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[BreakFinding] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
     loaded: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Takes files in: layouts and schedule say what is expected, the register what came before."""
+    """Reads files: layouts and schedule define what is expected, the register holds earlier arrivals."""
 
     layouts: Mapping[str, Layout]
-    schedule: Schedule
-    register: Register
+    schedule: FileSchedule
+    register: FileRegister
 
-    def receive(self, files: Iterable[Incoming], night: date) -> Received:
-        """Every file that came, then what is missing by this night; files of one name stay in their order.
+    def receive(self, files: Iterable[IncomingFile], night: date) -> ReceivedFiles:
+        """Read every file, then add those missing by this night; files of one name stay in their order.
 
         Raises:
-            MonthError: a name says nothing.
+            MonthError: a name is not that of a settlement file.
         """
-        received = Received()
-        for name, file in sorted(((understood(one.name), one) for one in files), key=lambda pair: pair[0]):
+        received = ReceivedFiles()
+        for name, file in sorted(
+            ((parse_file_name(incoming.name), incoming) for incoming in files), key=lambda pair: pair[0]
+        ):
             self._take(name, file.read(), night, received)
         received.findings.extend(self._missing(night))
         return received
 
-    def _take(self, name: FileName, content: bytes, night: date, received: Received) -> None:
+    def _take(self, name: FileName, content: bytes, night: date, received: ReceivedFiles) -> None:
         sha256 = sha256_of(content)
-        live = self.register.live(name.key)
+        live = self.register.loaded_file_of(name.key)
         refusal = self._has_no_effect(name, sha256, live)
         if refusal is not None:
             code, state = refusal
             self.register.add(Arrival(name, sha256, night, state))
-            held = live.settled if live is not None and state is FileState.REPLAYED else 0
-            received.findings.append(replace(_of_file(code, name), amount=held))
+            held_amount = live.settled if live is not None and state is FileState.REPLAYED else 0
+            received.findings.append(replace(_of_file(code, name), amount=held_amount))
             return
         try:
             reading = self._read(name, content)
         except UnreadableFileError as problem:
-            self.register.add(Arrival(name, sha256, night, FileState.REFUSED, what=str(problem)))
-            received.findings.append(_of_file(Code(problem.code), name, what=str(problem)))
+            self.register.add(Arrival(name, sha256, night, FileState.REFUSED, refusal=str(problem)))
+            received.findings.append(_of_file(BreakCode(problem.code), name, reason=str(problem)))
             return
         sequence = _sequence(reading)
         if self._leaves_a_gap(name.key, sequence):
-            received.findings.append(_of_file(Code.SEQUENCE_GAP, name, what=f"number {sequence}"))
+            received.findings.append(_of_file(BreakCode.SEQUENCE_GAP, name, reason=f"number {sequence}"))
         if live is not None:
             self.register.set_state(live, FileState.SUPERSEDED)
             received.withdrawn.append(live.name.text)
             change = reading.settled - live.settled
-            received.findings.append(_of_file(Code.FILE_SUPERSEDED, live.name, difference=change))
+            received.findings.append(_of_file(BreakCode.FILE_SUPERSEDED, live.name, difference=change))
         self._load(name, sha256, night, reading, received)
 
-    def _load(self, name: FileName, sha256: str, night: date, reading: Reading, received: Received) -> None:
+    def _load(
+        self, name: FileName, sha256: str, night: date, reading: Reading, received: ReceivedFiles
+    ) -> None:
         self.register.add(
             Arrival(
                 name,
@@ -105,15 +109,15 @@ class Intake:
 
     def _has_no_effect(
         self, name: FileName, sha256: str, live: Arrival | None
-    ) -> tuple[Code, FileState] | None:
+    ) -> tuple[BreakCode, FileState] | None:
         if self.register.knows(sha256, name.key):
-            return Code.FILE_DUPLICATE, FileState.DUPLICATE
+            return BreakCode.FILE_DUPLICATE, FileState.DUPLICATE
         if live is None or name.correction > live.name.correction:
             return None
         if name.correction == live.name.correction:
-            return Code.FILE_REPLAYED, FileState.REPLAYED
-        # The correction overtook what it corrects.
-        return Code.FILE_SUPERSEDED, FileState.SUPERSEDED
+            return BreakCode.FILE_REPLAYED, FileState.REPLAYED
+        # The correction arrived before the file that it corrects.
+        return BreakCode.FILE_SUPERSEDED, FileState.SUPERSEDED
 
     def _read(self, name: FileName, content: bytes) -> Reading:
         layout = self.layouts.get(name.key.institution)
@@ -121,7 +125,7 @@ class Intake:
             raise UnreadableFileError("no layout for a file of this name")
         if not self.schedule.takes(name.key):
             raise UnreadableFileError("no file of this date and cycle is expected")
-        reading = read(content, layout, name.text, name.key.day)
+        reading = read_file(content, layout, name.text, name.key.day)
         check_header(name, reading)
         self._check_opening(name.key, reading)
         return reading
@@ -137,10 +141,10 @@ class Intake:
 
     def _neighbour(self, key: LogicalKey) -> Arrival | None:
         """The live file right before this one in its institution's schedule."""
-        wanted = self.schedule.place(key) - 1
+        place = self.schedule.place(key) - 1
         for arrival in self.register.loaded():
-            other = arrival.name.key
-            if other.institution == key.institution and self.schedule.place(other) == wanted:
+            neighbour_key = arrival.name.key
+            if neighbour_key.institution == key.institution and self.schedule.place(neighbour_key) == place:
                 return arrival
         return None
 
@@ -160,36 +164,38 @@ class Intake:
         offset = numbered[max(earlier)] - max(earlier) if earlier else 0
         return sequence - place(key) != offset
 
-    def _missing(self, night: date) -> list[Finding]:
+    def _missing(self, night: date) -> list[BreakFinding]:
         return [
-            _of_file(Code.FILE_MISSING, understood(expected_name(key, self.layouts[key.institution])))
+            _of_file(
+                BreakCode.FILE_MISSING, parse_file_name(expected_name(key, self.layouts[key.institution]))
+            )
             for key in self.schedule.due_by(night)
-            if not self.register.of(key)
+            if not self.register.arrivals_of(key)
         ]
 
 
-def _of_file(code: Code, name: FileName, difference: int = 0, what: str = "") -> Finding:
-    return Finding(
+def _of_file(code: BreakCode, name: FileName, difference: int = 0, reason: str = "") -> BreakFinding:
+    return BreakFinding(
         FindingKey(code, name.key.institution, name.text),
         file=name.text,
         day=name.key.day,
         cycle=name.key.cycle,
         difference=difference,
-        what=what,
+        reason=reason,
     )
 
 
-def rejected_rows(rows: pl.DataFrame, name: FileName) -> list[Finding]:
+def rejected_rows(rows: pl.DataFrame, name: FileName) -> list[BreakFinding]:
     """The rows of a file that could not be read, each a finding of its own."""
     rejected = rows.filter(pl.col("rejected").is_not_null())
     return [
-        Finding(
-            FindingKey(Code.ROW_REJECTED, name.key.institution, f"{name.text}:{row['ordinal']}"),
+        BreakFinding(
+            FindingKey(BreakCode.ROW_REJECTED, name.key.institution, f"{name.text}:{row['ordinal']}"),
             file=name.text,
             day=name.key.day,
             cycle=name.key.cycle,
             amount=row["gross"] if row["gross"] is not None else row["net"],
-            what=row["rejected"],
+            reason=row["rejected"],
             rows=(row["raw_hash"],),
         )
         for row in rejected.iter_rows(named=True)
@@ -197,15 +203,15 @@ def rejected_rows(rows: pl.DataFrame, name: FileName) -> list[Finding]:
 
 
 def _sequence(reading: Reading) -> int | None:
-    told = reading.header.get("sequence", "")
-    return int(told) if told.isdecimal() else None
+    number = reading.header.get("sequence", "")
+    return int(number) if number.isdecimal() else None
 
 
 def check_header(name: FileName, reading: Reading) -> None:
-    """A header must repeat what the name says.
+    """A header must repeat date, cycle and correction of the name.
 
     Raises:
-        ControlTotalError: it says something else.
+        ControlTotalError: it differs.
     """
     mark = "C" if name.correction else "O"
     expected = {
@@ -214,6 +220,6 @@ def check_header(name: FileName, reading: Reading) -> None:
         "correction": mark,
     }
     for field_name, value in expected.items():
-        told = reading.header.get(field_name, value)
-        if told.zfill(2) != value.zfill(2):
-            raise ControlTotalError(f"the header says {field_name} {told}, the name {value}")
+        stated = reading.header.get(field_name, value)
+        if stated.zfill(2) != value.zfill(2):
+            raise ControlTotalError(f"the header says {field_name} {stated}, the name {value}")

@@ -1,9 +1,9 @@
 """Fetching complete files from one SFTP server; asyncssh is imported here and nowhere else.
 
-Whatever a server says is foreign: a name is taken only if it is one of ours to the letter, so none can leave
-its folder; only plain files are opened; a size, a count of names and every wait have their limits. A file is
-written beside the inbox, goes on where it stopped the last time, and is laid into the inbox once it is there
-whole and its size and time are still what they were. A server that fails spoils no other one.
+Nothing from a server is trusted: only valid names of settlement files are taken, so none can leave its
+folder; only plain files are opened; size, number of names and every wait are limited. A file is written
+outside the inbox, resumed where it stopped, and moved into the inbox once it is whole and its size and time
+are unchanged. A failing server does not affect others.
 """
 
 import asyncio
@@ -18,68 +18,73 @@ from typing import Final, TypeVar
 import asyncssh
 
 from reconciliation.errors import ConfigurationError, SourceError
-from reconciliation.intake.fetched_files import Remembered, Seen
-from reconciliation.intake.inbox_delivery import Landing, StillWaitingError, digest, expected
-from reconciliation.intake.sftp_servers import Server
+from reconciliation.intake.fetched_files import FetchLog, RemoteFile
+from reconciliation.intake.inbox_delivery import (
+    InboxDelivery,
+    StillWaitingError,
+    file_digest,
+    parse_expected_name,
+)
+from reconciliation.intake.sftp_servers import SftpServer
 from reconciliation.statement.layout import Layout
 
-# One request at a time, so that nothing is under way when one is given up.
+# One request at a time, so that nothing is pending when one is given up.
 _CHUNK: Final = 1 << 18
 _PLACE: Final = "{institution}"
 _ALL: Final = "*"
 _T = TypeVar("_T")
 
 
-class What(StrEnum):
-    """What became of a name on a server."""
+class FetchOutcome(StrEnum):
+    """The outcome for a name on a server."""
 
     FETCHED = "fetched"
     SAME = "same bytes"
     UNFINISHED = "still being written"
     WAITS = "another of this name waits for the night"
-    LEFT = "left there"
+    NOT_TAKEN = "left there"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One line of what a fetch did."""
+class FetchResult:
+    """The result of a fetch for one file, or for the server where `name` is empty."""
 
     server: str
     name: str
-    what: What
-    why: str = ""
+    outcome: FetchOutcome
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Fetching:
-    """One server with all that fetching from it needs."""
+class ServerFetch:
+    """The fetch from one server."""
 
     name: str
-    server: Server
+    server: SftpServer
     layouts: Mapping[str, Layout]
     home: Path
 
-    async def run(self) -> list[Told]:
-        """Fetch what is new; the last line says why nothing more came, where something went wrong."""
-        told: list[Told] = []
+    async def run(self) -> list[FetchResult]:
+        """Fetch new files; after a failure the last result has its reason."""
+        results: list[FetchResult] = []
         try:
             async with asyncio.timeout(self.server.limits.whole_seconds), self._connected() as sftp:
-                await self._fetch_all(sftp, told)
+                await self._fetch_all(sftp, results)
         except (asyncssh.Error, OSError, TimeoutError, SourceError, ConfigurationError) as problem:
-            told.append(Told(self.name, "", What.FAILED, _words(problem)))
-        return told
+            results.append(FetchResult(self.name, "", FetchOutcome.FAILED, _wording_of(problem)))
+        return results
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncssh.SFTPClient]:
         limits, fingerprint = self.server.limits, self.server.fingerprint()
         connection = await asyncssh.connect(
             self.server.host,
-            self.server.where(),
+            self.server.port_number(),
             username=self.server.user,
             client_keys=[str(self.server.private_key(self.home))],
             client_factory=lambda: _Pinned(fingerprint),
-            # Nothing but the fingerprint is trusted; nothing of whoever runs this is offered.
+            # Only the fingerprint is trusted; no agent, configuration or key of the user is used.
             known_hosts=([], [], []),
             config=None,
             agent_path=None,
@@ -90,58 +95,62 @@ class Fetching:
             keepalive_interval=limits.silent_seconds,
         )
         try:
-            yield await self._soon(connection.start_sftp_client(path_encoding=None))
+            yield await self._within_silence_limit(connection.start_sftp_client(path_encoding=None))
         finally:
-            # A server that is silent would not answer a farewell either.
+            # A silent server would not answer a close either.
             connection.abort()
             with suppress(TimeoutError):
                 async with asyncio.timeout(limits.connect_seconds):
                     await connection.wait_closed()
 
-    async def _fetch_all(self, sftp: asyncssh.SFTPClient, told: list[Told]) -> None:
-        remembered = Remembered(self.home / "reconciliation" / "fetched" / f"{self.name}.jsonl")
+    async def _fetch_all(self, sftp: asyncssh.SFTPClient, results: list[FetchResult]) -> None:
+        remembered = FetchLog(self.home / "reconciliation" / "fetched" / f"{self.name}.jsonl")
         places, rule = self._folders(), self.server.complete
-        before = [await self._listed(sftp, folder) for _, folder in places]
+        before = [await self._list_files(sftp, folder) for _, folder in places]
         after = before
-        is_new = any(seen not in remembered for listed in before for seen in listed.values())
+        is_new = any(file not in remembered for listed in before for file in listed.values())
         if rule.by == "stable" and is_new:
             await asyncio.sleep(rule.seconds)
-            after = [await self._listed(sftp, folder) for _, folder in places]
+            after = [await self._list_files(sftp, folder) for _, folder in places]
         for (institution, _), first, second in zip(places, before, after, strict=True):
-            for seen in self._complete(first, second, told):
-                if seen not in remembered:
-                    # One by one: what came is told although the next one fails.
-                    one = await self._taken(sftp, seen, institution, remembered)
-                    told.append(one)
+            for file in self._complete_files(first, second, results):
+                if file not in remembered:
+                    # One by one, so that files are reported although a later one fails.
+                    result = await self._fetch_if_allowed(sftp, file, institution, remembered)
+                    results.append(result)
 
     def _folders(self) -> list[tuple[str, str]]:
-        """Each folder with the institution that it is of, empty for several."""
+        """Each folder with its institution, empty for a folder of several."""
         if _PLACE not in self.server.folder:
             return [("", self.server.folder)]
         named = sorted(self.layouts) if _ALL in self.server.institutions else self.server.institutions
-        return [(one, self.server.folder.replace(_PLACE, one)) for one in named]
+        return [(institution, self.server.folder.replace(_PLACE, institution)) for institution in named]
 
-    def _complete(
-        self, before: Mapping[str, Seen], after: Mapping[str, Seen], told: list[Told]
-    ) -> list[Seen]:
-        """The plain files of a folder that nobody writes any more, by two looks at it."""
+    def _complete_files(
+        self, before: Mapping[str, RemoteFile], after: Mapping[str, RemoteFile], results: list[FetchResult]
+    ) -> list[RemoteFile]:
+        """The plain files of a folder that are complete, by two listings of it."""
         suffix = self.server.complete.suffix
         if self.server.complete.by == "marker":
-            found = {
-                name: Seen(seen.folder, name, seen.size, f"{seen.changed}/{after[name + suffix].changed}")
-                for name, seen in after.items()
+            unchanged = {
+                name: RemoteFile(
+                    file.folder, name, file.size, f"{file.changed}/{after[name + suffix].changed}"
+                )
+                for name, file in after.items()
                 if name + suffix in after
             }
             plain = {name for name in after if not name.endswith(suffix)}
         else:
-            found = {name: seen for name, seen in after.items() if before.get(name) == seen}
+            unchanged = {name: file for name, file in after.items() if before.get(name) == file}
             plain = {*before, *after}
-        told.extend(Told(self.name, name, What.UNFINISHED) for name in sorted(plain - set(found)))
-        return [found[name] for name in sorted(found)]
+        results.extend(
+            FetchResult(self.name, name, FetchOutcome.UNFINISHED) for name in sorted(plain - set(unchanged))
+        )
+        return [unchanged[name] for name in sorted(unchanged)]
 
-    async def _listed(self, sftp: asyncssh.SFTPClient, folder: str) -> dict[str, Seen]:
-        """The plain files of a folder by their names; a folder that is not there has none."""
-        found: dict[str, Seen] = {}
+    async def _list_files(self, sftp: asyncssh.SFTPClient, folder: str) -> dict[str, RemoteFile]:
+        """The plain files of a folder by name; empty for a missing folder."""
+        files: dict[str, RemoteFile] = {}
         count = 0
         try:
             async for entry in self._entries(sftp, folder):
@@ -151,20 +160,20 @@ class Fetching:
                 name, attributes = entry.filename, entry.attrs
                 if attributes.type == asyncssh.FILEXFER_TYPE_REGULAR and name.isascii():
                     text = name.decode() if isinstance(name, bytes) else name
-                    found[text] = Seen(folder, text, attributes.size or 0, str(attributes.mtime or ""))
+                    files[text] = RemoteFile(folder, text, attributes.size or 0, str(attributes.mtime or ""))
         except asyncssh.SFTPNoSuchFile:
             return {}
-        return found
+        return files
 
     async def _entries(self, sftp: asyncssh.SFTPClient, folder: str) -> AsyncIterator[asyncssh.SFTPName]:
         entries = sftp.scandir(folder.encode())
-        while (entry := await self._soon(anext(entries, None))) is not None:
+        while (entry := await self._within_silence_limit(anext(entries, None))) is not None:
             yield entry
 
-    def _refused(self, seen: Seen, institution: str) -> str:
-        """Why a file is left where it is, or nothing."""
+    def _refusal_of(self, file: RemoteFile, institution: str) -> str:
+        """Why a file is not fetched; empty where it is."""
         try:
-            name = expected(seen.name, self.layouts)
+            name = parse_expected_name(file.name, self.layouts)
         except SourceError as problem:
             return str(problem)
         sender = name.key.institution
@@ -172,68 +181,73 @@ class Fetching:
             return f"a file of {sender} in the folder of {institution}"
         if not {sender, _ALL} & set(self.server.institutions):
             return f"this server may not bring files of {sender}"
-        if seen.size > self.server.limits.bytes_max:
-            return f"{seen.size} bytes, more than {self.server.limits.bytes_max}"
+        if file.size > self.server.limits.bytes_max:
+            return f"{file.size} bytes, more than {self.server.limits.bytes_max}"
         return ""
 
-    async def _taken(
-        self, sftp: asyncssh.SFTPClient, seen: Seen, institution: str, remembered: Remembered
-    ) -> Told:
-        why = self._refused(seen, institution)
+    async def _fetch_if_allowed(
+        self, sftp: asyncssh.SFTPClient, file: RemoteFile, institution: str, remembered: FetchLog
+    ) -> FetchResult:
+        why = self._refusal_of(file, institution)
         if why:
-            return Told(self.name, seen.name, What.LEFT, why)
-        return await self._fetch(sftp, seen, remembered)
+            return FetchResult(self.name, file.name, FetchOutcome.NOT_TAKEN, why)
+        return await self._fetch(sftp, file, remembered)
 
-    async def _fetch(self, sftp: asyncssh.SFTPClient, seen: Seen, remembered: Remembered) -> Told:
-        landing = Landing.of(self.home, "sftp")
-        # Another size or time is another file: what was begun of one never goes on with the other.
-        changed = seen.changed.replace("/", "-")
-        part = landing.arriving / f"{self.name}.{seen.name}.{seen.size}.{changed}.part"
+    async def _fetch(self, sftp: asyncssh.SFTPClient, file: RemoteFile, remembered: FetchLog) -> FetchResult:
+        delivery = InboxDelivery.of(self.home, "sftp")
+        # Another size or time is another file: a partial file of one is never continued with the other.
+        changed = file.changed.replace("/", "-")
+        part = delivery.arriving / f"{self.name}.{file.name}.{file.size}.{changed}.part"
         try:
-            await self._download(sftp, seen, part)
-            sha256 = digest(part)
-            is_new = landing.lay(part, seen.name)
+            await self._download(sftp, file, part)
+            sha256 = file_digest(part)
+            is_new = delivery.move_into_inbox(part, file.name)
         except StillWaitingError:
             part.unlink()
-            return Told(self.name, seen.name, What.WAITS)
+            return FetchResult(self.name, file.name, FetchOutcome.WAITS)
         except _ChangedError as problem:
             part.unlink(missing_ok=True)
-            return Told(self.name, seen.name, What.UNFINISHED, str(problem))
+            return FetchResult(self.name, file.name, FetchOutcome.UNFINISHED, str(problem))
         except asyncssh.SFTPConnectionLost:
             raise
         except asyncssh.SFTPError as problem:
-            return Told(self.name, seen.name, What.FAILED, _words(problem))
-        remembered.add(seen, sha256)
-        return Told(self.name, seen.name, What.FETCHED if is_new else What.SAME)
+            return FetchResult(self.name, file.name, FetchOutcome.FAILED, _wording_of(problem))
+        remembered.add(file, sha256)
+        return FetchResult(self.name, file.name, FetchOutcome.FETCHED if is_new else FetchOutcome.SAME)
 
-    async def _download(self, sftp: asyncssh.SFTPClient, seen: Seen, part: Path) -> None:
-        """Write the rest of a file behind what is there of it, and make sure that it is the file still."""
-        path = f"{seen.folder.rstrip('/')}/{seen.name}".encode()
-        remote = await self._soon(sftp.open(path, "rb", encoding=None, block_size=_CHUNK))
+    async def _download(self, sftp: asyncssh.SFTPClient, remote_file: RemoteFile, part: Path) -> None:
+        """Append the rest of a file to its partial file, and check that it has not changed."""
+        path = f"{remote_file.folder.rstrip('/')}/{remote_file.name}".encode()
+        remote = await self._within_silence_limit(sftp.open(path, "rb", encoding=None, block_size=_CHUNK))
         try:
-            length = await self._copy(remote, seen, part)
-            now = await self._soon(sftp.lstat(path))
+            length = await self._copy(remote, remote_file, part)
+            now = await self._within_silence_limit(sftp.lstat(path))
         finally:
             with suppress(TimeoutError, asyncssh.Error):
-                await self._soon(remote.close())
-        is_same = now.size == seen.size and str(now.mtime or "") == seen.changed.partition("/")[0]
-        if not is_same or now.type != asyncssh.FILEXFER_TYPE_REGULAR or length != seen.size:
-            raise _ChangedError(f"it changed while it was read: {length} of {seen.size} bytes came")
+                await self._within_silence_limit(remote.close())
+        is_same = (
+            now.size == remote_file.size and str(now.mtime or "") == remote_file.changed.partition("/")[0]
+        )
+        if not is_same or now.type != asyncssh.FILEXFER_TYPE_REGULAR or length != remote_file.size:
+            raise _ChangedError(f"it changed while it was read: {length} of {remote_file.size} bytes came")
 
-    async def _copy(self, remote: asyncssh.SFTPClientFile, seen: Seen, part: Path) -> int:
-        """How long the file is by what came of it; one byte too many is enough to know that it grew."""
+    async def _copy(self, remote: asyncssh.SFTPClientFile, remote_file: RemoteFile, part: Path) -> int:
+        """Append until the end; returns the length read, one byte too many where the file grew."""
         with part.open("ab") as file:
             while True:
-                wanted = min(_CHUNK, seen.size + 1 - file.tell())
-                chunk = _bytes(await self._soon(remote.read(wanted, file.tell())))
-                if not chunk or file.tell() + len(chunk) > seen.size:
+                length_max = min(_CHUNK, remote_file.size + 1 - file.tell())
+                chunk = _bytes(await self._within_silence_limit(remote.read(length_max, file.tell())))
+                if not chunk or file.tell() + len(chunk) > remote_file.size:
                     return file.tell() + len(chunk)
                 file.write(chunk)
 
-    async def _soon(self, answer: Awaitable[_T]) -> _T:
-        """An answer of the server, which may be silent for so long and no longer.
+    async def _within_silence_limit(self, answer: Awaitable[_T]) -> _T:
+        """Await an answer of the server within the limit of silence.
 
-        What asks is given up without waiting for its end: it would bid the silent server farewell first.
+        A request that times out is cancelled without waiting: closing it would wait for the silent server.
+
+        Raises:
+            TimeoutError: no answer in time.
         """
         asking = asyncio.ensure_future(answer)
         try:
@@ -242,7 +256,7 @@ class Fetching:
                 raise TimeoutError
             return asking.result()
         finally:
-            asking.add_done_callback(_forget)
+            asking.add_done_callback(_ignore_outcome)
             asking.cancel()
 
 
@@ -262,27 +276,27 @@ class _Pinned(asyncssh.SSHClient):
         return hmac.compare_digest(key.get_fingerprint(), self._fingerprint)
 
 
-def _forget(asked: "asyncio.Future[_T]") -> None:
-    """What became of a question that was given up interests nobody."""
-    if not asked.cancelled():
-        asked.exception()
+def _ignore_outcome(request: "asyncio.Future[_T]") -> None:
+    """Retrieve the exception of a cancelled request, so that asyncio does not log it."""
+    if not request.cancelled():
+        request.exception()
 
 
-def _bytes(told: bytes | str) -> bytes:
-    """What a file without an encoding gives, for the type checker too."""
-    assert isinstance(told, bytes)
-    return told
+def _bytes(content: bytes | str) -> bytes:
+    """The content of a file without an encoding, narrowed to bytes."""
+    assert isinstance(content, bytes)
+    return content
 
 
-def _words(problem: Exception) -> str:
+def _wording_of(problem: Exception) -> str:
     if isinstance(problem, TimeoutError):
         return "no answer in time"
     return " ".join(str(problem).split())[:200] or type(problem).__name__
 
 
 async def fetch_all(
-    servers: Mapping[str, Server], layouts: Mapping[str, Layout], home: Path
-) -> Sequence[Told]:
+    servers: Mapping[str, SftpServer], layouts: Mapping[str, Layout], home: Path
+) -> Sequence[FetchResult]:
     """Fetch from all servers at once; each has its own limits."""
-    works = [Fetching(name, server, layouts, home).run() for name, server in sorted(servers.items())]
-    return [told for each in await asyncio.gather(*works) for told in each]
+    works = [ServerFetch(name, server, layouts, home).run() for name, server in sorted(servers.items())]
+    return [result for each in await asyncio.gather(*works) for result in each]

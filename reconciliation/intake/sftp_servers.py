@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
@@ -24,8 +24,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Limits(_Strict):
-    """What one fetch may take: bytes of a file, names in a folder, seconds."""
+class FetchLimits(_Strict):
+    """The limits of one fetch: bytes of a file, names in a folder, seconds."""
 
     bytes_max: int = Field(default=256_000_000, gt=0)
     names_max: int = Field(default=20_000, gt=0)
@@ -34,8 +34,8 @@ class Limits(_Strict):
     whole_seconds: float = Field(default=1_200.0, gt=0)
 
 
-class Complete(_Strict):
-    """How a file shows that nobody writes it any more.
+class CompletenessRule(_Strict):
+    """The rule by which a file is known to be complete.
 
     By `marker`, there is an empty file beside it whose name is longer by `suffix`. By `stable`, its size and
     time are the same again after so many seconds.
@@ -46,8 +46,8 @@ class Complete(_Strict):
     seconds: float = Field(default=5.0, ge=0)
 
 
-class Server(_Strict):
-    """One server. `institutions` are those whose files it may bring, `*` all; others are left there.
+class SftpServer(_Strict):
+    """One server. `institutions` are those whose files it may have, `*` all; files of others are not fetched.
 
     `folder` may hold `{institution}`, then each has one. The private key lies in the file that the variable
     `key_env` names, or in `key` under EKPAY_HOME.
@@ -63,11 +63,11 @@ class Server(_Strict):
     port_env: str = ""
     folder: str = Field(min_length=1)
     institutions: tuple[str, ...] = Field(strict=False, min_length=1)
-    complete: Complete
-    limits: Limits = Limits()
+    complete: CompletenessRule
+    limits: FetchLimits = FetchLimits()
 
     @model_validator(mode="after")
-    def _each_key_stands_in_one_place(self) -> "Server":
+    def _each_key_stands_in_one_place(self) -> "SftpServer":
         if bool(self.key) == bool(self.key_env) or bool(self.host_key) == bool(self.host_key_env):
             raise ValueError("a key, and a host key, stand in one place each")
         if self.host_key and not _FINGERPRINT.fullmatch(self.host_key):
@@ -80,10 +80,10 @@ class Server(_Strict):
         Raises:
             ConfigurationError: the variable that must hold it does not.
         """
-        told = self.host_key or os.environ.get(self.host_key_env, "")
-        if not _FINGERPRINT.fullmatch(told):
+        pinned = self.host_key or os.environ.get(self.host_key_env, "")
+        if not _FINGERPRINT.fullmatch(pinned):
             raise ConfigurationError(f"{self.host_key_env} must hold SHA256:<43 letters>")
-        return told
+        return pinned
 
     def private_key(self, home: Path) -> Path:
         """The file of our key, which nobody else may read.
@@ -91,34 +91,34 @@ class Server(_Strict):
         Raises:
             ConfigurationError: there is none, or others may read it.
         """
-        told = os.environ.get(self.key_env, "") if self.key_env else str(home / self.key)
-        path = Path(told)
-        if not told or not path.is_file():
+        key_path = os.environ.get(self.key_env, "") if self.key_env else str(home / self.key)
+        path = Path(key_path)
+        if not key_path or not path.is_file():
             raise ConfigurationError(f"no key: {self.key_env or self.key} names no file")
         if path.stat().st_mode & _OTHERS_MAY:
             raise ConfigurationError(f"{self.key_env or self.key}: a key that others may read is not used")
         return path
 
-    def where(self) -> int:
-        """The port; a sandbox takes a free one and tells it in a variable."""
-        told = os.environ.get(self.port_env, "") if self.port_env else ""
-        return int(told) if told.isdecimal() else self.port
+    def port_number(self) -> int:
+        """The port; a sandbox takes a free one and sets it in the variable `port_env`."""
+        port_text = os.environ.get(self.port_env, "") if self.port_env else ""
+        return int(port_text) if port_text.isdecimal() else self.port
 
 
-class Servers(_Strict):
+class SftpServers(_Strict):
     """All servers by the name under which `--from` knows them."""
 
     version: str
-    servers: Mapping[str, Server]
+    servers: Mapping[str, SftpServer]
 
 
-def read_servers(path: Path) -> Mapping[str, Server]:
+def read_servers(path: Path) -> Mapping[str, SftpServer]:
     """The servers of a file.
 
     Raises:
-        ConfigurationError: there is no such file, or it says what cannot be meant.
+        ConfigurationError: there is no such file, or it is not valid.
     """
     try:
-        return Servers.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).servers
+        return SftpServers.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).servers
     except (OSError, ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem

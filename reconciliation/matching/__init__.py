@@ -1,1 +1,1 @@
-"""Matching: rows of both sides grouped once by reference on an engine; the rest goes through the passes."""
+"""Matching: an engine groups rows of both sides once by reference; the rest goes through the passes."""

@@ -1,4 +1,4 @@
-"""When a row of ours must have been answered: due dates, late windows, and which dates are complete.
+"""By when a row of ours must be in a file: due dates, late windows, and which dates are complete.
 
 The due date of a leg is its Dhaka date, one more from the cut-off on, moved to a business day where the
 institution makes files on those only. What moved in the last ten minutes before the cut-off may come one file
@@ -16,7 +16,7 @@ from reconciliation.calendar import Calendar
 from reconciliation.statement.values.dates import DHAKA, DHAKA_NAME, dhaka_midnight
 
 LATE_MINUTES: Final = 10
-# How far a row has come in its window.
+# Whether the due date of a row is over.
 NOT_DUE: Final = 0
 DUE: Final = 1
 DUE_TWICE: Final = 2  # the next date is complete too
@@ -25,7 +25,7 @@ _MINUTES_AN_HOUR = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class InstantRange:
     """The instants from `start` up to `end`, which belong to `end` no more."""
 
     start: datetime
@@ -37,14 +37,14 @@ class Span:
         return self.start.astimezone(DHAKA).date()
 
 
-def span_of(calendar: Calendar, institution: str, day: date) -> Span:
+def span_of(calendar: Calendar, institution: str, day: date) -> InstantRange:
     """When everything moved that is due on a date for which the institution makes files."""
     times = calendar.institutions[institution]
     before = day - timedelta(days=1)
     while times.days == "business" and not calendar.is_business_day(before):
         before -= timedelta(days=1)
     cut_off = timedelta(minutes=times.cut_off)
-    return Span(dhaka_midnight(before) + cut_off, dhaka_midnight(day) + cut_off)
+    return InstantRange(dhaka_midnight(before) + cut_off, dhaka_midnight(day) + cut_off)
 
 
 def with_windows(ledger: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
@@ -64,19 +64,19 @@ def with_windows(ledger: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     rows = ledger.join(times, on="institution", how="left", maintain_order="left").with_columns(
         _minute=minute, _date=local.dt.date()
     )
-    behind = pl.col("_minute") >= pl.col("_cut_off")
+    is_past_cut_off = pl.col("_minute") >= pl.col("_cut_off")
     rows = rows.with_columns(
-        _date=pl.when(behind).then(pl.col("_date") + pl.duration(days=1)).otherwise("_date"),
-        is_late=~behind & (pl.col("_minute") >= pl.col("_cut_off") - LATE_MINUTES),
+        _date=pl.when(is_past_cut_off).then(pl.col("_date") + pl.duration(days=1)).otherwise("_date"),
+        is_late=~is_past_cut_off & (pl.col("_minute") >= pl.col("_cut_off") - LATE_MINUTES),
     )
-    moved = _moved_to_business_days(rows["_date"], calendar)
-    due = pl.when("_business").then(pl.col("_date").replace_strict(moved)).otherwise("_date")
+    business_days = _moved_to_business_days(rows["_date"], calendar)
+    due = pl.when("_business").then(pl.col("_date").replace_strict(business_days)).otherwise("_date")
     return rows.with_columns(due_date=due).select(ledger.columns)
 
 
 def _moved_to_business_days(days: pl.Series, calendar: Calendar) -> Mapping[date, date]:
-    found: list[date] = days.unique().to_list()
-    return {day: calendar.on_or_after(day) for day in found}
+    dates: list[date] = days.unique().to_list()
+    return {day: calendar.on_or_after(day) for day in dates}
 
 
 def due_states(calendar: Calendar, complete: Mapping[str, set[date]]) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Which engine judges what: Polars while it fits, institution by institution, and DuckDB for a giant.
+"""The choice of the engine: Polars by institution while rows fit into memory, else DuckDB.
 
 Institution is part of every key, so institutions may be judged apart from one another and the answers put
 together: the digest is the same (ADR 0059).

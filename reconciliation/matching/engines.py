@@ -1,8 +1,8 @@
 """The engines on which the kernel runs: DuckDB with bounded memory, and Polars as the fast path.
 
 DuckDB is the reference: it spills to disk inside its memory limit. Polars must give the same digest, which a
-test and every run check. `postgres_engine` and `scale_engines` have those that only prove that digest. What
-is heavy is imported by the engine that needs it, when it is first asked.
+test and every run check. `postgres_engine` and `scale_engines` hold engines that only prove that digest.
+Heavy modules are imported by the engine that needs them, when it first runs.
 """
 
 from collections.abc import Mapping
@@ -57,13 +57,13 @@ def digest(groups: pl.DataFrame) -> str:
     return sha256_of_frame(groups, sorted(groups.columns))
 
 
-def sight_of(sources: Sources) -> "Question":
-    """How to ask for what is unsettled: of many institutions, or of one where no source names any."""
+def unsettled_question(sources: Sources) -> "Question":
+    """The query for unsettled families: of many institutions, or of one where no source has the column."""
     return "unsettled" if "institution" in sources["ledger"].columns else "unsettled_in_one"
 
 
-def plain(answer: pl.DataFrame) -> pl.DataFrame:
-    """The same types and the same order of columns from every engine."""
+def normalised(answer: pl.DataFrame) -> pl.DataFrame:
+    """The answer with the same column types and order from every engine."""
     if answer.width <= len(FAMILY):
         return answer.select(name for name in FAMILY if name in answer.columns)
     numbers = [name for name, kind in answer.schema.items() if kind.is_numeric() and name not in KEY]
@@ -96,7 +96,7 @@ class DuckDbEngine:
 
     def unsettled(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
-        return self._answer(sight_of(sources), sources)
+        return self._answer(unsettled_question(sources), sources)
 
     def judge(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
@@ -115,7 +115,7 @@ class DuckDbEngine:
             # An Arrow table is read where it lies; nothing is copied into the engine.
             self._connection.register(name, frame.to_arrow())
         try:
-            return plain(self._connection.sql(sql_of(question, self.name)).pl())
+            return normalised(self._connection.sql(sql_of(question, self.name)).pl())
         finally:
             for name in sources:
                 self._connection.unregister(name)
@@ -135,14 +135,14 @@ class PolarsEngine:
 
     def unsettled(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
-        return self._answer(sight_of(sources), sources)
+        return self._answer(unsettled_question(sources), sources)
 
     def judge(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
         return self._answer("judged", sources)
 
     def sql(self) -> str:
-        """The plan in the words of DuckDB: a plan of Polars has none that another engine could run."""
+        """The query in the dialect of DuckDB: Polars has no SQL of its own."""
         from reconciliation.matching.compiled_kernel import sql  # noqa: PLC0415 - heavy
 
         return sql("duckdb")
@@ -151,4 +151,4 @@ class PolarsEngine:
     def _answer(question: "Question", sources: Sources) -> pl.DataFrame:
         from reconciliation.matching.compiled_kernel import polars_answer  # noqa: PLC0415 - heavy
 
-        return plain(polars_answer(question, sources))
+        return normalised(polars_answer(question, sources))

@@ -8,16 +8,16 @@ file's bound; more is never absorbed (case 7).
 from collections.abc import Sequence
 from typing import Final
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.canonical_row import BRINGS, MATCHED, TAKES_BACK
-from reconciliation.matching.family_decision import Decision
-from reconciliation.matching.row_family import Family, Row
+from reconciliation.matching.family_decision import FamilyDecision
+from reconciliation.matching.row_family import Family, PoolRow
 
 ROUNDING_MAX: Final = 1
 
 
-def compare_amounts(family: Family, ours: Row, theirs: Row, decision: Decision) -> bool:
-    """Settle both rows or find the difference; says whether refunds of ours were netted into their row."""
+def compare_amounts(family: Family, ours: PoolRow, theirs: PoolRow, decision: FamilyDecision) -> bool:
+    """Match both rows or raise the difference; returns whether refunds of ours were netted into their row."""
     if _fits(family, theirs, ours.gross, ours.net, decision):
         decision.settle([ours, theirs], MATCHED)
         return False
@@ -28,13 +28,13 @@ def compare_amounts(family: Family, ours: Row, theirs: Row, decision: Decision) 
         if _fits(family, theirs, gross, net, decision):
             decision.settle([ours, theirs, *refunds], MATCHED)
             return True
-        decision.refused(4, "payment and refunds together are not their amount either")
+        decision.note_refused_pass(4, "payment and refunds together are not their amount either")
     _find_difference(family, ours, theirs, decision)
     return False
 
 
-def _fits(family: Family, theirs: Row, gross: int | None, net: int, decision: Decision) -> bool:
-    """Whether their row says these amounts, or is a paisa off where a fee was kept."""
+def _fits(family: Family, theirs: PoolRow, gross: int | None, net: int, decision: FamilyDecision) -> bool:
+    """Whether their row has these amounts, or differs by one paisa where a fee was kept."""
     if theirs.gross is not None and theirs.gross != gross:
         return False
     if theirs.net == net:
@@ -45,19 +45,19 @@ def _fits(family: Family, theirs: Row, gross: int | None, net: int, decision: De
     return False
 
 
-def _open_refunds(family: Family, ours: Row) -> Sequence[Row]:
-    """What we gave back of this payment and they have told in no row of its own."""
+def _open_refunds(family: Family, ours: PoolRow) -> Sequence[PoolRow]:
+    """Our refunds of this payment that are in no row of theirs."""
     back = family.side(TAKES_BACK)
     if ours.direction != BRINGS or back.theirs:
         return ()
     return [row for row in back.ours if row.has_succeeded]
 
 
-def _find_difference(family: Family, ours: Row, theirs: Row, decision: Decision) -> None:
-    decision.refused(1, "the amounts differ")
+def _find_difference(family: Family, ours: PoolRow, theirs: PoolRow, decision: FamilyDecision) -> None:
+    decision.note_refused_pass(1, "the amounts differ")
     if theirs.gross is None or theirs.gross == ours.gross:
-        decision.refused(2, "the net is not by the fee schedule")
-        decision.find(Code.FEE_VARIANCE, family, theirs, ours=ours)
+        decision.note_refused_pass(2, "the net is not by the fee schedule")
+        decision.raise_finding(BreakCode.FEE_VARIANCE, family, theirs, ours=ours)
         return
-    decision.refused(2, "the gross differs, so no fee explains it")
-    decision.find(Code.AMOUNT, family, theirs, ours=ours)
+    decision.note_refused_pass(2, "the gross differs, so no fee explains it")
+    decision.raise_finding(BreakCode.AMOUNT, family, theirs, ours=ours)

@@ -1,49 +1,51 @@
-"""What was decided about a family: findings, and what became of each row."""
+"""The decision about a family: its findings and the fate of each row."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from reconciliation.breaks.codes import Code
-from reconciliation.breaks.diagnosis import Compared
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.codes import BreakCode
+from reconciliation.breaks.diagnosis import ComparedAmounts
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.canonical_row import TAKES_BACK
 from reconciliation.matching.reference_keys import STRANGER
-from reconciliation.matching.row_family import Family, Identity, Row
+from reconciliation.matching.row_family import Family, PoolRow, RowIdentity
 
 
 @dataclass(slots=True)
-class Decision:
+class FamilyDecision:
     """Findings and the fate of every row of one family.
 
     `rounded` are rows of theirs that are one paisa off: they are matched only if their file stays inside its
     bound. `passes` are the passes that were tried, with the reason each refused; every finding gets them.
     """
 
-    findings: list[Finding] = field(default_factory=list)
-    fates: dict[Identity, str] = field(default_factory=dict)
-    rounded: list[Row] = field(default_factory=list)
+    findings: list[BreakFinding] = field(default_factory=list)
+    fates: dict[RowIdentity, str] = field(default_factory=dict)
+    rounded: list[PoolRow] = field(default_factory=list)
     passes: list[str] = field(default_factory=list)
 
-    def settle(self, rows: Iterable[Row], fate: str) -> None:
-        """Say what became of rows; a later word replaces an earlier one."""
+    def settle(self, rows: Iterable[PoolRow], fate: str) -> None:
+        """Set the fate of rows; a later call replaces an earlier one."""
         for row in rows:
             self.fates[row.identity] = fate
 
-    def refused(self, number: int, reason: str) -> None:
-        """Note that a pass was tried in vain."""
+    def note_refused_pass(self, number: int, reason: str) -> None:
+        """Note a pass that did not match, with the reason."""
         self.passes.append(f"{number}: {reason}")
 
-    def find(self, code: Code, family: Family, row: Row, what: str = "", ours: Row | None = None) -> None:
+    def raise_finding(
+        self, code: BreakCode, family: Family, row: PoolRow, reason: str = "", ours: PoolRow | None = None
+    ) -> None:
         """Raise a finding about a row, beside the row of ours that it was compared with."""
-        told = row.theirs if family.reference.startswith(STRANGER) and row.theirs else family.reference
+        reference = row.theirs if family.reference.startswith(STRANGER) and row.theirs else family.reference
         compared = None if ours is None else _compared(ours, row)
         self.findings.append(
-            Finding(
-                FindingKey(code, family.institution, told.removeprefix(STRANGER)),
+            BreakFinding(
+                FindingKey(code, family.institution, reference.removeprefix(STRANGER)),
                 amount=row.amount,
                 difference=0 if compared is None else compared.difference,
                 file=row.origin,
-                what=what,
+                reason=reason,
                 day=row.due_date or row.business_date,
                 passes=tuple(self.passes),
                 compared=compared,
@@ -53,8 +55,8 @@ class Decision:
         )
 
 
-def _compared(ours: Row, theirs: Row) -> Compared:
-    """Gross against gross; net against net where the gross agrees or is not told."""
+def _compared(ours: PoolRow, theirs: PoolRow) -> ComparedAmounts:
+    """Gross against gross; net against net where the gross agrees or is missing."""
     if theirs.gross is None or theirs.gross == ours.gross:
-        return Compared(ours.net, theirs.net, ours.fee, ours.vat)
-    return Compared(ours.amount, theirs.gross, ours.fee, ours.vat)
+        return ComparedAmounts(ours.net, theirs.net, ours.fee, ours.vat)
+    return ComparedAmounts(ours.amount, theirs.gross, ours.fee, ours.vat)

@@ -1,13 +1,13 @@
-"""The look at what the kernel could not settle: which code, and what becomes of each row.
+"""The judgement of families that the kernel could not settle: break codes and the fate of each row.
 
-The order of questions is the order of certainty: what is twice, what cannot be read, who is missing, who
-says what, in which currency, how much. The first that answers is the cause; nothing is raised twice for it.
-Ties are breaks, never the luck of who came first (reconciliation.md 3.6).
+Tests run in the order of certainty: duplicates, rejected rows, missing side, status, currency, amount. The
+first that applies is the cause, and nothing is raised twice for it. Ties are breaks, whatever the order of
+rows (reconciliation.md 3.6).
 """
 
 from collections.abc import Sequence
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.canonical_row import (
     BRINGS,
     BROKEN,
@@ -20,175 +20,186 @@ from reconciliation.canonical_row import (
 )
 from reconciliation.matching.due_windows import DUE, NOT_DUE
 from reconciliation.matching.family_amounts import compare_amounts
-from reconciliation.matching.family_decision import Decision
-from reconciliation.matching.row_family import NOTHING, Family, Row, Side
+from reconciliation.matching.family_decision import FamilyDecision
+from reconciliation.matching.row_family import NO_ROWS, DirectionRows, Family, PoolRow
 
 
-def judge(family: Family) -> Decision:
+def judge_family(family: Family) -> FamilyDecision:
     """Decide about one family."""
-    decision = Decision()
+    decision = FamilyDecision()
     netted = _judge_side(family, BRINGS, decision, netted=False)
     _judge_side(family, TAKES_BACK, decision, netted=netted)
     for row in family.side(CHARGEBACK).theirs:
-        # Never netted with a refund: a second outflow is somebody's loss (case 19).
-        decision.refused(1, "a chargeback is no event of ours")
-        decision.find(Code.FILE_ONLY, family, row, what="chargeback")
+        # Never netted with a refund: a second outflow is a loss (case 19).
+        decision.note_refused_pass(1, "a chargeback is no event of ours")
+        decision.raise_finding(BreakCode.FILE_ONLY, family, row, reason="chargeback")
         decision.settle([row], BROKEN)
     return decision
 
 
-def _judge_side(family: Family, direction: int, decision: Decision, *, netted: bool) -> bool:
-    """One direction; says whether refunds of ours were netted into the payment's row."""
+def _judge_side(family: Family, direction: int, decision: FamilyDecision, *, netted: bool) -> bool:
+    """Judge one direction; returns whether refunds of ours were netted into the payment's row."""
     side = family.side(direction)
-    if side is NOTHING:
+    if side is NO_ROWS:
         return False
     # Refunds inside the payment's row are settled with it, and no row of theirs speaks of them.
     mine = [row for row in side.ours if not (netted and row.has_succeeded)]
-    ours = _one_of_ours(family, mine, decision)
+    ours = _without_copies(family, mine, decision)
     theirs = _readable(side.theirs, decision)
     if not theirs:
         return _theirs_is_missing(family, side, ours, decision)
     if len(ours) > 1:
-        return _many_of_ours(family, ours, theirs, decision)
-    return _pair(family, ours, _one_of_theirs(family, theirs, decision), decision)
+        return _match_as_a_whole(family, ours, theirs, decision)
+    return _pair(family, ours, _their_movement(family, theirs, decision), decision)
 
 
-def _pair(family: Family, ours: Sequence[Row], theirs: Row | None, decision: Decision) -> bool:
+def _pair(family: Family, ours: Sequence[PoolRow], theirs: PoolRow | None, decision: FamilyDecision) -> bool:
     if theirs is None:
         decision.settle(ours, BROKEN)
         return False
     if not ours:
-        return _nothing_of_ours(family, [theirs], decision)
+        return _ours_is_missing(family, [theirs], decision)
     return _compare(family, ours[0], theirs, decision)
 
 
-def _one_of_ours(family: Family, ours: Sequence[Row], decision: Decision) -> list[Row]:
+def _without_copies(family: Family, ours: Sequence[PoolRow], decision: FamilyDecision) -> list[PoolRow]:
     """Rows of ours without their copies; a copy is a line that stands twice in our books."""
-    distinct: dict[tuple[object, ...], Row] = {}
+    distinct: dict[tuple[object, ...], PoolRow] = {}
     for row in ours:
         facts = (*row.says, row.instant)
         if facts not in distinct:
             distinct[facts] = row
             continue
-        decision.find(Code.DUP_IN_LEDGER, family, row)
+        decision.raise_finding(BreakCode.DUP_IN_LEDGER, family, row)
         decision.settle([row], BROKEN)
     return list(distinct.values())
 
 
-def _readable(theirs: Sequence[Row], decision: Decision) -> list[Row]:
-    """Rows that could be read whole. The others were found by intake; they still answer for their payment."""
+def _readable(theirs: Sequence[PoolRow], decision: FamilyDecision) -> list[PoolRow]:
+    """Rows that were read whole. Intake raised the rejected ones; they still stand for their payment."""
     rejected = [row for row in theirs if row.rejected is not None]
     decision.settle(rejected, REJECTED)
     return [row for row in theirs if row.rejected is None]
 
 
-def _theirs_is_missing(family: Family, side: Side, ours: Sequence[Row], decision: Decision) -> bool:
+def _theirs_is_missing(
+    family: Family, side: DirectionRows, ours: Sequence[PoolRow], decision: FamilyDecision
+) -> bool:
     if side.theirs:
         decision.settle(ours, BROKEN)  # their row is there and was rejected
         return False
     for row in ours:
-        decision.refused(1, "no row of theirs has our reference")
-        decision.refused(
+        decision.note_refused_pass(1, "no row of theirs has our reference")
+        decision.note_refused_pass(
             3, "no row of theirs names it otherwise" if row.theirs else "we never learnt their name"
         )
         code = _missing_code(family, row)
-        if row.due == NOT_DUE or code is Code.TIMING:
+        if row.due == NOT_DUE or code is BreakCode.TIMING:
             decision.settle([row], OPEN)
         else:
             decision.settle([row], QUIET if code is None else BROKEN)
         if row.due != NOT_DUE and code is not None:
-            decision.refused(5, "not in the next file" if row.is_late else "outside the late window")
-            decision.find(code, family, row)
+            decision.note_refused_pass(
+                5, "not in the next file" if row.is_late else "outside the late window"
+            )
+            decision.raise_finding(code, family, row)
     return False
 
 
-def _missing_code(family: Family, row: Row) -> Code | None:
+def _missing_code(family: Family, row: PoolRow) -> BreakCode | None:
     if row.has_failed:
         return None
     if row.direction == TAKES_BACK:
-        return Code.REVERSAL_PENDING
+        return BreakCode.REVERSAL_PENDING
     if row.is_unknown:
-        return Code.UNKNOWN_OPEN
+        return BreakCode.UNKNOWN_OPEN
     if row.is_late and row.due == DUE:
-        return Code.TIMING
-    return Code.BILLER_NOT_POSTED if family.kind == "delivery" else Code.LEDGER_ONLY
+        return BreakCode.TIMING
+    return BreakCode.BILLER_NOT_POSTED if family.kind == "delivery" else BreakCode.LEDGER_ONLY
 
 
-def _one_of_theirs(family: Family, theirs: Sequence[Row], decision: Decision) -> Row | None:
+def _their_movement(family: Family, theirs: Sequence[PoolRow], decision: FamilyDecision) -> PoolRow | None:
     """The row that stands for the movement, without copies and second postings; None for a tie."""
     succeeded = [row for row in theirs if row.has_succeeded]
     # A failed try beside a success says nothing more.
     decision.settle((row for row in theirs if succeeded and row.has_failed), MATCHED)
     candidates = succeeded or list(theirs)
-    said: dict[tuple[object, ...], Row] = {}
+    distinct: dict[tuple[object, ...], PoolRow] = {}
     for row in candidates:
-        if row.says in said:
+        if row.says in distinct:
             _surplus(family, row, candidates, decision)
         else:
-            said[row.says] = row
-    first, *others = said.values()
-    if not others:
+            distinct[row.says] = row
+    first, *contradicting = distinct.values()
+    if not contradicting:
         return first
-    if family.kind == "delivery" and all(row.amount == first.amount for row in others):
-        decision.refused(1, "one posting is matched, the biller names another")
-        for row in others:
-            decision.find(Code.BILLER_DOUBLE_POST, family, row, what=f"{first.theirs} and {row.theirs}")
-        decision.settle(others, BROKEN)
+    if family.kind == "delivery" and all(row.amount == first.amount for row in contradicting):
+        decision.note_refused_pass(1, "one posting is matched, the biller names another")
+        for row in contradicting:
+            decision.raise_finding(
+                BreakCode.BILLER_DOUBLE_POST, family, row, reason=f"{first.theirs} and {row.theirs}"
+            )
+        decision.settle(contradicting, BROKEN)
         return first
-    decision.refused(1, f"{len(said)} different rows have this reference")
-    decision.find(
-        Code.AMBIGUOUS, family, first, what=", ".join(sorted(str(row.amount) for row in said.values()))
+    decision.note_refused_pass(1, f"{len(distinct)} different rows have this reference")
+    decision.raise_finding(
+        BreakCode.AMBIGUOUS,
+        family,
+        first,
+        reason=", ".join(sorted(str(row.amount) for row in distinct.values())),
     )
-    decision.settle(said.values(), BROKEN)
+    decision.settle(distinct.values(), BROKEN)
     return None
 
 
-def _surplus(family: Family, row: Row, candidates: Sequence[Row], decision: Decision) -> None:
+def _surplus(family: Family, row: PoolRow, candidates: Sequence[PoolRow], decision: FamilyDecision) -> None:
     earlier = candidates[: candidates.index(row)]
-    same_file = any(other.origin == row.origin and other.says == row.says for other in earlier)
-    decision.refused(1, "another row with the same words stands for the payment")
-    decision.find(Code.DUP_IN_FILE if same_file else Code.DUP_ACROSS_FILES, family, row)
+    same_file = any(previous.origin == row.origin and previous.says == row.says for previous in earlier)
+    decision.note_refused_pass(1, "another row with the same words stands for the payment")
+    decision.raise_finding(BreakCode.DUP_IN_FILE if same_file else BreakCode.DUP_ACROSS_FILES, family, row)
     decision.settle([row], BROKEN)
 
 
-def _nothing_of_ours(family: Family, theirs: Sequence[Row], decision: Decision) -> bool:
+def _ours_is_missing(family: Family, theirs: Sequence[PoolRow], decision: FamilyDecision) -> bool:
     for row in theirs:
         if row.due == NOT_DUE:
             decision.settle([row], OPEN)
             continue
-        decision.refused(1, "our books do not have this reference")
-        decision.refused(
+        decision.note_refused_pass(1, "our books do not have this reference")
+        decision.note_refused_pass(
             3, "no row of ours bears their name for it" if row.theirs else "it names nothing else"
         )
-        decision.find(Code.FILE_ONLY, family, row)
+        decision.raise_finding(BreakCode.FILE_ONLY, family, row)
         decision.settle([row], BROKEN)
     return False
 
 
-def _many_of_ours(family: Family, ours: Sequence[Row], theirs: Sequence[Row], decision: Decision) -> bool:
-    """Several movements of ours under one reference match as a whole or not at all."""
+def _match_as_a_whole(
+    family: Family, ours: Sequence[PoolRow], theirs: Sequence[PoolRow], decision: FamilyDecision
+) -> bool:
+    """Several movements of ours under one reference match all together or not at all."""
     if sorted(row.net for row in ours) == sorted(row.net for row in theirs):
         decision.settle((*ours, *theirs), MATCHED)
         return False
-    decision.refused(4, "the movements under this reference do not pair off")
-    decision.find(Code.AMBIGUOUS, family, theirs[0])
+    decision.note_refused_pass(4, "the movements under this reference do not pair off")
+    decision.raise_finding(BreakCode.AMBIGUOUS, family, theirs[0])
     decision.settle((*ours, *theirs), BROKEN)
     return False
 
 
-def _compare(family: Family, ours: Row, theirs: Row, decision: Decision) -> bool:
-    """One of ours and one of theirs; says whether a refund of ours lies inside their row."""
+def _compare(family: Family, ours: PoolRow, theirs: PoolRow, decision: FamilyDecision) -> bool:
+    """Compare one row of ours with one of theirs; returns whether a refund of ours is inside their row."""
     decision.settle([ours, theirs], BROKEN)
     if ours.has_failed != theirs.has_failed and not ours.is_unknown:
-        code = Code.THEY_SUCCESS_WE_FAILED if ours.has_failed else Code.WE_SUCCESS_THEY_FAILED
-        decision.refused(1, "the two sides say different things of the outcome")
-        decision.find(code, family, theirs)
+        code = BreakCode.THEY_SUCCESS_WE_FAILED if ours.has_failed else BreakCode.WE_SUCCESS_THEY_FAILED
+        decision.note_refused_pass(1, "the two sides say different things of the outcome")
+        decision.raise_finding(code, family, theirs)
         return False
     if theirs.has_failed:
         decision.settle([ours, theirs], MATCHED)
         return False
     if ours.currency != theirs.currency:
-        decision.refused(1, f"{theirs.currency} against {ours.currency}")
-        decision.find(Code.CURRENCY, family, theirs)
+        decision.note_refused_pass(1, f"{theirs.currency} against {ours.currency}")
+        decision.raise_finding(BreakCode.CURRENCY, family, theirs)
         return False
     return compare_amounts(family, ours, theirs, decision)

@@ -1,4 +1,4 @@
-"""What an institution may keep of a payment, by the agreed schedule.
+"""The agreed fee that an institution keeps of a payment.
 
 Fee and VAT are rounded half up per row, in whole paisa, as the posting side does it (architecture.md 6).
 """
@@ -9,7 +9,7 @@ from ekpay_switch.domain.money import percent_half_up
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class FeeSchedule:
     """A rate in basis points with floor and cap in paisa, and VAT on the fee in basis points."""
 
     basis_points: int
@@ -22,7 +22,7 @@ class Schedule:
         rated = max(percent_half_up(abs(gross), self.basis_points), self.floor)
         return rated if self.cap is None else min(rated, self.cap)
 
-    def kept(self, gross: int) -> int:
-        """Fee and VAT together: what lies between gross and net."""
+    def fee_with_vat(self, gross: int) -> int:
+        """Fee and VAT together, the difference of gross and net."""
         fee = self.fee(gross)
         return fee + percent_half_up(fee, self.vat_basis_points)

@@ -1,7 +1,7 @@
-"""Frozen lines of one institution and date, for a run in which every column counts.
+"""Frozen lines of one institution and date, read with as few columns as possible.
 
 Nearly every line is settled at first sight, and for that a few columns are enough. Only of the others are
-whole canonical rows fetched, the same as `ledger.rows_of_lines` makes of them, but for the payment's id.
+whole canonical rows fetched, the same as `ledger_rows.rows_of_lines` makes of them, but for the payment's id.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ import polars as pl
 
 from reconciliation.canonical_row import BRINGS, FAILED, LEDGER, SUCCESS, UNKNOWN, complete
 from reconciliation.intake.ledger_rows import EVENTS, PARTNER, STATES
-from reconciliation.matching.due_windows import Span
+from reconciliation.matching.due_windows import InstantRange
 from reconciliation.matching.institution_positions import CURRENCY
 from reconciliation.postgres_arrow import Database
 
-# A line that says `unknown` or `failed` counts until there is a newer revision of it.
+# A line with status `unknown` or `failed` counts until there is a newer revision of it.
 _LINES: Final = """
 SELECT {columns}
 FROM ledger_lines AS line
@@ -26,20 +26,21 @@ WHERE id <= {last} AND {party} AND {wanted}
     SELECT FROM ledger_lines AS newer WHERE newer.role = line.role AND newer.movement = line.movement
       AND newer.event = line.event AND newer.revision > line.revision AND newer.id <= {last}))
 """
-# What counts for ever and says what nearly all lines say.
+# Plain lines: final, and nearly all lines are such.
 PLAIN: Final = "status = 'success' AND event = 'payment' AND currency = 'BDT'"
-# What nearly all lines say alike does not come at all: an odd line has no net, so it is not settled at sight.
-_SEEN: Final = f"our_reference AS reference, gross, CASE WHEN {PLAIN} THEN net END AS net"
-_WHOLE: Final = """our_reference AS reference, gross, net, window_id, ordinal, business_date,
+# Columns with one value in all plain lines are not read; an odd line has no net, so it is not settled at
+# sight.
+_SIGHT_COLUMNS: Final = f"our_reference AS reference, gross, CASE WHEN {PLAIN} THEN net END AS net"
+_WHOLE_COLUMNS: Final = """our_reference AS reference, gross, net, window_id, ordinal, business_date,
   our_reference AS ours, their_reference AS theirs, fee, vat, instant, event, status, currency,
   concat_ws('-', status, movement, event, revision) AS own_origin"""
-# A row of its own for each line costs the protocol, on both ends, more than finding it.
+# One text per column: a protocol row per line would cost more than reading the line.
 _AS_TEXTS: Final = """
 SELECT count(*) AS rows, string_agg(reference, E'\\n') AS reference, string_agg(gross::text, E'\\n') AS gross,
   string_agg(coalesce(net::text, ''), E'\\n') AS net
 FROM ({lines} LIMIT {most} + 1) AS seen
 """
-# Lines that come as three texts, some fifty megabytes on either end.
+# Most lines that are read as three texts, some fifty megabytes on either end.
 TEXTS_MAX: Final = 1_500_000
 # The newest line, and whether all that moved up to the end of a date is frozen.
 _FROZEN: Final = """
@@ -47,15 +48,15 @@ SELECT coalesce(max(id), 0) AS last,
   EXISTS (SELECT FROM settlement_windows WHERE state <> 'open' AND business_date >= DATE '{day}') AS is_frozen
 FROM ledger_lines
 """
-# How far back a name of a file is looked up: what a far side tells later is no copy but a claim.
+# How far back a reference of a file is looked up; a later row is a claim of its own, not a duplicate.
 DAYS_BACK: Final = 31
 
 
-class Lines(Protocol):
+class DayLines(Protocol):
     """Our lines of one institution and date."""
 
     def at_sight(self) -> pl.DataFrame:
-        """Every line of the date with what a first sight needs, `reference` among it."""
+        """Every line of the date with the columns for the first sight, `reference` among them."""
         ...
 
     def of(self, references: Sequence[str]) -> pl.DataFrame:
@@ -63,7 +64,7 @@ class Lines(Protocol):
         ...
 
     def bearing(self, names: Sequence[str]) -> pl.DataFrame:
-        """The canonical rows of all lines from a month back on that bear one of these names of theirs."""
+        """The canonical rows of all lines from a month back on with one of these references of theirs."""
         ...
 
 
@@ -86,34 +87,34 @@ class FrozenLines:
 
     books: Database
     institution: str
-    span: Span
+    span: InstantRange
     last: int
     texts_max: int = TEXTS_MAX
 
     def at_sight(self) -> pl.DataFrame:
-        """See `Lines`. Whatever is no payment that succeeded in taka comes without its net."""
-        return seen(self.few(self.sight_of("TRUE")), self.institution)
+        """See `DayLines`. Whatever is no payment that succeeded in taka comes without its net."""
+        return with_sight_columns(self.sight_lines(self.sight_query("TRUE")), self.institution)
 
-    def sight_of(self, wanted: str) -> str:
+    def sight_query(self, condition: str) -> str:
         """The query of those lines of the span that a condition wants, with what comes of them at sight."""
-        return self._sql(_SEEN, f"{self._of_the_date} AND ({wanted})")
+        return self._sql(_SIGHT_COLUMNS, f"{self._of_the_date} AND ({condition})")
 
-    def few(self, lines: str) -> pl.DataFrame:
-        """What a query of lines at sight finds, whatever their number and their references."""
-        told = self.books.query(_AS_TEXTS.format(lines=lines, most=int(self.texts_max)))
-        apart = _apart(told) if told["rows"].item() <= self.texts_max else None
-        del told
-        return self.books.query(lines) if apart is None else apart
+    def sight_lines(self, lines: str) -> pl.DataFrame:
+        """The lines of a query of sight columns, as texts where they are few enough."""
+        texts = self.books.query(_AS_TEXTS.format(lines=lines, most=int(self.texts_max)))
+        frame = _lines_of_texts(texts) if texts["rows"].item() <= self.texts_max else None
+        del texts
+        return self.books.query(lines) if frame is None else frame
 
     def of(self, references: Sequence[str]) -> pl.DataFrame:
-        """See `Lines`."""
-        wanted = f"{self._from_back} AND our_reference IN ({_listed(references)})"
-        return canonical(self.books.query(self._sql(_WHOLE, wanted)), self.institution)
+        """See `DayLines`."""
+        condition = f"{self._from_back} AND our_reference IN ({_listed(references)})"
+        return canonical(self.books.query(self._sql(_WHOLE_COLUMNS, condition)), self.institution)
 
     def bearing(self, names: Sequence[str]) -> pl.DataFrame:
-        """See `Lines`."""
-        wanted = f"{self._from_back} AND their_reference IN ({_listed(names)})"
-        return canonical(self.books.query(self._sql(_WHOLE, wanted)), self.institution)
+        """See `DayLines`."""
+        condition = f"{self._from_back} AND their_reference IN ({_listed(names)})"
+        return canonical(self.books.query(self._sql(_WHOLE_COLUMNS, condition)), self.institution)
 
     @property
     def _of_the_date(self) -> str:
@@ -126,9 +127,9 @@ class FrozenLines:
     def _from_back(self) -> str:
         return f"business_date >= '{self.span.first_date - timedelta(days=DAYS_BACK)}'"
 
-    def _sql(self, columns: str, wanted: str) -> str:
+    def _sql(self, columns: str, condition: str) -> str:
         party = party_of(self.institution)
-        return _LINES.format(columns=columns, wanted=wanted, party=party, last=int(self.last))
+        return _LINES.format(columns=columns, wanted=condition, party=party, last=int(self.last))
 
 
 def party_of(institution: str) -> str:
@@ -150,24 +151,24 @@ def literal(text: str) -> str:
     return f"E'{doubled}'"
 
 
-def _apart(told: pl.DataFrame) -> pl.DataFrame | None:
-    """Lines that came as texts, or None where a reference has a line end in it."""
-    if not told["rows"].item():
+def _lines_of_texts(texts: pl.DataFrame) -> pl.DataFrame | None:
+    """Lines read as texts, or None where a reference contains a line end."""
+    if not texts["rows"].item():
         return pl.DataFrame(schema={"reference": pl.String, "gross": pl.Int64, "net": pl.Int64})
-    rows = told["rows"].item()
-    reference = told.drop_in_place("reference").str.split("\n").explode()
+    rows = texts["rows"].item()
+    reference = texts.drop_in_place("reference").str.split("\n").explode()
     if len(reference) != rows:
         return None
-    # One after the other, so that their texts do not lie there together. Only what is odd is empty.
+    # One after the other, so that their texts are not in memory together. Only odd lines have an empty net.
     amounts = [
-        told.drop_in_place(name).str.split("\n").explode().cast(pl.Int64, strict=False)
+        texts.drop_in_place(name).str.split("\n").explode().cast(pl.Int64, strict=False)
         for name in ("gross", "net")
     ]
     return pl.DataFrame([reference, *amounts])
 
 
-def seen(lines: pl.DataFrame, institution: str) -> pl.DataFrame:
-    """Lines as a first sight takes them; what is one value for all of them takes no memory."""
+def with_sight_columns(lines: pl.DataFrame, institution: str) -> pl.DataFrame:
+    """Lines with the columns for the first sight; constant columns take no memory."""
     return lines.with_columns(
         direction=pl.lit(BRINGS, pl.Int8),
         status=pl.lit(SUCCESS, pl.Int8),

@@ -1,7 +1,7 @@
 """One institution's date, judged by itself: its files and our lines, read at the same time.
 
-For an institution of any size: the cells of its files, and what is the same in every row, never lie in
-memory, and only rows that are not settled at first sight become whole rows with windows and digests.
+For an institution of any size: neither the cells of its files nor constant columns are held in memory, and
+only rows that are not settled at first sight become whole rows with windows and digests.
 """
 
 from collections.abc import Mapping
@@ -21,13 +21,13 @@ from reconciliation.intake.file_names import FileName
 from reconciliation.intake.receive_files import check_header, rejected_rows
 from reconciliation.matching.due_windows import due_states, with_due, with_windows
 from reconciliation.matching.engines import Engine
-from reconciliation.matching.frozen_lines import Lines
-from reconciliation.matching.reference_keys import with_references, without_ours
-from reconciliation.matching.row_family import Kind
-from reconciliation.matching.row_pool import Judged, judge_rest, unsettled
+from reconciliation.matching.frozen_lines import DayLines
+from reconciliation.matching.reference_keys import lookup_keys, with_references
+from reconciliation.matching.row_family import InstitutionKind
+from reconciliation.matching.row_pool import JudgedPool, judge_rest, unsettled_rows
 from reconciliation.statement import line_hashes as hashes
 from reconciliation.statement.layout import Layout
-from reconciliation.statement.reader import read
+from reconciliation.statement.reader import read_file
 
 _BUFFER_BYTES: Final = 256 << 10
 
@@ -42,14 +42,14 @@ class InstitutionDay:
     is_whole: bool = True
 
     @property
-    def kinds(self) -> Mapping[str, Kind]:
-        """What the institution does for us."""
+    def kinds(self) -> Mapping[str, InstitutionKind]:
+        """The kind of the institution, by its id."""
         return {self.layout.institution: self.layout.kind}
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedDay:
-    """What a date came to: how many rows there are, and those that are not settled at first sight, judged.
+    """The result of a date: counts of rows, and the judged rows that were not settled at first sight.
 
     `ours` counts our lines of the date, `theirs` the rows of each file. Every row that `judged` does not hold
     is matched. `elsewhere` are references of our lines of other dates that the files name.
@@ -57,33 +57,33 @@ class JudgedDay:
 
     ours: int
     theirs: Mapping[str, int]
-    judged: Judged
+    judged: JudgedPool
     elsewhere: frozenset[str]
 
 
-def judge_day(day: InstitutionDay, lines: Lines, calendar: Calendar, engine: Engine) -> JudgedDay:
+def judge_day(day: InstitutionDay, lines: DayLines, calendar: Calendar, engine: Engine) -> JudgedDay:
     """Judge a date; files and lines are read at the same time.
 
-    Of a date that is not whole, lines of ours that no file tells wait. Findings are those of the rows.
+    Where a date is not whole, our lines that are in no file stay open. Findings are those of rows alone.
 
     Raises:
         UnreadableFileError: a file is refused as a whole; `file` says which.
     """
-    with ThreadPoolExecutor(2) as beside:
-        reading = beside.submit(lines.at_sight)
+    with ThreadPoolExecutor(2) as executor:
+        reading = executor.submit(lines.at_sight)
         # What compiles the kernel takes a third of a second to import; the files are read meanwhile.
-        beside.submit(import_module, "reconciliation.matching.compiled_kernel")
-        told = _read_all(day)
+        executor.submit(import_module, "reconciliation.matching.compiled_kernel")
+        frames = _read_all(day)
         ours = reading.result()
-    counts = ours.height, {name.text: rows.height for name, rows in told.items()}
-    theirs = _with_references(pl.concat(told.values()), lines)
-    told.clear()
-    references, their_places = unsettled(ours, theirs, engine)
-    others = theirs[their_places]
-    # What is left is small; the sides need not lie there any longer.
+    counts = ours.height, {name.text: rows.height for name, rows in frames.items()}
+    theirs = _with_references(pl.concat(frames.values()), lines)
+    frames.clear()
+    references, their_places = unsettled_rows(ours, theirs, engine)
+    unsettled_theirs = theirs[their_places]
+    # The rest is small; the sides are freed.
     del ours, theirs, reading
     looked_at = with_windows(lines.of(references.to_list()), calendar)
-    rest = pl.concat([looked_at, _with_digests(others, day)])
+    rest = pl.concat([looked_at, _with_digests(unsettled_theirs, day)])
     complete = {day.layout.institution: {day.date}} if day.is_whole else {}
     judged = judge_rest(with_due(rest, due_states(calendar, complete)), engine, day.kinds)
     for name in day.files:
@@ -96,7 +96,7 @@ def _read_all(day: InstitutionDay) -> dict[FileName, pl.DataFrame]:
     frames = {}
     for name, path in day.files.items():
         try:
-            reading = read(path.read_bytes(), day.layout, name.text, day.date, hashed=False)
+            reading = read_file(path.read_bytes(), day.layout, name.text, day.date, hashed=False)
             check_header(name, reading)
         except UnreadableFileError as problem:
             problem.file = name.text
@@ -105,9 +105,9 @@ def _read_all(day: InstitutionDay) -> dict[FileName, pl.DataFrame]:
     return frames
 
 
-def _with_references(told: pl.DataFrame, lines: Lines) -> pl.DataFrame:
-    names = without_ours(told)["theirs"].unique()
-    return with_references(told, lines.bearing(names.to_list()) if len(names) else no_rows())
+def _with_references(rows: pl.DataFrame, lines: DayLines) -> pl.DataFrame:
+    names = lookup_keys(rows)["theirs"].unique()
+    return with_references(rows, lines.bearing(names.to_list()) if len(names) else no_rows())
 
 
 def _with_digests(rows: pl.DataFrame, day: InstitutionDay) -> pl.DataFrame:
@@ -117,7 +117,7 @@ def _with_digests(rows: pl.DataFrame, day: InstitutionDay) -> pl.DataFrame:
         mine = rows.filter(pl.col("origin") == name.text)
         if mine["raw_hash"].null_count():
             with path.open("rb", buffering=_BUFFER_BYTES) as file:
-                digests = hashes.at(file, day.layout, mine["ordinal"].to_list())
+                digests = hashes.hashes_at(file, day.layout, mine["ordinal"].to_list())
             mine = mine.with_columns(raw_hash=digests)
         parts.append(mine)
     return pl.concat(parts)

@@ -1,9 +1,9 @@
-"""Net positions: what each institution owes for its files, and what that money is.
+"""Net positions: what each institution owes for its files, and its parts.
 
     settled  =  gross of what agrees  -  fees by schedule  +  rounding  +  suspense
 
-Only rows that are matched count for anybody; everything else of a file goes to suspense, so the sheet sums to
-zero whatever is wrong, and each figure can be drilled down to its rows (reconciliation.md 3.8).
+Only matched rows are agreed; everything else of a file is in suspense, so the sheet always sums to zero, and
+each figure can be traced to its rows (reconciliation.md 3.8).
 """
 
 import polars as pl
@@ -11,12 +11,12 @@ import polars as pl
 from reconciliation.canonical_row import BRINGS, FAMILY, FILE, KEY, LEDGER, MATCHED, SUCCESS, TAKES_BACK
 
 CURRENCY = "BDT"
-# What positions are worked out from, beside what names a row.
+# The columns that positions are computed from, beside those that name a row.
 COLUMNS = (*KEY, "source", "status", "gross", "fee", "vat", "net", "currency", "verdict")
 
 
 def families_that_agree(rows: pl.DataFrame) -> pl.DataFrame:
-    """For each matched family: what they say that moved, and what we say of the same movements."""
+    """For each matched family: their net that moved, and our gross, fees and net of the same movements."""
     # Lazy throughout: of many rows, only what each step needs is ever copied.
     matched = rows.lazy().filter(pl.col("verdict") == MATCHED)
     theirs = matched.filter(
@@ -32,13 +32,13 @@ def families_that_agree(rows: pl.DataFrame) -> pl.DataFrame:
             theirs.filter(pl.col("direction") == BRINGS).select(FAMILY).unique(), on=list(FAMILY), how="semi"
         )
     )
-    said = theirs.group_by(FAMILY).agg(settled=pl.col("net").sum())
+    claimed = theirs.group_by(FAMILY).agg(settled=pl.col("net").sum())
     known = (
         pl.concat([answered, netted])
         .group_by(FAMILY)
         .agg(gross=pl.col("gross").sum(), kept=(pl.col("fee") + pl.col("vat")).sum(), net=pl.col("net").sum())
     )
-    agreed = said.join(known, on=list(FAMILY), how="full", coalesce=True).fill_null(0)
+    agreed = claimed.join(known, on=list(FAMILY), how="full", coalesce=True).fill_null(0)
     return agreed.collect(engine="streaming")
 
 
@@ -53,17 +53,17 @@ def positions(rows: pl.DataFrame) -> pl.DataFrame:
             rounding=(pl.col("settled") - pl.col("net")).sum(),
         )
     )
-    told = rows.lazy().filter(
+    claimed = rows.lazy().filter(
         (pl.col("source") == FILE) & (pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY)
     )
-    settled = told.group_by("institution").agg(
+    settled = claimed.group_by("institution").agg(
         settled=pl.col("net").sum(), suspense=pl.col("net").filter(pl.col("verdict") != MATCHED).sum()
     )
     sheet = settled.join(agreed.lazy(), on="institution", how="full", coalesce=True).fill_null(0).collect()
     return sheet.select("institution", "settled", "gross", "fees", "rounding", "suspense").sort("institution")
 
 
-def rest(sheet: pl.DataFrame) -> int:
-    """What is left when every position is set against what explains it: zero, or money was made or lost."""
+def unexplained_rest(sheet: pl.DataFrame) -> int:
+    """The unexplained rest of all positions in paisa: zero, unless money was made or lost."""
     explained = pl.col("gross") - pl.col("fees") + pl.col("rounding") + pl.col("suspense")
     return int(sheet.select((pl.col("settled") - explained).abs().sum()).item())

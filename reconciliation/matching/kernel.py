@@ -1,10 +1,10 @@
 """The kernel: tag every row with its source, put all sources together, group once by reference.
 
-Ibis expressions, the same on every engine. There is no join: a group tells by its counts and sums per source
-whether it is 1 and 1 with equal amounts, missing on a side, doubled on any, or different (ADR 0040). Nearly
-every family is one payment told alike by both sides, and `unsettled` sees that by six sums; `judged` counts
-everything and is asked about the others alone (ADR 0059). Every aggregate is free of order, so no permutation
-of rows or files can change the result.
+Ibis expressions, the same on every engine. There is no join: counts and sums per source show whether a group
+is 1 and 1 with equal amounts, missing on a side, doubled on any, or different (ADR 0040). Nearly every family
+is one payment with the same amounts on both sides, and `unsettled` shows that by six sums; `judged` counts
+everything and runs on the other families alone (ADR 0059). Every aggregate is free of order, so no
+permutation of rows or files can change the result.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ import ibis
 from reconciliation.canonical_row import BRINGS, FAILED, FAMILY, KEY, SUCCESS, UNKNOWN
 from reconciliation.matching.kernel_verdicts import AGREED, LOOK, SILENT, WAITING
 
-# What a source must bring.
+# The columns that a source must have.
 COLUMNS: Final = (
     *KEY,
     "status",
@@ -25,24 +25,24 @@ COLUMNS: Final = (
     "due",
     "is_rejected",
 )
-# What a first sight needs.
+# The columns that the first sight needs.
 SIGHT: Final = tuple(name for name in COLUMNS if name != "due")
-# In what nearly all rows are; a family in another currency is no worse, only not settled at first sight.
+# The currency of nearly all rows; a family in another one is only not settled at first sight.
 CURRENCY: Final = "BDT"
 _COUNTED = {"succeeded": SUCCESS, "failed": FAILED, "unknown": UNKNOWN}
 
 
-# What each row adds to its family. Of two rows the sum says which two they are; one that is not plain adds
+# What each row adds to its family. The sum of two rows shows which two they are; one that is not plain adds
 # more than any two that are.
 _OURS, _THEIRS, _THEIRS_WITHOUT_GROSS, _NOT_PLAIN = 1, 4, 16, 64
 
 
-def unsettled(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships no types
+def unsettled_families(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships no types
     """The families of `ledger` and `file` that are not one payment on each side saying the same.
 
-    Same is a success of equal net and, where theirs is told, equal gross in taka. Each of these is `AGREED`
-    in `judged` too; the opposite need not be so. Sources without `institution` are of one institution, and
-    are grouped by the reference alone.
+    Same is a success of equal net and, where theirs has a gross, equal gross in taka. Each of these is
+    `AGREED` in `judged` too; the opposite need not be so. Sources without `institution` are of one
+    institution, and are grouped by the reference alone.
     """
     ledger, file = sources["ledger"], sources["file"]
     keys = [name for name in FAMILY if name in ledger.columns]
@@ -54,9 +54,9 @@ def unsettled(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships n
     families = rows.group_by(*keys).aggregate(
         **{name: rows[name].sum().cast("int64") for name in ("rows", "made", "net", "gross")}
     )
-    told = (families.made == _OURS + _THEIRS) & (families.gross == 0)
-    untold = families.made == _OURS + _THEIRS_WITHOUT_GROSS
-    settled = (families.rows == 2) & (told | untold) & (families.net == 0)  # noqa: PLR2004
+    is_equal_gross = (families.made == _OURS + _THEIRS) & (families.gross == 0)
+    has_no_gross = families.made == _OURS + _THEIRS_WITHOUT_GROSS
+    settled = (families.rows == 2) & (is_equal_gross | has_no_gross) & (families.net == 0)  # noqa: PLR2004
     return families.filter(~settled).select(*keys)
 
 
@@ -78,7 +78,7 @@ def _number(value: int) -> Any:  # noqa: ANN401
     return ibis.literal(value, "int64")
 
 
-def grouped(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def groups_of(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """One row a group, with count, sums and states of each source."""
     tagged = [table.select(*COLUMNS).mutate(source=ibis.literal(name)) for name, table in sources.items()]
     rows = tagged[0] if len(tagged) == 1 else ibis.union(*tagged, distinct=False)
@@ -113,14 +113,14 @@ def _sum(mine: Any, amount: Any) -> Any:  # noqa: ANN401
     return mine.ifelse(ibis.coalesce(amount, 0), 0).sum().cast("int64")
 
 
-def judged(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """Groups of `ledger` and `file` with a verdict: agreed, waiting, silent, or a look is wanted.
+def judged_groups(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Groups of `ledger` and `file` with a verdict: agreed, waiting, silent, or look (needs the passes).
 
     Agreed is one row on each side that says the same: success with equal amounts in one currency, failure
-    on both sides, or whatever answers a question of ours. Waiting is one side alone inside its window.
-    Silent is a failure of ours that no file needs to know.
+    on both sides, or any answer to an unknown of ours. Waiting is one side alone inside its window.
+    Silent is a failure of ours that need not be in any file.
     """
-    groups = grouped(sources)
+    groups = groups_of(sources)
     one_each = (groups.ledger_rows == 1) & (groups.file_rows == 1) & (groups.file_rejected == 0)
     equal = (
         (groups.ledger_currency_first == groups.file_currency_first)

@@ -1,4 +1,4 @@
-"""The kernel on PostgreSQL: no matcher of ours, but a third opinion that shares no code with the other two.
+"""The kernel on PostgreSQL: not used by nights, an independent check that shares no code with the other two.
 
 Rows come by ADBC into temporary tables, the answer goes back by ADBC.
 """
@@ -7,7 +7,7 @@ import polars as pl
 
 from reconciliation.canonical_row import KEY
 from reconciliation.matching.compiled_kernel import QUESTIONS, Question, columns_of, sql_of
-from reconciliation.matching.engines import Sources, plain, sight_of
+from reconciliation.matching.engines import Sources, normalised, unsettled_question
 from reconciliation.postgres_arrow import Database
 
 _TEXT = (*KEY, "ledger_currency_first", "ledger_currency_last", "file_currency_first", "file_currency_last")
@@ -24,7 +24,7 @@ class PostgresEngine:
 
     def unsettled(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
-        return self._answer(sight_of(sources), sources)
+        return self._answer(unsettled_question(sources), sources)
 
     def judge(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
@@ -37,9 +37,9 @@ class PostgresEngine:
     def _answer(self, question: Question, sources: Sources) -> pl.DataFrame:
         with Database(self._url) as database:
             for name, frame in sources.items():
-                database.bring(name, frame)
+                database.create_temporary(name, frame)
                 database.update(f"ANALYZE pg_temp.{name}")
-            return plain(database.query(_narrowed(question)))
+            return normalised(database.query(_narrowed(question)))
 
 
 def _narrowed(question: Question) -> str:

@@ -1,4 +1,4 @@
-"""A family: all rows of one reference at one institution, taken out of the frames to be looked at one by one.
+"""A family: all rows of one reference at one institution, as objects for the passes.
 
 Only what the kernel could not settle comes here, about one row in two hundred.
 """
@@ -13,12 +13,12 @@ import polars as pl
 
 from reconciliation.canonical_row import FAILED, LEDGER, SUCCESS, UNKNOWN
 
-Kind = Literal["funds", "delivery", "statement"]
-Identity = tuple[int, str, int]
+InstitutionKind = Literal["funds", "delivery", "statement"]
+RowIdentity = tuple[int, str, int]
 
 
-class Row(NamedTuple):
-    """One row of ours or theirs; `due` says how far its window has come."""
+class PoolRow(NamedTuple):
+    """One row of ours or theirs; `due` says whether its due date is over."""
 
     source: int
     origin: str
@@ -42,13 +42,13 @@ class Row(NamedTuple):
     due: int
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> RowIdentity:
         """Which line of which file or ledger day it is."""
         return self.source, self.origin, self.ordinal
 
     @property
     def amount(self) -> int:
-        """The gross, or the net where no gross is told."""
+        """The gross, or the net where there is no gross."""
         return self.net if self.gross is None else self.gross
 
     @property
@@ -77,18 +77,18 @@ class Row(NamedTuple):
         return self.business_date, self.origin, self.theirs, self.amount, self.ordinal
 
 
-_COLUMNS = Row._fields
+_COLUMNS = PoolRow._fields
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class DirectionRows:
     """The rows of one direction, ours and theirs."""
 
-    ours: tuple[Row, ...] = ()
-    theirs: tuple[Row, ...] = ()
+    ours: tuple[PoolRow, ...] = ()
+    theirs: tuple[PoolRow, ...] = ()
 
 
-NOTHING: Final = Side()
+NO_ROWS: Final = DirectionRows()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +97,29 @@ class Family:
 
     institution: str
     reference: str
-    kind: Kind
-    sides: Mapping[int, Side] = field(default_factory=dict)
+    kind: InstitutionKind
+    sides: Mapping[int, DirectionRows] = field(default_factory=dict)
 
-    def side(self, direction: int) -> Side:
-        """The rows of a direction; none is an answer too."""
-        return self.sides.get(direction, NOTHING)
+    def side(self, direction: int) -> DirectionRows:
+        """The rows of a direction; empty where there are none."""
+        return self.sides.get(direction, NO_ROWS)
 
 
-def families(rows: pl.DataFrame, kinds: Mapping[str, Kind]) -> Iterator[Family]:
+def families(rows: pl.DataFrame, kinds: Mapping[str, InstitutionKind]) -> Iterator[Family]:
     """The families of rows, in the order of institution and reference."""
     ordered = rows.sort("institution", "reference", "direction", "source", "origin", "ordinal")
-    told = ordered.select(_COLUMNS).with_columns(pl.col("is_late").fill_null(value=False))
-    members = map(Row._make, told.iter_rows())
+    selected = ordered.select(_COLUMNS).with_columns(pl.col("is_late").fill_null(value=False))
+    members = map(PoolRow._make, selected.iter_rows())
     for (institution, reference), alike in groupby(members, key=lambda row: (row.institution, row.reference)):
         sides = {direction: _side(same) for direction, same in groupby(alike, key=lambda row: row.direction)}
         yield Family(institution, reference, kinds[institution], sides)
 
 
-def _side(rows: Iterable[Row]) -> Side:
-    ours: list[Row] = []
-    theirs: list[Row] = []
+def _side(rows: Iterable[PoolRow]) -> DirectionRows:
+    ours: list[PoolRow] = []
+    theirs: list[PoolRow] = []
     for row in rows:
         (ours if row.source == LEDGER else theirs).append(row)
     if len(theirs) > 1:
         theirs.sort(key=lambda row: row.place)
-    return Side(tuple(ours), tuple(theirs))
+    return DirectionRows(tuple(ours), tuple(theirs))

@@ -1,6 +1,6 @@
 """The kernel on engines for more rows than one machine holds: ClickHouse and Spark, each in this process.
 
-They are proof that the road past one machine is open (ADR 0059), not part of a night: no command needs them.
+They prove that the kernel runs on more than one machine (ADR 0059); no night and no command needs them.
 Each takes the SQL that Ibis writes for its dialect. They come with the optional extra `scale` and are
 imported when an engine is made. Spark asks for Java.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from reconciliation.matching.compiled_kernel import Question, sql, sql_of
-from reconciliation.matching.engines import Sources, plain, sight_of
+from reconciliation.matching.engines import Sources, normalised, unsettled_question
 
 _CLICKHOUSE = "clickhouse"
 _SPARK = "pyspark"
@@ -33,7 +33,7 @@ class ClickHouseEngine:
 
     def unsettled(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
-        return self._answer(sight_of(sources), sources)
+        return self._answer(unsettled_question(sources), sources)
 
     def judge(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
@@ -52,7 +52,7 @@ class ClickHouseEngine:
         answer.unlink(missing_ok=True)
         into = f"INSERT INTO FUNCTION file('{answer}', Parquet) {sql_of(question, _CLICKHOUSE)};"
         self._chdb.query(views + into)
-        return plain(pl.read_parquet(answer))
+        return normalised(pl.read_parquet(answer))
 
 
 class SparkEngine:
@@ -70,7 +70,7 @@ class SparkEngine:
 
     def unsettled(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
-        return self._answer(sight_of(sources), sources)
+        return self._answer(unsettled_question(sources), sources)
 
     def judge(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
@@ -85,7 +85,7 @@ class SparkEngine:
             self._session.read.parquet(str(path)).createOrReplaceTempView(name)
         answer = self._folder / "answer"
         self._session.sql(sql_of(question, _SPARK)).write.mode("overwrite").parquet(str(answer))
-        return plain(pl.read_parquet(answer / "*.parquet"))
+        return normalised(pl.read_parquet(answer / "*.parquet"))
 
     def close(self) -> None:
         """End the session."""

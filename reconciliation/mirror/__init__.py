@@ -1,1 +1,1 @@
-"""Mirrors of frozen lines in files, so that a check need not ask the database for them."""
+"""Mirrors of frozen lines in files, so that a check need not read them from the database."""

@@ -1,7 +1,7 @@
-"""Making mirrors: one institution and window after the other, each bound once its file is on the disk.
+"""Make mirrors, one for each institution and window, each bound once its file is on the disk.
 
 Whatever is interrupted is made by the next run: a file that no row binds is not used, and the same lines give
-the same file. Nothing here is asked by a night or by settlement.
+the same file. Neither a night nor settlement reads mirrors.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -14,19 +14,19 @@ import polars as pl
 from reconciliation.digests import sha256_of_frame
 from reconciliation.intake.ledger_rows import PARTNER
 from reconciliation.matching.frozen_lines import PLAIN, party_of
-from reconciliation.mirror.mirror_bindings import Bound, bind
-from reconciliation.mirror.mirror_folder import SCHEMA, Fault, MirrorFolder
+from reconciliation.mirror.mirror_bindings import MirrorBinding, write_binding
+from reconciliation.mirror.mirror_folder import SCHEMA, MirrorFault, MirrorFolder
 from reconciliation.postgres_arrow import Database
 from reconciliation.results.table_values import Connection
 
 # How many mirrors are done, of how many, and which is next.
 Watch = Callable[[int, int, str], None]
 
-# Lines were frozen a moment ago and nobody has counted them: without this, plans that read a whole window for
+# Lines were frozen a moment ago and have no statistics yet: without this, plans that read a whole window for
 # each institution look cheap (docs/adr/0019). `window_id + 0` is a condition that no index is looked up by.
 _BY_KEY: Final = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 # Which institutions have plain lines in which closed windows, each with its newest mirror.
-_WANTED: Final = f"""
+_REQUIRED: Final = f"""
 SELECT i.institution, w.id AS window_id, w.business_date, e.newest_ordinal, m.last_line,
   m.last_ordinal, m.rows, m.gross, m.first_instant, m.last_instant, m.sha256
 FROM settlement_windows AS w
@@ -41,27 +41,27 @@ WHERE w.state <> 'open' AND w.business_date >= $4 AND (m.id IS NOT NULL OR (
     AND party = i.party AND business_date = w.business_date AND window_id + 0 = w.id AND {PLAIN} LIMIT 1))
 ORDER BY w.business_date, w.id, i.institution
 """  # noqa: S608 - constants
-# What is frozen at all when a mirror is begun: nothing of a closed window comes later.
+# The newest frozen line when a mirror is made: a closed window gets no later ones.
 _LAST: Final = "SELECT max(id) FROM ledger_lines"
-_HELD: Final = """
+_PLAIN_LINES: Final = """
 SELECT our_reference AS reference, gross, net, instant, ordinal FROM ledger_lines
 WHERE id <= {last} AND {party} AND business_date = '{day}' AND window_id + 0 = {window} AND {plain}
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A mirror that must be there, and the row that binds it, if any."""
+class RequiredMirror:
+    """A mirror that must exist, and the row that binds it, if any."""
 
     institution: str
     window_id: int
     business_date: date
     newest_ordinal: int
-    bound: Bound | None
+    bound: MirrorBinding | None
 
     @property
     def is_current(self) -> bool:
-        """Whether the row tells of every line of the window."""
+        """Whether the row covers every line of the window."""
         return self.bound is not None and self.bound.last_ordinal == self.newest_ordinal
 
     def __str__(self) -> str:
@@ -69,8 +69,8 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """How many mirrors were made, and how many lines they hold; `standing` stood already."""
+class MirrorCounts:
+    """How many mirrors were made, with how many lines; `standing` existed already."""
 
     mirrors: int
     lines: int
@@ -81,84 +81,88 @@ async def make_missing(
     connection: Connection,
     books: Database,
     folder: MirrorFolder,
-    wanted: Sequence[Wanted],
+    required: Sequence[RequiredMirror],
     watch: Watch | None = None,
-) -> Made:
-    """Make every mirror that is not there, or whose file is not what its row says.
+) -> MirrorCounts:
+    """Make every mirror that is missing, or whose file does not match its row.
 
     Raises:
         OSError: a file could not be written; what was made until then stands.
-        adbc_driver_manager.Error: the database is away, or refuses.
+        adbc_driver_manager.Error: the database cannot be reached, or refuses.
     """
     folder.sweep()
     made = lines = standing = 0
-    for done, one in enumerate(wanted):
+    for done, mirror in enumerate(required):
         if watch is not None:
-            watch(done, len(wanted), str(one))
-        if one.is_current and one.bound and not isinstance(folder.read(one.bound), Fault):
+            watch(done, len(required), str(mirror))
+        if mirror.is_current and mirror.bound and not isinstance(folder.read(mirror.bound), MirrorFault):
             standing += 1
             continue
         made += 1
-        lines += await _make(connection, books, folder, one)
-    return Made(made, lines, standing)
+        lines += await _make(connection, books, folder, mirror)
+    return MirrorCounts(made, lines, standing)
 
 
-async def wanted_mirrors(connection: Connection, institutions: Collection[str], since: date) -> list[Wanted]:
+async def required_mirrors(
+    connection: Connection, institutions: Collection[str], since: date
+) -> list[RequiredMirror]:
     """The mirrors of closed windows from a business date on."""
     names = sorted(institutions)
     parties = [name.removeprefix(f"{PARTNER}_") for name in names]
     partners = [name.startswith(f"{PARTNER}_") for name in names]
     async with connection.transaction():
         await connection.execute(_BY_KEY)
-        rows = await connection.fetch(_WANTED, names, parties, partners, since)
-    return [_wanted(dict(row)) for row in rows]
+        rows = await connection.fetch(_REQUIRED, names, parties, partners, since)
+    return [_required_mirror(dict(row)) for row in rows]
 
 
-def first_difference(books: Database, folder: MirrorFolder, one: Wanted) -> str:
-    """How a mirror differs from the tables, empty where it does not; both sides by a digest of their rows."""
-    if one.bound is None or not one.is_current:
-        return f"{one}: there is no mirror of it"
-    held = folder.read(one.bound)
-    if isinstance(held, Fault):
-        return f"{one}: {held.why}"
+def first_difference(books: Database, folder: MirrorFolder, mirror: RequiredMirror) -> str:
+    """The difference of a mirror from the tables, by a digest of rows; empty where there is none."""
+    if mirror.bound is None or not mirror.is_current:
+        return f"{mirror}: there is no mirror of it"
+    mirrored = folder.read(mirror.bound)
+    if isinstance(mirrored, MirrorFault):
+        return f"{mirror}: {mirrored.reason}"
     columns = list(SCHEMA)
-    if sha256_of_frame(held, columns) != sha256_of_frame(_lines(books, one, one.bound.last_line), columns):
-        return f"{one}: the mirror and the tables hold other lines"
+    if sha256_of_frame(mirrored, columns) != sha256_of_frame(
+        _lines(books, mirror, mirror.bound.last_line), columns
+    ):
+        return f"{mirror}: the mirror and the tables hold other lines"
     return ""
 
 
-async def _make(connection: Connection, books: Database, folder: MirrorFolder, one: Wanted) -> int:
+async def _make(connection: Connection, books: Database, folder: MirrorFolder, mirror: RequiredMirror) -> int:
     last = await connection.fetchval(_LAST)
-    lines = _lines(books, one, last)
-    bound = Bound(
-        one.institution,
-        one.window_id,
-        one.business_date,
+    lines = _lines(books, mirror, last)
+    bound = MirrorBinding(
+        mirror.institution,
+        mirror.window_id,
+        mirror.business_date,
         last,
-        one.newest_ordinal,
+        mirror.newest_ordinal,
         lines.height,
         int(lines["gross"].sum()),
         lines["instant"].min(),  # type: ignore[arg-type]
         lines["instant"].max(),  # type: ignore[arg-type]
         folder.write(lines),
     )
-    await bind(connection, bound)
+    await write_binding(connection, bound)
     return lines.height
 
 
-def _lines(books: Database, one: Wanted, last: int) -> pl.DataFrame:
-    asked = _HELD.format(
+def _lines(books: Database, mirror: RequiredMirror, last: int) -> pl.DataFrame:
+    query = _PLAIN_LINES.format(
         last=int(last),
-        party=party_of(one.institution),
-        day=one.business_date,
-        window=int(one.window_id),
+        party=party_of(mirror.institution),
+        day=mirror.business_date,
+        window=int(mirror.window_id),
         plain=PLAIN,
     )
     # In one order, so that the same lines are the same bytes.
-    return books.query(asked).sort("ordinal").select(list(SCHEMA)).cast(SCHEMA)
+    return books.query(query).sort("ordinal").select(list(SCHEMA)).cast(SCHEMA)
 
 
-def _wanted(row: dict[str, Any]) -> Wanted:
+def _required_mirror(row: dict[str, Any]) -> RequiredMirror:
     newest = row.pop("newest_ordinal")
-    bound = Bound(**row) if row["sha256"] is not None else None
-    return Wanted(row["institution"], row["window_id"], row["business_date"], newest, bound)
+    bound = MirrorBinding(**row) if row["sha256"] is not None else None
+    return RequiredMirror(row["institution"], row["window_id"], row["business_date"], newest, bound)

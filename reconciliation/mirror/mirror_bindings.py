@@ -1,4 +1,4 @@
-"""Rows of `reconciliation.mirrors`: which file holds which lines, and how far they reach."""
+"""Rows of `reconciliation.mirrors`: the lines that each file holds."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,12 +14,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class MirrorBinding:
     """The plain lines of an institution in a closed window, all of them up to `last_line`.
 
-    Plain is a payment that succeeded in taka (`matching.lines.PLAIN`). `rows` says how many there are and
-    `gross` what they sum to, in paisa. `last_ordinal` is the last ordinal of anybody's line in the window: a
-    mirror of a window that has a later one does not count.
+    Plain is a payment that succeeded in taka (`matching.frozen_lines.PLAIN`). `rows` says how many there are
+    and `gross` what they sum to, in paisa. `last_ordinal` is the last ordinal of anybody's line in the
+    window: a mirror of a window that has a later one does not count.
     """
 
     institution: str
@@ -34,18 +34,18 @@ class Bound:
     sha256: str
 
 
-async def bind(connection: Connection, one: Bound) -> None:
+async def write_binding(connection: Connection, binding: MirrorBinding) -> None:
     """Add a row; of several for one institution and window, the newest counts."""
     await connection.execute(
         _INSERT,
-        one.institution,
-        one.window_id,
-        one.business_date,
-        one.last_line,
-        one.last_ordinal,
-        one.rows,
-        one.gross,
-        one.first_instant,
-        one.last_instant,
-        one.sha256,
+        binding.institution,
+        binding.window_id,
+        binding.business_date,
+        binding.last_line,
+        binding.last_ordinal,
+        binding.rows,
+        binding.gross,
+        binding.first_instant,
+        binding.last_instant,
+        binding.sha256,
     )

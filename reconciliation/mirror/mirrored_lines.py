@@ -1,8 +1,8 @@
-"""Our lines at sight through mirrors: what these hold out of files, the rest out of the tables.
+"""Our lines at first sight, from mirrors where there are any, the rest from the tables.
 
-A plain line never changes its meaning and lines are only added, so a mirror is right for ever about what it
-holds: the plain lines of an institution in one closed window. The rest are odd lines, by an index of their
-own, and plain lines of windows without a mirror that can be used.
+A plain line never changes its meaning and lines are only added, so a mirror stays right about its lines: the
+plain lines of an institution in one closed window. The rest are odd lines, by an index of their own, and
+plain lines of windows without a mirror that can be used.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,9 +12,9 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.matching.frozen_lines import PLAIN, FrozenLines, literal, seen
-from reconciliation.mirror.mirror_bindings import Bound
-from reconciliation.mirror.mirror_folder import SIGHT, Fault, MirrorFolder
+from reconciliation.matching.frozen_lines import PLAIN, FrozenLines, literal, with_sight_columns
+from reconciliation.mirror.mirror_bindings import MirrorBinding
+from reconciliation.mirror.mirror_folder import SIGHT, MirrorFault, MirrorFolder
 
 Alarm = Callable[[str], None]
 
@@ -31,7 +31,7 @@ LEFT JOIN LATERAL (
   ORDER BY m.id DESC LIMIT 1) AS m ON true
 WHERE w.business_date >= '{first}'
 """
-# The same words as those of the index ix_ledger_lines_odd.
+# The same condition as that of the index ix_ledger_lines_odd.
 _ODD: Final = "status <> 'success' OR event <> 'payment' OR currency <> 'BDT'"
 _OF_OTHERS: Final = (
     PLAIN + " AND business_date IN ({dates}) AND window_id <> ALL (ARRAY[{mirrored}]::bigint[])"
@@ -40,7 +40,7 @@ _OF_OTHERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Mirrors:
-    """Mirrors that may be used, and who is told of one that cannot be."""
+    """The folder of mirrors, and the alarm for a mirror that cannot be used."""
 
     folder: MirrorFolder
     alarm: Alarm
@@ -48,65 +48,66 @@ class Mirrors:
 
 @dataclass(slots=True)
 class MirroredLines:
-    """`matching.lines.Lines` through mirrors; `mirrored` counts the lines that came out of files at sight."""
+    """`DayLines` through mirrors; `mirrored` counts the lines that were read from files at first sight."""
 
     frozen: FrozenLines
     mirrors: Mirrors
     mirrored: int = field(default=0, init=False)
 
     def at_sight(self) -> pl.DataFrame:
-        """See `Lines`; the same lines as `FrozenLines` has, in another order."""
-        windows = self.frozen.books.query(self._asked())
+        """See `DayLines`; the same lines as `FrozenLines` has, in another order."""
+        windows = self.frozen.books.query(self._windows_query())
         used, parts = [], []
         for row in windows.filter(pl.col("sha256").is_not_null()).iter_rows(named=True):
-            held = self._held(Bound(self.frozen.institution, **row))
-            if held is not None:
+            mirrored = self._lines_in_span(MirrorBinding(self.frozen.institution, **row))
+            if mirrored is not None:
                 used.append(row["window_id"])
-                parts.append(held)
+                parts.append(mirrored)
         if not used:
             return self.frozen.at_sight()
         self.mirrored = sum(part.height for part in parts)
-        others = windows.filter(~pl.col("window_id").is_in(used))["business_date"].unique()
-        parts.append(self.frozen.few(self._rest(used, others.sort().to_list())))
-        return seen(pl.concat(parts), self.frozen.institution)
+        unmirrored_dates = windows.filter(~pl.col("window_id").is_in(used))["business_date"].unique()
+        parts.append(self.frozen.sight_lines(self._rest(used, unmirrored_dates.sort().to_list())))
+        return with_sight_columns(pl.concat(parts), self.frozen.institution)
 
     def of(self, references: Sequence[str]) -> pl.DataFrame:
-        """See `Lines`."""
+        """See `DayLines`."""
         return self.frozen.of(references)
 
     def bearing(self, names: Sequence[str]) -> pl.DataFrame:
-        """See `Lines`."""
+        """See `DayLines`."""
         return self.frozen.bearing(names)
 
-    def _asked(self) -> str:
+    def _windows_query(self) -> str:
         return _WINDOWS.format(
             institution=literal(self.frozen.institution),
             last=int(self.frozen.last),
             first=self.frozen.span.first_date,
         )
 
-    def _held(self, one: Bound) -> pl.DataFrame | None:
-        """What a mirror holds of the span, or None where it is not used."""
+    def _lines_in_span(self, binding: MirrorBinding) -> pl.DataFrame | None:
+        """The lines of a mirror in the span, or None where the mirror is not used."""
         span = self.frozen.span
-        if one.last_instant < span.start or one.first_instant >= span.end:
+        if binding.last_instant < span.start or binding.first_instant >= span.end:
             return pl.DataFrame(schema={"reference": pl.String, "gross": pl.Int64, "net": pl.Int64})
-        is_inside = span.start <= one.first_instant and one.last_instant < span.end
-        lines = self.mirrors.folder.read(one, with_instants=not is_inside)
-        if isinstance(lines, Fault):
+        is_inside = span.start <= binding.first_instant and binding.last_instant < span.end
+        lines = self.mirrors.folder.read(binding, with_instants=not is_inside)
+        if isinstance(lines, MirrorFault):
             self.mirrors.alarm(
-                f"alarm mirror_not_used: {one.institution} {one.business_date}, window {one.window_id}:"
-                f" {lines.why} ({one.sha256}); the database was asked instead"
+                f"alarm mirror_not_used: {binding.institution} {binding.business_date},"
+                f" window {binding.window_id}: {lines.reason} ({binding.sha256});"
+                " the database was asked instead"
             )
             return None
         if is_inside:
             return lines
         return lines.filter((pl.col("instant") >= span.start) & (pl.col("instant") < span.end)).select(SIGHT)
 
-    def _rest(self, used: Sequence[int], others: Sequence[date]) -> str:
-        """The query of lines that these windows' mirrors do not hold; `others` are dates of other windows."""
-        parts = [self.frozen.sight_of(_ODD)]
-        if others:
-            dates = ",".join(f"'{day}'" for day in others)
-            wanted = _OF_OTHERS.format(dates=dates, mirrored=",".join(map(str, used)))
-            parts.append(self.frozen.sight_of(wanted))
+    def _rest(self, used: Sequence[int], unmirrored_dates: Sequence[date]) -> str:
+        """The query of lines outside the mirrors of these windows; the dates are those of other windows."""
+        parts = [self.frozen.sight_query(_ODD)]
+        if unmirrored_dates:
+            dates = ",".join(f"'{day}'" for day in unmirrored_dates)
+            condition = _OF_OTHERS.format(dates=dates, mirrored=",".join(map(str, used)))
+            parts.append(self.frozen.sight_query(condition))
         return " UNION ALL ".join(parts)

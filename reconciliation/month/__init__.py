@@ -1,1 +1,1 @@
-"""A month of nights in order, its state between them, and the comparison with a sealed key."""
+"""A generated month: its nights in order, and the comparison with its sealed key."""

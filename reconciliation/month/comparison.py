@@ -1,11 +1,11 @@
-"""Found against seeded, as the JSON that docs/protocols/reconciliation-month.md promises."""
+"""Findings against seeded errors, as the JSON of docs/protocols/reconciliation-month.md."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import FindingKey
 from reconciliation.engine.seal import Seal
 from reconciliation.month.sealed_key import Entry, Key
@@ -14,8 +14,8 @@ LISTED_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """How a month went. `found` are seeded findings with code, institution, reference and night right."""
+class MonthComparison:
+    """The result of a month; a seeded entry counts as found with code, institution, reference and night."""
 
     seeded: frozenset[Entry]
     findings: frozenset[Entry]
@@ -25,7 +25,7 @@ class Report:
     invariants: str = ""
 
     @property
-    def found(self) -> frozenset[Entry]:
+    def found_entries(self) -> frozenset[Entry]:
         """What was seeded and found."""
         return self.seeded & self.findings
 
@@ -49,10 +49,10 @@ class Report:
         return {
             code.value: {
                 "seeded": _count(self.seeded, code),
-                "found": _count(self.found, code),
+                "found": _count(self.found_entries, code),
                 "invented": _count(self.invented, code),
             }
-            for code in Code
+            for code in BreakCode
         }
 
     def as_json(self) -> str:
@@ -61,7 +61,7 @@ class Report:
             {
                 "rows": self.rows,
                 "seeded": len(self.seeded),
-                "found": len(self.found),
+                "found": len(self.found_entries),
                 "invented": len(self.invented),
                 "invariants": self.invariants,
                 "run_digest": self.run_digest,
@@ -74,15 +74,16 @@ class Report:
         )
 
 
-def compare(found: Mapping[FindingKey, date], key: Key, seal: Seal) -> Report:
-    """Put what was found beside what was seeded."""
+def compare(nights_by_finding: Mapping[FindingKey, date], key: Key, seal: Seal) -> MonthComparison:
+    """Compare the findings with the key."""
     findings = frozenset(
-        (str(one.code), one.institution, one.reference, night) for one, night in found.items()
+        (str(key_of_finding.code), key_of_finding.institution, key_of_finding.reference, night)
+        for key_of_finding, night in nights_by_finding.items()
     )
-    return Report(key.entries, findings, seal.run_digest, key.sha256)
+    return MonthComparison(key.entries, findings, seal.run_digest, key.sha256)
 
 
-def _count(entries: Iterable[Entry], code: Code) -> int:
+def _count(entries: Iterable[Entry], code: BreakCode) -> int:
     return sum(entry[0] == code for entry in entries)
 
 

@@ -1,4 +1,4 @@
-"""Where the ledger days and the files of each night lie in the folder of a month, and what they hold."""
+"""The folder of a month: its ledger days and the files of each night."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,12 +7,12 @@ from pathlib import Path
 import polars as pl
 
 from reconciliation.canonical_row import no_rows
-from reconciliation.engine.night import Inputs
+from reconciliation.engine.night import NightInputs
 from reconciliation.errors import MonthError
-from reconciliation.intake.file_names import understood
+from reconciliation.intake.file_names import parse_file_name
 from reconciliation.intake.file_register import Arrival
 from reconciliation.intake.ledger_rows import read_ledger_day
-from reconciliation.intake.receive_files import Incoming
+from reconciliation.intake.receive_files import IncomingFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Month:
         """What arrived in a night."""
         return self.folder / "files" / night.isoformat()
 
-    def inputs(self, night: date) -> Inputs:
+    def inputs(self, night: date) -> NightInputs:
         """Our books and the files of one night."""
-        files = (Incoming(path.name, path.read_bytes) for path in sorted(self.files(night).iterdir()))
-        return Inputs(night, read_ledger_day(self.ledger(night)), tuple(files))
+        files = (IncomingFile(path.name, path.read_bytes) for path in sorted(self.files(night).iterdir()))
+        return NightInputs(night, read_ledger_day(self.ledger(night)), tuple(files))
 
     def books(self, institution: str, up_to: date) -> pl.DataFrame:
         """Our books of one institution up to a night."""
@@ -50,7 +50,7 @@ class Month:
 
     def named(self) -> frozenset[str]:
         """The institutions that our books or files name."""
-        files = {understood(path.name).key.institution for path in (self.folder / "files").glob("*/*")}
+        files = {parse_file_name(path.name).key.institution for path in (self.folder / "files").glob("*/*")}
         days = [pl.scan_csv(self.ledger(night)).select("institution") for night in self.nights]
         if not days or not self.ledger(self.nights[0]).exists():
             return frozenset(files)

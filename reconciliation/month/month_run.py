@@ -7,41 +7,41 @@ from pathlib import Path
 from reconciliation.breaks.codes import read_rules
 from reconciliation.calendar import read_calendar
 from reconciliation.digests import sha256_of, sha256_of_lines
-from reconciliation.engine.invariants import Checks
-from reconciliation.engine.night import Night, Progress, Setting, run_night
+from reconciliation.engine.invariants import MonthChecks
+from reconciliation.engine.night import Night, RunConfiguration, RunProgress, run_night
 from reconciliation.engine.payouts import Payouts
-from reconciliation.engine.row_store import Store
-from reconciliation.engine.seal import Identity, seal
-from reconciliation.intake.file_register import Register
-from reconciliation.intake.file_schedule import Schedule
-from reconciliation.intake.participants import only, with_banks
+from reconciliation.engine.row_store import RowStore
+from reconciliation.engine.seal import RunIdentity, seal
+from reconciliation.intake.file_register import FileRegister
+from reconciliation.intake.file_schedule import FileSchedule
+from reconciliation.intake.participants import only_participants, with_banks
 from reconciliation.matching.engines import DuckDbEngine, Engine, PolarsEngine
-from reconciliation.month.comparison import Report, compare
+from reconciliation.month.comparison import MonthComparison, compare
 from reconciliation.month.evidence import write_evidence
 from reconciliation.month.month_folder import Month, month_of
 from reconciliation.month.sealed_key import open_key
-from reconciliation.reports.month_files import Reports
+from reconciliation.reports.month_files import MonthReports
 from reconciliation.statement.layout import read_layouts
 
 # Called after each night with its number and how many there are.
 Watcher = Callable[[int, int, Night], None]
 
 
-def setting_of(config: Path, month: Month) -> Setting:
-    """What the run goes by; files are expected of those whom the books or files of the month name."""
+def setting_of(config: Path, month: Month) -> RunConfiguration:
+    """The configuration of the run; files are expected of institutions in the month's books or files."""
     layouts = read_layouts(config / "statements")
-    calendar = only(with_banks(month.named(), layouts), read_calendar(config / "calendar.toml"))
-    schedule = Schedule(calendar, month.nights[0], month.nights[-1])
-    return Setting(layouts, read_rules(config / "breaks.toml"), calendar, schedule)
+    calendar = only_participants(with_banks(month.named(), layouts), read_calendar(config / "calendar.toml"))
+    schedule = FileSchedule(calendar, month.nights[0], month.nights[-1])
+    return RunConfiguration(layouts, read_rules(config / "breaks.toml"), calendar, schedule)
 
 
-def fresh(setting: Setting, folder: Path) -> Progress:
+def empty_progress(setting: RunConfiguration, folder: Path) -> RunProgress:
     """The state before the first night."""
-    return Progress(Store(folder), Register(), Payouts(setting.layouts, setting.schedule))
+    return RunProgress(RowStore(folder), FileRegister(), Payouts(setting.layouts, setting.schedule))
 
 
-def identity_of(month: Month, config: Path, calendar_version: str) -> Identity:
-    """SHA-256 over what went in: ledger days, files with their nights, rules and calendar."""
+def identity_of(month: Month, config: Path, calendar_version: str) -> RunIdentity:
+    """SHA-256 over the inputs: ledger days, files with their nights, rules and calendar."""
     rules = [config / "breaks.toml", *sorted((config / "statements").glob("*.toml"))]
     files = [
         f"{night.isoformat()} {path.name} {sha256_of(path.read_bytes())}"
@@ -49,7 +49,7 @@ def identity_of(month: Month, config: Path, calendar_version: str) -> Identity:
         for path in sorted(month.files(night).iterdir())
     ]
     ledger = [f"{night} {sha256_of(month.ledger(night).read_bytes())}" for night in month.nights]
-    return Identity(
+    return RunIdentity(
         ledger_sha256=sha256_of_lines(ledger),
         files_sha256=sha256_of_lines(files),
         rules_sha256=sha256_of_lines(f"{path.name} {sha256_of(path.read_bytes())}" for path in rules),
@@ -57,15 +57,19 @@ def identity_of(month: Month, config: Path, calendar_version: str) -> Identity:
     )
 
 
-def run_nights(month: Month, setting: Setting, progress: Progress, engine: Engine, watch: Watcher) -> None:
+def run_all_nights(
+    month: Month, setting: RunConfiguration, progress: RunProgress, engine: Engine, watch: Watcher
+) -> None:
     """Every night in its order."""
     for number, night in enumerate(month.nights, start=1):
         done = run_night(month.inputs(night), setting, progress, engine)
         watch(number, len(month.nights), done)
 
 
-def run_month(folder: Path, config: Path, state: Path, watch: Watcher, reports: Path | None = None) -> Report:
-    """Find, prove, seal, leave reports where they are wanted; only then open the key and compare.
+def run_month(
+    folder: Path, config: Path, state: Path, watch: Watcher, reports: Path | None = None
+) -> MonthComparison:
+    """Run all nights, check, seal, write reports if `reports` is given; only then open the key and compare.
 
     Raises:
         MonthError: the folder is no month, or its key is not sealed.
@@ -73,11 +77,11 @@ def run_month(folder: Path, config: Path, state: Path, watch: Watcher, reports: 
     """
     month = month_of(folder)
     setting = setting_of(config, month)
-    progress = fresh(setting, state / "rows")
+    progress = empty_progress(setting, state / "rows")
     (state / "spill").mkdir(parents=True, exist_ok=True)
     duckdb = DuckDbEngine(state / "spill")
-    checks = Checks(month, setting, progress, (duckdb, PolarsEngine()))
-    leaving = None if reports is None else Reports(reports, checks)
+    checks = MonthChecks(month, setting, progress, (duckdb, PolarsEngine()))
+    leaving = None if reports is None else MonthReports(reports, checks)
 
     def check_and_watch(number: int, count: int, night: Night) -> None:
         checks.after(night)
@@ -86,17 +90,17 @@ def run_month(folder: Path, config: Path, state: Path, watch: Watcher, reports: 
         watch(number, count, night)
 
     try:
-        run_nights(month, setting, progress, duckdb, check_and_watch)
+        run_all_nights(month, setting, progress, duckdb, check_and_watch)
         checks.at_the_end()
     finally:
         duckdb.close()
     identity = identity_of(month, config, setting.calendar.version)
-    found = {key: night for key, (night, _) in progress.found.items()}
-    sealed = seal(found, identity, state)
+    nights_by_finding = {key: night for key, (night, _) in progress.findings.items()}
+    sealed = seal(nights_by_finding, identity, state)
     write_evidence(progress, setting, checks, month.nights[-1], state)
     if leaving is not None:
         leaving.at_the_end(identity, sealed)
     # Only now: nothing above may know what was seeded.
     key = open_key(folder / "key", sealed)
-    report = compare(found, key, sealed)
+    report = compare(nights_by_finding, key, sealed)
     return replace(report, rows=progress.rows, invariants=checks.outcome())

@@ -24,7 +24,7 @@ class Key:
 
 
 def open_key(path: Path, seal: Seal) -> Key:
-    """Read the key; whoever asks must hold the seal of a finished run.
+    """Read the key; needs the written seal of a finished run.
 
     Raises:
         MonthError: the key is not there, its own seal is wrong, or the run's seal was not written.

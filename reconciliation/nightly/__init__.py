@@ -1,1 +1,1 @@
-"""The night over the real books: windows closed, files and frozen lines judged, everything kept at once."""
+"""The nightly run over the ledger: windows closed, files matched with frozen lines, one commit."""

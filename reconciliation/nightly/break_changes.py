@@ -1,4 +1,4 @@
-"""What a run changes about breaks: found, found again, ended. A break's first night never changes."""
+"""What a run changes about breaks: new, reopened, closed. A break's first night never changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from datetime import date
 from typing import Final
 from uuid import UUID, uuid5
 
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.digests import sha256_of_lines
 from reconciliation.engine.break_endings import endings
-from reconciliation.engine.night import Night, Progress
-from reconciliation.results.run_state import Standing
+from reconciliation.engine.night import Night, RunProgress
+from reconciliation.results.run_state import StandingBreaks
 
-# Made up once; a break has the same id in every run that finds it.
+# A random namespace; a break has the same id in every run that finds it.
 _BREAKS: Final = UUID("6d1f5f3e-2c1b-5b59-9d6e-7a1f0d9b41c7")
 
 
@@ -22,35 +22,46 @@ def break_id(key: FindingKey) -> UUID:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class BreakChanges:
     """Breaks by what happened to them in a run; `reopened` have their first night, `closed` the reason."""
 
-    found: tuple[Finding, ...]
-    reopened: Mapping[FindingKey, tuple[date, Finding]]
+    new_findings: tuple[BreakFinding, ...]
+    reopened: Mapping[FindingKey, tuple[date, BreakFinding]]
     closed: Mapping[FindingKey, str]
 
     def lines(self, night: date) -> list[str]:
         """One line a change in one order, for the digest."""
-        told = [(one.key, f"found {night}") for one in self.found]
-        told += [(key, f"reopened {first}") for key, (first, _) in self.reopened.items()]
-        told += [(key, f"closed {reason}") for key, reason in self.closed.items()]
-        return sorted(f"{key.code},{key.institution},{key.reference},{what}" for key, what in told)
+        changes = [(finding.key, f"found {night}") for finding in self.new_findings]
+        changes += [(key, f"reopened {first}") for key, (first, _) in self.reopened.items()]
+        changes += [(key, f"closed {reason}") for key, reason in self.closed.items()]
+        return sorted(f"{key.code},{key.institution},{key.reference},{change}" for key, change in changes)
 
     def digest(self, before: str, night: date) -> str:
         """SHA-256 over these changes and the digest of the run before, so over all breaks so far."""
         return sha256_of_lines([f"before {before}", *self.lines(night)])
 
-    def applied(self, standing: Standing, night: date) -> Standing:
-        """What stands after the run."""
-        left = {key: told for key, told in standing.items() if key not in self.closed}
-        return left | dict(self.reopened) | {one.key: (night, one) for one in self.found}
+    def standing_after(self, standing: StandingBreaks, night: date) -> StandingBreaks:
+        """The breaks that stand after the run."""
+        remaining = {
+            key: standing_break for key, standing_break in standing.items() if key not in self.closed
+        }
+        return (
+            remaining | dict(self.reopened) | {finding.key: (night, finding) for finding in self.new_findings}
+        )
 
 
 def changes_of(
-    night: Night, standing: Standing, known: Mapping[FindingKey, date], progress: Progress
-) -> Changes:
-    """Sort what a night said: `standing` stood before it, `known` are breaks that some night found."""
-    reopened = {one.key: (known[one.key], one) for one in night.findings if one.key in known}
-    found = tuple(sorted((one for one in night.findings if one.key not in known), key=lambda one: one.key))
-    closed = endings(night, {key: one for key, (_, one) in standing.items()}, progress.register)
-    return Changes(found, dict(sorted(reopened.items())), dict(sorted(closed.items())))
+    night: Night, standing: StandingBreaks, known: Mapping[FindingKey, date], progress: RunProgress
+) -> BreakChanges:
+    """Sort a night's findings: `standing` breaks stood before it, `known` ones any night has found."""
+    reopened = {
+        finding.key: (known[finding.key], finding) for finding in night.findings if finding.key in known
+    }
+    new_findings = tuple(
+        sorted(
+            (finding for finding in night.findings if finding.key not in known),
+            key=lambda finding: finding.key,
+        )
+    )
+    closed = endings(night, {key: finding for key, (_, finding) in standing.items()}, progress.register)
+    return BreakChanges(new_findings, dict(sorted(reopened.items())), dict(sorted(closed.items())))

@@ -1,4 +1,4 @@
-"""Breaks as they are kept: a finding explained, with the frozen lines that it is about."""
+"""Records of breaks: a finding explained, with the frozen lines that it is about."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -7,9 +7,9 @@ from uuid import UUID
 import polars as pl
 
 from reconciliation.breaks.explanation import Break, Explainer
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.canonical_row import FAMILY, LEDGER
-from reconciliation.engine.night import Night, Setting
+from reconciliation.engine.night import Night, RunConfiguration
 from reconciliation.matching.reference_keys import STRANGER
 from reconciliation.nightly.break_changes import break_id
 from reconciliation.results.records import BreakRecord, BreakState
@@ -22,9 +22,9 @@ JOIN unnest($1::bigint[], $2::integer[]) AS k (window_id, ordinal) USING (window
 
 
 def records_of(
-    findings: Sequence[Finding],
+    findings: Sequence[BreakFinding],
     night: Night,
-    setting: Setting,
+    setting: RunConfiguration,
     run_id: UUID,
     movements: Mapping[FindingKey, Sequence[str]],
 ) -> list[BreakRecord]:
@@ -32,74 +32,74 @@ def records_of(
     explainer, nets = Explainer(setting.rules, setting.calendar), _nets(findings, night)
     return [
         _record(
-            explainer.explain(one, night.date, night.date),
-            one,
+            explainer.explain(finding, night.date, night.date),
+            finding,
             run_id,
-            {"movements": list(movements.get(one.key, ())), "net": nets.get(one.key)},
+            {"movements": list(movements.get(finding.key, ())), "net": nets.get(finding.key)},
         )
-        for one in findings
+        for finding in findings
     ]
 
 
-def _nets(findings: Sequence[Finding], night: Night) -> dict[FindingKey, int]:
-    """The signed net of the row in which each finding was seen, theirs or ours, where it is one row."""
-    seen = pl.DataFrame(
-        [(place, one.file, one.key.reference, hashed) for place, one in enumerate(findings)
-         for hashed in (one.rows or ("",))],
+def _nets(findings: Sequence[BreakFinding], night: Night) -> dict[FindingKey, int]:
+    """The signed net in paisa of the row behind each finding, theirs or ours, where there is exactly one."""
+    rows_of_findings = pl.DataFrame(
+        [(place, finding.file, finding.key.reference, hashed) for place, finding in enumerate(findings)
+         for hashed in (finding.rows or ("",))],
         schema={"_place": pl.Int64, "origin": pl.String, "reference": pl.String, "raw_hash": pl.String},
         orient="row",
     )  # fmt: skip
     rows = night.judged.rows.select(
         "origin", pl.col("reference").str.strip_prefix(STRANGER), "raw_hash", "net", "source"
     )
-    theirs = seen.join(rows.drop("reference"), on=["origin", "raw_hash"], how="inner")
-    ours = seen.filter(pl.col("raw_hash") == "").join(
+    theirs = rows_of_findings.join(rows.drop("reference"), on=["origin", "raw_hash"], how="inner")
+    ours = rows_of_findings.filter(pl.col("raw_hash") == "").join(
         rows.filter(pl.col("source") == LEDGER).drop("raw_hash"), on=["origin", "reference"], how="inner"
     )
-    both = pl.concat([theirs.select("_place", "net"), ours.select("_place", "net")])
-    alone = both.group_by("_place").agg(pl.col("net").first(), pl.col("net").n_unique().alias("_count"))
+    all_nets = pl.concat([theirs.select("_place", "net"), ours.select("_place", "net")])
+    alone = all_nets.group_by("_place").agg(pl.col("net").first(), pl.col("net").n_unique().alias("_count"))
     return {findings[place].key: net for place, net, count in alone.iter_rows() if count == 1}
 
 
-def _record(told: Break, finding: Finding, run_id: UUID, more: Mapping[str, object]) -> BreakRecord:
+def _record(explained: Break, finding: BreakFinding, run_id: UUID, more: Mapping[str, object]) -> BreakRecord:
     return BreakRecord(
         id=break_id(finding.key),
         run_id=run_id,
-        code=told.code,
-        institution=told.institution,
-        reference=told.reference,
-        first_seen=told.night,
+        code=explained.code,
+        institution=explained.institution,
+        reference=explained.reference,
+        first_seen=explained.night,
         age=0,
         state=BreakState.OPEN,
-        amount=told.amount,
-        difference=told.difference,
-        exposure=told.exposure,
-        file=told.file,
+        amount=explained.amount,
+        difference=explained.difference,
+        exposure=explained.exposure,
+        file=explained.file,
         day=finding.day,
         cycle=finding.cycle,
-        owner=told.owner,
-        deadline=told.deadline,
-        diagnosis=told.diagnosis,
-        told={
-            "passes": list(told.passes),
-            "nearest": told.nearest,
-            "rows": list(told.rows),
-            "what": finding.what,
-            "action": told.action,
-            "automatic": told.automatic,
-            "en": told.en,
-            "bn": told.bn,
+        owner=explained.owner,
+        deadline=explained.deadline,
+        diagnosis=explained.diagnosis,
+        details={
+            "passes": list(explained.passes),
+            "nearest": explained.nearest,
+            "rows": list(explained.rows),
+            "what": finding.reason,
+            "action": explained.action,
+            "automatic": explained.automatic,
+            "en": explained.en,
+            "bn": explained.bn,
             **more,
         },
     )
 
 
-async def movements_of(
-    connection: Connection, night: Night, findings: Sequence[Finding]
+async def movements_of_findings(
+    connection: Connection, night: Night, findings: Sequence[BreakFinding]
 ) -> dict[FindingKey, tuple[str, ...]]:
     """The frozen lines that each finding is about, by their movements."""
     named = pl.DataFrame(
-        [(one.key.institution, one.key.reference) for one in findings],
+        [(finding.key.institution, finding.key.reference) for finding in findings],
         schema={"institution": pl.String, "reference": pl.String},
         orient="row",
     ).unique()
@@ -111,16 +111,17 @@ async def movements_of(
         window=pl.col("origin").str.extract(r"^lines-(\d+)$", 1).cast(pl.Int64),
         movement=pl.col("origin").str.extract(r"^(?:unknown|failed)-([0-9a-f-]{36})-", 1),
     )
-    asked = places.filter(pl.col("window").is_not_null()).select("window", "ordinal").unique()
-    rows = await connection.fetch(_LINES, asked["window"].to_list(), asked["ordinal"].to_list())
+    window_lines = places.filter(pl.col("window").is_not_null()).select("window", "ordinal").unique()
+    rows = await connection.fetch(_LINES, window_lines["window"].to_list(), window_lines["ordinal"].to_list())
     of_line = {(row["window_id"], row["ordinal"]): str(row["movement"]) for row in rows}
-    found: dict[tuple[str, str], set[str]] = {}
+    movements: dict[tuple[str, str], set[str]] = {}
     for institution, reference, window, ordinal, movement in places.select(
         *FAMILY, "window", "ordinal", "movement"
     ).iter_rows():
         name = movement or of_line.get((window, ordinal))
         if name is not None:
-            found.setdefault((institution, reference), set()).add(name)
+            movements.setdefault((institution, reference), set()).add(name)
     return {
-        one.key: tuple(sorted(found.get((one.key.institution, one.key.reference), ()))) for one in findings
+        finding.key: tuple(sorted(movements.get((finding.key.institution, finding.key.reference), ())))
+        for finding in findings
     }

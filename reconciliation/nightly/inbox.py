@@ -5,8 +5,8 @@
     archive/<2 hex>/<sha256>                                   the bytes, kept for ever
 
 What is taken is archived and written through to the disk first, then renamed. A run that is killed finds what
-it took and judges it again; a run that was committed is the proof that what it took has been judged. So bytes
-that an institution sends twice are told from those that a killed run would meet twice.
+it took and judges it again; a run that was committed is the proof that what it took has been judged. So a
+file that an institution sends twice is distinguished from one that a killed run meets again.
 """
 
 import os
@@ -18,20 +18,20 @@ from pathlib import Path
 from typing import Final
 
 from reconciliation.digests import sha256_of
-from reconciliation.engine.row_store import durable
+from reconciliation.engine.row_store import sync_to_disk
 from reconciliation.errors import MonthError
-from reconciliation.intake.file_names import understood
-from reconciliation.intake.receive_files import Incoming
-from reconciliation.results.night_folders import Places
+from reconciliation.intake.file_names import parse_file_name
+from reconciliation.intake.receive_files import IncomingFile
+from reconciliation.results.night_folders import NightFolders
 
 FOLDER: Final = "folder"
-# Folders of the inbox that say how their files came; what lies in the inbox itself was laid there.
+# Subfolders of the inbox by source; files in the inbox itself were put there by hand.
 SOURCES: Final = ("sftp", "upload")
 _RUN: Final = ".run-"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Taken:
+class TakenFile:
     """A file of a run: `received_at` is when it was last written in the inbox."""
 
     name: str
@@ -41,14 +41,14 @@ class Taken:
     path: Path
 
     @property
-    def incoming(self) -> Incoming:
-        """The file as intake takes it."""
-        return Incoming(self.name, self.path.read_bytes)
+    def incoming(self) -> IncomingFile:
+        """The file in the form that intake reads."""
+        return IncomingFile(self.name, self.path.read_bytes)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A file that lies in the inbox. `day` is the date it is about, None where its name says nothing."""
+class WaitingFile:
+    """A file in the inbox; `day` is its date, None where its name is not that of a settlement file."""
 
     path: Path
     source: str
@@ -58,70 +58,70 @@ class Waiting:
 class Inbox:
     """The inbox of an installation, and the archive beside it."""
 
-    def __init__(self, places: Places) -> None:
-        self._inbox = places.inbox
-        self._archive = places.archive
+    def __init__(self, folders: NightFolders) -> None:
+        self._inbox = folders.inbox
+        self._archive = folders.archive
 
-    def waiting(self) -> list[Waiting]:
-        """What nobody has taken yet, in the order of names."""
-        found = [Waiting(path, source, _day(path.name)) for source, path in self._laid()]
-        return sorted(found, key=lambda one: (one.path.name, one.source))
+    def waiting(self) -> list[WaitingFile]:
+        """The files that no run has taken yet, ordered by name."""
+        files = [WaitingFile(path, source, _day(path.name)) for source, path in self._waiting_paths()]
+        return sorted(files, key=lambda file: (file.path.name, file.source))
 
-    def take(self, run: int, night: date) -> list[Taken]:
-        """Take every file about dates up to a night, and whatever a killed run took; in one order."""
-        for one in self.waiting():
-            if one.day is not None and one.day <= night:
-                self._take(one, run)
-        return sorted(self._taken(run))
+    def take(self, run: int, night: date) -> list[TakenFile]:
+        """Take every file of dates up to a night, and those that a killed run took, in a fixed order."""
+        for file in self.waiting():
+            if file.day is not None and file.day <= night:
+                self._take(file, run)
+        return sorted(self._taken_files(run))
 
-    def settle(self, last: int) -> None:
-        """Let go of what runs up to a number took: they are committed."""
+    def remove_committed(self, last: int) -> None:
+        """Delete the files taken by runs up to this number: these runs are committed."""
         for folder in self._inbox.glob(f"{_RUN}*"):
             if int(folder.name.removeprefix(_RUN)) <= last:
                 shutil.rmtree(folder)
 
     def archived(self, sha256: str) -> Path:
-        """Where the bytes of a digest lie."""
+        """The path of the archived file with this digest."""
         return self._archive / sha256[:2] / sha256
 
-    def _laid(self) -> Iterator[tuple[str, Path]]:
+    def _waiting_paths(self) -> Iterator[tuple[str, Path]]:
         for source, folder in ((FOLDER, self._inbox), *((name, self._inbox / name) for name in SOURCES)):
             if folder.is_dir():
                 files = (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
                 yield from ((source, path) for path in files if not path.name.startswith("."))
 
-    def _take(self, one: Waiting, run: int) -> None:
-        content = one.path.read_bytes()
+    def _take(self, waiting_file: WaitingFile, run: int) -> None:
+        content = waiting_file.path.read_bytes()
         sha256 = sha256_of(content)
-        self._keep(sha256, content)
-        place = self._inbox / f"{_RUN}{run}" / sha256 / one.source
+        self._archive_content(sha256, content)
+        place = self._inbox / f"{_RUN}{run}" / sha256 / waiting_file.source
         place.mkdir(parents=True, exist_ok=True)
-        one.path.rename(place / one.path.name)
-        durable(place)
+        waiting_file.path.rename(place / waiting_file.path.name)
+        sync_to_disk(place)
 
-    def _keep(self, sha256: str, content: bytes) -> None:
+    def _archive_content(self, sha256: str, content: bytes) -> None:
         path = self.archived(sha256)
         if path.exists():
             return
         path.parent.mkdir(exist_ok=True)
-        beside = path.with_name(f".{sha256}")
-        with beside.open("wb") as file:
+        unfinished = path.with_name(f".{sha256}")
+        with unfinished.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.chmod(0o440)
-        beside.rename(path)
-        durable(path.parent)
+        unfinished.chmod(0o440)
+        unfinished.rename(path)
+        sync_to_disk(path.parent)
 
-    def _taken(self, run: int) -> Iterator[Taken]:
+    def _taken_files(self, run: int) -> Iterator[TakenFile]:
         for path in (self._inbox / f"{_RUN}{run}").glob("*/*/*"):
             sha256, source = path.parts[-3:-1]
             written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            yield Taken(path.name, sha256, source, written, self.archived(sha256))
+            yield TakenFile(path.name, sha256, source, written, self.archived(sha256))
 
 
 def missing_from(archive: Inbox, digests: Sequence[str]) -> str | None:
-    """The first of these files whose archived bytes are gone or changed."""
+    """The first of these digests whose archived file is missing or changed; None where all are whole."""
     for sha256 in digests:
         path = archive.archived(sha256)
         if not path.is_file() or sha256_of(path.read_bytes()) != sha256:
@@ -131,6 +131,6 @@ def missing_from(archive: Inbox, digests: Sequence[str]) -> str | None:
 
 def _day(name: str) -> date | None:
     try:
-        return understood(name).key.day
+        return parse_file_name(name).key.day
     except MonthError:
         return None

@@ -1,6 +1,6 @@
-"""One run judged: state and inputs in, what follows out. Nothing here knows the database or the clock.
+"""Judge one run: prior state and inputs in, results out; no write to the database, no clock.
 
-A night runs it, and `verify` runs it again.
+The nightly run uses it, and `verify` repeats it.
 """
 
 from collections.abc import Mapping
@@ -14,53 +14,53 @@ import polars as pl
 from reconciliation.canonical_row import SCHEMA, no_rows
 from reconciliation.digests import sha256_of, sha256_of_frame, sha256_of_lines
 from reconciliation.engine.invariants import NightChecks
-from reconciliation.engine.night import Inputs, Night, Progress, Setting, run_night
+from reconciliation.engine.night import Night, NightInputs, RunConfiguration, RunProgress, run_night
 from reconciliation.engine.payouts import Payouts
 from reconciliation.engine.restatement import outcome
-from reconciliation.engine.row_store import Store, durable
-from reconciliation.engine.seal import Identity
+from reconciliation.engine.row_store import RowStore, sync_to_disk
+from reconciliation.engine.seal import RunIdentity
 from reconciliation.intake.file_register import Arrival
-from reconciliation.intake.ledger_rows import PARTNER, Lines, read_lines, rows_of_lines, with_institutions
-from reconciliation.intake.participants import TakingPart, taking_part
+from reconciliation.intake.ledger_rows import PARTNER, LineRange, read_lines, rows_of_lines, with_institutions
+from reconciliation.intake.participants import Participants, participants_of
 from reconciliation.matching.engine_choice import ByInstitution
 from reconciliation.matching.engines import DuckDbEngine, PolarsEngine
-from reconciliation.nightly.inbox import Inbox, Taken
+from reconciliation.nightly.inbox import Inbox, TakenFile
 from reconciliation.nightly.night_configuration import NightRules
-from reconciliation.nightly.run_proofs import check, in_words, sheet_after, totals_of
-from reconciliation.nightly.run_totals import figures_of, unwatched, unwatched_by
+from reconciliation.nightly.run_proofs import carried_totals, check_run, invariant_wording, sheet_after
+from reconciliation.nightly.run_totals import run_figures, unwatched_figures, unwatched_institutions
 from reconciliation.results.records import PositionRecord
-from reconciliation.results.run_state import Before, Carried, digest_of
+from reconciliation.results.run_state import CarriedState, RunState, folder_digest
 
 EXPECTED: Final = "expected.parquet"
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
-    """What is new in a run: frozen lines, files in their order, debits that banks must book.
+class RunInputs:
+    """The inputs that are new in a run: frozen lines, files in their order, debits that banks must book.
 
     `waited` are lines of earlier runs whose institution nobody watched until now.
     """
 
     night: date
-    lines: Lines
-    files: tuple[Taken, ...]
+    lines: LineRange
+    files: tuple[TakenFile, ...]
     expected: pl.DataFrame
-    waited: tuple[pl.DataFrame, ...] = ()
+    late_lines: tuple[pl.DataFrame, ...] = ()
 
     @property
     def frame(self) -> pl.DataFrame:
-        """Every line that the run takes, those that waited first."""
-        return pl.concat([*self.waited, self.lines.frame])
+        """Every line that the run takes, those of earlier runs first."""
+        return pl.concat([*self.late_lines, self.lines.frame])
 
     @property
-    def is_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is nothing to judge."""
         return not self.files and self.lines.last == self.lines.after and self.expected.is_empty()
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """Where a run's inputs lie and its rows go: our books, archived files, rows of runs, room to spill."""
+class RunLocations:
+    """Where a run reads and writes: the URL of the books, archived files, rows of runs, spill folder."""
 
     url: str
     archive: Inbox
@@ -69,36 +69,36 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """What rows were made of, to compute an institution from scratch (`month.restated.Material`)."""
+class RunMaterial:
+    """The sources of a run's rows; implements `engine.restatement.RestatementMaterial`."""
 
-    ground: Ground
-    brought: Brought
+    locations: RunLocations
+    inputs: RunInputs
     run: int
 
-    def books(self, institution: str, up_to: date) -> pl.DataFrame:  # noqa: ARG002 - the last line says it
+    def books(self, institution: str, up_to: date) -> pl.DataFrame:  # noqa: ARG002 - the last line bounds it
         """Our lines of one institution up to the last that the run takes."""
-        lines = read_lines(self.ground.url, 0, self.brought.lines.last, institution).frame
+        lines = read_lines(self.locations.url, 0, self.inputs.lines.last, institution).frame
         return rows_of_lines(with_institutions(lines, {institution}))[0]
 
     def expected(self, institution: str) -> pl.DataFrame:
         """Debits that its statements must have, of this run and all before."""
-        earlier = [expected_of(self.ground.rows, run) for run in range(1, self.run)]
-        return pl.concat([*earlier, self.brought.expected]).filter(pl.col("institution") == institution)
+        earlier = [expected_of(self.locations.rows, run) for run in range(1, self.run)]
+        return pl.concat([*earlier, self.inputs.expected]).filter(pl.col("institution") == institution)
 
     def content(self, arrival: Arrival) -> bytes:
         """The archived bytes of a file."""
-        return self.ground.archive.archived(arrival.sha256).read_bytes()
+        return self.locations.archive.archived(arrival.sha256).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What a run came to."""
+class JudgedRun:
+    """The results of a run."""
 
     night: Night
-    setting: Setting
-    progress: Progress
-    part: TakingPart
+    setting: RunConfiguration
+    progress: RunProgress
+    part: Participants
     identity: Mapping[str, str]
     figures: Mapping[str, int]
     invariants: Mapping[str, str]
@@ -109,82 +109,90 @@ class Judged:
 
     @property
     def identity_digest(self) -> str:
-        """SHA-256 over what went in, the run before it included."""
+        """SHA-256 over the inputs, including the identity of the run before."""
         return sha256_of_lines(f"{name} {digest}" for name, digest in sorted(self.identity.items()))
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class RunJudge:
     """Judges runs by rules."""
 
     rules: NightRules
-    ground: Ground
+    locations: RunLocations
 
-    def judge(self, before: Before, brought: Brought) -> Judged:
-        """Judge one run, prove it, and leave its rows beside those of the runs before it."""
-        brought = replace(brought, waited=self._waited(before, brought.lines.after))
-        lines = with_institutions(brought.frame, self.rules.layouts)
+    def judge(self, before: RunState, run_inputs: RunInputs) -> JudgedRun:
+        """Judge one run, check its invariants, and write its rows beside those of earlier runs."""
+        run_inputs = replace(run_inputs, late_lines=self._late_lines(before, run_inputs.lines.after))
+        lines = with_institutions(run_inputs.frame, self.rules.layouts)
         named = _first_dates(lines)
-        part = taking_part(before.since, named, self.rules.layouts, self.rules.calendar)
+        part = participants_of(before.since, named, self.rules.layouts, self.rules.calendar)
         watched = lines.filter(pl.col("institution").is_in(list(part.since)))
-        setting = self.rules.setting(brought.night, part.since)
+        setting = self.rules.setting(run_inputs.night, part.since)
         progress = self._progress(before, setting)
-        inputs = _inputs(brought, watched, part)
-        duckdb = DuckDbEngine(self.ground.spill, self.rules.settings.memory_limit)
+        inputs = _night_inputs(run_inputs, watched, part)
+        duckdb = DuckDbEngine(self.locations.spill, self.rules.settings.memory_limit)
         engine = ByInstitution(PolarsEngine(), duckdb)
         try:
             night = run_night(inputs, setting, progress, engine)
-            material = Material(self.ground, brought, before.seq + 1)
+            material = RunMaterial(self.locations, run_inputs, before.seq + 1)
             checks = NightChecks(setting, progress, (engine, duckdb), material)
-            totals = totals_of(night, before.figures)
-            check(checks, night, before.figures, totals)
+            totals = carried_totals(night, before.figures)
+            check_run(checks, night, before.figures, totals)
             sql = engine.sql()
         finally:
             duckdb.close()
         left_out = lines.filter(~pl.col("institution").is_in(list(part.since)))
-        figures = totals | figures_of(night, setting, progress) | unwatched(left_out, part, before.figures)
-        return Judged(
+        figures = (
+            totals | run_figures(night, setting, progress) | unwatched_figures(left_out, part, before.figures)
+        )
+        return JudgedRun(
             night,
             setting,
             progress,
             part,
-            _identity(before, brought, self.rules),
+            _identity(before, run_inputs, self.rules),
             figures,
-            in_words(checks),
+            invariant_wording(checks),
             sheet_after(before.sheet, night),
             outcome(night.judged.rows),
-            self._leave(before, inputs, progress),
+            self._write_carried(before, inputs, progress),
             sql,
         )
 
-    def _waited(self, before: Before, last: int) -> tuple[pl.DataFrame, ...]:
-        """The lines up to `last` of whoever has a layout and times now and took part in no run (ADR 0062)."""
+    def _late_lines(self, before: RunState, last: int) -> tuple[pl.DataFrame, ...]:
+        """Lines up to `last` of institutions that can take part now and never did (ADR 0062)."""
         partners = {name for name in self.rules.layouts if name.startswith(f"{PARTNER}_")}
-        asked = (unwatched_by(before.figures) | partners) - before.since.keys()
-        watched = asked & self.rules.layouts.keys() & self.rules.calendar.institutions.keys()
-        found = [read_lines(self.ground.url, 0, last, name).frame for name in sorted(watched)] if last else []
-        return tuple(frame for frame in found if frame.height)
+        candidates = (unwatched_institutions(before.figures) | partners) - before.since.keys()
+        watched = candidates & self.rules.layouts.keys() & self.rules.calendar.institutions.keys()
+        frames = (
+            [read_lines(self.locations.url, 0, last, name).frame for name in sorted(watched)] if last else []
+        )
+        return tuple(frame for frame in frames if frame.height)
 
-    def _progress(self, before: Before, setting: Setting) -> Progress:
-        store = Store(self.ground.rows, before.seq, before.carried.withdrawn)
+    def _progress(self, before: RunState, setting: RunConfiguration) -> RunProgress:
+        store = RowStore(self.locations.rows, before.seq, before.carried.withdrawn)
         store.discard_beyond()
         payouts = Payouts(setting.layouts, setting.schedule, before.carried.payouts)
-        return Progress(store, before.register, payouts, dict(before.standing))
+        return RunProgress(store, before.register, payouts, dict(before.standing))
 
-    def _leave(self, before: Before, inputs: Inputs, progress: Progress) -> str:
-        """Leave beside the rows what the next run must know; the digest of everything that was left."""
-        place = progress.store.place(progress.store.last)
-        taken = {*before.carried.instructions, *inputs.expected["origin"].to_list()}
-        carried = Carried(tuple(progress.store.withdrawn), progress.payouts.told, tuple(sorted(taken)))
+    def _write_carried(self, before: RunState, inputs: NightInputs, progress: RunProgress) -> str:
+        """Write the state for the next run beside the rows; the digest of the run's folder."""
+        place = progress.store.folder_of(progress.store.last)
+        taken_instructions = {*before.carried.instructions, *inputs.expected["origin"].to_list()}
+        carried = CarriedState(
+            tuple(progress.store.withdrawn),
+            progress.payouts.expected_credits,
+            tuple(sorted(taken_instructions)),
+        )
         if inputs.expected.height:
             inputs.expected.write_parquet(place / EXPECTED)
-            durable(place / EXPECTED)
+            sync_to_disk(place / EXPECTED)
         carried.write(place)
-        return digest_of(place)
+        return folder_digest(place)
 
 
 def expected_of(rows: Path, run: int) -> pl.DataFrame:
-    """The debits that a run took, as it left them."""
+    """The expected debits that a run took."""
     path = rows / f"{run:06d}" / EXPECTED
     return pl.read_parquet(path) if path.exists() else no_rows()
 
@@ -194,32 +202,33 @@ def _first_dates(lines: pl.DataFrame) -> dict[str, date]:
     return dict(first.sort("institution").iter_rows())
 
 
-def _inputs(brought: Brought, lines: pl.DataFrame, part: TakingPart) -> Inputs:
+def _night_inputs(inputs: RunInputs, lines: pl.DataFrame, part: Participants) -> NightInputs:
     ours, replaced = rows_of_lines(lines)
-    expected = brought.expected.filter(pl.col("institution").is_in(list(part.since))).sort(
-        "origin", "ordinal"
-    )
-    files = tuple(one.incoming for one in brought.files)
-    return Inputs(brought.night, ours, files, expected, replaced)
+    expected = inputs.expected.filter(pl.col("institution").is_in(list(part.since))).sort("origin", "ordinal")
+    files = tuple(file.incoming for file in inputs.files)
+    return NightInputs(inputs.night, ours, files, expected, replaced)
 
 
-def _identity(before: Before, brought: Brought, rules: NightRules) -> dict[str, str]:
-    """SHA-256 over each part of what went in. The run before it stands for everything before."""
-    parts = Identity(
+def _identity(before: RunState, inputs: RunInputs, rules: NightRules) -> dict[str, str]:
+    """SHA-256 over each part of the inputs; the identity of the run before stands for all earlier runs."""
+    parts = RunIdentity(
         ledger_sha256=sha256_of_lines(
             [
-                # Lines lie in the order of their ids, those of each institution that waited by themselves.
-                *(sha256_of(frame.write_csv().encode()) for frame in (*brought.waited, brought.lines.frame)),
-                sha256_of_frame(brought.expected, [name for name in SCHEMA if name != "verdict"]),
+                # Lines are in the order of their ids, late lines apart for each institution.
+                *(
+                    sha256_of(frame.write_csv().encode())
+                    for frame in (*inputs.late_lines, inputs.lines.frame)
+                ),
+                sha256_of_frame(inputs.expected, [name for name in SCHEMA if name != "verdict"]),
             ]
         ),
-        files_sha256=sha256_of_lines(sorted(f"{one.name} {one.sha256}" for one in brought.files)),
+        files_sha256=sha256_of_lines(sorted(f"{file.name} {file.sha256}" for file in inputs.files)),
         rules_sha256=rules.digest,
         calendar_version=rules.calendar.version,
     )
     run = before.run
     return {
-        "night": brought.night.isoformat(),
+        "night": inputs.night.isoformat(),
         "before": "" if run is None else run.identity_digest,
         "ledger": parts.ledger_sha256,
         "files": parts.files_sha256,

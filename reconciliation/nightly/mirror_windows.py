@@ -1,6 +1,6 @@
-"""What a night leaves for checks: mirrors of the lines that were frozen with its windows.
+"""Mirrors of the lines that were frozen with a night's windows, for later checks.
 
-No night reads one. A process that dies before it made them all leaves them to the next night.
+No nightly run reads them. What a process that dies did not make, the next night makes.
 """
 
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from adbc_driver_manager import Error
 from asyncpg import PostgresError
 
 from ekpay_switch.ports.finance import Finance
-from reconciliation.mirror.make_mirrors import make_missing, wanted_mirrors
+from reconciliation.mirror.make_mirrors import make_missing, required_mirrors
 from reconciliation.mirror.mirror_folder import MirrorFolder
 from reconciliation.postgres_arrow import Database
 from reconciliation.results.table_values import Connection
@@ -23,11 +23,11 @@ _BACK: Final = timedelta(days=7)
 async def mirror_windows(
     connection: Connection, finance: Finance, institutions: Collection[str], night: date
 ) -> str:
-    """Make the mirrors of a night's windows and of those shortly before; why that failed, or nothing."""
+    """Make the mirrors of a night's windows and of seven days before; the failure's reason, else empty."""
     try:
-        wanted = await wanted_mirrors(connection, institutions, night - _BACK)
+        required = await required_mirrors(connection, institutions, night - _BACK)
         with Database(finance.url("audit")) as books:
-            await make_missing(connection, books, MirrorFolder.of(finance.home), wanted)
+            await make_missing(connection, books, MirrorFolder.of(finance.home), required)
     except (OSError, Error, PostgresError) as problem:
         return str(problem)
     return ""

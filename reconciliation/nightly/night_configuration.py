@@ -1,4 +1,4 @@
-"""What a night goes by: config/reconciliation.toml, layouts, codes and calendar, and their digests.
+"""The configuration of a night: config/reconciliation.toml, layouts, codes, calendar, and their digest.
 
 The rules of each run are kept beside its rows under their digest, so that a run can be judged again by the
 rules of its day.
@@ -14,14 +14,14 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reconciliation.breaks.codes import Rules, read_rules
+from reconciliation.breaks.codes import BreakRules, read_rules
 from reconciliation.calendar import Calendar, read_calendar
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.digests import sha256_of, sha256_of_lines
-from reconciliation.engine.night import Setting
-from reconciliation.engine.row_store import durable
+from reconciliation.engine.night import RunConfiguration
+from reconciliation.engine.row_store import sync_to_disk
 from reconciliation.errors import ConfigurationError
-from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.statement.layout import Layout, read_layouts
 
 CODES: Final = "breaks.toml"
@@ -44,21 +44,21 @@ def read_night_settings(path: Path) -> NightSettings:
     """The settings of a file.
 
     Raises:
-        ConfigurationError: the file is none.
+        ConfigurationError: the file is missing or not valid.
     """
     try:
         return NightSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
 
 
 @dataclass(frozen=True, slots=True)
 class NightRules:
-    """Everything that a night is judged by; `files` are the texts it was read from, by their names."""
+    """All rules of a night; `files` are the bytes of the configuration files by name."""
 
     settings: NightSettings
     layouts: Mapping[str, Layout]
-    codes: Rules
+    codes: BreakRules
     calendar: Calendar
     files: Mapping[str, bytes]
 
@@ -67,7 +67,7 @@ class NightRules:
         """The rules of a folder such as config/.
 
         Raises:
-            ConfigurationError: a file of it says something that cannot be meant.
+            ConfigurationError: a file of it is not valid.
         """
         statements = sorted((folder / STATEMENTS).glob("*.toml"))
         paths = [folder / CODES, folder / CALENDAR, folder / NIGHT, *statements]
@@ -81,30 +81,30 @@ class NightRules:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over every file that has a say in what is found."""
+        """SHA-256 over every configuration file that affects findings."""
         return sha256_of_lines(f"{name} {sha256_of(text)}" for name, text in sorted(self.files.items()))
 
-    def setting(self, night: date, since: Mapping[str, date]) -> Setting:
-        """The setting of one night for those who take part."""
+    def setting(self, night: date, since: Mapping[str, date]) -> RunConfiguration:
+        """The setting of one night for its participants."""
         first = min(since.values(), default=night)
         last = night + timedelta(days=self.settings.horizon_days)
-        return Setting(
-            self.layouts, self.codes, self.calendar, Schedule(self.calendar, first, last, dict(since))
+        return RunConfiguration(
+            self.layouts, self.codes, self.calendar, FileSchedule(self.calendar, first, last, dict(since))
         )
 
-    def keep(self, folder: Path) -> None:
-        """Lay the rules down under their digest, once."""
+    def write(self, folder: Path) -> None:
+        """Write the rules into a folder named by their digest, unless it exists."""
         place = folder / self.digest
         if place.exists():
             return
-        beside = folder / f".{self.digest}"
-        shutil.rmtree(beside, ignore_errors=True)
+        unfinished = folder / f".{self.digest}"
+        shutil.rmtree(unfinished, ignore_errors=True)
         for name, text in self.files.items():
-            path = beside / name
+            path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text)
-            durable(path)
-        durable(beside / STATEMENTS)
-        durable(beside)
-        beside.rename(place)
-        durable(folder)
+            sync_to_disk(path)
+        sync_to_disk(unfinished / STATEMENTS)
+        sync_to_disk(unfinished)
+        unfinished.rename(place)
+        sync_to_disk(folder)

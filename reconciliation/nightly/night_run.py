@@ -1,4 +1,4 @@
-"""A night: windows closed, files and lines judged, everything kept in one transaction. Read it top to bottom.
+"""The nightly run: close windows, judge files and frozen lines, commit everything in one transaction.
 
 It may be killed anywhere and run again: what is not committed is thrown away, what is committed stands, and
 the same inputs give the same digests. Two at once are kept apart by an advisory lock that belongs to the
@@ -21,14 +21,14 @@ from reconciliation.canonical_row import complete
 from reconciliation.errors import NightError, ReportError
 from reconciliation.intake.ledger_rows import read_new_lines
 from reconciliation.nightly.break_changes import changes_of
-from reconciliation.nightly.commit_run import Committing, commit, known_breaks
-from reconciliation.nightly.inbox import Inbox, Taken
-from reconciliation.nightly.judge_run import Brought, Ground, Judge
+from reconciliation.nightly.commit_run import RunCommit, commit_run, known_breaks
+from reconciliation.nightly.inbox import Inbox, TakenFile
+from reconciliation.nightly.judge_run import RunInputs, RunJudge, RunLocations
 from reconciliation.nightly.mirror_windows import mirror_windows
 from reconciliation.nightly.night_configuration import NightRules
-from reconciliation.results.night_folders import Places
+from reconciliation.results.night_folders import NightFolders
 from reconciliation.results.records import RunRecord
-from reconciliation.results.run_state import Before, digest_of, read_state
+from reconciliation.results.run_state import RunState, folder_digest, read_state
 from reconciliation.results.runs import latest_run
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.store.expected_debits import expected_debits
@@ -39,8 +39,8 @@ _FIRST_WINDOW: Final = "SELECT min(business_date) FROM settlement_windows"
 _ONE_DAY: Final = timedelta(days=1)
 
 
-class Step(StrEnum):
-    """Where a night is; told before each step begins."""
+class NightStep(StrEnum):
+    """The progress of a night, reported before each step."""
 
     CLOSE = "closing windows"
     READ = "reading what stands"
@@ -54,11 +54,11 @@ class Step(StrEnum):
     DONE = "done"
 
 
-Watcher = Callable[[date, Step], None]
+Watcher = Callable[[date, NightStep], None]
 
 
 class Reporter(Protocol):
-    """Leaves the reports of a run that was committed, unless they are there, and says where."""
+    """Writes the reports of a committed run, unless they exist; returns their paths."""
 
     async def __call__(self, connection: Connection, run: RunRecord, rules: NightRules, /) -> Sequence[Path]:
         """Raises ReportError or OSError where a report cannot be made; the run stands all the same."""
@@ -66,110 +66,106 @@ class Reporter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """Who watches a night, and who leaves its reports."""
+class NightContext:
+    """Who is shown the progress of a night, and what writes its reports."""
 
     watch: Watcher
     report: Reporter | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """A run of a night; `is_new` is false where it stood already and there was nothing to add.
+class NightOutcome:
+    """The result of a night; `is_new` is false where its run existed already and nothing was new.
 
-    `waiting` are names of files that still lie in the inbox, `left` the reports, `complaint` what went wrong
-    with them behind the commit, `unmirrored` why lines have no mirror yet, for which a check is slower.
+    `waiting` are names of files that are still in the inbox. `report_failure` says why reports are missing,
+    `mirror_failure` why lines have no mirror yet, which makes a check slower; the commit stands all the same.
     """
 
     run: RunRecord
     is_new: bool
     waiting: tuple[str, ...] = ()
-    left: tuple[Path, ...] = ()
-    complaint: str = ""
-    unmirrored: str = ""
+    reports: tuple[Path, ...] = ()
+    report_failure: str = ""
+    mirror_failure: str = ""
 
 
-async def run_nights(finance: Finance, wanted: date, around: Around) -> list[Ran]:
+@dataclass(frozen=True, slots=True)
+class _NightWork:
+    """What every step of a night needs; `connection` holds the lock of nightly runs."""
+
+    connection: Connection
+    finance: Finance
+    folders: NightFolders
+    rules: NightRules
+    context: NightContext
+
+
+async def run_nights(finance: Finance, last_night: date, context: NightContext) -> list[NightOutcome]:
     """Run a night, and before it every earlier one that has no run yet.
 
     Raises:
         NightError: another run is going on, or the rows of the last run are not what was committed.
     """
-    places, rules = Places.of(finance.home), NightRules.read(finance.config)
+    folders, rules = NightFolders.of(finance.home), NightRules.read(finance.config)
     async with _locked(finance) as connection:
-        # A run that was killed behind its commit may lack its reports.
+        # A run that was killed after its commit may lack its reports.
         newest = await latest_run(connection)
         if newest is not None:
-            await _reports(connection, newest, places, around.report)
-        return [
-            await _run_night(connection, finance, night, (places, rules), around)
-            for night in await _nights(connection, wanted)
-        ]
+            await _reports(connection, newest, folders, context.report)
+        work = _NightWork(connection, finance, folders, rules, context)
+        return [await _run_night(work, night) for night in await _nights(connection, last_night)]
 
 
-async def _run_night(
-    connection: Connection,
-    finance: Finance,
-    night: date,
-    given: tuple[Places, NightRules],
-    around: Around,
-) -> Ran:
-    (places, rules), watch = given, around.watch
-    started_at, inbox = datetime.now(UTC), Inbox(places)
+async def _run_night(work: _NightWork, night: date) -> NightOutcome:
+    connection, finance, folders = work.connection, work.finance, work.folders
+    watch, started_at, inbox = work.context.watch, datetime.now(UTC), Inbox(folders)
 
-    watch(night, Step.CLOSE)
+    watch(night, NightStep.CLOSE)
     await finance.windows.close(night)
 
-    watch(night, Step.READ)
-    before = await read_state(connection, places.rows)
-    _check_rows(before, places)
-    inbox.settle(before.seq)
+    watch(night, NightStep.READ)
+    before = await read_state(connection, folders.rows)
+    _check_rows(before, folders)
+    inbox.remove_committed(before.seq)
 
-    watch(night, Step.TAKE)
-    taken = inbox.take(before.seq + 1, night)
+    watch(night, NightStep.TAKE)
+    taken_files = inbox.take(before.seq + 1, night)
 
-    watch(night, Step.LINES)
-    brought = await _brought(connection, finance, night, before, taken)
-    if before.run is not None and before.run.night == night and brought.is_nothing:
-        stands = Ran(before.run, is_new=False, waiting=_names(inbox))
-        return await _with_what_follows(connection, finance, stands, given, around)
+    watch(night, NightStep.LINES)
+    inputs = await _read_inputs(connection, finance, night, before, taken_files)
+    if before.run is not None and before.run.night == night and inputs.is_empty:
+        standing = NightOutcome(before.run, is_new=False, waiting=_names(inbox))
+        return await _with_mirrors_and_reports(work, standing)
 
-    watch(night, Step.JUDGE)
-    rules.keep(places.rules)
-    ground = Ground(finance.url("audit"), inbox, places.rows, places.spill)
-    judged = Judge(rules, ground).judge(before, brought)
+    watch(night, NightStep.JUDGE)
+    work.rules.write(folders.rules)
+    locations = RunLocations(finance.url("audit"), inbox, folders.rows, folders.spill)
+    judged = RunJudge(work.rules, locations).judge(before, inputs)
 
-    watch(night, Step.COMMIT)
+    watch(night, NightStep.COMMIT)
     known = await known_breaks(connection, judged.night.findings)
     changes = changes_of(judged.night, before.standing, known, judged.progress)
     number = before.run.number + 1 if before.run is not None and before.run.night == night else 1
-    committing = Committing(
-        uuid7(), before.seq + 1, number, started_at, before, judged, tuple(taken), brought.lines.last
+    run_commit = RunCommit(
+        uuid7(), before.seq + 1, number, started_at, before, judged, tuple(taken_files), inputs.lines.last
     )
-    run = await commit(connection, finance, committing, changes)
+    run = await commit_run(connection, finance, run_commit, changes)
 
-    watch(night, Step.CLEAR)
-    inbox.settle(run.seq)
-    ran = Ran(run, is_new=True, waiting=_names(inbox))
-    return await _with_what_follows(connection, finance, ran, given, around)
+    watch(night, NightStep.CLEAR)
+    inbox.remove_committed(run.seq)
+    return await _with_mirrors_and_reports(work, NightOutcome(run, is_new=True, waiting=_names(inbox)))
 
 
-async def _with_what_follows(
-    connection: Connection,
-    finance: Finance,
-    ran: Ran,
-    given: tuple[Places, NightRules],
-    around: Around,
-) -> Ran:
-    """Mirror the lines of a run that stands, and leave its reports; what fails undoes nothing and is said."""
-    (places, rules), night = given, ran.run.night
-    around.watch(night, Step.MIRROR)
-    unmirrored = await mirror_windows(connection, finance, rules.layouts, night)
+async def _with_mirrors_and_reports(work: _NightWork, outcome: NightOutcome) -> NightOutcome:
+    """Mirror the lines of a committed run and write its reports; a failure undoes nothing and is returned."""
+    watch, night = work.context.watch, outcome.run.night
+    watch(night, NightStep.MIRROR)
+    mirror_failure = await mirror_windows(work.connection, work.finance, work.rules.layouts, night)
 
-    around.watch(night, Step.REPORT)
-    left, complaint = await _reports(connection, ran.run, places, around.report)
-    around.watch(night, Step.DONE)
-    return replace(ran, left=left, complaint=complaint, unmirrored=unmirrored)
+    watch(night, NightStep.REPORT)
+    reports, report_failure = await _reports(work.connection, outcome.run, work.folders, work.context.report)
+    watch(night, NightStep.DONE)
+    return replace(outcome, reports=reports, report_failure=report_failure, mirror_failure=mirror_failure)
 
 
 @asynccontextmanager
@@ -180,54 +176,56 @@ async def _locked(finance: Finance) -> AsyncIterator[Connection]:
             raise NightError("another run is going on; nothing was changed")
         yield connection
     finally:
-        # With the connection goes the lock.
+        # The lock ends with the connection.
         await connection.close()
 
 
-async def _nights(connection: Connection, wanted: date) -> Sequence[date]:
-    """Every night from the one after the newest run up to the wanted one, or the newest itself again."""
+async def _nights(connection: Connection, last_night: date) -> Sequence[date]:
+    """Every night after the newest run up to `last_night`, or the newest one again."""
     newest = await latest_run(connection)
     if newest is not None:
-        first = newest.night if wanted <= newest.night else newest.night + _ONE_DAY
+        first = newest.night if last_night <= newest.night else newest.night + _ONE_DAY
     else:
         window = await connection.fetchval(_FIRST_WINDOW)
-        first = wanted if window is None else min(window, wanted)
-    return [first + timedelta(days=step) for step in range(max(1, (wanted - first).days + 1))]
+        first = last_night if window is None else min(window, last_night)
+    return [first + timedelta(days=step) for step in range(max(1, (last_night - first).days + 1))]
 
 
-def _check_rows(before: Before, places: Places) -> None:
-    """The rows that a run begins with must be those that the last one left."""
+def _check_rows(before: RunState, folders: NightFolders) -> None:
+    """Refuse unless the rows on disk are those that the last run committed."""
     if before.run is None:
         return
-    folder = places.rows / f"{before.run.seq:06d}"
-    if not folder.is_dir() or digest_of(folder) != before.run.rows_digest:
+    folder = folders.rows / f"{before.run.seq:06d}"
+    if not folder.is_dir() or folder_digest(folder) != before.run.rows_digest:
         raise NightError(f"the rows of run {before.run.seq} in {folder.name} are not what was committed")
 
 
-async def _brought(
-    connection: Connection, finance: Finance, night: date, before: Before, taken: Sequence[Taken]
-) -> Brought:
+async def _read_inputs(
+    connection: Connection, finance: Finance, night: date, before: RunState, taken_files: Sequence[TakenFile]
+) -> RunInputs:
     lines = read_new_lines(finance.url("audit"), before.last_line, night)
-    return Brought(night, lines, tuple(taken), await _instructed(connection, before))
+    return RunInputs(night, lines, tuple(taken_files), await _instructed(connection, before))
 
 
-async def _instructed(connection: Connection, before: Before) -> pl.DataFrame:
-    """Debits that banks must book for our own instructions, of those that no run has taken."""
+async def _instructed(connection: Connection, before: RunState) -> pl.DataFrame:
+    """Debits that banks must book for our own instructions and that no run has taken yet."""
     rows = complete(await expected_debits(connection))
     return rows.filter(~pl.col("origin").is_in(list(before.carried.instructions)))
 
 
 async def _reports(
-    connection: Connection, run: RunRecord, places: Places, report: Reporter | None
+    connection: Connection, run: RunRecord, folders: NightFolders, report: Reporter | None
 ) -> tuple[tuple[Path, ...], str]:
-    """Leave the reports of a run by the rules of its day. One that fails undoes nothing; it is said."""
+    """Write the reports of a run by the rules of its day; a failure undoes nothing and is returned."""
     if report is None:
         return (), ""
     try:
-        return tuple(await report(connection, run, NightRules.read(places.rules / run.identity["rules"]))), ""
+        return tuple(
+            await report(connection, run, NightRules.read(folders.rules / run.identity["rules"]))
+        ), ""
     except (ReportError, OSError) as problem:
         return (), str(problem)
 
 
 def _names(inbox: Inbox) -> tuple[str, ...]:
-    return tuple(one.path.name for one in inbox.waiting())
+    return tuple(file.path.name for file in inbox.waiting())

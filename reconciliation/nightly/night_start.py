@@ -8,7 +8,7 @@ from typing import Final
 from ekpay_switch.domain.business_day import DHAKA, business_date
 
 _ONE_DAY: Final = timedelta(days=1)
-# Short enough that a clock that was set does no harm, and that whoever stops the process need not wait.
+# Short, so that a changed system clock does no harm and the process can be stopped soon.
 _NAP_SECONDS: Final = 30.0
 
 Now = Callable[[], datetime]
@@ -25,7 +25,7 @@ def last_over(instant: datetime) -> date:
 
 
 def deadline(night: date, cut_off_minutes: int) -> datetime:
-    """Until when the files of a night are waited for, in UTC."""
+    """The instant, in UTC, until which files of a night are awaited."""
     midnight = datetime.combine(night + _ONE_DAY, time.min, DHAKA)
     return (midnight + timedelta(minutes=cut_off_minutes)).astimezone(UTC)
 
@@ -37,5 +37,5 @@ def last_due(instant: datetime, cut_off_minutes: int) -> date:
 
 def wait_until(instant: datetime, time_now: Now = now, nap: Callable[[float], None] = clock.sleep) -> None:
     """Return once an instant has come, by the clock of this machine."""
-    while (left := (instant - time_now()).total_seconds()) > 0:
-        nap(min(left, _NAP_SECONDS))
+    while (seconds_left := (instant - time_now()).total_seconds()) > 0:
+        nap(min(seconds_left, _NAP_SECONDS))

@@ -1,4 +1,4 @@
-"""How a night stands: files against their deadline, what agrees, what is broken and at risk, what is red."""
+"""The status of a night: files against their deadline, match rates, breaks, exposure, and what is red."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from ekpay_switch.ports.finance import Finance
 from reconciliation.engine.invariants import Invariant
 from reconciliation.intake.file_names import LogicalKey, expected_name
 from reconciliation.intake.file_register import Arrival
-from reconciliation.nightly.inbox import Inbox, Waiting
+from reconciliation.nightly.inbox import Inbox, WaitingFile
 from reconciliation.nightly.night_configuration import NightRules
 from reconciliation.nightly.night_start import deadline
 from reconciliation.nightly.run_totals import UNWATCHED
 from reconciliation.results.break_results import read_breaks
 from reconciliation.results.file_results import kept_files
-from reconciliation.results.night_folders import Places
+from reconciliation.results.night_folders import NightFolders
 from reconciliation.results.records import BreakFilter, BreakRecord, BreakState, RunRecord
 from reconciliation.results.run_state import register_of
 from reconciliation.results.runs import latest_run
@@ -28,8 +28,8 @@ OVER = (BreakState.CLOSED, BreakState.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
-class FilesLine:
-    """The files of one institution in a night: expected in it, in time, late, missing, without effect."""
+class FileCounts:
+    """The files of one institution in a night: expected, in time, late, missing, and without effect."""
 
     institution: str
     expected: int
@@ -40,8 +40,8 @@ class FilesLine:
 
 
 @dataclass(frozen=True, slots=True)
-class RowsLine:
-    """What a night decided about rows of one institution, both sides together."""
+class RowCounts:
+    """How many rows of one institution a night decided and matched, both sides together."""
 
     institution: str
     matched: int
@@ -57,25 +57,25 @@ class RowsLine:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeLine:
+class CodeCounts:
     """Breaks of one code: found in this night, open after it, and what is at risk in paisa."""
 
     code: str
-    found: int
+    found_count: int
     open: int
     exposure: int
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """A night as its newest run left it. `red` says in words what somebody has to look at."""
+class NightStatus:
+    """A night by its newest run; `red` names in words what somebody has to look at."""
 
     run: RunRecord
     invariants: Mapping[str, str]
     deadline: datetime
-    files: tuple[FilesLine, ...]
-    rows: tuple[RowsLine, ...]
-    codes: tuple[CodeLine, ...]
+    files: tuple[FileCounts, ...]
+    rows: tuple[RowCounts, ...]
+    codes: tuple[CodeCounts, ...]
     unwatched: Mapping[str, int]
     waiting: tuple[str, ...]
     strangers: tuple[str, ...]
@@ -87,9 +87,9 @@ class Status:
         return not self.red
 
 
-async def status_of(finance: Finance, night: date | None) -> Status | None:
-    """How a night stands, by default the newest; None where it has no run."""
-    rules, places = NightRules.read(finance.config), Places.of(finance.home)
+async def status_of(finance: Finance, night: date | None) -> NightStatus | None:
+    """The status of a night, by default the newest; None where it has no run."""
+    rules, folders = NightRules.read(finance.config), NightFolders.of(finance.home)
     connection = await finance.connect("audit")
     try:
         run = await latest_run(connection, night)
@@ -101,39 +101,41 @@ async def status_of(finance: Finance, night: date | None) -> Status | None:
         )
     finally:
         await connection.close()
-    return _status(run, rules, Inbox(places).waiting(), files, breaks)
+    return _status(run, rules, Inbox(folders).waiting(), files, breaks)
 
 
 def _status(
     run: RunRecord,
     rules: NightRules,
-    laid: Sequence[Waiting],
-    files: tuple[FilesLine, ...],
+    laid: Sequence[WaitingFile],
+    files: tuple[FileCounts, ...],
     breaks: Sequence[BreakRecord],
-) -> Status:
+) -> NightStatus:
     prefix = f"{UNWATCHED}."
     unwatched = {
         name.removeprefix(prefix): count for name, count in run.figures.items() if name.startswith(prefix)
     }
-    strangers = tuple(one.path.name for one in laid if one.day is None)
-    return Status(
+    strangers = tuple(file.path.name for file in laid if file.day is None)
+    return NightStatus(
         run,
-        {one.value: run.invariants[one.value] for one in Invariant if one.value in run.invariants},
+        {file.value: run.invariants[file.value] for file in Invariant if file.value in run.invariants},
         deadline(run.night, rules.settings.cut_off_minutes),
         files,
         _rows(run),
         _codes(run.night, breaks),
         unwatched,
-        tuple(one.path.name for one in laid if one.day is not None),
+        tuple(file.path.name for file in laid if file.day is not None),
         strangers,
         tuple(_red(run, files, unwatched, strangers)),
     )
 
 
 def _red(
-    run: RunRecord, files: Sequence[FilesLine], unwatched: Mapping[str, int], strangers: Sequence[str]
+    run: RunRecord, files: Sequence[FileCounts], unwatched: Mapping[str, int], strangers: Sequence[str]
 ) -> list[str]:
-    words = [f"{name} does not hold: {said}" for name, said in run.invariants.items() if said != "hold"]
+    words = [
+        f"{name} does not hold: {outcome}" for name, outcome in run.invariants.items() if outcome != "hold"
+    ]
     missing = [name for line in files for name in line.missing]
     if missing:
         words.append(
@@ -149,7 +151,7 @@ def _red(
     return words
 
 
-async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> tuple[FilesLine, ...]:
+async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> tuple[FileCounts, ...]:
     since = {row["institution"]: row["since"] for row in await connection.fetch(_SINCE, run.seq)}
     since = {
         name: day
@@ -157,7 +159,7 @@ async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> t
         if name in rules.layouts and name in rules.calendar.institutions
     }
     schedule = rules.setting(run.night, since).schedule
-    register = register_of(kept.file for kept in await kept_files(connection, run.seq))
+    register = register_of(kept_file.file for kept_file in await kept_files(connection, run.seq))
     first: dict[LogicalKey, Arrival] = {}
     for arrival in register.arrivals:
         first.setdefault(arrival.name.key, arrival)
@@ -172,31 +174,42 @@ async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> t
             for key in sorted(schedule.due_by(run.night))
             if key.institution == name and key not in first
         ]
-        held = [
-            one.name.text
-            for one in register.arrivals
-            if one.night == run.night and one.name.key.institution == name and not one.rows and one.what
+        without_effect = [
+            file.name.text
+            for file in register.arrivals
+            if file.night == run.night
+            and file.name.key.institution == name
+            and not file.rows
+            and file.refusal
         ]
         expected = sum(key.institution == name and night == run.night for key, night in due.items())
-        lines.append(FilesLine(name, expected, len(mine) - len(late), len(late), tuple(missing), tuple(held)))
+        lines.append(
+            FileCounts(
+                name, expected, len(mine) - len(late), len(late), tuple(missing), tuple(without_effect)
+            )
+        )
     return tuple(lines)
 
 
-def _rows(run: RunRecord) -> tuple[RowsLine, ...]:
+def _rows(run: RunRecord) -> tuple[RowCounts, ...]:
     prefix = "decided."
     names = [name.removeprefix(prefix) for name in run.figures if name.startswith(prefix)]
     return tuple(
-        RowsLine(name, run.figures.get(f"matched.{name}", 0), run.figures[f"{prefix}{name}"])
+        RowCounts(name, run.figures.get(f"matched.{name}", 0), run.figures[f"{prefix}{name}"])
         for name in sorted(names)
     )
 
 
-def _codes(night: date, breaks: Sequence[BreakRecord]) -> tuple[CodeLine, ...]:
+def _codes(night: date, breaks: Sequence[BreakRecord]) -> tuple[CodeCounts, ...]:
     lines = []
-    for code in sorted({one.code for one in breaks}):
-        mine = [one for one in breaks if one.code == code]
-        left = [one for one in mine if one.state not in OVER]
-        found = sum(one.first_seen == night for one in mine)
-        if left or found:
-            lines.append(CodeLine(code, found, len(left), sum(one.exposure for one in left)))
+    for code in sorted({record.code for record in breaks}):
+        mine = [record for record in breaks if record.code == code]
+        open_breaks = [record for record in mine if record.state not in OVER]
+        found_count = sum(record.first_seen == night for record in mine)
+        if open_breaks or found_count:
+            lines.append(
+                CodeCounts(
+                    code, found_count, len(open_breaks), sum(record.exposure for record in open_breaks)
+                )
+            )
     return tuple(lines)

@@ -18,20 +18,22 @@ HOLDS: Final = "hold"
 _SHEET: Final = ("settled", "gross", "fees", "rounding", "suspense")
 
 
-def check(checks: NightChecks, night: Night, before: Mapping[str, int], totals: Mapping[str, int]) -> None:
-    """Everything that a run can say of itself; `totals` are its carried totals."""
+def check_run(
+    checks: NightChecks, night: Night, before: Mapping[str, int], totals: Mapping[str, int]
+) -> None:
+    """Check every invariant that one run can prove; `totals` are its carried totals."""
     checks.after(night)
     _conserve(checks, night, before, totals)
     checks.check_netting(night.judged.rows)
     checks.check_single_use(night.judged.rows)
 
 
-def in_words(checks: NightChecks) -> dict[str, str]:
+def invariant_wording(checks: NightChecks) -> dict[str, str]:
     """Each invariant with `hold`, or with what does not."""
-    return {one.value: checks.broken.get(one, HOLDS) for one in Invariant}
+    return {invariant.value: checks.broken.get(invariant, HOLDS) for invariant in Invariant}
 
 
-def totals_of(night: Night, before: Mapping[str, int]) -> dict[str, int]:
+def carried_totals(night: Night, before: Mapping[str, int]) -> dict[str, int]:
     """Totals of all runs so far: what the last run carried and what this one adds or takes away."""
     ours, theirs = _new(night, LEDGER), _new(night, FILE)
     return {
@@ -46,15 +48,17 @@ def totals_of(night: Night, before: Mapping[str, int]) -> dict[str, int]:
 
 
 def sheet_after(before: Mapping[str, PositionRecord], night: Night) -> dict[str, PositionRecord]:
-    """How every institution stands: what it was, and what the rows of this run changed."""
+    """The position of every institution: the earlier one and what the rows of this run changed."""
     earlier = night.pool.filter(pl.col("verdict").is_not_null())
     was = _sheet(positions(pl.concat([earlier.select(night.replaced.columns), night.replaced])))
     now = _sheet(positions(night.judged.rows))
-    sheet = {name: _amounts(one) for name, one in before.items()}
+    sheet = {name: _amounts(record) for name, record in before.items()}
     for name in sorted(was.keys() | now.keys()):
         standing = sheet.get(name, (0,) * len(_SHEET))
         old, new = was.get(name, (0,) * len(_SHEET)), now.get(name, (0,) * len(_SHEET))
-        sheet[name] = tuple(one - two + three for one, two, three in zip(standing, old, new, strict=True))
+        sheet[name] = tuple(
+            record - two + three for record, two, three in zip(standing, old, new, strict=True)
+        )
     return {name: PositionRecord(name, *amounts) for name, amounts in sorted(sheet.items())}
 
 
@@ -66,37 +70,43 @@ def _conserve(
 
     rows, pool = night.judged.rows, night.pool
     fated = rows.filter(pl.col("verdict").is_in(FATES)).select(IDENTITY)
-    came = pool.select(IDENTITY)
-    same = fated.height == came.height == fated.unique().join(came, on=list(IDENTITY), how="semi").height
-    hold(holds=same, otherwise=f"of {came.height} rows {fated.height} have one fate")
+    pool_rows = pool.select(IDENTITY)
+    same = (
+        fated.height
+        == pool_rows.height
+        == fated.unique().join(pool_rows, on=list(IDENTITY), how="semi").height
+    )
+    hold(holds=same, otherwise=f"of {pool_rows.height} rows {fated.height} have one fate")
     carried = pl.concat([pool.select("verdict"), night.replaced.select("verdict")])
     still = carried.filter(pl.col("verdict") == OPEN).height
     stood = before.get("total.open", 0)
     hold(holds=still == stood, otherwise=f"of {stood} rows that were carried {still} came")
     _conserve_files(checks, night)
     _conserve_books(checks, night)
-    left = totals["total.rows"] - before.get("total.rows", 0)
+    rows_more = totals["total.rows"] - before.get("total.rows", 0)
     added = _new(night, LEDGER).height + _new(night, FILE).height - night.replaced.height
-    hold(holds=left == added, otherwise=f"{added} rows were added and {left} are more")
+    hold(holds=rows_more == added, otherwise=f"{added} rows were added and {rows_more} are more")
 
 
 def _conserve_files(checks: NightChecks, night: Night) -> None:
     counted = file_totals(night.judged.rows)
-    gone = set(night.received.withdrawn)
+    withdrawn = set(night.received.withdrawn)
     for name in night.received.loaded:
-        if name in gone:
+        if name in withdrawn:
             continue
-        arrival = checks.progress.register.named(name)
-        stated, found = (arrival.rows, arrival.settled), counted.get(name, (0, 0))
-        checks.hold(Invariant.CONSERVATION, found == stated, f"{name}: {found} are left of {stated}")
+        arrival = checks.progress.register.loaded_file_named(name)
+        stated, counted_totals = (arrival.rows, arrival.settled), counted.get(name, (0, 0))
+        checks.hold(
+            Invariant.CONSERVATION, counted_totals == stated, f"{name}: {counted_totals} are left of {stated}"
+        )
 
 
 def _conserve_books(checks: NightChecks, night: Night) -> None:
     new = pl.concat([night.inputs.ours, night.inputs.expected])
-    found = night.judged.rows.join(new.select(IDENTITY), on=list(IDENTITY), how="semi")
+    judged_rows = night.judged.rows.join(new.select(IDENTITY), on=list(IDENTITY), how="semi")
     stated = (new.height, _sum(new, "gross"), _sum(new, "net"))
-    left = (found.height, _sum(found, "gross"), _sum(found, "net"))
-    checks.hold(Invariant.CONSERVATION, left == stated, f"of our books {left} are left of {stated}")
+    counted = (judged_rows.height, _sum(judged_rows, "gross"), _sum(judged_rows, "net"))
+    checks.hold(Invariant.CONSERVATION, counted == stated, f"of our books {counted} are left of {stated}")
 
 
 def _new(night: Night, source: int) -> pl.DataFrame:
@@ -112,5 +122,5 @@ def _sheet(frame: pl.DataFrame) -> dict[str, tuple[int, ...]]:
     return {name: tuple(amounts) for name, *amounts in frame.select("institution", *_SHEET).iter_rows()}
 
 
-def _amounts(one: PositionRecord) -> tuple[int, ...]:
-    return one.settled, one.gross, one.fees, one.rounding, one.suspense
+def _amounts(record: PositionRecord) -> tuple[int, ...]:
+    return record.settled, record.gross, record.fees, record.rounding, record.suspense

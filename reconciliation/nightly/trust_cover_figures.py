@@ -1,36 +1,36 @@
 """The trust cover as the books stood when a run was committed, for its report.
 
-`ekpay settle cover` looks again at any time, and parts what connectors still may owe from what they should
-have paid; these figures stay as they were, so that a report made again says the same.
+`ekpay settle cover` computes it again at any time and separates what connectors may still owe from what is
+overdue; these figures never change, so that a report made again is the same.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import date
 
 from reconciliation.intake.file_register import Arrival
-from reconciliation.matching.row_family import Kind
-from reconciliation.settlement.positions.trust_cover import cover
+from reconciliation.matching.row_family import InstitutionKind
+from reconciliation.settlement.positions.trust_cover import cover_of
 
 
 def cover_figures(
-    balances: Mapping[str, int], loaded: Iterable[Arrival], kinds: Mapping[str, Kind]
+    balances: Mapping[str, int], loaded: Iterable[Arrival], kinds: Mapping[str, InstitutionKind]
 ) -> dict[str, int]:
     """Figures by name in paisa; `cover.strict_by_statement` only where a bank's statement was read.
 
     The banks' own figure is the closing balance of the newest statement of each.
     """
     newest: dict[str, tuple[date, int, int]] = {}
-    for one in loaded:
-        key = one.name.key
-        if one.closing is not None and kinds.get(key.institution) == "statement":
-            closing = (key.day, key.cycle, one.closing)
+    for arrival in loaded:
+        key = arrival.name.key
+        if arrival.closing is not None and kinds.get(key.institution) == "statement":
+            closing = (key.day, key.cycle, arrival.closing)
             newest[key.institution] = max(closing, newest.get(key.institution, closing))
-    told = cover(balances, [closing for _, _, closing in newest.values()])
+    trust_cover = cover_of(balances, [closing for _, _, closing in newest.values()])
     figures = {
-        "cover.bank": told.bank,
-        "cover.owed": told.total_owed,
-        "cover.strict": told.strict,
-        "cover.with_receivables": told.with_receivables,
+        "cover.bank": trust_cover.bank,
+        "cover.owed": trust_cover.total_owed,
+        "cover.strict": trust_cover.strict,
+        "cover.with_receivables": trust_cover.with_receivables,
     }
-    by_statement = told.strict_by_statement
+    by_statement = trust_cover.strict_by_statement
     return figures if by_statement is None else figures | {"cover.strict_by_statement": by_statement}

@@ -1,8 +1,8 @@
-"""What a run has to tell payments that nobody knows the end of (reconciliation.md 5, case 10).
+"""What files say about payments whose outcome is unknown (reconciliation.md 5, case 10).
 
-A line that is `unknown` is a question. A file answers it with success or failure; a window that is over
-without an answer is an absence, which is told again by a later night once the next file lacks it too. What is
-told is evidence and wakes the payment: whoever asks for it decides.
+A file answers a frozen line `unknown` with success or failure. A window that is over without an answer is an
+absence, reported again by a later night once the next file lacks the movement too. Each answer is evidence
+and wakes the payment; the inquiry that follows decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,88 +14,90 @@ from uuid import UUID
 import polars as pl
 
 from ekpay_switch.ports.finance import FileAnswer, FileSays, LineEvent, LineRole
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import FindingKey
 from reconciliation.canonical_row import FILE, KEY, LEDGER, SUCCESS, UNKNOWN
-from reconciliation.engine.night import Night, Setting, complete_dates
+from reconciliation.engine.night import Night, RunConfiguration, complete_dates
 from reconciliation.intake.file_names import LogicalKey, expected_name
-from reconciliation.intake.file_register import Register
+from reconciliation.intake.file_register import FileRegister
 from reconciliation.intake.ledger_rows import PARTNER
 
 _ROLES: Final = {"funds": LineRole.CONNECTOR, "delivery": LineRole.BILLER}
 _UNKNOWN: Final = r"^unknown-([0-9a-f-]{36})-([a-z]+)-\d+$"
-Row = Mapping[str, object]
+RowValues = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FamilyAnswer:
     """An answer, and the family whose breaks it belongs to."""
 
     institution: str
     reference: str
-    told: FileAnswer
+    file_answer: FileAnswer
 
     @property
     def facts(self) -> dict[str, object]:
-        """What the event of a break keeps of it; enough to tell an absence again."""
-        told = self.told
+        """The facts for the event of a break; enough to report an absence again."""
+        file_answer = self.file_answer
         return {
-            "says": told.says.value,
-            "file": told.file,
-            "ordinal": told.ordinal,
-            "amount": told.amount,
-            "movement": str(told.movement),
-            "payment": str(told.payment_id),
-            "role": told.role.value,
-            "event": told.event.value,
+            "says": file_answer.says.value,
+            "file": file_answer.file,
+            "ordinal": file_answer.ordinal,
+            "amount": file_answer.amount,
+            "movement": str(file_answer.movement),
+            "payment": str(file_answer.payment_id),
+            "role": file_answer.role.value,
+            "event": file_answer.event.value,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """An absence that one night has told, of a break that still stands; `day` is the date of its file."""
+    """An absence reported by one night, of a break that still stands; `day` is the date of its file."""
 
     key: FindingKey
     day: date
     facts: Mapping[str, object]
 
 
-def answers_of(night: Night, setting: Setting) -> list[Answer]:
-    """What this run learnt about lines of ours that are unknown."""
+def answers_of(night: Night, setting: RunConfiguration) -> list[FamilyAnswer]:
+    """The answers of this run to our lines that are unknown."""
     rows = night.judged.rows
-    asked = rows.filter((pl.col("source") == LEDGER) & (pl.col("status") == UNKNOWN)).with_columns(
+    unknown_rows = rows.filter((pl.col("source") == LEDGER) & (pl.col("status") == UNKNOWN)).with_columns(
         _movement=pl.col("origin").str.extract(_UNKNOWN, 1), _event=pl.col("origin").str.extract(_UNKNOWN, 2)
     )
-    asked = asked.filter(pl.col("_movement").is_not_null())
+    unknown_rows = unknown_rows.filter(pl.col("_movement").is_not_null())
     theirs = rows.filter((pl.col("source") == FILE) & pl.col("rejected").is_null())
-    told = theirs.join(asked.select(KEY).unique(), on=list(KEY), how="semi").sort("origin", "ordinal")
-    said: dict[tuple[object, ...], list[Row]] = {}
-    for row in told.iter_rows(named=True):
-        said.setdefault(tuple(row[name] for name in KEY), []).append(row)
+    their_rows = theirs.join(unknown_rows.select(KEY).unique(), on=list(KEY), how="semi").sort(
+        "origin", "ordinal"
+    )
+    rows_by_key: dict[tuple[object, ...], list[RowValues]] = {}
+    for row in their_rows.iter_rows(named=True):
+        rows_by_key.setdefault(tuple(row[name] for name in KEY), []).append(row)
     fresh = _fresh(night)
-    missing = {one.key for one in night.findings if one.key.code is Code.UNKNOWN_OPEN}
+    missing = {item.key for item in night.findings if item.key.code is BreakCode.UNKNOWN_OPEN}
     answers = []
-    for row in asked.sort("origin").iter_rows(named=True):
-        theirs_of_it = said.get(tuple(row[name] for name in KEY), [])
+    for row in unknown_rows.sort("origin").iter_rows(named=True):
+        theirs_of_it = rows_by_key.get(tuple(row[name] for name in KEY), [])
         answer = _answer(row, theirs_of_it, night.date, setting)
-        if theirs_of_it and (row["origin"] in fresh or any(one["origin"] in fresh for one in theirs_of_it)):
+        if theirs_of_it and (row["origin"] in fresh or any(item["origin"] in fresh for item in theirs_of_it)):
             answers += [answer] if answer is not None else []
         elif not theirs_of_it and (row["institution"], row["reference"]) in _families(missing):
-            answers.append(_absent(row, night.date, setting))
+            answers.append(_absence_of(row, night.date, setting))
     return answers
 
 
-def told_again(
-    absences: Sequence[Absence], night: date, setting: Setting, register: Register
-) -> list[Answer]:
-    """Absences of which the file after is complete by now and lacks the movement too."""
+def repeated_absences(
+    absences: Sequence[Absence], night: date, setting: RunConfiguration, register: FileRegister
+) -> list[FamilyAnswer]:
+    """Absences of which the next date's files are complete by now and lack the movement too."""
     complete = complete_dates(setting.schedule, register)
     answers = []
     for absence in absences:
         institution = absence.key.institution
         after = setting.calendar.date_after(institution, absence.day)
         if after in complete.get(institution, set()):
-            answers.append(_again(absence, after, night, setting))
+            answers.append(_repeated_absence(absence, after, night, setting))
     return answers
 
 
@@ -109,24 +111,28 @@ def _families(keys: set[FindingKey]) -> set[tuple[str, str]]:
     return {(key.institution, key.reference) for key in keys}
 
 
-def _answer(row: Row, theirs: Sequence[Row], night: date, setting: Setting) -> Answer | None:
-    """What the rows of a file say together; None where they do not say one thing."""
-    successes = [one for one in theirs if one["status"] == SUCCESS]
-    if any(one["currency"] != row["currency"] for one in successes):
+def _answer(
+    row: RowValues, theirs: Sequence[RowValues], night: date, setting: RunConfiguration
+) -> FamilyAnswer | None:
+    """The common answer of a file's rows; None where they contradict each other."""
+    successes = [their_row for their_row in theirs if their_row["status"] == SUCCESS]
+    if any(their_row["currency"] != row["currency"] for their_row in successes):
         return None
-    equal = [one for one in successes if one["net"] == row["net"]] or successes
-    if len({(one["net"], one["theirs"]) for one in equal}) > 1:
+    equal = [their_row for their_row in successes if their_row["net"] == row["net"]] or successes
+    if len({(their_row["net"], their_row["theirs"]) for their_row in equal}) > 1:
         return None
     if equal:
-        return _told(row, FileSays.SUCCESS, equal[0], night, setting)
-    return _told(row, FileSays.FAILED, theirs[0], night, setting) if theirs else None
+        return _answer_from_row(row, FileSays.SUCCESS, equal[0], night, setting)
+    return _answer_from_row(row, FileSays.FAILED, theirs[0], night, setting) if theirs else None
 
 
-def _told(row: Row, says: FileSays, theirs: Row, night: date, setting: Setting) -> Answer:
-    # A file that tells no gross means ours where its net is ours.
+def _answer_from_row(
+    row: RowValues, says: FileSays, theirs: RowValues, night: date, setting: RunConfiguration
+) -> FamilyAnswer:
+    # A file without a gross means our gross where its net is our net.
     untold = row["gross"] if theirs["net"] == row["net"] else theirs["net"]
     amount = untold if theirs["gross"] is None else theirs["gross"]
-    told = FileAnswer(
+    file_answer = FileAnswer(
         movement=UUID(str(row["_movement"])),
         payment_id=UUID(str(row["payment_id"])),
         role=_role(str(row["institution"]), setting),
@@ -138,12 +144,12 @@ def _told(row: Row, says: FileSays, theirs: Row, night: date, setting: Setting) 
         their_reference=str(theirs["theirs"]),
         amount=int(str(amount)),
     )
-    return Answer(str(row["institution"]), str(row["reference"]), told)
+    return FamilyAnswer(str(row["institution"]), str(row["reference"]), file_answer)
 
 
-def _absent(row: Row, night: date, setting: Setting) -> Answer:
+def _absence_of(row: RowValues, night: date, setting: RunConfiguration) -> FamilyAnswer:
     institution, day = str(row["institution"]), row["due_date"]
-    told = FileAnswer(
+    file_answer = FileAnswer(
         movement=UUID(str(row["_movement"])),
         payment_id=UUID(str(row["payment_id"])),
         role=_role(institution, setting),
@@ -153,12 +159,12 @@ def _absent(row: Row, night: date, setting: Setting) -> Answer:
         ordinal=0,
         night=night,
     )
-    return Answer(institution, str(row["reference"]), told)
+    return FamilyAnswer(institution, str(row["reference"]), file_answer)
 
 
-def _again(absence: Absence, day: date, night: date, setting: Setting) -> Answer:
+def _repeated_absence(absence: Absence, day: date, night: date, setting: RunConfiguration) -> FamilyAnswer:
     facts, key = absence.facts, absence.key
-    told = FileAnswer(
+    file_answer = FileAnswer(
         movement=UUID(str(facts["movement"])),
         payment_id=UUID(str(facts["payment"])),
         role=LineRole(str(facts["role"])),
@@ -168,16 +174,16 @@ def _again(absence: Absence, day: date, night: date, setting: Setting) -> Answer
         ordinal=0,
         night=night,
     )
-    return Answer(key.institution, key.reference, told)
+    return FamilyAnswer(key.institution, key.reference, file_answer)
 
 
-def _file(institution: str, day: date, setting: Setting) -> str:
+def _file(institution: str, day: date, setting: RunConfiguration) -> str:
     """The last file of a date, which had to name the movement at the latest."""
     key = LogicalKey(institution, day, setting.schedule.cycles(institution))
     return expected_name(key, setting.layouts[institution])
 
 
-def _role(institution: str, setting: Setting) -> LineRole:
+def _role(institution: str, setting: RunConfiguration) -> LineRole:
     if institution.startswith(f"{PARTNER}_"):
         return LineRole.PARTNER
     return _ROLES.get(setting.layouts[institution].kind, LineRole.CONNECTOR)

@@ -1,9 +1,9 @@
-"""A run proven again from archived files and frozen lines, by the rules of its day, against what is kept.
+"""Prove a run again from archived files and frozen lines, by the rules of its day.
 
-The run is judged again in a folder of its own, upon what the run before it left: the rows of all runs, which
-must be what was committed, and what the tables said then. So a run of the hundredth night takes as long as
-that of the first. Asked for the whole, every run from the first on is judged from nothing, and nothing that
-any of them left is believed: it is compared. One run after the other proven comes to the same.
+The run is judged again in a folder of its own, starting from the state after the run before it: the rows on
+disk, which must be what was committed, and the tables as they were then. So the hundredth night takes as long
+as the first. With `whole`, every run from the first on is judged from nothing and compared with what is
+stored.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,30 +17,30 @@ from ekpay_switch.ports.finance import Finance
 from reconciliation.breaks.findings import FindingKey
 from reconciliation.errors import NightError
 from reconciliation.intake.ledger_rows import read_lines
-from reconciliation.nightly.break_changes import Changes, changes_of
+from reconciliation.nightly.break_changes import BreakChanges, changes_of
 from reconciliation.nightly.break_records import records_of
-from reconciliation.nightly.inbox import Inbox, Taken, missing_from
-from reconciliation.nightly.judge_run import Brought, Ground, Judge, Judged, expected_of
+from reconciliation.nightly.inbox import Inbox, TakenFile, missing_from
+from reconciliation.nightly.judge_run import JudgedRun, RunInputs, RunJudge, RunLocations, expected_of
 from reconciliation.nightly.night_configuration import NightRules
 from reconciliation.resolutions.day_closing import verify_closings
 from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.results import event_chain as chain
 from reconciliation.results.break_results import read_breaks
-from reconciliation.results.earlier_run_state import known_behind, state_behind
+from reconciliation.results.earlier_run_state import breaks_known_after, state_after_run
 from reconciliation.results.file_results import KeptFile, kept_files
-from reconciliation.results.night_folders import Places
+from reconciliation.results.night_folders import NightFolders
 from reconciliation.results.records import BreakFilter, BreakRecord, PositionRecord, RunRecord
-from reconciliation.results.run_state import Before, Carried, Standing, digest_of
+from reconciliation.results.run_state import CarriedState, RunState, StandingBreaks, folder_digest
 from reconciliation.results.runs import read_positions, read_runs
 from reconciliation.results.table_values import Connection
 
-# Told after each run that was judged again: how many, of how many.
+# Called after each run that was judged again: how many, of how many.
 Watcher = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Committed:
-    """What the tables say: `runs` are those to be judged, `earlier` those before, `files` those of all."""
+    """The committed tables: `runs` are to be judged, `earlier` came before, `files` are those of all."""
 
     earlier: Sequence[RunRecord]
     runs: Sequence[RunRecord]
@@ -51,35 +51,35 @@ class _Committed:
 
 @dataclass(slots=True)
 class _Replay:
-    """How everything stands after the runs that were judged again."""
+    """The state after the runs that were judged again."""
 
-    before: Before = field(default_factory=Before)
+    before: RunState = field(default_factory=RunState)
     known: dict[FindingKey, date] = field(default_factory=dict)
 
 
-async def verify(finance: Finance, seq: int, watch: Watcher, *, whole: bool = False) -> str | None:
+async def verify_run(finance: Finance, seq: int, watch: Watcher, *, whole: bool = False) -> str | None:
     """None where a run is proven, with `whole` every run before it too, or in words what differs first.
 
     Raises:
         NightError: there is no such run.
     """
-    places, first = Places.of(finance.home), 1 if whole else seq
+    folders, first = NightFolders.of(finance.home), 1 if whole else seq
     connection = await finance.connect("audit")
     try:
-        for proof in (chain.verify, verify_decisions, verify_closings):
+        for proof in (chain.verify_chain, verify_decisions, verify_closings):
             broken = await proof(connection)
             if broken is not None:
                 return broken
-        committed = await _committed(connection, (first, seq), places)
-        before = await state_behind(connection, first - 1, places.rows)
-        replay = _Replay(before, await known_behind(connection, first - 1))
+        committed = await _committed(connection, first, seq, folders)
+        before = await state_after_run(connection, first - 1, folders.rows)
+        replay = _Replay(before, await breaks_known_after(connection, first - 1))
     finally:
         await connection.close()
-    changed = _changed_on_disk(committed, places)
+    changed = _changed_on_disk(committed, folders)
     if changed is not None:
         return changed
-    with TemporaryDirectory(prefix="verify-", dir=places.spill) as folder:
-        differences = _replayed(committed, replay, (places, Path(folder)), finance.url("audit"))
+    with TemporaryDirectory(prefix="verify-", dir=folders.spill) as workspace:
+        differences = _replay_runs(committed, replay, folders, Path(workspace), finance.url("audit"))
         for count, difference in enumerate(differences, start=1):
             watch(count, len(committed.runs))
             if difference is not None:
@@ -87,81 +87,79 @@ async def verify(finance: Finance, seq: int, watch: Watcher, *, whole: bool = Fa
     return None
 
 
-async def _committed(connection: Connection, span: tuple[int, int], places: Places) -> _Committed:
-    first, last = span
+async def _committed(connection: Connection, first: int, last: int, folders: NightFolders) -> _Committed:
     runs = [run for run in await read_runs(connection) if run.seq <= last]
     if not runs or runs[-1].seq != last:
         raise NightError(f"there is no run {last}")
-    earlier, wanted = runs[: first - 1], runs[first - 1 :]
-    sheets = [await read_positions(connection, run.id) for run in wanted]
-    # Ages are not compared; any calendar does. What a run found first was first seen in its night.
-    calendar = _rules_of(runs[-1], places).calendar
+    earlier, to_judge = runs[: first - 1], runs[first - 1 :]
+    sheets = [await read_positions(connection, run.id) for run in to_judge]
+    # Ages are not compared, so any calendar will do. A run's own breaks were first seen in its night.
+    calendar = _rules_of(runs[-1], folders).calendar
     sought = BreakFilter(night=runs[-1].night if first == last else None)
     breaks = await read_breaks(connection, sought, runs[-1].night, calendar)
     files = await kept_files(connection, last)
-    return _Committed(earlier, wanted, files, sheets, {one.id: one for one in breaks})
+    return _Committed(earlier, to_judge, files, sheets, {record.id: record for record in breaks})
 
 
-def _rules_of(run: RunRecord, places: Places) -> NightRules:
-    folder = places.rules / run.identity["rules"]
+def _rules_of(run: RunRecord, folders: NightFolders) -> NightRules:
+    folder = folders.rules / run.identity["rules"]
     rules = NightRules.read(folder)
     if rules.digest != run.identity["rules"]:
         raise NightError(f"run {run.seq}: the rules of its day were changed in {folder.name}")
     return rules
 
 
-def _changed_on_disk(committed: _Committed, places: Places) -> str | None:
+def _changed_on_disk(committed: _Committed, folders: NightFolders) -> str | None:
     for run in (*committed.earlier, *committed.runs):
-        folder = places.rows / f"{run.seq:06d}"
-        if not folder.is_dir() or digest_of(folder) != run.rows_digest:
+        folder = folders.rows / f"{run.seq:06d}"
+        if not folder.is_dir() or folder_digest(folder) != run.rows_digest:
             return f"run {run.seq}: its rows on disk are not what was committed"
     first = committed.runs[0].seq
-    judged = [kept.file.sha256 for kept in committed.files if kept.run >= first]
-    gone = missing_from(Inbox(places), judged)
-    return None if gone is None else f"the archived file {gone} is gone or changed"
+    judged = [kept_file.file.sha256 for kept_file in committed.files if kept_file.run >= first]
+    missing_digest = missing_from(Inbox(folders), judged)
+    return None if missing_digest is None else f"the archived file {missing_digest} is gone or changed"
 
 
-def _replayed(
-    committed: _Committed, replay: _Replay, where: tuple[Places, Path], url: str
+def _replay_runs(
+    committed: _Committed, replay: _Replay, folders: NightFolders, workspace: Path, url: str
 ) -> Iterator[str | None]:
-    """Judge each run again in a folder of its own; for each, what differs."""
-    places, folder = where
-    inbox = Inbox(places)
+    """Judge each run again in the workspace; yields for each what differs, or None."""
+    inbox = Inbox(folders)
     for run in committed.earlier:
         name = f"{run.seq:06d}"
-        (folder / name).symlink_to(places.rows / name, target_is_directory=True)
+        (workspace / name).symlink_to(folders.rows / name, target_is_directory=True)
     for run, sheet in zip(committed.runs, committed.sheets, strict=True):
-        files = [_taken(kept, inbox) for kept in committed.files if kept.run == run.seq]
+        files = [_taken_file(kept_file, inbox) for kept_file in committed.files if kept_file.run == run.seq]
         lines = read_lines(url, replay.before.last_line, run.last_line)
-        brought = Brought(run.night, lines, tuple(sorted(files)), expected_of(places.rows, run.seq))
-        ground = Ground(url, inbox, folder, places.spill)
-        judged = Judge(_rules_of(run, places), ground).judge(replay.before, brought)
+        inputs = RunInputs(run.night, lines, tuple(sorted(files)), expected_of(folders.rows, run.seq))
+        locations = RunLocations(url, inbox, workspace, folders.spill)
+        judged = RunJudge(_rules_of(run, folders), locations).judge(replay.before, inputs)
         changes = changes_of(judged.night, replay.before.standing, replay.known, judged.progress)
-        difference = _difference(run, judged, changes, replay) or _of_results(
+        difference = _difference(run, judged, changes, replay) or _difference_of_results(
             run, sheet, judged, changes, committed
         )
         if difference is None and run is committed.runs[-1]:
-            difference = _of_files(committed.files, judged)
+            difference = _difference_of_files(committed.files, judged)
         yield None if difference is None else f"run {run.seq}: {difference}"
-        standing: Standing = changes.applied(replay.before.standing, run.night)
-        replay.known |= {one.key: run.night for one in changes.found}
-        replay.before = Before(
+        standing: StandingBreaks = changes.standing_after(replay.before.standing, run.night)
+        replay.known |= {finding.key: run.night for finding in changes.new_findings}
+        replay.before = RunState(
             run=run,
             register=judged.progress.register,
             standing=standing,
             since=judged.part.since,
             sheet=judged.sheet,
-            carried=Carried.read(folder / f"{run.seq:06d}"),
+            carried=CarriedState.read(workspace / f"{run.seq:06d}"),
         )
 
 
-def _taken(kept: KeptFile, inbox: Inbox) -> Taken:
-    file = kept.file
-    return Taken(file.name, file.sha256, file.source, file.received_at, inbox.archived(file.sha256))
+def _taken_file(kept_file: KeptFile, inbox: Inbox) -> TakenFile:
+    file = kept_file.file
+    return TakenFile(file.name, file.sha256, file.source, file.received_at, inbox.archived(file.sha256))
 
 
-def _difference(run: RunRecord, judged: Judged, changes: Changes, replay: _Replay) -> str | None:
-    """What went in, and the digests of what came out."""
+def _difference(run: RunRecord, judged: JudgedRun, changes: BreakChanges, replay: _Replay) -> str | None:
+    """The first difference in inputs or in digests of results."""
     for name, digest in judged.identity.items():
         if run.identity.get(name) != digest:
             return f"the identity of its {name} differs"
@@ -174,17 +172,24 @@ def _difference(run: RunRecord, judged: Judged, changes: Changes, replay: _Repla
         ),
         "outcome digest": (run.outcome_digest, judged.outcome_digest),
     }
-    return next((f"the {name} differs" for name, (one, other) in pairs.items() if one != other), None)
+    return next(
+        (
+            f"the {name} differs"
+            for name, (committed_digest, judged_digest) in pairs.items()
+            if committed_digest != judged_digest
+        ),
+        None,
+    )
 
 
-def _of_results(
+def _difference_of_results(
     run: RunRecord,
     sheet: Sequence[PositionRecord],
-    judged: Judged,
-    changes: Changes,
+    judged: JudgedRun,
+    changes: BreakChanges,
     committed: _Committed,
 ) -> str | None:
-    """Tables against what follows from the inputs."""
+    """The first difference between the tables and what follows from the inputs."""
     if dict(run.invariants) != dict(judged.invariants):
         return "what the invariants say differs"
     figure = next((name for name, value in judged.figures.items() if run.figures.get(name) != value), None)
@@ -192,24 +197,24 @@ def _of_results(
         return f"the figure {figure} differs"
     if list(sheet) != list(judged.sheet.values()):
         return "the positions differ"
-    for expected in records_of(changes.found, judged.night, judged.setting, run.id, {}):
-        kept = committed.breaks.get(expected.id)
-        if kept is None or not _is_alike(kept, expected):
+    for expected in records_of(changes.new_findings, judged.night, judged.setting, run.id, {}):
+        record = committed.breaks.get(expected.id)
+        if record is None or not _is_alike(record, expected):
             return f"the break {expected.code} of {expected.reference} at {expected.institution} differs"
     return None
 
 
-def _is_alike(kept: BreakRecord, expected: BreakRecord) -> bool:
-    """Whether a break says what it said when it was found; states and ages come later."""
-    told = dict(kept.told) | {"movements": []}
-    return replace(kept, age=0, state=expected.state, told=told) == expected
+def _is_alike(record: BreakRecord, expected: BreakRecord) -> bool:
+    """Whether a break is as it was found; states and ages change later and are not compared."""
+    details = dict(record.details) | {"movements": []}
+    return replace(record, age=0, state=expected.state, details=details) == expected
 
 
-def _of_files(files: Sequence[KeptFile], judged: Judged) -> str | None:
-    """The register of files as the tables have it."""
+def _difference_of_files(files: Sequence[KeptFile], judged: JudgedRun) -> str | None:
+    """The first difference between the register of files and the tables."""
     arrivals = judged.progress.register.arrivals
-    for kept, arrival in zip(files, arrivals, strict=False):
-        file = kept.file
+    for kept_file, arrival in zip(files, arrivals, strict=False):
+        file = kept_file.file
         is_same = (file.name, file.sha256, file.state, file.rows, file.settled, file.rounding) == (
             arrival.name.text,
             arrival.sha256,

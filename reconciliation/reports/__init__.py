@@ -1,1 +1,1 @@
-"""What finance gets of a reconciled night and month: a model of the report, its workbook and its PDF."""
+"""Reports of nights and months for finance: the model, the workbook and the PDF."""

@@ -1,19 +1,19 @@
-"""What auditors read, as tables: control totals, our books, invariants, digests."""
+"""Tables for auditors: control totals, our books, invariants, digests."""
 
 from collections.abc import Iterable
 
 from reconciliation.canonical_row import BROKEN, MATCHED, OPEN, REJECTED
-from reconciliation.reports.bilingual_table import INSTITUTION, Amount, Cell, Table, columns
+from reconciliation.reports.bilingual_table import INSTITUTION, Amount, BilingualTable, Cell, columns
 from reconciliation.reports.report_model import FileLine, Report, Tally
-from reconciliation.reports.wording import EVIDENCE, HELD, INVARIANTS, STATES, Words
+from reconciliation.reports.wording import CHECK_RESULTS, EVIDENCE, INVARIANTS, STATES, BilingualText
 
 _NOTHING = Tally()
 
 
-def files(lines: Iterable[FileLine]) -> Table:
-    """Every file: due and come, stated and left."""
-    return Table(
-        Words("Control totals", "নিয়ন্ত্রণ যোগফল"),
+def files(lines: Iterable[FileLine]) -> BilingualTable:
+    """Every file: due and arrival, stated and counted rows."""
+    return BilingualTable(
+        BilingualText("Control totals", "নিয়ন্ত্রণ যোগফল"),
         columns(
             ("File", "ফাইল", 38),
             INSTITUTION,
@@ -43,22 +43,22 @@ def _file(line: FileLine) -> tuple[Cell, ...]:
         line.institution,
         line.day,
         line.cycle,
-        STATES[line.state].both,
+        STATES[line.state].bilingual,
         line.due,
-        line.came,
+        line.arrived_on,
         line.late,
         counts,
         None if counts is None else Amount(line.stated.paisa),
         *(line.fates.get(fate, _NOTHING).rows for fate in (MATCHED, BROKEN, REJECTED, OPEN)),
-        line.left.rows,
-        STATES["yes" if line.agrees else "no"].both,
+        line.rows_by_fate.rows,
+        STATES["yes" if line.agrees else "no"].bilingual,
     )
 
 
-def books(report: Report) -> Table:
+def books(report: Report) -> BilingualTable:
     """Our own days."""
-    return Table(
-        Words("Our books", "আমাদের খাতা"),
+    return BilingualTable(
+        BilingualText("Our books", "আমাদের খাতা"),
         columns(
             ("Business date", "লেনদেনের তারিখ", 38),
             ("Rows", "সারি", 12),
@@ -72,32 +72,35 @@ def books(report: Report) -> Table:
     )
 
 
-def checks(report: Report) -> Table:
+def checks(report: Report) -> BilingualTable:
     """The seven invariants."""
-    return Table(
-        Words("Seven invariants", "সাতটি শর্ত"),
+    return BilingualTable(
+        BilingualText("Seven invariants", "সাতটি শর্ত"),
         columns(("Invariant", "শর্ত", 60), ("Outcome", "ফল", 34), ("In words", "বিবরণ", 68)),
-        tuple((INVARIANTS[one.name].both, HELD[one.held].both, one.words) for one in report.checks),
+        tuple(
+            (INVARIANTS[check.name].bilingual, CHECK_RESULTS[check.result].bilingual, check.words)
+            for check in report.checks
+        ),
     )
 
 
-def evidence(report: Report) -> Table:
-    """Digests and versions of what went in and came out."""
-    return Table(
-        Words("Evidence", "প্রমাণ"),
+def evidence(report: Report) -> BilingualTable:
+    """Digests and versions of inputs and results."""
+    return BilingualTable(
+        BilingualText("Evidence", "প্রমাণ"),
         columns(("What", "কী", 38), ("Digest (SHA-256) or version", "সারাংক (SHA-256) বা সংস্করণ", 68)),
-        tuple((EVIDENCE[name].both, value) for name, value in report.evidence.items()),
+        tuple((EVIDENCE[name].bilingual, value) for name, value in report.evidence.items()),
     )
 
 
-def digests(report: Report) -> Table:
+def digests(report: Report) -> BilingualTable:
     """The files that came, each with the SHA-256 of its bytes."""
-    return Table(
-        Words("Files", "ফাইল"),
+    return BilingualTable(
+        BilingualText("Files", "ফাইল"),
         columns(("File", "ফাইল", 38), ("State", "অবস্থা", 34), ("SHA-256", "SHA-256", 68)),
         tuple(
-            (line.name, STATES[line.state].both, line.sha256)
+            (line.name, STATES[line.state].bilingual, line.sha256)
             for line in report.files
-            if line.came is not None
+            if line.arrived_on is not None
         ),
     )

@@ -1,4 +1,4 @@
-"""A table of a report in two languages, before it is drawn anywhere.
+"""A table of a report in two languages, independent of its output format.
 
 A cell says by its type how it is printed: an `Amount` as taka, a `Share` as per cent, an int as a count, a
 date as a date, and text as text, never as a formula.
@@ -7,7 +7,7 @@ date as a date, and text as text, never as a formula.
 from dataclasses import dataclass
 from datetime import date
 
-from reconciliation.reports.wording import Words
+from reconciliation.reports.wording import BilingualText
 
 # The heading of the column that most tables begin with.
 INSTITUTION = ("Institution", "প্রতিষ্ঠান", 18)
@@ -28,15 +28,15 @@ Cell = str | int | date | None
 class Column:
     """A heading in both languages and how wide its cells are, in letters."""
 
-    words: Words
+    words: BilingualText
     width: int = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class BilingualTable:
     """A table with its title; every row has one cell a column."""
 
-    words: Words
+    words: BilingualText
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
@@ -46,10 +46,10 @@ class Table:
 
 
 def share(part: int, whole: int) -> Share | None:
-    """A part of a whole; None of nothing."""
+    """The share of a part; None where the whole is zero."""
     return Share(part * 10_000 // whole) if whole else None
 
 
 def columns(*told: tuple[str, str, int]) -> tuple[Column, ...]:
     """Columns of English, Bangla and width."""
-    return tuple(Column(Words(en, bn), width) for en, bn, width in told)
+    return tuple(Column(BilingualText(en, bn), width) for en, bn, width in told)

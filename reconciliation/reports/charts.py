@@ -1,8 +1,8 @@
 """The five pictures of a report, as SVG: what is at risk, its age, match rates, who owes, who is late.
 
 Text is drawn as paths with our own fonts, so that Bangla looks the same everywhere, and nothing in a picture
-says when it was made: the same report gives the same bytes. What a picture shows stands in words beside it,
-for people who listen and for the document's tags.
+says when it was made: the same report gives the same bytes. Each picture has a description in words, for
+screen readers and for the document's tags.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from reconciliation.reports.report_model import AGES, FileLine, Report
-from reconciliation.reports.wording import Words, grouped, grouped_taka
+from reconciliation.reports.wording import BilingualText, grouped, grouped_taka
 
 NIGHTS_SHOWN: Final = 30
 LISTED_MAX: Final = 24
@@ -44,26 +44,26 @@ _STYLE: Final[Any] = {
 class Picture:
     """One picture: its title, what it shows in words, and the SVG."""
 
-    title: Words
-    told: str
+    title: BilingualText
+    description: str
     svg: str
 
 
 def pictures(report: Report) -> tuple[Picture, ...]:
     """Every picture of which there is something to show, in the order of the report."""
     _know_fonts()
-    drawn: tuple[tuple[Words, Callable[[Report], tuple[str, str]]], ...] = (
-        (Words("Open exposure by code", "কোড অনুযায়ী খোলা ঝুঁকি"), _waterfall),
-        (Words("Age of open breaks by institution", "প্রতিষ্ঠান অনুযায়ী খোলা অমিলের বয়স"), _ageing),
-        (Words("Match rate over 30 nights", "৩০ রাতের মিলের হার"), _rates),
-        (Words("Net positions", "নিট অবস্থান"), _positions),
-        (Words("Arrival of files against their deadline", "সময়সীমার তুলনায় ফাইল আসা"), _arrivals),
+    charts: tuple[tuple[BilingualText, Callable[[Report], tuple[str, str]]], ...] = (
+        (BilingualText("Open exposure by code", "কোড অনুযায়ী খোলা ঝুঁকি"), _waterfall),
+        (BilingualText("Age of open breaks by institution", "প্রতিষ্ঠান অনুযায়ী খোলা অমিলের বয়স"), _ageing),
+        (BilingualText("Match rate over 30 nights", "৩০ রাতের মিলের হার"), _rates),
+        (BilingualText("Net positions", "নিট অবস্থান"), _positions),
+        (BilingualText("Arrival of files against their deadline", "সময়সীমার তুলনায় ফাইল আসা"), _arrivals),
     )
     made = []
-    for title, draw in drawn:
-        told, svg = draw(report)
+    for title, draw in charts:
+        description, svg = draw(report)
         if svg:
-            made.append(Picture(title, told, svg))
+            made.append(Picture(title, description, svg))
     return tuple(made)
 
 
@@ -74,7 +74,7 @@ def _know_fonts() -> None:
             fontManager.addfont(path)
 
 
-def _drawn(rows: int, draw: Callable[[Axes], None]) -> str:
+def _svg_of(rows: int, draw: Callable[[Axes], None]) -> str:
     """The SVG of one set of axes that is high enough for so many rows."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, _MARGIN + _ROW * max(rows, 4)), layout="constrained")
@@ -95,7 +95,7 @@ def _short(name: str, most: int = 26) -> str:
 
 
 def _length(minor: int) -> float:
-    """How far something is drawn, in lakh taka: for the eye alone, the figures stand beside it."""
+    """The length of a bar in lakh taka; for the eye alone, exact figures are beside it."""
     return minor / _LAKH
 
 
@@ -121,8 +121,10 @@ def _waterfall(report: Report) -> tuple[str, str]:
         axes.set_xlim(0, max(_length(total) * 1.3, 0.001))
 
     largest = ", ".join(f"{line.code} {grouped_taka(line.exposure)}" for line in lines[:3])
-    told = f"Open exposure of {grouped_taka(total)} taka in {len(lines)} codes; the largest: {largest}."
-    return told, _drawn(len(lines) + 1, draw) if lines else ""
+    description = (
+        f"Open exposure of {grouped_taka(total)} taka in {len(lines)} codes; the largest: {largest}."
+    )
+    return description, _svg_of(len(lines) + 1, draw) if lines else ""
 
 
 # ---- how old it is
@@ -130,15 +132,15 @@ def _waterfall(report: Report) -> tuple[str, str]:
 
 def _ageing(report: Report) -> tuple[str, str]:
     """Institutions by groups of business days; the colour is exposure, the number how many."""
-    left = [one.told for one in report.open_breaks]
-    names = _largest(dict.fromkeys((one.institution for one in left), 0), report)
+    open_breaks = [explained.explained for explained in report.open_breaks]
+    names = _largest(dict.fromkeys((explained.institution for explained in open_breaks), 0), report)
     count = [[0] * len(AGES) for _ in names]
     exposure = [[0] * len(AGES) for _ in names]
-    for one in left:
-        if one.institution in names:
-            row, column = names.index(one.institution), _group(one.age)
+    for explained in open_breaks:
+        if explained.institution in names:
+            row, column = names.index(explained.institution), _group(explained.age)
             count[row][column] += 1
-            exposure[row][column] += one.exposure
+            exposure[row][column] += explained.exposure
 
     def draw(axes: Axes) -> None:
         # One large break must not make all others white.
@@ -152,14 +154,17 @@ def _ageing(report: Report) -> tuple[str, str]:
         axes.set_xticks(range(len(AGES)), [_days(place) for place in range(len(AGES))])
         axes.set_xlabel("business days; colour: exposure, number: breaks · কর্মদিবস; রং: ঝুঁকি, সংখ্যা: অমিল")
 
-    oldest = max((one.age for one in left), default=0)
-    told = f"{len(left)} open breaks at {len(names)} institutions; the oldest is {oldest} business days old."
-    return told, _drawn(len(names), draw) if names else ""
+    oldest = max((explained.age for explained in open_breaks), default=0)
+    description = (
+        f"{len(open_breaks)} open breaks at {len(names)} institutions;"
+        f" the oldest is {oldest} business days old."
+    )
+    return description, _svg_of(len(names), draw) if names else ""
 
 
 def _largest(totals: dict[str, int], report: Report) -> list[str]:
-    for one in report.open_breaks:
-        totals[one.told.institution] += one.told.exposure
+    for line in report.open_breaks:
+        totals[line.explained.institution] += line.explained.exposure
     return sorted(totals, key=lambda name: (-totals[name], name))[:LISTED_MAX]
 
 
@@ -179,18 +184,18 @@ def _days(place: int) -> str:
 
 def _rates(report: Report) -> tuple[str, str]:
     """Institutions by night: green is everything matched, white is nothing decided."""
-    nights = sorted({one.night for one in report.rates})[-NIGHTS_SHOWN:]
-    shown = [one for one in report.rates if one.night in nights]
+    nights = sorted({rate.night for rate in report.rates})[-NIGHTS_SHOWN:]
+    rates_shown = [rate for rate in report.rates if rate.night in nights]
     totals: dict[str, list[int]] = {}
-    for one in shown:
-        matched_of = totals.setdefault(one.institution, [0, 0])
-        matched_of[0] += one.matched
-        matched_of[1] += one.decided
+    for rate in rates_shown:
+        matched_of = totals.setdefault(rate.institution, [0, 0])
+        matched_of[0] += rate.matched
+        matched_of[1] += rate.decided
     names = sorted(totals, key=lambda name: (totals[name][0] / max(totals[name][1], 1), name))[:LISTED_MAX]
     grid = [[float("nan")] * len(nights) for _ in names]
-    for one in shown:
-        if one.institution in names and one.decided:
-            grid[names.index(one.institution)][nights.index(one.night)] = one.matched / one.decided
+    for rate in rates_shown:
+        if rate.institution in names and rate.decided:
+            grid[names.index(rate.institution)][nights.index(rate.night)] = rate.matched / rate.decided
 
     def draw(axes: Axes) -> None:
         axes.imshow(grid, aspect="auto", cmap=_RATES, vmin=0.9, vmax=1)
@@ -202,8 +207,8 @@ def _rates(report: Report) -> tuple[str, str]:
         axes.set_xlabel("night; red: 90 % or less, right: of all · রাত; লাল: ৯০ % বা কম, ডানে: সব মিলিয়ে")
 
     worst = f"; the lowest is {names[0]} with {_per_cent(*totals[names[0]])}" if names else ""
-    told = f"Match rates of {len(names)} institutions over {len(nights)} nights{worst}."
-    return told, _drawn(len(names), draw) if names else ""
+    description = f"Match rates of {len(names)} institutions over {len(nights)} nights{worst}."
+    return description, _svg_of(len(names), draw) if names else ""
 
 
 def _per_cent(matched: int, decided: int) -> str:
@@ -222,7 +227,7 @@ def _nights(axes: Axes, nights: Sequence[date]) -> None:
 
 def _positions(report: Report) -> tuple[str, str]:
     """What each institution owes for its files, agreed and in suspense."""
-    lines = sorted(report.positions, key=lambda one: -abs(one.settled))[:LISTED_MAX]
+    lines = sorted(report.positions, key=lambda line: -abs(line.settled))[:LISTED_MAX]
 
     def draw(axes: Axes) -> None:
         for place, line in enumerate(lines):
@@ -238,8 +243,10 @@ def _positions(report: Report) -> tuple[str, str]:
         axes.set_xlabel("lakh taka; amber: in suspense · লাখ টাকা; হলুদ: অমীমাংসিত")
 
     suspense = sum(line.suspense for line in report.positions)
-    told = f"Positions of {len(lines)} institutions; {grouped_taka(suspense)} taka of all are in suspense."
-    return told, _drawn(len(lines), draw) if lines else ""
+    description = (
+        f"Positions of {len(lines)} institutions; {grouped_taka(suspense)} taka of all are in suspense."
+    )
+    return description, _svg_of(len(lines), draw) if lines else ""
 
 
 # ---- who is late
@@ -247,19 +254,21 @@ def _positions(report: Report) -> tuple[str, str]:
 
 def _arrivals(report: Report) -> tuple[str, str]:
     """A mark for each file: in its night, behind it by so many business days, or missing."""
-    files = [one for one in report.files if one.due is not None]
+    files = [file for file in report.files if file.due is not None]
     late_of: dict[str, int] = {}
-    for one in files:
-        late_of[one.institution] = late_of.get(one.institution, 0) + (one.late or (one.came is None))
+    for file in files:
+        late_of[file.institution] = late_of.get(file.institution, 0) + (
+            file.late or (file.arrived_on is None)
+        )
     names = sorted(late_of, key=lambda name: (-late_of[name], name))[:LISTED_MAX]
-    nights = sorted({_mark(one)[0] for one in files})
+    nights = sorted({_mark(file)[0] for file in files})
 
     def draw(axes: Axes) -> None:
         for colour, sign, size in ((_GREEN, "o", 9), (_AMBER, "D", 16), (_RED, "X", 22)):
-            marked = [one for one in files if one.institution in names and _mark(one)[1] == colour]
+            marked = [file for file in files if file.institution in names and _mark(file)[1] == colour]
             axes.scatter(
-                [nights.index(_mark(one)[0]) for one in marked],
-                [names.index(one.institution) for one in marked],
+                [nights.index(_mark(file)[0]) for file in marked],
+                [names.index(file.institution) for file in marked],
                 s=size,
                 c=colour,
                 marker=sign,
@@ -274,15 +283,15 @@ def _arrivals(report: Report) -> tuple[str, str]:
             "night; dot: on time, diamond: late, cross: missing · রাত; বিন্দু: সময়ে, হীরা: দেরিতে, ক্রস: আসেনি"
         )
 
-    missing = sum(one.came is None for one in files)
-    late = sum(bool(one.late) and one.came is not None for one in files)
-    told = f"Of {len(files)} files that were expected, late: {late}, missing: {missing}."
-    return told, _drawn(len(names), draw) if names else ""
+    missing = sum(file.arrived_on is None for file in files)
+    late = sum(bool(file.late) and file.arrived_on is not None for file in files)
+    description = f"Of {len(files)} files that were expected, late: {late}, missing: {missing}."
+    return description, _svg_of(len(names), draw) if names else ""
 
 
-def _mark(one: FileLine) -> tuple[date, str]:
+def _mark(file: FileLine) -> tuple[date, str]:
     """In which night a file is marked, and in which colour."""
-    if one.came is None:
-        assert one.due is not None, "the caller looked"
-        return one.due, _RED
-    return one.came, _AMBER if one.late else _GREEN
+    if file.arrived_on is None:
+        assert file.due is not None, "the caller looked"
+        return file.due, _RED
+    return file.arrived_on, _AMBER if file.late else _GREEN

@@ -1,11 +1,11 @@
-"""What finance reads, as tables: summary, institutions, breaks, ages, nights and fees."""
+"""Tables for finance: summary, institutions, breaks, ages, nights and fees."""
 
 from collections.abc import Iterable
 
 from reconciliation.canonical_row import BROKEN, MATCHED, OPEN, QUIET, REJECTED
-from reconciliation.reports.bilingual_table import INSTITUTION, Amount, Cell, Table, columns, share
+from reconciliation.reports.bilingual_table import INSTITUTION, Amount, BilingualTable, Cell, columns, share
 from reconciliation.reports.report_model import BreakLine, Report, Tally
-from reconciliation.reports.wording import AS_OF, FATES, KINDS, STATES, Words
+from reconciliation.reports.wording import AS_OF, FATES, KINDS, STATES, BilingualText
 
 _NOTHING = Tally()
 
@@ -15,17 +15,17 @@ _EXPOSURE = ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", 
 _OPEN = ("Open", "খোলা", 10)
 
 
-def facts(report: Report) -> Table:
-    """What one wants to know first."""
-    left = report.open_breaks
+def facts(report: Report) -> BilingualTable:
+    """The summary of the report."""
+    open_breaks = report.open_breaks
     ours = [line.ours for line in report.institutions]
     theirs = [line.theirs for line in report.institutions]
     matched = _sum(fates.get(MATCHED) for fates in (*ours, *theirs)).rows
     decided = (
         matched + _sum(fates.get(fate) for fates in (*ours, *theirs) for fate in (BROKEN, REJECTED)).rows
     )
-    failed = [check.name for check in report.checks if check.held == "failed"]
-    counted = [one for one in report.files if one.state == "loaded"]
+    failed = [check.name for check in report.checks if check.result == "failed"]
+    counted = [item for item in report.files if item.state == "loaded"]
     facts: tuple[tuple[str, str, Cell], ...] = (
         ("First night", "প্রথম রাত", report.first),
         ("Last night", "শেষ রাত", report.last),
@@ -34,17 +34,21 @@ def facts(report: Report) -> Table:
         ("Matched on bank statements, taka", "ব্যাংক বিবরণীতে মিলেছে, টাকা", _matched(report, "statement")),
         ("Rows matched", "মিলে যাওয়া সারি", matched),
         ("Matched of all that was decided", "নিষ্পন্ন সারির মধ্যে মিলেছে", share(matched, decided)),
-        ("Open breaks", "খোলা অমিল", len(left)),
-        ("Open breaks behind their deadline", "সময়সীমা পেরোনো অমিল", sum(one.is_overdue for one in left)),
-        ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", Amount(sum(one.told.exposure for one in left))),
+        ("Open breaks", "খোলা অমিল", len(open_breaks)),
+        (
+            "Open breaks behind their deadline",
+            "সময়সীমা পেরোনো অমিল",
+            sum(item.is_overdue for item in open_breaks),
+        ),
+        ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", Amount(sum(item.explained.exposure for item in open_breaks))),
         ("Files loaded", "নেওয়া ফাইল", len(counted)),
-        ("Files missing", "না আসা ফাইল", sum(one.came is None for one in report.files)),
+        ("Files missing", "না আসা ফাইল", sum(item.arrived_on is None for item in report.files)),
         *_cover(report),
         ("Institutions nobody watches", "যাদের ফাইল আসে না", ", ".join(report.unwatched) or NONE),
         ("Invariants that fail", "যে শর্ত টেকেনি", ", ".join(failed) or NONE),
     )
-    return Table(
-        Words("Summary", "সারসংক্ষেপ"),
+    return BilingualTable(
+        BilingualText("Summary", "সারসংক্ষেপ"),
         columns(("What", "কী", 34), ("In Bangla", "বাংলায়", 34), ("Value", "মান", 20)),
         facts,
     )
@@ -62,28 +66,28 @@ def _cover(report: Report) -> Iterable[tuple[str, str, Cell]]:
             yield en, bn, Amount(report.cover[name])
 
 
-def institutions(report: Report) -> Table:
-    """Rows of both sides by what became of them."""
+def institutions(report: Report) -> BilingualTable:
+    """Rows of both sides by their verdict."""
     rows = []
     for line in report.institutions:
         ours, theirs = line.ours, line.theirs
         matched = _sum([ours.get(MATCHED), theirs.get(MATCHED)]).rows
-        apart = _sum(side.get(fate) for side in (ours, theirs) for fate in (BROKEN, REJECTED)).rows
+        unmatched = _sum(side.get(fate) for side in (ours, theirs) for fate in (BROKEN, REJECTED)).rows
         rows.append(
             (
                 line.institution,
-                KINDS[line.kind].both,
+                KINDS[line.kind].bilingual,
                 *_pair(ours.get(MATCHED)),
                 *_pair(theirs.get(MATCHED)),
                 *_pair(ours.get(BROKEN)),
                 *_pair(_sum([theirs.get(BROKEN), theirs.get(REJECTED)])),
                 *_pair(ours.get(OPEN)),
                 *_pair(theirs.get(OPEN)),
-                share(matched, matched + apart),
+                share(matched, matched + unmatched),
             )
         )
-    return Table(
-        Words("By institution (net taka)", "প্রতিষ্ঠান অনুযায়ী (নিট টাকা)"),
+    return BilingualTable(
+        BilingualText("By institution (net taka)", "প্রতিষ্ঠান অনুযায়ী (নিট টাকা)"),
         columns(
             INSTITUTION,
             ("Kind", "ধরন", 20),
@@ -105,7 +109,7 @@ def institutions(report: Report) -> Table:
     )
 
 
-def codes(report: Report) -> Table:
+def codes(report: Report) -> BilingualTable:
     """Breaks by code; `Exposure before` is where a code's step of the waterfall begins."""
     rows, before = [], 0
     for line in report.codes:
@@ -113,7 +117,7 @@ def codes(report: Report) -> Table:
             (
                 line.code,
                 line.owner,
-                line.found,
+                line.found_count,
                 line.ended,
                 line.open,
                 line.overdue,
@@ -123,8 +127,8 @@ def codes(report: Report) -> Table:
             )
         )
         before += line.exposure
-    return Table(
-        Words("Breaks by code", "কোড অনুযায়ী অমিল"),
+    return BilingualTable(
+        BilingualText("Breaks by code", "কোড অনুযায়ী অমিল"),
         columns(
             ("Code", "কোড", 26),
             ("Owner", "দায়িত্ব", 20),
@@ -140,21 +144,21 @@ def codes(report: Report) -> Table:
     )
 
 
-def ages(report: Report) -> Table:
+def ages(report: Report) -> BilingualTable:
     """Open breaks by their age in business days."""
     rows = []
     for line in report.ages:
-        told = f"{line.first}+" if line.last is None else f"{line.first}-{line.last}"
-        told = str(line.first) if line.first == line.last else told
-        rows.append((told, line.open, Amount(line.exposure)))
-    return Table(
-        Words("Age of open breaks", "খোলা অমিলের বয়স"),
+        days = f"{line.first}+" if line.last is None else f"{line.first}-{line.last}"
+        days = str(line.first) if line.first == line.last else days
+        rows.append((days, line.open, Amount(line.exposure)))
+    return BilingualTable(
+        BilingualText("Age of open breaks", "খোলা অমিলের বয়স"),
         columns(("Business days", "কর্মদিবস", 34), _OPEN, _EXPOSURE),
         tuple(rows),
     )
 
 
-def nights(report: Report) -> Table:
+def nights(report: Report) -> BilingualTable:
     """Every night so far: arrival against deadline, match rate, breaks."""
     rows = [
         (
@@ -164,15 +168,15 @@ def nights(report: Report) -> Table:
             line.missing,
             line.matched,
             share(line.matched, line.decided),
-            line.found,
+            line.found_count,
             line.ended,
             line.open,
             Amount(line.exposure),
         )
         for line in report.nights
     ]
-    return Table(
-        Words("Night by night", "রাত অনুযায়ী"),
+    return BilingualTable(
+        BilingualText("Night by night", "রাত অনুযায়ী"),
         columns(
             ("Night", "রাত", 34),
             ("Files on time", "সময়ে আসা ফাইল", 10),
@@ -189,10 +193,10 @@ def nights(report: Report) -> Table:
     )
 
 
-def breaks(lines: Iterable[BreakLine]) -> Table:
+def breaks(lines: Iterable[BreakLine]) -> BilingualTable:
     """Breaks one by one."""
-    return Table(
-        Words("Breaks", "অমিল"),
+    return BilingualTable(
+        BilingualText("Breaks", "অমিল"),
         columns(
             ("Code", "কোড", 26),
             INSTITUTION,
@@ -219,32 +223,32 @@ def breaks(lines: Iterable[BreakLine]) -> Table:
 
 
 def _break(line: BreakLine) -> tuple[Cell, ...]:
-    told = line.told
+    explained = line.explained
     state = "ended" if line.ended is not None else "overdue" if line.is_overdue else "open"
     return (
-        told.code,
-        told.institution,
-        told.reference,
-        STATES[state].both,
-        told.night,
-        told.age if line.ended is None else None,
-        told.deadline,
+        explained.code,
+        explained.institution,
+        explained.reference,
+        STATES[state].bilingual,
+        explained.night,
+        explained.age if line.ended is None else None,
+        explained.deadline,
         line.ended,
-        Amount(told.exposure),
-        Amount(told.amount),
-        Amount(told.difference),
-        told.owner,
-        told.action,
-        told.en,
-        told.bn,
-        told.diagnosis,
-        told.nearest,
-        "; ".join(told.passes),
-        told.file,
+        Amount(explained.exposure),
+        Amount(explained.amount),
+        Amount(explained.difference),
+        explained.owner,
+        explained.action,
+        explained.en,
+        explained.bn,
+        explained.diagnosis,
+        explained.nearest,
+        "; ".join(explained.passes),
+        explained.file,
     )
 
 
-def fees(report: Report, institution: str | None = None) -> Table:
+def fees(report: Report, institution: str | None = None) -> BilingualTable:
     """Fee and VAT by schedule against what was kept, of what is matched; variances stand apart."""
     rows = [
         (
@@ -259,8 +263,8 @@ def fees(report: Report, institution: str | None = None) -> Table:
         for line in report.fees
         if institution in {None, line.institution}
     ]
-    return Table(
-        Words("Fees", "ফি"),
+    return BilingualTable(
+        BilingualText("Fees", "ফি"),
         columns(
             INSTITUTION,
             ("Gross matched, taka", "মিলে যাওয়া মোট, টাকা", 19),
@@ -274,11 +278,11 @@ def fees(report: Report, institution: str | None = None) -> Table:
     )
 
 
-def fates(report: Report, institution: str) -> Table:
-    """What became of one institution's rows, ours and theirs."""
-    line = next(one for one in report.institutions if one.institution == institution)
-    return Table(
-        Words("Rows and net taka", "সারি ও নিট টাকা"),
+def fates(report: Report, institution: str) -> BilingualTable:
+    """One institution's rows by verdict, ours and theirs."""
+    line = next(item for item in report.institutions if item.institution == institution)
+    return BilingualTable(
+        BilingualText("Rows and net taka", "সারি ও নিট টাকা"),
         columns(
             ("What became of them", "কী হলো", 38),
             ("Our rows", "আমাদের সারি", 18),
@@ -287,16 +291,16 @@ def fates(report: Report, institution: str) -> Table:
             ("Theirs, taka", "তাদের, টাকা", 17),
         ),
         tuple(
-            (FATES[fate].both, *_pair(line.ours.get(fate)), *_pair(line.theirs.get(fate)))
+            (FATES[fate].bilingual, *_pair(line.ours.get(fate)), *_pair(line.theirs.get(fate)))
             for fate in (MATCHED, BROKEN, REJECTED, OPEN, QUIET)
         ),
     )
 
 
-def positions(report: Report) -> Table:
-    """What each institution owes for its files, and what that money is; the rest of each line is zero."""
-    return Table(
-        Words("Net positions", "নিট অবস্থান"),
+def positions(report: Report) -> BilingualTable:
+    """What each institution owes for its files, and its parts; the rest of each line is zero."""
+    return BilingualTable(
+        BilingualText("Net positions", "নিট অবস্থান"),
         columns(
             INSTITUTION,
             ("Settled, taka", "পরিশোধ্য, টাকা", 19),
@@ -319,23 +323,23 @@ def positions(report: Report) -> Table:
     )
 
 
-def title(report: Report) -> Words:
-    """What stands above everything."""
+def title(report: Report) -> BilingualText:
+    """The title of the report."""
     name = AS_OF[report.period]
     span = f"{report.last}" if report.period == "night" else f"{report.first} - {report.last}"
-    return Words(f"{name.en}, {span}", f"{name.bn}, {span}")
+    return BilingualText(f"{name.en}, {span}", f"{name.bn}, {span}")
 
 
 def _pair(tally: Tally | None) -> tuple[int, Amount]:
-    told = tally or _NOTHING
-    return told.rows, Amount(told.paisa)
+    counted = tally or _NOTHING
+    return counted.rows, Amount(counted.paisa)
 
 
 def _sum(tallies: Iterable[Tally | None]) -> Tally:
-    return sum((one for one in tallies if one is not None), Tally())
+    return sum((tally for tally in tallies if tally is not None), Tally())
 
 
 def _matched(report: Report, kind: str) -> Amount:
-    """What institutions of a kind say of what is matched."""
+    """The net of matched rows of theirs at institutions of a kind."""
     lines = [line for line in report.institutions if line.kind == kind]
     return Amount(_sum(line.theirs.get(MATCHED) for line in lines).paisa)

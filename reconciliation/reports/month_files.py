@@ -1,31 +1,31 @@
-"""Leaves a run's reports in a folder: a workbook a night, a workbook and a PDF of the month."""
+"""Writes a run's reports into a folder: a workbook for each night, a workbook and a PDF of the month."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reconciliation.engine.invariants import Checks
+from reconciliation.engine.invariants import MonthChecks
 from reconciliation.engine.night import Night
-from reconciliation.engine.seal import Identity, Seal
+from reconciliation.engine.seal import RunIdentity, Seal
 from reconciliation.reports.pdf import pdf
 from reconciliation.reports.report_model import Report
 from reconciliation.reports.run_collector import Collector
 from reconciliation.reports.workbook import write_workbook
 
 
-class Reports:
+class MonthReports:
     """The reports of one run; each night's workbook is written as soon as the night is over."""
 
-    def __init__(self, folder: Path, checks: Checks) -> None:
+    def __init__(self, folder: Path, checks: MonthChecks) -> None:
         self._folder = folder
         self._collector = Collector(checks)
         folder.mkdir(parents=True, exist_ok=True)
 
     def after(self, night: Night) -> None:
-        """Leave the workbook of a night that was judged and checked."""
+        """Write the workbook of a night that was judged and checked."""
         self._workbook(self._collector.night(night))
 
-    def at_the_end(self, identity: Identity, seal: Seal) -> None:
-        """Leave what the month came to.
+    def at_the_end(self, identity: RunIdentity, seal: Seal) -> None:
+        """Write the workbook and the PDF of the month.
 
         Raises:
             ReportError: the PDF could not be set; the workbooks are there.

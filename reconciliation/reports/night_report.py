@@ -1,7 +1,7 @@
-"""The report of a night from what its run left: the tables of results, and the rows beside them.
+"""The report of a night, from the tables of results and the stored rows of its run.
 
-The same run gives the same report whenever it is made: breaks, files and ages are those of its night, and
-nothing says when it was printed. What persons did later stands in the report of a later night.
+The same run gives the same report whenever it is made: breaks, files and ages are those of its night, and it
+has no time of printing. Later actions of persons are in the report of a later night.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from uuid import UUID
 import polars as pl
 
 from ekpay_switch.ports.finance import Connection
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.explanation import Break
 from reconciliation.calendar import Calendar
 from reconciliation.canonical_row import FAMILY, FILE, IDENTITY, KEY, LEDGER, MATCHED
-from reconciliation.engine.row_store import Store
+from reconciliation.engine.row_store import RowStore
 from reconciliation.reports.report_model import (
     BookLine,
     BreakLine,
-    Check,
     FileLine,
     InstitutionLine,
+    InvariantCheck,
     NightLine,
     PositionLine,
     RateLine,
@@ -51,8 +51,8 @@ WHERE seq <= $1 ORDER BY break_id, seq DESC
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a report is made of: the run, those of the nights before it, files, breaks and positions."""
+class ReportSources:
+    """The sources of a report: the run, earlier runs, files, breaks and positions."""
 
     run: RunRecord
     runs: tuple[RunRecord, ...]
@@ -62,36 +62,38 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a night goes by: the calendar, and what each institution does for us."""
+class ReportTerms:
+    """The calendar, the kinds of institutions and the version of rules."""
 
     calendar: Calendar
     kinds: Mapping[str, str]
     rules_version: str
 
 
-async def read_standing(connection: Connection, run: RunRecord, calendar: Calendar) -> Standing:
+async def read_report_sources(connection: Connection, run: RunRecord, calendar: Calendar) -> ReportSources:
     """Everything that the tables say of a night as it stood after a run."""
-    runs = [one for one in await read_runs(connection) if one.seq <= run.seq]
-    # Whatever persons did behind the commit stands in a later report.
+    runs = [record for record in await read_runs(connection) if record.seq <= run.seq]
+    # Actions of persons after the commit are in a later report.
     through = run.figures["events"]
     last = {row["break_id"]: row["night"] for row in await connection.fetch(_LAST, through)}
-    found = await read_breaks(connection, BreakFilter(), run.night, calendar, through=through)
-    breaks = tuple(sorted((_break(one, run.night, last) for one in found), key=_place))
+    records = await read_breaks(connection, BreakFilter(), run.night, calendar, through=through)
+    breaks = tuple(sorted((_break(record, run.night, last) for record in records), key=_place))
     positions = tuple(
-        PositionLine(one.institution, one.settled, one.gross, one.fees, one.rounding, one.suspense)
-        for one in await read_positions(connection, run.id)
+        PositionLine(
+            record.institution, record.settled, record.gross, record.fees, record.rounding, record.suspense
+        )
+        for record in await read_positions(connection, run.id)
     )
     files = tuple(await kept_files(connection, run.seq))
-    return Standing(run, tuple(runs), files, breaks, positions)
+    return ReportSources(run, tuple(runs), files, breaks, positions)
 
 
-def night_report(standing: Standing, rows: Path, terms: Terms) -> Report:
+def night_report(standing: ReportSources, rows: Path, terms: ReportTerms) -> Report:
     """The report of a run's night; `rows` is the folder in which runs leave their rows."""
     run = standing.run
-    decided, left = _rows_of(rows, run.seq)
-    together = pl.concat([decided, left])
-    breaks = tuple(one for one in standing.breaks if one.ended in {None, run.night})
+    decided, open_rows = _rows_of(rows, run.seq)
+    together = pl.concat([decided, open_rows])
+    breaks = tuple(item for item in standing.breaks if item.ended in {None, run.night})
     fates = by_file(together)
     return Report(
         period="night",
@@ -103,10 +105,10 @@ def night_report(standing: Standing, rows: Path, terms: Terms) -> Report:
         breaks=breaks,
         fees=fee_lines(fees_of(_newly_matched(decided)), breaks),
         files=_files(standing, fates, terms.calendar),
-        books=_books(decided, left, run),
-        nights=tuple(_night(one, standing.breaks) for one in _last_of_each_night(standing.runs)),
+        books=_books(decided, open_rows, run),
+        nights=tuple(_night(item, standing.breaks) for item in _last_of_each_night(standing.runs)),
         checks=tuple(
-            Check(name, "held" if words == _HOLDS else "failed", "" if words == _HOLDS else words)
+            InvariantCheck(name, "held" if words == _HOLDS else "failed", "" if words == _HOLDS else words)
             for name, words in run.invariants.items()
         ),
         evidence=_evidence(run, terms),
@@ -119,9 +121,9 @@ def night_report(standing: Standing, rows: Path, terms: Terms) -> Report:
 
 def _rows_of(folder: Path, seq: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows whose fate a run changed, and those that are open after it."""
-    place = Store(folder, seq).place(seq)
+    place = RowStore(folder, seq).folder_of(seq)
     settled = pl.read_parquet(place / "settled.parquet").drop("version")
-    before = Store(folder, seq - 1).of_families(settled.select(FAMILY).unique())
+    before = RowStore(folder, seq - 1).of_families(settled.select(FAMILY).unique())
     known = before.select(*IDENTITY, pl.col("verdict").alias("_before"))
     joined = settled.join(known, on=list(IDENTITY), how="left")
     decided = joined.filter(pl.col("verdict").ne_missing(pl.col("_before"))).drop("_before")
@@ -144,9 +146,9 @@ def _institutions(rows: pl.DataFrame, kinds: Mapping[str, str]) -> tuple[Institu
     )
 
 
-def _books(decided: pl.DataFrame, left: pl.DataFrame, run: RunRecord) -> tuple[BookLine, ...]:
+def _books(decided: pl.DataFrame, open_rows: pl.DataFrame, run: RunRecord) -> tuple[BookLine, ...]:
     """Our rows that the run looked at, by business date; the digest is of all our rows of the run."""
-    ours = pl.concat([decided, left]).filter(pl.col("source") == LEDGER)
+    ours = pl.concat([decided, open_rows]).filter(pl.col("source") == LEDGER)
     totals = ours.group_by("business_date").agg(pl.len(), pl.col("gross").sum(), pl.col("net").sum())
     return tuple(
         BookLine(day, count, gross, net, run.identity.get("ledger", ""))
@@ -154,65 +156,75 @@ def _books(decided: pl.DataFrame, left: pl.DataFrame, run: RunRecord) -> tuple[B
     )
 
 
-def _break(one: BreakRecord, night: date, last: Mapping[UUID, date]) -> BreakLine:
-    told = one.told
+def _break(record: BreakRecord, night: date, last: Mapping[UUID, date]) -> BreakLine:
+    details = record.details
     explained = Break(
-        code=one.code,
-        institution=one.institution,
-        reference=one.reference,
-        night=one.first_seen,
+        code=record.code,
+        institution=record.institution,
+        reference=record.reference,
+        night=record.first_seen,
         as_of=night,
-        age=one.age,
-        owner=one.owner,
-        deadline=one.deadline,
-        action=_text(told, "action"),
-        automatic=_text(told, "automatic"),
-        exposure=one.exposure,
-        amount=one.amount,
-        difference=one.difference,
-        file=one.file,
-        passes=_texts(told, "passes"),
-        nearest=_text(told, "nearest"),
-        diagnosis=one.diagnosis,
-        rows=_texts(told, "rows"),
-        en=_text(told, "en"),
-        bn=_text(told, "bn"),
+        age=record.age,
+        owner=record.owner,
+        deadline=record.deadline,
+        action=_text(details, "action"),
+        automatic=_text(details, "automatic"),
+        exposure=record.exposure,
+        amount=record.amount,
+        difference=record.difference,
+        file=record.file,
+        passes=_texts(details, "passes"),
+        nearest=_text(details, "nearest"),
+        diagnosis=record.diagnosis,
+        rows=_texts(details, "rows"),
+        en=_text(details, "en"),
+        bn=_text(details, "bn"),
     )
-    return BreakLine(explained, last.get(one.id, one.first_seen) if one.state in _OVER else None)
+    return BreakLine(explained, last.get(record.id, record.first_seen) if record.state in _OVER else None)
 
 
-def _text(told: Mapping[str, object], name: str) -> str:
-    value = told.get(name, "")
+def _text(details: Mapping[str, object], name: str) -> str:
+    value = details.get(name, "")
     return value if isinstance(value, str) else ""
 
 
-def _texts(told: Mapping[str, object], name: str) -> tuple[str, ...]:
-    value = told.get(name, ())
-    return tuple(str(one) for one in value) if isinstance(value, list | tuple) else ()
+def _texts(details: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = details.get(name, ())
+    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
 
 
 def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
-    told = line.told
-    return (line.ended is not None, -told.exposure, told.code, told.institution, told.reference)
+    explained = line.explained
+    return (
+        line.ended is not None,
+        -explained.exposure,
+        explained.code,
+        explained.institution,
+        explained.reference,
+    )
 
 
 # ---- files
 
 
-def _files(standing: Standing, fates: Mapping[str, Fates], calendar: Calendar) -> tuple[FileLine, ...]:
+def _files(standing: ReportSources, fates: Mapping[str, Fates], calendar: Calendar) -> tuple[FileLine, ...]:
     """What the run judged, and every file that is missing by its night."""
     run = standing.run
-    came = [_came(kept, fates, calendar) for kept in standing.files if kept.run == run.seq]
-    missing = [
-        _missing(one.told, calendar)
-        for one in standing.breaks
-        if one.told.code == Code.FILE_MISSING and one.ended is None
+    arrived = [
+        _arrived_line(kept_file, fates, calendar) for kept_file in standing.files if kept_file.run == run.seq
     ]
-    return tuple(sorted([*came, *missing], key=lambda line: (line.institution, line.name, str(line.came))))
+    missing = [
+        _missing_line(broken.explained, calendar)
+        for broken in standing.breaks
+        if broken.explained.code == BreakCode.FILE_MISSING and broken.ended is None
+    ]
+    return tuple(
+        sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.arrived_on)))
+    )
 
 
-def _came(kept: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -> FileLine:
-    file = kept.file
+def _arrived_line(kept_file: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -> FileLine:
+    file = kept_file.file
     due = calendar.arrival(file.institution, file.day) if file.institution in calendar.institutions else None
     return FileLine(
         name=file.name,
@@ -221,7 +233,7 @@ def _came(kept: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -> Fil
         cycle=file.cycle,
         state=file.state,
         due=due,
-        came=file.night,
+        arrived_on=file.night,
         late=0 if due is None or due >= file.night else calendar.age(due, file.night),
         stated=Tally(file.rows, file.settled),
         fates=fates.get(file.name, {}) if file.state == _LOADED else {},
@@ -229,16 +241,16 @@ def _came(kept: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -> Fil
     )
 
 
-def _missing(told: Break, calendar: Calendar) -> FileLine:
+def _missing_line(explained: Break, calendar: Calendar) -> FileLine:
     return FileLine(
-        name=told.file,
-        institution=told.institution,
-        day=told.night,
+        name=explained.file,
+        institution=explained.institution,
+        day=explained.night,
         cycle=1,
         state=MISSING,
-        due=told.night,
-        came=None,
-        late=calendar.age(told.night, told.as_of),
+        due=explained.night,
+        arrived_on=None,
+        late=calendar.age(explained.night, explained.as_of),
         stated=Tally(),
         fates={},
         sha256="",
@@ -263,7 +275,7 @@ def _night(run: RunRecord, breaks: Sequence[BreakLine]) -> NightLine:
         missing=figures.get("files.missing", 0),
         matched=_sum(figures, "matched."),
         decided=_sum(figures, "decided."),
-        found=figures.get("found", sum(one.told.night == run.night for one in breaks)),
+        found_count=figures.get("found", sum(line.explained.night == run.night for line in breaks)),
         ended=figures.get("ended", 0),
         open=figures.get("open", 0),
         exposure=figures.get("exposure", 0),
@@ -289,7 +301,7 @@ def _rates(runs: Sequence[RunRecord]) -> tuple[RateLine, ...]:
     return tuple(RateLine(name, night, *totals[name, night]) for name, night in sorted(totals))
 
 
-def _evidence(run: RunRecord, terms: Terms) -> Mapping[str, str]:
+def _evidence(run: RunRecord, terms: ReportTerms) -> Mapping[str, str]:
     return {
         "run": run.identity_digest,
         "findings": run.findings_digest,

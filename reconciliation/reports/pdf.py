@@ -1,4 +1,4 @@
-"""A report as PDF: what the page prints as plain data, set by a child process of its own."""
+"""A report as PDF: the page content as plain data, typeset by a child process."""
 
 import json
 import subprocess
@@ -11,10 +11,17 @@ from ekpay_switch.web.receipts.typesetter import ENVIRONMENT
 from reconciliation.errors import ReportError
 from reconciliation.reports import audit_tables as proofs
 from reconciliation.reports import finance_tables as tables
-from reconciliation.reports.bilingual_table import Amount, Cell, Share, Table
+from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Share
 from reconciliation.reports.charts import pictures
 from reconciliation.reports.report_model import Report
-from reconciliation.reports.wording import EVIDENCE, HELD, INVARIANTS, Words, grouped, grouped_taka
+from reconciliation.reports.wording import (
+    CHECK_RESULTS,
+    EVIDENCE,
+    INVARIANTS,
+    BilingualText,
+    grouped,
+    grouped_taka,
+)
 
 PROGRAM = "reconciliation.reports.typeset"
 SECONDS_MAX = 30.0
@@ -22,10 +29,10 @@ SECONDS_MAX = 30.0
 BREAKS_LISTED_MAX = 40
 _CELL_MAX, _LISTED_MAX, _WORDS_MAX = 44, 34, 300
 _PDF = b"%PDF-"
-_LATE = Words("Files late, corrected or missing", "দেরিতে আসা, সংশোধিত বা না আসা ফাইল")
-_NOT_MATCHED = Words("Not matched", "মেলেনি")
+_LATE = BilingualText("Files late, corrected or missing", "দেরিতে আসা, সংশোধিত বা না আসা ফাইল")
+_NOT_MATCHED = BilingualText("Not matched", "মেলেনি")
 # A bar beside the column that it draws; headed like it, a page would have two columns of one name.
-_COMPARED = Words("Against the largest", "সবচেয়ে বড়টির তুলনায়")
+_COMPARED = BilingualText("Against the largest", "সবচেয়ে বড়টির তুলনায়")
 _LISTED = ("Code", "Institution", "Reference", "Age, business days", "Deadline", "Exposure, taka")
 _CODES = ("Code", "Found", "Ended", "Open", "Overdue", "Exposure, taka")
 _AGES = ("Business days", "Open", "Exposure, taka")
@@ -64,7 +71,7 @@ def pdf(report: Report, command: Sequence[str] = (sys.executable, "-m", PROGRAM)
     Raises:
         ReportError: it could not be set, or not in time.
     """
-    content = json.dumps(printed(report), ensure_ascii=False).encode()
+    content = json.dumps(page_content(report), ensure_ascii=False).encode()
     try:
         done = subprocess.run(  # noqa: S603 - our own program
             command, input=content, capture_output=True, env=ENVIRONMENT, timeout=SECONDS_MAX, check=False
@@ -77,24 +84,25 @@ def pdf(report: Report, command: Sequence[str] = (sys.executable, "-m", PROGRAM)
     return done.stdout
 
 
-def printed(report: Report) -> dict[str, Any]:
-    """Everything that the page says, as text but for the lengths of bars."""
+def page_content(report: Report) -> dict[str, Any]:
+    """The whole content of the page, as text except the lengths of bars."""
     return {
         "title": _words(tables.title(report)),
         "dated": int(datetime.combine(report.last, time(), tzinfo=UTC).timestamp()),
         "facts": [{"en": en, "bn": bn, "value": _text(value)} for en, bn, value in tables.facts(report).rows],
         "checks": [
             {
-                "name": _words(INVARIANTS[one.name]),
-                "held": one.held,
-                "outcome": _words(HELD[one.held]),
-                "words": _short(one.words),
+                "name": _words(INVARIANTS[item.name]),
+                "held": item.result,
+                "outcome": _words(CHECK_RESULTS[item.result]),
+                "words": _short(item.words),
             }
-            for one in report.checks
+            for item in report.checks
         ],
         "ages": _part(tables.ages(report), _AGES, bar="Open"),
         "pictures": [
-            {"title": _words(one.title), "told": one.told, "svg": one.svg} for one in pictures(report)
+            {"title": _words(item.title), "told": item.description, "svg": item.svg}
+            for item in pictures(report)
         ],
         "parts": _parts(report),
         "evidence": [{**_words(EVIDENCE[name]), "value": value} for name, value in report.evidence.items()],
@@ -102,11 +110,13 @@ def printed(report: Report) -> dict[str, Any]:
 
 
 def _parts(report: Report) -> list[dict[str, Any]]:
-    late = [one for one in report.files if one.came is None or (one.late and one.state == "loaded")]
+    late = [
+        line for line in report.files if line.arrived_on is None or (line.late and line.state == "loaded")
+    ]
     largest = report.open_breaks[:BREAKS_LISTED_MAX]
     listed = _part(tables.breaks(largest), _LISTED)
     listed["rows"] = [[_short(cell, _LISTED_MAX) for cell in row] for row in listed["rows"]]
-    listed["under"] = [_words(Words(one.told.en, one.told.bn)) for one in largest]
+    listed["under"] = [_words(BilingualText(line.explained.en, line.explained.bn)) for line in largest]
     listed["note"] = _more(len(report.open_breaks) - len(largest))
     return [
         _part(tables.codes(report), _CODES, bar="Exposure, taka"),
@@ -128,8 +138,8 @@ def _more(rest: int) -> dict[str, str] | None:
     }
 
 
-def _part(table: Table, headings: Iterable[str], *, bar: str | None = None) -> dict[str, Any]:
-    """The columns that a page has room for, and behind them a bar as long as one of them says."""
+def _part(table: BilingualTable, headings: Iterable[str], *, bar: str | None = None) -> dict[str, Any]:
+    """The columns that fit on a page, followed by a bar for the values of column `bar`."""
     places = [table.index(heading) for heading in headings]
     part = {
         "heading": _words(table.words),
@@ -146,10 +156,10 @@ def _part(table: Table, headings: Iterable[str], *, bar: str | None = None) -> d
     return part
 
 
-def _bars(table: Table, place: int) -> dict[str, Any]:
-    """Lengths in thousandths of the longest; none where no cell says anything.
+def _bars(table: BilingualTable, place: int) -> dict[str, Any]:
+    """Lengths in thousandths of the longest; none where no cell is a number.
 
-    A rate's bar shows what lacks, since most are near 100 %.
+    The bar of a rate shows the part that is not matched, since most rates are near 100 %.
     """
     cells = [row[place] for row in table.rows]
     if not any(isinstance(cell, int) for cell in cells):
@@ -168,7 +178,7 @@ def _lacking(cell: Cell) -> int:
     return 10_000 - cell if isinstance(cell, Share) else 0
 
 
-def _is_figure(table: Table, place: int) -> bool:
+def _is_figure(table: BilingualTable, place: int) -> bool:
     return any(isinstance(row[place], int) for row in table.rows)
 
 
@@ -189,5 +199,5 @@ def _text(cell: Cell) -> str:
             return "" if cell is None else str(cell)
 
 
-def _words(words: Words) -> dict[str, str]:
+def _words(words: BilingualText) -> dict[str, str]:
     return {"en": _short(words.en), "bn": _short(words.bn)}

@@ -1,7 +1,7 @@
 """A report as plain values, before anything is drawn: totals and breaks, and never the rows themselves.
 
-Amounts are whole paisa. A night tells what changed in it and what is open at its end; a month tells how
-everything stands in the end.
+Amounts are whole paisa. The report of a night has its changes and what is open at its end; that of a month
+has the final state.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Literal
 from reconciliation.breaks.explanation import Break
 
 Period = Literal["night", "month"]
-Held = Literal["held", "failed", "later"]
+CheckResultName = Literal["held", "failed", "later"]
 
 # From so many business days on an age is in this group, up to the next.
 AGES = (0, 1, 2, 4, 6, 11)
@@ -31,7 +31,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class InstitutionLine:
-    """What became of the rows of ours and of theirs, by fate (`reconciliation.canonical_row`)."""
+    """The rows of ours and of theirs, by verdict (`reconciliation.canonical_row`)."""
 
     institution: str
     kind: str
@@ -45,7 +45,7 @@ class CodeLine:
 
     code: str
     owner: str
-    found: int
+    found_count: int
     ended: int
     open: int
     exposure: int
@@ -67,13 +67,13 @@ class AgeLine:
 class BreakLine:
     """A break, explained as of the end of the period, and the night in which it ended by itself."""
 
-    told: Break
+    explained: Break
     ended: date | None
 
     @property
     def is_overdue(self) -> bool:
         """Open behind its deadline."""
-        return self.ended is None and self.told.as_of > self.told.deadline
+        return self.ended is None and self.explained.as_of > self.explained.deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class FeeLine:
 
 @dataclass(frozen=True, slots=True)
 class FileLine:
-    """A file that came, or did not: due when, what it said, and what its rows came to.
+    """A file that arrived or is missing: when it was due, its stated totals, and the verdicts of its rows.
 
     `stated` are the rows and what the institution owes for them, as they were read against the file's own
     control totals; `fates` are those rows as they stand.
@@ -105,21 +105,21 @@ class FileLine:
     cycle: int
     state: str
     due: date | None
-    came: date | None
+    arrived_on: date | None
     late: int
     stated: Tally
     fates: Mapping[str, Tally]
     sha256: str
 
     @property
-    def left(self) -> Tally:
+    def rows_by_fate(self) -> Tally:
         """The rows of all fates."""
         return sum(self.fates.values(), Tally())
 
     @property
     def agrees(self) -> bool:
         """Whether every row of it has one fate; a file that does not count has none."""
-        return self.left.rows == (self.stated.rows if self.state == "loaded" else 0)
+        return self.rows_by_fate.rows == (self.stated.rows if self.state == "loaded" else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class NightLine:
     missing: int
     matched: int
     decided: int
-    found: int
+    found_count: int
     ended: int
     open: int
     exposure: int
@@ -172,11 +172,11 @@ class PositionLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class InvariantCheck:
     """One invariant: held, failed with the reason, or proven only at the end of the month."""
 
     name: str
-    held: Held
+    result: CheckResultName
     words: str
 
 
@@ -195,23 +195,23 @@ class Report:
     files: tuple[FileLine, ...]
     books: tuple[BookLine, ...]
     nights: tuple[NightLine, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[InvariantCheck, ...]
     evidence: Mapping[str, str]
     rates: tuple[RateLine, ...] = ()
     positions: tuple[PositionLine, ...] = ()
     # Institutions that our books name and that send nothing we can read.
     unwatched: tuple[str, ...] = ()
-    # The trust cover by name (`nightly.covered`), where a run over the books tells it.
+    # The trust cover by name (`nightly.trust_cover_figures`), for runs over the books.
     cover: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def open_breaks(self) -> tuple[BreakLine, ...]:
         """The breaks that are open at the end of the period."""
-        return tuple(one for one in self.breaks if one.ended is None)
+        return tuple(line for line in self.breaks if line.ended is None)
 
     @property
     def name(self) -> str:
-        """What its files are called after."""
+        """The name of its files, without extension."""
         return f"night-{self.last}" if self.period == "night" else f"month-{self.last:%Y-%m}"
 
 
@@ -221,30 +221,32 @@ def by_age(breaks: tuple[BreakLine, ...]) -> tuple[AgeLine, ...]:
     for place, first in enumerate(AGES):
         last = AGES[place + 1] - 1 if place + 1 < len(AGES) else None
         inside = [
-            one.told
-            for one in breaks
-            if one.ended is None and first <= one.told.age and (last is None or one.told.age <= last)
+            line.explained
+            for line in breaks
+            if line.ended is None
+            and first <= line.explained.age
+            and (last is None or line.explained.age <= last)
         ]
-        lines.append(AgeLine(first, last, len(inside), sum(one.exposure for one in inside)))
+        lines.append(AgeLine(first, last, len(inside), sum(line.exposure for line in inside)))
     return tuple(lines)
 
 
 def by_code(breaks: tuple[BreakLine, ...], first: date, last: date) -> tuple[CodeLine, ...]:
     """Breaks by code, the largest exposure first; codes of which there is nothing are left out."""
     lines = []
-    for code in sorted({one.told.code for one in breaks}):
-        mine = [one for one in breaks if one.told.code == code]
-        left = [one for one in mine if one.ended is None]
+    for code in sorted({broken.explained.code for broken in breaks}):
+        mine = [broken for broken in breaks if broken.explained.code == code]
+        open_lines = [broken for broken in mine if broken.ended is None]
         lines.append(
             CodeLine(
                 code=code,
-                owner=mine[0].told.owner,
-                found=sum(first <= one.told.night <= last for one in mine),
-                ended=len(mine) - len(left),
-                open=len(left),
-                exposure=sum(one.told.exposure for one in left),
-                overdue=sum(one.is_overdue for one in left),
-                oldest=max((one.told.age for one in left), default=0),
+                owner=mine[0].explained.owner,
+                found_count=sum(first <= broken.explained.night <= last for broken in mine),
+                ended=len(mine) - len(open_lines),
+                open=len(open_lines),
+                exposure=sum(broken.explained.exposure for broken in open_lines),
+                overdue=sum(broken.is_overdue for broken in open_lines),
+                oldest=max((broken.explained.age for broken in open_lines), default=0),
             )
         )
     return tuple(sorted(lines, key=lambda line: (-line.exposure, line.code)))

@@ -1,6 +1,6 @@
-"""Gathers a run's reports while it goes: one after each night, one of the month at the end.
+"""Collects the reports of a month's run: one after each night, one of the month at the end.
 
-Between nights it keeps a line a night, a line a day of books and when each break ended; no row of anybody.
+Between nights it keeps one line for each night and ledger day, and when each break ended; no rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,23 +9,23 @@ from datetime import date
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.explanation import Explainer
 from reconciliation.canonical_row import BROKEN, FILE, LEDGER, MATCHED, REJECTED
 from reconciliation.digests import sha256_of, sha256_of_lines
-from reconciliation.engine.invariants import Checks, Invariant
+from reconciliation.engine.invariants import Invariant, MonthChecks
 from reconciliation.engine.night import Night
-from reconciliation.engine.seal import Identity, Seal, finding_lines
+from reconciliation.engine.seal import RunIdentity, Seal, finding_lines
 from reconciliation.intake.file_names import LogicalKey, expected_name
 from reconciliation.intake.file_register import Arrival, FileState
 from reconciliation.reports.break_lifetimes import Lifetimes
 from reconciliation.reports.report_model import (
     BookLine,
     BreakLine,
-    Check,
     FeeLine,
     FileLine,
     InstitutionLine,
+    InvariantCheck,
     NightLine,
     Period,
     PositionLine,
@@ -39,12 +39,12 @@ from reconciliation.reports.tallies import (
     Fates,
     by_file,
     by_institution,
-    decided_tonight,
     fees_of,
     newly_matched,
-    open_tonight,
+    open_rows_of,
     positions_of,
     rates_of,
+    rows_decided_in,
 )
 
 _AT_THE_END = (Invariant.CONSERVATION, Invariant.NETTING, Invariant.NO_DOUBLE_USE)
@@ -53,8 +53,8 @@ MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a period's rows came to; `fees` as `tallies.fees_of` has them."""
+class PeriodContent:
+    """The content of a period's report; `fees` as `tallies.fees_of` has them."""
 
     institutions: tuple[InstitutionLine, ...]
     fees: Mapping[str, tuple[int, int, int]]
@@ -64,9 +64,9 @@ class Found:
 
 
 class Collector:
-    """Makes reports out of what a run has; `checks` belong to that run."""
+    """Makes the reports of one run; `checks` belong to that run."""
 
-    def __init__(self, checks: Checks) -> None:
+    def __init__(self, checks: MonthChecks) -> None:
         self._checks = checks
         self._setting = checks.setting
         self._progress = checks.progress
@@ -80,27 +80,31 @@ class Collector:
         ended = self._lifetimes.after(night, self._progress)
         self._books.append(self._book(night))
         breaks = self._breaks(night.date, lambda when: when is None or when == night.date)
-        decided = decided_tonight(night)
-        files = self._files(by_file(night.judged.rows), lambda one: one.night == night.date, night.date)
+        decided = rows_decided_in(night)
+        files = self._files(
+            by_file(night.judged.rows), lambda arrival: arrival.night == night.date, night.date
+        )
         self._nights.append(self._line(night, decided, breaks, ended))
         self._rates.extend(rates_of(night.date, decided))
-        said = finding_lines({one.key: night.date for one in night.findings})
+        lines_of_findings = finding_lines({item.key: night.date for item in night.findings})
         evidence = {
-            "findings": sha256_of_lines(said),
+            "findings": sha256_of_lines(lines_of_findings),
             "ledger": self._books[-1].sha256,
-            "files": sha256_of_lines(f"{one.name} {one.sha256}" for one in files if one.came == night.date),
+            "files": sha256_of_lines(
+                f"{item.name} {item.sha256}" for item in files if item.arrived_on == night.date
+            ),
         }
-        rows = pl.concat([decided, open_tonight(night)])
+        rows = pl.concat([decided, open_rows_of(night)])
         return self._report(
             "night",
-            Found(self._institutions(rows), fees_of(newly_matched(night, decided)), breaks, files),
+            PeriodContent(self._institutions(rows), fees_of(newly_matched(night, decided)), breaks, files),
             evidence,
         )
 
-    def month(self, identity: Identity, seal: Seal) -> Report:
+    def month(self, identity: RunIdentity, seal: Seal) -> Report:
         """The report of all nights, once the run is sealed."""
         last = self._nights[-1].night
-        rows = self._progress.store.everything()
+        rows = self._progress.store.all_rows()
         breaks = self._breaks(last, lambda _: True)
         files = self._files(by_file(rows), lambda _: True, last)
         evidence = {
@@ -111,11 +115,11 @@ class Collector:
         }
         return self._report(
             "month",
-            Found(self._institutions(rows), fees_of(rows), breaks, files, positions_of(rows)),
+            PeriodContent(self._institutions(rows), fees_of(rows), breaks, files, positions_of(rows)),
             evidence,
         )
 
-    def _report(self, period: Period, found: Found, digests: Mapping[str, str]) -> Report:
+    def _report(self, period: Period, content: PeriodContent, digests: Mapping[str, str]) -> Report:
         last = self._nights[-1].night
         first = last if period == "night" else self._nights[0].night
         versions = {
@@ -126,18 +130,18 @@ class Collector:
             period=period,
             first=first,
             last=last,
-            institutions=found.institutions,
-            codes=by_code(found.breaks, first, last),
-            ages=by_age(found.breaks),
-            breaks=found.breaks,
-            fees=fee_lines(found.fees, found.breaks),
-            files=found.files,
+            institutions=content.institutions,
+            codes=by_code(content.breaks, first, last),
+            ages=by_age(content.breaks),
+            breaks=content.breaks,
+            fees=fee_lines(content.fees, content.breaks),
+            files=content.files,
             books=tuple(self._books[-1:] if period == "night" else self._books),
             nights=tuple(self._nights),
-            checks=self._held(period),
+            checks=self._invariant_checks(period),
             evidence={**digests, **versions},
             rates=tuple(self._rates),
-            positions=found.positions,
+            positions=content.positions,
         )
 
     def _institutions(self, rows: pl.DataFrame) -> tuple[InstitutionLine, ...]:
@@ -147,31 +151,35 @@ class Collector:
             for name in sorted(ours.keys() | theirs.keys())
         )
 
-    def _breaks(self, as_of: date, wanted: Callable[[date | None], bool]) -> tuple[BreakLine, ...]:
+    def _breaks(self, as_of: date, is_selected: Callable[[date | None], bool]) -> tuple[BreakLine, ...]:
         """Findings so far, open and large ones first."""
         explainer = Explainer(self._setting.rules, self._setting.calendar)
         lines = []
-        for key, (night, finding) in self._progress.found.items():
+        for key, (night, finding) in self._progress.findings.items():
             ended = self._lifetimes.ended(key)
-            if wanted(ended):
+            if is_selected(ended):
                 lines.append(BreakLine(explainer.explain(finding, night, as_of), ended))
         return tuple(sorted(lines, key=_place))
 
     def _files(
-        self, fates: Mapping[str, Fates], wanted: Callable[[Arrival], bool], night: date
+        self, fates: Mapping[str, Fates], is_selected: Callable[[Arrival], bool], night: date
     ) -> tuple[FileLine, ...]:
-        """What came, as it stands, and what ought to be there by this night and is not."""
-        came = [self._came(one, fates) for one in self._progress.register.arrivals if wanted(one)]
+        """The files that arrived, and those that are due by this night and missing."""
+        arrived = [
+            self._arrived_line(arrival, fates)
+            for arrival in self._progress.register.arrivals
+            if is_selected(arrival)
+        ]
         missing = [
-            self._missing(key, night)
+            self._missing_line(key, night)
             for key in self._setting.schedule.due_by(night)
-            if not self._progress.register.of(key)
+            if not self._progress.register.arrivals_of(key)
         ]
         return tuple(
-            sorted([*came, *missing], key=lambda line: (line.institution, line.name, str(line.came)))
+            sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.arrived_on)))
         )
 
-    def _came(self, arrival: Arrival, fates: Mapping[str, Fates]) -> FileLine:
+    def _arrived_line(self, arrival: Arrival, fates: Mapping[str, Fates]) -> FileLine:
         name = arrival.name
         due = self._setting.schedule.arrivals.get(name.key)
         late = 0 if due is None else self._setting.calendar.age(due, arrival.night)
@@ -183,14 +191,14 @@ class Collector:
             cycle=name.key.cycle,
             state=arrival.state.value,
             due=due,
-            came=arrival.night,
+            arrived_on=arrival.night,
             late=late,
             stated=Tally(arrival.rows, arrival.settled),
             fates=fates.get(name.text, {}) if counts else {},
             sha256=arrival.sha256,
         )
 
-    def _missing(self, key: LogicalKey, night: date) -> FileLine:
+    def _missing_line(self, key: LogicalKey, night: date) -> FileLine:
         due = self._setting.schedule.arrivals[key]
         return FileLine(
             name=expected_name(key, self._setting.layouts[key.institution]),
@@ -199,7 +207,7 @@ class Collector:
             cycle=key.cycle,
             state=MISSING,
             due=due,
-            came=None,
+            arrived_on=None,
             late=self._setting.calendar.age(due, night),
             stated=Tally(),
             fates={},
@@ -216,10 +224,10 @@ class Collector:
         self, night: Night, decided: pl.DataFrame, breaks: tuple[BreakLine, ...], ended: int
     ) -> NightLine:
         register, schedule = self._progress.register, self._setting.schedule
-        first = {one.name.key: one.night for one in reversed(register.arrivals)}
+        first = {arrival.name.key: arrival.night for arrival in reversed(register.arrivals)}
         tonight = [key for key, when in first.items() if when == night.date]
         on_time = sum(night.date <= schedule.arrivals.get(key, night.date) for key in tonight)
-        left = [one for one in breaks if one.ended is None]
+        open_lines = [arrival for arrival in breaks if arrival.ended is None]
         return NightLine(
             night=night.date,
             on_time=on_time,
@@ -227,34 +235,44 @@ class Collector:
             missing=sum(due == night.date and key not in first for key, due in schedule.arrivals.items()),
             matched=decided.filter(pl.col("verdict") == MATCHED).height,
             decided=decided.filter(pl.col("verdict").is_in(_DECIDED)).height,
-            found=len(night.findings),
+            found_count=len(night.findings),
             ended=ended,
-            open=len(left),
-            exposure=sum(one.told.exposure for one in left),
+            open=len(open_lines),
+            exposure=sum(arrival.explained.exposure for arrival in open_lines),
         )
 
-    def _held(self, period: Period) -> tuple[Check, ...]:
+    def _invariant_checks(self, period: Period) -> tuple[InvariantCheck, ...]:
         broken = self._checks.broken
         checks = []
-        for one in Invariant:
-            later = period == "night" and one in _AT_THE_END
-            passed = Check(one.value, "later" if later else "held", "")
-            checks.append(Check(one.value, "failed", broken[one]) if one in broken else passed)
+        for invariant in Invariant:
+            later = period == "night" and invariant in _AT_THE_END
+            passed = InvariantCheck(invariant.value, "later" if later else "held", "")
+            checks.append(
+                InvariantCheck(invariant.value, "failed", broken[invariant])
+                if invariant in broken
+                else passed
+            )
         return tuple(checks)
 
 
 def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
-    told = line.told
-    return (line.ended is not None, -told.exposure, told.code, told.institution, told.reference)
+    explained = line.explained
+    return (
+        line.ended is not None,
+        -explained.exposure,
+        explained.code,
+        explained.institution,
+        explained.reference,
+    )
 
 
-def fee_lines(kept: Mapping[str, tuple[int, int, int]], breaks: tuple[BreakLine, ...]) -> tuple[FeeLine, ...]:
-    """Fees as they were kept, and beside them the open breaks of fees."""
+def fee_lines(fees: Mapping[str, tuple[int, int, int]], breaks: tuple[BreakLine, ...]) -> tuple[FeeLine, ...]:
+    """Fees as charged, and beside them the open breaks of fees."""
     off: dict[str, list[int]] = {}
-    for one in breaks:
-        if one.told.code == Code.FEE_VARIANCE and one.ended is None:
-            off.setdefault(one.told.institution, []).append(one.told.difference)
+    for line in breaks:
+        if line.explained.code == BreakCode.FEE_VARIANCE and line.ended is None:
+            off.setdefault(line.explained.institution, []).append(line.explained.difference)
     return tuple(
-        FeeLine(name, *kept.get(name, (0, 0, 0)), len(off.get(name, [])), sum(off.get(name, [])))
-        for name in sorted(kept.keys() | off.keys())
+        FeeLine(name, *fees.get(name, (0, 0, 0)), len(off.get(name, [])), sum(off.get(name, [])))
+        for name in sorted(fees.keys() | off.keys())
     )

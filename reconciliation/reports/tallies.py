@@ -1,6 +1,6 @@
 """Rows counted for a report: by institution and fate, by file, and what fees they bore.
 
-What comes out has one entry an institution or file, so nothing here outlives its night but totals.
+Results have one entry for each institution or file, so only totals outlive a night.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from reconciliation.reports.report_model import PositionLine, RateLine, Tally
 Fates = Mapping[str, Tally]
 
 
-def decided_tonight(night: Night) -> pl.DataFrame:
+def rows_decided_in(night: Night) -> pl.DataFrame:
     """The rows of which this night changed the fate, as they stand now; what only stays open is not in it."""
     before = night.pool.select(*IDENTITY, pl.col("verdict").alias("_before"))
     rows = night.judged.rows.join(before, on=list(IDENTITY), how="left")
@@ -24,7 +24,7 @@ def decided_tonight(night: Night) -> pl.DataFrame:
     return rows.filter(changed).drop("_before")
 
 
-def open_tonight(night: Night) -> pl.DataFrame:
+def open_rows_of(night: Night) -> pl.DataFrame:
     """Every row that is open at the end of a night."""
     return night.judged.rows.filter(pl.col("verdict") == OPEN)
 
@@ -51,9 +51,9 @@ def by_file(rows: pl.DataFrame) -> Mapping[str, Fates]:
 
 
 def _tallied(rows: pl.DataFrame, name: str) -> Mapping[str, Fates]:
-    moved = (pl.col("status") != FAILED) & (pl.col("currency") == CURRENCY)
+    is_counted = (pl.col("status") != FAILED) & (pl.col("currency") == CURRENCY)
     totals = rows.group_by(name, "verdict").agg(
-        rows=pl.len(), paisa=pl.col("net").filter(moved).sum().fill_null(0)
+        rows=pl.len(), paisa=pl.col("net").filter(is_counted).sum().fill_null(0)
     )
     tallies: dict[str, dict[str, Tally]] = {}
     for place, fate, count, paisa in totals.sort(name, "verdict").iter_rows():
@@ -68,7 +68,7 @@ def fees_of(rows: pl.DataFrame) -> Mapping[str, tuple[int, int, int]]:
         .group_by("institution")
         .agg(pl.col("gross", "kept", "settled").sum())
     )
-    return {name: (gross, kept, gross - settled) for name, gross, kept, settled in sums.iter_rows()}
+    return {name: (gross, scheduled, gross - settled) for name, gross, scheduled, settled in sums.iter_rows()}
 
 
 def rates_of(night: date, decided: pl.DataFrame) -> tuple[RateLine, ...]:

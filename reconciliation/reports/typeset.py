@@ -1,7 +1,7 @@
 """A program of its own that sets one report as PDF: JSON on stdin, PDF on stdout.
 
-It is bounded and set as receipts are (`ekpay_switch.web.receipts.typeset`), with the same fonts and the same
-standard. The PDF is dated by the last night of its report.
+It has the limits, fonts and PDF standard of receipts (`ekpay_switch.web.receipts.typeset`). The PDF is dated
+by the last night of its report.
 """
 
 import json
@@ -11,15 +11,15 @@ from pathlib import Path
 from ekpay_switch.web.receipts.typeset import bound, compiled
 
 TEMPLATE = Path(__file__).resolve().parent / "report.typ"
-# Pictures bear their text as paths.
+# Pictures have their text as paths, so they are large.
 INPUT_BYTES_MAX = 8 * 1024 * 1024
 
 
 def main() -> None:
     """Bound this process, then set what comes on stdin."""
     bound()
-    told = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
-    made = compiled(TEMPLATE, told, told["dated"])
+    content = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
+    made = compiled(TEMPLATE, content, content["dated"])
     sys.stdout.buffer.write(made if isinstance(made, bytes) else made[0])
 
 

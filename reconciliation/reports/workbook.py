@@ -6,8 +6,8 @@ from typing import Any
 from reconciliation.reports import audit_tables as proofs
 from reconciliation.reports import finance_tables as tables
 from reconciliation.reports.report_model import Report
-from reconciliation.reports.wording import KINDS, Words
-from reconciliation.reports.workbook_cells import Book, Place, Sheet
+from reconciliation.reports.wording import KINDS, BilingualText
+from reconciliation.reports.workbook_cells import TableRange, Workbook, WorkbookSheet
 
 _CHART = {"width": 760, "height": 360}
 _COLOURS = {"main": "#1F6F54", "late": "#D9952B", "missing": "#B5362B"}
@@ -28,18 +28,18 @@ _AGE_COLOURS = {
 def write_workbook(report: Report, path: Path, scratch: Path) -> None:
     """Write a report to `path`; `scratch` is where sheets lie until the book is closed."""
     title = tables.title(report)
-    book = Book(path, scratch, report.last, title)
+    book = Workbook(path, scratch, report.last, title)
     summary = book.sheet("Summary · সারসংক্ষেপ", title)
     summary.table(tables.facts(report))
     summary.table(tables.institutions(report))
-    places = {
+    ranges = {
         "codes": summary.table(tables.codes(report)),
         "ages": summary.table(tables.ages(report)),
         "nights": summary.table(tables.nights(report)),
     }
-    summary.made.freeze_panes(1, 1)
-    places["positions"] = book.sheet("Positions · অবস্থান", title).table(tables.positions(report), alone=True)
-    _charts(book, places)
+    summary.worksheet.freeze_panes(1, 1)
+    ranges["positions"] = book.sheet("Positions · অবস্থান", title).table(tables.positions(report), alone=True)
+    _charts(book, ranges)
     for line in report.institutions:
         _institution(book, report, line.institution)
     _breaks(book.sheet("Breaks · অমিল", title), report)
@@ -52,49 +52,51 @@ def write_workbook(report: Report, path: Path, scratch: Path) -> None:
     book.close()
 
 
-def _institution(book: Book, report: Report, institution: str) -> None:
-    """One partner on one sheet, with everything that is about it."""
+def _institution(book: Workbook, report: Report, institution: str) -> None:
+    """One institution on one sheet, with all of its tables."""
     kind = next(line.kind for line in report.institutions if line.institution == institution)
-    sheet = book.sheet(institution, Words(f"{institution}, {KINDS[kind].en}", KINDS[kind].bn))
-    sheet.made.freeze_panes(1, 1)
+    sheet = book.sheet(institution, BilingualText(f"{institution}, {KINDS[kind].en}", KINDS[kind].bn))
+    sheet.worksheet.freeze_panes(1, 1)
     sheet.table(tables.fates(report, institution))
     sheet.table(tables.fees(report, institution))
-    sheet.table(proofs.files(one for one in report.files if one.institution == institution))
-    sheet.table(tables.breaks(one for one in report.breaks if one.told.institution == institution))
+    sheet.table(proofs.files(file for file in report.files if file.institution == institution))
+    sheet.table(
+        tables.breaks(broken for broken in report.breaks if broken.explained.institution == institution)
+    )
 
 
-def _breaks(sheet: Sheet, report: Report) -> None:
+def _breaks(sheet: WorkbookSheet, report: Report) -> None:
     place = sheet.table(tables.breaks(report.breaks), alone=True)
     age = place.table.index("Age, business days")
-    sheet.made.conditional_format(place.first, age, place.last, age, _AGE_COLOURS)
+    sheet.worksheet.conditional_format(place.first, age, place.last, age, _AGE_COLOURS)
 
 
-def _evidence(sheet: Sheet, report: Report) -> None:
+def _evidence(sheet: WorkbookSheet, report: Report) -> None:
     sheet.table(proofs.checks(report))
     sheet.table(proofs.evidence(report))
     sheet.table(proofs.digests(report))
-    sheet.made.freeze_panes(1, 1)
+    sheet.worksheet.freeze_panes(1, 1)
 
 
 # ---- charts
 
 
-def _charts(book: Book, places: dict[str, Place]) -> None:
-    sheet = book.sheet("Charts · লেখচিত্র", Words("Charts", "লেখচিত্র"))
-    drawn = (
-        ("A3", _waterfall(book, places["codes"])),
-        ("M3", _ageing(book, places["ages"])),
-        ("A23", _match_rate(book, places["nights"])),
-        ("M23", _arrivals(book, places["nights"])),
-        ("A43", _positions(book, places["positions"])),
+def _charts(book: Workbook, ranges: dict[str, TableRange]) -> None:
+    sheet = book.sheet("Charts · লেখচিত্র", BilingualText("Charts", "লেখচিত্র"))
+    charts = (
+        ("A3", _waterfall(book, ranges["codes"])),
+        ("M3", _ageing(book, ranges["ages"])),
+        ("A23", _match_rate(book, ranges["nights"])),
+        ("M23", _arrivals(book, ranges["nights"])),
+        ("A43", _positions(book, ranges["positions"])),
     )
-    for cell, chart in drawn:
-        sheet.made.insert_chart(cell, chart)
+    for cell, chart in charts:
+        sheet.worksheet.insert_chart(cell, chart)
 
 
-def _waterfall(book: Book, place: Place) -> Any:  # noqa: ANN401 - a chart of XlsxWriter
+def _waterfall(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - a chart of XlsxWriter
     """Each code's open exposure stands on those before it."""
-    chart = _chart(book, Words("Open exposure by code, taka", "কোড অনুযায়ী খোলা ঝুঁকি, টাকা"), stacked=True)
+    chart = _chart(book, BilingualText("Open exposure by code, taka", "কোড অনুযায়ী খোলা ঝুঁকি, টাকা"), stacked=True)
     base = {"fill": {"none": True}, "border": {"none": True}}
     chart.add_series({**_series(place, "Code", "Exposure before"), **base})
     chart.add_series({**_series(place, "Code", "Exposure, taka"), "fill": {"color": _COLOURS["main"]}})
@@ -102,23 +104,23 @@ def _waterfall(book: Book, place: Place) -> Any:  # noqa: ANN401 - a chart of Xl
     return chart
 
 
-def _ageing(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
-    chart = _chart(book, Words("Open breaks by business days", "কর্মদিবস অনুযায়ী খোলা অমিল"))
+def _ageing(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - the same
+    chart = _chart(book, BilingualText("Open breaks by business days", "কর্মদিবস অনুযায়ী খোলা অমিল"))
     chart.add_series({**_series(place, "Business days", "Open"), "fill": {"color": _COLOURS["main"]}})
     chart.set_legend({"none": True})
     return chart
 
 
-def _positions(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
+def _positions(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - the same
     """What each institution owes for its files, and how much of it is not agreed."""
-    chart = _chart(book, Words("Net positions, taka", "নিট অবস্থান, টাকা"))
+    chart = _chart(book, BilingualText("Net positions, taka", "নিট অবস্থান, টাকা"))
     chart.add_series({**_series(place, "Institution", "Settled, taka"), "fill": {"color": _COLOURS["main"]}})
     chart.add_series({**_series(place, "Institution", "Suspense, taka"), "fill": {"color": _COLOURS["late"]}})
     return chart
 
 
-def _match_rate(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
-    chart = _chart(book, Words("Match rate night by night", "রাত অনুযায়ী মিলের হার"), kind="line")
+def _match_rate(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - the same
+    chart = _chart(book, BilingualText("Match rate night by night", "রাত অনুযায়ী মিলের হার"), kind="line")
     chart.add_series({**_series(place, "Night", "Match rate"), "line": {"color": _COLOURS["main"]}})
     chart.set_x_axis({"date_axis": True, "num_format": "dd mmm"})
     chart.set_y_axis({"num_format": "0.0%", "max": 1})
@@ -126,9 +128,9 @@ def _match_rate(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
     return chart
 
 
-def _arrivals(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
+def _arrivals(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - the same
     """Files by the night of their arrival; what is missing, by the night in which it was due."""
-    chart = _chart(book, Words("Files against their deadline", "সময়সীমার তুলনায় ফাইল"), stacked=True)
+    chart = _chart(book, BilingualText("Files against their deadline", "সময়সীমার তুলনায় ফাইল"), stacked=True)
     for heading, colour in (("Files on time", "main"), ("Files late", "late"), ("Files missing", "missing")):
         series = _series(place, "Night", heading)
         chart.add_series({**series, "name": heading, "fill": {"color": _COLOURS[colour]}})
@@ -137,15 +139,15 @@ def _arrivals(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
     return chart
 
 
-def _chart(book: Book, title: Words, *, kind: str = "column", stacked: bool = False) -> Any:  # noqa: ANN401
-    told = {"type": kind, "subtype": "stacked"} if stacked else {"type": kind}
-    chart = book.made.add_chart(told)
-    chart.set_title({"name": title.both, "name_font": {"size": 12}})
+def _chart(book: Workbook, title: BilingualText, *, kind: str = "column", stacked: bool = False) -> Any:  # noqa: ANN401
+    options = {"type": kind, "subtype": "stacked"} if stacked else {"type": kind}
+    chart = book.workbook.add_chart(options)
+    chart.set_title({"name": title.bilingual, "name_font": {"size": 12}})
     chart.set_size(_CHART)
     return chart
 
 
-def _series(place: Place, categories: str, values: str) -> dict[str, Any]:
+def _series(place: TableRange, categories: str, values: str) -> dict[str, Any]:
     """A series with its values beside it: the cells are no longer in memory when the chart is written."""
     return {
         "categories": place.cells(categories),

@@ -1,10 +1,10 @@
 """Tables written into a workbook cell by cell, row after row, so that no more than a row is held.
 
-Text is always text: no cell becomes a formula, a link or a number by what stands in it, and what begins as a
-formula would is marked as text for whoever edits it later. A number in a workbook is a double, there is no
-other: an amount is whole paisa until it is divided by 100 at the last moment, so the cell has the double that
-is nearest to it, and two decimals of that are exactly its taka and paisa. From `EXACT_BELOW_PAISA` on that is
-no longer so, and the amount is written as text instead of being rounded.
+Text is always text: no cell becomes a formula, a link or a number by its content, and text that begins like a
+formula is marked as text for later editing. Numbers in a workbook are doubles: an amount is whole paisa until
+it is divided by 100 at the last moment, so the cell has the nearest double, and two decimals of that are
+exactly its taka and paisa. From `EXACT_BELOW_PAISA` on that is no longer so, and the amount is written as
+text instead of being rounded.
 """
 
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from typing import Any
 
 import xlsxwriter
 
-from reconciliation.reports.bilingual_table import Amount, Cell, Share, Table
-from reconciliation.reports.wording import Words, grouped_taka
+from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Share
+from reconciliation.reports.wording import BilingualText, grouped_taka
 
 # 2^43 taka: doubles below it lie less than a thousandth apart.
 EXACT_BELOW_PAISA = 2**43 * 100
@@ -45,13 +45,13 @@ _LOOKS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TableRange:
     """Where a table lies: its sheet, and the rows of its data from `first` to `last`, counted from 0."""
 
     sheet: str
     first: int
     last: int
-    table: Table
+    table: BilingualTable
 
     def cells(self, heading: str) -> list[str | int]:
         """The range of a column for a chart."""
@@ -59,94 +59,94 @@ class Place:
         return [self.sheet, self.first, column, self.last, column]
 
     def values(self, heading: str) -> list[Any]:
-        """What a chart shows before anybody has computed it again."""
+        """The cached values of a chart, shown before it is computed again."""
         column = self.table.index(heading)
-        return [_drawn(row[column]) for row in self.table.rows]
+        return [_chart_value(row[column]) for row in self.table.rows]
 
 
-class Book:
+class Workbook:
     """One workbook. The same content and day give the same bytes."""
 
-    def __init__(self, path: Path, scratch: Path, day: date, title: Words) -> None:
-        self.made = xlsxwriter.Workbook(str(path), {**_SAFE, "tmpdir": str(scratch)})
+    def __init__(self, path: Path, scratch: Path, day: date, title: BilingualText) -> None:
+        self.workbook = xlsxwriter.Workbook(str(path), {**_SAFE, "tmpdir": str(scratch)})
         # The only time in it: not of the making, but of what it is about.
         created = datetime.combine(day, time(), tzinfo=UTC)
-        self.made.set_properties({"title": title.both, "author": "ekPay", "created": created})
-        self.looks = {name: self.made.add_format(look) for name, look in _LOOKS.items()}
+        self.workbook.set_properties({"title": title.bilingual, "author": "ekPay", "created": created})
+        self.formats = {name: self.workbook.add_format(look) for name, look in _LOOKS.items()}
 
-    def sheet(self, name: str, title: Words) -> "Sheet":
+    def sheet(self, name: str, title: BilingualText) -> "WorkbookSheet":
         """A new sheet with its title in the first row."""
-        page = Sheet(self, self.made.add_worksheet(name[:_NAME_MAX]))
-        page.line(title.both, "title")
+        page = WorkbookSheet(self, self.workbook.add_worksheet(name[:_NAME_MAX]))
+        page.line(title.bilingual, "title")
         return page
 
     def close(self) -> None:
         """Write it to disk."""
-        self.made.close()
+        self.workbook.close()
 
 
 @dataclass(slots=True)
-class Sheet:
+class WorkbookSheet:
     """A sheet that grows downwards."""
 
-    book: Book
-    made: Any
+    book: Workbook
+    worksheet: Any
     row: int = 0
     _widths: dict[int, int] = field(default_factory=dict)
 
     def line(self, text: str, look: str = "text") -> None:
         """One line of text."""
-        self.made.write_string(self.row, 0, text, self.book.looks[look])
+        self.worksheet.write_string(self.row, 0, text, self.book.formats[look])
         self.row += 1
 
-    def table(self, table: Table, *, alone: bool = False) -> Place:
+    def table(self, table: BilingualTable, *, alone: bool = False) -> TableRange:
         """A table under what is there; `alone` on its sheet it is frozen under its headings, with filters."""
         if not alone:
             self.row += 1
-            self.line(table.words.both, "part")
+            self.line(table.words.bilingual, "part")
         self._widen(table)
         for place, column in enumerate(table.columns):
             heading = f"{column.words.en}\n{column.words.bn}"
-            self.made.write_string(self.row, place, heading, self.book.looks["heading"])
+            self.worksheet.write_string(self.row, place, heading, self.book.formats["heading"])
         first = self.row + 1
-        for told in table.rows:
+        for cells in table.rows:
             self.row += 1
-            for place, cell in enumerate(told):
+            for place, cell in enumerate(cells):
                 self._write(place, cell)
         last = max(self.row, first)
         if alone:
-            self.made.freeze_panes(first, 1)
-            self.made.autofilter(first - 1, 0, last, len(table.columns) - 1)
+            self.worksheet.freeze_panes(first, 1)
+            self.worksheet.autofilter(first - 1, 0, last, len(table.columns) - 1)
         self.row = last + 1
-        return Place(self.made.get_name(), first, last, table)
+        return TableRange(self.worksheet.get_name(), first, last, table)
 
-    def _widen(self, table: Table) -> None:
+    def _widen(self, table: BilingualTable) -> None:
         for place, column in enumerate(table.columns):
             if column.width > self._widths.get(place, 0):
                 self._widths[place] = column.width
-                self.made.set_column(place, place, column.width)
+                self.worksheet.set_column(place, place, column.width)
 
     def _write(self, place: int, cell: Cell) -> None:
-        looks = self.book.looks
+        looks = self.book.formats
         match cell:
             case None | "":
                 return
             case Amount() if abs(cell) >= EXACT_BELOW_PAISA:
-                self.made.write_string(self.row, place, grouped_taka(cell), looks["text"])
+                self.worksheet.write_string(self.row, place, grouped_taka(cell), looks["text"])
             case Amount():
-                self.made.write_number(self.row, place, int(cell) / 100, looks["taka"])
+                self.worksheet.write_number(self.row, place, int(cell) / 100, looks["taka"])
             case Share():
-                self.made.write_number(self.row, place, int(cell) / 10_000, looks["share"])
+                self.worksheet.write_number(self.row, place, int(cell) / 10_000, looks["share"])
             case int():
-                self.made.write_number(self.row, place, cell, looks["count"])
+                self.worksheet.write_number(self.row, place, cell, looks["count"])
             case date():
-                self.made.write_datetime(self.row, place, cell, looks["date"])
+                self.worksheet.write_datetime(self.row, place, cell, looks["date"])
             case str():
                 look = looks["quoted" if cell.startswith(_AS_A_FORMULA) else "text"]
-                self.made.write_string(self.row, place, cell[:TEXT_MAX], look)
+                self.worksheet.write_string(self.row, place, cell[:TEXT_MAX], look)
 
 
-def _drawn(cell: Cell) -> object:
+def _chart_value(cell: Cell) -> object:
     match cell:
         case Amount():
             return int(cell) / 100

@@ -1,1 +1,1 @@
-"""What finance decides about breaks: by two persons, posted with the decision, reversed and never edited."""
+"""Resolutions of breaks: decided by two persons, posted with the decision, reversed and never edited."""

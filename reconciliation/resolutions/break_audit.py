@@ -1,16 +1,16 @@
 """What `ekpay audit` proves of breaks (entry point group `ekpay.audits`); needs no extra.
 
-The chain says itself whether an event was changed, put in or taken out before others. That events were cut
-off behind its end is seen by those who wrote one in the same transaction: a run keeps the number of its last
-event, every break was found, every decision was proposed, and every word of a checker is an event. A note, or
-an attempt that the database refused, leaves nothing else behind: cut off as the very last, it is not missed.
+The hash chain shows events that were changed, inserted or deleted. Events cut off at its end show in rows
+written in the same transaction: a run keeps the number of its last event, every break was found, every
+decision was proposed, and every check is an event. A note, or an attempt that the database refused, has no
+other row: cut off as the last event, it is not missed.
 """
 
 from typing import Final
 
 from ekpay_switch.ports.audit import Finding
 from reconciliation.resolutions.decision_proofs import verify_decisions
-from reconciliation.results.event_chain import first_broken as first_broken_event
+from reconciliation.results.event_chain import first_broken_event
 from reconciliation.results.table_values import Connection
 
 _LAST: Final = "SELECT coalesce(max(seq), 0) FROM reconciliation.break_events"
@@ -50,7 +50,7 @@ WHERE d.outcome = 'lapsed' AND NOT EXISTS (
     AND e.event = 'rejected' AND e.facts ->> 'resolution' = r.id::text)
 ORDER BY d.resolution_id LIMIT 1
 """
-# What a mirror says that it holds must have been there to be held; whether it does, `mirror --verify` says.
+# The lines that a mirror binds must exist; `mirror --verify` checks its content.
 _UNHELD: Final = """
 SELECT 'mirrors ' || m.id AS row, 'its window is open, or has no line of its last ordinal' AS why
 FROM reconciliation.mirrors m WHERE NOT EXISTS (

@@ -22,12 +22,12 @@ async def break_by(connection: Connection, break_id: UUID, calendar: Calendar) -
     """
     key = await connection.fetchrow(_KEY, break_id)
     if key is not None:
-        wanted = BreakFilter(
+        break_filter = BreakFilter(
             codes=(key["code"],), institutions=(key["institution"],), reference=key["reference"]
         )
-        for one in await read_breaks(connection, wanted, await newest_night(connection), calendar):
-            if one.id == break_id:
-                return one
+        for record in await read_breaks(connection, break_filter, await newest_night(connection), calendar):
+            if record.id == break_id:
+                return record
     raise UnknownIdError(f"there is no break {break_id}")
 
 

@@ -1,4 +1,4 @@
-"""What keeps a night from being closed, in words; which things do is said in config/resolutions.toml."""
+"""The reasons, in words, why a night cannot be closed, by the rules in config/resolutions.toml."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
@@ -6,14 +6,14 @@ from typing import Final
 from uuid import UUID
 
 from ekpay_switch.ports.finance import Connection
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar
 from reconciliation.resolutions.break_lookup import newest_night
-from reconciliation.resolutions.resolution_actions import Closing, ResolutionRules
+from reconciliation.resolutions.resolution_actions import ClosingRules, ResolutionRules
 from reconciliation.results.break_results import read_breaks
 from reconciliation.results.records import BreakFilter, BreakRecord, BreakState, RunRecord
 
-_NOTED: Final = """
+_WITH_NOTE: Final = """
 SELECT DISTINCT break_id FROM reconciliation.break_events
 WHERE event = 'noted' AND break_id = ANY ($1::uuid[])
 """
@@ -23,16 +23,16 @@ _STANDING: Final = (BreakState.OPEN, BreakState.PROPOSED)
 async def blockers(
     connection: Connection, run: RunRecord, rules: ResolutionRules, calendar: Calendar
 ) -> list[str]:
-    """Every red thing that stands against closing the night of a run; none where it may be closed."""
-    wanted = BreakFilter(states=_STANDING)
-    standing = await read_breaks(connection, wanted, run.night, calendar)
-    rows = await connection.fetch(_NOTED, [one.id for one in standing])
-    noted = {UUID(str(row["break_id"])) for row in rows}
+    """Every reason against closing the night of a run; empty where it may be closed."""
+    break_filter = BreakFilter(states=_STANDING)
+    standing = await read_breaks(connection, break_filter, run.night, calendar)
+    rows = await connection.fetch(_WITH_NOTE, [record.id for record in standing])
+    ids_with_note = {UUID(str(row["break_id"])) for row in rows}
     now = await newest_night(connection)
-    return [*_of_the_run(run, rules.closing), *_of_breaks(standing, noted, now, rules.closing)]
+    return [*_of_the_run(run, rules.closing), *_of_breaks(standing, ids_with_note, now, rules.closing)]
 
 
-def _of_the_run(run: RunRecord, closing: Closing) -> Iterator[str]:
+def _of_the_run(run: RunRecord, closing: ClosingRules) -> Iterator[str]:
     if closing.invariants:
         for name, words in sorted(run.invariants.items()):
             if words != "hold":
@@ -43,16 +43,16 @@ def _of_the_run(run: RunRecord, closing: Closing) -> Iterator[str]:
 
 
 def _of_breaks(
-    standing: Sequence[BreakRecord], noted: Collection[UUID], now: date, closing: Closing
+    standing: Sequence[BreakRecord], ids_with_note: Collection[UUID], now: date, closing: ClosingRules
 ) -> Iterator[str]:
-    for one in standing:
-        name = f"{one.code} {one.institution} {one.reference}"
-        code = Code(one.code)
-        if closing.proposals and one.state is BreakState.PROPOSED:
+    for record in standing:
+        name = f"{record.code} {record.institution} {record.reference}"
+        code = BreakCode(record.code)
+        if closing.proposals and record.state is BreakState.PROPOSED:
             yield f"{name} has a proposal that nobody has checked"
         elif code in closing.open:
             yield f"{name} is open"
-        elif code in closing.unnoted and one.id not in noted:
+        elif code in closing.unnoted and record.id not in ids_with_note:
             yield f"{name} is open without a note"
-        elif code in closing.overdue and one.deadline < now:
-            yield f"{name} is open past its deadline of {one.deadline}"
+        elif code in closing.overdue and record.deadline < now:
+            yield f"{name} is open past its deadline of {record.deadline}"

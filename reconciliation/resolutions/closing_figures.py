@@ -15,17 +15,17 @@ _LIVE = "loaded"
 _STANDING = (BreakState.OPEN, BreakState.PROPOSED)
 
 
-async def figures_of(
+async def figures_of_night(
     connection: Connection, night: date, run: RunRecord, calendar: Calendar
 ) -> dict[str, object]:
-    """What is known of a night after a run, whole numbers and text alone; amounts in paisa.
+    """The figures of a night after a run, whole numbers and text alone; amounts in paisa.
 
     `settled` and `rows` are those of the files that were taken in the night, each in its live version;
     `positions` and `totals` are the run's own.
     """
     files = await _files_of(connection, night)
     breaks = await read_breaks(connection, BreakFilter(), night, calendar)
-    standing = [one for one in breaks if one.state in _STANDING]
+    standing = [record for record in breaks if record.state in _STANDING]
     return {
         "night": night.isoformat(),
         "run": {
@@ -39,17 +39,17 @@ async def figures_of(
         },
         "totals": dict(run.figures),
         "positions": {
-            one.institution: [one.settled, one.gross, one.fees, one.rounding, one.suspense]
-            for one in await read_positions(connection, run.id)
+            record.institution: [record.settled, record.gross, record.fees, record.rounding, record.suspense]
+            for record in await read_positions(connection, run.id)
         },
-        "files": [[one.name, one.sha256, one.rows, one.settled] for one in files],
+        "files": [[record.name, record.sha256, record.rows, record.settled] for record in files],
         "settled": {
-            name: sum(one.settled for one in files if one.institution == name)
-            for name in sorted({one.institution for one in files})
+            name: sum(record.settled for record in files if record.institution == name)
+            for name in sorted({record.institution for record in files})
         },
-        "found": _by_code(one.code for one in breaks if one.first_seen == night),
-        "standing": _by_code(one.code for one in standing),
-        "exposure": sum(one.exposure for one in standing),
+        "found": _by_code(record.code for record in breaks if record.first_seen == night),
+        "standing": _by_code(record.code for record in standing),
+        "exposure": sum(record.exposure for record in standing),
     }
 
 
@@ -57,13 +57,13 @@ async def _files_of(connection: Connection, night: date) -> list[FileRecord]:
     """The live files of every logical key whose first file was taken in the night."""
     first: dict[tuple[str, date, int], date] = {}
     live: dict[tuple[str, date, int], FileRecord] = {}
-    for kept in await kept_files(connection):
-        one = kept.file
-        key = (one.institution, one.day, one.cycle)
-        if one.state in {_LIVE, "superseded"}:
-            first.setdefault(key, one.night)
-        if one.state == _LIVE:
-            live[key] = one
+    for kept_file in await kept_files(connection):
+        file = kept_file.file
+        key = (file.institution, file.day, file.cycle)
+        if file.state in {_LIVE, "superseded"}:
+            first.setdefault(key, file.night)
+        if file.state == _LIVE:
+            live[key] = file
     return [live[key] for key in sorted(live) if first[key] == night]
 
 

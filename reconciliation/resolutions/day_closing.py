@@ -15,11 +15,11 @@ from uuid import UUID
 import asyncpg
 
 from ekpay_switch.ports.finance import Connection, Finance
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar
 from reconciliation.digests import sha256_of
 from reconciliation.resolutions.closing_blockers import blockers
-from reconciliation.resolutions.closing_figures import figures_of
+from reconciliation.resolutions.closing_figures import figures_of_night
 from reconciliation.resolutions.decision_records import OnePersonError, Resolution, UnfitError
 from reconciliation.resolutions.resolution_actions import ResolutionRules
 from reconciliation.results.event_chain import CHAIN_LOCK
@@ -67,19 +67,19 @@ class ClosedDay:
     @property
     def verifies(self) -> bool:
         """Whether the figures are those that were frozen."""
-        return digest_of(self.figures) == self.digest
+        return figures_digest(self.figures) == self.digest
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """What a run ended: breaks that it closed and the decisions that it reversed."""
+class RunEndings:
+    """The breaks that a run closed and the decisions that it reversed."""
 
     breaks: tuple[UUID, ...]
     reversals: tuple[Resolution, ...]
 
 
-def digest_of(figures: Mapping[str, object]) -> str:
-    """What proves figures: SHA-256 over their canonical JSON."""
+def figures_digest(figures: Mapping[str, object]) -> str:
+    """SHA-256 over the canonical JSON of figures."""
     return sha256_of(as_json(figures).encode())
 
 
@@ -90,21 +90,29 @@ async def closings_of(connection: Connection, night: date | None = None) -> list
 
 
 async def close_day(
-    finance: Finance, rules: ResolutionRules, calendar: Calendar, night: date, persons: tuple[str, str]
+    finance: Finance,
+    rules: ResolutionRules,
+    calendar: Calendar,
+    night: date,
+    *,
+    closed_by: str,
+    approved_by: str,
 ) -> ClosedDay:
-    """Freeze the figures of a night; `persons` closes and approves, and both are verified.
+    """Freeze the figures of a night; the caller has verified both persons.
 
     Raises:
-        OnePersonError: the two are one.
+        OnePersonError: both are the same person.
         UnfitError: the night has no run, is closed, or something red stands.
     """
-    closed_by, approved_by = persons
     connection = await finance.connect()
     try:
         async with connection.transaction():
             await connection.execute(CHAIN_LOCK)
             standing = await closings_of(connection, night)
-            if standing and (standing[0].closed_by, standing[0].approved_by) == persons:
+            if standing and (standing[0].closed_by, standing[0].approved_by) == (
+                closed_by,
+                approved_by,
+            ):
                 return standing[0]  # done before; the answer was lost
             if standing:
                 raise UnfitError(f"{night} was closed by {standing[0].closed_by}")
@@ -114,8 +122,16 @@ async def close_day(
             red = await blockers(connection, run, rules, calendar)
             if red:
                 raise UnfitError(f"{night} cannot be closed: {'; '.join(red)}")
-            figures = await figures_of(connection, night, run, calendar)
-            await _write(connection, run, (night, 1), (figures, {}), (closed_by, approved_by))
+            figures = await figures_of_night(connection, night, run, calendar)
+            await _write(
+                connection,
+                run,
+                night=night,
+                restatement=1,
+                figures=figures,
+                closed_by=closed_by,
+                approved_by=approved_by,
+            )
             return (await closings_of(connection, night))[-1]
     except asyncpg.CheckViolationError as problem:
         raise OnePersonError("who closes a day cannot approve it: that takes a second person") from problem
@@ -124,52 +140,61 @@ async def close_day(
 
 
 async def restate(
-    connection: Connection, run: RunRecord, calendar: Calendar, ended: Ended
+    connection: Connection, run: RunRecord, calendar: Calendar, ended: RunEndings
 ) -> tuple[date, ...]:
     """Restate every closed night that this run changed, in its transaction; which nights those are.
 
     A night changes when a file that was taken in it is replaced, or when it is run again after its closing.
     """
-    files = [kept.file for kept in await kept_files(connection)]
+    files = [kept_file.file for kept_file in await kept_files(connection)]
     replaced: dict[date, list[Row]] = {}
-    for row in await connection.fetch(_REPLACED, run.id, Code.FILE_SUPERSEDED.value):
-        for one in files:
-            if (one.state, one.institution, one.name) == (_REPLACED_STATE, row["institution"], row["file"]):
-                replaced.setdefault(one.night, []).append(row)
-    newest = {one.night: one for one in await closings_of(connection)}
+    for row in await connection.fetch(_REPLACED, run.id, BreakCode.FILE_SUPERSEDED.value):
+        for item in files:
+            if (item.state, item.institution, item.name) == (
+                _REPLACED_STATE,
+                row["institution"],
+                row["file"],
+            ):
+                replaced.setdefault(item.night, []).append(row)
+    newest = {item.night: item for item in await closings_of(connection)}
     nights = sorted({*replaced, run.night} & set(newest))
     for night in nights:
         before = newest[night]
-        figures = await figures_of(connection, night, run, calendar)
+        figures = await figures_of_night(connection, night, run, calendar)
         delta = {
             "restates": before.digest,
-            "settled": _moved(before.figures, figures),
+            "settled": _settled_changes(before.figures, figures),
             **_delta_of_files(replaced.get(night, []), files),
             **await _delta_of_breaks(connection, night, ended),
         }
-        place = (night, before.restatement + 1)
-        await _write(connection, run, place, (figures, delta), (None, None))
+        await _write(
+            connection,
+            run,
+            night=night,
+            restatement=before.restatement + 1,
+            figures=figures,
+            delta=delta,
+        )
     return tuple(nights)
 
 
 async def verify_closings(connection: Connection) -> str | None:
     """None where every closing is what was frozen and their numbers have no gap, or which one is not."""
     numbers: dict[date, int] = {}
-    for one in await closings_of(connection):
-        numbers[one.night] = numbers.get(one.night, 0) + 1
-        if one.restatement != numbers[one.night]:
-            return f"restatement {numbers[one.night]} of {one.night} is missing"
-        if not one.verifies:
-            return (
-                f"the figures of {one.night}, restatement {one.restatement}, are not those that were frozen"
-            )
+    for closed_day in await closings_of(connection):
+        numbers[closed_day.night] = numbers.get(closed_day.night, 0) + 1
+        if closed_day.restatement != numbers[closed_day.night]:
+            return f"restatement {numbers[closed_day.night]} of {closed_day.night} is missing"
+        if not closed_day.verifies:
+            name = f"{closed_day.night}, restatement {closed_day.restatement}"
+            return f"the figures of {name}, are not those that were frozen"
     return None
 
 
 def _delta_of_files(replaced: Sequence[Row], files: Sequence[FileRecord]) -> dict[str, object]:
-    """Which files were replaced by which, and the lines of them that changed, by their hashes."""
-    live = {(one.institution, one.day, one.cycle): one.name for one in files if one.state == "loaded"}
-    told = [(row, list(from_json(row["told"]).get("rows", []))) for row in replaced]
+    """The replaced files with their replacements and the hashes of lines that changed."""
+    live = {(file.institution, file.day, file.cycle): file.name for file in files if file.state == "loaded"}
+    changed_rows = [(row, list(from_json(row["told"]).get("rows", []))) for row in replaced]
     return {
         "files": [
             {
@@ -179,38 +204,38 @@ def _delta_of_files(replaced: Sequence[Row], files: Sequence[FileRecord]) -> dic
                 "rows": rows,
                 "difference": row["difference"],
             }
-            for row, rows in told
+            for row, rows in changed_rows
         ],
-        "rows": sum(len(rows) for _, rows in told),
+        "rows": sum(len(rows) for _, rows in changed_rows),
     }
 
 
-async def _delta_of_breaks(connection: Connection, night: date, ended: Ended) -> dict[str, object]:
+async def _delta_of_breaks(connection: Connection, night: date, ended: RunEndings) -> dict[str, object]:
     """Which breaks of the night or before it ended, and which decisions about such were reversed."""
-    asked = {*ended.breaks, *(one.break_id for one in ended.reversals)}
-    rows = await connection.fetch(_UNTIL, list(asked), night)
+    break_ids = {*ended.breaks, *(reversal.break_id for reversal in ended.reversals)}
+    rows = await connection.fetch(_UNTIL, list(break_ids), night)
     known = {UUID(str(row["id"])) for row in rows}
-    gone = {*ended.breaks} & known
+    ended_ids = {*ended.breaks} & known
     return {
         "ended": [
             [row["code"], row["institution"], row["reference"]]
             for row in rows
-            if UUID(str(row["id"])) in gone
+            if UUID(str(row["id"])) in ended_ids
         ],
         "reversed": [
             {
-                "resolution": str(one.reverses),
-                "by": str(one.id),
-                "entry": str(one.entry_id) if one.postings else "",
-                "amount": one.amount,
+                "resolution": str(reversal.reverses),
+                "by": str(reversal.id),
+                "entry": str(reversal.entry_id) if reversal.postings else "",
+                "amount": reversal.amount,
             }
-            for one in ended.reversals
-            if one.break_id in known
+            for reversal in ended.reversals
+            if reversal.break_id in known
         ],
     }
 
 
-def _moved(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[object]]:
+def _settled_changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[object]]:
     """Institutions whose settled sum changed: before and after, in paisa."""
     old, new = before.get("settled"), after.get("settled")
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
@@ -222,17 +247,28 @@ def _moved(before: Mapping[str, object], after: Mapping[str, object]) -> dict[st
 async def _write(
     connection: Connection,
     run: RunRecord,
-    place: tuple[date, int],
-    frozen: tuple[Mapping[str, object], Mapping[str, object]],
-    persons: tuple[str | None, str | None],
+    *,
+    night: date,
+    restatement: int,
+    figures: Mapping[str, object],
+    delta: Mapping[str, object] | None = None,
+    closed_by: str | None = None,
+    approved_by: str | None = None,
 ) -> None:
-    night, restatement = place
-    figures, delta = frozen
+    """Write a closing; a restatement has no persons."""
     await connection.execute(
-        _CLOSE, night, run.id, restatement, *persons, as_json(figures), digest_of(figures), as_json(delta)
+        _CLOSE,
+        night,
+        run.id,
+        restatement,
+        closed_by,
+        approved_by,
+        as_json(figures),
+        figures_digest(figures),
+        as_json(delta or {}),
     )
 
 
 def _closed(row: Row) -> ClosedDay:
-    told = dict(row)
-    return ClosedDay(**told | {name: from_json(told[name]) for name in ("figures", "delta")})
+    values = dict(row)
+    return ClosedDay(**values | {name: from_json(values[name]) for name in ("figures", "delta")})

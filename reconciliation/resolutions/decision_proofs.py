@@ -5,7 +5,7 @@ from typing import Final
 from ekpay_switch.ports.finance import Connection
 from reconciliation.results.table_values import from_json
 
-_BESIDE: Final = """
+_DECISIONS_AND_ENTRIES: Final = """
 SELECT coalesce(d.entry_id, j.id) AS entry_id, d.id AS resolution, d.moment, d.postings, j.moment AS booked,
   j.payment_id, j.accounts, j.amounts
 FROM (
@@ -23,7 +23,7 @@ ORDER BY 1
 
 async def verify_decisions(connection: Connection) -> str | None:
     """None where decisions and entries are the same, or in words the first that is not."""
-    for row in await connection.fetch(_BESIDE):
+    for row in await connection.fetch(_DECISIONS_AND_ENTRIES):
         if row["resolution"] is None:
             return f"entry {row['entry_id']} ({row['booked']}) rests on no approved decision"
         if row["booked"] is None:

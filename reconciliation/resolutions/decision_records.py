@@ -1,4 +1,4 @@
-"""Decisions about breaks as they are kept: what was proposed, who checked it, how it ended."""
+"""Records of decisions about breaks: the proposal, its checks, its outcome."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 from ekpay_switch.domain.ledger.entries import Entry, Posting
 from ekpay_switch.ports.finance import Adjustment
 from reconciliation.errors import ReconciliationError
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 
 
 class UnfitError(ReconciliationError):
@@ -31,14 +31,14 @@ class BooksRefuseError(ReconciliationError):
     """The books do not allow the entry; nothing was posted, and the attempt was written down."""
 
 
-class Verdict(StrEnum):
-    """What a checker says."""
+class CheckerVerdict(StrEnum):
+    """The verdict of a checker."""
 
     APPROVED = "approved"
     REJECTED = "rejected"
 
 
-class Outcome(StrEnum):
+class ProposalOutcome(StrEnum):
     """How a proposal ended."""
 
     APPROVED = "approved"
@@ -58,7 +58,7 @@ class Resolution:
     id: UUID
     break_id: UUID
     number: int
-    action: Action
+    action: ResolutionAction
     amount: int
     entry_id: UUID
     moment: str
@@ -72,19 +72,19 @@ class Resolution:
     reverses: UUID | None
     approved_by: tuple[str, ...]
     rejected_by: tuple[str, ...]
-    outcome: Outcome | None
+    outcome: ProposalOutcome | None
     reversed_by: UUID | None
 
     @property
     def waits(self) -> bool:
-        """Whether checkers are still wanted."""
+        """Whether it waits for checkers."""
         return self.outcome is None
 
     @property
     def stands(self) -> bool:
         """Whether it was approved and not reversed; reversals and reposts are no decisions that stand."""
-        is_decision = self.reverses is None and self.action is not Action.REPOST
-        return is_decision and self.outcome is Outcome.APPROVED and self.reversed_by is None
+        is_decision = self.reverses is None and self.action is not ResolutionAction.REPOST
+        return is_decision and self.outcome is ProposalOutcome.APPROVED and self.reversed_by is None
 
     @property
     def made_by(self) -> str:
@@ -107,6 +107,6 @@ class Resolution:
         return (Adjustment.of(self.entry_id, entry),)
 
 
-def lines_of(entry: Entry | None) -> tuple[tuple[str, int], ...]:
-    """The postings of an entry as they are kept."""
+def posting_lines(entry: Entry | None) -> tuple[tuple[str, int], ...]:
+    """The postings of an entry as they are stored."""
     return () if entry is None else tuple((line.account, line.amount) for line in entry.postings)

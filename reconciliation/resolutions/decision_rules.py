@@ -1,10 +1,10 @@
-"""What may be decided about a break as it stands, and what that comes to. Pure: no clock, no database.
+"""Which decisions a break allows as it stands, and their amounts and entries. Pure: no clock, no database.
 
     open ─ propose ▶ proposed ─ enough approvals ▶ resolved, or open again where it is only a first step
                               ─ one rejection ▶ as before
     resolved ─ reversal, proposed and checked likewise ▶ open
 
-Decisions that moved money lie on one another: a later one continues the newest, and only the newest can be
+Decisions that moved money build on one another: a later one continues the newest, and only the newest can be
 reversed.
 """
 
@@ -13,16 +13,22 @@ from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from ekpay_switch.domain.ledger.entries import Entry
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.resolutions.decision_records import Resolution, UnfitError
-from reconciliation.resolutions.resolution_actions import Action, ResolutionRules
-from reconciliation.resolutions.resolution_postings import Apart, NoEntryError, Side, entry_of, settlement_of
+from reconciliation.resolutions.resolution_actions import ResolutionAction, ResolutionRules
+from reconciliation.resolutions.resolution_postings import (
+    BreakAmounts,
+    InstitutionSide,
+    NoEntryError,
+    entry_of,
+    settlement_of,
+)
 from reconciliation.results.records import BreakRecord, BreakState
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a proposal comes to: paisa at stake, the entry if money moves, how many must check it."""
+class ResolutionPlan:
+    """The effect of a proposal: its amount in paisa, the entry if money moves, how many must check it."""
 
     amount: int
     entry: Entry | None
@@ -31,56 +37,59 @@ class Plan:
 
 
 def plan_of(
-    action: Action,
-    one: BreakRecord,
-    seen: tuple[Apart, Side],
+    action: ResolutionAction,
+    record: BreakRecord,
+    amounts: BreakAmounts,
+    side: InstitutionSide,
     standing: Sequence[Resolution],
     rules: ResolutionRules,
-) -> Plan:
-    """What an action comes to on a break, `seen` as postings see it, `standing` its decisions so far.
+) -> ResolutionPlan:
+    """What an action comes to on a break, `standing` being its decisions so far.
 
     Raises:
         UnfitError: it does not fit.
     """
-    code = Code(one.code)
-    refuse_unless_open(one, standing)
+    code = BreakCode(record.code)
+    refuse_unless_open(record, standing)
     if code not in rules.rules[action].codes:
         fitting = ", ".join(rules.fitting(code))
         raise UnfitError(f"{action.value} does not fit {code.value}: {fitting}")
     _refuse_out_of_turn(action, standing, rules)
     try:
-        entry = entry_of(action, *seen)
+        entry = entry_of(action, amounts, side)
     except NoEntryError as problem:
         raise UnfitError(str(problem)) from problem
-    amount = one.exposure if entry is None else sum(max(line.amount, 0) for line in entry.postings)
+    amount = record.exposure if entry is None else sum(max(line.amount, 0) for line in entry.postings)
     settlement = settlement_of(action, code, entry) or _settlement_so_far(standing)
-    return Plan(amount, entry, settlement, rules.checkers(amount))
+    return ResolutionPlan(amount, entry, settlement, rules.checkers(amount))
 
 
-def possible(one: BreakRecord, standing: Sequence[Resolution], rules: ResolutionRules) -> list[Action]:
+def fitting_actions(
+    record: BreakRecord, standing: Sequence[Resolution], rules: ResolutionRules
+) -> list[ResolutionAction]:
     """The actions that fit a break as it stands, by its code and by what was decided so far."""
-    found = []
-    for action in rules.fitting(Code(one.code)):
+    actions = []
+    for action in rules.fitting(BreakCode(record.code)):
         try:
-            refuse_unless_open(one, standing)
+            refuse_unless_open(record, standing)
             _refuse_out_of_turn(action, standing, rules)
         except UnfitError:
             continue
-        found.append(action)
-    return found
+        actions.append(action)
+    return actions
 
 
-def refuse_unless_open(one: BreakRecord, standing: Sequence[Resolution]) -> None:
-    """Refuse a proposal where something else has to come first.
+def refuse_unless_open(record: BreakRecord, standing: Sequence[Resolution]) -> None:
+    """Refuse a proposal for a break that is not open.
 
     Raises:
         UnfitError: closed, proposed or resolved.
     """
-    match one.state:
+    match record.state:
         case BreakState.CLOSED:
             raise UnfitError("the break is closed: what was missing has come")
         case BreakState.PROPOSED:
-            waiting = ", ".join(str(other.id) for other in standing if other.waits)
+            waiting = ", ".join(str(decision.id) for decision in standing if decision.waits)
             raise UnfitError(f"a proposal waits for its checkers: {waiting}")
         case BreakState.RESOLVED:
             raise UnfitError("the break is resolved; reverse that first")
@@ -88,22 +97,24 @@ def refuse_unless_open(one: BreakRecord, standing: Sequence[Resolution]) -> None
             return
 
 
-def _refuse_out_of_turn(action: Action, standing: Sequence[Resolution], rules: ResolutionRules) -> None:
+def _refuse_out_of_turn(
+    action: ResolutionAction, standing: Sequence[Resolution], rules: ResolutionRules
+) -> None:
     newest = newest_standing(standing)
     after = rules.rules[action].after
     if after is not None and (newest is None or newest.action is not after or not newest.postings):
         raise UnfitError(f"{action.value} comes after {after.value}, which does not stand here")
-    if after is None and newest is not None and newest.postings and action is not Action.REPOST:
+    if after is None and newest is not None and newest.postings and action is not ResolutionAction.REPOST:
         raise UnfitError(f"{newest.action.value} stands: continue it, or reverse it first")
 
 
 def newest_standing(standing: Sequence[Resolution]) -> Resolution | None:
     """The decision that the next one continues or reverses."""
-    return next((other for other in reversed(standing) if other.stands), None)
+    return next((decision for decision in reversed(standing) if decision.stands), None)
 
 
-def reversible(resolution: Resolution, standing: Sequence[Resolution]) -> Entry | None:
-    """The entry that takes a decision back; None where it moved nothing.
+def reversal_of(resolution: Resolution, standing: Sequence[Resolution]) -> Entry | None:
+    """The entry that reverses a decision; None where it moved nothing.
 
     Raises:
         UnfitError: it does not stand, or a later one stands upon it.
@@ -123,8 +134,8 @@ def reversal_entry_id(resolution: Resolution) -> UUID:
 
 
 def state_after(standing: Sequence[Resolution], rules: ResolutionRules) -> BreakState:
-    """Where a break stands by its decisions alone, when none of them waits."""
-    ended = any(rules.rules[other.action].ends for other in standing if other.stands)
+    """The state of a break by its decisions alone, when none of them waits."""
+    ended = any(rules.rules[decision.action].ends for decision in standing if decision.stands)
     return BreakState.RESOLVED if ended else BreakState.OPEN
 
 

@@ -1,7 +1,8 @@
-"""Decisions in PostgreSQL (migration 0014): rows are added and never changed; the constraints are the judge.
+"""Decisions in PostgreSQL (migration 0014): rows are added and never changed; constraints enforce the rules.
 
-That maker and checkers are different persons is no `if` of ours: a check carries its resolution's maker by a
-foreign key, and a constraint refuses the row where the two are one. An end names the checks that it rests on.
+No `if` of ours says that maker and checkers are different persons: a check carries its resolution's maker by
+a foreign key, and a constraint refuses the row where the two are one. An end names the checks that it rests
+on.
 """
 
 from collections.abc import Sequence
@@ -9,8 +10,13 @@ from typing import Final
 from uuid import UUID
 
 from ekpay_switch.ports.finance import Connection
-from reconciliation.resolutions.decision_records import Outcome, Resolution, UnknownIdError, Verdict
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.decision_records import (
+    CheckerVerdict,
+    ProposalOutcome,
+    Resolution,
+    UnknownIdError,
+)
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.results.table_values import Row, as_json, from_json
 
 _RESOLUTIONS: Final = """
@@ -50,28 +56,28 @@ WHERE status = 'success' ORDER BY id
 """
 _INSTITUTIONS: Final = "SELECT id, institution FROM reconciliation.breaks WHERE id = ANY ($1::uuid[])"
 _BY_PREFIX: Final = {
-    what: f"SELECT id FROM reconciliation.{what}s WHERE id::text LIKE $1 || '%' ORDER BY id LIMIT 3"  # noqa: S608
-    for what in ("break", "resolution")
+    table: f"SELECT id FROM reconciliation.{table}s WHERE id::text LIKE $1 || '%' ORDER BY id LIMIT 3"  # noqa: S608
+    for table in ("break", "resolution")
 }
 _HEX: Final = frozenset("0123456789abcdef-")
 _SHORTEST = 4
 
 
-async def id_of(connection: Connection, what: str, text: str) -> UUID:
+async def id_by_prefix(connection: Connection, table: str, text: str) -> UUID:
     """The one `break` or `resolution` whose id begins with a text of at least four digits.
 
     Raises:
         UnknownIdError: none, or several.
     """
-    wanted = text.strip().lower()
-    if len(wanted) < _SHORTEST or not set(wanted) <= _HEX:
+    prefix = text.strip().lower()
+    if len(prefix) < _SHORTEST or not set(prefix) <= _HEX:
         raise UnknownIdError(f"{text!r} is no id: give at least {_SHORTEST} of its digits")
-    found = await connection.fetch(_BY_PREFIX[what], wanted)
-    if not found:
-        raise UnknownIdError(f"no {what} has an id that begins with {wanted}")
-    if len(found) > 1:
-        raise UnknownIdError(f"several ids begin with {wanted}: {', '.join(str(row['id']) for row in found)}")
-    return UUID(str(found[0]["id"]))
+    rows = await connection.fetch(_BY_PREFIX[table], prefix)
+    if not rows:
+        raise UnknownIdError(f"no {table} has an id that begins with {prefix}")
+    if len(rows) > 1:
+        raise UnknownIdError(f"several ids begin with {prefix}: {', '.join(str(row['id']) for row in rows)}")
+    return UUID(str(rows[0]["id"]))
 
 
 async def resolutions_of(connection: Connection, break_id: UUID) -> list[Resolution]:
@@ -87,7 +93,7 @@ async def resolutions_of_many(connection: Connection, break_ids: Sequence[UUID])
 
 
 async def institutions_of(connection: Connection, break_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Whose breaks these are."""
+    """The institution of each of these breaks."""
     rows = await connection.fetch(_INSTITUTIONS, list(break_ids))
     return {UUID(str(row["id"])): row["institution"] for row in rows}
 
@@ -98,56 +104,58 @@ async def resolution_by(connection: Connection, resolution_id: UUID) -> Resoluti
     return None if row is None else _resolution(row)
 
 
-async def add(connection: Connection, one: Resolution) -> None:
+async def write_resolution(connection: Connection, resolution: Resolution) -> None:
     """Write a proposal.
 
     Raises:
-        asyncpg.IntegrityConstraintViolationError: it stands already, or is nobody's.
+        asyncpg.IntegrityConstraintViolationError: it exists already, or has neither maker nor rule.
     """
     await connection.execute(
         _INSERT,
-        one.id,
-        one.break_id,
-        one.number,
-        one.action.value,
-        one.amount,
-        one.entry_id,
-        one.moment,
-        as_json({"lines": [list(line) for line in one.postings]}),
-        one.settlement,
-        one.reason,
-        one.maker,
-        one.rule,
-        one.checkers_needed,
-        one.reverses,
+        resolution.id,
+        resolution.break_id,
+        resolution.number,
+        resolution.action.value,
+        resolution.amount,
+        resolution.entry_id,
+        resolution.moment,
+        as_json({"lines": [list(line) for line in resolution.postings]}),
+        resolution.settlement,
+        resolution.reason,
+        resolution.maker,
+        resolution.rule,
+        resolution.checkers_needed,
+        resolution.reverses,
     )
 
 
-async def add_check(
-    connection: Connection, one: Resolution, checker: str, verdict: Verdict, reason: str
+async def write_check(
+    connection: Connection, resolution: Resolution, checker: str, verdict: CheckerVerdict, reason: str
 ) -> None:
-    """Write what a checker says.
+    """Write the verdict of a checker.
 
     Raises:
         asyncpg.CheckViolationError: the checker is the maker.
-        asyncpg.UniqueViolationError: the checker has spoken already.
+        asyncpg.UniqueViolationError: the checker has given a verdict already.
     """
-    await connection.execute(_CHECK, one.id, checker, one.maker, verdict.value, reason)
+    await connection.execute(_CHECK, resolution.id, checker, resolution.maker, verdict.value, reason)
 
 
-async def add_end(
-    connection: Connection, one: Resolution, outcome: Outcome, checkers: Sequence[str] = ()
+async def write_outcome(
+    connection: Connection, resolution: Resolution, outcome: ProposalOutcome, checkers: Sequence[str] = ()
 ) -> None:
-    """Write how a proposal ended and on whose checks that rests.
+    """Write the outcome of a proposal and the checks that it rests on.
 
     Raises:
         asyncpg.IntegrityConstraintViolationError: it has ended, or the checks are not there.
     """
     first, second = (*checkers, None, None)[:2]
-    await connection.execute(_END, one.id, outcome.value, one.checkers_needed, one.entry_id, first, second)
+    await connection.execute(
+        _END, resolution.id, outcome.value, resolution.checkers_needed, resolution.entry_id, first, second
+    )
 
 
-async def movements_that_stand(connection: Connection, movements: Sequence[UUID]) -> list[UUID]:
+async def known_movements(connection: Connection, movements: Sequence[UUID]) -> list[UUID]:
     """Which of these movements our books have frozen lines of."""
     rows = await connection.fetch(_MOVEMENTS, list(movements))
     return [UUID(str(row["movement"])) for row in rows]
@@ -156,20 +164,20 @@ async def movements_that_stand(connection: Connection, movements: Sequence[UUID]
 async def nets_of(
     connection: Connection, institution: str, movements: Sequence[UUID], *, paid: bool
 ) -> list[int]:
-    """What the frozen lines of movements come to after fees, in paisa: payments, or what was given back."""
+    """The nets of movements' frozen lines in paisa: payments with `paid`, else refunds and reversals."""
     rows = await connection.fetch(_NETS, list(movements), institution, paid)
     return [int(row["net"]) for row in rows]
 
 
 def _resolution(row: Row) -> Resolution:
-    told = dict(row)
+    values = dict(row)
     changed = {
-        "action": Action(told["action"]),
+        "action": ResolutionAction(values["action"]),
         "postings": tuple(
-            (str(account), int(paisa)) for account, paisa in from_json(told["postings"])["lines"]
+            (str(account), int(paisa)) for account, paisa in from_json(values["postings"])["lines"]
         ),
-        "approved_by": tuple(told["approved_by"]),
-        "rejected_by": tuple(told["rejected_by"]),
-        "outcome": None if told["outcome"] is None else Outcome(told["outcome"]),
+        "approved_by": tuple(values["approved_by"]),
+        "rejected_by": tuple(values["rejected_by"]),
+        "outcome": None if values["outcome"] is None else ProposalOutcome(values["outcome"]),
     }
-    return Resolution(**told | changed)
+    return Resolution(**values | changed)

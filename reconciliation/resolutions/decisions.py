@@ -1,7 +1,7 @@
 """Proposing and checking decisions about breaks: each is one short transaction with its entry and event.
 
-    propose   the rules are asked, the proposal and its event are written; the entry's id is fixed
-    check     the check is written; the last needed approval ends the proposal, posts its entry and says so
+    propose   check the rules, write the proposal and its event, fix the id of its entry
+    check     write the verdict; the last needed approval ends the proposal and posts its entry, with an event
 
 Both take the lock of the event chain first, so two of them, or one and a night's run, never see half of each
 other. Both can be repeated after a lost COMMIT: the ids were made before the first try.
@@ -18,39 +18,43 @@ import asyncpg
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.ports.finance import Connection, Finance
 from ekpay_switch.security.identifiers import uuid7
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.decision_records import (
     BooksRefuseError,
+    CheckerVerdict,
     OnePersonError,
-    Outcome,
+    ProposalOutcome,
     Resolution,
     UnfitError,
     UnknownIdError,
-    Verdict,
-    lines_of,
+    posting_lines,
 )
 from reconciliation.resolutions.decision_rules import (
-    Plan,
+    ResolutionPlan,
     plan_of,
     refuse_unless_open,
     reversal_entry_id,
-    reversible,
+    reversal_of,
     state_after,
 )
 from reconciliation.resolutions.decision_store import (
-    add,
-    add_check,
-    add_end,
-    movements_that_stand,
+    known_movements,
     nets_of,
     resolution_by,
     resolutions_of,
+    write_check,
+    write_outcome,
+    write_resolution,
 )
-from reconciliation.resolutions.institution_sides import side_of
-from reconciliation.resolutions.resolution_actions import Action, ResolutionRules, read_resolution_rules
-from reconciliation.resolutions.resolution_postings import Apart, suspense_of, touches_our_bank
+from reconciliation.resolutions.institution_sides import institution_side
+from reconciliation.resolutions.resolution_actions import (
+    ResolutionAction,
+    ResolutionRules,
+    read_resolution_rules,
+)
+from reconciliation.resolutions.resolution_postings import BreakAmounts, suspense_of, touches_our_bank
 from reconciliation.results.event_chain import CHAIN_LOCK, NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakRecord, BreakState
 
@@ -60,13 +64,13 @@ _SPOKEN = "pk_resolution_checks"
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a person asks for; its id is made here, so that asking again after a lost answer asks once.
+    """A proposal of a person; its id is made here, so that a repeat after a lost answer writes nothing new.
 
     `gains` is for rounding in our favour. `reverses` takes an approved decision back, whatever `action` says.
     """
 
     break_id: UUID
-    action: Action
+    action: ResolutionAction
     reason: str
     maker: str
     gains: bool = False
@@ -76,25 +80,25 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class CheckOrder:
-    """What another person says of a proposal."""
+    """The verdict of another person on a proposal."""
 
     resolution_id: UUID
     checker: str
-    verdict: Verdict
+    verdict: CheckerVerdict
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Where finance decides. Callers have verified the persons; that they are two, the database says."""
+class ResolutionActions:
+    """The actions of finance on breaks. Callers have verified the persons; the database demands two."""
 
     finance: Finance
     rules: ResolutionRules
     calendar: Calendar
 
     @classmethod
-    def of(cls, finance: Finance) -> "Desk":
-        """The desk by the rules of this installation; raises ConfigurationError."""
+    def of(cls, finance: Finance) -> "ResolutionActions":
+        """The actions by the rules of this installation; raises ConfigurationError."""
         config: Path = finance.config
         rules = read_resolution_rules(config / "resolutions.toml")
         return cls(finance, rules, read_calendar(config / "calendar.toml"))
@@ -113,43 +117,45 @@ class Desk:
             async with connection.transaction():
                 await connection.execute(CHAIN_LOCK)
                 standing = await resolution_by(connection, proposal.id)
-                return standing or await self._write(connection, proposal)
+                return standing or await self._write_proposal(connection, proposal)
         finally:
             await connection.close()
 
-    async def _write(self, connection: Connection, proposal: Proposal) -> Resolution:
+    async def _write_proposal(self, connection: Connection, proposal: Proposal) -> Resolution:
         broken = await break_by(connection, proposal.break_id, self.calendar)
         decisions = await resolutions_of(connection, proposal.break_id)
         if proposal.reverses is None:
             refuse_unless_open(broken, decisions)
-            apart = await _apart(connection, broken, gains=proposal.gains)
-            seen = (apart, side_of(self.finance.config, broken.institution))
-            plan = plan_of(proposal.action, broken, seen, decisions, self.rules)
+            amounts = await _break_amounts(connection, broken, gains=proposal.gains)
+            side = institution_side(self.finance.config, broken.institution)
+            plan = plan_of(proposal.action, broken, amounts, side, decisions, self.rules)
             entry_id = uuid5(proposal.id, "entry")
-            await _refuse_unless_it_can_be_told(connection, proposal.action, broken)
+            await _refuse_without_movements(connection, proposal.action, broken)
         else:
-            reversed_ = _named(decisions, proposal.reverses)
+            reversed_ = _decision_of(decisions, proposal.reverses)
             plan = self._plan_of_reversal(broken, reversed_, decisions)
             proposal = replace(proposal, action=reversed_.action)
             entry_id = reversal_entry_id(reversed_)
-        one = _drawn_up(proposal, plan, entry_id, len(decisions) + 1)
-        await add(connection, one)
-        event = await _event(connection, one, proposal.maker, BreakEventKind.PROPOSED, BreakState.PROPOSED)
-        await append(connection, [replace(event, facts={**event.facts, "reason": one.reason})])
-        return one
+        resolution = _resolution_from(proposal, plan, entry_id, len(decisions) + 1)
+        await write_resolution(connection, resolution)
+        event = await _event(
+            connection, resolution, proposal.maker, BreakEventKind.PROPOSED, BreakState.PROPOSED
+        )
+        await append(connection, [replace(event, facts={**event.facts, "reason": resolution.reason})])
+        return resolution
 
     def _plan_of_reversal(
         self, broken: BreakRecord, reversed_: Resolution, decisions: Sequence[Resolution]
-    ) -> Plan:
+    ) -> ResolutionPlan:
         if broken.state is not BreakState.RESOLVED:
             refuse_unless_open(broken, decisions)
-        entry = reversible(reversed_, decisions)
-        below = [one for one in decisions if one.stands and one.id != reversed_.id]
+        entry = reversal_of(reversed_, decisions)
+        below = [decision for decision in decisions if decision.stands and decision.id != reversed_.id]
         settlement = below[-1].settlement if below else ""
-        return Plan(reversed_.amount, entry, settlement, self.rules.checkers(reversed_.amount))
+        return ResolutionPlan(reversed_.amount, entry, settlement, self.rules.checkers(reversed_.amount))
 
     async def check(self, order: CheckOrder) -> Resolution:
-        """Write down what a checker says; the last needed approval posts. The proposal as it then stands.
+        """Write the verdict of a checker; the last needed approval posts. Returns the updated proposal.
 
         Raises:
             BooksRefuseError: a floor or limit of the books does not allow the entry.
@@ -159,75 +165,81 @@ class Desk:
         """
         connection = await self.finance.connect()
         try:
-            one = await the_resolution(connection, order.resolution_id)
-            accounts = {account for account, _ in one.postings}
-            if touches_our_bank(one.action):
-                broken = await break_by(connection, one.break_id, self.calendar)
+            resolution = await existing_resolution(connection, order.resolution_id)
+            accounts = {account for account, _ in resolution.postings}
+            if touches_our_bank(resolution.action):
+                broken = await break_by(connection, resolution.break_id, self.calendar)
                 accounts.add(suspense_of(broken.institution))
-            if order.verdict is Verdict.APPROVED and accounts:
+            if order.verdict is CheckerVerdict.APPROVED and accounts:
                 await self.finance.books.open_accounts(accounts)
             try:
                 async with connection.transaction():
-                    return await self._record(connection, order)
+                    return await self._write_check(connection, order)
             except asyncpg.IntegrityConstraintViolationError as problem:
-                await self._keep_attempt(connection, one, order, problem)
-                raise _in_words(problem) from problem
+                await self._write_refused_attempt(connection, resolution, order, problem)
+                raise _refusal_of(problem) from problem
         finally:
             await connection.close()
 
-    async def _record(self, connection: Connection, order: CheckOrder) -> Resolution:
+    async def _write_check(self, connection: Connection, order: CheckOrder) -> Resolution:
         await connection.execute(CHAIN_LOCK)
-        one = await the_resolution(connection, order.resolution_id)
-        if order.checker in (one.approved_by if order.verdict is Verdict.APPROVED else one.rejected_by):
-            return one  # said before; the answer was lost
-        if one.outcome is not None:
-            raise UnfitError(f"the proposal has ended: {one.outcome.value}")
-        broken = await break_by(connection, one.break_id, self.calendar)
+        resolution = await existing_resolution(connection, order.resolution_id)
+        if order.checker in (
+            resolution.approved_by if order.verdict is CheckerVerdict.APPROVED else resolution.rejected_by
+        ):
+            return resolution  # a repeat after a lost answer
+        if resolution.outcome is not None:
+            raise UnfitError(f"the proposal has ended: {resolution.outcome.value}")
+        broken = await break_by(connection, resolution.break_id, self.calendar)
         if broken.state is not BreakState.PROPOSED:
             raise UnfitError(f"the break is {broken.state.value} meanwhile, so nothing is decided any more")
-        await add_check(connection, one, order.checker, order.verdict, order.reason)
-        approvals = [*one.approved_by, order.checker]
+        await write_check(connection, resolution, order.checker, order.verdict, order.reason)
+        approvals = [*resolution.approved_by, order.checker]
         facts: dict[str, object] = {"reason": order.reason} if order.reason else {}
-        if order.verdict is Verdict.REJECTED:
-            await add_end(connection, one, Outcome.REJECTED, [order.checker])
-        elif len(approvals) < one.checkers_needed:
-            facts["check"] = f"{len(approvals)} of {one.checkers_needed}"
+        if order.verdict is CheckerVerdict.REJECTED:
+            await write_outcome(connection, resolution, ProposalOutcome.REJECTED, [order.checker])
+        elif len(approvals) < resolution.checkers_needed:
+            facts["check"] = f"{len(approvals)} of {resolution.checkers_needed}"
         else:
-            await add_end(connection, one, Outcome.APPROVED, approvals)
-            facts |= await self._carry_out(connection, one, broken)
-        await self._tell(connection, one, order, facts)
-        return await the_resolution(connection, one.id)
+            await write_outcome(connection, resolution, ProposalOutcome.APPROVED, approvals)
+            facts |= await self._carry_out(connection, resolution, broken)
+        await self._append_check_event(connection, resolution, order, facts)
+        return await existing_resolution(connection, resolution.id)
 
     async def _carry_out(
-        self, connection: Connection, one: Resolution, broken: BreakRecord
+        self, connection: Connection, resolution: Resolution, broken: BreakRecord
     ) -> dict[str, object]:
-        if one.action is Action.REPOST and one.reverses is None:
-            movements = await movements_that_stand(connection, movements_of(broken))
+        if resolution.action is ResolutionAction.REPOST and resolution.reverses is None:
+            movements = await known_movements(connection, movements_of_break(broken))
             return {"woken": await self.finance.evidence.wake(connection, movements)}
-        await self.finance.books.post(connection, one.adjustments)
-        return {"settlement": one.settlement} if one.settlement else {}
+        await self.finance.books.post(connection, resolution.adjustments)
+        return {"settlement": resolution.settlement} if resolution.settlement else {}
 
-    async def _tell(
-        self, connection: Connection, one: Resolution, order: CheckOrder, facts: dict[str, object]
+    async def _append_check_event(
+        self, connection: Connection, resolution: Resolution, order: CheckOrder, facts: dict[str, object]
     ) -> None:
-        decisions = await resolutions_of(connection, one.break_id)
-        waits = any(other.waits for other in decisions)
+        decisions = await resolutions_of(connection, resolution.break_id)
+        waits = any(decision.waits for decision in decisions)
         state = BreakState.PROPOSED if waits else state_after(decisions, self.rules)
         kind = BreakEventKind.REJECTED
-        if order.verdict is Verdict.APPROVED:
-            is_undone = one.reverses is not None and not waits
+        if order.verdict is CheckerVerdict.APPROVED:
+            is_undone = resolution.reverses is not None and not waits
             kind = BreakEventKind.REVERSED if is_undone else BreakEventKind.APPROVED
-        event = await _event(connection, one, order.checker, kind, state)
+        event = await _event(connection, resolution, order.checker, kind, state)
         await append(connection, [replace(event, facts={**event.facts, **facts})])
 
-    async def _keep_attempt(
-        self, connection: Connection, one: Resolution, order: CheckOrder, problem: asyncpg.PostgresError
+    async def _write_refused_attempt(
+        self,
+        connection: Connection,
+        resolution: Resolution,
+        order: CheckOrder,
+        problem: asyncpg.PostgresError,
     ) -> None:
-        """Write down that the database refused somebody, in a transaction of its own: the other is gone."""
+        """Record a refusal by the database, in a transaction of its own: the first was rolled back."""
         async with connection.transaction():
             await connection.execute(CHAIN_LOCK)
-            broken = await break_by(connection, one.break_id, self.calendar)
-            event = await _event(connection, one, order.checker, BreakEventKind.REFUSED, broken.state)
+            broken = await break_by(connection, resolution.break_id, self.calendar)
+            event = await _event(connection, resolution, order.checker, BreakEventKind.REFUSED, broken.state)
             why = {"attempt": order.verdict.value, "constraint": problem.constraint_name or ""}
             await append(connection, [replace(event, facts={**event.facts, **why})])
 
@@ -253,29 +265,31 @@ class Desk:
             await connection.close()
 
 
-async def the_resolution(connection: Connection, resolution_id: UUID) -> Resolution:
+async def existing_resolution(connection: Connection, resolution_id: UUID) -> Resolution:
     """A decision that must be there; raises UnknownIdError."""
-    one = await resolution_by(connection, resolution_id)
-    if one is None:
+    resolution = await resolution_by(connection, resolution_id)
+    if resolution is None:
         raise UnknownIdError(f"there is no resolution {resolution_id}")
-    return one
+    return resolution
 
 
-def movements_of(broken: BreakRecord) -> list[UUID]:
+def movements_of_break(broken: BreakRecord) -> list[UUID]:
     """The movements of our books that a break is about."""
-    told = broken.told.get("movements", ())
-    return [UUID(str(movement)) for movement in told] if isinstance(told, Sequence) else []
+    movements = broken.details.get("movements", ())
+    return [UUID(str(movement)) for movement in movements] if isinstance(movements, Sequence) else []
 
 
-async def _apart(connection: Connection, broken: BreakRecord, *, gains: bool) -> Apart:
-    """The break as postings see it, with what both sides come to after fees."""
-    code = Code(broken.code)
-    movements = movements_of(broken)
-    nets = await nets_of(connection, broken.institution, movements, paid=code is not Code.REVERSAL_PENDING)
-    # Of a payment that stands twice, one is right.
-    ours = nets[-1:] if code is Code.DUP_IN_LEDGER else nets
-    theirs = broken.told.get("net")
-    return Apart(
+async def _break_amounts(connection: Connection, broken: BreakRecord, *, gains: bool) -> BreakAmounts:
+    """The amounts of a break, with the nets of both sides."""
+    code = BreakCode(broken.code)
+    movements = movements_of_break(broken)
+    nets = await nets_of(
+        connection, broken.institution, movements, paid=code is not BreakCode.REVERSAL_PENDING
+    )
+    # Of a payment that is booked twice, one line is right.
+    ours = nets[-1:] if code is BreakCode.DUP_IN_LEDGER else nets
+    theirs = broken.details.get("net")
+    return BreakAmounts(
         code,
         broken.amount,
         broken.difference,
@@ -285,19 +299,23 @@ async def _apart(connection: Connection, broken: BreakRecord, *, gains: bool) ->
     )
 
 
-async def _refuse_unless_it_can_be_told(connection: Connection, action: Action, broken: BreakRecord) -> None:
-    if action is Action.REPOST and not await movements_that_stand(connection, movements_of(broken)):
+async def _refuse_without_movements(
+    connection: Connection, action: ResolutionAction, broken: BreakRecord
+) -> None:
+    if action is ResolutionAction.REPOST and not await known_movements(
+        connection, movements_of_break(broken)
+    ):
         raise UnfitError("no payment of ours is known to this break, so nothing can be asked again")
 
 
-def _named(decisions: Sequence[Resolution], wanted: UUID) -> Resolution:
-    for one in decisions:
-        if one.id == wanted:
-            return one
-    raise UnknownIdError(f"the break has no decision {wanted}")
+def _decision_of(decisions: Sequence[Resolution], resolution_id: UUID) -> Resolution:
+    for decision in decisions:
+        if decision.id == resolution_id:
+            return decision
+    raise UnknownIdError(f"the break has no decision {resolution_id}")
 
 
-def _drawn_up(proposal: Proposal, plan: Plan, entry_id: UUID, number: int) -> Resolution:
+def _resolution_from(proposal: Proposal, plan: ResolutionPlan, entry_id: UUID, number: int) -> Resolution:
     entry: Entry | None = plan.entry
     return Resolution(
         id=proposal.id,
@@ -307,7 +325,7 @@ def _drawn_up(proposal: Proposal, plan: Plan, entry_id: UUID, number: int) -> Re
         amount=plan.amount,
         entry_id=entry_id,
         moment="" if entry is None else entry.moment,
-        postings=lines_of(entry),
+        postings=posting_lines(entry),
         settlement=plan.settlement,
         reason=proposal.reason.strip(),
         maker=proposal.maker,
@@ -323,23 +341,27 @@ def _drawn_up(proposal: Proposal, plan: Plan, entry_id: UUID, number: int) -> Re
 
 
 async def _event(
-    connection: Connection, one: Resolution, actor: str, kind: BreakEventKind, state: BreakState
+    connection: Connection, resolution: Resolution, actor: str, kind: BreakEventKind, state: BreakState
 ) -> NewEvent:
     night = await newest_night(connection)
-    return NewEvent(one.break_id, night, actor, kind, state, facts_of(one))
+    return NewEvent(resolution.break_id, night, actor, kind, state, resolution_facts(resolution))
 
 
-def facts_of(one: Resolution) -> dict[str, object]:
-    """What an event says of a decision."""
-    facts: dict[str, object] = {"resolution": str(one.id), "action": one.action.value, "amount": one.amount}
-    if one.postings:
-        facts["entry"] = str(one.entry_id)
-    if one.reverses is not None:
-        facts["reverses"] = str(one.reverses)
+def resolution_facts(resolution: Resolution) -> dict[str, object]:
+    """The facts of a decision for its event."""
+    facts: dict[str, object] = {
+        "resolution": str(resolution.id),
+        "action": resolution.action.value,
+        "amount": resolution.amount,
+    }
+    if resolution.postings:
+        facts["entry"] = str(resolution.entry_id)
+    if resolution.reverses is not None:
+        facts["reverses"] = str(resolution.reverses)
     return facts
 
 
-def _in_words(problem: asyncpg.PostgresError) -> Exception:
+def _refusal_of(problem: asyncpg.PostgresError) -> Exception:
     match problem.constraint_name:
         case name if name == _TWO_PERSONS:
             return OnePersonError()

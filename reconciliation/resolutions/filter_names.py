@@ -25,10 +25,10 @@ async def known_names(finance: Finance) -> KnownNames:
     """The names of this installation; an institution has them by its layout, before its first break.
 
     Raises:
-        ConfigurationError: the table of codes says something that cannot be meant.
+        ConfigurationError: the table of codes is not valid.
     """
     layouts = {path.stem for path in (finance.config / "statements").glob("*.toml")}
-    owners = {one.owner for one in read_rules(finance.config / "breaks.toml").meanings.values()}
+    owners = {meaning.owner for meaning in read_rules(finance.config / "breaks.toml").meanings.values()}
     connection = await finance.connect()
     try:
         rows = await connection.fetch(_NAMES)

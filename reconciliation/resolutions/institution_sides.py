@@ -1,24 +1,24 @@
-"""What an institution does for us and where its money stands, from config/statements and config/billers."""
+"""The kind and the account of an institution, from config/statements and config/billers."""
 
 import tomllib
 from pathlib import Path
 
 from reconciliation.resolutions.decision_records import UnfitError
-from reconciliation.resolutions.resolution_postings import Side
+from reconciliation.resolutions.resolution_postings import InstitutionSide
 from reconciliation.statement.layout import read_layouts
 
 
-def side_of(config: Path, institution: str) -> Side:
+def institution_side(config: Path, institution: str) -> InstitutionSide:
     """The side of one institution.
 
     Raises:
         ConfigurationError: a layout cannot be read.
-        UnfitError: no layout is of that institution.
+        UnfitError: the institution has no layout.
     """
     layout = read_layouts(config / "statements").get(institution)
     if layout is None:
         raise UnfitError(f"config/statements does not know {institution}")
-    return Side(
+    return InstitutionSide(
         institution, layout.kind, has_deposit=_has_deposit(config / "billers" / f"{institution}.toml")
     )
 

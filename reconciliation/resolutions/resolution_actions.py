@@ -1,7 +1,7 @@
 """Which decision fits which code, who must check it and what blocks a closing, from config/resolutions.toml.
 
-The enum is the list of decisions that postings are written for; the file must say everything about every one
-of them and about nothing else, and every code needs a decision, or nothing is decided.
+The enum lists the actions that have postings; the file must define each of them and nothing else, and every
+code needs an action, or nothing can be decided.
 """
 
 import tomllib
@@ -13,13 +13,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reconciliation.breaks.codes import Code, Words
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.breaks.codes import BreakCode, SentenceField
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
 
-class Action(StrEnum):
-    """What two persons can decide about a break."""
+class ResolutionAction(StrEnum):
+    """The actions that two persons can decide on a break."""
 
     WRITE_OFF = "write_off"
     ACCEPT_FEE = "accept_fee"
@@ -35,12 +35,12 @@ class Action(StrEnum):
     NO_ACTION = "no_action"
 
 
-# A file names members by their words; strictness is for the rest.
-_Code = Annotated[Code, Field(strict=False)]
-_Action = Annotated[Action, Field(strict=False)]
+# A file has members as text, so these two are not strict.
+_Code = Annotated[BreakCode, Field(strict=False)]
+_Action = Annotated[ResolutionAction, Field(strict=False)]
 
 
-class Rule(BaseModel):
+class ActionRule(BaseModel):
     """What one action means. `after` must stand before it, `ends` says whether it resolves the break."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -49,12 +49,12 @@ class Rule(BaseModel):
     codes: tuple[_Code, ...] = Field(strict=False, min_length=1)
     after: _Action | None = None
     ends: bool
-    en: str = Words
-    bn: str = Words
-    reverse: str = Words
+    en: str = SentenceField
+    bn: str = SentenceField
+    reverse: str = SentenceField
 
 
-class Band(BaseModel):
+class ApprovalBand(BaseModel):
     """Up to which amount so many checkers are enough, beside the maker; all of them have the role."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -64,7 +64,7 @@ class Band(BaseModel):
     role: Literal["finance"]
 
 
-class Closing(BaseModel):
+class ClosingRules(BaseModel):
     """What keeps a night from being closed; see the comments of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -81,9 +81,9 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     version: str
-    bands: tuple[Band, ...] = Field(strict=False, min_length=1)
-    actions: tuple[Rule, ...] = Field(strict=False)
-    closing: Closing
+    bands: tuple[ApprovalBand, ...] = Field(strict=False, min_length=1)
+    actions: tuple[ActionRule, ...] = Field(strict=False)
+    closing: ClosingRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,16 @@ class ResolutionRules:
     """Every decision by its name, the bands in their order and what blocks a closing."""
 
     version: str
-    bands: tuple[Band, ...]
-    rules: Mapping[Action, Rule]
-    closing: Closing
+    bands: tuple[ApprovalBand, ...]
+    rules: Mapping[ResolutionAction, ActionRule]
+    closing: ClosingRules
 
     def checkers(self, amount: int) -> int:
         """How many persons beside the maker must approve an amount of so many paisa."""
         reaching = (band for band in self.bands if band.up_to_paisa is None or amount <= band.up_to_paisa)
         return next(reaching).checkers
 
-    def fitting(self, code: Code) -> tuple[Action, ...]:
+    def fitting(self, code: BreakCode) -> tuple[ResolutionAction, ...]:
         """The decisions that fit a code, in the order of the file."""
         return tuple(name for name, rule in self.rules.items() if code in rule.codes)
 
@@ -114,12 +114,12 @@ def read_resolution_rules(path: Path) -> ResolutionRules:
     try:
         table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
-    told = [rule.name for rule in table.actions]
-    if sorted(told) != sorted(Action):
-        wrong = sorted(set(told) ^ set(Action)) or "one of them twice"
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
+    stated_actions = [rule.name for rule in table.actions]
+    if sorted(stated_actions) != sorted(ResolutionAction):
+        wrong = sorted(set(stated_actions) ^ set(ResolutionAction)) or "one of them twice"
         raise ConfigurationError(f"{path.name} must say each action once: {wrong}")
-    bare = set(Code) - {code for rule in table.actions for code in rule.codes}
+    bare = set(BreakCode) - {code for rule in table.actions for code in rule.codes}
     if bare:
         raise ConfigurationError(f"{path.name} has no action for {', '.join(sorted(bare))}")
     rules = {rule.name: rule for rule in table.actions}
@@ -128,7 +128,7 @@ def read_resolution_rules(path: Path) -> ResolutionRules:
     return ResolutionRules(table.version, table.bands, rules, table.closing)
 
 
-def _refuse_broken_chains(name: str, rules: Mapping[Action, Rule]) -> None:
+def _refuse_broken_chains(name: str, rules: Mapping[ResolutionAction, ActionRule]) -> None:
     for rule in rules.values():
         before = rules.get(rule.after) if rule.after else None
         if before is None:
@@ -137,7 +137,7 @@ def _refuse_broken_chains(name: str, rules: Mapping[Action, Rule]) -> None:
             raise ConfigurationError(f"{name}: {rule.name} cannot come after {before.name}")
 
 
-def _refuse_bands_that_fall(name: str, bands: tuple[Band, ...]) -> None:
+def _refuse_bands_that_fall(name: str, bands: tuple[ApprovalBand, ...]) -> None:
     *bounded, last = bands
     limits = [band.up_to_paisa for band in bounded]
     known = [limit for limit in limits if limit is not None]

@@ -1,43 +1,43 @@
-"""Which accounts move when a break is decided: a table, a row an action. Pure; amounts in signed paisa.
+"""The accounts that each action on a break moves, as a table. Pure; amounts in signed paisa.
 
-The `gap` of a break is what their rows say less what ours say. It becomes the debit that the institution's
-own account with us needs to agree with them: what a connector holds for us grows with what it reports, what
-we owe a biller (or have at it) the other way round. Every entry is that account, or where an earlier decision
-put the money, against one other; its reverse is the same entry with its signs turned.
+The `gap` of a break is their amount less ours. It is the debit that the institution's account in our books
+needs to agree with them: what a connector holds for us grows with what it reports, what we owe a biller (or
+have at it) the other way round. Every entry is that account, or where an earlier decision put the money,
+against one other; its reverse is the same entry with its signs turned.
 """
 
 from dataclasses import dataclass
 from typing import Final, assert_never
 
 from ekpay_switch.domain.ledger.entries import Entry, Posting
-from reconciliation.breaks.codes import Code
-from reconciliation.matching.row_family import Kind
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.breaks.codes import BreakCode
+from reconciliation.matching.row_family import InstitutionKind
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 
 BANK: Final = "settlement_bank"
 # What a partner has with us moves by top-ups and payments alone: no decision about a break touches a prefund.
 _PARTNER: Final = "partner_"
 _MORE: Final = frozenset(
     {
-        Code.FILE_ONLY,
-        Code.THEY_SUCCESS_WE_FAILED,
-        Code.DUP_IN_FILE,
-        Code.DUP_ACROSS_FILES,
-        Code.BILLER_DOUBLE_POST,
+        BreakCode.FILE_ONLY,
+        BreakCode.THEY_SUCCESS_WE_FAILED,
+        BreakCode.DUP_IN_FILE,
+        BreakCode.DUP_ACROSS_FILES,
+        BreakCode.BILLER_DOUBLE_POST,
     }
 )
 _LESS: Final = frozenset(
     {
-        Code.LEDGER_ONLY,
-        Code.WE_SUCCESS_THEY_FAILED,
-        Code.DUP_IN_LEDGER,
-        Code.CURRENCY,
-        Code.AMBIGUOUS,
-        Code.BILLER_NOT_POSTED,
-        Code.REVERSAL_PENDING,
+        BreakCode.LEDGER_ONLY,
+        BreakCode.WE_SUCCESS_THEY_FAILED,
+        BreakCode.DUP_IN_LEDGER,
+        BreakCode.CURRENCY,
+        BreakCode.AMBIGUOUS,
+        BreakCode.BILLER_NOT_POSTED,
+        BreakCode.REVERSAL_PENDING,
     }
 )
-_DIFFERENT: Final = frozenset({Code.AMOUNT, Code.FEE_VARIANCE})
+_DIFFERENT: Final = frozenset({BreakCode.AMOUNT, BreakCode.FEE_VARIANCE})
 
 
 class NoEntryError(Exception):
@@ -45,11 +45,11 @@ class NoEntryError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class InstitutionSide:
     """An institution as our books know it: what it does for us, and whether we keep money there."""
 
     institution: str
-    kind: Kind
+    kind: InstitutionKind
     has_deposit: bool = False
 
     @property
@@ -75,19 +75,19 @@ class Side:
 
     @property
     def sign(self) -> int:
-        """1 where more rows of theirs are more of our money with them, -1 where they are more that we owe."""
+        """1 where more rows of theirs mean more of our money with them, -1 where they mean more debt."""
         return -1 if self.kind == "delivery" else 1
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
-    """A break as postings see it: paisa as they were found, `gains` where rounding is in our favour.
+class BreakAmounts:
+    """The amounts of a break in paisa as they were found; `gains` where rounding is in our favour.
 
     `our_net` and `their_net` are what the rows come to after fees, where they are known: that is what an
     institution settles, and what our account with it holds.
     """
 
-    code: Code
+    code: BreakCode
     amount: int
     difference: int
     our_net: int | None = None
@@ -103,14 +103,14 @@ class Apart:
             return -self.amount
         if self.code in _DIFFERENT:
             return self.difference
-        if self.code is Code.ROUNDING:
-            # A file's break counts its rows; only people can say to which side they are off.
+        if self.code is BreakCode.ROUNDING:
+            # The break of a file counts rows; only people can say in whose favour they differ.
             return abs(self.difference) if self.gains else -abs(self.difference)
         return 0
 
     @property
     def net_gap(self) -> int:
-        """The same after fees, as far as the nets are known."""
+        """The gap after fees, as far as the nets are known."""
         if self.code in _MORE and self.their_net is not None:
             return self.their_net
         if self.code in _LESS and self.our_net is not None:
@@ -120,61 +120,68 @@ class Apart:
         return self.gap
 
 
-def entry_of(action: Action, apart: Apart, side: Side) -> Entry | None:
+def entry_of(action: ResolutionAction, amounts: BreakAmounts, side: InstitutionSide) -> Entry | None:
     """The entry that an action makes; None where it moves no money.
 
     Raises:
         NoEntryError: there is nothing to move, or it cannot be moved so.
     """
-    if action in {Action.NO_ACTION, Action.REPOST} or _is_a_word(action, side):
+    if action in {ResolutionAction.NO_ACTION, ResolutionAction.REPOST} or _moves_nothing(action, side):
         return None
-    debit = (apart.gap if action in _GAINS else apart.net_gap) * side.sign
+    debit = (amounts.gap if action in _GAINS else amounts.net_gap) * side.sign
     if debit == 0:
         raise NoEntryError("no amount stands apart")
-    their, other, moment = _accounts(action, side)
+    account, counter_account, moment = _accounts(action, side)
     if debit > 0 and action in _LOSSES:
-        raise NoEntryError(f"{action.value} is for a loss, and here they hold more than our books say")
+        raise NoEntryError(f"{action.value} is for a loss, and here they hold more than our books have")
     if debit < 0 and action in _GAINS:
         raise NoEntryError(f"{action.value} is for money that is the payer's, and here money is missing")
-    if action is not Action.TO_SUSPENSE or side.kind != "funds":
-        return Entry(moment, (Posting(their, debit), Posting(other, -debit)))
-    # The payer gave the gross; what the connector keeps of it is our cost.
-    kept = Posting(f"connector_fee:{side.institution}", apart.gap - debit)
-    return Entry.of(moment, (Posting(their, debit), kept, Posting(other, -apart.gap)))
+    if action is not ResolutionAction.TO_SUSPENSE or side.kind != "funds":
+        return Entry(moment, (Posting(account, debit), Posting(counter_account, -debit)))
+    # The payer paid the gross; the connector's fee is our cost.
+    fee_posting = Posting(f"connector_fee:{side.institution}", amounts.gap - debit)
+    return Entry.of(moment, (Posting(account, debit), fee_posting, Posting(counter_account, -amounts.gap)))
 
 
-def _is_a_word(action: Action, side: Side) -> bool:
-    """A claim on a biller that we have not paid: what it wants beyond our books is refused, nothing moves."""
-    return action is Action.CLAIM and side.account.startswith("payable:")
+def _moves_nothing(action: ResolutionAction, side: InstitutionSide) -> bool:
+    """A claim on a biller that we have not paid: its demand beyond our books is refused, nothing moves."""
+    return action is ResolutionAction.CLAIM and side.account.startswith("payable:")
 
 
-_LOSSES: Final = frozenset({Action.WRITE_OFF, Action.CLAIM, Action.CLAIM_RECEIVED, Action.CLAIM_WRITTEN_OFF})
-_GAINS: Final = frozenset({Action.FROM_SUSPENSE_TO_REFUND, Action.PAY_BACK_BY_HAND})
+_LOSSES: Final = frozenset(
+    {
+        ResolutionAction.WRITE_OFF,
+        ResolutionAction.CLAIM,
+        ResolutionAction.CLAIM_RECEIVED,
+        ResolutionAction.CLAIM_WRITTEN_OFF,
+    }
+)
+_GAINS: Final = frozenset({ResolutionAction.FROM_SUSPENSE_TO_REFUND, ResolutionAction.PAY_BACK_BY_HAND})
 
 
-def _accounts(action: Action, side: Side) -> tuple[str, str, str]:
+def _accounts(action: ResolutionAction, side: InstitutionSide) -> tuple[str, str, str]:
     """Which account moves by the gap, which one against it, and the moment."""
     name = side.institution
     suspense, claim, due = suspense_of(name), f"claim:{name}", f"refund_due:{name}"
     rows = {
-        Action.WRITE_OFF: (side.account, "write_off", "break_written_off"),
-        Action.ACCEPT_FEE: (side.account, f"connector_fee:{name}", "break_fee_accepted"),
-        Action.ACCEPT_ROUNDING: (side.account, "rounding", "break_rounding_accepted"),
-        Action.TO_SUSPENSE: (side.account, suspense, "break_to_suspense"),
+        ResolutionAction.WRITE_OFF: (side.account, "write_off", "break_written_off"),
+        ResolutionAction.ACCEPT_FEE: (side.account, f"connector_fee:{name}", "break_fee_accepted"),
+        ResolutionAction.ACCEPT_ROUNDING: (side.account, "rounding", "break_rounding_accepted"),
+        ResolutionAction.TO_SUSPENSE: (side.account, suspense, "break_to_suspense"),
         # A debit of suspense takes money out of it; the payer is credited.
-        Action.FROM_SUSPENSE_TO_REFUND: (suspense, due, "break_owed_back"),
-        Action.PAY_BACK_BY_HAND: (due, BANK, "break_paid_back_by_hand"),
-        Action.CLAIM: (side.account, claim, "break_claimed"),
-        Action.CLAIM_RECEIVED: (claim, BANK, "break_claim_received"),
-        Action.CLAIM_WRITTEN_OFF: (claim, "write_off", "break_claim_written_off"),
-        Action.CORRECT_BOOKS: (side.account, suspense, "break_books_corrected"),
+        ResolutionAction.FROM_SUSPENSE_TO_REFUND: (suspense, due, "break_owed_back"),
+        ResolutionAction.PAY_BACK_BY_HAND: (due, BANK, "break_paid_back_by_hand"),
+        ResolutionAction.CLAIM: (side.account, claim, "break_claimed"),
+        ResolutionAction.CLAIM_RECEIVED: (claim, BANK, "break_claim_received"),
+        ResolutionAction.CLAIM_WRITTEN_OFF: (claim, "write_off", "break_claim_written_off"),
+        ResolutionAction.CORRECT_BOOKS: (side.account, suspense, "break_books_corrected"),
     }
     return rows[action]
 
 
-def touches_our_bank(action: Action) -> bool:
+def touches_our_bank(action: ResolutionAction) -> bool:
     """Whether an action says that money has really moved at our bank."""
-    return action in {Action.PAY_BACK_BY_HAND, Action.CLAIM_RECEIVED}
+    return action in {ResolutionAction.PAY_BACK_BY_HAND, ResolutionAction.CLAIM_RECEIVED}
 
 
 def suspense_of(institution: str) -> str:
@@ -182,8 +189,8 @@ def suspense_of(institution: str) -> str:
     return f"suspense:{institution}"
 
 
-def taken_away(action: Action, institution: str, entry: Entry) -> Entry:
-    """The entry that takes another back after the break itself has gone, as a rule does it.
+def reversal_after_closing(action: ResolutionAction, institution: str, entry: Entry) -> Entry:
+    """The entry by which a rule reverses another one after its break has closed.
 
     What our bank account has paid or taken in meanwhile cannot be undone by an entry: it stands in suspense,
     to be given back or asked back by people.
@@ -200,18 +207,18 @@ def taken_away(action: Action, institution: str, entry: Entry) -> Entry:
 
 # Codes whose row of theirs stands alone: it is counted, or given up, as a whole.
 _THEIRS_ALONE: Final = _MORE
-_OURS_ALONE: Final = _LESS - {Code.REVERSAL_PENDING, Code.BILLER_NOT_POSTED}
+_OURS_ALONE: Final = _LESS - {BreakCode.REVERSAL_PENDING, BreakCode.BILLER_NOT_POSTED}
 
 
-def settlement_of(action: Action, code: Code, entry: Entry | None) -> str:
-    """What a decision says of the row in settlement: `agreed`, `dropped`, or nothing where it stays held.
+def settlement_of(action: ResolutionAction, code: BreakCode, entry: Entry | None) -> str:
+    """The effect of a decision on the row in settlement: `agreed`, `dropped`, or empty where it stays held.
 
     An entry makes our books say what their rows say, so what stands on both sides then counts; what stands on
     ours alone was given up by it. Without an entry a surplus row of theirs is given up.
     """
     if entry is None:
-        is_given_up = action is not Action.REPOST and code in _THEIRS_ALONE
+        is_given_up = action is not ResolutionAction.REPOST and code in _THEIRS_ALONE
         return "dropped" if is_given_up else ""
-    if code is Code.REVERSAL_PENDING:
+    if code is BreakCode.REVERSAL_PENDING:
         return ""
     return "dropped" if code in _OURS_ALONE else "agreed"

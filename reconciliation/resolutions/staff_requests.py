@@ -1,4 +1,4 @@
-"""What the commands of finance ask for, by the texts that people type."""
+"""Requests of finance's commands, with ids as people type them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,94 +9,96 @@ from ekpay_switch.ports.finance import Finance
 from reconciliation.calendar import read_calendar
 from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.day_closing import ClosedDay, closings_of, verify_closings
-from reconciliation.resolutions.decision_records import Resolution, Verdict
-from reconciliation.resolutions.decision_rules import possible
-from reconciliation.resolutions.decision_store import id_of, resolutions_of
-from reconciliation.resolutions.decisions import CheckOrder, Desk, Proposal, the_resolution
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
+from reconciliation.resolutions.decision_rules import fitting_actions
+from reconciliation.resolutions.decision_store import id_by_prefix, resolutions_of
+from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions, existing_resolution
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.results.break_results import events_of, read_breaks
 from reconciliation.results.records import BreakEvent, BreakFilter, BreakRecord
 
 
 @dataclass(frozen=True, slots=True)
-class BreakStory:
-    """One break with everything that happened to it, and the actions that fit it as it stands."""
+class BreakHistory:
+    """One break with its events and decisions, and the actions that fit it as it stands."""
 
     broken: BreakRecord
     night: date
     events: Sequence[BreakEvent]
     resolutions: Sequence[Resolution]
-    fitting: Sequence[Action]
+    fitting: Sequence[ResolutionAction]
 
 
-async def breaks_of(finance: Finance, wanted: BreakFilter) -> tuple[list[BreakRecord], date]:
-    """Breaks that a filter wants, and the night up to which they are known.
+async def breaks_of(finance: Finance, break_filter: BreakFilter) -> tuple[list[BreakRecord], date]:
+    """The breaks of a filter, and the newest night.
 
     Raises:
-        NoNightError: there is none.
+        NoNightError: no night was run yet.
     """
     calendar = read_calendar(finance.config / "calendar.toml")
     connection = await finance.connect()
     try:
         night = await newest_night(connection)
-        return await read_breaks(connection, wanted, night, calendar), night
+        return await read_breaks(connection, break_filter, night, calendar), night
     finally:
         await connection.close()
 
 
-async def story_of(finance: Finance, text: str) -> BreakStory:
+async def break_history(finance: Finance, text: str) -> BreakHistory:
     """One break by the beginning of its id; raises UnknownIdError."""
-    desk = Desk.of(finance)
+    actions = ResolutionActions.of(finance)
     connection = await finance.connect()
     try:
-        break_id = await id_of(connection, "break", text)
-        broken = await break_by(connection, break_id, desk.calendar)
+        break_id = await id_by_prefix(connection, "break", text)
+        broken = await break_by(connection, break_id, actions.calendar)
         decisions = await resolutions_of(connection, break_id)
-        return BreakStory(
+        return BreakHistory(
             broken,
             await newest_night(connection),
             await events_of(connection, break_id),
             decisions,
-            possible(broken, decisions, desk.rules),
+            fitting_actions(broken, decisions, actions.rules),
         )
     finally:
         await connection.close()
 
 
 async def propose(
-    finance: Finance, text: str, asked: tuple[Action, str, str], *, gains: bool = False
+    finance: Finance, text: str, *, action: ResolutionAction, reason: str, maker: str, gains: bool = False
 ) -> Resolution:
-    """Propose an action with its reason and maker, see `Desk.propose`."""
-    action, reason, maker = asked
+    """Propose an action with its reason and maker, see `ResolutionActions.propose`."""
     break_id = await _id(finance, "break", text)
-    return await Desk.of(finance).propose(Proposal(break_id, action, reason, maker, gains=gains))
+    return await ResolutionActions.of(finance).propose(Proposal(break_id, action, reason, maker, gains=gains))
 
 
 async def propose_reversal(finance: Finance, text: str, reason: str, maker: str) -> Resolution:
-    """Propose to take a resolution back, see `Desk.propose`."""
+    """Propose to take a resolution back, see `ResolutionActions.propose`."""
     resolution_id = await _id(finance, "resolution", text)
     connection = await finance.connect()
     try:
-        one = await the_resolution(connection, resolution_id)
+        resolution = await existing_resolution(connection, resolution_id)
     finally:
         await connection.close()
-    return await Desk.of(finance).propose(Proposal(one.break_id, one.action, reason, maker, reverses=one.id))
+    return await ResolutionActions.of(finance).propose(
+        Proposal(resolution.break_id, resolution.action, reason, maker, reverses=resolution.id)
+    )
 
 
-async def check(finance: Finance, text: str, said: tuple[str, Verdict, str]) -> Resolution:
-    """Write down what a checker says, see `Desk.check`."""
-    checker, verdict, reason = said
+async def check_resolution(
+    finance: Finance, text: str, *, checker: str, verdict: CheckerVerdict, reason: str
+) -> Resolution:
+    """Write down what a checker says, see `ResolutionActions.check`."""
     resolution_id = await _id(finance, "resolution", text)
-    return await Desk.of(finance).check(CheckOrder(resolution_id, checker, verdict, reason))
+    return await ResolutionActions.of(finance).check(CheckOrder(resolution_id, checker, verdict, reason))
 
 
 async def write_note(finance: Finance, text: str, words: str, by: str) -> None:
-    """Keep a word about a break, see `Desk.note`."""
-    await Desk.of(finance).note(await _id(finance, "break", text), words, by)
+    """Keep a word about a break, see `ResolutionActions.note`."""
+    await ResolutionActions.of(finance).note(await _id(finance, "break", text), words, by)
 
 
 async def closings_with_proof(finance: Finance, night: date | None) -> tuple[list[ClosedDay], str | None]:
-    """Closings of a night or of all, and None or what does not verify among all."""
+    """Closings of a night or of all, and the first closing of all that does not verify, else None."""
     connection = await finance.connect()
     try:
         return await closings_of(connection, night), await verify_closings(connection)
@@ -104,9 +106,9 @@ async def closings_with_proof(finance: Finance, night: date | None) -> tuple[lis
         await connection.close()
 
 
-async def _id(finance: Finance, what: str, text: str) -> UUID:
+async def _id(finance: Finance, table: str, text: str) -> UUID:
     connection = await finance.connect()
     try:
-        return await id_of(connection, what, text)
+        return await id_by_prefix(connection, table, text)
     finally:
         await connection.close()

@@ -1,9 +1,9 @@
-"""What a night's run does to decisions: what it took away is reversed, by a rule and in the run's own commit.
+"""Reversal of decisions whose break a night's run has closed: by a rule, in the run's own commit.
 
 An approved write-off of a break that a correction has ended would make money: the row is matched now, and the
-loss stands as well. So every decision that stands on such a break gets a reversing one, newest first, with a
-new entry; nothing is deleted (reconciliation.md 5, case 13). A proposal that nobody has checked lapses.
-No person is asked: the maker is the rule, and the database takes a rule's rows for reversals alone.
+loss still booked. So every decision that stands on such a break is reversed, newest first, by a new entry;
+nothing is deleted (reconciliation.md 5, case 13). A proposal that nobody has checked lapses. The maker
+is the rule, and the database accepts a rule's rows for reversals alone.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,17 @@ from uuid import UUID, uuid5
 
 from ekpay_switch.ports.finance import Adjustment, Connection, Finance
 from reconciliation.calendar import read_calendar
-from reconciliation.resolutions.day_closing import Ended, restate
-from reconciliation.resolutions.decision_records import Outcome, Resolution, lines_of
+from reconciliation.resolutions.day_closing import RunEndings, restate
+from reconciliation.resolutions.decision_records import ProposalOutcome, Resolution, posting_lines
 from reconciliation.resolutions.decision_rules import reversal_entry_id
-from reconciliation.resolutions.decision_store import add, add_end, institutions_of, resolutions_of_many
-from reconciliation.resolutions.decisions import facts_of
-from reconciliation.resolutions.resolution_postings import taken_away
+from reconciliation.resolutions.decision_store import (
+    institutions_of,
+    resolutions_of_many,
+    write_outcome,
+    write_resolution,
+)
+from reconciliation.resolutions.decisions import resolution_facts
+from reconciliation.resolutions.resolution_postings import reversal_after_closing
 from reconciliation.results.event_chain import NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakState, RunRecord
 
@@ -27,81 +32,81 @@ RULE: Final = "what it was about has come"
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """A break that the run closed or opened again, and where it stands now."""
+class ChangedBreak:
+    """A break that the run closed or reopened, and its state now."""
 
     break_id: UUID
     state: BreakState
 
 
 @dataclass(frozen=True, slots=True)
-class Reacted:
-    """What followed: reversing decisions, proposals that lapsed, and nights with a new restatement."""
+class RunReactions:
+    """The results: reversing decisions, proposals that lapsed, and nights with a new restatement."""
 
     reversals: tuple[Resolution, ...]
     lapsed: tuple[Resolution, ...]
     restated: tuple[date, ...]
 
 
-async def after_run(
-    connection: Connection, finance: Finance, run: RunRecord, changed: Sequence[Changed]
-) -> Reacted:
-    """Reverse, let lapse and restate, in the transaction that commits the run, behind its rows and events.
+async def react_to_run(
+    connection: Connection, finance: Finance, run: RunRecord, changed: Sequence[ChangedBreak]
+) -> RunReactions:
+    """Reverse, let lapse and restate, in the transaction that commits the run, after its rows and events.
 
-    The accounts of every reversal stand since the decision was approved.
+    The accounts of every reversal exist since the decision was approved.
     """
-    states = {one.break_id: one.state for one in changed}
+    states = {item.break_id: item.state for item in changed}
     decisions = await resolutions_of_many(connection, list(states))
     institutions = await institutions_of(connection, list(states))
-    lapsed = [one for one in decisions if one.waits]
+    lapsed = [item for item in decisions if item.waits]
     numbers = dict.fromkeys(states, 0)
-    for one in decisions:
-        numbers[one.break_id] = max(numbers[one.break_id], one.number)
+    for item in decisions:
+        numbers[item.break_id] = max(numbers[item.break_id], item.number)
     reversals: list[Resolution] = []
     adjustments: list[Adjustment] = []
     events: list[NewEvent] = []
-    for one in lapsed:
-        await add_end(connection, one, Outcome.LAPSED)
-        events.append(_event(one, run, BreakEventKind.REJECTED, states[one.break_id]))
-    for one in reversed([one for one in decisions if one.stands]):
-        numbers[one.break_id] += 1
-        reversal = _reversal(one, institutions[one.break_id], numbers[one.break_id])
-        await add(connection, reversal)
-        await add_end(connection, reversal, Outcome.APPROVED)
+    for item in lapsed:
+        await write_outcome(connection, item, ProposalOutcome.LAPSED)
+        events.append(_event(item, run, BreakEventKind.REJECTED, states[item.break_id]))
+    for item in reversed([item for item in decisions if item.stands]):
+        numbers[item.break_id] += 1
+        reversal = _reversal(item, institutions[item.break_id], numbers[item.break_id])
+        await write_resolution(connection, reversal)
+        await write_outcome(connection, reversal, ProposalOutcome.APPROVED)
         reversals.append(reversal)
         adjustments.extend(reversal.adjustments)
-        events.append(_event(reversal, run, BreakEventKind.REVERSED, states[one.break_id]))
+        events.append(_event(reversal, run, BreakEventKind.REVERSED, states[item.break_id]))
     if adjustments:
         await finance.books.post(connection, adjustments)
     await append(connection, events)
     closed = [break_id for break_id, state in states.items() if state is BreakState.CLOSED]
     calendar = read_calendar(finance.config / "calendar.toml")
-    restated = await restate(connection, run, calendar, Ended(tuple(closed), tuple(reversals)))
-    return Reacted(tuple(reversals), tuple(lapsed), restated)
+    restated = await restate(connection, run, calendar, RunEndings(tuple(closed), tuple(reversals)))
+    return RunReactions(tuple(reversals), tuple(lapsed), restated)
 
 
-def _reversal(one: Resolution, institution: str, number: int) -> Resolution:
-    entry = one.entry
-    undone = None if entry is None else taken_away(one.action, institution, entry)
+def _reversal(decision: Resolution, institution: str, number: int) -> Resolution:
+    entry = decision.entry
+    undone = None if entry is None else reversal_after_closing(decision.action, institution, entry)
     return replace(
-        one,
-        id=uuid5(one.id, "taken away"),
+        decision,
+        id=uuid5(decision.id, "taken away"),
         number=number,
-        entry_id=reversal_entry_id(one),
+        entry_id=reversal_entry_id(decision),
         moment="" if undone is None else undone.moment,
-        postings=lines_of(undone),
+        postings=posting_lines(undone),
         settlement="",
-        reason=f"the break has changed by itself: reverses {one.action.value}",
+        reason=f"the break has changed by itself: reverses {decision.action.value}",
         maker=None,
         rule=RULE,
         made_at=datetime.now(UTC),
         checkers_needed=0,
-        reverses=one.id,
+        reverses=decision.id,
         approved_by=(),
-        outcome=Outcome.APPROVED,
+        outcome=ProposalOutcome.APPROVED,
     )
 
 
-def _event(one: Resolution, run: RunRecord, kind: BreakEventKind, state: BreakState) -> NewEvent:
-    facts = facts_of(one) | {"run": run.seq, "why": RULE}
-    return NewEvent(one.break_id, run.night, f"rule: {RULE}", kind, state, facts)
+def _event(resolution: Resolution, run: RunRecord, kind: BreakEventKind, state: BreakState) -> NewEvent:
+    facts = resolution_facts(resolution) | {"run": run.seq, "why": RULE}
+    return NewEvent(resolution.break_id, run.night, f"rule: {RULE}", kind, state, facts)

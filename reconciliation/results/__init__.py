@@ -1,1 +1,1 @@
-"""What runs found, in PostgreSQL: the schema `reconciliation`, which nobody but this wing writes."""
+"""Results of runs in PostgreSQL: the schema `reconciliation`, which only this wing writes."""

@@ -1,4 +1,4 @@
-"""Breaks as they stand: what was found once, and the newest thing that happened to it."""
+"""Breaks as they stand: the record of each finding with the state of its newest event."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -55,7 +55,7 @@ _COLUMNS: Final[Columns] = (
 
 async def read_breaks(
     connection: Connection,
-    wanted: BreakFilter,
+    break_filter: BreakFilter,
     as_of: date,
     calendar: Calendar,
     *,
@@ -66,29 +66,33 @@ async def read_breaks(
 
     The state is that of the newest event; with `events_up_to`, of the newest event of a night up to it, and
     with `through`, of the newest event up to that number: so the breaks stood then. Ages count up to `as_of`.
-    `older_than` 3 wants those of 4 business days.
+    `older_than` 3 selects those of 4 business days and more.
     """
     rows = await connection.fetch(
         _NEWEST,
         as_of,
         events_up_to,
-        list(wanted.codes),
-        list(wanted.institutions),
-        list(wanted.owners),
-        [str(state) for state in wanted.states],
-        wanted.night,
-        wanted.at_least,
-        wanted.reference,
+        list(break_filter.codes),
+        list(break_filter.institutions),
+        list(break_filter.owners),
+        [str(state) for state in break_filter.states],
+        break_filter.night,
+        break_filter.at_least,
+        break_filter.reference,
         through,
     )
-    found = [_break(row, as_of, calendar) for row in rows]
-    return [one for one in found if not wanted.older_than or one.age > wanted.older_than]
+    records = [_break(row, as_of, calendar) for row in rows]
+    return [
+        record for record in records if not break_filter.older_than or record.age > break_filter.older_than
+    ]
 
 
-async def find(connection: Connection, wanted: BreakFilter, calendar: Calendar) -> list[BreakRecord]:
+async def read_current_breaks(
+    connection: Connection, break_filter: BreakFilter, calendar: Calendar
+) -> list[BreakRecord]:
     """Breaks as they stand now, aged up to the newest run's night; none before the first run."""
     run = await latest_run(connection)
-    return [] if run is None else await read_breaks(connection, wanted, run.night, calendar)
+    return [] if run is None else await read_breaks(connection, break_filter, run.night, calendar)
 
 
 async def events_of(connection: Connection, break_id: UUID) -> list[BreakEvent]:
@@ -100,43 +104,43 @@ async def write_breaks(connection: Connection, breaks: Sequence[BreakRecord]) ->
     """Write breaks that no run found before, in the transaction that the connection is in."""
     rows = [
         (
-            one.id,
-            one.run_id,
-            one.code,
-            one.institution,
-            one.reference,
-            one.first_seen,
-            one.amount,
-            one.difference,
-            one.exposure,
-            one.file,
-            one.day,
-            one.cycle,
-            one.owner,
-            one.deadline,
-            one.diagnosis,
-            as_json(one.told),
+            record.id,
+            record.run_id,
+            record.code,
+            record.institution,
+            record.reference,
+            record.first_seen,
+            record.amount,
+            record.difference,
+            record.exposure,
+            record.file,
+            record.day,
+            record.cycle,
+            record.owner,
+            record.deadline,
+            record.diagnosis,
+            as_json(record.details),
         )
-        for one in breaks
+        for record in breaks
     ]
     await insert(connection, "breaks", _COLUMNS, rows)
 
 
 def _break(row: Row, as_of: date, calendar: Calendar) -> BreakRecord:
-    told = dict(row)
+    values = dict(row)
     changed = {
-        "state": BreakState(told["state"]),
-        "age": calendar.age(told["first_seen"], as_of),
-        "told": from_json(told["told"]),
+        "state": BreakState(values["state"]),
+        "age": calendar.age(values["first_seen"], as_of),
+        "details": from_json(values.pop("told")),
     }
-    return BreakRecord(**told | changed)
+    return BreakRecord(**values | changed)
 
 
 def _event(row: Row) -> BreakEvent:
-    told = dict(row)
+    values = dict(row)
     changed = {
-        "event": BreakEventKind(told["event"]),
-        "state": BreakState(told["state"]),
-        "facts": from_json(told["facts"]),
+        "event": BreakEventKind(values["event"]),
+        "state": BreakState(values["state"]),
+        "facts": from_json(values["facts"]),
     }
-    return BreakEvent(**told | changed)
+    return BreakEvent(**values | changed)

@@ -1,4 +1,4 @@
-"""Rows of committed runs with what had become of them: all since the first run, or what one run changed."""
+"""Rows of committed runs with their verdicts: all since the first run, or those that one run changed."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,37 +7,37 @@ from typing import Protocol
 
 import polars as pl
 
-from reconciliation.engine.row_store import Store
-from reconciliation.results.night_folders import Places
+from reconciliation.engine.row_store import RowStore
+from reconciliation.results.night_folders import NightFolders
 from reconciliation.results.records import RunRecord
-from reconciliation.results.run_state import Carried
+from reconciliation.results.run_state import CarriedState
 
 
-def everything(home: Path, run: RunRecord, columns: Sequence[str] = ()) -> pl.DataFrame:
+def all_rows(home: Path, run: RunRecord, columns: Sequence[str] = ()) -> pl.DataFrame:
     """The canonical rows of all runs up to this one, each as it stood after it; `home` is `Finance.home`.
 
     With `columns` only these and what names a row.
 
     Reads history: for reports, settlement and proofs, never for a night.
     """
-    rows = Places.of(home).rows
-    carried = Carried.read(rows / f"{run.seq:06d}")
-    return Store(rows, run.seq, carried.withdrawn).everything(columns)
+    rows = NightFolders.of(home).rows
+    carried = CarriedState.read(rows / f"{run.seq:06d}")
+    return RowStore(rows, run.seq, carried.withdrawn).all_rows(columns)
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedRows:
     """The rows that a run wrote, and by name those that count no longer since: `<origin>:<ordinal>`."""
 
     rows: pl.DataFrame
-    lost: frozenset[str] = frozenset()
+    withdrawn: frozenset[str] = frozenset()
 
 
-class Rows(Protocol):
-    """What settlement asks of the rows of runs."""
+class CommittedRows(Protocol):
+    """The rows of runs as settlement reads them."""
 
-    def changed(self, run: RunRecord) -> Changed:
-        """What a run judged, and all that is open behind it."""
+    def changed(self, run: RunRecord) -> ChangedRows:
+        """The rows that a run judged, and all that are open after it."""
         ...
 
     def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
@@ -48,8 +48,8 @@ class Rows(Protocol):
         """Every row of some institutions that counts behind a run."""
         ...
 
-    def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
-        """Every row that counts behind a run, with these columns and what names it."""
+    def all_rows(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
+        """Every row that counts after a run, with these columns and those that name it."""
         ...
 
 
@@ -59,38 +59,38 @@ class RunRows:
 
     home: Path
 
-    def changed(self, run: RunRecord) -> Changed:
-        """See `Rows`; only a run that took corrections reads what others left."""
+    def changed(self, run: RunRecord) -> ChangedRows:
+        """See `CommittedRows`; only a run that took corrections reads what others left."""
         store = self._store(run)
-        before = set(Carried.read(store.place(run.seq - 1)).withdrawn)
+        before = set(CarriedState.read(store.folder_of(run.seq - 1)).withdrawn)
         withdrawn = [origin for origin in store.withdrawn if origin not in before]
-        earlier = Store(Places.of(self.home).rows, run.seq - 1)
-        gone = [store.of_origins(withdrawn), earlier.open_of_origins(withdrawn)]
-        return Changed(store.written(), frozenset(names_of(pl.concat(gone))))
+        earlier = RowStore(NightFolders.of(self.home).rows, run.seq - 1)
+        withdrawn_rows = [store.of_origins(withdrawn), earlier.open_of_origins(withdrawn)]
+        return ChangedRows(store.written_rows(), frozenset(row_names(pl.concat(withdrawn_rows))))
 
     def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
-        """See `Rows`."""
-        # Asked by origin first, which the statistics of a file can answer.
+        """See `CommittedRows`."""
+        # Filtered by origin first, for which a file has statistics.
         origins = sorted({name.rpartition(":")[0] for name in names})
-        wanted = pl.col("origin").is_in(origins) & _NAME.is_in(sorted(names))
-        return self._store(run).settled_in(runs, wanted)
+        row_filter = pl.col("origin").is_in(origins) & _NAME.is_in(sorted(names))
+        return self._store(run).settled_in(runs, row_filter)
 
     def of_institutions(self, run: RunRecord, institutions: Sequence[str]) -> pl.DataFrame:
-        """See `Rows`."""
+        """See `CommittedRows`."""
         return self._store(run).of_institutions(institutions)
 
-    def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
-        """See `Rows`."""
-        return everything(self.home, run, columns)
+    def all_rows(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
+        """See `CommittedRows`."""
+        return all_rows(self.home, run, columns)
 
-    def _store(self, run: RunRecord) -> Store:
-        rows = Places.of(self.home).rows
-        return Store(rows, run.seq, Carried.read(rows / f"{run.seq:06d}").withdrawn)
+    def _store(self, run: RunRecord) -> RowStore:
+        rows = NightFolders.of(self.home).rows
+        return RowStore(rows, run.seq, CarriedState.read(rows / f"{run.seq:06d}").withdrawn)
 
 
 _NAME = pl.format("{}:{}", "origin", "ordinal")
 
 
-def names_of(rows: pl.DataFrame) -> list[str]:
-    """What names each row for ever."""
+def row_names(rows: pl.DataFrame) -> list[str]:
+    """The permanent name of each row."""
     return rows.select(_NAME.alias("name"))["name"].to_list()

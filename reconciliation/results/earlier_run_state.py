@@ -1,6 +1,6 @@
-"""How everything stood behind a run that is not the newest: what the run after it began with.
+"""The state after a run that is not the newest: what the run after it began with.
 
-Tables are append-only, so what they said then is what they say now of the runs up to it.
+Tables are append-only, so the rows of runs up to it are unchanged.
 """
 
 from datetime import date
@@ -9,7 +9,7 @@ from typing import Final
 
 from reconciliation.breaks.findings import FindingKey
 from reconciliation.results.file_results import kept_files
-from reconciliation.results.run_state import NIGHT, Before, Carried, register_of, standing_of
+from reconciliation.results.run_state import NIGHT, CarriedState, RunState, register_of, standing_of
 from reconciliation.results.runs import read_positions, run_of
 from reconciliation.results.table_values import Connection
 
@@ -34,25 +34,25 @@ FROM reconciliation.breaks b JOIN reconciliation.runs r ON r.id = b.run_id WHERE
 """
 
 
-async def known_behind(connection: Connection, seq: int) -> dict[FindingKey, date]:
+async def breaks_known_after(connection: Connection, seq: int) -> dict[FindingKey, date]:
     """Every break that a run up to this one has found, with its first night."""
-    found = map(standing_of, await connection.fetch(_KNOWN, seq))
-    return {key: first for key, (first, _) in found}
+    breaks = map(standing_of, await connection.fetch(_KNOWN, seq))
+    return {key: first for key, (first, _) in breaks}
 
 
-async def state_behind(connection: Connection, seq: int, rows: Path) -> Before:
+async def state_after_run(connection: Connection, seq: int, rows: Path) -> RunState:
     """The state after the run of a number; that before the first run for 0."""
     run = await run_of(connection, seq)
     if run is None:
-        return Before()
+        return RunState()
     files = await kept_files(connection, seq)
     sheet = await read_positions(connection, run.id)
-    return Before(
+    return RunState(
         run=run,
         files=files,
-        register=register_of(kept.file for kept in files),
+        register=register_of(kept_file.file for kept_file in files),
         standing=dict(map(standing_of, await connection.fetch(_STANDING, seq))),
         since={row["institution"]: row["since"] for row in await connection.fetch(_SINCE, seq)},
-        sheet={one.institution: one for one in sheet},
-        carried=Carried.read(rows / f"{seq:06d}"),
+        sheet={record.institution: record for record in sheet},
+        carried=CarriedState.read(rows / f"{seq:06d}"),
     )

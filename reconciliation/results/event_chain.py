@@ -1,4 +1,4 @@
-"""The chain of events: what happened to breaks, in one order, each event sealed with all before it.
+"""The hash chain of break events: one order for all breaks, each event sealed with all before it.
 
     hash(n) = SHA-256(hash(n-1) + JSON of [seq, break, night, actor, event, state, facts])
 
@@ -19,7 +19,7 @@ from reconciliation.results.records import BreakEventKind, BreakState
 from reconciliation.results.table_values import Columns, Connection, as_json, from_json, insert
 
 BEGINNING: Final = bytes(32)
-# Lock order of a transaction: this one first, then whatever posting takes.
+# Lock order of a transaction: this lock first, then those of posting.
 CHAIN_LOCK: Final = "SELECT pg_advisory_xact_lock(3, 1)"
 HEAD: Final = "SELECT seq, hash FROM reconciliation.break_events ORDER BY seq DESC LIMIT 1"
 EVENTS: Final = """
@@ -41,7 +41,7 @@ _READ_AT_ONCE: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """What is to be appended; its number and hash follow from where the chain stands."""
+    """An event to append; its number and hash follow from the end of the chain."""
 
     break_id: UUID
     night: date
@@ -51,9 +51,9 @@ class NewEvent:
     facts: Mapping[str, object]
 
 
-def sealed(before: bytes, seq: int, event: NewEvent) -> bytes:
+def event_hash(before: bytes, seq: int, event: NewEvent) -> bytes:
     """The hash of an event behind another."""
-    told = [
+    content = [
         seq,
         str(event.break_id),
         event.night.isoformat(),
@@ -62,7 +62,7 @@ def sealed(before: bytes, seq: int, event: NewEvent) -> bytes:
         str(event.state),
         json.loads(as_json(event.facts)),
     ]
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(before + text.encode()).digest()
 
 
@@ -75,7 +75,7 @@ async def append(connection: Connection, events: Sequence[NewEvent]) -> None:
     rows = []
     for event in events:
         seq += 1
-        before = sealed(before, seq, event)
+        before = event_hash(before, seq, event)
         facts = as_json(event.facts)
         rows.append(
             (
@@ -92,7 +92,7 @@ async def append(connection: Connection, events: Sequence[NewEvent]) -> None:
     await insert(connection, "break_events", _COLUMNS, rows)
 
 
-async def head(connection: Connection) -> int:
+async def newest_number(connection: Connection) -> int:
     """The number of the newest event, 0 before the first; takes the lock, so nobody appends meanwhile."""
     return (await _end(connection))[0]
 
@@ -103,13 +103,13 @@ async def _end(connection: Connection) -> tuple[int, bytes]:
     return (0, BEGINNING) if newest is None else (newest["seq"], newest["hash"])
 
 
-async def verify(connection: Connection) -> str | None:
+async def verify_chain(connection: Connection) -> str | None:
     """None where every event is sealed as it was, or in words which one is not."""
-    broken = await first_broken(connection)
+    broken = await first_broken_event(connection)
     return None if broken is None else f"event {broken[0]} of the breaks {broken[1]}"
 
 
-async def first_broken(connection: Connection) -> tuple[int, str] | None:
+async def first_broken_event(connection: Connection) -> tuple[int, str] | None:
     """The number of the first event that is not as it was sealed with what is wrong with it, or None."""
     seq, before = 0, BEGINNING
     while rows := await connection.fetch(EVENTS, seq, _READ_AT_ONCE):
@@ -125,7 +125,7 @@ async def first_broken(connection: Connection) -> tuple[int, str] | None:
                 BreakState(row["state"]),
                 from_json(row["facts"]),
             )
-            before = sealed(before, seq, event)
+            before = event_hash(before, seq, event)
             if before != row["hash"]:
                 return seq, "is not what was sealed"
     return None

@@ -62,12 +62,12 @@ class KeptFile:
 
 async def read_files(connection: Connection) -> list[FileRecord]:
     """Every file that was judged, in the order in which it was, as it stands now."""
-    return [kept.file for kept in await kept_files(connection)]
+    return [kept_file.file for kept_file in await kept_files(connection)]
 
 
 async def kept_files(connection: Connection, up_to: int = NEWEST) -> list[KeptFile]:
     """The files of all runs up to a number, as they stood after it."""
-    return [_kept(row) for row in await connection.fetch(_FILES, up_to)]
+    return [_kept_file(row) for row in await connection.fetch(_FILES, up_to)]
 
 
 async def write_files(connection: Connection, run_id: UUID, files: Sequence[FileRecord]) -> list[int]:
@@ -76,23 +76,23 @@ async def write_files(connection: Connection, run_id: UUID, files: Sequence[File
         (
             run_id,
             seq,
-            one.name,
-            one.institution,
-            one.day,
-            one.cycle,
-            one.correction,
-            one.sha256,
-            one.source,
-            one.received_at,
-            one.night,
-            one.layout_version,
-            one.rows,
-            one.settled,
-            one.sequence,
-            one.closing,
-            as_json(one.controls),
+            file.name,
+            file.institution,
+            file.day,
+            file.cycle,
+            file.correction,
+            file.sha256,
+            file.source,
+            file.received_at,
+            file.night,
+            file.layout_version,
+            file.rows,
+            file.settled,
+            file.sequence,
+            file.closing,
+            as_json(file.controls),
         )
-        for seq, one in enumerate(files, start=1)
+        for seq, file in enumerate(files, start=1)
     ]
     await insert(connection, "files", _COLUMNS, rows)
     return [row["id"] for row in await connection.fetch(_IDS, run_id)]
@@ -104,7 +104,7 @@ async def write_states(connection: Connection, run_id: UUID, states: Sequence[tu
     await insert(connection, "file_states", _STATE_COLUMNS, rows)
 
 
-def _kept(row: Row) -> KeptFile:
-    told = dict(row)
-    place, run = told.pop("id"), told.pop("run")
-    return KeptFile(place, run, FileRecord(**told | {"controls": from_json(told["controls"])}))
+def _kept_file(row: Row) -> KeptFile:
+    values = dict(row)
+    place, run = values.pop("id"), values.pop("run")
+    return KeptFile(place, run, FileRecord(**values | {"controls": from_json(values["controls"])}))

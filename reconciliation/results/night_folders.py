@@ -1,4 +1,4 @@
-"""Where a night keeps its files: all of it under `reconciliation/` in the folder of the installation."""
+"""The folders of nightly runs, all under `reconciliation/` in the folder of the installation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class NightFolders:
     """The folders of the nightly run."""
 
     root: Path
@@ -14,14 +14,21 @@ class Places:
     @classmethod
     def of(cls, home: Path) -> Self:
         """The folders of an installation, made where they are missing."""
-        places = cls(home / "reconciliation")
-        for folder in (places.inbox, places.archive, places.rows, places.rules, places.reports, places.spill):
+        folders = cls(home / "reconciliation")
+        for folder in (
+            folders.inbox,
+            folders.archive,
+            folders.rows,
+            folders.rules,
+            folders.reports,
+            folders.spill,
+        ):
             folder.mkdir(parents=True, exist_ok=True)
-        return places
+        return folders
 
     @property
     def inbox(self) -> Path:
-        """Where files of institutions are laid."""
+        """The inbox for files of institutions."""
         return self.root / "inbox"
 
     @property
@@ -41,10 +48,10 @@ class Places:
 
     @property
     def reports(self) -> Path:
-        """What finance takes away, a folder a run."""
+        """The reports for finance, one folder for each run."""
         return self.root / "reports"
 
     @property
     def spill(self) -> Path:
-        """Where DuckDB puts what does not fit into its memory."""
+        """The spill folder of DuckDB."""
         return self.root / "spill"

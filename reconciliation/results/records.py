@@ -1,4 +1,4 @@
-"""What is kept of runs, files and breaks, as every reader of results sees it.
+"""The records of runs, files, breaks and positions, as all readers of results get them.
 
 Amounts in paisa, instants in UTC, nights and days are dates in Dhaka. Nothing here knows the database.
 """
@@ -11,10 +11,10 @@ from uuid import UUID
 
 
 class BreakState(StrEnum):
-    """Where a break stands; its newest event says it."""
+    """The state of a break, which its newest event gives."""
 
     OPEN = "open"
-    PROPOSED = "proposed"  # somebody proposed a resolution, nobody has checked it
+    PROPOSED = "proposed"  # a resolution is proposed and not yet checked
     RESOLVED = "resolved"  # a resolution stands approved
     CLOSED = "closed"  # it ended by itself: the money, the row or the file came
 
@@ -26,11 +26,11 @@ class BreakEventKind(StrEnum):
     CLOSED = "closed"
     REOPENED = "reopened"
     NOTED = "noted"
-    ANSWERED = "answered"  # the payment was told what the file says
+    ANSWERED = "answered"  # a file's answer was given to the payment
     PROPOSED = "proposed"
     APPROVED = "approved"
     REJECTED = "rejected"
-    REFUSED = "refused"  # an attempt that a rule or the database refused, kept all the same
+    REFUSED = "refused"  # an attempt that a rule or the database refused, recorded all the same
     REVERSED = "reversed"
 
 
@@ -39,10 +39,10 @@ class RunRecord:
     """One committed run of a night. `number` counts runs of the same night, `seq` all runs.
 
     `identity` holds the parts of the identity digest by name: ledger, files, rules, calendar.
-    `findings_digest` proves the breaks with their first night, `outcome_digest` what became of every row,
+    `findings_digest` proves the breaks with their first night, `outcome_digest` the verdict of every row,
     `rows_digest` the Parquet files of the run on disk. `figures` are the totals that reports print,
-    `invariants` what each invariant said: `hold` or words. `last_line` is the newest frozen ledger line that
-    the run has taken.
+    `invariants` the outcome of each: `hold` or words. `last_line` is the newest frozen ledger line that the
+    run has taken.
     """
 
     id: UUID
@@ -92,10 +92,11 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class BreakRecord:
-    """One break as it stands. `age` is in business days up to the night that was asked about.
+    """One break as it stands. `age` is in business days up to the night of the query.
 
-    `told` holds what was found out when it was first seen: passes, nearest, rows (hashes), what, action,
-    automatic, en, bn, and `movements`: the frozen lines that it is about, as text of their UUIDs.
+    `details` (column `told`) holds what was known when it was first seen: passes, nearest, rows (hashes),
+    what, action, automatic, en, bn, and `movements`: the frozen lines that it is about, as text of their
+    UUIDs.
     """
 
     id: UUID
@@ -115,7 +116,7 @@ class BreakRecord:
     owner: str
     deadline: date
     diagnosis: str
-    told: Mapping[str, object]
+    details: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class BreakEvent:
 
 @dataclass(frozen=True, slots=True)
 class BreakFilter:
-    """Which breaks are wanted; an empty field wants all. The same filter serves table, JSON, CSV and XLSX."""
+    """A filter of breaks; an empty field selects all. Table, JSON, CSV and XLSX use the same filter."""
 
     codes: Sequence[str] = ()
     institutions: Sequence[str] = ()

@@ -1,7 +1,7 @@
-"""What the last committed run left: everything a night begins with.
+"""The state after the last committed run, with which a night begins.
 
-PostgreSQL holds runs, files and breaks; beside them lie the rows of each run and `carried.json`, which names
-what no table knows. Nothing of a run that was not committed is ever read.
+PostgreSQL holds runs, files and breaks; the rows of each run and `carried.json`, with state that no table
+has, are in its folder. Nothing of a run that was not committed is ever read.
 """
 
 import json
@@ -12,12 +12,12 @@ from datetime import date
 from pathlib import Path
 from typing import Final, Self
 
-from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.codes import BreakCode
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.digests import sha256_of, sha256_of_lines
-from reconciliation.engine.row_store import durable
-from reconciliation.intake.file_names import understood
-from reconciliation.intake.file_register import Arrival, FileState, Register
+from reconciliation.engine.row_store import sync_to_disk
+from reconciliation.intake.file_names import parse_file_name
+from reconciliation.intake.file_register import Arrival, FileRegister, FileState
 from reconciliation.results.file_results import KeptFile, kept_files
 from reconciliation.results.records import FileRecord, PositionRecord, RunRecord
 from reconciliation.results.runs import latest_run, read_positions
@@ -37,15 +37,15 @@ WHERE e.event <> 'closed'
 """  # noqa: S608 - a constant
 _SINCE: Final = "SELECT institution, since FROM reconciliation.participants ORDER BY institution"
 
-Standing = dict[FindingKey, tuple[date, Finding]]
+StandingBreaks = dict[FindingKey, tuple[date, BreakFinding]]
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """What is carried beside the tables.
+class CarriedState:
+    """The state that is carried outside the tables.
 
-    `withdrawn` are origins whose rows no longer count, `payouts` what was last expected of each batch (how
-    often anew, and paisa), `instructions` the origins of instructed debits that a run has taken.
+    `withdrawn` are origins whose rows no longer count, `payouts` the last expected credit of each batch
+    (revision and paisa), `instructions` the origins of instructed debits that a run has taken.
     """
 
     withdrawn: tuple[str, ...] = ()
@@ -58,36 +58,36 @@ class Carried:
         path = folder / CARRIED
         if not path.exists():
             return cls()
-        told = json.loads(path.read_text(encoding="utf-8"))
-        payouts = {key: (count, credit) for key, (count, credit) in told["payouts"].items()}
-        return cls(tuple(told["withdrawn"]), payouts, tuple(told["instructions"]))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        payouts = {key: (count, credit) for key, (count, credit) in content["payouts"].items()}
+        return cls(tuple(content["withdrawn"]), payouts, tuple(content["instructions"]))
 
     def write(self, folder: Path) -> None:
         """Leave it in the folder of a run, through to the disk."""
-        told = {
+        content = {
             "withdrawn": list(self.withdrawn),
             "payouts": dict(sorted(self.payouts.items())),
             "instructions": list(self.instructions),
         }
         path = folder / CARRIED
         with path.open("w", encoding="utf-8") as file:
-            json.dump(told, file, sort_keys=True, separators=(",", ":"))
+            json.dump(content, file, sort_keys=True, separators=(",", ":"))
             file.flush()
             os.fsync(file.fileno())
-        durable(folder)
+        sync_to_disk(folder)
 
 
 @dataclass(slots=True)
-class Before:
-    """How everything stood after the last committed run; `files` are those of the register, in its order."""
+class RunState:
+    """The state after the last committed run; `files` are those of the register, in its order."""
 
     run: RunRecord | None = None
     files: list[KeptFile] = field(default_factory=list)
-    register: Register = field(default_factory=Register)
-    standing: Standing = field(default_factory=dict)
+    register: FileRegister = field(default_factory=FileRegister)
+    standing: StandingBreaks = field(default_factory=dict)
     since: Mapping[str, date] = field(default_factory=dict)
     sheet: Mapping[str, PositionRecord] = field(default_factory=dict)
-    carried: Carried = field(default_factory=Carried)
+    carried: CarriedState = field(default_factory=CarriedState)
 
     @property
     def seq(self) -> int:
@@ -105,31 +105,31 @@ class Before:
         return {} if self.run is None else self.run.figures
 
 
-async def read_state(connection: Connection, rows: Path) -> Before:
+async def read_state(connection: Connection, rows: Path) -> RunState:
     """The state after the last committed run."""
     run = await latest_run(connection)
     if run is None:
-        return Before()
+        return RunState()
     files = await kept_files(connection)
     sheet = await read_positions(connection, run.id)
-    return Before(
+    return RunState(
         run=run,
         files=files,
-        register=register_of(kept.file for kept in files),
+        register=register_of(kept_file.file for kept_file in files),
         standing=dict(map(standing_of, await connection.fetch(_STANDING))),
         since={row["institution"]: row["since"] for row in await connection.fetch(_SINCE)},
-        sheet={one.institution: one for one in sheet},
-        carried=Carried.read(rows / f"{run.seq:06d}"),
+        sheet={record.institution: record for record in sheet},
+        carried=CarriedState.read(rows / f"{run.seq:06d}"),
     )
 
 
-def register_of(files: Iterable[FileRecord]) -> Register:
+def register_of(files: Iterable[FileRecord]) -> FileRegister:
     """The register as it was left, in the order in which files were judged."""
-    register = Register()
+    register = FileRegister()
     for file in files:
         register.add(
             Arrival(
-                understood(file.name),
+                parse_file_name(file.name),
                 file.sha256,
                 file.night,
                 FileState(file.state),
@@ -144,13 +144,13 @@ def register_of(files: Iterable[FileRecord]) -> Register:
     return register
 
 
-def digest_of(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
     """SHA-256 over everything that a run left in its folder."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
     return sha256_of_lines(f"{path.name} {sha256_of(path.read_bytes())}" for path in files)
 
 
-def standing_of(row: Row) -> tuple[FindingKey, tuple[date, Finding]]:
+def standing_of(row: Row) -> tuple[FindingKey, tuple[date, BreakFinding]]:
     """A break that stands, with its first night."""
-    key = FindingKey(Code(row["code"]), row["institution"], row["reference"])
-    return key, (row["first_seen"], Finding(key, file=row["file"], day=row["day"], cycle=row["cycle"]))
+    key = FindingKey(BreakCode(row["code"]), row["institution"], row["reference"])
+    return key, (row["first_seen"], BreakFinding(key, file=row["file"], day=row["day"], cycle=row["cycle"]))

@@ -56,7 +56,7 @@ async def run_of(connection: Connection, seq: int) -> RunRecord | None:
 
 
 async def read_positions(connection: Connection, run_id: UUID) -> list[PositionRecord]:
-    """How every institution stands after a run, all rows until then together."""
+    """The position of every institution after a run, over all rows so far."""
     return [PositionRecord(*row) for row in await connection.fetch(_POSITIONS, run_id)]
 
 
@@ -85,8 +85,16 @@ async def write_run(connection: Connection, run: RunRecord, sheet: Sequence[Posi
         run.started_at,
     )
     lines = [
-        (run.id, one.institution, one.settled, one.gross, one.fees, one.rounding, one.suspense)
-        for one in sheet
+        (
+            run.id,
+            record.institution,
+            record.settled,
+            record.gross,
+            record.fees,
+            record.rounding,
+            record.suspense,
+        )
+        for record in sheet
     ]
     await insert(connection, "positions", _POSITION_COLUMNS, lines)
     return replace(run, finished_at=finished_at)
@@ -99,5 +107,7 @@ async def write_participants(connection: Connection, run_id: UUID, since: Mappin
 
 
 def _run(row: Row) -> RunRecord:
-    told = dict(row)
-    return RunRecord(**told | {name: from_json(told[name]) for name in ("identity", "figures", "invariants")})
+    values = dict(row)
+    return RunRecord(
+        **values | {name: from_json(values[name]) for name in ("identity", "figures", "invariants")}
+    )

@@ -1,7 +1,7 @@
 """How values go into the tables of the schema `reconciliation` and come out of them.
 
 The tables themselves are in migrations 0013 to 0015. All of them are append-only by grant but for
-`group_members.released_by`; the state of a thing is its newest row.
+`group_members.released_by`; the state of a record is its newest row.
 """
 
 import json

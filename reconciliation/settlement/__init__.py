@@ -1,5 +1,5 @@
-"""Settlement: from agreed amounts to instructions that a bank takes, and back from what the bank did.
+"""Settlement: from agreed lines to instructions for banks, and from answers and statements to outcomes.
 
-Everything here is a pure function of lines, configuration and bytes: no clock, no database, no network. What
-goes out is handed to people; nothing in this package sends it.
+`positions` and `instructions` are pure functions of lines, configuration and bytes: no clock, no database, no
+network. Files for banks are handed to people; nothing in this package sends them.
 """

@@ -1,8 +1,8 @@
-"""Where settlement stands: configuration, the newest run of the night, and the lines that follow from it.
+"""The state of settlement: configuration, the newest run, and the lines that follow from it.
 
-Lines are taken in whenever somebody asks for them, run by run, from what was judged and from windows that are
-closed; taking in twice writes nothing twice. Once a value date has a sheet, whatever becomes known belongs to
-a later one, so a sheet never changes.
+Lines are taken in whenever a command needs them, run by run, from judged rows and from closed windows; a
+repeat writes nothing twice. Once a value date has a sheet, whatever becomes known belongs to a later one, so
+a sheet never changes.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,24 +14,24 @@ import polars as pl
 
 from ekpay_switch.domain.ledger.settlement_postings import clearing_account
 from ekpay_switch.ports.finance import Finance
-from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.codes import BreakCode
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import read_calendar
 from reconciliation.errors import SettlementError
-from reconciliation.matching.row_family import Kind
-from reconciliation.results.committed_rows import Rows, RunRows, names_of
+from reconciliation.matching.row_family import InstitutionKind
+from reconciliation.results.committed_rows import CommittedRows, RunRows, row_names
 from reconciliation.results.records import RunRecord
 from reconciliation.results.runs import latest_run, run_of
 from reconciliation.results.table_values import Connection
-from reconciliation.settlement.instructions.account_registry import Registry, read_registry
+from reconciliation.settlement.instructions.account_registry import AccountRegistry, read_registry
 from reconciliation.settlement.positions.cycles import Cycles
-from reconciliation.settlement.positions.institution_lines import Fate, Judgement, lines_of
+from reconciliation.settlement.positions.institution_lines import ClaimFate, JudgedRows, institution_lines
 from reconciliation.settlement.positions.ledger_lines import lines_of_books
-from reconciliation.settlement.positions.lines import remembered
-from reconciliation.settlement.positions.payout_credits import Batch, batches_of
+from reconciliation.settlement.positions.lines import carry_forward
+from reconciliation.settlement.positions.payout_credits import PayoutBatch, batches_of
 from reconciliation.settlement.store.settlement_lines import (
     billers_with_deposit,
-    decisions,
+    decided_fates,
     lines_about,
     new_booked,
     new_moved,
@@ -56,65 +56,67 @@ WHERE (SELECT e.state FROM reconciliation.break_events AS e WHERE e.break_id = b
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What every command of settlement works with."""
+class SettlementSetting:
+    """The configuration and sources of every settlement command."""
 
     finance: Finance
-    registry: Registry
+    registry: AccountRegistry
     cycles: Cycles
     layouts: Mapping[str, Layout]
-    rows: Rows
+    rows: CommittedRows
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """A desk with a connection, and the newest run."""
+class SettlementWork:
+    """The setting with a connection, and the newest run."""
 
-    desk: Desk
+    setting: SettlementSetting
     connection: Connection
     run: RunRecord
 
     @property
-    def kinds(self) -> Mapping[str, Kind]:
-        """What each institution does for us."""
-        return {name: layout.kind for name, layout in self.desk.layouts.items()}
+    def kinds(self) -> Mapping[str, InstitutionKind]:
+        """The kind of each institution: funds, delivery or statement."""
+        return {name: layout.kind for name, layout in self.setting.layouts.items()}
 
 
-def open_desk(finance: Finance, rows: Rows | None = None) -> Desk:
-    """A desk over the configuration of an installation.
+def read_setting(finance: Finance, rows: CommittedRows | None = None) -> SettlementSetting:
+    """The setting by the configuration of an installation.
 
     Raises:
-        ConfigurationError: a file of it says something that cannot be meant.
+        ConfigurationError: a file of it is not valid.
     """
     registry = read_registry(finance.config / "settlement.toml")
     calendar = read_calendar(finance.config / "calendar.toml")
     layouts = read_layouts(finance.config / "statements")
-    return Desk(finance, registry, Cycles(calendar, registry.own), layouts, rows or RunRows(finance.home))
+    return SettlementSetting(
+        finance, registry, Cycles(calendar, registry.own), layouts, rows or RunRows(finance.home)
+    )
 
 
 @asynccontextmanager
-async def at_work(desk: Desk, role: str = "app") -> AsyncIterator[Work]:
-    """A connection with the newest run; the accounts that instructions post to stand.
+async def open_work(setting: SettlementSetting, role: str = "app") -> AsyncIterator[SettlementWork]:
+    """Open a connection with the newest run; the accounts that instructions post to exist.
 
     Raises:
         SettlementError: no night was run yet.
     """
-    connection = await desk.finance.connect(role)
+    connection = await setting.finance.connect(role)
     try:
         await connection.execute(_PATIENCE)
         run = await latest_run(connection)
         if run is None:
             raise SettlementError("no night was reconciled yet: ekpay reconcile run")
         if role == "app":
-            await desk.finance.books.open_accounts(_ACCOUNTS)
-        yield Work(desk, connection, run)
+            await setting.finance.books.open_accounts(_ACCOUNTS)
+        yield SettlementWork(setting, connection, run)
     finally:
         await connection.close()
 
 
 @asynccontextmanager
-async def alone(work: Work) -> AsyncIterator[None]:
-    """One transaction in which nobody else settles, over the run that the work has read.
+async def settlement_lock(work: SettlementWork) -> AsyncIterator[None]:
+    """One transaction under the lock of settlement, over the run that the work has read.
 
     Raises:
         SettlementError: a newer run was committed since.
@@ -127,38 +129,38 @@ async def alone(work: Work) -> AsyncIterator[None]:
         yield
 
 
-async def take_in(work: Work) -> None:
-    """Write what runs decided that were not taken in yet, in the caller's transaction.
+async def take_in(work: SettlementWork) -> None:
+    """Write the lines of runs that were not taken in yet, in the caller's transaction.
 
-    Each run is taken in as it was committed, in its own night, so it does not matter when somebody asks. Of
-    the newest one it is asked every time what people have decided since. Of each run only the rows are read
-    that it changed, and behind the newest those whose lines are not agreed.
+    Each run is taken in as it was committed, in its own night, whenever that happens. For the newest run,
+    later decisions of people are read every time. Of each run only the rows that it changed are read, and for
+    the newest those whose lines are not agreed.
 
     Raises:
-        ConflictingLineError: a row says another amount than it did.
+        ConflictingLineError: a row has another amount than before.
     """
     for seq in await runs_not_taken(work.connection):
         run = await run_of(work.connection, seq)
         if run is not None and run.id != work.run.id:
-            await _take(work, run, {}, frozenset())
-    decided = {key: Fate(fate) for key, fate in (await decisions(work.connection)).items()}
-    await _take(work, work.run, decided, await waiting_sources(work.connection))
+            await _take_in_run(work, run, {}, frozenset())
+    decided = {key: ClaimFate(fate) for key, fate in (await decided_fates(work.connection)).items()}
+    await _take_in_run(work, work.run, decided, await waiting_sources(work.connection))
 
 
-async def _take(
-    work: Work, run: RunRecord, decided: Mapping[tuple[str, str], Fate], waits: frozenset[str]
+async def _take_in_run(
+    work: SettlementWork, run: RunRecord, decided: Mapping[tuple[str, str], ClaimFate], waits: frozenset[str]
 ) -> None:
     """Write the lines that a run changes, and those that wait for a decision and may have it now."""
-    connection, rows = work.connection, work.desk.rows
+    connection, rows = work.connection, work.setting.rows
     newest = await newest_sheet(connection)
-    # What becomes known behind a sheet is known too late for it.
+    # What becomes known after a sheet is too late for it.
     night = run.night if newest is None else max(run.night, newest)
     changed = rows.changed(run)
-    touched = {*names_of(changed.rows), *changed.lost}
+    touched = {*row_names(changed.rows), *changed.withdrawn}
     waiting = waits - touched
     before = await lines_about(connection, touched | waiting)
     stand = rows.settled(run, await runs_about(connection, waiting), waiting)
-    judged = Judgement(
+    judged = JudgedRows(
         pl.concat([changed.rows, stand]),
         night,
         work.kinds,
@@ -166,33 +168,35 @@ async def _take(
         await billers_with_deposit(connection),
         decided,
     )
-    booked, moved = await new_booked(connection, run.last_line), await new_moved(connection, run.night)
+    booked, movements = await new_booked(connection, run.last_line), await new_moved(connection, run.night)
     after = (
-        *remembered(before, lines_of(judged, work.desk.cycles), night),
-        *lines_of_books(booked, moved, night),
+        *carry_forward(before, institution_lines(judged, work.setting.cycles), night),
+        *lines_of_books(booked, movements, night),
     )
     await write_lines(connection, run.id, before, after)
 
 
-def batches(work: Work) -> tuple[Batch, ...]:
-    """Every payout that a statement of a bank must name, as it stands behind the newest run."""
-    return batches_of(statement_rows(work), work.desk.layouts)
+def batches(work: SettlementWork) -> tuple[PayoutBatch, ...]:
+    """Every payout that a bank statement must contain, as of the newest run."""
+    return batches_of(statement_rows(work), work.setting.layouts)
 
 
-def statement_rows(work: Work) -> pl.DataFrame:
-    """The rows of all statements of banks, and what of ours waits for them."""
-    banks = [name for name, layout in work.desk.layouts.items() if layout.kind == "statement"]
-    return work.desk.rows.of_institutions(work.run, banks)
+def statement_rows(work: SettlementWork) -> pl.DataFrame:
+    """The rows of all bank statements, and our rows that wait for them."""
+    banks = [name for name, layout in work.setting.layouts.items() if layout.kind == "statement"]
+    return work.setting.rows.of_institutions(work.run, banks)
 
 
-async def open_accounts(work: Work, told: Sequence[Batch]) -> None:
-    """Let the accounts stand that credits of these batches post to; not inside a transaction."""
-    connectors = {batch.connector for batch in told if batch.credited is not None}
+async def open_accounts(work: SettlementWork, batches_to_post: Sequence[PayoutBatch]) -> None:
+    """Open the accounts that credits of these batches post to; not inside a transaction."""
+    connectors = {batch.connector for batch in batches_to_post if batch.credited is not None}
     accounts = [f"{kind}:{name}" for name in sorted(connectors) for kind in ("receivable", "suspense")]
-    await work.desk.finance.books.open_accounts(accounts)
+    await work.setting.finance.books.open_accounts(accounts)
 
 
-async def standing_breaks(connection: Connection) -> tuple[Finding, ...]:
-    """The breaks that are not closed, as far as they name what a line is held for."""
+async def standing_breaks(connection: Connection) -> tuple[BreakFinding, ...]:
+    """The breaks that are not closed, with what a held line needs of them."""
     rows = await connection.fetch(_STANDING)
-    return tuple(Finding(FindingKey(Code(row["code"]), row["institution"], row["reference"])) for row in rows)
+    return tuple(
+        BreakFinding(FindingKey(BreakCode(row["code"]), row["institution"], row["reference"])) for row in rows
+    )

@@ -1,7 +1,7 @@
-"""Journal entries of settlement, each with an id that follows from what it is for.
+"""Journal entries of settlement, each with an id derived from its purpose.
 
-The same instruction, step or credit gives the same id, and an entry that stands is skipped, so whatever is
-done again after a process died posts nothing twice.
+The same instruction, step or credit gives the same id, and an existing entry is skipped, so a repeat after a
+process died posts nothing twice.
 """
 
 from typing import Final
@@ -16,16 +16,16 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     payout_received,
 )
 from ekpay_switch.ports.finance import Adjustment
-from reconciliation.settlement.instructions.instruction_steps import Step
+from reconciliation.settlement.instructions.instruction_steps import InstructionStep
 from reconciliation.settlement.positions.ledger_lines import debt_of
-from reconciliation.settlement.positions.payout_credits import Credit
-from reconciliation.settlement.store.settlement_sheets import Given
+from reconciliation.settlement.positions.payout_credits import PayoutCredit
+from reconciliation.settlement.store.settlement_sheets import IssuedInstruction
 
 _NAMESPACE: Final = uuid5(NAMESPACE_URL, "ekpay:settlement")
 
 
 def entry_id(*words: object) -> UUID:
-    """The id of the entry that is for this."""
+    """The id of the entry for this purpose."""
     return uuid5(_NAMESPACE, "\x1f".join(map(str, words)))
 
 
@@ -34,30 +34,34 @@ def id_of_instruction(end_to_end_id: str) -> UUID:
     return entry_id("instructed", end_to_end_id)
 
 
-def of_instruction(given: Given) -> Adjustment:
-    """What is owed is on its way; what the party owes us is taken off."""
-    return Adjustment.of(given.entry_id, _instructed(given))
+def of_instruction(issued: IssuedInstruction) -> Adjustment:
+    """The entry of an instruction: the debt becomes clearing, less what the party owes us."""
+    return Adjustment.of(issued.entry_id, _instructed(issued))
 
 
-def of_movement(given: Given, step: Step, before: Step) -> Adjustment | None:
-    """What the bank has moved since the step before, if anything."""
-    moved = step.moved - before.moved
-    if moved == 0:
+def of_movement(
+    issued: IssuedInstruction, step: InstructionStep, before: InstructionStep
+) -> Adjustment | None:
+    """The entry of what the bank has moved since the step before, if anything."""
+    moved_amount = step.moved_amount - before.moved_amount
+    if moved_amount == 0:
         return None
     name = entry_id("moved", step.end_to_end_id, step.revision)
-    return Adjustment.of(name, instruction_paid(given.instruction.creditor.rail, moved))
+    return Adjustment.of(name, instruction_paid(issued.instruction.creditor.rail, moved_amount))
 
 
-def of_rejection(given: Given, step: Step, before: Step) -> Adjustment | None:
-    """The instruction taken back, if this is the step in which it was rejected."""
+def of_rejection(
+    issued: IssuedInstruction, step: InstructionStep, before: InstructionStep
+) -> Adjustment | None:
+    """The reversal of the instruction, if this is the step in which it was rejected."""
     if before.is_owed_again or not step.is_owed_again:
         return None
     name = entry_id("rejected", step.end_to_end_id)
-    return Adjustment.of(name, instruction_rejected(_instructed(given)))
+    return Adjustment.of(name, instruction_rejected(_instructed(issued)))
 
 
-def of_credit(credit: Credit, revision: int, before: Credit | None) -> Adjustment | None:
-    """What has changed of a credit since its last revision, if anything moved."""
+def of_credit(credit: PayoutCredit, revision: int, before: PayoutCredit | None) -> Adjustment | None:
+    """The entry of what has changed in a credit since its last revision, if anything moved."""
     parts = PayoutParts(
         credit.credited - (before.credited if before else 0),
         credit.batch.charge - (before.batch.charge if before else 0),
@@ -71,7 +75,9 @@ def of_credit(credit: Credit, revision: int, before: Credit | None) -> Adjustmen
     return Adjustment.of(name, payout_received(credit.batch.connector, parts))
 
 
-def _instructed(given: Given) -> Entry:
-    one = given.instruction
-    debtor = debt_of(one.creditor.creditor)
-    return instructed(given.ledger_account, one.creditor.rail, one.amount, given.set_off, debtor)
+def _instructed(issued: IssuedInstruction) -> Entry:
+    instruction = issued.instruction
+    debtor = debt_of(instruction.creditor.creditor)
+    return instructed(
+        issued.ledger_account, instruction.creditor.rail, instruction.amount, issued.set_off, debtor
+    )

@@ -1,7 +1,7 @@
-"""What banks did with our instructions and what connectors paid, matched and posted in one transaction.
+"""Outcomes of instructions and payouts of connectors, matched and posted in one transaction.
 
-Everything is compared with what was written before, and only what has changed is written and posted, so it
-may be asked as often as anybody likes.
+Everything is compared with what was written before, and only changes are written and posted, so it can be
+repeated at any time.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,31 @@ from ekpay_switch.ports.finance import Adjustment
 from reconciliation.canonical_row import FILE
 from reconciliation.digests import sha256_of
 from reconciliation.matching.institution_positions import COLUMNS
-from reconciliation.settlement.current_state import Work, alone, open_accounts, statement_rows, take_in
-from reconciliation.settlement.instructions.bank_answers import Answer, read
-from reconciliation.settlement.instructions.instruction_outcomes import Outcome, Side, Told, match
-from reconciliation.settlement.instructions.instruction_steps import Step, begun, next_step
+from reconciliation.settlement.current_state import (
+    SettlementWork,
+    open_accounts,
+    settlement_lock,
+    statement_rows,
+    take_in,
+)
+from reconciliation.settlement.instructions.bank_answers import BankAnswer, parse_report
+from reconciliation.settlement.instructions.instruction_outcomes import (
+    BankRecords,
+    InstructionOutcome,
+    StatementSide,
+    match_instructions,
+)
+from reconciliation.settlement.instructions.instruction_steps import InstructionStep, initial_step, next_step
 from reconciliation.settlement.journal_entries import of_credit, of_movement, of_rejection
 from reconciliation.settlement.positions.payout_credits import (
-    Batch,
-    Credit,
+    PayoutBatch,
+    PayoutCredit,
     batches_of,
     credits_of,
     rounded_by_file,
 )
 from reconciliation.settlement.store.bank_outcomes import (
-    Posted,
+    StepEntries,
     read_answers,
     read_credits,
     read_steps,
@@ -35,89 +46,104 @@ from reconciliation.settlement.store.bank_outcomes import (
     write_steps,
 )
 from reconciliation.settlement.store.settlement_lines import read_agreed
-from reconciliation.settlement.store.settlement_sheets import Given, ids_by_message, read_instructions
-from reconciliation.statement.formats.account_entries import AccountStatement, Entry
+from reconciliation.settlement.store.settlement_sheets import (
+    IssuedInstruction,
+    ids_by_message,
+    read_instructions,
+)
+from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
-    """How everything stands: steps that are new, all outcomes, credits that are new, and all credits.
+class PostedOutcomes:
+    """The state after posting: new steps, all outcomes, new credits and all credits.
 
-    `strangers` are answers about nothing of ours, `waiting` the batches whose payout date is over and of
-    which no statement tells.
+    `strangers` are answers that match no instruction of ours, `waiting` the batches whose payout date is over
+    and that are in no statement.
     """
 
-    steps: tuple[Step, ...]
-    outcomes: tuple[Outcome, ...]
-    new_credits: tuple[Credit, ...]
-    credits: tuple[Credit, ...]
-    strangers: tuple[Answer, ...]
-    waiting: tuple[Batch, ...] = ()
+    steps: tuple[InstructionStep, ...]
+    outcomes: tuple[InstructionOutcome, ...]
+    new_credits: tuple[PayoutCredit, ...]
+    credits: tuple[PayoutCredit, ...]
+    strangers: tuple[BankAnswer, ...]
+    waiting: tuple[PayoutBatch, ...] = ()
     is_new: bool = True
 
 
-async def follow(work: Work, answer: bytes | None = None) -> Followed:
-    """Take an answer of a bank in, if there is one, and post what is known now and was not before.
+async def post_outcomes(work: SettlementWork, answer: bytes | None = None) -> PostedOutcomes:
+    """Read an answer of a bank, if there is one, and post what is new since the last time.
 
     Raises:
         UnreadableFileError: the answer is no status report; nothing was written.
     """
-    heard = None if answer is None else read(answer)
+    heard = None if answer is None else parse_report(answer)
     statements = statement_rows(work)
-    told = batches_of(statements, work.desk.layouts)
-    await open_accounts(work, told)
-    async with alone(work):
+    batches = batches_of(statements, work.setting.layouts)
+    await open_accounts(work, batches)
+    async with settlement_lock(work):
         is_new = True
         if heard is not None and answer is not None:
             is_new = await write_answers(work.connection, sha256_of(answer), heard)
         await take_in(work)
-        steps, outcomes, strangers = await _follow_instructions(work, statements)
-        new_credits, credits_ = await _follow_credits(work, told)
-    about = () if heard is None else tuple(one for one in strangers if one in heard)
-    waiting = tuple(batch for batch in told if batch.credited is None and batch.payout_date <= work.run.night)
-    return Followed(steps, outcomes, new_credits, credits_, about, waiting, is_new)
+        steps, outcomes, strangers = await _post_instructions(work, statements)
+        new_credits, credits_ = await _post_credits(work, batches)
+    about = () if heard is None else tuple(stranger for stranger in strangers if stranger in heard)
+    waiting = tuple(
+        batch for batch in batches if batch.credited is None and batch.payout_date <= work.run.night
+    )
+    return PostedOutcomes(steps, outcomes, new_credits, credits_, about, waiting, is_new)
 
 
-async def _follow_instructions(
-    work: Work, statements: pl.DataFrame
-) -> tuple[tuple[Step, ...], tuple[Outcome, ...], tuple[Answer, ...]]:
+async def _post_instructions(
+    work: SettlementWork, statements: pl.DataFrame
+) -> tuple[tuple[InstructionStep, ...], tuple[InstructionOutcome, ...], tuple[BankAnswer, ...]]:
     connection = work.connection
-    given = {one.instruction.end_to_end_id: one for one in await read_instructions(connection)}
-    told = Told(
+    issued = {
+        issued_instruction.instruction.end_to_end_id: issued_instruction
+        for issued_instruction in await read_instructions(connection)
+    }
+    records = BankRecords(
         await read_answers(connection),
-        statements_of(statements, work.desk.registry.debtor.statement),
-        Side.DEBTOR,
+        statements_of(statements, work.setting.registry.debtor.statement),
+        StatementSide.DEBTOR,
         work.run.night,
         await ids_by_message(connection),
     )
-    matched = match((one.instruction for one in given.values()), told)
+    matched = match_instructions(
+        (issued_instruction.instruction for issued_instruction in issued.values()), records
+    )
     known = await read_steps(connection)
-    steps: list[tuple[Step, Posted]] = []
+    steps: list[tuple[InstructionStep, StepEntries]] = []
     entries: list[Adjustment] = []
     for outcome in matched.outcomes:
         name = outcome.instruction.end_to_end_id
-        before = known.get(name, begun(name))
+        before = known.get(name, initial_step(name))
         step = next_step(before, outcome)
         if step is not None:
-            steps.append(_posted(given[name], step, before, entries))
+            steps.append(_with_entries(issued[name], step, before, entries))
     await write_steps(connection, steps)
-    await work.desk.finance.books.post(connection, entries)
+    await work.setting.finance.books.post(connection, entries)
     return tuple(step for step, _ in steps), matched.outcomes, matched.answers
 
 
-def _posted(given: Given, step: Step, before: Step, entries: list[Adjustment]) -> tuple[Step, Posted]:
-    moved, rejected = of_movement(given, step, before), of_rejection(given, step, before)
-    entries.extend(one for one in (moved, rejected) if one is not None)
-    return step, Posted(moved.id if moved else None, rejected.id if rejected else None)
+def _with_entries(
+    issued: IssuedInstruction, step: InstructionStep, before: InstructionStep, entries: list[Adjustment]
+) -> tuple[InstructionStep, StepEntries]:
+    movement, rejection = of_movement(issued, step, before), of_rejection(issued, step, before)
+    entries.extend(entry for entry in (movement, rejection) if entry is not None)
+    return step, StepEntries(movement.id if movement else None, rejection.id if rejection else None)
 
 
-async def _follow_credits(work: Work, told: Sequence[Batch]) -> tuple[tuple[Credit, ...], tuple[Credit, ...]]:
+async def _post_credits(
+    work: SettlementWork, batches: Sequence[PayoutBatch]
+) -> tuple[tuple[PayoutCredit, ...], tuple[PayoutCredit, ...]]:
     known = await read_credits(work.connection)
     lines = await read_agreed(work.connection)
-    rounded = rounded_by_file(work.desk.rows.everything(work.run, COLUMNS))
-    found = tuple(credits_of(told, lines, work.desk.cycles, rounded))
+    rounded = rounded_by_file(work.setting.rows.all_rows(work.run, COLUMNS))
+    credits_now = tuple(credits_of(batches, lines, work.setting.cycles, rounded))
     new, entries = [], []
-    for credit in found:
+    for credit in credits_now:
         revision, before = known.get(credit.batch.key, (0, None))
         if credit == before:
             continue
@@ -125,20 +151,21 @@ async def _follow_credits(work: Work, told: Sequence[Batch]) -> tuple[tuple[Cred
         new.append((revision + 1, credit, entry.id if entry else None))
         entries.extend([] if entry is None else [entry])
     await write_credits(work.connection, work.run.id, new)
-    await work.desk.finance.books.post(work.connection, entries)
-    return tuple(credit for _, credit, _ in new), found
+    await work.setting.finance.books.post(work.connection, entries)
+    return tuple(credit for _, credit, _ in new), credits_now
 
 
 def statements_of(rows: pl.DataFrame, bank: str) -> tuple[AccountStatement, ...]:
-    """The bookings of one bank, from the rows of its statements, a statement a file."""
-    wanted = rows.filter((pl.col("institution") == bank) & (pl.col("source") == FILE))
+    """The bookings of one bank, from the rows of its statements, one statement for each file."""
+    bank_rows = rows.filter((pl.col("institution") == bank) & (pl.col("source") == FILE))
     columns = ("origin", "ordinal", "business_date", "net", "currency", "ours", "theirs")
-    found: dict[str, list[Entry]] = {}
+    entries_by_file: dict[str, list[StatementEntry]] = {}
     for origin, ordinal, day, net, currency, ours, theirs in (
-        wanted.select(columns).sort("origin", "ordinal").iter_rows()
+        bank_rows.select(columns).sort("origin", "ordinal").iter_rows()
     ):
-        entry = Entry(ordinal, day, day, net, currency, ours, theirs, "", is_reversal=False)
-        found.setdefault(origin, []).append(entry)
+        entry = StatementEntry(ordinal, day, day, net, currency, ours, theirs, "", is_reversal=False)
+        entries_by_file.setdefault(origin, []).append(entry)
     return tuple(
-        AccountStatement(origin, bank, None, None, None, tuple(entries)) for origin, entries in found.items()
+        AccountStatement(origin, bank, None, None, None, tuple(entries))
+        for origin, entries in entries_by_file.items()
     )

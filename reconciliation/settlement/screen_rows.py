@@ -10,21 +10,21 @@ import polars as pl
 
 from reconciliation.errors import SettlementError, UnknownPartyError
 from reconciliation.results.table_values import Connection
-from reconciliation.settlement.current_state import Work
-from reconciliation.settlement.instructions.instruction_outcomes import Outcome
-from reconciliation.settlement.instructions.value_date_record import Settled
+from reconciliation.settlement.current_state import SettlementWork
+from reconciliation.settlement.instructions.instruction_outcomes import InstructionOutcome
+from reconciliation.settlement.instructions.value_date_record import SettledPosition
 from reconciliation.settlement.positions.cycles import Party
-from reconciliation.settlement.positions.lines import Line, row_of
-from reconciliation.settlement.positions.net_positions import explained
-from reconciliation.settlement.positions.payout_credits import Credit
+from reconciliation.settlement.positions.lines import SettlementLine, row_of
+from reconciliation.settlement.positions.net_positions import explain_position
+from reconciliation.settlement.positions.payout_credits import PayoutCredit
 from reconciliation.settlement.store.settlement_lines import runs_about
-from reconciliation.similar_names import in_words
+from reconciliation.similar_names import unknown_name_wording
 
 COLUMNS: Final = (
     "gross_in", "gross_out", "fees", "refunds", "chargebacks", "commissions", "adjustments", "held",
     "released", "net",
 )  # fmt: skip
-BESIDE: Final = ("carried_in", "instructed", "carried_out", "pays_itself", "reason")
+CARRY_COLUMNS: Final = ("carried_in", "instructed", "carried_out", "pays_itself", "reason")
 _OWN: Final = """
 SELECT payment_id, our_reference, their_reference FROM public.ledger_lines
 WHERE window_id = $1 AND ordinal = $2
@@ -32,17 +32,17 @@ WHERE window_id = $1 AND ordinal = $2
 
 
 @dataclass(frozen=True, slots=True)
-class Drilled:
-    """One line behind a position, with the row that it comes from, as far as that is known."""
+class LineDetails:
+    """One line behind a position, with the references of its row, as far as they are known."""
 
-    line: Line
+    line: SettlementLine
     shares: Mapping[str, int]
     ours: str
     theirs: str
     payment_id: UUID | str | None
 
     def facts(self) -> dict[str, object]:
-        """Everything about it by name."""
+        """All its values by name."""
         line = self.line
         return {
             "day": line.cycle.day,
@@ -59,104 +59,109 @@ class Drilled:
         }
 
 
-def facts_of(row: Settled) -> dict[str, object]:
+def position_facts(row: SettledPosition) -> dict[str, object]:
     """One line of a sheet by name."""
-    told: dict[str, object] = {"role": row.position.party.role.value, "party": row.position.party.name}
-    told |= {name: getattr(row.position, name) for name in COLUMNS}
-    return told | {name: getattr(row, name) for name in BESIDE}
+    facts: dict[str, object] = {"role": row.position.party.role.value, "party": row.position.party.name}
+    facts |= {name: getattr(row.position, name) for name in COLUMNS}
+    return facts | {name: getattr(row, name) for name in CARRY_COLUMNS}
 
 
-def facts_of_credit(one: Credit) -> dict[str, object]:
+def credit_facts(credit: PayoutCredit) -> dict[str, object]:
     """One credit by name."""
     return {
-        "batch": one.batch.key,
-        "bank": one.batch.bank,
-        "connector": one.batch.connector,
-        "payout_date": one.batch.payout_date,
-        "owed": one.batch.owed,
-        "credited": one.credited,
-        "charge": one.batch.charge,
-        "receivable": one.receivable,
-        "suspense": one.suspense,
-        "rounding": one.rounding,
-        "ending": one.funds.value,
-        "difference": one.difference,
+        "batch": credit.batch.key,
+        "bank": credit.batch.bank,
+        "connector": credit.batch.connector,
+        "payout_date": credit.batch.payout_date,
+        "owed": credit.batch.owed_amount,
+        "credited": credit.credited,
+        "charge": credit.batch.charge,
+        "receivable": credit.receivable,
+        "suspense": credit.suspense,
+        "rounding": credit.rounding,
+        "ending": credit.funds.value,
+        "difference": credit.difference,
     }
 
 
-def facts_of_outcome(one: Outcome) -> dict[str, object]:
-    """One instruction and what became of it by name."""
-    paid = one.instruction
+def outcome_facts(outcome: InstructionOutcome) -> dict[str, object]:
+    """One instruction and its outcome by name."""
+    paid = outcome.instruction
     return {
         "end_to_end_id": paid.end_to_end_id,
         "value_date": paid.value_date,
         "party": str(paid.creditor.creditor),
         "amount": paid.amount,
         "rail": paid.creditor.rail,
-        "ending": one.ending.value,
-        "moved": one.moved,
-        "contradicts": one.contradicts,
-        "answers": [f"{answer.said} {answer.reason}".strip() for answer in one.answers],
+        "ending": outcome.ending.value,
+        "moved": outcome.moved_amount,
+        "contradicts": outcome.contradicts,
+        "answers": [f"{answer.kind} {answer.reason}".strip() for answer in outcome.answers],
     }
 
 
 def party_called(name: str, parties: Sequence[Party]) -> Party:
-    """The party of a name, with its role before it (`biller:desco_postpaid`) or without.
+    """The party of a name, with its role as prefix (`biller:desco_postpaid`) or without.
 
     Raises:
         SettlementError: the name alone means several.
         UnknownPartyError: there is none.
     """
-    found = sorted({party for party in parties if name in {party.name, str(party)}})
-    if not found:
-        raise UnknownPartyError(in_words(name, {str(party) for party in parties}, "party with a line"))
-    if len(found) > 1:
-        raise SettlementError(f"{name} means {', '.join(map(str, found))}")
-    return found[0]
+    matches = sorted({party for party in parties if name in {party.name, str(party)}})
+    if not matches:
+        raise UnknownPartyError(
+            unknown_name_wording(name, {str(party) for party in parties}, "party with a line")
+        )
+    if len(matches) > 1:
+        raise SettlementError(f"{name} means {', '.join(map(str, matches))}")
+    return matches[0]
 
 
-async def drilled(work: Work, lines: Sequence[Line], wanted: tuple[str, date]) -> tuple[Party, list[Drilled]]:
+async def position_details(
+    work: SettlementWork, lines: Sequence[SettlementLine], party_name: str, value_date: date
+) -> tuple[Party, list[LineDetails]]:
     """The lines behind the position of a party on a value date, each with its row.
 
     Raises:
         SettlementError: the name alone means several.
         UnknownPartyError: no such party has a line.
     """
-    name, value_date = wanted
-    party = party_called(name, [line.cycle.party for line in lines])
-    found = explained(party, value_date, lines, work.desk.cycles)
-    named = await _named(work, {row_of(one.line.source) for one in found})
-    told = []
-    for one in found:
-        own = await _own(work.connection, one.line)
+    party = party_called(party_name, [line.cycle.party for line in lines])
+    explained_lines = explain_position(party, value_date, lines, work.setting.cycles)
+    named = await _references_by_row(
+        work, {row_of(explained_line.line.source) for explained_line in explained_lines}
+    )
+    details = []
+    for explained_line in explained_lines:
+        own = await _own_line(work.connection, explained_line.line)
         ours, theirs, payment = own or next(
-            (named[place] for place in _places(one.line) if place in named), ("", "", None)
+            (named[place] for place in _places(explained_line.line) if place in named), ("", "", None)
         )
-        told.append(Drilled(one.line, dict(one.shares), ours, theirs, payment))
-    return party, told
+        details.append(LineDetails(explained_line.line, dict(explained_line.shares), ours, theirs, payment))
+    return party, details
 
 
-def _places(line: Line) -> Iterator[tuple[str, int]]:
-    """The row of a line, whatever was put behind its name since."""
+def _places(line: SettlementLine) -> Iterator[tuple[str, int]]:
+    """The origin and ordinal of a line's row, without a suffix such as `withdrawn`."""
     origin, _, rest = line.source.partition(":")
     number = rest.split(" ", 1)[0]
     if number.isdecimal():
         yield origin, int(number)
 
 
-async def _named(
-    work: Work, wanted: Collection[str]
+async def _references_by_row(
+    work: SettlementWork, names: Collection[str]
 ) -> Mapping[tuple[str, int], tuple[str, str, str | None]]:
-    """What both sides call some rows, read from the runs that made lines of them."""
-    runs = await runs_about(work.connection, wanted)
-    settled = work.desk.rows.settled(work.run, runs, wanted)
-    rows = pl.concat([settled, work.desk.rows.changed(work.run).rows])
-    told = rows.select("origin", "ordinal", "reference", "theirs", "payment_id").iter_rows()
-    return {(origin, ordinal): (ours, theirs, payment) for origin, ordinal, ours, theirs, payment in told}
+    """The references of rows on both sides, read from the runs that made lines of them."""
+    runs = await runs_about(work.connection, names)
+    settled = work.setting.rows.settled(work.run, runs, names)
+    rows = pl.concat([settled, work.setting.rows.changed(work.run).rows])
+    values = rows.select("origin", "ordinal", "reference", "theirs", "payment_id").iter_rows()
+    return {(origin, ordinal): (ours, theirs, payment) for origin, ordinal, ours, theirs, payment in values}
 
 
-async def _own(connection: Connection, line: Line) -> tuple[str, str, UUID] | None:
-    """The frozen line of our books that a line comes from, if it is one."""
+async def _own_line(connection: Connection, line: SettlementLine) -> tuple[str, str, UUID] | None:
+    """The references of the frozen line of our books that a line comes from, if it is one."""
     for origin, ordinal in _places(line):
         window = origin.removeprefix("lines-")
         if window.isdecimal():

@@ -1,6 +1,6 @@
 """Settling a value date: its sheet, its instructions with entries and files, written in one transaction.
 
-A value date is settled once. Asked again, the same sheet, ids and bytes come back and nothing is posted.
+A value date is settled once. A repeat returns the same sheet, ids and bytes, and posts nothing.
 """
 
 import os
@@ -11,39 +11,44 @@ from pathlib import Path
 
 from reconciliation.errors import SettlementError
 from reconciliation.results.table_values import Connection
-from reconciliation.settlement.current_state import Work, alone, take_in
+from reconciliation.settlement.current_state import SettlementWork, settlement_lock, take_in
 from reconciliation.settlement.instructions.creditor_instructions import (
     Instruction,
-    Outgoing,
-    instruct,
-    put_off,
+    OutgoingInstructions,
+    carry_whole_sheet,
+    instructions_of,
 )
-from reconciliation.settlement.instructions.instruction_steps import owed_again
+from reconciliation.settlement.instructions.instruction_steps import ids_owed_again
 from reconciliation.settlement.instructions.value_date_record import (
-    File,
-    Settled,
-    digest_of,
+    BankFile,
+    SettledPosition,
     files_of,
-    put_off_until,
-    settled,
+    passed_value_dates,
+    settle_positions,
+    sheet_digest,
 )
 from reconciliation.settlement.journal_entries import id_of_instruction, of_instruction
 from reconciliation.settlement.positions.cycles import Party
-from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owes
-from reconciliation.settlement.positions.lines import Line
-from reconciliation.settlement.positions.net_positions import Sheet, rest, sheet_of, value_dates
+from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owed_on_account
+from reconciliation.settlement.positions.lines import SettlementLine
+from reconciliation.settlement.positions.net_positions import (
+    SettlementSheet,
+    sheet_of,
+    unexplained_rest,
+    value_dates,
+)
 from reconciliation.settlement.store.bank_outcomes import carried_ids, read_steps, write_carries
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_lines
 from reconciliation.settlement.store.settlement_sheets import (
-    Given,
-    Head,
+    IssuedInstruction,
+    SheetHead,
     carried_from,
     head_of,
+    load_bank_files,
     newest_sheet,
-    read_files,
     read_instructions,
     read_sheet,
-    write_files,
+    store_bank_files,
     write_instructions,
     write_sheet,
 )
@@ -52,8 +57,8 @@ Balances = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """Who wants a value date settled and who agrees: two persons of finance, already verified."""
+class SettlementOrder:
+    """The order of two persons of finance, already verified, to settle a value date."""
 
     value_date: date
     by: str
@@ -61,50 +66,50 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class SettledValueDate:
     """A value date as it stands in the tables; `is_new` if it was written just now."""
 
-    head: Head
-    rows: tuple[Settled, ...]
-    files: tuple[File, ...]
+    head: SheetHead
+    rows: tuple[SettledPosition, ...]
+    files: tuple[BankFile, ...]
     is_new: bool
 
 
-async def settle(work: Work, order: Order) -> Issued:
-    """Settle a value date, or find how it was settled.
+async def settle(work: SettlementWork, order: SettlementOrder) -> SettledValueDate:
+    """Settle a value date, or return how it was settled.
 
     Raises:
         SettlementError: it cannot be settled (see `refuse`), or its figures are no longer those written.
         asyncpg.CheckViolationError: the database finds that a sheet does not sum to zero.
     """
     connection = work.connection
-    async with alone(work):
+    async with settlement_lock(work):
         standing = await head_of(connection, order.value_date)
         if standing is None:
-            refuse(work, order.value_date, await newest_sheet(connection))
+            refuse_unless_due(work, order.value_date, await newest_sheet(connection))
             await _write(work, order)
     head = standing or await head_of(connection, order.value_date)
     assert head is not None, "it was written just now"
     rows = await read_sheet(connection, order.value_date)
-    if digest_of(rows) != head.digest:
+    if sheet_digest(rows) != head.digest:
         raise SettlementError(f"the sheet of {order.value_date} is not what was written")
-    return Issued(head, rows, await read_files(connection, order.value_date), standing is None)
+    return SettledValueDate(head, rows, await load_bank_files(connection, order.value_date), standing is None)
 
 
-def refuse(work: Work, value_date: date, newest: date | None) -> None:
-    """Whether a value date may be settled now.
+def refuse_unless_due(work: SettlementWork, value_date: date, newest: date | None) -> None:
+    """Refuse a value date that may not be settled now.
 
     Raises:
         SettlementError: it is no business day, a later one was settled, it is later than the one behind the
             newest night, or the last run does not hold.
     """
-    calendar = work.desk.cycles.calendar
+    calendar = work.setting.cycles.calendar
     if not calendar.is_business_day(value_date):
         raise SettlementError(f"{value_date} is no business day")
     if newest is not None and value_date < newest:
         raise SettlementError(f"{newest} was settled, what is left of {value_date} was carried there")
-    if value_date > calendar.after(work.run.night):
-        reached = calendar.after(work.run.night)
+    if value_date > calendar.business_day_after(work.run.night):
+        reached = calendar.business_day_after(work.run.night)
         raise SettlementError(
             f"the newest night is {work.run.night}: {reached} is the last to be settled by it"
         )
@@ -112,129 +117,147 @@ def refuse(work: Work, value_date: date, newest: date | None) -> None:
         raise SettlementError(f"an invariant of run {work.run.seq} does not hold: nothing is paid by it")
 
 
-async def _write(work: Work, order: Order) -> None:
-    """Every value date that passed without a sheet, and then the one that is wanted."""
+async def _write(work: SettlementWork, order: SettlementOrder) -> None:
+    """Write the sheets of value dates that passed without one, and then the ordered one."""
     connection = work.connection
     await take_in(work)
     made_at = await connection.fetchval("SELECT date_trunc('second', now())")
     newest = await newest_sheet(connection)
     lines = await lines_from(work, order.value_date, newest)
-    for day, rows in _passed(work, lines, await carried_from(connection, newest), (newest, order.value_date)):
-        head = Head(day, work.run.id, digest_of(rows), order.by, order.approved_by, made_at)
+    for day, rows in _passed_sheets(
+        work, lines, await carried_from(connection, newest), newest=newest, value_date=order.value_date
+    ):
+        head = SheetHead(day, work.run.id, sheet_digest(rows), order.by, order.approved_by, made_at)
         await write_sheet(connection, head, rows)
-    carried = await brought_in(work, lines, order.value_date)
+    carried = await carried_into(work, lines, order.value_date)
     sheet = _sheet(order.value_date, lines, work)
-    balances = await work.desk.finance.books.balances(connection)
-    owed = owed_by(balances, await closed_balances(connection))
-    outgoing = instruct(sheet, work.desk.registry, carried, owed)
-    rows = settled(sheet, outgoing, carried)
-    head = Head(order.value_date, work.run.id, digest_of(rows), order.by, order.approved_by, made_at)
+    balances = await work.setting.finance.books.balances(connection)
+    owed_to = owed_to_parties(balances, await closed_balances(connection))
+    outgoing = instructions_of(sheet, work.setting.registry, carried, owed_to)
+    rows = settle_positions(sheet, outgoing, carried)
+    head = SheetHead(order.value_date, work.run.id, sheet_digest(rows), order.by, order.approved_by, made_at)
     await write_sheet(connection, head, rows)
     await write_carries(connection, await _rejected_ids(connection), order.value_date)
-    await _give(work, outgoing, balances)
-    await write_files(connection, order.value_date, files_of(outgoing, work.desk.registry.debtor, made_at))
+    await _issue_instructions(work, outgoing, balances)
+    await store_bank_files(
+        connection, order.value_date, files_of(outgoing, work.setting.registry.debtor, made_at)
+    )
 
 
-async def lines_from(work: Work, value_date: date, newest: date | None) -> tuple[Line, ...]:
+async def lines_from(
+    work: SettlementWork, value_date: date, newest: date | None
+) -> tuple[SettlementLine, ...]:
     """The lines of every value date without a sheet up to this one; all where there is no sheet yet."""
     return await read_lines(work.connection, None if newest is None else min(newest, value_date))
 
 
-def _passed(
-    work: Work, lines: Sequence[Line], carried: Mapping[Party, int], between: tuple[date | None, date]
-) -> Iterator[tuple[date, tuple[Settled, ...]]]:
+def _passed_sheets(
+    work: SettlementWork,
+    lines: Sequence[SettlementLine],
+    carried: Mapping[Party, int],
+    *,
+    newest: date | None,
+    value_date: date,
+) -> Iterator[tuple[date, tuple[SettledPosition, ...]]]:
     """The sheets of value dates that have passed without one: everything that is owed is carried on."""
-    newest, value_date = between
-    for day in put_off_until(value_dates(lines, work.desk.cycles), value_date, newest):
+    for day in passed_value_dates(value_dates(lines, work.setting.cycles), value_date, newest):
         sheet = _sheet(day, lines, work)
-        outgoing = put_off(sheet, carried)
-        yield day, settled(sheet, outgoing, carried)
+        outgoing = carry_whole_sheet(sheet, carried)
+        yield day, settle_positions(sheet, outgoing, carried)
         carried = outgoing.carried
 
 
-async def brought_in(work: Work, lines: Sequence[Line], value_date: date) -> dict[Party, int]:
-    """What parties are owed from before a value date: what was carried, passed, or rejected by a bank."""
+async def carried_into(
+    work: SettlementWork, lines: Sequence[SettlementLine], value_date: date
+) -> dict[Party, int]:
+    """What parties are owed from earlier dates, in paisa: carried, without a sheet, or rejected by a bank."""
     newest = await newest_sheet(work.connection)
     carried = await carried_from(work.connection, newest)
-    for _, rows in _passed(work, lines, carried, (newest, value_date)):
+    for _, rows in _passed_sheets(work, lines, carried, newest=newest, value_date=value_date):
         carried = {row.position.party: row.carried_out for row in rows if row.carried_out}
     return await _with_rejected(work.connection, carried, value_date)
 
 
-def _sheet(value_date: date, lines: Sequence[Line], work: Work) -> Sheet:
-    sheet = sheet_of(value_date, lines, work.desk.cycles)
-    if rest(sheet):
-        raise SettlementError(f"the sheet of {value_date} leaves {rest(sheet)} paisa unexplained")
+def _sheet(value_date: date, lines: Sequence[SettlementLine], work: SettlementWork) -> SettlementSheet:
+    sheet = sheet_of(value_date, lines, work.setting.cycles)
+    if unexplained_rest(sheet):
+        raise SettlementError(f"the sheet of {value_date} leaves {unexplained_rest(sheet)} paisa unexplained")
     return sheet
 
 
-async def _give(work: Work, outgoing: Outgoing, balances: Balances) -> None:
-    statement = work.desk.registry.debtor.statement
-    given = [_given(one, statement, balances) for one in outgoing.instructions]
-    await write_instructions(work.connection, given)
-    await work.desk.finance.books.post(work.connection, [of_instruction(one) for one in given])
+async def _issue_instructions(
+    work: SettlementWork, outgoing: OutgoingInstructions, balances: Balances
+) -> None:
+    statement = work.setting.registry.debtor.statement
+    issued = [_issued_instruction(instruction, statement, balances) for instruction in outgoing.instructions]
+    await write_instructions(work.connection, issued)
+    await work.setting.finance.books.post(
+        work.connection, [of_instruction(instruction) for instruction in issued]
+    )
 
 
-def _given(one: Instruction, statement: str, balances: Balances) -> Given:
-    party = one.creditor.creditor
-    account = max(accounts_of(party), key=lambda name: owes(name, balances.get(name, 0)))
+def _issued_instruction(instruction: Instruction, statement: str, balances: Balances) -> IssuedInstruction:
+    party = instruction.creditor.creditor
+    account = max(accounts_of(party), key=lambda name: owed_on_account(name, balances.get(name, 0)))
     debt = balances.get(debt_of(party), 0)
-    return Given(one, statement, account, max(0, debt), id_of_instruction(one.end_to_end_id))
+    return IssuedInstruction(
+        instruction, statement, account, max(0, debt), id_of_instruction(instruction.end_to_end_id)
+    )
 
 
-def owed_by(now: Balances, closed: Balances) -> Callable[[Party], int]:
-    """What our books owe a party: at this moment, and not more than by the windows that are closed.
+def owed_to_parties(now: Balances, closed: Balances) -> Callable[[Party], int]:
+    """What our books owe a party now, and at most what they owe by closed windows, in paisa.
 
     What a party owes us beyond its debt limit is taken off.
     """
 
-    def owed(party: Party) -> int:
-        return min(_owed(party, balances) for balances in (now, closed))
+    def owed_to(party: Party) -> int:
+        return min(_owed_amount(party, balances) for balances in (now, closed))
 
-    return owed
+    return owed_to
 
 
-def _owed(party: Party, balances: Balances) -> int:
-    owing = sum(owes(name, balances.get(name, 0)) for name in accounts_of(party))
-    return owing - max(0, balances.get(debt_of(party), 0))
+def _owed_amount(party: Party, balances: Balances) -> int:
+    owed_paisa = sum(owed_on_account(name, balances.get(name, 0)) for name in accounts_of(party))
+    return owed_paisa - max(0, balances.get(debt_of(party), 0))
 
 
 async def _rejected_ids(connection: Connection) -> tuple[str, ...]:
-    return tuple(sorted(owed_again(await read_steps(connection), await carried_ids(connection))))
+    return tuple(sorted(ids_owed_again(await read_steps(connection), await carried_ids(connection))))
 
 
 async def _with_rejected(
     connection: Connection, carried: Mapping[Party, int], value_date: date
 ) -> dict[Party, int]:
-    """What is brought in: what the sheet before carried, and what banks have rejected since."""
-    brought = dict(carried)
+    """What the last sheet carried and what banks have rejected since, in paisa."""
+    amounts = dict(carried)
     names = set(await _rejected_ids(connection))
-    for given in await read_instructions(connection):
-        one = given.instruction
-        if one.end_to_end_id in names and one.value_date < value_date:
-            party = one.creditor.creditor
-            brought[party] = brought.get(party, 0) + one.amount
-    return brought
+    for issued in await read_instructions(connection):
+        instruction = issued.instruction
+        if instruction.end_to_end_id in names and instruction.value_date < value_date:
+            party = instruction.creditor.creditor
+            amounts[party] = amounts.get(party, 0) + instruction.amount
+    return amounts
 
 
-def leave(files: Sequence[File], folder: Path) -> tuple[Path, ...]:
-    """Write files where people fetch them; one that stands there with the same bytes stays.
+def write_bank_files(files: Sequence[BankFile], folder: Path) -> tuple[Path, ...]:
+    """Write the files for banks into a folder; an existing one with the same bytes stays.
 
     Raises:
-        SettlementError: a file of this name says something else.
+        SettlementError: a file of this name has other content.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    left = []
-    for one in files:
-        place = folder / one.name
-        if place.exists() and place.read_bytes() != one.content:
+    written = []
+    for bank_file in files:
+        place = folder / bank_file.name
+        if place.exists() and place.read_bytes() != bank_file.content:
             raise SettlementError(f"{place} is there and says something else")
-        # Written beside and moved into place: nobody ever fetches half a file.
-        beside = folder / f".{one.name}"
-        with beside.open("wb") as file:
-            file.write(one.content)
+        # Written under another name and renamed, so that nobody fetches half a file.
+        unfinished = folder / f".{bank_file.name}"
+        with unfinished.open("wb") as file:
+            file.write(bank_file.content)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(place)
-        left.append(place)
-    return tuple(left)
+        unfinished.replace(place)
+        written.append(place)
+    return tuple(written)

@@ -1,7 +1,7 @@
 """Account statements as canonical rows: which account, how many statements, and whether they are whole.
 
-A row is an entry, or each payment inside it where the layout asks for details. A reversal of a credit takes
-back what it brought; every other entry, a charge too, is a row of its own.
+A row is an entry, or each payment inside it where the layout asks for details. The reversal of a credit is a
+row that takes back; every other entry, a charge too, is a row of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ import polars as pl
 from reconciliation.canonical_row import BRINGS, SUCCESS, TAKES_BACK
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.formats import camt, mt940
-from reconciliation.statement.formats.account_entries import AccountStatement, Entry, check_balances
+from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry, check_balances
 from reconciliation.statement.layout import Container, Layout
 
 _KINDS: Final[Mapping[Container, str]] = {
@@ -24,23 +24,23 @@ _KINDS: Final[Mapping[Container, str]] = {
     "mt940": "940",
     "mt942": "942",
 }
-# Those that tell both balances, and those that must tell a sum: without it, nothing shows that one was cut.
+# Kinds with both balances, and those that need a sum: without one, a cut file would not be noticed.
 _WITH_BALANCES: Final = {"camt053", "mt940"}
 _WITH_SUMS: Final = {"mt942"}
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """What the statements of a file come to."""
+class StatementRows:
+    """The rows and totals of the statements of a file."""
 
     rows: pl.DataFrame
     opening: int | None
     closing: int | None
-    moved: int
+    entry_total: int
     controls: Mapping[str, str]
 
 
-def read_statements(content: bytes, layout: Layout) -> Statement:
+def read_statements(content: bytes, layout: Layout) -> StatementRows:
     """The rows of every statement of a file, each checked against its balances and sums.
 
     Raises:
@@ -55,11 +55,11 @@ def read_statements(content: bytes, layout: Layout) -> Statement:
     check_balances(statements)
     _check_chain(statements)
     entries = _numbered(statements, layout)
-    return Statement(
+    return StatementRows(
         rows=_rows(entries),
         opening=statements[0].opening,
         closing=statements[-1].closing,
-        moved=sum(entry.amount for entry in entries),
+        entry_total=sum(entry.amount for entry in entries),
         controls=_controls(statements, entries),
     )
 
@@ -91,17 +91,17 @@ def _check(statement: AccountStatement, layout: Layout) -> None:
 
 def _check_chain(statements: Sequence[AccountStatement]) -> None:
     """Statements of one file are of one account, and each opens where the one before closed."""
-    for before, behind in pairwise(statements):
-        if (before.account, before.currency) != (behind.account, behind.currency):
-            raise UnreadableFileError(f"account statement {behind.identification} is of another account")
-        if before.closing != behind.opening:
+    for before, after in pairwise(statements):
+        if (before.account, before.currency) != (after.account, after.currency):
+            raise UnreadableFileError(f"account statement {after.identification} is of another account")
+        if before.closing != after.opening:
             raise ControlTotalError(
-                f"account statement {behind.identification}: opening {behind.opening}"
+                f"account statement {after.identification}: opening {after.opening}"
                 f" behind a closing of {before.closing} paisa"
             )
 
 
-def _numbered(statements: Sequence[AccountStatement], layout: Layout) -> list[Entry]:
+def _numbered(statements: Sequence[AccountStatement], layout: Layout) -> list[StatementEntry]:
     entries = [entry for statement in statements for entry in statement.entries]
     if layout.statement.batches == "entry":
         return entries
@@ -109,7 +109,7 @@ def _numbered(statements: Sequence[AccountStatement], layout: Layout) -> list[En
     return [replace(part, ordinal=number) for number, part in enumerate(parts, start=1)]
 
 
-def _rows(entries: Sequence[Entry]) -> pl.DataFrame:
+def _rows(entries: Sequence[StatementEntry]) -> pl.DataFrame:
     amounts = [entry.amount for entry in entries]
     return pl.DataFrame(
         {
@@ -133,16 +133,16 @@ def _rows(entries: Sequence[Entry]) -> pl.DataFrame:
     )
 
 
-def _controls(statements: Sequence[AccountStatement], entries: Sequence[Entry]) -> Mapping[str, str]:
-    """What one message stated, or how many there were; the closing balance beside what entries make of it."""
+def _controls(statements: Sequence[AccountStatement], entries: Sequence[StatementEntry]) -> Mapping[str, str]:
+    """The controls of one message, or the number of messages; stated and counted closing balances."""
     first, last = statements[0], statements[-1]
-    moved = sum(entry.amount for entry in entries)
-    controls = {"counted.rows": str(len(entries)), "counted.moved": str(moved)}
+    entry_total = sum(entry.amount for entry in entries)
+    controls = {"counted.rows": str(len(entries)), "counted.moved": str(entry_total)}
     if len(statements) == 1:
         controls |= first.controls
     else:
         controls["counted.statements"] = str(len(statements))
     if first.opening is not None and last.closing is not None:
         controls |= {"stated.opening": str(first.opening), "stated.closing": str(last.closing)}
-        controls["counted.closing"] = str(first.opening + moved)
+        controls["counted.closing"] = str(first.opening + entry_total)
     return controls

@@ -1,8 +1,8 @@
 """From a table of cells to canonical rows, column by column.
 
-A row whose time or whose reference of theirs cannot be read is rejected alone: its amounts and our
-reference still count. Whatever else cannot be read refuses the whole file, with line and column: without
-amounts there are no totals, without our reference nothing can be grouped.
+A row whose time or whose reference of theirs cannot be read is rejected alone: its amounts and our reference
+still count. Any other unreadable cell refuses the whole file, with line and column: without amounts there are
+no totals, without our reference rows cannot be grouped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,17 @@ import polars as pl
 
 from reconciliation.canonical_row import BRINGS, CHARGEBACK, FAILED, SUCCESS, TAKES_BACK
 from reconciliation.errors import UnreadableFileError
-from reconciliation.statement.cell_tables import Table
+from reconciliation.statement.cell_tables import CellTable
 from reconciliation.statement.formats.workbook import exact_amounts
 from reconciliation.statement.instants import instants_of
-from reconciliation.statement.layout import AmountField, Amounts, Events, Fields, Layout, Words
+from reconciliation.statement.layout import (
+    AmountField,
+    AmountFormat,
+    EventColumns,
+    FieldColumns,
+    Layout,
+    WordTable,
+)
 from reconciliation.statement.values.amounts import Sign
 from reconciliation.statement.values.plain_amounts import read_amounts
 
@@ -27,11 +34,11 @@ AMOUNTS: tuple[AmountField, ...] = ("gross", "fee", "vat", "kept", "net")
 # Written amounts, before an event gives them its sign; control totals are taken of these.
 WRITTEN = {name: f"written_{name}" for name in AMOUNTS}
 
-# The same is said of rows that lie there and of rows that are read in one pass.
+# Expressions work on frames in memory and on those read in one pass.
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 
-def rows_of(table: Table, layout: Layout, file_date: date, *, hashed: bool = True) -> pl.DataFrame:
+def rows_of(table: CellTable, layout: Layout, file_date: date, *, hashed: bool = True) -> pl.DataFrame:
     """The canonical rows of a table, numbered from 1, with the amounts as written beside them.
 
     Raises:
@@ -50,21 +57,21 @@ def rows_of(table: Table, layout: Layout, file_date: date, *, hashed: bool = Tru
     _refuse_unknown(frame, "currency", (fields.currency,), table)
     back = pl.col("direction") != BRINGS
     frame = frame.with_columns(
-        signed(name, back, layout).alias(name) for name in AMOUNTS if getattr(fields, name)
+        signed_amount(name, back, layout).alias(name) for name in AMOUNTS if getattr(fields, name)
     )
     frame = with_all_amounts(frame, fields)
     _refuse_contradictions(frame, fields, table)
     frame = frame.with_columns(
         ordinal=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
         ours=pl.col(fields.ours).str.strip_chars(),
-        theirs=theirs(fields, back),
+        theirs=their_reference(fields, back),
         instant=instants_of(table, layout, file_date),
         raw_hash=raw_hashes(table.cells, fields) if hashed else pl.lit(None, pl.String),
     )
     return frame.with_columns(rejected=_rejections(table, layout))
 
 
-def _written(table: Table, layout: Layout, fields: Fields) -> list[pl.Series]:
+def _written(table: CellTable, layout: Layout, fields: FieldColumns) -> list[pl.Series]:
     """Each amount column in paisa as it is written; a cell that is no amount refuses the file."""
     read = []
     for name in AMOUNTS:
@@ -84,22 +91,22 @@ def _written(table: Table, layout: Layout, fields: Fields) -> list[pl.Series]:
     return read
 
 
-def _of_numbers(cells: pl.Series, amounts: Amounts) -> pl.Series:
-    """Number cells in paisa: how a workbook shows them (groups, brackets) is no part of their value."""
+def _of_numbers(cells: pl.Series, amounts: AmountFormat) -> pl.Series:
+    """Number cells in paisa; their format in the workbook (groups, brackets) is no part of the value."""
     sign: Sign = "minus" if amounts.sign == "brackets" else amounts.sign
     if amounts.unit == "paisa":
         cells = cells.str.replace(r"\.00$", "")
     return read_amounts(cells, amounts.unit, "none", sign)
 
 
-def _directions(table: Table, events: Events, written: list[pl.Series]) -> pl.Expr | pl.Series:
+def _directions(table: CellTable, events: EventColumns, written: list[pl.Series]) -> pl.Expr | pl.Series:
     if events.by == "word":
-        return _looked_up(table, Words(columns=events.columns, words=events.words), DIRECTIONS)
-    return told_direction(events, written[0].name)
+        return _looked_up(table, WordTable(columns=events.columns, words=events.words), DIRECTIONS)
+    return direction_of(events, written[0].name)
 
 
-def told_direction(events: Events, written: str) -> pl.Expr:
-    """What a row does where no word says it: `written` is its first amount."""
+def direction_of(events: EventColumns, written: str) -> pl.Expr:
+    """The direction of a row that no word gives; `written` is its first amount."""
     match events.by:
         case "sign":
             return _back_where(pl.col(written) < 0)
@@ -113,23 +120,23 @@ def _back_where(is_back: pl.Expr) -> pl.Expr:
     return pl.when(is_back).then(TAKES_BACK).otherwise(BRINGS).cast(pl.Int8)
 
 
-def _looked_up(table: Table, words: Words, meanings: Mapping[str, int]) -> pl.Series:
-    to_the_letter = one_of(words, meanings)
+def _looked_up(table: CellTable, words: WordTable, meanings: Mapping[str, int]) -> pl.Series:
+    to_the_letter = word_lookup(words, meanings)
     if to_the_letter is not None:
-        found = table.cells.select(to_the_letter).to_series()
-        if not found.null_count():
-            return found
+        exact = table.cells.select(to_the_letter).to_series()
+        if not exact.null_count():
+            return exact
     known = {word: meanings[meaning] for word, meaning in words.words.items()}
     default = meanings[words.otherwise] if words.otherwise else None
     text = pl.concat_str([pl.col(name).str.strip_chars() for name in words.columns], separator=" ")
-    meant = text.replace_strict(known, default=default, return_dtype=pl.Int8)
-    return table.cells.select(meant).to_series()
+    meanings_of_cells = text.replace_strict(known, default=default, return_dtype=pl.Int8)
+    return table.cells.select(meanings_of_cells).to_series()
 
 
-def one_of(words: Words, meanings: Mapping[str, int]) -> pl.Expr | None:
-    """What a cell means that is a word to the letter, else null; None where words are not looked up in one.
+def word_lookup(words: WordTable, meanings: Mapping[str, int]) -> pl.Expr | None:
+    """The meaning of a cell that is exactly a known word, else null; None for several columns.
 
-    To compare a few times is faster than to look up.
+    A few comparisons are faster than a lookup.
     """
     if len(words.columns) > 1 or not words.words:
         return None
@@ -140,24 +147,24 @@ def one_of(words: Words, meanings: Mapping[str, int]) -> pl.Expr | None:
     )
 
 
-def currencies(layout: Layout, fields: Fields) -> pl.Expr:
-    """The currency of each row; null where the layout does not know the word for it."""
+def currencies(layout: Layout, fields: FieldColumns) -> pl.Expr:
+    """The currency of each row; null where the layout does not have the word."""
     if not fields.currency:
         return pl.lit("BDT")
-    told = pl.col(fields.currency).str.strip_chars()
+    cell = pl.col(fields.currency).str.strip_chars()
     if not layout.currencies:
-        return told
-    return told.replace_strict(layout.currencies, default=None, return_dtype=pl.String)
+        return cell
+    return cell.replace_strict(layout.currencies, default=None, return_dtype=pl.String)
 
 
-def _refuse_unknown(frame: pl.DataFrame, name: str, columns: tuple[str, ...], table: Table) -> None:
+def _refuse_unknown(frame: pl.DataFrame, name: str, columns: tuple[str, ...], table: CellTable) -> None:
     if frame[name].null_count():
         wrong = frame[name].is_null().arg_max() or 0
         cell = " ".join(str(table.cells[column][wrong]) for column in columns)
         raise table.refusal(wrong, f"{cell!r} is an unknown word", " ".join(columns))
 
 
-def signed(name: AmountField, back: pl.Expr, layout: Layout) -> pl.Expr:
+def signed_amount(name: AmountField, back: pl.Expr, layout: Layout) -> pl.Expr:
     """An amount with the sign of its event."""
     written = pl.col(WRITTEN[name])
     if layout.amounts is not None and name in layout.amounts.signed_by_event:
@@ -165,8 +172,8 @@ def signed(name: AmountField, back: pl.Expr, layout: Layout) -> pl.Expr:
     return written
 
 
-def with_all_amounts(frame: Frame, fields: Fields) -> Frame:
-    """All four amounts: what is kept in one sum counts as fee, a net that is not told is worked out."""
+def with_all_amounts(frame: Frame, fields: FieldColumns) -> Frame:
+    """All four amounts: a deduction in one sum counts as fee, a missing net is computed."""
     nothing = pl.lit(0, pl.Int64)
     failed = pl.col("status") == FAILED
     frame = frame.with_columns(
@@ -179,19 +186,19 @@ def with_all_amounts(frame: Frame, fields: Fields) -> Frame:
     return frame.with_columns(net=pl.when(failed).then(nothing).otherwise(net))
 
 
-def _refuse_contradictions(frame: pl.DataFrame, fields: Fields, table: Table) -> None:
+def _refuse_contradictions(frame: pl.DataFrame, fields: FieldColumns, table: CellTable) -> None:
     if not fields.net or not fields.gross:
         return
-    told = pl.col("gross") - pl.col("fee") - pl.col("vat") == pl.col("net")
-    contradicting = frame.select((~told & (pl.col("status") == SUCCESS)).arg_max()).item()
+    adds_up = pl.col("gross") - pl.col("fee") - pl.col("vat") == pl.col("net")
+    contradicting = frame.select((~adds_up & (pl.col("status") == SUCCESS)).arg_max()).item()
     if contradicting is None or frame["status"][contradicting] != SUCCESS:
         return
-    if frame.slice(contradicting, 1).select(told).item() is False:
+    if frame.slice(contradicting, 1).select(adds_up).item() is False:
         raise table.refusal(contradicting, "gross less fee and VAT is not net", fields.net)
 
 
-def theirs(fields: Fields, back: pl.Expr) -> pl.Expr:
-    """Their reference; what takes money back may have its own column for it."""
+def their_reference(fields: FieldColumns, back: pl.Expr) -> pl.Expr:
+    """Their reference; rows that take money back may have a column of their own for it."""
     if not fields.theirs:
         return pl.lit("")
     usual = pl.col(fields.theirs).str.strip_chars()
@@ -200,12 +207,12 @@ def theirs(fields: Fields, back: pl.Expr) -> pl.Expr:
     return pl.when(back).then(pl.col(fields.theirs_when_back).str.strip_chars()).otherwise(usual)
 
 
-def raw_hashes(cells: pl.DataFrame, fields: Fields) -> pl.Series:
-    """What tells one line from another, whatever its place: SHA-256 over its cells, the counter apart."""
+def raw_hashes(cells: pl.DataFrame, fields: FieldColumns) -> pl.Series:
+    """The hash of each line, whatever its place: SHA-256 over its cells without the counter."""
     return hashes_of(cells.select(line_of(cells.columns, fields)).to_series())
 
 
-def line_of(names: Sequence[str], fields: Fields) -> pl.Expr:
+def line_of(names: Sequence[str], fields: FieldColumns) -> pl.Expr:
     """The cells of a line as they are hashed."""
     return pl.concat_str([name for name in names if name != fields.counter], separator="\x1f")
 
@@ -215,7 +222,7 @@ def hashes_of(lines: pl.Series) -> pl.Series:
     return pl.Series("raw_hash", [sha256(line.encode()).hexdigest()[:32] for line in lines.to_list()])
 
 
-def _rejections(table: Table, layout: Layout) -> pl.Expr:
+def _rejections(table: CellTable, layout: Layout) -> pl.Expr:
     """Why a row is rejected alone, or null."""
     time = " ".join(layout.time.columns) if layout.time else ""
     reasons = [pl.when(pl.col("instant").is_null()).then(pl.lit(f"column {time}: no such time"))]

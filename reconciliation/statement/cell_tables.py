@@ -1,6 +1,6 @@
 """Text files and workbooks as one table of cells: heading, body and trailer taken apart.
 
-A table knows what its header and trailer said and, of a workbook, which cells are numbers. Every column
+A table has the cells of its header and trailer and, for a workbook, which cells are numbers. Every column
 that the layout names must be there, in its place, and no other.
 """
 
@@ -14,7 +14,7 @@ from reconciliation.digests import sha256_of
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.formats import workbook
 from reconciliation.statement.formats.delimited import grid, split_delimited, split_fixed
-from reconciliation.statement.layout import Layout, Line, Text
+from reconciliation.statement.layout import Layout, LineLayout, TextLayout
 
 _ENDS = {"lf": "\n", "crlf": "\r\n"}
 _CODECS = {"ascii": "ascii", "utf-8": "utf-8", "utf-8-sig": "utf-8", "utf-16-le-bom": "utf-16-le"}
@@ -22,11 +22,11 @@ _MARKS = {"utf-8-sig": codecs.BOM_UTF8, "utf-16-le-bom": codecs.BOM_UTF16_LE}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CellTable:
     """The cells of a file as text.
 
     `first_line` is where the body begins in the file; where rows do not follow one another, `places` has the
-    line or message of each. `numbers` tells which cells of a workbook are numbers, `body_sha256` is the
+    line or message of each. `numbers` marks the cells of a workbook that are numbers, `body_sha256` is the
     digest of every byte above the trailer, and `controls` are those that the container itself has.
     """
 
@@ -40,17 +40,17 @@ class Table:
     unit: str = "line"
     controls: Mapping[str, str] = field(default_factory=dict)
 
-    def refusal(self, row: int, what: str, column: str = "") -> UnreadableFileError:
+    def refusal(self, row: int, reason: str, column: str = "") -> UnreadableFileError:
         """Why the file is refused, with the place of a row counted from 0."""
         place = self.places[row] if self.places else self.first_line + row
-        return UnreadableFileError(what, place, column or None, self.unit)
+        return UnreadableFileError(reason, place, column or None, self.unit)
 
 
-def read_table(content: bytes, layout: Layout) -> Table:
+def read_table(content: bytes, layout: Layout) -> CellTable:
     """The cells of a file whose layout is a table.
 
     Raises:
-        UnreadableFileError: it is not what the layout says.
+        UnreadableFileError: it does not match the layout.
         ControlTotalError: the trailer is not there, as in a file that was cut off.
     """
     if layout.row is None:
@@ -61,10 +61,10 @@ def read_table(content: bytes, layout: Layout) -> Table:
 
 
 def of_lines(
-    content: bytes, layout: Layout, text: Text, lines: list[str], cells: pl.DataFrame | None = None
-) -> Table:
-    """The table of all lines, or of those around a body whose cells are known already."""
-    row = layout.row or Line(columns=("",))
+    content: bytes, layout: Layout, text: TextLayout, lines: list[str], cells: pl.DataFrame | None = None
+) -> CellTable:
+    """The table of all lines, or of the lines around a body whose cells are given."""
+    row = layout.row or LineLayout(columns=("",))
     header = _taken_off(lines, 0, layout.header, text, "header")
     trailer: Mapping[str, str] = {}
     last = lines[-1] if lines else ""
@@ -78,21 +78,21 @@ def of_lines(
     check_constants(cells, row, first_line)
     is_told = layout.control is not None and bool(layout.control.sha256_cell)
     digest = _sha256_above(content, last, text) if is_told else ""
-    return Table(cells, first_line, header, trailer, digest)
+    return CellTable(cells, first_line, header, trailer, digest)
 
 
-def _of_workbook(content: bytes, row: Line) -> Table:
+def _of_workbook(content: bytes, row: LineLayout) -> CellTable:
     headings, cells, numbers = workbook.read(content, None, 0)
     if tuple(headings) != row.names:
         raise UnreadableFileError(f"the headings are {', '.join(headings)}", line=1)
-    return Table(_named(cells, row), 2, {}, {}, numbers=_named(numbers, row))
+    return CellTable(_named(cells, row), 2, {}, {}, numbers=_named(numbers, row))
 
 
-def _named(cells: pl.DataFrame, row: Line) -> pl.DataFrame:
+def _named(cells: pl.DataFrame, row: LineLayout) -> pl.DataFrame:
     return cells.rename(dict(zip(cells.columns, row.names, strict=True)))
 
 
-def _lines(content: bytes, text: Text) -> list[str]:
+def _lines(content: bytes, text: TextLayout) -> list[str]:
     mark = _MARKS.get(text.encoding, b"")
     if not content.startswith(mark):
         raise UnreadableFileError(f"no byte order mark of {text.encoding}")
@@ -110,28 +110,32 @@ def _lines(content: bytes, text: Text) -> list[str]:
     return lines
 
 
-def _split(lines: Sequence[str], line: Line, text: Text, first_line: int) -> list[list[str]]:
+def _split(lines: Sequence[str], line: LineLayout, text: TextLayout, first_line: int) -> list[list[str]]:
     if line.widths:
         return split_fixed(lines, line.widths, first_line)
     return split_delimited(lines, text.delimiter, text.quote or None, first_line)
 
 
-def _taken_off(lines: list[str], place: int, line: Line | None, text: Text, what: str) -> Mapping[str, str]:
-    """The named cells of the first or the last line, which leaves the list."""
+def _taken_off(
+    lines: list[str], place: int, line: LineLayout | None, text: TextLayout, name_of_line: str
+) -> Mapping[str, str]:
+    """The named cells of the first or the last line, which is removed from the list."""
     if line is None:
         return {}
     number = 1 if place == 0 else len(lines)
     try:
         (cells,) = _split([lines.pop(place)], line, text, number)
     except (IndexError, UnreadableFileError) as problem:
-        raise ControlTotalError(f"no {what}") from problem
+        raise ControlTotalError(f"no {name_of_line}") from problem
     named = dict(zip(line.names, cells, strict=False))
-    if len(cells) != len(line.names) or any(named[name] != held for name, held in line.constants.items()):
-        raise ControlTotalError(f"no {what}", line=number)
+    if len(cells) != len(line.names) or any(
+        named[name] != constant for name, constant in line.constants.items()
+    ):
+        raise ControlTotalError(f"no {name_of_line}", line=number)
     return {name: cell for name, cell in named.items() if name not in line.constants}
 
 
-def _check_headings(lines: list[str], row: Line, text: Text) -> None:
+def _check_headings(lines: list[str], row: LineLayout, text: TextLayout) -> None:
     if not lines:
         raise UnreadableFileError("no headings", line=1)
     (headings,) = split_delimited([lines.pop(0)], text.delimiter, text.quote or None, 1)
@@ -142,20 +146,20 @@ def _check_headings(lines: list[str], row: Line, text: Text) -> None:
         raise UnreadableFileError("columns are missing or stand elsewhere", line=1)
 
 
-def check_constants(cells: pl.DataFrame, row: Line, first_line: int) -> None:
+def check_constants(cells: pl.DataFrame, row: LineLayout, first_line: int) -> None:
     """Refuse a file in which a cell of fixed text holds another.
 
     Raises:
         UnreadableFileError: one does.
     """
-    for name, held in row.constants.items():
-        wrong = (cells[name] != held).arg_max() if cells.height else None
-        if wrong is not None and cells[name][wrong] != held:
+    for name, constant in row.constants.items():
+        wrong = (cells[name] != constant).arg_max() if cells.height else None
+        if wrong is not None and cells[name][wrong] != constant:
             raise UnreadableFileError(
-                f"{cells[name][wrong]!r} where {held!r} must stand", line=first_line + wrong
+                f"{cells[name][wrong]!r} where {constant!r} must stand", line=first_line + wrong
             )
 
 
-def _sha256_above(content: bytes, last_line: str, text: Text) -> str:
+def _sha256_above(content: bytes, last_line: str, text: TextLayout) -> str:
     tail = (last_line + _ENDS[text.line_end]).encode(_CODECS[text.encoding])
     return sha256_of(content[: len(content) - len(tail)])

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.statement.cell_tables import Table
+from reconciliation.statement.cell_tables import CellTable
 from reconciliation.statement.formats import ach, iso8583_file
 from reconciliation.statement.formats.ach_records import CELLS, cells_of
 from reconciliation.statement.layout import Layout
 
 
-def read_ach(content: bytes, layout: Layout) -> Table:
+def read_ach(content: bytes, layout: Layout) -> CellTable:
     """One row an entry, over all batches; its header is that of the file.
 
     Raises:
@@ -20,7 +20,7 @@ def read_ach(content: bytes, layout: Layout) -> Table:
     read = ach.read_lines(content) if layout.container == "ach" else ach.read_xml(content)
     entries = [(batch, entry) for batch in read.batches for entry in batch.entries]
     rows = [cells_of(batch, entry) for batch, entry in entries]
-    return Table(
+    return CellTable(
         _grid(rows, CELLS),
         1,
         read.header,
@@ -30,7 +30,7 @@ def read_ach(content: bytes, layout: Layout) -> Table:
     )
 
 
-def read_messages(content: bytes, layout: Layout) -> Table:
+def read_messages(content: bytes, layout: Layout) -> CellTable:
     """One row a message between header and trailer, whose cells come along by name.
 
     Raises:
@@ -51,18 +51,18 @@ def read_messages(content: bytes, layout: Layout) -> Table:
             raise UnreadableFileError("no message that the layout knows", line=number, unit="message")
         if unnamed := sorted(set(message) - set(layout.names)):
             raise UnreadableFileError("an unknown column", number, unnamed[0], "message")
-    return Table(_grid(messages, layout.names), begin, header, trailer, unit="message")
+    return CellTable(_grid(messages, layout.names), begin, header, trailer, unit="message")
 
 
 def _taken_off(
-    messages: list[dict[str, str]], number: int, marks: Mapping[str, str], what: str
+    messages: list[dict[str, str]], number: int, marks: Mapping[str, str], name_of_message: str
 ) -> Mapping[str, str]:
-    """The first message or the last one, by its number in the file, which leaves the list."""
+    """The first or the last message, by its number in the file, which is removed from the list."""
     if not marks:
         return {}
     place = 0 if number == 1 else -1
     if not messages or not _is(messages[place], marks):
-        raise ControlTotalError(f"no {what}", line=number, unit="message")
+        raise ControlTotalError(f"no {name_of_message}", line=number, unit="message")
     return messages.pop(place)
 
 

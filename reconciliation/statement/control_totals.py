@@ -10,15 +10,15 @@ import polars as pl
 
 from reconciliation.errors import ControlTotalError
 from reconciliation.statement.canonical_rows import WRITTEN
-from reconciliation.statement.cell_tables import Table
-from reconciliation.statement.layout import Amounts, Control, Layout
+from reconciliation.statement.cell_tables import CellTable
+from reconciliation.statement.layout import AmountFormat, ControlCells, Layout
 from reconciliation.statement.values.amounts import ascii_digits, paisa
 
 _HASH_MODULUS = 10**12
 
 
-def check_controls(table: Table, rows: pl.DataFrame, layout: Layout) -> Mapping[str, str]:
-    """The count, the sums, the hash total and the digest that the file tells must be those of its body.
+def check_controls(table: CellTable, rows: pl.DataFrame, layout: Layout) -> Mapping[str, str]:
+    """Check the stated count, sums, hash total and digest against the body.
 
     Returns them under `stated.<what>` and `counted.<what>`: amounts in paisa, all as text. Rows and amounts
     are counted even where nothing is stated.
@@ -26,55 +26,55 @@ def check_controls(table: Table, rows: pl.DataFrame, layout: Layout) -> Mapping[
     Raises:
         ControlTotalError: one of them is not.
     """
-    found = {"counted.rows": str(rows.height)} | {
+    totals = {"counted.rows": str(rows.height)} | {
         f"counted.{name}": str(int(rows[column].sum())) for name, column in WRITTEN.items() if column in rows
     }
-    found |= table.controls
+    totals |= table.controls
     control, amounts = layout.control, layout.amounts
     if control is None or amounts is None:
-        return found
-    told = table.trailer
+        return totals
+    trailer = table.trailer
     lines = str(rows.height + control.rows_beside)
-    found |= {"stated.rows": _same("rows", told[control.rows], lines, control.rows_beside)}
-    sums = _paisa([told[cell] for cell in control.sums], amounts)
+    totals |= {"stated.rows": _same("rows", trailer[control.rows], lines, control.rows_beside)}
+    sums = _paisa([trailer[cell] for cell in control.sums], amounts)
     for (cell, name), stated in zip(control.sums.items(), sums, strict=True):
-        summed = int(found[f"counted.{name}"])
+        summed = int(totals[f"counted.{name}"])
         if stated != summed:
-            raise ControlTotalError(f"{name} sums to {summed} paisa, the file says {told[cell]!r}")
-        found[f"stated.{name}"] = str(stated)
-    return found | _checked_digests(table, control)
+            raise ControlTotalError(f"{name} sums to {summed} paisa, the file says {trailer[cell]!r}")
+        totals[f"stated.{name}"] = str(stated)
+    return totals | _checked_digests(table, control)
 
 
-def _checked_digests(table: Table, control: Control) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _checked_digests(table: CellTable, control: ControlCells) -> dict[str, str]:
+    totals: dict[str, str] = {}
     if control.hash_of:
         numbers = table.cells[control.hash_of].to_list()
         if not all(number.isdecimal() for number in numbers):
             raise ControlTotalError("the hash total cannot be taken of what is no number")
         total = str(sum(map(int, numbers)) % _HASH_MODULUS)
         stated = _same("hash total", table.trailer[control.hash_cell], total)
-        found |= {"stated.hash": stated, "counted.hash": total}
+        totals |= {"stated.hash": stated, "counted.hash": total}
     if control.sha256_cell:
         stated = table.trailer[control.sha256_cell]
         if stated != table.body_sha256:
             raise ControlTotalError("the digest of the body is another one")
-        found |= {"stated.sha256": stated, "counted.sha256": table.body_sha256}
-    return found
+        totals |= {"stated.sha256": stated, "counted.sha256": table.body_sha256}
+    return totals
 
 
-def _same(what: str, stated: str, counted: str, beside: int = 0) -> str:
-    """The stated number without what was counted along; Bangla digits and leading zeros are allowed.
+def _same(total_name: str, stated: str, counted: str, rows_beside: int = 0) -> str:
+    """The stated number less `rows_beside`; Bangla digits and leading zeros are allowed.
 
     Raises:
         ControlTotalError: it is another one.
     """
     digits = "".join(str(int(character)) if character.isdecimal() else character for character in stated)
     if not digits.isdecimal() or int(digits) != int(counted):
-        raise ControlTotalError(f"{what}: {counted} in the body, the file says {digits!r}")
-    return str(int(digits) - beside)
+        raise ControlTotalError(f"{total_name}: {counted} in the body, the file says {digits!r}")
+    return str(int(digits) - rows_beside)
 
 
-def _paisa(texts: Sequence[str], amounts: Amounts) -> list[int | None]:
+def _paisa(texts: Sequence[str], amounts: AmountFormat) -> list[int | None]:
     frame = pl.DataFrame({"text": texts}, schema={"text": pl.String})
     read = ascii_digits(pl.col("text"))
     return frame.select(paisa(read, amounts.unit, amounts.grouping, amounts.sign)).to_series().to_list()

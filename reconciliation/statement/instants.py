@@ -10,8 +10,8 @@ from functools import cache
 import polars as pl
 
 from reconciliation.errors import UnreadableFileError
-from reconciliation.statement.cell_tables import Table
-from reconciliation.statement.layout import Layout, Times
+from reconciliation.statement.cell_tables import CellTable
+from reconciliation.statement.layout import Layout, TimeFormat
 from reconciliation.statement.values.amounts import ascii_digits
 from reconciliation.statement.values.dates import dhaka_midnight, instants
 
@@ -20,7 +20,7 @@ _NEWEST = timedelta(days=2)
 _HALF_A_YEAR_MONTHS = 6
 
 
-def instants_of(table: Table, layout: Layout, file_date: date) -> pl.Series:
+def instants_of(table: CellTable, layout: Layout, file_date: date) -> pl.Series:
     """The instant of each row."""
     if layout.time is None:
         raise UnreadableFileError("the layout names no time")
@@ -35,7 +35,7 @@ def instants_of(table: Table, layout: Layout, file_date: date) -> pl.Series:
     return read.to_frame().select(pl.when(inside).then("instant").alias("instant")).to_series()
 
 
-def _plain(table: Table, time: Times, file_date: date) -> pl.Series | None:
+def _plain(table: CellTable, time: TimeFormat, file_date: date) -> pl.Series | None:
     """The same at once, where every cell is a Dhaka time as the pattern writes it; else None."""
     written = plain_instant(time, file_date)
     if written is None:
@@ -44,7 +44,7 @@ def _plain(table: Table, time: Times, file_date: date) -> pl.Series | None:
     return None if read.null_count() else read
 
 
-def plain_instant(time: Times, file_date: date) -> pl.Expr | None:
+def plain_instant(time: TimeFormat, file_date: date) -> pl.Expr | None:
     """Instants of cells that are Dhaka times as the pattern writes them, else null; None for other forms."""
     if time.form != "pattern" or len(time.columns) > 1 or time.pattern.endswith(("z", "Z")):
         return None
@@ -65,7 +65,7 @@ def _is_clock_changed(file_date: date) -> bool:
     return len({dhaka_midnight(first + timedelta(days=day)).hour for day in range(days + 1)}) > 1
 
 
-def _read(time: Times, file_date: date) -> pl.Expr:
+def _read(time: TimeFormat, file_date: date) -> pl.Expr:
     text = pl.col("text")
     match time.form:
         case "pattern":
@@ -87,11 +87,11 @@ def _read(time: Times, file_date: date) -> pl.Expr:
 
 def _with_year(text: pl.Expr, file_date: date) -> pl.Expr:
     """Text that begins with a month gets the year in which it lies nearest to the file's date."""
-    apart = text.str.slice(0, 2).cast(pl.Int32, strict=False) - file_date.month
+    months_apart = text.str.slice(0, 2).cast(pl.Int32, strict=False) - file_date.month
     year = (
-        pl.when(apart > _HALF_A_YEAR_MONTHS)
+        pl.when(months_apart > _HALF_A_YEAR_MONTHS)
         .then(file_date.year - 1)
-        .when(apart < -_HALF_A_YEAR_MONTHS)
+        .when(months_apart < -_HALF_A_YEAR_MONTHS)
         .then(file_date.year + 1)
         .otherwise(file_date.year)
     )

@@ -1,8 +1,8 @@
 """A statement layout as data: config/statements/<institution>.toml, read strictly.
 
-A layout renames columns, looks words up and names how amounts and times are written. It has no conditions
-and no expressions; what an institution writes that no setting here says becomes a new setting, not a
-special case in a reader. Columns that it does not name are refused loudly.
+A layout maps columns and words and names the format of amounts and times. It has no conditions and no
+expressions; a format that no setting describes becomes a new setting, not a special case in a reader. Unknown
+columns are refused.
 """
 
 import tomllib
@@ -12,10 +12,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 from reconciliation.statement.formats.ach_records import CELLS as ACH_CELLS
-from reconciliation.statement.formats.message_layout import Account, Messages
+from reconciliation.statement.formats.message_layout import MessageLayout, StatementOptions
 from reconciliation.statement.values.amounts import Grouping, Sign, Unit
 
 Event = Literal["payment", "back", "chargeback"]
@@ -33,7 +33,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Text(_Strict):
+class TextLayout(_Strict):
     """How bytes become lines, and lines cells. Columns with widths make it fixed-width text."""
 
     encoding: Literal["ascii", "utf-8", "utf-8-sig", "utf-16-le-bom"]
@@ -43,14 +43,14 @@ class Text(_Strict):
     headings: bool = False
 
 
-class Line(_Strict):
+class LineLayout(_Strict):
     """The cells of one kind of line. `=X` is a cell that holds exactly X, `=` an empty one, else a name."""
 
     columns: tuple[str, ...] = Field(strict=False, min_length=1)
     widths: tuple[int, ...] = Field(strict=False, default=())
 
     @model_validator(mode="after")
-    def _each_column_has_its_width(self) -> "Line":
+    def _each_column_has_its_width(self) -> "LineLayout":
         if self.widths and len(self.widths) != len(self.columns):
             raise ValueError("as many widths as columns, or none")
         return self
@@ -70,7 +70,7 @@ class Line(_Strict):
         }
 
 
-class Amounts(_Strict):
+class AmountFormat(_Strict):
     """How every amount of the file is written; `signed_by_event` are those whose minus is the event's."""
 
     unit: Unit
@@ -79,7 +79,7 @@ class Amounts(_Strict):
     signed_by_event: tuple[AmountField, ...] = Field(strict=False, default=())
 
 
-class Times(_Strict):
+class TimeFormat(_Strict):
     """Where the instant stands; several columns are read as one text, one space between them.
 
     A `date` tells no time of day; its instant is the first of that day in Dhaka.
@@ -90,7 +90,7 @@ class Times(_Strict):
     pattern: str = ""
 
 
-class Words(_Strict):
+class WordTable(_Strict):
     """Cells looked up together, one space between them; without `otherwise`, an unknown word is refused."""
 
     columns: tuple[str, ...] = Field(strict=False, min_length=1)
@@ -98,15 +98,15 @@ class Words(_Strict):
     otherwise: str = ""
 
 
-class Events(_Strict):
-    """How a row says what it does: always a payment, by a word, by its sign, or by a cell that is filled."""
+class EventColumns(_Strict):
+    """What gives the direction of a row: always a payment, a word, the amount's sign, or a filled cell."""
 
     by: Literal["payment", "word", "sign", "filled"]
     columns: tuple[str, ...] = Field(strict=False, default=())
     words: Mapping[str, Event] = {}
 
 
-class Fields(_Strict):
+class FieldColumns(_Strict):
     """Which column holds which fact. Without `net`, it is gross less what was kept."""
 
     ours: str
@@ -121,7 +121,7 @@ class Fields(_Strict):
     counter: str = ""  # counts lines within the file, so two equal rows may differ in it
 
 
-class Control(_Strict):
+class ControlCells(_Strict):
     """What trailer or last line must agree with, over all rows whatever their state: cell → what it counts.
 
     Sums are taken of amounts as they are written, before an event gives them its sign. `rows_beside` is how
@@ -136,7 +136,7 @@ class Control(_Strict):
     sha256_cell: str = ""
 
 
-class Fee(_Strict):
+class FeeTerms(_Strict):
     """The agreed schedule, in basis points and paisa; a cap of 0 is none."""
 
     basis_points: int = Field(ge=0, le=10_000)
@@ -146,7 +146,7 @@ class Fee(_Strict):
     on_taking_back: Literal["kept", "returned"]
 
 
-class Payout(_Strict):
+class PayoutBank(_Strict):
     """By which bank's statement the institution pays."""
 
     bank: str
@@ -161,21 +161,21 @@ class Layout(_Strict):
     kind: Literal["funds", "delivery", "statement"]
     container: Container
     extension: str
-    text: Text | None = None
-    messages: Messages | None = None
-    statement: Account = Account()
-    row: Line | None = None
-    header: Line | None = None
-    trailer: Line | None = None
-    control: Control | None = None
-    amounts: Amounts | None = None
-    time: Times | None = None
-    events: Events | None = None
-    status: Words | None = None
-    fields: Fields | None = None
+    text: TextLayout | None = None
+    messages: MessageLayout | None = None
+    statement: StatementOptions = StatementOptions()
+    row: LineLayout | None = None
+    header: LineLayout | None = None
+    trailer: LineLayout | None = None
+    control: ControlCells | None = None
+    amounts: AmountFormat | None = None
+    time: TimeFormat | None = None
+    events: EventColumns | None = None
+    status: WordTable | None = None
+    fields: FieldColumns | None = None
     currencies: Mapping[str, str] = {}
-    fee: Fee | None = None
-    payout: Payout | None = None
+    fee: FeeTerms | None = None
+    payout: PayoutBank | None = None
     charge: int = 0
 
     @model_validator(mode="after")
@@ -219,12 +219,12 @@ def read_layout(path: Path) -> Layout:
     """The layout of a file, which is called after its institution.
 
     Raises:
-        ConfigurationError: the file is none, or bears another name.
+        ConfigurationError: the file is no valid layout, or has another name.
     """
     try:
         layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
     if layout.institution != path.stem:
         raise ConfigurationError(f"{path.name} describes {layout.institution}")
     return layout

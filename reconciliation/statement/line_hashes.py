@@ -1,4 +1,4 @@
-"""The digest of single lines of a file, where only the lines that somebody asks about are worth it."""
+"""The digests of selected lines of a file, without hashing all others."""
 
 from collections.abc import Sequence
 from io import SEEK_END
@@ -11,14 +11,14 @@ from reconciliation.statement.canonical_rows import raw_hashes
 from reconciliation.statement.layout import Layout
 from reconciliation.statement.reader import table_of
 
-# In which the last line of a file nearly always lies.
+# The last line of a file is nearly always inside this many bytes.
 _TAIL_BYTES: Final = 4096
 
 
-def at(file: BinaryIO, layout: Layout, ordinals: Sequence[int]) -> pl.Series:
-    """What `raw_hash` is of the rows with these numbers, from 1 and rising, of a file that was read.
+def hashes_at(file: BinaryIO, layout: Layout, ordinals: Sequence[int]) -> pl.Series:
+    """The `raw_hash` of the rows with these numbers (from 1, rising) of a file.
 
-    The file stands at its beginning; text is gone through line by line, and never lies in memory.
+    The file must be at its beginning; text is read line by line and never held in memory.
     """
     if layout.fields is None or not ordinals:
         return pl.Series("raw_hash", [], pl.String)
@@ -29,14 +29,14 @@ def at(file: BinaryIO, layout: Layout, ordinals: Sequence[int]) -> pl.Series:
 
 
 def _only(file: BinaryIO, layout: Layout, ordinals: Sequence[int]) -> bytes:
-    """The file with no other lines than these between what stands around its body."""
+    """The header, headings and trailer of the file with only these lines of the body."""
     above = (layout.header is not None) + (layout.text is not None and layout.text.headings)
-    kept = list(islice(file, above))
+    lines = list(islice(file, above))
     gaps = (number - before - 1 for before, number in zip((0, *ordinals), ordinals, strict=False))
-    kept += [next(islice(file, gap, None)) for gap in gaps]
+    lines += [next(islice(file, gap, None)) for gap in gaps]
     if layout.trailer is not None:
-        kept.append(_last_line(file))
-    return b"".join(kept)
+        lines.append(_last_line(file))
+    return b"".join(lines)
 
 
 def _last_line(file: BinaryIO) -> bytes:

@@ -1,9 +1,9 @@
-"""A large text file read in pieces, where that is provably what reading it line by line gives.
+"""Read a large text file in pieces, where that provably gives the same as reading it line by line.
 
 Every byte of a piece is accounted for: cells, delimiters, line ends and the quotes around cells together are
 as long as the piece, there is a row for every line, and no cell holds a quote. Where that does not hold, or a
-cell cannot be read, nothing is said: the file is then read line by line, which finds the words for what is
-wrong with it. Pieces keep the cells of a large file from ever lying in memory together.
+cell cannot be read, the result is None: the file is then read line by line, which finds the error and its
+place. With pieces the cells of a large file are never in memory together.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,17 @@ import polars as pl
 
 from reconciliation.errors import UnreadableFileError
 from reconciliation.statement.canonical_rows import AMOUNTS, WRITTEN, rows_of
-from reconciliation.statement.cell_tables import Table, check_constants, of_lines
-from reconciliation.statement.layout import Layout, Line, Text
-from reconciliation.statement.plain_rows import BYTES, COLUMNS, GROUPED, KEPT, PLAIN, Plain, plain
+from reconciliation.statement.cell_tables import CellTable, check_constants, of_lines
+from reconciliation.statement.layout import Layout, LineLayout, TextLayout
+from reconciliation.statement.plain_rows import (
+    BYTES,
+    COLUMNS,
+    GROUPED,
+    HASH_CELL,
+    PLAIN,
+    PlainReading,
+    plain_reading,
+)
 
 _MARKS: Final = {"ascii": b"", "utf-8": b"", "utf-8-sig": b"\xef\xbb\xbf"}
 _ENDS: Final = {"lf": b"\n", "crlf": b"\r\n"}
@@ -36,7 +44,7 @@ class _Body:
     content: bytes
     first: int
     last: int
-    around: Sequence[str]
+    surrounding: Sequence[str]
 
     def pieces(self) -> Iterator[bytes]:
         """The body in pieces of whole lines."""
@@ -48,9 +56,9 @@ class _Body:
             start = end
 
 
-def scan(
+def read_in_pieces(
     content: bytes, layout: Layout, file_date: date, *, hashed: bool
-) -> tuple[Table, pl.DataFrame] | None:
+) -> tuple[CellTable, pl.DataFrame] | None:
     """The rows of a delimited file with the table for its controls, or None if it must be read by lines."""
     text = layout.text
     if text is None or layout.row is None or layout.row.widths or len(content) < BYTES_MIN:
@@ -64,7 +72,7 @@ def scan(
         return None
 
 
-def _body(content: bytes, layout: Layout, text: Text) -> _Body | None:
+def _body(content: bytes, layout: Layout, text: TextLayout) -> _Body | None:
     mark, end = _MARKS.get(text.encoding), _ENDS[text.line_end]
     if mark is None or not (content.startswith(mark) and content.endswith(end)):
         return None
@@ -76,50 +84,50 @@ def _body(content: bytes, layout: Layout, text: Text) -> _Body | None:
     last = len(content) if layout.trailer is None else content.rfind(b"\n", first, -len(end)) + 1
     if first >= last:
         return None
-    around = (content[len(mark) : first] + content[last:]).decode().split(end.decode())
-    return _Body(content, first, last, around[:-1])
+    surrounding = (content[len(mark) : first] + content[last:]).decode().split(end.decode())
+    return _Body(content, first, last, surrounding[:-1])
 
 
 def _read(
-    body: _Body, layout: Layout, text: Text, file_date: date, *, hashed: bool
-) -> tuple[Table, pl.DataFrame] | None:
+    body: _Body, layout: Layout, text: TextLayout, file_date: date, *, hashed: bool
+) -> tuple[CellTable, pl.DataFrame] | None:
     row = layout.row
     names = () if row is None else row.names
     nothing = pl.DataFrame(schema=dict.fromkeys(names, pl.String()))
-    table = of_lines(body.content, layout, text, list(body.around), nothing)
-    # Of the cells, controls want one column at most.
-    kept = [layout.control.hash_of] if layout.control is not None and layout.control.hash_of else []
-    parts, cells_kept, done = [], [nothing.select(kept)], 0
+    table = of_lines(body.content, layout, text, list(body.surrounding), nothing)
+    # Control totals need one column of cells at most.
+    hash_columns = [layout.control.hash_of] if layout.control is not None and layout.control.hash_of else []
+    parts, cells_kept, done = [], [nothing.select(hash_columns)], 0
     written = [WRITTEN[name] for name in AMOUNTS if getattr(layout.fields, name, "")]
-    wanted, free = [*COLUMNS, *written], _free_texts(layout, names)
-    how = plain(layout, file_date)
+    columns, free = [*COLUMNS, *written], _free_texts(layout, names)
+    how = plain_reading(layout, file_date)
     in_one = None if how is None else _OnePass(how, text, free, hashed)
     for piece in body.pieces():
         rows = None if in_one is None else in_one.rows_of(piece)
         if rows is not None:
-            cells_kept.append(rows.select(pl.col(KEPT).alias(name) for name in kept))
+            cells_kept.append(rows.select(pl.col(HASH_CELL).alias(name) for name in hash_columns))
         else:
             in_one, cells = None, None if row is None else _cells(piece, row, text, free)
             if cells is None or row is None:
                 return None
             check_constants(cells, row, 0)
             rows = rows_of(replace(table, cells=cells), layout, file_date, hashed=hashed)
-            cells_kept.append(cells.select(kept))
+            cells_kept.append(cells.select(hash_columns))
         numbers = pl.int_range(done + 1, done + pl.len() + 1, dtype=pl.Int32)
-        parts.append(rows.select(wanted).with_columns(ordinal=numbers))
+        parts.append(rows.select(columns).with_columns(ordinal=numbers))
         done += rows.height
     return replace(table, cells=pl.concat(cells_kept)), pl.concat(parts)
 
 
 @dataclass(slots=True)
 class _OnePass:
-    """Pieces read in one pass, while everything in them is written plainly."""
+    """Reads pieces in one pass while all cells are written plainly."""
 
-    plain: Plain
-    text: Text
+    plain: PlainReading
+    text: TextLayout
     free: Sequence[str]
     hashed: bool
-    # While quotes stand around amounts with commas and nowhere else, cells need not be searched for them.
+    # While only amounts with commas are quoted, cells need not be searched for quotes.
     are_searched: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -134,9 +142,9 @@ class _OnePass:
             rows = self._rows(piece)
         if rows is None or not rows[PLAIN].all():
             return None
-        told = int(rows[BYTES].cast(pl.Int64).sum()) + quotes
-        is_whole = _is_told(piece, rows.height, told, self.plain.row, self.text)
-        # A line end that is not the end of a row stands between quotes, and there an amount stands.
+        byte_count = int(rows[BYTES].cast(pl.Int64).sum()) + quotes
+        is_whole = _is_accounted_for(piece, rows.height, byte_count, self.plain.row, self.text)
+        # A line end inside a row would be inside quotes, where only amounts are.
         if not is_whole or (self.are_searched and not _has_a_row_a_line(piece, rows.height, self.text)):
             return None
         return self.plain.finished(rows)
@@ -150,17 +158,17 @@ class _OnePass:
             return None
 
 
-def _is_told(piece: bytes, rows: int, told: int, row: Line, text: Text) -> bool:
-    """Whether every byte of a piece is told or stands between cells."""
-    return told + rows * (len(row.columns) - 1 + len(_ENDS[text.line_end])) == len(piece)
+def _is_accounted_for(piece: bytes, rows: int, byte_count: int, row: LineLayout, text: TextLayout) -> bool:
+    """Whether every byte of a piece is in a cell or between cells."""
+    return byte_count + rows * (len(row.columns) - 1 + len(_ENDS[text.line_end])) == len(piece)
 
 
-def _has_a_row_a_line(piece: bytes, rows: int, text: Text) -> bool:
+def _has_a_row_a_line(piece: bytes, rows: int, text: TextLayout) -> bool:
     """Whether there is a row for every line, and no line end of any kind elsewhere."""
     return all(piece.count(bytes([end])) == rows for end in _ENDS[text.line_end])
 
 
-def _how(names: Sequence[str], text: Text) -> dict[str, Any]:
+def _how(names: Sequence[str], text: TextLayout) -> dict[str, Any]:
     return {
         "has_header": False,
         "schema": dict.fromkeys(names, pl.String()),
@@ -171,7 +179,7 @@ def _how(names: Sequence[str], text: Text) -> dict[str, Any]:
 
 
 def _free_texts(layout: Layout, names: Sequence[str]) -> list[str]:
-    """The columns that may hold a quote; whoever reads an amount or looks a word up refuses one anyway."""
+    """The columns that may contain a quote; amounts and known words cannot."""
     refusing = {getattr(layout.fields, name, "") for name in WRITTEN}
     status = layout.status
     if status is not None and not status.otherwise and not any('"' in word for word in status.words):
@@ -179,7 +187,7 @@ def _free_texts(layout: Layout, names: Sequence[str]) -> list[str]:
     return [name for name in names if name not in refusing]
 
 
-def _cells(piece: bytes, row: Line, text: Text, free: Sequence[str]) -> pl.DataFrame | None:
+def _cells(piece: bytes, row: LineLayout, text: TextLayout, free: Sequence[str]) -> pl.DataFrame | None:
     try:
         cells = pl.read_csv(piece, **_how(row.names, text))
     except pl.exceptions.PolarsError:
@@ -188,7 +196,7 @@ def _cells(piece: bytes, row: Line, text: Text, free: Sequence[str]) -> pl.DataF
         return None
     quotes = piece.count(b'"') if text.quote else 0
     inside = sum(cells.select(pl.all().str.len_bytes().cast(pl.Int64).sum()).row(0))
-    is_whole = _is_told(piece, cells.height, inside + quotes, row, text) and _has_a_row_a_line(
+    is_whole = _is_accounted_for(piece, cells.height, inside + quotes, row, text) and _has_a_row_a_line(
         piece, cells.height, text
     )
     return cells if is_whole and not (quotes and _holds_quotes(cells.select(free))) else None

@@ -1,8 +1,8 @@
 """Canonical rows in one pass over a piece of a text file, where every cell of it is written plainly.
 
 Plainly is: each amount in digits as the layout groups them, each time as its pattern, each word a word to the
-letter. A piece in which one row is not, by whatever it holds, is read by `canonical.rows_of`, which comes to
-the same for those that are. One pass keeps the cells near the processor, and no column of them is ever whole.
+letter. A piece with any other row is read by `canonical_rows.rows_of`, which gives the same for plain rows.
+One pass keeps cells in the processor's cache and never builds whole columns.
 """
 
 from collections.abc import Sequence
@@ -19,19 +19,27 @@ from reconciliation.statement.canonical_rows import (
     STATES,
     WRITTEN,
     currencies,
+    direction_of,
     hashes_of,
     line_of,
-    one_of,
-    signed,
-    theirs,
-    told_direction,
+    signed_amount,
+    their_reference,
     with_all_amounts,
+    word_lookup,
 )
 from reconciliation.statement.instants import plain_instant
-from reconciliation.statement.layout import AmountField, Amounts, Events, Fields, Layout, Line, Words
-from reconciliation.statement.values.plain_amounts import SIGNS, has_commas, is_plain, whole
+from reconciliation.statement.layout import (
+    AmountField,
+    AmountFormat,
+    EventColumns,
+    FieldColumns,
+    Layout,
+    LineLayout,
+    WordTable,
+)
+from reconciliation.statement.values.plain_amounts import SIGNS, has_commas, is_plain, plain_paisa
 
-# What is read of every row; `finished` adds what is the same in all of them.
+# Columns read of every row; `finished` adds the constant ones.
 _READ: Final = ("direction", "status", "gross", "fee", "vat", "net", "ours", "theirs", "instant")
 COLUMNS: Final = (*_READ, "currency", "raw_hash", "rejected")
 # The bytes of a row's cells, and whether all that stands in it is written plainly.
@@ -40,53 +48,55 @@ PLAIN: Final = "_plain"
 # How many of a row's amounts have commas.
 GROUPED: Final = "_grouped"
 # The cells that a hash total is taken of.
-KEPT: Final = "_kept"
+HASH_CELL: Final = "_kept"
 _INSTANT: Final = "_instant"
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """How the rows of a layout are read in one pass: what its cells say, and what must hold of them."""
+class PlainReading:
+    """The expressions that read the rows of a layout in one pass, and their conditions."""
 
-    row: Line
-    fields: Fields
+    row: LineLayout
+    fields: FieldColumns
     layout: Layout
-    amounts: Amounts
+    amounts: AmountFormat
     instant: pl.Expr
     direction: pl.Expr
     status: pl.Expr
 
     def rows_of(self, cells: pl.LazyFrame, without_quotes: Sequence[str], *, hashed: bool) -> pl.LazyFrame:
-        """What is read of the rows of cells, with `BYTES`, `GROUPED` and `PLAIN`: some cells hold no quote.
+        """The columns of `_READ`, `BYTES`, `GROUPED`, `PLAIN`; cells `without_quotes` must hold no quote.
 
         Where it is to be hashed, `raw_hash` is the line itself.
         """
         lines = {"raw_hash": line_of(self.row.names, self.fields)} if hashed else {}
         back = pl.col("direction") != BRINGS
-        told = [name for name in AMOUNTS if getattr(self.fields, name)]
+        amount_names = [name for name in AMOUNTS if getattr(self.fields, name)]
         frame = cells.with_columns(
-            *(self._written(name).alias(WRITTEN[name]) for name in told),
+            *(self._written(name).alias(WRITTEN[name]) for name in amount_names),
             self._bytes().alias(BYTES),
-            self._grouped(told).alias(GROUPED),
-            self._stands(told, without_quotes).alias(PLAIN),
+            self._grouped(amount_names).alias(GROUPED),
+            self._is_plain_row(amount_names, without_quotes).alias(PLAIN),
             self.instant.alias(_INSTANT),
-            *(pl.col(name).alias(KEPT) for name in self.kept),
+            *(pl.col(name).alias(HASH_CELL) for name in self.hash_columns),
             **lines,
         )
         frame = frame.with_columns(direction=self.direction, status=self.status)
         frame = frame.with_columns(currency=currencies(self.layout, self.fields))
-        frame = frame.with_columns(signed(name, back, self.layout).alias(name) for name in told)
+        frame = frame.with_columns(
+            signed_amount(name, back, self.layout).alias(name) for name in amount_names
+        )
         frame = with_all_amounts(frame, self.fields).with_columns(
             ours=pl.col(self.fields.ours).str.strip_chars(),
-            theirs=theirs(self.fields, back),
+            theirs=their_reference(self.fields, back),
             instant=pl.col(_INSTANT),
         )
-        more = [*lines, *(WRITTEN[name] for name in told), *[KEPT] * len(self.kept)]
+        more = [*lines, *(WRITTEN[name] for name in amount_names), *[HASH_CELL] * len(self.hash_columns)]
         told_currency = ["currency"] if self.fields.currency else []
         return frame.select(*_READ, *told_currency, *more, BYTES, GROUPED, self._holds().alias(PLAIN))
 
     def finished(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Rows with all of `COLUMNS`: what is one value for all of them takes no memory."""
+        """Rows with all of `COLUMNS`; constant columns take no memory."""
         if "raw_hash" in rows.columns:
             rows = rows.with_columns(hashes_of(rows["raw_hash"]))
         else:
@@ -96,7 +106,7 @@ class Plain:
         return rows.with_columns(rejected=pl.lit(None, pl.String))
 
     @property
-    def kept(self) -> Sequence[str]:
+    def hash_columns(self) -> Sequence[str]:
         """The column of cells, if any, that a hash total is taken of."""
         control = self.layout.control
         return [control.hash_of] if control is not None and control.hash_of else []
@@ -105,22 +115,22 @@ class Plain:
         lengths = [pl.col(name).str.len_bytes() for name in self.row.names]
         return pl.sum_horizontal(lengths, ignore_nulls=False)
 
-    def _grouped(self, told: Sequence[AmountField]) -> pl.Expr:
-        cells = [pl.col(getattr(self.fields, name)) for name in told]
+    def _grouped(self, amount_names: Sequence[AmountField]) -> pl.Expr:
+        cells = [pl.col(getattr(self.fields, name)) for name in amount_names]
         return pl.sum_horizontal(
             has_commas(cell, self.amounts.unit, self.amounts.grouping).cast(pl.UInt8) for cell in cells
         )
 
-    def _stands(self, told: Sequence[AmountField], without_quotes: Sequence[str]) -> pl.Expr:
-        """Whether the cells are what a plain one is, as far as they tell it themselves."""
+    def _is_plain_row(self, amount_names: Sequence[AmountField], without_quotes: Sequence[str]) -> pl.Expr:
+        """Whether the cells are plain, as far as the cells alone show it."""
         return pl.all_horizontal(
-            *(self._is_plain(name) for name in told),
-            *(pl.col(name) == held for name, held in self.row.constants.items()),
+            *(self._is_plain(name) for name in amount_names),
+            *(pl.col(name) == constant for name, constant in self.row.constants.items()),
             *(~pl.col(name).str.contains('"', literal=True) for name in without_quotes),
         )
 
     def _written(self, name: AmountField) -> pl.Expr:
-        return whole(
+        return plain_paisa(
             pl.col(getattr(self.fields, name)), self.amounts.unit, self.amounts.grouping, strict=False
         )
 
@@ -138,8 +148,8 @@ class Plain:
         return holds.fill_null(value=False)
 
 
-def plain(layout: Layout, file_date: date) -> Plain | None:
-    """How to read the rows of a layout in one pass, or None where it wants more than that."""
+def plain_reading(layout: Layout, file_date: date) -> PlainReading | None:
+    """How to read the rows of a layout in one pass, or None where the layout needs more."""
     row, fields, amounts, events, time = (
         layout.row, layout.fields, layout.amounts, layout.events, layout.time
     )  # fmt: skip
@@ -148,15 +158,15 @@ def plain(layout: Layout, file_date: date) -> Plain | None:
     instant, direction, status = plain_instant(time, file_date), _direction(events, fields), _status(layout)
     if instant is None or direction is None or status is None or amounts.sign not in SIGNS:
         return None
-    return Plain(row, fields, layout, amounts, instant, direction, status)
+    return PlainReading(row, fields, layout, amounts, instant, direction, status)
 
 
-def _direction(events: Events, fields: Fields) -> pl.Expr | None:
+def _direction(events: EventColumns, fields: FieldColumns) -> pl.Expr | None:
     if events.by == "word":
-        return one_of(Words(columns=events.columns, words=events.words), DIRECTIONS)
+        return word_lookup(WordTable(columns=events.columns, words=events.words), DIRECTIONS)
     first = next(name for name in AMOUNTS if getattr(fields, name))
-    return told_direction(events, WRITTEN[first])
+    return direction_of(events, WRITTEN[first])
 
 
 def _status(layout: Layout) -> pl.Expr | None:
-    return one_of(layout.status, STATES) if layout.status else pl.lit(SUCCESS, pl.Int8)
+    return word_lookup(layout.status, STATES) if layout.status else pl.lit(SUCCESS, pl.Int8)

@@ -19,10 +19,10 @@ from reconciliation.canonical_row import (
     UNKNOWN,
     complete,
 )
-from reconciliation.matching.row_family import Kind
+from reconciliation.matching.row_family import InstitutionKind
 
 DAY = date(2026, 4, 5)
-KINDS: dict[str, Kind] = {"npsb": "funds", "bkash": "funds", "desco_postpaid": "delivery"}
+KINDS: dict[str, InstitutionKind] = {"npsb": "funds", "bkash": "funds", "desco_postpaid": "delivery"}
 _INSTITUTIONS = st.sampled_from(sorted(KINDS))
 
 

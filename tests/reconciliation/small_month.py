@@ -9,14 +9,14 @@ from pathlib import Path
 import polars as pl
 
 from reconciliation.calendar import read_calendar
-from reconciliation.engine.night import Night, Progress, Setting, run_night
+from reconciliation.engine.night import Night, RunConfiguration, RunProgress, run_night
 from reconciliation.intake.file_names import LogicalKey, expected_name
-from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.intake.ledger_rows import COLUMNS
-from reconciliation.intake.participants import only
+from reconciliation.intake.participants import only_participants
 from reconciliation.matching.engines import PolarsEngine
 from reconciliation.month.month_folder import Month
-from reconciliation.month.month_run import fresh, setting_of
+from reconciliation.month.month_run import empty_progress, setting_of
 from tests.reconciliation.institution_files import WRITERS, Credit, Head, Movement, stmt_sonali
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -24,7 +24,7 @@ FIRST = date(2026, 4, 5)
 
 
 @cache
-def _whole_setting(nights: tuple[date, ...]) -> Setting:
+def _whole_setting(nights: tuple[date, ...]) -> RunConfiguration:
     return setting_of(CONFIG, Month(Path(), nights))
 
 
@@ -47,10 +47,12 @@ class SmallMonth:
         return tuple(self.first + timedelta(days=step) for step in range(self.days))
 
     @cached_property
-    def setting(self) -> Setting:
+    def setting(self) -> RunConfiguration:
         whole = _whole_setting(self.nights)
-        calendar = only(self.institutions, read_calendar(CONFIG / "calendar.toml"))
-        return replace(whole, calendar=calendar, schedule=Schedule(calendar, self.nights[0], self.nights[-1]))
+        calendar = only_participants(self.institutions, read_calendar(CONFIG / "calendar.toml"))
+        return replace(
+            whole, calendar=calendar, schedule=FileSchedule(calendar, self.nights[0], self.nights[-1])
+        )
 
     def book(self, institution: str, *rows: Movement, theirs_known: bool = True) -> "SmallMonth":
         """Put rows into our books."""
@@ -100,7 +102,7 @@ class SmallMonth:
     def of(self, month: Month) -> "Outcome":
         """Reconcile what lies in a folder."""
         setting = self.setting
-        progress = fresh(setting, self.folder / "rows")
+        progress = empty_progress(setting, self.folder / "rows")
         engine = PolarsEngine()
         nights = [run_night(month.inputs(night), setting, progress, engine) for night in self.nights]
         return Outcome(month, setting, progress, nights)
@@ -139,33 +141,33 @@ class Outcome:
     """What a small month came to."""
 
     month: Month
-    setting: Setting
-    progress: Progress
+    setting: RunConfiguration
+    progress: RunProgress
     nights: list[Night]
 
     @property
     def found(self) -> set[tuple[str, str, str]]:
         """Code, reference and night of every finding."""
         return {
-            (key.code.value, key.reference, str(night)) for key, (night, _) in self.progress.found.items()
+            (key.code.value, key.reference, str(night)) for key, (night, _) in self.progress.findings.items()
         }
 
     @property
     def codes(self) -> list[str]:
-        return sorted(key.code.value for key in self.progress.found)
+        return sorted(key.code.value for key in self.progress.findings)
 
     @property
     def waits_for(self) -> dict[tuple[str, str], int]:
         """Code and reference of every finding with what waits for its file, in paisa."""
-        found = self.progress.found.items()
+        found = self.progress.findings.items()
         return {(key.code.value, key.reference): one.open_total for key, (_, one) in found}
 
     def difference(self, code: str) -> int:
         """The difference of the one finding of a code."""
-        (one,) = [one for key, (_, one) in self.progress.found.items() if key.code == code]
+        (one,) = [one for key, (_, one) in self.progress.findings.items() if key.code == code]
         return one.difference
 
     def fates(self, reference: str) -> list[tuple[int, int, str]]:
         """Source, net and verdict of each row of a reference, in order."""
-        rows = self.progress.store.everything().filter(pl.col("reference") == reference)
+        rows = self.progress.store.all_rows().filter(pl.col("reference") == reference)
         return sorted(rows.select("source", "net", "verdict").iter_rows())

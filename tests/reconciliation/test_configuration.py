@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciliation.breaks.codes import Cause, Code, Rules, read_rules
+from reconciliation.breaks.codes import BreakCode, BreakRules, DifferenceCause, read_rules
 from reconciliation.breaks.explanation import Explainer
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.errors import ConfigurationError
 from reconciliation.statement.layout import read_layout, read_layouts
@@ -28,19 +28,21 @@ def changed(tmp_path: Path, source: str, found: str, instead: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("code", list(Code))
-def test_every_code_says_everything_in_both_languages(code: Code) -> None:
+@pytest.mark.parametrize("code", list(BreakCode))
+def test_every_code_says_everything_in_both_languages(code: BreakCode) -> None:
     meaning = RULES.meanings[code]
     assert BANGLA.search(meaning.bn)
     assert not BANGLA.search(meaning.en)
     named = [set(re.findall(r"{(\w+)}", sentence)) for sentence in (meaning.en, meaning.bn)]
     assert named[0] == named[1], "both sentences tell the same facts"
-    assert "institution" in named[0] or code is Code.TIMING
+    assert "institution" in named[0] or code is BreakCode.TIMING
 
 
-@pytest.mark.parametrize("code", list(Code))
-def test_every_code_can_be_explained(code: Code) -> None:
-    one = Finding(FindingKey(code, "bkash", "EKF1"), amount=-12_345, difference=-5, diagnosis=Cause.FEE)
+@pytest.mark.parametrize("code", list(BreakCode))
+def test_every_code_can_be_explained(code: BreakCode) -> None:
+    one = BreakFinding(
+        FindingKey(code, "bkash", "EKF1"), amount=-12_345, difference=-5, diagnosis=DifferenceCause.FEE
+    )
     told = Explainer(RULES, CALENDAR).explain(one, date(2026, 4, 9), date(2026, 4, 15))
     assert "{" not in told.en + told.bn
     assert told.exposure >= 0
@@ -48,8 +50,8 @@ def test_every_code_can_be_explained(code: Code) -> None:
     assert (told.age, told.deadline > date(2026, 4, 11)) == (2, True)
 
 
-@pytest.mark.parametrize("cause", list(Cause))
-def test_every_diagnosis_has_words(cause: Cause) -> None:
+@pytest.mark.parametrize("cause", list(DifferenceCause))
+def test_every_diagnosis_has_words(cause: DifferenceCause) -> None:
     assert BANGLA.search(RULES.diagnoses[cause].bn)
 
 
@@ -73,8 +75,8 @@ def test_a_table_of_codes_that_lacks_something_is_refused(tmp_path: Path, found:
 
 
 def test_rules_are_whole() -> None:
-    assert isinstance(RULES, Rules)
-    assert set(RULES.meanings) == set(Code)
+    assert isinstance(RULES, BreakRules)
+    assert set(RULES.meanings) == set(BreakCode)
     assert RULES.rounding_bound_paisa == 10
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from reconciliation.errors import UnreadableFileError
 from reconciliation.statement.formats import ach, camt, iso8583_file, mt940
 from reconciliation.statement.formats.account_entries import AccountStatement, check_balances
-from reconciliation.statement.formats.message_layout import Element, Messages
+from reconciliation.statement.formats.message_layout import ElementLayout, MessageLayout
 from tests.samples.obtain import Sample
 
 
@@ -69,14 +69,16 @@ def _ach(content: bytes, _path: Path) -> tuple[int, int]:
 
 
 _ELEMENTS = {
-    "2": Element(digits=2, length=19),
-    "3": Element(length=6),
-    "4": Element(length=12),
-    "12": Element(length=12),
-    "24": Element(length=3),
-    "37": Element(length=12),
-    "48": Element(digits=3, length=999, tags={"0105": "id", "0146": "fee", "0301": "sum", "0306": "count"}),
-    "49": Element(length=3),
+    "2": ElementLayout(digits=2, length=19),
+    "3": ElementLayout(length=6),
+    "4": ElementLayout(length=12),
+    "12": ElementLayout(length=12),
+    "24": ElementLayout(length=3),
+    "37": ElementLayout(length=12),
+    "48": ElementLayout(
+        digits=3, length=999, tags={"0105": "id", "0146": "fee", "0301": "sum", "0306": "count"}
+    ),
+    "49": ElementLayout(length=3),
 }
 
 
@@ -86,7 +88,7 @@ def _messages(content: bytes, path: Path) -> tuple[int, int]:
         "cp500" if "cp500" in path.name else "ascii",
     )
     spec = {"frame": frame, "encoding": encoding, "row": {"MTI": "1240"}, "elements": _ELEMENTS}
-    messages = iso8583_file.read(content, Messages.model_validate(spec))
+    messages = iso8583_file.read(content, MessageLayout.model_validate(spec))
     rows = [message for message in messages if message["MTI"] == "1240"]
     trailer = messages[-1]
     total = sum(int(message["DE4"]) for message in rows)

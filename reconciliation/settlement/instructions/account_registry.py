@@ -1,6 +1,6 @@
-"""Whom we may pay, from config/settlement.toml: registered bank accounts, rails and their bounds.
+"""The accounts that we may pay, from config/settlement.toml: registered accounts, rails, their bounds.
 
-Nothing is ever instructed to an account that does not stand there.
+Nothing is ever instructed to an account that is not registered.
 """
 
 import re
@@ -20,11 +20,11 @@ from pydantic import (
     model_validator,
 )
 
-from reconciliation.calendar import Times
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.calendar import FileTimes
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
-from reconciliation.settlement.instructions.latin_names import latin
-from reconciliation.settlement.positions.cycles import Party, Role
+from reconciliation.settlement.instructions.latin_names import transliterate
+from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.statement.values.amounts import paisa_of_decimal
 
 Rail = Literal["rtgs", "beftn"]
@@ -60,7 +60,7 @@ def _paisa(text: object) -> int:
 
 
 def _readable(text: str) -> str:
-    if not latin(text):
+    if not transliterate(text):
         raise ValueError(f"{text!r} leaves nothing in Latin letters")
     return text
 
@@ -83,18 +83,18 @@ class Debtor(_Strict):
     account: str = Field(pattern=_ACCOUNT)
     company_id: str = Field(pattern=_COMPANY)
     clearing_house: RoutingNumber
-    # Whose statement tells what became of our instructions: the layout of its files.
+    # The layout of the statement on which our instructions are booked.
     statement: str = Field(min_length=1)
 
 
-class Bounds(_Strict):
+class RailBounds(_Strict):
     """The least and the most that one instruction of a rail may be, in paisa."""
 
     minimum: Paisa
     maximum: Paisa
 
     @model_validator(mode="after")
-    def _leaves_room(self) -> "Bounds":
+    def _leaves_room(self) -> "RailBounds":
         if not 0 < self.minimum <= self.maximum <= _PAISA_MAX:
             raise ValueError(
                 "a minimum is above zero and not above the maximum, which has twelve digits of paisa"
@@ -102,7 +102,7 @@ class Bounds(_Strict):
         return self
 
 
-class Account(_Strict):
+class CreditorAccount(_Strict):
     """The registered account of one creditor."""
 
     role: Literal["connector", "biller", "merchant", "payee", "partner"]
@@ -116,21 +116,21 @@ class Account(_Strict):
 
     @property
     def creditor(self) -> Party:
-        """Whose account it is."""
-        return Party(Role(self.role), self.party)
+        """The party that the account belongs to."""
+        return Party(PartyRole(self.role), self.party)
 
 
-class Registry(_Strict):
-    """Everything that an instruction needs to know beside its amount."""
+class AccountRegistry(_Strict):
+    """Everything that an instruction needs beside its amount."""
 
     version: str
-    own: Times
+    own: FileTimes
     debtor: Debtor
-    rails: Mapping[Rail, Bounds]
-    accounts: tuple[Account, ...] = Field(strict=False)
+    rails: Mapping[Rail, RailBounds]
+    accounts: tuple[CreditorAccount, ...] = Field(strict=False)
 
     @model_validator(mode="after")
-    def _is_whole(self) -> "Registry":
+    def _is_whole(self) -> "AccountRegistry":
         creditors = [account.creditor for account in self.accounts]
         if len(set(creditors)) != len(creditors):
             raise ValueError("a creditor has one account")
@@ -139,27 +139,27 @@ class Registry(_Strict):
         return self
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with other facts; what was worked out from the old ones is worked out again."""
+        """A copy with changed fields; cached values are computed again."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("_by_creditor", None)
         return copied
 
     @cached_property
-    def _by_creditor(self) -> Mapping[Party, Account]:
+    def _by_creditor(self) -> Mapping[Party, CreditorAccount]:
         return {account.creditor: account for account in self.accounts}
 
-    def account_of(self, party: Party) -> Account | None:
+    def account_of(self, party: Party) -> CreditorAccount | None:
         """The registered account of a party, if it has one."""
         return self._by_creditor.get(party)
 
 
-def read_registry(path: Path) -> Registry:
+def read_registry(path: Path) -> AccountRegistry:
     """The registry of a file.
 
     Raises:
-        ConfigurationError: the file is none.
+        ConfigurationError: the file is no valid registry.
     """
     try:
-        return Registry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return AccountRegistry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem

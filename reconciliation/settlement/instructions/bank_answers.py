@@ -1,7 +1,6 @@
-"""A bank's answer to a message: pain.002 or pacs.002, every version, as one value an instruction.
+"""A bank's answer to a message: pain.002 or pacs.002, every version, as one value for each instruction.
 
-What a bank answers is never raised: an answer with a code that nobody knows is `UNKNOWN`, and only bytes that
-are no such message at all are refused.
+An answer with an unknown code is `UNKNOWN` and not an error; only bytes that are no such message are refused.
 """
 
 from collections.abc import Iterator
@@ -12,14 +11,14 @@ from typing import Final
 from lxml import etree
 
 from reconciliation.errors import UnreadableFileError
-from reconciliation.settlement.instructions.xml_trees import local, text_at, tree_of
+from reconciliation.settlement.instructions.xml_trees import local_name, text_at, tree_of
 
 _ROOTS: Final = ("CstmrPmtStsRpt", "FIToFIPmtStsRpt")
 _GROUPS: Final = ("OrgnlGrpInfAndSts",)
 
 
-class Said(StrEnum):
-    """What a bank says of an instruction. Accepted is no proof of settlement; the statement is."""
+class AnswerKind(StrEnum):
+    """The kind of a bank's answer. Acceptance is no proof of settlement; the statement is."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -28,60 +27,66 @@ class Said(StrEnum):
 
 
 _CODES: Final = {
-    "ACCP": Said.ACCEPTED,
-    "ACCC": Said.ACCEPTED,
-    "ACSC": Said.ACCEPTED,
-    "ACSP": Said.ACCEPTED,
-    "ACTC": Said.PENDING,
-    "ACWC": Said.ACCEPTED,
-    "ACWP": Said.PENDING,
-    "ACFC": Said.PENDING,
-    "RCVD": Said.PENDING,
-    "PDNG": Said.PENDING,
-    "PART": Said.PENDING,
-    "RJCT": Said.REJECTED,
+    "ACCP": AnswerKind.ACCEPTED,
+    "ACCC": AnswerKind.ACCEPTED,
+    "ACSC": AnswerKind.ACCEPTED,
+    "ACSP": AnswerKind.ACCEPTED,
+    "ACTC": AnswerKind.PENDING,
+    "ACWC": AnswerKind.ACCEPTED,
+    "ACWP": AnswerKind.PENDING,
+    "ACFC": AnswerKind.PENDING,
+    "RCVD": AnswerKind.PENDING,
+    "PDNG": AnswerKind.PENDING,
+    "PART": AnswerKind.PENDING,
+    "RJCT": AnswerKind.REJECTED,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BankAnswer:
     """One answer; without an end-to-end id it is about the whole message named."""
 
     message_id: str
     end_to_end_id: str
-    said: Said
+    kind: AnswerKind
     reason: str = ""
 
 
-def read(content: bytes) -> tuple[Answer, ...]:
+def parse_report(content: bytes) -> tuple[BankAnswer, ...]:
     """Every answer of a status report, in its order; a state of the whole group comes first.
 
     Raises:
         UnreadableFileError: it is no status report.
     """
     root = tree_of(content)
-    report = next((child for child in root if local(child) in _ROOTS), None)
+    report = next((child for child in root if local_name(child) in _ROOTS), None)
     if report is None:
         raise UnreadableFileError("no status report in the message")
     return tuple(_answers(report))
 
 
-def _answers(report: etree._Element) -> Iterator[Answer]:
-    message_id = next((text_at(found, "OrgnlMsgId") for found in report if local(found) in _GROUPS), "")
-    for found in report:
-        if local(found) in _GROUPS and text_at(found, "GrpSts"):
-            yield Answer(text_at(found, "OrgnlMsgId"), "", _said(text_at(found, "GrpSts")), _reason(found))
-    for found in report.iter("{*}TxInfAndSts"):
-        told = text_at(found, "OrgnlGrpInf/OrgnlMsgId") or message_id
+def _answers(report: etree._Element) -> Iterator[BankAnswer]:
+    message_id = next(
+        (text_at(element, "OrgnlMsgId") for element in report if local_name(element) in _GROUPS), ""
+    )
+    for element in report:
+        if local_name(element) in _GROUPS and text_at(element, "GrpSts"):
+            yield BankAnswer(
+                text_at(element, "OrgnlMsgId"), "", _kind_of(text_at(element, "GrpSts")), _reason(element)
+            )
+    for element in report.iter("{*}TxInfAndSts"):
+        message_name = text_at(element, "OrgnlGrpInf/OrgnlMsgId") or message_id
         name = (
-            text_at(found, "OrgnlEndToEndId") or text_at(found, "OrgnlTxId") or text_at(found, "OrgnlInstrId")
+            text_at(element, "OrgnlEndToEndId")
+            or text_at(element, "OrgnlTxId")
+            or text_at(element, "OrgnlInstrId")
         )
         if name:
-            yield Answer(told, name, _said(text_at(found, "TxSts")), _reason(found))
+            yield BankAnswer(message_name, name, _kind_of(text_at(element, "TxSts")), _reason(element))
 
 
-def _said(code: str) -> Said:
-    return _CODES.get(code, Said.UNKNOWN)
+def _kind_of(code: str) -> AnswerKind:
+    return _CODES.get(code, AnswerKind.UNKNOWN)
 
 
 def _reason(element: etree._Element) -> str:

@@ -2,7 +2,7 @@
 
 Record and field names are those of that chapter. Which of them a bank wants, the order of fields in a record
 and the service class are ours, after the NACHA rules that BEFTN comes from. Amounts of records are whole
-paisa in twelve digits, as there; the addenda tells the amount in taka for whoever reads it.
+paisa in twelve digits, as there; the addenda has the amount in taka for human readers.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,17 @@ from typing import Final
 from lxml import etree
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.settlement.instructions.account_registry import Account, Debtor
+from reconciliation.settlement.instructions.account_registry import CreditorAccount, Debtor
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
-from reconciliation.settlement.instructions.latin_names import cut
-from reconciliation.settlement.instructions.xml_trees import bytes_of, local, put, taka, text_at, tree_of
+from reconciliation.settlement.instructions.latin_names import latin_field
+from reconciliation.settlement.instructions.xml_trees import (
+    append_element,
+    bytes_of,
+    local_name,
+    taka,
+    text_at,
+    tree_of,
+)
 from reconciliation.statement.values.dates import DHAKA
 
 _CREDITS_ONLY: Final = "220"
@@ -27,8 +34,8 @@ _BATCH: Final = "0000001"
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """What a batch says of itself: entries, sum in paisa, and the sum of the banks' first eight digits.
+class BatchTotals:
+    """The control totals of a batch: entries, sum in paisa, and the sum of the banks' first eight digits.
 
     The hash total is cut to its last ten digits. `records` counts entries and addenda.
     """
@@ -39,11 +46,11 @@ class Totals:
     hash_total: int
 
 
-def totals_of(instructions: Sequence[Instruction]) -> Totals:
+def batch_totals(instructions: Sequence[Instruction]) -> BatchTotals:
     """The control totals of instructions."""
-    banks = (int(one.creditor.routing_number[:_BANK_DIGITS]) for one in instructions)
-    amount = sum(one.amount for one in instructions)
-    return Totals(len(instructions), 2 * len(instructions), amount, sum(banks) % _HASH_MODULUS)
+    banks = (int(instruction.creditor.routing_number[:_BANK_DIGITS]) for instruction in instructions)
+    amount = sum(instruction.amount for instruction in instructions)
+    return BatchTotals(len(instructions), 2 * len(instructions), amount, sum(banks) % _HASH_MODULUS)
 
 
 def file_name(value_date: date, debtor: Debtor) -> str:
@@ -57,16 +64,16 @@ def batch(instructions: Sequence[Instruction], debtor: Debtor, created: datetime
     Raises:
         ValueError: there is no instruction, or they have several value dates.
     """
-    ordered = sorted(instructions, key=lambda one: one.end_to_end_id)
-    if len({one.value_date for one in ordered}) != 1:
+    ordered = sorted(instructions, key=lambda instruction: instruction.end_to_end_id)
+    if len({instruction.value_date for instruction in ordered}) != 1:
         raise ValueError("a batch has instructions of one value date")
-    totals = totals_of(ordered)
+    totals = batch_totals(ordered)
     root = etree.Element("EFT")
     _put_file_header(etree.SubElement(root, "FHR"), debtor, created)
     _put_batch_header(etree.SubElement(root, "BHR"), ordered[0].value_date, debtor)
-    for number, one in enumerate(ordered, start=1):
-        _put_entry(etree.SubElement(root, "EDR"), one, number, debtor)
-        _put_addenda(etree.SubElement(root, "ADR"), one, number)
+    for number, instruction in enumerate(ordered, start=1):
+        _put_entry(etree.SubElement(root, "EDR"), instruction, number, debtor)
+        _put_addenda(etree.SubElement(root, "ADR"), instruction, number)
     _put_control(etree.SubElement(root, "BCR"), totals, debtor)
     _put_file_control(etree.SubElement(root, "FCR"), totals)
     return bytes_of(root)
@@ -91,7 +98,7 @@ def _put_file_header(record: etree._Element, debtor: Debtor, created: datetime) 
 def _put_batch_header(record: etree._Element, value_date: date, debtor: Debtor) -> None:
     fields = {
         "ServiceClassCode": _CREDITS_ONLY,
-        "CompanyName": cut(debtor.name, 16),
+        "CompanyName": latin_field(debtor.name, 16),
         "CompanyId": debtor.company_id,
         "SECC": "CCD",
         "CompanyEntryDesc": "SETTLEMENT",
@@ -104,33 +111,33 @@ def _put_batch_header(record: etree._Element, value_date: date, debtor: Debtor) 
     _put_all(record, fields)
 
 
-def _put_entry(record: etree._Element, one: Instruction, number: int, debtor: Debtor) -> None:
-    creditor: Account = one.creditor
+def _put_entry(record: etree._Element, instruction: Instruction, number: int, debtor: Debtor) -> None:
+    creditor: CreditorAccount = instruction.creditor
     fields = {
         "TransactionCode": _CODES[creditor.holds],
         "ReceivingBank": creditor.routing_number[:_BANK_DIGITS],
         "CheckDigit": creditor.routing_number[_BANK_DIGITS:],
         "DFIAccountNum": creditor.account,
-        "Amount": f"{one.amount:012d}",
-        "IndividualId": one.end_to_end_id,
-        "IndividualName": cut(creditor.name, 22),
+        "Amount": f"{instruction.amount:012d}",
+        "IndividualId": instruction.end_to_end_id,
+        "IndividualName": latin_field(creditor.name, 22),
         "ADRIndicator": "1",
         "TraceNumber": f"{debtor.routing_number[:_BANK_DIGITS]}{number:07d}",
     }
     _put_all(record, fields)
 
 
-def _put_addenda(record: etree._Element, one: Instruction, number: int) -> None:
+def _put_addenda(record: etree._Element, instruction: Instruction, number: int) -> None:
     fields = {
         "AddendaTypeCode": "05",
-        "PaymentInfo": cut(f"{one.text} BDT {taka(one.amount)}", 80),
+        "PaymentInfo": latin_field(f"{instruction.text} BDT {taka(instruction.amount)}", 80),
         "SequenceNumber": "0001",
         "EntrySequence": f"{number:07d}",
     }
     _put_all(record, fields)
 
 
-def _put_control(record: etree._Element, totals: Totals, debtor: Debtor) -> None:
+def _put_control(record: etree._Element, totals: BatchTotals, debtor: Debtor) -> None:
     fields = {
         "ServiceClassCode": _CREDITS_ONLY,
         "EntryAddendaCount": f"{totals.records:06d}",
@@ -144,7 +151,7 @@ def _put_control(record: etree._Element, totals: Totals, debtor: Debtor) -> None
     _put_all(record, fields)
 
 
-def _put_file_control(record: etree._Element, totals: Totals) -> None:
+def _put_file_control(record: etree._Element, totals: BatchTotals) -> None:
     fields = {
         "BatchCount": "000001",
         "EntryAddendaCount": f"{totals.records:08d}",
@@ -157,44 +164,44 @@ def _put_file_control(record: etree._Element, totals: Totals) -> None:
 
 def _put_all(record: etree._Element, fields: dict[str, str]) -> None:
     for name, text in fields.items():
-        put(record, name, text)
+        append_element(record, name, text)
 
 
-def check(content: bytes) -> Totals:
+def check_batch(content: bytes) -> BatchTotals:
     """Count a file of one batch again and compare it with both of its control records.
 
     Raises:
         UnreadableFileError: it is no such file, or a number in it is none.
-        ControlTotalError: a control record says something else than the entries do.
+        ControlTotalError: a control record differs from the entries.
     """
     root = tree_of(content)
-    names = [local(child) for child in root]
-    if local(root) != "EFT" or names[:2] != ["FHR", "BHR"] or names[-2:] != ["BCR", "FCR"]:
+    names = [local_name(child) for child in root]
+    if local_name(root) != "EFT" or names[:2] != ["FHR", "BHR"] or names[-2:] != ["BCR", "FCR"]:
         raise UnreadableFileError("no file of one batch")
     middle = names[2:-2]
     if not middle or middle != ["EDR", "ADR"] * (len(middle) // 2):
         raise UnreadableFileError("an entry is not followed by its addenda")
     entries = list(root.iter("EDR"))
-    counted = Totals(
+    counted = BatchTotals(
         len(entries),
         len(middle),
         sum(_number(entry, "Amount") for entry in entries),
         sum(_number(entry, "ReceivingBank") for entry in entries) % _HASH_MODULUS,
     )
     for control in (root[-2], root[-1]):
-        told = Totals(
+        stated = BatchTotals(
             len(entries),
             _number(control, "EntryAddendaCount"),
             _number(control, "TotalCreditAmount"),
             _number(control, "EntryHash"),
         )
-        if told != counted or _number(control, "TotalDebitAmount"):
-            raise ControlTotalError(f"{local(control)} says {told}, the entries come to {counted}")
+        if stated != counted or _number(control, "TotalDebitAmount"):
+            raise ControlTotalError(f"{local_name(control)} says {stated}, the entries come to {counted}")
     return counted
 
 
 def _number(record: etree._Element, name: str) -> int:
     text = text_at(record, name)
     if not (text.isascii() and text.isdecimal()):
-        raise UnreadableFileError(f"{local(record)} has no number", line=record.sourceline, column=name)
+        raise UnreadableFileError(f"{local_name(record)} has no number", line=record.sourceline, column=name)
     return int(text)

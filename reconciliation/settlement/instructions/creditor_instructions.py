@@ -1,4 +1,4 @@
-"""From net positions to instructions: one a creditor and settlement window, or the reason why there is none.
+"""From net positions to instructions: one for each creditor and settlement window, or the reason for none.
 
 What is owed and not instructed is carried to the next window, so it is never lost:
 
@@ -14,9 +14,13 @@ from hashlib import sha256
 from typing import Final
 
 from reconciliation.errors import ReconciliationError
-from reconciliation.settlement.instructions.account_registry import Account, Bounds, Registry
-from reconciliation.settlement.positions.cycles import Party, Role
-from reconciliation.settlement.positions.net_positions import Sheet
+from reconciliation.settlement.instructions.account_registry import (
+    AccountRegistry,
+    CreditorAccount,
+    RailBounds,
+)
+from reconciliation.settlement.positions.cycles import Party, PartyRole
+from reconciliation.settlement.positions.net_positions import SettlementSheet
 
 # The narrowest field that carries it back is the 15 characters of a BEFTN entry.
 ID_LENGTH: Final = 15
@@ -27,7 +31,7 @@ class ClashingInstructionsError(ReconciliationError):
     """Two creditors of one window have the same end-to-end id; nothing may be sent."""
 
 
-class Reason(StrEnum):
+class RemainderReason(StrEnum):
     """Why a party gets no instruction."""
 
     NOTHING_OWED = "nothing_owed"
@@ -35,7 +39,7 @@ class Reason(StrEnum):
     NO_ACCOUNT = "no_account"
     BELOW_MINIMUM = "below_minimum"
     ABOVE_MAXIMUM = "above_maximum"
-    LESS_IN_BOOKS = "less_in_books"  # what is agreed is more than our books owe: the rest waits for people
+    LESS_IN_BOOKS = "less_in_books"  # our books owe less than is agreed: people decide about the rest
     PUT_OFF = "put_off"  # its value date passed without instructions
 
 
@@ -43,54 +47,54 @@ class Reason(StrEnum):
 class Instruction:
     """Pay `amount` paisa (positive) into the creditor's account with this value date.
 
-    `end_to_end_id` is made of creditor and value date alone: the same instruction sent again, or worked out
-    again with another amount, bears the same one, and a bank takes an id once.
+    `end_to_end_id` is made of creditor and value date alone: the same instruction sent again, or computed
+    again with another amount, has the same id, and a bank accepts an id once.
     """
 
     end_to_end_id: str
     value_date: date
-    creditor: Account
+    creditor: CreditorAccount
     amount: int
 
     @property
     def text(self) -> str:
-        """What the creditor reads beside the money."""
+        """The remittance text for the creditor."""
         return f"EkPay settlement {self.value_date.isoformat()} {self.end_to_end_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """What a party is owed (negative: owes us) beside its instruction, if it has one, and why."""
+class Remainder:
+    """What remains owed to a party beside its instruction, in paisa (negative: it owes us), and why."""
 
     party: Party
     amount: int
-    reason: Reason
+    reason: RemainderReason
 
     @property
     def is_carried(self) -> bool:
-        """Whether it comes up again; what a connector owes, it pays by a credit of its own."""
+        """Whether it is carried to the next window; what a connector owes, it pays by a credit of its own."""
         return self.amount != 0 and (
-            self.party.role is not Role.CONNECTOR or self.reason is not Reason.OWES_US
+            self.party.role is not PartyRole.CONNECTOR or self.reason is not RemainderReason.OWES_US
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """The instructions of a window in the order of their ids, and what was left with the reason."""
+class OutgoingInstructions:
+    """The instructions of a window in the order of their ids, and the remainders with their reasons."""
 
     value_date: date
     instructions: tuple[Instruction, ...]
-    left: tuple[Left, ...]
+    remainders: tuple[Remainder, ...]
 
     @property
     def total(self) -> int:
         """The sum of all instructions, in paisa."""
-        return sum(one.amount for one in self.instructions)
+        return sum(instruction.amount for instruction in self.instructions)
 
     @property
     def carried(self) -> Mapping[Party, int]:
         """What the next window begins with, in paisa owed to each party."""
-        return {one.party: one.amount for one in self.left if one.is_carried}
+        return {remainder.party: remainder.amount for remainder in self.remainders if remainder.is_carried}
 
 
 def end_to_end_id(party: Party, value_date: date) -> str:
@@ -99,68 +103,82 @@ def end_to_end_id(party: Party, value_date: date) -> str:
     return _PREFIX + base64.b32encode(digest).decode("ascii")[: ID_LENGTH - len(_PREFIX)]
 
 
-def instruct(
-    sheet: Sheet,
-    registry: Registry,
+def instructions_of(
+    sheet: SettlementSheet,
+    registry: AccountRegistry,
     carried: Mapping[Party, int] | None = None,
     books: Callable[[Party], int] | None = None,
-) -> Outgoing:
-    """Whom to pay what on the sheet's value date; `books` tells what our books owe a party at this moment.
+) -> OutgoingInstructions:
+    """The instructions of a sheet's value date; `books` returns what our books owe a party at this moment.
 
-    Nobody is ever paid more than that: what is due beyond it is carried.
+    Nobody is ever paid more than that: the rest is carried.
 
     Raises:
         ClashingInstructionsError: two ids are the same.
     """
     instructions: list[Instruction] = []
-    left: list[Left] = []
+    remainders: list[Remainder] = []
     for party, due in _due(sheet, carried):
         account = registry.account_of(party)
         payable = due if books is None or due <= 0 else max(0, min(due, books(party)))
-        reason = _refused(payable, account, registry)
+        reason = _refusal_of(payable, account, registry)
         if reason is None and account is not None:
             name = end_to_end_id(party, sheet.value_date)
             instructions.append(Instruction(name, sheet.value_date, account, payable))
             if due > payable:
-                left.append(Left(party, due - payable, Reason.LESS_IN_BOOKS))
+                remainders.append(Remainder(party, due - payable, RemainderReason.LESS_IN_BOOKS))
         elif reason is not None:
-            left.append(Left(party, due, Reason.LESS_IN_BOOKS if due > payable else reason))
-    return Outgoing(sheet.value_date, _in_order(instructions), tuple(left))
+            remainders.append(
+                Remainder(party, due, RemainderReason.LESS_IN_BOOKS if due > payable else reason)
+            )
+    return OutgoingInstructions(sheet.value_date, _in_order(instructions), tuple(remainders))
 
 
-def put_off(sheet: Sheet, carried: Mapping[Party, int] | None = None) -> Outgoing:
+def carry_whole_sheet(
+    sheet: SettlementSheet, carried: Mapping[Party, int] | None = None
+) -> OutgoingInstructions:
     """A value date that passed without instructions: everything that is owed is carried to the next one."""
-    left = [
-        Left(party, due, Reason.PUT_OFF if due > 0 else Reason.OWES_US if due else Reason.NOTHING_OWED)
+    remainders = [
+        Remainder(
+            party,
+            due,
+            RemainderReason.PUT_OFF
+            if due > 0
+            else RemainderReason.OWES_US
+            if due
+            else RemainderReason.NOTHING_OWED,
+        )
         for party, due in _due(sheet, carried)
     ]
-    return Outgoing(sheet.value_date, (), tuple(left))
+    return OutgoingInstructions(sheet.value_date, (), tuple(remainders))
 
 
-def _due(sheet: Sheet, carried: Mapping[Party, int] | None) -> list[tuple[Party, int]]:
+def _due(sheet: SettlementSheet, carried: Mapping[Party, int] | None) -> list[tuple[Party, int]]:
     due = dict(carried or {})
     for position in sheet.positions:
         due[position.party] = due.get(position.party, 0) - position.net
     return sorted(due.items())
 
 
-def _refused(owed: int, account: Account | None, registry: Registry) -> Reason | None:
-    if owed <= 0:
-        return Reason.OWES_US if owed else Reason.NOTHING_OWED
+def _refusal_of(
+    owed_paisa: int, account: CreditorAccount | None, registry: AccountRegistry
+) -> RemainderReason | None:
+    if owed_paisa <= 0:
+        return RemainderReason.OWES_US if owed_paisa else RemainderReason.NOTHING_OWED
     if account is None:
-        return Reason.NO_ACCOUNT
-    return _out_of(registry.rails[account.rail], owed)
+        return RemainderReason.NO_ACCOUNT
+    return _out_of_bounds(registry.rails[account.rail], owed_paisa)
 
 
-def _out_of(bounds: Bounds, owed: int) -> Reason | None:
-    if owed < bounds.minimum:
-        return Reason.BELOW_MINIMUM
-    return Reason.ABOVE_MAXIMUM if owed > bounds.maximum else None
+def _out_of_bounds(bounds: RailBounds, owed_paisa: int) -> RemainderReason | None:
+    if owed_paisa < bounds.minimum:
+        return RemainderReason.BELOW_MINIMUM
+    return RemainderReason.ABOVE_MAXIMUM if owed_paisa > bounds.maximum else None
 
 
 def _in_order(instructions: Sequence[Instruction]) -> tuple[Instruction, ...]:
-    named = {one.end_to_end_id: one for one in instructions}
-    ordered = tuple(sorted(instructions, key=lambda one: one.end_to_end_id))
+    named = {instruction.end_to_end_id: instruction for instruction in instructions}
+    ordered = tuple(sorted(instructions, key=lambda instruction: instruction.end_to_end_id))
     if len(named) != len(ordered):
         raise ClashingInstructionsError
     return ordered

@@ -1,7 +1,7 @@
-"""What became of instructions: each against the bank's answers and the entries of a statement.
+"""Outcomes of instructions: each matched with the bank's answers and the entries of statements.
 
-Money speaks louder than answers: an instruction is settled by entries that bear its end-to-end id and come to
-its amount, whatever was answered, and it is missing if they are not there once its value date is over.
+Entries outweigh answers: an instruction is settled by entries that have its end-to-end id and sum to its
+amount, whatever was answered, and it is missing if there are none once its value date is over.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,13 +11,13 @@ from enum import StrEnum
 from typing import Final
 
 from reconciliation.matching.institution_positions import CURRENCY
-from reconciliation.settlement.instructions.bank_answers import Answer, Said
+from reconciliation.settlement.instructions.bank_answers import AnswerKind, BankAnswer
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
 from reconciliation.settlement.positions.cycles import Party
-from reconciliation.statement.formats.account_entries import AccountStatement, Entry
+from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
 
 
-class Side(StrEnum):
+class StatementSide(StrEnum):
     """Whose statement is read: on our own the instruction is a debit, on the creditor's a credit."""
 
     DEBTOR = "debtor"
@@ -25,7 +25,7 @@ class Side(StrEnum):
 
 
 class Ending(StrEnum):
-    """What became of an instruction; `WAITING` until its value date is over."""
+    """How an instruction ended; `WAITING` until its value date is over."""
 
     SETTLED = "settled"
     SHORT = "short"
@@ -36,125 +36,151 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One instruction with what moved for it, in paisa, and what was answered about it."""
+class InstructionOutcome:
+    """One instruction with the amount that moved for it, in paisa, and the answers about it."""
 
     instruction: Instruction
     ending: Ending
-    moved: int
-    answers: tuple[Answer, ...]
+    moved_amount: int
+    answers: tuple[BankAnswer, ...]
 
     @property
     def difference(self) -> int:
         """What moved beyond the amount; negative for what is still owed."""
-        return self.moved - self.instruction.amount
+        return self.moved_amount - self.instruction.amount
 
     @property
     def contradicts(self) -> bool:
-        """Whether the bank said no and money moved all the same, so that people have to ask."""
-        return self.moved != 0 and any(answer.said is Said.REJECTED for answer in self.answers)
+        """Whether the bank rejected it and money moved all the same, so that people have to ask the bank."""
+        return self.moved_amount != 0 and any(answer.kind is AnswerKind.REJECTED for answer in self.answers)
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class MatchedInstructions:
     """All outcomes in the order of their ids, and entries and answers that belong to none of them."""
 
-    outcomes: tuple[Outcome, ...]
-    entries: tuple[Entry, ...]
-    answers: tuple[Answer, ...]
+    outcomes: tuple[InstructionOutcome, ...]
+    entries: tuple[StatementEntry, ...]
+    answers: tuple[BankAnswer, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Everything that banks told up to the end of a day; `message_ids` name the messages that were sent."""
+class BankRecords:
+    """All answers and statements of banks up to a day; `message_ids` are those of the sent messages."""
 
-    answers: Sequence[Answer]
+    answers: Sequence[BankAnswer]
     statements: Sequence[AccountStatement]
-    side: Side
+    side: StatementSide
     as_of: date
     message_ids: Mapping[str, frozenset[str]]
 
 
-_SIGNS: Final = {Side.DEBTOR: -1, Side.CREDITOR: 1}
+_SIGNS: Final = {StatementSide.DEBTOR: -1, StatementSide.CREDITOR: 1}
 
 
-def match(instructions: Iterable[Instruction], told: Told) -> Matched:
-    """Give each instruction its ending; order and repetition of what was told do not matter."""
-    ordered = sorted(instructions, key=lambda one: one.end_to_end_id)
-    known = {one.end_to_end_id for one in ordered}
-    said = _about(known, told)
-    entries = [part for entry in _once(told.statements) for part in _divided(entry, ordered, said, told)]
-    moved: dict[str, int] = {}
+def match_instructions(instructions: Iterable[Instruction], records: BankRecords) -> MatchedInstructions:
+    """Give each instruction its ending; order and repetition of answers and entries do not matter."""
+    ordered = sorted(instructions, key=lambda instruction: instruction.end_to_end_id)
+    known = {instruction.end_to_end_id for instruction in ordered}
+    answers_by_id = _answers_by_instruction(known, records)
+    entries = [
+        part
+        for entry in _unique_entries(records.statements)
+        for part in _divide_entry(entry, ordered, answers_by_id, records)
+    ]
+    moved_by_id: dict[str, int] = {}
     strangers = []
     for entry in entries:
         if entry.reference in known and entry.currency == CURRENCY:
-            moved[entry.reference] = moved.get(entry.reference, 0) + _SIGNS[told.side] * entry.amount
+            moved_by_id[entry.reference] = (
+                moved_by_id.get(entry.reference, 0) + _SIGNS[records.side] * entry.amount
+            )
         else:
             strangers.append(entry)
     outcomes = []
-    for one in ordered:
-        amount, answers = moved.get(one.end_to_end_id), said.get(one.end_to_end_id, ())
-        outcomes.append(Outcome(one, _ending(one, amount, answers, told.as_of), amount or 0, answers))
-    used = {answer for answers in said.values() for answer in answers}
-    unknown = tuple(answer for answer in dict.fromkeys(told.answers) if answer not in used)
-    return Matched(tuple(outcomes), tuple(strangers), unknown)
+    for instruction in ordered:
+        amount, answers = (
+            moved_by_id.get(instruction.end_to_end_id),
+            answers_by_id.get(instruction.end_to_end_id, ()),
+        )
+        outcomes.append(
+            InstructionOutcome(
+                instruction, _ending(instruction, amount, answers, records.as_of), amount or 0, answers
+            )
+        )
+    used = {answer for answers in answers_by_id.values() for answer in answers}
+    unknown = tuple(answer for answer in dict.fromkeys(records.answers) if answer not in used)
+    return MatchedInstructions(tuple(outcomes), tuple(strangers), unknown)
 
 
-def owed_again(matched: Matched) -> Mapping[Party, int]:
-    """What the next window has to carry, in paisa: what was rejected, and nothing that may still move."""
-    again = (one.instruction for one in matched.outcomes if one.ending is Ending.REJECTED)
+def rejected_amounts(matched: MatchedInstructions) -> Mapping[Party, int]:
+    """What the next window has to carry, in paisa: rejected instructions, and nothing that may still move."""
+    again = (outcome.instruction for outcome in matched.outcomes if outcome.ending is Ending.REJECTED)
     return {instruction.creditor.creditor: instruction.amount for instruction in again}
 
 
-def _once(statements: Iterable[AccountStatement]) -> tuple[Entry, ...]:
+def _unique_entries(statements: Iterable[AccountStatement]) -> tuple[StatementEntry, ...]:
     """Each entry once, also where a statement was sent twice; two equal entries of one statement are two."""
-    found = {
+    entries = {
         (statement.account, statement.identification, entry.ordinal, entry.fingerprint): entry
         for statement in statements
         for entry in statement.entries
     }
-    return tuple(found[key] for key in sorted(found))
+    return tuple(entries[key] for key in sorted(entries))
 
 
-def _divided(
-    entry: Entry, ordered: Sequence[Instruction], said: Mapping[str, tuple[Answer, ...]], told: Told
-) -> list[Entry]:
-    """The parts of an entry that books a whole message, with or without what the bank has rejected."""
-    names = told.message_ids.get(entry.reference, frozenset())
-    whole = [one for one in ordered if one.end_to_end_id in names]
-    refused = {name for name in names if any(one.said is Said.REJECTED for one in said.get(name, ()))}
-    for booked in (whole, [one for one in whole if one.end_to_end_id not in refused]):
-        if booked and abs(entry.amount) == sum(one.amount for one in booked):
+def _divide_entry(
+    entry: StatementEntry,
+    ordered: Sequence[Instruction],
+    answers_by_id: Mapping[str, tuple[BankAnswer, ...]],
+    records: BankRecords,
+) -> list[StatementEntry]:
+    """The parts of an entry that books a whole message, with or without its rejected instructions."""
+    names = records.message_ids.get(entry.reference, frozenset())
+    whole = [item for item in ordered if item.end_to_end_id in names]
+    refused = {
+        name
+        for name in names
+        if any(item.kind is AnswerKind.REJECTED for item in answers_by_id.get(name, ()))
+    }
+    for booked in (whole, [item for item in whole if item.end_to_end_id not in refused]):
+        if booked and abs(entry.amount) == sum(item.amount for item in booked):
             sign = 1 if entry.amount > 0 else -1
-            return [replace(entry, reference=one.end_to_end_id, amount=sign * one.amount) for one in booked]
+            return [
+                replace(entry, reference=item.end_to_end_id, amount=sign * item.amount) for item in booked
+            ]
     return [entry]
 
 
-def _about(known: Iterable[str], told: Told) -> Mapping[str, tuple[Answer, ...]]:
+def _answers_by_instruction(
+    known: Iterable[str], records: BankRecords
+) -> Mapping[str, tuple[BankAnswer, ...]]:
     """The answers about each instruction; one about a whole message is about all of its instructions."""
-    found: dict[str, set[Answer]] = {name: set() for name in known}
-    for answer in told.answers:
-        whole = told.message_ids.get(answer.message_id, frozenset())
+    answers_by_id: dict[str, set[BankAnswer]] = {name: set() for name in known}
+    for answer in records.answers:
+        whole = records.message_ids.get(answer.message_id, frozenset())
         for name in [answer.end_to_end_id] if answer.end_to_end_id else whole:
-            if name in found:
-                found[name].add(answer)
-    ordered = {name: sorted(answers, key=_in_words) for name, answers in found.items()}
+            if name in answers_by_id:
+                answers_by_id[name].add(answer)
+    ordered = {name: sorted(answers, key=_answer_order) for name, answers in answers_by_id.items()}
     return {name: tuple(answers) for name, answers in ordered.items()}
 
 
-def _in_words(answer: Answer) -> tuple[str, str, str, str]:
-    return answer.message_id, answer.end_to_end_id, answer.said, answer.reason
+def _answer_order(answer: BankAnswer) -> tuple[str, str, str, str]:
+    return answer.message_id, answer.end_to_end_id, answer.kind, answer.reason
 
 
-def _ending(one: Instruction, moved: int | None, answers: Iterable[Answer], as_of: date) -> Ending:
-    """What was booked and given back wholly is rejected; a no beside a yes and without money is no no."""
-    if moved is None:
-        said = {answer.said for answer in answers}
-        if Said.REJECTED in said and Said.ACCEPTED not in said:
+def _ending(
+    instruction: Instruction, moved_amount: int | None, answers: Iterable[BankAnswer], as_of: date
+) -> Ending:
+    """Booked and wholly returned is rejected; a rejection beside an acceptance alone is not final."""
+    if moved_amount is None:
+        kinds = {answer.kind for answer in answers}
+        if AnswerKind.REJECTED in kinds and AnswerKind.ACCEPTED not in kinds:
             return Ending.REJECTED
-        return Ending.MISSING if as_of > one.value_date else Ending.WAITING
-    if moved == 0:
+        return Ending.MISSING if as_of > instruction.value_date else Ending.WAITING
+    if moved_amount == 0:
         return Ending.REJECTED
-    if moved == one.amount:
+    if moved_amount == instruction.amount:
         return Ending.SETTLED
-    return Ending.SHORT if moved < one.amount else Ending.OVER
+    return Ending.SHORT if moved_amount < instruction.amount else Ending.OVER

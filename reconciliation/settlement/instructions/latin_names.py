@@ -1,7 +1,7 @@
 """Names as banks take them: Latin letters, digits and a few signs, cut to the length of a field.
 
-Bangla is written in Latin letters one character at a time, which is good enough to be recognised on a
-statement; a party that wants its own spelling has it in the configuration.
+Bangla is transliterated one character at a time, which is good enough to be recognised on a statement; a
+party that wants its own spelling has it in the configuration.
 """
 
 import re
@@ -35,19 +35,19 @@ _NASALS: Final = {"\u0981": "n", "\u0982": "ng", "\u0983": "h"}
 _MARKS: Final = _NASALS | {"।": "."} | dict(zip(BANGLA_DIGITS, "0123456789", strict=True))
 
 
-def latin(text: str) -> str:
+def transliterate(text: str) -> str:
     """The text with Bangla in Latin letters, accents taken off and every other foreign sign a space."""
-    apart = unicodedata.normalize("NFKD", text)
-    kept = "".join(sign for sign in apart if sign in _JOINED or not unicodedata.combining(sign))
+    decomposed = unicodedata.normalize("NFKD", text)
+    letters = "".join(sign for sign in decomposed if sign in _JOINED or not unicodedata.combining(sign))
     # Composed again, but for the dotted letters, which stay two characters whatever they were before.
-    plain = unicodedata.normalize("NFC", kept)
+    plain = unicodedata.normalize("NFC", letters)
     written = "".join(_written(plain, place) for place in range(len(plain)))
     return _SPACES.sub(" ", _FOREIGN.sub(" ", written)).strip()
 
 
-def cut(text: str, length: int) -> str:
+def latin_field(text: str, length: int) -> str:
     """The text in Latin letters with at most `length` characters, and no space at either end."""
-    return latin(text)[:length].strip()
+    return transliterate(text)[:length].strip()
 
 
 def _written(text: str, place: int) -> str:

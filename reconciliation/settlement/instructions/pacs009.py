@@ -14,10 +14,17 @@ from typing import Final
 from lxml import etree
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.settlement.instructions.account_registry import Account, Debtor
+from reconciliation.settlement.instructions.account_registry import CreditorAccount, Debtor
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
-from reconciliation.settlement.instructions.latin_names import cut
-from reconciliation.settlement.instructions.xml_trees import bytes_of, local, put, taka, text_at, tree_of
+from reconciliation.settlement.instructions.latin_names import latin_field
+from reconciliation.settlement.instructions.xml_trees import (
+    append_element,
+    bytes_of,
+    local_name,
+    taka,
+    text_at,
+    tree_of,
+)
 from reconciliation.statement.values.amounts import paisa_of_decimal
 
 NAMESPACE: Final = "urn:iso:std:iso:20022:tech:xsd:pacs.009.001.08"
@@ -82,15 +89,15 @@ def message(instructions: Sequence[Instruction], debtor: Debtor, created: dateti
     Raises:
         ValueError: there is no instruction, or they have several value dates.
     """
-    ordered = sorted(instructions, key=lambda one: one.end_to_end_id)
-    dates = {one.value_date for one in ordered}
+    ordered = sorted(instructions, key=lambda instruction: instruction.end_to_end_id)
+    dates = {instruction.value_date for instruction in ordered}
     if len(dates) != 1:
         raise ValueError("a message has instructions of one value date")
     root = etree.Element(f"{{{NAMESPACE}}}Document", nsmap={None: NAMESPACE})
     transfer = etree.SubElement(root, f"{{{NAMESPACE}}}FICdtTrf")
     _put_header(etree.SubElement(transfer, f"{{{NAMESPACE}}}GrpHdr"), ordered, debtor, created)
-    for one in ordered:
-        _put_transfer(etree.SubElement(transfer, f"{{{NAMESPACE}}}CdtTrfTxInf"), one, debtor)
+    for instruction in ordered:
+        _put_transfer(etree.SubElement(transfer, f"{{{NAMESPACE}}}CdtTrfTxInf"), instruction, debtor)
     return bytes_of(root)
 
 
@@ -98,44 +105,44 @@ def _put_header(
     header: etree._Element, instructions: Sequence[Instruction], debtor: Debtor, created: datetime
 ) -> None:
     value_date = instructions[0].value_date
-    total = taka(sum(one.amount for one in instructions))
-    put(header, "MsgId", message_id(value_date))
-    put(header, "CreDtTm", f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
-    put(header, "NbOfTxs", str(len(instructions)))
-    put(header, "CtrlSum", total)
-    put(header, "TtlIntrBkSttlmAmt", total).set("Ccy", "BDT")
-    put(header, "IntrBkSttlmDt", value_date.isoformat())
-    put(header, "SttlmInf/SttlmMtd", "CLRG")
-    put(header, "PmtTpInf/ClrChanl", "RTGS")
-    put(header, "PmtTpInf/LclInstrm/Prtry", "RTGS_FICT")
-    put(header, "InstgAgt/FinInstnId/BICFI", debtor.bic)
+    total = taka(sum(instruction.amount for instruction in instructions))
+    append_element(header, "MsgId", message_id(value_date))
+    append_element(header, "CreDtTm", f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    append_element(header, "NbOfTxs", str(len(instructions)))
+    append_element(header, "CtrlSum", total)
+    append_element(header, "TtlIntrBkSttlmAmt", total).set("Ccy", "BDT")
+    append_element(header, "IntrBkSttlmDt", value_date.isoformat())
+    append_element(header, "SttlmInf/SttlmMtd", "CLRG")
+    append_element(header, "PmtTpInf/ClrChanl", "RTGS")
+    append_element(header, "PmtTpInf/LclInstrm/Prtry", "RTGS_FICT")
+    append_element(header, "InstgAgt/FinInstnId/BICFI", debtor.bic)
 
 
-def _put_transfer(entry: etree._Element, one: Instruction, debtor: Debtor) -> None:
-    creditor = one.creditor
-    put(entry, "PmtId/InstrId", one.end_to_end_id)
-    put(entry, "PmtId/EndToEndId", one.end_to_end_id)
-    put(entry, "PmtId/TxId", one.end_to_end_id)
-    put(entry, "IntrBkSttlmAmt", taka(one.amount)).set("Ccy", "BDT")
-    put(entry, "InstdAgt/FinInstnId/BICFI", creditor.bic)
+def _put_transfer(entry: etree._Element, instruction: Instruction, debtor: Debtor) -> None:
+    creditor = instruction.creditor
+    append_element(entry, "PmtId/InstrId", instruction.end_to_end_id)
+    append_element(entry, "PmtId/EndToEndId", instruction.end_to_end_id)
+    append_element(entry, "PmtId/TxId", instruction.end_to_end_id)
+    append_element(entry, "IntrBkSttlmAmt", taka(instruction.amount)).set("Ccy", "BDT")
+    append_element(entry, "InstdAgt/FinInstnId/BICFI", creditor.bic)
     _put_party(entry, "Dbtr", debtor)
     _put_bank(entry, "DbtrAgt", debtor)
     _put_bank(entry, "CdtrAgt", creditor)
     _put_party(entry, "Cdtr", creditor)
-    put(entry, "RmtInf/Ustrd", cut(one.text, _TEXT_LENGTH))
+    append_element(entry, "RmtInf/Ustrd", latin_field(instruction.text, _TEXT_LENGTH))
 
 
-def _put_bank(entry: etree._Element, name: str, party: Debtor | Account) -> None:
-    put(entry, f"{name}/FinInstnId/BICFI", party.bic)
-    put(entry, f"{name}/BrnchId/Id", party.routing_number)
+def _put_bank(entry: etree._Element, name: str, party: Debtor | CreditorAccount) -> None:
+    append_element(entry, f"{name}/FinInstnId/BICFI", party.bic)
+    append_element(entry, f"{name}/BrnchId/Id", party.routing_number)
 
 
-def _put_party(entry: etree._Element, name: str, party: Debtor | Account) -> None:
-    put(entry, f"{name}/FinInstnId/Nm", cut(party.name, _NAME_LENGTH))
-    put(entry, f"{name}Acct/Id/Othr/Id", party.account)
+def _put_party(entry: etree._Element, name: str, party: Debtor | CreditorAccount) -> None:
+    append_element(entry, f"{name}/FinInstnId/Nm", latin_field(party.name, _NAME_LENGTH))
+    append_element(entry, f"{name}Acct/Id/Othr/Id", party.account)
 
 
-def check(content: bytes) -> None:
+def check_message(content: bytes) -> None:
     """Hold a message against what the standard documents of the elements that are used here.
 
     Raises:
@@ -147,37 +154,37 @@ def check(content: bytes) -> None:
         raise UnreadableFileError("no pacs.009.001.08 document")
     _check_parts(root)
     header = root.find("{*}FICdtTrf/{*}GrpHdr")
-    amounts = [_amount(found) for found in root.iter("{*}IntrBkSttlmAmt")]
+    amounts = [_amount(element) for element in root.iter("{*}IntrBkSttlmAmt")]
     if text_at(header, "NbOfTxs") != str(len(amounts)):
         raise ControlTotalError(f"{len(amounts)} transfers, the header says {text_at(header, 'NbOfTxs')}")
     for name in ("CtrlSum", "TtlIntrBkSttlmAmt"):
-        told = text_at(header, name)
-        if told and paisa_of_decimal(told) != sum(amounts):
-            raise ControlTotalError(f"transfers sum to {sum(amounts)} paisa, {name} says {told}")
-    names = [found.text for found in root.iter("{*}EndToEndId")]
+        stated = text_at(header, name)
+        if stated and paisa_of_decimal(stated) != sum(amounts):
+            raise ControlTotalError(f"transfers sum to {sum(amounts)} paisa, {name} says {stated}")
+    names = [element.text for element in root.iter("{*}EndToEndId")]
     if len(set(names)) != len(names):
         raise ControlTotalError("an end-to-end id is there twice")
 
 
 def _check_parts(element: etree._Element) -> None:
-    name = local(element)
+    name = local_name(element)
     # The identification of an account is a choice of its own.
     order = ("Othr!",) if name == "Id" and len(element) else _PARTS.get(name, ())
     if not order:
         _check_text(element, name)
         return
     allowed = [part.rstrip("!") for part in order]
-    found = [local(child) for child in element]
-    unknown = sorted(set(found) - set(allowed))
+    children = [local_name(child) for child in element]
+    unknown = sorted(set(children) - set(allowed))
     if unknown:
         raise UnreadableFileError(f"{name} has {', '.join(unknown)}", line=element.sourceline)
-    places = [allowed.index(child) for child in found]
-    doubled = {child for child in found if found.count(child) > 1} - _REPEATED
+    places = [allowed.index(child) for child in children]
+    doubled = {child for child in children if children.count(child) > 1} - _REPEATED
     if places != sorted(places) or doubled:
         raise UnreadableFileError(
             f"the elements of {name} are out of order or doubled", line=element.sourceline
         )
-    missing = [part[:-1] for part in order if part.endswith("!") and part[:-1] not in found]
+    missing = [part[:-1] for part in order if part.endswith("!") and part[:-1] not in children]
     if missing:
         raise UnreadableFileError(f"{name} has no {missing[0]}", line=element.sourceline, column=missing[0])
     for child in element:
@@ -202,6 +209,6 @@ def _amount(element: etree._Element) -> int:
     value = paisa_of_decimal(element.text or "") if _AMOUNT.fullmatch(element.text or "") else None
     if element.get("Ccy") != "BDT" or not value:
         raise UnreadableFileError(
-            f"{local(element)} is no amount of taka with two decimals", line=element.sourceline
+            f"{local_name(element)} is no amount of taka with two decimals", line=element.sourceline
         )
     return value

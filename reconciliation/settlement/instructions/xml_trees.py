@@ -1,4 +1,4 @@
-"""XML trees, written the same way each time and read with the same mistrust as `statement.camt`.
+"""XML trees, written the same way each time and read as strictly as `statement.formats.camt` does.
 
 A DOCTYPE is refused before the parser sees it, so no entity is ever expanded; nothing is fetched.
 """
@@ -46,7 +46,7 @@ def bytes_of(root: etree._Element) -> bytes:
     return written + b"\n"
 
 
-def put(parent: etree._Element, path: str, text: str) -> etree._Element:
+def append_element(parent: etree._Element, path: str, text: str) -> etree._Element:
     """Append the elements of a path below the parent, the last one with the text.
 
     Elements before the last are reused where they were the last ones put there, so that `A/B` and `A/C` put
@@ -65,11 +65,11 @@ def put(parent: etree._Element, path: str, text: str) -> etree._Element:
 
 def text_at(element: etree._Element, path: str) -> str:
     """The text at a path below the element, whatever its namespace; empty if there is none."""
-    found = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
-    return "" if found is None else str(found.text or "").strip()
+    target = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
+    return "" if target is None else str(target.text or "").strip()
 
 
-def local(element: etree._Element) -> str:
+def local_name(element: etree._Element) -> str:
     """The name of an element without its namespace."""
     name: str = etree.QName(element).localname
     return name

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from reconciliation.calendar import Calendar, Times
+from reconciliation.calendar import Calendar, FileTimes
 from reconciliation.statement.values.dates import DHAKA, dhaka_midnight
 
 _MINUTES_AN_HOUR = 60
 
 
-class Role(StrEnum):
+class PartyRole(StrEnum):
     """What a party is to us."""
 
     CONNECTOR = "connector"
@@ -25,14 +25,14 @@ class Role(StrEnum):
     OURS = "ours"
 
 
-_SEND_FILES = (Role.CONNECTOR, Role.BILLER)
+_SEND_FILES = (PartyRole.CONNECTOR, PartyRole.BILLER)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Party:
-    """Whoever has a position; `name` is the institution's id, or the id of a merchant, payee or partner."""
+    """A party with a position; `name` is the institution's id, or the id of a merchant, payee or partner."""
 
-    role: Role
+    role: PartyRole
     name: str
 
     def __str__(self) -> str:
@@ -53,9 +53,9 @@ class Cycles:
     """The cycles of every party; `own` are the times of parties that the calendar does not name."""
 
     calendar: Calendar
-    own: Times
+    own: FileTimes
 
-    def times(self, party: Party) -> Times:
+    def times(self, party: Party) -> FileTimes:
         """When the party's cycles end and how many business days later its file is there."""
         named = self.calendar.institutions if party.role in _SEND_FILES else {}
         return named.get(party.name, self.own)
@@ -89,7 +89,7 @@ class Cycles:
 
     def arrival(self, cycle: Cycle) -> date:
         """The night in which the file of the cycle is expected."""
-        return self.calendar.after(cycle.day, self.times(cycle.party).lag)
+        return self.calendar.business_day_after(cycle.day, self.times(cycle.party).lag)
 
     def value_date(self, cycle: Cycle, known_on: date | None = None) -> date:
         """The business day on which the cycle is settled: the one behind the night in which it is known.
@@ -99,4 +99,4 @@ class Cycles:
         date that is over, and one that comes early waits for its own.
         """
         expected = self.arrival(cycle)
-        return self.calendar.after(max(expected, known_on or expected))
+        return self.calendar.business_day_after(max(expected, known_on or expected))

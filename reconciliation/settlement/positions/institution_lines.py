@@ -1,8 +1,8 @@
 """Judged rows of institutions as lines: what is matched is agreed, what is broken is held under its code.
 
-Of a movement that a file tells, the file's amount is the claim, as in `matching.institution_positions`; a
-movement that only our books tell is a claim of ours and is held. Lines of merchants, payees and partners do
-not come from files: whoever keeps the books makes them.
+Of a movement in a file, the file's amount is the claim, as in `matching.institution_positions`; a movement
+that is only in our books is a claim of ours and is held. Lines of merchants, payees and partners do not come
+from files: `ledger_lines` makes them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from typing import Literal
 
 import polars as pl
 
-from reconciliation.breaks.findings import Finding
+from reconciliation.breaks.findings import BreakFinding
 from reconciliation.canonical_row import (
     BRINGS,
     BROKEN,
@@ -25,121 +25,125 @@ from reconciliation.canonical_row import (
     SUCCESS,
     TAKES_BACK,
 )
-from reconciliation.intake.file_names import understood
+from reconciliation.intake.file_names import parse_file_name
 from reconciliation.matching.institution_positions import CURRENCY
-from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, Role
-from reconciliation.settlement.positions.lines import Kind, Line
+from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, PartyRole
+from reconciliation.settlement.positions.lines import LineKind, SettlementLine
 
-_ROLES: Mapping[str, Role] = {"funds": Role.CONNECTOR, "delivery": Role.BILLER}
-_KINDS: Mapping[int, Kind] = {
-    BRINGS: Kind.PAYMENT,
-    TAKES_BACK: Kind.REFUND,
-    CHARGEBACK: Kind.CHARGEBACK,
+_ROLES: Mapping[str, PartyRole] = {"funds": PartyRole.CONNECTOR, "delivery": PartyRole.BILLER}
+_KINDS: Mapping[int, LineKind] = {
+    BRINGS: LineKind.PAYMENT,
+    TAKES_BACK: LineKind.REFUND,
+    CHARGEBACK: LineKind.CHARGEBACK,
 }
 # The files of a partner are those of an institution of this name.
 _PARTNERS = "partner_"
-_TOLD = (
+_READ_COLUMNS = (
     "source", "origin", "ordinal", "institution", "reference", "direction", "fee", "vat", "net", "instant",
     "verdict",
 )  # fmt: skip
 
 
-class Fate(StrEnum):
-    """What an approved resolution makes of a claim."""
+class ClaimFate(StrEnum):
+    """The effect of an approved resolution on a claim."""
 
-    AGREED = "agreed"  # our books say now what the row says
+    AGREED = "agreed"  # our books now agree with the row
     DROPPED = "dropped"  # the claim is given up
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class JudgedRows:
     """Rows with their verdicts, and the night in which they were given.
 
-    `kinds` says what each institution does for us: statements of banks make no lines, and neither do files of
-    partners, whose prefunds have paid. `from_deposit` are billers that took their money off a deposit that
-    we keep there. `decided` is what people decided about every break of a reference of an institution.
+    `kinds` are the kinds of institutions: bank statements make no lines, and neither do files of partners,
+    whose prefunds have paid. `from_deposit` are billers that took their money off a deposit that we keep
+    there. `decided` is what people decided about every break of a reference of an institution.
     """
 
     rows: pl.DataFrame
     night: date
     kinds: Mapping[str, Literal["funds", "delivery", "statement"]]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[BreakFinding, ...] = ()
     from_deposit: frozenset[str] = frozenset()
-    decided: Mapping[tuple[str, str], Fate] = field(default_factory=dict)
+    decided: Mapping[tuple[str, str], ClaimFate] = field(default_factory=dict)
 
 
-def lines_of(judged: Judgement, cycles: Cycles) -> tuple[Line, ...]:
-    """The lines of every row that claims money, as if all of it were first seen tonight.
+def institution_lines(judged: JudgedRows, cycles: Cycles) -> tuple[SettlementLine, ...]:
+    """The lines of every row that claims money, as if all were first seen tonight.
 
-    `lines.remembered` puts them beside what earlier nights made of the same rows.
+    `lines.carry_forward` merges them with the lines that earlier nights made of the same rows.
     """
     names = _names(judged.findings)
-    wanted = judged.rows.filter((pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY))
-    told = wanted.filter(pl.col("source") == FILE)
+    settled_rows = judged.rows.filter((pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY))
+    file_rows = settled_rows.filter(pl.col("source") == FILE)
     # Whatever a file says of the same movement is the claim; ours beside it would hold it twice. What waits
     # in its window is no claim yet.
-    broken = wanted.filter((pl.col("source") == LEDGER) & (pl.col("verdict") == BROKEN))
-    alone = broken.join(told.select(KEY).unique(), on=list(KEY), how="anti")
-    lines: list[Line] = []
-    for row in pl.concat([told, alone]).select(_TOLD).sort("origin", "ordinal").iter_rows(named=True):
+    broken = settled_rows.filter((pl.col("source") == LEDGER) & (pl.col("verdict") == BROKEN))
+    alone = broken.join(file_rows.select(KEY).unique(), on=list(KEY), how="anti")
+    lines: list[SettlementLine] = []
+    for row in (
+        pl.concat([file_rows, alone]).select(_READ_COLUMNS).sort("origin", "ordinal").iter_rows(named=True)
+    ):
         role = _role_of(str(row["institution"]), judged)
         if role is not None:
             lines += _lines_of_row(row, _cycle(row, role, cycles), judged, names)
     return tuple(lines)
 
 
-def _role_of(institution: str, judged: Judgement) -> Role | None:
+def _role_of(institution: str, judged: JudgedRows) -> PartyRole | None:
     return None if institution.startswith(_PARTNERS) else _ROLES.get(judged.kinds.get(institution, ""))
 
 
-def _names(findings: Iterable[Finding]) -> Mapping[tuple[str, str], str]:
-    """The codes found about each reference of an institution."""
-    found: dict[tuple[str, str], set[str]] = {}
-    for one in findings:
-        found.setdefault((one.key.institution, one.key.reference), set()).add(one.key.code.value)
-    return {key: " ".join(sorted(codes)) for key, codes in found.items()}
+def _names(findings: Iterable[BreakFinding]) -> Mapping[tuple[str, str], str]:
+    """The codes of breaks for each reference of an institution."""
+    codes_by_reference: dict[tuple[str, str], set[str]] = {}
+    for finding in findings:
+        codes_by_reference.setdefault((finding.key.institution, finding.key.reference), set()).add(
+            finding.key.code.value
+        )
+    return {key: " ".join(sorted(codes)) for key, codes in codes_by_reference.items()}
 
 
-def _cycle(row: Mapping[str, object], role: Role, cycles: Cycles) -> Cycle:
+def _cycle(row: Mapping[str, object], role: PartyRole, cycles: Cycles) -> Cycle:
     party = Party(role, str(row["institution"]))
     instant = row["instant"]
     if row["source"] == LEDGER and isinstance(instant, datetime):
         return cycles.cycle_of(party, instant)
-    key = understood(str(row["origin"])).key
+    key = parse_file_name(str(row["origin"])).key
     return Cycle(party, key.day, key.cycle)
 
 
 def _lines_of_row(
-    row: Mapping[str, object], cycle: Cycle, judged: Judgement, names: Mapping[tuple[str, str], str]
-) -> Iterator[Line]:
+    row: Mapping[str, object], cycle: Cycle, judged: JudgedRows, names: Mapping[tuple[str, str], str]
+) -> Iterator[SettlementLine]:
     fate = judged.decided.get((cycle.party.name, str(row["reference"])))
-    is_agreed = row["verdict"] == MATCHED or fate is Fate.AGREED
+    is_agreed = row["verdict"] == MATCHED or fate is ClaimFate.AGREED
     because = names.get((cycle.party.name, str(row["reference"])), str(row["verdict"]))
-    line = Line(
+    line = SettlementLine(
         cycle,
         f"{row['origin']}:{row['ordinal']}",
-        Kind.PAYMENT,
+        LineKind.PAYMENT,
         0,
         seen_on=judged.night,
         agreed_on=judged.night if is_agreed else None,
-        dropped_on=judged.night if fate is Fate.DROPPED and not is_agreed else None,
+        dropped_on=judged.night if fate is ClaimFate.DROPPED and not is_agreed else None,
         because="" if is_agreed else because,
     )
     # What a connector collected comes to us; what a biller accepted is owed to it.
-    sign = 1 if cycle.party.role is Role.CONNECTOR else -1
+    sign = 1 if cycle.party.role is PartyRole.CONNECTOR else -1
     amounts = [(kind, sign * amount) for kind, amount in _amounts(row)]
-    if cycle.party.role is Role.BILLER and cycle.party.name in judged.from_deposit:
-        amounts.append((Kind.ADJUSTMENT, -sum(amount for _, amount in amounts)))
+    if cycle.party.role is PartyRole.BILLER and cycle.party.name in judged.from_deposit:
+        amounts.append((LineKind.ADJUSTMENT, -sum(amount for _, amount in amounts)))
     for kind, amount in amounts:
         if amount:
             yield replace(line, kind=kind, amount=amount)
 
 
-def _amounts(row: Mapping[str, object]) -> tuple[tuple[Kind, int], ...]:
+def _amounts(row: Mapping[str, object]) -> tuple[tuple[LineKind, int], ...]:
     """The movement, and what was kept of it; together they are the net, also where no gross was told."""
     net, fee, vat = (_paisa(row[name]) for name in ("net", "fee", "vat"))
     kind = _KINDS[_paisa(row["direction"])]
-    return (kind, net + fee + vat), (Kind.FEE, -(fee + vat))
+    return (kind, net + fee + vat), (LineKind.FEE, -(fee + vat))
 
 
 def _paisa(value: object) -> int:

@@ -1,8 +1,8 @@
-"""Lines of whoever sends us no files: merchants, their payees, and partners, from our own books.
+"""Lines of parties that send no files (merchants, their payees, partners), from our own books.
 
-What our books froze with its window is agreed: nobody else tells it. A partner's prefund has paid already, so
-each of its lines has one beside it that takes it off again, and its net position is zero; a partner that
-wants its prefund back asks for it (docs/adr/0060).
+Frozen lines of our books are agreed: there is no other source. A partner's prefund has paid already, so each
+of its lines has an opposite one beside it, and its net position is zero; a partner that wants its prefund
+back asks for it (docs/adr/0060).
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,15 +12,15 @@ from typing import Final
 
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.ports.finance import LineEvent, LineRole
-from reconciliation.settlement.positions.cycles import Cycle, Party, Role
-from reconciliation.settlement.positions.lines import Kind, Line
+from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
+from reconciliation.settlement.positions.lines import LineKind, SettlementLine
 
 _MERCHANTS: Final = "merchant"
 _COMMISSION: Final = "commission_payable"
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
+class BookedLine:
     """One frozen line of a merchant or a partner that succeeded; amounts in paisa, below zero what goes back.
 
     `account` is the ledger account of the merchant or payee that moved, empty for a partner.
@@ -38,7 +38,7 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class AccountMovement:
     """One posting of another kind on an account of a merchant or payee, as a challan or a correction makes.
 
     `amount` is signed, debit positive: what makes us owe less.
@@ -51,66 +51,70 @@ class Moved:
 
 
 def owner_of(account: str) -> Party | None:
-    """Whose account it is, where it is a merchant's or its payee's: `ekshop`, or `ekshop:courier`."""
+    """The owner of an account of a merchant (`ekshop`) or its payee (`ekshop:courier`), else None."""
     first, *rest = account.split(":")
     if first not in {"payable", _COMMISSION} or rest[:1] != [_MERCHANTS]:
         return None
-    return Party(Role.PAYEE if len(rest) > len("mp") else Role.MERCHANT, ":".join(rest[1:]))
+    return Party(PartyRole.PAYEE if len(rest) > len("mp") else PartyRole.MERCHANT, ":".join(rest[1:]))
 
 
 def accounts_of(party: Party) -> tuple[str, ...]:
     """The ledger accounts on which we may owe a party; a payee has one of its two."""
     match party.role:
-        case Role.CONNECTOR:
+        case PartyRole.CONNECTOR:
             return (f"receivable:{party.name}",)
-        case Role.BILLER:
+        case PartyRole.BILLER:
             return (f"payable:{party.name}",)
-        case Role.MERCHANT:
+        case PartyRole.MERCHANT:
             return (f"payable:{_MERCHANTS}:{party.name}",)
-        case Role.PAYEE:
+        case PartyRole.PAYEE:
             return tuple(f"{first}:{_MERCHANTS}:{party.name}" for first in ("payable", _COMMISSION))
-        case Role.PARTNER | Role.OURS:
+        case PartyRole.PARTNER | PartyRole.OURS:
             return ()
 
 
 def debt_of(party: Party) -> str:
     """The account of what a merchant owes us beyond its debt limit; empty for everybody else."""
-    return f"receivable:{_MERCHANTS}:{party.name}" if party.role is Role.MERCHANT else ""
+    return f"receivable:{_MERCHANTS}:{party.name}" if party.role is PartyRole.MERCHANT else ""
 
 
-def owes(account: str, balance: int) -> int:
-    """What we owe by an account whose balance, in its own direction, is this."""
+def owed_on_account(account: str, balance: int) -> int:
+    """What we owe by an account with this balance in its own direction, in paisa."""
     return -balance if kind_of(account).is_debit_normal else balance
 
 
-def lines_of_books(booked: Iterable[Booked], moved: Iterable[Moved], night: date) -> Iterator[Line]:
+def lines_of_books(
+    booked: Iterable[BookedLine], movements: Iterable[AccountMovement], night: date
+) -> Iterator[SettlementLine]:
     """Every line, agreed in the night in which it is first taken."""
-    for one in booked:
-        yield from _lines_of(one, night)
-    for posting in moved:
+    for booked_line in booked:
+        yield from _lines_of(booked_line, night)
+    for posting in movements:
         owner = owner_of(posting.account)
         if owner is not None:
-            yield _line(Cycle(owner, posting.day, 1), posting.source, Kind.ADJUSTMENT, posting.amount, night)
+            yield _line(
+                Cycle(owner, posting.day, 1), posting.source, LineKind.ADJUSTMENT, posting.amount, night
+            )
 
 
-def _lines_of(one: Booked, night: date) -> Iterator[Line]:
-    party = Party(Role.PARTNER, one.party)
-    if one.role is LineRole.MERCHANT:
-        party = owner_of(one.account) or Party(Role.MERCHANT, one.party)
+def _lines_of(booked_line: BookedLine, night: date) -> Iterator[SettlementLine]:
+    party = Party(PartyRole.PARTNER, booked_line.party)
+    if booked_line.role is LineRole.MERCHANT:
+        party = owner_of(booked_line.account) or Party(PartyRole.MERCHANT, booked_line.party)
     # A partner pays us for its customers; a merchant is owed.
-    sign = 1 if party.role is Role.PARTNER else -1
-    kind = Kind.PAYMENT if one.event is LineEvent.PAYMENT else Kind.REFUND
-    if kind is Kind.PAYMENT and one.account.startswith(_COMMISSION):
-        kind = Kind.COMMISSION
-    line = _line(Cycle(party, one.day, 1), one.source, kind, sign * one.gross, night)
-    kept = replace(line, kind=Kind.FEE, amount=-sign * (one.fee + one.vat))
-    paid = replace(line, kind=Kind.ADJUSTMENT, amount=-line.amount - kept.amount)
-    for each in (line, kept, paid) if party.role is Role.PARTNER else (line, kept):
+    sign = 1 if party.role is PartyRole.PARTNER else -1
+    kind = LineKind.PAYMENT if booked_line.event is LineEvent.PAYMENT else LineKind.REFUND
+    if kind is LineKind.PAYMENT and booked_line.account.startswith(_COMMISSION):
+        kind = LineKind.COMMISSION
+    line = _line(Cycle(party, booked_line.day, 1), booked_line.source, kind, sign * booked_line.gross, night)
+    fee_line = replace(line, kind=LineKind.FEE, amount=-sign * (booked_line.fee + booked_line.vat))
+    prefund_line = replace(line, kind=LineKind.ADJUSTMENT, amount=-line.amount - fee_line.amount)
+    for each in (line, fee_line, prefund_line) if party.role is PartyRole.PARTNER else (line, fee_line):
         if each.amount:
             yield each
 
 
-def _line(cycle: Cycle, source: str, kind: Kind, amount: int, night: date) -> Line:
-    # Whatever a clock says, nothing is seen before it happened.
-    seen = max(night, cycle.day)
-    return Line(cycle, source, kind, amount, seen_on=seen, agreed_on=seen)
+def _line(cycle: Cycle, source: str, kind: LineKind, amount: int, night: date) -> SettlementLine:
+    # Nothing is seen before it happened, whatever the clocks say.
+    seen_on = max(night, cycle.day)
+    return SettlementLine(cycle, source, kind, amount, seen_on=seen_on, agreed_on=seen_on)

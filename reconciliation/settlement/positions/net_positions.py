@@ -3,11 +3,11 @@
     net  =  gross in + gross out + fees + refunds + chargebacks + commissions + adjustments - held + released
 
 All in whole paisa, positive for what comes to us. A window is a value date: it takes the agreed lines of
-every cycle that is settled on it. What is not agreed is held: it is named, stands in suspense and moves no
-net position until it is decided. Our own position is what is left: the nets sum to zero.
+every cycle that is settled on it. What is not agreed is held: it is listed, is in suspense and moves no net
+position until it is decided. Our own position is the rest: the nets sum to zero.
 
-A window can be worked out again at any time. What is decided later belongs to a later value date, so it comes
-to the same.
+A window can be computed again at any time with the same result, since later decisions belong to later value
+dates.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,22 +15,22 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from reconciliation.settlement.positions.cycles import Cycles, Party, Role
-from reconciliation.settlement.positions.lines import Kind, Line, once
+from reconciliation.settlement.positions.cycles import Cycles, Party, PartyRole
+from reconciliation.settlement.positions.lines import LineKind, SettlementLine, unique_lines
 
-OURS: Final = Party(Role.OURS, "ours")
-_BRING_IN: Final = (Role.CONNECTOR, Role.PARTNER)
-_COLUMNS: Final[Mapping[Kind, str]] = {
-    Kind.FEE: "fees",
-    Kind.REFUND: "refunds",
-    Kind.CHARGEBACK: "chargebacks",
-    Kind.COMMISSION: "commissions",
-    Kind.ADJUSTMENT: "adjustments",
+OURS: Final = Party(PartyRole.OURS, "ours")
+_BRING_IN: Final = (PartyRole.CONNECTOR, PartyRole.PARTNER)
+_COLUMNS: Final[Mapping[LineKind, str]] = {
+    LineKind.FEE: "fees",
+    LineKind.REFUND: "refunds",
+    LineKind.CHARGEBACK: "chargebacks",
+    LineKind.COMMISSION: "commissions",
+    LineKind.ADJUSTMENT: "adjustments",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class NetPosition:
     """The net position of one party, explained.
 
     `gross_in` are payments that it collected for us, `gross_out` payments that it is to receive (negative).
@@ -57,17 +57,17 @@ class Position:
 
     @property
     def rest(self) -> int:
-        """What the columns do not explain of the net: zero, or money was made or lost."""
+        """The part of the net that the columns do not explain: zero, unless money was made or lost."""
         return self.net - (self.claimed - self.held + self.released)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldLine:
     """One line that stands in suspense at the end of the window; `is_new` if it came with this window."""
 
     party: Party
     source: str
-    kind: Kind
+    kind: LineKind
     amount: int
     because: str
     is_new: bool
@@ -81,7 +81,7 @@ class Suspense:
     held: int
     released: int
     dropped: int
-    lines: tuple[Held, ...]
+    lines: tuple[HeldLine, ...]
 
     @property
     def closing(self) -> int:
@@ -90,17 +90,17 @@ class Suspense:
 
     @property
     def rest(self) -> int:
-        """What the movement does not explain of the closing balance: zero."""
+        """The part of the closing balance that the movements do not explain: zero."""
         return self.closing - (self.opening + self.held - self.released - self.dropped)
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class SettlementSheet:
     """Everything about one settlement window; `ours` is what stays with us, with its sign turned."""
 
     value_date: date
-    positions: tuple[Position, ...]
-    ours: Position
+    positions: tuple[NetPosition, ...]
+    ours: NetPosition
     suspense: Suspense
 
 
@@ -108,7 +108,7 @@ class Sheet:
 class _Dated:
     """A line with the value dates on which it enters, is agreed and is dropped."""
 
-    line: Line
+    line: SettlementLine
     enters: date
     agreed: date | None
     dropped: date | None
@@ -124,60 +124,72 @@ class _Dated:
         return decided is not None and (decided <= value_date if at_the_end else decided < value_date)
 
 
-def value_dates(lines: Iterable[Line], cycles: Cycles) -> tuple[date, ...]:
+def value_dates(lines: Iterable[SettlementLine], cycles: Cycles) -> tuple[date, ...]:
     """The value dates on which something of these lines enters, is agreed or is dropped, in their order."""
     dated = [_dated(line, cycles) for line in lines]
-    found = {day for one in dated for day in (one.enters, one.agreed, one.dropped) if day is not None}
-    return tuple(sorted(found))
+    dates = {
+        day
+        for dated_line in dated
+        for day in (dated_line.enters, dated_line.agreed, dated_line.dropped)
+        if day is not None
+    }
+    return tuple(sorted(dates))
 
 
-def sheet_of(value_date: date, lines: Iterable[Line], cycles: Cycles) -> Sheet:
+def sheet_of(value_date: date, lines: Iterable[SettlementLine], cycles: Cycles) -> SettlementSheet:
     """The net positions of the window of a value date, whatever the order of the lines.
 
     Raises:
         ConflictingLineError: two lines of one name are not the same.
     """
-    dated = [_dated(line, cycles) for line in once(lines)]
+    dated = [_dated(line, cycles) for line in unique_lines(lines)]
     totals: dict[Party, dict[str, int]] = {}
-    kept: dict[str, int] = {}
-    for one in dated:
-        for column, amount in _shares(one, value_date):
-            of_party = totals.setdefault(one.line.cycle.party, {})
+    our_columns: dict[str, int] = {}
+    for dated_line in dated:
+        for column, amount in _shares(dated_line, value_date):
+            of_party = totals.setdefault(dated_line.line.cycle.party, {})
             of_party[column] = of_party.get(column, 0) + amount
-            kept[column] = kept.get(column, 0) - amount
-    positions = tuple(Position(party, **totals[party]) for party in sorted(totals))
-    return Sheet(value_date, positions, Position(OURS, **kept), _suspense(value_date, dated))
+            our_columns[column] = our_columns.get(column, 0) - amount
+    positions = tuple(NetPosition(party, **totals[party]) for party in sorted(totals))
+    return SettlementSheet(
+        value_date, positions, NetPosition(OURS, **our_columns), _suspense(value_date, dated)
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedLine:
     """One line of a party and what it adds to which columns of a window, in paisa."""
 
-    line: Line
+    line: SettlementLine
     shares: tuple[tuple[str, int], ...]
 
 
-def explained(party: Party, value_date: date, lines: Iterable[Line], cycles: Cycles) -> tuple[Explained, ...]:
-    """The lines behind the position of a party; what they add up to is the position."""
-    found = [
-        Explained(one.line, tuple(shares))
-        for one in (_dated(line, cycles) for line in once(lines) if line.cycle.party == party)
-        if (shares := _shares(one, value_date))
+def explain_position(
+    party: Party, value_date: date, lines: Iterable[SettlementLine], cycles: Cycles
+) -> tuple[ExplainedLine, ...]:
+    """The lines behind the position of a party; they sum to the position."""
+    explained_lines = [
+        ExplainedLine(dated_line.line, tuple(shares))
+        for dated_line in (_dated(line, cycles) for line in unique_lines(lines) if line.cycle.party == party)
+        if (shares := _shares(dated_line, value_date))
     ]
-    return tuple(found)
+    return tuple(explained_lines)
 
 
-def rest(sheet: Sheet) -> int:
-    """What is left when everything is set against what explains it: zero, or money was made or lost."""
-    everybody = (*sheet.positions, sheet.ours)
-    told = [sum(position.net for position in everybody), sum(position.claimed for position in everybody)]
-    told += [position.rest for position in everybody]
-    told += [sum(position.held for position in sheet.positions) - sheet.suspense.held]
-    told += [sum(position.released for position in sheet.positions) - sheet.suspense.released]
-    return sum(map(abs, [*told, sheet.suspense.rest]))
+def unexplained_rest(sheet: SettlementSheet) -> int:
+    """The unexplained rest of a sheet in paisa: zero, unless money was made or lost."""
+    all_positions = (*sheet.positions, sheet.ours)
+    differences = [
+        sum(position.net for position in all_positions),
+        sum(position.claimed for position in all_positions),
+    ]
+    differences += [position.rest for position in all_positions]
+    differences += [sum(position.held for position in sheet.positions) - sheet.suspense.held]
+    differences += [sum(position.released for position in sheet.positions) - sheet.suspense.released]
+    return sum(map(abs, [*differences, sheet.suspense.rest]))
 
 
-def _dated(line: Line, cycles: Cycles) -> _Dated:
+def _dated(line: SettlementLine, cycles: Cycles) -> _Dated:
     agreed, dropped = line.agreed_on, line.dropped_on
     return _Dated(
         line,
@@ -187,37 +199,39 @@ def _dated(line: Line, cycles: Cycles) -> _Dated:
     )
 
 
-def _shares(one: _Dated, value_date: date) -> list[tuple[str, int]]:
+def _shares(dated_line: _Dated, value_date: date) -> list[tuple[str, int]]:
     """The columns of the window to which a line adds, with the amounts."""
-    amount = one.line.amount
+    amount = dated_line.line.amount
     shares = []
-    if one.enters == value_date:
-        shares.append((_column(one.line), amount))
-        if one.agreed != value_date:
+    if dated_line.enters == value_date:
+        shares.append((_column(dated_line.line), amount))
+        if dated_line.agreed != value_date:
             shares.append(("held", amount))
-    elif one.agreed == value_date:
+    elif dated_line.agreed == value_date:
         shares.append(("released", amount))
-    if one.agreed == value_date:
+    if dated_line.agreed == value_date:
         shares.append(("net", amount))
     return shares
 
 
-def _column(line: Line) -> str:
-    if line.kind is Kind.PAYMENT:
+def _column(line: SettlementLine) -> str:
+    if line.kind is LineKind.PAYMENT:
         return "gross_in" if line.cycle.party.role in _BRING_IN else "gross_out"
     return _COLUMNS[line.kind]
 
 
 def _suspense(value_date: date, dated: Iterable[_Dated]) -> Suspense:
-    opening = held = released = dropped = 0
+    opening = newly_held = released = dropped = 0
     waiting = []
-    for one in dated:
-        line = one.line
-        opening += line.amount if one.is_open_before(value_date) else 0
-        held += line.amount if one.enters == value_date != one.agreed else 0
-        released += line.amount if one.enters < value_date == one.agreed else 0
-        dropped += line.amount if one.dropped == value_date else 0
-        if one.is_open_after(value_date):
-            is_new = one.enters == value_date
-            waiting.append(Held(line.cycle.party, line.source, line.kind, line.amount, line.because, is_new))
-    return Suspense(opening, held, released, dropped, tuple(waiting))
+    for dated_line in dated:
+        line = dated_line.line
+        opening += line.amount if dated_line.is_open_before(value_date) else 0
+        newly_held += line.amount if dated_line.enters == value_date != dated_line.agreed else 0
+        released += line.amount if dated_line.enters < value_date == dated_line.agreed else 0
+        dropped += line.amount if dated_line.dropped == value_date else 0
+        if dated_line.is_open_after(value_date):
+            is_new = dated_line.enters == value_date
+            waiting.append(
+                HeldLine(line.cycle.party, line.source, line.kind, line.amount, line.because, is_new)
+            )
+    return Suspense(opening, newly_held, released, dropped, tuple(waiting))

@@ -12,13 +12,13 @@ from datetime import date
 from typing import Final
 
 from ekpay_switch.domain.money import format_taka
-from reconciliation.settlement.positions.cycles import Cycles, Role
-from reconciliation.settlement.positions.lines import Line
-from reconciliation.settlement.positions.payout_credits import Batch, is_filed
+from reconciliation.settlement.positions.cycles import Cycles, PartyRole
+from reconciliation.settlement.positions.lines import SettlementLine
+from reconciliation.settlement.positions.payout_credits import PayoutBatch, is_filed
 
 _BANK: Final = "settlement_bank"
-# What belongs to others. VAT is ours to pay and stands beside, like our own income.
-_OWED: Final = (
+# Accounts of money that belongs to others. VAT is ours to pay and not among them, like our own income.
+_LIABILITIES: Final = (
     "prefund", "payable", "commission_payable", "stamp_payable", "in_flight", "refund_due", "suspense",
     "clearing",
 )  # fmt: skip
@@ -28,7 +28,7 @@ _MERCHANTS: Final = "receivable:merchant:"
 
 
 @dataclass(frozen=True, slots=True)
-class Cover:
+class TrustCover:
     """Both lines of the cover with the accounts behind them, in paisa.
 
     `bank_by_statement` is what the banks' own newest statements close with, None where none was read.
@@ -37,18 +37,18 @@ class Cover:
 
     bank: int
     bank_by_statement: int | None
-    owed: Mapping[str, int]
+    owed_by_account: Mapping[str, int]
     receivables: Mapping[str, int]
     overdue: Mapping[str, int]
 
     @property
     def total_owed(self) -> int:
         """Everything that belongs to others."""
-        return sum(self.owed.values())
+        return sum(self.owed_by_account.values())
 
     @property
     def strict(self) -> int:
-        """What is left of the money at our banks, by our books; below zero is short."""
+        """The strict cover by our books, in paisa; below zero is short."""
         return self.bank - self.total_owed
 
     @property
@@ -58,7 +58,7 @@ class Cover:
 
     @property
     def with_receivables(self) -> int:
-        """What is left once connectors have paid what they have not had to pay yet."""
+        """The strict cover plus receivables that are not overdue."""
         return self.strict + sum(self.receivables.values())
 
     @property
@@ -69,66 +69,68 @@ class Cover:
 
     @property
     def alarm(self) -> str:
-        """What finance is told, empty where all is covered."""
+        """The alarm text for finance, empty where all is covered."""
         if not self.is_short:
             return ""
-        lowest = min(one for one in (self.strict, self.strict_by_statement) if one is not None)
+        lowest = min(figure for figure in (self.strict, self.strict_by_statement) if figure is not None)
         is_coming = lowest + sum(self.receivables.values()) >= 0
-        behind = "covered once connectors pay" if is_coming else "not covered by receivables"
-        short, owed = format_taka(-lowest), format_taka(self.total_owed)
-        return f"trust cover is short by {short} taka of {owed} owed; {behind}"
+        outlook = "covered once connectors pay" if is_coming else "not covered by receivables"
+        short, owed_taka = format_taka(-lowest), format_taka(self.total_owed)
+        return f"trust cover is short by {short} taka of {owed_taka} owed; {outlook}"
 
 
-def cover(
+def cover_of(
     balances: Mapping[str, int], closings: Iterable[int] = (), overdue: Mapping[str, int] | None = None
-) -> Cover:
+) -> TrustCover:
     """The cover of these balances, each in its account's own direction.
 
     `closings` are the closing balances of the banks' own newest statements, `overdue` tells what each
     connector should have paid by now.
     """
-    told, late = tuple(closings), overdue or {}
-    owed = {name: paisa for name, paisa in balances.items() if name.split(":")[0] in _OWED and paisa > 0}
+    closing_balances, late = tuple(closings), overdue or {}
+    owed_by_account = {
+        name: paisa for name, paisa in balances.items() if name.split(":")[0] in _LIABILITIES and paisa > 0
+    }
     receivables, missing = {}, {}
     for name, paisa in balances.items():
         if name.startswith(_DEPOSIT) and paisa < 0:
             # A utility has vended beyond what we keep there.
-            owed[name] = -paisa
+            owed_by_account[name] = -paisa
         if not name.startswith(_RECEIVABLE) or name.startswith(_MERCHANTS):
             continue
         connector = name.removeprefix(_RECEIVABLE)
         if paisa < 0:
             # They have paid more than they owed, so it is theirs.
-            owed[name] = -paisa
+            owed_by_account[name] = -paisa
             continue
         missing[connector] = min(paisa, max(0, late.get(connector, 0)))
         receivables[connector] = paisa - missing[connector]
-    return Cover(
+    return TrustCover(
         balances.get(_BANK, 0),
-        sum(told) if told else None,
-        dict(sorted(owed.items())),
+        sum(closing_balances) if closing_balances else None,
+        dict(sorted(owed_by_account.items())),
         {name: paisa for name, paisa in sorted(receivables.items()) if paisa},
         {name: paisa for name, paisa in sorted(missing.items()) if paisa},
     )
 
 
 def overdue_of(
-    batches: Iterable[Batch], lines: Iterable[Line], cycles: Cycles, night: date
+    batches: Iterable[PayoutBatch], lines: Iterable[SettlementLine], cycles: Cycles, night: date
 ) -> Mapping[str, int]:
     """What each connector should have paid by the end of a night and has not, in paisa.
 
-    That is what is missing of its credits, and what our books say and no file of its names.
+    That is the missing part of its credits, and held lines of our books that are in no file of it.
     """
-    found: dict[str, int] = {}
+    overdue: dict[str, int] = {}
     for batch in batches:
         if batch.payout_date <= night:
-            came = 0 if batch.credited is None else batch.credited + batch.charge
-            found[batch.connector] = found.get(batch.connector, 0) + max(0, batch.owed - came)
+            received = 0 if batch.credited is None else batch.credited + batch.charge
+            overdue[batch.connector] = overdue.get(batch.connector, 0) + max(0, batch.owed_amount - received)
     for line in lines:
         party = line.cycle.party
         is_held = line.agreed_on is None and line.dropped_on is None
-        if party.role is not Role.CONNECTOR or not is_held or is_filed(line):
+        if party.role is not PartyRole.CONNECTOR or not is_held or is_filed(line):
             continue
         if cycles.value_date(line.cycle) <= night:
-            found[party.name] = found.get(party.name, 0) + line.amount
-    return {name: paisa for name, paisa in sorted(found.items()) if paisa > 0}
+            overdue[party.name] = overdue.get(party.name, 0) + line.amount
+    return {name: paisa for name, paisa in sorted(overdue.items()) if paisa > 0}

@@ -1,4 +1,4 @@
-"""What banks answered and moved, in the tables of migration 0015: each step a row of its own."""
+"""Answers and movements of banks in the tables of migration 0015, each step a row of its own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Final
 from uuid import UUID
 
 from reconciliation.results.table_values import Columns, Connection, Row, insert
-from reconciliation.settlement.instructions.bank_answers import Answer, Said
+from reconciliation.settlement.instructions.bank_answers import AnswerKind, BankAnswer
 from reconciliation.settlement.instructions.instruction_outcomes import Ending
-from reconciliation.settlement.instructions.instruction_steps import Step
-from reconciliation.settlement.positions.payout_credits import Batch, Credit
+from reconciliation.settlement.instructions.instruction_steps import InstructionStep
+from reconciliation.settlement.positions.payout_credits import PayoutBatch, PayoutCredit
 
 _ANSWERS: Final = """
 SELECT message_id, end_to_end_id, said, reason FROM reconciliation.settlement_answers
@@ -75,48 +75,49 @@ ORDER BY f.institution, f.day DESC, f.cycle DESC, f.correction DESC
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class StepEntries:
     """A step or a credit with the entries that it posted; None where nothing moved."""
 
-    moved: UUID | None = None
-    rejected: UUID | None = None
+    movement_entry_id: UUID | None = None
+    rejection_entry_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
-    """What a bank says that stood on our account at the end of a day, in paisa."""
+class ClosingBalance:
+    """The closing balance of our account by a bank's statement, in paisa."""
 
     bank: str
     day: date
     balance: int
 
 
-async def read_answers(connection: Connection) -> tuple[Answer, ...]:
+async def read_answers(connection: Connection) -> tuple[BankAnswer, ...]:
     """Every answer of every file."""
     rows = await connection.fetch(_ANSWERS)
     return tuple(
-        Answer(row["message_id"], row["end_to_end_id"], Said(row["said"]), row["reason"]) for row in rows
+        BankAnswer(row["message_id"], row["end_to_end_id"], AnswerKind(row["said"]), row["reason"])
+        for row in rows
     )
 
 
-async def write_answers(connection: Connection, sha256: str, answers: Sequence[Answer]) -> bool:
+async def write_answers(connection: Connection, sha256: str, answers: Sequence[BankAnswer]) -> bool:
     """Write the answers of a file, unless these bytes were read before; whether they were new."""
     if await connection.fetchval(_IS_READ, sha256):
         return False
     rows = [
-        (sha256, place, one.message_id, one.end_to_end_id, one.said.value, one.reason)
-        for place, one in enumerate(answers, start=1)
+        (sha256, place, answer.message_id, answer.end_to_end_id, answer.kind.value, answer.reason)
+        for place, answer in enumerate(answers, start=1)
     ]
     await insert(connection, "settlement_answers", _ANSWER_COLUMNS, rows)
     return True
 
 
-async def read_steps(connection: Connection) -> dict[str, Step]:
+async def read_steps(connection: Connection) -> dict[str, InstructionStep]:
     """The newest step of each instruction that has one."""
     return {row["end_to_end_id"]: _step(row) for row in await connection.fetch(_STEPS)}
 
 
-async def write_steps(connection: Connection, steps: Sequence[tuple[Step, Posted]]) -> None:
+async def write_steps(connection: Connection, steps: Sequence[tuple[InstructionStep, StepEntries]]) -> None:
     """Write steps with the entries that they posted.
 
     Raises:
@@ -127,11 +128,11 @@ async def write_steps(connection: Connection, steps: Sequence[tuple[Step, Posted
             step.end_to_end_id,
             step.revision,
             step.ending.value,
-            step.moved,
+            step.moved_amount,
             step.is_owed_again,
-            step.why,
-            posted.moved,
-            posted.rejected,
+            step.reason,
+            posted.movement_entry_id,
+            posted.rejection_entry_id,
         )
         for step, posted in steps
     ]
@@ -139,12 +140,12 @@ async def write_steps(connection: Connection, steps: Sequence[tuple[Step, Posted
 
 
 async def carried_ids(connection: Connection) -> frozenset[str]:
-    """The rejected instructions whose amounts a later sheet has brought in."""
+    """The rejected instructions whose amounts a later sheet has carried in."""
     return frozenset(row["end_to_end_id"] for row in await connection.fetch(_CARRIES))
 
 
 async def write_carries(connection: Connection, ids: Sequence[str], value_date: date) -> None:
-    """Write down that a sheet has brought these in.
+    """Record that a sheet has carried these in.
 
     Raises:
         asyncpg.UniqueViolationError: an earlier sheet has.
@@ -153,13 +154,13 @@ async def write_carries(connection: Connection, ids: Sequence[str], value_date: 
     await insert(connection, "settlement_carries", _CARRY_COLUMNS, rows)
 
 
-async def read_credits(connection: Connection) -> Mapping[str, tuple[int, Credit]]:
+async def read_credits(connection: Connection) -> Mapping[str, tuple[int, PayoutCredit]]:
     """The newest row of each credit, with its revision."""
     return {row["batch"]: (row["revision"], _credit(row)) for row in await connection.fetch(_CREDITS)}
 
 
 async def write_credits(
-    connection: Connection, run_id: UUID, found: Sequence[tuple[int, Credit, UUID | None]]
+    connection: Connection, run_id: UUID, credits_to_write: Sequence[tuple[int, PayoutCredit, UUID | None]]
 ) -> None:
     """Write credits with their revisions and entries.
 
@@ -168,33 +169,33 @@ async def write_credits(
     """
     rows = [
         (
-            one.batch.key,
+            credit.batch.key,
             revision,
             run_id,
-            one.batch.bank,
-            one.batch.connector,
-            one.batch.payout_date,
-            one.batch.owed,
-            one.credited,
-            one.batch.charge,
-            one.receivable,
-            one.suspense,
-            one.rounding,
-            one.funds.value,
+            credit.batch.bank,
+            credit.batch.connector,
+            credit.batch.payout_date,
+            credit.batch.owed_amount,
+            credit.credited,
+            credit.batch.charge,
+            credit.receivable,
+            credit.suspense,
+            credit.rounding,
+            credit.funds.value,
             entry_id,
         )
-        for revision, one, entry_id in found
+        for revision, credit, entry_id in credits_to_write
     ]
     await insert(connection, "settlement_credits", _CREDIT_COLUMNS, rows)
 
 
-async def read_closings(connection: Connection) -> tuple[Closing, ...]:
+async def read_closings(connection: Connection) -> tuple[ClosingBalance, ...]:
     """The closing balance of the newest statement of each bank that was read."""
-    return tuple(Closing(*row) for row in await connection.fetch(_CLOSINGS))
+    return tuple(ClosingBalance(*row) for row in await connection.fetch(_CLOSINGS))
 
 
-def _step(row: Row) -> Step:
-    return Step(
+def _step(row: Row) -> InstructionStep:
+    return InstructionStep(
         row["end_to_end_id"],
         row["revision"],
         Ending(row["ending"]),
@@ -204,8 +205,8 @@ def _step(row: Row) -> Step:
     )
 
 
-def _credit(row: Row) -> Credit:
-    batch = Batch(
+def _credit(row: Row) -> PayoutCredit:
+    batch = PayoutBatch(
         row["batch"],
         row["bank"],
         row["connector"],
@@ -214,4 +215,4 @@ def _credit(row: Row) -> Credit:
         row["charge"],
         row["credited"],
     )
-    return Credit(batch, row["credited"], row["receivable"], row["suspense"], row["rounding"])
+    return PayoutCredit(batch, row["credited"], row["receivable"], row["suspense"], row["rounding"])

@@ -1,4 +1,4 @@
-"""What our own bank's statement should name: a row of ours for each instruction, for the night to match."""
+"""Expected debits on our own bank's statement: a row of ours for each instruction, matched by the night."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from reconciliation.canonical_row import BRINGS, LEDGER, SUCCESS, complete, no_r
 from reconciliation.matching.institution_positions import CURRENCY
 from reconciliation.results.table_values import Connection, Row
 
-# What a bank has rejected it does not book.
+# A rejected instruction is not booked.
 _EXPECTED: Final = """
 SELECT end_to_end_id, statement, value_date, amount FROM reconciliation.settlement_instructions AS i
 WHERE NOT EXISTS (

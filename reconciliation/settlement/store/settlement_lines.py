@@ -1,7 +1,7 @@
-"""Lines in the tables of migration 0015, and what of our own books becomes lines.
+"""Settlement lines in the tables of migration 0015, and the postings and frozen lines that become lines.
 
-A line stands as often as something was decided of it; its first row says when it was seen, its newest how it
-stands. Nothing is ever changed.
+A line has one row for each decision; its first row has the night in which it was seen, its newest the state.
+Rows never change.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,9 +12,15 @@ from uuid import UUID
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.results.table_values import Columns, Connection, Row, insert
-from reconciliation.settlement.positions.cycles import Cycle, Party, Role
-from reconciliation.settlement.positions.ledger_lines import Booked, Moved
-from reconciliation.settlement.positions.lines import Kind, Line, Name, following, row_of
+from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
+from reconciliation.settlement.positions.ledger_lines import AccountMovement, BookedLine
+from reconciliation.settlement.positions.lines import (
+    LineKind,
+    LineName,
+    SettlementLine,
+    row_of,
+    successor_sources,
+)
 
 _LINES: Final = """
 SELECT l.role, l.party, l.day, l.cycle, l.source, l.kind, l.amount, l.event, l.night, l.because
@@ -26,7 +32,7 @@ l.event = 'held' AND NOT EXISTS (
   WHERE d.role = l.role AND d.party = l.party AND d.day = l.day AND d.cycle = l.cycle AND d.source = l.source
     AND d.kind = l.kind AND d.event <> 'held')
 """
-# What is not agreed may still change by what people decide; of the others only where their rows do.
+# A line that is not agreed may still change by a decision; the others only where their rows change.
 _WAITING: Final = f"""
 SELECT DISTINCT l.source FROM reconciliation.settlement_lines AS l
 WHERE l.role IN ('biller', 'connector') AND (l.event = 'dropped' OR {_UNDECIDED})
@@ -36,7 +42,7 @@ _ABOUT: Final = f"""
 {_LINES} JOIN unnest($1::text[]) AS n (source) ON n.source = l.source
 WHERE l.role IN ('biller', 'connector') ORDER BY l.id
 """
-# A line that was first seen before may have been decided since, so all that is told of each is read.
+# A line that was first seen earlier may have been decided since, so all rows of each line are read.
 _SINCE: Final = f"""
 {_LINES} JOIN (
   SELECT DISTINCT l.role, l.party, l.day, l.cycle, l.source, l.kind FROM reconciliation.settlement_lines AS l
@@ -45,8 +51,8 @@ _SINCE: Final = f"""
   AND n.kind = l.kind
 ORDER BY l.id
 """  # noqa: S608 - constants
-_HELD: Final = f"{_LINES} WHERE {_UNDECIDED} ORDER BY l.id"
-# What of each file is agreed, as one line a file.
+_HELD_LINES: Final = f"{_LINES} WHERE {_UNDECIDED} ORDER BY l.id"
+# The agreed total of each file, as one line.
 _AGREED: Final = """
 SELECT role, party, day, cycle, split_part(source, ':', 1) || ':0' AS source, 'payment' AS kind,
   sum(amount)::bigint AS amount, 'agreed' AS event, max(night) AS night, '' AS because
@@ -66,7 +72,9 @@ _NOT_TAKEN: Final = """
 SELECT r.seq FROM reconciliation.runs AS r WHERE NOT EXISTS (
   SELECT FROM reconciliation.settlement_takings AS t WHERE t.run_id = r.id) ORDER BY r.seq
 """
-_TAKEN: Final = "INSERT INTO reconciliation.settlement_takings (run_id) VALUES ($1) ON CONFLICT DO NOTHING"
+_MARK_TAKEN: Final = (
+    "INSERT INTO reconciliation.settlement_takings (run_id) VALUES ($1) ON CONFLICT DO NOTHING"
+)
 _COLUMNS: Final[Columns] = (
     ("role", "text"),
     ("party", "text"),
@@ -95,7 +103,7 @@ ORDER BY l.id
 """
 # What moved on merchants' accounts beside payments and refunds: challans, corrections of finance. A debt
 # beyond the limit moves between two accounts of one party, and what settlement posts is not claimed again.
-_MOVED: Final = """
+_OTHER_POSTINGS: Final = """
 SELECT p.entry_id, p.seq, p.account, p.amount, j.business_date
 FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
 JOIN public.settlement_windows AS w ON w.id = j.window_id
@@ -108,7 +116,7 @@ WHERE w.state = 'closed' AND j.business_date <= $1
     SELECT FROM reconciliation.settlement_lines AS s WHERE s.source = 'entry-' || p.entry_id || ':' || p.seq)
 ORDER BY j.business_date, p.entry_id, p.seq
 """
-# What is posted to an open window is nobody's claim yet, but for what settlement itself has moved.
+# Postings to an open window are no claims yet, except those of settlement itself.
 _CLOSED: Final = """
 SELECT p.account, sum(p.amount)::bigint AS amount FROM public.postings AS p
 JOIN public.journal_entries AS j ON j.id = p.entry_id
@@ -120,7 +128,7 @@ GROUP BY p.account
 _DEPOSITS: Final = """
 SELECT split_part(code, ':', 2) AS biller FROM public.accounts WHERE starts_with(code, 'biller_deposit:')
 """
-# Every break of a reference together: as long as one of them has no decision, its rows are held.
+# All breaks of a reference together: while one of them has no decision, its rows are held.
 _DECIDED: Final = """
 SELECT b.institution, b.reference, min(e.fate) AS fate
 FROM reconciliation.breaks AS b
@@ -137,19 +145,19 @@ GROUP BY b.institution, b.reference HAVING count(e.fate) = count(*) AND min(e.fa
 """
 
 
-async def read_lines(connection: Connection, value_date: date | None = None) -> tuple[Line, ...]:
+async def read_lines(connection: Connection, value_date: date | None = None) -> tuple[SettlementLine, ...]:
     """The lines that can be of a value date or a later one, or are held, as they stand; without one, all."""
     if value_date is None:
         return _lines(await connection.fetch(f"{_LINES} ORDER BY l.id"))
     return _lines(await connection.fetch(_SINCE, value_date - _NIGHTS, value_date - _DAYS))
 
 
-async def read_held(connection: Connection) -> tuple[Line, ...]:
-    """The lines of which nothing is decided."""
-    return _lines(await connection.fetch(_HELD))
+async def read_held(connection: Connection) -> tuple[SettlementLine, ...]:
+    """The held lines that are not decided."""
+    return _lines(await connection.fetch(_HELD_LINES))
 
 
-async def read_agreed(connection: Connection) -> tuple[Line, ...]:
+async def read_agreed(connection: Connection) -> tuple[SettlementLine, ...]:
     """What is agreed of the files of connectors, together as one line a file and cycle."""
     return _lines(await connection.fetch(_AGREED))
 
@@ -159,15 +167,15 @@ async def waiting_sources(connection: Connection) -> frozenset[str]:
     return frozenset(row_of(row["source"]) for row in await connection.fetch(_WAITING))
 
 
-async def lines_about(connection: Connection, rows: Collection[str]) -> tuple[Line, ...]:
-    """The lines of these rows, with what was taken back of them or has come again."""
-    told: list[Row] = []
-    asked = sorted(rows)
-    while asked:
-        found = await connection.fetch(_ABOUT, asked)
-        told += found
-        asked = sorted({name for row in found for name in following(row["source"])})
-    return _lines(told)
+async def lines_about(connection: Connection, rows: Collection[str]) -> tuple[SettlementLine, ...]:
+    """The lines of these rows, with those that withdraw or reopen them."""
+    all_rows: list[Row] = []
+    sources = sorted(rows)
+    while sources:
+        new_rows = await connection.fetch(_ABOUT, sources)
+        all_rows += new_rows
+        sources = sorted({name for row in new_rows for name in successor_sources(row["source"])})
+    return _lines(all_rows)
 
 
 async def runs_about(connection: Connection, rows: Collection[str]) -> tuple[int, ...]:
@@ -175,12 +183,12 @@ async def runs_about(connection: Connection, rows: Collection[str]) -> tuple[int
     return tuple(row["seq"] for row in await connection.fetch(_RUNS_ABOUT, sorted(rows)))
 
 
-def _lines(rows: Iterable[Row]) -> tuple[Line, ...]:
-    found: dict[Name, Line] = {}
+def _lines(rows: Iterable[Row]) -> tuple[SettlementLine, ...]:
+    lines_by_name: dict[LineName, SettlementLine] = {}
     for row in rows:
-        line = _line(row, found)
-        found[line.name] = line
-    return tuple(found.values())
+        line = _line(row, lines_by_name)
+        lines_by_name[line.name] = line
+    return tuple(lines_by_name.values())
 
 
 async def runs_not_taken(connection: Connection) -> tuple[int, ...]:
@@ -189,20 +197,20 @@ async def runs_not_taken(connection: Connection) -> tuple[int, ...]:
 
 
 async def write_lines(
-    connection: Connection, run_id: UUID, before: Iterable[Line], after: Iterable[Line]
+    connection: Connection, run_id: UUID, before: Iterable[SettlementLine], after: Iterable[SettlementLine]
 ) -> int:
     """Write what a run decided beyond `before`, in the caller's transaction; how many rows."""
     known = {line.name: line for line in before}
     rows = [_values(line, run_id) for line in after if known.get(line.name) != line]
     await insert(connection, "settlement_lines", _COLUMNS, rows)
-    await connection.execute(_TAKEN, run_id)
+    await connection.execute(_MARK_TAKEN, run_id)
     return len(rows)
 
 
-async def new_booked(connection: Connection, last_line: int) -> Sequence[Booked]:
+async def new_booked(connection: Connection, last_line: int) -> Sequence[BookedLine]:
     """Frozen lines of merchants and partners up to the newest that a run has taken, if they are none yet."""
     return [
-        Booked(
+        BookedLine(
             f"lines-{row['window_id']}:{row['ordinal']}",
             LineRole(row["role"]),
             row["party"],
@@ -217,11 +225,13 @@ async def new_booked(connection: Connection, last_line: int) -> Sequence[Booked]
     ]
 
 
-async def new_moved(connection: Connection, night: date) -> Sequence[Moved]:
+async def new_moved(connection: Connection, night: date) -> Sequence[AccountMovement]:
     """Other postings on accounts of merchants in windows closed up to a night, that are no lines yet."""
     return [
-        Moved(f"entry-{row['entry_id']}:{row['seq']}", row["account"], row["business_date"], row["amount"])
-        for row in await connection.fetch(_MOVED, night)
+        AccountMovement(
+            f"entry-{row['entry_id']}:{row['seq']}", row["account"], row["business_date"], row["amount"]
+        )
+        for row in await connection.fetch(_OTHER_POSTINGS, night)
     ]
 
 
@@ -238,20 +248,20 @@ async def closed_balances(connection: Connection) -> Mapping[str, int]:
     }
 
 
-async def decisions(connection: Connection) -> Mapping[tuple[str, str], str]:
-    """What people decided about the rows of each reference, where they decided about all of its breaks."""
+async def decided_fates(connection: Connection) -> Mapping[tuple[str, str], str]:
+    """The decided fate of the rows of each reference, where all of its breaks are decided."""
     rows = await connection.fetch(_DECIDED)
     return {(row["institution"], row["reference"]): row["fate"] for row in rows}
 
 
-def _line(row: Row, found: Mapping[Name, Line]) -> Line:
-    cycle = Cycle(Party(Role(row["role"]), row["party"]), row["day"], row["cycle"])
+def _line(row: Row, lines_by_name: Mapping[LineName, SettlementLine]) -> SettlementLine:
+    cycle = Cycle(Party(PartyRole(row["role"]), row["party"]), row["day"], row["cycle"])
     event, night = row["event"], row["night"]
-    before = found.get((cycle, row["source"], Kind(row["kind"])))
-    return Line(
+    before = lines_by_name.get((cycle, row["source"], LineKind(row["kind"])))
+    return SettlementLine(
         cycle,
         row["source"],
-        Kind(row["kind"]),
+        LineKind(row["kind"]),
         row["amount"],
         seen_on=before.seen_on if before else night,
         agreed_on=night if event == "agreed" else None,
@@ -260,7 +270,7 @@ def _line(row: Row, found: Mapping[Name, Line]) -> Line:
     )
 
 
-def _values(line: Line, run_id: UUID) -> tuple[object, ...]:
+def _values(line: SettlementLine, run_id: UUID) -> tuple[object, ...]:
     event = "agreed" if line.agreed_on else "dropped" if line.dropped_on else "held"
     night = line.agreed_on or line.dropped_on or line.seen_on
     party = line.cycle.party

@@ -7,13 +7,13 @@ from typing import Final
 from uuid import UUID
 
 from reconciliation.results.table_values import Columns, Connection, Row, insert
-from reconciliation.settlement.instructions.account_registry import Account
+from reconciliation.settlement.instructions.account_registry import CreditorAccount
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
-from reconciliation.settlement.instructions.value_date_record import File, Settled, digest_of
-from reconciliation.settlement.positions.cycles import Party, Role
-from reconciliation.settlement.positions.net_positions import Position
+from reconciliation.settlement.instructions.value_date_record import BankFile, SettledPosition, sheet_digest
+from reconciliation.settlement.positions.cycles import Party, PartyRole
+from reconciliation.settlement.positions.net_positions import NetPosition
 
-# Whoever settles waits for whoever settles.
+# Only one settlement at a time.
 LOCK: Final = "SELECT pg_advisory_xact_lock(3, 2)"
 _NEW_SHEET: Final = """
 INSERT INTO reconciliation.settlement_sheets (value_date, run_id, digest, instructed_by, approved_by, made_at)
@@ -89,8 +89,8 @@ GROUP BY f.message_id
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """Who made a sheet of a value date, when, and from which run; `digest` is that of its figures."""
+class SheetHead:
+    """The header of a sheet: value date, run, persons and time; `digest` is that of its figures."""
 
     value_date: date
     run_id: UUID
@@ -101,8 +101,8 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """An instruction with what its entry moved: the account, and what of the party's debt was set off.
+class IssuedInstruction:
+    """An issued instruction with its entry: the account, and the part of the party's debt that was set off.
 
     `statement` is the layout of our own bank's statements, which will name it.
     """
@@ -116,28 +116,28 @@ class Given:
 
 async def newest_sheet(connection: Connection) -> date | None:
     """The newest value date that was instructed, if any was."""
-    found: date | None = await connection.fetchval(_NEWEST)
-    return found
+    value_date: date | None = await connection.fetchval(_NEWEST)
+    return value_date
 
 
-async def head_of(connection: Connection, value_date: date) -> Head | None:
+async def head_of(connection: Connection, value_date: date) -> SheetHead | None:
     """The sheet of a value date, if it stands."""
     row = await connection.fetchrow(_SHEET, value_date)
-    return None if row is None else Head(*row)
+    return None if row is None else SheetHead(*row)
 
 
-async def read_sheet(connection: Connection, value_date: date) -> tuple[Settled, ...]:
+async def read_sheet(connection: Connection, value_date: date) -> tuple[SettledPosition, ...]:
     """The lines of a sheet, our own last."""
     return tuple(_settled(row) for row in await connection.fetch(_POSITIONS, value_date))
 
 
 async def carried_from(connection: Connection, value_date: date | None) -> dict[Party, int]:
-    """What the sheet of a value date hands to the next one."""
+    """The amounts that the sheet of a value date carries to the next one."""
     rows = await connection.fetch(_CARRIED, value_date)
-    return {Party(Role(row["role"]), row["party"]): row["amount"] for row in rows}
+    return {Party(PartyRole(row["role"]), row["party"]): row["amount"] for row in rows}
 
 
-async def write_sheet(connection: Connection, head: Head, rows: Sequence[Settled]) -> None:
+async def write_sheet(connection: Connection, head: SheetHead, rows: Sequence[SettledPosition]) -> None:
     """Write a sheet whole, in the transaction of the connection.
 
     Raises:
@@ -149,15 +149,15 @@ async def write_sheet(connection: Connection, head: Head, rows: Sequence[Settled
     await insert(connection, "settlement_positions", _POSITION_COLUMNS, values)
 
 
-async def write_instructions(connection: Connection, given: Sequence[Given]) -> None:
+async def write_instructions(connection: Connection, issued: Sequence[IssuedInstruction]) -> None:
     """Write instructions.
 
     Raises:
         asyncpg.UniqueViolationError: a party has one for the value date.
     """
     rows = []
-    for one in given:
-        paid, account = one.instruction, one.instruction.creditor
+    for issued_instruction in issued:
+        paid, account = issued_instruction.instruction, issued_instruction.instruction.creditor
         rows.append(
             (
                 paid.end_to_end_id,
@@ -165,76 +165,78 @@ async def write_instructions(connection: Connection, given: Sequence[Given]) -> 
                 account.role,
                 account.party,
                 paid.amount,
-                one.set_off,
+                issued_instruction.set_off,
                 account.rail,
-                one.statement,
-                one.ledger_account,
+                issued_instruction.statement,
+                issued_instruction.ledger_account,
                 account.name,
                 account.bic,
                 account.routing_number,
                 account.account,
                 account.holds,
-                one.entry_id,
+                issued_instruction.entry_id,
             )
         )
     await insert(connection, "settlement_instructions", _INSTRUCTION_COLUMNS, rows)
 
 
-async def read_instructions(connection: Connection, value_date: date | None = None) -> tuple[Given, ...]:
-    """All instructions as they were given, or those of one value date."""
-    return tuple(_given(row) for row in await connection.fetch(_INSTRUCTIONS, value_date))
+async def read_instructions(
+    connection: Connection, value_date: date | None = None
+) -> tuple[IssuedInstruction, ...]:
+    """All instructions as they were issued, or those of one value date."""
+    return tuple(_issued_instruction(row) for row in await connection.fetch(_INSTRUCTIONS, value_date))
 
 
-async def write_files(connection: Connection, value_date: date, files: Sequence[File]) -> None:
+async def store_bank_files(connection: Connection, value_date: date, files: Sequence[BankFile]) -> None:
     """Write the files of a value date with their bytes."""
     rows = [
         (
             value_date,
-            one.rail,
-            one.name,
-            one.message_id,
-            one.sha256,
-            one.content,
-            one.entries,
-            one.amount,
-            one.hash_total,
+            file.rail,
+            file.name,
+            file.message_id,
+            file.sha256,
+            file.content,
+            file.entries,
+            file.amount,
+            file.hash_total,
         )
-        for one in files
+        for file in files
     ]
     await insert(connection, "settlement_files", _FILE_COLUMNS, rows)
 
 
-async def read_files(connection: Connection, value_date: date) -> tuple[File, ...]:
+async def load_bank_files(connection: Connection, value_date: date) -> tuple[BankFile, ...]:
     """The files of a value date, byte by byte."""
-    return tuple(File(*row) for row in await connection.fetch(_FILES, value_date))
+    return tuple(BankFile(*row) for row in await connection.fetch(_FILES, value_date))
 
 
 async def ids_by_message(connection: Connection) -> Mapping[str, frozenset[str]]:
-    """The instructions of each message and batch that was given to people."""
+    """The ids of the instructions of each issued message and batch."""
     return {row["message_id"]: frozenset(row["ids"]) for row in await connection.fetch(_MESSAGES)}
 
 
-def is_as_written(head: Head, rows: Sequence[Settled]) -> bool:
+def is_as_written(head: SheetHead, rows: Sequence[SettledPosition]) -> bool:
     """Whether the figures of a sheet are still those that were written."""
-    return digest_of(rows) == head.digest
+    return sheet_digest(rows) == head.digest
 
 
-def _values(value_date: date, row: Settled) -> tuple[object, ...]:
-    told = row.position
-    figures = (*astuple(told)[1:], row.carried_in, row.instructed, row.carried_out, row.pays_itself)
-    return (value_date, told.party.role.value, told.party.name, *figures, row.reason)
+def _values(value_date: date, row: SettledPosition) -> tuple[object, ...]:
+    position = row.position
+    figures = (*astuple(position)[1:], row.carried_in, row.instructed, row.carried_out, row.pays_itself)
+    return (value_date, position.party.role.value, position.party.name, *figures, row.reason)
 
 
-def _settled(row: Row) -> Settled:
-    party = Party(Role(row["role"]), row["party"])
+def _settled(row: Row) -> SettledPosition:
+    party = Party(PartyRole(row["role"]), row["party"])
     figures = [row[name] for name in _FIGURES]
-    brought, instructed, carried, pays_itself = figures[-4:]
-    position = Position(party, *figures[:-4])
-    return Settled(position, brought, instructed, carried, pays_itself, row["reason"])
+    carried_in, instructed, carried, pays_itself = figures[-4:]
+    position = NetPosition(party, *figures[:-4])
+    return SettledPosition(position, carried_in, instructed, carried, pays_itself, row["reason"])
 
 
-def _given(row: Row) -> Given:
-    account = Account(
+def _issued_instruction(row: Row) -> IssuedInstruction:
+    account = CreditorAccount(
         role=row["role"],
         party=row["party"],
         name=row["name"],
@@ -245,4 +247,4 @@ def _given(row: Row) -> Given:
         rail=row["rail"],
     )
     paid = Instruction(row["end_to_end_id"], row["value_date"], account, row["amount"])
-    return Given(paid, row["statement"], row["ledger_account"], row["set_off"], row["entry_id"])
+    return IssuedInstruction(paid, row["statement"], row["ledger_account"], row["set_off"], row["entry_id"])

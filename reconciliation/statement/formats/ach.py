@@ -22,12 +22,12 @@ from reconciliation.statement.formats.ach_records import (
     FILE_HEADER,
     HASH_MODULUS,
     OTHER_ADDENDA,
+    AchBatch,
+    AchEntry,
     AchFile,
-    Batch,
-    Entry,
-    Fields,
+    RecordFields,
 )
-from reconciliation.statement.formats.xml_text import local, parsed
+from reconciliation.statement.formats.xml_text import local_name, parse_xml
 
 RECORD: Final = 94
 BLOCK: Final = 10
@@ -49,8 +49,8 @@ _OF_ELEMENTS: Final = {
     "BCR": "batch control",
     "FCR": "file control",
 }
-# What may stand behind what.
-_BEHIND: Final = {
+# The kinds of records that may follow each kind.
+_ALLOWED_AFTER: Final = {
     "": {"file header"},
     "file header": {"batch header", "file control"},
     "batch header": {"entry", "batch control"},
@@ -59,12 +59,12 @@ _BEHIND: Final = {
     "batch control": {"batch header", "file control"},
     "file control": set(),
 }
-# Entries of these have fields elsewhere.
+# Entry classes with another record layout.
 _NOT_TAKEN: Final = {"ADV"}
 # Fields of an entry that must be numbers, with so many digits; 0: any.
 _NUMBERS: Final = {"TransactionCode": 2, "ReceivingBank": 8, "Amount": 0}
 
-Record = tuple[int, str, Fields]
+Record = tuple[int, str, RecordFields]
 
 
 def read_lines(content: bytes) -> AchFile:
@@ -95,14 +95,14 @@ def read_xml(content: bytes) -> AchFile:
         UnreadableFileError: it is no such XML, or a record stands where it cannot.
         ControlTotalError: a control record is missing or does not agree with its entries.
     """
-    root = parsed(BytesIO(content))
-    if local(root) != "EFT":
+    root = parse_xml(BytesIO(content))
+    if local_name(root) != "EFT":
         raise UnreadableFileError("the root is not EFT", line=root.sourceline)
     return _assembled(_elements(root))
 
 
 def _padded(line: str) -> str:
-    """Some systems cut off the blanks at the end of the first and the last record, where nothing is held."""
+    """Some systems cut off the blanks at the end of the first and the last record."""
     return line.ljust(RECORD) if line[:1] in {"1", "9"} else line
 
 
@@ -124,7 +124,7 @@ def _records(lines: Sequence[str]) -> Iterator[Record]:
         yield number, kind, _cut(line, table)
 
 
-def _cut(line: str, table: Sequence[tuple[str, int]]) -> Fields:
+def _cut(line: str, table: Sequence[tuple[str, int]]) -> RecordFields:
     fields, begin = {}, 1
     for name, width in table:
         fields[name] = line[begin : begin + width].strip()
@@ -135,21 +135,21 @@ def _cut(line: str, table: Sequence[tuple[str, int]]) -> Fields:
 
 def _elements(root: etree._Element) -> Iterator[Record]:
     for element in root.iter(etree.Element):
-        kind = _OF_ELEMENTS.get(local(element))
+        kind = _OF_ELEMENTS.get(local_name(element))
         if kind is not None:
             fields = {
-                local(child): (child.text or "").strip() for child in element.iterchildren(etree.Element)
+                local_name(child): (child.text or "").strip() for child in element.iterchildren(etree.Element)
             }
             yield element.sourceline or 0, kind, fields
 
 
 def _assembled(records: Iterator[Record]) -> AchFile:
-    header: Fields = {}
-    batches: list[Batch] = []
+    header: RecordFields = {}
+    batches: list[AchBatch] = []
     read: AchFile | None = None
     before = ""
     for line, kind, fields in records:
-        if kind not in _BEHIND[before]:
+        if kind not in _ALLOWED_AFTER[before]:
             raise UnreadableFileError(f"{kind} behind {before or 'nothing'}", line=line)
         before = kind
         if kind == "file header":
@@ -163,30 +163,34 @@ def _assembled(records: Iterator[Record]) -> AchFile:
     return read
 
 
-def _into_batches(batches: list[Batch], line: int, kind: str, fields: Fields) -> None:
+def _into_batches(batches: list[AchBatch], line: int, kind: str, fields: RecordFields) -> None:
     if kind == "batch header":
         if fields.get("SECC") in _NOT_TAKEN:
             raise UnreadableFileError(f"batches of {fields['SECC']} are not taken", line=line, column="SECC")
-        batches.append(Batch(line, fields))
+        batches.append(AchBatch(line, fields))
     elif kind == "entry":
         for name, digits in _NUMBERS.items():
             _number(fields, name, digits, line)
-        batches[-1].entries.append(Entry(line, fields))
+        batches[-1].entries.append(AchEntry(line, fields))
     elif kind == "addenda":
         batches[-1].entries[-1].addenda.append(fields)
     else:
         _check_batch(batches[-1], fields, line)
 
 
-def _checked_header(fields: Fields, line: int) -> Fields:
-    for name, held in (("RecordSize", f"{RECORD:03d}"), ("BlockingFactor", f"{BLOCK}"), ("FormatCode", "1")):
-        if fields.get(name, held) != held:
-            raise UnreadableFileError(f"{fields[name]!r} where {held} must stand", line=line, column=name)
+def _checked_header(fields: RecordFields, line: int) -> RecordFields:
+    for name, expected in (
+        ("RecordSize", f"{RECORD:03d}"),
+        ("BlockingFactor", f"{BLOCK}"),
+        ("FormatCode", "1"),
+    ):
+        if fields.get(name, expected) != expected:
+            raise UnreadableFileError(f"{fields[name]!r} where {expected} must stand", line=line, column=name)
     return fields
 
 
-def _totals(entries: Sequence[Entry]) -> dict[str, int]:
-    """What a control record tells of entries."""
+def _totals(entries: Sequence[AchEntry]) -> dict[str, int]:
+    """The totals that a control record states, counted over entries."""
     return {
         "EntryAddendaCount": sum(1 + len(entry.addenda) for entry in entries),
         "EntryHash": sum(int(entry.fields["ReceivingBank"]) for entry in entries) % HASH_MODULUS,
@@ -195,7 +199,7 @@ def _totals(entries: Sequence[Entry]) -> dict[str, int]:
     }
 
 
-def _check_batch(batch: Batch, control: Fields, line: int) -> None:
+def _check_batch(batch: AchBatch, control: RecordFields, line: int) -> None:
     batch.control = control
     for entry in batch.entries:
         if entry.fields.get("ADRIndicator") == "1" and not entry.addenda:
@@ -220,25 +224,29 @@ def _checked_file(read: AchFile, line: int) -> AchFile:
         "credits": "TotalCreditAmount",
     }
     read.controls = {
-        f"{whose}.{told}": str(totals[name])
-        for told, name in names.items()
-        for whose in ("stated", "counted")
+        f"{origin}.{total_name}": str(totals[name])
+        for total_name, name in names.items()
+        for origin in ("stated", "counted")
     } | {"stated.batches": str(len(read.batches)), "counted.batches": str(len(read.batches))}
     return read
 
 
-def _compare(what: str, control: Fields, name: str, counted: int, line: int | None = None) -> None:
+def _compare(
+    total_name: str, control: RecordFields, name: str, counted: int, line: int | None = None
+) -> None:
     stated = _digits(control, name)
     if not stated or int(stated) != counted:
-        raise ControlTotalError(f"{what}: {counted} in the body, the control says {stated!r}", line, name)
+        raise ControlTotalError(
+            f"{total_name}: {counted} in the body, the control says {stated!r}", line, name
+        )
 
 
-def _digits(fields: Fields, name: str) -> str:
+def _digits(fields: RecordFields, name: str) -> str:
     text = fields.get(name, "")
     return str(int(text)) if text.isascii() and text.isdecimal() else ""
 
 
-def _number(fields: Fields, name: str, digits: int, line: int) -> None:
+def _number(fields: RecordFields, name: str, digits: int, line: int) -> None:
     text = fields.get(name, "")
     if not (text.isascii() and text.isdecimal()) or (digits and len(text) != digits):
         raise UnreadableFileError(f"{text!r} is no number that can stand there", line=line, column=name)

@@ -1,4 +1,4 @@
-"""The records of a BEFTN or NACHA-like file: which fields they have, and what is counted over them.
+"""The records of a BEFTN or NACHA-like file and their fields.
 
 A record is its fields by the names of connectors.md 13.2, whatever it was written in: 94 characters a line,
 or an element of XML. Widths are those of the NACHA rules that BEFTN comes from.
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-Fields = Mapping[str, str]
+RecordFields = Mapping[str, str]
 
 # Name and width of each field behind the one character that tells the kind of record; no name: reserved.
 FILE_HEADER: Final = (
@@ -48,7 +48,7 @@ FILE_CONTROL: Final = (
     *(("TotalDebitAmount", 12), ("TotalCreditAmount", 12), ("", 39)),
 )
 
-# What of header, entry and addenda an entry tells as one row.
+# The fields of batch header, entry and addenda that become the row of an entry.
 _OF_BATCH: Final = ("SECC", "CompanyId", "EffectiveEntryDate", "BatchNumber")
 _OF_ENTRY: Final = tuple(name for name, _ in ENTRY)
 _OF_ADDENDA: Final = (
@@ -58,17 +58,17 @@ _OF_ADDENDA: Final = (
 CELLS: Final = (*_OF_BATCH, *_OF_ENTRY, *_OF_ADDENDA)
 
 HASH_MODULUS: Final = 10**10
-# The first of the digits of a transaction code tells the kind of account, the last what is done to it.
+# The first digit of a transaction code is the kind of account, the last the kind of movement.
 _LAST_OF_CREDITS: Final = 4
 
 
 @dataclass(slots=True)
-class Entry:
+class AchEntry:
     """One entry with its addenda; `line` is where it stands."""
 
     line: int
-    fields: Fields
-    addenda: list[Fields] = field(default_factory=list)
+    fields: RecordFields
+    addenda: list[RecordFields] = field(default_factory=list)
 
     @property
     def amount(self) -> int:
@@ -83,35 +83,35 @@ class Entry:
     @property
     def return_reason(self) -> str:
         """R01 and its like where the entry is a return, else nothing."""
-        return next((found["ReturnReason"] for found in self.addenda if "ReturnReason" in found), "")
+        return next((fields["ReturnReason"] for fields in self.addenda if "ReturnReason" in fields), "")
 
 
 @dataclass(slots=True)
-class Batch:
+class AchBatch:
     """Entries between a batch header and its control."""
 
     line: int
-    header: Fields
-    entries: list[Entry] = field(default_factory=list)
-    control: Fields | None = None
+    header: RecordFields
+    entries: list[AchEntry] = field(default_factory=list)
+    control: RecordFields | None = None
 
 
 @dataclass(slots=True)
 class AchFile:
     """One file, its control totals checked."""
 
-    header: Fields
-    batches: list[Batch]
-    control: Fields
+    header: RecordFields
+    batches: list[AchBatch]
+    control: RecordFields
     controls: Mapping[str, str] = field(default_factory=dict)
 
 
-def cells_of(batch: Batch, entry: Entry) -> dict[str, str]:
+def cells_of(batch: AchBatch, entry: AchEntry) -> dict[str, str]:
     """One entry as a row of text cells, every name of `CELLS`; of several addenda the texts one by one."""
-    told = {name: batch.header.get(name, "") for name in _OF_BATCH}
-    told |= {name: entry.fields.get(name, "") for name in _OF_ENTRY}
-    return told | {name: _joined(entry.addenda, name) for name in _OF_ADDENDA}
+    cells = {name: batch.header.get(name, "") for name in _OF_BATCH}
+    cells |= {name: entry.fields.get(name, "") for name in _OF_ENTRY}
+    return cells | {name: _joined(entry.addenda, name) for name in _OF_ADDENDA}
 
 
-def _joined(addenda: Sequence[Fields], name: str) -> str:
-    return " ".join(text for found in addenda if (text := found.get(name, "").strip()))
+def _joined(addenda: Sequence[RecordFields], name: str) -> str:
+    return " ".join(text for fields in addenda if (text := fields.get(name, "").strip()))

@@ -13,29 +13,29 @@ from io import BytesIO
 from lxml import etree
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.statement.formats.account_entries import AccountStatement, Entry
-from reconciliation.statement.formats.xml_text import local, refuse_doctype
+from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
+from reconciliation.statement.formats.xml_text import local_name, refuse_doctype
 from reconciliation.statement.values.amounts import paisa_of_decimal
 from reconciliation.statement.values.dates import DHAKA
 
 _WHOLE = ("Stmt", "Rpt", "Ntfctn")
-# The balance before; the second is yesterday's closing one, and counts where the first is not told.
+# The opening balance; the second is yesterday's closing one, used where the first is absent.
 _OPENING = ("OPBD", "PRCD")
 _CLOSING = "CLBD"
 _YES = ("true", "1")
-# The totals that a message may tell, and over which entries each is taken.
+# The totals that a message may state, with the side of their entries.
 _SUMMARIES = {"TtlNtries": "", "TtlCdtNtries": "CRDT", "TtlDbtNtries": "DBIT"}
 _WORDS = {"": "amount", "CRDT": "credits", "DBIT": "debits"}
 
 
 @dataclass(slots=True)
-class _Gathered:
-    """One account report while its elements pass by."""
+class _OpenReport:
+    """One account report while its elements are read."""
 
     balances: dict[str, int] = field(default_factory=dict)
-    told: dict[str, tuple[str, str]] = field(default_factory=dict)
-    seen: list[str] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    summaries: dict[str, tuple[str, str]] = field(default_factory=dict)
+    sides: list[str] = field(default_factory=list)
+    entries: list[StatementEntry] = field(default_factory=list)
 
     @property
     def opening(self) -> int | None:
@@ -57,35 +57,35 @@ def read(content: bytes) -> list[AccountStatement]:
 
 
 def _reports(content: bytes) -> Iterator[AccountStatement]:
-    gathered = _Gathered()
-    found = 0
+    gathered = _OpenReport()
+    report_count = 0
     ordinal = 0
     events = etree.iterparse(
         BytesIO(content), events=("end",), resolve_entities=False, no_network=True, load_dtd=False
     )
     for _, element in events:
-        name = local(element)
+        name = local_name(element)
         if name == "Bal":
             _take_balance(gathered, element)
         elif name == "TxsSummry":
             _take_summary(gathered, element)
         elif name == "Ntry":
             ordinal += 1
-            gathered.seen.append(_text(element, "CdtDbtInd"))
+            gathered.sides.append(_text(element, "CdtDbtInd"))
             entry = _entry(element, ordinal)
             if entry is not None:
                 gathered.entries.append(entry)
-            _forget(element)
+            _free(element)
         elif name in _WHOLE:
-            found += 1
+            report_count += 1
             yield _report(element, gathered)
-            gathered = _Gathered()
-            _forget(element)
-    if not found:
+            gathered = _OpenReport()
+            _free(element)
+    if not report_count:
         raise UnreadableFileError("no account report in the message")
 
 
-def _report(element: etree._Element, gathered: _Gathered) -> AccountStatement:
+def _report(element: etree._Element, gathered: _OpenReport) -> AccountStatement:
     number = _text(element, "ElctrncSeqNb") or _text(element, "LglSeqNb")
     return AccountStatement(
         identification=_text(element, "Id"),
@@ -94,25 +94,27 @@ def _report(element: etree._Element, gathered: _Gathered) -> AccountStatement:
         opening=gathered.opening,
         closing=gathered.balances.get(_CLOSING),
         entries=tuple(gathered.entries),
-        kind=local(element),
+        kind=local_name(element),
         currency=_text(element, "Acct/Ccy"),
         controls=_checked_summary(gathered),
     )
 
 
-def _checked_summary(gathered: _Gathered) -> dict[str, str]:
-    """The number of entries and the sum of their unsigned amounts, of all and of each side, where told.
+def _checked_summary(gathered: _OpenReport) -> dict[str, str]:
+    """The number of entries and the sum of their unsigned amounts, of all and of each side, where stated.
 
     Entries that are not booked are counted but carry no amount here, so sums are compared without them only.
     """
     controls: dict[str, str] = {}
-    for side, (count, total) in gathered.told.items():
-        seen = sum(side in {"", seen} for seen in gathered.seen)
-        if count and count != str(seen):
-            raise ControlTotalError(f"{seen} {side} entries, the summary says {count}".replace("  ", " "))
+    for side, (count, total) in gathered.summaries.items():
+        entry_count = sum(side in {"", entry_side} for entry_side in gathered.sides)
+        if count and count != str(entry_count):
+            raise ControlTotalError(
+                f"{entry_count} {side} entries, the summary says {count}".replace("  ", " ")
+            )
         sign = {"CRDT": 1, "DBIT": -1}.get(side, 0)
         summed = sum(abs(entry.amount) for entry in gathered.entries if entry.amount * sign >= 0)
-        is_whole = len(gathered.seen) == len(gathered.entries)
+        is_whole = len(gathered.sides) == len(gathered.entries)
         if total and is_whole and paisa_of_decimal(total) != summed:
             raise ControlTotalError(f"entries sum to {summed} paisa, the summary says {total}")
         if count and not side:
@@ -122,18 +124,18 @@ def _checked_summary(gathered: _Gathered) -> dict[str, str]:
     return controls
 
 
-def _take_summary(gathered: _Gathered, element: etree._Element) -> None:
+def _take_summary(gathered: _OpenReport, element: etree._Element) -> None:
     for total, side in _SUMMARIES.items():
-        gathered.told[side] = _text(element, f"{total}/NbOfNtries"), _text(element, f"{total}/Sum")
+        gathered.summaries[side] = _text(element, f"{total}/NbOfNtries"), _text(element, f"{total}/Sum")
 
 
-def _take_balance(gathered: _Gathered, element: etree._Element) -> None:
+def _take_balance(gathered: _OpenReport, element: etree._Element) -> None:
     kind = _text(element, "Tp/CdOrPrtry/Cd") or _text(element, "Tp/Cd")
     if kind in _OPENING or kind == _CLOSING:
         gathered.balances[kind] = _signed(element, "a balance")
 
 
-def _entry(element: etree._Element, ordinal: int) -> Entry | None:
+def _entry(element: etree._Element, ordinal: int) -> StatementEntry | None:
     place = f"entry {ordinal}"
     # A text in the first versions, a choice of Cd or Prtry since version 8.
     if (_text(element, "Sts/Cd") or _text(element, "Sts")) not in {"BOOK", ""}:
@@ -143,13 +145,13 @@ def _entry(element: etree._Element, ordinal: int) -> Entry | None:
     value_date = _date(element, "ValDt") or booked_on
     if booked_on is None or value_date is None:
         raise UnreadableFileError(f"{place} has no booking date", line=element.sourceline, column="BookgDt")
-    entry = Entry(
+    entry = StatementEntry(
         ordinal=ordinal,
         booked_on=booked_on,
         value_date=value_date,
         amount=amount,
         currency=_child(element, "Amt").get("Ccy", ""),
-        reference=_given(_only_reference(element)),
+        reference=_own_reference(_only_reference(element)),
         bank_reference=_text(element, "AcctSvcrRef"),
         text=_first(element, "Ustrd") or _text(element, "AddtlNtryInf"),
         is_reversal=_text(element, "RvslInd") in _YES,
@@ -160,32 +162,36 @@ def _entry(element: etree._Element, ordinal: int) -> Entry | None:
 
 def _only_reference(element: etree._Element) -> str:
     """The reference of the payment or batch; of several details only one that they share is the entry's."""
-    batch = {_text_of(found) for found in element.iter("{*}PmtInfId")}
-    single = {_text_of(found) for found in element.iter("{*}EndToEndId")}
-    for given in (batch, single):
-        if len(given) == 1:
-            return given.pop()
+    batch = {_text_of(element_found) for element_found in element.iter("{*}PmtInfId")}
+    single = {_text_of(element_found) for element_found in element.iter("{*}EndToEndId")}
+    for references in (batch, single):
+        if len(references) == 1:
+            return references.pop()
     return _text(element, "NtryRef")
 
 
-def _given(reference: str) -> str:
+def _own_reference(reference: str) -> str:
     return "" if reference == "NOTPROVIDED" else reference
 
 
-def _details(element: etree._Element, entry: Entry) -> list[Entry]:
-    """The payments of a batch where each tells its amount, which must sum to the entry; else nothing.
+def _details(element: etree._Element, entry: StatementEntry) -> list[StatementEntry]:
+    """The payments of a batch where each has its amount, which must sum to the entry; else empty.
 
-    The first versions tell only what was instructed: before charges, and perhaps in another currency.
+    The first versions have only the instructed amount: before charges, and perhaps in another currency.
     """
     place = f"entry {entry.ordinal}"
     details = list(element.iter("{*}TxDtls"))
     own = [detail.find("{*}Amt") for detail in details]
     is_exact = all(amount is not None for amount in own)
     amounts = own if is_exact else [detail.find("{*}AmtDtls/{*}TxAmt/{*}Amt") for detail in details]
-    told = [(detail, amount) for detail, amount in zip(details, amounts, strict=True) if amount is not None]
-    if len(told) != len(details) or any(amount.get("Ccy") != entry.currency for _, amount in told):
+    detail_amounts = [
+        (detail, amount) for detail, amount in zip(details, amounts, strict=True) if amount is not None
+    ]
+    if len(detail_amounts) != len(details) or any(
+        amount.get("Ccy") != entry.currency for _, amount in detail_amounts
+    ):
         return []
-    parts = [_part(detail, amount, entry, place) for detail, amount in told]
+    parts = [_part(detail, amount, entry, place) for detail, amount in detail_amounts]
     summed = sum(part.amount for part in parts)
     if summed == entry.amount or not parts:
         return parts
@@ -196,13 +202,15 @@ def _details(element: etree._Element, entry: Entry) -> list[Entry]:
     )
 
 
-def _part(detail: etree._Element, amount: etree._Element, entry: Entry, place: str) -> Entry:
+def _part(
+    detail: etree._Element, amount: etree._Element, entry: StatementEntry, place: str
+) -> StatementEntry:
     # A detail may point the other way than its entry, as a charge inside a batch of credits does.
     side = _text(detail, "CdtDbtInd") or ("CRDT" if entry.amount >= 0 else "DBIT")
     return replace(
         entry,
         amount=_amount(amount, place) * (-1 if side == "DBIT" else 1),
-        reference=_given(_first(detail, "EndToEndId")),
+        reference=_own_reference(_first(detail, "EndToEndId")),
         bank_reference=_text(detail, "Refs/AcctSvcrRef") or entry.bank_reference,
         text=_first(detail, "Ustrd") or entry.text,
     )
@@ -241,15 +249,15 @@ def _date(element: etree._Element, name: str) -> date | None:
 
 
 def _child(element: etree._Element, name: str) -> etree._Element:
-    found = element.find(f"{{*}}{name}")
-    if found is None:
+    child = element.find(f"{{*}}{name}")
+    if child is None:
         raise UnreadableFileError(f"{name} is missing", line=element.sourceline, column=name)
-    return found
+    return child
 
 
 def _text(element: etree._Element, path: str) -> str:
-    found = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
-    return "" if found is None else _text_of(found)
+    target = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
+    return "" if target is None else _text_of(target)
 
 
 def _first_of(element: etree._Element, name: str) -> etree._Element | None:
@@ -257,17 +265,17 @@ def _first_of(element: etree._Element, name: str) -> etree._Element | None:
 
 
 def _first(element: etree._Element, name: str) -> str:
-    found = _first_of(element, name)
-    return "" if found is None else _text_of(found)
+    target = _first_of(element, name)
+    return "" if target is None else _text_of(target)
 
 
 def _text_of(element: etree._Element) -> str:
     return (element.text or "").strip()
 
 
-def _forget(element: etree._Element) -> None:
-    """Free what has been read, and the empty shell of the one before."""
+def _free(element: etree._Element) -> None:
+    """Free the element that was read, and remove the emptied one before it."""
     element.clear()
     before, parent = element.getprevious(), element.getparent()
-    if before is not None and parent is not None and local(before) == "Ntry":
+    if before is not None and parent is not None and local_name(before) == "Ntry":
         parent.remove(before)

@@ -12,7 +12,7 @@ import iso8583
 from iso8583.specs import default_ascii
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.statement.formats.message_layout import TYPE, Element, Messages
+from reconciliation.statement.formats.message_layout import TYPE, ElementLayout, MessageLayout
 
 _BLOCK: Final = 1014
 _PADDING: Final = b"@@"
@@ -23,7 +23,7 @@ _TAG, _TAG_LENGTH = 4, 3
 _NOT_CELLS: Final = frozenset({"p", "1", "t", "h"})
 
 
-def read(content: bytes, messages: Messages) -> list[dict[str, str]]:
+def read(content: bytes, messages: MessageLayout) -> list[dict[str, str]]:
     """The cells of every message in its order, only those that it has.
 
     Raises:
@@ -60,8 +60,8 @@ def _vbs(content: bytes, *, is_padded: bool) -> Iterator[bytes]:
             break
         yield _whole(content[begin : begin + length], length, number)
         begin, number = begin + length, number + 1
-    behind = content[begin:].strip(_PADDING[:1]) if is_padded else content[begin:]
-    if behind:
+    trailing = content[begin:].strip(_PADDING[:1]) if is_padded else content[begin:]
+    if trailing:
         raise UnreadableFileError("something stands behind the end", line=number, unit="message")
 
 
@@ -94,7 +94,7 @@ def _whole(frame: bytes, length: int, number: int) -> bytes:
     return frame
 
 
-def _spec(messages: Messages) -> dict[str, dict[str, Any]]:
+def _spec(messages: MessageLayout) -> dict[str, dict[str, Any]]:
     """The library's table with the layout's elements and no others."""
     bitmap = "b" if messages.bitmap == "binary" else messages.encoding
     spec: dict[str, dict[str, Any]] = {name: dict(default_ascii[name]) for name in ("h", "t", "p", "1")}
@@ -106,7 +106,7 @@ def _spec(messages: Messages) -> dict[str, dict[str, Any]]:
     return spec
 
 
-def _element(element: Element, encoding: str) -> dict[str, Any]:
+def _element(element: ElementLayout, encoding: str) -> dict[str, Any]:
     return {
         "data_enc": "b" if element.form == "bytes" else encoding,
         "len_enc": encoding,
@@ -116,7 +116,7 @@ def _element(element: Element, encoding: str) -> dict[str, Any]:
     }
 
 
-def _cells(number: int, frame: bytes, messages: Messages, spec: Mapping[str, Any]) -> dict[str, str]:
+def _cells(number: int, frame: bytes, messages: MessageLayout, spec: Mapping[str, Any]) -> dict[str, str]:
     try:
         read_, _ = iso8583.decode(frame, spec)
     except iso8583.DecodeError as problem:

@@ -1,4 +1,4 @@
-"""What a layout says of files that are messages: account statements, and clearing of card messages."""
+"""The parts of a layout for message files: account statements, and ISO 8583 clearing messages."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -15,7 +15,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Account(_Strict):
+class StatementOptions(_Strict):
     """How account statements are taken from a file.
 
     `account` is the one that it must be of, empty for any. With `several`, a file may hold more than one
@@ -29,7 +29,7 @@ class Account(_Strict):
     encoding: Literal["ascii", "utf-8", "latin-1", "cp1252"] = "ascii"
 
 
-class Element(_Strict):
+class ElementLayout(_Strict):
     """One data element: `digits` counts those of its length, 0 for a fixed one.
 
     `name` is what its cell is called, DE and its number where it is empty. With `tags`, it is made of parts
@@ -43,8 +43,8 @@ class Element(_Strict):
     tags: Mapping[str, str] = {}
 
 
-class Messages(_Strict):
-    """A file of ISO 8583 messages: how they are framed and written, and which is what.
+class MessageLayout(_Strict):
+    """A file of ISO 8583 messages: how they are framed and encoded, and which are header, row and trailer.
 
     `vbs` puts four bytes of length before each message and ends with a length of zero; `blocked` is the same
     in blocks of 1,014 bytes whose last two are padding; `rdw` counts its own four bytes and ends with the
@@ -58,10 +58,10 @@ class Messages(_Strict):
     header: Mapping[str, str] = {}
     row: Mapping[str, str] = Field(min_length=1)
     trailer: Mapping[str, str] = {}
-    elements: Mapping[str, Element] = Field(min_length=1)
+    elements: Mapping[str, ElementLayout] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _elements_are_numbered(self) -> "Messages":
+    def _elements_are_numbered(self) -> "MessageLayout":
         numbers = {number for number in self.elements if number.isdecimal() and number not in _BITMAPS}
         if numbers != set(self.elements) or any(not 1 < int(number) <= _LAST_ELEMENT for number in numbers):
             raise ValueError("elements are called by their numbers from 2 to 128, bitmaps apart")

@@ -1,4 +1,4 @@
-"""SWIFT MT940 and MT942 account statements, by the library mt-940, with what money cannot leave to it.
+"""SWIFT MT940 and MT942 account statements, by the library mt-940, with amounts checked by our own reading.
 
 The library takes statements, balances and :86: apart and keeps amounts as exact decimals. What :61: says is
 read here as well, and both must agree: the reference of :61: is never replaced by a text of :86:. The value
@@ -17,7 +17,7 @@ from typing import Any
 import mt940
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.statement.formats.account_entries import AccountStatement, Entry
+from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
 from reconciliation.statement.values.amounts import paisa_of_decimal
 from reconciliation.statement.values.dates import with_year_of
 
@@ -32,7 +32,7 @@ _LINE = re.compile(
 )
 _BEGIN = re.compile(r"^:61:", re.MULTILINE)
 _BALANCE = re.compile(r"^:6[02][FM]:(?P<said>[CD]\d{6}[A-Z]{3}0*\d{1,12}(?:,\d{0,2})?\s*$)?", re.MULTILINE)
-# What stands in the place of a reference and is none: there is none, or :86: has it.
+# Placeholders for a missing reference, which :86: may have.
 _NO_REFERENCE = {"", "NONREF", "EREF", "KREF", "PREF", "MARF", "EREF+", "KREF+"}
 _END_TO_END = re.compile(r"/EREF/([^/]+)")
 _SUMS = {"sum_credit_entries": ("credits", 1), "sum_debit_entries": ("debits", -1)}
@@ -40,11 +40,11 @@ _OPTIONS = mt940.Options.all()
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
-    """What one :61: says by our own reading, and the line at which it begins."""
+class _EntryLine:
+    """The fields of one :61: by our own reading, and the line at which it begins."""
 
     line: int
-    said: Mapping[str, str | None]
+    fields: Mapping[str, str | None]
 
 
 def read(text: str) -> list[AccountStatement]:
@@ -57,30 +57,30 @@ def read(text: str) -> list[AccountStatement]:
     marks = list(_marks(text))
     _check_balances_are_whole(text)
     statements = _parsed(text)
-    told = sum(len(statement.transactions) for statement in statements)
-    if told != len(marks):
-        raise UnreadableFileError(f"{told} of {len(marks)} entries were understood", column=":61:")
+    parsed_count = sum(len(statement.transactions) for statement in statements)
+    if parsed_count != len(marks):
+        raise UnreadableFileError(f"{parsed_count} of {len(marks)} entries were understood", column=":61:")
     numbered = iter(enumerate(marks, start=1))
     return [_statement(statement, numbered) for statement in statements]
 
 
-def _marks(text: str) -> Iterator[_Mark]:
+def _marks(text: str) -> Iterator[_EntryLine]:
     line, before = 1, 0
     for begin in _BEGIN.finditer(text):
         line += text.count("\n", before, begin.start())
         before = begin.start()
-        found = _LINE.match(text, before)
-        if found is None:
+        match = _LINE.match(text, before)
+        if match is None:
             raise UnreadableFileError("no date, mark and amount", line=line, column=":61:")
-        yield _Mark(line, found.groupdict())
+        yield _EntryLine(line, match.groupdict())
 
 
 def _check_balances_are_whole(text: str) -> None:
-    """A balance without its currency is read by the library as nothing."""
-    for found in _BALANCE.finditer(text):
-        if not found["said"]:
-            line = text.count("\n", 0, found.start()) + 1
-            raise UnreadableFileError("no mark, date, currency and amount", line=line, column=found[0][:5])
+    """Refuse a balance without currency, which the library would ignore."""
+    for match in _BALANCE.finditer(text):
+        if not match["said"]:
+            line = text.count("\n", 0, match.start()) + 1
+            raise UnreadableFileError("no mark, date, currency and amount", line=line, column=match[0][:5])
 
 
 def _parsed(text: str) -> list[Any]:
@@ -95,7 +95,7 @@ def _parsed(text: str) -> list[Any]:
 def _statement(
     # The library's own class, whose data is a free mapping.
     parsed: Any,  # noqa: ANN401
-    numbered: Iterator[tuple[int, _Mark]],
+    numbered: Iterator[tuple[int, _EntryLine]],
 ) -> AccountStatement:
     data = parsed.data
     sequence = str(data.get("statement_number") or "")
@@ -115,41 +115,41 @@ def _statement(
     )
 
 
-def _entry(data: dict[str, Any], ordinal: int, mark: _Mark) -> Entry:
+def _entry(data: dict[str, Any], ordinal: int, mark: _EntryLine) -> StatementEntry:
     value_date = date(data["date"].year, data["date"].month, data["date"].day)
-    booked_on, entry_date = value_date, (mark.said["entry"] or "").strip()
+    booked_on, entry_date = value_date, (mark.fields["entry"] or "").strip()
     if entry_date:
         booked_on = with_year_of(int(entry_date[:2]), int(entry_date[2:]), value_date)
     amount = abs(_paisa(data["amount"].amount, mark.line))
     sign = str(data["status"])
-    if (sign, amount) != (mark.said["mark"], _exact(mark.said["amount"] or "")):
+    if (sign, amount) != (mark.fields["mark"], _exact(mark.fields["amount"] or "")):
         raise UnreadableFileError("the amount can be read in two ways", line=mark.line, column=":61:")
-    return Entry(
+    return StatementEntry(
         ordinal=ordinal,
         booked_on=booked_on,
         value_date=value_date,
         amount=_SIGNS[sign] * amount,
         currency=str(data["amount"].currency or data.get("currency") or ""),
-        reference=_given(mark.said["ours"]) or _end_to_end(data),
-        bank_reference=_given(mark.said["theirs"]),
+        reference=_own_reference(mark.fields["ours"]) or _end_to_end(data),
+        bank_reference=_own_reference(mark.fields["theirs"]),
         text=" ".join(str(data.get("transaction_details") or "").split()),
         is_reversal=sign in {"RC", "RD"},
         line=mark.line,
     )
 
 
-def _checked_sums(data: Mapping[str, Any], entries: tuple[Entry, ...]) -> dict[str, str]:
-    """The number and sum of credits and debits that an MT942 tells in :90C: and :90D:."""
+def _checked_sums(data: Mapping[str, Any], entries: tuple[StatementEntry, ...]) -> dict[str, str]:
+    """The number and sum of credits and debits that an MT942 states in :90C: and :90D:."""
     controls: dict[str, str] = {}
     for name, (word, sign) in _SUMS.items():
-        told = data.get(name)
-        if told is None:
+        summary = data.get(name)
+        if summary is None:
             continue
         amounts = [abs(entry.amount) for entry in entries if entry.amount * sign > 0]
-        stated = abs(_paisa(told.amount, None))
-        if (int(told.number), stated) != (len(amounts), sum(amounts)):
+        stated = abs(_paisa(summary.amount, None))
+        if (int(summary.number), stated) != (len(amounts), sum(amounts)):
             raise ControlTotalError(
-                f"{len(amounts)} {word} of {sum(amounts)} paisa, the file says {told.number} of {stated}",
+                f"{len(amounts)} {word} of {sum(amounts)} paisa, the file says {summary.number} of {stated}",
                 column=":90C:" if sign > 0 else ":90D:",
             )
         controls |= {f"stated.{word}": str(stated), f"counted.{word}": str(sum(amounts))}
@@ -181,7 +181,7 @@ def _exact(amount: str) -> int | None:
     return paisa_of_decimal(f"{int(whole or 0)}.{part or 0}")
 
 
-def _given(reference: str | None) -> str:
+def _own_reference(reference: str | None) -> str:
     text = (reference or "").strip()
     return "" if text in _NO_REFERENCE else text
 
@@ -190,5 +190,5 @@ def _end_to_end(data: Mapping[str, Any]) -> str:
     """The end-to-end reference in the details, where the bank structures them."""
     structured = data.get("end_to_end_reference")
     # Lines of details break anywhere, also inside a word.
-    found = _END_TO_END.search(str(data.get("transaction_details") or "").replace("\n", ""))
-    return _given(str(structured)) if structured else found[1].strip() if found else ""
+    match = _END_TO_END.search(str(data.get("transaction_details") or "").replace("\n", ""))
+    return _own_reference(str(structured)) if structured else match[1].strip() if match else ""

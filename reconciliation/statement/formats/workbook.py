@@ -1,9 +1,9 @@
 """Workbooks (XLSX) as a grid of text.
 
-A workbook keeps numbers as doubles, so a reference of more than fifteen digits that was typed as a number
-has already lost its tail, and a shorter one its zeros: which cells are numbers is told along, and
-`canonical` rejects such a row; nothing is guessed (reconciliation.md 2.2). Text cells are taken as they
-are, number cells as the shortest text that names the same double.
+A workbook keeps numbers as doubles, so a reference of more than fifteen digits that was typed as a number has
+already lost its tail, and a shorter one its zeros: the reader marks number cells, and `canonical_rows`
+rejects such a row; nothing is guessed (reconciliation.md 2.2). Text cells are taken as they are, number cells
+as the shortest text that names the same double.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def read(content: bytes, sheet: str | None, skip: int) -> tuple[list[str], pl.Da
     try:
         book = fastexcel.read_excel(content)
         name: int | str = 0 if sheet is None else sheet
-        # Loaded as a boolean, a cell is null unless it is a number: the one question this asks of it.
+        # Loaded as a boolean, a cell is null unless it is a number.
         text, numbers = (
             book.load_sheet(
                 name, header_row=None, skip_rows=skip, skip_whitespace_tail_rows=True, dtypes=kind

@@ -10,7 +10,7 @@ from reconciliation.errors import UnreadableFileError
 def refuse_doctype(content: bytes) -> None:
     """Refuse what could expand entities, before a parser sees it.
 
-    UTF-16 would hide the word from this look, so it is not taken at all.
+    UTF-16 would hide the declaration from this check, so it is refused.
 
     Raises:
         UnreadableFileError: the content is UTF-16, or declares a document type or an entity.
@@ -21,7 +21,7 @@ def refuse_doctype(content: bytes) -> None:
         raise UnreadableFileError("a document type declaration is not taken")
 
 
-def parsed(stream: IO[bytes]) -> etree._Element:
+def parse_xml(stream: IO[bytes]) -> etree._Element:
     """The root of a small document.
 
     Raises:
@@ -36,6 +36,6 @@ def parsed(stream: IO[bytes]) -> etree._Element:
         raise UnreadableFileError(f"no well-formed XML: {problem.msg}", line=problem.lineno) from problem
 
 
-def local(element: etree._Element) -> str:
+def local_name(element: etree._Element) -> str:
     """The name of an element without its namespace; nothing for a comment."""
     return etree.QName(element).localname if isinstance(element.tag, str) else ""

@@ -1,7 +1,7 @@
 """Amounts of far sides' files, from text to whole paisa.
 
-A float is never asked: `int(1234.35 * 100)` is 123434. Text that is no amount by the layout's own rule
-becomes null here, and `canonical` refuses the file for it.
+Floats are never used: `int(1234.35 * 100)` is 123434. Text that is no amount by the layout's own rule
+becomes null here, and `canonical_rows` refuses the file for it.
 """
 
 import re
@@ -23,7 +23,7 @@ _GROUPED = {
 }
 # Thirteen digits of taka are more than the country's yearly product and far inside 64 bits.
 _DIGITS_MAX = 13
-# What a cell of a workbook may be away from two decimals: a double's own noise, never a third decimal.
+# Tolerance of a workbook's cell against two decimals: the noise of a double, never a third decimal.
 _RESIDUE_MAX = Decimal("0.000001")
 _CENT = Decimal("0.01")
 
@@ -87,10 +87,10 @@ def paisa_of_decimal(text: str) -> int | None:
 
     Such a message may write more than two decimals where the further ones are zero.
     """
-    found = _EXACT.fullmatch(text.strip())
-    if found is None:
+    match = _EXACT.fullmatch(text.strip())
+    if match is None:
         return None
-    sign, whole, part = found[1], found[2], found[3] or ""
+    sign, whole, part = match[1], match[2], match[3] or ""
     if part[2:].strip("0"):
         return None
     value = int(whole + part[:2].ljust(2, "0"))

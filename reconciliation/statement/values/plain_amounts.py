@@ -35,11 +35,11 @@ def read_amounts(cells: pl.Series, unit: Unit, grouping: Grouping, sign: Sign) -
         return frame.select(full.alias(cells.name)).to_series()
     plain = frame.select(is_plain(text, unit, grouping, sign)).to_series()
     if plain.all():
-        return frame.select(whole(text, unit, grouping).alias(cells.name)).to_series()
+        return frame.select(plain_paisa(text, unit, grouping).alias(cells.name)).to_series()
     # Few rows are written otherwise, and the full rule is ten times slower.
-    read = frame.select(whole(pl.when(plain).then(text), unit, grouping).alias(cells.name)).to_series()
-    others = (~plain.fill_null(value=False)).arg_true()
-    return read.scatter(others, frame[others].select(full).to_series())
+    read = frame.select(plain_paisa(pl.when(plain).then(text), unit, grouping).alias(cells.name)).to_series()
+    not_plain = (~plain.fill_null(value=False)).arg_true()
+    return read.scatter(not_plain, frame[not_plain].select(full).to_series())
 
 
 def is_plain(text: pl.Expr, unit: Unit, grouping: Grouping, sign: Sign) -> pl.Expr:
@@ -53,7 +53,7 @@ def has_commas(text: pl.Expr, unit: Unit, grouping: Grouping) -> pl.Expr:
     return text.str.len_bytes() >= _LENGTH_GROUPED[unit] if grouping != "none" else pl.lit(value=False)
 
 
-def whole(text: pl.Expr, unit: Unit, grouping: Grouping, *, strict: bool = True) -> pl.Expr:
+def plain_paisa(text: pl.Expr, unit: Unit, grouping: Grouping, *, strict: bool = True) -> pl.Expr:
     """Paisa of amounts that are written plainly; a decimal is kept as the whole number of its last place."""
     digits = text.str.replace_all(",", "", literal=True) if grouping != "none" else text
     number = digits.cast(_TAKA, strict=strict).to_physical() if unit == "taka" else digits

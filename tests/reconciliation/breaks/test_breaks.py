@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.breaks.codes import Cause
-from reconciliation.breaks.diagnosis import Compared, Surroundings, are_swapped, diagnose
+from reconciliation.breaks.codes import DifferenceCause
+from reconciliation.breaks.diagnosis import ComparedAmounts, DiagnosisContext, are_swapped, diagnose
 from reconciliation.breaks.nearest_candidate import edit_distance
 from reconciliation.intake.file_names import LogicalKey
 from tests.reconciliation.institution_files import Credit, Head, Movement, at, bkash
@@ -17,7 +17,7 @@ from tests.reconciliation.small_month import SmallMonth
 
 SUN, MON, TUE = date(2026, 4, 5), date(2026, 4, 6), date(2026, 4, 7)
 ROW = Movement("000000000001", at("2026-04-05 10:00:00"), 100_000)
-NOTHING = Surroundings()
+NOTHING = DiagnosisContext()
 
 Make = Callable[..., SmallMonth]
 
@@ -30,22 +30,22 @@ def small(tmp_path: Path) -> Make:
 @pytest.mark.parametrize(
     ("compared", "around", "cause"),
     [
-        (Compared(100_000, 98_677, 1_150, 173), NOTHING, Cause.FEE_AND_VAT),
-        (Compared(100_000, 98_850, 1_150, 173), NOTHING, Cause.FEE),
-        (Compared(100_000, 99_827, 1_150, 173), NOTHING, Cause.VAT),
-        (Compared(100_000, 70_000), Surroundings(refunds=[-30_000]), Cause.REFUND),
-        (Compared(123, 12_300), NOTHING, Cause.HUNDREDFOLD),
-        (Compared(12_300, 123), NOTHING, Cause.HUNDREDTH),
-        (Compared(12_345, 13_245), NOTHING, Cause.SWAPPED_DIGITS),
-        (Compared(10_000, 10_111), Surroundings(differences=[-111]), Cause.COMPENSATING),
-        (Compared(10_000, 10_111), Surroundings(batches=[111]), Cause.BATCH),
-        (Compared(10_000, 9_889), Surroundings(cycles=[-111]), Cause.MISSING_CYCLE),
-        (Compared(10_000, 10_100), NOTHING, Cause.ROUND_TAKA),
-        (Compared(10_000, 10_111), NOTHING, Cause.UNEXPLAINED),
+        (ComparedAmounts(100_000, 98_677, 1_150, 173), NOTHING, DifferenceCause.FEE_AND_VAT),
+        (ComparedAmounts(100_000, 98_850, 1_150, 173), NOTHING, DifferenceCause.FEE),
+        (ComparedAmounts(100_000, 99_827, 1_150, 173), NOTHING, DifferenceCause.VAT),
+        (ComparedAmounts(100_000, 70_000), DiagnosisContext(refunds=[-30_000]), DifferenceCause.REFUND),
+        (ComparedAmounts(123, 12_300), NOTHING, DifferenceCause.HUNDREDFOLD),
+        (ComparedAmounts(12_300, 123), NOTHING, DifferenceCause.HUNDREDTH),
+        (ComparedAmounts(12_345, 13_245), NOTHING, DifferenceCause.SWAPPED_DIGITS),
+        (ComparedAmounts(10_000, 10_111), DiagnosisContext(differences=[-111]), DifferenceCause.COMPENSATING),
+        (ComparedAmounts(10_000, 10_111), DiagnosisContext(batches=[111]), DifferenceCause.BATCH),
+        (ComparedAmounts(10_000, 9_889), DiagnosisContext(cycles=[-111]), DifferenceCause.MISSING_CYCLE),
+        (ComparedAmounts(10_000, 10_100), NOTHING, DifferenceCause.ROUND_TAKA),
+        (ComparedAmounts(10_000, 10_111), NOTHING, DifferenceCause.UNEXPLAINED),
     ],
 )
 def test_a_difference_is_diagnosed_by_arithmetic(
-    compared: Compared, around: Surroundings, cause: Cause
+    compared: ComparedAmounts, around: DiagnosisContext, cause: DifferenceCause
 ) -> None:
     assert diagnose(compared, around) is cause
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from reconciliation.cli.break_commands import register
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.results.records import BreakState
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, NIGHT, OTHER, Scene
 from tests.reconciliation.resolutions.test_corrections import V1, V2, closed, corrected
@@ -96,7 +96,7 @@ async def test_a_narrow_screen_cuts_no_id_and_no_amount(
 async def test_each_filter_takes_its_breaks(scene: Scene, type_in: Type) -> None:
     await scene.found("LEDGER_ONLY", reference="R1")
     await scene.found("FILE_ONLY", "nagad", "R3", owner="operations", exposure=9_001)
-    await scene.decided(await scene.found("FILE_MISSING", reference="R4"), Action.NO_ACTION)
+    await scene.decided(await scene.found("FILE_MISSING", reference="R4"), ResolutionAction.NO_ACTION)
     await scene.next_run(LATE)
     await scene.found("AMOUNT", reference="R2", difference=3)
 

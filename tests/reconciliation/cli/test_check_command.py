@@ -201,7 +201,7 @@ async def test_lines_of_other_dates_are_recognised_and_counted(stage: NightStage
         1,
         1,
     )
-    assert "only a night knows" in typed(stage, stage.home / "given" / "bkash_20260406_01.csv").output
+    assert "only the nightly run knows" in typed(stage, stage.home / "given" / "bkash_20260406_01.csv").output
 
 
 async def test_a_row_off_by_a_paisa_is_rounding_until_there_are_too_many(stage: NightStage) -> None:

@@ -12,7 +12,7 @@ from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.cli import reconcile_commands as commands
 from reconciliation.mirror.mirror_folder import MirrorFolder
 from reconciliation.nightly import mirror_windows as mirroring
-from reconciliation.nightly.night_run import Around, run_nights
+from reconciliation.nightly.night_run import NightContext, run_nights
 from tests.reconciliation.institution_files import WRITERS, Head, Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, NightStage
 
@@ -61,7 +61,7 @@ async def test_a_night_leaves_mirrors_and_checks_use_them(stage: NightStage) -> 
     without = await checked(stage)
     assert without[0] == 0
     ran = await stage.full_night(SUN)
-    assert (ran.unmirrored, len(files(stage))) == ("", 1)
+    assert (ran.mirror_failure, len(files(stage))) == ("", 1)
     assert await checked(stage) == (5, without[1])
     files(stage)[0].unlink()
     done = await typed(stage, "check", *given(stage))
@@ -91,10 +91,10 @@ async def test_a_night_that_cannot_mirror_stands(stage: NightStage, monkeypatch:
         patched.setattr(mirroring, "make_missing", full)
         ran = await stage.full_night(SUN)
     assert ran.is_new
-    assert "No space left on device" in ran.unmirrored
+    assert "No space left on device" in ran.mirror_failure
     assert (await checked(stage))[0] == 0
-    (later,) = await run_nights(stage, MON, Around(lambda *_: None))
-    assert later.unmirrored == ""
+    (later,) = await run_nights(stage, MON, NightContext(lambda *_: None))
+    assert later.mirror_failure == ""
     assert (await checked(stage))[0] == 5
 
 

@@ -218,13 +218,13 @@ def test_rules_are_kept_once_under_their_digest(stage: NightStage, tmp_path: Pat
     rules = NightRules.read(stage.config)
     folder = tmp_path / "rules"
     folder.mkdir()
-    rules.keep(folder)
-    rules.keep(folder)
+    rules.write(folder)
+    rules.write(folder)
     (kept,) = folder.iterdir()
     assert (kept.name, NightRules.read(kept).digest) == (rules.digest, rules.digest)
 
 
 def test_steps_are_told_in_their_order() -> None:
-    assert [step.name for step in night.Step] == [
+    assert [step.name for step in night.NightStep] == [
         "CLOSE", "READ", "TAKE", "LINES", "JUDGE", "COMMIT", "CLEAR", "MIRROR", "REPORT", "DONE",
     ]  # fmt: skip

@@ -105,7 +105,7 @@ async def test_two_persons_settle_a_day_and_find_the_same_files_again(
     assert first.exit_code == 0, first.output
     assert stage.office.persons.asked == [(MAKER, "one"), (CHECKER, "two")]
     (place,) = (tmp_path / "out").iterdir()
-    pacs009.check(place.read_bytes())
+    pacs009.check_message(place.read_bytes())
     again = await typed(*words, "--json")
     told = json.loads(again.output)
     assert (told["is_new"], told["files"][0]["amount"]) == (False, RTGS)

@@ -15,9 +15,14 @@ from reconciliation.cli import take_commands as upload
 from reconciliation.cli.take_commands import take_all
 from reconciliation.errors import SourceError
 from reconciliation.intake import inbox_delivery as sources
-from reconciliation.intake.inbox_delivery import Landing, StillWaitingError, digest, expected
+from reconciliation.intake.inbox_delivery import (
+    InboxDelivery,
+    StillWaitingError,
+    file_digest,
+    parse_expected_name,
+)
 from reconciliation.nightly.inbox import Inbox
-from reconciliation.results.night_folders import Places
+from reconciliation.results.night_folders import NightFolders
 from reconciliation.statement.layout import read_layouts
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -64,7 +69,7 @@ def test_a_copy_is_laid_into_the_inbox(tmp_path: Path, given: Callable[..., Path
 
 def test_the_night_finds_it_there(tmp_path: Path, given: Callable[..., Path]) -> None:
     taken(tmp_path, given())
-    (waiting,) = Inbox(Places.of(tmp_path)).waiting()
+    (waiting,) = Inbox(NightFolders.of(tmp_path)).waiting()
     assert (waiting.path.name, waiting.source) == (NAME, "upload")
 
 
@@ -100,7 +105,7 @@ def test_a_name_that_nobody_understands_is_refused(
 
 
 def test_a_correction_has_a_name_of_its_own() -> None:
-    name = expected("bkash_20260405_01_c2.csv", read_layouts(CONFIG / "statements"))
+    name = parse_expected_name("bkash_20260405_01_c2.csv", read_layouts(CONFIG / "statements"))
     assert (name.correction, name.key.institution) == (2, "bkash")
 
 
@@ -111,10 +116,10 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_leaves_nothing(tmp_path: Path) -> None:
-    landing = Landing.of(tmp_path, "upload")
-    assert landing.copy(BytesIO(b"x" * 10), NAME, 10)
+    landing = InboxDelivery.of(tmp_path, "upload")
+    assert landing.copy_stream(BytesIO(b"x" * 10), NAME, 10)
     with pytest.raises(SourceError, match="more than 9 bytes"):
-        landing.copy(BytesIO(b"x" * 10), "bkash_20260405_01_c1.csv", 9)
+        landing.copy_stream(BytesIO(b"x" * 10), "bkash_20260405_01_c1.csv", 9)
     assert set(inbox(tmp_path)) == {NAME}
     assert list(landing.arriving.iterdir()) == []
 
@@ -132,9 +137,9 @@ def test_a_name_is_in_the_inbox_only_when_its_bytes_are(tmp_path: Path, given: C
 def test_a_digest_is_that_of_the_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abc" * 100)
-    whole = digest(path)
+    whole = file_digest(path)
     monkeypatch.setattr(sources, "_CHUNK", 7)
-    assert digest(path) == whole
+    assert file_digest(path) == whole
 
 
 def run(home: Path, *arguments: str) -> tuple[int, str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciliation.canonical_row import FILE
 from reconciliation.engine.restatement import outcome
-from reconciliation.matching.institution_positions import positions, rest
+from reconciliation.matching.institution_positions import positions, unexplained_rest
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.small_month import Outcome, SmallMonth
 
@@ -64,7 +64,7 @@ def npsb_month(tmp_path: Path) -> Callable[[], SmallMonth]:
 
 
 def digest(done: Outcome) -> str:
-    rows = done.progress.store.everything()
+    rows = done.progress.store.all_rows()
     return outcome(rows.filter(pl.col("institution") == "npsb"))
 
 
@@ -109,7 +109,7 @@ def test_doubled_rows_are_found_by_count_and_claimed_once(
     theirs = data.draw(st.permutations([*ours, *(ours[index] for index in doubled)]))
     done = npsb_month().book("npsb", *ours).send("npsb", theirs, SUN).run()
     assert done.found == {("DUP_IN_FILE", ours[index].ours, "2026-04-05") for index in doubled}
-    sheet = positions(done.progress.store.everything())
+    sheet = positions(done.progress.store.all_rows())
     assert sheet["suspense"].sum() == sum(ours[index].gross for index in doubled)
     assert sheet["gross"].sum() == sum(row.gross for row in ours)
 
@@ -138,11 +138,11 @@ def test_every_row_has_one_fate_and_positions_sum_to_zero(
     theirs = data.draw(told(ours))
     done = npsb_month().book("npsb", *ours).send("npsb", theirs, SUN).run()
     # Beside these stands the credit that is expected of the bank.
-    rows = done.progress.store.everything().filter(pl.col("institution") == "npsb")
+    rows = done.progress.store.all_rows().filter(pl.col("institution") == "npsb")
     assert rows.filter(pl.col("source") == FILE).height == len(theirs)
     assert rows.height == len(theirs) + len(ours)
     assert rows["verdict"].null_count() == 0
-    assert rest(positions(rows)) == 0
+    assert unexplained_rest(positions(rows)) == 0
 
 
 def ours_as_told(ours: list[Movement]) -> list[Movement]:

@@ -17,10 +17,10 @@ from reconciliation.canonical_row import FILE, LEDGER, MATCHED, complete
 from reconciliation.engine.restatement import outcome
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.matching.engines import DuckDbEngine, PolarsEngine, kernel_columns
-from reconciliation.matching.fee_schedule import Schedule
+from reconciliation.matching.fee_schedule import FeeSchedule
 from reconciliation.matching.institution_positions import positions
-from reconciliation.matching.kernel import grouped
-from reconciliation.statement.reader import read
+from reconciliation.matching.kernel import groups_of
+from reconciliation.statement.reader import read_file
 from reconciliation.statement.values.dates import dhaka_date
 from tests.reconciliation.institution_files import Credit, Head, Movement, at, bkash, npsb
 from tests.reconciliation.small_month import SmallMonth
@@ -62,7 +62,7 @@ def test_case_1_absent_from_the_next_file_too_is_ledger_only_with_age_one(small:
 def test_case_2_an_instant_late_in_utc_is_thursday_on_both_sides(small: Make) -> None:
     row = paid("EKF1", "2026-04-09 23:59:58")
     layout = small("bkash").setting.layouts["bkash"]
-    theirs = read(bkash([row], Head(THU)), layout, "bkash_20260409_01.csv", THU).rows
+    theirs = read_file(bkash([row], Head(THU)), layout, "bkash_20260409_01.csv", THU).rows
     ours = complete(pl.DataFrame({"instant": [row.at]}).cast(pl.Datetime("us", "UTC")))
     for rows in (theirs, ours):
         assert rows.select(dhaka_date(pl.col("instant"))).item() == THU
@@ -78,7 +78,7 @@ def test_case_3_a_reversal_after_the_cut_off_belongs_to_its_payment(small: Make)
     assert {fate for *_, fate in done.fates("000000000001")} == {MATCHED}
     first = done.nights[0].judged.rows
     assert first.filter(pl.col("verdict") == MATCHED)["net"].to_list() == [100_000, 100_000]
-    assert positions(done.progress.store.everything())["settled"].to_list() == [0]
+    assert positions(done.progress.store.all_rows())["settled"].to_list() == [0]
 
 
 def test_case_4_a_refund_netted_inside_the_row_is_matched(small: Make) -> None:
@@ -108,7 +108,7 @@ def test_case_5_a_doubled_row_is_one_match_and_one_claim(small: Make) -> None:
     done = small("npsb").book("npsb", row).send("npsb", [row, row], SUN).run()
     assert done.found == {("DUP_IN_FILE", row.ours, "2026-04-05")}
     assert [fate for *_, fate in done.fates(row.ours)] == [MATCHED, "break", MATCHED]
-    sheet = positions(done.progress.store.everything())
+    sheet = positions(done.progress.store.all_rows())
     assert sheet.select("gross", "suspense").row(0) == (100_000, 100_000)
 
 
@@ -129,8 +129,8 @@ def test_case_6_the_same_row_in_tomorrows_file_is_a_duplicate_there(small: Make)
 
 
 def test_case_7_fee_and_vat_of_the_schedule() -> None:
-    schedule = Schedule(basis_points=115, floor=300, cap=25_000, vat_basis_points=1_500)
-    assert (schedule.fee(100_000), schedule.kept(100_000)) == (1_150, 1_323)
+    schedule = FeeSchedule(basis_points=115, floor=300, cap=25_000, vat_basis_points=1_500)
+    assert (schedule.fee(100_000), schedule.fee_with_vat(100_000)) == (1_150, 1_323)
     assert (schedule.fee(1_000), schedule.fee(100_000_000)) == (300, 25_000)
 
 
@@ -164,8 +164,8 @@ def test_case_9_their_success_and_our_failure_goes_to_suspense(small: Make) -> N
     row = paid()
     done = small("npsb").book("npsb", row.but(status="failed")).send("npsb", [row], SUN).run()
     assert done.found == {("THEY_SUCCESS_WE_FAILED", row.ours, "2026-04-05")}
-    assert positions(done.progress.store.everything()).select("gross", "suspense").row(0) == (0, 100_000)
-    assert "two persons" in done.setting.rules.meanings[next(iter(done.progress.found)).code].action
+    assert positions(done.progress.store.all_rows()).select("gross", "suspense").row(0) == (0, 100_000)
+    assert "two persons" in done.setting.rules.meanings[next(iter(done.progress.findings)).code].action
 
 
 @pytest.mark.parametrize("answer", ["success", "failed"])
@@ -216,7 +216,7 @@ def test_cases_11_and_12_one_pass_counts_every_source() -> None:
         "bank": side("twice", "never"),
         "biller": side("twice", "twice"),
     }
-    counts = grouped({name: ibis.memtable(frame.to_arrow()) for name, frame in sources.items()})
+    counts = groups_of({name: ibis.memtable(frame.to_arrow()) for name, frame in sources.items()})
     told = ibis.duckdb.connect().to_polars(counts).sort("reference")
     assert told.select("reference", "ledger_rows", "bank_rows", "biller_rows").rows() == [
         ("never", 1, 1, 0),
@@ -234,7 +234,7 @@ def test_case_12_what_the_biller_did_not_post(small: Make) -> None:
         .run()
     )
     assert done.found == {("BILLER_NOT_POSTED", "EKD1", "2026-04-05")}
-    assert "breb_postpaid" not in positions(done.progress.store.everything())["institution"].to_list()
+    assert "breb_postpaid" not in positions(done.progress.store.all_rows())["institution"].to_list()
 
 
 def test_case_13_a_correction_comes_to_the_same_as_from_scratch(tmp_path: Path) -> None:
@@ -248,9 +248,9 @@ def test_case_13_a_correction_comes_to_the_same_as_from_scratch(tmp_path: Path) 
     scratch = month("scratch").send("npsb", rows, SUN).run()
     assert restated.codes == ["AMOUNT"] * 3 + ["FILE_SUPERSEDED"]
     assert scratch.found == set()
-    (told,) = [one for key, (_, one) in restated.progress.found.items() if key.code == "FILE_SUPERSEDED"]
+    (told,) = [one for key, (_, one) in restated.progress.findings.items() if key.code == "FILE_SUPERSEDED"]
     assert (len(told.rows), told.difference) == (3, -2_100)
-    assert outcome(restated.progress.store.everything()) == outcome(scratch.progress.store.everything())
+    assert outcome(restated.progress.store.all_rows()) == outcome(scratch.progress.store.all_rows())
     # The night in which the first file was judged keeps its outcome: it is evidence.
     assert restated.nights[0].judged.rows.filter(pl.col("verdict") == "break").height == 6
 
@@ -281,7 +281,7 @@ def test_case_15_days_out_of_order_come_to_the_same(tmp_path: Path) -> None:
     late, in_order = month("late", 2).run(), month("in_order", 0).run()
     assert late.found == {("FILE_MISSING", "janata_20260405_01.txt", "2026-04-05")}
     assert in_order.found == set()
-    assert outcome(late.progress.store.everything()) == outcome(in_order.progress.store.everything())
+    assert outcome(late.progress.store.all_rows()) == outcome(in_order.progress.store.all_rows())
 
 
 def test_case_16_a_cut_off_file_is_refused_whole_and_makes_no_noise(small: Make) -> None:
@@ -291,7 +291,7 @@ def test_case_16_a_cut_off_file_is_refused_whole_and_makes_no_noise(small: Make)
     del content[500]
     done = month.put(LogicalKey("npsb", SUN, 4), b"\n".join(content)).run()
     assert done.found == {("CONTROL_TOTAL", "npsb_20260405_04.txt", "2026-04-05")}
-    assert done.progress.store.everything().filter(pl.col("source") == FILE).is_empty()
+    assert done.progress.store.all_rows().filter(pl.col("source") == FILE).is_empty()
 
 
 def test_case_17_two_payers_alike_are_only_suggested(small: Make) -> None:
@@ -300,7 +300,7 @@ def test_case_17_two_payers_alike_are_only_suggested(small: Make) -> None:
     month = small("bkash").book("bkash", one).book("bkash", other, theirs_known=False)
     done = month.send("bkash", [one, other.but(ours="")], SUN).run()
     assert done.found == {("LEDGER_ONLY", "EKF2", "2026-04-06"), ("FILE_ONLY", "B2", "2026-04-06")}
-    alone = next(one for key, (_, one) in done.progress.found.items() if key.code == "LEDGER_ONLY")
+    alone = next(one for key, (_, one) in done.progress.findings.items() if key.code == "LEDGER_ONLY")
     assert alone.passes[-1] == "6: suggested only, ~B2 is alike"
     assert alone.nearest.startswith("~B2: 0 paisa, 0 seconds")
 
@@ -330,10 +330,10 @@ def test_case_19_a_chargeback_after_a_refund_is_exposed_in_full(small: Make) -> 
     month.send("bkash", [payment], SUN).send("bkash", [refund], MON).send("bkash", [chargeback], TUE)
     done = month.run()
     assert done.found == {("FILE_ONLY", "EKF1", "2026-04-08")}
-    ((night, one),) = done.progress.found.values()
+    ((night, one),) = done.progress.findings.values()
     told = Explainer(done.setting.rules, done.setting.calendar).explain(one, night, night)
     assert told.exposure == 100_000
-    assert positions(done.progress.store.everything())["suspense"].sum() == -100_000
+    assert positions(done.progress.store.all_rows())["suspense"].sum() == -100_000
 
 
 def test_engines_agree_on_every_case_of_a_small_month(small: Make, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import asyncssh
 
-from reconciliation.intake.sftp_client import Fetching, Told
-from reconciliation.intake.sftp_servers import Complete, Limits, Server
+from reconciliation.intake.sftp_client import FetchResult, ServerFetch
+from reconciliation.intake.sftp_servers import CompletenessRule, FetchLimits, SftpServer
 from reconciliation.statement.layout import read_layouts
 
 LAYOUTS = read_layouts(Path(__file__).parents[3] / "config" / "statements")
@@ -97,7 +97,7 @@ class Stage:
             path.with_name(path.name + ".done").touch()
         return path
 
-    def server(self, **changes: object) -> Server:
+    def server(self, **changes: object) -> SftpServer:
         told = {
             "host": "127.0.0.1",
             "port": self.port,
@@ -106,19 +106,19 @@ class Stage:
             "host_key": self.fingerprint,
             "folder": "/out",
             "institutions": ["*"],
-            "complete": Complete(by="marker"),
+            "complete": CompletenessRule(by="marker"),
         }
-        return Server.model_validate(told | changes)
+        return SftpServer.model_validate(told | changes)
 
-    async def fetch(self, **changes: object) -> list[Told]:
-        return await Fetching("bank", self.server(**changes), LAYOUTS, self.home).run()
+    async def fetch(self, **changes: object) -> list[FetchResult]:
+        return await ServerFetch("bank", self.server(**changes), LAYOUTS, self.home).run()
 
     async def said(self, **changes: object) -> list[tuple[str, str]]:
-        return [(told.name, told.what.value) for told in await self.fetch(**changes)]
+        return [(told.name, told.outcome.value) for told in await self.fetch(**changes)]
 
 
-def quick(**changes: object) -> Limits:
-    return Limits.model_validate({"silent_seconds": 0.3, "connect_seconds": 5.0} | changes)
+def quick(**changes: object) -> FetchLimits:
+    return FetchLimits.model_validate({"silent_seconds": 0.3, "connect_seconds": 5.0} | changes)
 
 
 def age(path: Path, seconds: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciliation.errors import MonthError
-from reconciliation.intake.file_names import LogicalKey, understood
+from reconciliation.intake.file_names import LogicalKey, parse_file_name
 from tests.reconciliation.institution_files import Credit, Head, Movement, at, janata, npsb
 from tests.reconciliation.small_month import SmallMonth
 
@@ -30,7 +30,7 @@ def small(tmp_path: Path) -> Make:
     ],
 )
 def test_a_name_tells_its_logical_key(name: str, key: LogicalKey, correction: int) -> None:
-    told = understood(name)
+    told = parse_file_name(name)
     assert (told.key, told.correction) == (key, correction)
 
 
@@ -39,7 +39,7 @@ def test_a_name_tells_its_logical_key(name: str, key: LogicalKey, correction: in
 )
 def test_a_name_that_tells_nothing_stops_the_run(name: str) -> None:
     with pytest.raises(MonthError):
-        understood(name)
+        parse_file_name(name)
 
 
 def test_a_number_that_is_skipped_is_found_once(small: Make) -> None:
@@ -63,7 +63,7 @@ def test_a_missing_file_blocks_judgement_of_its_day(small: Make) -> None:
 
 def test_the_open_total_of_a_missing_file_is_what_waits_for_it(small: Make) -> None:
     done = small("janata", absent={LogicalKey("janata", SUN, 1)}).book("janata", ROW).run()
-    ((_, one),) = done.progress.found.values()
+    ((_, one),) = done.progress.findings.values()
     assert one.open_total == 100_000
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciliation.errors import ConfigurationError
-from reconciliation.intake.sftp_servers import Complete, Server, read_servers
+from reconciliation.intake.sftp_servers import CompletenessRule, SftpServer, read_servers
 from tests.reconciliation.intake.sftp_stage import NAME, OTHER, Stage, age, quick, staged
 
 
@@ -80,7 +80,7 @@ async def test_a_file_that_grows_is_still_being_written(stage: Stage) -> None:
         path.write_bytes(b"half and more")
 
     writing = asyncio.create_task(write_on())
-    told = await stage.said(complete=Complete(by="stable", seconds=0.6))
+    told = await stage.said(complete=CompletenessRule(by="stable", seconds=0.6))
     await writing
     assert told == [(NAME, "still being written"), (OTHER, "fetched")]
 
@@ -100,7 +100,7 @@ async def test_all_folders_are_waited_for_at_once_and_known_files_not_at_all(
     monkeypatch.setattr(asyncio, "sleep", counted)
     waiting: dict[str, object] = {
         "folder": "/{institution}",
-        "complete": Complete(by="stable", seconds=0.25),
+        "complete": CompletenessRule(by="stable", seconds=0.25),
     }
     assert len(await stage.said(**waiting)) == 3
     assert await stage.said(**waiting) == []
@@ -184,7 +184,7 @@ async def test_a_memory_with_a_torn_last_line_is_read_and_goes_on(stage: Stage) 
 def test_a_configuration_that_cannot_be_meant_is_refused(wrong: dict[str, object]) -> None:
     good = Stage(Path(), 22, "SHA256:" + "a" * 43).server().model_dump()
     with pytest.raises(ValueError, match="validation error"):
-        Server.model_validate(good | wrong)
+        SftpServer.model_validate(good | wrong)
 
 
 def test_our_own_configuration_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -195,6 +195,6 @@ def test_our_own_configuration_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path
     with pytest.raises(ConfigurationError, match="EKPAY_SFTP_SANDBOX_KEY"):
         server.private_key(tmp_path)
     monkeypatch.setenv("EKPAY_SFTP_SANDBOX_PORT", "4711")
-    assert server.where() == 4711
+    assert server.port_number() == 4711
     with pytest.raises(ConfigurationError, match=r"none\.toml"):
         read_servers(tmp_path / "none.toml")

@@ -34,8 +34,8 @@ async def test_a_name_that_nobody_understands_is_left_there(stage: Stage, name: 
     stage.put(name)
     stage.put(NAME)
     told = await stage.fetch()
-    assert [one.name for one in told if one.what.value == "fetched"] == [NAME]
-    assert all(one.why for one in told if one.what.value == "left there")
+    assert [one.name for one in told if one.outcome.value == "fetched"] == [NAME]
+    assert all(one.reason for one in told if one.outcome.value == "left there")
     assert set(stage.inbox) == {NAME}
 
 
@@ -94,8 +94,8 @@ async def test_a_name_that_holds_a_path_cannot_leave_its_folder(stage: Stage) ->
 
     async with staged_with(stage, Lying) as port:
         told = await stage.fetch(port=port)
-    assert [one for one in told if one.what.value == "fetched"] == []
-    assert [one for one in told if one.what.value == "failed"] == []
+    assert [one for one in told if one.outcome.value == "fetched"] == []
+    assert [one for one in told if one.outcome.value == "failed"] == []
     assert stage.inbox == {}
 
 
@@ -134,13 +134,13 @@ async def test_a_listing_without_end_is_not_listened_to(stage: Stage) -> None:
 
     async with staged_with(stage, Endless) as port:
         (told,) = await stage.fetch(port=port, limits=quick(names_max=500, silent_seconds=5.0))
-    assert (told.what.value, told.why) == ("failed", "/out: more than 500 names")
+    assert (told.outcome.value, told.reason) == ("failed", "/out: more than 500 names")
 
 
 async def test_a_file_that_is_too_large_is_left_there(stage: Stage) -> None:
     stage.put(NAME, b"x" * 1_001)
     (told,) = await stage.fetch(limits=quick(bytes_max=1_000))
-    assert (told.what.value, told.why) == ("left there", "1001 bytes, more than 1000")
+    assert (told.outcome.value, told.reason) == ("left there", "1001 bytes, more than 1000")
     assert stage.manners.reads == []
 
 
@@ -158,7 +158,7 @@ async def test_a_server_that_is_silent_is_left_alone(stage: Stage) -> None:
     stage.put(NAME)
     stage.manners.hangs_at_listing = True
     (told,) = await stage.fetch(limits=quick())
-    assert (told.what.value, told.why) == ("failed", "no answer in time")
+    assert (told.outcome.value, told.reason) == ("failed", "no answer in time")
 
 
 async def test_a_port_that_says_nothing_is_left_alone(stage: Stage) -> None:
@@ -170,7 +170,7 @@ async def test_a_port_that_says_nothing_is_left_alone(stage: Stage) -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         (told,) = await stage.fetch(port=port, limits=quick(connect_seconds=0.3))
-    assert told.what.value == "failed"
+    assert told.outcome.value == "failed"
 
 
 async def test_a_server_that_needs_too_long_in_all_is_left(stage: Stage) -> None:
@@ -215,8 +215,8 @@ async def test_a_host_key_that_is_not_the_pinned_one_is_never_trusted(stage: Sta
     stage.put(NAME)
     other = asyncssh.generate_private_key("ssh-ed25519").get_fingerprint()
     (told,) = await stage.fetch(host_key=other)
-    assert told.what.value == "failed"
-    assert "not trusted" in told.why
+    assert told.outcome.value == "failed"
+    assert "not trusted" in told.reason
     assert stage.inbox == {}
 
 
@@ -224,16 +224,16 @@ async def test_a_key_that_the_server_does_not_know_opens_nothing(stage: Stage) -
     stranger = asyncssh.generate_private_key("ssh-ed25519").export_private_key()
     (stage.home / "key").write_bytes(stranger)
     (told,) = await stage.fetch()
-    assert told.what.value == "failed"
-    assert "Permission denied" in told.why
+    assert told.outcome.value == "failed"
+    assert "Permission denied" in told.reason
 
 
 async def test_a_key_that_others_may_read_is_not_used(stage: Stage) -> None:
     (stage.home / "key").chmod(0o644)
     (told,) = await stage.fetch()
-    assert "others may read" in told.why
+    assert "others may read" in told.reason
 
 
 async def test_a_server_that_is_gone_spoils_nothing(stage: Stage) -> None:
     (told,) = await stage.fetch(port=1)
-    assert told.what.value == "failed"
+    assert told.outcome.value == "failed"

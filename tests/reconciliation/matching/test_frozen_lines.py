@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 
 from ekpay_switch.persistence.embedded.server import Endpoint
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import read_calendar
 from reconciliation.canonical_row import BRINGS, LEDGER, MATCHED, SCHEMA, SUCCESS, complete
-from reconciliation.intake.file_names import understood
+from reconciliation.intake.file_names import parse_file_name
 from reconciliation.intake.ledger_rows import read_lines, rows_of_lines, with_institutions
-from reconciliation.matching.due_windows import Span, due_states, span_of, with_due, with_windows
+from reconciliation.matching.due_windows import InstantRange, due_states, span_of, with_due, with_windows
 from reconciliation.matching.engines import PolarsEngine
 from reconciliation.matching.frozen_lines import FrozenLines
 from reconciliation.matching.institution_day import InstitutionDay, judge_day
@@ -23,7 +23,7 @@ from reconciliation.matching.reference_keys import with_references
 from reconciliation.matching.row_pool import judge_pool
 from reconciliation.postgres_arrow import Database
 from reconciliation.statement.layout import read_layout
-from reconciliation.statement.reader import read
+from reconciliation.statement.reader import read_file
 
 CONFIG = Path(__file__).parents[3] / "config"
 DAY = date(2026, 4, 5)
@@ -135,14 +135,14 @@ def test_lines_of_other_dates_are_found_by_name_alone(books: Database) -> None:
 
 
 def test_a_span_ends_at_the_cut_off_and_takes_closed_days_in() -> None:
-    assert Span(datetime(2026, 4, 4, 18, tzinfo=UTC), datetime(2026, 4, 5, 18, tzinfo=UTC)) == SPAN
+    assert InstantRange(datetime(2026, 4, 4, 18, tzinfo=UTC), datetime(2026, 4, 5, 18, tzinfo=UTC)) == SPAN
     times = CALENDAR.institutions["upay"].model_copy(
         update={"days": "business", "cut_off": 1380, "cycle_ends": (1380,)}
     )
     early = CALENDAR.model_copy(update={"institutions": {"upay": times}})
     # A Sunday: Friday and Saturday are closed.
     span = span_of(early, "upay", DAY)
-    assert span == Span(datetime(2026, 4, 2, 17, tzinfo=UTC), datetime(2026, 4, 5, 17, tzinfo=UTC))
+    assert span == InstantRange(datetime(2026, 4, 2, 17, tzinfo=UTC), datetime(2026, 4, 5, 17, tzinfo=UTC))
     instants = [span.start - SECOND, span.start, span.end - SECOND, span.end]
     rows = complete(pl.DataFrame({"institution": ["upay"] * 4, "instant": instants}))
     due = with_windows(rows, early)["due_date"].to_list()
@@ -177,16 +177,16 @@ def test_a_date_by_itself_comes_to_what_a_pool_comes_to(
     file = tmp_path / "upay_20260405_01.csv"
     total = 'TOTAL,5,,,"1,510.00",7.50,"1,502.50",'
     file.write_text("\n".join([HEADINGS, *told, total, ""]), encoding="utf-8")
-    day = InstitutionDay(layout, DAY, {understood(file.name): file})
+    day = InstitutionDay(layout, DAY, {parse_file_name(file.name): file})
     judged = judge_day(day, FrozenLines(books, "upay", SPAN, LAST), CALENDAR, engine)
     apart = judged.judged
     assert (judged.ours, judged.theirs, judged.elsewhere) == (7, {file.name: 5}, frozenset())
     ours = with_windows(of_the_night(url), CALENDAR)
-    theirs = with_references(read(file.read_bytes(), layout, file.name, DAY).rows, ours)
+    theirs = with_references(read_file(file.read_bytes(), layout, file.name, DAY).rows, ours)
     states = due_states(CALENDAR, {"upay": {DAY}})
     whole = judge_pool(with_due(pl.concat([ours, theirs]), states), engine, {"upay": "funds"})
     rejected = apart.findings.pop()
-    assert (rejected.key.code, rejected.key.reference) == (Code.ROW_REJECTED, f"{file.name}:5")
+    assert (rejected.key.code, rejected.key.reference) == (BreakCode.ROW_REJECTED, f"{file.name}:5")
     assert apart.findings == whole.findings
     assert {one.key.reference for one in apart.findings} == {"R1", "R6"}
     columns = [name for name in SCHEMA if name != "payment_id"]

@@ -10,10 +10,10 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from ekpay_switch.persistence.embedded.server import Endpoint
-from reconciliation.matching.due_windows import Span
+from reconciliation.matching.due_windows import InstantRange
 from reconciliation.matching.frozen_lines import FrozenLines, newest_line
-from reconciliation.mirror.make_mirrors import Made, Wanted, make_missing, wanted_mirrors
-from reconciliation.mirror.mirror_bindings import Bound, bind
+from reconciliation.mirror.make_mirrors import MirrorCounts, RequiredMirror, make_missing, required_mirrors
+from reconciliation.mirror.mirror_bindings import MirrorBinding, write_binding
 from reconciliation.mirror.mirror_folder import MirrorFolder
 from reconciliation.mirror.mirrored_lines import MirroredLines, Mirrors
 from reconciliation.postgres_arrow import Database
@@ -22,9 +22,9 @@ DAY = date(2026, 4, 5)
 NOON = datetime(2026, 4, 5, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SPANS = (
-    Span(NOON - 12 * HOUR, NOON + 12 * HOUR),  # midnight to midnight
-    Span(NOON - 13 * HOUR, NOON + 11 * HOUR),  # a cut-off at eleven: parts of two dates
-    Span(NOON + 12 * HOUR, NOON + 36 * HOUR),
+    InstantRange(NOON - 12 * HOUR, NOON + 12 * HOUR),  # midnight to midnight
+    InstantRange(NOON - 13 * HOUR, NOON + 11 * HOUR),  # a cut-off at eleven: parts of two dates
+    InstantRange(NOON + 12 * HOUR, NOON + 36 * HOUR),
 )
 _NAMES = UUID("a1f4c9d2-7a3e-4a6b-9d0c-2f6f0f4f5a11")
 _WINDOW = """
@@ -95,24 +95,24 @@ class Scene:
         self._seen[key] += 1
         return self._seen[key]
 
-    async def wanted(self) -> list[Wanted]:
+    async def wanted(self) -> list[RequiredMirror]:
         async with self.connected("ekpay_app") as connection:
-            return await wanted_mirrors(connection, [self.party], DAY)
+            return await required_mirrors(connection, [self.party], DAY)
 
-    async def make(self) -> Made:
+    async def make(self) -> MirrorCounts:
         async with self.connected("ekpay_app") as connection:
-            wanted = await wanted_mirrors(connection, [self.party], DAY)
+            wanted = await required_mirrors(connection, [self.party], DAY)
             return await make_missing(connection, self.books, self.folder, wanted)
 
-    async def bind(self, one: Bound, role: str = "ekpay_app") -> None:
+    async def bind(self, one: MirrorBinding, role: str = "ekpay_app") -> None:
         async with self.connected(role) as connection:
-            await bind(connection, one)
+            await write_binding(connection, one)
 
-    async def rows(self) -> list[Bound]:
-        names = ", ".join(one.name for one in fields(Bound))
+    async def rows(self) -> list[MirrorBinding]:
+        names = ", ".join(one.name for one in fields(MirrorBinding))
         asked = f"SELECT {names} FROM reconciliation.mirrors WHERE institution = $1 ORDER BY id"  # noqa: S608
         async with self.connected("ekpay_audit") as connection:
-            return [Bound(*row) for row in await connection.fetch(asked, self.party)]
+            return [MirrorBinding(*row) for row in await connection.fetch(asked, self.party)]
 
     @property
     def last(self) -> int:
@@ -120,10 +120,10 @@ class Scene:
         assert found is not None
         return found
 
-    def frozen(self, span: Span = SPANS[0], last: int | None = None) -> FrozenLines:
+    def frozen(self, span: InstantRange = SPANS[0], last: int | None = None) -> FrozenLines:
         return FrozenLines(self.books, self.party, span, self.last if last is None else last)
 
-    def mirrored(self, span: Span = SPANS[0], last: int | None = None) -> MirroredLines:
+    def mirrored(self, span: InstantRange = SPANS[0], last: int | None = None) -> MirroredLines:
         return MirroredLines(self.frozen(span, last), Mirrors(self.folder, self.alarms.append))
 
     def agrees(self, last: int | None = None) -> int:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.digests import sha256_of
 from reconciliation.mirror import make_mirrors as make
-from reconciliation.mirror.make_mirrors import Made, first_difference, make_missing, wanted_mirrors
-from reconciliation.mirror.mirror_folder import Fault, MirrorFolder
+from reconciliation.mirror.make_mirrors import MirrorCounts, first_difference, make_missing, required_mirrors
+from reconciliation.mirror.mirror_folder import MirrorFault, MirrorFolder
 from reconciliation.mirror.mirrored_lines import MirroredLines, Mirrors
 from reconciliation.postgres_arrow import Database
 from reconciliation.resolutions.break_audit import first_broken
@@ -36,7 +36,7 @@ async def stood(scene: Scene) -> Scene:
     await scene.somebody("upay")
     await scene.freeze([Line(f"R{number}", movement=number, gross=number * 100) for number in range(1, 5)])
     await scene.freeze([Line("R5", movement=5, status="unknown")])
-    assert await scene.make() == Made(1, 4, 0)
+    assert await scene.make() == MirrorCounts(1, 4, 0)
     return scene
 
 
@@ -119,7 +119,7 @@ async def test_a_partner_is_no_biller_of_its_name(scene: Scene) -> None:
     await scene.somebody("acme")
     await scene.freeze([Line("P", role="partner", movement=1), Line("B", role="biller", movement=2)])
     async with scene.connected("ekpay_app") as connection:
-        wanted = await wanted_mirrors(connection, ["partner_acme", "acme", "nobody"], DAY)
+        wanted = await required_mirrors(connection, ["partner_acme", "acme", "nobody"], DAY)
         assert [one.institution for one in wanted] == ["acme", "partner_acme"]
         await make_missing(connection, scene.books, scene.folder, wanted)
     for name, reference in (("partner_acme", "P"), ("acme", "B")):
@@ -135,13 +135,13 @@ async def test_a_mirror_of_a_window_that_got_a_line_does_not_count_until_it_is_m
     await stood.freeze([Line("R6", movement=6)])
     assert stood.agrees() == 0
     assert not stood.alarms
-    assert await stood.make() == Made(1, 5, 0)
+    assert await stood.make() == MirrorCounts(1, 5, 0)
     assert stood.agrees() == 10
     assert [one.rows for one in await stood.rows()] == [4, 5]
 
 
 async def test_made_twice_it_stands(stood: Scene) -> None:
-    assert await stood.make() == Made(0, 0, 1)
+    assert await stood.make() == MirrorCounts(0, 0, 1)
     assert len(await stood.rows()) == 1
     assert len([path for path in stood.folder.path.rglob("*") if path.is_file()]) == 1
 
@@ -191,7 +191,7 @@ async def test_a_damaged_file_is_not_used_and_somebody_is_told(
     assert bound.sha256 in stood.alarms[0]
     if place.is_dir():
         place.rmdir()
-    assert await stood.make() == Made(1, 4, 0)
+    assert await stood.make() == MirrorCounts(1, 4, 0)
     stood.alarms.clear()
     assert stood.agrees() == 8
     assert not stood.alarms
@@ -249,7 +249,7 @@ async def test_killed_between_the_file_and_its_row_it_is_made_again(
     (left,) = [path for path in scene.folder.path.rglob("*") if path.is_file()]
     assert scene.agrees() == 0
     assert not scene.alarms
-    assert await scene.make() == Made(1, 1, 0)
+    assert await scene.make() == MirrorCounts(1, 1, 0)
     assert [one.sha256 for one in await scene.rows()] == [left.name]
     assert scene.agrees() == 2
 
@@ -274,7 +274,7 @@ async def test_differences_from_the_tables_are_named(stood: Scene) -> None:
     assert has.bound
     stood.folder.place(has.bound.sha256).unlink()
     assert first_difference(stood.books, stood.folder, has) == "upay 2026-04-05: the file is missing"
-    assert isinstance(stood.folder.read(has.bound), Fault)
+    assert isinstance(stood.folder.read(has.bound), MirrorFault)
 
 
 @pytest.mark.parametrize("role", ["ekpay_app", "ekpay_audit"])

@@ -17,10 +17,10 @@ from reconciliation.calendar import read_calendar
 from reconciliation.canonical_row import FILE, LEDGER
 from reconciliation.cli import reconcile_commands as commands
 from reconciliation.digests import sha256_of
-from reconciliation.engine.invariants import Checks, Invariant
+from reconciliation.engine.invariants import Invariant, MonthChecks
 from reconciliation.engine.seal import Seal
 from reconciliation.errors import MonthError
-from reconciliation.intake.file_register import Register
+from reconciliation.intake.file_register import FileRegister
 from reconciliation.matching.engines import Engine, PolarsEngine, Sources
 from reconciliation.month.month_run import run_month
 from reconciliation.month.sealed_key import open_key
@@ -210,9 +210,9 @@ class Forgetful(PolarsEngine):
         return super().judge(sources).with_columns(verdict=verdict)
 
 
-def checks(done: Outcome, engine: Engine | None = None) -> Checks:
+def checks(done: Outcome, engine: Engine | None = None) -> MonthChecks:
     used = engine or PolarsEngine()
-    return Checks(done.month, done.setting, done.progress, (PolarsEngine(), used))
+    return MonthChecks(done.month, done.setting, done.progress, (PolarsEngine(), used))
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def done(tmp_path: Path) -> Outcome:
     return month.send("npsb", ROWS, SUN, correction=1, night=1).run()
 
 
-def all_checked(checked: Checks, done: Outcome) -> Checks:
+def all_checked(checked: MonthChecks, done: Outcome) -> MonthChecks:
     for night in done.nights:
         checked.after(night)
     checked.at_the_end()
@@ -244,7 +244,7 @@ def test_an_outcome_that_goes_by_order_is_seen(done: Outcome) -> None:
 
 
 def test_a_file_that_has_an_effect_twice_is_seen(done: Outcome) -> None:
-    forgotten = Register()
+    forgotten = FileRegister()
     forgotten.arrivals = list(done.progress.register.arrivals)
     done.progress.register = forgotten
     checked = checks(done)
@@ -252,7 +252,7 @@ def test_a_file_that_has_an_effect_twice_is_seen(done: Outcome) -> None:
     assert checked.outcome() == "idempotence"
 
 
-def spoilt(done: Outcome, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Checks:
+def spoilt(done: Outcome, change: Callable[[pl.DataFrame], pl.DataFrame]) -> MonthChecks:
     """The rows of the store as somebody changed them behind our back."""
     folder = done.month.folder / "rows"
     for path in folder.glob("*/settled.parquet"):
@@ -289,10 +289,10 @@ def test_money_that_appears_in_a_matched_row_is_seen(done: Outcome) -> None:
 
 
 def test_a_row_of_ours_in_two_groups_is_seen(done: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = done.progress.store.everything()
+    rows = done.progress.store.all_rows()
     ours = rows.filter((pl.col("source") == LEDGER) & (pl.col("reference") == ROWS[1].ours))
     twice = pl.concat([rows, ours.with_columns(reference=pl.lit("other"))])
-    monkeypatch.setattr(done.progress.store, "everything", lambda _columns: twice)
+    monkeypatch.setattr(done.progress.store, "all_rows", lambda _columns: twice)
     checked = checks(done)
     checked.at_the_end()
     assert Invariant.NO_DOUBLE_USE in checked.broken

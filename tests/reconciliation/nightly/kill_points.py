@@ -14,7 +14,7 @@ from unittest import mock
 
 from reconciliation.engine import row_store as store
 from reconciliation.nightly import inbox
-from reconciliation.nightly.night_run import Step
+from reconciliation.nightly.night_run import NightStep
 from tests.reconciliation.nightly.stage import FakeEvidence, NightStage
 
 P = ParamSpec("P")
@@ -44,14 +44,14 @@ def main() -> None:
     path, night, place = sys.argv[1:]
     stage: NightStage = pickle.loads(Path(path).read_bytes())  # noqa: S301 - written by the test beside it
 
-    def watch(_: date, step: Step) -> None:
+    def watch(_: date, step: NightStep) -> None:
         if step.value == place:
             die()
 
     take = inbox.Inbox._take  # noqa: SLF001 - between two files
     patches: dict[str, AbstractContextManager[object]] = {
         INSIDE[0]: mock.patch.object(inbox.Inbox, "_take", once(take)),
-        INSIDE[1]: mock.patch.object(store, "durable", once(store.durable)),
+        INSIDE[1]: mock.patch.object(store, "sync_to_disk", once(store.sync_to_disk)),
         INSIDE[2]: mock.patch.object(FakeEvidence, "tell", die),
     }
     with patches.get(place, nullcontext()):

@@ -22,10 +22,10 @@ from ekpay_switch.ports.finance import (
 )
 from reconciliation.calendar import read_calendar
 from reconciliation.intake.file_names import LogicalKey, expected_name
-from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.intake.participants import with_banks
 from reconciliation.nightly.night_configuration import NightRules
-from reconciliation.nightly.night_run import Around, Ran, Step, Watcher, run_nights
+from reconciliation.nightly.night_run import NightContext, NightOutcome, NightStep, Watcher, run_nights
 from tests.reconciliation.institution_files import WRITERS, Credit, Head, Movement, stmt_sonali
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -209,12 +209,12 @@ class NightStage:
         return folder
 
     @property
-    def schedule(self) -> Schedule:
+    def schedule(self) -> FileSchedule:
         rules = NightRules.read(self.config)
         names = with_banks(self.institutions, rules.layouts)
         calendar = read_calendar(self.config / "calendar.toml")
         last = self.first + timedelta(days=40)
-        return Schedule(calendar, self.first, last, dict.fromkeys(sorted(names), self.first))
+        return FileSchedule(calendar, self.first, last, dict.fromkeys(sorted(names), self.first))
 
     def book(self, party: str, *rows: Movement, day: date | None = None, revision: int = 1) -> "NightStage":
         """Put movements into our books; they are frozen with the window of their date, or of `day`."""
@@ -260,12 +260,12 @@ class NightStage:
                     self.lay(key, WRITERS[key.institution]([], head))
         return self
 
-    async def night(self, night: date, watch: Watcher | None = None) -> Ran:
+    async def night(self, night: date, watch: Watcher | None = None) -> NightOutcome:
         """Run a night as it lies there; the last of those that were run."""
-        ran = await run_nights(self, night, Around(watch or nobody))
+        ran = await run_nights(self, night, NightContext(watch or nobody))
         return ran[-1]
 
-    async def full_night(self, night: date) -> Ran:
+    async def full_night(self, night: date) -> NightOutcome:
         """Run a night for which everybody sent what was due."""
         return await self.empty(night).night(night)
 
@@ -300,11 +300,11 @@ class NightStage:
         return self._closing[max(earlier)] if earlier else 0
 
 
-def nobody(_night: date, _step: Step) -> None:
+def nobody(_night: date, _step: NightStep) -> None:
     """Watches nothing."""
 
 
-def digests(ran: Ran) -> tuple[str, ...]:
+def digests(ran: NightOutcome) -> tuple[str, ...]:
     """Everything that must be the same when the same is run again."""
     run = ran.run
     return run.identity_digest, run.findings_digest, run.outcome_digest, run.rows_digest

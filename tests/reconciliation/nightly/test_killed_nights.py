@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciliation.intake.file_names import LogicalKey
-from reconciliation.nightly.night_run import Step
+from reconciliation.nightly.night_run import NightStep
 from reconciliation.results import event_chain as chain
 from reconciliation.results.file_results import read_files
 from tests.reconciliation.institution_files import Movement, at
@@ -23,7 +23,7 @@ ROWS = [
     for number in range(1, 6)
 ]
 UNKNOWN = Movement("EKP9", at("2026-04-05 11:00:00"), 700, status="unknown")
-STEPS = [step.value for step in Step if step is not Step.CLOSE]
+STEPS = [step.value for step in NightStep if step is not NightStep.CLOSE]
 
 
 async def prepared(stage: NightStage) -> NightStage:
@@ -80,7 +80,7 @@ async def whole(stage: NightStage) -> None:
     }
     connection = await stage.connect()
     try:
-        assert await chain.verify(connection) is None
+        assert await chain.verify_chain(connection) is None
         files = await read_files(connection)
     finally:
         await connection.close()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.engine.restatement import outcome
-from reconciliation.matching.institution_positions import positions, rest
-from reconciliation.results.committed_rows import everything
+from reconciliation.matching.institution_positions import positions, unexplained_rest
+from reconciliation.results.committed_rows import all_rows
 from tests.persistence.conftest import a_copy
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, NightStage, digests
@@ -75,10 +75,10 @@ async def test_no_split_into_files_and_nights_and_no_order_matters(
             await split.night(SUN)
             split.send(BREB, turned[cut:], SUN, cycle=2)
             second = await split.full_night(MON)
-            rows, others = everything(plain.home, first.run), everything(split.home, second.run)
+            rows, others = all_rows(plain.home, first.run), all_rows(split.home, second.run)
     assert (first.run.holds, second.run.holds) == (True, True), (first.run.invariants, second.run.invariants)
     assert outcome(others) == outcome(rows)
-    assert rest(positions(others)) == 0
+    assert unexplained_rest(positions(others)) == 0
     assert rows.filter(pl.col("verdict").is_null()).is_empty()
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from reconciliation.errors import NightError
-from reconciliation.nightly.verify_run import verify
+from reconciliation.nightly.verify_run import verify_run
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.conftest import Again
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, TUE, NightStage
@@ -64,21 +64,21 @@ async def change_rules(stage: NightStage) -> None:
 async def test_runs_are_proven(again: Again) -> None:
     seen: list[tuple[int, int]] = []
     async with again(three_runs) as stage:
-        assert await verify(stage, 3, lambda done, of: seen.append((done, of)), whole=True) is None
+        assert await verify_run(stage, 3, lambda done, of: seen.append((done, of)), whole=True) is None
         assert seen == [(1, 3), (2, 3), (3, 3)]
         # Alone, each is judged upon what the run before it left.
         seen.clear()
-        assert await verify(stage, 3, lambda done, of: seen.append((done, of))) is None
-        assert await verify(stage, 2, nobody) is None
+        assert await verify_run(stage, 3, lambda done, of: seen.append((done, of))) is None
+        assert await verify_run(stage, 2, nobody) is None
         assert seen == [(1, 1)]
         # What became of them later does not matter to earlier runs.
-        assert await verify(stage, 1, nobody) is None
+        assert await verify_run(stage, 1, nobody) is None
 
 
 async def test_a_run_that_is_not_there_is_refused(again: Again) -> None:
     async with again(three_runs) as stage:
         with pytest.raises(NightError, match="no run 4"):
-            await verify(stage, 4, nobody)
+            await verify_run(stage, 4, nobody)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ async def test_a_run_that_is_not_there_is_refused(again: Again) -> None:
 async def test_what_was_changed_is_named(again: Again, tamper: Tamper, said: str) -> None:
     async with again(three_runs) as stage:
         await tamper(stage)
-        difference = await verify(stage, 3, nobody, whole=True)
+        difference = await verify_run(stage, 3, nobody, whole=True)
     assert difference is not None
     assert said in difference
 
@@ -127,19 +127,19 @@ async def test_what_was_changed_is_named(again: Again, tamper: Tamper, said: str
 async def test_a_run_that_is_proven_alone_names_its_own(again: Again, tamper: Tamper, said: str) -> None:
     async with again(three_runs) as stage:
         await tamper(stage)
-        assert said in (await verify(stage, 1, nobody) or await verify(stage, 2, nobody) or "")
+        assert said in (await verify_run(stage, 1, nobody) or await verify_run(stage, 2, nobody) or "")
 
 
 async def test_what_a_run_began_with_is_held_against_the_run_before_it(again: Again) -> None:
     """The third run alone does not judge the second again, but its own digests stand upon it."""
     async with again(three_runs) as stage:
         await stage.rows("UPDATE reconciliation.runs SET findings_digest = 'x' WHERE seq = 2")
-        assert await verify(stage, 3, nobody) == "run 3: the findings digest differs"
-        assert await verify(stage, 2, nobody) == "run 2: the findings digest differs"
+        assert await verify_run(stage, 3, nobody) == "run 3: the findings digest differs"
+        assert await verify_run(stage, 2, nobody) == "run 2: the findings digest differs"
 
 
 async def test_rules_that_were_changed_are_named(again: Again) -> None:
     async with again(three_runs) as stage:
         await change_rules(stage)
         with pytest.raises(NightError, match="rules of its day were changed"):
-            await verify(stage, 1, nobody)
+            await verify_run(stage, 1, nobody)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from reconciliation.nightly.verify_run import verify
+from reconciliation.nightly.verify_run import verify_run
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, TUE, NightStage
 
@@ -44,8 +44,8 @@ async def test_what_waited_is_judged_with_the_first_night_that_watches(unwatched
     assert (ran.run.figures["unwatched"], ran.run.figures["rows.ours"]) == (0, 3)
     assert ran.run.figures["matched.breb_postpaid"] == 6
     assert await unwatched.breaks() == set()
-    assert await verify(unwatched, 2, nobody) is None
-    assert await verify(unwatched, 2, nobody, whole=True) is None
+    assert await verify_run(unwatched, 2, nobody) is None
+    assert await verify_run(unwatched, 2, nobody, whole=True) is None
 
 
 async def test_files_of_the_dates_that_waited_are_asked_for(unwatched: NightStage) -> None:

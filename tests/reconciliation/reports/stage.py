@@ -9,11 +9,11 @@ from zipfile import ZipFile
 
 from lxml import etree
 
-from reconciliation.engine.invariants import Checks, Invariant
+from reconciliation.engine.invariants import Invariant, MonthChecks
 from reconciliation.engine.night import run_night
-from reconciliation.engine.seal import Identity, Seal
+from reconciliation.engine.seal import RunIdentity, Seal
 from reconciliation.matching.engines import PolarsEngine
-from reconciliation.month.month_run import fresh
+from reconciliation.month.month_run import empty_progress
 from reconciliation.reports.report_model import BreakLine, Report
 from reconciliation.reports.run_collector import Collector
 from tests.reconciliation.institution_files import Movement, at
@@ -24,7 +24,7 @@ ROWS = [
     Movement(f"{number:012d}", at("2026-04-05 10:00:00"), 100_000 + number, theirs=f"T{number}")
     for number in range(1, 9)
 ]
-IDENTITY = Identity("1" * 64, "2" * 64, "3" * 64, "a version")
+IDENTITY = RunIdentity("1" * 64, "2" * 64, "3" * 64, "a version")
 _SHEET = {"s": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 
 
@@ -33,7 +33,7 @@ class Reported:
     """A report for each night, and one of them all."""
 
     nights: list[Report] = field(default_factory=list)
-    checks: Checks | None = None
+    checks: MonthChecks | None = None
     month: Report | None = None
 
     @property
@@ -45,8 +45,8 @@ class Reported:
 def reported(month: SmallMonth, broken: Mapping[Invariant, str] = MappingProxyType({})) -> Reported:
     """Write a month out, reconcile it and report; `broken` is what is found not to hold."""
     folder, setting = month.write(), month.setting
-    progress, engine = fresh(setting, month.folder / "rows"), PolarsEngine()
-    checks = Checks(folder, setting, progress, (engine, engine), dict(broken))
+    progress, engine = empty_progress(setting, month.folder / "rows"), PolarsEngine()
+    checks = MonthChecks(folder, setting, progress, (engine, engine), dict(broken))
     collector = Collector(checks)
     done = Reported(checks=checks)
     for night in month.nights:
@@ -67,11 +67,11 @@ def two_breaks(folder: Path) -> SmallMonth:
 
 def states(report: Report) -> list[tuple[str, date, date | None]]:
     """Code, night and end of every break of a report, in order of codes."""
-    return sorted((one.told.code, one.told.night, one.ended) for one in report.breaks)
+    return sorted((one.explained.code, one.explained.night, one.ended) for one in report.breaks)
 
 
 def of_code(report: Report, code: str) -> BreakLine:
-    (line,) = [one for one in report.breaks if one.told.code == code]
+    (line,) = [one for one in report.breaks if one.explained.code == code]
     return line
 
 

@@ -23,7 +23,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 def told(report: Report) -> dict[str, str]:
-    return {one.title.en: one.told for one in pictures(report)}
+    return {one.title.en: one.description for one in pictures(report)}
 
 
 def test_all_five_are_drawn_and_say_in_words_what_they_show(report: Report) -> None:
@@ -68,13 +68,13 @@ def test_rates_are_rounded_down_and_older_nights_are_left_out(report: Report) ->
 
 def test_a_missing_and_a_late_file_are_counted(report: Report) -> None:
     first = report.files[0]
-    files = (first, replace(first, came=None, late=2), replace(first, late=1))
+    files = (first, replace(first, arrived_on=None, late=2), replace(first, late=1))
     words = told(replace(report, files=files))["Arrival of files against their deadline"]
     assert words == "Of 3 files that were expected, late: 1, missing: 1."
 
 
 def test_many_institutions_with_long_names_and_odd_text_can_be_drawn(report: Report) -> None:
-    one = report.open_breaks[0].told
+    one = report.open_breaks[0].explained
     names = [f"{'x' * 200}{place}<&>$^_{{ক্ষ" for place in range(LISTED_MAX + 5)]
     lines = tuple(
         BreakLine(replace(one, institution=name, age=place, exposure=place), None)

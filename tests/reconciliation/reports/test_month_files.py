@@ -101,5 +101,5 @@ def test_without_its_pdf_a_month_still_has_its_workbooks(
     monkeypatch.setattr(leave, "pdf", broken)
     answer = CliRunner().invoke(commands.app, asked(folder, tmp_path / "out"))
     assert (answer.exit_code, type(answer.exception)) == (1, SystemExit), "said in a line, not thrown"
-    assert "a report of it could not be made" in answer.output
+    assert "a report of them could not be made" in answer.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == LEFT[1:]

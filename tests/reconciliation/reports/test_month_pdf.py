@@ -14,7 +14,7 @@ from ekpay_switch.web.receipts.typeset import MEMORY_BYTES_MAX, compiled, drawab
 from reconciliation.errors import ReportError
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.reports import pdf as module
-from reconciliation.reports.pdf import BREAKS_LISTED_MAX, PROGRAM, pdf, printed
+from reconciliation.reports.pdf import BREAKS_LISTED_MAX, PROGRAM, page_content, pdf
 from reconciliation.reports.report_model import BreakLine, Report
 from reconciliation.reports.typeset import INPUT_BYTES_MAX, TEMPLATE
 from tests.reconciliation.institution_files import Movement, at
@@ -29,7 +29,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 def with_breaks(report: Report, count: int, reference: str = "R") -> Report:
     """The report with so many open breaks of one reference."""
-    told = report.open_breaks[0].told
+    told = report.open_breaks[0].explained
     lines = [
         BreakLine(
             replace(told, reference=f"{reference}{n}", en=f"About {reference}{n}.", exposure=count - n), None
@@ -40,7 +40,7 @@ def with_breaks(report: Report, count: int, reference: str = "R") -> Report:
 
 
 def test_the_page_is_made_of_what_the_report_says(report: Report) -> None:
-    told = printed(report)
+    told = page_content(report)
     facts = {fact["en"]: fact["value"] for fact in told["facts"]}
     assert (facts["Open breaks"], facts["Exposure, taka"]) == ("1", "1,999.98")
     assert facts["Matched at connectors, net taka"] == "8,000.36"
@@ -58,7 +58,7 @@ def test_the_page_is_made_of_what_the_report_says(report: Report) -> None:
 
 
 def test_no_table_heads_two_columns_alike(report: Report) -> None:
-    told = printed(report)
+    told = page_content(report)
     for part in (*told["parts"], told["ages"]):
         for language in ("en", "bn"):
             headings = [column[language] for column in part["columns"]]
@@ -69,23 +69,23 @@ def test_no_table_heads_two_columns_alike(report: Report) -> None:
 def test_where_nothing_was_decided_no_bar_stands_beside_the_rate(tmp_path: Path) -> None:
     month = SmallMonth(tmp_path / "month", ["npsb"], days=2, absent={LogicalKey("npsb", FIRST, 4)})
     row = Movement("000000000001", at("2026-04-05 10:00:00"), 100_000)
-    told = printed(reported(month.book("npsb", row)).nights[0])
+    told = page_content(reported(month.book("npsb", row)).nights[0])
     (part,) = (one for one in told["parts"] if one["heading"]["en"].startswith("By institution"))
     assert [row[-1] for row in part["rows"]] == [""]
     assert part["bars"] is None
 
 
 def test_a_bar_of_a_rate_shows_what_lacks(report: Report) -> None:
-    nights = next(part for part in printed(report)["parts"] if part["heading"]["en"] == "Night by night")
+    nights = next(part for part in page_content(report)["parts"] if part["heading"]["en"] == "Night by night")
     assert nights["bars"] == [1000, 0, 0]
     assert nights["rows"][0][4] == "80.00%"
 
 
 def test_only_the_largest_breaks_are_listed_and_the_rest_is_counted(report: Report) -> None:
-    listed = printed(with_breaks(report, BREAKS_LISTED_MAX + 1_234))["parts"][-1]
+    listed = page_content(with_breaks(report, BREAKS_LISTED_MAX + 1_234))["parts"][-1]
     assert len(listed["rows"]) == len(listed["under"]) == BREAKS_LISTED_MAX
     assert listed["note"]["en"] == "The largest are listed; 1,234 more stand in the workbook."
-    assert printed(with_breaks(report, BREAKS_LISTED_MAX))["parts"][-1]["note"] is None
+    assert page_content(with_breaks(report, BREAKS_LISTED_MAX))["parts"][-1]["note"] is None
 
 
 def test_it_is_pdf_a_for_people_who_listen_too_and_the_same_bytes_again(report: Report) -> None:
@@ -114,11 +114,11 @@ def test_text_of_a_far_side_is_never_markup_and_never_stops_the_report(
 
 
 def test_every_word_of_ours_can_be_drawn(report: Report) -> None:
-    assert drawable(printed(report)) == printed(report)
+    assert drawable(page_content(report)) == page_content(report)
 
 
 def test_it_can_be_looked_at_as_pictures(report: Report) -> None:
-    told = printed(report)
+    told = page_content(report)
     made = compiled(TEMPLATE, told, told["dated"], "png")
     assert all(one.startswith(b"\x89PNG") for one in (made if isinstance(made, list) else [made]))
 
@@ -129,8 +129,8 @@ def test_an_empty_report_can_be_set(report: Report) -> None:
 
 
 def test_an_invariant_that_fails_is_printed_in_a_few_words(report: Report) -> None:
-    failed = replace(report.checks[0], held="failed", words="a row has no fate " * 100)
-    told = printed(replace(report, checks=(failed, *report.checks[1:])))
+    failed = replace(report.checks[0], result="failed", words="a row has no fate " * 100)
+    told = page_content(replace(report, checks=(failed, *report.checks[1:])))
     assert (told["checks"][0]["held"], len(told["checks"][0]["words"])) == ("failed", 300)
     assert {"en": "Invariants that fail", "bn": "যে শর্ত টেকেনি", "value": "conservation"} in told["facts"]
 

@@ -8,9 +8,9 @@ import fastexcel
 from reconciliation.canonical_row import BROKEN, MATCHED, OPEN
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.nightly.night_configuration import NightRules
-from reconciliation.nightly.night_run import Ran
+from reconciliation.nightly.night_run import NightOutcome
 from reconciliation.reports.finance_tables import facts
-from reconciliation.reports.night_files import leave, leave_night, report_of
+from reconciliation.reports.night_files import read_report, write_night_reports, write_report
 from reconciliation.reports.report_model import Report
 from reconciliation.results import event_chain as chain
 from reconciliation.results.event_chain import NewEvent
@@ -25,10 +25,10 @@ ROWS = [
 ]
 
 
-async def told(stage: NightStage, ran: Ran) -> Report:
+async def told(stage: NightStage, ran: NightOutcome) -> Report:
     connection = await stage.connect()
     try:
-        return await report_of(stage.home, connection, ran.run, NightRules.read(stage.config))
+        return await read_report(stage.home, connection, ran.run, NightRules.read(stage.config))
     finally:
         await connection.close()
 
@@ -41,11 +41,11 @@ async def test_the_report_says_what_the_night_found(stage: NightStage) -> None:
     assert (line.institution, line.kind) == (BREB, "delivery")
     assert (line.ours[MATCHED].rows, line.ours[BROKEN].rows) == (3, 2)
     assert (line.theirs[MATCHED].rows, line.theirs[BROKEN].rows) == (3, 1)
-    assert [(one.code, one.found, one.open) for one in report.codes] == [
+    assert [(one.code, one.found_count, one.open) for one in report.codes] == [
         ("BILLER_NOT_POSTED", 1, 1),
         ("AMOUNT", 1, 1),
     ]
-    assert [check.held for check in report.checks] == ["held"] * 7
+    assert [check.result for check in report.checks] == ["held"] * 7
     (night,) = report.nights
     assert (night.matched, night.decided, night.open, night.exposure) == (6, 9, 2, 99_996 + 100_002)
     assert [(one.institution, one.matched, one.decided) for one in report.rates] == [(BREB, 6, 9)]
@@ -55,9 +55,9 @@ async def test_the_report_says_what_the_night_found(stage: NightStage) -> None:
 async def test_files_are_listed_as_they_came_and_what_is_missing_too(stage: NightStage) -> None:
     stage.absent.add(LogicalKey(BREB, SUN, 2))
     report = await told(stage, await stage.book(BREB, *ROWS).full_night(SUN))
-    missing = [one for one in report.files if one.came is None]
+    missing = [one for one in report.files if one.arrived_on is None]
     assert [(one.name, one.due) for one in missing] == [("breb_postpaid_20260405_02.txt", SUN)]
-    came = [one for one in report.files if one.came is not None]
+    came = [one for one in report.files if one.arrived_on is not None]
     assert all(one.agrees and not one.late for one in came)
     assert report.institutions[0].ours[OPEN].rows == 5
 
@@ -69,7 +69,7 @@ async def test_what_ends_later_stands_in_the_later_report_and_the_old_one_stays(
     second = await stage.send(BREB, ROWS, SUN).full_night(MON)
     after = await told(stage, second)
     assert await told(stage, first) == before
-    assert [(one.told.code, one.ended) for one in after.breaks] == [("FILE_MISSING", MON)]
+    assert [(one.explained.code, one.ended) for one in after.breaks] == [("FILE_MISSING", MON)]
     assert [one.late for one in after.files if one.day == SUN] == [1]
     assert [night.night for night in after.nights] == [SUN, MON]
 
@@ -82,8 +82,8 @@ async def test_it_is_left_as_workbook_pdf_and_json_the_same_bytes_again(
     try:
         rules, run = NightRules.read(stage.config), await run_of(connection, ran.run.seq)
         assert run is not None
-        first = await leave_night(stage.home, connection, run, rules, tmp_path / "one")
-        again = await leave_night(stage.home, connection, run, rules, tmp_path / "two")
+        first = await write_night_reports(stage.home, connection, run, rules, tmp_path / "one")
+        again = await write_night_reports(stage.home, connection, run, rules, tmp_path / "two")
     finally:
         await connection.close()
     assert [path.suffix for path in first] == [".xlsx", ".pdf", ".json"]
@@ -98,7 +98,7 @@ async def test_it_is_left_as_workbook_pdf_and_json_the_same_bytes_again(
 
 async def test_only_the_forms_that_are_wanted_are_written(stage: NightStage, tmp_path: Path) -> None:
     report = await told(stage, await stage.book(BREB, *ROWS).send(BREB, ROWS, SUN).full_night(SUN))
-    assert [path.name for path in leave(report, tmp_path / "deep" / "er", ("json",))] == [
+    assert [path.name for path in write_report(report, tmp_path / "deep" / "er", ("json",))] == [
         "night-2026-04-05.json"
     ]
 

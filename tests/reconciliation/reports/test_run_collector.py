@@ -59,7 +59,7 @@ def test_breaks_that_rows_answer_end_and_those_that_need_a_person_stay(corrected
     ]
     assert states(corrected[2]) == [("FILE_SUPERSEDED", MON, None)]
     assert states(corrected[3]) == states(corrected[1])
-    assert [(line.found, line.ended, line.open) for line in corrected[3].nights] == [
+    assert [(line.found_count, line.ended, line.open) for line in corrected[3].nights] == [
         (2, 0, 2),
         (1, 2, 1),
         (0, 0, 1),
@@ -69,12 +69,12 @@ def test_breaks_that_rows_answer_end_and_those_that_need_a_person_stay(corrected
 def test_ages_and_deadlines_are_of_the_night_that_is_told(corrected: list[Report]) -> None:
     assert corrected[2].ages[:2] == (AgeLine(0, 0, 0, 0), AgeLine(1, 1, 1, ROWS[0].gross + ROWS[1].gross - 5))
     line = of_code(corrected[2], "FILE_SUPERSEDED")
-    assert (line.told.as_of, line.told.age, line.is_overdue) == (TUE, 1, False)
+    assert (line.explained.as_of, line.explained.age, line.is_overdue) == (TUE, 1, False)
 
 
 def test_codes_add_up_to_the_open_exposure(corrected: list[Report]) -> None:
     first = corrected[0]
-    assert {(line.code, line.found, line.open, line.exposure) for line in first.codes} == {
+    assert {(line.code, line.found_count, line.open, line.exposure) for line in first.codes} == {
         ("AMOUNT", 1, 1, ROWS[1].gross - 5),
         ("LEDGER_ONLY", 1, 1, ROWS[0].gross),
     }
@@ -86,15 +86,15 @@ def test_codes_add_up_to_the_open_exposure(corrected: list[Report]) -> None:
 
 def test_files_tell_what_was_stated_and_what_is_left(corrected: list[Report]) -> None:
     first = next(line for line in corrected[0].files if line.name == "npsb_20260405_04.txt")
-    assert (first.state, first.due, first.came, first.late) == ("loaded", SUN, SUN, 0)
-    assert (first.stated.rows, first.left.rows, first.agrees) == (7, 7, True)
+    assert (first.state, first.due, first.arrived_on, first.late) == ("loaded", SUN, SUN, 0)
+    assert (first.stated.rows, first.rows_by_fate.rows, first.agrees) == (7, 7, True)
     replaced = next(line for line in corrected[3].files if line.name == "npsb_20260405_04.txt")
-    assert (replaced.state, replaced.left, replaced.agrees) == ("superseded", Tally(), True)
+    assert (replaced.state, replaced.rows_by_fate, replaced.agrees) == ("superseded", Tally(), True)
     assert all(line.agrees for report in corrected for line in report.files)
 
 
 def test_what_is_proven_at_the_end_is_not_said_to_hold_before(corrected: list[Report]) -> None:
-    assert {check.name: check.held for check in corrected[0].checks} == {
+    assert {check.name: check.result for check in corrected[0].checks} == {
         "conservation": "later",
         "order_independence": "held",
         "idempotence": "held",
@@ -103,12 +103,12 @@ def test_what_is_proven_at_the_end_is_not_said_to_hold_before(corrected: list[Re
         "netting": "later",
         "no_double_use": "later",
     }
-    assert {check.held for check in corrected[3].checks} == {"held"}
+    assert {check.result for check in corrected[3].checks} == {"held"}
 
 
 def test_an_invariant_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
     done = reported(two_breaks(tmp_path / "month"), broken={Invariant.NETTING: "a paisa is left"})
-    held = {check.name: (check.held, check.words) for check in done.whole.checks}
+    held = {check.name: (check.result, check.words) for check in done.whole.checks}
     assert held["netting"] == ("failed", "a paisa is left")
     assert held["conservation"] == ("held", "")
 
@@ -138,8 +138,8 @@ def test_a_missing_file_is_late_when_it_comes_and_ends_its_break(tmp_path: Path)
     done = reported(month.send("npsb", ROWS, SUN, night=1))
     first, second = done.nights
     assert states(first) == [("FILE_MISSING", SUN, None)]
-    assert of_code(first, "FILE_MISSING").told.exposure == sum(row.gross for row in ROWS)
-    missing = next(line for line in first.files if line.came is None)
+    assert of_code(first, "FILE_MISSING").explained.exposure == sum(row.gross for row in ROWS)
+    missing = next(line for line in first.files if line.arrived_on is None)
     assert (missing.name, missing.state, missing.late) == ("npsb_20260405_04.txt", "missing", 0)
     assert states(second) == [("FILE_MISSING", SUN, MON)]
     assert [(line.on_time, line.late, line.missing) for line in second.nights] == [(3, 0, 1), (4, 1, 0)]
@@ -149,7 +149,7 @@ def test_a_missing_file_is_late_when_it_comes_and_ends_its_break(tmp_path: Path)
 def test_a_file_that_never_comes_gets_older(tmp_path: Path) -> None:
     month = SmallMonth(tmp_path / "month", ["npsb"], days=3, absent={LogicalKey("npsb", SUN, 4)})
     whole = reported(month.book("npsb", *ROWS)).whole
-    missing = next(line for line in whole.files if line.came is None)
+    missing = next(line for line in whole.files if line.arrived_on is None)
     assert (missing.late, of_code(whole, "FILE_MISSING").is_overdue) == (2, True)
     assert whole.nights[-1].missing == 0, "it counts once, in the night in which it was due"
 
@@ -215,7 +215,7 @@ def test_nights_come_to_the_month_and_the_month_to_the_positions(tmp_path: Path)
     nights = [line for report in done.nights for line in report.fees]
     (whole,) = done.whole.fees
     assert done.checks is not None
-    sheet = positions(done.checks.progress.store.everything())
+    sheet = positions(done.checks.progress.store.all_rows())
     assert sum(line.gross for line in nights) == whole.gross == sheet["gross"].item()
     assert sum(line.scheduled for line in nights) == whole.scheduled == sheet["fees"].item()
     assert sum(line.charged for line in nights) == whole.charged

@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from reconciliation.reports.bilingual_table import Amount, Cell, Column, Share, Table, share
+from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Column, Share, share
 from reconciliation.reports.report_model import Report
-from reconciliation.reports.wording import Words, grouped_taka
+from reconciliation.reports.wording import BilingualText, grouped_taka
 from reconciliation.reports.workbook import write_workbook
-from reconciliation.reports.workbook_cells import EXACT_BELOW_PAISA, TEXT_MAX, Book
+from reconciliation.reports.workbook_cells import EXACT_BELOW_PAISA, TEXT_MAX, Workbook
 from tests.reconciliation.reports.stage import ROWS, SUN, cells, parts, reported, two_breaks
 
 DAY = date(2026, 4, 5)
-TITLE = Words("A title", "শিরোনাম")
+TITLE = BilingualText("A title", "শিরোনাম")
 HOSTILE = (
     "=1+1",
     "+8801700000000",
@@ -43,8 +43,8 @@ HOSTILE = (
 def written(folder: Path, told: Sequence[Cell]) -> dict[str, tuple[str, str]]:
     """The cells of a sheet with one column."""
     path = folder / "book.xlsx"
-    book = Book(path, folder, DAY, TITLE)
-    table = Table(TITLE, (Column(TITLE),), tuple((cell,) for cell in told))
+    book = Workbook(path, folder, DAY, TITLE)
+    table = BilingualTable(TITLE, (Column(TITLE),), tuple((cell,) for cell in told))
     book.sheet("Sheet", TITLE).table(table, alone=True)
     book.close()
     return cells(parts(path)["xl/worksheets/sheet1.xml"])

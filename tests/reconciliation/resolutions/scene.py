@@ -25,12 +25,12 @@ from reconciliation.calendar import read_calendar
 from reconciliation.resolutions.break_lookup import break_by
 from reconciliation.resolutions.day_closing import verify_closings
 from reconciliation.resolutions.decision_proofs import verify_decisions
-from reconciliation.resolutions.decision_records import Resolution, Verdict
+from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
 from reconciliation.resolutions.decision_store import resolutions_of
-from reconciliation.resolutions.decisions import CheckOrder, Desk, Proposal
-from reconciliation.resolutions.resolution_actions import Action, read_resolution_rules
+from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
+from reconciliation.resolutions.resolution_actions import ResolutionAction, read_resolution_rules
 from reconciliation.results.break_results import events_of, write_breaks
-from reconciliation.results.event_chain import NewEvent, append, verify
+from reconciliation.results.event_chain import NewEvent, append, verify_chain
 from reconciliation.results.file_results import write_files
 from reconciliation.results.records import (
     BreakEvent,
@@ -125,7 +125,7 @@ class Scene:
 
     endpoint: Endpoint
     finance: FinanceOnTrial
-    desk: Desk
+    desk: ResolutionActions
     connection: Connection
     root: Connection
     run: RunRecord
@@ -162,17 +162,23 @@ class Scene:
             await append(self.connection, [replace(event_of(break_id, self.run), event=kind, state=state)])
 
     async def propose(
-        self, break_id: UUID, action: Action = Action.WRITE_OFF, by: str = MAKER, **facts: object
+        self,
+        break_id: UUID,
+        action: ResolutionAction = ResolutionAction.WRITE_OFF,
+        by: str = MAKER,
+        **facts: object,
     ) -> Resolution:
         proposal = Proposal(break_id, action, "the bank will not pay", by)
         return await self.desk.propose(replace(proposal, **facts))  # type: ignore[arg-type]
 
     async def check(
-        self, one: Resolution, by: str = CHECKER, verdict: Verdict = Verdict.APPROVED
+        self, one: Resolution, by: str = CHECKER, verdict: CheckerVerdict = CheckerVerdict.APPROVED
     ) -> Resolution:
         return await self.desk.check(CheckOrder(one.id, by, verdict))
 
-    async def decided(self, break_id: UUID, action: Action = Action.WRITE_OFF, **facts: object) -> Resolution:
+    async def decided(
+        self, break_id: UUID, action: ResolutionAction = ResolutionAction.WRITE_OFF, **facts: object
+    ) -> Resolution:
         """Proposed and approved by as many as are needed."""
         one = await self.propose(break_id, action, MAKER, **facts)
         for checker in (CHECKER, OTHER)[: one.checkers_needed]:
@@ -205,7 +211,7 @@ class Scene:
     async def is_sound(self) -> bool:
         """The audit of the books, the chain of events, every closing, and decisions beside entries."""
         assert await audit(database_of(self.endpoint)) is None
-        assert await verify(self.connection) is None
+        assert await verify_chain(self.connection) is None
         assert await verify_closings(self.connection) is None
         assert await verify_decisions(self.connection) is None
         return True
@@ -216,7 +222,7 @@ async def set_scene(place: Endpoint, home: Path = CONFIG) -> AsyncIterator[Scene
     finance = FinanceOnTrial(place, home)
     is_finance: Finance = finance
     calendar = read_calendar(CONFIG / "calendar.toml")
-    desk = Desk(is_finance, read_resolution_rules(CONFIG / "resolutions.toml"), calendar)
+    desk = ResolutionActions(is_finance, read_resolution_rules(CONFIG / "resolutions.toml"), calendar)
     database = database_of(place)
     connection, root = await database.connect(), await database.connect("owner")
     try:
@@ -269,7 +275,7 @@ def a_break(run: RunRecord, code: str, institution: str, reference: str, **facts
         owner="finance",
         deadline=date(2026, 11, 4),
         diagnosis="",
-        told={"en": f"{reference} stands apart.", "bn": "অমিল।", "rows": [], "movements": []},
+        details={"en": f"{reference} stands apart.", "bn": "অমিল।", "rows": [], "movements": []},
     )
     return replace(one, **facts)  # type: ignore[arg-type]
 

@@ -17,7 +17,7 @@ from ekpay_switch.persistence.audit.run import run as audit
 from ekpay_switch.plugins import PluginError, load_audits
 from ekpay_switch.ports.audit import Finding
 from reconciliation.resolutions.break_audit import first_broken
-from reconciliation.resolutions.decision_records import Resolution, Verdict
+from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
 from reconciliation.results.records import BreakEventKind, BreakState
 from tests.persistence.books import database_of
 from tests.reconciliation.resolutions.scene import CHECKER, NIGHT, Scene
@@ -66,7 +66,9 @@ class Desk:
 async def desk(scene: Scene) -> Desk:
     decided = await scene.decided(await scene.found("LEDGER_ONLY", reference="R1"))
     rejected = await scene.check(
-        await scene.propose(await scene.found("LEDGER_ONLY", reference="R2")), CHECKER, Verdict.REJECTED
+        await scene.propose(await scene.found("LEDGER_ONLY", reference="R2")),
+        CHECKER,
+        CheckerVerdict.REJECTED,
     )
     return Desk(scene, decided, rejected, await scene.found("LEDGER_ONLY", reference="R3"))
 
@@ -105,7 +107,7 @@ async def test_a_proposal_whose_event_was_cut_off_is_named(desk: Desk) -> None:
 
 
 async def test_a_checkers_word_that_was_cut_off_is_named(desk: Desk) -> None:
-    one = await desk.scene.check(await desk.scene.propose(desk.found), CHECKER, Verdict.REJECTED)
+    one = await desk.scene.check(await desk.scene.propose(desk.found), CHECKER, CheckerVerdict.REJECTED)
     said = await desk.without_last("event = 'rejected'")
     assert said == f"reconciliation.resolution_checks {one.id} of {CHECKER}: no event says it"
 

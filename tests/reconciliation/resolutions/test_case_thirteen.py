@@ -20,13 +20,13 @@ from ekpay_switch.ports.finance import AdjustmentBooks, Connection, Finance
 from reconciliation.engine.restatement import outcome
 from reconciliation.resolutions.day_closing import ClosedDay, close_day, closings_of, verify_closings
 from reconciliation.resolutions.decision_proofs import verify_decisions
-from reconciliation.resolutions.decision_records import Verdict
+from reconciliation.resolutions.decision_records import CheckerVerdict
 from reconciliation.resolutions.decision_store import resolutions_of
-from reconciliation.resolutions.decisions import CheckOrder, Desk, Proposal
-from reconciliation.resolutions.resolution_actions import Action
-from reconciliation.results.break_results import find
-from reconciliation.results.committed_rows import everything
-from reconciliation.results.event_chain import verify
+from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
+from reconciliation.resolutions.resolution_actions import ResolutionAction
+from reconciliation.results.break_results import read_current_breaks
+from reconciliation.results.committed_rows import all_rows
+from reconciliation.results.event_chain import verify_chain
 from reconciliation.results.records import BreakFilter, BreakState
 from tests.persistence.books import database_of
 from tests.persistence.conftest import a_copy
@@ -63,24 +63,26 @@ def switch(place: Endpoint, tmp_path: Path) -> Switch:
 
 async def write_off_and_close(switch: Switch) -> tuple[UUID, ClosedDay]:
     """Two persons write off one of the three breaks and close the day."""
-    desk = Desk.of(cast("Finance", switch))
+    desk = ResolutionActions.of(cast("Finance", switch))
     connection = await switch.connect()
     try:
-        breaks = await find(connection, AMOUNTS, desk.calendar)
+        breaks = await read_current_breaks(connection, AMOUNTS, desk.calendar)
         assert sorted(one.reference for one in breaks) == ["EKP1", "EKP2", "EKP3"]
     finally:
         await connection.close()
-    proposal = Proposal(breaks[0].id, Action.WRITE_OFF, "they insist on it", "rahima")
+    proposal = Proposal(breaks[0].id, ResolutionAction.WRITE_OFF, "they insist on it", "rahima")
     written_off = await desk.propose(proposal)
-    await desk.check(CheckOrder(written_off.id, "karim", Verdict.APPROVED))
-    closed = await close_day(desk.finance, desk.rules, desk.calendar, SUN, ("rahima", "karim"))
+    await desk.check(CheckOrder(written_off.id, "karim", CheckerVerdict.APPROVED))
+    closed = await close_day(
+        desk.finance, desk.rules, desk.calendar, SUN, closed_by="rahima", approved_by="karim"
+    )
     return breaks[0].id, closed
 
 
 async def is_sound(switch: Switch, connection: Connection) -> bool:
     assert await verify_closings(connection) is None
     assert await verify_decisions(connection) is None
-    assert await verify(connection) is None
+    assert await verify_chain(connection) is None
     assert await audit(database_of(switch.endpoint)) is None
     return True
 
@@ -95,12 +97,16 @@ async def test_a_correction_after_an_approved_write_off(switch: Switch) -> None:
     last = await switch.send(BREB, ROWS, SUN, correction=1).full_night(TUE)
     assert last.run.holds, last.run.invariants
 
-    connection, calendar = await switch.connect(), Desk.of(cast("Finance", switch)).calendar
+    connection, calendar = await switch.connect(), ResolutionActions.of(cast("Finance", switch)).calendar
     try:
         # v1 is superseded, and every one of its breaks has ended.
-        [superseded] = await find(connection, BreakFilter(codes=("FILE_SUPERSEDED",)), calendar)
-        assert len(list(superseded.told["rows"])) == 3  # type: ignore[call-overload]
-        assert {one.state for one in await find(connection, AMOUNTS, calendar)} == {BreakState.CLOSED}
+        [superseded] = await read_current_breaks(
+            connection, BreakFilter(codes=("FILE_SUPERSEDED",)), calendar
+        )
+        assert len(list(superseded.details["rows"])) == 3  # type: ignore[call-overload]
+        assert {one.state for one in await read_current_breaks(connection, AMOUNTS, calendar)} == {
+            BreakState.CLOSED
+        }
         # The write-off is reversed by a new entry and is still there.
         standing, reversal = await resolutions_of(connection, break_id)
         assert (standing.reversed_by, reversal.maker) == (reversal.id, None)
@@ -134,7 +140,5 @@ async def test_a_correction_comes_to_the_same_as_a_run_from_scratch(
         for night in (SUN, MON):
             await scratch.full_night(night)
         straight = await scratch.full_night(TUE)
-    fates = [
-        outcome(everything(one.home, ran.run)) for one, ran in ((switch, corrected), (scratch, straight))
-    ]
+    fates = [outcome(all_rows(one.home, ran.run)) for one, ran in ((switch, corrected), (scratch, straight))]
     assert fates[0] == fates[1]

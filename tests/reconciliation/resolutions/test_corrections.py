@@ -10,12 +10,12 @@ from reconciliation.resolutions.day_closing import (
     ClosedDay,
     close_day,
     closings_of,
-    digest_of,
+    figures_digest,
     verify_closings,
 )
-from reconciliation.resolutions.decision_records import OnePersonError, Outcome, UnfitError
-from reconciliation.resolutions.resolution_actions import Action
-from reconciliation.resolutions.withdrawn_decisions import Changed, Reacted, after_run
+from reconciliation.resolutions.decision_records import OnePersonError, ProposalOutcome, UnfitError
+from reconciliation.resolutions.resolution_actions import ResolutionAction
+from reconciliation.resolutions.withdrawn_decisions import ChangedBreak, RunReactions, react_to_run
 from reconciliation.results.records import BreakEventKind, BreakState, RunRecord
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, NIGHT, OTHER, DyingBooks, Scene
 
@@ -25,21 +25,23 @@ V1, V2 = "bkash_20261102_01.csv", "bkash_20261102_01_c1.csv"
 
 async def closed(scene: Scene, night: date = NIGHT, by: str = MAKER, approved_by: str = CHECKER) -> ClosedDay:
     desk = scene.desk
-    return await close_day(scene.finance, desk.rules, desk.calendar, night, (by, approved_by))
+    return await close_day(
+        scene.finance, desk.rules, desk.calendar, night, closed_by=by, approved_by=approved_by
+    )
 
 
-async def corrected(scene: Scene, ended: list[UUID], first_file: int) -> Reacted:
+async def corrected(scene: Scene, ended: list[UUID], first_file: int) -> RunReactions:
     """The run of D+2 takes the correction: three lines of the first file were wrong, its breaks end."""
     run = await scene.next_run(LATER)
     await scene.file_state(first_file, "superseded")
     await scene.file(V2, "loaded", 30_177, correction=1)
     told = {"en": "Replaced.", "rows": ["h1", "h2", "h3"]}
-    await scene.found("FILE_SUPERSEDED", reference=V1, file=V1, day=NIGHT, difference=177, told=told)
+    await scene.found("FILE_SUPERSEDED", reference=V1, file=V1, day=NIGHT, difference=177, details=told)
     async with scene.connection.transaction():
         for break_id in ended:
             await scene.happens(break_id, BreakEventKind.CLOSED, BreakState.CLOSED)
-        changed = [Changed(break_id, BreakState.CLOSED) for break_id in ended]
-        return await after_run(scene.connection, scene.finance, run, changed)
+        changed = [ChangedBreak(break_id, BreakState.CLOSED) for break_id in ended]
+        return await react_to_run(scene.connection, scene.finance, run, changed)
 
 
 async def test_a_correction_reverses_the_approved_write_off_and_restates_the_day(scene: Scene) -> None:
@@ -57,7 +59,7 @@ async def test_a_correction_reverses_the_approved_write_off_and_restates_the_day
     assert await scene.balances() == {}
     assert await scene.count("journal_entries") == 2
     first, second = await scene.decisions(wrong[0])
-    assert (first.outcome, first.reversed_by) == (Outcome.APPROVED, second.id)
+    assert (first.outcome, first.reversed_by) == (ProposalOutcome.APPROVED, second.id)
     assert second.made_by.startswith("rule ")
     assert await scene.kinds(wrong[0]) == ["found", "proposed", "approved", "closed", "reversed"]
     assert await scene.state(wrong[0]) is BreakState.CLOSED
@@ -105,7 +107,7 @@ async def test_each_further_correction_is_a_further_restatement(scene: Scene) ->
     await closed(scene)
     await corrected(scene, [], first_file)
     run = await scene.next_run(NIGHT, number=2)
-    await after_run(scene.connection, scene.finance, run, [])
+    await react_to_run(scene.connection, scene.finance, run, [])
     numbers = [(one.restatement, one.verifies) for one in await closings_of(scene.connection, NIGHT)]
     assert numbers == [(1, True), (2, True), (3, True)]
     assert await verify_closings(scene.connection) is None
@@ -115,16 +117,18 @@ async def test_a_run_that_ends_repeats_nothing(scene: Scene) -> None:
     break_id = await scene.found("LEDGER_ONLY")
     await scene.decided(break_id)
     run = await scene.next_run(LATER)
-    changed = [Changed(break_id, BreakState.CLOSED)]
-    assert len((await after_run(scene.connection, scene.finance, run, changed)).reversals) == 1
-    assert await after_run(scene.connection, scene.finance, run, changed) == Reacted((), (), ())
+    changed = [ChangedBreak(break_id, BreakState.CLOSED)]
+    assert len((await react_to_run(scene.connection, scene.finance, run, changed)).reversals) == 1
+    assert await react_to_run(scene.connection, scene.finance, run, changed) == RunReactions((), (), ())
     assert await scene.balances() == {}
     assert await scene.is_sound()
 
 
-async def committed(scene: Scene, run: RunRecord, break_id: UUID) -> Reacted:
+async def committed(scene: Scene, run: RunRecord, break_id: UUID) -> RunReactions:
     async with scene.connection.transaction():
-        return await after_run(scene.connection, scene.finance, run, [Changed(break_id, BreakState.CLOSED)])
+        return await react_to_run(
+            scene.connection, scene.finance, run, [ChangedBreak(break_id, BreakState.CLOSED)]
+        )
 
 
 async def test_a_commit_that_fails_leaves_the_write_off_as_it_stood(scene: Scene) -> None:
@@ -145,10 +149,12 @@ async def test_a_proposal_that_waits_lapses_with_its_break(scene: Scene) -> None
     run = await scene.next_run(LATER)
     await scene.happens(break_id, BreakEventKind.CLOSED, BreakState.CLOSED)
 
-    reacted = await after_run(scene.connection, scene.finance, run, [Changed(break_id, BreakState.CLOSED)])
+    reacted = await react_to_run(
+        scene.connection, scene.finance, run, [ChangedBreak(break_id, BreakState.CLOSED)]
+    )
 
     assert [one.id for one in reacted.lapsed] == [waiting.id]
-    assert (await scene.decisions(break_id))[0].outcome is Outcome.LAPSED
+    assert (await scene.decisions(break_id))[0].outcome is ProposalOutcome.LAPSED
     with pytest.raises(UnfitError, match="lapsed"):
         await scene.check(waiting)
     # Opened again, the break takes a new proposal.
@@ -160,15 +166,20 @@ async def test_a_proposal_that_waits_lapses_with_its_break(scene: Scene) -> None
 async def test_decisions_that_lie_on_one_another_are_taken_back_in_turn(scene: Scene) -> None:
     """The claim was paid by transfer, then the file brings the row after all: we hold the money twice."""
     break_id = await scene.found("LEDGER_ONLY")
-    await scene.decided(break_id, Action.CLAIM)
+    await scene.decided(break_id, ResolutionAction.CLAIM)
     assert await scene.state(break_id) is BreakState.OPEN
-    await scene.decided(break_id, Action.CLAIM_RECEIVED)
+    await scene.decided(break_id, ResolutionAction.CLAIM_RECEIVED)
     assert await scene.balances() == {"receivable:bkash": -500, "settlement_bank": 500}
 
     run = await scene.next_run(LATER)
-    reacted = await after_run(scene.connection, scene.finance, run, [Changed(break_id, BreakState.CLOSED)])
+    reacted = await react_to_run(
+        scene.connection, scene.finance, run, [ChangedBreak(break_id, BreakState.CLOSED)]
+    )
 
-    assert [one.action for one in reacted.reversals] == [Action.CLAIM_RECEIVED, Action.CLAIM]
+    assert [one.action for one in reacted.reversals] == [
+        ResolutionAction.CLAIM_RECEIVED,
+        ResolutionAction.CLAIM,
+    ]
     assert await scene.balances() == {"settlement_bank": 500, "suspense:bkash": 500}
     assert await scene.is_sound()
 
@@ -180,7 +191,7 @@ async def test_a_day_is_closed_by_two_persons(scene: Scene) -> None:
 
     one = await closed(scene)
     assert (one.restatement, one.closed_by, one.approved_by) == (1, MAKER, CHECKER)
-    assert one.digest == digest_of(one.figures)
+    assert one.digest == figures_digest(one.figures)
     assert one.figures["positions"] == {"bkash": [990, 1_000, 10, 0, 0]}
     # Said again after a lost answer, it is the same; others come too late.
     assert await closed(scene) == one
@@ -206,7 +217,7 @@ async def test_figures_that_somebody_touched_do_not_verify(scene: Scene) -> None
 async def test_a_restatement_that_is_missing_is_seen(scene: Scene) -> None:
     await closed(scene)
     run = await scene.next_run(NIGHT, number=2)
-    await after_run(scene.connection, scene.finance, run, [])
+    await react_to_run(scene.connection, scene.finance, run, [])
     await scene.root.execute("DELETE FROM reconciliation.closed_days WHERE restatement = 1")
     told = await verify_closings(scene.connection)
     assert told is not None
@@ -236,7 +247,7 @@ async def test_red_things_keep_a_day_open(scene: Scene, code: str, age: int, is_
         return
     with pytest.raises(UnfitError, match=code):
         await closed(scene)
-    await scene.decided(break_id, Action.NO_ACTION)
+    await scene.decided(break_id, ResolutionAction.NO_ACTION)
     assert (await closed(scene)).figures["standing"] == {}
 
 

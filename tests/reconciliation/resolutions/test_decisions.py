@@ -4,11 +4,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from reconciliation.resolutions.decision_records import Outcome, UnfitError, UnknownIdError, Verdict
-from reconciliation.resolutions.decision_rules import possible
-from reconciliation.resolutions.decision_store import id_of
+from reconciliation.resolutions.decision_records import (
+    CheckerVerdict,
+    ProposalOutcome,
+    UnfitError,
+    UnknownIdError,
+)
+from reconciliation.resolutions.decision_rules import fitting_actions
+from reconciliation.resolutions.decision_store import id_by_prefix
 from reconciliation.resolutions.decisions import CheckOrder, Proposal
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.results.records import BreakEventKind, BreakState
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, NIGHT, OTHER, Scene
 
@@ -34,16 +39,16 @@ async def a_line(scene: Scene, movement: UUID, gross: int, fee: int = 0, **facts
 
 async def test_a_failure_that_they_took_money_for_ends_with_the_payer_paid_back(scene: Scene) -> None:
     """Case 9: never to the biller by itself; into suspense, then people give it back."""
-    break_id = await scene.found("THEY_SUCCESS_WE_FAILED", told={"net": 490})
-    await scene.decided(break_id, Action.TO_SUSPENSE)
+    break_id = await scene.found("THEY_SUCCESS_WE_FAILED", details={"net": 490})
+    await scene.decided(break_id, ResolutionAction.TO_SUSPENSE)
     assert await scene.balances() == {
         "connector_fee:bkash": 10,
         "receivable:bkash": 490,
         "suspense:bkash": 500,
     }
     assert await scene.state(break_id) is BreakState.OPEN
-    await scene.decided(break_id, Action.FROM_SUSPENSE_TO_REFUND)
-    await scene.decided(break_id, Action.PAY_BACK_BY_HAND)
+    await scene.decided(break_id, ResolutionAction.FROM_SUSPENSE_TO_REFUND)
+    await scene.decided(break_id, ResolutionAction.PAY_BACK_BY_HAND)
     assert await scene.balances() == {
         "connector_fee:bkash": 10,
         "receivable:bkash": 490,
@@ -58,16 +63,16 @@ async def test_a_failure_that_they_took_money_for_ends_with_the_payer_paid_back(
 async def test_a_chain_is_begun_at_its_beginning_and_not_twice(scene: Scene) -> None:
     break_id = await scene.found("FILE_ONLY")
     with pytest.raises(UnfitError, match="comes after to_suspense"):
-        await scene.propose(break_id, Action.FROM_SUSPENSE_TO_REFUND)
-    await scene.decided(break_id, Action.TO_SUSPENSE)
-    for action in (Action.TO_SUSPENSE, Action.NO_ACTION):
+        await scene.propose(break_id, ResolutionAction.FROM_SUSPENSE_TO_REFUND)
+    await scene.decided(break_id, ResolutionAction.TO_SUSPENSE)
+    for action in (ResolutionAction.TO_SUSPENSE, ResolutionAction.NO_ACTION):
         with pytest.raises(UnfitError, match="to_suspense stands"):
             await scene.propose(break_id, action)
     with pytest.raises(UnfitError, match="comes after from_suspense_to_refund"):
-        await scene.propose(break_id, Action.PAY_BACK_BY_HAND)
+        await scene.propose(break_id, ResolutionAction.PAY_BACK_BY_HAND)
     decisions = await scene.decisions(break_id)
-    assert possible(await scene.broken(break_id), decisions, scene.desk.rules) == [
-        Action.FROM_SUSPENSE_TO_REFUND
+    assert fitting_actions(await scene.broken(break_id), decisions, scene.desk.rules) == [
+        ResolutionAction.FROM_SUSPENSE_TO_REFUND
     ]
     assert len(await scene.decisions(break_id)) == 1
 
@@ -78,7 +83,7 @@ async def test_a_write_off_is_of_what_our_books_hold(scene: Scene) -> None:
     await a_line(scene, movement, 500, status="unknown")
     await a_line(scene, movement, 500, 15, revision=2)
     await a_line(scene, movement, -500, event="reversal")
-    break_id = await scene.found("LEDGER_ONLY", told={"movements": [str(movement)]})
+    break_id = await scene.found("LEDGER_ONLY", details={"movements": [str(movement)]})
     assert (await scene.decided(break_id)).amount == 485
     assert await scene.balances() == {"receivable:bkash": -485, "write_off": 485}
 
@@ -87,7 +92,7 @@ async def test_a_difference_is_of_nets_where_both_are_known(scene: Scene) -> Non
     movement = uuid4()
     await a_line(scene, movement, 10_000, 150)
     told = {"movements": [str(movement)], "net": 9_358}
-    break_id = await scene.found("AMOUNT", amount=9_500, difference=-500, told=told)
+    break_id = await scene.found("AMOUNT", amount=9_500, difference=-500, details=told)
     await scene.decided(break_id)
     assert await scene.balances() == {"receivable:bkash": -492, "write_off": 492}
 
@@ -97,8 +102,8 @@ async def test_a_payment_that_stands_twice_is_taken_out_once(scene: Scene) -> No
     for movement in movements:
         await a_line(scene, movement, 500, 15)
     told = {"movements": [str(movement) for movement in movements]}
-    break_id = await scene.found("DUP_IN_LEDGER", told=told)
-    await scene.decided(break_id, Action.CORRECT_BOOKS)
+    break_id = await scene.found("DUP_IN_LEDGER", details=told)
+    await scene.decided(break_id, ResolutionAction.CORRECT_BOOKS)
     assert await scene.balances() == {"receivable:bkash": -485, "suspense:bkash": -485}
 
 
@@ -109,7 +114,7 @@ async def test_a_reversal_takes_two_persons_again_and_opens_the_break(scene: Sce
     assert await scene.state(break_id) is BreakState.PROPOSED
     assert await scene.balances() == {"receivable:bkash": -500, "write_off": 500}
 
-    assert (await scene.check(reversal)).outcome is Outcome.APPROVED
+    assert (await scene.check(reversal)).outcome is ProposalOutcome.APPROVED
     assert await scene.balances() == {}
     assert await scene.state(break_id) is BreakState.OPEN
     assert (await scene.kinds(break_id))[-2:] == ["proposed", "reversed"]
@@ -125,7 +130,7 @@ async def test_a_rejected_reversal_leaves_the_break_resolved(scene: Scene) -> No
     break_id = await scene.found("LEDGER_ONLY")
     one = await scene.decided(break_id)
     reversal = await scene.propose(break_id, by=OTHER, reverses=one.id)
-    await scene.check(reversal, CHECKER, Verdict.REJECTED)
+    await scene.check(reversal, CHECKER, CheckerVerdict.REJECTED)
     assert await scene.state(break_id) is BreakState.RESOLVED
     with pytest.raises(UnfitError, match="is resolved; reverse that first"):
         await scene.propose(break_id)
@@ -133,8 +138,8 @@ async def test_a_rejected_reversal_leaves_the_break_resolved(scene: Scene) -> No
 
 async def test_only_the_newest_of_a_chain_is_reversed(scene: Scene) -> None:
     break_id = await scene.found("FILE_ONLY")
-    first = await scene.decided(break_id, Action.TO_SUSPENSE)
-    second = await scene.decided(break_id, Action.FROM_SUSPENSE_TO_REFUND)
+    first = await scene.decided(break_id, ResolutionAction.TO_SUSPENSE)
+    second = await scene.decided(break_id, ResolutionAction.FROM_SUSPENSE_TO_REFUND)
     with pytest.raises(UnfitError, match=str(second.id)):
         await scene.propose(break_id, reverses=first.id)
     await scene.check(await scene.propose(break_id, reverses=second.id))
@@ -150,9 +155,9 @@ async def test_a_repost_wakes_the_payment_and_leaves_the_break_open(scene: Scene
     movement = uuid4()
     await a_line(scene, movement, 500)
     told = {"movements": [str(movement), str(uuid4())]}
-    break_id = await scene.found("UNKNOWN_OPEN", told=told)
+    break_id = await scene.found("UNKNOWN_OPEN", details=told)
     for _ in range(2):
-        await scene.decided(break_id, Action.REPOST)
+        await scene.decided(break_id, ResolutionAction.REPOST)
     assert scene.finance.waker.woken == [movement, movement]
     assert await scene.state(break_id) is BreakState.OPEN
     *_, last = await scene.events(break_id)
@@ -161,22 +166,27 @@ async def test_a_repost_wakes_the_payment_and_leaves_the_break_open(scene: Scene
 
 
 async def test_a_payment_that_nobody_knows_cannot_be_woken(scene: Scene) -> None:
-    break_id = await scene.found("THEY_SUCCESS_WE_FAILED", told={"movements": [str(uuid4())]})
+    break_id = await scene.found("THEY_SUCCESS_WE_FAILED", details={"movements": [str(uuid4())]})
     with pytest.raises(UnfitError, match="no payment of ours"):
-        await scene.propose(break_id, Action.REPOST)
+        await scene.propose(break_id, ResolutionAction.REPOST)
 
 
 @pytest.mark.parametrize(
     ("code", "institution", "action", "words"),
     [
-        ("FILE_MISSING", "bkash", Action.WRITE_OFF, "write_off does not fit FILE_MISSING: no_action"),
-        ("LEDGER_ONLY", "bkash", Action.ACCEPT_FEE, "does not fit"),
-        ("AMOUNT", "bkash", Action.WRITE_OFF, "no amount stands apart"),
-        ("LEDGER_ONLY", "nobody", Action.WRITE_OFF, "does not know nobody"),
+        (
+            "FILE_MISSING",
+            "bkash",
+            ResolutionAction.WRITE_OFF,
+            "write_off does not fit FILE_MISSING: no_action",
+        ),
+        ("LEDGER_ONLY", "bkash", ResolutionAction.ACCEPT_FEE, "does not fit"),
+        ("AMOUNT", "bkash", ResolutionAction.WRITE_OFF, "no amount stands apart"),
+        ("LEDGER_ONLY", "nobody", ResolutionAction.WRITE_OFF, "does not know nobody"),
     ],
 )
 async def test_what_does_not_fit_changes_nothing(
-    scene: Scene, code: str, institution: str, action: Action, words: str
+    scene: Scene, code: str, institution: str, action: ResolutionAction, words: str
 ) -> None:
     break_id = await scene.found(code, institution)
     with pytest.raises(UnfitError, match=words):
@@ -190,19 +200,21 @@ async def test_what_is_not_there_is_said_so(scene: Scene) -> None:
     with pytest.raises(UnknownIdError, match="no break"):
         await scene.propose(uuid4())
     with pytest.raises(UnknownIdError, match="no decision"):
-        await scene.desk.propose(Proposal(break_id, Action.WRITE_OFF, "why", MAKER, reverses=uuid4()))
+        await scene.desk.propose(
+            Proposal(break_id, ResolutionAction.WRITE_OFF, "why", MAKER, reverses=uuid4())
+        )
     with pytest.raises(UnknownIdError):
-        await scene.desk.check(CheckOrder(uuid4(), CHECKER, Verdict.APPROVED))
+        await scene.desk.check(CheckOrder(uuid4(), CHECKER, CheckerVerdict.APPROVED))
     with pytest.raises(UnfitError, match="words"):
         await scene.desk.note(break_id, " ", MAKER)
 
 
 async def test_ids_are_given_by_a_prefix_that_is_one_things_alone(scene: Scene) -> None:
     break_id = await scene.found("LEDGER_ONLY")
-    assert await id_of(scene.connection, "break", str(break_id)[:6].upper()) == break_id
+    assert await id_by_prefix(scene.connection, "break", str(break_id)[:6].upper()) == break_id
     for text, words in (("abc", "at least 4"), ("%%%%", "no id"), ("ffff", "no break"), ("____", "no id")):
         with pytest.raises(UnknownIdError, match=words):
-            await id_of(scene.connection, "break", text)
+            await id_by_prefix(scene.connection, "break", text)
     twin = UUID(f"{str(break_id)[:8]}-0000-4000-8000-000000000000")
     await scene.root.execute(
         """INSERT INTO reconciliation.breaks SELECT $1, run_id, code, institution, 'R9', first_seen, amount,
@@ -212,4 +224,4 @@ async def test_ids_are_given_by_a_prefix_that_is_one_things_alone(scene: Scene) 
         break_id,
     )
     with pytest.raises(UnknownIdError, match="several ids"):
-        await id_of(scene.connection, "break", str(break_id)[:8])
+        await id_by_prefix(scene.connection, "break", str(break_id)[:8])

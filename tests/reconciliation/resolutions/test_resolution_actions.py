@@ -3,22 +3,22 @@ from pathlib import Path
 
 import pytest
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.errors import ConfigurationError
-from reconciliation.resolutions.resolution_actions import Action, read_resolution_rules
+from reconciliation.resolutions.resolution_actions import ResolutionAction, read_resolution_rules
 
 CONFIG = Path(__file__).parents[3] / "config" / "resolutions.toml"
 TEXT = CONFIG.read_text(encoding="utf-8")
 RULES = read_resolution_rules(CONFIG)
 
 
-@pytest.mark.parametrize("code", Code)
-def test_every_code_has_an_action(code: Code) -> None:
+@pytest.mark.parametrize("code", BreakCode)
+def test_every_code_has_an_action(code: BreakCode) -> None:
     assert RULES.fitting(code)
 
 
-@pytest.mark.parametrize("action", Action)
-def test_every_action_says_its_reverse_in_words_and_can_be_begun(action: Action) -> None:
+@pytest.mark.parametrize("action", ResolutionAction)
+def test_every_action_says_its_reverse_in_words_and_can_be_begun(action: ResolutionAction) -> None:
     rule = RULES.rules[action]
     assert rule.reverse
     if rule.after is not None:

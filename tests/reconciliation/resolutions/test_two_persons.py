@@ -7,14 +7,14 @@ import asyncpg
 import pytest
 
 from reconciliation.resolutions.decision_records import (
+    CheckerVerdict,
     OnePersonError,
-    Outcome,
+    ProposalOutcome,
     Resolution,
     UnfitError,
-    Verdict,
 )
 from reconciliation.resolutions.decisions import CheckOrder, Proposal
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.results.records import BreakEventKind, BreakState
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, OTHER, THIRD, DyingBooks, Scene
 
@@ -37,7 +37,7 @@ async def test_a_write_off_by_its_own_maker_is_refused_by_the_database_and_audit
     assert await scene.count("reconciliation.resolution_checks") == 0
     assert await scene.balances() == {}
     # The proposal still waits for somebody else.
-    assert (await scene.check(one)).outcome is Outcome.APPROVED
+    assert (await scene.check(one)).outcome is ProposalOutcome.APPROVED
     assert await scene.is_sound()
 
 
@@ -70,7 +70,7 @@ async def test_one_checker_is_not_two(scene: Scene) -> None:
     with pytest.raises(OnePersonError):
         await scene.check(one, MAKER)
     with pytest.raises(UnfitError, match="spoken already"):
-        await scene.check(one, CHECKER, Verdict.REJECTED)
+        await scene.check(one, CHECKER, CheckerVerdict.REJECTED)
     assert await scene.kinds(break_id) == ["found", "proposed", "approved", "refused", "refused"]
     assert await scene.balances() == {}
 
@@ -84,8 +84,8 @@ async def test_one_rejection_ends_a_proposal_and_another_may_follow(scene: Scene
     break_id = await scene.found("LEDGER_ONLY")
     one = await scene.propose(break_id)
 
-    rejected = await scene.check(one, CHECKER, Verdict.REJECTED)
-    assert rejected.outcome is Outcome.REJECTED
+    rejected = await scene.check(one, CHECKER, CheckerVerdict.REJECTED)
+    assert rejected.outcome is ProposalOutcome.REJECTED
     assert await scene.state(break_id) is BreakState.OPEN
     with pytest.raises(UnfitError, match="ended: rejected"):
         await scene.check(one, OTHER)
@@ -104,7 +104,7 @@ async def test_two_checkers_who_race_post_once(scene: Scene) -> None:
     )
 
     won = [answer for answer in answers if isinstance(answer, Resolution)]
-    assert [answer.outcome for answer in won] == [Outcome.APPROVED]
+    assert [answer.outcome for answer in won] == [ProposalOutcome.APPROVED]
     assert sum(isinstance(answer, UnfitError) for answer in answers) == 2
     assert await scene.balances() == {"receivable:bkash": -500, "write_off": 500}
     assert await scene.count("journal_entries") == 1
@@ -124,11 +124,11 @@ async def test_two_who_propose_at_once_leave_one_proposal(scene: Scene) -> None:
 
 async def test_a_lost_answer_is_asked_for_again_and_changes_nothing(scene: Scene) -> None:
     break_id = await scene.found("LEDGER_ONLY")
-    proposal = Proposal(break_id, Action.WRITE_OFF, "the bank will not pay", MAKER)
+    proposal = Proposal(break_id, ResolutionAction.WRITE_OFF, "the bank will not pay", MAKER)
     first = await scene.desk.propose(proposal)
     assert (await scene.desk.propose(proposal)).id == first.id
 
-    order = CheckOrder(first.id, CHECKER, Verdict.APPROVED)
+    order = CheckOrder(first.id, CHECKER, CheckerVerdict.APPROVED)
     approved = await scene.desk.check(order)
     assert await scene.desk.check(order) == approved
     assert await scene.kinds(break_id) == ["found", "proposed", "approved"]
@@ -148,7 +148,7 @@ async def test_a_crash_between_entry_and_commit_leaves_nothing(scene: Scene) -> 
     assert await scene.count("journal_entries") == 0
     assert await scene.count("reconciliation.resolution_checks") == 0
     assert await scene.kinds(break_id) == ["found", "proposed"]
-    assert (await scene.check(one)).outcome is Outcome.APPROVED
+    assert (await scene.check(one)).outcome is ProposalOutcome.APPROVED
     assert await scene.count("journal_entries") == 1
     assert await scene.is_sound()
 
@@ -169,7 +169,7 @@ async def test_a_break_that_closed_meanwhile_takes_no_decision(scene: Scene) -> 
 async def test_a_proposal_without_a_reason_is_none(scene: Scene) -> None:
     break_id = await scene.found("LEDGER_ONLY")
     with pytest.raises(UnfitError, match="reason"):
-        await scene.desk.propose(Proposal(break_id, Action.WRITE_OFF, " ", MAKER))
+        await scene.desk.propose(Proposal(break_id, ResolutionAction.WRITE_OFF, " ", MAKER))
     assert await scene.kinds(break_id) == ["found"]
 
 
@@ -275,9 +275,9 @@ async def test_an_entry_is_approved_once_whatever_proposes_it(scene: Scene) -> N
     break_id = await scene.found("LEDGER_ONLY")
     one = await scene.decided(break_id)
     first = await scene.propose(break_id, reverses=one.id)
-    await scene.check(first, CHECKER, Verdict.REJECTED)
+    await scene.check(first, CHECKER, CheckerVerdict.REJECTED)
     second = await scene.propose(break_id, reverses=one.id)
-    assert (await scene.check(second)).outcome is Outcome.APPROVED
+    assert (await scene.check(second)).outcome is ProposalOutcome.APPROVED
 
     assert first.entry_id == second.entry_id
     await scene.connection.execute(_CHECK, first.id, OTHER, MAKER, "approved")

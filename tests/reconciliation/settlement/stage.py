@@ -14,13 +14,13 @@ from ekpay_switch.domain.ledger.entries import Entry, grow
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import Adjustment, Finance
 from reconciliation.canonical_row import BRINGS, FILE, IDENTITY, LEDGER, MATCHED, SUCCESS, complete
-from reconciliation.results.committed_rows import Changed, names_of
+from reconciliation.results.committed_rows import ChangedRows, row_names
 from reconciliation.results.records import RunRecord
 from reconciliation.results.runs import write_run
-from reconciliation.settlement.current_state import Desk, at_work, open_desk
-from reconciliation.settlement.instructions.account_registry import Registry
-from reconciliation.settlement.post_outcomes import Followed, follow
-from reconciliation.settlement.settle_value_date import Issued, Order, settle
+from reconciliation.settlement.current_state import SettlementSetting, open_work, read_setting
+from reconciliation.settlement.instructions.account_registry import AccountRegistry
+from reconciliation.settlement.post_outcomes import PostedOutcomes, post_outcomes
+from reconciliation.settlement.settle_value_date import SettledValueDate, SettlementOrder, settle
 from tests.persistence.books import Books
 from tests.reconciliation.settlement.sample_lines import CONFIG, SUN
 
@@ -67,24 +67,24 @@ class KeptRows:
 
     kept: Mapping[int, pl.DataFrame]
 
-    def changed(self, run: RunRecord) -> Changed:
+    def changed(self, run: RunRecord) -> ChangedRows:
         """What is new or says something else than behind the run before."""
         now = self.kept[run.seq]
         before = self.kept.get(run.seq - 1, now.clear())
-        lost = frozenset(names_of(before)) - frozenset(names_of(now))
-        return Changed(now.join(before, on=list(now.columns), how="anti", nulls_equal=True), lost)
+        lost = frozenset(row_names(before)) - frozenset(row_names(now))
+        return ChangedRows(now.join(before, on=list(now.columns), how="anti", nulls_equal=True), lost)
 
     def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
         written = [self.changed(replace(run, seq=one)).rows for one in sorted(runs)]
         rows = pl.concat([self.kept[run.seq].clear(), *written])
         rows = rows.unique(IDENTITY, keep="last", maintain_order=True)
-        counting = set(names_of(self.kept[run.seq])) & set(names)
+        counting = set(row_names(self.kept[run.seq])) & set(names)
         return rows.filter(pl.format("{}:{}", "origin", "ordinal").is_in(sorted(counting)))
 
     def of_institutions(self, run: RunRecord, institutions: Sequence[str]) -> pl.DataFrame:
         return self.kept[run.seq].filter(pl.col("institution").is_in(institutions))
 
-    def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
+    def all_rows(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
         return self.kept[run.seq].select(list(dict.fromkeys([*IDENTITY, *columns])))
 
 
@@ -103,10 +103,10 @@ class Stage:
         return Office(self.books, self.home)
 
     @cached_property
-    def desk(self) -> Desk:
-        return open_desk(cast("Finance", self.office), KeptRows(self.kept))
+    def desk(self) -> SettlementSetting:
+        return read_setting(cast("Finance", self.office), KeptRows(self.kept))
 
-    def with_registry(self, registry: Registry) -> "Stage":
+    def with_registry(self, registry: AccountRegistry) -> "Stage":
         """The same stage with other accounts to pay into."""
         self.__dict__["desk"] = replace(self.desk, registry=registry)
         return self
@@ -157,13 +157,13 @@ class Stage:
             await connection.close()
         return record.id
 
-    async def settle(self, value_date: date) -> Issued:
-        async with at_work(self.desk) as work:
-            return await settle(work, Order(value_date, MAKER, CHECKER))
+    async def settle(self, value_date: date) -> SettledValueDate:
+        async with open_work(self.desk) as work:
+            return await settle(work, SettlementOrder(value_date, MAKER, CHECKER))
 
-    async def follow(self, answer: bytes | None = None) -> Followed:
-        async with at_work(self.desk) as work:
-            return await follow(work, answer)
+    async def follow(self, answer: bytes | None = None) -> PostedOutcomes:
+        async with open_work(self.desk) as work:
+            return await post_outcomes(work, answer)
 
     async def balances(self) -> dict[str, int]:
         connection = await self.office.connect()

@@ -9,8 +9,8 @@ from reconciliation.canonical_row import BROKEN
 from reconciliation.errors import SettlementError
 from reconciliation.results.event_chain import NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakState
-from reconciliation.settlement.current_state import Desk, alone, at_work, take_in
-from reconciliation.settlement.positions.lines import Line
+from reconciliation.settlement.current_state import SettlementSetting, open_work, settlement_lock, take_in
+from reconciliation.settlement.positions.lines import SettlementLine
 from reconciliation.settlement.store.settlement_lines import read_lines
 from tests.reconciliation.settlement.sample_lines import MON, SUN
 from tests.reconciliation.settlement.stage import Stage, pair, row
@@ -22,13 +22,13 @@ VALUES ($1, $2, $3, 'npsb', $4, '2026-04-05', 0, 0, 0, '', 0, 'finance', '2026-0
 """
 
 
-async def taken(desk: Desk) -> tuple[Line, ...]:
-    async with at_work(desk) as work, alone(work):
+async def taken(desk: SettlementSetting) -> tuple[SettlementLine, ...]:
+    async with open_work(desk) as work, settlement_lock(work):
         await take_in(work)
         return await read_lines(work.connection)
 
 
-def told(lines: tuple[Line, ...]) -> list[tuple[str, date, date | None, date | None, str]]:
+def told(lines: tuple[SettlementLine, ...]) -> list[tuple[str, date, date | None, date | None, str]]:
     return [(one.source, one.seen_on, one.agreed_on, one.dropped_on, one.because) for one in lines]
 
 
@@ -115,7 +115,7 @@ async def test_a_decision_that_was_reversed_decides_nothing(stage: Stage) -> Non
 
 async def test_a_run_that_was_committed_meanwhile_stops_it(stage: Stage) -> None:
     await stage.run(SUN)
-    async with at_work(stage.desk) as work:
+    async with open_work(stage.desk) as work:
         await stage.run(MON)
         with pytest.raises(SettlementError, match="meanwhile"):
-            await alone(work).__aenter__()
+            await settlement_lock(work).__aenter__()

@@ -6,9 +6,9 @@ import pytest
 
 from reconciliation.canonical_row import BROKEN, LEDGER, MATCHED
 from reconciliation.settlement.instructions.instruction_outcomes import Ending
-from reconciliation.settlement.instructions.instruction_steps import Step
-from reconciliation.settlement.positions.payout_credits import Funds
-from reconciliation.settlement.post_outcomes import Followed
+from reconciliation.settlement.instructions.instruction_steps import InstructionStep
+from reconciliation.settlement.positions.payout_credits import FundsComparison
+from reconciliation.settlement.post_outcomes import PostedOutcomes
 from reconciliation.settlement.store.expected_debits import expected_debits
 from tests.reconciliation.settlement.sample_lines import MON, SUN, TUE
 from tests.reconciliation.settlement.stage import Stage, booked, expected, pair, report, row
@@ -38,7 +38,7 @@ async def paid(stage: Stage) -> Stage:
     return stage
 
 
-async def credited(stage: Stage, paisa: int, night: date = SUN) -> Followed:
+async def credited(stage: Stage, paisa: int, night: date = SUN) -> PostedOutcomes:
     stage.rows.append(booked("stmt_sonali", BATCH, paisa, night, ordinal=len(stage.rows)))
     await stage.run(night)
     return await stage.follow()
@@ -47,14 +47,14 @@ async def credited(stage: Stage, paisa: int, night: date = SUN) -> Followed:
 async def test_a_credit_is_three_files_less_the_charge(paid: Stage) -> None:
     found = await credited(paid, OWED - CHARGE)
     (credit,) = found.credits
-    assert (credit.funds, credit.difference) == (Funds.AS_EXPECTED, 0)
+    assert (credit.funds, credit.difference) == (FundsComparison.AS_EXPECTED, 0)
     assert await paid.balances() == {"settlement_bank": OWED - CHARGE, "bank_charges": CHARGE}
     assert await paid.books.audit() is None
 
 
 async def test_a_paisa_that_is_missing_is_named_and_stays_owed(paid: Stage) -> None:
     (credit,) = (await credited(paid, OWED - CHARGE - 1)).credits
-    assert (credit.funds, credit.difference) == (Funds.SHORT, -1)
+    assert (credit.funds, credit.difference) == (FundsComparison.SHORT, -1)
     assert await paid.balances() == {
         "settlement_bank": OWED - CHARGE - 1,
         "bank_charges": CHARGE,
@@ -64,14 +64,14 @@ async def test_a_paisa_that_is_missing_is_named_and_stays_owed(paid: Stage) -> N
 
 async def test_a_paisa_too_many_is_named_and_nobody_has_it(paid: Stage) -> None:
     (credit,) = (await credited(paid, OWED - CHARGE + 1)).credits
-    assert (credit.funds, credit.difference) == (Funds.OVER, 1)
+    assert (credit.funds, credit.difference) == (FundsComparison.OVER, 1)
     assert (await paid.balances())["suspense:dbbl_nexus"] == 1
 
 
 async def test_what_is_missing_comes_later_and_only_the_difference_is_posted(paid: Stage) -> None:
     await credited(paid, OWED - CHARGE - 1)
     found = await credited(paid, 1, TUE)
-    assert [one.funds for one in found.new_credits] == [Funds.AS_EXPECTED]
+    assert [one.funds for one in found.new_credits] == [FundsComparison.AS_EXPECTED]
     assert await paid.balances() == {"settlement_bank": OWED - CHARGE, "bank_charges": CHARGE}
     assert [moment for moment, _, _ in await paid.journal()].count("payout_received") == 3 + 2
 
@@ -150,7 +150,7 @@ async def name_of(stage: Stage) -> str:
     return str(await stage.books.value("SELECT end_to_end_id FROM reconciliation.settlement_instructions"))
 
 
-async def debited(stage: Stage, paisa: int, night: date = MON) -> Followed:
+async def debited(stage: Stage, paisa: int, night: date = MON) -> PostedOutcomes:
     reference = await name_of(stage)
     stage.rows.append(booked("stmt_sonali", reference, -paisa, night, ordinal=len(stage.rows)))
     await stage.run(night)
@@ -167,7 +167,7 @@ async def test_what_the_bank_books_is_cleared(given: Stage) -> None:
 
 async def test_an_accepted_instruction_waits_for_the_money(given: Stage) -> None:
     heard = await given.follow(report(await name_of(given), "ACSC", "SETL"))
-    assert [(step.ending, step.why) for step in heard.steps] == [(Ending.WAITING, "accepted SETL")]
+    assert [(step.ending, step.reason) for step in heard.steps] == [(Ending.WAITING, "accepted SETL")]
     await given.run(TUE)
     assert [step.ending for step in (await given.follow()).steps] == [Ending.MISSING]
     assert (await given.balances())["clearing:rtgs"] == RTGS
@@ -187,8 +187,10 @@ async def test_money_that_moves_in_spite_of_a_no_is_shown_to_people(given: Stage
     await given.follow(report(await name_of(given), "RJCT"))
     found = await debited(given, RTGS)
     (step,) = found.steps
-    assert step == Step(step.end_to_end_id, 2, Ending.SETTLED, RTGS, is_owed_again=True, why=step.why)
-    assert "in spite of its rejection" in step.why
+    assert step == InstructionStep(
+        step.end_to_end_id, 2, Ending.SETTLED, RTGS, is_owed_again=True, reason=step.reason
+    )
+    assert "in spite of its rejection" in step.reason
     assert [one.contradicts for one in found.outcomes] == [True]
     assert (await given.balances())["settlement_bank"] == 2 * RTGS
 

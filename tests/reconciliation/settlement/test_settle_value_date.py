@@ -9,7 +9,7 @@ from reconciliation.canonical_row import BROKEN
 from reconciliation.errors import SettlementError
 from reconciliation.settlement.instructions import beftn, pacs009
 from reconciliation.settlement.positions.cycles import Party
-from reconciliation.settlement.settle_value_date import Issued, leave
+from reconciliation.settlement.settle_value_date import SettledValueDate, write_bank_files
 from tests.reconciliation.settlement.sample_lines import BREB, DESCO, MON, NPSB, SUN, TUE
 from tests.reconciliation.settlement.stage import CHECKER, MAKER, Stage, ours, pair, report, row
 
@@ -33,7 +33,7 @@ async def day(stage: Stage) -> Stage:
     return stage
 
 
-def figures(issued: Issued, party: Party) -> tuple[int, int, int, int, int]:
+def figures(issued: SettledValueDate, party: Party) -> tuple[int, int, int, int, int]:
     (found,) = [one for one in issued.rows if one.position.party == party]
     return found.position.net, found.carried_in, found.instructed, found.carried_out, found.pays_itself
 
@@ -51,7 +51,7 @@ async def test_a_value_date_is_instructed_and_posted_at_once(day: Stage) -> None
         ("settlement_instructed", "clearing:rtgs", -RTGS),
     ]
     (file,) = issued.files
-    pacs009.check(file.content)
+    pacs009.check_message(file.content)
     assert (file.rail, file.entries, file.amount) == ("rtgs", 1, RTGS)
     assert await day.books.audit() is None
 
@@ -65,7 +65,7 @@ async def test_nets_sum_to_zero_and_what_is_not_agreed_moves_nothing(day: Stage)
     # Monday passed without a sheet: what it owed was carried, and is paid now.
     assert figures(issued, DESCO) == (0, RTGS, RTGS, 0, 0)
     batch, message = issued.files
-    assert (beftn.check(batch.content).amount, message.amount) == (70_000, RTGS)
+    assert (beftn.check_batch(batch.content).amount, message.amount) == (70_000, RTGS)
     assert await day.books.audit() is None
 
 
@@ -196,12 +196,12 @@ async def test_nothing_is_settled_before_a_night_or_behind_a_later_value_date(st
 
 async def test_files_are_left_once_and_never_over_others(day: Stage) -> None:
     issued = await day.settle(MON)
-    (place,) = leave(issued.files, day.home / "out")
+    (place,) = write_bank_files(issued.files, day.home / "out")
     assert place.read_bytes() == issued.files[0].content
-    assert leave(issued.files, day.home / "out") == (place,)
+    assert write_bank_files(issued.files, day.home / "out") == (place,)
     place.write_bytes(b"another")
     with pytest.raises(SettlementError, match="says something else"):
-        leave(issued.files, day.home / "out")
+        write_bank_files(issued.files, day.home / "out")
     assert [path.name for path in (day.home / "out").iterdir()] == [place.name]
 
 

@@ -9,17 +9,24 @@ import pytest
 
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import AdjustmentBooks, Finance
-from reconciliation.results.committed_rows import everything
+from reconciliation.results.committed_rows import all_rows
 from reconciliation.results.runs import read_runs
-from reconciliation.settlement.current_state import Desk, alone, at_work, open_desk, standing_breaks, take_in
+from reconciliation.settlement.current_state import (
+    SettlementSetting,
+    open_work,
+    read_setting,
+    settlement_lock,
+    standing_breaks,
+    take_in,
+)
 from reconciliation.settlement.instructions.instruction_outcomes import Ending
-from reconciliation.settlement.positions.cycles import Role
-from reconciliation.settlement.positions.institution_lines import Judgement, lines_of
-from reconciliation.settlement.positions.lines import Line, once, remembered
-from reconciliation.settlement.positions.payout_credits import Funds
-from reconciliation.settlement.post_outcomes import Followed, follow
-from reconciliation.settlement.preview import cover_now
-from reconciliation.settlement.settle_value_date import Issued, Order, settle
+from reconciliation.settlement.positions.cycles import PartyRole
+from reconciliation.settlement.positions.institution_lines import JudgedRows, institution_lines
+from reconciliation.settlement.positions.lines import SettlementLine, carry_forward, unique_lines
+from reconciliation.settlement.positions.payout_credits import FundsComparison
+from reconciliation.settlement.post_outcomes import PostedOutcomes, post_outcomes
+from reconciliation.settlement.preview import current_cover
+from reconciliation.settlement.settle_value_date import SettledValueDate, SettlementOrder, settle
 from reconciliation.settlement.store.settlement_lines import read_lines
 from tests.persistence.books import Books
 from tests.reconciliation.institution_files import Credit, Movement, at
@@ -48,21 +55,21 @@ class Days(NightStage):
         assert self.told is not None
         return Adjustments(self.told.database.connect)
 
-    async def settle(self) -> Issued:
-        async with at_work(self.desk) as work:
-            return await settle(work, Order(MON, MAKER, CHECKER))
+    async def settle(self) -> SettledValueDate:
+        async with open_work(self.desk) as work:
+            return await settle(work, SettlementOrder(MON, MAKER, CHECKER))
 
-    async def follow(self) -> Followed:
-        async with at_work(self.desk) as work:
-            return await follow(work)
+    async def follow(self) -> PostedOutcomes:
+        async with open_work(self.desk) as work:
+            return await post_outcomes(work)
 
     async def is_covered(self) -> bool:
-        async with at_work(self.desk) as work:
-            return not (await cover_now(work)).is_short
+        async with open_work(self.desk) as work:
+            return not (await current_cover(work)).is_short
 
     @property
-    def desk(self) -> Desk:
-        return open_desk(cast("Finance", self))
+    def desk(self) -> SettlementSetting:
+        return read_setting(cast("Finance", self))
 
 
 @pytest.fixture
@@ -94,7 +101,7 @@ async def test_a_day_goes_to_the_bank_and_comes_back(days: Days) -> None:
     ran = await days.full_night(MON)
     assert ran.run.holds, ran.run.invariants
     found = await days.follow()
-    assert [one.funds for one in found.credits] == [Funds.AS_EXPECTED]
+    assert [one.funds for one in found.credits] == [FundsComparison.AS_EXPECTED]
     assert [one.ending for one in found.outcomes] == [Ending.SETTLED]
     assert await days.money.balances() == {
         "settlement_bank": CAPITAL + PAID.net - CHARGE - DUE,
@@ -110,7 +117,7 @@ async def test_a_credit_that_is_a_paisa_short_is_a_break_and_stays_owed(days: Da
     days.credit([Credit(PAID.net - CHARGE - 1, BATCH)], MON)
     await days.full_night(MON)
     (credit,) = (await days.follow()).credits
-    assert (credit.funds, credit.difference) == (Funds.SHORT, -1)
+    assert (credit.funds, credit.difference) == (FundsComparison.SHORT, -1)
     assert (await days.money.balances())["receivable:npsb"] == 1
     assert ("AMOUNT", BATCH, str(MON), "open") in await days.breaks()
 
@@ -119,7 +126,11 @@ async def test_lines_are_the_same_whenever_they_are_taken_in(days: Days) -> None
     await days.full_night(MON)
     await days.full_night(TUE)
     issued = await days.settle()
-    assert {row.position.party.role for row in issued.rows} == {Role.CONNECTOR, Role.BILLER, Role.OURS}
+    assert {row.position.party.role for row in issued.rows} == {
+        PartyRole.CONNECTOR,
+        PartyRole.BILLER,
+        PartyRole.OURS,
+    }
     (bill,) = [row for row in issued.rows if row.position.party.name == BREB]
     assert (bill.position.net, bill.instructed) == (-DUE, DUE)
 
@@ -137,14 +148,14 @@ async def test_lines_that_runs_changed_are_those_of_all_rows(
     await days.send(BREB, wrong, SUN).full_night(SUN)
     await days.send(BREB, bills, SUN, correction=1).full_night(MON)
     await days.send(BREB, wrong, SUN, correction=2).full_night(TUE)
-    expected: tuple[Line, ...] = ()
-    async with at_work(days.desk) as work, alone(work):
+    expected: tuple[SettlementLine, ...] = ()
+    async with open_work(days.desk) as work, settlement_lock(work):
         for run in await read_runs(work.connection):
-            judged = Judgement(
-                everything(days.home, run), run.night, work.kinds, await standing_breaks(work.connection)
+            judged = JudgedRows(
+                all_rows(days.home, run), run.night, work.kinds, await standing_breaks(work.connection)
             )
-            expected = remembered(expected, lines_of(judged, work.desk.cycles), run.night)
+            expected = carry_forward(expected, institution_lines(judged, work.setting.cycles), run.night)
         await take_in(work)
         taken = await read_lines(work.connection)
-    assert once(taken) == once(expected)
+    assert unique_lines(taken) == unique_lines(expected)
     assert len({line.seen_on for line in taken}) == 3

@@ -9,7 +9,7 @@ from reconciliation.canonical_row import BRINGS, TAKES_BACK
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.formats import camt, mt940
 from reconciliation.statement.layout import Layout
-from reconciliation.statement.reader import Reading, read
+from reconciliation.statement.reader import Reading, read_file
 
 SUN = date(2026, 4, 5)
 
@@ -28,7 +28,7 @@ def layout(container: str, **statement: object) -> Layout:
 
 
 def reading(content: bytes, container: str, **statement: object) -> Reading:
-    return read(content, layout(container, **statement), "stmt_x_1", SUN)
+    return read_file(content, layout(container, **statement), "stmt_x_1", SUN)
 
 
 def booked(amount: str, side: str, more: str = "", reference: str = "BKASH20260405") -> str:

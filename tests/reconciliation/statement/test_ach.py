@@ -12,7 +12,7 @@ from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.settlement.instructions import beftn
 from reconciliation.statement.formats import ach
 from reconciliation.statement.layout import Layout
-from reconciliation.statement.reader import read
+from reconciliation.statement.reader import read_file
 from tests.reconciliation.settlement.sample_lines import BREB, DESCO, REGISTRY, instruction
 from tests.reconciliation.statement.clearing_files import FILLER, Ach, ach_lines
 from tests.reconciliation.statement.clearing_files import ach as ach_file
@@ -44,7 +44,7 @@ def layout(container: str = "ach") -> Layout:
 
 
 def test_entries_and_returns_become_rows() -> None:
-    told = read(FILE, layout(), "beftn_in_x", SUN)
+    told = read_file(FILE, layout(), "beftn_in_x", SUN)
     assert told.rows.select("ours", "theirs", "direction", "status", "gross").rows() == [
         ("EKF1", "990260000000001", BRINGS, SUCCESS, 100_000),
         ("EKF2", "990260000000002", TAKES_BACK, SUCCESS, -30_000),
@@ -56,7 +56,7 @@ def test_entries_and_returns_become_rows() -> None:
 
 
 def test_what_was_stated_and_counted_is_told() -> None:
-    controls = read(FILE, layout(), "beftn_in_x", SUN).controls
+    controls = read_file(FILE, layout(), "beftn_in_x", SUN).controls
     told = {name: controls[f"stated.{name}"] for name in ("records", "hash", "debits", "credits", "batches")}
     assert told == {
         "records": "4",
@@ -174,12 +174,12 @@ EFT = beftn.batch(
 
 
 def test_the_batch_that_settlement_writes_is_read_with_the_same_totals() -> None:
-    totals = beftn.check(EFT)
+    totals = beftn.check_batch(EFT)
     read_ = ach.read_xml(EFT)
     assert read_.controls["stated.records"] == str(totals.records)
     assert read_.controls["stated.hash"] == str(totals.hash_total)
     assert read_.controls["stated.credits"] == str(totals.amount)
-    rows = read(EFT, layout("beftn"), "beftn_in_x", SUN).rows
+    rows = read_file(EFT, layout("beftn"), "beftn_in_x", SUN).rows
     assert sorted(rows["gross"]) == [10_000_000, 12_345_605]
     assert set(rows["theirs"]) == {"990260000000001", "990260000000002"}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reconciliation.canonical_row import BRINGS, SUCCESS, TAKES_BACK
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.layout import Layout
-from reconciliation.statement.reader import Reading, read
+from reconciliation.statement.reader import Reading, read_file
 from tests.reconciliation.statement.clearing_files import blocked, message, part, rdw, vbs
 
 SUN = date(2026, 4, 5)
@@ -92,7 +92,7 @@ def messages(*rows: Mapping[int, str], encoding: str = "ascii") -> list[bytes]:
 
 
 def reading(content: bytes, **more: object) -> Reading:
-    return read(content, layout(**more), "cards_in_x", SUN)
+    return read_file(content, layout(**more), "cards_in_x", SUN)
 
 
 def test_messages_become_rows() -> None:

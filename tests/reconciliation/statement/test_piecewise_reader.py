@@ -22,9 +22,9 @@ from reconciliation.statement import (
 from reconciliation.statement import (
     reader,
 )
-from reconciliation.statement.cell_tables import Table
+from reconciliation.statement.cell_tables import CellTable
 from reconciliation.statement.layout import Layout, read_layout
-from reconciliation.statement.reader import Reading, read
+from reconciliation.statement.reader import Reading, read_file
 
 LAYOUTS = Path(__file__).parents[3] / "config" / "statements"
 DAY = date(2026, 4, 5)
@@ -47,7 +47,7 @@ def layout(name: str) -> Layout:
 
 def outcome(content: bytes, used: Layout) -> Reading | str:
     try:
-        return read(content, used, "file", DAY)
+        return read_file(content, used, "file", DAY)
     except UnreadableFileError as problem:
         return f"{problem.code} {problem}"
 
@@ -120,21 +120,21 @@ def test_what_is_written_plainly_is_read_in_one_pass(monkeypatch: pytest.MonkeyP
     row = 'T{n},R{n},"a,{n}",2026-04-05 10:00:00,"1,000.00",0.00,"1,000.00",success'
     rows = [row.format(n=n) for n in range(1_000)]
     content = upay(*rows, total='TOTAL,1000,,,"10,00,000.00",0.00,"10,00,000.00",')
-    wanted = read(content, layout("upay"), "file", DAY)
+    wanted = read_file(content, layout("upay"), "file", DAY)
     asked: list[int] = []
 
-    def rows_of(table: Table, used: Layout, day: date, *, hashed: bool) -> pl.DataFrame:
+    def rows_of(table: CellTable, used: Layout, day: date, *, hashed: bool) -> pl.DataFrame:
         asked.append(table.cells.height)
         return canonical.rows_of(table, used, day, hashed=hashed)
 
     monkeypatch.setattr(scan, "rows_of", rows_of)
     for hashed in (True, False):
-        found = read(content, layout("upay"), "file", DAY, hashed=hashed)
+        found = read_file(content, layout("upay"), "file", DAY, hashed=hashed)
         assert found.rows.drop("raw_hash").equals(wanted.rows.drop("raw_hash"))
         assert found.controls == wanted.controls
     assert asked == []
     # One time that is none: its piece is read column by column, which rejects the row alone.
-    read(content.replace(b"10:00:00", b"25:00:00", 1), layout("upay"), "file", DAY)
+    read_file(content.replace(b"10:00:00", b"25:00:00", 1), layout("upay"), "file", DAY)
     assert asked == [1_000]
 
 
@@ -185,7 +185,7 @@ def test_pieces_are_used_where_a_file_is_large(monkeypatch: pytest.MonkeyPatch) 
     content = upay(*rows, total='TOTAL,2000,,,"2,000.00",0.00,"2,000.00",')
     asked: list[int] = []
     monkeypatch.setattr(reader, "table_of", lambda *_: asked.append(1))
-    assert read(content, layout("upay"), "file", DAY).rows.height == 2_000
+    assert read_file(content, layout("upay"), "file", DAY).rows.height == 2_000
     assert asked == []
 
 
@@ -220,10 +220,10 @@ def test_digests_of_single_lines_are_those_of_the_whole_file(
             )
         ).encode(),
     }[name]
-    rows = read(content, used, "file", DAY).rows
-    bare = read(content, used, "file", DAY, hashed=False).rows
+    rows = read_file(content, used, "file", DAY).rows
+    bare = read_file(content, used, "file", DAY, hashed=False).rows
     assert bare["raw_hash"].null_count() == bare.height == 9
     monkeypatch.setattr(hashes, "_TAIL_BYTES", tail)
     for ordinals in ([], [1], [9], [2, 3, 7], list(range(1, 10))):
         wanted = rows.filter(pl.col("ordinal").is_in(ordinals))["raw_hash"].to_list()
-        assert hashes.at(BytesIO(content), used, ordinals).to_list() == wanted
+        assert hashes.hashes_at(BytesIO(content), used, ordinals).to_list() == wanted

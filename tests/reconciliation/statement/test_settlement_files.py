@@ -13,7 +13,7 @@ from reconciliation.canonical_row import BRINGS, FAILED, SUCCESS, TAKES_BACK
 from reconciliation.digests import sha256_of
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.layout import read_layouts
-from reconciliation.statement.reader import Reading, read
+from reconciliation.statement.reader import Reading, read_file
 from tests.reconciliation.institution_files import (
     Head,
     Movement,
@@ -43,7 +43,7 @@ NAGAD = [
 
 
 def reading(institution: str, content: bytes, day: date = SUN) -> Reading:
-    return read(content, LAYOUTS[institution], f"{institution}_x", day)
+    return read_file(content, LAYOUTS[institution], f"{institution}_x", day)
 
 
 def refusal(institution: str, content: bytes) -> UnreadableFileError:

@@ -10,7 +10,7 @@ import xlsxwriter
 
 from reconciliation.errors import UnreadableFileError
 from reconciliation.statement.layout import Layout
-from reconciliation.statement.reader import Reading, read
+from reconciliation.statement.reader import Reading, read_file
 
 SUN = date(2026, 4, 5)
 LAYOUT = """
@@ -32,7 +32,7 @@ AT = "2026-04-05 23:59:58"
 
 
 def reading(content: bytes, changes: Mapping[str, object] = {}, day: date = SUN) -> Reading:
-    return read(content, Layout.model_validate({**tomllib.loads(LAYOUT), **changes}), "trap_x", day)
+    return read_file(content, Layout.model_validate({**tomllib.loads(LAYOUT), **changes}), "trap_x", day)
 
 
 def row(ref: str = "EKF1", theirs: str = "T1", at: str = AT, amount: str = "1,234.35") -> bytes:
@@ -137,7 +137,7 @@ def workbook(*cells: object) -> bytes:
 def of_workbook(*cells: object, changes: Mapping[str, object] = {}) -> Reading:
     told = {**tomllib.loads(LAYOUT), "container": "workbook", "extension": "xlsx", **changes}
     del told["text"]
-    return read(workbook(*cells), Layout.model_validate(told), "trap_x", SUN)
+    return read_file(workbook(*cells), Layout.model_validate(told), "trap_x", SUN)
 
 
 @pytest.mark.parametrize("digits", [12_345_678_901_234_567_890, 1_234_567_890_123_456, 12_345])

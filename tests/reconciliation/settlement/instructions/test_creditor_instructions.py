@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from reconciliation.errors import ConfigurationError
 from reconciliation.settlement.instructions.account_registry import is_routing_number, read_registry
 from reconciliation.settlement.instructions.creditor_instructions import (
-    Outgoing,
-    Reason,
+    OutgoingInstructions,
+    RemainderReason,
     end_to_end_id,
-    instruct,
+    instructions_of,
 )
-from reconciliation.settlement.instructions.latin_names import cut, latin
+from reconciliation.settlement.instructions.latin_names import latin_field, transliterate
 from reconciliation.settlement.positions.cycles import Party
-from reconciliation.settlement.positions.lines import Line
-from reconciliation.settlement.positions.net_positions import Sheet, sheet_of, value_dates
+from reconciliation.settlement.positions.lines import SettlementLine
+from reconciliation.settlement.positions.net_positions import SettlementSheet, sheet_of, value_dates
 from tests.reconciliation.settlement.sample_lines import (
     BANK,
     BKASH,
@@ -38,65 +38,65 @@ from tests.reconciliation.settlement.sample_lines import (
 )
 
 
-def sheet(**owed: int) -> Sheet:
+def sheet(**owed: int) -> SettlementSheet:
     named = {"desco": DESCO, "breb": BREB, "ekshop": EKSHOP, "courier": COURIER, "npsb": NPSB}
     return sheet_of(MON, [line(named[name], -amount) for name, amount in owed.items()], CYCLES)
 
 
-def reasons(out: Outgoing) -> dict[Party, Reason]:
-    return {one.party: one.reason for one in out.left}
+def reasons(out: OutgoingInstructions) -> dict[Party, RemainderReason]:
+    return {one.party: one.reason for one in out.remainders}
 
 
 def test_who_is_owed_enough_and_has_an_account_is_paid() -> None:
-    out = instruct(sheet(desco=10_000_000, ekshop=1_000), REGISTRY)
+    out = instructions_of(sheet(desco=10_000_000, ekshop=1_000), REGISTRY)
     assert {(one.creditor.party, one.amount) for one in out.instructions} == {
         ("desco_postpaid", 10_000_000),
         ("ekshop", 1_000),
     }
-    assert out.left == ()
+    assert out.remainders == ()
     assert out.total == 10_001_000
 
 
 def test_nobody_is_paid_below_a_minimum_above_a_maximum_or_without_an_account() -> None:
-    out = instruct(sheet(desco=9_999_999, breb=10**12, ekshop=999, courier=50_000), REGISTRY)
+    out = instructions_of(sheet(desco=9_999_999, breb=10**12, ekshop=999, courier=50_000), REGISTRY)
     assert out.instructions == ()
     assert reasons(out) == {
-        DESCO: Reason.BELOW_MINIMUM,
-        BREB: Reason.ABOVE_MAXIMUM,
-        EKSHOP: Reason.BELOW_MINIMUM,
-        COURIER: Reason.NO_ACCOUNT,
+        DESCO: RemainderReason.BELOW_MINIMUM,
+        BREB: RemainderReason.ABOVE_MAXIMUM,
+        EKSHOP: RemainderReason.BELOW_MINIMUM,
+        COURIER: RemainderReason.NO_ACCOUNT,
     }
     assert out.carried == {DESCO: 9_999_999, BREB: 10**12, EKSHOP: 999, COURIER: 50_000}
 
 
 @pytest.mark.parametrize("amount", [1_000, 999_999_999_999])
 def test_an_amount_on_a_bound_is_paid(amount: int) -> None:
-    assert instruct(sheet(ekshop=amount), REGISTRY).total == amount
+    assert instructions_of(sheet(ekshop=amount), REGISTRY).total == amount
 
 
 def test_whoever_owes_us_is_not_paid_and_only_a_connector_pays_by_itself() -> None:
-    out = instruct(sheet(ekshop=-700, npsb=-90_000), REGISTRY)
-    assert reasons(out) == {EKSHOP: Reason.OWES_US, NPSB: Reason.OWES_US}
+    out = instructions_of(sheet(ekshop=-700, npsb=-90_000), REGISTRY)
+    assert reasons(out) == {EKSHOP: RemainderReason.OWES_US, NPSB: RemainderReason.OWES_US}
     assert out.carried == {EKSHOP: -700}
 
 
 def test_what_was_carried_is_paid_with_what_comes_next() -> None:
-    first = instruct(sheet(ekshop=999), REGISTRY)
-    second = instruct(sheet_of(TUE, [], CYCLES), REGISTRY, {EKSHOP: first.carried[EKSHOP] + 1})
+    first = instructions_of(sheet(ekshop=999), REGISTRY)
+    second = instructions_of(sheet_of(TUE, [], CYCLES), REGISTRY, {EKSHOP: first.carried[EKSHOP] + 1})
     assert [one.amount for one in second.instructions] == [1_000]
-    settled = instruct(sheet(ekshop=700), REGISTRY, {EKSHOP: -700})
-    assert reasons(settled) == {EKSHOP: Reason.NOTHING_OWED}
+    settled = instructions_of(sheet(ekshop=700), REGISTRY, {EKSHOP: -700})
+    assert reasons(settled) == {EKSHOP: RemainderReason.NOTHING_OWED}
     assert settled.carried == {}
 
 
 @given(many_lines())
-def test_everything_owed_is_instructed_or_carried(lines: list[Line]) -> None:
+def test_everything_owed_is_instructed_or_carried(lines: list[SettlementLine]) -> None:
     carried: dict[Party, int] = {}
     paid: Counter[Party] = Counter()
     owed: Counter[Party] = Counter()
     for day in value_dates(lines, CYCLES):
         one = sheet_of(day, lines, CYCLES)
-        out = instruct(one, REGISTRY, carried)
+        out = instructions_of(one, REGISTRY, carried)
         carried = dict(out.carried)
         owed.update({position.party: -position.net for position in one.positions})
         paid.update({each.creditor.creditor: each.amount for each in out.instructions})
@@ -109,17 +109,17 @@ def test_everything_owed_is_instructed_or_carried(lines: list[Line]) -> None:
 
 
 @given(many_lines(), st.data())
-def test_instructions_do_not_depend_on_order(lines: list[Line], data: st.DataObject) -> None:
+def test_instructions_do_not_depend_on_order(lines: list[SettlementLine], data: st.DataObject) -> None:
     turned = data.draw(st.permutations(lines))
     for day in value_dates(lines, CYCLES):
-        assert instruct(sheet_of(day, turned, CYCLES), REGISTRY) == instruct(
+        assert instructions_of(sheet_of(day, turned, CYCLES), REGISTRY) == instructions_of(
             sheet_of(day, lines, CYCLES), REGISTRY
         )
 
 
 def test_an_id_is_made_of_creditor_and_date_alone() -> None:
-    first = instruct(sheet(ekshop=1_000), REGISTRY).instructions[0].end_to_end_id
-    assert first == instruct(sheet(ekshop=2_000), REGISTRY).instructions[0].end_to_end_id
+    first = instructions_of(sheet(ekshop=1_000), REGISTRY).instructions[0].end_to_end_id
+    assert first == instructions_of(sheet(ekshop=2_000), REGISTRY).instructions[0].end_to_end_id
     assert first == end_to_end_id(EKSHOP, MON) == "EUT2GSZTKQ4NZEJ"
     others = {end_to_end_id(party, day) for party in PARTIES for day in (MON, TUE)}
     assert len(others) == 2 * len(PARTIES)
@@ -172,19 +172,19 @@ def test_a_registry_says_nothing_that_cannot_be_meant(tmp_path: Path, found: str
     ],
 )
 def test_names_are_written_in_latin_letters(text: str, written: str) -> None:
-    assert latin(text) == written
+    assert transliterate(text) == written
 
 
 def test_both_ways_to_write_a_letter_come_to_the_same() -> None:
-    assert latin("বাড\u09bcি") == latin("বা\u09dcি") == "bari"
-    assert latin("বো") == latin("ব\u09c7\u09be") == "bo"
+    assert transliterate("বাড\u09bcি") == transliterate("বা\u09dcি") == "bari"
+    assert transliterate("বো") == transliterate("ব\u09c7\u09be") == "bo"
 
 
 @given(st.text(), st.integers(1, 140))
 def test_a_cut_name_fits_and_carries_no_foreign_sign(text: str, length: int) -> None:
-    written = cut(text, length)
+    written = latin_field(text, length)
     assert len(written) <= length
     assert written == written.strip()
     assert written.isascii()
     assert not set(written) & set("<>&\"'@#\n\t") - {"'"}
-    assert cut(written, length) == written
+    assert latin_field(written, length) == written

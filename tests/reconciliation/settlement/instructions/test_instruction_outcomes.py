@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from reconciliation.errors import UnreadableFileError
 from reconciliation.settlement.instructions import bank_answers as answers
-from reconciliation.settlement.instructions.bank_answers import Answer, Said
+from reconciliation.settlement.instructions.bank_answers import AnswerKind, BankAnswer
 from reconciliation.settlement.instructions.instruction_outcomes import (
+    BankRecords,
     Ending,
-    Matched,
-    Outcome,
-    Side,
-    Told,
-    match,
-    owed_again,
+    InstructionOutcome,
+    MatchedInstructions,
+    StatementSide,
+    match_instructions,
+    rejected_amounts,
 )
 from reconciliation.settlement.instructions.pacs009 import message_id
 from reconciliation.statement.formats import camt
-from reconciliation.statement.formats.account_entries import AccountStatement, Entry
+from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
 from tests.reconciliation.institution_files import Credit, Head, stmt_sonali
 from tests.reconciliation.settlement.sample_lines import BREB, DESCO, EKSHOP, MON, TUE, instruction
 
@@ -31,26 +31,30 @@ NAME = ONE.end_to_end_id
 MESSAGE = message_id(MON)
 
 
-def entry(amount: int, ordinal: int = 1, reference: str = NAME, **more: object) -> Entry:
-    plain = Entry(ordinal, MON, MON, amount, "BDT", reference, f"SB{ordinal}", "", is_reversal=False)
+def entry(amount: int, ordinal: int = 1, reference: str = NAME, **more: object) -> StatementEntry:
+    plain = StatementEntry(ordinal, MON, MON, amount, "BDT", reference, f"SB{ordinal}", "", is_reversal=False)
     return replace(plain, **more)  # type: ignore[arg-type]
 
 
-def statement(*entries: Entry, identification: str = "S1") -> AccountStatement:
+def statement(*entries: StatementEntry, identification: str = "S1") -> AccountStatement:
     return AccountStatement(identification, "9900000000001", 1, None, None, entries)
 
 
-def told(statements: Sequence[AccountStatement] = (), said: Sequence[Answer] = (), as_of: date = TUE) -> Told:
-    return Told(said, statements, Side.DEBTOR, as_of, {MESSAGE: frozenset({NAME})})
+def told(
+    statements: Sequence[AccountStatement] = (), said: Sequence[BankAnswer] = (), as_of: date = TUE
+) -> BankRecords:
+    return BankRecords(said, statements, StatementSide.DEBTOR, as_of, {MESSAGE: frozenset({NAME})})
 
 
-def outcome(*entries: Entry, said: Sequence[Answer] = (), as_of: date = TUE) -> Outcome:
-    (only,) = match([ONE], told([statement(*entries)] if entries else [], said, as_of)).outcomes
+def outcome(
+    *entries: StatementEntry, said: Sequence[BankAnswer] = (), as_of: date = TUE
+) -> InstructionOutcome:
+    (only,) = match_instructions([ONE], told([statement(*entries)] if entries else [], said, as_of)).outcomes
     return only
 
 
-def answer(said: Said, name: str = NAME, reason: str = "") -> Answer:
-    return Answer(MESSAGE, name, said, reason)
+def answer(said: AnswerKind, name: str = NAME, reason: str = "") -> BankAnswer:
+    return BankAnswer(MESSAGE, name, said, reason)
 
 
 @pytest.mark.parametrize(
@@ -72,51 +76,53 @@ def test_money_decides(amounts: list[int], ending: Ending, difference: int) -> N
 
 def test_nothing_is_missing_before_its_value_date_is_over() -> None:
     assert outcome(as_of=MON).ending is Ending.WAITING
-    assert outcome(as_of=MON, said=[answer(Said.ACCEPTED)]).ending is Ending.WAITING
-    assert outcome(said=[answer(Said.ACCEPTED)]).ending is Ending.MISSING, "accepted is not settled"
+    assert outcome(as_of=MON, said=[answer(AnswerKind.ACCEPTED)]).ending is Ending.WAITING
+    assert outcome(said=[answer(AnswerKind.ACCEPTED)]).ending is Ending.MISSING, "accepted is not settled"
 
 
 def test_a_no_without_money_is_rejected_and_owed_again() -> None:
-    matched = match([ONE], told(said=[answer(Said.REJECTED, reason="AC04")]))
+    matched = match_instructions([ONE], told(said=[answer(AnswerKind.REJECTED, reason="AC04")]))
     (found,) = matched.outcomes
     assert (found.ending, found.answers[0].reason) == (Ending.REJECTED, "AC04")
-    assert owed_again(matched) == {DESCO: 10_000_000}
+    assert rejected_amounts(matched) == {DESCO: 10_000_000}
 
 
 def test_a_no_beside_a_yes_is_not_paid_again() -> None:
-    matched = match([ONE], told(said=[answer(Said.REJECTED), answer(Said.ACCEPTED)]))
+    matched = match_instructions([ONE], told(said=[answer(AnswerKind.REJECTED), answer(AnswerKind.ACCEPTED)]))
     assert matched.outcomes[0].ending is Ending.MISSING
-    assert owed_again(matched) == {}
+    assert rejected_amounts(matched) == {}
 
 
 def test_money_that_moved_in_spite_of_a_no_is_shown() -> None:
-    found = outcome(entry(-10_000_000), said=[answer(Said.REJECTED)])
+    found = outcome(entry(-10_000_000), said=[answer(AnswerKind.REJECTED)])
     assert (found.ending, found.contradicts) == (Ending.SETTLED, True)
-    assert not outcome(entry(-10_000_000), said=[answer(Said.ACCEPTED)]).contradicts
+    assert not outcome(entry(-10_000_000), said=[answer(AnswerKind.ACCEPTED)]).contradicts
 
 
 def test_an_answer_about_the_message_is_about_all_of_it() -> None:
-    assert outcome(said=[answer(Said.REJECTED, name="")]).ending is Ending.REJECTED
-    other = match([ONE], told(said=[Answer("OTHER", "", Said.REJECTED)]))
+    assert outcome(said=[answer(AnswerKind.REJECTED, name="")]).ending is Ending.REJECTED
+    other = match_instructions([ONE], told(said=[BankAnswer("OTHER", "", AnswerKind.REJECTED)]))
     assert other.outcomes[0].ending is Ending.MISSING
     assert [one.message_id for one in other.answers] == ["OTHER"]
 
 
 def test_what_belongs_to_no_instruction_is_handed_back() -> None:
     stranger, foreign = entry(-1, 1, "E2"), entry(-10_000_000, 2, currency="USD")
-    matched = match([ONE], told([statement(stranger, foreign)], [answer(Said.ACCEPTED, name="E2")]))
+    matched = match_instructions(
+        [ONE], told([statement(stranger, foreign)], [answer(AnswerKind.ACCEPTED, name="E2")])
+    )
     assert matched.outcomes[0].ending is Ending.MISSING
     assert (set(matched.entries), len(matched.answers)) == ({stranger, foreign}, 1)
 
 
 def test_the_creditor_sees_the_same_money_with_the_other_sign() -> None:
-    seen = replace(told([statement(entry(10_000_000))]), side=Side.CREDITOR)
-    assert match([ONE], seen).outcomes[0].ending is Ending.SETTLED
+    seen = replace(told([statement(entry(10_000_000))]), side=StatementSide.CREDITOR)
+    assert match_instructions([ONE], seen).outcomes[0].ending is Ending.SETTLED
 
 
 def test_entries_are_taken_from_camt_as_the_wing_reads_it() -> None:
     content = stmt_sonali([Credit(-10_000_000, NAME), Credit(500, "X")], Head(MON), opening=20_000_000)
-    matched = match([ONE], told(camt.read(content)))
+    matched = match_instructions([ONE], told(camt.read(content)))
     assert matched.outcomes[0].ending is Ending.SETTLED
     assert [one.reference for one in matched.entries] == ["X"]
 
@@ -124,11 +130,11 @@ def test_entries_are_taken_from_camt_as_the_wing_reads_it() -> None:
 TWO = [ONE, instruction(BREB, 7_000_000)]
 
 
-def of_message(*entries: Entry, said: Sequence[Answer] = ()) -> list[tuple[Ending, int]]:
+def of_message(*entries: StatementEntry, said: Sequence[BankAnswer] = ()) -> list[tuple[Ending, int]]:
     names = frozenset(one.end_to_end_id for one in TWO)
-    heard = Told(said, [statement(*entries)], Side.DEBTOR, TUE, {MESSAGE: names})
-    found = {one.instruction.creditor.creditor: one for one in match(TWO, heard).outcomes}
-    return [(found[party].ending, found[party].moved) for party in (DESCO, BREB)]
+    heard = BankRecords(said, [statement(*entries)], StatementSide.DEBTOR, TUE, {MESSAGE: names})
+    found = {one.instruction.creditor.creditor: one for one in match_instructions(TWO, heard).outcomes}
+    return [(found[party].ending, found[party].moved_amount) for party in (DESCO, BREB)]
 
 
 def test_one_entry_may_book_a_whole_message() -> None:
@@ -141,7 +147,7 @@ def test_one_entry_may_book_a_whole_message() -> None:
 
 
 def test_a_message_may_be_booked_without_what_was_rejected() -> None:
-    told_no = of_message(entry(-7_000_000, 1, MESSAGE), said=[answer(Said.REJECTED)])
+    told_no = of_message(entry(-7_000_000, 1, MESSAGE), said=[answer(AnswerKind.REJECTED)])
     assert told_no == [(Ending.REJECTED, 0), (Ending.SETTLED, 7_000_000)]
 
 
@@ -152,9 +158,9 @@ def test_an_entry_of_a_message_that_comes_to_another_amount_is_handed_back() -> 
 moves = st.lists(st.integers(-20_000_000, 20_000_000), max_size=4)
 
 
-@given(moves, moves, st.lists(st.sampled_from(list(Said)), max_size=3), st.data())
+@given(moves, moves, st.lists(st.sampled_from(list(AnswerKind)), max_size=3), st.data())
 def test_order_and_repetition_change_nothing(
-    first: list[int], second: list[int], said: list[Said], data: st.DataObject
+    first: list[int], second: list[int], said: list[AnswerKind], data: st.DataObject
 ) -> None:
     others = [ONE, instruction(BREB, 10_000_000), instruction(EKSHOP, 5_000)]
     statements = [
@@ -162,14 +168,14 @@ def test_order_and_repetition_change_nothing(
         for name, moved in (("S1", first), ("S2", second))
     ]
     heard = [answer(one) for one in said]
-    plain = match(others, told(statements, heard))
-    again = match(
+    plain = match_instructions(others, told(statements, heard))
+    again = match_instructions(
         data.draw(st.permutations(others)),
         told(data.draw(st.permutations(statements * 2)), data.draw(st.permutations(heard * 2))),
     )
     assert again.outcomes == plain.outcomes
     assert again.entries == plain.entries
-    booked = {one.instruction.end_to_end_id: one.moved for one in plain.outcomes}
+    booked = {one.instruction.end_to_end_id: one.moved_amount for one in plain.outcomes}
     assert booked[NAME] == -sum(first) - sum(second)
     assert len(plain.outcomes) == len(others), "each instruction has one ending"
 
@@ -194,26 +200,26 @@ GROUP = f"<OrgnlGrpInfAndSts><OrgnlMsgId>{MESSAGE}</OrgnlMsgId>"
 
 def test_a_report_about_transfers_between_banks_is_read() -> None:
     inner = f"{GROUP}<GrpSts>PART</GrpSts></OrgnlGrpInfAndSts><TxInfAndSts>{TRANSFERS}"
-    assert answers.read(report("FIToFIPmtStsRpt", "pacs.002.001.10", inner)) == (
-        answer(Said.PENDING, name=""),
-        answer(Said.REJECTED, reason="AC04"),
-        answer(Said.ACCEPTED, name="E2", reason="SETL"),
-        answer(Said.UNKNOWN, name="E3"),
+    assert answers.parse_report(report("FIToFIPmtStsRpt", "pacs.002.001.10", inner)) == (
+        answer(AnswerKind.PENDING, name=""),
+        answer(AnswerKind.REJECTED, reason="AC04"),
+        answer(AnswerKind.ACCEPTED, name="E2", reason="SETL"),
+        answer(AnswerKind.UNKNOWN, name="E3"),
     )
 
 
 def test_a_report_to_a_customer_is_read() -> None:
     inner = f"{GROUP}</OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><TxInfAndSts>{TRANSFERS}</OrgnlPmtInfAndSts>"
-    found = answers.read(report("CstmrPmtStsRpt", "pain.002.001.10", inner))
-    assert [one.said for one in found] == [Said.REJECTED, Said.ACCEPTED, Said.UNKNOWN]
+    found = answers.parse_report(report("CstmrPmtStsRpt", "pain.002.001.10", inner))
+    assert [one.kind for one in found] == [AnswerKind.REJECTED, AnswerKind.ACCEPTED, AnswerKind.UNKNOWN]
     assert {one.message_id for one in found} == {MESSAGE}
 
 
 @pytest.mark.parametrize("content", [b"<Document/>", b"", b"<!DOCTYPE a><Document/>"])
 def test_anything_else_is_refused(content: bytes) -> None:
     with pytest.raises(UnreadableFileError):
-        answers.read(content)
+        answers.parse_report(content)
 
 
 def test_no_instructions_have_no_outcomes() -> None:
-    assert match([], told()) == Matched((), (), ())
+    assert match_instructions([], told()) == MatchedInstructions((), (), ())

@@ -30,7 +30,7 @@ def texts(content: bytes, path: str) -> list[str]:
 
 
 def test_a_message_says_what_is_paid_to_whom() -> None:
-    pacs009.check(PACS)
+    pacs009.check_message(PACS)
     assert texts(PACS, "p:NbOfTxs") == ["2"]
     assert texts(PACS, "p:CtrlSum") == texts(PACS, "p:TtlIntrBkSttlmAmt") == ["223456.05"]
     assert texts(PACS, "p:GrpHdr/p:IntrBkSttlmDt") == ["2026-04-06"]
@@ -43,9 +43,9 @@ def test_a_message_says_what_is_paid_to_whom() -> None:
 
 
 def test_a_batch_says_what_is_paid_and_counts_itself() -> None:
-    totals = beftn.check(EFT)
-    assert totals == beftn.totals_of([*PAIR, instruction(EKSHOP, 1_000)])
-    assert totals == beftn.Totals(3, 6, 22_346_605, 99126001 + 99226002 + 99426004)
+    totals = beftn.check_batch(EFT)
+    assert totals == beftn.batch_totals([*PAIR, instruction(EKSHOP, 1_000)])
+    assert totals == beftn.BatchTotals(3, 6, 22_346_605, 99126001 + 99226002 + 99426004)
     assert set(texts(EFT, "EDR/Amount")) == {"000012345605", "000010000000", "000000001000"}
     assert {len(name) for name in texts(EFT, "IndividualName")} <= set(range(1, 23))
     assert sorted(texts(EFT, "TransactionCode")) == ["22", "22", "32"]
@@ -58,7 +58,7 @@ def test_a_batch_says_what_is_paid_and_counts_itself() -> None:
 
 def test_a_hash_total_keeps_its_last_ten_digits() -> None:
     many = [instruction(EKSHOP, 1_000)] * 101
-    assert beftn.totals_of(many).hash_total == 99426004 * 101 - 10**10
+    assert beftn.batch_totals(many).hash_total == 99426004 * 101 - 10**10
 
 
 @given(st.permutations(PAIR))
@@ -71,9 +71,9 @@ def test_the_same_instructions_give_the_same_bytes(turned: list[Instruction]) ->
 def test_any_amounts_add_up_in_both_forms(paisa: list[int]) -> None:
     paid = [instruction(party, each) for party, each in zip((DESCO, BREB, EKSHOP), paisa, strict=True)]
     content = pacs009.message(paid, DEBTOR, CREATED)
-    pacs009.check(content)
+    pacs009.check_message(content)
     assert sum(Decimal(text) * 100 for text in texts(content, "p:IntrBkSttlmAmt")) == sum(paisa)
-    assert beftn.check(beftn.batch(paid, DEBTOR, CREATED)).amount == sum(paisa)
+    assert beftn.check_batch(beftn.batch(paid, DEBTOR, CREATED)).amount == sum(paisa)
 
 
 @pytest.mark.parametrize("write", [pacs009.message, beftn.batch])
@@ -110,7 +110,7 @@ def test_a_message_is_of_one_value_date(write: Callable[..., bytes], chosen: lis
 def test_a_changed_message_is_refused(found: bytes, instead: bytes, refusal: type[Exception]) -> None:
     assert found in PACS
     with pytest.raises(refusal):
-        pacs009.check(PACS.replace(found, instead))
+        pacs009.check_message(PACS.replace(found, instead))
 
 
 def test_elements_out_of_order_are_refused() -> None:
@@ -118,7 +118,7 @@ def test_elements_out_of_order_are_refused() -> None:
     header = turned.find(".//{*}GrpHdr")
     header.append(header[0])
     with pytest.raises(UnreadableFileError, match="out of order"):
-        pacs009.check(etree.tostring(turned))
+        pacs009.check_message(etree.tostring(turned))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_elements_out_of_order_are_refused() -> None:
 def test_a_batch_whose_totals_do_not_agree_is_refused(found: bytes, instead: bytes) -> None:
     assert found in EFT
     with pytest.raises(ControlTotalError):
-        beftn.check(EFT.replace(found, instead, 1))
+        beftn.check_batch(EFT.replace(found, instead, 1))
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_a_batch_whose_totals_do_not_agree_is_refused(found: bytes, instead: byt
 def test_a_batch_of_another_form_is_refused(found: bytes, instead: bytes) -> None:
     assert found in EFT
     with pytest.raises(UnreadableFileError):
-        beftn.check(EFT.replace(found, instead))
+        beftn.check_batch(EFT.replace(found, instead))
 
 
-@pytest.mark.parametrize("check", [pacs009.check, beftn.check])
+@pytest.mark.parametrize("check", [pacs009.check_message, beftn.check_batch])
 @pytest.mark.parametrize(
     "content",
     [

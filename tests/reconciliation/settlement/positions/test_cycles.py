@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from reconciliation.calendar import Holiday, read_calendar
 from reconciliation.intake.file_names import LogicalKey
-from reconciliation.intake.file_schedule import Schedule
-from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, Role
+from reconciliation.intake.file_schedule import FileSchedule
+from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, PartyRole
 from tests.reconciliation.institution_files import at
 from tests.reconciliation.settlement.sample_lines import CALENDAR, CONFIG, CYCLES, EKSHOP, MON, NPSB, SUN, THU
 
-JANATA, EBL = Party(Role.CONNECTOR, "janata"), Party(Role.CONNECTOR, "ebl")
+JANATA, EBL = Party(PartyRole.CONNECTOR, "janata"), Party(PartyRole.CONNECTOR, "ebl")
 instants = st.datetimes(datetime(2026, 4, 1), datetime(2026, 4, 25), timezones=st.just(UTC))  # noqa: DTZ001
 institutions = st.sampled_from(sorted(CALENDAR.institutions))
 
@@ -61,7 +61,7 @@ def test_an_instant_without_a_zone_is_refused() -> None:
 
 @given(institutions, instants)
 def test_a_cycle_closes_after_each_of_its_movements(institution: str, instant: datetime) -> None:
-    party = Party(Role.CONNECTOR, institution)
+    party = Party(PartyRole.CONNECTOR, institution)
     cycle = CYCLES.cycle_of(party, instant)
     assert instant < CYCLES.closes_at(cycle)
     before = CYCLES.cycle_of(party, CYCLES.closes_at(cycle) - timedelta(minutes=1))
@@ -71,8 +71,8 @@ def test_a_cycle_closes_after_each_of_its_movements(institution: str, instant: d
 
 @given(institutions, days := st.dates(date(2026, 4, 1), date(2026, 4, 20)))
 def test_a_value_date_is_the_payout_date_of_the_files(institution: str, day: date) -> None:
-    schedule = Schedule(CALENDAR, date(2026, 4, 1), date(2026, 4, 30))
-    cycle = Cycle(Party(Role.CONNECTOR, institution), day, 1)
+    schedule = FileSchedule(CALENDAR, date(2026, 4, 1), date(2026, 4, 30))
+    cycle = Cycle(Party(PartyRole.CONNECTOR, institution), day, 1)
     assert CYCLES.value_date(cycle) == schedule.payout_date(LogicalKey(institution, day, 1))
 
 
@@ -80,7 +80,7 @@ def test_a_value_date_is_the_payout_date_of_the_files(institution: str, day: dat
 def test_known_later_is_never_settled_earlier_nor_on_a_closed_day(
     institution: str, day: date, known: list[date]
 ) -> None:
-    cycle = Cycle(Party(Role.CONNECTOR, institution), day, 1)
+    cycle = Cycle(Party(PartyRole.CONNECTOR, institution), day, 1)
     first, second = (CYCLES.value_date(cycle, night) for night in sorted(known))
     assert CYCLES.value_date(cycle) <= first <= second
     assert second > max(known)
@@ -104,7 +104,7 @@ def test_a_moon_sighted_day_moves_what_is_settled(tmp_path: Path) -> None:
 
 
 def test_a_merchant_named_like_an_institution_has_times_of_its_own() -> None:
-    janata = Party(Role.MERCHANT, "janata")
+    janata = Party(PartyRole.MERCHANT, "janata")
     assert CYCLES.times(janata) == CYCLES.own != CYCLES.times(JANATA)
 
 
@@ -113,5 +113,5 @@ def test_a_changed_copy_of_the_calendar_forgets_what_the_old_one_worked_out() ->
     closed = Holiday(on=MON, name="a day of mourning, by order")
     copied = CALENDAR.model_copy(update={"holidays": (*CALENDAR.holidays, closed)})
     assert not copied.is_business_day(MON)
-    assert copied.after(SUN) == date(2026, 4, 7)
+    assert copied.business_day_after(SUN) == date(2026, 4, 7)
     assert CALENDAR.is_business_day(MON)

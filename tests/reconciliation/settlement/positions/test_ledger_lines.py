@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from ekpay_switch.domain.ledger.posting_rules import owed_by_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.finance import LineEvent, LineRole
-from reconciliation.settlement.instructions.account_registry import Account
-from reconciliation.settlement.positions.cycles import Party, Role
+from reconciliation.settlement.instructions.account_registry import CreditorAccount
+from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.ledger_lines import (
-    Booked,
-    Moved,
+    AccountMovement,
+    BookedLine,
     accounts_of,
     lines_of_books,
-    owes,
+    owed_on_account,
     owner_of,
 )
-from reconciliation.settlement.positions.lines import Kind
-from reconciliation.settlement.positions.net_positions import rest, sheet_of
-from reconciliation.settlement.settle_value_date import Issued
+from reconciliation.settlement.positions.lines import LineKind
+from reconciliation.settlement.positions.net_positions import sheet_of, unexplained_rest
+from reconciliation.settlement.settle_value_date import SettledValueDate
 from tests.persistence.books import Books
 from tests.persistence.collections.merchant_money_setup import (
     ACCOUNTS,
@@ -40,14 +40,24 @@ from tests.persistence.ledger.window_closing_setup import Closing
 from tests.reconciliation.settlement.sample_lines import CALENDAR, CYCLES, MON, REGISTRY, SUN
 from tests.reconciliation.settlement.stage import Stage
 
-SHOP = Party(Role.MERCHANT, "shop")
-OWNERS = dict(zip(ACCOUNTS, [Party(Role.PAYEE, f"shop:{SELLER}"), SHOP, Party(Role.PAYEE, f"shop:{COURIER}"),
-                             Party(Role.PAYEE, f"shop:{AGENT}")], strict=True))  # fmt: skip
-PARTNER = Booked("lines-1:1", LineRole.PARTNER, "a_bank", "", LineEvent.PAYMENT, SUN, 6_000, 0, 0)
+SHOP = Party(PartyRole.MERCHANT, "shop")
+OWNERS = dict(
+    zip(
+        ACCOUNTS,
+        [
+            Party(PartyRole.PAYEE, f"shop:{SELLER}"),
+            SHOP,
+            Party(PartyRole.PAYEE, f"shop:{COURIER}"),
+            Party(PartyRole.PAYEE, f"shop:{AGENT}"),
+        ],
+        strict=True,
+    )
+)
+PARTNER = BookedLine("lines-1:1", LineRole.PARTNER, "a_bank", "", LineEvent.PAYMENT, SUN, 6_000, 0, 0)
 
 
-def a_booked(account: str, event: LineEvent, gross: int, source: str = "lines-1:1") -> Booked:
-    return Booked(source, LineRole.MERCHANT, "shop", account, event, SUN, gross, 0, 0)
+def a_booked(account: str, event: LineEvent, gross: int, source: str = "lines-1:1") -> BookedLine:
+    return BookedLine(source, LineRole.MERCHANT, "shop", account, event, SUN, gross, 0, 0)
 
 
 def test_an_account_says_whose_it_is() -> None:
@@ -61,8 +71,8 @@ def test_an_account_says_whose_it_is() -> None:
     ]
     for account, owner in OWNERS.items():
         assert account in accounts_of(owner)
-    assert accounts_of(Party(Role.PARTNER, "a_bank")) == ()
-    assert (owes("receivable:bkash", 5), owes("payable:bkash", 5)) == (-5, 5)
+    assert accounts_of(Party(PartyRole.PARTNER, "a_bank")) == ()
+    assert (owed_on_account("receivable:bkash", 5), owed_on_account("payable:bkash", 5)) == (-5, 5)
 
 
 def test_what_a_merchant_is_owed_and_gives_back() -> None:
@@ -74,15 +84,18 @@ def test_what_a_merchant_is_owed_and_gives_back() -> None:
         a_booked(own, LineEvent.REVERSAL, 200, "lines-1:4"),
         a_booked("", LineEvent.PAYMENT, 30, "lines-1:5"),
     ]
-    moved = [Moved("entry-x:1", own, SUN, 100), Moved("entry-y:1", "payable:desco_postpaid", SUN, 9)]
+    moved = [
+        AccountMovement("entry-x:1", own, SUN, 100),
+        AccountMovement("entry-y:1", "payable:desco_postpaid", SUN, 9),
+    ]
     lines = list(lines_of_books(booked, moved, MON))
     assert [(str(one.cycle.party), one.kind, one.amount) for one in lines] == [
-        ("merchant:shop", Kind.PAYMENT, -500),
-        ("payee:shop:UDC7", Kind.COMMISSION, -70),
-        ("merchant:shop", Kind.REFUND, 200),
-        ("merchant:shop", Kind.REFUND, -200),
-        ("merchant:shop", Kind.PAYMENT, -30),
-        ("merchant:shop", Kind.ADJUSTMENT, 100),
+        ("merchant:shop", LineKind.PAYMENT, -500),
+        ("payee:shop:UDC7", LineKind.COMMISSION, -70),
+        ("merchant:shop", LineKind.REFUND, 200),
+        ("merchant:shop", LineKind.REFUND, -200),
+        ("merchant:shop", LineKind.PAYMENT, -30),
+        ("merchant:shop", LineKind.ADJUSTMENT, 100),
     ]
     assert {one.agreed_on for one in lines} == {MON}
 
@@ -96,7 +109,7 @@ def test_a_prefund_has_paid_already(told: list[tuple[LineEvent, int]]) -> None:
         for place, (event, gross) in enumerate(told, start=1)
     ]
     sheet = sheet_of(MON, lines_of_books(booked, [], SUN), CYCLES)
-    assert [(one.net, rest(sheet)) for one in sheet.positions] == [(0, 0)] * bool(told)
+    assert [(one.net, unexplained_rest(sheet)) for one in sheet.positions] == [(0, 0)] * bool(told)
     assert sum(one.gross_in for one in sheet.positions) == sum(
         gross for event, gross in told if event is LineEvent.PAYMENT
     )
@@ -116,7 +129,7 @@ async def stall(books: Books) -> AsyncIterator[Stall]:
         yield stall
 
 
-async def settle_today(stage: Stage, stall: Stall) -> Issued:
+async def settle_today(stage: Stage, stall: Stall) -> SettledValueDate:
     """Close today, run its night and settle the value date behind it, for the shop and its courier."""
     accounts = [
         a_registered("merchant", "shop", "1"),
@@ -126,19 +139,19 @@ async def settle_today(stage: Stage, stall: Stall) -> Issued:
     today = await Closing(stall.books).today()
     await Closing(stall.books).close()
     await stage.run(today, last_line=await stall.books.value("SELECT coalesce(max(id), 0) FROM ledger_lines"))
-    return await stage.with_registry(registry).settle(CALENDAR.after(today))
+    return await stage.with_registry(registry).settle(CALENDAR.business_day_after(today))
 
 
-def a_registered(role: str, party: str, account: str) -> Account:
+def a_registered(role: str, party: str, account: str) -> CreditorAccount:
     told = {"role": role, "party": party, "name": party, "bic": "DDDDBDDHXXX", "routing_number": "994260048"}
-    return Account.model_validate(told | {"account": account, "holds": "current", "rail": "beftn"})
+    return CreditorAccount.model_validate(told | {"account": account, "holds": "current", "rail": "beftn"})
 
 
-def nets(issued: Issued) -> dict[str, tuple[int, int, int]]:
+def nets(issued: SettledValueDate) -> dict[str, tuple[int, int, int]]:
     return {
         str(one.position.party): (one.position.net, one.instructed, one.carried_out)
         for one in issued.rows
-        if one.position.party.role is not Role.OURS
+        if one.position.party.role is not PartyRole.OURS
     }
 
 
@@ -177,4 +190,4 @@ async def test_a_window_that_is_open_settles_nothing(stage: Stage, stall: Stall)
     await stall.sold()
     today: date = await Closing(stall.books).today()
     await stage.run(today)
-    assert nets(await stage.settle(CALENDAR.after(today))) == {}
+    assert nets(await stage.settle(CALENDAR.business_day_after(today))) == {}

@@ -5,8 +5,8 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.settlement.positions.payout_credits import Batch
-from reconciliation.settlement.positions.trust_cover import cover, overdue_of
+from reconciliation.settlement.positions.payout_credits import PayoutBatch
+from reconciliation.settlement.positions.trust_cover import cover_of, overdue_of
 from tests.reconciliation.settlement.sample_lines import CYCLES, MON, NPSB, SUN, TUE, line
 
 OWED = ("prefund:b:postpaid", "payable:x", "commission_payable:merchant:s:a", "in_flight", "refund_due:c",
@@ -18,7 +18,7 @@ balances_ = st.dictionaries(
 
 
 def test_both_lines_with_the_accounts_behind_them() -> None:
-    found = cover(
+    found = cover_of(
         {
             "settlement_bank": 1_000, "prefund:b:postpaid": 300, "payable:x": 400, "payable:y": -50,
             "in_flight": 100, "refund_due:c": 50, "suspense:c": 25, "suspense:d": -70, "clearing:rtgs": 75,
@@ -27,7 +27,7 @@ def test_both_lines_with_the_accounts_behind_them() -> None:
         },
         overdue={"c": 200, "z": 9},
     )  # fmt: skip
-    assert found.owed == {
+    assert found.owed_by_account == {
         "prefund:b:postpaid": 300, "payable:x": 400, "in_flight": 100, "refund_due:c": 50, "suspense:c": 25,
         "clearing:rtgs": 75, "receivable:e": 30, "biller_deposit:u": 20,
     }  # fmt: skip
@@ -36,20 +36,20 @@ def test_both_lines_with_the_accounts_behind_them() -> None:
 
 
 def test_a_paisa_is_short() -> None:
-    found = cover({"settlement_bank": 99, "payable:x": 100})
+    found = cover_of({"settlement_bank": 99, "payable:x": 100})
     assert (found.strict, found.is_short) == (-1, True)
     assert found.alarm == "trust cover is short by 0.01 taka of 1.00 owed; not covered by receivables"
 
 
 def test_the_banks_own_figure_counts_too() -> None:
-    found = cover({"settlement_bank": 100, "payable:x": 100, "receivable:c": 1}, [60, 39])
+    found = cover_of({"settlement_bank": 100, "payable:x": 100, "receivable:c": 1}, [60, 39])
     assert (found.strict, found.strict_by_statement, found.is_short) == (0, -1, True)
     assert found.alarm == "trust cover is short by 0.01 taka of 1.00 owed; covered once connectors pay"
-    assert not cover({"settlement_bank": 100, "payable:x": 100}, [100]).is_short
+    assert not cover_of({"settlement_bank": 100, "payable:x": 100}, [100]).is_short
 
 
 def test_what_banks_have_less_than_our_books_is_not_covered_by_what_covers_our_books() -> None:
-    found = cover({"settlement_bank": 100, "payable:x": 100, "receivable:c": 1}, [98])
+    found = cover_of({"settlement_bank": 100, "payable:x": 100, "receivable:c": 1}, [98])
     assert found.with_receivables == 1
     assert found.alarm == "trust cover is short by 0.02 taka of 1.00 owed; not covered by receivables"
 
@@ -58,22 +58,22 @@ def test_what_banks_have_less_than_our_books_is_not_covered_by_what_covers_our_b
 def test_whoever_is_owed_more_lowers_the_cover_by_it(
     balances: dict[str, int], account: str, paisa: int
 ) -> None:
-    before = cover(balances)
-    more = cover(balances | {account: max(0, balances.get(account, 0)) + paisa})
+    before = cover_of(balances)
+    more = cover_of(balances | {account: max(0, balances.get(account, 0)) + paisa})
     assert before.strict - more.strict == paisa
     assert before.with_receivables - more.with_receivables == paisa
 
 
 @given(balances_, st.integers(0, 10**13))
 def test_what_is_overdue_is_never_counted(balances: dict[str, int], late: int) -> None:
-    found = cover(balances, overdue={"c": late})
+    found = cover_of(balances, overdue={"c": late})
     receivable = max(0, balances.get("receivable:c", 0))
     counted, missing = sum(found.receivables.values()), sum(found.overdue.values())
     assert (counted + missing, missing) == (receivable, min(receivable, late))
 
 
-def a_batch(day: date, credited: int | None) -> Batch:
-    return Batch("NPSB1", "stmt_janata", "npsb", day, 1_000, 10, credited)
+def a_batch(day: date, credited: int | None) -> PayoutBatch:
+    return PayoutBatch("NPSB1", "stmt_janata", "npsb", day, 1_000, 10, credited)
 
 
 def test_a_receivable_is_overdue_once_its_value_date_is_over() -> None:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from reconciliation.intake.file_names import understood
+from reconciliation.intake.file_names import parse_file_name
 from reconciliation.statement.layout import Layout, read_layouts
-from reconciliation.statement.reader import Reading, read
+from reconciliation.statement.reader import Reading, read_file
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.movements import Moved, Movement
 from sandbox.rehearsals.day.institutions import HOUSES
@@ -95,10 +95,10 @@ def told_by(house: House, book: DayBook) -> set[Told]:
 def readings(folder: Path) -> Iterator[tuple[Layout, Reading]]:
     """Every file of a folder as the product reads it."""
     for path in sorted(folder.iterdir()):
-        name = understood(path.name)
+        name = parse_file_name(path.name)
         layout = LAYOUTS[name.key.institution]
         assert path.suffix == f".{layout.extension}"
-        yield layout, read(path.read_bytes(), layout, path.name, name.key.day)
+        yield layout, read_file(path.read_bytes(), layout, path.name, name.key.day)
 
 
 def rows_read(folder: Path) -> pl.DataFrame:

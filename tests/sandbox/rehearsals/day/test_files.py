@@ -65,7 +65,7 @@ def test_a_connector_pays_what_its_files_settle(house: House, tmp_path: Path) ->
     ]
     [(batch, paid)] = credits_
     assert paid == sum(settled) - LAYOUTS[house.bank].charge
-    payout = CALENDAR.after(CALENDAR.arrival(house.id, CALENDAR.on_or_after(DAY)))
+    payout = CALENDAR.business_day_after(CALENDAR.arrival(house.id, CALENDAR.on_or_after(DAY)))
     assert batch == f"{LAYOUTS[house.id].code}{payout:%Y%m%d}"
 
 
