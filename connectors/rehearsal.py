@@ -15,8 +15,8 @@ from typing import Protocol, assert_never
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-from connectors.families.iso8583.rehearsed import agreed, rehearsed_link
-from connectors.families.nagad.rehearsed import rehearsed as rehearsed_nagad
+from connectors.families.iso8583.rehearsal import agreed, rehearsed_link
+from connectors.families.nagad.rehearsal import rehearsed as rehearsed_nagad
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Example, Role
 from connectors.registry import connector_of

@@ -27,7 +27,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
-from biller_adapters.biller_calls import BillerLine
+from biller_adapters.biller_client import BillerLine
 from biller_adapters.call_result import Meant, not_approved, nothing_learned
 from biller_adapters.challans.heads import challan_number, heads_from_text
 from biller_adapters.dialect import Dialect, Fields, Write, Written

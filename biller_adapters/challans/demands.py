@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from biller_adapters.biller_calls import BillerLine
+from biller_adapters.biller_client import BillerLine
 from biller_adapters.call_result import Meant
 from biller_adapters.challans.calls import payer_of
 from biller_adapters.challans.heads import Head, heads_as_text, organization_code, read_heads, sum_of

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any, Protocol, assert_never
 from uuid import uuid4
 
-from biller_adapters.biller_calls import BillerLine
+from biller_adapters.biller_client import BillerLine
 from biller_adapters.call_result import Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Credentials, Dialect, Fields, Written
 from biller_adapters.fetching import no_bill

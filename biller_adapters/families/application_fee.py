@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from biller_adapters.biller_calls import BillerLine
+from biller_adapters.biller_client import BillerLine
 from biller_adapters.call_result import Asked, Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Credentials, Dialect, JsonUnderHeader
 from biller_adapters.fee_heads import (

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from biller_adapters.biller_calls import BillerLine
+from biller_adapters.biller_client import BillerLine
 from biller_adapters.call_result import Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Dialect, JsonUnderHeader
 from biller_adapters.fetching import no_bill

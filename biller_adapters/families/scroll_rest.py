@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from biller_adapters.biller_calls import BillerLine
+from biller_adapters.biller_client import BillerLine
 from biller_adapters.call_result import Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Dialect, JsonUnderHeader
 from biller_adapters.fetching import no_bill, paid_bill

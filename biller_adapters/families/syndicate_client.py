@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from biller_adapters.biller_calls import BillerLine
+from biller_adapters.biller_client import BillerLine
 from biller_adapters.call_result import Asked, Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Fields
 from biller_adapters.fetching import no_bill, paid_bill

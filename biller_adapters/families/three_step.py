@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from biller_adapters.biller_calls import BillerLine
+from biller_adapters.biller_client import BillerLine
 from biller_adapters.call_result import Asked, Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Dialect, Fields, FormWithToken
 from biller_adapters.fetching import no_bill

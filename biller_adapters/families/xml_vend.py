@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlencode
 
 from pydantic import Field
 
-from biller_adapters.biller_calls import BillerLine
+from biller_adapters.biller_client import BillerLine
 from biller_adapters.call_result import Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Credentials, Dialect, Fields, Written
 from biller_adapters.fetching import no_bill

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from connectors.call_result import Meant, not_done, nothing_learned
 from connectors.families.bank_redirect.city_return import texts_of
-from connectors.families.bank_redirect.line import Document, Line, Secrets
+from connectors.families.bank_redirect.client import Document, Line, Secrets
 from connectors.families.bank_redirect.replies import (
     brought_fields,
     is_name,

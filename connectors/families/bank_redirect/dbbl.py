@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
 from connectors.call_result import Meant, not_done, nothing_learned
-from connectors.families.bank_redirect.line import Document, Line, Secrets
+from connectors.families.bank_redirect.client import Document, Line, Secrets
 from connectors.families.bank_redirect.replies import brought_fields, is_name, name_of, paisa
 from connectors.families.bank_redirect.settings import DbblSettings
 from connectors.manifest import Manifest

@@ -12,8 +12,8 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from connectors.call_result import Meant, not_done, nothing_learned
+from connectors.families.bank_redirect.client import Document, Line, Secrets
 from connectors.families.bank_redirect.credits import Credit, split
-from connectors.families.bank_redirect.line import Document, Line, Secrets
 from connectors.families.bank_redirect.replies import brought_fields, is_name, is_ours, name_of
 from connectors.families.bank_redirect.settings import SpgSettings
 from connectors.manifest import Manifest

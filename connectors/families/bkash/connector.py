@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.call_result import Asked, Meant, not_done, nothing_learned
 from connectors.families.bkash.callback import Callbacks
-from connectors.families.bkash.line import BkashLine
+from connectors.families.bkash.client import BkashLine
 from connectors.families.bkash.refunds import Refunds
 from connectors.families.bkash.replies import (
     COMPLETED,

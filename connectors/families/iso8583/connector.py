@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from connectors.families.iso8583.consent import is_ours, page_link, read_return
-from connectors.families.iso8583.holding import Host
+from connectors.families.iso8583.host import Host
+from connectors.families.iso8583.link_owner import LinkOwner
 from connectors.families.iso8583.mac import MacKey
 from connectors.families.iso8583.messages import collected_of, rrn_of
-from connectors.families.iso8583.owner import LinkOwner
 from connectors.families.iso8583.settings import LinkSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means

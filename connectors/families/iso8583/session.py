@@ -7,8 +7,8 @@ wire: either it is written, or it provably was not and its row says so.
 import asyncio
 
 from connectors.families.iso8583.codec import encode
-from connectors.families.iso8583.hearing import Hearing
-from connectors.families.iso8583.holding import HeldLease, Host, LinkTimes, first_of
+from connectors.families.iso8583.host import HeldLease, Host, LinkTimes, first_of
+from connectors.families.iso8583.inbound_messages import Hearing
 from connectors.families.iso8583.messages import (
     APPROVED,
     ECHO,

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from connectors.call_result import Meant, not_done
 from connectors.families.mpgs.callback import Callbacks
-from connectors.families.mpgs.line import PLACES, MpgsLine
+from connectors.families.mpgs.client import PLACES, MpgsLine
 from connectors.families.mpgs.orders import standing
 from connectors.families.mpgs.refunds import Refunds
 from connectors.families.mpgs.replies import is_reference, session_id

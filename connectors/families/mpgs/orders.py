@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.call_result import Asked, Meant, nothing_learned
-from connectors.families.mpgs.line import MpgsLine
+from connectors.families.mpgs.client import MpgsLine
 from connectors.families.mpgs.replies import (
     FAILURE,
     PENDING,

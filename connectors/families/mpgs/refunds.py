@@ -9,7 +9,7 @@ A VOID before settlement would be the same PUT with another `apiOperation` and t
 """
 
 from connectors.call_result import Meant, not_done, nothing_learned
-from connectors.families.mpgs.line import MpgsLine
+from connectors.families.mpgs.client import MpgsLine
 from connectors.families.mpgs.replies import (
     FAILURE,
     PENDING,

@@ -14,8 +14,8 @@ from typing import Any
 
 from connectors.call_result import Meant, not_done, nothing_learned
 from connectors.families.nagad.callback import read_browser
+from connectors.families.nagad.client import NagadLine
 from connectors.families.nagad.credentials import Credentials
-from connectors.families.nagad.line import NagadLine
 from connectors.families.nagad.refunds import Refunds
 from connectors.families.nagad.replies import (
     CURRENCY_CODE,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connectors.families.nagad.seal import Seal, private_key, public_key
+from connectors.families.nagad.encryption import Seal, private_key, public_key
 from connectors.manifest import Manifest
 from ekpay_switch.ports.world import NotSent
 from ekpay_switch.wing_kit.manifest_file import ManifestError

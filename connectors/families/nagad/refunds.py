@@ -17,8 +17,8 @@ from datetime import datetime
 from typing import Any
 
 from connectors.call_result import Meant, not_done, nothing_learned
+from connectors.families.nagad.client import NagadLine
 from connectors.families.nagad.credentials import Credentials
-from connectors.families.nagad.line import NagadLine
 from connectors.families.nagad.replies import (
     DAY,
     SUCCESS,

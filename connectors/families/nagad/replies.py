@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.families.nagad.seal import Seal
+from connectors.families.nagad.encryption import Seal
 from ekpay_switch.domain.business_day import DHAKA
 from ekpay_switch.domain.collections.connector_calls import Collected
 from ekpay_switch.security.masking import mask_account

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.call_result import Asked, Meant, nothing_learned
-from connectors.families.sslcommerz.line import Line, Writing
+from connectors.families.sslcommerz.client import Line, Writing
 from connectors.families.sslcommerz.notices import Fields, hint
 from connectors.families.sslcommerz.replies import currency, instant, reference, word
 from connectors.families.sslcommerz.settings import AamarPaySettings

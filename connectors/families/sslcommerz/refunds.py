@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.call_result import Asked, Meant, not_done, nothing_learned
-from connectors.families.sslcommerz.line import Line
+from connectors.families.sslcommerz.client import Line
 from connectors.families.sslcommerz.replies import is_reference, reference, word
 from connectors.manifest_parts import Means
 from connectors.refunding import unfit_amount

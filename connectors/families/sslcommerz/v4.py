@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.call_result import Asked, Meant, nothing_learned
-from connectors.families.sslcommerz.line import Line, Writing
+from connectors.families.sslcommerz.client import Line, Writing
 from connectors.families.sslcommerz.notices import Fields, signed_hint
 from connectors.families.sslcommerz.refunds import Refunds
 from connectors.families.sslcommerz.replies import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from connectors.call_result import Asked, Meant, not_done, nothing_learned
 from connectors.families.token_init_status.callback import Callbacks
 from connectors.families.token_init_status.checks import dialect_of
-from connectors.families.token_init_status.line import Line
+from connectors.families.token_init_status.client import Line
 from connectors.families.token_init_status.reading import (
     Document,
     Reader,

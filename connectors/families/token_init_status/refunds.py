@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.call_result import Meant, not_done, nothing_learned
+from connectors.families.token_init_status.client import Line
 from connectors.families.token_init_status.dialect import Dialect, RefundAnswer
-from connectors.families.token_init_status.line import Line
 from connectors.families.token_init_status.reading import (
     Document,
     Reader,

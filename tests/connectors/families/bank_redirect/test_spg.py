@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.families.bank_redirect.client import written
 from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.families.bank_redirect.credits import Share, split
-from connectors.families.bank_redirect.line import written
 from connectors.manifest import Manifest, read_manifest
 from connectors.registry import connector_of
 from ekpay_switch.domain.collections.connector_calls import (

@@ -7,7 +7,7 @@ without an answer, and is taken back.
 import asyncio
 
 from connectors.families.iso8583.codec import MTI, Fields, decode
-from connectors.families.iso8583.holding import Host
+from connectors.families.iso8583.host import Host
 from connectors.families.iso8583.messages import (
     CODE,
     CONFIRMS_REVERSAL,

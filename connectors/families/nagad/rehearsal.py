@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from connectors.families.nagad.seal import Seal
+from connectors.families.nagad.encryption import Seal
 from connectors.manifest import Manifest
 
 MERCHANT_ID = "100000000000001"

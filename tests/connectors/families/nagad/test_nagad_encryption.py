@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.families.nagad.rehearsed import rehearsed, written_private, written_public
+from connectors.families.nagad.encryption import Seal, private_key, public_key
+from connectors.families.nagad.rehearsal import rehearsed, written_private, written_public
 from connectors.families.nagad.replies import opened
-from connectors.families.nagad.seal import Seal, private_key, public_key
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.nagad.nagad_stage import a_key, private_text, public_text, read, sealed

@@ -8,7 +8,7 @@ import asyncio
 import os
 import platform
 
-from connectors.families.iso8583.holding import HeldLease, Host, LinkTimes, first_of
+from connectors.families.iso8583.host import HeldLease, Host, LinkTimes, first_of
 from connectors.families.iso8583.session import Session
 from ekpay_switch import telemetry
 from ekpay_switch.ports.host_links import HostPorts
