@@ -110,7 +110,7 @@ async def test_without_a_key_no_link_is_kept_and_nothing_is_opened(setting: str)
 async def test_where_no_links_are_kept_nothing_is_asked() -> None:
     async with link_stage(is_kept=False) as stage:
         bank = HostLink(stage.manifest, replace(stage.around, hosts=None))
-        assert await bank.execute(stage.order()) == Unreached("no host links are kept here")
+        assert await bank.execute(stage.order()) == Unreached("this installation keeps no host links")
         told = await bank.inquire(stage.doubted(stage.order()))
         assert getattr(told, "was_asked", True) is False
 
@@ -264,7 +264,7 @@ async def test_an_owner_that_was_stopped_writes_nothing_after_its_lease(
 
         monkeypatch.setattr(stage.shelf, "take", and_stopped)
         order = stage.order()
-        assert await stage.bank.execute(order) == Unreached("no link to the host took it in time")
+        assert await stage.bank.execute(order) == Unreached("no link owner took the request in time")
         assert stage.host.of("0200") == []
         (row,) = stage.shelf.rows.values()
         assert row.message.state is HostState.WITHDRAWN
