@@ -108,7 +108,7 @@ class Session:
             await self._ports.links.not_written(message.key)
 
     async def _send_reversal(self, message: HostMessage) -> None:
-        assert message.reversal is not None, "it was taken as one"
+        assert message.reversal is not None, "taken as a reversal"
         # An answer to the request itself changes nothing any more.
         self._inbound.unanswered.discard(message.key)
         fields = reversal_message(message, self._host.settings, is_repeat=message.reversal.sends > 1)

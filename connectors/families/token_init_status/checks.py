@@ -74,7 +74,7 @@ def _faults_of_sends(manifest: Manifest, dialect: Dialect, operation: str, sends
     if not {member.login for member in sends.values() if member.login} <= dialect.login.reads.keeps.keys():
         yield f"{operation} sends what the login does not keep"
     if operation == "login" and any(member.login for member in sends.values()):
-        yield "a login cannot send what it has not told yet"
+        yield "a login cannot send values of its own answer"
     if call.method == "GET" and sends:
         yield f"{operation} is a GET and has no body"
 

@@ -126,7 +126,7 @@ class TokenInitStatus:
         if reads.amount and self._reader.money(document, reads.amount, reads.currency) != order.amount:
             raise BrokenReplyError("a page for another amount")
         if reads.status and self._means(text_at(document, reads.status)) != "awaiting_payer":
-            raise BrokenReplyError("a page of a payment that waits for nobody")
+            raise BrokenReplyError("a page of a payment that awaits no payer")
         page_url = text_at(document, reads.page_url, _PAGE_URL_LENGTH_MAX)
         if not self._pages.allow(page_url):
             raise BrokenReplyError("a page on a host that is not the provider's")
