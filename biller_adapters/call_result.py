@@ -1,22 +1,22 @@
-"""What came of one call to a biller, and what that means where it was no approval.
+"""The result of one call to a biller, and the outcome of a call that was not approved.
 
-Shared by families: an approval is each family's own affair, everything else means the same to all of them.
+Shared by families: each family reads its own approvals; everything else means the same to all of them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any, TypeGuard, assert_never
 
-from biller_adapters.manifest_parts import Means, Reason
+from biller_adapters.manifest_parts import Means, Reason, Reply
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Outcome, Unreached
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
-    """A whole answer, and what the manifest says that its code means (in doubt where it says nothing).
+class MappedReply:
+    """A complete answer and the meaning that the manifest gives its code; in doubt where it has none.
 
-    `next_step` is what the far side waits for where the code means "half done".
+    `next_step` is the step that the far side waits for where the code means "half done".
     """
 
     means: Means
@@ -27,45 +27,58 @@ class Meant:
 
     @property
     def refuses_token(self) -> bool:
-        """Whether the far side did not take our token: an answered no, nothing was done."""
+        """Whether the far side refused our token: a decline, so nothing was done."""
         return self.reason is Reason.NOT_AUTHENTICATED
 
 
 @dataclass(frozen=True, slots=True)
-class ShutOut(NotSent):
-    """Not a byte left us, because the far side refuses the tokens that it gives."""
+class TokensRefused(NotSent):
+    """Not a byte left us, because the far side refuses the tokens that it issues."""
 
 
-Asked = Meant | NotSent | NoUsableAnswer
+CallResult = MappedReply | NotSent | NoUsableAnswer
 
 
-def not_approved(asked: Asked) -> Outcome:
-    """What an answer to a pay call means that was no approval; whatever nobody mapped is in doubt."""
-    match asked:
+def map_reply(replies: Mapping[str, Reply], code: str, document: Mapping[str, Any]) -> MappedReply:
+    """The answer with the meaning that `replies` of the manifest give its code; in doubt without an entry."""
+    reply = replies.get(code)
+    if reply is None:
+        return MappedReply(Means.IN_DOUBT, None, code, document)
+    return MappedReply(reply.means, reply.reason, code, document, reply.next_step)
+
+
+def has_meaning(result: CallResult, means: Means) -> TypeGuard[MappedReply]:
+    """Whether a complete answer came and its code has this meaning."""
+    return isinstance(result, MappedReply) and result.means is means
+
+
+def unsuccessful_outcome(result: CallResult) -> Outcome:
+    """The outcome of a pay call that was not approved; a code without a mapping is in doubt."""
+    match result:
         case NotSent(why=why):
             return Unreached(why)
         case NoUsableAnswer(why=why):
             return InDoubt(why)
-        case Meant(means=Means.DECLINED, reason=reason, code=code):
+        case MappedReply(means=Means.DECLINED, reason=reason, code=code):
             return Declined(str(reason), code)
-        case Meant(code=code):
+        case MappedReply(code=code):
             return InDoubt(f"reply code {code}")
         case _:
-            assert_never(asked)
+            assert_never(result)
 
 
-def nothing_learned(asked: Asked) -> NoAnswer:
-    """What an answer to an inquiry means that settles nothing."""
-    match asked:
-        case ShutOut(why=why):
+def inconclusive_answer(result: CallResult) -> NoAnswer:
+    """The answer of an inquiry that settles nothing."""
+    match result:
+        case TokensRefused(why=why):
             return NoAnswer(why, was_asked=False, is_shut_out=True)
         case NotSent(why=why):
             return NoAnswer(why, was_asked=False)
         case NoUsableAnswer(why=why):
             return NoAnswer(why)
-        case Meant(code=code) if asked.refuses_token:
+        case MappedReply(code=code) if result.refuses_token:
             return NoAnswer(f"reply code {code}", was_asked=False, is_shut_out=True)
-        case Meant(code=code):
+        case MappedReply(code=code):
             return NoAnswer(f"reply code {code}")
         case _:
-            assert_never(asked)
+            assert_never(result)

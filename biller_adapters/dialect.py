@@ -1,7 +1,7 @@
-"""How the calls of one family look: the body, where the token goes, where the code stands, how a login reads.
+"""The wire format of one family's calls: body, place of the token, reply code, and the answer to a login.
 
-A family makes one `Dialect` and gives it to its `BillerLine`; nothing here sends anything. Where a far side
-gives out no tokens, what stands in the token's place is made from the credentials once (`key`).
+A family makes one `Dialect` for its `BillerClient`; nothing here sends anything. Where a far side issues no
+tokens, a standing key made from the credentials (`key`) takes the token's place.
 """
 
 import json
@@ -17,14 +17,14 @@ _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 Fields = Mapping[str, object]
-Written = tuple[Mapping[str, str], bytes]
-# Headers and body of a call from its fields, under the kept token or, where that is empty, under none.
-Write = Callable[[Fields, str], Written]
+HeadersAndBody = tuple[Mapping[str, str], bytes]
+# Writes headers and body of a call from its fields and the token; without a token where that is empty.
+WriteCall = Callable[[Fields, str], HeadersAndBody]
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the settings of one biller hold: user, password and whatever else its manifest names."""
+    """The credentials of one biller: user, password and the others that its manifest names."""
 
     user: str
     password: str = field(repr=False)
@@ -32,21 +32,21 @@ class Credentials:
 
 
 def _never_granted(_: Mapping[str, Any]) -> Grant:
-    raise BrokenReplyError("this far side gives out no tokens")
+    raise BrokenReplyError("this far side issues no tokens")
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """The calls of one family.
 
-    Either `log_in` makes the fields of a login from user and password, or `key` makes what stands in the
-    token's place from the credentials. `renew` makes the fields of a renewal from what was kept last, or
-    None where that cannot be renewed. `read_grant` reads the answer to a login or renewal, `read` any answer
-    into members of which `code_member` is the code; both raise BrokenReplyError.
+    Either `log_in` makes the fields of a login from user and password, or `key` makes a standing key from the
+    credentials, which takes the token's place. `renew` makes the fields of a renewal from the last token, or
+    None where that cannot be renewed. `read_grant` reads the answer to a login or renewal, `read` reads any
+    answer into members, of which `code_member` is the code; both raise BrokenReplyError.
     """
 
     code_member: str
-    write: Write
+    write: WriteCall
     log_in: Callable[[str, str], Fields] | None = None
     read_grant: Callable[[Mapping[str, Any]], Grant] = _never_granted
     renew: Callable[[str], Fields | None] = lambda _: None
@@ -55,7 +55,7 @@ class Dialect:
 
 
 class JsonUnderHeader:
-    """A JSON body; the token stands in a header of this name, behind `prefix`."""
+    """Writes a JSON body; the token is in the header of this name, after `prefix`."""
 
     def __init__(self, header: str, prefix: str = "") -> None:
         self._header = header
@@ -63,8 +63,8 @@ class JsonUnderHeader:
         self._token = ""
         self._headers: Mapping[str, str] = _JSON
 
-    def __call__(self, fields: Fields, token: str) -> Written:
-        """See `Write`; the headers of the last token are kept, since it rarely changes."""
+    def __call__(self, fields: Fields, token: str) -> HeadersAndBody:
+        """See `WriteCall`; the headers of the last token are reused, since it rarely changes."""
         if token != self._token:
             self._headers = {self._header: self._prefix + token, **_JSON} if token else _JSON
             self._token = token
@@ -72,14 +72,14 @@ class JsonUnderHeader:
 
 
 class FormWithToken:
-    """A form as HTML pages send it, in UTF-8; the token is one of its fields."""
+    """Writes an HTML form in UTF-8; the token is one of its fields."""
 
-    def __init__(self, field: str, shown: Callable[[str], str]) -> None:
+    def __init__(self, field: str, to_wire: Callable[[str], str]) -> None:
         self._field = field
-        self._shown = shown
+        self._to_wire = to_wire
 
-    def __call__(self, fields: Fields, token: str) -> Written:
-        """See `Write`; `shown` is what a call shows of the token that is kept."""
+    def __call__(self, fields: Fields, token: str) -> HeadersAndBody:
+        """See `WriteCall`; `to_wire` makes the field's value from the stored token."""
         if token:
-            fields = {**fields, self._field: self._shown(token)}
+            fields = {**fields, self._field: self._to_wire(token)}
         return _FORM, urlencode(fields).encode()

@@ -1,43 +1,45 @@
-"""What an answer to a fetch means where it brought no bill, and what a payer may pay of one that it brought.
+"""Replies of a fetch without a bill, and the amount that a payer may pay of a bill.
 
-Shared by families: which members an answer has is each family's own affair.
+Shared by families, which read the members of their own answers.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
-from biller_adapters.call_result import Asked, Meant
+from biller_adapters.call_result import CallResult, MappedReply
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Reason
 from ekpay_switch.domain.bill import AmountRefused, Bill, BillerSilent, BillFound, BillMissing, FetchReply
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, text_or_empty
 
 _AMOUNT = "amount"
+_COUNT = re.compile(r"[0-9]{1,3}")
 
 
-def no_bill(asked: Asked, number: str = "", account: str = "") -> FetchReply:
-    """What an answer without a bill means; `number` and `account` are those that were asked for."""
-    match asked:
+def reply_without_bill(result: CallResult, number: str = "", account: str = "") -> FetchReply:
+    """The reply of a fetch that brought no bill; `number` and `account` are those that were requested."""
+    match result:
         case NotSent(why=why) | NoUsableAnswer(why=why):
             return BillerSilent(why)
-        case Meant(reason=Reason.NO_SUCH_BILL):
+        case MappedReply(reason=Reason.NO_SUCH_BILL):
             return BillMissing()
-        case Meant(reason=Reason.ALREADY_PAID):
+        case MappedReply(reason=Reason.ALREADY_PAID):
             return BillFound(paid_bill(number, account))
-        case Meant(reason=Reason.AMOUNT_DIFFERS | Reason.LIMIT_REACHED):
+        case MappedReply(reason=Reason.AMOUNT_DIFFERS | Reason.LIMIT_REACHED):
             return AmountRefused()
-        case Meant(code=code):
+        case MappedReply(code=code):
             return BillerSilent(f"reply code {code}")
         case _:
-            assert_never(asked)
+            assert_never(result)
 
 
 def paid_bill(number: str = "", account: str = "") -> Bill:
-    """A bill of which its biller only says that nothing is owed any more."""
+    """A bill of which the biller says no more than that it is paid."""
     return Bill(
         bill_key=number or account,
         bill_number=number,
@@ -52,37 +54,44 @@ def paid_bill(number: str = "", account: str = "") -> Bill:
 
 
 def chosen_amount(manifest: Manifest, parameters: Mapping[str, str]) -> Money | None:
-    """What the payer wants to pay, where one of the parameters carries an amount and it is filled in.
+    """The amount that the payer chose, or None where no parameter carries one or it is empty.
 
     Raises:
-        BrokenReplyError: it is no amount; the manifest's pattern should have kept it out.
+        BrokenReplyError: it is no amount; the manifest's pattern should not have admitted it.
     """
-    names = (entry.name for entry in manifest.parameters if entry.wire_name == _AMOUNT)
-    told = next((parameters[name] for name in names if parameters.get(name)), "")
+    value = manifest.parameter_value(_AMOUNT, parameters)
     try:
-        return parse_taka(told) if told else None
+        return parse_taka(value) if value else None
     except MalformedAmountError:
         raise BrokenReplyError("the amount that was asked for is no amount") from None
 
 
-def part_of(bill: Bill, wanted: Money | None) -> FetchReply:
-    """The bill as far as the payer wants to pay it: all of it, or a part, which holds no bill for itself.
+def bill_for_amount(bill: Bill, requested: Money | None) -> FetchReply:
+    """The bill for the requested amount: the whole, or a part, which does not reserve the bill.
 
-    A part is told as an amount alone: how the biller splits it into VAT and fees is its own affair.
+    A part is one amount without VAT and fees, since the biller decides how it is split.
     """
-    if bill.is_paid or wanted is None or wanted == bill.total:
+    if bill.is_paid or requested is None or requested == bill.total:
         return BillFound(replace(bill, bill_key=""))
-    if not ZERO < wanted < bill.total:
+    if not ZERO < requested < bill.total:
         return AmountRefused(bill.total)
     details = {**bill.details, "owed_in_all": str(bill.total.minor)}
     return BillFound(
-        replace(bill, bill_key="", amount=wanted, vat=ZERO, late_fee=ZERO, total=wanted, details=details)
+        replace(
+            bill, bill_key="", amount=requested, vat=ZERO, late_fee=ZERO, total=requested, details=details
+        )
     )
 
 
 def scheduled_fee(manifest: Manifest, parameters: Mapping[str, str]) -> Money | None:
-    """The fee of the manifest's schedule for these parameters; None where no row fits."""
+    """The fee of the manifest's schedule for these parameters; None where no row matches."""
     for row in manifest.amount.schedule:
         if all(parameters.get(name) == value for name, value in row.when.items()):
             return parse_taka(row.taka)
     return None
+
+
+def unpaid_count(fields: Mapping[str, Any], member: str) -> int:
+    """How many bills are unpaid, this one included; 1 where the member is missing or is no number."""
+    value = text_or_empty(fields, member)
+    return max(int(value), 1) if _COUNT.fullmatch(value) else 1

@@ -1,11 +1,11 @@
-"""The field map: what a plain REST biller calls things, as settings of its manifest (`direct_rest`).
+"""The field map: member names and formats of a REST biller, as settings of its manifest (`direct_rest`).
 
-Every setting renames a member, states a word or picks a form from a short list; there are no conditions and
-no expressions. A member with an empty name is one that the biller does not have; one that has a name must be
-there. What each setting is for stands in docs/how-to/add-a-biller.md.
+Every setting names a member, a word or a format of a short list; there are no conditions and no expressions.
+An empty name says that the biller has no such member; a named member must be present. Each setting is
+explained in docs/how-to/add-a-biller.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -19,9 +19,9 @@ from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, tak
 
 _MEMBER = r"[A-Za-z_][A-Za-z0-9_-]{0,39}"
 Member = Annotated[str, Field(pattern=f"^{_MEMBER}$")]
-# A member that the biller may not have, then empty.
+# Empty where the biller has no such member.
 MemberOrNone = Annotated[str, Field(pattern=f"^({_MEMBER})?$")]
-# Objects within objects by points, such as `data.bill`; empty for the answer itself.
+# A path with points, such as `data.bill`; empty for the answer itself.
 ObjectPath = Annotated[str, Field(pattern=rf"^({_MEMBER}(\.{_MEMBER})*)?$")]
 _PREFIXES = ("send", "year_of", "month_of", "fixed")
 
@@ -44,20 +44,36 @@ _TIMES: Mapping[str, str] = MappingProxyType(
 _YEAR_DIGITS = 4
 
 
+def gather_by_prefix(settings: Mapping[str, object], prefixes: Sequence[str]) -> dict[str, object]:
+    """Settings with one of the prefixes as a mapping under it: `send_x = y` becomes `send = {x: y}`.
+
+    A prefix without settings is an empty mapping; all other settings stay as they are.
+    """
+    gathered: dict[str, dict[str, object]] = {prefix: {} for prefix in prefixes}
+    plain: dict[str, object] = {}
+    for name, value in settings.items():
+        prefix = next((candidate for candidate in prefixes if name.startswith(f"{candidate}_")), "")
+        if prefix:
+            gathered[prefix][name.removeprefix(f"{prefix}_")] = value
+        else:
+            plain[name] = value
+    return {**gathered, **plain}
+
+
 class FieldMap(Section):
     """The section `family_settings` of a manifest over `direct_rest`.
 
     `send`, `year_of`, `month_of` and `fixed` are gathered from settings with that prefix, such as
-    `send_customer_no = "customerNo"`; the other settings stand for themselves.
+    `send_customer_no = "customerNo"`; the other settings are fields of their own.
     """
 
-    # What a call says: our parameters under their names, and words that are the same in every call.
+    # A request: our parameters under the biller's names, and members with a fixed value.
     send: Mapping[Name, Member]
     year_of: Mapping[Name, Member]
     month_of: Mapping[Name, Member]
     fixed: Mapping[Member, str]
 
-    # Being let in: by a login that gives a token, or by the password itself as a standing key.
+    # Authentication: a login that returns a token, or the password itself as a standing key.
     sign_in: Literal["login", "standing_key"] = "login"
     token_header: Member = "Authorization"  # noqa: S105 - what it is called, no secret
     token_prefix: str = "Bearer"  # noqa: S105 - what it is called, no secret
@@ -75,7 +91,7 @@ class FieldMap(Section):
     period_form: Literal["YYYYMM", "YYYY-MM", "MM-YYYY"] = "YYYYMM"
     amount_form: Literal["taka", "paisa"] = "taka"
 
-    # The answer with a bill. `amount_holds_vat`: whether the VAT lies within the amount or is added to it.
+    # The answer with a bill. `amount_holds_vat`: whether the amount includes the VAT.
     bill_object: ObjectPath = "bill"
     bill_number: MemberOrNone = "billNo"
     bill_account: MemberOrNone = "accountNo"
@@ -99,7 +115,7 @@ class FieldMap(Section):
     bill_paid: MemberOrNone = "paid"
     paid_word: str = "Y"
 
-    # A payment, which names its bill as the biller numbers it, as the payer named it, or by both.
+    # A payment, which names its bill by the biller's number, by the payer's parameters, or by both.
     pay_names: Literal["bill", "parameters", "both"] = "bill"
     pay_bill_number: MemberOrNone = "billNo"
     pay_account: MemberOrNone = "accountNo"
@@ -119,7 +135,7 @@ class FieldMap(Section):
     paid_reference: MemberOrNone = "transactionId"
     paid_amount: MemberOrNone = "amount"
 
-    # Asking afterwards, and the answer to that.
+    # An inquiry and its answer.
     ask_reference: Member = "transactionId"
     status_object: ObjectPath = "payment"
     status_reference: Member = "transactionId"
@@ -131,35 +147,26 @@ class FieldMap(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _gather(cls, told: Mapping[str, object]) -> dict[str, object]:
-        """Put the settings with a prefix where they belong; a field without one is no setting."""
-        gathered: dict[str, dict[str, object]] = {prefix: {} for prefix in _PREFIXES}
-        plain: dict[str, object] = {}
-        for name, value in told.items():
-            prefix = next((one for one in _PREFIXES if name.startswith(f"{one}_")), "")
-            if prefix:
-                gathered[prefix][name.removeprefix(f"{prefix}_")] = value
-            else:
-                plain[name] = value
-        return {**gathered, **plain}
+    def _gather(cls, settings: Mapping[str, object]) -> dict[str, object]:
+        return gather_by_prefix(settings, _PREFIXES)
 
     # ---- writing
 
     @property
     def parameters(self) -> frozenset[str]:
-        """The names of our parameters that are sent, whole or in parts."""
+        """The names of our parameters that are sent, whole or as year and month."""
         return frozenset((*self.send, *self.year_of, *self.month_of))
 
-    def sent(self, values: Mapping[str, str]) -> dict[str, object]:
-        """Our parameters under their names, as far as there is a value."""
-        told: dict[str, object] = {}
+    def request_fields(self, values: Mapping[str, str]) -> dict[str, object]:
+        """Our parameters under the biller's names; those without a value are left out."""
+        fields: dict[str, object] = {}
         for name, member in self.send.items():
-            told[member] = values.get(name, "")
+            fields[member] = values.get(name, "")
         for name, member in self.year_of.items():
-            told[member] = values.get(name, "")[:_YEAR_DIGITS]
+            fields[member] = values.get(name, "")[:_YEAR_DIGITS]
         for name, member in self.month_of.items():
-            told[member] = values.get(name, "")[_YEAR_DIGITS:]
-        return {member: value for member, value in told.items() if value}
+            fields[member] = values.get(name, "")[_YEAR_DIGITS:]
+        return {member: value for member, value in fields.items() if value}
 
     def write_amount(self, amount: Money) -> str | int:
         """An amount as this biller writes it."""
@@ -182,30 +189,30 @@ class FieldMap(Section):
 
     def read_day(self, fields: Mapping[str, Any], member: str) -> date:
         """A day that must be there."""
-        return _read(fields, member, _DAYS[self.day_form])
+        return _read_date(fields, member, _DAYS[self.day_form])
 
     def read_month(self, fields: Mapping[str, Any]) -> str:
         """The month that a bill is for as YYYYMM; empty where the biller does not say."""
         if self.bill_period:
-            return _read(fields, self.bill_period, _PERIODS[self.period_form]).strftime("%Y%m")
+            return _read_date(fields, self.bill_period, _PERIODS[self.period_form]).strftime("%Y%m")
         if self.bill_year and self.bill_month:
             return text(fields, self.bill_year) + text(fields, self.bill_month).zfill(2)
         return ""
 
 
 def object_at(document: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-    """The object that a path leads to; raises BrokenReplyError where there is none."""
+    """The object at a path; raises BrokenReplyError where there is none."""
     for member in path.split(".") if path else ():
         document = as_object(document.get(member))
     return document
 
 
-def _read(fields: Mapping[str, Any], member: str, form: str) -> date:
-    told = text(fields, member)
+def _read_date(fields: Mapping[str, Any], member: str, form: str) -> date:
+    value = text(fields, member)
     try:
-        instant = datetime.strptime(told, form).replace(tzinfo=DHAKA)
-        # strptime takes much that is written otherwise, a day of one digit for instance.
-        if instant.strftime(form) == told:
+        instant = datetime.strptime(value, form).replace(tzinfo=DHAKA)
+        # strptime also accepts other forms, such as a day of one digit.
+        if instant.strftime(form) == value:
             return instant.date()
     except ValueError:
         pass  # not written so, or not in the calendar

@@ -30,8 +30,8 @@ from ekpay_switch.wing_kit.manifest_file import read_manifest_file, refuse_repea
 from ekpay_switch.wing_kit.manifest_sections import Endpoint, Name, Safety, Seconds, Section, TimingEntry
 from ekpay_switch.wing_kit.opening_hours import Downtime, Hours, Opening
 
-# Law 4 is only as good as its examples: each verb shows at least these, and each step of paying all of its
-# own and an empty reply as well.
+# The least that the examples of each verb must show (law 4); each step of paying shows all of them by itself,
+# and an empty reply as well.
 _EXPECTATIONS_MIN = {
     Role.LOG_IN: frozenset({"logged_in", "no_login"}),
     Role.RENEW: frozenset({"renewed", "not_renewed"}),
@@ -40,7 +40,7 @@ _EXPECTATIONS_MIN = {
     Role.INQUIRE: frozenset({"posted", "not_found", "no_answer"}),
 }
 _ONE_STEP = ("pay",)
-_IN_HAND = frozenset({"approved", "posted"})
+_BRINGS_TOKENS = frozenset({"approved", "posted"})
 
 
 class Manifest(Section):
@@ -100,10 +100,10 @@ class Manifest(Section):
     examples: tuple[Example, ...]
 
     @model_validator(mode="after")
-    def _parameters_are_told_apart(self) -> Self:
+    def _parameters_are_distinct(self) -> Self:
         # A field may stand in several groups, such as who pays, if it is the same one in all of them.
-        named = {(entry.name, entry.wire_name) for entry in self.parameters}
-        refuse_repeats("parameter", (name for name, _ in sorted(named)))
+        parameters = {(entry.name, entry.wire_name) for entry in self.parameters}
+        refuse_repeats("parameter", (name for name, _ in sorted(parameters)))
         refuse_repeats("wire name", (f"{entry.group} {entry.wire_name}" for entry in self.parameters))
         return self
 
@@ -146,31 +146,36 @@ class Manifest(Section):
         for example in self.examples:
             if example.operation not in self.operations:
                 raise ValueError(f"example {example.title!r} names an operation that is not there")
-        for role, wanted in _EXPECTATIONS_MIN.items():
-            for shown in self._shown(role):
-                if not wanted <= {example.expect for example in shown}:
-                    raise ValueError(f"examples of {role} must show {', '.join(sorted(wanted))}")
-        if any(all(example.body for example in shown) for shown in self._shown(Role.PAY)):
+        for role, expectations in _EXPECTATIONS_MIN.items():
+            for examples in self._examples_of(role):
+                if not expectations <= {example.expect for example in examples}:
+                    raise ValueError(f"examples of {role} must show {', '.join(sorted(expectations))}")
+        if any(all(example.body for example in examples) for examples in self._examples_of(Role.PAY)):
             raise ValueError("examples of pay must show an empty reply")
         return self
 
     @model_validator(mode="after")
     def _examples_count_their_tokens(self) -> Self:
         for example in self.examples:
-            if (example.tokens is not None) != (self.gives_tokens and example.expect in _IN_HAND):
+            if (example.tokens is not None) != (self.gives_tokens and example.expect in _BRINGS_TOKENS):
                 raise ValueError(f"example {example.title!r} must say how many tokens there are, or none")
         return self
 
-    def _shown(self, role: Role) -> list[list[Example]]:
-        """The examples of a verb: together, or for paying those of each step apart."""
+    def _examples_of(self, role: Role) -> list[list[Example]]:
+        """The examples of a verb in one group; for paying, one group for each step."""
         names = [name for name, operation in self.operations.items() if operation.role is role]
         groups = [[name] for name in names] if role is Role.PAY else [names][: len(names)]
         return [[example for example in self.examples if example.operation in group] for group in groups]
 
     @property
     def opening(self) -> Opening:
-        """When the biller can be spoken to."""
+        """When the biller can be called."""
         return Opening(self.hours, self.downtime, self.effective_from, self.effective_until)
+
+    def parameter_value(self, wire_name: str, parameters: Mapping[str, str]) -> str:
+        """What the payer gave for the parameter with this wire name (a member of `bll_inf`), or empty."""
+        names = (entry.name for entry in self.parameters if entry.wire_name == wire_name)
+        return next((parameters[name] for name in names if parameters.get(name)), "")
 
     def rounding_of(self, exact: Money) -> Money:
         """What the payer gives beyond the exact bill."""
@@ -210,7 +215,7 @@ class Manifest(Section):
 
 def _parameter(entry: ParameterEntry, amount: Amount) -> Parameter:
     shared = entry.model_dump(exclude={"choices", "hint_en", "hint_bn"})
-    choices = tuple((one.value, one.label_en, one.label_bn) for one in entry.choices)
+    choices = tuple((choice.value, choice.label_en, choice.label_bn) for choice in entry.choices)
     return Parameter(**shared, choices=choices, bounds=amount.bounds if entry.wire_name == "amount" else None)
 
 

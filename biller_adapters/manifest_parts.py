@@ -94,9 +94,11 @@ class Operation(Section):
     replies: Mapping[str, Reply]
 
     @model_validator(mode="after")
-    def _only_an_inquiry_finds_things_out(self) -> Self:
-        found_out = {Means.NOT_FOUND, Means.HALF_DONE}
-        if self.role is not Role.INQUIRE and any(reply.means in found_out for reply in self.replies.values()):
+    def _only_an_inquiry_has_inquiry_meanings(self) -> Self:
+        inquiry_only = {Means.NOT_FOUND, Means.HALF_DONE}
+        if self.role is not Role.INQUIRE and any(
+            reply.means in inquiry_only for reply in self.replies.values()
+        ):
             raise ValueError("only the answer to an inquiry means not_found or half_done")
         return self
 
@@ -136,10 +138,10 @@ class ParameterEntry(Section):
             pattern = re.compile(self.pattern, re.ASCII)
         except re.error as error:
             raise ValueError(f"pattern of {self.name}: {error}") from error
-        shown = {self.example: "the example", **dict.fromkeys(self.values, "a choice")}
-        for value, what in shown.items():
+        labels = {self.example: "the example", **dict.fromkeys(self.values, "a choice")}
+        for value, label in labels.items():
             if pattern.fullmatch(value) is None:
-                raise ValueError(f"{what} of {self.name} does not fit its own pattern")
+                raise ValueError(f"{label} of {self.name} does not fit its own pattern")
         if self.choices and self.example not in self.values:
             raise ValueError(f"the example of {self.name} is none of its choices")
         return self
@@ -187,10 +189,10 @@ class Amount(Section):
     schedule: tuple[ScheduleRow, ...] = ()
 
     @model_validator(mode="after")
-    def _bounds_are_bounds(self) -> Self:
+    def _bounds_admit_an_amount(self) -> Self:
         bounds = self.bounds
-        is_turned = bounds.least is not None and bounds.most is not None and bounds.most < bounds.least
-        if bounds.step.minor == 0 or is_turned:
+        is_inverted = bounds.least is not None and bounds.most is not None and bounds.most < bounds.least
+        if bounds.step.minor == 0 or is_inverted:
             raise ValueError("the bounds of the amount admit nothing")
         return self
 

@@ -1,8 +1,8 @@
 """Starts a biller: `make new-biller ID=… FAMILY=…` writes its manifest after one of the same family.
 
-What is written can be read at once, and its recorded replies are understood. Nobody can pay it: it is
-suspended, its four safety facts have the cautious answers, and what the pattern says and this biller has not
-said yet bears the mark `confirm`. Its ekPay id is the next free one of ours.
+The new manifest is valid and its recorded replies pass. The biller cannot be paid: it is suspended, its four
+safety facts have the cautious values, and whatever was copied and has to be confirmed bears the mark
+`confirm`. Its ekPay id is the next free one of ours.
 """
 
 import re
@@ -30,7 +30,7 @@ from ekpay_switch.wing_kit.manifest_draft import (
 )
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 
-# The one that is copied unless another is named: the plainest of its family. Others take the first by id.
+# The manifest that is copied unless another is named, by family; other families take the first by id.
 _PLAINEST: Mapping[str, str] = MappingProxyType({
     "a_challan": "epassport_fee", "aggregator": "dhaka_wasa", "application_fee": "ldtax",
     "batch_file": "school_fee", "direct_rest": "dpdc_postpaid", "syndicate_client": "jalalabad_gas",
@@ -46,7 +46,7 @@ _NOTES: Mapping[str, str] = MappingProxyType(
         "operations": f"{MARK}: every path and every code. A code that does not stand here is in doubt.",
     }
 )
-# What a family reads off the wire by its settings, and so must be told as the pattern tells it.
+# Safety facts that follow from the settings of a family, and are copied from the pattern.
 _KNOWN_FACTS: Mapping[str, Sequence[str]] = MappingProxyType(
     {"aggregator": ("echoes_amount",), "direct_rest": ("can_be_asked", "echoes_amount")}
 )
@@ -54,49 +54,53 @@ _OURS = re.compile(r"b9[0-9]{3}")
 _FIRST_OF_OURS = 9_001
 
 
-def write(config_dir: Path, wish: Wish) -> Path:
-    """Write `config_dir`/billers/<id>.toml and return its path; a manifest that is there stays as it is.
+def write_manifest_draft(config_dir: Path, draft: Wish) -> Path:
+    """Write `config_dir`/billers/<id>.toml and return its path; an existing manifest stays unchanged.
 
     Raises:
-        UnwritableError: the wish cannot be met, and nothing was written.
-        ManifestError: a manifest that is there already cannot be read.
+        UnwritableError: the draft cannot be made, and nothing was written.
+        ManifestError: an existing manifest cannot be read.
         OSError: the folder cannot be read or written.
     """
     folder = config_dir / "billers"
-    there = {path.stem: read_manifest(path) for path in folder.glob("*.toml")}
-    # A second route to a biller is none of its own.
-    known = {name: manifest.family for name, manifest in there.items() if manifest.route_of is None}
-    like = pattern_for(wish, FAMILIES, known, _PLAINEST.get(wish.family, ""))
-    ekpay_id = _free_id(there.values())
-    known_facts = _KNOWN_FACTS.get(wish.family, ())
-    own = {"ekpay_id": f"{quoted(ekpay_id)} {MARK}: ours"}
-    plan = plan_for(wish, f"make new-biller after {like}", own, _NOTES, known_facts)
-    path = write_draft(folder / f"{like}.toml", wish, plan)
-    # Where the far side calls the biller by this id as well, it stands in the recorded replies.
-    told = re.sub(rf"\b{there[like].ekpay_id}\b", ekpay_id, path.read_text(encoding="utf-8"))
-    path.write_text(told, encoding="utf-8")
+    manifests = {path.stem: read_manifest(path) for path in folder.glob("*.toml")}
+    # A second route is no biller of its own.
+    families = {name: manifest.family for name, manifest in manifests.items() if manifest.route_of is None}
+    pattern_id = pattern_for(draft, FAMILIES, families, _PLAINEST.get(draft.family, ""))
+    ekpay_id = _free_id(manifests.values())
+    known_facts = _KNOWN_FACTS.get(draft.family, ())
+    own_values = {"ekpay_id": f"{quoted(ekpay_id)} {MARK}: ours"}
+    plan = plan_for(draft, f"make new-biller after {pattern_id}", own_values, _NOTES, known_facts)
+    path = write_draft(folder / f"{pattern_id}.toml", draft, plan)
+    # The recorded replies contain the ekPay id where the far side uses it too.
+    manifest_text = re.sub(
+        rf"\b{manifests[pattern_id].ekpay_id}\b", ekpay_id, path.read_text(encoding="utf-8")
+    )
+    path.write_text(manifest_text, encoding="utf-8")
     return path
 
 
-async def misunderstood(path: Path) -> str:
-    """The title of the first recorded reply that is understood otherwise than it says, or nothing.
+async def first_misunderstood_example(path: Path) -> str:
+    """The title of the first recorded reply that gives another result than expected, or empty.
 
     Raises:
-        ManifestError: the manifest cannot be read, or the family misses something in it.
+        ManifestError: the manifest cannot be read, or its family refuses it.
     """
     manifest = read_manifest(path)
     for example in manifest.examples:
-        understood = await rehearse(manifest, example)
+        result = await rehearse(manifest, example)
         amount = None if example.amount is None else parse_taka(example.amount)
-        if understood.verdict != example.expect or amount not in {None, understood.amount}:
+        if result.verdict != example.expect or amount not in {None, result.amount}:
             return example.title
     return ""
 
 
 def _free_id(manifests: Iterable[Manifest]) -> str:
-    """The first ekPay id of ours that no manifest has."""
-    taken = {int(one.ekpay_id[1:]) for one in manifests if _OURS.fullmatch(one.ekpay_id)}
-    return f"b{next(number for number in count(_FIRST_OF_OURS) if number not in taken)}"
+    """The first unused ekPay id of ours."""
+    used_numbers = {
+        int(manifest.ekpay_id[1:]) for manifest in manifests if _OURS.fullmatch(manifest.ekpay_id)
+    }
+    return f"b{next(number for number in count(_FIRST_OF_OURS) if number not in used_numbers)}"
 
 
 def main(
@@ -112,8 +116,8 @@ def main(
 ) -> None:
     """Write the manifest of a new biller, suspended, after one of the same family."""
     try:
-        path = write(config, Wish(biller_id, family, like, name_en, name_bn))
-        keep_if_understood(path, misunderstood)
+        path = write_manifest_draft(config, Wish(biller_id, family, like, name_en, name_bn))
+        keep_if_understood(path, first_misunderstood_example)
     except (UnwritableError, ManifestError, OSError) as error:
         typer.echo(f"nothing was written: {error}", err=True)
         raise typer.Exit(1) from error

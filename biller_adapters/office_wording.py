@@ -1,7 +1,7 @@
-"""What a public office calls things, as settings of its manifest (`application_fee`).
+"""The names that a public office uses, as settings of its manifest (`application_fee`).
 
-A setting renames, lists or names one condition on one parameter; there are no expressions. What each is for
-stands at its field.
+A setting names or lists parameters or heads, or has one condition on one parameter; there are no expressions.
+Each is explained at its field.
 """
 
 from collections.abc import Mapping
@@ -21,40 +21,40 @@ _NAME = r"[a-z][a-z0-9_]{1,40}"
 _NAMES = rf"{_NAME}( {_NAME})*"
 _PAIR = rf"[a-z][A-Za-z]{{0,39}}={_NAME}"
 _WHEN = rf"{_NAME}=[A-Za-z0-9_-]{{1,40}}"
-_APART = "/"
+_SEPARATOR = "/"
 
 
-class FamilySettings(Section):
+class ApplicationFeeSettings(Section):
     """The section `family_settings` of a manifest of this family.
 
-    Parameters stand in it by their names in the manifest, heads by their codes.
+    Parameters are written by their names in the manifest, heads by their codes.
     """
 
     service: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
     # The parameters that name a demand, in order and as far as they are filled in: `roll year` is sent as the
     # reference `123456/2025`. The first must be.
     reference: Annotated[str, Field(pattern=f"^{_NAMES}$")]
-    # What else the office is told: its name for it, then the parameter.
+    # Further members of a call: the office's name, then the parameter.
     details: Annotated[str, Field(pattern=rf"^({_PAIR}( {_PAIR})*)?$")] = ""
     # The parameter that says which step of a service is paid, where there are several.
     stage: Annotated[str, Field(pattern=f"^({_NAME})?$")] = ""
     vat_heads: Annotated[str, Field(pattern=f"^({_NAMES})?$")] = ""
     late_fee_heads: Annotated[str, Field(pattern=f"^({_NAMES})?$")] = ""
-    # What a scheduled fee is made of where no office says (`fee_heads.plan_of`).
+    # The heads of a scheduled fee where the office states none (`fee_heads.plan_of`).
     schedule_heads: str = "fee"
     # Parameters that must be filled in where another one has a value: `delivery=post: address postcode`.
     needed_when: Annotated[str, Field(pattern=rf"^({_WHEN}: {_NAMES})?$")] = ""
-    # Who may pay a part, where anybody may.
+    # The condition under which a part may be paid; empty where nobody may.
     part_when: Annotated[str, Field(pattern=f"^({_WHEN})?$")] = ""
     paid_word: str = "paid"
 
 
 @dataclass(frozen=True, slots=True)
-class OfficeWords:
-    """The settings of one office, read once.
+class OfficeWording:
+    """The parsed settings of one office.
 
     `part_when` is a parameter and the value with which a part may be paid, or None where nobody may;
-    `needed` are the parameters that `needed_when` makes necessary.
+    `needed` are the parameters that become required under `needed_when`.
     """
 
     service: str
@@ -69,34 +69,34 @@ class OfficeWords:
     part_when: tuple[str, str] | None
     paid_word: str
 
-    def reference(self, named: Mapping[str, str]) -> str:
-        """What the demand is called that these parameters name."""
-        return _APART.join(named[name] for name in self.reference_names if named.get(name))
+    def reference(self, parameters: Mapping[str, str]) -> str:
+        """The office's reference of the demand that these parameters name."""
+        return _SEPARATOR.join(parameters[name] for name in self.reference_names if parameters.get(name))
 
-    def stage(self, named: Mapping[str, str]) -> str:
-        """The step that is to be paid; empty where there is one only."""
-        return named[self.stage_name] if self.stage_name else ""
+    def stage(self, parameters: Mapping[str, str]) -> str:
+        """The stage that is to be paid; empty where there is only one."""
+        return parameters[self.stage_name] if self.stage_name else ""
 
-    def told(self, named: Mapping[str, str]) -> dict[str, str]:
-        """What else the office is told, as far as the payer said it."""
-        return {theirs: named[ours] for theirs, ours in self.details.items() if named.get(ours)}
+    def detail_fields(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        """The further members of a call that the payer filled in."""
+        return {theirs: parameters[ours] for theirs, ours in self.details.items() if parameters.get(ours)}
 
-    def is_whole(self, named: Mapping[str, str]) -> bool:
-        """Whether everything is filled in that the other parameters make necessary."""
-        return not _holds(self.needed_when, named) or all(named.get(name) for name in self.needed)
+    def is_whole(self, parameters: Mapping[str, str]) -> bool:
+        """Whether all parameters that are required under `needed_when` are filled in."""
+        return not _is_met(self.needed_when, parameters) or all(parameters.get(name) for name in self.needed)
 
-    def may_pay_part(self, named: Mapping[str, str]) -> bool:
-        """Whether this payer may choose to pay a part."""
-        return _holds(self.part_when, named)
+    def may_pay_part(self, parameters: Mapping[str, str]) -> bool:
+        """Whether these parameters allow the payer to pay a part."""
+        return _is_met(self.part_when, parameters)
 
 
-def words_of(manifest: Manifest, operations: frozenset[str]) -> OfficeWords:
-    """The words of one office, once they fit its parameters and its schedule.
+def office_wording_of(manifest: Manifest, operations: frozenset[str]) -> OfficeWording:
+    """The wording of one office, checked against its parameters and its schedule.
 
     Raises:
         ManifestError: a setting or an operation is missing, malformed, or names what is not there.
     """
-    settings = settings_of(manifest, FamilySettings, operations)
+    settings = settings_of(manifest, ApplicationFeeSettings, operations)
     condition, _, needed = settings.needed_when.partition(": ")
     try:
         plan = plan_of(settings.schedule_heads)
@@ -104,39 +104,43 @@ def words_of(manifest: Manifest, operations: frozenset[str]) -> OfficeWords:
             plan.heads(parse_taka(row.taka))
     except ValueError as error:
         raise ManifestError(f"{manifest.id}: {error}") from error
-    words = OfficeWords(
+    wording = OfficeWording(
         service=settings.service,
         reference_names=tuple(settings.reference.split()),
-        details=dict(_pair(pair) for pair in settings.details.split()),
+        details=dict(_parse_pair(pair) for pair in settings.details.split()),
         stage_name=settings.stage,
         vat_heads=tuple(settings.vat_heads.split()),
         late_fee_heads=tuple(settings.late_fee_heads.split()),
         plan=plan,
-        needed_when=_pair(condition) if condition else None,
+        needed_when=_parse_pair(condition) if condition else None,
         needed=tuple(needed.split()),
-        part_when=_pair(settings.part_when) if settings.part_when else None,
+        part_when=_parse_pair(settings.part_when) if settings.part_when else None,
         paid_word=settings.paid_word,
     )
-    _refuse_strangers(manifest, words)
-    return words
+    _require_known_parameters(manifest, wording)
+    return wording
 
 
-def _refuse_strangers(manifest: Manifest, words: OfficeWords) -> None:
-    """Raise ManifestError where a setting names a parameter that is not there, or may be missing."""
-    all_of_them = {entry.name for entry in manifest.parameters}
+def _require_known_parameters(manifest: Manifest, wording: OfficeWording) -> None:
+    """Raise ManifestError where a setting names a parameter that is not defined, or is not required."""
+    known = {entry.name for entry in manifest.parameters}
     required = {entry.name for entry in manifest.parameters if entry.is_required}
-    conditions = [when[0] for when in (words.needed_when, words.part_when) if when is not None]
-    always = {words.reference_names[0], *conditions, *([words.stage_name] if words.stage_name else [])}
-    sometimes = {*words.reference_names, *words.details.values(), *words.needed}
-    strange = sorted((always - required) | (sometimes - all_of_them))
-    if strange:
-        raise ManifestError(f"{manifest.id}: no parameter {', '.join(strange)}, or it may be left out")
+    conditions = [when[0] for when in (wording.needed_when, wording.part_when) if when is not None]
+    must_be_required = {
+        wording.reference_names[0],
+        *conditions,
+        *([wording.stage_name] if wording.stage_name else []),
+    }
+    must_exist = {*wording.reference_names, *wording.details.values(), *wording.needed}
+    faulty = sorted((must_be_required - required) | (must_exist - known))
+    if faulty:
+        raise ManifestError(f"{manifest.id}: no parameter {', '.join(faulty)}, or it may be left out")
 
 
-def _holds(when: tuple[str, str] | None, named: Mapping[str, str]) -> bool:
-    return when is not None and named.get(when[0]) == when[1]
+def _is_met(when: tuple[str, str] | None, parameters: Mapping[str, str]) -> bool:
+    return when is not None and parameters.get(when[0]) == when[1]
 
 
-def _pair(told: str) -> tuple[str, str]:
-    first, _, second = told.partition("=")
+def _parse_pair(pair_text: str) -> tuple[str, str]:
+    first, _, second = pair_text.partition("=")
     return first, second

@@ -1,18 +1,17 @@
-"""Bills as the aggregator presents them, whole or less the tax that the payer has held back.
+"""Bills as the aggregator presents them, less the tax that the payer deducts at source.
 
-Which members an answer has is ours and the same for every utility (billers.md 2.7 names those of the calls).
-What may surprise: a payer who deducts tax at source pays less than the bill, and rightly so (1.2).
+The members of an answer are ours and the same for every utility (billers.md 2.7 names those of the calls). A
+payer who deducts tax at source pays less than the bill (1.2).
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from biller_adapters.fetching import paid_bill
+from biller_adapters.fetching import paid_bill, unpaid_count
 from biller_adapters.manifest import Manifest
-from biller_adapters.utility_wording import CHALLAN, TAX, UtilityWords
+from biller_adapters.utility_wording import CHALLAN, TAX, UtilityWording
 from ekpay_switch.domain.bill import AmountRefused, Bill, BillFound, ChargeLine, FetchReply
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import ZERO, Money, format_taka, parse_taka, total
@@ -26,11 +25,10 @@ from ekpay_switch.wing_kit.reply_reading import (
 )
 
 _LINES = ("amount", "vat", "surcharge", "stamp")
-_COUNT = re.compile(r"[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
+class SourceTaxDeduction:
     """The tax that a payer deducts at source, and the treasury challan under which it was paid."""
 
     tax: Money
@@ -38,45 +36,45 @@ class HeldBack:
 
 
 class PresentedBills:
-    """What bill-info is asked and answers where the utility has a bill."""
+    """Requests and answers of bill-info where the utility has a bill."""
 
-    def __init__(self, manifest: Manifest, words: UtilityWords) -> None:
+    def __init__(self, manifest: Manifest, wording: UtilityWording) -> None:
         self._manifest = manifest
-        self._words = words
+        self._wording = wording
 
-    def asked(self, named: Mapping[str, str], today: date) -> Mapping[str, object] | FetchReply:
-        """The fields of bill-info; where tax and challan do not fit together, `AmountRefused`."""
+    def info_fields(self, parameters: Mapping[str, str], today: date) -> Mapping[str, object] | FetchReply:
+        """The fields of bill-info; `AmountRefused` where tax and challan do not come together."""
         del today
-        held_back = held_back_in(named)
-        if isinstance(held_back, AmountRefused):
-            return held_back
-        fields = self._words.asked(named)
-        if held_back is not None:
-            fields[self._words.send[TAX]] = format_taka(held_back.tax.minor)
+        deduction = source_tax_deduction_of(parameters)
+        if isinstance(deduction, AmountRefused):
+            return deduction
+        fields = self._wording.info_fields(parameters)
+        if deduction is not None:
+            fields[self._wording.send[TAX]] = format_taka(deduction.tax.minor)
         return fields
 
-    def read(self, told: Mapping[str, Any], named: Mapping[str, str], today: date) -> FetchReply:
-        """The bill, once it is the one that was asked for; raises BrokenReplyError."""
+    def read(self, bill: Mapping[str, Any], parameters: Mapping[str, str], today: date) -> FetchReply:
+        """The bill, checked against the request; raises BrokenReplyError."""
         del today
-        number, account = text(told, "bill_no"), text(told, "account_no")
-        month = text_or_empty(told, "bill_year") + text_or_empty(told, "bill_month")
-        self._refuse_another(named, {"bll_no": number, "bllr_accno": account, "bll_period": month})
-        lines = {name: taka(told, name) for name in _LINES}
-        whole, payable = taka(told, "total"), taka(told, "payable")
+        number, account = text(bill, "bill_no"), text(bill, "account_no")
+        month = text_or_empty(bill, "bill_year") + text_or_empty(bill, "bill_month")
+        self._require_same_bill(parameters, {"bll_no": number, "bllr_accno": account, "bll_period": month})
+        lines = {name: taka(bill, name) for name in _LINES}
+        whole, payable = taka(bill, "total"), taka(bill, "payable")
         if total(lines.values()) != whole:
-            raise BrokenReplyError("their total is not ours")
+            raise BrokenReplyError("the total is not the sum of its parts")
         if whole == ZERO:
             return BillFound(paid_bill(number, account))
-        held_back = held_back_in(named)
-        if isinstance(held_back, AmountRefused) or (held_back is not None and held_back.tax >= whole):
+        deduction = source_tax_deduction_of(parameters)
+        if isinstance(deduction, AmountRefused) or (deduction is not None and deduction.tax >= whole):
             return AmountRefused()
-        if payable != whole - (held_back.tax if held_back else ZERO):
-            raise BrokenReplyError("they would take another amount")
-        # Less the tax, it is told as one amount: from which line the tax was taken is nobody's affair.
-        vat, late_fee = (ZERO, ZERO) if held_back else (lines["vat"], lines["surcharge"])
+        if payable != whole - (deduction.tax if deduction else ZERO):
+            raise BrokenReplyError("another amount to pay")
+        # Less the tax, the bill is one amount: the tax belongs to no single line.
+        vat, late_fee = (ZERO, ZERO) if deduction else (lines["vat"], lines["surcharge"])
         return BillFound(
             Bill(
-                bill_key=self._bill_key(named, number),
+                bill_key=self._bill_key(parameters, number),
                 bill_number=number,
                 account=account,
                 amount=payable - vat - late_fee,
@@ -84,69 +82,65 @@ class PresentedBills:
                 late_fee=late_fee,
                 total=payable,
                 rounding=self._manifest.rounding_of(payable),
-                unpaid_count=_count(told),
-                issued_on=day(told, "issue_date"),
-                due_on=day(told, "due_date"),
-                charges=_charges(lines, held_back),
-                details=_details(told, month, whole, held_back),
+                unpaid_count=unpaid_count(bill, "bill_count"),
+                issued_on=day(bill, "issue_date"),
+                due_on=day(bill, "due_date"),
+                charges=_charges(lines, deduction),
+                details=_details(bill, month, whole, deduction),
             )
         )
 
-    def _refuse_another(self, named: Mapping[str, str], told: Mapping[str, str]) -> None:
+    def _require_same_bill(self, parameters: Mapping[str, str], bill_members: Mapping[str, str]) -> None:
         for entry in self._manifest.parameters:
-            wanted = named.get(entry.name, "")
-            if wanted and told.get(entry.wire_name, wanted) != wanted:
+            requested = parameters.get(entry.name, "")
+            if requested and bill_members.get(entry.wire_name, requested) != requested:
                 raise BrokenReplyError("a bill of another number, account or month")
 
-    def _bill_key(self, named: Mapping[str, str], number: str) -> str:
+    def _bill_key(self, parameters: Mapping[str, str], number: str) -> str:
         if not self._manifest.takes_bill_once:
             return ""
-        if self._words.bill_named_by == "number":
+        if self._wording.bill_named_by == "number":
             return number
         required = [entry.name for entry in self._manifest.parameters if entry.is_required]
-        return "/".join(named[name] for name in required if name in named)
+        return "/".join(parameters[name] for name in required if name in parameters)
 
 
-def held_back_in(named: Mapping[str, str]) -> HeldBack | AmountRefused | None:
-    """What a payer has held back; refused unless tax and challan come together, and the tax is something."""
-    challan = {name: named[name] for name in CHALLAN if named.get(name)}
-    told = named.get(TAX, "")
-    if not told and not challan:
+def source_tax_deduction_of(parameters: Mapping[str, str]) -> SourceTaxDeduction | AmountRefused | None:
+    """The payer's tax deduction, or None; refused where tax or challan is missing, or the tax is zero."""
+    challan = {name: parameters[name] for name in CHALLAN if parameters.get(name)}
+    tax_text = parameters.get(TAX, "")
+    if not tax_text and not challan:
         return None
     try:
-        tax = parse_taka(told)
+        tax = parse_taka(tax_text)
     except MalformedAmountError:
         return AmountRefused()
     is_whole = len(challan) == len(CHALLAN) and tax > ZERO
-    return HeldBack(tax, challan) if is_whole else AmountRefused()
+    return SourceTaxDeduction(tax, challan) if is_whole else AmountRefused()
 
 
-def _charges(lines: Mapping[str, Money], held_back: HeldBack | None) -> tuple[ChargeLine, ...]:
-    """The utility's lines, told where they are more than amount, VAT and surcharge."""
-    if held_back is None and lines["stamp"] == ZERO:
+def _charges(lines: Mapping[str, Money], deduction: SourceTaxDeduction | None) -> tuple[ChargeLine, ...]:
+    """The utility's lines where there is a stamp or a tax deduction, else none."""
+    if deduction is None and lines["stamp"] == ZERO:
         return ()
     charges = [ChargeLine(label, amount) for label, amount in lines.items() if amount > ZERO]
-    if held_back is not None:
-        charges.append(ChargeLine("tax at source", ZERO - held_back.tax))
+    if deduction is not None:
+        charges.append(ChargeLine("tax at source", ZERO - deduction.tax))
     return tuple(charges)
 
 
-def _details(told: Mapping[str, Any], month: str, whole: Money, held_back: HeldBack | None) -> dict[str, str]:
+def _details(
+    bill: Mapping[str, Any], month: str, whole: Money, deduction: SourceTaxDeduction | None
+) -> dict[str, str]:
     period_from, period_to = month_span(month[:4], month[4:])
     details = {
-        "customer_name": text_or_empty(told, "customer_name"),
-        "address": text_or_empty(told, "address"),
-        "meter_no": text_or_empty(told, "meter_no"),
+        "customer_name": text_or_empty(bill, "customer_name"),
+        "address": text_or_empty(bill, "address"),
+        "meter_no": text_or_empty(bill, "meter_no"),
         "period_from": period_from,
         "period_to": period_to,
     }
-    if held_back is None:
+    if deduction is None:
         return details
-    held = {"bill_in_all": format_taka(whole.minor), TAX: format_taka(held_back.tax.minor)}
-    return details | held | dict(held_back.challan)
-
-
-def _count(told: Mapping[str, Any]) -> int:
-    """How many bills wait to be paid, this one included; it only informs."""
-    count = text_or_empty(told, "bill_count")
-    return max(int(count), 1) if _COUNT.fullmatch(count) else 1
+    deduction_details = {"bill_in_all": format_taka(whole.minor), TAX: format_taka(deduction.tax.minor)}
+    return details | deduction_details | dict(deduction.challan)

@@ -13,8 +13,8 @@ from biller_adapters.manifest import manifest_schema
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def written() -> str:
-    """The whole file: JSON with a key a line, so that a change can be read as one."""
+def schema_text() -> str:
+    """The whole file: JSON with one key a line, so that a diff shows single keys."""
     schema = {
         "$schema": DIALECT,
         "$comment": "Written by make schemas; change the models.",
@@ -24,4 +24,4 @@ def written() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(written())
+    sys.stdout.write(schema_text())

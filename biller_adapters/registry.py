@@ -1,6 +1,6 @@
-"""All billers of this installation: reads the manifests and gives each to its family.
+"""All billers of this installation: reads the manifests and builds each adapter by its family.
 
-The entry point of the group `ekpay.billers` is `build`; a bank's or a biller's own package may bring another.
+The entry point of the group `ekpay.billers` is `build`; a bank's or a biller's own package may add another.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -68,19 +68,19 @@ class Catalogue:
         return self._all
 
 
-def adapter_of(manifest: Manifest, around: Surroundings) -> BillerAdapter:
+def adapter_of(manifest: Manifest, context: Surroundings) -> BillerAdapter:
     """The adapter of one manifest.
 
     Raises:
-        ManifestError: no such family, or the family misses something in the manifest.
+        ManifestError: the family is unknown, or it refuses the manifest.
     """
     family = FAMILIES.get(manifest.family)
     if family is None:
         raise ManifestError(f"{manifest.id}: there is no family {manifest.family}")
-    return family(manifest, around)
+    return family(manifest, context)
 
 
-def build(  # the entry point's signature: the six things a wing of billers may ask for, and more by name
+def build(  # the entry point's signature: six parameters, and further ports by name
     config_dir: Path,
     wire: Wire,
     tokens: Tokens,
@@ -92,22 +92,24 @@ def build(  # the entry point's signature: the six things a wing of billers may 
     """Every biller of `config_dir`/billers/*.toml, its times divided by `divisor`.
 
     Raises:
-        ManifestError: a manifest is unusable, or `divisor` is below one; a switch that starts without a
-            biller that somebody configured would refuse its payers without a word.
+        ManifestError: a manifest is unusable, or `divisor` is below one. A switch must not start without a
+            configured biller, whose payers it would refuse.
     """
     if divisor < 1:
         raise ManifestError("the divisor of times must be one or more")
-    around = Surroundings(wire, tokens, clock, environ, divisor, **more)
+    context = Surroundings(wire, tokens, clock, environ, divisor, **more)
     paths = sorted((config_dir / "billers").glob("*.toml"))
-    return Catalogue(_with_routes([read_manifest(path) for path in paths], around))
+    return Catalogue(_with_routes([read_manifest(path) for path in paths], context))
 
 
-def _with_routes(manifests: Sequence[Manifest], around: Surroundings) -> list[BillerAdapter]:
+def _with_routes(manifests: Sequence[Manifest], context: Surroundings) -> list[BillerAdapter]:
     """The billers, each with its second route where there is one; a route is no biller of its own.
 
-    One that is not active is not taken; its manifest must be usable all the same.
+    A route that is not active is left out, but its manifest must be usable.
     """
-    billers = {one.id: adapter_of(one, around) for one in manifests if one.route_of is None}
+    billers = {
+        manifest.id: adapter_of(manifest, context) for manifest in manifests if manifest.route_of is None
+    }
     routed: set[str] = set()
     for manifest in manifests:
         if manifest.route_of is None:
@@ -117,7 +119,7 @@ def _with_routes(manifests: Sequence[Manifest], around: Surroundings) -> list[Bi
                 f"{manifest.id}: {manifest.route_of} is no biller, or has a second route already"
             )
         routed.add(manifest.route_of)
-        both = TwoRoutes(billers[manifest.route_of], adapter_of(manifest, around))
+        two_routes = TwoRoutes(billers[manifest.route_of], adapter_of(manifest, context))
         if manifest.status == "active":
-            billers[manifest.route_of] = both
+            billers[manifest.route_of] = two_routes
     return list(billers.values())

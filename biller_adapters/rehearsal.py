@@ -1,9 +1,8 @@
-"""Runs the recorded replies of a manifest through its own adapter, with a wire that plays them.
+"""Runs the recorded replies of a manifest through its own adapter, with a wire that replays them.
 
-So a new biller is one file and cannot arrive untested. The replies are played at the operation they name;
-every other operation on the way answers with its first good example. A login is rehearsed by a fetch, which
-finds its bill or does not get that far, or by a payment where a fetch asks nobody, and a renewal by a fetch
-whose token is refused at first.
+A new biller is thus one file and always tested. A reply is replayed at the operation that it names; every
+other operation answers with its first successful example. A login is rehearsed by a fetch, or by a payment
+where a fetch makes no call, and a renewal by a fetch whose first token is refused.
 """
 
 from collections.abc import Mapping
@@ -47,17 +46,17 @@ from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 
 EXAMPLE_REFERENCE = "EXAMPLE0000000000000001"
-# As long as the longest that a family asks for.
+# As long as the longest secret that a family needs.
 _SECRET = "rehearsed-which-opens-nothing-00"  # noqa: S105 - opens nothing; the wire here is played
 _GOOD = frozenset({"approved", "bill_found", "logged_in", "posted", "renewed"})
-# What a fetch comes to. Where a biller fetches nothing, an example of another call shows the quote so.
+# The replies of a fetch; where a fetch makes no call, an example of another call shows them.
 _FETCHED = frozenset({"bill_found", "bill_paid", "bill_missing", "biller_silent", "amount_refused"})
 _PAID_ON = time(12, 0, tzinfo=DHAKA)
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """What an adapter made of a recorded reply, in the words of `Example`."""
+class RehearsalResult:
+    """The result of an adapter for a recorded reply, in the words of `Example`."""
 
     verdict: str
     reason: str | None = None
@@ -66,87 +65,90 @@ class Understood:
 
 
 @runtime_checkable
-class SealsReplies(Protocol):
-    """An adapter whose far side seals its answers; they are recorded in the clear, for people to read."""
+class EncryptsReplies(Protocol):
+    """An adapter whose far side encrypts its answers; they are recorded in plain text."""
 
-    def sealed(self, request: WireRequest, example: bytes) -> bytes:
-        """A recorded reply as it would travel in answer to this request."""
+    def encrypt_example(self, request: WireRequest, example: bytes) -> bytes:
+        """A recorded reply as the far side would send it in answer to this request."""
         ...
 
 
-class PlayedWire:
-    """Answers by the operation that a URL ends in, the first time with `opening`; implements the port `Wire`.
+class ReplayWire:
+    """Replays recorded replies by the operation of a URL; implements the port `Wire`.
 
-    `asked` are the operations that were asked, in order; `sealer` is whoever seals the answers, if anybody.
+    `first_reply` answers the first call of its operation. `operations_called` has the operations in order;
+    `encryptor` encrypts the answers where the far side does.
     """
 
-    def __init__(self, manifest: Manifest, played: Example, opening: Example | None = None) -> None:
+    def __init__(self, manifest: Manifest, example: Example, first_reply: Example | None = None) -> None:
         self._operations = {operation.path: name for name, operation in manifest.operations.items()}
         self._answers = {
-            example.operation: _answer(example)
-            for example in reversed(manifest.examples)
-            if example.expect in _GOOD and _is_answer(manifest, example)
+            recorded.operation: _answer(recorded)
+            for recorded in reversed(manifest.examples)
+            if recorded.expect in _GOOD and _is_answer(manifest, recorded)
         }
-        self._answers[played.operation] = _answer(played)
-        self._openings = {opening.operation: _answer(opening)} if opening else {}
-        self.asked: list[str] = []
-        self.sealer: SealsReplies | None = None
+        self._answers[example.operation] = _answer(example)
+        self._first_replies = {first_reply.operation: _answer(first_reply)} if first_reply else {}
+        self.operations_called: list[str] = []
+        self.encryptor: EncryptsReplies | None = None
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
         """The recorded reply of that operation."""
         del far_side
         operation = next(name for path, name in self._operations.items() if request.url.endswith(path))
-        self.asked.append(operation)
-        answer = self._openings.pop(operation, None) or self._answers[operation]
-        return replace(answer, body=self.sealer.sealed(request, answer.body)) if self.sealer else answer
+        self.operations_called.append(operation)
+        answer = self._first_replies.pop(operation, None) or self._answers[operation]
+        if self.encryptor is None:
+            return answer
+        return replace(answer, body=self.encryptor.encrypt_example(request, answer.body))
 
 
-async def rehearse(manifest: Manifest, example: Example) -> Understood:
-    """What the biller's adapter makes of one example.
+async def rehearse(manifest: Manifest, example: Example) -> RehearsalResult:
+    """The result of the biller's adapter for one example.
 
     Raises:
-        ManifestError: the manifest has no usable family, or a renewal and no refused token to rehearse it by.
+        ManifestError: the family refuses the manifest, or a renewal has no example of a refused token.
     """
     role = manifest.operations[example.operation].role
     if role is Role.RENEW:
-        return await _renewal(manifest, example)
+        return await _rehearse_renewal(manifest, example)
     if role is Role.LOG_IN:
-        return await _login(manifest, example)
-    adapter = _adapter(manifest, PlayedWire(manifest, example), example)
+        return await _rehearse_login(manifest, example)
+    adapter = _adapter(manifest, ReplayWire(manifest, example), example)
     if role is Role.FETCH or example.expect in _FETCHED:
-        return _of_fetch(await adapter.fetch(_query(manifest, example)))
+        return _result_of_fetch(await adapter.fetch(_query(manifest, example)))
     order = await _order(manifest)
     if role is Role.PAY:
         steps = manifest.steps
         step = example.operation if example.operation in steps else steps[0]
-        return _counted(manifest, _of_pay(await adapter.pay(replace(order, step=step))))
-    return _counted(manifest, _of_inquiry(await adapter.inquire(order)))
+        return _with_token_count(manifest, _result_of_payment(await adapter.pay(replace(order, step=step))))
+    return _with_token_count(manifest, _result_of_inquiry(await adapter.inquire(order)))
 
 
-async def _login(manifest: Manifest, example: Example) -> Understood:
-    """Whether a login lets a fetch through or, where nothing is fetched, a payment."""
-    wire = PlayedWire(manifest, example)
+async def _rehearse_login(manifest: Manifest, example: Example) -> RehearsalResult:
+    """Whether a fetch succeeds after a login or, where a fetch makes no call, a payment."""
+    wire = ReplayWire(manifest, example)
     adapter = _adapter(manifest, wire, example)
     is_in = isinstance(await adapter.fetch(_query(manifest, _first_bill(manifest))), BillFound)
-    if not wire.asked:
+    if not wire.operations_called:
         step = replace(await _order(manifest), step=manifest.steps[0])
         is_in = isinstance(await adapter.pay(step), Approved)
-    return Understood("logged_in" if is_in else "no_login")
+    return RehearsalResult("logged_in" if is_in else "no_login")
 
 
-async def _renewal(manifest: Manifest, example: Example) -> Understood:
-    """Whether a token that a fetch was refused with is renewed, without another login."""
-    for opening in manifest.examples:
-        if manifest.operations[opening.operation].role is Role.FETCH:
-            wire = PlayedWire(manifest, example, opening)
-            await _adapter(manifest, wire, opening).fetch(_query(manifest, opening))
-            if example.operation in wire.asked:
-                roles = [manifest.operations[name].role for name in wire.asked]
-                return Understood("renewed" if roles.count(Role.LOG_IN) == 1 else "not_renewed")
+async def _rehearse_renewal(manifest: Manifest, example: Example) -> RehearsalResult:
+    """Whether the token of a refused fetch is renewed without another login."""
+    for first_reply in manifest.examples:
+        if manifest.operations[first_reply.operation].role is Role.FETCH:
+            wire = ReplayWire(manifest, example, first_reply)
+            await _adapter(manifest, wire, first_reply).fetch(_query(manifest, first_reply))
+            if example.operation in wire.operations_called:
+                roles = [manifest.operations[name].role for name in wire.operations_called]
+                return RehearsalResult("renewed" if roles.count(Role.LOG_IN) == 1 else "not_renewed")
     raise ManifestError(f"{manifest.id}: no example shows a fetch whose token is refused")
 
 
-def _adapter(manifest: Manifest, wire: PlayedWire, example: Example) -> BillerAdapter:
+def _adapter(manifest: Manifest, wire: ReplayWire, example: Example) -> BillerAdapter:
     on = example.dhaka_date or manifest.effective_from
     clock = StoppedClock(datetime.combine(on, _PAID_ON).astimezone(UTC))
     environ: Mapping[str, str] = {
@@ -155,8 +157,8 @@ def _adapter(manifest: Manifest, wire: PlayedWire, example: Example) -> BillerAd
         **dict.fromkeys(manifest.secrets.more.values(), _SECRET),
     }
     adapter = adapter_of(manifest, Surroundings(wire, TokenShelf(), clock, environ))
-    if isinstance(adapter, SealsReplies):
-        wire.sealer = adapter
+    if isinstance(adapter, EncryptsReplies):
+        wire.encryptor = adapter
     return adapter
 
 
@@ -165,18 +167,18 @@ def _first_bill(manifest: Manifest) -> Example:
 
 
 def _query(manifest: Manifest, example: Example) -> BillQuery:
-    payer = {entry.name for entry in manifest.parameters if entry.names_payer}
-    named = {name: told for name, told in example.ask.items() if name in payer}
-    return BillQuery(manifest.id, example.ask, named)
+    payer_names = {entry.name for entry in manifest.parameters if entry.names_payer}
+    payer_parameters = {name: value for name, value in example.ask.items() if name in payer_names}
+    return BillQuery(manifest.id, example.ask, payer_parameters)
 
 
 async def _order(manifest: Manifest) -> PayOrder:
-    """An order to pay the first bill that the examples show."""
+    """An order to pay the first bill of the examples."""
     example = _first_bill(manifest)
     query = _query(manifest, example)
-    found = await _adapter(manifest, PlayedWire(manifest, example), example).fetch(query)
-    assert isinstance(found, BillFound), f"{manifest.id}: {example.title}"
-    bill = replace(found.bill, biller_quote={**found.bill.biller_quote, **query.payer})
+    reply = await _adapter(manifest, ReplayWire(manifest, example), example).fetch(query)
+    assert isinstance(reply, BillFound), f"{manifest.id}: {example.title}"
+    bill = replace(reply.bill, biller_quote={**reply.bill.biller_quote, **query.payer})
     return order_for(manifest.id, bill, example.dhaka_date or manifest.effective_from)
 
 
@@ -195,7 +197,7 @@ def order_for(biller_id: str, bill: Bill, on: date, send_before: float = 1.0) ->
 
 
 def _is_answer(manifest: Manifest, example: Example) -> bool:
-    """Whether it shows what its call is answered with, and not a quote that is made without a call."""
+    """Whether an example is an answer to its call, and not a quote made without a call."""
     return manifest.operations[example.operation].role is Role.FETCH or example.expect not in _FETCHED
 
 
@@ -203,50 +205,50 @@ def _answer(example: Example) -> WireAnswer:
     return WireAnswer(example.http_status, {}, example.body.encode())
 
 
-def _counted(manifest: Manifest, understood: Understood) -> Understood:
-    """No line from a biller that gives tokens is a number of lines: it credited the meter from afar."""
-    is_in_hand = manifest.gives_tokens and understood.verdict in {"approved", "posted"}
-    return replace(understood, tokens=understood.tokens or 0) if is_in_hand else understood
+def _with_token_count(manifest: Manifest, result: RehearsalResult) -> RehearsalResult:
+    """The result with 0 tokens where a prepaid biller credited the meter remotely and returned none."""
+    is_in_hand = manifest.gives_tokens and result.verdict in {"approved", "posted"}
+    return replace(result, tokens=result.tokens or 0) if is_in_hand else result
 
 
-def _of_fetch(reply: FetchReply) -> Understood:
+def _result_of_fetch(reply: FetchReply) -> RehearsalResult:
     match reply:
         case BillFound(bill=bill):
-            return Understood("bill_paid" if bill.is_paid else "bill_found", amount=bill.total)
+            return RehearsalResult("bill_paid" if bill.is_paid else "bill_found", amount=bill.total)
         case BillMissing():
-            return Understood("bill_missing")
+            return RehearsalResult("bill_missing")
         case BillerSilent():
-            return Understood("biller_silent")
+            return RehearsalResult("biller_silent")
         case AmountRefused(highest=highest):
-            return Understood("amount_refused", amount=highest)
+            return RehearsalResult("amount_refused", amount=highest)
         case _:
             assert_never(reply)
 
 
-def _of_pay(outcome: Outcome) -> Understood:
+def _result_of_payment(outcome: Outcome) -> RehearsalResult:
     match outcome:
         case Approved(tokens=tokens):
-            return Understood("approved", tokens=len(tokens) or None)
+            return RehearsalResult("approved", tokens=len(tokens) or None)
         case Declined(reason=reason):
-            return Understood("declined", reason)
+            return RehearsalResult("declined", reason)
         case Unreached():
-            return Understood("unreached")
+            return RehearsalResult("unreached")
         case InDoubt():
-            return Understood("in_doubt")
+            return RehearsalResult("in_doubt")
         case _:
             assert_never(outcome)
 
 
-def _of_inquiry(inquiry: Inquiry) -> Understood:
+def _result_of_inquiry(inquiry: Inquiry) -> RehearsalResult:
     match inquiry:
         case Posted(amount_minor=amount, tokens=tokens):
             echoed = None if amount is None else Money(amount)
-            return Understood("posted", amount=echoed, tokens=len(tokens) or None)
+            return RehearsalResult("posted", amount=echoed, tokens=len(tokens) or None)
         case HalfDone():
-            return Understood("half_done")
+            return RehearsalResult("half_done")
         case NotFound():
-            return Understood("not_found")
+            return RehearsalResult("not_found")
         case NoAnswer():
-            return Understood("no_answer")
+            return RehearsalResult("no_answer")
         case _:
             assert_never(inquiry)

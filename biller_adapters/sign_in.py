@@ -1,12 +1,12 @@
-"""Getting a token from a biller: by renewing the last one where that can be done, else with the password.
+"""Getting a token from a biller: by renewing the last one where possible, else by a login.
 
-What may surprise: a renewal is tried once per token. Its answer may be lost after the old token has died,
-so whatever came of it, the next try starts from scratch.
+A renewal is tried once per token: its answer may be lost after the old token became invalid, so the next try
+is a login.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from biller_adapters.call_result import Asked, Meant
+from biller_adapters.call_result import CallResult, MappedReply
 from biller_adapters.dialect import Credentials, Dialect, Fields
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means, Role
@@ -15,22 +15,22 @@ from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 from ekpay_switch.wing_kit.token_keeper import Grant, NoToken
 
-# One call without a token: the name of its operation and its fields.
-AskWithoutToken = Callable[[str, Fields], Awaitable[Asked]]
+# Sends one call without a token: the name of its operation and its fields.
+CallWithoutToken = Callable[[str, Fields], Awaitable[CallResult]]
 
 
 class SignIn:
-    """How one biller lets us in; a missing password must not stop the other billers."""
+    """Logs in at one biller; a missing password must not stop the other billers."""
 
     def __init__(
-        self, manifest: Manifest, dialect: Dialect, environ: Mapping[str, str], ask: AskWithoutToken
+        self, manifest: Manifest, dialect: Dialect, environ: Mapping[str, str], call: CallWithoutToken
     ) -> None:
         self._dialect = dialect
-        self._ask = ask
-        self._log_in = _operation(manifest, Role.LOG_IN)
-        self._renew = _operation(manifest, Role.RENEW)
+        self._call = call
+        self._log_in = _operation_with_role(manifest, Role.LOG_IN)
+        self._renew = _operation_with_role(manifest, Role.RENEW)
         self._credentials = credentials_of(manifest, environ)
-        self._renewed = ""
+        self._last_renewed = ""
         if not self._log_in or dialect.log_in is None:
             raise ManifestError(f"{manifest.id}: no operation has the role {Role.LOG_IN}")
         self._login_fields = dialect.log_in
@@ -40,36 +40,40 @@ class SignIn:
         """How many calls one sign-in may take."""
         return 2 if self._renew else 1
 
-    async def __call__(self, last: str) -> Grant | NoToken:
-        """A new token in place of the last one, which was refused or has ended, or is empty."""
-        fields = self._dialect.renew(last) if self._renew and last and last != self._renewed else None
+    async def __call__(self, last_token: str) -> Grant | NoToken:
+        """A new token; `last_token` was refused or has expired, or is empty."""
+        fields = (
+            self._dialect.renew(last_token)
+            if self._renew and last_token and last_token != self._last_renewed
+            else None
+        )
         if fields is not None:
-            self._renewed = last
-            asked = await self._ask(self._renew, fields)
-            if not isinstance(asked, Meant) or asked.means is Means.APPROVED:
-                return self._granted(asked)
+            self._last_renewed = last_token
+            result = await self._call(self._renew, fields)
+            if not isinstance(result, MappedReply) or result.means is Means.APPROVED:
+                return self._read_grant(result)
         if isinstance(self._credentials, NoToken):
             return self._credentials
         login = self._login_fields(self._credentials.user, self._credentials.password)
-        return self._granted(await self._ask(self._log_in, login))
+        return self._read_grant(await self._call(self._log_in, login))
 
-    def _granted(self, asked: Asked) -> Grant | NoToken:
-        if isinstance(asked, NotSent | NoUsableAnswer):
-            return NoToken(f"login: {asked.why}")
-        if asked.means is not Means.APPROVED:
-            return NoToken(f"login: reply code {asked.code}")
+    def _read_grant(self, result: CallResult) -> Grant | NoToken:
+        if isinstance(result, NotSent | NoUsableAnswer):
+            return NoToken(f"login: {result.why}")
+        if result.means is not Means.APPROVED:
+            return NoToken(f"login: reply code {result.code}")
         try:
-            return self._dialect.read_grant(asked.document)
+            return self._dialect.read_grant(result.document)
         except BrokenReplyError as error:
             return NoToken(f"login: {error}")
 
 
-def _operation(manifest: Manifest, role: Role) -> str:
+def _operation_with_role(manifest: Manifest, role: Role) -> str:
     return next((name for name, operation in manifest.operations.items() if operation.role is role), "")
 
 
 class StandingKey:
-    """What stands in the token's place at a far side that gives out none; it never ends."""
+    """The key that takes the token's place at a far side that issues none; it never expires."""
 
     def __init__(self, manifest: Manifest, dialect: Dialect, environ: Mapping[str, str]) -> None:
         credentials = credentials_of(manifest, environ)
@@ -77,25 +81,25 @@ class StandingKey:
 
     @property
     def held(self) -> str:
-        """Nothing is held beforehand; see `token`."""
+        """Always empty: the key comes from `token`."""
         return ""
 
     async def token(self, within_seconds: float) -> str | NoToken:
-        """The key, or which setting is missing."""
+        """The key, or the setting that is missing."""
         del within_seconds
         return self._key
 
     def accept(self, token: str) -> None:
-        """Nothing depends on whether it was ever taken."""
+        """Nothing: a standing key has no state."""
 
     def is_sent_again(self, token: str, sends: int) -> bool:
-        """Another key would have to be set by a person."""
+        """False: only a person can set another key."""
         del token, sends
         return False
 
 
 def credentials_of(manifest: Manifest, environ: Mapping[str, str]) -> Credentials | NoToken:
-    """What the settings that the manifest names hold, or which of them is missing."""
+    """The credentials in the settings that the manifest names, or the setting that is missing."""
     names = manifest.secrets
     user = environ.get(names.user_setting, names.user_default)
     password = environ.get(names.password_setting, "")

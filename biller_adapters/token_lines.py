@@ -1,6 +1,6 @@
-"""Reading the lines that a prepaid biller returns for money (billers.md 2.14).
+"""Reads the token lines that a prepaid biller returns for money (billers.md 2.14).
 
-The digits are worth money: no text that leaves this module, an error's neither, contains one.
+The digits are worth money: no fact and no error message of this module contains them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,30 +11,30 @@ from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 _SEPARATOR = ","
 
 
-def token_lines(token: str, kinds: str, words: Mapping[str, TokenKind]) -> tuple[TokenLine, ...]:
-    """The lines of a token in their order, each with the kind that `words` give to its word in `kinds`.
+def token_lines(token: str, kinds: str, kinds_by_name: Mapping[str, TokenKind]) -> tuple[TokenLine, ...]:
+    """The lines of a token in their order, with their kinds from the comma-separated names in `kinds`.
 
-    An unknown word is `other`. Where there are not as many words as lines, the last line is taken for the
-    credit: that is where it stands in every order of lines that we know.
+    An unknown name is `other`. Where the numbers of names and lines differ, the last line is taken for the
+    credit, since it is last in every order of lines that we know.
 
     Raises:
         BrokenReplyError: a line is not 20 digits.
     """
     lines = token.split(_SEPARATOR)
-    told = kinds.split(_SEPARATOR) if kinds else []
-    named = [words.get(word.strip(), TokenKind.OTHER) for word in told]
-    if len(named) != len(lines):
-        named = [TokenKind.OTHER] * (len(lines) - 1) + [TokenKind.CREDIT]
+    kind_names = kinds.split(_SEPARATOR) if kinds else []
+    line_kinds = [kinds_by_name.get(word.strip(), TokenKind.OTHER) for word in kind_names]
+    if len(line_kinds) != len(lines):
+        line_kinds = [TokenKind.OTHER] * (len(lines) - 1) + [TokenKind.CREDIT]
     try:
         return tuple(
             TokenLine(seq, kind, digits)
-            for seq, (kind, digits) in enumerate(zip(named, lines, strict=True), start=1)
+            for seq, (kind, digits) in enumerate(zip(line_kinds, lines, strict=True), start=1)
         )
     except ValueError:
         raise BrokenReplyError("a token line is no token line") from None
 
 
 def without_digits(facts: Mapping[str, str], lines: Iterable[TokenLine]) -> dict[str, str]:
-    """The facts of a biller, less those in which it repeats a line: facts are read by more people."""
+    """The facts without those that contain the digits of a line, since more people may read facts."""
     digits = [line.digits for line in lines]
-    return {name: told for name, told in facts.items() if not any(line in told for line in digits)}
+    return {name: value for name, value in facts.items() if not any(line in value for line in digits)}

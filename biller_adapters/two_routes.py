@@ -1,8 +1,8 @@
-"""Two ways to one biller: the second is for where not a byte left us on the first.
+"""A biller with two routes: the second is used where not a byte left us on the first.
 
-Which way a payment takes is its order's step, made durable by the core before it is sent; this here only
-leads each call where its order says. What may surprise: a bill is paid on the way that fetched it, or on the
-second after a fetch over the first, never the other way round: what the second has told the first never saw.
+The core chooses the route as the order's step and stores it before sending; this module passes each call to
+the route of its order. A bill is paid on the route that fetched it, or on the second after a fetch on the
+first; never on the first after a fetch on the second, since the first does not know that quote.
 """
 
 from collections.abc import Mapping
@@ -15,23 +15,23 @@ from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 
 SECOND_ROUTE = "second_route"
-# In a quote: which way it came, where that was not the first.
+# In a quote: the route that fetched it, where that was not the first.
 _ROUTE = "route"
 
 
 class TwoRoutes:
-    """A biller with a second way to it; implements the port `BillerAdapter`.
+    """A biller with a second route; implements the port `BillerAdapter`.
 
-    It is the first in everything but where its calls go. A payment must be one call on either way, since
-    after a first of several a biller would hold half of it.
+    Its profile is the first route's. A payment must be one step on either route, since after the first of
+    several steps the biller would hold half of it.
 
     Raises:
-        ManifestError: a way takes more than one step, or the second names bills by what the first never asks.
+        ManifestError: a route has several steps, or the second requires parameters that the first lacks.
     """
 
     def __init__(self, first: BillerAdapter, second: BillerAdapter) -> None:
         if any(len(route.profile.steps) != 1 for route in (first, second)):
-            raise ManifestError(f"{second.profile.id}: only payments of one step may go another way")
+            raise ManifestError(f"{second.profile.id}: only payments of one step may have a second route")
         known = {parameter.name for parameter in first.profile.parameters}
         needed = {parameter.name for parameter in second.profile.parameters if parameter.is_required}
         if not needed <= known:
@@ -44,32 +44,32 @@ class TwoRoutes:
 
     @property
     def profile(self) -> BillerProfile:
-        """The facts of this biller: the first way's, and that there is another."""
+        """The facts of this biller: the first route's, and that there is a second."""
         return self._profile
 
     async def fetch(self, query: BillQuery) -> FetchReply:
-        """Ask on the first way, and on the second where the first is silent; moves no money.
+        """Fetch on the first route, and on the second where the first is silent; moves no money.
 
-        The quote keeps what was asked, so that the second way can look up what the first has fetched.
+        The quote keeps the parameters, so that the second route can fetch the bill of the first again.
         """
-        found = await self._first.fetch(query)
-        if not isinstance(found, BillerSilent):
-            return _marked(found, query.parameters)
-        other = await self._second.fetch(query)
-        if isinstance(other, BillerSilent):
-            return BillerSilent(f"{found.why}; the other way: {other.why}")
-        return _marked(other, {**query.parameters, _ROUTE: SECOND_ROUTE})
+        first_reply = await self._first.fetch(query)
+        if not isinstance(first_reply, BillerSilent):
+            return _with_quote_fields(first_reply, query.parameters)
+        second_reply = await self._second.fetch(query)
+        if isinstance(second_reply, BillerSilent):
+            return BillerSilent(f"{first_reply.why}; the other route: {second_reply.why}")
+        return _with_quote_fields(second_reply, {**query.parameters, _ROUTE: SECOND_ROUTE})
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Pay on the way that the order's step names."""
+        """Pay on the route that the order's step names."""
         if order.step == SECOND_ROUTE:
             return await self._second.pay(self._on_second(order))
         if order.biller_quote.get(_ROUTE) == SECOND_ROUTE:
-            return Unreached("the bill was fetched by the other way")
+            return Unreached("the bill was fetched on the other route")
         return await self._first.pay(order)
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        """Ask on the way that the order's step names: a doubt is pinned to where it arose."""
+        """Ask on the route that the order's step names: a payment in doubt stays on its route."""
         if order.step == SECOND_ROUTE:
             return await self._second.inquire(self._on_second(order))
         return await self._first.inquire(order)
@@ -78,8 +78,8 @@ class TwoRoutes:
         return replace(order, step=self._second.profile.steps[0])
 
 
-def _marked(reply: FetchReply, more: Mapping[str, str]) -> FetchReply:
+def _with_quote_fields(reply: FetchReply, extra_fields: Mapping[str, str]) -> FetchReply:
     if not isinstance(reply, BillFound):
         return reply
-    quote = {**more, **reply.bill.biller_quote}
+    quote = {**extra_fields, **reply.bill.biller_quote}
     return BillFound(replace(reply.bill, biller_quote=quote))

@@ -1,20 +1,20 @@
-"""What came of one call to a provider, and what that means where it settled nothing.
+"""The result of one call to a provider, and the outcome of a call that settled nothing.
 
-Shared by families: what a good answer holds is each family's own affair.
+Shared by families, which read their own successful answers.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any, TypeGuard, assert_never
 
-from connectors.manifest_parts import Means, Reason
+from connectors.manifest_parts import Means, Reason, Reply
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
-    """A whole answer, and what the manifest says that its code means (in doubt where it says nothing)."""
+class MappedReply:
+    """A complete answer and the meaning that the manifest gives its code; in doubt where it has none."""
 
     means: Means
     reason: Reason | None
@@ -22,32 +22,45 @@ class Meant:
     document: Mapping[str, Any] = field(repr=False)
 
 
-Asked = Meant | NotSent | NoUsableAnswer
+CallResult = MappedReply | NotSent | NoUsableAnswer
 
 
-def not_done(asked: Asked) -> Declined | Unreached | InDoubt:
-    """What an answer means that did not say "done": only a mapped decline is a no, the rest is in doubt."""
-    match asked:
+def map_reply(replies: Mapping[str, Reply], code: str, document: Mapping[str, Any]) -> MappedReply:
+    """The answer with the meaning that `replies` of the manifest give its code; in doubt without an entry."""
+    reply = replies.get(code)
+    if reply is None:
+        return MappedReply(Means.IN_DOUBT, None, code, document)
+    return MappedReply(reply.means, reply.reason, code, document)
+
+
+def has_meaning(result: CallResult, means: Means) -> TypeGuard[MappedReply]:
+    """Whether a complete answer came and its code has this meaning."""
+    return isinstance(result, MappedReply) and result.means is means
+
+
+def unsuccessful_outcome(result: CallResult) -> Declined | Unreached | InDoubt:
+    """The outcome of a call that was not done; everything but a mapped decline or `NotSent` is in doubt."""
+    match result:
         case NotSent(why=why):
             return Unreached(why)
         case NoUsableAnswer(why=why):
             return InDoubt(why)
-        case Meant(means=Means.DECLINED, reason=reason, code=code):
+        case MappedReply(means=Means.DECLINED, reason=reason, code=code):
             return Declined(str(reason), code)
-        case Meant(code=code):
+        case MappedReply(code=code):
             return InDoubt(f"reply code {code}")
         case _:
-            assert_never(asked)
+            assert_never(result)
 
 
-def nothing_learned(asked: Asked) -> NoAnswer:
-    """What an answer to a question means that settles nothing."""
-    match asked:
+def inconclusive_answer(result: CallResult) -> NoAnswer:
+    """The answer of an inquiry that settles nothing."""
+    match result:
         case NotSent(why=why):
             return NoAnswer(why, was_asked=False)
         case NoUsableAnswer(why=why):
             return NoAnswer(why)
-        case Meant(code=code):
+        case MappedReply(code=code):
             return NoAnswer(f"reply code {code}")
         case _:
-            assert_never(asked)
+            assert_never(result)

@@ -29,8 +29,8 @@ from ekpay_switch.wing_kit.manifest_sections import (
     TimingEntry,
 )
 
-# Law 4 is only as good as its examples: each operation of a verb shows at least these, and whatever may move
-# money an empty reply as well.
+# The least that the examples of each operation must show (law 4), by its role; where money may move, an empty
+# reply as well.
 _EXPECTATIONS_MIN = {
     Role.LOG_IN: frozenset({"logged_in", "no_login"}),
     Role.RENEW: frozenset({"renewed", "not_renewed"}),
@@ -97,9 +97,11 @@ class Manifest(Section):
         return self
 
     @model_validator(mode="after")
-    def _the_payer_is_asked_about_while_the_page_lives(self) -> Self:
-        asks = list(self.page_ask_after_seconds)
-        if asks != sorted(set(asks)) or any(seconds >= self.page_life_seconds for seconds in asks):
+    def _inquiries_end_before_the_page_lapses(self) -> Self:
+        ask_times = list(self.page_ask_after_seconds)
+        if ask_times != sorted(set(ask_times)) or any(
+            seconds >= self.page_life_seconds for seconds in ask_times
+        ):
             raise ValueError("page_ask_after_seconds must grow and end before the page does")
         return self
 
@@ -124,10 +126,10 @@ class Manifest(Section):
     @model_validator(mode="after")
     def _refunds_have_calls(self) -> Self:
         roles = {operation.role for operation in self.operations.values()} & _ASKS_REFUNDS
-        wanted = _ASKS_REFUNDS if self.refunds else frozenset()
+        required = _ASKS_REFUNDS if self.refunds else frozenset()
         if self.refunds and not self.refunds.can_be_asked:
-            wanted = frozenset({Role.REFUND})
-        if roles != wanted:
+            required = frozenset({Role.REFUND})
+        if roles != required:
             raise ValueError(
                 "refunds, the call that gives back and the call that asks come together or not at all"
             )
@@ -138,19 +140,19 @@ class Manifest(Section):
         for example in self.examples:
             if example.operation not in self.operations:
                 raise ValueError(f"example {example.title!r} names an operation that is not there")
-            if example.after not in {"", *(other.title for other in self.examples)}:
+            if example.after not in {"", *(recorded.title for recorded in self.examples)}:
                 raise ValueError(f"example {example.title!r} comes after one that is not there")
         for name, operation in self.operations.items():
-            shown = [example for example in self.examples if example.operation == name]
-            wanted = _EXPECTATIONS_MIN[operation.role]
-            if not wanted <= {example.expect for example in shown}:
-                raise ValueError(f"examples of {name} must show {', '.join(sorted(wanted))}")
-            if operation.role in _MOVES_MONEY and all(example.body for example in shown):
+            examples = [example for example in self.examples if example.operation == name]
+            expectations = _EXPECTATIONS_MIN[operation.role]
+            if not expectations <= {example.expect for example in examples}:
+                raise ValueError(f"examples of {name} must show {', '.join(sorted(expectations))}")
+            if operation.role in _MOVES_MONEY and all(example.body for example in examples):
                 raise ValueError(f"examples of {name} must show an empty reply")
         return self
 
     def url(self, environ: Mapping[str, str]) -> str:
-        """Where the provider is spoken to, without a slash at its end."""
+        """The provider's base URL, without a slash at its end."""
         return environ.get(self.endpoint.url_setting, self.endpoint.url_default).rstrip("/")
 
     def profile(self, environ: Mapping[str, str], divisor: float = 1.0) -> ConnectorProfile:

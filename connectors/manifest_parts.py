@@ -9,7 +9,7 @@ from ekpay_switch.wing_kit.manifest_sections import Name, Section, Taka
 
 
 class Reason(StrEnum):
-    """Why a provider said no, in our words; far-side codes become one of these in `replies` alone."""
+    """The reasons of a provider's decline; far-side codes are mapped to them in `replies` only."""
 
     WRONG_CREDENTIAL = "wrong_credential"
     TRIES_EXCEEDED = "tries_exceeded"
@@ -33,7 +33,7 @@ class Reason(StrEnum):
 class Means(StrEnum):
     """What a reply code means; a code that is not in the manifest is in doubt (law 4).
 
-    `awaiting_payer`: not paid yet. `ended`: cancelled or lapsed, for ever. `not_found` answers a search only.
+    `awaiting_payer`: not paid yet. `ended`: finally cancelled or lapsed. `not_found` answers a search only.
     """
 
     DONE = "done"
@@ -58,10 +58,10 @@ class Reply(Section):
 
 
 class Role(StrEnum):
-    """Which of our verbs an operation of the far side serves.
+    """The verb of ours that an operation of the far side serves.
 
-    `validate` is the second call of an inquiry, where a provider has its word of a payment confirmed. Over a
-    host link money is asked for by a `request` and taken back by a `reverse`.
+    `validate` is the second call of an inquiry, by which a provider confirms its result. Over a host link
+    money is requested by a `request` and reversed by a `reverse`.
     """
 
     LOG_IN = "log_in"
@@ -91,9 +91,9 @@ class Operation(Section):
 
 
 class Refunds(Section):
-    """How the provider gives money back: until when, in how many parts, and whether it can be asked about it.
+    """The provider's refunds: until when, in how many parts, and whether there is a refund inquiry.
 
-    One that cannot be asked is told of a refund once; a send that may have been heard stays in doubt.
+    Without a refund inquiry a refund is sent once; a send that may have arrived stays in doubt.
     """
 
     days_max: Annotated[int, Field(ge=1)]
@@ -102,11 +102,11 @@ class Refunds(Section):
 
 
 class Example(Section):
-    """A recorded reply and what must be understood by it.
+    """A recorded reply and the result that is expected of it.
 
-    `amount` is what was collected, refunded or found; `lines` is how many refunds there are. `after` is the
-    title of another example, which its own operation answers with on the way to this one. What a host said
-    over a link is `body` in hexadecimal digits, and nothing where the link ended instead.
+    `amount` is what was collected, refunded or found; `lines` is the number of refunds. `after` is the title
+    of another example, with which its own operation answers before this one. A host's answer over a link is
+    `body` in hexadecimal digits, empty where the link ended instead.
     """
 
     title: Annotated[str, Field(min_length=1)]

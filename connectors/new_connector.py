@@ -1,8 +1,8 @@
 """Starts a connector: `make new-connector ID=… FAMILY=…` writes its manifest after one of the same family.
 
-What is written can be read at once, and its recorded replies are understood. Nobody can pay by it: it is
-suspended, its four safety facts have the cautious answers, and what the pattern says and this provider has
-not said yet bears the mark `confirm`.
+The new manifest is valid and its recorded replies pass. Nobody can pay by it: it is suspended, its four
+safety facts have the cautious values, and whatever was copied and has to be confirmed bears the mark
+`confirm`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,12 +27,12 @@ from ekpay_switch.wing_kit.manifest_draft import (
 )
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 
-# The one that is copied unless another is named: the plainest of its family. Others take the first by id.
+# The manifest that is copied unless another is named, by family; other families take the first by id.
 _PLAINEST: Mapping[str, str] = MappingProxyType(
     {"bank_redirect": "rocket", "iso8583": "janata", "mpgs": "ebl", "sslcommerz": "sslcommerz",
      "token_init_status": "tap"}
 )  # fmt: skip
-# What a family reads off the wire, and so takes no other answer about than that it is there.
+# Safety facts that are fixed by a family, and are copied from the pattern.
 _KNOWN_FACTS: Mapping[str, Sequence[str]] = MappingProxyType({"token_init_status": ("echoes_amount",)})
 _NOTES: Mapping[str, str] = MappingProxyType(
     {
@@ -43,36 +43,36 @@ _NOTES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def write(config_dir: Path, wish: Wish) -> Path:
-    """Write `config_dir`/connectors/<id>.toml and return its path; a manifest that is there stays as it is.
+def write_manifest_draft(config_dir: Path, draft: Wish) -> Path:
+    """Write `config_dir`/connectors/<id>.toml and return its path; an existing manifest stays unchanged.
 
     Raises:
-        UnwritableError: the wish cannot be met, and nothing was written.
-        ManifestError: a manifest that is there already cannot be read.
+        UnwritableError: the draft cannot be made, and nothing was written.
+        ManifestError: an existing manifest cannot be read.
         OSError: the folder cannot be read or written.
     """
     folder = config_dir / "connectors"
-    there = {path.stem: read_manifest(path) for path in folder.glob("*.toml")}
-    known = {connector_id: manifest.family for connector_id, manifest in there.items()}
-    like = pattern_for(wish, FAMILIES, known, _PLAINEST.get(wish.family, ""))
-    protocol = "generic" if there[like].protocol == "generic" else "borrowed"
-    own, known_facts = {"protocol": f'"{protocol}" {MARK}'}, _KNOWN_FACTS.get(wish.family, ())
-    plan = plan_for(wish, f"make new-connector after {like}", own, _NOTES, known_facts)
-    return write_draft(folder / f"{like}.toml", wish, plan)
+    manifests = {path.stem: read_manifest(path) for path in folder.glob("*.toml")}
+    families = {connector_id: manifest.family for connector_id, manifest in manifests.items()}
+    pattern_id = pattern_for(draft, FAMILIES, families, _PLAINEST.get(draft.family, ""))
+    protocol = "generic" if manifests[pattern_id].protocol == "generic" else "borrowed"
+    own_values, known_facts = {"protocol": f'"{protocol}" {MARK}'}, _KNOWN_FACTS.get(draft.family, ())
+    plan = plan_for(draft, f"make new-connector after {pattern_id}", own_values, _NOTES, known_facts)
+    return write_draft(folder / f"{pattern_id}.toml", draft, plan)
 
 
-async def misunderstood(path: Path) -> str:
-    """The title of the first recorded reply that is understood otherwise than it says, or nothing.
+async def first_misunderstood_example(path: Path) -> str:
+    """The title of the first recorded reply that gives another result than expected, or empty.
 
     Raises:
-        ManifestError: the manifest cannot be read, or the family misses something in it.
+        ManifestError: the manifest cannot be read, or its family refuses it.
     """
     manifest = read_manifest(path)
     for example in manifest.examples:
-        understood = await rehearse(manifest, example)
+        result = await rehearse(manifest, example)
         amount = None if example.amount is None else parse_taka(example.amount)
-        is_right = understood.verdict == example.expect and understood.lines == example.lines
-        if not is_right or amount not in {None, understood.amount}:
+        is_right = result.verdict == example.expect and result.lines == example.lines
+        if not is_right or amount not in {None, result.amount}:
             return example.title
     return ""
 
@@ -90,8 +90,8 @@ def main(
 ) -> None:
     """Write the manifest of a new connector, suspended, after one of the same family."""
     try:
-        path = write(config, Wish(connector_id, family, like, name_en, name_bn))
-        keep_if_understood(path, misunderstood)
+        path = write_manifest_draft(config, Wish(connector_id, family, like, name_en, name_bn))
+        keep_if_understood(path, first_misunderstood_example)
     except (UnwritableError, ManifestError, OSError) as error:
         typer.echo(f"nothing was written: {error}", err=True)
         raise typer.Exit(1) from error

@@ -1,6 +1,6 @@
-"""What every family keeps to as it gives back: once, in taka, and no more than was collected.
+"""Rules of every family for refunds: once, in taka, and no more than was collected.
 
-How a refund is known again over there is each family's own affair.
+Each family finds an earlier refund in its own way.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,29 +10,29 @@ from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.outcome import Declined, InDoubt
 
 Send = Callable[[RefundOrder], Awaitable[RefundOutcome]]
-SentBefore = Callable[[RefundOrder], Awaitable[RefundLine | Declined | InDoubt | None]]
+FindEarlierSend = Callable[[RefundOrder], Awaitable[RefundLine | Declined | InDoubt | None]]
 
 
-async def give_back_once(order: RefundOrder, send: Send, sent_before: SentBefore) -> RefundOutcome:
-    """Send a refund; where an earlier send may have been heard, only after asking for it.
+async def give_back_once(order: RefundOrder, send: Send, find_earlier_send: FindEarlierSend) -> RefundOutcome:
+    """Send a refund; where an earlier send may have arrived, only after an inquiry.
 
-    `sent_before` says what an earlier send of this very order led to, None where it is certain that none
-    was heard; while that is in doubt, nothing is sent.
+    `find_earlier_send` returns the outcome of an earlier send of this order, or None where certainly none
+    arrived; while that is in doubt, nothing is sent.
     """
     if not order.may_have_been_heard:
         return await send(order)
-    earlier = await sent_before(order)
+    earlier = await find_earlier_send(order)
     if earlier is not None:
         return earlier
     outcome = await send(order)
     if isinstance(outcome, Declined):
-        # An earlier send may have arrived between the question and this one, and be why it was refused.
-        return await sent_before(order) or outcome
+        # An earlier send may have arrived after the inquiry, and be the reason of this decline.
+        return await find_earlier_send(order) or outcome
     return outcome
 
 
-def unfit_amount(order: RefundOrder) -> str:
-    """Why no provider may be asked for this amount, or nothing."""
+def refund_amount_fault(order: RefundOrder) -> str:
+    """Why this amount must not be refunded, or empty."""
     if not (order.amount.currency == order.collected.currency == BDT):
         return "the amount is not in taka"
     if not 0 < order.amount.minor <= order.collected.minor:

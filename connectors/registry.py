@@ -1,6 +1,6 @@
-"""All connectors of this installation: reads the manifests and gives each to its family.
+"""All connectors of this installation: reads the manifests and builds each connector by its family.
 
-The entry point of the group `ekpay.connectors` is `build`; a bank's own package may bring another.
+The entry point of the group `ekpay.connectors` is `build`; a bank's own package may add another.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -52,19 +52,19 @@ class Catalogue:
         return self._all
 
 
-def connector_of(manifest: Manifest, around: Surroundings) -> Connector:
+def connector_of(manifest: Manifest, context: Surroundings) -> Connector:
     """The connector of one manifest.
 
     Raises:
-        ManifestError: no such family, or the family misses something in the manifest.
+        ManifestError: the family is unknown, or it refuses the manifest.
     """
     family = FAMILIES.get(manifest.family)
     if family is None:
         raise ManifestError(f"{manifest.id}: there is no family {manifest.family}")
-    return family(manifest, around)
+    return family(manifest, context)
 
 
-def build(  # the entry point's signature: the six things a wing may ask for, and more by name
+def build(  # the entry point's signature: six parameters, and further ports by name
     config_dir: Path,
     wire: Wire,
     tokens: Tokens,
@@ -80,6 +80,6 @@ def build(  # the entry point's signature: the six things a wing may ask for, an
     """
     if divisor < 1:
         raise ManifestError("the divisor of times must be one or more")
-    around = Surroundings(wire, tokens, clock, environ, divisor, **more)
+    context = Surroundings(wire, tokens, clock, environ, divisor, **more)
     paths = sorted((config_dir / "connectors").glob("*.toml"))
-    return Catalogue([connector_of(read_manifest(path), around) for path in paths])
+    return Catalogue([connector_of(read_manifest(path), context) for path in paths])

@@ -1,9 +1,9 @@
-"""Runs the recorded replies of a manifest through its own connector, with a wire that plays them.
+"""Runs the recorded replies of a manifest through its own connector, with a wire that replays them.
 
-So a new connector is one file and cannot arrive untested. The replies are played at the operation they name;
-every other operation on the way answers with its first good example. A login is rehearsed by an inquiry,
-which finds its payment or does not get that far, and a renewal by one whose token is refused at first. A
-family that seals what it sends brings its own `Staging`, so that examples can be read and hold no key.
+A new connector is thus one file and always tested. A reply is replayed at the operation that it names; every
+other operation answers with its first successful example. A login is rehearsed by an inquiry, and a renewal
+by an inquiry whose first token is refused. A family with encryption has its own `Staging`, so that examples
+are readable and have no key.
 """
 
 import re
@@ -15,8 +15,8 @@ from typing import Protocol, assert_never
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-from connectors.families.iso8583.rehearsed import agreed, rehearsed_link
-from connectors.families.nagad.rehearsed import rehearsed as rehearsed_nagad
+from connectors.families.iso8583.rehearsal import rehearsal_link, with_consent
+from connectors.families.nagad.rehearsal import stage_nagad
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Example, Role
 from connectors.registry import connector_of
@@ -70,7 +70,7 @@ EXAMPLE_REFUND = RefundOrder(
     collected_reference=_REFERENCE,
     collected_at=datetime(2026, 11, 1, 6, 0, tzinfo=UTC),
 )
-_PLACE = re.compile(r"\{[a-z_]+\}")
+_PATH_PARAMETER = re.compile(r"\{[a-z_]+\}")
 _PROVIDER_REFUND = "EXAMPLE002"
 _SECRET = "rehearsed"  # noqa: S105 - opens nothing; the wire here is played
 _GOOD = frozenset({"logged_in", "renewed", "created", "collected", "found", "refunded", "refunds_found"})
@@ -79,8 +79,8 @@ _REFUSED = WireAnswer(401, {}, b"")
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """What a connector made of a recorded reply, in the words of `Example`."""
+class RehearsalResult:
+    """The result of a connector for a recorded reply, in the words of `Example`."""
 
     verdict: str
     reason: str | None = None
@@ -89,20 +89,20 @@ class Understood:
 
 
 class Staging(Protocol):
-    """What a family brings to its rehearsals where its settings or its answers cannot be plain text."""
+    """The settings and the answers of a family's rehearsals, where those cannot be plain text."""
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """Settings that replace the ones of a rehearsal."""
+        """Settings that replace those of a rehearsal."""
         ...
 
     def wire_form(self, body: str) -> bytes:
-        """The body of an example as it goes over the wire."""
+        """The body of an example as the far side would send it."""
         ...
 
 
-class Plain:
-    """How most families are staged: their bodies are what goes over the wire; implements `Staging`."""
+class PlainStaging:
+    """The staging of most families, whose examples are the bytes on the wire; implements `Staging`."""
 
     environ: Mapping[str, str] = MappingProxyType({})
 
@@ -112,197 +112,202 @@ class Plain:
 
 
 # By family.
-STAGINGS: Mapping[str, Callable[[Manifest], Staging]] = MappingProxyType({"nagad": rehearsed_nagad})
+STAGINGS: Mapping[str, Callable[[Manifest], Staging]] = MappingProxyType({"nagad": stage_nagad})
 
 
 def _staging(manifest: Manifest) -> Staging:
-    staged = STAGINGS.get(manifest.family)
-    return staged(manifest) if staged else Plain()
+    stage = STAGINGS.get(manifest.family)
+    return stage(manifest) if stage else PlainStaging()
 
 
-class PlayedWire:
-    """Answers by the path of a URL, the first time with `openings`; implements the port `Wire`.
+class ReplayWire:
+    """Replays recorded replies by the path of a URL; implements the port `Wire`.
 
-    `asked` are the paths of the operations that were asked, in order.
+    `first_replies` answer the first call of their operations. `paths_called` has the operations' paths in
+    order.
     """
 
-    def __init__(self, manifest: Manifest, played: Example, openings: Mapping[str, WireReply]) -> None:
-        places = {name: (one.path, one.told_by) for name, one in manifest.operations.items()}
-        good = [example for example in manifest.examples if example.expect in _GOOD]
-        before = [example for example in manifest.examples if example.title == played.after != ""]
+    def __init__(self, manifest: Manifest, example: Example, first_replies: Mapping[str, WireReply]) -> None:
+        keys = {name: (operation.path, operation.told_by) for name, operation in manifest.operations.items()}
+        good = [recorded for recorded in manifest.examples if recorded.expect in _GOOD]
+        before = [recorded for recorded in manifest.examples if recorded.title == example.after != ""]
         staging = _staging(manifest)
         self._answers = {
-            places[example.operation]: WireAnswer(example.http_status, {}, staging.wire_form(example.body))
-            for example in (*reversed(good), *before, played)
+            keys[recorded.operation]: WireAnswer(recorded.http_status, {}, staging.wire_form(recorded.body))
+            for recorded in (*reversed(good), *before, example)
         }
-        self._openings = {places[name]: answer for name, answer in openings.items()}
+        self._first_replies = {keys[name]: answer for name, answer in first_replies.items()}
         self._base = urlsplit(manifest.url({})).path
-        self._patterns = {place: _pattern(place[0]) for place in places.values()}
-        self.asked: list[str] = []
+        self._patterns = {key: _pattern(key[0]) for key in keys.values()}
+        self.paths_called: list[str] = []
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
-        """The recorded reply of that path, of the operation that its query tells."""
+        """The recorded reply of the operation with this path and query."""
         del far_side
         url = urlsplit(request.url)
-        path, told = url.path.removeprefix(self._base), {None, *parse_qs(url.query)}
-        place = next(
-            place for place, pattern in self._patterns.items() if pattern.fullmatch(path) and place[1] in told
+        path, query_names = url.path.removeprefix(self._base), {None, *parse_qs(url.query)}
+        key = next(
+            key
+            for key, pattern in self._patterns.items()
+            if pattern.fullmatch(path) and key[1] in query_names
         )
-        self.asked.append(place[0])
-        return self._openings.pop(place, None) or self._answers[place]
+        self.paths_called.append(key[0])
+        return self._first_replies.pop(key, None) or self._answers[key]
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """What a path of the manifest stands for, whatever the parts of it are filled with."""
-    return re.compile("[^/]+".join(re.escape(part) for part in _PLACE.split(path)))
+    """The pattern of a path of the manifest, with any values of its parameters."""
+    return re.compile("[^/]+".join(re.escape(part) for part in _PATH_PARAMETER.split(path)))
 
 
 def order_for(manifest: Manifest) -> CollectOrder:
-    """The example order, with a reference as long as this provider takes."""
-    return replace(EXAMPLE_ORDER, reference=_shortened(manifest))
+    """The example order, with a reference of this provider's length."""
+    return replace(EXAMPLE_ORDER, reference=_reference_for(manifest))
 
 
 def refund_for(manifest: Manifest) -> RefundOrder:
-    """The example refund, of that order."""
-    return replace(EXAMPLE_REFUND, collected_reference=_shortened(manifest))
+    """The example refund of that order."""
+    return replace(EXAMPLE_REFUND, collected_reference=_reference_for(manifest))
 
 
-def _shortened(manifest: Manifest) -> str:
+def _reference_for(manifest: Manifest) -> str:
     length = min(manifest.reference_length, len(_REFERENCE))
     return f"{_REFERENCE[: length - 1]}1"
 
 
-async def rehearse(manifest: Manifest, example: Example) -> Understood:
-    """What the connector makes of one example.
+async def rehearse(manifest: Manifest, example: Example) -> RehearsalResult:
+    """The result of the connector for one example.
 
     Raises:
-        ManifestError: the manifest has no usable family.
+        ManifestError: the family refuses the manifest.
     """
     match manifest.operations[example.operation].role:
         case Role.LOG_IN:
-            connector = _connector(manifest, PlayedWire(manifest, example, {}))
+            connector = _connector(manifest, ReplayWire(manifest, example, {}))
             is_in = isinstance(await connector.inquire(order_for(manifest)), Collected)
-            return Understood("logged_in" if is_in else "no_login")
+            return RehearsalResult("logged_in" if is_in else "no_login")
         case Role.RENEW:
-            return await _renewal(manifest, example)
+            return await _rehearse_renewal(manifest, example)
         case Role.REQUEST | Role.REVERSE:
-            return await _over_a_link(manifest, example)
+            return await _rehearse_host_link(manifest, example)
         case Role.REFUND | Role.INQUIRE_REFUNDS as role:
-            connector = _connector(manifest, PlayedWire(manifest, example, {}))
-            return await _refunding(connector, role, refund_for(manifest))
+            connector = _connector(manifest, ReplayWire(manifest, example, {}))
+            return await _rehearse_refund(connector, role, refund_for(manifest))
         case role:
-            connector = _connector(manifest, PlayedWire(manifest, example, {}))
-            return await _collecting(connector, role, order_for(manifest))
+            connector = _connector(manifest, ReplayWire(manifest, example, {}))
+            return await _rehearse_collection(connector, role, order_for(manifest))
 
 
-async def _refunding(connector: Connector, role: Role, refund: RefundOrder) -> Understood:
+async def _rehearse_refund(connector: Connector, role: Role, refund: RefundOrder) -> RehearsalResult:
     if role is Role.REFUND:
-        return _of_refund(await connector.refund(refund))
-    begun = replace(refund, provider_refund=_PROVIDER_REFUND)
-    return _of_refunds(await connector.inquire_refunds(begun))
+        return _result_of_refund(await connector.refund(refund))
+    begun_refund = replace(refund, provider_refund=_PROVIDER_REFUND)
+    return _result_of_refund_inquiry(await connector.inquire_refunds(begun_refund))
 
 
-async def _collecting(connector: Connector, role: Role, order: CollectOrder) -> Understood:
+async def _rehearse_collection(connector: Connector, role: Role, order: CollectOrder) -> RehearsalResult:
     if role is Role.CREATE:
-        return _of_create(await connector.create(order))
+        return _result_of_create(await connector.create(order))
     if role is Role.EXECUTE:
-        return _of_execute(await connector.execute(order))
+        return _result_of_execute(await connector.execute(order))
     if role is Role.SEARCH:
         assert isinstance(connector, FindsMovements), f"{connector.profile.id} searches nothing"
-        return _of_search(await connector.search(EXAMPLE_REFUND.provider_transaction))
-    return _of_inquiry(await connector.inquire(order))
+        return _result_of_search(await connector.search(EXAMPLE_REFUND.provider_transaction))
+    return _result_of_inquiry(await connector.inquire(order))
 
 
-async def _over_a_link(manifest: Manifest, example: Example) -> Understood:
-    """What a host said to a request, or to the reversal of one whose outcome was unknown."""
-    order = agreed(manifest, order_for(manifest))
-    async with rehearsed_link(manifest, example) as connector:
+async def _rehearse_host_link(manifest: Manifest, example: Example) -> RehearsalResult:
+    """The result for a host's answer to a request, or to the reversal of one in doubt."""
+    order = with_consent(manifest, order_for(manifest))
+    async with rehearsal_link(manifest, example) as connector:
         executed = await connector.execute(order)
         if manifest.operations[example.operation].role is Role.REQUEST:
-            return _of_execute(executed)
-        return _of_inquiry(await connector.inquire(replace(order, executes_begun=1, epoch=2)))
+            return _result_of_execute(executed)
+        return _result_of_inquiry(await connector.inquire(replace(order, executes_begun=1, epoch=2)))
 
 
-async def _renewal(manifest: Manifest, example: Example) -> Understood:
-    """Whether a token that an inquiry was refused with is renewed, without another login."""
-    asks = next(name for name, one in manifest.operations.items() if one.role is Role.INQUIRE)
-    wire = PlayedWire(manifest, example, {asks: _REFUSED})
-    told = await _connector(manifest, wire, TokenPair("old", "renews").kept).inquire(order_for(manifest))
-    logins = {one.path for one in manifest.operations.values() if one.role is Role.LOG_IN}
-    is_renewed = isinstance(told, Collected) and not logins & set(wire.asked)
-    return Understood("renewed" if is_renewed else "not_renewed")
+async def _rehearse_renewal(manifest: Manifest, example: Example) -> RehearsalResult:
+    """Whether the token of a refused inquiry is renewed without another login."""
+    inquiry_operation = next(
+        name for name, operation in manifest.operations.items() if operation.role is Role.INQUIRE
+    )
+    wire = ReplayWire(manifest, example, {inquiry_operation: _REFUSED})
+    inquiry = await _connector(manifest, wire, TokenPair("old", "renews").kept).inquire(order_for(manifest))
+    logins = {operation.path for operation in manifest.operations.values() if operation.role is Role.LOG_IN}
+    is_renewed = isinstance(inquiry, Collected) and not logins & set(wire.paths_called)
+    return RehearsalResult("renewed" if is_renewed else "not_renewed")
 
 
-def _connector(manifest: Manifest, wire: PlayedWire, token: str = "") -> Connector:
+def _connector(manifest: Manifest, wire: ReplayWire, token: str = "") -> Connector:
     clock = StoppedClock(datetime.combine(manifest.effective_from, _NOON))
-    shelf = TokenShelf({manifest.id: token} if token else {})
+    tokens = TokenShelf({manifest.id: token} if token else {})
     environ = {**dict.fromkeys(manifest.secrets.values(), _SECRET), **_staging(manifest).environ}
-    return connector_of(manifest, Surroundings(wire, shelf, clock, environ))
+    return connector_of(manifest, Surroundings(wire, tokens, clock, environ))
 
 
-def _not_done(outcome: Declined | Unreached | InDoubt) -> Understood:
+def _result_of_failure(outcome: Declined | Unreached | InDoubt) -> RehearsalResult:
     match outcome:
         case Declined(reason=reason):
-            return Understood("declined", reason)
+            return RehearsalResult("declined", reason)
         case Unreached():
-            return Understood("unreached")
+            return RehearsalResult("unreached")
         case InDoubt():
-            return Understood("in_doubt")
+            return RehearsalResult("in_doubt")
         case _:
             assert_never(outcome)
 
 
-def _of_create(outcome: CreateOutcome) -> Understood:
-    return Understood("created") if isinstance(outcome, Created) else _not_done(outcome)
+def _result_of_create(outcome: CreateOutcome) -> RehearsalResult:
+    return RehearsalResult("created") if isinstance(outcome, Created) else _result_of_failure(outcome)
 
 
-def _of_execute(outcome: ExecuteOutcome) -> Understood:
+def _result_of_execute(outcome: ExecuteOutcome) -> RehearsalResult:
     match outcome:
         case Collected(amount=amount):
-            return Understood("collected", amount=amount)
+            return RehearsalResult("collected", amount=amount)
         case AwaitingPayer():
-            return Understood("awaiting_payer")
+            return RehearsalResult("awaiting_payer")
         case _:
-            return _not_done(outcome)
+            return _result_of_failure(outcome)
 
 
-def _of_inquiry(inquiry: CollectInquiry) -> Understood:
+def _result_of_inquiry(inquiry: CollectInquiry) -> RehearsalResult:
     match inquiry:
         case Collected(amount=amount):
-            return Understood("collected", amount=amount)
+            return RehearsalResult("collected", amount=amount)
         case AwaitingPayer(may_execute=may_execute):
-            return Understood("may_execute" if may_execute else "awaiting_payer")
+            return RehearsalResult("may_execute" if may_execute else "awaiting_payer")
         case NeverPaid():
-            return Understood("never_paid")
+            return RehearsalResult("never_paid")
         case NoAnswer():
-            return Understood("no_answer")
+            return RehearsalResult("no_answer")
         case _:
             assert_never(inquiry)
 
 
-def _of_search(answer: MovementFound | NotFound | NoAnswer) -> Understood:
+def _result_of_search(answer: MovementFound | NotFound | NoAnswer) -> RehearsalResult:
     match answer:
         case MovementFound(amount=amount):
-            return Understood("found", amount=amount)
+            return RehearsalResult("found", amount=amount)
         case NotFound():
-            return Understood("not_found")
+            return RehearsalResult("not_found")
         case NoAnswer():
-            return Understood("no_answer")
+            return RehearsalResult("no_answer")
         case _:
             assert_never(answer)
 
 
-def _of_refund(outcome: RefundOutcome) -> Understood:
+def _result_of_refund(outcome: RefundOutcome) -> RehearsalResult:
     if isinstance(outcome, RefundLine):
-        return Understood("refunded" if outcome.is_done else "refund_pending", amount=outcome.amount)
-    return _not_done(outcome)
+        return RehearsalResult("refunded" if outcome.is_done else "refund_pending", amount=outcome.amount)
+    return _result_of_failure(outcome)
 
 
-def _of_refunds(inquiry: RefundInquiry) -> Understood:
+def _result_of_refund_inquiry(inquiry: RefundInquiry) -> RehearsalResult:
     match inquiry:
         case RefundsFound(lines=lines):
-            return Understood("refunds_found", lines=len(lines))
+            return RehearsalResult("refunds_found", lines=len(lines))
         case NoAnswer():
-            return Understood("no_answer")
+            return RehearsalResult("no_answer")
         case _:
             assert_never(inquiry)

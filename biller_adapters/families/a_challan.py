@@ -1,12 +1,12 @@
-"""a_challan: an office demands a fee for an application, the treasury takes it and gives a challan.
+"""a_challan: an office demands a fee for an application; the treasury takes it and returns a challan.
 
-The protocol of billers.md 2.9; what is said there and what is ours stands in `biller_adapters.challans.calls`
-and `challan_demands`. What may surprise: the fee is always the office's. Where the manifest has a schedule
-that fits, it must be the same, or nothing is quoted: an old schedule or a wrong office, a person must look.
+The protocol of billers.md 2.9; `biller_adapters.challans.calls` and `.demands` say what of it is ours. The
+fee is always the office's. Where the manifest's schedule has another fee, nothing is quoted: either is wrong,
+and a person must look.
 """
 
 from biller_adapters.challans.calls import OPERATIONS, ChallanCalls, CounterSlip, NoSlip
-from biller_adapters.challans.demands import ask_office
+from biller_adapters.challans.demands import fetch_demand
 from biller_adapters.fetching import scheduled_fee
 from biller_adapters.manifest import Manifest
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillQuery, FetchReply
@@ -20,8 +20,8 @@ from ekpay_switch.wing_kit.manifest_sections import Section
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 
-class FamilySettings(Section):
-    """The section `family_settings` of a manifest of this family: the head that is VAT, if there is one."""
+class AChallanSettings(Section):
+    """The section `family_settings` of a manifest of this family: the economic code of VAT, or empty."""
 
     vat_economic_code: str = ""
 
@@ -29,12 +29,12 @@ class FamilySettings(Section):
 class AChallan:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
-        settings_of(manifest, FamilySettings, OPERATIONS | {"demand"})
-        self._profile = manifest.profile(around.divisor)
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+        settings_of(manifest, AChallanSettings, OPERATIONS | {"demand"})
+        self._profile = manifest.profile(context.divisor)
         self._manifest = manifest
-        self._clock = around.clock
-        self._calls = ChallanCalls(manifest, around)
+        self._clock = context.clock
+        self._calls = ChallanCalls(manifest, context)
 
     @property
     def profile(self) -> BillerProfile:
@@ -42,28 +42,26 @@ class AChallan:
         return self._profile
 
     async def fetch(self, query: BillQuery) -> FetchReply:
-        """Ask the office what it demands for the application that is named; moves no money."""
+        """Fetch the office's demand for an application; moves no money."""
         today = business_date(self._clock.now())
         try:
-            found = await ask_office(self._calls.line, "demand", self._manifest, query, today)
+            reply = await fetch_demand(self._calls.client, "demand", self._manifest, query, today)
         except BrokenReplyError as error:
             return BillerSilent(str(error))
         fee = scheduled_fee(self._manifest, query.parameters)
-        if isinstance(found, BillFound) and not found.bill.is_paid and fee not in {None, found.bill.total}:
-            return BillerSilent("the fee is not that of the schedule")
-        return found
+        if isinstance(reply, BillFound) and not reply.bill.is_paid and fee not in {None, reply.bill.total}:
+            return BillerSilent("the fee differs from the schedule")
+        return reply
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Register and confirm the payment; a second time brings the same challan."""
+        """Register and confirm the payment; a repeat returns the same challan."""
         return await self._calls.pay(order)
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        """Ask which challan stands under our reference; moves no money."""
+        """Ask which challan has our reference; moves no money."""
         return await self._calls.inquire(order)
 
     async def counter_slip(self, query: BillQuery) -> CounterSlip | NoSlip:
-        """A slip for somebody who pays at the counter of a bank; moves no money, and no flow uses it yet."""
-        found = await self.fetch(query)
-        if not isinstance(found, BillFound) or found.bill.is_paid:
-            return NoSlip("nothing to be paid was found")
-        return await self._calls.counter_slip(found.bill, f"{self._manifest.id}&{query.bill_name}")
+        """A slip for a payer who pays at a bank counter; moves no money, and no flow uses it yet."""
+        reply = await self.fetch(query)
+        return await self._calls.counter_slip(reply, f"{self._manifest.id}&{query.bill_name}")

@@ -1,10 +1,10 @@
 """aggregator: many utilities behind one interface, bill-info, bill-payment, bill-status and bill-cancel.
 
 The protocol of billers.md 2.7. Names of calls, keys, `transaction_id`, `core_transaction_id`, `lid` and the
-states 111, 777 and 700 are from there; the other members and codes are ours. What may surprise: a payment
-says nothing of bill and amount, only which bill-info it is about, so the amount cannot drift; the number of
-that bill-info is made here and kept in the quote. A bill that another route has fetched is looked up once
-more under a number made of the payment's reference, which every later call can make again.
+states 111, 777 and 700 are from there; the other members and codes are ours. A payment names neither bill
+nor amount, only its bill-info, so the amount cannot change; the id of that bill-info is made here and kept in
+the quote. A bill that another route fetched is fetched once more under an id made from the payment's
+reference, so that every later call can derive it again.
 """
 
 import json
@@ -14,15 +14,15 @@ from datetime import date
 from typing import Any, Protocol, assert_never
 from uuid import uuid4
 
-from biller_adapters.biller_calls import BillerLine
-from biller_adapters.call_result import Meant, not_approved, nothing_learned
-from biller_adapters.dialect import Credentials, Dialect, Fields, Written
-from biller_adapters.fetching import no_bill
+from biller_adapters.biller_client import BillerClient
+from biller_adapters.call_result import MappedReply, has_meaning, inconclusive_answer, unsuccessful_outcome
+from biller_adapters.dialect import Credentials, Dialect, Fields, HeadersAndBody
+from biller_adapters.fetching import reply_without_bill
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
 from biller_adapters.presented_bills import PresentedBills
 from biller_adapters.stated_months import StatedBills
-from biller_adapters.utility_wording import UTILITY_KEYS, told_as, words_of
+from biller_adapters.utility_wording import UTILITY_KEYS, utility_wording_of
 from ekpay_switch.domain.bill import (
     AmountRefused,
     BillerSilent,
@@ -48,30 +48,30 @@ from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, taka, text, text_or_empty
 
-_INFO = "aggregator_transaction"
+_BILL_INFO_ID = "aggregator_transaction"
 
 
 class _Bills(Protocol):
-    """What bill-info is asked, and how its answer becomes a bill."""
+    """How bill-info is requested, and how its answer becomes a bill."""
 
-    def asked(self, named: Mapping[str, str], today: date) -> Fields | FetchReply: ...
+    def info_fields(self, parameters: Mapping[str, str], today: date) -> Fields | FetchReply: ...
 
-    def read(self, told: Mapping[str, Any], named: Mapping[str, str], today: date) -> FetchReply: ...
+    def read(self, bill: Mapping[str, Any], parameters: Mapping[str, str], today: date) -> FetchReply: ...
 
 
 class Aggregator:
     """One utility of the aggregator's; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
-        self._profile = manifest.profile(around.divisor)
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+        self._profile = manifest.profile(context.divisor)
         self._manifest = manifest
-        self._words = words_of(manifest)
-        self._bills: _Bills = PresentedBills(manifest, self._words)
-        if self._words.bills == "stated_months":
-            self._bills = StatedBills(manifest, self._words)
-        self._groups = _required(manifest)
-        self._clock = around.clock
-        self._line = BillerLine(manifest, around, _dialect())
+        self._wording = utility_wording_of(manifest)
+        self._bills: _Bills = PresentedBills(manifest, self._wording)
+        if self._wording.bills == "stated_months":
+            self._bills = StatedBills(manifest, self._wording)
+        self._required_names = _required_groups(manifest)
+        self._clock = context.clock
+        self._client = BillerClient(manifest, context, _dialect())
 
     @property
     def profile(self) -> BillerProfile:
@@ -79,92 +79,97 @@ class Aggregator:
         return self._profile
 
     async def fetch(self, query: BillQuery) -> FetchReply:
-        """Ask for the bill that the payer's parameters name, under a number of its own; moves no money."""
-        number = uuid4().hex
-        reply = await self._look(number, query.parameters)
+        """Fetch the bill that the payer's parameters name, under a new bill-info id; moves no money."""
+        info_id = uuid4().hex
+        reply = await self._fetch_bill_info(info_id, query.parameters)
         if not isinstance(reply, BillFound) or reply.bill.is_paid:
             return reply
-        named = {name: told for name, told in query.parameters.items() if name not in query.payer}
-        quote = {**named, **reply.bill.biller_quote, _INFO: number}
+        quoted_parameters = {
+            name: value for name, value in query.parameters.items() if name not in query.payer
+        }
+        quote = {**quoted_parameters, **reply.bill.biller_quote, _BILL_INFO_ID: info_id}
         return BillFound(replace(reply.bill, biller_quote=quote))
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Pay what bill-info told; told again for the same bill-info, the aggregator takes nothing more."""
-        if _INFO not in order.biller_quote:
-            stopped = await self._look_again(order)
-            if stopped is not None:
-                return stopped
-        fields = {**self._words.paid_with(order.biller_quote), **_named(order)}
-        asked = await self._line.ask("payment", fields, order.send_before)
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return not_approved(asked)
+        """Pay the amount of the bill-info; a repeat for the same bill-info takes nothing more."""
+        if _BILL_INFO_ID not in order.biller_quote:
+            outcome = await self._fetch_for_payment(order)
+            if outcome is not None:
+                return outcome
+        fields = {**self._wording.payment_fields(order.biller_quote), **_payment_ids(order)}
+        result = await self._client.call("payment", fields, order.send_before)
+        if not has_meaning(result, Means.APPROVED):
+            return unsuccessful_outcome(result)
         try:
-            return _approval(_standing(asked, order), order)
+            return _approval_outcome(_read_posted(result, order), order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        """Ask what became of the payment for that bill-info; moves no money."""
-        asked = await self._line.ask("status", {"transaction_id": _info_of(order)})
-        if isinstance(asked, Meant) and asked.means is Means.NOT_FOUND:
+        """Ask for the state of the payment of that bill-info; moves no money."""
+        result = await self._client.call("status", {"transaction_id": _bill_info_id(order)})
+        if has_meaning(result, Means.NOT_FOUND):
             return NotFound()
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return nothing_learned(asked)
+        if not has_meaning(result, Means.APPROVED):
+            return inconclusive_answer(result)
         try:
-            return _standing(asked, order)
+            return _read_posted(result, order)
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
     async def undo(self, order: PayOrder) -> Outcome:
-        """Take an accepted payment back, on the day that it was paid; afterwards the bill is owed again.
+        """Void an accepted payment on the day that it was paid; afterwards the bill is owed again.
 
-        Approved: it is taken back, now or by an earlier call. Declined `not_open` without a call on any later
-        day, since the scroll of that day is closed then (billers.md 2.7 `[~]`).
+        Approved: it is void, by this call or by an earlier one. On any later day `not_open` is declined
+        without a call, since the scroll of the payment's day is closed (billers.md 2.7 `[~]`).
         """
         if business_date(self._clock.now()) != order.business_date:
             return Declined("not_open")
-        asked = await self._line.ask("cancel", {"transaction_id": _info_of(order)}, order.send_before)
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return not_approved(asked)
+        result = await self._client.call(
+            "cancel", {"transaction_id": _bill_info_id(order)}, order.send_before
+        )
+        if not has_meaning(result, Means.APPROVED):
+            return unsuccessful_outcome(result)
         try:
-            if text(asked.document, "core_transaction_id") != order.reference:
+            if text(result.document, "core_transaction_id") != order.reference:
                 return InDoubt("an answer about another payment")
         except BrokenReplyError as error:
             return InDoubt(str(error))
-        return Approved({"message": text_or_empty(asked.document, "message")})
+        return Approved({"message": text_or_empty(result.document, "message")})
 
-    # ---- looking a bill up -------------------------------------------------------------------------------
+    # ---- fetching bill-info -------------------------------------------------------------------------------
 
-    async def _look(
-        self, number: str, named: Mapping[str, str], send_before: float | None = None
+    async def _fetch_bill_info(
+        self, info_id: str, parameters: Mapping[str, str], send_before: float | None = None
     ) -> FetchReply:
-        """One bill-info under this number; the bill comes without a quote."""
+        """One bill-info under this id; the bill comes without a quote."""
         today = business_date(self._clock.now())
         try:
-            fields = self._bills.asked(named, today)
+            fields = self._bills.info_fields(parameters, today)
             if not isinstance(fields, Mapping):
                 return fields
-            asked = await self._line.ask("info", {**fields, "transaction_id": number}, send_before)
-            if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-                told = {wire: told_as(wire, named, self._manifest) for wire in ("bll_no", "bllr_accno")}
-                return no_bill(asked, told["bll_no"], told["bllr_accno"])
-            return self._bills.read(as_object(asked.document.get("bill")), named, today)
+            result = await self._client.call("info", {**fields, "transaction_id": info_id}, send_before)
+            if not has_meaning(result, Means.APPROVED):
+                number = self._manifest.parameter_value("bll_no", parameters)
+                account = self._manifest.parameter_value("bllr_accno", parameters)
+                return reply_without_bill(result, number, account)
+            return self._bills.read(as_object(result.document.get("bill")), parameters, today)
         except BrokenReplyError as error:
             return BillerSilent(str(error))
 
-    async def _look_again(self, order: PayOrder) -> Outcome | None:
-        """Look up for this payment what another route has fetched; None where it may be paid as quoted."""
-        named = order.biller_quote
+    async def _fetch_for_payment(self, order: PayOrder) -> Outcome | None:
+        """Fetch for this payment the bill that another route fetched; None where it may be paid as quoted."""
+        parameters = order.biller_quote
         reply: FetchReply = BillerSilent("the quote does not say which bill it is about")
-        if any(group <= named.keys() for group in self._groups):
-            reply = await self._look(_info_of(order), named, order.send_before)
+        if any(group <= parameters.keys() for group in self._required_names):
+            reply = await self._fetch_bill_info(_bill_info_id(order), parameters, order.send_before)
         match reply:
             case BillerSilent(why=why):
                 return Unreached(why)
             case BillMissing():
                 return Declined("no_such_bill")
             case BillFound(bill=bill) if bill.is_paid:
-                return await self._paid_by_us(order)
+                return await self._outcome_of_paid_bill(order)
             case BillFound(bill=bill) if bill.total + bill.rounding == order.sums.billed:
                 return None
             case BillFound() | AmountRefused():
@@ -172,20 +177,20 @@ class Aggregator:
             case _:
                 assert_never(reply)
 
-    async def _paid_by_us(self, order: PayOrder) -> Outcome:
-        """Whose payment it was that paid the bill: an earlier send of this very order may have arrived."""
-        found = await self.inquire(order)
-        match found:
+    async def _outcome_of_paid_bill(self, order: PayOrder) -> Outcome:
+        """The outcome where the bill is paid: by an earlier send of this order, or by somebody else."""
+        inquiry = await self.inquire(order)
+        match inquiry:
             case Posted():
-                return _approval(found, order)
+                return _approval_outcome(inquiry, order)
             case NotFound():
                 return Declined("already_paid")
             case _:
                 return InDoubt("the bill is paid, and it is not known by whom")
 
 
-def _required(manifest: Manifest) -> tuple[frozenset[str], ...]:
-    """The parameters that name a bill, group by group."""
+def _required_groups(manifest: Manifest) -> tuple[frozenset[str], ...]:
+    """The required parameters that name a bill, one set for each group."""
     groups: dict[str, set[str]] = {}
     for entry in manifest.parameters:
         if entry.is_required and not entry.names_payer:
@@ -193,55 +198,55 @@ def _required(manifest: Manifest) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(names) for names in groups.values())
 
 
-def _info_of(order: PayOrder) -> str:
-    """The number of the bill-info that an order is about: the quote's, or else the one made for it alone."""
-    return order.biller_quote.get(_INFO) or f"P{order.reference}"
+def _bill_info_id(order: PayOrder) -> str:
+    """The bill-info id of an order: the quote's, or else one derived from the order's reference."""
+    return order.biller_quote.get(_BILL_INFO_ID) or f"P{order.reference}"
 
 
-def _named(order: PayOrder) -> Fields:
-    return {"transaction_id": _info_of(order), "core_transaction_id": order.reference}
+def _payment_ids(order: PayOrder) -> Fields:
+    return {"transaction_id": _bill_info_id(order), "core_transaction_id": order.reference}
 
 
-def _standing(asked: Meant, order: PayOrder) -> Posted:
-    """The payment as the aggregator tells it; raises BrokenReplyError where it is not wholly ours."""
-    told = asked.document
-    if text(told, "core_transaction_id") != order.reference:
+def _read_posted(result: MappedReply, order: PayOrder) -> Posted:
+    """The payment in an answer; raises BrokenReplyError where it is another payment or incomplete."""
+    document = result.document
+    if text(document, "core_transaction_id") != order.reference:
         raise BrokenReplyError("an answer about another payment")
     facts = {
-        "message": text_or_empty(told, "message"),
-        "receipt": text(told, "lid"),
-        "transaction_id": _info_of(order),
+        "message": text_or_empty(document, "message"),
+        "receipt": text(document, "lid"),
+        "transaction_id": _bill_info_id(order),
     }
-    return Posted(order.reference, taka(told, "amount").minor, facts)
+    return Posted(order.reference, taka(document, "amount").minor, facts)
 
 
-def _approval(posted: Posted, order: PayOrder) -> Outcome:
+def _approval_outcome(posted: Posted, order: PayOrder) -> Outcome:
     if posted.amount_minor != order.sums.billed.minor:
         return InDoubt("paid with another amount")
     return Approved(posted.facts)
 
 
-class _UnderKeys:
-    """A JSON body with the utility's keys in it, under the collector's keys as headers; see `Write`."""
+class _KeyedCallWriter:
+    """Writes a JSON body with the utility's keys, and the collector's keys as headers; see `WriteCall`."""
 
     def __init__(self) -> None:
         self._keys = ""
         self._headers: Mapping[str, str] = {}
         self._body: Fields = {}
 
-    def __call__(self, fields: Fields, token: str) -> Written:
+    def __call__(self, fields: Fields, token: str) -> HeadersAndBody:
         if token != self._keys:
-            told = json.loads(token)
-            self._headers = {**told["headers"], "Content-Type": "application/json"}
-            self._body, self._keys = told["body"], token
+            keys = json.loads(token)
+            self._headers = {**keys["headers"], "Content-Type": "application/json"}
+            self._body, self._keys = keys["body"], token
         return self._headers, json.dumps({**fields, **self._body}).encode()
 
 
 def _keys(credentials: Credentials) -> str:
-    """All keys as one text, since that is what stands in a token's place."""
+    """All keys as one text, which takes the place of a token."""
     headers = {"AUTH-KEY": credentials.password, "STK-CODE": credentials.user}
     return json.dumps({"headers": headers, "body": {name: credentials.more[name] for name in UTILITY_KEYS}})
 
 
 def _dialect() -> Dialect:
-    return Dialect(code_member="status", write=_UnderKeys(), key=_keys)
+    return Dialect(code_member="status", write=_KeyedCallWriter(), key=_keys)

@@ -1,9 +1,9 @@
-"""batch_file: bills arrive as files and payments leave as the scroll; in between nobody is asked.
+"""batch_file: bills arrive as files and payments leave as the scroll; no call is made in between.
 
-The protocol is ours: how these offices exchange files is not public (billers.md 1.1, rows 39, 42 and 47,
-finding 7). What may surprise: paying makes no call. A payment is accepted because its bill stands in the
-newest file, unpaid and over this amount, and taking it is one write in our own books. A question about a
-payment therefore has a final answer at once: it holds its bill, or from that moment it never will.
+The protocol is ours: how these offices exchange files is not public (billers.md 1.1 rows 39, 42 and 47,
+finding 7). A payment is accepted where the newest file has its bill, unpaid and with this amount; taking the
+bill is one write in our own books. An inquiry therefore has a final answer at once: the payment has its bill,
+or from then on never will.
 """
 
 from dataclasses import replace
@@ -32,12 +32,12 @@ from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_sections import Section
 
 _RECEIPT_SIGNS = 12
-_LATE = "its last moment had passed"
+_TOO_LATE = "its send deadline had passed"
 _ACCOUNT = "bllr_accno"
 
 
-class FamilySettings(Section):
-    """The section `family_settings` of a manifest of this family: what our receipts begin with."""
+class BatchFileSettings(Section):
+    """The section `family_settings` of a manifest of this family: the prefix of our receipts."""
 
     receipt_prefix: str
 
@@ -45,14 +45,14 @@ class FamilySettings(Section):
 class BatchFile:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
-        self._profile = replace(manifest.profile(around.divisor), has_bill_files=True)
-        self._prefix = settings_of(manifest, FamilySettings, frozenset()).receipt_prefix
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+        self._profile = replace(manifest.profile(context.divisor), has_bill_files=True)
+        self._prefix = settings_of(manifest, BatchFileSettings, frozenset()).receipt_prefix
         wire_names = {entry.wire_name: entry.name for entry in manifest.parameters}
         self._account = wire_names.get(_ACCOUNT, "")
         self._opening = manifest.opening
-        self._clock = around.clock
-        self._bills = around.bill_files
+        self._clock = context.clock
+        self._bills = context.bill_files
 
     @property
     def profile(self) -> BillerProfile:
@@ -60,26 +60,26 @@ class BatchFile:
         return self._profile
 
     async def fetch(self, query: BillQuery) -> FetchReply:
-        """The bill that the parameters name, or of several the unpaid one that is due first; asks nobody."""
-        closed = self._opening.closed_because(self._clock.now())
-        if closed:
-            return BillerSilent(closed)
-        named = {name: text for name, text in query.parameters.items() if name not in query.payer}
+        """The bill that the parameters name, of several the unpaid one that is due first; makes no call."""
+        closed_because = self._opening.closed_because(self._clock.now())
+        if closed_because:
+            return BillerSilent(closed_because)
+        parameters = {name: text for name, text in query.parameters.items() if name not in query.payer}
         try:
-            found = await self._bills.named(query.biller_id, named)
+            bills = await self._bills.named(query.biller_id, parameters)
         except SwitchError as error:
             return BillerSilent(str(error))
-        known = [one for one in found if one.bill.status is not BillStatus.WITHDRAWN]
-        unpaid = [one.bill for one in known if not _is_paid(one)]
+        current = [bill for bill in bills if bill.bill.status is not BillStatus.WITHDRAWN]
+        unpaid = [bill.bill for bill in current if not _is_paid(bill)]
         if unpaid:
             return BillFound(self._bill(unpaid[0], len(unpaid)))
-        return BillFound(paid_bill(known[-1].bill.bill_key)) if known else BillMissing()
+        return BillFound(paid_bill(current[-1].bill.bill_key)) if current else BillMissing()
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Take the bill for this payment; a second time under the same reference is told as the first."""
-        closed = self._opening.closed_because(self._clock.now())
-        if closed or self._clock.monotonic() >= order.send_before:
-            return Unreached(closed or _LATE)
+        """Take the bill for this payment; a repeat under the same reference is answered as the first."""
+        closed_because = self._opening.closed_because(self._clock.now())
+        if closed_because or self._clock.monotonic() >= order.send_before:
+            return Unreached(closed_because or _TOO_LATE)
         taking = Taking(
             biller_id=order.biller_id,
             reference=order.reference,
@@ -95,19 +95,23 @@ class BatchFile:
             return Unreached(str(error))
         except SwitchError as error:
             return InDoubt(str(error))
-        return Approved({"receipt": answer.receipt}) if isinstance(answer, Taken) else _not_taken(answer)
+        return (
+            Approved({"receipt": answer.receipt})
+            if isinstance(answer, Taken)
+            else _outcome_of_refused_taking(answer)
+        )
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        """What the reference holds; where that is nothing, it can never hold anything from now on."""
+        """The bill that the reference has taken; where there is none, it can never take one from now on."""
         try:
-            taken = await self._bills.settle(order.biller_id, order.reference, order.payment_id)
+            taking = await self._bills.settle(order.biller_id, order.reference, order.payment_id)
         except OverloadedError as error:
             return NoAnswer(str(error), was_asked=False)
         except SwitchError as error:
             return NoAnswer(str(error))
-        if taken is None:
+        if taking is None:
             return NotFound()
-        return Posted(order.reference, taken.amount.minor, {"receipt": taken.receipt})
+        return Posted(order.reference, taking.amount.minor, {"receipt": taking.receipt})
 
     def _bill(self, filed: FiledBill, unpaid_count: int) -> Bill:
         """The bill as it is owed on this Dhaka day."""
@@ -129,12 +133,12 @@ class BatchFile:
         )
 
 
-def _is_paid(found: FoundBill) -> bool:
-    return found.is_taken or found.bill.status is BillStatus.PAID
+def _is_paid(bill: FoundBill) -> bool:
+    return bill.is_taken or bill.bill.status is BillStatus.PAID
 
 
-def _not_taken(answer: NotTaken) -> Outcome:
+def _outcome_of_refused_taking(answer: NotTaken) -> Outcome:
     if answer is NotTaken.BARRED:
-        return Unreached("it was asked after before it was begun")
+        return Unreached("an inquiry came before the payment")
     # A reference is of one payment, so another bill under it is a bug of ours: nothing was taken.
     return Declined("refused" if answer is NotTaken.OTHER_CONTENT else str(answer), str(answer))

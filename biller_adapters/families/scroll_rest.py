@@ -1,17 +1,17 @@
 """scroll_rest: JSON over POST with a bearer token, a bill token from the fetch and a daily scroll number.
 
-The protocol of DESCO postpaid (billers.md 2.3). What may surprise: a 401 is an answered no, so a payment
-refused with one is sent again under a new token; everything else that is not a mapped code is in doubt.
+The protocol of DESCO postpaid (billers.md 2.3). A 401 is a decline, so a payment refused with it is sent
+again under a new token; every other answer without a mapped code is in doubt.
 """
 
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from biller_adapters.biller_calls import BillerLine
-from biller_adapters.call_result import Meant, not_approved, nothing_learned
+from biller_adapters.biller_client import BillerClient
+from biller_adapters.call_result import has_meaning, inconclusive_answer, unsuccessful_outcome
 from biller_adapters.dialect import Dialect, JsonUnderHeader
-from biller_adapters.fetching import no_bill, paid_bill
+from biller_adapters.fetching import paid_bill, reply_without_bill
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
 from ekpay_switch.domain.bill import (
@@ -48,7 +48,7 @@ from ekpay_switch.wing_kit.token_keeper import Grant
 _OPERATIONS = frozenset({"login", "bills", "bill", "save", "status"})
 
 
-class FamilySettings(Section):
+class ScrollRestSettings(Section):
     """The section `family_settings` of a manifest of this family."""
 
     bank_code: str
@@ -59,12 +59,12 @@ class FamilySettings(Section):
 class ScrollRest:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
-        self._profile = manifest.profile(around.divisor)
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+        self._profile = manifest.profile(context.divisor)
         self._manifest = manifest
-        self._settings = settings_of(manifest, FamilySettings, _OPERATIONS)
-        self._clock = around.clock
-        self._line = BillerLine(manifest, around, _dialect())
+        self._settings = settings_of(manifest, ScrollRestSettings, _OPERATIONS)
+        self._clock = context.clock
+        self._client = BillerClient(manifest, context, _dialect())
         self._stamp_above = parse_taka(manifest.stamp.threshold_taka) if manifest.stamp else None
 
     @property
@@ -73,7 +73,7 @@ class ScrollRest:
         return self._profile
 
     async def fetch(self, query: BillQuery) -> FetchReply:
-        """Ask for the bill `bill_no`, or for the oldest unpaid bill of `account_no`; moves no money."""
+        """Fetch the bill `bill_no`, or the oldest unpaid bill of `account_no`; moves no money."""
         try:
             if number := query.parameters.get("bill_no"):
                 return await self._fetch_bill(number, unpaid_count=1)
@@ -82,61 +82,63 @@ class ScrollRest:
             return BillerSilent(str(error))
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Save one payment; a second save of the same order saves nothing (billNumber + transactionId)."""
-        asked = await self._line.ask("save", self._save_fields(order), order.send_before)
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return not_approved(asked)
-        message = text_or_empty(asked.document, "message")
+        """Save one payment; a repeat (same billNumber and transactionId) saves nothing."""
+        result = await self._client.call("save", self._save_fields(order), order.send_before)
+        if not has_meaning(result, Means.APPROVED):
+            return unsuccessful_outcome(result)
+        message = text_or_empty(result.document, "message")
         return Approved({"message": message, "scroll_no": str(order.scroll_no)})
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        """Ask what is saved under our reference; moves no money."""
+        """Ask which payment is saved under our reference; moves no money."""
         bill_number = order.biller_quote["bill_number"]
-        asked = await self._line.ask("status", {"billNumber": bill_number, "transactionId": order.reference})
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return nothing_learned(asked)
+        result = await self._client.call(
+            "status", {"billNumber": bill_number, "transactionId": order.reference}
+        )
+        if not has_meaning(result, Means.APPROVED):
+            return inconclusive_answer(result)
         try:
-            return self._standing(as_rows(asked.document.get("data")), order.reference)
+            return self._read_status(as_rows(result.document.get("data")), order.reference)
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
     # ---- fetching ----------------------------------------------------------------------------------------
 
     async def _fetch_oldest(self, account: str) -> FetchReply:
-        asked = await self._line.ask(
+        result = await self._client.call(
             "bills", {"accountNo": account, "paymentStatus": self._settings.unpaid_filter}
         )
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return no_bill(asked, account=account)
-        rows = as_rows(asked.document.get("data"))
+        if not has_meaning(result, Means.APPROVED):
+            return reply_without_bill(result, account=account)
+        rows = as_rows(result.document.get("data"))
         if not rows:
             return BillFound(paid_bill(account=account))
         oldest = min(rows, key=lambda row: day(row, "dueDate"))
-        found = await self._fetch_bill(text(oldest, "billNo"), unpaid_count=len(rows))
-        if isinstance(found, BillFound) and found.bill.account not in {account, ""}:
+        reply = await self._fetch_bill(text(oldest, "billNo"), unpaid_count=len(rows))
+        if isinstance(reply, BillFound) and reply.bill.account not in {account, ""}:
             return BillerSilent("a bill of another account")
-        if isinstance(found, BillMissing):
+        if isinstance(reply, BillMissing):
             return BillerSilent("a listed bill is unknown")
-        return found
+        return reply
 
     async def _fetch_bill(self, number: str, unpaid_count: int) -> FetchReply:
-        asked = await self._line.ask("bill", {"billNo": number})
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return no_bill(asked, number=number)
-        data = as_object(asked.document.get("data"))
+        result = await self._client.call("bill", {"billNo": number})
+        if not has_meaning(result, Means.APPROVED):
+            return reply_without_bill(result, number=number)
+        data = as_object(result.document.get("data"))
         if text(data, "billNo") != number:
             return BillerSilent("a bill with another number")
         return BillFound(self._bill(data, unpaid_count))
 
     def _bill(self, data: Mapping[str, Any], unpaid_count: int) -> Bill:
-        """The bill as it is owed on this Dhaka day, checked against DESCO's own total."""
+        """The bill as owed on this Dhaka day, checked against DESCO's total; raises BrokenReplyError."""
         stated, vat, late_charge = taka(data, "totalAmount"), taka(data, "totalVat"), taka(data, "lpc")
         due_on = day(data, "dueDate")
         late_fee = late_charge if self._is_late(business_date(self._clock.now()), due_on) else ZERO
         if vat > stated:
             raise BrokenReplyError("more VAT than bill")
         if total((stated, late_fee)) != taka(data, "totalAmountTobePaid"):
-            raise BrokenReplyError("their total is not ours")
+            raise BrokenReplyError("the total is not the sum of its parts")
         number = text(data, "billNo")
         return Bill(
             bill_key=number,
@@ -167,13 +169,13 @@ class ScrollRest:
     def _is_late(self, on: date, due_on: date) -> bool:
         return self._manifest.late_fee.rule == "stated_after_due_date" and on > due_on
 
-    # ---- paying and asking afterwards --------------------------------------------------------------------
+    # ---- payment and inquiry --------------------------------------------------------------------
 
     def _save_fields(self, order: PayOrder) -> dict[str, object]:
         quote = order.biller_quote
         paid = format_taka(order.sums.billed.minor)
         is_late = self._is_late(order.business_date, day(quote, "due_date"))
-        stamped = self._stamp_above is not None and order.sums.billed > self._stamp_above
+        is_stamped = self._stamp_above is not None and order.sums.billed > self._stamp_above
         stamp = self._manifest.stamp
         return {
             "billNumber": quote["bill_number"],
@@ -193,21 +195,21 @@ class ScrollRest:
             "paymentVatAmount": quote["vat"],
             "paymentDate": write_day(order.business_date),
             "trackingNo": order.reference,
-            "stampQty": stamp.count if stamp is not None and stamped else 0,
+            "stampQty": stamp.count if stamp is not None and is_stamped else 0,
             "transactionTrackingNo": order.reference,
             "tranAccount": quote["account"],
             "transactionDateTime": in_dhaka(self._clock.now()).strftime("%Y-%m-%d %H:%M:%S"),
         }
 
-    def _standing(self, rows: list[Mapping[str, Any]], reference: str) -> Inquiry:
+    def _read_status(self, rows: list[Mapping[str, Any]], reference: str) -> Inquiry:
         if not rows:
             return NotFound()
         for row in rows:
             if text(row, "transactionId") != reference:
                 return NoAnswer("an answer about another payment")
             if text(row, "paymentStatus") != self._settings.paid_word:
-                return NoAnswer("a payment status nobody mapped")
-        # More than one row would be a payment saved twice: the sum differs from ours and goes to review.
+                return NoAnswer("a payment status without a mapping")
+        # Several rows are a payment saved twice: the sum differs from ours and the payment goes to review.
         saved = total(taka(row, "paymentAmount") for row in rows)
         facts = {
             name: text_or_empty(rows[0], name)
@@ -217,7 +219,7 @@ class ScrollRest:
 
 
 def _details(data: Mapping[str, Any]) -> dict[str, str]:
-    """What a payer wants to see of a bill; the period is the calendar month that it names."""
+    """The details of a bill for its payer; the period is the calendar month of the bill."""
     period_from, period_to = month_span(text_or_empty(data, "year"), text_or_empty(data, "month"))
     return {
         "customer_name": text_or_empty(data, "customerName"),

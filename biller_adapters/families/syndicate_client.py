@@ -1,9 +1,8 @@
 """syndicate_client: billers behind another ekPay-compatible switch, of which we are a partner.
 
-billers.md 2.1 and ekpay-syndicate-api.md: a fetch under a `ref_id` of ours brings a `refno_ack`, the payment
-carries both and echoes the bill, and the status is asked by the same `ref_id`. What may surprise: the far
-side takes its own fee off the prefund that we keep there. That is our cost, no part of the bill, and only
-kept as the fact `upstream_fee`.
+billers.md 2.1 and ekpay-syndicate-api.md: a fetch under our `ref_id` returns a `refno_ack`, the payment
+carries both and echoes the bill, and an inquiry uses the same `ref_id`. The far side takes its own fee from
+the prefund that we keep there; that is our cost, no part of the bill, and kept as the fact `upstream_fee`.
 """
 
 from collections.abc import Mapping
@@ -11,18 +10,24 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from biller_adapters.biller_calls import BillerLine
-from biller_adapters.call_result import Asked, Meant, not_approved, nothing_learned
+from biller_adapters.biller_client import BillerClient
+from biller_adapters.call_result import (
+    CallResult,
+    MappedReply,
+    has_meaning,
+    inconclusive_answer,
+    unsuccessful_outcome,
+)
 from biller_adapters.dialect import Fields
-from biller_adapters.fetching import no_bill, paid_bill
+from biller_adapters.fetching import paid_bill, reply_without_bill, unpaid_count
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
 from biller_adapters.sign_in import credentials_of
 from biller_adapters.syndicate_messages import (
     MESSAGE,
-    FamilySettings,
-    Sealing,
-    Speaker,
+    EnvelopeCodec,
+    MessageWriter,
+    SyndicateSettings,
     is_answer_to,
     new_reference,
     paid_part,
@@ -56,10 +61,9 @@ from ekpay_switch.wing_kit.token_keeper import NoToken
 _OPERATIONS = frozenset({"login", "fetch", "pay", "status", "balance"})
 _SECRET = "shared_secret"  # noqa: S105 - what the manifest calls it
 _REF_ID, _REFNO_ACK, _FEE = "ref_id", "refno_ack", "upstream_fee"
-_ECHOED = "bllr_inf."  # before the members of the fetched bill in a quote
+_ECHO_PREFIX = "bllr_inf."  # before the members of the fetched bill in a quote
 _ECHOED_MAX = 40
-_UNPAID_MAX = 3  # digits
-_TOLD_AS = {
+_DETAIL_MEMBERS = {
     "customer_name": "bll_cstnm",
     "address": "bll_add",
     "meter_no": "meter_no",
@@ -73,16 +77,16 @@ _TOLD_AS = {
 class SyndicateClient:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
-        self._profile = manifest.profile(around.divisor)
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+        self._profile = manifest.profile(context.divisor)
         self._manifest = manifest
-        self._settings = settings_of(manifest, FamilySettings, _OPERATIONS)
+        self._settings = settings_of(manifest, SyndicateSettings, _OPERATIONS)
         if _SECRET not in manifest.secrets.more:
             raise ManifestError(f"{manifest.id}: secrets.more.{_SECRET} is missing")
-        self._clock = around.clock
-        self._sealing, self._fault = _sealing(manifest, around)
-        self._speaker = Speaker(self._settings, self._settings.bllr_id or manifest.ekpay_id)
-        self._line = BillerLine(manifest, around, self._sealing.dialect())
+        self._clock = context.clock
+        self._codec, self._codec_fault = _build_codec(manifest, context)
+        self._messages = MessageWriter(self._settings, self._settings.bllr_id or manifest.ekpay_id)
+        self._client = BillerClient(manifest, context, self._codec.dialect())
 
     @property
     def profile(self) -> BillerProfile:
@@ -90,133 +94,142 @@ class SyndicateClient:
         return self._profile
 
     async def fetch(self, query: BillQuery) -> FetchReply:
-        """Ask for the bill that the payer's parameters name, the oldest of several; moves no money."""
-        ref_id, named = new_reference(), self._named(query.parameters)
-        asked = await self._ask("fetch", self._speaker.fetch(ref_id, named, self._clock.now()))
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return no_bill(asked, named.get("bll_no", ""), named.get("bllr_accno", ""))
+        """Fetch the bill that the payer's parameters name, the oldest of several; moves no money."""
+        ref_id, bill_members = new_reference(), self._bill_members(query.parameters)
+        result = await self._call("fetch", self._messages.fetch(ref_id, bill_members, self._clock.now()))
+        if not has_meaning(result, Means.APPROVED):
+            return reply_without_bill(
+                result, bill_members.get("bll_no", ""), bill_members.get("bllr_accno", "")
+            )
         try:
-            return BillFound(self._bill(as_object(asked.document[MESSAGE]), named, ref_id))
+            return BillFound(self._bill(as_object(result.document[MESSAGE]), bill_members, ref_id))
         except BrokenReplyError as error:
             return BillerSilent(str(error))
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Tell the far side of one payment; a repeat under the same reference is told what became of it."""
+        """Post one payment; a repeat under the same reference is answered with its state."""
         quote = order.biller_quote
         if not (quote.get(_REF_ID) and quote.get(_REFNO_ACK)):
             return Unreached("the quote is of another route")
-        asked = await self._ask("pay", self._payment(order), order.send_before)
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return self._refused(not_approved(asked))
+        result = await self._call("pay", self._payment_message(order), order.send_before)
+        if not has_meaning(result, Means.APPROVED):
+            return self._with_reroute(unsuccessful_outcome(result))
         try:
-            return self._approval(as_object(asked.document[MESSAGE]), order)
+            return self._approval_outcome(as_object(result.document[MESSAGE]), order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        """Ask what became of the bill that was fetched for this payment; moves no money."""
+        """Ask for the state of the bill that was fetched for this payment; moves no money."""
         ref_id = order.biller_quote.get(_REF_ID)
         if not ref_id:
             return NoAnswer("the quote is of another route", was_asked=False)
-        asked = await self._ask("status", self._speaker.status(ref_id, self._clock.now()))
-        if not isinstance(asked, Meant) or asked.means not in {Means.APPROVED, Means.NOT_FOUND}:
-            return nothing_learned(asked)
+        result = await self._call("status", self._messages.status(ref_id, self._clock.now()))
+        if not isinstance(result, MappedReply) or result.means not in {Means.APPROVED, Means.NOT_FOUND}:
+            return inconclusive_answer(result)
         try:
-            return self._standing(asked, order)
+            return self._read_status(result, order)
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
     async def prefunds(self) -> Mapping[str, Money] | NoAnswer:
-        """Ask what is left of the money that we keep over there, by bucket (`postpaid`, `prepaid`)."""
-        asked = await self._ask("balance", self._speaker.balance(self._clock.now()))
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return nothing_learned(asked)
+        """Ask for our prefund at the far side, by bucket (`postpaid`, `prepaid`)."""
+        result = await self._call("balance", self._messages.balance(self._clock.now()))
+        if not has_meaning(result, Means.APPROVED):
+            return inconclusive_answer(result)
         try:
-            told = as_object(as_object(asked.document[MESSAGE]).get("bckt_blnc_inf"))
-            return {"postpaid": taka(told, "bckt_blnc"), "prepaid": taka(told, "prepaid_blnc")}
+            buckets = as_object(as_object(result.document[MESSAGE]).get("bckt_blnc_inf"))
+            return {"postpaid": taka(buckets, "bckt_blnc"), "prepaid": taka(buckets, "prepaid_blnc")}
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
-    def sealed(self, request: WireRequest, example: bytes) -> bytes:
-        """A recorded reply as it would travel in answer to this request; for rehearsals alone."""
-        return self._sealing.as_answer(request.body, example)
+    def encrypt_example(self, request: WireRequest, example: bytes) -> bytes:
+        """A recorded reply as the far side would send it in answer to this request; for rehearsals only."""
+        return self._codec.encrypt_example_reply(request.body, example)
 
-    async def _ask(self, operation: str, message: Fields, send_before: float | None = None) -> Asked:
-        """One call; an answer that is not about what was asked is none."""
-        if self._fault:
-            return NotSent(self._fault)
-        asked = await self._line.ask(operation, message, send_before)
-        if not isinstance(asked, Meant) or asked.refuses_token:
-            return asked
-        # What says yes, and what is known of a payment, must name the fetch; a balance is of none.
-        must_say_so = asked.means in {Means.APPROVED, Means.NOT_FOUND} and operation != "balance"
-        if not is_answer_to(message, asked.document, must_say_so=must_say_so):
-            return NoUsableAnswer("an answer to another question")
-        return asked
+    async def _call(self, operation: str, message: Fields, send_before: float | None = None) -> CallResult:
+        """One call; an answer to another request is `NoUsableAnswer`."""
+        if self._codec_fault:
+            return NotSent(self._codec_fault)
+        result = await self._client.call(operation, message, send_before)
+        if not isinstance(result, MappedReply) or result.refuses_token:
+            return result
+        # An approval, and the answer to an inquiry, must name the fetch; a balance belongs to none.
+        must_have_ref_id = result.means in {Means.APPROVED, Means.NOT_FOUND} and operation != "balance"
+        if not is_answer_to(message, result.document, must_have_ref_id=must_have_ref_id):
+            return NoUsableAnswer("an answer to another request")
+        return result
 
     # ---- fetching ----------------------------------------------------------------------------------------
 
-    def _named(self, parameters: Mapping[str, str]) -> dict[str, str]:
+    def _bill_members(self, parameters: Mapping[str, str]) -> dict[str, str]:
         """The members of `bll_inf` that the payer filled in."""
         entries = ((entry.wire_name, parameters.get(entry.name)) for entry in self._manifest.parameters)
         return {wire_name: value for wire_name, value in entries if value}
 
-    def _bill(self, message: Mapping[str, Any], named: Mapping[str, str], ref_id: str) -> Bill:
-        """The bill as it is owed on this Dhaka day, once it is the one that was asked for."""
-        told = as_object(message.get("bllr_inf"))
-        number, account = text_or_empty(told, "bll_no"), text_or_empty(told, "bllr_accno")
-        self._refuse_another(told, named)
-        owed = taka(told, "bll_amnt_ttl")
-        if self._says_paid(told) or owed == ZERO:
-            return paid_bill(number or named.get("bll_no", ""), account or named.get("bllr_accno", ""))
-        details = {name: text_or_empty(told, member) for name, member in _TOLD_AS.items()}
-        due_on = _day(told, "bll_dt_due")
-        vat, late_fee = self._parts(told, owed, due_on)
+    def _bill(self, message: Mapping[str, Any], bill_members: Mapping[str, str], ref_id: str) -> Bill:
+        """The bill as owed on this Dhaka day, checked against the request; raises BrokenReplyError."""
+        bill = as_object(message.get("bllr_inf"))
+        number, account = text_or_empty(bill, "bll_no"), text_or_empty(bill, "bllr_accno")
+        self._require_same_bill(bill, bill_members)
+        amount_due = taka(bill, "bll_amnt_ttl")
+        if self._is_paid(bill) or amount_due == ZERO:
+            return paid_bill(
+                number or bill_members.get("bll_no", ""), account or bill_members.get("bllr_accno", "")
+            )
+        details = {name: text_or_empty(bill, member) for name, member in _DETAIL_MEMBERS.items()}
+        due_on = _read_day(bill, "bll_dt_due")
+        vat, late_fee = self._charged_parts(bill, amount_due, due_on)
         refno_ack = text(as_object(message.get("resp_status")), _REFNO_ACK)
         return Bill(
             bill_key=self._bill_key(number, account, details["period_from"]),
             bill_number=number,
             account=account,
-            amount=owed - vat - late_fee,
+            amount=amount_due - vat - late_fee,
             vat=vat,
             late_fee=late_fee,
-            total=owed,
-            rounding=self._manifest.rounding_of(owed),
-            unpaid_count=_count(told),
-            issued_on=_day(told, "bll_dt_gnrt"),
+            total=amount_due,
+            rounding=self._manifest.rounding_of(amount_due),
+            unpaid_count=unpaid_count(bill, "bll_cnt"),
+            issued_on=_read_day(bill, "bll_dt_gnrt"),
             due_on=due_on,
             details=details,
             biller_quote={
                 _REF_ID: ref_id,
                 _REFNO_ACK: refno_ack,
-                _FEE: format_taka(taka_or_zero(told, "ekpay_fee").minor),
-                **{f"{_ECHOED}{name}": value for name, value in scalar_members(told, _ECHOED_MAX).items()},
+                _FEE: format_taka(taka_or_zero(bill, "ekpay_fee").minor),
+                **{
+                    f"{_ECHO_PREFIX}{name}": value
+                    for name, value in scalar_members(bill, _ECHOED_MAX).items()
+                },
             },
         )
 
-    def _refuse_another(self, told: Mapping[str, Any], named: Mapping[str, str]) -> None:
-        if text(told, "bllr_id") != self._speaker.bllr_id:
+    def _require_same_bill(self, bill: Mapping[str, Any], bill_members: Mapping[str, str]) -> None:
+        if text(bill, "bllr_id") != self._messages.bllr_id:
             raise BrokenReplyError("a bill of another biller")
         for member in ("bll_no", "bllr_accno", "meter_no"):
-            value, wanted = text_or_empty(told, member), named.get(member)
-            if wanted and value and value != wanted:
+            value, requested = text_or_empty(bill, member), bill_members.get(member)
+            if requested and value and value != requested:
                 raise BrokenReplyError("a bill of another number, account or meter")
 
-    def _says_paid(self, told: Mapping[str, Any]) -> bool:
-        word = text(told, "is_bll_pd")
-        if word not in {"Y", "N"}:
+    def _is_paid(self, bill: Mapping[str, Any]) -> bool:
+        flag = text(bill, "is_bll_pd")
+        if flag not in {"Y", "N"}:
             raise BrokenReplyError("neither paid nor unpaid")
-        return word == "Y"
+        return flag == "Y"
 
-    def _parts(self, told: Mapping[str, Any], owed: Money, due_on: date | None) -> tuple[Money, Money]:
-        """VAT and late fee in force, checked against their own total."""
-        vat, late_fee = taka_or_zero(told, "bll_vat"), taka_or_zero(told, "bll_late_fee")
+    def _charged_parts(
+        self, bill: Mapping[str, Any], amount_due: Money, due_on: date | None
+    ) -> tuple[Money, Money]:
+        """VAT and late fee in force, checked against the bill's total; raises BrokenReplyError."""
+        vat, late_fee = taka_or_zero(bill, "bll_vat"), taka_or_zero(bill, "bll_late_fee")
         rule = self._manifest.late_fee.rule
         is_early = due_on is None or business_date(self._clock.now()) <= due_on
         if rule == "none" or (rule == "stated_after_due_date" and is_early):
             late_fee = ZERO
-        if total((taka(told, "bll_amnt"), vat, late_fee, taka_or_zero(told, "bll_rndng"))) != owed:
-            raise BrokenReplyError("their total is not ours")
+        if total((taka(bill, "bll_amnt"), vat, late_fee, taka_or_zero(bill, "bll_rndng"))) != amount_due:
+            raise BrokenReplyError("the total is not the sum of its parts")
         return vat, late_fee
 
     def _bill_key(self, number: str, account: str, period_from: str) -> str:
@@ -226,46 +239,48 @@ class SyndicateClient:
             raise BrokenReplyError("a bill without a number, or an account and a period")
         return number or f"{account}/{period_from}"
 
-    # ---- paying and asking afterwards --------------------------------------------------------------------
+    # ---- payment and inquiry --------------------------------------------------------------------
 
-    def _payment(self, order: PayOrder) -> Fields:
+    def _payment_message(self, order: PayOrder) -> Fields:
         quote, now = order.biller_quote, self._clock.now()
         echoed = {
-            name.removeprefix(_ECHOED): value for name, value in quote.items() if name.startswith(_ECHOED)
+            name.removeprefix(_ECHO_PREFIX): value
+            for name, value in quote.items()
+            if name.startswith(_ECHO_PREFIX)
         }
         trace = payment_trace(order.reference, quote[_REFNO_ACK], now)
         paid = paid_part(order.reference, order.sums.billed, now)
-        return self._speaker.payment(quote[_REF_ID], trace, echoed, paid)
+        return self._messages.payment(quote[_REF_ID], trace, echoed, paid)
 
-    def _refused(self, outcome: Outcome) -> Outcome:
-        """A no; after the few that the manifest names another route may answer differently."""
+    def _with_reroute(self, outcome: Outcome) -> Outcome:
+        """The outcome; a decline with one of the manifest's `reroute_codes` may be rerouted."""
         if isinstance(outcome, Declined) and outcome.code in self._settings.reroute_codes.split():
             return replace(outcome, may_reroute=True)
         return outcome
 
-    def _approval(self, message: Mapping[str, Any], order: PayOrder) -> Outcome:
-        """What an approval is worth, once it is about this fetch, this bill and this amount."""
-        status, told = as_object(message.get("resp_status")), as_object(message.get("bllr_inf", {}))
+    def _approval_outcome(self, message: Mapping[str, Any], order: PayOrder) -> Outcome:
+        """The outcome of an approval: in doubt unless it is about this fetch, biller and amount."""
+        status, bill = as_object(message.get("resp_status")), as_object(message.get("bllr_inf", {}))
         if text(status, _REFNO_ACK) != order.biller_quote[_REFNO_ACK]:
             return InDoubt("an answer about another fetch")
-        if text_or_empty(told, "bllr_id") not in {"", self._speaker.bllr_id}:
+        if text_or_empty(bill, "bllr_id") not in {"", self._messages.bllr_id}:
             return InDoubt("an answer about another biller")
-        if text_or_empty(told, "is_bll_pd") not in {"", "Y"}:
-            return InDoubt("approved, and yet not paid")
-        if told.get("bll_amnt_ttl") is not None and taka(told, "bll_amnt_ttl") != order.sums.billed:
+        if text_or_empty(bill, "is_bll_pd") not in {"", "Y"}:
+            return InDoubt("approved, but the bill is unpaid")
+        if bill.get("bll_amnt_ttl") is not None and taka(bill, "bll_amnt_ttl") != order.sums.billed:
             return InDoubt("paid with another amount")
         return Approved(self._facts(message, order))
 
-    def _standing(self, asked: Meant, order: PayOrder) -> Inquiry:
-        """What an answer says of our payment; a bill that another reference paid is not paid by us."""
-        message = as_object(asked.document[MESSAGE])
-        told = as_object(message.get("bllr_inf", {}))
-        if text_or_empty(told, "bllr_id") not in {"", self._speaker.bllr_id}:
+    def _read_status(self, result: MappedReply, order: PayOrder) -> Inquiry:
+        """The state of our payment in an answer; a bill paid under another reference is not found."""
+        message = as_object(result.document[MESSAGE])
+        bill = as_object(message.get("bllr_inf", {}))
+        if text_or_empty(bill, "bllr_id") not in {"", self._messages.bllr_id}:
             return NoAnswer("an answer about another biller")
-        if asked.means is Means.NOT_FOUND:
-            is_clear = text_or_empty(told, "is_bll_pd") != "Y"
-            return NotFound() if is_clear else NoAnswer("refused, and yet paid")
-        if not self._says_paid(told):
+        if result.means is Means.NOT_FOUND:
+            is_clear = text_or_empty(bill, "is_bll_pd") != "Y"
+            return NotFound() if is_clear else NoAnswer("declined, but the bill is paid")
+        if not self._is_paid(bill):
             return NotFound()
         paid = as_object(message.get("pyd_inf"))
         if text(paid, "pyd_trxn_refid") != order.reference:
@@ -273,41 +288,34 @@ class SyndicateClient:
         return Posted(order.reference, taka(paid, "pyd_amnt").minor, self._facts(message, order))
 
     def _facts(self, message: Mapping[str, Any], order: PayOrder) -> dict[str, str]:
-        """What is worth keeping; the receipt is the biller's where it is told, else their name for the fetch.
+        """The facts of a payment; the receipt is the biller's where there is one, else the `refno_ack`.
 
-        A switch like ours tells receipts as `rcpt_no` and, where the final one comes later, `rcpt_no_fnl`.
+        A switch like ours has receipts in `rcpt_no` and final ones that come later in `rcpt_no_fnl`.
         """
-        told, quote = as_object(message.get("bllr_inf", {})), order.biller_quote
+        bill, quote = as_object(message.get("bllr_inf", {})), order.biller_quote
         facts = {
             "message": text_or_empty(as_object(message.get("resp_status")), "rsp_msg"),
-            "receipt": text_or_empty(told, "rcpt_no") or quote[_REFNO_ACK],
-            "final_receipt": text_or_empty(told, "rcpt_no_fnl"),
+            "receipt": text_or_empty(bill, "rcpt_no") or quote[_REFNO_ACK],
+            "final_receipt": text_or_empty(bill, "rcpt_no_fnl"),
             _FEE: quote.get(_FEE, ""),
         }
         return {name: fact for name, fact in facts.items() if fact}
 
 
-def _sealing(manifest: Manifest, around: Surroundings) -> tuple[Sealing, str]:
-    """How we seal, and why we cannot; a missing secret must not stop the other billers."""
-    credentials = credentials_of(manifest, around.environ)
+def _build_codec(manifest: Manifest, context: Surroundings) -> tuple[EnvelopeCodec, str]:
+    """The codec, and its fault or empty; a missing secret must not stop the other billers."""
+    credentials = credentials_of(manifest, context.environ)
     if isinstance(credentials, NoToken):
-        return Sealing(""), credentials.why
-    sealing = Sealing(credentials.more[_SECRET])
+        return EnvelopeCodec(""), credentials.why
+    codec = EnvelopeCodec(credentials.more[_SECRET])
     setting = manifest.secrets.more[_SECRET]
-    return sealing, "" if sealing.is_usable else f"{setting} is not 32 characters of ASCII"
+    return codec, "" if codec.is_usable else f"{setting} is not 32 characters of ASCII"
 
 
-def _day(told: Mapping[str, Any], member: str) -> date | None:
-    """A day written yyyy-MM-dd, or None where there is none; raises BrokenReplyError."""
-    value = text_or_empty(told, member)
+def _read_day(bill: Mapping[str, Any], member: str) -> date | None:
+    """A day written yyyy-MM-dd, or None where the member is empty; raises BrokenReplyError."""
+    value = text_or_empty(bill, member)
     try:
         return date.fromisoformat(value) if value else None
     except ValueError:
         raise BrokenReplyError(f"{member} is no day") from None
-
-
-def _count(told: Mapping[str, Any]) -> int:
-    """How many bills wait to be paid, this one included; it only informs."""
-    value = text_or_empty(told, "bll_cnt")
-    is_count = value.isascii() and value.isdecimal() and len(value) <= _UNPAID_MAX
-    return max(int(value), 1) if is_count else 1

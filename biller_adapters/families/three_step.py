@@ -1,18 +1,24 @@
 """three_step: forms over POST; a fetch that locks the bill, then a payment that is saved and acknowledged.
 
-The protocol of BREB postpaid (billers.md 2.4). What may surprise: a bill whose fetch was answered but not
-understood stays locked at BREB for two hours, so nothing here asks for a bill twice. No answer to a payment
-echoes an amount, so what is sent is compared with the locked bill beforehand.
+The protocol of BREB postpaid (billers.md 2.4). A bill stays locked at BREB for two hours even where the
+answer to its fetch was unusable, so no bill is fetched twice. No answer to a payment echoes an amount, so the
+order is compared with the locked bill before it is sent.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from biller_adapters.biller_calls import BillerLine
-from biller_adapters.call_result import Asked, Meant, not_approved, nothing_learned
+from biller_adapters.biller_client import BillerClient
+from biller_adapters.call_result import (
+    CallResult,
+    MappedReply,
+    has_meaning,
+    inconclusive_answer,
+    unsuccessful_outcome,
+)
 from biller_adapters.dialect import Dialect, Fields, FormWithToken
-from biller_adapters.fetching import no_bill
+from biller_adapters.fetching import reply_without_bill
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means, Reason
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery, FetchReply
@@ -47,7 +53,7 @@ _BLOCKED: Mapping[Reason | None, str] = MappingProxyType(
 )
 
 
-class FamilySettings(Section):
+class ThreeStepSettings(Section):
     """The section `family_settings` of a manifest of this family."""
 
     channel_id: str
@@ -57,14 +63,14 @@ class FamilySettings(Section):
 class ThreeStep:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
         if manifest.steps != (_SAVE, _ACKNOWLEDGE):
             raise ManifestError(f"{manifest.id}: the steps of this family are {_SAVE}, {_ACKNOWLEDGE}")
-        self._profile = manifest.profile(around.divisor)
+        self._profile = manifest.profile(context.divisor)
         self._manifest = manifest
-        self._settings = settings_of(manifest, FamilySettings, _OPERATIONS)
+        self._settings = settings_of(manifest, ThreeStepSettings, _OPERATIONS)
         self._channel = {"_pPAY_CHANNEL_ID": self._settings.channel_id}
-        self._line = BillerLine(manifest, around, _dialect(self._channel))
+        self._client = BillerClient(manifest, context, _dialect(self._channel))
 
     @property
     def profile(self) -> BillerProfile:
@@ -72,44 +78,44 @@ class ThreeStep:
         return self._profile
 
     async def fetch(self, query: BillQuery) -> FetchReply:
-        """Ask for the bill of an account and month, which locks it for us; moves no money."""
-        named = query.parameters
-        account, period = named["sms_account_no"], named["period"]
-        asked = await self._line.ask("bill", self._bill_fields(account, period, named["mobile"]))
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return _no_bill(asked, account, period)
+        """Fetch the bill of an account and month, which locks it for us; moves no money."""
+        parameters = query.parameters
+        account, period = parameters["sms_account_no"], parameters["period"]
+        result = await self._client.call("bill", self._bill_fields(account, period, parameters["mobile"]))
+        if not has_meaning(result, Means.APPROVED):
+            return _reply_without_bill(result, account, period)
         try:
-            return BillFound(self._bill(asked.document, account, period))
+            return BillFound(self._bill(result.document, account, period))
         except BrokenReplyError as error:
             return BillerSilent(str(error))
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Send one step; repeated, a save saves nothing more and an acknowledge is answered as the first."""
+        """Send one step; a repeated save saves nothing, a repeated acknowledge is answered as the first."""
         if order.step == _SAVE:
-            why = _not_as_locked(order)
-            if why:
-                return Unreached(why)
-            asked = await self._line.ask(_SAVE, self._save_fields(order), order.send_before)
+            fault = _order_fault(order)
+            if fault:
+                return Unreached(fault)
+            result = await self._client.call(_SAVE, self._save_fields(order), order.send_before)
         elif order.step == _ACKNOWLEDGE:
-            asked = await self._line.ask(_ACKNOWLEDGE, self._payment_fields(order), order.send_before)
+            result = await self._client.call(_ACKNOWLEDGE, self._payment_fields(order), order.send_before)
         else:
             return Unreached("no such step")
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return not_approved(asked)
-        return Approved(_facts(asked))
+        if not has_meaning(result, Means.APPROVED):
+            return unsuccessful_outcome(result)
+        return Approved(_facts(result))
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        """Ask how far the payment under our reference has come; moves no money."""
-        asked = await self._line.ask("status", self._payment_fields(order))
-        match asked:
-            case Meant(means=Means.APPROVED):
-                return Posted(order.reference, None, _facts(asked))
-            case Meant(means=Means.HALF_DONE, next_step=step):
+        """Ask which step of the payment under our reference is done; moves no money."""
+        result = await self._client.call("status", self._payment_fields(order))
+        match result:
+            case MappedReply(means=Means.APPROVED):
+                return Posted(order.reference, None, _facts(result))
+            case MappedReply(means=Means.HALF_DONE, next_step=step):
                 return HalfDone(step)
-            case Meant(means=Means.NOT_FOUND):
+            case MappedReply(means=Means.NOT_FOUND):
                 return NotFound()
             case _:
-                return nothing_learned(asked)
+                return inconclusive_answer(result)
 
     def _bill_fields(self, account: str, period: str, mobile: str) -> dict[str, object]:
         return {
@@ -138,7 +144,7 @@ class ThreeStep:
         }
 
     def _bill(self, document: Mapping[str, Any], account: str, period: str) -> Bill:
-        """The bill that was locked, once it is the one that was asked for."""
+        """The locked bill, checked against the request; raises BrokenReplyError."""
         year, month = text(document, "BILL_YEAR"), text(document, "BILL_MONTH").zfill(2)
         if text(document, "SMS_AC_NO") != account or year + month != period:
             raise BrokenReplyError("a bill of another account or month")
@@ -170,19 +176,19 @@ class ThreeStep:
         )
 
 
-def _no_bill(asked: Asked, account: str, period: str) -> FetchReply:
-    """What an answer without a bill means; a month for which nothing is owed is a paid one."""
-    if isinstance(asked, Meant) and asked.reason in _BLOCKED:
-        return BillerSilent(_BLOCKED[asked.reason])
-    return no_bill(asked, _bill_key(account, period), account)
+def _reply_without_bill(result: CallResult, account: str, period: str) -> FetchReply:
+    """The reply of a fetch without a bill; a month for which nothing is owed is a paid bill."""
+    if isinstance(result, MappedReply) and result.reason in _BLOCKED:
+        return BillerSilent(_BLOCKED[result.reason])
+    return reply_without_bill(result, _bill_key(account, period), account)
 
 
 def _bill_key(account: str, period: str) -> str:
     return f"{account}/{period}"
 
 
-def _not_as_locked(order: PayOrder) -> str:
-    """Why this order must not be sent: nothing that comes back would tell us that the amount was wrong."""
+def _order_fault(order: PayOrder) -> str:
+    """Why this order must not be sent, or empty; no answer would reveal a wrong amount."""
     if order.sums.amount != parse_taka(order.biller_quote["due_amount"]):
         return "the amount is not the one that was locked"
     if order.sums.billed.minor % PAISA_PER_TAKA:
@@ -190,17 +196,17 @@ def _not_as_locked(order: PayOrder) -> str:
     return ""
 
 
-def _facts(asked: Meant) -> dict[str, str]:
-    return {"message": text_or_empty(asked.document, "RESULT_MSG")}
+def _facts(result: MappedReply) -> dict[str, str]:
+    return {"message": text_or_empty(result.document, "RESULT_MSG")}
 
 
 def _dialect(channel: Fields) -> Dialect:
     return Dialect(
         code_member="RESULT_CODE",
-        write=FormWithToken("_pACCESS_TOKEN", lambda kept: TokenPair.of(kept).access),
+        write=FormWithToken("_pACCESS_TOKEN", lambda token_text: TokenPair.of(token_text).access),
         log_in=lambda user, password: {"_pUSER": user, "_pPASSWORD": password, **channel},
         read_grant=_grant,
-        renew=lambda kept: _renewal(kept, channel),
+        renew=lambda token_text: _renewal(token_text, channel),
     )
 
 
@@ -209,6 +215,6 @@ def _grant(answer: Mapping[str, Any]) -> Grant:
     return Grant(pair.kept, whole_seconds(answer, "EXPIRES_IN"))
 
 
-def _renewal(kept: str, channel: Fields) -> Fields | None:
-    refresh = TokenPair.of(kept).refresh
+def _renewal(token_text: str, channel: Fields) -> Fields | None:
+    refresh = TokenPair.of(token_text).refresh
     return {"_pREFRESH_TOKEN": refresh, **channel} if refresh else None

@@ -1,14 +1,14 @@
-"""treasury_echallan: the payer states the head and the amount, the treasury takes it and gives a challan.
+"""treasury_echallan: the payer states head and amount; the treasury takes it and returns a challan.
 
-The protocol of billers.md 2.9 without an office's demand before it; see `biller_adapters.challans.calls`.
-Where a manifest fetches nothing (`none`) the quote is made here, without a call, from what the payer states.
-Where it validates (`validate`, customs) the office is asked, and the amount must be the one it assessed.
+The protocol of billers.md 2.9 without an office's demand; see `biller_adapters.challans.calls`. Where a
+manifest fetches nothing (`none`) the quote is made without a call from what the payer states. Where it
+validates (`validate`, customs) the office is asked, and the amount must be the one that it assessed.
 """
 
 from collections.abc import Mapping
 
 from biller_adapters.challans.calls import OPERATIONS, ChallanCalls, CounterSlip, NoSlip
-from biller_adapters.challans.demands import Payable, ask_office, bill_of
+from biller_adapters.challans.demands import Payable, bill_of, fetch_demand
 from biller_adapters.challans.heads import Head, economic_code, organization_code
 from biller_adapters.fetching import chosen_amount
 from biller_adapters.manifest import Manifest
@@ -30,11 +30,11 @@ _ECONOMIC, _ORGANIZATION, _VAT = "economic_code", "organization_code", "vat_amou
 _PURPOSES = ("assessment_year", "period")
 
 
-class FamilySettings(Section):
+class TreasuryEchallanSettings(Section):
     """The section `family_settings` of a manifest of this family.
 
-    `organization_code` is whose account it is where payers do not say so themselves; `vat_economic_code` is
-    the head that takes the part of an amount which a payer states as VAT.
+    `organization_code` is the organisation that is paid where the payer states none; `vat_economic_code` is
+    the head of the part of an amount that a payer states as VAT.
     """
 
     organization_code: str = ""
@@ -44,15 +44,15 @@ class FamilySettings(Section):
 class TreasuryEchallan:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
         self._is_validated = manifest.fetch_mode == _VALIDATE
-        wanted = OPERATIONS | ({_VALIDATE} if self._is_validated else set())
-        self._settings = settings_of(manifest, FamilySettings, wanted)
-        self._profile = manifest.profile(around.divisor)
+        operations = OPERATIONS | ({_VALIDATE} if self._is_validated else set())
+        self._settings = settings_of(manifest, TreasuryEchallanSettings, operations)
+        self._profile = manifest.profile(context.divisor)
         self._manifest = manifest
-        self._clock = around.clock
-        self._calls = ChallanCalls(manifest, around)
-        _refuse_gaps(manifest, self._settings, is_validated=self._is_validated)
+        self._clock = context.clock
+        self._calls = ChallanCalls(manifest, context)
+        _require_destination(manifest, self._settings, is_validated=self._is_validated)
 
     @property
     def profile(self) -> BillerProfile:
@@ -60,68 +60,68 @@ class TreasuryEchallan:
         return self._profile
 
     async def fetch(self, query: BillQuery) -> FetchReply:
-        """Quote what the payer states, once an office has validated it where one does; moves no money."""
+        """Quote the amount that the payer states, validated by the office if there is one; moves no money."""
         try:
-            wanted = chosen_amount(self._manifest, query.parameters)
-            if wanted is None:
+            requested_amount = chosen_amount(self._manifest, query.parameters)
+            if requested_amount is None:
                 return AmountRefused()
             if self._is_validated:
-                return await self._validated(query, wanted)
-            return self._stated(query, wanted)
+                return await self._validate_quote(query, requested_amount)
+            return self._quote_stated_amount(query, requested_amount)
         except (BrokenReplyError, MalformedAmountError) as error:
             return BillerSilent(str(error))
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Register and confirm the payment; a second time brings the same challan."""
+        """Register and confirm the payment; a repeat returns the same challan."""
         return await self._calls.pay(order)
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        """Ask which challan stands under our reference; moves no money."""
+        """Ask which challan has our reference; moves no money."""
         return await self._calls.inquire(order)
 
     async def counter_slip(self, query: BillQuery) -> CounterSlip | NoSlip:
-        """A slip for somebody who pays at the counter of a bank; moves no money, and no flow uses it yet."""
-        found = await self.fetch(query)
-        if not isinstance(found, BillFound) or found.bill.is_paid:
-            return NoSlip("nothing to be paid was found")
-        return await self._calls.counter_slip(found.bill, f"{self._manifest.id}&{query.bill_name}")
+        """A slip for a payer who pays at a bank counter; moves no money, and no flow uses it yet."""
+        reply = await self.fetch(query)
+        return await self._calls.counter_slip(reply, f"{self._manifest.id}&{query.bill_name}")
 
-    async def _validated(self, query: BillQuery, wanted: Money) -> FetchReply:
+    async def _validate_quote(self, query: BillQuery, requested_amount: Money) -> FetchReply:
         today = business_date(self._clock.now())
-        found = await ask_office(self._calls.line, _VALIDATE, self._manifest, query, today)
-        if isinstance(found, BillFound) and not found.bill.is_paid and found.bill.total != wanted:
-            return AmountRefused(found.bill.total)
-        return found
+        reply = await fetch_demand(self._calls.client, _VALIDATE, self._manifest, query, today)
+        if isinstance(reply, BillFound) and not reply.bill.is_paid and reply.bill.total != requested_amount:
+            return AmountRefused(reply.bill.total)
+        return reply
 
-    def _stated(self, query: BillQuery, wanted: Money) -> FetchReply:
-        told, vat_code = query.parameters, self._settings.vat_economic_code
-        vat = parse_taka(told[_VAT]) if told.get(_VAT) else ZERO
-        heads: tuple[Head, ...] = (Head(economic_code(told[_ECONOMIC]), wanted),)
-        if vat > ZERO and told[_ECONOMIC] != vat_code:
-            if vat >= wanted:
-                return AmountRefused(wanted)
-            heads = (Head(told[_ECONOMIC], wanted - vat), Head(economic_code(vat_code), vat))
-        organization = told.get(_ORGANIZATION) or self._settings.organization_code
-        payable = Payable(organization_code(organization), heads, vat_code, remarks=_remarks(told))
+    def _quote_stated_amount(self, query: BillQuery, requested_amount: Money) -> FetchReply:
+        parameters, vat_code = query.parameters, self._settings.vat_economic_code
+        vat = parse_taka(parameters[_VAT]) if parameters.get(_VAT) else ZERO
+        heads: tuple[Head, ...] = (Head(economic_code(parameters[_ECONOMIC]), requested_amount),)
+        if vat > ZERO and parameters[_ECONOMIC] != vat_code:
+            if vat >= requested_amount:
+                return AmountRefused(requested_amount)
+            heads = (Head(parameters[_ECONOMIC], requested_amount - vat), Head(economic_code(vat_code), vat))
+        organization = parameters.get(_ORGANIZATION) or self._settings.organization_code
+        payable = Payable(organization_code(organization), heads, vat_code, remarks=_remarks(parameters))
         return BillFound(bill_of(payable, self._manifest, query))
 
 
-def _remarks(told: Mapping[str, str]) -> str:
-    """What the tax is for, such as its year: the calls have no member for it."""
-    return ", ".join(f"{name} {told[name]}" for name in _PURPOSES if told.get(name))
+def _remarks(parameters: Mapping[str, str]) -> str:
+    """The purpose of the tax, such as its year, for which the calls have no member of their own."""
+    return ", ".join(f"{name} {parameters[name]}" for name in _PURPOSES if parameters.get(name))
 
 
-def _refuse_gaps(manifest: Manifest, settings: FamilySettings, *, is_validated: bool) -> None:
-    """Raise ManifestError where a payer could not say, and the manifest does not, where the money goes."""
+def _require_destination(
+    manifest: Manifest, settings: TreasuryEchallanSettings, *, is_validated: bool
+) -> None:
+    """Raise ManifestError where neither payer nor manifest gives the heads and the organisation to pay."""
     names = {entry.name for entry in manifest.parameters}
-    gaps = [
+    missing = [
         name
-        for name, is_there in (
+        for name, is_stated in (
             (_ECONOMIC, is_validated or _ECONOMIC in names),
             (_ORGANIZATION, is_validated or _ORGANIZATION in names or bool(settings.organization_code)),
             ("vat_economic_code", _VAT not in names or bool(settings.vat_economic_code)),
         )
-        if not is_there
+        if not is_stated
     ]
-    if gaps:
-        raise ManifestError(f"{manifest.id}: nothing says the {', '.join(gaps)}")
+    if missing:
+        raise ManifestError(f"{manifest.id}: no setting or parameter gives the {', '.join(missing)}")

@@ -1,16 +1,16 @@
 """xml_vend: one XML element in a form field; verify an amount, vend it, acknowledge the token that came.
 
-The third-party interface of BPDB prepaid (billers.md 2.6). Our reference is the far side's `transID`: what
-became of a lost answer is asked by it, and the last response is told again. Nothing is ever reversed, and no
-second vend is sent to find out (billers.md 2.15).
+The third-party interface of BPDB prepaid (billers.md 2.6). Our reference is the far side's `transID`: an
+inquiry by it returns the last response again. Nothing is ever reversed, and no second vend is sent to resolve
+a doubt (billers.md 2.15).
 
-Why the acknowledgement is no step of its own: a token that was vended is the payer's at once, and a step's
-answer would have to carry it past the next one, which the core does not do and a crash would break. So the
-acknowledgement follows the vend within the same step, and whatever becomes of it the tokens are recorded and
-the payment is complete. An acknowledgement that is missing leaves the fact `final_receipt` out, so that the
-resolver asks again until the far side has it (`final_receipt = "later"` in the manifest).
+The acknowledgement is no step of its own: a vended token belongs to the payer at once, and the core does not
+carry the tokens of one step past the next, nor over a crash. So the acknowledgement follows the vend within
+the same step; whatever its result, the tokens are recorded and the payment is complete. Without an
+acknowledgement the fact `final_receipt` is missing, so that the resolver asks again until the far side has it
+(`final_receipt = "later"` in the manifest).
 
-User and password travel in every call, as their interface wants it; neither enters a fact or a message here.
+Every call carries user and password, as the interface requires; neither is in any fact or message.
 """
 
 import re
@@ -21,10 +21,10 @@ from urllib.parse import parse_qs, urlencode
 
 from pydantic import Field
 
-from biller_adapters.biller_calls import BillerLine
-from biller_adapters.call_result import Meant, not_approved, nothing_learned
-from biller_adapters.dialect import Credentials, Dialect, Fields, Written
-from biller_adapters.fetching import no_bill
+from biller_adapters.biller_client import BillerClient
+from biller_adapters.call_result import has_meaning, inconclusive_answer, unsuccessful_outcome
+from biller_adapters.dialect import Credentials, Dialect, Fields, HeadersAndBody
+from biller_adapters.fetching import reply_without_bill
 from biller_adapters.flat_xml import attributes_of, element
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
@@ -53,7 +53,7 @@ from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, signed_taka, t
 
 _OPERATIONS = frozenset({"verify", "vend", "acknowledge", "records"})
 _PARAMETERS = frozenset({"meter_no", "amount"})
-# What the money becomes, in their words and their order: arrears, fees, energy.
+# The charge lines by their names and in their order: arrears, fees, energy.
 _LINES = ("arrearAMT", "feeAMT", "engAMT")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _USER, _PASSWORD = "userName", "userPass"
@@ -62,13 +62,13 @@ _DONE = b"success"
 _ACKNOWLEDGED, _YES = "acknowledged", "Y"
 _LINE_LENGTH = 20
 _UNBROKEN = re.compile(r"[0-9]{20,}")
-_NO_TOKEN = "vended, and the token is not there yet"  # noqa: S105 - a sentence, no secret
+_NO_TOKEN = "vended, but without a token so far"  # noqa: S105 - a sentence, no secret
 
 
-class FamilySettings(Section):
+class XmlVendSettings(Section):
     """The section `family_settings` of a manifest of this family.
 
-    How the token comes, in their words, and the field of the form that holds the element.
+    The far side's words for the delivery of tokens, and the form field that has the element.
     """
 
     calc_mode: Annotated[str, Field(min_length=1)] = "SMS"
@@ -78,7 +78,7 @@ class FamilySettings(Section):
 
 @dataclass(frozen=True, slots=True)
 class _Vend:
-    """What was vended under a reference, as an answer tells it."""
+    """The vend under a reference, as an answer has it."""
 
     amount: Money
     tokens: tuple[TokenLine, ...]
@@ -88,12 +88,12 @@ class _Vend:
 class XmlVend:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
-        self._profile = manifest.profile(around.divisor)
-        self._settings = settings_of(manifest, FamilySettings, _OPERATIONS)
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+        self._profile = manifest.profile(context.divisor)
+        self._settings = settings_of(manifest, XmlVendSettings, _OPERATIONS)
         if not {entry.name for entry in manifest.parameters} >= _PARAMETERS:
-            raise ManifestError(f"{manifest.id}: a meter_no and an amount are what is vended by")
-        self._line = BillerLine(manifest, around, _dialect(self._settings.form_field))
+            raise ManifestError(f"{manifest.id}: a vend needs the parameters meter_no and amount")
+        self._client = BillerClient(manifest, context, _dialect(self._settings.form_field))
 
     @property
     def profile(self) -> BillerProfile:
@@ -101,58 +101,58 @@ class XmlVend:
         return self._profile
 
     async def fetch(self, query: BillQuery) -> FetchReply:
-        """Ask what `amount` taka come to for a meter; moves no money."""
+        """Fetch the charge lines of `amount` taka for a meter; moves no money."""
         meter = query.parameters["meter_no"]
         try:
-            wanted = parse_taka(query.parameters["amount"])
+            amount = parse_taka(query.parameters["amount"])
         except MalformedAmountError:
-            return BillerSilent("the amount to be vended is no amount")
-        asked = await self._line.ask("verify", self._vending(meter, format_taka(wanted.minor)))
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return no_bill(asked)
+            return BillerSilent("the amount to vend is no amount")
+        result = await self._client.call("verify", self._vend_fields(meter, format_taka(amount.minor)))
+        if not has_meaning(result, Means.APPROVED):
+            return reply_without_bill(result)
         try:
-            return BillFound(_bill(asked.document, meter, wanted))
+            return BillFound(_bill(result.document, meter, amount))
         except BrokenReplyError as error:
             return BillerSilent(str(error))
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Vend what was verified, then say that the token came; of that nothing depends for the payer."""
+        """Vend the verified amount, then acknowledge the token; the outcome does not depend on the latter."""
         quote = order.biller_quote
         if order.sums.billed != parse_taka(quote["amount"]):
             return Unreached("the amount is not the one that was verified")
-        fields = self._vending(quote["meter_no"], quote["amount"]) | _named(order)
-        asked = await self._line.ask("vend", fields, order.send_before)
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return not_approved(asked)
+        fields = self._vend_fields(quote["meter_no"], quote["amount"]) | _vend_ids(order)
+        result = await self._client.call("vend", fields, order.send_before)
+        if not has_meaning(result, Means.APPROVED):
+            return unsuccessful_outcome(result)
         try:
-            vend = _vended(asked.document, order)
+            vend = _read_vend(result.document, order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
         if vend.amount != order.sums.billed or not vend.tokens:
             return InDoubt(_NO_TOKEN if vend.amount == order.sums.billed else "vended for another amount")
-        return Approved(await self._acknowledged(vend, order), vend.tokens)
+        return Approved(await self._acknowledge(vend, order), vend.tokens)
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        """Ask what was vended under our reference, and acknowledge it where that is missing."""
-        asked = await self._line.ask("records", {"transID": order.reference})
-        if isinstance(asked, Meant) and asked.means is Means.NOT_FOUND:
+        """Ask what was vended under our reference, and acknowledge it where that was not done."""
+        result = await self._client.call("records", {"transID": order.reference})
+        if has_meaning(result, Means.NOT_FOUND):
             return NotFound()
-        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return nothing_learned(asked)
+        if not has_meaning(result, Means.APPROVED):
+            return inconclusive_answer(result)
         try:
-            vend = _vended(asked.document, order)
+            vend = _read_vend(result.document, order)
         except BrokenReplyError as error:
             return NoAnswer(str(error))
         if not vend.tokens:
             return NoAnswer(_NO_TOKEN)
         facts = vend.facts
-        # Of another amount nothing is said: two persons look at it first.
+        # Another amount is not acknowledged: it goes to review.
         if vend.amount == order.sums.billed:
-            is_told = asked.document.get(_ACKNOWLEDGED) == _YES
-            facts = _final(facts) if is_told else await self._acknowledged(vend, order)
+            is_acknowledged = result.document.get(_ACKNOWLEDGED) == _YES
+            facts = _with_final_receipt(facts) if is_acknowledged else await self._acknowledge(vend, order)
         return Posted(order.reference, vend.amount.minor, facts, vend.tokens)
 
-    def _vending(self, meter: str, amount: str) -> dict[str, object]:
+    def _vend_fields(self, meter: str, amount: str) -> dict[str, object]:
         return {
             "meterNum": meter,
             "amount": amount,
@@ -160,70 +160,70 @@ class XmlVend:
             "vendingMode": self._settings.vending_mode,
         }
 
-    async def _acknowledged(self, vend: _Vend, order: PayOrder) -> Mapping[str, str]:
-        """The facts of a vend after telling the far side that its token arrived."""
-        asked = await self._line.ask("acknowledge", _named(order))
-        is_done = isinstance(asked, Meant) and asked.means is Means.APPROVED
-        return _final(vend.facts) if is_done else vend.facts
+    async def _acknowledge(self, vend: _Vend, order: PayOrder) -> Mapping[str, str]:
+        """Acknowledge the token; the facts of the vend, with the final receipt where that was approved."""
+        result = await self._client.call("acknowledge", _vend_ids(order))
+        is_done = has_meaning(result, Means.APPROVED)
+        return _with_final_receipt(vend.facts) if is_done else vend.facts
 
 
-def _final(facts: Mapping[str, str]) -> dict[str, str]:
+def _with_final_receipt(facts: Mapping[str, str]) -> dict[str, str]:
     return {**facts, FINAL_RECEIPT: facts[RECEIPT]}
 
 
-def _named(order: PayOrder) -> dict[str, object]:
-    """How both sides name a vend: by our reference and by what the far side verified."""
+def _vend_ids(order: PayOrder) -> dict[str, object]:
+    """The ids of a vend: our reference and the far side's verification code."""
     return {"transID": order.reference, "refCode": order.biller_quote["ref_code"]}
 
 
-def _bill(told: Mapping[str, Any], meter: str, wanted: Money) -> Bill:
-    """What the biller makes of the amount, in its own lines."""
-    charges = tuple(ChargeLine(label, signed_taka(told, label)) for label in _LINES)
-    if total(line.amount for line in charges) != wanted:
-        raise BrokenReplyError("their lines are not the amount that was asked for")
-    ref_code = _ref_code(told)
+def _bill(document: Mapping[str, Any], meter: str, amount: Money) -> Bill:
+    """The biller's quote as a bill, checked against the request; raises BrokenReplyError."""
+    charges = tuple(ChargeLine(label, signed_taka(document, label)) for label in _LINES)
+    if total(line.amount for line in charges) != amount:
+        raise BrokenReplyError("the lines do not add up to the requested amount")
+    ref_code = _ref_code(document)
     return Bill(
         bill_key="",
         bill_number=ref_code,
         account=meter,
-        amount=wanted,
+        amount=amount,
         vat=ZERO,
         late_fee=ZERO,
-        total=wanted,
+        total=amount,
         charges=charges,
         details={"meter_no": meter},
-        biller_quote={"ref_code": ref_code, "meter_no": meter, "amount": format_taka(wanted.minor)},
+        biller_quote={"ref_code": ref_code, "meter_no": meter, "amount": format_taka(amount.minor)},
     )
 
 
-def _vended(told: Mapping[str, Any], order: PayOrder) -> _Vend:
-    """What was vended, once it is an answer about this order; no lines while they are made."""
-    ref_code = _ref_code(told)
-    if (text(told, "transID"), ref_code) != (order.reference, order.biller_quote["ref_code"]):
+def _read_vend(document: Mapping[str, Any], order: PayOrder) -> _Vend:
+    """The vend of this order; without lines while they are made. Raises BrokenReplyError."""
+    ref_code = _ref_code(document)
+    if (text(document, "transID"), ref_code) != (order.reference, order.biller_quote["ref_code"]):
         raise BrokenReplyError("an answer about another payment")
-    amount = total(signed_taka(told, label) for label in _LINES)
-    lines = token_lines(_with_commas(text(told, "token")), "", {}) if told.get("token") else ()
-    facts = {"vendor_balance": text_or_empty(told, "balance")}
+    amount = total(signed_taka(document, label) for label in _LINES)
+    lines = token_lines(_with_commas(text(document, "token")), "", {}) if document.get("token") else ()
+    facts = {"vendor_balance": text_or_empty(document, "balance")}
     return _Vend(amount, lines, {**without_digits(facts, lines), RECEIPT: ref_code})
 
 
-def _ref_code(told: Mapping[str, Any]) -> str:
-    """Their number of what was verified: the payer's receipt, and therefore no token."""
-    ref_code = text(told, "refCode", 40)
+def _ref_code(document: Mapping[str, Any]) -> str:
+    """The far side's verification code, which is the payer's receipt and must not contain a token."""
+    ref_code = text(document, "refCode", 40)
     if _UNBROKEN.search(ref_code):
         raise BrokenReplyError("refCode is no reference")
     return ref_code
 
 
 def _with_commas(token: str) -> str:
-    """Lines that stand in one unbroken row of digits, 80 to 240 of them seen, apart from each other."""
+    """The token with commas between its lines where it is one row of digits (80 to 240 were seen)."""
     if not _UNBROKEN.fullmatch(token):
         return token
     return ",".join(token[start : start + _LINE_LENGTH] for start in range(0, len(token), _LINE_LENGTH))
 
 
 def _dialect(form_field: str) -> Dialect:
-    def write(fields: Fields, key: str) -> Written:
+    def write(fields: Fields, key: str) -> HeadersAndBody:
         credentials = {name: values[0] for name, values in parse_qs(key).items()}
         return _FORM, urlencode({form_field: element(_ELEMENT, {**credentials, **fields})}).encode()
 
@@ -235,7 +235,7 @@ def _key(credentials: Credentials) -> str:
 
 
 def _read(body: bytes) -> Mapping[str, str]:
-    """An element's attributes; an acknowledgement answers with one bare word, which is then its state."""
+    """An element's attributes; the answer to an acknowledgement is one bare word, which is its state."""
     if body.strip() == _DONE:
         return {"state": _DONE.decode()}
     return attributes_of(body)

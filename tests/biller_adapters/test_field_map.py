@@ -220,7 +220,7 @@ async def test_without_an_echo_the_status_brings_no_amount() -> None:
 FAULTS = {
     "an unknown setting": ({"bill_colour": "red"}, "bill_colour"),
     "a field of the map as a setting": ({"send": "customerNo"}, "send"),
-    "a parameter that there is not": ({"send_meter": "meterNo"}, "a parameter is sent that there is not"),
+    "a parameter that there is not": ({"send_meter": "meterNo"}, "a parameter is sent that is not defined"),
     "a member that is none": ({"send_account_no": "account no"}, "account_no"),
     "no name for what must be there": ({"bill_total": ""}, "bill_total"),
     "an expression": ({"bill_total": "amount + vat"}, "bill_total"),

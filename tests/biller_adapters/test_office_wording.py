@@ -4,7 +4,7 @@ import pytest
 
 from biller_adapters.fee_heads import FeeHead, heads_as_text, heads_from_text, plan_of
 from biller_adapters.manifest import Manifest
-from biller_adapters.office_wording import words_of
+from biller_adapters.office_wording import office_wording_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from tests.biller_adapters.conftest import the_manifest
@@ -78,18 +78,18 @@ def test_parts_that_come_to_more_than_the_fee_are_refused() -> None:
     ids=str,
 )
 def test_a_setting_that_does_not_fit_the_manifest_is_refused(settings: dict[str, str]) -> None:
-    assert words_of(PORCHA, CALLS).service == "khatian-copy"
+    assert office_wording_of(PORCHA, CALLS).service == "khatian-copy"
     with pytest.raises(ManifestError, match="eporcha_khatian"):
-        words_of(changed(PORCHA, **settings), CALLS)
+        office_wording_of(changed(PORCHA, **settings), CALLS)
 
 
 def test_an_office_must_have_the_calls_that_are_made() -> None:
     with pytest.raises(ManifestError, match="undo"):
-        words_of(PORCHA, CALLS | {"undo"})
+        office_wording_of(PORCHA, CALLS | {"undo"})
 
 
 def test_a_reference_is_made_of_what_is_filled_in() -> None:
-    words = words_of(EGP, CALLS)
+    words = office_wording_of(EGP, CALLS)
     user = {"user_email": "tenders@example.com", "fee_type": "renewal"}
     assert words.reference(user) == "tenders@example.com/renewal"
     document = {**user, "fee_type": "document", "tender_id": "912345"}
@@ -102,8 +102,8 @@ def test_a_reference_is_made_of_what_is_filled_in() -> None:
 
 
 def test_nobody_pays_a_part_where_nobody_may() -> None:
-    words = words_of(NID, CALLS)
+    words = office_wording_of(NID, CALLS)
     named = {"nid": "1985123456", "service_type": "nid_data", "attempt": "1"}
     assert not words.may_pay_part(named)
     assert words.stage(named) == ""
-    assert words.told(named) == {"nid": "1985123456", "serviceType": "nid_data", "attempt": "1"}
+    assert words.detail_fields(named) == {"nid": "1985123456", "serviceType": "nid_data", "attempt": "1"}

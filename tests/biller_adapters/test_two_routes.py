@@ -112,7 +112,7 @@ async def test_a_bill_of_the_second_way_is_marked_and_never_paid_on_the_first() 
     found = await both.fetch(QUERY)
     assert isinstance(found, BillFound)
     order = an_order(found.bill, "pay")
-    assert await both.pay(order) == Unreached("the bill was fetched by the other way")
+    assert await both.pay(order) == Unreached("the bill was fetched on the other route")
     assert isinstance(await both.pay(replace(order, step=SECOND_ROUTE)), Approved)
     assert (len(direct.paid), [paid.step for paid in other.paid]) == (0, ["tell"])
     assert other.paid[0].biller_quote["aggregator_transaction"] == "abc"
@@ -120,7 +120,7 @@ async def test_a_bill_of_the_second_way_is_marked_and_never_paid_on_the_first() 
 
 async def test_where_both_ways_are_silent_both_say_why() -> None:
     *_, both = ways(SILENT, BillerSilent("HTTP 503"))
-    assert await both.fetch(QUERY) == BillerSilent("connection refused; the other way: HTTP 503")
+    assert await both.fetch(QUERY) == BillerSilent("connection refused; the other route: HTTP 503")
 
 
 async def test_a_bill_that_only_the_second_way_knows_nothing_of_is_missing() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from connectors.manifest import read_manifest
-from connectors.new_connector import misunderstood, write
+from connectors.new_connector import first_misunderstood_example, write_manifest_draft
 from connectors.registry import FAMILIES, build
 from ekpay_switch.cli.conformance.run import Fact, Verdict
 from ekpay_switch.cli.connectors.conformance import Conformance
@@ -94,12 +94,12 @@ def confirmed(text: str) -> str:
 
 @pytest.mark.parametrize("family", sorted({manifest.family for manifest in MANIFESTS}))
 async def test_a_manifest_of_any_family_can_be_read_and_tried_at_once(config: Path, family: str) -> None:
-    path = write(config, Wish("meghna_test", family))
+    path = write_manifest_draft(config, Wish("meghna_test", family))
     manifest, text = read_manifest(path), path.read_text(encoding="utf-8")
     assert (manifest.status, manifest.family) == ("suspended", family)
     assert set(re.findall(r"EKPAY_[A-Z0-9]+_[A-Z0-9]+", text)) == {"EKPAY_MEGHNA_TEST"}
     assert text.count(MARK) > 15
-    assert await misunderstood(path) == ""
+    assert await first_misunderstood_example(path) == ""
     made = connectors_of(config).by_id("meghna_test")
     assert made is not None
     echoes = family == "token_init_status"
@@ -114,14 +114,14 @@ def connectors_of(config: Path, **environ: str) -> Connectors:
 def test_any_manifest_of_a_family_can_be_the_pattern(config: Path) -> None:
     for pattern in MANIFESTS:
         like = Wish(f"like_{pattern.id}", pattern.family, pattern.id)
-        manifest = read_manifest(write(config, like))
+        manifest = read_manifest(write_manifest_draft(config, like))
         kept = {"amount_max", "timing", "operations", "replies", "examples", "page_life_seconds", "refunds"}
         assert manifest.model_dump(include=kept) == pattern.model_dump(include=kept)
         assert manifest.protocol in {"borrowed", "generic"}
 
 
 def test_nothing_of_the_pattern_is_told_as_a_source(config: Path) -> None:
-    lines = write(config, WISH).read_text(encoding="utf-8").splitlines()
+    lines = write_manifest_draft(config, WISH).read_text(encoding="utf-8").splitlines()
     said = [line for line in lines[5:] if "#" in line]
     assert [line for line in said if MARK not in line] == [
         "# The cautious answers. State a fact where the document does; `certify` tries it.",
@@ -142,7 +142,7 @@ def test_nothing_of_the_pattern_is_told_as_a_source(config: Path) -> None:
 def test_what_cannot_be_is_refused_and_writes_nothing(config: Path, wish: Wish, why: str) -> None:
     before = {path: path.read_bytes() for path in (config / "connectors").iterdir()}
     with pytest.raises(UnwritableError, match=why):
-        write(config, wish)
+        write_manifest_draft(config, wish)
     assert {path: path.read_bytes() for path in (config / "connectors").iterdir()} == before
 
 
@@ -161,7 +161,7 @@ def test_what_comes_out_wrong_is_taken_away_again(config: Path) -> None:
 
 def test_a_name_is_written_as_it_is(config: Path) -> None:
     wish = replace(WISH, name_en='"Meghna" Pay # 1', name_bn="মেঘনা \\")
-    manifest = read_manifest(write(config, wish))
+    manifest = read_manifest(write_manifest_draft(config, wish))
     assert (manifest.name_en, manifest.name_bn) == (wish.name_en, wish.name_bn)
 
 
@@ -206,7 +206,7 @@ async def at_meghna(config: Path, home: Path) -> AsyncIterator[SandboxStage]:
 
 
 async def test_it_is_suspended_until_somebody_says_otherwise(config: Path) -> None:
-    path = write(config, WISH)
+    path = write_manifest_draft(config, WISH)
     made = connectors_of(config).by_id(PROVIDER)
     assert made is not None
     assert (made.profile.status, made.profile.name_bn) == ("suspended", "মেঘনা পে")
@@ -218,7 +218,7 @@ async def test_it_is_suspended_until_somebody_says_otherwise(config: Path) -> No
 
 
 async def test_it_collects_and_gives_back_over_http(config: Path, tmp_path: Path) -> None:
-    write(config, WISH)
+    write_manifest_draft(config, WISH)
     async with at_meghna(config, tmp_path) as stage:
         order, collected = await stage.paid()
         assert collected.amount == order.amount
@@ -233,7 +233,7 @@ async def test_it_collects_and_gives_back_over_http(config: Path, tmp_path: Path
 
 
 async def test_certifying_it_proves_the_facts_that_were_stated(config: Path, tmp_path: Path) -> None:
-    path = write(config, WISH)
+    path = write_manifest_draft(config, WISH)
     assert set((await certified(config, tmp_path / "cautious")).values()) == {
         Verdict.NOT_SHOWN,
         Verdict.PROVEN,
@@ -272,7 +272,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     package.mkdir(parents=True)
     (project / "pyproject.toml").write_text(block("toml"), encoding="utf-8")
     (package / "__init__.py").write_text(block("python"), encoding="utf-8")
-    made = write(shutil.copytree(CONFIG, folder / "config"), WISH)
+    made = write_manifest_draft(shutil.copytree(CONFIG, folder / "config"), WISH)
     shutil.move(made, package / f"{PROVIDER}.toml")
     offline = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet")
     done = python("pip", "install", *offline, "--target", str(site), str(project))
@@ -300,7 +300,7 @@ def test_a_package_brings_a_connector_from_outside(config: Path, installed: Path
 
 
 def test_two_that_bring_the_same_connector_are_refused(config: Path, installed: Path) -> None:
-    write(config, WISH)
+    write_manifest_draft(config, WISH)
     done = listed(config, PYTHONPATH=str(installed))
     assert done.returncode == 1
     assert "two wings bring the same connector" in done.stderr
@@ -316,7 +316,11 @@ def test_every_family_is_in_the_how_to_with_manifests_to_write_after(config: Pat
     for family, cell in rows:
         patterns = re.findall(r"`([a-z_]+)\.toml`", cell)
         assert {families[pattern] for pattern in patterns} == {family}
-        head = write(config, Wish(f"a_{family}", family)).read_text(encoding="utf-8").splitlines()[0]
+        head = (
+            write_manifest_draft(config, Wish(f"a_{family}", family))
+            .read_text(encoding="utf-8")
+            .splitlines()[0]
+        )
         assert head.endswith(f"begun by make new-connector after {patterns[0]}.")
 
 

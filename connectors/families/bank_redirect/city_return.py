@@ -1,4 +1,4 @@
-"""What a payer's browser brings back from City Bank: a form with XML in it, signed by nobody."""
+"""The return of a payer's browser from City Bank: a form with unsigned XML."""
 
 from collections.abc import Mapping
 
@@ -7,38 +7,38 @@ from ekpay_switch.wing_kit.xml_reading import read_xml
 
 
 def texts_of(xml: str) -> Mapping[str, str]:
-    """The texts of a message by the names of their elements, wherever they stand in it.
+    """The texts of a message by the names of their elements, at any depth.
 
     Raises:
-        BrokenReplyError: it is no XML, too long, has a DOCTYPE, or an element says two things.
+        BrokenReplyError: it is no XML, too long, has a DOCTYPE, or an element has two different texts.
     """
-    reading = _Reading()
+    reader = _TextReader()
     try:
         body = xml.encode()
     except UnicodeEncodeError:
         raise BrokenReplyError("no XML") from None
-    read_xml(body, reading.open, reading.say, reading.close)
-    return reading.texts
+    read_xml(body, reader.start_element, reader.add_text, reader.end_element)
+    return reader.texts
 
 
-class _Reading:
-    """What has been read so far; an element with elements in it has no text of its own."""
+class _TextReader:
+    """Collects the texts of elements without child elements."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self._pieces: list[str] = []
         self._is_leaf = False
 
-    def open(self, name: str, attributes: Mapping[str, str]) -> None:
+    def start_element(self, name: str, attributes: Mapping[str, str]) -> None:
         del name, attributes
         self._pieces, self._is_leaf = [], True
 
-    def say(self, data: str) -> None:
+    def add_text(self, data: str) -> None:
         self._pieces.append(data)
 
-    def close(self, name: str) -> None:
+    def end_element(self, name: str) -> None:
         if self._is_leaf:
-            told = "".join(self._pieces).strip()
-            if self.texts.setdefault(name, told) != told:
-                raise BrokenReplyError("an element that says two things")
+            element_text = "".join(self._pieces).strip()
+            if self.texts.setdefault(name, element_text) != element_text:
+                raise BrokenReplyError("an element with two different texts")
         self._is_leaf = False

@@ -1,4 +1,4 @@
-"""A bank's gateway as a connector: open a page, ask what became of it, read what comes unasked."""
+"""A bank's gateway as a connector: open a page, ask for the payment's state, read callbacks."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -9,6 +9,7 @@ from connectors.families.bank_redirect.dbbl import Dbbl
 from connectors.families.bank_redirect.replies import is_name, is_ours
 from connectors.families.bank_redirect.spg import Spg
 from connectors.manifest import Manifest
+from connectors.order_checks import amount_fault
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
@@ -20,25 +21,24 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundOrder,
     RefundOutcome,
 )
-from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
-_BY_HAND = "this provider has no call that gives money back"
+_BY_HAND = "this provider has no refund call"
 
 
-class Dialect(Protocol):
-    """How one of them is spoken to; both calls may raise BrokenReplyError, and so may the reading."""
+class BankDialect(Protocol):
+    """The calls of one gateway; `create`, `inquire` and `read_callback` may raise BrokenReplyError."""
 
     def missing(self) -> str:
-        """Why this gateway cannot be asked as things are set, or nothing."""
+        """The missing setting without which the gateway cannot be called, or empty."""
         ...
 
     async def create(self, order: CollectOrder) -> CreateOutcome:
-        """Open a page for an order that fits."""
+        """Open a page for a checked order."""
         ...
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:
@@ -46,11 +46,11 @@ class Dialect(Protocol):
         ...
 
     def read_callback(self, body: bytes) -> CallbackHint | NoHint:
-        """What the browser or the gateway seems to say."""
+        """The hint of a browser or of the gateway."""
         ...
 
 
-DIALECTS: Mapping[str, Callable[[Manifest, Surroundings], Dialect]] = MappingProxyType(
+DIALECTS: Mapping[str, Callable[[Manifest, Surroundings], BankDialect]] = MappingProxyType(
     {"dbbl": Dbbl, "spg": Spg, "city": City}
 )
 
@@ -58,14 +58,14 @@ DIALECTS: Mapping[str, Callable[[Manifest, Surroundings], Dialect]] = MappingPro
 class BankRedirect:
     """A connector of this family; implements the port `Connector`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
         dialect = DIALECTS.get(str(manifest.family_settings.get("dialect")))
         if dialect is None:
             raise ManifestError(f"{manifest.id}: dialect is one of {', '.join(DIALECTS)}")
         if manifest.executes or manifest.refunds is not None:
             raise ManifestError(f"{manifest.id}: nothing is executed and nothing refunded in this family")
-        self._profile = manifest.profile(around.environ, around.divisor)
-        self._dialect = dialect(manifest, around)
+        self._profile = manifest.profile(context.environ, context.divisor)
+        self._dialect = dialect(manifest, context)
 
     @property
     def profile(self) -> ConnectorProfile:
@@ -74,55 +74,54 @@ class BankRedirect:
 
     async def create(self, order: CollectOrder) -> CreateOutcome:
         """Open a page for the payer; moves no money, and a repeat opens another page."""
-        why = self._unfit(order) or self._dialect.missing()
-        if why:
-            return Unreached(why)
+        fault = self._order_fault(order) or self._dialect.missing()
+        if fault:
+            return Unreached(fault)
         try:
             return await self._dialect.create(order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
 
     async def execute(self, order: CollectOrder) -> ExecuteOutcome:
-        """Nothing: the payer's agreement has moved the money, or nothing ever will."""
+        """Never sends anything: the payer's agreement has moved the money."""
         del order
-        return Unreached("this provider takes the money itself")
+        return Unreached("the payer's agreement moves the money at this provider")
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:
-        """Ask what became of a payment; moves no money."""
+        """Ask for the state of a payment; moves no money."""
         if not is_name(order.provider_reference):
-            return NoAnswer("the payment has no name over there", was_asked=False)
-        why = self._dialect.missing()
-        if why:
-            return NoAnswer(why, was_asked=False)
+            return NoAnswer("the payment has no id at the provider", was_asked=False)
+        fault = self._dialect.missing()
+        if fault:
+            return NoAnswer(fault, was_asked=False)
         try:
             return await self._dialect.inquire(order)
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
     async def refund(self, order: RefundOrder) -> RefundOutcome:
-        """Nothing: finance gives back by hand."""
+        """Never sends anything: finance pays by hand."""
         del order
         return Unreached(_BY_HAND)
 
     async def inquire_refunds(self, order: RefundOrder) -> RefundInquiry:
-        """Nothing: there is no such question."""
+        """Never sends anything: there is no such inquiry."""
         del order
         return NoAnswer(_BY_HAND, was_asked=False)
 
     async def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
-        """A browser that came back, or the gateway itself; they are told apart by what stands in the body."""
+        """The hint of a returned browser or of the gateway, told apart by the body."""
         del headers
         try:
             return self._dialect.read_callback(body)
         except BrokenReplyError as error:
             return NoHint(str(error))
 
-    def _unfit(self, order: CollectOrder) -> str:
-        """Why this order must not be sent, or nothing."""
-        if order.amount.currency != BDT:
-            return "the amount is not in taka"
-        if not self._profile.amount_min <= order.amount <= self._profile.amount_max:
-            return "the amount is outside what this provider takes"
+    def _order_fault(self, order: CollectOrder) -> str:
+        """Why this order must not be sent, or empty."""
+        fault = amount_fault(self._profile, order.amount, "this provider")
+        if fault:
+            return fault
         if not is_ours(order.reference):
             return "the reference holds what this provider may not take"
         return ""

@@ -1,7 +1,7 @@
-"""Which accounts at the bank a payment is credited to, and in what parts (connectors.md 9).
+"""The split of a payment over the accounts at the bank (connectors.md 9).
 
-SPG refuses a split that does not add up, and so do we: the shares when the manifest is read, the amounts by
-leaving the last account what the others left over.
+SPG refuses a split that does not add up. Shares are checked when the manifest is read; of the amounts, the
+last account gets the remainder.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _WHOLE_BASIS_POINTS = 10_000
 
 
 class Share(Section):
-    """One account and its part of every payment; the mode is TRN, or CHL for a challan of the treasury."""
+    """One account and its share of every payment; the mode is TRN, or CHL for a treasury challan."""
 
     account: Annotated[str, Field(pattern=r"^[0-9]{10,20}$")]
     mode: Literal["TRN", "CHL"] = "TRN"
@@ -27,14 +27,14 @@ class Share(Section):
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What one account is credited with of one payment."""
+    """The amount that one account is credited with for one payment."""
 
     share: Share
     amount: Money
 
 
 def refuse_unless_whole(shares: Sequence[Share]) -> None:
-    """Raise ValueError, as validators do, where an account stands twice or the shares are not the whole."""
+    """Raise ValueError where an account stands twice or the shares do not add up to the whole."""
     refuse_repeats("account", (share.account for share in shares))
     total = sum(share.basis_points for share in shares)
     if total != _WHOLE_BASIS_POINTS:
@@ -44,7 +44,7 @@ def refuse_unless_whole(shares: Sequence[Share]) -> None:
 def split(amount: Money, shares: Sequence[Share]) -> tuple[Credit, ...]:
     """The parts of an amount, which add up to it.
 
-    The last share takes the remainder, and a part that comes to nothing is left out.
+    The last share takes the remainder, and a part of zero is left out.
     """
     parts = [amount.minor * share.basis_points // _WHOLE_BASIS_POINTS for share in shares[:-1]]
     parts.append(amount.minor - sum(parts))

@@ -13,9 +13,9 @@ _Hosts = Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?( [a-z0-9.-]+(:[0-
 class DbblSettings(Section):
     """DBBL: one interface for all its cards and for Rocket, told apart by `card_type`.
 
-    `page_hosts` are hosts of the payer's page with blanks between them, with a port where it is not https's
-    own; their subdomains count. `client_ip_setting` names the setting with the address that the bank knows us
-    by; without it `client_ip_default` is told, which is the sandbox's.
+    `page_hosts` are the hosts of the payer's page, separated by blanks, with a port where it is not 443;
+    their subdomains are allowed. `client_ip_setting` names the setting with the address by which the bank
+    knows us; without it `client_ip_default` is sent, which is the sandbox's.
     """
 
     dialect: Literal["dbbl"]
@@ -29,13 +29,13 @@ class SpgSettings(Section):
     """Sonali: `credits` are the accounts that every payment is split over.
 
     The payer's page is below `landing_setting`'s address, or below the endpoint where that is not set.
-    `contact_number` stands where the bank wants a payer's number: ours, since we tell it nobody's.
+    `contact_number` is sent as the payer's number: ours, since we disclose no payer's.
     """
 
     dialect: Literal["spg"]
     page_hosts: _Hosts
     landing_setting: SettingName
-    # A list, as files have it, is no tuple to a strict model.
+    # TOML has lists, which a strict model does not accept as a tuple.
     credits: Annotated[tuple[Share, ...], Field(min_length=1, strict=False)]
     contact_number: Annotated[str, Field(pattern=r"^[0-9]{5,15}$")]
 

@@ -1,5 +1,5 @@
 """bKash Tokenized Checkout v1.2.0-beta, without agreements (connectors.md 1).
 
-What may surprise: the payer's agreement moves no money. It moves when we execute, once a payment; what the
-browser brings back says only that the payer has finished.
+The payer's agreement moves no money: it moves when we execute, once a payment. The browser's return says only
+that the payer has finished.
 """

@@ -1,22 +1,23 @@
-"""What comes unasked: the payer's browser with a query, or a notification of SNS (connectors.md 1.4, 1.9).
+"""Callbacks: the query of the payer's browser, or a notification of SNS (connectors.md 1.4, 1.9).
 
-The browser's word is signed by nobody that we could check, so it is a hint like any other (law 6).
+The browser's query has no signature that we can verify, so it is a hint only (law 6).
 """
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
+from connectors.callback_query import query_fields
 from connectors.families.bkash.replies import is_reference
 from connectors.families.bkash.sns import Notifications
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 _QUERY_BYTES_MAX = 4_096
 _FIELDS_MAX = 20
 _CLAIMS = frozenset({"success", "failure", "cancel"})
 
 
-class Callbacks:
-    """Reads both kinds."""
+class BkashCallbacks:
+    """Reads both kinds of callback."""
 
     def __init__(self, notifications: Notifications) -> None:
         self._notifications = notifications
@@ -25,20 +26,15 @@ class Callbacks:
         """A hint, or why there is none."""
         if "x-amz-sns-message-type" in headers or body.lstrip()[:1] == b"{":
             return await self._notifications.read(headers, body)
-        return _of_browser(body)
+        return _read_return(body)
 
 
-def _of_browser(query: bytes) -> CallbackHint | NoHint:
-    if len(query) > _QUERY_BYTES_MAX:
-        return NoHint("a query that is too long")
+def _read_return(query: bytes) -> CallbackHint | NoHint:
     try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS_MAX)
-    except ValueError:
-        return NoHint("no query")
-    told = dict(pairs)
-    if len(told) != len(pairs):
-        return NoHint("a field that stands twice")
-    payment_id, claims = told.get("paymentID", ""), told.get("status", "")
+        fields = query_fields(query, bytes_max=_QUERY_BYTES_MAX, fields_max=_FIELDS_MAX)
+    except BrokenReplyError as error:
+        return NoHint(str(error))
+    payment_id, claims = fields.get("paymentID", ""), fields.get("status", "")
     if not is_reference(payment_id) or claims not in _CLAIMS:
         return NoHint("no payment and status")
     return CallbackHint(f"{payment_id} {claims}", payment_id, claims, is_agreed=claims == "success")

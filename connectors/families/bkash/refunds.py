@@ -1,26 +1,32 @@
 """Refunds: the second version of the interface, and the first one where an app has no route to the second.
 
-What may surprise: a refund carries no reference by which bKash would know a repeat. So wherever an earlier
-send may have been heard, bKash is asked first, and a refund there that no other record of ours holds is this
-one. The first version gives back once a payment, so that falling back to it can give nothing back twice.
+A refund has no reference by which bKash would recognise a repeat. Where an earlier send may have arrived,
+bKash is asked first, and a refund there that no other record of ours has is this one. The first version
+refunds once a payment, so falling back to it cannot refund twice.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.call_result import Asked, Meant, not_done, nothing_learned
-from connectors.families.bkash.line import BkashLine
+from connectors.call_result import (
+    CallResult,
+    MappedReply,
+    has_meaning,
+    inconclusive_answer,
+    unsuccessful_outcome,
+)
+from connectors.families.bkash.client import BkashClient
 from connectors.families.bkash.replies import (
     COMPLETED,
     FORBIDDEN,
     gateway_code,
     is_reference,
-    money,
     reference,
 )
 from connectors.manifest_parts import Means
-from connectors.refunding import give_back_once, unfit_amount
+from connectors.refunding import give_back_once, refund_amount_fault
+from connectors.reply_amounts import money_of
 from ekpay_switch.domain.collections.connector_calls import (
     RefundInquiry,
     RefundLine,
@@ -37,84 +43,80 @@ _FORBIDDEN_CHARACTERS = re.compile(r"[<>&\x00-\x1f\x7f\ud800-\udfff]")
 _NO_ROUTE = gateway_code(FORBIDDEN)
 
 
-class Refunds:
-    """What bKash gives back, and what it has given back."""
+class BkashRefunds:
+    """Sends refunds to bKash and asks for them."""
 
-    def __init__(self, line: BkashLine) -> None:
-        self._line = line
+    def __init__(self, client: BkashClient) -> None:
+        self._client = client
 
     async def refund(self, order: RefundOrder) -> RefundOutcome:
-        """Give back once; where an earlier send may have been heard, only after asking for it."""
-        why = _unfit(order)
-        if why:
-            return Unreached(why)
-        return await give_back_once(order, self._send, self._sent_before)
+        """Refund once; where an earlier send may have arrived, only after an inquiry."""
+        fault = _order_fault(order)
+        if fault:
+            return Unreached(fault)
+        return await give_back_once(order, self._send, self._find_earlier_send)
 
     async def inquire(self, order: RefundOrder) -> RefundInquiry:
-        """All refunds of the payment that bKash has."""
+        """All refunds of the payment at bKash."""
         if not (is_reference(order.provider_reference) and is_reference(order.provider_transaction)):
-            return NoAnswer("the payment has no names over there", was_asked=False)
-        asked = await self._line.ask("refund_status", _names_v2(order))
-        is_done, read = _is_done_v2(asked), _lines_v2
-        if _has_no_route(asked):
-            asked = await self._line.ask("refund_status_v1", _names_v1(order))
-            is_done, read = _is_done(asked), _lines_v1
-        if not isinstance(asked, Meant) or not is_done:
-            return nothing_learned(asked)
+            return NoAnswer("the payment lacks an id at the provider", was_asked=False)
+        result = await self._client.call("refund_status", _names_v2(order))
+        is_done, read = _is_done_v2(result), _lines_v2
+        if _has_no_route(result):
+            result = await self._client.call("refund_status_v1", _names_v1(order))
+            is_done, read = has_meaning(result, Means.DONE), _lines_v1
+        if not isinstance(result, MappedReply) or not is_done:
+            return inconclusive_answer(result)
         try:
-            return RefundsFound(read(asked.document, order))
+            return RefundsFound(read(result.document, order))
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
-    async def _sent_before(self, order: RefundOrder) -> RefundLine | InDoubt | None:
-        """The refund that an earlier send of this order made, None where it made none."""
-        found = await self.inquire(order)
-        if isinstance(found, NoAnswer):
-            return InDoubt(f"the refunds so far are not known: {found.why}")
-        strangers = [line for line in found.lines if line.provider_refund not in order.known_refunds]
-        ours = next((line for line in strangers if line.amount == order.amount), None)
-        if ours is None and strangers:
+    async def _find_earlier_send(self, order: RefundOrder) -> RefundLine | InDoubt | None:
+        """The refund that an earlier send of this order made, or None."""
+        inquiry = await self.inquire(order)
+        if isinstance(inquiry, NoAnswer):
+            return InDoubt(f"the refunds so far are not known: {inquiry.why}")
+        unknown_refunds = [line for line in inquiry.lines if line.provider_refund not in order.known_refunds]
+        ours = next((line for line in unknown_refunds if line.amount == order.amount), None)
+        if ours is None and unknown_refunds:
             return InDoubt("bKash has a refund that no record of ours holds")
         return ours
 
     async def _send(self, order: RefundOrder) -> RefundOutcome:
-        words = {"sku": _plain(order.reference), "reason": _plain(order.reason)}
+        texts = {"sku": _plain_text(order.reference), "reason": _plain_text(order.reason)}
         amount = format_taka(order.amount.minor)
-        fields = {**_names_v2(order), "refundAmount": amount, **words}
-        asked = await self._line.ask("refund", fields, order.send_before)
-        is_done, read = _is_done_v2(asked), _line_v2
-        if _has_no_route(asked):
-            fields = {**_names_v1(order), "amount": amount, **words}
-            asked = await self._line.ask("refund_v1", fields, order.send_before)
-            is_done, read = _is_done(asked), _line_v1
-        if not isinstance(asked, Meant) or not is_done:
-            return not_done(asked)
+        fields = {**_names_v2(order), "refundAmount": amount, **texts}
+        result = await self._client.call("refund", fields, order.send_before)
+        is_done, read = _is_done_v2(result), _line_v2
+        if _has_no_route(result):
+            fields = {**_names_v1(order), "amount": amount, **texts}
+            result = await self._client.call("refund_v1", fields, order.send_before)
+            is_done, read = has_meaning(result, Means.DONE), _line_v1
+        if not isinstance(result, MappedReply) or not is_done:
+            return unsuccessful_outcome(result)
         try:
-            line = read(asked.document, order)
+            line = read(result.document, order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
         return line if line.amount == order.amount else InDoubt("another amount was given back")
 
 
-def _unfit(order: RefundOrder) -> str:
+def _order_fault(order: RefundOrder) -> str:
     """Why this order must not be sent, or nothing."""
     if not (is_reference(order.provider_reference) and is_reference(order.provider_transaction)):
-        return "the payment has no names over there"
-    return unfit_amount(order)
+        return "the payment lacks an id at the provider"
+    return refund_amount_fault(order)
 
 
-def _has_no_route(asked: Asked) -> bool:
-    """Whether the gateway has no such call for this app: bKash itself never heard of it."""
-    return isinstance(asked, Meant) and asked.code == _NO_ROUTE
+def _has_no_route(result: CallResult) -> bool:
+    """Whether the gateway has no such call for this app, so that nothing reached bKash."""
+    return isinstance(result, MappedReply) and result.code == _NO_ROUTE
 
 
-def _is_done(asked: Asked) -> bool:
-    return isinstance(asked, Meant) and asked.means is Means.DONE
-
-
-def _is_done_v2(asked: Asked) -> bool:
-    """Whether it went well, which the second version says by having no code at all."""
-    return isinstance(asked, Meant) and (not asked.code or asked.means is Means.DONE)
+def _is_done_v2(result: CallResult) -> bool:
+    """Whether a call of the second version succeeded, which has no code then."""
+    return isinstance(result, MappedReply) and (not result.code or result.means is Means.DONE)
 
 
 def _names_v1(order: RefundOrder) -> dict[str, object]:
@@ -125,16 +127,16 @@ def _names_v2(order: RefundOrder) -> dict[str, object]:
     return {"paymentId": order.provider_reference, "trxId": order.provider_transaction}
 
 
-def _plain(words: str) -> str:
-    """Words as bKash takes them; it wants some."""
-    return _FORBIDDEN_CHARACTERS.sub("", words)[:_TEXT_LENGTH_MAX] or "refund"
+def _plain_text(texts: str) -> str:
+    """A text as bKash takes it, never empty."""
+    return _FORBIDDEN_CHARACTERS.sub("", texts)[:_TEXT_LENGTH_MAX] or "refund"
 
 
 def _line_v2(document: Mapping[str, Any], order: RefundOrder) -> RefundLine:
     require_same(document, "originalTrxId", order.provider_transaction)
     return RefundLine(
         reference(document, "refundTrxId"),
-        money(document, "refundAmount"),
+        money_of(document, "refundAmount"),
         text(document, "refundTransactionStatus") == COMPLETED,
     )
 
@@ -143,7 +145,7 @@ def _line_v1(document: Mapping[str, Any], order: RefundOrder) -> RefundLine:
     require_same(document, "originalTrxID", order.provider_transaction)
     return RefundLine(
         reference(document, "refundTrxID"),
-        money(document, "amount"),
+        money_of(document, "amount"),
         text(document, "transactionStatus") == COMPLETED,
     )
 
@@ -161,6 +163,6 @@ def _lines_v2(document: Mapping[str, Any], order: RefundOrder) -> tuple[RefundLi
 
 
 def _lines_v1(document: Mapping[str, Any], order: RefundOrder) -> tuple[RefundLine, ...]:
-    """One refund or, where its name is missing, none."""
+    """The refund of the answer; none where its id is missing."""
     require_same(document, "originalTrxID", order.provider_transaction)
     return (_line_v1(document, order),) if document.get("refundTrxID") else ()

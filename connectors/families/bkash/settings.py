@@ -7,11 +7,11 @@ from pydantic import Field
 from ekpay_switch.wing_kit.manifest_sections import Section, SettingName
 
 
-class FamilySettings(Section):
-    """Where the payer's page may be, and what notifications are checked against.
+class BkashSettings(Section):
+    """The hosts of the payer's page, and the settings for checking notifications.
 
-    `page_hosts` are domains with blanks between them; their subdomains count. `sns_topic_setting` names the
-    setting with the one topic that is ours, `sns_certificate_setting` the one that lets a sandbox serve the
+    `page_hosts` are domains separated by blanks; their subdomains are allowed. `sns_topic_setting` names the
+    setting with our SNS topic, `sns_certificate_setting` the setting by which a sandbox serves the
     certificate of its notifications.
     """
 

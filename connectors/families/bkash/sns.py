@@ -1,8 +1,8 @@
-"""Notifications that bKash sends through Amazon SNS, believed only as far as their proof goes.
+"""Notifications that bKash sends through Amazon SNS, and the check of their signatures.
 
-What may surprise: the certificate comes from a URL in the message itself. It is fetched only where host, path
-and topic are right, over a pool of its own, so that no stranger's message can close the way to bKash. An
-inner message has no paymentID; it names the payment by our reference.
+The certificate comes from a URL in the message itself. It is fetched only where host, path and topic are
+right, and as a far side of its own, so that a forged message cannot open the breaker of bKash. An inner
+message has no paymentID; it names the payment by our reference.
 """
 
 import base64
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from connectors.families.bkash.settings import FamilySettings
+from connectors.families.bkash.settings import BkashSettings
 from connectors.manifest import Manifest
 from connectors.pages import origin_of
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
@@ -39,7 +39,7 @@ _SIGNED = {
     "UnsubscribeConfirmation": _SIGNED_CONFIRMATION,
 }
 _HASHES: Mapping[str, hashes.HashAlgorithm] = {
-    "1": hashes.SHA1(),  # noqa: S303 - what SNS signs with unless it is told otherwise
+    "1": hashes.SHA1(),  # noqa: S303 - the default of SNS
     "2": hashes.SHA256(),
 }
 _TOPIC = re.compile(r"arn:aws(?:-cn)?:sns:([a-z0-9-]{1,30}):[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
@@ -50,44 +50,46 @@ _KEY_BITS_MIN = 2_048
 
 
 class ForgedError(Exception):
-    """The message is not bKash's, or nothing proves that it is; the text quotes nothing of it."""
+    """The message is not proven to be bKash's; the error's text quotes nothing of it."""
 
 
 class Notifications:
     """Reads the messages of one topic."""
 
-    def __init__(self, manifest: Manifest, settings: FamilySettings, around: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, settings: BkashSettings, context: Surroundings) -> None:
         self._topic_setting = settings.sns_topic_setting
-        self._topic = around.environ.get(settings.sns_topic_setting, "")
-        self._rehearsed = around.environ.get(settings.sns_certificate_setting, "")
-        if self._rehearsed and not _LOOPBACK.fullmatch(self._rehearsed):
+        self._topic = context.environ.get(settings.sns_topic_setting, "")
+        self._sandbox_certificate_url = context.environ.get(settings.sns_certificate_setting, "")
+        if self._sandbox_certificate_url and not _LOOPBACK.fullmatch(self._sandbox_certificate_url):
             raise ManifestError(
                 f"{settings.sns_certificate_setting} is for rehearsals: it must be a loopback address"
             )
-        found = _TOPIC.fullmatch(self._topic)
-        hosts = (f"sns.{found[1]}.amazonaws.com", f"sns.{found[1]}.amazonaws.com.cn") if found else ()
+        topic = _TOPIC.fullmatch(self._topic)
+        hosts = (f"sns.{topic[1]}.amazonaws.com", f"sns.{topic[1]}.amazonaws.com.cn") if topic else ()
         self._origins = frozenset(f"https://{host}" for host in hosts)
-        # Not the far side of the money: what a stranger makes us fetch must not open its breaker.
+        # A far side of its own: a forged message must not open the breaker of bKash.
         self._far_side = f"{manifest.id}_sns"
-        self._wire, self._clock = around.wire, around.clock
-        self._seconds = manifest.timing.answer_seconds / around.divisor
+        self._wire, self._clock = context.wire, context.clock
+        self._seconds = manifest.timing.answer_seconds / context.divisor
         self._certificates: dict[str, x509.Certificate] = {}
 
     async def read(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
-        """A hint where the message is signed and of our topic; by the way a subscription is confirmed."""
+        """A hint where the message is signed and of our topic; also confirms a subscription."""
         if not self._origins:
             return NoHint(f"{self._topic_setting} names no topic")
         if len(body) > _BYTES_MAX:
             return NoHint("a message that is too long")
         try:
-            return await self._proven(headers, json_object(body))
+            return await self._verified_hint(headers, json_object(body))
         except ForgedError as error:
             return NoHint(str(error), is_forged=True)
         except BrokenReplyError as error:
             return NoHint(str(error))
 
-    async def _proven(self, headers: Mapping[str, str], message: Mapping[str, Any]) -> CallbackHint | NoHint:
-        """What the message says, once its proof is right; raises ForgedError and BrokenReplyError."""
+    async def _verified_hint(
+        self, headers: Mapping[str, str], message: Mapping[str, Any]
+    ) -> CallbackHint | NoHint:
+        """The hint of a verified message; raises ForgedError and BrokenReplyError."""
         kind = text(message, "Type")
         self._require_ours(headers, message, kind)
         certificate = await self._certificate(text(message, "SigningCertURL", _URL_LENGTH_MAX))
@@ -97,7 +99,7 @@ class Notifications:
         return await self._confirm(message) if kind == _SUBSCRIPTION else NoHint("unsubscribed")
 
     def _require_ours(self, headers: Mapping[str, str], message: Mapping[str, Any], kind: str) -> None:
-        """All that can be seen before anything is fetched."""
+        """Check type, topic and certificate URL before anything is fetched; raises ForgedError."""
         if kind not in _SIGNED or headers.get("x-amz-sns-message-type", kind) != kind:
             raise ForgedError("another type than its header says")
         if text(message, "TopicArn") != self._topic:
@@ -108,11 +110,11 @@ class Notifications:
             raise ForgedError("a certificate from elsewhere")
 
     async def _certificate(self, url: str) -> x509.Certificate:
-        """The certificate, fetched once; raises BrokenReplyError."""
-        known = self._certificates.get(url)
-        if known is not None:
-            return known
-        answer = await self._get(self._rehearsed or url)
+        """The certificate at a URL, fetched once; raises BrokenReplyError."""
+        cached_certificate = self._certificates.get(url)
+        if cached_certificate is not None:
+            return cached_certificate
+        answer = await self._get(self._sandbox_certificate_url or url)
         try:
             certificate = x509.load_pem_x509_certificate(answer)
         except ValueError:
@@ -123,13 +125,13 @@ class Notifications:
         return certificate
 
     async def _confirm(self, message: Mapping[str, Any]) -> NoHint:
-        """Visit the address that confirms a subscription; a rehearsal finds it at the sandbox, not Amazon."""
+        """Confirm a subscription at its URL; a rehearsal uses the sandbox instead of Amazon."""
         url = text(message, "SubscribeURL", _URL_LENGTH_MAX)
         origin = origin_of(url)
         if origin not in self._origins:
             raise ForgedError("a subscription to be confirmed elsewhere")
-        rehearsed = origin_of(self._rehearsed)
-        await self._get(rehearsed + url.removeprefix(origin) if rehearsed else url)
+        sandbox_origin = origin_of(self._sandbox_certificate_url)
+        await self._get(sandbox_origin + url.removeprefix(origin) if sandbox_origin else url)
         return NoHint("a subscription was confirmed")
 
     async def _get(self, url: str) -> bytes:
@@ -142,7 +144,7 @@ class Notifications:
 def _require_signed(
     certificate: x509.Certificate, now: datetime, message: Mapping[str, Any], kind: str
 ) -> None:
-    """Raise ForgedError where the signature proves nothing."""
+    """Raise ForgedError where the signature, the key or the certificate is not valid."""
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         raise ForgedError("a certificate that is not valid now")
     key = certificate.public_key()
@@ -159,7 +161,7 @@ def _require_signed(
 
 
 def _signed_text(message: Mapping[str, Any], kind: str) -> bytes:
-    """What was signed: each member that is there, its name and its value, a line each."""
+    """The signed text: name and value of each signed member, one a line."""
     names = [name for name in _SIGNED[kind] if name != _OPTIONAL or message.get(name) is not None]
     return "".join(f"{name}\n{text(message, name, _BYTES_MAX)}\n" for name in names).encode()
 

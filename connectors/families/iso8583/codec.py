@@ -1,4 +1,4 @@
-"""Messages as bytes: fields in ASCII, bitmaps in binary, a MAC where one is due (host link document)."""
+"""Encoding of messages: fields in ASCII, binary bitmaps, and a MAC where required (host link document)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -16,7 +16,7 @@ _LAST_OF_PRIMARY = 64
 _MAC_FIELDS = ("64", "128")
 _BITMAPS = frozenset({_PRIMARY, _SECONDARY})
 
-# Fixed lengths, and the fields that this dialect has with a length before them.
+# Fields of fixed length, and fields with a length prefix (its digits, the maximum length).
 _FIXED: Mapping[str, int] = MappingProxyType(
     {"3": 6, "4": 12, "7": 10, "11": 6, "12": 6, "13": 4, "15": 4, "18": 4, "37": 12, "38": 6, "39": 2}
     | {"41": 8, "42": 15, "49": 3, "70": 3, "90": 42}
@@ -29,8 +29,8 @@ Fields = Mapping[str, str]
 
 
 def _spec() -> dict[str, dict[str, Any]]:
-    """The library's field table with our fields; any other field is read as the library knows it."""
-    spec: dict[str, dict[str, Any]] = {name: dict(of) for name, of in default_ascii.items()}
+    """The library's field table with our fields; other fields are read as the library defines them."""
+    spec: dict[str, dict[str, Any]] = {name: dict(entry) for name, entry in default_ascii.items()}
     for name in _BITMAPS:
         spec[name] |= {"data_enc": "b", "max_len": 8}
     for name in _MAC_FIELDS:
@@ -46,7 +46,7 @@ SPEC = _spec()
 
 
 def encode(fields: Fields, key: MacKey | None = None) -> bytes:
-    """A message as it goes over the wire, with a MAC under `key` where one is given."""
+    """The bytes of a message, with a MAC under `key` if given."""
     if key is None:
         return bytes(iso8583.encode(dict(fields), SPEC)[0])
     raw, _ = iso8583.encode({**fields, _mac_field(fields): "00" * MAC_BYTES}, SPEC)
@@ -55,27 +55,27 @@ def encode(fields: Fields, key: MacKey | None = None) -> bytes:
 
 
 def decode(message: bytes, key: MacKey | None = None) -> dict[str, str]:
-    """The fields of a message, its type under `t`, without bitmaps and MAC.
+    """The fields of a message, with its MTI under `t`, without bitmaps and MAC.
 
-    With `key` the message must carry a right MAC, in the place that its fields call for.
+    With `key` the message must have a correct MAC in field 64 or 128, the last field of its last bitmap.
 
     Raises:
-        BrokenReplyError: it cannot be read, or its MAC is missing or wrong.
+        BrokenReplyError: it is malformed, or its MAC is missing or wrong.
     """
     try:
         read, _ = iso8583.decode(message, SPEC)
     except (iso8583.DecodeError, KeyError):
-        # Its text quotes what was sent.
+        # The error's own text quotes the message.
         raise BrokenReplyError("a message that cannot be read") from None
     fields = {name: text for name, text in read.items() if name not in (*_BITMAPS, *_MAC_FIELDS)}
     if key is not None:
-        told = bytes.fromhex(read.get(_mac_field(fields), ""))
-        if not key.is_right(message[:-MAC_BYTES], told):
+        mac = bytes.fromhex(read.get(_mac_field(fields), ""))
+        if not key.is_right(message[:-MAC_BYTES], mac):
             raise BrokenReplyError("a wrong MAC")
     return fields
 
 
 def _mac_field(fields: Fields) -> str:
-    """Which field is the MAC: the last one of the last bitmap."""
+    """The field of the MAC: 64, or 128 where there are fields beyond 64."""
     is_long = any(name.isdecimal() and int(name) > _LAST_OF_PRIMARY for name in fields)
     return _MAC_FIELDS[is_long]

@@ -11,9 +11,9 @@ class LinkSettings(Section):
     """One bank's link.
 
     `host_setting` names the setting with the host's address, `host:port`; without it the sandbox's is used.
-    The alias goes in the field `alias_field`. `acquirer` (DE32), `acceptor` (DE42) and `terminal` (DE41) are
-    what the bank knows us by. `processing_code` and `merchant_type` are DE3 and DE18 of a request. A link
-    over which nothing came or went for `echo_idle_seconds` is tried with an echo.
+    The alias is sent in the field `alias_field`. `acquirer` (DE32), `acceptor` (DE42) and `terminal` (DE41)
+    identify us to the bank. `processing_code` and `merchant_type` are DE3 and DE18 of a request. A link
+    idle for `echo_idle_seconds` is tested with an echo.
     """
 
     host_setting: SettingName

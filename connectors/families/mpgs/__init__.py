@@ -1,5 +1,5 @@
 """Mastercard Payment Gateway Services, hosted checkout over REST (connectors.md 11.1).
 
-What may surprise: the payer's agreement itself moves the money, and it is asked about under our own
-reference. What the browser brings back is compared with nothing: only the order says what happened.
+The payer's agreement moves the money, and an inquiry uses our own reference. The browser's return is not
+evidence: only the order at the gateway is.
 """

@@ -1,7 +1,7 @@
-"""What comes unasked: the payer's browser with a query, or a notice of the gateway under a shared secret.
+"""Callbacks: the query of the payer's browser, or a notification of the gateway with a shared secret.
 
-Neither says what happened. The secret shows who sent a notice and signs nothing in it; the browser's
-`resultIndicator` names no payment, and whose page it came back to is known without it.
+Both are hints only. The secret authenticates the sender of a notification but signs none of it; the browser's
+`resultIndicator` names no payment, and the page it returned to is known without it.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from connectors.families.mpgs.replies import REFUND, is_reference, word
-from connectors.families.mpgs.settings import Secrets
+from connectors.families.mpgs.settings import MpgsSecrets
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, json_object, text
 
@@ -22,26 +22,26 @@ _FIELDS_MAX = 20
 _INDICATOR = "resultIndicator"
 
 
-class Callbacks:
-    """Reads both kinds."""
+class MpgsCallbacks:
+    """Reads both kinds of callback."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: MpgsSecrets) -> None:
         self._setting = secrets.webhook_setting
         self._secret = secrets.webhook
 
     def read(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
         """A hint, or why there is none."""
         if headers.keys() - _FROM_A_BROWSER or body.lstrip()[:1] == b"{":
-            return self._notice(headers, body)
-        return _of_browser(body)
+            return self._read_notification(headers, body)
+        return _read_return(body)
 
-    def _notice(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
+    def _read_notification(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
         if not self._secret:
             return NoHint(f"{self._setting} is not set")
         if not hmac.compare_digest(_bytes(headers.get(_SECRET_HEADER, "")), _bytes(self._secret)):
             return NoHint("a wrong secret, or none", is_forged=True)
         if len(body) > _BYTES_MAX:
-            return NoHint("a notice that is too long")
+            return NoHint("a notification that is too long")
         try:
             return _hint(body)
         except BrokenReplyError as error:
@@ -53,26 +53,26 @@ def _bytes(value: str) -> bytes:
 
 
 def _hint(body: bytes) -> CallbackHint:
-    """What the notice is about; a refund is named by its own reference. Raises BrokenReplyError."""
+    """The hint of a notification; a refund is named by its own reference. Raises BrokenReplyError."""
     notice = json_object(body)
     movement = as_object(notice.get("transaction"))
     kind = word(movement, "type")
     name = text(movement if kind == REFUND else as_object(notice.get("order")), "id")
     if not is_reference(name):
         raise BrokenReplyError("no reference")
-    # The same order is told of several times, once for each change; only the same bytes are the same notice.
+    # An order has one notification for each change; only equal bytes are the same notification.
     event_id = f"notice {hashlib.sha256(body).hexdigest()}"
     return CallbackHint(event_id, "", f"{kind} {word(notice, 'result')}", name)
 
 
-def _of_browser(query: bytes) -> CallbackHint | NoHint:
+def _read_return(query: bytes) -> CallbackHint | NoHint:
     if len(query) > _QUERY_BYTES_MAX:
         return NoHint("a query that is too long")
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS_MAX)
     except ValueError:
         return NoHint("no query")
-    told = [value for name, value in pairs if name == _INDICATOR]
-    if len(told) != 1 or not is_reference(told[0]):
+    indicators = [value for name, value in pairs if name == _INDICATOR]
+    if len(indicators) != 1 or not is_reference(indicators[0]):
         return NoHint("no result indicator, or several")
     return CallbackHint(f"return {hashlib.sha256(query).hexdigest()}", "", "returned")

@@ -1,21 +1,22 @@
-"""A merchant of the gateway as a connector: open a page, ask for the order, give back.
+"""A merchant of the gateway as a connector: open a page, ask for the order, refund.
 
-What may surprise: the page's URL is not told. It is made of the session's name, on the host that we ask, so
-that no answer can send a payer elsewhere.
+No answer has the page's URL. It is made of the session id, on the host that we call, so that no answer can
+redirect a payer elsewhere.
 """
 
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from connectors.call_result import Meant, not_done
-from connectors.families.mpgs.callback import Callbacks
-from connectors.families.mpgs.line import PLACES, MpgsLine
-from connectors.families.mpgs.orders import standing
-from connectors.families.mpgs.refunds import Refunds
+from connectors.call_result import has_meaning, unsuccessful_outcome
+from connectors.families.mpgs.callback import MpgsCallbacks
+from connectors.families.mpgs.client import PATH_PARAMETERS, MpgsClient
+from connectors.families.mpgs.orders import inquiry_of
+from connectors.families.mpgs.refunds import MpgsRefunds
 from connectors.families.mpgs.replies import is_reference, session_id
-from connectors.families.mpgs.settings import FamilySettings, Secrets
+from connectors.families.mpgs.settings import MpgsSecrets, MpgsSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
+from connectors.order_checks import amount_fault
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
@@ -28,7 +29,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundOrder,
     RefundOutcome,
 )
-from ekpay_switch.domain.money import BDT, format_taka
+from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.wing_kit.context import Surroundings
@@ -41,20 +42,20 @@ class Mpgs:
     """A connector of this family; implements the port `Connector`.
 
     Raises:
-        ManifestError: the manifest misses something, or says that we take the money ourselves.
+        ManifestError: the manifest is incomplete, or has `executes`.
     """
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
-        self._settings = settings_of(manifest, FamilySettings, PLACES.keys())
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+        self._settings = settings_of(manifest, MpgsSettings, PATH_PARAMETERS.keys())
         if manifest.executes:
             raise ManifestError(
                 f"{manifest.id}: the gateway takes the money itself, so executes must be false"
             )
-        secrets = Secrets(manifest, around.environ)
-        self._profile = manifest.profile(around.environ, around.divisor)
-        self._line = MpgsLine(manifest, self._settings, secrets, around)
-        self._refunds = Refunds(self._line)
-        self._callbacks = Callbacks(secrets)
+        secrets = MpgsSecrets(manifest, context.environ)
+        self._profile = manifest.profile(context.environ, context.divisor)
+        self._client = MpgsClient(manifest, self._settings, secrets, context)
+        self._refunds = MpgsRefunds(self._client)
+        self._callbacks = MpgsCallbacks(secrets)
 
     @property
     def profile(self) -> ConnectorProfile:
@@ -63,32 +64,32 @@ class Mpgs:
 
     async def create(self, order: CollectOrder) -> CreateOutcome:
         """Open a page for the payer; moves no money, and a repeat opens another page for the same order."""
-        why = self._unfit(order)
-        if why:
-            return Unreached(why)
-        asked = await self._line.ask("create", {}, self._create_fields(order), order.send_before)
-        if not isinstance(asked, Meant) or asked.means is not Means.DONE:
-            return not_done(asked)
+        fault = self._order_fault(order)
+        if fault:
+            return Unreached(fault)
+        result = await self._client.call("create", {}, self._create_fields(order), order.send_before)
+        if not has_meaning(result, Means.DONE):
+            return unsuccessful_outcome(result)
         try:
-            name = session_id(asked.document)
+            name = session_id(result.document)
         except BrokenReplyError as error:
             return InDoubt(str(error))
         return Created(name, self._page_url(name))
 
     async def execute(self, order: CollectOrder) -> ExecuteOutcome:
-        """Never sends anything: the payer's agreement has taken the money."""
+        """Never sends anything: the payer's agreement has moved the money."""
         del order
-        return Unreached("this provider takes the money itself")
+        return Unreached("the payer's agreement moves the money at this provider")
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:
         """Ask for the order by our own reference; moves no money."""
         if not is_reference(order.reference):
-            return NoAnswer("the payment has no name over there", was_asked=False)
-        asked = await self._line.ask("order", {"order_id": order.reference})
-        return standing(asked, order, self._line)
+            return NoAnswer("the payment has no id at the provider", was_asked=False)
+        result = await self._client.call("order", {"order_id": order.reference})
+        return inquiry_of(result, order, self._client)
 
     async def refund(self, order: RefundOrder) -> RefundOutcome:
-        """Give money back, once; see `refunds`."""
+        """Refund once; see `refunds`."""
         return await self._refunds.refund(order)
 
     async def inquire_refunds(self, order: RefundOrder) -> RefundInquiry:
@@ -96,28 +97,27 @@ class Mpgs:
         return await self._refunds.inquire(order)
 
     async def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
-        """The query of a browser that came back, or a notice under the shared secret."""
+        """The hint in the query of a returned browser, or in a notification with the shared secret."""
         return self._callbacks.read(headers, body)
 
-    def _unfit(self, order: CollectOrder) -> str:
-        """Why this order must not be sent, or nothing."""
-        if order.amount.currency != BDT:
-            return "the amount is not in taka"
-        if not self._profile.amount_min <= order.amount <= self._profile.amount_max:
-            return "the amount is outside what the connector takes"
+    def _order_fault(self, order: CollectOrder) -> str:
+        """Why this order must not be sent, or empty."""
+        fault = amount_fault(self._profile, order.amount, "the connector")
+        if fault:
+            return fault
         if not is_reference(order.reference):
             return "the reference holds what the gateway does not take"
         return ""
 
     def _create_fields(self, order: CollectOrder) -> dict[str, object]:
-        told: dict[str, object] = {
+        order_fields: dict[str, object] = {
             "id": order.reference,
             "amount": format_taka(order.amount.minor),
             "currency": order.amount.currency,
             "description": f"{self._settings.merchant_name} {order.reference}",
         }
         if order.notify_url:
-            told["notificationUrl"] = order.notify_url
+            order_fields["notificationUrl"] = order.notify_url
         return {
             "apiOperation": "INITIATE_CHECKOUT",
             "interaction": {
@@ -125,10 +125,10 @@ class Mpgs:
                 "merchant": {"name": self._settings.merchant_name},
                 "returnUrl": order.return_url,
                 "cancelUrl": order.return_url,
-                # Whole seconds, and never more than the life that the core counts with.
+                # Whole seconds, and never more than the page life that the core uses.
                 "timeout": max(1, int(self._profile.page_life_seconds)),
             },
-            "order": told,
+            "order": order_fields,
         }
 
     def _page_url(self, session: str) -> str:

@@ -1,25 +1,25 @@
-"""What an order of the gateway says about a payment.
+"""The state of a payment by its order at the gateway.
 
-What may surprise: the order is refused as long as nobody has tried to pay it, since the page alone makes
-none; and an order that failed is not over, because the page takes another card until its time is up.
+The gateway has no order before the first attempt to pay, since the page alone creates none. A failed order is
+not final, because the page accepts another card until it lapses.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.call_result import Asked, Meant, nothing_learned
-from connectors.families.mpgs.line import MpgsLine
+from connectors.call_result import CallResult, MappedReply, inconclusive_answer
+from connectors.families.mpgs.client import MpgsClient
 from connectors.families.mpgs.replies import (
     FAILURE,
     PENDING,
     SUCCESS,
     Movement,
     error_of,
-    money,
     movements,
     word,
 )
 from connectors.manifest_parts import Means
+from connectors.reply_amounts import money_of
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     Collected,
@@ -32,87 +32,89 @@ from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, taka, text
 
-_TELLS_A_STATUS = frozenset(f"result {result}" for result in (SUCCESS, PENDING, FAILURE))
+_ORDER_RESULTS = frozenset(f"result {result}" for result in (SUCCESS, PENDING, FAILURE))
 _REFUSED = "error INVALID_REQUEST"
 _ABOUT_THE_ORDER = "order"
 _IN_PART = "PARTIALLY_CAPTURED"
 _CAPTURED = "totalCapturedAmount"
 
 
-def standing(asked: Asked, order: CollectOrder, line: MpgsLine) -> CollectInquiry:
-    """How a payment stands by the answer to a question for its order."""
-    match asked:
-        case Meant(code=code, document=document) if code in _TELLS_A_STATUS:
+def inquiry_of(result: CallResult, order: CollectOrder, client: MpgsClient) -> CollectInquiry:
+    """The result of an inquiry by the answer to the request for its order."""
+    match result:
+        case MappedReply(code=code, document=document) if code in _ORDER_RESULTS:
             try:
-                return _told(document, order, line)
+                return _inquiry_by_status(document, order, client)
             except BrokenReplyError as error:
                 return NoAnswer(str(error))
-        case Meant(means=Means.NOT_FOUND):
+        case MappedReply(means=Means.NOT_FOUND):
             return AwaitingPayer()
-        case Meant(code=code, document=document) if code == _REFUSED and _is_about_the_order(document):
+        case MappedReply(code=code, document=document) if code == _REFUSED and _is_about_the_order(document):
             return AwaitingPayer()
         case _:
-            return nothing_learned(asked)
+            return inconclusive_answer(result)
 
 
 def _is_about_the_order(document: Mapping[str, Any]) -> bool:
-    """Whether the question was refused for its order, not for some other part of it."""
+    """Whether the request was refused because of its order, not for another field."""
     _, field = error_of(document)
     return not field or field.startswith(_ABOUT_THE_ORDER)
 
 
-def _told(document: Mapping[str, Any], order: CollectOrder, line: MpgsLine) -> CollectInquiry:
-    """What the order's own word for itself means; raises BrokenReplyError."""
+def _inquiry_by_status(
+    document: Mapping[str, Any], order: CollectOrder, client: MpgsClient
+) -> CollectInquiry:
+    """The result of an inquiry by the order's status; raises BrokenReplyError."""
     status = word(document, "status")
-    reply = line.reply("status", status)
+    reply = client.reply("status", status)
     match reply.means if reply else Means.IN_DOUBT:
         case Means.DONE:
-            # Its result has to say so as well: what is pending may still come to nothing.
+            # Its result must be a success as well, since a pending one may still fail.
             require_same(document, "result", SUCCESS)
             return _collected(document, order)
         case Means.AWAITING_PAYER:
-            _require_nothing_taken(document, order)
-            if any(one.may_take for one in movements(document)):
-                # It may succeed after the page is over, so it is never taken for "nobody pays any more".
-                return NoAnswer("a payment under way, or one that its order does not count")
+            _require_nothing_captured(document, order)
+            if any(movement.may_still_pay for movement in movements(document)):
+                # It may succeed after the page has lapsed, so it must not count as never paid.
+                return NoAnswer("a payment in progress, or one that its order does not count")
             return AwaitingPayer()
         case Means.ENDED:
-            _require_nothing_taken(document, order)
+            _require_nothing_captured(document, order)
             return NeverPaid(status.lower())
         case _:
-            return NoAnswer("a status that nobody mapped")
+            return NoAnswer("a status without a mapping")
 
 
-def _require_nothing_taken(document: Mapping[str, Any], order: CollectOrder) -> None:
+def _require_nothing_captured(document: Mapping[str, Any], order: CollectOrder) -> None:
     require_same(document, "id", order.reference)
     if _CAPTURED in document and taka(document, _CAPTURED).minor:
-        raise BrokenReplyError("money under a status that says that there is none")
+        raise BrokenReplyError("captured money under a status without any")
 
 
 def _collected(document: Mapping[str, Any], order: CollectOrder) -> Collected:
-    """What the gateway says that it has, whatever that is; raises BrokenReplyError.
+    """The collected money as the gateway states it, whatever the amount; raises BrokenReplyError.
 
-    It says so three times: the amount of the order, what was captured in all, and the movements. One that
-    differs from what was asked for is enough to be told, for the core to see that they disagree.
+    It states it three times: the order's amount, the total captured, and the movements. The first that
+    differs from the order is returned, so that the core sees the difference.
     """
-    taken = [one for one in movements(document) if one.is_taken]
-    if not taken:
-        raise BrokenReplyError("money that no movement brought")
-    amounts = (money(document, _CAPTURED), money(document, "amount"), _sum(taken))
+    payments = [movement for movement in movements(document) if movement.is_payment]
+    if not payments:
+        raise BrokenReplyError("captured money without a movement")
+    amounts = (money_of(document, _CAPTURED), money_of(document, "amount"), _sum(payments))
     amount = next((amount for amount in amounts if amount != order.amount), order.amount)
     if amount == order.amount and text(document, "status") == _IN_PART:
-        raise BrokenReplyError("all of it, captured in part")
+        raise BrokenReplyError("the full amount, captured in part")
     return Collected(
         reference=text(document, "id"),
         amount=amount,
-        # The gateway's names of movements are unique within an order only, and mostly just "1".
-        provider_transaction=f"{text(document, 'id')}/{taken[0].id}",
-        facts=taken[0].facts,
+        # The gateway's ids of movements are unique within an order only, and mostly just "1".
+        provider_transaction=f"{text(document, 'id')}/{payments[0].id}",
+        facts=payments[0].facts,
     )
 
 
-def _sum(taken: Sequence[Movement]) -> Money:
+def _sum(payments: Sequence[Movement]) -> Money:
     try:
-        return total((one.amount for one in taken), taken[0].amount.currency)
+        return total((movement.amount for movement in payments), payments[0].amount.currency)
     except CurrencyMismatchError:
         raise BrokenReplyError("movements in several currencies") from None

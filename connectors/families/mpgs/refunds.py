@@ -1,15 +1,15 @@
-"""Refunds: a movement of their own in the order, under our own reference.
+"""Refunds: movements in the order under our own reference.
 
-What may surprise: order and reference together are the key by which the gateway knows a repeat, which gets
-the first outcome again. It is asked first all the same wherever an earlier send may have been heard: the
-order shows the refund with its amount, and only who sees it there knows that it is ours.
+The gateway recognises a repeat by order and reference together and returns the first outcome again. Where an
+earlier send may have arrived it is asked first all the same, since the order shows the refund with its
+amount.
 
-A VOID before settlement would be the same PUT with another `apiOperation` and the name of the payment in
-`transaction.targetTransactionId`. It is not used: a REFUND is right on every day, and in part.
+A VOID before settlement would be the same PUT with another `apiOperation` and the payment's id in
+`transaction.targetTransactionId`. It is not used, since a REFUND works on every day and in part.
 """
 
-from connectors.call_result import Meant, not_done, nothing_learned
-from connectors.families.mpgs.line import MpgsLine
+from connectors.call_result import MappedReply, has_meaning, inconclusive_answer, unsuccessful_outcome
+from connectors.families.mpgs.client import MpgsClient
 from connectors.families.mpgs.replies import (
     FAILURE,
     PENDING,
@@ -21,7 +21,7 @@ from connectors.families.mpgs.replies import (
     movements,
 )
 from connectors.manifest_parts import Means
-from connectors.refunding import give_back_once, unfit_amount
+from connectors.refunding import give_back_once, refund_amount_fault
 from ekpay_switch.domain.collections.connector_calls import (
     RefundInquiry,
     RefundLine,
@@ -36,89 +36,91 @@ from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, req
 _ANSWERED = frozenset(f"result {result}" for result in (SUCCESS, PENDING, FAILURE))
 
 
-class Refunds:
-    """What the gateway gives back, and what it has given back."""
+class MpgsRefunds:
+    """Sends refunds to the gateway and asks for them."""
 
-    def __init__(self, line: MpgsLine) -> None:
-        self._line = line
+    def __init__(self, client: MpgsClient) -> None:
+        self._client = client
 
     async def refund(self, order: RefundOrder) -> RefundOutcome:
-        """Give back once; where an earlier send may have been heard, only after asking for it."""
-        why = _unfit(order)
-        if why:
-            return Unreached(why)
-        return await give_back_once(order, self._send, self._sent_before)
+        """Refund once; where an earlier send may have arrived, only after an inquiry."""
+        fault = _order_fault(order)
+        if fault:
+            return Unreached(fault)
+        return await give_back_once(order, self._send, self._find_earlier_send)
 
     async def inquire(self, order: RefundOrder) -> RefundInquiry:
-        """All refunds of the payment that the gateway has, those that it refused left out."""
-        found = await self._refunds_of(order)
-        if isinstance(found, NoAnswer):
-            return found
+        """All refunds of the payment at the gateway, without those that it declined."""
+        refunds = await self._refunds_of(order)
+        if isinstance(refunds, NoAnswer):
+            return refunds
         return RefundsFound(
             tuple(
-                RefundLine(one.id, one.amount, self._is_done(one)) for one in found if one.result != FAILURE
+                RefundLine(refund.id, refund.amount, self._is_done(refund))
+                for refund in refunds
+                if refund.result != FAILURE
             )
         )
 
     async def _refunds_of(self, order: RefundOrder) -> tuple[Movement, ...] | NoAnswer:
         if not is_reference(order.collected_reference):
-            return NoAnswer("the payment has no name over there", was_asked=False)
-        asked = await self._line.ask("refund_status", {"order_id": order.collected_reference})
-        if not isinstance(asked, Meant) or asked.means is not Means.DONE:
-            return nothing_learned(asked)
+            return NoAnswer("the payment has no id at the provider", was_asked=False)
+        result = await self._client.call("refund_status", {"order_id": order.collected_reference})
+        if not has_meaning(result, Means.DONE):
+            return inconclusive_answer(result)
         try:
-            require_same(asked.document, "id", order.collected_reference)
-            return tuple(one for one in movements(asked.document) if one.kind == REFUND)
+            require_same(result.document, "id", order.collected_reference)
+            return tuple(refund for refund in movements(result.document) if refund.kind == REFUND)
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
-    async def _sent_before(self, order: RefundOrder) -> RefundLine | Declined | InDoubt | None:
-        """What came of an earlier send of this order, None where none arrived."""
-        found = await self._refunds_of(order)
-        if isinstance(found, NoAnswer):
-            return InDoubt(f"the refunds so far are not known: {found.why}")
-        ours = next((one for one in found if one.id == order.reference), None)
+    async def _find_earlier_send(self, order: RefundOrder) -> RefundLine | Declined | InDoubt | None:
+        """The outcome of an earlier send of this order, or None where none arrived."""
+        refunds = await self._refunds_of(order)
+        if isinstance(refunds, NoAnswer):
+            return InDoubt(f"the refunds so far are not known: {refunds.why}")
+        ours = next((refund for refund in refunds if refund.id == order.reference), None)
         return None if ours is None else self._outcome(ours, order)
 
     async def _send(self, order: RefundOrder) -> RefundOutcome:
-        places = {"order_id": order.collected_reference, "refund_id": order.reference}
+        path_parameters = {"order_id": order.collected_reference, "refund_id": order.reference}
         amount = {"amount": format_taka(order.amount.minor), "currency": order.amount.currency}
         fields = {"apiOperation": REFUND, "transaction": amount}
-        asked = await self._line.ask("refund", places, fields, order.send_before)
-        if not isinstance(asked, Meant) or asked.code not in _ANSWERED:
-            return not_done(asked)
+        result = await self._client.call("refund", path_parameters, fields, order.send_before)
+        if not isinstance(result, MappedReply) or result.code not in _ANSWERED:
+            return unsuccessful_outcome(result)
         try:
-            require_same(as_object(asked.document.get("order")), "id", order.collected_reference)
-            return self._outcome(movement(asked.document), order)
+            require_same(as_object(result.document.get("order")), "id", order.collected_reference)
+            return self._outcome(movement(result.document), order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
 
-    def _outcome(self, one: Movement, order: RefundOrder) -> RefundLine | Declined | InDoubt:
-        """What one movement means for this order."""
-        if (one.id, one.kind) != (order.reference, REFUND):
+    def _outcome(self, refund: Movement, order: RefundOrder) -> RefundLine | Declined | InDoubt:
+        """The outcome of this order by its movement."""
+        if (refund.id, refund.kind) != (order.reference, REFUND):
             return InDoubt("another movement than the one that was asked for")
-        if one.amount != order.amount:
+        if refund.amount != order.amount:
             return InDoubt("another amount was given back")
-        if one.result == FAILURE:
-            return self._refused(one)
-        if one.result == PENDING or self._is_done(one):
-            return RefundLine(one.id, one.amount, one.result != PENDING)
+        if refund.result == FAILURE:
+            return self._refusal_outcome(refund)
+        if refund.result == PENDING or self._is_done(refund):
+            return RefundLine(refund.id, refund.amount, refund.result != PENDING)
         return InDoubt("a result that settles nothing")
 
-    def _refused(self, one: Movement) -> Declined | InDoubt:
-        reply = self._line.reply("gateway", one.gateway_code)
+    def _refusal_outcome(self, refund: Movement) -> Declined | InDoubt:
+        reply = self._client.reply("gateway", refund.gateway_code)
         if reply is not None and reply.means is Means.DECLINED:
-            return Declined(str(reply.reason), f"gateway {one.gateway_code}")
-        return InDoubt("a refusal that nobody mapped")
+            return Declined(str(reply.reason), f"gateway {refund.gateway_code}")
+        return InDoubt("a decline without a mapping")
 
-    def _is_done(self, one: Movement) -> bool:
-        reply = self._line.reply("gateway", one.gateway_code)
-        is_approved = not one.gateway_code or (reply is not None and reply.means is Means.DONE)
-        return one.result == SUCCESS and is_approved
+    def _is_done(self, refund: Movement) -> bool:
+        reply = self._client.reply("gateway", refund.gateway_code)
+        is_approved = not refund.gateway_code or (reply is not None and reply.means is Means.DONE)
+        return refund.result == SUCCESS and is_approved
 
 
-def _unfit(order: RefundOrder) -> str:
+def _order_fault(order: RefundOrder) -> str:
     """Why this order must not be sent, or nothing."""
     if not (is_reference(order.collected_reference) and is_reference(order.reference)):
-        return "the payment or its refund has no name over there"
-    return unfit_amount(order)
+        return "the payment or its refund has no usable reference"
+    return refund_amount_fault(order)

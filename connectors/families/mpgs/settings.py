@@ -1,4 +1,4 @@
-"""What a manifest of this family says beyond the common sections, and the secrets that it names."""
+"""The family settings of a manifest of this family, and the secrets that it names."""
 
 import base64
 from collections.abc import Mapping
@@ -13,21 +13,18 @@ from ekpay_switch.wing_kit.manifest_sections import Section
 _SECRETS = frozenset({"merchant_id", "api_password", "webhook_secret"})
 
 
-class FamilySettings(Section):
-    """The version of the REST interface, the name that the page shows, and where the page is.
-
-    `page_path` stands below the endpoint.
-    """
+class MpgsSettings(Section):
+    """The version of the REST interface, the name on the page, and the page's path below the endpoint."""
 
     rest_version: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$")]
     merchant_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9 .-]{1,40}$")]
     page_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]*\{session_id\}$")]
 
 
-class Secrets:
-    """What lets us in and what notices show; a missing one must not stop the other connectors.
+class MpgsSecrets:
+    """The secrets of calls and of notifications; a missing one must not stop the other connectors.
 
-    `missing` names the setting without which nothing can be asked; it is empty where all are set.
+    `missing` is the setting without which no call can be made; it is empty where all are set.
 
     Raises:
         ManifestError: the manifest names other secrets than this family has.

@@ -1,14 +1,13 @@
-"""Who we are to Nagad: the merchant's number, our private key, Nagad's public key.
+"""Our credentials at Nagad: the merchant id, our private key and Nagad's public key.
 
-A missing or unusable one stops this connector alone, and what is said of it names its setting and nothing
-that stands in it.
+A missing or unusable one stops this connector only, and its message names the setting, never its value.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connectors.families.nagad.seal import Seal, private_key, public_key
+from connectors.families.nagad.encryption import MessageEncryption, private_key, public_key
 from connectors.manifest import Manifest
 from ekpay_switch.ports.world import NotSent
 from ekpay_switch.wing_kit.manifest_file import ManifestError
@@ -19,14 +18,14 @@ _MERCHANT_ID = re.compile(r"[A-Za-z0-9]{1,20}")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What every call is made with."""
+    """The credentials of every call."""
 
     merchant_id: str = field(repr=False)
-    seal: Seal = field(repr=False)
+    encryption: MessageEncryption = field(repr=False)
 
 
 def read_credentials(manifest: Manifest, environ: Mapping[str, str]) -> Credentials | NotSent:
-    """What the settings hold, or why nothing can be sent.
+    """The credentials in the settings, or why nothing can be sent.
 
     Raises:
         ManifestError: the manifest names other secrets than this family needs.
@@ -40,9 +39,9 @@ def read_credentials(manifest: Manifest, environ: Mapping[str, str]) -> Credenti
     merchant_id, own_text, their_text = (environ[settings[name]].strip() for name in _SECRETS)
     if not _MERCHANT_ID.fullmatch(merchant_id):
         return NotSent(f"{settings['merchant_id']} holds no merchant's number")
-    own, theirs = private_key(own_text), public_key(their_text)
-    if own is None:
+    own_key, gateway_key = private_key(own_text), public_key(their_text)
+    if own_key is None:
         return NotSent(f"{settings['private_key']} holds no RSA key in base64")
-    if theirs is None:
+    if gateway_key is None:
         return NotSent(f"{settings['gateway_key']} holds no RSA key in base64")
-    return Credentials(merchant_id, Seal(own, theirs))
+    return Credentials(merchant_id, MessageEncryption(own_key, gateway_key))

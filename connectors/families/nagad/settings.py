@@ -7,12 +7,12 @@ from pydantic import Field
 from ekpay_switch.wing_kit.manifest_sections import Section, SettingName
 
 
-class FamilySettings(Section):
-    """Where the payer's page may be, and what Nagad's own headers say of us.
+class NagadSettings(Section):
+    """The hosts of the payer's page, and the values of Nagad's own headers.
 
-    `page_hosts` are domains with blanks between them, a port belongs to its domain; subdomains count.
-    `client_address_setting` names the setting with the IPv4 address that we show, `client_address` is shown
-    where it is not set.
+    `page_hosts` are domains, with their ports, separated by blanks; their subdomains are allowed.
+    `client_address_setting` names the setting with our IPv4 address; `client_address` is sent where it is not
+    set.
     """
 
     page_hosts: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?( [a-z0-9.-]+(:[0-9]+)?)*$")]

@@ -1,19 +1,20 @@
-"""aamarPay: a page by JSON, one question by our reference, no signature and no refund (connectors.md 5).
+"""aamarPay: JSON, an inquiry by our reference, no signature and no refund (connectors.md 5).
 
-What may surprise: nothing but our own reference names a payment before it is paid, so it is the provider's
-reference as well. Each reference has one outcome: failed or expired, it is over.
+Before it is paid a payment has no id but our reference, so that is the provider reference as well. Each
+reference has one outcome: failed or expired, it is final.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.call_result import Asked, Meant, nothing_learned
-from connectors.families.sslcommerz.line import Line, Writing
+from connectors.call_result import CallResult, MappedReply, inconclusive_answer
+from connectors.families.sslcommerz.client import CallFormat, SslcommerzClient
 from connectors.families.sslcommerz.notices import Fields, hint
-from connectors.families.sslcommerz.replies import currency, instant, reference, word
+from connectors.families.sslcommerz.replies import instant, reference, word
 from connectors.families.sslcommerz.settings import AamarPaySettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
+from connectors.reply_amounts import currency_of
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
@@ -43,26 +44,26 @@ from ekpay_switch.wing_kit.reply_reading import (
 )
 
 _OPERATIONS = frozenset({"create", "query"})
-_WRITING = Writing(
+_CALL_FORMAT = CallFormat(
     credentials={"store_id": "store_id", "signature_key": "signature_key"},
-    with_questions={"type": "json"},
+    query_parameters={"type": "json"},
     posts_json=True,
 )
 _SUCCESSFUL = "Successful"
-# An empty risk level is none (C).
+# An empty risk level is safe (C).
 _SAFE = frozenset({"", "0"})
 
 
 class AamarPay:
-    """The dialect of aamarPay; implements `Dialect`."""
+    """The dialect of aamarPay; implements `AggregatorDialect`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
         settings = settings_of(manifest, AamarPaySettings, _OPERATIONS)
         self.page_hosts = settings.page_hosts
-        self._sent = settings.sent()
-        self._line = Line(manifest, around, _WRITING)
+        self._sent = settings.sent_fields()
+        self._client = SslcommerzClient(manifest, context, _CALL_FORMAT)
 
-    async def ask_for_page(self, order: CollectOrder) -> Asked:
+    async def request_page(self, order: CollectOrder) -> CallResult:
         """Open a page under our reference."""
         fields = {
             **self._sent,
@@ -74,73 +75,73 @@ class AamarPay:
             "cancel_url": order.return_url,
             "type": "json",
         }
-        return await self._line.ask("create", fields, self._read_page, order.send_before)
+        return await self._client.call("create", fields, self._read_page, order.send_before)
 
-    def created(self, document: Mapping[str, Any], order: CollectOrder) -> Created:
-        """The page, which echoes nothing of our payment; raises BrokenReplyError."""
+    def read_page(self, document: Mapping[str, Any], order: CollectOrder) -> Created:
+        """The page; the answer echoes nothing of the order. Raises BrokenReplyError."""
         return Created(order.reference, text(document, "payment_url", 2_000))
 
-    async def standing(self, order: CollectOrder) -> CollectInquiry:
-        """What aamarPay says of our reference."""
-        asked = await self._line.ask("query", {"request_id": order.reference}, self._read_standing)
-        if not isinstance(asked, Meant):
-            return nothing_learned(asked)
+    async def inquire(self, order: CollectOrder) -> CollectInquiry:
+        """Ask for the state of the payment with our reference."""
+        result = await self._client.call("query", {"request_id": order.reference}, self._read_standing)
+        if not isinstance(result, MappedReply):
+            return inconclusive_answer(result)
         try:
-            require_same(asked.document, "mer_txnid", order.reference)
-            return _told(asked)
+            require_same(result.document, "mer_txnid", order.reference)
+            return _inquiry_of(result)
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
     async def refund(self, order: RefundOrder) -> RefundOutcome:
-        """Never: aamarPay has no call for it."""
+        """Never sends anything: aamarPay has no refund call."""
         del order
-        return Unreached("aamarPay gives nothing back by a call")
+        return Unreached("aamarPay has no refund call")
 
     async def inquire_refunds(self, order: RefundOrder) -> RefundInquiry:
-        """Never: aamarPay has no call for it."""
+        """Never sends anything: aamarPay has no refund inquiry."""
         del order
-        return NoAnswer("aamarPay gives nothing back by a call", was_asked=False)
+        return NoAnswer("aamarPay has no refund call", was_asked=False)
 
     def hint(self, fields: Fields) -> CallbackHint | NoHint:
-        """A form that nobody signed."""
-        named, code = fields.get("mer_txnid", ""), fields.get("status_code", "")
-        return hint(f"{named} {code}", named, code)
+        """The hint of an unsigned form."""
+        our_reference, code = fields.get("mer_txnid", ""), fields.get("status_code", "")
+        return hint(f"{our_reference} {code}", our_reference, code)
 
-    def _read_page(self, body: bytes) -> Meant:
-        told = _unwrapped(body)
-        if isinstance(told, str):
-            return self._line.meant("create", "error", {})
-        document = as_object(told)
+    def _read_page(self, body: bytes) -> MappedReply:
+        answer = _unwrap_list(body)
+        if isinstance(answer, str):
+            return self._client.map_reply("create", "error", {})
+        document = as_object(answer)
         if isinstance(document.get("result"), bool):
             document = {**document, "result": str(document["result"]).lower()}
-        return self._line.meant("create", word(document, "result"), document)
+        return self._client.map_reply("create", word(document, "result"), document)
 
-    def _read_standing(self, body: bytes) -> Meant:
-        document = as_object(_unwrapped(body))
-        return self._line.meant("status", word(document, "status_code"), document)
-
-
-def _unwrapped(body: bytes) -> object:
-    """An answer, which some have seen as a list of one; raises BrokenReplyError."""
-    told = json_value(body)
-    return told[0] if isinstance(told, list) and len(told) == 1 else told
+    def _read_standing(self, body: bytes) -> MappedReply:
+        document = as_object(_unwrap_list(body))
+        return self._client.map_reply("status", word(document, "status_code"), document)
 
 
-def _told(asked: Meant) -> CollectInquiry:
-    """What aamarPay's own code for a payment means; raises BrokenReplyError."""
-    match asked:
-        case Meant(means=Means.DONE, document=document):
+def _unwrap_list(body: bytes) -> object:
+    """The answer, which may be a list with one entry; raises BrokenReplyError."""
+    value = json_value(body)
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _inquiry_of(reply: MappedReply) -> CollectInquiry:
+    """The result of an inquiry by aamarPay's status code; raises BrokenReplyError."""
+    match reply:
+        case MappedReply(means=Means.DONE, document=document):
             return _collected(document)
-        case Meant(means=Means.AWAITING_PAYER):
+        case MappedReply(means=Means.AWAITING_PAYER):
             return AwaitingPayer()
-        case Meant(means=Means.ENDED, code=code):
+        case MappedReply(means=Means.ENDED, code=code):
             return NeverPaid(f"reply code {code}")
         case _:
-            return nothing_learned(asked)
+            return inconclusive_answer(reply)
 
 
 def _collected(document: Mapping[str, Any]) -> Collected | NoAnswer:
-    """The money, whatever amount that is; raises BrokenReplyError."""
+    """The collected money, whatever the amount; raises BrokenReplyError."""
     require_same(document, "pay_status", _SUCCESSFUL)
     if text_or_empty(document, "pg_card_risklevel") not in _SAFE:
         return NoAnswer("paid, and held for its risk: a person must decide at aamarPay")
@@ -157,11 +158,11 @@ def _collected(document: Mapping[str, Any]) -> Collected | NoAnswer:
 
 
 def _money(document: Mapping[str, Any]) -> Money:
-    """What was charged, in the currency it was asked for in; raises BrokenReplyError.
+    """The charged amount in the currency of the request; raises BrokenReplyError.
 
-    `amount` is in `currency`, which may be a conversion of `other_currency`; no rate is ever applied here.
+    `amount` is in `currency`, which may be a conversion of `other_currency`; no rate is applied here.
     """
-    asked_in = currency(document, "currency_merchant")
-    if asked_in != BDT:
-        return Money(taka(document, "other_currency").minor, asked_in)
-    return Money(taka(document, "amount").minor, currency(document, "currency"))
+    merchant_currency = currency_of(document, "currency_merchant")
+    if merchant_currency != BDT:
+        return Money(taka(document, "other_currency").minor, merchant_currency)
+    return Money(taka(document, "amount").minor, currency_of(document, "currency"))

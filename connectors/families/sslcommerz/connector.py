@@ -1,21 +1,22 @@
-"""Aggregators with a page of their own: open it, wait, ask by our reference, give back.
+"""Aggregators with a page of their own: open a page, inquire by our reference, refund.
 
-The payer's agreement on the page takes the money, so nothing is ever executed. SSLCommerz and aamarPay share
-this flow; what each calls things is its dialect's affair (`v4`, `aamarpay`).
+The payer's agreement on the page moves the money, so nothing is executed. SSLCommerz and aamarPay share this
+flow; their calls are written by their dialects (`v4`, `aamarpay`).
 """
 
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from connectors.call_result import Meant, not_done
+from connectors.call_result import has_meaning, unsuccessful_outcome
 from connectors.families.sslcommerz.aamarpay import AamarPay
-from connectors.families.sslcommerz.dialect import Dialect
+from connectors.families.sslcommerz.dialect import AggregatorDialect
 from connectors.families.sslcommerz.notices import form_fields
 from connectors.families.sslcommerz.replies import is_reference
 from connectors.families.sslcommerz.v4 import V4
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
+from connectors.order_checks import amount_fault
 from connectors.pages import PageRules
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
@@ -28,14 +29,13 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundOrder,
     RefundOutcome,
 )
-from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
-_DIALECTS: Mapping[str, Callable[[Manifest, Surroundings], Dialect]] = MappingProxyType(
+_DIALECTS: Mapping[str, Callable[[Manifest, Surroundings], AggregatorDialect]] = MappingProxyType(
     {"v4": V4, "aamarpay": AamarPay}
 )
 _URL_LENGTH_MAX = 255
@@ -45,12 +45,12 @@ _OUR_REFERENCE = re.compile(r"[A-Za-z0-9-]{1,30}")
 class Sslcommerz:
     """A connector of this family; implements the port `Connector`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
         dialect = _DIALECTS.get(str(manifest.family_settings.get("dialect")))
         if dialect is None:
             raise ManifestError(f"{manifest.id}: the dialect must be {' or '.join(sorted(_DIALECTS))}")
-        self._dialect = dialect(manifest, around)
-        self._profile = manifest.profile(around.environ, around.divisor)
+        self._dialect = dialect(manifest, context)
+        self._profile = manifest.profile(context.environ, context.divisor)
         self._pages = PageRules(self._dialect.page_hosts, self._profile.url)
 
     @property
@@ -60,33 +60,33 @@ class Sslcommerz:
 
     async def create(self, order: CollectOrder) -> CreateOutcome:
         """Open a page for the payer; moves no money."""
-        why = self._unfit(order)
-        if why:
-            return Unreached(why)
-        asked = await self._dialect.ask_for_page(order)
-        if not isinstance(asked, Meant) or asked.means is not Means.DONE:
-            return not_done(asked)
+        fault = self._order_fault(order)
+        if fault:
+            return Unreached(fault)
+        result = await self._dialect.request_page(order)
+        if not has_meaning(result, Means.DONE):
+            return unsuccessful_outcome(result)
         try:
-            created = self._dialect.created(asked.document, order)
+            created = self._dialect.read_page(result.document, order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
         if not self._pages.allow(created.page_url):
-            return InDoubt("a page on a host that is none of the provider's")
+            return InDoubt("a page on a host that is not the provider's")
         return created
 
     async def execute(self, order: CollectOrder) -> ExecuteOutcome:
-        """Never: the payer's agreement has moved the money."""
+        """Never sends anything: the payer's agreement has moved the money."""
         del order
-        return Unreached("this provider takes the money itself")
+        return Unreached("the payer's agreement moves the money at this provider")
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:
-        """Ask what became of a payment; moves no money."""
+        """Ask for the state of a payment; moves no money."""
         if not is_reference(order.provider_reference) or not _OUR_REFERENCE.fullmatch(order.reference):
-            return NoAnswer("the payment has no name over there", was_asked=False)
-        return await self._dialect.standing(order)
+            return NoAnswer("the payment has no id at the provider", was_asked=False)
+        return await self._dialect.inquire(order)
 
     async def refund(self, order: RefundOrder) -> RefundOutcome:
-        """Give money back, once; see `refunds`."""
+        """Refund once; see `refunds`."""
         return await self._dialect.refund(order)
 
     async def inquire_refunds(self, order: RefundOrder) -> RefundInquiry:
@@ -94,17 +94,16 @@ class Sslcommerz:
         return await self._dialect.inquire_refunds(order)
 
     async def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
-        """A form that the provider or a browser posted, or the query of a browser that came back."""
+        """The hint in a form of the provider or a browser, or in the query of a returned browser."""
         del headers
         fields = form_fields(body)
         return fields if isinstance(fields, NoHint) else self._dialect.hint(fields)
 
-    def _unfit(self, order: CollectOrder) -> str:
-        """Why this order must not be sent, or nothing."""
-        if order.amount.currency != BDT:
-            return "the amount is not in taka"
-        if not self._profile.amount_min <= order.amount <= self._profile.amount_max:
-            return "the amount is outside what the provider takes"
+    def _order_fault(self, order: CollectOrder) -> str:
+        """Why this order must not be sent, or empty."""
+        fault = amount_fault(self._profile, order.amount, "the provider")
+        if fault:
+            return fault
         if not _OUR_REFERENCE.fullmatch(order.reference):
             return "a reference holds what the provider does not take"
         if max(len(order.return_url), len(order.notify_url)) > _URL_LENGTH_MAX:

@@ -1,9 +1,9 @@
-"""What the dialects of this family do each in its own way."""
+"""The calls that the dialects of this family implement."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from connectors.call_result import Asked
+from connectors.call_result import CallResult
 from connectors.families.sslcommerz.notices import Fields
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
@@ -17,34 +17,34 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 
 
-class Dialect(Protocol):
-    """One provider's words for the flow that all of them share; see `connector`."""
+class AggregatorDialect(Protocol):
+    """One provider's calls for the shared flow; see `connector`."""
 
     @property
     def page_hosts(self) -> str:
-        """Domains of the payer's page, with blanks between them."""
+        """The domains of the payer's page, separated by blanks."""
         ...
 
-    async def ask_for_page(self, order: CollectOrder) -> Asked:
+    async def request_page(self, order: CollectOrder) -> CallResult:
         """Open a page for the payer; moves no money."""
         ...
 
-    def created(self, document: Mapping[str, Any], order: CollectOrder) -> Created:
-        """The page of a good answer, wherever it is; raises BrokenReplyError."""
+    def read_page(self, document: Mapping[str, Any], order: CollectOrder) -> Created:
+        """The page of a successful answer, on any host; raises BrokenReplyError."""
         ...
 
-    async def standing(self, order: CollectOrder) -> CollectInquiry:
-        """Ask what became of a payment by our reference; moves no money."""
+    async def inquire(self, order: CollectOrder) -> CollectInquiry:
+        """Ask for the state of a payment by our reference; moves no money."""
         ...
 
     async def refund(self, order: RefundOrder) -> RefundOutcome:
-        """Give money back, once."""
+        """Refund once."""
         ...
 
     async def inquire_refunds(self, order: RefundOrder) -> RefundInquiry:
-        """Ask what became of the refund that the order names; moves no money."""
+        """Ask for the state of the refund that the order names; moves no money."""
         ...
 
     def hint(self, fields: Fields) -> CallbackHint | NoHint:
-        """What the fields of a form seem to say, if their proof is right where there is one."""
+        """The hint of a form's fields, whose signature is checked where there is one."""
         ...

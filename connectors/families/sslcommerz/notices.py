@@ -1,7 +1,7 @@
-"""What comes unasked: the same form from the provider's server and, as a form or a query, from a browser.
+"""Callbacks: a form from the provider's server, and the same as a form or a query from a browser.
 
-SSLCommerz signs it (connectors.md 3.3). The sign says that SSLCommerz once wrote these fields, and no more:
-it is a hint like any other (law 6).
+SSLCommerz signs it (connectors.md 3.3). The signature proves only that SSLCommerz once wrote these fields, so
+it is a hint (law 6).
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 
-# Whatever bytes a form holds, as text and back without loss: a sign is made over bytes.
+# Latin-1 decodes any bytes without loss; the signature is made over bytes.
 _BYTES = "latin-1"
 _FORM_BYTES_MAX = 16_384
 _FIELDS_MAX = 100
@@ -33,15 +33,14 @@ def form_fields(body: bytes) -> Fields | NoHint:
         )
     except ValueError:
         return NoHint("a form of too many fields")
-    told = dict(pairs)
-    return told if len(told) == len(pairs) else NoHint("a field that stands twice")
+    fields = dict(pairs)
+    return fields if len(fields) == len(pairs) else NoHint("a field that stands twice")
 
 
-def sign_of(fields: Fields, store_password: str) -> str:
+def expected_sign(fields: Fields, store_password: str) -> str:
     """The `verify_sign` that these fields must have: MD5 in hexadecimal over those that `verify_key` names.
 
-    SHA-2 has a field of its own and is not looked at: nobody has published which hash of the password goes
-    into it.
+    SHA-2 has a field of its own and is not checked: no document says which hash of the password it uses.
     """
     signed = {name: fields[name] for name in fields["verify_key"].split(",") if name in fields}
     signed["store_passwd"] = _md5(store_password.encode())
@@ -49,23 +48,23 @@ def sign_of(fields: Fields, store_password: str) -> str:
 
 
 def signed_hint(fields: Fields, store_password: str) -> CallbackHint | NoHint:
-    """What a form of SSLCommerz says, once its sign is right."""
+    """The hint of an SSLCommerz form, where its signature is right."""
     if not {"verify_sign", "verify_key"} <= fields.keys():
         return NoHint("no sign")
     if not _SIGNED_AT_LEAST.issubset(fields["verify_key"].split(",")):
         return NoHint("a sign over something else", is_forged=True)
-    right = sign_of(fields, store_password)
-    if not hmac.compare_digest(right.encode(), fields["verify_sign"].encode(_BYTES)):
+    expected = expected_sign(fields, store_password)
+    if not hmac.compare_digest(expected.encode(), fields["verify_sign"].encode(_BYTES)):
         return NoHint("a wrong sign", is_forged=True)
-    return hint(right, fields.get("tran_id", ""), fields.get("status", ""))
+    return hint(expected, fields.get("tran_id", ""), fields.get("status", ""))
 
 
 def hint(event_id: str, reference: str, claims: str) -> CallbackHint | NoHint:
-    """A hint by our reference, where both words can be what they should be."""
+    """A hint by our reference, where reference and claim are well-formed."""
     if not _REFERENCE.fullmatch(reference) or not _WORD.fullmatch(claims):
         return NoHint("no payment and status")
     return CallbackHint(event_id, "", claims, reference)
 
 
-def _md5(told: bytes) -> str:
-    return hashlib.md5(told, usedforsecurity=False).hexdigest()
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

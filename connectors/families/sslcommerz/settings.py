@@ -10,10 +10,10 @@ _Sent = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class CommonSettings(Section):
-    """Where the payer's page may be, and what the provider insists on and we do not know of the payer.
+    """The hosts of the payer's page, and fixed values for required members about the payer.
 
-    `page_hosts` are domains with blanks between them; their subdomains count. All the others are sent as they
-    stand with every payment.
+    `page_hosts` are domains separated by blanks; their subdomains are allowed. All others are sent unchanged
+    with every payment.
     """
 
     page_hosts: Annotated[str, Field(pattern=r"^[a-z0-9.-]+( [a-z0-9.-]+)*$")]
@@ -25,8 +25,8 @@ class CommonSettings(Section):
     cus_country: _Sent
     cus_phone: _Sent
 
-    def sent(self) -> dict[str, str]:
-        """The fields that go out as they stand."""
+    def sent_fields(self) -> dict[str, str]:
+        """The fields that are sent unchanged."""
         return {name: str(text) for name, text in self if name not in {"dialect", "page_hosts"}}
 
 

@@ -1,20 +1,19 @@
-"""SSLCommerz v4: a session, an order query, and a validation of what it found (connectors.md 3).
+"""SSLCommerz v4: a session, an order query, and a validation of its result (connectors.md 3).
 
-What may surprise: our reference may have several attempts, and only a good one says anything final. One that
-failed or was cancelled leaves the page open, where the payer may try again; the page ends by its time, or
-where SSLCommerz says EXPIRED. Two good ones are more than a payment: nothing is believed before a person has
-looked. The same holds for a good one of risk: SSLCommerz has that money and leaves the decision to us.
+Our reference may have several attempts, and only a successful one is final. A failed or cancelled attempt
+leaves the page open for another; the page ends by its time, or where SSLCommerz says EXPIRED. Two successful
+attempts are a payment too many and are left to a person. So is a successful one with a risk flag: SSLCommerz
+has that money and leaves the decision to us.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.call_result import Asked, Meant, nothing_learned
-from connectors.families.sslcommerz.line import Line, Writing
+from connectors.call_result import CallResult, MappedReply, has_meaning, inconclusive_answer
+from connectors.families.sslcommerz.client import CallFormat, SslcommerzClient
 from connectors.families.sslcommerz.notices import Fields, signed_hint
-from connectors.families.sslcommerz.refunds import Refunds
+from connectors.families.sslcommerz.refunds import SslcommerzRefunds
 from connectors.families.sslcommerz.replies import (
-    currency,
     instant,
     reference,
     word,
@@ -22,6 +21,7 @@ from connectors.families.sslcommerz.replies import (
 from connectors.families.sslcommerz.settings import V4Settings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
+from connectors.reply_amounts import currency_of
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
@@ -51,26 +51,26 @@ from ekpay_switch.wing_kit.reply_reading import (
 )
 
 _OPERATIONS = frozenset({"create", "query", "validate", "refund", "refund_status"})
-_WRITING = Writing(
+_CALL_FORMAT = CallFormat(
     credentials={"store_id": "store_id", "store_passwd": "store_password"},
-    with_questions={"v": "1", "format": "json"},
+    query_parameters={"v": "1", "format": "json"},
     posts_json=False,
 )
 _SAFE = "0"
-_HELD = "paid, and held for its risk: a person must decide at SSLCommerz"
+_RISK_REVIEW = "paid, and held for its risk: a person must decide at SSLCommerz"
 
 
 class V4:
-    """The dialect of SSLCommerz itself; implements `Dialect`."""
+    """The dialect of SSLCommerz itself; implements `AggregatorDialect`."""
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
         settings = settings_of(manifest, V4Settings, _OPERATIONS)
         self.page_hosts = settings.page_hosts
-        self._sent = settings.sent()
-        self._line = Line(manifest, around, _WRITING)
-        self._refunds = Refunds(self._line)
+        self._sent = settings.sent_fields()
+        self._client = SslcommerzClient(manifest, context, _CALL_FORMAT)
+        self._refunds = SslcommerzRefunds(self._client)
 
-    async def ask_for_page(self, order: CollectOrder) -> Asked:
+    async def request_page(self, order: CollectOrder) -> CallResult:
         """Open a session under our reference."""
         fields = {
             **self._sent,
@@ -85,103 +85,105 @@ class V4:
         }
         if order.notify_url:
             fields["ipn_url"] = order.notify_url
-        return await self._line.ask("create", fields, self._read_session, order.send_before)
+        return await self._client.call("create", fields, self._read_session, order.send_before)
 
-    def created(self, document: Mapping[str, Any], order: CollectOrder) -> Created:
-        """The session and its page, which echo nothing of our payment; raises BrokenReplyError."""
+    def read_page(self, document: Mapping[str, Any], order: CollectOrder) -> Created:
+        """The session and its page; the answer echoes nothing of the order. Raises BrokenReplyError."""
         del order
         return Created(reference(document, "sessionkey"), text(document, "GatewayPageURL", 2_000))
 
-    async def standing(self, order: CollectOrder) -> CollectInquiry:
-        """The one good attempt under our reference once it is validated, or why there is none."""
-        asked = await self._line.ask("query", {"tran_id": order.reference}, self._read_connected)
-        if not isinstance(asked, Meant) or asked.means is not Means.DONE:
-            return nothing_learned(asked)
+    async def inquire(self, order: CollectOrder) -> CollectInquiry:
+        """Ask for the attempts under our reference; the successful one is validated."""
+        result = await self._client.call("query", {"tran_id": order.reference}, self._read_connected)
+        if not has_meaning(result, Means.DONE):
+            return inconclusive_answer(result)
         try:
-            attempts = [self._attempt(row, order) for row in _rows(asked.document)]
-            good = [attempt.document for attempt in attempts if attempt.means is Means.DONE]
-            if len({_name_of(row) for row in good}) > 1:
+            attempts = [self._attempt(row, order) for row in _rows(result.document)]
+            paid_rows = [attempt.document for attempt in attempts if attempt.means is Means.DONE]
+            if len({_attempt_name(row) for row in paid_rows}) > 1:
                 return NoAnswer("paid more than once under one reference: a person must look")
-            return await self._validated(good[0], order) if good else _without_money(attempts)
+            return (
+                await self._validate(paid_rows[0], order) if paid_rows else _inquiry_without_payment(attempts)
+            )
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
     async def refund(self, order: RefundOrder) -> RefundOutcome:
-        """Give money back, once; see `refunds`."""
+        """Refund once; see `refunds`."""
         return await self._refunds.refund(order)
 
     async def inquire_refunds(self, order: RefundOrder) -> RefundInquiry:
-        """Ask what became of the refund that the order names."""
+        """Ask for the state of the refund that the order names."""
         return await self._refunds.inquire(order)
 
     def hint(self, fields: Fields) -> CallbackHint | NoHint:
-        """An IPN, or the same form in a payer's browser, once its sign is right."""
-        if self._line.missing:
-            return NoHint(f"{self._line.missing} is not set")
-        return signed_hint(fields, self._line.secret("store_passwd"))
+        """The hint of an IPN, or of the same form in a browser, where its signature is right."""
+        if self._client.missing:
+            return NoHint(f"{self._client.missing} is not set")
+        return signed_hint(fields, self._client.secret("store_passwd"))
 
-    async def _validated(self, row: Mapping[str, Any], order: CollectOrder) -> CollectInquiry:
-        """What a validation says of a good attempt; the attempt itself where it has no name for one."""
+    async def _validate(self, row: Mapping[str, Any], order: CollectOrder) -> CollectInquiry:
+        """The validated attempt; the attempt itself where it has no validation id."""
         if row.get("val_id") is None or row["val_id"] == "":
             return _collected(row, order)
         val_id = text(row, "val_id")
-        asked = await self._line.ask("validate", {"val_id": val_id}, self._read_validation)
-        if not isinstance(asked, Meant) or asked.means is not Means.DONE:
-            return nothing_learned(asked)
-        require_same(asked.document, "val_id", val_id)
-        require_same(asked.document, "bank_tran_id", text(row, "bank_tran_id"))
+        result = await self._client.call("validate", {"val_id": val_id}, self._read_validation)
+        if not has_meaning(result, Means.DONE):
+            return inconclusive_answer(result)
+        require_same(result.document, "val_id", val_id)
+        require_same(result.document, "bank_tran_id", text(row, "bank_tran_id"))
         if text_or_empty(row, "risk_level") not in {"", _SAFE}:
-            return NoAnswer(_HELD)
-        return _collected(asked.document, order)
+            return NoAnswer(_RISK_REVIEW)
+        return _collected(result.document, order)
 
-    def _attempt(self, row: Mapping[str, Any], order: CollectOrder) -> Meant:
+    def _attempt(self, row: Mapping[str, Any], order: CollectOrder) -> MappedReply:
         require_same(row, "tran_id", order.reference)
-        return self._line.meant("attempt", word(row, "status"), row)
+        return self._client.map_reply("attempt", word(row, "status"), row)
 
-    def _read_session(self, body: bytes) -> Meant:
+    def _read_session(self, body: bytes) -> MappedReply:
         document = json_object(body)
-        return self._line.meant("session", word(document, "status"), document)
+        return self._client.map_reply("session", word(document, "status"), document)
 
-    def _read_connected(self, body: bytes) -> Meant:
+    def _read_connected(self, body: bytes) -> MappedReply:
         document = json_object(body)
-        return self._line.meant("connect", word(document, "APIConnect"), document)
+        return self._client.map_reply("connect", word(document, "APIConnect"), document)
 
-    def _read_validation(self, body: bytes) -> Meant:
+    def _read_validation(self, body: bytes) -> MappedReply:
         connected = self._read_connected(body)
         if connected.means is not Means.DONE:
             return connected
         document = connected.document
-        return self._line.meant("validation", word(document, "status"), document)
+        return self._client.map_reply("validation", word(document, "status"), document)
 
 
 def _rows(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """All attempts, as many as are said to be there; raises BrokenReplyError."""
+    """All attempts, as many as the answer announces; raises BrokenReplyError."""
     rows = as_rows(document.get("element") or [])
     if text(document, "no_of_trans_found") != str(len(rows)):
-        raise BrokenReplyError("another number of attempts than it says")
+        raise BrokenReplyError("another number of attempts than announced")
     return rows
 
 
-def _name_of(row: Mapping[str, Any]) -> tuple[str, str]:
-    """What tells one good attempt from another."""
+def _attempt_name(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The ids that distinguish successful attempts."""
     return text_or_empty(row, "val_id"), reference(row, "bank_tran_id")
 
 
-def _without_money(attempts: Sequence[Meant]) -> CollectInquiry:
-    """What attempts mean of which none is good."""
-    strange = next((attempt for attempt in attempts if attempt.means is Means.IN_DOUBT), None)
-    if strange is not None:
-        return nothing_learned(strange)
+def _inquiry_without_payment(attempts: Sequence[MappedReply]) -> CollectInquiry:
+    """The result of an inquiry without a successful attempt."""
+    unmapped = next((attempt for attempt in attempts if attempt.means is Means.IN_DOUBT), None)
+    if unmapped is not None:
+        return inconclusive_answer(unmapped)
     is_under_way = any(attempt.means is Means.AWAITING_PAYER for attempt in attempts)
     ended = next((attempt for attempt in attempts if attempt.means is Means.ENDED), None)
     return AwaitingPayer() if is_under_way or ended is None else NeverPaid(f"reply code {ended.code}")
 
 
 def _collected(document: Mapping[str, Any], order: CollectOrder) -> Collected | NoAnswer:
-    """The money of a good attempt, whatever amount that is; raises BrokenReplyError."""
+    """The collected money of a successful attempt, whatever the amount; raises BrokenReplyError."""
     require_same(document, "tran_id", order.reference)
     if text(document, "risk_level") != _SAFE:
-        return NoAnswer(_HELD)
+        return NoAnswer(_RISK_REVIEW)
     return Collected(
         reference=text(document, "tran_id"),
         amount=_money(document),
@@ -195,13 +197,12 @@ def _collected(document: Mapping[str, Any], order: CollectOrder) -> Collected | 
 
 
 def _money(document: Mapping[str, Any]) -> Money:
-    """What was charged, in the currency it was asked for in; raises BrokenReplyError.
+    """The charged amount in the currency of the request; raises BrokenReplyError.
 
-    In taka both amounts are one. In another currency it disagrees with whatever we asked for, and no rate is
-    ever applied to it.
+    In taka both amounts are equal. An amount in another currency differs from the order; no rate is applied.
     """
-    charged = Money(taka(document, "currency_amount").minor, currency(document, "currency_type"))
-    settled = Money(taka(document, "amount").minor, currency(document, "currency"))
+    charged = Money(taka(document, "currency_amount").minor, currency_of(document, "currency_type"))
+    settled = Money(taka(document, "amount").minor, currency_of(document, "currency"))
     if charged.currency == BDT and settled != charged:
         raise BrokenReplyError("two amounts that contradict each other")
     return charged

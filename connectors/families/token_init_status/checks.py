@@ -1,11 +1,11 @@
-"""Whether a field map fits the rest of its manifest: found out when it is read, and not by a payment."""
+"""Checks of a field map against its manifest, made when the manifest is read."""
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
 from connectors.families.token_init_status.dialect import Dialect, Sends
-from connectors.families.token_init_status.writing import PLACE
+from connectors.families.token_init_status.writing import PATH_PARAMETER
 from connectors.manifest import Manifest
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
@@ -13,7 +13,7 @@ from ekpay_switch.wing_kit.manifest_file import ManifestError
 _OF_A_PAYMENT = frozenset({"reference", "provider_reference"})
 _OF_A_REFUND = _OF_A_PAYMENT | {"provider_transaction", "refund_reference"}
 _OF_A_CALL = frozenset({"token", "today"})
-# What each call can speak of, by the names of `Source`.
+# The values that each call has, by the names of `Source`.
 _KNOWN: Mapping[str, AbstractSet[str]] = MappingProxyType(
     {
         "login": frozenset(),
@@ -27,7 +27,7 @@ _KNOWN: Mapping[str, AbstractSet[str]] = MappingProxyType(
 
 
 def dialect_of(manifest: Manifest) -> Dialect:
-    """The manifest's field map, once it fits the rest of the manifest.
+    """The manifest's field map, checked against its other sections.
 
     Raises:
         ManifestError: an operation is missing, a setting is unknown or malformed, or the map and the other
@@ -51,35 +51,37 @@ def _faults(manifest: Manifest, dialect: Dialect) -> Iterator[str]:
         yield "this family executes nothing: executes must be false"
     if not manifest.safety.echoes_amount:
         yield "an answer to a question tells the amount: echoes_amount must be true"
-    for operation, sent in sends.items():
-        yield from _faults_of_sends(manifest, dialect, operation, sent)
-    if {one.secret for sent in sends.values() for one in sent.values()} - {None} != manifest.secrets.keys():
+    for operation, members in sends.items():
+        yield from _faults_of_sends(manifest, dialect, operation, members)
+    if {member.secret for members in sends.values() for member in members.values()} - {
+        None
+    } != manifest.secrets.keys():
         yield "secrets must be those that the field map sends"
-    kept = dialect.init.url_from_login
-    if kept and kept not in dialect.login.reads.keeps:
+    url_name = dialect.init.url_from_login
+    if url_name and url_name not in dialect.login.reads.keeps:
         yield "url_from_login is nothing that the login keeps"
     yield from _faults_of_refunds(dialect)
 
 
 def _faults_of_sends(manifest: Manifest, dialect: Dialect, operation: str, sends: Sends) -> Iterator[str]:
     call = manifest.operations[operation]
-    named = {one.source for one in sends.values() if one.source}
+    sources = {member.source for member in sends.values() if member.source}
     if (
-        not named <= _KNOWN[operation]
-        or not set(PLACE.findall(call.path)) <= _KNOWN[operation] & _OF_A_REFUND
+        not sources <= _KNOWN[operation]
+        or not set(PATH_PARAMETER.findall(call.path)) <= _KNOWN[operation] & _OF_A_REFUND
     ):
         yield f"{operation} speaks of what it does not know"
-    if not {one.login for one in sends.values() if one.login} <= dialect.login.reads.keeps.keys():
+    if not {member.login for member in sends.values() if member.login} <= dialect.login.reads.keeps.keys():
         yield f"{operation} sends what the login does not keep"
-    if operation == "login" and any(one.login for one in sends.values()):
-        yield "a login cannot send what it has not told yet"
+    if operation == "login" and any(member.login for member in sends.values()):
+        yield "a login cannot send values of its own answer"
     if call.method == "GET" and sends:
         yield f"{operation} is a GET and has no body"
 
 
 def _faults_of_refunds(dialect: Dialect) -> Iterator[str]:
-    asks, gives = dialect.refund_status, dialect.refund
-    if asks and not (asks.reads.rows and asks.reads.refund_reference):
+    inquiry, refund = dialect.refund_status, dialect.refund
+    if inquiry and not (inquiry.reads.rows and inquiry.reads.refund_reference):
         yield "refunds that are asked for come as rows with our reference of each"
-    if gives and gives.reads.rows and not gives.reads.reference:
+    if refund and refund.reads.rows and not refund.reads.reference:
         yield "a list of refunds must name the payment of each"

@@ -1,9 +1,9 @@
-"""The field map: what a provider of this family calls things, as `family_settings` of its manifest.
+"""The field map: the names and formats of a provider of this family, as `family_settings` of its manifest.
 
-Every setting renames a member, states a word or picks a form from a short list; there are no conditions and
-no expressions. A path leads through objects by points, such as `data.status`; paths with blanks between them
-are alternatives, of which the first that is told counts. An empty path is a thing that the provider does not
-tell; one that is not empty must be told, unless its setting says otherwise.
+Every setting names a member, a word or a format of a short list; there are no conditions and no expressions.
+A path has points between members, such as `data.status`; paths separated by blanks are alternatives, of which
+the first that is present counts. An empty path says that the provider has no such member; any other path must
+be present, unless its setting says otherwise.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ RefundStanding = Literal["done", "processing", "refused"]
 
 
 class Sent(Section):
-    """One member of a call: something of the order, a secret, what the login told, or the same every time."""
+    """One member of a call: a value of the order, a secret, a value kept from the login, or a literal."""
 
     source: Source | None = Field(default=None, alias="from")
     secret: Name | None = None
@@ -54,7 +54,7 @@ class Sent(Section):
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
-        if sum(one is not None for one in (self.source, self.secret, self.login, self.literal)) != 1:
+        if sum(source is not None for source in (self.source, self.secret, self.login, self.literal)) != 1:
             raise ValueError("a member has one of from, secret, login and literal")
         return self
 
@@ -63,7 +63,7 @@ Sends = Mapping[Member, Sent]
 
 
 class LoginAnswer(Section):
-    """What a login tells: its token, for how many seconds, and what later calls must `keep` of it."""
+    """The answer to a login: its token, the token's life, and the values that later calls send (`keeps`)."""
 
     token: Paths
     life_seconds: PathsOrNone
@@ -71,7 +71,7 @@ class LoginAnswer(Section):
 
 
 class Login(Section):
-    """The call that gives a token; it counts `life_seconds` where the answer tells no life."""
+    """The call that returns a token; `life_seconds` is used where the answer has no life."""
 
     sends: Sends
     code: PathsOrNone = ""
@@ -81,7 +81,7 @@ class Login(Section):
 
 
 class InitAnswer(Section):
-    """What opening a page tells."""
+    """The answer to the call that opens a page."""
 
     provider_reference: Paths
     page_url: Paths
@@ -92,7 +92,7 @@ class InitAnswer(Section):
 
 
 class Init(Section):
-    """The call that opens a page; where the login tells its whole URL, `url_from_login` is its name."""
+    """The call that opens a page; `url_from_login` is the kept value with its URL, where the login has it."""
 
     sends: Sends
     code: PathsOrNone = ""
@@ -101,7 +101,7 @@ class Init(Section):
 
 
 class StatusAnswer(Section):
-    """How a payment stands; of `also_amounts`, every one that is told must be the same amount."""
+    """The state of a payment; every amount of `also_amounts` that is present must be equal."""
 
     provider_reference: PathsOrNone
     reference: Paths
@@ -115,7 +115,7 @@ class StatusAnswer(Section):
 
 
 class Status(Section):
-    """The call that asks; `answer` says whether the answer is an object, or a list whose first one counts."""
+    """The inquiry; `answer` says whether its answer is an object, or a list whose first entry counts."""
 
     sends: Sends = Field(default_factory=dict)
     code: PathsOrNone = ""
@@ -124,10 +124,10 @@ class Status(Section):
 
 
 class RefundAnswer(Section):
-    """One refund. `rows` are the refunds, and `refused_rows` those not given back, where they come in lists.
+    """One refund. Where refunds come in lists, `rows` are the refunds and `refused_rows` the declined ones.
 
-    A row that is a text and no object is the member `text_row`. Where `amount_may_be_untold`, it is what was
-    asked for. Where there is no `status`, a refund that is told is done.
+    A row that is a text is read as the member `text_row`. Where `amount_may_be_untold`, a missing amount is
+    the requested one. Without a `status`, every refund in an answer is done.
     """
 
     rows: PathsOrNone = ""
@@ -144,7 +144,7 @@ class RefundAnswer(Section):
 
 
 class Refund(Section):
-    """The call that gives back, its body one object or a list with one in it, and the call that asks."""
+    """The refund call or the refund inquiry; the body is one object or a list with one object."""
 
     sends: Sends = Field(default_factory=dict)
     sends_as: Literal["object", "list"] = "object"
@@ -153,7 +153,7 @@ class Refund(Section):
 
 
 class ComesBack(Section):
-    """What the payer's browser brings in its query, unsigned."""
+    """The members of the browser's unsigned query."""
 
     provider_reference: MemberOrNone
     reference: MemberOrNone
@@ -162,17 +162,17 @@ class ComesBack(Section):
     @model_validator(mode="after")
     def _names_the_payment(self) -> Self:
         if not (self.provider_reference or self.reference):
-            raise ValueError("a browser that comes back must name the payment")
+            raise ValueError("the browser's query must name the payment")
         return self
 
 
 class Dialect(Section):
     """The section `family_settings` of a manifest of this family.
 
-    Answers under one of `token_refused_http` say that the token is not good and that nothing was done.
-    `words` say what the provider's words for a payment mean, `refund_words` those for a refund; a word that
-    stands in neither is in doubt. Amounts are in taka, or in `paisa`. Where a currency is not told, it is
-    `currency_untold`; where that is empty, it must be told.
+    An answer with one of the HTTP statuses `token_refused_http` says that the token is invalid and nothing
+    was done. `words` maps the provider's status words of a payment, `refund_words` those of a refund; a word
+    without an entry is in doubt. Amounts are in taka, or in `paisa`. A missing currency is `currency_untold`;
+    where that is empty, a currency is required.
     """
 
     page_hosts: Annotated[str, Field(pattern=r"^[a-z0-9.-]+( [a-z0-9.-]+)*$")]
@@ -195,11 +195,11 @@ class Dialect(Section):
 
     @property
     def refused_http(self) -> frozenset[int]:
-        """The HTTP statuses that say that a token is not good."""
+        """The HTTP statuses that say that a token is invalid."""
         return frozenset(int(status) for status in self.token_refused_http.split())
 
     def sends(self) -> Iterator[tuple[str, Sends]]:
-        """What each operation sends, by its name."""
+        """The members that each operation sends, by its name."""
         yield "login", self.login.sends
         yield "init", self.init.sends
         yield "status", self.status.sends
@@ -209,7 +209,7 @@ class Dialect(Section):
             yield "refund_status", self.refund_status.sends
 
     def code_of(self, operation: str) -> str:
-        """Where the reply code of an operation stands."""
+        """The paths of the reply code of an operation."""
         codes = {
             "login": self.login.code,
             "init": self.init.code,

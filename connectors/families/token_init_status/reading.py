@@ -1,6 +1,6 @@
-"""Reading the answers of a dialect: things by their paths, amounts, times, words.
+"""Reading the answers of a dialect: values by their paths, amounts, times, words.
 
-Every function refuses with `BrokenReplyError`, which the connector turns into "in doubt" or "no answer".
+Malformed answers raise `BrokenReplyError`, which the connector turns into "in doubt" or "no answer".
 """
 
 import re
@@ -22,7 +22,7 @@ from ekpay_switch.wing_kit.reply_reading import (
     text_or_empty,
 )
 
-# What may stand in a URL as one part of its path; a dot alone would climb.
+# May be one segment of a URL's path, so never a dot first.
 _REFERENCE = re.compile(r"[A-Za-z0-9][\x21-\x7e]{0,99}")
 _PAISA_DIGITS_MAX = 15
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -39,12 +39,12 @@ Document = Mapping[str, Any]
 
 
 def is_reference(value: str) -> bool:
-    """Whether a text can be one of a provider's names of things."""
+    """Whether a text can be an id of a provider."""
     return _REFERENCE.fullmatch(value) is not None
 
 
-def found(document: Document, paths: str) -> object:
-    """What stands at the first of the paths that is told; None where none is."""
+def value_at(document: Document, paths: str) -> object:
+    """The value at the first of the paths that is present, or None."""
     for path in paths.split():
         value: object = document
         for member in path.split("."):
@@ -55,17 +55,17 @@ def found(document: Document, paths: str) -> object:
 
 
 def text_at(document: Document, paths: str, length_max: int = 500) -> str:
-    """A text that must be there; raises BrokenReplyError."""
-    return text({paths: found(document, paths)}, paths, length_max)
+    """A required text; raises BrokenReplyError."""
+    return text({paths: value_at(document, paths)}, paths, length_max)
 
 
-def informs(document: Document, paths: str) -> str:
-    """A text that only informs: empty where it is not told, or unusable."""
-    return text_or_empty({paths: found(document, paths)}, paths)
+def optional_text_at(document: Document, paths: str) -> str:
+    """A text for information only; empty where it is missing or unusable."""
+    return text_or_empty({paths: value_at(document, paths)}, paths)
 
 
 def reference_at(document: Document, paths: str) -> str:
-    """One of the provider's names of things; raises BrokenReplyError."""
+    """An id of the provider; raises BrokenReplyError."""
     value = text_at(document, paths)
     if not is_reference(value):
         raise BrokenReplyError(f"{paths} is no reference")
@@ -73,21 +73,21 @@ def reference_at(document: Document, paths: str) -> str:
 
 
 def require_same(document: Document, paths: str, ours: str) -> None:
-    """Raise BrokenReplyError where an answer is about something else; what is never told is not compared."""
+    """Raise BrokenReplyError where a value is not ours; an empty path is not compared."""
     if paths and text_at(document, paths) != ours:
         raise BrokenReplyError(f"another {paths}")
 
 
 def list_at(document: Document, paths: str, text_member: str) -> list[Document]:
-    """A list that must be there; its texts become objects with one member. Raises BrokenReplyError."""
-    rows = found(document, paths)
+    """A required list; its texts become objects with one member. Raises BrokenReplyError."""
+    rows = value_at(document, paths)
     if isinstance(rows, list) and text_member:
         rows = [{text_member: row} if isinstance(row, str) else row for row in rows]
     return as_rows(rows)
 
 
 class Reader:
-    """Reads what a dialect calls an amount, a time, a list."""
+    """Reads the amounts, times and lists of a dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -95,7 +95,7 @@ class Reader:
     def document(self, operation: str, body: bytes) -> Document:
         """The answer as one object; raises BrokenReplyError.
 
-        Of a list the first object counts. Where it is not paid and a later one is, nothing is believed.
+        The first object of a list counts. A list where it is unpaid and a later one is paid is refused.
         """
         value = json_value(body)
         if operation != "status" or self._dialect.status.answer == "object" or isinstance(value, dict):
@@ -106,17 +106,17 @@ class Reader:
         return rows[0]
 
     def _is_paid(self, row: Document) -> bool:
-        told = informs(row, self._dialect.status.reads.status)
-        return self._dialect.words.get(told) == "paid"
+        status = optional_text_at(row, self._dialect.status.reads.status)
+        return self._dialect.words.get(status) == "paid"
 
     def money(self, document: Document, paths: str, currency_paths: str) -> Money:
-        """An amount in the currency that stands beside it; raises BrokenReplyError."""
-        return Money(self._minor(found(document, paths), paths), self._currency(document, currency_paths))
+        """An amount in the currency beside it; raises BrokenReplyError."""
+        return Money(self._minor(value_at(document, paths), paths), self._currency(document, currency_paths))
 
-    def monies(self, document: Document, paths: str, currency_paths: str) -> list[Money]:
-        """Every amount that is told of several; raises BrokenReplyError."""
-        told = [path for path in paths.split() if found(document, path) is not None]
-        return [self.money(document, path, currency_paths) for path in told]
+    def amounts(self, document: Document, paths: str, currency_paths: str) -> list[Money]:
+        """All amounts that are present; raises BrokenReplyError."""
+        present_paths = [path for path in paths.split() if value_at(document, path) is not None]
+        return [self.money(document, path, currency_paths) for path in present_paths]
 
     def _minor(self, value: object, name: str) -> int:
         if self._dialect.amount_form != "paisa":
@@ -127,7 +127,7 @@ class Reader:
         return int(digits)
 
     def _currency(self, document: Document, paths: str) -> str:
-        is_untold = found(document, paths) is None
+        is_untold = value_at(document, paths) is None
         if is_untold and self._dialect.currency_untold:
             return self._dialect.currency_untold
         currency = text_at(document, paths)
@@ -136,11 +136,11 @@ class Reader:
         return currency
 
     def instant(self, document: Document, paths: str) -> str:
-        """An instant in UTC as ISO 8601, or empty: it informs, and nothing hangs on it."""
-        told = informs(document, paths)
+        """An instant in UTC as ISO 8601, or empty; for information only."""
+        value = optional_text_at(document, paths)
         for form in self._dialect.time_forms:
             try:
-                local = datetime.strptime(told, _TIMES[form]).replace(tzinfo=DHAKA)
+                local = datetime.strptime(value, _TIMES[form]).replace(tzinfo=DHAKA)
                 return local.astimezone(UTC).isoformat()
             except (ValueError, OverflowError):
                 continue  # written otherwise, or not in the calendar

@@ -1,7 +1,6 @@
-"""Writing the calls of a dialect: the members of a body, the parts of a path.
+"""Writing the calls of a dialect: the members of a body, the parameters of a path.
 
-What may surprise: a body is put together from JSON texts, because an amount that is a JSON number must not
-pass through a float on its way out either.
+A body is joined from JSON texts, because an amount that is a JSON number must never be a float.
 """
 
 import json
@@ -15,7 +14,7 @@ from connectors.families.token_init_status.dialect import Dialect, Sends, Sent
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.money import Money, format_taka
 
-PLACE = re.compile(r"\{([a-z_]+)\}")
+PATH_PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _DAYS: Mapping[str, str] = MappingProxyType(
     {
         "YYYY-MM-DD": "%Y-%m-%d",
@@ -25,37 +24,37 @@ _DAYS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# What an order holds, by the names of `Source`.
+# The values of an order, by the names of `Source`.
 Values = Mapping[str, str | Money]
 
 
 class Writer:
-    """Writes what a dialect sends; `secrets` are by their names in the manifest."""
+    """Writes the calls of a dialect; `secrets` are by their names in the manifest."""
 
     def __init__(self, dialect: Dialect, secrets: Mapping[str, str]) -> None:
         self._dialect = dialect
         self._secrets = secrets
 
     def day(self, now: datetime) -> str:
-        """The day in Dhaka, as this provider writes it."""
+        """The Dhaka date in this provider's format."""
         return in_dhaka(now).strftime(_DAYS[self._dialect.day_form])
 
-    def body(self, sends: Sends, values: Values, told_at_login: Mapping[str, str | int]) -> str:
-        """One JSON object with every member that the operation sends."""
+    def body(self, sends: Sends, values: Values, kept_values: Mapping[str, str | int]) -> str:
+        """The JSON object of all members that the operation sends."""
         members = (
-            f"{json.dumps(member)}: {self._written(sent, values, told_at_login)}"
+            f"{json.dumps(member)}: {self._member_json(sent, values, kept_values)}"
             for member, sent in sends.items()
         )
         return "{" + ", ".join(members) + "}"
 
-    def _written(self, sent: Sent, values: Values, told_at_login: Mapping[str, str | int]) -> str:
+    def _member_json(self, sent: Sent, values: Values, kept_values: Mapping[str, str | int]) -> str:
         if sent.source is not None:
             value = values[sent.source]
             return self._amount(value) if isinstance(value, Money) else json.dumps(value)
         if sent.secret is not None:
             return json.dumps(self._secrets[sent.secret])
         if sent.login is not None:
-            return json.dumps(told_at_login[sent.login])
+            return json.dumps(kept_values[sent.login])
         return json.dumps(sent.literal)
 
     def _amount(self, amount: Money) -> str:
@@ -68,6 +67,6 @@ class Writer:
                 return str(amount.minor)
 
 
-def filled(path: str, values: Values) -> str:
-    """A path of the manifest with its places filled in, each as one part of it."""
-    return PLACE.sub(lambda place: quote(str(values[place[1]]), safe=""), path)
+def fill_path(path: str, values: Values) -> str:
+    """A path of the manifest with its parameters filled in, each as one segment."""
+    return PATH_PARAMETER.sub(lambda match: quote(str(values[match[1]]), safe=""), path)

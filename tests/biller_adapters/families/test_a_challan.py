@@ -167,7 +167,7 @@ async def test_a_fee_without_an_application_must_be_that_of_the_schedule() -> No
         dearer = {**ROUTE_B, "delivery": "express"}
         desk.answers[DEMAND] = demand_said(dearer)
         refused = await stage.adapter.fetch(replace(query, parameters=dearer))
-    assert refused == BillerSilent("the fee is not that of the schedule")
+    assert refused == BillerSilent("the fee differs from the schedule")
 
 
 # ---- slips -------------------------------------------------------------------------------------------------

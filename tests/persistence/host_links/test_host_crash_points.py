@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.families.iso8583 import holding, owner
+from connectors.families.iso8583 import host, link_owner
 from ekpay_switch.domain.payment import State
 from tests.fakes.crash_points import CrashError
 from tests.persistence.collections.collection_setup import Till
@@ -21,9 +21,9 @@ SIDES = ("before", "after")
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owner, "LEASE_SECONDS", 0.6)
-    monkeypatch.setattr(owner, "RENEW_SECONDS", 0.1)
-    monkeypatch.setattr(holding, "_SECONDS_MIN", 0.5)
+    monkeypatch.setattr(link_owner, "LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(link_owner, "RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(host, "_SECONDS_MIN", 0.5)
 
 
 @pytest.fixture

@@ -264,12 +264,12 @@ def test_months_are_counted_over_the_new_year() -> None:
 @pytest.mark.parametrize(
     ("biller", "changes", "names"),
     [
-        ("bpdb_postpaid", {"send_shoe_size": "shoe"}, "there is not"),
+        ("bpdb_postpaid", {"send_shoe_size": "shoe"}, "is not defined"),
         ("bpdb_postpaid", {"send_account_no": None}, "is not sent"),
         ("bpdb_postpaid", {"colour": "red"}, "colour"),
         ("bpdb_postpaid", {"with_payment_account_no": "account"}, "name the payer"),
         ("bpdb_postpaid", {"bills": "stated_months"}, "from_month"),
-        ("titas_metered", {"send_source_tax_amount": None}, "asked for and not sent"),
+        ("titas_metered", {"send_source_tax_amount": None}, "requested and not sent"),
         ("titas_nonmetered", {"due_day": "29"}, "due_day"),
     ],
 )

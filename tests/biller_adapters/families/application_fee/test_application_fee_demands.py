@@ -238,7 +238,7 @@ async def test_a_fee_that_nobody_announced_is_not_passed_on() -> None:
     )
     async with land_office(office_saying(said), {"application_no": "250900123456"}, dcr) as stage:
         answer = await stage.adapter.fetch(stage.query)
-    assert answer == BillerSilent("a fee that is not the one of the schedule")
+    assert answer == BillerSilent("a fee that differs from the schedule")
 
 
 @pytest.mark.parametrize("missing", ["postal_name", "postal_address", "postcode"])

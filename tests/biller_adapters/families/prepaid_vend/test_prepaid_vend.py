@@ -212,8 +212,8 @@ async def test_while_the_token_is_being_made_the_payment_is_in_doubt(
     desk.answers["/remote-charge"] = desk.answers["/history"] = envelope(data)
     async with nesco_stage(nesco, desk) as stage:
         order = await stage.order("vend")
-        assert await stage.adapter.pay(order) == InDoubt("vended, and the token is not there yet")
-        assert await stage.adapter.inquire(order) == NoAnswer("vended, and the token is not there yet")
+        assert await stage.adapter.pay(order) == InDoubt("vended, but without a token so far")
+        assert await stage.adapter.inquire(order) == NoAnswer("vended, but without a token so far")
 
 
 @pytest.mark.parametrize(

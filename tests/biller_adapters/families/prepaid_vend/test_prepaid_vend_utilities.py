@@ -26,7 +26,7 @@ BY_METER = BillQuery(DPDC.id, {"meter_no": METER, **PAYER}, {"mobile": MOBILE})
 REMOTE = {"delivery": "REMOTE", "token": ""}
 LINE = TokenLine(1, TokenKind.CREDIT, DIGITS[0])
 FACTS = {"order_no": "P90001", "meter_no": METER, "vendor_balance": "81500.00", "receipt": "P90001"}
-NO_TOKEN = "vended, and the token is not there yet"
+NO_TOKEN = "vended, but without a token so far"
 
 
 def quoted(**changes: object) -> dict[str, Any]:

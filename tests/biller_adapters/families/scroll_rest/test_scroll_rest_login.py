@@ -86,7 +86,7 @@ async def test_without_a_login_nothing_is_sent(staged: Staged, manners: Manners)
         order = await stage.order()
         stage.desk.rude["/login"] = manners
         stage.tokens.held.clear()
-        stage.adapter._line._keeper._token = ""  # type: ignore[union-attr]  # noqa: SLF001 - just started
+        stage.adapter._client._keeper._token = ""  # type: ignore[union-attr]  # noqa: SLF001 - just started
         assert isinstance(await stage.adapter.pay(order), Unreached)
         assert isinstance(await stage.adapter.fetch(QUERY), BillerSilent)
         inquiry = await stage.adapter.inquire(order)

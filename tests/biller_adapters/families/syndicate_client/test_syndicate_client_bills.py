@@ -155,7 +155,7 @@ async def test_an_answer_that_cannot_be_a_bill_says_nothing(fault: str) -> None:
 
 async def test_an_answer_under_another_secret_says_nothing() -> None:
     async with syndicate_stage(SyndicateDesk(seals_with=OTHER_SECRET)) as stage:
-        assert await stage.adapter.fetch(QUERY) == BillerSilent("no envelope of ours")
+        assert await stage.adapter.fetch(QUERY) == BillerSilent("an envelope that our secret does not open")
 
 
 @pytest.mark.parametrize("manner", rude_manners(b""))

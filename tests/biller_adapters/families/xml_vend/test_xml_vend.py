@@ -39,7 +39,7 @@ LINE = TokenLine(1, TokenKind.CREDIT, DIGITS[0])
 FACTS = {"vendor_balance": "81500.00", "receipt": REF_CODE}
 KNOWN = FACTS | {"final_receipt": REF_CODE}
 LOGIN = {"userName": "ekpay", "userPass": "open sesame"}
-NO_TOKEN = "vended, and the token is not there yet"
+NO_TOKEN = "vended, but without a token so far"
 RUDE = rude_manners(vended())
 DOCTYPE = b'<!DOCTYPE response [<!ENTITY s "0">]>' + vended().replace(b'state="0"', b'state="&s;"')
 

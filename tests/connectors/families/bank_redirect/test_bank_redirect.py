@@ -154,7 +154,9 @@ async def test_what_has_no_name_over_there_is_not_asked(connector_id: str, refer
 @EVERY
 async def test_the_money_is_neither_executed_nor_given_back_from_here(connector_id: str) -> None:
     async with redirect_stage(connector_id) as stage:
-        assert await stage.bank.execute(stage.order()) == Unreached("this provider takes the money itself")
+        assert await stage.bank.execute(stage.order()) == Unreached(
+            "the payer's agreement moves the money at this provider"
+        )
         assert isinstance(await stage.bank.refund(REFUND), Unreached)
         told = await stage.bank.inquire_refunds(REFUND)
         assert isinstance(told, NoAnswer)

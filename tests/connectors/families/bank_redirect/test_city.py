@@ -230,12 +230,12 @@ DECLARED = '<!DOCTYPE Message [<!ENTITY s "APPROVED"><!ENTITY t "&s;&s;&s;">]>'
         (f"{MESSAGE}<Message/>", "no XML"),
         ("", "no XML"),
         ("APPROVED", "no XML"),
-        (f"<a>{MESSAGE[38:]}<OrderStatus>DECLINED</OrderStatus></a>", "an element that says two things"),
+        (f"<a>{MESSAGE[38:]}<OrderStatus>DECLINED</OrderStatus></a>", "an element with two different texts"),
         ("<Message/>", "no order and status"),
         (MESSAGE.replace("921766", ""), "no order and status"),
         (MESSAGE.replace("APPROVED", "AP PROVED"), "no order and status"),
         (MESSAGE.replace("5E55", "x" * 63_000), ""),
-        (MESSAGE.replace("5E55", "x" * 70_000), "too long to be read"),
+        (MESSAGE.replace("5E55", "x" * 70_000), "a query that is too long"),
     ],
 )
 async def test_xml_that_is_more_or_less_than_a_message_is_no_hint(xml: str, why: str) -> None:

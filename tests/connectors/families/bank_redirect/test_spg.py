@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.families.bank_redirect.client import json_text
 from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.families.bank_redirect.credits import Share, split
-from connectors.families.bank_redirect.line import written
 from connectors.manifest import Manifest, read_manifest
 from connectors.registry import connector_of
 from ekpay_switch.domain.collections.connector_calls import (
@@ -228,13 +228,13 @@ def test_a_split_in_a_file_is_read(tmp_path: Path) -> None:
     st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 )
 def test_json_is_written_as_everybody_writes_it(value: object) -> None:
-    assert json.loads(written(value)) == value
+    assert json.loads(json_text(value)) == value
 
 
 @given(st.integers(0, 10**13))
 def test_an_amount_is_written_as_a_number_to_the_last_digit(minor: int) -> None:
     amount = Decimal(minor).scaleb(-2)
-    assert json.loads(written({"crAmount": amount}), parse_float=Decimal)["crAmount"] == amount
+    assert json.loads(json_text({"crAmount": amount}), parse_float=Decimal)["crAmount"] == amount
 
 
 async def test_money_is_told_with_its_scroll_number() -> None:

@@ -229,7 +229,7 @@ async def test_a_cancelled_payment_is_declined_and_never_paid(bkash: Manifest) -
         ({"transactionStatus": "Cancelled"}, NeverPaid("cancelled")),
         ({"transactionStatus": "Declined"}, NeverPaid("declined")),
         ({"transactionStatus": "Expired"}, NeverPaid("expired")),
-        ({"transactionStatus": "Pending Authorized"}, NoAnswer("a status that nobody mapped")),
+        ({"transactionStatus": "Pending Authorized"}, NoAnswer("a status without a mapping")),
     ],
 )
 async def test_the_word_for_a_payment_says_how_it_stands(

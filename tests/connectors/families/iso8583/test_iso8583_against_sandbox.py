@@ -183,7 +183,7 @@ async def test_a_host_that_is_down_is_not_reached(opens: Opens) -> None:
         order = await stage.agreed()
         await stage.desk.fault("refuse", seconds=60)
         outcome = await stage.bank.execute(replace(order, send_before=time.monotonic() + 0.3))
-        assert outcome == Unreached("no link to the host took it in time")
+        assert outcome == Unreached("no link owner took the request in time")
         await stage.desk.fault("refuse", seconds=0.01)
         again = replace(order, epoch=2, send_before=time.monotonic() + 10)
         assert isinstance(await stage.bank.execute(again), Collected)

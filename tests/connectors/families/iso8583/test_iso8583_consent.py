@@ -123,7 +123,7 @@ def test_a_link_is_no_agreement() -> None:
     ids=str,
 )
 def test_a_signed_return_that_makes_no_sense_says_nothing(members: dict[str, str]) -> None:
-    assert read(returned(members)) == NoHint("a return that is none")
+    assert read(returned(members)) == NoHint("a return with contradictory members")
 
 
 @pytest.mark.parametrize(

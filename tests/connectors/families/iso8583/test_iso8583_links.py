@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.families.iso8583 import holding, owner
+from connectors.families.iso8583 import host, link_owner
 from connectors.families.iso8583.codec import encode
 from connectors.families.iso8583.connector import HostLink
 from ekpay_switch.domain.alarms import Alarm
@@ -29,8 +29,8 @@ from tests.connectors.families.iso8583.host_link_stage import (
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A link's own times without their least, which are for machines under load."""
-    monkeypatch.setattr(holding, "_SECONDS_MIN", 0.05)
-    monkeypatch.setattr(owner, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(host, "_SECONDS_MIN", 0.05)
+    monkeypatch.setattr(link_owner, "RENEW_SECONDS", 0.05)
 
 
 def silent(asked: Fields) -> list[bytes]:
@@ -110,7 +110,7 @@ async def test_without_a_key_no_link_is_kept_and_nothing_is_opened(setting: str)
 async def test_where_no_links_are_kept_nothing_is_asked() -> None:
     async with link_stage(is_kept=False) as stage:
         bank = HostLink(stage.manifest, replace(stage.around, hosts=None))
-        assert await bank.execute(stage.order()) == Unreached("no host links are kept here")
+        assert await bank.execute(stage.order()) == Unreached("this installation keeps no host links")
         told = await bank.inquire(stage.doubted(stage.order()))
         assert getattr(told, "was_asked", True) is False
 
@@ -224,7 +224,7 @@ async def test_who_leaves_gives_the_link_to_who_stays() -> None:
 
 
 async def test_an_owner_that_dies_is_followed_once_its_lease_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owner, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(link_owner, "LEASE_SECONDS", 0.4)
     async with link_stage(is_kept=False) as stage:
 
         async def never(lease: object) -> None:
@@ -264,7 +264,7 @@ async def test_an_owner_that_was_stopped_writes_nothing_after_its_lease(
 
         monkeypatch.setattr(stage.shelf, "take", and_stopped)
         order = stage.order()
-        assert await stage.bank.execute(order) == Unreached("no link to the host took it in time")
+        assert await stage.bank.execute(order) == Unreached("no link owner took the request in time")
         assert stage.host.of("0200") == []
         (row,) = stage.shelf.rows.values()
         assert row.message.state is HostState.WITHDRAWN

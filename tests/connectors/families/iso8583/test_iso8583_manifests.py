@@ -115,4 +115,4 @@ async def test_nothing_is_given_back_over_a_link() -> None:
     bank = made(the_manifest("janata"))
     assert isinstance(await bank.refund(EXAMPLE_REFUND), Unreached)
     told = await bank.inquire_refunds(EXAMPLE_REFUND)
-    assert told == NoAnswer("this bank has no call that gives money back", was_asked=False)
+    assert told == NoAnswer("this bank has no refund call", was_asked=False)

@@ -12,7 +12,7 @@ from connectors.families.iso8583.codec import encode
 from connectors.families.iso8583.mac import MacKey
 from connectors.families.iso8583.messages import (
     collected_of,
-    kept_fields,
+    evidence_fields,
     request_message,
     require_answer,
     require_reversal_answer,
@@ -94,7 +94,7 @@ def test_a_settlement_date_is_the_nearest_of_its_kind(told: str, near: date, exp
 def test_an_approval_is_read_as_it_came() -> None:
     answer = answered(ASKED)
     require_answer(answer, SENT, SETTINGS)
-    reply = HostReply("00", is_decided=True, fields=kept_fields(answer, SETTINGS))
+    reply = HostReply("00", is_decided=True, fields=evidence_fields(answer, SETTINGS))
     collected = collected_of(HostMessage(SENT, HostState.ANSWERED, reply=reply))
     assert (collected.reference, collected.amount) == (SENT.key.reference, SENT.amount)
     assert collected.provider_transaction == "025135000-20260101-600100000123"
@@ -108,7 +108,7 @@ def test_an_approval_is_read_as_it_came() -> None:
 
 def test_what_is_kept_of_an_answer_holds_no_alias_and_nothing_unprintable() -> None:
     told = {**answered(ASKED), "2": "5060990000000000013", "63": "a\x00b"}
-    kept = kept_fields(told, SETTINGS)
+    kept = evidence_fields(told, SETTINGS)
     assert kept.keys() == told.keys() - {"2", "102", "63"}
 
 

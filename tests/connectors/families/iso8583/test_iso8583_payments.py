@@ -317,7 +317,7 @@ async def test_a_link_that_drops_leaves_a_doubt_at_once_and_the_reversal_goes_ov
 async def test_without_a_link_a_request_is_withdrawn_and_never_sent() -> None:
     async with link_stage(is_kept=False) as stage:
         order = stage.order(0.2)
-        assert await stage.bank.execute(order) == Unreached("no link to the host took it in time")
+        assert await stage.bank.execute(order) == Unreached("no link owner took the request in time")
         stage.keep()
         await stage.signed_on()
         await asyncio.sleep(0.1)
@@ -383,9 +383,9 @@ async def test_after_the_last_number_of_the_day_nothing_more_is_sent() -> None:
         assert isinstance(await stage.bank.execute(stage.order(reference="EXAMPLE0000000000000002")), InDoubt)
         assert stage.host.of("0200")[-1]["11"] == "999999"
         outcome = await stage.bank.execute(stage.order(reference="EXAMPLE0000000000000003"))
-        assert outcome == Unreached("the numbers of the day are used up")
+        assert outcome == Unreached("all STANs of the day are used")
         told = await stage.bank.inquire(stage.doubted(order))
-        assert told == NoAnswer("the numbers of the day are used up", was_asked=False)
+        assert told == NoAnswer("all STANs of the day are used", was_asked=False)
 
 
 async def test_before_its_money_was_asked_for_a_payment_waits_for_its_payer() -> None:

@@ -220,9 +220,9 @@ async def test_what_differs_from_the_order_is_told_as_it_is(
         ({"status": "PENDING", "result": "PENDING"}, AwaitingPayer()),
         ({"status": "FAILED", "result": "FAILURE"}, AwaitingPayer()),
         ({"status": "CANCELLED"}, NeverPaid("cancelled")),
-        ({"status": "PARTIALLY_CAPTURED"}, NoAnswer("money that no movement brought")),
-        ({"status": "DISPUTED"}, NoAnswer("a status that nobody mapped")),
-        ({"status": "AUTHORIZED"}, NoAnswer("a status that nobody mapped")),
+        ({"status": "PARTIALLY_CAPTURED"}, NoAnswer("captured money without a movement")),
+        ({"status": "DISPUTED"}, NoAnswer("a status without a mapping")),
+        ({"status": "AUTHORIZED"}, NoAnswer("a status without a mapping")),
     ],
 )
 async def test_the_word_for_an_order_says_how_it_stands(
@@ -235,7 +235,7 @@ async def test_the_word_for_an_order_says_how_it_stands(
 
 async def test_all_of_it_captured_in_part_is_a_contradiction(ebl: Manifest) -> None:
     async with mpgs_stage(ebl, desk_with(ORDER, said(PAID, status="PARTIALLY_CAPTURED"))) as stage:
-        assert await stage.ebl.inquire(an_order()) == NoAnswer("all of it, captured in part")
+        assert await stage.ebl.inquire(an_order()) == NoAnswer("the full amount, captured in part")
 
 
 @pytest.mark.parametrize("result", ["PENDING", "UNKNOWN", "SUCCESS"])

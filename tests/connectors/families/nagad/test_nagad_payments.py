@@ -162,7 +162,9 @@ async def test_a_name_that_needs_it_is_quoted_into_its_path() -> None:
 async def test_we_never_take_the_money_ourselves() -> None:
     async with nagad_stage() as stage:
         assert not stage.nagad.profile.executes
-        assert await stage.nagad.execute(an_order()) == Unreached("this provider takes the money itself")
+        assert await stage.nagad.execute(an_order()) == Unreached(
+            "the payer's agreement moves the money at this provider"
+        )
         assert stage.paths() == []
 
 
@@ -194,7 +196,7 @@ def test_no_key_is_printed_with_what_holds_it() -> None:
     nagad = Nagad(
         the_manifest("nagad"), Surroundings(_no_wire(), TokenShelf(), StoppedClock(NOON), secrets())
     )
-    assert MERCHANT_ID not in repr(nagad._line.us)  # noqa: SLF001 - where a slip would print it
+    assert MERCHANT_ID not in repr(nagad._client.credentials)  # noqa: SLF001 - where a slip would print it
 
 
 def _no_wire() -> HttpWire:
@@ -278,13 +280,15 @@ async def test_an_answer_under_another_key_is_in_doubt_in_the_same_words(reader:
         stage.desk.answers[INITIALISE] = plain(sealed(plain(BEGUN), reader, signer))
         told = await stage.nagad.create(an_order())
         assert isinstance(told, Created) is is_right
-        assert is_right or told == InDoubt("the seal of the answer is not right")
+        assert is_right or told == InDoubt("the answer cannot be decrypted or its signature is wrong")
         assert bool(stage.bodies(COMPLETE)) is is_right
 
 
 async def test_with_another_gateway_key_than_nagads_no_page_is_believed() -> None:
     async with nagad_stage(EKPAY_NAGAD_GATEWAY_KEY=public_text(a_key("stranger"))) as stage:
-        assert await stage.nagad.create(an_order()) == InDoubt("the seal of the answer is not right")
+        assert await stage.nagad.create(an_order()) == InDoubt(
+            "the answer cannot be decrypted or its signature is wrong"
+        )
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ async def test_a_reason_is_there_and_fits(reason: str) -> None:
 
 async def test_what_does_not_fit_under_the_seal_is_not_sent() -> None:
     assert await sent(NagadDesk(), reference="R" * 128) == (
-        Unreached("the refund does not fit under the seal"),
+        Unreached("the refund is too long to be encrypted"),
         0,
     )
 
@@ -174,13 +174,13 @@ async def test_a_yes_that_is_not_whole_is_in_doubt(changes: dict[str, Any]) -> N
 async def test_a_yes_under_another_key_is_in_doubt(reader: str, signer: str) -> None:
     desk = NagadDesk()
     desk.answers[REFUND] = plain(sealed(plain(GIVEN), reader, signer))
-    assert await sent(desk) == (InDoubt("the seal of the answer is not right"), 1)
+    assert await sent(desk) == (InDoubt("the answer cannot be decrypted or its signature is wrong"), 1)
 
 
 async def test_a_yes_that_nobody_sealed_is_in_doubt() -> None:
     desk = NagadDesk()
     desk.answers[REFUND] = plain(GIVEN)
-    assert await sent(desk) == (InDoubt("the seal of the answer is not right"), 1)
+    assert await sent(desk) == (InDoubt("the answer cannot be decrypted or its signature is wrong"), 1)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.families.sslcommerz.connector import Sslcommerz
-from connectors.families.sslcommerz.notices import sign_of
+from connectors.families.sslcommerz.notices import expected_sign
 from connectors.manifest import Manifest
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 from tests.connectors.conftest import the_manifest
@@ -69,7 +69,7 @@ def signed(fields: dict[str, str], password: str = PASSWORD) -> dict[str, str]:
 
 
 def test_the_published_vector_is_signed_byte_for_byte() -> None:
-    assert sign_of(IPN, PASSWORD) == SIGN
+    assert expected_sign(IPN, PASSWORD) == SIGN
 
 
 async def test_an_ipn_with_a_right_sign_is_a_hint_by_our_reference(manifest: Manifest) -> None:

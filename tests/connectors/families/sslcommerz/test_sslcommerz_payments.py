@@ -162,7 +162,7 @@ async def test_a_create_without_a_usable_answer_is_in_doubt_and_sent_once(
 async def test_nothing_is_ever_executed(manifest: Manifest) -> None:
     wire = Played(manifest, {})
     told = await played(manifest, wire).execute(an_order())
-    assert told == Unreached("this provider takes the money itself")
+    assert told == Unreached("the payer's agreement moves the money at this provider")
     assert wire.asked == []
 
 

@@ -126,7 +126,7 @@ async def test_an_address_on_another_host_is_never_called(address: str) -> None:
         await caller.answer(json.dumps(told).encode())
 
     async with stage_of(SHURJOPAY, Desk(SHURJOPAY, rude={SHURJOPAY.login: lure})) as stage:
-        refused = Unreached("the login told an address on another host")
+        refused = Unreached("the login returned a URL on another host")
         assert await stage.connector.create(an_order()) == refused
         assert stage.paths() == [SHURJOPAY.login]
         assert await stage.connector.create(an_order()) == refused
@@ -308,7 +308,9 @@ async def test_a_name_is_one_part_of_a_path_whatever_stands_in_it() -> None:
 @EVERY
 async def test_nothing_is_ever_executed(dialect: Dialect) -> None:
     async with stage_of(dialect) as stage:
-        assert await stage.connector.execute(an_order()) == Unreached("this provider takes the money itself")
+        assert await stage.connector.execute(an_order()) == Unreached(
+            "the payer's agreement moves the money at this provider"
+        )
         assert stage.paths() == []
         assert Role.EXECUTE not in {one.role for one in stage.manifest.operations.values()}
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.families.token_init_status.connector import TokenInitStatus
-from connectors.families.token_init_status.sign_in import LoggedIn
+from connectors.families.token_init_status.sign_in import LoginSession
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
 from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, RefundLine, judge
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
@@ -72,7 +72,7 @@ def connector(dialect: Dialect, document: object, status: int) -> TokenInitStatu
         "store_id": 1,
         "execute_url": "http://127.0.0.1:8204/shurjopay/api/secret-pay",
     }
-    shelf = TokenShelf({dialect.id: LoggedIn("token", told).kept})
+    shelf = TokenShelf({dialect.id: LoginSession("token", told).stored_text})
     wire = OneAnswer(json.dumps(document).encode(), status)
     environ = dict.fromkeys(dialect.manifest.secrets.values(), "secret")
     return TokenInitStatus(the_manifest(dialect.id), Surroundings(wire, shelf, StoppedClock(NOON), environ))

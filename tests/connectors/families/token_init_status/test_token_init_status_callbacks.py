@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.families.token_init_status.callback import Callbacks
+from connectors.families.token_init_status.callback import BrowserReturns
 from connectors.families.token_init_status.checks import dialect_of
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 from tests.connectors.conftest import the_manifest
@@ -12,8 +12,8 @@ from tests.connectors.conftest import the_manifest
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-def callbacks(connector_id: str) -> Callbacks:
-    return Callbacks(dialect_of(the_manifest(connector_id)))
+def callbacks(connector_id: str) -> BrowserReturns:
+    return BrowserReturns(dialect_of(the_manifest(connector_id)))
 
 
 @pytest.mark.parametrize("headers", [{}, FORM])

@@ -240,7 +240,7 @@ FAULTS = {
         "shurjopay",
         "sends.username =",
         'sends.store = { login = "store_id" }\nsends.username =',
-        "not told yet",
+        "values of its own answer",
     ),
     "a field map of fewer calls": (
         "shurjopay",

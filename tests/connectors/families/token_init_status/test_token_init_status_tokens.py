@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from connectors.families.token_init_status.sign_in import LoggedIn
+from connectors.families.token_init_status.sign_in import LoginSession
 from ekpay_switch.domain.collections.connector_calls import Collected, Created
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from tests.connectors.families.token_init_status.token_init_status_stage import (
@@ -121,7 +121,7 @@ async def test_a_token_that_does_not_fit_a_header_is_none(token: str) -> None:
 
 async def test_a_kept_text_that_is_none_of_ours_is_replaced_by_a_login() -> None:
     """What stands in the table may be an older version's."""
-    for strange in ("old-token", "%7B%22token%22", "1", LoggedIn("token", {"store_id": 7}).kept):
+    for strange in ("old-token", "%7B%22token%22", "1", LoginSession("token", {"store_id": 7}).stored_text):
         async with stage_of(SHURJOPAY) as stage:
             stage.tokens.token = strange
             assert isinstance(await stage.connector.create(an_order()), Created)

@@ -1,7 +1,7 @@
-"""Nagad's side of a rehearsal: keys made for it, and the sealing of what its examples show in the open.
+"""Nagad's side of a rehearsal: keys made for it, and the encryption of plain-text examples.
 
-So no key stands in the repository, and an example can be read: its `sensitiveData` is a JSON object there. A
-`signature` that stands beside it stays as it is, so that an example may show a wrong one.
+So the repository has no key, and an example is readable: its `sensitiveData` is a JSON object. A `signature`
+beside it is kept, so that an example may have a wrong one.
 """
 
 import base64
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from connectors.families.nagad.seal import Seal
+from connectors.families.nagad.encryption import MessageEncryption
 from connectors.manifest import Manifest
 
 MERCHANT_ID = "100000000000001"
@@ -27,11 +27,11 @@ _EXPONENT = 65_537
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsed:
-    """What `connectors.rehearsal` needs of Nagad: the settings of a merchant, and sealed answers."""
+class NagadStaging:
+    """The settings of a merchant and the encryption of answers; implements `Staging`."""
 
     environ: Mapping[str, str]
-    seal: Seal
+    encryption: MessageEncryption
 
     def wire_form(self, body: str) -> bytes:
         """The body of an example as Nagad would send it."""
@@ -39,34 +39,34 @@ class Rehearsed:
             document = json.loads(body)
         except ValueError:
             return body.encode()
-        shown = document.get("sensitiveData") if isinstance(document, dict) else None
-        if not isinstance(shown, dict):
+        plain_members = document.get("sensitiveData") if isinstance(document, dict) else None
+        if not isinstance(plain_members, dict):
             return body.encode()
-        sealed = self.seal.close(json.dumps(shown).encode())
+        encrypted = self.encryption.encrypt(json.dumps(plain_members).encode())
         return json.dumps(
-            {"signature": sealed.signature, **document, "sensitiveData": sealed.sensitive_data}
+            {"signature": encrypted.signature, **document, "sensitiveData": encrypted.sensitive_data}
         ).encode()
 
 
-def rehearsed(manifest: Manifest) -> Rehearsed:
-    """A merchant's settings and Nagad's seal that fit together, made once for this process."""
+def stage_nagad(manifest: Manifest) -> NagadStaging:
+    """A merchant's settings and Nagad's encryption with matching keys, made once a process."""
     merchant, gateway = _key_pairs()
-    held = {
+    secrets = {
         "merchant_id": MERCHANT_ID,
-        "private_key": written_private(merchant),
-        "gateway_key": written_public(gateway),
+        "private_key": private_key_text(merchant),
+        "gateway_key": public_key_text(gateway),
     }
-    environ = {setting: held[name] for name, setting in manifest.secrets.items()}
-    return Rehearsed(environ, Seal(gateway, merchant.public_key()))
+    environ = {setting: secrets[name] for name, setting in manifest.secrets.items()}
+    return NagadStaging(environ, MessageEncryption(gateway, merchant.public_key()))
 
 
-def written_private(key: RSAPrivateKey) -> str:
+def private_key_text(key: RSAPrivateKey) -> str:
     """A private key as the setting holds it: PKCS#8, DER, base64."""
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     return base64.b64encode(der).decode()
 
 
-def written_public(key: RSAPrivateKey) -> str:
+def public_key_text(key: RSAPrivateKey) -> str:
     """The public half of a key as the setting holds it: SubjectPublicKeyInfo, DER, base64."""
     der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(der).decode()

@@ -1,7 +1,7 @@
-"""A host's side of a rehearsal: a line that lets us in, and then says what an example has recorded.
+"""The host's side of a rehearsal: a line that accepts the sign-on and then replays a recorded answer.
 
-An example is the bytes of an answer, MAC and all, to what goes out at noon UTC of the day from which its
-manifest holds: the sign-on has STAN 000001, the request 000002 and its reversal 000003.
+An example has the bytes of an answer, including the MAC, to a request at noon UTC of the manifest's first
+effective day: the sign-on has STAN 000001, the request 000002 and its reversal 000003.
 """
 
 import asyncio
@@ -39,25 +39,25 @@ _SECRET = "rehearsed"  # noqa: S105 - opens nothing
 _NOON = time(12, 0, tzinfo=UTC)
 _DIVISOR = 100.0
 _UNKNOWN = "96"
-_LEFT_OUT = frozenset({MTI, "18"})
+_NOT_ECHOED = frozenset({MTI, "18"})
 
 
-def agreed(manifest: Manifest, order: CollectOrder) -> CollectOrder:
-    """The order once its payer has agreed, as a first holder asks for its money."""
+def with_consent(manifest: Manifest, order: CollectOrder) -> CollectOrder:
+    """The order with the payer's consent, as its first epoch executes it."""
     consent = _ALIASES[str(manifest.family_settings["alias_field"])]
     return replace(order, connector_id=manifest.id, consent=consent, epoch=1)
 
 
 @asynccontextmanager
-async def rehearsed_link(manifest: Manifest, example: Example) -> AsyncIterator[HostLink]:
-    """The connector with its link up, over a line that plays the example."""
+async def rehearsal_link(manifest: Manifest, example: Example) -> AsyncIterator[HostLink]:
+    """The connector with its link up, over a line that replays the example."""
     clock = StoppedClock(datetime.combine(manifest.effective_from, _NOON))
-    shelf, line = HostShelf(clock), PlayedLine(manifest.operations[example.operation].role, example.body)
+    host_links, line = HostShelf(clock), ReplayLine(manifest.operations[example.operation].role, example.body)
     secrets = {"mac_key": MAC_KEY, "consent_secret": _SECRET}
     environ = {setting: secrets[name] for name, setting in manifest.secrets.items()}
-    hosts = HostPorts(shelf, shelf, PlayedLines(line), NoAlarms())
-    around = Surroundings(NoWire(), TokenShelf(), clock, environ, _DIVISOR, hosts=hosts)
-    connector, stop = HostLink(manifest, around), asyncio.Event()
+    hosts = HostPorts(host_links, host_links, ReplayLines(line), NoAlarms())
+    context = Surroundings(NoWire(), TokenShelf(), clock, environ, _DIVISOR, hosts=hosts)
+    connector, stop = HostLink(manifest, context), asyncio.Event()
     keeping = asyncio.create_task(connector.keep_link(stop))
     try:
         await line.is_up.wait()
@@ -68,51 +68,51 @@ async def rehearsed_link(manifest: Manifest, example: Example) -> AsyncIterator[
 
 
 @dataclass
-class PlayedLine:
-    """Lets us in, says what was recorded, and ends; implements the port `Line`.
+class ReplayLine:
+    """Accepts the sign-on, replays the recorded answer and ends; implements the port `Line`.
 
-    Before an answer to a reversal comes one to its request, with a code that settles nothing.
+    Where the example answers a reversal, the request is answered first with a code that settles nothing.
     """
 
     role: Role
     body: str
     is_up: asyncio.Event = field(default_factory=asyncio.Event)
-    _has_let_in: bool = False
-    _said: "asyncio.Queue[bytes | NoUsableAnswer]" = field(default_factory=asyncio.Queue)
+    _is_signed_on: bool = False
+    _received: "asyncio.Queue[bytes | NoUsableAnswer]" = field(default_factory=asyncio.Queue)
 
     async def send(self, message: bytes, send_before: float) -> NotSent | NoUsableAnswer | None:
-        """Take it, and have the answer ready."""
+        """Accept a message and queue its answer."""
         del send_before
-        asked = decode(message)
-        if asked[MTI] == NETWORK:
-            self._said.put_nowait(encode({**asked, MTI: NETWORK_ANSWER, CODE: APPROVED}))
-            self._has_let_in = True
-        elif asked[MTI] == REQUEST and self.role is not Role.REQUEST:
-            echoed = {name: text for name, text in asked.items() if name not in _LEFT_OUT}
-            answer = {**echoed, MTI: REQUEST_ANSWER, CODE: _UNKNOWN, "15": asked["13"]}
-            self._said.put_nowait(encode(answer, MacKey(MAC_KEY)))
+        request = decode(message)
+        if request[MTI] == NETWORK:
+            self._received.put_nowait(encode({**request, MTI: NETWORK_ANSWER, CODE: APPROVED}))
+            self._is_signed_on = True
+        elif request[MTI] == REQUEST and self.role is not Role.REQUEST:
+            echoed = {name: text for name, text in request.items() if name not in _NOT_ECHOED}
+            answer = {**echoed, MTI: REQUEST_ANSWER, CODE: _UNKNOWN, "15": request["13"]}
+            self._received.put_nowait(encode(answer, MacKey(MAC_KEY)))
         else:
             if self.body:
-                self._said.put_nowait(bytes.fromhex(self.body))
-            self._said.put_nowait(NoUsableAnswer("the line ended"))
+                self._received.put_nowait(bytes.fromhex(self.body))
+            self._received.put_nowait(NoUsableAnswer("the line ended"))
         return None
 
     async def receive(self) -> bytes | NoUsableAnswer:
-        """The next answer; whoever waits for one after the sign-on was let in."""
-        if self._has_let_in and self._said.empty():
+        """The next answer; the link is up once it waits for an answer after the sign-on."""
+        if self._is_signed_on and self._received.empty():
             self.is_up.set()
-        return await self._said.get()
+        return await self._received.get()
 
     async def close(self) -> None:
-        """Whoever reads is told."""
-        self._said.put_nowait(NoUsableAnswer("the line ended"))
+        """Tell the reader that the line has ended."""
+        self._received.put_nowait(NoUsableAnswer("the line ended"))
 
 
 @dataclass(frozen=True, slots=True)
-class PlayedLines:
-    """Opens that line once; implements the port `Lines`."""
+class ReplayLines:
+    """Opens that line; implements the port `Lines`."""
 
-    line: PlayedLine
+    line: ReplayLine
 
     async def open(self, address: str, connect_seconds: float) -> Line | NotSent:
         """The line, whatever the address."""
@@ -121,14 +121,14 @@ class PlayedLines:
 
 
 class NoAlarms:
-    """Nobody is called by a rehearsal; implements the port `Alarms`."""
+    """Raises no alarms in a rehearsal; implements the port `Alarms`."""
 
     def raise_alarm(self, event: Alarm, payment_id: UUID, **facts: str) -> None:
         """Nothing."""
 
 
 class NoWire:
-    """A consent page is not called by us; implements the port `Wire`."""
+    """Sends nothing, since a consent page needs no call; implements the port `Wire`."""
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
         """Nothing."""

@@ -1,4 +1,4 @@
-"""What an owner of a link holds: the lease with its last moment, what is known of the host, and its times."""
+"""What a link owner works with: its lease, the host's settings and the timeouts of a link."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -10,13 +10,13 @@ from connectors.families.iso8583.settings import LinkSettings
 from connectors.manifest_parts import Means, Reply
 from ekpay_switch.ports.host_links import LinkLease
 
-# However much faster than life a demo runs, the machine under it does not.
+# The least that a timeout is shortened to when a demo runs faster.
 _SECONDS_MIN = 1.0
 
 
 @dataclass
-class HeldLease:
-    """A lease with the last moment, on our monotonic clock, at which it is certainly ours."""
+class ActiveLease:
+    """A lease of ours; `until` is the last moment (monotonic) at which it is certainly valid."""
 
     lease: LinkLease
     until: float
@@ -25,7 +25,7 @@ class HeldLease:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What is known of one bank's host; `replies` are its response codes, as its manifest has them."""
+    """One bank's host; `replies` are the response codes of its manifest."""
 
     connector_id: str
     address: str
@@ -35,17 +35,17 @@ class Host:
     divisor: float = 1.0
 
     def approves(self, code: str) -> bool:
-        """Whether a code says that the money was taken."""
+        """Whether a response code is an approval."""
         return code in self.replies and self.replies[code].means is Means.DONE
 
     def decides(self, code: str) -> bool:
-        """Whether a code settles a request; one that is not in the manifest never does (law 4)."""
+        """Whether a response code settles a request; one that is not in the manifest never does (law 4)."""
         return self.approves(code) or (code in self.replies and self.replies[code].means is Means.DECLINED)
 
 
 @dataclass(frozen=True, slots=True)
 class LinkTimes:
-    """A link's times in seconds, divided where a demo or a test runs faster than life."""
+    """A link's timeouts in seconds, divided where a demo or a test runs faster."""
 
     connect: float
     network_answer: float
@@ -53,15 +53,22 @@ class LinkTimes:
 
     @classmethod
     def of(cls, host: Host) -> Self:
-        """As the manifest states them."""
+        """The timeouts of the manifest, divided by the host's divisor."""
         settings = host.settings
-        real = (settings.connect_seconds, settings.network_answer_seconds, settings.echo_idle_seconds)
-        return cls(*(max(seconds / host.divisor, _SECONDS_MIN) for seconds in real))
+        return cls(
+            connect=_divided(settings.connect_seconds, host),
+            network_answer=_divided(settings.network_answer_seconds, host),
+            echo_idle=_divided(settings.echo_idle_seconds, host),
+        )
 
 
-async def first_of(*waits: Awaitable[object]) -> None:
-    """Return with the first of several that only wait; the others are given up."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
+def _divided(seconds: float, host: Host) -> float:
+    return max(seconds / host.divisor, _SECONDS_MIN)
+
+
+async def wait_for_first(*awaitables: Awaitable[object]) -> None:
+    """Return when the first of the awaitables is done; the others are cancelled."""
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

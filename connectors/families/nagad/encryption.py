@@ -1,9 +1,8 @@
-"""Sealing what goes to Nagad and opening what comes from it (connectors.md 2.2).
+"""Encryption of requests to Nagad and decryption of its answers (connectors.md 2.2).
 
-A text is encrypted with its receiver's public key and signed with its sender's private one, both over the
-same bytes: how they are spelt is the sender's affair. What may surprise: whatever is wrong with a sealed
-answer, the error is the same and says nothing. Whoever could tell a broken padding from a wrong signature
-could undo encryption of this kind (PKCS#1 v1.5) by asking often enough.
+A text is encrypted with the receiver's public key and signed with the sender's private key, both over the
+same bytes. Every failure of a decryption raises the same error: telling a wrong padding from a wrong
+signature would allow a padding oracle attack on this encryption (PKCS#1 v1.5).
 """
 
 import base64
@@ -24,14 +23,14 @@ _TEXT_LENGTH_MAX = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """One text under seal, both parts in base64."""
+class EncryptedText:
+    """One encrypted text and its signature, both in base64."""
 
     sensitive_data: str
     signature: str
 
 
-class Seal:
+class MessageEncryption:
     """One side's private key and the other side's public one."""
 
     def __init__(self, own: RSAPrivateKey, theirs: RSAPublicKey) -> None:
@@ -40,10 +39,10 @@ class Seal:
 
     @property
     def plaintext_bytes_max(self) -> int:
-        """How many bytes can be sealed: 245 under a key of 2,048 bits."""
+        """How many bytes can be encrypted: 245 with a key of 2,048 bits."""
         return self._theirs.key_size // 8 - _PADDING_BYTES
 
-    def close(self, plaintext: bytes) -> Sealed:
+    def encrypt(self, plaintext: bytes) -> EncryptedText:
         """Encrypt and sign.
 
         Raises:
@@ -51,26 +50,26 @@ class Seal:
         """
         encrypted = self._theirs.encrypt(plaintext, PKCS1v15())
         signature = self._own.sign(plaintext, PKCS1v15(), SHA256())
-        return Sealed(base64.b64encode(encrypted).decode(), base64.b64encode(signature).decode())
+        return EncryptedText(base64.b64encode(encrypted).decode(), base64.b64encode(signature).decode())
 
-    def open(self, sensitive_data: object, signature: object) -> bytes:
-        """Decrypt, and believe it once the signature is theirs.
+    def decrypt(self, sensitive_data: object, signature: object) -> bytes:
+        """Decrypt and verify the signature.
 
         Raises:
-            BrokenReplyError: anything is wrong with either; always in the same words.
+            BrokenReplyError: either fails; always with the same text.
         """
         try:
-            plaintext = self._own.decrypt(_decoded(sensitive_data), PKCS1v15())
-            self._theirs.verify(_decoded(signature), plaintext, PKCS1v15(), SHA256())
+            plaintext = self._own.decrypt(_decode_base64(sensitive_data), PKCS1v15())
+            self._theirs.verify(_decode_base64(signature), plaintext, PKCS1v15(), SHA256())
         except (ValueError, InvalidSignature):
-            raise BrokenReplyError("the seal of the answer is not right") from None
+            raise BrokenReplyError("the answer cannot be decrypted or its signature is wrong") from None
         return plaintext
 
 
 def private_key(written: str) -> RSAPrivateKey | None:
-    """The RSA key of a base64 text (PKCS#8, DER), or None where it holds none that is long enough."""
+    """The RSA key of a base64 text (PKCS#8, DER), or None where it has none of 2,048 to 4,096 bits."""
     try:
-        key = load_der_private_key(_decoded(written), password=None)
+        key = load_der_private_key(_decode_base64(written), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
     return key if isinstance(key, RSAPrivateKey) and key.key_size in _KEY_BITS else None
@@ -79,13 +78,13 @@ def private_key(written: str) -> RSAPrivateKey | None:
 def public_key(written: str) -> RSAPublicKey | None:
     """The RSA key of a base64 text (SubjectPublicKeyInfo, DER), or None like `private_key`."""
     try:
-        key = load_der_public_key(_decoded(written))
+        key = load_der_public_key(_decode_base64(written))
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
     return key if isinstance(key, RSAPublicKey) and key.key_size in _KEY_BITS else None
 
 
-def _decoded(written: object) -> bytes:
+def _decode_base64(written: object) -> bytes:
     """The bytes of a base64 text; raises ValueError."""
     if not isinstance(written, str) or len(written) > _TEXT_LENGTH_MAX:
         raise ValueError("no base64")

@@ -1,7 +1,7 @@
-"""The line to a provider of this family: our store and its secret stand in every call (connectors.md 3.1, 5).
+"""The client of a provider of this family: every call has our store id and secret (connectors.md 3.1, 5).
 
-What may surprise: a question carries the secret in its URL, because there is no other way. So nothing here
-ever logs, raises or returns a URL.
+A GET has the secret in its URL, since the interface has no other way. So nothing here ever logs, raises or
+returns a URL.
 """
 
 import json
@@ -10,68 +10,67 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from connectors.call_result import Asked, Meant
+from connectors.call_result import CallResult, MappedReply, map_reply
 from connectors.families.sslcommerz.replies import OK
 from connectors.manifest import Manifest
-from connectors.manifest_parts import Means
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 Fields = Mapping[str, str]
-Read = Callable[[bytes], Meant]
+ReadAnswer = Callable[[bytes], MappedReply]
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """How a dialect writes a call.
+class CallFormat:
+    """The format of a dialect's calls.
 
-    `credentials` are the wire's names of our secrets, with ours. `with_questions` goes out with every GET.
+    `credentials` maps the wire names of the secrets to ours. `query_parameters` are sent with every GET.
     """
 
     credentials: Mapping[str, str]
-    with_questions: Fields
+    query_parameters: Fields
     posts_json: bool
 
 
-class Line:
+class SslcommerzClient:
     """A provider's URLs, our credentials and the codes of its manifest; nothing is ever sent twice from here.
 
     `NotSent` also where a secret is not set. An answer that is not HTTP 200, or that the reader refuses, is
     `NoUsableAnswer`.
     """
 
-    def __init__(self, manifest: Manifest, around: Surroundings, writing: Writing) -> None:
-        wanted = sorted(writing.credentials.values())
-        if wanted != sorted(manifest.secrets):
-            raise ManifestError(f"{manifest.id}: secrets of this family are {', '.join(wanted)}")
+    def __init__(self, manifest: Manifest, context: Surroundings, call_format: CallFormat) -> None:
+        secret_names = sorted(call_format.credentials.values())
+        if secret_names != sorted(manifest.secrets):
+            raise ManifestError(f"{manifest.id}: secrets of this family are {', '.join(secret_names)}")
         self._settings = {
-            wire_name: manifest.secrets[ours] for wire_name, ours in writing.credentials.items()
+            wire_name: manifest.secrets[ours] for wire_name, ours in call_format.credentials.items()
         }
         self._credentials = {
-            wire_name: around.environ.get(setting, "") for wire_name, setting in self._settings.items()
+            wire_name: context.environ.get(setting, "") for wire_name, setting in self._settings.items()
         }
-        self._writing = writing
+        self._call_format = call_format
         self._far_side = manifest.id
-        self._wire = around.wire
-        self._answer_seconds = manifest.timing.answer_seconds / around.divisor
-        self._base = manifest.url(around.environ)
+        self._wire = context.wire
+        self._answer_seconds = manifest.timing.answer_seconds / context.divisor
+        self._base = manifest.url(context.environ)
         self._operations = manifest.operations
         self._replies = manifest.replies
 
     @property
     def missing(self) -> str:
-        """The first setting of a secret that is not set, or nothing."""
+        """The setting of the first missing secret, or empty."""
         return next((self._settings[name] for name, secret in self._credentials.items() if not secret), "")
 
     def secret(self, wire_name: str) -> str:
         """One of our secrets; empty where it is not set."""
         return self._credentials[wire_name]
 
-    async def ask(
-        self, operation: str, fields: Fields, read: Read, send_before: float | None = None
-    ) -> Asked:
+    async def call(
+        self, operation: str, fields: Fields, read: ReadAnswer, send_before: float | None = None
+    ) -> CallResult:
         """One call; `send_before` (monotonic) where it changes something."""
         if self.missing:
             return NotSent(f"{self.missing} is not set")
@@ -85,23 +84,19 @@ class Line:
         except BrokenReplyError as error:
             return NoUsableAnswer(str(error))
 
-    def meant(self, call: str, word: str, document: Mapping[str, Any]) -> Meant:
-        """What the manifest says that a word means in an answer; in doubt where it says nothing."""
-        code = f"{call} {word}"
-        reply = self._replies.get(code)
-        if reply is None:
-            return Meant(Means.IN_DOUBT, None, code, document)
-        return Meant(reply.means, reply.reason, code, document)
+    def map_reply(self, call: str, word: str, document: Mapping[str, Any]) -> MappedReply:
+        """The answer with the meaning of a word in the manifest; in doubt where it has none."""
+        return map_reply(self._replies, f"{call} {word}", document)
 
     def _request(self, operation: str, fields: Fields, send_before: float | None) -> WireRequest:
-        one = self._operations[operation]
-        url, headers, body = self._base + one.path, {"Accept": "application/json"}, b""
-        if one.method == "GET":
-            url += f"?{urlencode({**self._credentials, **self._writing.with_questions, **fields})}"
-        elif self._writing.posts_json:
+        operation_entry = self._operations[operation]
+        url, headers, body = self._base + operation_entry.path, {"Accept": "application/json"}, b""
+        if operation_entry.method == "GET":
+            url += f"?{urlencode({**self._credentials, **self._call_format.query_parameters, **fields})}"
+        elif self._call_format.posts_json:
             headers["Content-Type"] = "application/json"
             body = json.dumps({**self._credentials, **fields}).encode()
         else:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             body = urlencode({**self._credentials, **fields}).encode()
-        return WireRequest(one.method, url, headers, body, self._answer_seconds, send_before)
+        return WireRequest(operation_entry.method, url, headers, body, self._answer_seconds, send_before)

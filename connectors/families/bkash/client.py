@@ -1,8 +1,8 @@
-"""The line to bKash: calls under the cluster's token, each answered with a code that may be in the manifest.
+"""The client of bKash: calls under the cluster's token, whose reply codes are mapped by the manifest.
 
-What may surprise: where the gateway does not take the token (HTTP 401) nothing was done, so the call is sent
-once more under another one; nothing else is ever sent twice from here. The token in our memory and the one
-that another process has stored may both have died, so a call may meet two of them before its own login.
+Where the gateway refuses the token (HTTP 401) nothing was done, so the call is sent once more under another
+token; nothing else is ever sent twice from here. The token in memory and the one that another process stored
+may both be dead, so a call may be refused twice before a new login.
 """
 
 import json
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from connectors.call_result import Asked, Meant
+from connectors.call_result import CallResult, MappedReply, map_reply
 from connectors.families.bkash.replies import OK, UNAUTHENTICATED, code_of, gateway_code
-from connectors.families.bkash.sign_in import EARLY_SECONDS, LOGINS_PER_HOUR, SignIn
+from connectors.families.bkash.sign_in import EARLY_SECONDS, LOGINS_PER_HOUR, BkashSignIn
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from ekpay_switch import telemetry
@@ -23,27 +23,27 @@ from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper
 from ekpay_switch.wing_kit.token_pair import TokenPair
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
-_CODED = range(400, 500)
+_CLIENT_ERRORS = range(400, 500)
 
 Fields = Mapping[str, object]
 
 
-class BkashLine:
+class BkashClient:
     """bKash's URLs, token and codes.
 
     `NotSent` also where there was no token to send with. An answer that is neither HTTP 200 nor an error of
     a caller (HTTP 4xx), no JSON object or in no known envelope is `NoUsableAnswer`.
     """
 
-    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
         self._far_side = manifest.id
-        self._wire = around.wire
-        self._clock = around.clock
-        self._answer_seconds = manifest.timing.answer_seconds / around.divisor
-        base = manifest.url(around.environ)
+        self._wire = context.wire
+        self._clock = context.clock
+        self._answer_seconds = manifest.timing.answer_seconds / context.divisor
+        base = manifest.url(context.environ)
         self._urls = {name: base + operation.path for name, operation in manifest.operations.items()}
         self._replies = manifest.replies
-        self._sign_in = SignIn(manifest, around.environ, self._exchange_without_token)
+        self._sign_in = BkashSignIn(manifest, context.environ, self._send_without_token)
         times = KeeperTimes(
             lease_seconds=self._answer_seconds * LOGINS_PER_HOUR,
             wait_seconds=self._answer_seconds,
@@ -51,41 +51,43 @@ class BkashLine:
             early_seconds=EARLY_SECONDS,
             logins_per_hour=LOGINS_PER_HOUR,
         )
-        self._keeper = TokenKeeper(manifest.id, around.tokens, around.clock, self._sign_in, times)
+        self._keeper = TokenKeeper(manifest.id, context.tokens, context.clock, self._sign_in, times)
 
-    async def ask(self, operation: str, fields: Fields, send_before: float | None = None) -> Asked:
-        """One call; `send_before` (monotonic) where it changes something. Repeated if its token had died."""
-        once = partial(self._ask_once, operation, fields, send_before)
-        asked = await ask_under_token(self._keeper, once, self._is_refused)
-        if self._is_refused(asked):
+    async def call(self, operation: str, fields: Fields, send_before: float | None = None) -> CallResult:
+        """One call; `send_before` (monotonic) where it changes state. Sent again if the token was dead."""
+        send_once = partial(self._send_once, operation, fields, send_before)
+        result = await ask_under_token(self._keeper, send_once, self._is_refused)
+        if self._is_refused(result):
             telemetry.log_warning("login_not_taken", connector_id=self._far_side, operation=operation)
-        return asked
+        return result
 
     @staticmethod
-    def _is_refused(asked: Asked) -> bool | None:
-        return asked.code == gateway_code(UNAUTHENTICATED) if isinstance(asked, Meant) else None
+    def _is_refused(result: CallResult) -> bool | None:
+        return result.code == gateway_code(UNAUTHENTICATED) if isinstance(result, MappedReply) else None
 
-    async def _ask_once(self, operation: str, fields: Fields, send_before: float | None) -> tuple[Asked, str]:
-        token = self._keeper.held or await self._keeper.token(self._patience(send_before))
+    async def _send_once(
+        self, operation: str, fields: Fields, send_before: float | None
+    ) -> tuple[CallResult, str]:
+        token = self._keeper.held or await self._keeper.token(self._token_wait_seconds(send_before))
         if isinstance(token, NoToken):
             return NotSent(token.why), ""
         headers = {"Authorization": TokenPair.of(token).access, "X-APP-Key": self._sign_in.app_key}
         return await self._exchange(operation, headers, fields, send_before), token
 
-    def _patience(self, send_before: float | None) -> float:
-        """How long to wait for a token, in seconds: a payment has no use for one after its last moment."""
+    def _token_wait_seconds(self, send_before: float | None) -> float:
+        """How long to wait for a token, in seconds: a payment cannot use one after its send deadline."""
         if send_before is None:
             return self._answer_seconds
         return send_before - self._clock.monotonic()
 
-    async def _exchange_without_token(
+    async def _send_without_token(
         self, operation: str, headers: Mapping[str, str], fields: Fields
-    ) -> Asked:
+    ) -> CallResult:
         return await self._exchange(operation, headers, fields, None)
 
     async def _exchange(
         self, operation: str, headers: Mapping[str, str], fields: Fields, send_before: float | None
-    ) -> Asked:
+    ) -> CallResult:
         body = json.dumps(fields).encode()
         request = WireRequest(
             "POST", self._urls[operation], {**_JSON, **headers}, body, self._answer_seconds, send_before
@@ -93,22 +95,20 @@ class BkashLine:
         answer = await self._wire.send(self._far_side, request)
         return self._read(answer) if isinstance(answer, WireAnswer) else answer
 
-    def _read(self, answer: WireAnswer) -> Meant | NoUsableAnswer:
+    def _read(self, answer: WireAnswer) -> MappedReply | NoUsableAnswer:
         if answer.status == UNAUTHENTICATED:
-            return self._meant(answer.status, gateway_code(answer.status), {})
-        if answer.status != OK and answer.status not in _CODED:
+            return self._map_reply(answer.status, gateway_code(answer.status), {})
+        if answer.status != OK and answer.status not in _CLIENT_ERRORS:
             return NoUsableAnswer(f"HTTP {answer.status}")
         try:
             document = json_object(answer.body)
-            return self._meant(answer.status, code_of(answer.status, document), document)
+            return self._map_reply(answer.status, code_of(answer.status, document), document)
         except BrokenReplyError as error:
             return NoUsableAnswer(str(error))
 
-    def _meant(self, status: int, code: str, document: Mapping[str, Any]) -> Meant:
-        reply = self._replies.get(code)
-        if reply is None:
-            return Meant(Means.IN_DOUBT, None, code, document)
-        # Success has one envelope; the same code in an error's is nothing that we know.
+    def _map_reply(self, status: int, code: str, document: Mapping[str, Any]) -> MappedReply:
+        reply = map_reply(self._replies, code, document)
+        # Success has one envelope only; the same code in an error envelope is in doubt.
         if reply.means is Means.DONE and (status != OK or "statusCode" not in document):
-            return Meant(Means.IN_DOUBT, None, code, document)
-        return Meant(reply.means, reply.reason, code, document)
+            return MappedReply(Means.IN_DOUBT, None, code, document)
+        return reply

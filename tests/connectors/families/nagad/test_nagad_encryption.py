@@ -10,23 +10,23 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.families.nagad.rehearsed import rehearsed, written_private, written_public
-from connectors.families.nagad.replies import opened
-from connectors.families.nagad.seal import Seal, private_key, public_key
+from connectors.families.nagad.encryption import MessageEncryption, private_key, public_key
+from connectors.families.nagad.rehearsal import private_key_text, public_key_text, stage_nagad
+from connectors.families.nagad.replies import decrypted
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.nagad.nagad_stage import a_key, private_text, public_text, read, sealed
 
-OURS = Seal(a_key("merchant"), a_key("nagad").public_key())
-THEIRS = Seal(a_key("nagad"), a_key("merchant").public_key())
-REFUSAL = "the seal of the answer is not right"
+OURS = MessageEncryption(a_key("merchant"), a_key("nagad").public_key())
+THEIRS = MessageEncryption(a_key("nagad"), a_key("merchant").public_key())
+REFUSAL = "the answer cannot be decrypted or its signature is wrong"
 PLAINTEXTS = st.binary(max_size=245)
 OBJECTS = st.dictionaries(st.text(max_size=8), st.text(max_size=12) | st.none() | st.integers(), max_size=3)
 
 
 def refusal_of(sensitive_data: object, signature: object) -> str:
     with pytest.raises(BrokenReplyError) as refused:
-        OURS.open(sensitive_data, signature)
+        OURS.decrypt(sensitive_data, signature)
     assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__
     return str(refused.value)
@@ -34,21 +34,21 @@ def refusal_of(sensitive_data: object, signature: object) -> str:
 
 @given(PLAINTEXTS)
 def test_what_is_sealed_is_opened_by_its_receiver_unchanged(plaintext: bytes) -> None:
-    closed = THEIRS.close(plaintext)
-    assert OURS.open(closed.sensitive_data, closed.signature) == plaintext
+    closed = THEIRS.encrypt(plaintext)
+    assert OURS.decrypt(closed.sensitive_data, closed.signature) == plaintext
 
 
 @given(PLAINTEXTS)
 def test_what_a_codec_of_somebody_else_has_sealed_is_opened(plaintext: bytes) -> None:
     told = sealed(plaintext)
-    assert OURS.open(told["sensitiveData"], told["signature"]) == plaintext
+    assert OURS.decrypt(told["sensitiveData"], told["signature"]) == plaintext
 
 
 @given(OBJECTS)
 def test_what_we_seal_is_read_by_a_codec_of_somebody_else(document: dict[str, object]) -> None:
     spelt = json.dumps(document).encode()
     if len(spelt) <= OURS.plaintext_bytes_max:
-        closed = OURS.close(spelt)
+        closed = OURS.encrypt(spelt)
         assert read(closed.sensitive_data, closed.signature) == document
 
 
@@ -58,13 +58,13 @@ def test_every_spelling_of_a_text_is_read_alike(
 ) -> None:
     spelt = json.dumps(document, indent=indent, separators=separators).encode()
     if len(spelt) <= 245:
-        assert opened(OURS, sealed(spelt)) == document
+        assert decrypted(OURS, sealed(spelt)) == document
 
 
 def test_no_more_is_sealed_than_fits() -> None:
     assert OURS.plaintext_bytes_max == 245
     with pytest.raises(ValueError, match=r"too long|Encryption"):
-        OURS.close(b"x" * 246)
+        OURS.encrypt(b"x" * 246)
 
 
 @given(st.integers(0, 255), st.integers(1, 255), st.sampled_from(["sensitiveData", "signature"]))
@@ -106,7 +106,7 @@ def test_nothing_else_is_ever_raised(sensitive_data: bytes, signature: bytes) ->
 @pytest.mark.parametrize("plaintext", [b"[]", b"null", b"{", b"", b"\xff", b'{"a": NaN}'])
 def test_what_is_signed_and_no_object_is_refused_without_a_word_of_it(plaintext: bytes) -> None:
     with pytest.raises(BrokenReplyError, match=r"^(not JSON|no JSON object)$"):
-        opened(OURS, sealed(plaintext))
+        decrypted(OURS, sealed(plaintext))
 
 
 def with_password() -> str:
@@ -137,7 +137,7 @@ def test_a_key_is_read_as_its_setting_holds_it() -> None:
     )
     assert own is not None
     assert theirs is not None
-    closed = Seal(own, theirs).close(b"{}")
+    closed = MessageEncryption(own, theirs).encrypt(b"{}")
     assert read(closed.sensitive_data, closed.signature) == {}
 
 
@@ -175,13 +175,13 @@ def test_a_public_key_that_is_none_is_not_taken(written: str) -> None:
 
 
 def test_a_rehearsal_seals_what_its_example_shows_in_the_open() -> None:
-    staged = rehearsed(the_manifest("nagad"))
+    staged = stage_nagad(the_manifest("nagad"))
     own = private_key(staged.environ["EKPAY_NAGAD_PRIVATE_KEY"])
     theirs = public_key(staged.environ["EKPAY_NAGAD_GATEWAY_KEY"])
     assert own is not None
     assert theirs is not None
     told = json.loads(staged.wire_form('{"sensitiveData": {"challenge": "a"}}'))
-    assert opened(Seal(own, theirs), told) == {"challenge": "a"}
+    assert decrypted(MessageEncryption(own, theirs), told) == {"challenge": "a"}
     assert b"challenge" not in staged.wire_form('{"sensitiveData": {"challenge": "a"}}')
     wrong = json.loads(staged.wire_form('{"sensitiveData": {}, "signature": "QUJD"}'))
     assert wrong["signature"] == "QUJD"
@@ -189,13 +189,13 @@ def test_a_rehearsal_seals_what_its_example_shows_in_the_open() -> None:
 
 @pytest.mark.parametrize("body", ["", "<html>", "[]", '{"status": "Success"}', '{"sensitiveData": "QUJD"}'])
 def test_a_rehearsal_leaves_alone_what_is_not_sealed(body: str) -> None:
-    assert rehearsed(the_manifest("nagad")).wire_form(body) == body.encode()
+    assert stage_nagad(the_manifest("nagad")).wire_form(body) == body.encode()
 
 
 def test_keys_of_a_rehearsal_are_written_as_settings_hold_them() -> None:
     key = a_key("merchant")
-    assert written_private(key) == private_text(key)
-    assert written_public(key) == public_text(key)
+    assert private_key_text(key) == private_text(key)
+    assert public_key_text(key) == public_text(key)
 
 
 def test_the_codec_of_the_tests_can_fail() -> None:
