@@ -243,7 +243,7 @@ async def test_killed_between_the_file_and_its_row_it_is_made_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(make, "bind", killed)
+        patched.setattr(make, "write_binding", killed)
         with pytest.raises(KeyboardInterrupt):
             await scene.make()
     (left,) = [path for path in scene.folder.path.rglob("*") if path.is_file()]
