@@ -24,13 +24,13 @@ from benchmarks.paying.soak import Soak
 
 
 @dataclass(frozen=True, slots=True)
-class Full:
+class EnduranceResult:
     """Growth and soak of one run, how many minutes all of it took, and the machine."""
 
     growth: Growth
     soak: Soak
     minutes: float
-    where: dict[str, Any]
+    machine_facts: dict[str, Any]
 
     @property
     def is_clean(self) -> bool:
@@ -39,7 +39,7 @@ class Full:
 
     def figures(self) -> dict[str, Any]:
         """The keys of results.json."""
-        took = {"full_minutes": round(self.minutes, 1), "full_machine": self.where}
+        took = {"full_minutes": round(self.minutes, 1), "full_machine": self.machine_facts}
         return {**self.growth.figures(), **self.soak.figures(), **took}
 
     def show(self, console: Console) -> None:
@@ -49,47 +49,49 @@ class Full:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EndurancePlan:
     """How large, how long, how often, and the stage that was filled before, if any."""
 
     payments: int = growth.LARGE
     soak_minutes: float = soak.MINUTES
     rounds: int = growth.ROUNDS
     seconds: int = growth.SECONDS
-    kept: Path | None = None
+    filled_folder: Path | None = None
 
 
-DEFAULT = Asked()
+DEFAULT_PLAN = EndurancePlan()
 
 
-async def measure(asked: Asked = DEFAULT, console: Console | None = None) -> Full:
+async def measure(plan: EndurancePlan = DEFAULT_PLAN, console: Console | None = None) -> EnduranceResult:
     """Fill, soak, compare, audit.
 
     Raises:
         StageError, LoadError, BooksError, ExistingError, SchemaError, OpenLoopError: something did not hold.
     """
     console, started = console or Console(), time.monotonic()
-    async with growth.open_place(asked.payments, console, asked.kept) as large:
+    async with growth.open_filled_stage(plan.payments, console, plan.filled_folder) as large:
         version = await large.stage.connection.fetchval("SHOW server_version")
-        where = machine.circumstances(large.stage.home, version)
-        console.print(f"a soak of {asked.soak_minutes:.0f} minutes …", highlight=False)
-        soaked = await soak.load(large, asked.soak_minutes, console)
-        async with growth.open_place(growth.SMALL, console) as small:
-            grown = await growth.compare(small, large, asked.rounds, asked.seconds, console)
-            grown.audits["small"] = await growth.audited(small)
+        machine_facts = machine.machine_facts(large.stage.home, version)
+        console.print(f"a soak of {plan.soak_minutes:.0f} minutes …", highlight=False)
+        soaked = await soak.run_soak(large, plan.soak_minutes, console)
+        async with growth.open_filled_stage(growth.SMALL, console) as small:
+            grown = await growth.compare(small, large, plan.rounds, plan.seconds, console)
+            grown.audits["small"] = await growth.run_audit(small)
         console.print("auditing the large one …")
-        grown.audits["large"] = await growth.audited(large)
+        grown.audits["large"] = await growth.run_audit(large)
     soaked = replace(soaked, audit=grown.audits["large"])
-    return Full(grown, soaked, (time.monotonic() - started) / 60, where)
+    return EnduranceResult(grown, soaked, (time.monotonic() - started) / 60, machine_facts)
 
 
 def main() -> int:
     """Measure and print; 0 if every book holds."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.endurance", description=__doc__)
-    parser.add_argument("--payments", type=int, default=DEFAULT.payments, help="how many stand before")
-    parser.add_argument("--soak-minutes", type=float, default=DEFAULT.soak_minutes)
-    parser.add_argument("--rounds", type=int, default=DEFAULT.rounds, help="pairs of turns for the growth")
-    parser.add_argument("--seconds", type=int, default=DEFAULT.seconds, help="length of a turn")
+    parser.add_argument("--payments", type=int, default=DEFAULT_PLAN.payments, help="how many stand before")
+    parser.add_argument("--soak-minutes", type=float, default=DEFAULT_PLAN.soak_minutes)
+    parser.add_argument(
+        "--rounds", type=int, default=DEFAULT_PLAN.rounds, help="pairs of turns for the growth"
+    )
+    parser.add_argument("--seconds", type=int, default=DEFAULT_PLAN.seconds, help="length of a turn")
     parser.add_argument(
         "--kept", type=Path, help="a stage that benchmarks.paying.prefill --keep filled before"
     )
@@ -97,17 +99,19 @@ def main() -> int:
     parser.add_argument(
         "--results", type=Path, default=summary.RESULTS, help="the file that --write writes to"
     )
-    told, console = parser.parse_args(), Console()
-    asked = Asked(told.payments, told.soak_minutes, told.rounds, told.seconds, told.kept)
+    arguments, console = parser.parse_args(), Console()
+    plan = EndurancePlan(
+        arguments.payments, arguments.soak_minutes, arguments.rounds, arguments.seconds, arguments.kept
+    )
     try:
-        load.wrk()
-        full = asyncio.run(measure(asked, console))
+        load.wrk_path()
+        full = asyncio.run(measure(plan, console))
     except (BenchError, TimeoutError) as problem:
         console.print(f"full: {problem}", style="red", markup=False)
         return 1
     full.show(console)
-    if told.write:
-        summary.write(full.figures(), told.results)
+    if arguments.write:
+        summary.write(full.figures(), arguments.results)
     return 0 if full.is_clean else 1
 
 

@@ -11,7 +11,7 @@ from benchmarks.kit.errors import BenchError
 CLEAN = "clean"
 
 
-class Part(Protocol):
+class BenchPart(Protocol):
     """The numbers of one part; `audit` is the last line of `ekpay audit`."""
 
     @property
@@ -25,7 +25,7 @@ class Part(Protocol):
         """Print it for a person."""
 
 
-def run_alone(name: str, measuring: Coroutine[Any, Any, Part]) -> int:
+def run_alone(name: str, measuring: Coroutine[Any, Any, BenchPart]) -> int:
     """One part by itself, printed and not written down; 0 if its audit is clean."""
     console = Console()
     try:

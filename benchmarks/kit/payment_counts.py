@@ -35,7 +35,7 @@ class BooksError(BenchError):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PaymentCounts:
     """Counts at one instant; `wal` in bytes written to the log since the cluster was made."""
 
     completed: int
@@ -58,36 +58,36 @@ class Books:
         self._since = since
         self._first_id = UUID(int=int(since.timestamp() * 1_000) << 80)
 
-    async def standing(self) -> Standing:
+    async def counts(self) -> PaymentCounts:
         """The counts now."""
         row = await self._connection.fetchrow(_STATES, self._since, self._first_id)
-        return Standing(*map(int, row))
+        return PaymentCounts(*map(int, row))
 
-    async def settled(self) -> Standing:
+    async def settled_counts(self) -> PaymentCounts:
         """The counts once nothing changes any more: what a stopped load left on its way has arrived.
 
         Raises:
             TimeoutError: payments are still being made.
         """
         async with asyncio.timeout(_SETTLE_SECONDS):
-            before = await self.standing()
+            before = await self.counts()
             while True:
                 await asyncio.sleep(_POLL_SECONDS)
-                now = await self.standing()
+                now = await self.counts()
                 if not now.open and (now.payments, now.quotes) == (before.payments, before.quotes):
                     return now
                 before = now
 
-    async def other_ends(self) -> str:
+    async def other_end_states(self) -> str:
         """The ends of payments that are not completed, each with how many there are since the instant."""
         rows = await self._connection.fetch(_OTHER_ENDS, self._first_id)
         return ", ".join(f"{end}: {count}" for end, count in rows)
 
-    async def rows(self) -> dict[str, int]:
+    async def row_counts(self) -> dict[str, int]:
         """How many rows stand in each table that a payment inserts into, counted."""
         return dict(await self._connection.fetch(_COUNTS))
 
-    async def updates(self, payments: int) -> dict[str, int]:
+    async def update_counts(self, payments: int) -> dict[str, int]:
         """Row versions updated so far, once the statistics know of all `payments` ever made and ended.
 
         Raises:
@@ -108,11 +108,11 @@ def rows_per_payment(before: dict[str, int], after: dict[str, int], payments: in
     return {name: growth for name, growth in grown.items() if growth}
 
 
-def check(what: str, answered: int, grown: int, sent: int) -> None:
+def check_against_books(turn_kind: str, answered: int, grown: int, sent: int) -> None:
     """Refuse a turn whose answers the books do not bear out; `sent` may exceed both by what was cut off.
 
     Raises:
         BooksError: more was answered than stands, or more stands than was sent.
     """
     if not answered <= grown <= sent:
-        raise BooksError(f"{what}: {sent} sent, {answered} answered, but {grown} in the books")
+        raise BooksError(f"{turn_kind}: {sent} sent, {answered} answered, but {grown} in the books")

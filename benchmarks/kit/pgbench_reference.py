@@ -38,8 +38,10 @@ class ReferenceResult:
     mean_ms: float
 
 
-async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll: bool) -> ReferenceResult:
-    """Let `clients` prepared-mode clients pay for `seconds`, as the switch's own database role.
+async def run_pgbench(
+    stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll: bool
+) -> ReferenceResult:
+    """Let `clients` prepared-mode clients run_pgbench for `seconds`, as the switch's own database role.
 
     Without its scroll number a payment waits for no counter that all payments share.
 
@@ -51,7 +53,7 @@ async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll
         script = Path(folder) / "payment.sql"
         script.write_text("".join(Path(__file__).with_name(name).read_text() for name in _SCRIPTS))
         command = [
-            _pgbench(psql[0]),
+            _pgbench_path(psql[0]),
             *psql[1:-2],
             "-n",
             "-M",
@@ -76,27 +78,29 @@ async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll
             *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         output = (await process.communicate())[0].decode()
-    if process.returncode != 0 or _number(_FAILED, output) != 0:
+    if process.returncode != 0 or _reported_number(_FAILED, output) != 0:
         raise PgbenchError(f"pgbench failed: {output.strip()[-800:]}")
-    payments = int(_number(_COUNT, output))
-    return ReferenceResult(clients, payments, _number(_RATE, output), _number(_LATENCY, output))
+    payments = int(_reported_number(_COUNT, output))
+    return ReferenceResult(
+        clients, payments, _reported_number(_RATE, output), _reported_number(_LATENCY, output)
+    )
 
 
-def _pgbench(psql: str) -> str:
+def _pgbench_path(psql: str) -> str:
     """The pgbench that comes with the server, of the same version; else whichever is installed.
 
     Raises:
         PgbenchError: there is none.
     """
-    beside = Path(psql).with_name("pgbench")
-    found = str(beside) if beside.is_file() else shutil.which("pgbench")
-    if found is None:
+    sibling = Path(psql).with_name("pgbench")
+    path = str(sibling) if sibling.is_file() else shutil.which("pgbench")
+    if path is None:
         raise PgbenchError("pgbench is missing; on Debian and Ubuntu: apt-get install postgresql-contrib")
-    return found
+    return path
 
 
-def _number(pattern: re.Pattern[str], output: str) -> float:
-    found = pattern.search(output)
-    if found is None:
+def _reported_number(pattern: re.Pattern[str], output: str) -> float:
+    match = pattern.search(output)
+    if match is None:
         raise PgbenchError(f"pgbench did not say {pattern.pattern}: {output.strip()[-800:]}")
-    return float(found[1])
+    return float(match[1])

@@ -28,7 +28,7 @@ from benchmarks.kit.load import Load
 from benchmarks.kit.stage import Stage, Staging, open_stage
 from benchmarks.kit.turns import Turn, Turns
 from benchmarks.paying import prefill as existing
-from benchmarks.paying.prefill import Filled, Sizes
+from benchmarks.paying.prefill import PrefillResult, Sizes
 
 PARTNERS, SANDBOX_ACCOUNTS = 16, 4_000_000
 SMALL, LARGE = 10_000, 10_000_000
@@ -43,19 +43,19 @@ _AIM = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FilledStage:
     """A stage with payments that stand, and its turns."""
 
     stage: Stage
     turns: Turns
-    filled: Filled
+    filled: PrefillResult
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class GrowthSide:
     """What came of the turns of one stage; images are those of whole pages in the log, by payment."""
 
-    filled: Filled
+    filled: PrefillResult
     turns: tuple[Turn, ...]
     page_images_each: float
     sizes: Sizes
@@ -91,8 +91,8 @@ class Side:
 class Growth:
     """Both sides, and what the audit of each said in how many seconds."""
 
-    small: Side
-    large: Side
+    small: GrowthSide
+    large: GrowthSide
     audits: dict[str, tuple[str, float]]
 
     @property
@@ -109,7 +109,7 @@ class Growth:
     @property
     def is_clean(self) -> bool:
         """Whether the books of both hold."""
-        return all(said == "clean" for said, _ in self.audits.values())
+        return all(verdict == "clean" for verdict, _ in self.audits.values())
 
     def figures(self) -> dict[str, Any]:
         """The keys of results.json."""
@@ -118,8 +118,10 @@ class Growth:
             "growth_ratio": round(self.ratio, 3),
             "growth": {
                 "cpu_ratio": round(self.cpu_ratio, 3),
-                "audits": {name: [said, round(seconds, 1)] for name, (said, seconds) in self.audits.items()},
-                **{name: _told(side) for name, side in sides.items()},
+                "audits": {
+                    name: [verdict, round(seconds, 1)] for name, (verdict, seconds) in self.audits.items()
+                },
+                **{name: _side_figures(side) for name, side in sides.items()},
             },
             **self.large.filled.figures(),
         }
@@ -141,11 +143,11 @@ class Growth:
         table.add_row("not completed", *(str(side.not_completed) for side in sides))
         table.add_row("switch, MiB", *(f"{side.memory_mib:.0f}" for side in sides))
         console.print(table)
-        for name, (said, seconds) in self.audits.items():
-            console.print(f"audit of the {name} one: {said}, {seconds:.0f} s", highlight=False)
+        for name, (verdict, seconds) in self.audits.items():
+            console.print(f"audit of the {name} one: {verdict}, {seconds:.0f} s", highlight=False)
 
 
-def _told(side: Side) -> dict[str, Any]:
+def _side_figures(side: GrowthSide) -> dict[str, Any]:
     return {
         "payments": side.filled.payments,
         "payments_per_second": round(side.rate, 1),
@@ -162,68 +164,74 @@ def _told(side: Side) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_place(payments: int, console: Console, kept: Path | None = None) -> AsyncIterator[Place]:
+async def open_filled_stage(
+    payments: int, console: Console, filled_folder: Path | None = None
+) -> AsyncIterator[FilledStage]:
     """A stage in which so many payments stand, its switch warm; one that was `kept` is filled already."""
     console.print(f"a stage with {payments:,} payments …", highlight=False)
-    filled = existing.take(kept, payments) if kept else None
-    async with open_stage(PARTNERS, SANDBOX_ACCOUNTS, Staging(home=kept)) as stage:
+    filled = existing.claim_stage(filled_folder, payments) if filled_folder else None
+    async with open_stage(PARTNERS, SANDBOX_ACCOUNTS, Staging(home_folder=filled_folder)) as stage:
         filled = filled or await existing.fill(stage.postgres, payments, console)
         turns = Turns(stage, _LOAD, since=datetime.now(UTC))
         await fetch_for(turns, _WARM_UP_SECONDS)
         await turns.pay(1)
-        yield Place(stage, turns, filled)
+        yield FilledStage(stage, turns, filled)
 
 
 async def fetch_for(turns: Turns, seconds: int, *, needed: int = 1) -> list[Turn]:
     """Fetch in turns of so many seconds until that many bills can be paid."""
-    taken = []
+    fetches = []
     while len(turns.payments) < needed:
-        taken.append(await turns.fetch(seconds, _FETCH_RATE_MAX))
-    return taken
+        fetches.append(await turns.fetch(seconds, _FETCH_RATE_MAX))
+    return fetches
 
 
-async def compare(small: Place, large: Place, rounds: int, seconds: int, console: Console) -> Growth:
+async def compare(
+    small: FilledStage, large: FilledStage, rounds: int, seconds: int, console: Console
+) -> Growth:
     """Take the turns in pairs; the audits are still to be made.
 
     Raises:
         BooksError: the books of a stage do not say what the load generator says.
     """
-    places, rate = (small, large), _FETCH_RATE_MAX / 4
-    taken: tuple[list[Turn], list[Turn]] = ([], [])
+    stages, rate = (small, large), _FETCH_RATE_MAX / 4
+    turns_by_side: tuple[list[Turn], list[Turn]] = ([], [])
     images = [0, 0]
-    for place in places:
-        await fetch_for(place.turns, seconds, needed=int(rate * _MARGIN * seconds))
-        await _checkpoint(place.stage)
+    for stage in stages:
+        await fetch_for(stage.turns, seconds, needed=int(rate * _MARGIN * seconds))
+        await _checkpoint(stage.stage)
     for number in range(1, rounds + 1):
-        for place in places:
-            await fetch_for(place.turns, seconds, needed=int(rate * _MARGIN * seconds))
+        for stage in stages:
+            await fetch_for(stage.turns, seconds, needed=int(rate * _MARGIN * seconds))
         for side in (0, 1) if number % 2 else (1, 0):
-            before = await log_written(places[side].stage.connection)
-            turn = await places[side].turns.pay(seconds, may_fall_short=True)
-            images[side] += (await log_written(places[side].stage.connection))["wal_fpi"] - before["wal_fpi"]
-            taken[side].append(turn)
+            before = await wal_statistics(stages[side].stage.connection)
+            turn = await stages[side].turns.pay(seconds, may_fall_short=True)
+            images[side] += (await wal_statistics(stages[side].stage.connection))["wal_fpi"] - before[
+                "wal_fpi"
+            ]
+            turns_by_side[side].append(turn)
             rate = max(rate, turn.rate)
-        told = " and ".join(f"{turns[-1].rate:.0f}/s" for turns in taken)
-        console.print(f"  round {number} of {rounds}: {told}", highlight=False)
-    sides = [await _side(place, taken[side], images[side]) for side, place in enumerate(places)]
+        rates = " and ".join(f"{turns[-1].rate:.0f}/s" for turns in turns_by_side)
+        console.print(f"  round {number} of {rounds}: {rates}", highlight=False)
+    sides = [await _side(stage, turns_by_side[side], images[side]) for side, stage in enumerate(stages)]
     return Growth(sides[0], sides[1], {})
 
 
-async def audited(place: Place) -> tuple[str, float]:
+async def run_audit(place: FilledStage) -> tuple[str, float]:
     """The last line of the audit, and how many seconds it took."""
     started = time.monotonic()
     return await place.stage.audit(), time.monotonic() - started
 
 
-async def log_written(connection: asyncpg.Connection) -> dict[str, int]:
+async def wal_statistics(connection: asyncpg.Connection) -> dict[str, int]:
     """What stands in the statistics of the log."""
     return dict(await connection.fetchrow(_LOG))
 
 
-async def _side(place: Place, turns: list[Turn], images: int) -> Side:
-    sizes = await existing.sizes(place.stage.connection)
+async def _side(place: FilledStage, turns: list[Turn], images: int) -> GrowthSide:
+    sizes = await existing.table_sizes(place.stage.connection)
     paid = sum(turn.done for turn in turns)
-    return Side(
+    return GrowthSide(
         place.filled, tuple(turns), images / paid, sizes, usage.memory_mib(place.stage.pids["switch"])
     )
 
@@ -245,11 +253,11 @@ async def measure(
         StageError, LoadError, BooksError, ExistingError, SchemaError: something did not hold.
     """
     console = console or Console()
-    async with open_place(payments, console) as large, open_place(SMALL, console) as small:
+    async with open_filled_stage(payments, console) as large, open_filled_stage(SMALL, console) as small:
         growth = await compare(small, large, rounds, seconds, console)
-        growth.audits["small"] = await audited(small)
+        growth.audits["small"] = await run_audit(small)
         console.print("auditing the large one …")
-        growth.audits["large"] = await audited(large)
+        growth.audits["large"] = await run_audit(large)
         return growth
 
 
@@ -259,9 +267,9 @@ def main() -> int:
     parser.add_argument("--payments", type=int, default=LARGE, help="how many stand on the large side")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="length of a turn")
-    asked, console = parser.parse_args(), Console()
+    arguments, console = parser.parse_args(), Console()
     try:
-        growth = asyncio.run(measure(asked.payments, asked.rounds, asked.seconds, console))
+        growth = asyncio.run(measure(arguments.payments, arguments.rounds, arguments.seconds, console))
     except (BenchError, TimeoutError) as problem:
         console.print(f"growth: {problem}", style="red", markup=False)
         return 1

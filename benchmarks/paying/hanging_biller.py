@@ -26,11 +26,11 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from benchmarks.kit.bench_part import run_alone
-from benchmarks.kit.far_side_relay import Relay, open_relay
+from benchmarks.kit.far_side_relay import FarSideRelay, open_relay
 from benchmarks.kit.load import Load
-from benchmarks.kit.open_loop import Aim, offer, steady
+from benchmarks.kit.open_loop import LoadTarget, offer_load, steady_instants
 from benchmarks.kit.payment_counts import BooksError
-from benchmarks.kit.prepared_requests import Prepared
+from benchmarks.kit.prepared_requests import PreparedRequest
 from benchmarks.kit.stage import Stage, Staging, open_stage
 from benchmarks.paying.hot_biller import (
     ACCOUNTS,
@@ -40,10 +40,10 @@ from benchmarks.paying.hot_biller import (
     UNIFORM,
     MixedTurns,
     MixTurn,
-    Paid,
-    arguments,
-    growth,
-    payees,
+    PaidCounts,
+    counts_between,
+    parse_arguments,
+    payees_of,
     weights_of,
 )
 from ekpay_switch.wire.http import WireSettings
@@ -75,7 +75,7 @@ class BulkheadTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class BulkheadResult:
     """Every turn in order, and the audit's last line."""
 
     turns: tuple[BulkheadTurn, ...]
@@ -113,53 +113,57 @@ class Result:
 
     def show(self, console: Console) -> None:
         """Print both rates, the loss, and what became of the hanging payments."""
-        beside = " and ".join(f"{median(self.rates(hangs=hangs)):.0f}/s" for hangs in (False, True))
-        told = f"payments beside a biller that answers, and that hangs: {beside}"
+        rates = " and ".join(f"{median(self.rates(hangs=hangs)):.0f}/s" for hangs in (False, True))
+        text = f"payments beside a biller that answers, and that hangs: {rates}"
         most = f"at most {self.loss_at_most:.1%}"
-        console.print(f"{told}, loss {self.loss:.1%}, {most} (aim under {AIM:.0%})", highlight=False)
+        console.print(f"{text}, loss {self.loss:.1%}, {most} (aim under {AIM:.0%})", highlight=False)
         hanging = [turn for turn in self.turns if turn.hangs]
         each = " and ".join(
             f"{median(turn.healthy.switch_ms for turn in self.turns if turn.hangs is hangs):.2f}"
             for hangs in (False, True)
         )
         late, back = sum(turn.completed for turn in hanging), sum(turn.given_back for turn in hanging)
-        told = f"ms of the switch each {each}; at the hanging one {late} completed late, {back} given back"
-        console.print(f"{told}, none left in doubt; audit: {self.audit}", highlight=False)
+        text = f"ms of the switch each {each}; at the hanging one {late} completed late, {back} given back"
+        console.print(f"{text}, none left in doubt; audit: {self.audit}", highlight=False)
 
 
-class Trickle:
+class HangingBillerLoad:
     """The payments at the fifth biller: from a process of their own, at instants fixed before.
 
     `failed` are those of the last turn that had no answer.
     """
 
-    def __init__(self, stage: Stage, relay: Relay) -> None:
-        self._aim = Aim(stage.switch_url + _PAY, "text/plain", tuple(one.token for one in stage.partners))
+    def __init__(self, stage: Stage, relay: FarSideRelay) -> None:
+        self._target = LoadTarget(
+            stage.switch_url + _PAY, "text/plain", tuple(partner.token for partner in stage.partners)
+        )
         self._relay = relay
-        self.failed = 0
+        self.failed_count = 0
 
     @asynccontextmanager
-    async def beside(self, bodies: Sequence[Prepared], seconds: int, *, hangs: bool) -> AsyncIterator[None]:
+    async def run_alongside(
+        self, bodies: Sequence[PreparedRequest], seconds: int, *, hangs: bool
+    ) -> AsyncIterator[None]:
         """Send them while the body of the block runs, which begins once the biller was sent a pool full."""
         has_pool_full = self._relay.expect(POOL)
         if hangs:
             self._relay.hold()
-        offered = asyncio.create_task(offer(self._aim, instants(seconds), bodies))
+        offered = asyncio.create_task(offer_load(self._target, payment_instants(seconds), bodies))
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await has_pool_full.wait()
             yield
         finally:
             self._relay.release()
-            self.failed = (await offered).failed
+            self.failed_count = (await offered).failed_count
 
 
-def instants(seconds: int) -> list[float]:
+def payment_instants(seconds: int) -> list[float]:
     """When the fifth biller is paid: as often as its pool is large at once, then steadily, in seconds."""
-    return [*repeat(0.0, POOL), *steady(PER_SECOND, seconds + _SPARE_SECONDS)]
+    return [*repeat(0.0, POOL), *steady_instants(PER_SECOND, seconds + _SPARE_SECONDS)]
 
 
-def judged(healthy: MixTurn, sent: int, grown: Paid, *, hangs: bool) -> BulkheadTurn:
+def checked_turn(healthy: MixTurn, sent: int, grown: PaidCounts, *, hangs: bool) -> BulkheadTurn:
     """The turn, if the books say of the fifth biller what its conduct must lead to.
 
     Raises:
@@ -168,8 +172,8 @@ def judged(healthy: MixTurn, sent: int, grown: Paid, *, hangs: bool) -> Bulkhead
     turn = BulkheadTurn(hangs, healthy, sent, grown.completed, grown.payments - grown.completed)
     if grown.payments != sent:
         raise BooksError(f"bulkhead: {sent} payments sent to {SICK}, {grown.payments} in the books")
-    is_as_meant = turn.completed >= POOL and turn.given_back if hangs else not turn.given_back
-    if not is_as_meant:
+    is_as_expected = turn.completed >= POOL and turn.given_back if hangs else not turn.given_back
+    if not is_as_expected:
         conduct = "hangs" if hangs else "answers"
         raise BooksError(
             f"bulkhead: {SICK} {conduct}, {turn.completed} completed, {turn.given_back} given back"
@@ -177,7 +181,7 @@ def judged(healthy: MixTurn, sent: int, grown: Paid, *, hangs: bool) -> Bulkhead
     return turn
 
 
-async def measure(rounds: int = 3, seconds: int = 3, load: Load = LOAD) -> Result:
+async def measure(rounds: int = 3, seconds: int = 3, load: Load = LOAD) -> BulkheadResult:
     """Take turns, `rounds` of each kind; a turn has at most `SECONDS_MAX` seconds.
 
     Raises:
@@ -193,29 +197,33 @@ async def measure(rounds: int = 3, seconds: int = 3, load: Load = LOAD) -> Resul
         staging = Staging((Name.DESCO, Name.DIRECT), environ={f"EKPAY_{SICK.upper()}_URL": url})
         async with open_stage(PARTNERS, ACCOUNTS, staging) as stage:
             relay.far_port = urlsplit(stage.addresses["DIRECT"]).port or 0
-            turns = MixedTurns(stage, load, payees(BILLERS))
-            trickle = Trickle(stage, relay)
-            await turns.lay_in([weights_of(UNIFORM)], _WARM_UP_SECONDS)
+            turns = MixedTurns(stage, load, payees_of(BILLERS))
+            sick_load = HangingBillerLoad(stage, relay)
+            await turns.fetch_stock([weights_of(UNIFORM)], _WARM_UP_SECONDS)
             await turns.pay(UNIFORM, _WARM_UP_SECONDS)
             await stage.connection.execute("ANALYZE")
-            taken: list[BulkheadTurn] = []
+            results: list[BulkheadTurn] = []
             for _ in range(rounds):
-                extra = {SICK: 2 * len(instants(length))}
-                await turns.lay_in([weights, weights], length, extra)
-                taken += [await _turn(turns, trickle, length, hangs=hangs) for hangs in (False, True)]
-            return Result(tuple(taken), await stage.audit())
+                extra = {SICK: 2 * len(payment_instants(length))}
+                await turns.fetch_stock([weights, weights], length, extra)
+                results += [await _turn(turns, sick_load, length, hangs=hangs) for hangs in (False, True)]
+            return BulkheadResult(tuple(results), await stage.audit())
 
 
-async def _turn(turns: MixedTurns, trickle: Trickle, seconds: int, *, hangs: bool) -> BulkheadTurn:
-    bodies = turns.stock.take((SICK,), len(instants(seconds)))
-    before = await turns.paid()
-    healthy = await turns.pay(UNIFORM, seconds, lambda: trickle.beside(bodies, seconds, hangs=hangs), HEALTHY)
-    if trickle.failed:
-        raise BooksError(f"bulkhead: {trickle.failed} payments at {SICK} had no answer")
-    grown = growth(before, await turns.paid(), (SICK,))[SICK]
-    return judged(healthy, len(bodies), grown, hangs=hangs)
+async def _turn(
+    turns: MixedTurns, sick_load: HangingBillerLoad, seconds: int, *, hangs: bool
+) -> BulkheadTurn:
+    bodies = turns.stock.take((SICK,), len(payment_instants(seconds)))
+    before = await turns.paid_counts()
+    healthy = await turns.pay(
+        UNIFORM, seconds, lambda: sick_load.run_alongside(bodies, seconds, hangs=hangs), HEALTHY
+    )
+    if sick_load.failed_count:
+        raise BooksError(f"bulkhead: {sick_load.failed_count} payments at {SICK} had no answer")
+    grown = counts_between(before, await turns.paid_counts(), (SICK,))[SICK]
+    return checked_turn(healthy, len(bodies), grown, hangs=hangs)
 
 
 if __name__ == "__main__":
-    asked = arguments("bulkhead")
-    sys.exit(run_alone("bulkhead", measure(asked.rounds, asked.seconds)))
+    arguments = parse_arguments("bulkhead")
+    sys.exit(run_alone("bulkhead", measure(arguments.rounds, arguments.seconds)))

@@ -20,7 +20,7 @@ from benchmarks.kit.bench_part import run_alone
 from benchmarks.kit.load import Load
 from benchmarks.kit.stage import Stage, StageError, open_stage, served_switch, until_ready
 from benchmarks.kit.turns import Turn, Turns
-from benchmarks.paying.naive_store import POOL, StepByStep
+from benchmarks.paying.naive_store import POOL, StepwiseStore
 from ekpay_switch.cli.main import run
 
 AIM = 5.0
@@ -55,8 +55,8 @@ class NaiveRatio:
     @property
     def ratio(self) -> float:
         """The median of the pairs: what the switch paid, by what the naive build paid right after."""
-        beside = [turn for turn in self.naive if turn.clients == self.best]
-        return median(ours.rate / theirs.rate for ours, theirs in zip(self.switch, beside, strict=True))
+        naive_turns = [turn for turn in self.naive if turn.clients == self.best]
+        return median(ours.rate / theirs.rate for ours, theirs in zip(self.switch, naive_turns, strict=True))
 
     def figures(self) -> dict[str, Any]:
         """The keys of results.json; `switch_ms_each` is processor time of the process, by payment."""
@@ -67,10 +67,13 @@ class NaiveRatio:
             "naive": {
                 "pool": POOL,
                 "connections": self.best,
-                "switch_ms_each": {"switch": _each(self.switch, "switch"), "naive": _each(best, "switch")},
+                "switch_ms_each": {
+                    "switch": _milliseconds_each(self.switch, "switch"),
+                    "naive": _milliseconds_each(best, "switch"),
+                },
                 "postgres_ms_each": {
-                    "switch": _each(self.switch, "postgres"),
-                    "naive": _each(best, "postgres"),
+                    "switch": _milliseconds_each(self.switch, "postgres"),
+                    "naive": _milliseconds_each(best, "postgres"),
                 },
                 "turns": [asdict(turn) for turn in (*self.switch, *self.naive)],
                 "audit": self.audit,
@@ -81,9 +84,11 @@ class NaiveRatio:
         """Print the ratio and what each side costs."""
         figures = self.figures()["naive"]
         ours = median(turn.rate for turn in self.switch)
-        told = f"one SQLAlchemy transaction per step, a pool of {POOL}: {self._naive_rate(self.best):.0f}/s"
-        beside = f"with {self.best} connections; the switch beside it {ours:.0f}/s, ratio {self.ratio:.1f}"
-        console.print(f"{told} {beside} (aim {AIM:.0f})", highlight=False)
+        text = f"one SQLAlchemy transaction per step, a pool of {POOL}: {self._naive_rate(self.best):.0f}/s"
+        comparison = (
+            f"with {self.best} connections; the switch beside it {ours:.0f}/s, ratio {self.ratio:.1f}"
+        )
+        console.print(f"{text} {comparison} (aim {AIM:.0f})", highlight=False)
         for part in ("switch", "postgres"):
             each = figures[f"{part}_ms_each"]
             console.print(
@@ -96,7 +101,7 @@ class NaiveRatio:
         return median(turn.rate for turn in self.naive if turn.clients == connections)
 
 
-def _each(turns: Sequence[Turn], part: str) -> float:
+def _milliseconds_each(turns: Sequence[Turn], part: str) -> float:
     return round(median(_MS * turn.cores[part] / turn.rate for turn in turns), 2)
 
 
@@ -114,22 +119,22 @@ async def measure(rounds: int = 3, seconds: int = 3, naive_seconds: int = 5) -> 
     async with open_stage(_PARTNERS, _ACCOUNTS) as stage:
         with served_switch(stage.home, command=_COMMAND, **stage.environ) as (url, process):
             await until_ready(url, process, stage.home)
-            beside = replace(stage, switch_url=url, pids=stage.pids | {"switch": process.pid})
-            pairs = _Pairs(stage, beside, seconds, naive_seconds)
+            naive_stage = replace(stage, switch_url=url, pids=stage.pids | {"switch": process.pid})
+            pairs = _TurnPairs(stage, naive_stage, seconds, naive_seconds)
             await pairs.warm_up()
             for _ in range(rounds):
                 await pairs.take()
         return NaiveRatio(tuple(pairs.switch), tuple(pairs.naive), await stage.audit())
 
 
-class _Pairs:
+class _TurnPairs:
     """Takes a turn of the switch and turns of the naive build, on bills that the switch has fetched."""
 
-    def __init__(self, stage: Stage, beside: Stage, seconds: int, naive_seconds: int) -> None:
+    def __init__(self, stage: Stage, naive_stage: Stage, seconds: int, naive_seconds: int) -> None:
         self._stage = stage
         self._seconds, self._naive_seconds = seconds, naive_seconds
         self._ours = Turns(stage, Load(1, CONNECTIONS))
-        self._theirs = [Turns(beside, Load(1, connections)) for connections in NAIVE_CONNECTIONS]
+        self._theirs = [Turns(naive_stage, Load(1, connections)) for connections in NAIVE_CONNECTIONS]
         self.switch: list[Turn] = []
         self.naive: list[Turn] = []
 
@@ -167,7 +172,7 @@ class _Pairs:
 def serve() -> None:
     """Serve as the naive build, until told to leave."""
     sys.argv[0] = "ekpay"
-    with patch("ekpay_switch.composition.switch.GroupCommit", StepByStep):
+    with patch("ekpay_switch.composition.switch.GroupCommit", StepwiseStore):
         run()
 
 
@@ -177,8 +182,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="how often each side takes its turn")
     parser.add_argument("--seconds", type=int, default=3, help="length of a turn of the switch")
     parser.add_argument("--naive-seconds", type=int, default=5, help="length of a turn of the naive build")
-    asked = parser.parse_args()
-    return run_alone("naive", measure(asked.rounds, asked.seconds, asked.naive_seconds))
+    arguments = parser.parse_args()
+    return run_alone("naive", measure(arguments.rounds, arguments.seconds, arguments.naive_seconds))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ POOL = 20
 _POOL_SECONDS = 30
 
 
-class StepByStep(GroupCommit):
+class StepwiseStore(GroupCommit):
     """Stands where the group commit stands, and shares nothing among callers.
 
     A lost connection or a deadlock is the caller's error: nothing is repeated.
@@ -66,7 +66,7 @@ class StepByStep(GroupCommit):
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the database refused it, or no connection became free in time.
         """
-        await self._know_accounts(step)
+        await self._open_accounts(step)
         started = time.perf_counter()
         async with self._engine.begin() as connection:
             answer = await _write(connection, step)
@@ -74,7 +74,7 @@ class StepByStep(GroupCommit):
         telemetry.BATCH_SECONDS.observe(time.perf_counter() - started)
         return answer
 
-    async def _know_accounts(self, step: Step) -> None:
+    async def _open_accounts(self, step: Step) -> None:
         """Open the accounts that this step posts to, in a transaction of its own, once a process."""
         codes = {posting.account for posting in postings_of(step)} | {"in_flight"}
         missing = sorted(code for code in codes - self._known_accounts if not keeps_balance(code))
@@ -99,39 +99,39 @@ async def _write(connection: AsyncConnection, step: Step) -> Answer:
     if isinstance(step, SaveQuote):
         await write_quote(connection, step.quote)
         return None
-    judge = Judge(await lock_and_read(connection, step))
+    decider = Judge(await lock_and_read(connection, step))
     if isinstance(step, Claim):
-        return await _claim(connection, judge, step)
-    answer = _judge(judge, step)
-    await write_entries(connection, judge.changes)
-    await write_payments(connection, judge.changes)
+        return await _claim(connection, decider, step)
+    answer = _decide(decider, step)
+    await write_entries(connection, decider.changes)
+    await write_payments(connection, decider.changes)
     return answer
 
 
-def _judge(judge: Judge, step: Recording | SealedRecording | NextSend | PostEntry) -> Answer:
+def _decide(decider: Judge, step: Recording | SealedRecording | NextSend | PostEntry) -> Answer:
     if isinstance(step, Recording):
-        return judge.record(step)
+        return decider.record(step)
     if isinstance(step, SealedRecording):
-        return judge.record(step.recording, step.lines)
+        return decider.record(step.recording, step.lines)
     if isinstance(step, NextSend):
-        return judge.begin(step)
-    judge.post_alone(step)
+        return decider.begin(step)
+    decider.post_alone(step)
     return None
 
 
-async def _claim(connection: AsyncConnection, judge: Judge, claim: Claim) -> ClaimAnswer:
+async def _claim(connection: AsyncConnection, decider: Judge, claim: Claim) -> ClaimAnswer:
     """Judge and write a claim; the scroll number, which everybody waits for, is taken last."""
-    (verdict,) = judge.claim([claim])
+    (verdict,) = decider.claim([claim])
     if isinstance(verdict, Refused):
-        judge.refuse(verdict)
-        await write_payments(connection, judge.changes)
+        decider.refuse(verdict)
+        await write_payments(connection, decider.changes)
         return verdict
     if not isinstance(verdict, Accepted):
         return verdict
-    started = judge.start(verdict)
-    await write_entries(connection, judge.changes)
-    if judge.changes.wanted:
-        number = await next_number(connection, claim.scroll_series, judge.seen.business_date)
+    started = decider.start(verdict)
+    await write_entries(connection, decider.changes)
+    if decider.changes.wanted:
+        number = await next_number(connection, claim.scroll_series, decider.seen.business_date)
         started = replace(started, scroll_no=number)
-    await write_payments(connection, judge.changes, started.scroll_no)
+    await write_payments(connection, decider.changes, started.scroll_no)
     return started

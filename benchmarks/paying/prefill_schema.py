@@ -79,7 +79,7 @@ class SchemaError(BenchError):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SchemaPart:
     """One index or constraint: its table, its name, and the words that make it again."""
 
     table: str
@@ -88,12 +88,12 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedParts:
     """What was taken away, with the schema as it was before in words."""
 
-    keys: tuple[Part, ...]
-    indexes: tuple[Part, ...]
-    foreign_keys: tuple[Part, ...]
+    keys: tuple[SchemaPart, ...]
+    indexes: tuple[SchemaPart, ...]
+    foreign_keys: tuple[SchemaPart, ...]
     schema: tuple[str, ...]
 
     @property
@@ -107,13 +107,13 @@ async def schema_of(connection: asyncpg.Connection) -> tuple[str, ...]:
     return tuple(row[0] for row in await connection.fetch(_SCHEMA))
 
 
-async def drop(connection: asyncpg.Connection) -> Dropped:
+async def drop_keys_and_indexes(connection: asyncpg.Connection) -> DroppedParts:
     """Take every key, index and foreign key off the tables that are filled."""
     keys, indexes, foreign_keys = [
-        tuple(Part(*row) for row in await connection.fetch(query, list(FILLED)))
+        tuple(SchemaPart(*row) for row in await connection.fetch(query, list(FILLED)))
         for query in (_KEYS, _INDEXES, _FOREIGN_KEYS)
     ]
-    dropped = Dropped(keys, indexes, foreign_keys, await schema_of(connection))
+    dropped = DroppedParts(keys, indexes, foreign_keys, await schema_of(connection))
     async with connection.transaction():
         for part in (*dropped.foreign_keys, *dropped.keys):
             await connection.execute(f"ALTER TABLE {part.table} DROP CONSTRAINT {part.name}")
@@ -122,7 +122,7 @@ async def drop(connection: asyncpg.Connection) -> Dropped:
     return dropped
 
 
-async def build(url: str, dropped: Dropped, tell: Callable[[], None]) -> None:
+async def rebuild_keys_and_indexes(url: str, dropped: DroppedParts, on_progress: Callable[[], None]) -> None:
     """Make all of it again; `tell` is called for each.
 
     Raises:
@@ -136,14 +136,14 @@ async def build(url: str, dropped: Dropped, tell: Callable[[], None]) -> None:
         )
     for part in dropped.indexes:
         statements[part.table].append(part.definition)
-    await _share_out(url, list(statements.values()), tell)
+    await _run_in_parallel(url, list(statements.values()), on_progress)
     foreign: dict[str, list[str]] = {part.table: [] for part in dropped.foreign_keys}
     for part in dropped.foreign_keys:
         foreign[part.table].append(f"ALTER TABLE {part.table} ADD CONSTRAINT {part.name} {part.definition}")
     # One after the other: each holds its own table and the one that it points at.
     connection = await asyncpg.connect(url, server_settings=_BUILDING)
     try:
-        await _run(connection, [text for texts in foreign.values() for text in texts], tell)
+        await _run(connection, [text for texts in foreign.values() for text in texts], on_progress)
         different = set(dropped.schema) ^ set(await schema_of(connection))
     finally:
         await connection.close()
@@ -151,20 +151,22 @@ async def build(url: str, dropped: Dropped, tell: Callable[[], None]) -> None:
         raise SchemaError("; ".join(sorted(different)[:3]))
 
 
-async def vacuum(url: str, tell: Callable[[], None]) -> None:
+async def vacuum(url: str, on_progress: Callable[[], None]) -> None:
     """VACUUM ANALYZE of what was filled, as autovacuum would have done long ago."""
-    await _share_out(url, [[f"VACUUM (ANALYZE) {table}"] for table in FILLED], tell)
+    await _run_in_parallel(url, [[f"VACUUM (ANALYZE) {table}"] for table in FILLED], on_progress)
 
 
-async def _share_out(url: str, lots: Sequence[Sequence[str]], tell: Callable[[], None]) -> None:
+async def _run_in_parallel(
+    url: str, batches: Sequence[Sequence[str]], on_progress: Callable[[], None]
+) -> None:
     """Run each lot in its order; whoever is free takes the next lot."""
-    waiting = list(reversed(lots))
+    waiting = list(reversed(batches))
 
     async def builder() -> None:
         connection = await asyncpg.connect(url, server_settings=_BUILDING)
         try:
             while waiting:
-                await _run(connection, waiting.pop(), tell)
+                await _run(connection, waiting.pop(), on_progress)
         finally:
             await connection.close()
 
@@ -173,14 +175,16 @@ async def _share_out(url: str, lots: Sequence[Sequence[str]], tell: Callable[[],
             builders.create_task(builder())
 
 
-async def _run(connection: asyncpg.Connection, statements: Sequence[str], tell: Callable[[], None]) -> None:
+async def _run(
+    connection: asyncpg.Connection, statements: Sequence[str], on_progress: Callable[[], None]
+) -> None:
     for statement in statements:
         await connection.execute(statement, timeout=None)
-        tell()
+        on_progress()
 
 
 @asynccontextmanager
-async def relaxed(url: str) -> AsyncIterator[None]:
+async def relaxed_durability(url: str) -> AsyncIterator[None]:
     """Trade safety for speed within, and take it back: everything is on the disk when this ends.
 
     Raises:
@@ -212,10 +216,10 @@ async def _settings(connection: asyncpg.Connection) -> dict[str, str]:
 async def _reload(connection: asyncpg.Connection, expected: dict[str, str]) -> None:
     """Have the server read its settings again, and wait until they are as expected."""
     await connection.execute("SELECT pg_reload_conf()")
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for _ in range(_RELOAD_TRIES):
-        found = await _settings(connection)
-        if not expected.items() - found.items():
+        settings = await _settings(connection)
+        if not expected.items() - settings.items():
             return
         await asyncio.sleep(_POLL_SECONDS)
-    raise SchemaError(f"settings are {found} instead of {expected}")
+    raise SchemaError(f"settings are {settings} instead of {expected}")

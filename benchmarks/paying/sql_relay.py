@@ -24,7 +24,7 @@ from benchmarks.kit.errors import BenchError
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 SOCKET = ".s.PGSQL.5432"
-GROUP_COMMIT, OTHERS, WORKER = "group commit", "others", "worker"
+GROUP_COMMIT, OTHER_CONNECTIONS, WORKER = "group commit", "others", "worker"
 # By what connections say when they begin: the group commit asks for plans of its own (persistence/engine.py),
 # the worker bears the name that its URL gives it.
 _MARKS = {f"application_name\0{WORKER}\0".encode(): WORKER, b"plan_cache_mode\0": GROUP_COMMIT}
@@ -56,7 +56,7 @@ class Tally:
 
     def of(self, group: str) -> int:
         """The round trips of one group of connections."""
-        return sum(count for (whose, _), count in self.kinds.items() if whose == group)
+        return sum(count for (connection_group, _), count in self.kinds.items() if connection_group == group)
 
     def since(self, before: "Tally") -> "Tally":
         """What came on top of an earlier tally."""
@@ -69,7 +69,7 @@ class Tally:
         )
 
 
-def label(statement: str) -> str:
+def statement_label(statement: str) -> str:
     """The beginning of a statement, by which a person knows it again."""
     words = " ".join(statement.split())
     return words.rstrip(";") or words if len(words) <= _LABEL_LENGTH else f"{words[:_LABEL_LENGTH]}…"
@@ -80,7 +80,7 @@ class Frontend:
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
-        self._group = OTHERS
+        self._group = OTHER_CONNECTIONS
         self._rest = bytearray()
         self._is_started = False
         self._statements: dict[bytes, str] = {}
@@ -95,7 +95,7 @@ class Frontend:
             message = bytes(self._rest[at : at + size])
             at += size
             if self._is_started:
-                self._note(message[:1], message[_HEADER:])
+                self._count_message(message[:1], message[_HEADER:])
             else:
                 self._start(message)
         del self._rest[:at]
@@ -110,12 +110,12 @@ class Frontend:
 
     def _start(self, message: bytes) -> None:
         self._is_started = int.from_bytes(message[4:8]) not in _UNTYPED_AGAIN
-        self._group = next((group for mark, group in _MARKS.items() if mark in message), OTHERS)
+        self._group = next((group for mark, group in _MARKS.items() if mark in message), OTHER_CONNECTIONS)
 
-    def _note(self, letter: bytes, content: bytes) -> None:
+    def _count_message(self, letter: bytes, content: bytes) -> None:
         if letter == b"P":
             name, text, *_ = content.split(b"\0", 2)
-            self._parsed = self._statements[name] = label(text.decode(errors="replace"))
+            self._parsed = self._statements[name] = statement_label(text.decode(errors="replace"))
         elif letter == b"B":
             _, name, *_ = content.split(b"\0", 2)
             self._bound = self._statements.get(name, "?")
@@ -124,10 +124,10 @@ class Frontend:
             self._count(self._bound or (f"prepare {self._parsed}" if self._parsed else "close a statement"))
         elif letter == b"Q":
             self._tally.queries += 1
-            self._count(label(content.rstrip(b"\0").decode(errors="replace")))
+            self._count(statement_label(content.rstrip(b"\0").decode(errors="replace")))
 
-    def _count(self, what: str) -> None:
-        self._tally.kinds[self._group, what] += 1
+    def _count(self, statement: str) -> None:
+        self._tally.kinds[self._group, statement] += 1
         self._parsed = self._bound = ""
 
 
@@ -168,9 +168,9 @@ class _Switch(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._tally.connections += 1
         self.link = cast("asyncio.Transport", transport)
-        self._task = asyncio.get_running_loop().create_task(self._reach())
+        self._task = asyncio.get_running_loop().create_task(self._connect())
 
-    async def _reach(self) -> None:
+    async def _connect(self) -> None:
         try:
             loop = asyncio.get_running_loop()
             self._far, _ = await loop.create_unix_connection(lambda: _Server(self), self._far_socket)
@@ -228,10 +228,10 @@ class SqlRelay:
         Raises:
             RelayError: it has ended.
         """
-        asked, answers = self.process.stdin, self.process.stdout
-        if asked is None or answers is None:
+        requests, answers = self.process.stdin, self.process.stdout
+        if requests is None or answers is None:
             raise RelayError("the relay has no pipes")
-        asked.write(b"\n")
+        requests.write(b"\n")
         if not (line := await answers.readline()):
             raise RelayError("the relay has ended")
         syncs, queries, turns, connections, kinds = orjson.loads(line)
@@ -240,7 +240,7 @@ class SqlRelay:
             queries,
             turns,
             connections,
-            Counter({(group, what): count for group, what, count in kinds}),
+            Counter({(group, statement): count for group, statement, count in kinds}),
         )
 
 

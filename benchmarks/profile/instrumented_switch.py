@@ -29,9 +29,9 @@ from ekpay_switch.persistence.engine import Database
 
 FOLDER_VARIABLE = "BENCH_PROFILE"
 OFF, SAMPLES, STATEMENTS = "off", "samples", "statements"
-MODE, APPLIED, FOUND = "mode", "applied", "found.json"
+MODE, APPLIED, RESULTS = "mode", "applied", "found.json"
 # The kernel looks at processor time when it ticks, 100 to 1,000 times a second, and samples no oftener.
-_ASKED_SECONDS = 0.001
+_SAMPLE_SECONDS = 0.001
 _RESUME = dis.opmap["RESUME"]
 
 _connect_hot = Database.connect_hot
@@ -70,7 +70,7 @@ class Instruments:
     def _apply(self) -> None:
         """Obey the word in `mode`: one instrument at a time, the other one off."""
         before, self._mode = self._mode, (self._folder / MODE).read_text()
-        interval = _ASKED_SECONDS if self._mode == SAMPLES else 0.0
+        interval = _SAMPLE_SECONDS if self._mode == SAMPLES else 0.0
         signal.setitimer(signal.ITIMER_PROF, interval, interval)
         self._hot = [connection for connection in self._hot if not connection.is_closed()]
         for connection in self._hot:
@@ -78,13 +78,13 @@ class Instruments:
                 connection.add_query_logger(self._time)
             elif before == STATEMENTS:
                 connection.remove_query_logger(self._time)
-        self._tell()
+        self._write_results()
         (self._folder / APPLIED).write_text(self._mode)
 
-    def _tell(self) -> None:
+    def _write_results(self) -> None:
         """Write what was found and forget it; a tick may still come in between."""
         stacks, self._stacks = self._stacks, Counter()
-        found = {
+        results = {
             "stacks": [
                 [[[code.co_filename, code.co_name] for code in stack], count]
                 for stack, count in stacks.items()
@@ -92,7 +92,7 @@ class Instruments:
             "statements": {text: [count, self._seconds[text]] for text, count in self._calls.items()},
             "backends": [connection.get_server_pid() for connection in self._hot],
         }
-        (self._folder / FOUND).write_text(json.dumps(found))
+        (self._folder / RESULTS).write_text(json.dumps(results))
         self._calls.clear()
         self._seconds.clear()
 
@@ -118,11 +118,11 @@ def main() -> None:
     instruments = Instruments(Path(os.environ[FOLDER_VARIABLE]))
     instruments.install()
     sys.argv[0] = "ekpay"
-    with patch.object(Database, "connect_hot", _measured(instruments)):
+    with patch.object(Database, "connect_hot", _timed_connect(instruments)):
         run()
 
 
-def _measured(instruments: Instruments) -> Any:  # noqa: ANN401 - a method, whatever the patched one takes
+def _timed_connect(instruments: Instruments) -> Any:  # noqa: ANN401 - a method, whatever the patched one takes
     async def connect_hot(database: Database) -> asyncpg.Connection:
         return await instruments.connect_hot(database)
 

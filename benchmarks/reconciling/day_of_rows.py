@@ -67,12 +67,12 @@ def payments(first: int, last: int) -> pl.DataFrame:
     )
 
 
-def told(rows: int, first: int = 1) -> pl.DataFrame:
+def file_rows(rows: int, first: int = 1) -> pl.DataFrame:
     """What the file says of `rows` payments from number `first` on, in an order of its own."""
     place = pl.col("number") % _ONE_IN
     known = payments(first, first + rows - 1).filter(place != _ABSENT)
-    other = pl.when(place == _OTHER_AMOUNT).then(_MORE).otherwise(0)
-    known = known.with_columns(pl.col("gross") + other, pl.col("net") + other)
+    difference = pl.when(place == _OTHER_AMOUNT).then(_MORE).otherwise(0)
+    known = known.with_columns(pl.col("gross") + difference, pl.col("net") + difference)
     # Beyond every number of ours.
     strangers = payments(10**9 + first, 10**9 + first + rows // _ONE_IN - 1)
     return pl.concat([known, known.filter(place == _TWICE), strangers]).sample(
@@ -81,7 +81,7 @@ def told(rows: int, first: int = 1) -> pl.DataFrame:
 
 
 def expected(rows: int, first: int = 1) -> set[tuple[str, str, int]]:
-    """Code, reference and amount in paisa of every break that `told` makes."""
+    """Code, reference and amount in paisa of every break that `file_rows` makes."""
     ours = payments(first, first + rows - 1)
     strangers = payments(10**9 + first, 10**9 + first + rows // _ONE_IN - 1)
     place = pl.col("number") % _ONE_IN

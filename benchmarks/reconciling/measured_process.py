@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 URL = "EKPAY_BENCH_DATABASE"
-SAID = ".said"
+OUTPUT_SUFFIX = ".said"
 # The same comparison as one statement: what is not told once on each side with equal amounts.
 _BARE = """
 COPY (
@@ -50,7 +50,7 @@ def check(config: Path, memory_limit: str, files: list[Path]) -> dict[str, Any]:
     from reconciliation.matching.engines import DuckDbEngine  # noqa: PLC0415
 
     engine = DuckDbEngine(files[0].parent, memory_limit) if memory_limit else None
-    with files[0].with_suffix(SAID).open("w", encoding="utf-8") as said, redirect_stdout(said):
+    with files[0].with_suffix(OUTPUT_SUFFIX).open("w", encoding="utf-8") as output, redirect_stdout(output):
         code = check_and_tell(_Installation(config, files[0].parent), files, as_json=True, engine=engine)
     return {"exit_code": code}
 
@@ -77,17 +77,17 @@ def bare(file: Path, ledger: Path | None = None) -> dict[str, Any]:
 def main(arguments: list[str]) -> None:
     """Run what the first argument names, and say how it went."""
     started = time.perf_counter()
-    what, *more = arguments
-    match what:
+    kind, *more = arguments
+    match kind:
         case "check":
             config, memory_limit, *files = more
-            told = check(Path(config), memory_limit, [Path(file) for file in files])
+            result = check(Path(config), memory_limit, [Path(file) for file in files])
         case "bare":
-            told = bare(Path(more[0]))
+            result = bare(Path(more[0]))
         case _:
-            told = bare(Path(more[0]), Path(more[1]))
+            result = bare(Path(more[0]), Path(more[1]))
     inside = {"inside_seconds": round(time.perf_counter() - started, 3), "peak_mb": _peak_mb()}
-    print(json.dumps(told | inside))  # noqa: T201
+    print(json.dumps(result | inside))  # noqa: T201
 
 
 def _peak_mb() -> float:
