@@ -39,7 +39,7 @@ class RefusedError(Exception):
         self.problem = problem
 
 
-class RawAnswer(NamedTuple):
+class RawResponse(NamedTuple):
     """An answer as it came."""
 
     status: int
@@ -47,14 +47,14 @@ class RawAnswer(NamedTuple):
     body: bytes
 
 
-class Made(NamedTuple):
+class CreatedPayment(NamedTuple):
     """A payment, and whether the switch says that the same order had come before."""
 
     payment: Payment
     is_repeat: bool
 
 
-class MadeRefund(NamedTuple):
+class CreatedRefund(NamedTuple):
     """A refund, and whether the switch says that the same order had come before."""
 
     refund: Refund
@@ -90,38 +90,38 @@ class ApiClient:
             await self._session.close()
             self._session = None
 
-    async def create(self, order: Order, idempotency_key: str) -> Made:
+    async def create(self, order: Order, idempotency_key: str) -> CreatedPayment:
         """Make a payment, or get the one that this key has made already; it may have no page yet."""
         answer = await self._post(BASE_PATH, order.document(), idempotency_key)
         is_repeat = _is_repeat(answer)
         expected = (_HTTP_OK,) if is_repeat else (_HTTP_CREATED, _HTTP_ACCEPTED)
-        return Made(payment_of(_told(answer, *expected)), is_repeat)
+        return CreatedPayment(payment_of(_expect_document(answer, *expected)), is_repeat)
 
     async def get(self, payment_id: str) -> Payment:
         """Ask how a payment stands; answered from the switch's books."""
         answer = await self.send("GET", f"{BASE_PATH}/{payment_id}")
-        return payment_of(_told(answer, _HTTP_OK))
+        return payment_of(_expect_document(answer, _HTTP_OK))
 
     async def try_again(self, payment_id: str, instrument: str = "bkash") -> Payment:
         """Open a new page for a payment, if there is time for it; the page before it is dead."""
         answer = await self._post(f"{BASE_PATH}/{payment_id}/tries", {"instrument": instrument})
-        return payment_of(_told(answer, _HTTP_CREATED, _HTTP_ACCEPTED))
+        return payment_of(_expect_document(answer, _HTTP_CREATED, _HTTP_ACCEPTED))
 
     async def cancel(self, payment_id: str) -> Payment:
         """End a payment before its money was asked for."""
         answer = await self.send("POST", f"{BASE_PATH}/{payment_id}/cancel")
-        return payment_of(_told(answer, _HTTP_OK))
+        return payment_of(_expect_document(answer, _HTTP_OK))
 
-    async def refund(self, payment_id: str, order: RefundOrder, idempotency_key: str) -> MadeRefund:
+    async def refund(self, payment_id: str, order: RefundOrder, idempotency_key: str) -> CreatedRefund:
         """Give a paid payment back, whole or in part, or get the refund that this key has made already."""
         path = f"{BASE_PATH}/{payment_id}/refunds"
         answer = await self._post(path, order.document(), idempotency_key)
         is_repeat = _is_repeat(answer)
-        return MadeRefund(refund_of(_told(answer, _HTTP_OK if is_repeat else _HTTP_CREATED)), is_repeat)
+        return CreatedRefund(refund_of(_expect_document(answer, _HTTP_OK if is_repeat else _HTTP_CREATED)), is_repeat)
 
     async def send(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> RawAnswer:
+    ) -> RawResponse:
         """Send these bytes as they are, once, and return what comes; for rubbish.
 
         Raises:
@@ -133,20 +133,20 @@ class ApiClient:
         async with self._session.request(
             method, self._base_url + path, data=body or None, headers=sent, allow_redirects=False
         ) as answer:
-            return RawAnswer(answer.status, answer.headers, await answer.read())
+            return RawResponse(answer.status, answer.headers, await answer.read())
 
-    async def _post(self, path: str, document: Mapping[str, object], key: str | None = None) -> RawAnswer:
+    async def _post(self, path: str, document: Mapping[str, object], key: str | None = None) -> RawResponse:
         headers = {"Content-Type": _JSON}
         if key is not None:
             headers["Idempotency-Key"] = f'"{key}"'
         return await self.send("POST", path, json.dumps(document, ensure_ascii=False).encode(), headers)
 
 
-def _is_repeat(answer: RawAnswer) -> bool:
+def _is_repeat(answer: RawResponse) -> bool:
     return answer.headers.get(_REPLAYED) == "true"
 
 
-def _told(answer: RawAnswer, *expected: int) -> object:
+def _expect_document(answer: RawResponse, *expected: int) -> object:
     """The document of an answer that must have one of these statuses, or a raised refusal."""
     content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
     try:

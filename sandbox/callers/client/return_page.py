@@ -22,8 +22,8 @@ class ReturnPage:
     """Who came back: how often for each order of ours and payment of the switch, and who came without one."""
 
     place: str
-    came: Counter[tuple[str, str]] = field(default_factory=Counter)
-    strangers: int = 0
+    visits: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unknown_visits: int = 0
 
     def url(self, order: str) -> str:
         """Where the payer of one order is to be sent."""
@@ -33,9 +33,9 @@ class ReturnPage:
         """Thank a payer who names both an order and a payment."""
         order, payment_id = request.query.get("order", ""), request.query.get("payment_id", "")
         if not order or not payment_id:
-            self.strangers += 1
+            self.unknown_visits += 1
             return web.Response(status=_HTTP_400, text="No order of ours.")
-        self.came[order, payment_id] += 1
+        self.visits[order, payment_id] += 1
         return web.Response(text=THANKS, content_type="text/html")
 
 

@@ -15,11 +15,11 @@ from sandbox.callers.partner.webhooks import MessageRefusedError, public_key
 from sandbox.kit.institution.faults import ANYBODY
 
 
-class _Asked(BaseModel):
+class _AdminRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ConductOrder(_Asked):
+class ConductOrder(_AdminRequest):
     """How the shop listens from now on; with `times` only to so many IPNs, of one payment if it is named."""
 
     conduct: Conduct
@@ -27,13 +27,13 @@ class ConductOrder(_Asked):
     trnx_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
-class KeysOrder(_Asked):
+class KeysOrder(_AdminRequest):
     """The public keys that IPNs are signed with; none checks nothing."""
 
     keys: Annotated[list[str], Field(max_length=8)]
 
 
-class Desk:
+class ShopAdminApi:
     """Answers the admin calls of one shop; an order that cannot be read is HTTP 400 and changes nothing."""
 
     def __init__(self, shop: Shop) -> None:
@@ -90,7 +90,7 @@ class Desk:
     async def dump(self, _request: Request) -> Response:
         """What the shop believes; names, addresses and secrets stay out of it."""
         book = self._shop.book
-        return JSONResponse({"orders": [_order(one) for one in book.orders()], "strays": book.strays})
+        return JSONResponse({"orders": [_order(order) for order in book.orders()], "strays": book.strays})
 
 
 def _unreadable() -> Response:
@@ -105,7 +105,7 @@ def _order(order: Order) -> Mapping[str, object]:
         "total_paisa": order.total_paisa,
         "agent": order.agent,
         "shares": {share.payee: share.amount_paisa for share in order.shares},
-        "attempts": [_attempt(one) for one in order.attempts],
+        "attempts": [_attempt(attempt) for attempt in order.attempts],
     }
 
 
@@ -113,20 +113,20 @@ def _attempt(attempt: Attempt) -> Mapping[str, object]:
     return {
         "trnx_id": attempt.trnx_id,
         "standing": attempt.standing,
-        "by": attempt.by,
+        "by": attempt.source,
         "why": attempt.why,
         "handed_out": attempt.handed_out,
         "contradictions": attempt.contradictions,
         "ipns": [
             {
-                "code": heard.code,
-                "message_id": heard.message_id,
-                "conduct": heard.conduct,
-                "answered": heard.answered,
-                "is_signed": heard.is_signed,
-                "at": heard.at,
+                "code": ipn.code,
+                "message_id": ipn.message_id,
+                "conduct": ipn.conduct,
+                "answered": ipn.answered,
+                "is_signed": ipn.is_signed,
+                "at": ipn.at,
             }
-            for heard in attempt.ipns
+            for ipn in attempt.ipns
         ],
         "checks": dict(attempt.checks),
         "returns": dict(attempt.returns),

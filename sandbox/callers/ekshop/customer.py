@@ -23,9 +23,9 @@ class Basket:
 
     def fields(self) -> dict[str, str]:
         """The fields of the order form."""
-        who = self.customer
+        customer = self.customer
         fields = {f"q-{code}": str(count) for code, count in self.quantities.items()}
-        fields |= {"name": who.name, "mobile": who.mobile, "email": who.email, "address": who.address}
+        fields |= {"name": customer.name, "mobile": customer.mobile, "email": customer.email, "address": customer.address}
         return fields | {"district": self.district, "agent": self.agent or ""}
 
 
@@ -38,7 +38,7 @@ async def order_by_pages(browser: Browser, shop: str, basket: Basket) -> str:
     goods = await browser.open(f"{shop}/")
     for code, count in basket.quantities.items():
         field = f"q-{code}"
-        form = _form(goods, partial(_asks_for, field))
+        form = _form(goods, partial(_has_field, field))
         await browser.submit(goods, {field: str(count)}, ("do", "add"), form)
     checkout = await browser.open(f"{shop}/checkout")
     form = _form(checkout, lambda form: form.action == _ORDERS)
@@ -54,14 +54,14 @@ async def order_at_once(browser: Browser, shop: str, basket: Basket) -> str:
     return pay_page_of(await browser.send(f"{shop}{_ORDERS}", basket.fields()))
 
 
-async def pay_again(browser: Browser, shown: Shown) -> str:
+async def pay_again(browser: Browser, page: Shown) -> str:
     """Press the button of an order's page that leads to the pay page."""
-    return pay_page_of(await browser.submit(shown, {}, ("do", "pay"), _form_to(shown, _PAY)))
+    return pay_page_of(await browser.submit(page, {}, ("do", "pay"), _form_to(page, _PAY)))
 
 
-async def check_payment(browser: Browser, shown: Shown) -> Shown:
+async def check_payment(browser: Browser, page: Shown) -> Shown:
     """Press the button of an order's page that asks the switch, and return the page after it."""
-    sent = await browser.submit(shown, {}, ("do", "check"), _form_to(shown, _CHECK))
+    sent = await browser.submit(page, {}, ("do", "check"), _form_to(page, _CHECK))
     return await browser.visit(sent.sent_to) if sent.sent_to else sent
 
 
@@ -78,20 +78,20 @@ def pay_page_of(sent: Shown) -> str:
 
 def trnx_id_of(pay_page: str) -> str:
     """The payment that a pay page is for, empty if it names none."""
-    found: Sequence[str] = parse_qs(urlsplit(pay_page).query).get("trnsID", [""])
-    return found[0]
+    values: Sequence[str] = parse_qs(urlsplit(pay_page).query).get("trnsID", [""])
+    return values[0]
 
 
-def _asks_for(field: str, form: Form) -> bool:
+def _has_field(field: str, form: Form) -> bool:
     return field in form.fields
 
 
-def _form_to(shown: Shown, end: str) -> Form:
-    return _form(shown, lambda form: urlsplit(urljoin(shown.url, form.action)).path.endswith(end))
+def _form_to(page: Shown, end: str) -> Form:
+    return _form(page, lambda form: urlsplit(urljoin(page.url, form.action)).path.endswith(end))
 
 
-def _form(shown: Shown, fits: Callable[[Form], bool]) -> Form:
-    found = next((form for form in shown.forms if fits(form)), None)
-    if found is None:
-        raise LostPayerError(f"the page at {urlsplit(shown.url).path} lacks its form: HTTP {shown.status}")
-    return found
+def _form(page: Shown, fits: Callable[[Form], bool]) -> Form:
+    match = next((form for form in page.forms if fits(form)), None)
+    if match is None:
+        raise LostPayerError(f"the page at {urlsplit(page.url).path} lacks its form: HTTP {page.status}")
+    return match

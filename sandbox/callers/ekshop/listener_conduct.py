@@ -32,7 +32,7 @@ class Conduct(StrEnum):
     """Honest, and answers a web page."""
 
 
-class Conducts:
+class ConductTable:
     """The conduct of a shop: one for every day, and others for the next IPNs of some payment or of any."""
 
     def __init__(self, usual: Conduct) -> None:

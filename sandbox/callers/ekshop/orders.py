@@ -24,10 +24,10 @@ class Standing(StrEnum):
     CANCELLED = "cancelled"
 
 
-_MEANS = {SUCCESS: Standing.PAID, FAILED: Standing.FAILED, CANCELLED: Standing.CANCELLED}
+_STANDING_OF_CODE = {SUCCESS: Standing.PAID, FAILED: Standing.FAILED, CANCELLED: Standing.CANCELLED}
 
 
-class Place(StrEnum):
+class ReturnTarget(StrEnum):
     """Which of its pages a customer came back to."""
 
     SUCCESS = "s"
@@ -35,7 +35,7 @@ class Place(StrEnum):
     CANCEL = "c"
 
 
-class By(StrEnum):
+class EvidenceSource(StrEnum):
     """Where a belief comes from."""
 
     IPN = "ipn"
@@ -44,7 +44,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedIpn:
     """One IPN: its code, None if it was no document; the id that it was sent under; what we answered.
 
     `is_signed` is None where the shop holds no key to check it by.
@@ -72,30 +72,30 @@ class Attempt:
     url: str | None = field(default=None, repr=False)
     why: str = ""
     standing: Standing = Standing.PLACED
-    by: By | None = None
+    source: EvidenceSource | None = None
     handed_out: int = 0
     contradictions: int = 0
-    ipns: list[Heard] = field(default_factory=list)
+    ipns: list[ReceivedIpn] = field(default_factory=list)
     checks: Counter[str] = field(default_factory=Counter)
     returns: Counter[str] = field(default_factory=Counter)
     facts: Mapping[str, str] = field(default_factory=dict)
 
-    def learn(self, code: str, by: By, facts: Mapping[str, str]) -> None:
+    def learn(self, code: str, source: EvidenceSource, facts: Mapping[str, str]) -> None:
         """Believe what was told; a code that ends nothing changes nothing, and paid stays paid."""
-        standing = _MEANS.get(code)
+        standing = _STANDING_OF_CODE.get(code)
         if standing is None or standing is self.standing:
             return
-        if self.standing in _MEANS.values():
+        if self.standing in _STANDING_OF_CODE.values():
             self.contradictions += 1
         if self.standing is Standing.PAID:
             return
-        self.standing, self.by, self.facts = standing, by, dict(facts)
+        self.standing, self.source, self.facts = standing, source, dict(facts)
         self.handed_out += standing is Standing.PAID
 
     @property
-    def taken(self) -> int:
+    def accepted_ipns(self) -> int:
         """How many IPNs were answered with 2xx."""
-        return sum(_HTTP_OK <= heard.answered < _HTTP_REDIRECT for heard in self.ipns)
+        return sum(_HTTP_OK <= ipn.answered < _HTTP_REDIRECT for ipn in self.ipns)
 
 
 @dataclass(slots=True)
@@ -118,14 +118,14 @@ class Order:
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
-    def paid(self) -> Attempt | None:
+    def paid_attempt(self) -> Attempt | None:
         """The payment that paid it, if one did."""
-        return next((one for one in self.attempts if one.standing is Standing.PAID), None)
+        return next((attempt for attempt in self.attempts if attempt.standing is Standing.PAID), None)
 
     @property
     def standing(self) -> Standing:
         """Paid if any payment was; else how the last one stands."""
-        if self.paid is not None:
+        if self.paid_attempt is not None:
             return Standing.PAID
         return self.attempts[-1].standing if self.attempts else Standing.PLACED
 

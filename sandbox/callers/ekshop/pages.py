@@ -11,11 +11,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from sandbox.callers.ekshop.catalogue import AGENTS, DISTRICTS, GOOD_OF, GOODS, PAYEES, SELLER_OF, SELLERS
-from sandbox.callers.ekshop.orders import Order, Place
+from sandbox.callers.ekshop.orders import Order, ReturnTarget
 from sandbox.callers.ekshop.pricing import QUANTITY_MAX, NoSuchPurchaseError, Purchase
 from sandbox.callers.ekshop.shop import Shop
 from sandbox.callers.ekshop.wire import Customer
-from sandbox.callers.ekshop.wording import LANGUAGES, Words
+from sandbox.callers.ekshop.wording import LANGUAGES, Wording
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _QUANTITY = "q-"
@@ -24,10 +24,10 @@ _TEXT_MAX = 200
 _FIELDS_MAX = 80
 _BODY_BYTES_MAX = 20_000
 _CART, _LANGUAGE = "cart", "lang"
-_SEEN_SECONDS = 30 * 86_400
+_COOKIE_SECONDS = 30 * 86_400
 
 _SHELVES = [(seller, [good for good in GOODS if good.seller == seller.code]) for seller in SELLERS]
-_ALWAYS: Mapping[str, object] = {
+_TEMPLATE_CONSTANTS: Mapping[str, object] = {
     "agents": AGENTS,
     "districts": DISTRICTS,
     "payees": {code: name for code, _, name in PAYEES},
@@ -103,15 +103,15 @@ class Pages:
         """Put goods into the cart, or change how many of them there are."""
         try:
             form = await _form(request)
-            asked = _quantities(form)
+            quantities = _quantities(form)
         except UnreadableFormError:
             return self._problem(request, "unreadable", 400)
-        held = _cart(request)
+        cart = _cart(request)
         if form.get("do") == "add":
-            asked = {code: min(held.get(code, 0) + count, QUANTITY_MAX) for code, count in asked.items()}
-        filled = {code: count for code, count in (held | asked).items() if count}
+            quantities = {code: min(cart.get(code, 0) + count, QUANTITY_MAX) for code, count in quantities.items()}
+        filled = {code: count for code, count in (cart | quantities).items() if count}
         answer = RedirectResponse("/cart", 303, headers=self._headers)
-        _keep(answer, _CART, ".".join(f"{code}:{count}" for code, count in filled.items()))
+        _set_cookie(answer, _CART, ".".join(f"{code}:{count}" for code, count in filled.items()))
         return answer
 
     async def checkout(self, request: Request) -> Response:
@@ -125,8 +125,8 @@ class Pages:
         """Write the order down and send the customer to the pay page."""
         try:
             form = await _form(request)
-            bought = {code: count for code, count in _quantities(form).items() if count}
-            purchase = Purchase(bought, form.get("district", ""), form.get("agent") or None)
+            quantities = {code: count for code, count in _quantities(form).items() if count}
+            purchase = Purchase(quantities, form.get("district", ""), form.get("agent") or None)
             order = self._shop.place(purchase, _customer(form))
         except (UnreadableFormError, NoSuchPurchaseError):
             return self._problem(request, "unreadable", 400)
@@ -155,17 +155,17 @@ class Pages:
         order = self._shop.book.order(request.path_params["id"])
         if order is None:
             return self._problem(request, "unknown", 404)
-        if order.paid is not None:
+        if order.paid_attempt is not None:
             return RedirectResponse(f"/orders/{order.id}", 303, headers=self._headers)
         return await self._to_pay(order)
 
     async def back(self, request: Request) -> Response:
         """Where the switch sends customers back to, with `transId` in the query."""
         try:
-            place = Place(request.path_params["place"])
+            place = ReturnTarget(request.path_params["place"])
         except ValueError:
             return self._problem(request, "unknown", 404)
-        order = self._shop.come_back(place, request.query_params.get("transId"))
+        order = self._shop.payer_returned(place, request.query_params.get("transId"))
         if order is None:
             return self._problem(request, "unknown", 404)
         return RedirectResponse(f"/orders/{order.id}", 303, headers=self._headers)
@@ -180,20 +180,20 @@ class Pages:
         return answer
 
     def _show(self, request: Request, template: str, **members: object) -> Response:
-        asked = request.query_params.get(_LANGUAGE)
-        words = Words(asked or request.cookies.get(_LANGUAGE, ""))
+        language = request.query_params.get(_LANGUAGE)
+        wording = Wording(language or request.cookies.get(_LANGUAGE, ""))
         in_cart = sum(_cart(request).values())
         text = self._templates.get_template(template).render(
-            **_ALWAYS, words=words, in_cart=in_cart, **members
+            **_TEMPLATE_CONSTANTS, words=wording, in_cart=in_cart, **members
         )
         answer = HTMLResponse(text, headers=self._headers)
-        if asked in LANGUAGES:
-            _keep(answer, _LANGUAGE, words.language)
+        if language in LANGUAGES:
+            _set_cookie(answer, _LANGUAGE, wording.language)
         return answer
 
 
-def _keep(answer: Response, name: str, value: str) -> None:
-    answer.set_cookie(name, value, max_age=_SEEN_SECONDS, httponly=True, samesite="lax")
+def _set_cookie(answer: Response, name: str, value: str) -> None:
+    answer.set_cookie(name, value, max_age=_COOKIE_SECONDS, httponly=True, samesite="lax")
 
 
 def _lines(quantities: Mapping[str, int]) -> list[tuple[object, int]]:
@@ -227,14 +227,14 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _quantities(form: Mapping[str, str]) -> dict[str, int]:
     """How many of which goods a form names; empty fields are none."""
-    asked: dict[str, int] = {}
+    quantities: dict[str, int] = {}
     for name, value in form.items():
         if not name.startswith(_QUANTITY) or not value:
             continue
         if name.removeprefix(_QUANTITY) not in GOOD_OF or not re.fullmatch("[0-9]", value):
             raise UnreadableFormError(UnreadableFormError.__doc__)
-        asked[name.removeprefix(_QUANTITY)] = int(value)
-    return asked
+        quantities[name.removeprefix(_QUANTITY)] = int(value)
+    return quantities
 
 
 def _customer(form: Mapping[str, str]) -> Customer:

@@ -85,11 +85,11 @@ def _by_seller(quantities: Mapping[str, int]) -> tuple[dict[str, int], dict[str,
     goods: dict[str, int] = {}
     weights: dict[str, int] = {}
     for seller in SELLERS:
-        bought = [(GOOD_OF[code], count) for code, count in quantities.items()]
-        own = [(good, count) for good, count in bought if good.seller == seller.code]
-        if own:
-            goods[seller.code] = sum(good.price_paisa * count for good, count in own)
-            weights[seller.code] = sum(good.weight_grams * count for good, count in own)
+        goods_ordered = [(GOOD_OF[code], count) for code, count in quantities.items()]
+        seller_goods = [(good, count) for good, count in goods_ordered if good.seller == seller.code]
+        if seller_goods:
+            goods[seller.code] = sum(good.price_paisa * count for good, count in seller_goods)
+            weights[seller.code] = sum(good.weight_grams * count for good, count in seller_goods)
     return goods, weights
 
 

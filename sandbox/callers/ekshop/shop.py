@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from sandbox.callers.ekshop.book import ShopBook
 from sandbox.callers.ekshop.catalogue import GOOD_OF
-from sandbox.callers.ekshop.ipn_listener import Listener, fits
-from sandbox.callers.ekshop.listener_conduct import Conduct, Conducts
-from sandbox.callers.ekshop.merchant_api import Issued, MerchantApi, Unheard
-from sandbox.callers.ekshop.orders import Attempt, Order, Place
+from sandbox.callers.ekshop.ipn_listener import IpnListener, ends_payment
+from sandbox.callers.ekshop.listener_conduct import Conduct, ConductTable
+from sandbox.callers.ekshop.merchant_api import TokenIssued, MerchantApi, NoUsableAnswer
+from sandbox.callers.ekshop.orders import Attempt, Order, ReturnTarget
 from sandbox.callers.ekshop.pricing import Purchase
-from sandbox.callers.ekshop.wire import Customer, Merchant, Wanted
+from sandbox.callers.ekshop.wire import Customer, Merchant, PaymentRequest
 from sandbox.kit.institution.clock import DHAKA, Clock
 
 JOURNAL = "ekshop.jsonl"
@@ -43,9 +43,9 @@ class Shop:
         self.public_url = settings.public_url.rstrip("/")
         self.clock = clock
         self.api = MerchantApi(settings.merchant)
-        self.conducts = Conducts(settings.conduct)
+        self.conducts = ConductTable(settings.conduct)
         self.book = ShopBook(settings.home / JOURNAL, clock)
-        self.listener = Listener(self.book, self.api, self.conducts, clock, settings.slow_seconds)
+        self.listener = IpnListener(self.book, self.api, self.conducts, clock, settings.slow_seconds)
 
     def place(self, purchase: Purchase, customer: Customer) -> Order:
         """Write an order down.
@@ -78,53 +78,53 @@ class Shop:
         """
         last = order.attempts[-1] if order.attempts else None
         if last is not None and not order.may_be_paid_anew:
-            return last.url or await self._ask(order, last)
+            return last.url or await self._request_token(order, last)
         trnx_id = f"EKS{self.clock.now().astimezone(DHAKA):%y%m%d%H%M%S}-{secrets.token_hex(4).upper()}"
-        return await self._ask(order, self.book.ask(order, trnx_id, secrets.token_urlsafe(18)))
+        return await self._request_token(order, self.book.ask(order, trnx_id, secrets.token_urlsafe(18)))
 
     async def check(self, attempt: Attempt) -> str:
         """Ask the switch how a payment stands, believe it, and return the code or why there is none."""
-        found = self.book.payment(attempt.trnx_id)
-        told = await self.api.status(attempt.trnx_id, attempt.asked_at)
-        if isinstance(told, Unheard) or found is None:
-            result = told.why if isinstance(told, Unheard) else told.code
-            self.book.check(attempt.trnx_id, result, None)
+        payment = self.book.payment(attempt.trnx_id)
+        answer = await self.api.status(attempt.trnx_id, attempt.asked_at)
+        if isinstance(answer, NoUsableAnswer) or payment is None:
+            result = answer.why if isinstance(answer, NoUsableAnswer) else answer.code
+            self.book.record_status(attempt.trnx_id, result, None)
             return result
-        is_believed = fits(told, *found, self.api)
-        self.book.check(attempt.trnx_id, told.code, told if is_believed else None)
-        return told.code
+        is_accepted = ends_payment(answer, *payment, self.api)
+        self.book.record_status(attempt.trnx_id, answer.code, answer if is_accepted else None)
+        return answer.code
 
-    def come_back(self, place: Place, trnx_id: str | None) -> Order | None:
+    def payer_returned(self, place: ReturnTarget, trnx_id: str | None) -> Order | None:
         """Meet a customer who came back; None if no payment is named so."""
-        found = None if trnx_id is None else self.book.payment(trnx_id)
-        if found is None:
-            self.book.stray("back")
+        payment = None if trnx_id is None else self.book.payment(trnx_id)
+        if payment is None:
+            self.book.record_stray("back")
             return None
-        order, attempt = found
-        self.book.come_back(attempt.trnx_id, place, is_believed=self.conducts.usual is Conduct.TRUSTING)
+        order, attempt = payment
+        self.book.record_return(attempt.trnx_id, place, is_believed=self.conducts.usual is Conduct.TRUSTING)
         return order
 
     def close(self) -> None:
         """Give the book back."""
         self.book.close()
 
-    async def _ask(self, order: Order, attempt: Attempt) -> str | None:
+    async def _request_token(self, order: Order, attempt: Attempt) -> str | None:
         """Ask for a token, again under the same trnx_id where the first answer was not heard."""
-        answer = await self.api.ask_token(self._wanted(order, attempt), attempt.asked_at)
-        if isinstance(answer, Issued):
-            self.book.issue(attempt.trnx_id, answer.url)
+        answer = await self.api.request_token(self._payment_request(order, attempt), attempt.asked_at)
+        if isinstance(answer, TokenIssued):
+            self.book.record_pay_page(attempt.trnx_id, answer.url)
             return answer.url
-        self.book.refuse(attempt.trnx_id, answer.why, is_heard=not isinstance(answer, Unheard))
+        self.book.refuse(attempt.trnx_id, answer.why, is_heard=not isinstance(answer, NoUsableAnswer))
         return None
 
-    def _wanted(self, order: Order, attempt: Attempt) -> Wanted:
+    def _payment_request(self, order: Order, attempt: Attempt) -> PaymentRequest:
         # The page's own query comes first, as with real merchants, so that the switch has to join its own.
-        pages = {place.value: f"{self.public_url}/back/{place.value}?shop=ekshop" for place in Place}
-        return Wanted(
+        pages = {place.value: f"{self.public_url}/back/{place.value}?shop=ekshop" for place in ReturnTarget}
+        return PaymentRequest(
             trnx_id=attempt.trnx_id,
             number=order.number,
             amount_paisa=order.total_paisa,
-            description=described(order.quantities),
+            description=order_description(order.quantities),
             customer=order.customer,
             shares=order.shares,
             pages=pages,
@@ -132,7 +132,7 @@ class Shop:
         )
 
 
-def described(quantities: Mapping[str, int]) -> str:
+def order_description(quantities: Mapping[str, int]) -> str:
     """A few words about what was ordered, in English."""
     goods = [f"{count} x {GOOD_OF[code].name.english}" for code, count in quantities.items()]
     more = len(goods) - _DESCRIBED_MAX

@@ -15,7 +15,7 @@ from sandbox.kit.institution.clock import DHAKA
 ISSUED = "1000"
 SUCCESS, FAILED, CANCELLED = "1020", "1021", "1022"
 NOT_FOUND = "404"
-OVER = frozenset({SUCCESS, FAILED, CANCELLED})
+FINAL_CODES = frozenset({SUCCESS, FAILED, CANCELLED})
 """What ends a payment; any other code means that nobody knows yet."""
 
 CURRENCY = "BDT"
@@ -45,7 +45,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PaymentRequest:
     """One payment to be asked for; `pages` are the addresses to come back to, by place."""
 
     trnx_id: str
@@ -59,7 +59,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PaymentDocument:
     """What a status answer or an IPN says, as far as the shop reads it; an amount that is none is None."""
 
     code: str
@@ -75,31 +75,31 @@ class UnreadableDocumentError(Exception):
     """What came is no document of the merchant API."""
 
 
-def payment_request(merchant: Merchant, wanted: Wanted, now: datetime) -> dict[str, object]:
+def payment_request(merchant: Merchant, request: PaymentRequest, now: datetime) -> dict[str, object]:
     """The body of `POST merchant-api`, in the order of the description."""
-    customer = wanted.customer
+    customer = request.customer
     return {
         "mer_info": {"mer_reg_id": merchant.mer_reg_id, "mer_pas_key": merchant.pass_key},
         "req_timestamp": f"{now.astimezone(DHAKA):%Y-%m-%d %H:%M:%S} GMT+6",
-        "feed_uri": {f"{place}_uri": url for place, url in wanted.pages.items()},
+        "feed_uri": {f"{place}_uri": url for place, url in request.pages.items()},
         "cust_info": {
-            "cust_id": wanted.number,
+            "cust_id": request.number,
             "cust_name": customer.name,
             "cust_mobo_no": customer.mobile,
             "cust_email": customer.email,
             "cust_mail_addr": customer.address,
         },
         "trns_info": {
-            "trnx_id": wanted.trnx_id,
-            "trnx_amt": taka(wanted.amount_paisa),
+            "trnx_id": request.trnx_id,
+            "trnx_amt": taka(request.amount_paisa),
             "trnx_currency": CURRENCY,
-            "ord_id": wanted.number,
-            "ord_det": wanted.description,
+            "ord_id": request.number,
+            "ord_det": request.description,
         },
-        "ipn_info": {"ipn_channel": _API_ONLY, "ipn_email": "", "ipn_uri": wanted.ipn_url},
+        "ipn_info": {"ipn_channel": _API_ONLY, "ipn_email": "", "ipn_uri": request.ipn_url},
         "mac_addr": SANDBOX_ADDRESS,
         "settlement_split": [
-            {"payee": share.payee, "amount": taka(share.amount_paisa)} for share in wanted.shares
+            {"payee": share.payee, "amount": taka(share.amount_paisa)} for share in request.shares
         ],
     }
 
@@ -130,7 +130,7 @@ def read_object(body: bytes) -> Mapping[str, Any]:
     return document
 
 
-def read_told(body: bytes) -> Told:
+def read_payment_document(body: bytes) -> PaymentDocument:
     """Read a status answer or an IPN; after 404 there is a code and nothing else.
 
     Raises:
@@ -141,18 +141,18 @@ def read_told(body: bytes) -> Told:
     if not isinstance(code, str):
         raise UnreadableDocumentError(UnreadableDocumentError.__doc__)
     parts = {name: _part(document, name) for name in ("basic_Info", "trnx_info", "pi_det_info", "cust_info")}
-    moved, paid_by = parts["trnx_info"], parts["pi_det_info"]
-    return Told(
+    transaction, paid_by = parts["trnx_info"], parts["pi_det_info"]
+    return PaymentDocument(
         code=code,
         message=_text(document, "msg_det"),
-        mer_trnx_id=_text(moved, "mer_trnx_id"),
+        mer_trnx_id=_text(transaction, "mer_trnx_id"),
         mer_reg_id=_text(parts["basic_Info"], "mer_reg_id"),
-        amount_paisa=paisa(moved.get("trnx_amt")),
-        currency=_text(moved, "curr"),
+        amount_paisa=paisa(transaction.get("trnx_amt")),
+        currency=_text(transaction, "curr"),
         facts={
-            "ekpay_trnx_id": _text(moved, "trnx_id"),
-            "pi_trnx_id": _text(moved, "pi_trnx_id"),
-            "total_pabl_amt": _text(moved, "total_pabl_amt"),
+            "ekpay_trnx_id": _text(transaction, "trnx_id"),
+            "pi_trnx_id": _text(transaction, "pi_trnx_id"),
+            "total_pabl_amt": _text(transaction, "total_pabl_amt"),
             "pi_name": _text(paid_by, "pi_name"),
             "pay_timestamp": _text(paid_by, "pay_timestamp"),
         },

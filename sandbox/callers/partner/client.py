@@ -20,7 +20,7 @@ from sandbox.kit.jwe import EnvelopeError, seal, unseal
 BASE_PATH = "/syndicate/api"
 
 _TOKEN_MEMBERS = {"security_token", "token_exp_time", "token_type", "resp_cd", "resp_msg", "ack_timestamp"}
-_LIFE = re.compile(r"([0-9]{1,9})([smh])")
+_LIFETIME = re.compile(r"([0-9]{1,9})([smh])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600}
 _RENEW_BEFORE_SECONDS = 30
 _CALL_SECONDS = 60
@@ -174,7 +174,7 @@ class PartnerClient:
         # Real clients count the members and call anything but six a failure.
         if answer.status != _HTTP_OK or members.keys() != _TOKEN_MEMBERS or members["resp_cd"] != _SUCCESS:
             raise TokenRefusedError(members)
-        life = _LIFE.fullmatch(str(members["token_exp_time"]))
+        life = _LIFETIME.fullmatch(str(members["token_exp_time"]))
         if life is None:
             raise TokenRefusedError(members)
         self._token = str(members["security_token"])

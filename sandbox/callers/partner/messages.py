@@ -15,7 +15,7 @@ Message = dict[str, Any]
 
 API_VERSION = "v1.3.0"
 PARTNER_MODE = "SAPI"
-ECHOED_AT_LEAST = ("bllr_id", "bll_typ", "ekpay_fee", "bll_amnt_ttl", "mode")
+ECHOED_MEMBERS_MIN = ("bllr_id", "bll_typ", "ekpay_fee", "bll_amnt_ttl", "mode")
 """The members of `bllr_inf` that the shortest known client sends back when it pays."""
 
 _DHAKA = timezone(timedelta(hours=6))
@@ -81,7 +81,7 @@ class Writer:
         bill = dict(fetched["bllr_inf"])
         if not is_whole:
             known = bill | {"mode": PARTNER_MODE}
-            bill = {name: known[name] for name in ECHOED_AT_LEAST if name in known}
+            bill = {name: known[name] for name in ECHOED_MEMBERS_MIN if name in known}
         message["bllr_inf"] = bill
         message["pyd_inf"] = {
             "pyd_trxn_refid": payout.reference,

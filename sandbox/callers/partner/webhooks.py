@@ -34,7 +34,7 @@ _SIGNATURES_MAX = 8
 _SIGNATURE_HEADER_MAX = 2_048
 _BODY_BYTES_MAX = 20_000
 _KEY_BYTES = 32
-_TAKEN, _REFUSED = 204, 400
+_ACCEPTED, _REFUSED = 204, 400
 
 
 class MessageRefusedError(Exception):
@@ -75,11 +75,11 @@ def read_ipn(
         MessageRefusedError: `check_message` refuses it, or the body is no document of a payment.
     """
     message_id = check_message(headers, body, keys, now)
-    told = _object(body)
-    transaction = told.get("trnx_info")
-    if not isinstance(told.get("msg_code"), str) or not isinstance(transaction, dict):
+    document = _object(body)
+    transaction = document.get("trnx_info")
+    if not isinstance(document.get("msg_code"), str) or not isinstance(transaction, dict):
         raise MessageRefusedError("the body is no document of a payment")
-    return message_id, told
+    return message_id, document
 
 
 def check_message(
@@ -102,7 +102,7 @@ def check_message(
         raise MessageRefusedError("webhook-timestamp is too far from now")
     signed = f"{message_id}.{timestamp}.".encode("ascii") + body
     signatures = _signatures(headers.get("webhook-signature", ""))
-    if not any(_is_by(key, signature, signed) for key in keys for signature in signatures):
+    if not any(_is_signed_by(key, signature, signed) for key in keys for signature in signatures):
         raise MessageRefusedError("no signature is right")
     return message_id
 
@@ -111,13 +111,13 @@ def _signatures(header: str) -> Sequence[bytes]:
     """The Ed25519 signatures of the header; other kinds and rubbish are passed over."""
     if len(header) > _SIGNATURE_HEADER_MAX:
         raise MessageRefusedError("webhook-signature is too long")
-    found = []
+    signatures = []
     for part in header.split(" ")[:_SIGNATURES_MAX]:
         marker, _, text = part.partition(",")
         signature = _decode(text) if marker == "v1a" else None
         if signature is not None:
-            found.append(signature)
-    return found
+            signatures.append(signature)
+    return signatures
 
 
 def _decode(text: str) -> bytes | None:
@@ -127,7 +127,7 @@ def _decode(text: str) -> bytes | None:
         return None
 
 
-def _is_by(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
+def _is_signed_by(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
     try:
         key.verify(signature, signed)
     except InvalidSignature:
@@ -144,12 +144,12 @@ def _event(body: bytes) -> Event:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         raise MessageRefusedError("the body is no JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise MessageRefusedError("the body is no JSON object")
-    return found
+    return document
 
 
 class Receiver:
@@ -201,7 +201,7 @@ class Receiver:
             self.taken[message_id] = event
             if self._announce:
                 self._announce(json.dumps({"id": message_id} | event, ensure_ascii=False))
-        return _TAKEN
+        return _ACCEPTED
 
 
 async def _read_body(receive: Receive) -> bytes | None:
@@ -231,13 +231,13 @@ def main() -> None:
     parser.add_argument("keys", nargs="+", metavar="whpk_KEY", help="public key of the endpoint")
     parser.add_argument("--port", type=int, default=8210, help="TCP port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--ipn", action="store_true", help="receive IPNs of a merchant instead of events")
-    given = parser.parse_args()
-    read = read_ipn if given.ipn else read_message
+    arguments = parser.parse_args()
+    read = read_ipn if arguments.ipn else read_message
     try:
-        receiver = Receiver(given.keys, announce=lambda line: print(line, flush=True), read=read)  # noqa: T201 - its purpose
+        receiver = Receiver(arguments.keys, announce=lambda line: print(line, flush=True), read=read)  # noqa: T201 - its purpose
     except MessageRefusedError as problem:
         parser.error(str(problem))
-    with socket.create_server(("127.0.0.1", given.port)) as listener, suppress(KeyboardInterrupt):
+    with socket.create_server(("127.0.0.1", arguments.port)) as listener, suppress(KeyboardInterrupt):
         print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)  # noqa: T201 - the same
         build_server(receiver).run(sockets=[listener])
 

@@ -83,15 +83,15 @@ class Browser:
         Raises:
             LostPayerError: nobody answers there, or it redirects without end.
         """
-        return _sent_on(await self._go("GET", url, None))
+        return _follow_form(await self._request("GET", url, None))
 
-    def forget(self) -> None:
+    def clear_cookies(self) -> None:
         """Empty the jar, as somebody does who comes back with another browser."""
         self._session.cookie_jar.clear()
 
     async def submit(
         self,
-        shown: Shown,
+        page: Shown,
         values: Mapping[str, str],
         button: tuple[str, str] | None = None,
         form: Form | None = None,
@@ -101,14 +101,14 @@ class Browser:
         Raises:
             LostPayerError: the page has no form, or nobody answers, or it redirects without end.
         """
-        form = form or shown.form
+        form = form or page.form
         if form is None:
             raise LostPayerError("the page has no form")
         sent = {name: values.get(name, value) for name, value in form.fields.items()}
         sent |= {name: values[name] for name in form.choices if name in values}
         sent |= dict([button]) if button else {}
-        url = urljoin(shown.url, form.action or shown.url)
-        return _sent_on(await self._go(form.method.upper(), url, sent))
+        url = urljoin(page.url, form.action or page.url)
+        return _follow_form(await self._request(form.method.upper(), url, sent))
 
     async def send(self, url: str, fields: Mapping[str, str]) -> Shown:
         """Send fields with POST as a form would that nobody needs to see first.
@@ -116,7 +116,7 @@ class Browser:
         Raises:
             LostPayerError: nobody answers, or it redirects without end.
         """
-        return await self._go("POST", url, fields)
+        return await self._request("POST", url, fields)
 
     async def visit(
         self, url: str, patience_seconds: float = 0.0, carries: Mapping[str, str] | None = None
@@ -132,35 +132,35 @@ class Browser:
         """
         looks = 0
         while True:
-            shown = await self._led(url, carries)
+            page = await self._follow_redirects(url, carries)
             carries = None
-            refresh = shown.refresh
+            refresh = page.refresh
             # A page that looks again at once is worn out as well, sooner or later.
             patience_seconds -= 0.0 if refresh is None else max(refresh.seconds, 1.0)
             if refresh is None or patience_seconds < 0:
-                return replace(shown, looks=looks)
+                return replace(page, looks=looks)
             await asyncio.sleep(0.0 if self._hurries and refresh.url else refresh.seconds)
-            looks, url = looks + 1, urljoin(shown.url, refresh.url or shown.url)
+            looks, url = looks + 1, urljoin(page.url, refresh.url or page.url)
 
-    async def _led(self, url: str, carries: Mapping[str, str] | None) -> Shown:
+    async def _follow_redirects(self, url: str, carries: Mapping[str, str] | None) -> Shown:
         """The page that an address leads to by redirects."""
-        shown = await self._go("GET" if carries is None else "POST", url, carries)
+        page = await self._request("GET" if carries is None else "POST", url, carries)
         for _ in range(_STEPS_MAX):
-            if shown.sent_to is None:
-                return shown
-            shown = await self._go("GET", shown.sent_to, None)
+            if page.sent_to is None:
+                return page
+            page = await self._request("GET", page.sent_to, None)
         raise LostPayerError("it redirects without end")
 
-    async def _go(self, method: str, url: str, form: Mapping[str, str] | None) -> Shown:
-        page = _place(url)
+    async def _request(self, method: str, url: str, form: Mapping[str, str] | None) -> Shown:
+        start_address = _page_address(url)
         for _ in range(_STEPS_MAX):
-            shown, location = await self._fetch(method, url, form)
+            page, location = await self._fetch(method, url, form)
             if location is None:
-                return shown
+                return page
             url, form = urljoin(url, location), None
             method = "GET"
-            if _place(url) != page:
-                return Shown(shown.url, shown.status, shown.text, sent_to=url)
+            if _page_address(url) != start_address:
+                return Shown(page.url, page.status, page.text, sent_to=url)
         raise LostPayerError("it redirects without end")
 
     async def _fetch(self, method: str, url: str, form: Mapping[str, str] | None) -> tuple[Shown, str | None]:
@@ -174,15 +174,15 @@ class Browser:
             raise LostPayerError(f"nobody answers at the page: {type(error).__name__}") from error
 
 
-def _sent_on(shown: Shown) -> Shown:
+def _follow_form(page: Shown) -> Shown:
     """The page, or where its form sends a browser that has nothing to fill in."""
-    form = shown.form
-    if form is None or form.typed or form.buttons or form.method != "post":
-        return shown
-    url = urljoin(shown.url, form.action or shown.url)
-    return shown if _place(url) == _place(shown.url) else replace(shown, sent_to=url, carries=form.fields)
+    form = page.form
+    if form is None or form.visible_fields or form.buttons or form.method != "post":
+        return page
+    url = urljoin(page.url, form.action or page.url)
+    return page if _page_address(url) == _page_address(page.url) else replace(page, sent_to=url, carries=form.fields)
 
 
-def _place(url: str) -> tuple[str, str, str]:
+def _page_address(url: str) -> tuple[str, str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc, parts.path

@@ -21,7 +21,7 @@ class Form:
     method: str = "get"
     fields: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
-    typed: set[str] = field(default_factory=set)
+    visible_fields: set[str] = field(default_factory=set)
     choices: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -32,14 +32,14 @@ class Refresh(NamedTuple):
     url: str
 
 
-_CHOSEN = frozenset({"radio", "checkbox"})
+_CHOICE_TYPES = frozenset({"radio", "checkbox"})
 _REFRESH = re.compile(r"\s*([0-9]{1,4})\s*(?:[;,]\s*url\s*=\s*['\"]?([^'\"]*?)['\"]?\s*)?", re.IGNORECASE)
 
 
 _LINK = re.compile(r"<a\s[^>]*href=\"([^\"]+)\"", re.IGNORECASE)
 
 
-class _Reader(HTMLParser):
+class _PageParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
@@ -65,14 +65,14 @@ class _Reader(HTMLParser):
             return
         elif tag == "select":
             self._select = values["name"]
-        elif tag == "input" and values.get("type") in _CHOSEN:
+        elif tag == "input" and values.get("type") in _CHOICE_TYPES:
             self._choose(values["name"], values.get("value", "on"), is_chosen="checked" in values)
         elif tag == "button" or (tag == "input" and values.get("type") == "submit"):
             self.forms[-1].buttons.append((values["name"], values.get("value", "")))
         elif tag == "input":
             self.forms[-1].fields[values["name"]] = values.get("value", "")
             if values.get("type") != "hidden":
-                self.forms[-1].typed.add(values["name"])
+                self.forms[-1].visible_fields.add(values["name"])
 
     def _choose(self, name: str, value: str, *, is_chosen: bool) -> None:
         form = self.forms[-1]
@@ -80,7 +80,7 @@ class _Reader(HTMLParser):
         if is_chosen or (self._select and name not in form.choices):
             form.fields[name] = value
         form.choices.setdefault(name, []).append(value)
-        form.typed.add(name)
+        form.visible_fields.add(name)
 
     @override
     def handle_endtag(self, tag: str) -> None:
@@ -99,7 +99,7 @@ def forms_of(page: str) -> list[Form]:
 
 def links_of(page: str) -> list[str]:
     """Return where the links of a page lead, in their order."""
-    return [unescape(found) for found in _LINK.findall(page)]
+    return [unescape(link) for link in _LINK.findall(page)]
 
 
 def refresh_of(page: str, header: str | None = None) -> Refresh | None:
@@ -111,12 +111,12 @@ def refresh_of(page: str, header: str | None = None) -> Refresh | None:
 
 
 def _refresh(content: str) -> Refresh | None:
-    found = _REFRESH.fullmatch(content)
-    return Refresh(float(found[1]), found[2] or "") if found else None
+    match = _REFRESH.fullmatch(content)
+    return Refresh(float(match[1]), match[2] or "") if match else None
 
 
-def _read(page: str) -> _Reader:
-    reader = _Reader()
+def _read(page: str) -> _PageParser:
+    reader = _PageParser()
     reader.feed(page)
     reader.close()
     return reader

@@ -49,7 +49,7 @@ class _End(asyncio.Protocol):
     def __init__(self, link: "Link") -> None:
         self._link = link
         self._transport: asyncio.Transport | None = None
-        self.other: _End
+        self.peer: _End
         self.is_lost = False
 
     @property
@@ -69,11 +69,11 @@ class _End(asyncio.Protocol):
 
     @override
     def pause_writing(self) -> None:
-        self.other.set_reading(go_on=False)
+        self.peer.set_reading(go_on=False)
 
     @override
     def resume_writing(self) -> None:
-        self.other.set_reading(go_on=True)
+        self.peer.set_reading(go_on=True)
 
     def send(self, data: bytes) -> None:
         """Send bytes, unless the connection is closing or closed."""
@@ -128,7 +128,7 @@ class _CallerEnd(_End):
             link.is_at_rest = False
             link.owner.begin(link, data)
         else:
-            self.other.send(data)
+            self.peer.send(data)
 
     @override
     def eof_received(self) -> bool:
@@ -137,7 +137,7 @@ class _CallerEnd(_End):
         if link.captor is not None:
             link.captor.caller_ends()
         elif link.is_joined:
-            self.other.send_end()
+            self.peer.send_end()
         return True
 
 
@@ -150,7 +150,7 @@ class _FarEnd(_End):
             link.captor.far_side_says(data)
         else:
             link.is_at_rest = True
-            self.other.send(data)
+            self.peer.send(data)
 
 
 class Link:
@@ -164,14 +164,14 @@ class Link:
         self.owner = owner
         self.caller = _CallerEnd(self)
         self.far_side = _FarEnd(self)
-        self.caller.other, self.far_side.other = self.far_side, self.caller
+        self.caller.peer, self.far_side.peer = self.far_side, self.caller
         self.captor: Captor | None = None
         self.early = bytearray()
         self.is_joined = False
         self.is_at_rest = True
         self.caller_has_ended = False
         self.answered_at = self.loop.time()
-        self.gone: asyncio.Future[None] = self.loop.create_future()
+        self.closed: asyncio.Future[None] = self.loop.create_future()
 
     def join(self) -> None:
         """The far side is connected: pass on what the caller has said meanwhile."""
@@ -224,6 +224,6 @@ class Link:
                 end.reset()
             else:
                 end.close()
-        if self.caller.is_lost and self.far_side.is_lost and not self.gone.done():
-            self.gone.set_result(None)
+        if self.caller.is_lost and self.far_side.is_lost and not self.closed.done():
+            self.closed.set_result(None)
             self.owner.forget(self)

@@ -19,7 +19,7 @@ _BODY_BYTES_MAX = 65_536
 _SHUTDOWN_SECONDS = 2
 
 
-class _Chosen(BaseModel):
+class _FarSideSelection(BaseModel):
     """Which far side a call is for; all of them if it does not say."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,14 +60,14 @@ class Control:
         return JSONResponse(self._proxy.faults())
 
     async def _lift(self, request: Request) -> Response:
-        self._proxy.lift(_chosen(request))
+        self._proxy.lift(_selected_far_side(request))
         return JSONResponse(self._proxy.faults())
 
     async def _faults(self, _request: Request) -> Response:
         return JSONResponse(self._proxy.faults())
 
     async def _release(self, request: Request) -> Response:
-        return JSONResponse({"released": self._proxy.release(_chosen(request))})
+        return JSONResponse({"released": self._proxy.release(_selected_far_side(request))})
 
     async def _statistics(self, _request: Request) -> Response:
         return JSONResponse(self._proxy.statistics())
@@ -92,8 +92,8 @@ def control_config(proxy: FaultProxy) -> uvicorn.Config:
     )
 
 
-def _chosen(request: Request) -> str | None:
-    return _Chosen.model_validate(dict(request.query_params)).far_side
+def _selected_far_side(request: Request) -> str | None:
+    return _FarSideSelection.model_validate(dict(request.query_params)).far_side
 
 
 async def _body(request: Request) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from sandbox.network.proxy.connection import Link
-from sandbox.network.proxy.framing import AnswerFraming, RequestFraming, Stretch
+from sandbox.network.proxy.framing import AnswerFraming, RequestFraming, MessageBytes
 
 
 class CallerGoneError(Exception):
@@ -22,7 +22,7 @@ class FarSideGoneError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class FarSideAddress:
     """Where a far side listens."""
 
     host: str
@@ -32,13 +32,13 @@ class Address:
 class Exchange:
     """One captured exchange; the captor of its link until it is over."""
 
-    def __init__(self, link: Link, address: Address, opening: bytes) -> None:
+    def __init__(self, link: Link, address: FarSideAddress, opening: bytes) -> None:
         self._link = link
         self._address = address
-        self._asked = RequestFraming()
-        self._answered = AnswerFraming()
-        self._request = Stretch(self._asked)
-        self._answer = Stretch(self._answered)
+        self._request_framing = RequestFraming()
+        self._answer_framing = AnswerFraming()
+        self._request = MessageBytes(self._request_framing)
+        self._answer = MessageBytes(self._answer_framing)
         self._request.feed(opening)
 
     def caller_says(self, data: bytes) -> None:
@@ -68,7 +68,7 @@ class Exchange:
             CallerGoneError: the caller left in the middle of it.
         """
         request = await self._request.whole()
-        if not (self._asked.is_whole or self._asked.is_opaque):
+        if not (self._request_framing.is_whole or self._request_framing.is_opaque):
             raise CallerGoneError
         return request
 
@@ -80,25 +80,25 @@ class Exchange:
         Raises:
             FarSideGoneError: there was not a byte of an answer.
         """
-        self._answered.expect_answers_to(self._asked)
+        self._answer_framing.expect_answers_to(self._request_framing)
         self._link.far_side.send(request)
         if closing or self._is_closed_request:
             self._link.far_side.send_end()
-        return _not_empty(await self._answer.whole())
+        return _require_answer(await self._answer.whole())
 
-    async def answer_apart_to(self, request: bytes) -> bytes:
+    async def answer_over_new_connection_to(self, request: bytes) -> bytes:
         """The same over a connection of its own.
 
         Raises:
             FarSideGoneError: there was not a byte of an answer.
         """
-        answered = AnswerFraming()
-        answered.expect_answers_to(self._asked)
-        answer = Stretch(answered)
+        framing = AnswerFraming()
+        framing.expect_answers_to(self._request_framing)
+        answer = MessageBytes(framing)
         loop = asyncio.get_running_loop()
         try:
             transport, _ = await loop.create_connection(
-                lambda: _Listener(answer), self._address.host, self._address.port
+                lambda: _AnswerCollector(answer), self._address.host, self._address.port
             )
         except OSError as error:
             raise FarSideGoneError from error
@@ -106,14 +106,14 @@ class Exchange:
             transport.write(request)
             if self._is_closed_request:
                 transport.write_eof()
-            return _not_empty(await answer.whole())
+            return _require_answer(await answer.whole())
         finally:
             transport.close()
 
     @property
     def _is_closed_request(self) -> bool:
         # An HTTP request has an end of its own; any other far side may wait for the caller's.
-        return self._asked.is_opaque and self._request.is_ended
+        return self._request_framing.is_opaque and self._request.is_ended
 
     @property
     def can_reply(self) -> bool:
@@ -124,7 +124,7 @@ class Exchange:
         """Send bytes to the caller, if it is still there."""
         self._link.caller.send(answer)
 
-    async def caller_gone(self) -> None:
+    async def wait_until_caller_gone(self) -> None:
         """Wait until the caller has closed; what it says until then is lost."""
         await self._request.ended()
 
@@ -136,7 +136,7 @@ class Exchange:
         """Close the caller's connection in order, after what was sent has left."""
         self._link.caller.close()
 
-    def pass_on(self) -> None:
+    def forward_unchanged(self) -> None:
         """No fault strikes: forward what has come, and let the bytes pass again."""
         link = self._link
         link.captor = None
@@ -152,10 +152,10 @@ class Exchange:
         self._link.release(self._request.take(), self._answer.take())
 
 
-class _Listener(asyncio.Protocol):
+class _AnswerCollector(asyncio.Protocol):
     """Collects what the far side says on a connection of its own."""
 
-    def __init__(self, answer: Stretch) -> None:
+    def __init__(self, answer: MessageBytes) -> None:
         self._answer = answer
 
     @override
@@ -167,7 +167,7 @@ class _Listener(asyncio.Protocol):
         self._answer.end()
 
 
-def _not_empty(answer: bytes) -> bytes:
+def _require_answer(answer: bytes) -> bytes:
     if not answer:
         raise FarSideGoneError
     return answer

@@ -10,11 +10,11 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from sandbox.network.proxy.connection import Link
-from sandbox.network.proxy.exchange import Address, CallerGoneError, Exchange, FarSideGoneError
-from sandbox.network.proxy.fault_effects import STRIKES, Waiting
+from sandbox.network.proxy.exchange import FarSideAddress, CallerGoneError, Exchange, FarSideGoneError
+from sandbox.network.proxy.fault_effects import FAULT_EFFECTS, FaultWaiting
 from sandbox.network.proxy.faults import OPENING_BYTES, Fault, FaultOrder, FaultQueue
 from sandbox.network.proxy.listener import Gate
-from sandbox.network.proxy.traffic_counts import Tally
+from sandbox.network.proxy.traffic_counts import TrafficCounts
 
 _LOCAL = "127.0.0.1"
 
@@ -25,7 +25,7 @@ _IDLE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ProxyRoute:
     """Where the proxy listens for a far side, port 0 being any free one, and where that listens itself."""
 
     listen_port: int
@@ -34,18 +34,18 @@ class Route:
     to_host: str = _LOCAL
 
 
-class FarSide:
+class ProxiedFarSide:
     """The proxy before one far side; the owner of its links."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: ProxyRoute) -> None:
         """Bind the address; nobody can connect before it is opened.
 
         Raises:
             OSError: the address is taken.
         """
-        self.address = Address(route.to_host, route.to_port)
-        self.tally = Tally()
-        self.held = 0
+        self.address = FarSideAddress(route.to_host, route.to_port)
+        self.tally = TrafficCounts()
+        self.held_requests = 0
         self._faults = FaultQueue()
         self._gate = Gate(route.listen_host, route.listen_port, lambda: Link(self).caller)
         self._refusal: FaultOrder | None = None
@@ -79,7 +79,7 @@ class FarSide:
         await asyncio.gather(*tasks, return_exceptions=True)
         for link in links:
             link.drop()
-        await asyncio.gather(*(link.gone for link in links))
+        await asyncio.gather(*(link.closed for link in links))
 
     def arm(self, order: FaultOrder) -> None:
         """Let a fault strike; a refusal begins at once and replaces the one that stands."""
@@ -96,7 +96,7 @@ class FarSide:
 
     def release(self) -> int:
         """Forward the requests that are held, and return how many."""
-        count, self.held = self.held, 0
+        count, self.held_requests = self.held_requests, 0
         self._released.set()
         self._released = asyncio.Event()
         return count
@@ -123,7 +123,7 @@ class FarSide:
             return
         exchange = Exchange(link, self.address, opening)
         link.captor = exchange
-        self._start(self._strike(exchange))
+        self._start(self._apply_fault(exchange))
 
     def forget(self, link: Link) -> None:
         """Both connections of a link are gone."""
@@ -151,18 +151,18 @@ class FarSide:
     async def _await_far_side(self) -> None:
         while self._is_dead:
             await asyncio.sleep(_PROBE_SECONDS)
-            self._is_dead = not await _is_there(self.address)
+            self._is_dead = not await _is_reachable(self.address)
         self._set_gate()
 
-    async def _strike(self, exchange: Exchange) -> None:
+    async def _apply_fault(self, exchange: Exchange) -> None:
         opening = await exchange.opening(OPENING_BYTES) if self._faults.looks_inside else b""
         order = self._faults.take(opening)
         if order is None:
-            exchange.pass_on()
+            exchange.forward_unchanged()
             return
         self.tally.struck[order.fault] += 1
         try:
-            await STRIKES[order.fault](exchange, Waiting(order.seconds, self._hold))
+            await FAULT_EFFECTS[order.fault](exchange, FaultWaiting(order.seconds, self._hold))
         except (CallerGoneError, FarSideGoneError):
             exchange.close()
         finally:
@@ -171,7 +171,7 @@ class FarSide:
                 exchange.close()
 
     async def _hold(self) -> None:
-        self.held += 1
+        self.held_requests += 1
         await self._released.wait()
 
     def _refuse(self, order: FaultOrder) -> None:
@@ -210,7 +210,7 @@ class FarSide:
             self._gate.shut()
 
 
-async def _is_there(address: Address) -> bool:
+async def _is_reachable(address: FarSideAddress) -> bool:
     try:
         _, writer = await asyncio.open_connection(address.host, address.port)
     except OSError:

@@ -20,7 +20,7 @@ PAGE = (
 _HIGH_BIT = 0x80
 
 
-class Waiting:
+class FaultWaiting:
     """What a strike waits for besides the two sides: its seconds, or a hold until it is released."""
 
     def __init__(self, seconds: float | None, hold: Callable[[], Awaitable[None]]) -> None:
@@ -28,82 +28,82 @@ class Waiting:
         self.hold = hold
 
 
-async def _reset_before(exchange: Exchange, _waiting: Waiting) -> None:
+async def _reset_before(exchange: Exchange, _waiting: FaultWaiting) -> None:
     exchange.reset()
 
 
-async def _reset_after(exchange: Exchange, _waiting: Waiting) -> None:
+async def _reset_after(exchange: Exchange, _waiting: FaultWaiting) -> None:
     await exchange.answer_to(await exchange.request())
     exchange.reset()
 
 
-async def _cut(exchange: Exchange, _waiting: Waiting) -> None:
+async def _cut(exchange: Exchange, _waiting: FaultWaiting) -> None:
     await exchange.answer_to(await exchange.request())
     exchange.close()
 
 
-async def _half_answer(exchange: Exchange, _waiting: Waiting) -> None:
+async def _half_answer(exchange: Exchange, _waiting: FaultWaiting) -> None:
     answer = await exchange.answer_to(await exchange.request())
     exchange.reply(answer[: len(answer) // 2])
     exchange.close()
 
 
-async def _half_close(exchange: Exchange, _waiting: Waiting) -> None:
+async def _half_close(exchange: Exchange, _waiting: FaultWaiting) -> None:
     exchange.reply(await exchange.answer_to(await exchange.request(), closing=True))
     # The far side will take no second request on this connection.
     exchange.close()
 
 
-async def _black_hole_before(exchange: Exchange, _waiting: Waiting) -> None:
-    await exchange.caller_gone()
+async def _black_hole_before(exchange: Exchange, _waiting: FaultWaiting) -> None:
+    await exchange.wait_until_caller_gone()
 
 
-async def _black_hole_after(exchange: Exchange, _waiting: Waiting) -> None:
+async def _black_hole_after(exchange: Exchange, _waiting: FaultWaiting) -> None:
     await exchange.answer_to(await exchange.request())
-    await exchange.caller_gone()
+    await exchange.wait_until_caller_gone()
 
 
-async def _delay_request(exchange: Exchange, waiting: Waiting) -> None:
+async def _delay_request(exchange: Exchange, waiting: FaultWaiting) -> None:
     request = await exchange.request()
     await asyncio.sleep(waiting.seconds)
-    exchange.reply(await exchange.answer_apart_to(request))
+    exchange.reply(await exchange.answer_over_new_connection_to(request))
 
 
-async def _hold_request(exchange: Exchange, waiting: Waiting) -> None:
+async def _hold_request(exchange: Exchange, waiting: FaultWaiting) -> None:
     request = await exchange.request()
     await waiting.hold()
-    exchange.reply(await exchange.answer_apart_to(request))
+    exchange.reply(await exchange.answer_over_new_connection_to(request))
 
 
-async def _delay_answer(exchange: Exchange, waiting: Waiting) -> None:
+async def _delay_answer(exchange: Exchange, waiting: FaultWaiting) -> None:
     answer = await exchange.answer_to(await exchange.request())
     await asyncio.sleep(waiting.seconds)
     exchange.reply(answer)
 
 
-async def _corrupt(exchange: Exchange, _waiting: Waiting) -> None:
+async def _corrupt(exchange: Exchange, _waiting: FaultWaiting) -> None:
     exchange.reply(corrupted(await exchange.answer_to(await exchange.request())))
 
 
-async def _html(exchange: Exchange, _waiting: Waiting) -> None:
+async def _html(exchange: Exchange, _waiting: FaultWaiting) -> None:
     await exchange.answer_to(await exchange.request())
     exchange.reply(PAGE)
 
 
-async def _html_before(exchange: Exchange, _waiting: Waiting) -> None:
+async def _html_before(exchange: Exchange, _waiting: FaultWaiting) -> None:
     await exchange.request()
     exchange.reply(PAGE)
 
 
-async def _duplicate(exchange: Exchange, _waiting: Waiting) -> None:
+async def _duplicate(exchange: Exchange, _waiting: FaultWaiting) -> None:
     request = await exchange.request()
     answer = await exchange.answer_to(request)
     with suppress(FarSideGoneError):
-        await exchange.answer_apart_to(request)
+        await exchange.answer_over_new_connection_to(request)
     exchange.reply(answer)
 
 
-async def _slow_drip(exchange: Exchange, waiting: Waiting) -> None:
+async def _slow_drip(exchange: Exchange, waiting: FaultWaiting) -> None:
     answer = await exchange.answer_to(await exchange.request())
     loop = asyncio.get_running_loop()
     began_at = loop.time()
@@ -115,7 +115,7 @@ async def _slow_drip(exchange: Exchange, waiting: Waiting) -> None:
         exchange.reply(answer[position : position + 1])
 
 
-STRIKES: dict[Fault, Callable[[Exchange, Waiting], Awaitable[None]]] = {
+FAULT_EFFECTS: dict[Fault, Callable[[Exchange, FaultWaiting], Awaitable[None]]] = {
     Fault.RESET_BEFORE: _reset_before,
     Fault.RESET_AFTER: _reset_after,
     Fault.CUT: _cut,

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
-from sandbox.network.proxy.far_side import FarSide, Route
+from sandbox.network.proxy.far_side import ProxiedFarSide, ProxyRoute
 from sandbox.network.proxy.faults import Fault, FaultOrder
 
 
@@ -19,10 +19,10 @@ class FaultProxy:
     Leaving it ends all connections, and drops what is delayed or held. All of it belongs to one event loop.
     """
 
-    def __init__(self, routes: Mapping[str, Route]) -> None:
+    def __init__(self, routes: Mapping[str, ProxyRoute]) -> None:
         """Nothing is bound yet."""
         self._routes = dict(routes)
-        self._far_sides: dict[str, FarSide] = {}
+        self._far_sides: dict[str, ProxiedFarSide] = {}
         self._closing = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -33,7 +33,7 @@ class FaultProxy:
         """
         async with AsyncExitStack() as stack:
             for name, route in self._routes.items():
-                far_side = self._far_sides[name] = FarSide(route)
+                far_side = self._far_sides[name] = ProxiedFarSide(route)
                 stack.push_async_callback(far_side.close)
             for far_side in self._far_sides.values():
                 far_side.open()
@@ -84,8 +84,8 @@ class FaultProxy:
         Raises:
             UnknownFarSideError: nobody of that name is here.
         """
-        for chosen in self._chosen(far_side):
-            chosen.lift()
+        for side in self._selected(far_side):
+            side.lift()
 
     def release(self, far_side: str | None = None) -> int:
         """Forward what one far side's proxy or all of them hold, and return how many requests that is.
@@ -93,32 +93,32 @@ class FaultProxy:
         Raises:
             UnknownFarSideError: nobody of that name is here.
         """
-        return sum(chosen.release() for chosen in self._chosen(far_side))
+        return sum(side.release() for side in self._selected(far_side))
 
     def faults(self) -> dict[str, object]:
         """What is still to strike, in order, and how many requests are held."""
         armed = [line for far_side in self._far_sides.values() for line in far_side.listing()]
-        return {"faults": armed, "held": {name: one.held for name, one in self._far_sides.items()}}
+        return {"faults": armed, "held": {name: side.held_requests for name, side in self._far_sides.items()}}
 
     def statistics(self) -> dict[str, object]:
         """What has passed and what was struck since the start, for each far side."""
-        return {"far_sides": {name: one.tally.listing() for name, one in self._far_sides.items()}}
+        return {"far_sides": {name: side.tally.listing() for name, side in self._far_sides.items()}}
 
     def health(self) -> dict[str, object]:
         """Where each far side is reached, and whether connections to it are accepted now."""
         return {
             "status": "ok",
             "far_sides": {
-                name: {"port": one.port, "to_port": one.address.port, "is_listening": one.is_listening}
-                for name, one in self._far_sides.items()
+                name: {"port": side.port, "to_port": side.address.port, "is_listening": side.is_listening}
+                for name, side in self._far_sides.items()
             },
         }
 
-    def _far_side(self, name: str) -> FarSide:
+    def _far_side(self, name: str) -> ProxiedFarSide:
         try:
             return self._far_sides[name]
         except KeyError:
             raise UnknownFarSideError(name) from None
 
-    def _chosen(self, name: str | None) -> list[FarSide]:
+    def _selected(self, name: str | None) -> list[ProxiedFarSide]:
         return list(self._far_sides.values()) if name is None else [self._far_side(name)]

@@ -77,7 +77,7 @@ class FaultOrder(BaseModel):
 
     @field_validator("seconds")
     @classmethod
-    def _seconds_where_they_mean_something(cls, value: float | None, info: ValidationInfo) -> float | None:
+    def _check_seconds(cls, value: float | None, info: ValidationInfo) -> float | None:
         fault = info.data.get("fault")
         if value is None and fault in _NEED_SECONDS:
             raise ValueError(f"{fault} needs seconds")
@@ -87,13 +87,13 @@ class FaultOrder(BaseModel):
 
     @field_validator("times", "match", "also")
     @classmethod
-    def _a_refusal_knows_no_exchange(cls, value: object, info: ValidationInfo) -> object:
+    def _check_refusal(cls, value: object, info: ValidationInfo) -> object:
         if value is not None and info.data.get("fault") is Fault.REFUSE:
             raise ValueError("a refusal lasts until it is lifted or its seconds are over")
         return value
 
 
-class Armed:
+class ArmedFault:
     """An order that waits for exchanges to strike."""
 
     def __init__(self, order: FaultOrder) -> None:
@@ -119,7 +119,7 @@ class FaultQueue:
     """The orders for one far side, first come first served."""
 
     def __init__(self) -> None:
-        self._armed: deque[Armed] = deque()
+        self._armed: deque[ArmedFault] = deque()
 
     @property
     def is_empty(self) -> bool:
@@ -133,7 +133,7 @@ class FaultQueue:
 
     def add(self, order: FaultOrder) -> None:
         """Arm an order behind those that are there."""
-        self._armed.append(Armed(order))
+        self._armed.append(ArmedFault(order))
 
     def clear(self) -> None:
         """Forget what has not struck yet."""
@@ -151,7 +151,7 @@ class FaultQueue:
         """What is still to strike, in order."""
         return [armed.listing() for armed in self._armed]
 
-    def _use(self, armed: Armed) -> None:
+    def _use(self, armed: ArmedFault) -> None:
         if armed.times_left is None:
             return
         armed.times_left -= 1

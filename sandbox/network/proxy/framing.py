@@ -130,25 +130,25 @@ class AnswerFraming(Framing):
         self._count += self._answers.get_status_code() >= _FIRST_FINAL_STATUS
 
 
-class Stretch:
+class MessageBytes:
     """The bytes of one direction of an exchange, collected as they come."""
 
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
         self._bytes = bytearray()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self.is_ended = False
 
     def feed(self, data: bytes) -> None:
         """Take some more bytes."""
         self._bytes += data
         self._framing.feed(data)
-        self._news.set()
+        self._changed.set()
 
     def end(self) -> None:
         """Nothing will follow: the sender has closed its end."""
         self.is_ended = True
-        self._news.set()
+        self._changed.set()
 
     async def first(self, length: int) -> bytes:
         """The first bytes, or all that the sender says before it has heard something; none are taken."""
@@ -163,22 +163,22 @@ class Stretch:
     async def ended(self) -> None:
         """Wait until the sender has closed; what it says until then is lost."""
         while not self.is_ended:
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
             self._bytes.clear()
 
     def take(self) -> bytes:
         """Take what is there."""
-        taken = bytes(self._bytes)
+        content = bytes(self._bytes)
         self._bytes.clear()
-        return taken
+        return content
 
     async def _until(self, is_enough: Callable[[], bool]) -> None:
         while not (is_enough() or self.is_ended):
-            self._news.clear()
+            self._changed.clear()
             try:
                 async with asyncio.timeout(QUIET_SECONDS if self._framing.is_opaque else None):
-                    await self._news.wait()
+                    await self._changed.wait()
             except TimeoutError:
                 return
 

@@ -21,7 +21,7 @@ class Gate:
             OSError: the address is taken.
         """
         self._host = host
-        self._holder = _bound(host, port)
+        self._holder = _bound_socket(host, port)
         self.port: int = self._holder.getsockname()[1]
         self._make_protocol = make_protocol
         self._opening: asyncio.Task[asyncio.Server] | None = None
@@ -35,7 +35,7 @@ class Gate:
         """Accept connections."""
         if self._opening is not None:
             return
-        listener = _bound(self._host, self.port)
+        listener = _bound_socket(self._host, self.port)
         # The kernel accepts from now on; what takes the connections over starts in the next round.
         listener.listen(_BACKLOG)
         loop = asyncio.get_running_loop()
@@ -61,7 +61,7 @@ class Gate:
         self._holder.close()
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound_socket(host: str, port: int) -> socket.socket:
     """A socket bound to the address; several may be, as long as only one listens."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:

@@ -11,7 +11,7 @@ _PATHS_MAX = 100
 _OTHER = "other"
 
 
-class Tally:
+class TrafficCounts:
     """Counts connections, exchanges by path, and what was struck."""
 
     def __init__(self) -> None:

@@ -35,12 +35,12 @@ def sftp(
         raise typer.Exit(1) from error
 
 
-async def _serve(home: "Home", host: str, port: int) -> None:
+async def _serve(sftp_home: "Home", host: str, port: int) -> None:
     from sandbox.network.sftp.server import serving  # noqa: PLC0415 - as above
 
-    async with serving(home, host, port) as taken:
-        typer.echo(f"sftp sandbox listening on {host}:{taken}")
-        typer.echo(f"export {_VARIABLES}_PORT={taken}")
-        typer.echo(f"export {_VARIABLES}_KEY={home.client_key}")
-        typer.echo(f"export {_VARIABLES}_HOST_KEY={home.fingerprint}")
+    async with serving(sftp_home, host, port) as bound_port:
+        typer.echo(f"sftp sandbox listening on {host}:{bound_port}")
+        typer.echo(f"export {_VARIABLES}_PORT={bound_port}")
+        typer.echo(f"export {_VARIABLES}_KEY={sftp_home.client_key}")
+        typer.echo(f"export {_VARIABLES}_HOST_KEY={sftp_home.fingerprint}")
         await asyncio.Event().wait()

@@ -66,7 +66,7 @@ class Home:
         return str(asyncssh.read_private_key(self.host_key).get_fingerprint())
 
 
-class _Door(asyncssh.SSHServer):
+class _KeyLogin(asyncssh.SSHServer):
     """Lets one key in, and no password."""
 
     def __init__(self, key: asyncssh.SSHKey) -> None:
@@ -88,10 +88,10 @@ def _refuse(*_arguments: object) -> None:
 
 
 # It stands for calls of every form.
-_NEVER: Any = _refuse
+_REFUSED: Any = _refuse
 
 
-class _Shown(asyncssh.SFTPServer):
+class _ReadOnlyFiles(asyncssh.SFTPServer):
     """Files to read; whatever would change one is refused."""
 
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Any:  # noqa: ANN401 - as the library has it
@@ -99,27 +99,27 @@ class _Shown(asyncssh.SFTPServer):
             _refuse()
         return super().open(path, pflags, attrs)
 
-    remove = rename = posix_rename = mkdir = rmdir = symlink = link = _NEVER
-    setstat = lsetstat = fsetstat = _NEVER
+    remove = rename = posix_rename = mkdir = rmdir = symlink = link = _REFUSED
+    setstat = lsetstat = fsetstat = _REFUSED
 
 
 @asynccontextmanager
-async def serving(home: Home, host: str, port: int) -> AsyncIterator[int]:
+async def serving(sftp_home: Home, host: str, port: int) -> AsyncIterator[int]:
     """Serve until the block ends; yields the port that was taken."""
-    home.prepare()
-    client = asyncssh.read_private_key(home.client_key).convert_to_public()
+    sftp_home.prepare()
+    client = asyncssh.read_private_key(sftp_home.client_key).convert_to_public()
     acceptor = await asyncssh.listen(
         host,
         port,
-        server_factory=lambda: _Door(client),
-        server_host_keys=[str(home.host_key)],
-        sftp_factory=lambda channel: _Shown(channel, chroot=str(home.files).encode()),
+        server_factory=lambda: _KeyLogin(client),
+        server_host_keys=[str(sftp_home.host_key)],
+        sftp_factory=lambda channel: _ReadOnlyFiles(channel, chroot=str(sftp_home.files).encode()),
         sftp_version=3,
         allow_scp=False,
         allow_pty=False,
         agent_forwarding=False,
     )
-    moving = asyncio.create_task(_keep_moving(home))
+    moving = asyncio.create_task(_move_files_forever(sftp_home))
     try:
         yield int(acceptor.get_port())
     finally:
@@ -129,7 +129,7 @@ async def serving(home: Home, host: str, port: int) -> AsyncIterator[int]:
         await asyncio.gather(moving, return_exceptions=True)
 
 
-async def _keep_moving(home: Home) -> None:
+async def _move_files_forever(sftp_home: Home) -> None:
     while True:
-        await asyncio.to_thread(spread, home.outbox, home.files, _QUIET_SECONDS)
+        await asyncio.to_thread(spread, sftp_home.outbox, sftp_home.files, _QUIET_SECONDS)
         await asyncio.sleep(_LOOK_SECONDS)

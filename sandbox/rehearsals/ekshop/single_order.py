@@ -11,7 +11,7 @@ from sandbox.callers.ekshop.customer import Basket, check_payment, order_by_page
 from sandbox.callers.ekshop.orders import Standing
 from sandbox.callers.ekshop.wire import Customer
 from sandbox.callers.payer.browser import Browser, LostPayerError
-from sandbox.callers.payer.checkout import Choice, check_out
+from sandbox.callers.payer.checkout import InstrumentChoice, check_out
 from sandbox.callers.payer.payer import Payer
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.provider.payer_numbers import Kind, normal_numbers
@@ -57,11 +57,11 @@ async def order_once(wish: Wish, say: Say) -> bool:
         pay_page = await order_by_pages(browser, wish.shop, basket)
         trnx_id = trnx_id_of(pay_page)
         say(f"ordered {', '.join(quantities)} at {wish.shop}; payment {trnx_id}")
-        choices = [] if wish.cancels else [Choice(wish.instrument, Payer(number))]
+        choices = [] if wish.cancels else [InstrumentChoice(wish.instrument, Payer(number))]
         done = await check_out(browser, pay_page, choices, cancels=wish.cancels)
-        say(f"the customer is at {done.shown.url.partition('?')[0]}: HTTP {done.shown.status}")
-        if done.shown.url.startswith(wish.shop) and "/check" in done.shown.text:
-            await check_payment(browser, done.shown)
+        say(f"the customer is at {done.page.url.partition('?')[0]}: HTTP {done.page.status}")
+        if done.page.url.startswith(wish.shop) and "/check" in done.page.text:
+            await check_payment(browser, done.page)
     order, attempt = await _known(wish.shop, trnx_id)
     say(f"shop: order {order['number']} over {taka(order['total_paisa'])} taka is {order['standing']}")
     for payee, paisa in order["shares"].items():

@@ -165,7 +165,7 @@ class PayerLoad:
                 )
         came = self._side.page.came
         own = {(one.key, one.payment.id) for one in self.experience.payments.values()}
-        strangers = self._side.page.strangers + sum(pair not in own for pair in came)
+        strangers = self._side.page.unknown_visits + sum(pair not in own for pair in came)
         if strangers:
             self._surprise(f"{strangers} payers came back for nothing, or for another payment than theirs")
         self.experience.came_back = came.total()

@@ -17,7 +17,7 @@ import aiohttp
 from sandbox.callers.ekshop.customer import Basket, order_at_once, pay_again, trnx_id_of
 from sandbox.callers.ekshop.listener_conduct import Conduct
 from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
-from sandbox.callers.payer.checkout import Choice, NotOfferedError, check_out
+from sandbox.callers.payer.checkout import InstrumentChoice, NotOfferedError, check_out
 from sandbox.callers.payer.payer import Does, Payer
 from sandbox.rehearsals.ekshop.day.plan import ENDS, SENT_BACK, Course, DayOrder
 
@@ -114,7 +114,7 @@ class _Visiting:
                 shown = await self._checked_out(browser, order, url, cancels=True)
             case Course.PAID_ANEW:
                 done = await check_out(browser, url, [], cancels=True, patience_seconds=_PATIENCE_SECONDS)
-                url = await pay_again(browser, done.shown)
+                url = await pay_again(browser, done.page)
                 await self._pay_page(order, url)
                 shown = await self._checked_out(browser, order, url)
             case Course.TAB_CLOSED:
@@ -123,7 +123,7 @@ class _Visiting:
                 shown = await self._checked_out(browser, order, url, is_followed=False)
             case Course.REOPENED:
                 await self._checked_out(browser, order, url, does=Does.LEAVE_AT_PIN)
-                browser.forget()
+                browser.clear_cookies()
                 shown = await self._checked_out(browser, order, url)
             case Course.PAID | Course.OTHER_INSTRUMENT:
                 shown = await self._checked_out(browser, order, url)
@@ -144,7 +144,7 @@ class _Visiting:
         """Choose as planned; where an instrument cannot be had, come again and take another one."""
         payings, spares = order.payings, iter(order.spares)
         for _ in range(_DETOURS_MAX):
-            choices = [Choice(one.instrument, Payer(one.number), does, is_followed) for one in payings]
+            choices = [InstrumentChoice(one.instrument, Payer(one.number), does, is_followed) for one in payings]
             try:
                 done = await check_out(
                     browser, url, choices, cancels=cancels, patience_seconds=_PATIENCE_SECONDS
@@ -158,7 +158,7 @@ class _Visiting:
                 # A spare number pays, so who is to cancel leaves without any.
                 payings = () if cancels else (spare,)
             else:
-                return done.shown
+                return done.page
         raise LostPayerError("no instrument can be had")
 
     async def _pay_page(self, order: DayOrder, url: str) -> None:

@@ -236,6 +236,6 @@ async def test_the_return_page_counts_who_came_back_for_what() -> None:
             async with browser.get(page.url("7") + query) as answer:
                 await answer.read()
         assert dict(page.came) == {("7", PAYMENT_ID): 2}
-        assert page.strangers == 1
+        assert page.unknown_visits == 1
         async with opened() as other:
             assert other.place != page.place
