@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sandbox.rehearsals.day.injected_errors import NothingToSpoilError, Seeded, Wish
-from sandbox.rehearsals.day.institutions import BANKS, HOUSES
+from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS
 from sandbox.rehearsals.day.plan import file_key
 from sandbox.rehearsals.day.state import Left, State
 from sandbox.rehearsals.month.files.bank_statements import WRITERS, Entry, Statement
 from sandbox.rehearsals.month.model.answer_key import Code
 from sandbox.rehearsals.month.model.days import business_days_after, is_business
 from sandbox.rehearsals.month.model.instants import dashed, plain
-from sandbox.rehearsals.month.model.institutions import BANK_CHARGES, House
+from sandbox.rehearsals.month.model.institutions import BANK_CHARGES, MonthInstitution
 
 _STRAY_PAISA = 4_321_500
 _SHORT_PAISA = 50_000
@@ -58,7 +58,7 @@ class Accounts:
             if wishes and not is_business(night):
                 raise NothingToSpoilError(f"{bank.id} has no statement of {dashed(night)}")
 
-    def _written(self, bank: House, day: int, wishes: Sequence[Wish]) -> WrittenStatement:
+    def _written(self, bank: MonthInstitution, day: int, wishes: Sequence[Wish]) -> WrittenStatement:
         number, opening, _ = self.state.statements.get(bank.id, [0, 0, day])
         entries = self._spoiled(bank, day, list(self._credits(bank, day)), wishes)
         closing = opening + sum(entry.amount for entry in entries)
@@ -69,19 +69,19 @@ class Accounts:
         left = Left(bank.id, day, 1, 0, self.made_at)
         return WrittenStatement(key, f"{key}.{extension}", write(statement, entries).encode(), left)
 
-    def _credits(self, bank: House, day: int) -> Iterator[Entry]:
+    def _credits(self, bank: MonthInstitution, day: int) -> Iterator[Entry]:
         settled: dict[str, int] = {}
         for left in self.state.left.values():
-            house = HOUSES.get(left.house)
-            if house is not None and house.bank == bank.id and house.payout(left.date) == day:
-                settled[house.id] = settled.get(house.id, 0) + left.settled_paisa
-        for house_id, paisa in sorted(settled.items()):
+            institution = INSTITUTIONS.get(left.institution)
+            if institution is not None and institution.bank == bank.id and institution.payout(left.date) == day:
+                settled[institution.id] = settled.get(institution.id, 0) + left.settled_paisa
+        for institution_id, paisa in sorted(settled.items()):
             if paisa:
-                charge, batch = BANK_CHARGES[bank.id], HOUSES[house_id].batch(plain(day))
+                charge, batch = BANK_CHARGES[bank.id], INSTITUTIONS[institution_id].batch(plain(day))
                 yield Entry(paisa - charge, charge, batch, self._name(bank))
 
     def _spoiled(
-        self, bank: House, day: int, entries: list[Entry], wishes: Sequence[Wish]
+        self, bank: MonthInstitution, day: int, entries: list[Entry], wishes: Sequence[Wish]
     ) -> Sequence[Entry]:
         spoiled, whole = list(entries), list(entries)
         for wish in wishes:
@@ -101,12 +101,12 @@ class Accounts:
                 raise NothingToSpoilError(f"{wish.code} befalls no statement")
         return spoiled
 
-    def _name(self, bank: House) -> str:
+    def _name(self, bank: MonthInstitution) -> str:
         self.state.strangers += 1
         return f"{bank.code[:1]}B{self.state.strangers:012d}"
 
 
 def payout_ends(night: int) -> int:
     """Return the day by which all that moved until a night is in its file and paid, if nothing goes wrong."""
-    longest = max(house.lag for house in HOUSES.values())
+    longest = max(institution.lag for institution in INSTITUTIONS.values())
     return business_days_after(night, longest + 1)

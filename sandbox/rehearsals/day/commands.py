@@ -14,7 +14,7 @@ from sandbox.kit.institution.clock import dhaka_day, utc_now
 from sandbox.registry import DEFAULT_PORTS, Name
 from sandbox.rehearsals.day.file_writer import Leaving, Night, in_words, leave
 from sandbox.rehearsals.day.injected_errors import CODES, NothingToSpoilError, Wish
-from sandbox.rehearsals.day.institutions import BANKS, HOUSES
+from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import InstitutionSilentError
 from sandbox.rehearsals.installation.home_folder import home
 from sandbox.rehearsals.month.model.answer_key import Code
@@ -90,7 +90,7 @@ def _wish(text: str) -> Wish:
     code, _, institution = text.partition("@")
     if code not in set(CODES):
         raise typer.BadParameter(f"{code} is none of {_CODES}", param_hint="--wrong")
-    if institution and institution not in {*HOUSES, *BANKS}:
+    if institution and institution not in {*INSTITUTIONS, *BANKS}:
         raise typer.BadParameter(f"{institution} leaves no files here", param_hint="--wrong")
     return Wish(Code(code), institution)
 

@@ -16,7 +16,7 @@ from sandbox.kit.institution.movements import LOOK_BACK
 from sandbox.registry import Name
 from sandbox.rehearsals.day.bank_statements import Accounts
 from sandbox.rehearsals.day.injected_errors import NothingToSpoilError, Seeded, Spoiler, Wish
-from sandbox.rehearsals.day.institutions import HOUSES
+from sandbox.rehearsals.day.institutions import INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import DayBook, ask_all
 from sandbox.rehearsals.day.plan import Line, PlannedFile, plan_night
 from sandbox.rehearsals.day.state import Later, Left, State
@@ -108,7 +108,7 @@ class _Writer:
 
     def _leave(self, file: PlannedFile, spoiler: Spoiler) -> None:
         key = file.name_key
-        place = Left(file.house.id, file.date, file.cycle, file.settled_paisa, self._made_at)
+        place = Left(file.institution.id, file.date, file.cycle, file.settled_paisa, self._made_at)
         if key in spoiler.cut:
             file.lines[0].is_only_counted = True
         path = self._row_file(file, file.lines, spoiler.told)
@@ -168,7 +168,7 @@ class _Writer:
         return written.path
 
     def _seed(self, code: Code, file: PlannedFile, name: str, night: int | None = None) -> None:
-        self.seeded.append(Seeded(code, file.house.id, name, self._night if night is None else night))
+        self.seeded.append(Seeded(code, file.institution.id, name, self._night if night is None else night))
 
     def _leave_statements(self, books: Mapping[str, DayBook]) -> None:
         wishes = [wish for wish in self._wishes if wish.institution in BANK_CHARGES]
@@ -186,8 +186,8 @@ def _nobody(_row: Row, _reference: str) -> None:
 def _began(books: Mapping[str, DayBook]) -> Mapping[str, int]:
     """The first day of the first connector that pays on each bank's account."""
     began: dict[str, int] = {}
-    for house_id, book in books.items():
-        bank, first = HOUSES[house_id].bank, day_number(book.first)
+    for institution_id, book in books.items():
+        bank, first = INSTITUTIONS[institution_id].bank, day_number(book.first)
         if bank:
             began[bank] = min(first, began.get(bank, first))
     return began

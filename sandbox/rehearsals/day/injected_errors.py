@@ -93,7 +93,7 @@ class Spoiler:
 
     def told(self, row: Row, reference: str) -> None:
         """Hear under which reference a row that cannot be read stands in its file."""
-        self.seeded.append(Seeded(Code.ROW_REJECTED, row.house.id, reference, self.night))
+        self.seeded.append(Seeded(Code.ROW_REJECTED, row.institution.id, reference, self.night))
 
     # ---- whole files
 
@@ -104,15 +104,15 @@ class Spoiler:
         chosen = self.random.choice(can)
         self._touched_files.add(chosen.name_key)
         if wish.code in _AWAITED:
-            self._awaited.add(chosen.house.id)
+            self._awaited.add(chosen.institution.id)
         getattr(self, f"_{wish.code.lower()}")(chosen)
 
     def _files_of(self, wish: Wish) -> Iterator[PlannedFile]:
         for one in self.files:
-            is_meant = wish.institution in {"", one.house.id}
-            touched = {name for house, name in self._touched_names if house == one.house.id}
+            is_meant = wish.institution in {"", one.institution.id}
+            touched = {name for institution, name in self._touched_names if institution == one.institution.id}
             is_clean = not touched.intersection(line.row.ours for line in one.lines)
-            is_whole = wish.code not in _AWAITED or one.house.id not in self._left_out
+            is_whole = wish.code not in _AWAITED or one.institution.id not in self._left_out
             if is_meant and is_clean and is_whole and one.name_key not in self._touched_files:
                 yield one
 
@@ -131,7 +131,7 @@ class Spoiler:
     def _sequence_gap(self, file: PlannedFile) -> None:
         self.gapped.add(file.name_key)
         file.sequence += 1
-        self.state.skipped[file.house.id] = self.state.skipped.get(file.house.id, 0) + 1
+        self.state.skipped[file.institution.id] = self.state.skipped.get(file.institution.id, 0) + 1
 
     def _file_superseded(self, file: PlannedFile) -> None:
         """Exchange the amounts of three payments in a ring, which leaves the totals right."""
@@ -150,10 +150,10 @@ class Spoiler:
         if not can:
             raise NothingToSpoilError(f"{wish}: {NothingToSpoilError.__doc__}")
         file, line = self.random.choice(can)
-        self._touched_names.add((file.house.id, line.row.ours))
+        self._touched_names.add((file.institution.id, line.row.ours))
         made = _OF_ROWS[wish.code].make(self, line.row)
         if not made:
-            self._left_out.add(file.house.id)
+            self._left_out.add(file.institution.id)
         file.lines.remove(line)
         file.lines.extend(Line(row) for row in made)
         if wish.code is Code.ROW_REJECTED:
@@ -165,21 +165,21 @@ class Spoiler:
 
     def _lines_of(self, wish: Wish) -> Iterator[tuple[PlannedFile, Line]]:
         for file in self.files:
-            is_meant = wish.institution in {"", file.house.id}
-            is_whole = wish.code not in _LEFT_OUT or file.house.id not in self._awaited
+            is_meant = wish.institution in {"", file.institution.id}
+            is_whole = wish.code not in _LEFT_OUT or file.institution.id not in self._awaited
             if is_meant and is_whole and file.name_key not in self._touched_files:
                 yield from ((file, line) for line in file.lines if self._may_spoil(line))
 
     def _may_spoil(self, line: Line) -> bool:
-        first, last = line.row.house.window
+        first, last = line.row.institution.window
         is_late = first <= minute_of(line.row.ms) < last
         # Refunds and what failed have a code each that no other payment can bear.
         can = line.is_plain or line.row.is_taking_back or line.row.status is Status.FAILED
-        return can and not is_late and (line.row.house.id, line.row.ours) not in self._touched_names
+        return can and not is_late and (line.row.institution.id, line.row.ours) not in self._touched_names
 
     def _seed(self, code: Code, row: Row) -> None:
-        self._touched_names.add((row.house.id, row.ours))
-        self.seeded.append(Seeded(code, row.house.id, row.ours, self.night))
+        self._touched_names.add((row.institution.id, row.ours))
+        self.seeded.append(Seeded(code, row.institution.id, row.ours, self.night))
 
     def stranger(self, row: Row) -> Row:
         """Return a payment of the same amount that nobody knows."""
@@ -202,14 +202,14 @@ def _is_payment(row: Row) -> bool:
 
 def _at(leg: Leg, *traits: Trait, without: Trait | None = None) -> Callable[[Row], bool]:
     def _can(row: Row) -> bool:
-        has = all(row.house.has(trait) for trait in traits)
-        return _is_payment(row) and row.house.leg is leg and has and not (without and row.house.has(without))
+        has = all(row.institution.has(trait) for trait in traits)
+        return _is_payment(row) and row.institution.leg is leg and has and not (without and row.institution.has(without))
 
     return _can
 
 
 def _other_name(row: Row) -> str:
-    """Another name of the same length, where the house names anything."""
+    """Another name of the same length, where the institution names anything."""
     return f"{row.theirs[:-1]}{'Z' if row.theirs[-1:] != 'Z' else 'Y'}" if row.theirs else ""
 
 
@@ -218,7 +218,7 @@ def _twin(row: Row, more: int) -> Row:
 
 
 def _unreadable(_: Spoiler, row: Row) -> list[Row]:
-    is_workbook = row.house.layout == "nagad"
+    is_workbook = row.institution.layout == "nagad"
     return [row.but(spoiled=Spoiled.NUMBER if is_workbook else Spoiled.NO_DAY, mark=1)]
 
 
@@ -227,7 +227,7 @@ def _nothing(_spoiler: Spoiler, _row: Row) -> list[Row]:
 
 
 def _can_amount(row: Row) -> bool:
-    return _is_payment(row) and not row.house.has(Trait.NET_ONLY)
+    return _is_payment(row) and not row.institution.has(Trait.NET_ONLY)
 
 
 _OF_ROWS: Mapping[Code, _Rule] = {
@@ -261,7 +261,7 @@ def _has_rows(file: PlannedFile) -> bool:
 
 
 def _can_be_cut(file: PlannedFile) -> bool:
-    return _has_rows(file) and (file.house.has(Trait.TOTALS))
+    return _has_rows(file) and (file.institution.has(Trait.TOTALS))
 
 
 def _can_replay(file: PlannedFile) -> bool:
@@ -283,7 +283,7 @@ _OF_FILES: Mapping[Code, Callable[[PlannedFile], bool]] = {
     Code.FILE_DUPLICATE: _has_rows,
     Code.FILE_REPLAYED: _can_replay,
     Code.FILE_SUPERSEDED: _can_ring,
-    Code.SEQUENCE_GAP: lambda file: file.house.has(Trait.SEQUENCE) and len(file.house.cycle_ends) == 1,
+    Code.SEQUENCE_GAP: lambda file: file.institution.has(Trait.SEQUENCE) and len(file.institution.cycle_ends) == 1,
     Code.CONTROL_TOTAL: _can_be_cut,
 }
 """Which files each thing that befalls a whole file can befall."""

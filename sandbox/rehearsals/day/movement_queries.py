@@ -9,7 +9,7 @@ import aiohttp
 
 from sandbox.kit.institution.movements import Movement
 from sandbox.registry import Name
-from sandbox.rehearsals.day.institutions import HOUSES, SECOND_ROUTES, Desk, desks
+from sandbox.rehearsals.day.institutions import INSTITUTIONS, SECOND_ROUTES, Desk, desks
 
 _SECONDS = 60
 _HTTP_OK = 200
@@ -36,20 +36,20 @@ async def ask_all(addresses: Mapping[Name, str], since: date) -> Mapping[str, Da
     told: dict[str, list[DayBook]] = {}
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        for house_id, desk in sorted(desks().items()):
+        for institution_id, desk in sorted(desks().items()):
             if desk.name in addresses:
                 book = await _ask(session, addresses[desk.name], desk, since)
                 if book is not None:
-                    told.setdefault(SECOND_ROUTES.get(house_id, house_id), []).append(book)
-    return {house_id: _together(house_id, told[house_id]) for house_id in HOUSES if house_id in told}
+                    told.setdefault(SECOND_ROUTES.get(institution_id, institution_id), []).append(book)
+    return {institution_id: _together(institution_id, told[institution_id]) for institution_id in INSTITUTIONS if institution_id in told}
 
 
 async def _ask(session: aiohttp.ClientSession, address: str, desk: Desk, since: date) -> DayBook | None:
-    query = {"since": since.isoformat()} | ({"house": desk.house} if desk.house else {})
+    query = {"since": since.isoformat()} | ({"house": desk.institution} if desk.institution else {})
     try:
         async with session.get(f"{address}/_admin/movements", params=query) as answer:
             if answer.status != _HTTP_OK:
-                raise InstitutionSilentError(f"{desk.name} {desk.house} answers {answer.status}")
+                raise InstitutionSilentError(f"{desk.name} {desk.institution} answers {answer.status}")
             return read_book(await answer.json(content_type=None))
     except (aiohttp.ClientError, TimeoutError) as error:
         raise InstitutionSilentError(f"{desk.name} does not answer: {type(error).__name__}") from error
@@ -63,9 +63,9 @@ def read_book(told: Mapping[str, Any]) -> DayBook | None:
     return DayBook(date.fromisoformat(told["first"]), movements)
 
 
-def _together(house_id: str, books: Iterable[DayBook]) -> DayBook:
+def _together(institution_id: str, books: Iterable[DayBook]) -> DayBook:
     """What an institution and its second route have seen, as one."""
     listed = list(books)
-    movements = [replace(one, house=house_id) for book in listed for one in book.movements]
+    movements = [replace(one, house=institution_id) for book in listed for one in book.movements]
     movements.sort(key=lambda one: one.instant)
     return DayBook(min(book.first for book in listed), tuple(movements))

@@ -18,7 +18,7 @@ from sandbox.rehearsals.month.files.row_slots import SlotMaker, UnluckyMonthErro
 from sandbox.rehearsals.month.model.answer_key import Code, Key
 from sandbox.rehearsals.month.model.days import DAY_MS, EPOCH_MS, NIGHTS, date_of, is_business
 from sandbox.rehearsals.month.model.instants import dashed, minute_of
-from sandbox.rehearsals.month.model.institutions import House, Leg
+from sandbox.rehearsals.month.model.institutions import MonthInstitution, Leg
 from sandbox.rehearsals.month.model.references import Names
 from sandbox.rehearsals.month.model.rows import Row, Status
 from sandbox.rehearsals.month.payments import DELIVERY_PERCENT, FUNDS_PERCENT, PaymentMaker, Wish
@@ -36,7 +36,7 @@ _MINUTE_NEARLY_OVER_MS = 55_000
 _MARGIN_MINUTES = 40
 _ALIKE_IN = 2_000
 """One payment in so many is followed by one of the same amount in the same minute."""
-_HOUSES_TRIED = 3
+_INSTITUTIONS_TRIED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class _Month:
 
     def __init__(self, days: Sequence[int], seed: int, out: Path) -> None:
         random = Random(f"month {seed} {sum(days)}")  # noqa: S311 - the same seed makes the same month
-        plan = plan_files(random, lambda house, date: rows_expected(days, house, date))
+        plan = plan_files(random, lambda institution, date: rows_expected(days, institution, date))
         self._key = Key()
         names = Names(random)
         files = out / FILES
@@ -123,15 +123,15 @@ class _Month:
 
     def _reject(self, row: Row, place: str) -> None:
         if row.mark is not None and row.spoiled is not None:
-            self._key.add(Code.ROW_REJECTED, row.house.id, place, row.mark, row.spoiled.value)
+            self._key.add(Code.ROW_REJECTED, row.institution.id, place, row.mark, row.spoiled.value)
 
     def _pass(self, ms: int, pinned: Seed | None, *, is_last: bool) -> None:
         twin, self._twin = self._twin, None
         if twin is not None:
             self._pass_twin(min(ms, twin.before_ms), twin)
-        elif pinned is not None and pinned.house is not None:
-            wish = Wish(pinned.house, is_prompt=True)
-            self._strike(self._maker.make(ms, wish), pinned.house, pinned.kind.act)
+        elif pinned is not None and pinned.institution is not None:
+            wish = Wish(pinned.institution, is_prompt=True)
+            self._strike(self._maker.make(ms, wish), pinned.institution, pinned.kind.act)
         elif self._seeds.is_due(self._stage.names.number):
             self._pass_seed(ms, self._seeds.next_kind, is_last=is_last)
         else:
@@ -142,49 +142,49 @@ class _Month:
         if usual.reverse(stage, payment):
             return
         booked = [usual.pass_leg(stage, payment.legs[0])]
-        if booked[0].house.leg is Leg.FUNDS and booked[0].status is Status.SUCCESS and payment.delivery:
+        if booked[0].institution.leg is Leg.FUNDS and booked[0].status is Status.SUCCESS and payment.delivery:
             booked.append(usual.pass_leg(stage, payment.delivery))
         stage.books.write(booked)
         if payment.funds and not is_last and not stage.random.randrange(_ALIKE_IN):
             self._twin = _twin_of(payment.funds, None)
 
     def _pass_seed(self, ms: int, kind: Kind, *, is_last: bool) -> None:
-        house = self._house_for(kind, ms)
-        if house is None or (kind.is_twin and (is_last or ms % _MINUTE_MS > _MINUTE_NEARLY_OVER_MS)):
+        institution = self._institution_for(kind, ms)
+        if institution is None or (kind.is_twin and (is_last or ms % _MINUTE_MS > _MINUTE_NEARLY_OVER_MS)):
             self._seeds.put_off()
             self._pass_usual(self._maker.make(ms), is_last=is_last)
             return
-        payment = self._maker.make(ms, Wish(house, is_alone=kind.is_undelivered))
+        payment = self._maker.make(ms, Wish(institution, is_alone=kind.is_undelivered))
         if kind.is_twin and payment.funds is not None:
             self._twin = _twin_of(payment.funds, kind.act)
-            is_done = self._strike(payment, house, None)
+            is_done = self._strike(payment, institution, None)
         else:
-            is_done = self._strike(payment, house, kind.act)
+            is_done = self._strike(payment, institution, kind.act)
         if is_done:
             self._seeds.done()
         else:
             self._seeds.put_off()
 
     def _pass_twin(self, ms: int, twin: _Twin) -> None:
-        self._strike(self._maker.make(ms, twin.wish), twin.wish.house, twin.act)
+        self._strike(self._maker.make(ms, twin.wish), twin.wish.institution, twin.act)
 
-    def _house_for(self, kind: Kind, ms: int) -> House | None:
+    def _institution_for(self, kind: Kind, ms: int) -> MonthInstitution | None:
         """Return one of those at whom it can happen now."""
         minute = minute_of(ms)
-        for _ in range(_HOUSES_TRIED):
-            house = self._stage.random.choice(kind.houses())
-            is_near = house.cut_off - _MARGIN_MINUTES <= minute < house.cut_off
-            if not is_near and self._stage.desk.due(house, ms).is_clean:
-                return house
+        for _ in range(_INSTITUTIONS_TRIED):
+            institution = self._stage.random.choice(kind.institutions())
+            is_near = institution.cut_off - _MARGIN_MINUTES <= minute < institution.cut_off
+            if not is_near and self._stage.desk.due(institution, ms).is_clean:
+                return institution
         return None
 
-    def _strike(self, payment: Payment, house: House, act: Act | None) -> bool:
+    def _strike(self, payment: Payment, institution: MonthInstitution, act: Act | None) -> bool:
         """Let one leg go wrong and the other be as usual as can be; whether it did."""
         stage, booked, is_done = self._stage, [], act is None
         for leg in payment.legs:
-            slot = stage.desk.due(leg.house, leg.ms)
+            slot = stage.desk.due(leg.institution, leg.ms)
             struck = None
-            if act is not None and leg.house is house and slot.is_clean:
+            if act is not None and leg.institution is institution and slot.is_clean:
                 struck = act(stage, payment, leg, slot)
                 is_done = struck is not None
             if struck is None:
@@ -196,14 +196,14 @@ class _Month:
 
 def _twin_of(leg: Row, act: Act | None) -> _Twin:
     end_of_minute = leg.ms - leg.ms % _MINUTE_MS + _MINUTE_MS - 1
-    return _Twin(Wish(leg.house, leg.gross), end_of_minute, act)
+    return _Twin(Wish(leg.institution, leg.gross), end_of_minute, act)
 
 
-def rows_expected(days: Sequence[int], house: House, date: int) -> float:
+def rows_expected(days: Sequence[int], institution: MonthInstitution, date: int) -> float:
     """Return how many rows one file of a date will have, about."""
-    percent = FUNDS_PERCENT if house.leg is Leg.FUNDS else DELIVERY_PERCENT
+    percent = FUNDS_PERCENT if institution.leg is Leg.FUNDS else DELIVERY_PERCENT
     first = date
-    while house.is_business and first > 0 and not house.is_made(first - 1):
+    while institution.is_business and first > 0 and not institution.is_made(first - 1):
         first -= 1
     payments = sum(days[first : date + 1])
-    return payments * percent * house.share / _WHOLE / _WHOLE / len(house.cycle_ends)
+    return payments * percent * institution.share / _WHOLE / _WHOLE / len(institution.cycle_ends)

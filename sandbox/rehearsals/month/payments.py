@@ -6,7 +6,7 @@ from random import Random
 from sandbox.rehearsals.month.files.month_output import Payment
 from sandbox.rehearsals.month.model.days import DAY_MS, EPOCH_MS
 from sandbox.rehearsals.month.model.instants import day_of
-from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, House, Leg
+from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, MonthInstitution, Leg
 from sandbox.rehearsals.month.model.references import Names
 from sandbox.rehearsals.month.model.rows import Row
 
@@ -26,7 +26,7 @@ FUNDS_PERCENT, DELIVERY_PERCENT = _WHOLE - _PREFUND_PERCENT, _WHOLE - _MERCHANT_
 class Wish:
     """What of a payment is decided; a prompt one is delivered in the instant in which it was paid."""
 
-    house: House
+    institution: MonthInstitution
     gross: int | None = None
     is_prompt: bool = False
     is_alone: bool = False
@@ -39,8 +39,8 @@ class PaymentMaker:
     def __init__(self, random: Random, names: Names) -> None:
         self._random = random
         self._names = names
-        self._funds = [house for house in FUNDS for _ in range(house.share)]
-        self._delivery = [house for house in DELIVERY for _ in range(house.share)]
+        self._funds = [institution for institution in FUNDS for _ in range(institution.share)]
+        self._delivery = [institution for institution in DELIVERY for _ in range(institution.share)]
         self._amounts = [
             min(max(int(random.lognormvariate(_MEDIAN_LOG, _SPREAD)), _AMOUNT_MIN), _AMOUNT_MAX) // 100 * 100
             for _ in range(_TABLE)
@@ -52,13 +52,13 @@ class PaymentMaker:
         is_funded, is_delivered = draw >= _PREFUND_PERCENT, draw < _WHOLE - _MERCHANT_PERCENT
         funds, delivery = self._random.choice(self._funds), self._random.choice(self._delivery)
         if wish is not None:
-            if wish.house.leg is Leg.FUNDS:
-                funds, is_funded, is_delivered = wish.house, True, is_delivered and not wish.is_alone
+            if wish.institution.leg is Leg.FUNDS:
+                funds, is_funded, is_delivered = wish.institution, True, is_delivered and not wish.is_alone
             else:
-                delivery, is_delivered = wish.house, True
+                delivery, is_delivered = wish.institution, True
         return self._payment(ms, funds if is_funded else None, delivery if is_delivered else None, wish)
 
-    def _payment(self, ms: int, funds: House | None, delivery: House | None, wish: Wish | None) -> Payment:
+    def _payment(self, ms: int, funds: MonthInstitution | None, delivery: MonthInstitution | None, wish: Wish | None) -> Payment:
         payment_id = self._names.payment_id(ms)
         gross = self._gross() if wish is None or wish.gross is None else wish.gross
         funds_leg = self._leg(payment_id, funds, ms, gross) if funds else None
@@ -70,9 +70,9 @@ class PaymentMaker:
         billed = gross - _fee_inside(gross) if funds_leg else gross
         return Payment(funds_leg, self._leg(payment_id, delivery, min(ms + delay, end_of_day), billed))
 
-    def _leg(self, payment_id: str, house: House, ms: int, gross: int) -> Row:
-        leg = Row(payment_id, house, self._names.number, self._names.ours(house, day_of(ms)), ms, gross)
-        leg.theirs = self._names.theirs(house)
+    def _leg(self, payment_id: str, institution: MonthInstitution, ms: int, gross: int) -> Row:
+        leg = Row(payment_id, institution, self._names.number, self._names.ours(institution, day_of(ms)), ms, gross)
+        leg.theirs = self._names.theirs(institution)
         return leg
 
     def _gross(self) -> int:

@@ -5,7 +5,7 @@ from functools import cache
 
 from sandbox.rehearsals.month.breaks import row_breaks as strikes
 from sandbox.rehearsals.month.model.answer_key import Code
-from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, House, Leg, Trait
+from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, MonthInstitution, Leg, Trait
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class Kind:
     is_twin: bool = False
     is_undelivered: bool = False
 
-    def houses(self) -> tuple[House, ...]:
+    def institutions(self) -> tuple[MonthInstitution, ...]:
         """Return those at whom it can happen."""
-        return _houses(self)
+        return _institutions(self)
 
 
 @cache
-def _houses(kind: Kind) -> tuple[House, ...]:
+def _institutions(kind: Kind) -> tuple[MonthInstitution, ...]:
     return tuple(
-        house
-        for house in (*FUNDS, *DELIVERY)
-        if kind.leg in {None, house.leg}
-        and (kind.needs is None or house.has(kind.needs))
-        and (kind.lacks is None or not house.has(kind.lacks))
+        institution
+        for institution in (*FUNDS, *DELIVERY)
+        if kind.leg in {None, institution.leg}
+        and (kind.needs is None or institution.has(kind.needs))
+        and (kind.lacks is None or not institution.has(kind.lacks))
     )
 
 

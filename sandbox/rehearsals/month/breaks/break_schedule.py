@@ -9,7 +9,7 @@ from random import Random
 from sandbox.rehearsals.month.breaks.break_kinds import KINDS, Kind
 from sandbox.rehearsals.month.files.file_faults import FilePlan
 from sandbox.rehearsals.month.model.days import LAST
-from sandbox.rehearsals.month.model.institutions import House
+from sandbox.rehearsals.month.model.institutions import MonthInstitution
 
 _OF_EACH_CODE_MIN = 6
 _PAYMENTS_A_SEED = 4_000
@@ -24,7 +24,7 @@ class Seed:
     """A kind, and the institution if that is decided."""
 
     kind: Kind
-    house: House | None = None
+    institution: MonthInstitution | None = None
 
 
 class Seeds:
@@ -70,25 +70,25 @@ class Seeds:
         pinned: dict[tuple[int, int], Seed] = {}
         for kind in kinds:
             for _ in range(_WINDOW_TRIES):
-                place, house = self._window(kind)
+                place, institution = self._window(kind)
                 if place is not None and place not in pinned:
-                    pinned[place] = Seed(kind, house)
+                    pinned[place] = Seed(kind, institution)
                     break
         return pinned
 
-    def _window(self, kind: Kind) -> tuple[tuple[int, int] | None, House]:
-        """Return day and number of a payment that falls into the late window of a house, if there is one."""
-        house, day = self._random.choice(kind.houses()), self._random.randrange(1, LAST)
-        first, after = house.window
-        late = house.next_date(day)
+    def _window(self, kind: Kind) -> tuple[tuple[int, int] | None, MonthInstitution]:
+        """Return day and number of a payment that falls into the late window of a institution, if there is one."""
+        institution, day = self._random.choice(kind.institutions()), self._random.randrange(1, LAST)
+        first, after = institution.window
+        late = institution.next_date(day)
         is_open = (
-            house.is_made(day) and house.arrival(late) <= LAST and house.arrival(late) > house.arrival(day)
+            institution.is_made(day) and institution.arrival(late) <= LAST and institution.arrival(late) > institution.arrival(day)
         )
-        if not is_open or not (self._plan.is_clean(house, day) and self._plan.is_clean(house, late)):
-            return None, house
+        if not is_open or not (self._plan.is_clean(institution, day) and self._plan.is_clean(institution, late)):
+            return None, institution
         count = self._days[day]
         low, high = -(-first * count // _MINUTES_A_DAY), after * count // _MINUTES_A_DAY - 1
-        return ((day, self._random.randint(low, high)) if low <= high else None), house
+        return ((day, self._random.randint(low, high)) if low <= high else None), institution
 
 
 def _kinds_of(payments: int) -> list[Kind]:

@@ -31,7 +31,7 @@ def reverse(stage: Stage, payment: Payment) -> bool:
     if minute_of(last.ms) < _EVENING_MINUTE or stage.random.randrange(1_000) >= _REVERSED_PERMILLE:
         return False
     ms = EPOCH_MS + (day_of(last.ms) + 1) * DAY_MS + _TEN_MINUTES_MS
-    is_possible = all(leg.house.has(Trait.TAKES_BACK) and _slot(stage, leg).is_quiet for leg in payment.legs)
+    is_possible = all(leg.institution.has(Trait.TAKES_BACK) and _slot(stage, leg).is_quiet for leg in payment.legs)
     if not is_possible or not stage.is_booked(ms):
         return False
     undone = tuple(stage.taken_back(leg, Event.REVERSAL, leg.gross, ms) for leg in payment.legs)
@@ -54,12 +54,12 @@ def pass_leg(stage: Stage, leg: Row) -> Row:
 
 
 def _slot(stage: Stage, leg: Row) -> Slot:
-    return stage.desk.due(leg.house, leg.ms)
+    return stage.desk.due(leg.institution, leg.ms)
 
 
 def _late_slot(stage: Stage, leg: Row, slot: Slot) -> Slot | None:
     """Where the next file comes in the same night, a row of the last minutes may be in it."""
-    first, after = leg.house.window
+    first, after = leg.institution.window
     if (
         not first <= minute_of(leg.ms) < after
         or not slot.is_clean
@@ -73,7 +73,7 @@ def _late_slot(stage: Stage, leg: Row, slot: Slot) -> Slot | None:
 
 
 def _rare(stage: Stage, leg: Row, slot: Slot, draw: int) -> Row:
-    if leg.house.leg is Leg.DELIVERY:
+    if leg.institution.leg is Leg.DELIVERY:
         return _rare_delivery(leg, slot, draw)
     for most, happen in _RARE_ENDS:
         if draw < most:
@@ -89,23 +89,23 @@ def _rare_delivery(leg: Row, slot: Slot, draw: int) -> Row:
 
 
 def _odd_line(leg: Row, slot: Slot, *, is_lacking: bool) -> Row:
-    if is_lacking and leg.house.has(Trait.OURS_MAY_LACK):
+    if is_lacking and leg.institution.has(Trait.OURS_MAY_LACK):
         slot.add(leg.but(ours=""))
         return leg
-    is_off = not is_lacking and leg.house.leg is Leg.FUNDS and slot.odd_paisa < _ODD_PAISA_MAX
+    is_off = not is_lacking and leg.institution.leg is Leg.FUNDS and slot.odd_paisa < _ODD_PAISA_MAX
     slot.odd_paisa += is_off
     slot.add(leg.but(vat=leg.vat + (1 if leg.number % 2 else -1)) if is_off and leg.vat else leg)
     return leg
 
 
 def _failed(stage: Stage, leg: Row, slot: Slot) -> Row:
-    if leg.house.has(Trait.STATUS) and stage.random.randrange(100) < _LISTED_PERCENT:
+    if leg.institution.has(Trait.STATUS) and stage.random.randrange(100) < _LISTED_PERCENT:
         slot.add(leg.failed())
     return leg.but(status=Status.FAILED, theirs="")
 
 
 def _unknown(stage: Stage, leg: Row, slot: Slot) -> Row:
-    is_success = stage.random.randrange(100) < _SUCCESS_PERCENT or not leg.house.has(Trait.STATUS)
+    is_success = stage.random.randrange(100) < _SUCCESS_PERCENT or not leg.institution.has(Trait.STATUS)
     slot.add(leg if is_success else leg.failed())
     return leg.but(status=Status.UNKNOWN, theirs="")
 
@@ -118,7 +118,7 @@ def _unlearnt(stage: Stage, leg: Row, slot: Slot) -> Row:
 
 def _refunded(stage: Stage, leg: Row, slot: Slot) -> Row:
     ms = leg.ms + stage.random.randint(0, _REFUND_DAYS * DAY_MS)
-    if not leg.house.has(Trait.TAKES_BACK) or not stage.is_booked(ms):
+    if not leg.institution.has(Trait.TAKES_BACK) or not stage.is_booked(ms):
         slot.add(leg)
         return leg
     is_whole = stage.random.randrange(100) < _WHOLE_PERCENT
@@ -127,7 +127,7 @@ def _refunded(stage: Stage, leg: Row, slot: Slot) -> Row:
     stage.books.write_later((refund,))
     is_known = slot.is_clean and day_of(ms) <= slot.arrival
     is_netted = is_known and not is_whole and stage.random.randrange(100) < _NETTED_PERCENT
-    if is_netted and leg.house.has(Trait.NETS_REFUNDS):
+    if is_netted and leg.institution.has(Trait.NETS_REFUNDS):
         both = (leg.gross + refund.gross, leg.fee + refund.fee, leg.vat + refund.vat)
         slot.add(leg.but(**dict(zip(("gross", "fee", "vat"), both, strict=True))))
         return leg

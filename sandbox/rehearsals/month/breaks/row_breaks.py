@@ -27,16 +27,16 @@ _HOUR_MS = 3_600_000
 
 
 def stranger(stage: Stage, leg: Row) -> Row:
-    """Return a row of the same house and instant that nobody knows, of another amount."""
-    ours = stage.names.ours(leg.house, day_of(leg.ms), is_stranger=True)
-    theirs = stage.names.theirs(leg.house)
+    """Return a row of the same institution and instant that nobody knows, of another amount."""
+    ours = stage.names.ours(leg.institution, day_of(leg.ms), is_stranger=True)
+    theirs = stage.names.theirs(leg.institution)
     return leg.of_amount(leg.gross // 3 + 1_700).but(ours=ours, theirs=theirs)
 
 
 def reject(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
     """Its row cannot be read; which row it is in its file is known when it is written."""
     del payment
-    spoiled = stage.random.choice(_SPOILS.get(leg.house.id, _ANY_SPOIL))
+    spoiled = stage.random.choice(_SPOILS.get(leg.institution.id, _ANY_SPOIL))
     slot.add(leg.but(spoiled=spoiled, mark=slot.arrival))
     return leg
 
@@ -44,7 +44,7 @@ def reject(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
 def lose(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
     """It is in no file."""
     del payment
-    code = Code.LEDGER_ONLY if leg.house.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
+    code = Code.LEDGER_ONLY if leg.institution.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
     stage.blame(code, leg, slot.arrival, "in no file")
     return leg
 
@@ -66,7 +66,7 @@ def delay_for_ever(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row 
     late = stage.next_night_slot(slot)
     if late is None:
         return None
-    code = Code.LEDGER_ONLY if leg.house.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
+    code = Code.LEDGER_ONLY if leg.institution.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
     stage.blame(Code.TIMING, leg, slot.arrival, "not in the next file either")
     stage.blame(code, leg, late.arrival, "not in the next file either")
     return leg
@@ -88,7 +88,7 @@ def charge_back(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | N
     ms = leg.ms + stage.random.randint(DAY_MS, 3 * DAY_MS)
     if not stage.is_booked(ms):
         return None
-    refund_slot = stage.desk.due(leg.house, ms)
+    refund_slot = stage.desk.due(leg.institution, ms)
     later = [] if not refund_slot.is_clean else list(stage.later_slots(refund_slot, dates=3))
     if not later:
         return None
@@ -99,7 +99,7 @@ def charge_back(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | N
     last = stage.random.choice(later)
     back = leg.but(
         event=Event.CHARGEBACK, gross=-leg.gross, fee=0, vat=0, ms=ms + _HOUR_MS,
-        theirs=stage.names.theirs(leg.house), original=leg,
+        theirs=stage.names.theirs(leg.institution), original=leg,
     )  # fmt: skip
     last.add(back)
     stage.blame(Code.FILE_ONLY, back, last.arrival, "chargeback after refund")
@@ -110,7 +110,7 @@ def post_twice(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | No
     """The biller has it under two names of its own."""
     del payment
     slot.add(leg)
-    slot.add(leg.but(theirs=stage.names.theirs(leg.house)))
+    slot.add(leg.but(theirs=stage.names.theirs(leg.institution)))
     stage.blame(Code.BILLER_DOUBLE_POST, leg, slot.arrival, "same file")
     return leg
 
@@ -122,7 +122,7 @@ def post_twice_later(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Ro
     if late is None:
         return None
     slot.add(leg)
-    late.add(leg.but(theirs=stage.names.theirs(leg.house)))
+    late.add(leg.but(theirs=stage.names.theirs(leg.institution)))
     stage.blame(Code.BILLER_DOUBLE_POST, leg, late.arrival, "next file")
     return leg
 
@@ -162,7 +162,7 @@ def make_ambiguous(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row 
     """Beside it stands a part of it under the same name of ours."""
     del payment
     slot.add(leg)
-    slot.add(leg.of_amount(leg.gross * 3 // 5).but(theirs=stage.names.theirs(leg.house)))
+    slot.add(leg.of_amount(leg.gross * 3 // 5).but(theirs=stage.names.theirs(leg.institution)))
     stage.blame(Code.AMBIGUOUS, leg, slot.arrival, "partial twin")
     return leg
 
@@ -172,7 +172,7 @@ def hide_ours(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | Non
     del payment
     slot.add(leg.but(ours=""))
     stage.blame(Code.LEDGER_ONLY, leg, slot.arrival, "two payers alike")
-    stage.key.add(Code.FILE_ONLY, leg.house.id, leg.theirs, slot.arrival, "two payers alike")
+    stage.key.add(Code.FILE_ONLY, leg.institution.id, leg.theirs, slot.arrival, "two payers alike")
     return leg.but(theirs="")
 
 
@@ -211,7 +211,7 @@ def net_an_unknown_refund(stage: Stage, payment: Payment, leg: Row, slot: Slot) 
     """Its row is less a refund that our books do not have (case 4)."""
     del payment
     part = leg.gross * 3 // 10
-    fee, vat = leg.house.charge.of_taking_back(-part)
+    fee, vat = leg.institution.charge.of_taking_back(-part)
     slot.add(leg.but(gross=leg.gross - part, fee=leg.fee + fee, vat=leg.vat + vat))
     stage.blame(Code.AMOUNT, leg, slot.arrival, "netted refund not in our books")
     return leg
@@ -261,7 +261,7 @@ def leave_open(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | No
 
 def _delay_taking_back(stage: Stage, back: Row) -> bool:
     """Put the row of taking back into a file that arrives later than it ought to; whether there is one."""
-    due = stage.desk.due(back.house, back.ms)
+    due = stage.desk.due(back.institution, back.ms)
     later = list(stage.later_slots(due, dates=3)) if due.is_clean else []
     if not later:
         return False
@@ -289,7 +289,7 @@ def delay_reversal(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row 
     """It is undone on both legs, which the biller's files show later."""
     ms = leg.ms + stage.random.randint(_HOUR_MS, DAY_MS)
     funds = payment.funds
-    if not stage.is_booked(ms) or (funds is not None and not funds.house.has(Trait.TAKES_BACK)):
+    if not stage.is_booked(ms) or (funds is not None and not funds.institution.has(Trait.TAKES_BACK)):
         return None
     undone = stage.taken_back(leg, Event.REVERSAL, leg.gross, ms)
     if not _delay_taking_back(stage, undone):

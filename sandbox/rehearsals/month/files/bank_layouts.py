@@ -99,7 +99,7 @@ class Janata(Layout):
 
     def head(self, cover: Cover) -> str:
         """Return the header record."""
-        text = f"H{cover.house.code:<8}{plain(cover.date)}{cover.cycle:02d}{cover.sequence:06d}{cover.flag}"
+        text = f"H{cover.institution.code:<8}{plain(cover.date)}{cover.cycle:02d}{cover.sequence:06d}{cover.flag}"
         return f"{text:<{_JANATA_LENGTH}}\n"
 
     def time(self, ms: int) -> str:

@@ -21,7 +21,7 @@ from sandbox.rehearsals.month.model.institutions import (
     JANATA_ACCOUNT,
     SONALI_ACCOUNT,
     STATEMENTS,
-    House,
+    MonthInstitution,
 )
 from sandbox.rehearsals.month.model.references import Names
 
@@ -52,7 +52,7 @@ class Entry:
 class Statement:
     """One day of one account; `number` counts from 1."""
 
-    house: House
+    institution: MonthInstitution
     day: int
     number: int
     opening: int
@@ -62,9 +62,9 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class StatementPlan:
-    """What goes wrong on statements: by (payout day, house), and on days of a bank."""
+    """What goes wrong on statements: by (payout day, institution), and on days of a bank."""
 
-    credits: Mapping[tuple[int, House], tuple[Wrong, int]]
+    credits: Mapping[tuple[int, MonthInstitution], tuple[Wrong, int]]
     strays: Mapping[int, str]
     """A credit without a batch: day and bank."""
     cut: int
@@ -73,11 +73,11 @@ class StatementPlan:
 
 def plan_statements(random: Random, plan: FilePlan) -> StatementPlan:
     """Choose what goes wrong; a batch with a file that something happens to is left alone."""
-    paid: dict[tuple[int, House], bool] = {}
-    for house in FUNDS:
-        for date in house.dates():
-            batch = (house.payout(date), house)
-            paid[batch] = paid.get(batch, True) and plan.is_clean(house, date)
+    paid: dict[tuple[int, MonthInstitution], bool] = {}
+    for institution in FUNDS:
+        for date in institution.dates():
+            batch = (institution.payout(date), institution)
+            paid[batch] = paid.get(batch, True) and plan.is_clean(institution, date)
     days = [day for day in range(LAST) if is_business(day) and business_days_after(day, 1) <= LAST]
     # Late enough that every connector has begun to pay.
     cut = random.choice([day for day in days if day > len(FUNDS)])
@@ -106,7 +106,7 @@ class Statements:
         self._balances = dict.fromkeys(STATEMENTS, 0)
         self._numbers = dict.fromkeys(STATEMENTS, 0)
 
-    def write_day(self, day: int, settled: Mapping[House, int]) -> None:
+    def write_day(self, day: int, settled: Mapping[MonthInstitution, int]) -> None:
         """Write what each bank booked on a business day."""
         for bank in STATEMENTS:
             entries = [*self._credits(day, bank, settled), *self._strays(day, bank)]
@@ -123,30 +123,30 @@ class Statements:
         first = self._write(statement, statement.day, statement.entries[1:])
         self._write(statement, business_days_after(statement.day, 1), statement.entries, correction=1)
         self._key.add(
-            Code.CONTROL_TOTAL, statement.house.id, first.name, statement.day, "an entry is missing"
+            Code.CONTROL_TOTAL, statement.institution.id, first.name, statement.day, "an entry is missing"
         )
 
     def _write(self, statement: Statement, night: int, shown: Sequence[Entry], correction: int = 0) -> Path:
-        write, extension = WRITERS[statement.house.id]
-        name = Cover(statement.house, statement.day, 1, correction=correction).name(extension)
+        write, extension = WRITERS[statement.institution.id]
+        name = Cover(statement.institution, statement.day, 1, correction=correction).name(extension)
         path = self._files / dashed(night) / name
         path.write_bytes(write(statement, shown).encode())
         return path
 
-    def _credits(self, day: int, bank: House, settled: Mapping[House, int]) -> Iterable[Entry]:
-        for house in FUNDS:
-            if house.bank != bank.id or not settled.get(house, 0):
+    def _credits(self, day: int, bank: MonthInstitution, settled: Mapping[MonthInstitution, int]) -> Iterable[Entry]:
+        for institution in FUNDS:
+            if institution.bank != bank.id or not settled.get(institution, 0):
                 continue
-            charge, batch = BANK_CHARGES[bank.id], house.batch(plain(day))
-            wrong, short = self._plan.credits.get((day, house), (None, 0))
+            charge, batch = BANK_CHARGES[bank.id], institution.batch(plain(day))
+            wrong, short = self._plan.credits.get((day, institution), (None, 0))
             if wrong is Wrong.ABSENT:
                 self._key.add(Code.LEDGER_ONLY, bank.id, batch, day, "a payout is missing")
                 continue
             if wrong is Wrong.SHORT:
                 self._key.add(Code.AMOUNT, bank.id, batch, day, "funds short")
-            yield Entry(settled[house] - charge - short, charge, batch, self._names.theirs(bank))
+            yield Entry(settled[institution] - charge - short, charge, batch, self._names.theirs(bank))
 
-    def _strays(self, day: int, bank: House) -> Iterable[Entry]:
+    def _strays(self, day: int, bank: MonthInstitution) -> Iterable[Entry]:
         if self._plan.strays.get(day) == bank.id:
             entry = Entry(_STRAY_PAISA, 0, "", self._names.theirs(bank))
             self._key.add(Code.FILE_ONLY, bank.id, entry.theirs, day, "a credit of nobody")

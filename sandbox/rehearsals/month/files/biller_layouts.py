@@ -54,7 +54,7 @@ class Desco(Layout):
         """Return one row."""
         principal, vat, late, stamp = _lines(row.gross)
         return (
-            f"{dashed(cover.date)},1,{ordinal},{cover.house.id},D07,{_bill(row)},{_account(row)},{self.when(row)},"
+            f"{dashed(cover.date)},1,{ordinal},{cover.institution.id},D07,{_bill(row)},{_account(row)},{self.when(row)},"
             f"{row.ours},,{row.theirs},{taka(principal)},{taka(vat)},{taka(late)},{taka(stamp)},0.00,"
             f"{taka(row.gross)},API,{_COLLECTOR},{'REV' if row.is_taking_back else 'PAY'}\n"
         )
@@ -75,7 +75,7 @@ class Breb(Layout):
     def head(self, cover: Cover) -> str:
         """Return the header."""
         place = f"{plain(cover.date)}|{cover.cycle:02d}|{cover.sequence:06d}"
-        return f"H|{cover.house.code}|{place}|{cover.flag}\n"
+        return f"H|{cover.institution.code}|{place}|{cover.flag}\n"
 
     def time(self, ms: int) -> str:
         """Write 20260405235958."""
@@ -165,7 +165,7 @@ class Gas(Layout):
         del ordinal
         paid = taka(row.gross)
         return (
-            f"{self.when(row)},{row.ours},{_COLLECTOR},{cover.house.id},{_bill(row)},{paid},0.00,0.00,0.00,{paid},"
+            f"{self.when(row)},{row.ours},{_COLLECTOR},{cover.institution.id},{_bill(row)},{paid},0.00,0.00,0.00,{paid},"
             f"{_COLLECTOR},SYL2,{_account(row)},{row.theirs}\n"
         )
 
@@ -180,7 +180,7 @@ class Achallan(Layout):
 
     def head(self, cover: Cover) -> str:
         """Return the header record."""
-        text = f"H{cover.house.code:<8}{plain(cover.date)}{cover.cycle:02d}{cover.sequence:06d}{cover.flag}"
+        text = f"H{cover.institution.code:<8}{plain(cover.date)}{cover.cycle:02d}{cover.sequence:06d}{cover.flag}"
         return f"{text:<{_ACHALLAN_LENGTH}}\n"
 
     def time(self, ms: int) -> str:

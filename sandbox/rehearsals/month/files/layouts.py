@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.rehearsals.month.model.instants import plain
-from sandbox.rehearsals.month.model.institutions import House
+from sandbox.rehearsals.month.model.institutions import MonthInstitution
 from sandbox.rehearsals.month.model.rows import Row, Spoiled
 
 NO_DAY = "2026-02-31"
@@ -19,7 +19,7 @@ HASH_MODULUS = 10**12
 class Cover:
     """What a file says of itself."""
 
-    house: House
+    institution: MonthInstitution
     date: int
     cycle: int
     sequence: int = 0
@@ -29,7 +29,7 @@ class Cover:
     def name(self, extension: str) -> str:
         """Return the name of the file."""
         tail = f"_c{self.correction}" if self.correction else ""
-        return f"{self.house.id}_{plain(self.date)}_{self.cycle:02d}{tail}.{extension}"
+        return f"{self.institution.id}_{plain(self.date)}_{self.cycle:02d}{tail}.{extension}"
 
     @property
     def flag(self) -> str:

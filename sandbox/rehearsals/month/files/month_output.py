@@ -41,17 +41,17 @@ class Stage:
 
     def blame(self, code: Code, row: Row, night: int, cause: str) -> None:
         """Put a finding about a row into the key, by ours."""
-        self.key.add(code, row.house.id, row.ours, night, cause)
+        self.key.add(code, row.institution.id, row.ours, night, cause)
 
     def later_slots(self, slot: Slot, dates: int = _DAYS_LOOKED_AHEAD) -> Iterator[Slot]:
         """Iterate over clean files of the next so many dates that arrive in a later night than this one."""
         date = slot.date
         for _ in range(dates):
-            date = slot.house.next_date(date)
-            if slot.house.arrival(date) > LAST:
+            date = slot.institution.next_date(date)
+            if slot.institution.arrival(date) > LAST:
                 return
-            cycle = self.random.randint(1, len(slot.house.cycle_ends))
-            later = self.desk.slot(slot.house, date, cycle)
+            cycle = self.random.randint(1, len(slot.institution.cycle_ends))
+            later = self.desk.slot(slot.institution, date, cycle)
             if later.is_clean and later.arrival > slot.arrival:
                 yield later
 
@@ -61,7 +61,7 @@ class Stage:
 
     def taken_back(self, leg: Row, event: Event, part: int, ms: int) -> Row:
         """Return the row that takes a part of a leg back at an instant."""
-        return leg.taken_back(event, part, ms, self.names.theirs(leg.house))
+        return leg.taken_back(event, part, ms, self.names.theirs(leg.institution))
 
     def is_booked(self, ms: int) -> bool:
         """Whether an instant lies within the month."""

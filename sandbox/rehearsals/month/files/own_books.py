@@ -69,7 +69,7 @@ class Books:
 
 def _line(row: Row) -> str:
     return (
-        f"{row.payment_id},{row.house.leg},{row.house.id},{row.event},{row.status},{row.ours},"
+        f"{row.payment_id},{row.institution.leg},{row.institution.id},{row.event},{row.status},{row.ours},"
         f"{row.theirs},{row.gross},{row.fee},{row.vat},{row.net},{row.currency},{utc(row.ms)},"
         f"{dashed(day_of(row.ms))}\n"
     )

@@ -10,7 +10,7 @@ from sandbox.rehearsals.month.files.row_writer import RowFile
 from sandbox.rehearsals.month.model.answer_key import Code, Key
 from sandbox.rehearsals.month.model.days import LAST
 from sandbox.rehearsals.month.model.instants import dashed
-from sandbox.rehearsals.month.model.institutions import House
+from sandbox.rehearsals.month.model.institutions import MonthInstitution
 from sandbox.rehearsals.month.model.rows import Event, Row, Status
 
 RING = 3
@@ -117,11 +117,11 @@ def is_plain_success(row: Row) -> bool:
 class Slot:
     """One file of one date and cycle, with everything that happens to it."""
 
-    def __init__(self, house: House, date: int, cycle: int) -> None:
-        self.house = house
+    def __init__(self, institution: MonthInstitution, date: int, cycle: int) -> None:
+        self.institution = institution
         self.date = date
         self.cycle = cycle
-        self.arrival = house.arrival(date)
+        self.arrival = institution.arrival(date)
         self.is_quiet = True
         """Whether nothing happens to any file of its date."""
         self.settled = 0
@@ -180,13 +180,13 @@ class SlotMaker:
         self._key = key
         self._told = told
 
-    def make(self, house: House, date: int, cycle: int) -> Slot:
+    def make(self, institution: MonthInstitution, date: int, cycle: int) -> Slot:
         """Make the slot of one file; one that comes after the month takes rows and writes nothing."""
-        slot = Slot(house, date, cycle)
+        slot = Slot(institution, date, cycle)
         if not slot.is_in_month:
             return slot
-        slot.is_quiet = self._plan.is_clean(house, date)
-        fate = self._plan.fates.get((house.id, date, cycle))
+        slot.is_quiet = self._plan.is_clean(institution, date)
+        fate = self._plan.fates.get((institution.id, date, cycle))
         if fate is None:
             slot.takers = [Plain(self._file(slot, slot.arrival))]
         else:
@@ -219,15 +219,15 @@ class SlotMaker:
                 ]
             case _:
                 pass
-        self._key.add(fate.code, slot.house.id, name, first_known, "never" if night is None else "file")
+        self._key.add(fate.code, slot.institution.id, name, first_known, "never" if night is None else "file")
 
     def _exchanged(self, night: int) -> Callable[[Row], None]:
-        return lambda row: self._key.add(Code.AMOUNT, row.house.id, row.ours, night, "corrected later")
+        return lambda row: self._key.add(Code.AMOUNT, row.institution.id, row.ours, night, "corrected later")
 
     def _folder(self, night: int) -> Path:
         return self._files / dashed(night)
 
     def _file(self, slot: Slot, night: int, correction: int = 0) -> RowFile:
-        place = (slot.house.id, slot.date, slot.cycle)
-        cover = Cover(slot.house, slot.date, slot.cycle, self._plan.sequence(place), correction)
+        place = (slot.institution.id, slot.date, slot.cycle)
+        cover = Cover(slot.institution, slot.date, slot.cycle, self._plan.sequence(place), correction)
         return RowFile(self._folder(night), cover, self._seed, self._told)

@@ -43,7 +43,7 @@ class RowFile:
     def __init__(self, folder: Path, cover: Cover, seed: int, told: Callable[[Row, str], None]) -> None:
         """Nothing is opened before there is a block of rows, or the end."""
         self.cover = cover
-        self._layout = LAYOUTS[cover.house.layout]
+        self._layout = LAYOUTS[cover.institution.layout]
         self.path = folder / cover.name(self._layout.extension)
         self._told = told
         self._random = Random(f"{seed} {self.path.name}")  # noqa: S311 - the order of rows is no secret

@@ -71,11 +71,11 @@ class Sslcommerz(Layout):
         """Return one row."""
         del ordinal
         bank_name, refund_name = (row.original.theirs, row.theirs) if row.original else (row.theirs, "")
-        payout = cover.house.payout(cover.date)
+        payout = cover.institution.payout(cover.date)
         return (
             f"{row.ours},{row.number:016d}v,{bank_name},{self.when(row)},VISA-Brac bank,VISA,"
             f'"BRAC BANK, LTD.",{row.currency},{taka(row.gross)},{taka(row.net)},{taka(row.fee + row.vat)},'
-            f"{refund_name},{dashed(payout)},{cover.house.batch(plain(payout))}\r\n"
+            f"{refund_name},{dashed(payout)},{cover.institution.batch(plain(payout))}\r\n"
         )
 
 
@@ -124,7 +124,7 @@ class Okwallet(Layout):
     def head(self, cover: Cover) -> str:
         """Return the header."""
         place = f"{plain(cover.date)}|{cover.cycle:02d}|{cover.sequence:06d}"
-        return f"HDR|{cover.house.code}|{place}|{cover.flag}\n"
+        return f"HDR|{cover.institution.code}|{place}|{cover.flag}\n"
 
     def time(self, ms: int) -> str:
         """Write 2026-04-05 23:59:58."""
@@ -193,5 +193,5 @@ class Nexus(Layout):
         card = row.account or masked_card(row.number)
         return (
             f"{row.number:024X},{row.ours},{row.theirs},{row.number * 31 % 1_000_000:06d},"
-            f"{card},{cover.house.code},{row.gross},{self.when(row)},{code},{row.fee},{row.vat},{row.net}\n"
+            f"{card},{cover.institution.code},{row.gross},{self.when(row)},{code},{row.fee},{row.vat},{row.net}\n"
         )

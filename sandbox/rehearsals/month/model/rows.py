@@ -4,7 +4,7 @@ from copy import copy
 from enum import StrEnum
 from typing import Any
 
-from sandbox.rehearsals.month.model.institutions import House
+from sandbox.rehearsals.month.model.institutions import MonthInstitution
 
 
 class Event(StrEnum):
@@ -40,14 +40,14 @@ class Row:
     """
 
     __slots__ = (
-        "account", "bill", "currency", "event", "fee", "gross", "house", "mark", "ms", "net", "number",
+        "account", "bill", "currency", "event", "fee", "gross", "institution", "mark", "ms", "net", "number",
         "original", "ours", "payment_id", "spoiled", "status", "theirs", "vat",
     )  # fmt: skip
 
-    def __init__(self, payment_id: str, house: House, number: int, ours: str, ms: int, gross: int) -> None:
-        """A successful payment of an amount, charged by the schedule of its house."""
+    def __init__(self, payment_id: str, institution: MonthInstitution, number: int, ours: str, ms: int, gross: int) -> None:
+        """A successful payment of an amount, charged by the schedule of its institution."""
         self.payment_id = payment_id
-        self.house = house
+        self.institution = institution
         self.number = number
         self.event = Event.PAYMENT
         self.status = Status.SUCCESS
@@ -55,7 +55,7 @@ class Row:
         self.theirs = ""
         self.ms = ms
         self.gross = gross
-        self.fee, self.vat = house.charge.of(gross)
+        self.fee, self.vat = institution.charge.of(gross)
         self.net = gross - self.fee - self.vat
         self.currency = "BDT"
         self.original: Row | None = None
@@ -87,7 +87,7 @@ class Row:
 
     def of_amount(self, gross: int) -> "Row":
         """Return a copy with another amount and what the schedule takes of it."""
-        fee, vat = self.house.charge.of(gross)
+        fee, vat = self.institution.charge.of(gross)
         return self.but(gross=gross, fee=fee, vat=vat)
 
     def failed(self) -> "Row":
@@ -98,5 +98,5 @@ class Row:
 
     def taken_back(self, event: Event, part: int, ms: int, theirs: str) -> "Row":
         """Return the row that takes a part of a payment back."""
-        fee, vat = self.house.charge.of_taking_back(-part)
+        fee, vat = self.institution.charge.of_taking_back(-part)
         return self.but(event=event, gross=-part, fee=fee, vat=vat, ms=ms, theirs=theirs, original=self)

@@ -16,7 +16,7 @@ from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.movements import Movement
 from sandbox.rehearsals.day.file_writer import Night, leave_of
 from sandbox.rehearsals.day.injected_errors import CODES, NothingToSpoilError, Seeded, Wish
-from sandbox.rehearsals.day.institutions import HOUSES
+from sandbox.rehearsals.day.institutions import INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import DayBook
 from sandbox.rehearsals.month.model.answer_key import Code, Key
 from sandbox.rehearsals.month.model.days import FIRST
@@ -58,7 +58,7 @@ def _line(house_id: str, one: Movement, payment: UUID, day: date) -> Sequence[ob
     net = one.gross_paisa - one.fee_paisa - one.fee_vat_paisa
     instant = one.instant.astimezone(UTC)
     return (
-        payment, HOUSES[house_id].leg.value, house_id, one.moved.value,
+        payment, INSTITUTIONS[house_id].leg.value, house_id, one.moved.value,
         "success" if one.is_success else "failed", one.ours, one.theirs if one.is_success else "",
         one.gross_paisa, one.fee_paisa, one.fee_vat_paisa, net, "BDT",
         f"{instant:%Y-%m-%dT%H:%M:%S}.000Z", day,
@@ -93,7 +93,7 @@ def seal(path: Path, seeded: Iterable[Seeded]) -> None:
 
 @pytest.mark.parametrize("seed", [2])
 def test_all_that_is_made_wrong_is_found_and_nothing_else(tmp_path: Path, seed: int) -> None:
-    books = {house.id: DayBook(FIRST, day_of(house, 8, STRUCK).movements) for house in HOUSES.values()}
+    books = {house.id: DayBook(FIRST, day_of(house, 8, STRUCK).movements) for house in INSTITUTIONS.values()}
     seeded = leave_month(tmp_path, books, {STRUCK: EVERY_CODE, PAID: ON_STATEMENTS}, seed)
     assert {one.code for one in seeded} == set(CODES)
     assert len(seeded) == len(EVERY_CODE) + 3 + len(ON_STATEMENTS)
@@ -125,7 +125,7 @@ A_FILE_MISSING, A_FILE_CUT, A_ROW_LEFT_OUT = (
 def test_no_row_is_left_out_where_another_file_is_still_to_come(
     tmp_path: Path, first: Wish, second: Wish
 ) -> None:
-    books = {house.id: day_of(house, 8, STRUCK) for house in HOUSES.values()}
+    books = {house.id: day_of(house, 8, STRUCK) for house in INSTITUTIONS.values()}
     with pytest.raises(NothingToSpoilError, match=str(second)):
         leave_of(books, Night(STRUCK, tmp_path / "home", tmp_path / "out", (first, second)))
     alone = leave_of(books, Night(STRUCK, tmp_path / "home", tmp_path / "out", (second,)))
