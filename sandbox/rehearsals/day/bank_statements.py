@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sandbox.rehearsals.day.injected_errors import NothingToSpoilError, Seeded, Wish
 from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS
 from sandbox.rehearsals.day.plan import file_key
-from sandbox.rehearsals.day.state import Left, State
+from sandbox.rehearsals.day.state import DepositedFile, DayState
 from sandbox.rehearsals.month.files.bank_statements import WRITERS, Entry, Statement
 from sandbox.rehearsals.month.model.answer_key import Code
 from sandbox.rehearsals.month.model.days import business_days_after, is_business
@@ -29,14 +29,14 @@ class WrittenStatement:
     key: str
     name: str
     content: bytes
-    left: Left
+    left: DepositedFile
 
 
 @dataclass(slots=True)
 class Accounts:
     """The accounts at one moment; `began` is the first day of the first connector that pays on each."""
 
-    state: State
+    state: DayState
     began: Mapping[str, int]
     wishes: Sequence[Wish]
     made_at: str
@@ -66,13 +66,13 @@ class Accounts:
         statement = Statement(bank, day, number + 1, opening, closing, entries)
         write, extension = WRITERS[bank.id]
         key = file_key(bank, (day, 1))
-        left = Left(bank.id, day, 1, 0, self.made_at)
+        left = DepositedFile(bank.id, day, 1, 0, self.made_at)
         return WrittenStatement(key, f"{key}.{extension}", write(statement, entries).encode(), left)
 
     def _credits(self, bank: MonthInstitution, day: int) -> Iterator[Entry]:
         settled: dict[str, int] = {}
-        for left in self.state.left.values():
-            institution = INSTITUTIONS.get(left.institution)
+        for left in self.state.deposited.values():
+            institution = INSTITUTIONS.get(left.institution_id)
             if institution is not None and institution.bank == bank.id and institution.payout(left.date) == day:
                 settled[institution.id] = settled.get(institution.id, 0) + left.settled_paisa
         for institution_id, paisa in sorted(settled.items()):
@@ -102,8 +102,8 @@ class Accounts:
         return spoiled
 
     def _name(self, bank: MonthInstitution) -> str:
-        self.state.strangers += 1
-        return f"{bank.code[:1]}B{self.state.strangers:012d}"
+        self.state.unknown_payments += 1
+        return f"{bank.code[:1]}B{self.state.unknown_payments:012d}"
 
 
 def payout_ends(night: int) -> int:

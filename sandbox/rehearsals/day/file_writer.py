@@ -19,7 +19,7 @@ from sandbox.rehearsals.day.injected_errors import NothingToSpoilError, Seeded, 
 from sandbox.rehearsals.day.institutions import INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import DayBook, ask_all
 from sandbox.rehearsals.day.plan import Line, PlannedFile, plan_night
-from sandbox.rehearsals.day.state import Later, Left, State
+from sandbox.rehearsals.day.state import Later, DepositedFile, DayState
 from sandbox.rehearsals.month.files.row_writer import RowFile
 from sandbox.rehearsals.month.model.answer_key import Code
 from sandbox.rehearsals.month.model.days import business_days_after, day_number
@@ -69,7 +69,7 @@ def leave_of(books: Mapping[str, DayBook], night: Night) -> Leaving:
     night.home.mkdir(parents=True, exist_ok=True)
     night.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=night.home) as folder:
-        writer = _Writer(night, Path(folder), State.read(night.home))
+        writer = _Writer(night, Path(folder), DayState.read(night.home))
         writer.write(books)
         names = sorted(path.name for path in Path(folder).iterdir())
         for name in names:
@@ -81,7 +81,7 @@ def leave_of(books: Mapping[str, DayBook], night: Night) -> Leaving:
 class _Writer:
     """Writes the files of one night into a folder of its own."""
 
-    def __init__(self, night: Night, folder: Path, state: State) -> None:
+    def __init__(self, night: Night, folder: Path, state: DayState) -> None:
         self._folder = folder
         self._wishes = night.wishes
         self._shuffle = night.seed
@@ -108,7 +108,7 @@ class _Writer:
 
     def _leave(self, file: PlannedFile, spoiler: Spoiler) -> None:
         key = file.name_key
-        place = Left(file.institution.id, file.date, file.cycle, file.settled_paisa, self._made_at)
+        place = DepositedFile(file.institution.id, file.date, file.cycle, file.settled_paisa, self._made_at)
         if key in spoiler.cut:
             file.lines[0].is_only_counted = True
         path = self._row_file(file, file.lines, spoiler.told)
@@ -130,7 +130,7 @@ class _Writer:
         elif key in spoiler.corrected:
             self._seed(Code.FILE_SUPERSEDED, file, path.name, self._next_night)
             self._later(self._row_file(file, spoiler.corrected[key], correction=1))
-        self.state.left[key] = place
+        self.state.deposited[key] = place
 
     def _replay(self, file: PlannedFile, path: Path) -> None:
         """Let the same name come once more with one amount higher."""
@@ -175,7 +175,7 @@ class _Writer:
         accounts = Accounts(self.state, _began(books), wishes, self._made_at)
         for statement in accounts.write(self._night):
             (self._folder / statement.name).write_bytes(statement.content)
-            self.state.left[statement.key] = statement.left
+            self.state.deposited[statement.key] = statement.left
         self.seeded += accounts.seeded
 
 

@@ -12,7 +12,7 @@ from datetime import date
 from random import Random
 
 from sandbox.rehearsals.day.plan import Line, PlannedFile
-from sandbox.rehearsals.day.state import State
+from sandbox.rehearsals.day.state import DayState
 from sandbox.rehearsals.month.model.answer_key import Code
 from sandbox.rehearsals.month.model.days import date_of
 from sandbox.rehearsals.month.model.instants import minute_of, plain
@@ -64,7 +64,7 @@ class Spoiler:
 
     night: int
     files: Sequence[PlannedFile]
-    state: State
+    state: DayState
     random: Random
     seeded: list[Seeded] = field(default_factory=list)
     rejected: list[Row] = field(default_factory=list)
@@ -183,8 +183,8 @@ class Spoiler:
 
     def stranger(self, row: Row) -> Row:
         """Return a payment of the same amount that nobody knows."""
-        self.state.strangers += 1
-        number = _STRANGERS_FROM + self.state.strangers
+        self.state.unknown_payments += 1
+        number = _STRANGERS_FROM + self.state.unknown_payments
         # A host knows digits alone, twelve of them.
         ours = f"999{number:09d}" if row.ours.isdecimal() else f"EKX{plain(self.night)}{number:09d}"
         return row.but(ours=ours, theirs=_other_name(row), bill="", original=None)

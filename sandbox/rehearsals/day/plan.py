@@ -8,7 +8,7 @@ from hashlib import sha256
 from sandbox.kit.institution.movements import LOOK_BACK, Moved, Movement
 from sandbox.rehearsals.day.institutions import INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import DayBook
-from sandbox.rehearsals.day.state import State
+from sandbox.rehearsals.day.state import DayState
 from sandbox.rehearsals.month.files.layouts import Cover
 from sandbox.rehearsals.month.model.days import day_number
 from sandbox.rehearsals.month.model.instants import day_of, minute_of, plain
@@ -65,18 +65,18 @@ def file_key(institution: MonthInstitution, place: Place) -> str:
     return f"{institution.id}_{plain(place[0])}_{place[1]:02d}"
 
 
-def plan_night(books: Mapping[str, DayBook], night: int, state: State) -> list[PlannedFile]:
+def plan_night(books: Mapping[str, DayBook], night: int, state: DayState) -> list[PlannedFile]:
     """Return every file that is to come in a night and was not left before, institution by institution."""
     return [
         one for institution_id, book in books.items() for one in _of_institution(INSTITUTIONS[institution_id], book, night, state)
     ]
 
 
-def _of_institution(institution: MonthInstitution, book: DayBook, night: int, state: State) -> Iterator[PlannedFile]:
+def _of_institution(institution: MonthInstitution, book: DayBook, night: int, state: DayState) -> Iterator[PlannedFile]:
     first = day_number(book.first)
     waiting = [
         place for place in _places(institution, first, night)
-        if institution.arrival(place[0]) <= night and file_key(institution, place) not in state.left
+        if institution.arrival(place[0]) <= night and file_key(institution, place) not in state.deposited
     ]  # fmt: skip
     if not waiting:
         return
@@ -99,7 +99,7 @@ def _places_until(institution: MonthInstitution, first: int, place: Place) -> in
     return dates * len(institution.cycle_ends) + place[1]
 
 
-def _lines(institution: MonthInstitution, book: DayBook, state: State) -> Mapping[Place, list[Line]]:
+def _lines(institution: MonthInstitution, book: DayBook, state: DayState) -> Mapping[Place, list[Line]]:
     payments = {one.ours: one for one in book.movements if one.moved is Moved.PAYMENT and one.is_success}
     found: dict[Place, list[Line]] = {}
     for movement in book.movements:
@@ -110,13 +110,13 @@ def _lines(institution: MonthInstitution, book: DayBook, state: State) -> Mappin
     return found
 
 
-def _place_of(institution: MonthInstitution, ms: int, state: State) -> Place:
+def _place_of(institution: MonthInstitution, ms: int, state: DayState) -> Place:
     """The file that ought to show an instant, or the first one after it that was not made before the instant.
 
     Whoever ends a day early tells what comes after in the next file.
     """
     place = institution.due(day_of(ms), minute_of(ms))
-    while (left := state.left.get(file_key(institution, place))) is not None and _ms(left.made_at) <= ms:
+    while (left := state.deposited.get(file_key(institution, place))) is not None and _ms(left.made_at) <= ms:
         date, cycle = place
         place = (date, cycle + 1) if cycle < len(institution.cycle_ends) else (institution.next_date(date), 1)
     return place
