@@ -220,11 +220,13 @@ class OpenLoopClient:
 
     def __init__(
         self,
-        address: tuple[str, int],
+        host: str,
+        port: int,
         requests: Sequence[tuple[float, bytes]],
         connections_max: int = _CONNECTIONS_MAX,
     ) -> None:
-        self._address = address
+        self._host = host
+        self._port = port
         self._requests = requests
         self._connections_max = connections_max
         self._idle: list[_Connection] = []
@@ -282,7 +284,7 @@ class OpenLoopClient:
         return self._connect()
 
     def _connect(self) -> _Connection:
-        link = socket.create_connection(self._address, _ANSWER_SECONDS)
+        link = socket.create_connection((self._host, self._port), _ANSWER_SECONDS)
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.opened += 1
         return _Connection(link)
@@ -344,7 +346,7 @@ def main(folder: Path) -> None:
     target = json.loads((folder / _TARGET).read_text())
     url = urlsplit(target["url"])
     requests = _read_requests(folder, target, url.netloc, url.path)
-    load = OpenLoopClient((url.hostname or "127.0.0.1", url.port or 80), requests)
+    load = OpenLoopClient(url.hostname or "127.0.0.1", url.port or 80, requests)
     # Nothing here makes cycles; a collection in the middle would only make the load late.
     gc.collect()
     gc.disable()

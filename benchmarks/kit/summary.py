@@ -136,7 +136,8 @@ def render_page(figures: Mapping[str, Any]) -> str:
 def _row(aim: Aim, figure: float | None) -> str:
     if figure is None:
         return f"| `{aim.name}`: {aim.description} | not measured | {aim.bound_text()} | |"
-    return f"| `{aim.name}`: {aim.description} | {figure:g} | {aim.bound_text()} | {_WORDING[aim.is_met(figure)]} |"
+    verdict = _WORDING[aim.is_met(figure)]
+    return f"| `{aim.name}`: {aim.description} | {figure:g} | {aim.bound_text()} | {verdict} |"
 
 
 def main() -> None:

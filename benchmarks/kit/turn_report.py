@@ -2,7 +2,7 @@
 
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -177,6 +177,6 @@ def figures(report: TurnReport) -> dict[str, Any]:
         "rows_per_payment": {
             side: {"inserted": rows.inserted, "updated": rows.updated} for side, rows in report.rows.items()
         },
-        "turns": [asdict(turn) for turn in report.turns],
+        "turns": [turn.figures() for turn in report.turns],
         "audit": report.audit,
     }

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -43,6 +44,11 @@ class Turn:
     batch_size: float = 0.0
     batch_ms: float = 0.0
     not_completed: int = 0
+
+    def figures(self) -> dict[str, Any]:
+        """The turn as results.json has it."""
+        fields = asdict(self)
+        return {"what": fields.pop("kind"), **fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,8 @@ class Turns:
         self.payments = list(result.unsent)
         check_against_books("pay", result.answered, grown.payments, result.sent)
         if grown.not_completed and not may_fall_short:
-            raise BooksError(
-                f"pay: {grown.not_completed} payments were not completed ({await self._books.other_end_states()})"
-            )
+            states = await self._books.other_end_states()
+            raise BooksError(f"pay: {grown.not_completed} payments were not completed ({states})")
         done = turn.done - grown.not_completed
         return replace(turn, done=done, rate=done / result.seconds, not_completed=grown.not_completed)
 

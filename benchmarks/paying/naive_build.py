@@ -9,7 +9,7 @@ of which its better number counts. `python -m benchmarks.paying.naive_build` pri
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 from unittest.mock import patch
@@ -75,7 +75,7 @@ class NaiveRatio:
                     "switch": _milliseconds_each(self.switch, "postgres"),
                     "naive": _milliseconds_each(best, "postgres"),
                 },
-                "turns": [asdict(turn) for turn in (*self.switch, *self.naive)],
+                "turns": [turn.figures() for turn in (*self.switch, *self.naive)],
                 "audit": self.audit,
             },
         }

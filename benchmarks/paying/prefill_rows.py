@@ -231,12 +231,13 @@ def _biller_quote(payment: _PaymentText) -> str:
 
 
 def _quote_row(payment: _PaymentText, biller_quote: str) -> str:
-    month = payment.day.date[:7]
+    month, vat = payment.day.date[:7], _vat(payment)
     bill = (
-        f'{{"kwh": "{payment.total // 900}", "vat": {_vat(payment)}, "amount": {payment.total - _vat(payment)}, '
+        f'{{"kwh": "{payment.total // 900}", "vat": {vat}, "amount": {payment.total - vat}, '
         f'"due_on": "{month}-28", "tariff": "LT-A", "account": "{payment.account}", '
-        f'"address": "House {payment.place % 90 + 1}, Road {payment.place % 30 + 1}, Badda, Dhaka", "charges": [], '
-        f'"late_fee": 0, "meter_no": "44{payment.place % 10_000_000:07d}", "issued_on": "{month}-01", '
+        f'"address": "House {payment.place % 90 + 1}, Road {payment.place % 30 + 1}, Badda, Dhaka", '
+        f'"charges": [], "late_fee": 0, "meter_no": "44{payment.place % 10_000_000:07d}", '
+        f'"issued_on": "{month}-01", '
         f'"period_to": "{month}-28", "bill_number": "{payment.bill_key}", "period_from": "{month}-01", '
         f'"customer_name": "Customer {payment.account}"}}'
     )
@@ -251,8 +252,8 @@ def _payment_row(payment: _PaymentText, biller_quote: str) -> str:
     return (
         f"{payment.ids[0]}\t{payment.payer.partner_id}\t{payment.payer.lane}\t{payment.reference}\t\\\\x{payment.digits[:64]}\t"
         f"{payment.quote_id}\t{BILLER}\t{payment.bill_key}\tpostpaid\tBDT\t{payment.total}\t0\t0\t0\tcompleted\t"
-        f"{biller_quote}\t{payment.facts}\t{payment.expires_at}\t{payment.place + 1}\t{payment.day.date}\t1\t2\t"
-        f"{payment.accepted_at}\t{payment.delivered_at}\n"
+        f"{biller_quote}\t{payment.facts}\t{payment.expires_at}\t{payment.place + 1}\t"
+        f"{payment.day.date}\t1\t2\t{payment.accepted_at}\t{payment.delivered_at}\n"
     )
 
 
@@ -290,8 +291,8 @@ def _entry_rows(payment: _PaymentText, heads: LaneHeads) -> str:
     return (
         f"{accepted}\t{lane}\t{seq + 1}\t{payment_id}\taccepted\tBDT\t{date}\t{window}\t\\\\x{first.hex()}\t"
         f"{payment.accepted_at}\n"
-        f"{delivered}\t{lane}\t{seq + 2}\t{payment_id}\tdelivered\tBDT\t{date}\t{window}\t\\\\x{second.hex()}\t"
-        f"{payment.delivered_at}\n"
+        f"{delivered}\t{lane}\t{seq + 2}\t{payment_id}\tdelivered\tBDT\t{date}\t{window}\t"
+        f"\\\\x{second.hex()}\t{payment.delivered_at}\n"
     )
 
 
@@ -306,7 +307,8 @@ def _posting_rows(payment: _PaymentText) -> str:
 def _notification_row(payment: _PaymentText) -> str:
     """Its partner has no endpoint, so the notifier has found that nobody wants it."""
     payment_id, *_, notice = payment.ids
-    return f"{notice}\t{payment_id}\t{payment.payer.partner_id}\tcompleted\t2\tunwanted\t{payment.delivered_at}\n"
+    partner_id = payment.payer.partner_id
+    return f"{notice}\t{payment_id}\t{partner_id}\tcompleted\t2\tunwanted\t{payment.delivered_at}\n"
 
 
 def _ledger_line_rows(payment: _PaymentText) -> str:

@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -103,7 +103,7 @@ class TwoProcessGain:
                 },
                 "memory_mib": [round(mib, 1) for mib in self.memory_mib],
                 "turns": {
-                    name: [asdict(turn) for turn in turns]
+                    name: [turn.figures() for turn in turns]
                     for name, turns in (
                         ("one", self.spread.one_process),
                         ("two", self.spread.two_processes),

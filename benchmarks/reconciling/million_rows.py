@@ -57,11 +57,16 @@ class ReconcileError(BenchError):
 class Run:
     """One process from start to end: seconds on the clock and of the processor, MB, and what it said."""
 
-    what: str
+    kind: str
     seconds: float
     cpu_seconds: float
     rss_mb: float
     result: dict[str, Any]
+
+    def figures(self) -> dict[str, Any]:
+        """The run as results.json has it."""
+        fields = asdict(self)
+        return {"what": fields.pop("kind"), "told": fields.pop("result"), **fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class ReconciliationRuns:
 
     def of(self, kind: str) -> list[Run]:
         """The runs of one kind."""
-        return [run for run in self.runs if run.what == kind]
+        return [run for run in self.runs if run.kind == kind]
 
     def seconds(self, kind: str) -> float:
         """The best of them; the machine can only make a run slower."""
@@ -262,7 +267,7 @@ def _check_mirrored(result: dict[str, Any], rows: int) -> None:
 
 def _print_run(run: Run, console: Console) -> Run:
     figures = f"{run.seconds:6.2f} s, processor {run.cpu_seconds:5.2f} s, {run.rss_mb:5.0f} MB"
-    console.print(f"  {run.what:13} {figures}", highlight=False)
+    console.print(f"  {run.kind:13} {figures}", highlight=False)
     return run
 
 
@@ -308,7 +313,7 @@ def figures(measured: ReconciliationRuns) -> dict[str, Any]:
         "reconcile_1m_parquet_duckdb_seconds": round(measured.seconds("bare-parquet"), 2),
         "reconcile_1m_rss_mb": round(max(run.rss_mb for run in product), 1),
         "reconcile_256mb_ok": bool(limited),
-        "reconcile_runs": [asdict(run) for run in measured.runs],
+        "reconcile_runs": [run.figures() for run in measured.runs],
     }
     if measured.full:
         values |= {

@@ -117,7 +117,9 @@ class ApiClient:
         path = f"{BASE_PATH}/{payment_id}/refunds"
         answer = await self._post(path, order.document(), idempotency_key)
         is_repeat = _is_repeat(answer)
-        return CreatedRefund(refund_of(_expect_document(answer, _HTTP_OK if is_repeat else _HTTP_CREATED)), is_repeat)
+        return CreatedRefund(
+            refund_of(_expect_document(answer, _HTTP_OK if is_repeat else _HTTP_CREATED)), is_repeat
+        )
 
     async def send(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None

@@ -244,7 +244,9 @@ def problem_of(document: object, http_status: int) -> Problem:
     for name in ("type", "title"):
         _text(members, name)
     retry_after = members.get("retry_after_s")
-    _require(retry_after is None or (isinstance(retry_after, int | float) and retry_after >= 0), "retry_after_s")
+    _require(
+        retry_after is None or (isinstance(retry_after, int | float) and retry_after >= 0), "retry_after_s"
+    )
     return Problem(
         status=http_status,
         code=_matching(members, "code", _CODE),

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.callers.ekshop.listener_conduct import Conduct
-from sandbox.callers.ekshop.orders import Attempt, Order
+from sandbox.callers.ekshop.orders import Attempt, ShopOrder
 from sandbox.callers.ekshop.shop import Shop
 from sandbox.callers.partner.webhooks import MessageRefusedError, public_key
 from sandbox.kit.institution.faults import ANYBODY
@@ -97,7 +97,7 @@ def _unreadable() -> Response:
     return JSONResponse({"message": "the order cannot be read"}, 400)
 
 
-def _order(order: Order) -> Mapping[str, object]:
+def _order(order: ShopOrder) -> Mapping[str, object]:
     return {
         "id": order.id,
         "number": order.number,

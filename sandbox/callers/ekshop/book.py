@@ -8,7 +8,14 @@ from typing import Any
 
 from typing_extensions import override
 
-from sandbox.callers.ekshop.orders import Attempt, EvidenceSource, ReceivedIpn, Order, ReturnTarget, Standing
+from sandbox.callers.ekshop.orders import (
+    Attempt,
+    EvidenceSource,
+    ReceivedIpn,
+    ReturnTarget,
+    ShopOrder,
+    Standing,
+)
 from sandbox.callers.ekshop.pricing import Share
 from sandbox.callers.ekshop.wire import Customer, PaymentDocument
 from sandbox.kit.institution.book import JournalledBook
@@ -30,8 +37,8 @@ class ShopBook(JournalledBook):
             BrokenJournalError: it cannot be read.
         """
         self._clock = clock
-        self._orders: dict[str, Order] = {}
-        self._attempts: dict[str, tuple[Order, Attempt]] = {}
+        self._orders: dict[str, ShopOrder] = {}
+        self._attempts: dict[str, tuple[ShopOrder, Attempt]] = {}
         self._by_secret: dict[str, str] = {}
         self.strays = 0
         self._readers = {
@@ -46,7 +53,7 @@ class ShopBook(JournalledBook):
         }
         super().__init__(path, _SEED, clock.today())
 
-    def orders(self) -> Iterator[Order]:
+    def orders(self) -> Iterator[ShopOrder]:
         """Every order, the oldest first."""
         return iter(self._orders.values())
 
@@ -54,20 +61,20 @@ class ShopBook(JournalledBook):
         """The number of the next order."""
         return f"EK-{len(self._orders) + 1:06d}"
 
-    def order(self, order_id: str) -> Order | None:
+    def order(self, order_id: str) -> ShopOrder | None:
         """The order of this id, or None."""
         return self._orders.get(order_id)
 
-    def payment(self, trnx_id: str) -> tuple[Order, Attempt] | None:
+    def payment(self, trnx_id: str) -> tuple[ShopOrder, Attempt] | None:
         """The payment of this trnx_id with its order, or None."""
         return self._attempts.get(trnx_id)
 
-    def payment_by_secret(self, secret: str) -> tuple[Order, Attempt] | None:
+    def payment_by_secret(self, secret: str) -> tuple[ShopOrder, Attempt] | None:
         """The payment whose IPNs are awaited under this secret, or None."""
         trnx_id = self._by_secret.get(secret)
         return None if trnx_id is None else self._attempts[trnx_id]
 
-    def place(self, order: Order) -> None:
+    def place(self, order: ShopOrder) -> None:
         """Write an order down, before anybody is asked for money."""
         self._write_line(
             "placed",
@@ -82,7 +89,7 @@ class ShopBook(JournalledBook):
             shares=[[share.payee, share.amount_paisa] for share in order.shares],
         )
 
-    def ask(self, order: Order, trnx_id: str, secret: str) -> Attempt:
+    def ask(self, order: ShopOrder, trnx_id: str, secret: str) -> Attempt:
         """Write down that a token is about to be asked for."""
         self._write_line("asked", order=order.id, trnx_id=trnx_id, secret=secret)
         return self._attempts[trnx_id][1]
@@ -95,7 +102,9 @@ class ShopBook(JournalledBook):
         """Write down that there is no token: refused, or nobody knows."""
         self._write_line("refused", trnx_id=trnx_id, why=why, is_heard=is_heard)
 
-    def record_ipn(self, trnx_id: str, ipn: ReceivedIpn, accepted: PaymentDocument | None, *, counts_each: bool = False) -> None:
+    def record_ipn(
+        self, trnx_id: str, ipn: ReceivedIpn, accepted: PaymentDocument | None, *, counts_each: bool = False
+    ) -> None:
         """Write an IPN down, and what is believed because of it; `counts_each` hands goods out every time."""
         self._write_line(
             "ipn",
@@ -117,9 +126,9 @@ class ShopBook(JournalledBook):
         """Write down that a customer came back to one of our pages, which proves nothing to most."""
         self._write_line("back", trnx_id=trnx_id, place=place.value, is_believed=is_believed)
 
-    def record_stray(self, what: str) -> None:
+    def record_stray(self, origin: str) -> None:
         """Write down that somebody came who belongs to no order."""
-        self._write_line("stray", what=what)
+        self._write_line("stray", what=origin)
 
     def _write_line(self, kind: str, /, **members: object) -> None:
         self._record({"kind": kind, "at": self._clock.now().isoformat(), **members})
@@ -129,7 +138,7 @@ class ShopBook(JournalledBook):
         self._readers[kind](line)
 
     def _read_placed(self, line: Mapping[str, Any]) -> None:
-        self._orders[line["order"]] = Order(
+        self._orders[line["order"]] = ShopOrder(
             id=line["order"],
             number=line["number"],
             quantities=line["quantities"],

@@ -108,13 +108,13 @@ AGENTS: tuple[Agent, ...] = (
     Agent("udc-noapara", Text("নোয়াপাড়া ডিজিটাল সেন্টার", "Noapara Digital Centre"), "khulna"),
 )
 
-SELLER_OF: Mapping[str, Seller] = MappingProxyType({one.code: one for one in SELLERS})
-GOOD_OF: Mapping[str, Good] = MappingProxyType({one.code: one for one in GOODS})
-AGENT_OF: Mapping[str, Agent] = MappingProxyType({one.code: one for one in AGENTS})
+SELLER_OF: Mapping[str, Seller] = MappingProxyType({seller.code: seller for seller in SELLERS})
+GOOD_OF: Mapping[str, Good] = MappingProxyType({good.code: good for good in GOODS})
+AGENT_OF: Mapping[str, Agent] = MappingProxyType({agent.code: agent for agent in AGENTS})
 
 PAYEES: tuple[tuple[str, str, Text], ...] = (
-    *((one.code, "seller", one.name) for one in SELLERS),
-    *((one.code, "delivery", one.name) for one in CARRIERS),
-    *((one.code, "agent", one.name) for one in AGENTS),
+    *((seller.code, "seller", seller.name) for seller in SELLERS),
+    *((carrier.code, "delivery", carrier.name) for carrier in CARRIERS),
+    *((agent.code, "agent", agent.name) for agent in AGENTS),
 )
 """Everybody who may have a share, with the kind that the switch knows; the shop itself is none of them."""

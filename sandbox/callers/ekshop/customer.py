@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 from sandbox.callers.ekshop.wire import Customer
 from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
-from sandbox.callers.payer.forms import Form
+from sandbox.callers.payer.forms import PageForm
 
 _ORDERS, _PAY, _CHECK = "/orders", "/pay", "/check"
 
@@ -25,7 +25,12 @@ class Basket:
         """The fields of the order form."""
         customer = self.customer
         fields = {f"q-{code}": str(count) for code, count in self.quantities.items()}
-        fields |= {"name": customer.name, "mobile": customer.mobile, "email": customer.email, "address": customer.address}
+        fields |= {
+            "name": customer.name,
+            "mobile": customer.mobile,
+            "email": customer.email,
+            "address": customer.address,
+        }
         return fields | {"district": self.district, "agent": self.agent or ""}
 
 
@@ -82,15 +87,15 @@ def trnx_id_of(pay_page: str) -> str:
     return values[0]
 
 
-def _has_field(field: str, form: Form) -> bool:
+def _has_field(field: str, form: PageForm) -> bool:
     return field in form.fields
 
 
-def _form_to(page: Shown, end: str) -> Form:
+def _form_to(page: Shown, end: str) -> PageForm:
     return _form(page, lambda form: urlsplit(urljoin(page.url, form.action)).path.endswith(end))
 
 
-def _form(page: Shown, fits: Callable[[Form], bool]) -> Form:
+def _form(page: Shown, fits: Callable[[PageForm], bool]) -> PageForm:
     match = next((form for form in page.forms if fits(form)), None)
     if match is None:
         raise LostPayerError(f"the page at {urlsplit(page.url).path} lacks its form: HTTP {page.status}")

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sandbox.callers.ekshop.book import ShopBook
 from sandbox.callers.ekshop.listener_conduct import Conduct, ConductTable
 from sandbox.callers.ekshop.merchant_api import MerchantApi
-from sandbox.callers.ekshop.orders import Attempt, ReceivedIpn, Order
+from sandbox.callers.ekshop.orders import Attempt, ReceivedIpn, ShopOrder
 from sandbox.callers.ekshop.wire import (
     CURRENCY,
     FINAL_CODES,
@@ -74,7 +74,9 @@ class IpnListener:
             return IpnResponse(400, b'{"status":"no document"}')
         return await self._respond(order, attempt, replace(ipn, code=document.code), document)
 
-    async def _respond(self, order: Order, attempt: Attempt, ipn: ReceivedIpn, document: PaymentDocument) -> IpnResponse:
+    async def _respond(
+        self, order: ShopOrder, attempt: Attempt, ipn: ReceivedIpn, document: PaymentDocument
+    ) -> IpnResponse:
         conduct = Conduct(ipn.conduct)
         answer = _ANSWERS.get(conduct)
         if conduct is Conduct.ASKING:
@@ -97,7 +99,9 @@ class IpnListener:
         late = self._slow_seconds if conduct in {Conduct.SLOW, Conduct.SILENT} else 0.0
         return answer._replace(wait_seconds=late)
 
-    async def _confirm_status(self, order: Order, attempt: Attempt, document: PaymentDocument) -> tuple[IpnResponse, PaymentDocument]:
+    async def _confirm_status(
+        self, order: ShopOrder, attempt: Attempt, document: PaymentDocument
+    ) -> tuple[IpnResponse, PaymentDocument]:
         """Ask the switch itself while it waits for our answer, and believe that instead of the message."""
         status = await self._api.status(attempt.trnx_id, attempt.asked_at)
         if not isinstance(status, PaymentDocument):
@@ -109,11 +113,14 @@ class IpnListener:
         return IpnResponse(200, b'{"status":"confirmed"}'), status
 
 
-def ends_payment(document: PaymentDocument, order: Order, attempt: Attempt, api: MerchantApi) -> bool:
+def ends_payment(document: PaymentDocument, order: ShopOrder, attempt: Attempt, api: MerchantApi) -> bool:
     """Whether a document ends this payment of this merchant, right to the paisa."""
     is_ours = document.mer_trnx_id == attempt.trnx_id and document.mer_reg_id == api.merchant.mer_reg_id
     return (
-        is_ours and document.code in FINAL_CODES and document.amount_paisa == order.total_paisa and document.currency == CURRENCY
+        is_ours
+        and document.code in FINAL_CODES
+        and document.amount_paisa == order.total_paisa
+        and document.currency == CURRENCY
     )
 
 

@@ -11,8 +11,8 @@ from sandbox.callers.ekshop.wire import (
     ISSUED,
     Merchant,
     PaymentDocument,
-    UnreadableDocumentError,
     PaymentRequest,
+    UnreadableDocumentError,
     pay_page,
     payment_request,
     read_object,
@@ -66,7 +66,9 @@ class MerchantApi:
         if self._session is not None:
             await self._session.close()
 
-    async def request_token(self, request: PaymentRequest, now: datetime) -> TokenIssued | TokenRefused | NoUsableAnswer:
+    async def request_token(
+        self, request: PaymentRequest, now: datetime
+    ) -> TokenIssued | TokenRefused | NoUsableAnswer:
         """Ask for a payment."""
         answer = await self._post("merchant-api", payment_request(self.merchant, request, now))
         if isinstance(answer, NoUsableAnswer):

@@ -99,7 +99,7 @@ class Attempt:
 
 
 @dataclass(slots=True)
-class Order:
+class ShopOrder:
     """What was ordered, by whom, and whose money it is.
 
     `id` is unguessable and names its page; `number` is what everybody may know it by.

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from sandbox.callers.ekshop.catalogue import AGENTS, DISTRICTS, GOOD_OF, GOODS, PAYEES, SELLER_OF, SELLERS
-from sandbox.callers.ekshop.orders import Order, ReturnTarget
+from sandbox.callers.ekshop.orders import ReturnTarget, ShopOrder
 from sandbox.callers.ekshop.pricing import QUANTITY_MAX, NoSuchPurchaseError, Purchase
 from sandbox.callers.ekshop.shop import Shop
 from sandbox.callers.ekshop.wire import Customer
@@ -108,7 +108,9 @@ class Pages:
             return self._problem(request, "unreadable", 400)
         cart = _cart(request)
         if form.get("do") == "add":
-            quantities = {code: min(cart.get(code, 0) + count, QUANTITY_MAX) for code, count in quantities.items()}
+            quantities = {
+                code: min(cart.get(code, 0) + count, QUANTITY_MAX) for code, count in quantities.items()
+            }
         filled = {code: count for code, count in (cart | quantities).items() if count}
         answer = RedirectResponse("/cart", 303, headers=self._headers)
         _set_cookie(answer, _CART, ".".join(f"{code}:{count}" for code, count in filled.items()))
@@ -170,7 +172,7 @@ class Pages:
             return self._problem(request, "unknown", 404)
         return RedirectResponse(f"/orders/{order.id}", 303, headers=self._headers)
 
-    async def _to_pay(self, order: Order) -> Response:
+    async def _to_pay(self, order: ShopOrder) -> Response:
         url = await self._shop.begin_payment(order)
         return RedirectResponse(url or f"/orders/{order.id}", 302 if url else 303, headers=self._headers)
 

@@ -34,7 +34,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class OrderBill:
     """What is to be paid: goods by seller, the carriage of `parcels` parcels, and whose it all is."""
 
     goods_paisa: Mapping[str, int]
@@ -56,7 +56,7 @@ class Purchase:
     district: str
     agent: str | None = None
 
-    def bill(self) -> Bill:
+    def bill(self) -> OrderBill:
         """Price it.
 
         Raises:
@@ -65,12 +65,12 @@ class Purchase:
         self._check()
         goods, weights = _by_seller(self.quantities)
         carrier = COURIER if self.agent is None else POST
-        districts = {one.code: one.district for one in SELLERS}
+        districts = {entry.code: entry.district for entry in SELLERS}
         carriage = sum(
             _parcel_paisa(carrier, grams, is_near=districts[seller] == self.district)
             for seller, grams in weights.items()
         )
-        return Bill(goods, carrier, carriage, _shares(goods, carrier, carriage, self.agent))
+        return OrderBill(goods, carrier, carriage, _shares(goods, carrier, carriage, self.agent))
 
     def _check(self) -> None:
         known = self.quantities.keys() <= GOOD_OF.keys() and self.district in DISTRICTS

@@ -9,8 +9,8 @@ from sandbox.callers.ekshop.book import ShopBook
 from sandbox.callers.ekshop.catalogue import GOOD_OF
 from sandbox.callers.ekshop.ipn_listener import IpnListener, ends_payment
 from sandbox.callers.ekshop.listener_conduct import Conduct, ConductTable
-from sandbox.callers.ekshop.merchant_api import TokenIssued, MerchantApi, NoUsableAnswer
-from sandbox.callers.ekshop.orders import Attempt, Order, ReturnTarget
+from sandbox.callers.ekshop.merchant_api import MerchantApi, NoUsableAnswer, TokenIssued
+from sandbox.callers.ekshop.orders import Attempt, ReturnTarget, ShopOrder
 from sandbox.callers.ekshop.pricing import Purchase
 from sandbox.callers.ekshop.wire import Customer, Merchant, PaymentRequest
 from sandbox.kit.institution.clock import DHAKA, Clock
@@ -47,14 +47,14 @@ class Shop:
         self.book = ShopBook(settings.home / JOURNAL, clock)
         self.listener = IpnListener(self.book, self.api, self.conducts, clock, settings.slow_seconds)
 
-    def place(self, purchase: Purchase, customer: Customer) -> Order:
+    def place(self, purchase: Purchase, customer: Customer) -> ShopOrder:
         """Write an order down.
 
         Raises:
             NoSuchPurchaseError: it cannot be bought so.
         """
         bill = purchase.bill()
-        order = Order(
+        order = ShopOrder(
             id=secrets.token_urlsafe(15),
             number=self.book.next_number(),
             quantities=dict(purchase.quantities),
@@ -70,7 +70,7 @@ class Shop:
         placed = self.book.order(order.id)
         return placed or order
 
-    async def begin_payment(self, order: Order) -> str | None:
+    async def begin_payment(self, order: ShopOrder) -> str | None:
         """Where the customer pays, or None if the switch gave no token.
 
         The page of a payment that is still open is used again. A new payment has a trnx_id of its own, and
@@ -94,7 +94,7 @@ class Shop:
         self.book.record_status(attempt.trnx_id, answer.code, answer if is_accepted else None)
         return answer.code
 
-    def payer_returned(self, place: ReturnTarget, trnx_id: str | None) -> Order | None:
+    def payer_returned(self, place: ReturnTarget, trnx_id: str | None) -> ShopOrder | None:
         """Meet a customer who came back; None if no payment is named so."""
         payment = None if trnx_id is None else self.book.payment(trnx_id)
         if payment is None:
@@ -108,7 +108,7 @@ class Shop:
         """Give the book back."""
         self.book.close()
 
-    async def _request_token(self, order: Order, attempt: Attempt) -> str | None:
+    async def _request_token(self, order: ShopOrder, attempt: Attempt) -> str | None:
         """Ask for a token, again under the same trnx_id where the first answer was not heard."""
         answer = await self.api.request_token(self._payment_request(order, attempt), attempt.asked_at)
         if isinstance(answer, TokenIssued):
@@ -117,7 +117,7 @@ class Shop:
         self.book.refuse(attempt.trnx_id, answer.why, is_heard=not isinstance(answer, NoUsableAnswer))
         return None
 
-    def _payment_request(self, order: Order, attempt: Attempt) -> PaymentRequest:
+    def _payment_request(self, order: ShopOrder, attempt: Attempt) -> PaymentRequest:
         # The page's own query comes first, as with real merchants, so that the switch has to join its own.
         pages = {place.value: f"{self.public_url}/back/{place.value}?shop=ekshop" for place in ReturnTarget}
         return PaymentRequest(

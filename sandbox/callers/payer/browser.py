@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from sandbox.callers.payer.forms import Form, Refresh, forms_of, refresh_of
+from sandbox.callers.payer.forms import PageForm, Refresh, forms_of, refresh_of
 
 _STEPS_MAX = 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -41,12 +41,12 @@ class Shown:
     refresh: Refresh | None = None
 
     @property
-    def form(self) -> Form | None:
+    def form(self) -> PageForm | None:
         """The first form of the page, if it has one."""
         return next(iter(self.forms), None)
 
     @property
-    def forms(self) -> list[Form]:
+    def forms(self) -> list[PageForm]:
         """Every form of the page."""
         return forms_of(self.text)
 
@@ -94,7 +94,7 @@ class Browser:
         page: Shown,
         values: Mapping[str, str],
         button: tuple[str, str] | None = None,
-        form: Form | None = None,
+        form: PageForm | None = None,
     ) -> Shown:
         """Send a form of a page, its first by default, with values for its fields and the button pressed.
 
@@ -180,7 +180,11 @@ def _follow_form(page: Shown) -> Shown:
     if form is None or form.visible_fields or form.buttons or form.method != "post":
         return page
     url = urljoin(page.url, form.action or page.url)
-    return page if _page_address(url) == _page_address(page.url) else replace(page, sent_to=url, carries=form.fields)
+    return (
+        page
+        if _page_address(url) == _page_address(page.url)
+        else replace(page, sent_to=url, carries=form.fields)
+    )
 
 
 def _page_address(url: str) -> tuple[str, str, str]:

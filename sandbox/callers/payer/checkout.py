@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
-from sandbox.callers.payer.forms import Form, links_of
+from sandbox.callers.payer.forms import PageForm, links_of
 from sandbox.callers.payer.payer import Does, Payer, behave
 
 PATIENCE_SECONDS = 30.0
@@ -89,11 +89,15 @@ def instruments_of(page: Shown) -> list[str]:
         if _leads_to(form, page, _TRY):
             instruments += form.choices.get(_INSTRUMENT, [])
             instruments += [value for name, value in form.buttons if name == _INSTRUMENT]
-            instruments += [form.fields[_INSTRUMENT]] if _INSTRUMENT in form.fields.keys() - form.choices else []
+            instruments += (
+                [form.fields[_INSTRUMENT]] if _INSTRUMENT in form.fields.keys() - form.choices else []
+            )
     return instruments
 
 
-async def _choose_instrument(browser: Browser, page: Shown, instrument: str, patience_seconds: float) -> str | None:
+async def _choose_instrument(
+    browser: Browser, page: Shown, instrument: str, patience_seconds: float
+) -> str | None:
     """The provider's page that choosing leads to, or the link to one that is open already; None without both.
 
     Raises:
@@ -147,7 +151,7 @@ async def _cancel_payment(browser: Browser, page: Shown, patience_seconds: float
     return await browser.visit(sent.sent_to, patience_seconds) if sent.sent_to else sent
 
 
-def _offers(form: Form, instrument: str) -> bool:
+def _offers(form: PageForm, instrument: str) -> bool:
     is_fixed = form.fields.get(_INSTRUMENT) == instrument
     is_chosen = instrument in form.choices.get(_INSTRUMENT, [])
     return is_fixed or is_chosen or (_INSTRUMENT, instrument) in form.buttons
@@ -158,5 +162,5 @@ def _link_to(page: Shown, end: str) -> str | None:
     return next((link for link in links if urlsplit(link).path.endswith(end)), None)
 
 
-def _leads_to(form: Form, page: Shown, end: str) -> bool:
+def _leads_to(form: PageForm, page: Shown, end: str) -> bool:
     return form.method == "post" and urlsplit(urljoin(page.url, form.action)).path.endswith(end)

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 
 @dataclass
-class Form:
+class PageForm:
     """One form: where and how it is sent, its fields with their values, its buttons by name and value.
 
     `typed` are the names of the fields that a person sees. Of fields that offer a choice, `fields` holds what
@@ -42,7 +42,7 @@ _LINK = re.compile(r"<a\s[^>]*href=\"([^\"]+)\"", re.IGNORECASE)
 class _PageParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.forms: list[Form] = []
+        self.forms: list[PageForm] = []
         self.refresh: Refresh | None = None
         self._is_inside = False
         self._select = ""
@@ -53,7 +53,7 @@ class _PageParser(HTMLParser):
         if tag == "meta" and values.get("http-equiv", "").lower() == "refresh":
             self.refresh = _refresh(values.get("content", "")) or self.refresh
         elif tag == "form":
-            self.forms.append(Form(values.get("action", ""), values.get("method", "get").lower()))
+            self.forms.append(PageForm(values.get("action", ""), values.get("method", "get").lower()))
             self._is_inside = True
         elif self._is_inside:
             self._read_field(tag, values)
@@ -90,7 +90,7 @@ class _PageParser(HTMLParser):
             self._select = ""
 
 
-def forms_of(page: str) -> list[Form]:
+def forms_of(page: str) -> list[PageForm]:
     """Return the forms of a page in their order."""
     # What stands before the first form and after the last one may be most of a page.
     begins, ends = page.find("<form"), page.rfind("</form")

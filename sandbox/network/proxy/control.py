@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.network.proxy.fault_proxy import FaultProxy, UnknownFarSideError
-from sandbox.network.proxy.faults import FaultOrder
+from sandbox.network.proxy.faults import NetworkFaultOrder
 
 _BODY_BYTES_MAX = 65_536
 _SHUTDOWN_SECONDS = 2
@@ -56,7 +56,7 @@ class Control:
         )
 
     async def _arm(self, request: Request) -> Response:
-        self._proxy.arm(FaultOrder.model_validate_json(await _body(request)))
+        self._proxy.arm(NetworkFaultOrder.model_validate_json(await _body(request)))
         return JSONResponse(self._proxy.faults())
 
     async def _lift(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from sandbox.network.proxy.connection import Link
-from sandbox.network.proxy.framing import AnswerFraming, RequestFraming, MessageBytes
+from sandbox.network.proxy.framing import AnswerFraming, MessageBytes, RequestFraming
 
 
 class CallerGoneError(Exception):

@@ -10,9 +10,9 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from sandbox.network.proxy.connection import Link
-from sandbox.network.proxy.exchange import FarSideAddress, CallerGoneError, Exchange, FarSideGoneError
+from sandbox.network.proxy.exchange import CallerGoneError, Exchange, FarSideAddress, FarSideGoneError
 from sandbox.network.proxy.fault_effects import FAULT_EFFECTS, FaultWaiting
-from sandbox.network.proxy.faults import OPENING_BYTES, Fault, FaultOrder, FaultQueue
+from sandbox.network.proxy.faults import OPENING_BYTES, Fault, FaultQueue, NetworkFaultOrder
 from sandbox.network.proxy.listener import Gate
 from sandbox.network.proxy.traffic_counts import TrafficCounts
 
@@ -48,7 +48,7 @@ class ProxiedFarSide:
         self.held_requests = 0
         self._faults = FaultQueue()
         self._gate = Gate(route.listen_host, route.listen_port, lambda: Link(self).caller)
-        self._refusal: FaultOrder | None = None
+        self._refusal: NetworkFaultOrder | None = None
         self._refusal_ends: asyncio.TimerHandle | None = None
         self._is_dead = False
         self._released = asyncio.Event()
@@ -81,7 +81,7 @@ class ProxiedFarSide:
             link.drop()
         await asyncio.gather(*(link.closed for link in links))
 
-    def arm(self, order: FaultOrder) -> None:
+    def arm(self, order: NetworkFaultOrder) -> None:
         """Let a fault strike; a refusal begins at once and replaces the one that stands."""
         if order.fault is Fault.REFUSE:
             self._refuse(order)
@@ -174,7 +174,7 @@ class ProxiedFarSide:
         self.held_requests += 1
         await self._released.wait()
 
-    def _refuse(self, order: FaultOrder) -> None:
+    def _refuse(self, order: NetworkFaultOrder) -> None:
         self._forget_refusal()
         self._refusal = order
         if order.seconds is not None:
@@ -183,7 +183,7 @@ class ProxiedFarSide:
         self._set_gate()
         self._close_idle(order)
 
-    def _close_idle(self, refusal: FaultOrder) -> None:
+    def _close_idle(self, refusal: NetworkFaultOrder) -> None:
         if self._refusal is not refusal:
             return
         loop = asyncio.get_running_loop()

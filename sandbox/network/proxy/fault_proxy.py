@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.network.proxy.far_side import ProxiedFarSide, ProxyRoute
-from sandbox.network.proxy.faults import Fault, FaultOrder
+from sandbox.network.proxy.faults import Fault, NetworkFaultOrder
 
 
 class UnknownFarSideError(Exception):
@@ -60,17 +60,19 @@ class FaultProxy:
         match: str | None = None,
         also: str | None = None,
     ) -> None:
-        """Arm a fault; see `FaultOrder` for what the arguments mean.
+        """Arm a fault; see `NetworkFaultOrder` for what the arguments mean.
 
         Raises:
             UnknownFarSideError: nobody of that name is here.
             pydantic.ValidationError: the arguments do not go together.
         """
         self.arm(
-            FaultOrder(far_side=far_side, fault=fault, times=times, seconds=seconds, match=match, also=also)
+            NetworkFaultOrder(
+                far_side=far_side, fault=fault, times=times, seconds=seconds, match=match, also=also
+            )
         )
 
-    def arm(self, order: FaultOrder) -> None:
+    def arm(self, order: NetworkFaultOrder) -> None:
         """Arm an order behind those that its far side has; a refusal is in force when this returns.
 
         Raises:

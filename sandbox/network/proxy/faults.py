@@ -58,7 +58,7 @@ _NEED_SECONDS = frozenset({Fault.DELAY_REQUEST, Fault.DELAY_ANSWER, Fault.SLOW_D
 _MAY_HAVE_SECONDS = _NEED_SECONDS | {Fault.REFUSE}
 
 
-class FaultOrder(BaseModel):
+class NetworkFaultOrder(BaseModel):
     """Let a fault strike exchanges with one far side.
 
     `times` is how many of them, and None until it is lifted. `match` and `also` must both occur, as UTF-8, in
@@ -96,7 +96,7 @@ class FaultOrder(BaseModel):
 class ArmedFault:
     """An order that waits for exchanges to strike."""
 
-    def __init__(self, order: FaultOrder) -> None:
+    def __init__(self, order: NetworkFaultOrder) -> None:
         self.order = order
         self.times_left = order.times
         self._needles = [text.encode() for text in (order.match, order.also) if text is not None]
@@ -131,7 +131,7 @@ class FaultQueue:
         """Whether any of the orders wants to see the request before it strikes."""
         return any(armed.looks_inside for armed in self._armed)
 
-    def add(self, order: FaultOrder) -> None:
+    def add(self, order: NetworkFaultOrder) -> None:
         """Arm an order behind those that are there."""
         self._armed.append(ArmedFault(order))
 
@@ -139,7 +139,7 @@ class FaultQueue:
         """Forget what has not struck yet."""
         self._armed.clear()
 
-    def take(self, opening: bytes) -> FaultOrder | None:
+    def take(self, opening: bytes) -> NetworkFaultOrder | None:
         """The first order that fits, counted as used once more; None if this request passes."""
         for armed in self._armed:
             if armed.fits(opening):

@@ -8,7 +8,7 @@ _METHODS = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"O
 _LINE_BYTES_MAX = 256
 _PATH_PARTS = 3
 _PATHS_MAX = 100
-_OTHER = "other"
+_OTHER_PATH = "other"
 
 
 class TrafficCounts:
@@ -25,7 +25,7 @@ class TrafficCounts:
         self.exchanges += 1
         path = _path_prefix(opening)
         if path not in self._paths and len(self._paths) >= _PATHS_MAX:
-            path = _OTHER
+            path = _OTHER_PATH
         self._paths[path] += 1
 
     def listing(self) -> dict[str, object]:
@@ -42,6 +42,6 @@ def _path_prefix(opening: bytes) -> str:
     method, _, rest = opening[:_LINE_BYTES_MAX].partition(b" ")
     target, space, _ = rest.partition(b" ")
     if method not in _METHODS or not space or not target.startswith(b"/"):
-        return _OTHER
+        return _OTHER_PATH
     parts = target.partition(b"?")[0].split(b"/", _PATH_PARTS + 1)
     return b"/".join(parts[: _PATH_PARTS + 1]).decode("ascii", "replace")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sandbox.registry import COUNTERS, GATEWAYS, Name
 from sandbox.rehearsals.month.model import institutions as month
-from sandbox.rehearsals.month.model.institutions import JANATA_ACCOUNT, SONALI_ACCOUNT, MonthInstitution, Leg
+from sandbox.rehearsals.month.model.institutions import JANATA_ACCOUNT, SONALI_ACCOUNT, Leg, MonthInstitution
 
 SECOND_ROUTES: Mapping[str, str] = {"dpdc_postpaid_aggregator": "dpdc_postpaid"}
 """Houses that take what is another's: the file of that one tells their movements too."""
@@ -90,14 +90,16 @@ _OTHER_DELIVERY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Which simulator keeps a book, and what a institution is called there; nothing where it has but one."""
+class BookSource:
+    """Which simulator keeps a book, and what an institution is called there; nothing where it has but one."""
 
     name: Name
     institution: str = ""
 
 
-def _other(institution_id: str, code: str, like: MonthInstitution, leg: Leg, bank: str = "") -> MonthInstitution:
+def _other_institution(
+    institution_id: str, code: str, like: MonthInstitution, leg: Leg, bank: str = ""
+) -> MonthInstitution:
     return MonthInstitution(institution_id, code, leg, 0, like.traits, bank=bank, written_as=like.id)
 
 
@@ -106,23 +108,29 @@ def _institutions() -> Iterator[MonthInstitution]:
     of_month = {institution.id: institution for institution in (*month.FUNDS, *month.DELIVERY)}
     yield from of_month.values()
     for institution_id, code, like, bank in _OTHER_FUNDS:
-        yield _other(institution_id, code, of_month[like], Leg.FUNDS, bank)
+        yield _other_institution(institution_id, code, of_month[like], Leg.FUNDS, bank)
     for institution_id, code, like in _OTHER_DELIVERY:
-        yield _other(institution_id, code, of_month[like], Leg.DELIVERY)
+        yield _other_institution(institution_id, code, of_month[like], Leg.DELIVERY)
 
 
-INSTITUTIONS: Mapping[str, MonthInstitution] = {institution.id: institution for institution in _institutions()}
+INSTITUTIONS: Mapping[str, MonthInstitution] = {
+    institution.id: institution for institution in _institutions()
+}
 """Everybody with a book of movements, by id."""
 
 BANKS: Mapping[str, MonthInstitution] = {institution.id: institution for institution in month.STATEMENTS}
 """The banks on whose accounts connectors pay us."""
 
 
-def desks() -> Mapping[str, Desk]:
+def book_sources() -> Mapping[str, BookSource]:
     """Where each book is kept, second routes among them, by the id of the institution."""
-    found = {institution_id: Desk(name) for institution_id, name in _ALONE.items()}
+    sources = {institution_id: BookSource(name) for institution_id, name in _ALONE.items()}
     for name, counters in COUNTERS.items():
-        found |= {institution.id: Desk(name, institution.id) for institution in counters.houses if institution.id != _REHEARSAL}
+        sources |= {
+            institution.id: BookSource(name, institution.id)
+            for institution in counters.houses
+            if institution.id != _REHEARSAL
+        }
     for name, gateways in GATEWAYS.items():
-        found |= {institution.id: Desk(name, institution.id) for institution in gateways.houses}
-    return found
+        sources |= {institution.id: BookSource(name, institution.id) for institution in gateways.houses}
+    return sources

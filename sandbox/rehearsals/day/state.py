@@ -20,7 +20,7 @@ class DepositedFile:
 
 
 @dataclass(slots=True)
-class Later:
+class LaterFile:
     """A file that comes in a later night; `content` is hexadecimal."""
 
     night: int
@@ -34,7 +34,7 @@ class DayState:
 
     deposited: dict[str, DepositedFile] = field(default_factory=dict)
     """Every file so far, by its name without the extension."""
-    later: list[Later] = field(default_factory=list)
+    later: list[LaterFile] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
     """How many sequence numbers an institution has left out."""
     statements: dict[str, list[int]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class DayState:
         deposited = {
             name: DepositedFile(file.pop("house"), **file) for name, file in document.pop("left").items()
         }
-        later = [Later(**file) for file in document.pop("later")]
+        later = [LaterFile(**file) for file in document.pop("later")]
         unknown_payments = document.pop("strangers")
         return cls(deposited=deposited, later=later, unknown_payments=unknown_payments, **document)
 

@@ -90,7 +90,7 @@ async def test_refusals_and_broken_connections_are_failures_and_stop_nobody() ->
     async with far_side() as (side, url):
         # With one connection, so that each has to wait for the one before.
         address = ("127.0.0.1", int(url.rsplit(":")[-1].removesuffix("/pay")))
-        load = OpenLoopClient(address, [(0.0, request(word)) for word in words], connections_max=1)
+        load = OpenLoopClient(*address, [(0.0, request(word)) for word in words], connections_max=1)
         await asyncio.to_thread(load.run)
     assert [sample.status for sample in load.samples] == [200, 503, 200, 0, 200, 0, 200]
     assert [body for _, body in side.asked] == words

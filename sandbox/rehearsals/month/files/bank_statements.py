@@ -12,7 +12,7 @@ from random import Random
 from sandbox.kit.institution.amounts import taka
 from sandbox.rehearsals.month.files.file_faults import FilePlan
 from sandbox.rehearsals.month.files.layouts import Cover
-from sandbox.rehearsals.month.model.answer_key import Code, Key
+from sandbox.rehearsals.month.model.answer_key import AnswerKey, Code
 from sandbox.rehearsals.month.model.days import LAST, business_days_after, date_of, is_business
 from sandbox.rehearsals.month.model.instants import dashed, plain
 from sandbox.rehearsals.month.model.institutions import (
@@ -23,7 +23,7 @@ from sandbox.rehearsals.month.model.institutions import (
     STATEMENTS,
     MonthInstitution,
 )
-from sandbox.rehearsals.month.model.references import Names
+from sandbox.rehearsals.month.model.references import ReferenceMaker
 
 _STRAY_PAISA = 4_321_500
 _SHORT_PAISA = (1, 50_000)
@@ -31,7 +31,7 @@ _SHORT_PAISA = (1, 50_000)
 _STRUCK_SHARE_MIN = 8
 
 
-class Wrong(StrEnum):
+class CreditError(StrEnum):
     """What may be wrong with one credit."""
 
     SHORT = "short"
@@ -64,7 +64,7 @@ class Statement:
 class StatementPlan:
     """What goes wrong on statements: by (payout day, institution), and on days of a bank."""
 
-    credits: Mapping[tuple[int, MonthInstitution], tuple[Wrong, int]]
+    credits: Mapping[tuple[int, MonthInstitution], tuple[CreditError, int]]
     strays: Mapping[int, str]
     """A credit without a batch: day and bank."""
     cut: int
@@ -81,13 +81,15 @@ def plan_statements(random: Random, plan: FilePlan) -> StatementPlan:
     days = [day for day in range(LAST) if is_business(day) and business_days_after(day, 1) <= LAST]
     # Late enough that every connector has begun to pay.
     cut = random.choice([day for day in days if day > len(FUNDS)])
-    taken = {cut, business_days_after(cut, 1)}
+    used_days = {cut, business_days_after(cut, 1)}
     whole = [
-        batch for batch, is_whole in paid.items() if is_whole and batch[0] <= LAST and batch[0] not in taken
+        batch
+        for batch, is_whole in paid.items()
+        if is_whole and batch[0] <= LAST and batch[0] not in used_days
     ]
     struck = random.sample([batch for batch in whole if batch[1].share >= _STRUCK_SHARE_MIN], 4)
-    wrongs = [(Wrong.SHORT, paisa) for paisa in _SHORT_PAISA] + [(Wrong.ABSENT, 0)] * 2
-    strays = random.sample([day for day in days if day not in taken], 2)
+    wrongs = [(CreditError.SHORT, paisa) for paisa in _SHORT_PAISA] + [(CreditError.ABSENT, 0)] * 2
+    strays = random.sample([day for day in days if day not in used_days], 2)
     return StatementPlan(
         dict(zip(struck, wrongs, strict=True)),
         dict(zip(strays, (SONALI_ACCOUNT, JANATA_ACCOUNT), strict=True)),
@@ -98,7 +100,7 @@ def plan_statements(random: Random, plan: FilePlan) -> StatementPlan:
 class Statements:
     """Writes the statements of each day, and puts into the key what is wrong with them."""
 
-    def __init__(self, files: Path, plan: StatementPlan, key: Key, names: Names) -> None:
+    def __init__(self, files: Path, plan: StatementPlan, key: AnswerKey, names: ReferenceMaker) -> None:
         self._files = files
         self._plan = plan
         self._key = key
@@ -126,23 +128,25 @@ class Statements:
             Code.CONTROL_TOTAL, statement.institution.id, first.name, statement.day, "an entry is missing"
         )
 
-    def _write(self, statement: Statement, night: int, shown: Sequence[Entry], correction: int = 0) -> Path:
+    def _write(self, statement: Statement, night: int, entries: Sequence[Entry], correction: int = 0) -> Path:
         write, extension = WRITERS[statement.institution.id]
         name = Cover(statement.institution, statement.day, 1, correction=correction).name(extension)
         path = self._files / dashed(night) / name
-        path.write_bytes(write(statement, shown).encode())
+        path.write_bytes(write(statement, entries).encode())
         return path
 
-    def _credits(self, day: int, bank: MonthInstitution, settled: Mapping[MonthInstitution, int]) -> Iterable[Entry]:
+    def _credits(
+        self, day: int, bank: MonthInstitution, settled: Mapping[MonthInstitution, int]
+    ) -> Iterable[Entry]:
         for institution in FUNDS:
             if institution.bank != bank.id or not settled.get(institution, 0):
                 continue
             charge, batch = BANK_CHARGES[bank.id], institution.batch(plain(day))
             wrong, short = self._plan.credits.get((day, institution), (None, 0))
-            if wrong is Wrong.ABSENT:
+            if wrong is CreditError.ABSENT:
                 self._key.add(Code.LEDGER_ONLY, bank.id, batch, day, "a payout is missing")
                 continue
-            if wrong is Wrong.SHORT:
+            if wrong is CreditError.SHORT:
                 self._key.add(Code.AMOUNT, bank.id, batch, day, "funds short")
             yield Entry(settled[institution] - charge - short, charge, batch, self._names.theirs(bank))
 
@@ -156,7 +160,7 @@ class Statements:
 _CAMT = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 
 
-def _camt(statement: Statement, shown: Sequence[Entry]) -> str:
+def _camt(statement: Statement, entries: Sequence[Entry]) -> str:
     day, number = dashed(statement.day), statement.number
     total = taka(sum(abs(entry.amount) for entry in statement.entries))
     return "\n".join([
@@ -170,7 +174,7 @@ def _camt(statement: Statement, shown: Sequence[Entry]) -> str:
         _balance("CLBD", statement.closing, day),
         "<TxsSummry><TtlNtries>",
         f"<NbOfNtries>{len(statement.entries)}</NbOfNtries><Sum>{total}</Sum></TtlNtries></TxsSummry>",
-        *(_camt_entry(entry, day) for entry in shown),
+        *(_camt_entry(entry, day) for entry in entries),
         "</Stmt></BkToCstmrStmt></Document>",
         "",
     ])  # fmt: skip
@@ -206,7 +210,7 @@ def _letter(paisa: int) -> str:
     return "D" if paisa < 0 else "C"
 
 
-def _mt940(statement: Statement, shown: Sequence[Entry]) -> str:
+def _mt940(statement: Statement, entries: Sequence[Entry]) -> str:
     day = f"{date_of(statement.day):%y%m%d}"
     opening, closing = statement.opening, statement.closing
     lines = [
@@ -215,10 +219,10 @@ def _mt940(statement: Statement, shown: Sequence[Entry]) -> str:
         f":28C:{statement.number}/1",
         f":60F:{_letter(opening)}{day}BDT{_comma(opening)}",
     ]
-    for entry in shown:
+    for entry in entries:
         ours = entry.ours or "NONREF"
-        moved = f"{_letter(entry.amount)}{_comma(entry.amount)}"
-        lines.append(f":61:{day}{day[2:]}{moved}NTRF{ours}//{entry.theirs}")
+        signed_amount = f"{_letter(entry.amount)}{_comma(entry.amount)}"
+        lines.append(f":61:{day}{day[2:]}{signed_amount}NTRF{ours}//{entry.theirs}")
         lines.append(f":86:/BATCH/{ours}/CHG/{_comma(entry.charge)}")
     lines += [f":62F:{_letter(closing)}{day}BDT{_comma(closing)}", "-", ""]
     return "\r\n".join(lines)

@@ -16,7 +16,7 @@ Place = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class FileFate:
     """What happens to one file; `night` is that of its second or late arrival, None if there is none."""
 
     code: Code
@@ -24,7 +24,7 @@ class Fate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _FaultQuota:
     """How many files of a code, and which can be hit."""
 
     code: Code
@@ -36,14 +36,14 @@ class _Wanted:
 
 
 # Thirty rows where eleven are needed, twenty where three different ones or any at all are.
-_WANTED = (
-    _Wanted(Code.ROUNDING, 3, 30, is_funds=True),
-    _Wanted(Code.FILE_SUPERSEDED, 3, 20, is_funds=True),
-    _Wanted(Code.CONTROL_TOTAL, 3, 20, Trait.TOTALS),
-    _Wanted(Code.FILE_REPLAYED, 3, 20),
-    _Wanted(Code.SEQUENCE_GAP, 2, 0, Trait.SEQUENCE),
-    _Wanted(Code.FILE_MISSING, 4, 0),
-    _Wanted(Code.FILE_DUPLICATE, 3, 0),
+_FAULT_QUOTAS = (
+    _FaultQuota(Code.ROUNDING, 3, 30, is_funds=True),
+    _FaultQuota(Code.FILE_SUPERSEDED, 3, 20, is_funds=True),
+    _FaultQuota(Code.CONTROL_TOTAL, 3, 20, Trait.TOTALS),
+    _FaultQuota(Code.FILE_REPLAYED, 3, 20),
+    _FaultQuota(Code.SEQUENCE_GAP, 2, 0, Trait.SEQUENCE),
+    _FaultQuota(Code.FILE_MISSING, 4, 0),
+    _FaultQuota(Code.FILE_DUPLICATE, 3, 0),
 )
 
 
@@ -55,7 +55,7 @@ _BUSINESS_DAYS_LATER = {Code.FILE_MISSING: (1, 3), Code.FILE_SUPERSEDED: (2, 2),
 class FilePlan:
     """The fates by place; a date with one is not clean, and bears nothing else."""
 
-    fates: Mapping[Place, Fate]
+    fates: Mapping[Place, FileFate]
     _unclean: set[tuple[str, int]] = field(default_factory=set)
     _sequences: dict[Place, int] = field(default_factory=dict)
 
@@ -79,7 +79,7 @@ class FilePlan:
 
 
 def places(institution: MonthInstitution) -> Iterator[Place]:
-    """Iterate over the files of a institution that ought to arrive within the month, in order."""
+    """Iterate over the files of an institution that ought to arrive within the month, in order."""
     for date in institution.dates():
         for cycle in range(1, len(institution.cycle_ends) + 1):
             yield institution.id, date, cycle
@@ -87,30 +87,32 @@ def places(institution: MonthInstitution) -> Iterator[Place]:
 
 def plan_files(random: Random, rows_expected: Callable[[MonthInstitution, int], float]) -> FilePlan:
     """Choose the files; `rows_expected` tells how many rows one file of a date will have."""
-    fates: dict[Place, Fate] = {}
+    fates: dict[Place, FileFate] = {}
     barred: set[tuple[str, int]] = set()
-    for wanted in _WANTED:
-        for number in range(wanted.count):
-            institutions = [institution for institution in (*FUNDS, *DELIVERY) if _can_be(wanted, institution)]
+    for quota in _FAULT_QUOTAS:
+        for number in range(quota.count):
+            institutions = [
+                institution for institution in (*FUNDS, *DELIVERY) if _can_have_fault(quota, institution)
+            ]
             open_places = [
                 (institution, place, night)
                 for institution in institutions
                 for place in places(institution)
                 if (institution.id, place[1]) not in barred
-                and rows_expected(institution, place[1]) >= wanted.rows_min
-                and (night := _second_night(wanted.code, institution, place, random)) <= LAST
+                and rows_expected(institution, place[1]) >= quota.rows_min
+                and (night := _second_night(quota.code, institution, place, random)) <= LAST
             ]
             institution, place, night = random.choice(open_places)
-            is_never = wanted.code is Code.FILE_MISSING and number == 0
-            fates[place] = Fate(wanted.code, None if is_never else night)
-            barred |= {(institution.id, date) for date in _around(institution, place[1])}
+            is_never = quota.code is Code.FILE_MISSING and number == 0
+            fates[place] = FileFate(quota.code, None if is_never else night)
+            barred |= {(institution.id, date) for date in _dates_around(institution, place[1])}
     return FilePlan(fates)
 
 
-def _can_be(wanted: _Wanted, institution: MonthInstitution) -> bool:
-    if wanted.is_funds and (institution in DELIVERY or institution.has(Trait.NET_ONLY)):
+def _can_have_fault(quota: _FaultQuota, institution: MonthInstitution) -> bool:
+    if quota.is_funds and (institution in DELIVERY or institution.has(Trait.NET_ONLY)):
         return False
-    return wanted.trait is None or institution.has(wanted.trait)
+    return quota.trait is None or institution.has(quota.trait)
 
 
 def _second_night(code: Code, institution: MonthInstitution, place: Place, random: Random) -> int:
@@ -124,8 +126,8 @@ def _second_night(code: Code, institution: MonthInstitution, place: Place, rando
     return business_days_after(arrival, random.randint(*_BUSINESS_DAYS_LATER.get(code, (0, 0))))
 
 
-def _around(institution: MonthInstitution, date: int) -> Iterator[int]:
-    """The dates of a institution from the one before to the one after, over closed days."""
+def _dates_around(institution: MonthInstitution, date: int) -> Iterator[int]:
+    """The dates of an institution from the one before to the one after, over closed days."""
     before = date - 1
     while before >= 0 and not institution.is_made(before):
         before -= 1

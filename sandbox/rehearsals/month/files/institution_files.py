@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 from sandbox.rehearsals.month.files.row_slots import Slot, SlotMaker
 from sandbox.rehearsals.month.model.instants import day_of, minute_of
-from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, MonthInstitution, Leg
-from sandbox.rehearsals.month.model.rows import Row
+from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, Leg, MonthInstitution
+from sandbox.rehearsals.month.model.rows import MonthRow
 
 Batches = Mapping[int, Mapping[MonthInstitution, int]]
 
 
-class Desk:
+class InstitutionFiles:
     """Finds the file for a row; a file ends with the day of its date."""
 
     def __init__(self, maker: SlotMaker) -> None:
@@ -22,10 +22,10 @@ class Desk:
     def slot(self, institution: MonthInstitution, date: int, cycle: int) -> Slot:
         """Return one file."""
         place = (institution.id, date, cycle)
-        found = self._slots.get(place)
-        if found is None:
-            found = self._slots[place] = self._maker.make(institution, date, cycle)
-        return found
+        slot = self._slots.get(place)
+        if slot is None:
+            slot = self._slots[place] = self._maker.make(institution, date, cycle)
+        return slot
 
     def due(self, institution: MonthInstitution, ms: int) -> Slot:
         """Return the file that ought to show what happened at an instant."""
@@ -35,7 +35,7 @@ class Desk:
         """Return the first file of the next date."""
         return self.slot(slot.institution, slot.institution.next_date(slot.date), 1)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: MonthRow) -> None:
         """Put a row where it ought to be."""
         self.due(row.institution, row.ms).add(row)
 

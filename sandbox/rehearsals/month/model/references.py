@@ -5,15 +5,16 @@ from functools import cache
 from random import Random
 
 from sandbox.rehearsals.month.model.days import date_of
-from sandbox.rehearsals.month.model.institutions import MonthInstitution, Leg, Trait
+from sandbox.rehearsals.month.model.institutions import Leg, MonthInstitution, Trait
 
 _ISO_INSTITUTIONS = {"janata", "npsb"}
 _LEG_LETTERS = {Leg.FUNDS: "F", Leg.DELIVERY: "D"}
 _STRANGERS_FROM = 900_000_000
 """Above every number of ours, so that nobody knows such a reference."""
 
-# How a institution names a movement: what stands before, how many digits follow, and in which base. Each number is
-# multiplied by a prime that shares nothing with the base, so that names do not count up and still differ.
+# How an institution names a movement: what stands before, how many digits follow, and in which base. Each
+# number is multiplied by a prime that shares nothing with the base, so that names do not count up and still
+# differ.
 _FORMS = {
     "bkash": ("", 10, "X"), "nagad": ("00", 18, "d"), "dbbl_nexus": ("", 12, "d"),
     "sslcommerz": ("2604", 18, "d"), "upay": ("UP", 12, "X"), "sonali_spg": ("SPG", 14, "d"),
@@ -35,7 +36,7 @@ def _before_number(institution: MonthInstitution, day: int) -> tuple[str, int]:
     return f"EK{_LEG_LETTERS[institution.leg]}{date_of(day):%y%m%d}", 11
 
 
-class Names:
+class ReferenceMaker:
     """Makes names in turn; the same turns give the same names."""
 
     def __init__(self, random: Random) -> None:
@@ -54,7 +55,7 @@ class Names:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def ours(self, institution: MonthInstitution, day: int, *, is_stranger: bool = False) -> str:
-        """Return our name of the present payment at a institution, or one that looks like ours and is not."""
+        """Return our name of the present payment at one, or one that looks like ours and is not."""
         number = self.number
         if is_stranger:
             self._strangers += 1
@@ -63,7 +64,7 @@ class Names:
         return f"{before}{number:0{length}d}"
 
     def theirs(self, institution: MonthInstitution) -> str:
-        """Return the next name that a institution gives; nothing where it gives none."""
+        """Return the next name that an institution gives; nothing where it gives none."""
         if institution.has(Trait.NO_THEIRS):
             return ""
         self._of_institution[institution.id] += 1

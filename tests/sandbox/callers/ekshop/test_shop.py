@@ -189,6 +189,8 @@ async def test_the_book_is_the_same_after_a_restart(opening: Opening, switch: St
 
 
 def test_long_orders_are_described_briefly_and_numbers_are_written_in_the_readers_digits() -> None:
-    assert order_description(dict.fromkeys(["doi", "tea", "wax", "jar"], 1)).endswith("1 x Beeswax and 1 more")
+    assert order_description(dict.fromkeys(["doi", "tea", "wax", "jar"], 1)).endswith(
+        "1 x Beeswax and 1 more"
+    )
     assert (Wording("bn").money(1_234_50), Wording("en").money(5)) == ("৳ ১২৩৪.৫০", "৳ 0.05")
     assert Wording("xx").of(Text("ক", "a")) == "ক"

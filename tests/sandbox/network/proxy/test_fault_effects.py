@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from sandbox.network.proxy.fault_effects import PAGE, FAULT_EFFECTS, corrupted
+from sandbox.network.proxy.fault_effects import FAULT_EFFECTS, PAGE, corrupted
 from sandbox.network.proxy.fault_proxy import FaultProxy
 from sandbox.network.proxy.faults import Fault
 from tests.sandbox.network.proxy.test_pass_through import (

@@ -14,7 +14,7 @@ from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.movements import Moved, Movement
 from sandbox.rehearsals.day.institutions import INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import DayBook
-from sandbox.rehearsals.month.model.institutions import MonthInstitution, Leg, Trait
+from sandbox.rehearsals.month.model.institutions import Leg, MonthInstitution, Trait
 from tests.sandbox.caller import ROOT
 
 DAY = date(2026, 3, 10)  # a Tuesday

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from reconciliation.calendar import read_calendar
-from sandbox.rehearsals.day.file_writer import Night, leave_of
-from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS, SECOND_ROUTES, desks
+from sandbox.rehearsals.day.file_writer import Night, deposit_files_of
+from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS, SECOND_ROUTES, book_sources
 from sandbox.rehearsals.month.model.days import date_of, day_number, is_business
-from sandbox.rehearsals.month.model.institutions import BANK_CHARGES, MonthInstitution, Leg, Trait
+from sandbox.rehearsals.month.model.institutions import BANK_CHARGES, Leg, MonthInstitution, Trait
 from tests.sandbox.caller import ROOT
 from tests.sandbox.rehearsals.day.sample_books import (
     DAY,
@@ -31,7 +31,7 @@ UNTIL_ALL_IS_THERE = 7
 
 def leave_all(books: dict[str, "object"], folder: Path, first: date = DAY) -> None:
     for night in nights(first, UNTIL_ALL_IS_THERE):
-        leave_of(books, Night(night, folder / "home", folder / "out"))  # type: ignore[arg-type]
+        deposit_files_of(books, Night(night, folder / "home", folder / "out"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("house", INSTITUTIONS.values(), ids=INSTITUTIONS)
@@ -52,7 +52,9 @@ def _is_listed(house: MonthInstitution, one: object) -> bool:
     return one.is_success or house.has(Trait.STATUS)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("house", [house for house in INSTITUTIONS.values() if house.bank], ids=lambda one: one.id)
+@pytest.mark.parametrize(
+    "house", [house for house in INSTITUTIONS.values() if house.bank], ids=lambda one: one.id
+)
 def test_a_connector_pays_what_its_files_settle(house: MonthInstitution, tmp_path: Path) -> None:
     book = day_of(house)
     leave_all({house.id: book}, tmp_path)
@@ -110,7 +112,7 @@ def test_everybody_whom_the_switch_pays_or_collects_over_leaves_files() -> None:
     assert own == set(INSTITUTIONS)
     routes = {one["id"]: one["route_of"] for one in manifests if "route_of" in one}
     assert routes == dict(SECOND_ROUTES)
-    assert set(desks()) == own | set(routes)
+    assert set(book_sources()) == own | set(routes)
 
 
 # The layouts of the month have schedules of their own.
@@ -143,9 +145,9 @@ def test_a_file_is_made_once_and_what_comes_after_an_early_end_is_in_the_next_on
     book = type(day_of(house))
     made_at = movement(house, 3, at(12)).instant
     first = Night(DAY, tmp_path / "home", tmp_path / "one", made_at=made_at)
-    assert leave_of({house.id: book(DAY, (early,))}, first).files
-    assert leave_of({house.id: book(DAY, (early, late))}, first).files == []
+    assert deposit_files_of({house.id: book(DAY, (early,))}, first).files
+    assert deposit_files_of({house.id: book(DAY, (early, late))}, first).files == []
     second = Night(DAY + timedelta(days=1), tmp_path / "home", tmp_path / "two")
-    leave_of({house.id: book(DAY, (early, late))}, second)
+    deposit_files_of({house.id: book(DAY, (early, late))}, second)
     assert rows_read(tmp_path / "one")["ours"].to_list() == [early.ours]
     assert rows_read(tmp_path / "two")["ours"].to_list() == [late.ours]

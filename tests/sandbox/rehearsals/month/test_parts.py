@@ -15,10 +15,10 @@ from sandbox.rehearsals.month.files.file_faults import FilePlan, places, plan_fi
 from sandbox.rehearsals.month.files.layouts import bracketed, credit_or_debit, lakh
 from sandbox.rehearsals.month.files.nagad_workbook import workbook
 from sandbox.rehearsals.month.generator import payments_of_days
-from sandbox.rehearsals.month.model.answer_key import Code, Key
+from sandbox.rehearsals.month.model.answer_key import AnswerKey, Code
 from sandbox.rehearsals.month.model.days import LAST, business_days_after, date_of, is_business, on_or_after
 from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, STATEMENTS, MonthInstitution, Trait
-from sandbox.rehearsals.month.model.rows import Event, Row
+from sandbox.rehearsals.month.model.rows import MonthRow, RowEvent
 from tests.sandbox.rehearsals.month.break_finder import DAYS, HOUSES, dates, due, forward, works
 from tests.sandbox.rehearsals.month.table_rows import paisa
 
@@ -113,8 +113,8 @@ def test_fees_are_rounded_half_up_between_floor_and_cap(house: MonthInstitution,
 
 @given(house=A_HOUSE, gross=GROSS, part=GROSS)
 def test_net_follows_whatever_is_changed(house: MonthInstitution, gross: int, part: int) -> None:
-    row = Row("payment", house, 1, "ours", 0, gross)
-    back = row.taken_back(Event.REFUND, part, 1, "theirs")
+    row = MonthRow("payment", house, 1, "ours", 0, gross)
+    back = row.taken_back(RowEvent.REFUND, part, 1, "theirs")
     for made in (row, back, row.of_amount(part), row.but(vat=row.vat + 1)):
         assert made.gross - made.fee - made.vat == made.net
     assert (back.gross, back.ours, back.original) == (-part, "ours", row)
@@ -187,7 +187,7 @@ def test_no_payout_goes_wrong_whose_files_do(seed: int) -> None:
 
 
 def test_a_finding_is_not_seeded_twice() -> None:
-    key = Key()
+    key = AnswerKey()
     key.add(Code.AMOUNT, "bkash", "EKF1", 3, "one")
     with pytest.raises(ValueError, match="seeded twice"):
         key.add(Code.AMOUNT, "bkash", "EKF1", 4, "two")
