@@ -71,7 +71,7 @@ async def measure(plan: EndurancePlan = DEFAULT_PLAN, console: Console | None = 
     console, started = console or Console(), time.monotonic()
     async with growth.open_filled_stage(plan.payments, console, plan.filled_folder) as large:
         version = await large.stage.connection.fetchval("SHOW server_version")
-        machine_facts = machine.machine_facts(large.stage.home, version)
+        machine_facts = machine.machine_facts(large.stage.home_folder, version)
         console.print(f"a soak of {plan.soak_minutes:.0f} minutes …", highlight=False)
         soaked = await soak.run_soak(large, plan.soak_minutes, console)
         async with growth.open_filled_stage(growth.SMALL, console) as small:

@@ -81,7 +81,7 @@ async def _main_turns(
             results += await _round(turns, arguments, rate, console)
             rate = max(turn.rate for turn in results if turn.kind == "pay")
         facts = await report.facts(stage, load.Load(arguments.threads, arguments.connections))
-        machine_facts = machine.machine_facts(stage.home, facts["server_version"])
+        machine_facts = machine.machine_facts(stage.home_folder, facts["server_version"])
         console.print("auditing the books …")
         return report.TurnReport(tuple(results), rows, facts, await stage.audit()), {"machine": machine_facts}
 

@@ -111,7 +111,9 @@ class Turns:
         """Let pgbench pay for a fixed time, on quotes of its own."""
         self._reference_turns += 1
         turn = self._reference_turns
-        await self._preparer.for_reference(turn, clients, int(_REFERENCE_RATE_MAX * seconds / clients) + 1)
+        await self._preparer.write_reference_quotes(
+            turn, clients, int(_REFERENCE_RATE_MAX * seconds / clients) + 1
+        )
         before, start = await self._books.settled_counts(), usage.read(self._stage.pids)
         result = await reference.run_pgbench(self._stage, turn, clients, seconds, has_scroll=has_scroll)
         cores = usage.shares(start, usage.read(self._stage.pids), "pgbench")

@@ -117,8 +117,8 @@ async def measure(rounds: int = 3, seconds: int = 3, naive_seconds: int = 5) -> 
         BooksError: the books do not bear out what was answered.
     """
     async with open_stage(_PARTNERS, _ACCOUNTS) as stage:
-        with served_switch(stage.home, command=_COMMAND, **stage.environ) as (url, process):
-            await until_ready(url, process, stage.home)
+        with served_switch(stage.home_folder, command=_COMMAND, **stage.environ) as (url, process):
+            await until_ready(url, process, stage.home_folder)
             naive_stage = replace(stage, switch_url=url, pids=stage.pids | {"switch": process.pid})
             pairs = _TurnPairs(stage, naive_stage, seconds, naive_seconds)
             await pairs.warm_up()

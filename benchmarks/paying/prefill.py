@@ -85,7 +85,7 @@ class PrefillResult:
 
     payments: int
     seconds: dict[str, float]
-    table_sizes: Sizes
+    sizes: Sizes
 
     @property
     def rate(self) -> float:

@@ -254,9 +254,9 @@ async def _relayed_stage() -> AsyncIterator[tuple[Stage, SqlRelay]]:
 def _worker(stage: Stage) -> Iterator[None]:
     """A worker beside the switch, known to the relay by a name of its own."""
     url = f"{stage.environ['EKPAY_DATABASE_URL']}&application_name={WORKER}"
-    environ = environment(stage.home, **(dict(stage.environ) | {"EKPAY_DATABASE_URL": url}))
+    environ = environment(stage.home_folder, **(dict(stage.environ) | {"EKPAY_DATABASE_URL": url}))
     with (
-        (stage.home / "worker.log").open("wb") as log,
+        (stage.home_folder / "worker.log").open("wb") as log,
         subprocess.Popen(ekpay_command("worker"), env=environ, stderr=log) as process,  # noqa: S603 - our own command
     ):
         try:

@@ -196,9 +196,9 @@ async def read_tables(stage: Stage) -> dict[str, Relation]:
 def served_worker(stage: Stage) -> Iterator[int]:
     """The worker of the switch beside it: notices are given out, quotes dropped, payments counted."""
     with (
-        (stage.home / "worker.log").open("wb") as log,
+        (stage.home_folder / "worker.log").open("wb") as log,
         subprocess.Popen(  # noqa: S603 - our own command
-            ekpay_command("worker"), env=environment(stage.home, **stage.environ), stderr=log
+            ekpay_command("worker"), env=environment(stage.home_folder, **stage.environ), stderr=log
         ) as process,
     ):
         try:

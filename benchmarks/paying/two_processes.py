@@ -152,8 +152,8 @@ async def measure(rounds: int = 3, seconds: int = 3) -> TwoProcessGain:
         BooksError: the books do not bear out what was answered.
     """
     async with open_stage(_PARTNERS, _ACCOUNTS) as stage:
-        with served_switch(stage.home, **stage.environ) as (url, second):
-            await until_ready(url, second, stage.home)
+        with served_switch(stage.home_folder, **stage.environ) as (url, second):
+            await until_ready(url, second, stage.home_folder)
             both_processes = replace(stage, pids=stage.pids | {"second switch": second.pid})
             spread = await _take_pairs(_Sides.of(both_processes, url), rounds, seconds)
             since = await stage.connection.fetchval("SELECT now()")

@@ -179,7 +179,9 @@ class _Bench:
         await self._fetch_enough(rate)
         statements = await self._time_statements()
         facts = await report.facts(self._stage, Load(1, self._plan.connections))
-        facts |= machine_facts(self._stage.home, facts["server_version"]) | {"seconds": self._plan.seconds}
+        facts |= machine_facts(self._stage.home_folder, facts["server_version"]) | {
+            "seconds": self._plan.seconds
+        }
         return PaymentProfile(
             facts, self._step_profile(FETCH), self._step_profile(PAY), statements, await self._stage.audit()
         )

@@ -186,8 +186,8 @@ def _run_million(rounds: int, rows: int, console: Console) -> list[Run]:
             runs.append(_print_run(_run(kind, url, arguments), console))
             if arguments[0] == "check":
                 digests.add(_check_breaks(_check_results(file), file, rows))
-            elif runs[-1].told["found"] != len(books.expected(rows)):
-                raise ReconcileError(f"{kind} found {runs[-1].told['found']}")
+            elif runs[-1].result["found"] != len(books.expected(rows)):
+                raise ReconcileError(f"{kind} found {runs[-1].result['found']}")
         if len(digests) > 1:
             raise ReconcileError("another digest within a memory limit")
     return runs

@@ -105,7 +105,7 @@ class HouseDesk(Desk):
             payment["reference"]: payment["echo_extra_paisa"]
             for payment in (await self.admin("GET", "dump"))["payments"]
         }
-        return replace(line, told_paisa=line.amount_paisa + extra.get(line.transaction_id, 0))
+        return replace(line, stated_paisa=line.amount_paisa + extra.get(line.transaction_id, 0))
 
     def _payable(self, line: Document) -> Payable:
         wire = {name: member for member, name in self.parameters.items()}

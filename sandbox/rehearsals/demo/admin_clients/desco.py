@@ -60,4 +60,4 @@ class DescoDesk(Desk):
         bearer = {"Authorization": f"Bearer {login['token']}"}
         pair = {"billNumber": line.bill_number or "", "transactionId": line.transaction_id}
         payments = (await self.bank("/desco/api/payment-status", pair, bearer))["data"]
-        return replace(line, told_paisa=amount_field(payments[0], "paymentAmount") if payments else None)
+        return replace(line, stated_paisa=amount_field(payments[0], "paymentAmount") if payments else None)

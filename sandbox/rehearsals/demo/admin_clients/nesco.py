@@ -66,4 +66,4 @@ class NescoDesk(Desk):
         )
         bearer = {"access_token": login["data"]["access_token"]}
         vend = (await self.bank("/nesco/api/history", {"transactionId": line.transaction_id}, bearer))["data"]
-        return replace(line, told_paisa=amount_field(vend["fee"], "purchaseAmount") if vend else None)
+        return replace(line, stated_paisa=amount_field(vend["fee"], "purchaseAmount") if vend else None)

@@ -169,7 +169,7 @@ class PayerLoad:
                     f"{collected.payment.status} with refunds {refunds}, not {conduct.end_status} with "
                     f"{list(conduct.refunds)}"
                 )
-        visits = self._side.page.came
+        visits = self._side.page.visits
         own = {(collected.key, collected.payment.id) for collected in self.experience.payments.values()}
         unknown_visits = self._side.page.unknown_visits + sum(pair not in own for pair in visits)
         if unknown_visits:

@@ -187,7 +187,7 @@ def _visit_text(visit: Visit, page: ReturnPage) -> str:
     if visit.sent_to is None:
         return "left the page, and was sent nowhere"
     waited = ", once our page knew" if visit.looks else ""
-    ending = f"was shown the shop's page{waited}" if page.came else "was asked by our page to wait"
+    ending = f"was shown the shop's page{waited}" if page.visits else "was asked by our page to wait"
     return f"was sent back with {visit.status} and {ending}"
 
 

@@ -115,7 +115,7 @@ class StillWallet(BkashDesk):
         return [MOVED]
 
     @override
-    async def told(self) -> BkashNotificationCounts:
+    async def notification_counts(self) -> BkashNotificationCounts:
         return self.notified
 
 
@@ -132,7 +132,7 @@ class StillGateway(ProviderAdminClient):
         return self.orders
 
     @override
-    async def untaken(self) -> dict[str, int]:
+    async def undelivered(self) -> dict[str, int]:
         return {"nagad": self.owed}
 
 

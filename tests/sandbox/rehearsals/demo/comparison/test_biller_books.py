@@ -111,10 +111,10 @@ def test_an_open_payment_is_never_explained() -> None:
 
 def test_a_review_is_explained_only_by_a_biller_that_contradicts_itself() -> None:
     in_review, told = replace(OURS, state="in_review"), replace(TOLD, code="0102")
-    compared = compare(books(in_review, (replace(THEIRS, told_paisa=50_100),), told))
+    compared = compare(books(in_review, (replace(THEIRS, stated_paisa=50_100),), told))
     assert compared.unexplained == []
     assert [one.where for one in compared.contradictions] == ["payment P1"]
-    for theirs in ((), (THEIRS,), (replace(THEIRS, told_paisa=50_000),)):
+    for theirs in ((), (THEIRS,), (replace(THEIRS, stated_paisa=50_000),)):
         assert faults(books(in_review, theirs, told)) == [
             "in review, and the biller's book shows no contradiction"
         ]
@@ -206,7 +206,7 @@ def noticed(*lines: NotificationLine, state: str = "completed", code: str = "000
     theirs = (THEIRS,) if state == "completed" else ()
     balance = 49_500 if state == "completed" else 100_000
     compared = books(replace(OURS, state=state), theirs, replace(TOLD, code=code), balance)
-    return faults(replace(compared, notified={"bank": lines}))
+    return faults(replace(compared, notifications={"bank": lines}))
 
 
 PAID = NotificationLine("bank", "R1", "paid", "505.00")

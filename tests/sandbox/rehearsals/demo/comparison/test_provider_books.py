@@ -219,7 +219,7 @@ def test_a_receivable_that_is_not_the_providers_own_book_is_noticed(receivable: 
 
 
 def test_a_fee_that_comes_back_with_the_money_is_owed_to_us() -> None:
-    back = replace(BACK, fee_back_paisa=60)
+    back = replace(BACK, returned_fee_paisa=60)
     assert with_back(back).net_paisa == 10_000 - 150 - 4_000 + 60
 
 
@@ -240,7 +240,7 @@ DISAGREED = replace(TRY, outcome="disagreed", collected_paisa=10_100)
 
 def test_a_review_is_explained_by_a_provider_that_tells_another_amount() -> None:
     ours = replace(PAID, state="in_review", tries=[DISAGREED])
-    there = replace(ORDER, told_paisa=10_100)
+    there = replace(ORDER, stated_paisa=10_100)
     # 10,100 of which 152 are kept stand in our ledger, 10,000 of which 150 are kept moved.
     compared = compare_provider(books(ours, there, shop=PENDING, receivable_paisa=10_100 - 152))
     assert compared.unexplained == []
@@ -251,7 +251,7 @@ def test_a_review_is_explained_by_a_provider_that_tells_another_amount() -> None
 
 def test_a_review_is_explained_by_a_provider_that_tells_another_currency() -> None:
     ours = replace(PAID, state="in_review", tries=[replace(DISAGREED, collected_paisa=None)])
-    there = replace(ORDER, told_currency="USD")
+    there = replace(ORDER, stated_currency="USD")
     compared = compare_provider(books(ours, there, shop=PENDING, receivable_paisa=0))
     assert compared.unexplained == []
     assert [one.what for one in compared.contradictions] == [
@@ -263,10 +263,10 @@ def test_a_review_is_explained_by_a_provider_that_tells_another_currency() -> No
     "there",
     [
         ORDER,
-        replace(ORDER, is_paid=False, told_paisa=10_100),
-        replace(ORDER, told_paisa=10_200),
-        replace(ORDER, reference="REF9", told_paisa=10_100),
-        replace(ORDER, told_paisa=10_100, refunds=[BACK]),
+        replace(ORDER, is_paid=False, stated_paisa=10_100),
+        replace(ORDER, stated_paisa=10_200),
+        replace(ORDER, reference="REF9", stated_paisa=10_100),
+        replace(ORDER, stated_paisa=10_100, refunds=[BACK]),
     ],
 )
 def test_a_review_without_that_contradiction_is_not_explained(there: ProviderOrder) -> None:
