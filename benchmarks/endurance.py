@@ -1,9 +1,9 @@
-"""`python -m benchmarks.endurance`: how the switch does among ten million payments, and for half an hour.
+"""`python -m benchmarks.endurance`: ten million stored payments, and half an hour of load.
 
-One large stage is filled once and soaked; then growth is measured against a small one beside it, and both are
-audited. In this order, since tables that were just filled are in nobody's memory: in its first minutes each
-payment reads its pages from the disk and writes them into the log as a whole, which no running switch does.
-`--write` puts the figures into results.json, beside what stands there.
+A large stage is filled once and soaked; then growth is measured against a small one, and both are audited.
+The order matters: freshly filled tables are not cached, so in the first minutes each payment reads its pages
+from disk and writes full page images, which a running switch does not. `--write` merges the figures into
+results.json.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class EnduranceResult:
 
 @dataclass(frozen=True, slots=True)
 class EndurancePlan:
-    """How large, how long, how often, and the stage that was filled before, if any."""
+    """Size, length and number of turns, and the folder of a stage that is filled already, if any."""
 
     payments: int = growth.LARGE
     soak_minutes: float = soak.MINUTES

@@ -1,10 +1,9 @@
-"""`make bench`: payments a second through the whole switch, and what that number is worth.
+"""`make bench`: payments a second through the whole switch, with comparisons and other measurements.
 
-The switch and pgbench take turns, so that neither has the other beside it; medians are compared. The parts
-that follow compare the switch with a naive build, hot with even traffic, two processes with one, and look at
-latency, round trips, and what somebody who hangs costs the others. What has to hold for a number to be
-printed at all is checked by the books after every turn, and by `ekpay audit` at the end of each part. Last
-a million payments are reconciled (`benchmarks.reconciling.million_rows`).
+The switch and pgbench take turns and never run at once; medians are compared. The next parts compare the
+switch with a naive build, hot with even traffic, two processes with one, and measure latency, round trips,
+and the effect of a hanging biller or connector. Every turn is checked against the database, and each part
+ends with `ekpay audit`. Last a million payments are reconciled (`benchmarks.reconciling.million_rows`).
 """
 
 import argparse
@@ -46,7 +45,7 @@ from benchmarks.reconciling import million_rows as reconcile
 
 PARTNERS = 16
 ACCOUNTS = 1_000_000
-# More than a fetch turn will reach, so that wrk does not run dry; unused messages wait for the next turn.
+# More than a fetch turn reaches, so that wrk does not run out; unused messages wait for the next turn.
 _FETCH_RATE_MAX = 5_000.0
 _MARGIN = 1.4
 _WARM_UP_SECONDS = 3
@@ -89,7 +88,7 @@ async def _main_turns(
 async def _round(turns: Turns, arguments: argparse.Namespace, rate: float, console: Console) -> list[Turn]:
     """Fetch until there is enough to pay, pay, then pgbench with each number of clients."""
     needed = int(rate * _MARGIN * arguments.seconds)
-    # Once at least, however much is left over: the fetch rate is a number of its own.
+    # Once at least, however many are left: the fetch rate is a number of its own.
     results = [_print_turn(await turns.fetch(arguments.seconds, _FETCH_RATE_MAX), console)]
     while len(turns.payments) < needed:
         results.append(_print_turn(await turns.fetch(arguments.seconds, _FETCH_RATE_MAX), console))
@@ -107,7 +106,7 @@ def _print_turn(turn: Turn, console: Console) -> Turn:
 
 
 def _parts(capacity: float) -> Iterator[tuple[str, Callable[[], Awaitable[BenchPart]]]]:
-    """What follows the main turns, each on a stage of its own; nothing else runs meanwhile."""
+    """The parts after the main turns, each on a stage of its own; nothing else runs meanwhile."""
     yield "one SQLAlchemy transaction per step", naive.measure
     yield "one biller with most of the traffic", mix.measure
     yield "two processes", two.measure
@@ -118,7 +117,7 @@ def _parts(capacity: float) -> Iterator[tuple[str, Callable[[], Awaitable[BenchP
 
 
 async def _bench(arguments: argparse.Namespace, console: Console) -> tuple[dict[str, Any], list[str]]:
-    """The figures of everything, and what each audit said."""
+    """All figures, and the last line of each audit."""
     result, machine_facts = await _main_turns(arguments, console)
     report.show(result, console)
     figures, audits = {**machine_facts, **report.figures(result)}, [result.audit]

@@ -1,8 +1,8 @@
-"""What one connector that hangs costs the others: `connector_hang_loss`.
+"""How much a hanging connector slows down the others: `connector_hang_loss`.
 
-Payments are made at one wallet as fast as the switch takes them, while a few a second are made at another
-one. That other one answers in the odd turns and hangs in the even ones, so that its share of the load is the
-same in both and only the hanging differs. Every payment of the first wallet has to get its page in both.
+Payments are created at a first wallet as fast as the switch takes them, and a few a second at a second
+wallet. The second one answers in the odd turns and hangs in the even ones: the load is the same, only the
+hanging differs. Every payment of the first wallet must get its page in both.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ _AMOUNT = 50_000
 
 @dataclass(frozen=True, slots=True)
 class HangingLoss:
-    """The rates of the healthy connector beside an answering and beside a hanging one, a second."""
+    """Payments a second at the healthy connector while the other one answers, and while it hangs."""
 
     answering: tuple[float, ...]
     hanging: tuple[float, ...]
@@ -64,7 +64,7 @@ class HangingLoss:
 
     @property
     def loss(self) -> float:
-        """The part of the healthy rate that the hanging took away; below zero where it took nothing."""
+        """The share of the healthy rate that was lost; negative if nothing was lost."""
         return 1 - median(self.hanging) / median(self.answering)
 
     def figures(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class _Stage:
 
 
 class _Orders:
-    """Orders of which every one pays for another customer under another key."""
+    """Orders, each for a new customer under a new idempotency key."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = keys
@@ -149,7 +149,7 @@ async def _turn(stage: _Stage, orders: _Orders, seconds: int) -> float:
 
 
 async def _pay_at_sick_connector(stage: _Stage, orders: _Orders) -> None:
-    """Make payments at the other connector at a steady rate, whether or not the ones before were answered."""
+    """Create payments at the second connector at a steady rate, without waiting for answers."""
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
         asyncio.TaskGroup() as running,

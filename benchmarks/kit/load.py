@@ -1,4 +1,4 @@
-"""The load: wrk, which is no Python and costs little, sending prepared bodies for a fixed time."""
+"""The load: wrk, which needs little processor time, sends prepared bodies for a fixed time."""
 
 import asyncio
 import json
@@ -27,9 +27,9 @@ class LoadError(BenchError):
 class Load:
     """How wrk is run: its threads, and the connections they share out.
 
-    Where there are `urls`, each has a wrk of its own, with its share of the connections and of the partners:
-    neighbours by number, so that every process has partners of odd and of even lanes. The same address may
-    stand there twice.
+    With `urls`, each address gets a wrk of its own with its share of the connections and of the partners:
+    neighbours by number, so that every process has partners of odd and of even lanes. An address may occur
+    twice.
     """
 
     threads: int
@@ -39,7 +39,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What wrk saw in one turn; `left` are the bodies that it did not get to."""
+    """The result of one turn of wrk; `left` are the bodies that it did not send."""
 
     seconds: float
     sent: int
@@ -73,7 +73,7 @@ async def send(
     """Send as many of the bodies as fit into `seconds`, each at most once.
 
     Raises:
-        LoadError: wrk failed, or there were too few bodies, which would make the rate a lie.
+        LoadError: wrk failed, or too few bodies were prepared for a valid rate.
     """
     if load.urls:
         return await _send_to_each_url(stage, path, prepared, seconds, load)
@@ -100,7 +100,7 @@ async def _send_to_each_url(
 def split_by_process(
     prepared: Sequence[PreparedRequest], partners: int, processes: int
 ) -> list[list[PreparedRequest]]:
-    """The bodies by place, each partner's all at one; a single partner's go to all places in turn."""
+    """The bodies by process: a partner's all at one process, those of a single partner at all in turn."""
     if partners == 1:
         return [list(prepared[process::processes]) for process in range(processes)]
     shares: list[list[PreparedRequest]] = [[] for _ in range(processes)]
@@ -110,7 +110,7 @@ def split_by_process(
 
 
 def combined_result(results: Sequence[LoadResult]) -> LoadResult:
-    """What several wrk saw at the same time, as if it were one; of each percentile the worst."""
+    """The results of several wrk at the same time as one; of each percentile the worst."""
     first = results[0]
     return LoadResult(
         seconds=max(result.seconds for result in results),
@@ -131,7 +131,7 @@ def _interleave(shares: Sequence[Sequence[PreparedRequest]]) -> tuple[PreparedRe
 
 
 async def run_wrk(script: Path, url: str, folder: Path, seconds: int, load: Load) -> dict[str, Any]:
-    """Run wrk with one of our scripts, which reads `folder`; what the script told at its end.
+    """Run wrk with one of our scripts, which reads `folder`; return the script's report.
 
     Raises:
         LoadError: wrk is missing or ended without a result.

@@ -1,4 +1,4 @@
-"""The machine and the versions that something was measured with."""
+"""The machine and the versions of a measurement."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ _MODEL = re.compile(r"^model name\s*: (.+)$", re.MULTILINE)
 
 
 def machine_facts(folder: Path, server_version: str) -> dict[str, Any]:
-    """Date (UTC), machine and versions; `flush_ms` is the median time that a page takes to the disk there."""
+    """Date (UTC), machine and versions; `flush_ms` is the median time to flush a page to that disk."""
     libraries = {name: version(name) for name in _LIBRARIES}
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -35,7 +35,7 @@ def _processor_model() -> str:
 
 
 def _flush_ms(folder: Path) -> float:
-    """How long it takes to append one page of the log and have it on the disk, in milliseconds."""
+    """The time to append one page and flush it to the disk, in milliseconds."""
     durations_ms = []
     with TemporaryFile(dir=folder) as file:
         for _ in range(_FLUSHES):

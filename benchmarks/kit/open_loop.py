@@ -1,9 +1,9 @@
-"""Open-loop load: every request leaves at an instant that was fixed before, whatever became of the others.
+"""Open-loop load: every request is sent at an instant fixed beforehand, whatever the others do.
 
-Latency counts from that instant, so that a far side that stalls cannot hide behind a client that waits for it
-(coordinated omission). The load is a process of its own, `python -m benchmarks.kit.open_loop FOLDER`: one
-thread, plain sockets and `select`, whose timeout is exact to the microsecond where event loops round to
-milliseconds. It tells how late it was itself, and a run in which it was late is refused.
+Latency counts from that instant, so that a stalling far side cannot hide behind a waiting client (coordinated
+omission). The load is a process of its own, `python -m benchmarks.kit.open_loop FOLDER`: one thread, plain
+sockets and `select`, whose timeout is exact to the microsecond where event loops round to milliseconds. It
+reports its own lateness, and a run in which it was late is refused.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OpenLoopResult:
-    """What one turn saw; `queued` requests found every connection busy, `cpu_seconds` are the load's own.
+    """The samples of one turn; `queued` requests found no free connection, `cpu_seconds` are the load's own.
 
     `connections` is how many were opened in all.
     """
@@ -108,7 +108,7 @@ def switch_target(stage: "Stage") -> LoadTarget:
 
 
 def poisson_instants(rate: float, seconds: float, seed: int) -> list[float]:
-    """Instants of arrivals that know nothing of each other, `rate` a second on average; the same by seed."""
+    """Instants of independent arrivals, `rate` a second on average; the same seed gives the same instants."""
     draw, instants, now = random.Random(seed), [], 0.0  # noqa: S311 - to be repeated, not to be secret
     while (now := now + draw.expovariate(rate)) < seconds:
         instants.append(now)
@@ -121,7 +121,7 @@ def steady_instants(rate: float, seconds: float) -> list[float]:
 
 
 def percentile(numbers: Sequence[float], rank: float) -> float:
-    """The smallest number that at least `rank` per cent are not above; nothing is interpolated.
+    """The smallest number that is not exceeded by at least `rank` per cent; nothing is interpolated.
 
     Raises:
         ValueError: there are no numbers.
@@ -185,7 +185,7 @@ def _read_result(counts: dict[str, Any], lines: str) -> OpenLoopResult:
 
 @dataclass(slots=True)
 class _Connection:
-    """One kept-alive connection and what has come of its answer so far."""
+    """One keep-alive connection and the bytes of its answer so far."""
 
     socket: socket.socket
     number: int = -1
@@ -216,7 +216,7 @@ def parse_response_head(read: bytes | bytearray) -> tuple[int, int] | None:
 
 
 class OpenLoopClient:
-    """Sends what is due and reads what comes; who finds no free connection queues while the clock runs."""
+    """Sends requests when they are due and reads answers; without a free connection a request queues."""
 
     def __init__(
         self,
@@ -310,7 +310,7 @@ class OpenLoopClient:
             self._finish(connection, head[0], now)
 
     def _finish(self, connection: _Connection, status: int, now: float) -> None:
-        """Note the answer, and hand the connection on unless it is broken."""
+        """Record the answer, and reuse the connection unless it is broken."""
         self.samples[connection.number] = self.samples[connection.number]._replace(
             answered=now, status=status
         )
@@ -342,12 +342,12 @@ def _read_requests(folder: Path, target: dict[str, Any], host: str, path: str) -
 
 
 def main(folder: Path) -> None:
-    """Be the load process: read the folder, send, leave the samples in it."""
+    """The load process: read the folder, send, and write the samples into it."""
     target = json.loads((folder / _TARGET).read_text())
     url = urlsplit(target["url"])
     requests = _read_requests(folder, target, url.netloc, url.path)
     load = OpenLoopClient(url.hostname or "127.0.0.1", url.port or 80, requests)
-    # Nothing here makes cycles; a collection in the middle would only make the load late.
+    # Nothing here makes reference cycles; a garbage collection would only make the load late.
     gc.collect()
     gc.disable()
     before = time.process_time()

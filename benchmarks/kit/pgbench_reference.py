@@ -1,7 +1,7 @@
 """The reference: pgbench writing the same rows, one payment at a time in two transactions.
 
-It knows no HTTP, no envelope and no biller; it shows what this PostgreSQL gives to whoever writes payments
-singly. The rows are right to the last hash: `ekpay audit` proves them together with the switch's own.
+It has no HTTP, no envelope and no biller: it shows the rate of this PostgreSQL when payments are written one
+at a time. The rows are complete with their hashes: `ekpay audit` proves them together with the switch's own.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class PgbenchError(BenchError):
 
 @dataclass(frozen=True, slots=True)
 class ReferenceResult:
-    """What pgbench said about one turn; a payment is its two transactions together."""
+    """The result of one turn of pgbench; a payment is two of its transactions."""
 
     clients: int
     payments: int
@@ -41,9 +41,9 @@ class ReferenceResult:
 async def run_pgbench(
     stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll: bool
 ) -> ReferenceResult:
-    """Let `clients` prepared-mode clients run_pgbench for `seconds`, as the switch's own database role.
+    """Run `clients` clients in prepared mode for `seconds`, as the switch's own database role.
 
-    Without its scroll number a payment waits for no counter that all payments share.
+    Without a scroll number payments do not wait for a shared counter.
 
     Raises:
         PgbenchError: pgbench failed, or a payment did.

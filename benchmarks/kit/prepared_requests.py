@@ -1,4 +1,4 @@
-"""What is made ready before the clock starts: sealed fetch and pay messages, and the reference's quotes."""
+"""Prepared before the clock starts: encrypted fetch and pay messages, and the quotes of the reference."""
 
 import json
 import tomllib
@@ -25,12 +25,12 @@ FIRST_ACCOUNT = 10_000_000
 _MANIFESTS = Path(__file__).resolve().parents[2] / "config" / "billers"
 _SANDBOX_SEED = 7  # the default of `sandbox serve`, which the stage leaves as it is
 
-# Quotes that a fetch has left and nobody has seen yet; what the reference pays is marked by its reference.
+# Quotes of fetches that no pay message was prepared for yet; those of pgbench are marked by their reference.
 _FETCHED = """
 SELECT quote_id, partner_id, request_reference, biller_id, bill, amount, fee + vat AS charged, created_at
 FROM quotes WHERE created_at > $1 AND request_reference NOT LIKE 'PGBENCH%' ORDER BY created_at, quote_id
 """
-# The same rows as fetched ones have, under names that a client of pgbench can count up to.
+# Rows as of fetched quotes, under ids that a client of pgbench can count up to.
 _FOR_REFERENCE = """
 INSERT INTO quotes (quote_id, partner_id, request_reference, biller_id, bucket, bill_key, bill_lock, is_paid,
   currency, amount, charge, fee, vat, fee_version, bill, biller_quote, expires_at)
@@ -47,12 +47,12 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class AccountsSpentError(StageError):
-    """A simulated house has no further account whose bill nobody has fetched."""
+    """A simulated biller has no further account with an unfetched bill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """A biller as the bench pays it; `members` are those of `bll_inf` that name its nth bill, from 0."""
+    """A biller of the bench; `members` gives the members of `bll_inf` that name its nth bill, from 0."""
 
     id: str
     ekpay_id: str
@@ -63,7 +63,7 @@ DESCO = Payee("desco_postpaid", BILLER, lambda nth: {"bllr_accno": str(FIRST_ACC
 
 
 def payee_of(institution: House, today: date) -> Payee:
-    """A house of the sandbox whose books were opened on this Dhaka day; it has all accounts it can have."""
+    """A biller of the sandbox whose books were opened on this Dhaka day, with the maximum of accounts."""
     manifest = tomllib.loads((_MANIFESTS / f"{institution.id}.toml").read_text())
     wire_names = {entry["name"]: entry["wire_name"] for entry in manifest["parameters"]}
     world = World(institution, _SANDBOX_SEED, NORMAL_MAX, today)
@@ -80,7 +80,7 @@ def payee_of(institution: House, today: date) -> Payee:
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """One request as it will travel: whose token it needs (from 1), its sealed body, and whose bill it is."""
+    """One request: the number of its partner's token (from 1), its encrypted body, and its biller."""
 
     token: int
     body: str
@@ -88,7 +88,7 @@ class PreparedRequest:
 
 
 class RequestPreparer:
-    """Prepares messages of all partners in turn; every account and every quote is used once."""
+    """Prepares messages of all partners in turn; each account and each quote is used once."""
 
     def __init__(
         self,
@@ -110,10 +110,10 @@ class RequestPreparer:
     def prepare_fetches(self, number: int, order: Sequence[str] = ()) -> list[PreparedRequest]:
         """Fetch messages, DESCO's by account number, the way that costs the switch two calls of the biller.
 
-        `order` are ids of payees, begun anew at its end; without it all take turns.
+        `order` are ids of payees, repeated in a cycle; without it all payees take turns.
 
         Raises:
-            AccountsSpentError: a house has too few accounts.
+            AccountsSpentError: a biller has too few accounts.
         """
         ids = islice(cycle(order or self._payees), number)
         return [self._prepare_fetch(self._payees[payee], next(self._accounts[payee])) for payee in ids]
@@ -147,13 +147,13 @@ class RequestPreparer:
 
 
 class RequestStock:
-    """Prepared messages by biller, oldest first, from which a turn takes the mix that it wants."""
+    """Prepared messages by biller, oldest first; a turn takes its mix of them."""
 
     def __init__(self) -> None:
         self._by_biller: dict[str, deque[PreparedRequest]] = {}
 
     def add(self, prepared: Sequence[PreparedRequest]) -> None:
-        """Lay in more messages."""
+        """Add messages."""
         for request in prepared:
             self._by_biller.setdefault(request.biller, deque()).append(request)
 
@@ -162,7 +162,7 @@ class RequestStock:
         return len(self._by_biller.get(biller, ()))
 
     def take(self, order: Sequence[str], number: int) -> list[PreparedRequest]:
-        """So many messages, of the billers in this order, begun anew at its end.
+        """So many messages, of the billers in this order, repeated in a cycle.
 
         Raises:
             IndexError: there are too few of a biller.
@@ -170,13 +170,13 @@ class RequestStock:
         return [self._by_biller[biller].popleft() for biller in islice(cycle(order), number)]
 
     def put_back(self, unsent: Sequence[PreparedRequest]) -> None:
-        """Take back, at their old places, what a turn did not get to."""
+        """Return the messages that a turn did not send to their places."""
         for request in reversed(unsent):
             self._by_biller[request.biller].appendleft(request)
 
 
 def interleave(weights: Mapping[str, int]) -> tuple[str, ...]:
-    """One period in which each name stands as often as it weighs, as evenly spread as it can be."""
+    """One period in which each name occurs as often as its weight, spread evenly."""
     credit, whole = dict.fromkeys(weights, 0), sum(weights.values())
     order = []
     for _ in range(whole):
@@ -189,7 +189,7 @@ def interleave(weights: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def _fetch_reply(row: Any, ekpay_id: str) -> Message:  # noqa: ANN401 - asyncpg's Record
-    """The part of a fetch's answer that its payment echoes, from the quote that was stored with it."""
+    """The part of a fetch answer that a payment echoes, rebuilt from the stored quote."""
     bill = json.loads(row["bill"])
     return {
         "hdrs": {"ref_id": row["request_reference"]},

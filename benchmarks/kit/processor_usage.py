@@ -1,4 +1,4 @@
-"""Who used the processor during a turn, read from /proc, so that one sees what limits a number."""
+"""Processor use by process during a turn, read from /proc: it shows what limits a number."""
 
 import os
 import resource
@@ -64,7 +64,7 @@ def _ticks(pid: int, *, with_ended: bool) -> int:
     try:
         text = (_PROC / str(pid) / "stat").read_text()
     except OSError:
-        return 0  # it ended just now, and its parent counts it
+        return 0  # it has just ended, and its parent counts it
     # The name in brackets may hold anything; the numbers follow its last bracket.
     fields = text.rpartition(")")[2].split()
     used = fields[11:15] if with_ended else fields[11:13]

@@ -1,6 +1,6 @@
 """The stage of the bench: a database, a sandbox and one switch of its own, as real processes on free ports.
 
-Nothing of an installation that is already there is touched: the home is a temporary folder.
+It touches no existing installation: its home is a temporary folder.
 """
 
 import asyncio
@@ -63,10 +63,10 @@ class BenchPartner:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """All that a turn needs; `pids` names the root process of each part.
+    """Everything a turn needs; `pids` names the root process of each part.
 
-    `addresses` are those of the sandbox by institution; `environ` is what the switch was told beyond the
-    common settings, so that a second one can be started alike.
+    `addresses` are those of the sandbox by institution; `environ` holds the switch's settings beyond the
+    common ones, for starting a second process.
     """
 
     home_folder: Path
@@ -154,7 +154,7 @@ async def open_stage(partners: int, accounts: int, staging: Staging = PLAIN_STAG
 
 
 def settings_of(addresses: Mapping[str, str]) -> dict[str, str]:
-    """The settings by which a switch finds the billers of the institutions at these addresses."""
+    """The switch's settings for the billers of the institutions at these addresses."""
     families = tuple(COUNTERS.values())
     origins = {
         family.family: addresses[family.name].removesuffix(family.base_path)
@@ -166,19 +166,19 @@ def settings_of(addresses: Mapping[str, str]) -> dict[str, str]:
 
 
 def ekpay_command(*arguments: str) -> list[str]:
-    """The words that run our own program with these arguments."""
+    """The command line of `ekpay` with these arguments."""
     return [str(Path(sys.executable).with_name("ekpay")), *arguments]
 
 
 def environment(home_folder: Path, **more: str) -> dict[str, str]:
-    """Our environment without a database of somebody else's; other settings may be tried and are reported."""
+    """Our environment without database settings; other settings may be tried and are reported."""
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("EKPAY_DATABASE_")}
     return inherited | {"EKPAY_HOME": str(home_folder), "EKPAY_DESCO_PASSWORD": _SANDBOX_PASSWORD} | more
 
 
 @contextmanager
 def served_sandbox(home_folder: Path, arguments: Sequence[str]) -> Iterator[tuple[dict[str, str], int]]:
-    """A sandbox that serves what is `wanted`: the addresses by institution, and its process.
+    """A sandbox process with these arguments: the addresses by institution, and its process id.
 
     Raises:
         StageError: it did not start.
@@ -200,7 +200,7 @@ def served_sandbox(home_folder: Path, arguments: Sequence[str]) -> Iterator[tupl
 
 
 def _port_options(arguments: Sequence[str]) -> list[str]:
-    """One word for each institution that announces itself."""
+    """One option for each institution that announces its address."""
     return [argument for argument in arguments if argument == "--port"]
 
 
@@ -216,7 +216,7 @@ def served_switch(
     url = f"http://127.0.0.1:{port}"
     process_environ = environment(home_folder, EKPAY_PORT=str(port), **environ)
     command_line = ekpay_command("serve") if command is None else list(command)
-    # Its log goes to a file as in real life: the lines of the hot path are part of what it costs.
+    # Its log goes to a file as in production: log lines are part of the cost of the hot path.
     with (
         _log_path(home_folder, url).open("wb") as log,
         subprocess.Popen(command_line, cwd=_REPOSITORY, env=process_environ, stderr=log) as process,  # noqa: S603 - no shell
@@ -249,12 +249,12 @@ async def until_ready(url: str, switch: subprocess.Popen[bytes], home_folder: Pa
 
 
 def _log_path(home_folder: Path, url: str) -> Path:
-    """Where the switch at this address writes its log: each process has one of its own."""
+    """The log file of the switch at this address; each process has its own."""
     return home_folder / f"switch-{urlsplit(url).port}.log"
 
 
 async def _partners(count: int, settings: Settings, database: Database) -> dict[str, Partner]:
-    """The partners of the stage by name, added where its folder does not know them yet."""
+    """The partners of the stage by name; added unless its folder has them already."""
     file = settings.home / "bench-partners.json"
     if file.exists():
         return {name: Partner(**credentials) for name, credentials in json.loads(file.read_text()).items()}
@@ -265,7 +265,7 @@ async def _partners(count: int, settings: Settings, database: Database) -> dict[
 
 
 async def _add_partner(number: int, settings: Settings, database: Database) -> tuple[str, Partner]:
-    """One partner with a full prefund; partners land on lanes of their own as long as there are lanes."""
+    """Add a partner with a full prefund; partners get different lanes as long as there are lanes."""
     name = f"bench{number:02d}"
     engine, connection = database.engine(), await database.connect()
     try:

@@ -1,6 +1,6 @@
-"""What came of a whole run, in one table: each number beside its aim, and the machine it was measured on.
+"""The results of a whole run in one table: each number with its aim, and the machine.
 
-`python -m benchmarks.kit.summary` writes docs/operations/how-fast.md from what stands in results.json.
+`python -m benchmarks.kit.summary` writes docs/operations/how-fast.md from results.json.
 """
 
 import json
@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operations" / "how-fast.md"
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A number of results.json, what it is, and the bound that it is to keep (architecture.md 8)."""
+    """A number of results.json, its description, and its bound (architecture.md 8)."""
 
     name: str
     description: str
@@ -95,13 +95,13 @@ def show(figures: Mapping[str, Any], console: Console) -> None:
 
 
 def stored_figures(path: Path = RESULTS) -> dict[str, Any]:
-    """What was written before; nothing where nothing was."""
+    """The stored figures; empty if there are none."""
     figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return figures
 
 
 def write(figures: Mapping[str, Any], path: Path = RESULTS) -> dict[str, Any]:
-    """Put figures beside those that stand, those that have an aim first; what stands then."""
+    """Merge figures into the stored ones, those with an aim first; returns the document."""
     merged = stored_figures(path) | dict(figures)
     first = {aim.name: merged[aim.name] for aim in AIMS if aim.name in merged}
     document = first | merged
@@ -112,7 +112,7 @@ def write(figures: Mapping[str, Any], path: Path = RESULTS) -> dict[str, Any]:
 
 
 def render_page(figures: Mapping[str, Any]) -> str:
-    """The page of the docs, whole."""
+    """The whole page of the docs."""
     machine, facts = figures["machine"], figures["facts"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     kernel, settings = machine["kernel"], ", ".join(f"{name} {facts[name]}" for name in _SETTINGS)
@@ -141,7 +141,7 @@ def _row(aim: Aim, figure: float | None) -> str:
 
 
 def main() -> None:
-    """Write the page from what stands."""
+    """Write the page from the stored figures."""
     PAGE.write_text(render_page(stored_figures()), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What the main turns of the bench found, for a person and as JSON."""
+"""The results of the bench's main turns, for a person and as JSON."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ from benchmarks.kit.stage import Stage
 from benchmarks.kit.turns import WITHOUT_SCROLL, RowsPerPayment, Turn
 
 _FULL = 0.85  # of a core or of the machine: a turn's first moments, in which wrk reads its file, are idle
-_DISTURBED = 0.2  # cores in other hands: more, and the two sides were not measured alike
+_DISTURBED = 0.2  # cores used by other processes: with more, the two sides were not measured alike
 _NOT_OURS = frozenset({"others", "waiting for disk"})
 _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "server_version")
 
@@ -41,7 +41,7 @@ class TurnReport:
 
     @property
     def reference(self) -> float:
-        """What pgbench reached with its best number of clients."""
+        """The rate of pgbench with its best number of clients."""
         return max(self.rate("pgbench", clients) for clients in self.reference_clients)
 
     @property
@@ -51,7 +51,7 @@ class TurnReport:
 
     @property
     def disturbance(self) -> float:
-        """The most that processes which are not ours used during a turn, in cores."""
+        """The most that other processes used during a turn, in cores."""
         return max(turn.cores["others"] for turn in self.turns)
 
     def median_turn(self, kind: str, clients: int | None = None) -> Turn:
@@ -62,7 +62,7 @@ class TurnReport:
 
 
 async def facts(stage: Stage, load: Load) -> dict[str, Any]:
-    """The circumstances without which the numbers say nothing."""
+    """The facts that the numbers depend on."""
     settings = {name: await stage.connection.fetchval(f"SHOW {name}") for name in _SETTINGS}
     return {
         **settings,
@@ -144,12 +144,12 @@ def _turn_text(turn: Turn) -> str:
 
 
 def _parts(turn: Turn) -> list[str]:
-    """Our own processes that did anything in this turn."""
+    """Our processes that used the processor in this turn."""
     return [part for part, share in turn.cores.items() if part not in _NOT_OURS and round(share, 2)]
 
 
 def limiting_resource(report: TurnReport) -> str:
-    """In a sentence, which resource a median turn of paying had used up."""
+    """The resource that limits a median turn of paying, as a sentence."""
     cores = report.median_turn("pay").cores
     ours = sum(share for part, share in cores.items() if part not in _NOT_OURS)
     machine, other_cores = os.cpu_count() or 1, cores["others"]

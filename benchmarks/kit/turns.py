@@ -32,7 +32,7 @@ _METRIC = re.compile(r"^ekpay_batch_(size|seconds)_(sum|count) ([\d.e+]+)$", re.
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What came of one turn; `cores` by part, rows by payment where they were counted."""
+    """The result of one turn; `cores` by part of the system."""
 
     kind: str
     clients: int
@@ -61,7 +61,7 @@ class RowsPerPayment:
 
 
 class Turns:
-    """Takes the turns and checks each by the books; what stood before `since` is left out of account."""
+    """Takes the turns and checks each against the database; rows from before `since` do not count."""
 
     def __init__(
         self, stage: Stage, load: Load, since: datetime = EPOCH, payees: Sequence[Payee] = (DESCO,)
@@ -87,12 +87,12 @@ class Turns:
     async def pay(self, seconds: int, *, may_fall_short: bool = False) -> Turn:
         """Pay for a fixed time from what was fetched; only what was completed counts.
 
-        A payment is given back where the machine stalls for longer than it may wait for a connection to its
-        biller, and refused where its bill was fetched before midnight in Dhaka. A run that lasts for long may
-        say so and go on; any other turn is worth nothing then.
+        A payment is given back if the machine stalls for longer than it may wait for a connection to its
+        biller, and refused if its bill was fetched before midnight in Dhaka. Long runs accept that by
+        `may_fall_short`; any other turn is void then.
 
         Raises:
-            BooksError: the books do not bear the answers out, or payments were not completed.
+            BooksError: the database does not confirm the answers, or payments were not completed.
         """
         turn, result, grown = await self._through_switch("pay", _PAY, self.payments, seconds)
         self.payments = list(result.unsent)
@@ -104,16 +104,15 @@ class Turns:
         return replace(turn, done=done, rate=done / result.seconds, not_completed=grown.not_completed)
 
     async def not_completed(self) -> tuple[int, str]:
-        """How many payments since the instant came to another end, and which ends those are."""
+        """How many payments since the instant were not completed, and their end states."""
         return (await self._books.counts()).not_completed, await self._books.other_end_states()
 
     async def reference(self, clients: int, seconds: int, *, has_scroll: bool = True) -> Turn:
         """Let pgbench pay for a fixed time, on quotes of its own."""
         self._reference_turns += 1
         turn = self._reference_turns
-        await self._preparer.write_reference_quotes(
-            turn, clients, int(_REFERENCE_RATE_MAX * seconds / clients) + 1
-        )
+        quotes = int(_REFERENCE_RATE_MAX * seconds / clients) + 1
+        await self._preparer.write_reference_quotes(turn, clients, quotes)
         before, start = await self._books.settled_counts(), usage.read(self._stage.pids)
         result = await reference.run_pgbench(self._stage, turn, clients, seconds, has_scroll=has_scroll)
         cores = usage.shares(start, usage.read(self._stage.pids), "pgbench")
@@ -125,7 +124,7 @@ class Turns:
         return Turn(kind, clients, grown.completed, result.rate, latency, cores, grown.wal / grown.completed)
 
     async def rows_of(self, side: str) -> RowsPerPayment:
-        """Rows that one payment writes, by table, from a second of either side."""
+        """Rows that one payment writes, by table, from one second of this side."""
         before = await self._books.settled_counts()
         inserted, updated = await self._books.row_counts(), await self._books.update_counts(before.payments)
         turn = await (self.pay(1) if side == "pay" else self.reference(1, 1))

@@ -1,9 +1,9 @@
-"""`growth_ratio`: payments a second among many that stand ÷ among a few.
+"""`growth_ratio`: payments a second with many stored payments ÷ with a few.
 
-Two stages alike, each with a database, a sandbox and a switch of its own, and only the number of payments in
-the tables differs. They take their turns in pairs, so that whatever else the machine does befalls both; the
-one that waits does nothing. A checkpoint before the first pair makes the large one pay for the first touch of
-its many pages, which a small one has long behind it.
+Two equal stages, each with a database, a sandbox and a switch of its own, differ only in the number of stored
+payments. They take turns in pairs, so that other load on the machine affects both; the waiting one is idle. A
+checkpoint before the first pair makes the first write to each page of the large one count, which the small
+one has behind it.
 """
 
 import argparse
@@ -34,7 +34,7 @@ PARTNERS, SANDBOX_ACCOUNTS = 16, 4_000_000
 SMALL, LARGE = 10_000, 10_000_000
 ROUNDS, SECONDS = 5, 5
 _LOAD = Load(1, 128)
-# More than a fetch turn will reach, so that wrk does not run dry.
+# More than a fetch turn reaches, so that wrk does not run out of requests.
 _FETCH_RATE_MAX = 5_000.0
 _MARGIN = 1.4
 _WARM_UP_SECONDS = 3
@@ -44,7 +44,7 @@ _AIM = 0.9
 
 @dataclass(frozen=True, slots=True)
 class FilledStage:
-    """A stage with payments that stand, and its turns."""
+    """A stage with stored payments, and its turns."""
 
     stage: Stage
     turns: Turns
@@ -53,7 +53,7 @@ class FilledStage:
 
 @dataclass(frozen=True, slots=True)
 class GrowthSide:
-    """What came of the turns of one stage; images are those of whole pages in the log, by payment."""
+    """The results of one stage's turns; page images in the log are by payment."""
 
     filled: PrefillResult
     turns: tuple[Turn, ...]
@@ -68,7 +68,7 @@ class GrowthSide:
 
     @property
     def not_completed(self) -> int:
-        """Payments of these turns that came to another end."""
+        """Payments of these turns that were not completed."""
         return sum(turn.not_completed for turn in self.turns)
 
     @property
@@ -78,7 +78,7 @@ class GrowthSide:
 
     @property
     def cpu_ms_each(self) -> dict[str, float]:
-        """Milliseconds of a core a payment, by part."""
+        """Core milliseconds a payment, by part."""
         parts = ("switch", "postgres")
         return {part: median(1_000 * turn.cores[part] / turn.rate for turn in self.turns) for part in parts}
 
@@ -89,7 +89,7 @@ class GrowthSide:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Both sides, and what the audit of each said in how many seconds."""
+    """Both sides, and each audit's last line with its seconds."""
 
     small: GrowthSide
     large: GrowthSide
@@ -103,12 +103,12 @@ class Growth:
 
     @property
     def cpu_ratio(self) -> float:
-        """How much less PostgreSQL and the switch cost a payment on the small side; 1.0 is alike."""
+        """Processor time a payment on the small side ÷ on the large one; 1.0 is equal."""
         return sum(self.small.cpu_ms_each.values()) / sum(self.large.cpu_ms_each.values())
 
     @property
     def is_clean(self) -> bool:
-        """Whether the books of both hold."""
+        """Whether both audits are clean."""
         return all(verdict == "clean" for verdict, _ in self.audits.values())
 
     def figures(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class Growth:
         }
 
     def show(self, console: Console) -> None:
-        """Print both sides beside each other."""
+        """Print both sides side by side."""
         self.large.filled.show(console)
         sides = (self.small, self.large)
         names = [f"{side.filled.payments:,} stand" for side in sides]
@@ -167,7 +167,7 @@ def _side_figures(side: GrowthSide) -> dict[str, Any]:
 async def open_filled_stage(
     payments: int, console: Console, filled_folder: Path | None = None
 ) -> AsyncIterator[FilledStage]:
-    """A stage in which so many payments stand, its switch warm; one that was `kept` is filled already."""
+    """A stage with so many stored payments and a warm switch; `filled_folder` names a filled one."""
     console.print(f"a stage with {payments:,} payments …", highlight=False)
     filled = existing.claim_stage(filled_folder, payments) if filled_folder else None
     async with open_stage(PARTNERS, SANDBOX_ACCOUNTS, Staging(home_folder=filled_folder)) as stage:
@@ -189,10 +189,10 @@ async def fetch_for(turns: Turns, seconds: int, *, needed: int = 1) -> list[Turn
 async def compare(
     small: FilledStage, large: FilledStage, rounds: int, seconds: int, console: Console
 ) -> Growth:
-    """Take the turns in pairs; the audits are still to be made.
+    """Take the turns in pairs; the audits follow.
 
     Raises:
-        BooksError: the books of a stage do not say what the load generator says.
+        BooksError: the database and the load generator disagree.
     """
     stages, rate = (small, large), _FETCH_RATE_MAX / 4
     turns_by_side: tuple[list[Turn], list[Turn]] = ([], [])
@@ -224,7 +224,7 @@ async def run_audit(place: FilledStage) -> tuple[str, float]:
 
 
 async def wal_statistics(connection: asyncpg.Connection) -> dict[str, int]:
-    """What stands in the statistics of the log."""
+    """The counters of the write-ahead log."""
     return dict(await connection.fetchrow(_LOG))
 
 

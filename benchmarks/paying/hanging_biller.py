@@ -1,16 +1,16 @@
-"""What one hanging biller takes from the others: `bulkhead_loss`.
+"""How much a hanging biller slows down the others: `bulkhead_loss`.
 
-Four healthy billers are paid as fast as the switch can, while a fifth gets ten payments a second, whether
-or not those before were answered. The fifth answers in the odd turns and hangs in the even ones; the loss is
-what the hanging takes from the rate of the four. Before the clock starts the fifth is sent as many payments
-at once as its pool has connections: a biller that hangs has all of them within seconds, and from then on
-every further payment waits for a place, gets none and goes back to its partner. So each turn measures the
-worst of it, not its beginning. In an even turn the fifth's own payments cost the switch less; `loss_at_most`
-counts them as if the four had made them in the odd turns.
+Four healthy billers are paid as fast as the switch can, while a fifth gets ten payments a second without
+waiting for answers. The fifth answers in the odd turns and hangs in the even ones; the loss is the drop in
+the rate of the four. Before the clock starts the fifth is sent as many payments as its pool has connections:
+a hanging biller occupies all of them within seconds, and from then on further payments wait for a connection,
+get none and are given back. So each turn measures the steady state, not its beginning. In an even turn the
+fifth's own payments cost the switch less; `loss_at_most` counts them as if the four had made them in the odd
+turns.
 
-What the hanging biller was sent is kept back, not lost, and reaches it at the end of the turn, before any
-deadline: those payments are completed late, the ones without a place are given back, and none is left in
-doubt. The breaker, which opens when the deadlines pass, would only make the hanging cheaper.
+Requests to the hanging biller are delayed, not lost, and reach it at the end of the turn, before any
+deadline: those payments are completed late, those without a connection are given back, and none is left in
+doubt. The breaker, which opens when deadlines pass, would only make the hanging cheaper.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ HEALTHY = tuple(biller for biller in BILLERS if biller != SICK)
 PER_SECOND = 10
 POOL = WireSettings().connections_max
 AIM = 0.05
-# Every held call has to be answered before its deadline (20 s): the head start, the turn and what follows.
+# Every held call must be answered before its deadline (20 s): head start, turn and release.
 SECONDS_MAX = 10
 _START_SECONDS = 15
 _SPARE_SECONDS = 1.0
@@ -65,7 +65,7 @@ _WARM_UP_SECONDS = 2
 
 @dataclass(frozen=True, slots=True)
 class BulkheadTurn:
-    """A turn of the healthy billers, and what became of the payments at the other one in the meantime."""
+    """A turn of the healthy billers, and the results of the payments at the other one meanwhile."""
 
     hangs: bool
     healthy: MixTurn
@@ -87,12 +87,12 @@ class BulkheadResult:
 
     @property
     def loss(self) -> float:
-        """The median of the pairs: the part of the rate that went; below zero where none did."""
+        """The median of the pairs: the share of the rate that was lost; negative if none was."""
         return self._loss(0)
 
     @property
     def loss_at_most(self) -> float:
-        """The same, with what the answering biller was paid taken for payments of the others."""
+        """The same, counting the payments at the answering biller as payments of the others."""
         return self._loss(PER_SECOND)
 
     def _loss(self, spared: int) -> float:
@@ -112,7 +112,7 @@ class BulkheadResult:
         return {"bulkhead_loss": round(self.loss, 3), "bulkhead": details}
 
     def show(self, console: Console) -> None:
-        """Print both rates, the loss, and what became of the hanging payments."""
+        """Print both rates, the loss, and the results of the hanging payments."""
         rates = " and ".join(f"{median(self.rates(hangs=hangs)):.0f}/s" for hangs in (False, True))
         text = f"payments beside a biller that answers, and that hangs: {rates}"
         most = f"at most {self.loss_at_most:.1%}"
@@ -128,7 +128,7 @@ class BulkheadResult:
 
 
 class HangingBillerLoad:
-    """The payments at the fifth biller: from a process of their own, at instants fixed before.
+    """The payments at the fifth biller, sent by a process of their own at fixed instants.
 
     `failed` are those of the last turn that had no answer.
     """
@@ -144,7 +144,7 @@ class HangingBillerLoad:
     async def run_alongside(
         self, bodies: Sequence[PreparedRequest], seconds: int, *, hangs: bool
     ) -> AsyncIterator[None]:
-        """Send them while the body of the block runs, which begins once the biller was sent a pool full."""
+        """Send them while the block runs, which begins once every connection of the pool is in use."""
         has_pool_full = self._relay.expect(POOL)
         if hangs:
             self._relay.hold()
@@ -159,12 +159,12 @@ class HangingBillerLoad:
 
 
 def payment_instants(seconds: int) -> list[float]:
-    """When the fifth biller is paid: as often as its pool is large at once, then steadily, in seconds."""
+    """The instants of payments at the fifth biller, in seconds: a pool full at once, then steadily."""
     return [*repeat(0.0, POOL), *steady_instants(PER_SECOND, seconds + _SPARE_SECONDS)]
 
 
 def checked_turn(healthy: MixTurn, sent: int, grown: PaidCounts, *, hangs: bool) -> BulkheadTurn:
-    """The turn, if the books say of the fifth biller what its conduct must lead to.
+    """The turn, if the counts of the fifth biller are as expected for an answering or hanging one.
 
     Raises:
         BooksError: a payment is missing, or the pool was not full in a turn that hung.
@@ -188,7 +188,7 @@ async def measure(rounds: int = 3, seconds: int = 3, load: Load = LOAD) -> Bulkh
         StageError: something did not start.
         LoadError: wrk failed.
         OpenLoopError: the load of the fifth biller failed.
-        BooksError: the books do not bear out a turn.
+        BooksError: the database does not confirm a turn.
         TimeoutError: the pool of the fifth biller did not fill up.
     """
     length, weights = min(seconds, SECONDS_MAX), weights_of(UNIFORM, HEALTHY)

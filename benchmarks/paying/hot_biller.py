@@ -1,11 +1,11 @@
-"""What a hot biller costs: `hot_ratio`, payments a second with one biller taking 60 % ÷ all taking the same.
+"""The cost of a hot biller: `hot_ratio`, payments a second with one biller taking 60 % ÷ all equal.
 
 Five billers: DESCO postpaid, whose scroll counter all its payments share, and four of the family direct_rest,
-which differ in nothing but their data and live in one simulator. A biller's adapter and simulator have costs
-of their own, so a hot turn differs from the uniform one in its mix of adapters as well. The hot turns are
-therefore weighed: every biller hot in its turn would make up exactly the uniform mix, and the one direct_rest
-biller that is hot here stands for the four. What is left of the difference is the hotness alone. The ratio of
-either hot biller by itself is told too; it holds the mix.
+which differ in nothing but their data and live in one simulator. Adapters and simulators have costs of their
+own, so a hot turn also has another mix of adapters than the uniform one. The hot turns are therefore
+weighted: every biller hot in its turn would give exactly the uniform mix, and the one direct_rest biller that
+is hot here stands for the four. The rest of the difference is the hotness alone. The ratio of each hot biller
+by itself is reported too; it includes the mix.
 """
 
 import argparse
@@ -55,8 +55,8 @@ _FETCH_SECONDS = 2
 _FETCH_RATE_MAX = 5_000
 _WARM_UP_SECONDS = 2
 _NONE: Mapping[str, int] = MappingProxyType({})
-# A rate that no turn exceeds, so that wrk does not run dry: above the best so far, never below what is
-# likely, and before the first turn more than any machine will do. What is left waits for the next turn.
+# A rate that no turn exceeds, so that wrk does not run out of requests: above the best so far, never below a
+# likely one, and before the first turn more than any machine reaches. Unsent requests wait for the next turn.
 _MARGIN, _RATE_MIN, _RATE_FIRST = 1.4, 1_500, 4_000
 _BY_BILLER = """
 SELECT biller_id, count(*) FILTER (WHERE state = 'completed') AS completed, count(*) AS payments FROM payments
@@ -74,7 +74,7 @@ class PaidCounts:
 
 @dataclass(frozen=True, slots=True)
 class MixTurn:
-    """What came of one turn of paying: payments by biller, and the cores that each part used.
+    """The result of one turn of paying: payments by biller, and the cores used by each part.
 
     `switch_ms` is processor time of the switch for each payment; it shows costs where wall time is disturbed.
     """
@@ -92,19 +92,19 @@ def weights_of(hot: str, billers: Sequence[str] = BILLERS) -> dict[str, int]:
     """How often each biller is paid: one takes 60 % and the others share the rest, or all take the same."""
     if hot == UNIFORM:
         return dict.fromkeys(billers, 1)
-    # Two parts each for the others, and for the hot one half as much again as they have together.
+    # Two parts for each of the others, and for the hot one half as much again as they have together.
     other_count = len(billers) - 1
     return {biller: 3 * other_count if biller == hot else 2 for biller in billers}
 
 
 def payees_of(ids: Sequence[str]) -> tuple[Payee, ...]:
-    """The billers of these ids; the sandbox opens the books of its houses today."""
+    """The billers of these ids; the sandbox opens their books today."""
     today, institutions = Clock().today(), {institution.id: institution for institution in HOUSES}
     return tuple(DESCO if name == DESCO.id else payee_of(institutions[name], today) for name in ids)
 
 
 class MixedTurns:
-    """Fetches for stock and pays mixes from it; every turn is checked by the books, biller by biller."""
+    """Fetches into a stock and pays mixes from it; every turn is checked against the database by biller."""
 
     def __init__(self, stage: Stage, load: Load, billers: Sequence[Payee]) -> None:
         self._stage = stage
@@ -122,7 +122,7 @@ class MixedTurns:
         """Fetch until there is enough for turns of these weights, and so many `extra` of a biller.
 
         Raises:
-            BooksError: something was not fetched.
+            BooksError: a fetch failed.
         """
         needed: dict[str, float] = dict(extra)
         for weights in turns:
@@ -137,7 +137,7 @@ class MixedTurns:
             await self._books.settled_counts()
             fetched = await self._preparer.payments()
             self.stock.add(fetched)
-            # Since the beginning: what a turn left on its way may arrive in the next one.
+            # Summed since the beginning: requests in flight at the end of a turn may arrive in the next one.
             counts = (result.answered, len(fetched), result.sent)
             self._fetched = tuple(map(sum, zip(self._fetched, counts, strict=True)))
             check_against_books("fetch", *self._fetched)
@@ -152,7 +152,7 @@ class MixedTurns:
         """Pay a mix for a fixed time; what happens `beside` it is over before the books are looked at.
 
         Raises:
-            BooksError: a payment was not completed, or the books tell another mix.
+            BooksError: a payment was not completed, or the mix is another one.
         """
         weights = weights_of(hot, billers)
         bodies = self.stock.take(interleave(weights), self._payments_needed(seconds))
@@ -177,13 +177,13 @@ class MixedTurns:
         return MixTurn(hot, result.answered, result.rate, result.percentiles_ms, each_ms, paid, cores)
 
     async def paid_counts(self) -> dict[str, PaidCounts]:
-        """Payments so far by biller, once none is on its way any more."""
+        """Payments so far by biller, once none is in flight."""
         await self._books.settled_counts()
         rows = await self._stage.connection.fetch(_BY_BILLER)
         return {row["biller_id"]: PaidCounts(row["completed"], row["payments"]) for row in rows}
 
     def _take_fetches(self, order: Sequence[str], count: int) -> list[PreparedRequest]:
-        """So many fetch messages in this order; those that no turn got to come before new ones."""
+        """So many fetch messages in this order; unsent ones come before new ones."""
         for biller, number in Counter(islice(cycle(order), count)).items():
             self._fetches.add(
                 self._preparer.prepare_fetches(max(number - self._fetches.available(biller), 0), (biller,))
@@ -195,7 +195,7 @@ class MixedTurns:
         return int(rate * seconds)
 
     def _missing(self, needed: Mapping[str, float]) -> dict[str, int]:
-        """How much of each biller is to be fetched yet, in small numbers: a period has to be short."""
+        """How many fetches of each biller are missing, scaled down: a period must be short."""
         short = {biller: count - self.stock.available(biller) for biller, count in needed.items()}
         short = {biller: number for biller, number in short.items() if number > 0}
         whole = sum(short.values())
@@ -205,7 +205,7 @@ class MixedTurns:
 def counts_between(
     before: Mapping[str, PaidCounts], after: Mapping[str, PaidCounts], billers: Sequence[str]
 ) -> dict[str, PaidCounts]:
-    """What was added between two counts, for each of these billers."""
+    """The difference of two counts, for each of these billers."""
     none = PaidCounts(0, 0)
     pairs = {biller: (before.get(biller, none), after.get(biller, none)) for biller in billers}
     return {
@@ -215,7 +215,7 @@ def counts_between(
 
 
 def refuse_other_mix(turn_kind: str, paid: Mapping[str, int], weights: Mapping[str, int]) -> None:
-    """Refuse a turn whose payments were not shared out as they were meant to be.
+    """Refuse a turn whose mix of billers is not the intended one.
 
     Raises:
         BooksError: a biller's share differs by more than two in a hundred.
@@ -234,9 +234,9 @@ def _refuse_failures(turn_kind: str, result: LoadResult) -> None:
 
 
 def weighted_rate(desco: float, direct: float) -> float:
-    """The rate of hot turns that together make up the uniform mix, from those of two hot billers.
+    """The rate of hot turns in the uniform mix, from the rates of two hot billers.
 
-    Times add up, not rates: a fifth of the payments are made with DESCO hot, the rest with one of its kind.
+    Times add up, not rates: a fifth of the payments with DESCO hot, the rest with a direct_rest biller hot.
     """
     share = 1 / len(BILLERS)
     return 1 / (share / desco + (1 - share) / direct)
@@ -255,12 +255,12 @@ class HotBillerResult:
 
     @property
     def hot_ratio(self) -> float:
-        """The median of the rounds: hot turns, weighed so that only the hotness differs, ÷ uniform."""
+        """The median of the rounds: hot turns, weighted to the uniform mix, ÷ uniform."""
         triples = zip(self.rates(UNIFORM), self.rates(DESCO.id), self.rates(HOT_BILLER), strict=True)
         return median(weighted_rate(desco, direct) / uniform for uniform, desco, direct in triples)
 
     def ratio_of(self, hot: str) -> float:
-        """The median of the rounds with this biller hot ÷ uniform; it holds the mix of adapters as well."""
+        """The median of the rounds with this biller hot ÷ uniform; it includes the mix of adapters."""
         return median(
             rate / uniform for uniform, rate in zip(self.rates(UNIFORM), self.rates(hot), strict=True)
         )
@@ -292,7 +292,7 @@ class HotBillerResult:
 
 
 async def measure(rounds: int = 3, seconds: int = 2, load: Load = LOAD) -> HotBillerResult:
-    """Take turns: all alike, DESCO hot, one of the others hot, `rounds` times.
+    """Take turns: uniform, DESCO hot, one of the others hot, `rounds` times.
 
     Raises:
         StageError: something did not start.
@@ -313,7 +313,7 @@ async def measure(rounds: int = 3, seconds: int = 2, load: Load = LOAD) -> HotBi
 
 
 def parse_arguments(name: str) -> argparse.Namespace:
-    """How often and how long each side takes its turn."""
+    """The rounds and the seconds of a turn from the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side takes its turn")
     parser.add_argument("--seconds", type=int, default=3, help="length of a turn")

@@ -1,10 +1,10 @@
-"""What the switch adds to the time of a payment, at half of the load that it can take.
+"""The latency that the switch adds to a payment, at half of its maximum load.
 
-Payments arrive at random instants that were drawn before (`benchmarks.kit.open_loop`), and a payment's time
-counts from its instant. In turns with that, the same process at the same rate sends the biller's own payment
-call straight to the biller, while the switch has nothing to do. Only the *median* of those calls is taken
-off, from the median and from the 99th percentile alike: the biller is quicker there than beside a busy
-switch, and its own slow calls stay in, so that what is said to be added is rather too much than too little.
+Payments arrive at random instants drawn beforehand (`benchmarks.kit.open_loop`), and latency counts from the
+instant. In alternate turns the same process sends the biller's own payment call directly to the biller at the
+same rate, while the switch is idle. Only the *median* of those calls is subtracted, from the median and from
+the 99th percentile alike: the biller is faster there than beside a busy switch, and its slow calls stay in,
+so the reported addition is rather too high than too low.
 """
 
 import argparse
@@ -47,7 +47,7 @@ _SHARE = 0.5
 _ROUNDS = 2
 _CONNECTIONS = 128
 _FETCH_RATE_MAX = 5_000.0
-# Fetched in the first and paid in the second: fetching is the slower of the two at times.
+# Seconds of fetching, and of paying to find the capacity: fetching is sometimes the slower one.
 _FETCH_SECONDS, _CAPACITY_SECONDS = 5, 2
 _WARM_UP_SECONDS = 1.0
 _BILLER_SECONDS = 3.0
@@ -55,7 +55,7 @@ _TRIES = 3
 _LONG_MS = 100
 _DHAKA = timezone(timedelta(hours=6))
 _AT_ONCE = 16
-# Above all that the switch counts in a day, so that no number is given twice.
+# Above all scroll numbers of the switch, so that none is used twice.
 _FIRST_SCROLL = 1_000_000_000
 _STAMP_ABOVE_PAISA = 40_000
 _SAVED = "323"
@@ -64,7 +64,7 @@ _USER, _PASSWORD, _BANK = "ekpay", "desco-sandbox", "EKP"
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How long the answers of one kind took, in milliseconds, and how late their own load was."""
+    """Latencies of one kind in milliseconds, and the lateness of their load."""
 
     count: int
     p50: float
@@ -76,7 +76,7 @@ class Spread:
 
     @classmethod
     def of(cls, turns: Sequence[OpenLoopResult]) -> "Spread":
-        """Of several turns together; the first moments of each are left out."""
+        """Of several turns together; the warm-up of each is left out."""
         latencies_ms = [number for turn in turns for number in turn.latencies_ms(_WARM_UP_SECONDS)]
         p50, p95, p99, longest = (percentile(latencies_ms, rank) for rank in (50, 95, 99, 100))
         lag, queued = max(turn.lag_p99_ms for turn in turns), sum(turn.queued for turn in turns)
@@ -97,7 +97,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class LatencyResult:
-    """Turns through the switch and turns straight at the biller, at `offered` requests a second."""
+    """Turns through the switch and turns directly at the biller, at `offered` requests a second."""
 
     capacity: float
     offered: float
@@ -107,17 +107,17 @@ class LatencyResult:
 
     @property
     def biller_ms(self) -> float:
-        """What is taken off for the biller: its median, in milliseconds."""
+        """What is subtracted for the biller: its median, in milliseconds."""
         return Spread.of(self.biller).p50
 
     @property
     def added_p50_ms(self) -> float:
-        """What the switch adds to a payment in the middle."""
+        """What the switch adds to the median payment."""
         return Spread.of(self.switch).p50 - self.biller_ms
 
     @property
     def added_p99_ms(self) -> float:
-        """What the switch adds to all but one payment in a hundred."""
+        """What the switch adds to the 99th percentile."""
         return Spread.of(self.switch).p99 - self.biller_ms
 
     def figures(self) -> dict[str, Any]:
@@ -173,12 +173,12 @@ def _milliseconds_text(milliseconds: float) -> str:
 async def measure(
     capacity: float | None = None, seconds: float = 30.0, lag_p99_ms_max: float = LAG_P99_MS_MAX
 ) -> LatencyResult:
-    """Offer half of `capacity`, payments a second, for `seconds` in all; unknown, it is measured before.
+    """Offer half of `capacity`, in payments a second, for `seconds` in all; without one it is measured first.
 
     Raises:
         StageError, LoadError: something did not start, or wrk failed.
-        OpenLoopError: the load was late itself each time, or failed.
-        BooksError: the books do not bear out what was answered.
+        OpenLoopError: the load was late each time, or failed.
+        BooksError: the database does not confirm the answers.
     """
     async with open_stage(PARTNERS, ACCOUNTS) as stage:
         turns = Turns(stage, Load(1, _CONNECTIONS))
@@ -202,7 +202,7 @@ async def pay_on_schedule(
     instants: Sequence[float],
     lag_p99_ms_max: float,
 ) -> OpenLoopResult:
-    """A turn whose load kept to its schedule; one that did not is thrown away whatever its answers say.
+    """A turn whose load kept to its schedule; turns that did not are dropped.
 
     Raises:
         OpenLoopError: none did.
@@ -217,7 +217,7 @@ async def pay_on_schedule(
 
 
 class SwitchPayer:
-    """The switch, paid for what was fetched through it."""
+    """Pays through the switch what was fetched through it."""
 
     def __init__(self, stage: Stage, turns: Turns) -> None:
         self._stage = stage
@@ -228,7 +228,7 @@ class SwitchPayer:
         """Fetch until there is enough to pay, then pay once at each instant.
 
         Raises:
-            BooksError: an answer was no success, or the books count otherwise.
+            BooksError: an answer was no success, or the database counts otherwise.
             OpenLoopError: the load failed.
         """
         turns, number = self._turns, len(instants)
@@ -245,17 +245,17 @@ class SwitchPayer:
 
 
 class BillerPayer:
-    """The simulated DESCO, paid without a switch between: the same call with the same members."""
+    """Pays the simulated DESCO directly, by the call that the switch would make."""
 
     def __init__(self, address: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._address = address
         self._now = now
-        # The other end of the accounts than the one the switch pays for.
+        # From the last account down; the switch pays from the first one up.
         self._accounts = count(FIRST_ACCOUNT + ACCOUNTS - 1, -1)
         self._scrolls = count(_FIRST_SCROLL)
 
     async def pay(self, instants: Sequence[float]) -> OpenLoopResult:
-        """Look bills up before the clock starts, then save one at each instant.
+        """Look bills up before the clock starts, then pay one at each instant.
 
         Raises:
             BooksError: a call was refused.
@@ -272,7 +272,7 @@ class BillerPayer:
         aim = LoadTarget(f"{self._address}/payment", "application/json", (token,))
         before = await self._saved_count()
         observed = await offer_load(aim, instants, bodies)
-        # A refusal is an HTTP 200 as well: only the biller's own count says what was saved.
+        # A refusal is an HTTP 200 as well: only the biller's count says what was saved.
         if (saved_count := await self._saved_count() - before) != len(instants) or observed.failed_count:
             raise BooksError(f"biller: {len(instants)} payments were sent, but {saved_count} saved")
         return observed

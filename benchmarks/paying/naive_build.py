@@ -1,9 +1,9 @@
-"""The switch beside a naive build of itself: one SQLAlchemy transaction per step (`naive_store`).
+"""The switch compared with a naive build: one SQLAlchemy transaction per step (`naive_store`).
 
-`python -m benchmarks.paying.naive_build serve` is `ekpay serve` with that store where the group commit
-stands, and nothing else is different: edge, envelope, flow, adapter, logs and metrics are the product's. Both
-processes stand over one database and are loaded in turns, the naive build with few connections and with many,
-of which its better number counts. `python -m benchmarks.paying.naive_build` prints the ratio.
+`python -m benchmarks.paying.naive_build serve` is `ekpay serve` with that store in place of the group commit;
+all else is the product's: edge, envelope, flow, adapter, logs and metrics. Both processes use one database
+and are loaded in turns, the naive build with few connections and with many; its better number counts. `python
+-m benchmarks.paying.naive_build` prints the ratio.
 """
 
 import argparse
@@ -33,7 +33,7 @@ _FETCH_RATE_MAX = 5_000.0
 _FETCH_SECONDS = 2
 _MARGIN = 1.5
 _WARM_UP_SECONDS = 2
-# A second of the switch, should paying be twice as fast as fetching, and as much again.
+# For a second of paying at twice the rate of fetching, doubled.
 _WARM_UP_STOCK = 4
 _WARM_UP_STOCK_MIN = 1_500
 _MS = 1_000
@@ -41,7 +41,7 @@ _MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class NaiveRatio:
-    """Turns of the switch and of the naive build in the order in which they were taken."""
+    """Turns of the switch and of the naive build in their order."""
 
     switch: tuple[Turn, ...]
     naive: tuple[Turn, ...]
@@ -54,7 +54,7 @@ class NaiveRatio:
 
     @property
     def ratio(self) -> float:
-        """The median of the pairs: what the switch paid, by what the naive build paid right after."""
+        """The median of the pairs: the rate of the switch ÷ that of the naive build right after."""
         naive_turns = [turn for turn in self.naive if turn.clients == self.best]
         return median(ours.rate / theirs.rate for ours, theirs in zip(self.switch, naive_turns, strict=True))
 
@@ -106,13 +106,12 @@ def _milliseconds_each(turns: Sequence[Turn], part: str) -> float:
 
 
 async def measure(rounds: int = 3, seconds: int = 3, naive_seconds: int = 5) -> NaiveRatio:
-    """Take turns, `rounds` of each kind, and of the naive build with each number of connections.
+    """Take turns, `rounds` of each kind; of the naive build with each number of connections.
 
-    Its turns are longer: the few dozen payments that they leave on their way would weigh too much in short
-    ones.
+    Its turns are longer: the payments in flight at their end would weigh too much in short ones.
 
     Raises:
-        StageError: a process did not start, or was not what it should be.
+        StageError: a process did not start, or is not the naive build.
         LoadError: wrk failed.
         BooksError: the books do not bear out what was answered.
     """
@@ -128,7 +127,7 @@ async def measure(rounds: int = 3, seconds: int = 3, naive_seconds: int = 5) -> 
 
 
 class _TurnPairs:
-    """Takes a turn of the switch and turns of the naive build, on bills that the switch has fetched."""
+    """Takes a turn of the switch and turns of the naive build, on bills fetched by the switch."""
 
     def __init__(self, stage: Stage, naive_stage: Stage, seconds: int, naive_seconds: int) -> None:
         self._stage = stage
@@ -139,7 +138,7 @@ class _TurnPairs:
         self.naive: list[Turn] = []
 
     async def warm_up(self) -> None:
-        """A first turn of everybody, which does not count, before PostgreSQL looks at its tables."""
+        """A first turn of both, which does not count, before PostgreSQL analyses its tables."""
         fetched = (await self._ours.fetch(_WARM_UP_SECONDS, _FETCH_RATE_MAX)).rate
         while len(self._ours.payments) < max(_WARM_UP_STOCK * fetched, _WARM_UP_STOCK_MIN):
             await self._ours.fetch(_WARM_UP_SECONDS, _FETCH_RATE_MAX)
@@ -149,7 +148,7 @@ class _TurnPairs:
         await self._stage.connection.execute("ANALYZE")
 
     async def take(self) -> None:
-        """One turn each; what is paid is fetched by the switch before."""
+        """One turn each; the switch fetches the bills beforehand."""
         naive = len(self._theirs) * self._naive_seconds * self._naive_rate
         while len(self._ours.payments) < _MARGIN * (self._seconds * self._rate + naive):
             await self._ours.fetch(_FETCH_SECONDS, _FETCH_RATE_MAX)
@@ -170,7 +169,7 @@ class _TurnPairs:
 
 
 def serve() -> None:
-    """Serve as the naive build, until told to leave."""
+    """Serve as the naive build, until stopped by a signal."""
     sys.argv[0] = "ekpay"
     with patch("ekpay_switch.composition.switch.GroupCommit", StepwiseStore):
         run()

@@ -1,4 +1,4 @@
-"""What the naive build locks and reads for one step: a statement a row, in the order of the group commit."""
+"""Locks and reads of the naive build for one step: a statement a row, in the group commit's order."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ from ekpay_switch.persistence.group_commit.steps import PostEntry, SealedRecordi
 from ekpay_switch.persistence.schema.billers import used_receipts
 from ekpay_switch.persistence.schema.books import accounts, evidence, journal_entries, lanes, payments, quotes
 
-# SQLAlchemy's own type of a row knows no names of columns.
+# SQLAlchemy's own row type has no column names.
 Row = Mapping[str, Any]
 _LATE_KINDS = sorted(f"late:{end}" for end in LATE_TO_ASK_ABOUT)
 _QUOTED = (
@@ -41,7 +41,7 @@ _STANDING = (
 
 
 async def lock_and_read(connection: AsyncConnection, step: Step) -> Seen:
-    """Take the locks that a step needs, then read what it is judged by."""
+    """Take the locks that a step needs, then read what decides it."""
     await connection.execute(select(func.pg_advisory_xact_lock_shared(1, 1)))
     lane = await _single_row(connection, select(lanes).where(lanes.c.lane == lane_of(step)).with_for_update())
     headroom = await _headroom(connection, accounts_of([step]))
@@ -101,7 +101,7 @@ async def _locked_payment(connection: AsyncConnection, step: Step) -> Held | Non
 
 
 async def _receipts(connection: AsyncConnection, step: Step) -> dict[str, UUID]:
-    """Who has the receipt that a recording brings and that may buy one service only, under lock."""
+    """The payment that has the receipt of a recording, where a receipt buys one service only; under lock."""
     recording = step.recording if isinstance(step, SealedRecording) else step
     receipt = recording.plan.unique_receipt if isinstance(recording, Recording) else ""
     if not receipt:
@@ -145,7 +145,7 @@ async def _read_claim(connection: AsyncConnection, claim: Claim, quote: Row | No
 
 
 async def _bill_holder(connection: AsyncConnection, bill: ColumnElement[bool]) -> UUID | None:
-    """The payment that holds a bill, or that is reviewed upon it: each has an index of its own."""
+    """The payment that holds a bill, or whose review is about it: each has an index of its own."""
     released = [str(state) for state in sorted(RELEASED)]
     live = select(payments.c.id).where(bill, payments.c.state.not_in(released), payments.c.refusal.is_(None))
     reviewed = select(payments.c.id).where(bill, payments.c.state == State.IN_REVIEW).limit(1)

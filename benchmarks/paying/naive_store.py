@@ -1,9 +1,9 @@
 """The store of the naive build: one SQLAlchemy transaction per step, its rows written one after the other.
 
-What is read and written, in which order locks are taken and what is decided are those of the group commit;
-only the sharing is missing. It is given what a competent developer would give it: a pool that is as large as
-helps, no ping before use, statements whose compiled form SQLAlchemy keeps, plans that only use keys, and the
-one row that all payments of a biller wait for locked last.
+Reads, writes, lock order and decisions are those of the group commit; only the batching is missing. It is
+built as a competent developer would build it: a pool of the best size, no ping before use, statements whose
+compiled form SQLAlchemy caches, plans that only use keys, and the one row that all payments of a biller wait
+for locked last.
 """
 
 import time
@@ -31,14 +31,14 @@ from ekpay_switch.persistence.group_commit.steps import (
 from ekpay_switch.persistence.schema.books import accounts
 
 POOL = 20
-# As SQLAlchemy has it: of 128 callers the last ones wait longer than the switch lets anybody wait.
+# SQLAlchemy's default: the last of 128 callers wait longer than the switch allows.
 _POOL_SECONDS = 30
 
 
 class StepwiseStore(GroupCommit):
-    """Stands where the group commit stands, and shares nothing among callers.
+    """Replaces the group commit and shares nothing among callers.
 
-    A lost connection or a deadlock is the caller's error: nothing is repeated.
+    A lost connection or a deadlock is an error of the caller: nothing is retried.
     """
 
     def __init__(self, connect: Connect, limits: GroupCommitLimits) -> None:
@@ -57,7 +57,7 @@ class StepwiseStore(GroupCommit):
 
     @property
     def depth(self) -> int:
-        """There is no queue; who waits, waits for a connection."""
+        """There is no queue; callers wait for a connection."""
         return 0
 
     async def submit(self, step: Step) -> Answer:
@@ -120,7 +120,7 @@ def _decide(decider: Judge, step: Recording | SealedRecording | NextSend | PostE
 
 
 async def _claim(connection: AsyncConnection, decider: Judge, claim: Claim) -> ClaimAnswer:
-    """Judge and write a claim; the scroll number, which everybody waits for, is taken last."""
+    """Decide and write a claim; the scroll number, whose row all payments share, is taken last."""
     (verdict,) = decider.claim([claim])
     if isinstance(verdict, Refused):
         decider.refuse(verdict)

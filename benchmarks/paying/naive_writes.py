@@ -1,4 +1,4 @@
-"""What the naive build writes for one step: a statement a row, each by SQLAlchemy Core."""
+"""The writes of the naive build for one step: a statement a row, by SQLAlchemy Core."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -54,7 +54,7 @@ async def write_entries(connection: AsyncConnection, changes: Changes) -> None:
     """
     await _insert(connection, journal_entries, batch_write.ENTRIES, changes.entries)
     if changes.postings:
-        # The trigger judges a statement: the rows of an entry come in one.
+        # The trigger checks a statement: the rows of an entry are inserted by one.
         rows = [_values(postings, batch_write.POSTINGS.columns, row) for row in changes.postings]
         await connection.execute(insert(postings).returning(postings.c.seq), rows)
     for code, growth in sorted(changes.balances.items()):

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.paying.prefill`: payments that already stand, put into the database of a stage.
+"""`python -m benchmarks.paying.prefill`: fills the database of a stage with past payments.
 
-Their rows are those that the switch leaves of a payment from a prefund, spread over the partners and lanes of
-the stage and over past business dates whose windows have closed, frozen lines and scroll numbers included;
-`ekpay audit` is clean over all of it. They are packed tightly, as no table that has lived is: updates have
-left no dead rows between them.
+Their rows are those that the switch writes for a payment from a prefund, spread over the partners and lanes
+of the stage and over past business dates with closed windows, with frozen lines and scroll numbers; `ekpay
+audit` is clean over all of it. They are packed more tightly than in a table that has been updated: there are
+no dead rows.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 PARTNERS, ACCOUNTS, PAYMENTS = 16, 100_000, 10_000_000
 DAYS_MAX = 90
 _MARK = "filled.json"
-# Measured: rows and indexes of a payment, and what sorting and the log need beside them.
+# Measured: rows and indexes of a payment, and the extra space for sorting and the log.
 BYTES_EACH, BYTES_BESIDE = 4_500, 6_000_000_000
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PAYERS = """
@@ -68,7 +68,7 @@ class PrefillError(BenchError):
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes on the disk: of tables (with what is stored beside them), and of indexes by table."""
+    """Bytes on the disk: of tables (with their TOAST tables), and of indexes by table."""
 
     tables: dict[str, int]
     indexes: dict[str, dict[str, int]]
@@ -81,7 +81,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class PrefillResult:
-    """What was put in, how long each part of it took in seconds, and how large it is."""
+    """What was inserted, the seconds of each part, and the sizes."""
 
     payments: int
     seconds: dict[str, float]
@@ -112,7 +112,7 @@ class PrefillResult:
         }
 
     def write_mark(self, home_folder: Path) -> None:
-        """Say in the folder of a stage that is kept what stands in it."""
+        """Write into the folder of a kept stage what it holds."""
         (home_folder / _MARK).write_text(json.dumps(asdict(self)))
 
     def show(self, console: Console) -> None:
@@ -130,7 +130,7 @@ class PrefillResult:
 
 
 def claim_stage(home_folder: Path, payments: int) -> PrefillResult:
-    """What stands in a stage that was kept; it can be taken once, since a load pays its bills for good.
+    """The contents of a kept stage; it can be used once, since a load pays its bills for good.
 
     Raises:
         ExistingError: it was loaded before, was never filled to its end, or holds another number of payments.
@@ -151,7 +151,7 @@ def claim_stage(home_folder: Path, payments: int) -> PrefillResult:
 
 
 def check_disk_space(place: Path, payments: int) -> None:
-    """Refuse to begin what would fill the disk.
+    """Refuse to fill more than the disk can hold.
 
     Raises:
         ExistingError: there is not enough room.
@@ -164,7 +164,7 @@ def check_disk_space(place: Path, payments: int) -> None:
 
 
 def split_days(payments: int, windows: Sequence[tuple[str, int]]) -> list[PrefillDay]:
-    """The payments spread evenly over the windows, earlier dates taking what is left over."""
+    """The payments spread evenly over the windows; earlier dates take the remainder."""
     each, remainder = divmod(payments, len(windows))
     days, first = [], 0
     for number, (date, window_id) in enumerate(windows):
@@ -175,10 +175,10 @@ def split_days(payments: int, windows: Sequence[tuple[str, int]]) -> list[Prefil
 
 
 async def fill(server: EmbeddedPostgres, payments: int, console: Console) -> PrefillResult:
-    """Put `payments` into the database of a running server whose partners stand and whose switch is idle.
+    """Insert `payments` into the database of a running server with partners and an idle switch.
 
     Raises:
-        ExistingError: there is no room, no partner, or the database was filled before.
+        PrefillError: there is no room, no partner, or the database was filled before.
         SchemaError: keys, indexes or settings could not be put back as they were.
     """
     check_disk_space(server.home, payments)
@@ -260,7 +260,7 @@ async def _prepare(connection: asyncpg.Connection, payments: int) -> list[Writer
 
 
 async def _run_writer(url: str, share: WriterShare, progress: Progress, bar: Any) -> dict[str, Any]:  # noqa: ANN401 - rich's
-    """One writer as a process of its own: what it said at its end."""
+    """Run one writer as a process of its own; return its report."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -299,7 +299,7 @@ async def _fill_stage(payments: int, console: Console, *, audits: bool, keep: Pa
 
 
 def main() -> int:
-    """Fill a database of its own, prove it, and take it down again unless it is kept."""
+    """Fill a database of its own, audit it, and remove it unless it is kept."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paying.prefill", description=__doc__)
     parser.add_argument("--payments", type=int, default=PAYMENTS)
     parser.add_argument("--no-audit", action="store_true", help="only fill, and say how large it is")

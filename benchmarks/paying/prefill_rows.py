@@ -1,7 +1,7 @@
-"""Rows of payments made long ago, as text for COPY: what the switch leaves of one paid from a prefund.
+"""Rows of past payments, as text for COPY: those that the switch writes for one paid from a prefund.
 
-Pure. Everything but the hashes is made up from a seed: names of nobody, numbers that no biller knows. A test
-holds the rows against those that the switch itself writes, and `ekpay audit` proves them like any others.
+Pure. Everything but the hashes is generated from a seed, with invented names and unknown numbers. A test
+compares the rows with those that the switch itself writes, and `ekpay audit` proves them like any others.
 """
 
 import json
@@ -17,7 +17,7 @@ from ekpay_switch.persistence.group_commit.batch import bill_lock
 from ekpay_switch.security.identifiers import UNGUESSABLE_ALPHABET, UNGUESSABLE_LENGTH
 
 BILLER = "desco_postpaid"
-# Behind every account that the sandbox serves, so that no bill of a turn was paid before.
+# Above every account that the sandbox serves, so that no bill of a turn is paid already.
 FIRST_ACCOUNT = 20_000_000
 PAYABLE = f"payable:{BILLER}"
 COLUMNS = MappingProxyType(
@@ -65,7 +65,7 @@ _SEPARATOR = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """A partner with its lane, and the rest of a day's payments that is its own."""
+    """A partner with its lane."""
 
     partner_id: str
     lane: int
@@ -93,13 +93,13 @@ class PrefillDay:
 
     @property
     def payment_interval(self) -> timedelta:
-        """What lies between one payment and the next."""
+        """The time between one payment and the next."""
         return timedelta(seconds=(86_400 - 2 * _MARGIN_SECONDS) / self.payments)
 
 
 @dataclass(slots=True)
 class LaneHeads:
-    """The heads of the lanes, and what was taken from each prefund, as far as rows were made."""
+    """The heads of the lanes, and the paisa taken from each prefund, after the rows so far."""
 
     lanes: dict[int, tuple[int, bytes]]
     taken_paisa: dict[str, int] = field(default_factory=dict)
@@ -148,10 +148,10 @@ class _PaymentText:
 def rows_of(
     day: PrefillDay, places: Iterable[tuple[int, Payer]], heads: LaneHeads, random: Random
 ) -> dict[str, bytes]:
-    """The rows of these payments of a day, by table, as text for COPY; `heads` moves on."""
+    """The rows of these payments of a day, by table, as text for COPY; updates `heads`."""
     lines: dict[str, list[str]] = {table: [] for table in COLUMNS}
-    # Long rows among short ones would leave a hole at the end of each page, and new short rows would seek out
-    # all those old pages.
+    # Long rows among short ones would leave a gap at the end of each page, and new short rows would be put
+    # into all those old pages.
     acknowledged: list[str] = []
     for payment in _payments(day, list(places), random):
         heads.taken_paisa[payment.payer.prefund] = (
@@ -305,14 +305,14 @@ def _posting_rows(payment: _PaymentText) -> str:
 
 
 def _notification_row(payment: _PaymentText) -> str:
-    """Its partner has no endpoint, so the notifier has found that nobody wants it."""
+    """Its partner has no endpoint, so it is unwanted."""
     payment_id, *_, notice = payment.ids
     partner_id = payment.payer.partner_id
     return f"{notice}\t{payment_id}\t{partner_id}\tcompleted\t2\tunwanted\t{payment.delivered_at}\n"
 
 
 def _ledger_line_rows(payment: _PaymentText) -> str:
-    """What was frozen when its window closed: a line of its partner's prefund and one of its biller."""
+    """Its frozen lines: one of its partner's prefund and one of its biller."""
     payment_id, attempt, *_ = payment.ids
     of = f"{payment.day.window_id}\t{payment.day.date}"
     ordinal = 2 * payment.place + 1
@@ -328,7 +328,7 @@ def _ledger_line_rows(payment: _PaymentText) -> str:
 class WriterShare:
     """One writer's part: whole lanes, so that no two writers chain to one head."""
 
-    payers: Sequence[Payer | None]  # by turn; None: somebody else's
+    payers: Sequence[Payer | None]  # by turn; None: another writer's
     heads: Mapping[int, tuple[int, bytes]]
     days: Sequence[PrefillDay]
     seed: int
@@ -354,7 +354,7 @@ class WriterShare:
         )
 
     def places(self, day: PrefillDay) -> list[tuple[int, Payer]]:
-        """Its payments of a day: all payers take turns, whoever writes them."""
+        """Its payments of a day: payers take turns over all writers."""
         turns = len(self.payers)
         named = ((place, self.payers[place % turns]) for place in range(day.payments))
         return [(place, payer) for place, payer in named if payer is not None]

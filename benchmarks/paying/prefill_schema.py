@@ -1,7 +1,6 @@
-"""What stands around the rows while a database is filled: keys, indexes and settings, put back as they were.
+"""Keys, indexes and settings while a database is filled: removed, and restored as they were.
 
-Rows go in fast where nothing watches them; what watches them is built over all of them at the end, which
-checks every one of them all the same.
+Rows are inserted fast without keys and indexes; rebuilding them at the end checks every row all the same.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ import asyncpg
 
 from benchmarks.kit.errors import BenchError
 
-# What takes longest to index first, so that both builders end together.
+# The slowest to index come first, so that both builders end together.
 FILLED = (
     "payments", "postings", "ledger_lines", "journal_entries", "attempts", "quotes", "history",
     "notifications",
@@ -39,7 +38,7 @@ FROM pg_index WHERE indrelid IN ({_TABLES})
   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u', 'x'))
 ORDER BY 1, 2
 """  # noqa: S608 - constants
-# Everything that the catalogue says of tables, in words; two schemas are alike if these lines are.
+# Everything in the catalogue about tables, as text; two schemas are equal if these lines are.
 _SCHEMA = """
 SELECT format('column %s %s %s %s %s %s', c.oid::regclass, a.attname, format_type(a.atttypid, a.atttypmod),
     a.attnotnull, a.attidentity, pg_get_expr(d.adbin, d.adrelid))
@@ -59,7 +58,7 @@ UNION ALL SELECT format('table %s %s %s %s', oid::regclass, relowner::regrole, r
 FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')
 ORDER BY 1
 """
-# Rows that are lost with the machine are made again: safety is bought back before anything is measured.
+# Rows lost by a crash are generated again; durability is restored before anything is measured.
 _RELAXED = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -75,12 +74,12 @@ _BUILDING = {"statement_timeout": "0", "lock_timeout": "0", "max_parallel_mainte
 
 
 class SchemaError(BenchError):
-    """The database is not as it was before it was filled."""
+    """The schema or a setting is not as it was before filling."""
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaPart:
-    """One index or constraint: its table, its name, and the words that make it again."""
+    """One index or constraint: its table, its name, and its definition."""
 
     table: str
     name: str
@@ -89,7 +88,7 @@ class SchemaPart:
 
 @dataclass(frozen=True, slots=True)
 class DroppedParts:
-    """What was taken away, with the schema as it was before in words."""
+    """The dropped parts, with the schema before as text."""
 
     keys: tuple[SchemaPart, ...]
     indexes: tuple[SchemaPart, ...]
@@ -98,17 +97,17 @@ class DroppedParts:
 
     @property
     def parts(self) -> int:
-        """How many things there are to build."""
+        """How many parts there are to rebuild."""
         return len(self.keys) + len(self.indexes) + len(self.foreign_keys)
 
 
 async def schema_of(connection: asyncpg.Connection) -> tuple[str, ...]:
-    """The tables of the switch with all that belongs to them, in words, sorted."""
+    """The tables of the switch with all their parts as text, sorted."""
     return tuple(row[0] for row in await connection.fetch(_SCHEMA))
 
 
 async def drop_keys_and_indexes(connection: asyncpg.Connection) -> DroppedParts:
-    """Take every key, index and foreign key off the tables that are filled."""
+    """Drop every key, index and foreign key of the tables that are filled."""
     keys, indexes, foreign_keys = [
         tuple(SchemaPart(*row) for row in await connection.fetch(query, list(FILLED)))
         for query in (_KEYS, _INDEXES, _FOREIGN_KEYS)
@@ -123,11 +122,11 @@ async def drop_keys_and_indexes(connection: asyncpg.Connection) -> DroppedParts:
 
 
 async def rebuild_keys_and_indexes(url: str, dropped: DroppedParts, on_progress: Callable[[], None]) -> None:
-    """Make all of it again; `tell` is called for each.
+    """Rebuild all of them; `on_progress` is called after each.
 
     Raises:
         SchemaError: the schema is not what it was.
-        asyncpg.PostgresError: rows stand that a key or a foreign key refuses.
+        asyncpg.PostgresError: a row violates a key or a foreign key.
     """
     statements: dict[str, list[str]] = {table: [] for table in FILLED}
     for part in dropped.keys:
@@ -152,14 +151,14 @@ async def rebuild_keys_and_indexes(url: str, dropped: DroppedParts, on_progress:
 
 
 async def vacuum(url: str, on_progress: Callable[[], None]) -> None:
-    """VACUUM ANALYZE of what was filled, as autovacuum would have done long ago."""
+    """VACUUM ANALYZE of the filled tables, as autovacuum would have done."""
     await _run_in_parallel(url, [[f"VACUUM (ANALYZE) {table}"] for table in FILLED], on_progress)
 
 
 async def _run_in_parallel(
     url: str, batches: Sequence[Sequence[str]], on_progress: Callable[[], None]
 ) -> None:
-    """Run each lot in its order; whoever is free takes the next lot."""
+    """Run each batch in its order; a free builder takes the next batch."""
     waiting = list(reversed(batches))
 
     async def builder() -> None:
@@ -185,10 +184,10 @@ async def _run(
 
 @asynccontextmanager
 async def relaxed_durability(url: str) -> AsyncIterator[None]:
-    """Trade safety for speed within, and take it back: everything is on the disk when this ends.
+    """Relax durability within the block; everything is on the disk when it ends.
 
     Raises:
-        SchemaError: a setting did not come back.
+        SchemaError: a setting could not be restored.
     """
     connection = await asyncpg.connect(url, server_settings={"statement_timeout": "0"})
     try:
@@ -203,7 +202,7 @@ async def relaxed_durability(url: str) -> AsyncIterator[None]:
                 await connection.execute(f"ALTER SYSTEM RESET {name}")
             await _reload(connection, before)
         await connection.execute("CHECKPOINT")
-        # What was written while nothing was flushed would be flushed while something is measured.
+        # Unflushed writes would otherwise be flushed during a measurement.
         await asyncio.to_thread(os.sync)
     finally:
         await connection.close()

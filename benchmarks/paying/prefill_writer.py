@@ -1,7 +1,8 @@
-"""One writer of payments that already stand: makes their rows and copies them into the database.
+"""One writer of past payments: generates their rows and copies them into the database.
 
 Standard input: the database's URL on one line, its share of the work on the next. Output: a number for every
-lot of payments written, and at the end one JSON object with the heads of its lanes and what it took.
+batch of payments written, and at the end one JSON object with the heads of its lanes and the paisa taken from
+prefunds.
 """
 
 import asyncio
@@ -16,12 +17,12 @@ import asyncpg
 from benchmarks.paying.prefill_rows import COLUMNS, LaneHeads, Payer, PrefillDay, WriterShare, rows_of
 
 _BATCH_ROWS = 10_000
-# Nothing here has to be held against other rows one by one: keys are built and checked after all is written.
+# No row is checked by itself: keys are built and checked after all is written.
 _SESSION = {"session_replication_role": "replica", "synchronous_commit": "off"}
 
 
 def batches(share: WriterShare) -> Iterator[tuple[PrefillDay, list[tuple[int, Payer]]]]:
-    """The share in the order in which it happened, in lots of one day each."""
+    """The share in order of time, in batches of one day each."""
     for day in share.days:
         places = share.places(day)
         for first in range(0, len(places), _BATCH_ROWS):
@@ -29,7 +30,7 @@ def batches(share: WriterShare) -> Iterator[tuple[PrefillDay, list[tuple[int, Pa
 
 
 async def write(url: str, share: WriterShare) -> LaneHeads:
-    """Copy every row of the share, and say how far it is."""
+    """Copy every row of the share, and print the progress."""
     heads, random = LaneHeads(dict(share.heads)), Random(share.seed)  # noqa: S311 - a seed for rows of nobody
     connection = await asyncpg.connect(url, server_settings=_SESSION, statement_cache_size=0)
     try:

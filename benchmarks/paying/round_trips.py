@@ -1,9 +1,9 @@
-"""SQL round trips a payment: every message after which the switch waits for PostgreSQL, by the payments made.
+"""SQL round trips a payment: messages after which the switch waits for PostgreSQL ÷ payments.
 
-All connections of the switch go through a relay that counts (`benchmarks.paying.sql_relay`), and so do those
-of a worker, which does its jobs beside it. The relay makes the database answer a little later, so that
-batches grow and the count shrinks: no rate is measured in these turns, and the size of their batches is told,
-to be held against that of the main turn.
+All connections of the switch and of a worker beside it go through a counting relay
+(`benchmarks.paying.sql_relay`). The relay delays answers a little, so that batches grow and the count
+shrinks: no rate is measured in these turns, and their batch size is reported for comparison with the main
+turn.
 """
 
 import argparse
@@ -56,7 +56,7 @@ _STATEMENTS_LISTED = 24
 
 @dataclass(frozen=True, slots=True)
 class CountedTurn:
-    """What went over the wire in one turn; `done` payments or fetches by the books."""
+    """The round trips of one turn; `done` are payments or fetches counted in the database."""
 
     done: int
     tally: Tally
@@ -75,10 +75,10 @@ class CountedTurn:
 
 @dataclass(frozen=True, slots=True)
 class RoundTripsResult:
-    """Turns of paying, turns of fetching, payments one at a time, and what an idle switch sends.
+    """Turns of paying and of fetching, single payments, and the round trips of an idle switch.
 
-    Under load the worker counts in. `idle` are round trips a second of the switch and of the worker;
-    `alone` are those of the switch for one payment by itself, without the worker, which keeps to the clock.
+    Turns include the worker. `idle` are round trips a second of the switch and of the worker; `alone` are
+    those of the switch for a single payment, without the worker, whose jobs run by the clock.
     """
 
     pays: tuple[CountedTurn, ...]
@@ -93,7 +93,7 @@ class RoundTripsResult:
         return median(turn.each for turn in self.pays)
 
     def figures(self) -> dict[str, Any]:
-        """The flat figure, and what it is made of."""
+        """The flat figure, and its parts."""
         payments = sum(turn.done for turn in self.pays)
         return {
             "round_trips_per_payment": round(self.each, 3),
@@ -132,7 +132,7 @@ class RoundTripsResult:
         return [(*named, round(count / payments, 4)) for named, count in kinds.most_common()]
 
     def show(self, console: Console) -> None:
-        """One table of what a payment costs in round trips."""
+        """Print the round trips of a payment as a table."""
         sizes = ", ".join(f"{turn.batch_size:.0f}" for turn in self.pays)
         table = Table(title=f"SQL round trips a payment (batches of {sizes} steps)", title_justify="left")
         table.add_column("connections", no_wrap=True)
@@ -156,7 +156,7 @@ async def measure(rounds: int = 2, seconds: int = 5) -> RoundTripsResult:
 
     Raises:
         StageError, RelayError, LoadError, OpenLoopError: something did not start, or the load failed.
-        BooksError: the books do not bear the load out, or two ways of counting differ.
+        BooksError: the database does not confirm the load, or two ways of counting differ.
     """
     async with _relayed_stage() as (stage, relay):
         counting = _Counting(stage, relay)
@@ -198,14 +198,14 @@ class _Counting:
         return CountedTurn(done, tally, turn.batch_size)
 
     async def idle(self) -> tuple[float, float]:
-        """Round trips a second when nobody pays, of the switch and of the worker."""
+        """Round trips a second without payments, of the switch and of the worker."""
         before = await self._relay.tally()
         await asyncio.sleep(_IDLE_SECONDS)
         tally = (await self._relay.tally()).since(before)
         return _of_switch(tally) / _IDLE_SECONDS, tally.of(WORKER) / _IDLE_SECONDS
 
     async def alone(self, turns: Turns, idle: float) -> float:
-        """Round trips of a payment that has the switch to itself, what that sends anyway taken off."""
+        """Round trips of a single payment, less those of an idle switch."""
         instants = open_loop.steady_instants(_ALONE_PER_SECOND, _IDLE_SECONDS)
         bodies, turns.payments = turns.payments[: len(instants)], turns.payments[len(instants) :]
         loop, books = asyncio.get_running_loop(), await self._books.settled_counts()
@@ -222,10 +222,10 @@ def _of_switch(tally: Tally) -> int:
 
 
 def _check_agreement(tally: Tally) -> None:
-    """Refuse a count that the turns of the conversation do not bear out: a message was misread.
+    """Refuse a count that the conversation's turns do not confirm: a message was misread.
 
     Raises:
-        BooksError: they differ by more than beginnings of connections and pipelining explain.
+        BooksError: they differ by more than connection starts and pipelining explain.
     """
     if abs(tally.turns - tally.round_trips) > _AGREE * tally.round_trips:
         raise BooksError(f"{tally.round_trips} round trips were read, but {tally.turns} turns were taken")
@@ -233,7 +233,7 @@ def _check_agreement(tally: Tally) -> None:
 
 @asynccontextmanager
 async def _relayed_stage() -> AsyncIterator[tuple[Stage, SqlRelay]]:
-    """A stage whose switch reaches PostgreSQL through the relay, and nobody else does."""
+    """A stage whose switch alone reaches PostgreSQL through the relay."""
     environ: dict[str, str] = {}
     relays: list[SqlRelay] = []
     async with AsyncExitStack() as opened:
@@ -252,7 +252,7 @@ async def _relayed_stage() -> AsyncIterator[tuple[Stage, SqlRelay]]:
 
 @contextmanager
 def _worker(stage: Stage) -> Iterator[None]:
-    """A worker beside the switch, known to the relay by a name of its own."""
+    """A worker beside the switch; the relay knows it by its application name."""
     url = f"{stage.environ['EKPAY_DATABASE_URL']}&application_name={WORKER}"
     environ = environment(stage.home_folder, **(dict(stage.environ) | {"EKPAY_DATABASE_URL": url}))
     with (

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.paying.soak`: a steady load among payments that stand, with autovacuum and a worker.
+"""`python -m benchmarks.paying.soak`: a steady load with many stored payments, autovacuum and a worker.
 
-Time is cut into cycles of about a minute: bills are fetched, payments are then offered at half of what the
-switch managed at the start (open loop: a request leaves at its instant, whatever became of the others), and
-at the end of a cycle as many as it takes are paid for some seconds. So each cycle tells the latency under a
-steady load and the rate that is still there. Nothing may drift: the last minutes are compared with the first.
+Time is divided into cycles of about a minute: bills are fetched, payments are offered at half of the initial
+rate (open loop), and at the end of a cycle the maximum rate is measured for some seconds. So each cycle
+reports the latency under steady load and the remaining maximum rate. Neither may drift: the last minutes are
+compared with the first.
 """
 
 import argparse
@@ -33,7 +33,7 @@ MINUTES, COMPARED = 30.0, 5
 _SHARE = 0.5
 _STEADY_SECONDS, _FULL_SECONDS, _FETCH_SECONDS = 25, 5, 5
 _MARGIN = 2.0
-# The hot path's own tables: what lives in them is updated, deleted or looked at all the time.
+# The tables of the hot path: their rows are updated, deleted or read all the time.
 HOT = (
     "payments", "attempts", "quotes", "notifications", "accounts", "lanes", "scroll_counters", "history",
     "journal_entries", "postings",
@@ -47,7 +47,7 @@ FROM pg_stat_user_tables AS s WHERE s.relname = ANY($1)
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """What the statistics say of one table; updates and vacuums since they were last reset."""
+    """The statistics of one table; updates and vacuums since they were last reset."""
 
     live: int
     dead: int
@@ -61,9 +61,9 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One of about a minute; `rate` was answered under the steady run_soak, `full_rate` without a limit.
+    """A cycle of about a minute; `rate` is under the steady load, `full_rate` without a limit.
 
-    `load_lag_ms` is how late the run_soak itself was, in its 99th percentile; it is a part of `p99_ms`.
+    `load_lag_ms` is the load's own lateness, 99th percentile; it is included in `p99_ms`.
     """
 
     at_seconds: float
@@ -81,7 +81,7 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """All cycles, tables before and after, payments not completed, and the audit behind it."""
+    """All cycles, tables before and after, payments not completed, and the audit with its seconds."""
 
     minutes: float
     offered: float
@@ -122,7 +122,7 @@ class Soak:
 
     @property
     def vacuums(self) -> dict[str, int]:
-        """How often autovacuum was at each table."""
+        """Autovacuum runs by table."""
         return {name: after.vacuums - self.before[name].vacuums for name, after in self.after.items()}
 
     def _table_growth(self, name: str) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Soak:
         }
 
     def show(self, console: Console) -> None:
-        """Print the cycles and what became of the tables."""
+        """Print the cycles and the growth of the tables."""
         table = Table("minute", "paid/s", "p50 ms", "p99 ms", "lag ms", "full/s", "p99 ms", "MiB", "dead")
         table.title = f"soak of {self.minutes:.0f} minutes at {self.offered:.0f}/s"
         for cycle in self.cycles:
@@ -187,14 +187,14 @@ def end_to_start_ratio(cycles: Sequence[Cycle], name: str, compared: int) -> flo
 
 
 async def read_tables(stage: Stage) -> dict[str, Relation]:
-    """The hot tables as the statistics have them now."""
+    """The statistics of the hot tables now."""
     rows = await stage.connection.fetch(_TABLES, list(HOT))
     return {row[0]: Relation(*tuple(row)[1:]) for row in sorted(rows)}
 
 
 @contextmanager
 def served_worker(stage: Stage) -> Iterator[int]:
-    """The worker of the switch beside it: notices are given out, quotes dropped, payments counted."""
+    """A worker beside the switch: it sends notifications, drops quotes and counts payments."""
     with (
         (stage.home_folder / "worker.log").open("wb") as log,
         subprocess.Popen(  # noqa: S603 - our own command
@@ -209,7 +209,7 @@ def served_worker(stage: Stage) -> Iterator[int]:
 
 
 async def run_soak(place: FilledStage, minutes: float, console: Console) -> Soak:
-    """Load the stage for so long; the audit is still to be made.
+    """Load the stage for so long; the audit follows.
 
     Raises:
         BooksError, OpenLoopError: a payment was not made, or the load was late.
@@ -274,7 +274,7 @@ async def _cycle(place: FilledStage, offered: float, best: float, started: float
 async def measure(
     payments: int = growth.LARGE, minutes: float = MINUTES, console: Console | None = None
 ) -> Soak:
-    """Open a stage in which so many payments stand, and load it.
+    """Open a stage with so many stored payments, and load it.
 
     Raises:
         StageError, LoadError, BooksError, ExistingError, SchemaError, OpenLoopError: something did not hold.

@@ -1,10 +1,10 @@
-"""A relay between the switch and PostgreSQL that counts round trips by reading what the frontend says.
+"""A relay between the switch and PostgreSQL that counts round trips by parsing the frontend's messages.
 
 A round trip is a message after which the frontend waits for the database: Sync, which ends a prepared
 statement, and Query, which is a simple one. The turns of the conversation are counted as well, without
-reading anything: bytes of the frontend after bytes of the server. The two counts have to agree. A process of
-its own, `python -m benchmarks.paying.sql_relay FOLDER FAR-SOCKET`; a line on its input is answered with all
-that was counted so far, as one line of JSON, and the end of its input ends it.
+parsing: bytes of the frontend after bytes of the server. The two counts must agree. A process of its own,
+`python -m benchmarks.paying.sql_relay FOLDER FAR-SOCKET`; it answers each input line with all counts so far,
+as one line of JSON, and ends with its input.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from benchmarks.kit.errors import BenchError
 _REPOSITORY = Path(__file__).resolve().parents[2]
 SOCKET = ".s.PGSQL.5432"
 GROUP_COMMIT, OTHER_CONNECTIONS, WORKER = "group commit", "others", "worker"
-# By what connections say when they begin: the group commit asks for plans of its own (persistence/engine.py),
-# the worker bears the name that its URL gives it.
+# By the startup message: the group commit sets its plan cache mode (persistence/engine.py), the worker has an
+# application name in its URL.
 _MARKS = {f"application_name\0{WORKER}\0".encode(): WORKER, b"plan_cache_mode\0": GROUP_COMMIT}
-_UNTYPED_AGAIN = frozenset({80_877_103, 80_877_104})  # may we speak TLS, may we speak GSSAPI
+_UNTYPED_AGAIN = frozenset({80_877_103, 80_877_104})  # requests for TLS and for GSSAPI
 _LABEL_LENGTH = 48
 _HEADER = 5
 _LENGTH = 4
@@ -59,7 +59,7 @@ class Tally:
         return sum(count for (connection_group, _), count in self.kinds.items() if connection_group == group)
 
     def since(self, before: "Tally") -> "Tally":
-        """What came on top of an earlier tally."""
+        """The difference to an earlier tally."""
         return Tally(
             self.syncs - before.syncs,
             self.queries - before.queries,
@@ -70,13 +70,13 @@ class Tally:
 
 
 def statement_label(statement: str) -> str:
-    """The beginning of a statement, by which a person knows it again."""
+    """The beginning of a statement, enough to recognise it."""
     words = " ".join(statement.split())
     return words.rstrip(";") or words if len(words) <= _LABEL_LENGTH else f"{words[:_LABEL_LENGTH]}…"
 
 
 class Frontend:
-    """Reads what one connection of a frontend sends, in chunks as they come."""
+    """Parses what one connection of a frontend sends, chunk by chunk."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -88,7 +88,7 @@ class Frontend:
         self._bound = ""
 
     def feed(self, chunk: bytes) -> None:
-        """Count what is whole by now; the rest waits for its next chunk."""
+        """Count the complete messages; the rest waits for its next chunk."""
         self._rest += chunk
         at = 0
         while size := self._size(at):
@@ -185,7 +185,7 @@ class _Switch(asyncio.Protocol):
             self._early += data
         else:
             self._far.write(data)
-        # Behind the sending: what is counted delays nobody.
+        # After forwarding, so that counting delays nothing.
         if self.was_heard:
             self._tally.turns += 1
             self.was_heard = False
@@ -198,7 +198,7 @@ class _Switch(asyncio.Protocol):
 
 
 async def _serve(folder: Path, far_socket: str) -> None:
-    """Relay until the input ends; each of its lines is answered with the tally."""
+    """Relay until the input ends; answer each input line with the tally."""
     tally, loop = Tally(), asyncio.get_running_loop()
     server = await loop.create_unix_server(lambda: _Switch(far_socket, tally), str(folder / SOCKET))
     lines = asyncio.StreamReader()
@@ -218,7 +218,7 @@ async def _serve(folder: Path, far_socket: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SqlRelay:
-    """A running relay, asked over its pipes."""
+    """A running relay, queried over its pipes."""
 
     process: asyncio.subprocess.Process
 
@@ -246,7 +246,7 @@ class SqlRelay:
 
 @asynccontextmanager
 async def open_sql_relay(folder: Path, far_socket: Path) -> AsyncIterator[SqlRelay]:
-    """A relay that listens in this folder as PostgreSQL does, before the server at that socket.
+    """A relay that listens in this folder like PostgreSQL, before the server at that socket.
 
     Raises:
         RelayError: it did not start.

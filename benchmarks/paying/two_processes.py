@@ -1,10 +1,10 @@
-"""One switch process and two over one PostgreSQL: `two_process_gain`, everything on the same cores.
+"""Two switch processes ÷ one over one PostgreSQL: `two_process_gain`, everything on the same cores.
 
 Both processes have the same home, so the same database and keys, and the settings of `ekpay serve`. The load
-is the same in all turns: two wrk, each with half of the connections and half of the partners, among them some
-of every committer. In the odd turns both load the first process, in the even ones each has one of its own. A
-single partner is one lane and one account row, which no second process makes wider; its turns are told beside
-the others.
+is the same in all turns: two wrk, each with half of the connections and half of the partners, with partners
+of every committer. In the odd turns both load the first process, in the even ones each loads its own. A
+single partner is one lane and one account row, which a second process cannot speed up; its turns are reported
+separately.
 """
 
 import argparse
@@ -29,13 +29,13 @@ AIM = 1.2
 CONNECTIONS = 128
 _PARTNERS = 16
 _ACCOUNTS = 1_000_000
-# Accounts of the single partner; the turns before it do not get that far.
+# Accounts of the single partner; earlier turns do not reach them.
 _LATER = _ACCOUNTS // 2
 _FETCH_RATE_MAX = 5_000.0
 _FETCH_SECONDS = 3
 _MARGIN = 1.5
 _WARM_UP_SECONDS = 2
-# Two turns of a second each, should paying be twice as fast as fetching.
+# For two turns of a second each, with paying twice as fast as fetching.
 _WARM_UP_STOCK = 4
 _WARM_UP_STOCK_MIN = 1_500
 _SINGLE_ROUNDS = 1
@@ -45,14 +45,14 @@ _NOT_OURS = frozenset({"others", "waiting for disk"})
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Turns of one process and of two, in the order in which they were taken."""
+    """Turns of one process and of two, in their order."""
 
     one_process: tuple[Turn, ...]
     two_processes: tuple[Turn, ...]
 
     @property
     def gain(self) -> float:
-        """The median of the pairs: two processes by one."""
+        """The median of the pairs: two processes ÷ one."""
         return median(
             two_turn.rate / one_turn.rate
             for one_turn, two_turn in zip(self.one_process, self.two_processes, strict=True)
@@ -116,7 +116,7 @@ class TwoProcessGain:
         }
 
     def show(self, console: Console) -> None:
-        """Print both gains and what a payment costs the processes."""
+        """Print both gains and the processor time of a payment."""
         (one_rate, two_rate), (single_one, single_two) = self.spread.rates(), self.single.rates()
         text = f"one process {one_rate:.0f}/s, two {two_rate:.0f}/s: gain {self.spread.gain:.2f} (aim {AIM})"
         console.print(f"{_PARTNERS} partners spread over both, {text}", highlight=False)
@@ -134,7 +134,7 @@ def _each(turns: Sequence[Turn]) -> float:
 
 
 def _all_each(turns: Sequence[Turn]) -> float:
-    """Processor time of everything that is ours, which the cores share out among all payments."""
+    """Processor time of all our processes by payment, in milliseconds."""
     used = [sum(cores for part, cores in turn.cores.items() if part not in _NOT_OURS) for turn in turns]
     return round(median(_MS * cores / turn.rate for cores, turn in zip(used, turns, strict=True)), 2)
 
@@ -173,7 +173,7 @@ class _Sides:
 
     @classmethod
     def of(cls, stage: Stage, second_url: str, since: datetime | None = None) -> "_Sides":
-        """`since` is when the turns before ended; accounts of which they paid nothing are paid from then."""
+        """`since` is when the turns before ended; unused accounts are paid from then on."""
         first = stage.switch_url
         loads = Load(1, CONNECTIONS, (first, first)), Load(1, CONNECTIONS, (first, second_url))
         if since is None:
@@ -182,7 +182,7 @@ class _Sides:
         return cls(stage, *(Turns(stage, load, since, (later,)) for load in loads))
 
     async def pay(self, turns: Turns, seconds: int) -> Turn:
-        """A turn from the common stock, which lies with `two`: whoever fetches, seals as well."""
+        """A turn from the common stock, which `two_processes` holds because it fetches."""
         stock = self.two_processes.payments
         self.two_processes.payments, turns.payments = [], stock
         try:
@@ -193,7 +193,7 @@ class _Sides:
 
 
 async def _take_pairs(sides: _Sides, rounds: int, seconds: int) -> Pairs:
-    """Turns in the order one, two, one, two; both processes fetch, before the clock of a round starts."""
+    """Turns alternate between one and two processes; both fetch before the clock of a round starts."""
     fetched = (await sides.two_processes.fetch(_WARM_UP_SECONDS, _FETCH_RATE_MAX)).rate
     while len(sides.two_processes.payments) < max(_WARM_UP_STOCK * fetched, _WARM_UP_STOCK_MIN):
         await sides.two_processes.fetch(_WARM_UP_SECONDS, _FETCH_RATE_MAX)

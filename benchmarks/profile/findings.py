@@ -1,17 +1,17 @@
-"""What the numbers of a profile mean, in sentences that rules choose."""
+"""The findings of a profile, as sentences chosen by rules."""
 
 from benchmarks.profile.postgres_activity import BETWEEN_BATCHES, COMMITTERS, FOR_THE_SWITCH, ON_PROCESSOR
 from benchmarks.profile.profile_turns import SWITCH, PaymentProfile
 
-_FULL = 0.85  # of a core or of the machine: wrk's first moments, in which it reads its file, are idle
-_DISTURBED = 0.2  # cores in other hands
-_DEAR = 0.1  # sampling that adds more than this may have shifted the shares
+_FULL = 0.85  # of a core or of the machine: wrk is idle at first, while it reads its file
+_DISTURBED = 0.2  # cores used by other processes
+_DEAR = 0.1  # sampling that costs more than this may have shifted the shares
 _LARGE = 0.1  # a layer or a wait worth a sentence
 _NOT_OURS = frozenset({"others", "waiting for disk"})
 
 
 def sentences(measured: PaymentProfile) -> list[str]:
-    """What limits paying, what is largest, and what to beware of, one sentence a line."""
+    """What limits paying, the largest parts, and warnings, one sentence a line."""
     return [
         *_limit(measured),
         *_python(measured),

@@ -1,4 +1,4 @@
-"""The page of the profile, written whole from what was measured: every sentence follows from the numbers."""
+"""The page of the profile, generated from the measurement: every sentence follows from the numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,7 +19,7 @@ HEADINGS = (
     "How it was measured",
 )
 _ROWS = 25
-_SHARE_MIN = 0.001  # of the time: a state seen less is not listed
+_SHARE_MIN = 0.001  # of the time: rarer states are not listed
 _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 
 _STATEMENT_COLUMNS = (
@@ -67,7 +67,7 @@ def _head(measured: PaymentProfile) -> list[str]:
 
 
 def _table(head: Cells, rows: Iterable[Cells]) -> list[str]:
-    """A Markdown table; numbers stand in every column but the first."""
+    """A Markdown table; all columns but the first are numbers."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return [f"| {' | '.join(cells)} |" for cells in lines]
 
@@ -125,7 +125,7 @@ def _functions(measured: PaymentProfile) -> list[str]:
 
 
 def _by_function(measured: PaymentProfile, shares: Mapping[str, Mapping[Frame, float]]) -> list[str]:
-    """The functions that a payment uses most, and what a fetched bill uses of them."""
+    """The functions with most time in a payment, and their time in a fetched bill."""
     pay, fetch = measured.pay.each(SWITCH), measured.fetch.each(SWITCH)
     rows = [
         [

@@ -1,6 +1,6 @@
 """`make profile`: where each microsecond of a payment goes, as docs/operations/profile-of-a-payment.md.
 
-The switch runs as the product does, with a sampler that only the bench switches on
+The switch runs as the product does, with a sampler that the bench switches on
 (`benchmarks.profile.instrumented_switch`).
 """
 

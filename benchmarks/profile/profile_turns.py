@@ -1,4 +1,4 @@
-"""The turns behind the profile: plain ones, sampled ones, and one in which every statement is timed."""
+"""The turns of the profile: plain ones, sampled ones, and one with every statement timed."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ SWITCH, SANDBOX = "the switch", "the simulated biller"
 _PARTNERS, _ACCOUNTS = 16, 1_000_000
 _FETCH_RATE_MAX = 5_000.0
 _WARM_UP_SECONDS = 3
-# The first turns of paying are slower than those that come: what is fetched must last for all of a turn.
+# The first turns of paying are slower than later ones: the fetched bills must last for a whole turn.
 _MARGIN = 2.0
 _OBEY_SECONDS = 10
 _POLL_SECONDS = 0.02
@@ -57,7 +57,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredTurn:
-    """One turn and the microseconds of processor time that each part used for one of what was done."""
+    """One turn, and the microseconds of processor time of each part by payment or fetch."""
 
     turn: Turn
     each: dict[str, float]
@@ -65,14 +65,14 @@ class MeasuredTurn:
 
 @dataclass(frozen=True, slots=True)
 class StepProfile:
-    """All turns of fetching or of paying, and what the sampled ones add up to."""
+    """All turns of fetching or of paying, and the profile of the sampled ones."""
 
     plain: tuple[MeasuredTurn, ...]
     sampled: tuple[MeasuredTurn, ...]
     profile: Profile
 
     def each(self, part: str) -> float:
-        """Microseconds of processor time of a part for one, the median of the plain turns."""
+        """Microseconds of processor time of a part by payment or fetch, the median of the plain turns."""
         return median(measured.each.get(part, 0.0) for measured in self.plain)
 
     @property
@@ -82,13 +82,13 @@ class StepProfile:
 
     @property
     def parts(self) -> list[str]:
-        """Everything that used processor time, the largest first."""
+        """All parts that used processor time, the largest first."""
         names = {name for measured in self.plain for name in measured.each}
         return sorted(names, key=lambda name: (-self.each(name), name))
 
     @property
     def sampling_cost(self) -> float:
-        """The part of the switch's processor time that sampling added."""
+        """The share of the switch's processor time that sampling added."""
         return median(measured.each[SWITCH] for measured in self.sampled) / self.each(SWITCH) - 1
 
     @property
@@ -100,7 +100,7 @@ class StepProfile:
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """One turn of paying with every statement timed: calls and seconds by name, as the driver saw them."""
+    """One turn of paying with every statement timed: calls and seconds by name, measured in the driver."""
 
     payments: int
     calls: dict[str, int]
@@ -115,7 +115,7 @@ class Statements:
 
 @dataclass(frozen=True, slots=True)
 class PaymentProfile:
-    """Everything that the page is made from."""
+    """All data of the page."""
 
     facts: dict[str, Any]
     fetch: StepProfile
@@ -125,17 +125,17 @@ class PaymentProfile:
 
 
 class _Instruments:
-    """Tells the measured switch what to do, by a file and a signal."""
+    """Switches the instruments of the measured switch by a file and a signal."""
 
     def __init__(self, folder: Path, pid: int) -> None:
         self._folder = folder
         self._pid = pid
 
     async def set(self, mode: str) -> dict[str, Any]:
-        """Switch an instrument on or off; what was found since the last time.
+        """Switch an instrument on or off; return the results since the last change.
 
         Raises:
-            StageError: the switch did not obey.
+            StageError: the switch did not apply the mode.
         """
         applied = self._folder / APPLIED
         applied.unlink(missing_ok=True)
@@ -179,12 +179,10 @@ class _Bench:
         await self._fetch_enough(rate)
         statements = await self._time_statements()
         facts = await report.facts(self._stage, Load(1, self._plan.connections))
-        facts |= machine_facts(self._stage.home_folder, facts["server_version"]) | {
-            "seconds": self._plan.seconds
-        }
-        return PaymentProfile(
-            facts, self._step_profile(FETCH), self._step_profile(PAY), statements, await self._stage.audit()
-        )
+        facts |= machine_facts(self._stage.home_folder, facts["server_version"])
+        facts |= {"seconds": self._plan.seconds}
+        fetches, payments = self._step_profile(FETCH), self._step_profile(PAY)
+        return PaymentProfile(facts, fetches, payments, statements, await self._stage.audit())
 
     def _step_profile(self, step: str) -> StepProfile:
         profile = profile_of(self._stacks[step].items())
@@ -203,7 +201,7 @@ class _Bench:
             self._stacks[step][tuple((file, function) for file, function in stack)] += count
 
     async def _measure_turn(self, step: str) -> MeasuredTurn:
-        """One turn, with processor times read around it."""
+        """One turn, with processor times read before and after it."""
         connection = await profile_server.open_watcher(self._stage)
         try:
             own = [self._stage.connection.get_server_pid(), connection.get_server_pid()]
@@ -221,7 +219,7 @@ class _Bench:
         used = defaultdict(float, {SWITCH: each[roots["switch"]], SANDBOX: each[roots["sandbox"]]})
         for pid, purpose in purposes.items():
             used[purpose] += each[pid]
-        # Our own backends, which count the books, are nobody's part of a payment.
+        # The bench's own backends, which count payments, are no part of a payment.
         used[OTHER_PROCESSES] = each[roots["postgres"]] - sum(each[pid] for pid in (*purposes, *own))
         self._console.print(f"  {step:6} {turn.rate:6.0f}/s, {used[SWITCH]:5.0f} µs of the switch each")
         return MeasuredTurn(turn, {name: us for name, us in used.items() if us > 0})
@@ -251,12 +249,12 @@ class _Bench:
 
 
 async def measure(plan: Plan, console: Console) -> PaymentProfile:
-    """Open a stage whose switch can be measured, and take all turns.
+    """Open a stage with an instrumented switch, and take all turns.
 
     Raises:
-        StageError: something did not start or did not obey.
+        StageError: something did not start or did not respond.
         LoadError: wrk failed.
-        BooksError: a turn is not borne out by the books.
+        BooksError: the database does not confirm a turn.
     """
     with TemporaryDirectory(prefix="ekpay-profile-") as name:
         staging = Staging(

@@ -1,8 +1,8 @@
-"""What is measured, each time in an interpreter of its own.
+"""The measured commands, each run in an interpreter of its own.
 
 `check` is what `ekpay reconcile check` does once the command line is read, with one file or many. `bare` is
 one DuckDB statement over the same inputs, and `bare-parquet` with our lines out of Parquet.
-Answers one JSON object on the last line of its output. The database's address comes by the environment.
+The last line of output is one JSON object. The database's address comes from the environment.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 
 URL = "EKPAY_BENCH_DATABASE"
 OUTPUT_SUFFIX = ".said"
-# The same comparison as one statement: what is not told once on each side with equal amounts.
+# The same comparison as one statement: references that are not once on each side with equal amounts.
 _BARE = """
 COPY (
   SELECT reference, ours.rows AS ours, theirs.rows AS theirs, ours.net AS our_net, theirs.net AS their_net
@@ -35,7 +35,7 @@ COPY (
 
 @dataclass(frozen=True, slots=True)
 class _Installation:
-    """Where the command finds its configuration, the books and mirrors of them."""
+    """Where the command finds its configuration, the database and mirrors."""
 
     config: Path
     home: Path
@@ -45,7 +45,7 @@ class _Installation:
 
 
 def check(config: Path, memory_limit: str, files: list[Path]) -> dict[str, Any]:
-    """`ekpay reconcile check FILE… --json` of all the files; what it says goes beside the first one."""
+    """`ekpay reconcile check FILE… --json` of all the files; its output is written next to the first one."""
     from reconciliation.cli.check_commands import check_and_tell  # noqa: PLC0415 - each run imports what it needs
     from reconciliation.matching.engines import DuckDbEngine  # noqa: PLC0415
 
@@ -56,7 +56,7 @@ def check(config: Path, memory_limit: str, files: list[Path]) -> dict[str, Any]:
 
 
 def bare(file: Path, ledger: Path | None = None) -> dict[str, Any]:
-    """The same inputs read the same way, and one DuckDB statement; or our lines out of Parquet."""
+    """The same inputs and one DuckDB statement; with `ledger`, our lines are read from Parquet."""
     import duckdb  # noqa: PLC0415
 
     connection = duckdb.connect()
@@ -75,7 +75,7 @@ def bare(file: Path, ledger: Path | None = None) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> None:
-    """Run what the first argument names, and say how it went."""
+    """Run the command of the first argument, and print its result."""
     started = time.perf_counter()
     kind, *more = arguments
     match kind:
@@ -91,9 +91,9 @@ def main(arguments: list[str]) -> None:
 
 
 def _peak_mb() -> float:
-    """The most memory that this process held, in MB.
+    """The peak memory of this process, in MB.
 
-    Not what `wait4` says of a child: that begins with what its parent held as it was started.
+    `wait4` would not do: its peak includes the parent's memory at the fork.
     """
     status = Path("/proc/self/status").read_text(encoding="ascii")
     (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))

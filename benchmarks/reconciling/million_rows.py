@@ -1,11 +1,10 @@
-"""One million payments reconciled with one million rows, as a whole process.
+"""One million payments reconciled with one million rows, measured as a whole process.
 
-What runs is `ekpay reconcile check --json` behind its command line: our lines out of PostgreSQL, the file by
-its layout in config/statements, matched, judged, every break printed. Beside it runs one bare DuckDB
-statement over the same inputs, in turns, and the same check on DuckDB inside 256 MB. A run that does not find
-exactly the breaks that were made, by code, reference and amount, is none. `--full` adds ten million payments
-in the files of 65 partners, with two workers, our lines out of mirrors that were made before and are timed
-apart.
+It runs `ekpay reconcile check --json` without its command line: our lines from PostgreSQL, the file read by
+its layout in config/statements, matched and classified, every break printed. In turns it runs one bare DuckDB
+statement over the same inputs, and the same check on DuckDB within 256 MB. A run that does not find exactly
+the generated breaks, by code, reference and amount, is refused. `--full` adds ten million payments in the
+files of 65 partners, with two workers and our lines from mirrors, whose making is timed separately.
 """
 
 import argparse
@@ -50,12 +49,12 @@ AIMS = {"seconds": 3.0, "ratio": 2.0, "rss_mb": 700, "full_seconds": 10.0, "full
 
 
 class ReconcileError(BenchError):
-    """A run did not find what was made, or did not run at all."""
+    """A run did not find the generated breaks, or failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One process from start to end: seconds on the clock and of the processor, MB, and what it said."""
+    """One process from start to end: wall and processor seconds, MB, and its result."""
 
     kind: str
     seconds: float
@@ -71,9 +70,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationRuns:
-    """Runs in their order; `full` are the workers of the ten millions with the seconds of both together.
+    """Runs in their order; `full` are the workers of the ten millions, `full_seconds` those of both together.
 
-    `mirror_seconds` is what it took to make the mirrors of their lines, before the workers began.
+    `mirror_seconds` is the time to make the mirrors of their lines, before the workers start.
     """
 
     runs: tuple[Run, ...]
@@ -86,19 +85,19 @@ class ReconciliationRuns:
         return [run for run in self.runs if run.kind == kind]
 
     def seconds(self, kind: str) -> float:
-        """The best of them; the machine can only make a run slower."""
+        """The fastest run; other load can only make a run slower."""
         return min(run.seconds for run in self.of(kind))
 
     @property
     def ratio(self) -> float:
-        """The median of each run over the bare one beside it."""
+        """The median ratio of each run to the bare one of its pair."""
         pairs = zip(self.of("product"), self.of("bare"), strict=True)
         return median(ours.seconds / bare.seconds for ours, bare in pairs)
 
 
 @contextmanager
 def _database() -> Iterator[tuple[Path, Endpoint]]:
-    """A database of its own in a temporary folder, gone afterwards."""
+    """A database of its own in a temporary folder, removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
     server = EmbeddedPostgres(folder / "home")
     try:
@@ -112,7 +111,7 @@ def _database() -> Iterator[tuple[Path, Endpoint]]:
 
 
 async def _fill(endpoint: Endpoint, rows: int, institution: str = books.INSTITUTION, each: int = 0) -> None:
-    # What is written here is made up: keys that point elsewhere need not be looked at one by one.
+    # The data is generated: foreign keys need no check.
     connection = await asyncpg.connect(
         endpoint.dsn("postgres"), server_settings={"session_replication_role": "replica"}
     )
@@ -124,7 +123,7 @@ async def _fill(endpoint: Endpoint, rows: int, institution: str = books.INSTITUT
 
 def _start(arguments: Sequence[str], **environ: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "benchmarks.reconciling.measured_process", *arguments]
-    # As in any installation, modules are compiled once and not in every run.
+    # As in any installation, compiled modules are cached.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.Popen(  # noqa: S603 - our own module, no shell
         command, cwd=_REPOSITORY, env=inherited | environ, stdout=subprocess.PIPE, text=True
@@ -132,7 +131,7 @@ def _start(arguments: Sequence[str], **environ: str) -> "subprocess.Popen[str]":
 
 
 def _finished_run(process: "subprocess.Popen[str]", kind: str, started: float) -> Run:
-    """Wait for a child that says one line, and take what it used."""
+    """Wait for a child that prints one line, and read its resource use."""
     output = process.stdout.read() if process.stdout else ""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -149,13 +148,13 @@ def _run(kind: str, url: str, arguments: Sequence[str]) -> Run:
 
 
 def _check_results(first: Path) -> dict[str, Any]:
-    """What a check said of each file, by its name; it stands beside the first one, a line a file."""
+    """The results of a check by file name, read from the output next to the first file."""
     lines = map(json.loads, first.with_suffix(OUTPUT_SUFFIX).read_text(encoding="utf-8").splitlines())
     return {name: result for result in lines for name in result["files"]}
 
 
 def _check_breaks(results: dict[str, Any], file: Path, rows: int, first: int = 1) -> str:
-    """The digest of what a check said of a file, if it found exactly what was made, by code and amount too.
+    """The digest of a file's check, if it found exactly the generated breaks, by code and amount too.
 
     Raises:
         ReconcileError: it did not.
@@ -168,7 +167,7 @@ def _check_breaks(results: dict[str, Any], file: Path, rows: int, first: int = 1
 
 
 def _run_million(rounds: int, rows: int, console: Console) -> list[Run]:
-    """The million, in turns with the bare statement."""
+    """Run the million, in turns with the bare statement."""
     with _database() as (folder, endpoint):
         console.print(f"filling the books with {rows} lines, and writing their file …")
         asyncio.run(_fill(endpoint, rows))
@@ -209,13 +208,13 @@ def _configuration(folder: Path) -> Path:
         text = layout.replace(f'"{books.INSTITUTION}"', f'"{name}"')
         (config / "statements" / f"{name}.toml").write_text(text, encoding="utf-8")
         lines.append(lines[place].replace(books.INSTITUTION, name, 1))
-    # The table of institutions is the last one of the calendar.
+    # The table of institutions is the last one in the calendar.
     calendar.write_text("".join(lines), encoding="utf-8")
     return config
 
 
 async def _make_mirrors(endpoint: Endpoint, folder: Path) -> float:
-    """Make the mirrors of all partners as the product does after a night; the seconds that it took."""
+    """Make the mirrors of all partners as the product does after a night; return the seconds."""
     connection = await asyncpg.connect(endpoint.dsn("ekpay_app"))
     started = time.perf_counter()
     try:
@@ -228,7 +227,7 @@ async def _make_mirrors(endpoint: Endpoint, folder: Path) -> float:
 
 
 def _run_full(console: Console) -> tuple[tuple[Run, ...], float, float]:
-    """Ten millions in the files of 65 partners, two workers beside each other."""
+    """Run ten millions in the files of 65 partners with two parallel workers."""
     rows = FULL_ROWS // PARTNERS
     with _database() as (folder, endpoint):
         console.print(f"filling the books with {rows * PARTNERS} lines, and writing {PARTNERS} files …")
@@ -272,7 +271,7 @@ def _print_run(run: Run, console: Console) -> Run:
 
 
 def show(measured: ReconciliationRuns, console: Console) -> None:
-    """Print best and typical, beside the aims."""
+    """Print best and typical values with the aims."""
     table = Table(
         "what",
         "best s",
@@ -329,10 +328,10 @@ def _cpu_seconds(measured: ReconciliationRuns, kind: str) -> float:
 
 
 def measure(rounds: int, console: Console, rows: int = ROWS, *, full: bool = False) -> dict[str, Any]:
-    """Measure, print, and come back with the figures.
+    """Measure, print, and return the figures.
 
     Raises:
-        ReconcileError: a run is no measurement.
+        ReconcileError: a run is not valid.
     """
     runs = tuple(_run_million(rounds, rows, console))
     measurement = ReconciliationRuns(runs, *(_run_full(console) if full else ()))

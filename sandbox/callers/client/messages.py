@@ -1,7 +1,7 @@
-"""What REST v1 is told and what it answers, read as strictly as a careful shop reads anything about money.
+"""Requests and answers of REST v1, parsed as strictly as a careful shop parses anything about money.
 
-Written from docs/rest-v1.md alone: a member that does not stand there is refused like one that is missing, so
-that neither side can drift from the document unseen. Amounts are whole paisa, instants are aware.
+Written from docs/rest-v1.md alone: an undocumented member is refused like a missing one, so that neither side
+can drift from the document unnoticed. Amounts are whole paisa, instants are aware.
 """
 
 import re
@@ -51,17 +51,17 @@ Document = Mapping[str, Any]
 
 
 class UnreadableAnswerError(Exception):
-    """The answer is not what the document promises; what it means is unknown."""
+    """The answer is not as documented; the call is in doubt."""
 
 
 def new_key() -> str:
-    """Return an idempotency key that nobody has used; make it before the first sending."""
+    """Return a new idempotency key; make it before the first sending."""
     return secrets.token_hex(16)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A payment that a shop wants collected; `amount` is what the biller is paid, rounding included."""
+    """An order to collect a payment; `amount` is what the biller is paid, rounding included."""
 
     biller: str
     parameters: Mapping[str, str]
@@ -83,7 +83,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What proves a payment at its biller; the final number may come later, or never."""
+    """The biller's receipt of a payment; the final number may come later, or never."""
 
     number: str | None
     final_number: str | None
@@ -91,7 +91,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class RefundOrder:
-    """A wish to give a paid payment back, whole or in part; charges and fees stay."""
+    """An order to refund a paid payment, whole or in part; charges and fees are not refunded."""
 
     amount: int
     reason: str
@@ -103,7 +103,7 @@ class RefundOrder:
 
 @dataclass(frozen=True, slots=True)
 class TokenLine:
-    """One line of what a prepaid biller returned."""
+    """One token line of a prepaid biller."""
 
     seq: int
     kind: str
@@ -112,7 +112,7 @@ class TokenLine:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """A refund as we were told it."""
+    """A refund as REST v1 reports it."""
 
     id: str
     payment_id: str
@@ -126,7 +126,7 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment as we were told it; `page_url` is where its payer pays now, None where no page is open."""
+    """A payment as REST v1 reports it; `page_url` is the provider's page, None if none is open."""
 
     id: str
     status: str
@@ -152,13 +152,13 @@ class Payment:
 
     @property
     def is_final(self) -> bool:
-        """Whether the status will not change any more, but for refunds."""
+        """Whether the status changes no more, except by refunds."""
         return self.status in FINAL
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A refusal; `errors` are places in what we sent, each with a code."""
+    """A refusal; `errors` are JSON pointers into the request, each with a code."""
 
     status: int
     code: str
@@ -287,7 +287,7 @@ def _page_url(action: object) -> str | None:
 
 
 def _receipt_url(members: Document) -> str | None:
-    """Where the payer's own receipt is; only what is paid has one."""
+    """The address of the payer's receipt; only a paid payment has one."""
     if members["receipt_url"] is None:
         return None
     _require(members["status"] == PAID, "receipt_url")
@@ -339,7 +339,7 @@ def _allowed_text(members: Document, name: str, allowed: Collection[str]) -> str
 
 def _paisa(members: Document, name: str) -> int:
     value = members[name]
-    # A bool is an int to Python, and a float is no amount to anybody.
+    # A bool is an int in Python, and a float is no amount.
     _require(type(value) is int and value >= 0, name)
     return int(value)
 

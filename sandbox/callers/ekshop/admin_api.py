@@ -1,4 +1,4 @@
-"""The calls under `/_admin/` of the shop: how it listens, and what its book holds. No real shop has them."""
+"""The calls under `/_admin/` of the shop: its IPN handling and its book. No real shop has them."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -20,7 +20,7 @@ class _AdminRequest(BaseModel):
 
 
 class ConductOrder(_AdminRequest):
-    """How the shop listens from now on; with `times` only to so many IPNs, of one payment if it is named."""
+    """The shop's IPN handling from now on, or only so many `times`; of one payment if `trnx_id` is set."""
 
     conduct: Conduct
     times: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
@@ -28,7 +28,7 @@ class ConductOrder(_AdminRequest):
 
 
 class KeysOrder(_AdminRequest):
-    """The public keys that IPNs are signed with; none checks nothing."""
+    """The public keys that IPNs are signed with; with none, signatures are not checked."""
 
     keys: Annotated[list[str], Field(max_length=8)]
 
@@ -51,16 +51,16 @@ class ShopAdminApi:
         ]
 
     async def health(self, _request: Request) -> Response:
-        """Whether it is there."""
+        """Answer that the shop is running."""
         return JSONResponse({"status": "ok"})
 
     async def conduct(self, _request: Request) -> Response:
-        """How it listens, and how to the next IPNs."""
+        """The usual IPN handling, and the exceptions for the next IPNs."""
         conducts = self._shop.conducts
         return JSONResponse({"conduct": conducts.usual, "odd": conducts.odd.listing()})
 
     async def set_conduct(self, request: Request) -> Response:
-        """Let it listen otherwise."""
+        """Change the IPN handling."""
         try:
             order = ConductOrder.model_validate_json(await request.body())
         except ValidationError:
@@ -73,7 +73,7 @@ class ShopAdminApi:
         return await self.conduct(request)
 
     async def clear_conduct(self, request: Request) -> Response:
-        """Forget every odd conduct that has not been used yet."""
+        """Remove all unused exceptions."""
         self._shop.conducts.odd.clear()
         return await self.conduct(request)
 
@@ -88,7 +88,7 @@ class ShopAdminApi:
         return JSONResponse({"keys": len(keys)})
 
     async def dump(self, _request: Request) -> Response:
-        """What the shop believes; names, addresses and secrets stay out of it."""
+        """The shop's orders and payments, without names, addresses and secrets."""
         book = self._shop.book
         return JSONResponse({"orders": [_order(order) for order in book.orders()], "strays": book.strays})
 

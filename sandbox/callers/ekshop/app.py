@@ -31,13 +31,13 @@ class _NoResponse(Response):
 
 
 class IpnEndpoint:
-    """Where the switch posts IPNs: an address of its own for each payment."""
+    """The endpoint for IPNs: each payment has an address of its own."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
 
     async def take(self, request: Request) -> Response:
-        """Take one IPN and answer it as the shop's conduct says."""
+        """Process one IPN and answer it by the shop's conduct."""
         body = b""
         async for chunk in request.stream():
             body += chunk
@@ -84,7 +84,7 @@ def build_server(app: Starlette) -> uvicorn.Server:
 
 
 def serve(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve one shop until interrupted; `announce` is told its address once it listens.
+    """Serve one shop until interrupted; `announce` gets its address once it listens.
 
     Raises:
         OSError: the address is taken, or the book cannot be opened.

@@ -1,4 +1,4 @@
-"""The shop's own book: every order, and all that it ever heard of its payments, a line each."""
+"""The shop's own book: every order and every message about its payments, a journal line each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -70,12 +70,12 @@ class ShopBook(JournalledBook):
         return self._attempts.get(trnx_id)
 
     def payment_by_secret(self, secret: str) -> tuple[ShopOrder, Attempt] | None:
-        """The payment whose IPNs are awaited under this secret, or None."""
+        """The payment whose IPN address has this secret, or None."""
         trnx_id = self._by_secret.get(secret)
         return None if trnx_id is None else self._attempts[trnx_id]
 
     def place(self, order: ShopOrder) -> None:
-        """Write an order down, before anybody is asked for money."""
+        """Record an order, before a payment is requested."""
         self._write_line(
             "placed",
             order=order.id,
@@ -90,22 +90,22 @@ class ShopBook(JournalledBook):
         )
 
     def ask(self, order: ShopOrder, trnx_id: str, secret: str) -> Attempt:
-        """Write down that a token is about to be asked for."""
+        """Record that a token is about to be requested."""
         self._write_line("asked", order=order.id, trnx_id=trnx_id, secret=secret)
         return self._attempts[trnx_id][1]
 
     def record_pay_page(self, trnx_id: str, url: str) -> None:
-        """Write down where the customer pays."""
+        """Record the pay page."""
         self._write_line("issued", trnx_id=trnx_id, url=url)
 
     def refuse(self, trnx_id: str, why: str, *, is_heard: bool) -> None:
-        """Write down that there is no token: refused, or nobody knows."""
+        """Record that there is no token: it was refused, or the answer is unknown."""
         self._write_line("refused", trnx_id=trnx_id, why=why, is_heard=is_heard)
 
     def record_ipn(
         self, trnx_id: str, ipn: ReceivedIpn, accepted: PaymentDocument | None, *, counts_each: bool = False
     ) -> None:
-        """Write an IPN down, and what is believed because of it; `counts_each` hands goods out every time."""
+        """Record an IPN and the document accepted from it; `counts_each` hands goods out each time."""
         self._write_line(
             "ipn",
             trnx_id=trnx_id,
@@ -116,18 +116,18 @@ class ShopBook(JournalledBook):
         )
 
     def record_status(self, trnx_id: str, result: str, accepted: PaymentDocument | None) -> None:
-        """Write down what a status call came to."""
+        """Record the result of a status call."""
         facts = dict(accepted.facts) if accepted else {}
         self._write_line(
             "status", trnx_id=trnx_id, result=result, code=accepted.code if accepted else None, facts=facts
         )
 
     def record_return(self, trnx_id: str, place: ReturnTarget, *, is_believed: bool) -> None:
-        """Write down that a customer came back to one of our pages, which proves nothing to most."""
+        """Record that a customer returned to one of our pages."""
         self._write_line("back", trnx_id=trnx_id, place=place.value, is_believed=is_believed)
 
     def record_stray(self, origin: str) -> None:
-        """Write down that somebody came who belongs to no order."""
+        """Record a request that belongs to no order."""
         self._write_line("stray", what=origin)
 
     def _write_line(self, kind: str, /, **members: object) -> None:
@@ -161,7 +161,7 @@ class ShopBook(JournalledBook):
     def _read_issued(self, line: Mapping[str, Any]) -> None:
         attempt = self._attempt_of(line)
         attempt.url = line["url"]
-        # An IPN may have been faster than the answer that carries the token.
+        # An IPN may arrive before the answer with the token.
         if attempt.standing in {Standing.PLACED, Standing.REFUSED}:
             attempt.standing = Standing.WAITING
 

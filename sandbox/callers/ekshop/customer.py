@@ -1,4 +1,4 @@
-"""A customer of the shop without hands: fills the cart page by page, as a browser without script does."""
+"""An automated customer of the shop: fills the cart page by page, like a browser without scripts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _ORDERS, _PAY, _CHECK = "/orders", "/pay", "/check"
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """What is ordered where to, by whom."""
+    """The goods, the customer and the place of delivery."""
 
     quantities: Mapping[str, int]
     customer: Customer
@@ -35,10 +35,10 @@ class Basket:
 
 
 async def order_by_pages(browser: Browser, shop: str, basket: Basket) -> str:
-    """Fill the cart good by good and order; return where the customer is sent to pay.
+    """Fill the cart good by good and order; return the address of the pay page.
 
     Raises:
-        LostPayerError: a page lacks what it should have, or the shop sends nobody to a pay page.
+        LostPayerError: a page lacks a form, or the shop redirects to no pay page.
     """
     goods = await browser.open(f"{shop}/")
     for code, count in basket.quantities.items():
@@ -51,27 +51,27 @@ async def order_by_pages(browser: Browser, shop: str, basket: Basket) -> str:
 
 
 async def order_at_once(browser: Browser, shop: str, basket: Basket) -> str:
-    """Send the order sheet as it would be filled in, without looking at it first.
+    """Send the order form without opening its page first.
 
     Raises:
-        LostPayerError: the shop sends nobody to a pay page.
+        LostPayerError: the shop redirects to no pay page.
     """
     return pay_page_of(await browser.send(f"{shop}{_ORDERS}", basket.fields()))
 
 
 async def pay_again(browser: Browser, page: Shown) -> str:
-    """Press the button of an order's page that leads to the pay page."""
+    """Press the pay button of an order's page."""
     return pay_page_of(await browser.submit(page, {}, ("do", "pay"), _form_to(page, _PAY)))
 
 
 async def check_payment(browser: Browser, page: Shown) -> Shown:
-    """Press the button of an order's page that asks the switch, and return the page after it."""
+    """Press the button that asks the switch for the status, and return the next page."""
     sent = await browser.submit(page, {}, ("do", "check"), _form_to(page, _CHECK))
     return await browser.visit(sent.sent_to) if sent.sent_to else sent
 
 
 def pay_page_of(sent: Shown) -> str:
-    """Where the shop sent its customer to pay.
+    """The pay page that the shop redirected to.
 
     Raises:
         LostPayerError: nowhere.
@@ -82,7 +82,7 @@ def pay_page_of(sent: Shown) -> str:
 
 
 def trnx_id_of(pay_page: str) -> str:
-    """The payment that a pay page is for, empty if it names none."""
+    """The trnx_id in the address of a pay page, or empty."""
     values: Sequence[str] = parse_qs(urlsplit(pay_page).query).get("trnsID", [""])
     return values[0]
 

@@ -1,4 +1,4 @@
-"""The shop's listener for IPNs: what each conduct believes, and what it answers."""
+"""The shop's IPN listener: which IPNs each conduct accepts, and how it answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ _JSON, _HTML = "application/json", "text/html; charset=utf-8"
 
 
 class IpnResponse(NamedTuple):
-    """What an IPN is answered with; after `wait_seconds`, and not at all if `is_lost`."""
+    """The answer to an IPN, sent after `wait_seconds`, and not at all if `is_lost`."""
 
     status: int
     body: bytes = b""
@@ -36,9 +36,9 @@ class IpnResponse(NamedTuple):
 
 
 class IpnListener:
-    """Takes IPNs and writes each down before it is answered.
+    """Processes IPNs and records each one before it is answered.
 
-    `keys` are the public keys that the switch signs with; without any nothing is checked, as most shops do.
+    `keys` are the public keys of the switch; without any, signatures are not checked, as in most shops.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class IpnListener:
         self.keys: Sequence[Ed25519PublicKey] = ()
 
     async def take(self, secret: str, headers: Mapping[str, str], body: bytes) -> IpnResponse:
-        """Take one IPN; header names are lower case."""
+        """Process one IPN; header names are lower case."""
         payment = self._book.payment_by_secret(secret)
         if payment is None:
             self._book.record_stray("ipn")
@@ -102,7 +102,7 @@ class IpnListener:
     async def _confirm_status(
         self, order: ShopOrder, attempt: Attempt, document: PaymentDocument
     ) -> tuple[IpnResponse, PaymentDocument]:
-        """Ask the switch itself while it waits for our answer, and believe that instead of the message."""
+        """Call get-status while the switch waits for our answer, and accept that instead of the message."""
         status = await self._api.status(attempt.trnx_id, attempt.asked_at)
         if not isinstance(status, PaymentDocument):
             self._book.record_status(attempt.trnx_id, status.why, None)
@@ -114,7 +114,7 @@ class IpnListener:
 
 
 def ends_payment(document: PaymentDocument, order: ShopOrder, attempt: Attempt, api: MerchantApi) -> bool:
-    """Whether a document ends this payment of this merchant, right to the paisa."""
+    """Whether a document ends this payment of this merchant with exactly its amount."""
     is_ours = document.mer_trnx_id == attempt.trnx_id and document.mer_reg_id == api.merchant.mer_reg_id
     return (
         is_ours
@@ -125,7 +125,7 @@ def ends_payment(document: PaymentDocument, order: ShopOrder, attempt: Attempt, 
 
 
 def is_signed(headers: Mapping[str, str], body: bytes, keys: Sequence[Ed25519PublicKey], now: float) -> bool:
-    """Whether one of the keys has signed it lately, as Standard Webhooks 1.0.0 says."""
+    """Whether it has a valid and recent signature by one of the keys (Standard Webhooks 1.0.0)."""
     try:
         check_message(headers, body, keys, now)
     except MessageRefusedError:

@@ -1,4 +1,4 @@
-"""The shop's calls to the switch: a token for a payment, and how it stands. Nothing is repeated here."""
+"""The shop's calls to the switch: a payment token, and get-status. Nothing is retried here."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ from sandbox.callers.ekshop.wire import (
 )
 
 CALL_SECONDS = 10.0
-"""How long an answer is waited for, as the patient ones of real shops do."""
+"""The timeout of a call, as long as the longest ones of real shops."""
 
 _CONNECTIONS_MAX = 32
 _HTTP_OK = 200
@@ -34,19 +34,19 @@ class TokenIssued(NamedTuple):
 
 
 class TokenRefused(NamedTuple):
-    """There is no token; the text is the switch's own code and words."""
+    """There is no token; the text is the switch's code and message."""
 
     why: str
 
 
 class NoUsableAnswer(NamedTuple):
-    """No usable answer came: nobody knows whether there is a payment."""
+    """There was no usable answer: whether a payment exists is unknown."""
 
     why: str
 
 
 class MerchantApi:
-    """One merchant's connection; use it as an asynchronous context."""
+    """One merchant's connection; use it as an asynchronous context manager."""
 
     def __init__(self, merchant: Merchant) -> None:
         """Nothing is sent yet."""
@@ -69,7 +69,7 @@ class MerchantApi:
     async def request_token(
         self, request: PaymentRequest, now: datetime
     ) -> TokenIssued | TokenRefused | NoUsableAnswer:
-        """Ask for a payment."""
+        """Request the token of a payment."""
         answer = await self._post("merchant-api", payment_request(self.merchant, request, now))
         if isinstance(answer, NoUsableAnswer):
             return answer
@@ -86,7 +86,7 @@ class MerchantApi:
         return TokenRefused(_refusal_text(status, document))
 
     async def status(self, trnx_id: str, asked_at: datetime) -> PaymentDocument | NoUsableAnswer:
-        """Ask how a payment stands; `asked_at` is when its token was asked for."""
+        """Ask for the status of a payment; `asked_at` is when its token was requested."""
         answer = await self._post("get-status", status_request(self.merchant, trnx_id, asked_at))
         if isinstance(answer, NoUsableAnswer):
             return answer
@@ -110,7 +110,7 @@ class MerchantApi:
 
 
 def _refusal_text(status: int, document: Mapping[str, Any]) -> str:
-    """The two pairs that a refusal may carry, whichever is there."""
+    """The code and message of a refusal, from whichever of two pairs of members is there."""
     code = document.get("responseCode") or document.get("msg_code") or f"HTTP {status}"
     text = document.get("responseMessage") or document.get("msg_det") or ""
     return f"{code} {text}".strip()

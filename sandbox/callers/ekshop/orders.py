@@ -1,4 +1,4 @@
-"""An order as the shop knows it, and the payments that were tried for it."""
+"""An order of the shop, and its payment attempts."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from sandbox.callers.ekshop.wire import CANCELLED, FAILED, SUCCESS, Customer
 
 
 class Standing(StrEnum):
-    """What the shop believes of a payment."""
+    """The state of a payment in the shop's book."""
 
     PLACED = "placed"
-    """The switch was not asked yet, or its answer was not heard."""
+    """No token was requested yet, or the answer was lost."""
     REFUSED = "refused"
     """The switch gave no token."""
     WAITING = "waiting"
@@ -28,7 +28,7 @@ _STANDING_OF_CODE = {SUCCESS: Standing.PAID, FAILED: Standing.FAILED, CANCELLED:
 
 
 class ReturnTarget(StrEnum):
-    """Which of its pages a customer came back to."""
+    """The return page that a customer was sent to."""
 
     SUCCESS = "s"
     FAILURE = "f"
@@ -36,7 +36,7 @@ class ReturnTarget(StrEnum):
 
 
 class EvidenceSource(StrEnum):
-    """Where a belief comes from."""
+    """How the shop learnt the state of a payment."""
 
     IPN = "ipn"
     STATUS = "status"
@@ -45,7 +45,7 @@ class EvidenceSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedIpn:
-    """One IPN: its code, None if it was no document; the id that it was sent under; what we answered.
+    """One IPN: its code, None if it was unreadable; its message id; the HTTP status of our answer.
 
     `is_signed` is None where the shop holds no key to check it by.
     """
@@ -62,8 +62,8 @@ class ReceivedIpn:
 class Attempt:
     """One payment of an order under its own trnx_id.
 
-    `handed_out` is how often goods were given for it, which is more than once where the shop counts each IPN
-    for money. `contradictions` are the times that it was told something else than before.
+    `handed_out` counts how often goods were given for it, more than once if the shop counts each IPN.
+    `contradictions` counts messages that contradict earlier ones.
     """
 
     trnx_id: str
@@ -81,7 +81,7 @@ class Attempt:
     facts: Mapping[str, str] = field(default_factory=dict)
 
     def learn(self, code: str, source: EvidenceSource, facts: Mapping[str, str]) -> None:
-        """Believe what was told; a code that ends nothing changes nothing, and paid stays paid."""
+        """Update the state by a code; a code that is not final changes nothing, and paid stays paid."""
         standing = _STANDING_OF_CODE.get(code)
         if standing is None or standing is self.standing:
             return
@@ -100,9 +100,9 @@ class Attempt:
 
 @dataclass(slots=True)
 class ShopOrder:
-    """What was ordered, by whom, and whose money it is.
+    """An order: goods, customer and shares.
 
-    `id` is unguessable and names its page; `number` is what everybody may know it by.
+    `id` is unguessable and is part of its page's address; `number` may be public.
     """
 
     id: str
@@ -124,7 +124,7 @@ class ShopOrder:
 
     @property
     def standing(self) -> Standing:
-        """Paid if any payment was; else how the last one stands."""
+        """Paid if any payment is; else the state of the last one."""
         if self.paid_attempt is not None:
             return Standing.PAID
         return self.attempts[-1].standing if self.attempts else Standing.PLACED

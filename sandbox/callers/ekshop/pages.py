@@ -1,4 +1,4 @@
-"""The shop's pages: they need no script, keep the cart in a cookie, and show nobody's address."""
+"""The shop's pages: they need no script, keep the cart in a cookie, and show no customer's address."""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ _TEMPLATE_CONSTANTS: Mapping[str, object] = {
 
 
 class UnreadableFormError(ValueError):
-    """A form that no page of ours sends."""
+    """A form that none of our pages sends."""
 
 
 class Pages:
@@ -51,7 +51,7 @@ class Pages:
         )
         self._style = (_TEMPLATES / "shop.css").read_text(encoding="utf-8")
         pay_page = urlsplit(shop.api.merchant.base_url)
-        # A form's redirect is held to the policy as well, and ours leads to the pay page.
+        # The policy applies to redirects of forms too, and ours leads to the pay page.
         policy = (
             f"default-src 'none'; style-src 'self'; form-action 'self' {pay_page.scheme}://{pay_page.netloc}"
         )
@@ -80,7 +80,7 @@ class Pages:
         ]
 
     async def style(self, _request: Request) -> Response:
-        """The one style sheet."""
+        """The style sheet."""
         return PlainTextResponse(self._style, media_type="text/css")
 
     async def goods(self, request: Request) -> Response:
@@ -88,7 +88,7 @@ class Pages:
         return self._show(request, "goods.html")
 
     async def to_goods(self, _request: Request) -> Response:
-        """Where somebody goes who opens the address of a form."""
+        """Redirect from the address of a form to the goods."""
         return RedirectResponse("/", 303)
 
     async def sheet(self, request: Request) -> Response:
@@ -96,7 +96,7 @@ class Pages:
         return self._show(request, "checkout.html", is_sheet=True, lines=[])
 
     async def cart(self, request: Request) -> Response:
-        """What was chosen so far."""
+        """The contents of the cart."""
         return self._show(request, "cart.html", lines=_lines(_cart(request)))
 
     async def fill_cart(self, request: Request) -> Response:
@@ -117,14 +117,14 @@ class Pages:
         return answer
 
     async def checkout(self, request: Request) -> Response:
-        """Who orders, and where to."""
+        """The form for the customer and the address."""
         cart = _cart(request)
         if not cart:
             return RedirectResponse("/cart", 303)
         return self._show(request, "checkout.html", is_sheet=False, lines=_lines(cart))
 
     async def place(self, request: Request) -> Response:
-        """Write the order down and send the customer to the pay page."""
+        """Record the order and redirect the customer to the pay page."""
         try:
             form = await _form(request)
             quantities = {code: count for code, count in _quantities(form).items() if count}
@@ -137,14 +137,14 @@ class Pages:
         return answer
 
     async def order(self, request: Request) -> Response:
-        """What the shop knows of an order."""
+        """The page of an order."""
         order = self._shop.book.order(request.path_params["id"])
         if order is None:
             return self._problem(request, "unknown", 404)
         return self._show(request, "order.html", order=order, lines=_lines(order.quantities))
 
     async def check(self, request: Request) -> Response:
-        """Ask the switch how the newest payment stands."""
+        """Ask the switch for the status of the last payment."""
         order = self._shop.book.order(request.path_params["id"])
         if order is None:
             return self._problem(request, "unknown", 404)
@@ -153,7 +153,7 @@ class Pages:
         return RedirectResponse(f"/orders/{order.id}", 303, headers=self._headers)
 
     async def pay(self, request: Request) -> Response:
-        """Send the customer to the pay page, the same one as long as it is open."""
+        """Redirect the customer to the pay page, the same one as long as it is open."""
         order = self._shop.book.order(request.path_params["id"])
         if order is None:
             return self._problem(request, "unknown", 404)
@@ -162,7 +162,7 @@ class Pages:
         return await self._to_pay(order)
 
     async def back(self, request: Request) -> Response:
-        """Where the switch sends customers back to, with `transId` in the query."""
+        """The return page of customers, with `transId` in the query."""
         try:
             place = ReturnTarget(request.path_params["place"])
         except ValueError:
@@ -203,7 +203,7 @@ def _lines(quantities: Mapping[str, int]) -> list[tuple[object, int]]:
 
 
 def _cart(request: Request) -> dict[str, int]:
-    """The cart of the cookie; whatever in it is none of ours is left out."""
+    """The cart of the cookie, without unknown entries."""
     cart: dict[str, int] = {}
     for part in request.cookies.get(_CART, "").split(".")[: len(GOODS)]:
         code, _, count = part.partition(":")
@@ -228,7 +228,7 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def _quantities(form: Mapping[str, str]) -> dict[str, int]:
-    """How many of which goods a form names; empty fields are none."""
+    """The quantities of a form by good; empty fields are skipped."""
     quantities: dict[str, int] = {}
     for name, value in form.items():
         if not name.startswith(_QUANTITY) or not value:

@@ -1,8 +1,7 @@
-"""What an order costs, and who has which part of it: pure, in whole paisa.
+"""The price of an order and its shares: pure, in whole paisa.
 
-Each seller has the price of its goods less the shop's margin, the delivery partner has the carriage, an agent
-of a union digital centre has a commission out of the margin, and the shop has the rest. The shares sum to the
-total.
+Each seller gets the price of its goods less the shop's margin, the delivery partner the carriage, an agent of
+a union digital centre a commission out of the margin, and the shop the rest. The shares sum to the total.
 """
 
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ _KILOGRAM = 1_000
 
 
 class NoSuchPurchaseError(ValueError):
-    """Nothing is bought, or something that is not on sale, or by or for nobody."""
+    """The purchase is empty, or names an unknown good, district or agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class OrderBill:
-    """What is to be paid: goods by seller, the carriage of `parcels` parcels, and whose it all is."""
+    """The price of a purchase: goods by seller, the carriage, and the shares."""
 
     goods_paisa: Mapping[str, int]
     carrier: Carrier
@@ -50,7 +49,7 @@ class OrderBill:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What is wanted where: quantities by good, a district, and the agent who orders, if one does."""
+    """A purchase: quantities by good, a district, and the ordering agent, if any."""
 
     quantities: Mapping[str, int]
     district: str
@@ -60,7 +59,7 @@ class Purchase:
         """Price it.
 
         Raises:
-            NoSuchPurchaseError: nothing is bought, or it cannot be bought so.
+            NoSuchPurchaseError: the purchase is empty or not possible.
         """
         self._check()
         goods, weights = _by_seller(self.quantities)
@@ -81,7 +80,7 @@ class Purchase:
 
 
 def _by_seller(quantities: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
-    """The price and the weight of what each seller sends, in the order of the sellers."""
+    """Price and weight of each seller's goods, in the order of the sellers."""
     goods: dict[str, int] = {}
     weights: dict[str, int] = {}
     for seller in SELLERS:

@@ -1,4 +1,4 @@
-"""What the shop does: takes an order, asks for its payment, and meets customers who come back."""
+"""The shop: takes an order, requests its payment, and handles returning customers."""
 
 import secrets
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _DESCRIBED_MAX = 3
 
 
 class Settings(NamedTuple):
-    """How a shop is opened: its folder, its own address, who it is, how it listens."""
+    """The settings of a shop: its folder, address, merchant account and IPN handling."""
 
     home: Path
     public_url: str
@@ -31,7 +31,7 @@ class Settings(NamedTuple):
 
 
 class Shop:
-    """One shop with its book; what it serves is in `app`."""
+    """One shop with its book; its HTTP application is in `app`."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Open its book.
@@ -48,10 +48,10 @@ class Shop:
         self.listener = IpnListener(self.book, self.api, self.conducts, clock, settings.slow_seconds)
 
     def place(self, purchase: Purchase, customer: Customer) -> ShopOrder:
-        """Write an order down.
+        """Record an order.
 
         Raises:
-            NoSuchPurchaseError: it cannot be bought so.
+            NoSuchPurchaseError: the purchase is empty or not possible.
         """
         bill = purchase.bill()
         order = ShopOrder(
@@ -71,10 +71,10 @@ class Shop:
         return placed or order
 
     async def begin_payment(self, order: ShopOrder) -> str | None:
-        """Where the customer pays, or None if the switch gave no token.
+        """The pay page, or None if the switch gave no token.
 
-        The page of a payment that is still open is used again. A new payment has a trnx_id of its own, and
-        begins only where no other can still bring money.
+        An open payment's page is used again. A new payment has a new trnx_id, and starts only if no other one
+        can still be paid.
         """
         last = order.attempts[-1] if order.attempts else None
         if last is not None and not order.may_be_paid_anew:
@@ -83,7 +83,7 @@ class Shop:
         return await self._request_token(order, self.book.ask(order, trnx_id, secrets.token_urlsafe(18)))
 
     async def check(self, attempt: Attempt) -> str:
-        """Ask the switch how a payment stands, believe it, and return the code or why there is none."""
+        """Ask the switch for a payment's status, record it, and return the code or why there is none."""
         payment = self.book.payment(attempt.trnx_id)
         answer = await self.api.status(attempt.trnx_id, attempt.asked_at)
         if isinstance(answer, NoUsableAnswer) or payment is None:
@@ -95,7 +95,7 @@ class Shop:
         return answer.code
 
     def payer_returned(self, place: ReturnTarget, trnx_id: str | None) -> ShopOrder | None:
-        """Meet a customer who came back; None if no payment is named so."""
+        """Record a returning customer; None if the payment is unknown."""
         payment = None if trnx_id is None else self.book.payment(trnx_id)
         if payment is None:
             self.book.record_stray("back")
@@ -105,11 +105,11 @@ class Shop:
         return order
 
     def close(self) -> None:
-        """Give the book back."""
+        """Close the book."""
         self.book.close()
 
     async def _request_token(self, order: ShopOrder, attempt: Attempt) -> str | None:
-        """Ask for a token, again under the same trnx_id where the first answer was not heard."""
+        """Request a token, again under the same trnx_id if the first answer was lost."""
         answer = await self.api.request_token(self._payment_request(order, attempt), attempt.asked_at)
         if isinstance(answer, TokenIssued):
             self.book.record_pay_page(attempt.trnx_id, answer.url)
@@ -118,7 +118,7 @@ class Shop:
         return None
 
     def _payment_request(self, order: ShopOrder, attempt: Attempt) -> PaymentRequest:
-        # The page's own query comes first, as with real merchants, so that the switch has to join its own.
+        # The return URL has a query already, as with real merchants, so that the switch must append its own.
         pages = {place.value: f"{self.public_url}/back/{place.value}?shop=ekshop" for place in ReturnTarget}
         return PaymentRequest(
             trnx_id=attempt.trnx_id,
@@ -133,7 +133,7 @@ class Shop:
 
 
 def order_description(quantities: Mapping[str, int]) -> str:
-    """A few words about what was ordered, in English."""
+    """A short description of the ordered goods, in English."""
     goods = [f"{count} x {GOOD_OF[code].name.english}" for code, count in quantities.items()]
     more = len(goods) - _DESCRIBED_MAX
     return ", ".join(goods[:_DESCRIBED_MAX]) + (f" and {more} more" if more > 0 else "")

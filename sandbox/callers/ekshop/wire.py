@@ -1,4 +1,4 @@
-"""The merchant API as a shop speaks it, from its description alone (ekpay-merchant-api.md 1 and 2)."""
+"""The merchant API from the shop's side, by its description alone (ekpay-merchant-api.md 1 and 2)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,18 +16,18 @@ ISSUED = "1000"
 SUCCESS, FAILED, CANCELLED = "1020", "1021", "1022"
 NOT_FOUND = "404"
 FINAL_CODES = frozenset({SUCCESS, FAILED, CANCELLED})
-"""What ends a payment; any other code means that nobody knows yet."""
+"""The codes that end a payment; any other code means that it is still open."""
 
 CURRENCY = "BDT"
 SANDBOX_ADDRESS = "1.1.1.1"
-"""What stands in `mac_addr` in a sandbox, in place of the merchant's own address."""
+"""The value of `mac_addr` in a sandbox, in place of the merchant's own address."""
 
 _API_ONLY = "3"
 
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """Who the shop is at the switch, and where that listens, such as http://127.0.0.1:8180/ekpaypg/v1."""
+    """The shop's account, and the switch's base URL, such as http://127.0.0.1:8180/ekpaypg/v1."""
 
     base_url: str
     mer_reg_id: str
@@ -36,7 +36,7 @@ class Merchant:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Who orders, as the request names them; `email` may be empty."""
+    """The customer, as in the request; `email` may be empty."""
 
     name: str
     mobile: str
@@ -46,7 +46,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """One payment to be asked for; `pages` are the addresses to come back to, by place."""
+    """The request of a payment; `pages` are the return URLs by target."""
 
     trnx_id: str
     number: str
@@ -60,7 +60,7 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class PaymentDocument:
-    """What a status answer or an IPN says, as far as the shop reads it; an amount that is none is None."""
+    """A status answer or an IPN, as far as the shop reads it; an unreadable amount is None."""
 
     code: str
     message: str
@@ -72,11 +72,11 @@ class PaymentDocument:
 
 
 class UnreadableDocumentError(Exception):
-    """What came is no document of the merchant API."""
+    """The message is no document of the merchant API."""
 
 
 def payment_request(merchant: Merchant, request: PaymentRequest, now: datetime) -> dict[str, object]:
-    """The body of `POST merchant-api`, in the order of the description."""
+    """The body of `POST merchant-api`, with members in the order of the description."""
     customer = request.customer
     return {
         "mer_info": {"mer_reg_id": merchant.mer_reg_id, "mer_pas_key": merchant.pass_key},
@@ -105,13 +105,13 @@ def payment_request(merchant: Merchant, request: PaymentRequest, now: datetime) 
 
 
 def status_request(merchant: Merchant, trnx_id: str, asked_at: datetime) -> dict[str, object]:
-    """The body of `POST get-status`; the day is that on which the token was asked for."""
+    """The body of `POST get-status`; the day is that of the token request."""
     day = asked_at.astimezone(DHAKA).date().isoformat()
     return {"username": merchant.mer_reg_id, "trnx_id": trnx_id, "trans_date": day}
 
 
 def pay_page(merchant: Merchant, token: str, trnx_id: str) -> str:
-    """Where the customer pays: the base address itself, without a slash before the question mark."""
+    """The pay page: the base address itself, without a slash before the question mark."""
     return f"{merchant.base_url}?{urlencode({'sToken': token, 'trnsID': trnx_id})}"
 
 
@@ -119,7 +119,7 @@ def read_object(body: bytes) -> Mapping[str, Any]:
     """Read a JSON object.
 
     Raises:
-        UnreadableDocumentError: it is none.
+        UnreadableDocumentError: it is no such document.
     """
     try:
         document = orjson.loads(body)
@@ -131,7 +131,7 @@ def read_object(body: bytes) -> Mapping[str, Any]:
 
 
 def read_payment_document(body: bytes) -> PaymentDocument:
-    """Read a status answer or an IPN; after 404 there is a code and nothing else.
+    """Read a status answer or an IPN; with code 404 there is nothing but the code.
 
     Raises:
         UnreadableDocumentError: it is none.
@@ -160,7 +160,7 @@ def read_payment_document(body: bytes) -> PaymentDocument:
 
 
 def acknowledgement(now: datetime) -> dict[str, object]:
-    """The answer to an IPN that the description shows."""
+    """The documented answer to an IPN."""
     at = f"{now.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}"
     return {"ack_code": "1000", "ack_msg": "Acknowledge Successfully.", "ack_timestamp": at}
 

@@ -1,4 +1,4 @@
-"""Every word of the shop's pages, in both languages."""
+"""The texts of the shop's pages, in both languages."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -101,7 +101,7 @@ _EXPLANATIONS: Mapping[Standing, Text] = MappingProxyType(
 
 
 class Wording:
-    """The words of one language; `words.cart` in a template is the word for a cart."""
+    """The texts of one language; templates read them as `words["cart"]`."""
 
     def __init__(self, language: str) -> None:
         """Any language but English is Bangla."""
@@ -116,11 +116,11 @@ class Wording:
         return text.english if self.language == "en" else text.bangla
 
     def standing(self, standing: Standing) -> str:
-        """What a standing is called."""
+        """The name of a state."""
         return self.of(_STANDINGS[standing])
 
     def explained(self, standing: Standing) -> str:
-        """What a standing means to the customer."""
+        """The explanation of a state for the customer."""
         return self.of(_EXPLANATIONS[standing])
 
     def digits(self, number: object) -> str:

@@ -1,7 +1,7 @@
-"""A partner's receiver of notifications, as anybody may write one: Standard Webhooks 1.0.0, Ed25519.
+"""A partner's receiver of notifications: Standard Webhooks 1.0.0, Ed25519.
 
-Whatever is sent to it is answered: 204 for a message of ours, once or again, and 400 for anything else. The
-checks are written from the specification alone and share nothing with the side that signs.
+It answers every request: 204 for a valid message, also a repeated one, and 400 for anything else. The checks
+follow the specification alone and share no code with the signing side.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _ACCEPTED, _REFUSED = 204, 400
 
 
 class MessageRefusedError(Exception):
-    """The message is not from the switch, is too old, or is none at all; the text says which."""
+    """The message is not from the switch, too old, or malformed; the text says which."""
 
 
 def public_key(text: str) -> Ed25519PublicKey:
@@ -85,9 +85,9 @@ def read_ipn(
 def check_message(
     headers: Mapping[str, str], body: bytes, keys: Sequence[Ed25519PublicKey], now: float
 ) -> str:
-    """Check whom a message is from and return its id; header names are in small letters.
+    """Check the signature of a message and return its id; header names are in small letters.
 
-    Nothing of the body is read before a signature of one of the keys stands over it.
+    The body is not parsed before a signature of one of the keys is verified.
 
     Raises:
         MessageRefusedError: a header is missing or malformed, the time is more than five minutes off, or no
@@ -108,7 +108,7 @@ def check_message(
 
 
 def _signatures(header: str) -> Sequence[bytes]:
-    """The Ed25519 signatures of the header; other kinds and rubbish are passed over."""
+    """The Ed25519 signatures of the header; other kinds and malformed ones are skipped."""
     if len(header) > _SIGNATURE_HEADER_MAX:
         raise MessageRefusedError("webhook-signature is too long")
     signatures = []
@@ -155,10 +155,10 @@ def _object(body: bytes) -> dict[str, Any]:
 class Receiver:
     """The receiver as a bare ASGI application; `taken` holds each event once, by its `webhook-id`.
 
-    `read` is what a message must be: an event, or with `read_ipn` the IPN of a merchant.
+    `read` parses a message: an event, or with `read_ipn` the IPN of a merchant.
 
-    `heard` counts every message that was right, so repeats can be told from first times. A real partner keeps
-    both in the transaction that uses the event, and answers only after it.
+    `heard` holds the id of every valid message, repeats included. A real partner stores both in the
+    transaction that uses the event, and answers only after it.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Receiver:
         self.refused: list[str] = []
 
     def trust(self, keys: Sequence[str]) -> None:
-        """Check messages with these keys from now on: those that the switch publishes for the endpoint."""
+        """Verify messages with these keys from now on: those that the switch publishes for the endpoint."""
         self._keys = [public_key(key) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -190,7 +190,7 @@ class Receiver:
         await send({"type": "http.response.body", "body": b""})
 
     def take(self, headers: Mapping[str, str], body: bytes) -> int:
-        """Take one message and return the status that it is answered with."""
+        """Process one message and return the HTTP status of the answer."""
         try:
             message_id, event = self._read(headers, body, self._keys, self._now())
         except MessageRefusedError as refused:
@@ -205,7 +205,7 @@ class Receiver:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The whole body, or None where it is longer than any message of ours; then its end is read unseen."""
+    """The whole body, or None if it is longer than any message of ours; the rest is read and dropped."""
     body, more = b"", True
     while more:
         message = await receive()
@@ -216,7 +216,7 @@ async def _read_body(receive: Receive) -> bytes | None:
 
 
 def build_server(receiver: Callable[[Scope, Receive, Send], Awaitable[None]]) -> uvicorn.Server:
-    """Return a server for a receiver, as ASGI application; the caller gives it a listening socket."""
+    """Return a server for a receiver, an ASGI application; the caller provides the listening socket."""
     config = uvicorn.Config(
         receiver, ws="none", lifespan="off", interface="asgi3", log_level="warning", access_log=False
     )

@@ -1,6 +1,6 @@
-"""A payer at the switch's own checkout: chooses an instrument, pays at its page, comes back, or leaves.
+"""A payer at the switch's own checkout: chooses an instrument, pays at its page, returns, or leaves.
 
-Like any browser without script it knows the page by its forms: where they lead, and what they ask for.
+Like a browser without scripts it knows a page by its forms: their targets and their fields.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from sandbox.callers.payer.forms import PageForm, links_of
 from sandbox.callers.payer.payer import Does, Payer, behave
 
 PATIENCE_SECONDS = 30.0
-"""How long a payer looks at a page that says that the switch does not know yet."""
+"""How long a payer waits at a page that says that the payment is not known yet."""
 
 _TRY, _CANCEL, _GO_ON = "/try", "/cancel", "/go"
 _INSTRUMENT = "instrument"
 
 
 class NotOfferedError(LostPayerError):
-    """The instrument cannot be chosen now, or no page of it was opened; `offered` is what can be."""
+    """The instrument cannot be chosen now, or its page was not opened; `offered` lists the possible ones."""
 
     def __init__(self, why: str, offered: Sequence[str] = ()) -> None:
         super().__init__(why)
@@ -29,9 +29,9 @@ class NotOfferedError(LostPayerError):
 
 @dataclass(frozen=True, slots=True)
 class InstrumentChoice:
-    """One instrument that a payer chooses, and what they do at its page.
+    """An instrument that a payer chooses, and their behaviour at its page.
 
-    Who is not followed closes the tab when the provider sends them back.
+    Unless `is_followed`, the payer closes the tab when the provider sends them back.
     """
 
     instrument: str
@@ -42,12 +42,12 @@ class InstrumentChoice:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutResult:
-    """Where a payer was last; `tries` are the instruments whose page was reached."""
+    """The payer's last page; `tries` are the instruments whose page was reached."""
 
     page: Shown
     tries: Sequence[str]
     is_left: bool = False
-    """Whether the tab was closed before anybody had been sent back."""
+    """Whether the tab was closed before the payer was back at the checkout."""
 
 
 async def check_out(
@@ -58,12 +58,12 @@ async def check_out(
     cancels: bool = False,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> CheckoutResult:
-    """Open the pay page and choose one instrument after the other until the checkout lets go of the payer.
+    """Open the pay page and choose one instrument after the other until no further choice is offered.
 
-    Who `cancels` presses that once all choices are used up.
+    With `cancels`, the payment is cancelled after the last choice.
 
     Raises:
-        NotOfferedError: one of them cannot be chosen now; those before it are used up.
+        NotOfferedError: an instrument cannot be chosen now; those before it were tried.
         LostPayerError: a page cannot be used.
     """
     tries: list[str] = []
@@ -83,7 +83,7 @@ async def check_out(
 
 
 def instruments_of(page: Shown) -> list[str]:
-    """What can be chosen on a page of the checkout, in its order."""
+    """The instruments offered on a page of the checkout, in its order."""
     instruments = []
     for form in page.forms:
         if _leads_to(form, page, _TRY):
@@ -98,7 +98,7 @@ def instruments_of(page: Shown) -> list[str]:
 async def _choose_instrument(
     browser: Browser, page: Shown, instrument: str, patience_seconds: float
 ) -> str | None:
-    """The provider's page that choosing leads to, or the link to one that is open already; None without both.
+    """The provider's page after choosing, or the one that is open already; None if there is neither.
 
     Raises:
         NotOfferedError: this instrument is not offered, or its page was not opened.
@@ -114,7 +114,7 @@ async def _choose_instrument(
     button = (_INSTRUMENT, instrument) if (_INSTRUMENT, instrument) in form.buttons else None
     sent = await browser.submit(page, {_INSTRUMENT: instrument}, button, form)
     opened_page = await browser.visit(sent.sent_to) if sent.sent_to else sent
-    # As long as the provider opens its page, ours looks again by itself and leads nowhere yet.
+    # While the provider opens its page, ours refreshes itself without a target.
     while opened_page.refresh is not None and not opened_page.refresh.url and patience_seconds > 0:
         patience_seconds -= max(opened_page.refresh.seconds, 1.0)
         await asyncio.sleep(opened_page.refresh.seconds)
@@ -123,7 +123,7 @@ async def _choose_instrument(
 
 
 def _provider_page_url(page: Shown, instrument: str) -> str:
-    """Where the page leads by itself that says that the payer is sent to a provider."""
+    """The provider's address that a page refreshes to."""
     if page.refresh is None or not page.refresh.url:
         raise NotOfferedError(
             f"the checkout opened no page of {instrument}: HTTP {page.status}", instruments_of(page)
@@ -135,10 +135,10 @@ def _provider_page_url(page: Shown, instrument: str) -> str:
 
 
 async def _cancel_payment(browser: Browser, page: Shown, patience_seconds: float) -> Shown:
-    """Follow the link that leads out, and confirm it where that is asked for.
+    """Follow the cancel link, and confirm the cancellation.
 
     Raises:
-        LostPayerError: nothing leads out.
+        LostPayerError: there is no way to cancel.
     """
     link = _link_to(page, _CANCEL)
     if link is None:

@@ -1,4 +1,4 @@
-"""Reading a web page, as far as a payer needs it: its forms, and whether it looks again by itself."""
+"""Parses a web page for a payer: its forms, links and refresh."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from typing_extensions import override
 class PageForm:
     """One form: where and how it is sent, its fields with their values, its buttons by name and value.
 
-    `typed` are the names of the fields that a person sees. Of fields that offer a choice, `fields` holds what
-    is chosen already, if anything is, and `choices` what there is to choose from.
+    `typed` are the names of the fields that a person sees. Of choice fields, `fields` holds the preselected
+    value, if any, and `choices` all values.
     """
 
     action: str = ""
@@ -26,7 +26,7 @@ class PageForm:
 
 
 class Refresh(NamedTuple):
-    """What a page does by itself: after so many seconds it opens an address, relative to its own."""
+    """A page's refresh: after so many seconds it opens an address, relative to its own."""
 
     seconds: float
     url: str
@@ -76,7 +76,7 @@ class _PageParser(HTMLParser):
 
     def _choose(self, name: str, value: str, *, is_chosen: bool) -> None:
         form = self.forms[-1]
-        # A browser takes the first line of a list where none is marked, and nothing of a group of buttons.
+        # A browser preselects the first option of a list, and nothing in a group of radio buttons.
         if is_chosen or (self._select and name not in form.choices):
             form.fields[name] = value
         form.choices.setdefault(name, []).append(value)
@@ -92,21 +92,21 @@ class _PageParser(HTMLParser):
 
 def forms_of(page: str) -> list[PageForm]:
     """Return the forms of a page in their order."""
-    # What stands before the first form and after the last one may be most of a page.
+    # The parts before the first form and after the last one may be most of a page.
     begins, ends = page.find("<form"), page.rfind("</form")
     return _read(page[max(begins, 0) : ends if ends > 0 else None]).forms
 
 
 def links_of(page: str) -> list[str]:
-    """Return where the links of a page lead, in their order."""
+    """Return the targets of a page's links, in their order."""
     return [unescape(link) for link in _LINK.findall(page)]
 
 
 def refresh_of(page: str, header: str | None = None) -> Refresh | None:
-    """Return what the page does by itself, if it does anything; a header that says it comes first."""
+    """Return the refresh of a page, if it has one; the header takes precedence."""
     if header is not None:
         return _refresh(header)
-    # Reading a whole page for a line that is not there would cost more than all else that a payer does.
+    # Parsing a whole page without a refresh would cost more than all else that a payer does.
     return _read(page).refresh if "http-equiv" in page.lower() else None
 
 

@@ -1,6 +1,6 @@
-"""What a payer does at a provider's page: approve it, refuse it, fumble the PIN, leave, come back.
+"""What a payer does at a provider's page: approve, refuse, enter a wrong PIN, leave, return.
 
-Money does not depend on what the browser does after approving, so a payer need not follow where it is sent.
+The payment does not depend on the browser after approval, so a payer need not follow the redirect.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ class Does(StrEnum):
     WRONG_PIN = "wrong-pin"
     """Gives a wrong PIN until the page gives up."""
     LEAVE = "leave"
-    """Looks at the page and is never seen again."""
+    """Opens the page and leaves for good."""
     LEAVE_AT_PIN = "leave-at-pin"
-    """Gets as far as the PIN and is never seen again."""
+    """Gets as far as the PIN and leaves for good."""
     RETURN = "return"
-    """Gets as far as the PIN, leaves, comes back with an empty jar and approves."""
+    """Gets as far as the PIN, leaves, returns without cookies and approves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Who pays: the number of a wallet, a card or an account, and what its owner knows."""
+    """A payer: the number of a wallet, a card or an account, with PIN and OTP."""
 
     wallet: str
     pin: str = "12121"
@@ -45,12 +45,11 @@ class Payer:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What came of it.
+    """The result of a payer's visit.
 
-    `sent_to` is the callback that the browser was sent to, None if it was sent nowhere; `carries` are the
-    fields that it brings there with POST, None if it goes with GET; `status` is the word among them or in the
-    address. `merchant_status` is the HTTP status found there, None if it was not followed; `looks` is how
-    often a page there looked again by itself.
+    `sent_to` is the callback that the browser was sent to, or None; `carries` are the fields of its POST,
+    None for a GET; `status` is the status among them or in the address. `merchant_status` is the HTTP status
+    of the callback, None if it was not followed; `looks` counts the refreshes there.
     """
 
     sent_to: str | None
@@ -71,9 +70,9 @@ async def pay(
     follow: bool = False,
     patience_seconds: float = 0.0,
 ) -> Visit:
-    """Behave so at a provider's page; the wait is before the last step, or before coming back.
+    """Open a provider's page and behave so; the wait is before the last step, or before returning.
 
-    Who follows to the merchant looks at a page that looks again by itself for as long as the patience lasts.
+    With `follow`, a refreshing page of the merchant is reloaded for as long as the patience lasts.
 
     Raises:
         LostPayerError: the page cannot be used.
@@ -88,7 +87,7 @@ async def pay(
 
 
 async def behave(browser: Browser, url: str, payer: Payer, does: Does, wait_seconds: float = 0.0) -> Shown:
-    """Behave so at a provider's page in a browser that is open; where it is sent, it has not gone yet.
+    """Behave so at a provider's page in an open browser; a redirect to the merchant is not followed.
 
     Raises:
         LostPayerError: the page cannot be used.
@@ -116,7 +115,7 @@ async def behave(browser: Browser, url: str, payer: Payer, does: Does, wait_seco
 
 
 async def _fill(browser: Browser, page: Shown, payer: Payer, until: str) -> Shown:
-    """Confirm step after step until the page asks for a field, or the browser is sent away."""
+    """Confirm step after step until the page has a field, or the browser is sent away."""
     for _ in range(_STEPS_MAX):
         form = page.form
         if page.sent_to is not None or form is None or until in form.fields:
@@ -150,7 +149,7 @@ async def _press(browser: Browser, page: Shown, payer: Payer, button: tuple[str,
 
 
 def _visit_of(page: Shown) -> Visit:
-    """Where the provider's page ended, before anything is followed."""
+    """The visit as it ended at the provider's page, before a redirect is followed."""
     query = "" if page.sent_to is None else urlsplit(page.sent_to).query
     fields = {**dict(parse_qsl(query)), **(page.carries or {})}
     return Visit(page.sent_to, fields.get("status"), page=page.text, carries=page.carries)

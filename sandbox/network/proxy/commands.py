@@ -1,7 +1,7 @@
-"""The proxy's commands: serve it, and talk to the one that is running.
+"""The proxy's commands: serve it, and control a running one.
 
-`strike`, `lift`, `release` and `show` print what the proxy answers as JSON. They exit with 1 and one line if
-it is not there or refuses.
+`strike`, `lift`, `release` and `show` print the proxy's answer as JSON. They exit with 1 and one line if it
+does not answer or refuses.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from sandbox.network.proxy.fault_proxy import FaultProxy
 from sandbox.network.proxy.faults import Fault
 
 CONTROL = "127.0.0.1:8319"
-"""Where a proxy takes its orders if nothing else is said."""
+"""The default control address of a proxy."""
 
 _CALL_SECONDS = 10
 _HTTP_OK = 200
@@ -47,7 +47,7 @@ def proxy(
     """Stand before far sides on this machine and misbehave on demand, until interrupted."""
     routes = _routes(before)
     host, port = _address(control)
-    # Each connection takes two files, and the usual soft limit is 1,024.
+    # Each connection needs two file descriptors, and the usual soft limit is 1,024.
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     try:
         uvloop.run(_serve(routes, host, port))
@@ -106,7 +106,7 @@ async def _serve(routes: dict[str, ProxyRoute], host: str, port: int) -> None:
     def _stop() -> None:
         server.should_exit = True
 
-    # The server has handlers of its own, but raises the signal again when it has ended.
+    # The server has signal handlers of its own, but raises the signal again when it has ended.
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _stop)
     with socket.create_server((host, port)) as listener:

@@ -1,6 +1,6 @@
 """The proxy's control calls over HTTP.
 
-Every answer to them is JSON; what cannot be read is 400 with the names of the fields, and changes nothing.
+Every answer is JSON; an unreadable call is HTTP 400 with the names of the fields, and changes nothing.
 """
 
 from typing import Annotated
@@ -20,7 +20,7 @@ _SHUTDOWN_SECONDS = 2
 
 
 class _FarSideSelection(BaseModel):
-    """Which far side a call is for; all of them if it does not say."""
+    """The far side of a call; all of them if it names none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,7 +77,7 @@ class Control:
 
 
 def control_config(proxy: FaultProxy) -> uvicorn.Config:
-    """How the control calls of this proxy are served."""
+    """The server configuration of the control calls of this proxy."""
     return uvicorn.Config(
         Control(proxy).app(),
         http="httptools",

@@ -1,8 +1,8 @@
-"""One far side and the proxy before it: who may connect, what is armed, and which exchanges it strikes.
+"""The proxy before one far side: connections, armed faults, and the exchanges that they strike.
 
-A caller must meet a dead far side as it would without a proxy. The first connection that finds nobody there
-is reset, because it was accepted before anybody could know; from then on the proxy's own address refuses
-connections, until somebody listens there again.
+A dead far side must look to a caller as it would without a proxy. The first connection that cannot be
+forwarded is reset, because it was accepted already; from then on the proxy's address refuses connections,
+until the far side listens again.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ _LOCAL = "127.0.0.1"
 
 # How often a far side that refused a connection is tried again.
 _PROBE_SECONDS = 0.02
-# A connection is idle when nothing has come from the far side for so long, and the caller's turn is next.
+# A connection is idle when the far side has sent nothing for so long and the caller is next.
 _IDLE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyRoute:
-    """Where the proxy listens for a far side, port 0 being any free one, and where that listens itself."""
+    """The proxy's address for a far side, port 0 being any free one, and the far side's own address."""
 
     listen_port: int
     to_port: int
@@ -38,7 +38,7 @@ class ProxiedFarSide:
     """The proxy before one far side; the owner of its links."""
 
     def __init__(self, route: ProxyRoute) -> None:
-        """Bind the address; nobody can connect before it is opened.
+        """Bind the address; connections are refused before it is opened.
 
         Raises:
             OSError: the address is taken.
@@ -70,7 +70,7 @@ class ProxiedFarSide:
         self._gate.open()
 
     async def close(self) -> None:
-        """Accept nothing more, end every connection, and give up what is delayed or held."""
+        """Accept no more, end every connection, and drop delayed and held requests."""
         self._forget_refusal()
         await self._gate.remove()
         tasks, links = list(self._tasks), list(self._links)
@@ -82,14 +82,14 @@ class ProxiedFarSide:
         await asyncio.gather(*(link.closed for link in links))
 
     def arm(self, order: NetworkFaultOrder) -> None:
-        """Let a fault strike; a refusal begins at once and replaces the one that stands."""
+        """Arm a fault; a refusal begins at once and replaces an earlier one."""
         if order.fault is Fault.REFUSE:
             self._refuse(order)
         else:
             self._faults.add(order)
 
     def lift(self) -> None:
-        """Let everything pass again; what was struck already stays struck, and what is held stays held."""
+        """Disarm all faults; running faults go on, and held requests stay held."""
         self._faults.clear()
         self._forget_refusal()
         self._set_gate()
@@ -102,7 +102,7 @@ class ProxiedFarSide:
         return count
 
     def listing(self) -> list[dict[str, object]]:
-        """What is still to strike, a refusal first."""
+        """The armed faults, a refusal first."""
         refusal = [] if self._refusal is None else [self._refusal.model_dump(mode="json")]
         return refusal + self._faults.listing()
 

@@ -1,4 +1,4 @@
-"""What each fault does to an exchange, one function each, from its first byte to its last."""
+"""The effect of each fault on an exchange, a function each."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,13 +15,13 @@ PAGE = (
     + b"\r\n\r\n"
     + _HTML
 )
-"""What stands in for an answer when a web page is served."""
+"""The answer that replaces the far side's when a web page is served."""
 
 _HIGH_BIT = 0x80
 
 
 class FaultWaiting:
-    """What a strike waits for besides the two sides: its seconds, or a hold until it is released."""
+    """What a fault waits for: its seconds, or a hold until the release."""
 
     def __init__(self, seconds: float | None, hold: Callable[[], Awaitable[None]]) -> None:
         self.seconds = seconds or 0.0
@@ -132,11 +132,11 @@ FAULT_EFFECTS: dict[Fault, Callable[[Exchange, FaultWaiting], Awaitable[None]]] 
     Fault.DUPLICATE: _duplicate,
     Fault.SLOW_DRIP: _slow_drip,
 }
-"""Every fault but `refuse`, which strikes before there is an exchange."""
+"""Every fault but `refuse`, which acts before there is an exchange."""
 
 
 def corrupted(answer: bytes) -> bytes:
-    """The answer with one byte of its body changed; without a body there is nothing to change."""
+    """The answer with one byte of its body changed; unchanged without a body."""
     body = body_of(answer)
     if not body:
         return answer

@@ -1,4 +1,4 @@
-"""The proxy as a whole: several far sides behind addresses of their own, and one place to give orders."""
+"""The whole proxy: several far sides behind addresses of their own, under one control."""
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -10,13 +10,13 @@ from sandbox.network.proxy.faults import Fault, NetworkFaultOrder
 
 
 class UnknownFarSideError(Exception):
-    """No far side of this name stands behind the proxy."""
+    """There is no far side of this name."""
 
 
 class FaultProxy:
-    """Stands before every far side of `routes` while it is entered; addresses are IPv4, times seconds.
+    """Proxies every far side of `routes` while it is entered; addresses are IPv4, times seconds.
 
-    Leaving it ends all connections, and drops what is delayed or held. All of it belongs to one event loop.
+    Leaving it ends all connections and drops delayed and held requests. It belongs to one event loop.
     """
 
     def __init__(self, routes: Mapping[str, ProxyRoute]) -> None:
@@ -29,7 +29,7 @@ class FaultProxy:
         """Listen.
 
         Raises:
-            OSError: one of the addresses is taken; then none is kept.
+            OSError: one of the addresses is taken; then none stays bound.
         """
         async with AsyncExitStack() as stack:
             for name, route in self._routes.items():
@@ -63,8 +63,8 @@ class FaultProxy:
         """Arm a fault; see `NetworkFaultOrder` for what the arguments mean.
 
         Raises:
-            UnknownFarSideError: nobody of that name is here.
-            pydantic.ValidationError: the arguments do not go together.
+            UnknownFarSideError: there is no far side of this name.
+            pydantic.ValidationError: the arguments contradict each other.
         """
         self.arm(
             NetworkFaultOrder(
@@ -73,7 +73,7 @@ class FaultProxy:
         )
 
     def arm(self, order: NetworkFaultOrder) -> None:
-        """Arm an order behind those that its far side has; a refusal is in force when this returns.
+        """Queue an order at its far side; a refusal is in force when this returns.
 
         Raises:
             UnknownFarSideError: nobody of that name is here.
@@ -81,7 +81,7 @@ class FaultProxy:
         self._far_side(order.far_side).arm(order)
 
     def lift(self, far_side: str | None = None) -> None:
-        """Disarm one far side or all; callers are accepted again when this returns. Held requests stay so.
+        """Disarm one far side or all; callers are accepted again when this returns. Held requests stay held.
 
         Raises:
             UnknownFarSideError: nobody of that name is here.
@@ -90,7 +90,7 @@ class FaultProxy:
             side.lift()
 
     def release(self, far_side: str | None = None) -> int:
-        """Forward what one far side's proxy or all of them hold, and return how many requests that is.
+        """Forward the held requests of one far side or of all, and return how many.
 
         Raises:
             UnknownFarSideError: nobody of that name is here.
@@ -98,16 +98,16 @@ class FaultProxy:
         return sum(side.release() for side in self._selected(far_side))
 
     def faults(self) -> dict[str, object]:
-        """What is still to strike, in order, and how many requests are held."""
+        """The armed faults in order, and how many requests are held."""
         armed = [line for far_side in self._far_sides.values() for line in far_side.listing()]
         return {"faults": armed, "held": {name: side.held_requests for name, side in self._far_sides.items()}}
 
     def statistics(self) -> dict[str, object]:
-        """What has passed and what was struck since the start, for each far side."""
+        """The traffic and the faults since the start, for each far side."""
         return {"far_sides": {name: side.tally.listing() for name, side in self._far_sides.items()}}
 
     def health(self) -> dict[str, object]:
-        """Where each far side is reached, and whether connections to it are accepted now."""
+        """The ports of each far side, and whether connections to it are accepted now."""
         return {
             "status": "ok",
             "far_sides": {

@@ -1,4 +1,4 @@
-"""What passed by one far side's proxy, counted."""
+"""The traffic counts of one far side's proxy."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ _OTHER_PATH = "other"
 
 
 class TrafficCounts:
-    """Counts connections, exchanges by path, and what was struck."""
+    """Counts connections, exchanges by path, and faults."""
 
     def __init__(self) -> None:
         self.connections = 0

@@ -1,7 +1,7 @@
-"""An SFTP server that shows files and lets nobody change them; asyncssh is imported here only.
+"""A read-only SFTP server; asyncssh is imported here only.
 
-Host key and client key are made at the first start and stay: whoever fetches pins the one and shows the
-other.
+Host key and client key are made at the first start and kept: a client pins the first and logs in with the
+second.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class Home:
 
     @property
     def outbox(self) -> Path:
-        """What lies here is moved to the folder of its institution."""
+        """Files here are moved to the folder of their institution."""
         return self.root / "outbox"
 
     @property
@@ -46,7 +46,7 @@ class Home:
 
     @property
     def client_key(self) -> Path:
-        """The private key of the only one who may log in."""
+        """The private key of the only client."""
         return self.root / "client_key"
 
     def prepare(self) -> None:
@@ -62,12 +62,12 @@ class Home:
 
     @property
     def fingerprint(self) -> str:
-        """What whoever fetches pins."""
+        """The fingerprint of the host key, which clients pin."""
         return str(asyncssh.read_private_key(self.host_key).get_fingerprint())
 
 
 class _KeyLogin(asyncssh.SSHServer):
-    """Lets one key in, and no password."""
+    """Accepts one key, and no password."""
 
     def __init__(self, key: asyncssh.SSHKey) -> None:
         self._key = key
@@ -87,12 +87,12 @@ def _refuse(*_arguments: object) -> None:
     raise asyncssh.SFTPPermissionDenied("this server shows files and takes none")
 
 
-# It stands for calls of every form.
+# It replaces calls of every signature.
 _REFUSED: Any = _refuse
 
 
 class _ReadOnlyFiles(asyncssh.SFTPServer):
-    """Files to read; whatever would change one is refused."""
+    """Serves files for reading; every change is refused."""
 
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Any:  # noqa: ANN401 - as the library has it
         if pflags & _WRITING:
@@ -105,7 +105,7 @@ class _ReadOnlyFiles(asyncssh.SFTPServer):
 
 @asynccontextmanager
 async def serving(sftp_home: Home, host: str, port: int) -> AsyncIterator[int]:
-    """Serve until the block ends; yields the port that was taken."""
+    """Serve until the block ends; yields the bound port."""
     sftp_home.prepare()
     client = asyncssh.read_private_key(sftp_home.client_key).convert_to_public()
     acceptor = await asyncssh.listen(
