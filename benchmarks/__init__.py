@@ -1,1 +1,1 @@
-"""What `make bench` runs: the switch and PostgreSQL's own pgbench in turns, on one machine, in one run."""
+"""The benchmarks of `make bench`: the switch and pgbench take turns on one machine in one run."""

@@ -1,10 +1,9 @@
-"""`make bench`: payments a second through the whole switch, and what that number is worth.
+"""`make bench`: payments a second through the whole switch, with comparisons and other measurements.
 
-The switch and pgbench take turns, so that neither has the other beside it; medians are compared. The parts
-that follow compare the switch with a naive build, hot with even traffic, two processes with one, and look at
-latency, round trips, and what somebody who hangs costs the others. What has to hold for a number to be
-printed at all is checked by the books after every turn, and by `ekpay audit` at the end of each part. Last
-a million payments are reconciled (`benchmarks.reconciling.million_rows`).
+The switch and pgbench take turns and never run at once; medians are compared. The next parts compare the
+switch with a naive build, hot with even traffic, two processes with one, and measure latency, round trips,
+and the effect of a hanging biller or connector. Every turn is checked against the database, and each part
+ends with `ekpay audit`. Last a million payments are reconciled (`benchmarks.reconciling.million_rows`).
 """
 
 import argparse
@@ -22,7 +21,7 @@ from benchmarks.collecting import routing_decision as routing
 from benchmarks.kit import load, machine, summary
 from benchmarks.kit import pgbench_reference as reference
 from benchmarks.kit import turn_report as report
-from benchmarks.kit.bench_part import CLEAN, Part
+from benchmarks.kit.bench_part import CLEAN, BenchPart
 from benchmarks.kit.errors import BenchError
 from benchmarks.kit.stage import open_stage
 from benchmarks.kit.turns import Turn, Turns
@@ -46,7 +45,7 @@ from benchmarks.reconciling import million_rows as reconcile
 
 PARTNERS = 16
 ACCOUNTS = 1_000_000
-# More than a fetch turn will reach, so that wrk does not run dry; unused messages wait for the next turn.
+# More than a fetch turn reaches, so that wrk does not run out; unused messages wait for the next turn.
 _FETCH_RATE_MAX = 5_000.0
 _MARGIN = 1.4
 _WARM_UP_SECONDS = 3
@@ -65,47 +64,49 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _main_turns(asked: argparse.Namespace, console: Console) -> tuple[report.Report, dict[str, Any]]:
+async def _main_turns(
+    arguments: argparse.Namespace, console: Console
+) -> tuple[report.TurnReport, dict[str, Any]]:
     console.print("starting PostgreSQL, the sandbox and one switch …")
     async with open_stage(PARTNERS, ACCOUNTS) as stage:
-        turns = Turns(stage, load.Load(asked.threads, asked.connections))
-        taken: list[Turn] = []
+        turns = Turns(stage, load.Load(arguments.threads, arguments.connections))
+        results: list[Turn] = []
         await turns.fetch(_WARM_UP_SECONDS, _FETCH_RATE_MAX)
         rows = {"switch": await turns.rows_of("pay"), "pgbench": await turns.rows_of("pgbench")}
         await stage.connection.execute("ANALYZE")
         rate = rows["switch"].rate
-        for number in range(1, asked.rounds + 1):
-            console.print(f"round {number} of {asked.rounds}")
-            taken += await _round(turns, asked, rate, console)
-            rate = max(turn.rate for turn in taken if turn.what == "pay")
-        facts = await report.facts(stage, load.Load(asked.threads, asked.connections))
-        where = machine.circumstances(stage.home, facts["server_version"])
+        for number in range(1, arguments.rounds + 1):
+            console.print(f"round {number} of {arguments.rounds}")
+            results += await _round(turns, arguments, rate, console)
+            rate = max(turn.rate for turn in results if turn.kind == "pay")
+        facts = await report.facts(stage, load.Load(arguments.threads, arguments.connections))
+        machine_facts = machine.machine_facts(stage.home_folder, facts["server_version"])
         console.print("auditing the books …")
-        return report.Report(tuple(taken), rows, facts, await stage.audit()), {"machine": where}
+        return report.TurnReport(tuple(results), rows, facts, await stage.audit()), {"machine": machine_facts}
 
 
-async def _round(turns: Turns, asked: argparse.Namespace, rate: float, console: Console) -> list[Turn]:
+async def _round(turns: Turns, arguments: argparse.Namespace, rate: float, console: Console) -> list[Turn]:
     """Fetch until there is enough to pay, pay, then pgbench with each number of clients."""
-    needed = int(rate * _MARGIN * asked.seconds)
-    # Once at least, however much is left over: the fetch rate is a number of its own.
-    taken = [_told(await turns.fetch(asked.seconds, _FETCH_RATE_MAX), console)]
+    needed = int(rate * _MARGIN * arguments.seconds)
+    # Once at least, however many are left: the fetch rate is a number of its own.
+    results = [_print_turn(await turns.fetch(arguments.seconds, _FETCH_RATE_MAX), console)]
     while len(turns.payments) < needed:
-        taken.append(_told(await turns.fetch(asked.seconds, _FETCH_RATE_MAX), console))
-    taken.append(_told(await turns.pay(asked.seconds), console))
+        results.append(_print_turn(await turns.fetch(arguments.seconds, _FETCH_RATE_MAX), console))
+    results.append(_print_turn(await turns.pay(arguments.seconds), console))
     for clients in reference.CLIENTS:
-        turn = await turns.reference(clients, asked.reference_seconds)
-        taken.append(_told(turn, console))
-    turn = await turns.reference(_CLIENTS_WITHOUT_SCROLL, asked.reference_seconds, has_scroll=False)
-    return [*taken, _told(turn, console)]
+        turn = await turns.reference(clients, arguments.reference_seconds)
+        results.append(_print_turn(turn, console))
+    turn = await turns.reference(_CLIENTS_WITHOUT_SCROLL, arguments.reference_seconds, has_scroll=False)
+    return [*results, _print_turn(turn, console)]
 
 
-def _told(turn: Turn, console: Console) -> Turn:
-    console.print(f"  {turn.what:8} {turn.clients:4} connections {turn.rate:8.0f}/s", highlight=False)
+def _print_turn(turn: Turn, console: Console) -> Turn:
+    console.print(f"  {turn.kind:8} {turn.clients:4} connections {turn.rate:8.0f}/s", highlight=False)
     return turn
 
 
-def _parts(capacity: float) -> Iterator[tuple[str, Callable[[], Awaitable[Part]]]]:
-    """What follows the main turns, each on a stage of its own; nothing else runs meanwhile."""
+def _parts(capacity: float) -> Iterator[tuple[str, Callable[[], Awaitable[BenchPart]]]]:
+    """The parts after the main turns, each on a stage of its own; nothing else runs meanwhile."""
     yield "one SQLAlchemy transaction per step", naive.measure
     yield "one biller with most of the traffic", mix.measure
     yield "two processes", two.measure
@@ -115,17 +116,17 @@ def _parts(capacity: float) -> Iterator[tuple[str, Callable[[], Awaitable[Part]]
     yield "round trips", round_trips.measure
 
 
-async def _bench(asked: argparse.Namespace, console: Console) -> tuple[dict[str, Any], list[str]]:
-    """The figures of everything, and what each audit said."""
-    result, where = await _main_turns(asked, console)
+async def _bench(arguments: argparse.Namespace, console: Console) -> tuple[dict[str, Any], list[str]]:
+    """All figures, and the last line of each audit."""
+    result, machine_facts = await _main_turns(arguments, console)
     report.show(result, console)
-    figures, audits = {**where, **report.figures(result)}, [result.audit]
+    figures, audits = {**machine_facts, **report.figures(result)}, [result.audit]
     figures["routing_decision_us"] = round(routing.measure(), 1)
-    if asked.main_only:
+    if arguments.main_only:
         return figures, audits
-    for what, measure in _parts(result.rate("pay")):
+    for name, measure in _parts(result.rate("pay")):
         started = time.monotonic()
-        console.rule(what)
+        console.rule(name)
         part = await measure()
         part.show(console)
         console.print(f"{time.monotonic() - started:.0f} s", highlight=False)
@@ -136,18 +137,18 @@ async def _bench(asked: argparse.Namespace, console: Console) -> tuple[dict[str,
 
 def main() -> int:
     """Run the bench; 0 if every turn and every audit hold."""
-    asked, console, started = _arguments(), Console(), time.monotonic()
+    arguments, console, started = _arguments(), Console(), time.monotonic()
     try:
-        load.wrk()
-        figures, audits = asyncio.run(_bench(asked, console))
-        if not asked.main_only:
+        load.wrk_path()
+        figures, audits = asyncio.run(_bench(arguments, console))
+        if not arguments.main_only:
             console.rule("a million payments reconciled")
-            figures |= reconcile.measured(asked.rounds, console)
+            figures |= reconcile.measure(arguments.rounds, console)
             figures["bench_minutes"] = round((time.monotonic() - started) / 60, 1)
     except (BenchError, TimeoutError) as problem:
         console.print(f"bench: {problem}", style="red", markup=False)
         return 1
-    summary.show(summary.write(figures, asked.results), console)
+    summary.show(summary.write(figures, arguments.results), console)
     broken = [audit for audit in audits if audit != CLEAN]
     console.print(
         f"{(time.monotonic() - started) / 60:.1f} minutes; audits: {', '.join(broken) or 'all clean'}"

@@ -1,8 +1,8 @@
-"""What one connector that hangs costs the others: `connector_hang_loss`.
+"""How much a hanging connector slows down the others: `connector_hang_loss`.
 
-Payments are made at one wallet as fast as the switch takes them, while a few a second are made at another
-one. That other one answers in the odd turns and hangs in the even ones, so that its share of the load is the
-same in both and only the hanging differs. Every payment of the first wallet has to get its page in both.
+Payments are created at a first wallet as fast as the switch takes them, and a few a second at a second
+wallet. The second one answers in the odd turns and hangs in the even ones: the load is the same, only the
+hanging differs. Every payment of the first wallet must get its page in both.
 """
 
 import asyncio
@@ -21,9 +21,16 @@ from urllib.parse import urlsplit
 import aiohttp
 from rich.console import Console
 
-from benchmarks.kit.far_side_relay import Relay, open_relay
+from benchmarks.kit.far_side_relay import FarSideRelay, open_relay
 from benchmarks.kit.load import Load, run_wrk
-from benchmarks.kit.stage import StageError, ekpay, environment, served_sandbox, served_switch, until_ready
+from benchmarks.kit.stage import (
+    StageError,
+    ekpay_command,
+    environment,
+    served_sandbox,
+    served_switch,
+    until_ready,
+)
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.migrate import migrate
@@ -49,7 +56,7 @@ _AMOUNT = 50_000
 
 @dataclass(frozen=True, slots=True)
 class HangingLoss:
-    """The rates of the healthy connector beside an answering and beside a hanging one, a second."""
+    """Payments a second at the healthy connector while the other one answers, and while it hangs."""
 
     answering: tuple[float, ...]
     hanging: tuple[float, ...]
@@ -57,7 +64,7 @@ class HangingLoss:
 
     @property
     def loss(self) -> float:
-        """The part of the healthy rate that the hanging took away; below zero where it took nothing."""
+        """The share of the healthy rate that was lost; negative if nothing was lost."""
         return 1 - median(self.hanging) / median(self.answering)
 
     def figures(self) -> dict[str, Any]:
@@ -66,28 +73,28 @@ class HangingLoss:
 
     def show(self, console: Console) -> None:
         """Print both rates and the loss."""
-        beside = (median(rates) for rates in (self.answering, self.hanging))
-        rates = " and ".join(f"{rate:.0f}/s" for rate in beside)
-        told = f"payments made beside a connector that answers, and that hangs: {rates}"
-        console.print(f"{told}, loss {self.loss:.1%} (aim under 5 %)", highlight=False)
+        medians = (median(rates) for rates in (self.answering, self.hanging))
+        rates = " and ".join(f"{rate:.0f}/s" for rate in medians)
+        text = f"payments made beside a connector that answers, and that hangs: {rates}"
+        console.print(f"{text}, loss {self.loss:.1%} (aim under 5 %)", highlight=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    home: Path
+    home_folder: Path
     switch_url: str
     keys: tuple[str, ...]
-    relay: Relay
+    relay: FarSideRelay
 
 
 class _Orders:
-    """Orders of which every one pays for another customer under another key."""
+    """Orders, each for a new customer under a new idempotency key."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = keys
         self._numbers = count()
 
-    def take(self, instrument: str) -> tuple[int, str, str]:
+    def next_order(self, instrument: str) -> tuple[int, str, str]:
         """The number of the API key (from 1), the idempotency key and the body."""
         number = next(self._numbers)
         order = {
@@ -120,7 +127,7 @@ async def measure(rounds: int = 3, seconds: int = 4) -> HangingLoss:
                 stage.relay.hangs = hangs
                 rates[hangs].append(await _turn(stage, orders, seconds))
         stage.relay.hangs = False
-        return HangingLoss(tuple(rates[False]), tuple(rates[True]), await _audit(stage.home))
+        return HangingLoss(tuple(rates[False]), tuple(rates[True]), await _audit(stage.home_folder))
 
 
 async def _turn(stage: _Stage, orders: _Orders, seconds: int) -> float:
@@ -128,32 +135,32 @@ async def _turn(stage: _Stage, orders: _Orders, seconds: int) -> float:
     with tempfile.TemporaryDirectory(prefix="ekpay-wrk-") as name:
         folder = Path(name)
         (folder / "keys").write_text("".join(f"{key}\n" for key in stage.keys))
-        lines = (" ".join(map(str, orders.take(HEALTHY))) for _ in range(_RATE_MAX * seconds))
+        lines = (" ".join(map(str, orders.next_order(HEALTHY))) for _ in range(_RATE_MAX * seconds))
         (folder / "orders").write_text("".join(f"{line}\n" for line in lines))
-        beside = asyncio.create_task(_make_beside(stage, orders))
+        sick_load = asyncio.create_task(_pay_at_sick_connector(stage, orders))
         try:
-            told = await run_wrk(_SCRIPT, stage.switch_url, folder, seconds, _LOAD)
+            result = await run_wrk(_SCRIPT, stage.switch_url, folder, seconds, _LOAD)
         finally:
-            beside.cancel()
-            await asyncio.gather(beside, return_exceptions=True)
-    if told["not_2xx"] or told["broken"] or told["sent_by"][0] > _RATE_MAX * seconds:
-        raise StageError(f"payments at the healthy connector were not made: {told}")
-    return float(told["answered"]) / float(told["seconds"])
+            sick_load.cancel()
+            await asyncio.gather(sick_load, return_exceptions=True)
+    if result["not_2xx"] or result["broken"] or result["sent_by"][0] > _RATE_MAX * seconds:
+        raise StageError(f"payments at the healthy connector were not made: {result}")
+    return float(result["answered"]) / float(result["seconds"])
 
 
-async def _make_beside(stage: _Stage, orders: _Orders) -> None:
-    """Make payments at the other connector at a steady rate, whether or not the ones before were answered."""
+async def _pay_at_sick_connector(stage: _Stage, orders: _Orders) -> None:
+    """Create payments at the second connector at a steady rate, without waiting for answers."""
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
         asyncio.TaskGroup() as running,
     ):
         while True:
-            running.create_task(_make_one(session, stage, orders))
+            running.create_task(_make_payment(session, stage, orders))
             await asyncio.sleep(1 / _SICK_PER_SECOND)
 
 
-async def _make_one(session: aiohttp.ClientSession, stage: _Stage, orders: _Orders) -> None:
-    key, idempotency, body = orders.take(SICK)
+async def _make_payment(session: aiohttp.ClientSession, stage: _Stage, orders: _Orders) -> None:
+    key, idempotency, body = orders.next_order(SICK)
     headers = {
         "Authorization": f"Bearer {orders.key(key)}",
         "Content-Type": "application/json",
@@ -166,28 +173,28 @@ async def _make_one(session: aiohttp.ClientSession, stage: _Stage, orders: _Orde
 
 @asynccontextmanager
 async def _open_stage() -> AsyncIterator[_Stage]:
-    home = Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
-    settings = Settings(home=home, database_url=None)
-    wanted = ["--port", "nesco=0", "--port", "token_init_status=0", "--accounts", str(_CUSTOMERS)]
+    home_folder = Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
+    settings = Settings(home=home_folder, database_url=None)
+    arguments = ["--port", "nesco=0", "--port", "token_init_status=0", "--accounts", str(_CUSTOMERS)]
     try:
         database = open_database(settings)
         await migrate(database)
-        keys = tuple([await _add(number, settings, database) for number in range(1, CLIENTS + 1)])
-        with served_sandbox(home, wanted) as (addresses, _):
+        keys = tuple([await _add_partner(number, settings, database) for number in range(1, CLIENTS + 1)])
+        with served_sandbox(home_folder, arguments) as (addresses, _):
             origin = addresses["TOKEN_INIT_STATUS"]
             async with open_relay(urlsplit(origin).port or 0) as relay:
                 environ = settings_for_switch([Institution], {Institution.family: origin}, _PASSWORD)
                 environ[f"EKPAY_{SICK.upper()}_URL"] = f"http://127.0.0.1:{relay.port}/{SICK}"
                 environ |= {"EKPAY_NESCO_URL": addresses["NESCO"], "EKPAY_NESCO_PASSWORD": _NESCO_PASSWORD}
-                with served_switch(home, **environ) as (url, process):
-                    await until_ready(url, process, home)
-                    yield _Stage(home, url, keys, relay)
+                with served_switch(home_folder, **environ) as (url, process):
+                    await until_ready(url, process, home_folder)
+                    yield _Stage(home_folder, url, keys, relay)
     finally:
-        EmbeddedPostgres(home).destroy()
-        shutil.rmtree(home)
+        EmbeddedPostgres(home_folder).destroy()
+        shutil.rmtree(home_folder)
 
 
-async def _add(number: int, settings: Settings, database: Database) -> str:
+async def _add_partner(number: int, settings: Settings, database: Database) -> str:
     """The API key of one more partner."""
     name, engine = f"bench{number:02d}", database.engine()
     try:
@@ -197,9 +204,9 @@ async def _add(number: int, settings: Settings, database: Database) -> str:
         await engine.dispose()
 
 
-async def _audit(home: Path) -> str:
+async def _audit(home_folder: Path) -> str:
     process = await asyncio.create_subprocess_exec(
-        *ekpay("audit"), env=environment(home), stdout=asyncio.subprocess.PIPE
+        *ekpay_command("audit"), env=environment(home_folder), stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
     return (output.decode().strip().splitlines() or ["no answer"])[-1]

@@ -1,6 +1,6 @@
 """How long a routing decision takes: 25 connectors of one instrument, rules, windows and caps, in one thread.
 
-Only `decide` is measured: what it decides by stands in memory, read from the database once a second.
+Only `decide` is measured: its inputs are in memory, where the switch refreshes them once a second.
 """
 
 import timeit

@@ -1,1 +1,1 @@
-"""What all benchmarks share: the stage, the load, prepared requests, counts and the report."""
+"""Shared by all benchmarks: stage, load, prepared requests, counts and report."""

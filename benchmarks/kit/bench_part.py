@@ -1,4 +1,4 @@
-"""What every part of the bench comes back with, and how one runs by itself."""
+"""The result of a part of the bench, and running one part alone."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,12 +11,12 @@ from benchmarks.kit.errors import BenchError
 CLEAN = "clean"
 
 
-class Part(Protocol):
+class BenchPart(Protocol):
     """The numbers of one part; `audit` is the last line of `ekpay audit`."""
 
     @property
     def audit(self) -> str:
-        """What the audit said at its end."""
+        """The last line of the audit."""
 
     def figures(self) -> dict[str, Any]:
         """Its keys of results.json."""
@@ -25,8 +25,8 @@ class Part(Protocol):
         """Print it for a person."""
 
 
-def run_alone(name: str, measuring: Coroutine[Any, Any, Part]) -> int:
-    """One part by itself, printed and not written down; 0 if its audit is clean."""
+def run_alone(name: str, measuring: Coroutine[Any, Any, BenchPart]) -> int:
+    """Run one part and print its result without storing it; 0 if its audit is clean."""
     console = Console()
     try:
         part = asyncio.run(measuring)

@@ -1,5 +1,5 @@
-"""What every part of the bench says when its numbers would be none."""
+"""The error that a part of the bench raises instead of reporting wrong numbers."""
 
 
 class BenchError(Exception):
-    """Something did not start, did not hold, or is missing; the text says what, for a person."""
+    """Something did not start, was not as required, or is missing; the text says what."""

@@ -1,4 +1,4 @@
-"""The load: wrk, which is no Python and costs little, sending prepared bodies for a fixed time."""
+"""The load: wrk, which needs little processor time, sends prepared bodies for a fixed time."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.kit.errors import BenchError
-from benchmarks.kit.prepared_requests import Prepared
+from benchmarks.kit.prepared_requests import PreparedRequest
 from benchmarks.kit.stage import Stage
 
 _SCRIPT = Path(__file__).with_name("prepared.lua")
@@ -27,9 +27,9 @@ class LoadError(BenchError):
 class Load:
     """How wrk is run: its threads, and the connections they share out.
 
-    Where there are `urls`, each has a wrk of its own, with its share of the connections and of the partners:
-    neighbours by number, so that every process has partners of odd and of even lanes. The same address may
-    stand there twice.
+    With `urls`, each address gets a wrk of its own with its share of the connections and of the partners:
+    neighbours by number, so that every process has partners of odd and of even lanes. An address may occur
+    twice.
     """
 
     threads: int
@@ -39,7 +39,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What wrk saw in one turn; `left` are the bodies that it did not get to."""
+    """The result of one turn of wrk; `left` are the bodies that it did not send."""
 
     seconds: float
     sent: int
@@ -47,7 +47,7 @@ class LoadResult:
     not_2xx: int
     broken: int
     percentiles_ms: dict[str, float]
-    left: tuple[Prepared, ...]
+    unsent: tuple[PreparedRequest, ...]
 
     @property
     def rate(self) -> float:
@@ -55,58 +55,62 @@ class LoadResult:
         return self.answered / self.seconds
 
 
-def wrk() -> str:
+def wrk_path() -> str:
     """The path of wrk.
 
     Raises:
         LoadError: it is not installed.
     """
-    found = shutil.which("wrk")
-    if found is None:
+    path = shutil.which("wrk")
+    if path is None:
         raise LoadError("wrk is missing; on Debian and Ubuntu: apt-get install wrk")
-    return found
+    return path
 
 
-async def send(stage: Stage, path: str, prepared: Sequence[Prepared], seconds: int, load: Load) -> LoadResult:
+async def send(
+    stage: Stage, path: str, prepared: Sequence[PreparedRequest], seconds: int, load: Load
+) -> LoadResult:
     """Send as many of the bodies as fit into `seconds`, each at most once.
 
     Raises:
-        LoadError: wrk failed, or there were too few bodies, which would make the rate a lie.
+        LoadError: wrk failed, or too few bodies were prepared for a valid rate.
     """
     if load.urls:
-        return await _send_apart(stage, path, prepared, seconds, load)
+        return await _send_to_each_url(stage, path, prepared, seconds, load)
     with TemporaryDirectory(prefix="ekpay-wrk-") as name:
         folder = Path(name)
         shares = [prepared[thread :: load.threads] for thread in range(load.threads)]
-        _write(folder, shares, [partner.token for partner in stage.partners])
-        told = await run_wrk(_SCRIPT, stage.switch_url + path, folder, seconds, load)
-    return _result(told, shares)
+        _write_requests(folder, shares, [partner.token for partner in stage.partners])
+        report = await run_wrk(_SCRIPT, stage.switch_url + path, folder, seconds, load)
+    return _load_result(report, shares)
 
 
-async def _send_apart(
-    stage: Stage, path: str, prepared: Sequence[Prepared], seconds: int, load: Load
+async def _send_to_each_url(
+    stage: Stage, path: str, prepared: Sequence[PreparedRequest], seconds: int, load: Load
 ) -> LoadResult:
-    shares = apart(prepared, len(stage.partners), len(load.urls))
-    each = Load(load.threads, load.connections // len(load.urls))
+    shares = split_by_process(prepared, len(stage.partners), len(load.urls))
+    load_each = Load(load.threads, load.connections // len(load.urls))
     sending = (
-        send(replace(stage, switch_url=url), path, share, seconds, each)
+        send(replace(stage, switch_url=url), path, share, seconds, load_each)
         for url, share in zip(load.urls, shares, strict=True)
     )
-    return together(await asyncio.gather(*sending))
+    return combined_result(await asyncio.gather(*sending))
 
 
-def apart(prepared: Sequence[Prepared], partners: int, places: int) -> list[list[Prepared]]:
-    """The bodies by place, each partner's all at one; a single partner's go to all places in turn."""
+def split_by_process(
+    prepared: Sequence[PreparedRequest], partners: int, processes: int
+) -> list[list[PreparedRequest]]:
+    """The bodies by process: a partner's all at one process, those of a single partner at all in turn."""
     if partners == 1:
-        return [list(prepared[place::places]) for place in range(places)]
-    shares: list[list[Prepared]] = [[] for _ in range(places)]
-    for one in prepared:
-        shares[(one.token - 1) * places // partners].append(one)
+        return [list(prepared[process::processes]) for process in range(processes)]
+    shares: list[list[PreparedRequest]] = [[] for _ in range(processes)]
+    for request in prepared:
+        shares[(request.token - 1) * processes // partners].append(request)
     return shares
 
 
-def together(results: Sequence[LoadResult]) -> LoadResult:
-    """What several wrk saw at the same time, as if it were one; of each percentile the worst."""
+def combined_result(results: Sequence[LoadResult]) -> LoadResult:
+    """The results of several wrk at the same time as one; of each percentile the worst."""
     first = results[0]
     return LoadResult(
         seconds=max(result.seconds for result in results),
@@ -117,22 +121,22 @@ def together(results: Sequence[LoadResult]) -> LoadResult:
         percentiles_ms={
             name: max(result.percentiles_ms[name] for result in results) for name in first.percentiles_ms
         },
-        left=_in_turn([result.left for result in results]),
+        unsent=_interleave([result.unsent for result in results]),
     )
 
 
-def _in_turn(shares: Sequence[Sequence[Prepared]]) -> tuple[Prepared, ...]:
+def _interleave(shares: Sequence[Sequence[PreparedRequest]]) -> tuple[PreparedRequest, ...]:
     rows = zip_longest(*shares)
-    return tuple(one for row in rows for one in row if one is not None)
+    return tuple(request for row in rows for request in row if request is not None)
 
 
 async def run_wrk(script: Path, url: str, folder: Path, seconds: int, load: Load) -> dict[str, Any]:
-    """Run wrk with one of our scripts, which reads `folder`; what the script told at its end.
+    """Run wrk with one of our scripts, which reads `folder`; return the script's report.
 
     Raises:
         LoadError: wrk is missing or ended without a result.
     """
-    command = [wrk(), "-t", str(load.threads), "-c", str(load.connections), "-d", f"{seconds}s"]
+    command = [wrk_path(), "-t", str(load.threads), "-c", str(load.connections), "-d", f"{seconds}s"]
     command += ["--timeout", f"{_ANSWER_SECONDS}s", "-s", str(script), url, "--", str(folder)]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
@@ -141,27 +145,29 @@ async def run_wrk(script: Path, url: str, folder: Path, seconds: int, load: Load
     line = next((line for line in output.splitlines() if line.startswith(_MARK)), "")
     if not line:
         raise LoadError(f"wrk ended without a result: {output.strip()[-500:]}")
-    told: dict[str, Any] = json.loads(line.removeprefix(_MARK))
-    return told
+    report: dict[str, Any] = json.loads(line.removeprefix(_MARK))
+    return report
 
 
-def _write(folder: Path, shares: Sequence[Sequence[Prepared]], tokens: Sequence[str]) -> None:
+def _write_requests(folder: Path, shares: Sequence[Sequence[PreparedRequest]], tokens: Sequence[str]) -> None:
     (folder / "tokens").write_text("".join(f"{token}\n" for token in tokens))
     for thread, share in enumerate(shares):
-        (folder / f"bodies.{thread}").write_text("".join(f"{one.token} {one.body}\n" for one in share))
+        (folder / f"bodies.{thread}").write_text(
+            "".join(f"{request.token} {request.body}\n" for request in share)
+        )
 
 
-def _result(told: dict[str, Any], shares: Sequence[Sequence[Prepared]]) -> LoadResult:
-    sent_by: list[int] = told["sent_by"]
+def _load_result(report: dict[str, Any], shares: Sequence[Sequence[PreparedRequest]]) -> LoadResult:
+    sent_by: list[int] = report["sent_by"]
     if any(sent > len(share) for sent, share in zip(sent_by, shares, strict=True)):
         raise LoadError(f"wrk ran out of prepared bodies ({sum(map(len, shares))}): prepare more")
-    left = [one for sent, share in zip(sent_by, shares, strict=True) for one in share[sent:]]
+    unsent = [request for sent, share in zip(sent_by, shares, strict=True) for request in share[sent:]]
     return LoadResult(
-        seconds=told["seconds"],
+        seconds=report["seconds"],
         sent=sum(sent_by),
-        answered=told["answered"],
-        not_2xx=told["not_2xx"],
-        broken=told["broken"],
-        percentiles_ms={name: told[f"{name}_ms"] for name in ("p50", "p95", "p99")},
-        left=tuple(left),
+        answered=report["answered"],
+        not_2xx=report["not_2xx"],
+        broken=report["broken"],
+        percentiles_ms={name: report[f"{name}_ms"] for name in ("p50", "p95", "p99")},
+        unsent=tuple(unsent),
     )

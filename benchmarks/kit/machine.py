@@ -1,4 +1,4 @@
-"""The machine and the versions that something was measured with."""
+"""The machine and the versions of a measurement."""
 
 import os
 import platform
@@ -17,30 +17,30 @@ _FLUSHES = 101
 _MODEL = re.compile(r"^model name\s*: (.+)$", re.MULTILINE)
 
 
-def circumstances(folder: Path, server_version: str) -> dict[str, Any]:
-    """Date (UTC), machine and versions; `flush_ms` is the median time that a page takes to the disk there."""
+def machine_facts(folder: Path, server_version: str) -> dict[str, Any]:
+    """Date (UTC), machine and versions; `flush_ms` is the median time to flush a page to that disk."""
     libraries = {name: version(name) for name in _LIBRARIES}
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": _model(),
+        "machine": _processor_model(),
         "kernel": f"{platform.system()} {platform.release().split('-')[0]}",
         "versions": {"Python": platform.python_version(), "PostgreSQL": server_version, **libraries},
         "flush_ms": _flush_ms(folder),
     }
 
 
-def _model() -> str:
-    found = _MODEL.search(Path("/proc/cpuinfo").read_text())
-    return found[1] if found else platform.machine()
+def _processor_model() -> str:
+    match = _MODEL.search(Path("/proc/cpuinfo").read_text())
+    return match[1] if match else platform.machine()
 
 
 def _flush_ms(folder: Path) -> float:
-    """How long it takes to append one page of the log and have it on the disk, in milliseconds."""
-    taken = []
+    """The time to append one page and flush it to the disk, in milliseconds."""
+    durations_ms = []
     with TemporaryFile(dir=folder) as file:
         for _ in range(_FLUSHES):
             os.write(file.fileno(), bytes(_PAGE_BYTES))
             started = time.perf_counter()
             os.fdatasync(file.fileno())
-            taken.append(1e3 * (time.perf_counter() - started))
-    return median(taken)
+            durations_ms.append(1e3 * (time.perf_counter() - started))
+    return median(durations_ms)

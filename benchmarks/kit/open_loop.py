@@ -1,9 +1,9 @@
-"""Open-loop load: every request leaves at an instant that was fixed before, whatever became of the others.
+"""Open-loop load: every request is sent at an instant fixed beforehand, whatever the others do.
 
-Latency counts from that instant, so that a far side that stalls cannot hide behind a client that waits for it
-(coordinated omission). The load is a process of its own, `python -m benchmarks.kit.open_loop FOLDER`: one
-thread, plain sockets and `select`, whose timeout is exact to the microsecond where event loops round to
-milliseconds. It tells how late it was itself, and a run in which it was late is refused.
+Latency counts from that instant, so that a stalling far side cannot hide behind a waiting client (coordinated
+omission). The load is a process of its own, `python -m benchmarks.kit.open_loop FOLDER`: one thread, plain
+sockets and `select`, whose timeout is exact to the microsecond where event loops round to milliseconds. It
+reports its own lateness, and a run in which it was late is refused.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ from benchmarks.kit.errors import BenchError
 
 # The load process needs the standard library only: it starts at once and is small.
 if TYPE_CHECKING:
-    from benchmarks.kit.prepared_requests import Prepared
+    from benchmarks.kit.prepared_requests import PreparedRequest
     from benchmarks.kit.stage import Stage
 
 LAG_P99_MS_MAX = 5.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PAY = "/syndicate/api/update-billPayment"
-_AIM, _REQUESTS, _SAMPLES = "aim.json", "requests", "samples"
+_TARGET, _REQUESTS, _SAMPLES = "aim.json", "requests", "samples"
 # Far more than are ever busy at half load, and few enough for `select`, which takes descriptors below 1,024.
 _CONNECTIONS_MAX = 512
 _LEAD_SECONDS = 0.5
@@ -51,8 +51,8 @@ class OpenLoopError(BenchError):
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """Where requests go; `tokens` are the bearers that `Prepared.token` counts from 1."""
+class LoadTarget:
+    """Where requests go; `tokens` are the bearers that `PreparedRequest.token` counts from 1."""
 
     url: str
     content_type: str
@@ -69,8 +69,8 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """What one turn saw; `queued` requests found every connection busy, `cpu_seconds` are the load's own.
+class OpenLoopResult:
+    """The samples of one turn; `queued` requests found no free connection, `cpu_seconds` are the load's own.
 
     `connections` is how many were opened in all.
     """
@@ -81,7 +81,7 @@ class Observed:
     connections: int
 
     @property
-    def failed(self) -> int:
+    def failed_count(self) -> int:
         """Requests without an answer that says 200."""
         return sum(sample.status != _OK for sample in self.samples)
 
@@ -97,29 +97,31 @@ class Observed:
 
     def latencies_ms(self, since: float = 0.0) -> list[float]:
         """From the instant a request was due to its answer, without those due before `since` seconds."""
-        return [1_000 * (one.answered - one.due) for one in self.samples if one.due >= since]
+        return [1_000 * (sample.answered - sample.due) for sample in self.samples if sample.due >= since]
 
 
-def at_switch(stage: "Stage") -> Aim:
+def switch_target(stage: "Stage") -> LoadTarget:
     """Payments through the syndicate API of the switch on this stage."""
-    return Aim(stage.switch_url + _PAY, "text/plain", tuple(partner.token for partner in stage.partners))
+    return LoadTarget(
+        stage.switch_url + _PAY, "text/plain", tuple(partner.token for partner in stage.partners)
+    )
 
 
-def poisson(rate: float, seconds: float, seed: int) -> list[float]:
-    """Instants of arrivals that know nothing of each other, `rate` a second on average; the same by seed."""
+def poisson_instants(rate: float, seconds: float, seed: int) -> list[float]:
+    """Instants of independent arrivals, `rate` a second on average; the same seed gives the same instants."""
     draw, instants, now = random.Random(seed), [], 0.0  # noqa: S311 - to be repeated, not to be secret
     while (now := now + draw.expovariate(rate)) < seconds:
         instants.append(now)
     return instants
 
 
-def steady(rate: float, seconds: float) -> list[float]:
+def steady_instants(rate: float, seconds: float) -> list[float]:
     """Instants at equal distances."""
     return [number / rate for number in range(int(rate * seconds))]
 
 
 def percentile(numbers: Sequence[float], rank: float) -> float:
-    """The smallest number that at least `rank` per cent are not above; nothing is interpolated.
+    """The smallest number that is not exceeded by at least `rank` per cent; nothing is interpolated.
 
     Raises:
         ValueError: there are no numbers.
@@ -131,7 +133,9 @@ def percentile(numbers: Sequence[float], rank: float) -> float:
     return sorted(numbers)[max(place, 1) - 1]
 
 
-async def offer(aim: Aim, instants: Sequence[float], bodies: "Sequence[Prepared]") -> Observed:
+async def offer_load(
+    target: LoadTarget, instants: Sequence[float], bodies: "Sequence[PreparedRequest]"
+) -> OpenLoopResult:
     """Send one body at each instant, counted from the start, and wait for every answer.
 
     Raises:
@@ -141,8 +145,8 @@ async def offer(aim: Aim, instants: Sequence[float], bodies: "Sequence[Prepared]
         raise OpenLoopError(f"{len(instants)} requests are due, but {len(bodies)} are prepared")
     with TemporaryDirectory(prefix="ekpay-open-loop-") as name:
         folder = Path(name)
-        told = {"url": aim.url, "content_type": aim.content_type, "tokens": aim.tokens}
-        (folder / _AIM).write_text(json.dumps(told))
+        description = {"url": target.url, "content_type": target.content_type, "tokens": target.tokens}
+        (folder / _TARGET).write_text(json.dumps(description))
         with (folder / _REQUESTS).open("w") as file:
             for instant, body in zip(instants, bodies, strict=False):
                 file.write(f"{instant:.6f} {body.token} {body.body}\n")
@@ -154,10 +158,10 @@ async def offer(aim: Aim, instants: Sequence[float], bodies: "Sequence[Prepared]
         output = (await process.communicate())[0].decode()
         if process.returncode:
             raise OpenLoopError(f"the load process failed: {output.strip()[-500:]}")
-        return _observed(json.loads(output), (folder / _SAMPLES).read_text())
+        return _read_result(json.loads(output), (folder / _SAMPLES).read_text())
 
 
-def refuse_late(observed: Observed, lag_p99_ms_max: float = LAG_P99_MS_MAX) -> None:
+def refuse_late_load(observed: OpenLoopResult, lag_p99_ms_max: float = LAG_P99_MS_MAX) -> None:
     """Refuse a turn whose load did not keep to its schedule.
 
     Raises:
@@ -168,32 +172,32 @@ def refuse_late(observed: Observed, lag_p99_ms_max: float = LAG_P99_MS_MAX) -> N
         raise OpenLoopError(f"the load was {lag}; at most {lag_p99_ms_max:.1f} ms are fair")
 
 
-def _observed(told: dict[str, Any], lines: str) -> Observed:
+def _read_result(counts: dict[str, Any], lines: str) -> OpenLoopResult:
     samples = []
     for line in lines.splitlines():
         due, sent, answered, status = line.split()
         samples.append(Sample(float(due), float(sent), float(answered), int(status)))
-    return Observed(tuple(samples), told["queued"], told["cpu_seconds"], told["connections"])
+    return OpenLoopResult(tuple(samples), counts["queued"], counts["cpu_seconds"], counts["connections"])
 
 
 # ---- the load process ------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
-class _Line:
-    """One kept-alive connection and what has come of its answer so far."""
+class _Connection:
+    """One keep-alive connection and the bytes of its answer so far."""
 
-    link: socket.socket
+    socket: socket.socket
     number: int = -1
     idle_since: float = 0.0
     read: bytearray = field(default_factory=bytearray)
 
 
-class Unreadable(Exception):  # noqa: N818 - an answer, not a fault of ours
+class UnreadableResponseError(Exception):
     """An answer that this client cannot read: no HTTP/1.1 with a stated length."""
 
 
-def whole_answer(read: bytes | bytearray) -> tuple[int, int] | None:
+def parse_response_head(read: bytes | bytearray) -> tuple[int, int] | None:
     """Status and length of an answer in bytes, or None while its head is not whole.
 
     Raises:
@@ -208,23 +212,25 @@ def whole_answer(read: bytes | bytearray) -> tuple[int, int] | None:
         length = int(head[at + len(_LENGTH) : head.index(b"\r", at + 2)])
         return int(head[9:12]), end + 4 + length
     except ValueError as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableResponseError(str(error)) from None
 
 
-class Load:
-    """Sends what is due and reads what comes; who finds no free connection queues while the clock runs."""
+class OpenLoopClient:
+    """Sends requests when they are due and reads answers; without a free connection a request queues."""
 
     def __init__(
         self,
-        address: tuple[str, int],
+        host: str,
+        port: int,
         requests: Sequence[tuple[float, bytes]],
         connections_max: int = _CONNECTIONS_MAX,
     ) -> None:
-        self._address = address
+        self._host = host
+        self._port = port
         self._requests = requests
         self._connections_max = connections_max
-        self._idle: list[_Line] = []
-        self._busy: dict[int, _Line] = {}
+        self._idle: list[_Connection] = []
+        self._busy: dict[int, _Connection] = {}
         self._waiting: deque[int] = deque()
         self._next = 0
         self._begin = 0.0
@@ -242,17 +248,17 @@ class Load:
             self._send_due()
             if self._now() > last + _ANSWER_SECONDS:
                 break
-            readable, _, _ = select.select(list(self._busy), [], [], self._pause())
+            readable, _, _ = select.select(list(self._busy), [], [], self._seconds_until_due())
             now = self._now()
             for descriptor in readable:
                 self._receive(self._busy[descriptor], now)
-        for line in (*self._idle, *self._busy.values()):
-            line.link.close()
+        for connection in (*self._idle, *self._busy.values()):
+            connection.socket.close()
 
     def _now(self) -> float:
         return time.monotonic() - self._begin
 
-    def _pause(self) -> float:
+    def _seconds_until_due(self) -> float:
         """Seconds until the next request is due."""
         if self._next == len(self._requests):
             return 1.0
@@ -263,66 +269,68 @@ class Load:
             number, self._next = self._next, self._next + 1
             self.samples[number] = self.samples[number]._replace(sent=now)
             if self._idle:
-                self._send(self._fresh(self._idle.pop(), now), number)
+                self._send(self._usable_connection(self._idle.pop(), now), number)
             elif len(self._busy) < self._connections_max:
                 self._send(self._connect(), number)
             else:
                 self.queued += 1
                 self._waiting.append(number)
 
-    def _fresh(self, line: _Line, now: float) -> _Line:
+    def _usable_connection(self, connection: _Connection, now: float) -> _Connection:
         """This connection, or a new one if the far side may be about to close it."""
-        if now - line.idle_since < _IDLE_SECONDS_MAX:
-            return line
-        line.link.close()
+        if now - connection.idle_since < _IDLE_SECONDS_MAX:
+            return connection
+        connection.socket.close()
         return self._connect()
 
-    def _connect(self) -> _Line:
-        link = socket.create_connection(self._address, _ANSWER_SECONDS)
+    def _connect(self) -> _Connection:
+        link = socket.create_connection((self._host, self._port), _ANSWER_SECONDS)
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.opened += 1
-        return _Line(link)
+        return _Connection(link)
 
-    def _send(self, line: _Line, number: int) -> None:
-        line.number = number
-        self._busy[line.link.fileno()] = line
+    def _send(self, connection: _Connection, number: int) -> None:
+        connection.number = number
+        self._busy[connection.socket.fileno()] = connection
         try:
-            line.link.sendall(self._requests[number][1])
+            connection.socket.sendall(self._requests[number][1])
         except OSError:
-            self._end(line, _BROKEN, self._now())
+            self._finish(connection, _BROKEN, self._now())
 
-    def _receive(self, line: _Line, now: float) -> None:
+    def _receive(self, connection: _Connection, now: float) -> None:
         try:
-            chunk = line.link.recv(_CHUNK)
-            line.read += chunk
-            answer = whole_answer(line.read)
-        except (OSError, Unreadable):
-            chunk, answer = b"", None
+            chunk = connection.socket.recv(_CHUNK)
+            connection.read += chunk
+            head = parse_response_head(connection.read)
+        except (OSError, UnreadableResponseError):
+            chunk, head = b"", None
         if not chunk:
-            self._end(line, _BROKEN, now)
-        elif answer is not None and len(line.read) >= answer[1]:
-            self._end(line, answer[0], now)
+            self._finish(connection, _BROKEN, now)
+        elif head is not None and len(connection.read) >= head[1]:
+            self._finish(connection, head[0], now)
 
-    def _end(self, line: _Line, status: int, now: float) -> None:
-        """Note the answer, and hand the connection on unless it is broken."""
-        self.samples[line.number] = self.samples[line.number]._replace(answered=now, status=status)
-        del self._busy[line.link.fileno()]
-        line.read.clear()
+    def _finish(self, connection: _Connection, status: int, now: float) -> None:
+        """Record the answer, and reuse the connection unless it is broken."""
+        self.samples[connection.number] = self.samples[connection.number]._replace(
+            answered=now, status=status
+        )
+        del self._busy[connection.socket.fileno()]
+        connection.read.clear()
         if status == _BROKEN:
-            line.link.close()
-            line = self._connect() if self._waiting else line
+            connection.socket.close()
+            connection = self._connect() if self._waiting else connection
         if self._waiting:
-            self._send(line, self._waiting.popleft())
+            self._send(connection, self._waiting.popleft())
         elif status != _BROKEN:
-            line.idle_since = now
-            self._idle.append(line)
+            connection.idle_since = now
+            self._idle.append(connection)
 
 
-def _requests_of(folder: Path, told: dict[str, Any], host: str, path: str) -> list[tuple[float, bytes]]:
+def _read_requests(folder: Path, target: dict[str, Any], host: str, path: str) -> list[tuple[float, bytes]]:
     heads = [
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Type: {told['content_type']}\r\nContent-Length: ".encode()
-        for token in told["tokens"]
+        f"Content-Type: {target['content_type']}\r\nContent-Length: ".encode()
+        for token in target["tokens"]
     ]
     requests = []
     with (folder / _REQUESTS).open("rb") as file:
@@ -334,12 +342,12 @@ def _requests_of(folder: Path, told: dict[str, Any], host: str, path: str) -> li
 
 
 def main(folder: Path) -> None:
-    """Be the load process: read the folder, send, leave the samples in it."""
-    told = json.loads((folder / _AIM).read_text())
-    url = urlsplit(told["url"])
-    requests = _requests_of(folder, told, url.netloc, url.path)
-    load = Load((url.hostname or "127.0.0.1", url.port or 80), requests)
-    # Nothing here makes cycles; a collection in the middle would only make the load late.
+    """The load process: read the folder, send, and write the samples into it."""
+    target = json.loads((folder / _TARGET).read_text())
+    url = urlsplit(target["url"])
+    requests = _read_requests(folder, target, url.netloc, url.path)
+    load = OpenLoopClient(url.hostname or "127.0.0.1", url.port or 80, requests)
+    # Nothing here makes reference cycles; a garbage collection would only make the load late.
     gc.collect()
     gc.disable()
     before = time.process_time()
@@ -350,7 +358,7 @@ def main(folder: Path) -> None:
     )
     (folder / _SAMPLES).write_text("".join(lines))
     counts = {"queued": load.queued, "cpu_seconds": used, "connections": load.opened}
-    print(json.dumps(counts))  # noqa: T201 - read by `offer`
+    print(json.dumps(counts))  # noqa: T201 - read by `offer_load`
 
 
 if __name__ == "__main__":

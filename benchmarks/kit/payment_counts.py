@@ -1,4 +1,4 @@
-"""What the books say about a turn: the only count of payments that is believed."""
+"""Payments of a turn counted in the database: the only count that a benchmark trusts."""
 
 import asyncio
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _OTHER_ENDS = """
 SELECT state || coalesce(' ' || refusal, ''), count(*) FROM payments
 WHERE id >= $1 AND state <> 'completed' GROUP BY 1 ORDER BY 1
 """
-# PostgreSQL tells its statistics late: asked again until they know of every payment, and of its one update.
+# PostgreSQL publishes its statistics late: poll until they include every payment and its one update.
 _WRITTEN = "SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_user_tables WHERE relname = ANY($1)"
 _POLL_SECONDS = 0.1
 _SETTLE_SECONDS = 30
@@ -31,11 +31,11 @@ EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class BooksError(BenchError):
-    """The books do not say what the load generator says."""
+    """The database and the load generator disagree."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PaymentCounts:
     """Counts at one instant; `wal` in bytes written to the log since the cluster was made."""
 
     completed: int
@@ -46,48 +46,48 @@ class Standing:
 
     @property
     def not_completed(self) -> int:
-        """Payments that came to an end and are not completed."""
+        """Payments that ended without being completed."""
         return self.payments - self.completed - self.open
 
 
 class Books:
-    """Reads the books between turns: what was fetched and paid since an instant, by the times in the keys."""
+    """Counts fetches and payments since an instant, by the times in their keys; read between turns."""
 
     def __init__(self, connection: asyncpg.Connection, since: datetime = EPOCH) -> None:
         self._connection = connection
         self._since = since
         self._first_id = UUID(int=int(since.timestamp() * 1_000) << 80)
 
-    async def standing(self) -> Standing:
+    async def counts(self) -> PaymentCounts:
         """The counts now."""
         row = await self._connection.fetchrow(_STATES, self._since, self._first_id)
-        return Standing(*map(int, row))
+        return PaymentCounts(*map(int, row))
 
-    async def settled(self) -> Standing:
-        """The counts once nothing changes any more: what a stopped load left on its way has arrived.
+    async def settled_counts(self) -> PaymentCounts:
+        """The counts once nothing changes any more and all payments in flight have ended.
 
         Raises:
             TimeoutError: payments are still being made.
         """
         async with asyncio.timeout(_SETTLE_SECONDS):
-            before = await self.standing()
+            before = await self.counts()
             while True:
                 await asyncio.sleep(_POLL_SECONDS)
-                now = await self.standing()
+                now = await self.counts()
                 if not now.open and (now.payments, now.quotes) == (before.payments, before.quotes):
                     return now
                 before = now
 
-    async def other_ends(self) -> str:
-        """The ends of payments that are not completed, each with how many there are since the instant."""
+    async def other_end_states(self) -> str:
+        """The end states of payments that are not completed, with their counts since the instant."""
         rows = await self._connection.fetch(_OTHER_ENDS, self._first_id)
         return ", ".join(f"{end}: {count}" for end, count in rows)
 
-    async def rows(self) -> dict[str, int]:
+    async def row_counts(self) -> dict[str, int]:
         """How many rows stand in each table that a payment inserts into, counted."""
         return dict(await self._connection.fetch(_COUNTS))
 
-    async def updates(self, payments: int) -> dict[str, int]:
+    async def update_counts(self, payments: int) -> dict[str, int]:
         """Row versions updated so far, once the statistics know of all `payments` ever made and ended.
 
         Raises:
@@ -108,11 +108,11 @@ def rows_per_payment(before: dict[str, int], after: dict[str, int], payments: in
     return {name: growth for name, growth in grown.items() if growth}
 
 
-def check(what: str, answered: int, grown: int, sent: int) -> None:
-    """Refuse a turn whose answers the books do not bear out; `sent` may exceed both by what was cut off.
+def check_against_books(turn_kind: str, answered: int, grown: int, sent: int) -> None:
+    """Refuse a turn whose answers the database does not confirm; `sent` includes requests that were cut off.
 
     Raises:
-        BooksError: more was answered than stands, or more stands than was sent.
+        BooksError: more answers than rows, or more rows than requests.
     """
     if not answered <= grown <= sent:
-        raise BooksError(f"{what}: {sent} sent, {answered} answered, but {grown} in the books")
+        raise BooksError(f"{turn_kind}: {sent} sent, {answered} answered, but {grown} in the books")

@@ -1,7 +1,7 @@
 """The reference: pgbench writing the same rows, one payment at a time in two transactions.
 
-It knows no HTTP, no envelope and no biller; it shows what this PostgreSQL gives to whoever writes payments
-singly. The rows are right to the last hash: `ekpay audit` proves them together with the switch's own.
+It has no HTTP, no envelope and no biller: it shows the rate of this PostgreSQL when payments are written one
+at a time. The rows are complete with their hashes: `ekpay audit` proves them together with the switch's own.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class PgbenchError(BenchError):
 
 @dataclass(frozen=True, slots=True)
 class ReferenceResult:
-    """What pgbench said about one turn; a payment is its two transactions together."""
+    """The result of one turn of pgbench; a payment is two of its transactions."""
 
     clients: int
     payments: int
@@ -38,10 +38,12 @@ class ReferenceResult:
     mean_ms: float
 
 
-async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll: bool) -> ReferenceResult:
-    """Let `clients` prepared-mode clients pay for `seconds`, as the switch's own database role.
+async def run_pgbench(
+    stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll: bool
+) -> ReferenceResult:
+    """Run `clients` clients in prepared mode for `seconds`, as the switch's own database role.
 
-    Without its scroll number a payment waits for no counter that all payments share.
+    Without a scroll number payments do not wait for a shared counter.
 
     Raises:
         PgbenchError: pgbench failed, or a payment did.
@@ -51,7 +53,7 @@ async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll
         script = Path(folder) / "payment.sql"
         script.write_text("".join(Path(__file__).with_name(name).read_text() for name in _SCRIPTS))
         command = [
-            _pgbench(psql[0]),
+            _pgbench_path(psql[0]),
             *psql[1:-2],
             "-n",
             "-M",
@@ -76,27 +78,29 @@ async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll
             *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         output = (await process.communicate())[0].decode()
-    if process.returncode != 0 or _number(_FAILED, output) != 0:
+    if process.returncode != 0 or _reported_number(_FAILED, output) != 0:
         raise PgbenchError(f"pgbench failed: {output.strip()[-800:]}")
-    payments = int(_number(_COUNT, output))
-    return ReferenceResult(clients, payments, _number(_RATE, output), _number(_LATENCY, output))
+    payments = int(_reported_number(_COUNT, output))
+    return ReferenceResult(
+        clients, payments, _reported_number(_RATE, output), _reported_number(_LATENCY, output)
+    )
 
 
-def _pgbench(psql: str) -> str:
+def _pgbench_path(psql: str) -> str:
     """The pgbench that comes with the server, of the same version; else whichever is installed.
 
     Raises:
         PgbenchError: there is none.
     """
-    beside = Path(psql).with_name("pgbench")
-    found = str(beside) if beside.is_file() else shutil.which("pgbench")
-    if found is None:
+    sibling = Path(psql).with_name("pgbench")
+    path = str(sibling) if sibling.is_file() else shutil.which("pgbench")
+    if path is None:
         raise PgbenchError("pgbench is missing; on Debian and Ubuntu: apt-get install postgresql-contrib")
-    return found
+    return path
 
 
-def _number(pattern: re.Pattern[str], output: str) -> float:
-    found = pattern.search(output)
-    if found is None:
+def _reported_number(pattern: re.Pattern[str], output: str) -> float:
+    match = pattern.search(output)
+    if match is None:
         raise PgbenchError(f"pgbench did not say {pattern.pattern}: {output.strip()[-800:]}")
-    return float(found[1])
+    return float(match[1])

@@ -1,4 +1,4 @@
-"""What is made ready before the clock starts: sealed fetch and pay messages, and the reference's quotes."""
+"""Prepared before the clock starts: encrypted fetch and pay messages, and the quotes of the reference."""
 
 import json
 import tomllib
@@ -25,12 +25,12 @@ FIRST_ACCOUNT = 10_000_000
 _MANIFESTS = Path(__file__).resolve().parents[2] / "config" / "billers"
 _SANDBOX_SEED = 7  # the default of `sandbox serve`, which the stage leaves as it is
 
-# Quotes that a fetch has left and nobody has seen yet; what the reference pays is marked by its reference.
+# Quotes of fetches that no pay message was prepared for yet; those of pgbench are marked by their reference.
 _FETCHED = """
 SELECT quote_id, partner_id, request_reference, biller_id, bill, amount, fee + vat AS charged, created_at
 FROM quotes WHERE created_at > $1 AND request_reference NOT LIKE 'PGBENCH%' ORDER BY created_at, quote_id
 """
-# The same rows as fetched ones have, under names that a client of pgbench can count up to.
+# Rows as of fetched quotes, under ids that a client of pgbench can count up to.
 _FOR_REFERENCE = """
 INSERT INTO quotes (quote_id, partner_id, request_reference, biller_id, bucket, bill_key, bill_lock, is_paid,
   currency, amount, charge, fee, vat, fee_version, bill, biller_quote, expires_at)
@@ -47,12 +47,12 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class AccountsSpentError(StageError):
-    """A simulated house has no further account whose bill nobody has fetched."""
+    """A simulated biller has no further account with an unfetched bill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """A biller as the bench pays it; `members` are those of `bll_inf` that name its nth bill, from 0."""
+    """A biller of the bench; `members` gives the members of `bll_inf` that name its nth bill, from 0."""
 
     id: str
     ekpay_id: str
@@ -62,33 +62,33 @@ class Payee:
 DESCO = Payee("desco_postpaid", BILLER, lambda nth: {"bllr_accno": str(FIRST_ACCOUNT + nth)})
 
 
-def payee_of(house: House, today: date) -> Payee:
-    """A house of the sandbox whose books were opened on this Dhaka day; it has all accounts it can have."""
-    manifest = tomllib.loads((_MANIFESTS / f"{house.id}.toml").read_text())
+def payee_of(institution: House, today: date) -> Payee:
+    """A biller of the sandbox whose books were opened on this Dhaka day, with the maximum of accounts."""
+    manifest = tomllib.loads((_MANIFESTS / f"{institution.id}.toml").read_text())
     wire_names = {entry["name"]: entry["wire_name"] for entry in manifest["parameters"]}
-    world = World(house, _SANDBOX_SEED, NORMAL_MAX, today)
+    world = World(institution, _SANDBOX_SEED, NORMAL_MAX, today)
 
     def members(nth: int) -> dict[str, str]:
         number = world.number_of(Kind.NORMAL, nth)
         if number is None:
-            raise AccountsSpentError(f"{house.id} has no {nth + 1} accounts")
+            raise AccountsSpentError(f"{institution.id} has no {nth + 1} accounts")
         bill = world.bills_of(number)[0]
-        return {wire_names[name]: text for name, text in house.fields_of(bill).items()}
+        return {wire_names[name]: text for name, text in institution.fields_of(bill).items()}
 
-    return Payee(house.id, manifest["ekpay_id"], members)
+    return Payee(institution.id, manifest["ekpay_id"], members)
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """One request as it will travel: whose token it needs (from 1), its sealed body, and whose bill it is."""
+class PreparedRequest:
+    """One request: the number of its partner's token (from 1), its encrypted body, and its biller."""
 
     token: int
     body: str
     biller: str = ""
 
 
-class Desk:
-    """Prepares messages of all partners in turn; every account and every quote is used once."""
+class RequestPreparer:
+    """Prepares messages of all partners in turn; each account and each quote is used once."""
 
     def __init__(
         self,
@@ -105,78 +105,78 @@ class Desk:
         ]
         self._payees = {payee.id: payee for payee in payees}
         self._accounts = {payee.id: count() for payee in payees}
-        self._seen_until = since
+        self._prepared_until = since
 
-    def fetches(self, wanted: int, order: Sequence[str] = ()) -> list[Prepared]:
+    def prepare_fetches(self, number: int, order: Sequence[str] = ()) -> list[PreparedRequest]:
         """Fetch messages, DESCO's by account number, the way that costs the switch two calls of the biller.
 
-        `order` are ids of payees, begun anew at its end; without it all take turns.
+        `order` are ids of payees, repeated in a cycle; without it all payees take turns.
 
         Raises:
-            AccountsSpentError: a house has too few accounts.
+            AccountsSpentError: a biller has too few accounts.
         """
-        ids = islice(cycle(order or self._payees), wanted)
-        return [self._fetch(self._payees[payee], next(self._accounts[payee])) for payee in ids]
+        ids = islice(cycle(order or self._payees), number)
+        return [self._prepare_fetch(self._payees[payee], next(self._accounts[payee])) for payee in ids]
 
-    def _fetch(self, payee: Payee, nth: int) -> Prepared:
+    def _prepare_fetch(self, payee: Payee, nth: int) -> PreparedRequest:
         number = nth % len(self._partners)
         message = self._writers[number].fetch(payee.ekpay_id, **payee.members(nth))
-        return self._sealed(number + 1, message, payee.id)
+        return self._seal_request(number + 1, message, payee.id)
 
-    async def payments(self) -> list[Prepared]:
+    async def payments(self) -> list[PreparedRequest]:
         """A pay message for every bill fetched since the last call."""
-        rows = await self._connection.fetch(_FETCHED, self._seen_until)
+        rows = await self._connection.fetch(_FETCHED, self._prepared_until)
         if rows:
-            self._seen_until = rows[-1]["created_at"]
-        return list(self._pay(rows))
+            self._prepared_until = rows[-1]["created_at"]
+        return list(self._prepare_fetched(rows))
 
-    def _pay(self, rows: Sequence[Any]) -> Iterator[Prepared]:
+    def _prepare_fetched(self, rows: Sequence[Any]) -> Iterator[PreparedRequest]:
         for row in rows:
             number, payee = self._numbers[row["partner_id"]], self._payees[row["biller_id"]]
-            fetched = _fetched(row, payee.ekpay_id)
+            fetched = _fetch_reply(row, payee.ekpay_id)
             message = self._writers[number - 1].payment(fetched, Payout(new_reference()))
-            yield self._sealed(number, message, payee.id)
+            yield self._seal_request(number, message, payee.id)
 
-    def _sealed(self, number: int, message: Message, payee: str) -> Prepared:
+    def _seal_request(self, number: int, message: Message, payee: str) -> PreparedRequest:
         secret = self._partners[number - 1].credentials.secret
-        return Prepared(number, seal(json.dumps(message, ensure_ascii=False).encode(), secret), payee)
+        return PreparedRequest(number, seal(json.dumps(message, ensure_ascii=False).encode(), secret), payee)
 
-    async def for_reference(self, turn: int, clients: int, each: int) -> None:
+    async def write_reference_quotes(self, turn: int, clients: int, each: int) -> None:
         """Quotes for one turn of pgbench: `each` for every client, copies of a fetched one."""
         await self._connection.execute(_FOR_REFERENCE, turn, len(self._partners), clients, each)
 
 
-class Stock:
-    """Prepared messages by biller, oldest first, from which a turn takes the mix that it wants."""
+class RequestStock:
+    """Prepared messages by biller, oldest first; a turn takes its mix of them."""
 
     def __init__(self) -> None:
-        self._by_biller: dict[str, deque[Prepared]] = {}
+        self._by_biller: dict[str, deque[PreparedRequest]] = {}
 
-    def add(self, prepared: Sequence[Prepared]) -> None:
-        """Lay in more messages."""
-        for one in prepared:
-            self._by_biller.setdefault(one.biller, deque()).append(one)
+    def add(self, prepared: Sequence[PreparedRequest]) -> None:
+        """Add messages."""
+        for request in prepared:
+            self._by_biller.setdefault(request.biller, deque()).append(request)
 
-    def holds(self, biller: str) -> int:
+    def available(self, biller: str) -> int:
         """How many messages of this biller there are."""
         return len(self._by_biller.get(biller, ()))
 
-    def take(self, order: Sequence[str], wanted: int) -> list[Prepared]:
-        """So many messages, of the billers in this order, begun anew at its end.
+    def take(self, order: Sequence[str], number: int) -> list[PreparedRequest]:
+        """So many messages, of the billers in this order, repeated in a cycle.
 
         Raises:
             IndexError: there are too few of a biller.
         """
-        return [self._by_biller[biller].popleft() for biller in islice(cycle(order), wanted)]
+        return [self._by_biller[biller].popleft() for biller in islice(cycle(order), number)]
 
-    def put_back(self, left: Sequence[Prepared]) -> None:
-        """Take back, at their old places, what a turn did not get to."""
-        for one in reversed(left):
-            self._by_biller[one.biller].appendleft(one)
+    def put_back(self, unsent: Sequence[PreparedRequest]) -> None:
+        """Return the messages that a turn did not send to their places."""
+        for request in reversed(unsent):
+            self._by_biller[request.biller].appendleft(request)
 
 
-def interleaved(weights: Mapping[str, int]) -> tuple[str, ...]:
-    """One period in which each name stands as often as it weighs, as evenly spread as it can be."""
+def interleave(weights: Mapping[str, int]) -> tuple[str, ...]:
+    """One period in which each name occurs as often as its weight, spread evenly."""
     credit, whole = dict.fromkeys(weights, 0), sum(weights.values())
     order = []
     for _ in range(whole):
@@ -188,8 +188,8 @@ def interleaved(weights: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(order)
 
 
-def _fetched(row: Any, ekpay_id: str) -> Message:  # noqa: ANN401 - asyncpg's Record
-    """The part of a fetch's answer that its payment echoes, from the quote that was stored with it."""
+def _fetch_reply(row: Any, ekpay_id: str) -> Message:  # noqa: ANN401 - asyncpg's Record
+    """The part of a fetch answer that a payment echoes, rebuilt from the stored quote."""
     bill = json.loads(row["bill"])
     return {
         "hdrs": {"ref_id": row["request_reference"]},
@@ -199,8 +199,8 @@ def _fetched(row: Any, ekpay_id: str) -> Message:  # noqa: ANN401 - asyncpg's Re
             "bll_no": bill["bill_number"],
             "bllr_accno": bill["account"],
             "bll_typ": "NM",
-            "bll_dt_gnrt": _day(bill["issued_on"]),
-            "bll_dt_due": _day(bill["due_on"]),
+            "bll_dt_gnrt": _date_text(bill["issued_on"]),
+            "bll_dt_due": _date_text(bill["due_on"]),
             "bll_cstnm": bill["customer_name"],
             "bll_add": bill["address"],
             "meter_no": bill["meter_no"],
@@ -215,7 +215,7 @@ def _fetched(row: Any, ekpay_id: str) -> Message:  # noqa: ANN401 - asyncpg's Re
     }
 
 
-def _day(text: str | None) -> str:
+def _date_text(text: str | None) -> str:
     return date.fromisoformat(text).isoformat() if text else ""
 
 

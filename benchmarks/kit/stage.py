@@ -1,6 +1,6 @@
 """The stage of the bench: a database, a sandbox and one switch of its own, as real processes on free ports.
 
-Nothing of an installation that is already there is touched: the home is a temporary folder.
+It touches no existing installation: its home is a temporary folder.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ _SANDBOX_PASSWORD = "desco-sandbox"  # noqa: S105 - the sandbox's own, it opens 
 _COUNTER_PASSWORD = "counter-sandbox"  # noqa: S105 - the same
 _PREFUND = Money(1_000_000_000_000_00)  # a million million taka: no bench ever empties it
 READY_SECONDS = 30
-LEAVE_SECONDS = 40
+STOP_SECONDS = 40
 _POLL_SECONDS = 0.05
 _HTTP_OK = 200
 _NEW_ACCOUNTS = "INSERT INTO accounts (code, kind) VALUES ('settlement_bank', 'asset') ON CONFLICT DO NOTHING"
@@ -63,13 +63,13 @@ class BenchPartner:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """All that a turn needs; `pids` names the root process of each part.
+    """Everything a turn needs; `pids` names the root process of each part.
 
-    `addresses` are those of the sandbox by institution; `environ` is what the switch was told beyond the
-    common settings, so that a second one can be started alike.
+    `addresses` are those of the sandbox by institution; `environ` holds the switch's settings beyond the
+    common ones, for starting a second process.
     """
 
-    home: Path
+    home_folder: Path
     database: Database
     connection: asyncpg.Connection
     switch_url: str
@@ -81,12 +81,12 @@ class Stage:
     @property
     def postgres(self) -> EmbeddedPostgres:
         """The embedded server of this stage."""
-        return EmbeddedPostgres(self.home)
+        return EmbeddedPostgres(self.home_folder)
 
     async def audit(self) -> str:
-        """The last line of `ekpay audit` over this database, and nothing else of it."""
+        """The last line of `ekpay_command audit` over this database, and nothing else of it."""
         process = await asyncio.create_subprocess_exec(
-            *ekpay("audit"), env=environment(self.home), stdout=asyncio.subprocess.PIPE
+            *ekpay_command("audit"), env=environment(self.home_folder), stdout=asyncio.subprocess.PIPE
         )
         output, _ = await process.communicate()
         return (output.decode().strip().splitlines() or [f"no answer (exit {process.returncode})"])[-1]
@@ -103,101 +103,110 @@ class Staging:
     """
 
     institutions: Sequence[Name] = (Name.DESCO,)
-    before: Callable[[Database], Awaitable[None]] | None = None
+    prepare_database: Callable[[Database], Awaitable[None]] | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     command: Sequence[str] | None = None
-    home: Path | None = None
+    home_folder: Path | None = None
 
 
-PLAIN = Staging()
+PLAIN_STAGING = Staging()
 
 
 @asynccontextmanager
-async def open_stage(partners: int, accounts: int, staging: Staging = PLAIN) -> AsyncIterator[Stage]:
+async def open_stage(partners: int, accounts: int, staging: Staging = PLAIN_STAGING) -> AsyncIterator[Stage]:
     """Start everything, log every partner in, and take it all down again whatever happens.
 
     Raises:
         StageError: a process did not come up.
     """
-    home = staging.home or Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
-    settings = Settings(home=home, database_url=None)
+    home_folder = staging.home_folder or Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
+    settings = Settings(home=home_folder, database_url=None)
     try:
         database = open_database(settings)
         await migrate(database)
-        if staging.before is not None:
-            await staging.before(database)
-        ports = [word for name in staging.institutions for word in ("--port", f"{name}=0")]
-        with served_sandbox(home, [*ports, "--accounts", str(accounts)]) as (addresses, sandbox):
+        if staging.prepare_database is not None:
+            await staging.prepare_database(database)
+        ports = [argument for name in staging.institutions for argument in ("--port", f"{name}=0")]
+        with served_sandbox(home_folder, [*ports, "--accounts", str(accounts)]) as (addresses, sandbox):
             environ = {**settings_of(addresses), **staging.environ}
-            with served_switch(home, command=staging.command, **environ) as (url, switch):
-                await until_ready(url, switch, home)
+            with served_switch(home_folder, command=staging.command, **environ) as (url, switch):
+                await until_ready(url, switch, home_folder)
                 connection = await database.connect("owner")
                 try:
                     known = await _partners(partners, settings, database)
-                    logged_in = tuple([await _log_in(name, each, url) for name, each in known.items()])
-                    pids = {"switch": switch.pid, "sandbox": sandbox, "postgres": _postmaster(home)}
-                    yield Stage(home, database, connection, url, logged_in, pids, addresses, environ)
+                    logged_in = tuple(
+                        [await _log_in(name, credentials, url) for name, credentials in known.items()]
+                    )
+                    pids = {
+                        "switch": switch.pid,
+                        "sandbox": sandbox,
+                        "postgres": _postmaster_pid(home_folder),
+                    }
+                    yield Stage(home_folder, database, connection, url, logged_in, pids, addresses, environ)
                 finally:
                     await connection.close()
     finally:
-        if staging.home is None:
-            EmbeddedPostgres(home).destroy()
-            shutil.rmtree(home)
+        if staging.home_folder is None:
+            EmbeddedPostgres(home_folder).destroy()
+            shutil.rmtree(home_folder)
         else:
-            EmbeddedPostgres(home).stop()
+            EmbeddedPostgres(home_folder).stop()
 
 
 def settings_of(addresses: Mapping[str, str]) -> dict[str, str]:
-    """The settings by which a switch finds the billers of the institutions at these addresses."""
+    """The switch's settings for the billers of the institutions at these addresses."""
     families = tuple(COUNTERS.values())
     origins = {
         family.family: addresses[family.name].removesuffix(family.base_path)
         for family in families
         if family.name in addresses
     }
-    found = settings_for_switch(families, origins, _COUNTER_PASSWORD)
-    return found | ({"EKPAY_DESCO_URL": addresses["DESCO"]} if "DESCO" in addresses else {})
+    environ = settings_for_switch(families, origins, _COUNTER_PASSWORD)
+    return environ | ({"EKPAY_DESCO_URL": addresses["DESCO"]} if "DESCO" in addresses else {})
 
 
-def ekpay(*arguments: str) -> list[str]:
-    """The words that run our own program with these arguments."""
+def ekpay_command(*arguments: str) -> list[str]:
+    """The command line of `ekpay` with these arguments."""
     return [str(Path(sys.executable).with_name("ekpay")), *arguments]
 
 
-def environment(home: Path, **more: str) -> dict[str, str]:
-    """Our environment without a database of somebody else's; other settings may be tried and are reported."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("EKPAY_DATABASE_")}
-    return kept | {"EKPAY_HOME": str(home), "EKPAY_DESCO_PASSWORD": _SANDBOX_PASSWORD} | more
+def environment(home_folder: Path, **more: str) -> dict[str, str]:
+    """Our environment without database settings; other settings may be tried and are reported."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("EKPAY_DATABASE_")}
+    return inherited | {"EKPAY_HOME": str(home_folder), "EKPAY_DESCO_PASSWORD": _SANDBOX_PASSWORD} | more
 
 
 @contextmanager
-def served_sandbox(home: Path, wanted: Sequence[str]) -> Iterator[tuple[dict[str, str], int]]:
-    """A sandbox that serves what is `wanted`: the addresses by institution, and its process.
+def served_sandbox(home_folder: Path, arguments: Sequence[str]) -> Iterator[tuple[dict[str, str], int]]:
+    """A sandbox process with these arguments: the addresses by institution, and its process id.
 
     Raises:
         StageError: it did not start.
     """
-    command = [sys.executable, "-m", "sandbox", "serve", *wanted, "--home", str(home / "sandbox")]
+    command = [sys.executable, "-m", "sandbox", "serve", *arguments, "--home", str(home_folder / "sandbox")]
     with subprocess.Popen(  # noqa: S603 - our own module, no shell
-        command, cwd=_REPOSITORY, env=environment(home), stdout=subprocess.PIPE, text=True
+        command, cwd=_REPOSITORY, env=environment(home_folder), stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            told = [(process.stdout.readline() if process.stdout else "").split() for _ in _ports(wanted)]
-            if not all(told):
+            announcements = [
+                (process.stdout.readline() if process.stdout else "").split()
+                for _ in _port_options(arguments)
+            ]
+            if not all(announcements):
                 raise StageError("the sandbox did not start")
-            yield {words[0]: words[-1] for words in told}, process.pid
+            yield {announcement[0]: announcement[-1] for announcement in announcements}, process.pid
         finally:
             process.terminate()
 
 
-def _ports(wanted: Sequence[str]) -> list[str]:
-    """One word for each institution that announces itself."""
-    return [word for word in wanted if word == "--port"]
+def _port_options(arguments: Sequence[str]) -> list[str]:
+    """One option for each institution that announces its address."""
+    return [argument for argument in arguments if argument == "--port"]
 
 
 @contextmanager
 def served_switch(
-    home: Path, *, command: Sequence[str] | None = None, **environ: str
+    home_folder: Path, *, command: Sequence[str] | None = None, **environ: str
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """One process of the switch with these settings: its address and the process.
 
@@ -205,21 +214,21 @@ def served_switch(
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    told = environment(home, EKPAY_PORT=str(port), **environ)
-    words = ekpay("serve") if command is None else list(command)
-    # Its log goes to a file as in real life: the lines of the hot path are part of what it costs.
+    process_environ = environment(home_folder, EKPAY_PORT=str(port), **environ)
+    command_line = ekpay_command("serve") if command is None else list(command)
+    # Its log goes to a file as in production: log lines are part of the cost of the hot path.
     with (
-        _log_of(home, url).open("wb") as log,
-        subprocess.Popen(words, cwd=_REPOSITORY, env=told, stderr=log) as process,  # noqa: S603 - no shell
+        _log_path(home_folder, url).open("wb") as log,
+        subprocess.Popen(command_line, cwd=_REPOSITORY, env=process_environ, stderr=log) as process,  # noqa: S603 - no shell
     ):
         try:
             yield url, process
         finally:
             process.terminate()
-            process.wait(LEAVE_SECONDS)
+            process.wait(STOP_SECONDS)
 
 
-async def until_ready(url: str, switch: subprocess.Popen[bytes], home: Path) -> None:
+async def until_ready(url: str, switch: subprocess.Popen[bytes], home_folder: Path) -> None:
     """Wait until the switch takes calls.
 
     Raises:
@@ -234,38 +243,48 @@ async def until_ready(url: str, switch: subprocess.Popen[bytes], home: Path) -> 
             except aiohttp.ClientError:
                 pass  # not listening yet
             await asyncio.sleep(_POLL_SECONDS)
-    raise StageError(f"the switch did not start: {_log_of(home, url).read_text(errors='replace')[-500:]}")
+    raise StageError(
+        f"the switch did not start: {_log_path(home_folder, url).read_text(errors='replace')[-500:]}"
+    )
 
 
-def _log_of(home: Path, url: str) -> Path:
-    """Where the switch at this address writes its log: each process has one of its own."""
-    return home / f"switch-{urlsplit(url).port}.log"
+def _log_path(home_folder: Path, url: str) -> Path:
+    """The log file of the switch at this address; each process has its own."""
+    return home_folder / f"switch-{urlsplit(url).port}.log"
 
 
 async def _partners(count: int, settings: Settings, database: Database) -> dict[str, Partner]:
-    """The partners of the stage by name, added where its folder does not know them yet."""
+    """The partners of the stage by name; added unless its folder has them already."""
     file = settings.home / "bench-partners.json"
     if file.exists():
-        return {name: Partner(**told) for name, told in json.loads(file.read_text()).items()}
-    added = dict([await _add(number, settings, database) for number in range(1, count + 1)])
+        return {name: Partner(**credentials) for name, credentials in json.loads(file.read_text()).items()}
+    added = dict([await _add_partner(number, settings, database) for number in range(1, count + 1)])
     file.touch(mode=0o600)
     file.write_text(json.dumps({name: asdict(partner) for name, partner in added.items()}))
     return added
 
 
-async def _add(number: int, settings: Settings, database: Database) -> tuple[str, Partner]:
-    """One partner with a full prefund; partners land on lanes of their own as long as there are lanes."""
+async def _add_partner(number: int, settings: Settings, database: Database) -> tuple[str, Partner]:
+    """Add a partner with a full prefund; partners get different lanes as long as there are lanes."""
     name = f"bench{number:02d}"
     engine, connection = database.engine(), await database.connect()
     try:
-        told = await Partners(engine, KeyRing.open(settings.home)).add(NewPartner(name, name, f"{name}-user"))
+        credentials = await Partners(engine, KeyRing.open(settings.home)).add(
+            NewPartner(name, name, f"{name}-user")
+        )
         await connection.execute(_NEW_ACCOUNTS)
         entry = topped_up(prefund_account(name, "postpaid"), _PREFUND)
         await write_batch(connection, [PostEntry(uuid7(), 0, entry)])
     finally:
         await connection.close()
         await engine.dispose()
-    return name, Partner(told.nd_id, told.syndct_id, told.user_id, told.pass_key, told.shared_secret)
+    return name, Partner(
+        credentials.nd_id,
+        credentials.syndct_id,
+        credentials.user_id,
+        credentials.pass_key,
+        credentials.shared_secret,
+    )
 
 
 async def _log_in(name: str, partner: Partner, url: str) -> BenchPartner:
@@ -273,5 +292,5 @@ async def _log_in(name: str, partner: Partner, url: str) -> BenchPartner:
         return BenchPartner(name, partner, await client.get_token())
 
 
-def _postmaster(home: Path) -> int:
-    return int((home / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+def _postmaster_pid(home_folder: Path) -> int:
+    return int((home_folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])

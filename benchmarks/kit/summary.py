@@ -1,6 +1,6 @@
-"""What came of a whole run, in one table: each number beside its aim, and the machine it was measured on.
+"""The results of a whole run in one table: each number with its aim, and the machine.
 
-`python -m benchmarks.kit.summary` writes docs/operations/how-fast.md from what stands in results.json.
+`python -m benchmarks.kit.summary` writes docs/operations/how-fast.md from results.json.
 """
 
 import json
@@ -19,10 +19,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "operations" / "how-fast.md"
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A number of results.json, what it is, and the bound that it is to keep (architecture.md 8)."""
+    """A number of results.json, its description, and its bound (architecture.md 8)."""
 
     name: str
-    what: str
+    description: str
     bound: float | None = None
     is_upper: bool = False
 
@@ -32,7 +32,7 @@ class Aim:
             return None
         return figure <= self.bound if self.is_upper else figure >= self.bound
 
-    def told(self) -> str:
+    def bound_text(self) -> str:
         """The bound in words."""
         if self.bound is None:
             return ""
@@ -67,18 +67,20 @@ AIMS = (
     Aim("reconcile_10m_mirror_seconds", "mirrors of their lines, made before, s"),
 )
 _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
-_WORDS = {True: "yes", False: "no", None: ""}
+_WORDING = {True: "yes", False: "no", None: ""}
 
 
 def table(figures: Mapping[str, Any]) -> Table:
     """Every number that there is, in the order of AIMS."""
-    shown = Table("what", "", "number", "aim", "met", title="the whole bench", title_justify="left")
+    grid = Table("what", "", "number", "aim", "met", title="the whole bench", title_justify="left")
     for aim in AIMS:
         if (figure := figures.get(aim.name)) is not None:
             is_met = aim.is_met(figure)
             style = "bold red" if is_met is False else None
-            shown.add_row(aim.name, aim.what, f"{figure:g}", aim.told(), _WORDS[is_met], style=style)
-    return shown
+            grid.add_row(
+                aim.name, aim.description, f"{figure:g}", aim.bound_text(), _WORDING[is_met], style=style
+            )
+    return grid
 
 
 def show(figures: Mapping[str, Any], console: Console) -> None:
@@ -86,19 +88,21 @@ def show(figures: Mapping[str, Any], console: Console) -> None:
     console.print(table(figures))
     facts = {**figures.get("machine", {}), **figures.get("facts", {})}
     for name, fact in facts.items():
-        told = ", ".join(f"{key} {one}" for key, one in fact.items()) if isinstance(fact, Mapping) else fact
-        console.print(f"  {name}: {told}", markup=False, highlight=False)
+        text = (
+            ", ".join(f"{key} {value}" for key, value in fact.items()) if isinstance(fact, Mapping) else fact
+        )
+        console.print(f"  {name}: {text}", markup=False, highlight=False)
 
 
-def standing(path: Path = RESULTS) -> dict[str, Any]:
-    """What was written before; nothing where nothing was."""
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return told
+def stored_figures(path: Path = RESULTS) -> dict[str, Any]:
+    """The stored figures; empty if there are none."""
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return figures
 
 
 def write(figures: Mapping[str, Any], path: Path = RESULTS) -> dict[str, Any]:
-    """Put figures beside those that stand, those that have an aim first; what stands then."""
-    merged = standing(path) | dict(figures)
+    """Merge figures into the stored ones, those with an aim first; returns the document."""
+    merged = stored_figures(path) | dict(figures)
     first = {aim.name: merged[aim.name] for aim in AIMS if aim.name in merged}
     document = first | merged
     path.write_text(json.dumps(document, indent=2, default=str, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -107,21 +111,21 @@ def write(figures: Mapping[str, Any], path: Path = RESULTS) -> dict[str, Any]:
     return document
 
 
-def page(figures: Mapping[str, Any]) -> str:
-    """The page of the docs, whole."""
+def render_page(figures: Mapping[str, Any]) -> str:
+    """The whole page of the docs."""
     machine, facts = figures["machine"], figures["facts"]
-    versions = ", ".join(f"{name} {one}" for name, one in machine["versions"].items())
-    where, settings = machine["kernel"], ", ".join(f"{name} {facts[name]}" for name in _SETTINGS)
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    kernel, settings = machine["kernel"], ", ".join(f"{name} {facts[name]}" for name in _SETTINGS)
     full = figures.get("full_machine", machine)
-    told = [
-        f"Measured on {machine['date']} on {machine['machine']}, {facts['cores']} cores, {where}.",
+    sentences = [
+        f"Measured on {machine['date']} on {machine['machine']}, {facts['cores']} cores, {kernel}.",
         f"Growth and soak: on {full['date']} on {full['machine']}, {full['kernel']}.",
         f"{versions}.",
         f"{settings}; flushing 8 KiB to the disk takes {machine['flush_ms']:.2f} ms.",
         f"Other processes used at most {figures['disturbance_cores']:.2f} cores during a turn.",
     ]
     return _TEMPLATE.read_text(encoding="utf-8").format(
-        machine="\n".join(told),
+        machine="\n".join(sentences),
         rows="\n".join(_row(aim, figures.get(aim.name)) for aim in AIMS),
         limited_by=figures["limited_by"],
         connections=facts["connections"],
@@ -131,13 +135,14 @@ def page(figures: Mapping[str, Any]) -> str:
 
 def _row(aim: Aim, figure: float | None) -> str:
     if figure is None:
-        return f"| `{aim.name}`: {aim.what} | not measured | {aim.told()} | |"
-    return f"| `{aim.name}`: {aim.what} | {figure:g} | {aim.told()} | {_WORDS[aim.is_met(figure)]} |"
+        return f"| `{aim.name}`: {aim.description} | not measured | {aim.bound_text()} | |"
+    verdict = _WORDING[aim.is_met(figure)]
+    return f"| `{aim.name}`: {aim.description} | {figure:g} | {aim.bound_text()} | {verdict} |"
 
 
 def main() -> None:
-    """Write the page from what stands."""
-    PAGE.write_text(page(standing()), encoding="utf-8")
+    """Write the page from the stored figures."""
+    PAGE.write_text(render_page(stored_figures()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Benchmarks of bill payment: throughput, latency, hanging billers, growth, soak, a naive build."""
+"""Benchmarks of bill payment: throughput, latency, a hanging biller, growth, soak, a naive build."""

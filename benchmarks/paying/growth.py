@@ -1,9 +1,9 @@
-"""`growth_ratio`: payments a second among many that stand ÷ among a few.
+"""`growth_ratio`: payments a second with many stored payments ÷ with a few.
 
-Two stages alike, each with a database, a sandbox and a switch of its own, and only the number of payments in
-the tables differs. They take their turns in pairs, so that whatever else the machine does befalls both; the
-one that waits does nothing. A checkpoint before the first pair makes the large one pay for the first touch of
-its many pages, which a small one has long behind it.
+Two equal stages, each with a database, a sandbox and a switch of its own, differ only in the number of stored
+payments. They take turns in pairs, so that other load on the machine affects both; the waiting one is idle. A
+checkpoint before the first pair makes the first write to each page of the large one count, which the small
+one has behind it.
 """
 
 import argparse
@@ -28,13 +28,13 @@ from benchmarks.kit.load import Load
 from benchmarks.kit.stage import Stage, Staging, open_stage
 from benchmarks.kit.turns import Turn, Turns
 from benchmarks.paying import prefill as existing
-from benchmarks.paying.prefill import Filled, Sizes
+from benchmarks.paying.prefill import PrefillResult, Sizes
 
 PARTNERS, SANDBOX_ACCOUNTS = 16, 4_000_000
 SMALL, LARGE = 10_000, 10_000_000
 ROUNDS, SECONDS = 5, 5
 _LOAD = Load(1, 128)
-# More than a fetch turn will reach, so that wrk does not run dry.
+# More than a fetch turn reaches, so that wrk does not run out of requests.
 _FETCH_RATE_MAX = 5_000.0
 _MARGIN = 1.4
 _WARM_UP_SECONDS = 3
@@ -43,19 +43,19 @@ _AIM = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A stage with payments that stand, and its turns."""
+class FilledStage:
+    """A stage with stored payments, and its turns."""
 
     stage: Stage
     turns: Turns
-    filled: Filled
+    filled: PrefillResult
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """What came of the turns of one stage; images are those of whole pages in the log, by payment."""
+class GrowthSide:
+    """The results of one stage's turns; page images in the log are by payment."""
 
-    filled: Filled
+    filled: PrefillResult
     turns: tuple[Turn, ...]
     page_images_each: float
     sizes: Sizes
@@ -68,7 +68,7 @@ class Side:
 
     @property
     def not_completed(self) -> int:
-        """Payments of these turns that came to another end."""
+        """Payments of these turns that were not completed."""
         return sum(turn.not_completed for turn in self.turns)
 
     @property
@@ -78,7 +78,7 @@ class Side:
 
     @property
     def cpu_ms_each(self) -> dict[str, float]:
-        """Milliseconds of a core a payment, by part."""
+        """Core milliseconds a payment, by part."""
         parts = ("switch", "postgres")
         return {part: median(1_000 * turn.cores[part] / turn.rate for turn in self.turns) for part in parts}
 
@@ -89,10 +89,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Both sides, and what the audit of each said in how many seconds."""
+    """Both sides, and each audit's last line with its seconds."""
 
-    small: Side
-    large: Side
+    small: GrowthSide
+    large: GrowthSide
     audits: dict[str, tuple[str, float]]
 
     @property
@@ -103,13 +103,13 @@ class Growth:
 
     @property
     def cpu_ratio(self) -> float:
-        """How much less PostgreSQL and the switch cost a payment on the small side; 1.0 is alike."""
+        """Processor time a payment on the small side ÷ on the large one; 1.0 is equal."""
         return sum(self.small.cpu_ms_each.values()) / sum(self.large.cpu_ms_each.values())
 
     @property
     def is_clean(self) -> bool:
-        """Whether the books of both hold."""
-        return all(said == "clean" for said, _ in self.audits.values())
+        """Whether both audits are clean."""
+        return all(verdict == "clean" for verdict, _ in self.audits.values())
 
     def figures(self) -> dict[str, Any]:
         """The keys of results.json."""
@@ -118,14 +118,16 @@ class Growth:
             "growth_ratio": round(self.ratio, 3),
             "growth": {
                 "cpu_ratio": round(self.cpu_ratio, 3),
-                "audits": {name: [said, round(seconds, 1)] for name, (said, seconds) in self.audits.items()},
-                **{name: _told(side) for name, side in sides.items()},
+                "audits": {
+                    name: [verdict, round(seconds, 1)] for name, (verdict, seconds) in self.audits.items()
+                },
+                **{name: _side_figures(side) for name, side in sides.items()},
             },
             **self.large.filled.figures(),
         }
 
     def show(self, console: Console) -> None:
-        """Print both sides beside each other."""
+        """Print both sides side by side."""
         self.large.filled.show(console)
         sides = (self.small, self.large)
         names = [f"{side.filled.payments:,} stand" for side in sides]
@@ -141,11 +143,11 @@ class Growth:
         table.add_row("not completed", *(str(side.not_completed) for side in sides))
         table.add_row("switch, MiB", *(f"{side.memory_mib:.0f}" for side in sides))
         console.print(table)
-        for name, (said, seconds) in self.audits.items():
-            console.print(f"audit of the {name} one: {said}, {seconds:.0f} s", highlight=False)
+        for name, (verdict, seconds) in self.audits.items():
+            console.print(f"audit of the {name} one: {verdict}, {seconds:.0f} s", highlight=False)
 
 
-def _told(side: Side) -> dict[str, Any]:
+def _side_figures(side: GrowthSide) -> dict[str, Any]:
     return {
         "payments": side.filled.payments,
         "payments_per_second": round(side.rate, 1),
@@ -162,68 +164,74 @@ def _told(side: Side) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_place(payments: int, console: Console, kept: Path | None = None) -> AsyncIterator[Place]:
-    """A stage in which so many payments stand, its switch warm; one that was `kept` is filled already."""
+async def open_filled_stage(
+    payments: int, console: Console, filled_folder: Path | None = None
+) -> AsyncIterator[FilledStage]:
+    """A stage with so many stored payments and a warm switch; `filled_folder` names a filled one."""
     console.print(f"a stage with {payments:,} payments …", highlight=False)
-    filled = existing.take(kept, payments) if kept else None
-    async with open_stage(PARTNERS, SANDBOX_ACCOUNTS, Staging(home=kept)) as stage:
+    filled = existing.claim_stage(filled_folder, payments) if filled_folder else None
+    async with open_stage(PARTNERS, SANDBOX_ACCOUNTS, Staging(home_folder=filled_folder)) as stage:
         filled = filled or await existing.fill(stage.postgres, payments, console)
         turns = Turns(stage, _LOAD, since=datetime.now(UTC))
         await fetch_for(turns, _WARM_UP_SECONDS)
         await turns.pay(1)
-        yield Place(stage, turns, filled)
+        yield FilledStage(stage, turns, filled)
 
 
 async def fetch_for(turns: Turns, seconds: int, *, needed: int = 1) -> list[Turn]:
     """Fetch in turns of so many seconds until that many bills can be paid."""
-    taken = []
+    fetches = []
     while len(turns.payments) < needed:
-        taken.append(await turns.fetch(seconds, _FETCH_RATE_MAX))
-    return taken
+        fetches.append(await turns.fetch(seconds, _FETCH_RATE_MAX))
+    return fetches
 
 
-async def compare(small: Place, large: Place, rounds: int, seconds: int, console: Console) -> Growth:
-    """Take the turns in pairs; the audits are still to be made.
+async def compare(
+    small: FilledStage, large: FilledStage, rounds: int, seconds: int, console: Console
+) -> Growth:
+    """Take the turns in pairs; the audits follow.
 
     Raises:
-        BooksError: the books of a stage do not say what the load generator says.
+        BooksError: the database and the load generator disagree.
     """
-    places, rate = (small, large), _FETCH_RATE_MAX / 4
-    taken: tuple[list[Turn], list[Turn]] = ([], [])
+    stages, rate = (small, large), _FETCH_RATE_MAX / 4
+    turns_by_side: tuple[list[Turn], list[Turn]] = ([], [])
     images = [0, 0]
-    for place in places:
-        await fetch_for(place.turns, seconds, needed=int(rate * _MARGIN * seconds))
-        await _checkpoint(place.stage)
+    for stage in stages:
+        await fetch_for(stage.turns, seconds, needed=int(rate * _MARGIN * seconds))
+        await _checkpoint(stage.stage)
     for number in range(1, rounds + 1):
-        for place in places:
-            await fetch_for(place.turns, seconds, needed=int(rate * _MARGIN * seconds))
+        for stage in stages:
+            await fetch_for(stage.turns, seconds, needed=int(rate * _MARGIN * seconds))
         for side in (0, 1) if number % 2 else (1, 0):
-            before = await log_written(places[side].stage.connection)
-            turn = await places[side].turns.pay(seconds, may_fall_short=True)
-            images[side] += (await log_written(places[side].stage.connection))["wal_fpi"] - before["wal_fpi"]
-            taken[side].append(turn)
+            before = await wal_statistics(stages[side].stage.connection)
+            turn = await stages[side].turns.pay(seconds, may_fall_short=True)
+            images[side] += (await wal_statistics(stages[side].stage.connection))["wal_fpi"] - before[
+                "wal_fpi"
+            ]
+            turns_by_side[side].append(turn)
             rate = max(rate, turn.rate)
-        told = " and ".join(f"{turns[-1].rate:.0f}/s" for turns in taken)
-        console.print(f"  round {number} of {rounds}: {told}", highlight=False)
-    sides = [await _side(place, taken[side], images[side]) for side, place in enumerate(places)]
+        rates = " and ".join(f"{turns[-1].rate:.0f}/s" for turns in turns_by_side)
+        console.print(f"  round {number} of {rounds}: {rates}", highlight=False)
+    sides = [await _side(stage, turns_by_side[side], images[side]) for side, stage in enumerate(stages)]
     return Growth(sides[0], sides[1], {})
 
 
-async def audited(place: Place) -> tuple[str, float]:
+async def run_audit(place: FilledStage) -> tuple[str, float]:
     """The last line of the audit, and how many seconds it took."""
     started = time.monotonic()
     return await place.stage.audit(), time.monotonic() - started
 
 
-async def log_written(connection: asyncpg.Connection) -> dict[str, int]:
-    """What stands in the statistics of the log."""
+async def wal_statistics(connection: asyncpg.Connection) -> dict[str, int]:
+    """The counters of the write-ahead log."""
     return dict(await connection.fetchrow(_LOG))
 
 
-async def _side(place: Place, turns: list[Turn], images: int) -> Side:
-    sizes = await existing.sizes(place.stage.connection)
+async def _side(place: FilledStage, turns: list[Turn], images: int) -> GrowthSide:
+    sizes = await existing.table_sizes(place.stage.connection)
     paid = sum(turn.done for turn in turns)
-    return Side(
+    return GrowthSide(
         place.filled, tuple(turns), images / paid, sizes, usage.memory_mib(place.stage.pids["switch"])
     )
 
@@ -245,11 +253,11 @@ async def measure(
         StageError, LoadError, BooksError, ExistingError, SchemaError: something did not hold.
     """
     console = console or Console()
-    async with open_place(payments, console) as large, open_place(SMALL, console) as small:
+    async with open_filled_stage(payments, console) as large, open_filled_stage(SMALL, console) as small:
         growth = await compare(small, large, rounds, seconds, console)
-        growth.audits["small"] = await audited(small)
+        growth.audits["small"] = await run_audit(small)
         console.print("auditing the large one …")
-        growth.audits["large"] = await audited(large)
+        growth.audits["large"] = await run_audit(large)
         return growth
 
 
@@ -259,9 +267,9 @@ def main() -> int:
     parser.add_argument("--payments", type=int, default=LARGE, help="how many stand on the large side")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="length of a turn")
-    asked, console = parser.parse_args(), Console()
+    arguments, console = parser.parse_args(), Console()
     try:
-        growth = asyncio.run(measure(asked.payments, asked.rounds, asked.seconds, console))
+        growth = asyncio.run(measure(arguments.payments, arguments.rounds, arguments.seconds, console))
     except (BenchError, TimeoutError) as problem:
         console.print(f"growth: {problem}", style="red", markup=False)
         return 1

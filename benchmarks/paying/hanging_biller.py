@@ -1,16 +1,16 @@
-"""What one hanging biller takes from the others: `bulkhead_loss`.
+"""How much a hanging biller slows down the others: `bulkhead_loss`.
 
-Four healthy billers are paid as fast as the switch can, while a fifth gets ten payments a second, whether
-or not those before were answered. The fifth answers in the odd turns and hangs in the even ones; the loss is
-what the hanging takes from the rate of the four. Before the clock starts the fifth is sent as many payments
-at once as its pool has connections: a biller that hangs has all of them within seconds, and from then on
-every further payment waits for a place, gets none and goes back to its partner. So each turn measures the
-worst of it, not its beginning. In an even turn the fifth's own payments cost the switch less; `loss_at_most`
-counts them as if the four had made them in the odd turns.
+Four healthy billers are paid as fast as the switch can, while a fifth gets ten payments a second without
+waiting for answers. The fifth answers in the odd turns and hangs in the even ones; the loss is the drop in
+the rate of the four. Before the clock starts the fifth is sent as many payments as its pool has connections:
+a hanging biller occupies all of them within seconds, and from then on further payments wait for a connection,
+get none and are given back. So each turn measures the steady state, not its beginning. In an even turn the
+fifth's own payments cost the switch less; `loss_at_most` counts them as if the four had made them in the odd
+turns.
 
-What the hanging biller was sent is kept back, not lost, and reaches it at the end of the turn, before any
-deadline: those payments are completed late, the ones without a place are given back, and none is left in
-doubt. The breaker, which opens when the deadlines pass, would only make the hanging cheaper.
+Requests to the hanging biller are delayed, not lost, and reach it at the end of the turn, before any
+deadline: those payments are completed late, those without a connection are given back, and none is left in
+doubt. The breaker, which opens when deadlines pass, would only make the hanging cheaper.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from benchmarks.kit.bench_part import run_alone
-from benchmarks.kit.far_side_relay import Relay, open_relay
+from benchmarks.kit.far_side_relay import FarSideRelay, open_relay
 from benchmarks.kit.load import Load
-from benchmarks.kit.open_loop import Aim, offer, steady
+from benchmarks.kit.open_loop import LoadTarget, offer_load, steady_instants
 from benchmarks.kit.payment_counts import BooksError
-from benchmarks.kit.prepared_requests import Prepared
+from benchmarks.kit.prepared_requests import PreparedRequest
 from benchmarks.kit.stage import Stage, Staging, open_stage
 from benchmarks.paying.hot_biller import (
     ACCOUNTS,
@@ -40,10 +40,10 @@ from benchmarks.paying.hot_biller import (
     UNIFORM,
     MixedTurns,
     MixTurn,
-    Paid,
-    arguments,
-    growth,
-    payees,
+    PaidCounts,
+    counts_between,
+    parse_arguments,
+    payees_of,
     weights_of,
 )
 from ekpay_switch.wire.http import WireSettings
@@ -55,7 +55,7 @@ HEALTHY = tuple(biller for biller in BILLERS if biller != SICK)
 PER_SECOND = 10
 POOL = WireSettings().connections_max
 AIM = 0.05
-# Every held call has to be answered before its deadline (20 s): the head start, the turn and what follows.
+# Every held call must be answered before its deadline (20 s): head start, turn and release.
 SECONDS_MAX = 10
 _START_SECONDS = 15
 _SPARE_SECONDS = 1.0
@@ -65,7 +65,7 @@ _WARM_UP_SECONDS = 2
 
 @dataclass(frozen=True, slots=True)
 class BulkheadTurn:
-    """A turn of the healthy billers, and what became of the payments at the other one in the meantime."""
+    """A turn of the healthy billers, and the results of the payments at the other one meanwhile."""
 
     hangs: bool
     healthy: MixTurn
@@ -75,7 +75,7 @@ class BulkheadTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class BulkheadResult:
     """Every turn in order, and the audit's last line."""
 
     turns: tuple[BulkheadTurn, ...]
@@ -87,12 +87,12 @@ class Result:
 
     @property
     def loss(self) -> float:
-        """The median of the pairs: the part of the rate that went; below zero where none did."""
+        """The median of the pairs: the share of the rate that was lost; negative if none was."""
         return self._loss(0)
 
     @property
     def loss_at_most(self) -> float:
-        """The same, with what the answering biller was paid taken for payments of the others."""
+        """The same, counting the payments at the answering biller as payments of the others."""
         return self._loss(PER_SECOND)
 
     def _loss(self, spared: int) -> float:
@@ -112,55 +112,59 @@ class Result:
         return {"bulkhead_loss": round(self.loss, 3), "bulkhead": details}
 
     def show(self, console: Console) -> None:
-        """Print both rates, the loss, and what became of the hanging payments."""
-        beside = " and ".join(f"{median(self.rates(hangs=hangs)):.0f}/s" for hangs in (False, True))
-        told = f"payments beside a biller that answers, and that hangs: {beside}"
+        """Print both rates, the loss, and the results of the hanging payments."""
+        rates = " and ".join(f"{median(self.rates(hangs=hangs)):.0f}/s" for hangs in (False, True))
+        text = f"payments beside a biller that answers, and that hangs: {rates}"
         most = f"at most {self.loss_at_most:.1%}"
-        console.print(f"{told}, loss {self.loss:.1%}, {most} (aim under {AIM:.0%})", highlight=False)
+        console.print(f"{text}, loss {self.loss:.1%}, {most} (aim under {AIM:.0%})", highlight=False)
         hanging = [turn for turn in self.turns if turn.hangs]
         each = " and ".join(
             f"{median(turn.healthy.switch_ms for turn in self.turns if turn.hangs is hangs):.2f}"
             for hangs in (False, True)
         )
         late, back = sum(turn.completed for turn in hanging), sum(turn.given_back for turn in hanging)
-        told = f"ms of the switch each {each}; at the hanging one {late} completed late, {back} given back"
-        console.print(f"{told}, none left in doubt; audit: {self.audit}", highlight=False)
+        text = f"ms of the switch each {each}; at the hanging one {late} completed late, {back} given back"
+        console.print(f"{text}, none left in doubt; audit: {self.audit}", highlight=False)
 
 
-class Trickle:
-    """The payments at the fifth biller: from a process of their own, at instants fixed before.
+class HangingBillerLoad:
+    """The payments at the fifth biller, sent by a process of their own at fixed instants.
 
     `failed` are those of the last turn that had no answer.
     """
 
-    def __init__(self, stage: Stage, relay: Relay) -> None:
-        self._aim = Aim(stage.switch_url + _PAY, "text/plain", tuple(one.token for one in stage.partners))
+    def __init__(self, stage: Stage, relay: FarSideRelay) -> None:
+        self._target = LoadTarget(
+            stage.switch_url + _PAY, "text/plain", tuple(partner.token for partner in stage.partners)
+        )
         self._relay = relay
-        self.failed = 0
+        self.failed_count = 0
 
     @asynccontextmanager
-    async def beside(self, bodies: Sequence[Prepared], seconds: int, *, hangs: bool) -> AsyncIterator[None]:
-        """Send them while the body of the block runs, which begins once the biller was sent a pool full."""
+    async def run_alongside(
+        self, bodies: Sequence[PreparedRequest], seconds: int, *, hangs: bool
+    ) -> AsyncIterator[None]:
+        """Send them while the block runs, which begins once every connection of the pool is in use."""
         has_pool_full = self._relay.expect(POOL)
         if hangs:
             self._relay.hold()
-        offered = asyncio.create_task(offer(self._aim, instants(seconds), bodies))
+        offered = asyncio.create_task(offer_load(self._target, payment_instants(seconds), bodies))
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await has_pool_full.wait()
             yield
         finally:
             self._relay.release()
-            self.failed = (await offered).failed
+            self.failed_count = (await offered).failed_count
 
 
-def instants(seconds: int) -> list[float]:
-    """When the fifth biller is paid: as often as its pool is large at once, then steadily, in seconds."""
-    return [*repeat(0.0, POOL), *steady(PER_SECOND, seconds + _SPARE_SECONDS)]
+def payment_instants(seconds: int) -> list[float]:
+    """The instants of payments at the fifth biller, in seconds: a pool full at once, then steadily."""
+    return [*repeat(0.0, POOL), *steady_instants(PER_SECOND, seconds + _SPARE_SECONDS)]
 
 
-def judged(healthy: MixTurn, sent: int, grown: Paid, *, hangs: bool) -> BulkheadTurn:
-    """The turn, if the books say of the fifth biller what its conduct must lead to.
+def checked_turn(healthy: MixTurn, sent: int, grown: PaidCounts, *, hangs: bool) -> BulkheadTurn:
+    """The turn, if the counts of the fifth biller are as expected for an answering or hanging one.
 
     Raises:
         BooksError: a payment is missing, or the pool was not full in a turn that hung.
@@ -168,8 +172,8 @@ def judged(healthy: MixTurn, sent: int, grown: Paid, *, hangs: bool) -> Bulkhead
     turn = BulkheadTurn(hangs, healthy, sent, grown.completed, grown.payments - grown.completed)
     if grown.payments != sent:
         raise BooksError(f"bulkhead: {sent} payments sent to {SICK}, {grown.payments} in the books")
-    is_as_meant = turn.completed >= POOL and turn.given_back if hangs else not turn.given_back
-    if not is_as_meant:
+    is_as_expected = turn.completed >= POOL and turn.given_back if hangs else not turn.given_back
+    if not is_as_expected:
         conduct = "hangs" if hangs else "answers"
         raise BooksError(
             f"bulkhead: {SICK} {conduct}, {turn.completed} completed, {turn.given_back} given back"
@@ -177,14 +181,14 @@ def judged(healthy: MixTurn, sent: int, grown: Paid, *, hangs: bool) -> Bulkhead
     return turn
 
 
-async def measure(rounds: int = 3, seconds: int = 3, load: Load = LOAD) -> Result:
+async def measure(rounds: int = 3, seconds: int = 3, load: Load = LOAD) -> BulkheadResult:
     """Take turns, `rounds` of each kind; a turn has at most `SECONDS_MAX` seconds.
 
     Raises:
         StageError: something did not start.
         LoadError: wrk failed.
         OpenLoopError: the load of the fifth biller failed.
-        BooksError: the books do not bear out a turn.
+        BooksError: the database does not confirm a turn.
         TimeoutError: the pool of the fifth biller did not fill up.
     """
     length, weights = min(seconds, SECONDS_MAX), weights_of(UNIFORM, HEALTHY)
@@ -193,29 +197,33 @@ async def measure(rounds: int = 3, seconds: int = 3, load: Load = LOAD) -> Resul
         staging = Staging((Name.DESCO, Name.DIRECT), environ={f"EKPAY_{SICK.upper()}_URL": url})
         async with open_stage(PARTNERS, ACCOUNTS, staging) as stage:
             relay.far_port = urlsplit(stage.addresses["DIRECT"]).port or 0
-            turns = MixedTurns(stage, load, payees(BILLERS))
-            trickle = Trickle(stage, relay)
-            await turns.lay_in([weights_of(UNIFORM)], _WARM_UP_SECONDS)
+            turns = MixedTurns(stage, load, payees_of(BILLERS))
+            sick_load = HangingBillerLoad(stage, relay)
+            await turns.fetch_stock([weights_of(UNIFORM)], _WARM_UP_SECONDS)
             await turns.pay(UNIFORM, _WARM_UP_SECONDS)
             await stage.connection.execute("ANALYZE")
-            taken: list[BulkheadTurn] = []
+            results: list[BulkheadTurn] = []
             for _ in range(rounds):
-                extra = {SICK: 2 * len(instants(length))}
-                await turns.lay_in([weights, weights], length, extra)
-                taken += [await _turn(turns, trickle, length, hangs=hangs) for hangs in (False, True)]
-            return Result(tuple(taken), await stage.audit())
+                extra = {SICK: 2 * len(payment_instants(length))}
+                await turns.fetch_stock([weights, weights], length, extra)
+                results += [await _turn(turns, sick_load, length, hangs=hangs) for hangs in (False, True)]
+            return BulkheadResult(tuple(results), await stage.audit())
 
 
-async def _turn(turns: MixedTurns, trickle: Trickle, seconds: int, *, hangs: bool) -> BulkheadTurn:
-    bodies = turns.stock.take((SICK,), len(instants(seconds)))
-    before = await turns.paid()
-    healthy = await turns.pay(UNIFORM, seconds, lambda: trickle.beside(bodies, seconds, hangs=hangs), HEALTHY)
-    if trickle.failed:
-        raise BooksError(f"bulkhead: {trickle.failed} payments at {SICK} had no answer")
-    grown = growth(before, await turns.paid(), (SICK,))[SICK]
-    return judged(healthy, len(bodies), grown, hangs=hangs)
+async def _turn(
+    turns: MixedTurns, sick_load: HangingBillerLoad, seconds: int, *, hangs: bool
+) -> BulkheadTurn:
+    bodies = turns.stock.take((SICK,), len(payment_instants(seconds)))
+    before = await turns.paid_counts()
+    healthy = await turns.pay(
+        UNIFORM, seconds, lambda: sick_load.run_alongside(bodies, seconds, hangs=hangs), HEALTHY
+    )
+    if sick_load.failed_count:
+        raise BooksError(f"bulkhead: {sick_load.failed_count} payments at {SICK} had no answer")
+    grown = counts_between(before, await turns.paid_counts(), (SICK,))[SICK]
+    return checked_turn(healthy, len(bodies), grown, hangs=hangs)
 
 
 if __name__ == "__main__":
-    asked = arguments("bulkhead")
-    sys.exit(run_alone("bulkhead", measure(asked.rounds, asked.seconds)))
+    arguments = parse_arguments("bulkhead")
+    sys.exit(run_alone("bulkhead", measure(arguments.rounds, arguments.seconds)))

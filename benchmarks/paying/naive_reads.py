@@ -1,4 +1,4 @@
-"""What the naive build locks and reads for one step: a statement a row, in the order of the group commit."""
+"""Locks and reads of the naive build for one step: a statement a row, in the group commit's order."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ from ekpay_switch.persistence.group_commit.steps import PostEntry, SealedRecordi
 from ekpay_switch.persistence.schema.billers import used_receipts
 from ekpay_switch.persistence.schema.books import accounts, evidence, journal_entries, lanes, payments, quotes
 
-# SQLAlchemy's own type of a row knows no names of columns.
+# SQLAlchemy's own row type has no column names.
 Row = Mapping[str, Any]
 _LATE_KINDS = sorted(f"late:{end}" for end in LATE_TO_ASK_ABOUT)
 _QUOTED = (
@@ -41,27 +41,27 @@ _STANDING = (
 
 
 async def lock_and_read(connection: AsyncConnection, step: Step) -> Seen:
-    """Take the locks that a step needs, then read what it is judged by."""
+    """Take the locks that a step needs, then read what decides it."""
     await connection.execute(select(func.pg_advisory_xact_lock_shared(1, 1)))
-    lane = await _one(connection, select(lanes).where(lanes.c.lane == lane_of(step)).with_for_update())
+    lane = await _single_row(connection, select(lanes).where(lanes.c.lane == lane_of(step)).with_for_update())
     headroom = await _headroom(connection, accounts_of([step]))
     quote = await _quote(connection, step) if isinstance(step, Claim) else None
-    held = await _held(connection, step)
+    locked_payment = await _locked_payment(connection, step)
     receipts = await _receipts(connection, step)
     window = await _window(connection)
-    seen = Seen(
+    snapshot = Seen(
         window_id=window["id"],
         business_date=window["business_date"],
         snapshot=Snapshot(window["now"], {}, {}, {}, headroom),
         lanes={lane["lane"]: (lane["seq"], lane["hash"])},
-        payments={held.standing.payment_id: held} if held else {},
+        payments={locked_payment.standing.payment_id: locked_payment} if locked_payment else {},
         scrolls={},
         receipts=receipts,
         entries=await _entries(connection, step),
     )
     if isinstance(step, Claim):
-        await _see_claim(connection, step, quote, seen)
-    return seen
+        await _read_claim(connection, step, quote, snapshot)
+    return snapshot
 
 
 async def _headroom(connection: AsyncConnection, codes: list[str]) -> dict[str, int]:
@@ -77,13 +77,13 @@ async def _quote(connection: AsyncConnection, claim: Claim) -> Row | None:
     chosen = select(*_QUOTED).where(
         quotes.c.quote_id == claim.quote_id, quotes.c.partner_id == claim.partner_id
     )
-    quote = await _first(connection, chosen)
+    quote = await _first_row(connection, chosen)
     if quote is not None:
         await connection.execute(select(func.pg_advisory_xact_lock(quote["bill_lock"])))
     return quote
 
 
-async def _held(connection: AsyncConnection, step: Step) -> Held | None:
+async def _locked_payment(connection: AsyncConnection, step: Step) -> Held | None:
     """The payment that a step moves or begins to send, under lock."""
     recording = step.recording if isinstance(step, SealedRecording) else step
     if not isinstance(recording, Recording | NextSend):
@@ -96,69 +96,71 @@ async def _held(connection: AsyncConnection, step: Step) -> Held | None:
         .where(payments.c.id == recording.delivery.payment_id)
         .with_for_update()
     )
-    row = await _one(connection, chosen)
+    row = await _single_row(connection, chosen)
     return Held(standing_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_answer"])
 
 
 async def _receipts(connection: AsyncConnection, step: Step) -> dict[str, UUID]:
-    """Who has the receipt that a recording brings and that may buy one service only, under lock."""
+    """The payment that has the receipt of a recording, where a receipt buys one service only; under lock."""
     recording = step.recording if isinstance(step, SealedRecording) else step
     receipt = recording.plan.unique_receipt if isinstance(recording, Recording) else ""
     if not receipt:
         return {}
     await connection.execute(select(func.pg_advisory_xact_lock(2, func.hashtext(receipt))))
-    row = await _first(connection, select(used_receipts).where(used_receipts.c.receipt == receipt))
+    row = await _first_row(connection, select(used_receipts).where(used_receipts.c.receipt == receipt))
     return {receipt: row["payment_id"]} if row else {}
 
 
 async def _window(connection: AsyncConnection) -> Row:
-    window = await _first(connection, text(OPEN_WINDOW))
+    window = await _first_row(connection, text(OPEN_WINDOW))
     if window is None:
         await connection.execute(text(NEW_WINDOW))
-        window = await _one(connection, text(OPEN_WINDOW))
+        window = await _single_row(connection, text(OPEN_WINDOW))
     return window
 
 
 async def _entries(connection: AsyncConnection, step: Step) -> set[UUID]:
     if not isinstance(step, PostEntry):
         return set()
-    row = await _first(connection, select(journal_entries.c.id).where(journal_entries.c.id == step.entry_id))
+    row = await _first_row(
+        connection, select(journal_entries.c.id).where(journal_entries.c.id == step.entry_id)
+    )
     return {row["id"]} if row else set()
 
 
-async def _see_claim(connection: AsyncConnection, claim: Claim, quote: Row | None, seen: Seen) -> None:
+async def _read_claim(connection: AsyncConnection, claim: Claim, quote: Row | None, snapshot: Seen) -> None:
     """The quote, the payment under the claim's reference, and the live payment on its bill."""
     by_reference = and_(payments.c.partner_id == claim.partner_id, payments.c.reference == claim.reference)
-    standing = await _first(connection, select(*_STANDING).where(by_reference))
+    standing = await _first_row(connection, select(*_STANDING).where(by_reference))
     if standing is not None:
-        seen.snapshot.standing[claim.partner_id, claim.reference] = standing_of(standing)
-        seen.scrolls[standing["id"]] = (standing["scroll_no"] or 0, standing["business_date"])
+        snapshot.snapshot.standing[claim.partner_id, claim.reference] = standing_of(standing)
+        snapshot.scrolls[standing["id"]] = (standing["scroll_no"] or 0, standing["business_date"])
     if quote is None:
         return
-    seen.snapshot.quotes[claim.partner_id, claim.quote_id] = quoted_bill(quote)
+    snapshot.snapshot.quotes[claim.partner_id, claim.quote_id] = quoted_bill(quote)
     bill = and_(payments.c.biller_id == quote["quoted_biller"], payments.c.bill_key == quote["bill_key"])
-    taken_by = await _taken_by(connection, bill)
+    taken_by = await _bill_holder(connection, bill)
     if taken_by is not None:
-        seen.snapshot.taken_bills[quote["quoted_biller"], quote["bill_key"]] = taken_by
+        snapshot.snapshot.taken_bills[quote["quoted_biller"], quote["bill_key"]] = taken_by
 
 
-async def _taken_by(connection: AsyncConnection, bill: ColumnElement[bool]) -> UUID | None:
-    """The payment that holds a bill, or that is reviewed upon it: each has an index of its own."""
+async def _bill_holder(connection: AsyncConnection, bill: ColumnElement[bool]) -> UUID | None:
+    """The payment that holds a bill, or whose review is about it: each has an index of its own."""
     released = [str(state) for state in sorted(RELEASED)]
     live = select(payments.c.id).where(bill, payments.c.state.not_in(released), payments.c.refusal.is_(None))
     reviewed = select(payments.c.id).where(bill, payments.c.state == State.IN_REVIEW).limit(1)
-    found = func.coalesce(live.scalar_subquery(), reviewed.scalar_subquery())
-    taken_by: UUID | None = (await connection.execute(select(found))).scalar_one()
-    return taken_by
+    holder = func.coalesce(live.scalar_subquery(), reviewed.scalar_subquery())
+    payment_id: UUID | None = (await connection.execute(select(holder))).scalar_one()
+    return payment_id
 
 
-async def _first(connection: AsyncConnection, statement: Any) -> Row | None:  # noqa: ANN401 - any query
+async def _first_row(connection: AsyncConnection, statement: Any) -> Row | None:  # noqa: ANN401 - any query
     result: Any = await connection.execute(statement)
     row: Row | None = result.mappings().first()
     return row
 
 
-async def _one(connection: AsyncConnection, statement: Any) -> Row:  # noqa: ANN401 - any query
+async def _single_row(connection: AsyncConnection, statement: Any) -> Row:  # noqa: ANN401 - any query
     result: Any = await connection.execute(statement)
     row: Row = result.mappings().one()
     return row

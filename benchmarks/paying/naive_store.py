@@ -1,9 +1,9 @@
 """The store of the naive build: one SQLAlchemy transaction per step, its rows written one after the other.
 
-What is read and written, in which order locks are taken and what is decided are those of the group commit;
-only the sharing is missing. It is given what a competent developer would give it: a pool that is as large as
-helps, no ping before use, statements whose compiled form SQLAlchemy keeps, plans that only use keys, and the
-one row that all payments of a biller wait for locked last.
+Reads, writes, lock order and decisions are those of the group commit; only the batching is missing. It is
+built as a competent developer would build it: a pool of the best size, no ping before use, statements whose
+compiled form SQLAlchemy caches, plans that only use keys, and the one row that all payments of a biller wait
+for locked last.
 """
 
 import time
@@ -31,14 +31,14 @@ from ekpay_switch.persistence.group_commit.steps import (
 from ekpay_switch.persistence.schema.books import accounts
 
 POOL = 20
-# As SQLAlchemy has it: of 128 callers the last ones wait longer than the switch lets anybody wait.
+# SQLAlchemy's default: the last of 128 callers wait longer than the switch allows.
 _POOL_SECONDS = 30
 
 
-class StepByStep(GroupCommit):
-    """Stands where the group commit stands, and shares nothing among callers.
+class StepwiseStore(GroupCommit):
+    """Replaces the group commit and shares nothing among callers.
 
-    A lost connection or a deadlock is the caller's error: nothing is repeated.
+    A lost connection or a deadlock is an error of the caller: nothing is retried.
     """
 
     def __init__(self, connect: Connect, limits: GroupCommitLimits) -> None:
@@ -57,7 +57,7 @@ class StepByStep(GroupCommit):
 
     @property
     def depth(self) -> int:
-        """There is no queue; who waits, waits for a connection."""
+        """There is no queue; callers wait for a connection."""
         return 0
 
     async def submit(self, step: Step) -> Answer:
@@ -66,7 +66,7 @@ class StepByStep(GroupCommit):
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the database refused it, or no connection became free in time.
         """
-        await self._know_accounts(step)
+        await self._open_accounts(step)
         started = time.perf_counter()
         async with self._engine.begin() as connection:
             answer = await _write(connection, step)
@@ -74,7 +74,7 @@ class StepByStep(GroupCommit):
         telemetry.BATCH_SECONDS.observe(time.perf_counter() - started)
         return answer
 
-    async def _know_accounts(self, step: Step) -> None:
+    async def _open_accounts(self, step: Step) -> None:
         """Open the accounts that this step posts to, in a transaction of its own, once a process."""
         codes = {posting.account for posting in postings_of(step)} | {"in_flight"}
         missing = sorted(code for code in codes - self._known_accounts if not keeps_balance(code))
@@ -99,39 +99,39 @@ async def _write(connection: AsyncConnection, step: Step) -> Answer:
     if isinstance(step, SaveQuote):
         await write_quote(connection, step.quote)
         return None
-    judge = Judge(await lock_and_read(connection, step))
+    decider = Judge(await lock_and_read(connection, step))
     if isinstance(step, Claim):
-        return await _claim(connection, judge, step)
-    answer = _judge(judge, step)
-    await write_entries(connection, judge.changes)
-    await write_payments(connection, judge.changes)
+        return await _claim(connection, decider, step)
+    answer = _decide(decider, step)
+    await write_entries(connection, decider.changes)
+    await write_payments(connection, decider.changes)
     return answer
 
 
-def _judge(judge: Judge, step: Recording | SealedRecording | NextSend | PostEntry) -> Answer:
+def _decide(decider: Judge, step: Recording | SealedRecording | NextSend | PostEntry) -> Answer:
     if isinstance(step, Recording):
-        return judge.record(step)
+        return decider.record(step)
     if isinstance(step, SealedRecording):
-        return judge.record(step.recording, step.lines)
+        return decider.record(step.recording, step.lines)
     if isinstance(step, NextSend):
-        return judge.begin(step)
-    judge.post_alone(step)
+        return decider.begin(step)
+    decider.post_alone(step)
     return None
 
 
-async def _claim(connection: AsyncConnection, judge: Judge, claim: Claim) -> ClaimAnswer:
-    """Judge and write a claim; the scroll number, which everybody waits for, is taken last."""
-    (verdict,) = judge.claim([claim])
+async def _claim(connection: AsyncConnection, decider: Judge, claim: Claim) -> ClaimAnswer:
+    """Decide and write a claim; the scroll number, whose row all payments share, is taken last."""
+    (verdict,) = decider.claim([claim])
     if isinstance(verdict, Refused):
-        judge.refuse(verdict)
-        await write_payments(connection, judge.changes)
+        decider.refuse(verdict)
+        await write_payments(connection, decider.changes)
         return verdict
     if not isinstance(verdict, Accepted):
         return verdict
-    started = judge.start(verdict)
-    await write_entries(connection, judge.changes)
-    if judge.changes.wanted:
-        number = await next_number(connection, claim.scroll_series, judge.seen.business_date)
+    started = decider.start(verdict)
+    await write_entries(connection, decider.changes)
+    if decider.changes.wanted:
+        number = await next_number(connection, claim.scroll_series, decider.seen.business_date)
         started = replace(started, scroll_no=number)
-    await write_payments(connection, judge.changes, started.scroll_no)
+    await write_payments(connection, decider.changes, started.scroll_no)
     return started

@@ -1,4 +1,4 @@
-"""What the naive build writes for one step: a statement a row, each by SQLAlchemy Core."""
+"""The writes of the naive build for one step: a statement a row, by SQLAlchemy Core."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -54,14 +54,14 @@ async def write_entries(connection: AsyncConnection, changes: Changes) -> None:
     """
     await _insert(connection, journal_entries, batch_write.ENTRIES, changes.entries)
     if changes.postings:
-        # The trigger judges a statement: the rows of an entry come in one.
+        # The trigger checks a statement: the rows of an entry are inserted by one.
         rows = [_values(postings, batch_write.POSTINGS.columns, row) for row in changes.postings]
         await connection.execute(insert(postings).returning(postings.c.seq), rows)
     for code, growth in sorted(changes.balances.items()):
-        moved = update(accounts).where(accounts.c.code == code)
-        await _move(connection, moved.values(balance=accounts.c.balance + growth))
+        statement = update(accounts).where(accounts.c.code == code)
+        await _update_row(connection, statement.values(balance=accounts.c.balance + growth))
     for lane, (seq, digest) in sorted(changes.lanes.items()):
-        await _move(connection, update(lanes).where(lanes.c.lane == lane).values(seq=seq, hash=digest))
+        await _update_row(connection, update(lanes).where(lanes.c.lane == lane).values(seq=seq, hash=digest))
 
 
 async def write_payments(connection: AsyncConnection, changes: Changes, scroll_no: int = 0) -> None:
@@ -85,7 +85,7 @@ async def write_payments(connection: AsyncConnection, changes: Changes, scroll_n
     for table, columns, rows in inserted:
         await _insert(connection, table, columns, rows)
     for statement in _updates(changes):
-        await _move(connection, statement)
+        await _update_row(connection, statement)
 
 
 def _updates(changes: Changes) -> Iterable[Update]:
@@ -103,15 +103,15 @@ def _updates(changes: Changes) -> Iterable[Update]:
                 updated_at=func.now(),
             )
         )
-    for payment_id, epoch, hold_until, asked in changes.held_payments:
-        held = update(payments).where(payments.c.id == payment_id, payments.c.epoch == epoch)
-        yield held.values(lease_until=hold_until, next_action_at=hold_until, asked=asked)
+    for payment_id, epoch, hold_until, inquiry_count in changes.held_payments:
+        lease_update = update(payments).where(payments.c.id == payment_id, payments.c.epoch == epoch)
+        yield lease_update.values(lease_until=hold_until, next_action_at=hold_until, asked=inquiry_count)
     for attempt_id, step, sends, send_until in changes.begun_sends:
-        begun = update(attempts).where(attempts.c.id == attempt_id)
-        yield begun.values(step=step, sends=sends, send_until=send_until)
+        send_update = update(attempts).where(attempts.c.id == attempt_id)
+        yield send_update.values(step=step, sends=sends, send_until=send_until)
     for attempt_id, state, outcome, closed_at in changes.ended_attempts:
-        ended = update(attempts).where(attempts.c.id == attempt_id)
-        yield ended.values(state=state, outcome=outcome, closed_at=closed_at)
+        end_update = update(attempts).where(attempts.c.id == attempt_id)
+        yield end_update.values(state=state, outcome=outcome, closed_at=closed_at)
 
 
 async def _insert(connection: AsyncConnection, table: Table, columns: SetInsert, rows: Sequence[Row]) -> None:
@@ -120,7 +120,7 @@ async def _insert(connection: AsyncConnection, table: Table, columns: SetInsert,
         await connection.execute(statement, _values(table, columns.columns, row))
 
 
-async def _move(connection: AsyncConnection, statement: Update) -> None:
+async def _update_row(connection: AsyncConnection, statement: Update) -> None:
     if (await connection.execute(statement)).rowcount != 1:
         raise LostRowError
 

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.paying.prefill`: payments that already stand, put into the database of a stage.
+"""`python -m benchmarks.paying.prefill`: fills the database of a stage with past payments.
 
-Their rows are those that the switch leaves of a payment from a prefund, spread over the partners and lanes of
-the stage and over past business dates whose windows have closed, frozen lines and scroll numbers included;
-`ekpay audit` is clean over all of it. They are packed tightly, as no table that has lived is: updates have
-left no dead rows between them.
+Their rows are those that the switch writes for a payment from a prefund, spread over the partners and lanes
+of the stage and over past business dates with closed windows, with frozen lines and scroll numbers; `ekpay
+audit` is clean over all of it. They are packed more tightly than in a table that has been updated: there are
+no dead rows.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from rich.table import Table
 from benchmarks.kit.errors import BenchError
 from benchmarks.kit.stage import Staging, open_stage
 from benchmarks.paying import prefill_schema as existing_schema
-from benchmarks.paying.prefill_rows import BILLER, PAYABLE, Day, Payer, Share, shares
+from benchmarks.paying.prefill_rows import BILLER, PAYABLE, Payer, PrefillDay, WriterShare, share_out
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.persistence.embedded.roles import SUPERUSER
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
@@ -35,7 +35,7 @@ from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 PARTNERS, ACCOUNTS, PAYMENTS = 16, 100_000, 10_000_000
 DAYS_MAX = 90
 _MARK = "filled.json"
-# Measured: rows and indexes of a payment, and what sorting and the log need beside them.
+# Measured: rows and indexes of a payment, and the extra space for sorting and the log.
 BYTES_EACH, BYTES_BESIDE = 4_500, 6_000_000_000
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PAYERS = """
@@ -62,13 +62,13 @@ ORDER BY coalesce(i.indrelid::regclass::text, c.relname), i.indexrelid IS NOT NU
 """
 
 
-class ExistingError(BenchError):
+class PrefillError(BenchError):
     """The database cannot be filled here; the text says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes on the disk: of tables (with what is stored beside them), and of indexes by table."""
+    """Bytes on the disk: of tables (with their TOAST tables), and of indexes by table."""
 
     tables: dict[str, int]
     indexes: dict[str, dict[str, int]]
@@ -80,8 +80,8 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
-    """What was put in, how long each part of it took in seconds, and how large it is."""
+class PrefillResult:
+    """What was inserted, the seconds of each part, and the sizes."""
 
     payments: int
     seconds: dict[str, float]
@@ -111,9 +111,9 @@ class Filled:
             }
         }
 
-    def leave(self, home: Path) -> None:
-        """Say in the folder of a stage that is kept what stands in it."""
-        (home / _MARK).write_text(json.dumps(asdict(self)))
+    def write_mark(self, home_folder: Path) -> None:
+        """Write into the folder of a kept stage what it holds."""
+        (home_folder / _MARK).write_text(json.dumps(asdict(self)))
 
     def show(self, console: Console) -> None:
         """Print seconds and sizes."""
@@ -129,79 +129,83 @@ class Filled:
         console.print(table)
 
 
-def take(home: Path, payments: int) -> Filled:
-    """What stands in a stage that was kept; it can be taken once, since a load pays its bills for good.
+def claim_stage(home_folder: Path, payments: int) -> PrefillResult:
+    """The contents of a kept stage; it can be used once, since a load pays its bills for good.
 
     Raises:
         ExistingError: it was loaded before, was never filled to its end, or holds another number of payments.
     """
     try:
-        told = json.loads((home / _MARK).read_text())
+        mark = json.loads((home_folder / _MARK).read_text())
     except FileNotFoundError as missing:
-        raise ExistingError(f"{home} was loaded before, or not filled to its end: fill another") from missing
-    filled = Filled(told["payments"], told["seconds"], Sizes(**told["sizes"]))
+        raise PrefillError(
+            f"{home_folder} was loaded before, or not filled to its end: fill another"
+        ) from missing
+    filled = PrefillResult(mark["payments"], mark["seconds"], Sizes(**mark["sizes"]))
     if filled.payments != payments:
-        raise ExistingError(f"{filled.payments:,} payments stand in {home}, and {payments:,} are asked for")
-    (home / _MARK).unlink()
+        raise PrefillError(
+            f"{filled.payments:,} payments stand in {home_folder}, and {payments:,} are asked for"
+        )
+    (home_folder / _MARK).unlink()
     return filled
 
 
-def check_room(place: Path, payments: int) -> None:
-    """Refuse to begin what would fill the disk.
+def check_disk_space(place: Path, payments: int) -> None:
+    """Refuse to fill more than the disk can hold.
 
     Raises:
         ExistingError: there is not enough room.
     """
     needed, free = payments * BYTES_EACH + BYTES_BESIDE, shutil.disk_usage(place).free
     if free < needed:
-        raise ExistingError(
+        raise PrefillError(
             f"{payments:,} payments need {needed / 1e9:.0f} GB at {place}, and {free / 1e9:.0f} GB are free"
         )
 
 
-def split_days(payments: int, windows: Sequence[tuple[str, int]]) -> list[Day]:
-    """The payments spread evenly over the windows, earlier dates taking what is left over."""
-    each, left = divmod(payments, len(windows))
+def split_days(payments: int, windows: Sequence[tuple[str, int]]) -> list[PrefillDay]:
+    """The payments spread evenly over the windows; earlier dates take the remainder."""
+    each, remainder = divmod(payments, len(windows))
     days, first = [], 0
     for number, (date, window_id) in enumerate(windows):
-        count = each + (number < left)
-        days.append(Day(date, window_id, count, first))
+        count = each + (number < remainder)
+        days.append(PrefillDay(date, window_id, count, first))
         first += count
     return days
 
 
-async def fill(server: EmbeddedPostgres, payments: int, console: Console) -> Filled:
-    """Put `payments` into the database of a running server whose partners stand and whose switch is idle.
+async def fill(server: EmbeddedPostgres, payments: int, console: Console) -> PrefillResult:
+    """Insert `payments` into the database of a running server with partners and an idle switch.
 
     Raises:
-        ExistingError: there is no room, no partner, or the database was filled before.
+        PrefillError: there is no room, no partner, or the database was filled before.
         SchemaError: keys, indexes or settings could not be put back as they were.
     """
-    check_room(server.home, payments)
+    check_disk_space(server.home, payments)
     url, seconds = server.endpoint.dsn(SUPERUSER), {}
-    with _progress(console) as progress:
-        async with existing_schema.relaxed(url):
+    with _progress_bar(console) as progress:
+        async with existing_schema.relaxed_durability(url):
             started = time.monotonic()
             dropped = await _write(url, payments, progress)
             seconds["rows"] = time.monotonic() - started
             bar = progress.add_task("keys and indexes", total=dropped.parts)
-            await existing_schema.build(url, dropped, lambda: progress.advance(bar))
+            await existing_schema.rebuild_keys_and_indexes(url, dropped, lambda: progress.advance(bar))
             seconds["keys and indexes"] = time.monotonic() - started - seconds["rows"]
-            between = time.monotonic()
+            phase_started = time.monotonic()
             bar = progress.add_task("vacuum", total=len(existing_schema.FILLED))
             await existing_schema.vacuum(url, lambda: progress.advance(bar))
-            seconds["vacuum"] = time.monotonic() - between
-            between = time.monotonic()
-        seconds["flush"] = time.monotonic() - between
+            seconds["vacuum"] = time.monotonic() - phase_started
+            phase_started = time.monotonic()
+        seconds["flush"] = time.monotonic() - phase_started
     connection = await asyncpg.connect(url)
     try:
         assert await connection.fetchval("SHOW fsync") == "on", "nothing is measured without fsync"
-        return Filled(payments, seconds, await sizes(connection))
+        return PrefillResult(payments, seconds, await table_sizes(connection))
     finally:
         await connection.close()
 
 
-async def sizes(connection: asyncpg.Connection) -> Sizes:
+async def table_sizes(connection: asyncpg.Connection) -> Sizes:
     """How large the tables of payments are now."""
     tables: dict[str, int] = {}
     indexes: dict[str, dict[str, int]] = {}
@@ -213,38 +217,38 @@ async def sizes(connection: asyncpg.Connection) -> Sizes:
     return Sizes(tables, indexes)
 
 
-def _progress(console: Console) -> Progress:
+def _progress_bar(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console)
 
 
-async def _write(url: str, payments: int, progress: Progress) -> existing_schema.Dropped:
+async def _write(url: str, payments: int, progress: Progress) -> existing_schema.DroppedParts:
     """All rows, without keys and indexes; what has to be built again."""
     connection = await asyncpg.connect(url)
     try:
         work = await _prepare(connection, payments)
-        dropped = await existing_schema.drop(connection)
+        dropped = await existing_schema.drop_keys_and_indexes(connection)
         bar = progress.add_task("payments", total=payments)
-        told = await asyncio.gather(*(_written(url, share, progress, bar) for share in work))
+        results = await asyncio.gather(*(_run_writer(url, share, progress, bar) for share in work))
         async with connection.transaction():
-            for one in told:
+            for result in results:
                 lanes = [
-                    (int(lane), seq, bytes.fromhex(digest)) for lane, (seq, digest) in one["lanes"].items()
+                    (int(lane), seq, bytes.fromhex(digest)) for lane, (seq, digest) in result["lanes"].items()
                 ]
                 await connection.executemany(_MOVE_LANE, lanes)
-                await connection.executemany(_MOVE_BALANCE, list(one["taken"].items()))
+                await connection.executemany(_MOVE_BALANCE, list(result["taken"].items()))
         return dropped
     finally:
         await connection.close()
 
 
-async def _prepare(connection: asyncpg.Connection, payments: int) -> list[Share]:
+async def _prepare(connection: asyncpg.Connection, payments: int) -> list[WriterShare]:
     """Windows, counters and accounts, and the work shared out."""
     if await connection.fetchval(_IS_FILLED):
-        raise ExistingError("windows have closed here before: fill a fresh database")
+        raise PrefillError("windows have closed here before: fill a fresh database")
     payers = [Payer(row["id"], row["lane"]) for row in await connection.fetch(_PAYERS)]
     if not payers:
-        raise ExistingError("no partner with a prefund stands here")
+        raise PrefillError("no partner with a prefund stands here")
     today = await connection.fetchval(_TODAY)
     dates = [today - timedelta(days=back) for back in range(min(DAYS_MAX, payments), 0, -1)]
     windows = await connection.fetch(_NEW_WINDOWS, dates)
@@ -252,11 +256,11 @@ async def _prepare(connection: asyncpg.Connection, payments: int) -> list[Share]
     await connection.executemany(_NEW_COUNTER, [(BILLER, day.date, day.payments) for day in days])
     await connection.executemany(_NEW_ACCOUNTS, [(code, kind_of(code)) for code in ("in_flight", PAYABLE)])
     heads = {row["lane"]: (row["seq"], row["hash"]) for row in await connection.fetch("SELECT * FROM lanes")}
-    return shares(payers, heads, days, os.cpu_count() or 1)
+    return share_out(payers, heads, days, os.cpu_count() or 1)
 
 
-async def _written(url: str, share: Share, progress: Progress, bar: Any) -> dict[str, Any]:  # noqa: ANN401 - rich's
-    """One writer as a process of its own: what it said at its end."""
+async def _run_writer(url: str, share: WriterShare, progress: Progress, bar: Any) -> dict[str, Any]:  # noqa: ANN401 - rich's
+    """Run one writer as a process of its own; return its report."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -275,39 +279,41 @@ async def _written(url: str, share: Share, progress: Progress, bar: Any) -> dict
         if last.isdigit():
             progress.advance(bar, int(last))
     if await process.wait():
-        raise ExistingError(f"a writer ended with {process.returncode}")
-    told: dict[str, Any] = json.loads(last)
-    return told
+        raise PrefillError(f"a writer ended with {process.returncode}")
+    result: dict[str, Any] = json.loads(last)
+    return result
 
 
-async def _try(payments: int, console: Console, *, audits: bool, keep: Path | None) -> int:
-    async with open_stage(PARTNERS, ACCOUNTS, Staging(home=keep)) as stage:
+async def _fill_stage(payments: int, console: Console, *, audits: bool, keep: Path | None) -> int:
+    async with open_stage(PARTNERS, ACCOUNTS, Staging(home_folder=keep)) as stage:
         filled = await fill(stage.postgres, payments, console)
         if keep is not None:
-            filled.leave(keep)
+            filled.write_mark(keep)
         filled.show(console)
         if not audits:
             return 0
         started = time.monotonic()
-        said = await stage.audit()
-        console.print(f"audit: {said}, {time.monotonic() - started:.0f} s", highlight=False)
-        return 0 if said == "clean" else 1
+        verdict = await stage.audit()
+        console.print(f"audit: {verdict}, {time.monotonic() - started:.0f} s", highlight=False)
+        return 0 if verdict == "clean" else 1
 
 
 def main() -> int:
-    """Fill a database of its own, prove it, and take it down again unless it is kept."""
+    """Fill a database of its own, audit it, and remove it unless it is kept."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paying.prefill", description=__doc__)
     parser.add_argument("--payments", type=int, default=PAYMENTS)
     parser.add_argument("--no-audit", action="store_true", help="only fill, and say how large it is")
     parser.add_argument("--keep", type=Path, help="a new folder in which the stage is left")
-    asked, console = parser.parse_args(), Console()
-    if asked.keep is not None:
+    arguments, console = parser.parse_args(), Console()
+    if arguments.keep is not None:
         try:
-            asked.keep.mkdir(mode=0o700)
+            arguments.keep.mkdir(mode=0o700)
         except OSError as problem:
             parser.error(f"--keep: {problem}")
     try:
-        return asyncio.run(_try(asked.payments, console, audits=not asked.no_audit, keep=asked.keep))
+        return asyncio.run(
+            _fill_stage(arguments.payments, console, audits=not arguments.no_audit, keep=arguments.keep)
+        )
     except (BenchError, TimeoutError) as problem:
         console.print(f"existing: {problem}", style="red", markup=False)
         return 1

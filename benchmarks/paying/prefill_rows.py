@@ -1,7 +1,7 @@
-"""Rows of payments made long ago, as text for COPY: what the switch leaves of one paid from a prefund.
+"""Rows of past payments, as text for COPY: those that the switch writes for one paid from a prefund.
 
-Pure. Everything but the hashes is made up from a seed: names of nobody, numbers that no biller knows. A test
-holds the rows against those that the switch itself writes, and `ekpay audit` proves them like any others.
+Pure. Everything but the hashes is generated from a seed, with invented names and unknown numbers. A test
+compares the rows with those that the switch itself writes, and `ekpay audit` proves them like any others.
 """
 
 import json
@@ -17,7 +17,7 @@ from ekpay_switch.persistence.group_commit.batch import bill_lock
 from ekpay_switch.security.identifiers import UNGUESSABLE_ALPHABET, UNGUESSABLE_LENGTH
 
 BILLER = "desco_postpaid"
-# Behind every account that the sandbox serves, so that no bill of a turn was paid before.
+# Above every account that the sandbox serves, so that no bill of a turn is paid already.
 FIRST_ACCOUNT = 20_000_000
 PAYABLE = f"payable:{BILLER}"
 COLUMNS = MappingProxyType(
@@ -65,7 +65,7 @@ _SEPARATOR = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """A partner with its lane, and the rest of a day's payments that is its own."""
+    """A partner with its lane."""
 
     partner_id: str
     lane: int
@@ -77,7 +77,7 @@ class Payer:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class PrefillDay:
     """One business date of the past: its window, its payments, and the number of the first over all days."""
 
     date: str
@@ -92,25 +92,25 @@ class Day:
         return midnight + timedelta(seconds=_MARGIN_SECONDS)
 
     @property
-    def apart(self) -> timedelta:
-        """What lies between one payment and the next."""
+    def payment_interval(self) -> timedelta:
+        """The time between one payment and the next."""
         return timedelta(seconds=(86_400 - 2 * _MARGIN_SECONDS) / self.payments)
 
 
 @dataclass(slots=True)
-class Heads:
-    """The heads of the lanes, and what was taken from each prefund, as far as rows were made."""
+class LaneHeads:
+    """The heads of the lanes, and the paisa taken from each prefund, after the rows so far."""
 
     lanes: dict[int, tuple[int, bytes]]
-    taken: dict[str, int] = field(default_factory=dict)
+    taken_paisa: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class _One:
+class _PaymentText:
     """One payment, as text: what its rows have in common."""
 
     payer: Payer
-    day: Day
+    day: PrefillDay
     place: int  # in its day, from 0
     total: int
     account: str
@@ -145,50 +145,54 @@ class _One:
         return f'{{"message": "payment saved", "scroll_no": "{self.place + 1}"}}'
 
 
-def rows_of(day: Day, places: Iterable[tuple[int, Payer]], heads: Heads, random: Random) -> dict[str, bytes]:
-    """The rows of these payments of a day, by table, as text for COPY; `heads` moves on."""
+def rows_of(
+    day: PrefillDay, places: Iterable[tuple[int, Payer]], heads: LaneHeads, random: Random
+) -> dict[str, bytes]:
+    """The rows of these payments of a day, by table, as text for COPY; updates `heads`."""
     lines: dict[str, list[str]] = {table: [] for table in COLUMNS}
-    # Long rows among short ones would leave a hole at the end of each page, and new short rows would seek out
-    # all those old pages.
+    # Long rows among short ones would leave a gap at the end of each page, and new short rows would be put
+    # into all those old pages.
     acknowledged: list[str] = []
-    for one in _payments(day, list(places), random):
-        heads.taken[one.payer.prefund] = heads.taken.get(one.payer.prefund, 0) + one.total
-        biller_quote = _biller_quote(one)
-        lines["quotes"].append(_quote(one, biller_quote))
-        lines["payments"].append(_payment(one, biller_quote))
-        lines["attempts"].append(_attempt(one))
-        lines["history"].append(_taken(one))
-        acknowledged.append(_acknowledged(one))
-        lines["journal_entries"].append(_entries(one, heads))
-        lines["postings"].append(_postings(one))
-        lines["notifications"].append(_notification(one))
-        lines["ledger_lines"].append(_ledger_lines(one))
+    for payment in _payments(day, list(places), random):
+        heads.taken_paisa[payment.payer.prefund] = (
+            heads.taken_paisa.get(payment.payer.prefund, 0) + payment.total
+        )
+        biller_quote = _biller_quote(payment)
+        lines["quotes"].append(_quote_row(payment, biller_quote))
+        lines["payments"].append(_payment_row(payment, biller_quote))
+        lines["attempts"].append(_attempt_row(payment))
+        lines["history"].append(_prefund_taken_row(payment))
+        acknowledged.append(_acknowledged_row(payment))
+        lines["journal_entries"].append(_entry_rows(payment, heads))
+        lines["postings"].append(_posting_rows(payment))
+        lines["notifications"].append(_notification_row(payment))
+        lines["ledger_lines"].append(_ledger_line_rows(payment))
     lines["history"] += acknowledged
     return {table: "".join(texts).encode() for table, texts in lines.items()}
 
 
-def _payments(day: Day, places: Sequence[tuple[int, Payer]], random: Random) -> Iterable[_One]:
+def _payments(day: PrefillDay, places: Sequence[tuple[int, Payer]], random: Random) -> Iterable[_PaymentText]:
     count = len(places)
     letters = random.randbytes(count * _LETTERS_EACH).translate(_LETTERS).decode()
     digits = random.randbytes(count * _HEX_EACH // 2).hex()
-    starts_at, apart = day.starts_at, day.apart
+    starts_at, interval = day.starts_at, day.payment_interval
     for n, (place, payer) in enumerate(places):
-        at = starts_at + place * apart
-        own = digits[n * _HEX_EACH : (n + 1) * _HEX_EACH]
-        yield _One(
+        at = starts_at + place * interval
+        payment_digits = digits[n * _HEX_EACH : (n + 1) * _HEX_EACH]
+        yield _PaymentText(
             payer=payer,
             day=day,
             place=place,
             total=_LEAST_PAISA + (day.first + place) * _STEP % _PAISA_RANGE,
             account=str(FIRST_ACCOUNT + day.first + place),
             letters=letters[n * _LETTERS_EACH : (n + 1) * _LETTERS_EACH],
-            digits=own,
+            digits=payment_digits,
             accepted_at=at.isoformat(),
             delivered_at=(at + _ANSWERED_AFTER).isoformat(),
             asked_at=(at - _ASKED_BEFORE).isoformat(),
             expires_at=(at - _ASKED_BEFORE + _QUOTE_LIVES).isoformat(),
             send_until=(at + _SEND_SECONDS).isoformat(),
-            ids=_ids(at, own[112:]),
+            ids=_ids(at, payment_digits[112:]),
         )
 
 
@@ -213,118 +217,120 @@ def _taka(paisa: int) -> str:
     return f"{paisa // 100}.{paisa % 100:02d}"
 
 
-def _vat(one: _One) -> int:
-    return one.total // 21
+def _vat(payment: _PaymentText) -> int:
+    return payment.total // 21
 
 
-def _biller_quote(one: _One) -> str:
-    month, year = one.day.date[5:7], one.day.date[:4]
+def _biller_quote(payment: _PaymentText) -> str:
+    month, year = payment.day.date[5:7], payment.day.date[:4]
     return (
-        f'{{"vat": "{_taka(_vat(one))}", "tariff": "LT-A", "account": "{one.account}", '
-        f'"due_date": "28-{month}-{year}", "bill_token": "{one.digits[64:112]}", "department": "4112", '
-        f'"issue_date": "01-{month}-{year}", "bill_number": "{one.bill_key}", "late_charge": "58.02"}}'
+        f'{{"vat": "{_taka(_vat(payment))}", "tariff": "LT-A", "account": "{payment.account}", '
+        f'"due_date": "28-{month}-{year}", "bill_token": "{payment.digits[64:112]}", "department": "4112", '
+        f'"issue_date": "01-{month}-{year}", "bill_number": "{payment.bill_key}", "late_charge": "58.02"}}'
     )
 
 
-def _quote(one: _One, biller_quote: str) -> str:
-    month = one.day.date[:7]
+def _quote_row(payment: _PaymentText, biller_quote: str) -> str:
+    month, vat = payment.day.date[:7], _vat(payment)
     bill = (
-        f'{{"kwh": "{one.total // 900}", "vat": {_vat(one)}, "amount": {one.total - _vat(one)}, '
-        f'"due_on": "{month}-28", "tariff": "LT-A", "account": "{one.account}", '
-        f'"address": "House {one.place % 90 + 1}, Road {one.place % 30 + 1}, Badda, Dhaka", "charges": [], '
-        f'"late_fee": 0, "meter_no": "44{one.place % 10_000_000:07d}", "issued_on": "{month}-01", '
-        f'"period_to": "{month}-28", "bill_number": "{one.bill_key}", "period_from": "{month}-01", '
-        f'"customer_name": "Customer {one.account}"}}'
+        f'{{"kwh": "{payment.total // 900}", "vat": {vat}, "amount": {payment.total - vat}, '
+        f'"due_on": "{month}-28", "tariff": "LT-A", "account": "{payment.account}", '
+        f'"address": "House {payment.place % 90 + 1}, Road {payment.place % 30 + 1}, Badda, Dhaka", '
+        f'"charges": [], "late_fee": 0, "meter_no": "44{payment.place % 10_000_000:07d}", '
+        f'"issued_on": "{month}-01", '
+        f'"period_to": "{month}-28", "bill_number": "{payment.bill_key}", "period_from": "{month}-01", '
+        f'"customer_name": "Customer {payment.account}"}}'
     )
     return (
-        f"{one.quote_id}\t{one.payer.partner_id}\t{one.letters[76:100]}\t{BILLER}\tpostpaid\t{one.bill_key}\t"
-        f"{bill_lock(BILLER, one.bill_key)}\tf\tBDT\t{one.total}\t0\t0\t0\t2026-11-25\t{bill}\t"
-        f"{biller_quote}\t{one.expires_at}\t{one.asked_at}\n"
+        f"{payment.quote_id}\t{payment.payer.partner_id}\t{payment.letters[76:100]}\t{BILLER}\tpostpaid\t{payment.bill_key}\t"
+        f"{bill_lock(BILLER, payment.bill_key)}\tf\tBDT\t{payment.total}\t0\t0\t0\t2026-11-25\t{bill}\t"
+        f"{biller_quote}\t{payment.expires_at}\t{payment.asked_at}\n"
     )
 
 
-def _payment(one: _One, biller_quote: str) -> str:
+def _payment_row(payment: _PaymentText, biller_quote: str) -> str:
     return (
-        f"{one.ids[0]}\t{one.payer.partner_id}\t{one.payer.lane}\t{one.reference}\t\\\\x{one.digits[:64]}\t"
-        f"{one.quote_id}\t{BILLER}\t{one.bill_key}\tpostpaid\tBDT\t{one.total}\t0\t0\t0\tcompleted\t"
-        f"{biller_quote}\t{one.facts}\t{one.expires_at}\t{one.place + 1}\t{one.day.date}\t1\t2\t"
-        f"{one.accepted_at}\t{one.delivered_at}\n"
+        f"{payment.ids[0]}\t{payment.payer.partner_id}\t{payment.payer.lane}\t{payment.reference}\t\\\\x{payment.digits[:64]}\t"
+        f"{payment.quote_id}\t{BILLER}\t{payment.bill_key}\tpostpaid\tBDT\t{payment.total}\t0\t0\t0\tcompleted\t"
+        f"{biller_quote}\t{payment.facts}\t{payment.expires_at}\t{payment.place + 1}\t"
+        f"{payment.day.date}\t1\t2\t{payment.accepted_at}\t{payment.delivered_at}\n"
     )
 
 
-def _attempt(one: _One) -> str:
+def _attempt_row(payment: _PaymentText) -> str:
     return (
-        f"{one.ids[1]}\t{one.ids[0]}\tdelivery\t{BILLER}\t{one.attempt_reference}\tclosed\tapproved\t1\t"
-        f"{one.send_until}\t{one.accepted_at}\t{one.delivered_at}\n"
+        f"{payment.ids[1]}\t{payment.ids[0]}\tdelivery\t{BILLER}\t{payment.attempt_reference}\tclosed\tapproved\t1\t"
+        f"{payment.send_until}\t{payment.accepted_at}\t{payment.delivered_at}\n"
     )
 
 
-def _taken(one: _One) -> str:
+def _prefund_taken_row(payment: _PaymentText) -> str:
     """The first row of history."""
-    return f"{one.ids[0]}\t1\tcreated\tprefund_taken\tdelivering\tswitch\t{{}}\t{one.accepted_at}\n"
+    return f"{payment.ids[0]}\t1\tcreated\tprefund_taken\tdelivering\tswitch\t{{}}\t{payment.accepted_at}\n"
 
 
-def _acknowledged(one: _One) -> str:
+def _acknowledged_row(payment: _PaymentText) -> str:
     """The second row of history."""
     change = "delivering\tbiller_acknowledged\tcompleted\tswitch"
-    return f"{one.ids[0]}\t2\t{change}\t{one.facts}\t{one.delivered_at}\n"
+    return f"{payment.ids[0]}\t2\t{change}\t{payment.facts}\t{payment.delivered_at}\n"
 
 
-def _entries(one: _One, heads: Heads) -> str:
+def _entry_rows(payment: _PaymentText, heads: LaneHeads) -> str:
     """Both entries, chained to the head of their lane as `domain.ledger.chain_hash` does it."""
-    lane, total = one.payer.lane, str(one.total)
+    lane, total = payment.payer.lane, str(payment.total)
     seq, before = heads.lanes[lane]
-    payment, _, accepted, delivered, _ = one.ids
-    date, window = one.day.date, str(one.day.window_id)
-    head = ("ekpay-entry-1", accepted, payment, date, window, "accepted", "BDT")
-    text = _SEPARATOR.join((*head, one.payer.prefund, total, "in_flight", f"-{total}"))
+    payment_id, _, accepted, delivered, _ = payment.ids
+    date, window = payment.day.date, str(payment.day.window_id)
+    head = ("ekpay-entry-1", accepted, payment_id, date, window, "accepted", "BDT")
+    text = _SEPARATOR.join((*head, payment.payer.prefund, total, "in_flight", f"-{total}"))
     first = sha256(before + text.encode()).digest()
-    head = ("ekpay-entry-1", delivered, payment, date, window, "delivered", "BDT")
+    head = ("ekpay-entry-1", delivered, payment_id, date, window, "delivered", "BDT")
     text = _SEPARATOR.join((*head, "in_flight", total, PAYABLE, f"-{total}"))
     second = sha256(first + text.encode()).digest()
     heads.lanes[lane] = (seq + 2, second)
     return (
-        f"{accepted}\t{lane}\t{seq + 1}\t{payment}\taccepted\tBDT\t{date}\t{window}\t\\\\x{first.hex()}\t"
-        f"{one.accepted_at}\n"
-        f"{delivered}\t{lane}\t{seq + 2}\t{payment}\tdelivered\tBDT\t{date}\t{window}\t\\\\x{second.hex()}\t"
-        f"{one.delivered_at}\n"
+        f"{accepted}\t{lane}\t{seq + 1}\t{payment_id}\taccepted\tBDT\t{date}\t{window}\t\\\\x{first.hex()}\t"
+        f"{payment.accepted_at}\n"
+        f"{delivered}\t{lane}\t{seq + 2}\t{payment_id}\tdelivered\tBDT\t{date}\t{window}\t"
+        f"\\\\x{second.hex()}\t{payment.delivered_at}\n"
     )
 
 
-def _postings(one: _One) -> str:
-    _, _, accepted, delivered, _ = one.ids
+def _posting_rows(payment: _PaymentText) -> str:
+    _, _, accepted, delivered, _ = payment.ids
     return (
-        f"{accepted}\t1\t{one.payer.prefund}\t{one.total}\n{accepted}\t2\tin_flight\t-{one.total}\n"
-        f"{delivered}\t1\tin_flight\t{one.total}\n{delivered}\t2\t{PAYABLE}\t-{one.total}\n"
+        f"{accepted}\t1\t{payment.payer.prefund}\t{payment.total}\n{accepted}\t2\tin_flight\t-{payment.total}\n"
+        f"{delivered}\t1\tin_flight\t{payment.total}\n{delivered}\t2\t{PAYABLE}\t-{payment.total}\n"
     )
 
 
-def _notification(one: _One) -> str:
-    """Its partner has no endpoint, so the notifier has found that nobody wants it."""
-    payment, *_, notice = one.ids
-    return f"{notice}\t{payment}\t{one.payer.partner_id}\tcompleted\t2\tunwanted\t{one.delivered_at}\n"
+def _notification_row(payment: _PaymentText) -> str:
+    """Its partner has no endpoint, so it is unwanted."""
+    payment_id, *_, notice = payment.ids
+    partner_id = payment.payer.partner_id
+    return f"{notice}\t{payment_id}\t{partner_id}\tcompleted\t2\tunwanted\t{payment.delivered_at}\n"
 
 
-def _ledger_lines(one: _One) -> str:
-    """What was frozen when its window closed: a line of its partner's prefund and one of its biller."""
-    payment, attempt, *_ = one.ids
-    of = f"{one.day.window_id}\t{one.day.date}"
-    ordinal = 2 * one.place + 1
+def _ledger_line_rows(payment: _PaymentText) -> str:
+    """Its frozen lines: one of its partner's prefund and one of its biller."""
+    payment_id, attempt, *_ = payment.ids
+    of = f"{payment.day.window_id}\t{payment.day.date}"
+    ordinal = 2 * payment.place + 1
     return (
-        f"{of}\t{ordinal}\tpartner\t{one.payer.partner_id}\t{one.payer.prefund}\t{payment}\t{payment}\tpayment\t"
-        f"success\t{payment}\t{one.reference}\t{one.total}\t{one.total}\tBDT\t{one.accepted_at}\n"
-        f"{of}\t{ordinal + 1}\tbiller\t{BILLER}\t\t{payment}\t{attempt}\tpayment\tsuccess\t"
-        f"{one.attempt_reference}\t\t{one.total}\t{one.total}\tBDT\t{one.delivered_at}\n"
+        f"{of}\t{ordinal}\tpartner\t{payment.payer.partner_id}\t{payment.payer.prefund}\t{payment_id}\t{payment_id}\tpayment\t"
+        f"success\t{payment_id}\t{payment.reference}\t{payment.total}\t{payment.total}\tBDT\t{payment.accepted_at}\n"
+        f"{of}\t{ordinal + 1}\tbiller\t{BILLER}\t\t{payment_id}\t{attempt}\tpayment\tsuccess\t"
+        f"{payment.attempt_reference}\t\t{payment.total}\t{payment.total}\tBDT\t{payment.delivered_at}\n"
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class WriterShare:
     """One writer's part: whole lanes, so that no two writers chain to one head."""
 
-    payers: Sequence[Payer | None]  # by turn; None: somebody else's
+    payers: Sequence[Payer | None]  # by turn; None: another writer's
     heads: Mapping[int, tuple[int, bytes]]
-    days: Sequence[Day]
+    days: Sequence[PrefillDay]
     seed: int
 
     def to_json(self) -> str:
@@ -335,30 +341,32 @@ class Share:
         return json.dumps({"payers": payers, "heads": heads, "days": days, "seed": self.seed})
 
     @classmethod
-    def from_json(cls, text: str) -> "Share":
+    def from_json(cls, text: str) -> "WriterShare":
         """What `to_json` wrote."""
-        told = json.loads(text)
+        fields = json.loads(text)
         return cls(
-            payers=[None if payer is None else Payer(*payer) for payer in told["payers"]],
-            heads={int(lane): (seq, bytes.fromhex(digest)) for lane, (seq, digest) in told["heads"].items()},
-            days=[Day(*day) for day in told["days"]],
-            seed=told["seed"],
+            payers=[None if payer is None else Payer(*payer) for payer in fields["payers"]],
+            heads={
+                int(lane): (seq, bytes.fromhex(digest)) for lane, (seq, digest) in fields["heads"].items()
+            },
+            days=[PrefillDay(*day) for day in fields["days"]],
+            seed=fields["seed"],
         )
 
-    def places(self, day: Day) -> list[tuple[int, Payer]]:
-        """Its payments of a day: all payers take turns, whoever writes them."""
+    def places(self, day: PrefillDay) -> list[tuple[int, Payer]]:
+        """Its payments of a day: payers take turns over all writers."""
         turns = len(self.payers)
         named = ((place, self.payers[place % turns]) for place in range(day.payments))
         return [(place, payer) for place, payer in named if payer is not None]
 
 
-def shares(
-    payers: Sequence[Payer], heads: Mapping[int, tuple[int, bytes]], days: Sequence[Day], writers: int
-) -> list[Share]:
+def share_out(
+    payers: Sequence[Payer], heads: Mapping[int, tuple[int, bytes]], days: Sequence[PrefillDay], writers: int
+) -> list[WriterShare]:
     """The work shared out among writers; a lane has one writer."""
     lanes = sorted({payer.lane for payer in payers})
     owner = {lane: number % writers for number, lane in enumerate(lanes)}
     return [
-        Share([payer if owner[payer.lane] == writer else None for payer in payers], heads, days, writer)
+        WriterShare([payer if owner[payer.lane] == writer else None for payer in payers], heads, days, writer)
         for writer in range(min(writers, len(lanes)))
     ]

@@ -1,7 +1,6 @@
-"""What stands around the rows while a database is filled: keys, indexes and settings, put back as they were.
+"""Keys, indexes and settings while a database is filled: removed, and restored as they were.
 
-Rows go in fast where nothing watches them; what watches them is built over all of them at the end, which
-checks every one of them all the same.
+Rows are inserted fast without keys and indexes; rebuilding them at the end checks every row all the same.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ import asyncpg
 
 from benchmarks.kit.errors import BenchError
 
-# What takes longest to index first, so that both builders end together.
+# The slowest to index come first, so that both builders end together.
 FILLED = (
     "payments", "postings", "ledger_lines", "journal_entries", "attempts", "quotes", "history",
     "notifications",
@@ -39,7 +38,7 @@ FROM pg_index WHERE indrelid IN ({_TABLES})
   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u', 'x'))
 ORDER BY 1, 2
 """  # noqa: S608 - constants
-# Everything that the catalogue says of tables, in words; two schemas are alike if these lines are.
+# Everything in the catalogue about tables, as text; two schemas are equal if these lines are.
 _SCHEMA = """
 SELECT format('column %s %s %s %s %s %s', c.oid::regclass, a.attname, format_type(a.atttypid, a.atttypmod),
     a.attnotnull, a.attidentity, pg_get_expr(d.adbin, d.adrelid))
@@ -59,7 +58,7 @@ UNION ALL SELECT format('table %s %s %s %s', oid::regclass, relowner::regrole, r
 FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')
 ORDER BY 1
 """
-# Rows that are lost with the machine are made again: safety is bought back before anything is measured.
+# Rows lost by a crash are generated again; durability is restored before anything is measured.
 _RELAXED = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -75,12 +74,12 @@ _BUILDING = {"statement_timeout": "0", "lock_timeout": "0", "max_parallel_mainte
 
 
 class SchemaError(BenchError):
-    """The database is not as it was before it was filled."""
+    """The schema or a setting is not as it was before filling."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One index or constraint: its table, its name, and the words that make it again."""
+class SchemaPart:
+    """One index or constraint: its table, its name, and its definition."""
 
     table: str
     name: str
@@ -88,32 +87,32 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
-    """What was taken away, with the schema as it was before in words."""
+class DroppedParts:
+    """The dropped parts, with the schema before as text."""
 
-    keys: tuple[Part, ...]
-    indexes: tuple[Part, ...]
-    foreign_keys: tuple[Part, ...]
+    keys: tuple[SchemaPart, ...]
+    indexes: tuple[SchemaPart, ...]
+    foreign_keys: tuple[SchemaPart, ...]
     schema: tuple[str, ...]
 
     @property
     def parts(self) -> int:
-        """How many things there are to build."""
+        """How many parts there are to rebuild."""
         return len(self.keys) + len(self.indexes) + len(self.foreign_keys)
 
 
 async def schema_of(connection: asyncpg.Connection) -> tuple[str, ...]:
-    """The tables of the switch with all that belongs to them, in words, sorted."""
+    """The tables of the switch with all their parts as text, sorted."""
     return tuple(row[0] for row in await connection.fetch(_SCHEMA))
 
 
-async def drop(connection: asyncpg.Connection) -> Dropped:
-    """Take every key, index and foreign key off the tables that are filled."""
+async def drop_keys_and_indexes(connection: asyncpg.Connection) -> DroppedParts:
+    """Drop every key, index and foreign key of the tables that are filled."""
     keys, indexes, foreign_keys = [
-        tuple(Part(*row) for row in await connection.fetch(query, list(FILLED)))
+        tuple(SchemaPart(*row) for row in await connection.fetch(query, list(FILLED)))
         for query in (_KEYS, _INDEXES, _FOREIGN_KEYS)
     ]
-    dropped = Dropped(keys, indexes, foreign_keys, await schema_of(connection))
+    dropped = DroppedParts(keys, indexes, foreign_keys, await schema_of(connection))
     async with connection.transaction():
         for part in (*dropped.foreign_keys, *dropped.keys):
             await connection.execute(f"ALTER TABLE {part.table} DROP CONSTRAINT {part.name}")
@@ -122,12 +121,12 @@ async def drop(connection: asyncpg.Connection) -> Dropped:
     return dropped
 
 
-async def build(url: str, dropped: Dropped, tell: Callable[[], None]) -> None:
-    """Make all of it again; `tell` is called for each.
+async def rebuild_keys_and_indexes(url: str, dropped: DroppedParts, on_progress: Callable[[], None]) -> None:
+    """Rebuild all of them; `on_progress` is called after each.
 
     Raises:
         SchemaError: the schema is not what it was.
-        asyncpg.PostgresError: rows stand that a key or a foreign key refuses.
+        asyncpg.PostgresError: a row violates a key or a foreign key.
     """
     statements: dict[str, list[str]] = {table: [] for table in FILLED}
     for part in dropped.keys:
@@ -136,14 +135,14 @@ async def build(url: str, dropped: Dropped, tell: Callable[[], None]) -> None:
         )
     for part in dropped.indexes:
         statements[part.table].append(part.definition)
-    await _share_out(url, list(statements.values()), tell)
+    await _run_in_parallel(url, list(statements.values()), on_progress)
     foreign: dict[str, list[str]] = {part.table: [] for part in dropped.foreign_keys}
     for part in dropped.foreign_keys:
         foreign[part.table].append(f"ALTER TABLE {part.table} ADD CONSTRAINT {part.name} {part.definition}")
     # One after the other: each holds its own table and the one that it points at.
     connection = await asyncpg.connect(url, server_settings=_BUILDING)
     try:
-        await _run(connection, [text for texts in foreign.values() for text in texts], tell)
+        await _run(connection, [text for texts in foreign.values() for text in texts], on_progress)
         different = set(dropped.schema) ^ set(await schema_of(connection))
     finally:
         await connection.close()
@@ -151,20 +150,22 @@ async def build(url: str, dropped: Dropped, tell: Callable[[], None]) -> None:
         raise SchemaError("; ".join(sorted(different)[:3]))
 
 
-async def vacuum(url: str, tell: Callable[[], None]) -> None:
-    """VACUUM ANALYZE of what was filled, as autovacuum would have done long ago."""
-    await _share_out(url, [[f"VACUUM (ANALYZE) {table}"] for table in FILLED], tell)
+async def vacuum(url: str, on_progress: Callable[[], None]) -> None:
+    """VACUUM ANALYZE of the filled tables, as autovacuum would have done."""
+    await _run_in_parallel(url, [[f"VACUUM (ANALYZE) {table}"] for table in FILLED], on_progress)
 
 
-async def _share_out(url: str, lots: Sequence[Sequence[str]], tell: Callable[[], None]) -> None:
-    """Run each lot in its order; whoever is free takes the next lot."""
-    waiting = list(reversed(lots))
+async def _run_in_parallel(
+    url: str, batches: Sequence[Sequence[str]], on_progress: Callable[[], None]
+) -> None:
+    """Run each batch in its order; a free builder takes the next batch."""
+    waiting = list(reversed(batches))
 
     async def builder() -> None:
         connection = await asyncpg.connect(url, server_settings=_BUILDING)
         try:
             while waiting:
-                await _run(connection, waiting.pop(), tell)
+                await _run(connection, waiting.pop(), on_progress)
         finally:
             await connection.close()
 
@@ -173,18 +174,20 @@ async def _share_out(url: str, lots: Sequence[Sequence[str]], tell: Callable[[],
             builders.create_task(builder())
 
 
-async def _run(connection: asyncpg.Connection, statements: Sequence[str], tell: Callable[[], None]) -> None:
+async def _run(
+    connection: asyncpg.Connection, statements: Sequence[str], on_progress: Callable[[], None]
+) -> None:
     for statement in statements:
         await connection.execute(statement, timeout=None)
-        tell()
+        on_progress()
 
 
 @asynccontextmanager
-async def relaxed(url: str) -> AsyncIterator[None]:
-    """Trade safety for speed within, and take it back: everything is on the disk when this ends.
+async def relaxed_durability(url: str) -> AsyncIterator[None]:
+    """Relax durability within the block; everything is on the disk when it ends.
 
     Raises:
-        SchemaError: a setting did not come back.
+        SchemaError: a setting could not be restored.
     """
     connection = await asyncpg.connect(url, server_settings={"statement_timeout": "0"})
     try:
@@ -199,7 +202,7 @@ async def relaxed(url: str) -> AsyncIterator[None]:
                 await connection.execute(f"ALTER SYSTEM RESET {name}")
             await _reload(connection, before)
         await connection.execute("CHECKPOINT")
-        # What was written while nothing was flushed would be flushed while something is measured.
+        # Unflushed writes would otherwise be flushed during a measurement.
         await asyncio.to_thread(os.sync)
     finally:
         await connection.close()
@@ -212,10 +215,10 @@ async def _settings(connection: asyncpg.Connection) -> dict[str, str]:
 async def _reload(connection: asyncpg.Connection, expected: dict[str, str]) -> None:
     """Have the server read its settings again, and wait until they are as expected."""
     await connection.execute("SELECT pg_reload_conf()")
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for _ in range(_RELOAD_TRIES):
-        found = await _settings(connection)
-        if not expected.items() - found.items():
+        settings = await _settings(connection)
+        if not expected.items() - settings.items():
             return
         await asyncio.sleep(_POLL_SECONDS)
-    raise SchemaError(f"settings are {found} instead of {expected}")
+    raise SchemaError(f"settings are {settings} instead of {expected}")

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.paying.soak`: a steady load among payments that stand, with autovacuum and a worker.
+"""`python -m benchmarks.paying.soak`: a steady load with many stored payments, autovacuum and a worker.
 
-Time is cut into cycles of about a minute: bills are fetched, payments are then offered at half of what the
-switch managed at the start (open loop: a request leaves at its instant, whatever became of the others), and
-at the end of a cycle as many as it takes are paid for some seconds. So each cycle tells the latency under a
-steady load and the rate that is still there. Nothing may drift: the last minutes are compared with the first.
+Time is divided into cycles of about a minute: bills are fetched, payments are offered at half of the initial
+rate (open loop), and at the end of a cycle the maximum rate is measured for some seconds. So each cycle
+reports the latency under steady load and the remaining maximum rate. Neither may drift: the last minutes are
+compared with the first.
 """
 
 import argparse
@@ -24,16 +24,16 @@ from benchmarks.kit import open_loop
 from benchmarks.kit import processor_usage as usage
 from benchmarks.kit.errors import BenchError
 from benchmarks.kit.payment_counts import BooksError
-from benchmarks.kit.stage import LEAVE_SECONDS, Stage, ekpay, environment
+from benchmarks.kit.stage import STOP_SECONDS, Stage, ekpay_command, environment
 from benchmarks.kit.turns import Turn
 from benchmarks.paying import growth
-from benchmarks.paying.growth import Place, audited, fetch_for, log_written, open_place
+from benchmarks.paying.growth import FilledStage, fetch_for, open_filled_stage, run_audit, wal_statistics
 
 MINUTES, COMPARED = 30.0, 5
 _SHARE = 0.5
 _STEADY_SECONDS, _FULL_SECONDS, _FETCH_SECONDS = 25, 5, 5
 _MARGIN = 2.0
-# The hot path's own tables: what lives in them is updated, deleted or looked at all the time.
+# The tables of the hot path: their rows are updated, deleted or read all the time.
 HOT = (
     "payments", "attempts", "quotes", "notifications", "accounts", "lanes", "scroll_counters", "history",
     "journal_entries", "postings",
@@ -47,7 +47,7 @@ FROM pg_stat_user_tables AS s WHERE s.relname = ANY($1)
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """What the statistics say of one table; updates and vacuums since they were last reset."""
+    """The statistics of one table; updates and vacuums since they were last reset."""
 
     live: int
     dead: int
@@ -61,9 +61,9 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One of about a minute; `rate` was answered under the steady load, `full_rate` without a limit.
+    """A cycle of about a minute; `rate` is under the steady load, `full_rate` without a limit.
 
-    `load_lag_ms` is how late the load itself was, in its 99th percentile; it is a part of `p99_ms`.
+    `load_lag_ms` is the load's own lateness, 99th percentile; it is included in `p99_ms`.
     """
 
     at_seconds: float
@@ -81,7 +81,7 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """All cycles, tables before and after, payments not completed, and the audit behind it."""
+    """All cycles, tables before and after, payments not completed, and the audit with its seconds."""
 
     minutes: float
     offered: float
@@ -98,7 +98,7 @@ class Soak:
 
     def drift(self, name: str) -> float:
         """The median of the last minutes ÷ that of the first."""
-        return ends(self.cycles, name, COMPARED)
+        return end_to_start_ratio(self.cycles, name, COMPARED)
 
     def figures(self) -> dict[str, Any]:
         """The keys of results.json."""
@@ -114,7 +114,7 @@ class Soak:
                 "worker_rss_mib": [round(first.worker_mib, 1), round(last.worker_mib, 1)],
                 "not_completed": self.not_completed,
                 "autovacuum_runs": self.vacuums,
-                "tables": {name: self._grown(name) for name in self.after},
+                "tables": {name: self._table_growth(name) for name in self.after},
                 "cycles": [_as_figures(cycle) for cycle in self.cycles],
                 "audit": [self.audit[0], round(self.audit[1], 1)],
             },
@@ -122,10 +122,10 @@ class Soak:
 
     @property
     def vacuums(self) -> dict[str, int]:
-        """How often autovacuum was at each table."""
+        """Autovacuum runs by table."""
         return {name: after.vacuums - self.before[name].vacuums for name, after in self.after.items()}
 
-    def _grown(self, name: str) -> dict[str, Any]:
+    def _table_growth(self, name: str) -> dict[str, Any]:
         before, after = self.before[name], self.after[name]
         updates = after.updated - before.updated
         in_place = after.updated_in_place - before.updated_in_place
@@ -139,17 +139,20 @@ class Soak:
         }
 
     def show(self, console: Console) -> None:
-        """Print the cycles and what became of the tables."""
+        """Print the cycles and the growth of the tables."""
         table = Table("minute", "paid/s", "p50 ms", "p99 ms", "lag ms", "full/s", "p99 ms", "MiB", "dead")
         table.title = f"soak of {self.minutes:.0f} minutes at {self.offered:.0f}/s"
-        for one in self.cycles:
-            latency = (f"{ms:.1f}" for ms in (one.p50_ms, one.p99_ms, one.load_lag_ms))
-            whole = (f"{number:.0f}" for number in (one.full_rate, one.full_p99_ms, one.memory_mib, one.dead))
-            table.add_row(f"{one.at_seconds / 60:.1f}", f"{one.rate:.0f}", *latency, *whole)
+        for cycle in self.cycles:
+            latency = (f"{ms:.1f}" for ms in (cycle.p50_ms, cycle.p99_ms, cycle.load_lag_ms))
+            whole = (
+                f"{number:.0f}"
+                for number in (cycle.full_rate, cycle.full_p99_ms, cycle.memory_mib, cycle.dead)
+            )
+            table.add_row(f"{cycle.at_seconds / 60:.1f}", f"{cycle.rate:.0f}", *latency, *whole)
         console.print(table)
         grown = Table("table", "MB", "indexes", "dead rows", "in place", "vacuums", "analyzes")
         for name in self.after:
-            row = self._grown(name)
+            row = self._table_growth(name)
             grown.add_row(
                 name,
                 *(" → ".join(f"{size / 1e6:.0f}" for size in row[key]) for key in ("bytes", "index_bytes")),
@@ -171,7 +174,7 @@ def _as_figures(cycle: Cycle) -> dict[str, float]:
     return {name: round(float(getattr(cycle, name)), 2) for name in cycle.__dataclass_fields__}
 
 
-def ends(cycles: Sequence[Cycle], name: str, compared: int) -> float:
+def end_to_start_ratio(cycles: Sequence[Cycle], name: str, compared: int) -> float:
     """The median of one number over the last `compared` cycles ÷ that over the first, which may overlap.
 
     Raises:
@@ -183,38 +186,38 @@ def ends(cycles: Sequence[Cycle], name: str, compared: int) -> float:
     return median(numbers[-compared:]) / median(numbers[:compared])
 
 
-async def tables(stage: Stage) -> dict[str, Relation]:
-    """The hot tables as the statistics have them now."""
+async def read_tables(stage: Stage) -> dict[str, Relation]:
+    """The statistics of the hot tables now."""
     rows = await stage.connection.fetch(_TABLES, list(HOT))
     return {row[0]: Relation(*tuple(row)[1:]) for row in sorted(rows)}
 
 
 @contextmanager
 def served_worker(stage: Stage) -> Iterator[int]:
-    """The worker of the switch beside it: notices are given out, quotes dropped, payments counted."""
+    """A worker beside the switch: it sends notifications, drops quotes and counts payments."""
     with (
-        (stage.home / "worker.log").open("wb") as log,
+        (stage.home_folder / "worker.log").open("wb") as log,
         subprocess.Popen(  # noqa: S603 - our own command
-            ekpay("worker"), env=environment(stage.home, **stage.environ), stderr=log
+            ekpay_command("worker"), env=environment(stage.home_folder, **stage.environ), stderr=log
         ) as process,
     ):
         try:
             yield process.pid
         finally:
             process.terminate()
-            process.wait(LEAVE_SECONDS)
+            process.wait(STOP_SECONDS)
 
 
-async def load(place: Place, minutes: float, console: Console) -> Soak:
-    """Load the stage for so long; the audit is still to be made.
+async def run_soak(place: FilledStage, minutes: float, console: Console) -> Soak:
+    """Load the stage for so long; the audit follows.
 
     Raises:
         BooksError, OpenLoopError: a payment was not made, or the load was late.
     """
     await fetch_for(place.turns, _FETCH_SECONDS, needed=1)
     offered = _SHARE * (await place.turns.pay(2)).rate
-    before, started = await tables(place.stage), time.monotonic()
-    stood, _ = await place.turns.not_completed()
+    before, started = await read_tables(place.stage), time.monotonic()
+    not_completed_before, _ = await place.turns.not_completed()
     cycles: list[Cycle] = []
     with served_worker(place.stage) as worker:
         while time.monotonic() < started + 60 * minutes or not cycles:
@@ -226,31 +229,33 @@ async def load(place: Place, minutes: float, console: Console) -> Soak:
                 f"at full {cycle.full_rate:.0f}/s",
                 highlight=False,
             )
-        lasted, after = (time.monotonic() - started) / 60, await tables(place.stage)
+        lasted, after = (time.monotonic() - started) / 60, await read_tables(place.stage)
         not_completed, other_ends = await place.turns.not_completed()
-    if not_completed > stood:
+    if not_completed > not_completed_before:
         console.print(f"  not completed: {other_ends}", highlight=False)
-    return Soak(lasted, offered, tuple(cycles), before, after, not_completed - stood, ("not made", 0.0))
+    return Soak(
+        lasted, offered, tuple(cycles), before, after, not_completed - not_completed_before, ("not made", 0.0)
+    )
 
 
-async def _cycle(place: Place, offered: float, best: float, started: float, worker: int) -> Cycle:
+async def _cycle(place: FilledStage, offered: float, best: float, started: float, worker: int) -> Cycle:
     stage, turns = place.stage, place.turns
-    instants = open_loop.poisson(offered, _STEADY_SECONDS, seed=int(time.monotonic()))
+    instants = open_loop.poisson_instants(offered, _STEADY_SECONDS, seed=int(time.monotonic()))
     await fetch_for(
         turns,
         _FETCH_SECONDS,
         needed=len(instants) + int(best * _MARGIN * _FULL_SECONDS),
     )
-    before = await log_written(stage.connection)
+    before = await wal_statistics(stage.connection)
     bodies, turns.payments = turns.payments[: len(instants)], turns.payments[len(instants) :]
-    observed = await open_loop.offer(open_loop.at_switch(stage), instants, bodies)
-    if observed.failed:
-        raise BooksError(f"{observed.failed} of {len(instants)} payments were not answered")
-    images = (await log_written(stage.connection))["wal_fpi"] - before["wal_fpi"]
+    observed = await open_loop.offer_load(open_loop.switch_target(stage), instants, bodies)
+    if observed.failed_count:
+        raise BooksError(f"{observed.failed_count} of {len(instants)} payments were not answered")
+    images = (await wal_statistics(stage.connection))["wal_fpi"] - before["wal_fpi"]
     latencies = observed.latencies_ms()
     until = max(sample.answered for sample in observed.samples)
     full: Turn = await turns.pay(_FULL_SECONDS, may_fall_short=True)
-    dead = sum(one.dead for one in (await tables(stage)).values())
+    dead = sum(relation.dead for relation in (await read_tables(stage)).values())
     return Cycle(
         at_seconds=time.monotonic() - started,
         rate=len(instants) / until,
@@ -269,16 +274,16 @@ async def _cycle(place: Place, offered: float, best: float, started: float, work
 async def measure(
     payments: int = growth.LARGE, minutes: float = MINUTES, console: Console | None = None
 ) -> Soak:
-    """Open a stage in which so many payments stand, and load it.
+    """Open a stage with so many stored payments, and load it.
 
     Raises:
         StageError, LoadError, BooksError, ExistingError, SchemaError, OpenLoopError: something did not hold.
     """
     console = console or Console()
-    async with open_place(payments, console) as place:
-        soaked = await load(place, minutes, console)
+    async with open_filled_stage(payments, console) as place:
+        soaked = await run_soak(place, minutes, console)
         console.print("auditing …")
-        return replace(soaked, audit=await audited(place))
+        return replace(soaked, audit=await run_audit(place))
 
 
 def main() -> int:
@@ -286,9 +291,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paying.soak", description=__doc__)
     parser.add_argument("--payments", type=int, default=growth.LARGE, help="how many stand before")
     parser.add_argument("--minutes", type=float, default=MINUTES)
-    asked, console = parser.parse_args(), Console()
+    arguments, console = parser.parse_args(), Console()
     try:
-        soak = asyncio.run(measure(asked.payments, asked.minutes, console))
+        soak = asyncio.run(measure(arguments.payments, arguments.minutes, console))
     except (BenchError, TimeoutError) as problem:
         console.print(f"soak: {problem}", style="red", markup=False)
         return 1

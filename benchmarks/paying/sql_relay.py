@@ -1,10 +1,10 @@
-"""A relay between the switch and PostgreSQL that counts round trips by reading what the frontend says.
+"""A relay between the switch and PostgreSQL that counts round trips by parsing the frontend's messages.
 
 A round trip is a message after which the frontend waits for the database: Sync, which ends a prepared
 statement, and Query, which is a simple one. The turns of the conversation are counted as well, without
-reading anything: bytes of the frontend after bytes of the server. The two counts have to agree. A process of
-its own, `python -m benchmarks.paying.sql_relay FOLDER FAR-SOCKET`; a line on its input is answered with all
-that was counted so far, as one line of JSON, and the end of its input ends it.
+parsing: bytes of the frontend after bytes of the server. The two counts must agree. A process of its own,
+`python -m benchmarks.paying.sql_relay FOLDER FAR-SOCKET`; it answers each input line with all counts so far,
+as one line of JSON, and ends with its input.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from benchmarks.kit.errors import BenchError
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 SOCKET = ".s.PGSQL.5432"
-GROUP_COMMIT, OTHERS, WORKER = "group commit", "others", "worker"
-# By what connections say when they begin: the group commit asks for plans of its own (persistence/engine.py),
-# the worker bears the name that its URL gives it.
+GROUP_COMMIT, OTHER_CONNECTIONS, WORKER = "group commit", "others", "worker"
+# By the startup message: the group commit sets its plan cache mode (persistence/engine.py), the worker has an
+# application name in its URL.
 _MARKS = {f"application_name\0{WORKER}\0".encode(): WORKER, b"plan_cache_mode\0": GROUP_COMMIT}
-_UNTYPED_AGAIN = frozenset({80_877_103, 80_877_104})  # may we speak TLS, may we speak GSSAPI
+_UNTYPED_AGAIN = frozenset({80_877_103, 80_877_104})  # requests for TLS and for GSSAPI
 _LABEL_LENGTH = 48
 _HEADER = 5
 _LENGTH = 4
@@ -56,10 +56,10 @@ class Tally:
 
     def of(self, group: str) -> int:
         """The round trips of one group of connections."""
-        return sum(count for (whose, _), count in self.kinds.items() if whose == group)
+        return sum(count for (connection_group, _), count in self.kinds.items() if connection_group == group)
 
     def since(self, before: "Tally") -> "Tally":
-        """What came on top of an earlier tally."""
+        """The difference to an earlier tally."""
         return Tally(
             self.syncs - before.syncs,
             self.queries - before.queries,
@@ -69,18 +69,18 @@ class Tally:
         )
 
 
-def label(statement: str) -> str:
-    """The beginning of a statement, by which a person knows it again."""
+def statement_label(statement: str) -> str:
+    """The beginning of a statement, enough to recognise it."""
     words = " ".join(statement.split())
     return words.rstrip(";") or words if len(words) <= _LABEL_LENGTH else f"{words[:_LABEL_LENGTH]}…"
 
 
 class Frontend:
-    """Reads what one connection of a frontend sends, in chunks as they come."""
+    """Parses what one connection of a frontend sends, chunk by chunk."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
-        self._group = OTHERS
+        self._group = OTHER_CONNECTIONS
         self._rest = bytearray()
         self._is_started = False
         self._statements: dict[bytes, str] = {}
@@ -88,14 +88,14 @@ class Frontend:
         self._bound = ""
 
     def feed(self, chunk: bytes) -> None:
-        """Count what is whole by now; the rest waits for its next chunk."""
+        """Count the complete messages; the rest waits for its next chunk."""
         self._rest += chunk
         at = 0
         while size := self._size(at):
             message = bytes(self._rest[at : at + size])
             at += size
             if self._is_started:
-                self._note(message[:1], message[_HEADER:])
+                self._count_message(message[:1], message[_HEADER:])
             else:
                 self._start(message)
         del self._rest[:at]
@@ -110,12 +110,12 @@ class Frontend:
 
     def _start(self, message: bytes) -> None:
         self._is_started = int.from_bytes(message[4:8]) not in _UNTYPED_AGAIN
-        self._group = next((group for mark, group in _MARKS.items() if mark in message), OTHERS)
+        self._group = next((group for mark, group in _MARKS.items() if mark in message), OTHER_CONNECTIONS)
 
-    def _note(self, letter: bytes, content: bytes) -> None:
+    def _count_message(self, letter: bytes, content: bytes) -> None:
         if letter == b"P":
             name, text, *_ = content.split(b"\0", 2)
-            self._parsed = self._statements[name] = label(text.decode(errors="replace"))
+            self._parsed = self._statements[name] = statement_label(text.decode(errors="replace"))
         elif letter == b"B":
             _, name, *_ = content.split(b"\0", 2)
             self._bound = self._statements.get(name, "?")
@@ -124,10 +124,10 @@ class Frontend:
             self._count(self._bound or (f"prepare {self._parsed}" if self._parsed else "close a statement"))
         elif letter == b"Q":
             self._tally.queries += 1
-            self._count(label(content.rstrip(b"\0").decode(errors="replace")))
+            self._count(statement_label(content.rstrip(b"\0").decode(errors="replace")))
 
-    def _count(self, what: str) -> None:
-        self._tally.kinds[self._group, what] += 1
+    def _count(self, statement: str) -> None:
+        self._tally.kinds[self._group, statement] += 1
         self._parsed = self._bound = ""
 
 
@@ -168,9 +168,9 @@ class _Switch(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._tally.connections += 1
         self.link = cast("asyncio.Transport", transport)
-        self._task = asyncio.get_running_loop().create_task(self._reach())
+        self._task = asyncio.get_running_loop().create_task(self._connect())
 
-    async def _reach(self) -> None:
+    async def _connect(self) -> None:
         try:
             loop = asyncio.get_running_loop()
             self._far, _ = await loop.create_unix_connection(lambda: _Server(self), self._far_socket)
@@ -185,7 +185,7 @@ class _Switch(asyncio.Protocol):
             self._early += data
         else:
             self._far.write(data)
-        # Behind the sending: what is counted delays nobody.
+        # After forwarding, so that counting delays nothing.
         if self.was_heard:
             self._tally.turns += 1
             self.was_heard = False
@@ -198,7 +198,7 @@ class _Switch(asyncio.Protocol):
 
 
 async def _serve(folder: Path, far_socket: str) -> None:
-    """Relay until the input ends; each of its lines is answered with the tally."""
+    """Relay until the input ends; answer each input line with the tally."""
     tally, loop = Tally(), asyncio.get_running_loop()
     server = await loop.create_unix_server(lambda: _Switch(far_socket, tally), str(folder / SOCKET))
     lines = asyncio.StreamReader()
@@ -218,7 +218,7 @@ async def _serve(folder: Path, far_socket: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SqlRelay:
-    """A running relay, asked over its pipes."""
+    """A running relay, queried over its pipes."""
 
     process: asyncio.subprocess.Process
 
@@ -228,10 +228,10 @@ class SqlRelay:
         Raises:
             RelayError: it has ended.
         """
-        asked, answers = self.process.stdin, self.process.stdout
-        if asked is None or answers is None:
+        requests, answers = self.process.stdin, self.process.stdout
+        if requests is None or answers is None:
             raise RelayError("the relay has no pipes")
-        asked.write(b"\n")
+        requests.write(b"\n")
         if not (line := await answers.readline()):
             raise RelayError("the relay has ended")
         syncs, queries, turns, connections, kinds = orjson.loads(line)
@@ -240,13 +240,13 @@ class SqlRelay:
             queries,
             turns,
             connections,
-            Counter({(group, what): count for group, what, count in kinds}),
+            Counter({(group, statement): count for group, statement, count in kinds}),
         )
 
 
 @asynccontextmanager
 async def open_sql_relay(folder: Path, far_socket: Path) -> AsyncIterator[SqlRelay]:
-    """A relay that listens in this folder as PostgreSQL does, before the server at that socket.
+    """A relay that listens in this folder like PostgreSQL, before the server at that socket.
 
     Raises:
         RelayError: it did not start.

@@ -1,17 +1,17 @@
-"""What the numbers of a profile mean, in sentences that rules choose."""
+"""The findings of a profile, as sentences chosen by rules."""
 
-from benchmarks.profile.postgres_activity import BETWEEN, COMMITTERS, FOR_THE_SWITCH, ON_PROCESSOR
-from benchmarks.profile.profile_turns import SWITCH, Measured
+from benchmarks.profile.postgres_activity import BETWEEN_BATCHES, COMMITTERS, FOR_THE_SWITCH, ON_PROCESSOR
+from benchmarks.profile.profile_turns import SWITCH, PaymentProfile
 
-_FULL = 0.85  # of a core or of the machine: wrk's first moments, in which it reads its file, are idle
-_DISTURBED = 0.2  # cores in other hands
-_DEAR = 0.1  # sampling that adds more than this may have shifted the shares
+_FULL = 0.85  # of a core or of the machine: wrk is idle at first, while it reads its file
+_DISTURBED = 0.2  # cores used by other processes
+_DEAR = 0.1  # sampling that costs more than this may have shifted the shares
 _LARGE = 0.1  # a layer or a wait worth a sentence
 _NOT_OURS = frozenset({"others", "waiting for disk"})
 
 
-def sentences(measured: Measured) -> list[str]:
-    """What limits paying, what is largest, and what to beware of, one sentence a line."""
+def sentences(measured: PaymentProfile) -> list[str]:
+    """What limits paying, the largest parts, and warnings, one sentence a line."""
     return [
         *_limit(measured),
         *_python(measured),
@@ -21,10 +21,10 @@ def sentences(measured: Measured) -> list[str]:
     ]
 
 
-def _limit(measured: Measured) -> list[str]:
-    cores = measured.pay.middle.cores
+def _limit(measured: PaymentProfile) -> list[str]:
+    cores = measured.pay.median_turn.cores
     ours = sum(share for part, share in cores.items() if part not in _NOT_OURS)
-    machine, others = measured.facts["cores"], cores["others"]
+    machine, other_cores = measured.facts["cores"], cores["others"]
     if cores["switch"] >= _FULL:
         each = measured.pay.each(SWITCH)
         return [
@@ -34,18 +34,20 @@ def _limit(measured: Measured) -> list[str]:
             ),
             f"At {each:.0f} µs a payment it cannot pass {1e6 / each:.0f} payments a second.",
         ]
-    if ours + others >= _FULL * machine:
-        return [f"The processor limits paying: of {machine} cores we use {ours:.2f} and others {others:.2f}."]
+    if ours + other_cores >= _FULL * machine:
+        return [
+            f"The processor limits paying: of {machine} cores we use {ours:.2f} and others {other_cores:.2f}."
+        ]
     idle = f"{ours:.2f} of {machine} cores are in use, and {cores['waiting for disk']:.2f} wait for the disk"
     return [f"Waiting limits paying: {idle}."]
 
 
-def _python(measured: Measured) -> list[str]:
+def _python(measured: PaymentProfile) -> list[str]:
     used = measured.pay.each(SWITCH)
     layers = list(measured.pay.profile.layers.items())
     large = [(layer, share) for layer, share in layers if share >= _LARGE]
-    told = ", ".join(f"{layer} ({share:.0%})" for layer, share in large)
-    lines = [f"Within the switch the layers of a tenth and more are: {told or 'none'}."]
+    names = ", ".join(f"{layer} ({share:.0%})" for layer, share in large)
+    lines = [f"Within the switch the layers of a tenth and more are: {names or 'none'}."]
     if layers:
         layer, share = layers[0]
         lines.append(
@@ -55,7 +57,7 @@ def _python(measured: Measured) -> list[str]:
     return lines
 
 
-def _server(measured: Measured) -> list[str]:
+def _server(measured: PaymentProfile) -> list[str]:
     used, pay = measured.pay.each(COMMITTERS), measured.pay
     states, work = measured.statements.activity.states, measured.statements.activity.work
     lines = [
@@ -64,7 +66,7 @@ def _server(measured: Measured) -> list[str]:
             f" {used / pay.each(SWITCH):.0%} of what the switch uses."
         )
     ]
-    for_us = states.get(FOR_THE_SWITCH, 0.0) + states.get(BETWEEN, 0.0)
+    for_us = states.get(FOR_THE_SWITCH, 0.0) + states.get(BETWEEN_BATCHES, 0.0)
     lines.append(
         f"They spend {for_us:.0%} of their time waiting for the switch and"
         f" {states.get(ON_PROCESSOR, 0.0):.0%} on a core or ready for one."
@@ -72,7 +74,7 @@ def _server(measured: Measured) -> list[str]:
     own = {
         state: share
         for state, share in states.items()
-        if state not in {FOR_THE_SWITCH, BETWEEN, ON_PROCESSOR}
+        if state not in {FOR_THE_SWITCH, BETWEEN_BATCHES, ON_PROCESSOR}
     }
     large = ", ".join(f"{state} ({share:.0%})" for state, share in own.items() if share >= _LARGE)
     lines.append(f"Waits within the server of a tenth of their time and more: {large or 'none'}.")
@@ -82,7 +84,7 @@ def _server(measured: Measured) -> list[str]:
     return lines
 
 
-def _round_trips(measured: Measured) -> list[str]:
+def _round_trips(measured: PaymentProfile) -> list[str]:
     timed = measured.statements
     waited, calls = sum(timed.seconds.values()), sum(timed.calls.values())
     if not timed.batches or not waited:
@@ -98,10 +100,12 @@ def _round_trips(measured: Measured) -> list[str]:
     ]
 
 
-def _warnings(measured: Measured) -> list[str]:
+def _warnings(measured: PaymentProfile) -> list[str]:
     lines = []
     disturbed = max(
-        taken.turn.cores["others"] for kind in (measured.pay, measured.fetch) for taken in kind.plain
+        measured_turn.turn.cores["others"]
+        for kind in (measured.pay, measured.fetch)
+        for measured_turn in kind.plain
     )
     if disturbed > _DISTURBED:
         lines.append(

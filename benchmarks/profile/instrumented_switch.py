@@ -1,14 +1,14 @@
 """`ekpay serve` with two instruments that the bench switches on.
 
-It runs as the product does. The bench writes a word into `mode` in the folder that BENCH_PROFILE names and
-sends SIGUSR1; once the word is obeyed it stands in `applied`.
+It runs as the product does. The bench writes a mode into `mode` in the folder that BENCH_PROFILE names and
+sends SIGUSR1; once the mode is active it is written into `applied`.
 
-- `samples`: at every tick of its processor time (SIGPROF) the stack is counted.
+- `samples`: the stack is counted at every tick of processor time (SIGPROF).
 - `statements`: every statement of the group commit is timed from the driver's side.
-- `off`: neither, and what was found since the last word stands in `found.json`.
+- `off`: neither; the results since the last change are written into `found.json`.
 
-The sampler is Python because faulthandler's, which is C and exact, reads frames that are half made and now
-and then ends the process (seen with 3.11).
+The sampler is in Python because faulthandler's, in C and exact, reads incomplete frames and sometimes crashes
+the process (seen with 3.11).
 """
 
 import dis
@@ -29,16 +29,16 @@ from ekpay_switch.persistence.engine import Database
 
 FOLDER_VARIABLE = "BENCH_PROFILE"
 OFF, SAMPLES, STATEMENTS = "off", "samples", "statements"
-MODE, APPLIED, FOUND = "mode", "applied", "found.json"
-# The kernel looks at processor time when it ticks, 100 to 1,000 times a second, and samples no oftener.
-_ASKED_SECONDS = 0.001
+MODE, APPLIED, RESULTS = "mode", "applied", "found.json"
+# The kernel checks processor time at its ticks, 100 to 1,000 times a second, and samples no more often.
+_SAMPLE_SECONDS = 0.001
 _RESUME = dis.opmap["RESUME"]
 
 _connect_hot = Database.connect_hot
 
 
 class Instruments:
-    """What the bench switches on and off in this process."""
+    """The instruments that the bench switches on and off in this process."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -49,7 +49,7 @@ class Instruments:
         self._mode = OFF
 
     def install(self) -> None:
-        """Be ready to be switched on, by SIGUSR1."""
+        """Install the signal handlers; SIGUSR1 switches the instruments."""
         signal.signal(signal.SIGPROF, lambda _, frame: self._tick(frame))
         signal.siginterrupt(signal.SIGPROF, False)  # noqa: FBT003 - its only way to say so
         signal.signal(signal.SIGUSR1, lambda *_: self._apply())
@@ -68,9 +68,9 @@ class Instruments:
         self._seconds[record.query] += record.elapsed
 
     def _apply(self) -> None:
-        """Obey the word in `mode`: one instrument at a time, the other one off."""
+        """Apply the mode in `mode`: one instrument at a time."""
         before, self._mode = self._mode, (self._folder / MODE).read_text()
-        interval = _ASKED_SECONDS if self._mode == SAMPLES else 0.0
+        interval = _SAMPLE_SECONDS if self._mode == SAMPLES else 0.0
         signal.setitimer(signal.ITIMER_PROF, interval, interval)
         self._hot = [connection for connection in self._hot if not connection.is_closed()]
         for connection in self._hot:
@@ -78,13 +78,13 @@ class Instruments:
                 connection.add_query_logger(self._time)
             elif before == STATEMENTS:
                 connection.remove_query_logger(self._time)
-        self._tell()
+        self._write_results()
         (self._folder / APPLIED).write_text(self._mode)
 
-    def _tell(self) -> None:
-        """Write what was found and forget it; a tick may still come in between."""
+    def _write_results(self) -> None:
+        """Write the results and reset them; a tick may still come in between."""
         stacks, self._stacks = self._stacks, Counter()
-        found = {
+        results = {
             "stacks": [
                 [[[code.co_filename, code.co_name] for code in stack], count]
                 for stack, count in stacks.items()
@@ -92,7 +92,7 @@ class Instruments:
             "statements": {text: [count, self._seconds[text]] for text, count in self._calls.items()},
             "backends": [connection.get_server_pid() for connection in self._hot],
         }
-        (self._folder / FOUND).write_text(json.dumps(found))
+        (self._folder / RESULTS).write_text(json.dumps(results))
         self._calls.clear()
         self._seconds.clear()
 
@@ -100,9 +100,9 @@ class Instruments:
 def stack_of(frame: FrameType | None) -> tuple[CodeType, ...]:
     """The code of a frame and of its callers, the innermost first.
 
-    A handler in Python runs when the interpreter next looks for signals: as a native call returns, in the
-    frame that made it, or as a Python function is entered. That function has used nothing yet, so it is left
-    out and the tick is its caller's.
+    A Python handler runs when the interpreter next checks for signals: as a native call returns, in the
+    calling frame, or as a Python function is entered. That function has used no time yet, so the tick counts
+    for its caller.
     """
     if frame is not None and frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == _RESUME:
         frame = frame.f_back
@@ -114,15 +114,15 @@ def stack_of(frame: FrameType | None) -> tuple[CodeType, ...]:
 
 
 def main() -> None:
-    """Run `ekpay` with the words given, ready to be measured."""
+    """Run `ekpay` with the given arguments and the instruments installed."""
     instruments = Instruments(Path(os.environ[FOLDER_VARIABLE]))
     instruments.install()
     sys.argv[0] = "ekpay"
-    with patch.object(Database, "connect_hot", _measured(instruments)):
+    with patch.object(Database, "connect_hot", _timed_connect(instruments)):
         run()
 
 
-def _measured(instruments: Instruments) -> Any:  # noqa: ANN401 - a method, whatever the patched one takes
+def _timed_connect(instruments: Instruments) -> Any:  # noqa: ANN401 - a method, whatever the patched one takes
     async def connect_hot(database: Database) -> asyncpg.Connection:
         return await instruments.connect_hot(database)
 

@@ -1,4 +1,4 @@
-"""Which part of the switch a sampled stack belongs to, and what a set of stacks adds up to. Pure."""
+"""The layer of the switch that a sampled stack belongs to, and sums over stacks. Pure."""
 
 import math
 import re
@@ -30,8 +30,8 @@ class Layer(StrEnum):
 
 Named = TypeVar("Named", Layer, Frame)
 
-# By the beginning of a file's short name; the longest that fits counts. Files that none fits (the standard
-# library, small libraries) are passed over: they work for the frame that called them.
+# By the prefix of a file's short name; the longest match counts. Files without a match (the standard library,
+# small libraries) are skipped: they work for the calling frame.
 LAYERS = {
     "uvicorn/": Layer.HTTP,
     "httptools/": Layer.HTTP,
@@ -77,7 +77,7 @@ _OURS = ("ekpay_switch/", "biller_adapters/", "connectors/")
 _STARTED_BY = "ekpay_switch/cli/"
 _BEFORE_A_PACKAGE = re.compile(r".*/(?:site-packages|python3\.\d+)/", re.DOTALL)
 _BEFORE_OURS = re.compile(r".*/(?=(?:ekpay_switch|biller_adapters|connectors|benchmarks)/)", re.DOTALL)
-# What stands under almost every stack is how the process was started.
+# Frames at the bottom of almost every stack come from the start of the process.
 _UNDER_ALL = 0.9
 NOTHING_OF_OURS = ("", "event loop and HTTP server by themselves")
 
@@ -86,7 +86,7 @@ NOTHING_OF_OURS = ("", "event loop and HTTP server by themselves")
 class Profile:
     """Shares of the samples: by layer, by the innermost function, by function on the stack, by ours.
 
-    `by_ours` gives a sample to the innermost frame of our own code, libraries that it called included.
+    `by_ours` assigns a sample to the innermost frame of our own code, including called libraries.
     """
 
     samples: int
@@ -96,12 +96,12 @@ class Profile:
     by_ours: dict[Frame, float]
 
     def doubt(self, share: float) -> float:
-        """Half the width of the 95 % interval of a share that was found."""
+        """Half the width of the 95 % confidence interval of a measured share."""
         return 1.96 * math.sqrt(share * (1 - share) / max(self.samples, 1))
 
 
 def short(file: str) -> str:
-    """A file's name from its package on, or its last part: never the folders of this machine."""
+    """A file's name from its package on, or its last part, without the folders of this machine."""
     if "/site-packages/" in file or "/python3." in file:
         file = _BEFORE_A_PACKAGE.sub("", file)
     file = _BEFORE_OURS.sub("", file)
@@ -123,7 +123,7 @@ def _layer_of_file(name: str) -> Layer | None:
 
 
 def profile_of(counted: Iterable[tuple[Stack, int]]) -> Profile:
-    """Add samples up."""
+    """Sum up samples."""
     layers: Counter[Layer] = Counter()
     own, cumulative, by_ours = Counter[Frame](), Counter[Frame](), Counter[Frame]()
     total = 0

@@ -1,11 +1,11 @@
-"""The page of the profile, written whole from what was measured: every sentence follows from the numbers."""
+"""The page of the profile, generated from the measurement: every sentence follows from the numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.profile import findings as profile_verdict
 from benchmarks.profile.layers import NOTHING_OF_OURS, Frame, Layer
 from benchmarks.profile.postgres_activity import COMMITTERS
-from benchmarks.profile.profile_turns import FETCH, PAY, SWITCH, Kind, Measured, Statements
+from benchmarks.profile.profile_turns import FETCH, PAY, SWITCH, PaymentProfile, Statements, StepProfile
 
 TITLE = "A profile of one payment"
 HEADINGS = (
@@ -19,7 +19,7 @@ HEADINGS = (
     "How it was measured",
 )
 _ROWS = 25
-_SHOWN = 0.001  # of the time: a state seen less is not listed
+_SHARE_MIN = 0.001  # of the time: rarer states are not listed
 _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 
 _STATEMENT_COLUMNS = (
@@ -30,7 +30,7 @@ _STATEMENT_COLUMNS = (
 Cells = Sequence[str]
 
 
-def draw(measured: Measured) -> str:
+def render_page(measured: PaymentProfile) -> str:
     """The whole page."""
     sections = (
         profile_verdict.sentences(measured),
@@ -50,7 +50,7 @@ def draw(measured: Measured) -> str:
     return "\n".join([f"# {TITLE}", "", *_head(measured), *body, ""])
 
 
-def _head(measured: Measured) -> list[str]:
+def _head(measured: PaymentProfile) -> list[str]:
     facts = measured.facts
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     settings = ", ".join(f"{name} {facts[name]}" for name in _SETTINGS)
@@ -67,25 +67,25 @@ def _head(measured: Measured) -> list[str]:
 
 
 def _table(head: Cells, rows: Iterable[Cells]) -> list[str]:
-    """A Markdown table; numbers stand in every column but the first."""
-    drawn = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return [f"| {' | '.join(cells)} |" for cells in drawn]
+    """A Markdown table; all columns but the first are numbers."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
-def _parts(measured: Measured) -> list[str]:
+def _parts(measured: PaymentProfile) -> list[str]:
     pay, fetch = measured.pay, measured.fetch
     names = [*pay.parts, *(name for name in fetch.parts if name not in pay.parts)]
-    told = [f"{pay.each(name):.0f}" for name in names]
-    rows = [[name, paid, f"{fetch.each(name):.0f}"] for name, paid in zip(names, told, strict=True)]
-    shown = [row for row in rows if row[1:] != ["0", "0"]]
+    paid_cells = [f"{pay.each(name):.0f}" for name in names]
+    rows = [[name, paid, f"{fetch.each(name):.0f}"] for name, paid in zip(names, paid_cells, strict=True)]
+    nonzero_rows = [row for row in rows if row[1:] != ["0", "0"]]
     return [
         "Microseconds of processor time, the median of the plain turns.",
         "",
-        *_table(["part", "a payment", "a fetched bill"], shown),
+        *_table(["part", "a payment", "a fetched bill"], nonzero_rows),
     ]
 
 
-def _layers(measured: Measured) -> list[str]:
+def _layers(measured: PaymentProfile) -> list[str]:
     names = [*measured.pay.profile.layers]
     names += [name for name in measured.fetch.profile.layers if name not in names]
     rows = [[str(name), *_shares(measured.pay, name), *_shares(measured.fetch, name)] for name in names]
@@ -97,12 +97,12 @@ def _layers(measured: Measured) -> list[str]:
     ]
 
 
-def _shares(kind: Kind, layer: Layer) -> tuple[str, str]:
+def _shares(kind: StepProfile, layer: Layer) -> tuple[str, str]:
     share, used = kind.profile.layers.get(layer, 0.0), kind.each(SWITCH)
     return f"{share * used:.0f} ± {kind.profile.doubt(share) * used:.0f}", f"{share:.1%}"
 
 
-def _ours(measured: Measured) -> list[str]:
+def _ours(measured: PaymentProfile) -> list[str]:
     return [
         "A sample belongs to the innermost function of our own code, with all that libraries did for it.",
         "",
@@ -110,7 +110,7 @@ def _ours(measured: Measured) -> list[str]:
     ]
 
 
-def _functions(measured: Measured) -> list[str]:
+def _functions(measured: PaymentProfile) -> list[str]:
     pay, fetch = measured.pay.profile, measured.fetch.profile
     return [
         "`<string>` is what `dataclasses` generates.",
@@ -124,12 +124,12 @@ def _functions(measured: Measured) -> list[str]:
     ]
 
 
-def _by_function(measured: Measured, shares: Mapping[str, Mapping[Frame, float]]) -> list[str]:
-    """The functions that a payment uses most, and what a fetched bill uses of them."""
+def _by_function(measured: PaymentProfile, shares: Mapping[str, Mapping[Frame, float]]) -> list[str]:
+    """The functions with most time in a payment, and their time in a fetched bill."""
     pay, fetch = measured.pay.each(SWITCH), measured.fetch.each(SWITCH)
     rows = [
         [
-            _named((file, function)),
+            _function_cell((file, function)),
             f"{share * pay:.0f}",
             f"{shares[FETCH].get((file, function), 0.0) * fetch:.0f}",
         ]
@@ -138,11 +138,11 @@ def _by_function(measured: Measured, shares: Mapping[str, Mapping[Frame, float]]
     return _table(["function", "µs a payment", "µs a fetched bill"], rows)
 
 
-def _named(frame: Frame) -> str:
+def _function_cell(frame: Frame) -> str:
     return frame[1] if frame == NOTHING_OF_OURS else f"`{frame[0]}` `{frame[1]}`"
 
 
-def _statements(measured: Measured) -> list[str]:
+def _statements(measured: PaymentProfile) -> list[str]:
     timed, processor = measured.statements, measured.pay.each(COMMITTERS)
     batches, paid = max(timed.batches, 1), max(timed.payments, 1)
     rows = [
@@ -171,14 +171,14 @@ def _statements(measured: Measured) -> list[str]:
 
 
 def _activity(timed: Statements) -> list[str]:
-    rows = [[state, f"{share:.1%}"] for state, share in timed.activity.states.items() if share >= _SHOWN]
+    rows = [[state, f"{share:.1%}"] for state, share in timed.activity.states.items() if share >= _SHARE_MIN]
     waits = [
-        [f"`{name}`", state, f"{count / timed.activity.seen.total():.1%}"]
-        for (name, state), count in timed.activity.seen.most_common()
+        [f"`{name}`", state, f"{count / timed.activity.samples.total():.1%}"]
+        for (name, state), count in timed.activity.samples.most_common()
         if name in timed.calls
     ][:_ROWS]
     return [
-        f"`pg_stat_activity`, looked at a hundred times a second, {timed.activity.seen.total()} samples.",
+        f"`pg_stat_activity`, looked at a hundred times a second, {timed.activity.samples.total()} samples.",
         "",
         *_table(["state", "share of the time"], rows),
         "",
@@ -186,7 +186,7 @@ def _activity(timed: Statements) -> list[str]:
     ]
 
 
-def _method(measured: Measured) -> list[str]:
+def _method(measured: PaymentProfile) -> list[str]:
     pay, fetch, seconds = measured.pay, measured.fetch, measured.facts["seconds"]
     rates = f"{pay.rate:.0f} payments and {fetch.rate:.0f} fetched bills a second"
     return [

@@ -1,6 +1,6 @@
 """`make profile`: where each microsecond of a payment goes, as docs/operations/profile-of-a-payment.md.
 
-The switch runs as the product does, with a sampler that only the bench switches on
+The switch runs as the product does, with a sampler that the bench switches on
 (`benchmarks.profile.instrumented_switch`).
 """
 
@@ -32,16 +32,16 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     """Measure and write the page; 0 if every turn and the audit hold."""
-    asked, console = _arguments(), Console()
-    plan = profile_turns.Plan(asked.rounds, asked.seconds, asked.connections)
+    arguments, console = _arguments(), Console()
+    plan = profile_turns.Plan(arguments.rounds, arguments.seconds, arguments.connections)
     try:
-        load.wrk()
+        load.wrk_path()
         measured = asyncio.run(profile_turns.measure(plan, console))
     except (BenchError, TimeoutError) as problem:
         console.print(f"profile: {problem}", style="red", markup=False)
         return 1
-    asked.page.write_text(profile_page.draw(measured))
-    console.print(f"{asked.page.name}: written; audit: {measured.audit}", highlight=False)
+    arguments.page.write_text(profile_page.render_page(measured))
+    console.print(f"{arguments.page.name}: written; audit: {measured.audit}", highlight=False)
     return 0 if measured.audit == "clean" else 1
 
 

@@ -1,8 +1,8 @@
-"""What is measured, each time in an interpreter of its own.
+"""The measured commands, each run in an interpreter of its own.
 
 `check` is what `ekpay reconcile check` does once the command line is read, with one file or many. `bare` is
 one DuckDB statement over the same inputs, and `bare-parquet` with our lines out of Parquet.
-Answers one JSON object on the last line of its output. The database's address comes by the environment.
+The last line of output is one JSON object. The database's address comes from the environment.
 """
 
 import json
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 URL = "EKPAY_BENCH_DATABASE"
-SAID = ".said"
-# The same comparison as one statement: what is not told once on each side with equal amounts.
+OUTPUT_SUFFIX = ".said"
+# The same comparison as one statement: references that are not once on each side with equal amounts.
 _BARE = """
 COPY (
   SELECT reference, ours.rows AS ours, theirs.rows AS theirs, ours.net AS our_net, theirs.net AS their_net
@@ -35,7 +35,7 @@ COPY (
 
 @dataclass(frozen=True, slots=True)
 class _Installation:
-    """Where the command finds its configuration, the books and mirrors of them."""
+    """Where the command finds its configuration, the database and mirrors."""
 
     config: Path
     home: Path
@@ -45,18 +45,18 @@ class _Installation:
 
 
 def check(config: Path, memory_limit: str, files: list[Path]) -> dict[str, Any]:
-    """`ekpay reconcile check FILE… --json` of all the files; what it says goes beside the first one."""
+    """`ekpay reconcile check FILE… --json` of all the files; its output is written next to the first one."""
     from reconciliation.cli.check_commands import check_and_tell  # noqa: PLC0415 - each run imports what it needs
     from reconciliation.matching.engines import DuckDbEngine  # noqa: PLC0415
 
     engine = DuckDbEngine(files[0].parent, memory_limit) if memory_limit else None
-    with files[0].with_suffix(SAID).open("w", encoding="utf-8") as said, redirect_stdout(said):
+    with files[0].with_suffix(OUTPUT_SUFFIX).open("w", encoding="utf-8") as output, redirect_stdout(output):
         code = check_and_tell(_Installation(config, files[0].parent), files, as_json=True, engine=engine)
     return {"exit_code": code}
 
 
 def bare(file: Path, ledger: Path | None = None) -> dict[str, Any]:
-    """The same inputs read the same way, and one DuckDB statement; or our lines out of Parquet."""
+    """The same inputs and one DuckDB statement; with `ledger`, our lines are read from Parquet."""
     import duckdb  # noqa: PLC0415
 
     connection = duckdb.connect()
@@ -75,25 +75,25 @@ def bare(file: Path, ledger: Path | None = None) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> None:
-    """Run what the first argument names, and say how it went."""
+    """Run the command of the first argument, and print its result."""
     started = time.perf_counter()
-    what, *more = arguments
-    match what:
+    kind, *more = arguments
+    match kind:
         case "check":
             config, memory_limit, *files = more
-            told = check(Path(config), memory_limit, [Path(file) for file in files])
+            result = check(Path(config), memory_limit, [Path(file) for file in files])
         case "bare":
-            told = bare(Path(more[0]))
+            result = bare(Path(more[0]))
         case _:
-            told = bare(Path(more[0]), Path(more[1]))
+            result = bare(Path(more[0]), Path(more[1]))
     inside = {"inside_seconds": round(time.perf_counter() - started, 3), "peak_mb": _peak_mb()}
-    print(json.dumps(told | inside))  # noqa: T201
+    print(json.dumps(result | inside))  # noqa: T201
 
 
 def _peak_mb() -> float:
-    """The most memory that this process held, in MB.
+    """The peak memory of this process, in MB.
 
-    Not what `wait4` says of a child: that begins with what its parent held as it was started.
+    `wait4` would not do: its peak includes the parent's memory at the fork.
     """
     status = Path("/proc/self/status").read_text(encoding="ascii")
     (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))

@@ -1,1 +1,1 @@
-"""Those who call: partners and shops with clients of their own, payers at pages, and a web shop."""
+"""The callers: partners and shops with clients of their own, payers at pages, and a web shop."""

@@ -1,1 +1,1 @@
-"""The network between the switch and the institutions: a fault-injecting proxy and an SFTP server."""
+"""The network between the switch and the institutions: a fault proxy and an SFTP server."""

@@ -1,7 +1,7 @@
-"""A shop's client of REST v1. It never repeats a call by itself: whether that is safe is for the caller.
+"""A shop's client of REST v1. It never retries a call: whether that is safe is for the caller.
 
-A call that changes something and was not answered may have been heard. The same idempotency key with the same
-order asks for the same answer, so that is how a caller finds out.
+A call without an answer may have taken effect. Sending the same order with the same idempotency key returns
+the same answer, so that is how a caller finds out.
 """
 
 import json
@@ -32,14 +32,14 @@ _REPLAYED = "Idempotent-Replayed"
 
 
 class RefusedError(Exception):
-    """The switch said no; `problem` says why."""
+    """The switch refused the call; `problem` says why."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(f"{problem.status} {problem.code}")
         self.problem = problem
 
 
-class RawAnswer(NamedTuple):
+class RawResponse(NamedTuple):
     """An answer as it came."""
 
     status: int
@@ -47,15 +47,15 @@ class RawAnswer(NamedTuple):
     body: bytes
 
 
-class Made(NamedTuple):
-    """A payment, and whether the switch says that the same order had come before."""
+class CreatedPayment(NamedTuple):
+    """A payment, and whether the switch reports that it answers a repeated order."""
 
     payment: Payment
     is_repeat: bool
 
 
-class MadeRefund(NamedTuple):
-    """A refund, and whether the switch says that the same order had come before."""
+class CreatedRefund(NamedTuple):
+    """A refund, and whether the switch reports that it answers a repeated order."""
 
     refund: Refund
     is_repeat: bool
@@ -64,9 +64,9 @@ class MadeRefund(NamedTuple):
 class ApiClient:
     """One shop's connection to the switch; use it as an asynchronous context manager.
 
-    Every call raises `RefusedError` where the switch says no, `UnreadableAnswerError` where its answer is not
-    as the document says, and `aiohttp.ClientError` or `TimeoutError` where none came; after the latter two
-    nobody knows whether a call was heard.
+    Every call raises `RefusedError` if the switch refuses it, `UnreadableAnswerError` if the answer is not as
+    documented, and `aiohttp.ClientError` or `TimeoutError` if none came; after the latter two the call is in
+    doubt.
     """
 
     def __init__(self, base_url: str, key: str, *, connections_max: int = 20) -> None:
@@ -90,39 +90,41 @@ class ApiClient:
             await self._session.close()
             self._session = None
 
-    async def create(self, order: Order, idempotency_key: str) -> Made:
-        """Make a payment, or get the one that this key has made already; it may have no page yet."""
+    async def create(self, order: Order, idempotency_key: str) -> CreatedPayment:
+        """Create a payment, or get the one that this key has created already; it may have no page yet."""
         answer = await self._post(BASE_PATH, order.document(), idempotency_key)
         is_repeat = _is_repeat(answer)
         expected = (_HTTP_OK,) if is_repeat else (_HTTP_CREATED, _HTTP_ACCEPTED)
-        return Made(payment_of(_told(answer, *expected)), is_repeat)
+        return CreatedPayment(payment_of(_expect_document(answer, *expected)), is_repeat)
 
     async def get(self, payment_id: str) -> Payment:
-        """Ask how a payment stands; answered from the switch's books."""
+        """Return a payment as it is in the switch's books."""
         answer = await self.send("GET", f"{BASE_PATH}/{payment_id}")
-        return payment_of(_told(answer, _HTTP_OK))
+        return payment_of(_expect_document(answer, _HTTP_OK))
 
     async def try_again(self, payment_id: str, instrument: str = "bkash") -> Payment:
-        """Open a new page for a payment, if there is time for it; the page before it is dead."""
+        """Open a new page for a payment, if there is time left; the page before it is void."""
         answer = await self._post(f"{BASE_PATH}/{payment_id}/tries", {"instrument": instrument})
-        return payment_of(_told(answer, _HTTP_CREATED, _HTTP_ACCEPTED))
+        return payment_of(_expect_document(answer, _HTTP_CREATED, _HTTP_ACCEPTED))
 
     async def cancel(self, payment_id: str) -> Payment:
-        """End a payment before its money was asked for."""
+        """End a payment before its money is collected."""
         answer = await self.send("POST", f"{BASE_PATH}/{payment_id}/cancel")
-        return payment_of(_told(answer, _HTTP_OK))
+        return payment_of(_expect_document(answer, _HTTP_OK))
 
-    async def refund(self, payment_id: str, order: RefundOrder, idempotency_key: str) -> MadeRefund:
-        """Give a paid payment back, whole or in part, or get the refund that this key has made already."""
+    async def refund(self, payment_id: str, order: RefundOrder, idempotency_key: str) -> CreatedRefund:
+        """Refund a paid payment, whole or in part, or get the refund that this key has created already."""
         path = f"{BASE_PATH}/{payment_id}/refunds"
         answer = await self._post(path, order.document(), idempotency_key)
         is_repeat = _is_repeat(answer)
-        return MadeRefund(refund_of(_told(answer, _HTTP_OK if is_repeat else _HTTP_CREATED)), is_repeat)
+        return CreatedRefund(
+            refund_of(_expect_document(answer, _HTTP_OK if is_repeat else _HTTP_CREATED)), is_repeat
+        )
 
     async def send(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> RawAnswer:
-        """Send these bytes as they are, once, and return what comes; for rubbish.
+    ) -> RawResponse:
+        """Send these bytes as they are, once, and return the answer; for malformed requests.
 
         Raises:
             aiohttp.ClientError: no answer came.
@@ -133,21 +135,21 @@ class ApiClient:
         async with self._session.request(
             method, self._base_url + path, data=body or None, headers=sent, allow_redirects=False
         ) as answer:
-            return RawAnswer(answer.status, answer.headers, await answer.read())
+            return RawResponse(answer.status, answer.headers, await answer.read())
 
-    async def _post(self, path: str, document: Mapping[str, object], key: str | None = None) -> RawAnswer:
+    async def _post(self, path: str, document: Mapping[str, object], key: str | None = None) -> RawResponse:
         headers = {"Content-Type": _JSON}
         if key is not None:
             headers["Idempotency-Key"] = f'"{key}"'
         return await self.send("POST", path, json.dumps(document, ensure_ascii=False).encode(), headers)
 
 
-def _is_repeat(answer: RawAnswer) -> bool:
+def _is_repeat(answer: RawResponse) -> bool:
     return answer.headers.get(_REPLAYED) == "true"
 
 
-def _told(answer: RawAnswer, *expected: int) -> object:
-    """The document of an answer that must have one of these statuses, or a raised refusal."""
+def _expect_document(answer: RawResponse, *expected: int) -> object:
+    """The JSON of an answer with one of the expected statuses; raises a refusal otherwise."""
     content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
     try:
         document: object = json.loads(answer.body)

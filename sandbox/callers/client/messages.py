@@ -1,7 +1,7 @@
-"""What REST v1 is told and what it answers, read as strictly as a careful shop reads anything about money.
+"""Requests and answers of REST v1, parsed as strictly as a careful shop parses anything about money.
 
-Written from docs/rest-v1.md alone: a member that does not stand there is refused like one that is missing, so
-that neither side can drift from the document unseen. Amounts are whole paisa, instants are aware.
+Written from docs/rest-v1.md alone: an undocumented member is refused like a missing one, so that neither side
+can drift from the document unnoticed. Amounts are whole paisa, instants are aware.
 """
 
 import re
@@ -29,17 +29,17 @@ _PAYMENT = frozenset(
     }
 )  # fmt: skip
 _BILL = frozenset({"number", "account", "amount", "late_fee", "vat", "due_on"})
-_BILL_MAY = frozenset({"rounding", "lines"})
+_BILL_OPTIONAL = frozenset({"rounding", "lines"})
 _BILL_LINE = frozenset({"label", "amount"})
 _RECEIPT = ("number", "final_number")
 _TOKEN = frozenset({"seq", "kind", "digits"})
 _REFUND = frozenset(
     {"id", "payment_id", "status", "amount", "currency", "reason", "created_at", "updated_at"}
 )  # fmt: skip
-_REFUND_MAY = frozenset({"kind"})
+_REFUND_OPTIONAL = frozenset({"kind"})
 _KINDS = frozenset({"refund", "give_back", "unexpected", "chargeback"})
 _PROBLEM = frozenset({"type", "title", "status", "code", "retryable"})
-_PROBLEM_MAY = frozenset({"errors", "payment_id", "retry_after_s"})
+_PROBLEM_OPTIONAL = frozenset({"errors", "payment_id", "retry_after_s"})
 _PAYMENT_ID = re.compile(r"pay_[0-9a-f]{32}")
 _REFUND_ID = re.compile(r"rfd_[0-9a-f]{32}")
 _INSTANT = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.[0-9]{1,6})?Z")
@@ -51,17 +51,17 @@ Document = Mapping[str, Any]
 
 
 class UnreadableAnswerError(Exception):
-    """The answer is not what the document promises; what it means is unknown."""
+    """The answer is not as documented; the call is in doubt."""
 
 
 def new_key() -> str:
-    """Return an idempotency key that nobody has used; make it before the first sending."""
+    """Return a new idempotency key; make it before the first sending."""
     return secrets.token_hex(16)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A payment that a shop wants collected; `amount` is what the biller is paid, rounding included."""
+    """An order to collect a payment; `amount` is what the biller is paid, rounding included."""
 
     biller: str
     parameters: Mapping[str, str]
@@ -83,7 +83,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What proves a payment at its biller; the final number may come later, or never."""
+    """The biller's receipt of a payment; the final number may come later, or never."""
 
     number: str | None
     final_number: str | None
@@ -91,7 +91,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class RefundOrder:
-    """A wish to give a paid payment back, whole or in part; charges and fees stay."""
+    """An order to refund a paid payment, whole or in part; charges and fees are not refunded."""
 
     amount: int
     reason: str
@@ -103,7 +103,7 @@ class RefundOrder:
 
 @dataclass(frozen=True, slots=True)
 class TokenLine:
-    """One line of what a prepaid biller returned."""
+    """One token line of a prepaid biller."""
 
     seq: int
     kind: str
@@ -112,7 +112,7 @@ class TokenLine:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """A refund as we were told it."""
+    """A refund as REST v1 reports it."""
 
     id: str
     payment_id: str
@@ -126,7 +126,7 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment as we were told it; `page_url` is where its payer pays now, None where no page is open."""
+    """A payment as REST v1 reports it; `page_url` is the provider's page, None if none is open."""
 
     id: str
     status: str
@@ -152,13 +152,13 @@ class Payment:
 
     @property
     def is_final(self) -> bool:
-        """Whether the status will not change any more, but for refunds."""
+        """Whether the status changes no more, except by refunds."""
         return self.status in FINAL
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A refusal; `errors` are places in what we sent, each with a code."""
+    """A refusal; `errors` are JSON pointers into the request, each with a code."""
 
     status: int
     code: str
@@ -175,38 +175,38 @@ def payment_of(document: object) -> Payment:
         UnreadableAnswerError: a member is missing, malformed or not in the document, or the parts do not sum
             to the total.
     """
-    told = _members(document, _PAYMENT)
+    members = _members(document, _PAYMENT)
     amount, charge, fee, vat, total, refunded = (
-        _paisa(told, name) for name in ("amount", "charge", "fee", "vat", "total", "refunded")
+        _paisa(members, name) for name in ("amount", "charge", "fee", "vat", "total", "refunded")
     )
     if amount + charge + fee + vat != total:
         raise UnreadableAnswerError("the parts of the payment do not sum to its total")
-    _require(told["currency"] == CURRENCY, "currency")
-    payment_id = _matching(told, "id", _PAYMENT_ID)
-    refunds = tuple(refund_of(one) for one in _list(told, "refunds"))
-    _require(all(one.payment_id == payment_id for one in refunds), "refunds")
+    _require(members["currency"] == CURRENCY, "currency")
+    payment_id = _matching(members, "id", _PAYMENT_ID)
+    refunds = tuple(refund_of(refund) for refund in _list(members, "refunds"))
+    _require(all(refund.payment_id == payment_id for refund in refunds), "refunds")
     return Payment(
         id=payment_id,
-        status=_one_of(told, "status", _STATUSES),
-        reason=None if told["reason"] is None else _text(told, "reason"),
-        biller=_text(told, "biller"),
-        bill=_bill(told["bill"]),
+        status=_allowed_text(members, "status", _STATUSES),
+        reason=None if members["reason"] is None else _text(members, "reason"),
+        biller=_text(members, "biller"),
+        bill=_bill(members["bill"]),
         amount=amount,
         charge=charge,
         fee=fee,
         vat=vat,
         total=total,
-        instrument=_text(told, "instrument"),
-        page_url=_page_url(told["next_action"]),
-        pay_until=_instant(told, "pay_until"),
-        next_check_at=None if told["next_check_at"] is None else _instant(told, "next_check_at"),
-        tokens=_tokens(_list(told, "tokens")),
-        receipt=_receipt(told["receipt"]),
-        receipt_url=_receipt_url(told),
+        instrument=_text(members, "instrument"),
+        page_url=_page_url(members["next_action"]),
+        pay_until=_instant(members, "pay_until"),
+        next_check_at=None if members["next_check_at"] is None else _instant(members, "next_check_at"),
+        tokens=_tokens(_list(members, "tokens")),
+        receipt=_receipt(members["receipt"]),
+        receipt_url=_receipt_url(members),
         refunded=refunded,
         refunds=refunds,
-        created_at=_instant(told, "created_at"),
-        updated_at=_instant(told, "updated_at"),
+        created_at=_instant(members, "created_at"),
+        updated_at=_instant(members, "updated_at"),
     )
 
 
@@ -216,19 +216,19 @@ def refund_of(document: object) -> Refund:
     Raises:
         UnreadableAnswerError: a member is missing, malformed or not in the document.
     """
-    told = _members(document, _REFUND, _REFUND_MAY)
-    _require(told["currency"] == CURRENCY, "currency")
-    amount = _paisa(told, "amount")
+    members = _members(document, _REFUND, _REFUND_OPTIONAL)
+    _require(members["currency"] == CURRENCY, "currency")
+    amount = _paisa(members, "amount")
     _require(amount > 0, "amount")
     return Refund(
-        id=_matching(told, "id", _REFUND_ID),
-        payment_id=_matching(told, "payment_id", _PAYMENT_ID),
-        kind=_one_of(told, "kind", _KINDS) if "kind" in told else "refund",
-        status=_one_of(told, "status", _REFUND_STATUSES),
+        id=_matching(members, "id", _REFUND_ID),
+        payment_id=_matching(members, "payment_id", _PAYMENT_ID),
+        kind=_allowed_text(members, "kind", _KINDS) if "kind" in members else "refund",
+        status=_allowed_text(members, "status", _REFUND_STATUSES),
         amount=amount,
-        reason=_text(told, "reason"),
-        created_at=_instant(told, "created_at"),
-        updated_at=_instant(told, "updated_at"),
+        reason=_text(members, "reason"),
+        created_at=_instant(members, "created_at"),
+        updated_at=_instant(members, "updated_at"),
     )
 
 
@@ -238,58 +238,60 @@ def problem_of(document: object, http_status: int) -> Problem:
     Raises:
         UnreadableAnswerError: a member is missing, malformed or not in the document, or names another status.
     """
-    told = _members(document, _PROBLEM, _PROBLEM_MAY)
-    _require(told["status"] == http_status, "status")
-    _require(isinstance(told["retryable"], bool), "retryable")
+    members = _members(document, _PROBLEM, _PROBLEM_OPTIONAL)
+    _require(members["status"] == http_status, "status")
+    _require(isinstance(members["retryable"], bool), "retryable")
     for name in ("type", "title"):
-        _text(told, name)
-    after = told.get("retry_after_s")
-    _require(after is None or (isinstance(after, int | float) and after >= 0), "retry_after_s")
+        _text(members, name)
+    retry_after = members.get("retry_after_s")
+    _require(
+        retry_after is None or (isinstance(retry_after, int | float) and retry_after >= 0), "retry_after_s"
+    )
     return Problem(
         status=http_status,
-        code=_matching(told, "code", _CODE),
-        is_retryable=told["retryable"],
-        errors=tuple(_error(one) for one in _list(told, "errors")) if "errors" in told else (),
-        payment_id=_matching(told, "payment_id", _PAYMENT_ID) if "payment_id" in told else None,
-        retry_after_seconds=after,
+        code=_matching(members, "code", _CODE),
+        is_retryable=members["retryable"],
+        errors=tuple(_error(error) for error in _list(members, "errors")) if "errors" in members else (),
+        payment_id=_matching(members, "payment_id", _PAYMENT_ID) if "payment_id" in members else None,
+        retry_after_seconds=retry_after,
     )
 
 
 def _error(document: object) -> tuple[str, str]:
-    told = _members(document, frozenset({"pointer", "code"}))
-    return _matching(told, "pointer", _POINTER), _matching(told, "code", _CODE)
+    members = _members(document, frozenset({"pointer", "code"}))
+    return _matching(members, "pointer", _POINTER), _matching(members, "code", _CODE)
 
 
 def _bill(document: object) -> Document:
-    told = _members(document, _BILL, _BILL_MAY)
-    for name in {"amount", "late_fee", "vat", "rounding"} & told.keys():
-        _paisa(told, name)
-    for line in _list(told, "lines") if "lines" in told else ():
-        charged = _members(line, _BILL_LINE)
-        _text(charged, "label")
-        _require(type(charged["amount"]) is int, "lines")
+    members = _members(document, _BILL, _BILL_OPTIONAL)
+    for name in {"amount", "late_fee", "vat", "rounding"} & members.keys():
+        _paisa(members, name)
+    for line in _list(members, "lines") if "lines" in members else ():
+        bill_line = _members(line, _BILL_LINE)
+        _text(bill_line, "label")
+        _require(type(bill_line["amount"]) is int, "lines")
     for name in ("number", "account"):
-        _require(isinstance(told[name], str), f"bill {name}")
-    _require(told["due_on"] is None or isinstance(told["due_on"], str), "due_on")
-    return told
+        _require(isinstance(members[name], str), f"bill {name}")
+    _require(members["due_on"] is None or isinstance(members["due_on"], str), "due_on")
+    return members
 
 
 def _page_url(action: object) -> str | None:
     if action is None:
         return None
-    told = _members(action, frozenset({"type", "url"}))
-    _require(told["type"] == "redirect", "next_action")
-    url = _text(told, "url")
+    members = _members(action, frozenset({"type", "url"}))
+    _require(members["type"] == "redirect", "next_action")
+    url = _text(members, "url")
     _require(urlsplit(url).scheme in {"http", "https"}, "next_action")
     return url
 
 
-def _receipt_url(told: Document) -> str | None:
-    """Where the payer's own receipt is; only what is paid has one."""
-    if told["receipt_url"] is None:
+def _receipt_url(members: Document) -> str | None:
+    """The address of the payer's receipt; only a paid payment has one."""
+    if members["receipt_url"] is None:
         return None
-    _require(told["status"] == PAID, "receipt_url")
-    url = _text(told, "receipt_url")
+    _require(members["status"] == PAID, "receipt_url")
+    url = _text(members, "receipt_url")
     _require(urlsplit(url).scheme in {"http", "https"}, "receipt_url")
     return url
 
@@ -297,62 +299,62 @@ def _receipt_url(told: Document) -> str | None:
 def _receipt(document: object) -> Receipt | None:
     if document is None:
         return None
-    told = _members(document, _RECEIPT)
-    return Receipt(*(None if told[name] is None else _text(told, name) for name in _RECEIPT))
+    members = _members(document, _RECEIPT)
+    return Receipt(*(None if members[name] is None else _text(members, name) for name in _RECEIPT))
 
 
 def _tokens(documents: list[object]) -> tuple[TokenLine, ...]:
     lines = []
-    for place, document in enumerate(documents, start=1):
-        told = _members(document, _TOKEN)
-        _require(told["seq"] == place, "tokens")
-        lines.append(TokenLine(place, _text(told, "kind"), _matching(told, "digits", _DIGITS)))
+    for position, document in enumerate(documents, start=1):
+        members = _members(document, _TOKEN)
+        _require(members["seq"] == position, "tokens")
+        lines.append(TokenLine(position, _text(members, "kind"), _matching(members, "digits", _DIGITS)))
     return tuple(lines)
 
 
-def _members(document: object, must: Collection[str], may: Collection[str] = ()) -> Document:
+def _members(document: object, required: Collection[str], optional: Collection[str] = ()) -> Document:
     if not isinstance(document, dict):
         raise UnreadableAnswerError("no JSON object")
-    missing, strange = set(must) - document.keys(), document.keys() - set(must) - set(may)
+    missing, strange = set(required) - document.keys(), document.keys() - set(required) - set(optional)
     if missing or strange:
         raise UnreadableAnswerError(f"members missing: {sorted(missing)}, unknown: {sorted(strange)}")
     return document
 
 
-def _text(told: Document, name: str) -> str:
-    _require(isinstance(told[name], str) and told[name] != "", name)
-    return str(told[name])
+def _text(members: Document, name: str) -> str:
+    _require(isinstance(members[name], str) and members[name] != "", name)
+    return str(members[name])
 
 
-def _matching(told: Document, name: str, pattern: re.Pattern[str]) -> str:
-    value = told[name]
+def _matching(members: Document, name: str, pattern: re.Pattern[str]) -> str:
+    value = members[name]
     _require(isinstance(value, str) and pattern.fullmatch(value) is not None, name)
     return str(value)
 
 
-def _one_of(told: Document, name: str, words: Collection[str]) -> str:
-    _require(told[name] in words, name)
-    return str(told[name])
+def _allowed_text(members: Document, name: str, allowed: Collection[str]) -> str:
+    _require(members[name] in allowed, name)
+    return str(members[name])
 
 
-def _paisa(told: Document, name: str) -> int:
-    value = told[name]
-    # A bool is an int to Python, and a float is no amount to anybody.
+def _paisa(members: Document, name: str) -> int:
+    value = members[name]
+    # A bool is an int in Python, and a float is no amount.
     _require(type(value) is int and value >= 0, name)
     return int(value)
 
 
-def _list(told: Document, name: str) -> list[object]:
-    value = told[name]
+def _list(members: Document, name: str) -> list[object]:
+    value = members[name]
     if not isinstance(value, list):
         raise UnreadableAnswerError(name)
     return value
 
 
-def _instant(told: Document, name: str) -> datetime:
-    return datetime.fromisoformat(_matching(told, name, _INSTANT))
+def _instant(members: Document, name: str) -> datetime:
+    return datetime.fromisoformat(_matching(members, name, _INSTANT))
 
 
-def _require(is_right: bool, name: str) -> None:  # noqa: FBT001 - the one thing that it is about
-    if not is_right:
+def _require(is_valid: bool, name: str) -> None:  # noqa: FBT001 - the one thing that it is about
+    if not is_valid:
         raise UnreadableAnswerError(f"{name} is not as the document says")

@@ -1,6 +1,6 @@
-"""The page that a shop's payers come back to: it thanks them, and remembers who came for which payment.
+"""The page that a shop's payers return to: it thanks them, and counts visits by payment.
 
-What a browser brings proves nothing, so nothing here says whether anybody has paid.
+A browser's parameters prove nothing, so nothing here says whether a payment is paid.
 """
 
 from collections import Counter
@@ -19,29 +19,29 @@ _HTTP_400 = 400
 
 @dataclass(slots=True)
 class ReturnPage:
-    """Who came back: how often for each order of ours and payment of the switch, and who came without one."""
+    """Counts of visits by our order and the switch's payment, and of visits without them."""
 
     place: str
-    came: Counter[tuple[str, str]] = field(default_factory=Counter)
-    strangers: int = 0
+    visits: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unknown_visits: int = 0
 
     def url(self, order: str) -> str:
-        """Where the payer of one order is to be sent."""
+        """The return URL of an order."""
         return f"http://{self.place}{PATH}?order={order}"
 
     async def show(self, request: web.Request) -> web.Response:
         """Thank a payer who names both an order and a payment."""
         order, payment_id = request.query.get("order", ""), request.query.get("payment_id", "")
         if not order or not payment_id:
-            self.strangers += 1
+            self.unknown_visits += 1
             return web.Response(status=_HTTP_400, text="No order of ours.")
-        self.came[order, payment_id] += 1
+        self.visits[order, payment_id] += 1
         return web.Response(text=THANKS, content_type="text/html")
 
 
 @asynccontextmanager
 async def opened(port: int = 0) -> AsyncIterator[ReturnPage]:
-    """A page on loopback until it is left; port 0 takes a free one.
+    """Serve a page on loopback until the block ends; port 0 takes a free one.
 
     Raises:
         OSError: the port is taken.

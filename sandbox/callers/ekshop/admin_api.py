@@ -1,4 +1,4 @@
-"""The calls under `/_admin/` of the shop: how it listens, and what its book holds. No real shop has them."""
+"""The calls under `/_admin/` of the shop: its IPN handling and its book. No real shop has them."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -9,31 +9,31 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.callers.ekshop.listener_conduct import Conduct
-from sandbox.callers.ekshop.orders import Attempt, Order
+from sandbox.callers.ekshop.orders import Attempt, ShopOrder
 from sandbox.callers.ekshop.shop import Shop
 from sandbox.callers.partner.webhooks import MessageRefusedError, public_key
 from sandbox.kit.institution.faults import ANYBODY
 
 
-class _Asked(BaseModel):
+class _AdminRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ConductOrder(_Asked):
-    """How the shop listens from now on; with `times` only to so many IPNs, of one payment if it is named."""
+class ConductOrder(_AdminRequest):
+    """The shop's IPN handling from now on, or only so many `times`; of one payment if `trnx_id` is set."""
 
     conduct: Conduct
     times: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     trnx_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
-class KeysOrder(_Asked):
-    """The public keys that IPNs are signed with; none checks nothing."""
+class KeysOrder(_AdminRequest):
+    """The public keys that IPNs are signed with; with none, signatures are not checked."""
 
     keys: Annotated[list[str], Field(max_length=8)]
 
 
-class Desk:
+class ShopAdminApi:
     """Answers the admin calls of one shop; an order that cannot be read is HTTP 400 and changes nothing."""
 
     def __init__(self, shop: Shop) -> None:
@@ -51,16 +51,16 @@ class Desk:
         ]
 
     async def health(self, _request: Request) -> Response:
-        """Whether it is there."""
+        """Answer that the shop is running."""
         return JSONResponse({"status": "ok"})
 
     async def conduct(self, _request: Request) -> Response:
-        """How it listens, and how to the next IPNs."""
+        """The usual IPN handling, and the exceptions for the next IPNs."""
         conducts = self._shop.conducts
         return JSONResponse({"conduct": conducts.usual, "odd": conducts.odd.listing()})
 
     async def set_conduct(self, request: Request) -> Response:
-        """Let it listen otherwise."""
+        """Change the IPN handling."""
         try:
             order = ConductOrder.model_validate_json(await request.body())
         except ValidationError:
@@ -73,7 +73,7 @@ class Desk:
         return await self.conduct(request)
 
     async def clear_conduct(self, request: Request) -> Response:
-        """Forget every odd conduct that has not been used yet."""
+        """Remove all unused exceptions."""
         self._shop.conducts.odd.clear()
         return await self.conduct(request)
 
@@ -88,16 +88,16 @@ class Desk:
         return JSONResponse({"keys": len(keys)})
 
     async def dump(self, _request: Request) -> Response:
-        """What the shop believes; names, addresses and secrets stay out of it."""
+        """The shop's orders and payments, without names, addresses and secrets."""
         book = self._shop.book
-        return JSONResponse({"orders": [_order(one) for one in book.orders()], "strays": book.strays})
+        return JSONResponse({"orders": [_order(order) for order in book.orders()], "strays": book.strays})
 
 
 def _unreadable() -> Response:
     return JSONResponse({"message": "the order cannot be read"}, 400)
 
 
-def _order(order: Order) -> Mapping[str, object]:
+def _order(order: ShopOrder) -> Mapping[str, object]:
     return {
         "id": order.id,
         "number": order.number,
@@ -105,7 +105,7 @@ def _order(order: Order) -> Mapping[str, object]:
         "total_paisa": order.total_paisa,
         "agent": order.agent,
         "shares": {share.payee: share.amount_paisa for share in order.shares},
-        "attempts": [_attempt(one) for one in order.attempts],
+        "attempts": [_attempt(attempt) for attempt in order.attempts],
     }
 
 
@@ -113,20 +113,20 @@ def _attempt(attempt: Attempt) -> Mapping[str, object]:
     return {
         "trnx_id": attempt.trnx_id,
         "standing": attempt.standing,
-        "by": attempt.by,
+        "by": attempt.source,
         "why": attempt.why,
         "handed_out": attempt.handed_out,
         "contradictions": attempt.contradictions,
         "ipns": [
             {
-                "code": heard.code,
-                "message_id": heard.message_id,
-                "conduct": heard.conduct,
-                "answered": heard.answered,
-                "is_signed": heard.is_signed,
-                "at": heard.at,
+                "code": ipn.code,
+                "message_id": ipn.message_id,
+                "conduct": ipn.conduct,
+                "answered": ipn.answered,
+                "is_signed": ipn.is_signed,
+                "at": ipn.at,
             }
-            for heard in attempt.ipns
+            for ipn in attempt.ipns
         ],
         "checks": dict(attempt.checks),
         "returns": dict(attempt.returns),

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.callers.ekshop.admin_api import Desk
+from sandbox.callers.ekshop.admin_api import ShopAdminApi
 from sandbox.callers.ekshop.pages import Pages
 from sandbox.callers.ekshop.shop import Settings, Shop
 from sandbox.kit.institution.clock import Clock
@@ -22,7 +22,7 @@ _KEEP_ALIVE_SECONDS = 75
 _SHUTDOWN_SECONDS = 2
 
 
-class _Unanswered(Response):
+class _NoResponse(Response):
     """Closes the connection in place of an answer."""
 
     async def __call__(self, scope: object, _receive: object, _send: object) -> None:
@@ -30,14 +30,14 @@ class _Unanswered(Response):
         hang_up(scope)
 
 
-class IpnDoor:
-    """Where the switch posts IPNs: an address of its own for each payment."""
+class IpnEndpoint:
+    """The endpoint for IPNs: each payment has an address of its own."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
 
     async def take(self, request: Request) -> Response:
-        """Take one IPN and answer it as the shop's conduct says."""
+        """Process one IPN and answer it by the shop's conduct."""
         body = b""
         async for chunk in request.stream():
             body += chunk
@@ -47,7 +47,7 @@ class IpnDoor:
         answer = await self._shop.listener.take(request.path_params["secret"], headers, body)
         await asyncio.sleep(answer.wait_seconds)
         if answer.is_lost:
-            return _Unanswered()
+            return _NoResponse()
         return Response(answer.body, answer.status, media_type=answer.content_type)
 
 
@@ -59,8 +59,8 @@ def build_app(shop: Shop) -> Starlette:
         async with shop.api:
             yield
 
-    ipn = Route("/ipn/{secret}", IpnDoor(shop).take, methods=["POST"])
-    return Starlette(routes=[*Pages(shop).routes(), *Desk(shop).routes(), ipn], lifespan=connected)
+    ipn = Route("/ipn/{secret}", IpnEndpoint(shop).take, methods=["POST"])
+    return Starlette(routes=[*Pages(shop).routes(), *ShopAdminApi(shop).routes(), ipn], lifespan=connected)
 
 
 def build_server(app: Starlette) -> uvicorn.Server:
@@ -84,7 +84,7 @@ def build_server(app: Starlette) -> uvicorn.Server:
 
 
 def serve(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve one shop until interrupted; `announce` is told its address once it listens.
+    """Serve one shop until interrupted; `announce` gets its address once it listens.
 
     Raises:
         OSError: the address is taken, or the book cannot be opened.

@@ -1,4 +1,4 @@
-"""The shop's own book: every order, and all that it ever heard of its payments, a line each."""
+"""The shop's own book: every order and every message about its payments, a journal line each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -8,15 +8,22 @@ from typing import Any
 
 from typing_extensions import override
 
-from sandbox.callers.ekshop.orders import Attempt, By, Heard, Order, Place, Standing
+from sandbox.callers.ekshop.orders import (
+    Attempt,
+    EvidenceSource,
+    ReceivedIpn,
+    ReturnTarget,
+    ShopOrder,
+    Standing,
+)
 from sandbox.callers.ekshop.pricing import Share
-from sandbox.callers.ekshop.wire import Customer, Told
+from sandbox.callers.ekshop.wire import Customer, PaymentDocument
 from sandbox.kit.institution.book import JournalledBook
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.journal import Line
 
 _SEED = 0
-_PLACE_MEANS = {Place.SUCCESS: "1020", Place.FAILURE: "1021", Place.CANCEL: "1022"}
+_CODE_OF_RETURN = {ReturnTarget.SUCCESS: "1020", ReturnTarget.FAILURE: "1021", ReturnTarget.CANCEL: "1022"}
 
 
 class ShopBook(JournalledBook):
@@ -30,23 +37,23 @@ class ShopBook(JournalledBook):
             BrokenJournalError: it cannot be read.
         """
         self._clock = clock
-        self._orders: dict[str, Order] = {}
-        self._attempts: dict[str, tuple[Order, Attempt]] = {}
+        self._orders: dict[str, ShopOrder] = {}
+        self._attempts: dict[str, tuple[ShopOrder, Attempt]] = {}
         self._by_secret: dict[str, str] = {}
         self.strays = 0
-        self._reads = {
-            "placed": self._placed,
-            "asked": self._asked,
-            "issued": self._issued,
-            "refused": self._refused,
-            "ipn": self._ipn,
-            "status": self._status,
-            "back": self._back,
-            "stray": self._stray,
+        self._readers = {
+            "placed": self._read_placed,
+            "asked": self._read_asked,
+            "issued": self._read_issued,
+            "refused": self._read_refused,
+            "ipn": self._read_ipn,
+            "status": self._read_status,
+            "back": self._read_return,
+            "stray": self._read_stray,
         }
         super().__init__(path, _SEED, clock.today())
 
-    def orders(self) -> Iterator[Order]:
+    def orders(self) -> Iterator[ShopOrder]:
         """Every order, the oldest first."""
         return iter(self._orders.values())
 
@@ -54,22 +61,22 @@ class ShopBook(JournalledBook):
         """The number of the next order."""
         return f"EK-{len(self._orders) + 1:06d}"
 
-    def order(self, order_id: str) -> Order | None:
+    def order(self, order_id: str) -> ShopOrder | None:
         """The order of this id, or None."""
         return self._orders.get(order_id)
 
-    def payment(self, trnx_id: str) -> tuple[Order, Attempt] | None:
+    def payment(self, trnx_id: str) -> tuple[ShopOrder, Attempt] | None:
         """The payment of this trnx_id with its order, or None."""
         return self._attempts.get(trnx_id)
 
-    def listened_at(self, secret: str) -> tuple[Order, Attempt] | None:
-        """The payment whose IPNs are awaited under this secret, or None."""
+    def payment_by_secret(self, secret: str) -> tuple[ShopOrder, Attempt] | None:
+        """The payment whose IPN address has this secret, or None."""
         trnx_id = self._by_secret.get(secret)
         return None if trnx_id is None else self._attempts[trnx_id]
 
-    def place(self, order: Order) -> None:
-        """Write an order down, before anybody is asked for money."""
-        self._note(
+    def place(self, order: ShopOrder) -> None:
+        """Record an order, before a payment is requested."""
+        self._write_line(
             "placed",
             order=order.id,
             number=order.number,
@@ -82,54 +89,56 @@ class ShopBook(JournalledBook):
             shares=[[share.payee, share.amount_paisa] for share in order.shares],
         )
 
-    def ask(self, order: Order, trnx_id: str, secret: str) -> Attempt:
-        """Write down that a token is about to be asked for."""
-        self._note("asked", order=order.id, trnx_id=trnx_id, secret=secret)
+    def ask(self, order: ShopOrder, trnx_id: str, secret: str) -> Attempt:
+        """Record that a token is about to be requested."""
+        self._write_line("asked", order=order.id, trnx_id=trnx_id, secret=secret)
         return self._attempts[trnx_id][1]
 
-    def issue(self, trnx_id: str, url: str) -> None:
-        """Write down where the customer pays."""
-        self._note("issued", trnx_id=trnx_id, url=url)
+    def record_pay_page(self, trnx_id: str, url: str) -> None:
+        """Record the pay page."""
+        self._write_line("issued", trnx_id=trnx_id, url=url)
 
     def refuse(self, trnx_id: str, why: str, *, is_heard: bool) -> None:
-        """Write down that there is no token: refused, or nobody knows."""
-        self._note("refused", trnx_id=trnx_id, why=why, is_heard=is_heard)
+        """Record that there is no token: it was refused, or the answer is unknown."""
+        self._write_line("refused", trnx_id=trnx_id, why=why, is_heard=is_heard)
 
-    def hear(self, trnx_id: str, heard: Heard, believed: Told | None, *, counts_each: bool = False) -> None:
-        """Write an IPN down, and what is believed because of it; `counts_each` hands goods out every time."""
-        self._note(
+    def record_ipn(
+        self, trnx_id: str, ipn: ReceivedIpn, accepted: PaymentDocument | None, *, counts_each: bool = False
+    ) -> None:
+        """Record an IPN and the document accepted from it; `counts_each` hands goods out each time."""
+        self._write_line(
             "ipn",
             trnx_id=trnx_id,
-            heard=asdict(heard),
-            code=believed.code if believed else None,
-            facts=dict(believed.facts) if believed else {},
+            heard=asdict(ipn),
+            code=accepted.code if accepted else None,
+            facts=dict(accepted.facts) if accepted else {},
             counts_each=counts_each,
         )
 
-    def check(self, trnx_id: str, result: str, believed: Told | None) -> None:
-        """Write down what a status call came to."""
-        facts = dict(believed.facts) if believed else {}
-        self._note(
-            "status", trnx_id=trnx_id, result=result, code=believed.code if believed else None, facts=facts
+    def record_status(self, trnx_id: str, result: str, accepted: PaymentDocument | None) -> None:
+        """Record the result of a status call."""
+        facts = dict(accepted.facts) if accepted else {}
+        self._write_line(
+            "status", trnx_id=trnx_id, result=result, code=accepted.code if accepted else None, facts=facts
         )
 
-    def come_back(self, trnx_id: str, place: Place, *, is_believed: bool) -> None:
-        """Write down that a customer came back to one of our pages, which proves nothing to most."""
-        self._note("back", trnx_id=trnx_id, place=place.value, is_believed=is_believed)
+    def record_return(self, trnx_id: str, place: ReturnTarget, *, is_believed: bool) -> None:
+        """Record that a customer returned to one of our pages."""
+        self._write_line("back", trnx_id=trnx_id, place=place.value, is_believed=is_believed)
 
-    def stray(self, what: str) -> None:
-        """Write down that somebody came who belongs to no order."""
-        self._note("stray", what=what)
+    def record_stray(self, origin: str) -> None:
+        """Record a request that belongs to no order."""
+        self._write_line("stray", what=origin)
 
-    def _note(self, kind: str, /, **members: object) -> None:
+    def _write_line(self, kind: str, /, **members: object) -> None:
         self._record({"kind": kind, "at": self._clock.now().isoformat(), **members})
 
     @override
     def _apply(self, kind: str, line: Line) -> None:
-        self._reads[kind](line)
+        self._readers[kind](line)
 
-    def _placed(self, line: Mapping[str, Any]) -> None:
-        self._orders[line["order"]] = Order(
+    def _read_placed(self, line: Mapping[str, Any]) -> None:
+        self._orders[line["order"]] = ShopOrder(
             id=line["order"],
             number=line["number"],
             quantities=line["quantities"],
@@ -142,49 +151,49 @@ class ShopBook(JournalledBook):
             placed_at=datetime.fromisoformat(line["at"]),
         )
 
-    def _asked(self, line: Mapping[str, Any]) -> None:
+    def _read_asked(self, line: Mapping[str, Any]) -> None:
         order = self._orders[line["order"]]
         attempt = Attempt(line["trnx_id"], line["secret"], datetime.fromisoformat(line["at"]))
         order.attempts.append(attempt)
         self._attempts[attempt.trnx_id] = order, attempt
         self._by_secret[attempt.secret] = attempt.trnx_id
 
-    def _issued(self, line: Mapping[str, Any]) -> None:
-        attempt = self._of(line)
+    def _read_issued(self, line: Mapping[str, Any]) -> None:
+        attempt = self._attempt_of(line)
         attempt.url = line["url"]
-        # An IPN may have been faster than the answer that carries the token.
+        # An IPN may arrive before the answer with the token.
         if attempt.standing in {Standing.PLACED, Standing.REFUSED}:
             attempt.standing = Standing.WAITING
 
-    def _refused(self, line: Mapping[str, Any]) -> None:
-        attempt = self._of(line)
+    def _read_refused(self, line: Mapping[str, Any]) -> None:
+        attempt = self._attempt_of(line)
         attempt.why = line["why"]
         if attempt.standing is Standing.PLACED and line["is_heard"]:
             attempt.standing = Standing.REFUSED
 
-    def _ipn(self, line: Mapping[str, Any]) -> None:
-        attempt = self._of(line)
-        attempt.ipns.append(Heard(**line["heard"]))
+    def _read_ipn(self, line: Mapping[str, Any]) -> None:
+        attempt = self._attempt_of(line)
+        attempt.ipns.append(ReceivedIpn(**line["heard"]))
         if line["code"] is None:
             return
         was_paid = attempt.standing is Standing.PAID
-        attempt.learn(line["code"], By.IPN, line["facts"])
+        attempt.learn(line["code"], EvidenceSource.IPN, line["facts"])
         attempt.handed_out += bool(line["counts_each"] and was_paid and line["code"] == "1020")
 
-    def _status(self, line: Mapping[str, Any]) -> None:
-        attempt = self._of(line)
+    def _read_status(self, line: Mapping[str, Any]) -> None:
+        attempt = self._attempt_of(line)
         attempt.checks[line["result"]] += 1
         if line["code"] is not None:
-            attempt.learn(line["code"], By.STATUS, line["facts"])
+            attempt.learn(line["code"], EvidenceSource.STATUS, line["facts"])
 
-    def _back(self, line: Mapping[str, Any]) -> None:
-        attempt = self._of(line)
+    def _read_return(self, line: Mapping[str, Any]) -> None:
+        attempt = self._attempt_of(line)
         attempt.returns[line["place"]] += 1
         if line["is_believed"]:
-            attempt.learn(_PLACE_MEANS[Place(line["place"])], By.RETURN, {})
+            attempt.learn(_CODE_OF_RETURN[ReturnTarget(line["place"])], EvidenceSource.RETURN, {})
 
-    def _stray(self, _line: Mapping[str, Any]) -> None:
+    def _read_stray(self, _line: Mapping[str, Any]) -> None:
         self.strays += 1
 
-    def _of(self, line: Mapping[str, Any]) -> Attempt:
+    def _attempt_of(self, line: Mapping[str, Any]) -> Attempt:
         return self._attempts[line["trnx_id"]][1]

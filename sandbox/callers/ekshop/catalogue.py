@@ -12,7 +12,7 @@ from sandbox.kit.institution.payer_page import Text
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """Who sells; `code` is the payee that the switch knows it by, `district` a code of `DISTRICTS`."""
+    """A seller; `code` is its payee code at the switch, `district` a code of `DISTRICTS`."""
 
     code: str
     name: Text
@@ -21,7 +21,7 @@ class Seller:
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """One thing on sale; `weight_grams` decides what its carriage costs."""
+    """A good on sale; `weight_grams` decides the price of its carriage."""
 
     code: str
     seller: str
@@ -32,7 +32,7 @@ class Good:
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A delivery partner: what a parcel costs inside a district, to another, and for each kilogram more."""
+    """A delivery partner, with its prices within a district, to another one, and by further kilogram."""
 
     code: str
     name: Text
@@ -43,7 +43,7 @@ class Carrier:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Who orders for villagers at a union digital centre; its share is a commission."""
+    """An agent who orders for villagers at a union digital centre; its share is a commission."""
 
     code: str
     name: Text
@@ -97,7 +97,7 @@ GOODS: tuple[Good, ...] = (
     Good("plate", "mati-khulna", Text("মাটির থালা", "Clay plate"), 95_90, 700),
 )
 
-# Who orders alone is brought the parcel by a courier; what an agent orders comes by post to the centre.
+# Customers get their parcels by courier; orders of an agent go to the centre by post.
 COURIER = Carrier("padma-courier", Text("পদ্মা কুরিয়ার", "Padma Courier"), 60_00, 120_00, 15_50)
 POST = Carrier("gram-dak", Text("গ্রাম ডাক", "Gram Dak"), 45_00, 85_00, 12_25)
 CARRIERS: tuple[Carrier, ...] = (COURIER, POST)
@@ -108,13 +108,13 @@ AGENTS: tuple[Agent, ...] = (
     Agent("udc-noapara", Text("নোয়াপাড়া ডিজিটাল সেন্টার", "Noapara Digital Centre"), "khulna"),
 )
 
-SELLER_OF: Mapping[str, Seller] = MappingProxyType({one.code: one for one in SELLERS})
-GOOD_OF: Mapping[str, Good] = MappingProxyType({one.code: one for one in GOODS})
-AGENT_OF: Mapping[str, Agent] = MappingProxyType({one.code: one for one in AGENTS})
+SELLER_OF: Mapping[str, Seller] = MappingProxyType({seller.code: seller for seller in SELLERS})
+GOOD_OF: Mapping[str, Good] = MappingProxyType({good.code: good for good in GOODS})
+AGENT_OF: Mapping[str, Agent] = MappingProxyType({agent.code: agent for agent in AGENTS})
 
 PAYEES: tuple[tuple[str, str, Text], ...] = (
-    *((one.code, "seller", one.name) for one in SELLERS),
-    *((one.code, "delivery", one.name) for one in CARRIERS),
-    *((one.code, "agent", one.name) for one in AGENTS),
+    *((seller.code, "seller", seller.name) for seller in SELLERS),
+    *((carrier.code, "delivery", carrier.name) for carrier in CARRIERS),
+    *((agent.code, "agent", agent.name) for agent in AGENTS),
 )
-"""Everybody who may have a share, with the kind that the switch knows; the shop itself is none of them."""
+"""Everybody who may have a share, with their kind at the switch; without the shop itself."""

@@ -1,4 +1,4 @@
-"""A customer of the shop without hands: fills the cart page by page, as a browser without script does."""
+"""An automated customer of the shop: fills the cart page by page, like a browser without scripts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 from sandbox.callers.ekshop.wire import Customer
 from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
-from sandbox.callers.payer.forms import Form
+from sandbox.callers.payer.forms import PageForm
 
 _ORDERS, _PAY, _CHECK = "/orders", "/pay", "/check"
 
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """What is ordered where to, by whom."""
+    """The goods, the customer and the place of delivery."""
 
     quantities: Mapping[str, int]
     customer: Customer
@@ -23,22 +23,27 @@ class Basket:
 
     def fields(self) -> dict[str, str]:
         """The fields of the order form."""
-        who = self.customer
+        customer = self.customer
         fields = {f"q-{code}": str(count) for code, count in self.quantities.items()}
-        fields |= {"name": who.name, "mobile": who.mobile, "email": who.email, "address": who.address}
+        fields |= {
+            "name": customer.name,
+            "mobile": customer.mobile,
+            "email": customer.email,
+            "address": customer.address,
+        }
         return fields | {"district": self.district, "agent": self.agent or ""}
 
 
 async def order_by_pages(browser: Browser, shop: str, basket: Basket) -> str:
-    """Fill the cart good by good and order; return where the customer is sent to pay.
+    """Fill the cart good by good and order; return the address of the pay page.
 
     Raises:
-        LostPayerError: a page lacks what it should have, or the shop sends nobody to a pay page.
+        LostPayerError: a page lacks a form, or the shop redirects to no pay page.
     """
     goods = await browser.open(f"{shop}/")
     for code, count in basket.quantities.items():
         field = f"q-{code}"
-        form = _form(goods, partial(_asks_for, field))
+        form = _form(goods, partial(_has_field, field))
         await browser.submit(goods, {field: str(count)}, ("do", "add"), form)
     checkout = await browser.open(f"{shop}/checkout")
     form = _form(checkout, lambda form: form.action == _ORDERS)
@@ -46,27 +51,27 @@ async def order_by_pages(browser: Browser, shop: str, basket: Basket) -> str:
 
 
 async def order_at_once(browser: Browser, shop: str, basket: Basket) -> str:
-    """Send the order sheet as it would be filled in, without looking at it first.
+    """Send the order form without opening its page first.
 
     Raises:
-        LostPayerError: the shop sends nobody to a pay page.
+        LostPayerError: the shop redirects to no pay page.
     """
     return pay_page_of(await browser.send(f"{shop}{_ORDERS}", basket.fields()))
 
 
-async def pay_again(browser: Browser, shown: Shown) -> str:
-    """Press the button of an order's page that leads to the pay page."""
-    return pay_page_of(await browser.submit(shown, {}, ("do", "pay"), _form_to(shown, _PAY)))
+async def pay_again(browser: Browser, page: Shown) -> str:
+    """Press the pay button of an order's page."""
+    return pay_page_of(await browser.submit(page, {}, ("do", "pay"), _form_to(page, _PAY)))
 
 
-async def check_payment(browser: Browser, shown: Shown) -> Shown:
-    """Press the button of an order's page that asks the switch, and return the page after it."""
-    sent = await browser.submit(shown, {}, ("do", "check"), _form_to(shown, _CHECK))
+async def check_payment(browser: Browser, page: Shown) -> Shown:
+    """Press the button that asks the switch for the status, and return the next page."""
+    sent = await browser.submit(page, {}, ("do", "check"), _form_to(page, _CHECK))
     return await browser.visit(sent.sent_to) if sent.sent_to else sent
 
 
 def pay_page_of(sent: Shown) -> str:
-    """Where the shop sent its customer to pay.
+    """The pay page that the shop redirected to.
 
     Raises:
         LostPayerError: nowhere.
@@ -77,21 +82,21 @@ def pay_page_of(sent: Shown) -> str:
 
 
 def trnx_id_of(pay_page: str) -> str:
-    """The payment that a pay page is for, empty if it names none."""
-    found: Sequence[str] = parse_qs(urlsplit(pay_page).query).get("trnsID", [""])
-    return found[0]
+    """The trnx_id in the address of a pay page, or empty."""
+    values: Sequence[str] = parse_qs(urlsplit(pay_page).query).get("trnsID", [""])
+    return values[0]
 
 
-def _asks_for(field: str, form: Form) -> bool:
+def _has_field(field: str, form: PageForm) -> bool:
     return field in form.fields
 
 
-def _form_to(shown: Shown, end: str) -> Form:
-    return _form(shown, lambda form: urlsplit(urljoin(shown.url, form.action)).path.endswith(end))
+def _form_to(page: Shown, end: str) -> PageForm:
+    return _form(page, lambda form: urlsplit(urljoin(page.url, form.action)).path.endswith(end))
 
 
-def _form(shown: Shown, fits: Callable[[Form], bool]) -> Form:
-    found = next((form for form in shown.forms if fits(form)), None)
-    if found is None:
-        raise LostPayerError(f"the page at {urlsplit(shown.url).path} lacks its form: HTTP {shown.status}")
-    return found
+def _form(page: Shown, fits: Callable[[PageForm], bool]) -> PageForm:
+    match = next((form for form in page.forms if fits(form)), None)
+    if match is None:
+        raise LostPayerError(f"the page at {urlsplit(page.url).path} lacks its form: HTTP {page.status}")
+    return match

@@ -1,4 +1,4 @@
-"""How the shop listens: honestly, or as badly as real merchants do (ekpay-merchant-api.md 2.6 and 3)."""
+"""How the shop handles IPNs: correctly, or like faulty merchants (ekpay-merchant-api.md 2.6 and 3)."""
 
 from enum import StrEnum
 
@@ -6,39 +6,39 @@ from sandbox.kit.institution.faults import ANYBODY, FaultTable
 
 
 class Conduct(StrEnum):
-    """What the shop does with an IPN, and whether it trusts a page that a customer reached."""
+    """What the shop does with an IPN, and whether it trusts its own return page."""
 
     HONEST = "honest"
-    """Checks the IPN against its own order and believes it once."""
+    """Checks the IPN against its own order and accepts it once."""
     TRUSTING = "trusting"
-    """Takes whoever reaches its success page for somebody who has paid, and reads no IPN (3.1)."""
+    """Treats every visit of its success page as paid, and ignores IPNs (3.1)."""
     ASKING = "asking"
-    """Calls get-status inside the listener, and answers only then: 403 if it says otherwise (2.6)."""
+    """Calls get-status inside the listener before it answers: 403 if the status differs (2.6)."""
     COUNTING = "counting"
-    """Takes each IPN that says paid for money of its own (3.3)."""
+    """Counts each IPN that says paid as a further payment (3.3)."""
     SLOW = "slow"
     """Honest, some seconds late."""
     SILENT = "silent"
-    """Takes the connection and never answers; nothing is believed."""
+    """Accepts the connection and never answers; nothing is accepted."""
     HTTP_500 = "http_500"
-    """Breaks before it has believed anything."""
+    """Fails with HTTP 500 before it accepts anything."""
     HTTP_401 = "http_401"
-    """Does not know the address that the IPN comes from."""
+    """Refuses the sender's address with HTTP 401."""
     EMPTY = "empty"
-    """Honest, and answers 200 with nothing in it."""
+    """Honest, and answers 200 with an empty body."""
     TRUE = "true"
     """Honest, and answers the word true."""
     HTML = "html"
     """Honest, and answers a web page."""
 
 
-class Conducts:
-    """The conduct of a shop: one for every day, and others for the next IPNs of some payment or of any."""
+class ConductTable:
+    """The conduct of a shop: the usual one, and exceptions for the next IPNs of a payment or of any."""
 
     def __init__(self, usual: Conduct) -> None:
         self.usual = usual
         self.odd: FaultTable[Conduct] = FaultTable()
 
     def take(self, trnx_id: str) -> Conduct:
-        """The conduct that meets this IPN, and count it as used."""
+        """The conduct for this IPN; an exception is counted as used."""
         return self.odd.take(trnx_id, ANYBODY) or self.usual

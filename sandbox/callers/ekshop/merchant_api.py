@@ -1,4 +1,4 @@
-"""The shop's calls to the switch: a token for a payment, and how it stands. Nothing is repeated here."""
+"""The shop's calls to the switch: a payment token, and get-status. Nothing is retried here."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,43 +10,43 @@ import orjson
 from sandbox.callers.ekshop.wire import (
     ISSUED,
     Merchant,
-    Told,
+    PaymentDocument,
+    PaymentRequest,
     UnreadableDocumentError,
-    Wanted,
     pay_page,
     payment_request,
     read_object,
-    read_told,
+    read_payment_document,
     status_request,
 )
 
 CALL_SECONDS = 10.0
-"""How long an answer is waited for, as the patient ones of real shops do."""
+"""The timeout of a call, as long as the longest ones of real shops."""
 
 _CONNECTIONS_MAX = 32
 _HTTP_OK = 200
 
 
-class Issued(NamedTuple):
+class TokenIssued(NamedTuple):
     """The payment may be made at `url`."""
 
     url: str
 
 
-class Refused(NamedTuple):
-    """There is no token; the text is the switch's own code and words."""
+class TokenRefused(NamedTuple):
+    """There is no token; the text is the switch's code and message."""
 
     why: str
 
 
-class Unheard(NamedTuple):
-    """No usable answer came: nobody knows whether there is a payment."""
+class NoUsableAnswer(NamedTuple):
+    """There was no usable answer: whether a payment exists is unknown."""
 
     why: str
 
 
 class MerchantApi:
-    """One merchant's connection; use it as an asynchronous context."""
+    """One merchant's connection; use it as an asynchronous context manager."""
 
     def __init__(self, merchant: Merchant) -> None:
         """Nothing is sent yet."""
@@ -66,35 +66,37 @@ class MerchantApi:
         if self._session is not None:
             await self._session.close()
 
-    async def ask_token(self, wanted: Wanted, now: datetime) -> Issued | Refused | Unheard:
-        """Ask for a payment."""
-        answer = await self._post("merchant-api", payment_request(self.merchant, wanted, now))
-        if isinstance(answer, Unheard):
+    async def request_token(
+        self, request: PaymentRequest, now: datetime
+    ) -> TokenIssued | TokenRefused | NoUsableAnswer:
+        """Request the token of a payment."""
+        answer = await self._post("merchant-api", payment_request(self.merchant, request, now))
+        if isinstance(answer, NoUsableAnswer):
             return answer
         status, body = answer
         try:
             document = read_object(body)
         except UnreadableDocumentError:
-            return Unheard(f"HTTP {status} without JSON")
+            return NoUsableAnswer(f"HTTP {status} without JSON")
         token = document.get("secure_token")
         if status == _HTTP_OK and document.get("msg_code") == ISSUED and isinstance(token, str) and token:
-            return Issued(pay_page(self.merchant, token, wanted.trnx_id))
+            return TokenIssued(pay_page(self.merchant, token, request.trnx_id))
         if status >= _HTTP_SERVER_ERROR:
-            return Unheard(f"HTTP {status}")
-        return Refused(_why(status, document))
+            return NoUsableAnswer(f"HTTP {status}")
+        return TokenRefused(_refusal_text(status, document))
 
-    async def status(self, trnx_id: str, asked_at: datetime) -> Told | Unheard:
-        """Ask how a payment stands; `asked_at` is when its token was asked for."""
+    async def status(self, trnx_id: str, asked_at: datetime) -> PaymentDocument | NoUsableAnswer:
+        """Ask for the status of a payment; `asked_at` is when its token was requested."""
         answer = await self._post("get-status", status_request(self.merchant, trnx_id, asked_at))
-        if isinstance(answer, Unheard):
+        if isinstance(answer, NoUsableAnswer):
             return answer
         status, body = answer
         try:
-            return read_told(body) if status == _HTTP_OK else Unheard(f"HTTP {status}")
+            return read_payment_document(body) if status == _HTTP_OK else NoUsableAnswer(f"HTTP {status}")
         except UnreadableDocumentError:
-            return Unheard(f"HTTP {status} without a document")
+            return NoUsableAnswer(f"HTTP {status} without a document")
 
-    async def _post(self, path: str, document: Mapping[str, object]) -> tuple[int, bytes] | Unheard:
+    async def _post(self, path: str, document: Mapping[str, object]) -> tuple[int, bytes] | NoUsableAnswer:
         if self._session is None:
             raise RuntimeError("the shop is not connected: use `async with`")
         url, headers = f"{self.merchant.base_url}/{path}", {"Content-Type": "application/json"}
@@ -104,14 +106,14 @@ class MerchantApi:
             ) as answer:
                 return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            return Unheard(type(error).__name__)
+            return NoUsableAnswer(type(error).__name__)
 
 
-def _why(status: int, document: Mapping[str, Any]) -> str:
-    """The two pairs that a refusal may carry, whichever is there."""
+def _refusal_text(status: int, document: Mapping[str, Any]) -> str:
+    """The code and message of a refusal, from whichever of two pairs of members is there."""
     code = document.get("responseCode") or document.get("msg_code") or f"HTTP {status}"
-    words = document.get("responseMessage") or document.get("msg_det") or ""
-    return f"{code} {words}".strip()
+    text = document.get("responseMessage") or document.get("msg_det") or ""
+    return f"{code} {text}".strip()
 
 
 _HTTP_SERVER_ERROR = 500

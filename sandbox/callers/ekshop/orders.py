@@ -1,4 +1,4 @@
-"""An order as the shop knows it, and the payments that were tried for it."""
+"""An order of the shop, and its payment attempts."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from sandbox.callers.ekshop.wire import CANCELLED, FAILED, SUCCESS, Customer
 
 
 class Standing(StrEnum):
-    """What the shop believes of a payment."""
+    """The state of a payment in the shop's book."""
 
     PLACED = "placed"
-    """The switch was not asked yet, or its answer was not heard."""
+    """No token was requested yet, or the answer was lost."""
     REFUSED = "refused"
     """The switch gave no token."""
     WAITING = "waiting"
@@ -24,19 +24,19 @@ class Standing(StrEnum):
     CANCELLED = "cancelled"
 
 
-_MEANS = {SUCCESS: Standing.PAID, FAILED: Standing.FAILED, CANCELLED: Standing.CANCELLED}
+_STANDING_OF_CODE = {SUCCESS: Standing.PAID, FAILED: Standing.FAILED, CANCELLED: Standing.CANCELLED}
 
 
-class Place(StrEnum):
-    """Which of its pages a customer came back to."""
+class ReturnTarget(StrEnum):
+    """The return page that a customer was sent to."""
 
     SUCCESS = "s"
     FAILURE = "f"
     CANCEL = "c"
 
 
-class By(StrEnum):
-    """Where a belief comes from."""
+class EvidenceSource(StrEnum):
+    """How the shop learnt the state of a payment."""
 
     IPN = "ipn"
     STATUS = "status"
@@ -44,8 +44,8 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """One IPN: its code, None if it was no document; the id that it was sent under; what we answered.
+class ReceivedIpn:
+    """One IPN: its code, None if it was unreadable; its message id; the HTTP status of our answer.
 
     `is_signed` is None where the shop holds no key to check it by.
     """
@@ -62,8 +62,8 @@ class Heard:
 class Attempt:
     """One payment of an order under its own trnx_id.
 
-    `handed_out` is how often goods were given for it, which is more than once where the shop counts each IPN
-    for money. `contradictions` are the times that it was told something else than before.
+    `handed_out` counts how often goods were given for it, more than once if the shop counts each IPN.
+    `contradictions` counts messages that contradict earlier ones.
     """
 
     trnx_id: str
@@ -72,37 +72,37 @@ class Attempt:
     url: str | None = field(default=None, repr=False)
     why: str = ""
     standing: Standing = Standing.PLACED
-    by: By | None = None
+    source: EvidenceSource | None = None
     handed_out: int = 0
     contradictions: int = 0
-    ipns: list[Heard] = field(default_factory=list)
+    ipns: list[ReceivedIpn] = field(default_factory=list)
     checks: Counter[str] = field(default_factory=Counter)
     returns: Counter[str] = field(default_factory=Counter)
     facts: Mapping[str, str] = field(default_factory=dict)
 
-    def learn(self, code: str, by: By, facts: Mapping[str, str]) -> None:
-        """Believe what was told; a code that ends nothing changes nothing, and paid stays paid."""
-        standing = _MEANS.get(code)
+    def learn(self, code: str, source: EvidenceSource, facts: Mapping[str, str]) -> None:
+        """Update the state by a code; a code that is not final changes nothing, and paid stays paid."""
+        standing = _STANDING_OF_CODE.get(code)
         if standing is None or standing is self.standing:
             return
-        if self.standing in _MEANS.values():
+        if self.standing in _STANDING_OF_CODE.values():
             self.contradictions += 1
         if self.standing is Standing.PAID:
             return
-        self.standing, self.by, self.facts = standing, by, dict(facts)
+        self.standing, self.source, self.facts = standing, source, dict(facts)
         self.handed_out += standing is Standing.PAID
 
     @property
-    def taken(self) -> int:
+    def accepted_ipns(self) -> int:
         """How many IPNs were answered with 2xx."""
-        return sum(_HTTP_OK <= heard.answered < _HTTP_REDIRECT for heard in self.ipns)
+        return sum(_HTTP_OK <= ipn.answered < _HTTP_REDIRECT for ipn in self.ipns)
 
 
 @dataclass(slots=True)
-class Order:
-    """What was ordered, by whom, and whose money it is.
+class ShopOrder:
+    """An order: goods, customer and shares.
 
-    `id` is unguessable and names its page; `number` is what everybody may know it by.
+    `id` is unguessable and is part of its page's address; `number` may be public.
     """
 
     id: str
@@ -118,14 +118,14 @@ class Order:
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
-    def paid(self) -> Attempt | None:
+    def paid_attempt(self) -> Attempt | None:
         """The payment that paid it, if one did."""
-        return next((one for one in self.attempts if one.standing is Standing.PAID), None)
+        return next((attempt for attempt in self.attempts if attempt.standing is Standing.PAID), None)
 
     @property
     def standing(self) -> Standing:
-        """Paid if any payment was; else how the last one stands."""
-        if self.paid is not None:
+        """Paid if any payment is; else the state of the last one."""
+        if self.paid_attempt is not None:
             return Standing.PAID
         return self.attempts[-1].standing if self.attempts else Standing.PLACED
 

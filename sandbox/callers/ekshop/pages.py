@@ -1,4 +1,4 @@
-"""The shop's pages: they need no script, keep the cart in a cookie, and show nobody's address."""
+"""The shop's pages: they need no script, keep the cart in a cookie, and show no customer's address."""
 
 import re
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from sandbox.callers.ekshop.catalogue import AGENTS, DISTRICTS, GOOD_OF, GOODS, PAYEES, SELLER_OF, SELLERS
-from sandbox.callers.ekshop.orders import Order, Place
+from sandbox.callers.ekshop.orders import ReturnTarget, ShopOrder
 from sandbox.callers.ekshop.pricing import QUANTITY_MAX, NoSuchPurchaseError, Purchase
 from sandbox.callers.ekshop.shop import Shop
 from sandbox.callers.ekshop.wire import Customer
-from sandbox.callers.ekshop.wording import LANGUAGES, Words
+from sandbox.callers.ekshop.wording import LANGUAGES, Wording
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _QUANTITY = "q-"
@@ -24,10 +24,10 @@ _TEXT_MAX = 200
 _FIELDS_MAX = 80
 _BODY_BYTES_MAX = 20_000
 _CART, _LANGUAGE = "cart", "lang"
-_SEEN_SECONDS = 30 * 86_400
+_COOKIE_SECONDS = 30 * 86_400
 
 _SHELVES = [(seller, [good for good in GOODS if good.seller == seller.code]) for seller in SELLERS]
-_ALWAYS: Mapping[str, object] = {
+_TEMPLATE_CONSTANTS: Mapping[str, object] = {
     "agents": AGENTS,
     "districts": DISTRICTS,
     "payees": {code: name for code, _, name in PAYEES},
@@ -38,7 +38,7 @@ _ALWAYS: Mapping[str, object] = {
 
 
 class UnreadableFormError(ValueError):
-    """A form that no page of ours sends."""
+    """A form that none of our pages sends."""
 
 
 class Pages:
@@ -51,7 +51,7 @@ class Pages:
         )
         self._style = (_TEMPLATES / "shop.css").read_text(encoding="utf-8")
         pay_page = urlsplit(shop.api.merchant.base_url)
-        # A form's redirect is held to the policy as well, and ours leads to the pay page.
+        # The policy applies to redirects of forms too, and ours leads to the pay page.
         policy = (
             f"default-src 'none'; style-src 'self'; form-action 'self' {pay_page.scheme}://{pay_page.netloc}"
         )
@@ -80,7 +80,7 @@ class Pages:
         ]
 
     async def style(self, _request: Request) -> Response:
-        """The one style sheet."""
+        """The style sheet."""
         return PlainTextResponse(self._style, media_type="text/css")
 
     async def goods(self, request: Request) -> Response:
@@ -88,7 +88,7 @@ class Pages:
         return self._show(request, "goods.html")
 
     async def to_goods(self, _request: Request) -> Response:
-        """Where somebody goes who opens the address of a form."""
+        """Redirect from the address of a form to the goods."""
         return RedirectResponse("/", 303)
 
     async def sheet(self, request: Request) -> Response:
@@ -96,37 +96,39 @@ class Pages:
         return self._show(request, "checkout.html", is_sheet=True, lines=[])
 
     async def cart(self, request: Request) -> Response:
-        """What was chosen so far."""
+        """The contents of the cart."""
         return self._show(request, "cart.html", lines=_lines(_cart(request)))
 
     async def fill_cart(self, request: Request) -> Response:
         """Put goods into the cart, or change how many of them there are."""
         try:
             form = await _form(request)
-            asked = _quantities(form)
+            quantities = _quantities(form)
         except UnreadableFormError:
             return self._problem(request, "unreadable", 400)
-        held = _cart(request)
+        cart = _cart(request)
         if form.get("do") == "add":
-            asked = {code: min(held.get(code, 0) + count, QUANTITY_MAX) for code, count in asked.items()}
-        filled = {code: count for code, count in (held | asked).items() if count}
+            quantities = {
+                code: min(cart.get(code, 0) + count, QUANTITY_MAX) for code, count in quantities.items()
+            }
+        filled = {code: count for code, count in (cart | quantities).items() if count}
         answer = RedirectResponse("/cart", 303, headers=self._headers)
-        _keep(answer, _CART, ".".join(f"{code}:{count}" for code, count in filled.items()))
+        _set_cookie(answer, _CART, ".".join(f"{code}:{count}" for code, count in filled.items()))
         return answer
 
     async def checkout(self, request: Request) -> Response:
-        """Who orders, and where to."""
+        """The form for the customer and the address."""
         cart = _cart(request)
         if not cart:
             return RedirectResponse("/cart", 303)
         return self._show(request, "checkout.html", is_sheet=False, lines=_lines(cart))
 
     async def place(self, request: Request) -> Response:
-        """Write the order down and send the customer to the pay page."""
+        """Record the order and redirect the customer to the pay page."""
         try:
             form = await _form(request)
-            bought = {code: count for code, count in _quantities(form).items() if count}
-            purchase = Purchase(bought, form.get("district", ""), form.get("agent") or None)
+            quantities = {code: count for code, count in _quantities(form).items() if count}
+            purchase = Purchase(quantities, form.get("district", ""), form.get("agent") or None)
             order = self._shop.place(purchase, _customer(form))
         except (UnreadableFormError, NoSuchPurchaseError):
             return self._problem(request, "unreadable", 400)
@@ -135,14 +137,14 @@ class Pages:
         return answer
 
     async def order(self, request: Request) -> Response:
-        """What the shop knows of an order."""
+        """The page of an order."""
         order = self._shop.book.order(request.path_params["id"])
         if order is None:
             return self._problem(request, "unknown", 404)
         return self._show(request, "order.html", order=order, lines=_lines(order.quantities))
 
     async def check(self, request: Request) -> Response:
-        """Ask the switch how the newest payment stands."""
+        """Ask the switch for the status of the last payment."""
         order = self._shop.book.order(request.path_params["id"])
         if order is None:
             return self._problem(request, "unknown", 404)
@@ -151,26 +153,26 @@ class Pages:
         return RedirectResponse(f"/orders/{order.id}", 303, headers=self._headers)
 
     async def pay(self, request: Request) -> Response:
-        """Send the customer to the pay page, the same one as long as it is open."""
+        """Redirect the customer to the pay page, the same one as long as it is open."""
         order = self._shop.book.order(request.path_params["id"])
         if order is None:
             return self._problem(request, "unknown", 404)
-        if order.paid is not None:
+        if order.paid_attempt is not None:
             return RedirectResponse(f"/orders/{order.id}", 303, headers=self._headers)
         return await self._to_pay(order)
 
     async def back(self, request: Request) -> Response:
-        """Where the switch sends customers back to, with `transId` in the query."""
+        """The return page of customers, with `transId` in the query."""
         try:
-            place = Place(request.path_params["place"])
+            place = ReturnTarget(request.path_params["place"])
         except ValueError:
             return self._problem(request, "unknown", 404)
-        order = self._shop.come_back(place, request.query_params.get("transId"))
+        order = self._shop.payer_returned(place, request.query_params.get("transId"))
         if order is None:
             return self._problem(request, "unknown", 404)
         return RedirectResponse(f"/orders/{order.id}", 303, headers=self._headers)
 
-    async def _to_pay(self, order: Order) -> Response:
+    async def _to_pay(self, order: ShopOrder) -> Response:
         url = await self._shop.begin_payment(order)
         return RedirectResponse(url or f"/orders/{order.id}", 302 if url else 303, headers=self._headers)
 
@@ -180,20 +182,20 @@ class Pages:
         return answer
 
     def _show(self, request: Request, template: str, **members: object) -> Response:
-        asked = request.query_params.get(_LANGUAGE)
-        words = Words(asked or request.cookies.get(_LANGUAGE, ""))
+        language = request.query_params.get(_LANGUAGE)
+        wording = Wording(language or request.cookies.get(_LANGUAGE, ""))
         in_cart = sum(_cart(request).values())
         text = self._templates.get_template(template).render(
-            **_ALWAYS, words=words, in_cart=in_cart, **members
+            **_TEMPLATE_CONSTANTS, words=wording, in_cart=in_cart, **members
         )
         answer = HTMLResponse(text, headers=self._headers)
-        if asked in LANGUAGES:
-            _keep(answer, _LANGUAGE, words.language)
+        if language in LANGUAGES:
+            _set_cookie(answer, _LANGUAGE, wording.language)
         return answer
 
 
-def _keep(answer: Response, name: str, value: str) -> None:
-    answer.set_cookie(name, value, max_age=_SEEN_SECONDS, httponly=True, samesite="lax")
+def _set_cookie(answer: Response, name: str, value: str) -> None:
+    answer.set_cookie(name, value, max_age=_COOKIE_SECONDS, httponly=True, samesite="lax")
 
 
 def _lines(quantities: Mapping[str, int]) -> list[tuple[object, int]]:
@@ -201,7 +203,7 @@ def _lines(quantities: Mapping[str, int]) -> list[tuple[object, int]]:
 
 
 def _cart(request: Request) -> dict[str, int]:
-    """The cart of the cookie; whatever in it is none of ours is left out."""
+    """The cart of the cookie, without unknown entries."""
     cart: dict[str, int] = {}
     for part in request.cookies.get(_CART, "").split(".")[: len(GOODS)]:
         code, _, count = part.partition(":")
@@ -226,15 +228,15 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def _quantities(form: Mapping[str, str]) -> dict[str, int]:
-    """How many of which goods a form names; empty fields are none."""
-    asked: dict[str, int] = {}
+    """The quantities of a form by good; empty fields are skipped."""
+    quantities: dict[str, int] = {}
     for name, value in form.items():
         if not name.startswith(_QUANTITY) or not value:
             continue
         if name.removeprefix(_QUANTITY) not in GOOD_OF or not re.fullmatch("[0-9]", value):
             raise UnreadableFormError(UnreadableFormError.__doc__)
-        asked[name.removeprefix(_QUANTITY)] = int(value)
-    return asked
+        quantities[name.removeprefix(_QUANTITY)] = int(value)
+    return quantities
 
 
 def _customer(form: Mapping[str, str]) -> Customer:

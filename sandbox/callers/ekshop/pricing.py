@@ -1,8 +1,7 @@
-"""What an order costs, and who has which part of it: pure, in whole paisa.
+"""The price of an order and its shares: pure, in whole paisa.
 
-Each seller has the price of its goods less the shop's margin, the delivery partner has the carriage, an agent
-of a union digital centre has a commission out of the margin, and the shop has the rest. The shares sum to the
-total.
+Each seller gets the price of its goods less the shop's margin, the delivery partner the carriage, an agent of
+a union digital centre a commission out of the margin, and the shop the rest. The shares sum to the total.
 """
 
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ _KILOGRAM = 1_000
 
 
 class NoSuchPurchaseError(ValueError):
-    """Nothing is bought, or something that is not on sale, or by or for nobody."""
+    """The purchase is empty, or names an unknown good, district or agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,8 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
-    """What is to be paid: goods by seller, the carriage of `parcels` parcels, and whose it all is."""
+class OrderBill:
+    """The price of a purchase: goods by seller, the carriage, and the shares."""
 
     goods_paisa: Mapping[str, int]
     carrier: Carrier
@@ -50,27 +49,27 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What is wanted where: quantities by good, a district, and the agent who orders, if one does."""
+    """A purchase: quantities by good, a district, and the ordering agent, if any."""
 
     quantities: Mapping[str, int]
     district: str
     agent: str | None = None
 
-    def bill(self) -> Bill:
+    def bill(self) -> OrderBill:
         """Price it.
 
         Raises:
-            NoSuchPurchaseError: nothing is bought, or it cannot be bought so.
+            NoSuchPurchaseError: the purchase is empty or not possible.
         """
         self._check()
         goods, weights = _by_seller(self.quantities)
         carrier = COURIER if self.agent is None else POST
-        districts = {one.code: one.district for one in SELLERS}
+        districts = {entry.code: entry.district for entry in SELLERS}
         carriage = sum(
             _parcel_paisa(carrier, grams, is_near=districts[seller] == self.district)
             for seller, grams in weights.items()
         )
-        return Bill(goods, carrier, carriage, _shares(goods, carrier, carriage, self.agent))
+        return OrderBill(goods, carrier, carriage, _shares(goods, carrier, carriage, self.agent))
 
     def _check(self) -> None:
         known = self.quantities.keys() <= GOOD_OF.keys() and self.district in DISTRICTS
@@ -81,15 +80,15 @@ class Purchase:
 
 
 def _by_seller(quantities: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
-    """The price and the weight of what each seller sends, in the order of the sellers."""
+    """Price and weight of each seller's goods, in the order of the sellers."""
     goods: dict[str, int] = {}
     weights: dict[str, int] = {}
     for seller in SELLERS:
-        bought = [(GOOD_OF[code], count) for code, count in quantities.items()]
-        own = [(good, count) for good, count in bought if good.seller == seller.code]
-        if own:
-            goods[seller.code] = sum(good.price_paisa * count for good, count in own)
-            weights[seller.code] = sum(good.weight_grams * count for good, count in own)
+        goods_ordered = [(GOOD_OF[code], count) for code, count in quantities.items()]
+        seller_goods = [(good, count) for good, count in goods_ordered if good.seller == seller.code]
+        if seller_goods:
+            goods[seller.code] = sum(good.price_paisa * count for good, count in seller_goods)
+            weights[seller.code] = sum(good.weight_grams * count for good, count in seller_goods)
     return goods, weights
 
 

@@ -1,4 +1,4 @@
-"""The merchant API as a shop speaks it, from its description alone (ekpay-merchant-api.md 1 and 2)."""
+"""The merchant API from the shop's side, by its description alone (ekpay-merchant-api.md 1 and 2)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ from sandbox.kit.institution.clock import DHAKA
 ISSUED = "1000"
 SUCCESS, FAILED, CANCELLED = "1020", "1021", "1022"
 NOT_FOUND = "404"
-OVER = frozenset({SUCCESS, FAILED, CANCELLED})
-"""What ends a payment; any other code means that nobody knows yet."""
+FINAL_CODES = frozenset({SUCCESS, FAILED, CANCELLED})
+"""The codes that end a payment; any other code means that it is still open."""
 
 CURRENCY = "BDT"
 SANDBOX_ADDRESS = "1.1.1.1"
-"""What stands in `mac_addr` in a sandbox, in place of the merchant's own address."""
+"""The value of `mac_addr` in a sandbox, in place of the merchant's own address."""
 
 _API_ONLY = "3"
 
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """Who the shop is at the switch, and where that listens, such as http://127.0.0.1:8180/ekpaypg/v1."""
+    """The shop's account, and the switch's base URL, such as http://127.0.0.1:8180/ekpaypg/v1."""
 
     base_url: str
     mer_reg_id: str
@@ -36,7 +36,7 @@ class Merchant:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Who orders, as the request names them; `email` may be empty."""
+    """The customer, as in the request; `email` may be empty."""
 
     name: str
     mobile: str
@@ -45,8 +45,8 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One payment to be asked for; `pages` are the addresses to come back to, by place."""
+class PaymentRequest:
+    """The request of a payment; `pages` are the return URLs by target."""
 
     trnx_id: str
     number: str
@@ -59,8 +59,8 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a status answer or an IPN says, as far as the shop reads it; an amount that is none is None."""
+class PaymentDocument:
+    """A status answer or an IPN, as far as the shop reads it; an unreadable amount is None."""
 
     code: str
     message: str
@@ -72,46 +72,46 @@ class Told:
 
 
 class UnreadableDocumentError(Exception):
-    """What came is no document of the merchant API."""
+    """The message is no document of the merchant API."""
 
 
-def payment_request(merchant: Merchant, wanted: Wanted, now: datetime) -> dict[str, object]:
-    """The body of `POST merchant-api`, in the order of the description."""
-    customer = wanted.customer
+def payment_request(merchant: Merchant, request: PaymentRequest, now: datetime) -> dict[str, object]:
+    """The body of `POST merchant-api`, with members in the order of the description."""
+    customer = request.customer
     return {
         "mer_info": {"mer_reg_id": merchant.mer_reg_id, "mer_pas_key": merchant.pass_key},
         "req_timestamp": f"{now.astimezone(DHAKA):%Y-%m-%d %H:%M:%S} GMT+6",
-        "feed_uri": {f"{place}_uri": url for place, url in wanted.pages.items()},
+        "feed_uri": {f"{place}_uri": url for place, url in request.pages.items()},
         "cust_info": {
-            "cust_id": wanted.number,
+            "cust_id": request.number,
             "cust_name": customer.name,
             "cust_mobo_no": customer.mobile,
             "cust_email": customer.email,
             "cust_mail_addr": customer.address,
         },
         "trns_info": {
-            "trnx_id": wanted.trnx_id,
-            "trnx_amt": taka(wanted.amount_paisa),
+            "trnx_id": request.trnx_id,
+            "trnx_amt": taka(request.amount_paisa),
             "trnx_currency": CURRENCY,
-            "ord_id": wanted.number,
-            "ord_det": wanted.description,
+            "ord_id": request.number,
+            "ord_det": request.description,
         },
-        "ipn_info": {"ipn_channel": _API_ONLY, "ipn_email": "", "ipn_uri": wanted.ipn_url},
+        "ipn_info": {"ipn_channel": _API_ONLY, "ipn_email": "", "ipn_uri": request.ipn_url},
         "mac_addr": SANDBOX_ADDRESS,
         "settlement_split": [
-            {"payee": share.payee, "amount": taka(share.amount_paisa)} for share in wanted.shares
+            {"payee": share.payee, "amount": taka(share.amount_paisa)} for share in request.shares
         ],
     }
 
 
 def status_request(merchant: Merchant, trnx_id: str, asked_at: datetime) -> dict[str, object]:
-    """The body of `POST get-status`; the day is that on which the token was asked for."""
+    """The body of `POST get-status`; the day is that of the token request."""
     day = asked_at.astimezone(DHAKA).date().isoformat()
     return {"username": merchant.mer_reg_id, "trnx_id": trnx_id, "trans_date": day}
 
 
 def pay_page(merchant: Merchant, token: str, trnx_id: str) -> str:
-    """Where the customer pays: the base address itself, without a slash before the question mark."""
+    """The pay page: the base address itself, without a slash before the question mark."""
     return f"{merchant.base_url}?{urlencode({'sToken': token, 'trnsID': trnx_id})}"
 
 
@@ -119,7 +119,7 @@ def read_object(body: bytes) -> Mapping[str, Any]:
     """Read a JSON object.
 
     Raises:
-        UnreadableDocumentError: it is none.
+        UnreadableDocumentError: it is no such document.
     """
     try:
         document = orjson.loads(body)
@@ -130,8 +130,8 @@ def read_object(body: bytes) -> Mapping[str, Any]:
     return document
 
 
-def read_told(body: bytes) -> Told:
-    """Read a status answer or an IPN; after 404 there is a code and nothing else.
+def read_payment_document(body: bytes) -> PaymentDocument:
+    """Read a status answer or an IPN; with code 404 there is nothing but the code.
 
     Raises:
         UnreadableDocumentError: it is none.
@@ -141,18 +141,18 @@ def read_told(body: bytes) -> Told:
     if not isinstance(code, str):
         raise UnreadableDocumentError(UnreadableDocumentError.__doc__)
     parts = {name: _part(document, name) for name in ("basic_Info", "trnx_info", "pi_det_info", "cust_info")}
-    moved, paid_by = parts["trnx_info"], parts["pi_det_info"]
-    return Told(
+    transaction, paid_by = parts["trnx_info"], parts["pi_det_info"]
+    return PaymentDocument(
         code=code,
         message=_text(document, "msg_det"),
-        mer_trnx_id=_text(moved, "mer_trnx_id"),
+        mer_trnx_id=_text(transaction, "mer_trnx_id"),
         mer_reg_id=_text(parts["basic_Info"], "mer_reg_id"),
-        amount_paisa=paisa(moved.get("trnx_amt")),
-        currency=_text(moved, "curr"),
+        amount_paisa=paisa(transaction.get("trnx_amt")),
+        currency=_text(transaction, "curr"),
         facts={
-            "ekpay_trnx_id": _text(moved, "trnx_id"),
-            "pi_trnx_id": _text(moved, "pi_trnx_id"),
-            "total_pabl_amt": _text(moved, "total_pabl_amt"),
+            "ekpay_trnx_id": _text(transaction, "trnx_id"),
+            "pi_trnx_id": _text(transaction, "pi_trnx_id"),
+            "total_pabl_amt": _text(transaction, "total_pabl_amt"),
             "pi_name": _text(paid_by, "pi_name"),
             "pay_timestamp": _text(paid_by, "pay_timestamp"),
         },
@@ -160,7 +160,7 @@ def read_told(body: bytes) -> Told:
 
 
 def acknowledgement(now: datetime) -> dict[str, object]:
-    """The answer to an IPN that the description shows."""
+    """The documented answer to an IPN."""
     at = f"{now.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}"
     return {"ack_code": "1000", "ack_msg": "Acknowledge Successfully.", "ack_timestamp": at}
 

@@ -1,4 +1,4 @@
-"""Every word of the shop's pages, in both languages."""
+"""The texts of the shop's pages, in both languages."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from sandbox.kit.institution.payer_page import Text
 LANGUAGES = ("bn", "en")
 _BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
 
-_WORDS: Mapping[str, Text] = MappingProxyType(
+_WORDING: Mapping[str, Text] = MappingProxyType(
     {
         "shop": Text("একশপ (স্যান্ডবক্স)", "ekShop (sandbox)"),
         "slogan": Text("গ্রামের পণ্য, সারা দেশে", "Goods of the villages, for the whole country"),
@@ -82,10 +82,10 @@ _STANDINGS: Mapping[Standing, Text] = MappingProxyType(
     }
 )
 
-_EXPLAINED: Mapping[Standing, Text] = MappingProxyType(
+_EXPLANATIONS: Mapping[Standing, Text] = MappingProxyType(
     {
         Standing.PLACED: Text("পেমেন্ট এখনো শুরু হয়নি।", "No payment was begun yet."),
-        Standing.REFUSED: _WORDS["no_token"],
+        Standing.REFUSED: _WORDING["no_token"],
         Standing.WAITING: Text(
             "ekPay থেকে এখনো খবর আসেনি। টাকা কাটা হয়ে থাকলে আবার পরিশোধ করবেন না; কিছুক্ষণ পর আবার দেখুন।",
             "ekPay has not told us yet. If money was taken do not pay again; look here in a while.",
@@ -100,8 +100,8 @@ _EXPLAINED: Mapping[Standing, Text] = MappingProxyType(
 )
 
 
-class Words:
-    """The words of one language; `words.cart` in a template is the word for a cart."""
+class Wording:
+    """The texts of one language; templates read them as `words["cart"]`."""
 
     def __init__(self, language: str) -> None:
         """Any language but English is Bangla."""
@@ -109,19 +109,19 @@ class Words:
         self.other = "bn" if self.language == "en" else "en"
 
     def __getitem__(self, name: str) -> str:
-        return self.of(_WORDS[name])
+        return self.of(_WORDING[name])
 
     def of(self, text: Text) -> str:
         """A text in this language."""
         return text.english if self.language == "en" else text.bangla
 
     def standing(self, standing: Standing) -> str:
-        """What a standing is called."""
+        """The name of a state."""
         return self.of(_STANDINGS[standing])
 
     def explained(self, standing: Standing) -> str:
-        """What a standing means to the customer."""
-        return self.of(_EXPLAINED[standing])
+        """The explanation of a state for the customer."""
+        return self.of(_EXPLANATIONS[standing])
 
     def digits(self, number: object) -> str:
         """A number in this language's digits."""

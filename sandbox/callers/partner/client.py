@@ -1,7 +1,7 @@
-"""A partner's client: it logs in, seals each message, sends it, and opens the answer.
+"""A partner's client: it logs in, encrypts each message, sends it, and decrypts the answer.
 
-It repeats a call in one case only: an HTTP 401, which says that nothing was read, is followed by
-one new token and one repeat of the very same bytes. Anything else is for the caller to judge.
+It retries a call in one case only: an HTTP 401, which says that nothing was read, is followed by one new
+token and one retry with the same bytes. Anything else is for the caller.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from sandbox.kit.jwe import EnvelopeError, seal, unseal
 BASE_PATH = "/syndicate/api"
 
 _TOKEN_MEMBERS = {"security_token", "token_exp_time", "token_type", "resp_cd", "resp_msg", "ack_timestamp"}
-_LIFE = re.compile(r"([0-9]{1,9})([smh])")
+_LIFETIME = re.compile(r"([0-9]{1,9})([smh])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600}
 _RENEW_BEFORE_SECONDS = 30
 _CALL_SECONDS = 60
@@ -30,7 +30,7 @@ _SUCCESS = "0000"
 
 
 class TokenRefusedError(Exception):
-    """get-token gave no usable token; `answer` is what came, without a token in its text."""
+    """get-token gave no usable token; `answer` is its answer, which is not part of the error's text."""
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
         super().__init__(f"no token: {answer.get('resp_cd')} {answer.get('resp_msg')}")
@@ -38,7 +38,7 @@ class TokenRefusedError(Exception):
 
 
 class UnreadableAnswerError(Exception):
-    """The answer is neither a JWE of ours nor a JSON object; what it means is unknown."""
+    """The answer is neither a JWE of ours nor a JSON object; the call is in doubt."""
 
 
 class RawAnswer(NamedTuple):
@@ -51,7 +51,7 @@ class RawAnswer(NamedTuple):
 
 @dataclass(frozen=True)
 class Partner:
-    """What ekPay gave a partner: two identities, a login and the shared secret of 32 characters."""
+    """A partner's credentials: two identities, a login and the shared secret of 32 characters."""
 
     node_id: str
     syndicate_id: str
@@ -63,8 +63,8 @@ class Partner:
 class PartnerClient:
     """One partner's connection to the switch; use it as an asynchronous context manager.
 
-    Answers are plain dicts. What was refused before the envelope was opened comes as plain JSON
-    with `resp_cd`; it is returned with the HTTP status added as `http_status`.
+    Answers are plain dicts. Refusals before decryption come as plain JSON with `resp_cd`; the HTTP status is
+    added to them as `http_status`.
     """
 
     def __init__(
@@ -100,13 +100,13 @@ class PartnerClient:
             self._session = None
 
     async def get_token(self, *, instead_of: str | None = None) -> str:
-        """Return a living token, asking for one only when needed.
+        """Return a valid token, requesting a new one only when needed.
 
-        Callers that come together share one asking. A caller whose token was refused names it in
-        `instead_of`, so that a hundred refusals of one token bring one new token.
+        Concurrent callers share one request. A caller whose token was refused names it in `instead_of`, so
+        that a hundred refusals of one token cause one new token.
 
         Raises:
-            TokenRefusedError: the answer is no success of exactly six members.
+            TokenRefusedError: the answer is no success with exactly six members.
         """
         async with self._renewal:
             is_alive = self._token and self._monotonic() < self._renew_at
@@ -125,23 +125,23 @@ class PartnerClient:
         )
 
     async def status(self, ref_id: str, biller_id: str) -> Message:
-        """Ask what became of the bill fetched under `ref_id`."""
+        """Ask for the payment status of the bill fetched under `ref_id`."""
         return await self.exchange("check-bill-status", self.write.status(ref_id, biller_id))
 
     async def balance(self) -> Message:
-        """Ask what is left of the prefund."""
+        """Ask for the balance of the prefund."""
         return await self.exchange("check-bbalance", self.write.balance())
 
     async def mdm(self) -> Message:
-        """Ask for the billers."""
+        """Fetch the list of billers."""
         return await self.exchange("fetch-MDMbillers", self.write.master_data())
 
     async def exchange(self, path: str, message: Mapping[str, Any]) -> Message:
-        """Seal a message, send it with a living token and open the answer.
+        """Encrypt a message, send it with a valid token and decrypt the answer.
 
         Raises:
-            UnreadableAnswerError: the answer cannot be opened; the call is in doubt.
-            TokenRefusedError: no token was to be had; nothing was sent.
+            UnreadableAnswerError: the answer cannot be decrypted; the call is in doubt.
+            TokenRefusedError: there is no token; nothing was sent.
             aiohttp.ClientError: no answer came; the call is in doubt.
         """
         body = seal(json.dumps(message, ensure_ascii=False).encode(), self._partner.secret).encode("ascii")
@@ -153,7 +153,7 @@ class PartnerClient:
         return self._read(answer)
 
     async def send(self, path: str, body: bytes, *, token: str | None = None) -> RawAnswer:
-        """Send these bytes as they are, once, and return what comes; for rubbish.
+        """Send these bytes as they are, once, and return the answer; for malformed requests.
 
         Raises:
             aiohttp.ClientError: no answer came.
@@ -171,10 +171,10 @@ class PartnerClient:
         login = {"user_id": self._partner.user_id, "pass_key": self._partner.pass_key}
         answer = await self.send("get-token", json.dumps(login).encode())
         members = _json_object(answer.body)
-        # Real clients count the members and call anything but six a failure.
+        # Real clients count the members and treat anything but six as a failure.
         if answer.status != _HTTP_OK or members.keys() != _TOKEN_MEMBERS or members["resp_cd"] != _SUCCESS:
             raise TokenRefusedError(members)
-        life = _LIFE.fullmatch(str(members["token_exp_time"]))
+        life = _LIFETIME.fullmatch(str(members["token_exp_time"]))
         if life is None:
             raise TokenRefusedError(members)
         self._token = str(members["security_token"])
@@ -191,7 +191,7 @@ class PartnerClient:
 
 
 def result_code(answer: Mapping[str, Any]) -> str:
-    """Return the `rsp_cd` of an opened answer, or the `resp_cd` of a plain one."""
+    """Return the `rsp_cd` of a decrypted answer, or the `resp_cd` of a plain one."""
     status = answer.get("resp_status")
     code = status.get("rsp_cd") if isinstance(status, dict) else answer.get("resp_cd")
     return str(code)

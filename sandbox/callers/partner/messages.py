@@ -1,7 +1,7 @@
 """The five messages a partner sends, field by field as in ekpay-syndicate-api.md, "Messages".
 
-A message is a plain dict, because a partner's programmers build one by hand and a test must be
-able to spoil any field of it. Optional fields are left out unless they are given.
+A message is a plain dict, because a partner's programmers build it by hand and a test must be able to change
+any field. Optional fields are left out unless they are given.
 """
 
 import secrets
@@ -15,8 +15,8 @@ Message = dict[str, Any]
 
 API_VERSION = "v1.3.0"
 PARTNER_MODE = "SAPI"
-ECHOED_AT_LEAST = ("bllr_id", "bll_typ", "ekpay_fee", "bll_amnt_ttl", "mode")
-"""The members of `bllr_inf` that the shortest known client sends back when it pays."""
+ECHOED_MEMBERS_MIN = ("bllr_id", "bll_typ", "ekpay_fee", "bll_amnt_ttl", "mode")
+"""The members of `bllr_inf` that the shortest known client echoes when it pays."""
 
 _DHAKA = timezone(timedelta(hours=6))
 _REFERENCE_LENGTH = 24
@@ -40,10 +40,10 @@ def instant_text(instant: datetime) -> str:
 
 @dataclass(frozen=True)
 class Payout:
-    """What the partner says it collected: its own reference, and the amount in taka as text.
+    """The partner's collection: its own reference, and the amount in taka as text.
 
-    The reference makes a repeat recognisable, so it must be made before the first sending. An
-    amount of None means the total of the fetched bill.
+    The reference identifies repeats, so it must be made before the first sending. An amount of None means the
+    total of the fetched bill.
     """
 
     reference: str
@@ -59,7 +59,7 @@ class Writer:
     now: Callable[[], datetime] = dhaka_now
 
     def master_data(self) -> Message:
-        """Ask for the billers; the one message without a `ref_id`."""
+        """Ask for the billers; the only message without a `ref_id`."""
         message = self._envelope("FETCH_MDM_DATA_REQ", "")
         del message["hdrs"]["ref_id"]
         return message
@@ -73,15 +73,15 @@ class Writer:
     def payment(self, fetched: Mapping[str, Any], payout: Payout, *, is_whole: bool = True) -> Message:
         """Pay a fetched bill: the fetch's `ref_id` and `refno_ack`, and a new `trx_id`.
 
-        `is_whole` echoes `bllr_inf` as it came; otherwise only the five members that the
-        shortest known client sends.
+        `is_whole` echoes `bllr_inf` unchanged; otherwise only the five members that the shortest known client
+        sends.
         """
         message = self._envelope("UPDT_BLL_PYMNT_REQ", fetched["hdrs"]["ref_id"])
         message["trx"]["refno_ack"] = fetched["resp_status"]["refno_ack"]
         bill = dict(fetched["bllr_inf"])
         if not is_whole:
             known = bill | {"mode": PARTNER_MODE}
-            bill = {name: known[name] for name in ECHOED_AT_LEAST if name in known}
+            bill = {name: known[name] for name in ECHOED_MEMBERS_MIN if name in known}
         message["bllr_inf"] = bill
         message["pyd_inf"] = {
             "pyd_trxn_refid": payout.reference,
@@ -97,7 +97,7 @@ class Writer:
         return message | self._user()
 
     def balance(self) -> Message:
-        """Ask what is left of the prefund; its `refno_ack` is its own `trx_id`."""
+        """Ask for the balance of the prefund; its `refno_ack` is its own `trx_id`."""
         message = self._envelope("CHCK_BKT_BLNC_REQ", new_reference())
         message["trx"]["refno_ack"] = message["trx"]["trx_id"]
         return message | self._user()

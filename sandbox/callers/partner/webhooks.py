@@ -1,7 +1,7 @@
-"""A partner's receiver of notifications, as anybody may write one: Standard Webhooks 1.0.0, Ed25519.
+"""A partner's receiver of notifications: Standard Webhooks 1.0.0, Ed25519.
 
-Whatever is sent to it is answered: 204 for a message of ours, once or again, and 400 for anything else. The
-checks are written from the specification alone and share nothing with the side that signs.
+It answers every request: 204 for a valid message, also a repeated one, and 400 for anything else. The checks
+follow the specification alone and share no code with the signing side.
 """
 
 import argparse
@@ -34,11 +34,11 @@ _SIGNATURES_MAX = 8
 _SIGNATURE_HEADER_MAX = 2_048
 _BODY_BYTES_MAX = 20_000
 _KEY_BYTES = 32
-_TAKEN, _REFUSED = 204, 400
+_ACCEPTED, _REFUSED = 204, 400
 
 
 class MessageRefusedError(Exception):
-    """The message is not from the switch, is too old, or is none at all; the text says which."""
+    """The message is not from the switch, too old, or malformed; the text says which."""
 
 
 def public_key(text: str) -> Ed25519PublicKey:
@@ -75,19 +75,19 @@ def read_ipn(
         MessageRefusedError: `check_message` refuses it, or the body is no document of a payment.
     """
     message_id = check_message(headers, body, keys, now)
-    told = _object(body)
-    transaction = told.get("trnx_info")
-    if not isinstance(told.get("msg_code"), str) or not isinstance(transaction, dict):
+    document = _object(body)
+    transaction = document.get("trnx_info")
+    if not isinstance(document.get("msg_code"), str) or not isinstance(transaction, dict):
         raise MessageRefusedError("the body is no document of a payment")
-    return message_id, told
+    return message_id, document
 
 
 def check_message(
     headers: Mapping[str, str], body: bytes, keys: Sequence[Ed25519PublicKey], now: float
 ) -> str:
-    """Check whom a message is from and return its id; header names are in small letters.
+    """Check the signature of a message and return its id; header names are in small letters.
 
-    Nothing of the body is read before a signature of one of the keys stands over it.
+    The body is not parsed before a signature of one of the keys is verified.
 
     Raises:
         MessageRefusedError: a header is missing or malformed, the time is more than five minutes off, or no
@@ -102,22 +102,22 @@ def check_message(
         raise MessageRefusedError("webhook-timestamp is too far from now")
     signed = f"{message_id}.{timestamp}.".encode("ascii") + body
     signatures = _signatures(headers.get("webhook-signature", ""))
-    if not any(_is_by(key, signature, signed) for key in keys for signature in signatures):
+    if not any(_is_signed_by(key, signature, signed) for key in keys for signature in signatures):
         raise MessageRefusedError("no signature is right")
     return message_id
 
 
 def _signatures(header: str) -> Sequence[bytes]:
-    """The Ed25519 signatures of the header; other kinds and rubbish are passed over."""
+    """The Ed25519 signatures of the header; other kinds and malformed ones are skipped."""
     if len(header) > _SIGNATURE_HEADER_MAX:
         raise MessageRefusedError("webhook-signature is too long")
-    found = []
+    signatures = []
     for part in header.split(" ")[:_SIGNATURES_MAX]:
         marker, _, text = part.partition(",")
         signature = _decode(text) if marker == "v1a" else None
         if signature is not None:
-            found.append(signature)
-    return found
+            signatures.append(signature)
+    return signatures
 
 
 def _decode(text: str) -> bytes | None:
@@ -127,7 +127,7 @@ def _decode(text: str) -> bytes | None:
         return None
 
 
-def _is_by(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
+def _is_signed_by(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
     try:
         key.verify(signature, signed)
     except InvalidSignature:
@@ -144,21 +144,21 @@ def _event(body: bytes) -> Event:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         raise MessageRefusedError("the body is no JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise MessageRefusedError("the body is no JSON object")
-    return found
+    return document
 
 
 class Receiver:
     """The receiver as a bare ASGI application; `taken` holds each event once, by its `webhook-id`.
 
-    `read` is what a message must be: an event, or with `read_ipn` the IPN of a merchant.
+    `read` parses a message: an event, or with `read_ipn` the IPN of a merchant.
 
-    `heard` counts every message that was right, so repeats can be told from first times. A real partner keeps
-    both in the transaction that uses the event, and answers only after it.
+    `heard` holds the id of every valid message, repeats included. A real partner stores both in the
+    transaction that uses the event, and answers only after it.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Receiver:
         self.refused: list[str] = []
 
     def trust(self, keys: Sequence[str]) -> None:
-        """Check messages with these keys from now on: those that the switch publishes for the endpoint."""
+        """Verify messages with these keys from now on: those that the switch publishes for the endpoint."""
         self._keys = [public_key(key) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -190,7 +190,7 @@ class Receiver:
         await send({"type": "http.response.body", "body": b""})
 
     def take(self, headers: Mapping[str, str], body: bytes) -> int:
-        """Take one message and return the status that it is answered with."""
+        """Process one message and return the HTTP status of the answer."""
         try:
             message_id, event = self._read(headers, body, self._keys, self._now())
         except MessageRefusedError as refused:
@@ -201,11 +201,11 @@ class Receiver:
             self.taken[message_id] = event
             if self._announce:
                 self._announce(json.dumps({"id": message_id} | event, ensure_ascii=False))
-        return _TAKEN
+        return _ACCEPTED
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The whole body, or None where it is longer than any message of ours; then its end is read unseen."""
+    """The whole body, or None if it is longer than any message of ours; the rest is read and dropped."""
     body, more = b"", True
     while more:
         message = await receive()
@@ -216,7 +216,7 @@ async def _read_body(receive: Receive) -> bytes | None:
 
 
 def build_server(receiver: Callable[[Scope, Receive, Send], Awaitable[None]]) -> uvicorn.Server:
-    """Return a server for a receiver, as ASGI application; the caller gives it a listening socket."""
+    """Return a server for a receiver, an ASGI application; the caller provides the listening socket."""
     config = uvicorn.Config(
         receiver, ws="none", lifespan="off", interface="asgi3", log_level="warning", access_log=False
     )
@@ -231,13 +231,13 @@ def main() -> None:
     parser.add_argument("keys", nargs="+", metavar="whpk_KEY", help="public key of the endpoint")
     parser.add_argument("--port", type=int, default=8210, help="TCP port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--ipn", action="store_true", help="receive IPNs of a merchant instead of events")
-    given = parser.parse_args()
-    read = read_ipn if given.ipn else read_message
+    arguments = parser.parse_args()
+    read = read_ipn if arguments.ipn else read_message
     try:
-        receiver = Receiver(given.keys, announce=lambda line: print(line, flush=True), read=read)  # noqa: T201 - its purpose
+        receiver = Receiver(arguments.keys, announce=lambda line: print(line, flush=True), read=read)  # noqa: T201 - its purpose
     except MessageRefusedError as problem:
         parser.error(str(problem))
-    with socket.create_server(("127.0.0.1", given.port)) as listener, suppress(KeyboardInterrupt):
+    with socket.create_server(("127.0.0.1", arguments.port)) as listener, suppress(KeyboardInterrupt):
         print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)  # noqa: T201 - the same
         build_server(receiver).run(sockets=[listener])
 

@@ -1,4 +1,4 @@
-"""Payers without hands: they open a provider's page as a browser does and approve, refuse or leave.
+"""Automated payers: they open a provider's page like a browser and approve, refuse or leave.
 
-They know no provider: a page is whatever HTML it sends, and they fill in the fields they have a value for.
+They know no provider: they fill in the fields of any HTML form that they have a value for.
 """

@@ -1,8 +1,8 @@
-"""A browser as far as a payment page needs one: cookies, forms, redirects, and no script.
+"""A browser for payment pages: cookies, forms and redirects, without scripts.
 
-It follows redirects as long as they stay on the page it was opened at, and stops where it is sent elsewhere,
-by a redirect or by a form that asks for nothing: that is the address of the merchant, to be followed or not.
-A page that looks again by itself is looked at again for as long as whoever sits there has patience.
+It follows redirects that stay on the opened page, and stops where it is sent elsewhere, by a redirect or by a
+form without visible fields: that is the merchant's address, to be followed or not. A page that refreshes
+itself is reloaded for as long as the patience lasts.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from sandbox.callers.payer.forms import Form, Refresh, forms_of, refresh_of
+from sandbox.callers.payer.forms import PageForm, Refresh, forms_of, refresh_of
 
 _STEPS_MAX = 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -21,15 +21,15 @@ _TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
 class LostPayerError(Exception):
-    """The page is none, or leads nowhere; the text says why."""
+    """The page cannot be used, or leads nowhere; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Where the browser is: on a page, or sent away to `sent_to` before it has gone there.
+    """The browser's page, and the address `sent_to` that it is sent to but has not opened yet.
 
-    `carries` are the fields it is to bring there with POST, None if it is to go there with GET. `looks`
-    counts how often pages looked again by themselves on the way here, `refresh` is what this one does.
+    `carries` are the fields of a POST to that address, None for a GET. `looks` counts the refreshes on the
+    way here, `refresh` is that of this page.
     """
 
     url: str
@@ -41,30 +41,30 @@ class Shown:
     refresh: Refresh | None = None
 
     @property
-    def form(self) -> Form | None:
+    def form(self) -> PageForm | None:
         """The first form of the page, if it has one."""
         return next(iter(self.forms), None)
 
     @property
-    def forms(self) -> list[Form]:
+    def forms(self) -> list[PageForm]:
         """Every form of the page."""
         return forms_of(self.text)
 
 
 class Browser:
-    """One browser with a jar of cookies; use it as an asynchronous context."""
+    """One browser with a cookie jar; use it as an asynchronous context manager."""
 
     def __init__(self, connections: aiohttp.BaseConnector | None = None, *, hurries: bool = False) -> None:
-        """Browsers of one crowd may share connections, which none of them closes; jars they never share.
+        """Browsers may share connections, which none of them closes; never a cookie jar.
 
-        Who hurries goes on at once where a page says that it will lead on in a while.
+        With `hurries`, a delayed redirect of a page is followed at once.
         """
         self._connections = connections
         self._hurries = hurries
 
     async def __aenter__(self) -> Self:
         """Open it with an empty jar."""
-        # Pages of a rehearsal live at bare addresses, whose cookies the usual jar refuses.
+        # Pages of a rehearsal are at IP addresses, whose cookies the default jar refuses.
         self._session = aiohttp.ClientSession(
             connector=self._connections,
             connector_owner=self._connections is None,
@@ -81,86 +81,86 @@ class Browser:
         """Open a page.
 
         Raises:
-            LostPayerError: nobody answers there, or it redirects without end.
+            LostPayerError: there is no answer, or redirects do not end.
         """
-        return _sent_on(await self._go("GET", url, None))
+        return _follow_form(await self._request("GET", url, None))
 
-    def forget(self) -> None:
-        """Empty the jar, as somebody does who comes back with another browser."""
+    def clear_cookies(self) -> None:
+        """Empty the cookie jar, as if another browser were used."""
         self._session.cookie_jar.clear()
 
     async def submit(
         self,
-        shown: Shown,
+        page: Shown,
         values: Mapping[str, str],
         button: tuple[str, str] | None = None,
-        form: Form | None = None,
+        form: PageForm | None = None,
     ) -> Shown:
-        """Send a form of a page, its first by default, with values for its fields and the button pressed.
+        """Send a form of a page, by default the first, with values for its fields and the pressed button.
 
         Raises:
-            LostPayerError: the page has no form, or nobody answers, or it redirects without end.
+            LostPayerError: the page has no form, there is no answer, or redirects do not end.
         """
-        form = form or shown.form
+        form = form or page.form
         if form is None:
             raise LostPayerError("the page has no form")
         sent = {name: values.get(name, value) for name, value in form.fields.items()}
         sent |= {name: values[name] for name in form.choices if name in values}
         sent |= dict([button]) if button else {}
-        url = urljoin(shown.url, form.action or shown.url)
-        return _sent_on(await self._go(form.method.upper(), url, sent))
+        url = urljoin(page.url, form.action or page.url)
+        return _follow_form(await self._request(form.method.upper(), url, sent))
 
     async def send(self, url: str, fields: Mapping[str, str]) -> Shown:
-        """Send fields with POST as a form would that nobody needs to see first.
+        """Send fields with POST like a form, without opening its page first.
 
         Raises:
-            LostPayerError: nobody answers, or it redirects without end.
+            LostPayerError: there is no answer, or redirects do not end.
         """
-        return await self._go("POST", url, fields)
+        return await self._request("POST", url, fields)
 
     async def visit(
         self, url: str, patience_seconds: float = 0.0, carries: Mapping[str, str] | None = None
     ) -> Shown:
-        """Go wherever an address leads, to whichever host; the merchant's page at the end of it.
+        """Follow an address over all hosts; return the last page.
 
-        The fields that it is to be brought are sent with POST, once.
+        The fields of `carries` are sent with POST, once.
 
-        A page that looks again by itself is the end of it once that would take longer than the patience.
+        A page that refreshes itself is returned once waiting would take longer than the patience.
 
         Raises:
             LostPayerError: nobody answers, or it redirects without end.
         """
         looks = 0
         while True:
-            shown = await self._led(url, carries)
+            page = await self._follow_redirects(url, carries)
             carries = None
-            refresh = shown.refresh
-            # A page that looks again at once is worn out as well, sooner or later.
+            refresh = page.refresh
+            # An immediate refresh counts as one second, so that it ends too.
             patience_seconds -= 0.0 if refresh is None else max(refresh.seconds, 1.0)
             if refresh is None or patience_seconds < 0:
-                return replace(shown, looks=looks)
+                return replace(page, looks=looks)
             await asyncio.sleep(0.0 if self._hurries and refresh.url else refresh.seconds)
-            looks, url = looks + 1, urljoin(shown.url, refresh.url or shown.url)
+            looks, url = looks + 1, urljoin(page.url, refresh.url or page.url)
 
-    async def _led(self, url: str, carries: Mapping[str, str] | None) -> Shown:
-        """The page that an address leads to by redirects."""
-        shown = await self._go("GET" if carries is None else "POST", url, carries)
+    async def _follow_redirects(self, url: str, carries: Mapping[str, str] | None) -> Shown:
+        """The page at the end of an address's redirects."""
+        page = await self._request("GET" if carries is None else "POST", url, carries)
         for _ in range(_STEPS_MAX):
-            if shown.sent_to is None:
-                return shown
-            shown = await self._go("GET", shown.sent_to, None)
+            if page.sent_to is None:
+                return page
+            page = await self._request("GET", page.sent_to, None)
         raise LostPayerError("it redirects without end")
 
-    async def _go(self, method: str, url: str, form: Mapping[str, str] | None) -> Shown:
-        page = _place(url)
+    async def _request(self, method: str, url: str, form: Mapping[str, str] | None) -> Shown:
+        start_address = _page_address(url)
         for _ in range(_STEPS_MAX):
-            shown, location = await self._fetch(method, url, form)
+            page, location = await self._fetch(method, url, form)
             if location is None:
-                return shown
+                return page
             url, form = urljoin(url, location), None
             method = "GET"
-            if _place(url) != page:
-                return Shown(shown.url, shown.status, shown.text, sent_to=url)
+            if _page_address(url) != start_address:
+                return Shown(page.url, page.status, page.text, sent_to=url)
         raise LostPayerError("it redirects without end")
 
     async def _fetch(self, method: str, url: str, form: Mapping[str, str] | None) -> tuple[Shown, str | None]:
@@ -174,15 +174,19 @@ class Browser:
             raise LostPayerError(f"nobody answers at the page: {type(error).__name__}") from error
 
 
-def _sent_on(shown: Shown) -> Shown:
-    """The page, or where its form sends a browser that has nothing to fill in."""
-    form = shown.form
-    if form is None or form.typed or form.buttons or form.method != "post":
-        return shown
-    url = urljoin(shown.url, form.action or shown.url)
-    return shown if _place(url) == _place(shown.url) else replace(shown, sent_to=url, carries=form.fields)
+def _follow_form(page: Shown) -> Shown:
+    """The page, or the target of its form if that has no visible fields and no buttons."""
+    form = page.form
+    if form is None or form.visible_fields or form.buttons or form.method != "post":
+        return page
+    url = urljoin(page.url, form.action or page.url)
+    return (
+        page
+        if _page_address(url) == _page_address(page.url)
+        else replace(page, sent_to=url, carries=form.fields)
+    )
 
 
-def _place(url: str) -> tuple[str, str, str]:
+def _page_address(url: str) -> tuple[str, str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc, parts.path

@@ -1,6 +1,6 @@
-"""A payer at the switch's own checkout: chooses an instrument, pays at its page, comes back, or leaves.
+"""A payer at the switch's own checkout: chooses an instrument, pays at its page, returns, or leaves.
 
-Like any browser without script it knows the page by its forms: where they lead, and what they ask for.
+Like a browser without scripts it knows a page by its forms: their targets and their fields.
 """
 
 import asyncio
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
-from sandbox.callers.payer.forms import Form, links_of
+from sandbox.callers.payer.forms import PageForm, links_of
 from sandbox.callers.payer.payer import Does, Payer, behave
 
 PATIENCE_SECONDS = 30.0
-"""How long a payer looks at a page that says that the switch does not know yet."""
+"""How long a payer waits at a page that says that the payment is not known yet."""
 
 _TRY, _CANCEL, _GO_ON = "/try", "/cancel", "/go"
 _INSTRUMENT = "instrument"
 
 
 class NotOfferedError(LostPayerError):
-    """The instrument cannot be chosen now, or no page of it was opened; `offered` is what can be."""
+    """The instrument cannot be chosen now, or its page was not opened; `offered` lists the possible ones."""
 
     def __init__(self, why: str, offered: Sequence[str] = ()) -> None:
         super().__init__(why)
@@ -28,98 +28,102 @@ class NotOfferedError(LostPayerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One instrument that a payer chooses, and what they do at its page.
+class InstrumentChoice:
+    """An instrument that a payer chooses, and their behaviour at its page.
 
-    Who is not followed closes the tab when the provider sends them back.
+    Unless `is_followed`, the payer closes the tab when the provider sends them back.
     """
 
     instrument: str
     payer: Payer
-    does: Does = Does.APPROVE
+    behaviour: Does = Does.APPROVE
     is_followed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedOut:
-    """Where a payer was last; `tries` are the instruments whose page was reached."""
+class CheckoutResult:
+    """The payer's last page; `tries` are the instruments whose page was reached."""
 
-    shown: Shown
+    page: Shown
     tries: Sequence[str]
     is_left: bool = False
-    """Whether the tab was closed before anybody had been sent back."""
+    """Whether the tab was closed before the payer was back at the checkout."""
 
 
 async def check_out(
     browser: Browser,
     url: str,
-    choices: Sequence[Choice],
+    choices: Sequence[InstrumentChoice],
     *,
     cancels: bool = False,
     patience_seconds: float = PATIENCE_SECONDS,
-) -> CheckedOut:
-    """Open the pay page and choose one instrument after the other until the checkout lets go of the payer.
+) -> CheckoutResult:
+    """Open the pay page and choose one instrument after the other until no further choice is offered.
 
-    Who `cancels` presses that once all choices are used up.
+    With `cancels`, the payment is cancelled after the last choice.
 
     Raises:
-        NotOfferedError: one of them cannot be chosen now; those before it are used up.
+        NotOfferedError: an instrument cannot be chosen now; those before it were tried.
         LostPayerError: a page cannot be used.
     """
     tries: list[str] = []
-    shown = await browser.visit(url)
+    page = await browser.visit(url)
     for choice in choices:
-        page_url = await _chosen(browser, shown, choice.instrument, patience_seconds)
+        page_url = await _choose_instrument(browser, page, choice.instrument, patience_seconds)
         if page_url is None:
             break
         tries.append(choice.instrument)
-        left = await behave(browser, page_url, choice.payer, choice.does)
-        if left.sent_to is None or not choice.is_followed:
-            return CheckedOut(left, tries, is_left=True)
-        shown = await browser.visit(left.sent_to, patience_seconds, left.carries)
+        provider_page = await behave(browser, page_url, choice.payer, choice.behaviour)
+        if provider_page.sent_to is None or not choice.is_followed:
+            return CheckoutResult(provider_page, tries, is_left=True)
+        page = await browser.visit(provider_page.sent_to, patience_seconds, provider_page.carries)
     if cancels:
-        shown = await _cancelled(browser, shown, patience_seconds)
-    return CheckedOut(shown, tries)
+        page = await _cancel_payment(browser, page, patience_seconds)
+    return CheckoutResult(page, tries)
 
 
-def instruments_of(shown: Shown) -> list[str]:
-    """What can be chosen on a page of the checkout, in its order."""
-    found = []
-    for form in shown.forms:
-        if _leads_to(form, shown, _TRY):
-            found += form.choices.get(_INSTRUMENT, [])
-            found += [value for name, value in form.buttons if name == _INSTRUMENT]
-            found += [form.fields[_INSTRUMENT]] if _INSTRUMENT in form.fields.keys() - form.choices else []
-    return found
+def instruments_of(page: Shown) -> list[str]:
+    """The instruments offered on a page of the checkout, in its order."""
+    instruments = []
+    for form in page.forms:
+        if _leads_to(form, page, _TRY):
+            instruments += form.choices.get(_INSTRUMENT, [])
+            instruments += [value for name, value in form.buttons if name == _INSTRUMENT]
+            instruments += (
+                [form.fields[_INSTRUMENT]] if _INSTRUMENT in form.fields.keys() - form.choices else []
+            )
+    return instruments
 
 
-async def _chosen(browser: Browser, shown: Shown, instrument: str, patience_seconds: float) -> str | None:
-    """The provider's page that choosing leads to, or the link to one that is open already; None without both.
+async def _choose_instrument(
+    browser: Browser, page: Shown, instrument: str, patience_seconds: float
+) -> str | None:
+    """The provider's page after choosing, or the one that is open already; None if there is neither.
 
     Raises:
         NotOfferedError: this instrument is not offered, or its page was not opened.
     """
-    offered = [form for form in shown.forms if _leads_to(form, shown, _TRY)]
+    offered = [form for form in page.forms if _leads_to(form, page, _TRY)]
     if not offered:
-        link = _link_to(shown, _GO_ON)
-        return None if link is None else _led_on(await browser.visit(link), instrument)
+        link = _link_to(page, _GO_ON)
+        return None if link is None else _provider_page_url(await browser.visit(link), instrument)
     form = next((form for form in offered if _offers(form, instrument)), None)
     if form is None:
-        names = instruments_of(shown)
+        names = instruments_of(page)
         raise NotOfferedError(f"the checkout does not offer {instrument}, but {', '.join(names)}", names)
     button = (_INSTRUMENT, instrument) if (_INSTRUMENT, instrument) in form.buttons else None
-    sent = await browser.submit(shown, {_INSTRUMENT: instrument}, button, form)
-    page = await browser.visit(sent.sent_to) if sent.sent_to else sent
-    # As long as the provider opens its page, ours looks again by itself and leads nowhere yet.
-    while page.refresh is not None and not page.refresh.url and patience_seconds > 0:
-        patience_seconds -= max(page.refresh.seconds, 1.0)
-        await asyncio.sleep(page.refresh.seconds)
-        page = await browser.visit(page.url)
-    return _led_on(page, instrument)
+    sent = await browser.submit(page, {_INSTRUMENT: instrument}, button, form)
+    opened_page = await browser.visit(sent.sent_to) if sent.sent_to else sent
+    # While the provider opens its page, ours refreshes itself without a target.
+    while opened_page.refresh is not None and not opened_page.refresh.url and patience_seconds > 0:
+        patience_seconds -= max(opened_page.refresh.seconds, 1.0)
+        await asyncio.sleep(opened_page.refresh.seconds)
+        opened_page = await browser.visit(opened_page.url)
+    return _provider_page_url(opened_page, instrument)
 
 
-def _led_on(page: Shown, instrument: str) -> str:
-    """Where the page leads by itself that says that the payer is sent to a provider."""
+def _provider_page_url(page: Shown, instrument: str) -> str:
+    """The provider's address that a page refreshes to."""
     if page.refresh is None or not page.refresh.url:
         raise NotOfferedError(
             f"the checkout opened no page of {instrument}: HTTP {page.status}", instruments_of(page)
@@ -130,33 +134,33 @@ def _led_on(page: Shown, instrument: str) -> str:
     return url
 
 
-async def _cancelled(browser: Browser, shown: Shown, patience_seconds: float) -> Shown:
-    """Follow the link that leads out, and confirm it where that is asked for.
+async def _cancel_payment(browser: Browser, page: Shown, patience_seconds: float) -> Shown:
+    """Follow the cancel link, and confirm the cancellation.
 
     Raises:
-        LostPayerError: nothing leads out.
+        LostPayerError: there is no way to cancel.
     """
-    link = _link_to(shown, _CANCEL)
+    link = _link_to(page, _CANCEL)
     if link is None:
         raise LostPayerError("the checkout offers no way out")
-    asked = await browser.visit(link)
-    form = next((form for form in asked.forms if _leads_to(form, asked, _CANCEL)), None)
+    confirmation = await browser.visit(link)
+    form = next((form for form in confirmation.forms if _leads_to(form, confirmation, _CANCEL)), None)
     if form is None:
         raise LostPayerError("the checkout does not let go")
-    sent = await browser.submit(asked, {}, form=form)
+    sent = await browser.submit(confirmation, {}, form=form)
     return await browser.visit(sent.sent_to, patience_seconds) if sent.sent_to else sent
 
 
-def _offers(form: Form, instrument: str) -> bool:
+def _offers(form: PageForm, instrument: str) -> bool:
     is_fixed = form.fields.get(_INSTRUMENT) == instrument
     is_chosen = instrument in form.choices.get(_INSTRUMENT, [])
     return is_fixed or is_chosen or (_INSTRUMENT, instrument) in form.buttons
 
 
-def _link_to(shown: Shown, end: str) -> str | None:
-    links = (urljoin(shown.url, link) for link in links_of(shown.text))
+def _link_to(page: Shown, end: str) -> str | None:
+    links = (urljoin(page.url, link) for link in links_of(page.text))
     return next((link for link in links if urlsplit(link).path.endswith(end)), None)
 
 
-def _leads_to(form: Form, shown: Shown, end: str) -> bool:
-    return form.method == "post" and urlsplit(urljoin(shown.url, form.action)).path.endswith(end)
+def _leads_to(form: PageForm, page: Shown, end: str) -> bool:
+    return form.method == "post" and urlsplit(urljoin(page.url, form.action)).path.endswith(end)

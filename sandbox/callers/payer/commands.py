@@ -26,10 +26,10 @@ def payer(
     except LostPayerError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    told: dict[str, object] = {
+    output: dict[str, object] = {
         "sent_to": visit.sent_to,
         "status": visit.status,
         "merchant_status": visit.merchant_status,
         "carries": visit.carries,
     }
-    typer.echo(json.dumps(told, indent=2))
+    typer.echo(json.dumps(output, indent=2))

@@ -1,4 +1,4 @@
-"""Reading a web page, as far as a payer needs it: its forms, and whether it looks again by itself."""
+"""Parses a web page for a payer: its forms, links and refresh."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,39 +10,39 @@ from typing_extensions import override
 
 
 @dataclass
-class Form:
+class PageForm:
     """One form: where and how it is sent, its fields with their values, its buttons by name and value.
 
-    `typed` are the names of the fields that a person sees. Of fields that offer a choice, `fields` holds what
-    is chosen already, if anything is, and `choices` what there is to choose from.
+    `typed` are the names of the fields that a person sees. Of choice fields, `fields` holds the preselected
+    value, if any, and `choices` all values.
     """
 
     action: str = ""
     method: str = "get"
     fields: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
-    typed: set[str] = field(default_factory=set)
+    visible_fields: set[str] = field(default_factory=set)
     choices: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Refresh(NamedTuple):
-    """What a page does by itself: after so many seconds it opens an address, relative to its own."""
+    """A page's refresh: after so many seconds it opens an address, relative to its own."""
 
     seconds: float
     url: str
 
 
-_CHOSEN = frozenset({"radio", "checkbox"})
+_CHOICE_TYPES = frozenset({"radio", "checkbox"})
 _REFRESH = re.compile(r"\s*([0-9]{1,4})\s*(?:[;,]\s*url\s*=\s*['\"]?([^'\"]*?)['\"]?\s*)?", re.IGNORECASE)
 
 
 _LINK = re.compile(r"<a\s[^>]*href=\"([^\"]+)\"", re.IGNORECASE)
 
 
-class _Reader(HTMLParser):
+class _PageParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.forms: list[Form] = []
+        self.forms: list[PageForm] = []
         self.refresh: Refresh | None = None
         self._is_inside = False
         self._select = ""
@@ -53,7 +53,7 @@ class _Reader(HTMLParser):
         if tag == "meta" and values.get("http-equiv", "").lower() == "refresh":
             self.refresh = _refresh(values.get("content", "")) or self.refresh
         elif tag == "form":
-            self.forms.append(Form(values.get("action", ""), values.get("method", "get").lower()))
+            self.forms.append(PageForm(values.get("action", ""), values.get("method", "get").lower()))
             self._is_inside = True
         elif self._is_inside:
             self._read_field(tag, values)
@@ -65,22 +65,22 @@ class _Reader(HTMLParser):
             return
         elif tag == "select":
             self._select = values["name"]
-        elif tag == "input" and values.get("type") in _CHOSEN:
+        elif tag == "input" and values.get("type") in _CHOICE_TYPES:
             self._choose(values["name"], values.get("value", "on"), is_chosen="checked" in values)
         elif tag == "button" or (tag == "input" and values.get("type") == "submit"):
             self.forms[-1].buttons.append((values["name"], values.get("value", "")))
         elif tag == "input":
             self.forms[-1].fields[values["name"]] = values.get("value", "")
             if values.get("type") != "hidden":
-                self.forms[-1].typed.add(values["name"])
+                self.forms[-1].visible_fields.add(values["name"])
 
     def _choose(self, name: str, value: str, *, is_chosen: bool) -> None:
         form = self.forms[-1]
-        # A browser takes the first line of a list where none is marked, and nothing of a group of buttons.
+        # A browser preselects the first option of a list, and nothing in a group of radio buttons.
         if is_chosen or (self._select and name not in form.choices):
             form.fields[name] = value
         form.choices.setdefault(name, []).append(value)
-        form.typed.add(name)
+        form.visible_fields.add(name)
 
     @override
     def handle_endtag(self, tag: str) -> None:
@@ -90,33 +90,33 @@ class _Reader(HTMLParser):
             self._select = ""
 
 
-def forms_of(page: str) -> list[Form]:
+def forms_of(page: str) -> list[PageForm]:
     """Return the forms of a page in their order."""
-    # What stands before the first form and after the last one may be most of a page.
+    # The parts before the first form and after the last one may be most of a page.
     begins, ends = page.find("<form"), page.rfind("</form")
     return _read(page[max(begins, 0) : ends if ends > 0 else None]).forms
 
 
 def links_of(page: str) -> list[str]:
-    """Return where the links of a page lead, in their order."""
-    return [unescape(found) for found in _LINK.findall(page)]
+    """Return the targets of a page's links, in their order."""
+    return [unescape(link) for link in _LINK.findall(page)]
 
 
 def refresh_of(page: str, header: str | None = None) -> Refresh | None:
-    """Return what the page does by itself, if it does anything; a header that says it comes first."""
+    """Return the refresh of a page, if it has one; the header takes precedence."""
     if header is not None:
         return _refresh(header)
-    # Reading a whole page for a line that is not there would cost more than all else that a payer does.
+    # Parsing a whole page without a refresh would cost more than all else that a payer does.
     return _read(page).refresh if "http-equiv" in page.lower() else None
 
 
 def _refresh(content: str) -> Refresh | None:
-    found = _REFRESH.fullmatch(content)
-    return Refresh(float(found[1]), found[2] or "") if found else None
+    match = _REFRESH.fullmatch(content)
+    return Refresh(float(match[1]), match[2] or "") if match else None
 
 
-def _read(page: str) -> _Reader:
-    reader = _Reader()
+def _read(page: str) -> _PageParser:
+    reader = _PageParser()
     reader.feed(page)
     reader.close()
     return reader

@@ -1,6 +1,6 @@
-"""What a payer does at a provider's page: approve it, refuse it, fumble the PIN, leave, come back.
+"""What a payer does at a provider's page: approve, refuse, enter a wrong PIN, leave, return.
 
-Money does not depend on what the browser does after approving, so a payer need not follow where it is sent.
+The payment does not depend on the browser after approval, so a payer need not follow the redirect.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ class Does(StrEnum):
     WRONG_PIN = "wrong-pin"
     """Gives a wrong PIN until the page gives up."""
     LEAVE = "leave"
-    """Looks at the page and is never seen again."""
+    """Opens the page and leaves for good."""
     LEAVE_AT_PIN = "leave-at-pin"
-    """Gets as far as the PIN and is never seen again."""
+    """Gets as far as the PIN and leaves for good."""
     RETURN = "return"
-    """Gets as far as the PIN, leaves, comes back with an empty jar and approves."""
+    """Gets as far as the PIN, leaves, returns without cookies and approves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Who pays: the number of a wallet, a card or an account, and what its owner knows."""
+    """A payer: the number of a wallet, a card or an account, with PIN and OTP."""
 
     wallet: str
     pin: str = "12121"
@@ -45,12 +45,11 @@ class Payer:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What came of it.
+    """The result of a payer's visit.
 
-    `sent_to` is the callback that the browser was sent to, None if it was sent nowhere; `carries` are the
-    fields that it brings there with POST, None if it goes with GET; `status` is the word among them or in the
-    address. `merchant_status` is the HTTP status found there, None if it was not followed; `looks` is how
-    often a page there looked again by itself.
+    `sent_to` is the callback that the browser was sent to, or None; `carries` are the fields of its POST,
+    None for a GET; `status` is the status among them or in the address. `merchant_status` is the HTTP status
+    of the callback, None if it was not followed; `looks` counts the refreshes there.
     """
 
     sent_to: str | None
@@ -71,86 +70,86 @@ async def pay(
     follow: bool = False,
     patience_seconds: float = 0.0,
 ) -> Visit:
-    """Behave so at a provider's page; the wait is before the last step, or before coming back.
+    """Open a provider's page and behave so; the wait is before the last step, or before returning.
 
-    Who follows to the merchant looks at a page that looks again by itself for as long as the patience lasts.
+    With `follow`, a refreshing page of the merchant is reloaded for as long as the patience lasts.
 
     Raises:
         LostPayerError: the page cannot be used.
     """
     async with Browser() as browser:
-        shown = await behave(browser, url, payer, does, wait_seconds)
-        if not follow or shown.sent_to is None:
-            return _sent(shown)
-        merchant = await browser.visit(shown.sent_to, patience_seconds, shown.carries)
-        back = replace(_sent(shown), merchant_status=merchant.status, page=merchant.text)
-        return replace(back, looks=merchant.looks)
+        page = await behave(browser, url, payer, does, wait_seconds)
+        if not follow or page.sent_to is None:
+            return _visit_of(page)
+        merchant_page = await browser.visit(page.sent_to, patience_seconds, page.carries)
+        back = replace(_visit_of(page), merchant_status=merchant_page.status, page=merchant_page.text)
+        return replace(back, looks=merchant_page.looks)
 
 
 async def behave(browser: Browser, url: str, payer: Payer, does: Does, wait_seconds: float = 0.0) -> Shown:
-    """Behave so at a provider's page in a browser that is open; where it is sent, it has not gone yet.
+    """Behave so at a provider's page in an open browser; a redirect to the merchant is not followed.
 
     Raises:
         LostPayerError: the page cannot be used.
     """
-    shown = await browser.open(url)
+    page = await browser.open(url)
     match does:
         case Does.LEAVE:
             pass
         case Does.CANCEL:
-            shown = await _fill(browser, shown, payer, until="otp")
+            page = await _fill(browser, page, payer, until="otp")
             await asyncio.sleep(wait_seconds)
-            shown = await _press(browser, shown, payer, _CANCEL)
+            page = await _press(browser, page, payer, _CANCEL)
         case Does.RETURN:
-            await _fill(browser, shown, payer, until="pin")
+            await _fill(browser, page, payer, until="pin")
             await asyncio.sleep(wait_seconds)
-            browser.forget()
-            shown = await behave(browser, url, payer, Does.APPROVE)
+            browser.clear_cookies()
+            page = await behave(browser, url, payer, Does.APPROVE)
         case Does.LEAVE_AT_PIN:
-            shown = await _fill(browser, shown, payer, until="pin")
+            page = await _fill(browser, page, payer, until="pin")
         case Does.APPROVE | Does.WRONG_PIN:
-            shown = await _fill(browser, shown, payer, until="pin")
+            page = await _fill(browser, page, payer, until="pin")
             await asyncio.sleep(wait_seconds)
-            shown = await _finish(browser, shown, payer, is_right=does is Does.APPROVE)
-    return shown
+            page = await _finish(browser, page, payer, is_right=does is Does.APPROVE)
+    return page
 
 
-async def _fill(browser: Browser, shown: Shown, payer: Payer, until: str) -> Shown:
-    """Confirm step after step until the page asks for a field, or the browser is sent away."""
+async def _fill(browser: Browser, page: Shown, payer: Payer, until: str) -> Shown:
+    """Confirm step after step until the page has a field, or the browser is sent away."""
     for _ in range(_STEPS_MAX):
-        form = shown.form
-        if shown.sent_to is not None or form is None or until in form.fields:
-            return shown
+        form = page.form
+        if page.sent_to is not None or form is None or until in form.fields:
+            return page
         before = list(form.fields)
-        shown = await _press(browser, shown, payer, _CONFIRM)
-        if shown.form is not None and list(shown.form.fields) == before:
+        page = await _press(browser, page, payer, _CONFIRM)
+        if page.form is not None and list(page.form.fields) == before:
             raise LostPayerError(f"the page does not take {', '.join(before)}")
     raise LostPayerError("the page asks without end")
 
 
-async def _finish(browser: Browser, shown: Shown, payer: Payer, *, is_right: bool) -> Shown:
+async def _finish(browser: Browser, page: Shown, payer: Payer, *, is_right: bool) -> Shown:
     tried = payer if is_right else Payer(payer.wallet, _WRONG_PIN, payer.otp)
     for _ in range(_STEPS_MAX):
-        if shown.sent_to is not None or shown.form is None:
-            return shown
-        shown = await _press(browser, shown, tried, _CONFIRM)
-        if is_right and shown.sent_to is None and shown.form is not None:
+        if page.sent_to is not None or page.form is None:
+            return page
+        page = await _press(browser, page, tried, _CONFIRM)
+        if is_right and page.sent_to is None and page.form is not None:
             raise LostPayerError("the page does not take the PIN")
     raise LostPayerError("the page asks without end")
 
 
-async def _press(browser: Browser, shown: Shown, payer: Payer, button: tuple[str, str]) -> Shown:
-    if shown.sent_to is not None or shown.form is None:
-        return shown
-    if button not in shown.form.buttons:
+async def _press(browser: Browser, page: Shown, payer: Payer, button: tuple[str, str]) -> Shown:
+    if page.sent_to is not None or page.form is None:
+        return page
+    if button not in page.form.buttons:
         raise LostPayerError(f"the page has no button {button[1]}")
     numbers = dict.fromkeys(("wallet", "card", "account"), payer.wallet)
     values = {**numbers, "otp": payer.otp, "pin": payer.pin}
-    return await browser.submit(shown, values, button)
+    return await browser.submit(page, values, button)
 
 
-def _sent(shown: Shown) -> Visit:
-    """Where the provider's page ended, before anything is followed."""
-    query = "" if shown.sent_to is None else urlsplit(shown.sent_to).query
-    told = {**dict(parse_qsl(query)), **(shown.carries or {})}
-    return Visit(shown.sent_to, told.get("status"), page=shown.text, carries=shown.carries)
+def _visit_of(page: Shown) -> Visit:
+    """The visit as it ended at the provider's page, before a redirect is followed."""
+    query = "" if page.sent_to is None else urlsplit(page.sent_to).query
+    fields = {**dict(parse_qsl(query)), **(page.carries or {})}
+    return Visit(page.sent_to, fields.get("status"), page=page.text, carries=page.carries)

@@ -1,7 +1,7 @@
-"""The proxy's commands: serve it, and talk to the one that is running.
+"""The proxy's commands: serve it, and control a running one.
 
-`strike`, `lift`, `release` and `show` print what the proxy answers as JSON. They exit with 1 and one line if
-it is not there or refuses.
+`strike`, `lift`, `release` and `show` print the proxy's answer as JSON. They exit with 1 and one line if it
+does not answer or refuses.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ import uvicorn
 import uvloop
 
 from sandbox.network.proxy.control import control_config
-from sandbox.network.proxy.far_side import Route
+from sandbox.network.proxy.far_side import ProxyRoute
 from sandbox.network.proxy.fault_proxy import FaultProxy
 from sandbox.network.proxy.faults import Fault
 
 CONTROL = "127.0.0.1:8319"
-"""Where a proxy takes its orders if nothing else is said."""
+"""The default control address of a proxy."""
 
 _CALL_SECONDS = 10
 _HTTP_OK = 200
@@ -47,7 +47,7 @@ def proxy(
     """Stand before far sides on this machine and misbehave on demand, until interrupted."""
     routes = _routes(before)
     host, port = _address(control)
-    # Each connection takes two files, and the usual soft limit is 1,024.
+    # Each connection needs two file descriptors, and the usual soft limit is 1,024.
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     try:
         uvloop.run(_serve(routes, host, port))
@@ -99,20 +99,20 @@ def show(control: Control = CONTROL) -> None:
     typer.echo(json.dumps({"health": health, "armed": armed, "counted": counted}, indent=2))
 
 
-async def _serve(routes: dict[str, Route], host: str, port: int) -> None:
-    standing = FaultProxy(routes)
-    server = uvicorn.Server(control_config(standing))
+async def _serve(routes: dict[str, ProxyRoute], host: str, port: int) -> None:
+    fault_proxy = FaultProxy(routes)
+    server = uvicorn.Server(control_config(fault_proxy))
 
     def _stop() -> None:
         server.should_exit = True
 
-    # The server has handlers of its own, but raises the signal again when it has ended.
+    # The server has signal handlers of its own, but raises the signal again when it has ended.
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _stop)
     with socket.create_server((host, port)) as listener:
-        async with standing:
+        async with fault_proxy:
             for name, route in routes.items():
-                typer.echo(f"{name} 127.0.0.1:{standing.port(name)} before 127.0.0.1:{route.to_port}")
+                typer.echo(f"{name} 127.0.0.1:{fault_proxy.port(name)} before 127.0.0.1:{route.to_port}")
             typer.echo(f"proxy takes orders at http://{host}:{listener.getsockname()[1]}")
             await server.serve(sockets=[listener])
 
@@ -126,29 +126,29 @@ def _call(control: str, method: str, path: str, order: dict[str, object] | None 
     try:
         connection.request(method, path, None if order is None else json.dumps(order))
         answer = connection.getresponse()
-        told = json.loads(answer.read())
+        document = json.loads(answer.read())
     except (OSError, HTTPException, ValueError) as error:
         typer.echo(f"no proxy answers at {control}: {type(error).__name__}", err=True)
         raise typer.Exit(1) from error
     finally:
         connection.close()
     if answer.status != _HTTP_OK:
-        typer.echo(f"refused: {json.dumps(told)}", err=True)
+        typer.echo(f"refused: {json.dumps(document)}", err=True)
         raise typer.Exit(1)
-    return told
+    return document
 
 
 def _query(far_side: str | None) -> str:
     return "" if far_side is None else "?" + urlencode({"far_side": far_side})
 
 
-def _routes(before: list[str]) -> dict[str, Route]:
-    routes: dict[str, Route] = {}
+def _routes(before: list[str]) -> dict[str, ProxyRoute]:
+    routes: dict[str, ProxyRoute] = {}
     for text in before:
         parts = text.split(":")
         if len(parts) != _BEFORE_PARTS or not parts[0] or parts[0] in routes:
             raise typer.BadParameter(f"{text} must be NAME:PORT:TO_PORT, with a name of its own")
-        routes[parts[0]] = Route(_port(parts[1]), _port(parts[2]))
+        routes[parts[0]] = ProxyRoute(_port(parts[1]), _port(parts[2]))
     return routes
 
 

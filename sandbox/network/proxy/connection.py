@@ -1,7 +1,7 @@
-"""One caller's connection and the one to the far side behind it, and the bytes between them.
+"""A caller's connection, the connection to the far side, and the bytes between them.
 
-What is not struck passes from one socket to the other as it comes. A caller that closes its end is passed on
-as just that, because it may still wait for the answer; a far side that closes ends both.
+Without a fault, bytes pass from one socket to the other as they come. A caller's half-close is passed on,
+because it may still wait for the answer; a far side that closes ends both.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Captor(Protocol):
-    """Whoever has taken a link's bytes for the length of one exchange."""
+    """Receives a link's bytes for one exchange."""
 
     def caller_says(self, data: bytes) -> None:
         """The caller has sent something."""
@@ -24,14 +24,14 @@ class Captor(Protocol):
         """The far side has sent something."""
 
     def caller_ends(self) -> None:
-        """The caller has closed its end, or its connection is lost; may be said twice."""
+        """The caller has closed its end, or its connection is lost; may be called twice."""
 
     def far_side_ends(self) -> None:
-        """The far side has closed its end, or its connection is lost; may be said twice."""
+        """The far side has closed its end, or its connection is lost; may be called twice."""
 
 
 class Owner(Protocol):
-    """What a link belongs to."""
+    """The owner of a link."""
 
     def welcome(self, link: "Link") -> None:
         """A caller has connected: connect the link to the far side."""
@@ -49,7 +49,7 @@ class _End(asyncio.Protocol):
     def __init__(self, link: "Link") -> None:
         self._link = link
         self._transport: asyncio.Transport | None = None
-        self.other: _End
+        self.peer: _End
         self.is_lost = False
 
     @property
@@ -59,7 +59,7 @@ class _End(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports do all that one of asyncio's does, and are not derived from it.
+        # uvloop's transports have the interface of asyncio's, and are not derived from them.
         self._transport = cast("asyncio.Transport", transport)
 
     @override
@@ -69,24 +69,24 @@ class _End(asyncio.Protocol):
 
     @override
     def pause_writing(self) -> None:
-        self.other.set_reading(go_on=False)
+        self.peer.set_reading(go_on=False)
 
     @override
     def resume_writing(self) -> None:
-        self.other.set_reading(go_on=True)
+        self.peer.set_reading(go_on=True)
 
     def send(self, data: bytes) -> None:
-        """Send bytes, unless the connection is closing or closed."""
+        """Send bytes unless the connection is closing or closed."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def send_end(self) -> None:
-        """Say that no more will be sent."""
+        """Half-close the connection: no more will be sent."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write_eof()
 
     def set_reading(self, *, go_on: bool) -> None:
-        """Read on, or let the bytes wait in the kernel and so at their sender."""
+        """Resume or pause reading; while paused, bytes wait in the kernel and so at their sender."""
         if self._transport is not None and not self._transport.is_closing():
             if go_on:
                 self._transport.resume_reading()
@@ -94,19 +94,19 @@ class _End(asyncio.Protocol):
                 self._transport.pause_reading()
 
     def close(self) -> None:
-        """Close in order, after what was sent has left."""
+        """Close gracefully, after all sent bytes have left."""
         if self._transport is not None:
             self._transport.close()
 
     def reset(self) -> None:
-        """Close at once; the other side's kernel reports a reset."""
+        """Close at once with a TCP reset."""
         if self._transport is not None and not self._transport.is_closing():
             connection: socket.socket = self._transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self._transport.abort()
 
     def drop(self) -> None:
-        """Close at once, without waiting for anybody."""
+        """Close at once, without a graceful end."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -128,7 +128,7 @@ class _CallerEnd(_End):
             link.is_at_rest = False
             link.owner.begin(link, data)
         else:
-            self.other.send(data)
+            self.peer.send(data)
 
     @override
     def eof_received(self) -> bool:
@@ -137,7 +137,7 @@ class _CallerEnd(_End):
         if link.captor is not None:
             link.captor.caller_ends()
         elif link.is_joined:
-            self.other.send_end()
+            self.peer.send_end()
         return True
 
 
@@ -150,13 +150,13 @@ class _FarEnd(_End):
             link.captor.far_side_says(data)
         else:
             link.is_at_rest = True
-            self.other.send(data)
+            self.peer.send(data)
 
 
 class Link:
     """A caller's connection, and the far side's once the link is joined.
 
-    It is at rest when its next byte from the caller begins an exchange.
+    It is at rest if the caller's next byte begins an exchange.
     """
 
     def __init__(self, owner: Owner) -> None:
@@ -164,17 +164,17 @@ class Link:
         self.owner = owner
         self.caller = _CallerEnd(self)
         self.far_side = _FarEnd(self)
-        self.caller.other, self.far_side.other = self.far_side, self.caller
+        self.caller.peer, self.far_side.peer = self.far_side, self.caller
         self.captor: Captor | None = None
         self.early = bytearray()
         self.is_joined = False
         self.is_at_rest = True
         self.caller_has_ended = False
         self.answered_at = self.loop.time()
-        self.gone: asyncio.Future[None] = self.loop.create_future()
+        self.closed: asyncio.Future[None] = self.loop.create_future()
 
     def join(self) -> None:
-        """The far side is connected: pass on what the caller has said meanwhile."""
+        """The far side is connected: forward what the caller has sent meanwhile."""
         self.is_joined = True
         if self.caller.is_lost:
             self.far_side.close()
@@ -190,7 +190,7 @@ class Link:
         self._lose_both(was_reset=True)
 
     def lose(self, end: _End, *, was_reset: bool) -> None:
-        """One of the connections is lost; so will be the other, unless the exchange is captured."""
+        """One connection is lost; the other is closed too, unless the exchange is captured."""
         if self.captor is None:
             self._lose_both(was_reset=was_reset)
         elif end is self.caller:
@@ -199,7 +199,7 @@ class Link:
             self.captor.far_side_ends()
 
     def release(self, request: bytes, answer: bytes) -> None:
-        """End a captured exchange; `request` and `answer` are what has come and was not used for it."""
+        """End a captured exchange; `request` and `answer` are received bytes that it did not use."""
         self.captor = None
         if self.caller_has_ended or not (self.caller.is_open and self.far_side.is_open):
             self.close()
@@ -210,7 +210,7 @@ class Link:
             self.caller.data_received(request)
 
     def close(self) -> None:
-        """Close both connections in order."""
+        """Close both connections gracefully."""
         self._lose_both(was_reset=False)
 
     def drop(self) -> None:
@@ -224,6 +224,6 @@ class Link:
                 end.reset()
             else:
                 end.close()
-        if self.caller.is_lost and self.far_side.is_lost and not self.gone.done():
-            self.gone.set_result(None)
+        if self.caller.is_lost and self.far_side.is_lost and not self.closed.done():
+            self.closed.set_result(None)
             self.owner.forget(self)

@@ -1,6 +1,6 @@
 """The proxy's control calls over HTTP.
 
-Every answer to them is JSON; what cannot be read is 400 with the names of the fields, and changes nothing.
+Every answer is JSON; an unreadable call is HTTP 400 with the names of the fields, and changes nothing.
 """
 
 from typing import Annotated
@@ -13,14 +13,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.network.proxy.fault_proxy import FaultProxy, UnknownFarSideError
-from sandbox.network.proxy.faults import FaultOrder
+from sandbox.network.proxy.faults import NetworkFaultOrder
 
 _BODY_BYTES_MAX = 65_536
 _SHUTDOWN_SECONDS = 2
 
 
-class _Chosen(BaseModel):
-    """Which far side a call is for; all of them if it does not say."""
+class _FarSideSelection(BaseModel):
+    """The far side of a call; all of them if it names none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,18 +56,18 @@ class Control:
         )
 
     async def _arm(self, request: Request) -> Response:
-        self._proxy.arm(FaultOrder.model_validate_json(await _body(request)))
+        self._proxy.arm(NetworkFaultOrder.model_validate_json(await _body(request)))
         return JSONResponse(self._proxy.faults())
 
     async def _lift(self, request: Request) -> Response:
-        self._proxy.lift(_chosen(request))
+        self._proxy.lift(_selected_far_side(request))
         return JSONResponse(self._proxy.faults())
 
     async def _faults(self, _request: Request) -> Response:
         return JSONResponse(self._proxy.faults())
 
     async def _release(self, request: Request) -> Response:
-        return JSONResponse({"released": self._proxy.release(_chosen(request))})
+        return JSONResponse({"released": self._proxy.release(_selected_far_side(request))})
 
     async def _statistics(self, _request: Request) -> Response:
         return JSONResponse(self._proxy.statistics())
@@ -77,7 +77,7 @@ class Control:
 
 
 def control_config(proxy: FaultProxy) -> uvicorn.Config:
-    """How the control calls of this proxy are served."""
+    """The server configuration of the control calls of this proxy."""
     return uvicorn.Config(
         Control(proxy).app(),
         http="httptools",
@@ -92,8 +92,8 @@ def control_config(proxy: FaultProxy) -> uvicorn.Config:
     )
 
 
-def _chosen(request: Request) -> str | None:
-    return _Chosen.model_validate(dict(request.query_params)).far_side
+def _selected_far_side(request: Request) -> str | None:
+    return _FarSideSelection.model_validate(dict(request.query_params)).far_side
 
 
 async def _body(request: Request) -> bytes:

@@ -1,7 +1,7 @@
-"""An exchange that may be struck: its link is captured, and a fault decides what becomes of the bytes.
+"""An exchange that a fault may strike: its link is captured, and the fault decides about the bytes.
 
-The far side is asked either over the link's own connection or apart, over a fresh one that lives for this
-request alone: what is forwarded late must not depend on a connection that may have been closed by then.
+A request is forwarded over the link's own connection or over a new one for this request alone: late
+forwarding must not depend on a connection that may be closed by then.
 """
 
 import asyncio
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from sandbox.network.proxy.connection import Link
-from sandbox.network.proxy.framing import AnswerFraming, RequestFraming, Stretch
+from sandbox.network.proxy.framing import AnswerFraming, MessageBytes, RequestFraming
 
 
 class CallerGoneError(Exception):
-    """The caller left before its request was whole: there is nothing to forward."""
+    """The caller closed before its request was complete: there is nothing to forward."""
 
 
 class FarSideGoneError(Exception):
-    """The far side closed, or could not be reached, without a byte of an answer."""
+    """The far side closed or could not be reached before a byte of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class FarSideAddress:
     """Where a far side listens."""
 
     host: str
@@ -32,29 +32,29 @@ class Address:
 class Exchange:
     """One captured exchange; the captor of its link until it is over."""
 
-    def __init__(self, link: Link, address: Address, opening: bytes) -> None:
+    def __init__(self, link: Link, address: FarSideAddress, opening: bytes) -> None:
         self._link = link
         self._address = address
-        self._asked = RequestFraming()
-        self._answered = AnswerFraming()
-        self._request = Stretch(self._asked)
-        self._answer = Stretch(self._answered)
+        self._request_framing = RequestFraming()
+        self._answer_framing = AnswerFraming()
+        self._request = MessageBytes(self._request_framing)
+        self._answer = MessageBytes(self._answer_framing)
         self._request.feed(opening)
 
     def caller_says(self, data: bytes) -> None:
-        """Keep what the caller says until it is asked for."""
+        """Store the caller's bytes until they are needed."""
         self._request.feed(data)
 
     def far_side_says(self, data: bytes) -> None:
-        """Keep what the far side says until it is asked for."""
+        """Store the far side's bytes until they are needed."""
         self._answer.feed(data)
 
     def caller_ends(self) -> None:
-        """Nothing more will come from the caller."""
+        """The caller sends no more."""
         self._request.end()
 
     def far_side_ends(self) -> None:
-        """Nothing more will come from the far side."""
+        """The far side sends no more."""
         self._answer.end()
 
     async def opening(self, length: int) -> bytes:
@@ -65,40 +65,41 @@ class Exchange:
         """The whole request.
 
         Raises:
-            CallerGoneError: the caller left in the middle of it.
+            CallerGoneError: the caller closed in the middle of it.
         """
         request = await self._request.whole()
-        if not (self._asked.is_whole or self._asked.is_opaque):
+        if not (self._request_framing.is_whole or self._request_framing.is_opaque):
             raise CallerGoneError
         return request
 
     async def answer_to(self, request: bytes, *, closing: bool = False) -> bytes:
-        """Forward the request over the link and return the far side's answer, which may lack its end.
+        """Forward the request over the link and return the far side's answer, which may be incomplete.
 
-        With `closing` our end of the connection is closed after it, as it is when the caller has closed its.
+        With `closing` our end of the connection is closed after the request, as after a half-close of the
+        caller.
 
         Raises:
             FarSideGoneError: there was not a byte of an answer.
         """
-        self._answered.expect_answers_to(self._asked)
+        self._answer_framing.expect_answers_to(self._request_framing)
         self._link.far_side.send(request)
         if closing or self._is_closed_request:
             self._link.far_side.send_end()
-        return _not_empty(await self._answer.whole())
+        return _require_answer(await self._answer.whole())
 
-    async def answer_apart_to(self, request: bytes) -> bytes:
+    async def answer_over_new_connection_to(self, request: bytes) -> bytes:
         """The same over a connection of its own.
 
         Raises:
             FarSideGoneError: there was not a byte of an answer.
         """
-        answered = AnswerFraming()
-        answered.expect_answers_to(self._asked)
-        answer = Stretch(answered)
+        framing = AnswerFraming()
+        framing.expect_answers_to(self._request_framing)
+        answer = MessageBytes(framing)
         loop = asyncio.get_running_loop()
         try:
             transport, _ = await loop.create_connection(
-                lambda: _Listener(answer), self._address.host, self._address.port
+                lambda: _AnswerCollector(answer), self._address.host, self._address.port
             )
         except OSError as error:
             raise FarSideGoneError from error
@@ -106,26 +107,26 @@ class Exchange:
             transport.write(request)
             if self._is_closed_request:
                 transport.write_eof()
-            return _not_empty(await answer.whole())
+            return _require_answer(await answer.whole())
         finally:
             transport.close()
 
     @property
     def _is_closed_request(self) -> bool:
-        # An HTTP request has an end of its own; any other far side may wait for the caller's.
-        return self._asked.is_opaque and self._request.is_ended
+        # An HTTP request states its end; any other far side may wait for the caller's half-close.
+        return self._request_framing.is_opaque and self._request.is_ended
 
     @property
     def can_reply(self) -> bool:
-        """Whether the caller's connection still stands."""
+        """Whether the caller's connection is open."""
         return self._link.caller.is_open
 
     def reply(self, answer: bytes) -> None:
-        """Send bytes to the caller, if it is still there."""
+        """Send bytes to the caller, if its connection is open."""
         self._link.caller.send(answer)
 
-    async def caller_gone(self) -> None:
-        """Wait until the caller has closed; what it says until then is lost."""
+    async def wait_until_caller_gone(self) -> None:
+        """Wait until the caller has closed; bytes until then are dropped."""
         await self._request.ended()
 
     def reset(self) -> None:
@@ -133,11 +134,11 @@ class Exchange:
         self._link.caller.reset()
 
     def close(self) -> None:
-        """Close the caller's connection in order, after what was sent has left."""
+        """Close the caller's connection gracefully, after all sent bytes have left."""
         self._link.caller.close()
 
-    def pass_on(self) -> None:
-        """No fault strikes: forward what has come, and let the bytes pass again."""
+    def forward_unchanged(self) -> None:
+        """No fault strikes: forward the stored bytes, and let further bytes pass."""
         link = self._link
         link.captor = None
         link.caller.send(self._answer.take())
@@ -148,14 +149,14 @@ class Exchange:
             link.far_side.send_end()
 
     def end(self) -> None:
-        """Give the link back; it is closed if either side has gone."""
+        """Release the link; it is closed if either side has closed."""
         self._link.release(self._request.take(), self._answer.take())
 
 
-class _Listener(asyncio.Protocol):
-    """Collects what the far side says on a connection of its own."""
+class _AnswerCollector(asyncio.Protocol):
+    """Collects the far side's answer on a connection of its own."""
 
-    def __init__(self, answer: Stretch) -> None:
+    def __init__(self, answer: MessageBytes) -> None:
         self._answer = answer
 
     @override
@@ -167,7 +168,7 @@ class _Listener(asyncio.Protocol):
         self._answer.end()
 
 
-def _not_empty(answer: bytes) -> bytes:
+def _require_answer(answer: bytes) -> bytes:
     if not answer:
         raise FarSideGoneError
     return answer

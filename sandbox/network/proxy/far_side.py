@@ -1,8 +1,8 @@
-"""One far side and the proxy before it: who may connect, what is armed, and which exchanges it strikes.
+"""The proxy before one far side: connections, armed faults, and the exchanges that they strike.
 
-A caller must meet a dead far side as it would without a proxy. The first connection that finds nobody there
-is reset, because it was accepted before anybody could know; from then on the proxy's own address refuses
-connections, until somebody listens there again.
+A dead far side must look to a caller as it would without a proxy. The first connection that cannot be
+forwarded is reset, because it was accepted already; from then on the proxy's address refuses connections,
+until the far side listens again.
 """
 
 import asyncio
@@ -10,23 +10,23 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from sandbox.network.proxy.connection import Link
-from sandbox.network.proxy.exchange import Address, CallerGoneError, Exchange, FarSideGoneError
-from sandbox.network.proxy.fault_effects import STRIKES, Waiting
-from sandbox.network.proxy.faults import OPENING_BYTES, Fault, FaultOrder, FaultQueue
+from sandbox.network.proxy.exchange import CallerGoneError, Exchange, FarSideAddress, FarSideGoneError
+from sandbox.network.proxy.fault_effects import FAULT_EFFECTS, FaultWaiting
+from sandbox.network.proxy.faults import OPENING_BYTES, Fault, FaultQueue, NetworkFaultOrder
 from sandbox.network.proxy.listener import Gate
-from sandbox.network.proxy.traffic_counts import Tally
+from sandbox.network.proxy.traffic_counts import TrafficCounts
 
 _LOCAL = "127.0.0.1"
 
 # How often a far side that refused a connection is tried again.
 _PROBE_SECONDS = 0.02
-# A connection is idle when nothing has come from the far side for so long, and the caller's turn is next.
+# A connection is idle when the far side has sent nothing for so long and the caller is next.
 _IDLE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """Where the proxy listens for a far side, port 0 being any free one, and where that listens itself."""
+class ProxyRoute:
+    """The proxy's address for a far side, port 0 being any free one, and the far side's own address."""
 
     listen_port: int
     to_port: int
@@ -34,21 +34,21 @@ class Route:
     to_host: str = _LOCAL
 
 
-class FarSide:
+class ProxiedFarSide:
     """The proxy before one far side; the owner of its links."""
 
-    def __init__(self, route: Route) -> None:
-        """Bind the address; nobody can connect before it is opened.
+    def __init__(self, route: ProxyRoute) -> None:
+        """Bind the address; connections are refused before it is opened.
 
         Raises:
             OSError: the address is taken.
         """
-        self.address = Address(route.to_host, route.to_port)
-        self.tally = Tally()
-        self.held = 0
+        self.address = FarSideAddress(route.to_host, route.to_port)
+        self.tally = TrafficCounts()
+        self.held_requests = 0
         self._faults = FaultQueue()
         self._gate = Gate(route.listen_host, route.listen_port, lambda: Link(self).caller)
-        self._refusal: FaultOrder | None = None
+        self._refusal: NetworkFaultOrder | None = None
         self._refusal_ends: asyncio.TimerHandle | None = None
         self._is_dead = False
         self._released = asyncio.Event()
@@ -70,7 +70,7 @@ class FarSide:
         self._gate.open()
 
     async def close(self) -> None:
-        """Accept nothing more, end every connection, and give up what is delayed or held."""
+        """Accept no more, end every connection, and drop delayed and held requests."""
         self._forget_refusal()
         await self._gate.remove()
         tasks, links = list(self._tasks), list(self._links)
@@ -79,30 +79,30 @@ class FarSide:
         await asyncio.gather(*tasks, return_exceptions=True)
         for link in links:
             link.drop()
-        await asyncio.gather(*(link.gone for link in links))
+        await asyncio.gather(*(link.closed for link in links))
 
-    def arm(self, order: FaultOrder) -> None:
-        """Let a fault strike; a refusal begins at once and replaces the one that stands."""
+    def arm(self, order: NetworkFaultOrder) -> None:
+        """Arm a fault; a refusal begins at once and replaces an earlier one."""
         if order.fault is Fault.REFUSE:
             self._refuse(order)
         else:
             self._faults.add(order)
 
     def lift(self) -> None:
-        """Let everything pass again; what was struck already stays struck, and what is held stays held."""
+        """Disarm all faults; running faults go on, and held requests stay held."""
         self._faults.clear()
         self._forget_refusal()
         self._set_gate()
 
     def release(self) -> int:
         """Forward the requests that are held, and return how many."""
-        count, self.held = self.held, 0
+        count, self.held_requests = self.held_requests, 0
         self._released.set()
         self._released = asyncio.Event()
         return count
 
     def listing(self) -> list[dict[str, object]]:
-        """What is still to strike, a refusal first."""
+        """The armed faults, a refusal first."""
         refusal = [] if self._refusal is None else [self._refusal.model_dump(mode="json")]
         return refusal + self._faults.listing()
 
@@ -123,7 +123,7 @@ class FarSide:
             return
         exchange = Exchange(link, self.address, opening)
         link.captor = exchange
-        self._start(self._strike(exchange))
+        self._start(self._apply_fault(exchange))
 
     def forget(self, link: Link) -> None:
         """Both connections of a link are gone."""
@@ -151,18 +151,18 @@ class FarSide:
     async def _await_far_side(self) -> None:
         while self._is_dead:
             await asyncio.sleep(_PROBE_SECONDS)
-            self._is_dead = not await _is_there(self.address)
+            self._is_dead = not await _is_reachable(self.address)
         self._set_gate()
 
-    async def _strike(self, exchange: Exchange) -> None:
+    async def _apply_fault(self, exchange: Exchange) -> None:
         opening = await exchange.opening(OPENING_BYTES) if self._faults.looks_inside else b""
         order = self._faults.take(opening)
         if order is None:
-            exchange.pass_on()
+            exchange.forward_unchanged()
             return
         self.tally.struck[order.fault] += 1
         try:
-            await STRIKES[order.fault](exchange, Waiting(order.seconds, self._hold))
+            await FAULT_EFFECTS[order.fault](exchange, FaultWaiting(order.seconds, self._hold))
         except (CallerGoneError, FarSideGoneError):
             exchange.close()
         finally:
@@ -171,10 +171,10 @@ class FarSide:
                 exchange.close()
 
     async def _hold(self) -> None:
-        self.held += 1
+        self.held_requests += 1
         await self._released.wait()
 
-    def _refuse(self, order: FaultOrder) -> None:
+    def _refuse(self, order: NetworkFaultOrder) -> None:
         self._forget_refusal()
         self._refusal = order
         if order.seconds is not None:
@@ -183,7 +183,7 @@ class FarSide:
         self._set_gate()
         self._close_idle(order)
 
-    def _close_idle(self, refusal: FaultOrder) -> None:
+    def _close_idle(self, refusal: NetworkFaultOrder) -> None:
         if self._refusal is not refusal:
             return
         loop = asyncio.get_running_loop()
@@ -210,7 +210,7 @@ class FarSide:
             self._gate.shut()
 
 
-async def _is_there(address: Address) -> bool:
+async def _is_reachable(address: FarSideAddress) -> bool:
     try:
         _, writer = await asyncio.open_connection(address.host, address.port)
     except OSError:

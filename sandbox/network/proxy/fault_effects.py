@@ -1,4 +1,4 @@
-"""What each fault does to an exchange, one function each, from its first byte to its last."""
+"""The effect of each fault on an exchange, a function each."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,95 +15,95 @@ PAGE = (
     + b"\r\n\r\n"
     + _HTML
 )
-"""What stands in for an answer when a web page is served."""
+"""The answer that replaces the far side's when a web page is served."""
 
 _HIGH_BIT = 0x80
 
 
-class Waiting:
-    """What a strike waits for besides the two sides: its seconds, or a hold until it is released."""
+class FaultWaiting:
+    """What a fault waits for: its seconds, or a hold until the release."""
 
     def __init__(self, seconds: float | None, hold: Callable[[], Awaitable[None]]) -> None:
         self.seconds = seconds or 0.0
         self.hold = hold
 
 
-async def _reset_before(exchange: Exchange, _waiting: Waiting) -> None:
+async def _reset_before(exchange: Exchange, _waiting: FaultWaiting) -> None:
     exchange.reset()
 
 
-async def _reset_after(exchange: Exchange, _waiting: Waiting) -> None:
+async def _reset_after(exchange: Exchange, _waiting: FaultWaiting) -> None:
     await exchange.answer_to(await exchange.request())
     exchange.reset()
 
 
-async def _cut(exchange: Exchange, _waiting: Waiting) -> None:
+async def _cut(exchange: Exchange, _waiting: FaultWaiting) -> None:
     await exchange.answer_to(await exchange.request())
     exchange.close()
 
 
-async def _half_answer(exchange: Exchange, _waiting: Waiting) -> None:
+async def _half_answer(exchange: Exchange, _waiting: FaultWaiting) -> None:
     answer = await exchange.answer_to(await exchange.request())
     exchange.reply(answer[: len(answer) // 2])
     exchange.close()
 
 
-async def _half_close(exchange: Exchange, _waiting: Waiting) -> None:
+async def _half_close(exchange: Exchange, _waiting: FaultWaiting) -> None:
     exchange.reply(await exchange.answer_to(await exchange.request(), closing=True))
     # The far side will take no second request on this connection.
     exchange.close()
 
 
-async def _black_hole_before(exchange: Exchange, _waiting: Waiting) -> None:
-    await exchange.caller_gone()
+async def _black_hole_before(exchange: Exchange, _waiting: FaultWaiting) -> None:
+    await exchange.wait_until_caller_gone()
 
 
-async def _black_hole_after(exchange: Exchange, _waiting: Waiting) -> None:
+async def _black_hole_after(exchange: Exchange, _waiting: FaultWaiting) -> None:
     await exchange.answer_to(await exchange.request())
-    await exchange.caller_gone()
+    await exchange.wait_until_caller_gone()
 
 
-async def _delay_request(exchange: Exchange, waiting: Waiting) -> None:
+async def _delay_request(exchange: Exchange, waiting: FaultWaiting) -> None:
     request = await exchange.request()
     await asyncio.sleep(waiting.seconds)
-    exchange.reply(await exchange.answer_apart_to(request))
+    exchange.reply(await exchange.answer_over_new_connection_to(request))
 
 
-async def _hold_request(exchange: Exchange, waiting: Waiting) -> None:
+async def _hold_request(exchange: Exchange, waiting: FaultWaiting) -> None:
     request = await exchange.request()
     await waiting.hold()
-    exchange.reply(await exchange.answer_apart_to(request))
+    exchange.reply(await exchange.answer_over_new_connection_to(request))
 
 
-async def _delay_answer(exchange: Exchange, waiting: Waiting) -> None:
+async def _delay_answer(exchange: Exchange, waiting: FaultWaiting) -> None:
     answer = await exchange.answer_to(await exchange.request())
     await asyncio.sleep(waiting.seconds)
     exchange.reply(answer)
 
 
-async def _corrupt(exchange: Exchange, _waiting: Waiting) -> None:
+async def _corrupt(exchange: Exchange, _waiting: FaultWaiting) -> None:
     exchange.reply(corrupted(await exchange.answer_to(await exchange.request())))
 
 
-async def _html(exchange: Exchange, _waiting: Waiting) -> None:
+async def _html(exchange: Exchange, _waiting: FaultWaiting) -> None:
     await exchange.answer_to(await exchange.request())
     exchange.reply(PAGE)
 
 
-async def _html_before(exchange: Exchange, _waiting: Waiting) -> None:
+async def _html_before(exchange: Exchange, _waiting: FaultWaiting) -> None:
     await exchange.request()
     exchange.reply(PAGE)
 
 
-async def _duplicate(exchange: Exchange, _waiting: Waiting) -> None:
+async def _duplicate(exchange: Exchange, _waiting: FaultWaiting) -> None:
     request = await exchange.request()
     answer = await exchange.answer_to(request)
     with suppress(FarSideGoneError):
-        await exchange.answer_apart_to(request)
+        await exchange.answer_over_new_connection_to(request)
     exchange.reply(answer)
 
 
-async def _slow_drip(exchange: Exchange, waiting: Waiting) -> None:
+async def _slow_drip(exchange: Exchange, waiting: FaultWaiting) -> None:
     answer = await exchange.answer_to(await exchange.request())
     loop = asyncio.get_running_loop()
     began_at = loop.time()
@@ -115,7 +115,7 @@ async def _slow_drip(exchange: Exchange, waiting: Waiting) -> None:
         exchange.reply(answer[position : position + 1])
 
 
-STRIKES: dict[Fault, Callable[[Exchange, Waiting], Awaitable[None]]] = {
+FAULT_EFFECTS: dict[Fault, Callable[[Exchange, FaultWaiting], Awaitable[None]]] = {
     Fault.RESET_BEFORE: _reset_before,
     Fault.RESET_AFTER: _reset_after,
     Fault.CUT: _cut,
@@ -132,11 +132,11 @@ STRIKES: dict[Fault, Callable[[Exchange, Waiting], Awaitable[None]]] = {
     Fault.DUPLICATE: _duplicate,
     Fault.SLOW_DRIP: _slow_drip,
 }
-"""Every fault but `refuse`, which strikes before there is an exchange."""
+"""Every fault but `refuse`, which acts before there is an exchange."""
 
 
 def corrupted(answer: bytes) -> bytes:
-    """The answer with one byte of its body changed; without a body there is nothing to change."""
+    """The answer with one byte of its body changed; unchanged without a body."""
     body = body_of(answer)
     if not body:
         return answer

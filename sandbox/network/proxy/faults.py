@@ -1,7 +1,6 @@
-"""The ways a far side and the network before it can fail, and which of them are ordered.
+"""The faults of a far side and its network, and the queue of ordered ones.
 
-What a caller sees is the same for several of them on purpose: whether the far side did its work is what it
-cannot know.
+Several look the same to a caller on purpose: it cannot know whether the far side did its work.
 """
 
 from collections import deque
@@ -11,13 +10,13 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 OPENING_BYTES = 512
-"""How much of a request is searched for what an order must match."""
+"""How many bytes of a request are searched for the texts of an order."""
 
 SECONDS_MAX = 86_400
 
 
 class Fault(StrEnum):
-    """One way to misbehave in one exchange; `refuse` alone concerns the whole far side."""
+    """A fault of one exchange; `refuse` alone concerns the whole far side."""
 
     REFUSE = "refuse"
     """Connections are refused and idle ones closed; nothing new passes, what has begun may end."""
@@ -26,19 +25,19 @@ class Fault(StrEnum):
     RESET_AFTER = "reset_after"
     """The far side has answered; the connection is reset without a byte of it."""
     CUT = "cut"
-    """The far side has answered; the connection is closed in order without a byte of it."""
+    """The far side has answered; the connection is closed gracefully without a byte of it."""
     HALF_ANSWER = "half_answer"
-    """The far side has answered; half of the bytes arrive, then the connection is closed in order."""
+    """The far side has answered; half of the bytes arrive, then the connection is closed gracefully."""
     HALF_CLOSE = "half_close"
     """The far side sees our end of its connection closed after the request; its answer is passed on."""
     BLACK_HOLE_BEFORE = "black_hole_before"
-    """Nothing is forwarded and nothing answered; the connection stays open until the caller goes."""
+    """Nothing is forwarded and nothing answered; the connection stays open until the caller closes."""
     BLACK_HOLE_AFTER = "black_hole_after"
-    """The far side has answered and nobody hears; the connection stays open until the caller goes."""
+    """The far side has answered, the answer is dropped; the connection stays open until the caller closes."""
     DELAY_REQUEST = "delay_request"
-    """The request is forwarded `seconds` later, even if the caller has gone: a late success."""
+    """The request is forwarded `seconds` later, even if the caller has closed: a late success."""
     HOLD_REQUEST = "hold_request"
-    """The request is forwarded when it is released, even if the caller has gone."""
+    """The request is forwarded at the release, even if the caller has closed."""
     DELAY_ANSWER = "delay_answer"
     """The far side has answered; the answer arrives `seconds` later."""
     CORRUPT = "corrupt"
@@ -48,7 +47,7 @@ class Fault(StrEnum):
     HTML_BEFORE = "html_before"
     """Nothing is forwarded; a web page under HTTP 200 is the answer."""
     DUPLICATE = "duplicate"
-    """The far side gets the request twice, on two connections in turn; the first answer is passed on."""
+    """The far side gets the request twice, on two connections; the first answer is passed on."""
     SLOW_DRIP = "slow_drip"
     """The far side has answered; the answer arrives byte by byte over `seconds`."""
 
@@ -58,8 +57,8 @@ _NEED_SECONDS = frozenset({Fault.DELAY_REQUEST, Fault.DELAY_ANSWER, Fault.SLOW_D
 _MAY_HAVE_SECONDS = _NEED_SECONDS | {Fault.REFUSE}
 
 
-class FaultOrder(BaseModel):
-    """Let a fault strike exchanges with one far side.
+class NetworkFaultOrder(BaseModel):
+    """An order to inject a fault into exchanges with one far side.
 
     `times` is how many of them, and None until it is lifted. `match` and `also` must both occur, as UTF-8, in
     the first 512 bytes of the request. `seconds` is how long a delay or a drip lasts, and after how long a
@@ -77,7 +76,7 @@ class FaultOrder(BaseModel):
 
     @field_validator("seconds")
     @classmethod
-    def _seconds_where_they_mean_something(cls, value: float | None, info: ValidationInfo) -> float | None:
+    def _check_seconds(cls, value: float | None, info: ValidationInfo) -> float | None:
         fault = info.data.get("fault")
         if value is None and fault in _NEED_SECONDS:
             raise ValueError(f"{fault} needs seconds")
@@ -87,23 +86,23 @@ class FaultOrder(BaseModel):
 
     @field_validator("times", "match", "also")
     @classmethod
-    def _a_refusal_knows_no_exchange(cls, value: object, info: ValidationInfo) -> object:
+    def _check_refusal(cls, value: object, info: ValidationInfo) -> object:
         if value is not None and info.data.get("fault") is Fault.REFUSE:
             raise ValueError("a refusal lasts until it is lifted or its seconds are over")
         return value
 
 
-class Armed:
-    """An order that waits for exchanges to strike."""
+class ArmedFault:
+    """An armed order, waiting for exchanges."""
 
-    def __init__(self, order: FaultOrder) -> None:
+    def __init__(self, order: NetworkFaultOrder) -> None:
         self.order = order
         self.times_left = order.times
         self._needles = [text.encode() for text in (order.match, order.also) if text is not None]
 
     @property
     def looks_inside(self) -> bool:
-        """Whether it wants to see the request before it strikes."""
+        """Whether it depends on the request's first bytes."""
         return bool(self._needles)
 
     def fits(self, opening: bytes) -> bool:
@@ -119,7 +118,7 @@ class FaultQueue:
     """The orders for one far side, first come first served."""
 
     def __init__(self) -> None:
-        self._armed: deque[Armed] = deque()
+        self._armed: deque[ArmedFault] = deque()
 
     @property
     def is_empty(self) -> bool:
@@ -128,18 +127,18 @@ class FaultQueue:
 
     @property
     def looks_inside(self) -> bool:
-        """Whether any of the orders wants to see the request before it strikes."""
+        """Whether any of the orders depends on the request's first bytes."""
         return any(armed.looks_inside for armed in self._armed)
 
-    def add(self, order: FaultOrder) -> None:
-        """Arm an order behind those that are there."""
-        self._armed.append(Armed(order))
+    def add(self, order: NetworkFaultOrder) -> None:
+        """Queue an order behind the earlier ones."""
+        self._armed.append(ArmedFault(order))
 
     def clear(self) -> None:
-        """Forget what has not struck yet."""
+        """Remove all orders."""
         self._armed.clear()
 
-    def take(self, opening: bytes) -> FaultOrder | None:
+    def take(self, opening: bytes) -> NetworkFaultOrder | None:
         """The first order that fits, counted as used once more; None if this request passes."""
         for armed in self._armed:
             if armed.fits(opening):
@@ -148,10 +147,10 @@ class FaultQueue:
         return None
 
     def listing(self) -> list[dict[str, object]]:
-        """What is still to strike, in order."""
+        """The remaining orders."""
         return [armed.listing() for armed in self._armed]
 
-    def _use(self, armed: Armed) -> None:
+    def _use(self, armed: ArmedFault) -> None:
         if armed.times_left is None:
             return
         armed.times_left -= 1

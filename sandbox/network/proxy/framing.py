@@ -1,7 +1,7 @@
-"""Where a request ends, and where its answer does.
+"""Finds the end of a request and of its answer.
 
-HTTP/1.1 says so itself. Of any other protocol nothing is known, so a message is over when its sender has
-been quiet for a while; only exchanges that a fault may strike are ever read like this.
+HTTP/1.1 states the end of a message. Of other protocols nothing is known, so a message is over when its
+sender has been quiet for a while; only exchanges that a fault may strike are parsed.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, Htt
 from typing_extensions import override
 
 QUIET_SECONDS = 0.1
-"""A message that is no HTTP is over when nothing has followed for so long."""
+"""A message that is no HTTP is over when nothing followed for so long."""
 
 _FIRST_FINAL_STATUS = 200
 
@@ -27,15 +27,15 @@ class Framing(ABC):
     @property
     @abstractmethod
     def is_whole(self) -> bool:
-        """Whether HTTP says that everything is there; never true of what is opaque."""
+        """Whether the HTTP message is complete; never true of an opaque one."""
 
     @property
     def waits_for_leave(self) -> bool:
-        """Whether the sender says no more before it has heard something."""
+        """Whether the sender waits for an answer before it sends more."""
         return self.is_whole
 
     def feed(self, data: bytes) -> None:
-        """Follow some more bytes; what is no HTTP, or changes to something else, is opaque from then on."""
+        """Parse some more bytes; after anything but HTTP the message is opaque."""
         if self.is_opaque:
             return
         try:
@@ -77,7 +77,7 @@ class RequestFraming(Framing):
         self._begun += 1
 
     def on_header(self, name: bytes, _value: bytes) -> None:
-        """Who expects 100 sends no body before it has got it."""
+        """A sender that expects 100 Continue sends no body before it."""
         self._expects |= name.lower() == b"expect"
 
     def on_message_complete(self) -> None:
@@ -107,7 +107,7 @@ class AnswerFraming(Framing):
         return not self.is_opaque and self._count >= self._expected
 
     def expect_answers_to(self, request: RequestFraming) -> None:
-        """Say what was asked; to be done before the first byte of the answer."""
+        """Set the request; call it before the first byte of the answer."""
         self._expected = max(1, request.count)
         self._is_to_head = request.is_head
 
@@ -126,70 +126,70 @@ class AnswerFraming(Framing):
             self._count_one()
 
     def _count_one(self) -> None:
-        # 100 Continue and its like announce an answer and are none.
+        # 100 Continue and other 1xx are no final answers.
         self._count += self._answers.get_status_code() >= _FIRST_FINAL_STATUS
 
 
-class Stretch:
+class MessageBytes:
     """The bytes of one direction of an exchange, collected as they come."""
 
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
         self._bytes = bytearray()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self.is_ended = False
 
     def feed(self, data: bytes) -> None:
         """Take some more bytes."""
         self._bytes += data
         self._framing.feed(data)
-        self._news.set()
+        self._changed.set()
 
     def end(self) -> None:
-        """Nothing will follow: the sender has closed its end."""
+        """The sender has closed its end."""
         self.is_ended = True
-        self._news.set()
+        self._changed.set()
 
     async def first(self, length: int) -> bytes:
-        """The first bytes, or all that the sender says before it has heard something; none are taken."""
+        """The first bytes, or all that the sender sends before it waits; none are removed."""
         await self._until(lambda: len(self._bytes) >= length or self._framing.waits_for_leave)
         return bytes(self._bytes[:length])
 
     async def whole(self) -> bytes:
-        """Wait until the message is over or its sender has closed, and take the bytes."""
+        """Wait until the message is over or its sender has closed, and remove the bytes."""
         await self._until(lambda: self._framing.is_whole)
         return self.take()
 
     async def ended(self) -> None:
-        """Wait until the sender has closed; what it says until then is lost."""
+        """Wait until the sender has closed; bytes until then are dropped."""
         while not self.is_ended:
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
             self._bytes.clear()
 
     def take(self) -> bytes:
-        """Take what is there."""
-        taken = bytes(self._bytes)
+        """Remove and return the bytes so far."""
+        content = bytes(self._bytes)
         self._bytes.clear()
-        return taken
+        return content
 
     async def _until(self, is_enough: Callable[[], bool]) -> None:
         while not (is_enough() or self.is_ended):
-            self._news.clear()
+            self._changed.clear()
             try:
                 async with asyncio.timeout(QUIET_SECONDS if self._framing.is_opaque else None):
-                    await self._news.wait()
+                    await self._changed.wait()
             except TimeoutError:
                 return
 
 
 def body_of(answer: bytes) -> range:
-    """Where the longest piece of the answer's body lies; the whole of an answer that is no HTTP."""
+    """The range of the longest piece of the answer's body; the whole answer if it is no HTTP."""
     framing = AnswerFraming()
     framing.feed(answer)
     if framing.is_opaque:
         return range(len(answer))
     longest = max(framing.body_pieces, key=len, default=b"")
-    # From behind, where the body is: a header may hold the same bytes.
+    # Searched from the end, where the body is: a header may hold the same bytes.
     first = answer.rindex(longest)
     return range(first, first + len(longest))

@@ -1,7 +1,7 @@
 """A listening address that can be shut and opened again.
 
-The address stays bound while it is shut, so that connections to it are refused and nobody else can take it:
-an ephemeral port would otherwise be given away to the next outgoing connection of this machine.
+The address stays bound while it is shut, so that connections are refused and no other process can take it: an
+ephemeral port would otherwise go to the next outgoing connection of this machine.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ class Gate:
             OSError: the address is taken.
         """
         self._host = host
-        self._holder = _bound(host, port)
+        self._holder = _bound_socket(host, port)
         self.port: int = self._holder.getsockname()[1]
         self._make_protocol = make_protocol
         self._opening: asyncio.Task[asyncio.Server] | None = None
@@ -35,8 +35,8 @@ class Gate:
         """Accept connections."""
         if self._opening is not None:
             return
-        listener = _bound(self._host, self.port)
-        # The kernel accepts from now on; what takes the connections over starts in the next round.
+        listener = _bound_socket(self._host, self.port)
+        # The kernel accepts from now on; the server takes connections over in the next round of the loop.
         listener.listen(_BACKLOG)
         loop = asyncio.get_running_loop()
         self._opening = loop.create_task(
@@ -44,7 +44,7 @@ class Gate:
         )
 
     def shut(self) -> None:
-        """Refuse connections; those that stand are left alone."""
+        """Refuse new connections; open ones go on."""
         opening, self._opening = self._opening, None
         if opening is None:
             return
@@ -54,15 +54,15 @@ class Gate:
             opening.add_done_callback(lambda task: task.result().close())
 
     async def remove(self) -> None:
-        """Shut it for good and give the address back."""
+        """Shut it for good and release the address."""
         if self._opening is not None:
             await self._opening
         self.shut()
         self._holder.close()
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    """A socket bound to the address; several may be, as long as only one listens."""
+def _bound_socket(host: str, port: int) -> socket.socket:
+    """A socket bound to the address; several may be bound, as long as one listens."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""What passed by one far side's proxy, counted."""
+"""The traffic counts of one far side's proxy."""
 
 from collections import Counter
 
@@ -8,11 +8,11 @@ _METHODS = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"O
 _LINE_BYTES_MAX = 256
 _PATH_PARTS = 3
 _PATHS_MAX = 100
-_OTHER = "other"
+_OTHER_PATH = "other"
 
 
-class Tally:
-    """Counts connections, exchanges by path, and what was struck."""
+class TrafficCounts:
+    """Counts connections, exchanges by path, and faults."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -25,7 +25,7 @@ class Tally:
         self.exchanges += 1
         path = _path_prefix(opening)
         if path not in self._paths and len(self._paths) >= _PATHS_MAX:
-            path = _OTHER
+            path = _OTHER_PATH
         self._paths[path] += 1
 
     def listing(self) -> dict[str, object]:
@@ -42,6 +42,6 @@ def _path_prefix(opening: bytes) -> str:
     method, _, rest = opening[:_LINE_BYTES_MAX].partition(b" ")
     target, space, _ = rest.partition(b" ")
     if method not in _METHODS or not space or not target.startswith(b"/"):
-        return _OTHER
+        return _OTHER_PATH
     parts = target.partition(b"?")[0].split(b"/", _PATH_PARTS + 1)
     return b"/".join(parts[: _PATH_PARTS + 1]).decode("ascii", "replace")

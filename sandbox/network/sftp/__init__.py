@@ -1,1 +1,1 @@
-"""The SFTP server of the simulated institutions: each leaves its files in a folder of its own."""
+"""The SFTP server of the simulated institutions: each has a folder of its own."""

@@ -16,7 +16,9 @@ _VARIABLES = "EKPAY_SFTP_SANDBOX"
 def sftp(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = DEFAULT_PORT,
-    home: Annotated[Path, typer.Option(help="Folder of keys and files.")] = Path(".ekpay/sandbox/sftp"),
+    home_folder: Annotated[Path, typer.Option("--home", help="Folder of keys and files.")] = Path(
+        ".ekpay/sandbox/sftp"
+    ),
 ) -> None:
     """Serve a folder for each institution by SFTP, read only, until interrupted.
 
@@ -29,18 +31,18 @@ def sftp(
         typer.echo(f"cannot start: {problem.name} is not installed, run make setup", err=True)
         raise typer.Exit(1) from problem
     try:
-        asyncio.run(_serve(Home(home.resolve()), host, port))
+        asyncio.run(_serve(Home(home_folder.resolve()), host, port))
     except OSError as error:
         typer.echo(f"cannot start: {error}", err=True)
         raise typer.Exit(1) from error
 
 
-async def _serve(home: "Home", host: str, port: int) -> None:
+async def _serve(sftp_home: "Home", host: str, port: int) -> None:
     from sandbox.network.sftp.server import serving  # noqa: PLC0415 - as above
 
-    async with serving(home, host, port) as taken:
-        typer.echo(f"sftp sandbox listening on {host}:{taken}")
-        typer.echo(f"export {_VARIABLES}_PORT={taken}")
-        typer.echo(f"export {_VARIABLES}_KEY={home.client_key}")
-        typer.echo(f"export {_VARIABLES}_HOST_KEY={home.fingerprint}")
+    async with serving(sftp_home, host, port) as bound_port:
+        typer.echo(f"sftp sandbox listening on {host}:{bound_port}")
+        typer.echo(f"export {_VARIABLES}_PORT={bound_port}")
+        typer.echo(f"export {_VARIABLES}_KEY={sftp_home.client_key}")
+        typer.echo(f"export {_VARIABLES}_HOST_KEY={sftp_home.fingerprint}")
         await asyncio.Event().wait()

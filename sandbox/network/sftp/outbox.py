@@ -1,4 +1,4 @@
-"""From one flat folder into one folder an institution, each file with a marker that it is complete."""
+"""Moves files from one flat folder into a folder an institution, each with a marker that it is complete."""
 
 import re
 import time
@@ -9,21 +9,21 @@ MARKER = ".done"
 
 
 def spread(outbox: Path, files: Path, quiet_seconds: float = 0) -> list[str]:
-    """Move what lies in the outbox to where its institution leaves files; names that say nothing stay.
+    """Move the files of the outbox into their institutions' folders; files with other names stay.
 
-    What was written less than `quiet_seconds` ago stays too: somebody may write on. A file that is sent again
-    under its name takes the place of the first, as at a bank. The marker comes last, and is taken away first.
+    Files written less than `quiet_seconds` ago stay too: they may be incomplete. A file sent again under its
+    name replaces the first, as at a bank. The marker is made last and removed first.
     """
-    moved = []
+    moved_names = []
     for path in sorted(outbox.iterdir()) if outbox.is_dir() else []:
-        found = _NAME.fullmatch(path.name)
-        if found is None or not path.is_file() or time.time() - path.stat().st_mtime < quiet_seconds:
+        match = _NAME.fullmatch(path.name)
+        if match is None or not path.is_file() or time.time() - path.stat().st_mtime < quiet_seconds:
             continue
-        folder = files / found[1]
+        folder = files / match[1]
         folder.mkdir(parents=True, exist_ok=True)
         marker = folder / (path.name + MARKER)
         marker.unlink(missing_ok=True)
         path.rename(folder / path.name)
         marker.touch()
-        moved.append(path.name)
-    return moved
+        moved_names.append(path.name)
+    return moved_names

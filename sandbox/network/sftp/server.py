@@ -1,7 +1,7 @@
-"""An SFTP server that shows files and lets nobody change them; asyncssh is imported here only.
+"""A read-only SFTP server; asyncssh is imported here only.
 
-Host key and client key are made at the first start and stay: whoever fetches pins the one and shows the
-other.
+Host key and client key are made at the first start and kept: a client pins the first and logs in with the
+second.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class Home:
 
     @property
     def outbox(self) -> Path:
-        """What lies here is moved to the folder of its institution."""
+        """Files here are moved to the folder of their institution."""
         return self.root / "outbox"
 
     @property
@@ -46,7 +46,7 @@ class Home:
 
     @property
     def client_key(self) -> Path:
-        """The private key of the only one who may log in."""
+        """The private key of the only client."""
         return self.root / "client_key"
 
     def prepare(self) -> None:
@@ -62,12 +62,12 @@ class Home:
 
     @property
     def fingerprint(self) -> str:
-        """What whoever fetches pins."""
+        """The fingerprint of the host key, which clients pin."""
         return str(asyncssh.read_private_key(self.host_key).get_fingerprint())
 
 
-class _Door(asyncssh.SSHServer):
-    """Lets one key in, and no password."""
+class _KeyLogin(asyncssh.SSHServer):
+    """Accepts one key, and no password."""
 
     def __init__(self, key: asyncssh.SSHKey) -> None:
         self._key = key
@@ -87,39 +87,39 @@ def _refuse(*_arguments: object) -> None:
     raise asyncssh.SFTPPermissionDenied("this server shows files and takes none")
 
 
-# It stands for calls of every form.
-_NEVER: Any = _refuse
+# It replaces calls of every signature.
+_REFUSED: Any = _refuse
 
 
-class _Shown(asyncssh.SFTPServer):
-    """Files to read; whatever would change one is refused."""
+class _ReadOnlyFiles(asyncssh.SFTPServer):
+    """Serves files for reading; every change is refused."""
 
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Any:  # noqa: ANN401 - as the library has it
         if pflags & _WRITING:
             _refuse()
         return super().open(path, pflags, attrs)
 
-    remove = rename = posix_rename = mkdir = rmdir = symlink = link = _NEVER
-    setstat = lsetstat = fsetstat = _NEVER
+    remove = rename = posix_rename = mkdir = rmdir = symlink = link = _REFUSED
+    setstat = lsetstat = fsetstat = _REFUSED
 
 
 @asynccontextmanager
-async def serving(home: Home, host: str, port: int) -> AsyncIterator[int]:
-    """Serve until the block ends; yields the port that was taken."""
-    home.prepare()
-    client = asyncssh.read_private_key(home.client_key).convert_to_public()
+async def serving(sftp_home: Home, host: str, port: int) -> AsyncIterator[int]:
+    """Serve until the block ends; yields the bound port."""
+    sftp_home.prepare()
+    client = asyncssh.read_private_key(sftp_home.client_key).convert_to_public()
     acceptor = await asyncssh.listen(
         host,
         port,
-        server_factory=lambda: _Door(client),
-        server_host_keys=[str(home.host_key)],
-        sftp_factory=lambda channel: _Shown(channel, chroot=str(home.files).encode()),
+        server_factory=lambda: _KeyLogin(client),
+        server_host_keys=[str(sftp_home.host_key)],
+        sftp_factory=lambda channel: _ReadOnlyFiles(channel, chroot=str(sftp_home.files).encode()),
         sftp_version=3,
         allow_scp=False,
         allow_pty=False,
         agent_forwarding=False,
     )
-    moving = asyncio.create_task(_keep_moving(home))
+    moving = asyncio.create_task(_move_files_forever(sftp_home))
     try:
         yield int(acceptor.get_port())
     finally:
@@ -129,7 +129,7 @@ async def serving(home: Home, host: str, port: int) -> AsyncIterator[int]:
         await asyncio.gather(moving, return_exceptions=True)
 
 
-async def _keep_moving(home: Home) -> None:
+async def _move_files_forever(sftp_home: Home) -> None:
     while True:
-        await asyncio.to_thread(spread, home.outbox, home.files, _QUIET_SECONDS)
+        await asyncio.to_thread(spread, sftp_home.outbox, sftp_home.files, _QUIET_SECONDS)
         await asyncio.sleep(_LOOK_SECONDS)

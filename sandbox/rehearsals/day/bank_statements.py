@@ -7,15 +7,15 @@ pays what the right file says, whatever happened to that file on its way.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sandbox.rehearsals.day.injected_errors import NothingToSpoilError, Seeded, Wish
-from sandbox.rehearsals.day.institutions import BANKS, HOUSES
+from sandbox.rehearsals.day.injected_errors import InjectedError, InjectionRequest, NothingToInjectError
+from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS
 from sandbox.rehearsals.day.plan import file_key
-from sandbox.rehearsals.day.state import Left, State
+from sandbox.rehearsals.day.state import DayState, DepositedFile
 from sandbox.rehearsals.month.files.bank_statements import WRITERS, Entry, Statement
 from sandbox.rehearsals.month.model.answer_key import Code
 from sandbox.rehearsals.month.model.days import business_days_after, is_business
 from sandbox.rehearsals.month.model.instants import dashed, plain
-from sandbox.rehearsals.month.model.institutions import BANK_CHARGES, House
+from sandbox.rehearsals.month.model.institutions import BANK_CHARGES, MonthInstitution
 
 _STRAY_PAISA = 4_321_500
 _SHORT_PAISA = 50_000
@@ -29,18 +29,18 @@ class WrittenStatement:
     key: str
     name: str
     content: bytes
-    left: Left
+    deposited: DepositedFile
 
 
 @dataclass(slots=True)
-class Accounts:
+class BankAccounts:
     """The accounts at one moment; `began` is the first day of the first connector that pays on each."""
 
-    state: State
-    began: Mapping[str, int]
-    wishes: Sequence[Wish]
+    state: DayState
+    first_days: Mapping[str, int]
+    requests: Sequence[InjectionRequest]
     made_at: str
-    seeded: list[Seeded] = field(default_factory=list)
+    injected: list[InjectedError] = field(default_factory=list)
 
     def write(self, night: int) -> Iterator[WrittenStatement]:
         """Write every statement that is due and was not left before.
@@ -49,64 +49,70 @@ class Accounts:
             NothingToSpoilError: a wish names a bank that has no credit to spoil.
         """
         for bank in BANKS.values():
-            wishes = [wish for wish in self.wishes if wish.institution == bank.id]
-            first = self.began.get(bank.id, night + 1)
+            requests = [request for request in self.requests if request.institution == bank.id]
+            first = self.first_days.get(bank.id, night + 1)
             if bank.id in self.state.statements:
                 first = self.state.statements[bank.id][2] + 1
             for day in filter(is_business, range(first, night + 1)):
-                yield self._written(bank, day, wishes if day == night else [])
-            if wishes and not is_business(night):
-                raise NothingToSpoilError(f"{bank.id} has no statement of {dashed(night)}")
+                yield self._write_statement(bank, day, requests if day == night else [])
+            if requests and not is_business(night):
+                raise NothingToInjectError(f"{bank.id} has no statement of {dashed(night)}")
 
-    def _written(self, bank: House, day: int, wishes: Sequence[Wish]) -> WrittenStatement:
+    def _write_statement(
+        self, bank: MonthInstitution, day: int, requests: Sequence[InjectionRequest]
+    ) -> WrittenStatement:
         number, opening, _ = self.state.statements.get(bank.id, [0, 0, day])
-        entries = self._spoiled(bank, day, list(self._credits(bank, day)), wishes)
+        entries = self._inject_errors(bank, day, list(self._credits(bank, day)), requests)
         closing = opening + sum(entry.amount for entry in entries)
         self.state.statements[bank.id] = [number + 1, closing, day]
         statement = Statement(bank, day, number + 1, opening, closing, entries)
         write, extension = WRITERS[bank.id]
         key = file_key(bank, (day, 1))
-        left = Left(bank.id, day, 1, 0, self.made_at)
-        return WrittenStatement(key, f"{key}.{extension}", write(statement, entries).encode(), left)
+        deposited = DepositedFile(bank.id, day, 1, 0, self.made_at)
+        return WrittenStatement(key, f"{key}.{extension}", write(statement, entries).encode(), deposited)
 
-    def _credits(self, bank: House, day: int) -> Iterator[Entry]:
+    def _credits(self, bank: MonthInstitution, day: int) -> Iterator[Entry]:
         settled: dict[str, int] = {}
-        for left in self.state.left.values():
-            house = HOUSES.get(left.house)
-            if house is not None and house.bank == bank.id and house.payout(left.date) == day:
-                settled[house.id] = settled.get(house.id, 0) + left.settled_paisa
-        for house_id, paisa in sorted(settled.items()):
+        for deposited in self.state.deposited.values():
+            institution = INSTITUTIONS.get(deposited.institution_id)
+            if (
+                institution is not None
+                and institution.bank == bank.id
+                and institution.payout(deposited.date) == day
+            ):
+                settled[institution.id] = settled.get(institution.id, 0) + deposited.settled_paisa
+        for institution_id, paisa in sorted(settled.items()):
             if paisa:
-                charge, batch = BANK_CHARGES[bank.id], HOUSES[house_id].batch(plain(day))
+                charge, batch = BANK_CHARGES[bank.id], INSTITUTIONS[institution_id].batch(plain(day))
                 yield Entry(paisa - charge, charge, batch, self._name(bank))
 
-    def _spoiled(
-        self, bank: House, day: int, entries: list[Entry], wishes: Sequence[Wish]
+    def _inject_errors(
+        self, bank: MonthInstitution, day: int, entries: list[Entry], requests: Sequence[InjectionRequest]
     ) -> Sequence[Entry]:
         spoiled, whole = list(entries), list(entries)
-        for wish in wishes:
-            if wish.code in _OF_CREDITS:
+        for request in requests:
+            if request.code in _OF_CREDITS:
                 if not whole:
-                    raise NothingToSpoilError(f"{bank.id} books no credit on {dashed(day)}")
+                    raise NothingToInjectError(f"{bank.id} books no credit on {dashed(day)}")
                 entry = whole.pop(0)
                 at = spoiled.index(entry)
                 short = Entry(entry.amount - _SHORT_PAISA, entry.charge, entry.ours, entry.theirs)
-                spoiled[at : at + 1] = [short] if wish.code is Code.AMOUNT else []
-                self.seeded.append(Seeded(wish.code, bank.id, entry.ours, day))
-            elif wish.code is Code.FILE_ONLY:
+                spoiled[at : at + 1] = [short] if request.code is Code.AMOUNT else []
+                self.injected.append(InjectedError(request.code, bank.id, entry.ours, day))
+            elif request.code is Code.FILE_ONLY:
                 stray = Entry(_STRAY_PAISA, 0, "", self._name(bank))
                 spoiled.append(stray)
-                self.seeded.append(Seeded(wish.code, bank.id, stray.theirs, day))
+                self.injected.append(InjectedError(request.code, bank.id, stray.theirs, day))
             else:
-                raise NothingToSpoilError(f"{wish.code} befalls no statement")
+                raise NothingToInjectError(f"{request.code} befalls no statement")
         return spoiled
 
-    def _name(self, bank: House) -> str:
-        self.state.strangers += 1
-        return f"{bank.code[:1]}B{self.state.strangers:012d}"
+    def _name(self, bank: MonthInstitution) -> str:
+        self.state.unknown_payments += 1
+        return f"{bank.code[:1]}B{self.state.unknown_payments:012d}"
 
 
 def payout_ends(night: int) -> int:
     """Return the day by which all that moved until a night is in its file and paid, if nothing goes wrong."""
-    longest = max(house.lag for house in HOUSES.values())
+    longest = max(institution.lag for institution in INSTITUTIONS.values())
     return business_days_after(night, longest + 1)

@@ -12,11 +12,11 @@ import typer
 from sandbox.kit.command_options import taking
 from sandbox.kit.institution.clock import dhaka_day, utc_now
 from sandbox.registry import DEFAULT_PORTS, Name
-from sandbox.rehearsals.day.file_writer import Leaving, Night, in_words, leave
-from sandbox.rehearsals.day.injected_errors import CODES, NothingToSpoilError, Wish
-from sandbox.rehearsals.day.institutions import BANKS, HOUSES
-from sandbox.rehearsals.day.movement_queries import InstitutionSilentError
-from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.day.file_writer import DepositedFiles, Night, deposit_files, error_lines
+from sandbox.rehearsals.day.injected_errors import CODES, InjectionRequest, NothingToInjectError
+from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS
+from sandbox.rehearsals.day.movement_queries import InstitutionUnavailableError
+from sandbox.rehearsals.installation.home_folder import home_folder
 from sandbox.rehearsals.month.model.answer_key import Code
 
 _CODES = ", ".join(CODES)
@@ -38,9 +38,9 @@ class StatementsOptions:
         typer.Option(metavar="CODE[@INSTITUTION]", help=f"What shall be wrong, repeatable: {_CODES}."),
     ] = None
     seed: Annotated[int, typer.Option(min=0, help="Decides whom a wrong thing befalls.")] = 1
-    home: Annotated[
+    home_folder: Annotated[
         Path | None,
-        typer.Option(help="Where is kept what was left before; EKPAY_HOME/sandbox/day by default."),
+        typer.Option("--home", help="Where is kept what was left before; EKPAY_HOME/sandbox/day by default."),
     ] = None
     address: Annotated[
         list[str] | None,
@@ -57,42 +57,42 @@ def statements(options: StatementsOptions) -> None:
     twice; run it for each night in turn. What is made wrong is printed, to hold a reconciliation against it.
     """
     night_of = dhaka_day(utc_now()) if options.night is None else options.night.date()
-    wishes = [_wish(text) for text in options.wrong or []]
-    kept = options.home or home() / "sandbox" / "day"
-    night = Night(night_of, kept, options.out, wishes, options.seed)
+    requests = [_injection_request(text) for text in options.wrong or []]
+    state_folder = options.home_folder or home_folder() / "sandbox" / "day"
+    night = Night(night_of, state_folder, options.out, requests, options.seed)
     try:
-        left = asyncio.run(leave(night, _addresses(options.address or [])))
-    except (InstitutionSilentError, NothingToSpoilError) as problem:
+        deposited = asyncio.run(deposit_files(night, _addresses(options.address or [])))
+    except (InstitutionUnavailableError, NothingToInjectError) as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from problem
-    _tell(left, night_of, is_json=options.as_json)
+    _print_result(deposited, night_of, is_json=options.as_json)
 
 
-def _tell(left: Leaving, night_of: date, *, is_json: bool) -> None:
+def _print_result(deposited: DepositedFiles, night_of: date, *, is_json: bool) -> None:
     if is_json:
         seeded = [
             {
-                "code": one.code,
-                "institution": one.institution,
-                "reference": one.reference,
-                "night": one.night_date.isoformat(),
+                "code": error.code,
+                "institution": error.institution,
+                "reference": error.reference,
+                "night": error.night_date.isoformat(),
             }
-            for one in left.seeded
+            for error in deposited.injected
         ]
-        typer.echo(json.dumps({"files": list(left.files), "seeded": seeded}, indent=2))
+        typer.echo(json.dumps({"files": list(deposited.files), "seeded": seeded}, indent=2))
         return
-    typer.echo(f"{len(left.files)} files for the night of {night_of}")
-    for line in in_words(left.seeded):
+    typer.echo(f"{len(deposited.files)} files for the night of {night_of}")
+    for line in error_lines(deposited.injected):
         typer.echo(f"wrong on purpose: {line}")
 
 
-def _wish(text: str) -> Wish:
+def _injection_request(text: str) -> InjectionRequest:
     code, _, institution = text.partition("@")
     if code not in set(CODES):
         raise typer.BadParameter(f"{code} is none of {_CODES}", param_hint="--wrong")
-    if institution and institution not in {*HOUSES, *BANKS}:
+    if institution and institution not in {*INSTITUTIONS, *BANKS}:
         raise typer.BadParameter(f"{institution} leaves no files here", param_hint="--wrong")
-    return Wish(Code(code), institution)
+    return InjectionRequest(Code(code), institution)
 
 
 def _addresses(named: list[str]) -> dict[Name, str]:

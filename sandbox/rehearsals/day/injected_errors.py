@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from random import Random
 
-from sandbox.rehearsals.day.plan import Line, PlannedFile
-from sandbox.rehearsals.day.state import State
+from sandbox.rehearsals.day.plan import FileLine, PlannedFile
+from sandbox.rehearsals.day.state import DayState
 from sandbox.rehearsals.month.model.answer_key import Code
 from sandbox.rehearsals.month.model.days import date_of
 from sandbox.rehearsals.month.model.instants import minute_of, plain
 from sandbox.rehearsals.month.model.institutions import Leg, Trait
-from sandbox.rehearsals.month.model.rows import Row, Spoiled, Status
+from sandbox.rehearsals.month.model.rows import MonthRow, RowDefect, RowStatus
 
 _TAKA = 100
 _STRANGERS_FROM = 900_000_000
@@ -25,7 +25,7 @@ _RING = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class InjectionRequest:
     """A finding to be seeded, at one institution or, without a name, wherever it can be."""
 
     code: Code
@@ -36,12 +36,12 @@ class Wish:
         return f"{self.code}@{self.institution}" if self.institution else str(self.code)
 
 
-class NothingToSpoilError(Exception):
+class NothingToInjectError(Exception):
     """No file of this night has anything that could go wrong in this way."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seeded:
+class InjectedError:
     """One finding that a reconciliation must raise; `night` is the first in which it can be known."""
 
     code: Code
@@ -56,7 +56,7 @@ class Seeded:
 
 
 @dataclass(slots=True)
-class Spoiler:
+class ErrorInjector:
     """Spoils the files of one night; what it has done to whole files stands in the sets of their keys.
 
     `rejected` holds rows whose place in the file is their reference, which is known once it is written.
@@ -64,57 +64,57 @@ class Spoiler:
 
     night: int
     files: Sequence[PlannedFile]
-    state: State
+    state: DayState
     random: Random
-    seeded: list[Seeded] = field(default_factory=list)
-    rejected: list[Row] = field(default_factory=list)
+    injected: list[InjectedError] = field(default_factory=list)
+    rejected: list[MonthRow] = field(default_factory=list)
     late: set[str] = field(default_factory=set)
     cut: set[str] = field(default_factory=set)
     gapped: set[str] = field(default_factory=set)
     copied: set[str] = field(default_factory=set)
     replayed: set[str] = field(default_factory=set)
-    corrected: dict[str, list[Line]] = field(default_factory=dict)
+    corrected: dict[str, list[FileLine]] = field(default_factory=dict)
     _touched_files: set[str] = field(default_factory=set)
     _touched_names: set[tuple[str, str]] = field(default_factory=set)
     # Institutions of which a file is still to come, and of which a row was left out: none is both.
     _awaited: set[str] = field(default_factory=set)
     _left_out: set[str] = field(default_factory=set)
 
-    def spoil(self, wish: Wish) -> None:
+    def inject(self, request: InjectionRequest) -> None:
         """Let one thing go wrong.
 
         Raises:
             NothingToSpoilError: nothing of the night can.
         """
-        if wish.code in _OF_FILES:
-            self._spoil_file(wish)
+        if request.code in _OF_FILES:
+            self._inject_file_error(request)
         else:
-            self._spoil_row(wish)
+            self._inject_row_error(request)
 
-    def told(self, row: Row, reference: str) -> None:
+    def record_rejected(self, row: MonthRow, reference: str) -> None:
         """Hear under which reference a row that cannot be read stands in its file."""
-        self.seeded.append(Seeded(Code.ROW_REJECTED, row.house.id, reference, self.night))
+        self.injected.append(InjectedError(Code.ROW_REJECTED, row.institution.id, reference, self.night))
 
     # ---- whole files
 
-    def _spoil_file(self, wish: Wish) -> None:
-        can = [one for one in self._files_of(wish) if _OF_FILES[wish.code](one)]
+    def _inject_file_error(self, request: InjectionRequest) -> None:
+        can = [file for file in self._files_of(request) if _OF_FILES[request.code](file)]
         if not can:
-            raise NothingToSpoilError(f"{wish}: {NothingToSpoilError.__doc__}")
+            raise NothingToInjectError(f"{request}: {NothingToInjectError.__doc__}")
         chosen = self.random.choice(can)
         self._touched_files.add(chosen.name_key)
-        if wish.code in _AWAITED:
-            self._awaited.add(chosen.house.id)
-        getattr(self, f"_{wish.code.lower()}")(chosen)
+        if request.code in _AWAITED:
+            self._awaited.add(chosen.institution.id)
+        getattr(self, f"_{request.code.lower()}")(chosen)
 
-    def _files_of(self, wish: Wish) -> Iterator[PlannedFile]:
-        for one in self.files:
-            is_meant = wish.institution in {"", one.house.id}
-            touched = {name for house, name in self._touched_names if house == one.house.id}
-            is_clean = not touched.intersection(line.row.ours for line in one.lines)
-            is_whole = wish.code not in _AWAITED or one.house.id not in self._left_out
-            if is_meant and is_clean and is_whole and one.name_key not in self._touched_files:
-                yield one
+    def _files_of(self, request: InjectionRequest) -> Iterator[PlannedFile]:
+        for file in self.files:
+            is_meant = request.institution in {"", file.institution.id}
+            touched = {name for owner, name in self._touched_names if owner == file.institution.id}
+            is_clean = not touched.intersection(line.row.ours for line in file.lines)
+            is_whole = request.code not in _AWAITED or file.institution.id not in self._left_out
+            if is_meant and is_clean and is_whole and file.name_key not in self._touched_files:
+                yield file
 
     def _file_missing(self, file: PlannedFile) -> None:
         self.late.add(file.name_key)
@@ -131,122 +131,127 @@ class Spoiler:
     def _sequence_gap(self, file: PlannedFile) -> None:
         self.gapped.add(file.name_key)
         file.sequence += 1
-        self.state.skipped[file.house.id] = self.state.skipped.get(file.house.id, 0) + 1
+        self.state.skipped[file.institution.id] = self.state.skipped.get(file.institution.id, 0) + 1
 
     def _file_superseded(self, file: PlannedFile) -> None:
         """Exchange the amounts of three payments in a ring, which leaves the totals right."""
         ring = self.random.sample(_of_distinct_amounts(file.lines), _RING)
-        self.corrected[file.name_key] = [Line(line.row) for line in file.lines]
+        self.corrected[file.name_key] = [FileLine(line.row) for line in file.lines]
         rows = [line.row for line in ring]
-        for line, other in zip(ring, [*rows[1:], rows[0]], strict=True):
+        for line, next_row in zip(ring, [*rows[1:], rows[0]], strict=True):
             row = line.row
-            line.row = row.but(gross=other.gross, fee=other.fee, vat=other.vat)
-            self._seed(Code.AMOUNT, row)
+            line.row = row.but(gross=next_row.gross, fee=next_row.fee, vat=next_row.vat)
+            self._record_injected(Code.AMOUNT, row)
 
     # ---- rows
 
-    def _spoil_row(self, wish: Wish) -> None:
-        can = [(file, line) for file, line in self._lines_of(wish) if _OF_ROWS[wish.code].can(line.row)]
+    def _inject_row_error(self, request: InjectionRequest) -> None:
+        can = [(file, line) for file, line in self._lines_of(request) if _OF_ROWS[request.code].can(line.row)]
         if not can:
-            raise NothingToSpoilError(f"{wish}: {NothingToSpoilError.__doc__}")
+            raise NothingToInjectError(f"{request}: {NothingToInjectError.__doc__}")
         file, line = self.random.choice(can)
-        self._touched_names.add((file.house.id, line.row.ours))
-        made = _OF_ROWS[wish.code].make(self, line.row)
+        self._touched_names.add((file.institution.id, line.row.ours))
+        made = _OF_ROWS[request.code].make(self, line.row)
         if not made:
-            self._left_out.add(file.house.id)
+            self._left_out.add(file.institution.id)
         file.lines.remove(line)
-        file.lines.extend(Line(row) for row in made)
-        if wish.code is Code.ROW_REJECTED:
+        file.lines.extend(FileLine(row) for row in made)
+        if request.code is Code.ROW_REJECTED:
             self.rejected.extend(made)
-        elif wish.code is Code.FILE_ONLY:
-            self._seed(wish.code, made[1])
+        elif request.code is Code.FILE_ONLY:
+            self._record_injected(request.code, made[1])
         else:
-            self._seed(wish.code, line.row)
+            self._record_injected(request.code, line.row)
 
-    def _lines_of(self, wish: Wish) -> Iterator[tuple[PlannedFile, Line]]:
+    def _lines_of(self, request: InjectionRequest) -> Iterator[tuple[PlannedFile, FileLine]]:
         for file in self.files:
-            is_meant = wish.institution in {"", file.house.id}
-            is_whole = wish.code not in _LEFT_OUT or file.house.id not in self._awaited
+            is_meant = request.institution in {"", file.institution.id}
+            is_whole = request.code not in _LEFT_OUT or file.institution.id not in self._awaited
             if is_meant and is_whole and file.name_key not in self._touched_files:
-                yield from ((file, line) for line in file.lines if self._may_spoil(line))
+                yield from ((file, line) for line in file.lines if self._may_change(line))
 
-    def _may_spoil(self, line: Line) -> bool:
-        first, last = line.row.house.window
+    def _may_change(self, line: FileLine) -> bool:
+        first, last = line.row.institution.window
         is_late = first <= minute_of(line.row.ms) < last
         # Refunds and what failed have a code each that no other payment can bear.
-        can = line.is_plain or line.row.is_taking_back or line.row.status is Status.FAILED
-        return can and not is_late and (line.row.house.id, line.row.ours) not in self._touched_names
+        can = line.is_plain or line.row.is_taking_back or line.row.status is RowStatus.FAILED
+        return can and not is_late and (line.row.institution.id, line.row.ours) not in self._touched_names
 
-    def _seed(self, code: Code, row: Row) -> None:
-        self._touched_names.add((row.house.id, row.ours))
-        self.seeded.append(Seeded(code, row.house.id, row.ours, self.night))
+    def _record_injected(self, code: Code, row: MonthRow) -> None:
+        self._touched_names.add((row.institution.id, row.ours))
+        self.injected.append(InjectedError(code, row.institution.id, row.ours, self.night))
 
-    def stranger(self, row: Row) -> Row:
+    def unknown_payment(self, row: MonthRow) -> MonthRow:
         """Return a payment of the same amount that nobody knows."""
-        self.state.strangers += 1
-        number = _STRANGERS_FROM + self.state.strangers
+        self.state.unknown_payments += 1
+        number = _STRANGERS_FROM + self.state.unknown_payments
         # A host knows digits alone, twelve of them.
         ours = f"999{number:09d}" if row.ours.isdecimal() else f"EKX{plain(self.night)}{number:09d}"
         return row.but(ours=ours, theirs=_other_name(row), bill="", original=None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
-    can: Callable[[Row], bool]
-    make: Callable[[Spoiler, Row], list[Row]]
+class _RowErrorRule:
+    can: Callable[[MonthRow], bool]
+    make: Callable[[ErrorInjector, MonthRow], list[MonthRow]]
 
 
-def _is_payment(row: Row) -> bool:
-    return not row.is_taking_back and row.status is Status.SUCCESS
+def _is_payment(row: MonthRow) -> bool:
+    return not row.is_taking_back and row.status is RowStatus.SUCCESS
 
 
-def _at(leg: Leg, *traits: Trait, without: Trait | None = None) -> Callable[[Row], bool]:
-    def _can(row: Row) -> bool:
-        has = all(row.house.has(trait) for trait in traits)
-        return _is_payment(row) and row.house.leg is leg and has and not (without and row.house.has(without))
+def _at(leg: Leg, *traits: Trait, without: Trait | None = None) -> Callable[[MonthRow], bool]:
+    def _can(row: MonthRow) -> bool:
+        has = all(row.institution.has(trait) for trait in traits)
+        return (
+            _is_payment(row)
+            and row.institution.leg is leg
+            and has
+            and not (without and row.institution.has(without))
+        )
 
     return _can
 
 
-def _other_name(row: Row) -> str:
-    """Another name of the same length, where the house names anything."""
+def _other_name(row: MonthRow) -> str:
+    """Another name of the same length, where the institution names anything."""
     return f"{row.theirs[:-1]}{'Z' if row.theirs[-1:] != 'Z' else 'Y'}" if row.theirs else ""
 
 
-def _twin(row: Row, more: int) -> Row:
+def _twin(row: MonthRow, more: int) -> MonthRow:
     return row.but(theirs=_other_name(row), gross=row.gross + more)
 
 
-def _unreadable(_: Spoiler, row: Row) -> list[Row]:
-    is_workbook = row.house.layout == "nagad"
-    return [row.but(spoiled=Spoiled.NUMBER if is_workbook else Spoiled.NO_DAY, mark=1)]
+def _unreadable(_: ErrorInjector, row: MonthRow) -> list[MonthRow]:
+    is_workbook = row.institution.layout == "nagad"
+    return [row.but(spoiled=RowDefect.NUMBER if is_workbook else RowDefect.NO_DAY, mark=1)]
 
 
-def _nothing(_spoiler: Spoiler, _row: Row) -> list[Row]:
+def _nothing(_spoiler: ErrorInjector, _row: MonthRow) -> list[MonthRow]:
     return []
 
 
-def _can_amount(row: Row) -> bool:
-    return _is_payment(row) and not row.house.has(Trait.NET_ONLY)
+def _can_amount(row: MonthRow) -> bool:
+    return _is_payment(row) and not row.institution.has(Trait.NET_ONLY)
 
 
-_OF_ROWS: Mapping[Code, _Rule] = {
-    Code.ROW_REJECTED: _Rule(_is_payment, _unreadable),
-    Code.LEDGER_ONLY: _Rule(_at(Leg.FUNDS), _nothing),
-    Code.BILLER_NOT_POSTED: _Rule(_at(Leg.DELIVERY), _nothing),
-    Code.REVERSAL_PENDING: _Rule(lambda row: row.is_taking_back, _nothing),
-    Code.FILE_ONLY: _Rule(_is_payment, lambda spoiler, row: [row, spoiler.stranger(row)]),
-    Code.BILLER_DOUBLE_POST: _Rule(
+_OF_ROWS: Mapping[Code, _RowErrorRule] = {
+    Code.ROW_REJECTED: _RowErrorRule(_is_payment, _unreadable),
+    Code.LEDGER_ONLY: _RowErrorRule(_at(Leg.FUNDS), _nothing),
+    Code.BILLER_NOT_POSTED: _RowErrorRule(_at(Leg.DELIVERY), _nothing),
+    Code.REVERSAL_PENDING: _RowErrorRule(lambda row: row.is_taking_back, _nothing),
+    Code.FILE_ONLY: _RowErrorRule(_is_payment, lambda spoiler, row: [row, spoiler.unknown_payment(row)]),
+    Code.BILLER_DOUBLE_POST: _RowErrorRule(
         _at(Leg.DELIVERY, without=Trait.NO_THEIRS), lambda _, row: [row, _twin(row, 0)]
     ),
-    Code.DUP_IN_FILE: _Rule(_is_payment, lambda _, row: [row, row.but()]),
-    Code.AMBIGUOUS: _Rule(_at(Leg.FUNDS), lambda _, row: [row, _twin(row, 5 * _TAKA)]),
-    Code.AMOUNT: _Rule(_can_amount, lambda _, row: [row.but(gross=row.gross + _TAKA)]),
-    Code.FEE_VARIANCE: _Rule(_at(Leg.FUNDS), lambda _, row: [row.but(fee=row.fee + _TAKA)]),
-    Code.CURRENCY: _Rule(_at(Leg.FUNDS, Trait.CURRENCY), lambda _, row: [row.but(currency="USD")]),
-    Code.WE_SUCCESS_THEY_FAILED: _Rule(_at(Leg.FUNDS, Trait.STATUS), lambda _, row: [row.failed()]),
-    Code.THEY_SUCCESS_WE_FAILED: _Rule(
-        lambda row: row.status is Status.FAILED, lambda _, row: [row.but(status=Status.SUCCESS)]
+    Code.DUP_IN_FILE: _RowErrorRule(_is_payment, lambda _, row: [row, row.but()]),
+    Code.AMBIGUOUS: _RowErrorRule(_at(Leg.FUNDS), lambda _, row: [row, _twin(row, 5 * _TAKA)]),
+    Code.AMOUNT: _RowErrorRule(_can_amount, lambda _, row: [row.but(gross=row.gross + _TAKA)]),
+    Code.FEE_VARIANCE: _RowErrorRule(_at(Leg.FUNDS), lambda _, row: [row.but(fee=row.fee + _TAKA)]),
+    Code.CURRENCY: _RowErrorRule(_at(Leg.FUNDS, Trait.CURRENCY), lambda _, row: [row.but(currency="USD")]),
+    Code.WE_SUCCESS_THEY_FAILED: _RowErrorRule(_at(Leg.FUNDS, Trait.STATUS), lambda _, row: [row.failed()]),
+    Code.THEY_SUCCESS_WE_FAILED: _RowErrorRule(
+        lambda row: row.status is RowStatus.FAILED, lambda _, row: [row.but(status=RowStatus.SUCCESS)]
     ),
 }
 
@@ -261,7 +266,7 @@ def _has_rows(file: PlannedFile) -> bool:
 
 
 def _can_be_cut(file: PlannedFile) -> bool:
-    return _has_rows(file) and (file.house.has(Trait.TOTALS))
+    return _has_rows(file) and (file.institution.has(Trait.TOTALS))
 
 
 def _can_replay(file: PlannedFile) -> bool:
@@ -273,7 +278,7 @@ def _can_ring(file: PlannedFile) -> bool:
     return len(_of_distinct_amounts(rows)) >= _RING
 
 
-def _of_distinct_amounts(lines: Sequence[Line]) -> list[Line]:
+def _of_distinct_amounts(lines: Sequence[FileLine]) -> list[FileLine]:
     of_amount = {line.row.gross: line for line in lines if line.is_plain and _can_amount(line.row)}
     return list(of_amount.values())
 
@@ -283,7 +288,9 @@ _OF_FILES: Mapping[Code, Callable[[PlannedFile], bool]] = {
     Code.FILE_DUPLICATE: _has_rows,
     Code.FILE_REPLAYED: _can_replay,
     Code.FILE_SUPERSEDED: _can_ring,
-    Code.SEQUENCE_GAP: lambda file: file.house.has(Trait.SEQUENCE) and len(file.house.cycle_ends) == 1,
+    Code.SEQUENCE_GAP: lambda file: (
+        file.institution.has(Trait.SEQUENCE) and len(file.institution.cycle_ends) == 1
+    ),
     Code.CONTROL_TOTAL: _can_be_cut,
 }
 """Which files each thing that befalls a whole file can befall."""

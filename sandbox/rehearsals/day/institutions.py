@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sandbox.registry import COUNTERS, GATEWAYS, Name
 from sandbox.rehearsals.month.model import institutions as month
-from sandbox.rehearsals.month.model.institutions import JANATA_ACCOUNT, SONALI_ACCOUNT, House, Leg
+from sandbox.rehearsals.month.model.institutions import JANATA_ACCOUNT, SONALI_ACCOUNT, Leg, MonthInstitution
 
 SECOND_ROUTES: Mapping[str, str] = {"dpdc_postpaid_aggregator": "dpdc_postpaid"}
 """Houses that take what is another's: the file of that one tells their movements too."""
@@ -22,7 +22,7 @@ _ALONE: Mapping[str, Name] = {
     "nesco_prepaid": Name.NESCO,
     "bkash": Name.BKASH,
 }
-"""The institutions that are one house each, so their desks are asked without naming one."""
+"""The institutions that are one institution each, so their desks are asked without naming one."""
 
 # id, code, the institution of the month whose layout it writes; connectors also name their bank.
 _OTHER_FUNDS = (
@@ -90,39 +90,47 @@ _OTHER_DELIVERY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Which simulator keeps a book, and what a house is called there; nothing where it has but one."""
+class BookSource:
+    """Which simulator keeps a book, and what an institution is called there; nothing where it has but one."""
 
     name: Name
-    house: str = ""
+    institution: str = ""
 
 
-def _other(house_id: str, code: str, like: House, leg: Leg, bank: str = "") -> House:
-    return House(house_id, code, leg, 0, like.traits, bank=bank, written_as=like.id)
+def _other_institution(
+    institution_id: str, code: str, like: MonthInstitution, leg: Leg, bank: str = ""
+) -> MonthInstitution:
+    return MonthInstitution(institution_id, code, leg, 0, like.traits, bank=bank, written_as=like.id)
 
 
-def _houses() -> Iterator[House]:
+def _institutions() -> Iterator[MonthInstitution]:
     # What moved is charged as the books say, so no schedule of the month counts here.
-    of_month = {house.id: house for house in (*month.FUNDS, *month.DELIVERY)}
+    of_month = {institution.id: institution for institution in (*month.FUNDS, *month.DELIVERY)}
     yield from of_month.values()
-    for house_id, code, like, bank in _OTHER_FUNDS:
-        yield _other(house_id, code, of_month[like], Leg.FUNDS, bank)
-    for house_id, code, like in _OTHER_DELIVERY:
-        yield _other(house_id, code, of_month[like], Leg.DELIVERY)
+    for institution_id, code, like, bank in _OTHER_FUNDS:
+        yield _other_institution(institution_id, code, of_month[like], Leg.FUNDS, bank)
+    for institution_id, code, like in _OTHER_DELIVERY:
+        yield _other_institution(institution_id, code, of_month[like], Leg.DELIVERY)
 
 
-HOUSES: Mapping[str, House] = {house.id: house for house in _houses()}
+INSTITUTIONS: Mapping[str, MonthInstitution] = {
+    institution.id: institution for institution in _institutions()
+}
 """Everybody with a book of movements, by id."""
 
-BANKS: Mapping[str, House] = {house.id: house for house in month.STATEMENTS}
+BANKS: Mapping[str, MonthInstitution] = {institution.id: institution for institution in month.STATEMENTS}
 """The banks on whose accounts connectors pay us."""
 
 
-def desks() -> Mapping[str, Desk]:
-    """Where each book is kept, second routes among them, by the id of the house."""
-    found = {house_id: Desk(name) for house_id, name in _ALONE.items()}
+def book_sources() -> Mapping[str, BookSource]:
+    """Where each book is kept, second routes among them, by the id of the institution."""
+    sources = {institution_id: BookSource(name) for institution_id, name in _ALONE.items()}
     for name, counters in COUNTERS.items():
-        found |= {house.id: Desk(name, house.id) for house in counters.houses if house.id != _REHEARSAL}
+        sources |= {
+            institution.id: BookSource(name, institution.id)
+            for institution in counters.houses
+            if institution.id != _REHEARSAL
+        }
     for name, gateways in GATEWAYS.items():
-        found |= {house.id: Desk(name, house.id) for house in gateways.houses}
-    return found
+        sources |= {institution.id: BookSource(name, institution.id) for institution in gateways.houses}
+    return sources

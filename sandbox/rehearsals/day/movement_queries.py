@@ -9,13 +9,13 @@ import aiohttp
 
 from sandbox.kit.institution.movements import Movement
 from sandbox.registry import Name
-from sandbox.rehearsals.day.institutions import HOUSES, SECOND_ROUTES, Desk, desks
+from sandbox.rehearsals.day.institutions import INSTITUTIONS, SECOND_ROUTES, BookSource, book_sources
 
 _SECONDS = 60
 _HTTP_OK = 200
 
 
-class InstitutionSilentError(Exception):
+class InstitutionUnavailableError(Exception):
     """A simulator does not say what moved."""
 
 
@@ -27,45 +27,53 @@ class DayBook:
     movements: tuple[Movement, ...]
 
 
-async def ask_all(addresses: Mapping[Name, str], since: date) -> Mapping[str, DayBook]:
+async def read_books(addresses: Mapping[Name, str], since: date) -> Mapping[str, DayBook]:
     """Ask those whose addresses are known; who was never used by the switch is left out.
 
     Raises:
         InstitutionSilentError: one of them does not answer.
     """
-    told: dict[str, list[DayBook]] = {}
+    books: dict[str, list[DayBook]] = {}
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        for house_id, desk in sorted(desks().items()):
-            if desk.name in addresses:
-                book = await _ask(session, addresses[desk.name], desk, since)
+        for institution_id, source in sorted(book_sources().items()):
+            if source.name in addresses:
+                book = await _read_book(session, addresses[source.name], source, since)
                 if book is not None:
-                    told.setdefault(SECOND_ROUTES.get(house_id, house_id), []).append(book)
-    return {house_id: _together(house_id, told[house_id]) for house_id in HOUSES if house_id in told}
+                    books.setdefault(SECOND_ROUTES.get(institution_id, institution_id), []).append(book)
+    return {
+        institution_id: _merged_book(institution_id, books[institution_id])
+        for institution_id in INSTITUTIONS
+        if institution_id in books
+    }
 
 
-async def _ask(session: aiohttp.ClientSession, address: str, desk: Desk, since: date) -> DayBook | None:
-    query = {"since": since.isoformat()} | ({"house": desk.house} if desk.house else {})
+async def _read_book(
+    session: aiohttp.ClientSession, address: str, source: BookSource, since: date
+) -> DayBook | None:
+    query = {"since": since.isoformat()} | ({"house": source.institution} if source.institution else {})
     try:
         async with session.get(f"{address}/_admin/movements", params=query) as answer:
             if answer.status != _HTTP_OK:
-                raise InstitutionSilentError(f"{desk.name} {desk.house} answers {answer.status}")
+                raise InstitutionUnavailableError(
+                    f"{source.name} {source.institution} answers {answer.status}"
+                )
             return read_book(await answer.json(content_type=None))
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise InstitutionSilentError(f"{desk.name} does not answer: {type(error).__name__}") from error
+        raise InstitutionUnavailableError(f"{source.name} does not answer: {type(error).__name__}") from error
 
 
-def read_book(told: Mapping[str, Any]) -> DayBook | None:
+def read_book(document: Mapping[str, Any]) -> DayBook | None:
     """Return what an answer tells, or None if nothing ever happened there."""
-    if told["first"] is None:
+    if document["first"] is None:
         return None
-    movements = tuple(Movement.read(one) for one in told["movements"])
-    return DayBook(date.fromisoformat(told["first"]), movements)
+    movements = tuple(Movement.read(movement) for movement in document["movements"])
+    return DayBook(date.fromisoformat(document["first"]), movements)
 
 
-def _together(house_id: str, books: Iterable[DayBook]) -> DayBook:
+def _merged_book(institution_id: str, books: Iterable[DayBook]) -> DayBook:
     """What an institution and its second route have seen, as one."""
     listed = list(books)
-    movements = [replace(one, house=house_id) for book in listed for one in book.movements]
-    movements.sort(key=lambda one: one.instant)
+    movements = [replace(movement, house=institution_id) for book in listed for movement in book.movements]
+    movements.sort(key=lambda movement: movement.instant)
     return DayBook(min(book.first for book in listed), tuple(movements))

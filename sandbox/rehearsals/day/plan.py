@@ -6,31 +6,31 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from sandbox.kit.institution.movements import LOOK_BACK, Moved, Movement
-from sandbox.rehearsals.day.institutions import HOUSES
+from sandbox.rehearsals.day.institutions import INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import DayBook
-from sandbox.rehearsals.day.state import State
+from sandbox.rehearsals.day.state import DayState
 from sandbox.rehearsals.month.files.layouts import Cover
 from sandbox.rehearsals.month.model.days import day_number
 from sandbox.rehearsals.month.model.instants import day_of, minute_of, plain
-from sandbox.rehearsals.month.model.institutions import House, Trait
-from sandbox.rehearsals.month.model.rows import Event, Row, Status
+from sandbox.rehearsals.month.model.institutions import MonthInstitution, Trait
+from sandbox.rehearsals.month.model.rows import MonthRow, RowEvent, RowStatus
 
-_EVENTS = {Moved.PAYMENT: Event.PAYMENT, Moved.REFUND: Event.REFUND, Moved.REVERSAL: Event.REVERSAL}
+_EVENTS = {Moved.PAYMENT: RowEvent.PAYMENT, Moved.REFUND: RowEvent.REFUND, Moved.REVERSAL: RowEvent.REVERSAL}
 _NUMBERS = 10**9
 _MS = 1_000
 
-Place = tuple[int, int]
+FileSlot = tuple[int, int]
 """Date and cycle of a file; dates are days as `sandbox.rehearsals.month.model.days` counts them."""
 
 
 @dataclass(slots=True)
-class Line:
+class FileLine:
     """A row of a file, to which something may be done if it is plain.
 
     One that is only counted is in the totals and not in the body.
     """
 
-    row: Row
+    row: MonthRow
     is_plain: bool = False
     is_only_counted: bool = False
 
@@ -39,16 +39,16 @@ class Line:
 class PlannedFile:
     """A file that comes in this night."""
 
-    house: House
+    institution: MonthInstitution
     date: int
     cycle: int
     sequence: int
-    lines: list[Line] = field(default_factory=list)
+    lines: list[FileLine] = field(default_factory=list)
 
     @property
     def name_key(self) -> str:
         """What it is about, whatever its extension."""
-        return file_key(self.house, (self.date, self.cycle))
+        return file_key(self.institution, (self.date, self.cycle))
 
     @property
     def settled_paisa(self) -> int:
@@ -57,76 +57,88 @@ class PlannedFile:
 
     def cover(self, correction: int = 0) -> Cover:
         """Return what it says of itself."""
-        return Cover(self.house, self.date, self.cycle, self.sequence, correction)
+        return Cover(self.institution, self.date, self.cycle, self.sequence, correction)
 
 
-def file_key(house: House, place: Place) -> str:
+def file_key(institution: MonthInstitution, place: FileSlot) -> str:
     """Return the name of a file without its extension."""
-    return f"{house.id}_{plain(place[0])}_{place[1]:02d}"
+    return f"{institution.id}_{plain(place[0])}_{place[1]:02d}"
 
 
-def plan_night(books: Mapping[str, DayBook], night: int, state: State) -> list[PlannedFile]:
+def plan_night(books: Mapping[str, DayBook], night: int, state: DayState) -> list[PlannedFile]:
     """Return every file that is to come in a night and was not left before, institution by institution."""
     return [
-        one for house_id, book in books.items() for one in _of_house(HOUSES[house_id], book, night, state)
+        file
+        for institution_id, book in books.items()
+        for file in _of_institution(INSTITUTIONS[institution_id], book, night, state)
     ]
 
 
-def _of_house(house: House, book: DayBook, night: int, state: State) -> Iterator[PlannedFile]:
+def _of_institution(
+    institution: MonthInstitution, book: DayBook, night: int, state: DayState
+) -> Iterator[PlannedFile]:
     first = day_number(book.first)
     waiting = [
-        place for place in _places(house, first, night)
-        if house.arrival(place[0]) <= night and file_key(house, place) not in state.left
+        place for place in _places(institution, first, night)
+        if institution.arrival(place[0]) <= night and file_key(institution, place) not in state.deposited
     ]  # fmt: skip
     if not waiting:
         return
-    lines = _lines(house, book, state)
+    lines = _lines(institution, book, state)
     for place in waiting:
-        sequence = _places_until(house, first, place) + state.skipped.get(house.id, 0)
-        yield PlannedFile(house, *place, sequence, lines.get(place, []))
+        sequence = _places_until(institution, first, place) + state.skipped.get(institution.id, 0)
+        yield PlannedFile(institution, *place, sequence, lines.get(place, []))
 
 
-def _places(house: House, first: int, night: int) -> Iterator[Place]:
+def _places(institution: MonthInstitution, first: int, night: int) -> Iterator[FileSlot]:
     for date in range(max(first, night - LOOK_BACK.days), night + 1):
-        if house.is_made(date):
-            for cycle in range(1, len(house.cycle_ends) + 1):
+        if institution.is_made(date):
+            for cycle in range(1, len(institution.cycle_ends) + 1):
                 yield date, cycle
 
 
-def _places_until(house: House, first: int, place: Place) -> int:
+def _places_until(institution: MonthInstitution, first: int, place: FileSlot) -> int:
     """The number of a file among all of its institution, counted from 1."""
-    dates = sum(house.is_made(date) for date in range(first, place[0]))
-    return dates * len(house.cycle_ends) + place[1]
+    dates = sum(institution.is_made(date) for date in range(first, place[0]))
+    return dates * len(institution.cycle_ends) + place[1]
 
 
-def _lines(house: House, book: DayBook, state: State) -> Mapping[Place, list[Line]]:
-    payments = {one.ours: one for one in book.movements if one.moved is Moved.PAYMENT and one.is_success}
-    found: dict[Place, list[Line]] = {}
+def _lines(
+    institution: MonthInstitution, book: DayBook, state: DayState
+) -> Mapping[FileSlot, list[FileLine]]:
+    payments = {
+        payment.ours: payment
+        for payment in book.movements
+        if payment.moved is Moved.PAYMENT and payment.is_success
+    }
+    lines: dict[FileSlot, list[FileLine]] = {}
     for movement in book.movements:
-        if movement.is_success or house.has(Trait.STATUS):
-            row = row_of(house, movement, payments.get(movement.ours))
-            place = _place_of(house, row.ms, state)
-            found.setdefault(place, []).append(Line(row, movement.is_plain))
-    return found
+        if movement.is_success or institution.has(Trait.STATUS):
+            row = row_of(institution, movement, payments.get(movement.ours))
+            place = _place_of(institution, row.ms, state)
+            lines.setdefault(place, []).append(FileLine(row, movement.is_plain))
+    return lines
 
 
-def _place_of(house: House, ms: int, state: State) -> Place:
+def _place_of(institution: MonthInstitution, ms: int, state: DayState) -> FileSlot:
     """The file that ought to show an instant, or the first one after it that was not made before the instant.
 
     Whoever ends a day early tells what comes after in the next file.
     """
-    place = house.due(day_of(ms), minute_of(ms))
-    while (left := state.left.get(file_key(house, place))) is not None and _ms(left.made_at) <= ms:
+    place = institution.due(day_of(ms), minute_of(ms))
+    while (deposited := state.deposited.get(file_key(institution, place))) is not None and _ms(
+        deposited.made_at
+    ) <= ms:
         date, cycle = place
-        place = (date, cycle + 1) if cycle < len(house.cycle_ends) else (house.next_date(date), 1)
+        place = (date, cycle + 1) if cycle < len(institution.cycle_ends) else (institution.next_date(date), 1)
     return place
 
 
-def row_of(house: House, movement: Movement, payment: Movement | None) -> Row:
+def row_of(institution: MonthInstitution, movement: Movement, payment: Movement | None) -> MonthRow:
     """Return a movement as the layouts want it; `payment` is what it takes back, if it does."""
-    row = _bare(house, movement, movement.gross_paisa).but(
+    row = _bare_row(institution, movement, movement.gross_paisa).but(
         event=_EVENTS[movement.moved],
-        status=Status.SUCCESS if movement.is_success else Status.FAILED,
+        status=RowStatus.SUCCESS if movement.is_success else RowStatus.FAILED,
         fee=movement.fee_paisa,
         vat=movement.fee_vat_paisa,
         theirs=movement.theirs,
@@ -136,13 +148,13 @@ def row_of(house: House, movement: Movement, payment: Movement | None) -> Row:
     if movement.moved is Moved.PAYMENT:
         return row if movement.is_success else row.failed()
     gross = -movement.gross_paisa if payment is None else payment.gross_paisa
-    original = _bare(house, movement, gross).but(theirs=movement.original)
+    original = _bare_row(institution, movement, gross).but(theirs=movement.original)
     return row.but(original=original)
 
 
-def _bare(house: House, movement: Movement, gross: int) -> Row:
+def _bare_row(institution: MonthInstitution, movement: Movement, gross: int) -> MonthRow:
     number = int.from_bytes(sha256(movement.ours.encode()).digest()[:8]) % _NUMBERS
-    return Row("", house, number, movement.ours, _ms(movement.at), gross)
+    return MonthRow("", institution, number, movement.ours, _ms(movement.at), gross)
 
 
 def _ms(instant: str) -> int:

@@ -9,10 +9,10 @@ _NAME = "day.json"
 
 
 @dataclass(slots=True)
-class Left:
+class DepositedFile:
     """A file that was made: what its institution pays for it, and until when its movements were known."""
 
-    house: str
+    institution_id: str
     date: int
     cycle: int
     settled_paisa: int
@@ -20,7 +20,7 @@ class Left:
 
 
 @dataclass(slots=True)
-class Later:
+class LaterFile:
     """A file that comes in a later night; `content` is hexadecimal."""
 
     night: int
@@ -29,30 +29,41 @@ class Later:
 
 
 @dataclass(slots=True)
-class State:
+class DayState:
     """Everything that the next night must know."""
 
-    left: dict[str, Left] = field(default_factory=dict)
-    later: list[Later] = field(default_factory=list)
+    deposited: dict[str, DepositedFile] = field(default_factory=dict)
+    """Every file so far, by its name without the extension."""
+    later: list[LaterFile] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
     """How many sequence numbers an institution has left out."""
     statements: dict[str, list[int]] = field(default_factory=dict)
     """Number, closing balance and day of each bank's last statement."""
-    strangers: int = 0
+    unknown_payments: int = 0
+    """How many payments that nobody knows were put into files so far."""
 
     @classmethod
-    def read(cls, home: Path) -> Self:
+    def read(cls, folder: Path) -> Self:
         """Return the state that is kept in a folder, or the first one."""
-        path = home / _NAME
+        path = folder / _NAME
         if not path.exists():
             return cls()
-        told: dict[str, Any] = json.loads(path.read_text())
-        told["left"] = {name: Left(**one) for name, one in told["left"].items()}
-        told["later"] = [Later(**one) for one in told["later"]]
-        return cls(**told)
+        document: dict[str, Any] = json.loads(path.read_text())
+        deposited = {
+            name: DepositedFile(file.pop("house"), **file) for name, file in document.pop("left").items()
+        }
+        later = [LaterFile(**file) for file in document.pop("later")]
+        unknown_payments = document.pop("strangers")
+        return cls(deposited=deposited, later=later, unknown_payments=unknown_payments, **document)
 
-    def write(self, home: Path) -> None:
-        """Keep it in place of the one before."""
-        part = home / f"{_NAME}.part"
-        part.write_text(json.dumps(asdict(self)))
-        part.replace(home / _NAME)
+    def write(self, folder: Path) -> None:
+        """Keep it in place of the one before; the keys of the document are older than the names here."""
+        document = asdict(self)
+        document["left"] = {
+            name: {"house": file.pop("institution_id"), **file}
+            for name, file in document.pop("deposited").items()
+        }
+        document["strangers"] = document.pop("unknown_payments")
+        part = folder / f"{_NAME}.part"
+        part.write_text(json.dumps(document))
+        part.replace(folder / _NAME)

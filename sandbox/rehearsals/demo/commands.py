@@ -14,17 +14,17 @@ from rich.console import Console
 
 from sandbox.kit.tcp_ports import free_port, is_port_free
 from sandbox.registry import COUNTERS, GATEWAYS, Name
-from sandbox.rehearsals.day.injected_errors import NothingToSpoilError
-from sandbox.rehearsals.day.movement_queries import InstitutionSilentError
-from sandbox.rehearsals.demo.admin_clients.admin_client import DeskClosedError
+from sandbox.rehearsals.day.injected_errors import NothingToInjectError
+from sandbox.rehearsals.day.movement_queries import InstitutionUnavailableError
+from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
 from sandbox.rehearsals.demo.demo_run import NoBillsLeftError, play
 from sandbox.rehearsals.demo.paying.partner import SwitchSilentError
-from sandbox.rehearsals.demo.paying.script import Plan
-from sandbox.rehearsals.demo.report import Outcome, as_json, show
+from sandbox.rehearsals.demo.paying.script import PartnerPlan
+from sandbox.rehearsals.demo.report import DemoOutcome, as_json, show
 from sandbox.rehearsals.demo.run_session import keep_open
 from sandbox.rehearsals.installation.ekpay_command import ToolFailedError, ToolMissingError
-from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.installation.home_folder import home_folder
 from sandbox.rehearsals.installation.installation import (
     TIME_DIVISOR,
     NotReadyError,
@@ -56,9 +56,9 @@ _PROXY_ABOVE, _CONTROL_ABOVE = 100, 29
 _MAILBOX_ABOVE, _RETURN_ABOVE, _SHOP_ABOVE = 20, 28, 30
 _HIGHEST = 65_400
 _PIPE_WIDTH = 140
-TROUBLES = (
-    CastUnreadableError, ChildDiedError, DeskClosedError, InstitutionSilentError, NoBillsLeftError,
-    NothingToSpoilError, NotReadyError, SwitchSilentError, ToolFailedError, ToolMissingError,
+EXPECTED_ERRORS = (
+    CastUnreadableError, ChildDiedError, AdminCallRefusedError, InstitutionUnavailableError, NoBillsLeftError,
+    NothingToInjectError, NotReadyError, SwitchSilentError, ToolFailedError, ToolMissingError,
 )  # fmt: skip
 
 
@@ -86,9 +86,9 @@ def demo(
 ) -> None:
     """Pay thousands of bills over real protocols with faults on purpose, and prove that each is explained."""
     per_house = max(2, payments // _PER_HOUSE_DIVISOR)
-    screen, plan = screen_here(), Plan(seed, payments, partners, per_house)
-    folder = home() if keep else home() / f"demo-{os.getpid()}"
-    setting = _anywhere(folder)
+    screen, plan = console_of_process(), PartnerPlan(seed, payments, partners, per_house)
+    folder = home_folder() if keep else home_folder() / f"demo-{os.getpid()}"
+    setting = _settings_on_free_ports(folder)
     screen.print(
         f"{payments:,} bills paid by {partners} partners and {per_house} more at each other biller, "
         f"{collected:,} by payers with wallets, cards and accounts, seed {seed}. Logs: {setting.logs}"
@@ -97,9 +97,9 @@ def demo(
         f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds."
     )
     try:
-        outcome = until_told(_staged_play(setting, (plan, collected), screen, keep=keep), screen)
+        outcome = run_until_stopped(_staged_play(setting, plan, collected, screen, keep=keep), screen)
     except KeyboardInterrupt:
-        _tidy(folder, keep=keep)
+        _remove_folder(folder, keep=keep)
         raise
     show(outcome, screen)
     if json_file is not None:
@@ -107,7 +107,7 @@ def demo(
     if not outcome.is_proven:
         screen.print(f"Everything is left as it was in {folder}; EKPAY_HOME={folder} ekpay payments list")
         raise typer.Exit(1)
-    _tidy(folder, keep=keep)
+    _remove_folder(folder, keep=keep)
 
 
 def run(
@@ -123,27 +123,27 @@ def run(
     ] = TIME_DIVISOR,
 ) -> None:
     """Start database, switch, worker, proxy, billers and bKash, print what to try, and run until Ctrl-C."""
-    screen = screen_here()
-    setting = _setting(home(), port, billers_port, time_divisor)
-    wanted = {port: "--port"}
+    screen = console_of_process()
+    setting = _setting(home_folder(), port, billers_port, time_divisor)
+    port_options = {port: "--port"}
     wallet = setting.wallet
-    others = (*setting.billers.values(), *setting.counters.values(), *setting.proxied.values())
-    others += (*setting.gateways.values(), setting.control_port)
-    for name, taken in setting.gateways.items():
-        others += (*GATEWAYS[Name(name)].further_ports(taken),)
-    others += (wallet.port, wallet.proxied_port, setting.shop_port)
-    for number, name in (wanted | dict.fromkeys(others, "--billers-port")).items():
+    ports = (*setting.billers.values(), *setting.counters.values(), *setting.proxied.values())
+    ports += (*setting.gateways.values(), setting.control_port)
+    for name, first_port in setting.gateways.items():
+        ports += (*GATEWAYS[Name(name)].further_ports(first_port),)
+    ports += (wallet.port, wallet.proxied_port, setting.shop_port)
+    for number, name in (port_options | dict.fromkeys(ports, "--billers-port")).items():
         if not is_port_free(number):
             raise typer.BadParameter(
                 f"port {number} is taken: stop who listens there, or choose another {name}"
             )
     try:
-        until_told(_open_house(setting, screen), screen)
+        run_until_stopped(_keep_stage_open(setting, screen), screen)
     except KeyboardInterrupt:
         screen.print(f"Stopped; the data stays in {setting.home}.")
 
 
-def _anywhere(folder: Path) -> Setting:
+def _settings_on_free_ports(folder: Path) -> Setting:
     """A setting on ports that nobody uses."""
     return Setting(
         home=folder,
@@ -151,7 +151,7 @@ def _anywhere(folder: Path) -> Setting:
         billers={name: free_port() for name in _BILLERS},
         counters={str(name): free_port() for name in COUNTERS},
         gateways={str(name): free_port() for name in GATEWAYS},
-        hosts={house.id: free_port() for house in GATEWAYS[Name.ISO8583].houses},
+        hosts={institution.id: free_port() for institution in GATEWAYS[Name.ISO8583].houses},
         page_divisor=_PAGE_DIVISOR,
         proxied={name: free_port() for name in (*_BILLERS, *map(str, COUNTERS))},
         control_port=free_port(),
@@ -182,24 +182,26 @@ def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> S
     )
 
 
-async def _staged_play(setting: Setting, plans: tuple[Plan, int], screen: Console, *, keep: bool) -> Outcome:
+async def _staged_play(
+    setting: Setting, plan: PartnerPlan, payers: int, screen: Console, *, keep: bool
+) -> DemoOutcome:
     async with staged(setting) as stage:
         stage.keeps_data = keep
         try:
-            outcome = await stage.children.watched(play(stage, *plans, screen))
-        except (*TROUBLES, ExceptionGroup):
+            outcome = await stage.children.watched(play(stage, plan, payers, screen))
+        except (*EXPECTED_ERRORS, ExceptionGroup):
             stage.keeps_data = True
             raise
         stage.keeps_data = keep or not outcome.is_proven
         return outcome
 
 
-async def _open_house(setting: Setting, screen: Console) -> None:
+async def _keep_stage_open(setting: Setting, screen: Console) -> None:
     async with staged(setting) as stage:
         await stage.children.watched(keep_open(stage, screen))
 
 
-def until_told(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
+def run_until_stopped(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
     """Run to the end, or until Ctrl-C or a polite signal: all children are stopped either way."""
 
     async def _main() -> Result:
@@ -213,12 +215,12 @@ def until_told(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
         return asyncio.run(_main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-    except (*TROUBLES, ExceptionGroup) as problem:
+    except (*EXPECTED_ERRORS, ExceptionGroup) as problem:
         troubles = list(_leaves(problem))
-        if not all(isinstance(one, TROUBLES) for one in troubles):
+        if not all(isinstance(trouble, EXPECTED_ERRORS) for trouble in troubles):
             raise
-        for one in troubles:
-            screen.print(str(one), style="red")
+        for trouble in troubles:
+            screen.print(str(trouble), style="red")
         raise typer.Exit(1) from None
 
 
@@ -230,12 +232,12 @@ def _leaves(problem: Exception) -> Iterator[Exception]:
         yield problem
 
 
-def _tidy(folder: Path, *, keep: bool) -> None:
+def _remove_folder(folder: Path, *, keep: bool) -> None:
     if not keep:
         shutil.rmtree(folder)
 
 
-def screen_here() -> Console:
+def console_of_process() -> Console:
     """The screen of this process; where nobody watches it has a width of its own."""
     screen = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
     if not screen.is_terminal:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -19,31 +19,31 @@ from sandbox.rehearsals.demo.admin_clients.biller_family import house_desks
 from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
 from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
 from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
-from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome, Witnesses, prove_payers
+from sandbox.rehearsals.demo.collecting.book_reader import ComparisonInputs, PayerOutcome, compare_payers
 from sandbox.rehearsals.demo.collecting.load import PayerLoad
-from sandbox.rehearsals.demo.collecting.participants import PayerSide, opened
-from sandbox.rehearsals.demo.collecting.provider_scenarios import Provider, providers_of
+from sandbox.rehearsals.demo.collecting.participants import PayerSide, open_payer_side
+from sandbox.rehearsals.demo.collecting.provider_scenarios import DemoProvider, providers_of
 from sandbox.rehearsals.demo.collecting.scenarios import PayerOrder
 from sandbox.rehearsals.demo.collecting.script import PayerPlan, write_payer_script
 from sandbox.rehearsals.demo.comparison.biller_books import (
     IN_REVIEW,
-    Books,
+    ComparedBooks,
     Comparison,
     OurLine,
-    Prefund,
+    PrefundBalance,
     TheirLine,
     compare,
 )
-from sandbox.rehearsals.demo.night.night_run import hold_nights
+from sandbox.rehearsals.demo.night.night_run import run_nights
 from sandbox.rehearsals.demo.paying import notification_endpoint as mailbox
-from sandbox.rehearsals.demo.paying.load import House, Load
-from sandbox.rehearsals.demo.paying.network_faults import Network
-from sandbox.rehearsals.demo.paying.notification_endpoint import Mailbox
+from sandbox.rehearsals.demo.paying.load import DemoBillers, PartnerLoad
+from sandbox.rehearsals.demo.paying.network_faults import NetworkFaults
+from sandbox.rehearsals.demo.paying.notification_endpoint import NotificationEndpoint
 from sandbox.rehearsals.demo.paying.partner import PartnerSide
-from sandbox.rehearsals.demo.paying.script import Order, Plan, Scene, write_script
+from sandbox.rehearsals.demo.paying.script import PartnerOrder, PartnerPlan, Scene, write_script
 from sandbox.rehearsals.demo.paying.utility_prefunds import deposit_faults, deposit_paisa, fill_deposits
-from sandbox.rehearsals.demo.report import CLEAN, Notified, Outcome
-from sandbox.rehearsals.installation.ekpay_command import few_at_once
+from sandbox.rehearsals.demo.report import CLEAN, DemoOutcome, EndpointCounts
+from sandbox.rehearsals.installation.ekpay_command import run_few_at_once
 from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.parties import (
     BUCKETS,
@@ -51,10 +51,10 @@ from sandbox.rehearsals.installation.parties import (
     Player,
     engage,
     prefund_paisa,
+    rotate_secret,
     top_up,
-    with_new_secret,
 )
-from sandbox.rehearsals.installation.progress import Steps
+from sandbox.rehearsals.installation.progress import ProgressSteps
 
 CONCURRENCY = 24
 
@@ -68,8 +68,8 @@ _PAISA = 100
 
 _DELIVERY = "delivery"
 # Paid, or given back; an order that was refused before any money moved is nobody's news.
-_NOTICED_CODES = frozenset({"0000", "1007", "1008"})
-_DESKS: tuple[type[Desk], ...] = (DescoDesk, BrebDesk, NescoDesk)
+_NOTIFIED_CODES = frozenset({"0000", "1007", "1008"})
+_ADMIN_CLIENTS: tuple[type[Desk], ...] = (DescoDesk, BrebDesk, NescoDesk)
 _Payables = dict[str, list[Payable]]
 
 
@@ -84,17 +84,17 @@ class _Opening:
     `missing` are the connectors of the switch that nobody here plays.
     """
 
-    cast: Cast
+    parties: Cast
     scenes: Sequence[Scene]
     orders: Sequence[PayerOrder]
-    providers: Sequence[Provider]
-    missing: Sequence[str]
+    providers: Sequence[DemoProvider]
+    unplayed_connectors: Sequence[str]
     topped_up_paisa: dict[tuple[str, str], int]
     dead_token: str
     deposits_paisa: Mapping[str, int]
 
 
-async def play(stage: Stage, plan: Plan, payers: int, screen: Console) -> Outcome:
+async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) -> DemoOutcome:
     """Run one demo on a stage whose processes are not started yet, and say what came of it.
 
     `payers` is how many bring their money themselves.
@@ -106,36 +106,40 @@ async def play(stage: Stage, plan: Plan, payers: int, screen: Console) -> Outcom
         ToolFailedError: a command of the switch failed.
     """
     began_at = time.monotonic()
-    with Steps(screen) as steps:
+    with ProgressSteps(screen) as steps:
         with steps.step("starting PostgreSQL, billers, providers, proxy, switch and worker"):
             await _start(stage)
-        async with _house(stage) as house:
+        async with _open_billers(stage) as billers:
             with steps.step("making staff, partners, a shop and prefunds"):
-                opening = await _open(stage, house, plan, payers)
+                opening = await _open(stage, billers, plan, payers)
             with steps.step("taking over the bill files of offices that have no wire"):
                 await _offices(stage).load_bills()
             began_on = dhaka_day(utc_now())
-            async with _players(stage, house, opening) as players:
-                await _act(players, opening, steps)
+            async with _open_participants(stage, billers, opening) as participants:
+                await _act(participants, opening, steps)
                 with steps.step("bringing those offices the day's scrolls"):
                     await _offices(stage).send_scrolls(began_on)
                 with steps.step("waiting for the last notifications"):
-                    await players.box.wait_for(_settled(players))
+                    await participants.endpoint.wait_for(_notified_references(participants))
                 with steps.step("comparing the books, line by line"):
-                    proof = await _prove(stage, house, opening, players)
-            night = await hold_nights(stage, opening.cast, (began_on, plan.seed), proof.exported, steps)
+                    proof = await _compare_books(stage, billers, opening, participants)
+            night = await run_nights(
+                stage, opening.parties, proof.exported, steps, began_on=began_on, seed=plan.seed
+            )
         with steps.step("proving the books (ekpay audit)"):
             is_clean, last_line = await stage.tool.ask("audit")
-    names = {player.id: player.name for player in opening.cast.players}
-    box = players.box
-    return Outcome(
+    names = {player.id: player.name for player in opening.parties.players}
+    endpoint = participants.endpoint
+    return DemoOutcome(
         seed=plan.seed,
         seconds=time.monotonic() - began_at,
         time_divisor=stage.setting.time_divisor,
         payments=[line for line in proof.books.ours if line.partner_id in names],
         posted=proof.posted,
-        notified=Notified(len(box.lines()), box.refusals, box.repeats, box.strangers),
-        experience=players.load.experience,
+        notified=EndpointCounts(
+            len(endpoint.lines()), endpoint.refusals, endpoint.repeats, endpoint.strangers
+        ),
+        experience=participants.load.experience,
         comparison=proof.comparison,
         audit=CLEAN if is_clean else last_line,
         payers=proof.payers,
@@ -160,203 +164,232 @@ async def _start(stage: Stage) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Players:
+class _Participants:
     """Who acts: partners with the mailbox of one of them, and a shop with its payers."""
 
-    sides: Sequence[PartnerSide]
-    box: Mailbox
-    side: PayerSide
-    load: Load
+    partner_sides: Sequence[PartnerSide]
+    endpoint: NotificationEndpoint
+    payer_side: PayerSide
+    load: PartnerLoad
     payer_load: PayerLoad
 
 
 @asynccontextmanager
-async def _players(stage: Stage, house: House, opening: _Opening) -> AsyncIterator[_Players]:
+async def _open_participants(
+    stage: Stage, billers: DemoBillers, opening: _Opening
+) -> AsyncIterator[_Participants]:
     async with (
-        _sides(opening.cast) as sides,
-        _mailbox(stage, opening.cast) as box,
-        opened(stage) as side,
+        _open_partner_sides(opening.parties) as sides,
+        _open_endpoint(stage, opening.parties) as endpoint,
+        open_payer_side(stage) as payer_side,
     ):
-        load = Load(stage, house, sides, opening.dead_token)
-        yield _Players(sides, box, side, load, PayerLoad(house, side, load.door))
+        load = PartnerLoad(stage, billers, sides, opening.dead_token)
+        yield _Participants(
+            sides, endpoint, payer_side, load, PayerLoad(billers, payer_side, load.availability)
+        )
 
 
-async def _act(players: _Players, opening: _Opening, steps: Steps) -> None:
+async def _act(participants: _Participants, opening: _Opening, steps: ProgressSteps) -> None:
     """Partners pay and payers are collected from, side by side."""
-    async with asyncio.TaskGroup() as both:
-        both.create_task(_pay(players.load, opening, steps))
-        both.create_task(_collect(players.payer_load, opening, steps))
-    players.load.judge_references()
-    players.payer_load.judge()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_pay(participants.load, opening, steps))
+        tasks.create_task(_collect(participants.payer_load, opening, steps))
+    participants.load.check_references()
+    participants.payer_load.check_ends()
 
 
-async def _pay(load: Load, opening: _Opening, steps: Steps) -> None:
+async def _pay(load: PartnerLoad, opening: _Opening, steps: ProgressSteps) -> None:
     with steps.step("paying from prefunds", total=len(opening.scenes)) as step:
         await load.perform(opening.scenes, CONCURRENCY, step.advance)
     with steps.step(f"{_SETTLING} …") as step:
-        await load.settle(lambda left: step.describe(f"{_SETTLING}: {left} left"))
+        await load.settle(lambda count: step.describe(f"{_SETTLING}: {count} left"))
         step.describe(_SETTLING)
     with steps.step("sending again what is over"):
         await load.repeat()
 
 
-async def _collect(load: PayerLoad, opening: _Opening, steps: Steps) -> None:
-    what = f"collecting over {len(opening.providers)} connectors"
-    with steps.step(what, total=len(opening.orders)) as step:
+async def _collect(load: PayerLoad, opening: _Opening, steps: ProgressSteps) -> None:
+    description = f"collecting over {len(opening.providers)} connectors"
+    with steps.step(description, total=len(opening.orders)) as step:
         await load.perform(opening.orders, step.advance)
     with steps.step(f"{_WAITING} …") as step:
-        await load.settle(lambda left: step.describe(f"{_WAITING}: {left} left"))
+        await load.settle(lambda count: step.describe(f"{_WAITING}: {count} left"))
         step.describe(_WAITING)
 
 
 @asynccontextmanager
-async def _mailbox(stage: Stage, cast: Cast) -> AsyncIterator[Mailbox]:
+async def _open_endpoint(stage: Stage, parties: Cast) -> AsyncIterator[NotificationEndpoint]:
     """The last partner has an endpoint, and the switch knows it."""
     port = stage.setting.mailbox_port
-    async with mailbox.opened(cast.players[-1], port) as opened:
-        await opened.register(stage.tool, f"http://127.0.0.1:{port}/")
-        yield opened
+    async with mailbox.open_endpoint(parties.players[-1], port) as endpoint:
+        await endpoint.register(stage.tool, f"http://127.0.0.1:{port}/")
+        yield endpoint
 
 
-def _settled(players: _Players) -> set[str]:
+def _notified_references(participants: _Participants) -> set[str]:
     """The references whose end its partner has heard, of which it must be told by itself as well."""
     return {
-        one.text
-        for side in players.sides
-        if side.player.id == players.box.player.id
-        for one in side.references.values()
-        if one.code in _NOTICED_CODES
+        reference.text
+        for side in participants.partner_sides
+        if side.player.id == participants.endpoint.player.id
+        for reference in side.references.values()
+        if reference.code in _NOTIFIED_CODES
     }
 
 
 @asynccontextmanager
-async def _house(stage: Stage) -> AsyncIterator[House]:
+async def _open_billers(stage: Stage) -> AsyncIterator[DemoBillers]:
     async with AsyncExitStack() as closing:
-        desks: dict[str, Desk] = {}
-        for kind in _DESKS:
+        admin_clients: dict[str, Desk] = {}
+        for kind in _ADMIN_CLIENTS:
             name = kind.name.lower()
             address = Address(stage.setting.biller_address(name), stage.passwords[name])
-            desks[kind.biller] = await closing.enter_async_context(kind(address))
+            admin_clients[kind.biller] = await closing.enter_async_context(kind(address))
         families = [Address(stage.setting.biller_address(name), "") for name in stage.setting.counters]
-        desks |= await closing.enter_async_context(house_desks(families, stage.tool))
-        network = await closing.enter_async_context(Network(stage.setting.control_address))
-        yield House(desks, network)
+        admin_clients |= await closing.enter_async_context(house_desks(families, stage.tool))
+        network = await closing.enter_async_context(NetworkFaults(stage.setting.control_address))
+        yield DemoBillers(admin_clients, network)
 
 
-async def _open(stage: Stage, house: House, plan: Plan, payers: int) -> _Opening:
+async def _open(stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: int) -> _Opening:
     """Make the cast, kill one token by a rotation, write the scripts and fill the prefunds for them."""
     listed = await stage.tool.read("connectors", "list", "--json")
     families = [GATEWAYS[Name(name)] for name in stage.setting.gateways]
     providers, missing = providers_of(listed, families)
     payer_plan = PayerPlan(plan.seed, payers, providers)
-    payables, collected = await _payables(house, plan, payer_plan)
-    cast = await engage(stage.tool, stage.setting.switch_address, plan.partners)
-    first, *others = cast.players
-    dead_token = await _token_of(cast, first)
-    cast = replace(cast, players=(await with_new_secret(stage.tool, first), *others))
-    scenes = write_script(plan, payables, {biller: desk.mischief for biller, desk in house.desks.items()})
-    topped_up = await _fill_prefunds(stage, house, cast, scenes)
-    deposits = await fill_deposits(stage.tool, cast)
+    payables, collected = await _payables(billers, plan, payer_plan)
+    parties = await engage(stage.tool, stage.setting.switch_address, plan.partners)
+    first, *other_partners = parties.players
+    dead_token = await _token_of(parties, first)
+    parties = replace(parties, players=(await rotate_secret(stage.tool, first), *other_partners))
+    scenes = write_script(
+        plan, payables, {biller: desk.mischief for biller, desk in billers.admin_clients.items()}
+    )
+    topped_up = await _fill_prefunds(stage, billers, parties, scenes)
+    deposits = await fill_deposits(stage.tool, parties)
     orders = write_payer_script(payer_plan, collected)
-    return _Opening(cast, scenes, orders, providers, missing, topped_up, dead_token, deposits)
+    return _Opening(parties, scenes, orders, providers, missing, topped_up, dead_token, deposits)
+
+
+class _PartnerBucket(NamedTuple):
+    """One of the prefunds of a partner."""
+
+    partner: Player
+    name: str
 
 
 async def _fill_prefunds(
-    stage: Stage, house: House, cast: Cast, scenes: Sequence[Scene]
+    stage: Stage, billers: DemoBillers, parties: Cast, scenes: Sequence[Scene]
 ) -> dict[tuple[str, str], int]:
     """Put into each bucket what its partner will need; how much that is, in paisa by partner and bucket."""
-    wanted = {
-        (player, bucket): _enough_taka(house, scenes, number, bucket)
-        for number, player in enumerate(cast.players)
-        for bucket in BUCKETS
+    taka_by_bucket = {
+        _PartnerBucket(player, name): _needed_taka(billers, scenes, number, name)
+        for number, player in enumerate(parties.players)
+        for name in BUCKETS
     }
 
-    async def _fill(whose: tuple[Player, str]) -> None:
-        await top_up(stage.tool, cast, *whose, wanted[whose])
+    async def _fill(bucket: _PartnerBucket) -> None:
+        await top_up(stage.tool, parties, bucket.partner, bucket.name, taka_by_bucket[bucket])
 
-    await few_at_once(_fill, wanted)
-    return {(player.id, bucket): taka * _PAISA for (player, bucket), taka in wanted.items()}
+    await run_few_at_once(_fill, taka_by_bucket)
+    return {(bucket.partner.id, bucket.name): taka * _PAISA for bucket, taka in taka_by_bucket.items()}
 
 
-async def _payables(house: House, plan: Plan, payers: PayerPlan) -> tuple[_Payables, _Payables]:
+async def _payables(
+    billers: DemoBillers, plan: PartnerPlan, payers: PayerPlan
+) -> tuple[_Payables, _Payables]:
     """What the partners pay, and what payers do."""
     for_partners: _Payables = {}
     for_payers: _Payables = {}
-    for biller, desk in house.desks.items():
-        count, more = plan.wanted(biller), payers.wanted(biller)
-        found = await desk.payables(count + more)
-        if len(found) < count + more:
+    for biller, admin_client in billers.admin_clients.items():
+        count, more = plan.payables_needed(biller), payers.payables_needed(biller)
+        bills = await admin_client.payables(count + more)
+        if len(bills) < count + more:
             raise NoBillsLeftError(
-                f"{desk.name} has {len(found)} unpaid bills left, {count + more} are wanted"
+                f"{admin_client.name} has {len(bills)} unpaid bills left, {count + more} are wanted"
             )
-        for_partners[biller], for_payers[biller] = found[:count], found[count:]
+        for_partners[biller], for_payers[biller] = bills[:count], bills[count:]
     return for_partners, for_payers
 
 
-async def _token_of(cast: Cast, player: Player) -> str:
-    async with PartnerClient(cast.address, player.credentials()) as client:
+async def _token_of(parties: Cast, player: Player) -> str:
+    async with PartnerClient(parties.address, player.credentials()) as client:
         return await client.get_token()
 
 
-def _enough_taka(house: House, scenes: Sequence[Scene], partner: int, bucket: str) -> int:
+def _needed_taka(billers: DemoBillers, scenes: Sequence[Scene], partner: int, bucket: str) -> int:
     """What one partner will pay from one bucket, and some room."""
-    own = [scene.bill for scene in scenes if isinstance(scene, Order) and scene.partner == partner]
-    paid = [bill.amount_paisa for bill in own if house.desks[bill.biller].bucket == bucket]
+    partner_bills = [
+        scene.bill for scene in scenes if isinstance(scene, PartnerOrder) and scene.partner == partner
+    ]
+    paid = [
+        bill.amount_paisa for bill in partner_bills if billers.admin_clients[bill.biller].bucket == bucket
+    ]
     return sum(paid) // _PAISA + _ROOM_TAKA
 
 
 @asynccontextmanager
-async def _sides(cast: Cast) -> AsyncIterator[list[PartnerSide]]:
+async def _open_partner_sides(parties: Cast) -> AsyncIterator[list[PartnerSide]]:
     async with AsyncExitStack() as closing:
-        clients = [PartnerClient(cast.address, player.credentials()) for player in cast.players]
+        clients = [PartnerClient(parties.address, player.credentials()) for player in parties.players]
         for client in clients:
             await closing.enter_async_context(client)
-        yield [PartnerSide(*pair) for pair in zip(cast.players, clients, strict=True)]
+        yield [PartnerSide(*pair) for pair in zip(parties.players, clients, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Proof:
+class _ComparedBooks:
     """Everybody's books; `posted` is how many payments stand in each biller's, by its name.
 
     `exported` are our payments as the switch tells them.
     """
 
     exported: Sequence[Mapping[str, Any]]
-    books: Books
+    books: ComparedBooks
     posted: dict[str, int]
     payers: PayerOutcome
     comparison: Comparison
 
 
-async def _prove(stage: Stage, house: House, opening: _Opening, players: _Players) -> _Proof:
+async def _compare_books(
+    stage: Stage, billers: DemoBillers, opening: _Opening, participants: _Participants
+) -> _ComparedBooks:
     """Read all books, ask the billers again about what is in review, and hear partners and shop."""
     exported = await stage.tool.read_lines("payments", "export")
     ours = [_our_line(line) for line in exported]
     doubtful = {name for line in ours if line.state == IN_REVIEW for name in line.attempts}
     theirs: list[TheirLine] = []
     posted: Counter[str] = Counter()
-    for desk in house.desks.values():
-        lines = [replace(line, biller=desk.known_as) for line in await desk.whole_book()]
-        posted[desk.told_as] += len(lines)
-        theirs += [await desk.asked(line) if line.transaction_id in doubtful else line for line in lines]
+    for admin_client in billers.admin_clients.values():
+        lines = [replace(line, biller=admin_client.known_as) for line in await admin_client.whole_book()]
+        posted[admin_client.told_as] += len(lines)
+        theirs += [
+            await admin_client.with_stated_amount(line) if line.transaction_id in doubtful else line
+            for line in lines
+        ]
     balances = await prefund_paisa(stage.tool)
-    prefunds = {key: Prefund(paisa, balances[key]) for key, paisa in opening.topped_up_paisa.items()}
-    told = [line for side in players.sides for line in side.told()]
-    notified = {players.box.player.id: players.box.lines()}
-    seen = Witnesses(exported, theirs, players.payer_load.experience)
-    collecting = (opening.providers, opening.missing)
-    payers = await prove_payers(stage.tool, players.side, collecting, seen)
-    books = Books(ours, theirs, told, prefunds, notified)
-    compared = compare(books)
+    prefunds = {key: PrefundBalance(paisa, balances[key]) for key, paisa in opening.topped_up_paisa.items()}
+    partner_lines = [line for side in participants.partner_sides for line in side.partner_lines()]
+    notified = {participants.endpoint.player.id: participants.endpoint.lines()}
+    inputs = ComparisonInputs(exported, theirs, participants.payer_load.experience)
+    payers = await compare_payers(
+        stage.tool,
+        participants.payer_side,
+        opening.providers,
+        inputs,
+        unplayed_connectors=opening.unplayed_connectors,
+    )
+    books = ComparedBooks(ours, theirs, partner_lines, prefunds, notified)
+    comparison = compare(books)
     faults = deposit_faults(opening.deposits_paisa, await deposit_paisa(stage.tool), ours)
-    compared = replace(compared, unexplained=[*compared.unexplained, *faults])
-    return _Proof(exported, books, posted, payers, compared)
+    comparison = replace(comparison, unexplained=[*comparison.unexplained, *faults])
+    return _ComparedBooks(exported, books, posted, payers, comparison)
 
 
 def _our_line(line: dict[str, Any]) -> OurLine:
     bill_number = line["bill_key"] if line["bill_number"] is None else line["bill_number"]
-    told = (attempt for attempt in line["attempts"] if attempt["leg"] == _DELIVERY)
-    references = tuple(attempt["reference"] for attempt in told)
+    delivery_attempts = (attempt for attempt in line["attempts"] if attempt["leg"] == _DELIVERY)
+    references = tuple(attempt["reference"] for attempt in delivery_attempts)
     if references:
         # Who goes by its own quote is never told a reference of ours; the treasury has one of its own shape,
         # and a scroll tells the payment itself.

@@ -22,17 +22,17 @@ from sandbox.rehearsals.demo.comparison.biller_books import (
 )
 from sandbox.rehearsals.demo.night.night_run import NightOutcome
 from sandbox.rehearsals.demo.night.report import night_json, show_night
-from sandbox.rehearsals.demo.paying.load import Experience
+from sandbox.rehearsals.demo.paying.load import PartnerExperience
 
 CLEAN = "clean"
 
 _COLUMNS = (COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW)
 _OPEN = "open"
-_SHOWN_MAX = 20
+_LINES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Notified:
+class EndpointCounts:
     """What came to a partner's endpoint: events, each once, and how often something was odd.
 
     `refused` messages were refused on purpose, `repeats` came again though they were taken, `strangers` were
@@ -46,7 +46,7 @@ class Notified:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DemoOutcome:
     """Everything that a demo found out about one run; `payments` are those of its own partners' prefunds.
 
     `posted` is how many payments stand in each biller's own book, by its name, those of `payers` among them.
@@ -57,12 +57,12 @@ class Outcome:
     time_divisor: int
     payments: Sequence[OurLine]
     posted: Mapping[str, int]
-    experience: Experience
+    experience: PartnerExperience
     comparison: Comparison
     audit: str
     payers: PayerOutcome
     night: NightOutcome
-    notified: Notified = field(default_factory=Notified)
+    notified: EndpointCounts = field(default_factory=EndpointCounts)
     partner_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -93,7 +93,7 @@ class Outcome:
         return sum(line.total_paisa for line in self._of(partner_id) if line.state == COMPLETED)
 
 
-def as_json(outcome: Outcome) -> dict[str, object]:
+def as_json(outcome: DemoOutcome) -> dict[str, object]:
     """The outcome for programs; payments = completed + refunded + declined + expired + in_review + open.
 
     These are the payments from prefunds; `payers` holds the same of collected ones, `unexplained` is both.
@@ -113,30 +113,32 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "paid_anew": experience.paid_anew,
         "duplicates": {kind: dict(codes) for kind, codes in experience.duplicates.items()},
         "bad_requests": {kind: dict(codes) for kind, codes in experience.bad_requests.items()},
-        "explanations": {one.where: one.what for one in outcome.comparison.contradictions},
+        "explanations": {
+            disagreement.where: disagreement.what for disagreement in outcome.comparison.contradictions
+        },
         "payers": payers_json(outcome.payers),
         "night": night_json(outcome.night),
         "disagreements": _disagreements(outcome),
     }
 
 
-def show(outcome: Outcome, screen: Console) -> None:
+def show(outcome: DemoOutcome, screen: Console) -> None:
     """Print the outcome as tables, and every disagreement in words."""
     screen.print(_payments_table(outcome))
     screen.print(_tried_table(outcome))
-    for one in outcome.comparison.contradictions:
-        screen.print(f"In review, rightly: {one.where}: {one.what}.")
+    for disagreement in outcome.comparison.contradictions:
+        screen.print(f"In review, rightly: {disagreement.where}: {disagreement.what}.")
     show_payers(outcome.payers, screen)
     show_night(outcome.night, screen)
     unexplained = _disagreements(outcome)
-    for line in unexplained[:_SHOWN_MAX]:
+    for line in unexplained[:_LINES_MAX]:
         screen.print(f"UNEXPLAINED {line}", style="bold red")
-    if len(unexplained) > _SHOWN_MAX:
-        screen.print(f"… and {len(unexplained) - _SHOWN_MAX} more.")
-    told = outcome.notified
+    if len(unexplained) > _LINES_MAX:
+        screen.print(f"… and {len(unexplained) - _LINES_MAX} more.")
+    notifications = outcome.notified
     screen.print(
-        f"A partner's endpoint was told of {told.events:,} payments, each once; it refused {told.refused} "
-        f"messages on purpose, and {told.repeats} came again."
+        f"A partner's endpoint was told of {notifications.events:,} payments, each once; it refused "
+        f"{notifications.refused} messages on purpose, and {notifications.repeats} came again."
     )
     posted = ", ".join(f"{name} {count:,}" for name, count in outcome.posted.items())
     screen.print(
@@ -152,7 +154,7 @@ def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
-def _payments_table(outcome: Outcome) -> Table:
+def _payments_table(outcome: DemoOutcome) -> Table:
     table = _table("Payments from prefunds in the switch's books")
     # No prefund payment ever expires, and eighty columns are soon full.
     columns = [column for column in (*_COLUMNS, _OPEN) if column != EXPIRED or outcome.count(column)]
@@ -172,7 +174,7 @@ def _payments_table(outcome: Outcome) -> Table:
     return table
 
 
-def _tried_table(outcome: Outcome) -> Table:
+def _tried_table(outcome: DemoOutcome) -> Table:
     table = _table("What went wrong on purpose")
     table.add_column("what")
     table.add_column("times", justify="right")
@@ -183,17 +185,17 @@ def _tried_table(outcome: Outcome) -> Table:
         if line.reference in experience.struck:
             ends[experience.struck[line.reference]][line.state] += 1
     for kind, times in sorted(experience.faults.items()):
-        table.add_row(f"fault: {_words(kind)}", str(times), _counted(ends[kind]))
+        table.add_row(f"fault: {_readable(kind)}", str(times), _counts_text(ends[kind]))
     table.add_row("nothing sent, paid anew", str(experience.paid_anew), "")
     for group, answers in (("sent again", experience.duplicates), ("bad", experience.bad_requests)):
         table.add_section()
         for kind, codes in sorted(answers.items()):
-            table.add_row(f"{group}: {_words(kind)}", str(sum(codes.values())), _counted(codes))
+            table.add_row(f"{group}: {_readable(kind)}", str(sum(codes.values())), _counts_text(codes))
     return table
 
 
-def _disagreements(outcome: Outcome) -> list[str]:
-    lines = [f"{one.where}: {one.what}" for one in outcome.comparison.unexplained]
+def _disagreements(outcome: DemoOutcome) -> list[str]:
+    lines = [f"{disagreement.where}: {disagreement.what}" for disagreement in outcome.comparison.unexplained]
     return lines + outcome.experience.surprises + disagreements(outcome.payers)
 
 
@@ -201,9 +203,9 @@ def _column(line: OurLine) -> str:
     return line.state if line.state in _COLUMNS else _OPEN
 
 
-def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{_words(what)} ({times})" for what, times in sorted(counts.items()))
+def _counts_text(counts: Counter[str]) -> str:
+    return ", ".join(f"{_readable(name)} ({times})" for name, times in sorted(counts.items()))
 
 
-def _words(kind: str) -> str:
+def _readable(kind: str) -> str:
     return kind.replace("_", " ")

@@ -36,31 +36,31 @@ async def keep_open(stage: Stage, screen: Console) -> None:
         await stage.open_switch()
         async with BkashDesk(Address(stage.setting.wallet.address, stage.passwords[WALLET])) as bkash:
             await bkash.subscribe(stage.callback_address)
-    cast = await _cast(stage, screen)
-    await _shop(stage, cast)
-    await _ekshop(stage, cast)
+    parties = await _parties(stage, screen)
+    await _shop(stage, parties)
+    await _ekshop(stage, parties)
     address = Address(stage.setting.biller_address("breb"), stage.passwords["breb"])
-    async with BrebDesk(address) as desk:
-        (bill,) = await desk.payables(1)
-    for line in _what_to_try(stage, cast, bill.named[0]):
+    async with BrebDesk(address) as admin_client:
+        (bill,) = await admin_client.payables(1)
+    for line in _suggestions(stage, parties, bill.named[0]):
         screen.print(line)
     await asyncio.get_running_loop().create_future()
 
 
-async def _cast(stage: Stage, screen: Console) -> Cast:
+async def _parties(stage: Stage, screen: Console) -> Cast:
     """The cast of earlier starts, at the address of this one; or a new one with filled prefunds."""
     folder = stage.setting.sandbox_home
-    cast = load(folder)
-    if cast is None:
+    parties = load(folder)
+    if parties is None:
         with screen.status("making staff, partners and prefunds …"):
-            cast = await engage(stage.tool, stage.setting.switch_address, _PARTNERS)
-            save(cast, folder)
-            for player in cast.players:
+            parties = await engage(stage.tool, stage.setting.switch_address, _PARTNERS)
+            save(parties, folder)
+            for player in parties.players:
                 for bucket in BUCKETS:
-                    await top_up(stage.tool, cast, player, bucket, _FIRST_TOP_UP_TAKA)
-    cast = replace(cast, address=stage.setting.switch_address)
-    save(cast, folder)
-    return cast
+                    await top_up(stage.tool, parties, player, bucket, _FIRST_TOP_UP_TAKA)
+    parties = replace(parties, address=stage.setting.switch_address)
+    save(parties, folder)
+    return parties
 
 
 async def _shop(stage: Stage, cast: Cast) -> None:
@@ -76,11 +76,11 @@ async def _ekshop(stage: Stage, cast: Cast) -> None:
     folder, place = stage.setting.sandbox_home, stage.setting.shop_place
     account = ekshop.load(folder)
     if account is None or account.place != place:
-        ekshop.save(await ekshop.engage(stage.tool, cast.staff[0], place, folder), folder)
+        ekshop.save(await ekshop.create_merchant(stage.tool, cast.staff[0], place, folder), folder)
     await stage.open_shop()
 
 
-def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]:
+def _suggestions(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]:
     setting, program = stage.setting, stage.tool.typed()
     partners = ", ".join(player.id for player in cast.players)
     pay, collect = f"  {program} sandbox pay", f"  {program} sandbox collect"

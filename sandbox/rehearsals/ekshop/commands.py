@@ -15,9 +15,9 @@ from sandbox.callers.ekshop.wire import Merchant
 from sandbox.callers.payer.browser import LostPayerError
 from sandbox.kit.command_options import taking
 from sandbox.kit.institution.journal import BrokenJournalError, JournalInUseError
-from sandbox.rehearsals.ekshop.single_order import Wish, order_once
+from sandbox.rehearsals.ekshop.single_order import SingleOrderRequest, order_once
 from sandbox.rehearsals.installation import ekshop_account as accounts
-from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.installation.home_folder import home_folder
 from sandbox.rehearsals.installation.parties import CastUnreadableError
 
 DEFAULT_PORT = 8220
@@ -52,7 +52,7 @@ class ShopOptions:
 @taking(ShopOptions)
 def ekshop(options: ShopOptions) -> None:
     """Serve ekShop until interrupted: a shop of several sellers that is paid through the merchant API."""
-    folder = options.shop_home or home() / "sandbox"
+    folder = options.shop_home or home_folder() / "sandbox"
     settings = Settings(
         home=folder,
         public_url=options.public_url or f"http://{options.host}:{options.port}",
@@ -80,7 +80,7 @@ def _merchant(options: ShopOptions, folder: Path) -> Merchant:
     return account.merchant(options.switch)
 
 
-def _account(folder: Path) -> accounts.Account | None:
+def _account(folder: Path) -> accounts.ShopAccount | None:
     try:
         return accounts.load(folder)
     except CastUnreadableError as error:
@@ -113,13 +113,15 @@ class OrderOptions:
 @taking(OrderOptions)
 def shop_order(options: OrderOptions) -> None:
     """Be a customer of ekShop: fill a cart, order, pay at the hosted checkout, and come back to the shop."""
-    account = _account(home() / "sandbox")
+    account = _account(home_folder() / "sandbox")
     address = options.shop or (account and f"http://{account.place}")
     if not address:
         raise typer.BadParameter("there is no shop yet: start `ekpay run` first, or name --shop")
-    wish = Wish(address, options.items, options.instrument, options.wallet, options.as_agent, options.cancel)
+    request = SingleOrderRequest(
+        address, options.items, options.instrument, options.wallet, options.as_agent, options.cancel
+    )
     try:
-        is_right = asyncio.run(order_once(wish, typer.echo))
+        is_right = asyncio.run(order_once(request, typer.echo))
     except LostPayerError as problem:
         typer.echo(f"the customer is lost: {problem}", err=True)
         raise typer.Exit(1) from problem

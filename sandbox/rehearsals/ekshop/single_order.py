@@ -11,7 +11,7 @@ from sandbox.callers.ekshop.customer import Basket, check_payment, order_by_page
 from sandbox.callers.ekshop.orders import Standing
 from sandbox.callers.ekshop.wire import Customer
 from sandbox.callers.payer.browser import Browser, LostPayerError
-from sandbox.callers.payer.checkout import Choice, check_out
+from sandbox.callers.payer.checkout import InstrumentChoice, check_out
 from sandbox.callers.payer.payer import Payer
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.provider.payer_numbers import Kind, normal_numbers
@@ -22,16 +22,16 @@ Say = Callable[[str], None]
 
 _BKASH = "bkash"
 _CALL_SECONDS = 30.0
-_WHO = Customer("Champa Majhi", "01700000000", "", "House 7, Sandbox Road")
+_CUSTOMER = Customer("Champa Majhi", "01700000000", "", "House 7, Sandbox Road")
 # Goods of as many sellers as possible before a second one of any.
 _TURNS = sorted(
     range(len(GOODS)),
-    key=lambda place: (sum(GOODS[place].seller == one.seller for one in GOODS[:place]), place),
+    key=lambda place: (sum(GOODS[place].seller == earlier.seller for earlier in GOODS[:place]), place),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SingleOrderRequest:
     """Which shop, how many goods, by which instrument and number, by an agent or not, paid or cancelled."""
 
     shop: str
@@ -42,46 +42,48 @@ class Wish:
     cancels: bool
 
 
-async def order_once(wish: Wish, say: Say) -> bool:
+async def order_once(request: SingleOrderRequest, say: Say) -> bool:
     """Order, pay or cancel, come back, and tell what shop and switch say; whether it ended as was wished.
 
     Raises:
         LostPayerError: a page cannot be used.
     """
-    agent = AGENTS[0] if wish.is_by_agent else None
-    quantities = {GOODS[place].code: 1 for place in _TURNS[: wish.items]}
+    agent = AGENTS[0] if request.is_by_agent else None
+    quantities = {GOODS[place].code: 1 for place in _TURNS[: request.items]}
     district = agent.district if agent else "khulna"
-    basket = Basket(quantities, _WHO, district, agent.code if agent else None)
-    number = wish.wallet or first_number(wish.instrument)
+    basket = Basket(quantities, _CUSTOMER, district, agent.code if agent else None)
+    number = request.wallet or first_number(request.instrument)
     async with Browser() as browser:
-        pay_page = await order_by_pages(browser, wish.shop, basket)
+        pay_page = await order_by_pages(browser, request.shop, basket)
         trnx_id = trnx_id_of(pay_page)
-        say(f"ordered {', '.join(quantities)} at {wish.shop}; payment {trnx_id}")
-        choices = [] if wish.cancels else [Choice(wish.instrument, Payer(number))]
-        done = await check_out(browser, pay_page, choices, cancels=wish.cancels)
-        say(f"the customer is at {done.shown.url.partition('?')[0]}: HTTP {done.shown.status}")
-        if done.shown.url.startswith(wish.shop) and "/check" in done.shown.text:
-            await check_payment(browser, done.shown)
-    order, attempt = await _known(wish.shop, trnx_id)
+        say(f"ordered {', '.join(quantities)} at {request.shop}; payment {trnx_id}")
+        choices = [] if request.cancels else [InstrumentChoice(request.instrument, Payer(number))]
+        done = await check_out(browser, pay_page, choices, cancels=request.cancels)
+        say(f"the customer is at {done.page.url.partition('?')[0]}: HTTP {done.page.status}")
+        if done.page.url.startswith(request.shop) and "/check" in done.page.text:
+            await check_payment(browser, done.page)
+    order, attempt = await _order_and_attempt(request.shop, trnx_id)
     say(f"shop: order {order['number']} over {taka(order['total_paisa'])} taka is {order['standing']}")
     for payee, paisa in order["shares"].items():
         say(f"  {payee or 'ekshop itself':<18} {taka(paisa):>12}")
-    heard = [f"{one['code']} answered {one['answered']}" for one in attempt["ipns"]]
-    say(f"shop: IPNs {', '.join(heard) or 'none'}; status calls {attempt['checks'] or 'none'}")
+    ipns = [f"{ipn['code']} answered {ipn['answered']}" for ipn in attempt["ipns"]]
+    say(f"shop: IPNs {', '.join(ipns) or 'none'}; status calls {attempt['checks'] or 'none'}")
     say(f"switch, as it told the shop: {attempt['facts'] or 'nothing yet'}")
-    return bool(order["standing"] == (Standing.CANCELLED if wish.cancels else Standing.PAID))
+    return bool(order["standing"] == (Standing.CANCELLED if request.cancels else Standing.PAID))
 
 
 def first_number(instrument: str) -> str:
     """The first normal number that a provider takes; an instrument that is routed is of one kind."""
     if instrument == _BKASH:
         return f"{FIRST_NORMAL_WALLET:0{WALLET_LENGTH}d}"
-    kinds = {house.id: house.kind for family in GATEWAYS.values() for house in family.houses}
+    kinds = {
+        institution.id: institution.kind for family in GATEWAYS.values() for institution in family.houses
+    }
     kinds |= {kind.value: kind for kind in Kind}
     return next(normal_numbers(kinds.get(instrument, Kind.WALLET), 1))
 
 
-async def _known(shop: str, trnx_id: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+async def _order_and_attempt(shop: str, trnx_id: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The order of a payment and the payment, by the shop's own book."""
     timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS)
     try:

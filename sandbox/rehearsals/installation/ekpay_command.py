@@ -49,8 +49,8 @@ class Tool:
     def typed(self) -> str:
         """The command as somebody would type it in the current folder."""
         program = Path(self.command()[0])
-        here = Path.cwd()
-        return str(program.relative_to(here) if program.is_relative_to(here) else program)
+        current_folder = Path.cwd()
+        return str(program.relative_to(current_folder) if program.is_relative_to(current_folder) else program)
 
     async def run(self, *arguments: str, **secrets: str) -> str:
         """Run a command to its end and return what it printed; `secrets` go into its environment.
@@ -58,15 +58,15 @@ class Tool:
         Raises:
             ToolFailedError: it ended with another code than 0.
         """
-        code, output, complaint = await self._ended(arguments, secrets)
+        code, output, complaint = await self._run_to_end(arguments, secrets)
         if code != 0:
-            what = " ".join(("ekpay", *arguments[:2]))
-            raise ToolFailedError(f"{what}: {(complaint or output).strip()}")
+            command_name = " ".join(("ekpay", *arguments[:2]))
+            raise ToolFailedError(f"{command_name}: {(complaint or output).strip()}")
         return output
 
     async def ask(self, *arguments: str) -> tuple[bool, str]:
         """Run a command that answers with its exit code: whether it was 0, and its last line."""
-        code, output, complaint = await self._ended(arguments, {})
+        code, output, complaint = await self._run_to_end(arguments, {})
         lines = (output.strip() or complaint.strip()).splitlines()
         return code == 0, lines[-1] if lines else ""
 
@@ -84,7 +84,7 @@ class Tool:
         Raises:
             ToolFailedError: it printed no JSON.
         """
-        code, output, complaint = await self._ended(arguments, {})
+        code, output, complaint = await self._run_to_end(arguments, {})
         try:
             return code == 0, json.loads(output)
         except ValueError:
@@ -98,7 +98,9 @@ class Tool:
         """
         return [json.loads(line) for line in (await self.run(*arguments)).splitlines()]
 
-    async def _ended(self, arguments: tuple[str, ...], secrets: Mapping[str, str]) -> tuple[int, str, str]:
+    async def _run_to_end(
+        self, arguments: tuple[str, ...], secrets: Mapping[str, str]
+    ) -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
             *self.command(*arguments),
             env={**self.environment, **secrets},
@@ -117,7 +119,7 @@ class Tool:
         return process.returncode or 0, output.decode(), complaint.decode(errors="replace")
 
 
-async def few_at_once(run: Callable[[Item], Awaitable[object]], items: Iterable[Item]) -> None:
+async def run_few_at_once(run: Callable[[Item], Awaitable[object]], items: Iterable[Item]) -> None:
     """Run a command for each of these, some at a time; the first that fails ends the others."""
     places = asyncio.Semaphore(_AT_ONCE)
 

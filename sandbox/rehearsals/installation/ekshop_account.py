@@ -10,7 +10,7 @@ from pathlib import Path
 from sandbox.callers.ekshop.catalogue import PAYEES
 from sandbox.callers.ekshop.wire import Merchant
 from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError
-from sandbox.rehearsals.installation.parties import CastUnreadableError, Person, keep
+from sandbox.rehearsals.installation.parties import CastUnreadableError, Person, write_secret_json
 
 API_PATH = "/ekpaypg/v1"
 
@@ -21,7 +21,7 @@ _TERMS = ("networks=127.0.0.1", "refund_limit=100000.00", "debt_limit=1000000.00
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ShopAccount:
     """What a shop is given: its ids and its pass key; `place` is the `host:port` it is registered with."""
 
     partner_id: str
@@ -34,9 +34,9 @@ class Account:
         return Merchant(f"{switch_address.rstrip('/')}{API_PATH}", self.mer_reg_id, self.pass_key)
 
 
-async def engage(
+async def create_merchant(
     tool: Tool, by: Person, place: str, folder: Path, instruments: Sequence[str] = ()
-) -> Account:
+) -> ShopAccount:
     """Make the merchant and its payees; payers and IPNs may go to this place alone.
 
     It takes these instruments, or all if none is named. `folder` is where the file of payees is written.
@@ -47,11 +47,13 @@ async def engage(
     terms = [f"return_hosts={place}", *_TERMS]
     terms += [f"instruments={' '.join(instruments)}"] if instruments else []
     try:
-        given = await _added(tool, by, _REG_ID, terms)
+        credentials = await _add_merchant(tool, by, _REG_ID, terms)
     except ToolFailedError:
         # An earlier start may have made one for another place.
-        given = await _added(tool, by, f"{_REG_ID}_{secrets.token_hex(3)}", terms)
-    account = Account(given["partner_id"], given["mer_reg_id"], place, given["pass_key"])
+        credentials = await _add_merchant(tool, by, f"{_REG_ID}_{secrets.token_hex(3)}", terms)
+    account = ShopAccount(
+        credentials["partner_id"], credentials["mer_reg_id"], place, credentials["pass_key"]
+    )
     payees = folder / "ekshop-payees.csv"
     with payees.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -64,29 +66,29 @@ async def engage(
     return account
 
 
-async def _added(tool: Tool, by: Person, reg_id: str, terms: Sequence[str]) -> dict[str, str]:
+async def _add_merchant(tool: Tool, by: Person, reg_id: str, terms: Sequence[str]) -> dict[str, str]:
     options = [option for term in terms for option in ("--set", term)]
-    given: dict[str, str] = await tool.read(
+    credentials: dict[str, str] = await tool.read(
         "merchants", "add", reg_id, "--name-en", "ekShop", "--name-bn", "একশপ", *options,
         "--by", by.name, "--json",
         EKPAY_STAFF_PASSPHRASE=by.passphrase,
     )  # fmt: skip
-    return given
+    return credentials
 
 
-def save(account: Account, folder: Path) -> None:
+def save(account: ShopAccount, folder: Path) -> None:
     """Keep an account for the shop's own process; readable by its owner alone."""
-    keep(folder / _FILE, asdict(account))
+    write_secret_json(folder / _FILE, asdict(account))
 
 
-def load(folder: Path) -> Account | None:
+def load(folder: Path) -> ShopAccount | None:
     """Return the account that was kept in this folder, or None if there is none.
 
     Raises:
         CastUnreadableError: something else stands in its file.
     """
     try:
-        return Account(**json.loads((folder / _FILE).read_text()))
+        return ShopAccount(**json.loads((folder / _FILE).read_text()))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as problem:

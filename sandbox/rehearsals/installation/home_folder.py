@@ -4,6 +4,6 @@ import os
 from pathlib import Path
 
 
-def home() -> Path:
+def home_folder() -> Path:
     """EKPAY_HOME, or `.ekpay` in the current folder."""
     return Path(os.environ.get("EKPAY_HOME") or ".ekpay").resolve()

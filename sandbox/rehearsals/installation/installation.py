@@ -159,17 +159,19 @@ class Stage:
             "EKPAY_HOME": str(setting.home),
             "EKPAY_TIME_DIVISOR": str(setting.time_divisor),
             "EKPAY_PUBLIC_URL": setting.switch_address,
-            "EKPAY_WEBHOOK_TRUSTED_HOSTS": _trusted(setting),
+            "EKPAY_WEBHOOK_TRUSTED_HOSTS": _trusted_hosts(setting),
         }
         for name in setting.billers:
-            environment |= self._known_as(name, f"http://127.0.0.1:{setting.proxied[name]}/{name}/api")
+            environment |= self._far_side_settings(
+                name, f"http://127.0.0.1:{setting.proxied[name]}/{name}/api"
+            )
         if setting.counters:
-            environment |= self._of_counters()
+            environment |= self._biller_family_settings()
         if setting.gateways:
-            environment |= self._of_gateways()
+            environment |= self._provider_family_settings()
         if setting.wallet_ports is not None:
-            environment |= self._known_as(WALLET, f"http://127.0.0.1:{setting.wallet.proxied_port}")
-            environment |= _of_wallet(setting.wallet)
+            environment |= self._far_side_settings(WALLET, f"http://127.0.0.1:{setting.wallet.proxied_port}")
+            environment |= _wallet_settings(setting.wallet)
         self.tool = Tool(environment)
         self.children = Children(setting.logs, environment)
 
@@ -245,7 +247,7 @@ class Stage:
         """Stop the embedded PostgreSQL; unless `keeps_data`, all it holds is deleted."""
         await self.tool.run("db", "stop", *([] if self.keeps_data else ["--destroy"]))
 
-    def _known_as(self, far_side: str, url: str) -> dict[str, str]:
+    def _far_side_settings(self, far_side: str, url: str) -> dict[str, str]:
         """What both the switch and a simulator read about themselves."""
         prefix = f"EKPAY_{far_side.upper()}"
         return {
@@ -254,24 +256,24 @@ class Stage:
             f"{prefix}_PASSWORD": self.passwords[far_side],
         }
 
-    def _of_counters(self) -> dict[str, str]:
+    def _biller_family_settings(self) -> dict[str, str]:
         """What the switch and the houses must know of each other; one password opens them all."""
         origins = {name: f"http://127.0.0.1:{self.setting.proxied[name]}" for name in self.setting.counters}
         families = [COUNTERS[Name(name)] for name in self.setting.counters]
-        told = settings_for_switch(families, origins, self.passwords[_COUNTERS])
-        return told | {"EKPAY_SANDBOX_COUNTER_PASSWORD": self.passwords[_COUNTERS]}
+        environ = settings_for_switch(families, origins, self.passwords[_COUNTERS])
+        return environ | {"EKPAY_SANDBOX_COUNTER_PASSWORD": self.passwords[_COUNTERS]}
 
-    def _of_gateways(self) -> dict[str, str]:
+    def _provider_family_settings(self) -> dict[str, str]:
         """What the switch and the families that collect must know of each other, at the stage's own pace."""
         origins = {name: f"http://127.0.0.1:{port}" for name, port in self.setting.gateways.items()}
         families, pace = [GATEWAYS[Name(name)] for name in self.setting.gateways], self.setting.time_divisor
-        told = settings_for_gateways(families, origins, self.passwords[_GATEWAYS])
+        environ = settings_for_gateways(families, origins, self.passwords[_GATEWAYS])
         for family in families:
-            told |= family.settings_of_home(self.setting.sandbox_home)
+            environ |= family.settings_of_home(self.setting.sandbox_home)
         if self.setting.hosts:
-            told |= Hosts.hosts_at(self.setting.hosts)
+            environ |= Hosts.hosts_at(self.setting.hosts)
         prefix = "EKPAY_SANDBOX_GATEWAY_"
-        return told | {
+        return environ | {
             f"{prefix}PASSWORD": self.passwords[_GATEWAYS],
             f"{prefix}PAGE_TIMES_DIVISOR": str(self.setting.page_divisor or pace),
             f"{prefix}PUSH_TIMES_DIVISOR": str(pace),
@@ -291,7 +293,7 @@ class Stage:
         await self.children.start(process, [sys.executable, "-m", "sandbox", "serve", *arguments])
 
 
-def _trusted(setting: Setting) -> str:
+def _trusted_hosts(setting: Setting) -> str:
     """Whom the switch may tell at a loopback address: a partner's mailbox, and the shop."""
     shop = f",{setting.shop_place}" if setting.shop_port else ""
     return f"127.0.0.1:{setting.mailbox_port}{shop}"
@@ -301,7 +303,7 @@ def _secret(far_side: str, name: str) -> str:
     return os.environ.get(f"EKPAY_{far_side.upper()}_{name}") or secrets.token_urlsafe(16)
 
 
-def _of_wallet(ports: WalletPorts) -> dict[str, str]:
+def _wallet_settings(ports: WalletPorts) -> dict[str, str]:
     """What bKash and the switch must know beyond what billers have; some of it both of them read.
 
     Payers are sent to the proxy's port, as the switch is: it lets them go to no other place than it asks.

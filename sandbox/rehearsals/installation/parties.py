@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sandbox.callers.partner.client import Partner
 from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError
 
-Somebody = TypeVar("Somebody")
+Added = TypeVar("Added")
 
 PARTNERS_MAX = 20
 BUCKETS = ("postpaid", "prepaid")
@@ -66,7 +66,7 @@ class Cast:
         """The partner with this id or name, or the first one if none is named."""
         if name is None:
             return self.players[0]
-        return next((one for one in self.players if name in {one.id, one.name}), None)
+        return next((player for player in self.players if name in {player.id, player.name}), None)
 
 
 async def engage(tool: Tool, address: str, partners: int) -> Cast:
@@ -75,8 +75,8 @@ async def engage(tool: Tool, address: str, partners: int) -> Cast:
     Raises:
         ToolFailedError: the switch refused somebody for another reason than a name that is taken.
     """
-    staff = await asyncio.gather(*(employ(tool, name) for name in _STAFF))
-    players = await asyncio.gather(*(_player(tool, number) for number in range(partners)))
+    staff = await asyncio.gather(*(add_staff_member(tool, name) for name in _STAFF))
+    players = await asyncio.gather(*(_add_partner(tool, number) for number in range(partners)))
     return Cast(address, tuple(staff), tuple(players))
 
 
@@ -91,22 +91,24 @@ async def top_up(tool: Tool, cast: Cast, player: Player, bucket: str, amount_tak
     )  # fmt: skip
 
 
-async def with_new_secret(tool: Tool, player: Player) -> Player:
+async def rotate_secret(tool: Tool, player: Player) -> Player:
     """The same partner after its secret was rotated, which ends its security tokens of before."""
-    given = await tool.read("partners", "rotate-secret", player.id, "--json")
-    return Player(**{**asdict(player), "secret": given["shared_secret"]})
+    rotated = await tool.read("partners", "rotate-secret", player.id, "--json")
+    return Player(**{**asdict(player), "secret": rotated["shared_secret"]})
 
 
 async def prefund_paisa(tool: Tool) -> dict[tuple[str, str], int]:
     """What stands in every prefund, in paisa by partner and bucket."""
     listed = await tool.read("partners", "list", "--json")
-    return {(one["id"], bucket): one["prefunds"][bucket] for one in listed for bucket in BUCKETS}
+    return {(partner["id"], bucket): partner["prefunds"][bucket] for partner in listed for bucket in BUCKETS}
 
 
 def save(cast: Cast, folder: Path) -> None:
     """Keep a cast for the commands that act as a partner later; readable by its owner alone."""
-    keep(folder / "partners.json", {"address": cast.address, "partners": _plain(cast.players)})
-    keep(folder / "staff.json", {"staff": _plain(cast.staff)})
+    write_secret_json(
+        folder / "partners.json", {"address": cast.address, "partners": _as_documents(cast.players)}
+    )
+    write_secret_json(folder / "staff.json", {"staff": _as_documents(cast.staff)})
 
 
 def load(folder: Path) -> Cast | None:
@@ -118,8 +120,8 @@ def load(folder: Path) -> Cast | None:
     try:
         partners = json.loads((folder / "partners.json").read_text())
         staff = json.loads((folder / "staff.json").read_text())["staff"]
-        people = tuple(Person(**one) for one in staff)
-        players = tuple(Player(**one) for one in partners["partners"])
+        people = tuple(Person(**fields) for fields in staff)
+        players = tuple(Player(**fields) for fields in partners["partners"])
         return Cast(str(partners["address"]), people, players)
     except FileNotFoundError:
         return None
@@ -127,7 +129,7 @@ def load(folder: Path) -> Cast | None:
         raise CastUnreadableError(CastUnreadableError.__doc__) from problem
 
 
-def keep(path: Path, content: object) -> None:
+def write_secret_json(path: Path, content: object) -> None:
     """Write JSON that holds secrets: whole or not at all, and readable by its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
@@ -137,11 +139,11 @@ def keep(path: Path, content: object) -> None:
     partial.replace(path)
 
 
-def _plain(people: Sequence[Any]) -> list[dict[str, object]]:
-    return [asdict(one) for one in people]
+def _as_documents(people: Sequence[Any]) -> list[dict[str, object]]:
+    return [asdict(person) for person in people]
 
 
-async def employ(tool: Tool, name: str) -> Person:
+async def add_staff_member(tool: Tool, name: str) -> Person:
     """Make a member of staff with a passphrase of their own."""
     passphrase = secrets.token_urlsafe(15)
 
@@ -149,28 +151,28 @@ async def employ(tool: Tool, name: str) -> Person:
         await tool.run("staff", "add", free_name, EKPAY_STAFF_PASSPHRASE=passphrase)
         return Person(free_name, passphrase)
 
-    return await under_a_free_name(name, _add)
+    return await add_under_free_name(name, _add)
 
 
-async def _player(tool: Tool, number: int) -> Player:
+async def _add_partner(tool: Tool, number: int) -> Player:
     name = _NAMES[number] if number < len(_NAMES) else f"Partner {number + 1}"
 
     async def _add(free_id: str) -> Player:
-        given = await tool.read("partners", "add", free_id, "--name", name, "--json")
+        credentials = await tool.read("partners", "add", free_id, "--name", name, "--json")
         return Player(
             id=free_id,
             name=name,
-            node_id=given["nd_id"],
-            syndicate_id=given["syndct_id"],
-            user_id=given["user_id"],
-            pass_key=given["pass_key"],
-            secret=given["shared_secret"],
+            node_id=credentials["nd_id"],
+            syndicate_id=credentials["syndct_id"],
+            user_id=credentials["user_id"],
+            pass_key=credentials["pass_key"],
+            secret=credentials["shared_secret"],
         )
 
-    return await under_a_free_name(name.lower().replace(" ", "-"), _add)
+    return await add_under_free_name(name.lower().replace(" ", "-"), _add)
 
 
-async def under_a_free_name(name: str, add: Callable[[str], Awaitable[Somebody]]) -> Somebody:
+async def add_under_free_name(name: str, add: Callable[[str], Awaitable[Added]]) -> Added:
     """Add somebody under this name, or with a tag behind it if an earlier run has taken the name."""
     try:
         return await add(name)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
-class Step:
+class ProgressStep:
     """A step that is being done."""
 
     def __init__(self, advance: Callable[[], None], describe: Callable[[str], None]) -> None:
@@ -18,7 +18,7 @@ class Step:
         self.describe = describe
 
 
-class Steps:
+class ProgressSteps:
     """The lines of all steps so far; where nobody watches, each is printed once when it begins."""
 
     def __init__(self, screen: Console) -> None:
@@ -46,7 +46,7 @@ class Steps:
         self._progress.stop()
 
     @contextmanager
-    def step(self, description: str, total: int | None = None) -> Iterator[Step]:
+    def step(self, description: str, total: int | None = None) -> Iterator[ProgressStep]:
         """One step, ticked off when it is done; `total` is how many parts it has, if that is known."""
         if not self._screen.is_terminal:
             self._screen.print(f"{description} …")
@@ -61,5 +61,5 @@ class Steps:
         def _describe(text: str) -> None:
             progress.update(task, description=text)
 
-        yield Step(_advance, _describe)
+        yield ProgressStep(_advance, _describe)
         progress.update(task, total=total or 1, completed=total or 1)

@@ -6,7 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError
-from sandbox.rehearsals.installation.parties import CastUnreadableError, keep, under_a_free_name
+from sandbox.rehearsals.installation.parties import (
+    CastUnreadableError,
+    add_under_free_name,
+    write_secret_json,
+)
 
 _FILE = "shop.json"
 _NAME = "Padma Bazar"
@@ -39,7 +43,7 @@ async def engage_shop(tool: Tool, place: str) -> Shop:
         await tool.run("partners", "add", free_id, "--name", _NAME, "--json")
         return free_id
 
-    partner_id = await under_a_free_name(_NAME.lower().replace(" ", "-"), _add)
+    partner_id = await add_under_free_name(_NAME.lower().replace(" ", "-"), _add)
     return await open_account(tool, partner_id, place)
 
 
@@ -50,15 +54,15 @@ async def open_account(tool: Tool, partner_id: str, place: str) -> Shop:
         ToolFailedError: the switch refused, or printed no key.
     """
     printed = await tool.run("partners", "add-key", partner_id, "--return-host", place, "--json")
-    found = _KEY.search(printed)
-    if found is None:
+    match = _KEY.search(printed)
+    if match is None:
         raise ToolFailedError("ekpay partners add-key: it printed no key")
-    return Shop(partner_id, place, found[0])
+    return Shop(partner_id, place, match[0])
 
 
 def save(shop: Shop, folder: Path) -> None:
     """Keep a shop for the command that collects later; readable by its owner alone."""
-    keep(folder / _FILE, asdict(shop))
+    write_secret_json(folder / _FILE, asdict(shop))
 
 
 def load(folder: Path) -> Shop | None:

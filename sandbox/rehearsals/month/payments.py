@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from random import Random
 
-from sandbox.rehearsals.month.files.month_output import Payment
+from sandbox.rehearsals.month.files.month_output import MonthPayment
 from sandbox.rehearsals.month.model.days import DAY_MS, EPOCH_MS
 from sandbox.rehearsals.month.model.instants import day_of
-from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, House, Leg
-from sandbox.rehearsals.month.model.references import Names
-from sandbox.rehearsals.month.model.rows import Row
+from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, Leg, MonthInstitution
+from sandbox.rehearsals.month.model.references import ReferenceMaker
+from sandbox.rehearsals.month.model.rows import MonthRow
 
 _MERCHANT_PERCENT, _PREFUND_PERCENT = 10, 20
 """Of all payments: paid to a merchant, without a biller; paid from a prefund, without a connector."""
@@ -23,10 +23,10 @@ FUNDS_PERCENT, DELIVERY_PERCENT = _WHOLE - _PREFUND_PERCENT, _WHOLE - _MERCHANT_
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PaymentConstraints:
     """What of a payment is decided; a prompt one is delivered in the instant in which it was paid."""
 
-    house: House
+    institution: MonthInstitution
     gross: int | None = None
     is_prompt: bool = False
     is_alone: bool = False
@@ -36,43 +36,57 @@ class Wish:
 class PaymentMaker:
     """Draws one payment after the other; the legs are successes as our books have them."""
 
-    def __init__(self, random: Random, names: Names) -> None:
+    def __init__(self, random: Random, names: ReferenceMaker) -> None:
         self._random = random
         self._names = names
-        self._funds = [house for house in FUNDS for _ in range(house.share)]
-        self._delivery = [house for house in DELIVERY for _ in range(house.share)]
+        self._funds = [institution for institution in FUNDS for _ in range(institution.share)]
+        self._delivery = [institution for institution in DELIVERY for _ in range(institution.share)]
         self._amounts = [
             min(max(int(random.lognormvariate(_MEDIAN_LOG, _SPREAD)), _AMOUNT_MIN), _AMOUNT_MAX) // 100 * 100
             for _ in range(_TABLE)
         ]
 
-    def make(self, ms: int, wish: Wish | None = None) -> Payment:
+    def make(self, ms: int, constraints: PaymentConstraints | None = None) -> MonthPayment:
         """Make the payment of an instant."""
         draw = self._random.random() * _WHOLE
         is_funded, is_delivered = draw >= _PREFUND_PERCENT, draw < _WHOLE - _MERCHANT_PERCENT
         funds, delivery = self._random.choice(self._funds), self._random.choice(self._delivery)
-        if wish is not None:
-            if wish.house.leg is Leg.FUNDS:
-                funds, is_funded, is_delivered = wish.house, True, is_delivered and not wish.is_alone
+        if constraints is not None:
+            if constraints.institution.leg is Leg.FUNDS:
+                funds, is_funded, is_delivered = (
+                    constraints.institution,
+                    True,
+                    is_delivered and not constraints.is_alone,
+                )
             else:
-                delivery, is_delivered = wish.house, True
-        return self._payment(ms, funds if is_funded else None, delivery if is_delivered else None, wish)
+                delivery, is_delivered = constraints.institution, True
+        return self._payment(
+            ms, funds if is_funded else None, delivery if is_delivered else None, constraints
+        )
 
-    def _payment(self, ms: int, funds: House | None, delivery: House | None, wish: Wish | None) -> Payment:
+    def _payment(
+        self,
+        ms: int,
+        funds: MonthInstitution | None,
+        delivery: MonthInstitution | None,
+        constraints: PaymentConstraints | None,
+    ) -> MonthPayment:
         payment_id = self._names.payment_id(ms)
-        gross = self._gross() if wish is None or wish.gross is None else wish.gross
+        gross = self._gross() if constraints is None or constraints.gross is None else constraints.gross
         funds_leg = self._leg(payment_id, funds, ms, gross) if funds else None
         if delivery is None:
-            return Payment(funds_leg, None)
-        is_prompt = wish is not None and wish.is_prompt
+            return MonthPayment(funds_leg, None)
+        is_prompt = constraints is not None and constraints.is_prompt
         delay = 0 if is_prompt else self._random.randrange(_PROMPT_MS, _SLOW_MS)
         end_of_day = EPOCH_MS + (day_of(ms) + 1) * DAY_MS - 1
         billed = gross - _fee_inside(gross) if funds_leg else gross
-        return Payment(funds_leg, self._leg(payment_id, delivery, min(ms + delay, end_of_day), billed))
+        return MonthPayment(funds_leg, self._leg(payment_id, delivery, min(ms + delay, end_of_day), billed))
 
-    def _leg(self, payment_id: str, house: House, ms: int, gross: int) -> Row:
-        leg = Row(payment_id, house, self._names.number, self._names.ours(house, day_of(ms)), ms, gross)
-        leg.theirs = self._names.theirs(house)
+    def _leg(self, payment_id: str, institution: MonthInstitution, ms: int, gross: int) -> MonthRow:
+        leg = MonthRow(
+            payment_id, institution, self._names.number, self._names.ours(institution, day_of(ms)), ms, gross
+        )
+        leg.theirs = self._names.theirs(institution)
         return leg
 
     def _gross(self) -> int:

@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.kit.open_loop import (
-    Aim,
-    Load,
-    Observed,
+    LoadTarget,
+    OpenLoopClient,
     OpenLoopError,
+    OpenLoopResult,
     Sample,
-    Unreadable,
-    offer,
+    UnreadableResponseError,
+    offer_load,
+    parse_response_head,
     percentile,
-    poisson,
-    refuse_late,
-    steady,
-    whole_answer,
+    poisson_instants,
+    refuse_late_load,
+    steady_instants,
 )
-from benchmarks.kit.prepared_requests import Prepared
+from benchmarks.kit.prepared_requests import PreparedRequest
 
 BUSY = "busy"
 HANGS_UP = "hangs up"
@@ -67,8 +67,8 @@ async def far_side() -> AsyncIterator[tuple[FarSide, str]]:
         await server.wait_closed()
 
 
-def observed(*samples: Sample) -> Observed:
-    return Observed(samples, queued=0, cpu_seconds=0.0, connections=1)
+def observed(*samples: Sample) -> OpenLoopResult:
+    return OpenLoopResult(samples, queued=0, cpu_seconds=0.0, connections=1)
 
 
 def request(body: str) -> bytes:
@@ -77,11 +77,11 @@ def request(body: str) -> bytes:
 
 
 async def test_every_request_travels_once_under_its_own_bearer() -> None:
-    bodies = [Prepared(1 + number % 2, f"body-{number}") for number in range(200)]
+    bodies = [PreparedRequest(1 + number % 2, f"body-{number}") for number in range(200)]
     async with far_side() as (side, url):
-        seen = await offer(Aim(url, "text/plain", ("one", "two")), [0.0] * len(bodies), bodies)
+        seen = await offer_load(LoadTarget(url, "text/plain", ("one", "two")), [0.0] * len(bodies), bodies)
     assert sorted(side.asked) == sorted((f"Bearer {('one', 'two')[b.token - 1]}", b.body) for b in bodies)
-    assert seen.failed == 0
+    assert seen.failed_count == 0
     assert all(sample.due <= sample.sent <= sample.answered for sample in seen.samples)
 
 
@@ -90,24 +90,26 @@ async def test_refusals_and_broken_connections_are_failures_and_stop_nobody() ->
     async with far_side() as (side, url):
         # With one connection, so that each has to wait for the one before.
         address = ("127.0.0.1", int(url.rsplit(":")[-1].removesuffix("/pay")))
-        load = Load(address, [(0.0, request(word)) for word in words], connections_max=1)
+        load = OpenLoopClient(*address, [(0.0, request(word)) for word in words], connections_max=1)
         await asyncio.to_thread(load.run)
     assert [sample.status for sample in load.samples] == [200, 503, 200, 0, 200, 0, 200]
     assert [body for _, body in side.asked] == words
     assert (load.queued, load.opened) == (6, 3)
-    assert observed(*load.samples).failed == 3
+    assert observed(*load.samples).failed_count == 3
 
 
 async def test_too_few_bodies_are_no_load() -> None:
     with pytest.raises(OpenLoopError, match="2 requests are due, but 1 are prepared"):
-        await offer(Aim("http://127.0.0.1:1/", "text/plain", ("one",)), [0.0, 0.1], [Prepared(1, "a")])
+        await offer_load(
+            LoadTarget("http://127.0.0.1:1/", "text/plain", ("one",)), [0.0, 0.1], [PreparedRequest(1, "a")]
+        )
 
 
 async def test_a_load_process_that_fails_is_told() -> None:
     async with far_side() as (_, url):
         pass
     with pytest.raises(OpenLoopError, match="ConnectionRefusedError"):
-        await offer(Aim(url, "text/plain", ("one",)), [0.0], [Prepared(1, "a")])
+        await offer_load(LoadTarget(url, "text/plain", ("one",)), [0.0], [PreparedRequest(1, "a")])
 
 
 def test_latency_counts_from_the_instant_that_was_fixed_not_from_the_sending() -> None:
@@ -123,13 +125,13 @@ def test_what_was_due_in_the_first_moments_is_left_out() -> None:
 
 def test_a_load_that_was_late_itself_is_refused() -> None:
     on_time = observed(*[Sample(0.0, 0.004, 0.1, 200)] * 100)
-    refuse_late(on_time, 4.5)
+    refuse_late_load(on_time, 4.5)
     with pytest.raises(OpenLoopError, match=r"4\.0 ms late"):
-        refuse_late(on_time, 3.5)
+        refuse_late_load(on_time, 3.5)
 
 
 def test_one_late_request_in_a_hundred_is_forgiven() -> None:
-    refuse_late(observed(*[Sample(0.0, 0.0, 0.1, 200)] * 99, Sample(0.0, 9.0, 9.1, 200)), 1.0)
+    refuse_late_load(observed(*[Sample(0.0, 0.0, 0.1, 200)] * 99, Sample(0.0, 9.0, 9.1, 200)), 1.0)
 
 
 @pytest.mark.parametrize(("rank", "expected"), [(50, 50), (95, 95), (99, 99), (100, 100), (0.5, 1)])
@@ -152,11 +154,11 @@ def test_a_percentile_is_the_smallest_number_with_its_share_at_or_below(
 
 
 def test_random_arrivals_are_the_same_for_a_seed_and_others_for_another() -> None:
-    assert poisson(100, 5, 1) == poisson(100, 5, 1) != poisson(100, 5, 2)
+    assert poisson_instants(100, 5, 1) == poisson_instants(100, 5, 1) != poisson_instants(100, 5, 2)
 
 
 def test_random_arrivals_come_in_order_within_their_time_at_their_rate() -> None:
-    instants = poisson(1_000, 20, 7)
+    instants = poisson_instants(1_000, 20, 7)
     assert instants == sorted(instants)
     assert instants[0] > 0
     assert instants[-1] < 20
@@ -165,14 +167,14 @@ def test_random_arrivals_come_in_order_within_their_time_at_their_rate() -> None
 
 
 def test_steady_arrivals_keep_their_distance() -> None:
-    assert steady(4, 1) == [0.0, 0.25, 0.5, 0.75]
+    assert steady_instants(4, 1) == [0.0, 0.25, 0.5, 0.75]
 
 
 @pytest.mark.parametrize("cut", range(1, 40))
 def test_an_answer_is_read_however_it_is_cut(cut: int) -> None:
     answer = b"HTTP/1.1 201 Created\r\ncontent-length: 7\r\nserver: x\r\n\r\n"
-    assert whole_answer(answer[:-cut]) is None
-    assert whole_answer(answer) == (201, len(answer) + 7)
+    assert parse_response_head(answer[:-cut]) is None
+    assert parse_response_head(answer) == (201, len(answer) + 7)
 
 
 @pytest.mark.parametrize(
@@ -184,5 +186,5 @@ def test_an_answer_is_read_however_it_is_cut(cut: int) -> None:
     ],
 )
 def test_an_answer_without_status_or_length_is_unreadable(answer: bytes) -> None:
-    with pytest.raises(Unreadable):
-        whole_answer(answer)
+    with pytest.raises(UnreadableResponseError):
+        parse_response_head(answer)

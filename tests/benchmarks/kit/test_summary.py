@@ -52,7 +52,7 @@ def test_what_is_written_stands_beside_what_stood_there_with_the_aims_first(tmp_
 
 
 def test_the_figures_that_are_kept_hold_a_number_for_every_aim_that_the_short_bench_has() -> None:
-    standing = summary.standing()
+    standing = summary.stored_figures()
     missing = [aim.name for aim in AIMS if not isinstance(standing.get(aim.name), int | float)]
     soak = {"soak_rate_drift", "soak_p99_drift"}
     long = {"reconcile_10m_seconds", "reconcile_10m_worker_rss_mb", "reconcile_10m_mirror_seconds"}
@@ -60,4 +60,4 @@ def test_the_figures_that_are_kept_hold_a_number_for_every_aim_that_the_short_be
 
 
 def test_the_page_of_the_docs_says_what_the_figures_that_are_kept_say() -> None:
-    assert summary.PAGE.read_text(encoding="utf-8") == summary.page(summary.standing())
+    assert summary.PAGE.read_text(encoding="utf-8") == summary.render_page(summary.stored_figures())

@@ -11,9 +11,9 @@ from benchmarks import endurance as full
 from benchmarks.kit import summary
 from benchmarks.kit.turns import Turn
 from benchmarks.paying import soak
-from benchmarks.paying.growth import Growth, Side
-from benchmarks.paying.prefill import Filled, Sizes
-from benchmarks.paying.soak import Cycle, Relation, Soak, ends
+from benchmarks.paying.growth import Growth, GrowthSide
+from benchmarks.paying.prefill import PrefillResult, Sizes
+from benchmarks.paying.soak import Cycle, Relation, Soak, end_to_start_ratio
 
 
 def _turn(rate: float) -> Turn:
@@ -22,10 +22,10 @@ def _turn(rate: float) -> Turn:
     )
 
 
-def _side(payments: int, *rates: float) -> Side:
+def _side(payments: int, *rates: float) -> GrowthSide:
     sizes = Sizes({"payments": 300 * payments}, {"payments": {"pk_payments": 40 * payments}})
-    filled = Filled(payments, {"rows": 2.0, "vacuum": 3.0}, sizes)
-    return Side(filled, tuple(map(_turn, rates)), 1.5, sizes, 120.0)
+    filled = PrefillResult(payments, {"rows": 2.0, "vacuum": 3.0}, sizes)
+    return GrowthSide(filled, tuple(map(_turn, rates)), 1.5, sizes, 120.0)
 
 
 def _growth(large: tuple[float, ...] = (900.0, 1_800.0, 1_000.0)) -> Growth:
@@ -65,15 +65,15 @@ def test_books_that_do_not_hold_are_no_success() -> None:
     assert _growth().is_clean
     assert not replace(_growth(), audits={"small": ("clean", 1.0), "large": ("payments 1", 2.0)}).is_clean
     broken = replace(_soak((CYCLE,)), audit=("payments 1", 1.0))
-    assert not full.Full(_growth(), broken, 1.0, {}).is_clean
+    assert not full.EnduranceResult(_growth(), broken, 1.0, {}).is_clean
 
 
 def test_drift_is_the_last_minutes_over_the_first() -> None:
     cycles = [replace(CYCLE, full_rate=1_000.0 - 10 * n) for n in range(30)]
-    assert ends(cycles, "full_rate", 5) == pytest.approx(730 / 980)
-    assert ends(cycles[:1], "full_rate", 5) == 1.0
+    assert end_to_start_ratio(cycles, "full_rate", 5) == pytest.approx(730 / 980)
+    assert end_to_start_ratio(cycles[:1], "full_rate", 5) == 1.0
     with pytest.raises(ValueError, match="nothing"):
-        ends([], "full_rate", 5)
+        end_to_start_ratio([], "full_rate", 5)
 
 
 def test_tables_tell_what_was_updated_in_place_since_the_start() -> None:
@@ -85,7 +85,7 @@ def test_tables_tell_what_was_updated_in_place_since_the_start() -> None:
 def test_figures_join_those_that_stand(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     results.write_text('{"pgbench_ratio": 1.04, "growth_ratio": 0.1}')
-    summary.write(full.Full(_growth(), _soak((CYCLE,)), 80.0, {}).figures(), results)
+    summary.write(full.EnduranceResult(_growth(), _soak((CYCLE,)), 80.0, {}).figures(), results)
     told = json.loads(results.read_text())
     assert (told["pgbench_ratio"], told["growth_ratio"], told["soak_rate_drift"]) == (1.04, 0.9, 1.0)
     assert told["existing"]["payments"] == 10_000
@@ -93,7 +93,7 @@ def test_figures_join_those_that_stand(tmp_path: Path) -> None:
 
 def test_all_of_it_is_shown() -> None:
     console = Console(record=True, width=160, quiet=False)
-    full.Full(_growth(), _soak((CYCLE,)), 80.0, {}).show(console)
+    full.EnduranceResult(_growth(), _soak((CYCLE,)), 80.0, {}).show(console)
     said = console.export_text()
     for words in ("growth: 0.90", "page images a payment", "soak of 30 minutes", "in place", "pk_payments"):
         assert words in said

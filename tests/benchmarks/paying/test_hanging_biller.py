@@ -6,20 +6,20 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from benchmarks.kit.far_side_relay import Relay, open_relay
+from benchmarks.kit.far_side_relay import FarSideRelay, open_relay
 from benchmarks.kit.payment_counts import BooksError
 from benchmarks.paying.hanging_biller import (
     PER_SECOND,
     POOL,
     SECONDS_MAX,
+    BulkheadResult,
     BulkheadTurn,
-    Result,
-    instants,
-    judged,
+    checked_turn,
+    payment_instants,
 )
-from benchmarks.paying.hot_biller import UNIFORM, MixTurn, Paid
+from benchmarks.paying.hot_biller import UNIFORM, MixTurn, PaidCounts
 
-_SENT = len(instants(3))
+_SENT = len(payment_instants(3))
 
 
 def _healthy(rate: float = 100.0) -> MixTurn:
@@ -32,37 +32,37 @@ def _turn(rate: float, *, hangs: bool) -> BulkheadTurn:
 
 class TestTrickle:
     def test_it_fills_the_pool_at_once_and_goes_on_steadily(self) -> None:
-        at = instants(3)
+        at = payment_instants(3)
         assert at.count(0.0) == POOL + 1
         steps = [later - sooner for sooner, later in zip(at[POOL:], at[POOL + 1 :], strict=False)]
         assert steps == pytest.approx([1 / PER_SECOND] * len(steps))
         assert at[-1] > 3
 
     def test_the_longest_turn_ends_before_a_held_call_is_overdue(self) -> None:
-        assert instants(SECONDS_MAX)[-1] < 20
+        assert payment_instants(SECONDS_MAX)[-1] < 20
 
 
 class TestJudging:
     def test_a_biller_that_answers_has_completed_everything(self) -> None:
-        turn = judged(_healthy(), _SENT, Paid(_SENT, _SENT), hangs=False)
+        turn = checked_turn(_healthy(), _SENT, PaidCounts(_SENT, _SENT), hangs=False)
         assert (turn.completed, turn.given_back) == (_SENT, 0)
 
     def test_a_biller_that_hangs_has_completed_its_pool_late(self) -> None:
-        turn = judged(_healthy(), _SENT, Paid(POOL + 3, _SENT), hangs=True)
+        turn = checked_turn(_healthy(), _SENT, PaidCounts(POOL + 3, _SENT), hangs=True)
         assert (turn.completed, turn.given_back) == (POOL + 3, _SENT - POOL - 3)
 
     @pytest.mark.parametrize(
         ("hangs", "grown"),
         [
-            pytest.param(False, Paid(_SENT - 1, _SENT), id="answers, and one is given back"),
-            pytest.param(True, Paid(_SENT, _SENT), id="hangs, and all are completed"),
-            pytest.param(True, Paid(POOL - 1, _SENT), id="hangs, and the pool was not full"),
-            pytest.param(True, Paid(POOL, _SENT - 1), id="one is not in the books"),
+            pytest.param(False, PaidCounts(_SENT - 1, _SENT), id="answers, and one is given back"),
+            pytest.param(True, PaidCounts(_SENT, _SENT), id="hangs, and all are completed"),
+            pytest.param(True, PaidCounts(POOL - 1, _SENT), id="hangs, and the pool was not full"),
+            pytest.param(True, PaidCounts(POOL, _SENT - 1), id="one is not in the books"),
         ],
     )
-    def test_books_that_tell_another_conduct_are_refused(self, *, hangs: bool, grown: Paid) -> None:
+    def test_books_that_tell_another_conduct_are_refused(self, *, hangs: bool, grown: PaidCounts) -> None:
         with pytest.raises(BooksError):
-            judged(_healthy(), _SENT, grown, hangs=hangs)
+            checked_turn(_healthy(), _SENT, grown, hangs=hangs)
 
     def test_the_loss_is_the_median_of_the_pairs(self) -> None:
         rates = ((100.0, 90.0), (200.0, 200.0), (50.0, 49.0))
@@ -71,17 +71,19 @@ class TestJudging:
             for pair in rates
             for hangs, rate in zip((False, True), pair, strict=True)
         ]
-        assert Result(tuple(turns), "clean").figures()["bulkhead_loss"] == 0.02
+        assert BulkheadResult(tuple(turns), "clean").figures()["bulkhead_loss"] == 0.02
 
     def test_at_most_counts_what_the_answering_biller_was_paid(self) -> None:
         turns = (_turn(90.0, hangs=False), _turn(90.0, hangs=True))
-        result = Result(turns, "clean")
+        result = BulkheadResult(turns, "clean")
         assert result.loss == 0
         assert result.loss_at_most == pytest.approx(1 - 90 / (90 + PER_SECOND))
 
 
 @asynccontextmanager
-async def _echo_behind(relay: Relay) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def _echo_behind(
+    relay: FarSideRelay,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection through the relay to a far side that says what it hears."""
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

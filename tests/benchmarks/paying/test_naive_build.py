@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.kit.turns import Turn
 from benchmarks.paying.naive_build import NaiveRatio
-from benchmarks.paying.naive_store import StepByStep
+from benchmarks.paying.naive_store import StepwiseStore
 from ekpay_switch.domain.claims import Conflicting, Repeated, Started
 from ekpay_switch.domain.delivery import Begun, NextSend, Recorded, Stale
 from ekpay_switch.domain.outcome import Outcome
@@ -56,7 +56,7 @@ SELECT p.* FROM postings AS p JOIN journal_entries AS e ON e.id = p.entry_id ORD
 
 @pytest.fixture
 async def books(place: Endpoint) -> AsyncIterator[Books]:
-    store = StepByStep(database_of(place).connect_hot, GroupCommitLimits())
+    store = StepwiseStore(database_of(place).connect_hot, GroupCommitLimits())
     await store.start()
     yield Books(place, store)
     await store.stop()
@@ -85,7 +85,7 @@ def _lasting(row: Mapping[str, object]) -> dict[str, object]:
 
 async def test_the_same_orders_leave_the_same_rows_as_through_the_group_commit(endpoint: Endpoint) -> None:
     left = []
-    for kind in (GroupCommit, StepByStep):
+    for kind in (GroupCommit, StepwiseStore):
         async with a_copy(endpoint) as place:
             store = kind(database_of(place).connect_hot, GroupCommitLimits())
             await store.start()

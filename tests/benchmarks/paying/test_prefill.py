@@ -13,7 +13,15 @@ from rich.console import Console
 
 from benchmarks.paying import prefill as existing
 from benchmarks.paying import prefill_schema as existing_schema
-from benchmarks.paying.prefill_rows import COLUMNS, Day, Heads, Payer, Share, rows_of, shares
+from benchmarks.paying.prefill_rows import (
+    COLUMNS,
+    LaneHeads,
+    Payer,
+    PrefillDay,
+    WriterShare,
+    rows_of,
+    share_out,
+)
 from ekpay_switch.domain.ledger.entries import GENESIS
 from ekpay_switch.persistence.audit.run import run
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
@@ -22,7 +30,7 @@ from ekpay_switch.persistence.migrate import migrate
 from tests.persistence.books import Books, database_of, group_commit_of
 
 PAYMENTS = 501
-DAY = Day("2026-11-01", 7, 10, 0)
+DAY = PrefillDay("2026-11-01", 7, 10, 0)
 PAYERS = [Payer("bank1", 0), Payer("bank2", 3), Payer("bank3", 0)]
 # What tells one payment from another; everything else has to be what the switch writes of any.
 OWN = {
@@ -42,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
 
 
 @pytest.fixture
-async def filled(server: EmbeddedPostgres) -> AsyncIterator[tuple[Books, existing.Filled]]:
+async def filled(server: EmbeddedPostgres) -> AsyncIterator[tuple[Books, existing.PrefillResult]]:
     """Three partners, one payment by the switch itself, and many that were put in."""
     database = database_of(server.endpoint)
     await migrate(database)
@@ -70,7 +78,7 @@ async def _schema(books: Books) -> tuple[str, ...]:
 
 
 async def test_books_hold_and_payments_go_on(
-    filled: tuple[Books, existing.Filled], server: EmbeddedPostgres
+    filled: tuple[Books, existing.PrefillResult], server: EmbeddedPostgres
 ) -> None:
     books, told = filled
     assert await run(books.database) is None
@@ -82,26 +90,28 @@ async def test_books_hold_and_payments_go_on(
     await _rows_are_those_of_the_switch(books)
     await _lines_are_those_that_a_close_freezes(books)
     await _safety_is_back(books)
-    with pytest.raises(existing.ExistingError, match="fresh"):
+    with pytest.raises(existing.PrefillError, match="fresh"):
         await existing.fill(server, 1, Console(quiet=True))
     with pytest.raises(existing_schema.SchemaError, match="column of nothing"):
-        await existing_schema.build(
+        await existing_schema.rebuild_keys_and_indexes(
             server.endpoint.dsn("postgres"),
-            existing_schema.Dropped((), (), (), (*await _schema(books), "column of nothing")),
+            existing_schema.DroppedParts((), (), (), (*await _schema(books), "column of nothing")),
             lambda: None,
         )
 
 
 def test_a_stage_that_was_kept_is_taken_once_and_for_what_stands_in_it(tmp_path: Path) -> None:
-    filled = existing.Filled(7, {"rows": 1.5}, existing.Sizes({"payments": 9}, {"payments": {"pk": 4}}))
-    with pytest.raises(existing.ExistingError, match="not filled to its end"):
-        existing.take(tmp_path, 7)
-    filled.leave(tmp_path)
-    with pytest.raises(existing.ExistingError, match="7 payments stand"):
-        existing.take(tmp_path, 8)
-    assert existing.take(tmp_path, 7) == filled
-    with pytest.raises(existing.ExistingError, match="loaded before"):
-        existing.take(tmp_path, 7)
+    filled = existing.PrefillResult(
+        7, {"rows": 1.5}, existing.Sizes({"payments": 9}, {"payments": {"pk": 4}})
+    )
+    with pytest.raises(existing.PrefillError, match="not filled to its end"):
+        existing.claim_stage(tmp_path, 7)
+    filled.write_mark(tmp_path)
+    with pytest.raises(existing.PrefillError, match="7 payments stand"):
+        existing.claim_stage(tmp_path, 8)
+    assert existing.claim_stage(tmp_path, 7) == filled
+    with pytest.raises(existing.PrefillError, match="loaded before"):
+        existing.claim_stage(tmp_path, 7)
 
 
 async def _rows_are_those_of_the_switch(books: Books) -> None:
@@ -167,9 +177,9 @@ async def _safety_is_back(books: Books) -> None:
 
 def test_what_does_not_fit_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=40 * 10**9))
-    with pytest.raises(existing.ExistingError, match=r"10,000,000 payments need 51 GB at .* 40 GB are free"):
-        existing.check_room(tmp_path, 10_000_000)
-    existing.check_room(tmp_path, 1_000_000)
+    with pytest.raises(existing.PrefillError, match=r"10,000,000 payments need 51 GB at .* 40 GB are free"):
+        existing.check_disk_space(tmp_path, 10_000_000)
+    existing.check_disk_space(tmp_path, 1_000_000)
 
 
 def test_days_take_all_payments_and_number_them_through() -> None:
@@ -179,18 +189,18 @@ def test_days_take_all_payments_and_number_them_through() -> None:
 
 
 def test_each_lane_has_one_writer_and_each_payment_too() -> None:
-    work = shares(PAYERS, {0: (5, GENESIS), 3: (0, GENESIS)}, [DAY], 2)
-    read = [Share.from_json(share.to_json()) for share in work]
+    work = share_out(PAYERS, {0: (5, GENESIS), 3: (0, GENESIS)}, [DAY], 2)
+    read = [WriterShare.from_json(share.to_json()) for share in work]
     assert read == work
     places = [place for share in read for place, _ in share.places(DAY)]
     assert sorted(places) == list(range(10))
     lanes = [{payer.lane for _, payer in share.places(DAY)} for share in read]
     assert lanes == [{0}, {3}]
-    assert len(shares(PAYERS[:1], {}, [DAY], 8)) == 1
+    assert len(share_out(PAYERS[:1], {}, [DAY], 8)) == 1
 
 
 def test_rows_fill_their_columns_and_differ() -> None:
-    heads = Heads({0: (5, GENESIS), 3: (0, GENESIS)})
+    heads = LaneHeads({0: (5, GENESIS), 3: (0, GENESIS)})
     rows = rows_of(DAY, list(enumerate(PAYERS)), heads, Random(1))  # noqa: S311 - a seed, not a secret
     lines = {table: text.decode().splitlines() for table, text in rows.items()}
     assert {table: len(texts) for table, texts in lines.items()} == {
@@ -205,4 +215,4 @@ def test_rows_fill_their_columns_and_differ() -> None:
     )
     assert ids == sorted(set(ids))
     assert (heads.lanes[0][0], heads.lanes[3][0]) == (9, 2)
-    assert sum(heads.taken.values()) == sum(int(text.split("\t")[10]) for text in lines["payments"])
+    assert sum(heads.taken_paisa.values()) == sum(int(text.split("\t")[10]) for text in lines["payments"])

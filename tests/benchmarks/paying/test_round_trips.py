@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from benchmarks.paying.round_trips import Counted, Result, far_socket, through
+from benchmarks.paying.round_trips import CountedTurn, RoundTripsResult, far_socket, relayed_url
 from benchmarks.paying.sql_relay import (
     GROUP_COMMIT,
-    OTHERS,
+    OTHER_CONNECTIONS,
     SOCKET,
     WORKER,
     Frontend,
     RelayError,
     Tally,
-    label,
     open_sql_relay,
+    statement_label,
 )
 
 
@@ -60,8 +60,12 @@ CONVERSATION = (
     + SYNC
     + message("X")
 )
-KINDS = {(OTHERS, "BEGIN"): 1, (OTHERS, "prepare SELECT 1"): 1, (OTHERS, "SELECT 1"): 2}
-KINDS |= {(OTHERS, "close a statement"): 1}
+KINDS = {
+    (OTHER_CONNECTIONS, "BEGIN"): 1,
+    (OTHER_CONNECTIONS, "prepare SELECT 1"): 1,
+    (OTHER_CONNECTIONS, "SELECT 1"): 2,
+}
+KINDS |= {(OTHER_CONNECTIONS, "close a statement"): 1}
 
 
 def test_every_sync_and_every_query_is_one_round_trip() -> None:
@@ -93,7 +97,7 @@ def test_asking_for_tls_first_is_no_start() -> None:
     [
         ({"user": "ekpay_app", "plan_cache_mode": "force_generic_plan"}, GROUP_COMMIT),
         ({"user": "ekpay_app", "application_name": "worker"}, WORKER),
-        ({"user": "worker", "application_name": "psql"}, OTHERS),
+        ({"user": "worker", "application_name": "psql"}, OTHER_CONNECTIONS),
     ],
 )
 def test_connections_are_told_apart_by_how_they_begin(parameters: dict[str, str], group: str) -> None:
@@ -106,7 +110,7 @@ def test_statements_of_one_connection_are_not_those_of_another() -> None:
     tally = Tally()
     Frontend(tally).feed(startup() + PREPARED)
     Frontend(tally).feed(startup() + bind("s1") + SYNC)
-    assert tally.kinds[OTHERS, "?"] == 1
+    assert tally.kinds[OTHER_CONNECTIONS, "?"] == 1
 
 
 @pytest.mark.parametrize(
@@ -114,12 +118,12 @@ def test_statements_of_one_connection_are_not_those_of_another() -> None:
     [("BEGIN;", "BEGIN"), ("  SELECT\n  1 ", "SELECT 1"), (";", ";"), ("x" * 60, "x" * 48 + "…")],
 )
 def test_a_statement_is_known_by_its_beginning(statement: str, expected: str) -> None:
-    assert label(statement) == expected
+    assert statement_label(statement) == expected
 
 
 def test_what_came_since_is_the_difference() -> None:
-    before = Tally(1, 2, 3, 4, Counter({(OTHERS, "a"): 1}))
-    after = Tally(11, 22, 33, 4, Counter({(OTHERS, "a"): 1, (WORKER, "b"): 5}))
+    before = Tally(1, 2, 3, 4, Counter({(OTHER_CONNECTIONS, "a"): 1}))
+    after = Tally(11, 22, 33, 4, Counter({(OTHER_CONNECTIONS, "a"): 1, (WORKER, "b"): 5}))
     assert after.since(before) == Tally(10, 20, 30, 0, Counter({(WORKER, "b"): 5}))
 
 
@@ -147,7 +151,7 @@ async def test_the_relay_passes_everything_on_and_counts_it() -> None:
         await server.wait_closed()
     assert bytes(heard) == startup() + message("Q", b"BEGIN;\0") + message("Q", b"COMMIT;\0")
     assert (tally.queries, tally.turns, tally.connections) == (2, 3, 1)
-    assert tally.kinds == {(OTHERS, "BEGIN"): 1, (OTHERS, "COMMIT"): 1}
+    assert tally.kinds == {(OTHER_CONNECTIONS, "BEGIN"): 1, (OTHER_CONNECTIONS, "COMMIT"): 1}
 
 
 async def test_a_relay_that_has_ended_is_told() -> None:
@@ -162,22 +166,22 @@ async def test_a_relay_that_has_ended_is_told() -> None:
 def test_the_switch_is_led_through_the_relay_with_the_same_role_and_password() -> None:
     url = "postgresql://ekpay_app:p%2Fw@/ekpay?host=/run/data&port=5432"
     assert far_socket(url) == Path("/run/data/.s.PGSQL.5432")
-    assert through(url, Path("/tmp/r")) == "postgresql://ekpay_app:p%2Fw@/ekpay?host=/tmp/r&port=5432"  # noqa: S108
+    assert relayed_url(url, Path("/tmp/r")) == "postgresql://ekpay_app:p%2Fw@/ekpay?host=/tmp/r&port=5432"  # noqa: S108
 
 
-def turn(done: int, **kinds: int) -> Counted:
+def turn(done: int, **kinds: int) -> CountedTurn:
     counts = Counter({(GROUP_COMMIT, "COMMIT"): kinds["commit"], (WORKER, "BEGIN"): kinds["worker"]})
     whole = sum(kinds.values())
-    return Counted(done, Tally(whole, 0, whole, 0, counts), 30.0)
+    return CountedTurn(done, Tally(whole, 0, whole, 0, counts), 30.0)
 
 
-def result() -> Result:
+def result() -> RoundTripsResult:
     pays = (
         turn(100, commit=100, worker=20),
         turn(100, commit=200, worker=0),
         turn(200, commit=260, worker=0),
     )
-    return Result(pays, (turn(10, commit=5, worker=0),), 20.0, (0.0, 9.5), "clean")
+    return RoundTripsResult(pays, (turn(10, commit=5, worker=0),), 20.0, (0.0, 9.5), "clean")
 
 
 def test_the_figure_is_the_median_of_the_turns_with_the_worker_in_it() -> None:

@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.kit.load import LoadResult, apart, together
-from benchmarks.kit.prepared_requests import Prepared
+from benchmarks.kit.load import LoadResult, combined_result, split_by_process
+from benchmarks.kit.prepared_requests import PreparedRequest
 from benchmarks.kit.turns import Turn
 from benchmarks.paying.two_processes import Pairs, TwoProcessGain
 
 TOKENS = st.lists(st.integers(1, 16), max_size=50)
 
 
-def _bodies(tokens: list[int]) -> list[Prepared]:
-    return [Prepared(token, f"{number}") for number, token in enumerate(tokens)]
+def _bodies(tokens: list[int]) -> list[PreparedRequest]:
+    return [PreparedRequest(token, f"{number}") for number, token in enumerate(tokens)]
 
 
 @given(TOKENS)
 def test_a_partner_is_loaded_at_one_place_and_every_body_at_one(tokens: list[int]) -> None:
     prepared = _bodies(tokens)
 
-    shares = apart(prepared, 16, 2)
+    shares = split_by_process(prepared, 16, 2)
 
     assert sorted(one.body for share in shares for one in share) == sorted(one.body for one in prepared)
     assert not {one.token for one in shares[0]} & {one.token for one in shares[1]}
@@ -30,7 +30,9 @@ def test_a_partner_is_loaded_at_one_place_and_every_body_at_one(tokens: list[int
 
 @pytest.mark.parametrize("places", [1, 2, 4])
 def test_partners_are_shared_out_evenly_and_in_neighbours_of_odd_and_even_lanes(places: int) -> None:
-    shares = [[one.token for one in share] for share in apart(_bodies(list(range(1, 17))), 16, places)]
+    shares = [
+        [one.token for one in share] for share in split_by_process(_bodies(list(range(1, 17))), 16, places)
+    ]
 
     assert [len(share) for share in shares] == [16 // places] * places
     assert all({token % 2 for token in share} == {0, 1} for share in shares)
@@ -38,7 +40,7 @@ def test_partners_are_shared_out_evenly_and_in_neighbours_of_odd_and_even_lanes(
 
 @given(st.integers(0, 20))
 def test_a_single_partner_goes_to_all_places_in_turn(bodies: int) -> None:
-    shares = apart(_bodies([1] * bodies), 1, 2)
+    shares = split_by_process(_bodies([1] * bodies), 1, 2)
 
     assert len(shares[0]) - len(shares[1]) in {0, 1}
     assert len(shares[0]) + len(shares[1]) == bodies
@@ -51,18 +53,18 @@ def _seen(answered: int, seconds: float, p99: float, left: list[int], **more: in
         sent=answered + 1,
         answered=answered,
         percentiles_ms={"p99": p99},
-        left=tuple(_bodies(left)),
+        unsent=tuple(_bodies(left)),
         **others,
     )
 
 
 def test_what_two_saw_is_counted_once_over_the_longer_time() -> None:
-    both = together([_seen(100, 2.0, 30.0, [1, 1, 1], broken=1), _seen(50, 2.5, 40.0, [9], not_2xx=2)])
+    both = combined_result([_seen(100, 2.0, 30.0, [1, 1, 1], broken=1), _seen(50, 2.5, 40.0, [9], not_2xx=2)])
 
     assert (both.answered, both.sent, both.rate) == (150, 152, 60.0)
     assert (both.not_2xx, both.broken) == (2, 1)
     assert both.percentiles_ms == {"p99": 40.0}
-    assert [one.token for one in both.left] == [1, 9, 1, 1]
+    assert [one.token for one in both.unsent] == [1, 9, 1, 1]
 
 
 def _turn(rate: float, first: float, second: float) -> Turn:

@@ -26,8 +26,22 @@ from benchmarks.profile import (
 )
 from benchmarks.profile.instrumented_switch import stack_of
 from benchmarks.profile.layers import LAYERS, Frame, Layer, Profile, layer_of, profile_of, short
-from benchmarks.profile.postgres_activity import BETWEEN, COMMITTERS, FOR_THE_SWITCH, ON_PROCESSOR, Activity
-from benchmarks.profile.profile_turns import FETCH, PAY, SWITCH, Kind, Measured, Statements, Taken
+from benchmarks.profile.postgres_activity import (
+    BETWEEN_BATCHES,
+    COMMITTERS,
+    FOR_THE_SWITCH,
+    ON_PROCESSOR,
+    Activity,
+)
+from benchmarks.profile.profile_turns import (
+    FETCH,
+    PAY,
+    SWITCH,
+    MeasuredTurn,
+    PaymentProfile,
+    Statements,
+    StepProfile,
+)
 from ekpay_switch.persistence.group_commit.write import WRITE_BATCH
 
 ROOT = Path(__file__).parents[3]
@@ -172,7 +186,7 @@ def test_no_frame_is_an_empty_stack() -> None:
 @pytest.mark.parametrize(
     ("seen", "told"),
     [
-        (("idle", "Client", "ClientRead"), BETWEEN),
+        (("idle", "Client", "ClientRead"), BETWEEN_BATCHES),
         (("idle in transaction", "Client", "ClientRead"), FOR_THE_SWITCH),
         (("active", "Client", "ClientRead"), FOR_THE_SWITCH),
         (("active", "IO", "WalSync"), "IO: WalSync"),
@@ -184,18 +198,25 @@ def test_what_a_backend_does_in_words(seen: tuple[str, str | None, str | None], 
 
 
 def test_statements_have_the_names_of_the_code() -> None:
-    assert profile_server.name_of(WRITE_BATCH) == "WRITE_BATCH"
-    assert profile_server.name_of(WRITE_BATCH[:1023]) == "WRITE_BATCH"
-    assert profile_server.name_of(WRITE_BATCH[:20]) != "WRITE_BATCH"
-    assert profile_server.name_of("COMMIT;") == "COMMIT"
-    assert profile_server.name_of("SELECT  1\n FROM nowhere") == "SELECT 1 FROM nowhere"
+    assert profile_server.statement_name(WRITE_BATCH) == "WRITE_BATCH"
+    assert profile_server.statement_name(WRITE_BATCH[:1023]) == "WRITE_BATCH"
+    assert profile_server.statement_name(WRITE_BATCH[:20]) != "WRITE_BATCH"
+    assert profile_server.statement_name("COMMIT;") == "COMMIT"
+    assert profile_server.statement_name("SELECT  1\n FROM nowhere") == "SELECT 1 FROM nowhere"
 
 
 def test_activity_adds_up() -> None:
     activity = Activity(
-        Counter({("A", ON_PROCESSOR): 3, ("B", "IO: WalSync"): 1, ("-", BETWEEN): 4, ("B", ON_PROCESSOR): 2})
+        Counter(
+            {
+                ("A", ON_PROCESSOR): 3,
+                ("B", "IO: WalSync"): 1,
+                ("-", BETWEEN_BATCHES): 4,
+                ("B", ON_PROCESSOR): 2,
+            }
+        )
     )
-    assert activity.states == {ON_PROCESSOR: 0.5, BETWEEN: 0.4, "IO: WalSync": 0.1}
+    assert activity.states == {ON_PROCESSOR: 0.5, BETWEEN_BATCHES: 0.4, "IO: WalSync": 0.1}
     assert activity.work == {"A": 0.5, "B": 0.5}
     assert activity.processor("A") == 0.6
     assert activity.processor("nothing") == 0
@@ -209,15 +230,17 @@ def _turn(what: str, rate: float, *, switch: float, others: float = 0.0) -> Turn
     return Turn(what, 128, 1000, rate, {}, cores, 6000.0, 30.0, 30.0)
 
 
-def _kind(what: str, *, switch: float = 0.95, others: float = 0.0, cost: float = 1.05) -> Kind:
-    taken = Taken(_turn(what, 1000.0, switch=switch, others=others), {SWITCH: 900.0, COMMITTERS: 300.0})
+def _kind(what: str, *, switch: float = 0.95, others: float = 0.0, cost: float = 1.05) -> StepProfile:
+    taken = MeasuredTurn(
+        _turn(what, 1000.0, switch=switch, others=others), {SWITCH: 900.0, COMMITTERS: 300.0}
+    )
     sampled = replace(taken, each={SWITCH: 900.0 * cost})
     layers = {Layer.WIRE: 0.5, Layer.HTTP: 0.3, Layer.METRICS: 0.02}
     frames = {("ekpay_switch/api/limits.py", "__call__"): 0.3}
-    return Kind((taken,), (sampled,), Profile(400, layers, frames, frames, frames))
+    return StepProfile((taken,), (sampled,), Profile(400, layers, frames, frames, frames))
 
 
-def _measured(**pay: float) -> Measured:
+def _measured(**pay: float) -> PaymentProfile:
     seen = Counter(
         {("WRITE_BATCH", ON_PROCESSOR): 30, ("COMMIT", "IO: WalSync"): 20, ("-", FOR_THE_SWITCH): 50}
     )
@@ -229,11 +252,11 @@ def _measured(**pay: float) -> Measured:
     timed = Statements(
         300, {"COMMIT": 10, "WRITE_BATCH": 10}, {"COMMIT": 0.05, "WRITE_BATCH": 0.2}, Activity(seen, 2, 1.0)
     )
-    return Measured(facts, _kind(FETCH), _kind(PAY, **pay), timed, "clean")
+    return PaymentProfile(facts, _kind(FETCH), _kind(PAY, **pay), timed, "clean")
 
 
-def _limits(measured: Measured) -> str:
-    return profile_page.draw(measured).split("## What limits it\n")[1].split("\n## ")[0]
+def _limits(measured: PaymentProfile) -> str:
+    return profile_page.render_page(measured).split("## What limits it\n")[1].split("\n## ")[0]
 
 
 def test_a_full_core_of_python_is_what_limits() -> None:
@@ -272,7 +295,7 @@ def test_what_is_large_is_named_and_what_is_small_is_not() -> None:
 
 
 def test_tables_tell_microseconds() -> None:
-    page = profile_page.draw(_measured())
+    page = profile_page.render_page(_measured())
     assert "\n| call of the biller | 450 ± 44 | 50.0% | 450 ± 44 | 50.0% |\n" in page
     assert "\n| `ekpay_switch/api/limits.py` `__call__` | 270 | 270 |\n" in page
     assert "\n| `WRITE_BATCH` | 1.00 | 20.00 | 667 | 60.00 | 300 |\n" in page
@@ -284,7 +307,8 @@ def test_the_page_in_the_docs_has_the_headings_that_the_command_writes() -> None
     assert page.startswith(f"# {profile_page.TITLE}\n")
     assert tuple(re.findall(r"^## (.+)$", page, re.MULTILINE)) == profile_page.HEADINGS
     assert (
-        tuple(re.findall(r"^## (.+)$", profile_page.draw(_measured()), re.MULTILINE)) == profile_page.HEADINGS
+        tuple(re.findall(r"^## (.+)$", profile_page.render_page(_measured()), re.MULTILINE))
+        == profile_page.HEADINGS
     )
 
 

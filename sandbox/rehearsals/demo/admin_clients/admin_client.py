@@ -32,7 +32,7 @@ class Payable:
 
 
 @dataclass(frozen=True, slots=True)
-class Mischief:
+class AvailableFaults:
     """What a biller can do wrong: its faults, and the one after which it contradicts itself, if it can.
 
     `meets_network` says whether the network before it is spoiled as well.
@@ -43,7 +43,7 @@ class Mischief:
     meets_network: bool = True
 
 
-class DeskClosedError(Exception):
+class AdminCallRefusedError(Exception):
     """A simulator refused an admin call; the text is its answer."""
 
 
@@ -80,7 +80,7 @@ class AdminDesk:
         url = f"{self.address.url}/_admin/{path}"
         async with self._session.request(method, url, json=order) as answer:
             if not answer.ok:
-                raise DeskClosedError(await answer.text())
+                raise AdminCallRefusedError(await answer.text())
             document: Document = await answer.json()
             return document
 
@@ -92,7 +92,7 @@ class AdminDesk:
         """
         async with self._session.get(f"{self.address.url}/_admin/{path}") as answer:
             if not answer.ok:
-                raise DeskClosedError(await answer.text())
+                raise AdminCallRefusedError(await answer.text())
             return await answer.text()
 
     async def call(self, path: str, body: Mapping[str, str] | bytes, headers: Mapping[str, str]) -> Document:
@@ -113,7 +113,7 @@ class Desk(AdminDesk, ABC):
     biller: str
     known_as: str
     bucket: str
-    mischief: Mischief
+    mischief: AvailableFaults
     parameters: Mapping[str, str]
 
     @property
@@ -138,7 +138,7 @@ class Desk(AdminDesk, ABC):
         return await self.book()
 
     @abstractmethod
-    async def asked(self, line: TheirLine) -> TheirLine:
+    async def with_stated_amount(self, line: TheirLine) -> TheirLine:
         """The line with what the biller tells a bank about its amount when it is asked."""
 
     async def expire_logins(self) -> None:

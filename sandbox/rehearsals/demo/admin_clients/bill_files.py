@@ -11,7 +11,7 @@ from pathlib import Path
 from sandbox.kit.institution.clock import dhaka_day, utc_now
 from sandbox.registry import Name
 from sandbox.rehearsals.demo.admin_clients.admin_client import Address, AdminDesk
-from sandbox.rehearsals.installation.ekpay_command import Tool, few_at_once
+from sandbox.rehearsals.installation.ekpay_command import Tool, run_few_at_once
 
 FAMILY = str(Name.BATCH)
 _REHEARSAL = "rehearsal"
@@ -38,8 +38,8 @@ class Offices:
             ToolFailedError: the switch refused one.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        async with AdminDesk(self._address) as desk:
-            await few_at_once(partial(self._load, desk), await self._houses(desk))
+        async with AdminDesk(self._address) as admin_client:
+            await run_few_at_once(partial(self._load, admin_client), await self._biller_ids(admin_client))
 
     async def send_scrolls(self, began_on: date) -> None:
         """Bring every office what was paid since a Dhaka date: a scroll for each date until now.
@@ -52,31 +52,35 @@ class Offices:
         """
         today = dhaka_day(utc_now())
         days = [began_on + timedelta(days=since) for since in range((today - began_on).days + 1)]
-        async with AdminDesk(self._address) as desk:
-            await few_at_once(partial(self._send, desk, days), await self._houses(desk))
+        async with AdminDesk(self._address) as admin_client:
+            await run_few_at_once(
+                partial(self._send, admin_client, days), await self._biller_ids(admin_client)
+            )
 
-    async def _load(self, desk: AdminDesk, house: str) -> None:
-        path = self._folder / f"bills-{house}.csv"
-        path.write_text(await desk.admin_text(f"bill_file?house={house}"))
-        await self._tool.run("billers", "load", house, str(path))
+    async def _load(self, admin_client: AdminDesk, biller_id: str) -> None:
+        path = self._folder / f"bills-{biller_id}.csv"
+        path.write_text(await admin_client.admin_text(f"bill_file?house={biller_id}"))
+        await self._tool.run("billers", "load", biller_id, str(path))
 
-    async def _send(self, desk: AdminDesk, days: Sequence[date], house: str) -> None:
+    async def _send(self, admin_client: AdminDesk, days: Sequence[date], biller_id: str) -> None:
         """One office's scrolls in the order of their dates, the last of which is today."""
         for day in days:
-            path = self._folder / f"scroll-{house}-{day}.csv"
+            path = self._folder / f"scroll-{biller_id}-{day}.csv"
             cycle = ("--cycle", "1") if day == days[-1] else ()
             order = ("--date", day.isoformat(), *cycle, "--out", str(path))
-            await self._tool.run("billers", "scroll", house, *order)
-            await self._bring(desk, house, path.read_bytes())
+            await self._tool.run("billers", "scroll", biller_id, *order)
+            await self._upload_scroll(admin_client, biller_id, path.read_bytes())
 
-    async def _houses(self, desk: AdminDesk) -> Sequence[str]:
-        answer = await desk.admin("GET", "houses")
-        return [house["id"] for house in answer["houses"] if house["id"] != _REHEARSAL]
+    async def _biller_ids(self, admin_client: AdminDesk) -> Sequence[str]:
+        answer = await admin_client.admin("GET", "houses")
+        return [office["id"] for office in answer["houses"] if office["id"] != _REHEARSAL]
 
-    async def _bring(self, desk: AdminDesk, house: str, scroll: bytes) -> None:
-        base = f"/{FAMILY}/{house}"
-        told = await desk.call(f"{base}/login", {"user": _USER, "password": self._address.password}, {})
-        bearer = {"Authorization": f"Bearer {told['token']}"}
-        taken = await desk.call(f"{base}/scroll", scroll, bearer)
-        if taken.get("code") != "200":
-            raise ScrollRefusedError(f"{house}: {taken}")
+    async def _upload_scroll(self, admin_client: AdminDesk, biller_id: str, scroll: bytes) -> None:
+        base = f"/{FAMILY}/{biller_id}"
+        login = await admin_client.call(
+            f"{base}/login", {"user": _USER, "password": self._address.password}, {}
+        )
+        bearer = {"Authorization": f"Bearer {login['token']}"}
+        receipt = await admin_client.call(f"{base}/scroll", scroll, bearer)
+        if receipt.get("code") != "200":
+            raise ScrollRefusedError(f"{biller_id}: {receipt}")

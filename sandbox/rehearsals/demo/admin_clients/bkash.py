@@ -10,19 +10,19 @@ from sandbox.kit.institution.amounts import paisa
 from sandbox.kit.institution.clock import dhaka_day
 from sandbox.providers.bkash.notifications import Kind
 from sandbox.providers.bkash.settlement_file import COLUMNS
-from sandbox.rehearsals.demo.admin_clients.admin_client import AdminDesk, DeskClosedError, Document
+from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError, AdminDesk, Document
 from sandbox.rehearsals.demo.comparison.bkash_books import Movement
 
 _REFUND = "Refund"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class BkashNotificationCounts:
     """Whether an endpoint has confirmed that it wants notifications, how many it was owed, and is still."""
 
     is_confirmed: bool
-    owed: int
-    untaken: int
+    created: int
+    undelivered: int
 
 
 class BkashDesk(AdminDesk):
@@ -32,11 +32,13 @@ class BkashDesk(AdminDesk):
         """Send notifications there from now on, and ask the endpoint to confirm that it wants them."""
         await self.admin("POST", "sns-endpoint", {"url": endpoint})
 
-    async def told(self) -> Told:
+    async def notification_counts(self) -> BkashNotificationCounts:
         """How its notifications stand with the endpoint."""
         dump = await self.admin("GET", "dump")
-        taken = [notice["delivered_at"] is not None for notice in dump["notices"]]
-        return Told(bool(dump["subscription"]["is_confirmed"]), len(taken), taken.count(False))
+        are_delivered = [notice["delivered_at"] is not None for notice in dump["notices"]]
+        return BkashNotificationCounts(
+            bool(dump["subscription"]["is_confirmed"]), len(are_delivered), are_delivered.count(False)
+        )
 
     async def notify(self, payment_id: str) -> None:
         """Send a notification that says the payment was paid, rightly signed, whatever is true."""
@@ -49,12 +51,12 @@ class BkashDesk(AdminDesk):
             DeskClosedError: a file holds something that is none.
         """
         dump = await self.admin("GET", "dump")
-        told = {line["trxID"]: line["told_paisa"] for line in dump["payments"] if line["trxID"]}
+        stated_paisa = {line["trxID"]: line["told_paisa"] for line in dump["payments"] if line["trxID"]}
         movements = []
         today = date.fromisoformat((await self.admin("GET", "unpaid?count=1"))["today"])
         for day in _days(dump, today):
             text = await self.admin_text(f"settlement?date={day.isoformat()}")
-            movements += [_movement(row, told) for row in csv.DictReader(io.StringIO(text))]
+            movements += [_movement(row, stated_paisa) for row in csv.DictReader(io.StringIO(text))]
         return movements
 
 
@@ -69,13 +71,13 @@ def _days(dump: Document, today: date) -> Iterator[date]:
         day += timedelta(days=1)
 
 
-def _movement(row: dict[str, str], told: dict[str, int]) -> Movement:
+def _movement(row: dict[str, str], stated_paisa: dict[str, int]) -> Movement:
     if tuple(row) != COLUMNS or row["transactionStatus"] != "Completed" or row["currency"] != "BDT":
-        raise DeskClosedError(f"a line of the settlement file that nobody understands: {row}")
+        raise AdminCallRefusedError(f"a line of the settlement file that nobody understands: {row}")
     amount, fee, credited = (_signed_paisa(row[name]) for name in ("amount", "serviceFee", "creditedAmount"))
     is_refund = row["transactionType"] == _REFUND
     if credited != (-amount if is_refund else amount - fee):
-        raise DeskClosedError(f"a line of the settlement file that does not add up: {row}")
+        raise AdminCallRefusedError(f"a line of the settlement file that does not add up: {row}")
     return Movement(
         transaction=row["trxID"],
         payment=row["paymentID"],
@@ -83,12 +85,12 @@ def _movement(row: dict[str, str], told: dict[str, int]) -> Movement:
         amount_paisa=amount,
         fee_paisa=fee,
         refund_of=row["originalTrxID"] if is_refund else None,
-        told_paisa=amount if is_refund else told[row["trxID"]],
+        told_paisa=amount if is_refund else stated_paisa[row["trxID"]],
     )
 
 
 def _signed_paisa(text: str) -> int:
     amount = paisa(text.removeprefix("-"))
     if amount is None:
-        raise DeskClosedError(f"an amount of the settlement file that is none: {text}")
+        raise AdminCallRefusedError(f"an amount of the settlement file that is none: {text}")
     return -amount if text.startswith("-") else amount

@@ -5,12 +5,12 @@ from types import MappingProxyType
 from typing_extensions import override
 
 from sandbox.billers.breb.faults import Fault, Step
-from sandbox.rehearsals.demo.admin_clients.admin_client import Desk, Mischief, Payable
+from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, Desk, Payable
 from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
 
 _MOBILE = "01712345678"  # nobody's: the example of the biller's own catalogue entry
 _PAISA = 100
-_STRUCK = (Step.SAVE, Step.ACKNOWLEDGE)
+_FAULTY_STEPS = (Step.SAVE, Step.ACKNOWLEDGE)
 
 
 class BrebDesk(Desk):
@@ -27,7 +27,7 @@ class BrebDesk(Desk):
             "bill_mobno": "mobile",
         }
     )
-    mischief = Mischief([f"{step} {fault}" for step in _STRUCK for fault in Fault])
+    mischief = AvailableFaults([f"{step} {fault}" for step in _FAULTY_STEPS for fault in Fault])
 
     @override
     async def payables(self, count: int) -> list[Payable]:
@@ -35,17 +35,17 @@ class BrebDesk(Desk):
         return [
             Payable(
                 self.biller,
-                one["bill_number"],
+                bill["bill_number"],
                 (
                     {
-                        "bllr_accno": one["account"],
-                        "bll_period": one["year"] + one["month"],
+                        "bllr_accno": bill["account"],
+                        "bll_period": bill["year"] + bill["month"],
                         "bill_mobno": _MOBILE,
                     },
                 ),
-                -(-one["due_paisa"] // _PAISA) * _PAISA,
+                -(-bill["due_paisa"] // _PAISA) * _PAISA,
             )
-            for one in answer["bills"]
+            for bill in answer["bills"]
         ]
 
     @override
@@ -67,5 +67,5 @@ class BrebDesk(Desk):
         ]
 
     @override
-    async def asked(self, line: TheirLine) -> TheirLine:
+    async def with_stated_amount(self, line: TheirLine) -> TheirLine:
         return line  # BREB echoes no amount, so it cannot contradict itself

@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from sandbox.billers.desco.faults import Fault
 from sandbox.billers.desco.wire import amount_field
-from sandbox.rehearsals.demo.admin_clients.admin_client import Desk, Mischief, Payable
+from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, Desk, Payable
 from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
 
 
@@ -19,7 +19,7 @@ class DescoDesk(Desk):
     known_as = "desco_postpaid"
     bucket = "postpaid"
     parameters = MappingProxyType({"bll_no": "bill_no", "bllr_accno": "account_no"})
-    mischief = Mischief(
+    mischief = AvailableFaults(
         [fault.value for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT],
         contradicting=Fault.ECHO_OTHER_AMOUNT.value,
     )
@@ -30,11 +30,11 @@ class DescoDesk(Desk):
         return [
             Payable(
                 self.biller,
-                one["bill_number"],
-                ({"bll_no": one["bill_number"]}, {"bllr_accno": one["account"]}),
-                one["total_paisa"],
+                bill["bill_number"],
+                ({"bll_no": bill["bill_number"]}, {"bllr_accno": bill["account"]}),
+                bill["total_paisa"],
             )
-            for one in answer["bills"]
+            for bill in answer["bills"]
         ]
 
     @override
@@ -55,9 +55,9 @@ class DescoDesk(Desk):
         ]
 
     @override
-    async def asked(self, line: TheirLine) -> TheirLine:
+    async def with_stated_amount(self, line: TheirLine) -> TheirLine:
         login = await self.bank("/desco/api/login", {"user": "ekpay", "password": self.address.password}, {})
         bearer = {"Authorization": f"Bearer {login['token']}"}
         pair = {"billNumber": line.bill_number or "", "transactionId": line.transaction_id}
-        told = (await self.bank("/desco/api/payment-status", pair, bearer))["data"]
-        return replace(line, told_paisa=amount_field(told[0], "paymentAmount") if told else None)
+        payments = (await self.bank("/desco/api/payment-status", pair, bearer))["data"]
+        return replace(line, stated_paisa=amount_field(payments[0], "paymentAmount") if payments else None)

@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from sandbox.billers.desco.wire import amount_field
 from sandbox.billers.nesco.faults import Fault
-from sandbox.rehearsals.demo.admin_clients.admin_client import Desk, Mischief, Payable
+from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, Desk, Payable
 from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
 
 _TAKA_MIN, _TAKA_STEP, _TAKA_STEPS = 100, 50, 29
@@ -24,7 +24,7 @@ class NescoDesk(Desk):
     known_as = "nesco_prepaid"
     bucket = "prepaid"
     parameters = MappingProxyType({"bllr_accno": "customer_no", "amount": "amount"})
-    mischief = Mischief(
+    mischief = AvailableFaults(
         [fault.value for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT],
         contradicting=Fault.ECHO_OTHER_AMOUNT.value,
     )
@@ -32,7 +32,7 @@ class NescoDesk(Desk):
     @override
     async def payables(self, count: int) -> list[Payable]:
         answer = await self.admin("GET", f"unpaid?count={count}")
-        customers = [one["customer_no"] for one in answer["customers"]]
+        customers = [entry["customer_no"] for entry in answer["customers"]]
         special = [
             str(first + number) for first in (_TARIFF_CHANGE, _KEY_CHANGE) for number in range(_SPECIAL)
         ]
@@ -54,16 +54,16 @@ class NescoDesk(Desk):
                 transaction_id=line["transaction_id"],
                 bill_number=line["transaction_id"],
                 amount_paisa=line["amount_paisa"],
-                token=",".join(one["digits"] for one in line["lines"]),
+                token=",".join(token_line["digits"] for token_line in line["lines"]),
             )
             for line in (await self.admin("GET", "dump"))["vends"]
         ]
 
     @override
-    async def asked(self, line: TheirLine) -> TheirLine:
+    async def with_stated_amount(self, line: TheirLine) -> TheirLine:
         login = await self.bank(
             "/nesco/api/login", {"userName": "ekpay", "password": self.address.password}, {}
         )
         bearer = {"access_token": login["data"]["access_token"]}
-        told = (await self.bank("/nesco/api/history", {"transactionId": line.transaction_id}, bearer))["data"]
-        return replace(line, told_paisa=amount_field(told["fee"], "purchaseAmount") if told else None)
+        vend = (await self.bank("/nesco/api/history", {"transactionId": line.transaction_id}, bearer))["data"]
+        return replace(line, stated_paisa=amount_field(vend["fee"], "purchaseAmount") if vend else None)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sandbox.rehearsals.demo.admin_clients.bkash import Told
-from sandbox.rehearsals.demo.admin_clients.provider_family import GatewayDesk
-from sandbox.rehearsals.demo.collecting.load import Collected, PayerExperience
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashNotificationCounts
+from sandbox.rehearsals.demo.admin_clients.provider_family import ProviderAdminClient
+from sandbox.rehearsals.demo.collecting.load import CollectedPayment, PayerExperience
 from sandbox.rehearsals.demo.collecting.participants import PayerSide
-from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, Provider
+from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, DemoProvider
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison, Disagreement, TheirLine
 from sandbox.rehearsals.demo.comparison.bkash_books import (
     Collection,
@@ -39,7 +39,7 @@ class ProviderOutcome:
     what it owes us by that, `receivable_paisa` what it does by our ledger.
     """
 
-    provider: Provider
+    provider: DemoProvider
     ours: Sequence[Collection]
     orders: int
     refunds: int
@@ -57,7 +57,7 @@ class PayerOutcome:
     """
 
     providers: Sequence[ProviderOutcome]
-    told: Told
+    notifications: BkashNotificationCounts
     experience: PayerExperience
     missing: Sequence[str] = ()
     strays: Sequence[Disagreement] = ()
@@ -65,17 +65,17 @@ class PayerOutcome:
     @property
     def ours(self) -> list[Collection]:
         """Every payment of the demo's own shop, once."""
-        lines = (line for one in self.providers for line in one.ours)
+        lines = (line for provider in self.providers for line in provider.ours)
         return list({line.payment_id: line for line in lines}.values())
 
     def course_of(self, line: Collection) -> str:
         """What was to happen to a payment, or nothing."""
-        one = self.experience.payments.get(line.payment_id)
-        return "" if one is None else one.order.course.value
+        collected = self.experience.payments.get(line.payment_id)
+        return "" if collected is None else collected.order.course.value
 
 
 @dataclass(frozen=True, slots=True)
-class Witnesses:
+class ComparisonInputs:
     """What everybody else has said already: the switch's whole export, and what the billers' books hold."""
 
     exported: Sequence[Mapping[str, Any]]
@@ -83,90 +83,94 @@ class Witnesses:
     experience: PayerExperience
 
 
-async def prove_payers(
-    tool: Tool, side: PayerSide, providers: tuple[Sequence[Provider], Sequence[str]], seen: Witnesses
+async def compare_payers(
+    tool: Tool,
+    side: PayerSide,
+    providers: Sequence[DemoProvider],
+    inputs: ComparisonInputs,
+    *,
+    unplayed_connectors: Sequence[str] = (),
 ) -> PayerOutcome:
     """Read all that anybody believes about collected money and compare it, provider by provider.
 
-    `providers` are those who collect, and the ids of connectors whom nobody plays.
+    `providers` are those who collect; `unplayed_connectors` are active at the switch and not simulated here.
     """
-    collecting, missing = providers
-    collections = [collection_of(line) for line in seen.exported if line["tries"]]
+    collections = [collection_of(line) for line in inputs.exported if line["tries"]]
     balances = await tool.read("db", "psql", "-XAtqc", _BALANCES)
-    tokens = {line.bill_number: line.token for line in seen.posted if line.token and line.bill_number}
-    theirs = await _gateway_books(side.gateways.values())
+    tokens = {line.bill_number: line.token for line in inputs.posted if line.token and line.bill_number}
+    theirs = await _provider_family_books(side.gateways.values())
     outcomes = []
-    for provider in collecting:
+    for provider in providers:
         books = ProviderBooks(
             connector=provider.id,
             ours=[line for line in collections if provider.id in line.connectors],
             theirs=theirs.orders[provider.id],
-            shop=[_shop_line(one) for one in _of(seen.experience, provider)],
+            shop=[_shop_line(collected) for collected in _collected_by(inputs.experience, provider)],
             receivable_paisa=balances.get(f"receivable:{provider.id}", 0),
             kept_basis_points=provider.kept_basis_points,
             tokens=tokens,
-            untaken=theirs.untaken[provider.id],
+            undelivered=theirs.undelivered[provider.id],
         )
         if provider.id == BKASH:
-            outcomes.append(_bkash_outcome(provider, books, await side.bkash.book(), seen.experience))
+            outcomes.append(_bkash_outcome(provider, books, await side.bkash.book(), inputs.experience))
         else:
-            outcomes.append(_outcome(provider, books, compare_provider(books), seen.experience))
-    told = await side.bkash.told()
-    strays = [*_strays(collections, collecting), *_notice_faults(told)]
-    return PayerOutcome(outcomes, told, seen.experience, missing, strays)
+            outcomes.append(_outcome(provider, books, compare_provider(books), inputs.experience))
+    notifications = await side.bkash.notification_counts()
+    strays = [*_strays(collections, providers), *_notification_problems(notifications)]
+    return PayerOutcome(outcomes, notifications, inputs.experience, unplayed_connectors, strays)
 
 
 @dataclass(frozen=True, slots=True)
-class _GatewayBooks:
+class _ProviderFamilyBooks:
     orders: Mapping[str, list[ProviderOrder]]
-    untaken: Counter[str]
+    undelivered: Counter[str]
 
 
-async def _gateway_books(desks: Iterable[GatewayDesk]) -> _GatewayBooks:
+async def _provider_family_books(admin_clients: Iterable[ProviderAdminClient]) -> _ProviderFamilyBooks:
     """Every family's book, by connector; a desk may stand for several."""
     orders: defaultdict[str, list[ProviderOrder]] = defaultdict(list)
     untaken: Counter[str] = Counter()
-    for desk in dict.fromkeys(desks):
-        for order in await desk.book():
+    for admin_client in dict.fromkeys(admin_clients):
+        for order in await admin_client.book():
             orders[order.connector].append(order)
-        untaken.update(await desk.untaken())
-    return _GatewayBooks(orders, untaken)
+        untaken.update(await admin_client.undelivered())
+    return _ProviderFamilyBooks(orders, untaken)
 
 
 def _bkash_outcome(
-    provider: Provider, books: ProviderBooks, moved: Sequence[Movement], experience: PayerExperience
+    provider: DemoProvider, books: ProviderBooks, movements: Sequence[Movement], experience: PayerExperience
 ) -> ProviderOutcome:
     wallet = WalletBooks(
         ours=books.ours,
-        theirs=moved,
+        theirs=movements,
         shop=books.shop,
         receivable_paisa=books.receivable_paisa,
         kept_basis_points=books.kept_basis_points,
         tokens=books.tokens,
     )
     outcome = _outcome(provider, books, compare_wallet(wallet), experience)
-    collected = [one for one in moved if one.refund_of is None]
-    refunds = [one for one in moved if one.refund_of is not None]
-    owed = sum(one.amount_paisa - one.fee_paisa for one in collected)
-    owed -= sum(one.amount_paisa for one in refunds)
-    return replace(outcome, orders=len(collected), refunds=len(refunds), owed_paisa=owed)
+    collected = [movement for movement in movements if movement.refund_of is None]
+    refunds = [movement for movement in movements if movement.refund_of is not None]
+    owed_paisa = sum(movement.amount_paisa - movement.fee_paisa for movement in collected)
+    owed_paisa -= sum(movement.amount_paisa for movement in refunds)
+    return replace(outcome, orders=len(collected), refunds=len(refunds), owed_paisa=owed_paisa)
 
 
 def _outcome(
-    provider: Provider, books: ProviderBooks, compared: Comparison, experience: PayerExperience
+    provider: DemoProvider, books: ProviderBooks, comparison: Comparison, experience: PayerExperience
 ) -> ProviderOutcome:
     return ProviderOutcome(
         provider=provider,
         ours=[line for line in books.ours if line.payment_id in experience.payments],
-        orders=sum(one.is_paid for one in books.theirs),
-        refunds=sum(back.is_done for one in books.theirs for back in one.refunds),
+        orders=sum(order.is_paid for order in books.theirs),
+        refunds=sum(back.is_done for order in books.theirs for back in order.refunds),
         owed_paisa=books.owed_paisa,
         receivable_paisa=books.receivable_paisa,
-        comparison=compared,
+        comparison=comparison,
     )
 
 
-def _strays(lines: Iterable[Collection], providers: Iterable[Provider]) -> Iterator[Disagreement]:
+def _strays(lines: Iterable[Collection], providers: Iterable[DemoProvider]) -> Iterator[Disagreement]:
     """Payments that no provider's comparison has looked at."""
     known = {provider.id for provider in providers}
     for line in lines:
@@ -174,17 +178,19 @@ def _strays(lines: Iterable[Collection], providers: Iterable[Provider]) -> Itera
             yield Disagreement(f"payment {line.payment_id}", f"collected by {sorted(line.connectors)}")
 
 
-def _notice_faults(told: Told) -> Iterator[Disagreement]:
+def _notification_problems(notifications: BkashNotificationCounts) -> Iterator[Disagreement]:
     """Where the switch does not take what bKash notifies."""
-    where = "notifications of bkash"
-    if not told.is_confirmed:
-        yield Disagreement(where, "the switch has never confirmed that it wants them")
-    if told.untaken:
-        yield Disagreement(where, f"{told.untaken} of {told.owed} were not taken")
+    subject = "notifications of bkash"
+    if not notifications.is_confirmed:
+        yield Disagreement(subject, "the switch has never confirmed that it wants them")
+    if notifications.undelivered:
+        yield Disagreement(subject, f"{notifications.undelivered} of {notifications.created} were not taken")
 
 
-def _of(experience: PayerExperience, provider: Provider) -> Iterator[Collected]:
-    return (one for one in experience.payments.values() if one.order.connector == provider.id)
+def _collected_by(experience: PayerExperience, provider: DemoProvider) -> Iterator[CollectedPayment]:
+    return (
+        collected for collected in experience.payments.values() if collected.order.connector == provider.id
+    )
 
 
 def collection_of(line: Mapping[str, Any]) -> Collection:
@@ -197,32 +203,32 @@ def collection_of(line: Mapping[str, Any]) -> Collection:
         total_paisa=sum(line[part] for part in parts),
         tries=[
             OurTry(
-                reference=one["reference"],
-                outcome=one["outcome"],
-                payment=one["provider_reference"],
-                transaction=one["provider_transaction"],
-                collected_paisa=one["collected"],
-                connector=one["connector_id"],
+                reference=collection_try["reference"],
+                outcome=collection_try["outcome"],
+                payment=collection_try["provider_reference"],
+                transaction=collection_try["provider_transaction"],
+                collected_paisa=collection_try["collected"],
+                connector=collection_try["connector_id"],
             )
-            for one in line["tries"]
+            for collection_try in line["tries"]
         ],
         refunds=[
             OurRefund(
-                refund_id=one["id"],
-                kind=one["kind"],
-                state=one["state"],
-                amount_paisa=one["amount"],
-                transaction=one["provider_refund"],
-                connector=one["connector_id"],
-                is_by_hand=one["bank_reference"] is not None,
+                refund_id=refund["id"],
+                kind=refund["kind"],
+                state=refund["state"],
+                amount_paisa=refund["amount"],
+                transaction=refund["provider_refund"],
+                connector=refund["connector_id"],
+                is_by_hand=refund["bank_reference"] is not None,
             )
-            for one in line["refunds"]
+            for refund in line["refunds"]
         ],
     )
 
 
-def _shop_line(one: Collected) -> ShopLine:
-    payment = one.payment
+def _shop_line(collected: CollectedPayment) -> ShopLine:
+    payment = collected.payment
     return ShopLine(
         payment_id=payment.id,
         status=payment.status,

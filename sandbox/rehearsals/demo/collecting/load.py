@@ -33,8 +33,8 @@ from sandbox.callers.payer.browser import LostPayerError
 from sandbox.callers.payer.payer import Payer, pay
 from sandbox.rehearsals.demo.admin_clients.admin_client import by_own_names
 from sandbox.rehearsals.demo.collecting.participants import PayerSide
-from sandbox.rehearsals.demo.collecting.scenarios import Conduct, PayerOrder, Then
-from sandbox.rehearsals.demo.paying.load import FarSideDoor, House
+from sandbox.rehearsals.demo.collecting.scenarios import CourseSteps, NextAction, PayerOrder
+from sandbox.rehearsals.demo.paying.load import DemoBillers, FarSideAvailability
 from sandbox.rehearsals.demo.paying.partner import SwitchSilentError
 
 Answer = TypeVar("Answer")
@@ -53,11 +53,11 @@ _REASON = "paid for the wrong meter"
 _BILLER_REFUSED = "biller_refused"
 _NOT_YET = frozenset({"payment_not_payable", "payment_not_cancellable"})
 # A slow machine may be too late for a host, whose answer is then taken back.
-_PAID_ANEW_MAX = 3
+_FURTHER_TRIES_MAX = 3
 
 
 @dataclass(slots=True)
-class Collected:
+class CollectedPayment:
     """One payment of the shop: what was to become of it, and what it was told last.
 
     `key` is its idempotency key, which the shop's return page knows the order by. `paid_anew` counts the
@@ -67,30 +67,32 @@ class Collected:
     order: PayerOrder
     key: str
     payment: Payment
-    paid_anew: int = 0
+    further_tries: int = 0
 
     @property
-    def is_as_wanted(self) -> bool:
+    def is_as_expected(self) -> bool:
         """Whether payment and refunds stand as its course must end.
 
         A biller that has forgotten our login refuses the next payment, whichever that is: then everything is
         back with the payer, or owed.
         """
-        conduct = self.order.conduct
+        conduct = self.order.steps
         back = (REFUNDED, (REFUND_DONE,)) if self.order.gives_back else (REFUND_PENDING, (REFUND_WAITS,))
-        ends = [(conduct.end, conduct.refunds)]
-        if conduct.end == PAID and self.payment.reason == _BILLER_REFUSED:
+        ends = [(conduct.end_status, conduct.refunds)]
+        if conduct.end_status == PAID and self.payment.reason == _BILLER_REFUSED:
             ends.append(back)
-        statuses = sorted(one.status for one in self.payment.refunds)
+        statuses = sorted(refund.status for refund in self.payment.refunds)
         return any((self.payment.status, statuses) == (end, sorted(refunds)) for end, refunds in ends)
 
     @property
-    def is_to_be_paid_anew(self) -> bool:
+    def needs_further_try(self) -> bool:
         """Whether its course wants money, and nothing but another try can bring any."""
         payment = self.payment
         is_between = payment.page_url is None and payment.next_check_at == payment.pay_until
-        is_wanted = self.order.conduct.end not in {FAILED, PENDING}
-        return is_wanted and is_between and payment.status == PENDING and self.paid_anew < _PAID_ANEW_MAX
+        is_wanted = self.order.steps.end_status not in {FAILED, PENDING}
+        return (
+            is_wanted and is_between and payment.status == PENDING and self.further_tries < _FURTHER_TRIES_MAX
+        )
 
 
 @dataclass(slots=True)
@@ -101,7 +103,7 @@ class PayerExperience:
     are answers that said that they were repeats, `tries` the pages that were asked for beyond the first.
     """
 
-    payments: dict[str, Collected] = field(default_factory=dict)
+    payments: dict[str, CollectedPayment] = field(default_factory=dict)
     came_back: int = 0
     waited: int = 0
     repeats: int = 0
@@ -113,13 +115,13 @@ class PayerExperience:
 class PayerLoad:
     """Acts out one script of payers."""
 
-    def __init__(self, house: House, side: PayerSide, door: FarSideDoor) -> None:
+    def __init__(self, billers: DemoBillers, side: PayerSide, availability: FarSideAvailability) -> None:
         """`door` says when a biller may be told to misbehave."""
         self.experience = PayerExperience()
-        self._house = house
+        self._billers = billers
         self._side = side
-        self._door = door
-        self._page_desks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._availability = availability
+        self._page_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def perform(self, orders: Sequence[PayerOrder], advance: Callable[[], None]) -> None:
         """Let every payer pay, some at a time; `advance` is called after each."""
@@ -140,170 +142,186 @@ class PayerLoad:
                 payers.create_task(_begin(order))
                 await asyncio.sleep(_EVERY_SECONDS)
 
-    async def settle(self, told: Callable[[int], None]) -> None:
+    async def settle(self, on_progress: Callable[[int], None]) -> None:
         """Ask about all that is not yet as it must end; `told` gets the number left.
 
         Gives up after two minutes: what is open then is counted by whoever reads the books.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _SETTLE_SECONDS
-        while (left := self._left()) and loop.time() < give_up_at:
-            told(len(left))
+        while (unsettled := self._unsettled()) and loop.time() < give_up_at:
+            on_progress(len(unsettled))
             await asyncio.sleep(_ASK_EVERY_SECONDS)
-            for one in left:
-                await self._look_after(one)
-        told(len(left))
+            for collected in unsettled:
+                await self._refresh_and_retry(collected)
+        on_progress(len(unsettled))
 
-    def judge(self) -> None:
+    def check_ends(self) -> None:
         """Count as a surprise every end that a course cannot have, and every payer who came for nothing."""
-        for one in self.experience.payments.values():
-            if not one.is_as_wanted:
-                conduct, refunds = one.order.conduct, [refund.status for refund in one.payment.refunds]
-                self._surprise(
-                    f"{one.order.connector}: {one.order.course} {one.payment.id} ended {one.payment.status} "
-                    f"with refunds {refunds}, not {conduct.end} with {list(conduct.refunds)}"
+        for collected in self.experience.payments.values():
+            if not collected.is_as_expected:
+                conduct, refunds = (
+                    collected.order.steps,
+                    [refund.status for refund in collected.payment.refunds],
                 )
-        came = self._side.page.came
-        own = {(one.key, one.payment.id) for one in self.experience.payments.values()}
-        strangers = self._side.page.strangers + sum(pair not in own for pair in came)
-        if strangers:
-            self._surprise(f"{strangers} payers came back for nothing, or for another payment than theirs")
-        self.experience.came_back = came.total()
+                self._surprise(
+                    f"{collected.order.connector}: {collected.order.course} {collected.payment.id} ended "
+                    f"{collected.payment.status} with refunds {refunds}, not {conduct.end_status} with "
+                    f"{list(conduct.refunds)}"
+                )
+        visits = self._side.page.visits
+        own = {(collected.key, collected.payment.id) for collected in self.experience.payments.values()}
+        unknown_visits = self._side.page.unknown_visits + sum(pair not in own for pair in visits)
+        if unknown_visits:
+            self._surprise(
+                f"{unknown_visits} payers came back for nothing, or for another payment than theirs"
+            )
+        self.experience.came_back = visits.total()
 
-    def _left(self) -> list[Collected]:
-        return [one for one in self.experience.payments.values() if not one.is_as_wanted]
+    def _unsettled(self) -> list[CollectedPayment]:
+        return [collected for collected in self.experience.payments.values() if not collected.is_as_expected]
 
     async def _act(self, order: PayerOrder) -> None:
-        conduct, key = order.conduct, new_key()
-        one = await self._made(order, key)
-        page_url = await self._page_of(one)
+        conduct, key = order.steps, new_key()
+        collected = await self._create(order, key)
+        page_url = await self._page_of(collected)
         if conduct.biller_fault is None:
             await self._at_page(page_url, order.number, conduct)
         else:
-            async with self._door.armed_fault():
-                desk = self._house.desks[order.bill.biller]
-                await desk.set_fault(order.bill.target, conduct.biller_fault)
+            async with self._availability.armed_fault():
+                admin_client = self._billers.admin_clients[order.bill.biller]
+                await admin_client.set_fault(order.bill.target, conduct.biller_fault)
                 await self._at_page(page_url, order.number, conduct)
                 # The fault waits in the biller's memory until the payment has come there.
-                await self._until(one, lambda payment: payment.status != PENDING)
-        await self._after_page(one, page_url)
+                await self._until(collected, lambda payment: payment.status != PENDING)
+        await self._after_page(collected, page_url)
         if conduct.refund_percents:
-            await self._until(one, lambda payment: payment.status != PENDING)
-            for percent in conduct.refund_percents if one.payment.status == PAID else ():
-                await self._refund(one, percent)
-        await self._look(one)
+            await self._until(collected, lambda payment: payment.status != PENDING)
+            for percent in conduct.refund_percents if collected.payment.status == PAID else ():
+                await self._refund(collected, percent)
+        await self._refresh(collected)
 
-    async def _made(self, order: PayerOrder, key: str) -> Collected:
-        client, desk = self._side.client, self._house.desks[order.bill.biller]
+    async def _create(self, order: PayerOrder, key: str) -> CollectedPayment:
+        client, admin_client = self._side.client, self._billers.admin_clients[order.bill.biller]
         sent = Order(
             biller=order.bill.biller,
-            parameters=by_own_names(desk.parameters, order.bill.named[0]),
+            parameters=by_own_names(admin_client.parameters, order.bill.named[0]),
             amount=order.bill.amount_paisa,
             return_url=self._side.page.url(key),
             instrument=order.connector,
         )
-        async with self._page_desk(order):
+        async with self._exclusive_page_call(order):
             answers = await asyncio.gather(
-                *(self._answered(lambda: client.create(sent, key)) for _ in range(1 + order.is_sent_twice))
+                *(
+                    self._send_until_answered(lambda: client.create(sent, key))
+                    for _ in range(1 + order.is_sent_twice)
+                )
             )
         first = answers[0].payment
         self.experience.repeats += sum(made.is_repeat for made in answers)
         if {made.payment.id for made in answers} != {first.id}:
             self._surprise(f"one key made the payments {[made.payment.id for made in answers]}")
-        one = Collected(order, key, first)
-        self.experience.payments[first.id] = one
-        return one
+        collected = CollectedPayment(order, key, first)
+        self.experience.payments[first.id] = collected
+        return collected
 
     @asynccontextmanager
-    async def _page_desk(self, order: PayerOrder, *, is_struck: bool = True) -> AsyncIterator[None]:
+    async def _exclusive_page_call(self, order: PayerOrder, *, is_struck: bool = True) -> AsyncIterator[None]:
         """While this holds, nobody else asks this provider for a page: a fault there meets whom it is for."""
-        conduct, desk = order.conduct, self._side.gateways.get(order.connector)
-        if desk is None:
+        conduct, admin_client = order.steps, self._side.gateways.get(order.connector)
+        if admin_client is None:
             yield
             return
-        async with self._page_desks[order.connector]:
+        async with self._page_locks[order.connector]:
             if conduct.ends_logins and is_struck:
-                await desk.end_logins(order.connector)
-            if conduct.strikes is not None and is_struck:
-                await desk.strike(order.connector, *conduct.strikes)
+                await admin_client.end_logins(order.connector)
+            if conduct.page_fault is not None and is_struck:
+                await admin_client.strike(order.connector, *conduct.page_fault)
             yield
 
-    async def _page_of(self, one: Collected) -> str:
+    async def _page_of(self, collected: CollectedPayment) -> str:
         """Where the payer pays; another try where the provider opened no page."""
-        if one.payment.page_url is None:
+        if collected.payment.page_url is None:
             # A late answer, or that of a repeat, may have come before the page was there.
             await asyncio.sleep(_PAUSE_SECONDS)
-            await self._look(one)
+            await self._refresh(collected)
         for _ in range(_PAGES_MAX):
-            if one.payment.page_url is not None:
-                return one.payment.page_url
-            await self._try_again(one)
+            if collected.payment.page_url is not None:
+                return collected.payment.page_url
+            await self._try_again(collected)
         raise LostPayerError("the provider opens no page")
 
-    async def _at_page(self, page_url: str, number: str, conduct: Conduct) -> None:
+    async def _at_page(self, page_url: str, number: str, conduct: CourseSteps) -> None:
         """Be the payer; whoever is sent back to the switch's page stays there until it sends on."""
         visit = await pay(
             page_url,
             Payer(number),
-            conduct.does,
+            conduct.behaviour,
             follow=conduct.is_followed,
             patience_seconds=_AT_OUR_PAGE_SECONDS,
         )
         self.experience.waited += visit.looks > 0
 
-    async def _after_page(self, one: Collected, page_url: str) -> None:
-        match one.order.conduct.then:
-            case Then.NOTHING:
+    async def _after_page(self, collected: CollectedPayment, page_url: str) -> None:
+        match collected.order.steps.next_action:
+            case NextAction.NOTHING:
                 pass
-            case Then.NOTICE:
+            case NextAction.NOTICE:
                 await self._side.bkash.notify(_payment_at_wallet(page_url))
-            case Then.SHOP_CANCELS:
-                await self._cancel(one)
-            case Then.ANOTHER_TRY:
-                await self._pay_anew(one)
-            case Then.PAYS_TOO_LATE:
-                await self._cancel(one)
-                await self._at_page(page_url, one.order.number, Conduct())
+            case NextAction.SHOP_CANCELS:
+                await self._cancel(collected)
+            case NextAction.ANOTHER_TRY:
+                await self._pay_by_further_try(collected)
+            case NextAction.PAYS_TOO_LATE:
+                await self._cancel(collected)
+                await self._at_page(page_url, collected.order.number, CourseSteps())
 
-    async def _pay_anew(self, one: Collected) -> None:
-        await self._try_again(one)
-        await self._at_page(await self._page_of(one), one.order.other_number, Conduct())
+    async def _pay_by_further_try(self, collected: CollectedPayment) -> None:
+        await self._try_again(collected)
+        await self._at_page(await self._page_of(collected), collected.order.other_number, CourseSteps())
 
-    async def _cancel(self, one: Collected) -> None:
-        one.payment = await self._once_allowed(lambda: self._side.client.cancel(one.payment.id))
+    async def _cancel(self, collected: CollectedPayment) -> None:
+        collected.payment = await self._once_allowed(lambda: self._side.client.cancel(collected.payment.id))
 
-    async def _try_again(self, one: Collected) -> None:
+    async def _try_again(self, collected: CollectedPayment) -> None:
         self.experience.tries += 1
-        client, instrument = self._side.client, one.order.connector
-        async with self._page_desk(one.order, is_struck=False):
-            one.payment = await self._once_allowed(lambda: client.try_again(one.payment.id, instrument))
+        client, instrument = self._side.client, collected.order.connector
+        async with self._exclusive_page_call(collected.order, is_struck=False):
+            collected.payment = await self._once_allowed(
+                lambda: client.try_again(collected.payment.id, instrument)
+            )
 
-    async def _refund(self, one: Collected, percent: int) -> None:
-        key, order = new_key(), RefundOrder(one.payment.amount * percent // 100, _REASON)
-        await self._answered(lambda: self._side.client.refund(one.payment.id, order, key))
+    async def _refund(self, collected: CollectedPayment, percent: int) -> None:
+        key, order = new_key(), RefundOrder(collected.payment.amount * percent // 100, _REASON)
+        await self._send_until_answered(lambda: self._side.client.refund(collected.payment.id, order, key))
 
-    async def _look(self, one: Collected) -> None:
-        one.payment = await self._answered(lambda: self._side.client.get(one.payment.id))
+    async def _refresh(self, collected: CollectedPayment) -> None:
+        collected.payment = await self._send_until_answered(
+            lambda: self._side.client.get(collected.payment.id)
+        )
 
-    async def _look_after(self, one: Collected) -> None:
+    async def _refresh_and_retry(self, collected: CollectedPayment) -> None:
         """Look, and let the payer pay once more where that try came to nothing by no fault of theirs."""
-        await self._look(one)
-        if not one.is_to_be_paid_anew:
+        await self._refresh(collected)
+        if not collected.needs_further_try:
             return
-        one.paid_anew += 1
+        collected.further_tries += 1
         try:
-            await self._pay_anew(one)
+            await self._pay_by_further_try(collected)
         except (RefusedError, LostPayerError) as trouble:
-            self._surprise(f"{one.order.connector}: {one.order.course} {one.payment.id} paid anew: {trouble}")
+            self._surprise(
+                f"{collected.order.connector}: {collected.order.course} {collected.payment.id}, "
+                f"paying by a further try: {trouble}"
+            )
 
-    async def _until(self, one: Collected, holds: Callable[[Payment], bool]) -> None:
+    async def _until(self, collected: CollectedPayment, holds: Callable[[Payment], bool]) -> None:
         """Ask until something holds, or for a minute: what comes after it will fail, and say so."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _PATIENCE_SECONDS
-        await self._look_after(one)
-        while not holds(one.payment) and loop.time() < give_up_at:
+        await self._refresh_and_retry(collected)
+        while not holds(collected.payment) and loop.time() < give_up_at:
             await asyncio.sleep(_PAUSE_SECONDS)
-            await self._look_after(one)
+            await self._refresh_and_retry(collected)
 
     async def _once_allowed(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
         """Send what is refused as long as money was asked for and the answer is not known."""
@@ -311,14 +329,14 @@ class PayerLoad:
         give_up_at = loop.time() + _PATIENCE_SECONDS
         while True:
             try:
-                return await self._answered(send)
+                return await self._send_until_answered(send)
             except RefusedError as refused:
                 if refused.problem.code not in _NOT_YET or loop.time() >= give_up_at:
                     raise
                 self.experience.refusals[refused.problem.code] += 1
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _answered(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _send_until_answered(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
         """Send the same thing again until it is answered with anything but "again, later".
 
         Raises:
@@ -339,8 +357,8 @@ class PayerLoad:
             await asyncio.sleep(_PAUSE_SECONDS)
         raise SwitchSilentError(f"no usable answer in {_TRIES_MAX} tries")
 
-    def _surprise(self, what: str) -> None:
-        self.experience.surprises.append(what)
+    def _surprise(self, text: str) -> None:
+        self.experience.surprises.append(text)
 
 
 def _payment_at_wallet(page_url: str) -> str:

@@ -10,7 +10,7 @@ from sandbox.callers.client.return_page import ReturnPage
 from sandbox.registry import GATEWAYS, Name
 from sandbox.rehearsals.demo.admin_clients.admin_client import Address
 from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk
-from sandbox.rehearsals.demo.admin_clients.provider_family import GatewayDesk
+from sandbox.rehearsals.demo.admin_clients.provider_family import ProviderAdminClient
 from sandbox.rehearsals.installation.installation import WALLET, Stage
 from sandbox.rehearsals.installation.rest_shop import engage_shop
 
@@ -23,11 +23,11 @@ class PayerSide:
     client: ApiClient
     page: ReturnPage
     bkash: BkashDesk
-    gateways: Mapping[str, GatewayDesk]
+    gateways: Mapping[str, ProviderAdminClient]
 
 
 @asynccontextmanager
-async def opened(stage: Stage) -> AsyncIterator[PayerSide]:
+async def open_payer_side(stage: Stage) -> AsyncIterator[PayerSide]:
     """A new shop that is ready to collect; bKash notifies the switch from now on."""
     wallet = stage.setting.wallet
     shop = await engage_shop(stage.tool, wallet.return_place)
@@ -36,8 +36,12 @@ async def opened(stage: Stage) -> AsyncIterator[PayerSide]:
         client = await closing.enter_async_context(ApiClient(stage.setting.switch_address, shop.key))
         bkash = await closing.enter_async_context(BkashDesk(Address(wallet.address, stage.passwords[WALLET])))
         await bkash.subscribe(stage.callback_address)
-        gateways: dict[str, GatewayDesk] = {}
+        gateways: dict[str, ProviderAdminClient] = {}
         for name, port in stage.setting.gateways.items():
-            desk = await closing.enter_async_context(GatewayDesk(Address(f"http://127.0.0.1:{port}", "")))
-            gateways |= dict.fromkeys((house.id for house in GATEWAYS[Name(name)].houses), desk)
+            admin_client = await closing.enter_async_context(
+                ProviderAdminClient(Address(f"http://127.0.0.1:{port}", ""))
+            )
+            gateways |= dict.fromkeys(
+                (institution.id for institution in GATEWAYS[Name(name)].houses), admin_client
+            )
         yield PayerSide(shop.partner_id, client, page, bkash, gateways)

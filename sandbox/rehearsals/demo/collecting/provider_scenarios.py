@@ -14,7 +14,7 @@ from sandbox.kit.provider.family import GatewayFarSide
 from sandbox.kit.provider.magic_numbers import Magic, Payers
 from sandbox.kit.provider.payer_numbers import MAGIC_RANGE_LENGTH, Kind
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
-from sandbox.rehearsals.demo.collecting.scenarios import Course
+from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 
 BKASH = "bkash"
 NORMAL = "normal"
@@ -24,7 +24,7 @@ _THREE_PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class DemoProvider:
     """One connector of the switch as the sandbox plays it.
 
     It gives a payment back in `parts_max` parts, not at all if that is 0. `executes` says that it takes money
@@ -35,27 +35,40 @@ class Provider:
     family: str
     kind: Kind
     parts_max: int
-    executes: bool
+    takes_money_on_order: bool
     kept_basis_points: int
     own_kinds: Sequence[Magic] = ()
 
-    def courses(self) -> tuple[Course, ...]:
+    def courses(self) -> tuple[CollectionCourse, ...]:
         """Every course that it can play, the plain one first."""
         known = KNOWN.get(self.family, ANY_PAGE) - UNKNOWN.get(self.id, frozenset())
-        played = known | self._given_back()
-        return (Course.PLAIN, *(course for course in Course if course in played))
+        played = known | self._refund_courses()
+        return (CollectionCourse.PLAIN, *(course for course in CollectionCourse if course in played))
 
-    def _given_back(self) -> frozenset[Course]:
+    def _refund_courses(self) -> frozenset[CollectionCourse]:
         """What follows from how it gives money back; where our word is missing, nobody pays too late."""
-        late = {Course.PAID_TOO_LATE, Course.PAID_TOO_LATE_BY_HAND} if self.executes else set()
+        late = (
+            {CollectionCourse.PAID_TOO_LATE, CollectionCourse.PAID_TOO_LATE_BY_HAND}
+            if self.takes_money_on_order
+            else set()
+        )
         if not self.parts_max:
-            owed = {Course.REFUND_OWED, Course.BILLER_REFUSES_BY_HAND, Course.PAID_TOO_LATE_BY_HAND}
-            return frozenset(owed - late)
-        back = {Course.REFUND_WHOLE, Course.REFUND_PART, Course.BILLER_REFUSES, Course.PAID_TOO_LATE}
-        parts = {Course.REFUND_PARTS} if self.parts_max >= _THREE_PARTS else set()
+            by_hand = {
+                CollectionCourse.REFUND_OWED,
+                CollectionCourse.BILLER_REFUSES_BY_HAND,
+                CollectionCourse.PAID_TOO_LATE_BY_HAND,
+            }
+            return frozenset(by_hand - late)
+        back = {
+            CollectionCourse.REFUND_WHOLE,
+            CollectionCourse.REFUND_PART,
+            CollectionCourse.BILLER_REFUSES,
+            CollectionCourse.PAID_TOO_LATE,
+        }
+        parts = {CollectionCourse.REFUND_PARTS} if self.parts_max >= _THREE_PARTS else set()
         return frozenset((back | parts) - late)
 
-    def number(self, course: Course, nth: int) -> str:
+    def number(self, course: CollectionCourse, nth: int) -> str:
         """The number of a payer who plays the course; the nth where it does not matter which.
 
         Raises:
@@ -77,21 +90,21 @@ class UnknownPayerError(Exception):
 
 def providers_of(
     listed: Iterable[Mapping[str, Any]], families: Iterable[type[GatewayFarSide]]
-) -> tuple[list[Provider], list[str]]:
+) -> tuple[list[DemoProvider], list[str]]:
     """The providers of `ekpay connectors list --json` that the sandbox plays, and the ids of the others."""
-    known = {house.id: (house, family) for family in families for house in family.houses}
-    providers, others = [], []
+    known = {institution.id: (institution, family) for family in families for institution in family.houses}
+    providers, unplayed = [], []
     for line in listed:
         if line["status"] != _ACTIVE:
             continue
         if line["id"] == BKASH:
             providers.append(_provider(line, BKASH, Kind.WALLET, ()))
         elif line["id"] in known:
-            house, family = known[line["id"]]
-            providers.append(_provider(line, house.family, house.kind, family.own_kinds))
+            institution, family = known[line["id"]]
+            providers.append(_provider(line, institution.family, institution.kind, family.own_kinds))
         else:
-            others.append(line["id"])
-    return providers, others
+            unplayed.append(line["id"])
+    return providers, unplayed
 
 
 def _wallet(kind: WalletKind, nth: int) -> str:
@@ -99,13 +112,13 @@ def _wallet(kind: WalletKind, nth: int) -> str:
     return f"{FIRST_NORMAL_WALLET + nth:0{WALLET_LENGTH}d}" if is_normal else magic_wallet(kind, nth)
 
 
-def _provider(line: Mapping[str, Any], family: str, kind: Kind, own_kinds: Sequence[Magic]) -> Provider:
-    return Provider(
+def _provider(line: Mapping[str, Any], family: str, kind: Kind, own_kinds: Sequence[Magic]) -> DemoProvider:
+    return DemoProvider(
         id=line["id"],
         family=family,
         kind=kind,
         parts_max=line["refunds"]["parts_max"] if line["refunds"] else 0,
-        executes=line["executes"],
+        takes_money_on_order=line["executes"],
         kept_basis_points=line["charge_basis_points"],
         own_kinds=own_kinds,
     )
@@ -113,132 +126,160 @@ def _provider(line: Mapping[str, Any], family: str, kind: Kind, own_kinds: Seque
 
 # ---- the tables
 
-BKASH_PAYERS: Mapping[Course, WalletKind] = MappingProxyType(
+BKASH_PAYERS: Mapping[CollectionCourse, WalletKind] = MappingProxyType(
     {
-        Course.INSUFFICIENT: WalletKind.INSUFFICIENT_BALANCE,
-        Course.EXECUTE_LOST_DONE: WalletKind.EXECUTE_LOST_DONE,
-        Course.EXECUTE_LOST_UNDONE: WalletKind.EXECUTE_LOST_UNDONE,
-        Course.EXECUTE_HANGS_DONE: WalletKind.EXECUTE_HANGS_DONE,
-        Course.NEVER_BACK_NOTICE: WalletKind.LEAVES,
-        Course.NOTICE_FIRST: WalletKind.NOTICE_FIRST,
-        Course.OTHER_AMOUNT: WalletKind.OTHER_AMOUNT,
-        Course.REFUND_LOST: WalletKind.REFUND_LOST_DONE,
-        Course.REFUND_UNDONE: WalletKind.REFUND_LOST_UNDONE,
-        Course.REFUND_REFUSED: WalletKind.REFUND_REFUSED,
+        CollectionCourse.INSUFFICIENT: WalletKind.INSUFFICIENT_BALANCE,
+        CollectionCourse.EXECUTE_LOST_DONE: WalletKind.EXECUTE_LOST_DONE,
+        CollectionCourse.EXECUTE_LOST_UNDONE: WalletKind.EXECUTE_LOST_UNDONE,
+        CollectionCourse.EXECUTE_HANGS_DONE: WalletKind.EXECUTE_HANGS_DONE,
+        CollectionCourse.NEVER_BACK_NOTICE: WalletKind.LEAVES,
+        CollectionCourse.NOTICE_FIRST: WalletKind.NOTICE_FIRST,
+        CollectionCourse.OTHER_AMOUNT: WalletKind.OTHER_AMOUNT,
+        CollectionCourse.REFUND_LOST: WalletKind.REFUND_LOST_DONE,
+        CollectionCourse.REFUND_UNDONE: WalletKind.REFUND_LOST_UNDONE,
+        CollectionCourse.REFUND_REFUSED: WalletKind.REFUND_REFUSED,
     }
 )
 """Which wallet of bKash plays a course; a normal one all others."""
 
-PAYERS: Mapping[Course, tuple[str, int | None]] = MappingProxyType(
+PAYERS: Mapping[CollectionCourse, tuple[str, int | None]] = MappingProxyType(
     {
-        Course.INSUFFICIENT: ("insufficient_funds", None),
-        Course.DECLINED: ("declined", None),
-        Course.PAGE_REFUSES: ("refused_at_page", None),
-        Course.FRAUD: ("fraud", None),
-        Course.ABORTED: ("aborted", None),
-        Course.SECOND_ATTEMPT: ("second_try", None),
-        Course.PENDING_PAID: ("pending_then_paid", None),
-        Course.STATUS_LOST: ("status_lost_done", None),
-        Course.STATUS_HTML: ("status_html", None),
-        Course.STATUS_500: ("status_http_500", None),
-        Course.STATUS_LATE: ("status_slow", None),
-        Course.STATUS_REFUSED: ("status_unauthorised", None),
-        Course.HOST_LOST_DONE: ("take_lost_done", None),
-        Course.HOST_LOST_UNDONE: ("take_lost_undone", None),
-        Course.HOST_LATE: ("after_reversal", None),
-        Course.HOST_BAD_MAC: ("bad_mac", None),
-        Course.HOST_OTHER_STAN: ("other_stan", None),
-        Course.HOST_RUBBISH: ("take_html", None),
-        Course.HOST_CUT: ("cut", None),
+        CollectionCourse.INSUFFICIENT: ("insufficient_funds", None),
+        CollectionCourse.DECLINED: ("declined", None),
+        CollectionCourse.PAGE_REFUSES: ("refused_at_page", None),
+        CollectionCourse.FRAUD: ("fraud", None),
+        CollectionCourse.ABORTED: ("aborted", None),
+        CollectionCourse.SECOND_ATTEMPT: ("second_try", None),
+        CollectionCourse.PENDING_PAID: ("pending_then_paid", None),
+        CollectionCourse.STATUS_LOST: ("status_lost_done", None),
+        CollectionCourse.STATUS_HTML: ("status_html", None),
+        CollectionCourse.STATUS_500: ("status_http_500", None),
+        CollectionCourse.STATUS_LATE: ("status_slow", None),
+        CollectionCourse.STATUS_REFUSED: ("status_unauthorised", None),
+        CollectionCourse.HOST_LOST_DONE: ("take_lost_done", None),
+        CollectionCourse.HOST_LOST_UNDONE: ("take_lost_undone", None),
+        CollectionCourse.HOST_LATE: ("after_reversal", None),
+        CollectionCourse.HOST_BAD_MAC: ("bad_mac", None),
+        CollectionCourse.HOST_OTHER_STAN: ("other_stan", None),
+        CollectionCourse.HOST_RUBBISH: ("take_html", None),
+        CollectionCourse.HOST_CUT: ("cut", None),
         # The last digits are the code, or how many reversals come to nothing.
-        Course.HOST_91: ("any_code", 91),
-        Course.HOST_94: ("any_code", 94),
-        Course.HOST_96: ("any_code", 196),
-        Course.HOST_TWICE: ("twice_in_one", None),
-        Course.HOST_BYTES: ("single_bytes", None),
-        Course.REVERSAL_LOST: ("reversal_unanswered", 0),
-        Course.REVERSAL_96: ("reversal_96", 0),
-        Course.OTHER_AMOUNT: ("other_amount", None),
-        Course.OTHER_CURRENCY: ("other_currency", None),
-        Course.CHARGES_ON_TOP: ("charges_on_top", None),
-        Course.NOTHING_COMES: ("nothing_comes", None),
-        Course.RETURN_LOST: ("return_lost", None),
-        Course.RETURN_TWICE: ("return_twice", None),
-        Course.RETURN_FORGED: ("return_forged", None),
-        Course.SAYS_PAID: ("says_paid", None),
-        Course.SAYS_DECLINED: ("says_declined", None),
-        Course.INDICATOR_WRONG: ("indicator_mismatch", None),
-        Course.INDICATOR_MISSING: ("indicator_missing", None),
-        Course.PUSH_FIRST: ("push_first", None),
-        Course.PUSH_TWICE: ("push_twice", None),
-        Course.PUSH_FORGED: ("push_forged", None),
-        Course.PUSH_UNFOUNDED: ("push_unfounded", None),
-        Course.REFUND_LOST: ("refund_lost_done", None),
-        Course.REFUND_UNDONE: ("refund_lost_undone", None),
-        Course.REFUND_WORKS: ("refund_processing", None),
-        Course.REFUND_REFUSED: ("refund_refused", None),
+        CollectionCourse.HOST_91: ("any_code", 91),
+        CollectionCourse.HOST_94: ("any_code", 94),
+        CollectionCourse.HOST_96: ("any_code", 196),
+        CollectionCourse.HOST_TWICE: ("twice_in_one", None),
+        CollectionCourse.HOST_BYTES: ("single_bytes", None),
+        CollectionCourse.REVERSAL_LOST: ("reversal_unanswered", 0),
+        CollectionCourse.REVERSAL_96: ("reversal_96", 0),
+        CollectionCourse.OTHER_AMOUNT: ("other_amount", None),
+        CollectionCourse.OTHER_CURRENCY: ("other_currency", None),
+        CollectionCourse.CHARGES_ON_TOP: ("charges_on_top", None),
+        CollectionCourse.NOTHING_COMES: ("nothing_comes", None),
+        CollectionCourse.RETURN_LOST: ("return_lost", None),
+        CollectionCourse.RETURN_TWICE: ("return_twice", None),
+        CollectionCourse.RETURN_FORGED: ("return_forged", None),
+        CollectionCourse.SAYS_PAID: ("says_paid", None),
+        CollectionCourse.SAYS_DECLINED: ("says_declined", None),
+        CollectionCourse.INDICATOR_WRONG: ("indicator_mismatch", None),
+        CollectionCourse.INDICATOR_MISSING: ("indicator_missing", None),
+        CollectionCourse.PUSH_FIRST: ("push_first", None),
+        CollectionCourse.PUSH_TWICE: ("push_twice", None),
+        CollectionCourse.PUSH_FORGED: ("push_forged", None),
+        CollectionCourse.PUSH_UNFOUNDED: ("push_unfounded", None),
+        CollectionCourse.REFUND_LOST: ("refund_lost_done", None),
+        CollectionCourse.REFUND_UNDONE: ("refund_lost_undone", None),
+        CollectionCourse.REFUND_WORKS: ("refund_processing", None),
+        CollectionCourse.REFUND_REFUSED: ("refund_refused", None),
     }
 )
 """Which payer of a gateway plays a course, and the nth of it where it must be that one; else a normal one."""
 
-ANY_PAGE = frozenset({Course.CANCELLED, Course.WRONG_PIN, Course.DECLINED, Course.RETURN_TWICE})
+ANY_PAGE = frozenset(
+    {
+        CollectionCourse.CANCELLED,
+        CollectionCourse.WRONG_PIN,
+        CollectionCourse.DECLINED,
+        CollectionCourse.RETURN_TWICE,
+    }
+)
 """What every page can play."""
 
 # Where a page takes several attempts, one that is declined ends nothing, and no other try may begin.
-_NO_OTHER_TRY = frozenset({Course.INSUFFICIENT})
+_NO_OTHER_TRY = frozenset({CollectionCourse.INSUFFICIENT})
 _ANY_GATEWAY = ANY_PAGE | {
-    Course.LAPSED, Course.INSUFFICIENT, Course.PENDING_PAID, Course.CREATE_LOST, Course.CREATE_HTML,
-    Course.CREATE_500, Course.CREATE_REFUSED, Course.STATUS_LOST, Course.STATUS_HTML, Course.STATUS_500,
-    Course.STATUS_LATE, Course.OTHER_AMOUNT, Course.NEVER_BACK_CLOCK, Course.NOTHING_COMES,
-    Course.RETURN_LOST, Course.RETURN_FORGED, Course.SAYS_PAID, Course.SAYS_DECLINED,
+    CollectionCourse.LAPSED, CollectionCourse.INSUFFICIENT, CollectionCourse.PENDING_PAID,
+    CollectionCourse.CREATE_LOST, CollectionCourse.CREATE_HTML, CollectionCourse.CREATE_500,
+    CollectionCourse.CREATE_REFUSED, CollectionCourse.STATUS_LOST, CollectionCourse.STATUS_HTML,
+    CollectionCourse.STATUS_500, CollectionCourse.STATUS_LATE, CollectionCourse.OTHER_AMOUNT,
+    CollectionCourse.NEVER_BACK_CLOCK, CollectionCourse.NOTHING_COMES, CollectionCourse.RETURN_LOST,
+    CollectionCourse.RETURN_FORGED, CollectionCourse.SAYS_PAID, CollectionCourse.SAYS_DECLINED,
 }  # fmt: skip
-_PUSHES = frozenset({Course.PUSH_FIRST, Course.PUSH_TWICE, Course.PUSH_FORGED, Course.PUSH_UNFOUNDED})
-_LOGINS = frozenset({Course.LOGIN_DIES, Course.STATUS_REFUSED})
+_PUSHES = frozenset(
+    {
+        CollectionCourse.PUSH_FIRST,
+        CollectionCourse.PUSH_TWICE,
+        CollectionCourse.PUSH_FORGED,
+        CollectionCourse.PUSH_UNFOUNDED,
+    }
+)
+_LOGINS = frozenset({CollectionCourse.LOGIN_DIES, CollectionCourse.STATUS_REFUSED})
 # A refund that may have been heard is sent again only where the provider can be asked about it.
-_ASKED_REFUNDS = frozenset(
-    {Course.REFUND_LOST, Course.REFUND_UNDONE, Course.REFUND_WORKS, Course.REFUND_REFUSED}
+_INQUIRED_REFUNDS = frozenset(
+    {
+        CollectionCourse.REFUND_LOST,
+        CollectionCourse.REFUND_UNDONE,
+        CollectionCourse.REFUND_WORKS,
+        CollectionCourse.REFUND_REFUSED,
+    }
 )
 
-KNOWN: Mapping[str, frozenset[Course]] = MappingProxyType(
+KNOWN: Mapping[str, frozenset[CollectionCourse]] = MappingProxyType(
     {
         BKASH: frozenset(
             {
-                Course.CANCELLED, Course.LAPSED, Course.SECOND_TRY, Course.WRONG_PIN, Course.INSUFFICIENT,
-                Course.EXECUTE_LOST_DONE, Course.EXECUTE_LOST_UNDONE, Course.EXECUTE_HANGS_DONE,
-                Course.OTHER_AMOUNT, Course.NEVER_BACK_NOTICE, Course.NEVER_BACK_CLOCK, Course.NOTICE_FIRST,
-                Course.REFUND_LOST, Course.REFUND_UNDONE, Course.REFUND_REFUSED,
+                CollectionCourse.CANCELLED, CollectionCourse.LAPSED, CollectionCourse.SECOND_TRY,
+                CollectionCourse.WRONG_PIN, CollectionCourse.INSUFFICIENT, CollectionCourse.EXECUTE_LOST_DONE,
+                CollectionCourse.EXECUTE_LOST_UNDONE, CollectionCourse.EXECUTE_HANGS_DONE,
+                CollectionCourse.OTHER_AMOUNT, CollectionCourse.NEVER_BACK_NOTICE,
+                CollectionCourse.NEVER_BACK_CLOCK, CollectionCourse.NOTICE_FIRST,
+                CollectionCourse.REFUND_LOST, CollectionCourse.REFUND_UNDONE, CollectionCourse.REFUND_REFUSED,
             }
         ),
-        "nagad": _ANY_GATEWAY | {Course.FRAUD, Course.ABORTED},
-        "sslcommerz": _ANY_GATEWAY | _PUSHES | _ASKED_REFUNDS | {Course.SECOND_ATTEMPT},
-        "token_init_status": _ANY_GATEWAY | _LOGINS | _ASKED_REFUNDS | {Course.OTHER_CURRENCY},
-        "bank_redirect": _ANY_GATEWAY | _LOGINS | _PUSHES | {Course.CHARGES_ON_TOP},
+        "nagad": _ANY_GATEWAY | {CollectionCourse.FRAUD, CollectionCourse.ABORTED},
+        "sslcommerz": _ANY_GATEWAY | _PUSHES | _INQUIRED_REFUNDS | {CollectionCourse.SECOND_ATTEMPT},
+        "token_init_status": _ANY_GATEWAY | _LOGINS | _INQUIRED_REFUNDS | {CollectionCourse.OTHER_CURRENCY},
+        "bank_redirect": _ANY_GATEWAY | _LOGINS | _PUSHES | {CollectionCourse.CHARGES_ON_TOP},
         "mpgs": _ANY_GATEWAY - _NO_OTHER_TRY
         | _PUSHES
-        | _ASKED_REFUNDS
-        | {Course.INDICATOR_WRONG, Course.INDICATOR_MISSING, Course.SECOND_ATTEMPT},
+        | _INQUIRED_REFUNDS
+        | {
+            CollectionCourse.INDICATOR_WRONG, CollectionCourse.INDICATOR_MISSING,
+            CollectionCourse.SECOND_ATTEMPT,
+        },
         "iso8583": ANY_PAGE
         | {
-            Course.LAPSED, Course.SECOND_TRY, Course.INSUFFICIENT, Course.PAGE_REFUSES, Course.RETURN_FORGED,
-            Course.SAYS_PAID, Course.HOST_LOST_DONE, Course.HOST_LOST_UNDONE, Course.HOST_LATE,
-            Course.HOST_BAD_MAC, Course.HOST_OTHER_STAN, Course.HOST_RUBBISH, Course.HOST_CUT,
-            Course.HOST_91, Course.HOST_94, Course.HOST_96, Course.HOST_TWICE, Course.HOST_BYTES,
-            Course.REVERSAL_LOST, Course.REVERSAL_96,
+            CollectionCourse.LAPSED, CollectionCourse.SECOND_TRY, CollectionCourse.INSUFFICIENT,
+            CollectionCourse.PAGE_REFUSES, CollectionCourse.RETURN_FORGED, CollectionCourse.SAYS_PAID,
+            CollectionCourse.HOST_LOST_DONE, CollectionCourse.HOST_LOST_UNDONE, CollectionCourse.HOST_LATE,
+            CollectionCourse.HOST_BAD_MAC, CollectionCourse.HOST_OTHER_STAN, CollectionCourse.HOST_RUBBISH,
+            CollectionCourse.HOST_CUT, CollectionCourse.HOST_91, CollectionCourse.HOST_94,
+            CollectionCourse.HOST_96, CollectionCourse.HOST_TWICE, CollectionCourse.HOST_BYTES,
+            CollectionCourse.REVERSAL_LOST, CollectionCourse.REVERSAL_96,
         },
     }
 )  # fmt: skip
 """The courses of each family, beside those that follow from how a provider gives money back."""
 
-UNKNOWN: Mapping[str, frozenset[Course]] = MappingProxyType(
+UNKNOWN: Mapping[str, frozenset[CollectionCourse]] = MappingProxyType(
     {
         "sslcommerz": _NO_OTHER_TRY,
-        "aamarpay": _PUSHES | _ASKED_REFUNDS | {Course.SECOND_ATTEMPT},
-        "upay": _ASKED_REFUNDS,
+        "aamarpay": _PUSHES | _INQUIRED_REFUNDS | {CollectionCourse.SECOND_ATTEMPT},
+        "upay": _INQUIRED_REFUNDS,
         # It has no word for a page that has lapsed: the switch's own clock ends it, after a demo.
-        "shurjopay": _ASKED_REFUNDS | {Course.LAPSED},
-        "dbbl_nexus": _PUSHES | _LOGINS | {Course.CHARGES_ON_TOP},
-        "rocket": _PUSHES | _LOGINS | {Course.CHARGES_ON_TOP},
-        "city_bank": _PUSHES | {Course.CHARGES_ON_TOP},
+        "shurjopay": _INQUIRED_REFUNDS | {CollectionCourse.LAPSED},
+        "dbbl_nexus": _PUSHES | _LOGINS | {CollectionCourse.CHARGES_ON_TOP},
+        "rocket": _PUSHES | _LOGINS | {CollectionCourse.CHARGES_ON_TOP},
+        "city_bank": _PUSHES | {CollectionCourse.CHARGES_ON_TOP},
     }
 )
 """What a provider does not play of the courses of its family."""

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome, ProviderOutcome
-from sandbox.rehearsals.demo.collecting.scenarios import Course
+from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 from sandbox.rehearsals.demo.comparison.biller_books import COMPLETED, DECLINED, EXPIRED, IN_REVIEW, REFUNDED
 from sandbox.rehearsals.demo.comparison.bkash_books import (
     GIVE_BACK,
@@ -20,10 +20,10 @@ from sandbox.rehearsals.demo.comparison.bkash_books import (
 )
 from sandbox.rehearsals.demo.comparison.provider_books import work_items
 
-_OWED = "owed"
+_BY_HAND = "owed"
 """The column of payments that finance has to give back, because their provider does not."""
 
-_COLUMNS = (COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW, _OWED)
+_COLUMNS = (COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW, _BY_HAND)
 _OPEN = "open"
 # Short, and the table without padding: a hundred columns are soon full.
 _HEADINGS = (
@@ -39,31 +39,34 @@ def open_payments(outcome: PayerOutcome) -> int:
 
 def disagreements(outcome: PayerOutcome) -> list[str]:
     """Everything that nothing explains: lines that disagree, ends that make no sense, who never collected."""
-    found = [one for each in outcome.providers for one in each.comparison.unexplained]
-    lines = [f"{one.where}: {one.what}" for one in (*found, *outcome.strays)]
-    lines += [f"connector {one}: it is the switch's, and nobody here plays it" for one in outcome.missing]
+    unexplained = [disagreement for each in outcome.providers for disagreement in each.comparison.unexplained]
+    lines = [f"{disagreement.where}: {disagreement.what}" for disagreement in (*unexplained, *outcome.strays)]
+    lines += [
+        f"connector {disagreement}: it is the switch's, and nobody here plays it"
+        for disagreement in outcome.missing
+    ]
     return lines + outcome.experience.surprises
 
 
 def payers_json(outcome: PayerOutcome) -> dict[str, object]:
     """The payers' part of the outcome for programs; payments = the sum of the states and of `open`."""
     experience = outcome.experience
-    contradictions = [one for each in outcome.providers for one in each.comparison.contradictions]
+    contradictions = [provider for each in outcome.providers for provider in each.comparison.contradictions]
     return {
         "payments": len(outcome.ours),
-        **_counted(outcome.ours),
+        **_state_counts(outcome.ours),
         "unexplained": len(disagreements(outcome)),
         "work_items": work_items(outcome.ours),
-        "connectors": {one.provider.id: _provider_json(one) for one in outcome.providers},
+        "connectors": {provider.provider.id: _provider_json(provider) for provider in outcome.providers},
         "courses": {course: dict(ends) for course, ends in _ends(outcome, outcome.ours).items()},
         "refunds": dict(_refunds(outcome.ours)),
-        "notices": {"owed": outcome.told.owed, "untaken": outcome.told.untaken},
+        "notices": {"owed": outcome.notifications.created, "untaken": outcome.notifications.undelivered},
         "came_back": experience.came_back,
         "waited": experience.waited,
         "more_tries": experience.tries,
         "repeats": experience.repeats,
         "refused_for_now": dict(experience.refusals),
-        "explanations": {one.where: one.what for one in contradictions},
+        "explanations": {provider.where: provider.what for provider in contradictions},
     }
 
 
@@ -71,25 +74,29 @@ def show_payers(outcome: PayerOutcome, screen: Console) -> None:
     """Print how each course ended, what each provider's own book says, and who is owed something."""
     screen.print(_course_table(outcome))
     screen.print(_provider_table(outcome))
-    for each in outcome.providers:
-        for one in each.comparison.contradictions:
-            screen.print(f"In review, rightly: {one.where}: {one.what}.")
-    for line in _words(outcome):
+    for provider in outcome.providers:
+        for disagreement in provider.comparison.contradictions:
+            screen.print(f"In review, rightly: {disagreement.where}: {disagreement.what}.")
+    for line in _summary_lines(outcome):
         screen.print(line)
 
 
-def _words(outcome: PayerOutcome) -> Iterator[str]:
-    experience, told = outcome.experience, outcome.told
+def _summary_lines(outcome: PayerOutcome) -> Iterator[str]:
+    experience, notifications = outcome.experience, outcome.notifications
     yield (
         f"{experience.came_back} payers came back to the shop's page, {experience.waited} were asked to wait "
         f"by ours; {experience.tries} more tries, {experience.repeats} orders answered as repeats."
     )
-    yield f"bKash notified of {told.owed} payments, and the switch has taken all but {told.untaken}."
+    yield (
+        f"bKash notified of {notifications.created} payments, and the switch has taken all but "
+        f"{notifications.undelivered}."
+    )
     by_kind = ", ".join(f"{kind.replace('_', ' ')} {times}" for kind, times in _refunds(outcome.ours).items())
     yield f"Refunds that are done, in the switch's books: {by_kind or 'none'}."
-    owed = [one for line in outcome.ours for one in line.refunds if one.state == REFUND_BY_HAND]
+    by_hand = [refund for line in outcome.ours for refund in line.refunds if refund.state == REFUND_BY_HAND]
+    by_hand_paisa = sum(refund.amount_paisa for refund in by_hand)
     yield (
-        f"Work items for finance: {len(owed)}, refunds of {taka(sum(one.amount_paisa for one in owed))} taka "
+        f"Work items for finance: {len(by_hand)}, refunds of {taka(by_hand_paisa)} taka "
         "that are owed and whose provider has no call that gives money back."
     )
 
@@ -98,7 +105,7 @@ def _provider_json(outcome: ProviderOutcome) -> dict[str, object]:
     return {
         "family": outcome.provider.family,
         "payments": len(outcome.ours),
-        **_counted(outcome.ours),
+        **_state_counts(outcome.ours),
         "unexplained": len(outcome.comparison.unexplained),
         "work_items": work_items(outcome.ours),
         "paid_orders": outcome.orders,
@@ -119,10 +126,10 @@ def _provider_table(outcome: PayerOutcome) -> Table:
     for heading in _HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
     for family, members in _families(outcome.providers).items():
-        for one in members:
-            table.add_row(one.provider.id, *_cells(one.ours, [one]))
+        for provider in members:
+            table.add_row(provider.provider.id, *_cells(provider.ours, [provider]))
         if len(members) > 1:
-            lines = [line for one in members for line in one.ours]
+            lines = [line for provider in members for line in provider.ours]
             table.add_row(family, *_cells(lines, members), style="bold")
         table.add_section()
     table.add_row("all", *_cells(outcome.ours, outcome.providers), style="bold")
@@ -130,21 +137,21 @@ def _provider_table(outcome: PayerOutcome) -> Table:
 
 
 def _cells(lines: Sequence[Collection], providers: Sequence[ProviderOutcome]) -> list[str]:
-    counts = _counted(lines)
-    unexplained = sum(len(one.comparison.unexplained) for one in providers)
+    counts = _state_counts(lines)
+    unexplained = sum(len(provider.comparison.unexplained) for provider in providers)
     return [
         str(len(lines)),
         *(str(counts[column]) for column in _COLUMNS),
-        taka(sum(one.owed_paisa for one in providers)),
-        taka(sum(one.receivable_paisa for one in providers)),
+        taka(sum(provider.owed_paisa for provider in providers)),
+        taka(sum(provider.receivable_paisa for provider in providers)),
         str(unexplained),
     ]
 
 
 def _families(providers: Iterable[ProviderOutcome]) -> Mapping[str, list[ProviderOutcome]]:
     families: defaultdict[str, list[ProviderOutcome]] = defaultdict(list)
-    for one in providers:
-        families[one.provider.family].append(one)
+    for provider in providers:
+        families[provider.provider.family].append(provider)
     return families
 
 
@@ -164,10 +171,10 @@ def _ends(outcome: PayerOutcome, lines: Iterable[Collection]) -> dict[str, Count
     ends: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for line in lines:
         ends[outcome.course_of(line)][_column(line)] += 1
-    return {course.value: ends[course.value] for course in Course if course.value in ends}
+    return {course.value: ends[course.value] for course in CollectionCourse if course.value in ends}
 
 
-def _counted(lines: Iterable[Collection]) -> dict[str, int]:
+def _state_counts(lines: Iterable[Collection]) -> dict[str, int]:
     states = _states(lines)
     return {column: states[column] for column in (*_COLUMNS, _OPEN)}
 
@@ -177,12 +184,12 @@ def _states(lines: Iterable[Collection]) -> Counter[str]:
 
 
 def _column(line: Collection) -> str:
-    is_owed = any((one.kind, one.state) == (GIVE_BACK, REFUND_BY_HAND) for one in line.refunds)
+    is_owed = any((refund.kind, refund.state) == (GIVE_BACK, REFUND_BY_HAND) for refund in line.refunds)
     if line.state == REFUNDING and is_owed:
-        return _OWED
+        return _BY_HAND
     return line.state if line.state in _COLUMNS else _OPEN
 
 
 def _refunds(lines: Iterable[Collection]) -> Counter[str]:
-    done = (one for line in lines for one in line.refunds if one.state == REFUND_DONE)
-    return Counter(one.kind for one in done)
+    done = (refund for line in lines for refund in line.refunds if refund.state == REFUND_DONE)
+    return Counter(refund.kind for refund in done)

@@ -23,7 +23,7 @@ from sandbox.kit.provider.faults import Fault, Step
 from sandbox.rehearsals.demo.admin_clients.admin_client import Payable
 
 
-class Course(StrEnum):
+class CollectionCourse(StrEnum):
     """How the collection of one payment goes; the words are those of the report."""
 
     PLAIN = "plain"
@@ -104,7 +104,7 @@ class Course(StrEnum):
     REFUND_OWED = "refund_left_to_finance"
 
 
-class Then(StrEnum):
+class NextAction(StrEnum):
     """What follows once the payer has left the page."""
 
     NOTHING = "nothing"
@@ -117,7 +117,7 @@ class Then(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class CourseSteps:
     """What a course is made of; `end` is the status that the shop must be told last.
 
     `strikes` is a fault of the provider that meets the call for a page, `ends_logins` that the provider
@@ -125,65 +125,77 @@ class Conduct:
     `refunds` are the statuses that the refunds must have in the end, in any order.
     """
 
-    does: Does = Does.APPROVE
+    behaviour: Does = Does.APPROVE
     is_followed: bool = True
-    then: Then = Then.NOTHING
+    next_action: NextAction = NextAction.NOTHING
     biller_fault: str | None = None
-    strikes: tuple[Step, Fault] | None = None
+    page_fault: tuple[Step, Fault] | None = None
     ends_logins: bool = False
     refund_percents: tuple[int, ...] = ()
     refunds: tuple[str, ...] = ()
-    end: str = PAID
+    end_status: str = PAID
 
 
-_CANCELLED_BY_SHOP = Conduct(then=Then.SHOP_CANCELS, end=FAILED)
+_CANCELLED_BY_SHOP = CourseSteps(next_action=NextAction.SHOP_CANCELS, end_status=FAILED)
 _NOT_PAID = (
-    Course.DECLINED, Course.PAGE_REFUSES, Course.FRAUD, Course.ABORTED, Course.RETURN_FORGED,
-    Course.SAYS_PAID, Course.PUSH_UNFOUNDED,
+    CollectionCourse.DECLINED, CollectionCourse.PAGE_REFUSES, CollectionCourse.FRAUD,
+    CollectionCourse.ABORTED, CollectionCourse.RETURN_FORGED, CollectionCourse.SAYS_PAID,
+    CollectionCourse.PUSH_UNFOUNDED,
 )  # fmt: skip
 _PAID_BY_ANOTHER_TRY = (
-    Course.INSUFFICIENT, Course.HOST_LOST_DONE, Course.HOST_LOST_UNDONE, Course.HOST_LATE,
-    Course.HOST_BAD_MAC, Course.HOST_OTHER_STAN, Course.HOST_RUBBISH, Course.HOST_CUT, Course.HOST_91,
-    Course.HOST_94, Course.HOST_96, Course.REVERSAL_LOST, Course.REVERSAL_96,
+    CollectionCourse.INSUFFICIENT, CollectionCourse.HOST_LOST_DONE, CollectionCourse.HOST_LOST_UNDONE,
+    CollectionCourse.HOST_LATE, CollectionCourse.HOST_BAD_MAC, CollectionCourse.HOST_OTHER_STAN,
+    CollectionCourse.HOST_RUBBISH, CollectionCourse.HOST_CUT, CollectionCourse.HOST_91,
+    CollectionCourse.HOST_94, CollectionCourse.HOST_96, CollectionCourse.REVERSAL_LOST,
+    CollectionCourse.REVERSAL_96,
 )  # fmt: skip
-_LEFT = Does.LEAVE_AT_PIN
+_LEAVES = Does.LEAVE_AT_PIN
 
-CONDUCT: Mapping[Course, Conduct] = MappingProxyType(
-    dict.fromkeys(Course, Conduct())
+STEPS_OF_COURSE: Mapping[CollectionCourse, CourseSteps] = MappingProxyType(
+    dict.fromkeys(CollectionCourse, CourseSteps())
     | dict.fromkeys(_NOT_PAID, _CANCELLED_BY_SHOP)
-    | dict.fromkeys(_PAID_BY_ANOTHER_TRY, Conduct(then=Then.ANOTHER_TRY))
+    | dict.fromkeys(_PAID_BY_ANOTHER_TRY, CourseSteps(next_action=NextAction.ANOTHER_TRY))
     | {
-        Course.CANCELLED: Conduct(does=Does.CANCEL, then=Then.SHOP_CANCELS, end=FAILED),
-        Course.LAPSED: Conduct(does=_LEFT, end=FAILED),
-        Course.SECOND_TRY: Conduct(does=Does.LEAVE, then=Then.ANOTHER_TRY),
-        Course.WRONG_PIN: Conduct(does=Does.WRONG_PIN, then=Then.SHOP_CANCELS, end=FAILED),
-        Course.PAID_TOO_LATE: Conduct(
-            does=_LEFT, then=Then.PAYS_TOO_LATE, refunds=(REFUND_DONE,), end=FAILED
+        CollectionCourse.CANCELLED: CourseSteps(
+            behaviour=Does.CANCEL, next_action=NextAction.SHOP_CANCELS, end_status=FAILED
         ),
-        Course.PAID_TOO_LATE_BY_HAND: Conduct(
-            does=_LEFT, then=Then.PAYS_TOO_LATE, refunds=(REFUND_WAITS,), end=FAILED
+        CollectionCourse.LAPSED: CourseSteps(behaviour=_LEAVES, end_status=FAILED),
+        CollectionCourse.SECOND_TRY: CourseSteps(behaviour=Does.LEAVE, next_action=NextAction.ANOTHER_TRY),
+        CollectionCourse.WRONG_PIN: CourseSteps(
+            behaviour=Does.WRONG_PIN, next_action=NextAction.SHOP_CANCELS, end_status=FAILED
         ),
-        Course.CREATE_LOST: Conduct(strikes=(Step.CREATE, Fault.LOST_DONE)),
-        Course.CREATE_HTML: Conduct(strikes=(Step.CREATE, Fault.HTML)),
-        Course.CREATE_500: Conduct(strikes=(Step.CREATE, Fault.HTTP_500)),
-        Course.CREATE_REFUSED: Conduct(strikes=(Step.CREATE, Fault.REFUSE)),
-        Course.LOGIN_DIES: Conduct(ends_logins=True),
-        Course.OTHER_AMOUNT: Conduct(end=PENDING),
-        Course.OTHER_CURRENCY: Conduct(end=PENDING),
-        Course.NEVER_BACK_NOTICE: Conduct(then=Then.NOTICE),
-        Course.NEVER_BACK_CLOCK: Conduct(is_followed=False),
-        Course.BILLER_REFUSES: Conduct(biller_fault="refuse", refunds=(REFUND_DONE,), end=REFUNDED),
-        Course.BILLER_REFUSES_BY_HAND: Conduct(
-            biller_fault="refuse", refunds=(REFUND_WAITS,), end=REFUND_PENDING
+        CollectionCourse.PAID_TOO_LATE: CourseSteps(
+            behaviour=_LEAVES, next_action=NextAction.PAYS_TOO_LATE, refunds=(REFUND_DONE,), end_status=FAILED
         ),
-        Course.REFUND_WHOLE: Conduct(refund_percents=(100,), refunds=(REFUND_DONE,)),
-        Course.REFUND_PART: Conduct(refund_percents=(35,), refunds=(REFUND_DONE,)),
-        Course.REFUND_PARTS: Conduct(refund_percents=(15, 20, 25), refunds=(REFUND_DONE,) * 3),
-        Course.REFUND_LOST: Conduct(refund_percents=(40,), refunds=(REFUND_DONE,)),
-        Course.REFUND_UNDONE: Conduct(refund_percents=(45,), refunds=(REFUND_DONE,)),
-        Course.REFUND_WORKS: Conduct(refund_percents=(50,), refunds=(REFUND_DONE,)),
-        Course.REFUND_REFUSED: Conduct(refund_percents=(30,), refunds=(REFUND_FAILED,)),
-        Course.REFUND_OWED: Conduct(refund_percents=(30,), refunds=(REFUND_WAITS,)),
+        CollectionCourse.PAID_TOO_LATE_BY_HAND: CourseSteps(
+            behaviour=_LEAVES,
+            next_action=NextAction.PAYS_TOO_LATE,
+            refunds=(REFUND_WAITS,),
+            end_status=FAILED,
+        ),
+        CollectionCourse.CREATE_LOST: CourseSteps(page_fault=(Step.CREATE, Fault.LOST_DONE)),
+        CollectionCourse.CREATE_HTML: CourseSteps(page_fault=(Step.CREATE, Fault.HTML)),
+        CollectionCourse.CREATE_500: CourseSteps(page_fault=(Step.CREATE, Fault.HTTP_500)),
+        CollectionCourse.CREATE_REFUSED: CourseSteps(page_fault=(Step.CREATE, Fault.REFUSE)),
+        CollectionCourse.LOGIN_DIES: CourseSteps(ends_logins=True),
+        CollectionCourse.OTHER_AMOUNT: CourseSteps(end_status=PENDING),
+        CollectionCourse.OTHER_CURRENCY: CourseSteps(end_status=PENDING),
+        CollectionCourse.NEVER_BACK_NOTICE: CourseSteps(next_action=NextAction.NOTICE),
+        CollectionCourse.NEVER_BACK_CLOCK: CourseSteps(is_followed=False),
+        CollectionCourse.BILLER_REFUSES: CourseSteps(
+            biller_fault="refuse", refunds=(REFUND_DONE,), end_status=REFUNDED
+        ),
+        CollectionCourse.BILLER_REFUSES_BY_HAND: CourseSteps(
+            biller_fault="refuse", refunds=(REFUND_WAITS,), end_status=REFUND_PENDING
+        ),
+        CollectionCourse.REFUND_WHOLE: CourseSteps(refund_percents=(100,), refunds=(REFUND_DONE,)),
+        CollectionCourse.REFUND_PART: CourseSteps(refund_percents=(35,), refunds=(REFUND_DONE,)),
+        CollectionCourse.REFUND_PARTS: CourseSteps(refund_percents=(15, 20, 25), refunds=(REFUND_DONE,) * 3),
+        CollectionCourse.REFUND_LOST: CourseSteps(refund_percents=(40,), refunds=(REFUND_DONE,)),
+        CollectionCourse.REFUND_UNDONE: CourseSteps(refund_percents=(45,), refunds=(REFUND_DONE,)),
+        CollectionCourse.REFUND_WORKS: CourseSteps(refund_percents=(50,), refunds=(REFUND_DONE,)),
+        CollectionCourse.REFUND_REFUSED: CourseSteps(refund_percents=(30,), refunds=(REFUND_FAILED,)),
+        CollectionCourse.REFUND_OWED: CourseSteps(refund_percents=(30,), refunds=(REFUND_WAITS,)),
     }
 )
 
@@ -196,7 +208,7 @@ class PayerOrder:
     the connector has a call that gives money back.
     """
 
-    course: Course
+    course: CollectionCourse
     connector: str
     bill: Payable
     number: str
@@ -205,6 +217,6 @@ class PayerOrder:
     gives_back: bool = True
 
     @property
-    def conduct(self) -> Conduct:
+    def steps(self) -> CourseSteps:
         """What its course is made of."""
-        return CONDUCT[self.course]
+        return STEPS_OF_COURSE[self.course]

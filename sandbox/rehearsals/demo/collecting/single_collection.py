@@ -23,13 +23,13 @@ from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
 from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
 from sandbox.rehearsals.demo.paying.single_payment import UnpayableError
 from sandbox.rehearsals.installation.ekpay_command import Tool
-from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.installation.home_folder import home_folder
 from sandbox.rehearsals.installation.parties import Cast, CastUnreadableError
 from sandbox.rehearsals.installation.parties import load as load_cast
 from sandbox.rehearsals.installation.rest_shop import Shop
 from sandbox.rehearsals.installation.rest_shop import load as load_shop
 
-_DESKS: Mapping[str, type[Desk]] = {desk.biller: desk for desk in (DescoDesk, BrebDesk, NescoDesk)}
+_ADMIN_CLIENTS: Mapping[str, type[Desk]] = {desk.biller: desk for desk in (DescoDesk, BrebDesk, NescoDesk)}
 _DONE = "0000"
 _PAISA = 100
 _WAIT_SECONDS, _ASK_EVERY_SECONDS = 30.0, 0.5
@@ -55,26 +55,28 @@ class Wish:
     instrument: str = "bkash"
 
 
-async def collect_once(wish: Wish, say: Say) -> None:
+async def collect_once(request: Wish, say: Say) -> None:
     """Make a payment, be its payer at the provider's page, follow back and tell what became of it.
 
     Raises:
         UnpayableError: nothing was made, or nobody knows; the text says which.
     """
-    cast, shop = _who()
-    address = wish.address or cast.address
+    parties, shop = _parties_and_shop()
+    address = request.address or parties.address
     say(f"{shop.partner_id} at {address}")
-    members = {"bllr_accno": wish.account, **wish.more}
-    if wish.biller == NescoDesk.biller and wish.amount_taka is not None:
-        members["amount"] = wish.amount_taka
+    members = {"bllr_accno": request.account, **request.more}
+    if request.biller == NescoDesk.biller and request.amount_taka is not None:
+        members["amount"] = request.amount_taka
     try:
-        amount = await _amount(wish, members, cast, address)
+        amount = await _amount(request, members, parties, address)
         async with return_page.opened(shop.port) as page, ApiClient(address, shop.key) as client:
             key = new_key()
-            order = Order(wish.biller, _parameters(wish, members), amount, page.url(key[:8]), wish.instrument)
+            order = Order(
+                request.biller, _parameters(request, members), amount, page.url(key[:8]), request.instrument
+            )
             made = await client.create(order, key)
             _say_bill(made.payment, say)
-            await _visit(client, made.payment, wish, page, say)
+            await _visit(client, made.payment, request, page, say)
     except OSError as problem:
         raise UnpayableError(f"no return page at {shop.place}, or no switch: {problem}") from problem
     except RefusedError as refused:
@@ -83,33 +85,35 @@ async def collect_once(wish: Wish, say: Say) -> None:
         raise UnpayableError(f"no usable answer: {type(problem).__name__} {problem}".rstrip()) from problem
 
 
-def _who() -> tuple[Cast, Shop]:
-    folder = home() / "sandbox"
+def _parties_and_shop() -> tuple[Cast, Shop]:
+    folder = home_folder() / "sandbox"
     try:
-        cast, shop = load_cast(folder), load_shop(folder)
+        parties, shop = load_cast(folder), load_shop(folder)
     except CastUnreadableError as problem:
         raise UnpayableError(str(problem)) from problem
-    if cast is None or shop is None:
-        raise UnpayableError(f"there is no shop in {home()} yet: start `make run` first, in another terminal")
-    return cast, shop
+    if parties is None or shop is None:
+        raise UnpayableError(
+            f"there is no shop in {home_folder()} yet: start `make run` first, in another terminal"
+        )
+    return parties, shop
 
 
-def _parameters(wish: Wish, members: Mapping[str, str]) -> dict[str, str]:
+def _parameters(request: Wish, members: Mapping[str, str]) -> dict[str, str]:
     """What names the bill, by the biller's own names."""
-    desk = _DESKS.get(wish.biller)
-    if desk is None or not members.keys() <= desk.parameters.keys():
-        known = ", ".join(f"{name} ({', '.join(one.parameters)})" for name, one in _DESKS.items())
+    admin_client = _ADMIN_CLIENTS.get(request.biller)
+    if admin_client is None or not members.keys() <= admin_client.parameters.keys():
+        known = ", ".join(f"{name} ({', '.join(kind.parameters)})" for name, kind in _ADMIN_CLIENTS.items())
         raise UnpayableError(f"the sandbox has no such biller with such a bill; it has {known}")
-    return by_own_names(desk.parameters, members)
+    return by_own_names(admin_client.parameters, members)
 
 
-async def _amount(wish: Wish, members: Mapping[str, str], cast: Cast, address: str) -> int:
+async def _amount(request: Wish, members: Mapping[str, str], parties: Cast, address: str) -> int:
     """What the biller is to be paid, in paisa; REST v1 wants it named, so a shop must know it."""
-    if wish.amount_taka is not None:
-        return _paisa(wish.amount_taka)
+    if request.amount_taka is not None:
+        return _paisa(request.amount_taka)
     try:
-        async with PartnerClient(address, cast.players[0].credentials()) as client:
-            fetched = await client.fetch_bill(wish.biller, **members)
+        async with PartnerClient(address, parties.players[0].credentials()) as client:
+            fetched = await client.fetch_bill(request.biller, **members)
     except (TokenRefusedError, UnreadableBillError) as problem:
         raise UnpayableError(f"the bill cannot be fetched: {problem}") from problem
     if result_code(fetched) != _DONE:
@@ -133,38 +137,38 @@ def _paisa(text: str) -> int:
 def _say_bill(payment: Payment, say: Say) -> None:
     parts = (("to the biller", payment.amount), ("for paying so", payment.charge), ("our fee", payment.fee))
     say(f"  bill           {payment.bill['number']}")
-    for words, paisa in (*parts, ("VAT", payment.vat), ("in all", payment.total)):
-        say(f"  {words:<14} {taka(paisa):>10}")
+    for label, paisa in (*parts, ("VAT", payment.vat), ("in all", payment.total)):
+        say(f"  {label:<14} {taka(paisa):>10}")
 
 
-async def _visit(client: ApiClient, payment: Payment, wish: Wish, page: ReturnPage, say: Say) -> None:
+async def _visit(client: ApiClient, payment: Payment, request: Wish, page: ReturnPage, say: Say) -> None:
     if payment.page_url is None:
         raise UnpayableError(f"the provider opened no page; payment {payment.id} is {payment.status}")
-    say(f"{wish.wallet} at {payment.page_url}")
-    payer = Payer(wish.wallet)
-    visit = await pay(payment.page_url, payer, wish.does, follow=True, patience_seconds=_WAIT_SECONDS)
-    say(f"  the browser    {_fate(visit, page)}")
-    standing = await client.get(payment.id)
+    say(f"{request.wallet} at {payment.page_url}")
+    payer = Payer(request.wallet)
+    visit = await pay(payment.page_url, payer, request.does, follow=True, patience_seconds=_WAIT_SECONDS)
+    say(f"  the browser    {_visit_text(visit, page)}")
+    current = await client.get(payment.id)
     if visit.sent_to is not None:
-        standing = await _known(client, standing)
-    why = f" ({standing.reason})" if standing.reason else ""
-    say(f"payment: {standing.status}{why}")
-    for line in standing.tokens:
+        current = await _settled_payment(client, current)
+    why = f" ({current.reason})" if current.reason else ""
+    say(f"payment: {current.status}{why}")
+    for line in current.tokens:
         say(f"  token {line.seq:>2}     {_grouped(line.digits)}  {line.kind}")
-    for refund in standing.refunds:
+    for refund in current.refunds:
         say(f"  back         {taka(refund.amount)}  {refund.status}")
     program = Tool.here().typed()
-    if _is_moving(standing) and standing.next_check_at is not None:
-        say(f"  next look    {standing.next_check_at:%X}Z")
-    elif not standing.is_final:
-        say(f"  another try  may begin until {standing.pay_until:%X}Z")
+    if _is_moving(current) and current.next_check_at is not None:
+        say(f"  next look    {current.next_check_at:%X}Z")
+    elif not current.is_final:
+        say(f"  another try  may begin until {current.pay_until:%X}Z")
     say(f"  payment id   {payment.id}")
-    if standing.page_url is not None:
-        say(f"Come back: {program} sandbox payer '{standing.page_url}' --wallet {wish.wallet} --follow")
+    if current.page_url is not None:
+        say(f"Come back: {program} sandbox payer '{current.page_url}' --wallet {request.wallet} --follow")
     say(f"See its life: {program} payments show {UUID(payment.id.removeprefix('pay_'))}")
 
 
-async def _known(client: ApiClient, payment: Payment) -> Payment:
+async def _settled_payment(client: ApiClient, payment: Payment) -> Payment:
     """The payment once it is over or waits for another try, as it is after some patience at the latest."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + _WAIT_SECONDS
@@ -179,19 +183,19 @@ def _is_moving(payment: Payment) -> bool:
     return not payment.is_final and payment.next_check_at not in {None, payment.pay_until}
 
 
-def _fate(visit: Visit, page: ReturnPage) -> str:
+def _visit_text(visit: Visit, page: ReturnPage) -> str:
     if visit.sent_to is None:
         return "left the page, and was sent nowhere"
     waited = ", once our page knew" if visit.looks else ""
-    where = f"was shown the shop's page{waited}" if page.came else "was asked by our page to wait"
-    return f"was sent back with {visit.status} and {where}"
+    ending = f"was shown the shop's page{waited}" if page.visits else "was asked by our page to wait"
+    return f"was sent back with {visit.status} and {ending}"
 
 
 def _refusal(refused: RefusedError) -> str:
     problem = refused.problem
     places = ", ".join(f"{pointer} {code}" for pointer, code in problem.errors)
-    held = f"; see payment {problem.payment_id}" if problem.payment_id else ""
-    return f"the switch refuses: {problem.code}{f' ({places})' if places else ''}{held}"
+    payment_hint = f"; see payment {problem.payment_id}" if problem.payment_id else ""
+    return f"the switch refuses: {problem.code}{f' ({places})' if places else ''}{payment_hint}"
 
 
 def _grouped(digits: str) -> str:

@@ -16,7 +16,7 @@ NOT_POSTED = (REFUNDED, DECLINED, EXPIRED)
 
 IN_PROGRESS = "0102"
 # What an endpoint is told of a payment in this state; nobody is told of a refused order.
-_NOTICED = {COMPLETED: "paid", REFUNDED: "refunded", IN_REVIEW: "pending"}
+_NOTIFIED_STATUS = {COMPLETED: "paid", REFUNDED: "refunded", IN_REVIEW: "pending"}
 _CODES = {
     COMPLETED: {"0000"},
     REFUNDED: {"1007", "1008"},
@@ -24,7 +24,7 @@ _CODES = {
     EXPIRED: {"1007"},
 }
 # What a refused message is told without burning its reference (ekpay-syndicate-api.md, "Idempotency").
-_BURNS_NOTHING = frozenset({"1001", "1002", "1009", "2001", "2002", "2003", "2004"})
+_REFERENCE_KEPT_CODES = frozenset({"1001", "1002", "1009", "2001", "2002", "2003", "2004"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,12 @@ class TheirLine:
     owed_paisa: int | None = None
     is_whole: bool = True
     token: str | None = None
-    told_paisa: int | None = None
+    stated_paisa: int | None = None
     biller: str = "b025"
 
 
 @dataclass(frozen=True, slots=True)
-class ToldLine:
+class PartnerLine:
     """A partner's own record of one of its references: what it asked for, and the last code it heard.
 
     `token` are the lines that it was given, joined by commas, or empty.
@@ -94,7 +94,7 @@ class ToldLine:
 
 
 @dataclass(frozen=True, slots=True)
-class NotifiedLine:
+class NotificationLine:
     """What a partner's endpoint was told by itself of one reference; the amount is taka as text."""
 
     partner_id: str
@@ -104,7 +104,7 @@ class NotifiedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Prefund:
+class PrefundBalance:
     """A prefund: what was put into it by two persons, and what stands in it now; in paisa."""
 
     topped_up_paisa: int
@@ -112,7 +112,7 @@ class Prefund:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class ComparedBooks:
     """Everything that is compared; `prefunds` holds each bucket of the partners whose top-ups are known.
 
     `notified` holds the partners that have an endpoint, each with every event that came to it, once.
@@ -120,9 +120,9 @@ class Books:
 
     ours: Sequence[OurLine]
     theirs: Sequence[TheirLine]
-    told: Sequence[ToldLine]
-    prefunds: Mapping[tuple[str, str], Prefund]
-    notified: Mapping[str, Sequence[NotifiedLine]] = field(default_factory=dict)
+    partner_lines: Sequence[PartnerLine]
+    prefunds: Mapping[tuple[str, str], PrefundBalance]
+    notifications: Mapping[str, Sequence[NotificationLine]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Comparison:
     contradictions: Sequence[Disagreement]
 
 
-def compare(books: Books) -> Comparison:
+def compare(books: ComparedBooks) -> Comparison:
     """Compare everything with everything; `contradictions` are payments rightly left to two persons."""
     # Two billers may give the same number to two things.
     by_transaction = defaultdict(list)
@@ -151,14 +151,14 @@ def compare(books: Books) -> Comparison:
     contradictions: list[Disagreement] = []
     for ours in books.ours:
         theirs = [line for name in ours.attempts for line in by_transaction.get((ours.biller, name), [])]
-        if ours.state == IN_REVIEW and (told := _contradiction(ours, theirs)):
-            contradictions.append(Disagreement(_name(ours), told))
+        if ours.state == IN_REVIEW and (problem := _contradiction(ours, theirs)):
+            contradictions.append(Disagreement(_name(ours), problem))
         elif fault := _payment_fault(ours, theirs):
             unexplained.append(Disagreement(_name(ours), fault))
-    unexplained += _strays(books)
-    unexplained += _hearsay(books)
+    unexplained += _unknown_postings(books)
+    unexplained += _partner_problems(books)
     unexplained += _prefund_faults(books)
-    unexplained += _notice_faults(books)
+    unexplained += _notification_faults(books)
     return Comparison(unexplained, contradictions)
 
 
@@ -194,7 +194,11 @@ def _posting_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
         pairs.append(("day", ours.business_date, line.scroll_date))
     if line.owed_paisa is not None:
         pairs.append(("owed", ours.owed_paisa, line.owed_paisa))
-    differing = [f"{what} {here} here, {there} there" for what, here, there in pairs if here != there]
+    differing = [
+        f"{name} {our_value} here, {their_value} there"
+        for name, our_value, their_value in pairs
+        if our_value != their_value
+    ]
     if not line.is_whole:
         differing.append("the biller waits for a further step")
     return ", ".join(differing) or None
@@ -205,12 +209,12 @@ def _contradiction(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
     if _posting_fault(ours, theirs):
         return None
     line = theirs[0]
-    if line.told_paisa in {None, line.amount_paisa}:
+    if line.stated_paisa in {None, line.amount_paisa}:
         return None
-    return f"the biller has posted {line.amount_paisa} paisa and says {line.told_paisa} when it is asked"
+    return f"the biller has posted {line.amount_paisa} paisa and says {line.stated_paisa} when it is asked"
 
 
-def _strays(books: Books) -> Iterator[Disagreement]:
+def _unknown_postings(books: ComparedBooks) -> Iterator[Disagreement]:
     """What the biller has posted without us, and bills and scroll numbers that it has twice."""
     known = {(ours.biller, reference) for ours in books.ours for reference in ours.attempts}
     for line in books.theirs:
@@ -219,7 +223,7 @@ def _strays(books: Books) -> Iterator[Disagreement]:
     bills = Counter((line.biller, line.bill_number) for line in books.theirs if line.bill_number is not None)
     yield from (Disagreement(f"bill {bill}", f"posted {n} times") for (_, bill), n in bills.items() if n > 1)
     numbers = Counter(
-        (one.biller, one.scroll_date, one.scroll_no) for one in books.theirs if one.scroll_no is not None
+        (line.biller, line.scroll_date, line.scroll_no) for line in books.theirs if line.scroll_no is not None
     )
     yield from (
         Disagreement(f"scroll number {number} of {day}", f"used {n} times")
@@ -228,80 +232,88 @@ def _strays(books: Books) -> Iterator[Disagreement]:
     )
 
 
-def _hearsay(books: Books) -> Iterator[Disagreement]:
+def _partner_problems(books: ComparedBooks) -> Iterator[Disagreement]:
     """Where a partner believes something else than the books say."""
     ours = {(line.partner_id, line.reference): line for line in books.ours}
     tokens = {(line.biller, line.transaction_id): line.token or "" for line in books.theirs}
-    told = {(line.partner_id, line.reference) for line in books.told}
-    partners = {line.partner_id for line in books.told}
-    for heard in books.told:
-        where = f"{heard.partner_id}'s reference {heard.reference}"
-        standing = ours.get((heard.partner_id, heard.reference))
-        fault = _hearing_fault(heard, standing) or _token_fault(heard, standing, tokens)
+    references = {(line.partner_id, line.reference) for line in books.partner_lines}
+    partners = {line.partner_id for line in books.partner_lines}
+    for partner_line in books.partner_lines:
+        subject = f"{partner_line.partner_id}'s reference {partner_line.reference}"
+        our_line = ours.get((partner_line.partner_id, partner_line.reference))
+        fault = _code_fault(partner_line, our_line) or _token_fault(partner_line, our_line, tokens)
         if fault:
-            yield Disagreement(where, fault)
+            yield Disagreement(subject, fault)
     for key, line in ours.items():
-        if line.partner_id in partners and key not in told:
+        if line.partner_id in partners and key not in references:
             yield Disagreement(_name(line), f"{line.partner_id} knows of no reference {line.reference}")
 
 
-def _hearing_fault(heard: ToldLine, ours: OurLine | None) -> str | None:
+def _code_fault(partner_line: PartnerLine, ours: OurLine | None) -> str | None:
     if ours is None:
-        return None if heard.code in _BURNS_NOTHING else f"was told {heard.code}, and there is no payment"
-    if heard.code not in _CODES.get(ours.state, {IN_PROGRESS}):
-        return f"was told {heard.code} of a payment that is {ours.state}"
+        return (
+            None
+            if partner_line.code in _REFERENCE_KEPT_CODES
+            else f"was told {partner_line.code}, and there is no payment"
+        )
+    if partner_line.code not in _CODES.get(ours.state, {IN_PROGRESS}):
+        return f"was told {partner_line.code} of a payment that is {ours.state}"
     # A refused order may have named any amount: that is often why it was refused.
     if ours.state == DECLINED:
         return None
-    asked = (heard.bill_number, heard.amount_paisa, heard.charged_paisa)
-    if asked != (ours.bill_number, ours.amount_paisa, ours.charged_paisa):
+    requested = (partner_line.bill_number, partner_line.amount_paisa, partner_line.charged_paisa)
+    if requested != (ours.bill_number, ours.amount_paisa, ours.charged_paisa):
         return "asked for another bill or amount than the books hold"
     return None
 
 
-def _token_fault(heard: ToldLine, ours: OurLine | None, tokens: Mapping[tuple[str, str], str]) -> str | None:
+def _token_fault(
+    partner_line: PartnerLine, ours: OurLine | None, tokens: Mapping[tuple[str, str], str]
+) -> str | None:
     """Whether the partner holds exactly the lines that the biller made, in their order, and none else."""
-    made = ""
+    expected = ""
     if ours is not None and ours.state == COMPLETED:
         names = ((ours.biller, name) for name in ours.attempts)
-        made = next((tokens[name] for name in names if name in tokens), "")
-    if heard.token == made:
+        expected = next((tokens[name] for name in names if name in tokens), "")
+    if partner_line.token == expected:
         return None
-    lines = len(made.split(",")) if made else 0
+    lines = len(expected.split(",")) if expected else 0
     return f"holds other token lines than the {lines} that the biller made"
 
 
-def _prefund_faults(books: Books) -> Iterator[Disagreement]:
+def _prefund_faults(books: ComparedBooks) -> Iterator[Disagreement]:
     """Where a prefund is not its top-ups less what was completed and what is still held."""
-    taken = _taken(books.ours)
+    taken_paisa = _taken_from_prefunds(books.ours)
     for (partner, bucket), prefund in books.prefunds.items():
-        expected = prefund.topped_up_paisa - taken[partner, bucket]
+        expected = prefund.topped_up_paisa - taken_paisa[partner, bucket]
         if prefund.balance_paisa != expected:
-            what = f"{prefund.balance_paisa} paisa stand there, {expected} are right"
-            yield Disagreement(f"{bucket} prefund of {partner}", what)
+            problem = f"{prefund.balance_paisa} paisa stand there, {expected} are right"
+            yield Disagreement(f"{bucket} prefund of {partner}", problem)
 
 
-def _taken(ours: Iterable[OurLine]) -> Counter[tuple[str, str]]:
-    taken: Counter[tuple[str, str]] = Counter()
+def _taken_from_prefunds(ours: Iterable[OurLine]) -> Counter[tuple[str, str]]:
+    taken_paisa: Counter[tuple[str, str]] = Counter()
     for line in ours:
         if line.state not in NOT_POSTED and not line.is_collected:
-            taken[line.partner_id, line.bucket] += line.total_paisa
-    return taken
+            taken_paisa[line.partner_id, line.bucket] += line.total_paisa
+    return taken_paisa
 
 
-def _notice_faults(books: Books) -> Iterator[Disagreement]:
+def _notification_faults(books: ComparedBooks) -> Iterator[Disagreement]:
     """Where an endpoint was not told what became of a payment, was told twice, or something else."""
-    for partner, lines in books.notified.items():
-        heard = defaultdict(list)
+    for partner, lines in books.notifications.items():
+        events_by_reference = defaultdict(list)
         for line in lines:
-            heard[line.reference].append((line.status, line.amount))
+            events_by_reference[line.reference].append((line.status, line.amount))
         for ours in books.ours:
-            if ours.partner_id == partner and ours.state in _NOTICED:
-                expected = [(_NOTICED[ours.state], _taka(ours.total_paisa))]
-                told = heard.pop(ours.reference, [])
-                if told != expected:
-                    yield Disagreement(_name(ours), f"its endpoint was told {told}, {expected} is right")
-        yield from (Disagreement(f"{partner}'s endpoint", f"was told of {name}") for name in heard)
+            if ours.partner_id == partner and ours.state in _NOTIFIED_STATUS:
+                expected = [(_NOTIFIED_STATUS[ours.state], _taka(ours.total_paisa))]
+                events = events_by_reference.pop(ours.reference, [])
+                if events != expected:
+                    yield Disagreement(_name(ours), f"its endpoint was told {events}, {expected} is right")
+        yield from (
+            Disagreement(f"{partner}'s endpoint", f"was told of {name}") for name in events_by_reference
+        )
 
 
 def _taka(paisa: int) -> str:

@@ -27,11 +27,11 @@ REFUNDING = "refunding"
 GIVE_BACK, UNEXPECTED = "give_back", "unexpected"
 
 _FUNDED_BY = "approved"
-FREED = frozenset({"failed", "rejected"})
+RELEASED_REFUNDS = frozenset({"failed", "rejected"})
 """By these nothing goes back."""
-SETTLED_REFUNDS = FREED | {REFUND_DONE, REFUND_BY_HAND}
+SETTLED_REFUNDS = RELEASED_REFUNDS | {REFUND_DONE, REFUND_BY_HAND}
 # What a shop is told of a payment in this state; everything else is pending to it.
-_TOLD = {
+_SHOP_STATUS = {
     COMPLETED: "paid",
     DECLINED: "failed",
     EXPIRED: "failed",
@@ -100,18 +100,18 @@ class Collection:
     @property
     def connectors(self) -> frozenset[str]:
         """Who was asked to collect it."""
-        return frozenset(one.connector for one in self.tries)
+        return frozenset(collection_try.connector for collection_try in self.tries)
 
     @property
     def given_back_paisa(self) -> int:
         """What is with the payer again."""
-        return sum(one.amount_paisa for one in self.refunds if one.state == REFUND_DONE)
+        return sum(refund.amount_paisa for refund in self.refunds if refund.state == REFUND_DONE)
 
     @property
-    def held_paisa(self) -> int:
+    def refunding_paisa(self) -> int:
         """What of its own money is with the payer again, or on its way there."""
-        own = (one for one in self.refunds if one.kind != UNEXPECTED)
-        return sum(one.amount_paisa for one in own if one.state not in FREED)
+        own = (refund for refund in self.refunds if refund.kind != UNEXPECTED)
+        return sum(refund.amount_paisa for refund in own if refund.state not in RELEASED_REFUNDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +150,12 @@ def compare_wallet(books: WalletBooks) -> Comparison:
     for line in books.ours:
         contradiction = movements.contradiction(line)
         if line.state == IN_REVIEW and contradiction is not None:
-            where = f"payment {line.payment_id}"
-            contradictions.append(Disagreement(where, contradiction.words))
+            subject = f"payment {line.payment_id}"
+            contradictions.append(Disagreement(subject, contradiction.text))
             unsettled_paisa += contradiction.ledger_ahead_paisa(books.kept_basis_points)
         else:
             unexplained += movements.faults_of(line)
-    unexplained += movements.strays(books.ours)
+    unexplained += movements.unknown_movements(books.ours)
     unexplained += _receivable_faults(books, unsettled_paisa)
     unexplained += shop_faults(books.ours, books.shop, books.tokens)
     return Comparison(unexplained, contradictions)
@@ -163,20 +163,20 @@ def compare_wallet(books: WalletBooks) -> Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Contradiction:
-    moved: Movement
+    movement: Movement
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         return (
-            f"the wallet has moved {self.moved.amount_paisa} paisa and says {self.moved.told_paisa} "
+            f"the wallet has moved {self.movement.amount_paisa} paisa and says {self.movement.told_paisa} "
             "when it is asked"
         )
 
     def ledger_ahead_paisa(self, kept_basis_points: int) -> int:
         """By how much our ledger, which believes what was told, is ahead of what really moved."""
-        told, moved = self.moved.told_paisa, self.moved
-        kept = share_half_up(told, kept_basis_points, _WHOLE)
-        return (told - kept) - (moved.amount_paisa - moved.fee_paisa)
+        stated_paisa, movement = self.movement.told_paisa, self.movement
+        kept_paisa = share_half_up(stated_paisa, kept_basis_points, _WHOLE)
+        return (stated_paisa - kept_paisa) - (movement.amount_paisa - movement.fee_paisa)
 
 
 class _Movements:
@@ -185,114 +185,136 @@ class _Movements:
     def __init__(self, movements: Sequence[Movement]) -> None:
         self._all = movements
         self._by_name: dict[str, list[Movement]] = {}
-        for one in movements:
-            self._by_name.setdefault(one.transaction, []).append(one)
-        self._collected_by_invoice = {one.invoice: one for one in movements if one.refund_of is None}
+        for movement in movements:
+            self._by_name.setdefault(movement.transaction, []).append(movement)
+        self._collected_by_invoice = {
+            movement.invoice: movement for movement in movements if movement.refund_of is None
+        }
 
     def contradiction(self, line: Collection) -> _Contradiction | None:
         """How the wallet contradicts itself about a payment: one amount moved, another is told."""
-        brought = [one for one in line.tries if one.collected_paisa is not None]
-        if len(brought) != 1:
+        funded_tries = [
+            collection_try for collection_try in line.tries if collection_try.collected_paisa is not None
+        ]
+        if len(funded_tries) != 1:
             return None
-        found = self._by_name.get(brought[0].transaction or "", [])
-        if len(found) != 1 or found[0].told_paisa == found[0].amount_paisa:
+        movements = self._by_name.get(funded_tries[0].transaction or "", [])
+        if len(movements) != 1 or movements[0].told_paisa == movements[0].amount_paisa:
             return None
-        is_ours = (brought[0].collected_paisa, brought[0].reference) == (
-            found[0].told_paisa, found[0].invoice,
+        is_ours = (funded_tries[0].collected_paisa, funded_tries[0].reference) == (
+            movements[0].told_paisa, movements[0].invoice,
         )  # fmt: skip
-        return _Contradiction(found[0]) if is_ours else None
+        return _Contradiction(movements[0]) if is_ours else None
 
     def faults_of(self, line: Collection) -> Iterator[Disagreement]:
         """Whatever the wallet's book says otherwise about one payment, or the payment about itself."""
-        where = f"payment {line.payment_id}"
+        subject = f"payment {line.payment_id}"
         faults = [state_fault(line)]
-        faults += [self._try_fault(one) for one in line.tries]
-        faults += [self._refund_fault(one, line) for one in line.refunds]
-        yield from (Disagreement(where, fault) for fault in faults if fault is not None)
+        faults += [self._try_fault(item) for item in line.tries]
+        faults += [self._refund_fault(item, line) for item in line.refunds]
+        yield from (Disagreement(subject, fault) for fault in faults if fault is not None)
 
-    def strays(self, ours: Iterable[Collection]) -> Iterator[Disagreement]:
+    def unknown_movements(self, ours: Iterable[Collection]) -> Iterator[Disagreement]:
         """What moved over there without us, and names that stand twice there or here."""
-        held = Counter(
+        name_counts = Counter(
             name
             for line in ours
             for name in (
-                *(one.transaction for one in line.tries if one.collected_paisa is not None),
-                *(one.transaction for one in line.refunds if one.state == REFUND_DONE),
+                *(item.transaction for item in line.tries if item.collected_paisa is not None),
+                *(item.transaction for item in line.refunds if item.state == REFUND_DONE),
             )
         )
-        for name, found in self._by_name.items():
-            if len(found) > 1:
-                yield Disagreement(f"wallet's movement {name}", f"stands there {len(found)} times")
-            if held[name] != 1:
-                yield Disagreement(f"wallet's movement {name}", f"{held[name]} times in the switch's books")
+        for name, movements in self._by_name.items():
+            if len(movements) > 1:
+                yield Disagreement(f"wallet's movement {name}", f"stands there {len(movements)} times")
+            if name_counts[name] != 1:
+                yield Disagreement(
+                    f"wallet's movement {name}", f"{name_counts[name]} times in the switch's books"
+                )
 
-    def _try_fault(self, one: OurTry) -> str | None:
-        if one.collected_paisa is None:
-            moved = self._collected_by_invoice.get(one.reference)
-            return f"try {one.reference} brought in nothing, and the wallet moved money" if moved else None
-        found = self._by_name.get(one.transaction or "", [])
-        if len(found) != 1:
-            return f"the money of try {one.reference} moved {len(found)} times at the wallet"
-        there = found[0]
+    def _try_fault(self, collection_try: OurTry) -> str | None:
+        if collection_try.collected_paisa is None:
+            movement = self._collected_by_invoice.get(collection_try.reference)
+            return (
+                f"try {collection_try.reference} brought in nothing, and the wallet moved money"
+                if movement
+                else None
+            )
+        movements = self._by_name.get(collection_try.transaction or "", [])
+        if len(movements) != 1:
+            return f"the money of try {collection_try.reference} moved {len(movements)} times at the wallet"
+        their_movement = movements[0]
         pairs = (
-            ("amount", one.collected_paisa, there.amount_paisa),
-            ("payment", one.payment, there.payment),
-            ("invoice", one.reference, there.invoice),
-            ("refund of", None, there.refund_of),
+            ("amount", collection_try.collected_paisa, their_movement.amount_paisa),
+            ("payment", collection_try.payment, their_movement.payment),
+            ("invoice", collection_try.reference, their_movement.invoice),
+            ("refund of", None, their_movement.refund_of),
         )
-        return _differing(pairs)
+        return _differences_text(pairs)
 
-    def _refund_fault(self, one: OurRefund, line: Collection) -> str | None:
-        if one.state != REFUND_DONE:
+    def _refund_fault(self, refund: OurRefund, line: Collection) -> str | None:
+        if refund.state != REFUND_DONE:
             # The wallet gives back what is owed, so none is left to finance.
-            return None if one.state in FREED else f"refund {one.refund_id} is still open ({one.state})"
-        found = self._by_name.get(one.transaction or "", [])
-        if len(found) != 1:
-            return f"refund {one.refund_id} moved {len(found)} times at the wallet"
-        there = found[0]
-        if there.refund_of not in {each.transaction for each in line.tries}:
-            return f"refund {one.refund_id} is of another payment at the wallet"
-        return _differing((("refund", one.amount_paisa, there.amount_paisa),))
+            return (
+                None
+                if refund.state in RELEASED_REFUNDS
+                else f"refund {refund.refund_id} is still open ({refund.state})"
+            )
+        movements = self._by_name.get(refund.transaction or "", [])
+        if len(movements) != 1:
+            return f"refund {refund.refund_id} moved {len(movements)} times at the wallet"
+        their_movement = movements[0]
+        if their_movement.refund_of not in {collection_try.transaction for collection_try in line.tries}:
+            return f"refund {refund.refund_id} is of another payment at the wallet"
+        return _differences_text((("refund", refund.amount_paisa, their_movement.amount_paisa),))
 
 
-def _differing(pairs: Iterable[tuple[str, object, object]]) -> str | None:
-    differing = [f"{what} {here} here, {there} there" for what, here, there in pairs if here != there]
+def _differences_text(pairs: Iterable[tuple[str, object, object]]) -> str | None:
+    differing = [
+        f"{name} {our_value} here, {their_value} there"
+        for name, our_value, their_value in pairs
+        if our_value != their_value
+    ]
     return ", ".join(differing) or None
 
 
 def state_fault(line: Collection) -> str | None:
     """Whether a payment's state agrees with its own money: collected once, kept or given back whole."""
-    collected = [one.collected_paisa for one in line.tries if one.outcome == _FUNDED_BY]
+    collected = [item.collected_paisa for item in line.tries if item.outcome == _FUNDED_BY]
     whole = [line.total_paisa]
-    rights = {
+    expectations = {
         COMPLETED: (collected == whole, f"collected {collected} of {line.total_paisa} paisa"),
         DECLINED: (not collected, "it was paid"),
         EXPIRED: (not collected, "it was paid"),
         REFUNDED: (
-            collected == whole == [_given_back(line, REFUND_DONE)],
+            collected == whole == [_given_back_paisa(line, REFUND_DONE)],
             f"{line.given_back_paisa} of {line.total_paisa} paisa are back",
         ),
         # Where the provider has no call that gives money back, finance pays what is owed.
-        REFUNDING: (collected == whole == [_given_back(line, REFUND_BY_HAND)], "the demo is over"),
+        REFUNDING: (collected == whole == [_given_back_paisa(line, REFUND_BY_HAND)], "the demo is over"),
         IN_REVIEW: (False, "the provider's book shows no contradiction"),
     }
-    is_right, what = rights.get(line.state, (False, "the demo is over"))
-    return None if is_right else f"{line.state.replace('_', ' ')}, and {what}"
+    is_right, problem = expectations.get(line.state, (False, "the demo is over"))
+    return None if is_right else f"{line.state.replace('_', ' ')}, and {problem}"
 
 
-def _given_back(line: Collection, state: str) -> int:
+def _given_back_paisa(line: Collection, state: str) -> int:
     """What is or was owed for a bill that was not paid, and stands so."""
-    return sum(one.amount_paisa for one in line.refunds if (one.kind, one.state) == (GIVE_BACK, state))
+    return sum(
+        refund.amount_paisa for refund in line.refunds if (refund.kind, refund.state) == (GIVE_BACK, state)
+    )
 
 
 def _receivable_faults(books: WalletBooks, unsettled_paisa: int) -> Iterator[Disagreement]:
     """Where the ledger says that the wallet owes us something else than its own book does."""
-    collected = sum(one.amount_paisa - one.fee_paisa for one in books.theirs if one.refund_of is None)
-    refunded = sum(one.amount_paisa for one in books.theirs if one.refund_of is not None)
+    collected = sum(
+        movement.amount_paisa - movement.fee_paisa for movement in books.theirs if movement.refund_of is None
+    )
+    refunded = sum(movement.amount_paisa for movement in books.theirs if movement.refund_of is not None)
     expected = collected - refunded + unsettled_paisa
     if books.receivable_paisa != expected:
-        what = f"{books.receivable_paisa} paisa stand there, {expected} are right by the wallet's book"
-        yield Disagreement("receivable of the wallet", what)
+        problem = f"{books.receivable_paisa} paisa stand there, {expected} are right by the wallet's book"
+        yield Disagreement("receivable of the wallet", problem)
 
 
 def shop_faults(
@@ -300,20 +322,22 @@ def shop_faults(
 ) -> Iterator[Disagreement]:
     """Where the shop believes something else than the books say, or holds another token than was made."""
     lines = {line.payment_id: line for line in ours}
-    for told in shop:
-        line = lines.get(told.payment_id)
+    for shop_line in shop:
+        line = lines.get(shop_line.payment_id)
         if line is None:
-            yield Disagreement(f"shop's payment {told.payment_id}", "is not in the switch's books")
+            yield Disagreement(f"shop's payment {shop_line.payment_id}", "is not in the switch's books")
             continue
-        made = tokens.get(line.bill_number, "") if line.state == COMPLETED else ""
-        fault = _differing(
+        expected_token = tokens.get(line.bill_number, "") if line.state == COMPLETED else ""
+        fault = _differences_text(
             (
-                ("status", _TOLD.get(line.state, "pending"), told.status),
-                ("total", line.total_paisa, told.total_paisa),
-                ("refunded", line.held_paisa, told.refunded_paisa),
+                ("status", _SHOP_STATUS.get(line.state, "pending"), shop_line.status),
+                ("total", line.total_paisa, shop_line.total_paisa),
+                ("refunded", line.refunding_paisa, shop_line.refunded_paisa),
             )
         )
         if fault is not None:
-            yield Disagreement(f"shop's payment {told.payment_id}", fault)
-        if made != told.token:
-            yield Disagreement(f"shop's payment {told.payment_id}", "holds other token lines than were made")
+            yield Disagreement(f"shop's payment {shop_line.payment_id}", fault)
+        if expected_token != shop_line.token:
+            yield Disagreement(
+                f"shop's payment {shop_line.payment_id}", "holds other token lines than were made"
+            )

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from sandbox.kit.institution.seeded_values import share_half_up
 from sandbox.rehearsals.demo.comparison.biller_books import IN_REVIEW, Comparison, Disagreement
 from sandbox.rehearsals.demo.comparison.bkash_books import (
-    FREED,
     REFUND_BY_HAND,
     REFUND_DONE,
+    RELEASED_REFUNDS,
     SETTLED_REFUNDS,
     UNEXPECTED,
     Collection,
@@ -31,12 +31,12 @@ _WHOLE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class GivenBack:
+class ProviderRefund:
     """A refund in a provider's book, of which `names` are all that it may be called."""
 
     amount_paisa: int
     is_done: bool = True
-    fee_back_paisa: int = 0
+    returned_fee_paisa: int = 0
     names: frozenset[str] = frozenset()
 
 
@@ -53,18 +53,20 @@ class ProviderOrder:
     is_paid: bool
     amount_paisa: int
     kept_paisa: int = 0
-    told_paisa: int = -1
-    told_currency: str = _TAKA
+    stated_paisa: int = -1
+    stated_currency: str = _TAKA
     names: frozenset[str] = frozenset()
-    refunds: Sequence[GivenBack] = ()
+    refunds: Sequence[ProviderRefund] = ()
 
     @property
     def net_paisa(self) -> int:
         """What the provider owes us of it."""
         if not self.is_paid:
             return 0
-        back = sum(one.amount_paisa - one.fee_back_paisa for one in self.refunds if one.is_done)
-        return self.amount_paisa - self.kept_paisa - back
+        refunded_paisa = sum(
+            refund.amount_paisa - refund.returned_fee_paisa for refund in self.refunds if refund.is_done
+        )
+        return self.amount_paisa - self.kept_paisa - refunded_paisa
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,12 @@ class ProviderBooks:
     receivable_paisa: int
     kept_basis_points: int
     tokens: Mapping[str, str] = field(default_factory=dict)
-    untaken: int = 0
+    undelivered: int = 0
 
     @property
     def owed_paisa(self) -> int:
         """What the provider owes us by its own book."""
-        return sum(one.net_paisa for one in self.theirs)
+        return sum(order.net_paisa for order in self.theirs)
 
 
 def compare_provider(books: ProviderBooks) -> Comparison:
@@ -98,18 +100,20 @@ def compare_provider(books: ProviderBooks) -> Comparison:
     contradictions: list[Disagreement] = []
     ahead_paisa = 0
     for line in books.ours:
-        where = f"payment {line.payment_id}"
+        subject = f"payment {line.payment_id}"
         contradiction = orders.contradiction(line)
         if line.state == IN_REVIEW and contradiction is not None:
-            contradictions.append(Disagreement(where, contradiction.words))
+            contradictions.append(Disagreement(subject, contradiction.text))
             ahead_paisa += contradiction.ledger_ahead_paisa(books.kept_basis_points)
         else:
-            unexplained += [Disagreement(where, fault) for fault in orders.faults_of(line)]
-    unexplained += orders.strays(books.ours)
+            unexplained += [Disagreement(subject, fault) for fault in orders.faults_of(line)]
+    unexplained += orders.unknown_orders(books.ours)
     unexplained += _receivable_faults(books, ahead_paisa)
     unexplained += shop_faults(books.ours, books.shop, books.tokens)
-    if books.untaken:
-        unexplained.append(Disagreement(f"messages of {books.connector}", f"{books.untaken} were not taken"))
+    if books.undelivered:
+        unexplained.append(
+            Disagreement(f"messages of {books.connector}", f"{books.undelivered} were not taken")
+        )
     return Comparison(unexplained, contradictions)
 
 
@@ -118,16 +122,16 @@ class _Contradiction:
     order: ProviderOrder
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         order = self.order
-        told = f"{order.told_paisa} paisa" if order.told_currency == _TAKA else order.told_currency
-        return f"{order.connector} has moved {order.amount_paisa} paisa and says {told} when it is asked"
+        stated = f"{order.stated_paisa} paisa" if order.stated_currency == _TAKA else order.stated_currency
+        return f"{order.connector} has moved {order.amount_paisa} paisa and says {stated} when it is asked"
 
     def ledger_ahead_paisa(self, kept_basis_points: int) -> int:
         """By how much our ledger, which believes what was told, is ahead of what really moved."""
         # Of money in another currency we keep no account at all.
-        told = self.order.told_paisa if self.order.told_currency == _TAKA else 0
-        return told - share_half_up(told, kept_basis_points, _WHOLE) - self.order.net_paisa
+        stated_paisa = self.order.stated_paisa if self.order.stated_currency == _TAKA else 0
+        return stated_paisa - share_half_up(stated_paisa, kept_basis_points, _WHOLE) - self.order.net_paisa
 
 
 class _Orders:
@@ -141,15 +145,17 @@ class _Orders:
 
     def contradiction(self, line: Collection) -> _Contradiction | None:
         """How the provider contradicts itself about a payment: one thing moved, another is told."""
-        odd = [one for one in self._tries(line) if one.outcome == _DISAGREED]
-        found = self._of(odd[0]) if len(odd) == 1 else []
-        if len(found) != 1 or not found[0].is_paid or found[0].refunds:
+        disagreed_tries = [
+            collection_try for collection_try in self._tries(line) if collection_try.outcome == _DISAGREED
+        ]
+        orders = self._orders_of(disagreed_tries[0]) if len(disagreed_tries) == 1 else []
+        if len(orders) != 1 or not orders[0].is_paid or orders[0].refunds:
             return None
-        order = found[0]
-        is_in_taka = order.told_currency == _TAKA
-        if is_in_taka and order.told_paisa == order.amount_paisa:
+        order = orders[0]
+        is_in_taka = order.stated_currency == _TAKA
+        if is_in_taka and order.stated_paisa == order.amount_paisa:
             return None
-        is_ours = odd[0].collected_paisa == (order.told_paisa if is_in_taka else None)
+        is_ours = disagreed_tries[0].collected_paisa == (order.stated_paisa if is_in_taka else None)
         return _Contradiction(order) if is_ours else None
 
     def faults_of(self, line: Collection) -> Iterator[str]:
@@ -157,87 +163,108 @@ class _Orders:
         own = (state_fault(line), _unexpected_fault(line))
         yield from (fault for fault in own if fault is not None)
         tries = self._tries(line)
-        yield from (fault for one in tries if (fault := self._try_fault(one)) is not None)
-        there = [back for one in tries for order in self._of(one) for back in order.refunds]
-        names = frozenset(name for one in tries for order in self._of(one) for name in order.names)
-        yield from _refund_faults([one for one in line.refunds if self._is_here(one)], there, names)
+        yield from (fault for item in tries if (fault := self._try_fault(item)) is not None)
+        their_refunds = [back for item in tries for order in self._orders_of(item) for back in order.refunds]
+        names = frozenset(name for item in tries for order in self._orders_of(item) for name in order.names)
+        yield from _refund_faults(
+            [item for item in line.refunds if self._is_by_connector(item)], their_refunds, names
+        )
 
-    def strays(self, ours: Iterable[Collection]) -> Iterator[Disagreement]:
+    def unknown_orders(self, ours: Iterable[Collection]) -> Iterator[Disagreement]:
         """Orders over there without a try of ours, and references that stand twice there or here."""
-        held = Counter(one.reference for line in ours for one in self._tries(line))
-        for reference, found in self._by_reference.items():
-            where = f"{self._connector}'s order {reference}"
-            if len(found) > 1:
-                yield Disagreement(where, f"stands there {len(found)} times")
-            if held[reference] != 1:
-                yield Disagreement(where, f"{held[reference]} times in the switch's books")
+        reference_counts = Counter(
+            collection_try.reference for line in ours for collection_try in self._tries(line)
+        )
+        for reference, orders in self._by_reference.items():
+            subject = f"{self._connector}'s order {reference}"
+            if len(orders) > 1:
+                yield Disagreement(subject, f"stands there {len(orders)} times")
+            if reference_counts[reference] != 1:
+                yield Disagreement(subject, f"{reference_counts[reference]} times in the switch's books")
 
     def _tries(self, line: Collection) -> list[OurTry]:
-        return [one for one in line.tries if one.connector == self._connector]
+        return [
+            collection_try for collection_try in line.tries if collection_try.connector == self._connector
+        ]
 
-    def _is_here(self, one: OurRefund) -> bool:
-        return one.connector == self._connector
+    def _is_by_connector(self, refund: OurRefund) -> bool:
+        return refund.connector == self._connector
 
-    def _of(self, one: OurTry) -> Sequence[ProviderOrder]:
-        return self._by_reference.get(one.reference, [])
+    def _orders_of(self, collection_try: OurTry) -> Sequence[ProviderOrder]:
+        return self._by_reference.get(collection_try.reference, [])
 
-    def _try_fault(self, one: OurTry) -> str | None:
-        paid = [order for order in self._of(one) if order.is_paid]
-        if one.collected_paisa is None:
-            what = f"try {one.reference} brought in nothing, and its payer has paid at the provider"
-            return what if paid else None
+    def _try_fault(self, collection_try: OurTry) -> str | None:
+        paid = [order for order in self._orders_of(collection_try) if order.is_paid]
+        if collection_try.collected_paisa is None:
+            problem = (
+                f"try {collection_try.reference} brought in nothing, and its payer has paid at the provider"
+            )
+            return problem if paid else None
         if len(paid) != 1:
-            return f"the payer of try {one.reference} has paid {len(paid)} times at the provider"
-        if one.collected_paisa != paid[0].amount_paisa:
-            return f"try {one.reference}: {one.collected_paisa} paisa here, {paid[0].amount_paisa} there"
-        if not _is_called(paid[0].names, one.transaction):
-            return f"try {one.reference}: the provider calls no movement {one.transaction}"
+            return f"the payer of try {collection_try.reference} has paid {len(paid)} times at the provider"
+        if collection_try.collected_paisa != paid[0].amount_paisa:
+            amounts = f"{collection_try.collected_paisa} paisa here, {paid[0].amount_paisa} there"
+            return f"try {collection_try.reference}: {amounts}"
+        if not _has_name(paid[0].names, collection_try.transaction):
+            return (
+                f"try {collection_try.reference}: the provider calls no movement {collection_try.transaction}"
+            )
         return None
 
 
 def _unexpected_fault(line: Collection) -> str | None:
     """Money that its payment did not wait for must be back with its payer, or owed to them."""
-    came = [one.collected_paisa or 0 for one in line.tries if one.outcome == _SECOND_SUCCESS]
-    gone = [one.amount_paisa for one in line.refunds if one.kind == UNEXPECTED and one.state not in FREED]
-    return None if sorted(came) == sorted(gone) else f"{came} paisa came unexpected, and {gone} go back"
+    arrived_paisa = [item.collected_paisa or 0 for item in line.tries if item.outcome == _SECOND_SUCCESS]
+    returned_paisa = [
+        item.amount_paisa
+        for item in line.refunds
+        if item.kind == UNEXPECTED and item.state not in RELEASED_REFUNDS
+    ]
+    return (
+        None
+        if sorted(arrived_paisa) == sorted(returned_paisa)
+        else f"{arrived_paisa} paisa came unexpected, and {returned_paisa} go back"
+    )
 
 
-def _is_called(names: frozenset[str], name: str | None) -> bool:
+def _has_name(names: frozenset[str], name: str | None) -> bool:
     """Whether a movement may be called so; some are named within their order, as `ORDER/1`."""
     return name is not None and (name in names or name.rpartition("/")[0] in names)
 
 
 def _refund_faults(
-    ours: Sequence[OurRefund], theirs: Sequence[GivenBack], of_order: frozenset[str]
+    ours: Sequence[OurRefund], theirs: Sequence[ProviderRefund], of_order: frozenset[str]
 ) -> Iterator[str]:
     """Refunds here that are none there, and there that are none here; those paid by hand are our bank's."""
-    left = [one for one in theirs if one.is_done]
-    for one in ours:
-        if one.state not in SETTLED_REFUNDS:
-            yield f"refund {one.refund_id} is still open ({one.state})"
-        if one.state != REFUND_DONE or one.is_by_hand:
+    unmatched = [refund for refund in theirs if refund.is_done]
+    for refund in ours:
+        if refund.state not in SETTLED_REFUNDS:
+            yield f"refund {refund.refund_id} is still open ({refund.state})"
+        if refund.state != REFUND_DONE or refund.is_by_hand:
             continue
-        there = next((back for back in left if _is_same(one, back, of_order)), None)
-        if there is None:
-            yield f"refund {one.refund_id} of {one.amount_paisa} paisa is not in the provider's book"
+        match = next((back for back in unmatched if _is_same(refund, back, of_order)), None)
+        if match is None:
+            yield f"refund {refund.refund_id} of {refund.amount_paisa} paisa is not in the provider's book"
         else:
-            left.remove(there)
-    yield from (f"{back.amount_paisa} paisa went back at the provider without a refund" for back in left)
+            unmatched.remove(match)
+    yield from (f"{back.amount_paisa} paisa went back at the provider without a refund" for back in unmatched)
 
 
-def _is_same(one: OurRefund, back: GivenBack, of_order: frozenset[str]) -> bool:
+def _is_same(refund: OurRefund, their_refund: ProviderRefund, of_order: frozenset[str]) -> bool:
     # Where a refund has no name of its own over there, it goes by that of the payment.
-    return one.amount_paisa == back.amount_paisa and _is_called(back.names | of_order, one.transaction)
+    return refund.amount_paisa == their_refund.amount_paisa and _has_name(
+        their_refund.names | of_order, refund.transaction
+    )
 
 
 def _receivable_faults(books: ProviderBooks, ahead_paisa: int) -> Iterator[Disagreement]:
     """Where the ledger says that the provider owes us something else than its own book does."""
     expected = books.owed_paisa + ahead_paisa
     if books.receivable_paisa != expected:
-        what = f"{books.receivable_paisa} paisa stand there, {expected} are right by the provider's book"
-        yield Disagreement(f"receivable of {books.connector}", what)
+        problem = f"{books.receivable_paisa} paisa stand there, {expected} are right by the provider's book"
+        yield Disagreement(f"receivable of {books.connector}", problem)
 
 
 def work_items(lines: Iterable[Collection]) -> int:
     """How many refunds finance has to pay by hand, because the provider gives nothing back."""
-    return sum(one.state == REFUND_BY_HAND for line in lines for one in line.refunds)
+    return sum(refund.state == REFUND_BY_HAND for line in lines for refund in line.refunds)

@@ -17,19 +17,19 @@ from typing import Any
 from sandbox.kit.institution.clock import dhaka_day, utc_now
 from sandbox.registry import Name
 from sandbox.rehearsals.day.bank_statements import payout_ends
-from sandbox.rehearsals.day.file_writer import Night, leave
-from sandbox.rehearsals.day.injected_errors import Seeded, Wish
+from sandbox.rehearsals.day.file_writer import Night, deposit_files
+from sandbox.rehearsals.day.injected_errors import InjectedError, InjectionRequest
 from sandbox.rehearsals.installation.ekpay_command import Tool
 from sandbox.rehearsals.installation.installation import Stage
-from sandbox.rehearsals.installation.parties import Cast, Person, employ
-from sandbox.rehearsals.installation.progress import Steps
+from sandbox.rehearsals.installation.parties import Cast, Person, add_staff_member
+from sandbox.rehearsals.installation.progress import ProgressSteps
 from sandbox.rehearsals.month.model.answer_key import Code
 from sandbox.rehearsals.month.model.days import business_days_after, date_of, day_number
 from sandbox.rehearsals.month.model.institutions import SONALI_ACCOUNT
 
 # Whole files first, while every institution is still whole.
-WISHES = tuple(
-    Wish(code)
+INJECTION_REQUESTS = tuple(
+    InjectionRequest(code)
     for code in (
         Code.CONTROL_TOTAL, Code.FILE_MISSING, Code.FILE_DUPLICATE, Code.LEDGER_ONLY, Code.BILLER_NOT_POSTED,
         Code.BILLER_DOUBLE_POST, Code.FILE_ONLY, Code.DUP_IN_FILE, Code.AMBIGUOUS, Code.AMOUNT,
@@ -38,15 +38,18 @@ WISHES = tuple(
 )  # fmt: skip
 """What goes wrong in the night of the last day on which something was paid."""
 
-WISHES_OF_PAYOUT = (Wish(Code.SEQUENCE_GAP), Wish(Code.AMOUNT, SONALI_ACCOUNT))
+PAYOUT_INJECTION_REQUESTS = (
+    InjectionRequest(Code.SEQUENCE_GAP),
+    InjectionRequest(Code.AMOUNT, SONALI_ACCOUNT),
+)
 """And in the night of the next business day, on which the first files are paid: on a statement too.
 
 The first file of an institution says where its numbers stand, so a number can be left out only now.
 """
 
 # A break may stay open and the day be closed, if somebody has said a word about it.
-_NOTED = frozenset({Code.FILE_MISSING, Code.SEQUENCE_GAP, Code.ROW_REJECTED})
-_ACCEPTED = {
+_NOTED_CODES = frozenset({Code.FILE_MISSING, Code.SEQUENCE_GAP, Code.ROW_REJECTED})
+_RESOLUTIONS = {
     Code.CONTROL_TOTAL: ("no_action", "the bank sends it again on the next business day"),
     Code.FEE_VARIANCE: ("accept_fee", "one taka more, agreed by telephone"),
 }
@@ -68,7 +71,7 @@ class NightOutcome:
 
     nights: Sequence[date]
     files: int
-    seeded: Sequence[Seeded]
+    injected: Sequence[InjectedError]
     explained: Sequence[str]
     missed: Sequence[str]
     unexplained: Sequence[str]
@@ -84,7 +87,7 @@ class NightOutcome:
     @property
     def is_explained(self) -> bool:
         """Whether all was found that was made wrong, which is enough, and nothing that nothing explains."""
-        is_whole = len({one.code for one in self.seeded}) >= _CODES_MIN
+        is_whole = len({error.code for error in self.injected}) >= _CODES_MIN
         return is_whole and not self.missed and not self.unexplained and self.position_sum_paisa == 0
 
 
@@ -104,7 +107,7 @@ class _Nights:
     staff: Sequence[Person]
     seed: int
     files: int = 0
-    seeded: list[Seeded] = field(default_factory=list)
+    injected: list[InjectedError] = field(default_factory=list)
     decided: list[str] = field(default_factory=list)
     closed: list[date] = field(default_factory=list)
 
@@ -112,14 +115,16 @@ class _Nights:
     def tool(self) -> Tool:
         return self.stage.tool
 
-    async def leave(self, night: date, wishes: Sequence[Wish] = ()) -> None:
+    async def deposit_files(self, night: date, requests: Sequence[InjectionRequest] = ()) -> None:
         """Let every institution leave its files in the inbox."""
-        home = self.stage.setting.home
-        inbox = home / "reconciliation" / "inbox"
-        told = Night(night, home / "sandbox" / "day", inbox, wishes, self.seed, is_strict=False)
-        left = await leave(told, _addresses(self.stage))
-        self.files += len(left.files)
-        self.seeded += left.seeded
+        home_folder = self.stage.setting.home
+        inbox = home_folder / "reconciliation" / "inbox"
+        night_plan = Night(
+            night, home_folder / "sandbox" / "day", inbox, requests, self.seed, is_strict=False
+        )
+        deposited = await deposit_files(night_plan, _addresses(self.stage))
+        self.files += len(deposited.files)
+        self.injected += deposited.injected
 
     async def run(self, night: date) -> None:
         """Reconcile a night, whose exit code says that something red stands, as it does in most."""
@@ -127,15 +132,15 @@ class _Nights:
 
     async def breaks(self, *states: str) -> list[_Row]:
         """The breaks in these states."""
-        asked = [word for state in states for word in ("--state", state)]
-        found: list[_Row] = await self.tool.read("reconcile", "breaks", "--json", *asked)
-        return found
+        options = [word for state in states for word in ("--state", state)]
+        breaks: list[_Row] = await self.tool.read("reconcile", "breaks", "--json", *options)
+        return breaks
 
-    async def work(self) -> None:
+    async def process_open_breaks(self) -> None:
         """Say a word about what needs one, and decide what must not stay open: one asks, one approves."""
-        standing = await self.breaks("open")
-        tasks = [self._note(one) for one in standing if one["code"] in _NOTED]
-        tasks += [self._decide(one) for one in standing if one["code"] in _ACCEPTED]
+        open_breaks = await self.breaks("open")
+        tasks = [self._add_note(item) for item in open_breaks if item["code"] in _NOTED_CODES]
+        tasks += [self._resolve(item) for item in open_breaks if item["code"] in _RESOLUTIONS]
         await asyncio.gather(*tasks)
 
     async def close(self, day: date) -> None:
@@ -147,36 +152,42 @@ class _Nights:
         )  # fmt: skip
         self.closed.append(day)
 
-    async def _note(self, one: _Row) -> None:
+    async def _add_note(self, item: _Row) -> None:
         maker, *_ = self.staff
         await self.tool.run(
-            "reconcile", "note", one["id"], "asked for by telephone", "--by", maker.name,
+            "reconcile", "note", item["id"], "asked for by telephone", "--by", maker.name,
             EKPAY_STAFF_PASSPHRASE=maker.passphrase,
         )  # fmt: skip
 
-    async def _decide(self, one: _Row) -> None:
+    async def _resolve(self, item: _Row) -> None:
         maker, *checkers = self.staff
-        action, reason = _ACCEPTED[Code(one["code"])]
-        told = await self.tool.run(
-            "reconcile", "resolve", one["id"], "--action", action, "--reason", reason, "--by", maker.name,
+        action, reason = _RESOLUTIONS[Code(item["code"])]
+        output = await self.tool.run(
+            "reconcile", "resolve", item["id"], "--action", action, "--reason", reason, "--by", maker.name,
             EKPAY_STAFF_PASSPHRASE=maker.passphrase,
         )  # fmt: skip
         # The first words name the decision, and how many more persons a sum of this size wants.
-        resolution, wanted = told.split()[1], 2 if "waits for 2 more persons" in told else 1
-        for checker in checkers[:wanted]:
+        resolution, checkers_needed = output.split()[1], 2 if "waits for 2 more persons" in output else 1
+        for checker in checkers[:checkers_needed]:
             await self.tool.run(
                 "reconcile", "approve", resolution, "--by", checker.name,
                 EKPAY_APPROVER_PASSPHRASE=checker.passphrase,
             )  # fmt: skip
-        self.decided.append(f"{one['code']} of {one['institution']}: {action}, {reason}")
+        self.decided.append(f"{item['code']} of {item['institution']}: {action}, {reason}")
 
 
-async def hold_nights(
-    stage: Stage, cast: Cast, began: tuple[date, int], exported: Sequence[_Row], steps: Steps
+async def run_nights(
+    stage: Stage,
+    parties: Cast,
+    exported: Sequence[_Row],
+    steps: ProgressSteps,
+    *,
+    began_on: date,
+    seed: int,
 ) -> NightOutcome:
     """Run the nights of all days of a demo, and those behind them; `exported` are our payments.
 
-    `began` is its first day and the seed that decides what goes wrong where.
+    `began_on` is its first day; `seed` decides what goes wrong where.
 
     Raises:
         ToolFailedError: a command of the switch failed.
@@ -184,49 +195,48 @@ async def hold_nights(
         NothingToSpoilError: the bank has no credit that could be short.
     """
     began_at, ended_on = time.monotonic(), dhaka_day(utc_now())
-    began_on, seed = began
     # Large sums want two checkers beside whoever asks.
-    nights = _Nights(stage, (*cast.staff, await employ(stage.tool, _CHECKER)), seed)
+    nights = _Nights(stage, (*parties.staff, await add_staff_member(stage.tool, _CHECKER)), seed)
     days = _dates(began_on, ended_on)
     for day in days:
         with steps.step(f"ending {day}: statements of every institution, and the night"):
-            await nights.leave(day, WISHES if day == ended_on else ())
+            await nights.deposit_files(day, INJECTION_REQUESTS if day == ended_on else ())
             await nights.run(day)
-            await nights.work()
+            await nights.process_open_breaks()
             await nights.close(day)
     first_payout = _first_payout(ended_on)
-    behind = _dates(ended_on + timedelta(days=1), date_of(payout_ends(day_number(ended_on))))
+    later_nights = _dates(ended_on + timedelta(days=1), date_of(payout_ends(day_number(ended_on))))
     with steps.step(
-        "the nights behind it, until all files have come and are paid", total=len(behind)
+        "the nights behind it, until all files have come and are paid", total=len(later_nights)
     ) as step:
-        for night in behind:
-            await nights.leave(night, WISHES_OF_PAYOUT if night == first_payout else ())
+        for night in later_nights:
+            await nights.deposit_files(night, PAYOUT_INJECTION_REQUESTS if night == first_payout else ())
             await nights.run(night)
             step.advance()
     with steps.step("settling, and holding what was found against what was made wrong"):
-        return await _judged(nights, (*days, *behind), exported, began_at)
+        return await _night_outcome(nights, (*days, *later_nights), exported, began_at)
 
 
-async def _judged(
+async def _night_outcome(
     nights: _Nights, dates: Sequence[date], exported: Sequence[_Row], began_at: float
 ) -> NightOutcome:
-    found, sheet, (_, cover) = await asyncio.gather(
+    breaks, sheet, (_, cover) = await asyncio.gather(
         nights.breaks(*_STATES),
         nights.tool.read("settle", "positions", "--json"),
         # What connectors still owe us is no cover, so this says no on the evening of the day.
         nights.tool.read_answer("settle", "cover", "--json"),
     )
-    explained, missed, unexplained = _held_against(nights.seeded, found, list(reviews_of(exported)))
+    explained, missed, unexplained = _classified_breaks(nights.injected, breaks, list(reviews_of(exported)))
     return NightOutcome(
         nights=dates,
         files=nights.files,
-        seeded=nights.seeded,
+        injected=nights.injected,
         explained=explained,
         missed=missed,
         unexplained=unexplained,
         decided=nights.decided,
         closed=nights.closed,
-        waiting=[_in_words(one) for one in found if one["state"] == "open"],
+        waiting=[_break_text(item) for item in breaks if item["state"] == "open"],
         positions=len(sheet["positions"]),
         position_sum_paisa=sheet["sum"],
         cover_paisa=cover["strict"],
@@ -235,29 +245,31 @@ async def _judged(
     )
 
 
-def _held_against(
-    seeded: Iterable[Seeded], found: Iterable[_Row], reviews: Sequence[Review]
+def _classified_breaks(
+    injected: Iterable[InjectedError], breaks: Iterable[_Row], reviews: Sequence[Review]
 ) -> tuple[list[str], list[str], list[str]]:
     """What is explained by a review, what was not found, and what nothing explains."""
-    wanted = {(one.code.value, one.institution, one.reference, one.night_date.isoformat()) for one in seeded}
+    expected = {
+        (item.code.value, item.institution, item.reference, item.night_date.isoformat()) for item in injected
+    }
     explained, unexplained = [], []
-    for one in found:
-        key = (one["code"], one["institution"], one["reference"], one["first_seen"])
-        if key in wanted:
-            wanted.discard(key)
-        elif (review := _review_of(one, reviews)) is not None:
-            explained.append(f"{_in_words(one)} (payment {review.payment} is in review)")
+    for item in breaks:
+        key = (item["code"], item["institution"], item["reference"], item["first_seen"])
+        if key in expected:
+            expected.discard(key)
+        elif (review := _review_of(item, reviews)) is not None:
+            explained.append(f"{_break_text(item)} (payment {review.payment} is in review)")
         else:
-            unexplained.append(_in_words(one))
-    return explained, [" ".join(key) for key in sorted(wanted)], unexplained
+            unexplained.append(_break_text(item))
+    return explained, [" ".join(key) for key in sorted(expected)], unexplained
 
 
-def _review_of(one: _Row, reviews: Iterable[Review]) -> Review | None:
-    return next((review for review in reviews if one["reference"] in review.names), None)
+def _review_of(item: _Row, reviews: Iterable[Review]) -> Review | None:
+    return next((review for review in reviews if item["reference"] in review.names), None)
 
 
-def _in_words(one: _Row) -> str:
-    return f"{one['code']} {one['institution']} {one['reference']}, seen {one['first_seen']}"
+def _break_text(item: _Row) -> str:
+    return f"{item['code']} {item['institution']} {item['reference']}, seen {item['first_seen']}"
 
 
 def reviews_of(exported: Iterable[_Row]) -> Iterator[Review]:
@@ -270,10 +282,10 @@ def reviews_of(exported: Iterable[_Row]) -> Iterator[Review]:
 def _names(line: _Row) -> Iterator[str]:
     yield line["bill_number"] or line["bill_key"]
     yield from (text for text in (line["facts"].get("payment_id"), line["id"]) if text)
-    yield from (one["reference"] for one in line["attempts"])
-    for one in line["tries"]:
+    yield from (item["reference"] for item in line["attempts"])
+    for item in line["tries"]:
         # A host's name for it ends with the RRN.
-        yield from (one["provider_transaction"] or "").split("-")[-1:]
+        yield from (item["provider_transaction"] or "").split("-")[-1:]
 
 
 def _dates(first: date, last: date) -> list[date]:

@@ -10,20 +10,20 @@ from rich.table import Table
 from sandbox.billers.desco.wire import taka
 from sandbox.rehearsals.demo.night.night_run import NightOutcome
 
-_SHOWN_MAX = 20
+_LINES_MAX = 20
 
 
 def night_json(night: NightOutcome) -> Mapping[str, object]:
     """The night for programs; found = seeded + explained where nothing is missed or unexplained."""
     return {
-        "nights": [f"{one}" for one in night.nights],
+        "nights": [f"{item}" for item in night.nights],
         "files": night.files,
-        "seeded": dict(Counter(one.code.value for one in night.seeded)),
+        "seeded": dict(Counter(item.code.value for item in night.injected)),
         "explained": list(night.explained),
         "missed": list(night.missed),
         "unexplained": list(night.unexplained),
         "decided": list(night.decided),
-        "closed": [f"{one}" for one in night.closed],
+        "closed": [f"{item}" for item in night.closed],
         "waiting": list(night.waiting),
         "positions": night.positions,
         "position_sum_paisa": night.position_sum_paisa,
@@ -35,12 +35,12 @@ def night_json(night: NightOutcome) -> Mapping[str, object]:
 
 def show_night(night: NightOutcome, screen: Console) -> None:
     """Print what was made wrong, whether it was found, and what was done about it."""
-    screen.print(_wrongs_table(night))
+    screen.print(_injected_errors_table(night))
     for line in night.explained:
         screen.print(f"Found as well, rightly: {line}.")
-    for line in night.missed[:_SHOWN_MAX]:
+    for line in night.missed[:_LINES_MAX]:
         screen.print(f"MISSED {line}", style="bold red")
-    for line in night.unexplained[:_SHOWN_MAX]:
+    for line in night.unexplained[:_LINES_MAX]:
         screen.print(f"UNEXPLAINED {line}", style="bold red")
     for line in night.decided:
         screen.print(f"Decided by two persons: {line}.")
@@ -53,7 +53,7 @@ def show_night(night: NightOutcome, screen: Console) -> None:
     )
 
 
-def _wrongs_table(night: NightOutcome) -> Table:
+def _injected_errors_table(night: NightOutcome) -> Table:
     table = Table(
         title="Made wrong in files, on purpose, and found again",
         title_justify="left",
@@ -62,6 +62,6 @@ def _wrongs_table(night: NightOutcome) -> Table:
     )
     for heading in ("what", "of", "reference", "night"):
         table.add_column(heading)
-    for one in sorted(night.seeded, key=lambda one: (one.night, one.code)):
-        table.add_row(one.code, one.institution, one.reference, one.night_date.isoformat())
+    for error in sorted(night.injected, key=lambda error: (error.night, error.code)):
+        table.add_row(error.code, error.institution, error.reference, error.night_date.isoformat())
     return table

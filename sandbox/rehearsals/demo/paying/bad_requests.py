@@ -13,23 +13,23 @@ from sandbox.kit.jwe import seal
 from sandbox.rehearsals.demo.admin_clients.admin_client import Payable
 from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
 from sandbox.rehearsals.demo.paying.partner import PartnerSide
-from sandbox.rehearsals.demo.paying.script import Bad
+from sandbox.rehearsals.demo.paying.script import BadRequestKind
 
-EXPECTED: Mapping[Bad, frozenset[str]] = MappingProxyType(
+EXPECTED: Mapping[BadRequestKind, frozenset[str]] = MappingProxyType(
     {
-        Bad.RUBBISH: frozenset({"2001"}),
-        Bad.WRONG_KEY: frozenset({"2001"}),
-        Bad.DEAD_TOKEN: frozenset({"2002"}),
-        Bad.NO_TOKEN: frozenset({"2002"}),
+        BadRequestKind.RUBBISH: frozenset({"2001"}),
+        BadRequestKind.WRONG_KEY: frozenset({"2001"}),
+        BadRequestKind.DEAD_TOKEN: frozenset({"2002"}),
+        BadRequestKind.NO_TOKEN: frozenset({"2002"}),
         # Whoever guesses often is told to wait instead.
-        Bad.WRONG_PASS_KEY: frozenset({"2003", "2004"}),
-        Bad.UNKNOWN_BILLER: frozenset({"1001"}),
-        Bad.UNKNOWN_ACCOUNT: frozenset({"1002"}),
-        Bad.PAID_BILL: frozenset({"1003"}),
-        Bad.WRONG_AMOUNT: frozenset({"1004"}),
-        Bad.MALFORMED_AMOUNT: frozenset({"2001"}),
-        Bad.FOREIGN_REFNO_ACK: frozenset({"1005"}),
-        Bad.OTHER_NODE: frozenset({"2003"}),
+        BadRequestKind.WRONG_PASS_KEY: frozenset({"2003", "2004"}),
+        BadRequestKind.UNKNOWN_BILLER: frozenset({"1001"}),
+        BadRequestKind.UNKNOWN_ACCOUNT: frozenset({"1002"}),
+        BadRequestKind.PAID_BILL: frozenset({"1003"}),
+        BadRequestKind.WRONG_AMOUNT: frozenset({"1004"}),
+        BadRequestKind.MALFORMED_AMOUNT: frozenset({"2001"}),
+        BadRequestKind.FOREIGN_REFNO_ACK: frozenset({"1005"}),
+        BadRequestKind.OTHER_NODE: frozenset({"2003"}),
     }
 )
 
@@ -38,28 +38,28 @@ _UNKNOWN_BILLER = "b998"
 
 
 @dataclass(frozen=True, slots=True)
-class Offender:
+class BadRequestSender:
     """Who sends bad requests: a partner, another whose things it borrows, and a token that has died."""
 
     side: PartnerSide
-    other: PartnerSide
+    other_side: PartnerSide
     dead_token: str
 
-    async def send(self, kind: Bad, bill: Payable) -> str:
+    async def send(self, kind: BadRequestKind, bill: Payable) -> str:
         """Send one and return the code it got; `bill` is not paid by it."""
-        senders: dict[Bad, Callable[[Payable], Awaitable[str]]] = {
-            Bad.RUBBISH: lambda _: self._raw(b"this is no envelope"),
-            Bad.WRONG_KEY: self._wrong_key,
-            Bad.DEAD_TOKEN: lambda bill: self._raw(self._sealed_fetch(bill), self.dead_token),
-            Bad.NO_TOKEN: self._no_token,
-            Bad.WRONG_PASS_KEY: self._wrong_pass_key,
-            Bad.UNKNOWN_BILLER: self._unknown_biller,
-            Bad.UNKNOWN_ACCOUNT: self._unknown_account,
-            Bad.PAID_BILL: self._paid_bill,
-            Bad.WRONG_AMOUNT: lambda bill: self._paid_with(bill, "1.23"),
-            Bad.MALFORMED_AMOUNT: lambda bill: self._paid_with(bill, "1e3"),
-            Bad.FOREIGN_REFNO_ACK: self._foreign_refno_ack,
-            Bad.OTHER_NODE: self._other_node,
+        senders: dict[BadRequestKind, Callable[[Payable], Awaitable[str]]] = {
+            BadRequestKind.RUBBISH: lambda _: self._raw(b"this is no envelope"),
+            BadRequestKind.WRONG_KEY: self._wrong_key,
+            BadRequestKind.DEAD_TOKEN: lambda bill: self._raw(self._sealed_fetch(bill), self.dead_token),
+            BadRequestKind.NO_TOKEN: self._no_token,
+            BadRequestKind.WRONG_PASS_KEY: self._wrong_pass_key,
+            BadRequestKind.UNKNOWN_BILLER: self._unknown_biller,
+            BadRequestKind.UNKNOWN_ACCOUNT: self._unknown_account,
+            BadRequestKind.PAID_BILL: self._paid_bill,
+            BadRequestKind.WRONG_AMOUNT: lambda bill: self._paid_with(bill, "1.23"),
+            BadRequestKind.MALFORMED_AMOUNT: lambda bill: self._paid_with(bill, "1e3"),
+            BadRequestKind.FOREIGN_REFNO_ACK: self._foreign_refno_ack,
+            BadRequestKind.OTHER_NODE: self._other_node,
         }
         return await senders[kind](bill)
 
@@ -101,11 +101,11 @@ class Offender:
         return await self.side.pay(fetched, self.side.promise(fetched), amount=amount)
 
     async def _foreign_refno_ack(self, bill: Payable) -> str:
-        fetched = await self.other.fetch(_BILLER, bll_no=bill.target)
+        fetched = await self.other_side.fetch(_BILLER, bll_no=bill.target)
         return await self.side.pay(fetched, self.side.promise(fetched))
 
     async def _other_node(self, bill: Payable) -> str:
         fetched: Mapping[str, Any] = await self.side.fetch(_BILLER, bll_no=bill.target)
         message: Message = self.side.client.write.payment(fetched, Payout(new_reference()))
-        message["hdrs"]["nd_id"] = self.other.player.node_id
+        message["hdrs"]["nd_id"] = self.other_side.player.node_id
         return result_code(await self.side.client.exchange("update-billPayment", message))

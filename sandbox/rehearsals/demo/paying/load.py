@@ -14,13 +14,13 @@ from typing import Any
 
 from sandbox.rehearsals.demo.admin_clients.admin_client import Desk
 from sandbox.rehearsals.demo.paying import network_faults as network
-from sandbox.rehearsals.demo.paying.bad_requests import EXPECTED, Offender
+from sandbox.rehearsals.demo.paying.bad_requests import EXPECTED, BadRequestSender
 from sandbox.rehearsals.demo.paying.partner import NOTHING_SENT, PartnerSide, Reference, UnexpectedAnswerError
-from sandbox.rehearsals.demo.paying.script import Again, BadRequest, Happening, Order, Scene
+from sandbox.rehearsals.demo.paying.script import BadRequest, BillerIncident, PartnerOrder, RepeatKind, Scene
 from sandbox.rehearsals.installation.installation import Stage
 
 _PAID = "0000"
-_OTHER_ANSWER = {Again.OTHER_REFERENCE: "1010", Again.OTHER_CONTENT: "1009"}
+_EXPECTED_REFUSAL = {RepeatKind.OTHER_REFERENCE: "1010", RepeatKind.OTHER_CONTENT: "1009"}
 _TRIES_MAX = 40
 _PAUSE_SECONDS = 0.5
 _DOWN_SECONDS = 0.5
@@ -29,7 +29,7 @@ _SETTLE_SECONDS = 90.0
 
 
 @dataclass(slots=True)
-class Experience:
+class PartnerExperience:
     """What was tried and how it was answered: counts by kind, and by kind and code.
 
     `struck` names the fault of each reference that one was set for; `paid_anew` counts the orders that were
@@ -45,7 +45,7 @@ class Experience:
 
 
 @dataclass(slots=True)
-class FarSideDoor:
+class FarSideAvailability:
     """Whether the biller may be killed now: not while a fault waits in its memory for a payment to strike."""
 
     is_up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,25 +66,27 @@ class FarSideDoor:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class DemoBillers:
     """Whom a load plays tricks with: the desks by their billers' ekPay ids, and the network before them."""
 
-    desks: Mapping[str, Desk]
-    network: network.Network
+    admin_clients: Mapping[str, Desk]
+    network: network.NetworkFaults
 
 
-class Load:
+class PartnerLoad:
     """Acts out one script on a stage."""
 
-    def __init__(self, stage: Stage, house: House, sides: Sequence[PartnerSide], dead_token: str) -> None:
+    def __init__(
+        self, stage: Stage, billers: DemoBillers, sides: Sequence[PartnerSide], dead_token: str
+    ) -> None:
         """`dead_token` is a security token that a rotation has ended."""
-        self.experience = Experience()
+        self.experience = PartnerExperience()
         self._stage = stage
-        self._house = house
+        self._billers = billers
         self._sides = sides
         self._dead_token = dead_token
-        self.door = FarSideDoor()
-        self.door.is_up.set()
+        self.availability = FarSideAvailability()
+        self.availability.is_up.set()
         self._armed: set[str] = set()
         self._later: list[tuple[PartnerSide, Mapping[str, Any], Reference]] = []
 
@@ -104,7 +106,7 @@ class Load:
             for _ in range(concurrency):
                 workers.create_task(_work())
 
-    async def settle(self, told: Callable[[int], None]) -> None:
+    async def settle(self, on_progress: Callable[[int], None]) -> None:
         """Ask about everything in progress until it is final or in review; `told` gets the number left.
 
         Gives up after 90 s: what is open then is counted by whoever reads the books.
@@ -113,29 +115,29 @@ class Load:
         give_up_at = loop.time() + _SETTLE_SECONDS
         pending = self._pending()
         while pending and loop.time() < give_up_at:
-            told(len(pending))
+            on_progress(len(pending))
             await asyncio.sleep(_ASK_EVERY_SECONDS)
             for side, reference in pending:
                 await side.ask(reference)
             in_review = await self._in_review() if self._pending() else set()
             pending = [pair for pair in self._pending() if pair[1].text not in in_review]
-        told(len(pending))
+        on_progress(len(pending))
 
     async def repeat(self) -> None:
         """Send again what is to be sent again when everything is over; the answer must be the final one."""
         for side, fetched, reference in self._later:
             before = reference.code
             code = await side.pay(fetched, reference)
-            self.experience.duplicates[Again.LATER][code] += 1
+            self.experience.duplicates[RepeatKind.LATER][code] += 1
             if code != before:
                 self.experience.surprises.append(f"reference {reference.text}: {before}, repeated {code}")
 
-    def judge_references(self) -> None:
+    def check_references(self) -> None:
         """Count as a surprise every reference that was told two different final answers."""
         for side in self._sides:
-            for one in side.references.values():
-                if one.is_two_valued:
-                    self.experience.surprises.append(f"reference {one.text} was told {one.codes}")
+            for reference in side.references.values():
+                if reference.is_two_valued:
+                    self.experience.surprises.append(f"reference {reference.text} was told {reference.codes}")
 
     def _pending(self) -> list[tuple[PartnerSide, Reference]]:
         return [(side, reference) for side in self._sides for reference in side.pending()]
@@ -148,112 +150,112 @@ class Load:
 
     async def _act(self, scene: Scene) -> None:
         match scene:
-            case Order():
+            case PartnerOrder():
                 await self._pay(scene)
             case BadRequest():
                 await self._offend(scene)
-            case Happening.BEARERS_DIE:
-                await self.door.is_up.wait()
-                await _expire_logins(self._house.desks.values())
+            case BillerIncident.BEARERS_DIE:
+                await self.availability.is_up.wait()
+                await _expire_logins(self._billers.admin_clients.values())
                 self.experience.faults[scene] += 1
-            case Happening.GOES_DOWN:
+            case BillerIncident.GOES_DOWN:
                 await self._restart_far_side()
                 self.experience.faults[scene] += 1
 
-    async def _pay(self, order: Order) -> None:
+    async def _pay(self, order: PartnerOrder) -> None:
         if order.fault is None:
             await self._pay_until_sent(order)
             return
-        async with self.door.armed_fault():
+        async with self.availability.armed_fault():
             await self._pay_until_sent(order)
 
-    async def _pay_until_sent(self, order: Order) -> None:
+    async def _pay_until_sent(self, order: PartnerOrder) -> None:
         """Pay one bill as a careful partner does: anew, under a new reference, while nothing was sent."""
         side = self._sides[order.partner]
         for _ in range(_TRIES_MAX):
             fetched = await side.fetch(order.bill.biller, **order.named)
             reference = side.promise(fetched)
             await self._arm(order, reference)
-            code = await self._sent(order, side, fetched, reference)
+            code = await self._send_order(order, side, fetched, reference)
             if code != NOTHING_SENT:
                 await self._send_again(order, side, fetched, reference)
                 return
             self.experience.paid_anew += 1
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _arm(self, order: Order, reference: Reference) -> None:
+    async def _arm(self, order: PartnerOrder, reference: Reference) -> None:
         """Set an order's fault once, after the bill was fetched: some would strike the fetch instead."""
         if order.fault is None or order.bill.target in self._armed:
             return
         self._armed.add(order.bill.target)
-        desk = self._house.desks[order.bill.biller]
-        fault = f"{desk.told_as} {order.fault}"
+        admin_client = self._billers.admin_clients[order.bill.biller]
+        fault = f"{admin_client.told_as} {order.fault}"
         self.experience.struck[reference.text] = fault
         self.experience.faults[fault] += 1
-        where, _, kind = order.fault.partition(" ")
-        if where == network.WORD:
-            await self._house.network.strike(desk.name.lower(), kind, reference.bill_number)
+        source, _, kind = order.fault.partition(" ")
+        if source == network.PREFIX:
+            await self._billers.network.strike(admin_client.name.lower(), kind, reference.bill_number)
         else:
-            await desk.set_fault(order.bill.target, order.fault)
+            await admin_client.set_fault(order.bill.target, order.fault)
 
-    async def _sent(
-        self, order: Order, side: PartnerSide, fetched: Mapping[str, Any], reference: Reference
+    async def _send_order(
+        self, order: PartnerOrder, side: PartnerSide, fetched: Mapping[str, Any], reference: Reference
     ) -> str:
-        if order.again is not Again.AT_ONCE:
+        if order.again is not RepeatKind.AT_ONCE:
             return await side.pay(fetched, reference, is_whole=order.is_whole)
         first, second = await asyncio.gather(
             side.pay(fetched, reference, is_whole=order.is_whole),
             side.pay(fetched, reference, is_whole=order.is_whole),
         )
-        self.experience.duplicates[Again.AT_ONCE][second] += 1
+        self.experience.duplicates[RepeatKind.AT_ONCE][second] += 1
         return first
 
     async def _send_again(
-        self, order: Order, side: PartnerSide, fetched: Mapping[str, Any], reference: Reference
+        self, order: PartnerOrder, side: PartnerSide, fetched: Mapping[str, Any], reference: Reference
     ) -> None:
         """What a careless partner sends after it was answered; a paid bill must not be paid by it."""
-        if order.again is Again.LATER:
+        if order.again is RepeatKind.LATER:
             self._later.append((side, fetched, reference))
-        if order.again not in _OTHER_ANSWER or reference.code != _PAID:
+        if order.again not in _EXPECTED_REFUSAL or reference.code != _PAID:
             return
-        if order.again is Again.OTHER_REFERENCE:
+        if order.again is RepeatKind.OTHER_REFERENCE:
             code = await side.pay(fetched, side.promise(fetched))
         else:
             # The refusal is about the message; what the partner holds true of the reference stays as it was.
-            code = await side.pay(fetched, _same_name(reference), amount="1.23")
+            code = await side.pay(fetched, _copied_reference(reference), amount="1.23")
         self.experience.duplicates[order.again][code] += 1
-        if code != _OTHER_ANSWER[order.again]:
+        if code != _EXPECTED_REFUSAL[order.again]:
             self.experience.surprises.append(f"{order.again} of {reference.text} was told {code}")
 
     async def _offend(self, bad: BadRequest) -> None:
-        others = [side for number, side in enumerate(self._sides) if number != bad.partner]
-        offender = Offender(self._sides[bad.partner], secrets.choice(others), self._dead_token)
+        other_sides = [side for number, side in enumerate(self._sides) if number != bad.partner]
+        offender = BadRequestSender(self._sides[bad.partner], secrets.choice(other_sides), self._dead_token)
         code = await offender.send(bad.kind, bad.bill)
         self.experience.bad_requests[bad.kind][code] += 1
         if code not in EXPECTED[bad.kind]:
             self.experience.surprises.append(f"{bad.kind} was told {code}")
 
     async def _restart_far_side(self) -> None:
-        async with self.door.is_unarmed:
-            self.door.is_up.clear()
-            await self.door.is_unarmed.wait_for(lambda: self.door.armed == 0)
+        async with self.availability.is_unarmed:
+            self.availability.is_up.clear()
+            await self.availability.is_unarmed.wait_for(lambda: self.availability.armed == 0)
         await self._stage.kill_far_side()
         await asyncio.sleep(_DOWN_SECONDS)
         await self._stage.open_far_side()
-        self.door.is_up.set()
+        self.availability.is_up.set()
 
 
-async def _expire_logins(desks: Iterable[Desk]) -> None:
+async def _expire_logins(admin_clients: Iterable[Desk]) -> None:
     """Let every login die, once at each simulator.
 
     The houses of a family are many desks at one simulator, and every one of them would end the logins of all:
     a token that was granted in between would die as well, again and again, which is no restart of anything.
     """
-    for desk in {desk.address.url: desk for desk in desks}.values():
-        await desk.expire_logins()
+    for admin_client in {admin_client.address.url: admin_client for admin_client in admin_clients}.values():
+        await admin_client.expire_logins()
 
 
-def _same_name(reference: Reference) -> Reference:
+def _copied_reference(reference: Reference) -> Reference:
     return Reference(
         reference.text,
         reference.fetch_reference,

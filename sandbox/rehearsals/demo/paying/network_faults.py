@@ -5,9 +5,9 @@ from typing import Self
 import aiohttp
 
 from sandbox.network.proxy.faults import Fault
-from sandbox.rehearsals.demo.admin_clients.admin_client import DeskClosedError
+from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError
 
-WORD = "network"
+PREFIX = "network"
 """Stands before a fault of the network, as the script names it."""
 
 # Each leaves the switch with another half of the truth; none of them waits for somebody to lift it.
@@ -19,7 +19,7 @@ FAULTS = (
 _CALL_SECONDS = 30.0
 
 
-class Network:
+class NetworkFaults:
     """Gives orders to the proxy; use it as an asynchronous context manager."""
 
     def __init__(self, control: str) -> None:
@@ -44,4 +44,4 @@ class Network:
         order = {"far_side": far_side, "fault": fault, "times": 1, "match": match}
         async with self._session.post(f"{self._control}/faults", json=order) as answer:
             if not answer.ok:
-                raise DeskClosedError(await answer.text())
+                raise AdminCallRefusedError(await answer.text())

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sandbox.callers.partner.webhooks import Receiver, build_server
-from sandbox.rehearsals.demo.comparison.biller_books import NotifiedLine
+from sandbox.rehearsals.demo.comparison.biller_books import NotificationLine
 from sandbox.rehearsals.installation.ekpay_command import Tool
 from sandbox.rehearsals.installation.parties import Player
 
@@ -25,7 +25,7 @@ Scope = dict[str, Any]
 _RECEIPT = "payment.receipt_issued"
 
 
-class Mailbox:
+class NotificationEndpoint:
     """What one partner was told by itself."""
 
     def __init__(self, player: Player) -> None:
@@ -34,14 +34,14 @@ class Mailbox:
         self.refusals = 0
         self._receiver = Receiver([])
         self._arrived = 0
-        self._came = asyncio.Event()
+        self._message_arrived = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         """Answer one message."""
         self._arrived += 1
         if self._arrived % REFUSED_EVERY:
             await self._receiver(scope, receive, send)
-            self._came.set()
+            self._message_arrived.set()
             return
         self.refusals += 1
         head = {"type": "http.response.start", "status": _HTTP_500, "headers": [(b"content-length", b"0")]}
@@ -50,16 +50,16 @@ class Mailbox:
 
     async def register(self, tool: Tool, url: str) -> None:
         """Have the switch send here, and learn its key."""
-        told = await tool.read("notifications", "endpoints", "add", self.player.id, url, "--json")
-        self._receiver.trust(told["public_keys"])
+        registered = await tool.read("notifications", "endpoints", "add", self.player.id, url, "--json")
+        self._receiver.trust(registered["public_keys"])
 
     async def wait_for(self, references: Collection[str]) -> None:
         """Wait until something was heard of each of these references, for a minute at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_WAIT_SECONDS):
                 while set(references) - {line.reference for line in self.lines()}:
-                    self._came.clear()
-                    await self._came.wait()
+                    self._message_arrived.clear()
+                    await self._message_arrived.wait()
 
     @property
     def repeats(self) -> int:
@@ -71,17 +71,22 @@ class Mailbox:
         """How many messages were not the switch's own: none, if all is right."""
         return len(self._receiver.refused)
 
-    def lines(self) -> list[NotifiedLine]:
+    def lines(self) -> list[NotificationLine]:
         """What every payment came to, once; a receipt that follows is no news about that."""
         events = self._receiver.taken.values()
-        told = [event["data"] for event in events if event["type"] != _RECEIPT]
-        return [NotifiedLine(self.player.id, one["reference"], one["status"], one["amount"]) for one in told]
+        payment_events = [event["data"] for event in events if event["type"] != _RECEIPT]
+        return [
+            NotificationLine(
+                self.player.id, event_data["reference"], event_data["status"], event_data["amount"]
+            )
+            for event_data in payment_events
+        ]
 
 
 @asynccontextmanager
-async def opened(player: Player, port: int) -> AsyncIterator[Mailbox]:
+async def open_endpoint(player: Player, port: int) -> AsyncIterator[NotificationEndpoint]:
     """A mailbox that listens on loopback until it is left."""
-    mailbox = Mailbox(player)
+    mailbox = NotificationEndpoint(player)
     server = build_server(mailbox)
     with socket.create_server(("127.0.0.1", port)) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))

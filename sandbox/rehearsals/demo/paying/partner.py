@@ -14,7 +14,7 @@ import aiohttp
 from sandbox.billers.desco.wire import amount_field
 from sandbox.callers.partner.client import PartnerClient, UnreadableAnswerError, result_code
 from sandbox.callers.partner.messages import Payout, new_reference
-from sandbox.rehearsals.demo.comparison.biller_books import IN_PROGRESS, ToldLine
+from sandbox.rehearsals.demo.comparison.biller_books import IN_PROGRESS, PartnerLine
 from sandbox.rehearsals.installation.parties import Player
 
 NOTHING_SENT = "1007"
@@ -74,7 +74,7 @@ class PartnerSide:
     async def fetch(self, biller: str, **bill: str) -> Mapping[str, Any]:
         """Fetch a bill, again and again while the biller is away; the answer may be a refusal."""
         for _ in range(_TRIES_MAX):
-            answer = await until_answered(lambda: self.client.fetch_bill(biller, **bill))
+            answer = await send_until_answered(lambda: self.client.fetch_bill(biller, **bill))
             if result_code(answer) != NOTHING_SENT:
                 return answer
             await asyncio.sleep(_PAUSE_SECONDS)
@@ -110,36 +110,40 @@ class PartnerSide:
     ) -> str:
         """Send an order until it is answered; remember and return the code."""
         payout = Payout(reference.text, amount)
-        answer = await until_answered(lambda: self.client.pay(fetched, payout, is_whole=is_whole))
+        answer = await send_until_answered(lambda: self.client.pay(fetched, payout, is_whole=is_whole))
         return reference.heard(answer)
 
     async def ask(self, reference: Reference) -> str:
         """Ask what became of an order; remember and return the code."""
         question = reference.fetch_reference
-        answer = await until_answered(lambda: self.client.status(question, reference.biller))
+        answer = await send_until_answered(lambda: self.client.status(question, reference.biller))
         return reference.heard(answer)
 
     def pending(self) -> list[Reference]:
         """The references that it was last told are in progress."""
-        return [one for one in self.references.values() if one.codes and one.code == IN_PROGRESS]
+        return [
+            reference
+            for reference in self.references.values()
+            if reference.codes and reference.code == IN_PROGRESS
+        ]
 
-    def told(self) -> list[ToldLine]:
+    def partner_lines(self) -> list[PartnerLine]:
         """Its whole record."""
         return [
-            ToldLine(
+            PartnerLine(
                 self.player.id,
-                one.text,
-                one.bill_number,
-                one.amount_paisa,
-                one.charged_paisa,
-                one.code,
-                one.tokens[-1] if one.tokens else "",
+                reference.text,
+                reference.bill_number,
+                reference.amount_paisa,
+                reference.charged_paisa,
+                reference.code,
+                reference.tokens[-1] if reference.tokens else "",
             )
-            for one in self.references.values()
+            for reference in self.references.values()
         ]
 
 
-async def until_answered(send: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+async def send_until_answered(send: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     """Send the same thing again until an answer comes that can be read and is not "too busy".
 
     Raises:

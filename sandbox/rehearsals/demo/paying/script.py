@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain, cycle
 
-from sandbox.rehearsals.demo.admin_clients.admin_client import Mischief, Payable
+from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, Payable
 from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
 from sandbox.rehearsals.demo.paying import network_faults as network
 
@@ -26,7 +26,7 @@ _OUTAGE_AT_PERCENT = 40
 _BEARERS_DIE_AT_PERCENT = (15, 55, 85)
 
 
-class Again(StrEnum):
+class RepeatKind(StrEnum):
     """What a partner sends a second time."""
 
     AT_ONCE = "at_once"
@@ -39,7 +39,7 @@ class Again(StrEnum):
     """The same reference with another amount."""
 
 
-class Bad(StrEnum):
+class BadRequestKind(StrEnum):
     """A request that must be refused."""
 
     RUBBISH = "rubbish"
@@ -56,7 +56,7 @@ class Bad(StrEnum):
     OTHER_NODE = "other_node"
 
 
-class Happening(StrEnum):
+class BillerIncident(StrEnum):
     """What befalls the biller as a whole."""
 
     GOES_DOWN = "billers_go_down"
@@ -66,7 +66,7 @@ class Happening(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PartnerOrder:
     """One partner pays one thing; `is_whole` says whether it echoes the whole bill or the least it may.
 
     `named` is the one of its names that the partner uses. `fault` is the biller's own, or the network's
@@ -76,7 +76,7 @@ class Order:
     partner: int
     bill: Payable
     fault: str | None = None
-    again: Again | None = None
+    again: RepeatKind | None = None
     named: Mapping[str, str] = field(default_factory=dict)
     is_whole: bool = True
 
@@ -86,15 +86,15 @@ class BadRequest:
     """One partner sends something that must be refused; `bill` stays unpaid."""
 
     partner: int
-    kind: Bad
+    kind: BadRequestKind
     bill: Payable
 
 
-Scene = Order | BadRequest | Happening
+Scene = PartnerOrder | BadRequest | BillerIncident
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PartnerPlan:
     """How much a script holds."""
 
     seed: int
@@ -105,9 +105,9 @@ class Plan:
     @property
     def bad_requests(self) -> int:
         """How many bad requests: each kind at least once."""
-        return max(len(Bad), self.payments * BAD_PERCENT // 100)
+        return max(len(BadRequestKind), self.payments * BAD_PERCENT // 100)
 
-    def wanted(self, biller: str) -> int:
+    def payables_needed(self, biller: str) -> int:
         """How many things of this biller it pays or misuses; DESCO's alone are misused.
 
         `per_house` are paid of each biller that has no share of the `payments`.
@@ -119,42 +119,44 @@ class Plan:
 
 
 def write_script(
-    plan: Plan, payables: Mapping[str, Sequence[Payable]], mischief: Mapping[str, Mischief]
+    plan: PartnerPlan, payables: Mapping[str, Sequence[Payable]], mischief: Mapping[str, AvailableFaults]
 ) -> list[Scene]:
     """Return the scenes in the order in which they begin.
 
     Both mappings are by the billers' ekPay ids, and `payables` holds what `plan.wanted` says. Every kind of
     fault strikes at least once if there are so many orders, so a small script has more than its percentage.
     """
-    chance = random.Random(plan.seed)  # noqa: S311 - a script is to be repeated, not to be unguessable
+    rng = random.Random(plan.seed)  # noqa: S311 - a script is to be repeated, not to be unguessable
     misused = list(payables[DescoDesk.biller][: plan.bad_requests])
-    paid = [one for biller in payables for one in payables[biller] if one not in misused]
-    chance.shuffle(paid)
+    paid = [payable for biller in payables for payable in payables[biller] if payable not in misused]
+    rng.shuffle(paid)
     orders = [
-        Order(
+        PartnerOrder(
             partner=number % plan.partners,
             bill=bill,
-            named=chance.choice(bill.named),
-            is_whole=chance.choice((False, True)),
+            named=rng.choice(bill.named),
+            is_whole=rng.choice((False, True)),
         )
         for number, bill in enumerate(paid)
     ]
-    _put_faults(orders, mischief, chance)
-    _put_repeats(orders, chance)
+    _put_faults(orders, mischief, rng)
+    _put_repeats(orders, rng)
     scenes: list[Scene] = [*orders]
-    kinds = list(Bad)
+    kinds = list(BadRequestKind)
     for number, bill in enumerate(misused):
-        bad = BadRequest(chance.randrange(plan.partners), kinds[number % len(kinds)], bill)
-        scenes.insert(chance.randrange(len(scenes) // 4, len(scenes)), bad)
+        bad = BadRequest(rng.randrange(plan.partners), kinds[number % len(kinds)], bill)
+        scenes.insert(rng.randrange(len(scenes) // 4, len(scenes)), bad)
     return _with_happenings(scenes)
 
 
-def _put_faults(orders: list[Order], mischief: Mapping[str, Mischief], chance: random.Random) -> None:
+def _put_faults(
+    orders: list[PartnerOrder], mischief: Mapping[str, AvailableFaults], chance: random.Random
+) -> None:
     """Let each biller's share of the orders meet its own faults and the network's in turn."""
     for biller, wrong in mischief.items():
         places = [place for place, order in enumerate(orders) if order.bill.biller == biller]
         on_the_way = network.FAULTS if wrong.meets_network else ()
-        kinds = [*wrong.faults, *(f"{network.WORD} {fault}" for fault in on_the_way)]
+        kinds = [*wrong.faults, *(f"{network.PREFIX} {fault}" for fault in on_the_way)]
         chance.shuffle(kinds)
         once = [wrong.contradicting] if wrong.contradicting else []
         faulted = max(len(once) + len(kinds), len(places) * FAULTED_PERCENT // 100)
@@ -164,21 +166,21 @@ def _put_faults(orders: list[Order], mischief: Mapping[str, Mischief], chance: r
             orders[place] = replace(orders[place], fault=fault)
 
 
-def _put_repeats(orders: list[Order], chance: random.Random) -> None:
-    repeated = max(len(Again), len(orders) * REPEATED_PERCENT // 100)
-    kinds = list(Again)
+def _put_repeats(orders: list[PartnerOrder], chance: random.Random) -> None:
+    repeated = max(len(RepeatKind), len(orders) * REPEATED_PERCENT // 100)
+    kinds = list(RepeatKind)
     unharmed = [place for place, order in enumerate(orders) if order.fault is None]
     for number, place in enumerate(chance.sample(unharmed, min(repeated, len(unharmed)))):
         orders[place] = replace(orders[place], again=kinds[number % len(kinds)])
     # Whatever was in doubt is sent once more at the end, when it must have one answer.
     for place, order in enumerate(orders):
         if order.fault is not None:
-            orders[place] = replace(order, again=Again.LATER)
+            orders[place] = replace(order, again=RepeatKind.LATER)
 
 
 def _with_happenings(scenes: list[Scene]) -> list[Scene]:
-    happenings = [(percent, Happening.BEARERS_DIE) for percent in _BEARERS_DIE_AT_PERCENT]
-    happenings.append((_OUTAGE_AT_PERCENT, Happening.GOES_DOWN))
+    happenings = [(percent, BillerIncident.BEARERS_DIE) for percent in _BEARERS_DIE_AT_PERCENT]
+    happenings.append((_OUTAGE_AT_PERCENT, BillerIncident.GOES_DOWN))
     count = len(scenes)
     for percent, happening in sorted(happenings, reverse=True):
         scenes.insert(count * percent // 100, happening)

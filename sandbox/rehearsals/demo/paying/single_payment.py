@@ -14,11 +14,11 @@ from sandbox.callers.partner.client import (
 )
 from sandbox.callers.partner.messages import Payout, new_reference
 from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError, ToolMissingError
-from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.installation.home_folder import home_folder
 from sandbox.rehearsals.installation.parties import CastUnreadableError, Player, load
 
 _DONE = "0000"
-_SHOWN = (
+_BILL_LABELS = (
     ("bll_no", "bill"), ("bll_cstnm", "customer"), ("bll_dt_due", "due on"), ("bll_amnt", "without VAT"),
     ("bll_vat", "VAT"), ("bll_late_fee", "late fee"), ("bll_rndng", "rounded up"), ("bll_amnt_ttl", "to pay"),
     ("ekpay_fee", "our fee"),
@@ -45,32 +45,32 @@ class Wish:
     address: str | None = None
 
 
-async def pay_once(wish: Wish, say: Say) -> None:
+async def pay_once(request: Wish, say: Say) -> None:
     """Fetch what an account owes, or quote what it buys, and pay it, telling each step in a line.
 
     Raises:
         UnpayableError: nothing was paid, or nobody knows; the text says which.
     """
-    address, player = _who(wish)
+    address, player = _address_and_partner(request)
     say(f"{player.name} ({player.id}) at {address}")
     try:
         async with PartnerClient(address, player.credentials()) as client:
-            await _pay(client, wish, say)
+            await _pay(client, request, say)
     except (aiohttp.ClientError, TokenRefusedError, UnreadableAnswerError, TimeoutError) as problem:
         raise UnpayableError(f"the switch gave no usable answer: {type(problem).__name__}") from problem
 
 
-async def _pay(client: PartnerClient, wish: Wish, say: Say) -> None:
+async def _pay(client: PartnerClient, request: Wish, say: Say) -> None:
     before = _balances(await client.balance())
-    fetched = await client.fetch_bill(wish.biller, bllr_accno=wish.account, **wish.more)
+    fetched = await client.fetch_bill(request.biller, bllr_accno=request.account, **request.more)
     if result_code(fetched) != _DONE:
         raise UnpayableError(f"fetching: {_answer(fetched)}")
     bill = fetched["bllr_inf"]
     if bill["is_bll_pd"] == "Y":
         raise UnpayableError("nothing to pay: the biller says that it is paid already")
-    for member, words in _SHOWN:
+    for member, label in _BILL_LABELS:
         if bill.get(member):
-            say(f"  {words:<12} {bill[member]}")
+            say(f"  {label:<12} {bill[member]}")
     for line in bill.get("bll_lines", ()):
         say(f"    {line['nm']:<14} {line['amnt']:>10}")
     reference = new_reference()
@@ -90,20 +90,20 @@ def _grouped(digits: str) -> str:
     return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 
-def _who(wish: Wish) -> tuple[str, Player]:
+def _address_and_partner(request: Wish) -> tuple[str, Player]:
     try:
-        cast = load(home() / "sandbox")
+        parties = load(home_folder() / "sandbox")
     except CastUnreadableError as problem:
         raise UnpayableError(str(problem)) from problem
-    if cast is None:
+    if parties is None:
         raise UnpayableError(
-            f"there are no partners in {home()} yet: start `make run` first, in another terminal"
+            f"there are no partners in {home_folder()} yet: start `make run` first, in another terminal"
         )
-    player = cast.player(wish.partner)
+    player = parties.player(request.partner)
     if player is None:
-        known = ", ".join(one.id for one in cast.players)
-        raise UnpayableError(f"there is no partner {wish.partner}; there are {known}")
-    return wish.address or cast.address, player
+        known = ", ".join(partner.id for partner in parties.players)
+        raise UnpayableError(f"there is no partner {request.partner}; there are {known}")
+    return request.address or parties.address, player
 
 
 async def _payment_id(reference: str) -> str | None:
@@ -121,5 +121,5 @@ def _answer(answer: Mapping[str, Any]) -> str:
 
 
 def _balances(answer: Mapping[str, Any]) -> str:
-    told = answer.get("bckt_blnc_inf", {})
-    return f"{told.get('bckt_blnc', '?')} and {told.get('prepaid_blnc', '?')} prepaid"
+    balances = answer.get("bckt_blnc_inf", {})
+    return f"{balances.get('bckt_blnc', '?')} and {balances.get('prepaid_blnc', '?')} prepaid"

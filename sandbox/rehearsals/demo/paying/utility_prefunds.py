@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from sandbox.rehearsals.demo.comparison.biller_books import COMPLETED, Disagreement, OurLine
-from sandbox.rehearsals.installation.ekpay_command import Tool, few_at_once
+from sandbox.rehearsals.installation.ekpay_command import Tool, run_few_at_once
 from sandbox.rehearsals.installation.parties import Cast
 
 DEPOSIT_TAKA = 1_000_000
@@ -20,7 +20,7 @@ async def fill_deposits(tool: Tool, cast: Cast) -> Mapping[str, int]:
     """
     listed = await tool.read("billers", "list", "--json")
     prefunded = [biller["id"] for biller in listed if biller["pays_from_deposit"]]
-    await few_at_once(partial(_deposit, tool, cast), prefunded)
+    await run_few_at_once(partial(_deposit, tool, cast), prefunded)
     return dict.fromkeys(prefunded, DEPOSIT_TAKA * _PAISA)
 
 
@@ -37,17 +37,17 @@ async def _deposit(tool: Tool, cast: Cast, biller_id: str) -> None:
 async def deposit_paisa(tool: Tool) -> Mapping[str, int]:
     """What the switch's books say is left at each prefunded utility, in paisa."""
     listed = await tool.read("billers", "deposits", "--json")
-    return {one["biller_id"]: one["balance_paisa"] for one in listed}
+    return {deposit["biller_id"]: deposit["balance_paisa"] for deposit in listed}
 
 
 def deposit_faults(
-    put: Mapping[str, int], left: Mapping[str, int], ours: Sequence[OurLine]
+    deposits: Mapping[str, int], balances: Mapping[str, int], ours: Sequence[OurLine]
 ) -> Iterable[Disagreement]:
     """Where a deposit is not what was put there less what was delivered from it."""
-    for biller_id, paisa in put.items():
+    for biller_id, paisa in deposits.items():
         delivered = sum(
             line.owed_paisa or 0 for line in ours if (line.biller, line.state) == (biller_id, COMPLETED)
         )
-        if left.get(biller_id) != paisa - delivered:
-            what = f"{left.get(biller_id)} paisa are left there, {paisa - delivered} are right"
-            yield Disagreement(f"deposit at {biller_id}", what)
+        if balances.get(biller_id) != paisa - delivered:
+            problem = f"{balances.get(biller_id)} paisa are left there, {paisa - delivered} are right"
+            yield Disagreement(f"deposit at {biller_id}", problem)

@@ -61,7 +61,7 @@ class SwitchBook:
     refunds_open: int
 
 
-class ShopDesk:
+class ShopAdminClient:
     """The desk of a shop that runs."""
 
     def __init__(self, shop: str, conduct: Conduct) -> None:
@@ -114,25 +114,25 @@ async def switch_book(tool: Tool, merchant: str) -> SwitchBook:
 async def ipn_keys(tool: Tool, merchant: str) -> list[str]:
     """The public keys that the merchant's IPNs are signed with."""
     listed = await tool.read("notifications", "endpoints", "list", "--partner", merchant, "--json")
-    return [key for one in listed if one["kind"] == "ipn" for key in one["public_keys"]]
+    return [key for endpoint in listed if endpoint["kind"] == "ipn" for key in endpoint["public_keys"]]
 
 
 def _shop_payments(dump: Mapping[str, Any], *, trusts_returns: bool) -> Iterator[ShopPayment]:
     for order in dump["orders"]:
-        for one in order["attempts"]:
-            taken = [ipn for ipn in one["ipns"] if _HTTP_OK <= ipn["answered"] < _HTTP_REDIRECT]
+        for attempt in order["attempts"]:
+            accepted = [ipn for ipn in attempt["ipns"] if _HTTP_OK <= ipn["answered"] < _HTTP_REDIRECT]
             yield ShopPayment(
-                trnx_id=one["trnx_id"],
-                standing=one["standing"],
+                trnx_id=attempt["trnx_id"],
+                standing=attempt["standing"],
                 amount_paisa=order["total_paisa"],
                 shares=order["shares"],
-                ipns=[(ipn["message_id"], ipn["code"]) for ipn in taken],
-                turned_away=len(one["ipns"]) - len(taken),
-                forged=sum(ipn["is_signed"] is False for ipn in one["ipns"]),
-                handed_out=one["handed_out"],
-                contradictions=one["contradictions"],
-                unconfirmed=sum(ipn["answered"] in _UNCONFIRMED for ipn in one["ipns"]),
-                is_blind=trusts_returns and not one["returns"],
+                ipns=[(ipn["message_id"], ipn["code"]) for ipn in accepted],
+                turned_away=len(attempt["ipns"]) - len(accepted),
+                forged=sum(ipn["is_signed"] is False for ipn in attempt["ipns"]),
+                handed_out=attempt["handed_out"],
+                contradictions=attempt["contradictions"],
+                unconfirmed=sum(ipn["answered"] in _UNCONFIRMED for ipn in attempt["ipns"]),
+                is_blind=trusts_returns and not attempt["returns"],
             )
 
 
@@ -142,7 +142,8 @@ def _switch_payment(line: Mapping[str, Any]) -> SwitchPayment:
         state=line["state"],
         amount_paisa=line["amount"],
         shares={
-            one["payee"]: SwitchShare(one["amount"], one["refunded"], one["held"]) for one in line["shares"]
+            share["payee"]: SwitchShare(share["amount"], share["refunded"], share["held"])
+            for share in line["shares"]
         },
         refunded_paisa=line["refunded"],
         unbalanced_paisa=line["sum"],

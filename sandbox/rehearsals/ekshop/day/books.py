@@ -76,22 +76,22 @@ class SwitchPayment:
 class Difference:
     """Something that one book has otherwise than the other, and where."""
 
-    where: str
-    what: str
+    subject: str
+    problem: str
 
 
 def compare(shop: Sequence[ShopPayment], switch: Sequence[SwitchPayment]) -> list[Difference]:
     """Every difference between the two books; none if all is right."""
-    ours = {one.trnx_id: one for one in shop}
-    theirs = {one.trnx_id: one for one in switch}
-    found = [Difference(name, "the switch does not know it") for name in ours.keys() - theirs.keys()]
-    found += [Difference(name, "the shop does not know it") for name in theirs.keys() - ours.keys()]
+    ours = {payment.trnx_id: payment for payment in shop}
+    theirs = {payment.trnx_id: payment for payment in switch}
+    differences = [Difference(name, "the switch does not know it") for name in ours.keys() - theirs.keys()]
+    differences += [Difference(name, "the shop does not know it") for name in theirs.keys() - ours.keys()]
     for name in ours.keys() & theirs.keys():
-        found += [Difference(name, what) for what in _payment(ours[name], theirs[name])]
-    return sorted(found, key=lambda one: (one.where, one.what))
+        differences += [Difference(name, problem) for problem in _payment(ours[name], theirs[name])]
+    return sorted(differences, key=lambda difference: (difference.subject, difference.problem))
 
 
-def divided(amount: int, weights: Sequence[int]) -> list[int]:
+def largest_remainder_parts(amount: int, weights: Sequence[int]) -> list[int]:
     """The largest-remainder parts of an amount in proportion to weights; of equal rests the first wins."""
     whole = sum(weights)
     parts = [amount * weight // whole for weight in weights]
@@ -122,33 +122,36 @@ def _ipns(shop: ShopPayment, switch: SwitchPayment) -> Iterator[str]:
         yield f"{shop.forged} IPNs were not rightly signed"
     if shop.unconfirmed:
         yield f"{shop.unconfirmed} IPNs came before a status call said the same"
-    codes, right = [code for _, code in shop.ipns], _CODES.get(switch.state, frozenset())
-    if len(codes) != bool(right):
+    codes, expected_codes = [code for _, code in shop.ipns], _CODES.get(switch.state, frozenset())
+    if len(codes) != bool(expected_codes):
         yield f"it is {switch.state}, and {len(codes)} IPNs were taken: {codes}"
-    elif codes and codes[0] not in right:
+    elif codes and codes[0] not in expected_codes:
         yield f"it is {switch.state}, and its IPN said {codes[0]}"
-    wanted = {"delivered": 1} if right else {}
-    if dict(switch.notices) != wanted:
-        yield f"its IPNs are {dict(switch.notices)} in the switch, not {wanted}"
+    expected = {"delivered": 1} if expected_codes else {}
+    if dict(switch.notices) != expected:
+        yield f"its IPNs are {dict(switch.notices)} in the switch, not {expected}"
 
 
 def _shares(shop: ShopPayment, switch: SwitchPayment) -> Iterator[str]:
-    told = {payee: share.amount_paisa for payee, share in switch.shares.items()}
-    if dict(shop.shares) != told:
-        yield f"its shares are {dict(shop.shares)} in the shop and {told} in the switch"
+    amounts = {payee: share.amount_paisa for payee, share in switch.shares.items()}
+    if dict(shop.shares) != amounts:
+        yield f"its shares are {dict(shop.shares)} in the shop and {amounts} in the switch"
         return
     weights = [share.amount_paisa for share in switch.shares.values()]
-    back = divided(switch.refunded_paisa, weights)
+    back = largest_remainder_parts(switch.refunded_paisa, weights)
     is_credited = switch.state == COMPLETED
-    for (payee, share), gone in zip(switch.shares.items(), back, strict=True):
-        if share.refunded_paisa != gone:
-            yield f"{payee or 'the shop'} gave {share.refunded_paisa} paisa back, and its part is {gone}"
-        expected = share.amount_paisa - gone if is_credited else 0
+    for (payee, share), returned_paisa in zip(switch.shares.items(), back, strict=True):
+        if share.refunded_paisa != returned_paisa:
+            given = f"{payee or 'the shop'} gave {share.refunded_paisa} paisa back"
+            yield f"{given}, and its part is {returned_paisa}"
+        expected = share.amount_paisa - returned_paisa if is_credited else 0
         if share.credited_paisa != expected:
             yield f"{payee or 'the shop'} was credited {share.credited_paisa} paisa, not {expected}"
 
 
-def repeated(shop: Sequence[ShopPayment]) -> list[Difference]:
+def repeated_ipns(shop: Sequence[ShopPayment]) -> list[Difference]:
     """IPNs that came again after they had been taken: each message counts once over the whole day."""
-    taken = Counter(message for one in shop for message, _ in one.ipns)
-    return [Difference(message, f"taken {times} times") for message, times in taken.items() if times > 1]
+    message_counts = Counter(message for payment in shop for message, _ in payment.ipns)
+    return [
+        Difference(message, f"taken {times} times") for message, times in message_counts.items() if times > 1
+    ]

@@ -13,11 +13,11 @@ from rich.console import Console
 from sandbox.callers.ekshop.listener_conduct import Conduct
 from sandbox.kit.tcp_ports import free_port
 from sandbox.registry import Name
-from sandbox.rehearsals.demo.commands import TROUBLES, screen_here, until_told
-from sandbox.rehearsals.ekshop.day.day_run import Wish, play
+from sandbox.rehearsals.demo.commands import EXPECTED_ERRORS, console_of_process, run_until_stopped
+from sandbox.rehearsals.ekshop.day.day_run import DayParameters, play
 from sandbox.rehearsals.ekshop.day.plan import ORDERS_MIN
-from sandbox.rehearsals.ekshop.day.report import Outcome, as_json, show
-from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.ekshop.day.report import ShopDayOutcome, as_json, show
+from sandbox.rehearsals.installation.home_folder import home_folder
 from sandbox.rehearsals.installation.installation import Setting, WalletPorts, staged
 
 ORDERS_MAX = 100_000
@@ -27,7 +27,7 @@ TIME_DIVISOR = 5
 _FAMILIES = (Name.NAGAD, Name.TOKEN_INIT_STATUS)
 
 
-class Usual(StrEnum):
+class DayConduct(StrEnum):
     """What a shop may be for a whole day without its own books being wrong by its own fault."""
 
     HONEST = Conduct.HONEST.value
@@ -39,8 +39,8 @@ def ekshop_day(
     orders: Annotated[int, typer.Option(min=ORDERS_MIN, max=ORDERS_MAX, help="How many orders.")] = 3_500,
     seed: Annotated[int, typer.Option(min=0, help="Decides who orders what and what befalls them.")] = 1,
     conduct: Annotated[
-        Usual, typer.Option(help="How the shop learns of payments: what real shops do, right and wrong.")
-    ] = Usual.HONEST,
+        DayConduct, typer.Option(help="How the shop learns of payments: what real shops do, right and wrong.")
+    ] = DayConduct.HONEST,
     day_home: Annotated[
         Path | None,
         typer.Option("--home", help="Keep everything in this folder; without it all is deleted if proven."),
@@ -50,12 +50,12 @@ def ekshop_day(
     ] = None,
 ) -> None:
     """Let thousands of customers order at ekShop and pay, and prove both books equal to the paisa."""
-    screen = screen_here()
-    folder = day_home or home() / f"ekshop-day-{os.getpid()}"
-    setting = _anywhere(folder.resolve())
+    screen = console_of_process()
+    folder = day_home or home_folder() / f"ekshop-day-{os.getpid()}"
+    setting = _settings_on_free_ports(folder.resolve())
     screen.print(f"{orders:,} orders of 1 to 6 sellers, seed {seed}. Logs: {setting.logs}")
-    wish = Wish(orders, seed, Conduct(conduct))
-    outcome = until_told(_staged_day(setting, wish, screen, keep=day_home is not None), screen)
+    parameters = DayParameters(orders, seed, Conduct(conduct))
+    outcome = run_until_stopped(_staged_day(setting, parameters, screen, keep=day_home is not None), screen)
     show(outcome, screen)
     if json_file is not None:
         json_file.write_text(json.dumps(as_json(outcome), indent=2, ensure_ascii=False) + "\n")
@@ -66,7 +66,7 @@ def ekshop_day(
         shutil.rmtree(folder)
 
 
-def _anywhere(folder: Path) -> Setting:
+def _settings_on_free_ports(folder: Path) -> Setting:
     """A setting on ports that nobody uses; there are no billers, and nothing stands before the wallets."""
     wallet_port = free_port()
     return Setting(
@@ -83,12 +83,14 @@ def _anywhere(folder: Path) -> Setting:
     )
 
 
-async def _staged_day(setting: Setting, wish: Wish, screen: Console, *, keep: bool) -> Outcome:
+async def _staged_day(
+    setting: Setting, parameters: DayParameters, screen: Console, *, keep: bool
+) -> ShopDayOutcome:
     async with staged(setting) as stage:
         stage.keeps_data = keep
         try:
-            outcome = await stage.children.watched(play(stage, wish, screen))
-        except (*TROUBLES, ExceptionGroup):
+            outcome = await stage.children.watched(play(stage, parameters, screen))
+        except (*EXPECTED_ERRORS, ExceptionGroup):
             stage.keeps_data = True
             raise
         stage.keeps_data = keep or not outcome.is_proven

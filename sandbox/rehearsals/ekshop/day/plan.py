@@ -12,13 +12,13 @@ from sandbox.callers.ekshop.orders import Standing
 from sandbox.callers.ekshop.pricing import Purchase
 from sandbox.callers.ekshop.wire import Customer
 from sandbox.kit.institution.seeded_values import INVENTED_NAMES, invented_name
-from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, Provider
-from sandbox.rehearsals.demo.collecting.scenarios import Course as AtProvider
+from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, DemoProvider
+from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse as AtProvider
 
 ORDERS_MIN = 20
 
 
-class Course(StrEnum):
+class OrderCourse(StrEnum):
     """How one order goes; the words are those of the report."""
 
     PAID = "paid"
@@ -31,30 +31,30 @@ class Course(StrEnum):
     TAB_CLOSED = "left for good"
 
 
-_PER_MILLE: Mapping[Course, int] = MappingProxyType(
+_PER_MILLE: Mapping[OrderCourse, int] = MappingProxyType(
     {
-        Course.OTHER_INSTRUMENT: 50,
-        Course.REFUSED: 30,
-        Course.CANCELLED: 40,
-        Course.PAID_ANEW: 20,
-        Course.CALLBACK_LOST: 40,
-        Course.REOPENED: 20,
-        Course.TAB_CLOSED: 30,
+        OrderCourse.OTHER_INSTRUMENT: 50,
+        OrderCourse.REFUSED: 30,
+        OrderCourse.CANCELLED: 40,
+        OrderCourse.PAID_ANEW: 20,
+        OrderCourse.CALLBACK_LOST: 40,
+        OrderCourse.REOPENED: 20,
+        OrderCourse.TAB_CLOSED: 30,
     }
 )
 """How many of a thousand orders take each course; all others are plainly paid."""
 
-ENDS: Mapping[Course, Standing] = MappingProxyType(
-    dict.fromkeys(Course, Standing.PAID)
+ENDS: Mapping[OrderCourse, Standing] = MappingProxyType(
+    dict.fromkeys(OrderCourse, Standing.PAID)
     | {
-        Course.REFUSED: Standing.CANCELLED,
-        Course.CANCELLED: Standing.CANCELLED,
-        Course.TAB_CLOSED: Standing.WAITING,
+        OrderCourse.REFUSED: Standing.CANCELLED,
+        OrderCourse.CANCELLED: Standing.CANCELLED,
+        OrderCourse.TAB_CLOSED: Standing.WAITING,
     }
 )
 """What the shop must believe of an order in the end."""
 
-SENT_BACK = frozenset(Course) - {Course.CALLBACK_LOST, Course.TAB_CLOSED}
+SENT_BACK = frozenset(OrderCourse) - {OrderCourse.CALLBACK_LOST, OrderCourse.TAB_CLOSED}
 """Whose customers see the shop again."""
 
 # What the shop's listener does with the first IPN of some orders; the switch has to come again.
@@ -81,7 +81,7 @@ class TooFewProvidersError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Paying:
+class InstrumentPlan:
     """One instrument, and the number that its page is given."""
 
     instrument: str
@@ -89,7 +89,7 @@ class Paying:
 
 
 @dataclass(frozen=True, slots=True)
-class DayOrder:
+class CustomerOrder:
     """One order of the day; `first_ipn` is what the listener does with the first IPN about it.
 
     `refund_percents` of its price are given back at the end, one after the other. `spares` are what its
@@ -99,56 +99,58 @@ class DayOrder:
     nth: int
     purchase: Purchase
     customer: Customer
-    course: Course
-    payings: tuple[Paying, ...]
+    course: OrderCourse
+    choices: tuple[InstrumentPlan, ...]
     first_ipn: Conduct = Conduct.HONEST
     refund_percents: tuple[int, ...] = ()
-    spares: tuple[Paying, ...] = ()
+    spares: tuple[InstrumentPlan, ...] = ()
 
 
-def write_day(seed: int, orders: int, providers: Sequence[Provider]) -> list[DayOrder]:
+def write_day(seed: int, orders: int, providers: Sequence[DemoProvider]) -> list[CustomerOrder]:
     """Return the orders in the order in which they are placed; those that settle slowly come first.
 
     Raises:
         TooFewProvidersError: a wallet of the day is missing.
     """
-    known = {one.id: one for one in providers}
+    known = {provider.id: provider for provider in providers}
     if any(name not in known for name in WALLETS):
         raise TooFewProvidersError(TooFewProvidersError.__doc__)
-    luck = random.Random(seed)  # noqa: S311 - to be repeated, not to be unguessable
+    rng = random.Random(seed)  # noqa: S311 - to be repeated, not to be unguessable
     courses = list(_courses(orders))
-    luck.shuffle(courses)
-    courses.sort(key=lambda course: course not in {Course.CALLBACK_LOST, Course.TAB_CLOSED})
+    rng.shuffle(courses)
+    courses.sort(key=lambda course: course not in {OrderCourse.CALLBACK_LOST, OrderCourse.TAB_CLOSED})
     day = []
     for nth, course in enumerate(courses):
-        payings = tuple(_payings(luck, course, known, nth))
+        payings = tuple(_instrument_plans(rng, course, known, nth))
         is_paid = ENDS[course] is Standing.PAID
         refunds: tuple[int, ...] = ()
         if is_paid and nth % _REFUNDS_EVERY == 1:
             refunds = _affordable(known[payings[-1].instrument], nth // _REFUNDS_EVERY)
         day.append(
-            DayOrder(
+            CustomerOrder(
                 nth=nth,
-                purchase=_purchase(luck),
-                customer=_customer(luck, nth),
+                purchase=_purchase(rng),
+                customer=_customer(rng, nth),
                 course=course,
-                payings=payings,
+                choices=payings,
                 first_ipn=_first_ipn(nth, course),
                 refund_percents=refunds,
-                spares=tuple(Paying(name, known[name].number(AtProvider.PLAIN, nth)) for name in WALLETS),
+                spares=tuple(
+                    InstrumentPlan(name, known[name].number(AtProvider.PLAIN, nth)) for name in WALLETS
+                ),
             )
         )
     return day
 
 
-def _courses(orders: int) -> Iterator[Course]:
+def _courses(orders: int) -> Iterator[OrderCourse]:
     """Every odd course its share of times, and once at least."""
     odd = [course for course, share in _PER_MILLE.items() for _ in range(max(1, orders * share // 1_000))]
     yield from odd[:orders]
-    yield from (Course.PAID for _ in range(orders - len(odd)))
+    yield from (OrderCourse.PAID for _ in range(orders - len(odd)))
 
 
-def _affordable(provider: Provider, turn: int) -> tuple[int, ...]:
+def _affordable(provider: DemoProvider, turn: int) -> tuple[int, ...]:
     """Refunds that the provider can do: in as many parts as it gives back in."""
     percents = _REFUND_PERCENTS[turn % len(_REFUND_PERCENTS)]
     if provider.parts_max >= _REFUND_PARTS_MIN:
@@ -156,39 +158,39 @@ def _affordable(provider: Provider, turn: int) -> tuple[int, ...]:
     return percents[:1] if provider.parts_max else ()
 
 
-def _first_ipn(nth: int, course: Course) -> Conduct:
-    if nth % _ODD_EVERY or course is Course.TAB_CLOSED:
+def _first_ipn(nth: int, course: OrderCourse) -> Conduct:
+    if nth % _ODD_EVERY or course is OrderCourse.TAB_CLOSED:
         return Conduct.HONEST
     return _ODD_CONDUCTS[nth // _ODD_EVERY % len(_ODD_CONDUCTS)]
 
 
-def _payings(
-    luck: random.Random, course: Course, known: Mapping[str, Provider], nth: int
-) -> Iterator[Paying]:
+def _instrument_plans(
+    rng: random.Random, course: OrderCourse, known: Mapping[str, DemoProvider], nth: int
+) -> Iterator[InstrumentPlan]:
     """What is chosen at the checkout, one after the other; who cancels there at once chooses nothing."""
-    if course in {Course.OTHER_INSTRUMENT, Course.REFUSED}:
-        refusing = luck.choice(list(_REFUSALS))
-        yield Paying(refusing, known[refusing].number(_REFUSALS[refusing], nth))
-    if course in {Course.REFUSED, Course.CANCELLED}:
+    if course in {OrderCourse.OTHER_INSTRUMENT, OrderCourse.REFUSED}:
+        refusing = rng.choice(list(_REFUSALS))
+        yield InstrumentPlan(refusing, known[refusing].number(_REFUSALS[refusing], nth))
+    if course in {OrderCourse.REFUSED, OrderCourse.CANCELLED}:
         return
-    by_bkash = luck.randrange(100) < _BKASH_PERCENT
-    paying = BKASH if by_bkash else luck.choice(WALLETS[1:])
-    yield Paying(paying, known[paying].number(AtProvider.PLAIN, nth))
+    by_bkash = rng.randrange(100) < _BKASH_PERCENT
+    paying = BKASH if by_bkash else rng.choice(WALLETS[1:])
+    yield InstrumentPlan(paying, known[paying].number(AtProvider.PLAIN, nth))
 
 
-def _purchase(luck: random.Random) -> Purchase:
-    sellers = luck.sample([one.code for one in SELLERS], luck.randint(1, _SELLERS_MAX))
-    bought: dict[str, int] = {}
+def _purchase(rng: random.Random) -> Purchase:
+    sellers = rng.sample([seller_entry.code for seller_entry in SELLERS], rng.randint(1, _SELLERS_MAX))
+    quantities: dict[str, int] = {}
     for seller in sellers:
         own = [good.code for good in GOODS if good.seller == seller]
-        for code in luck.sample(own, luck.randint(1, min(2, len(own)))):
-            bought[code] = luck.choice((1, 1, 1, 2))
-    agent = luck.choice(AGENTS) if luck.randrange(100) < _AGENT_PERCENT else None
-    district = agent.district if agent else luck.choice(list(DISTRICTS))
-    return Purchase(bought, district, agent.code if agent else None)
+        for code in rng.sample(own, rng.randint(1, min(2, len(own)))):
+            quantities[code] = rng.choice((1, 1, 1, 2))
+    agent = rng.choice(AGENTS) if rng.randrange(100) < _AGENT_PERCENT else None
+    district = agent.district if agent else rng.choice(list(DISTRICTS))
+    return Purchase(quantities, district, agent.code if agent else None)
 
 
-def _customer(luck: random.Random, nth: int) -> Customer:
-    name = invented_name(luck.randrange(INVENTED_NAMES))
-    email = f"buyer{nth}@shop.example" if luck.randrange(2) else ""
+def _customer(rng: random.Random, nth: int) -> Customer:
+    name = invented_name(rng.randrange(INVENTED_NAMES))
+    email = f"buyer{nth}@shop.example" if rng.randrange(2) else ""
     return Customer(name, f"+8801{7_00000000 + nth:09d}", email, f"House {nth + 1}, Sandbox Road")

@@ -11,15 +11,15 @@ from rich.table import Table
 from sandbox.callers.ekshop.orders import Standing
 from sandbox.kit.institution.amounts import taka
 from sandbox.rehearsals.ekshop.day.books import Difference, ShopPayment
-from sandbox.rehearsals.ekshop.day.customers import Experience
-from sandbox.rehearsals.ekshop.day.plan import ENDS, DayOrder
+from sandbox.rehearsals.ekshop.day.customers import CustomerExperience
+from sandbox.rehearsals.ekshop.day.plan import ENDS, CustomerOrder
 
 CLEAN = "clean"
-_SHOWN_MAX = 20
+_LINES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ShopDayOutcome:
     """Everything that a day found out; `refunds` are how many were asked back and how many paisa that was.
 
     `paying_seconds` are those from the first customer to the last, `seconds` all of them.
@@ -28,8 +28,8 @@ class Outcome:
     seed: int
     seconds: float
     paying_seconds: float
-    day: Sequence[DayOrder]
-    experience: Experience
+    day: Sequence[CustomerOrder]
+    experience: CustomerExperience
     payments: Sequence[ShopPayment]
     refunds: tuple[int, int]
     differences: Sequence[Difference]
@@ -42,35 +42,36 @@ class Outcome:
 
     def standings(self) -> Counter[str]:
         """How many payments stand how in the shop's book."""
-        return Counter(one.standing for one in self.payments)
+        return Counter(payment.standing for payment in self.payments)
 
     def payees(self) -> Mapping[str, int]:
         """What each payee has from paid orders, in paisa, before refunds."""
         sums: Counter[str] = Counter()
-        for one in self.payments:
-            if one.standing == Standing.PAID:
-                sums.update(one.shares)
+        for payment in self.payments:
+            if payment.standing == Standing.PAID:
+                sums.update(payment.shares)
         return sums
 
 
-def as_json(outcome: Outcome) -> dict[str, object]:
+def as_json(outcome: ShopDayOutcome) -> dict[str, object]:
     """The outcome for programs; amounts in whole paisa."""
-    paid = [one for one in outcome.payments if one.standing == Standing.PAID]
+    paid = [item for item in outcome.payments if item.standing == Standing.PAID]
     return {
         "orders": len(outcome.day),
         "payments": len(outcome.payments),
         "standings": dict(outcome.standings()),
         "courses": dict(Counter(order.course.value for order in outcome.day)),
-        "paid_paisa": sum(one.amount_paisa for one in paid),
-        "shares": sum(len(one.shares) for one in paid),
-        "ipns_taken": sum(len(one.ipns) for one in outcome.payments),
-        "ipns_turned_away": sum(one.turned_away for one in outcome.payments),
+        "paid_paisa": sum(item.amount_paisa for item in paid),
+        "shares": sum(len(item.shares) for item in paid),
+        "ipns_taken": sum(len(item.ipns) for item in outcome.payments),
+        "ipns_turned_away": sum(item.turned_away for item in outcome.payments),
         "refunds": {"count": outcome.refunds[0], "paisa": outcome.refunds[1]},
         "payees": dict(outcome.payees()),
         "shown": {
-            f"{wanted} and was {said}": times for (wanted, said), times in outcome.experience.shown.items()
+            f"{expected} and was {stated}": times
+            for (expected, stated), times in outcome.experience.pages_shown.items()
         },
-        "differences": [f"{one.where}: {one.what}" for one in outcome.differences],
+        "differences": [f"{item.subject}: {item.problem}" for item in outcome.differences],
         "surprises": outcome.experience.surprises,
         "detours": outcome.experience.detours,
         "audit": outcome.audit,
@@ -80,24 +81,28 @@ def as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def show(outcome: Outcome, screen: Console) -> None:
+def show(outcome: ShopDayOutcome, screen: Console) -> None:
     """Print the outcome as tables, and every difference in words."""
     screen.print(_course_table(outcome))
     screen.print(_payee_table(outcome))
-    taken = sum(len(one.ipns) for one in outcome.payments)
-    away = sum(one.turned_away for one in outcome.payments)
-    screen.print(f"IPNs: {taken:,} taken, each once; {away} were turned away first, on purpose.")
+    accepted = sum(len(item.ipns) for item in outcome.payments)
+    turned_away = sum(item.turned_away for item in outcome.payments)
+    screen.print(f"IPNs: {accepted:,} taken, each once; {turned_away} were turned away first, on purpose.")
     screen.print(f"Customers chose another instrument {outcome.experience.detours} times, as one was down.")
-    came, found = sum(outcome.experience.shown.values()), outcome.experience.shown
-    right = sum(times for (wanted, said), times in found.items() if wanted == said)
-    screen.print(f"{came:,} customers came back to the shop; {right:,} found there what had become of it.")
+    visit_count, pages = sum(outcome.experience.pages_shown.values()), outcome.experience.pages_shown
+    right = sum(times for (expected, stated), times in pages.items() if expected == stated)
+    screen.print(
+        f"{visit_count:,} customers came back to the shop; {right:,} found there what had become of it."
+    )
     count, paisa = outcome.refunds
     screen.print(f"Refunds: {count}, {taka(paisa)} taka, taken from the same shares.")
-    troubles = [f"{one.where}: {one.what}" for one in outcome.differences] + outcome.experience.surprises
-    for line in troubles[:_SHOWN_MAX]:
+    troubles = [
+        f"{item.subject}: {item.problem}" for item in outcome.differences
+    ] + outcome.experience.surprises
+    for line in troubles[:_LINES_MAX]:
         screen.print(f"DIFFERENCE {line}", style="bold red")
-    if len(troubles) > _SHOWN_MAX:
-        screen.print(f"… and {len(troubles) - _SHOWN_MAX} more.")
+    if len(troubles) > _LINES_MAX:
+        screen.print(f"… and {len(troubles) - _LINES_MAX} more.")
     verdict, style = ("proven", "bold green") if outcome.is_proven else ("NOT PROVEN", "bold red")
     screen.print(
         f"{len(outcome.day):,} orders in {outcome.paying_seconds:.0f} s; differences: "
@@ -106,13 +111,13 @@ def show(outcome: Outcome, screen: Console) -> None:
     screen.print(f"{verdict} in {outcome.seconds:.0f} s", style=style)
 
 
-def _course_table(outcome: Outcome) -> Table:
+def _course_table(outcome: ShopDayOutcome) -> Table:
     table = _table("Orders of the day")
     for heading in ("what befell them", "ends"):
         table.add_column(heading)
     table.add_column("orders", justify="right")
     table.add_column("payments", justify="right")
-    standings = {one.trnx_id: one.standing for one in outcome.payments}
+    standings = {payment.trnx_id: payment.standing for payment in outcome.payments}
     orders: Counter[str] = Counter(order.course.value for order in outcome.day)
     for course, end in ENDS.items():
         names = [
@@ -122,20 +127,20 @@ def _course_table(outcome: Outcome) -> Table:
             for name in outcome.experience.payments.get(order.nth, ())
         ]
         ended = Counter(standings.get(name, "unknown") for name in names)
-        words = ", ".join(f"{standing} {times:,}" for standing, times in sorted(ended.items()))
-        table.add_row(course.value, end.value, f"{orders[course.value]:,}", words)
+        text = ", ".join(f"{standing} {times:,}" for standing, times in sorted(ended.items()))
+        table.add_row(course.value, end.value, f"{orders[course.value]:,}", text)
     return table
 
 
-def _payee_table(outcome: Outcome) -> Table:
+def _payee_table(outcome: ShopDayOutcome) -> Table:
     table = _table("Who has what of the paid orders, in taka")
     table.add_column("payee")
     table.add_column("shares", justify="right")
     table.add_column("taka", justify="right")
     counts: Counter[str] = Counter()
-    for one in outcome.payments:
-        if one.standing == Standing.PAID:
-            counts.update(one.shares.keys())
+    for payment in outcome.payments:
+        if payment.standing == Standing.PAID:
+            counts.update(payment.shares.keys())
     for payee, paisa in sorted(outcome.payees().items()):
         table.add_row(payee or "ekshop itself", f"{counts[payee]:,}", taka(paisa))
     return table

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from random import Random
 
-from sandbox.rehearsals.month.breaks.break_kinds import KINDS, Kind
+from sandbox.rehearsals.month.breaks.break_kinds import KINDS, BreakKind
 from sandbox.rehearsals.month.files.file_faults import FilePlan
 from sandbox.rehearsals.month.model.days import LAST
-from sandbox.rehearsals.month.model.institutions import House
+from sandbox.rehearsals.month.model.institutions import MonthInstitution
 
 _OF_EACH_CODE_MIN = 6
 _PAYMENTS_A_SEED = 4_000
@@ -20,14 +20,14 @@ _WINDOW_TRIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seed:
+class PlannedBreak:
     """A kind, and the institution if that is decided."""
 
-    kind: Kind
-    house: House | None = None
+    kind: BreakKind
+    institution: MonthInstitution | None = None
 
 
-class Seeds:
+class BreakSchedule:
     """Hands out what goes wrong; what cannot be done at one payment is offered again at the next."""
 
     def __init__(self, random: Random, days: Sequence[int], plan: FilePlan) -> None:
@@ -35,7 +35,7 @@ class Seeds:
         self._random = random
         self._days = days
         self._plan = plan
-        self.pinned: Mapping[tuple[int, int], Seed] = {}
+        self.pinned: Mapping[tuple[int, int], PlannedBreak] = {}
         kinds = _kinds_of(sum(days))
         free = [kind for kind in kinds if not kind.is_pinned]
         random.shuffle(free)
@@ -52,7 +52,7 @@ class Seeds:
         return bool(self._free) and self._free[0][0] <= payment
 
     @property
-    def next_kind(self) -> Kind:
+    def next_kind(self) -> BreakKind:
         """The kind that is due."""
         return self._free[0][1]
 
@@ -66,34 +66,38 @@ class Seeds:
         at, kind = self._free.pop()
         self._free.insert(min(1, len(self._free)), (at, kind))
 
-    def _pin(self, kinds: Sequence[Kind]) -> dict[tuple[int, int], Seed]:
-        pinned: dict[tuple[int, int], Seed] = {}
+    def _pin(self, kinds: Sequence[BreakKind]) -> dict[tuple[int, int], PlannedBreak]:
+        pinned: dict[tuple[int, int], PlannedBreak] = {}
         for kind in kinds:
             for _ in range(_WINDOW_TRIES):
-                place, house = self._window(kind)
+                place, institution = self._window(kind)
                 if place is not None and place not in pinned:
-                    pinned[place] = Seed(kind, house)
+                    pinned[place] = PlannedBreak(kind, institution)
                     break
         return pinned
 
-    def _window(self, kind: Kind) -> tuple[tuple[int, int] | None, House]:
-        """Return day and number of a payment that falls into the late window of a house, if there is one."""
-        house, day = self._random.choice(kind.houses()), self._random.randrange(1, LAST)
-        first, after = house.window
-        late = house.next_date(day)
+    def _window(self, kind: BreakKind) -> tuple[tuple[int, int] | None, MonthInstitution]:
+        """Return day and number of a payment that falls into a late window, if there is one."""
+        institution, day = self._random.choice(kind.institutions()), self._random.randrange(1, LAST)
+        first, after = institution.window
+        late = institution.next_date(day)
         is_open = (
-            house.is_made(day) and house.arrival(late) <= LAST and house.arrival(late) > house.arrival(day)
+            institution.is_made(day)
+            and institution.arrival(late) <= LAST
+            and institution.arrival(late) > institution.arrival(day)
         )
-        if not is_open or not (self._plan.is_clean(house, day) and self._plan.is_clean(house, late)):
-            return None, house
+        if not is_open or not (
+            self._plan.is_clean(institution, day) and self._plan.is_clean(institution, late)
+        ):
+            return None, institution
         count = self._days[day]
         low, high = -(-first * count // _MINUTES_A_DAY), after * count // _MINUTES_A_DAY - 1
-        return ((day, self._random.randint(low, high)) if low <= high else None), house
+        return ((day, self._random.randint(low, high)) if low <= high else None), institution
 
 
-def _kinds_of(payments: int) -> list[Kind]:
+def _kinds_of(payments: int) -> list[BreakKind]:
     count = max(_OF_EACH_CODE_MIN, payments // _PAYMENTS_A_SEED)
-    kinds: list[Kind] = []
+    kinds: list[BreakKind] = []
     for code in dict.fromkeys(kind.code for kind in KINDS):
         kinds += islice(cycle(kind for kind in KINDS if kind.code is code), count)
     return kinds

@@ -4,12 +4,12 @@ Legs fail or stay unknown, refunds come, rows lack ours, a paisa is rounded the 
 minutes comes in the next file.
 """
 
-from sandbox.rehearsals.month.files.month_output import Payment, Stage
+from sandbox.rehearsals.month.files.month_output import MonthOutput, MonthPayment
 from sandbox.rehearsals.month.files.row_slots import Slot
 from sandbox.rehearsals.month.model.days import DAY_MS, EPOCH_MS
 from sandbox.rehearsals.month.model.instants import day_of, minute_of
 from sandbox.rehearsals.month.model.institutions import Leg, Trait
-from sandbox.rehearsals.month.model.rows import Event, Row, Status
+from sandbox.rehearsals.month.model.rows import MonthRow, RowEvent, RowStatus
 
 # Parts of all legs, in millionths.
 _MILLION = 1_000_000
@@ -25,24 +25,26 @@ _TEN_MINUTES_MS = 600_000
 _REFUND_DAYS = 5
 
 
-def reverse(stage: Stage, payment: Payment) -> bool:
+def reverse(stage: MonthOutput, payment: MonthPayment) -> bool:
     """Undo an evening's payment ten minutes after midnight (case 3), seldom; whether it was done."""
     last = payment.legs[-1]
     if minute_of(last.ms) < _EVENING_MINUTE or stage.random.randrange(1_000) >= _REVERSED_PERMILLE:
         return False
     ms = EPOCH_MS + (day_of(last.ms) + 1) * DAY_MS + _TEN_MINUTES_MS
-    is_possible = all(leg.house.has(Trait.TAKES_BACK) and _slot(stage, leg).is_quiet for leg in payment.legs)
+    is_possible = all(
+        leg.institution.has(Trait.TAKES_BACK) and _slot(stage, leg).is_quiet for leg in payment.legs
+    )
     if not is_possible or not stage.is_booked(ms):
         return False
-    undone = tuple(stage.taken_back(leg, Event.REVERSAL, leg.gross, ms) for leg in payment.legs)
+    undone = tuple(stage.taken_back(leg, RowEvent.REVERSAL, leg.gross, ms) for leg in payment.legs)
     for row in (*payment.legs, *undone):
-        stage.desk.add(row)
+        stage.files.add(row)
     stage.books.write(payment.legs)
     stage.books.write_later(undone)
     return True
 
 
-def pass_leg(stage: Stage, leg: Row) -> Row:
+def pass_leg(stage: MonthOutput, leg: MonthRow) -> MonthRow:
     """Put a leg into its file, in one of the usual ways; return it as our books have it."""
     slot = _slot(stage, leg)
     draw = stage.random.randrange(_MILLION)
@@ -53,27 +55,27 @@ def pass_leg(stage: Stage, leg: Row) -> Row:
     return leg
 
 
-def _slot(stage: Stage, leg: Row) -> Slot:
-    return stage.desk.due(leg.house, leg.ms)
+def _slot(stage: MonthOutput, leg: MonthRow) -> Slot:
+    return stage.files.due(leg.institution, leg.ms)
 
 
-def _late_slot(stage: Stage, leg: Row, slot: Slot) -> Slot | None:
+def _late_slot(stage: MonthOutput, leg: MonthRow, slot: Slot) -> Slot | None:
     """Where the next file comes in the same night, a row of the last minutes may be in it."""
-    first, after = leg.house.window
+    first, after = leg.institution.window
     if (
         not first <= minute_of(leg.ms) < after
         or not slot.is_clean
         or stage.random.randrange(100) >= _LATE_PERCENT
     ):
         return None
-    late = stage.desk.after(slot)
+    late = stage.files.after(slot)
     # On a closed day the window of the date has not come yet.
     is_own_day = slot.date == day_of(leg.ms)
     return late if is_own_day and late.is_clean and late.arrival == slot.arrival else None
 
 
-def _rare(stage: Stage, leg: Row, slot: Slot, draw: int) -> Row:
-    if leg.house.leg is Leg.DELIVERY:
+def _rare(stage: MonthOutput, leg: MonthRow, slot: Slot, draw: int) -> MonthRow:
+    if leg.institution.leg is Leg.DELIVERY:
         return _rare_delivery(leg, slot, draw)
     for most, happen in _RARE_ENDS:
         if draw < most:
@@ -81,58 +83,58 @@ def _rare(stage: Stage, leg: Row, slot: Slot, draw: int) -> Row:
     return _odd_line(leg, slot, is_lacking=draw < _RARE - _ROUNDED)
 
 
-def _rare_delivery(leg: Row, slot: Slot, draw: int) -> Row:
+def _rare_delivery(leg: MonthRow, slot: Slot, draw: int) -> MonthRow:
     if draw < _DELIVERY_UNKNOWN:
         slot.add(leg)
-        return leg.but(status=Status.UNKNOWN, theirs="")
+        return leg.but(status=RowStatus.UNKNOWN, theirs="")
     return _odd_line(leg, slot, is_lacking=draw < _DELIVERY_UNKNOWN + _LACKING)
 
 
-def _odd_line(leg: Row, slot: Slot, *, is_lacking: bool) -> Row:
-    if is_lacking and leg.house.has(Trait.OURS_MAY_LACK):
+def _odd_line(leg: MonthRow, slot: Slot, *, is_lacking: bool) -> MonthRow:
+    if is_lacking and leg.institution.has(Trait.OURS_MAY_LACK):
         slot.add(leg.but(ours=""))
         return leg
-    is_off = not is_lacking and leg.house.leg is Leg.FUNDS and slot.odd_paisa < _ODD_PAISA_MAX
+    is_off = not is_lacking and leg.institution.leg is Leg.FUNDS and slot.odd_paisa < _ODD_PAISA_MAX
     slot.odd_paisa += is_off
     slot.add(leg.but(vat=leg.vat + (1 if leg.number % 2 else -1)) if is_off and leg.vat else leg)
     return leg
 
 
-def _failed(stage: Stage, leg: Row, slot: Slot) -> Row:
-    if leg.house.has(Trait.STATUS) and stage.random.randrange(100) < _LISTED_PERCENT:
+def _failed(stage: MonthOutput, leg: MonthRow, slot: Slot) -> MonthRow:
+    if leg.institution.has(Trait.STATUS) and stage.random.randrange(100) < _LISTED_PERCENT:
         slot.add(leg.failed())
-    return leg.but(status=Status.FAILED, theirs="")
+    return leg.but(status=RowStatus.FAILED, theirs="")
 
 
-def _unknown(stage: Stage, leg: Row, slot: Slot) -> Row:
-    is_success = stage.random.randrange(100) < _SUCCESS_PERCENT or not leg.house.has(Trait.STATUS)
+def _unknown(stage: MonthOutput, leg: MonthRow, slot: Slot) -> MonthRow:
+    is_success = stage.random.randrange(100) < _SUCCESS_PERCENT or not leg.institution.has(Trait.STATUS)
     slot.add(leg if is_success else leg.failed())
-    return leg.but(status=Status.UNKNOWN, theirs="")
+    return leg.but(status=RowStatus.UNKNOWN, theirs="")
 
 
-def _unlearnt(stage: Stage, leg: Row, slot: Slot) -> Row:
+def _unlearnt(stage: MonthOutput, leg: MonthRow, slot: Slot) -> MonthRow:
     del stage
     slot.add(leg)
     return leg.but(theirs="")
 
 
-def _refunded(stage: Stage, leg: Row, slot: Slot) -> Row:
+def _refunded(stage: MonthOutput, leg: MonthRow, slot: Slot) -> MonthRow:
     ms = leg.ms + stage.random.randint(0, _REFUND_DAYS * DAY_MS)
-    if not leg.house.has(Trait.TAKES_BACK) or not stage.is_booked(ms):
+    if not leg.institution.has(Trait.TAKES_BACK) or not stage.is_booked(ms):
         slot.add(leg)
         return leg
     is_whole = stage.random.randrange(100) < _WHOLE_PERCENT
     part = leg.gross if is_whole else leg.gross * stage.random.randint(10, 90) // 100
-    refund = stage.taken_back(leg, Event.REFUND, part, ms)
+    refund = stage.taken_back(leg, RowEvent.REFUND, part, ms)
     stage.books.write_later((refund,))
     is_known = slot.is_clean and day_of(ms) <= slot.arrival
     is_netted = is_known and not is_whole and stage.random.randrange(100) < _NETTED_PERCENT
-    if is_netted and leg.house.has(Trait.NETS_REFUNDS):
-        both = (leg.gross + refund.gross, leg.fee + refund.fee, leg.vat + refund.vat)
-        slot.add(leg.but(**dict(zip(("gross", "fee", "vat"), both, strict=True))))
+    if is_netted and leg.institution.has(Trait.NETS_REFUNDS):
+        netted = (leg.gross + refund.gross, leg.fee + refund.fee, leg.vat + refund.vat)
+        slot.add(leg.but(**dict(zip(("gross", "fee", "vat"), netted, strict=True))))
         return leg
     slot.add(leg)
-    stage.desk.add(refund)
+    stage.files.add(refund)
     return leg
 
 

@@ -7,49 +7,49 @@ cannot be done here. What may be found beside it is in `docs/protocols/reconcili
 
 from collections.abc import Callable
 
-from sandbox.rehearsals.month.files.month_output import Payment, Stage
+from sandbox.rehearsals.month.files.month_output import MonthOutput, MonthPayment
 from sandbox.rehearsals.month.files.row_slots import Slot
 from sandbox.rehearsals.month.model.answer_key import Code
 from sandbox.rehearsals.month.model.days import DAY_MS
 from sandbox.rehearsals.month.model.instants import day_of
 from sandbox.rehearsals.month.model.institutions import Leg, Trait
-from sandbox.rehearsals.month.model.rows import Event, Row, Spoiled, Status
+from sandbox.rehearsals.month.model.rows import MonthRow, RowDefect, RowEvent, RowStatus
 
-Act = Callable[[Stage, Payment, Row, Slot], Row | None]
+Act = Callable[[MonthOutput, MonthPayment, MonthRow, Slot], MonthRow | None]
 
 _TAKA = 100
 _FACTOR = 100
 _FACTOR_MAX_PAISA = 5_000_000
 _OFF_MOST_PAISA = 900
-_SPOILS = {"nagad": (Spoiled.NUMBER,), "janata": (Spoiled.NO_DAY,), "dbbl_nexus": (Spoiled.BLANK_TIME,)}
-_ANY_SPOIL = (Spoiled.BLANK_TIME, Spoiled.NO_DAY)
+_SPOILS = {"nagad": (RowDefect.NUMBER,), "janata": (RowDefect.NO_DAY,), "dbbl_nexus": (RowDefect.BLANK_TIME,)}
+_ANY_SPOIL = (RowDefect.BLANK_TIME, RowDefect.NO_DAY)
 _HOUR_MS = 3_600_000
 
 
-def stranger(stage: Stage, leg: Row) -> Row:
-    """Return a row of the same house and instant that nobody knows, of another amount."""
-    ours = stage.names.ours(leg.house, day_of(leg.ms), is_stranger=True)
-    theirs = stage.names.theirs(leg.house)
+def stranger(stage: MonthOutput, leg: MonthRow) -> MonthRow:
+    """Return a row of the same institution and instant that nobody knows, of another amount."""
+    ours = stage.names.ours(leg.institution, day_of(leg.ms), is_stranger=True)
+    theirs = stage.names.theirs(leg.institution)
     return leg.of_amount(leg.gross // 3 + 1_700).but(ours=ours, theirs=theirs)
 
 
-def reject(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def reject(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """Its row cannot be read; which row it is in its file is known when it is written."""
     del payment
-    spoiled = stage.random.choice(_SPOILS.get(leg.house.id, _ANY_SPOIL))
+    spoiled = stage.random.choice(_SPOILS.get(leg.institution.id, _ANY_SPOIL))
     slot.add(leg.but(spoiled=spoiled, mark=slot.arrival))
     return leg
 
 
-def lose(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def lose(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """It is in no file."""
     del payment
-    code = Code.LEDGER_ONLY if leg.house.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
+    code = Code.LEDGER_ONLY if leg.institution.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
     stage.blame(code, leg, slot.arrival, "in no file")
     return leg
 
 
-def delay(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def delay(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """It comes in the next file."""
     del payment
     late = stage.next_night_slot(slot)
@@ -60,19 +60,19 @@ def delay(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
     return leg
 
 
-def delay_for_ever(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def delay_for_ever(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """It might come in the next file, and does not."""
     del payment
     late = stage.next_night_slot(slot)
     if late is None:
         return None
-    code = Code.LEDGER_ONLY if leg.house.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
+    code = Code.LEDGER_ONLY if leg.institution.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
     stage.blame(Code.TIMING, leg, slot.arrival, "not in the next file either")
     stage.blame(code, leg, late.arrival, "not in the next file either")
     return leg
 
 
-def invent(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def invent(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """Beside it stands a row that nobody knows."""
     del payment
     slot.add(leg)
@@ -82,52 +82,52 @@ def invent(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
     return leg
 
 
-def charge_back(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def charge_back(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """It is refunded whole, and charged back as well (case 19)."""
     del payment
     ms = leg.ms + stage.random.randint(DAY_MS, 3 * DAY_MS)
     if not stage.is_booked(ms):
         return None
-    refund_slot = stage.desk.due(leg.house, ms)
+    refund_slot = stage.files.due(leg.institution, ms)
     later = [] if not refund_slot.is_clean else list(stage.later_slots(refund_slot, dates=3))
     if not later:
         return None
-    refund = stage.taken_back(leg, Event.REFUND, leg.gross, ms)
+    refund = stage.taken_back(leg, RowEvent.REFUND, leg.gross, ms)
     slot.add(leg)
     refund_slot.add(refund)
     stage.books.write_later((refund,))
     last = stage.random.choice(later)
     back = leg.but(
-        event=Event.CHARGEBACK, gross=-leg.gross, fee=0, vat=0, ms=ms + _HOUR_MS,
-        theirs=stage.names.theirs(leg.house), original=leg,
+        event=RowEvent.CHARGEBACK, gross=-leg.gross, fee=0, vat=0, ms=ms + _HOUR_MS,
+        theirs=stage.names.theirs(leg.institution), original=leg,
     )  # fmt: skip
     last.add(back)
     stage.blame(Code.FILE_ONLY, back, last.arrival, "chargeback after refund")
     return leg
 
 
-def post_twice(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def post_twice(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """The biller has it under two names of its own."""
     del payment
     slot.add(leg)
-    slot.add(leg.but(theirs=stage.names.theirs(leg.house)))
+    slot.add(leg.but(theirs=stage.names.theirs(leg.institution)))
     stage.blame(Code.BILLER_DOUBLE_POST, leg, slot.arrival, "same file")
     return leg
 
 
-def post_twice_later(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def post_twice_later(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """The biller has it under another name in the next file."""
     del payment
     late = stage.next_night_slot(slot)
     if late is None:
         return None
     slot.add(leg)
-    late.add(leg.but(theirs=stage.names.theirs(leg.house)))
+    late.add(leg.but(theirs=stage.names.theirs(leg.institution)))
     stage.blame(Code.BILLER_DOUBLE_POST, leg, late.arrival, "next file")
     return leg
 
 
-def repeat_in_file(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def repeat_in_file(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """Its row stands twice."""
     del payment
     slot.add(leg)
@@ -136,7 +136,7 @@ def repeat_in_file(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row 
     return leg
 
 
-def repeat_across(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def repeat_across(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """Its row stands again in a later file."""
     del payment
     later = list(stage.later_slots(slot))
@@ -149,7 +149,7 @@ def repeat_across(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row |
     return leg
 
 
-def repeat_in_ledger(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def repeat_in_ledger(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """Its line in our export stands twice."""
     del payment
     slot.add(leg)
@@ -158,44 +158,44 @@ def repeat_in_ledger(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Ro
     return leg
 
 
-def make_ambiguous(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def make_ambiguous(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """Beside it stands a part of it under the same name of ours."""
     del payment
     slot.add(leg)
-    slot.add(leg.of_amount(leg.gross * 3 // 5).but(theirs=stage.names.theirs(leg.house)))
+    slot.add(leg.of_amount(leg.gross * 3 // 5).but(theirs=stage.names.theirs(leg.institution)))
     stage.blame(Code.AMBIGUOUS, leg, slot.arrival, "partial twin")
     return leg
 
 
-def hide_ours(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def hide_ours(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """Its row lacks ours, and we never learnt the name that it has (case 17)."""
     del payment
     slot.add(leg.but(ours=""))
     stage.blame(Code.LEDGER_ONLY, leg, slot.arrival, "two payers alike")
-    stage.key.add(Code.FILE_ONLY, leg.house.id, leg.theirs, slot.arrival, "two payers alike")
+    stage.key.add(Code.FILE_ONLY, leg.institution.id, leg.theirs, slot.arrival, "two payers alike")
     return leg.but(theirs="")
 
 
-def _misstate(stage: Stage, leg: Row, slot: Slot, gross: int, cause: str) -> Row:
+def _misstate(stage: MonthOutput, leg: MonthRow, slot: Slot, gross: int, cause: str) -> MonthRow:
     slot.add(leg.of_amount(gross))
     stage.blame(Code.AMOUNT, leg, slot.arrival, cause)
     return leg
 
 
-def add_a_taka(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def add_a_taka(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """Its amount is a taka higher."""
     del payment
     return _misstate(stage, leg, slot, leg.gross + _TAKA, "one taka more")
 
 
-def slip_the_unit(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def slip_the_unit(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """Its amount is a hundred times what it was, or a hundredth."""
     del payment
     is_small = leg.gross <= _FACTOR_MAX_PAISA
     return _misstate(stage, leg, slot, leg.gross * _FACTOR if is_small else leg.gross // _FACTOR, "unit slip")
 
 
-def exchange_digits(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def exchange_digits(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """Two digits of its amount have changed places."""
     del payment
     text = str(leg.gross)
@@ -207,17 +207,19 @@ def exchange_digits(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row
     return _misstate(stage, leg, slot, int(exchanged), "two digits exchanged")
 
 
-def net_an_unknown_refund(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def net_an_unknown_refund(
+    stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot
+) -> MonthRow | None:
     """Its row is less a refund that our books do not have (case 4)."""
     del payment
     part = leg.gross * 3 // 10
-    fee, vat = leg.house.charge.of_taking_back(-part)
+    fee, vat = leg.institution.charge.of_taking_back(-part)
     slot.add(leg.but(gross=leg.gross - part, fee=leg.fee + fee, vat=leg.vat + vat))
     stage.blame(Code.AMOUNT, leg, slot.arrival, "netted refund not in our books")
     return leg
 
 
-def overcharge(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def overcharge(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """More or less is kept than the schedule says."""
     del payment
     # Two paisa at least: one would be a rounding. A fee is not made negative.
@@ -228,7 +230,7 @@ def overcharge(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | No
     return leg
 
 
-def change_currency(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def change_currency(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """It is dollars."""
     del payment
     slot.add(leg.but(currency="USD"))
@@ -236,15 +238,15 @@ def change_currency(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row
     return leg
 
 
-def fail_at_ours(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def fail_at_ours(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """We gave it up, they have it."""
     del payment
     slot.add(leg)
     stage.blame(Code.THEY_SUCCESS_WE_FAILED, leg, slot.arrival, "given up by us")
-    return leg.but(status=Status.FAILED, theirs="")
+    return leg.but(status=RowStatus.FAILED, theirs="")
 
 
-def fail_at_theirs(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def fail_at_theirs(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """We have it, they list it as failed."""
     del payment
     slot.add(leg.failed())
@@ -252,16 +254,16 @@ def fail_at_theirs(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row 
     return leg
 
 
-def leave_open(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def leave_open(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """We do not know, and the file does not say."""
     del payment
     stage.blame(Code.UNKNOWN_OPEN, leg, slot.arrival, "unknown and in no file")
-    return leg.but(status=Status.UNKNOWN, theirs="")
+    return leg.but(status=RowStatus.UNKNOWN, theirs="")
 
 
-def _delay_taking_back(stage: Stage, back: Row) -> bool:
+def _delay_taking_back(stage: MonthOutput, back: MonthRow) -> bool:
     """Put the row of taking back into a file that arrives later than it ought to; whether there is one."""
-    due = stage.desk.due(back.house, back.ms)
+    due = stage.files.due(back.institution, back.ms)
     later = list(stage.later_slots(due, dates=3)) if due.is_clean else []
     if not later:
         return False
@@ -270,14 +272,14 @@ def _delay_taking_back(stage: Stage, back: Row) -> bool:
     return True
 
 
-def delay_refund(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def delay_refund(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """It is refunded, which their files show later."""
     del payment
     ms = leg.ms + stage.random.randint(DAY_MS, 4 * DAY_MS)
     if not stage.is_booked(ms):
         return None
     part = leg.gross if stage.random.getrandbits(1) else leg.gross // 4
-    refund = stage.taken_back(leg, Event.REFUND, part, ms)
+    refund = stage.taken_back(leg, RowEvent.REFUND, part, ms)
     if not _delay_taking_back(stage, refund):
         return None
     slot.add(leg)
@@ -285,20 +287,20 @@ def delay_refund(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | 
     return leg
 
 
-def delay_reversal(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+def delay_reversal(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
     """It is undone on both legs, which the biller's files show later."""
     ms = leg.ms + stage.random.randint(_HOUR_MS, DAY_MS)
     funds = payment.funds
-    if not stage.is_booked(ms) or (funds is not None and not funds.house.has(Trait.TAKES_BACK)):
+    if not stage.is_booked(ms) or (funds is not None and not funds.institution.has(Trait.TAKES_BACK)):
         return None
-    undone = stage.taken_back(leg, Event.REVERSAL, leg.gross, ms)
+    undone = stage.taken_back(leg, RowEvent.REVERSAL, leg.gross, ms)
     if not _delay_taking_back(stage, undone):
         return None
     slot.add(leg)
     if funds is None:
         stage.books.write_later((undone,))
         return leg
-    funds_undone = stage.taken_back(funds, Event.REVERSAL, funds.gross, ms)
-    stage.desk.add(funds_undone)
+    funds_undone = stage.taken_back(funds, RowEvent.REVERSAL, funds.gross, ms)
+    stage.files.add(funds_undone)
     stage.books.write_later((funds_undone, undone))
     return leg

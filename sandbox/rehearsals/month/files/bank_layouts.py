@@ -1,7 +1,7 @@
 """The settlement files of banks and of the national switch."""
 
 from sandbox.kit.institution.amounts import taka
-from sandbox.rehearsals.month.files.layouts import NO_DAY, Cover, Layout, Totals, masked_card
+from sandbox.rehearsals.month.files.layouts import NO_DAY, Cover, FileLayout, Totals, masked_card
 from sandbox.rehearsals.month.model.instants import (
     CLOCK,
     DIGITS,
@@ -14,12 +14,12 @@ from sandbox.rehearsals.month.model.instants import (
     split_utc,
     utc,
 )
-from sandbox.rehearsals.month.model.rows import Event, Row, Status
+from sandbox.rehearsals.month.model.rows import MonthRow, RowEvent, RowStatus
 
 _JANATA_LENGTH = 120
 
 
-class SonaliSpg(Layout):
+class SonaliSpg(FileLayout):
     """Semicolons, and Bangla digits in amounts and times."""
 
     is_counted = True
@@ -38,7 +38,7 @@ class SonaliSpg(Layout):
         day, second, _ = split(ms)
         return f"{slashed(day)} {bangla(CLOCK[second])}"
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal
         amounts = bangla(f"{taka(row.gross)};{taka(row.vat)};{taka(row.fee)}")
@@ -53,12 +53,12 @@ class SonaliSpg(Layout):
 
 
 _EBL_TYPES = {
-    Event.PAYMENT: "PAYMENT", Event.REFUND: "REFUND", Event.REVERSAL: "REFUND",
-    Event.CHARGEBACK: "CHARGEBACK",
+    RowEvent.PAYMENT: "PAYMENT", RowEvent.REFUND: "REFUND", RowEvent.REVERSAL: "REFUND",
+    RowEvent.CHARGEBACK: "CHARGEBACK",
 }  # fmt: skip
 
 
-class Ebl(Layout):
+class Ebl(FileLayout):
     """The columns of a card gateway's report, with times in UTC."""
 
     no_day = f"{NO_DAY}T10:20:30.000Z"
@@ -76,11 +76,11 @@ class Ebl(Layout):
         """Write 2026-04-05T17:59:58.000Z."""
         return f"{utc(ms)[:-4]}000Z"
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal
         ordered = row.original.gross if row.original else row.gross
-        code = "APPROVED" if row.status is Status.SUCCESS else "DECLINED"
+        code = "APPROVED" if row.status is RowStatus.SUCCESS else "DECLINED"
         return (
             f"{row.ours},{'R' if row.is_taking_back else 'P'}1,{_EBL_TYPES[row.event]},{self.when(row)},"
             f"{taka(ordered)},{row.currency},{code},{row.theirs},{row.number * 17 % 1_000_000:06d},"
@@ -89,7 +89,7 @@ class Ebl(Layout):
         )
 
 
-class Janata(Layout):
+class Janata(FileLayout):
     """Records of 120 characters, as a host writes them."""
 
     extension = "txt"
@@ -99,7 +99,8 @@ class Janata(Layout):
 
     def head(self, cover: Cover) -> str:
         """Return the header record."""
-        text = f"H{cover.house.code:<8}{plain(cover.date)}{cover.cycle:02d}{cover.sequence:06d}{cover.flag}"
+        place = f"{plain(cover.date)}{cover.cycle:02d}{cover.sequence:06d}"
+        text = f"H{cover.institution.code:<8}{place}{cover.flag}"
         return f"{text:<{_JANATA_LENGTH}}\n"
 
     def time(self, ms: int) -> str:
@@ -107,16 +108,16 @@ class Janata(Layout):
         day, second, _ = split(ms)
         return DIGITS[second] + plain(day)[4:]
 
-    def when(self, row: Row) -> str:
+    def when(self, row: MonthRow) -> str:
         """Write DE12 and DE13, or a day that is none."""
         return self.time(row.ms) if row.spoiled is None else f"{self.time(row.ms)[:6]}0231"
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one record."""
         del ordinal
         day, second, _ = split_utc(row.ms)
-        code = "00" if row.status is Status.SUCCESS else "91"
-        reversed_ = "N" if row.status is Status.SUCCESS else "Y"
+        code = "00" if row.status is RowStatus.SUCCESS else "91"
+        reversed_ = "N" if row.status is RowStatus.SUCCESS else "Y"
         text = (
             f"D{'0420' if row.is_taking_back else '0200'}{masked_card(row.number):<19}500000"
             f"{abs(row.gross):012d}{plain(day)[4:]}{DIGITS[second]}{row.number % 1_000_000:06d}"
@@ -132,7 +133,7 @@ class Janata(Layout):
         return f"{text:<{_JANATA_LENGTH}}\n"
 
 
-class Npsb(Layout):
+class Npsb(FileLayout):
     """Carets between header and trailer, with a hash total."""
 
     extension = "txt"
@@ -149,10 +150,10 @@ class Npsb(Layout):
         """Write 20260405235958."""
         return dhaka_digits(ms)
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal, cover
-        code = "00" if row.status is Status.SUCCESS else "51"
+        code = "00" if row.status is RowStatus.SUCCESS else "51"
         amounts = "^".join(str(abs(paisa)) for paisa in (row.gross, row.fee, row.vat, row.net))
         kind = "R" if row.is_taking_back else "P"
         return (

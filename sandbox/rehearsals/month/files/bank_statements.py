@@ -12,7 +12,7 @@ from random import Random
 from sandbox.kit.institution.amounts import taka
 from sandbox.rehearsals.month.files.file_faults import FilePlan
 from sandbox.rehearsals.month.files.layouts import Cover
-from sandbox.rehearsals.month.model.answer_key import Code, Key
+from sandbox.rehearsals.month.model.answer_key import AnswerKey, Code
 from sandbox.rehearsals.month.model.days import LAST, business_days_after, date_of, is_business
 from sandbox.rehearsals.month.model.instants import dashed, plain
 from sandbox.rehearsals.month.model.institutions import (
@@ -21,9 +21,9 @@ from sandbox.rehearsals.month.model.institutions import (
     JANATA_ACCOUNT,
     SONALI_ACCOUNT,
     STATEMENTS,
-    House,
+    MonthInstitution,
 )
-from sandbox.rehearsals.month.model.references import Names
+from sandbox.rehearsals.month.model.references import ReferenceMaker
 
 _STRAY_PAISA = 4_321_500
 _SHORT_PAISA = (1, 50_000)
@@ -31,7 +31,7 @@ _SHORT_PAISA = (1, 50_000)
 _STRUCK_SHARE_MIN = 8
 
 
-class Wrong(StrEnum):
+class CreditError(StrEnum):
     """What may be wrong with one credit."""
 
     SHORT = "short"
@@ -52,7 +52,7 @@ class Entry:
 class Statement:
     """One day of one account; `number` counts from 1."""
 
-    house: House
+    institution: MonthInstitution
     day: int
     number: int
     opening: int
@@ -62,9 +62,9 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class StatementPlan:
-    """What goes wrong on statements: by (payout day, house), and on days of a bank."""
+    """What goes wrong on statements: by (payout day, institution), and on days of a bank."""
 
-    credits: Mapping[tuple[int, House], tuple[Wrong, int]]
+    credits: Mapping[tuple[int, MonthInstitution], tuple[CreditError, int]]
     strays: Mapping[int, str]
     """A credit without a batch: day and bank."""
     cut: int
@@ -73,21 +73,23 @@ class StatementPlan:
 
 def plan_statements(random: Random, plan: FilePlan) -> StatementPlan:
     """Choose what goes wrong; a batch with a file that something happens to is left alone."""
-    paid: dict[tuple[int, House], bool] = {}
-    for house in FUNDS:
-        for date in house.dates():
-            batch = (house.payout(date), house)
-            paid[batch] = paid.get(batch, True) and plan.is_clean(house, date)
+    paid: dict[tuple[int, MonthInstitution], bool] = {}
+    for institution in FUNDS:
+        for date in institution.dates():
+            batch = (institution.payout(date), institution)
+            paid[batch] = paid.get(batch, True) and plan.is_clean(institution, date)
     days = [day for day in range(LAST) if is_business(day) and business_days_after(day, 1) <= LAST]
     # Late enough that every connector has begun to pay.
     cut = random.choice([day for day in days if day > len(FUNDS)])
-    taken = {cut, business_days_after(cut, 1)}
+    used_days = {cut, business_days_after(cut, 1)}
     whole = [
-        batch for batch, is_whole in paid.items() if is_whole and batch[0] <= LAST and batch[0] not in taken
+        batch
+        for batch, is_whole in paid.items()
+        if is_whole and batch[0] <= LAST and batch[0] not in used_days
     ]
     struck = random.sample([batch for batch in whole if batch[1].share >= _STRUCK_SHARE_MIN], 4)
-    wrongs = [(Wrong.SHORT, paisa) for paisa in _SHORT_PAISA] + [(Wrong.ABSENT, 0)] * 2
-    strays = random.sample([day for day in days if day not in taken], 2)
+    wrongs = [(CreditError.SHORT, paisa) for paisa in _SHORT_PAISA] + [(CreditError.ABSENT, 0)] * 2
+    strays = random.sample([day for day in days if day not in used_days], 2)
     return StatementPlan(
         dict(zip(struck, wrongs, strict=True)),
         dict(zip(strays, (SONALI_ACCOUNT, JANATA_ACCOUNT), strict=True)),
@@ -98,7 +100,7 @@ def plan_statements(random: Random, plan: FilePlan) -> StatementPlan:
 class Statements:
     """Writes the statements of each day, and puts into the key what is wrong with them."""
 
-    def __init__(self, files: Path, plan: StatementPlan, key: Key, names: Names) -> None:
+    def __init__(self, files: Path, plan: StatementPlan, key: AnswerKey, names: ReferenceMaker) -> None:
         self._files = files
         self._plan = plan
         self._key = key
@@ -106,7 +108,7 @@ class Statements:
         self._balances = dict.fromkeys(STATEMENTS, 0)
         self._numbers = dict.fromkeys(STATEMENTS, 0)
 
-    def write_day(self, day: int, settled: Mapping[House, int]) -> None:
+    def write_day(self, day: int, settled: Mapping[MonthInstitution, int]) -> None:
         """Write what each bank booked on a business day."""
         for bank in STATEMENTS:
             entries = [*self._credits(day, bank, settled), *self._strays(day, bank)]
@@ -123,30 +125,32 @@ class Statements:
         first = self._write(statement, statement.day, statement.entries[1:])
         self._write(statement, business_days_after(statement.day, 1), statement.entries, correction=1)
         self._key.add(
-            Code.CONTROL_TOTAL, statement.house.id, first.name, statement.day, "an entry is missing"
+            Code.CONTROL_TOTAL, statement.institution.id, first.name, statement.day, "an entry is missing"
         )
 
-    def _write(self, statement: Statement, night: int, shown: Sequence[Entry], correction: int = 0) -> Path:
-        write, extension = WRITERS[statement.house.id]
-        name = Cover(statement.house, statement.day, 1, correction=correction).name(extension)
+    def _write(self, statement: Statement, night: int, entries: Sequence[Entry], correction: int = 0) -> Path:
+        write, extension = WRITERS[statement.institution.id]
+        name = Cover(statement.institution, statement.day, 1, correction=correction).name(extension)
         path = self._files / dashed(night) / name
-        path.write_bytes(write(statement, shown).encode())
+        path.write_bytes(write(statement, entries).encode())
         return path
 
-    def _credits(self, day: int, bank: House, settled: Mapping[House, int]) -> Iterable[Entry]:
-        for house in FUNDS:
-            if house.bank != bank.id or not settled.get(house, 0):
+    def _credits(
+        self, day: int, bank: MonthInstitution, settled: Mapping[MonthInstitution, int]
+    ) -> Iterable[Entry]:
+        for institution in FUNDS:
+            if institution.bank != bank.id or not settled.get(institution, 0):
                 continue
-            charge, batch = BANK_CHARGES[bank.id], house.batch(plain(day))
-            wrong, short = self._plan.credits.get((day, house), (None, 0))
-            if wrong is Wrong.ABSENT:
+            charge, batch = BANK_CHARGES[bank.id], institution.batch(plain(day))
+            wrong, short = self._plan.credits.get((day, institution), (None, 0))
+            if wrong is CreditError.ABSENT:
                 self._key.add(Code.LEDGER_ONLY, bank.id, batch, day, "a payout is missing")
                 continue
-            if wrong is Wrong.SHORT:
+            if wrong is CreditError.SHORT:
                 self._key.add(Code.AMOUNT, bank.id, batch, day, "funds short")
-            yield Entry(settled[house] - charge - short, charge, batch, self._names.theirs(bank))
+            yield Entry(settled[institution] - charge - short, charge, batch, self._names.theirs(bank))
 
-    def _strays(self, day: int, bank: House) -> Iterable[Entry]:
+    def _strays(self, day: int, bank: MonthInstitution) -> Iterable[Entry]:
         if self._plan.strays.get(day) == bank.id:
             entry = Entry(_STRAY_PAISA, 0, "", self._names.theirs(bank))
             self._key.add(Code.FILE_ONLY, bank.id, entry.theirs, day, "a credit of nobody")
@@ -156,7 +160,7 @@ class Statements:
 _CAMT = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 
 
-def _camt(statement: Statement, shown: Sequence[Entry]) -> str:
+def _camt(statement: Statement, entries: Sequence[Entry]) -> str:
     day, number = dashed(statement.day), statement.number
     total = taka(sum(abs(entry.amount) for entry in statement.entries))
     return "\n".join([
@@ -170,7 +174,7 @@ def _camt(statement: Statement, shown: Sequence[Entry]) -> str:
         _balance("CLBD", statement.closing, day),
         "<TxsSummry><TtlNtries>",
         f"<NbOfNtries>{len(statement.entries)}</NbOfNtries><Sum>{total}</Sum></TtlNtries></TxsSummry>",
-        *(_camt_entry(entry, day) for entry in shown),
+        *(_camt_entry(entry, day) for entry in entries),
         "</Stmt></BkToCstmrStmt></Document>",
         "",
     ])  # fmt: skip
@@ -206,7 +210,7 @@ def _letter(paisa: int) -> str:
     return "D" if paisa < 0 else "C"
 
 
-def _mt940(statement: Statement, shown: Sequence[Entry]) -> str:
+def _mt940(statement: Statement, entries: Sequence[Entry]) -> str:
     day = f"{date_of(statement.day):%y%m%d}"
     opening, closing = statement.opening, statement.closing
     lines = [
@@ -215,10 +219,10 @@ def _mt940(statement: Statement, shown: Sequence[Entry]) -> str:
         f":28C:{statement.number}/1",
         f":60F:{_letter(opening)}{day}BDT{_comma(opening)}",
     ]
-    for entry in shown:
+    for entry in entries:
         ours = entry.ours or "NONREF"
-        moved = f"{_letter(entry.amount)}{_comma(entry.amount)}"
-        lines.append(f":61:{day}{day[2:]}{moved}NTRF{ours}//{entry.theirs}")
+        signed_amount = f"{_letter(entry.amount)}{_comma(entry.amount)}"
+        lines.append(f":61:{day}{day[2:]}{signed_amount}NTRF{ours}//{entry.theirs}")
         lines.append(f":86:/BATCH/{ours}/CHG/{_comma(entry.charge)}")
     lines += [f":62F:{_letter(closing)}{day}BDT{_comma(closing)}", "-", ""]
     return "\r\n".join(lines)

@@ -1,9 +1,9 @@
 """The end-of-day files of billers; the lines of a bill are made of its amount."""
 
 from sandbox.kit.institution.amounts import taka
-from sandbox.rehearsals.month.files.layouts import Cover, Layout, Totals
+from sandbox.rehearsals.month.files.layouts import Cover, FileLayout, Totals
 from sandbox.rehearsals.month.model.instants import CLOCK, dashed, dhaka, dhaka_digits, plain, split
-from sandbox.rehearsals.month.model.rows import Row
+from sandbox.rehearsals.month.model.rows import MonthRow
 
 _ACHALLAN_LENGTH = 100
 _STAMP_PAISA = 1_000
@@ -21,15 +21,15 @@ def _lines(gross: int) -> tuple[int, int, int, int]:
     return sign * (size - stamp - vat - late), sign * vat, sign * late, sign * stamp
 
 
-def _bill(row: Row) -> str:
+def _bill(row: MonthRow) -> str:
     return row.bill or f"{row.number * 104_729 % 10**12:012d}"
 
 
-def _account(row: Row) -> str:
+def _account(row: MonthRow) -> str:
     return row.account or f"{row.number * 15_485_863 % 10**8:08d}"
 
 
-class Desco(Layout):
+class Desco(FileLayout):
     """The common scroll row, and a trailer with a SHA-256."""
 
     is_counted = True
@@ -50,11 +50,11 @@ class Desco(Layout):
         day, second, _ = split(ms)
         return f"{dashed(day)}T{CLOCK[second]}+06:00"
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         principal, vat, late, stamp = _lines(row.gross)
         return (
-            f"{dashed(cover.date)},1,{ordinal},{cover.house.id},D07,{_bill(row)},{_account(row)},{self.when(row)},"
+            f"{dashed(cover.date)},1,{ordinal},{cover.institution.id},D07,{_bill(row)},{_account(row)},{self.when(row)},"
             f"{row.ours},,{row.theirs},{taka(principal)},{taka(vat)},{taka(late)},{taka(stamp)},0.00,"
             f"{taka(row.gross)},API,{_COLLECTOR},{'REV' if row.is_taking_back else 'PAY'}\n"
         )
@@ -65,7 +65,7 @@ class Desco(Layout):
         return f"TRAILER,{totals.rows},{taka(totals.gross)},{digest}\n"
 
 
-class Breb(Layout):
+class Breb(FileLayout):
     """Pipes, two cycles a day."""
 
     extension = "txt"
@@ -75,13 +75,13 @@ class Breb(Layout):
     def head(self, cover: Cover) -> str:
         """Return the header."""
         place = f"{plain(cover.date)}|{cover.cycle:02d}|{cover.sequence:06d}"
-        return f"H|{cover.house.code}|{place}|{cover.flag}\n"
+        return f"H|{cover.institution.code}|{place}|{cover.flag}\n"
 
     def time(self, ms: int) -> str:
         """Write 20260405235958."""
         return dhaka_digits(ms)
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal, cover
         kind = "REV" if row.is_taking_back else "PAY"
@@ -94,7 +94,7 @@ class Breb(Layout):
         return f"T|{totals.rows}|{taka(totals.gross)}\n"
 
 
-class Nesco(Layout):
+class Nesco(FileLayout):
     """The daily detail; a reversal counts as one transaction less."""
 
     def head(self, cover: Cover) -> str:
@@ -109,7 +109,7 @@ class Nesco(Layout):
         """Write 2026-04-05 23:59:58."""
         return dhaka(ms)
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal, cover
         principal, vat, late, stamp = _lines(row.gross)
@@ -120,7 +120,7 @@ class Nesco(Layout):
         )
 
 
-class Wasa(Layout):
+class Wasa(FileLayout):
     """No reference but ours; what was taken back is negative."""
 
     def head(self, cover: Cover) -> str:
@@ -135,7 +135,7 @@ class Wasa(Layout):
         """Write 2026-04-05 23:59:58."""
         return dhaka(ms)
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal, cover
         principal, vat, late, stamp = _lines(row.gross)
@@ -145,7 +145,7 @@ class Wasa(Layout):
         )
 
 
-class Gas(Layout):
+class Gas(FileLayout):
     """No commission, so the cost is what was paid."""
 
     def head(self, cover: Cover) -> str:
@@ -160,17 +160,17 @@ class Gas(Layout):
         """Write 2026-04-05 23:59:58."""
         return dhaka(ms)
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal
         paid = taka(row.gross)
         return (
-            f"{self.when(row)},{row.ours},{_COLLECTOR},{cover.house.id},{_bill(row)},{paid},0.00,0.00,0.00,{paid},"
+            f"{self.when(row)},{row.ours},{_COLLECTOR},{cover.institution.id},{_bill(row)},{paid},0.00,0.00,0.00,{paid},"
             f"{_COLLECTOR},SYL2,{_account(row)},{row.theirs}\n"
         )
 
 
-class Achallan(Layout):
+class Achallan(FileLayout):
     """Records of 100 characters."""
 
     extension = "txt"
@@ -180,14 +180,15 @@ class Achallan(Layout):
 
     def head(self, cover: Cover) -> str:
         """Return the header record."""
-        text = f"H{cover.house.code:<8}{plain(cover.date)}{cover.cycle:02d}{cover.sequence:06d}{cover.flag}"
+        place = f"{plain(cover.date)}{cover.cycle:02d}{cover.sequence:06d}"
+        text = f"H{cover.institution.code:<8}{place}{cover.flag}"
         return f"{text:<{_ACHALLAN_LENGTH}}\n"
 
     def time(self, ms: int) -> str:
         """Write 20260405235958."""
         return dhaka_digits(ms)
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one record."""
         del ordinal, cover
         text = f"D{row.ours:<20}{row.theirs:<20}{self.when(row):<14}{row.gross:015d}1114100010111"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.rehearsals.month.model.instants import plain
-from sandbox.rehearsals.month.model.institutions import House
-from sandbox.rehearsals.month.model.rows import Row, Spoiled
+from sandbox.rehearsals.month.model.institutions import MonthInstitution
+from sandbox.rehearsals.month.model.rows import MonthRow, RowDefect
 
 NO_DAY = "2026-02-31"
 HASH_MODULUS = 10**12
@@ -19,7 +19,7 @@ HASH_MODULUS = 10**12
 class Cover:
     """What a file says of itself."""
 
-    house: House
+    institution: MonthInstitution
     date: int
     cycle: int
     sequence: int = 0
@@ -29,7 +29,7 @@ class Cover:
     def name(self, extension: str) -> str:
         """Return the name of the file."""
         tail = f"_c{self.correction}" if self.correction else ""
-        return f"{self.house.id}_{plain(self.date)}_{self.cycle:02d}{tail}.{extension}"
+        return f"{self.institution.id}_{plain(self.date)}_{self.cycle:02d}{tail}.{extension}"
 
     @property
     def flag(self) -> str:
@@ -49,7 +49,7 @@ class Totals:
     net: int = 0
     hashed: int = 0
 
-    def add(self, row: Row, *, is_hashed: bool) -> None:
+    def add(self, row: MonthRow, *, is_hashed: bool) -> None:
         """Count one row."""
         self.rows += 1
         self.gross += row.gross
@@ -61,7 +61,7 @@ class Totals:
             self.hashed = (self.hashed + int(row.ours)) % HASH_MODULUS
 
 
-class Layout(ABC):
+class FileLayout(ABC):
     """How a file is written; the texts have their line ends with them."""
 
     extension = "csv"
@@ -78,7 +78,7 @@ class Layout(ABC):
         return ""
 
     @abstractmethod
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row; `ordinal` counts from 1 within the file."""
 
     def tail(self, totals: Totals, cover: Cover, digest: str) -> str:
@@ -93,11 +93,11 @@ class Layout(ABC):
     no_day = f"{NO_DAY} 10:20:30"
     """The 31 of February as this layout would write it."""
 
-    def when(self, row: Row) -> str:
+    def when(self, row: MonthRow) -> str:
         """Write the instant of a row, or what stands in its place."""
         if row.spoiled is None:
             return self.time(row.ms)
-        return "" if row.spoiled is Spoiled.BLANK_TIME else self.no_day
+        return "" if row.spoiled is RowDefect.BLANK_TIME else self.no_day
 
 
 def masked_wallet(number: int) -> str:

@@ -4,54 +4,54 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from sandbox.rehearsals.month.files.institution_files import Desk
-from sandbox.rehearsals.month.files.own_books import Books
+from sandbox.rehearsals.month.files.institution_files import InstitutionFiles
+from sandbox.rehearsals.month.files.own_books import MonthLedger
 from sandbox.rehearsals.month.files.row_slots import Slot
-from sandbox.rehearsals.month.model.answer_key import Code, Key
+from sandbox.rehearsals.month.model.answer_key import AnswerKey, Code
 from sandbox.rehearsals.month.model.days import LAST
 from sandbox.rehearsals.month.model.instants import day_of
-from sandbox.rehearsals.month.model.references import Names
-from sandbox.rehearsals.month.model.rows import Event, Row
+from sandbox.rehearsals.month.model.references import ReferenceMaker
+from sandbox.rehearsals.month.model.rows import MonthRow, RowEvent
 
 _DAYS_LOOKED_AHEAD = 15
 
 
 @dataclass(slots=True)
-class Payment:
+class MonthPayment:
     """The legs of one payment; at least one is there."""
 
-    funds: Row | None
-    delivery: Row | None
+    funds: MonthRow | None
+    delivery: MonthRow | None
 
     @property
-    def legs(self) -> tuple[Row, ...]:
+    def legs(self) -> tuple[MonthRow, ...]:
         """The legs that are there, funds first."""
         return tuple(leg for leg in (self.funds, self.delivery) if leg is not None)
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class MonthOutput:
     """Books, files, key and names, and what decides everything."""
 
     random: Random
-    names: Names
-    books: Books
-    desk: Desk
-    key: Key
+    names: ReferenceMaker
+    books: MonthLedger
+    files: InstitutionFiles
+    key: AnswerKey
 
-    def blame(self, code: Code, row: Row, night: int, cause: str) -> None:
+    def blame(self, code: Code, row: MonthRow, night: int, cause: str) -> None:
         """Put a finding about a row into the key, by ours."""
-        self.key.add(code, row.house.id, row.ours, night, cause)
+        self.key.add(code, row.institution.id, row.ours, night, cause)
 
     def later_slots(self, slot: Slot, dates: int = _DAYS_LOOKED_AHEAD) -> Iterator[Slot]:
         """Iterate over clean files of the next so many dates that arrive in a later night than this one."""
         date = slot.date
         for _ in range(dates):
-            date = slot.house.next_date(date)
-            if slot.house.arrival(date) > LAST:
+            date = slot.institution.next_date(date)
+            if slot.institution.arrival(date) > LAST:
                 return
-            cycle = self.random.randint(1, len(slot.house.cycle_ends))
-            later = self.desk.slot(slot.house, date, cycle)
+            cycle = self.random.randint(1, len(slot.institution.cycle_ends))
+            later = self.files.slot(slot.institution, date, cycle)
             if later.is_clean and later.arrival > slot.arrival:
                 yield later
 
@@ -59,9 +59,9 @@ class Stage:
         """Return the file of the next date where it is clean and arrives in a later night."""
         return next(self.later_slots(slot, dates=1), None)
 
-    def taken_back(self, leg: Row, event: Event, part: int, ms: int) -> Row:
+    def taken_back(self, leg: MonthRow, event: RowEvent, part: int, ms: int) -> MonthRow:
         """Return the row that takes a part of a leg back at an instant."""
-        return leg.taken_back(event, part, ms, self.names.theirs(leg.house))
+        return leg.taken_back(event, part, ms, self.names.theirs(leg.institution))
 
     def is_booked(self, ms: int) -> bool:
         """Whether an instant lies within the month."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import IO
 
 from sandbox.kit.institution.amounts import taka
-from sandbox.rehearsals.month.files.layouts import Cover, Layout, Totals, masked_wallet
+from sandbox.rehearsals.month.files.layouts import Cover, FileLayout, Totals, masked_wallet
 from sandbox.rehearsals.month.model.days import FIRST
 from sandbox.rehearsals.month.model.instants import split
-from sandbox.rehearsals.month.model.rows import Row, Spoiled, Status
+from sandbox.rehearsals.month.model.rows import MonthRow, RowDefect, RowStatus
 
 _SERIAL_OF_FIRST = (FIRST - date(1899, 12, 30)).days
 _BOOK = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -57,7 +57,7 @@ _HEADINGS = (
     "paymentRefId", "orderId", "issuerPaymentRefNo", "issuerPaymentDateTime", "clientMobileNo", "amount",
     "charge", "netAmount", "status", "cancelIssuerRefNo",
 )  # fmt: skip
-_WORDS = {Status.SUCCESS: "Success", Status.FAILED: "Failed"}
+_WORDS = {RowStatus.SUCCESS: "Success", RowStatus.FAILED: "Failed"}
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def _number(text: str) -> str:
     return f"<c><v>{text}</v></c>"
 
 
-class Nagad(Layout):
+class Nagad(FileLayout):
     """One row of the sheet each."""
 
     extension = "xlsx"
@@ -101,11 +101,11 @@ class Nagad(Layout):
         day, second, _ = split(ms)
         return f"{_SERIAL_OF_FIRST + day + second / 86_400:.8f}"
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal, cover
         first, cancel = (row.original.theirs, row.theirs) if row.original else (row.theirs, "")
-        theirs = _number(first) if row.spoiled is Spoiled.NUMBER else _text(first)
+        theirs = _number(first) if row.spoiled is RowDefect.NUMBER else _text(first)
         cells = (
             _text(f"{row.number:024d}"), _text(row.ours), theirs, f'<c s="1"><v>{self.time(row.ms)}</v></c>',
             _text(masked_wallet(row.number)), _number(taka(row.gross)), _number(taka(row.fee + row.vat)),
@@ -119,7 +119,7 @@ class Nagad(Layout):
         return "</sheetData></worksheet>"
 
 
-def _word(row: Row) -> str:
+def _word(row: MonthRow) -> str:
     if row.original is None:
         return _WORDS[row.status]
     return "Refunded" if -row.gross == row.original.gross else "PartialCancelled"

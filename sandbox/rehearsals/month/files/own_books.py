@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sandbox.rehearsals.month.model.instants import dashed, day_of, utc
-from sandbox.rehearsals.month.model.rows import Row
+from sandbox.rehearsals.month.model.rows import MonthRow
 
 COLUMNS = (
     "payment_id", "leg", "institution", "event", "status", "our_reference", "their_reference", "gross", "fee",
@@ -14,14 +14,14 @@ COLUMNS = (
 _BLOCK_LINES = 8_192
 
 
-class Books:
+class MonthLedger:
     """Writes each day as it passes; what is booked later waits for its instant."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lines: list[str] = []
-        self._repeated: list[Row] = []
-        self._later: list[tuple[int, int, tuple[Row, ...]]] = []
+        self._repeated: list[MonthRow] = []
+        self._later: list[tuple[int, int, tuple[MonthRow, ...]]] = []
         self._booked_later = 0
         self.rows = 0
 
@@ -32,13 +32,13 @@ class Books:
         self._stream = self._path.open("w", encoding="utf-8", newline="")
         self._stream.write(",".join(COLUMNS) + "\n")
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(self, rows: Iterable[MonthRow]) -> None:
         """Write the rows of one payment."""
         self._lines += [_line(row) for row in rows]
         if len(self._lines) >= _BLOCK_LINES:
             self._flush()
 
-    def write_later(self, rows: tuple[Row, ...]) -> None:
+    def write_later(self, rows: tuple[MonthRow, ...]) -> None:
         """Remember rows that are booked at their instant, today or on a later day."""
         self._booked_later += 1
         heapq.heappush(self._later, (rows[0].ms, self._booked_later, rows))
@@ -48,7 +48,7 @@ class Books:
         while self._later and self._later[0][0] <= ms:
             self.write(heapq.heappop(self._later)[2])
 
-    def repeat(self, row: Row) -> None:
+    def repeat(self, row: MonthRow) -> None:
         """Let the line of a row of today stand once more, at the end."""
         self._repeated.append(row)
 
@@ -67,9 +67,9 @@ class Books:
         self._lines.clear()
 
 
-def _line(row: Row) -> str:
+def _line(row: MonthRow) -> str:
     return (
-        f"{row.payment_id},{row.house.leg},{row.house.id},{row.event},{row.status},{row.ours},"
+        f"{row.payment_id},{row.institution.leg},{row.institution.id},{row.event},{row.status},{row.ours},"
         f"{row.theirs},{row.gross},{row.fee},{row.vat},{row.net},{row.currency},{utc(row.ms)},"
         f"{dashed(day_of(row.ms))}\n"
     )

@@ -4,14 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.rehearsals.month.files.file_faults import Fate, FilePlan
+from sandbox.rehearsals.month.files.file_faults import FileFate, FilePlan
 from sandbox.rehearsals.month.files.layouts import Cover
 from sandbox.rehearsals.month.files.row_writer import RowFile
-from sandbox.rehearsals.month.model.answer_key import Code, Key
+from sandbox.rehearsals.month.model.answer_key import AnswerKey, Code
 from sandbox.rehearsals.month.model.days import LAST
 from sandbox.rehearsals.month.model.instants import dashed
-from sandbox.rehearsals.month.model.institutions import House
-from sandbox.rehearsals.month.model.rows import Event, Row, Status
+from sandbox.rehearsals.month.model.institutions import MonthInstitution
+from sandbox.rehearsals.month.model.rows import MonthRow, RowEvent, RowStatus
 
 RING = 3
 ROUNDED_LINES_MAX = 400
@@ -23,14 +23,14 @@ class UnluckyMonthError(Exception):
     """A file has too few rows for what was to go wrong with it: take another seed."""
 
 
-class Taker(ABC):
+class RowSink(ABC):
     """What hands the rows of a file on."""
 
     def __init__(self, file: RowFile) -> None:
         self.file = file
 
     @abstractmethod
-    def take(self, row: Row) -> None:
+    def take(self, row: MonthRow) -> None:
         """Take a row."""
 
     def close(self) -> None:
@@ -38,20 +38,20 @@ class Taker(ABC):
         self.file.close()
 
 
-class Plain(Taker):
+class UnchangedRows(RowSink):
     """As it is."""
 
-    def take(self, row: Row) -> None:
+    def take(self, row: MonthRow) -> None:
         """Take a row."""
         self.file.add(row)
 
 
-class Raised(Taker):
+class RaisedAmount(RowSink):
     """The first payment comes with a higher amount."""
 
     _is_done = False
 
-    def take(self, row: Row) -> None:
+    def take(self, row: MonthRow) -> None:
         """Take a row."""
         if not self._is_done and is_plain_success(row):
             self._is_done = True
@@ -65,12 +65,12 @@ class Raised(Taker):
         super().close()
 
 
-class Shortened(Taker):
+class MissingRow(RowSink):
     """The first row is counted and not there."""
 
     _is_done = False
 
-    def take(self, row: Row) -> None:
+    def take(self, row: MonthRow) -> None:
         """Take a row."""
         self.file.add(row, is_only_counted=not self._is_done)
         self._is_done = True
@@ -82,15 +82,15 @@ class Shortened(Taker):
         super().close()
 
 
-class Ringed(Taker):
+class ExchangedAmounts(RowSink):
     """Three payments have exchanged their amounts; `told` learns of each."""
 
-    def __init__(self, file: RowFile, told: Callable[[Row], None]) -> None:
+    def __init__(self, file: RowFile, on_exchanged: Callable[[MonthRow], None]) -> None:
         super().__init__(file)
-        self._told = told
-        self._ring: list[Row] = []
+        self._on_exchanged = on_exchanged
+        self._ring: list[MonthRow] = []
 
-    def take(self, row: Row) -> None:
+    def take(self, row: MonthRow) -> None:
         """Take a row."""
         amounts = {waiting.gross for waiting in self._ring}
         if len(self._ring) == RING or not is_plain_success(row) or row.gross in amounts:
@@ -98,9 +98,9 @@ class Ringed(Taker):
             return
         self._ring.append(row)
         if len(self._ring) == RING:
-            for mine, other in zip(self._ring, [*self._ring[1:], self._ring[0]], strict=True):
-                self._told(mine)
-                self.file.add(mine.but(gross=other.gross, fee=other.fee, vat=other.vat))
+            for row_of_ring, next_row in zip(self._ring, [*self._ring[1:], self._ring[0]], strict=True):
+                self._on_exchanged(row_of_ring)
+                self.file.add(row_of_ring.but(gross=next_row.gross, fee=next_row.fee, vat=next_row.vat))
 
     def close(self) -> None:
         """End the file."""
@@ -109,19 +109,19 @@ class Ringed(Taker):
         super().close()
 
 
-def is_plain_success(row: Row) -> bool:
+def is_plain_success(row: MonthRow) -> bool:
     """Whether nothing but its amount can be told of a row."""
-    return row.event is Event.PAYMENT and row.status is Status.SUCCESS and bool(row.ours)
+    return row.event is RowEvent.PAYMENT and row.status is RowStatus.SUCCESS and bool(row.ours)
 
 
 class Slot:
     """One file of one date and cycle, with everything that happens to it."""
 
-    def __init__(self, house: House, date: int, cycle: int) -> None:
-        self.house = house
+    def __init__(self, institution: MonthInstitution, date: int, cycle: int) -> None:
+        self.institution = institution
         self.date = date
         self.cycle = cycle
-        self.arrival = house.arrival(date)
+        self.arrival = institution.arrival(date)
         self.is_quiet = True
         """Whether nothing happens to any file of its date."""
         self.settled = 0
@@ -130,7 +130,7 @@ class Slot:
         """How many of its lines are a paisa off, and no more than that."""
         self.is_rounding = False
         self._rounded = 0
-        self.takers: list[Taker] = []
+        self.takers: list[RowSink] = []
         self.copied_to: Path | None = None
 
     @property
@@ -143,7 +143,7 @@ class Slot:
         """Whether rows may go wrong in it."""
         return self.is_quiet and self.is_in_month
 
-    def add(self, row: Row) -> None:
+    def add(self, row: MonthRow) -> None:
         """Take a row."""
         if self.is_rounding and self._rounded < ROUNDED_LINES_MAX and is_plain_success(row):
             self._rounded += 1
@@ -172,62 +172,67 @@ class SlotMaker:
     """Makes slots, and puts into the key what happens to their files."""
 
     def __init__(
-        self, files: Path, seed: int, plan: FilePlan, key: Key, told: Callable[[Row, str], None]
+        self,
+        files: Path,
+        seed: int,
+        plan: FilePlan,
+        key: AnswerKey,
+        on_marked_row: Callable[[MonthRow, str], None],
     ) -> None:
         self._files = files
         self._seed = seed
         self._plan = plan
         self._key = key
-        self._told = told
+        self._on_marked_row = on_marked_row
 
-    def make(self, house: House, date: int, cycle: int) -> Slot:
+    def make(self, institution: MonthInstitution, date: int, cycle: int) -> Slot:
         """Make the slot of one file; one that comes after the month takes rows and writes nothing."""
-        slot = Slot(house, date, cycle)
+        slot = Slot(institution, date, cycle)
         if not slot.is_in_month:
             return slot
-        slot.is_quiet = self._plan.is_clean(house, date)
-        fate = self._plan.fates.get((house.id, date, cycle))
+        slot.is_quiet = self._plan.is_clean(institution, date)
+        fate = self._plan.fates.get((institution.id, date, cycle))
         if fate is None:
-            slot.takers = [Plain(self._file(slot, slot.arrival))]
+            slot.takers = [UnchangedRows(self._file(slot, slot.arrival))]
         else:
             self._strike(slot, fate)
         return slot
 
-    def _strike(self, slot: Slot, fate: Fate) -> None:
+    def _strike(self, slot: Slot, fate: FileFate) -> None:
         arrival, night = slot.arrival, fate.night
         original = self._file(slot, arrival if fate.code is not Code.FILE_MISSING or night is None else night)
         name = original.path.name
         first_known = arrival
-        slot.takers = [Plain(original)]
+        slot.takers = [UnchangedRows(original)]
         match fate.code:
             case Code.FILE_MISSING if night is None:
                 slot.takers = []
             case Code.ROUNDING:
                 slot.is_rounding = True
             case Code.CONTROL_TOTAL if night is not None:
-                slot.takers = [Shortened(original), Plain(self._file(slot, night, correction=1))]
+                slot.takers = [MissingRow(original), UnchangedRows(self._file(slot, night, correction=1))]
             case Code.FILE_DUPLICATE if night is not None:
                 first_known, slot.copied_to = night, self._folder(night)
             case Code.FILE_REPLAYED if night is not None:
                 first_known = night
-                slot.takers.append(Raised(self._file(slot, night)))
+                slot.takers.append(RaisedAmount(self._file(slot, night)))
             case Code.FILE_SUPERSEDED if night is not None:
                 first_known = night
                 slot.takers = [
-                    Ringed(original, self._exchanged(arrival)),
-                    Plain(self._file(slot, night, correction=1)),
+                    ExchangedAmounts(original, self._exchanged(arrival)),
+                    UnchangedRows(self._file(slot, night, correction=1)),
                 ]
             case _:
                 pass
-        self._key.add(fate.code, slot.house.id, name, first_known, "never" if night is None else "file")
+        self._key.add(fate.code, slot.institution.id, name, first_known, "never" if night is None else "file")
 
-    def _exchanged(self, night: int) -> Callable[[Row], None]:
-        return lambda row: self._key.add(Code.AMOUNT, row.house.id, row.ours, night, "corrected later")
+    def _exchanged(self, night: int) -> Callable[[MonthRow], None]:
+        return lambda row: self._key.add(Code.AMOUNT, row.institution.id, row.ours, night, "corrected later")
 
     def _folder(self, night: int) -> Path:
         return self._files / dashed(night)
 
     def _file(self, slot: Slot, night: int, correction: int = 0) -> RowFile:
-        place = (slot.house.id, slot.date, slot.cycle)
-        cover = Cover(slot.house, slot.date, slot.cycle, self._plan.sequence(place), correction)
-        return RowFile(self._folder(night), cover, self._seed, self._told)
+        place = (slot.institution.id, slot.date, slot.cycle)
+        cover = Cover(slot.institution, slot.date, slot.cycle, self._plan.sequence(place), correction)
+        return RowFile(self._folder(night), cover, self._seed, self._on_marked_row)

@@ -10,17 +10,24 @@ from typing import IO
 
 from sandbox.rehearsals.month.files.bank_layouts import Ebl, Janata, Npsb, SonaliSpg
 from sandbox.rehearsals.month.files.biller_layouts import Achallan, Breb, Desco, Gas, Nesco, Wasa
-from sandbox.rehearsals.month.files.layouts import Cover, Layout, Totals
+from sandbox.rehearsals.month.files.layouts import Cover, FileLayout, Totals
 from sandbox.rehearsals.month.files.nagad_workbook import Nagad, workbook
-from sandbox.rehearsals.month.files.wallet_layouts import Bkash, Mcash, Nexus, Okwallet, Sslcommerz, Upay
-from sandbox.rehearsals.month.model.rows import Row
+from sandbox.rehearsals.month.files.wallet_layouts import (
+    Bkash,
+    Mcash,
+    Nexus,
+    Okwallet,
+    Sslcommerz,
+    UpayLayout,
+)
+from sandbox.rehearsals.month.model.rows import MonthRow
 
-LAYOUTS: dict[str, Layout] = {
+LAYOUTS: dict[str, FileLayout] = {
     "bkash": Bkash(),
     "nagad": Nagad(),
     "dbbl_nexus": Nexus(),
     "sslcommerz": Sslcommerz(),
-    "upay": Upay(),
+    "upay": UpayLayout(),
     "sonali_spg": SonaliSpg(),
     "ebl": Ebl(),
     "janata": Janata(),
@@ -40,21 +47,23 @@ _BLOCK_ROWS = 4_096
 class RowFile:
     """One file on its way; `told` learns the number of each row that has a mark."""
 
-    def __init__(self, folder: Path, cover: Cover, seed: int, told: Callable[[Row, str], None]) -> None:
+    def __init__(
+        self, folder: Path, cover: Cover, seed: int, on_marked_row: Callable[[MonthRow, str], None]
+    ) -> None:
         """Nothing is opened before there is a block of rows, or the end."""
         self.cover = cover
-        self._layout = LAYOUTS[cover.house.layout]
+        self._layout = LAYOUTS[cover.institution.layout]
         self.path = folder / cover.name(self._layout.extension)
-        self._told = told
+        self._on_marked_row = on_marked_row
         self._random = Random(f"{seed} {self.path.name}")  # noqa: S311 - the order of rows is no secret
-        self._waiting: list[Row] = []
+        self._waiting: list[MonthRow] = []
         self._totals = Totals()
         self._digest = sha256()
         self._written = 0
         self._opened: AbstractContextManager[IO[bytes]] | None = None
         self._stream: IO[bytes] | None = None
 
-    def add(self, row: Row, *, is_only_counted: bool = False) -> None:
+    def add(self, row: MonthRow, *, is_only_counted: bool = False) -> None:
         """Take a row; one that is only counted is missing from the body."""
         if self._layout.is_counted:
             self._totals.add(row, is_hashed=self._layout.is_hashed)
@@ -82,7 +91,7 @@ class RowFile:
         for ordinal, row in enumerate(self._waiting, start=self._written + 1):
             lines.append(line(row, ordinal, cover))
             if row.mark is not None:
-                self._told(row, f"{self.path.name}:{ordinal}")
+                self._on_marked_row(row, f"{self.path.name}:{ordinal}")
         self._written += len(lines)
         self._waiting.clear()
         self._write("".join(lines))

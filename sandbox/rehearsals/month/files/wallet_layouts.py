@@ -3,7 +3,7 @@
 from sandbox.kit.institution.amounts import taka
 from sandbox.rehearsals.month.files.layouts import (
     Cover,
-    Layout,
+    FileLayout,
     Totals,
     bracketed,
     credit_or_debit,
@@ -12,16 +12,16 @@ from sandbox.rehearsals.month.files.layouts import (
     masked_wallet,
 )
 from sandbox.rehearsals.month.model.instants import CLOCK, dashed, dhaka, named, plain, split
-from sandbox.rehearsals.month.model.rows import Event, Row, Status
+from sandbox.rehearsals.month.model.rows import MonthRow, RowEvent, RowStatus
 
 _CRLF = "\r\n"
 _BKASH_TYPES = {
-    Event.PAYMENT: "Payment", Event.REFUND: "Refund", Event.REVERSAL: "Refund",
-    Event.CHARGEBACK: "Chargeback",
+    RowEvent.PAYMENT: "Payment", RowEvent.REFUND: "Refund", RowEvent.REVERSAL: "Refund",
+    RowEvent.CHARGEBACK: "Chargeback",
 }  # fmt: skip
 
 
-class Bkash(Layout):
+class Bkash(FileLayout):
     """Amounts without a sign beside a signed credited amount."""
 
     no_day = "2026-02-31T10:20:30:000 GMT+0600"
@@ -39,10 +39,10 @@ class Bkash(Layout):
         day, second, milli = split(ms)
         return f"{dashed(day)}T{CLOCK[second]}:{milli:03d} GMT+0600"
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal, cover
-        status = "Completed" if row.status is Status.SUCCESS else "Failed"
+        status = "Completed" if row.status is RowStatus.SUCCESS else "Failed"
         original = row.original.theirs if row.original else ""
         return (
             f"{row.theirs},{row.bill or f'TR0011{row.number:014d}'},{row.ours},{_BKASH_TYPES[row.event]},"
@@ -52,7 +52,7 @@ class Bkash(Layout):
         )
 
 
-class Sslcommerz(Layout):
+class Sslcommerz(FileLayout):
     """A BOM, a quoted issuer, and refunds told by their reference."""
 
     def head(self, cover: Cover) -> str:
@@ -67,22 +67,22 @@ class Sslcommerz(Layout):
         """Write 2026-04-05 23:59:58."""
         return dhaka(ms)
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal
         bank_name, refund_name = (row.original.theirs, row.theirs) if row.original else (row.theirs, "")
-        payout = cover.house.payout(cover.date)
+        payout = cover.institution.payout(cover.date)
         return (
             f"{row.ours},{row.number:016d}v,{bank_name},{self.when(row)},VISA-Brac bank,VISA,"
             f'"BRAC BANK, LTD.",{row.currency},{taka(row.gross)},{taka(row.net)},{taka(row.fee + row.vat)},'
-            f"{refund_name},{dashed(payout)},{cover.house.batch(plain(payout))}\r\n"
+            f"{refund_name},{dashed(payout)},{cover.institution.batch(plain(payout))}\r\n"
         )
 
 
-_UPAY_WORDS = {Status.SUCCESS: "success", Status.FAILED: "failed"}
+_UPAY_WORDS = {RowStatus.SUCCESS: "success", RowStatus.FAILED: "failed"}
 
 
-class Upay(Layout):
+class UpayLayout(FileLayout):
     """Tk and lakh grouping, quoted where a comma is, and a line of totals."""
 
     is_counted = True
@@ -96,7 +96,7 @@ class Upay(Layout):
         """Write 2026-04-05 23:59:58."""
         return dhaka(ms)
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal, cover
         word = "refunded" if row.is_taking_back else _UPAY_WORDS[row.status]
@@ -115,7 +115,7 @@ def _tk(paisa: int) -> str:
     return f'"{text}"' if "," in text else text
 
 
-class Okwallet(Layout):
+class Okwallet(FileLayout):
     """Nothing but what is paid out, with CR and DR."""
 
     extension = "txt"
@@ -124,13 +124,13 @@ class Okwallet(Layout):
     def head(self, cover: Cover) -> str:
         """Return the header."""
         place = f"{plain(cover.date)}|{cover.cycle:02d}|{cover.sequence:06d}"
-        return f"HDR|{cover.house.code}|{place}|{cover.flag}\n"
+        return f"HDR|{cover.institution.code}|{place}|{cover.flag}\n"
 
     def time(self, ms: int) -> str:
         """Write 2026-04-05 23:59:58."""
         return dhaka(ms)
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal, cover
         return f"TXN|{row.theirs}|{row.ours}|{self.when(row)}|{credit_or_debit(row.net)}\n"
@@ -141,7 +141,7 @@ class Okwallet(Layout):
         return f"TRL|{totals.rows}|{credit_or_debit(totals.net)}\n"
 
 
-class Mcash(Layout):
+class Mcash(FileLayout):
     """Unicode text as a spreadsheet saves it: UTF-16, tabs, brackets for what is negative."""
 
     encoding = "utf-16-le"
@@ -162,16 +162,16 @@ class Mcash(Layout):
         day, second, _ = split(ms)
         return f"{named(day)} {CLOCK[second]}"
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal, cover
         kind = "REFUND" if row.is_taking_back else "SALE"
-        state = "SUCCESS" if row.status is Status.SUCCESS else "FAILED"
+        state = "SUCCESS" if row.status is RowStatus.SUCCESS else "FAILED"
         amounts = "\t".join(map(bracketed, (row.gross, row.fee, row.vat, row.net)))
         return f"{row.theirs}\t{row.ours}\t{kind}\t{self.when(row)}\t{amounts}\t{row.currency}\t{state}\r\n"
 
 
-class Nexus(Layout):
+class Nexus(FileLayout):
     """Whole paisa, and milliseconds since 1970."""
 
     def head(self, cover: Cover) -> str:
@@ -186,12 +186,12 @@ class Nexus(Layout):
         """Write milliseconds since 1970 in UTC."""
         return str(ms)
 
-    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+    def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:
         """Return one row."""
         del ordinal
-        code = "000" if row.status is Status.SUCCESS else "116"
+        code = "000" if row.status is RowStatus.SUCCESS else "116"
         card = row.account or masked_card(row.number)
         return (
             f"{row.number:024X},{row.ours},{row.theirs},{row.number * 31 % 1_000_000:06d},"
-            f"{card},{cover.house.code},{row.gross},{self.when(row)},{code},{row.fee},{row.vat},{row.net}\n"
+            f"{card},{cover.institution.code},{row.gross},{self.when(row)},{code},{row.fee},{row.vat},{row.net}\n"
         )

@@ -38,7 +38,7 @@ class Code(StrEnum):
     REVERSAL_PENDING = "REVERSAL_PENDING"
 
 
-class Key:
+class AnswerKey:
     """The findings that an engine must raise, each with the first night in which it can."""
 
     def __init__(self) -> None:

@@ -66,7 +66,7 @@ class Charge:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class House:
+class MonthInstitution:
     """One institution. `cycle_ends` are minutes of the day; the last one is the cut-off."""
 
     id: str
@@ -82,7 +82,7 @@ class House:
     cycle_ends: tuple[int, ...] = (_MIDNIGHT,)
     bank: str = ""
     written_as: str = ""
-    """The house whose layout it writes, if it has none of its own."""
+    """The institution whose layout it writes, if it has none of its own."""
 
     @property
     def layout(self) -> str:
@@ -149,44 +149,49 @@ BANK_CHARGES = {SONALI_ACCOUNT: 1_150, JANATA_ACCOUNT: 575}
 """What a bank takes of each credit, in paisa."""
 
 FUNDS = (
-    House("bkash", "BKASH", Leg.FUNDS, 30,
+    MonthInstitution("bkash", "BKASH", Leg.FUNDS, 30,
           _has(_T.TAKES_BACK, _T.STATUS, _T.CURRENCY, _T.CHARGEBACK, _T.OURS_MAY_LACK),
           Charge(150), lag=1, bank=SONALI_ACCOUNT),
-    House("nagad", "NAGAD", Leg.FUNDS, 15, _has(_T.TAKES_BACK, _T.STATUS), Charge(150), lag=1,
+    MonthInstitution("nagad", "NAGAD", Leg.FUNDS, 15, _has(_T.TAKES_BACK, _T.STATUS), Charge(150), lag=1,
           bank=JANATA_ACCOUNT),
-    House("dbbl_nexus", "NEXUS", Leg.FUNDS, 9, _has(_T.STATUS), Charge(150, 200, 20_000),
+    MonthInstitution("dbbl_nexus", "NEXUS", Leg.FUNDS, 9, _has(_T.STATUS), Charge(150, 200, 20_000),
           bank=SONALI_ACCOUNT),
-    House("sslcommerz", "SSLCZ", Leg.FUNDS, 10,
+    MonthInstitution("sslcommerz", "SSLCZ", Leg.FUNDS, 10,
           _has(_T.TAKES_BACK, _T.CURRENCY, _T.NETS_REFUNDS, _T.OURS_MAY_LACK), Charge(250), lag=2,
           bank=SONALI_ACCOUNT),
-    House("upay", "UPAY", Leg.FUNDS, 8, _has(_T.TAKES_BACK, _T.STATUS, _T.OURS_MAY_LACK, _T.TOTALS),
+    MonthInstitution("upay", "UPAY", Leg.FUNDS, 8, _has(_T.TAKES_BACK, _T.STATUS, _T.OURS_MAY_LACK,
+    _T.TOTALS),
           Charge(150), lag=1, bank=JANATA_ACCOUNT),
-    House("sonali_spg", "SPG", Leg.FUNDS, 4, _has(_T.TOTALS), Charge(50, 500, 5_000), is_business=True,
+    MonthInstitution("sonali_spg", "SPG", Leg.FUNDS, 4, _has(_T.TOTALS), Charge(50, 500, 5_000),
+    is_business=True,
           bank=SONALI_ACCOUNT),
-    House("ebl", "EBL", Leg.FUNDS, 6, _has(_T.TAKES_BACK, _T.STATUS, _T.CURRENCY, _T.CHARGEBACK),
+    MonthInstitution("ebl", "EBL", Leg.FUNDS, 6, _has(_T.TAKES_BACK, _T.STATUS, _T.CURRENCY, _T.CHARGEBACK),
           Charge(150, is_returned=True), is_business=True, lag=1, cycle_ends=(23 * 60,), bank=SONALI_ACCOUNT),
-    House("janata", "JANATA", Leg.FUNDS, 4, _has(_T.TAKES_BACK, _T.STATUS, _T.SEQUENCE, _T.TOTALS),
+    MonthInstitution("janata", "JANATA", Leg.FUNDS, 4, _has(_T.TAKES_BACK, _T.STATUS, _T.SEQUENCE, _T.TOTALS),
           Charge(115, 300, 25_000, is_returned=True), is_business=True, cycle_ends=(20 * 60,),
           bank=JANATA_ACCOUNT),
-    House("npsb", "NPSB", Leg.FUNDS, 6, _has(_T.TAKES_BACK, _T.STATUS, _T.SEQUENCE, _T.TOTALS),
+    MonthInstitution("npsb", "NPSB", Leg.FUNDS, 6, _has(_T.TAKES_BACK, _T.STATUS, _T.SEQUENCE, _T.TOTALS),
           Charge(100, 100, 10_000, is_returned=True), cycle_ends=(6 * 60, 12 * 60, 18 * 60, _MIDNIGHT),
           bank=JANATA_ACCOUNT),
-    House("okwallet", "OKW", Leg.FUNDS, 4, _has(_T.TAKES_BACK, _T.NET_ONLY, _T.SEQUENCE, _T.TOTALS),
+    MonthInstitution("okwallet", "OKW", Leg.FUNDS, 4, _has(_T.TAKES_BACK, _T.NET_ONLY, _T.SEQUENCE,
+    _T.TOTALS),
           Charge(160), lag=1, bank=JANATA_ACCOUNT),
-    House("mcash", "MCASH", Leg.FUNDS, 4, _has(_T.TAKES_BACK, _T.STATUS, _T.CURRENCY, _T.OURS_MAY_LACK),
+    MonthInstitution("mcash", "MCASH", Leg.FUNDS, 4, _has(_T.TAKES_BACK, _T.STATUS, _T.CURRENCY,
+    _T.OURS_MAY_LACK),
           Charge(150, is_returned=True), lag=1, bank=SONALI_ACCOUNT),
 )  # fmt: skip
 DELIVERY = (
-    House("desco_postpaid", "DESCO", Leg.DELIVERY, 25, _has(_T.TAKES_BACK, _T.TOTALS)),
-    House("breb_postpaid", "BREB", Leg.DELIVERY, 25, _has(_T.TAKES_BACK, _T.SEQUENCE, _T.TOTALS),
+    MonthInstitution("desco_postpaid", "DESCO", Leg.DELIVERY, 25, _has(_T.TAKES_BACK, _T.TOTALS)),
+    MonthInstitution("breb_postpaid", "BREB", Leg.DELIVERY, 25, _has(_T.TAKES_BACK, _T.SEQUENCE, _T.TOTALS),
           cycle_ends=(12 * 60, _MIDNIGHT)),
-    House("nesco_postpaid", "NESCO", Leg.DELIVERY, 15, _has(_T.TAKES_BACK, _T.OURS_MAY_LACK), lag=1),
-    House("dhaka_wasa", "WASA", Leg.DELIVERY, 15, _has(_T.TAKES_BACK, _T.NO_THEIRS), lag=1),
-    House("jalalabad_gas", "GAS", Leg.DELIVERY, 10, is_business=True, lag=1),
-    House("achallan_generic", "ACHALLAN", Leg.DELIVERY, 10, _has(_T.SEQUENCE, _T.TOTALS), is_business=True,
+    MonthInstitution("nesco_postpaid", "NESCO", Leg.DELIVERY, 15, _has(_T.TAKES_BACK, _T.OURS_MAY_LACK),
+    lag=1), MonthInstitution("dhaka_wasa", "WASA", Leg.DELIVERY, 15, _has(_T.TAKES_BACK, _T.NO_THEIRS),
+    lag=1), MonthInstitution("jalalabad_gas", "GAS", Leg.DELIVERY, 10, is_business=True, lag=1),
+    MonthInstitution("achallan_generic", "ACHALLAN", Leg.DELIVERY, 10, _has(_T.SEQUENCE, _T.TOTALS),
+    is_business=True,
           cycle_ends=(22 * 60,)),
 )  # fmt: skip
 STATEMENTS = (
-    House(SONALI_ACCOUNT, "SONALI", Leg.STATEMENT, 0, is_business=True),
-    House(JANATA_ACCOUNT, "JANATABK", Leg.STATEMENT, 0, is_business=True),
+    MonthInstitution(SONALI_ACCOUNT, "SONALI", Leg.STATEMENT, 0, is_business=True),
+    MonthInstitution(JANATA_ACCOUNT, "JANATABK", Leg.STATEMENT, 0, is_business=True),
 )

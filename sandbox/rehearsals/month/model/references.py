@@ -5,15 +5,16 @@ from functools import cache
 from random import Random
 
 from sandbox.rehearsals.month.model.days import date_of
-from sandbox.rehearsals.month.model.institutions import House, Leg, Trait
+from sandbox.rehearsals.month.model.institutions import Leg, MonthInstitution, Trait
 
-_ISO_HOUSES = {"janata", "npsb"}
+_ISO_INSTITUTIONS = {"janata", "npsb"}
 _LEG_LETTERS = {Leg.FUNDS: "F", Leg.DELIVERY: "D"}
 _STRANGERS_FROM = 900_000_000
 """Above every number of ours, so that nobody knows such a reference."""
 
-# How a house names a movement: what stands before, how many digits follow, and in which base. Each number is
-# multiplied by a prime that shares nothing with the base, so that names do not count up and still differ.
+# How an institution names a movement: what stands before, how many digits follow, and in which base. Each
+# number is multiplied by a prime that shares nothing with the base, so that names do not count up and still
+# differ.
 _FORMS = {
     "bkash": ("", 10, "X"), "nagad": ("00", 18, "d"), "dbbl_nexus": ("", 12, "d"),
     "sslcommerz": ("2604", 18, "d"), "upay": ("UP", 12, "X"), "sonali_spg": ("SPG", 14, "d"),
@@ -28,20 +29,20 @@ _RANDOM_BITS = 74
 
 
 @cache
-def _before_number(house: House, day: int) -> tuple[str, int]:
+def _before_number(institution: MonthInstitution, day: int) -> tuple[str, int]:
     """Return what stands before the number in our names of a day, and how many digits follow."""
-    if house.id in _ISO_HOUSES:
+    if institution.id in _ISO_INSTITUTIONS:
         return f"{date_of(day):%j}", 9
-    return f"EK{_LEG_LETTERS[house.leg]}{date_of(day):%y%m%d}", 11
+    return f"EK{_LEG_LETTERS[institution.leg]}{date_of(day):%y%m%d}", 11
 
 
-class Names:
+class ReferenceMaker:
     """Makes names in turn; the same turns give the same names."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._strangers = _STRANGERS_FROM
-        self._of_house: Counter[str] = Counter()
+        self._of_institution: Counter[str] = Counter()
         self.number = 0
         """How many payments there were."""
 
@@ -53,20 +54,20 @@ class Names:
         text = f"{whole:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
-    def ours(self, house: House, day: int, *, is_stranger: bool = False) -> str:
-        """Return our name of the present payment at a house, or one that looks like ours and is not."""
+    def ours(self, institution: MonthInstitution, day: int, *, is_stranger: bool = False) -> str:
+        """Return our name of the present payment at one, or one that looks like ours and is not."""
         number = self.number
         if is_stranger:
             self._strangers += 1
             number = self._strangers
-        before, length = _before_number(house, day)
+        before, length = _before_number(institution, day)
         return f"{before}{number:0{length}d}"
 
-    def theirs(self, house: House) -> str:
-        """Return the next name that a house gives; nothing where it gives none."""
-        if house.has(Trait.NO_THEIRS):
+    def theirs(self, institution: MonthInstitution) -> str:
+        """Return the next name that an institution gives; nothing where it gives none."""
+        if institution.has(Trait.NO_THEIRS):
             return ""
-        self._of_house[house.id] += 1
-        before, length, kind = _FORMS[house.id]
-        number = self._of_house[house.id] * _PRIME % _BASES[kind] ** length
+        self._of_institution[institution.id] += 1
+        before, length, kind = _FORMS[institution.id]
+        number = self._of_institution[institution.id] * _PRIME % _BASES[kind] ** length
         return f"{before}{number:0{length}{kind}}"

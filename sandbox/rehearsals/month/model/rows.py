@@ -4,10 +4,10 @@ from copy import copy
 from enum import StrEnum
 from typing import Any
 
-from sandbox.rehearsals.month.model.institutions import House
+from sandbox.rehearsals.month.model.institutions import MonthInstitution
 
 
-class Event(StrEnum):
+class RowEvent(StrEnum):
     """What moved; our books have no chargeback."""
 
     PAYMENT = "payment"
@@ -16,7 +16,7 @@ class Event(StrEnum):
     CHARGEBACK = "chargeback"
 
 
-class Status(StrEnum):
+class RowStatus(StrEnum):
     """What became of it."""
 
     SUCCESS = "success"
@@ -24,7 +24,7 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Spoiled(StrEnum):
+class RowDefect(StrEnum):
     """What makes a row unreadable."""
 
     BLANK_TIME = "blank time"
@@ -32,7 +32,7 @@ class Spoiled(StrEnum):
     NUMBER = "a reference that is a number"
 
 
-class Row:
+class MonthRow:
     """A movement; amounts in signed paisa, the instant in milliseconds since 1970 in UTC.
 
     Gross less fee less VAT is net. `number` decides what only decorates a file. A row that was handed on is
@@ -40,27 +40,29 @@ class Row:
     """
 
     __slots__ = (
-        "account", "bill", "currency", "event", "fee", "gross", "house", "mark", "ms", "net", "number",
+        "account", "bill", "currency", "event", "fee", "gross", "institution", "mark", "ms", "net", "number",
         "original", "ours", "payment_id", "spoiled", "status", "theirs", "vat",
     )  # fmt: skip
 
-    def __init__(self, payment_id: str, house: House, number: int, ours: str, ms: int, gross: int) -> None:
-        """A successful payment of an amount, charged by the schedule of its house."""
+    def __init__(
+        self, payment_id: str, institution: MonthInstitution, number: int, ours: str, ms: int, gross: int
+    ) -> None:
+        """A successful payment of an amount, charged by the schedule of its institution."""
         self.payment_id = payment_id
-        self.house = house
+        self.institution = institution
         self.number = number
-        self.event = Event.PAYMENT
-        self.status = Status.SUCCESS
+        self.event = RowEvent.PAYMENT
+        self.status = RowStatus.SUCCESS
         self.ours = ours
         self.theirs = ""
         self.ms = ms
         self.gross = gross
-        self.fee, self.vat = house.charge.of(gross)
+        self.fee, self.vat = institution.charge.of(gross)
         self.net = gross - self.fee - self.vat
         self.currency = "BDT"
-        self.original: Row | None = None
+        self.original: MonthRow | None = None
         """What it takes back."""
-        self.spoiled: Spoiled | None = None
+        self.spoiled: RowDefect | None = None
         self.bill = ""
         """What it was paid for, and for which account: decoration, made of the number where it is empty."""
         self.account = ""
@@ -70,14 +72,14 @@ class Row:
     @property
     def is_taking_back(self) -> bool:
         """Whether it takes money back."""
-        return self.event is not Event.PAYMENT
+        return self.event is not RowEvent.PAYMENT
 
     @property
     def is_settled(self) -> bool:
         """Whether its net is paid out."""
-        return self.status is Status.SUCCESS and self.currency == "BDT"
+        return self.status is RowStatus.SUCCESS and self.currency == "BDT"
 
-    def but(self, **other: Any) -> "Row":  # noqa: ANN401 - any of the slots
+    def but(self, **other: Any) -> "MonthRow":  # noqa: ANN401 - any of the slots
         """Return a copy with other values; net follows."""
         made = copy(self)
         for name, value in other.items():
@@ -85,18 +87,18 @@ class Row:
         made.net = made.gross - made.fee - made.vat
         return made
 
-    def of_amount(self, gross: int) -> "Row":
+    def of_amount(self, gross: int) -> "MonthRow":
         """Return a copy with another amount and what the schedule takes of it."""
-        fee, vat = self.house.charge.of(gross)
+        fee, vat = self.institution.charge.of(gross)
         return self.but(gross=gross, fee=fee, vat=vat)
 
-    def failed(self) -> "Row":
+    def failed(self) -> "MonthRow":
         """Return it as a file lists what did not succeed: nothing is charged or settled."""
-        made = self.but(status=Status.FAILED, fee=0, vat=0)
+        made = self.but(status=RowStatus.FAILED, fee=0, vat=0)
         made.net = 0
         return made
 
-    def taken_back(self, event: Event, part: int, ms: int, theirs: str) -> "Row":
+    def taken_back(self, event: RowEvent, part: int, ms: int, theirs: str) -> "MonthRow":
         """Return the row that takes a part of a payment back."""
-        fee, vat = self.house.charge.of_taking_back(-part)
+        fee, vat = self.institution.charge.of_taking_back(-part)
         return self.but(event=event, gross=-part, fee=fee, vat=vat, ms=ms, theirs=theirs, original=self)

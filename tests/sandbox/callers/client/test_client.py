@@ -235,7 +235,7 @@ async def test_the_return_page_counts_who_came_back_for_what() -> None:
         for query in (f"&payment_id={PAYMENT_ID}", f"&payment_id={PAYMENT_ID}", ""):
             async with browser.get(page.url("7") + query) as answer:
                 await answer.read()
-        assert dict(page.came) == {("7", PAYMENT_ID): 2}
-        assert page.strangers == 1
+        assert dict(page.visits) == {("7", PAYMENT_ID): 2}
+        assert page.unknown_visits == 1
         async with opened() as other:
             assert other.place != page.place

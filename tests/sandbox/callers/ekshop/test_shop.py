@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from sandbox.callers.ekshop.shop import described
-from sandbox.callers.ekshop.wording import Words
+from sandbox.callers.ekshop.shop import order_description
+from sandbox.callers.ekshop.wording import Wording
 from sandbox.kit.institution.amounts import paisa
 from sandbox.kit.institution.payer_page import Text
 from tests.sandbox.callers.ekshop.conftest import FORM, Customer, Opening
@@ -156,7 +156,7 @@ async def test_the_button_asks_the_switch(customer: Customer, switch: StubMercha
     assert order.standing == "waiting"
     switch.status_text = None
     await customer.send(f"/orders/{order.id}/check")
-    assert (order.standing, order.attempts[0].by) == ("paid", "status")
+    assert (order.standing, order.attempts[0].source) == ("paid", "status")
 
 
 async def test_whoever_comes_back_proves_nothing(customer: Customer) -> None:
@@ -189,6 +189,8 @@ async def test_the_book_is_the_same_after_a_restart(opening: Opening, switch: St
 
 
 def test_long_orders_are_described_briefly_and_numbers_are_written_in_the_readers_digits() -> None:
-    assert described(dict.fromkeys(["doi", "tea", "wax", "jar"], 1)).endswith("1 x Beeswax and 1 more")
-    assert (Words("bn").money(1_234_50), Words("en").money(5)) == ("৳ ১২৩৪.৫০", "৳ 0.05")
-    assert Words("xx").of(Text("ক", "a")) == "ক"
+    assert order_description(dict.fromkeys(["doi", "tea", "wax", "jar"], 1)).endswith(
+        "1 x Beeswax and 1 more"
+    )
+    assert (Wording("bn").money(1_234_50), Wording("en").money(5)) == ("৳ ১২৩৪.৫০", "৳ 0.05")
+    assert Wording("xx").of(Text("ক", "a")) == "ক"

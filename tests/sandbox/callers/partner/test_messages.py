@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.callers.partner.messages import ECHOED_AT_LEAST, Payout, Writer, new_reference
+from sandbox.callers.partner.messages import ECHOED_MEMBERS_MIN, Payout, Writer, new_reference
 
 WRITER = Writer("NS42", "s7", now=lambda: datetime(2026, 3, 10, 20, 0, tzinfo=UTC))
 FETCHED: dict[str, Any] = {
@@ -67,7 +67,7 @@ def test_a_payment_keeps_ref_id_and_acknowledgement_and_has_a_new_trx_id() -> No
 
 def test_a_short_payment_echoes_five_members_only() -> None:
     message = WRITER.payment(FETCHED, Payout("PAY1", "505.00"), is_whole=False)
-    assert set(message["bllr_inf"]) == set(ECHOED_AT_LEAST)
+    assert set(message["bllr_inf"]) == set(ECHOED_MEMBERS_MIN)
     assert message["pyd_inf"]["pyd_amnt"] == "505.00"
 
 

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
-from sandbox.callers.payer.checkout import Choice, NotOfferedError, check_out, instruments_of
+from sandbox.callers.payer.checkout import InstrumentChoice, NotOfferedError, check_out, instruments_of
 from sandbox.callers.payer.forms import forms_of, links_of, refresh_of
 from sandbox.callers.payer.payer import Does, Payer
 
@@ -108,15 +108,15 @@ async def stage() -> AsyncIterator[Stage]:
         await runner.cleanup()
 
 
-def choices(*instruments: str, does: Does = Does.APPROVE, is_followed: bool = True) -> list[Choice]:
-    return [Choice(name, PAYER, does, is_followed) for name in instruments]
+def choices(*instruments: str, does: Does = Does.APPROVE, is_followed: bool = True) -> list[InstrumentChoice]:
+    return [InstrumentChoice(name, PAYER, does, is_followed) for name in instruments]
 
 
 async def test_a_payer_chooses_pays_waits_and_is_led_to_the_shop(stage: Stage) -> None:
     stage.verdicts, stage.opening, stage.waits = ["paid"], 2, 2
     async with Browser(hurries=True) as browser:
         done = await check_out(browser, f"{stage.checkout}/pay/1", choices("bkash"))
-    assert (done.shown.text, done.tries, done.is_left) == ("<p>thank you</p>", ["bkash"], False)
+    assert (done.page.text, done.tries, done.is_left) == ("<p>thank you</p>", ["bkash"], False)
     # The fields that nobody sees are kept, and of the radio buttons the chosen one alone is sent.
     assert stage.tries == [
         {"csrf": "c7", "nth": "1", "total-nagad": "1", "total-bkash": "2", "instrument": "bkash"}
@@ -128,37 +128,37 @@ async def test_after_a_refusal_another_instrument_is_chosen(stage: Stage) -> Non
     async with Browser(hurries=True) as browser:
         done = await check_out(browser, f"{stage.checkout}/pay/1", choices("bkash", "nagad"))
     assert [one["nth"] for one in stage.tries] == ["1", "2"]
-    assert done.shown.url == f"{stage.provider}/shop"
+    assert done.page.url == f"{stage.provider}/shop"
 
 
 async def test_who_has_no_patience_is_left_at_the_page_that_waits(stage: Stage) -> None:
     stage.verdicts, stage.waits = ["paid"], 9
     async with Browser() as browser:
         done = await check_out(browser, f"{stage.checkout}/pay/1", choices("bkash"), patience_seconds=1.0)
-    assert done.shown.text == "<p>we do not know yet</p>"
+    assert done.page.text == "<p>we do not know yet</p>"
 
 
 async def test_a_payer_cancels_by_the_link_and_the_form_behind_it(stage: Stage) -> None:
     stage.verdicts = ["refused"]
     async with Browser(hurries=True) as browser:
         done = await check_out(browser, f"{stage.checkout}/pay/1", choices("nagad"), cancels=True)
-    assert (stage.is_cancelled, done.shown.text) == (True, "<p>thank you</p>")
+    assert (stage.is_cancelled, done.page.text) == (True, "<p>thank you</p>")
 
 
 async def test_who_left_comes_back_to_the_page_that_is_open_already(stage: Stage) -> None:
     stage.verdicts = ["open"]
     async with Browser(hurries=True) as browser:
         left = await check_out(browser, f"{stage.checkout}/pay/1", choices("bkash", does=Does.LEAVE))
-        assert (left.is_left, left.shown.text) == (True, PROVIDER)
+        assert (left.is_left, left.page.text) == (True, PROVIDER)
         done = await check_out(browser, f"{stage.checkout}/pay/1", choices("bkash"))
-    assert (len(stage.tries), done.shown.text) == (1, "<p>thank you</p>")
+    assert (len(stage.tries), done.page.text) == (1, "<p>thank you</p>")
 
 
 async def test_a_tab_that_is_closed_after_paying_is_followed_nowhere(stage: Stage) -> None:
     stage.verdicts = ["paid"]
     async with Browser() as browser:
         done = await check_out(browser, f"{stage.checkout}/pay/1", choices("bkash", is_followed=False))
-    assert (done.is_left, done.shown.sent_to) == (True, f"{stage.checkout}/pay/1?back=1")
+    assert (done.is_left, done.page.sent_to) == (True, f"{stage.checkout}/pay/1?back=1")
 
 
 async def test_what_cannot_be_had_is_said_with_what_can(stage: Stage) -> None:
@@ -184,7 +184,7 @@ def test_choices_of_a_form_are_read_as_a_browser_has_them() -> None:
     form = forms_of(page)[0]
     assert form.fields == {"d": "b", "e": "x", "r": "2"}
     assert form.choices == {"d": ["a", "b"], "e": ["x", "y"], "r": ["1", "2"], "c": ["on"]}
-    assert form.typed == {"d", "e", "r", "c"}
+    assert form.visible_fields == {"d", "e", "r", "c"}
 
 
 def test_a_header_that_leads_on_comes_before_what_the_page_says() -> None:

@@ -182,5 +182,5 @@ def test_hidden_fields_are_kept_and_what_is_outside_a_form_is_not() -> None:
     )
     form = forms_of(page)[0]
     assert (form.action, form.method) == ("/go", "post")
-    assert (form.fields, form.typed) == ({"id": "7", "pin": ""}, {"pin"})
+    assert (form.fields, form.visible_fields) == ({"id": "7", "pin": ""}, {"pin"})
     assert form.buttons == [("do", "confirm")]

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from sandbox.network.proxy.fault_effects import PAGE, STRIKES, corrupted
+from sandbox.network.proxy.fault_effects import FAULT_EFFECTS, PAGE, corrupted
 from sandbox.network.proxy.fault_proxy import FaultProxy
 from sandbox.network.proxy.faults import Fault
 from tests.sandbox.network.proxy.test_pass_through import (
@@ -56,7 +56,7 @@ def struck(proxy: FaultProxy, fault: Fault) -> bool:
 
 @pytest.mark.parametrize("fault", Fault)
 def test_each_fault_is_a_refusal_or_a_strike_that_is_tried_here(fault: Fault) -> None:
-    assert (fault in STRIKES) != (fault is Fault.REFUSE)
+    assert (fault in FAULT_EFFECTS) != (fault is Fault.REFUSE)
     tried = [fault in kind for kind in (CONNECTION_LOST, SILENT, ANSWERED)]
     assert tried.count(True) == (0 if fault in {Fault.REFUSE, Fault.HOLD_REQUEST} else 1)
 

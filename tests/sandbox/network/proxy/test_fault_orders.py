@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from sandbox.network.proxy.fault_proxy import FaultProxy, UnknownFarSideError
-from sandbox.network.proxy.faults import Fault, FaultOrder, FaultQueue
+from sandbox.network.proxy.faults import Fault, FaultQueue, NetworkFaultOrder
 from tests.sandbox.network.proxy.test_pass_through import (
     Caller,
     EchoFarSide,
@@ -125,8 +125,8 @@ async def test_a_caller_that_waits_for_leave_is_not_held_up_by_an_order_for_othe
         assert await caller.end() == b"body"
 
 
-def an_order(**changes: object) -> FaultOrder:
-    return FaultOrder.model_validate({"far_side": "far", "fault": Fault.CUT} | changes)
+def an_order(**changes: object) -> NetworkFaultOrder:
+    return NetworkFaultOrder.model_validate({"far_side": "far", "fault": Fault.CUT} | changes)
 
 
 def test_a_later_order_that_fits_strikes_before_an_earlier_one_that_does_not() -> None:

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
-from sandbox.network.proxy.far_side import Route
+from sandbox.network.proxy.far_side import ProxyRoute
 from sandbox.network.proxy.fault_proxy import FaultProxy
 from sandbox.network.proxy.faults import Fault
 
@@ -164,7 +164,7 @@ async def calling(port: int) -> AsyncIterator[Caller]:
 
 @asynccontextmanager
 async def before(serve: Server) -> AsyncIterator[FaultProxy]:
-    async with listening(serve) as port, FaultProxy({"far": Route(0, port)}) as proxy:
+    async with listening(serve) as port, FaultProxy({"far": ProxyRoute(0, port)}) as proxy:
         yield proxy
 
 
@@ -308,7 +308,7 @@ async def test_a_far_side_that_closes_after_its_answer_closes_the_callers_connec
 async def test_a_dead_far_side_is_refused_and_found_again_when_it_is_back() -> None:
     async with listening(EchoFarSide().serve) as free_port:
         pass
-    async with FaultProxy({"far": Route(0, free_port)}) as proxy:
+    async with FaultProxy({"far": ProxyRoute(0, free_port)}) as proxy:
         port = proxy.port("far")
         async with calling(port) as caller:
             assert await caller.end() == "reset"
@@ -322,7 +322,7 @@ async def test_a_dead_far_side_is_refused_and_found_again_when_it_is_back() -> N
 async def test_several_far_sides_do_not_mix() -> None:
     one, other = EchoFarSide(), EchoFarSide()
     async with listening(one.serve) as first, listening(other.serve) as second:
-        routes = {"one": Route(0, first), "other": Route(0, second)}
+        routes = {"one": ProxyRoute(0, first), "other": ProxyRoute(0, second)}
         async with (
             FaultProxy(routes) as proxy,
             calling(proxy.port("one")) as to_one,
@@ -339,7 +339,7 @@ async def test_leaving_ends_connections_in_every_state() -> None:
     far_side = EchoFarSide()
     async with listening(far_side.serve) as far_port:
         standing = AsyncExitStack()
-        proxy = await standing.enter_async_context(FaultProxy({"far": Route(0, far_port)}))
+        proxy = await standing.enter_async_context(FaultProxy({"far": ProxyRoute(0, far_port)}))
         port = proxy.port("far")
         async with calling(port) as idle, calling(port) as held, calling(port) as swallowed:
             await idle.ask(b"idle")
@@ -361,6 +361,6 @@ async def test_a_taken_address_is_refused_and_nothing_stays_bound() -> None:
         pass
     async with listening(EchoFarSide().serve, taken):
         with pytest.raises(OSError, match="in use"):
-            await FaultProxy({"one": Route(free_port, 1), "two": Route(taken, 1)}).__aenter__()
-    async with FaultProxy({"one": Route(free_port, 1)}) as proxy:
+            await FaultProxy({"one": ProxyRoute(free_port, 1), "two": ProxyRoute(taken, 1)}).__aenter__()
+    async with FaultProxy({"one": ProxyRoute(free_port, 1)}) as proxy:
         assert proxy.port("one") == free_port

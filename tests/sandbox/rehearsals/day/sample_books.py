@@ -12,9 +12,9 @@ from reconciliation.statement.layout import Layout, read_layouts
 from reconciliation.statement.reader import Reading, read_file
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.movements import Moved, Movement
-from sandbox.rehearsals.day.institutions import HOUSES
+from sandbox.rehearsals.day.institutions import INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import DayBook
-from sandbox.rehearsals.month.model.institutions import House, Leg, Trait
+from sandbox.rehearsals.month.model.institutions import Leg, MonthInstitution, Trait
 from tests.sandbox.caller import ROOT
 
 DAY = date(2026, 3, 10)  # a Tuesday
@@ -36,12 +36,12 @@ def at(hour: int, minute: int = 0, day: date = DAY) -> str:
     return datetime.combine(day, time(hour, minute), DHAKA).astimezone(UTC).isoformat()
 
 
-def name_of(house: House, number: int) -> str:
+def name_of(house: MonthInstitution, number: int) -> str:
     """A reference of ours of the length that the institution knows."""
     return f"{number:012d}" if house.layout in {"janata", "npsb"} else f"EKABCDEF{number:012d}"
 
 
-def movement(house: House, number: int, instant: str, **changes: object) -> Movement:
+def movement(house: MonthInstitution, number: int, instant: str, **changes: object) -> Movement:
     """A payment of so many hundred taka and a little more."""
     gross = number * 10_000 + 25
     keeps = house.leg is Leg.FUNDS
@@ -59,7 +59,7 @@ def movement(house: House, number: int, instant: str, **changes: object) -> Move
     return Movement(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def day_of(house: House, payments: int = 3, day: date = DAY) -> DayBook:
+def day_of(house: MonthInstitution, payments: int = 3, day: date = DAY) -> DayBook:
     """A day on which payments came in the morning, one failed and one was taken back where that can be."""
     moved = [movement(house, number, at(9, number, day)) for number in range(1, payments + 1)]
     if house.has(Trait.STATUS):
@@ -75,10 +75,10 @@ def day_of(house: House, payments: int = 3, day: date = DAY) -> DayBook:
 
 def days_of_all(payments: int = 6) -> dict[str, DayBook]:
     """Such a day at every institution."""
-    return {house.id: day_of(house, payments) for house in HOUSES.values()}
+    return {house.id: day_of(house, payments) for house in INSTITUTIONS.values()}
 
 
-def told_by(house: House, book: DayBook) -> set[Told]:
+def told_by(house: MonthInstitution, book: DayBook) -> set[Told]:
     """What the file of a book must say."""
     listed = (one for one in book.movements if one.is_success or house.has(Trait.STATUS))
     return {

@@ -14,11 +14,16 @@ import pytest
 from reconciliation.month.month_run import run_month
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.movements import Movement
-from sandbox.rehearsals.day.file_writer import Night, leave_of
-from sandbox.rehearsals.day.injected_errors import CODES, NothingToSpoilError, Seeded, Wish
-from sandbox.rehearsals.day.institutions import HOUSES
+from sandbox.rehearsals.day.file_writer import Night, deposit_files_of
+from sandbox.rehearsals.day.injected_errors import (
+    CODES,
+    InjectedError,
+    InjectionRequest,
+    NothingToInjectError,
+)
+from sandbox.rehearsals.day.institutions import INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import DayBook
-from sandbox.rehearsals.month.model.answer_key import Code, Key
+from sandbox.rehearsals.month.model.answer_key import AnswerKey, Code
 from sandbox.rehearsals.month.model.days import FIRST
 from sandbox.rehearsals.month.model.institutions import JANATA_ACCOUNT, SONALI_ACCOUNT
 from tests.sandbox.caller import ROOT
@@ -31,11 +36,11 @@ COLUMNS = (
 )  # fmt: skip
 STRUCK = FIRST + timedelta(days=1)  # a Thursday
 PAID = FIRST + timedelta(days=4)  # Sunday, on which that Thursday's files are paid
-EVERY_CODE = [Wish(code) for code in CODES]
+EVERY_CODE = [InjectionRequest(code) for code in CODES]
 ON_STATEMENTS = [
-    Wish(Code.AMOUNT, SONALI_ACCOUNT),
-    Wish(Code.LEDGER_ONLY, SONALI_ACCOUNT),
-    Wish(Code.FILE_ONLY, JANATA_ACCOUNT),
+    InjectionRequest(Code.AMOUNT, SONALI_ACCOUNT),
+    InjectionRequest(Code.LEDGER_ONLY, SONALI_ACCOUNT),
+    InjectionRequest(Code.FILE_ONLY, JANATA_ACCOUNT),
 ]
 
 
@@ -58,7 +63,7 @@ def _line(house_id: str, one: Movement, payment: UUID, day: date) -> Sequence[ob
     net = one.gross_paisa - one.fee_paisa - one.fee_vat_paisa
     instant = one.instant.astimezone(UTC)
     return (
-        payment, HOUSES[house_id].leg.value, house_id, one.moved.value,
+        payment, INSTITUTIONS[house_id].leg.value, house_id, one.moved.value,
         "success" if one.is_success else "failed", one.ours, one.theirs if one.is_success else "",
         one.gross_paisa, one.fee_paisa, one.fee_vat_paisa, net, "BDT",
         f"{instant:%Y-%m-%dT%H:%M:%S}.000Z", day,
@@ -66,10 +71,10 @@ def _line(house_id: str, one: Movement, payment: UUID, day: date) -> Sequence[ob
 
 
 def leave_month(
-    folder: Path, books: Mapping[str, DayBook], wishes: Mapping[date, Sequence[Wish]], seed: int
-) -> list[Seeded]:
+    folder: Path, books: Mapping[str, DayBook], wishes: Mapping[date, Sequence[InjectionRequest]], seed: int
+) -> list[InjectedError]:
     """Thirty nights of files, and everything that was made wrong in them."""
-    seeded: list[Seeded] = []
+    seeded: list[InjectedError] = []
     for night in nights(FIRST, 30):
         made_at = datetime.combine(night + timedelta(days=1), datetime.min.time(), DHAKA)
         told = Night(
@@ -80,12 +85,12 @@ def leave_month(
             seed,
             made_at=made_at,
         )
-        seeded += leave_of(books, told).seeded
+        seeded += deposit_files_of(books, told).injected
     return seeded
 
 
-def seal(path: Path, seeded: Iterable[Seeded]) -> None:
-    key = Key()
+def seal(path: Path, seeded: Iterable[InjectedError]) -> None:
+    key = AnswerKey()
     for one in seeded:
         key.add(one.code, one.institution, one.reference, one.night, "on purpose")
     key.write(path)
@@ -93,7 +98,7 @@ def seal(path: Path, seeded: Iterable[Seeded]) -> None:
 
 @pytest.mark.parametrize("seed", [2])
 def test_all_that_is_made_wrong_is_found_and_nothing_else(tmp_path: Path, seed: int) -> None:
-    books = {house.id: DayBook(FIRST, day_of(house, 8, STRUCK).movements) for house in HOUSES.values()}
+    books = {house.id: DayBook(FIRST, day_of(house, 8, STRUCK).movements) for house in INSTITUTIONS.values()}
     seeded = leave_month(tmp_path, books, {STRUCK: EVERY_CODE, PAID: ON_STATEMENTS}, seed)
     assert {one.code for one in seeded} == set(CODES)
     assert len(seeded) == len(EVERY_CODE) + 3 + len(ON_STATEMENTS)
@@ -108,7 +113,7 @@ def test_all_that_is_made_wrong_is_found_and_nothing_else(tmp_path: Path, seed: 
 
 
 A_FILE_MISSING, A_FILE_CUT, A_ROW_LEFT_OUT = (
-    Wish(code, "npsb") for code in (Code.FILE_MISSING, Code.CONTROL_TOTAL, Code.LEDGER_ONLY)
+    InjectionRequest(code, "npsb") for code in (Code.FILE_MISSING, Code.CONTROL_TOTAL, Code.LEDGER_ONLY)
 )
 
 
@@ -123,10 +128,10 @@ A_FILE_MISSING, A_FILE_CUT, A_ROW_LEFT_OUT = (
     ids=str,
 )
 def test_no_row_is_left_out_where_another_file_is_still_to_come(
-    tmp_path: Path, first: Wish, second: Wish
+    tmp_path: Path, first: InjectionRequest, second: InjectionRequest
 ) -> None:
-    books = {house.id: day_of(house, 8, STRUCK) for house in HOUSES.values()}
-    with pytest.raises(NothingToSpoilError, match=str(second)):
-        leave_of(books, Night(STRUCK, tmp_path / "home", tmp_path / "out", (first, second)))
-    alone = leave_of(books, Night(STRUCK, tmp_path / "home", tmp_path / "out", (second,)))
-    assert [one.code for one in alone.seeded] == [second.code]
+    books = {house.id: day_of(house, 8, STRUCK) for house in INSTITUTIONS.values()}
+    with pytest.raises(NothingToInjectError, match=str(second)):
+        deposit_files_of(books, Night(STRUCK, tmp_path / "home", tmp_path / "out", (first, second)))
+    alone = deposit_files_of(books, Night(STRUCK, tmp_path / "home", tmp_path / "out", (second,)))
+    assert [one.code for one in alone.injected] == [second.code]

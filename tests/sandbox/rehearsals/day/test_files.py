@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from reconciliation.calendar import read_calendar
-from sandbox.rehearsals.day.file_writer import Night, leave_of
-from sandbox.rehearsals.day.institutions import BANKS, HOUSES, SECOND_ROUTES, desks
+from sandbox.rehearsals.day.file_writer import Night, deposit_files_of
+from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS, SECOND_ROUTES, book_sources
 from sandbox.rehearsals.month.model.days import date_of, day_number, is_business
-from sandbox.rehearsals.month.model.institutions import BANK_CHARGES, House, Leg, Trait
+from sandbox.rehearsals.month.model.institutions import BANK_CHARGES, Leg, MonthInstitution, Trait
 from tests.sandbox.caller import ROOT
 from tests.sandbox.rehearsals.day.sample_books import (
     DAY,
@@ -31,11 +31,11 @@ UNTIL_ALL_IS_THERE = 7
 
 def leave_all(books: dict[str, "object"], folder: Path, first: date = DAY) -> None:
     for night in nights(first, UNTIL_ALL_IS_THERE):
-        leave_of(books, Night(night, folder / "home", folder / "out"))  # type: ignore[arg-type]
+        deposit_files_of(books, Night(night, folder / "home", folder / "out"))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("house", HOUSES.values(), ids=HOUSES)
-def test_a_file_is_read_as_its_book_meant_it(house: House, tmp_path: Path) -> None:
+@pytest.mark.parametrize("house", INSTITUTIONS.values(), ids=INSTITUTIONS)
+def test_a_file_is_read_as_its_book_meant_it(house: MonthInstitution, tmp_path: Path) -> None:
     book = day_of(house)
     leave_all({house.id: book}, tmp_path)
     rows = rows_read(tmp_path / "out")
@@ -48,12 +48,14 @@ def test_a_file_is_read_as_its_book_meant_it(house: House, tmp_path: Path) -> No
         assert set(mine["theirs"]) == {one.theirs for one in book.movements if _is_listed(house, one)}
 
 
-def _is_listed(house: House, one: object) -> bool:
+def _is_listed(house: MonthInstitution, one: object) -> bool:
     return one.is_success or house.has(Trait.STATUS)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("house", [house for house in HOUSES.values() if house.bank], ids=lambda one: one.id)
-def test_a_connector_pays_what_its_files_settle(house: House, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "house", [house for house in INSTITUTIONS.values() if house.bank], ids=lambda one: one.id
+)
+def test_a_connector_pays_what_its_files_settle(house: MonthInstitution, tmp_path: Path) -> None:
     book = day_of(house)
     leave_all({house.id: book}, tmp_path)
     settled = [reading.settled for layout, reading in readings(tmp_path / "out") if layout.kind == "funds"]
@@ -70,7 +72,7 @@ def test_a_connector_pays_what_its_files_settle(house: House, tmp_path: Path) ->
 
 
 def test_statements_go_on_from_each_other(tmp_path: Path) -> None:
-    house = HOUSES["npsb"]
+    house = INSTITUTIONS["npsb"]
     days = [day_of(house, day=day) for day in nights(DAY, 2)]
     movements = tuple(one for day in days for one in day.movements)
     leave_all({house.id: type(days[0])(DAY, movements)}, tmp_path)
@@ -80,8 +82,8 @@ def test_statements_go_on_from_each_other(tmp_path: Path) -> None:
 
 
 def test_both_sides_agree_when_files_come() -> None:
-    assert set(CALENDAR.institutions) == {*HOUSES, *BANKS} == set(LAYOUTS)
-    for house in (*HOUSES.values(), *BANKS.values()):
+    assert set(CALENDAR.institutions) == {*INSTITUTIONS, *BANKS} == set(LAYOUTS)
+    for house in (*INSTITUTIONS.values(), *BANKS.values()):
         times = CALENDAR.institutions[house.id]
         told = (times.days == "business", times.cut_off, times.cycle_ends, times.lag)
         assert told == (house.is_business, house.cut_off, house.cycle_ends, house.lag), house.id
@@ -107,14 +109,14 @@ def test_everybody_whom_the_switch_pays_or_collects_over_leaves_files() -> None:
         for path in (ROOT / "config" / folder).glob("*.toml")
     ]
     own = {one["id"] for one in manifests if "route_of" not in one}
-    assert own == set(HOUSES)
+    assert own == set(INSTITUTIONS)
     routes = {one["id"]: one["route_of"] for one in manifests if "route_of" in one}
     assert routes == dict(SECOND_ROUTES)
-    assert set(desks()) == own | set(routes)
+    assert set(book_sources()) == own | set(routes)
 
 
 # The layouts of the month have schedules of their own.
-OTHER_FUNDS = [one.id for one in HOUSES.values() if one.leg is Leg.FUNDS and one.written_as]
+OTHER_FUNDS = [one.id for one in INSTITUTIONS.values() if one.leg is Leg.FUNDS and one.written_as]
 
 
 @pytest.mark.parametrize("house", OTHER_FUNDS)
@@ -126,7 +128,7 @@ def test_a_connectors_fee_is_that_of_its_manifest(house: str) -> None:
 
 
 def test_what_moves_at_or_after_a_cut_off_is_in_the_next_file(tmp_path: Path) -> None:
-    house = HOUSES["janata"]
+    house = INSTITUTIONS["janata"]
     before, after = movement(house, 1, at(19, 59)), movement(house, 2, at(20, 0))
     leave_all({house.id: type(day_of(house))(DAY, (before, after))}, tmp_path)
     of_file = {
@@ -138,14 +140,14 @@ def test_what_moves_at_or_after_a_cut_off_is_in_the_next_file(tmp_path: Path) ->
 
 
 def test_a_file_is_made_once_and_what_comes_after_an_early_end_is_in_the_next_one(tmp_path: Path) -> None:
-    house = HOUSES["desco_postpaid"]
+    house = INSTITUTIONS["desco_postpaid"]
     early, late = movement(house, 1, at(9)), movement(house, 2, at(15))
     book = type(day_of(house))
     made_at = movement(house, 3, at(12)).instant
     first = Night(DAY, tmp_path / "home", tmp_path / "one", made_at=made_at)
-    assert leave_of({house.id: book(DAY, (early,))}, first).files
-    assert leave_of({house.id: book(DAY, (early, late))}, first).files == []
+    assert deposit_files_of({house.id: book(DAY, (early,))}, first).files
+    assert deposit_files_of({house.id: book(DAY, (early, late))}, first).files == []
     second = Night(DAY + timedelta(days=1), tmp_path / "home", tmp_path / "two")
-    leave_of({house.id: book(DAY, (early, late))}, second)
+    deposit_files_of({house.id: book(DAY, (early, late))}, second)
     assert rows_read(tmp_path / "one")["ours"].to_list() == [early.ours]
     assert rows_read(tmp_path / "two")["ours"].to_list() == [late.ours]

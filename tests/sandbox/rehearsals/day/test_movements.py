@@ -31,18 +31,20 @@ from sandbox.providers.bkash.payment import Refund as BkashRefund
 from sandbox.providers.bkash.settings import BkashSettings
 from sandbox.providers.iso8583.book import ASKED_BY, FinancialRequest, HostBook
 from sandbox.registry import COUNTERS, GATEWAYS, Name
-from sandbox.rehearsals.day.institutions import desks
+from sandbox.rehearsals.day.institutions import book_sources
 from sandbox.rehearsals.day.movement_queries import DayBook, read_book
 from tests.sandbox.caller import NOON, SetClock
 
 OURS = "AGRBLY7QFF2YJG5IJDQBQ4JRKM"
 PAISA = 50_000
-HOUSES = sorted(desks())
-COUNTED = [one for one in HOUSES if desks()[one].name in COUNTERS]
+HOUSES = sorted(book_sources())
+COUNTED = [one for one in HOUSES if book_sources()[one].name in COUNTERS]
 COLLECTING = [
-    one for one in HOUSES if desks()[one].name in GATEWAYS and desks()[one].name is not Name.ISO8583
+    one
+    for one in HOUSES
+    if book_sources()[one].name in GATEWAYS and book_sources()[one].name is not Name.ISO8583
 ]
-HOSTS = [one for one in HOUSES if desks()[one].name is Name.ISO8583]
+HOSTS = [one for one in HOUSES if book_sources()[one].name is Name.ISO8583]
 
 
 def told(far_side: FarSide, house: str = "", since: str = "2026-03-01") -> DayBook | None:
@@ -61,7 +63,7 @@ def clock() -> SetClock:
 def test_a_counter_tells_what_was_paid_and_what_was_taken_back(
     house: str, tmp_path: Path, clock: SetClock
 ) -> None:
-    family = COUNTERS[desks()[house].name]
+    family = COUNTERS[book_sources()[house].name]
     with closing(family.open(CounterSettings(home=tmp_path), Clock(clock.now))) as far_side:
         assert told(far_side, house) is None
         till = far_side.counters[house].till
@@ -108,7 +110,7 @@ def decided(provider: Provider, reference: str, state: State, fee_paisa: int = 0
 def test_a_provider_tells_what_was_paid_declined_and_given_back(
     house: str, tmp_path: Path, clock: SetClock
 ) -> None:
-    family = GATEWAYS[desks()[house].name]
+    family = GATEWAYS[book_sources()[house].name]
     with closing(family.open(family.settings_type(home=tmp_path), Clock(clock.now))) as far_side:
         assert told(far_side, house) is None
         provider = far_side.providers[house]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import sandbox
-from sandbox.rehearsals.demo.collecting.scenarios import Course
+from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
 from sandbox.rehearsals.installation.parties import Cast, CastUnreadableError, Person, Player, load, save
 from sandbox.rehearsals.installation.processes import ChildDiedError, Children
@@ -97,7 +97,7 @@ def assert_that_every_provider_was_paid(payers: dict[str, Any]) -> None:
     assert payers["payments"] == sum(payers[state] for state in OF_PAYERS)
     assert payers["payments"] == sum(one["payments"] for one in connectors.values())
     assert (payers["unexplained"], payers["open"], payers["notices"]["untaken"]) == (0, 0, 0)
-    assert set(payers["courses"]) == {course.value for course in Course}
+    assert set(payers["courses"]) == {course.value for course in CollectionCourse}
     assert all(one["completed"] >= 1 for one in connectors.values())
     # A family's troubles are dealt out among its providers, so only all of them together have each.
     assert min(payers["expired"], payers["refunded"], payers["in_review"], payers["owed"]) >= 1

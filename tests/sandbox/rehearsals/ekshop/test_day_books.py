@@ -12,8 +12,8 @@ from sandbox.rehearsals.ekshop.day.books import (
     SwitchPayment,
     SwitchShare,
     compare,
-    divided,
-    repeated,
+    largest_remainder_parts,
+    repeated_ipns,
 )
 
 SHOP = ShopPayment("T1", "paid", 1_000, {"doi": 600, "": 400}, [("m1", "1020")], 0, 0, 1, 0)
@@ -52,7 +52,7 @@ def test_refunds_unwind_in_the_shares_of_the_payment() -> None:
     assert compare([SHOP], [replace(SWITCH, shares=shares, refunded_paisa=333)]) == []
     wrong = {"doi": SwitchShare(600, 199, 401), "": SwitchShare(400, 134, 266)}
     found = compare([SHOP], [replace(SWITCH, shares=wrong, refunded_paisa=333)])
-    assert [one.what for one in found] == [
+    assert [one.problem for one in found] == [
         "doi gave 199 paisa back, and its part is 200",
         "doi was credited 401 paisa, not 400",
         "the shop gave 134 paisa back, and its part is 133",
@@ -88,12 +88,12 @@ def test_refunds_unwind_in_the_shares_of_the_payment() -> None:
     ],
 )
 def test_each_difference_is_found(shop: ShopPayment, switch: SwitchPayment, what: str) -> None:
-    assert any(one.where == "T1" and what in one.what for one in compare([shop], [switch]))
+    assert any(one.subject == "T1" and what in one.problem for one in compare([shop], [switch]))
 
 
 def test_a_payment_that_only_one_side_knows_is_found() -> None:
-    assert [one.what for one in compare([SHOP], [])] == ["the switch does not know it"]
-    assert [one.what for one in compare([], [SWITCH])] == ["the shop does not know it"]
+    assert [one.problem for one in compare([SHOP], [])] == ["the switch does not know it"]
+    assert [one.problem for one in compare([], [SWITCH])] == ["the shop does not know it"]
 
 
 def test_a_shop_that_believes_returns_may_know_nothing_of_who_never_came_back_and_nothing_wrong() -> None:
@@ -101,15 +101,15 @@ def test_a_shop_that_believes_returns_may_know_nothing_of_who_never_came_back_an
     assert compare([blind], [SWITCH]) == []
     for_nothing = replace(SHOP, ipns=[], is_blind=False)
     opened = replace(SWITCH, state="created", shares=NOT_CREDITED, notices={})
-    assert [one.what for one in compare([for_nothing], [opened])] == [
+    assert [one.problem for one in compare([for_nothing], [opened])] == [
         "it is paid in the shop and created in the switch"
     ]
 
 
 def test_a_message_that_is_taken_twice_is_found_wherever_it_went() -> None:
     other = replace(SHOP, trnx_id="T2")
-    assert [(one.where, one.what) for one in repeated([SHOP, other])] == [("m1", "taken 2 times")]
-    assert repeated([SHOP]) == []
+    assert [(one.subject, one.problem) for one in repeated_ipns([SHOP, other])] == [("m1", "taken 2 times")]
+    assert repeated_ipns([SHOP]) == []
 
 
 @given(st.data(), st.lists(st.integers(1, 10**9), min_size=1, max_size=8))
@@ -117,7 +117,7 @@ def test_parts_sum_to_the_amount_and_none_is_off_by_a_whole_paisa(
     data: st.DataObject, weights: list[int]
 ) -> None:
     amount = data.draw(st.integers(0, sum(weights)))
-    parts = divided(amount, weights)
+    parts = largest_remainder_parts(amount, weights)
     assert sum(parts) == amount
     for part, weight in zip(parts, weights, strict=True):
         assert abs(part - Fraction(amount * weight, sum(weights))) < 1

@@ -8,24 +8,24 @@ import pytest
 from sandbox.callers.ekshop.listener_conduct import Conduct
 from sandbox.callers.ekshop.orders import Standing
 from sandbox.kit.provider.payer_numbers import Kind
-from sandbox.rehearsals.demo.collecting.provider_scenarios import Provider
+from sandbox.rehearsals.demo.collecting.provider_scenarios import DemoProvider
 from sandbox.rehearsals.ekshop.day.plan import (
     ENDS,
     ORDERS_MIN,
     WALLETS,
-    Course,
-    DayOrder,
+    CustomerOrder,
+    OrderCourse,
     TooFewProvidersError,
     write_day,
 )
 
 PROVIDERS = [
-    Provider(
+    DemoProvider(
         id=name,
         family={"bkash": "bkash", "nagad": "nagad"}.get(name, "token_init_status"),
         kind=Kind.WALLET,
         parts_max=1 if name in {"nagad", "upay"} else 10,
-        executes=name == "bkash",
+        takes_money_on_order=name == "bkash",
         kept_basis_points=150,
     )
     for name in WALLETS
@@ -41,8 +41,8 @@ def test_the_same_seed_gives_the_same_day_and_another_one_another() -> None:
 def test_every_course_is_taken_and_most_orders_are_plainly_paid(orders: int) -> None:
     courses = Counter(order.course for order in write_day(1, orders, PROVIDERS))
     assert courses.total() == orders
-    assert set(courses) == set(Course)
-    assert courses.most_common(1)[0][0] is Course.PAID
+    assert set(courses) == set(OrderCourse)
+    assert courses.most_common(1)[0][0] is OrderCourse.PAID
 
 
 def test_a_day_has_orders_of_one_to_six_sellers_some_by_agents_and_each_can_be_bought() -> None:
@@ -61,12 +61,12 @@ def test_a_day_has_orders_of_one_to_six_sellers_some_by_agents_and_each_can_be_b
 
 def test_who_must_pay_has_an_instrument_that_pays_and_who_must_not_has_none() -> None:
     for order in write_day(3, 1_000, PROVIDERS):
-        assert len(order.payings) == _wanted(order)
+        assert len(order.choices) == _wanted(order)
         assert [spare.instrument for spare in order.spares] == list(WALLETS)
 
 
-def _wanted(order: DayOrder) -> int:
-    counts = {Course.CANCELLED: 0, Course.OTHER_INSTRUMENT: 2}
+def _wanted(order: CustomerOrder) -> int:
+    counts = {OrderCourse.CANCELLED: 0, OrderCourse.OTHER_INSTRUMENT: 2}
     return counts.get(order.course, 1)
 
 
@@ -78,7 +78,7 @@ def test_refunds_are_asked_of_paid_orders_alone_and_in_parts_where_the_wallet_gi
     assert max(sum(order.refund_percents) for order in refunded) == 100
     parts = dict.fromkeys(("nagad", "upay"), 1)
     assert all(
-        len(order.refund_percents) <= parts.get(order.payings[-1].instrument, 10) for order in refunded
+        len(order.refund_percents) <= parts.get(order.choices[-1].instrument, 10) for order in refunded
     )
     assert set(chain.from_iterable(order.refund_percents for order in refunded)) >= {15, 20, 25, 35, 100}
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sandbox.rehearsals.installation.ekpay_command import ToolFailedError, few_at_once
+from sandbox.rehearsals.installation.ekpay_command import ToolFailedError, run_few_at_once
 
 
 async def test_a_few_run_at_once_and_all_of_them_in_the_end() -> None:
@@ -18,7 +18,7 @@ async def test_a_few_run_at_once_and_all_of_them_in_the_end() -> None:
         running.remove(item)
         done.append(item)
 
-    await few_at_once(run, range(10))
+    await run_few_at_once(run, range(10))
     assert sorted(done) == list(range(10))
     assert max(crowds) == 4
 
@@ -30,5 +30,5 @@ async def test_one_that_fails_ends_the_others() -> None:
         await asyncio.sleep(600)
 
     with pytest.raises(ExceptionGroup) as failed:
-        await few_at_once(run, range(10))
+        await run_few_at_once(run, range(10))
     assert [str(one) for one in failed.value.exceptions] == ["refused"]

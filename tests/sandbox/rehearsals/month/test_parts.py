@@ -15,10 +15,10 @@ from sandbox.rehearsals.month.files.file_faults import FilePlan, places, plan_fi
 from sandbox.rehearsals.month.files.layouts import bracketed, credit_or_debit, lakh
 from sandbox.rehearsals.month.files.nagad_workbook import workbook
 from sandbox.rehearsals.month.generator import payments_of_days
-from sandbox.rehearsals.month.model.answer_key import Code, Key
+from sandbox.rehearsals.month.model.answer_key import AnswerKey, Code
 from sandbox.rehearsals.month.model.days import LAST, business_days_after, date_of, is_business, on_or_after
-from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, STATEMENTS, House, Trait
-from sandbox.rehearsals.month.model.rows import Event, Row
+from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, STATEMENTS, MonthInstitution, Trait
+from sandbox.rehearsals.month.model.rows import MonthRow, RowEvent
 from tests.sandbox.rehearsals.month.break_finder import DAYS, HOUSES, dates, due, forward, works
 from tests.sandbox.rehearsals.month.table_rows import paisa
 
@@ -48,7 +48,7 @@ def test_business_days_are_counted_over_closed_ones(day: int, count: int) -> Non
 
 
 @given(house=A_HOUSE, day=A_DAY, minute=st.integers(0, 1_439))
-def test_a_row_is_due_when_calendar_and_cut_off_say(house: House, day: int, minute: int) -> None:
+def test_a_row_is_due_when_calendar_and_cut_off_say(house: MonthInstitution, day: int, minute: int) -> None:
     at = datetime.combine(date_of(day), datetime.min.time()) + timedelta(minutes=minute)
     date, cycle = house.due(day, minute)
     assert date_of(date) == due(house.id, at)
@@ -63,7 +63,7 @@ def test_a_cycle_ends_before_its_minute(minute: int, cycle: int) -> None:
 
 
 @pytest.mark.parametrize("house", [*FUNDS, *DELIVERY], ids=lambda house: house.id)
-def test_files_are_expected_on_the_dates_of_the_schedule(house: House) -> None:
+def test_files_are_expected_on_the_dates_of_the_schedule(house: MonthInstitution) -> None:
     assert [date_of(date) for date in house.dates()] == dates(house.id)
 
 
@@ -101,7 +101,7 @@ def test_the_fee_of_the_document_is_charged() -> None:
 
 
 @given(house=st.sampled_from(FUNDS), gross=GROSS)
-def test_fees_are_rounded_half_up_between_floor_and_cap(house: House, gross: int) -> None:
+def test_fees_are_rounded_half_up_between_floor_and_cap(house: MonthInstitution, gross: int) -> None:
     charge = house.charge
     exact = Decimal(gross) * charge.basis_points / 10_000
     fee = max(int(exact.quantize(Decimal(1), ROUND_HALF_UP)), charge.floor)
@@ -112,9 +112,9 @@ def test_fees_are_rounded_half_up_between_floor_and_cap(house: House, gross: int
 
 
 @given(house=A_HOUSE, gross=GROSS, part=GROSS)
-def test_net_follows_whatever_is_changed(house: House, gross: int, part: int) -> None:
-    row = Row("payment", house, 1, "ours", 0, gross)
-    back = row.taken_back(Event.REFUND, part, 1, "theirs")
+def test_net_follows_whatever_is_changed(house: MonthInstitution, gross: int, part: int) -> None:
+    row = MonthRow("payment", house, 1, "ours", 0, gross)
+    back = row.taken_back(RowEvent.REFUND, part, 1, "theirs")
     for made in (row, back, row.of_amount(part), row.but(vat=row.vat + 1)):
         assert made.gross - made.fee - made.vat == made.net
     assert (back.gross, back.ours, back.original) == (-part, "ours", row)
@@ -187,7 +187,7 @@ def test_no_payout_goes_wrong_whose_files_do(seed: int) -> None:
 
 
 def test_a_finding_is_not_seeded_twice() -> None:
-    key = Key()
+    key = AnswerKey()
     key.add(Code.AMOUNT, "bkash", "EKF1", 3, "one")
     with pytest.raises(ValueError, match="seeded twice"):
         key.add(Code.AMOUNT, "bkash", "EKF1", 4, "two")

@@ -7,9 +7,9 @@ import pytest
 from typing_extensions import override
 
 from sandbox.rehearsals.demo.admin_clients.admin_client import Address, AdminDesk, Document
-from sandbox.rehearsals.demo.admin_clients.biller_family import HouseDesk, Known
+from sandbox.rehearsals.demo.admin_clients.biller_family import BillerListing, HouseDesk
 
-DPDC = Known("dpdc_postpaid", "b038", "postpaid", {}, has_second_route=True)
+DPDC = BillerListing("dpdc_postpaid", "b038", "postpaid", {}, has_second_route=True)
 
 
 def paid(house: str, reference: str) -> dict[str, Any]:

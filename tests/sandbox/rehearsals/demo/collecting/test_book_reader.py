@@ -16,34 +16,34 @@ from sandbox.callers.client.client import ApiClient
 from sandbox.callers.client.messages import payment_of
 from sandbox.callers.client.return_page import ReturnPage
 from sandbox.kit.provider.payer_numbers import Kind
-from sandbox.rehearsals.day.injected_errors import Seeded
+from sandbox.rehearsals.day.injected_errors import InjectedError
 from sandbox.rehearsals.demo import commands
 from sandbox.rehearsals.demo.admin_clients.admin_client import Address, Payable
-from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk, Told
-from sandbox.rehearsals.demo.admin_clients.provider_family import GatewayDesk
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk, BkashNotificationCounts
+from sandbox.rehearsals.demo.admin_clients.provider_family import ProviderAdminClient
 from sandbox.rehearsals.demo.collecting.book_reader import (
+    ComparisonInputs,
     PayerOutcome,
-    Witnesses,
     collection_of,
-    prove_payers,
+    compare_payers,
 )
-from sandbox.rehearsals.demo.collecting.load import Collected, PayerExperience
+from sandbox.rehearsals.demo.collecting.load import CollectedPayment, PayerExperience
 from sandbox.rehearsals.demo.collecting.participants import PayerSide
-from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, Provider
+from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, DemoProvider
 from sandbox.rehearsals.demo.collecting.report import disagreements, open_payments, payers_json, show_payers
-from sandbox.rehearsals.demo.collecting.scenarios import Course, PayerOrder
+from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse, PayerOrder
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison, Disagreement
 from sandbox.rehearsals.demo.comparison.bkash_books import Movement, OurRefund, OurTry
-from sandbox.rehearsals.demo.comparison.provider_books import GivenBack, ProviderOrder
+from sandbox.rehearsals.demo.comparison.provider_books import ProviderOrder, ProviderRefund
 from sandbox.rehearsals.demo.night.night_run import NightOutcome
-from sandbox.rehearsals.demo.paying.load import Experience
-from sandbox.rehearsals.demo.report import CLEAN, Outcome
+from sandbox.rehearsals.demo.paying.load import PartnerExperience
+from sandbox.rehearsals.demo.report import CLEAN, DemoOutcome
 from sandbox.rehearsals.installation.ekpay_command import Tool
 from sandbox.rehearsals.month.model.answer_key import Code as MonthCode
 from tests.sandbox.callers.client.stub_rest_v1 import PAYMENT, PAYMENT_ID, REFUND
 
 # As much as must have gone wrong in files, and was found again.
-SEEDED = [Seeded(code, "bkash", code.value, 0) for code in list(MonthCode)[:8]]
+SEEDED = [InjectedError(code, "bkash", code.value, 0) for code in list(MonthCode)[:8]]
 TOTAL, FEE, PART = 127_875, 1_918, 50_000
 BY_NAGAD = "pay_0196f0c8a4b27d3e9c5b7a1d2e3f4a5d"
 MOVED = Movement("TRX1", "TR1", "INV1", TOTAL, FEE, told_paisa=TOTAL)
@@ -84,14 +84,14 @@ EXPORTED_OF_NAGAD = EXPORTED | {
 }
 FROM_A_PREFUND = EXPORTED | {"id": "0196f0c8-a4b2-7d3e-9c5b-7a1d2e3f4a5c", "tries": []}
 ORDER = ProviderOrder(
-    "nagad", "REF1", is_paid=True, amount_paisa=TOTAL, kept_paisa=FEE, told_paisa=TOTAL,
-    names=frozenset({"TRX9"}), refunds=[GivenBack(PART, names=frozenset({"BACK1"}))],
+    "nagad", "REF1", is_paid=True, amount_paisa=TOTAL, kept_paisa=FEE, stated_paisa=TOTAL,
+    names=frozenset({"TRX9"}), refunds=[ProviderRefund(PART, names=frozenset({"BACK1"}))],
 )  # fmt: skip
 PROVIDERS = [
-    Provider(BKASH, BKASH, Kind.WALLET, 10, executes=True, kept_basis_points=150),
-    Provider("nagad", "nagad", Kind.WALLET, 1, executes=False, kept_basis_points=150),
+    DemoProvider(BKASH, BKASH, Kind.WALLET, 10, takes_money_on_order=True, kept_basis_points=150),
+    DemoProvider("nagad", "nagad", Kind.WALLET, 1, takes_money_on_order=False, kept_basis_points=150),
 ]
-ALL_TAKEN = Told(is_confirmed=True, owed=1, untaken=0)
+ALL_TAKEN = BkashNotificationCounts(is_confirmed=True, created=1, undelivered=0)
 
 
 class BalanceTool(Tool):
@@ -106,7 +106,7 @@ class BalanceTool(Tool):
 class StillWallet(BkashDesk):
     """A desk at a wallet that has moved one payment."""
 
-    def __init__(self, notified: Told) -> None:
+    def __init__(self, notified: BkashNotificationCounts) -> None:
         super().__init__(Address("http://127.0.0.1:1", ""))
         self.notified = notified
 
@@ -115,11 +115,11 @@ class StillWallet(BkashDesk):
         return [MOVED]
 
     @override
-    async def told(self) -> Told:
+    async def notification_counts(self) -> BkashNotificationCounts:
         return self.notified
 
 
-class StillGateway(GatewayDesk):
+class StillGateway(ProviderAdminClient):
     """A desk at a family with these orders."""
 
     def __init__(self, *orders: ProviderOrder, owed: int = 0) -> None:
@@ -132,16 +132,18 @@ class StillGateway(GatewayDesk):
         return self.orders
 
     @override
-    async def untaken(self) -> dict[str, int]:
+    async def undelivered(self) -> dict[str, int]:
         return {"nagad": self.owed}
 
 
-def a_payment(payment_id: str, connector: str, refunds: Sequence[Mapping[str, object]] = ()) -> Collected:
-    course = Course.REFUND_PART if refunds else Course.PLAIN
+def a_payment(
+    payment_id: str, connector: str, refunds: Sequence[Mapping[str, object]] = ()
+) -> CollectedPayment:
+    course = CollectionCourse.REFUND_PART if refunds else CollectionCourse.PLAIN
     order = PayerOrder(course, connector, Payable("b025", "102610000007", (), 125_000), "1", "1")
     told = PAYMENT | {"id": payment_id, "status": "paid", "next_action": None, "next_check_at": None}
     refunded = sum(int(str(one["amount"])) for one in refunds)
-    return Collected(order, "key", payment_of(told | {"refunds": list(refunds), "refunded": refunded}))
+    return CollectedPayment(order, "key", payment_of(told | {"refunds": list(refunds), "refunded": refunded}))
 
 
 def an_experience() -> PayerExperience:
@@ -156,7 +158,7 @@ def an_experience() -> PayerExperience:
 async def proven(
     *exported: Mapping[str, Any],
     gateway: StillGateway | None = None,
-    notified: Told = ALL_TAKEN,
+    notified: BkashNotificationCounts = ALL_TAKEN,
     experience: PayerExperience | None = None,
     missing: Sequence[str] = (),
 ) -> PayerOutcome:
@@ -165,8 +167,8 @@ async def proven(
         # One desk stands for a whole family, and is asked once.
         side = PayerSide("padma", client, page, wallet, {"nagad": desk, "nagad2": desk})
         lines = exported or (EXPORTED, EXPORTED_OF_NAGAD)
-        seen = Witnesses(lines, [], an_experience() if experience is None else experience)
-        return await prove_payers(BalanceTool({}), side, (PROVIDERS, missing), seen)
+        seen = ComparisonInputs(lines, [], an_experience() if experience is None else experience)
+        return await compare_payers(BalanceTool({}), side, PROVIDERS, seen, unplayed_connectors=missing)
 
 
 # ---- reading
@@ -217,7 +219,8 @@ async def test_what_is_wrong_in_a_providers_book_is_unexplained(
 
 async def test_messages_that_were_not_taken_are_noticed() -> None:
     outcome = await proven(
-        gateway=StillGateway(ORDER, owed=3), notified=Told(is_confirmed=False, owed=5, untaken=2)
+        gateway=StillGateway(ORDER, owed=3),
+        notified=BkashNotificationCounts(is_confirmed=False, created=5, undelivered=2),
     )
     assert disagreements(outcome) == [
         "messages of nagad: 3 were not taken",
@@ -314,14 +317,14 @@ async def test_what_is_owed_is_told_as_work_for_finance() -> None:
 # ---- what the command ends with
 
 
-def proof_of(payers: PayerOutcome) -> Outcome:
-    return Outcome(
+def proof_of(payers: PayerOutcome) -> DemoOutcome:
+    return DemoOutcome(
         seed=1,
         seconds=1.0,
         time_divisor=20,
         payments=[],
         posted={"DESCO": 2},
-        experience=Experience(),
+        experience=PartnerExperience(),
         comparison=Comparison([], []),
         audit=CLEAN,
         payers=payers,
@@ -329,10 +332,10 @@ def proof_of(payers: PayerOutcome) -> Outcome:
     )
 
 
-def ended(outcome: Outcome, monkeypatch: pytest.MonkeyPatch, home: Path) -> tuple[int, str]:
+def ended(outcome: DemoOutcome, monkeypatch: pytest.MonkeyPatch, home: Path) -> tuple[int, str]:
     """The exit code of the command and what it said, where everything came out so."""
 
-    def _played(work: Coroutine[Any, Any, object], _screen: Console) -> Outcome:
+    def _played(work: Coroutine[Any, Any, object], _screen: Console) -> DemoOutcome:
         work.close()
         return outcome
 

@@ -25,11 +25,16 @@ from sandbox.rehearsals.demo.collecting.provider_scenarios import (
     NORMAL,
     PAYERS,
     UNKNOWN,
-    Provider,
+    DemoProvider,
     UnknownPayerError,
     providers_of,
 )
-from sandbox.rehearsals.demo.collecting.scenarios import CONDUCT, Course, PayerOrder, Then
+from sandbox.rehearsals.demo.collecting.scenarios import (
+    STEPS_OF_COURSE,
+    CollectionCourse,
+    NextAction,
+    PayerOrder,
+)
 from sandbox.rehearsals.demo.collecting.script import (
     BKASH_PERCENT,
     COLLECTED_MIN,
@@ -50,7 +55,7 @@ def listed() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def providers(listed: list[dict[str, Any]]) -> Sequence[Provider]:
+def providers(listed: list[dict[str, Any]]) -> Sequence[DemoProvider]:
     return providers_of(listed, FAMILIES)[0]
 
 
@@ -58,7 +63,7 @@ def script(plan: PayerPlan) -> list[PayerOrder]:
     payables = {
         biller: [
             Payable(biller, f"{biller}-{number}", ({"bllr_accno": f"{number}"},), 50_000)
-            for number in range(plan.wanted(biller))
+            for number in range(plan.payables_needed(biller))
         ]
         for biller in BILLERS
     }
@@ -96,24 +101,34 @@ LINE = {
 def test_a_family_that_no_table_names_plays_what_every_page_can() -> None:
     (provider,) = providers_of([LINE], [Sample])[0]
     assert (provider.family, provider.kind, provider.parts_max) == ("sample", Kind.WALLET, 2)
-    back = {Course.REFUND_WHOLE, Course.REFUND_PART, Course.BILLER_REFUSES, Course.PAID_TOO_LATE}
-    assert set(provider.courses()) == {Course.PLAIN, *ANY_PAGE, *back}
+    back = {
+        CollectionCourse.REFUND_WHOLE,
+        CollectionCourse.REFUND_PART,
+        CollectionCourse.BILLER_REFUSES,
+        CollectionCourse.PAID_TOO_LATE,
+    }
+    assert set(provider.courses()) == {CollectionCourse.PLAIN, *ANY_PAGE, *back}
     assert {order.connector for order in script(PayerPlan(1, 20, [provider]))} == {"getpay"}
 
 
 def test_what_a_provider_gives_back_decides_what_is_left_to_finance() -> None:
     (none,) = providers_of([LINE | {"refunds": None}], [Sample])[0]
     assert set(none.courses()) >= {
-        Course.REFUND_OWED, Course.BILLER_REFUSES_BY_HAND, Course.PAID_TOO_LATE_BY_HAND,
+        CollectionCourse.REFUND_OWED, CollectionCourse.BILLER_REFUSES_BY_HAND,
+        CollectionCourse.PAID_TOO_LATE_BY_HAND,
     }  # fmt: skip
-    assert not set(none.courses()) & {Course.REFUND_WHOLE, Course.BILLER_REFUSES, Course.PAID_TOO_LATE}
+    assert not set(none.courses()) & {
+        CollectionCourse.REFUND_WHOLE,
+        CollectionCourse.BILLER_REFUSES,
+        CollectionCourse.PAID_TOO_LATE,
+    }
     (executes,) = providers_of([LINE | {"executes": True}], [Sample])[0]
-    assert Course.PAID_TOO_LATE not in executes.courses()
+    assert CollectionCourse.PAID_TOO_LATE not in executes.courses()
     (parts,) = providers_of([LINE | {"refunds": {"parts_max": 3}}], [Sample])[0]
-    assert Course.REFUND_PARTS in parts.courses()
+    assert CollectionCourse.REFUND_PARTS in parts.courses()
 
 
-def test_the_tables_name_only_what_is_there(providers: Sequence[Provider]) -> None:
+def test_the_tables_name_only_what_is_there(providers: Sequence[DemoProvider]) -> None:
     assert set(KNOWN) == {one.family for one in providers}
     assert set(UNKNOWN) <= {one.id for one in providers}
 
@@ -121,7 +136,7 @@ def test_the_tables_name_only_what_is_there(providers: Sequence[Provider]) -> No
 # ---- who pays
 
 
-def test_every_course_of_every_provider_has_a_payer(providers: Sequence[Provider]) -> None:
+def test_every_course_of_every_provider_has_a_payer(providers: Sequence[DemoProvider]) -> None:
     for provider in providers:
         if provider.id == BKASH:
             continue
@@ -132,7 +147,7 @@ def test_every_course_of_every_provider_has_a_payer(providers: Sequence[Provider
             assert magic.name == PAYERS.get(course, (NORMAL, None))[0]
 
 
-def test_every_wallet_of_bkash_behaves_as_its_course_wants(providers: Sequence[Provider]) -> None:
+def test_every_wallet_of_bkash_behaves_as_its_course_wants(providers: Sequence[DemoProvider]) -> None:
     (bkash,) = (one for one in providers if one.id == BKASH)
     world = World(2_000)
     for course in bkash.courses():
@@ -142,44 +157,44 @@ def test_every_wallet_of_bkash_behaves_as_its_course_wants(providers: Sequence[P
 def test_a_payer_whom_nobody_knows_is_an_error() -> None:
     (provider,) = providers_of([LINE], [Sample])[0]
     with pytest.raises(UnknownPayerError, match="getpay has no payer of the kind fraud"):
-        provider.number(Course.FRAUD, 0)
+        provider.number(CollectionCourse.FRAUD, 0)
 
 
 def test_the_thousandth_payer_is_one_as_well() -> None:
     (provider,) = providers_of([LINE], [Sample])[0]
-    assert provider.number(Course.DECLINED, 1_007) == provider.number(Course.DECLINED, 7)
+    assert provider.number(CollectionCourse.DECLINED, 1_007) == provider.number(CollectionCourse.DECLINED, 7)
 
 
 # ---- the script
 
 
-def test_the_same_seed_writes_the_same_script(providers: Sequence[Provider]) -> None:
+def test_the_same_seed_writes_the_same_script(providers: Sequence[DemoProvider]) -> None:
     assert script(PayerPlan(4, 400, providers)) == script(PayerPlan(4, 400, providers))
     assert script(PayerPlan(4, 400, providers)) != script(PayerPlan(5, 400, providers))
 
 
 @pytest.mark.parametrize("payments", [COLLECTED_MIN, 137, 400, 1_000])
 def test_every_course_is_taken_in_every_family_that_knows_it(
-    providers: Sequence[Provider], payments: int
+    providers: Sequence[DemoProvider], payments: int
 ) -> None:
     families = {one.id: one.family for one in providers}
     orders = script(PayerPlan(1, payments, providers))
     taken = {(families[order.connector], order.course) for order in orders}
     assert taken == {(one.family, course) for one in providers for course in one.courses()}
-    assert {order.connector for order in orders if order.course is Course.PLAIN} == set(families)
+    assert {order.connector for order in orders if order.course is CollectionCourse.PLAIN} == set(families)
     known = {one.id: one.courses() for one in providers}
     assert all(order.course in known[order.connector] for order in orders)
 
 
-def test_every_bill_is_used_once(providers: Sequence[Provider]) -> None:
+def test_every_bill_is_used_once(providers: Sequence[DemoProvider]) -> None:
     plan = PayerPlan(1, 400, providers)
     orders = script(plan)
-    assert len(orders) == sum(plan.wanted(biller) for biller in BILLERS)
+    assert len(orders) == sum(plan.payables_needed(biller) for biller in BILLERS)
     assert len({order.bill.target for order in orders}) == len(orders)
     assert set(Counter(order.bill.biller for order in orders)) == set(BILLERS)
 
 
-def test_bkash_has_its_share_and_the_others_have_theirs_alike(providers: Sequence[Provider]) -> None:
+def test_bkash_has_its_share_and_the_others_have_theirs_alike(providers: Sequence[DemoProvider]) -> None:
     counts = Counter(order.connector for order in script(PayerPlan(1, 1_000, providers)))
     assert counts.pop(BKASH) == 1_000 * BKASH_PERCENT // 100
     assert max(counts.values()) - min(counts.values()) <= 5
@@ -187,23 +202,23 @@ def test_bkash_has_its_share_and_the_others_have_theirs_alike(providers: Sequenc
 
 
 def test_whoever_is_to_be_too_late_comes_first_and_buys_what_is_quoted_for_minutes(
-    providers: Sequence[Provider],
+    providers: Sequence[DemoProvider],
 ) -> None:
     orders = script(PayerPlan(1, 400, providers))
-    lapsing = [order for order in orders if order.course is Course.LAPSED]
+    lapsing = [order for order in orders if order.course is CollectionCourse.LAPSED]
     assert orders[: len(lapsing)] == lapsing
     assert {order.bill.biller for order in lapsing} == {NescoDesk.biller}
 
 
-def test_some_plain_orders_are_sent_twice(providers: Sequence[Provider]) -> None:
+def test_some_plain_orders_are_sent_twice(providers: Sequence[DemoProvider]) -> None:
     twice = [order.course for order in script(PayerPlan(1, 400, providers)) if order.is_sent_twice]
-    assert set(twice) == {Course.PLAIN}
+    assert set(twice) == {CollectionCourse.PLAIN}
     assert len(twice) >= 10
 
 
 def test_every_course_has_a_conduct_and_says_how_its_refunds_must_end() -> None:
-    assert set(CONDUCT) == set(Course)
-    for course, conduct in CONDUCT.items():
-        gives_back = bool(conduct.biller_fault) + (conduct.then is Then.PAYS_TOO_LATE)
+    assert set(STEPS_OF_COURSE) == set(CollectionCourse)
+    for course, conduct in STEPS_OF_COURSE.items():
+        gives_back = bool(conduct.biller_fault) + (conduct.next_action is NextAction.PAYS_TOO_LATE)
         assert len(conduct.refunds) == len(conduct.refund_percents) + gives_back, course
         assert sum(conduct.refund_percents) <= 100

@@ -11,7 +11,7 @@ from sandbox.callers.payer.payer import Does
 from sandbox.commands import first_number
 from sandbox.kit.tcp_ports import free_port
 from sandbox.rehearsals.demo.admin_clients.admin_client import Address
-from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk, Told
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk, BkashNotificationCounts
 from sandbox.rehearsals.demo.collecting.single_collection import Wish, collect_once
 from sandbox.rehearsals.demo.comparison.bkash_books import Movement
 from sandbox.rehearsals.demo.paying.single_payment import UnpayableError
@@ -183,7 +183,9 @@ async def test_the_wallets_book_is_read_from_its_settlement_files(bkash: BkashCa
         collected = Movement(trx_id, payment_id, "INV-D", 10_000, fee_paisa=150, told_paisa=10_000)
         refunded = replace(collected, transaction=refund["refundTrxId"], amount_paisa=2_500, fee_paisa=0)
         assert await desk.book() == [collected, replace(refunded, refund_of=trx_id, told_paisa=2_500)]
-        assert await desk.told() == Told(is_confirmed=False, owed=0, untaken=0)
+        assert await desk.notification_counts() == BkashNotificationCounts(
+            is_confirmed=False, created=0, undelivered=0
+        )
 
 
 def test_the_payer_has_a_number_of_the_kind_that_its_instrument_takes() -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from sandbox.rehearsals.demo.comparison.biller_books import (
-    Books,
-    NotifiedLine,
+    ComparedBooks,
+    NotificationLine,
     OurLine,
-    Prefund,
+    PartnerLine,
+    PrefundBalance,
     TheirLine,
-    ToldLine,
     compare,
 )
 
@@ -27,28 +27,28 @@ OURS = OurLine(
     attempts=("T1",),
 )
 THEIRS = TheirLine("T1", "102610000001", 50_000, 1, "2026-11-25")
-TOLD = ToldLine("bank", "R1", "102610000001", 50_000, 500, "0000")
+TOLD = PartnerLine("bank", "R1", "102610000001", 50_000, 500, "0000")
 
 
 def books(
     ours: OurLine | None = OURS,
     theirs: tuple[TheirLine, ...] = (THEIRS,),
-    told: ToldLine | None = TOLD,
+    told: PartnerLine | None = TOLD,
     balance_paisa: int = 49_500,
-) -> Books:
-    return Books(
+) -> ComparedBooks:
+    return ComparedBooks(
         ours=[ours] if ours else [],
         theirs=theirs,
-        told=[told] if told else [],
-        prefunds={("bank", "postpaid"): Prefund(100_000, balance_paisa)},
+        partner_lines=[told] if told else [],
+        prefunds={("bank", "postpaid"): PrefundBalance(100_000, balance_paisa)},
     )
 
 
-def faults(compared: Books) -> list[str]:
+def faults(compared: ComparedBooks) -> list[str]:
     return [one.what for one in compare(compared).unexplained]
 
 
-def given_back(state: str, code: str, theirs: tuple[TheirLine, ...] = ()) -> Books:
+def given_back(state: str, code: str, theirs: tuple[TheirLine, ...] = ()) -> ComparedBooks:
     return books(replace(OURS, state=state), theirs, replace(TOLD, code=code), 100_000)
 
 
@@ -90,10 +90,10 @@ def test_a_line_that_differs_is_noticed(difference: dict[str, object], said: str
 
 def test_a_scroll_number_used_twice_in_a_day_is_noticed() -> None:
     second = replace(OURS, payment_id="P2", reference="R2", bill_number="102610000002", attempts=("T2",))
-    compared = Books(
+    compared = ComparedBooks(
         ours=[OURS, second],
         theirs=[THEIRS, replace(THEIRS, transaction_id="T2", bill_number="102610000002")],
-        told=[TOLD, replace(TOLD, reference="R2", bill_number="102610000002")],
+        partner_lines=[TOLD, replace(TOLD, reference="R2", bill_number="102610000002")],
         prefunds={},
     )
     assert faults(compared) == ["used 2 times"]
@@ -111,10 +111,10 @@ def test_an_open_payment_is_never_explained() -> None:
 
 def test_a_review_is_explained_only_by_a_biller_that_contradicts_itself() -> None:
     in_review, told = replace(OURS, state="in_review"), replace(TOLD, code="0102")
-    compared = compare(books(in_review, (replace(THEIRS, told_paisa=50_100),), told))
+    compared = compare(books(in_review, (replace(THEIRS, stated_paisa=50_100),), told))
     assert compared.unexplained == []
     assert [one.where for one in compared.contradictions] == ["payment P1"]
-    for theirs in ((), (THEIRS,), (replace(THEIRS, told_paisa=50_000),)):
+    for theirs in ((), (THEIRS,), (replace(THEIRS, stated_paisa=50_000),)):
         assert faults(books(in_review, theirs, told)) == [
             "in review, and the biller's book shows no contradiction"
         ]
@@ -172,14 +172,14 @@ NESCO_OURS = replace(OURS, scroll_no=None, bucket="prepaid", attempts=("10261000
 NESCO_THEIRS = TheirLine("102610000001", "102610000001", 50_000, token=TOKEN)
 
 
-def bought(token: str, balance_paisa: int = 49_500) -> Books:
-    return Books(
+def bought(token: str, balance_paisa: int = 49_500) -> ComparedBooks:
+    return ComparedBooks(
         ours=[NESCO_OURS],
         theirs=[NESCO_THEIRS],
-        told=[replace(TOLD, token=token)],
+        partner_lines=[replace(TOLD, token=token)],
         prefunds={
-            ("bank", "prepaid"): Prefund(100_000, balance_paisa),
-            ("bank", "postpaid"): Prefund(700, 700),
+            ("bank", "prepaid"): PrefundBalance(100_000, balance_paisa),
+            ("bank", "postpaid"): PrefundBalance(700, 700),
         },
     )
 
@@ -202,14 +202,14 @@ def test_each_bucket_pays_for_its_own() -> None:
 # ---- what an endpoint was told
 
 
-def noticed(*lines: NotifiedLine, state: str = "completed", code: str = "0000") -> list[str]:
+def noticed(*lines: NotificationLine, state: str = "completed", code: str = "0000") -> list[str]:
     theirs = (THEIRS,) if state == "completed" else ()
     balance = 49_500 if state == "completed" else 100_000
     compared = books(replace(OURS, state=state), theirs, replace(TOLD, code=code), balance)
-    return faults(replace(compared, notified={"bank": lines}))
+    return faults(replace(compared, notifications={"bank": lines}))
 
 
-PAID = NotifiedLine("bank", "R1", "paid", "505.00")
+PAID = NotificationLine("bank", "R1", "paid", "505.00")
 
 
 def test_an_endpoint_is_told_once_of_each_end() -> None:
@@ -222,7 +222,7 @@ def test_an_endpoint_is_told_once_of_each_end() -> None:
     "lines",
     [(), (PAID, PAID), (replace(PAID, status="refunded"),), (replace(PAID, amount="500.00"),)],
 )
-def test_an_endpoint_that_was_told_something_else_is_noticed(lines: tuple[NotifiedLine, ...]) -> None:
+def test_an_endpoint_that_was_told_something_else_is_noticed(lines: tuple[NotificationLine, ...]) -> None:
     (fault,) = noticed(*lines)
     assert "[('paid', '505.00')] is right" in fault
 
@@ -236,5 +236,5 @@ def test_two_billers_may_give_the_same_number_to_two_payments() -> None:
     other = replace(OURS, payment_id="P2", reference="R2", biller="other")
     theirs = (THEIRS, replace(THEIRS, biller="other"))
     told = [TOLD, replace(TOLD, reference="R2")]
-    compared = compare(Books([OURS, other], theirs, told, {}))
+    compared = compare(ComparedBooks([OURS, other], theirs, told, {}))
     assert [one.what for one in compared.unexplained] == []

@@ -35,7 +35,7 @@ def books(
 ) -> WalletBooks:
     there = theirs or (MOVED,)
     right = sum(-one.amount_paisa if one.refund_of else one.amount_paisa - one.fee_paisa for one in there)
-    told = [replace(TOLD, refunded_paisa=ours.held_paisa)] if shop is None else shop
+    told = [replace(TOLD, refunded_paisa=ours.refunding_paisa)] if shop is None else shop
     return WalletBooks([ours], there, told, right if receivable is None else receivable, 150, tokens)
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison
 from sandbox.rehearsals.demo.comparison.bkash_books import Collection, OurRefund, OurTry, ShopLine
 from sandbox.rehearsals.demo.comparison.provider_books import (
-    GivenBack,
     ProviderBooks,
     ProviderOrder,
+    ProviderRefund,
     compare_provider,
     work_items,
 )
@@ -21,12 +21,12 @@ TRY = OurTry("REF1", "approved", "SESSION1", "TRX1", 10_000, "nagad")
 LEFT = OurTry("REF0", "no_page", None, None, None, "nagad")
 PAID = Collection("pay_1", "completed", "B1", 10_000, [LEFT, TRY])
 ORDER = ProviderOrder(
-    "nagad", "REF1", is_paid=True, amount_paisa=10_000, kept_paisa=150, told_paisa=10_000,
+    "nagad", "REF1", is_paid=True, amount_paisa=10_000, kept_paisa=150, stated_paisa=10_000,
     names=frozenset({"TRX1", "SESSION1"}),
 )  # fmt: skip
-UNPAID = ProviderOrder("nagad", "REF0", is_paid=False, amount_paisa=10_000, told_paisa=10_000)
+UNPAID = ProviderOrder("nagad", "REF0", is_paid=False, amount_paisa=10_000, stated_paisa=10_000)
 REFUND = OurRefund("R1", "refund", "done", 4_000, "BACK1", "nagad")
-BACK = GivenBack(4_000, names=frozenset({"BACK1"}))
+BACK = ProviderRefund(4_000, names=frozenset({"BACK1"}))
 TOLD = ShopLine("pay_1", "paid", 10_000, 0)
 
 
@@ -37,7 +37,7 @@ def books(
     **changes: object,
 ) -> ProviderBooks:
     """Books whose receivable is what the provider's orders come to, unless it is named."""
-    told = [replace(TOLD, refunded_paisa=ours.held_paisa)] if shop is None else shop
+    told = [replace(TOLD, refunded_paisa=ours.refunding_paisa)] if shop is None else shop
     there = theirs or (UNPAID, ORDER)
     made = ProviderBooks("nagad", [ours], there, told, sum(one.net_paisa for one in there), 150)
     return replace(made, **changes)  # type: ignore[arg-type]
@@ -51,7 +51,7 @@ def given_back(*refunds: OurRefund) -> Collection:
     return replace(PAID, refunds=refunds)
 
 
-def with_back(*back: GivenBack) -> ProviderOrder:
+def with_back(*back: ProviderRefund) -> ProviderOrder:
     return replace(ORDER, refunds=back)
 
 
@@ -117,7 +117,7 @@ def test_a_refund_that_the_provider_does_not_have_is_noticed() -> None:
 @pytest.mark.parametrize(
     "back", [replace(BACK, amount_paisa=3_999), replace(BACK, names=frozenset({"OTHER"}))]
 )
-def test_a_refund_that_differs_is_noticed(back: GivenBack) -> None:
+def test_a_refund_that_differs_is_noticed(back: ProviderRefund) -> None:
     assert faults(books(given_back(REFUND), UNPAID, with_back(back))) == [
         "refund R1 of 4000 paisa is not in the provider's book",
         f"{back.amount_paisa} paisa went back at the provider without a refund",
@@ -219,7 +219,7 @@ def test_a_receivable_that_is_not_the_providers_own_book_is_noticed(receivable: 
 
 
 def test_a_fee_that_comes_back_with_the_money_is_owed_to_us() -> None:
-    back = replace(BACK, fee_back_paisa=60)
+    back = replace(BACK, returned_fee_paisa=60)
     assert with_back(back).net_paisa == 10_000 - 150 - 4_000 + 60
 
 
@@ -240,7 +240,7 @@ DISAGREED = replace(TRY, outcome="disagreed", collected_paisa=10_100)
 
 def test_a_review_is_explained_by_a_provider_that_tells_another_amount() -> None:
     ours = replace(PAID, state="in_review", tries=[DISAGREED])
-    there = replace(ORDER, told_paisa=10_100)
+    there = replace(ORDER, stated_paisa=10_100)
     # 10,100 of which 152 are kept stand in our ledger, 10,000 of which 150 are kept moved.
     compared = compare_provider(books(ours, there, shop=PENDING, receivable_paisa=10_100 - 152))
     assert compared.unexplained == []
@@ -251,7 +251,7 @@ def test_a_review_is_explained_by_a_provider_that_tells_another_amount() -> None
 
 def test_a_review_is_explained_by_a_provider_that_tells_another_currency() -> None:
     ours = replace(PAID, state="in_review", tries=[replace(DISAGREED, collected_paisa=None)])
-    there = replace(ORDER, told_currency="USD")
+    there = replace(ORDER, stated_currency="USD")
     compared = compare_provider(books(ours, there, shop=PENDING, receivable_paisa=0))
     assert compared.unexplained == []
     assert [one.what for one in compared.contradictions] == [
@@ -263,10 +263,10 @@ def test_a_review_is_explained_by_a_provider_that_tells_another_currency() -> No
     "there",
     [
         ORDER,
-        replace(ORDER, is_paid=False, told_paisa=10_100),
-        replace(ORDER, told_paisa=10_200),
-        replace(ORDER, reference="REF9", told_paisa=10_100),
-        replace(ORDER, told_paisa=10_100, refunds=[BACK]),
+        replace(ORDER, is_paid=False, stated_paisa=10_100),
+        replace(ORDER, stated_paisa=10_200),
+        replace(ORDER, reference="REF9", stated_paisa=10_100),
+        replace(ORDER, stated_paisa=10_100, refunds=[BACK]),
     ],
 )
 def test_a_review_without_that_contradiction_is_not_explained(there: ProviderOrder) -> None:
@@ -296,7 +296,7 @@ def days(draw: st.DrawFn) -> ProviderBooks:
         ]
         state = "completed" if is_paid else "declined"
         ours.append(Collection(f"pay_{name}", state, name, amount, [one], refunds))
-        back = [GivenBack(one.amount_paisa, names=frozenset({one.transaction or ""})) for one in refunds]
+        back = [ProviderRefund(one.amount_paisa, names=frozenset({one.transaction or ""})) for one in refunds]
         kept = draw(st.integers(0, 99))
         names = frozenset({f"T{name}"})
         theirs.append(ProviderOrder("nagad", name, is_paid, amount, kept, amount, names=names, refunds=back))
@@ -320,7 +320,7 @@ def test_one_thing_that_is_wrong_in_the_providers_book_is_always_noticed(
     if order.is_paid:
         wrong.append(replace(order, amount_paisa=order.amount_paisa + 1))
         wrong.append(replace(order, kept_paisa=order.kept_paisa + 1))
-        wrong.append(replace(order, refunds=[*order.refunds, GivenBack(1)]))
+        wrong.append(replace(order, refunds=[*order.refunds, ProviderRefund(1)]))
     if order.refunds:
         wrong.append(replace(order, refunds=order.refunds[1:]))
         one = replace(order.refunds[0], amount_paisa=order.refunds[0].amount_paisa + 1)

@@ -6,10 +6,10 @@ from typing import Any, cast
 from typing_extensions import override
 
 from sandbox.rehearsals.demo.admin_clients.admin_client import Address, Document
-from sandbox.rehearsals.demo.admin_clients.biller_family import HouseDesk, Known
-from sandbox.rehearsals.demo.paying.load import House, Load
-from sandbox.rehearsals.demo.paying.network_faults import Network
-from sandbox.rehearsals.demo.paying.script import Happening
+from sandbox.rehearsals.demo.admin_clients.biller_family import BillerListing, HouseDesk
+from sandbox.rehearsals.demo.paying.load import DemoBillers, PartnerLoad
+from sandbox.rehearsals.demo.paying.network_faults import NetworkFaults
+from sandbox.rehearsals.demo.paying.script import BillerIncident
 
 TREASURY, WATER = "http://127.0.0.1:1", "http://127.0.0.1:2"
 
@@ -18,7 +18,7 @@ class CountedHouse(HouseDesk):
     """A house whose admin calls are written down."""
 
     def __init__(self, name: str, url: str, heard: list[tuple[str, object]]) -> None:
-        super().__init__(Address(url, ""), Known(name, f"b-{name}", "postpaid", {}))
+        super().__init__(Address(url, ""), BillerListing(name, f"b-{name}", "postpaid", {}))
         self._heard = heard
 
     @override
@@ -31,13 +31,13 @@ async def test_logins_die_once_at_each_simulator() -> None:
     heard: list[tuple[str, object]] = []
     places = {"income_tax": TREASURY, "vat_online": TREASURY, "dhaka_wasa": WATER, "court_fee": TREASURY}
     houses = [CountedHouse(name, url, heard) for name, url in places.items()]
-    house = House({one.biller: one for one in houses}, cast("Network", None))
-    load = Load(cast("Any", None), house, (), "")
-    await load.perform([Happening.BEARERS_DIE], 1, lambda: None)
+    house = DemoBillers({one.biller: one for one in houses}, cast("NetworkFaults", None))
+    load = PartnerLoad(cast("Any", None), house, (), "")
+    await load.perform([BillerIncident.BEARERS_DIE], 1, lambda: None)
     for one in houses:
         await one.__aexit__()
     assert sorted(heard, key=str) == [
         (TREASURY, {"fault": "expire_tokens"}),
         (WATER, {"fault": "expire_tokens"}),
     ]
-    assert load.experience.faults[Happening.BEARERS_DIE] == 1
+    assert load.experience.faults[BillerIncident.BEARERS_DIE] == 1
