@@ -1,11 +1,11 @@
 """The billers of this family; the numbers follow the patterns of billers.md 1.1, the amounts are ours."""
 
-from sandbox.kit.biller.bills import Lines
-from sandbox.kit.biller.institution import AmountRange, House, rehearsal
+from sandbox.kit.biller.bills import AmountSplitRules
+from sandbox.kit.biller.institution import AmountRange, House, rehearsal_institution
 
 FAMILY = "batch"
 
-HOUSES: tuple[House, ...] = (
+INSTITUTIONS: tuple[House, ...] = (
     House(
         id="nu_fee",
         name="National University fees",
@@ -13,7 +13,7 @@ HOUSES: tuple[House, ...] = (
         number="562#####",
         bill_number="{yy}{mm}{number}",
         fields={"pay_slip_no": "{bill_number}"},
-        also={"application_id": "{number}"},
+        alternative_fields={"application_id": "{number}"},
         amount=AmountRange(48_500, 70_000, 21_500),
         town="Gazipur",
     ),
@@ -25,7 +25,7 @@ HOUSES: tuple[House, ...] = (
         bill_number="{yyyy}{mm}-{number}",
         fields={"institute_id": "MDHS01", "student_id": "{number}", "billing_month": "{yyyy}{mm}"},
         amount=AmountRange(60_000, 400_000, 5_000),
-        lines=Lines(late_bp=500, other_bp=1_000),
+        lines=AmountSplitRules(late_bp=500, other_bp=1_000),
     ),
     House(
         id="up_holding_tax",
@@ -38,5 +38,5 @@ HOUSES: tuple[House, ...] = (
         months_apart=12,
         town="Savar",
     ),
-    rehearsal(FAMILY),
+    rehearsal_institution(FAMILY),
 )

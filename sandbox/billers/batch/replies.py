@@ -7,8 +7,8 @@ from sandbox.kit.institution.replies import Errors, Reply, json_reply
 _FINE = "200"
 
 
-def fine(message: str, more: Mapping[str, object]) -> Reply:
-    """Return a good answer with its members beside code and message."""
+def success(message: str, more: Mapping[str, object]) -> Reply:
+    """Return a success reply with its members beside code and message."""
     return json_reply({"code": _FINE, "message": message, **more}, code=_FINE)
 
 

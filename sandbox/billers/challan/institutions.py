@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sandbox.billers.challan.challan_list import CHALLANS
-from sandbox.kit.biller.bills import WHOLE_BP, CounterBill, Lines
-from sandbox.kit.biller.institution import REHEARSAL, AmountRange, Choice, Fixed, House, TakesAny
+from sandbox.billers.challan.challan_list import CHALLAN_LAYOUT
+from sandbox.kit.biller.bills import WHOLE_BP, AmountSplitRules, SimulatedBill
+from sandbox.kit.biller.institution import REHEARSAL, AmountRange, AnyAmount, FeeByChoice, FixedFee, House
 from sandbox.kit.institution.seeded_values import share_half_up
 
 FAMILY = "challan"
@@ -19,8 +19,8 @@ FEE_KEY = "fee_key"
 """What an e-passport's fee depends on, three parameters in one: `48-5-regular`."""
 
 _VAT_CODE, _VAT_BP = "1141101", 1_500
-_WITH_VAT = Lines(vat_bp=_VAT_BP)
-_ANY_TAX = TakesAny(100, 5_000_000_000)
+_WITH_VAT = AmountSplitRules(vat_bp=_VAT_BP)
+_ANY_TAX = AnyAmount(100, 5_000_000_000)
 _SOME_TAX = AmountRange(100_000, 5_000_000, 5_000)
 _MOBILE = "017120{serial}"
 _PAYER = frozenset({"mobile"})
@@ -33,7 +33,7 @@ _PASSPORT_TAKA: Mapping[str, tuple[int, int, int]] = {
 _DELIVERIES = ("regular", "express", "super_express")
 
 
-class Head(NamedTuple):
+class EconomicHead(NamedTuple):
     """One economic code, and its share of what is left after VAT, in basis points."""
 
     economic_code: str
@@ -41,7 +41,7 @@ class Head(NamedTuple):
     share_bp: int = WHOLE_BP
 
 
-class HeadAmount(NamedTuple):
+class EconomicHeadAmount(NamedTuple):
     """One economic code and what a demand has for it, in paisa."""
 
     economic_code: str
@@ -50,38 +50,40 @@ class HeadAmount(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TreasuryHouse(House):
-    """An office or a tax: whose account of the treasury it is, and under which heads.
+class TreasuryInstitution(House):
+    """An office or a tax, with its account of the treasury and the heads of its fee.
 
     The last head takes what the others leave. `is_demanded`: the office says what is to be paid, and
     the payment names its demand. `other_forms` are further ways to write a parameter that names an
-    account. A house that says `takes_any_head` takes whatever economic code a payer states.
+    account. An institution that says `takes_any_head` takes whatever economic code a payer states.
     """
 
     organization_code: str
-    heads: tuple[Head, ...]
+    heads: tuple[EconomicHead, ...]
     is_demanded: bool = True
     takes_any_head: bool = False
     other_forms: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
-    def heads_of(self, bill: CounterBill) -> tuple[HeadAmount, ...]:
+    def heads_of(self, bill: SimulatedBill) -> tuple[EconomicHeadAmount, ...]:
         """Return what a demand has for each head; the sum is the bill's amount."""
         net = bill.base_paisa - bill.vat_paisa
         amounts = [share_half_up(net, head.share_bp, WHOLE_BP) for head in self.heads[:-1]]
         amounts.append(net - sum(amounts))
         heads = [
-            HeadAmount(head.economic_code, head.title, paisa)
+            EconomicHeadAmount(head.economic_code, head.title, paisa)
             for head, paisa in zip(self.heads, amounts, strict=True)
         ]
-        return (*heads, HeadAmount(_VAT_CODE, "VAT", bill.vat_paisa)) if bill.vat_paisa else tuple(heads)
+        return (
+            (*heads, EconomicHeadAmount(_VAT_CODE, "VAT", bill.vat_paisa)) if bill.vat_paisa else tuple(heads)
+        )
 
     @property
     def economic_codes(self) -> frozenset[str]:
-        """The codes that a payment to this house may carry, VAT among them."""
+        """The codes that a payment to this institution may carry, VAT among them."""
         return frozenset({head.economic_code for head in self.heads} | {_VAT_CODE})
 
     def rewritten(self, texts: Mapping[str, str]) -> dict[str, str]:
-        """Return a payer's parameters with other forms of a number written as the house knows it."""
+        """Return a payer's parameters with other forms of a number written as the institution knows it."""
         known = dict(texts)
         for name, template in self.other_forms.items():
             serial = self.serial_in(template, known.get(name, "").replace("-", ""))
@@ -90,44 +92,44 @@ class TreasuryHouse(House):
         return known
 
 
-HOUSES: tuple[TreasuryHouse, ...] = (
-    TreasuryHouse(
+INSTITUTIONS: tuple[TreasuryInstitution, ...] = (
+    TreasuryInstitution(
         id="epassport_fee",
         name="Immigration and passports",
         family=FAMILY,
         number="OID25110#####",
         bill_number="EP-{number}",
         fields={"application_id": "{number}", "mobile": _MOBILE},
-        also={"applicant_id": "19900{serial}"},
+        alternative_fields={"applicant_id": "19900{serial}"},
         other_forms={"application_id": "41010000{serial}"},
-        free=_PAYER,
-        amount=Choice(
+        unchecked_fields=_PAYER,
+        amount=FeeByChoice(
             {
                 f"{book}-{delivery}": taka * 100
                 for book, fees in _PASSPORT_TAKA.items()
                 for delivery, taka in zip(_DELIVERIES, fees, strict=True)
             },
-            by=FEE_KEY,
+            parameter=FEE_KEY,
         ),
         lines=_WITH_VAT,
-        layout=CHALLANS,
+        layout=CHALLAN_LAYOUT,
         organization_code="1220301103520",
-        heads=(Head("1142202", "Passport fee"),),
+        heads=(EconomicHead("1142202", "Passport fee"),),
     ),
-    TreasuryHouse(
+    TreasuryInstitution(
         id="police_clearance",
         name="Police",
         family=FAMILY,
         number="PC25110#####",
         bill_number="CC-{number}",
         fields={"application_ref": "{number}", "passport_no": "A01{serial}", "mobile": _MOBILE},
-        free=_PAYER,
-        amount=Fixed(150_000),
-        layout=CHALLANS,
+        unchecked_fields=_PAYER,
+        amount=FixedFee(150_000),
+        layout=CHALLAN_LAYOUT,
         organization_code="1220104102001",
-        heads=(Head("1422328", "Police clearance fee"),),
+        heads=(EconomicHead("1422328", "Police clearance fee"),),
     ),
-    TreasuryHouse(
+    TreasuryInstitution(
         id="birth_registration",
         name="Registrar of births and deaths",
         family=FAMILY,
@@ -138,7 +140,7 @@ HOUSES: tuple[TreasuryHouse, ...] = (
             "application_id": "{number}",
             "date_of_birth": "2015-01-01",
         },
-        amount=Choice(
+        amount=FeeByChoice(
             {
                 "birth_late": 5_000,
                 "birth_early": 2_500,
@@ -147,13 +149,13 @@ HOUSES: tuple[TreasuryHouse, ...] = (
                 "death": 5_000,
                 "death_correction": 5_000,
             },
-            by="application_type",
+            parameter="application_type",
         ),
-        layout=CHALLANS,
+        layout=CHALLAN_LAYOUT,
         organization_code="1370101110000",
-        heads=(Head("1422301", "Registration fee"),),
+        heads=(EconomicHead("1422301", "Registration fee"),),
     ),
-    TreasuryHouse(
+    TreasuryInstitution(
         id="brta_vehicle",
         name="Road transport authority, vehicles",
         family=FAMILY,
@@ -162,41 +164,41 @@ HOUSES: tuple[TreasuryHouse, ...] = (
         fields={"service_request_no": "{number}"},
         amount=AmountRange(300_000, 2_500_000, 50),
         lines=_WITH_VAT,
-        layout=CHALLANS,
+        layout=CHALLAN_LAYOUT,
         organization_code="1340401110250",
         heads=(
-            Head("1142106", "Registration fee", 4_000),
-            Head("1142107", "Tax token", 4_500),
-            Head("1422203", "Fitness fee"),
+            EconomicHead("1142106", "Registration fee", 4_000),
+            EconomicHead("1142107", "Tax token", 4_500),
+            EconomicHead("1422203", "Fitness fee"),
         ),
     ),
-    TreasuryHouse(
+    TreasuryInstitution(
         id="brta_driving_licence",
         name="Road transport authority, driving licences",
         family=FAMILY,
         number="BDL-2511-#####",
         bill_number="DL-{number}",
         fields={"service_request_no": "{number}", "stage": "{choice}", "nid": "19900{serial}"},
-        amount=Choice({"before_test": 51_800, "after_test": 449_700}, by="stage"),
+        amount=FeeByChoice({"before_test": 51_800, "after_test": 449_700}, parameter="stage"),
         lines=_WITH_VAT,
-        layout=CHALLANS,
+        layout=CHALLAN_LAYOUT,
         organization_code="1340401110251",
-        heads=(Head("1422204", "Driving licence fee"),),
+        heads=(EconomicHead("1422204", "Driving licence fee"),),
     ),
-    TreasuryHouse(
+    TreasuryInstitution(
         id="court_fee",
         name="Courts",
         family=FAMILY,
         number="CR-#####/2025",
         bill_number="CF-{number}",
         fields={"case_no": "{number}", "court_code": "1301"},
-        also={"application_no": "AP-{serial}/2025"},
+        alternative_fields={"application_no": "AP-{serial}/2025"},
         amount=AmountRange(5_000, 200_000, 500),
-        layout=CHALLANS,
+        layout=CHALLAN_LAYOUT,
         organization_code="1240201110300",
-        heads=(Head("1421602", "Court fee"),),
+        heads=(EconomicHead("1421602", "Court fee"),),
     ),
-    TreasuryHouse(
+    TreasuryInstitution(
         id="customs_duty",
         name="Customs",
         family=FAMILY,
@@ -210,14 +212,14 @@ HOUSES: tuple[TreasuryHouse, ...] = (
             "ain": "301123456",
             "phone": _MOBILE,
         },
-        free=frozenset({"amount", "phone"}),
+        unchecked_fields=frozenset({"amount", "phone"}),
         amount=AmountRange(1_000_000, 90_000_000, 100),
         lines=_WITH_VAT,
-        layout=CHALLANS,
+        layout=CHALLAN_LAYOUT,
         organization_code="1140101100301",
-        heads=(Head("1151101", "Customs duty", 9_000), Head("1111201", "Advance income tax")),
+        heads=(EconomicHead("1151101", "Customs duty", 9_000), EconomicHead("1111201", "Advance income tax")),
     ),
-    TreasuryHouse(
+    TreasuryInstitution(
         id="income_tax",
         name="Board of revenue, income tax",
         family=FAMILY,
@@ -228,18 +230,18 @@ HOUSES: tuple[TreasuryHouse, ...] = (
             "economic_code": "1111101",
             "amount": "{taka}",
         },
-        free=frozenset({"assessment_year", "economic_code", "amount"}),
+        unchecked_fields=frozenset({"assessment_year", "economic_code", "amount"}),
         amount=_SOME_TAX,
-        takes=_ANY_TAX,
-        layout=CHALLANS,
+        payment_rule=_ANY_TAX,
+        layout=CHALLAN_LAYOUT,
         organization_code="1130101100001",
         heads=tuple(
-            Head(code, "Income tax")
+            EconomicHead(code, "Income tax")
             for code in ("1111101", "1112101", "1111102", "1112102", "1111103", "1111104")
         ),
         is_demanded=False,
     ),
-    TreasuryHouse(
+    TreasuryInstitution(
         id="vat_online",
         name="Board of revenue, VAT",
         family=FAMILY,
@@ -251,17 +253,18 @@ HOUSES: tuple[TreasuryHouse, ...] = (
             "amount": "{taka}",
             "vat_amount": "500.00",
         },
-        free=frozenset({"period", "economic_code", "amount", "vat_amount"}),
+        unchecked_fields=frozenset({"period", "economic_code", "amount", "vat_amount"}),
         amount=_SOME_TAX,
-        takes=_ANY_TAX,
-        layout=CHALLANS,
+        payment_rule=_ANY_TAX,
+        layout=CHALLAN_LAYOUT,
         organization_code="1130201100001",
         heads=tuple(
-            Head(code, "VAT and duties") for code in ("1141101", "1141201", "1141301", "1141401", "1141501")
+            EconomicHead(code, "VAT and duties")
+            for code in ("1141101", "1141201", "1141301", "1141401", "1141501")
         ),
         is_demanded=False,
     ),
-    TreasuryHouse(
+    TreasuryInstitution(
         id="achallan_generic",
         name="Any other office",
         family=FAMILY,
@@ -273,17 +276,17 @@ HOUSES: tuple[TreasuryHouse, ...] = (
             "amount": "{taka}",
             "mobile": _MOBILE,
         },
-        also={"tin": "1234567{serial}", "bin": "00123456{serial}"},
-        free=frozenset({"economic_code", "organization_code", "amount", "mobile"}),
+        alternative_fields={"tin": "1234567{serial}", "bin": "00123456{serial}"},
+        unchecked_fields=frozenset({"economic_code", "organization_code", "amount", "mobile"}),
         amount=_SOME_TAX,
-        takes=_ANY_TAX,
-        layout=CHALLANS,
+        payment_rule=_ANY_TAX,
+        layout=CHALLAN_LAYOUT,
         organization_code="",
-        heads=(Head("1422199", "Other receipts"),),
+        heads=(EconomicHead("1422199", "Other receipts"),),
         is_demanded=False,
         takes_any_head=True,
     ),
-    TreasuryHouse(
+    TreasuryInstitution(
         id=REHEARSAL,
         name="Rehearsal",
         family=FAMILY,
@@ -292,8 +295,8 @@ HOUSES: tuple[TreasuryHouse, ...] = (
         bill_number="RH-{number}",
         amount=AmountRange(10_000, 500_000),
         lines=_WITH_VAT,
-        layout=CHALLANS,
+        layout=CHALLAN_LAYOUT,
         organization_code="1000000000000",
-        heads=(Head("1422100", "Rehearsal fee"),),
+        heads=(EconomicHead("1422100", "Rehearsal fee"),),
     ),
 )

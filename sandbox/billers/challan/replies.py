@@ -7,8 +7,8 @@ from sandbox.kit.institution.replies import Errors, Reply, json_reply
 _FINE = "0"
 
 
-def fine(more: Mapping[str, object]) -> Reply:
-    """Return a good answer."""
+def success(more: Mapping[str, object]) -> Reply:
+    """Return a success reply."""
     return json_reply({"responsecode": _FINE, "responsemessage": "OK", **more}, code=_FINE)
 
 

@@ -1,15 +1,15 @@
 """The billers of this family; the numbers follow the patterns of billers.md 1.1, the amounts are ours."""
 
-from sandbox.kit.biller.bills import Lines
-from sandbox.kit.biller.institution import AmountRange, House, TakesPart, rehearsal
+from sandbox.kit.biller.bills import AmountSplitRules
+from sandbox.kit.biller.institution import AmountRange, House, InParts, rehearsal_institution
 from sandbox.kit.biller.own_file_columns import GAS, NESCO, WASA
 
 FAMILY = "direct"
 
 _STAMP_PAISA = 1_000
-_ELECTRICITY = Lines(vat_bp=500, late_bp=500, stamp_paisa=_STAMP_PAISA)
-_WATER = Lines(vat_bp=1_500, late_bp=500, other_bp=3_000)
-_TELEPHONE = Lines(vat_bp=1_500, stamp_paisa=_STAMP_PAISA)
+_ELECTRICITY = AmountSplitRules(vat_bp=500, late_bp=500, stamp_paisa=_STAMP_PAISA)
+_WATER = AmountSplitRules(vat_bp=1_500, late_bp=500, other_bp=3_000)
+_TELEPHONE = AmountSplitRules(vat_bp=1_500, stamp_paisa=_STAMP_PAISA)
 
 HOUSES: tuple[House, ...] = (
     House(
@@ -54,9 +54,9 @@ HOUSES: tuple[House, ...] = (
         number="201#####",
         bill_number="{yy}{mm}{number}",
         fields={"customer_code": "{number}", "mobile": "017000{serial}"},
-        free=frozenset({"mobile"}),
+        unchecked_fields=frozenset({"mobile"}),
         amount=AmountRange(99_000, 108_000, 9_000),
-        lines=Lines(late_bp=1_000, stamp_paisa=_STAMP_PAISA),
+        lines=AmountSplitRules(late_bp=1_000, stamp_paisa=_STAMP_PAISA),
         town="Chattogram",
         layout=GAS,
     ),
@@ -80,8 +80,8 @@ HOUSES: tuple[House, ...] = (
         bill_number="{yy}{mm}-{number}",
         fields={"holding_no": "{number}", "ward": "{ward}", "quarter": "{quarter}"},
         amount=AmountRange(50_000, 1_500_000, 1_000),
-        lines=Lines(late_bp=500),
-        takes=TakesPart(),
+        lines=AmountSplitRules(late_bp=500),
+        payment_rule=InParts(),
         months_apart=3,
     ),
     House(
@@ -91,9 +91,9 @@ HOUSES: tuple[House, ...] = (
         number="02410#####",
         bill_number="{yy}{mm}{number}",
         fields={"phone_no": "{number}", "exchange_code": "0241"},
-        also={"bill_no": "{bill_number}"},
+        alternative_fields={"bill_no": "{bill_number}"},
         amount=AmountRange(15_000, 150_000, 50),
         lines=_TELEPHONE,
     ),
-    rehearsal(FAMILY),
+    rehearsal_institution(FAMILY),
 )

@@ -11,13 +11,13 @@ _BLOCK = 8
 
 def mac_of(key: bytes, covered: bytes) -> bytes:
     """Return the MAC of these bytes; the key has sixteen of them, and its parity is not looked at."""
-    left, right = key[:_BLOCK], key[_BLOCK:KEY_LENGTH]
+    first_key, right = key[:_BLOCK], key[_BLOCK:KEY_LENGTH]
     padded = covered + bytes(-len(covered) % _BLOCK)
     # The last block goes through all three steps, every block before it through the left half alone.
     chained = bytes(_BLOCK)
     if len(padded) > _BLOCK:
-        chained = _chained(left * 3, bytes(_BLOCK), padded[:-_BLOCK])[-_BLOCK:]
-    return _chained(left + right + left, chained, padded[-_BLOCK:])
+        chained = _chained(first_key * 3, bytes(_BLOCK), padded[:-_BLOCK])[-_BLOCK:]
+    return _chained(first_key + right + first_key, chained, padded[-_BLOCK:])
 
 
 def _chained(key: bytes, start: bytes, blocks: bytes) -> bytes:

@@ -66,6 +66,6 @@ def read_book(told: Mapping[str, Any]) -> DayBook | None:
 def _together(house_id: str, books: Iterable[DayBook]) -> DayBook:
     """What an institution and its second route have seen, as one."""
     listed = list(books)
-    movements = [replace(one, house=house_id) for book in listed for one in book.movements]
+    movements = [replace(one, institution_id=house_id) for book in listed for one in book.movements]
     movements.sort(key=lambda one: one.instant)
     return DayBook(min(book.first for book in listed), tuple(movements))

@@ -50,7 +50,7 @@ async def test_what_was_only_agreed_is_taken_once_by_the_merchants_own_call(by_c
 
 
 @pytest.mark.parametrize(
-    ("does", "word", "state"),
+    ("behaviour", "word", "state"),
     [
         (Does.CANCEL, "cancelled", "cancelled"),
         (Does.WRONG_PIN, "declined", "declined"),
@@ -60,9 +60,9 @@ async def test_what_was_only_agreed_is_taken_once_by_the_merchants_own_call(by_c
     ],
 )
 async def test_each_behaviour_of_a_payer_comes_to_what_it_says(
-    merchant: Merchant, does: Does, word: str | None, state: str
+    merchant: Merchant, behaviour: Does, word: str | None, state: str
 ) -> None:
-    reference, visit = await merchant.a_visited(does=does)
+    reference, visit = await merchant.a_visited(behaviour=behaviour)
     assert visit.status == word
     assert (await merchant.status(reference))["state"] == state
 
@@ -96,7 +96,7 @@ async def test_a_page_lapses_and_one_that_nobody_has_is_not_found(
 
 
 async def test_a_reference_is_taken_for_ever_at_its_house_only(merchant: Merchant, by_card: Merchant) -> None:
-    reference, _ = await merchant.a_visited(does=Does.CANCEL)
+    reference, _ = await merchant.a_visited(behaviour=Does.CANCEL)
     assert (await merchant.create(reference))[1] == {"refused": "duplicate"}
     assert "page" in (await by_card.create(reference))[1]
 
@@ -151,7 +151,7 @@ async def test_a_restart_replays_the_book(tmp_path: Path, clock: SetClock) -> No
         paid, _ = await merchant.a_visited("refund_processing")
         await merchant.a_visited("pending_then_paid")
         await merchant.a_visited("second_try")
-        await merchant.a_visited(does=Does.CANCEL)
+        await merchant.a_visited(behaviour=Does.CANCEL)
         await merchant.refund(paid, "20.00", "RF1")
         before = await merchant.admin("GET", "orders?house=getpay")
         counted = await merchant.admin("GET", "calls?house=getpay")

@@ -14,7 +14,7 @@ from sandbox.callers.payer.payer import Does
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.provider.settings import GatewaySettings
 from sandbox.providers.nagad.family import Institution
-from sandbox.providers.nagad.keys import UnreadableKeysError, keys_at
+from sandbox.providers.nagad.keys import UnreadableKeysError, load_or_make_keys
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.nagad.caller import MERCHANT_ID, NagadCaller, nagad_served
 
@@ -24,9 +24,9 @@ KEYS = "gateway_nagad_keys.json"
 @pytest.fixture(scope="session")
 def keys_text(tmp_path_factory: pytest.TempPathFactory) -> str:
     """To make keys takes longer than most tests."""
-    home = tmp_path_factory.mktemp("keys")
-    keys_at(home)
-    return (home / KEYS).read_text()
+    folder = tmp_path_factory.mktemp("keys")
+    load_or_make_keys(folder)
+    return (folder / KEYS).read_text()
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ async def test_names_of_orders_are_5_to_20_letters_and_digits(nagad: NagadCaller
 async def test_what_is_not_sealed_for_nagad_by_the_merchant_is_refused(
     nagad: NagadCaller, tmp_path: Path
 ) -> None:
-    other = keys_at(tmp_path / "other").for_switch()
+    other = load_or_make_keys(tmp_path / "other").for_switch()
     stranger = NagadCaller(nagad.session, nagad.origin, {**nagad.keys, **other})
     assert (await stranger.initialise("ORDER1"))[1]["reason"] == "DecryptionError"
     stranger.keys = {**other, "EKPAY_NAGAD_GATEWAY_KEY": nagad.keys["EKPAY_NAGAD_GATEWAY_KEY"]}
@@ -355,13 +355,13 @@ def test_a_file_that_holds_no_keys_is_said_so(tmp_path: Path) -> None:
     for text in ("", "[]", "{}", json.dumps({"gateway": "QUJD", "merchant": 1})):
         (tmp_path / KEYS).write_text(text)
         with pytest.raises(UnreadableKeysError):
-            Institution.open(GatewaySettings(home=tmp_path), Clock())
+            Institution.open(GatewaySettings(folder=tmp_path), Clock())
 
 
 def test_the_settings_of_a_switch_are_those_of_the_manifest(tmp_path: Path) -> None:
     told = Institution.settings_for_switch("http://127.0.0.1:1", "secret")
     assert told == {"EKPAY_NAGAD_URL": "http://127.0.0.1:1/nagad", "EKPAY_NAGAD_MERCHANT_ID": MERCHANT_ID}
-    institution = Institution.open(GatewaySettings(home=tmp_path), Clock())
+    institution = Institution.open(GatewaySettings(folder=tmp_path), Clock())
     try:
         assert institution.keys_for_switch() == Institution.settings_of_home(tmp_path)
     finally:
