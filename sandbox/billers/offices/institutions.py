@@ -271,9 +271,11 @@ TRADE_LICENCE = OfficeInstitution(
     reference_parameters=("licence_no", "fiscal_year"),
     heads={
         "": (
-            FeeHead("licence_fee", "Licence fee", "লাইসেন্স ফি", share_bp=8_000), FeeHead("vat", "VAT 15 %",
-            "ভ্যাট ১৫ %", share_bp=1_200, line=FeeLine.VAT), FeeHead("source_tax", "Source tax 10 %", "উৎসে কর
-            ১০ %", share_bp=800, line=FeeLine.OTHER_CHARGES),
+            FeeHead("licence_fee", "Licence fee", "লাইসেন্স ফি", share_bp=8_000),
+            FeeHead("vat", "VAT 15 %", "ভ্যাট ১৫ %", share_bp=1_200, line=FeeLine.VAT),
+            FeeHead(
+                "source_tax", "Source tax 10 %", "উৎসে কর ১০ %", share_bp=800, line=FeeLine.OTHER_CHARGES
+            ),
         )
     },
     is_licence_year=True,

@@ -142,8 +142,17 @@ class Institution(CounterFarSide):
             block["is_bll_pd"] = "Y"
         elif len(result.bills) > 1:
             block["bll_cnt"] = str(len(result.bills))
-        ids = (new_ack(), head.ref_id, head.trx_id, biller.institution.id, bill.bill_number, bill.number)
-        fetch = BillFetch(*ids, str(bill.total_on(day)), str(fee), dhaka_day(self.clock.now()).isoformat())
+        fetch = BillFetch(
+            refno_ack=new_ack(),
+            ref_id=head.ref_id,
+            trx_id=head.trx_id,
+            institution_id=biller.institution.id,
+            bill_number=bill.bill_number,
+            number=bill.number,
+            total_paisa=str(bill.total_on(day)),
+            fee_paisa=str(fee),
+            fetched_on=day.isoformat(),
+        )
         self._fetches.keep(fetch)
         return self._sealed_reply(head, replies.SUCCESS, {"bllr_inf": block}, fetch.refno_ack)
 

@@ -39,7 +39,7 @@ class BillFetches:
         self._book = book
 
     def keep(self, fetch: BillFetch) -> None:
-        """Store a fetch; of several under one `ref_id` a status call means the newest, or one that was tried."""
+        """Store a fetch; of several under one `ref_id` a status call means the newest or a tried one."""
         self._book.record_note(_FAMILY_NOTE, f"fetch {fetch.refno_ack}", as_stored(fetch))
         earlier = self.by_ref_id(fetch.ref_id)
         if earlier is None or not earlier.reference:

@@ -23,7 +23,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=15)
 
 @dataclass(frozen=True, slots=True)
 class PushRules:
-    """How a family delivers a push: its content, whether an answer accepts it, and the waits between tries."""
+    """How a family delivers a push: its content, what accepts it, and the waits between tries."""
 
     compose: Callable[[OwedPush], Push | None]
     is_accepted: Callable[[OwedPush, int, bytes], bool]

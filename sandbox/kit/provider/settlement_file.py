@@ -148,12 +148,28 @@ def with_defect(rows: Sequence[SettlementRow], wrong: FileDefect | None) -> list
 def _rows(order: ProviderOrder) -> Iterable[SettlementRow]:
     if not order.is_paid:
         return
-    fees = (order.fee_paisa, order.fee_vat_paisa)
-    yield SettlementRow(0, SettlementEvent.PAYMENT, order.decided, order, None, order.amount_paisa, *fees)
+    yield SettlementRow(
+        seq=0,
+        event=SettlementEvent.PAYMENT,
+        instant=order.decided,
+        order=order,
+        refund=None,
+        gross_paisa=order.amount_paisa,
+        fee_paisa=order.fee_paisa,
+        fee_vat_paisa=order.fee_vat_paisa,
+    )
     for refund in order.refunds:
         if refund.state is RefundState.DONE:
-            back = (-refund.amount_paisa, -refund.fee_paisa, -refund.fee_vat_paisa)
-            yield SettlementRow(0, SettlementEvent.REFUND, refund.done, order, refund, *back)
+            yield SettlementRow(
+                seq=0,
+                event=SettlementEvent.REFUND,
+                instant=refund.done,
+                order=order,
+                refund=refund,
+                gross_paisa=-refund.amount_paisa,
+                fee_paisa=-refund.fee_paisa,
+                fee_vat_paisa=-refund.fee_vat_paisa,
+            )
 
 
 def _numbered(rows: Iterable[SettlementRow]) -> list[SettlementRow]:

@@ -171,10 +171,16 @@ class Institution(GatewayFarSide):
         """Return what was posted on a business day of the host, reversed since or not."""
         rows = []
         for seq, (request, order) in enumerate(self.book.posted_on(institution.id, day), start=1):
-            fees = (order.fee_paisa, order.fee_vat_paisa) if order.is_paid else (0, 0)
             rows.append(
                 SettlementRow(
-                    seq, SettlementEvent.PAYMENT, request.posted, order, None, request.amount_paisa, *fees
+                    seq=seq,
+                    event=SettlementEvent.PAYMENT,
+                    instant=request.posted,
+                    order=order,
+                    refund=None,
+                    gross_paisa=request.amount_paisa,
+                    fee_paisa=order.fee_paisa if order.is_paid else 0,
+                    fee_vat_paisa=order.fee_vat_paisa if order.is_paid else 0,
                 )
             )
         return rows

@@ -113,15 +113,24 @@ def refund_movement(merchant: str, report: ReportedOrder, refund: ProviderRefund
     kind, name = refund.facts[REFUND_TYPE], refund.facts[REFUND_NAME]
     transaction = _transaction(name, kind, refund.amount_paisa, report.order.currency, refund.refund_id)
     at = datetime.fromisoformat(refund.done_at or refund.asked_at)
-    return _movement(merchant, report, transaction, (result, code, at, report.order.payer))
+    return _movement(
+        merchant, report, transaction, result=result, gateway_code=code, at=at, card=report.order.payer
+    )
 
 
 def refused_refund(merchant: str, report: ReportedOrder, new: NewRefund) -> Json:
     """Return a refund that the card's bank refuses; the gateway does not store it."""
     kind, name = new.facts[REFUND_TYPE], new.facts[REFUND_NAME]
     transaction = _transaction(name, kind, new.amount_paisa, report.order.currency, "")
+    order = report.order
     return _movement(
-        merchant, report, transaction, (FAILURE, DECLINED, report.order.decided, report.order.payer)
+        merchant,
+        report,
+        transaction,
+        result=FAILURE,
+        gateway_code=DECLINED,
+        at=order.decided,
+        card=order.payer,
     )
 
 
@@ -172,8 +181,9 @@ def _payment(merchant: str, report: ReportedOrder, state: State) -> Json:
         payment_name(len(order.tries)), "PAYMENT", report.amount_paisa, report.currency, order.transaction_id
     )
     at = order.decided if order.decided_at else order.created
+    code = codes.get(state, PENDING)
     return _movement(
-        merchant, report, transaction, (_RESULTS[state], codes.get(state, PENDING), at, order.payer)
+        merchant, report, transaction, result=_RESULTS[state], gateway_code=code, at=at, card=order.payer
     )
 
 
@@ -182,8 +192,9 @@ def _failed_try(merchant: str, report: ReportedOrder, at: int, tried: FailedTry)
         payment_name(at), "PAYMENT", report.amount_paisa, report.currency, tried.transaction_id
     )
     code = _GATEWAY_CODES.get(tried.reason, DECLINED)
+    tried_at = datetime.fromisoformat(tried.at)
     return _movement(
-        merchant, report, transaction, (FAILURE, code, datetime.fromisoformat(tried.at), tried.payer)
+        merchant, report, transaction, result=FAILURE, gateway_code=code, at=tried_at, card=tried.payer
     )
 
 
@@ -195,12 +206,18 @@ def _transaction(name: str, kind: str, amount_paisa: int, currency: str, receipt
 
 
 def _movement(
-    merchant: str, report: ReportedOrder, transaction: Json, became: tuple[str, str, datetime, str]
+    merchant: str,
+    report: ReportedOrder,
+    transaction: Json,
+    *,
+    result: str,
+    gateway_code: str,
+    at: datetime,
+    card: str,
 ) -> Json:
-    result, code, at, card = became
-    response = {"gatewayCode": code}
-    if code in _ACQUIRER_CODES:
-        response["acquirerCode"] = _ACQUIRER_CODES[code]
+    response = {"gatewayCode": gateway_code}
+    if gateway_code in _ACQUIRER_CODES:
+        response["acquirerCode"] = _ACQUIRER_CODES[gateway_code]
     number = masked(card).replace("*", "x")
     return {
         "merchant": merchant,

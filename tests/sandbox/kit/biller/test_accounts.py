@@ -198,8 +198,12 @@ def test_a_house_that_cannot_work_is_refused(changes: dict[str, object]) -> None
 
 
 @pytest.mark.parametrize(
-    "changes", [{"bill_number": "{number}{ward}"}, {"fields": {"x": "{number}{moon}"}}, {"alternative_fields":
-    {"x": "{moon}"}}],
+    "changes",
+    [
+        {"bill_number": "{number}{ward}"},
+        {"fields": {"x": "{number}{moon}"}},
+        {"alternative_fields": {"x": "{moon}"}},
+    ],
 )
 def test_a_place_that_nothing_fills_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(UnknownPlaceError, match=r"ward|moon"):

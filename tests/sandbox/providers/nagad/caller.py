@@ -129,7 +129,7 @@ class NagadCaller(AdminCaller):
 
 @asynccontextmanager
 async def nagad_served(folder: Path, clock: SetClock) -> AsyncIterator[NagadCaller]:
-    settings = GatewaySettings(folder=folder, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
+    settings = GatewaySettings(home=folder, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
     async with served(Institution.open(settings, Clock(clock.now))) as (session, origin):
         caller = NagadCaller(session, origin)
         caller.keys = await caller.admin("GET", "keys?house=nagad")

@@ -355,13 +355,13 @@ def test_a_file_that_holds_no_keys_is_said_so(tmp_path: Path) -> None:
     for text in ("", "[]", "{}", json.dumps({"gateway": "QUJD", "merchant": 1})):
         (tmp_path / KEYS).write_text(text)
         with pytest.raises(UnreadableKeysError):
-            Institution.open(GatewaySettings(folder=tmp_path), Clock())
+            Institution.open(GatewaySettings(home=tmp_path), Clock())
 
 
 def test_the_settings_of_a_switch_are_those_of_the_manifest(tmp_path: Path) -> None:
     told = Institution.settings_for_switch("http://127.0.0.1:1", "secret")
     assert told == {"EKPAY_NAGAD_URL": "http://127.0.0.1:1/nagad", "EKPAY_NAGAD_MERCHANT_ID": MERCHANT_ID}
-    institution = Institution.open(GatewaySettings(folder=tmp_path), Clock())
+    institution = Institution.open(GatewaySettings(home=tmp_path), Clock())
     try:
         assert institution.keys_for_switch() == Institution.settings_of_home(tmp_path)
     finally:
