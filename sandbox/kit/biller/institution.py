@@ -8,6 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 from sandbox.kit.biller import templates
 from sandbox.kit.biller.bills import AmountSplitRules, SimulatedBill
@@ -88,6 +91,8 @@ class House:
         ImpossibleHouseError: the templates cannot work.
         UnknownPlaceError: a template has a place that nothing fills.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     id: str
     name: str
