@@ -30,7 +30,7 @@ class BillInfo:
     core: str = ""
 
     @classmethod
-    def of(cls, note: Mapping[str, str]) -> Self:
+    def from_note(cls, note: Mapping[str, str]) -> Self:
         """Read what was noted."""
         paisa = {name: int(note[name]) for name in ("payable_paisa", "withheld_paisa")}
         texts = {name: text for name, text in note.items() if name not in {_STORED_QUESTION, *paisa}}
@@ -61,7 +61,7 @@ class BillInfo:
 def find_bill_info(book: BillerBook, institution_id: str, transaction: str) -> BillInfo | None:
     """Return the bill-info of a transaction, if there was one."""
     note = book.note(institution_id, _PREFIX + transaction)
-    return None if note is None else BillInfo.of(note)
+    return None if note is None else BillInfo.from_note(note)
 
 
 def record_bill_info(book: BillerBook, institution_id: str, transaction: str, info: BillInfo) -> None:

@@ -36,7 +36,7 @@ class LookupContext:
     today: date
 
     @property
-    def standing(self) -> Iterable[BillerPayment]:
+    def standing_payments(self) -> Iterable[BillerPayment]:
         """The payments of this utility that were not taken back."""
         payments = self.book.payments_of(self.utility.id)
         return (payment for payment in payments if payment.state is PaymentState.PAID)
@@ -140,7 +140,7 @@ def _is_day(text: object) -> bool:
 def _is_challan_used(window: LookupContext, challan_no: str, bill_number: str) -> bool:
     return any(
         payment.facts.get("challan_no") == challan_no and payment.bill_number != bill_number
-        for payment in window.standing
+        for payment in window.standing_payments
     )
 
 
@@ -224,7 +224,11 @@ def _is_overdue(month: str, due_day: int, today: date) -> bool:
 
 
 def _is_any_month_paid(window: LookupContext, customer: str, months: Iterable[str]) -> bool:
-    paid = (payment.facts.get("particulars", "") for payment in window.standing if payment.number == customer)
+    paid = (
+        payment.facts.get("particulars", "")
+        for payment in window.standing_payments
+        if payment.number == customer
+    )
     return not set(months).isdisjoint(month for text in paid for month in text.split(","))
 
 

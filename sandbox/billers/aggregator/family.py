@@ -130,8 +130,8 @@ class Institution(CounterFarSide):
             return IN_PROCESS
         if not info.core:
             record_bill_info(self.book, biller.institution.id, transaction, info.paid_by(core))
-        verdict = biller.intake.pay(info.order(transaction, core, _channel(form)))
-        return self.answered(verdict.fault, _payment_reply(verdict))
+        result = biller.intake.pay(info.order(transaction, core, _channel(form)))
+        return self.deliver(result.fault, _payment_reply(result))
 
     def bill_status(self, biller: OpenBiller, form: Form) -> Reply:
         """Report what was paid under a transaction."""
@@ -223,8 +223,8 @@ def _receipt_reply(message: str, payment: BillerPayment) -> Reply:
     )
 
 
-def _payment_reply(verdict: PaymentResult) -> Reply:
-    match verdict:
+def _payment_reply(result: PaymentResult) -> Reply:
+    match result:
         case PaymentTaken(payment):
             return _receipt_reply("SUCCESS", payment)
         case UnknownBill():

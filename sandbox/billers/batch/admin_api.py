@@ -54,17 +54,17 @@ class BatchAdminApi(BillerAdminApi):
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
         return {
             **super().routes(),
-            "bill_file": {"GET": self._newest, "POST": self._next},
+            "bill_file": {"GET": self._newest_file, "POST": self._make_next_file},
             "counter_payment": {"POST": self._pay_at_counter},
             "withdraw": {"POST": self._withdraw},
         }
 
-    def _newest(self, query: Query, _body: bytes) -> Reply:
+    def _newest_file(self, query: Query, _body: bytes) -> Reply:
         order = InstitutionRequest.model_validate(query, context=self._books.counters)
         biller = self._books.counters[order.institution_id]
         return text_reply(_CSV, self._files.newest(biller))
 
-    def _next(self, _query: Query, body: bytes) -> Reply:
+    def _make_next_file(self, _query: Query, body: bytes) -> Reply:
         order = InstitutionRequest.model_validate_json(body, context=self._books.counters)
         biller = self._books.counters[order.institution_id]
         return text_reply(_CSV, self._files.make(biller))
@@ -75,10 +75,10 @@ class BatchAdminApi(BillerAdminApi):
         bill = intake.find_bill(order.bill)
         owed_paisa = 0 if bill is None else intake.outstanding_paisa(bill)
         reference = f"{COUNTER_REFERENCE}{order.bill}"
-        verdict = intake.pay(
+        result = intake.pay(
             PaymentOrder(reference, owed_paisa, bill_number=order.bill, facts={"channel": "counter"})
         )
-        return json_reply({"paid": isinstance(verdict, PaymentTaken), "amount_paisa": owed_paisa})
+        return json_reply({"paid": isinstance(result, PaymentTaken), "amount_paisa": owed_paisa})
 
     def _withdraw(self, _query: Query, body: bytes) -> Reply:
         order = BillRequest.model_validate_json(body, context=self._books.counters)

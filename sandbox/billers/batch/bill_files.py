@@ -42,13 +42,13 @@ class BillFiles:
 
     def newest(self, biller: OpenBiller) -> str:
         """Return the newest file of an institution, making the first one if there is none."""
-        last = self._last(biller.institution.id)
+        last = self._last_number(biller.institution.id)
         return self._file_text(biller.institution.id, last) if last else self.make(biller)
 
     def make(self, biller: OpenBiller) -> str:
         """Make the next file of an institution: what it has not said yet."""
         institution = biller.institution
-        number = self._last(institution.id) + 1
+        number = self._last_number(institution.id) + 1
         stated = self._stated_rows(institution.id, number - 1)
         rows = {
             bill_no: row for bill_no, row in self._rows(biller, number).items() if stated.get(bill_no) != row
@@ -66,7 +66,7 @@ class BillFiles:
         withdrawn = self._book.note(biller.institution.id, _WITHDRAWN) or {}
         self._book.record_note(biller.institution.id, _WITHDRAWN, {**withdrawn, bill_number: "yes"})
 
-    def _last(self, institution_id: str) -> int:
+    def _last_number(self, institution_id: str) -> int:
         return int((self._book.note(institution_id, _FILES) or {}).get("last", "0"))
 
     def _file_text(self, institution_id: str, number: int) -> str:
@@ -106,7 +106,7 @@ def _row(biller: OpenBiller, bill: SimulatedBill, status: str, number: int) -> l
     more = AMOUNT_CHANGE_PAISA if bill.kind is Kind.AMOUNT_CHANGES and number > 1 else 0
     lines = {"fee": bill.principal_paisa + more, "other": bill.other_paisa, "stamp": bill.stamp_paisa}
     parts = {label: paisa for label, paisa in lines.items() if paisa}
-    names = {**biller.institution.fields_of(bill), **_also(biller, bill)}
+    names = {**biller.institution.fields_of(bill), **_alternative_fields(biller, bill)}
     return [
         bill.bill_number,
         status,
@@ -122,7 +122,7 @@ def _row(biller: OpenBiller, bill: SimulatedBill, status: str, number: int) -> l
     ]
 
 
-def _also(biller: OpenBiller, bill: SimulatedBill) -> Mapping[str, str]:
+def _alternative_fields(biller: OpenBiller, bill: SimulatedBill) -> Mapping[str, str]:
     return {
         name: text.format_map(dict(bill.places()))
         for name, text in biller.institution.alternative_fields.items()

@@ -139,17 +139,17 @@ def _post_payment(row: ScrollRow, biller: OpenBiller, book: BillerBook, done: Po
         done.posted += known.facts.get("scroll") == facts["scroll"]
         return "" if known.facts.get("scroll") == facts["scroll"] else "posted before"
     order = PaymentOrder(reference, _paisa(row["total"]), bill_number=row["bill_ref"], facts=facts)
-    verdict = biller.intake.pay(order)
-    if isinstance(verdict, PaymentRefused) and verdict.fault is not None:
+    result = biller.intake.pay(order)
+    if isinstance(result, PaymentRefused) and result.fault is not None:
         # The kit dropped it as if its answer got lost; a scroll waits for no answer, so it is done again.
-        verdict = biller.intake.pay(order)
-    reason = _rejection_reason(verdict)
+        result = biller.intake.pay(order)
+    reason = _rejection_reason(result)
     done.posted += not reason
     return reason
 
 
-def _rejection_reason(verdict: PaymentResult) -> str:
-    match verdict:
+def _rejection_reason(result: PaymentResult) -> str:
+    match result:
         case PaymentTaken():
             return ""
         case UnknownBill():

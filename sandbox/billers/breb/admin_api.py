@@ -33,7 +33,7 @@ class BrebFaultOrder(AdminRequest):
     times: Times = 1
 
     @model_validator(mode="after")
-    def _one_target(self) -> Self:
+    def _check_target(self) -> Self:
         if self.account is not None and self.bill is not None:
             raise ValueError("name either an account or a bill")
         if self.fault is Fault.REFUSE and self.step is Step.STATUS:

@@ -158,7 +158,7 @@ class BrebInstitution(FarSide):
     def acknowledge(self, form: Form) -> Reply:
         """Complete a saved payment; a completed one is acknowledged again without effect."""
         transaction_id, bill_number = read_reference(form)
-        payment = self._saved(transaction_id, bill_number)
+        payment = self._saved_payment(transaction_id, bill_number)
         is_done = payment is not None and payment.is_acknowledged
         fault = self._fault(Step.ACKNOWLEDGE, transaction_id, bill_number, is_done=is_done)
         return self._apply_fault(fault, lambda: self._acknowledge(payment, fault))
@@ -167,7 +167,7 @@ class BrebInstitution(FarSide):
         """Report how far a payment came: 1266 nothing saved, 1267 saved, 1268 complete."""
         transaction_id, bill_number = read_reference(form)
         fault = self.faults.take(Step.STATUS, bill_number, account_of(bill_number))
-        payment = self._saved(transaction_id, bill_number)
+        payment = self._saved_payment(transaction_id, bill_number)
         if payment is None:
             standing = replies.STATUS_NOTHING
         else:
@@ -193,14 +193,14 @@ class BrebInstitution(FarSide):
         self.tokens.expire(self.clock.now(), refresh_too=fault is Fault.EXPIRE_PAIRS)
 
     def _with_token(self, answer: Callable[[Form], Reply]) -> Callable[[Form], Reply]:
-        def admitted(form: Form) -> Reply:
+        def answer_admitted(form: Form) -> Reply:
             token = text_field(form, "_pACCESS_TOKEN")
             if not self._is_our_channel(form):
                 return replies.TOKEN_OF_ANOTHER
             standing = self.tokens.access_standing(token, self.clock.now())
             return answer(form) if standing is BrebTokenState.ALIVE else _BAD_ACCESS[standing]
 
-        return admitted
+        return answer_admitted
 
     def _is_our_channel(self, form: Form) -> bool:
         return text_field(form, "_pPAY_CHANNEL_ID") == self.settings.channel
@@ -284,7 +284,7 @@ class BrebInstitution(FarSide):
             refusal = replies.REFUSED
         return refusal
 
-    def _saved(self, transaction_id: str, bill_number: str) -> BrebPayment | None:
+    def _saved_payment(self, transaction_id: str, bill_number: str) -> BrebPayment | None:
         payment = self.book.payment(transaction_id)
         return payment if payment is not None and payment.bill_number == bill_number else None
 

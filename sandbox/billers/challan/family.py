@@ -140,7 +140,7 @@ class Institution(CounterFarSide):
     def demand(self, biller: OpenBiller, form: Form) -> Reply:
         """Report the demand that the parameters name, head by head."""
         parameters, institution = wire.read_parameters(form), _treasury_institution(biller)
-        result = biller.intake.find_unpaid_bills(_with_fee_key(institution.rewritten(parameters)))
+        result = biller.intake.find_unpaid_bills(_with_fee_key(institution.normalise_parameters(parameters)))
         if isinstance(result, UnknownBill):
             return UNKNOWN
         if isinstance(result, BillPaidAlready):
@@ -199,12 +199,12 @@ class Institution(CounterFarSide):
             "transaction_id": transaction_id,
             "challan_no": self.challans.next_number(self.clock.today()),
         }
-        verdict = self.counters[note["house"]].intake.pay(
+        result = self.counters[note["house"]].intake.pay(
             PaymentOrder(payment_id, paisa, note["number"], note["demand_no"] or None, facts=facts)
         )
-        if isinstance(verdict, PaymentTaken) and not verdict.is_repeat:
-            self.challans.keep(verdict.payment)
-        return self.answered(verdict.fault, _confirmation_reply(verdict))
+        if isinstance(result, PaymentTaken) and not result.is_repeat:
+            self.challans.keep(result.payment)
+        return self.deliver(result.fault, _confirmation_reply(result))
 
     def details(self, form: Form) -> Reply:
         """Report which challan stands under a paymentid, and whether an office has spent it."""
@@ -304,12 +304,12 @@ class Institution(CounterFarSide):
 def _json_only(answer: Callable[[Form], Reply]) -> Callable[[Form], Reply]:
     """Return the answer to a call that is a JSON object and no form."""
 
-    def answered(form: Form) -> Reply:
+    def deliver(form: Form) -> Reply:
         if isinstance(form, wire.EncodedForm):
             raise MalformedRequestError("the body is no JSON object")
         return answer(form)
 
-    return answered
+    return deliver
 
 
 def _treasury_institution(biller: OpenBiller) -> TreasuryInstitution:
@@ -334,8 +334,8 @@ def _registration_refusal(biller: OpenBiller, registration: wire.Registration) -
     return PAID_ALREADY if bill is not None and biller.intake.is_paid(bill) else None
 
 
-def _confirmation_reply(verdict: PaymentResult) -> Reply:
-    match verdict:
+def _confirmation_reply(result: PaymentResult) -> Reply:
+    match result:
         case PaymentTaken(payment):
             return success(
                 {

@@ -68,7 +68,7 @@ class TreasuryInstitution(House):
         """The codes that a payment to this institution may carry, VAT among them."""
         return frozenset({head.economic_code for head in self.heads} | {_VAT_CODE})
 
-    def rewritten(self, texts: Mapping[str, str]) -> dict[str, str]:
+    def normalise_parameters(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Return a payer's parameters with other forms of a number written as the institution knows it."""
         known = dict(texts)
         for name, template in self.other_forms.items():

@@ -27,7 +27,7 @@ class DescoFaultOrder(AdminRequest):
     times: Times = 1
 
     @model_validator(mode="after")
-    def _one_target(self) -> Self:
+    def _check_target(self) -> Self:
         # Without a target only the bearers can be meant, and they all expire at once.
         targets = (self.account is not None) + (self.bill is not None)
         if targets != 1 and not (targets == 0 and self.fault is Fault.EXPIRE_TOKENS):

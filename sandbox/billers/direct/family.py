@@ -89,8 +89,8 @@ class Institution(CounterFarSide):
             order = wire.read_order(form, _bill_reference(biller, form))
         except wire.MalformedParameterError:
             return MALFORMED
-        verdict = biller.intake.pay(order)
-        return self.answered(verdict.fault, _payment_reply(verdict))
+        result = biller.intake.pay(order)
+        return self.deliver(result.fault, _payment_reply(result))
 
     def payment_status(self, biller: OpenBiller, form: Form) -> Reply:
         """Report what was paid under a transaction; 204 says that nothing was."""
@@ -114,8 +114,8 @@ def _bill_reference(biller: OpenBiller, form: Form) -> wire.BillReference:
     return wire.BillReference(bills[0].number, bills[0].bill_number if len(bills) == 1 else None)
 
 
-def _payment_reply(verdict: PaymentResult) -> Reply:
-    match verdict:
+def _payment_reply(result: PaymentResult) -> Reply:
+    match result:
         case PaymentTaken(payment):
             paid = {"receiptNo": payment.receipt, "transactionId": payment.reference}
             return success("Payment received", {**paid, "amount": taka(payment.reported_paisa)})

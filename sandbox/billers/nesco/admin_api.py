@@ -32,7 +32,7 @@ class NescoFaultOrder(AdminRequest):
     times: Times = 1
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
+    def _check_combination(self) -> Self:
         if self.account is not None and self.quote is not None:
             raise ValueError("name either an account or a quote")
         if self.quote is not None and self.step is NescoStep.QUOTE:

@@ -121,7 +121,7 @@ class NescoBook(JournalledBook):
         """Count another remote-charge call of a vended quote."""
         self._record({"kind": "repeated", "transaction_id": transaction_id})
 
-    def record_looked(self, transaction_id: str) -> None:
+    def record_token_viewed(self, transaction_id: str) -> None:
         """Keep that a vend was looked at whose token was still being made; now it is there."""
         self._record({"kind": "looked", "transaction_id": transaction_id})
 

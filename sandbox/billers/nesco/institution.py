@@ -23,7 +23,7 @@ from sandbox.billers.nesco.customers import (
     line_kinds,
 )
 from sandbox.billers.nesco.faults import DROPS_FIRST, MAGIC, Fault, NescoStep
-from sandbox.billers.nesco.replies import ERRORS, FINE, HTML_PAGE, REFUSALS, result
+from sandbox.billers.nesco.replies import ERRORS, HTML_PAGE, REFUSALS, SUCCESS, result
 from sandbox.billers.nesco.settings import NescoSettings
 from sandbox.billers.nesco.wire import amount_field, customer_field, quote_data, taka
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS, BearerTokens
@@ -107,7 +107,7 @@ class NescoInstitution(FarSide):
         if user != self.settings.user or not compare_digest(password.encode(), expected.encode()):
             return ERRORS.unauthorised
         token = self.bearers.issue(self.clock.now())
-        return result(FINE, "success", {"access_token": token, "expiresIn": BEARER_SECONDS})
+        return result(SUCCESS, "success", {"access_token": token, "expiresIn": BEARER_SECONDS})
 
     def pre_charge(self, form: Form) -> Reply:
         """Say what an amount would buy, and keep the offer for 30 minutes."""
@@ -163,7 +163,7 @@ class NescoInstitution(FarSide):
                 return _refusal("10113", customer)
             case _:
                 reply = answer()
-                return reply if reply.code != FINE else self._distort(fault, customer, reply)
+                return reply if reply.code != SUCCESS else self._distort(fault, customer, reply)
 
     def _distort(self, fault: Fault | None, customer: NescoCustomer, reply: Reply) -> Reply:
         match fault:
@@ -185,7 +185,7 @@ class NescoInstitution(FarSide):
         # The instant keeps the quotes of a book apart from those of a deleted book.
         number = f"{now.astimezone(DHAKA):%y%m%d%H%M%S}{self.book.quotes + 1:06d}"
         self.book.record_quoted(NescoQuote(number, customer.number, amount_paisa, now))
-        return _fine(customer, quote_data(number, customer, break_down_purchase(customer, amount_paisa)))
+        return _success(customer, quote_data(number, customer, break_down_purchase(customer, amount_paisa)))
 
     def _vend(self, quote: NescoQuote, customer: NescoCustomer, fault: Fault | None) -> Reply:
         vend = self.book.vend(quote.transaction_id)
@@ -199,7 +199,7 @@ class NescoInstitution(FarSide):
             self.book.record_vended(vend)
         if vend.hides_token:
             return _refusal("10115", customer)
-        return _fine(customer, _vend_data(customer, vend))
+        return _success(customer, _vend_data(customer, vend))
 
     def _refusal_of_vend(self, quote: NescoQuote, fault: Fault | None) -> str | None:
         if not quote.is_alive(self.clock.now()):
@@ -235,8 +235,8 @@ class NescoInstitution(FarSide):
         if vend.hides_token:
             data["token"] = ""
             data.pop("tokenType", None)
-            self.book.record_looked(quote.transaction_id)
-        return _fine(customer, data)
+            self.book.record_token_viewed(quote.transaction_id)
+        return _success(customer, data)
 
 
 def _refusal(code: str, customer: NescoCustomer | None = None) -> Reply:
@@ -244,8 +244,8 @@ def _refusal(code: str, customer: NescoCustomer | None = None) -> Reply:
     return result(code, REFUSALS[code], is_number=is_number)
 
 
-def _fine(customer: NescoCustomer, data: Mapping[str, object]) -> Reply:
-    return result(FINE, "success", data, is_number=customer.kind is CustomerKind.NUMERIC_CODE)
+def _success(customer: NescoCustomer, data: Mapping[str, object]) -> Reply:
+    return result(SUCCESS, "success", data, is_number=customer.kind is CustomerKind.NUMERIC_CODE)
 
 
 def _vend_data(customer: NescoCustomer, vend: NescoVend) -> dict[str, object]:

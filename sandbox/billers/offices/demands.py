@@ -55,7 +55,7 @@ class OfficeAccounts(World):
     def normal_numbers(self) -> Iterator[str]:
         return (self.office.number_of(serial) for serial in self._normal_serials())
 
-    def demanded(self, texts: Mapping[str, str]) -> SimulatedBill | None:
+    def find_demand(self, texts: Mapping[str, str]) -> SimulatedBill | None:
         """Return the demand that a payer's parameters name, paid or not, or None if there is none."""
         naming_fields = {name: text for name, text in texts.items() if name not in self.office.key_parameters}
         accounts = self.find_bills(naming_fields)

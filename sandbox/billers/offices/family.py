@@ -103,7 +103,7 @@ class Institution(CounterFarSide):
             texts = wire.read_parameters(form, institution)
         except wire.MalformedDetailError:
             return MALFORMED
-        bill = self._accounts_by_office[institution.id].demanded(texts)
+        bill = self._accounts_by_office[institution.id].find_demand(texts)
         return UNKNOWN if bill is None else self._demand_reply(institution, bill, texts)
 
     def pay(self, institution: OfficeInstitution, form: Form) -> Reply:
@@ -114,7 +114,7 @@ class Institution(CounterFarSide):
             return MALFORMED
         intake, bill = (
             self.counters[institution.id].intake,
-            self._accounts_by_office[institution.id].demanded(call.texts),
+            self._accounts_by_office[institution.id].find_demand(call.texts),
         )
         if bill is None:
             return UNKNOWN
@@ -122,7 +122,7 @@ class Institution(CounterFarSide):
         if refusal is not None:
             self.book.record_refused(institution.id, call.transaction_id, bill.bill_number, refusal.code)
             return refusal
-        verdict = intake.pay(
+        result = intake.pay(
             PaymentOrder(
                 reference=call.transaction_id,
                 amount_paisa=call.amount_paisa,
@@ -132,7 +132,7 @@ class Institution(CounterFarSide):
                 facts=wire.facts_of(call, institution),
             )
         )
-        return self.answered(verdict.fault, self._payment_reply(verdict, institution))
+        return self.deliver(result.fault, self._payment_reply(result, institution))
 
     def payment_status(self, institution: OfficeInstitution, form: Form) -> Reply:
         """Report what was paid under a transaction, and the final receipt once it exists."""
@@ -146,7 +146,7 @@ class Institution(CounterFarSide):
             return LOST
         if payment is None:
             return NO_PAYMENT
-        final_receipt = self.final_receipts.of(payment, institution)
+        final_receipt = self.final_receipts.number_of_payment(payment, institution)
         return success({"state": payment.state, **wire.payment_data(payment, institution, final_receipt)})
 
     def _demand_reply(
@@ -185,11 +185,13 @@ class Institution(CounterFarSide):
         is_agreed = call.heads == heads or (not call.heads and institution.is_part_payable)
         return None if is_agreed and (may_be_part or not is_part) else OTHER_AMOUNT
 
-    def _payment_reply(self, verdict: PaymentResult, institution: OfficeInstitution) -> Reply:
-        match verdict:
+    def _payment_reply(self, result: PaymentResult, institution: OfficeInstitution) -> Reply:
+        match result:
             case PaymentTaken(payment):
                 return success(
-                    wire.payment_data(payment, institution, self.final_receipts.of(payment, institution))
+                    wire.payment_data(
+                        payment, institution, self.final_receipts.number_of_payment(payment, institution)
+                    )
                 )
             case UnknownBill():
                 return UNKNOWN

@@ -32,7 +32,7 @@ class FinalReceipts:
         self._clock = clock
         self._times = times
 
-    def of(self, payment: BillerPayment, institution: OfficeInstitution) -> str:
+    def number_of_payment(self, payment: BillerPayment, institution: OfficeInstitution) -> str:
         """Return the number of a payment's final receipt, made now if its time has come; empty for none."""
         if institution.has_final_receipt and _FACT not in payment.facts and self._is_due(payment):
             self._make(payment)

@@ -111,7 +111,7 @@ class OfficeInstitution(House):
     @override
     def fields_of(self, bill: SimulatedBill, *, reported_paisa: int | None = None) -> dict[str, str]:
         texts = super().fields_of(bill, reported_paisa=reported_paisa)
-        texts |= self._filled(self.fields_for.get(bill.choice, {}), bill, bill.base_paisa)
+        texts |= self._fill_templates(self.fields_for.get(bill.choice, {}), bill, bill.base_paisa)
         return texts | dict(zip(self.key_parameters, bill.choice.split(_KEY_SEPARATOR), strict=False))
 
     def key_of(self, texts: Mapping[str, str]) -> str | None:

@@ -30,9 +30,9 @@ class VendingAdminApi(BillerAdminApi):
 
     @override
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
-        return {**super().routes(), "deposits": {"GET": self._tell, "POST": self._pay_in}}
+        return {**super().routes(), "deposits": {"GET": self._list_deposits, "POST": self._pay_in}}
 
-    def _tell(self, _query: Query, _body: bytes) -> Reply:
+    def _list_deposits(self, _query: Query, _body: bytes) -> Reply:
         return json_reply(
             {institution: self._deposits.balance(institution) for institution in self._deposits.houses}
         )

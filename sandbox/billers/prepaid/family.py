@@ -107,12 +107,12 @@ class Institution(CounterFarSide):
             return replies.UNKNOWN
         facts: Mapping[str, str] = {}
         if biller.intake.status(reference) is None:
-            against = self.vending.against(biller, quote, reference)
-            if against is not None:
-                return _REFUSAL_REPLIES[against]
+            refusal_of = self.vending.refusal_of(biller, quote, reference)
+            if refusal_of is not None:
+                return _REFUSAL_REPLIES[refusal_of]
             facts = self.vending.facts(biller, quote, reference)
-        verdict = biller.intake.pay(PaymentOrder(reference, quote.amount_paisa, quote.number, facts=facts))
-        return self.answered(verdict.fault, _vend_reply(biller, verdict))
+        result = biller.intake.pay(PaymentOrder(reference, quote.amount_paisa, quote.number, facts=facts))
+        return self.deliver(result.fault, _vend_reply(biller, result))
 
     def history(self, biller: OpenBiller, form: Form) -> Reply:
         """Report what was vended under a quote; 10001, 10009 and 10011 say that nothing was."""
@@ -124,12 +124,12 @@ class Institution(CounterFarSide):
             return LOST
         payment = biller.intake.status(reference)
         if payment is None:
-            return self._nothing(quote)
+            return self._no_vend_reply(quote)
         return replies.success(
             wire.vend_data(payment, _prepaid(biller), _bill_of_account(biller, quote.number))
         )
 
-    def _nothing(self, quote: VendQuote) -> Reply:
+    def _no_vend_reply(self, quote: VendQuote) -> Reply:
         return (
             replies.NOTHING_VENDED if quote.is_alive(self.clock.now()) else replies.NOTHING_VENDED_AND_EXPIRED
         )
@@ -145,8 +145,8 @@ def _bill_of_account(biller: OpenBiller, number: str) -> SimulatedBill:
     return biller.intake.find_bill(number) or biller.accounts.bill_of_unknown(number)
 
 
-def _vend_reply(biller: OpenBiller, verdict: PaymentResult) -> Reply:
-    match verdict:
+def _vend_reply(biller: OpenBiller, result: PaymentResult) -> Reply:
+    match result:
         case PaymentTaken(payment):
             return replies.success(
                 wire.vend_data(payment, _prepaid(biller), _bill_of_account(biller, payment.number))

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 
-_FINE = "0"
+_SUCCESS = "0"
 
 
 def success(data: Mapping[str, object]) -> Reply:
     """Return a success reply."""
-    return json_reply({"resultcode": _FINE, "resultdesc": "success", "data": data}, code=_FINE)
+    return json_reply({"resultcode": _SUCCESS, "resultdesc": "success", "data": data}, code=_SUCCESS)
 
 
 def refusal(code: str, text: str) -> Reply:

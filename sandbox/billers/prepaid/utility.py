@@ -31,7 +31,7 @@ class PrepaidUtility(House):
 
     def names_of(self, bill: SimulatedBill) -> Mapping[str, str]:
         """Return every number that an account is known by, those of all groups of parameters."""
-        return self._filled(self.naming_fields, bill, bill.base_paisa)
+        return self._fill_templates(self.naming_fields, bill, bill.base_paisa)
 
     def is_remote(self, serial: int) -> bool:
         """Whether the meter of an account is credited from afar."""

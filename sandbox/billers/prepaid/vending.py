@@ -33,13 +33,13 @@ class Vending:
         self._clock = clock
         self._seed = seed
 
-    def against(self, biller: OpenBiller, quote: VendQuote, reference: str) -> VendRefusal | None:
+    def refusal_of(self, biller: OpenBiller, quote: VendQuote, reference: str) -> VendRefusal | None:
         """Return why a first vend of an offer under a reference is refused, and keep that; None if it is not.
 
         Of the magic accounts, 91xxx have reached their limit and of 99xxx the tariff changes after
         the offer was made.
         """
-        why = self._against(biller, quote, reference)
+        why = self._find_refusal(biller, quote, reference)
         if why is not None:
             self._book.record_refused(biller.institution.id, reference, quote.number, why.value)
         return why
@@ -56,7 +56,7 @@ class Vending:
         lines = token_digits(self._seed, f"{institution.id}/{reference}", len(kinds))
         return {**facts, "token": _SEPARATOR.join(lines), "kinds": _SEPARATOR.join(kinds)}
 
-    def _against(self, biller: OpenBiller, quote: VendQuote, reference: str) -> VendRefusal | None:
+    def _find_refusal(self, biller: OpenBiller, quote: VendQuote, reference: str) -> VendRefusal | None:
         kind = biller.accounts.kind(quote.number)
         is_used = quote.vended_under not in {"", reference}
         if is_used or kind is Kind.AMOUNT_CHANGES or not quote.is_alive(self._clock.now()):

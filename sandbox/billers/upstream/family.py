@@ -262,7 +262,7 @@ class Institution(CounterFarSide):
             return replies.OTHER_AMOUNT
         if self.book.is_paid(fetch.institution_id, fetch.bill_number):
             return replies.BILL_PAID_ELSEWHERE
-        return "" if self.prefund.holds(total + fee) else replies.PREFUND_TOO_LOW
+        return "" if self.prefund.covers(total + fee) else replies.PREFUND_TOO_LOW
 
     def _pay(
         self,
@@ -280,17 +280,15 @@ class Institution(CounterFarSide):
             FEE: str(paid.fee_paisa),
         }
         order = PaymentOrder(paid.reference, paid.total_paisa, number, bill_number, facts=facts)
-        verdict = biller.intake.pay(order)
-        if isinstance(verdict, PaymentTaken):
-            if not verdict.is_repeat:
-                self._fetches.take(verdict.payment.reference, biller.institution.id, bill_number)
-                self.prefund.lower(verdict.payment)
-            return self.answered(
-                verdict.fault, self._payment_reply(head, verdict.payment, biller.institution)
-            )
-        if verdict.fault is not None:
-            return self.answered(verdict.fault, LOST)
-        return self._refuse_and_burn(head, paid, _CODES[type(verdict)])
+        result = biller.intake.pay(order)
+        if isinstance(result, PaymentTaken):
+            if not result.is_repeat:
+                self._fetches.take(result.payment.reference, biller.institution.id, bill_number)
+                self.prefund.debit(result.payment)
+            return self.deliver(result.fault, self._payment_reply(head, result.payment, biller.institution))
+        if result.fault is not None:
+            return self.deliver(result.fault, LOST)
+        return self._refuse_and_burn(head, paid, _CODES[type(result)])
 
     def _payment_reply(self, head: wire.MessageHead, payment: BillerPayment, institution: House) -> Reply:
         block = {

@@ -18,11 +18,11 @@ class PartnerPrefund:
         payments = (payment for house_id in house_ids for payment in book.payments_of(house_id))
         self.left_paisa = opening_paisa + self._topped_up() - sum(map(_debit_paisa, payments))
 
-    def holds(self, paisa: int) -> bool:
+    def covers(self, paisa: int) -> bool:
         """Whether so much can be taken."""
         return paisa <= self.left_paisa
 
-    def lower(self, payment: BillerPayment) -> None:
+    def debit(self, payment: BillerPayment) -> None:
         """Take a new payment off it; the caller has checked that it holds so much."""
         self.left_paisa -= _debit_paisa(payment)
 

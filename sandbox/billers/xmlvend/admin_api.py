@@ -29,9 +29,9 @@ class XmlVendAdminApi(VendingAdminApi):
 
     @override
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
-        return {**super().routes(), "acknowledgements": {"POST": self._lose}}
+        return {**super().routes(), "acknowledgements": {"POST": self._lose_acknowledgements}}
 
-    def _lose(self, _query: Query, body: bytes) -> Reply:
+    def _lose_acknowledgements(self, _query: Query, body: bytes) -> Reply:
         order = LossOrder.model_validate_json(body, context=self._deposits.houses)
         self._losses[order.institution_id] = order.times
         return json_reply({order.institution_id: order.times})

@@ -106,15 +106,15 @@ class Institution(CounterFarSide):
             return replies.QUOTE_EXPIRED
         facts: Mapping[str, str] = {}
         if biller.intake.status(reference) is None:
-            against = self.vending.against(biller, quote, reference)
-            if against is not None:
-                return _REFUSAL_REPLIES[against]
+            refusal_of = self.vending.refusal_of(biller, quote, reference)
+            if refusal_of is not None:
+                return _REFUSAL_REPLIES[refusal_of]
             facts = {"ref_code": quote.id, _ACKNOWLEDGED: _NO}
             facts |= self.vending.facts(biller, quote, reference)
-        verdict = biller.intake.pay(PaymentOrder(reference, paisa, number, facts=facts))
-        if isinstance(verdict, PaymentTaken) and not verdict.is_repeat:
+        result = biller.intake.pay(PaymentOrder(reference, paisa, number, facts=facts))
+        if isinstance(result, PaymentTaken) and not result.is_repeat:
             self.quotes.use(biller.institution.id, quote, reference)
-        return self.answered(verdict.fault, _vend_reply(biller, verdict))
+        return self.deliver(result.fault, _vend_reply(biller, result))
 
     def acknowledgement(self, biller: OpenBiller, form: Form) -> Reply:
         """Note that the token of a vend has arrived; a repeat changes nothing."""
@@ -169,8 +169,8 @@ def _vend_members(biller: OpenBiller, payment: BillerPayment) -> dict[str, str]:
     }
 
 
-def _vend_reply(biller: OpenBiller, verdict: PaymentResult) -> Reply:
-    match verdict:
+def _vend_reply(biller: OpenBiller, result: PaymentResult) -> Reply:
+    match result:
         case PaymentTaken(payment):
             return replies.success(_vend_members(biller, payment))
         case WrongAmount():

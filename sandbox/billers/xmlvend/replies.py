@@ -6,12 +6,12 @@ from sandbox.billers.xmlvend import wire
 from sandbox.kit.institution.replies import Errors, Reply, text_reply
 
 _XML = "text/xml; charset=utf-8"
-_FINE = "0"
+_SUCCESS = "0"
 
 
 def success(attributes: Mapping[str, str]) -> Reply:
     """Return a success reply."""
-    return _reply({"state": _FINE, "message": "OK", **attributes})
+    return _reply({"state": _SUCCESS, "message": "OK", **attributes})
 
 
 def refusal(state: str, message: str) -> Reply:

@@ -51,7 +51,7 @@ class World:
         not have names no bill.
         """
         if choice is not None:
-            return self._chosen(number, choice)
+            return self._bills_of_choice(number, choice)
         bills = self._bills_by_number.get(number)
         if bills is not None:
             return bills
@@ -114,7 +114,7 @@ class World:
         leading = serial // MAGIC_RANGE_LENGTH
         return Kind(leading) if leading >= Kind.UNKNOWN.value else Kind.UNKNOWN
 
-    def _chosen(self, number: str, choice: str) -> tuple[SimulatedBill, ...]:
+    def _bills_of_choice(self, number: str, choice: str) -> tuple[SimulatedBill, ...]:
         amount, kind = self.institution.amount, self.kind(number)
         if kind is Kind.UNKNOWN or not isinstance(amount, FeeByChoice) or choice not in amount.paisa_by_key:
             return ()

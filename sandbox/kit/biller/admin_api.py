@@ -45,7 +45,7 @@ class BillerFaultOrder(AdminRequest):
     times: Times = 1
 
     @model_validator(mode="after")
-    def _possible(self, info: ValidationInfo) -> Self:
+    def _check_combination(self, info: ValidationInfo) -> Self:
         ends_logins = self.fault is Fault.EXPIRE_TOKENS
         if self.institution_id not in (info.context or {}) and not (
             ends_logins and self.institution_id is None

@@ -50,15 +50,15 @@ class EndOfDayRow:
     @property
     def amount_paisa(self) -> int:
         """What it adds to the sum of the day."""
-        return self.signed(self.payment.amount_paisa)
+        return self.signed_amount(self.payment.amount_paisa)
 
-    def signed(self, paisa: int) -> int:
+    def signed_amount(self, paisa: int) -> int:
         """Return an amount of the payment as this row counts it."""
         return paisa if self.row_type is RowType.PAY else -paisa
 
     def taka(self, paisa: int) -> str:
         """Write an amount of the payment as this row counts it."""
-        return taka(self.signed(paisa))
+        return taka(self.signed_amount(paisa))
 
 
 Columns = Mapping[str, Callable[[EndOfDayRow], str]]

@@ -120,7 +120,7 @@ class CounterFarSide(FarSide):
         for bearers in self._bearers.values() if house_id is None else [self._bearers_of(house_id)]:
             bearers.revoke_all()
 
-    def answered(self, fault: Fault | None, reply: Reply) -> Reply:
+    def deliver(self, fault: Fault | None, reply: Reply) -> Reply:
         """Return what goes out in place of a good reply, as a result's `fault` says."""
         return apply_fault(fault, reply, self.settings, self.errors)
 

@@ -121,9 +121,9 @@ class House:
         if runs != [_SERIAL_LENGTH] or "{" in self.number:
             raise BillerDataError(f"{self.id}: {self.number} needs one run of five #, and no places")
         templates.check_places(self.bill_number, _BILL_PLACES)
-        if templates.SERIAL not in self.expanded(self.bill_number):
+        if templates.SERIAL not in self.expand(self.bill_number):
             raise BillerDataError(f"{self.id}: a bill number must hold the account's serial")
-        if not any(templates.SERIAL in self.expanded(text) for text in self.naming_fields.values()):
+        if not any(templates.SERIAL in self.expand(text) for text in self.naming_fields.values()):
             raise BillerDataError(f"{self.id}: no parameter names the account")
         for text in (*self.fields.values(), *self.alternative_fields.values()):
             templates.check_places(text, templates.PLACES)
@@ -149,7 +149,7 @@ class House:
         """Whether the bills of one account have different numbers."""
         return "{mm}" in self.bill_number
 
-    def expanded(self, template: str) -> str:
+    def expand(self, template: str) -> str:
         """Return a template in which number and bill number are written out down to the serial."""
         number = _SERIAL_RUN.sub(templates.SERIAL, self.number)
         return template.replace("{bill_number}", self.bill_number).replace("{number}", number)
@@ -160,7 +160,7 @@ class House:
 
     def serial_in(self, template: str, text: str) -> int | None:
         """Return the serial in a text that has the form of a template of this institution, or None."""
-        serial = templates.serial_in(self.expanded(template), text)
+        serial = templates.serial_in(self.expand(template), text)
         return int(serial) if serial else None
 
     def fields_of(self, bill: SimulatedBill, *, reported_paisa: int | None = None) -> dict[str, str]:
@@ -169,14 +169,14 @@ class House:
         `reported_paisa` fills the place `{taka}`; by default it is the bill's amount before any late fee.
         """
         paisa = bill.base_paisa if reported_paisa is None else reported_paisa
-        return self._filled(self.fields, bill, paisa)
+        return self._fill_templates(self.fields, bill, paisa)
 
     def matches_parameters(self, bill: SimulatedBill, texts: Mapping[str, str]) -> bool:
         """Whether every naming parameter among these is as the bill has it; others are passed over."""
-        written = self._filled(self.naming_fields, bill, bill.base_paisa)
+        written = self._fill_templates(self.naming_fields, bill, bill.base_paisa)
         return all(texts.get(name, text) == text for name, text in written.items())
 
-    def _filled(self, fields: Mapping[str, str], bill: SimulatedBill, paisa: int) -> dict[str, str]:
+    def _fill_templates(self, fields: Mapping[str, str], bill: SimulatedBill, paisa: int) -> dict[str, str]:
         values = {**bill.places(), "taka": taka(paisa)}
         return {name: templates.fill(text, values) for name, text in fields.items()}
 

@@ -8,12 +8,11 @@ amount.
 
 import tomllib
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from sandbox.kit.biller.end_of_day_file import COMMON_LAYOUT, EndOfDayLayout
 from sandbox.kit.biller.institution import (
@@ -34,7 +33,9 @@ KIND = "kind"
 
 _LAYOUTS = MappingProxyType({"common": COMMON_LAYOUT, "gas": GAS, "nesco": NESCO, "wasa": WASA})
 _AMOUNTS = (AmountRange, FixedFee, FeeByChoice)
-_RULES = {"whole_once": WholeOnce(), "in_parts": InParts()}
+_RULES: Mapping[str, WholeOnce | InParts] = MappingProxyType(
+    {"whole_once": WholeOnce(), "in_parts": InParts()}
+)
 
 
 class InstitutionFileError(ValueError):
@@ -57,32 +58,26 @@ def load_institutions(
         InstitutionFileError: a table has an unknown key, a wrong value, or templates that cannot work.
         OSError: the file cannot be read.
     """
+    readers = {name: TypeAdapter(kind) for name, kind in {"": institution_type, **kinds}.items()}
     tables = tomllib.loads(path.read_text(encoding="utf-8"))["institutions"]
-    return tuple(_institution(path, family, table, institution_type, kinds, layouts) for table in tables)
+    institutions = []
+    for table in tables:
+        try:
+            reader = readers[table.get(KIND, "")]
+            values = _fields(table, {**_LAYOUTS, **layouts}) | {"family": family}
+            institutions.append(reader.validate_python(values))
+        except (KeyError, TypeError, ValueError) as error:
+            name = table.get("id", "a table without an id")
+            raise InstitutionFileError(f"{path.name}: {name}: {error}") from error
+    return tuple(institutions)
 
 
-def _institution(
-    path: Path,
-    family: str,
-    table: dict[str, Any],
-    institution_type: type[InstitutionT],
-    kinds: Mapping[str, type[InstitutionT]],
-    layouts: Mapping[str, EndOfDayLayout],
-) -> InstitutionT:
+def _fields(table: Mapping[str, Any], layouts: Mapping[str, EndOfDayLayout]) -> dict[str, Any]:
     values = {name: value for name, value in table.items() if name != KIND}
-    try:
-        kind = kinds[table[KIND]] if KIND in table else institution_type
-        values["amount"] = _amount(values["amount"])
-        values["payment_rule"] = _payment_rule(values.get("payment_rule", "whole_once"))
-        values["layout"] = {**_LAYOUTS, **layouts}[values.get("layout", "common")]
-        return _reader(kind).validate_python({**values, "family": family})
-    except (KeyError, TypeError, ValueError, ValidationError) as error:
-        raise InstitutionFileError(f"{path.name}: {table.get('id', 'without an id')}: {error}") from error
-
-
-@cache
-def _reader(institution_type: type[InstitutionT]) -> TypeAdapter[InstitutionT]:
-    return TypeAdapter(institution_type)
+    values["amount"] = _amount(values["amount"])
+    values["payment_rule"] = _payment_rule(values.get("payment_rule", "whole_once"))
+    values["layout"] = layouts[values.get("layout", "common")]
+    return values
 
 
 def _amount(table: Mapping[str, Any]) -> AmountRange | FixedFee | FeeByChoice:

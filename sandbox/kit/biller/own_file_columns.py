@@ -22,7 +22,7 @@ NESCO = EndOfDayLayout(
         "NescoTxId": lambda row: row.payment.receipt,
         "BillNo": lambda row: row.payment.bill_number,
         "SndName": lambda row: row.bill.customer_name if row.bill else "",
-        "TxnCount": lambda row: str(row.signed(1)),
+        "TxnCount": lambda row: str(row.signed_amount(1)),
         "Collection": lambda row: row.taka(row.payment.amount_paisa),
         "Principle": lambda row: row.taka(row.payment.principal_paisa),
         "Vat": lambda row: row.taka(row.payment.vat_paisa),

@@ -174,10 +174,10 @@ class PaymentIntake:
         return None
 
     def _refused(
-        self, order: PaymentOrder, bill_number: str, reason: str, verdict: PaymentResult
+        self, order: PaymentOrder, bill_number: str, reason: str, result: PaymentResult
     ) -> PaymentResult:
         self._book.record_refused(self.institution.id, order.reference, bill_number, reason)
-        return verdict
+        return result
 
     def _amount_due(self, order: PaymentOrder, bill: SimulatedBill) -> int | None:
         """Return what would have to be paid instead, or None if the amount is right."""

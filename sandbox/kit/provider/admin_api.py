@@ -57,7 +57,7 @@ class ProviderFaultOrder(AdminRequest):
     times: Times = 1
 
     @model_validator(mode="after")
-    def _possible(self, info: ValidationInfo) -> Self:
+    def _check_combination(self, info: ValidationInfo) -> Self:
         ends_logins = self.fault is Fault.EXPIRE_TOKENS
         if self.institution_id not in (info.context or {}) and not (
             ends_logins and self.institution_id is None
@@ -228,7 +228,7 @@ class ProviderAdminApi(AdminApi):
         self._books.settle_due_orders()
         orders = self._books.book.orders_of(selection.institution_id)
         institution = self._books.providers[selection.institution_id].institution
-        first = orders[0].created if orders else None
+        first = orders[0].creation_time if orders else None
         return movements_answer(first, self._books.movements_of(institution), selection)
 
     def _calls(self, query: Query) -> AdminAnswer:
@@ -299,7 +299,7 @@ class ProviderAdminApi(AdminApi):
         return bytes_reply(institution.layout.content_type, content)
 
     def _line(self, provider: Provider, order: ProviderOrder) -> AdminAnswer:
-        report = provider.reported(order)
+        report = provider.report_of(order)
         line: AdminAnswer = as_stored(order)
         more = {
             "state": report.state,

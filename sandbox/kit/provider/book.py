@@ -126,7 +126,7 @@ class ProviderBook(JournalledBook):
         """Keep a new order; the caller has seen that its reference is new."""
         self._record({"kind": "opened_order", "order": as_stored(order)})
 
-    def record_agreed(self, order: ProviderOrder, payer: str, at: datetime) -> None:
+    def record_agreement(self, order: ProviderOrder, payer: str, at: datetime) -> None:
         """Keep that the payer has confirmed; no money moves."""
         self._change(order, "agreed", payer=payer, at=at.isoformat())
 
@@ -135,7 +135,7 @@ class ProviderBook(JournalledBook):
         when = "" if settles_at is None else settles_at.isoformat()
         self._change(order, "pending", settles_at=when, settles_to=settles_to)
 
-    def record_tried(self, order: ProviderOrder, tried: FailedTry) -> None:
+    def record_failed_try(self, order: ProviderOrder, tried: FailedTry) -> None:
         """Record a failed try of the payer."""
         self._change(order, "tried", tried=asdict(tried))
 
@@ -165,15 +165,15 @@ class ProviderBook(JournalledBook):
         """Set what an order is about, where its family names the amount only in a second call."""
         self._change(order, "priced", amount_paisa=amount_paisa)
 
-    def record_struck(self, order: tuple[str, str], step: Step) -> None:
+    def record_struck_step(self, order: tuple[str, str], step: Step) -> None:
         """Keep that magic has struck, so that the next time it does not."""
         self._record({"kind": "struck", "house": order[0], "reference": order[1], "step": step.value})
 
-    def record_asked(self, order: ProviderOrder, step: Step) -> None:
+    def record_order_call(self, order: ProviderOrder, step: Step) -> None:
         """Count a call about an order."""
         self._change(order, "asked", step=step.value)
 
-    def record_called(self, institution_id: str, call: str) -> None:
+    def record_call(self, institution_id: str, call: str) -> None:
         """Count a call of an institution."""
         self._record({"kind": "called", "house": institution_id, "call": call})
 
@@ -226,7 +226,7 @@ class ProviderBook(JournalledBook):
                 order.payer, order.agreed_at = values["payer"], values["at"]
             case "pending":
                 order.settles_at, order.settles_to = values["settles_at"], State(values["settles_to"])
-                self._watch(order)
+                self._update_pending(order)
             case "decided":
                 self._decide(order, values)
             case "tried":
@@ -248,7 +248,7 @@ class ProviderBook(JournalledBook):
             self._by_name[order.institution_id, order.transaction_id] = order
         if order.is_paid:
             self._moved[order.institution_id, order.payer] -= order.amount_paisa
-        self._watch(order)
+        self._update_pending(order)
 
     def _advance_refund(self, order: ProviderOrder, kind: str, values: dict[str, Any]) -> None:
         if kind == "refund":
@@ -270,9 +270,9 @@ class ProviderBook(JournalledBook):
                 raise ValueError(f"the book has no event called {kind}")
         if kind != "refund_repeated" and refund.state is RefundState.DONE:
             self._moved[order.institution_id, order.payer] += refund.amount_paisa
-        self._watch(order)
+        self._update_pending(order)
 
-    def _watch(self, order: ProviderOrder) -> None:
+    def _update_pending(self, order: ProviderOrder) -> None:
         key = (order.institution_id, order.reference)
         is_open = bool(order.settles_at) and order.decided_state is State.OPENED
         if is_open or any(refund.state is RefundState.PROCESSING for refund in order.refunds):

@@ -68,11 +68,11 @@ class ProviderCheckout:
     def visit(self, order: ProviderOrder | None, visit: PageVisit, path: str) -> Reply:
         """Show the page of an order, or do what its form says; `path` is where the browser finds it."""
         if order is None:
-            page = message_page(self._look, payer_page.UNKNOWN)
+            page = message_page(self._branding, payer_page.UNKNOWN)
             return page_reply(page, status=404, headers=HEADERS)
         match self.provider.state(order):
             case State.EXPIRED:
-                return page_reply(message_page(self._look, payer_page.LAPSED), headers=HEADERS)
+                return page_reply(message_page(self._branding, payer_page.LAPSED), headers=HEADERS)
             case State.OPENED:
                 return self._open(order, visit, path)
             case _:
@@ -112,18 +112,18 @@ class ProviderCheckout:
         more: tuple[Header, ...] = (),
     ) -> Reply:
         due = PaymentDue(self.provider.settings.merchant_name, order.reference, order.amount_paisa)
-        return page_reply(form_page(self._look, due, next_field, error), headers=(*HEADERS, *more))
+        return page_reply(form_page(self._branding, due, next_field, error), headers=(*HEADERS, *more))
 
     def _answer_field(self, order: ProviderOrder, session: _PageSession, visit: PageVisit) -> Reply:
         next_field = self._next_field(session)
         value, settings = visit.form.get(next_field.name, "").strip(), self.provider.settings
         if next_field is _OTP:
             if value != settings.otp:
-                return self._wrong(order, next_field, _WRONG_OTP, WRONG_OTP)
+                return self._reject_entry(order, next_field, _WRONG_OTP, WRONG_OTP)
             session.is_known = True
         elif next_field is _PIN:
             if value != settings.pin:
-                return self._wrong(order, next_field, _WRONG_PIN, WRONG_PIN)
+                return self._reject_entry(order, next_field, _WRONG_PIN, WRONG_PIN)
             return self._leave(payment_outcomes.confirm_order(self.provider, order, session.number or ""))
         elif self.provider.payers.magic(value) is None:
             return self._form(order, next_field, _UNKNOWN_NUMBER)
@@ -131,7 +131,7 @@ class ProviderCheckout:
             session.number = value
         return redirect(_same_page(visit), headers=HEADERS)
 
-    def _wrong(self, order: ProviderOrder, next_field: Field, error: Text, reason: str) -> Reply:
+    def _reject_entry(self, order: ProviderOrder, next_field: Field, error: Text, reason: str) -> Reply:
         self._tries[order.page_token, reason] += 1
         if self._tries[order.page_token, reason] < TRIES_MAX:
             return self._form(order, next_field, error)
@@ -139,7 +139,7 @@ class ProviderCheckout:
 
     def _leave(self, parting: PageExit) -> Reply:
         if parting.browser_return is None:
-            return page_reply(message_page(self._look, payer_page.APPROVED), headers=HEADERS)
+            return page_reply(message_page(self._branding, payer_page.APPROVED), headers=HEADERS)
         reply = self._send_back(parting.browser_return)
         if parting.waits_for is None:
             return reply
@@ -149,13 +149,13 @@ class ProviderCheckout:
     def _send_back(self, browser_return: BrowserReturn) -> Reply:
         if browser_return.is_post:
             return page_reply(
-                auto_post_page(self._look, browser_return.url, browser_return.fields),
+                auto_post_page(self._branding, browser_return.url, browser_return.fields),
                 headers=AUTO_POST_HEADERS,
             )
         return redirect(with_query(browser_return.url, **browser_return.fields), headers=HEADERS)
 
     @property
-    def _look(self) -> Branding:
+    def _branding(self) -> Branding:
         return Branding(self.provider.institution.name, self.provider.institution.colour)
 
 

@@ -195,15 +195,15 @@ class GatewayFarSide(FarSide, FamilyHooks):
     @override
     def route(self, method: str, path: str) -> Route | None:
         house_id = path.removeprefix("/").partition("/")[0]
-        found = [
+        matching = [
             (listed, match)
             for listed in self._routes
             if (match := listed.pattern.fullmatch(path)) is not None
         ]
-        for listed, match in found:
+        for listed, match in matching:
             if method in listed.methods:
                 return Route(f"{house_id}.{listed.name}", partial(listed.answer, match.groupdict()))
-        return Route("other", lambda _: self.providers[house_id].errors.wrong_method) if found else None
+        return Route("other", lambda _: self.providers[house_id].errors.wrong_method) if matching else None
 
     @override
     def set_origin(self, origin: str) -> None:
@@ -266,7 +266,7 @@ class GatewayFarSide(FarSide, FamilyHooks):
     def _answer(
         self, provider: Provider, call: InstitutionCall, values: Mapping[str, str], request: Request
     ) -> Reply:
-        self.book.record_called(provider.institution.id, call.name)
+        self.book.record_call(provider.institution.id, call.name)
         call_request = request._replace(values=values)
         try:
             if call.needs_login and not self.is_admitted(provider, call_request):
@@ -289,7 +289,9 @@ class GatewayFarSide(FarSide, FamilyHooks):
         kind = PushKind(owed_push.kind)
         if kind is PushKind.RETURN:
             return _repeated_return(provider, order)
-        refund = next((one for one in order.refunds if one.refund_id == owed_push.refund_id), None)
+        refund = next(
+            (candidate for candidate in order.refunds if candidate.refund_id == owed_push.refund_id), None
+        )
         word = payment_outcomes.pushed_outcome(provider, order, kind)
         return self.push(
             provider, order, OutcomeMessage(word, kind, datetime.fromisoformat(owed_push.dated), refund)

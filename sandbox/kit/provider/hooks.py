@@ -132,7 +132,7 @@ class OpenProvider(Protocol):
         """Return where an order stands in truth."""
         ...
 
-    def reported(self, order: ProviderOrder) -> ReportedOrder:
+    def report_of(self, order: ProviderOrder) -> ReportedOrder:
         """Return an order as the answers report it."""
         ...
 

@@ -120,17 +120,17 @@ class ProviderOrder:
     calls: dict[str, int] = field(default_factory=dict)
 
     @property
-    def created(self) -> datetime:
+    def creation_time(self) -> datetime:
         """When it was opened."""
         return datetime.fromisoformat(self.created_at)
 
     @property
-    def page_ends(self) -> datetime:
+    def page_end_time(self) -> datetime:
         """When its payer's time is over."""
         return datetime.fromisoformat(self.page_ends_at)
 
     @property
-    def decided(self) -> datetime:
+    def decision_time(self) -> datetime:
         """When it was paid, declined or cancelled.
 
         Raises:
@@ -164,4 +164,4 @@ class ProviderOrder:
             return self.decided_state
         if self.agreed_at:
             return State.AGREED
-        return State.EXPIRED if now >= self.page_ends else State.OPENED
+        return State.EXPIRED if now >= self.page_end_time else State.OPENED

@@ -45,7 +45,7 @@ def confirm_order(provider: OpenProvider, order: ProviderOrder, number: str) -> 
     behaviour = provider.payers.behaviour(number)
     if behaviour.money is MoneyOutcome.UNTOUCHED:
         return _page_exit(provider, order, behaviour, None)
-    provider.book.record_agreed(order, number, provider.clock.now())
+    provider.book.record_agreement(order, number, provider.clock.now())
     queued_push = None
     if behaviour.money is MoneyOutcome.CANCELLED:
         queued_push = _decide(provider, order, State.CANCELLED, "cancelled")
@@ -117,8 +117,10 @@ def _page_exit(
 def _move(provider: OpenProvider, order: ProviderOrder, behaviour: PayerBehaviour) -> QueuedPush | None:
     now = provider.clock.now()
     for _ in range(behaviour.failed_tries):
-        tried = FailedTry(provider.new_transaction_id(order), order.payer, now.isoformat(), behaviour.reason)
-        provider.book.record_tried(order, tried)
+        failed_try = FailedTry(
+            provider.new_transaction_id(order), order.payer, now.isoformat(), behaviour.reason
+        )
+        provider.book.record_failed_try(order, failed_try)
     later = now + timedelta(seconds=provider.settings.pending_seconds)
     match behaviour.money:
         case MoneyOutcome.PENDING_THEN_MOVES:
@@ -159,4 +161,4 @@ def _decide(
 
 
 def _outcome_at(provider: OpenProvider, order: ProviderOrder) -> datetime:
-    return order.decided if order.decided_at else provider.clock.now()
+    return order.decision_time if order.decided_at else provider.clock.now()

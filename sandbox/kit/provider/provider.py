@@ -66,7 +66,7 @@ class Provider:
         """Open an order; its reference must be new for ever."""
         known = self.find(new.reference)
         if known is not None:
-            self.book.record_asked(known, Step.CREATE)
+            self.book.record_order_call(known, Step.CREATE)
         magic = {} if known is not None else self.payers.behaviour(new.payer).faults
         fault = self._fault(Step.CREATE, (new.reference, new.payer), magic)
         return self._answer_with_fault(fault, lambda: self.open(new), to_reply)
@@ -89,7 +89,7 @@ class Provider:
             facts=dict(new.facts),
         )
         self.book.record_opened(order)
-        self.book.record_asked(order, Step.CREATE)
+        self.book.record_order_call(order, Step.CREATE)
         return self.book.order(self.institution.id, new.reference) or order
 
     def prepare(
@@ -110,7 +110,7 @@ class Provider:
         self, order: ProviderOrder | None, to_reply: Callable[[ReportedOrder | Refusal], Reply]
     ) -> Reply:
         """Report what has become of an order; changes nothing."""
-        return self._answer_about_order(Step.STATUS, order, self.reported, to_reply)
+        return self._answer_about_order(Step.STATUS, order, self.report_of, to_reply)
 
     def refund(
         self,
@@ -149,20 +149,20 @@ class Provider:
 
     def find(self, reference: str) -> ProviderOrder | None:
         """Return the order under the merchant's reference."""
-        return self._settled(self.book.order(self.institution.id, reference))
+        return self._settle_first(self.book.order(self.institution.id, reference))
 
     def find_by_provider_name(self, name: str) -> ProviderOrder | None:
         """Return the order under the provider's reference, its page token or its transaction id."""
-        return self._settled(self.book.order_by_provider_name(self.institution.id, name))
+        return self._settle_first(self.book.order_by_provider_name(self.institution.id, name))
 
     def find_refund(self, name: str) -> tuple[ProviderOrder, ProviderRefund] | None:
         """Return a refund under the merchant's or the provider's name, with its order."""
         order_and_refund = self.book.refund(self.institution.id, name)
         if order_and_refund is not None:
-            self._settled(order_and_refund[0])
+            self._settle_first(order_and_refund[0])
         return order_and_refund
 
-    def reported(self, order: ProviderOrder) -> ReportedOrder:
+    def report_of(self, order: ProviderOrder) -> ReportedOrder:
         """Return an order as the answers report it."""
         behaviour = self.behaviour(order)
         amount_paisa = order.amount_paisa + behaviour.reported_extra_paisa
@@ -182,7 +182,7 @@ class Provider:
         """Add facts to an order; one of the same name is replaced."""
         self.book.record_facts(order, facts)
 
-    def price(self, order: ProviderOrder, amount_paisa: int) -> None:
+    def set_amount(self, order: ProviderOrder, amount_paisa: int) -> None:
         """Set what an open order is about, where the family names the amount only in its second call."""
         self.book.record_priced(order, amount_paisa)
 
@@ -244,7 +244,7 @@ class Provider:
         payment_outcomes.settle_order(self, order)
         refunds.settle_refunds(self, order)
 
-    def _settled(self, order: ProviderOrder | None) -> ProviderOrder | None:
+    def _settle_first(self, order: ProviderOrder | None) -> ProviderOrder | None:
         if order is not None:
             self.settle(order)
         return order
@@ -261,7 +261,7 @@ class Provider:
 
         if order is None:
             return self._answer_with_fault(self._fault(step, (), {}), find, to_reply)
-        self.book.record_asked(order, step)
+        self.book.record_order_call(order, step)
         names = (order.reference, order.provider_reference, order.payer)
         fault = self._fault(step, names, self.behaviour(order).faults)
         return self._answer_with_fault(fault, find, to_reply)
@@ -274,7 +274,7 @@ class Provider:
         struck = (self.institution.id, names[0])
         if self.book.was_struck(struck, step):
             return None
-        self.book.record_struck(struck, step)
+        self.book.record_struck_step(struck, step)
         return magic[step]
 
     def _answer_with_fault(
@@ -286,9 +286,9 @@ class Provider:
         undone = self._undone_reply(fault)
         if undone is not None:
             return undone
-        verdict = Refusal.REFUSED if fault is Fault.REFUSE else do()
-        reply = to_reply(verdict)
-        return reply if isinstance(verdict, Refusal) else self._distort(fault, reply)
+        result = Refusal.REFUSED if fault is Fault.REFUSE else do()
+        reply = to_reply(result)
+        return reply if isinstance(result, Refusal) else self._distort(fault, reply)
 
     def _undone_reply(self, fault: Fault | None) -> Reply | None:
         match fault:

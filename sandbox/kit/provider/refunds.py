@@ -68,7 +68,7 @@ def _refusal(order: ProviderOrder, amount_paisa: int, rules: RefundRules, now: d
         return Refusal.NOT_PAID
     counted = [refund for refund in order.refunds if refund.state is not RefundState.FAILED]
     is_impossible = {
-        Refusal.TOO_LATE: now >= order.decided + timedelta(days=rules.days),
+        Refusal.TOO_LATE: now >= order.decision_time + timedelta(days=rules.days),
         Refusal.TOO_MUCH: not 0 < amount_paisa <= order.refundable_paisa,
         Refusal.NOT_IN_PARTS: not rules.is_partial and amount_paisa != order.amount_paisa,
         Refusal.TOO_MANY: len(counted) >= rules.parts_max,

@@ -123,7 +123,7 @@ def rows_of_day(orders: Iterable[ProviderOrder], day: date) -> list[SettlementRo
     """Return the rows of a day in Dhaka in the order in which the money moved."""
     rows = [row for order in orders for row in _rows(order) if dhaka_day(row.instant) == day]
     # A payment stands before its own refund even if the clock stood still: the sort is stable.
-    return _numbered(sorted(rows, key=lambda row: row.instant))
+    return _with_sequence(sorted(rows, key=lambda row: row.instant))
 
 
 def with_defect(rows: Sequence[SettlementRow], wrong: FileDefect | None) -> list[SettlementRow]:
@@ -142,7 +142,7 @@ def with_defect(rows: Sequence[SettlementRow], wrong: FileDefect | None) -> list
         FileDefect.OTHER_FEE: [replace(first, fee_paisa=first.fee_paisa + 100)],
         FileDefect.NEXT_DAY: [replace(first, instant=first.instant + timedelta(days=1))],
     }
-    return _numbered([*made[wrong], *rest])
+    return _with_sequence([*made[wrong], *rest])
 
 
 def _rows(order: ProviderOrder) -> Iterable[SettlementRow]:
@@ -151,7 +151,7 @@ def _rows(order: ProviderOrder) -> Iterable[SettlementRow]:
     yield SettlementRow(
         seq=0,
         event=SettlementEvent.PAYMENT,
-        instant=order.decided,
+        instant=order.decision_time,
         order=order,
         refund=None,
         gross_paisa=order.amount_paisa,
@@ -172,5 +172,5 @@ def _rows(order: ProviderOrder) -> Iterable[SettlementRow]:
             )
 
 
-def _numbered(rows: Iterable[SettlementRow]) -> list[SettlementRow]:
+def _with_sequence(rows: Iterable[SettlementRow]) -> list[SettlementRow]:
     return [replace(row, seq=seq) for seq, row in enumerate(rows, start=1)]

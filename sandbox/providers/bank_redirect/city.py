@@ -161,10 +161,10 @@ def _create(provider: Provider, request: Request) -> Reply:
     if form.get("currency") != _CURRENCIES["BDT"]:
         raise MalformedRequestError("currency must be 050")
     new = NewOrder(unused_reference(provider, merchant_reference), _paisa(form.get("amount")), facts=facts)
-    return provider.create(new, partial(_created, provider))
+    return provider.create(new, partial(_created_reply, provider))
 
 
-def _created(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
+def _created_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     if isinstance(order, Refusal):
         return provider.errors.malformed("not allowed")
     items = {
@@ -200,7 +200,7 @@ def _order_items(report: ReportedOrder) -> Json:
         "pan": masked(order.payer),
     }
     if report.state is State.PAID:
-        at = order.decided.astimezone(DHAKA)
+        at = order.decision_time.astimezone(DHAKA)
         items |= {
             "rrn": order.transaction_id,
             "approvalCode": approval_code(order.transaction_id),

@@ -126,16 +126,16 @@ def _open(provider: Provider, request: Request) -> Reply:
     amount_paisa, card_type = _paisa(form.get("amount")), str(form.get("cardtype"))
     _require_address(form)
     if not amount_paisa or card_type not in provider.institution.family_data[CARD_TYPES].split():
-        return _not_opened("amount or cardtype is not allowed")
+        return _refusal_reply("amount or cardtype is not allowed")
     merchant_reference = text_field(form, "txnrefnum")
     facts = {MERCHANT_REFERENCE: merchant_reference, "card_type": card_type}
     new = NewOrder(unused_reference(provider, merchant_reference), amount_paisa, facts=facts)
-    return provider.create(new, partial(_opened, provider))
+    return provider.create(new, partial(_opened_reply, provider))
 
 
-def _opened(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
+def _opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     if isinstance(order, Refusal):
-        return _not_opened("not allowed")
+        return _refusal_reply("not allowed")
     name = quote(order.provider_reference, safe="")
     return json_reply(
         {
@@ -148,7 +148,7 @@ def _opened(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     )
 
 
-def _not_opened(message: str) -> Reply:
+def _refusal_reply(message: str) -> Reply:
     return json_reply({"RSPCODE": "0", "RSPMSG": message}, code="0")
 
 
@@ -196,7 +196,7 @@ def _result_reply(
 
 
 def _milliseconds(order: ProviderOrder) -> int:
-    at = order.decided if order.decided_at else order.created
+    at = order.decision_time if order.decided_at else order.creation_time
     return int(at.timestamp()) * 1_000
 
 

@@ -242,15 +242,15 @@ def _verify(provider: Provider, request: Request) -> Reply:
     def to_reply(report: ReportedOrder | Refusal) -> Reply:
         if isinstance(report, Refusal):
             return _refused(_NOT_FOUND, "no such session")
-        return json_reply({"status": _OK, "msg": "success", **_verified(provider, report)})
+        return json_reply({"status": _OK, "msg": "success", **_verification_members(provider, report)})
 
     return provider.status(find_by_provider_reference(provider, form.get("session_Token")), to_reply)
 
 
-def _verified(provider: Provider, report: ReportedOrder) -> Json:
+def _verification_members(provider: Provider, report: ReportedOrder) -> Json:
     order, is_paid = report.order, report.state is State.PAID
     commission, vat = surcharges(provider, order)
-    at = order.decided if order.decided_at else order.created
+    at = order.decision_time if order.decided_at else order.creation_time
     return {
         "TransactionId": order.transaction_id,
         "TransactionDate": f"{at.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}",

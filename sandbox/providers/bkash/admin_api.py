@@ -58,7 +58,7 @@ class BkashFaultOrder(AdminRequest):
     times: Times = 1
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
+    def _check_combination(self) -> Self:
         if sum(target is not None for target in (self.payment, self.invoice, self.wallet)) > 1:
             raise ValueError("name either a payment, an invoice or a wallet")
         if self.fault in EXECUTE_ONLY and self.step not in {None, BkashStep.EXECUTE}:
@@ -106,7 +106,7 @@ class NotificationOrder(AdminRequest):
     times: Annotated[int, Field(ge=1, le=1_000)] = 1
 
     @model_validator(mode="after")
-    def _about(self) -> Self:
+    def _check_payment(self) -> Self:
         if (self.payment_id is None) is not (self.kind in _QUESTIONS_TO_ENDPOINT):
             raise ValueError("a notification is of a payment, and a question of none")
         return self
@@ -186,7 +186,7 @@ class BkashAdminApi(AdminApi):
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
         return {
             "approve": {"POST": self._approve},
-            "sns": {"POST": self._send, "GET": self._sent},
+            "sns": {"POST": self._send, "GET": self._list_sent},
             "sns-endpoint": {"POST": self._subscribe},
             "sns-certificate.pem": {"GET": self._certificate},
             "settlement": {"GET": self._settlement},
@@ -194,7 +194,7 @@ class BkashAdminApi(AdminApi):
 
     def _movements(self, query: Query) -> AdminAnswer:
         payments = list(self._shared.book.payments())
-        first = payments[0].created if payments else None
+        first = payments[0].creation_time if payments else None
         return movements_answer(first, movements_of(payments), Since.model_validate(query))
 
     def _approve(self, _query: Query, body: bytes) -> Reply:
@@ -214,21 +214,21 @@ class BkashAdminApi(AdminApi):
         payment = self._shared.book.payment(order.payment_id or "")
         if order.payment_id is not None and not _is_notifiable(payment, order.kind):
             return error_reply(409, "no such payment, or nothing has happened to it")
-        tried = [self._tried(order, payment, endpoint) for _ in range(order.times)]
+        tried = [self._send_message(order, payment, endpoint) for _ in range(order.times)]
         waiting = partial(asyncio.wait, tried, timeout=_TRY_SECONDS_MAX)
         return json_reply({"sent": len(tried), "kind": order.kind})._replace(waits_for=waiting)
 
-    def _tried(
+    def _send_message(
         self, order: NotificationOrder, payment: Payment | None, endpoint: str
     ) -> asyncio.Future[None]:
         post, now = self._shared.notifications, self._shared.clock.now()
         if payment is None:
             return post.ask(order.kind, order.version, endpoint)
-        happened_at = payment.executed if payment.executed_at else now
+        happened_at = payment.execution_time if payment.executed_at else now
         at = now - timedelta(days=7) if order.kind is Kind.WEEK_LATE else happened_at
         return post.send(order.kind, payment, at, order.version, endpoint)
 
-    def _sent(self, _query: Query, _body: bytes) -> Reply:
+    def _list_sent(self, _query: Query, _body: bytes) -> Reply:
         return json_reply({"sent": self._shared.notifications.delivery_records()})
 
     def _subscribe(self, _query: Query, body: bytes) -> Reply:

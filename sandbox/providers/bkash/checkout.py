@@ -59,7 +59,7 @@ class BkashCheckout:
         payment = self._payment(visit)
         if payment is None:
             return page_reply(message_page(page.LOOK, payer_page.UNKNOWN), status=404, headers=HEADERS)
-        return self._over(payment) or self._open(payment, visit)
+        return self._finished_reply(payment) or self._open(payment, visit)
 
     def approve(self, payment: Payment, wallet: str) -> bool:
         """Approve a payment; False if it is over or there is no such wallet."""
@@ -87,7 +87,7 @@ class BkashCheckout:
         is_right = compare_digest(visit.query.get("hash", "").encode(), payment.page_hash.encode())
         return payment if is_right else None
 
-    def _over(self, payment: Payment) -> Reply | None:
+    def _finished_reply(self, payment: Payment) -> Reply | None:
         status = payment.status(self.shared.clock.now())
         if status is BkashStatus.EXPIRED:
             return page_reply(message_page(page.LOOK, payer_page.LAPSED), headers=HEADERS)
@@ -123,7 +123,7 @@ class BkashCheckout:
             session.wallet = value
         elif next_field is page.OTP:
             if value != self.shared.settings.otp:
-                return self._wrong(payment, session, page.WRONG_OTP, "2017")
+                return self._reject_entry(payment, session, page.WRONG_OTP, "2017")
             session.is_known = True
         else:
             return self._finish(payment, session, value)
@@ -135,7 +135,7 @@ class BkashCheckout:
         if kind is WalletKind.WRONG_PIN:
             return self._decline(payment, wallet, "2014")
         if pin != self.shared.settings.pin:
-            return self._wrong(payment, session, page.WRONG_PIN, "2015")
+            return self._reject_entry(payment, session, page.WRONG_PIN, "2015")
         if kind is WalletKind.CANCELS:
             return self._cancel(payment)
         if kind is not WalletKind.SAYS_SUCCESS:
@@ -144,7 +144,7 @@ class BkashCheckout:
             return page_reply(message_page(page.LOOK, payer_page.APPROVED), headers=HEADERS)
         return _send_back(payment, "success")
 
-    def _wrong(self, payment: Payment, session: _BrowserSession, error: Text, code: str) -> Reply:
+    def _reject_entry(self, payment: Payment, session: _BrowserSession, error: Text, code: str) -> Reply:
         self._tries[payment.payment_id, code] += 1
         if self._tries[payment.payment_id, code] >= TRIES_MAX:
             return self._decline(payment, session.wallet, code)

@@ -17,7 +17,7 @@ def movements_of(payments: Iterable[Payment]) -> Iterator[Movement]:
         yield Movement(
             institution_id=INSTITUTION_ID,
             moved=Moved.PAYMENT,
-            at=payment.executed.isoformat(),
+            at=payment.execution_time.isoformat(),
             ours=payment.invoice,
             theirs=payment.trx_id,
             gross_paisa=payment.amount_paisa,

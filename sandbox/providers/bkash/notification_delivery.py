@@ -93,7 +93,7 @@ class NotificationSender:
 
         def compose() -> Letter:
             return self._composer.notification(
-                payment, Kind.NOTIFICATION, notice.message_id, payment.executed, VERSION
+                payment, Kind.NOTIFICATION, notice.message_id, payment.execution_time, VERSION
             )
 
         return self._post(

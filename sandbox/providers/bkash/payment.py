@@ -63,12 +63,12 @@ class Payment:
     refunds: list[BkashRefund] = field(default_factory=list)
 
     @property
-    def created(self) -> datetime:
+    def creation_time(self) -> datetime:
         """When it was opened."""
         return datetime.fromisoformat(self.created_at)
 
     @property
-    def executed(self) -> datetime:
+    def execution_time(self) -> datetime:
         """When its money moved.
 
         Raises:
@@ -101,10 +101,10 @@ class Payment:
             return BkashStatus.CANCELLED
         if self.failure_code is not None:
             return BkashStatus.DECLINED
-        if now >= self.created + timedelta(seconds=PAGE_SECONDS):
+        if now >= self.creation_time + timedelta(seconds=PAGE_SECONDS):
             return BkashStatus.EXPIRED
         return BkashStatus.INITIATED
 
     def may_be_refunded(self, now: datetime) -> bool:
         """Whether it is young enough."""
-        return now < self.executed + timedelta(days=REFUND_DAYS)
+        return now < self.execution_time + timedelta(days=REFUND_DAYS)

@@ -18,7 +18,7 @@ from sandbox.providers.bkash import replies, tokens, wire
 from sandbox.providers.bkash.book import Execution, FoundMovement
 from sandbox.providers.bkash.faults import BkashFault, BkashStep
 from sandbox.providers.bkash.payment import BkashStatus, Payment
-from sandbox.providers.bkash.replies import refused, success
+from sandbox.providers.bkash.replies import refusal_reply, success
 from sandbox.providers.bkash.shared_state import V1, BkashSharedState, FaultTarget
 from sandbox.providers.bkash.wallets import WalletKind
 from sandbox.providers.bkash.wire import BadFieldError, CreateRequest, id_field, read_create, time_v1
@@ -54,7 +54,7 @@ class PaymentCalls:
         try:
             request = read_create(form)
         except BadFieldError as error:
-            return refused(str(error))
+            return refusal_reply(str(error))
         aim = FaultTarget(BkashStep.CREATE, (request.invoice, request.payer_reference))
         return self.shared.apply_fault(aim, V1, lambda fault: self._create(request, fault))
 
@@ -62,7 +62,7 @@ class PaymentCalls:
         """Move the money of an approved payment, once."""
         payment = self._payment(form)
         if payment is None:
-            return refused("2002")
+            return refusal_reply("2002")
         is_open = payment.verified_at is not None and payment.trx_id is None
         aim = FaultTarget(BkashStep.EXECUTE, _numbers(payment), payment, is_open)
         return self.shared.apply_fault(aim, V1, lambda fault: self._execute(payment, fault))
@@ -71,7 +71,7 @@ class PaymentCalls:
         """Report what has become of a payment; changes nothing."""
         payment = self._payment(form)
         if payment is None:
-            return refused("2002")
+            return refusal_reply("2002")
         aim = FaultTarget(BkashStep.STATUS, _numbers(payment), payment)
         return self.shared.apply_fault(aim, V1, lambda _fault: self._status(payment))
 
@@ -79,7 +79,7 @@ class PaymentCalls:
         """Report about a movement of money by its transaction id."""
         movement = self.shared.book.movement(id_field(form, "trxID") or "")
         if movement is None:
-            return refused("2033")
+            return refusal_reply("2033")
         aim = FaultTarget(BkashStep.SEARCH, _numbers(movement.payment), movement.payment)
         return self.shared.apply_fault(aim, V1, lambda _fault: self._movement_reply(movement))
 
@@ -92,7 +92,7 @@ class PaymentCalls:
         settings, book, now = self.shared.settings, self.shared.book, self.shared.clock.now()
         secret = settings.app_secret.get_secret_value().encode()
         if id_field(form, "app_key") != settings.app_key:
-            return refused("2001")
+            return refusal_reply("2001")
         if not compare_digest((id_field(form, "app_secret") or "").encode(), secret):
             return replies.ERRORS.unauthorised
         if fault is BkashFault.REFUSE or (refresh_token and not book.tokens.may_refresh(refresh_token, now)):
@@ -116,11 +116,11 @@ class PaymentCalls:
         now = self.shared.clock.now()
         latest = self.shared.book.latest_of(request.invoice)
         span = timedelta(seconds=self.shared.settings.duplicate_seconds)
-        if latest is not None and now < latest.created + span:
-            return refused("2029")
+        if latest is not None and now < latest.creation_time + span:
+            return refusal_reply("2029")
         code = self.shared.refusal_code(fault, BkashStep.CREATE)
         if code is not None:
-            return refused(code)
+            return refusal_reply(code)
         payment = Payment(
             payment_id=_payment_id(now),
             page_hash=secrets.token_urlsafe(18),
@@ -161,12 +161,12 @@ class PaymentCalls:
         if payment.trx_id is not None:
             self.shared.book.record_repeat(payment.payment_id)
             kind = self.shared.wallets.kind(payment.wallet or "")
-            return refused("2062" if kind is WalletKind.COMPLETED_ALREADY else "2117")
+            return refusal_reply("2062" if kind is WalletKind.COMPLETED_ALREADY else "2117")
         code = self._refusal_of_execute(payment, fault)
         if code is not None:
             if code in _ENDS_PAYMENT and payment.failure_code is None:
                 self.shared.book.record_declined(payment.payment_id, payment.wallet, code)
-            return refused(code)
+            return refusal_reply(code)
         tried = self._move(payment, fault)
         reply = success(
             paymentID=payment.payment_id,
@@ -175,7 +175,7 @@ class PaymentCalls:
             trxID=payment.trx_id,
             amount=taka(payment.reported_paisa),
             transactionStatus=BkashStatus.COMPLETED,
-            paymentExecuteTime=time_v1(payment.executed),
+            paymentExecuteTime=time_v1(payment.execution_time),
             currency="BDT",
             intent="sale",
             merchantInvoiceNumber=payment.invoice,
@@ -214,8 +214,8 @@ class PaymentCalls:
         return success(
             paymentID=payment.payment_id,
             mode=wire.MODE,
-            paymentCreateTime=time_v1(payment.created),
-            paymentExecuteTime=time_v1(payment.executed) if is_done else None,
+            paymentCreateTime=time_v1(payment.creation_time),
+            paymentExecuteTime=time_v1(payment.execution_time) if is_done else None,
             amount=taka(payment.reported_paisa),
             currency="BDT",
             intent="sale",
@@ -253,8 +253,8 @@ class PaymentCalls:
             )
         return success(
             trxID=payment.trx_id,
-            initiationTime=time_v1(payment.created),
-            completedTime=time_v1(payment.executed),
+            initiationTime=time_v1(payment.creation_time),
+            completedTime=time_v1(payment.execution_time),
             transactionType="bKash Tokenized Checkout via API",
             payerType="Customer",
             amount=taka(amount_paisa),

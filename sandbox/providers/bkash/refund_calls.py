@@ -13,7 +13,7 @@ from sandbox.kit.institution.requests import Form, MalformedRequestError
 from sandbox.providers.bkash.faults import BkashFault, BkashStep
 from sandbox.providers.bkash.payment import REFUNDS_MAX, BkashRefund, BkashStatus, Payment
 from sandbox.providers.bkash.payment_calls import new_trx_id
-from sandbox.providers.bkash.replies import refused, refused_v2, success, success_v2
+from sandbox.providers.bkash.replies import refusal_reply, refusal_reply_v2, success, success_v2
 from sandbox.providers.bkash.shared_state import V1, V2, BkashSharedState, FaultTarget
 from sandbox.providers.bkash.wire import TEXT_LENGTH_MAX, id_field, time_v1, time_v2
 
@@ -30,45 +30,45 @@ class RefundCalls:
         """Give back a payment, whole or in part, once; without an amount, report whether that was done."""
         if form.get("amount") in (None, ""):
             return self.refund_status(form)
-        payment = self._named(form, "paymentID", "trxID")
+        payment = self._refundable_payment(form, "paymentID", "trxID")
         if isinstance(payment, str):
-            return refused(payment)
+            return refusal_reply(payment)
         return self.shared.apply_fault(
             _aim(BkashStep.REFUND, payment), V1, lambda fault: self._refund(form, payment, fault)
         )
 
     def refund_status(self, form: Form) -> Reply:
         """Report the first refund of a payment; without one there is no refundTrxID."""
-        payment = self._named(form, "paymentID", "trxID")
+        payment = self._refundable_payment(form, "paymentID", "trxID")
         if isinstance(payment, str):
-            return refused(payment)
+            return refusal_reply(payment)
         return self.shared.apply_fault(
             _aim(BkashStep.REFUND_STATUS, payment),
             V1,
-            lambda _fault: _first(payment) if payment.refunds else _none(payment),
+            lambda _fault: _first_refund_reply(payment) if payment.refunds else _no_refund_reply(payment),
         )
 
     def refund_v2(self, form: Form) -> Reply:
         """Give back a part of a payment: at most ten times, within 60 days, never more than it was."""
         if any(not isinstance(form.get(name), str | int | float) or form[name] == "" for name in _V2_FIELDS):
             raise MalformedRequestError("a field is missing")
-        payment = self._named(form, "paymentId", "trxId")
+        payment = self._refundable_payment(form, "paymentId", "trxId")
         if isinstance(payment, str):
-            return refused_v2(payment)
+            return refusal_reply_v2(payment)
         return self.shared.apply_fault(
             _aim(BkashStep.REFUND, payment), V2, lambda fault: self._refund_v2(form, payment, fault)
         )
 
     def refund_status_v2(self, form: Form) -> Reply:
         """Report every refund of a payment."""
-        payment = self._named(form, "paymentId", "trxId")
+        payment = self._refundable_payment(form, "paymentId", "trxId")
         if isinstance(payment, str):
-            return refused_v2(payment)
+            return refusal_reply_v2(payment)
         return self.shared.apply_fault(
-            _aim(BkashStep.REFUND_STATUS, payment), V2, lambda _fault: _listed(payment)
+            _aim(BkashStep.REFUND_STATUS, payment), V2, lambda _fault: _refunds_reply(payment)
         )
 
-    def _named(self, form: Form, id_name: str, trx_name: str) -> Payment | str:
+    def _refundable_payment(self, form: Form, id_name: str, trx_name: str) -> Payment | str:
         payment = self.shared.book.payment(id_field(form, id_name) or "")
         if payment is None:
             return "2002"
@@ -83,7 +83,7 @@ class RefundCalls:
             return "2026" if amount > payment.amount_paisa else None
 
         made = self._make(form, payment, form.get("amount"), fault, refusal)
-        return refused(made) if isinstance(made, str) else _first(payment)
+        return refusal_reply(made) if isinstance(made, str) else _first_refund_reply(payment)
 
     def _refund_v2(self, form: Form, payment: Payment, fault: BkashFault | None) -> Reply:
         def refusal(amount: int) -> str | None:
@@ -93,7 +93,7 @@ class RefundCalls:
 
         made = self._make(form, payment, form["refundAmount"], fault, refusal)
         if isinstance(made, str):
-            return refused_v2(made)
+            return refusal_reply_v2(made)
         return success_v2(
             originalTrxId=payment.trx_id,
             refundTrxId=made.refund_trx_id,
@@ -136,7 +136,7 @@ def _aim(step: BkashStep, payment: Payment) -> FaultTarget:
     return FaultTarget(step, numbers, payment, is_open=not payment.refunds)
 
 
-def _first(payment: Payment) -> Reply:
+def _first_refund_reply(payment: Payment) -> Reply:
     refund = payment.refunds[0]
     return success(
         originalTrxID=payment.trx_id,
@@ -149,15 +149,15 @@ def _first(payment: Payment) -> Reply:
     )
 
 
-def _none(payment: Payment) -> Reply:
+def _no_refund_reply(payment: Payment) -> Reply:
     return success(originalTrxID=payment.trx_id, currency="BDT")
 
 
-def _listed(payment: Payment) -> Reply:
+def _refunds_reply(payment: Payment) -> Reply:
     return success_v2(
         originalTrxId=payment.trx_id,
         originalTrxAmount=taka(payment.reported_paisa),
-        originalTrxCompletedTime=time_v2(payment.executed),
+        originalTrxCompletedTime=time_v2(payment.execution_time),
         refundTransactions=[
             {
                 "refundTrxId": refund.refund_trx_id,

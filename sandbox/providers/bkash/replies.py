@@ -96,17 +96,17 @@ def success_v2(**fields: object) -> Reply:
     return json_reply(fields, code=SUCCESS)
 
 
-def refused(code: str) -> Reply:
+def refusal_reply(code: str) -> Reply:
     """Return a refusal in the first envelope."""
     return json_reply({"statusCode": code, "statusMessage": MESSAGES[code]}, code=code)
 
 
-def troubled(code: str) -> Reply:
+def trouble_reply(code: str) -> Reply:
     """Return an error in the second envelope."""
     return json_reply({"errorCode": code, "errorMessage": MESSAGES[code]}, code=code)
 
 
-def refused_v2(code: str) -> Reply:
+def refusal_reply_v2(code: str) -> Reply:
     """Return a refusal in the third envelope."""
     body = {
         "internalCode": _INTERNAL[code],
@@ -117,7 +117,7 @@ def refused_v2(code: str) -> Reply:
     return json_reply(body, code=code, status=400)
 
 
-def gateway(status: int, message: str) -> Reply:
+def gateway_error(status: int, message: str) -> Reply:
     """Return an error of the gateway, in the fourth envelope."""
     return json_reply({"message": message}, code=status, status=status)
 
@@ -126,12 +126,12 @@ def _error(status: int, _message: str) -> Reply:
     if status not in _GATEWAY:
         return json_reply({"errorCode": "503", "errorMessage": MESSAGES["503"]}, code=503, status=503)
     http_status, message = _GATEWAY[status]
-    return gateway(http_status, message)
+    return gateway_error(http_status, message)
 
 
 ERRORS = Errors(_error)
-TOKEN_EXPIRED = gateway(401, "The incoming token has expired")
-APP_BLOCKED = gateway(401, "Unauthorized: too many token requests, the app is blocked")
-WRONG_APP = gateway(403, "Forbidden")
+TOKEN_EXPIRED = gateway_error(401, "The incoming token has expired")
+APP_BLOCKED = gateway_error(401, "Unauthorized: too many token requests, the app is blocked")
+WRONG_APP = gateway_error(403, "Forbidden")
 HTML_PAGE = html_page("bKash")
 STRANGE = json_reply({"statusCode": "2999", "statusMessage": "Please see the manual"}, code="2999")

@@ -45,9 +45,9 @@ def _lines(payment: Payment) -> Iterator[tuple[datetime, list[str]]]:
     if payment.trx_id is None:
         return
     fee = payment.fee_paisa
-    cells = _row(payment, payment.trx_id, "Payment", payment.created, payment.executed)
+    cells = _row(payment, payment.trx_id, "Payment", payment.creation_time, payment.execution_time)
     amounts = [taka(payment.amount_paisa), taka(fee), taka(payment.amount_paisa - fee)]
-    yield payment.executed, [*cells, *amounts, "BDT", BkashStatus.COMPLETED.value, ""]
+    yield payment.execution_time, [*cells, *amounts, "BDT", BkashStatus.COMPLETED.value, ""]
     for refund in payment.refunds:
         yield refund.at, _refund_row(payment, refund)
 

@@ -51,12 +51,12 @@ class FaultTarget(NamedTuple):
 class Envelopes(NamedTuple):
     """How one version of the interface says no, and how it says that it does not know."""
 
-    refused: RefusalReply
-    troubled: RefusalReply
+    refusal_reply: RefusalReply
+    trouble_reply: RefusalReply
 
 
-V1 = Envelopes(replies.refused, replies.troubled)
-V2 = Envelopes(replies.refused_v2, replies.refused_v2)
+V1 = Envelopes(replies.refusal_reply, replies.trouble_reply)
+V2 = Envelopes(replies.refusal_reply_v2, replies.refusal_reply_v2)
 
 
 @dataclass(slots=True)
@@ -121,9 +121,9 @@ class BkashSharedState:
     def _undone_reply(self, fault: BkashFault | None, envelopes: Envelopes) -> Reply | None:
         match fault:
             case BkashFault.HANG_UNDONE:
-                return self._hanging()
+                return self._hang_reply()
             case BkashFault.FAILED_UNDONE:
-                return envelopes.troubled("2003")
+                return envelopes.trouble_reply("2003")
             case BkashFault.EXPIRE_TOKENS | BkashFault.BLOCK_APP:
                 return self._refuse_login(fault)
             case _:
@@ -139,13 +139,13 @@ class BkashSharedState:
     def _distort(self, fault: BkashFault | None, envelopes: Envelopes, reply: Reply) -> Reply:
         match fault:
             case BkashFault.HANG_DONE:
-                return self._hanging()
+                return self._hang_reply()
             case BkashFault.SLOW:
                 return reply._replace(delay_seconds=self.settings.slow_seconds)
             case BkashFault.FAILED_DONE:
-                return envelopes.troubled("2003")
+                return envelopes.trouble_reply("2003")
             case _:
                 return reply if fault is None else _DONE_BUT.get(fault, reply)
 
-    def _hanging(self) -> Reply:
+    def _hang_reply(self) -> Reply:
         return LOST._replace(delay_seconds=self.settings.hang_seconds)

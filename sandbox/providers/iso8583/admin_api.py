@@ -36,7 +36,7 @@ class LinkFault(InstitutionRequest):
     seconds: Annotated[float, Field(gt=0, le=86_400)] | None = None
 
     @model_validator(mode="after")
-    def _possible(self, _info: ValidationInfo) -> Self:
+    def _check_combination(self, _info: ValidationInfo) -> Self:
         if (self.fault is Fault.REFUSE) != (self.seconds is not None):
             raise ValueError("seconds are for refuse alone, which needs them")
         if self.order is not None and self.payer is not None:
@@ -145,8 +145,8 @@ class HostsAdminApi(ProviderAdminApi):
             "house": name,
             "place": listener.place,
             "is_open": listener.is_open,
-            "links": listener.links,
-            "signed_on": listener.signed_on,
+            "links": listener.connection_count,
+            "signed_on": listener.signed_on_count,
             "business_day": host.day,
             "habits": asdict(host.habits),
             "counted": dict(host.counted),

@@ -59,7 +59,7 @@ class FinancialRequest:
     repeats: int = 0
 
     @property
-    def posted(self) -> datetime:
+    def posting_time(self) -> datetime:
         """When it came, and was posted if it was."""
         return datetime.fromisoformat(self.at)
 
@@ -95,29 +95,29 @@ class HostBook(ProviderBook):
 
     def __init__(self, path: Path, seed: int, today: date) -> None:
         """Open the book kept at `path`, or begin one today; errors as of `Book`."""
-        self._written: dict[str, _HostRecords] = {}
+        self._records: dict[str, _HostRecords] = {}
         self._spent: Counter[tuple[str, str, str]] = Counter()
         super().__init__(path, seed, today)
 
     def request(self, institution_id: str, identity: RequestIdentity) -> FinancialRequest | None:
         """Return the 0200 of this identity, if one was judged."""
-        return self._of(institution_id).requests.get(identity.name)
+        return self._records_of(institution_id).requests.get(identity.name)
 
     def reversal(self, institution_id: str, identity: RequestIdentity) -> Reversal | None:
         """Return what reversed the 0200 of this identity, come or not."""
-        return self._of(institution_id).reversals.get(identity.name)
+        return self._records_of(institution_id).reversals.get(identity.name)
 
     def requests_of(self, institution_id: str) -> Sequence[FinancialRequest]:
         """Return the requests of an institution in the order in which they came."""
-        return list(self._of(institution_id).requests.values())
+        return list(self._records_of(institution_id).requests.values())
 
     def reversals_of(self, institution_id: str) -> Sequence[Reversal]:
         """Return the reversals of an institution in the order in which they came."""
-        return list(self._of(institution_id).reversals.values())
+        return list(self._records_of(institution_id).reversals.values())
 
     def posted_on(self, institution_id: str, day: date) -> Iterable[tuple[FinancialRequest, ProviderOrder]]:
         """Yield the requests posted on a business day, reversed since or not, each with its order."""
-        for request in self._of(institution_id).requests.values():
+        for request in self._records_of(institution_id).requests.values():
             if request.is_posted and request.day == day.isoformat():
                 yield request, self._orders[institution_id, request.reference]
 
@@ -129,7 +129,7 @@ class HostBook(ProviderBook):
         """Keep the alias that an order's payer has made by agreeing, and how long it is good."""
         self._change(order, "consented", alias=alias, ends_at=ends_at.isoformat())
 
-    def record_heard(self, institution_id: str, reference: str, mti: str) -> None:
+    def record_message(self, institution_id: str, reference: str, mti: str) -> None:
         """Count a message about an order that changes nothing else; one about no order too."""
         self._record({"kind": "heard", "house": institution_id, "reference": reference, "mti": mti})
 
@@ -168,8 +168,8 @@ class HostBook(ProviderBook):
         names = {"house": reversal.institution_id, "identity": reversal.identity}
         self._record({"kind": "repeat_0420", **names, "mti": mti})
 
-    def _of(self, institution_id: str) -> _HostRecords:
-        return self._written.setdefault(institution_id, _HostRecords())
+    def _records_of(self, institution_id: str) -> _HostRecords:
+        return self._records.setdefault(institution_id, _HostRecords())
 
     @override
     def _apply(self, kind: str, line: Line) -> None:
@@ -184,11 +184,11 @@ class HostBook(ProviderBook):
             case "reversal":
                 self._keep_reversal(Reversal(**from_stored(values["reversal"])), values["mti"])
             case "repeat_0200":
-                request = self._of(values["house"]).requests[values["identity"]]
+                request = self._records_of(values["house"]).requests[values["identity"]]
                 request.repeats += 1
                 self._count(request.institution_id, request.reference, "0200")
             case "repeat_0420":
-                reversal = self._of(values["house"]).reversals[values["identity"]]
+                reversal = self._records_of(values["house"]).reversals[values["identity"]]
                 reversal.repeats += 1
                 self._count(reversal.institution_id, reversal.reference, values["mti"])
             case _:
@@ -198,7 +198,7 @@ class HostBook(ProviderBook):
         order.facts[ALIAS] = values["alias"]
         order.settles_at, order.settles_to = values["ends_at"], State.EXPIRED
         self._by_name[order.institution_id, values["alias"]] = order
-        self._watch(order)
+        self._update_pending(order)
 
     def _count(self, institution_id: str, reference: str, mti: str) -> None:
         self._calls[institution_id][mti] += 1
@@ -207,7 +207,7 @@ class HostBook(ProviderBook):
             order.calls[mti] = order.calls.get(mti, 0) + 1
 
     def _keep_request(self, request: FinancialRequest, values: dict[str, Any]) -> None:
-        self._of(request.institution_id).requests[request.identity] = request
+        self._records_of(request.institution_id).requests[request.identity] = request
         self._count(request.institution_id, request.reference, "0200")
         order = self._orders.get((request.institution_id, request.reference))
         if order is None:
@@ -219,7 +219,7 @@ class HostBook(ProviderBook):
             self._spent[request.institution_id, order.payer, request.day] += request.amount_paisa
 
     def _keep_reversal(self, reversal: Reversal, mti: str) -> None:
-        written = self._of(reversal.institution_id)
+        written = self._records_of(reversal.institution_id)
         written.reversals[reversal.identity] = reversal
         self._count(reversal.institution_id, reversal.reference, mti)
         order = self._orders.get((reversal.institution_id, reversal.reference))
@@ -231,7 +231,7 @@ class HostBook(ProviderBook):
             self._spent[order.institution_id, order.payer, day] -= order.amount_paisa
         order.decided_state, order.decided_at = State.CANCELLED, reversal.at
         order.reason = REVERSED
-        self._watch(order)
+        self._update_pending(order)
 
 
 def _is_open_to(order: ProviderOrder, reversal: Reversal) -> bool:

@@ -129,7 +129,7 @@ def encode(mti: str, fields: Fields, key: bytes | None = None) -> bytes:
     is_long = max(fields, default=0) > _BITS
     numbers = sorted({*fields, *_mac_field(key, is_long=is_long)})
     bitmap = _bitmap([_SECOND_BITMAP, *numbers] if is_long else numbers)
-    written = [_written(number, fields[number]) for number in numbers if number in fields]
+    written = [_encode_field(number, fields[number]) for number in numbers if number in fields]
     covered = mti.encode() + bitmap[: _BITMAP_LENGTH * (1 + is_long)] + b"".join(written)
     return covered if key is None else covered + mac_of(key, covered)
 
@@ -150,7 +150,7 @@ def _bitmap(numbers: list[int]) -> bytes:
     return bits.to_bytes(2 * _BITMAP_LENGTH)
 
 
-def _written(number: int, value: str) -> bytes:
+def _encode_field(number: int, value: str) -> bytes:
     form = FORMS.get(number)
     if form is None:
         raise ValueError(f"there is no DE{number} here")

@@ -175,7 +175,7 @@ class Institution(GatewayFarSide):
                 SettlementRow(
                     seq=seq,
                     event=SettlementEvent.PAYMENT,
-                    instant=request.posted,
+                    instant=request.posting_time,
                     order=order,
                     refund=None,
                     gross_paisa=request.amount_paisa,

@@ -146,10 +146,10 @@ class Host:
             behaviour, wait = self.provider.behaviour(order), self.settings.pending_seconds
             effect = effect_on_request(behaviour, order.payer, wait)
         if self.book.reversal(self.provider.institution.id, identity) is not None:
-            self.book.record_heard(self.provider.institution.id, reference, _REQUEST)
+            self.book.record_message(self.provider.institution.id, reference, _REQUEST)
             return self._answer(message, authorisation.DUPLICATE)
         if effect.fault is Fault.LOST_UNDONE:
-            self.book.record_heard(self.provider.institution.id, reference, _REQUEST)
+            self.book.record_message(self.provider.institution.id, reference, _REQUEST)
             return []
         request = self._record_request(message, identity, order, effect)
         return self._request_answers(message, request, effect)
@@ -235,7 +235,7 @@ class Host:
         order = authorisation.order_of_alias(self.provider, fields)
         effect = self._effect_on_reversal(order)
         if not effect.is_done:
-            self.book.record_heard(house_id, "" if order is None else order.reference, message.mti)
+            self.book.record_message(house_id, "" if order is None else order.reference, message.mti)
             return self._answer(message, effect.code, None, effect) if effect.code else []
         known = self.book.reversal(house_id, identity)
         if known is not None:

@@ -124,12 +124,12 @@ class HostListener:
         return f"{self._address}:{self.port}"
 
     @property
-    def links(self) -> int:
+    def connection_count(self) -> int:
         """How many connections there are."""
         return len(self._connections)
 
     @property
-    def signed_on(self) -> int:
+    def signed_on_count(self) -> int:
         """How many connections are signed on."""
         return sum(connection.line.is_signed_on for connection in self._connections)
 

@@ -16,10 +16,10 @@ def mac_of(key: bytes, covered: bytes) -> bytes:
     # The last block goes through all three steps, every block before it through the left half alone.
     chained = bytes(_BLOCK)
     if len(padded) > _BLOCK:
-        chained = _chained(first_key * 3, bytes(_BLOCK), padded[:-_BLOCK])[-_BLOCK:]
-    return _chained(first_key + right + first_key, chained, padded[-_BLOCK:])
+        chained = _encrypt_blocks(first_key * 3, bytes(_BLOCK), padded[:-_BLOCK])[-_BLOCK:]
+    return _encrypt_blocks(first_key + right + first_key, chained, padded[-_BLOCK:])
 
 
-def _chained(key: bytes, start: bytes, blocks: bytes) -> bytes:
+def _encrypt_blocks(key: bytes, start: bytes, blocks: bytes) -> bytes:
     encryptor = Cipher(TripleDES(key), modes.CBC(start)).encryptor()
     return encryptor.update(blocks) + encryptor.finalize()

@@ -92,7 +92,7 @@ def whole_order(merchant: str, report: ReportedOrder) -> Json:
     return {
         "merchant": merchant,
         "result": _RESULTS[report.state],
-        "creationTime": _instant(report.order.created),
+        "creationTime": _instant(report.order.creation_time),
         **_amounts(report, status),
         "transaction": movements(merchant, report),
     }
@@ -129,7 +129,7 @@ def refused_refund(merchant: str, report: ReportedOrder, new: NewRefund) -> Json
         transaction,
         result=FAILURE,
         gateway_code=DECLINED,
-        at=order.decided,
+        at=order.decision_time,
         card=order.payer,
     )
 
@@ -148,7 +148,7 @@ def _status(order: ProviderOrder, state: State) -> str:
     if state is not State.PAID:
         words = {State.DECLINED: "FAILED", State.CANCELLED: "CANCELLED", State.AGREED: "AUTHENTICATED"}
         return words.get(state, "AUTHENTICATION_INITIATED")
-    back = _given_back(order)
+    back = _refunded_paisa(order)
     if back and order.refunds[-1].facts[REFUND_TYPE] == VOID:
         return "CANCELLED"
     if not back:
@@ -156,7 +156,7 @@ def _status(order: ProviderOrder, state: State) -> str:
     return "REFUNDED" if back == order.amount_paisa else "PARTIALLY_REFUNDED"
 
 
-def _given_back(order: ProviderOrder) -> int:
+def _refunded_paisa(order: ProviderOrder) -> int:
     return sum(refund.amount_paisa for refund in order.refunds if refund.state is RefundState.DONE)
 
 
@@ -170,7 +170,7 @@ def _amounts(report: ReportedOrder, status: str) -> Json:
         "currency": report.currency,
         "totalAuthorizedAmount": _number(amount_paisa),
         "totalCapturedAmount": _number(amount_paisa),
-        "totalRefundedAmount": _number(_given_back(report.order) if is_held else 0),
+        "totalRefundedAmount": _number(_refunded_paisa(report.order) if is_held else 0),
     }
 
 
@@ -180,21 +180,21 @@ def _payment(merchant: str, report: ReportedOrder, state: State) -> Json:
     transaction = _transaction(
         payment_name(len(order.tries)), "PAYMENT", report.amount_paisa, report.currency, order.transaction_id
     )
-    at = order.decided if order.decided_at else order.created
+    at = order.decision_time if order.decided_at else order.creation_time
     code = codes.get(state, PENDING)
     return _movement(
         merchant, report, transaction, result=_RESULTS[state], gateway_code=code, at=at, card=order.payer
     )
 
 
-def _failed_try(merchant: str, report: ReportedOrder, at: int, tried: FailedTry) -> Json:
+def _failed_try(merchant: str, report: ReportedOrder, at: int, failed_try: FailedTry) -> Json:
     transaction = _transaction(
-        payment_name(at), "PAYMENT", report.amount_paisa, report.currency, tried.transaction_id
+        payment_name(at), "PAYMENT", report.amount_paisa, report.currency, failed_try.transaction_id
     )
-    code = _GATEWAY_CODES.get(tried.reason, DECLINED)
-    tried_at = datetime.fromisoformat(tried.at)
+    code = _GATEWAY_CODES.get(failed_try.reason, DECLINED)
+    tried_at = datetime.fromisoformat(failed_try.at)
     return _movement(
-        merchant, report, transaction, result=FAILURE, gateway_code=code, at=tried_at, card=tried.payer
+        merchant, report, transaction, result=FAILURE, gateway_code=code, at=tried_at, card=failed_try.payer
     )
 
 

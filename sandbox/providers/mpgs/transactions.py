@@ -28,8 +28,8 @@ def read_transaction(provider: Provider, request: Request) -> Reply:
         if isinstance(report, Refusal):
             return replies.refusal_reply(report)
         rows = replies.movements(merchant, report)
-        found = next((row for row in rows if _has_name(row, name)), None)
-        return replies.NO_TRANSACTION if found is None else json_reply(found)
+        movement = next((row for row in rows if _has_name(row, name)), None)
+        return replies.NO_TRANSACTION if movement is None else json_reply(movement)
 
     return provider.status(provider.find(request.values["order"]), to_reply)
 
@@ -77,7 +77,7 @@ def _void(
     if order is not None:
         if transaction.get("targetTransactionId") != payment_name(len(order.tries)):
             return replies.invalid("transaction.targetTransactionId")
-        is_today = order.is_paid and dhaka_day(order.decided) == provider.clock.today()
+        is_today = order.is_paid and dhaka_day(order.decision_time) == provider.clock.today()
         is_repeat = provider.find_refund(new.reference) is not None
         if not is_repeat and (not is_today or order.refunded_paisa):
             return replies.REJECTED
@@ -94,13 +94,13 @@ def _give_back(provider: Provider, request: Request, order: ProviderOrder | None
 
     def to_reply(returned: RefundResult | Refusal) -> Reply:
         if returned is Refusal.REFUSED and order is not None and order.is_paid:
-            row = replies.refused_refund(merchant, provider.reported(order), new)
+            row = replies.refused_refund(merchant, provider.report_of(order), new)
             return json_reply(row, status=_CREATED)
         if isinstance(returned, Refusal):
             return replies.refusal_reply(returned)
         if returned.refund.facts[REFUND_TYPE] != new.facts[REFUND_TYPE]:
             return replies.refusal_reply(Refusal.DUPLICATE)
-        row = replies.refund_movement(merchant, provider.reported(returned.order), returned.refund)
+        row = replies.refund_movement(merchant, provider.report_of(returned.order), returned.refund)
         return json_reply(row, status=_REPEATED if returned.is_repeat else _CREATED)
 
     return provider.refund(order, new, to_reply)

@@ -50,7 +50,7 @@ class Encryption:
         reader = self.own.public_key() if wrong is EncryptionDefect.WRONG_KEY else self.theirs
         signed = plain + b" " if wrong is EncryptionDefect.BAD_SIGNATURE else plain
         encrypted, signature = reader.encrypt(plain, PKCS1v15()), self.own.sign(signed, PKCS1v15(), SHA256())
-        return {"sensitiveData": _coded(encrypted), "signature": _coded(signature)}
+        return {"sensitiveData": _to_base64(encrypted), "signature": _to_base64(signature)}
 
     def open(self, sensitive_data: object, signature: object) -> dict[str, object]:
         """Return the fields that a merchant has encrypted.
@@ -60,7 +60,7 @@ class Encryption:
             WrongSignatureError: it was signed by another party.
         """
         try:
-            plain = self.own.decrypt(_decoded(sensitive_data), PKCS1v15())
+            plain = self.own.decrypt(_from_base64(sensitive_data), PKCS1v15())
             # OpenSSL answers a wrong padding with bytes drawn at random; those are no JSON.
             fields = orjson.loads(plain)
         except ValueError:
@@ -68,17 +68,17 @@ class Encryption:
         if not isinstance(fields, dict):
             raise DecryptionError
         try:
-            self.theirs.verify(_decoded(signature), plain, PKCS1v15(), SHA256())
+            self.theirs.verify(_from_base64(signature), plain, PKCS1v15(), SHA256())
         except (ValueError, InvalidSignature):
             raise WrongSignatureError from None
         return fields
 
 
-def _coded(content: bytes) -> str:
+def _to_base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def _decoded(written: object) -> bytes:
+def _from_base64(written: object) -> bytes:
     if not isinstance(written, str):
         raise ValueError("no text")  # noqa: TRY004 - one error for all that is no base64
     return base64.b64decode(written, validate=True)

@@ -253,7 +253,7 @@ def _completion_reply(
         return refusal_reply(order)
     if provider.state(order) is not State.OPENED:
         return refusal_reply(Refusal.OVER)
-    provider.price(order, amount_paisa)
+    provider.set_amount(order, amount_paisa)
     provider.keep(order, **facts)
     return json_reply({"callBackUrl": provider.page_url(order), "status": "Success"})
 
@@ -296,7 +296,7 @@ def _order_of_query(provider: Provider, query: Mapping[str, str]) -> ProviderOrd
 
 def _concerns_order(order: ProviderOrder, sealed: Form) -> bool:
     """Whether what is sealed is about this order, by its day, and by its names where it has them."""
-    days = {order.created, datetime.fromisoformat(order.decided_at or order.created_at)}
+    days = {order.creation_time, datetime.fromisoformat(order.decided_at or order.created_at)}
     written = {f"{dhaka_day(day):%Y%m%d}" for day in days}
     names = {"orderId": order.reference, "paymentRefId": order.provider_reference}
     is_named = all(sealed.get(name, right) == right for name, right in names.items())

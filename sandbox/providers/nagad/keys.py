@@ -53,7 +53,7 @@ class KeyPairs:
         """
         public = self.gateway.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return {
-            "EKPAY_NAGAD_PRIVATE_KEY": _written(self.merchant),
+            "EKPAY_NAGAD_PRIVATE_KEY": _private_key_text(self.merchant),
             "EKPAY_NAGAD_GATEWAY_KEY": base64.b64encode(public).decode(),
         }
 
@@ -68,7 +68,7 @@ def load_or_make_keys(folder: Path) -> KeyPairs:
     path = folder / _FILE
     if not path.exists():
         made = [generate_private_key(_EXPONENT, _BITS) for _ in range(2)]
-        _keep(path, json.dumps(dict(zip(("gateway", "merchant"), map(_written, made), strict=True))))
+        _keep(path, json.dumps(dict(zip(("gateway", "merchant"), map(_private_key_text, made), strict=True))))
     try:
         stored = json.loads(path.read_text(encoding="ascii"))
         return KeyPairs(_read(stored["gateway"]), _read(stored["merchant"]))
@@ -88,7 +88,7 @@ def _keep(path: Path, text: str) -> None:
     draft.unlink()
 
 
-def _written(key: RSAPrivateKey) -> str:
+def _private_key_text(key: RSAPrivateKey) -> str:
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     return base64.b64encode(der).decode()
 

@@ -60,7 +60,7 @@ _STATE_BY_OUTCOME = {
 _OK, _UNAUTHORISED = 200, 401
 
 
-def _bare(message: str, status: int = _OK) -> Reply:
+def _text_reply(message: str, status: int = _OK) -> Reply:
     return json_reply(message, code="error", status=status)
 
 
@@ -68,7 +68,7 @@ class Aamarpay(Dialect):
     """The dialect of aamarPay."""
 
     errors: ClassVar[Errors] = Errors(
-        lambda status, message: _bare(message, _OK if status == _UNAUTHORISED else status)
+        lambda status, message: _text_reply(message, _OK if status == _UNAUTHORISED else status)
     )
 
     @override
@@ -89,7 +89,7 @@ class Aamarpay(Dialect):
     ) -> BrowserReturn | None:
         """Return the form that a browser carries to one of the merchant's three addresses."""
         url = order.facts[_RETURN_URLS.get(message.outcome, "fail_url")]
-        report = provider.reported(order)
+        report = provider.report_of(order)
         return BrowserReturn(
             url, _order_fields(provider, report, _STATE_BY_OUTCOME[message.outcome]), is_post=True
         )
@@ -116,14 +116,14 @@ def create(provider: Provider, request: Request) -> Reply:
     """Open an order and answer with its page."""
     form = request.fields()
     if not _is_store(provider, form):
-        return _bare("Invalid Store ID")
+        return _text_reply("Invalid Store ID")
     amount_paisa = paisa(form.get("amount"))
     wrong = _order_refusal(form, amount_paisa)
     if wrong or amount_paisa is None:
         return json_reply({"result": "false", "reason": wrong}, code="false")
     facts = {name: _text(form, name) for name in (*_URLS, *_CUSTOMER, *_OPTIONS)}
     new = NewOrder(_text(form, "tran_id"), amount_paisa, payer=_text(form, "cus_phone"), facts=facts)
-    return provider.create(new, partial(_opened, provider))
+    return provider.create(new, partial(_opened_reply, provider))
 
 
 def query(provider: Provider, request: Request) -> Reply:
@@ -131,7 +131,7 @@ def query(provider: Provider, request: Request) -> Reply:
 
     def to_reply(report: ReportedOrder | Refusal) -> Reply:
         if isinstance(report, Refusal):
-            return _bare("Invalid request_id")
+            return _text_reply("Invalid request_id")
         return json_reply(_order_fields(provider, report, report.state), code=_STATUSES[report.state][1])
 
     return provider.status(provider.find(_text(request.fields(), "request_id")), to_reply)
@@ -151,7 +151,7 @@ def _order_refusal(form: Form, amount_paisa: int | None) -> str:
     return next((f"Invalid {name}" for name in _URLS if not is_web_address(_text(form, name))), "")
 
 
-def _opened(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
+def _opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     if isinstance(order, Refusal):
         reason = "Duplicate tran_id" if order is Refusal.DUPLICATE else "Store is not active"
         return json_reply({"result": "false", "reason": reason}, code="false")
@@ -185,7 +185,7 @@ def _order_fields(provider: OpenProvider, report: ReportedOrder, says: State) ->
         "merchant_id": STORE_ID,
         "currency": "BDT",
         "store_amount": taka(order.net_paisa),
-        "pay_time": f"{order.decided.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}" if is_over else "",
+        "pay_time": f"{order.decision_time.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}" if is_over else "",
         "amount": amount,
         "bank_txn": f"BANK{order.transaction_id}" if order.is_paid else "",
         "card_type": CARD_TYPE,

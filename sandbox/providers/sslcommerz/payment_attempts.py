@@ -42,9 +42,12 @@ AttemptRow = dict[str, str]
 def attempts_of(provider: OpenProvider, report: ReportedOrder) -> Iterator[AttemptRow]:
     """Yield every attempt of an order, the oldest first."""
     order = report.order
-    for tried in order.tries:
-        failed = {"bank_tran_id": tried.transaction_id, "tran_date": _time(datetime.fromisoformat(tried.at))}
-        yield _row(provider, report, "FAILED") | failed | _error(tried.reason)
+    for failed_try in order.tries:
+        failed = {
+            "bank_tran_id": failed_try.transaction_id,
+            "tran_date": _time(datetime.fromisoformat(failed_try.at)),
+        }
+        yield _row(provider, report, "FAILED") | failed | _error(failed_try.reason)
     if report.state is State.PAID:
         yield successful_attempt(provider, report)
         if provider.behaviour(order).facts.get(GOOD_ATTEMPTS):
@@ -52,8 +55,8 @@ def attempts_of(provider: OpenProvider, report: ReportedOrder) -> Iterator[Attem
             yield successful_attempt(provider, report) | again
     elif report.state in _ENDED:
         yield _row(provider, report, _ENDED[report.state]) | _error(order.reason)
-    if report.state not in {State.PAID, State.AGREED} and provider.clock.now() >= order.page_ends:
-        yield _row(provider, report, "EXPIRED") | {"tran_date": _time(order.page_ends)}
+    if report.state not in {State.PAID, State.AGREED} and provider.clock.now() >= order.page_end_time:
+        yield _row(provider, report, "EXPIRED") | {"tran_date": _time(order.page_end_time)}
 
 
 def successful_attempt(provider: OpenProvider, report: ReportedOrder) -> AttemptRow:
@@ -66,10 +69,10 @@ def successful_attempt(provider: OpenProvider, report: ReportedOrder) -> Attempt
 
 def notification_fields(provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> AttemptRow:
     """Return the fields of an IPN or of a browser's return; an outcome of paid always has names."""
-    fields = _row(provider, provider.reported(order), _PUSHED[message.outcome])
+    fields = _row(provider, provider.report_of(order), _PUSHED[message.outcome])
     names = {"val_id": "", "bank_tran_id": ""}
     if message.outcome is ReportedOutcome.PAID:
-        made_up = f"{order.created:%y%m%d%H%M%S}UNPAID"
+        made_up = f"{order.creation_time:%y%m%d%H%M%S}UNPAID"
         names = {"val_id": val_id_of(order) or made_up, "bank_tran_id": order.transaction_id or made_up}
     more = {"error": "" if message.outcome is ReportedOutcome.PAID else order.reason, "store_id": STORE_ID}
     values = {name: order.facts.get(name, "") for name in ("value_a", "value_b", "value_c", "value_d")}
@@ -81,7 +84,7 @@ def _row(provider: OpenProvider, report: ReportedOrder, status: str) -> AttemptR
     risk = provider.behaviour(order).facts.get(RISK, "0") if order.is_paid else "0"
     return {
         "status": status,
-        "tran_date": _time(order.decided if order.decided_at else order.created),
+        "tran_date": _time(order.decision_time if order.decided_at else order.creation_time),
         "tran_id": order.reference,
         "val_id": "",
         "bank_tran_id": "",

@@ -80,7 +80,7 @@ _REFUND_WORDS = {
 }
 
 
-def _connected(word: str, **more: object) -> Reply:
+def _api_connect_reply(word: str, **more: object) -> Reply:
     return json_reply({"APIConnect": word, **more}, code=word)
 
 
@@ -121,13 +121,13 @@ class SslcommerzV4(Dialect):
     ) -> BrowserReturn | None:
         """Return the form that a browser carries to one of the merchant's three addresses."""
         url = order.facts[_RETURN_URLS.get(message.outcome, "fail_url")]
-        return BrowserReturn(url, _signed(provider, order, message), is_post=True)
+        return BrowserReturn(url, _signed_fields(provider, order, message), is_post=True)
 
     @override
     def push(self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> Push | None:
         """Return the IPN, the same form as at the return; None if the merchant named no address for it."""
         url = order.facts["ipn_url"]
-        return Push(url, urlencode(_signed(provider, order, message)).encode(), _FORM) if url else None
+        return Push(url, urlencode(_signed_fields(provider, order, message)).encode(), _FORM) if url else None
 
     @override
     def new_provider_reference(self, provider: OpenProvider, new: NewOrder) -> str:
@@ -158,17 +158,17 @@ def session(provider: Provider, request: Request) -> Reply:
         return _failed_session(wrong)
     facts = {name: _text(form, name) for name in _STORED_FIELDS}
     new = NewOrder(_text(form, "tran_id"), amount_paisa, payer=_text(form, "cus_phone"), facts=facts)
-    return provider.create(new, partial(_opened, provider))
+    return provider.create(new, partial(_opened_reply, provider))
 
 
 def validate(provider: Provider, request: Request) -> Reply:
     """Report a good attempt by its own name, VALID the first time and VALIDATED ever after."""
     val_id = _text(request.fields(), "val_id")
     if not val_id:
-        return _connected("INVALID_REQUEST")
+        return _api_connect_reply("INVALID_REQUEST")
     order = provider.find_by_provider_name(movement_name_of(val_id))
     is_right = order is not None and val_id_of(order) == val_id
-    return provider.status(order if is_right else None, partial(_validated, provider))
+    return provider.status(order if is_right else None, partial(_validation_reply, provider))
 
 
 def ask(provider: Provider, request: Request) -> Reply:
@@ -181,7 +181,7 @@ def ask(provider: Provider, request: Request) -> Reply:
         "tran_id": _by_tran_id,
     }
     question = next((answer for name, answer in questions.items() if _text(form, name)), None)
-    return _connected("INVALID_REQUEST") if question is None else question(provider, form)
+    return _api_connect_reply("INVALID_REQUEST") if question is None else question(provider, form)
 
 
 def _session_refusal(form: Form, amount_paisa: int | None) -> str:
@@ -204,7 +204,7 @@ def _is_address(form: Form, name: str) -> bool:
     return len(url) <= _TEXT_LENGTH_MAX and is_web_address(url)
 
 
-def _opened(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
+def _opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     if isinstance(order, Refusal):
         is_used = order is Refusal.DUPLICATE
         return _failed_session("tran_id was used before" if is_used else "the store is not active")
@@ -225,22 +225,22 @@ def _opened(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     )
 
 
-def _validated(provider: Provider, report: ReportedOrder | Refusal) -> Reply:
+def _validation_reply(provider: Provider, report: ReportedOrder | Refusal) -> Reply:
     if isinstance(report, Refusal):
-        return _connected("DONE", status="INVALID_TRANSACTION")
+        return _api_connect_reply("DONE", status="INVALID_TRANSACTION")
     first = successful_attempt(provider, report)
     on = report.order.facts.get(VALIDATED_ON) or _time(provider.clock.now())
     provider.keep(report.order, **{VALIDATED_ON: on})
     values = {name: report.order.facts[name] for name in _STORED_FIELDS if name.startswith("value_")}
     more = {"emi_instalment": "0", "emi_amount": "0.00", "gw_version": ""}
     more |= {"discount_amount": "0.00", "discount_percentage": "0.00", "discount_remarks": ""}
-    return _connected("DONE", **first, **values, **more, validated_on=on)
+    return _api_connect_reply("DONE", **first, **values, **more, validated_on=on)
 
 
 def _by_tran_id(provider: Provider, form: Form) -> Reply:
     def to_reply(report: ReportedOrder | Refusal) -> Reply:
         rows = [] if isinstance(report, Refusal) else list(attempts_of(provider, report))
-        return _connected("DONE", no_of_trans_found=len(rows), element=rows)
+        return _api_connect_reply("DONE", no_of_trans_found=len(rows), element=rows)
 
     return provider.status(provider.find(_text(form, "tran_id")), to_reply)
 
@@ -248,10 +248,10 @@ def _by_tran_id(provider: Provider, form: Form) -> Reply:
 def _by_session(provider: Provider, form: Form) -> Reply:
     def to_reply(report: ReportedOrder | Refusal) -> Reply:
         if isinstance(report, Refusal):
-            return _connected("DONE", status="INVALID_TRANSACTION")
+            return _api_connect_reply("DONE", status="INVALID_TRANSACTION")
         rows = list(attempts_of(provider, report))
         row = rows[-1] if rows else {"status": "PENDING", "tran_id": report.order.reference}
-        return _connected("DONE", sessionkey=report.order.provider_reference, **row)
+        return _api_connect_reply("DONE", sessionkey=report.order.provider_reference, **row)
 
     order = provider.find_by_provider_name(_text(form, "sessionkey"))
     is_session = order is not None and order.provider_reference == _text(form, "sessionkey")
@@ -261,7 +261,7 @@ def _by_session(provider: Provider, form: Form) -> Reply:
 def _refund(provider: Provider, form: Form) -> Reply:
     name, reference = _text(form, "bank_tran_id"), _text(form, "refund_trans_id")
     if len(reference) > _NAME_LENGTH_MAX or not name:
-        return _connected("INVALID_REQUEST")
+        return _api_connect_reply("INVALID_REQUEST")
     order = provider.find_by_provider_name(name)
     is_movement = order is not None and order.transaction_id == name
     facts = {field: _text(form, field)[:_TEXT_LENGTH_MAX] for field in ("refund_remarks", "refe_id")}
@@ -272,8 +272,8 @@ def _refund(provider: Provider, form: Form) -> Reply:
 def _refund_reply(name: str, returned: RefundResult | Refusal) -> Reply:
     if isinstance(returned, Refusal):
         failed = {"trans_id": "", "refund_ref_id": "", "status": "failed", "errorReason": returned.value}
-        return _connected("DONE", bank_tran_id=name, **failed)
-    return _connected(
+        return _api_connect_reply("DONE", bank_tran_id=name, **failed)
+    return _api_connect_reply(
         "DONE",
         bank_tran_id=name,
         trans_id=returned.order.reference,
@@ -286,10 +286,10 @@ def _refund_reply(name: str, returned: RefundResult | Refusal) -> Reply:
 def _refund_status(provider: Provider, form: Form) -> Reply:
     def to_reply(returned: RefundResult | Refusal) -> Reply:
         if isinstance(returned, Refusal) or returned.refund.refund_id != name:
-            return _connected("INVALID_REQUEST")
+            return _api_connect_reply("INVALID_REQUEST")
         order, refund = returned.order, returned.refund
         is_done = refund.state is RefundState.DONE
-        return _connected(
+        return _api_connect_reply(
             "DONE",
             bank_tran_id=order.transaction_id,
             tran_id=order.reference,
@@ -303,7 +303,7 @@ def _refund_status(provider: Provider, form: Form) -> Reply:
     return provider.refund_status(name, to_reply)
 
 
-def _signed(provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> dict[str, str]:
+def _signed_fields(provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> dict[str, str]:
     password = provider.settings.password.get_secret_value()
     return sign_fields(
         notification_fields(provider, order, message), "wrong" if message.is_forged else password

@@ -84,7 +84,7 @@ def status_reply(report: ReportedOrder | Refusal) -> Reply:
     payment_members = {
         "transaction_id": order.transaction_id,
         "payer_account": masked(order.payer),
-        "paid_at": order.decided_at and order.decided.astimezone(DHAKA).isoformat(timespec="seconds"),
+        "paid_at": order.decided_at and order.decision_time.astimezone(DHAKA).isoformat(timespec="seconds"),
     }
     return _success(_payment(report) | (payment_members if report.state is State.PAID else {}))
 
@@ -116,7 +116,7 @@ def _payment(report: ReportedOrder) -> dict[str, object]:
         "amount": taka(report.amount_paisa),
         "currency": report.currency,
         "status": _STATUSES[report.state],
-        "created_at": order.created.astimezone(DHAKA).isoformat(timespec="seconds"),
+        "created_at": order.creation_time.astimezone(DHAKA).isoformat(timespec="seconds"),
     }
 
 

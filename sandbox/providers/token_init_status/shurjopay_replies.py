@@ -36,7 +36,7 @@ def _error(code: str, message: str, status: int = 200) -> Reply:
     return json_reply({"sp_code": code, "message": message}, code=code, status=status)
 
 
-def _enveloped(status: int, message: str) -> Reply:
+def _error_reply(status: int, message: str) -> Reply:
     code = _CODES.get(status)
     return (
         json_reply({"message": message}, code=status, status=status)
@@ -45,7 +45,7 @@ def _enveloped(status: int, message: str) -> Reply:
     )
 
 
-ERRORS = Errors(_enveloped)
+ERRORS = Errors(_error_reply)
 WRONG_LOGIN = _error("1064", "Please check your credentials")
 NOT_ACCEPTED = _error("1010", "Currency or amount not taken")
 UNKNOWN_STORE = _error("2008", "Merchant inactive")
@@ -106,13 +106,13 @@ def status_reply(report: ReportedOrder | Refusal) -> Reply:
     code, word = _STATUSES[report.state]
     order = report.order
     lines = [_line(report, code, word, order.transaction_id, order.decided_at or order.created_at)]
-    lines += [_failed_try(report, tried) for tried in reversed(order.tries)]
+    lines += [_failed_try(report, failed_try) for failed_try in reversed(order.tries)]
     return json_reply(lines, code=code)
 
 
-def _failed_try(report: ReportedOrder, tried: FailedTry) -> Mapping[str, object]:
+def _failed_try(report: ReportedOrder, failed_try: FailedTry) -> Mapping[str, object]:
     code, word = _STATUSES[State.DECLINED]
-    return _line(report, code, word, tried.transaction_id, tried.at)
+    return _line(report, code, word, failed_try.transaction_id, failed_try.at)
 
 
 def _line(report: ReportedOrder, code: str, word: str, transaction_id: str, at: str) -> Mapping[str, object]:

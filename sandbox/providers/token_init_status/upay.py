@@ -129,8 +129,8 @@ def _refund(provider: Provider, request: Request) -> Reply:
     if all(provider.find(named) is None for named, _ in rows):
         return provider.refund(None, NewRefund(amount_paisa), lambda _: replies.UNKNOWN_PAYMENT)
 
-    def to_reply(verdict: RefundResult | Refusal) -> Reply:
-        verdicts = [verdict, *(_give_back(provider, *row) for row in further_rows)]
+    def to_reply(result: RefundResult | Refusal) -> Reply:
+        verdicts = [result, *(_give_back(provider, *row) for row in further_rows)]
         is_accepted = [isinstance(result, RefundResult) for result in verdicts]
         return replies.refund_reply(rows, is_accepted)
 

@@ -41,7 +41,7 @@ def _error(status: int, code: str, message: str) -> Reply:
     return json_reply({"code": code, "lang": "en", "message": message}, code=code, status=status)
 
 
-def _enveloped(status: int, message: str) -> Reply:
+def _error_reply(status: int, message: str) -> Reply:
     code = _CODES.get(status)
     # Requests that reach no call of Upay are answered by its gateway.
     return (
@@ -51,7 +51,7 @@ def _enveloped(status: int, message: str) -> Reply:
     )
 
 
-ERRORS = Errors(_enveloped)
+ERRORS = Errors(_error_reply)
 UNKNOWN_MERCHANT = _error(404, "MNF4002", "Merchant not found")
 UNKNOWN_PAYMENT = _error(404, "PNF4012", "Payment not found")
 _USED_BEFORE = _error(400, "DTP4003", "Duplicate transaction")
@@ -79,7 +79,7 @@ def status_reply(report: ReportedOrder | Refusal) -> Reply:
     if isinstance(report, Refusal):
         return UNKNOWN_PAYMENT if report is Refusal.UNKNOWN else _REFUSED
     order = report.order
-    at = order.decided if order.decided_at else order.created
+    at = order.decision_time if order.decided_at else order.creation_time
     more = {
         "status": _STATUSES[report.state],
         "amount": _number(report.amount_paisa),

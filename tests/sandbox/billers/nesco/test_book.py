@@ -33,7 +33,7 @@ def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
     book.record_quoted(QUOTE)
     book.record_vended(a_vend())
     book.record_repeat(QUOTE.transaction_id)
-    book.record_looked(QUOTE.transaction_id)
+    book.record_token_viewed(QUOTE.transaction_id)
     book.record_dropped("T2")
     believed = book.dump()
     book.close()

@@ -27,11 +27,10 @@ def test_each_table_is_an_institution_of_the_family(tmp_path: Path) -> None:
     more = (
         'layout = "gas"\npayment_rule = "in_parts"\nunchecked_fields = ["mobile"]\nlines = { vat_bp = 500 }\n'
     )
-    first, second, third = load(
-        tmp_path,
-        f"{ROW}{FEE}{ROW}{by_choice}{more}"
-        f"{ROW}amount = {{ min_paisa = 1, max_paisa = 9 }}\npayment_rule = {{ min_paisa = 2, max_paisa = 8 }}\n",
+    any_amount = (
+        "amount = { min_paisa = 1, max_paisa = 9 }\npayment_rule = { min_paisa = 2, max_paisa = 8 }\n"
     )
+    first, second, third = load(tmp_path, f"{ROW}{FEE}{ROW}{by_choice}{more}{ROW}{any_amount}")
     assert (first.id, first.family, first.amount) == ("shop", "direct", FixedFee(5_000))
     assert second.amount == FeeByChoice({"new": 100, "old": 200}, parameter="kind")
     assert (second.payment_rule, second.layout, second.lines.vat_bp) == (InParts(), GAS, 500)

@@ -174,7 +174,7 @@ def _opened(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
 
 
 def _taken(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
-    return _refused(order) if isinstance(order, Refusal) else _told(provider, provider.reported(order))
+    return _refused(order) if isinstance(order, Refusal) else _told(provider, provider.report_of(order))
 
 
 def _told(provider: Provider, told: ReportedOrder | Refusal) -> Reply:
@@ -263,8 +263,8 @@ class Merchant(AdminCaller):
         self, kind: str = "normal", behaviour: Does = Does.APPROVE, *, follow: bool = False
     ) -> tuple[str, Visit]:
         """An order whose page a payer of a kind has been to."""
-        reference, created = await self.create()
-        visit = await pay(created["page"], Payer(await self.number(kind)), behaviour, follow=follow)
+        reference, creation_time = await self.create()
+        visit = await pay(creation_time["page"], Payer(await self.number(kind)), behaviour, follow=follow)
         return reference, visit
 
     async def refund(self, reference: str, amount: str, refund: str = "") -> Json:

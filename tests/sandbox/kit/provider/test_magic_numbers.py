@@ -87,8 +87,8 @@ async def test_a_reason_is_kept_and_tries_are_listed(merchant: Merchant) -> None
 
 
 async def test_a_payer_without_so_much_money_is_declined(merchant: Merchant) -> None:
-    _, created = reference, _ = await merchant.create(amount="10000000.01")
-    await pay(created["page"], Payer(await merchant.number("normal")))
+    _, creation_time = reference, _ = await merchant.create(amount="10000000.01")
+    await pay(creation_time["page"], Payer(await merchant.number("normal")))
     status = await merchant.status(reference)
     assert (status["state"], status["reason"]) == ("declined", "insufficient_funds")
 

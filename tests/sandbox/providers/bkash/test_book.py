@@ -104,7 +104,7 @@ def test_a_payment_is_initiated_for_24_hours_and_then_expired() -> None:
     assert payment.status(NOON + timedelta(hours=24, microseconds=-1)) is BkashStatus.INITIATED
     assert payment.status(NOON + timedelta(hours=24)) is BkashStatus.EXPIRED
     with pytest.raises(ValueError, match="not executed"):
-        _ = payment.executed
+        _ = payment.execution_time
 
 
 @pytest.mark.parametrize("kind", [kind for kind in WalletKind if kind is not WalletKind.NORMAL])

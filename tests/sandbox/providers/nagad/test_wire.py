@@ -85,7 +85,7 @@ async def test_plain_texts_may_be_spaced_and_in_any_order(nagad: NagadCaller) ->
 async def test_each_standing_has_its_word(nagad: NagadCaller, clock: SetClock) -> None:
     _, begun = await nagad.begun()
     assert (await nagad.verify(begun["paymentReferenceId"]))["status"] == "OrderInitiated"
-    _, opened, _ = await nagad.created()
+    _, opened, _ = await nagad.creation_time()
     assert (await nagad.verify(opened))["status"] == "Ready"
     words = {
         "declined": "Failed",
@@ -200,7 +200,7 @@ async def test_only_verify_does_without_the_version(nagad: NagadCaller) -> None:
     assert (status, answer["reason"]) == (400, "InvalidRequest")
     status, answer = await nagad.call("GET", "verify/payment/NOBODY", headers={})
     assert (status, answer["reason"]) == (400, "InvalidReferenceId")
-    order_id, _, _ = await nagad.created()
+    order_id, _, _ = await nagad.creation_time()
     # There is no question by the merchant's own name.
     assert (await nagad.call("GET", f"verify/payment/{order_id}"))[0] == 400
     assert (await nagad.call("POST", "verify/payment/X", {}))[0] == 405

@@ -98,7 +98,7 @@ def decided(provider: Provider, reference: str, state: State, fee_paisa: int = 0
     order = provider.open(NewOrder(reference, PAISA, facts={"asked_as": reference, "prefix": "sp"}))
     assert isinstance(order, ProviderOrder)
     now = provider.clock.now()
-    provider.book.record_agreed(order, next(normal_numbers(provider.institution.kind, 1)), now)
+    provider.book.record_agreement(order, next(normal_numbers(provider.institution.kind, 1)), now)
     provider.book.record_decided(order, Decision(state, now, f"T{reference}", fee_paisa))
     return order
 
