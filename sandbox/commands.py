@@ -13,25 +13,24 @@ from sandbox.billers.breb.faults import Fault as BrebFault
 from sandbox.billers.breb.faults import Step as BrebStep
 from sandbox.billers.desco.faults import Fault as DescoFault
 from sandbox.billers.nesco.faults import Fault as NescoFault
-from sandbox.billers.nesco.faults import Step as NescoStep
+from sandbox.billers.nesco.faults import NescoStep
 from sandbox.callers.payer import commands as payer_commands
 from sandbox.callers.payer.payer import Does
 from sandbox.kit.biller.faults import Fault as CounterFault
 from sandbox.kit.command_options import taking
-from sandbox.kit.institution.book import BookOfAnotherWorldError
+from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import BrokenJournalError, JournalInUseError
 from sandbox.kit.institution.settings import ACCOUNTS_MAX
 from sandbox.kit.provider.payer_numbers import Kind, normal_numbers
 from sandbox.network.proxy import commands as proxy_commands
 from sandbox.network.proxy.faults import Fault as NetworkFault
 from sandbox.network.sftp.commands import sftp
-from sandbox.providers.bkash.faults import Fault as BkashFault
-from sandbox.providers.bkash.faults import Step as BkashStep
+from sandbox.providers.bkash.faults import BkashFault, BkashStep
 from sandbox.registry import (
     DEFAULT_PORTS,
     GATEWAYS,
     Name,
-    Shared,
+    SharedSettings,
     UnreadablePortError,
     UnservedPortError,
     named_host_ports,
@@ -70,8 +69,8 @@ app.command()(sftp)
 
 _FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault, *BkashFault, *CounterFault}))
 _STEPS = "; ".join(
-    f"{', '.join(steps)} ({whose})"
-    for whose, steps in (("BREB", BrebStep), ("NESCO", NescoStep), ("bKash", BkashStep))
+    f"{', '.join(steps)} ({institution})"
+    for institution, steps in (("BREB", BrebStep), ("NESCO", NescoStep), ("bKash", BkashStep))
 )
 _TARGETS = ("house", "account", "bill", "quote", "payment", "invoice", "wallet", "step")
 _NETWORK_FAULTS = ", ".join(NetworkFault)
@@ -124,7 +123,7 @@ def serve(options: ServeOptions) -> None:
     DESCO at 8190, the others at the ports after it in the order of --only. Port 0 takes a free one. Once a
     port is named, only those whose ports are named are served.
     """
-    shared: Shared = {
+    shared: SharedSettings = {
         "home": options.home,
         "seed": options.seed,
         "accounts": options.accounts,
@@ -136,7 +135,7 @@ def serve(options: ServeOptions) -> None:
         serve_together(options.host, ports, shared, _announce, host_ports)
     except (UnreadablePortError, UnservedPortError) as error:
         raise typer.BadParameter(str(error)) from error
-    except (OSError, JournalInUseError, BookOfAnotherWorldError, BrokenJournalError) as error:
+    except (OSError, JournalInUseError, OtherSeedError, BrokenJournalError) as error:
         typer.echo(f"cannot start: {error}", err=True)
         raise typer.Exit(1) from error
 
@@ -186,16 +185,16 @@ class FaultOptions:
 def faults(options: FaultOptions) -> None:
     """Let one fault strike the next calls for an account, bill, quote or payment; or, but for DESCO, any."""
     if options.on_network:
-        _strike_network(options)
+        _set_network_fault(options)
         return
     named = {name: getattr(options, name) for name in _TARGETS}
     order: dict[str, object] = {name: value for name, value in named.items() if value is not None}
     order |= {"fault": options.fault, "times": options.times}
     url = f"{_address(options.of, options.address)}/_admin/faults"
-    typer.echo(json.dumps(_call("POST", url, order), indent=2))
+    typer.echo(json.dumps(_call_admin_api("POST", url, order), indent=2))
 
 
-def _strike_network(options: FaultOptions) -> None:
+def _set_network_fault(options: FaultOptions) -> None:
     if options.fault not in set(NetworkFault):
         raise typer.BadParameter(f"the network knows {_NETWORK_FAULTS}", param_hint="FAULT")
     fault = NetworkFault(options.fault)
@@ -213,7 +212,7 @@ def _strike_network(options: FaultOptions) -> None:
 @app.command()
 def dump(of: Of = Name.DESCO, address: Address = None) -> None:
     """Print what a simulated institution believes, as JSON."""
-    typer.echo(json.dumps(_call("GET", f"{_address(of, address)}/_admin/dump"), indent=2))
+    typer.echo(json.dumps(_call_admin_api("GET", f"{_address(of, address)}/_admin/dump"), indent=2))
 
 
 @dataclass(frozen=True)
@@ -239,9 +238,9 @@ def pay(options: PayOptions) -> None:
     """Be a partner: fetch a bill or a quote, pay it, and show what the switch answered."""
     members = {"amount": options.amount, "bll_period": options.period, "bill_mobno": options.mobile}
     more = {name: text for name, text in members.items() if text is not None}
-    wish = Wish(options.biller, options.account, more, partner=options.partner, address=options.address)
+    request = Wish(options.biller, options.account, more, partner=options.partner, address=options.address)
     try:
-        asyncio.run(pay_once(wish, typer.echo))
+        asyncio.run(pay_once(request, typer.echo))
     except UnpayableError as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from problem
@@ -280,7 +279,7 @@ def collect(options: CollectOptions) -> None:
     """Be a shop and its payer: make a payment by REST v1, pay it at the provider's page, and follow back."""
     members = {"bll_period": options.period, "bill_mobno": options.mobile}
     more = {name: text for name, text in members.items() if text is not None}
-    wish = CollectWish(
+    request = CollectWish(
         biller=options.biller,
         account=options.account,
         wallet=options.wallet or first_number(options.instrument),
@@ -291,18 +290,20 @@ def collect(options: CollectOptions) -> None:
         instrument=options.instrument,
     )
     try:
-        asyncio.run(collect_once(wish, typer.echo))
+        asyncio.run(collect_once(request, typer.echo))
     except UnpayableError as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from problem
 
 
 def first_number(instrument: str) -> str:
-    """The payer if none is named: the first normal wallet, card or account, as the provider takes it.
+    """Return the default payer: the first normal wallet, card or account, as the provider expects it.
 
     An instrument that the switch routes is of one kind whoever collects it.
     """
-    kinds = {house.id: house.kind for family in GATEWAYS.values() for house in family.houses}
+    kinds = {
+        institution.id: institution.kind for family in GATEWAYS.values() for institution in family.houses
+    }
     kinds |= {kind.value: kind for kind in Kind}
     return next(normal_numbers(kinds.get(instrument, Kind.WALLET), 1))
 
@@ -311,9 +312,9 @@ def _address(of: Name, named: str | None) -> str:
     return named or f"http://127.0.0.1:{DEFAULT_PORTS[of]}"
 
 
-def _call(method: str, url: str, order: dict[str, object] | None = None) -> object:
+def _call_admin_api(method: str, url: str, order: dict[str, object] | None = None) -> object:
     try:
-        status, answer = asyncio.run(_ask(method, url, order))
+        status, answer = asyncio.run(_request_json(method, url, order))
     except (aiohttp.ClientError, TimeoutError) as error:
         typer.echo(f"the sandbox does not answer: {type(error).__name__}", err=True)
         raise typer.Exit(1) from error
@@ -323,7 +324,7 @@ def _call(method: str, url: str, order: dict[str, object] | None = None) -> obje
     return answer
 
 
-async def _ask(method: str, url: str, order: dict[str, object] | None) -> tuple[int, object]:
+async def _request_json(method: str, url: str, order: dict[str, object] | None) -> tuple[int, object]:
     timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,

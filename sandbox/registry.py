@@ -1,7 +1,7 @@
-"""Which institutions the sandbox has, and how those that are wanted are opened and served together.
+"""Which institutions the sandbox has, and how selected ones are opened and served together.
 
-A family of houses joins with three lines: a member of `Name`, its port and its class, among the counters that
-are paid at or the gateways that collect.
+A family of institutions joins with three lines: a member of `Name`, its port and its class, among the billers
+or the providers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ from sandbox.kit.biller.family import CounterFarSide
 from sandbox.kit.biller.settings import CounterSettings
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import FarSide
-from sandbox.kit.institution.server import Stand, serve
+from sandbox.kit.institution.server import ServedInstitution, serve
 from sandbox.kit.provider.family import GatewayFarSide
 from sandbox.providers.bkash.settings import BkashSettings
 from sandbox.providers.iso8583.settings import HostSettings
@@ -95,9 +95,9 @@ COUNTERS: Mapping[Name, type[CounterFarSide]] = {
     Name.UPSTREAM: upstream.Institution,
     Name.CHALLAN: challan.Institution,
     Name.OFFICES: offices.Institution,
-    Name.BATCH: batch.Institution,
+    Name.BATCH: batch.BatchFamily,
 }
-"""The families whose houses are counters, each served as one institution."""
+"""The families of billers, each served as one institution."""
 
 GATEWAYS: Mapping[Name, type[GatewayFarSide]] = {
     Name.NAGAD: nagad.Institution,
@@ -107,7 +107,7 @@ GATEWAYS: Mapping[Name, type[GatewayFarSide]] = {
     Name.MPGS: mpgs.Institution,
     Name.ISO8583: iso8583.Institution,
 }
-"""The families whose houses collect from payers, each served as one institution."""
+"""The families of providers, each served as one institution."""
 
 
 class UnservedPortError(Exception):
@@ -118,8 +118,8 @@ class UnreadablePortError(Exception):
     """A port was not written as `PORT` or `NAME=PORT`."""
 
 
-class Shared(TypedDict):
-    """What goes for all institutions of one process, as in `InstitutionSettings`."""
+class SharedSettings(TypedDict):
+    """The settings of all institutions of one process, as in `InstitutionSettings`."""
 
     home: Path
     seed: int
@@ -154,11 +154,11 @@ def ports_to_serve(named: Mapping[Name, int | None], only: Sequence[Name]) -> di
         UnservedPortError: a port was named for one that is not in `only`.
     """
     with_port = [name for name in Name if named.get(name) is not None]
-    wanted = only or with_port or list(Name)
-    stray = [name for name in with_port if name not in wanted]
+    selected = only or with_port or list(Name)
+    stray = [name for name in with_port if name not in selected]
     if stray:
         raise UnservedPortError(f"a port is named for {', '.join(stray)}, which is not to be served")
-    served = {name: named.get(name) for name in Name if name in wanted}
+    served = {name: named.get(name) for name in Name if name in selected}
     return {name: DEFAULT_PORTS[name] if port is None else port for name, port in served.items()}
 
 
@@ -166,15 +166,15 @@ def named_host_ports(texts: Sequence[str]) -> dict[str, int]:
     """Return the ports of banks' hosts, written as `HOUSE=PORT`.
 
     Raises:
-        UnreadablePortError: one is written in another way, or two are of one house.
+        UnreadablePortError: one is written in another way, or two are of one institution.
     """
-    houses = {house.id for house in iso8583.Institution.houses}
+    institutions = {institution.id for institution in iso8583.Institution.houses}
     ports: dict[str, int] = {}
     for text in texts:
         name, _, port = text.partition("=")
         is_port = port.isascii() and port.isdigit() and int(port) <= PORT_MAX
-        if not is_port or name not in houses - set(ports):
-            known = ", ".join(sorted(houses))
+        if not is_port or name not in institutions - set(ports):
+            known = ", ".join(sorted(institutions))
             raise UnreadablePortError(f"{text} must be HOUSE=PORT, each house once and one of {known}")
         ports[name] = int(port)
     return ports
@@ -183,14 +183,14 @@ def named_host_ports(texts: Sequence[str]) -> dict[str, int]:
 def serve_together(
     host: str,
     ports: Mapping[Name, int],
-    shared: Shared,
+    shared: SharedSettings,
     announce: Callable[[str, str], None],
     host_ports: Mapping[str, int],
 ) -> None:
     """Serve institutions in one process until interrupted; port 0 takes a free one.
 
-    `announce` is told the name and base address of each, in the order of `ports`. `host_ports` are those of
-    banks' hosts, by house, whose port is named.
+    `announce` gets the name and base address of each, in the order of `ports`. `host_ports` are those of
+    banks' hosts, by institution, whose port is named.
 
     Raises:
         OSError: an address is taken, or a book cannot be opened; nobody is served then.
@@ -201,12 +201,12 @@ def serve_together(
     with ExitStack() as books:
         stands = []
         for name, port in ports.items():
-            far_side = books.enter_context(closing(_open(name, shared, host_ports)))
-            stands.append(Stand(far_side, host, port))
+            far_side = books.enter_context(closing(_open_institution(name, shared, host_ports)))
+            stands.append(ServedInstitution(far_side, host, port))
         serve(stands, announce)
 
 
-def _open(name: Name, shared: Shared, host_ports: Mapping[str, int]) -> FarSide:
+def _open_institution(name: Name, shared: SharedSettings, host_ports: Mapping[str, int]) -> FarSide:
     if name in COUNTERS:
         return COUNTERS[name].open(CounterSettings(**shared), Clock())
     if name in GATEWAYS:
@@ -215,12 +215,12 @@ def _open(name: Name, shared: Shared, host_ports: Mapping[str, int]) -> FarSide:
         if isinstance(settings, HostSettings) and host_ports:
             settings = settings.model_copy(update={"host_ports": host_ports})
         return family.open(settings, Clock())
-    return _OPENED_BY[name](shared)
+    return _SINGLE_INSTITUTIONS[name](shared)
 
 
-_OPENED_BY: Mapping[Name, Callable[[Shared], FarSide]] = {
+_SINGLE_INSTITUTIONS: Mapping[Name, Callable[[SharedSettings], FarSide]] = {
     Name.DESCO: lambda shared: desco.Institution.open(DescoSettings(**shared), Clock()),
-    Name.BREB: lambda shared: breb.Institution.open(BrebSettings(**shared), Clock()),
-    Name.NESCO: lambda shared: nesco.Institution.open(NescoSettings(**shared), Clock()),
-    Name.BKASH: lambda shared: bkash.Institution.open(BkashSettings(**shared), Clock()),
+    Name.BREB: lambda shared: breb.BrebInstitution.open(BrebSettings(**shared), Clock()),
+    Name.NESCO: lambda shared: nesco.NescoInstitution.open(NescoSettings(**shared), Clock()),
+    Name.BKASH: lambda shared: bkash.BkashInstitution.open(BkashSettings(**shared), Clock()),
 }

@@ -13,15 +13,15 @@ def taking(options: type[Options]) -> Callable[[Callable[[Options], None]], Call
     Each field is annotated as a parameter would be; the command gets one object that holds them all.
     """
 
-    def dress(command: Callable[[Options], None]) -> Callable[..., None]:
-        def dressed(**chosen: Any) -> None:  # noqa: ANN401 - Typer has checked them by the fields
+    def decorate(command: Callable[[Options], None]) -> Callable[..., None]:
+        def decorated(**chosen: Any) -> None:  # noqa: ANN401 - Typer has checked them by the fields
             command(options(**chosen))
 
         # Where Typer looks; `functools.wraps` would show it the one parameter instead.
-        dressed.__name__ = command.__name__
-        dressed.__doc__ = command.__doc__
-        dressed.__annotations__ = get_type_hints(options, include_extras=True)
-        vars(dressed)["__signature__"] = inspect.signature(options)
-        return dressed
+        decorated.__name__ = command.__name__
+        decorated.__doc__ = command.__doc__
+        decorated.__annotations__ = get_type_hints(options, include_extras=True)
+        vars(decorated)["__signature__"] = inspect.signature(options)
+        return decorated
 
-    return dress
+    return decorate

@@ -10,13 +10,13 @@ _HOST = "127.0.0.1"
 # the wrong moment, would keep a server from the port that it was promised.
 _PORTS = range(10_000, 20_000)
 # Processes begin far from each other, so that two do not promise the same port before either listens.
-_APART = 251
-_start = os.getpid() * _APART % len(_PORTS)
+_PROCESS_STRIDE = 251
+_start = os.getpid() * _PROCESS_STRIDE % len(_PORTS)
 _next: Iterator[int] = cycle([*_PORTS[_start:], *_PORTS[:_start]])
 
 
 def free_port() -> int:
-    """Return a TCP port of this machine that nobody listens on at this moment; none twice for a long time.
+    """Return a TCP port of this machine that is free now; none is returned twice for a long time.
 
     Raises:
         OSError: they are all taken.

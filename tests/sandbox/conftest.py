@@ -54,7 +54,7 @@ async def desco(institution: Institution, clock: SetClock) -> AsyncIterator[Call
 @pytest.fixture
 async def breb(tmp_path: Path, clock: SetClock) -> AsyncIterator[BrebCaller]:
     settings = BrebSettings(home=tmp_path, accounts=200, slow_seconds=1.0)
-    async with served(breb_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+    async with served(breb_house.BrebInstitution.open(settings, Clock(clock.now))) as (session, origin):
         caller = BrebCaller(session, origin)
         await caller.log_in()
         yield caller
@@ -63,7 +63,7 @@ async def breb(tmp_path: Path, clock: SetClock) -> AsyncIterator[BrebCaller]:
 @pytest.fixture
 async def nesco(tmp_path: Path, clock: SetClock) -> AsyncIterator[NescoCaller]:
     settings = NescoSettings(home=tmp_path, accounts=200, slow_seconds=1.0, deposit_paisa=10_000_000)
-    async with served(nesco_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+    async with served(nesco_house.NescoInstitution.open(settings, Clock(clock.now))) as (session, origin):
         caller = NescoCaller(session, origin)
         await caller.log_in()
         yield caller
@@ -72,7 +72,7 @@ async def nesco(tmp_path: Path, clock: SetClock) -> AsyncIterator[NescoCaller]:
 @pytest.fixture
 async def bkash(tmp_path: Path, clock: SetClock) -> AsyncIterator[BkashCaller]:
     settings = BkashSettings(home=tmp_path, accounts=200, slow_seconds=1.0, hang_seconds=1.0)
-    async with served(bkash_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+    async with served(bkash_house.BkashInstitution.open(settings, Clock(clock.now))) as (session, origin):
         caller = BkashCaller(session, origin)
         await caller.log_in()
         yield caller
@@ -103,7 +103,7 @@ async def served(far_side: FarSide) -> AsyncIterator[tuple[aiohttp.ClientSession
     try:
         with listen("127.0.0.1", 0) as listener:
             origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            far_side.learn_address(origin)
+            far_side.set_origin(origin)
             work = asyncio.create_task(far_side.work())
             server = await asyncio.get_running_loop().create_server(
                 lambda: HangUpProtocol(config, state, {}), sock=listener

@@ -1,23 +1,25 @@
-"""What a bill-info came to, kept under its transaction: all that a payment of it needs."""
+"""The results of bill-info calls, kept by transaction with everything that their payment needs."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
-from sandbox.kit.biller.book import Book
-from sandbox.kit.biller.till import Order
+from sandbox.kit.biller.book import BillerBook
+from sandbox.kit.biller.payment_intake import PaymentOrder
 
 _PREFIX = "info/"
+_STORED_QUESTION = "asked"
+"""How the notes of a book call `BillInfo.question`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
+class BillInfo:
     """One bill-info; `core` is the reference of the payment that was first tried for it, or empty.
 
-    `asked` is what the collector said, to tell a repeat from another question under the same transaction.
+    `question` is what the collector sent; it tells a repeat from another question under the same transaction.
     """
 
-    asked: str
+    question: str
     number: str
     bill_number: str
     payable_paisa: int
@@ -28,18 +30,19 @@ class Info:
     core: str = ""
 
     @classmethod
-    def of(cls, noted: Mapping[str, str]) -> Self:
+    def from_note(cls, note: Mapping[str, str]) -> Self:
         """Read what was noted."""
-        paisa = {name: int(noted[name]) for name in ("payable_paisa", "withheld_paisa")}
-        return cls(**{**noted, **paisa})  # type: ignore[arg-type]  # we wrote the note ourselves
+        paisa = {name: int(note[name]) for name in ("payable_paisa", "withheld_paisa")}
+        texts = {name: text for name, text in note.items() if name not in {_STORED_QUESTION, *paisa}}
+        return cls(question=note[_STORED_QUESTION], **texts, **paisa)  # type: ignore[arg-type]  # our own note
 
     def paid_by(self, core: str) -> Self:
         """Return the same with the reference of its payment."""
         return replace(self, core=core)
 
-    def order(self, transaction: str, core: str, channel: str) -> Order:
+    def order(self, transaction: str, core: str, channel: str) -> PaymentOrder:
         """Return the payment of exactly this."""
-        return Order(
+        return PaymentOrder(
             reference=core,
             amount_paisa=self.payable_paisa,
             number=self.number,
@@ -55,13 +58,15 @@ class Info:
         )
 
 
-def info_of(book: Book, house: str, transaction: str) -> Info | None:
+def find_bill_info(book: BillerBook, institution_id: str, transaction: str) -> BillInfo | None:
     """Return the bill-info of a transaction, if there was one."""
-    noted = book.note(house, _PREFIX + transaction)
-    return None if noted is None else Info.of(noted)
+    note = book.note(institution_id, _PREFIX + transaction)
+    return None if note is None else BillInfo.from_note(note)
 
 
-def keep(book: Book, house: str, transaction: str, info: Info) -> None:
+def record_bill_info(book: BillerBook, institution_id: str, transaction: str, info: BillInfo) -> None:
     """Note a bill-info, in place of an earlier one of the same transaction."""
-    told = {name: str(value) for name, value in asdict(info).items()}
-    book.record_note(house, _PREFIX + transaction, told)
+    stored = {
+        _STORED_QUESTION if name == "question" else name: str(value) for name, value in asdict(info).items()
+    }
+    book.record_note(institution_id, _PREFIX + transaction, stored)

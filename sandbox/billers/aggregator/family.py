@@ -12,28 +12,36 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from sandbox.billers.aggregator.bill_infos import Info, info_of, keep
-from sandbox.billers.aggregator.bill_lookup import Window, look, objection
-from sandbox.billers.aggregator.institutions import FAMILY, HOUSES, UTILITIES, listed
+from sandbox.billers.aggregator.bill_infos import BillInfo, find_bill_info, record_bill_info
+from sandbox.billers.aggregator.bill_lookup import LookupContext, look_up_bill, payment_refusal
+from sandbox.billers.aggregator.institutions import FAMILY, INSTITUTIONS, UTILITIES, service_list
 from sandbox.billers.aggregator.replies import (
     CANCELLED,
     ERRORS,
     IN_PROCESS,
+    NO_PAYMENT,
     NO_SUCH_INFO,
-    NOTHING_THERE,
     OTHER_AMOUNT,
     PAID_ALREADY,
     REFUSED,
-    TAKEN,
     TOO_LATE,
+    TRANSACTION_IN_USE,
     UNKNOWN,
-    done,
+    success,
 )
 from sandbox.kit.biller.bills import Kind
-from sandbox.kit.biller.book import Payment, State
-from sandbox.kit.biller.call_results import OtherAmount, PaidAlready, Refused, Taken, Unknown, Verdict
-from sandbox.kit.biller.family import Counter, CounterFarSide
+from sandbox.kit.biller.book import BillerPayment, PaymentState
+from sandbox.kit.biller.call_results import (
+    BillPaidAlready,
+    PaymentRefused,
+    PaymentResult,
+    PaymentTaken,
+    UnknownBill,
+    WrongAmount,
+)
+from sandbox.kit.biller.family import CounterFarSide
 from sandbox.kit.biller.institution import REHEARSAL, House
+from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.taka_text import taka
 from sandbox.kit.institution.far_side import Call, Headers
 from sandbox.kit.institution.replies import LOST, Errors, Reply
@@ -50,10 +58,10 @@ class Institution(CounterFarSide):
     base_path: ClassVar[str] = "/aggregator"
     errors: ClassVar[Errors] = ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = HOUSES
+    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
 
     @override
-    def house_calls(self, counter: Counter) -> Mapping[str, Call]:
+    def institution_calls(self, biller: OpenBiller) -> Mapping[str, Call]:
         answers = {
             "bill-info": self.bill_info,
             "bill-payment": self.bill_payment,
@@ -61,20 +69,21 @@ class Institution(CounterFarSide):
             "bill-cancel": self.bill_cancel,
         }
         return {
-            path: Call(path, partial(self._under_keys, counter, answer)) for path, answer in answers.items()
+            path: Call(path, partial(self._check_utility_keys, biller, answer))
+            for path, answer in answers.items()
         }
 
     @override
     def shared_calls(self) -> Mapping[str, Call]:
-        return {"service-list": Call("service-list", lambda _: done("OK", {"services": listed()}))}
+        return {"service-list": Call("service-list", lambda _: success("OK", {"services": service_list()}))}
 
     @override
-    def turn_away(self, call: Call, headers: Headers) -> Reply | None:
-        """Let in who shows the collector's key and code; there is no login."""
-        told = dict(headers)
-        is_key = compare_digest(told.get(b"auth-key", b""), self._password.encode())
+    def check_headers(self, call: Call, headers: Headers) -> Reply | None:
+        """Admit a call that shows the collector's key and code; there is no login."""
+        values = dict(headers)
+        is_key = compare_digest(values.get(b"auth-key", b""), self._password.encode())
         return (
-            None if is_key and told.get(b"stk-code") == self.settings.user.encode() else ERRORS.unauthorised
+            None if is_key and values.get(b"stk-code") == self.settings.user.encode() else ERRORS.unauthorised
         )
 
     @override
@@ -84,137 +93,145 @@ class Institution(CounterFarSide):
             "EKPAY_AGGREGATOR_URL": f"{origin}{cls.base_path}",
             "EKPAY_AGGREGATOR_PASSWORD": password,
         }
-        for house in HOUSES:
-            if house.id != REHEARSAL:
-                variables[f"EKPAY_{house.id.upper()}_AUTH_KEY"] = house.auth_key
-                variables[f"EKPAY_{house.id.upper()}_SECRET_KEY"] = house.secret_key
+        for institution_id in INSTITUTIONS:
+            if institution_id.id != REHEARSAL:
+                variables[f"EKPAY_{institution_id.id.upper()}_AUTH_KEY"] = institution_id.auth_key
+                variables[f"EKPAY_{institution_id.id.upper()}_SECRET_KEY"] = institution_id.secret_key
         return variables
 
-    def bill_info(self, counter: Counter, form: Form) -> Reply:
-        """Tell what is owed, and keep it under the collector's transaction; a repeat must ask the same."""
+    def bill_info(self, biller: OpenBiller, form: Form) -> Reply:
+        """Report what is owed, and store it by the collector's transaction; a repeat must ask the same."""
         transaction = text_field(form, "transaction_id")
-        seen = look(self._window(counter), form)
-        if isinstance(seen, Reply):
-            return seen
-        if counter.till.is_cut_off(seen.info.bill_number, seen.info.number):
+        lookup = look_up_bill(self._lookup_context(biller), form)
+        if isinstance(lookup, Reply):
+            return lookup
+        if biller.intake.is_connection_cut(lookup.info.bill_number, lookup.info.number):
             return LOST
-        known = info_of(self.book, counter.house.id, transaction)
-        if known is not None and known.asked != seen.info.asked:
-            return TAKEN
-        if known is None or (not known.core and known != seen.info):
-            keep(self.book, counter.house.id, transaction, seen.info)
-        return done("OK", {"transaction_id": transaction, "bill": dict(seen.told)})
+        known = find_bill_info(self.book, biller.institution.id, transaction)
+        if known is not None and known.question != lookup.info.question:
+            return TRANSACTION_IN_USE
+        if known is None or (not known.core and known != lookup.info):
+            record_bill_info(self.book, biller.institution.id, transaction, lookup.info)
+        return success("OK", {"transaction_id": transaction, "bill": dict(lookup.bill_data)})
 
-    def bill_payment(self, counter: Counter, form: Form) -> Reply:
-        """Take a payment of what was told, once; the same again is told again."""
+    def bill_payment(self, biller: OpenBiller, form: Form) -> Reply:
+        """Take a payment of what bill-info reported, once; a repeat gets the same answer."""
         transaction, core = text_field(form, "transaction_id"), text_field(form, "core_transaction_id")
-        for member in UTILITIES[counter.house.id].pays_with:
+        for member in UTILITIES[biller.institution.id].payment_members:
             text_field(form, member)
-        info = info_of(self.book, counter.house.id, transaction)
+        info = find_bill_info(self.book, biller.institution.id, transaction)
         if info is None:
             return NO_SUCH_INFO
-        known = counter.till.status(core)
-        stopped = self._stopped(counter, info, transaction, core)
+        known = biller.intake.status(core)
+        stopped = self._refusal_before_payment(biller, info, transaction, core)
         if stopped is not None:
             return stopped
-        if known is not None and self._is_in_process(counter, known):
+        if known is not None and self._is_in_process(biller, known):
             return IN_PROCESS
         if not info.core:
-            keep(self.book, counter.house.id, transaction, info.paid_by(core))
-        verdict = counter.till.pay(info.order(transaction, core, _channel(form)))
-        return self.answered(verdict.how, _told(verdict))
+            record_bill_info(self.book, biller.institution.id, transaction, info.paid_by(core))
+        result = biller.intake.pay(info.order(transaction, core, _channel(form)))
+        return self.deliver(result.fault, _payment_reply(result))
 
-    def bill_status(self, counter: Counter, form: Form) -> Reply:
-        """Tell what was paid under a transaction."""
-        payment = self._payment(counter, form)
-        if counter.till.is_cut_off(*_numbers(payment)):
+    def bill_status(self, biller: OpenBiller, form: Form) -> Reply:
+        """Report what was paid under a transaction."""
+        payment = self._payment(biller, form)
+        if biller.intake.is_connection_cut(*_bill_and_account_numbers(payment)):
             return LOST
         if payment is None:
-            return NOTHING_THERE
-        if payment.state is State.CANCELLED:
+            return NO_PAYMENT
+        if payment.state is PaymentState.CANCELLED:
             return CANCELLED
-        return IN_PROCESS if self._is_in_process(counter, payment) else _paid("OK", payment)
+        return IN_PROCESS if self._is_in_process(biller, payment) else _receipt_reply("OK", payment)
 
-    def bill_cancel(self, counter: Counter, form: Form) -> Reply:
+    def bill_cancel(self, biller: OpenBiller, form: Form) -> Reply:
         """Take a payment back on its own day; afterwards its bill is owed again."""
-        payment = self._payment(counter, form)
-        if counter.till.is_cut_off(*_numbers(payment)):
+        payment = self._payment(biller, form)
+        if biller.intake.is_connection_cut(*_bill_and_account_numbers(payment)):
             return LOST
         if payment is None:
-            return NOTHING_THERE
-        if payment.state is State.PAID and payment.business_date != self.clock.today().isoformat():
+            return NO_PAYMENT
+        if payment.state is PaymentState.PAID and payment.business_date != self.clock.today().isoformat():
             return TOO_LATE
-        counter.till.cancel(payment.reference)
-        return _paid("taken back", payment)
+        biller.intake.cancel(payment.reference)
+        return _receipt_reply("taken back", payment)
 
     @property
     def _password(self) -> str:
         return self.settings.password.get_secret_value()
 
-    def _under_keys(self, counter: Counter, answer: Callable[[Counter, Form], Reply], form: Form) -> Reply:
-        utility = UTILITIES[counter.house.id]
+    def _check_utility_keys(
+        self, biller: OpenBiller, answer: Callable[[OpenBiller, Form], Reply], form: Form
+    ) -> Reply:
+        utility = UTILITIES[biller.institution.id]
         keys = {"utility_auth_key": utility.auth_key, "utility_secret_key": utility.secret_key}
         if any(form.get(name) != key for name, key in keys.items()):
             return ERRORS.unauthorised
-        return answer(counter, form)
+        return answer(biller, form)
 
-    def _window(self, counter: Counter) -> Window:
-        return Window(UTILITIES[counter.house.id], counter.till, self.book, self.clock.today())
+    def _lookup_context(self, biller: OpenBiller) -> LookupContext:
+        return LookupContext(UTILITIES[biller.institution.id], biller.intake, self.book, self.clock.today())
 
-    def _stopped(self, counter: Counter, info: Info, transaction: str, core: str) -> Reply | None:
-        """Return why the till need not be asked: another's transaction, or nothing left to be paid."""
+    def _refusal_before_payment(
+        self, biller: OpenBiller, info: BillInfo, transaction: str, core: str
+    ) -> Reply | None:
+        """Return a refusal that needs no payment intake: a transaction in use, or nothing left to pay."""
         if info.core not in {"", core}:
-            earlier = counter.till.status(info.core)
-            return PAID_ALREADY if earlier is not None and earlier.state is State.PAID else TAKEN
-        known = counter.till.status(core)
+            earlier = biller.intake.status(info.core)
+            return (
+                PAID_ALREADY
+                if earlier is not None and earlier.state is PaymentState.PAID
+                else TRANSACTION_IN_USE
+            )
+        known = biller.intake.status(core)
         if known is not None:
-            return None if known.facts[_COLLECTOR_REFERENCE] == transaction else TAKEN
-        reply = objection(self._window(counter), info)
+            return None if known.facts[_COLLECTOR_REFERENCE] == transaction else TRANSACTION_IN_USE
+        reply = payment_refusal(self._lookup_context(biller), info)
         if reply is not None:
-            self.book.record_refused(counter.house.id, core, info.bill_number, reply.code)
+            self.book.record_refused(biller.institution.id, core, info.bill_number, reply.code)
         return reply
 
-    def _payment(self, counter: Counter, form: Form) -> Payment | None:
-        info = info_of(self.book, counter.house.id, text_field(form, "transaction_id"))
-        return None if info is None or not info.core else counter.till.status(info.core)
+    def _payment(self, biller: OpenBiller, form: Form) -> BillerPayment | None:
+        info = find_bill_info(self.book, biller.institution.id, text_field(form, "transaction_id"))
+        return None if info is None or not info.core else biller.intake.status(info.core)
 
-    def _is_in_process(self, counter: Counter, payment: Payment) -> bool:
+    def _is_in_process(self, biller: OpenBiller, payment: BillerPayment) -> bool:
         """Whether it is one of those that take their time, and that time is not over."""
         passed = self.clock.now() - datetime.fromisoformat(payment.paid_at)
-        is_slow = counter.world.kind(payment.number) is Kind.SLOW
+        is_slow = biller.accounts.kind(payment.number) is Kind.SLOW
         return is_slow and passed.total_seconds() < self.settings.slow_seconds
 
 
 def _channel(form: Form) -> str:
-    told = (form.get(name) for name in _CHANNELS)
-    return next((text for text in told if isinstance(text, str)), "")
+    channels = (form.get(name) for name in _CHANNELS)
+    return next((text for text in channels if isinstance(text, str)), "")
 
 
-def _numbers(payment: Payment | None) -> tuple[str, ...]:
+def _bill_and_account_numbers(payment: BillerPayment | None) -> tuple[str, ...]:
     return () if payment is None else (payment.bill_number, payment.number)
 
 
-def _paid(message: str, payment: Payment) -> Reply:
-    return done(
+def _receipt_reply(message: str, payment: BillerPayment) -> Reply:
+    return success(
         message,
         {
             "transaction_id": payment.facts[_COLLECTOR_REFERENCE],
             "core_transaction_id": payment.reference,
             "lid": payment.receipt,
-            "amount": taka(payment.told_paisa),
+            "amount": taka(payment.reported_paisa),
         },
     )
 
 
-def _told(verdict: Verdict) -> Reply:
-    match verdict:
-        case Taken(payment):
-            return _paid("SUCCESS", payment)
-        case Unknown():
+def _payment_reply(result: PaymentResult) -> Reply:
+    match result:
+        case PaymentTaken(payment):
+            return _receipt_reply("SUCCESS", payment)
+        case UnknownBill():
             return UNKNOWN
-        case PaidAlready():
+        case BillPaidAlready():
             return PAID_ALREADY
-        case OtherAmount():
+        case WrongAmount():
             return OTHER_AMOUNT
-        case Refused():
+        case PaymentRefused():
             return REFUSED

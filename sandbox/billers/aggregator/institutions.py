@@ -8,8 +8,15 @@ from types import MappingProxyType
 
 from typing_extensions import override
 
-from sandbox.kit.biller.bills import CounterBill, Lines
-from sandbox.kit.biller.institution import REHEARSAL, AmountRange, Choice, House, TakesAny, rehearsal
+from sandbox.kit.biller.bills import AmountSplitRules, SimulatedBill
+from sandbox.kit.biller.institution import (
+    REHEARSAL,
+    AmountRange,
+    AnyAmount,
+    FeeByChoice,
+    House,
+    rehearsal_institution,
+)
 from sandbox.kit.biller.own_file_columns import WASA
 
 FAMILY = "aggregator"
@@ -17,28 +24,29 @@ BURNER_TYPE = "burner_type"
 MONTHS_MAX = 12
 
 _STAMP_PAISA = 1_000
-_ELECTRICITY = Lines(vat_bp=500, late_bp=500, stamp_paisa=_STAMP_PAISA)
+_ELECTRICITY = AmountSplitRules(vat_bp=500, late_bp=500, stamp_paisa=_STAMP_PAISA)
 _YEAR, _MONTH = re.compile(r"20[0-9]{2}"), re.compile(r"0[1-9]|1[0-2]")
 _WORD, _ROUTING = re.compile(r"[A-Za-z0-9 ._-]{1,64}"), re.compile(r"[0-9]{9}")
-# A month is surcharged at most so many days after a bill's due day; see `StatedMonths`.
+# A month is surcharged at most so many days after a bill's due day; see `StatedMonthsUtility`.
 _SURELY_NOT_DUE = timedelta(days=21)
 _TARIFF_PAISA = MappingProxyType({"single": 99_000, "double": 108_000})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Utility(House):
-    """A house as the aggregator knows it.
+    """An institution as the aggregator knows it.
 
-    `asks` are, for each parameter that names a bill, the members of bill-info whose texts are it when put
-    together. `shapes` are members of certain forms, which must be there unless `optional`. `pays_with` are
-    the members that bill-payment must carry. Where it `holds_tax`, a payer may keep back a tax at source.
+    `members_by_parameter` names, for each parameter of a bill, the members of bill-info whose texts joined
+    are its value. `member_patterns` are the forms of members, which must be there unless `optional`.
+    `payment_members` are those that bill-payment must carry. Where `may_withhold_tax`, a payer may keep back
+    a tax at source.
     """
 
-    asks: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    shapes: Mapping[str, re.Pattern[str]] = field(default_factory=lambda: MappingProxyType({}))
+    members_by_parameter: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    member_patterns: Mapping[str, re.Pattern[str]] = field(default_factory=lambda: MappingProxyType({}))
     optional: frozenset[str] = frozenset()
-    pays_with: tuple[str, ...] = ()
-    holds_tax: bool = False
+    payment_members: tuple[str, ...] = ()
+    may_withhold_tax: bool = False
 
     @property
     def auth_key(self) -> str:
@@ -52,7 +60,7 @@ class Utility(House):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StatedMonths(Utility):
+class StatedMonthsUtility(Utility):
     """A utility without bills: its customers state months and pay the tariff of their connection for each."""
 
     surcharge_bp: int = 1_000
@@ -60,20 +68,20 @@ class StatedMonths(Utility):
     """A month is surcharged after this day of the following month."""
 
     @override
-    def fields_of(self, bill: CounterBill, *, told_paisa: int | None = None) -> dict[str, str]:
-        # A month that is not overdue, so that what is stated comes to what the account's bill tells.
+    def fields_of(self, bill: SimulatedBill, *, reported_paisa: int | None = None) -> dict[str, str]:
+        # A month that is not overdue, so that the stated months add up to the account's bill.
         month = bill.due_on + _SURELY_NOT_DUE
-        named = super().fields_of(bill, told_paisa=told_paisa)
+        named = super().fields_of(bill, reported_paisa=reported_paisa)
         return {**named, "from_month": f"{month:%Y%m}"}
 
 
 def _rehearsal() -> Utility:
-    house = rehearsal(FAMILY)
-    told = {one.name: getattr(house, one.name) for one in fields(house)}
-    return Utility(**told, asks={"account_no": ("account_number",)})
+    institution = rehearsal_institution(FAMILY)
+    values = {data_field.name: getattr(institution, data_field.name) for data_field in fields(institution)}
+    return Utility(**values, members_by_parameter={"account_no": ("account_number",)})
 
 
-HOUSES: tuple[Utility, ...] = (
+INSTITUTIONS: tuple[Utility, ...] = (
     Utility(
         id="bpdb_postpaid",
         name="BPDB (postpaid)",
@@ -83,9 +91,9 @@ HOUSES: tuple[Utility, ...] = (
         fields={"account_no": "{number}", "bill_period": "{yyyy}{mm}"},
         amount=AmountRange(15_000, 800_000),
         lines=_ELECTRICITY,
-        asks={"account_no": ("account_number",), "bill_period": ("bill_year", "bill_month")},
-        shapes={"bill_year": _YEAR, "bill_month": _MONTH},
-        pays_with=("payment_mode", "remarks"),
+        members_by_parameter={"account_no": ("account_number",), "bill_period": ("bill_year", "bill_month")},
+        member_patterns={"bill_year": _YEAR, "bill_month": _MONTH},
+        payment_members=("payment_mode", "remarks"),
     ),
     Utility(
         id="dpdc_postpaid_aggregator",
@@ -97,14 +105,17 @@ HOUSES: tuple[Utility, ...] = (
         amount=AmountRange(15_000, 900_000),
         lines=_ELECTRICITY,
         office_code="B6",
-        drawn_as="dpdc_postpaid",
-        asks={"customer_no": ("account_number",), "bill_period": ("bill_years", "bill_months")},
-        shapes={
+        shares_accounts_with="dpdc_postpaid",
+        members_by_parameter={
+            "customer_no": ("account_number",),
+            "bill_period": ("bill_years", "bill_months"),
+        },
+        member_patterns={
             "bill_years": _YEAR,
             "bill_months": _MONTH,
             "location_code": re.compile(r"[A-Z0-9]{1,4}"),
         },
-        pays_with=("payment_mode", "cheque_remarks", "channel_id"),
+        payment_members=("payment_mode", "cheque_remarks", "channel_id"),
     ),
     Utility(
         id="titas_metered",
@@ -114,9 +125,9 @@ HOUSES: tuple[Utility, ...] = (
         bill_number="{yy}{mm}{number}",
         fields={"invoice_no": "{bill_number}", "customer_code": "{number}"},
         amount=AmountRange(50_000, 2_500_000, 50),
-        lines=Lines(late_bp=1_200, stamp_paisa=_STAMP_PAISA),
-        asks={"invoice_no": ("invoiceNo",), "customer_code": ("customerCode",)},
-        shapes={
+        lines=AmountSplitRules(late_bp=1_200, stamp_paisa=_STAMP_PAISA),
+        members_by_parameter={"invoice_no": ("invoiceNo",), "customer_code": ("customerCode",)},
+        member_patterns={
             "branchRoutingNo": _ROUTING,
             "operator": _WORD,
             "bill_type": re.compile("METERED"),
@@ -126,9 +137,9 @@ HOUSES: tuple[Utility, ...] = (
             "chalanBank": _WORD,
         },
         optional=frozenset({"chalanNo", "chalanDate", "chalanBank"}),
-        holds_tax=True,
+        may_withhold_tax=True,
     ),
-    StatedMonths(
+    StatedMonthsUtility(
         id="titas_nonmetered",
         name="Titas Gas (non-metered)",
         family=FAMILY,
@@ -139,11 +150,11 @@ HOUSES: tuple[Utility, ...] = (
             "from_month": "{yyyy}{mm}",
             "mobile": "017000{serial}",
         },
-        free=frozenset({"from_month", "mobile"}),
-        amount=Choice(_TARIFF_PAISA, by=BURNER_TYPE),
-        takes=TakesAny(min(_TARIFF_PAISA.values()), 2 * MONTHS_MAX * max(_TARIFF_PAISA.values())),
-        asks={"customer_code": ("customer",)},
-        shapes={"bill_type": re.compile("NONMETERED")},
+        unchecked_fields=frozenset({"from_month", "mobile"}),
+        amount=FeeByChoice(_TARIFF_PAISA, parameter=BURNER_TYPE),
+        payment_rule=AnyAmount(min(_TARIFF_PAISA.values()), 2 * MONTHS_MAX * max(_TARIFF_PAISA.values())),
+        members_by_parameter={"customer_code": ("customer",)},
+        member_patterns={"bill_type": re.compile("NONMETERED")},
     ),
     Utility(
         id="dhaka_wasa",
@@ -152,19 +163,25 @@ HOUSES: tuple[Utility, ...] = (
         number="511#####",
         bill_number="{yyyy}{mm}{number}",
         fields={"bill_no": "{bill_number}"},
-        also={"account_no": "{number}"},
+        alternative_fields={"account_no": "{number}"},
         amount=AmountRange(20_000, 400_000),
-        lines=Lines(vat_bp=1_500, late_bp=500, other_bp=4_000),
+        lines=AmountSplitRules(vat_bp=1_500, late_bp=500, other_bp=4_000),
         layout=WASA,
-        asks={"bill_no": ("billno",), "account_no": ("account_no",)},
-        pays_with=("branch_id", "payment_type", "channel_type", "remarks"),
+        members_by_parameter={"bill_no": ("billno",), "account_no": ("account_no",)},
+        payment_members=("branch_id", "payment_type", "channel_type", "remarks"),
     ),
     _rehearsal(),
 )
 
-UTILITIES: Mapping[str, Utility] = MappingProxyType({house.id: house for house in HOUSES})
+UTILITIES: Mapping[str, Utility] = MappingProxyType(
+    {institution.id: institution for institution in INSTITUTIONS}
+)
 
 
-def listed() -> list[dict[str, str]]:
-    """Return the utilities as service-list tells them; the one for rehearsals is none."""
-    return [{"utility": house.id, "name": house.name} for house in HOUSES if house.id != REHEARSAL]
+def service_list() -> list[dict[str, str]]:
+    """Return the utilities as service-list lists them, without the one for rehearsals."""
+    return [
+        {"utility": institution.id, "name": institution.name}
+        for institution in INSTITUTIONS
+        if institution.id != REHEARSAL
+    ]

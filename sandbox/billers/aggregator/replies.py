@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 
-_DONE = "111"
+_SUCCESS = "111"
 
 
-def done(message: str, more: Mapping[str, object]) -> Reply:
-    """Return a good answer with its members beside status and message."""
-    return json_reply({"status": _DONE, "message": message, **more}, code=_DONE)
+def success(message: str, more: Mapping[str, object]) -> Reply:
+    """Return a success reply with its members beside status and message."""
+    return json_reply({"status": _SUCCESS, "message": message, **more}, code=_SUCCESS)
 
 
 def refusal(status: str, message: str) -> Reply:
@@ -32,8 +32,8 @@ PAID_ALREADY = refusal("902", "already paid")
 OTHER_AMOUNT = refusal("903", "amount differs")
 NO_SUCH_INFO = refusal("904", "no bill-info under this transaction")
 CHALLAN_USED = refusal("905", "challan was used for another bill")
-NOTHING_THERE = refusal("906", "nothing was paid under this transaction")
+NO_PAYMENT = refusal("906", "nothing was paid under this transaction")
 TOO_LATE = refusal("907", "the day of this payment is closed")
 MALFORMED = refusal("908", "a parameter is missing or malformed")
-TAKEN = refusal("909", "this transaction or reference is another one's")
+TRANSACTION_IN_USE = refusal("909", "this transaction or reference is another one's")
 CANCELLED = refusal("910", "taken back")

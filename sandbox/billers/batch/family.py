@@ -1,7 +1,7 @@
-"""What an office does: let in who brings a scroll, and post the scroll in its own book.
+"""What an office does: admit who brings a scroll, and post the scroll in its own book.
 
 `POST <house>/login {"user", "password"}` gives a bearer; `POST <house>/scroll` with it takes the file as the
-whole body. Bills leave by the admin desk, as a file would leave by courier.
+whole body. Bill files are fetched from the admin API; a real office would send them.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,14 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from sandbox.billers.batch.admin_api import BatchDesk
+from sandbox.billers.batch.admin_api import BatchAdminApi
 from sandbox.billers.batch.bill_files import BillFiles
-from sandbox.billers.batch.institutions import FAMILY, HOUSES
-from sandbox.billers.batch.replies import ERRORS, fine, refusal
-from sandbox.billers.batch.scrolls import RefusedFileError, check_turn, post, read_scroll
-from sandbox.kit.biller.family import Counter, CounterFarSide
+from sandbox.billers.batch.institutions import FAMILY, INSTITUTIONS
+from sandbox.billers.batch.replies import ERRORS, refusal, success
+from sandbox.billers.batch.scrolls import RefusedFileError, check_file_order, post_rows, read_scroll
+from sandbox.kit.biller.family import CounterFarSide
 from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.settings import CounterSettings
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
 from sandbox.kit.institution.clock import Clock
@@ -28,14 +29,14 @@ from sandbox.kit.institution.requests import Form, MalformedRequestError, json_o
 _FILE = "file"
 
 
-class Institution(CounterFarSide):
-    """The offices of all houses that exchange files."""
+class BatchFamily(CounterFarSide):
+    """The offices of all institutions that exchange files."""
 
     name: ClassVar[str] = "BATCH"
     base_path: ClassVar[str] = "/batch"
     errors: ClassVar[Errors] = ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = HOUSES
+    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
     body_bytes_max: ClassVar[int] = 64 * 1024 * 1024
 
     def __init__(self, settings: CounterSettings, clock: Clock) -> None:
@@ -44,10 +45,10 @@ class Institution(CounterFarSide):
         self.bill_files = BillFiles(self.book, clock)
 
     @override
-    def house_calls(self, counter: Counter) -> Mapping[str, Call]:
+    def institution_calls(self, biller: OpenBiller) -> Mapping[str, Call]:
         return {
-            "login": Call("login", partial(self.log_in, counter), needs_login=False),
-            "scroll": Call("scroll", partial(self.take_scroll, counter)),
+            "login": Call("login", partial(self.log_in, biller), needs_login=False),
+            "scroll": Call("scroll", partial(self.take_scroll, biller)),
         }
 
     @override
@@ -61,26 +62,26 @@ class Institution(CounterFarSide):
             raise MalformedRequestError("the file is not UTF-8") from None
 
     @override
-    def desk(self) -> BatchDesk:
-        return BatchDesk(self)
+    def admin_api(self) -> BatchAdminApi:
+        return BatchAdminApi(self)
 
-    def log_in(self, counter: Counter, form: Form) -> Reply:
+    def log_in(self, biller: OpenBiller, form: Form) -> Reply:
         """Give out a bearer for the right user and password, else HTTP 401."""
-        token = self.login(text_field(form, "user"), text_field(form, "password"), counter.house.id)
+        token = self.login(text_field(form, "user"), text_field(form, "password"), biller.institution.id)
         if token is None:
             return ERRORS.unauthorised
-        return fine("OK", {"token": token, "expires_in": BEARER_SECONDS})
+        return success("OK", {"token": token, "expires_in": BEARER_SECONDS})
 
-    def take_scroll(self, counter: Counter, form: Form) -> Reply:
-        """Take a scroll whole and tell what became of its rows, or refuse it and post nothing."""
+    def take_scroll(self, biller: OpenBiller, form: Form) -> Reply:
+        """Take a whole scroll and report the result of its rows, or refuse it and post nothing."""
         text = form.get(_FILE)
         if not isinstance(text, str):
             raise MalformedRequestError("the body must be a scroll")
-        if counter.till.is_cut_off():
+        if biller.intake.is_connection_cut():
             return LOST
         try:
-            scroll = read_scroll(text, counter.house.id)
-            check_turn(scroll, self.book)
+            scroll = read_scroll(text, biller.institution.id)
+            check_file_order(scroll, self.book)
         except RefusedFileError as error:
             return refusal(error.code, str(error))
-        return fine("taken", asdict(post(scroll, counter, self.book)))
+        return success("taken", asdict(post_rows(scroll, biller, self.book)))

@@ -2,24 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Protocol, Self
 
 from pydantic import Field, model_validator
 from typing_extensions import override
 
-from sandbox.billers.breb.bills import Bill
+from sandbox.billers.breb.bills import BrebAccounts, BrebBill
+from sandbox.billers.breb.book import BrebBook
 from sandbox.billers.breb.faults import TOKEN_FAULTS, Fault, Step
 from sandbox.billers.breb.movements import first_of, movements_of
-from sandbox.kit.institution.admin_api import Answer, Asked, Desk, Page, Query, Times
-from sandbox.kit.institution.faults import ANYBODY
+from sandbox.kit.institution.admin_api import AdminAnswer, AdminRequest, ListRange, Query, Times
+from sandbox.kit.institution.clock import Clock
+from sandbox.kit.institution.faults import ANYBODY, StepFaults
 from sandbox.kit.institution.movements import Since, movements_answer
+from sandbox.kit.institution.replies import Reply
+from sandbox.kit.institution.single_institution_api import SingleInstitutionAdminApi
 
-if TYPE_CHECKING:
-    from sandbox.billers.breb.institution import Institution
 
-
-class FaultOrder(Asked):
-    """A fault for one account, one bill or whoever comes next, striking `times` calls of a step.
+class BrebFaultOrder(AdminRequest):
+    """A fault for one account, one bill or the next caller, striking `times` calls of a step.
 
     Without a step it strikes the save; `close_before` strikes whichever call comes next. A token
     fault with neither target nor step strikes at once instead of waiting for a call.
@@ -32,7 +33,7 @@ class FaultOrder(Asked):
     times: Times = 1
 
     @model_validator(mode="after")
-    def _one_target(self) -> Self:
+    def _check_target(self) -> Self:
         if self.account is not None and self.bill is not None:
             raise ValueError("name either an account or a bill")
         if self.fault is Fault.REFUSE and self.step is Step.STATUS:
@@ -51,60 +52,86 @@ class FaultOrder(Asked):
         return self.step if self.step or self.fault is Fault.CLOSE_BEFORE else Step.SAVE
 
 
-class AccountOrder(Asked):
+class BrebAccountQuery(AdminRequest):
     """Which account."""
 
     account: str
 
 
-class BrebDesk(Desk):
-    """The desk of one simulated BREB."""
+class BrebState(Protocol):
+    """What the admin API reads of the institution."""
 
-    def __init__(self, institution: "Institution") -> None:
-        self._institution = institution
+    @property
+    def faults(self) -> StepFaults[Fault]:
+        """Faults set and not struck yet."""
+        ...
+
+    @property
+    def book(self) -> BrebBook:
+        """What was locked, saved and acknowledged."""
+        ...
+
+    @property
+    def accounts(self) -> BrebAccounts:
+        """All accounts and bills."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    def refusal_of_fetch(self, bill: BrebBill) -> Reply | None:
+        """Return why a bill cannot be fetched and locked now, or None if it can."""
+        ...
+
+    def expire_tokens(self, fault: Fault) -> None:
+        """Let the access token expire now, and the refresh token too if the fault says so."""
+        ...
+
+
+class BrebAdminApi(SingleInstitutionAdminApi):
+    """The admin API of one simulated BREB."""
+
+    def __init__(self, state: BrebState) -> None:
+        super().__init__(state.faults)
+        self._state = state
 
     @override
     def set_fault(self, body: bytes) -> None:
-        order = FaultOrder.model_validate_json(body)
+        order = BrebFaultOrder.model_validate_json(body)
         if order.strikes_at_once:
-            self._institution.expire_tokens(order.fault)
+            self._state.expire_tokens(order.fault)
             return
         target = order.account or order.bill or ANYBODY
-        self._institution.faults.add(order.struck_step, target, order.fault, order.times)
+        self._state.faults.add(order.struck_step, target, order.fault, order.times)
 
     @override
-    def clear_faults(self) -> None:
-        self._institution.faults.clear()
+    def dump(self) -> AdminAnswer:
+        return self._state.book.dump(self._state.clock.now())
 
     @override
-    def faults(self) -> list[Answer]:
-        return self._institution.faults.listing()
-
-    @override
-    def dump(self) -> Answer:
-        return self._institution.book.dump(self._institution.clock.now())
-
-    @override
-    def unpaid(self, page: Page) -> Answer:
-        far_side = self._institution
-        payable = (bill for bill in far_side.world.normal_bills() if far_side.refusal_of_fetch(bill) is None)
+    def unpaid(self, page: ListRange) -> AdminAnswer:
+        state = self._state
+        payable = (bill for bill in state.accounts.normal_bills() if state.refusal_of_fetch(bill) is None)
         chosen = [_line(bill) for bill in islice(payable, page.offset, page.offset + page.count)]
-        return {"today": far_side.clock.today(), "bills": chosen}
+        return {"today": state.clock.today(), "bills": chosen}
 
     @override
-    def questions(self) -> Mapping[str, Callable[[Query], Answer]]:
-        return {"bills": self._bills, "movements": self._movements}
+    def queries(self) -> Mapping[str, Callable[[Query], AdminAnswer]]:
+        return {**super().queries(), "bills": self._bills}
 
-    def _movements(self, query: Query) -> Answer:
-        payments = self._institution.book.payments()
-        return movements_answer(first_of(payments), movements_of(payments), Since.model_validate(query))
+    @override
+    def movements(self, since: Since) -> AdminAnswer:
+        payments = self._state.book.payments()
+        return movements_answer(first_of(payments), movements_of(payments), since)
 
-    def _bills(self, query: Query) -> Answer:
-        order = AccountOrder.model_validate(query)
-        return {"bills": [_line(bill) for bill in self._institution.world.bills_of(order.account)]}
+    def _bills(self, query: Query) -> AdminAnswer:
+        order = BrebAccountQuery.model_validate(query)
+        return {"bills": [_line(bill) for bill in self._state.accounts.bills_of(order.account)]}
 
 
-def _line(bill: Bill) -> Answer:
+def _line(bill: BrebBill) -> AdminAnswer:
     return {
         "account": bill.account,
         # As the wire wants them, ready to be sent.

@@ -1,4 +1,4 @@
-"""The accounts and bills of the simulated BREB, computed from a seed when they are asked for.
+"""The accounts and bills of the simulated BREB, computed from a seed on demand.
 
 Nothing is stored: seed, opening day and account number decide every bill. The exact amount is
 what BREB is owed; the payer pays it rounded up to whole taka.
@@ -33,7 +33,7 @@ _SOCIETIES = (
 )
 
 
-class AccountKind(Enum):
+class BrebAccountKind(Enum):
     """How an account behaves; the values are the first two digits of the magic ranges."""
 
     NORMAL = 10
@@ -52,16 +52,16 @@ class AccountKind(Enum):
     HTML_ANSWER = 98
 
 
-_KIND_BY_DIGITS = {kind.value: kind for kind in AccountKind if kind is not AccountKind.NORMAL}
+_KIND_BY_DIGITS = {kind.value: kind for kind in BrebAccountKind if kind is not BrebAccountKind.NORMAL}
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class BrebBill:
     """One monthly bill; `due_paisa` is exact and never grows."""
 
     number: str
     account: str
-    kind: AccountKind
+    kind: BrebAccountKind
     year: int
     month: int
     due_paisa: int
@@ -75,7 +75,7 @@ class Bill:
         return -(-self.due_paisa // 100)
 
 
-class World:
+class BrebAccounts:
     """All accounts of one simulator: the normal ones and the magic ranges of 1,000 each.
 
     The same seed, number of accounts and opening day give the same bills for ever, so bill
@@ -87,40 +87,40 @@ class World:
         self._accounts = accounts
         self._opened_on = opened_on
 
-    def kind(self, account: str) -> AccountKind:
-        """Return how an account behaves; whatever is no account of ours is unknown."""
+    def kind(self, account: str) -> BrebAccountKind:
+        """Return how an account behaves; any other text is unknown."""
         # isdigit alone would let Bangla digits through, and int() would read them.
         if len(account) != ACCOUNT_LENGTH or not (account.isascii() and account.isdigit()):
-            return AccountKind.UNKNOWN
+            return BrebAccountKind.UNKNOWN
         number = int(account)
         if FIRST_NORMAL_ACCOUNT <= number < FIRST_NORMAL_ACCOUNT + self._accounts:
-            return AccountKind.NORMAL
+            return BrebAccountKind.NORMAL
         leading, rest = divmod(number, _KIND_UNIT)
         if rest >= MAGIC_RANGE_LENGTH:
-            return AccountKind.UNKNOWN
-        return _KIND_BY_DIGITS.get(leading, AccountKind.UNKNOWN)
+            return BrebAccountKind.UNKNOWN
+        return _KIND_BY_DIGITS.get(leading, BrebAccountKind.UNKNOWN)
 
-    def bills_of(self, account: str) -> tuple[Bill, ...]:
+    def bills_of(self, account: str) -> tuple[BrebBill, ...]:
         """Return every bill of an account, paid or not, oldest first; empty if it is unknown."""
         kind = self.kind(account)
-        if kind is AccountKind.UNKNOWN:
+        if kind is BrebAccountKind.UNKNOWN:
             return ()
-        months_back = (2, 1, 0) if kind is AccountKind.THREE_BILLS else (0,)
+        months_back = (2, 1, 0) if kind is BrebAccountKind.THREE_BILLS else (0,)
         return tuple(self._make_bill(account, kind, back) for back in months_back)
 
-    def bill_of(self, account: str, year: int, month: int) -> Bill | None:
+    def bill_of(self, account: str, year: int, month: int) -> BrebBill | None:
         """Return the bill of this month, paid or not, or None if there is none."""
         for bill in self.bills_of(account):
             if (bill.year, bill.month) == (year, month):
                 return bill
         return None
 
-    def normal_bills(self) -> Iterator[Bill]:
+    def normal_bills(self) -> Iterator[BrebBill]:
         """Yield the bills of the normal accounts in the order of their numbers."""
         for number in range(FIRST_NORMAL_ACCOUNT, FIRST_NORMAL_ACCOUNT + self._accounts):
             yield from self.bills_of(str(number))
 
-    def _make_bill(self, account: str, kind: AccountKind, months_back: int) -> Bill:
+    def _make_bill(self, account: str, kind: BrebAccountKind, months_back: int) -> BrebBill:
         draws = Draws(f"breb/{self._seed}/{account}/{months_back}")
         # The smaller of two draws, because most households use little.
         span = _DUE_MAX_PAISA - _DUE_MIN_PAISA + 1
@@ -131,7 +131,7 @@ class World:
         year, month = months // _MONTHS, months % _MONTHS + 1
         # The first day after the month it is for: never later than the day the book was begun.
         issued_on = date((months + 1) // _MONTHS, (months + 1) % _MONTHS + 1, 1)
-        return Bill(
+        return BrebBill(
             number=f"{year % 100:02d}{month:02d}{account}",
             account=account,
             kind=kind,

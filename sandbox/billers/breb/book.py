@@ -20,7 +20,7 @@ LOCK_SECONDS = 7_200
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class BillLock:
     """A bill kept for one channel, from an instant in UTC on."""
 
     bill_number: str
@@ -35,7 +35,7 @@ class Lock:
 
 
 @dataclass(slots=True)
-class Payment:
+class BrebPayment:
     """A saved payment; it counts as paid only once it is acknowledged.
 
     `amount_taka` is what was paid and `due_paisa` what BREB is owed. `saves` and `acknowledges`
@@ -58,7 +58,7 @@ class Payment:
         return self.acknowledged_at is not None
 
 
-class Book(JournalledBook):
+class BrebBook(JournalledBook):
     """The locks, payments and rejected duplicates of one simulator."""
 
     def __init__(self, path: Path, seed: int, today: date) -> None:
@@ -69,27 +69,27 @@ class Book(JournalledBook):
             JournalInUseError: another process keeps it open.
             BrokenJournalError: it cannot be read.
         """
-        self._locks: dict[str, Lock] = {}
-        self._payments: dict[str, Payment] = {}
-        self._by_bill: dict[str, Payment] = {}
+        self._locks: dict[str, BillLock] = {}
+        self._payments: dict[str, BrebPayment] = {}
+        self._by_bill: dict[str, BrebPayment] = {}
         self._unfinished: Counter[str] = Counter()
         self._dropped: set[tuple[str, str]] = set()
         self._rejected: list[dict[str, str]] = []
         super().__init__(path, seed, today)
 
-    def payment(self, transaction_id: str) -> Payment | None:
+    def payment(self, transaction_id: str) -> BrebPayment | None:
         """Return what was saved under this transaction id, if anything."""
         return self._payments.get(transaction_id)
 
-    def payments(self) -> Sequence[Payment]:
+    def payments(self) -> Sequence[BrebPayment]:
         """Return everything that was saved, in that order."""
         return list(self._payments.values())
 
-    def payment_of(self, bill_number: str) -> Payment | None:
+    def payment_of(self, bill_number: str) -> BrebPayment | None:
         """Return the payment saved for this bill, acknowledged or not, if any."""
         return self._by_bill.get(bill_number)
 
-    def lock(self, bill_number: str, now: datetime) -> Lock | None:
+    def lock(self, bill_number: str, now: datetime) -> BillLock | None:
         """Return the lock on a bill if it is alive."""
         lock = self._locks.get(bill_number)
         return lock if lock is not None and now < lock.ends_at else None
@@ -99,15 +99,15 @@ class Book(JournalledBook):
         return self._unfinished[account] > 0
 
     def was_dropped(self, step: Step, transaction_id: str) -> bool:
-        """Whether this step of the transaction was once thrown away on purpose."""
+        """Whether this step of the transaction was once dropped on purpose."""
         return (step.value, transaction_id) in self._dropped
 
-    def record_locked(self, lock: Lock) -> None:
-        """Keep a bill for a channel; the caller has seen that nobody else holds it."""
+    def record_locked(self, lock: BillLock) -> None:
+        """Lock a bill for a channel; the caller has checked that it is not locked."""
         values = {"bill_number": lock.bill_number, "account": lock.account, "channel": lock.channel}
         self._record({"kind": "locked", **values, "locked_at": lock.locked_at.isoformat()})
 
-    def record_saved(self, payment: Payment) -> None:
+    def record_saved(self, payment: BrebPayment) -> None:
         """Keep a new payment; the caller has checked bill, transaction and lock."""
         self._record({"kind": "saved", **asdict(payment)})
 
@@ -124,7 +124,7 @@ class Book(JournalledBook):
         self._record({"kind": "rejected", "bill_number": bill_number, "transaction_id": transaction_id})
 
     def record_dropped(self, step: Step, transaction_id: str) -> None:
-        """Keep that a step was thrown away, so that the next time it is not."""
+        """Keep that a step was dropped, so that the next time it is not."""
         self._record({"kind": "dropped", "step": step, "transaction_id": transaction_id})
 
     def dump(self, now: datetime) -> dict[str, object]:
@@ -144,10 +144,10 @@ class Book(JournalledBook):
         match kind:
             case "locked":
                 locked_at = datetime.fromisoformat(str(values.pop("locked_at")))
-                lock = Lock(**values, locked_at=locked_at)  # type: ignore[arg-type]  # our own line
+                lock = BillLock(**values, locked_at=locked_at)  # type: ignore[arg-type]  # our own line
                 self._locks[lock.bill_number] = lock
             case "saved":
-                self._keep(Payment(**values))  # type: ignore[arg-type]  # our own line
+                self._keep(BrebPayment(**values))  # type: ignore[arg-type]  # our own line
             case "repeated":
                 self._payments[transaction_id].saves += 1
             case "acknowledged":
@@ -159,12 +159,12 @@ class Book(JournalledBook):
             case _:
                 raise ValueError(f"the book has no event called {kind}")
 
-    def _keep(self, payment: Payment) -> None:
+    def _keep(self, payment: BrebPayment) -> None:
         self._payments[payment.transaction_id] = payment
         self._by_bill[payment.bill_number] = payment
         self._unfinished[payment.account] += 1
 
-    def _finish(self, payment: Payment, at: str) -> None:
+    def _finish(self, payment: BrebPayment, at: str) -> None:
         payment.acknowledges += 1
         if not payment.is_acknowledged:
             payment.acknowledged_at = at

@@ -1,14 +1,14 @@
-"""How the simulated BREB misbehaves: at which step, and how.
+"""The faults of the simulated BREB, step by step.
 
-Magic accounts carry their fault for ever, but it strikes only while the step is not done: a repeat
-is always answered plainly, otherwise nobody could ever learn of it. A fault set by an admin call
-strikes every call of its step until it is used up. Whatever would be refused anyway is refused,
-and the answer to that is neither lost nor late.
+Magic accounts always have their fault, but it strikes only while the step is not done: a repeat is always
+answered correctly, or no caller could ever learn of it. A fault set by an admin call strikes every call of
+its step until it is used up. A call that would be refused anyway is refused, and no fault loses or delays
+that answer.
 """
 
 from enum import StrEnum
 
-from sandbox.billers.breb.bills import AccountKind
+from sandbox.billers.breb.bills import BrebAccountKind
 
 
 class Step(StrEnum):
@@ -21,7 +21,7 @@ class Step(StrEnum):
 
 
 class Fault(StrEnum):
-    """One way to misbehave at a step."""
+    """One fault at a step."""
 
     LOST_DONE = "lost_done"
     """Done, then the connection closes without an answer."""
@@ -36,11 +36,11 @@ class Fault(StrEnum):
     HTTP_500 = "http_500"
     """Not done, HTTP 500: one of the two ways an error can mean nothing or everything."""
     STRANGE_CODE = "strange_code"
-    """Done, and answered with a code that nobody knows: the other way."""
+    """Done, and answered with an undocumented code: the other way."""
     EXPIRE_TOKENS = "expire_tokens"
-    """The access token dies now and the call is answered with 1265; the refresh token lives on."""
+    """The access token expires now and the call is answered with 1265; the refresh token lives on."""
     EXPIRE_PAIRS = "expire_pairs"
-    """As above, and the refresh token dies too."""
+    """As above, and the refresh token expires too."""
     CLOSE_BEFORE = "close_before"
     """The connection closes and nothing is done; unless a step is named, at whichever comes next."""
 
@@ -49,13 +49,13 @@ TOKEN_FAULTS = frozenset({Fault.EXPIRE_TOKENS, Fault.EXPIRE_PAIRS})
 """Set without a target and a step they strike at once."""
 
 MAGIC = {
-    (AccountKind.SLOW_SAVE, Step.SAVE): Fault.SLOW,
-    (AccountKind.SAVE_LOST_DONE, Step.SAVE): Fault.LOST_DONE,
-    (AccountKind.SAVE_LOST_UNDONE, Step.SAVE): Fault.LOST_UNDONE,
-    (AccountKind.REFUSES, Step.SAVE): Fault.REFUSE,
-    (AccountKind.HTML_ANSWER, Step.SAVE): Fault.HTML,
-    (AccountKind.SLOW_ACKNOWLEDGE, Step.ACKNOWLEDGE): Fault.SLOW,
-    (AccountKind.ACKNOWLEDGE_LOST_DONE, Step.ACKNOWLEDGE): Fault.LOST_DONE,
-    (AccountKind.ACKNOWLEDGE_LOST_UNDONE, Step.ACKNOWLEDGE): Fault.LOST_UNDONE,
+    (BrebAccountKind.SLOW_SAVE, Step.SAVE): Fault.SLOW,
+    (BrebAccountKind.SAVE_LOST_DONE, Step.SAVE): Fault.LOST_DONE,
+    (BrebAccountKind.SAVE_LOST_UNDONE, Step.SAVE): Fault.LOST_UNDONE,
+    (BrebAccountKind.REFUSES, Step.SAVE): Fault.REFUSE,
+    (BrebAccountKind.HTML_ANSWER, Step.SAVE): Fault.HTML,
+    (BrebAccountKind.SLOW_ACKNOWLEDGE, Step.ACKNOWLEDGE): Fault.SLOW,
+    (BrebAccountKind.ACKNOWLEDGE_LOST_DONE, Step.ACKNOWLEDGE): Fault.LOST_DONE,
+    (BrebAccountKind.ACKNOWLEDGE_LOST_UNDONE, Step.ACKNOWLEDGE): Fault.LOST_UNDONE,
 }
-"""What goes wrong with whom, and when."""
+"""The fault of each magic kind at each step."""

@@ -13,14 +13,14 @@ from typing import ClassVar
 from typing_extensions import override
 
 from sandbox.billers.breb import replies
-from sandbox.billers.breb.admin_api import BrebDesk
-from sandbox.billers.breb.bills import AccountKind, Bill, World, account_of
-from sandbox.billers.breb.book import Book, Lock, Payment
+from sandbox.billers.breb.admin_api import BrebAdminApi
+from sandbox.billers.breb.bills import BrebAccountKind, BrebAccounts, BrebBill, account_of
+from sandbox.billers.breb.book import BillLock, BrebBook, BrebPayment
 from sandbox.billers.breb.faults import MAGIC, TOKEN_FAULTS, Fault, Step
 from sandbox.billers.breb.settings import BrebSettings
-from sandbox.billers.breb.tokens import ACCESS_SECONDS, Standing, TokenPairs
+from sandbox.billers.breb.tokens import ACCESS_SECONDS, BrebTokenState, TokenPairs
 from sandbox.billers.breb.wire import (
-    SaveRequest,
+    BrebSaveRequest,
     day_text,
     exact_taka,
     form_fields,
@@ -43,16 +43,16 @@ _NOT_DONE = {
     Fault.EXPIRE_PAIRS: replies.TOKEN_EXPIRED,
 }
 _DONE_BUT = {Fault.LOST_DONE: LOST, Fault.HTML: replies.HTML_PAGE, Fault.STRANGE_CODE: replies.STRANGE}
-_BAD_ACCESS = {Standing.EXPIRED: replies.TOKEN_EXPIRED, Standing.UNKNOWN: replies.TOKEN_UNKNOWN}
+_BAD_ACCESS = {BrebTokenState.EXPIRED: replies.TOKEN_EXPIRED, BrebTokenState.UNKNOWN: replies.TOKEN_UNKNOWN}
 _BAD_REFRESH = {
-    Standing.EXPIRED: replies.REFRESH_EXPIRED,
-    Standing.USED: replies.REFRESH_USED,
-    Standing.UNKNOWN: replies.TOKEN_UNKNOWN,
+    BrebTokenState.EXPIRED: replies.REFRESH_EXPIRED,
+    BrebTokenState.USED: replies.REFRESH_USED,
+    BrebTokenState.UNKNOWN: replies.TOKEN_UNKNOWN,
 }
 
 
 @dataclass(frozen=True)
-class Institution(FarSide):
+class BrebInstitution(FarSide):
     """BREB: its bills, its book, its token pair and its faults."""
 
     name: ClassVar[str] = "BREB"
@@ -61,25 +61,25 @@ class Institution(FarSide):
 
     settings: BrebSettings
     clock: Clock
-    world: World
-    book: Book
+    accounts: BrebAccounts
+    book: BrebBook
     faults: StepFaults[Fault]
     tokens: TokenPairs
 
     @classmethod
-    def open(cls, settings: BrebSettings, clock: Clock) -> "Institution":
-        """Open the book below `settings.home`, replaying its journal, and the world it belongs to.
+    def open(cls, settings: BrebSettings, clock: Clock) -> "BrebInstitution":
+        """Open the book below `settings.home`, replaying its journal, and the accounts it belongs to.
 
         Raises:
             BookOfAnotherWorldError: the book was begun with another seed.
             JournalInUseError: another process keeps it open.
             BrokenJournalError: the journal cannot be read.
         """
-        book = Book(settings.journal_path, settings.seed, clock.today())
+        book = BrebBook(settings.journal_path, settings.seed, clock.today())
         return cls(
             settings=settings,
             clock=clock,
-            world=World(settings.seed, settings.accounts, book.opened_on),
+            accounts=BrebAccounts(settings.seed, settings.accounts, book.opened_on),
             book=book,
             faults=StepFaults(Step),
             tokens=TokenPairs(),
@@ -97,7 +97,7 @@ class Institution(FarSide):
         }
 
     @override
-    def turn_away(self, call: Call, headers: Headers) -> Reply | None:
+    def check_headers(self, call: Call, headers: Headers) -> Reply | None:
         # The access token is a field of the form, so a header can only be of the wrong kind.
         for name, value in headers:
             if name == b"content-type":
@@ -110,8 +110,8 @@ class Institution(FarSide):
         return form_fields(body)
 
     @override
-    def desk(self) -> BrebDesk:
-        return BrebDesk(self)
+    def admin_api(self) -> BrebAdminApi:
+        return BrebAdminApi(self)
 
     @override
     def close(self) -> None:
@@ -127,62 +127,62 @@ class Institution(FarSide):
         return self._new_pair()
 
     def renew(self, form: Form) -> Reply:
-        """Change a living refresh token for a new pair; 1258, 1271 and 1273 say that it is none."""
+        """Exchange a valid refresh token for a new pair; 1258, 1271 and 1273 refuse it."""
         token = text_field(form, "_pREFRESH_TOKEN")
         if not self._is_our_channel(form):
             return replies.TOKEN_UNKNOWN
         standing = self.tokens.refresh_standing(token, self.clock.now())
-        return self._new_pair() if standing is Standing.ALIVE else _BAD_REFRESH[standing]
+        return self._new_pair() if standing is BrebTokenState.ALIVE else _BAD_REFRESH[standing]
 
     def fetch(self, form: Form) -> Reply:
-        """Tell a due bill and lock it for this channel for two hours."""
-        asked = read_bill(form)
-        if self.world.kind(asked.account) is AccountKind.UNKNOWN:
+        """Report a due bill and lock it for this channel for two hours."""
+        request = read_bill(form)
+        if self.accounts.kind(request.account) is BrebAccountKind.UNKNOWN:
             return replies.UNKNOWN_ACCOUNT
-        bill = self.world.bill_of(asked.account, asked.year, asked.month)
-        fault = self.faults.take(Step.BILL, bill.number if bill else asked.account, asked.account)
-        return self._struck(fault, lambda: self._lock(asked.account, bill, fault))
+        bill = self.accounts.bill_of(request.account, request.year, request.month)
+        fault = self.faults.take(Step.BILL, bill.number if bill else request.account, request.account)
+        return self._apply_fault(fault, lambda: self._lock(request.account, bill, fault))
 
     def save(self, form: Form) -> Reply:
         """Save a payment once; the same transaction again is accepted and changes nothing."""
         save = read_save(form)
-        if self.world.kind(save.bill.account) is AccountKind.UNKNOWN:
+        if self.accounts.kind(save.bill.account) is BrebAccountKind.UNKNOWN:
             return replies.UNKNOWN_ACCOUNT
-        bill = self.world.bill_of(*save.bill)
+        bill = self.accounts.bill_of(*save.bill)
         if bill is None or bill.number != save.bill_number:
             return replies.NO_DUE_BILL
         is_repeat = self.book.payment(save.transaction_id) is not None
         fault = self._fault(Step.SAVE, save.transaction_id, save.bill_number, is_done=is_repeat)
-        return self._struck(fault, lambda: self._save(bill, save, fault))
+        return self._apply_fault(fault, lambda: self._save(bill, save, fault))
 
     def acknowledge(self, form: Form) -> Reply:
         """Complete a saved payment; a completed one is acknowledged again without effect."""
         transaction_id, bill_number = read_reference(form)
-        payment = self._saved(transaction_id, bill_number)
+        payment = self._saved_payment(transaction_id, bill_number)
         is_done = payment is not None and payment.is_acknowledged
         fault = self._fault(Step.ACKNOWLEDGE, transaction_id, bill_number, is_done=is_done)
-        return self._struck(fault, lambda: self._acknowledge(payment, fault))
+        return self._apply_fault(fault, lambda: self._acknowledge(payment, fault))
 
     def status(self, form: Form) -> Reply:
-        """Tell how far a payment came: 1266 nothing saved, 1267 saved, 1268 complete."""
+        """Report how far a payment came: 1266 nothing saved, 1267 saved, 1268 complete."""
         transaction_id, bill_number = read_reference(form)
         fault = self.faults.take(Step.STATUS, bill_number, account_of(bill_number))
-        payment = self._saved(transaction_id, bill_number)
+        payment = self._saved_payment(transaction_id, bill_number)
         if payment is None:
             standing = replies.STATUS_NOTHING
         else:
             standing = replies.STATUS_COMPLETE if payment.is_acknowledged else replies.STATUS_SAVED
-        return self._struck(fault, lambda: standing)
+        return self._apply_fault(fault, lambda: standing)
 
-    def refusal_of_fetch(self, bill: Bill) -> Reply | None:
+    def refusal_of_fetch(self, bill: BrebBill) -> Reply | None:
         """Return why a bill cannot be fetched and locked now, or None if it can."""
         lock = self.book.lock(bill.number, self.clock.now())
         refusal = None
         if self._is_cut_off(bill.account):
             refusal = replies.CUT_OFF
-        elif bill.kind is AccountKind.ALREADY_PAID or self.book.payment_of(bill.number):
+        elif bill.kind is BrebAccountKind.ALREADY_PAID or self.book.payment_of(bill.number):
             refusal = replies.NO_DUE_BILL
-        elif bill.kind is AccountKind.BEGUN_ELSEWHERE or (lock and lock.channel != self.settings.channel):
+        elif bill.kind is BrebAccountKind.BEGUN_ELSEWHERE or (lock and lock.channel != self.settings.channel):
             refusal = replies.BEGUN_ELSEWHERE
         elif lock is not None:
             refusal = replies.BEGUN_HERE
@@ -193,14 +193,14 @@ class Institution(FarSide):
         self.tokens.expire(self.clock.now(), refresh_too=fault is Fault.EXPIRE_PAIRS)
 
     def _with_token(self, answer: Callable[[Form], Reply]) -> Callable[[Form], Reply]:
-        def admitted(form: Form) -> Reply:
+        def answer_admitted(form: Form) -> Reply:
             token = text_field(form, "_pACCESS_TOKEN")
             if not self._is_our_channel(form):
                 return replies.TOKEN_OF_ANOTHER
             standing = self.tokens.access_standing(token, self.clock.now())
-            return answer(form) if standing is Standing.ALIVE else _BAD_ACCESS[standing]
+            return answer(form) if standing is BrebTokenState.ALIVE else _BAD_ACCESS[standing]
 
-        return admitted
+        return answer_admitted
 
     def _is_our_channel(self, form: Form) -> bool:
         return text_field(form, "_pPAY_CHANNEL_ID") == self.settings.channel
@@ -215,14 +215,14 @@ class Institution(FarSide):
         fault = self.faults.take(step, bill_number, account)
         if fault is not None or is_done:
             return fault
-        magic = MAGIC.get((self.world.kind(account), step))
+        magic = MAGIC.get((self.accounts.kind(account), step))
         if magic is Fault.LOST_UNDONE:
             if self.book.was_dropped(step, transaction_id):
                 return None
             self.book.record_dropped(step, transaction_id)
         return magic
 
-    def _struck(self, fault: Fault | None, answer: Callable[[], Reply]) -> Reply:
+    def _apply_fault(self, fault: Fault | None, answer: Callable[[], Reply]) -> Reply:
         if fault in _NOT_DONE:
             if fault in TOKEN_FAULTS:
                 self.expire_tokens(fault)
@@ -235,20 +235,20 @@ class Institution(FarSide):
         return _DONE_BUT.get(fault, reply)
 
     def _is_cut_off(self, account: str) -> bool:
-        is_magic = self.world.kind(account) is AccountKind.CUT_OFF_EARLIER
+        is_magic = self.accounts.kind(account) is BrebAccountKind.CUT_OFF_EARLIER
         return is_magic or self.book.is_cut_off(account)
 
-    def _lock(self, account: str, bill: Bill | None, fault: Fault | None) -> Reply:
+    def _lock(self, account: str, bill: BrebBill | None, fault: Fault | None) -> Reply:
         if bill is None:
             # The account is looked at before the month.
             return replies.CUT_OFF if self._is_cut_off(account) else replies.NO_DUE_BILL
         refusal = self.refusal_of_fetch(bill) or (replies.REFUSED if fault is Fault.REFUSE else None)
         if refusal is None:
             channel, now = self.settings.channel, self.clock.now()
-            self.book.record_locked(Lock(bill.number, account, channel, now))
+            self.book.record_locked(BillLock(bill.number, account, channel, now))
         return refusal or _bill_reply(bill)
 
-    def _save(self, bill: Bill, save: SaveRequest, fault: Fault | None) -> Reply:
+    def _save(self, bill: BrebBill, save: BrebSaveRequest, fault: Fault | None) -> Reply:
         saved = self.book.payment(save.transaction_id)
         if saved is not None:
             if saved.bill_number != bill.number:
@@ -259,7 +259,7 @@ class Institution(FarSide):
         if refusal is not None:
             return refusal
         self.book.record_saved(
-            Payment(
+            BrebPayment(
                 bill_number=bill.number,
                 account=bill.account,
                 transaction_id=save.transaction_id,
@@ -270,10 +270,10 @@ class Institution(FarSide):
         )
         return replies.DONE
 
-    def _refusal_of_save(self, bill: Bill, save: SaveRequest, fault: Fault | None) -> Reply | None:
+    def _refusal_of_save(self, bill: BrebBill, save: BrebSaveRequest, fault: Fault | None) -> Reply | None:
         refusal = None
         lock = self.book.lock(bill.number, self.clock.now())
-        if bill.kind is AccountKind.ALREADY_PAID or self.book.payment_of(bill.number):
+        if bill.kind is BrebAccountKind.ALREADY_PAID or self.book.payment_of(bill.number):
             self.book.record_rejected(bill.number, save.transaction_id)
             refusal = replies.NO_DUE_BILL
         elif lock is None or lock.channel != self.settings.channel:
@@ -284,11 +284,11 @@ class Institution(FarSide):
             refusal = replies.REFUSED
         return refusal
 
-    def _saved(self, transaction_id: str, bill_number: str) -> Payment | None:
+    def _saved_payment(self, transaction_id: str, bill_number: str) -> BrebPayment | None:
         payment = self.book.payment(transaction_id)
         return payment if payment is not None and payment.bill_number == bill_number else None
 
-    def _acknowledge(self, payment: Payment | None, fault: Fault | None) -> Reply:
+    def _acknowledge(self, payment: BrebPayment | None, fault: Fault | None) -> Reply:
         if payment is None:
             return replies.NOTHING_TO_ACKNOWLEDGE
         if fault is Fault.REFUSE and not payment.is_acknowledged:
@@ -297,7 +297,7 @@ class Institution(FarSide):
         return replies.DONE
 
 
-def _bill_reply(bill: Bill) -> Reply:
+def _bill_reply(bill: BrebBill) -> Reply:
     return replies.result(
         "1200",
         "success",

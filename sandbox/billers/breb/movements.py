@@ -1,26 +1,26 @@
-"""What moved at BREB, as `GET /_admin/movements` tells it: what was paid and acknowledged."""
+"""The movements of money at BREB, as `GET /_admin/movements` lists them: what was paid and acknowledged."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sandbox.billers.breb.book import Payment
+from sandbox.billers.breb.book import BrebPayment
 from sandbox.kit.institution.movements import Moved, Movement
 
-HOUSE = "breb_postpaid"
+INSTITUTION_ID = "breb_postpaid"
 _PAISA = 100
 
 
-def first_of(payments: Sequence[Payment]) -> datetime | None:
+def first_of(payments: Sequence[BrebPayment]) -> datetime | None:
     """Return when the first payment was saved, if one was."""
     return datetime.fromisoformat(payments[0].saved_at) if payments else None
 
 
-def movements_of(payments: Iterable[Payment]) -> Iterator[Movement]:
+def movements_of(payments: Iterable[BrebPayment]) -> Iterator[Movement]:
     """Yield every payment that is complete, with the whole taka that were paid, when they were saved."""
     for payment in payments:
         if payment.is_acknowledged:
             yield Movement(
-                house=HOUSE,
+                institution_id=INSTITUTION_ID,
                 moved=Moved.PAYMENT,
                 at=payment.saved_at,
                 ours=payment.transaction_id,

@@ -43,4 +43,4 @@ STATUS_COMPLETE = result("1268", "complete")
 HTML_PAGE = html_page("BREB")
 
 CARRIED_OUT = frozenset({"1200", "1266", "1267", "1268"})
-"""The codes of calls that did what they were asked for; every other is a refusal."""
+"""The codes of calls that were carried out; every other code is a refusal."""

@@ -1,8 +1,8 @@
 """The one token pair of a channel: an access token for calls, a refresh token for a new pair.
 
-There is never more than one living pair: whoever authenticates or renews kills the pair before,
-and so callers that do not share theirs throw each other out. Kept in memory, so a restart asks
-everybody to authenticate again.
+There is never more than one valid pair: an authentication or renewal revokes the pair before, so callers that
+do not share theirs log each other out. Kept in memory, so after a restart every caller has to authenticate
+again.
 """
 
 import secrets
@@ -14,7 +14,7 @@ ACCESS_SECONDS = 3_600
 REFRESH_SECONDS = 86_400
 
 
-class Standing(Enum):
+class BrebTokenState(Enum):
     """What a token is worth."""
 
     ALIVE = "alive"
@@ -25,7 +25,7 @@ class Standing(Enum):
 
 
 @dataclass(slots=True)
-class Pair:
+class TokenPair:
     """A pair and the instants, in seconds since the epoch, at which its halves expire."""
 
     access: str
@@ -38,15 +38,15 @@ class TokenPairs:
     """The living pair, if any, and the refresh token of the one before."""
 
     def __init__(self) -> None:
-        self._pair: Pair | None = None
+        self._pair: TokenPair | None = None
         self._used_refresh: str | None = None
 
-    def issue(self, now: datetime) -> Pair:
+    def issue(self, now: datetime) -> TokenPair:
         """Return a new pair; the one before is dead."""
         if self._pair is not None:
             self._used_refresh = self._pair.refresh
         instant = now.timestamp()
-        self._pair = Pair(
+        self._pair = TokenPair(
             access=secrets.token_urlsafe(24),
             refresh=secrets.token_urlsafe(24),
             access_ends=instant + ACCESS_SECONDS,
@@ -54,22 +54,22 @@ class TokenPairs:
         )
         return self._pair
 
-    def access_standing(self, token: str, now: datetime) -> Standing:
+    def access_standing(self, token: str, now: datetime) -> BrebTokenState:
         """Return what an access token is worth."""
         if self._pair is None or token != self._pair.access:
-            return Standing.UNKNOWN
-        return Standing.ALIVE if now.timestamp() < self._pair.access_ends else Standing.EXPIRED
+            return BrebTokenState.UNKNOWN
+        return BrebTokenState.ALIVE if now.timestamp() < self._pair.access_ends else BrebTokenState.EXPIRED
 
-    def refresh_standing(self, token: str, now: datetime) -> Standing:
+    def refresh_standing(self, token: str, now: datetime) -> BrebTokenState:
         """Return what a refresh token is worth."""
         if token == self._used_refresh:
-            return Standing.USED
+            return BrebTokenState.USED
         if self._pair is None or token != self._pair.refresh:
-            return Standing.UNKNOWN
-        return Standing.ALIVE if now.timestamp() < self._pair.refresh_ends else Standing.EXPIRED
+            return BrebTokenState.UNKNOWN
+        return BrebTokenState.ALIVE if now.timestamp() < self._pair.refresh_ends else BrebTokenState.EXPIRED
 
     def expire(self, now: datetime, *, refresh_too: bool) -> None:
-        """Let the access token expire now, and the refresh token with it if told so."""
+        """Let the access token expire now, and the refresh token with it if `refresh_too`."""
         if self._pair is not None:
             self._pair.access_ends = now.timestamp()
             if refresh_too:

@@ -37,7 +37,7 @@ class BillRequest(NamedTuple):
     month: int
 
 
-class SaveRequest(NamedTuple):
+class BrebSaveRequest(NamedTuple):
     """A payment that could be read; whether it is right is for the institution to say."""
 
     bill: BillRequest
@@ -76,7 +76,7 @@ def form_fields(body: bytes) -> Form:
 
 
 def read_bill(form: Form) -> BillRequest:
-    """Read which bill is asked for, and by whom, which is checked and not kept.
+    """Read which bill is requested; the payer is checked and not stored.
 
     Raises:
         MalformedRequestError: a field is missing or cannot be read.
@@ -87,13 +87,13 @@ def read_bill(form: Form) -> BillRequest:
     return BillRequest(account, int(_shaped(form, "_pBILL_YEAR")), int(_shaped(form, "_pBILL_MONTH")))
 
 
-def read_save(form: Form) -> SaveRequest:
+def read_save(form: Form) -> BrebSaveRequest:
     """Read a payment.
 
     Raises:
         MalformedRequestError: a field is missing or cannot be read.
     """
-    return SaveRequest(
+    return BrebSaveRequest(
         bill=read_bill(form),
         bill_number=text_field(form, "_pBILL_NO"),
         transaction_id=text_field(form, "_pTRANSACTION_ID"),
@@ -102,7 +102,7 @@ def read_save(form: Form) -> SaveRequest:
 
 
 def read_reference(form: Form) -> SavedReference:
-    """Read what is acknowledged or asked after.
+    """Read which payment is acknowledged or inquired about.
 
     Raises:
         MalformedRequestError: a field is missing or cannot be read.
@@ -121,8 +121,8 @@ def day_text(day: date) -> str:
 
 
 def _shaped(form: Form, name: str) -> str:
-    pattern, what = _SHAPES[name]
+    pattern, expectation = _SHAPES[name]
     value = form.get(name)
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise MalformedRequestError(f"{name} must be {what}")
+        raise MalformedRequestError(f"{name} must be {expectation}")
     return value

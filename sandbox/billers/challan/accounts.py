@@ -9,17 +9,17 @@ from dataclasses import replace
 from typing_extensions import override
 
 from sandbox.kit.biller.accounts import World
-from sandbox.kit.biller.bills import CounterBill
-from sandbox.kit.biller.institution import Choice
+from sandbox.kit.biller.bills import SimulatedBill
+from sandbox.kit.biller.institution import FeeByChoice
 
 _BEFORE_CHOICE = "/"
 
 
-class ChallanWorld(World):
-    """A world whose bill numbers end in the choice that their amount was made for, if there is one."""
+class ChallanAccounts(World):
+    """Accounts whose bill numbers end in the choice that decided the amount, if there is one."""
 
     @override
-    def bills_of(self, number: str, choice: str | None = None) -> tuple[CounterBill, ...]:
+    def bills_of(self, number: str, choice: str | None = None) -> tuple[SimulatedBill, ...]:
         bills = super().bills_of(number, choice)
         if not self._has_choices:
             return bills
@@ -28,16 +28,16 @@ class ChallanWorld(World):
         )
 
     @override
-    def bill(self, bill_number: str, choice: str | None = None) -> CounterBill | None:
+    def bill(self, bill_number: str, choice: str | None = None) -> SimulatedBill | None:
         if not self._has_choices:
             return super().bill(bill_number, choice)
-        base, _, told = bill_number.rpartition(_BEFORE_CHOICE)
-        serial = self.house.serial_in("{bill_number}", base)
-        if serial is None or choice not in {None, told}:
+        base, _, choice_in_number = bill_number.rpartition(_BEFORE_CHOICE)
+        serial = self.institution.serial_in("{bill_number}", base)
+        if serial is None or choice not in {None, choice_in_number}:
             return None
-        bills = self.bills_of(self.house.number_of(serial), told)
+        bills = self.bills_of(self.institution.number_of(serial), choice_in_number)
         return bills[0] if bills else None
 
     @property
     def _has_choices(self) -> bool:
-        return isinstance(self.house.amount, Choice)
+        return isinstance(self.institution.amount, FeeByChoice)

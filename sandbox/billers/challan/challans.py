@@ -1,10 +1,10 @@
-"""The treasury's book of challans: their numbers, without a gap in any fiscal year, and whose they are."""
+"""The treasury's book of challans: their numbers, without a gap in any fiscal year, and their payments."""
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
-from sandbox.kit.biller.book import Book, Payment
+from sandbox.kit.biller.book import BillerBook, BillerPayment
 from sandbox.kit.biller.institution import House
 
 _YEAR_BEGINS = 7
@@ -13,26 +13,26 @@ _YEAR_BEGINS = 7
 class Challans:
     """The challans that were given out; they stand in the facts of payments, so they outlive a kill."""
 
-    def __init__(self, book: Book, houses: Iterable[House]) -> None:
+    def __init__(self, book: BillerBook, institutions: Iterable[House]) -> None:
         """Count what the book has already."""
-        self._by_number: dict[str, Payment] = {}
-        self._given: Counter[str] = Counter()
-        for house in houses:
-            for payment in book.payments_of(house.id):
+        self._by_number: dict[str, BillerPayment] = {}
+        self._issued: Counter[str] = Counter()
+        for institution in institutions:
+            for payment in book.payments_of(institution.id):
                 self.keep(payment)
 
     def next_number(self, today: date) -> str:
         """Return the number that a challan of this Dhaka day would have; it is only used up by `keep`."""
         year = fiscal_years(today)
-        return f"{year}-{self._given[year] + 1:010d}"
+        return f"{year}-{self._issued[year] + 1:010d}"
 
-    def keep(self, payment: Payment) -> None:
+    def keep(self, payment: BillerPayment) -> None:
         """Count the challan of a payment."""
         number = payment.facts["challan_no"]
         self._by_number[number] = payment
-        self._given[number[:4]] += 1
+        self._issued[number[:4]] += 1
 
-    def payment(self, number: str) -> Payment | None:
+    def payment(self, number: str) -> BillerPayment | None:
         """Return which payment a challan was given for, if any."""
         return self._by_number.get(number)
 

@@ -1,7 +1,7 @@
 """What the treasury and its offices do with each of their calls.
 
 A payment is registered, then confirmed; only a confirmation moves money, and it gives out a challan. The
-numbers of the challans of one fiscal year have no gaps. What may surprise: the kit's faults strike the
+numbers of the challans of one fiscal year have no gaps. Note: the kit's faults strike the
 confirmation, since nothing hangs on a registration.
 """
 
@@ -16,9 +16,9 @@ from typing import ClassVar
 from typing_extensions import override
 
 from sandbox.billers.challan import wire
-from sandbox.billers.challan.accounts import ChallanWorld
+from sandbox.billers.challan.accounts import ChallanAccounts
 from sandbox.billers.challan.challans import Challans
-from sandbox.billers.challan.institutions import FAMILY, FEE_KEY, HOUSES, TreasuryHouse
+from sandbox.billers.challan.institutions import FAMILY, FEE_KEY, INSTITUTIONS, TreasuryInstitution
 from sandbox.billers.challan.replies import (
     ERRORS,
     NO_CHALLAN,
@@ -31,16 +31,24 @@ from sandbox.billers.challan.replies import (
     REFUSED,
     UNKNOWN,
     USED_ALREADY,
-    fine,
+    success,
 )
-from sandbox.kit.biller.book import Payment
-from sandbox.kit.biller.call_results import OtherAmount, PaidAlready, Refused, Taken, Unknown, Verdict
-from sandbox.kit.biller.family import Counter, CounterFarSide
-from sandbox.kit.biller.faults import FaultTable
+from sandbox.kit.biller.book import BillerPayment
+from sandbox.kit.biller.call_results import (
+    BillPaidAlready,
+    PaymentRefused,
+    PaymentResult,
+    PaymentTaken,
+    UnknownBill,
+    WrongAmount,
+)
+from sandbox.kit.biller.family import CounterFarSide
+from sandbox.kit.biller.faults import BillerFaultTable
 from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.open_biller import OpenBiller
+from sandbox.kit.biller.payment_intake import PaymentIntake, PaymentOrder
 from sandbox.kit.biller.settings import CounterSettings
 from sandbox.kit.biller.taka_text import taka
-from sandbox.kit.biller.till import Order, Till
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call, Headers
@@ -54,7 +62,7 @@ _SLIP_DAYS = 7
 _NOTES = "acs"
 _SLIPS = "acs/otc"
 _SLIP_ENDS = "acs/otc-ends"
-"""Under which house the book notes what was registered, and the slips: these belong to the treasury."""
+"""Under which institution the book notes what was registered, and the slips: these belong to the treasury."""
 _COLLECTOR = "EKPAY"
 
 
@@ -70,13 +78,13 @@ class Institution(CounterFarSide):
     base_path: ClassVar[str] = "/acs"
     errors: ClassVar[Errors] = ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = HOUSES
+    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
     is_login_shared: ClassVar[bool] = True
 
     def __init__(self, settings: CounterSettings, clock: Clock) -> None:
         """Open the book as every family does, and count the challans in it; raises what that does."""
         super().__init__(settings, clock)
-        self.challans = Challans(self.book, HOUSES)
+        self.challans = Challans(self.book, INSTITUTIONS)
         password = settings.password.get_secret_value()
         client = f"{CLIENT_ID}:{client_secret(password)}".encode()
         self._client_header = b"Basic " + b64encode(client)
@@ -95,33 +103,33 @@ class Institution(CounterFarSide):
     def shared_calls(self) -> Mapping[str, Call]:
         return {
             "token": Call("token", self.token, needs_login=False),
-            "clients/payment/initiate": Call("initiate", _json(self.initiate)),
-            "clients/payment/initiateOTC": Call("initiateOTC", _json(self.initiate_otc)),
-            "clients/payment/confirmation": Call("confirmation", _json(self.confirmation)),
-            "clients/payment/details": Call("details", _json(self.details)),
+            "clients/payment/initiate": Call("initiate", _json_only(self.initiate)),
+            "clients/payment/initiateOTC": Call("initiateOTC", _json_only(self.initiate_otc)),
+            "clients/payment/confirmation": Call("confirmation", _json_only(self.confirmation)),
+            "clients/payment/details": Call("details", _json_only(self.details)),
         }
 
     @override
-    def house_calls(self, counter: Counter) -> Mapping[str, Call]:
-        calls = {"use": Call("use", _json(partial(self.use, counter)))}
-        if _house(counter).is_demanded:
-            calls["demand"] = Call("demand", _json(partial(self.demand, counter)))
+    def institution_calls(self, biller: OpenBiller) -> Mapping[str, Call]:
+        calls = {"use": Call("use", _json_only(partial(self.use, biller)))}
+        if _treasury_institution(biller).is_demanded:
+            calls["demand"] = Call("demand", _json_only(partial(self.demand, biller)))
         return calls
 
     @override
-    def turn_away(self, call: Call, headers: Headers) -> Reply | None:
+    def check_headers(self, call: Call, headers: Headers) -> Reply | None:
         if call.name != "token":
-            return super().turn_away(call, headers)
+            return super().check_headers(call, headers)
         sent = next((value for name, value in headers if name == b"authorization"), b"")
         return None if compare_digest(sent, self._client_header) else ERRORS.unauthorised
 
     @override
     def read(self, body: bytes) -> Form:
-        return wire.fields(body)
+        return wire.read_fields(body)
 
     def token(self, form: Form) -> Reply:
         """Give out a bearer for the right user and password of a password grant, else HTTP 401."""
-        if not isinstance(form, wire.Encoded) or form.get("grant_type") != "password":
+        if not isinstance(form, wire.EncodedForm) or form.get("grant_type") != "password":
             raise MalformedRequestError("a token is asked for with a form and grant_type password")
         bearer = self.login(text_field(form, "username"), text_field(form, "password"))
         if bearer is None:
@@ -129,58 +137,58 @@ class Institution(CounterFarSide):
         grant = {"access_token": bearer, "token_type": "bearer", "expires_in": BEARER_SECONDS}
         return json_reply(grant, code="granted")
 
-    def demand(self, counter: Counter, form: Form) -> Reply:
-        """Tell what an office demands for what the parameters name, head by head."""
-        asked, house = wire.parameters(form), _house(counter)
-        found = counter.till.look_up(_with_fee_key(house.rewritten(asked)))
-        if isinstance(found, Unknown):
+    def demand(self, biller: OpenBiller, form: Form) -> Reply:
+        """Report the demand that the parameters name, head by head."""
+        parameters, institution = wire.read_parameters(form), _treasury_institution(biller)
+        result = biller.intake.find_unpaid_bills(_with_fee_key(institution.normalise_parameters(parameters)))
+        if isinstance(result, UnknownBill):
             return UNKNOWN
-        if isinstance(found, PaidAlready):
+        if isinstance(result, BillPaidAlready):
             return PAID_ALREADY
-        bill = found.bills[0]
-        if counter.till.is_cut_off(bill.bill_number, bill.number):
+        bill = result.bills[0]
+        if biller.intake.is_connection_cut(bill.bill_number, bill.number):
             return LOST
         heads = [
             {"economic_code": head.economic_code, "title": head.title, "amount": taka(head.paisa)}
-            for head in house.heads_of(bill)
+            for head in institution.heads_of(bill)
         ]
-        told: dict[str, object] = {"asked": asked, "demand_no": bill.bill_number, "heads": heads}
-        told |= {"organization_code": house.organization_code, "total": taka(bill.base_paisa)}
+        answer: dict[str, object] = {"asked": parameters, "demand_no": bill.bill_number, "heads": heads}
+        answer |= {"organization_code": institution.organization_code, "total": taka(bill.base_paisa)}
         until = self.clock.today() + timedelta(days=_DEMAND_DAYS)
-        return fine({**told, "applicant_name": bill.customer_name, "valid_until": wire.day_text(until)})
+        return success({**answer, "applicant_name": bill.customer_name, "valid_until": wire.day_text(until)})
 
     def initiate(self, form: Form) -> Reply:
-        """Register a payment; the same again is told the same, and another under its paymentid is refused."""
-        wanted = wire.initiated(form)
-        refusal = self._registered(wanted, _NOTES)
+        """Register a payment; a repeat is answered the same, and another under its paymentid is refused."""
+        registration = wire.read_registration(form)
+        refusal = self._register(registration, _NOTES)
         if refusal is not None:
             return refusal
-        transaction_id = self._sealed("TX", wanted.payment_id)
-        return fine(
+        transaction_id = self._unguessable_number("TX", registration.payment_id)
+        return success(
             {"responseurl": f"https://challan.example/pay/{transaction_id}", "transaction_id": transaction_id}
         )
 
     def initiate_otc(self, form: Form) -> Reply:
         """Register a payment and give out a slip to pay it at a counter within a week."""
-        wanted = wire.initiated(form)
-        refusal = self._registered(wanted, _SLIPS)
+        registration = wire.read_registration(form)
+        refusal = self._register(registration, _SLIPS)
         if refusal is not None:
             return refusal
-        return fine(
+        return success(
             {
-                "paymentid": wanted.payment_id,
-                "paidamount": taka(wanted.paisa),
-                "transaction_id": self._sealed("TX", wanted.payment_id),
-                "slip_no": self._sealed("OTC", wanted.payment_id),
-                "valid_until": self._end_of_slip(wanted.payment_id),
+                "paymentid": registration.payment_id,
+                "paidamount": taka(registration.paisa),
+                "transaction_id": self._unguessable_number("TX", registration.payment_id),
+                "slip_no": self._unguessable_number("OTC", registration.payment_id),
+                "valid_until": self._end_of_slip(registration.payment_id),
             }
         )
 
     def confirmation(self, form: Form) -> Reply:
         """Take a registered payment once and give out its challan; the same again brings the same one."""
-        payment_id, paisa = wire.payment_id(form), wire.amount(form, "paidamount")
+        payment_id, paisa = wire.read_payment_id(form), wire.read_amount(form, "paidamount")
         transaction_id, note = text_field(form, "transaction_id"), self.book.note(_NOTES, payment_id)
-        if note is None or transaction_id != self._sealed("TX", payment_id):
+        if note is None or transaction_id != self._unguessable_number("TX", payment_id):
             return NOT_INITIATED
         if taka(paisa) != note["paidamount"]:
             return OTHER_AMOUNT
@@ -191,152 +199,163 @@ class Institution(CounterFarSide):
             "transaction_id": transaction_id,
             "challan_no": self.challans.next_number(self.clock.today()),
         }
-        verdict = self.counters[note["house"]].till.pay(
-            Order(payment_id, paisa, note["number"], note["demand_no"] or None, facts=facts)
+        result = self.counters[note["house"]].intake.pay(
+            PaymentOrder(payment_id, paisa, note["number"], note["demand_no"] or None, facts=facts)
         )
-        if isinstance(verdict, Taken) and not verdict.is_repeat:
-            self.challans.keep(verdict.payment)
-        return self.answered(verdict.how, _confirmed(verdict))
+        if isinstance(result, PaymentTaken) and not result.is_repeat:
+            self.challans.keep(result.payment)
+        return self.deliver(result.fault, _confirmation_reply(result))
 
     def details(self, form: Form) -> Reply:
-        """Tell which challan stands under a paymentid, and whether an office has spent it."""
-        payment_id = wire.payment_id(form)
+        """Report which challan stands under a paymentid, and whether an office has spent it."""
+        payment_id = wire.read_payment_id(form)
         note = self.book.note(_NOTES, payment_id)
         if note is None:
             return NOT_CONFIRMED if self.book.note(_SLIPS, payment_id) else NO_PAYMENT
-        till = self.counters[note["house"]].till
-        if till.is_cut_off(note["number"], note["demand_no"]):
+        intake = self.counters[note["house"]].intake
+        if intake.is_connection_cut(note["number"], note["demand_no"]):
             return LOST
-        payment = till.status(payment_id)
-        return NOT_CONFIRMED if payment is None else fine(_details(payment, note))
+        payment = intake.status(payment_id)
+        return NOT_CONFIRMED if payment is None else success(_challan_details(payment, note))
 
-    def use(self, counter: Counter, form: Form) -> Reply:
+    def use(self, biller: OpenBiller, form: Form) -> Reply:
         """Let an office spend a challan on a service, once and for ever."""
         number, service = text_field(form, "challan_no"), text_field(form, "service_reference")
         payment = self.challans.payment(number)
-        if payment is None or payment.house != counter.house.id:
+        if payment is None or payment.institution_id != biller.institution.id:
             return NO_CHALLAN
         if "used_for" in payment.facts:
             return USED_ALREADY
-        self.book.record_facts(payment.house, payment.reference, {"used_for": service})
-        return fine({"challan_no": number, "used_flag": "Y"})
+        self.book.record_facts(payment.institution_id, payment.reference, {"used_for": service})
+        return success({"challan_no": number, "used_flag": "Y"})
 
     @override
-    def _open_counter(self, house: House) -> Counter:
-        world = ChallanWorld(house, self.settings.seed, self.settings.accounts, self.book.opened_on)
-        faults = FaultTable()
-        return Counter(house, world, Till(world, self.book, faults, self.clock), faults)
+    def _open_biller(self, institution: House) -> OpenBiller:
+        accounts = ChallanAccounts(
+            institution, self.settings.seed, self.settings.accounts, self.book.opened_on
+        )
+        faults = BillerFaultTable()
+        return OpenBiller(
+            institution, accounts, PaymentIntake(accounts, self.book, faults, self.clock), faults
+        )
 
-    def _registered(self, wanted: wire.Initiated, notes: str) -> Reply | None:
+    def _register(self, registration: wire.Registration, notes: str) -> Reply | None:
         """Keep what is to be paid and by whom, or return why not; the same again changes nothing."""
-        counter = self._office_of(wanted)
-        if counter is None:
+        biller = self._office_of(registration)
+        if biller is None:
             return UNKNOWN
-        numbers = self._numbers(counter, wanted)
+        numbers = self._account_numbers(biller, registration)
         if numbers is None:
             return UNKNOWN
-        if counter.till.is_cut_off(*numbers):
+        if biller.intake.is_connection_cut(*numbers):
             return LOST
-        note = {**wanted.as_note(), "house": counter.house.id, "number": numbers[0]}
-        known = self.book.note(notes, wanted.payment_id)
+        note = {**registration.as_note(), "house": biller.institution.id, "number": numbers[0]}
+        known = self.book.note(notes, registration.payment_id)
         if known is not None:
             return None if known == note else OTHER_PAYMENT
-        refusal = _refusal(counter, wanted)
+        refusal = _registration_refusal(biller, registration)
         if refusal is None:
-            self.book.record_note(notes, wanted.payment_id, note)
+            self.book.record_note(notes, registration.payment_id, note)
         return refusal
 
-    def _office_of(self, wanted: wire.Initiated) -> Counter | None:
-        """Return whose demand is paid or, where there is none, whose account the money is for."""
-        demand_no = wanted.texts["demand_no"]
+    def _office_of(self, registration: wire.Registration) -> OpenBiller | None:
+        """Return the office whose demand is paid or, without a demand, whose account the money is for."""
+        demand_no = registration.texts["demand_no"]
         if demand_no:
             counters = self.counters.values()
-            return next((counter for counter in counters if counter.till.find(demand_no) is not None), None)
-        stated = [counter for counter in self.counters.values() if not _house(counter).is_demanded]
-        for counter in stated:
-            if _house(counter).organization_code == wanted.organization_code:
-                return counter
-        return next(counter for counter in stated if _house(counter).takes_any_head)
+            return next(
+                (biller for biller in counters if biller.intake.find_bill(demand_no) is not None), None
+            )
+        stated = [
+            biller for biller in self.counters.values() if not _treasury_institution(biller).is_demanded
+        ]
+        for biller in stated:
+            if _treasury_institution(biller).organization_code == registration.organization_code:
+                return biller
+        return next(biller for biller in stated if _treasury_institution(biller).takes_any_head)
 
-    def _numbers(self, counter: Counter, wanted: wire.Initiated) -> tuple[str, ...] | None:
-        """Return the account, and the demand if there is one; None if nobody has it."""
-        demand_no = wanted.texts["demand_no"]
+    def _account_numbers(self, biller: OpenBiller, registration: wire.Registration) -> tuple[str, ...] | None:
+        """Return the account, and the demand if there is one; None if there is no such number."""
+        demand_no = registration.texts["demand_no"]
         if demand_no:
-            bill = counter.till.find(demand_no)
+            bill = biller.intake.find_bill(demand_no)
             return None if bill is None else (bill.number, demand_no)
-        told = {name: wanted.texts[name] for name in ("nid", "tin", "bin") if wanted.texts[name]}
-        bills = counter.world.named(told)
+        identities = {
+            name: registration.texts[name] for name in ("nid", "tin", "bin") if registration.texts[name]
+        }
+        bills = biller.accounts.find_bills(identities)
         return (bills[0].number,) if bills else None
 
     def _end_of_slip(self, payment_id: str) -> str:
         """Return the last day of a slip, which stays what it was when the slip was first given out."""
-        noted = self.book.note(_SLIP_ENDS, payment_id)
-        if noted is not None:
-            return noted["valid_until"]
+        note = self.book.note(_SLIP_ENDS, payment_id)
+        if note is not None:
+            return note["valid_until"]
         until = wire.day_text(self.clock.today() + timedelta(days=_SLIP_DAYS))
         self.book.record_note(_SLIP_ENDS, payment_id, {"valid_until": until})
         return until
 
-    def _sealed(self, prefix: str, payment_id: str) -> str:
-        """Return a number that follows from a paymentid, and that nobody else can make."""
+    def _unguessable_number(self, prefix: str, payment_id: str) -> str:
+        """Return a number that follows from a paymentid, and that no other party can make."""
         key = blake2b(f"challan/{self.settings.seed}".encode()).digest()
         return prefix + blake2b(f"{prefix}/{payment_id}".encode(), key=key, digest_size=7).hexdigest().upper()
 
 
-def _json(answer: Callable[[Form], Reply]) -> Callable[[Form], Reply]:
+def _json_only(answer: Callable[[Form], Reply]) -> Callable[[Form], Reply]:
     """Return the answer to a call that is a JSON object and no form."""
 
-    def answered(form: Form) -> Reply:
-        if isinstance(form, wire.Encoded):
+    def deliver(form: Form) -> Reply:
+        if isinstance(form, wire.EncodedForm):
             raise MalformedRequestError("the body is no JSON object")
         return answer(form)
 
-    return answered
+    return deliver
 
 
-def _house(counter: Counter) -> TreasuryHouse:
-    assert isinstance(counter.house, TreasuryHouse)
-    return counter.house
+def _treasury_institution(biller: OpenBiller) -> TreasuryInstitution:
+    assert isinstance(biller.institution, TreasuryInstitution)
+    return biller.institution
 
 
-def _with_fee_key(asked: Mapping[str, str]) -> dict[str, str]:
+def _with_fee_key(parameters: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters, those of a passport's fee taken together if they are there."""
-    wanted = [asked[name] for name in ("pages", "validity", "delivery") if name in asked]
-    return {**asked, FEE_KEY: "-".join(wanted)} if wanted else dict(asked)
+    choices = [parameters[name] for name in ("pages", "validity", "delivery") if name in parameters]
+    return {**parameters, FEE_KEY: "-".join(choices)} if choices else dict(parameters)
 
 
-def _refusal(counter: Counter, wanted: wire.Initiated) -> Reply | None:
-    house, demand_no = _house(counter), wanted.texts["demand_no"]
-    if not house.takes_any_head and (
-        wanted.organization_code != house.organization_code or not wanted.heads.keys() <= house.economic_codes
+def _registration_refusal(biller: OpenBiller, registration: wire.Registration) -> Reply | None:
+    institution, demand_no = _treasury_institution(biller), registration.texts["demand_no"]
+    if not institution.takes_any_head and (
+        registration.organization_code != institution.organization_code
+        or not registration.heads.keys() <= institution.economic_codes
     ):
         return REFUSED
-    bill = counter.till.find(demand_no) if demand_no else None
-    return PAID_ALREADY if bill is not None and counter.till.is_paid(bill) else None
+    bill = biller.intake.find_bill(demand_no) if demand_no else None
+    return PAID_ALREADY if bill is not None and biller.intake.is_paid(bill) else None
 
 
-def _confirmed(verdict: Verdict) -> Reply:
-    match verdict:
-        case Taken(payment):
-            return fine(
+def _confirmation_reply(result: PaymentResult) -> Reply:
+    match result:
+        case PaymentTaken(payment):
+            return success(
                 {
                     "challan_no": payment.facts["challan_no"],
                     "paymentid": payment.reference,
-                    "paidamount": taka(payment.told_paisa),
+                    "paidamount": taka(payment.reported_paisa),
                     "transaction_id": payment.facts["transaction_id"],
                 }
             )
-        case Unknown():
+        case UnknownBill():
             return UNKNOWN
-        case PaidAlready():
+        case BillPaidAlready():
             return PAID_ALREADY
-        case OtherAmount():
+        case WrongAmount():
             return OTHER_AMOUNT
-        case Refused():
+        case PaymentRefused():
             return REFUSED
 
 
-def _details(payment: Payment, note: Mapping[str, str]) -> dict[str, object]:
+def _challan_details(payment: BillerPayment, note: Mapping[str, str]) -> dict[str, object]:
     year, month, day = payment.business_date.split("-")
     paid_on = f"{day}-{month}-{year}"
     return {
@@ -344,7 +363,7 @@ def _details(payment: Payment, note: Mapping[str, str]) -> dict[str, object]:
         "tin": note["tin"],
         "bin": note["bin"],
         "payment_id": payment.reference,
-        "paidamount": taka(payment.told_paisa),
+        "paidamount": taka(payment.reported_paisa),
         "entry_date": paid_on,
         "payment_date": paid_on,
         "client_name": "",

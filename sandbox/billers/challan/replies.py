@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 
-_FINE = "0"
+_SUCCESS = "0"
 
 
-def fine(more: Mapping[str, object]) -> Reply:
-    """Return a good answer."""
-    return json_reply({"responsecode": _FINE, "responsemessage": "OK", **more}, code=_FINE)
+def success(more: Mapping[str, object]) -> Reply:
+    """Return a success reply."""
+    return json_reply({"responsecode": _SUCCESS, "responsemessage": "OK", **more}, code=_SUCCESS)
 
 
 def _refusal(code: str, message: str) -> Reply:

@@ -1,6 +1,6 @@
-"""How the treasury's calls are read, and how it writes what it tells.
+"""How the treasury's calls are read and its answers are written.
 
-The token is asked for with a form, everything else is a JSON object. Amounts are text in taka with exactly
+The token is requested with a form, everything else is a JSON object. Amounts are text in taka with exactly
 two decimals, days `dd-MM-yyyy`. The errors never repeat what was sent.
 """
 
@@ -31,12 +31,12 @@ _MAY_BE_EMPTY: Mapping[str, re.Pattern[str]] = {
 }
 
 
-class Encoded(Form):
+class EncodedForm(Form):
     """The fields of a form, as against those of a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
-class Initiated:
+class Registration:
     """A payment as it is registered; `heads` holds every economic code with its amount in paisa.
 
     `texts` are the members that may be empty.
@@ -63,7 +63,7 @@ class Initiated:
         }
 
 
-def fields(body: bytes) -> Form:
+def read_fields(body: bytes) -> Form:
     """Return a JSON object or the fields of a form, whichever the body is.
 
     Raises:
@@ -77,13 +77,13 @@ def fields(body: bytes) -> Form:
         )
     except ValueError:
         raise MalformedRequestError("the body is neither JSON nor a form") from None
-    form = Encoded(pairs)
+    form = EncodedForm(pairs)
     if len(form) != len(pairs):
         raise MalformedRequestError("a field is there twice")
     return form
 
 
-def initiated(form: Form) -> Initiated:
+def read_registration(form: Form) -> Registration:
     """Read a payment that is to be registered (fields of billers.md 2.9; `demand_no` and `remarks` are ours).
 
     Raises:
@@ -93,23 +93,23 @@ def initiated(form: Form) -> Initiated:
     # JSON true is a Python int; a treasury that counted it as 1 would hide a caller's bug.
     if not isinstance(persons, int) or isinstance(persons, bool) or persons < 1:
         raise MalformedRequestError("personcount must be a whole number, 1 or more")
-    paisa = amount(form, "paidamount")
-    texts = {name: _of_form(form, name, shape) for name, shape in _MAY_BE_EMPTY.items()}
-    return Initiated(
-        payment_id=payment_id(form),
+    paisa = read_amount(form, "paidamount")
+    texts = {name: _shaped_text(form, name, shape) for name, shape in _MAY_BE_EMPTY.items()}
+    return Registration(
+        payment_id=read_payment_id(form),
         paisa=paisa,
-        heads=_heads(form, paisa),
-        organization_code=_of_form(form, "organization_code", re.compile(r"[0-9]{13}")),
+        heads=_read_heads(form, paisa),
+        organization_code=_shaped_text(form, "organization_code", re.compile(r"[0-9]{13}")),
         texts=texts,
     )
 
 
-def payment_id(form: Form) -> str:
+def read_payment_id(form: Form) -> str:
     """Return the paymentid: 13 capital letters and digits; raises MalformedRequestError."""
-    return _of_form(form, "paymentid", _PAYMENT_ID)
+    return _shaped_text(form, "paymentid", _PAYMENT_ID)
 
 
-def amount(form: Form, name: str) -> int:
+def read_amount(form: Form, name: str) -> int:
     """Return an amount of more than nothing, in paisa; raises MalformedRequestError."""
     paisa = paisa_of(form.get(name))
     if not paisa:
@@ -117,7 +117,7 @@ def amount(form: Form, name: str) -> int:
     return paisa
 
 
-def parameters(form: Form) -> dict[str, str]:
+def read_parameters(form: Form) -> dict[str, str]:
     """Return the parameters of a demand, all of them short texts; raises MalformedRequestError."""
     texts = {name: value for name, value in form.items() if isinstance(value, str)}
     if len(texts) != len(form) or not 0 < len(texts) <= _FIELDS_MAX:
@@ -132,27 +132,27 @@ def day_text(day: date) -> str:
     return f"{day:%d-%m-%Y}"
 
 
-def _heads(form: Form, paisa: int) -> dict[str, int]:
+def _read_heads(form: Form, paisa: int) -> dict[str, int]:
     """Return every head with its amount; the first has what the others leave of the whole."""
-    first = _of_form(form, "paymenttype", _ECONOMIC_CODE)
-    others = form.get("addleconomic")
-    if not isinstance(others, list) or len(others) >= _HEADS_MAX:
+    first = _shaped_text(form, "paymenttype", _ECONOMIC_CODE)
+    rows = form.get("addleconomic")
+    if not isinstance(rows, list) or len(rows) >= _HEADS_MAX:
         raise MalformedRequestError("addleconomic must be a list")
     heads = {first: 0}
-    for other in others:
-        if not isinstance(other, dict):
+    for row in rows:
+        if not isinstance(row, dict):
             raise MalformedRequestError("addleconomic must hold objects")
-        code = _of_form(other, "economic_code", _ECONOMIC_CODE)
+        code = _shaped_text(row, "economic_code", _ECONOMIC_CODE)
         if code in heads:
             raise MalformedRequestError("an economic code is there twice")
-        heads[code] = amount(other, "amount")
+        heads[code] = read_amount(row, "amount")
     heads[first] = paisa - sum(heads.values())
     if heads[first] <= 0:
         raise MalformedRequestError("addleconomic leaves nothing for paymenttype")
     return heads
 
 
-def _of_form(form: Form, name: str, shape: re.Pattern[str]) -> str:
+def _shaped_text(form: Form, name: str, shape: re.Pattern[str]) -> str:
     value = form.get(name)
     if not isinstance(value, str) or not shape.fullmatch(value):
         raise MalformedRequestError(f"{name} is missing or malformed")

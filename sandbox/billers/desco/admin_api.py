@@ -2,22 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Protocol, Self
 
 from pydantic import Field, model_validator
 from typing_extensions import override
 
-from sandbox.billers.desco.bills import Bill
-from sandbox.billers.desco.faults import Fault
+from sandbox.billers.desco.bills import DescoAccounts, DescoBill
+from sandbox.billers.desco.book import DescoBook
+from sandbox.billers.desco.faults import DescoFaultTable, Fault
 from sandbox.billers.desco.movements import first_of, movements_of
-from sandbox.kit.institution.admin_api import Answer, Asked, Desk, Page, Query, Times
+from sandbox.kit.institution.admin_api import AdminAnswer, AdminRequest, ListRange, Query, Times
+from sandbox.kit.institution.bearer_tokens import BearerTokens
+from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.movements import Since, movements_answer
-
-if TYPE_CHECKING:
-    from sandbox.billers.desco.institution import Institution
+from sandbox.kit.institution.single_institution_api import SingleInstitutionAdminApi
 
 
-class FaultOrder(Asked):
+class DescoFaultOrder(AdminRequest):
     """A fault for one account or one bill, striking `times` calls."""
 
     account: Annotated[str, Field(pattern=r"^[0-9]{8}$")] | None = None
@@ -26,71 +27,98 @@ class FaultOrder(Asked):
     times: Times = 1
 
     @model_validator(mode="after")
-    def _one_target(self) -> Self:
-        # Without a target only the bearers can be meant, and they die once and all together.
+    def _check_target(self) -> Self:
+        # Without a target only the bearers can be meant, and they all expire at once.
         targets = (self.account is not None) + (self.bill is not None)
         if targets != 1 and not (targets == 0 and self.fault is Fault.EXPIRE_TOKENS):
             raise ValueError("name either an account or a bill")
         return self
 
 
-class AccountOrder(Asked):
+class DescoAccountQuery(AdminRequest):
     """Which account."""
 
     account: str
 
 
-class DescoDesk(Desk):
-    """The desk of one simulated DESCO."""
+class DescoState(Protocol):
+    """What the admin API reads of the institution."""
 
-    def __init__(self, institution: "Institution") -> None:
-        self._institution = institution
+    @property
+    def faults(self) -> DescoFaultTable:
+        """Faults set and not struck yet."""
+        ...
+
+    @property
+    def bearers(self) -> BearerTokens:
+        """The logins."""
+        ...
+
+    @property
+    def book(self) -> DescoBook:
+        """What was paid."""
+        ...
+
+    @property
+    def accounts(self) -> DescoAccounts:
+        """All accounts and bills."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    def is_paid(self, bill: DescoBill) -> bool:
+        """Whether a bill is paid."""
+        ...
+
+
+class DescoAdminApi(SingleInstitutionAdminApi):
+    """The admin API of one simulated DESCO."""
+
+    def __init__(self, state: DescoState) -> None:
+        super().__init__(state.faults)
+        self._state = state
 
     @override
     def set_fault(self, body: bytes) -> None:
-        order = FaultOrder.model_validate_json(body)
+        order = DescoFaultOrder.model_validate_json(body)
         target = order.account or order.bill
         if target is None:
-            self._institution.bearers.revoke_all()
+            self._state.bearers.revoke_all()
         else:
-            self._institution.faults.add(target, order.fault, order.times)
+            self._state.faults.add(target, order.fault, order.times)
 
     @override
-    def clear_faults(self) -> None:
-        self._institution.faults.clear()
+    def dump(self) -> AdminAnswer:
+        return self._state.book.dump()
 
     @override
-    def faults(self) -> list[Answer]:
-        return self._institution.faults.listing()
-
-    @override
-    def dump(self) -> Answer:
-        return self._institution.book.dump()
-
-    @override
-    def unpaid(self, page: Page) -> Answer:
-        far_side = self._institution
-        unpaid = (bill for bill in far_side.world.normal_bills() if not far_side.is_paid(bill))
+    def unpaid(self, page: ListRange) -> AdminAnswer:
+        state = self._state
+        unpaid = (bill for bill in state.accounts.normal_bills() if not state.is_paid(bill))
         chosen = [self._line(bill) for bill in islice(unpaid, page.offset, page.offset + page.count)]
-        return {"today": far_side.clock.today(), "bills": chosen}
+        return {"today": state.clock.today(), "bills": chosen}
 
     @override
-    def questions(self) -> Mapping[str, Callable[[Query], Answer]]:
-        return {"bills": self._bills, "movements": self._movements}
+    def queries(self) -> Mapping[str, Callable[[Query], AdminAnswer]]:
+        return {**super().queries(), "bills": self._bills}
 
-    def _movements(self, query: Query) -> Answer:
-        payments = self._institution.book.payments()
-        return movements_answer(first_of(payments), movements_of(payments), Since.model_validate(query))
+    @override
+    def movements(self, since: Since) -> AdminAnswer:
+        payments = self._state.book.payments()
+        return movements_answer(first_of(payments), movements_of(payments), since)
 
-    def _bills(self, query: Query) -> Answer:
-        order = AccountOrder.model_validate(query)
-        bills = self._institution.world.bills_of(order.account)
+    def _bills(self, query: Query) -> AdminAnswer:
+        order = DescoAccountQuery.model_validate(query)
+        bills = self._state.accounts.bills_of(order.account)
         return {"bills": [self._line(bill) for bill in bills]}
 
-    def _line(self, bill: Bill) -> Answer:
+    def _line(self, bill: DescoBill) -> AdminAnswer:
         return {
             "bill_number": bill.number,
             "account": bill.account.number,
-            "total_paisa": bill.to_be_paid_on(self._institution.clock.today()),
-            "is_paid": self._institution.is_paid(bill),
+            "total_paisa": bill.to_be_paid_on(self._state.clock.today()),
+            "is_paid": self._state.is_paid(bill),
         }

@@ -1,4 +1,4 @@
-"""The accounts and bills of the simulated DESCO, computed from a seed when they are asked for.
+"""The accounts and bills of the simulated DESCO, computed from a seed on demand.
 
 Nothing is stored: seed, opening day and account number decide every bill. Today's date decides
 only whether the late charge applies, so it is an argument and never read here.
@@ -28,7 +28,7 @@ _DEPARTMENTS = ("4101", "4102", "4103", "4107", "4110", "4112", "4115", "4118")
 _AREAS = ("Mirpur", "Pallabi", "Kafrul", "Uttara", "Dakshinkhan", "Badda", "Gulshan", "Khilkhet")
 
 
-class AccountKind(Enum):
+class DescoAccountKind(Enum):
     """How an account behaves; the values are the first two digits of the magic ranges."""
 
     NORMAL = 10
@@ -44,11 +44,11 @@ class AccountKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """An invented customer with a meter; no name here belongs to anybody."""
+class DescoAccount:
+    """An invented customer with a meter; all names are invented."""
 
     number: str
-    kind: AccountKind
+    kind: DescoAccountKind
     meter_number: str
     tariff: str
     department_code: str
@@ -57,7 +57,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class DescoBill:
     """One monthly bill; amounts in paisa.
 
     `total_paisa` has the VAT inside and the late charge outside (billers.md 2.3);
@@ -65,7 +65,7 @@ class Bill:
     """
 
     number: str
-    account: Account
+    account: DescoAccount
     year: int
     month: int
     total_paisa: int
@@ -89,7 +89,7 @@ def stamps_for(paid_paisa: int) -> int:
     return 1 if paid_paisa > _STAMP_ABOVE_PAISA else 0
 
 
-class World:
+class DescoAccounts:
     """All accounts of one simulator: the normal ones and nine magic ranges of 1,000 each.
 
     The same seed, number of accounts and opening day give the same bills for ever, so bill
@@ -100,26 +100,26 @@ class World:
         self._seed = seed
         self._accounts = accounts
         self._opened_on = opened_on
-        self._bills_by_account: dict[str, tuple[Bill, ...]] = {}
+        self._bills_by_account: dict[str, tuple[DescoBill, ...]] = {}
 
-    def knows(self, account_number: str) -> bool:
+    def has_account(self, account_number: str) -> bool:
         """Whether the utility has such an account."""
-        return self._kind(account_number) is not AccountKind.UNKNOWN
+        return self._kind(account_number) is not DescoAccountKind.UNKNOWN
 
-    def bills_of(self, account_number: str) -> tuple[Bill, ...]:
+    def bills_of(self, account_number: str) -> tuple[DescoBill, ...]:
         """Return every bill of an account, paid or not, oldest first; empty if it is unknown."""
         bills = self._bills_by_account.get(account_number)
         if bills is not None:
             return bills
         kind = self._kind(account_number)
-        if kind is AccountKind.UNKNOWN:
+        if kind is DescoAccountKind.UNKNOWN:
             # Not remembered, so that rubbish numbers cannot fill the memory.
             return ()
         bills = self._make_bills(account_number, kind)
         self._bills_by_account[account_number] = bills
         return bills
 
-    def bill(self, bill_number: str) -> Bill | None:
+    def bill(self, bill_number: str) -> DescoBill | None:
         """Return the bill of this number, paid or not, or None if there is no such bill."""
         if len(bill_number) != BILL_NUMBER_LENGTH:
             return None
@@ -128,30 +128,30 @@ class World:
                 return bill
         return None
 
-    def normal_bills(self) -> Iterator[Bill]:
+    def normal_bills(self) -> Iterator[DescoBill]:
         """Yield the bills of the normal accounts in the order of their numbers."""
         for number in range(FIRST_NORMAL_ACCOUNT, FIRST_NORMAL_ACCOUNT + self._accounts):
             yield from self.bills_of(str(number))
 
-    def _kind(self, account_number: str) -> AccountKind:
+    def _kind(self, account_number: str) -> DescoAccountKind:
         # isdigit alone would let Bangla digits through, and int() would read them.
         is_number = account_number.isascii() and account_number.isdigit()
         if len(account_number) != ACCOUNT_LENGTH or not is_number:
-            return AccountKind.UNKNOWN
+            return DescoAccountKind.UNKNOWN
         number = int(account_number)
         if FIRST_NORMAL_ACCOUNT <= number < FIRST_NORMAL_ACCOUNT + self._accounts:
-            return AccountKind.NORMAL
+            return DescoAccountKind.NORMAL
         leading, rest = divmod(number, 1_000_000)
-        if leading < AccountKind.ALREADY_PAID.value or rest >= MAGIC_RANGE_LENGTH:
-            return AccountKind.UNKNOWN
-        return AccountKind(leading)
+        if leading < DescoAccountKind.ALREADY_PAID.value or rest >= MAGIC_RANGE_LENGTH:
+            return DescoAccountKind.UNKNOWN
+        return DescoAccountKind(leading)
 
-    def _make_bills(self, account_number: str, kind: AccountKind) -> tuple[Bill, ...]:
+    def _make_bills(self, account_number: str, kind: DescoAccountKind) -> tuple[DescoBill, ...]:
         account = _make_account(account_number, kind, Draws(f"{self._seed}/{account_number}"))
-        months_back = (2, 1, 0) if kind is AccountKind.THREE_BILLS else (0,)
+        months_back = (2, 1, 0) if kind is DescoAccountKind.THREE_BILLS else (0,)
         return tuple(self._make_bill(account, back) for back in months_back)
 
-    def _make_bill(self, account: Account, months_back: int) -> Bill:
+    def _make_bill(self, account: DescoAccount, months_back: int) -> DescoBill:
         draws = Draws(f"{self._seed}/{account.number}/{months_back}")
         # The smaller of two draws, because most households use little.
         span = _TOTAL_MAX_PAISA - _TOTAL_MIN_PAISA + 1
@@ -161,7 +161,7 @@ class World:
         months = newest_issued.year * _MONTHS + newest_issued.month - 2 - months_back
         year, month = months // _MONTHS, months % _MONTHS + 1
         issued_on = newest_issued - timedelta(days=_DAYS_BETWEEN_BILLS * months_back)
-        return Bill(
+        return DescoBill(
             number=f"{month:02d}{year % 100:02d}{account.number}",
             account=account,
             year=year,
@@ -174,7 +174,7 @@ class World:
             kwh=total // (700 + draws.below(400)),
         )
 
-    def _newest_due(self, account: Account) -> date:
+    def _newest_due(self, account: DescoAccount) -> date:
         # All bills of an account hang on one day, so that its months follow each other. Days of
         # grace on either side keep amounts still while a demonstration passes midnight.
         draws = Draws(f"{self._seed}/{account.number}/due")
@@ -183,9 +183,9 @@ class World:
         return self._opened_on + timedelta(days=days_left)
 
 
-def _make_account(number: str, kind: AccountKind, draws: Draws) -> Account:
+def _make_account(number: str, kind: DescoAccountKind, draws: Draws) -> DescoAccount:
     name, place = draws.below(INVENTED_NAMES), draws.below(len(_AREAS))
-    return Account(
+    return DescoAccount(
         number=number,
         kind=kind,
         meter_number=f"{200_000_000 + draws.below(700_000_000)}",

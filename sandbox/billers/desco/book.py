@@ -18,7 +18,7 @@ from sandbox.kit.institution.book import JournalledBook
 from sandbox.kit.institution.journal import Line
 
 
-class Pair(NamedTuple):
+class PaymentKey(NamedTuple):
     """DESCO's idempotency key: bill and transaction together (billers.md 2.3)."""
 
     bill_number: str
@@ -30,7 +30,7 @@ class Payment:
     """A saved payment; amounts in paisa, `saved_at` in UTC, `scroll_date` as `yyyy-MM-dd`.
 
     `saves` counts the accepted save calls of the pair, so 2 means one repeat. A payment with an
-    `echo_extra_paisa` is told wrongly, by that much, when its status is asked.
+    `echo_extra_paisa` is reported wrongly, by that much, in status calls.
     """
 
     bill_number: str
@@ -56,7 +56,7 @@ def _as_line(payment: Payment) -> Line:
     return dict(zip(_FIELDS, _values_of(payment), strict=True))
 
 
-class Book(JournalledBook):
+class DescoBook(JournalledBook):
     """The payments, scroll numbers and rejected duplicates of one simulator."""
 
     def __init__(self, path: Path, seed: int, today: date) -> None:
@@ -67,14 +67,14 @@ class Book(JournalledBook):
             JournalInUseError: another process keeps it open.
             BrokenJournalError: it cannot be read.
         """
-        self._payments: dict[Pair, Payment] = {}
+        self._payments: dict[PaymentKey, Payment] = {}
         self._paid_by: dict[str, str] = {}
         self._scroll_numbers: defaultdict[str, set[int]] = defaultdict(set)
-        self._dropped: set[Pair] = set()
-        self._rejected: list[Pair] = []
+        self._dropped: set[PaymentKey] = set()
+        self._rejected: list[PaymentKey] = []
         super().__init__(path, seed, today)
 
-    def payment(self, pair: Pair) -> Payment | None:
+    def payment(self, pair: PaymentKey) -> Payment | None:
         """Return what was saved under this pair, if anything."""
         return self._payments.get(pair)
 
@@ -90,8 +90,8 @@ class Book(JournalledBook):
         """Whether a saved payment of that day carries the number already."""
         return scroll_no in self._scroll_numbers[scroll_date.isoformat()]
 
-    def was_dropped(self, pair: Pair) -> bool:
-        """Whether a save of this pair was once thrown away on purpose."""
+    def was_dropped(self, pair: PaymentKey) -> bool:
+        """Whether a save of this pair was once dropped on purpose."""
         return pair in self._dropped
 
     def record_saved(self, payment: Payment) -> None:
@@ -99,16 +99,16 @@ class Book(JournalledBook):
         self._journal.append({"kind": "saved", **_as_line(payment)})
         self._keep(payment)
 
-    def record_repeat(self, pair: Pair) -> None:
+    def record_repeat(self, pair: PaymentKey) -> None:
         """Count another accepted save call of a saved pair."""
         self._record({"kind": "repeated", **pair._asdict()})
 
-    def record_rejected(self, pair: Pair) -> None:
+    def record_rejected(self, pair: PaymentKey) -> None:
         """Keep that another transaction tried to pay a paid bill."""
         self._record({"kind": "rejected", **pair._asdict()})
 
-    def record_dropped(self, pair: Pair) -> None:
-        """Keep that a save of this pair was thrown away, so that the next one is not."""
+    def record_dropped(self, pair: PaymentKey) -> None:
+        """Keep that a save of this pair was dropped, so that the next one is not."""
         self._record({"kind": "dropped", **pair._asdict()})
 
     def dump(self) -> dict[str, object]:
@@ -124,14 +124,14 @@ class Book(JournalledBook):
             values = {name: value for name, value in line.items() if name != "kind"}
             self._keep(Payment(**values))  # type: ignore[arg-type]  # we wrote the line ourselves
         else:
-            self._apply_to_pair(kind, Pair(str(line["bill_number"]), str(line["transaction_id"])))
+            self._apply_to_pair(kind, PaymentKey(str(line["bill_number"]), str(line["transaction_id"])))
 
     def _keep(self, payment: Payment) -> None:
-        self._payments[Pair(payment.bill_number, payment.transaction_id)] = payment
+        self._payments[PaymentKey(payment.bill_number, payment.transaction_id)] = payment
         self._paid_by[payment.bill_number] = payment.transaction_id
         self._scroll_numbers[payment.scroll_date].add(payment.scroll_no)
 
-    def _apply_to_pair(self, kind: str, pair: Pair) -> None:
+    def _apply_to_pair(self, kind: str, pair: PaymentKey) -> None:
         match kind:
             case "repeated":
                 self._payments[pair].saves += 1

@@ -1,18 +1,18 @@
-"""How the simulated DESCO misbehaves for single accounts and bills.
+"""The faults of the simulated DESCO for single accounts and bills.
 
-Magic accounts carry their fault for ever, but it strikes only while the pair is not saved: a
-repeat of a saved payment is always answered plainly, otherwise nobody could ever learn of it.
+Magic accounts always have their fault, but it strikes only while the pair is not saved: a
+repeat of a saved payment is always answered correctly, or no caller could ever learn of it.
 A fault set by an admin call strikes every save of its account or bill until it is used up.
 """
 
 from enum import StrEnum
 
-from sandbox.billers.desco.bills import AccountKind
+from sandbox.billers.desco.bills import DescoAccountKind
 from sandbox.kit.institution import faults
 
 
 class Fault(StrEnum):
-    """One way to misbehave when a payment is saved."""
+    """One fault when a payment is saved."""
 
     LOST_PAID = "lost_paid"
     """Saved, then the connection closes without an answer."""
@@ -29,29 +29,29 @@ class Fault(StrEnum):
     STATUS_500 = "status_500"
     """Saved, HTTP 200 with statusCode 500: the other way."""
     ECHO_OTHER_AMOUNT = "echo_other_amount"
-    """Saved, no answer, and every later status call tells an amount 1.00 taka higher."""
+    """Saved, no answer, and every later status call reports an amount 1.00 taka higher."""
     EXPIRE_TOKENS = "expire_tokens"
-    """The bill token counts as expired (326). Set without account and bill: all bearers die now."""
+    """The bill token counts as expired (326). Set without account and bill: all bearers expire now."""
     CLOSE_BEFORE = "close_before"
     """The connection closes before anything is looked at; strikes list, info and status calls too."""
 
 
 MAGIC = {
-    AccountKind.SLOW: Fault.SLOW,
-    AccountKind.ANSWER_LOST_PAID: Fault.LOST_PAID,
-    AccountKind.ANSWER_LOST_UNPAID: Fault.LOST_UNPAID,
-    AccountKind.REFUSES: Fault.REFUSE,
-    AccountKind.HTML_ANSWER: Fault.HTML,
-    AccountKind.ECHOES_OTHER_AMOUNT: Fault.ECHO_OTHER_AMOUNT,
+    DescoAccountKind.SLOW: Fault.SLOW,
+    DescoAccountKind.ANSWER_LOST_PAID: Fault.LOST_PAID,
+    DescoAccountKind.ANSWER_LOST_UNPAID: Fault.LOST_UNPAID,
+    DescoAccountKind.REFUSES: Fault.REFUSE,
+    DescoAccountKind.HTML_ANSWER: Fault.HTML,
+    DescoAccountKind.ECHOES_OTHER_AMOUNT: Fault.ECHO_OTHER_AMOUNT,
 }
-"""The kinds of account that misbehave when a payment is saved."""
+"""The kinds of account that fail when a payment is saved."""
 
 _CLOSE_ONLY = frozenset({Fault.CLOSE_BEFORE})
 
 
-class FaultTable(faults.FaultTable[Fault]):
+class DescoFaultTable(faults.FaultTable[Fault]):
     """The faults set by admin calls, each for one account or bill and a number of times."""
 
     def takes_close(self, *numbers: str) -> bool:
         """Whether a call that moves no money is cut off; only `close_before` does that."""
-        return self.take_one_of(_CLOSE_ONLY, *numbers) is not None
+        return self.take_if_in(_CLOSE_ONLY, *numbers) is not None

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from sandbox.billers.desco.admin_api import DescoDesk
-from sandbox.billers.desco.bills import AccountKind, Bill, World, stamps_for
-from sandbox.billers.desco.book import Book, Pair, Payment
-from sandbox.billers.desco.faults import MAGIC, Fault, FaultTable
+from sandbox.billers.desco.admin_api import DescoAdminApi
+from sandbox.billers.desco.bills import DescoAccountKind, DescoAccounts, DescoBill, stamps_for
+from sandbox.billers.desco.book import DescoBook, Payment, PaymentKey
+from sandbox.billers.desco.faults import MAGIC, DescoFaultTable, Fault
 from sandbox.billers.desco.replies import (
     AMOUNT_DIFFERS,
     ERRORS,
@@ -32,8 +32,8 @@ from sandbox.billers.desco.replies import (
 )
 from sandbox.billers.desco.settings import DescoSettings
 from sandbox.billers.desco.tokens import BillTokens
-from sandbox.billers.desco.wire import SaveRequest, day_text, read_save, taka
-from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS, Bearers
+from sandbox.billers.desco.wire import DescoSaveRequest, day_text, read_save, taka
+from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS, BearerTokens
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call, FarSide, Headers
 from sandbox.kit.institution.replies import LOST, Errors, Reply, json_reply
@@ -62,29 +62,29 @@ class Institution(FarSide):
 
     settings: DescoSettings
     clock: Clock
-    world: World
-    book: Book
-    faults: FaultTable
-    bearers: Bearers
+    accounts: DescoAccounts
+    book: DescoBook
+    faults: DescoFaultTable
+    bearers: BearerTokens
     bill_tokens: BillTokens
 
     @classmethod
     def open(cls, settings: DescoSettings, clock: Clock) -> "Institution":
-        """Open the book below `settings.home`, replaying its journal, and the world it belongs to.
+        """Open the book below `settings.home`, replaying its journal, and the accounts it belongs to.
 
         Raises:
             BookOfAnotherWorldError: the book was begun with another seed.
             JournalInUseError: another process keeps it open.
             BrokenJournalError: the journal cannot be read.
         """
-        book = Book(settings.journal_path, settings.seed, clock.today())
+        book = DescoBook(settings.journal_path, settings.seed, clock.today())
         return cls(
             settings=settings,
             clock=clock,
-            world=World(settings.seed, settings.accounts, book.opened_on),
+            accounts=DescoAccounts(settings.seed, settings.accounts, book.opened_on),
             book=book,
-            faults=FaultTable(),
-            bearers=Bearers(b"Bearer "),
+            faults=DescoFaultTable(),
+            bearers=BearerTokens(b"Bearer "),
             bill_tokens=BillTokens(settings.seed),
         )
 
@@ -99,7 +99,7 @@ class Institution(FarSide):
         }
 
     @override
-    def turn_away(self, call: Call, headers: Headers) -> Reply | None:
+    def check_headers(self, call: Call, headers: Headers) -> Reply | None:
         if not call.needs_login:
             return None
         for name, value in headers:
@@ -112,8 +112,8 @@ class Institution(FarSide):
         return json_object(body)
 
     @override
-    def desk(self) -> DescoDesk:
-        return DescoDesk(self)
+    def admin_api(self) -> DescoAdminApi:
+        return DescoAdminApi(self)
 
     @override
     def close(self) -> None:
@@ -133,16 +133,16 @@ class Institution(FarSide):
         account = text_field(form, "accountNo")
         if self.faults.takes_close(account):
             return LOST
-        if not self.world.knows(account):
+        if not self.accounts.has_account(account):
             return data_reply(_CODE_UNKNOWN, "no such account", [])
         # Only "0", unpaid, is known (billers.md 2.3); another wish is met with nothing.
         wants_unpaid = form.get("paymentStatus") == _UNPAID
-        bills = [bill for bill in self.world.bills_of(account) if wants_unpaid and not self.is_paid(bill)]
+        bills = [bill for bill in self.accounts.bills_of(account) if wants_unpaid and not self.is_paid(bill)]
         return data_reply(200, "OK", [_bill_line(bill) for bill in bills])
 
     def bill_info(self, form: Form) -> Reply:
-        """Tell everything about an unpaid bill, with a new bill token."""
-        bill = self.world.bill(text_field(form, "billNo"))
+        """Report everything about an unpaid bill, with a new bill token."""
+        bill = self.accounts.bill(text_field(form, "billNo"))
         if bill is None:
             return data_reply(_CODE_UNKNOWN, "no such bill", None)
         if self.faults.takes_close(bill.number, bill.account.number):
@@ -155,10 +155,10 @@ class Institution(FarSide):
     def save_payment(self, form: Form) -> Reply:
         """Save a payment once; the same bill and transaction again is accepted and changes nothing."""
         save = read_save(form, self.settings.bank_code)
-        bill = self.world.bill(save.bill_number)
+        bill = self.accounts.bill(save.bill_number)
         if bill is None:
             return UNKNOWN_BILL
-        pair = Pair(save.bill_number, save.transaction_id)
+        pair = PaymentKey(save.bill_number, save.transaction_id)
         is_repeat = self.book.payment(pair) is not None
         fault = self._fault_of_save(bill, pair, is_repeat=is_repeat)
         if fault in _NOT_SAVED:
@@ -173,20 +173,20 @@ class Institution(FarSide):
         return self._answer_of_saved(fault)
 
     def payment_status(self, form: Form) -> Reply:
-        """Tell what was saved under bill and transaction together; nothing saved is an empty list."""
-        pair = Pair(text_field(form, "billNumber"), text_field(form, "transactionId"))
+        """Report what was saved under bill and transaction together; nothing saved is an empty list."""
+        pair = PaymentKey(text_field(form, "billNumber"), text_field(form, "transactionId"))
         if self.faults.takes_close(pair.bill_number, pair.bill_number[-8:]):
             return LOST
-        payment, bill = self.book.payment(pair), self.world.bill(pair.bill_number)
+        payment, bill = self.book.payment(pair), self.accounts.bill(pair.bill_number)
         if payment is None or bill is None:
             return data_reply(200, "OK", [])
         return data_reply(200, "OK", [_status_line(payment, bill)])
 
-    def is_paid(self, bill: Bill) -> bool:
-        """Whether somebody paid the bill, here or, for the magic range 91, before all time."""
-        return bill.account.kind is AccountKind.ALREADY_PAID or self.book.is_paid(bill.number)
+    def is_paid(self, bill: DescoBill) -> bool:
+        """Whether the bill is paid, here or, for the magic range 91, before the book began."""
+        return bill.account.kind is DescoAccountKind.ALREADY_PAID or self.book.is_paid(bill.number)
 
-    def _fault_of_save(self, bill: Bill, pair: Pair, *, is_repeat: bool) -> Fault | None:
+    def _fault_of_save(self, bill: DescoBill, pair: PaymentKey, *, is_repeat: bool) -> Fault | None:
         fault = self.faults.take(bill.number, bill.account.number)
         if fault is not None or is_repeat:
             return fault
@@ -197,10 +197,10 @@ class Institution(FarSide):
             self.book.record_dropped(pair)
         return magic
 
-    def _refusal(self, bill: Bill, save: SaveRequest, fault: Fault | None) -> Reply | None:
+    def _refusal(self, bill: DescoBill, save: DescoSaveRequest, fault: Fault | None) -> Reply | None:
         refusal = None
         if self.is_paid(bill):
-            self.book.record_rejected(Pair(save.bill_number, save.transaction_id))
+            self.book.record_rejected(PaymentKey(save.bill_number, save.transaction_id))
             refusal = PAID_ALREADY
         elif fault is Fault.EXPIRE_TOKENS or not self._holds_token(save):
             refusal = TOKEN_REFUSED
@@ -212,14 +212,14 @@ class Institution(FarSide):
             refusal = REFUSED
         return refusal
 
-    def _holds_token(self, save: SaveRequest) -> bool:
+    def _holds_token(self, save: DescoSaveRequest) -> bool:
         return self.bill_tokens.admits(save.bill_token, save.bill_number, self.clock.now())
 
-    def _is_scroll_refused(self, save: SaveRequest) -> bool:
+    def _is_scroll_refused(self, save: DescoSaveRequest) -> bool:
         number = save.scroll_no
         return number is None or number < 1 or self.book.is_scroll_used(save.scroll_date, number)
 
-    def _payment(self, bill: Bill, save: SaveRequest, fault: Fault | None) -> Payment:
+    def _payment(self, bill: DescoBill, save: DescoSaveRequest, fault: Fault | None) -> Payment:
         return Payment(
             bill_number=save.bill_number,
             transaction_id=save.transaction_id,
@@ -242,13 +242,13 @@ class Institution(FarSide):
         return _SAVED_BUT.get(fault, SAVED)
 
 
-def _amounts_agree(bill: Bill, save: SaveRequest, today: date) -> bool:
+def _amounts_agree(bill: DescoBill, save: DescoSaveRequest, today: date) -> bool:
     due = bill.to_be_paid_on(today)
-    said = (save.paid_paisa, save.payment_paisa, save.vat_paisa, save.late_charge_paisa, save.stamp_qty)
-    return said == (due, due, bill.vat_paisa, bill.late_charge_on(today), stamps_for(due))
+    amounts = (save.paid_paisa, save.payment_paisa, save.vat_paisa, save.late_charge_paisa, save.stamp_qty)
+    return amounts == (due, due, bill.vat_paisa, bill.late_charge_on(today), stamps_for(due))
 
 
-def _bill_line(bill: Bill) -> dict[str, str]:
+def _bill_line(bill: DescoBill) -> dict[str, str]:
     return {
         "billNo": bill.number,
         "amount": taka(bill.total_paisa),
@@ -258,7 +258,7 @@ def _bill_line(bill: Bill) -> dict[str, str]:
     }
 
 
-def _bill_details(bill: Bill, token: str, today: date) -> dict[str, str]:
+def _bill_details(bill: DescoBill, token: str, today: date) -> dict[str, str]:
     account = bill.account
     return {
         "billNo": bill.number,
@@ -281,7 +281,7 @@ def _bill_details(bill: Bill, token: str, today: date) -> dict[str, str]:
     }
 
 
-def _status_line(payment: Payment, bill: Bill) -> dict[str, str]:
+def _status_line(payment: Payment, bill: DescoBill) -> dict[str, str]:
     year, month, day = payment.scroll_date.split("-")
     return {
         "paymentStatus": "PAID",

@@ -1,4 +1,4 @@
-"""What moved at DESCO, as `GET /_admin/movements` tells it: what was saved, whatever was told of it."""
+"""The movements of money at DESCO, as `GET /_admin/movements` lists them: what its book has."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from sandbox.billers.desco.book import Payment
 from sandbox.kit.institution.movements import Moved, Movement
 
-HOUSE = "desco_postpaid"
+INSTITUTION_ID = "desco_postpaid"
 
 
 def first_of(payments: Sequence[Payment]) -> datetime | None:
@@ -18,7 +18,7 @@ def movements_of(payments: Iterable[Payment]) -> Iterator[Movement]:
     """Yield every saved payment; nothing is ever taken back here."""
     for payment in payments:
         yield Movement(
-            house=HOUSE,
+            institution_id=INSTITUTION_ID,
             moved=Moved.PAYMENT,
             at=payment.saved_at,
             ours=payment.transaction_id,

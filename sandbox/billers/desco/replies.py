@@ -4,7 +4,7 @@ from sandbox.kit.institution.replies import Errors, Reply, error_reply, html_pag
 
 
 def data_reply(code: int, message: str, data: object) -> Reply:
-    """Return the envelope of the asking calls: HTTP 200, statusCode, message and data."""
+    """Return the envelope of the query calls: HTTP 200, statusCode, message and data."""
     return json_reply({"statusCode": code, "message": message, "data": data}, code=code)
 
 

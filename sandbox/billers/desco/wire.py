@@ -16,7 +16,7 @@ _DAY = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4})")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
-class SaveRequest(NamedTuple):
+class DescoSaveRequest(NamedTuple):
     """A save call that could be read; whether it is right is for the institution to say.
 
     `scroll_no` and `stamp_qty` are None when they were not whole numbers: both have refusal codes
@@ -52,10 +52,10 @@ def amount_field(form: Form, name: str) -> int:
         MalformedRequestError: it is no text of taka with exactly two decimals.
     """
     value = form.get(name)
-    found = _TAKA.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    match = _TAKA.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         raise MalformedRequestError(f"{name} must be taka with two decimals, as text")
-    return int(found[1] + found[2])
+    return int(match[1] + match[2])
 
 
 def day_field(form: Form, name: str) -> date:
@@ -71,7 +71,7 @@ def day_field(form: Form, name: str) -> date:
     return day
 
 
-def read_save(form: Form, bank_code: str) -> SaveRequest:
+def read_save(form: Form, bank_code: str) -> DescoSaveRequest:
     """Read a save call of the bank with this code (fields of billers.md 2.3).
 
     Raises:
@@ -87,7 +87,7 @@ def read_save(form: Form, bank_code: str) -> SaveRequest:
         raise MalformedRequestError("bankCode is not known here")
     if form.get("paid") != "Y":
         raise MalformedRequestError("paid must be Y")
-    return SaveRequest(
+    return DescoSaveRequest(
         bill_number=text_field(form, "billNumber"),
         bill_token=text_field(form, "billToken"),
         transaction_id=text_field(form, "transactionId"),
@@ -103,9 +103,9 @@ def read_save(form: Form, bank_code: str) -> SaveRequest:
 
 @lru_cache(maxsize=1_024)  # thousands of saves a second carry the same few days
 def _day_of(text: str) -> date | None:
-    found = _DAY.fullmatch(text)
+    match = _DAY.fullmatch(text)
     try:
-        return date(int(found[3]), int(found[2]), int(found[1])) if found else None
+        return date(int(match[3]), int(match[2]), int(match[1])) if match else None
     except ValueError:
         return None
 

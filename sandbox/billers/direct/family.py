@@ -1,4 +1,4 @@
-"""What a house of this family does with each of its four calls.
+"""What an institution of this family does with each of its four calls.
 
 Refusals and faults are answers, never exceptions; only a request that cannot be read raises
 `MalformedRequestError`.
@@ -15,16 +15,24 @@ from sandbox.billers.direct.institutions import FAMILY, HOUSES
 from sandbox.billers.direct.replies import (
     ERRORS,
     MALFORMED,
-    NOTHING_THERE,
+    NO_PAYMENT,
     OTHER_AMOUNT,
     PAID_ALREADY,
     REFUSED,
     UNKNOWN,
-    fine,
+    success,
 )
-from sandbox.kit.biller.call_results import OtherAmount, PaidAlready, Refused, Taken, Unknown, Verdict
-from sandbox.kit.biller.family import Counter, CounterFarSide
+from sandbox.kit.biller.call_results import (
+    BillPaidAlready,
+    PaymentRefused,
+    PaymentResult,
+    PaymentTaken,
+    UnknownBill,
+    WrongAmount,
+)
+from sandbox.kit.biller.family import CounterFarSide
 from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.taka_text import taka
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
 from sandbox.kit.institution.far_side import Call
@@ -33,7 +41,7 @@ from sandbox.kit.institution.requests import Form, text_field
 
 
 class Institution(CounterFarSide):
-    """All houses that are spoken to directly."""
+    """All institutions that are spoken to directly."""
 
     name: ClassVar[str] = "DIRECT"
     base_path: ClassVar[str] = "/direct/api"
@@ -42,80 +50,80 @@ class Institution(CounterFarSide):
     houses: ClassVar[tuple[House, ...]] = HOUSES
 
     @override
-    def house_calls(self, counter: Counter) -> Mapping[str, Call]:
+    def institution_calls(self, biller: OpenBiller) -> Mapping[str, Call]:
         return {
-            "login": Call("login", partial(self.log_in, counter), needs_login=False),
-            "bill": Call("bill", partial(self.bill, counter)),
-            "payment": Call("payment", partial(self.payment, counter)),
-            "status": Call("status", partial(self.payment_status, counter)),
+            "login": Call("login", partial(self.log_in, biller), needs_login=False),
+            "bill": Call("bill", partial(self.bill, biller)),
+            "payment": Call("payment", partial(self.payment, biller)),
+            "status": Call("status", partial(self.payment_status, biller)),
         }
 
-    def log_in(self, counter: Counter, form: Form) -> Reply:
+    def log_in(self, biller: OpenBiller, form: Form) -> Reply:
         """Give out a bearer for the right user and password, else HTTP 401."""
-        token = self.login(text_field(form, "user"), text_field(form, "password"), counter.house.id)
+        token = self.login(text_field(form, "user"), text_field(form, "password"), biller.institution.id)
         if token is None:
             return ERRORS.unauthorised
-        return fine("OK", {"token": token, "expires_in": BEARER_SECONDS})
+        return success("OK", {"token": token, "expires_in": BEARER_SECONDS})
 
-    def bill(self, counter: Counter, form: Form) -> Reply:
-        """Tell the oldest unpaid bill of those that the parameters name, and what they come to together."""
+    def bill(self, biller: OpenBiller, form: Form) -> Reply:
+        """Report the oldest unpaid bill of those that the parameters name, and their sum."""
         try:
-            texts = wire.parameters(form, counter.house)
+            texts = wire.read_parameters(form, biller.institution)
         except wire.MalformedParameterError:
             return MALFORMED
-        till = counter.till
-        found = till.look_up(texts)
-        if isinstance(found, Unknown):
+        intake = biller.intake
+        result = intake.find_unpaid_bills(texts)
+        if isinstance(result, UnknownBill):
             return UNKNOWN
-        if isinstance(found, PaidAlready):
+        if isinstance(result, BillPaidAlready):
             return PAID_ALREADY
-        oldest = found.bills[0]
-        if till.is_cut_off(oldest.bill_number, oldest.number):
+        oldest = result.bills[0]
+        if intake.is_connection_cut(oldest.bill_number, oldest.number):
             return LOST
-        owed_paisa = [till.left_of(bill) for bill in found.bills]
-        return fine("OK", {"bill": wire.bill_data(oldest, owed_paisa, self.clock.today())})
+        owed_paisa = [intake.outstanding_paisa(bill) for bill in result.bills]
+        return success("OK", {"bill": wire.bill_data(oldest, owed_paisa, self.clock.today())})
 
-    def payment(self, counter: Counter, form: Form) -> Reply:
-        """Take a payment once; the same transaction for the same bill and amount is told again."""
+    def payment(self, biller: OpenBiller, form: Form) -> Reply:
+        """Take a payment once; a repeat of the same bill and amount gets the same answer."""
         try:
-            order = wire.order(form, _named(counter, form))
+            order = wire.read_order(form, _bill_reference(biller, form))
         except wire.MalformedParameterError:
             return MALFORMED
-        verdict = counter.till.pay(order)
-        return self.answered(verdict.how, _told(verdict))
+        result = biller.intake.pay(order)
+        return self.deliver(result.fault, _payment_reply(result))
 
-    def payment_status(self, counter: Counter, form: Form) -> Reply:
-        """Tell what was paid under a transaction; 204 says that nothing was."""
+    def payment_status(self, biller: OpenBiller, form: Form) -> Reply:
+        """Report what was paid under a transaction; 204 says that nothing was."""
         reference = text_field(form, "transactionId")
-        payment = counter.till.status(reference)
+        payment = biller.intake.status(reference)
         numbers = () if payment is None else (payment.bill_number, payment.number)
-        if counter.till.is_cut_off(*numbers):
+        if biller.intake.is_connection_cut(*numbers):
             return LOST
-        return NOTHING_THERE if payment is None else fine("OK", {"payment": wire.payment_data(payment)})
+        return NO_PAYMENT if payment is None else success("OK", {"payment": wire.payment_data(payment)})
 
 
-def _named(counter: Counter, form: Form) -> wire.Named:
+def _bill_reference(biller: OpenBiller, form: Form) -> wire.BillReference:
     """Return which bill a payment means: its `billNo`, or else what it would be fetched by."""
     if "billNo" in form:
         number = text_field(form, "accountNo") if "accountNo" in form else None
-        return wire.Named(number, text_field(form, "billNo"))
-    bills = counter.world.named(wire.parameters(form, counter.house))
+        return wire.BillReference(number, text_field(form, "billNo"))
+    bills = biller.accounts.find_bills(wire.read_parameters(form, biller.institution))
     if not bills:
-        return wire.Named(None, None)
-    # Of several bills of one account the till takes the oldest unpaid, and knows a repeat as such.
-    return wire.Named(bills[0].number, bills[0].bill_number if len(bills) == 1 else None)
+        return wire.BillReference(None, None)
+    # Of several bills of one account the intake takes the oldest unpaid, and knows a repeat as such.
+    return wire.BillReference(bills[0].number, bills[0].bill_number if len(bills) == 1 else None)
 
 
-def _told(verdict: Verdict) -> Reply:
-    match verdict:
-        case Taken(payment):
+def _payment_reply(result: PaymentResult) -> Reply:
+    match result:
+        case PaymentTaken(payment):
             paid = {"receiptNo": payment.receipt, "transactionId": payment.reference}
-            return fine("Payment received", {**paid, "amount": taka(payment.told_paisa)})
-        case Unknown():
+            return success("Payment received", {**paid, "amount": taka(payment.reported_paisa)})
+        case UnknownBill():
             return UNKNOWN
-        case PaidAlready():
+        case BillPaidAlready():
             return PAID_ALREADY
-        case OtherAmount():
+        case WrongAmount():
             return OTHER_AMOUNT
-        case Refused():
+        case PaymentRefused():
             return REFUSED

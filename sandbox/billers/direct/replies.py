@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 
-_FINE = "200"
+_SUCCESS = "200"
 
 
-def fine(message: str, more: Mapping[str, object]) -> Reply:
-    """Return a good answer with its members beside code and message."""
-    return json_reply({"code": _FINE, "message": message, **more}, code=_FINE)
+def success(message: str, more: Mapping[str, object]) -> Reply:
+    """Return a success reply with its members beside code and message."""
+    return json_reply({"code": _SUCCESS, "message": message, **more}, code=_SUCCESS)
 
 
 def refusal(code: str, message: str) -> Reply:
@@ -24,7 +24,7 @@ def _error(status: int, message: str) -> Reply:
 ERRORS = Errors(_error)
 """The HTTP status is repeated as code."""
 
-NOTHING_THERE = refusal("204", "nothing under this transaction")
+NO_PAYMENT = refusal("204", "nothing under this transaction")
 UNKNOWN = refusal("404", "no such bill")
 MALFORMED = refusal("405", "a parameter is missing or malformed")
 PAID_ALREADY = refusal("410", "bill already paid")

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from sandbox.kit.biller.bills import CounterBill
-from sandbox.kit.biller.book import Payment
+from sandbox.kit.biller.bills import SimulatedBill
+from sandbox.kit.biller.book import BillerPayment
 from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.payment_intake import PaymentOrder
 from sandbox.kit.biller.taka_text import paisa_of, taka
-from sandbox.kit.biller.till import Order
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.requests import Form, MalformedRequestError, text_field
 
@@ -24,10 +24,10 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
     "ward": re.compile(r"[0-9]{2}"),
     "quarter": re.compile(r"[1-4]"),
 }
-"""The parameters whose form is checked by itself: a wrong one is no unknown bill but a malformed call."""
+"""Forms that are checked by themselves: a wrong one makes the call malformed, not the bill unknown."""
 
 
-class Named(NamedTuple):
+class BillReference(NamedTuple):
     """How a payment names its bill: by account, by bill, or by both, which then must agree."""
 
     number: str | None
@@ -35,7 +35,7 @@ class Named(NamedTuple):
 
 
 class MalformedParameterError(Exception):
-    """A parameter of a bill is missing or has another form than the house wants."""
+    """A parameter of a bill is missing or has another form than the institution wants."""
 
 
 def camel(name: str) -> str:
@@ -44,18 +44,24 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def parameters(form: Form, house: House) -> dict[str, str]:
-    """Return what names a bill of this house: the parameters of one of its groups, as the manifest has them.
+def read_parameters(form: Form, institution: House) -> dict[str, str]:
+    """Return the parameters that name a bill: one group of the institution's, by their names in the manifest.
 
     Raises:
         MalformedParameterError: one is missing, no text, or of another form.
     """
-    is_other_group = bool(house.also) and all(camel(name) in form for name in house.also)
-    wanted = house.also if is_other_group else house.fields
-    return {name: _checked(name, form.get(camel(name))) for name in wanted if name not in house.free}
+    is_other_group = bool(institution.alternative_fields) and all(
+        camel(name) in form for name in institution.alternative_fields
+    )
+    templates = institution.alternative_fields if is_other_group else institution.fields
+    return {
+        name: _checked_text(name, form.get(camel(name)))
+        for name in templates
+        if name not in institution.unchecked_fields
+    }
 
 
-def order(form: Form, named: Named) -> Order:
+def read_order(form: Form, named: BillReference) -> PaymentOrder:
     """Read a payment of the bill that was found to be meant.
 
     Raises:
@@ -65,20 +71,20 @@ def order(form: Form, named: Named) -> Order:
     if amount is None:
         raise MalformedRequestError("amount must be taka with two decimals, as text")
     _check_instant(form, "paidAt")
-    return Order(
+    return PaymentOrder(
         reference=text_field(form, "transactionId"),
         amount_paisa=amount,
         number=named.number,
         bill_number=named.bill_number,
-        facts={"channel": text_field(form, "channel"), "stamp_qty": str(_stamps(form))},
+        facts={"channel": text_field(form, "channel"), "stamp_qty": str(_stamp_count(form))},
     )
 
 
-def bill_data(bill: CounterBill, owed_paisa: Sequence[int], today: date) -> dict[str, object]:
-    """Return a bill as it is told; `owed_paisa` is what is left of it and of the younger ones asked for.
+def bill_data(bill: SimulatedBill, owed_paisa: Sequence[int], today: date) -> dict[str, object]:
+    """Return a bill as answers report it; `owed_paisa` is outstanding of it and of the younger bills.
 
     `lateFee` is stated whether it is due or not. `amount`, `vat`, `stamp` and, once due, `lateFee` sum to
-    `total`, what the bill comes to today; `outstanding` is what is left after payments in parts.
+    `total`, the bill of today; `outstanding` is what payments in parts have left.
     """
     return {
         "billNo": bill.bill_number,
@@ -100,19 +106,19 @@ def bill_data(bill: CounterBill, owed_paisa: Sequence[int], today: date) -> dict
     }
 
 
-def payment_data(payment: Payment) -> dict[str, object]:
-    """Return a payment as a status call tells it."""
+def payment_data(payment: BillerPayment) -> dict[str, object]:
+    """Return a payment as a status call reports it."""
     return {
         "transactionId": payment.reference,
         "billNo": payment.bill_number,
-        "amount": taka(payment.told_paisa),
+        "amount": taka(payment.reported_paisa),
         "receiptNo": payment.receipt,
         "state": "PAID",
         "paidAt": datetime.fromisoformat(payment.paid_at).astimezone(DHAKA).isoformat(timespec="seconds"),
     }
 
 
-def _checked(name: str, text: object) -> str:
+def _checked_text(name: str, text: object) -> str:
     shape = _SHAPES.get(name)
     if not isinstance(text, str) or not text or (shape and not shape.fullmatch(text)):
         raise MalformedParameterError(name)
@@ -128,9 +134,9 @@ def _check_instant(form: Form, name: str) -> None:
         raise MalformedRequestError(f"{name} must carry the offset +06:00")
 
 
-def _stamps(form: Form) -> int:
+def _stamp_count(form: Form) -> int:
     value = form.get("stampQty")
-    # JSON true is a Python int; a house that counted it as 1 would hide a caller's bug.
+    # JSON true is a Python int; an institution that counted it as 1 would hide a caller's bug.
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise MalformedRequestError("stampQty must be a whole number, not negative")
     return value

@@ -1,24 +1,25 @@
 """What NESCO says to the admin calls."""
 
-from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Protocol, Self
 
 from pydantic import Field, model_validator
 from typing_extensions import override
 
-from sandbox.billers.nesco.faults import VEND_ONLY, Fault, Step
+from sandbox.billers.nesco.book import NescoBook
+from sandbox.billers.nesco.customers import NescoCustomers
+from sandbox.billers.nesco.faults import VEND_ONLY, Fault, NescoStep
 from sandbox.billers.nesco.movements import first_of, movements_of
-from sandbox.kit.institution.admin_api import Answer, Asked, Desk, Page, Query, Times
-from sandbox.kit.institution.faults import ANYBODY
+from sandbox.kit.institution.admin_api import AdminAnswer, AdminRequest, ListRange, Times
+from sandbox.kit.institution.bearer_tokens import BearerTokens
+from sandbox.kit.institution.clock import Clock
+from sandbox.kit.institution.faults import ANYBODY, StepFaults
 from sandbox.kit.institution.movements import Since, movements_answer
-
-if TYPE_CHECKING:
-    from sandbox.billers.nesco.institution import Institution
+from sandbox.kit.institution.single_institution_api import SingleInstitutionAdminApi
 
 
-class FaultOrder(Asked):
-    """A fault for one customer, one quote or whoever comes next, striking `times` calls of a step.
+class NescoFaultOrder(AdminRequest):
+    """A fault for one customer, one quote or the next caller, striking `times` calls of a step.
 
     Without a step it strikes the vend; `close_before` strikes whichever call comes next.
     `expire_tokens` with neither target nor step strikes at once instead of waiting for a call.
@@ -26,19 +27,19 @@ class FaultOrder(Asked):
 
     account: Annotated[str, Field(pattern=r"^[0-9]{8}$")] | None = None
     quote: Annotated[str, Field(pattern=r"^[0-9]{18,20}$")] | None = None
-    step: Step | None = None
+    step: NescoStep | None = None
     fault: Fault
     times: Times = 1
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
+    def _check_combination(self) -> Self:
         if self.account is not None and self.quote is not None:
             raise ValueError("name either an account or a quote")
-        if self.quote is not None and self.step is Step.QUOTE:
+        if self.quote is not None and self.step is NescoStep.QUOTE:
             raise ValueError("a quote has no number before it is given")
-        if self.fault in VEND_ONLY and self.step not in {None, Step.VEND}:
+        if self.fault in VEND_ONLY and self.step not in {None, NescoStep.VEND}:
             raise ValueError("this can only befall a vend")
-        if self.fault is Fault.REFUSE and self.step is Step.HISTORY:
+        if self.fault is Fault.REFUSE and self.step is NescoStep.HISTORY:
             raise ValueError("a history call is never refused")
         return self
 
@@ -49,49 +50,68 @@ class FaultOrder(Asked):
         return self.fault is Fault.EXPIRE_TOKENS and not is_aimed
 
     @property
-    def struck_step(self) -> Step | None:
+    def struck_step(self) -> NescoStep | None:
         """The step it strikes; None is any."""
-        return self.step if self.step or self.fault is Fault.CLOSE_BEFORE else Step.VEND
+        return self.step if self.step or self.fault is Fault.CLOSE_BEFORE else NescoStep.VEND
 
 
-class NescoDesk(Desk):
-    """The desk of one simulated NESCO."""
+class NescoState(Protocol):
+    """What the admin API reads of the institution."""
 
-    def __init__(self, institution: "Institution") -> None:
-        self._institution = institution
+    @property
+    def faults(self) -> StepFaults[Fault]:
+        """Faults set and not struck yet."""
+        ...
+
+    @property
+    def bearers(self) -> BearerTokens:
+        """The logins."""
+        ...
+
+    @property
+    def book(self) -> NescoBook:
+        """What was quoted and vended."""
+        ...
+
+    @property
+    def customers(self) -> NescoCustomers:
+        """All customers."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+
+class NescoAdminApi(SingleInstitutionAdminApi):
+    """The admin API of one simulated NESCO."""
+
+    def __init__(self, state: NescoState) -> None:
+        super().__init__(state.faults)
+        self._state = state
 
     @override
     def set_fault(self, body: bytes) -> None:
-        order = FaultOrder.model_validate_json(body)
+        order = NescoFaultOrder.model_validate_json(body)
         if order.strikes_at_once:
-            self._institution.bearers.revoke_all()
+            self._state.bearers.revoke_all()
             return
         target = order.account or order.quote or ANYBODY
-        self._institution.faults.add(order.struck_step, target, order.fault, order.times)
+        self._state.faults.add(order.struck_step, target, order.fault, order.times)
 
     @override
-    def clear_faults(self) -> None:
-        self._institution.faults.clear()
+    def dump(self) -> AdminAnswer:
+        return self._state.book.dump()
 
     @override
-    def faults(self) -> list[Answer]:
-        return self._institution.faults.listing()
-
-    @override
-    def dump(self) -> Answer:
-        return self._institution.book.dump()
-
-    @override
-    def unpaid(self, page: Page) -> Answer:
-        far_side = self._institution
-        customers = islice(far_side.world.normal_customers(), page.offset, page.offset + page.count)
+    def unpaid(self, page: ListRange) -> AdminAnswer:
+        state = self._state
+        customers = islice(state.customers.normal_customers(), page.offset, page.offset + page.count)
         chosen = [{"customer_no": number} for number in customers]
-        return {"today": far_side.clock.today(), "customers": chosen}
+        return {"today": state.clock.today(), "customers": chosen}
 
     @override
-    def questions(self) -> Mapping[str, Callable[[Query], Answer]]:
-        return {"movements": self._movements}
-
-    def _movements(self, query: Query) -> Answer:
-        vends = self._institution.book.all_vends()
-        return movements_answer(first_of(vends), movements_of(vends), Since.model_validate(query))
+    def movements(self, since: Since) -> AdminAnswer:
+        vends = self._state.book.all_vends()
+        return movements_answer(first_of(vends), movements_of(vends), since)

@@ -45,7 +45,7 @@ class CustomerKind(Enum):
 _KIND_BY_DIGITS = {kind.value: kind for kind in CustomerKind if kind is not CustomerKind.NORMAL}
 
 
-class LineKind(StrEnum):
+class NescoLineKind(StrEnum):
     """What a token line does to the meter."""
 
     CREDIT = "CREDIT"
@@ -54,8 +54,8 @@ class LineKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
-    """An invented customer with a meter; no name here belongs to anybody.
+class NescoCustomer:
+    """An invented customer with a meter; all names are invented.
 
     The charges are in paisa, taken off each purchase as far as it reaches.
     """
@@ -69,7 +69,7 @@ class Customer:
     debt_paisa: int
 
 
-class Fee(NamedTuple):
+class PurchaseBreakdown(NamedTuple):
     """What a purchase is made of, in paisa: the lines after the first sum to the first."""
 
     purchase: int
@@ -83,20 +83,20 @@ class Fee(NamedTuple):
     tax: int
 
 
-class World:
+class NescoCustomers:
     """All customers of one simulator: the normal ones and the magic ranges of 1,000 each."""
 
     def __init__(self, seed: int, customers: int) -> None:
         self._seed = seed
         self._customers = customers
 
-    def customer(self, number: str) -> Customer | None:
+    def customer(self, number: str) -> NescoCustomer | None:
         """Return the customer of this number, or None if there is none."""
         kind = self._kind(number)
         return None if kind is CustomerKind.UNKNOWN else self._make_customer(number, kind)
 
-    def customer_of_old(self, number: str) -> Customer:
-        """Return a customer who was quoted for, even if the world has become smaller since."""
+    def customer_of_old(self, number: str) -> NescoCustomer:
+        """Return a customer who was quoted for, even if the accounts has become smaller since."""
         kind = self._kind(number)
         return self._make_customer(number, CustomerKind.NORMAL if kind is CustomerKind.UNKNOWN else kind)
 
@@ -110,8 +110,8 @@ class World:
         lines: list[str] = []
         tries = 0
         while len(lines) < count:
-            drawn = blake2b(f"{self._seed}/{transaction_id}/{tries}".encode(), digest_size=16).digest()
-            line = f"{int.from_bytes(drawn, 'big') % 10**DIGITS_LENGTH:0{DIGITS_LENGTH}d}"
+            digest = blake2b(f"{self._seed}/{transaction_id}/{tries}".encode(), digest_size=16).digest()
+            line = f"{int.from_bytes(digest, 'big') % 10**DIGITS_LENGTH:0{DIGITS_LENGTH}d}"
             tries += 1
             if line not in lines:
                 lines.append(line)
@@ -129,9 +129,9 @@ class World:
             return CustomerKind.UNKNOWN
         return _KIND_BY_DIGITS.get(leading, CustomerKind.UNKNOWN)
 
-    def _make_customer(self, number: str, kind: CustomerKind) -> Customer:
+    def _make_customer(self, number: str, kind: CustomerKind) -> NescoCustomer:
         draws = Draws(f"nesco/{self._seed}/{number}")
-        return Customer(
+        return NescoCustomer(
             number=number,
             kind=kind,
             name=invented_name(draws.below(INVENTED_NAMES)),
@@ -148,17 +148,17 @@ def is_in_unknown_range(number: str) -> bool:
     return number.startswith(str(CustomerKind.UNKNOWN.value))
 
 
-def fee_for(customer: Customer, amount_paisa: int) -> Fee:
+def break_down_purchase(customer: NescoCustomer, amount_paisa: int) -> PurchaseBreakdown:
     """Return what an amount buys: 5 % VAT inside, the charges, a rebate of 1 %, and energy for the rest."""
     vat = share_half_up(amount_paisa, 5, 105)
-    left = amount_paisa - vat
-    demand_charge = min(customer.demand_charge_paisa, left)
-    meter_rent = min(customer.meter_rent_paisa, left - demand_charge)
-    # Half of what is left at most: nobody is kept in the dark for an old debt.
-    debt = min(customer.debt_paisa, (left - demand_charge - meter_rent) // 2)
-    rest = left - demand_charge - meter_rent - debt
+    net = amount_paisa - vat
+    demand_charge = min(customer.demand_charge_paisa, net)
+    meter_rent = min(customer.meter_rent_paisa, net - demand_charge)
+    # Half of what is left at most: an old debt never takes all of a purchase.
+    debt = min(customer.debt_paisa, (net - demand_charge - meter_rent) // 2)
+    rest = net - demand_charge - meter_rent - debt
     rebate = -(rest // 100)
-    return Fee(
+    return PurchaseBreakdown(
         purchase=amount_paisa,
         energy=rest - rebate,
         demand_charge=demand_charge,
@@ -171,11 +171,11 @@ def fee_for(customer: Customer, amount_paisa: int) -> Fee:
     )
 
 
-def line_kinds(kind: CustomerKind) -> list[LineKind]:
+def line_kinds(kind: CustomerKind) -> list[NescoLineKind]:
     """Return what the lines of a vend do, in the order in which they are keyed in."""
-    before: list[LineKind] = []
+    before: list[NescoLineKind] = []
     if kind is CustomerKind.TARIFF_CHANGE:
-        before = [LineKind.TARIFF] * _TARIFF_LINES
+        before = [NescoLineKind.TARIFF] * _TARIFF_LINES
     elif kind is CustomerKind.KEY_CHANGE:
-        before = [LineKind.KEYCHANGE] * _KEY_LINES
-    return [*before, LineKind.CREDIT]
+        before = [NescoLineKind.KEYCHANGE] * _KEY_LINES
+    return [*before, NescoLineKind.CREDIT]

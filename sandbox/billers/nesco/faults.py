@@ -1,8 +1,8 @@
-"""How the simulated NESCO misbehaves: at which step, and how.
+"""The faults of the simulated NESCO, step by step.
 
-Magic customers carry their fault for ever, but it strikes only while the quote is not vended: a
-repeat is answered plainly. A fault set by an admin call strikes every call of its step until it is
-used up. Whatever would be refused anyway is refused, and the answer to that is neither lost nor late.
+Magic customers always have their fault, but it strikes only while the quote is not vended: a
+repeat is answered correctly. A fault set by an admin call strikes every call of its step until it is
+used up. A call that would be refused anyway is refused, and no fault loses or delays that answer.
 """
 
 from enum import StrEnum
@@ -10,7 +10,7 @@ from enum import StrEnum
 from sandbox.billers.nesco.customers import CustomerKind
 
 
-class Step(StrEnum):
+class NescoStep(StrEnum):
     """The calls that a fault can strike."""
 
     QUOTE = "quote"
@@ -19,7 +19,7 @@ class Step(StrEnum):
 
 
 class Fault(StrEnum):
-    """One way to misbehave at a step."""
+    """One fault at a step."""
 
     LOST_DONE = "lost_done"
     """Done, then the connection closes without an answer."""
@@ -42,15 +42,15 @@ class Fault(StrEnum):
     LATE_TOKEN = "late_token"  # noqa: S105 - the name of a misdeed
     """Vended and answered with 10115; the first history call tells no token yet. Vends only."""
     ECHO_OTHER_AMOUNT = "echo_other_amount"
-    """Vended, and every answer tells a purchase 1.00 taka higher. Vends only."""
+    """Vended, and every answer reports a purchase 1.00 taka higher. Vends only."""
     EXPIRE_TOKENS = "expire_tokens"
-    """Every login dies now and the call is answered with HTTP 401."""
+    """Every login expires now and the call is answered with HTTP 401."""
     CLOSE_BEFORE = "close_before"
     """The connection closes and nothing is done; unless a step is named, at whichever comes next."""
 
 
 VEND_ONLY = frozenset({Fault.LIMIT, Fault.LATE_TOKEN, Fault.ECHO_OTHER_AMOUNT})
-"""What can only befall a vend."""
+"""Faults of vends only."""
 
 DROPS_FIRST = frozenset({Fault.LOST_UNDONE, Fault.IN_DOUBT_UNDONE})
 """With a magic customer these strike the first vend of a quote only."""

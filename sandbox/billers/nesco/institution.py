@@ -12,21 +12,21 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from sandbox.billers.nesco.admin_api import NescoDesk
-from sandbox.billers.nesco.book import Book, Quote, TokenLine, Vend
+from sandbox.billers.nesco.admin_api import NescoAdminApi
+from sandbox.billers.nesco.book import NescoBook, NescoQuote, NescoTokenLine, NescoVend
 from sandbox.billers.nesco.customers import (
-    Customer,
     CustomerKind,
-    World,
-    fee_for,
+    NescoCustomer,
+    NescoCustomers,
+    break_down_purchase,
     is_in_unknown_range,
     line_kinds,
 )
-from sandbox.billers.nesco.faults import DROPS_FIRST, MAGIC, Fault, Step
-from sandbox.billers.nesco.replies import ERRORS, FINE, HTML_PAGE, REFUSALS, result
+from sandbox.billers.nesco.faults import DROPS_FIRST, MAGIC, Fault, NescoStep
+from sandbox.billers.nesco.replies import ERRORS, HTML_PAGE, REFUSALS, SUCCESS, result
 from sandbox.billers.nesco.settings import NescoSettings
 from sandbox.billers.nesco.wire import amount_field, customer_field, quote_data, taka
-from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS, Bearers
+from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS, BearerTokens
 from sandbox.kit.institution.clock import DHAKA, Clock
 from sandbox.kit.institution.far_side import Call, FarSide, Headers
 from sandbox.kit.institution.faults import StepFaults
@@ -38,7 +38,7 @@ _REFUSED_WITH = {Fault.REFUSE: "10021", Fault.LIMIT: "10022"}
 
 
 @dataclass(frozen=True)
-class Institution(FarSide):
+class NescoInstitution(FarSide):
     """NESCO: its customers, its book, its logins and its faults."""
 
     name: ClassVar[str] = "NESCO"
@@ -47,14 +47,14 @@ class Institution(FarSide):
 
     settings: NescoSettings
     clock: Clock
-    world: World
-    book: Book
+    customers: NescoCustomers
+    book: NescoBook
     faults: StepFaults[Fault]
-    bearers: Bearers
+    bearers: BearerTokens
 
     @classmethod
-    def open(cls, settings: NescoSettings, clock: Clock) -> "Institution":
-        """Open the book below `settings.home`, replaying its journal, and the world it belongs to.
+    def open(cls, settings: NescoSettings, clock: Clock) -> "NescoInstitution":
+        """Open the book below `settings.home`, replaying its journal, and the accounts it belongs to.
 
         Raises:
             BookOfAnotherWorldError: the book was begun with another seed.
@@ -64,10 +64,10 @@ class Institution(FarSide):
         return cls(
             settings=settings,
             clock=clock,
-            world=World(settings.seed, settings.accounts),
-            book=Book(settings.journal_path, settings.seed, clock.today()),
-            faults=StepFaults(Step),
-            bearers=Bearers(),
+            customers=NescoCustomers(settings.seed, settings.accounts),
+            book=NescoBook(settings.journal_path, settings.seed, clock.today()),
+            faults=StepFaults(NescoStep),
+            bearers=BearerTokens(),
         )
 
     @override
@@ -80,7 +80,7 @@ class Institution(FarSide):
         }
 
     @override
-    def turn_away(self, call: Call, headers: Headers) -> Reply | None:
+    def check_headers(self, call: Call, headers: Headers) -> Reply | None:
         if not call.needs_login:
             return None
         for name, value in headers:
@@ -93,8 +93,8 @@ class Institution(FarSide):
         return json_object(body)
 
     @override
-    def desk(self) -> NescoDesk:
-        return NescoDesk(self)
+    def admin_api(self) -> NescoAdminApi:
+        return NescoAdminApi(self)
 
     @override
     def close(self) -> None:
@@ -107,38 +107,38 @@ class Institution(FarSide):
         if user != self.settings.user or not compare_digest(password.encode(), expected.encode()):
             return ERRORS.unauthorised
         token = self.bearers.issue(self.clock.now())
-        return result(FINE, "success", {"access_token": token, "expiresIn": BEARER_SECONDS})
+        return result(SUCCESS, "success", {"access_token": token, "expiresIn": BEARER_SECONDS})
 
     def pre_charge(self, form: Form) -> Reply:
         """Say what an amount would buy, and keep the offer for 30 minutes."""
         number, amount = customer_field(form), amount_field(form)
-        customer = self.world.customer(number)
+        customer = self.customers.customer(number)
         if customer is None:
-            # The head-end has two words for it.
+            # The head-end has two codes for it.
             return _refusal("404" if is_in_unknown_range(number) else "10001")
-        fault = self.faults.take(Step.QUOTE, number)
-        return self._struck(fault, customer, lambda: self._quote(customer, amount, fault))
+        fault = self.faults.take(NescoStep.QUOTE, number)
+        return self._apply_fault(fault, customer, lambda: self._quote(customer, amount, fault))
 
     def remote_charge(self, form: Form) -> Reply:
         """Vend a quote once; every repeat is answered as the first and vends nothing."""
         quote = self.book.quote(text_field(form, "transactionId"))
         if quote is None:
             return _refusal("10001")
-        customer = self.world.customer_of_old(quote.customer_no)
+        customer = self.customers.customer_of_old(quote.customer_no)
         fault = self._fault_of_vend(quote, customer)
-        return self._struck(fault, customer, lambda: self._vend(quote, customer, fault))
+        return self._apply_fault(fault, customer, lambda: self._vend(quote, customer, fault))
 
     def history(self, form: Form) -> Reply:
-        """Tell what was vended under a quote; 10001, 10009 and 10011 say that nothing was."""
+        """Report what was vended under a quote; 10001, 10009 and 10011 say that nothing was."""
         quote = self.book.quote(text_field(form, "transactionId"))
         if quote is None:
             return _refusal("10001")
-        fault = self.faults.take(Step.HISTORY, quote.transaction_id, quote.customer_no)
-        customer = self.world.customer_of_old(quote.customer_no)
-        return self._struck(fault, customer, lambda: self._history(quote, customer))
+        fault = self.faults.take(NescoStep.HISTORY, quote.transaction_id, quote.customer_no)
+        customer = self.customers.customer_of_old(quote.customer_no)
+        return self._apply_fault(fault, customer, lambda: self._history(quote, customer))
 
-    def _fault_of_vend(self, quote: Quote, customer: Customer) -> Fault | None:
-        fault = self.faults.take(Step.VEND, quote.transaction_id, quote.customer_no)
+    def _fault_of_vend(self, quote: NescoQuote, customer: NescoCustomer) -> Fault | None:
+        fault = self.faults.take(NescoStep.VEND, quote.transaction_id, quote.customer_no)
         if fault is not None or self.book.vend(quote.transaction_id) is not None:
             return fault
         magic = MAGIC.get(customer.kind)
@@ -148,7 +148,9 @@ class Institution(FarSide):
             self.book.record_dropped(quote.transaction_id)
         return magic
 
-    def _struck(self, fault: Fault | None, customer: Customer, answer: Callable[[], Reply]) -> Reply:
+    def _apply_fault(
+        self, fault: Fault | None, customer: NescoCustomer, answer: Callable[[], Reply]
+    ) -> Reply:
         match fault:
             case Fault.LOST_UNDONE | Fault.CLOSE_BEFORE:
                 return LOST
@@ -161,9 +163,9 @@ class Institution(FarSide):
                 return _refusal("10113", customer)
             case _:
                 reply = answer()
-                return reply if reply.code != FINE else self._distorted(fault, customer, reply)
+                return reply if reply.code != SUCCESS else self._distort(fault, customer, reply)
 
-    def _distorted(self, fault: Fault | None, customer: Customer, reply: Reply) -> Reply:
+    def _distort(self, fault: Fault | None, customer: NescoCustomer, reply: Reply) -> Reply:
         match fault:
             case Fault.LOST_DONE:
                 return LOST
@@ -176,16 +178,16 @@ class Institution(FarSide):
             case _:
                 return reply
 
-    def _quote(self, customer: Customer, amount_paisa: int, fault: Fault | None) -> Reply:
+    def _quote(self, customer: NescoCustomer, amount_paisa: int, fault: Fault | None) -> Reply:
         if fault is Fault.REFUSE:
             return _refusal("10021", customer)
         now = self.clock.now()
-        # The instant keeps the quotes of a book apart from those of a book thrown away before it.
+        # The instant keeps the quotes of a book apart from those of a deleted book.
         number = f"{now.astimezone(DHAKA):%y%m%d%H%M%S}{self.book.quotes + 1:06d}"
-        self.book.record_quoted(Quote(number, customer.number, amount_paisa, now))
-        return _fine(customer, quote_data(number, customer, fee_for(customer, amount_paisa)))
+        self.book.record_quoted(NescoQuote(number, customer.number, amount_paisa, now))
+        return _success(customer, quote_data(number, customer, break_down_purchase(customer, amount_paisa)))
 
-    def _vend(self, quote: Quote, customer: Customer, fault: Fault | None) -> Reply:
+    def _vend(self, quote: NescoQuote, customer: NescoCustomer, fault: Fault | None) -> Reply:
         vend = self.book.vend(quote.transaction_id)
         if vend is not None:
             self.book.record_repeat(quote.transaction_id)
@@ -197,25 +199,25 @@ class Institution(FarSide):
             self.book.record_vended(vend)
         if vend.hides_token:
             return _refusal("10115", customer)
-        return _fine(customer, _vend_data(customer, vend))
+        return _success(customer, _vend_data(customer, vend))
 
-    def _refusal_of_vend(self, quote: Quote, fault: Fault | None) -> str | None:
+    def _refusal_of_vend(self, quote: NescoQuote, fault: Fault | None) -> str | None:
         if not quote.is_alive(self.clock.now()):
             return "10020"
         if quote.amount_paisa > self._balance_paisa():
             return "10021"
         return _REFUSED_WITH.get(fault) if fault else None
 
-    def _make_vend(self, quote: Quote, customer: Customer, fault: Fault | None) -> Vend:
+    def _make_vend(self, quote: NescoQuote, customer: NescoCustomer, fault: Fault | None) -> NescoVend:
         kinds = line_kinds(customer.kind)
-        digits = self.world.digits(quote.transaction_id, len(kinds))
+        digits = self.customers.digits(quote.transaction_id, len(kinds))
         now = self.clock.now()
-        return Vend(
+        return NescoVend(
             transaction_id=quote.transaction_id,
             customer_no=quote.customer_no,
             amount_paisa=quote.amount_paisa,
             order_no=f"{now.astimezone(DHAKA):%y%m%d}{self.book.vends + 1:08d}",
-            lines=[TokenLine(kind.value, line) for kind, line in zip(kinds, digits, strict=True)],
+            lines=[NescoTokenLine(kind.value, line) for kind, line in zip(kinds, digits, strict=True)],
             balance_paisa=self._balance_paisa() - quote.amount_paisa,
             vended_at=now.isoformat(),
             echo_extra_paisa=_OTHER_AMOUNT_PAISA if fault is Fault.ECHO_OTHER_AMOUNT else 0,
@@ -225,7 +227,7 @@ class Institution(FarSide):
     def _balance_paisa(self) -> int:
         return self.settings.deposit_paisa - self.book.vended_paisa
 
-    def _history(self, quote: Quote, customer: Customer) -> Reply:
+    def _history(self, quote: NescoQuote, customer: NescoCustomer) -> Reply:
         vend = self.book.vend(quote.transaction_id)
         if vend is None:
             return _refusal("10009" if quote.is_alive(self.clock.now()) else "10011", customer)
@@ -233,26 +235,26 @@ class Institution(FarSide):
         if vend.hides_token:
             data["token"] = ""
             data.pop("tokenType", None)
-            self.book.record_looked(quote.transaction_id)
-        return _fine(customer, data)
+            self.book.record_token_viewed(quote.transaction_id)
+        return _success(customer, data)
 
 
-def _refusal(code: str, customer: Customer | None = None) -> Reply:
+def _refusal(code: str, customer: NescoCustomer | None = None) -> Reply:
     is_number = customer is not None and customer.kind is CustomerKind.NUMERIC_CODE
     return result(code, REFUSALS[code], is_number=is_number)
 
 
-def _fine(customer: Customer, data: Mapping[str, object]) -> Reply:
-    return result(FINE, "success", data, is_number=customer.kind is CustomerKind.NUMERIC_CODE)
+def _success(customer: NescoCustomer, data: Mapping[str, object]) -> Reply:
+    return result(SUCCESS, "success", data, is_number=customer.kind is CustomerKind.NUMERIC_CODE)
 
 
-def _vend_data(customer: Customer, vend: Vend) -> dict[str, object]:
-    fee = fee_for(customer, vend.amount_paisa + vend.echo_extra_paisa)
+def _vend_data(customer: NescoCustomer, vend: NescoVend) -> dict[str, object]:
+    fee = break_down_purchase(customer, vend.amount_paisa + vend.echo_extra_paisa)
     data = quote_data(vend.transaction_id, customer, fee)
     data["orderNo"] = vend.order_no
     data["token"] = ",".join(line.digits for line in vend.lines)
     data["balance"] = taka(vend.balance_paisa)
-    # An old head-end does not tell what its lines do.
+    # An old head-end does not report what its lines do.
     if customer.kind is not CustomerKind.NUMERIC_CODE:
         data["tokenType"] = ",".join(line.kind for line in vend.lines)
     return data

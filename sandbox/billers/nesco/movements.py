@@ -1,24 +1,24 @@
-"""What moved at NESCO, as `GET /_admin/movements` tells it: what was vended, under its quote's number."""
+"""The movements of money at NESCO, as `GET /_admin/movements` lists them: its vends."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sandbox.billers.nesco.book import Vend
+from sandbox.billers.nesco.book import NescoVend
 from sandbox.kit.institution.movements import Moved, Movement
 
-HOUSE = "nesco_prepaid"
+INSTITUTION_ID = "nesco_prepaid"
 
 
-def first_of(vends: Sequence[Vend]) -> datetime | None:
+def first_of(vends: Sequence[NescoVend]) -> datetime | None:
     """Return when the first quote was vended, if one was."""
     return datetime.fromisoformat(vends[0].vended_at) if vends else None
 
 
-def movements_of(vends: Iterable[Vend]) -> Iterator[Movement]:
+def movements_of(vends: Iterable[NescoVend]) -> Iterator[Movement]:
     """Yield every vend; what stands on a meter is never taken back."""
     for vend in vends:
         yield Movement(
-            house=HOUSE,
+            institution_id=INSTITUTION_ID,
             moved=Moved.PAYMENT,
             at=vend.vended_at,
             ours=vend.transaction_id,

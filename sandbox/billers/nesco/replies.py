@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sandbox.kit.institution.replies import Errors, Reply, html_page, json_reply
 
-FINE = "0"
+SUCCESS = "0"
 
 
 def result(

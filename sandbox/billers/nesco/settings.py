@@ -11,7 +11,7 @@ from sandbox.kit.institution.settings import InstitutionSettings
 class NescoSettings(InstitutionSettings):
     """Settings of one simulated NESCO, from the environment as `EKPAY_NESCO_<NAME>`.
 
-    `deposit_paisa` is what the vendor paid in before all time; vends are taken from it.
+    `deposit_paisa` is what the vendor paid in before the book began; vends are taken from it.
     """
 
     model_config = SettingsConfigDict(env_prefix="EKPAY_NESCO_", frozen=True)

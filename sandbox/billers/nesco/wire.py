@@ -2,7 +2,7 @@
 
 import re
 
-from sandbox.billers.nesco.customers import Customer, Fee
+from sandbox.billers.nesco.customers import NescoCustomer, PurchaseBreakdown
 from sandbox.kit.institution.requests import Form, MalformedRequestError
 
 _TAKA = re.compile(r"(0|[1-9][0-9]{0,8})\.([0-9]{2})")
@@ -34,14 +34,14 @@ def amount_field(form: Form) -> int:
         MalformedRequestError: it is no text of taka with exactly two decimals, or nothing.
     """
     value = form.get("payinAmount")
-    found = _TAKA.fullmatch(value) if isinstance(value, str) else None
-    paisa = int(found[1] + found[2]) if found else 0
+    match = _TAKA.fullmatch(value) if isinstance(value, str) else None
+    paisa = int(match[1] + match[2]) if match else 0
     if paisa == 0:
         raise MalformedRequestError("payinAmount must be taka with two decimals, as text, and more than 0")
     return paisa
 
 
-def quote_data(transaction_id: str, customer: Customer, fee: Fee) -> dict[str, object]:
+def quote_data(transaction_id: str, customer: NescoCustomer, fee: PurchaseBreakdown) -> dict[str, object]:
     """Return the data of a quote, which each later answer repeats."""
     return {
         "transactionId": transaction_id,

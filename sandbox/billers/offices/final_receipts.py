@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sandbox.billers.offices.office import OfficeHouse
-from sandbox.kit.biller.book import Book, Payment
+from sandbox.billers.offices.office import OfficeInstitution
+from sandbox.kit.biller.book import BillerBook, BillerPayment
 from sandbox.kit.institution.clock import Clock
 
 _FACT = "final_receipt"
@@ -27,35 +27,35 @@ class OfficeTimes(BaseSettings):
 class FinalReceipts:
     """The final receipts of all offices; once made, a number stays."""
 
-    def __init__(self, book: Book, clock: Clock, times: OfficeTimes) -> None:
+    def __init__(self, book: BillerBook, clock: Clock, times: OfficeTimes) -> None:
         self._book = book
         self._clock = clock
         self._times = times
 
-    def of(self, payment: Payment, house: OfficeHouse) -> str:
+    def number_of_payment(self, payment: BillerPayment, institution: OfficeInstitution) -> str:
         """Return the number of a payment's final receipt, made now if its time has come; empty for none."""
-        if house.has_final_receipt and _FACT not in payment.facts and self._is_due(payment):
+        if institution.has_final_receipt and _FACT not in payment.facts and self._is_due(payment):
             self._make(payment)
         return payment.facts.get(_FACT, "")
 
-    def make_all(self, house: OfficeHouse, reference: str | None) -> int:
-        """Make those of a house that are missing, or the one of a transaction; return how many that were."""
-        if not house.has_final_receipt:
+    def make_all(self, institution: OfficeInstitution, reference: str | None) -> int:
+        """Make the missing ones of an institution, or that of one transaction; return how many were made."""
+        if not institution.has_final_receipt:
             return 0
-        wanted = [
+        missing = [
             payment
-            for payment in self._book.payments_of(house.id)
+            for payment in self._book.payments_of(institution.id)
             if _FACT not in payment.facts and reference in {None, payment.reference}
         ]
-        for payment in wanted:
+        for payment in missing:
             self._make(payment)
-        return len(wanted)
+        return len(missing)
 
-    def _is_due(self, payment: Payment) -> bool:
+    def _is_due(self, payment: BillerPayment) -> bool:
         due_at = datetime.fromisoformat(payment.paid_at) + timedelta(
             seconds=self._times.final_receipt_seconds
         )
         return self._times.final_receipt_by_itself and self._clock.now() >= due_at
 
-    def _make(self, payment: Payment) -> None:
-        self._book.record_facts(payment.house, payment.reference, {_FACT: f"DK{payment.receipt}"})
+    def _make(self, payment: BillerPayment) -> None:
+        self._book.record_facts(payment.institution_id, payment.reference, {_FACT: f"DK{payment.receipt}"})

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 
-_FINE = "0"
+_SUCCESS = "0"
 
 
-def fine(more: Mapping[str, object]) -> Reply:
-    """Return a good answer with its members beside the code."""
-    return json_reply({"code": _FINE, **more}, code=_FINE)
+def success(more: Mapping[str, object]) -> Reply:
+    """Return a success reply with its members beside the code."""
+    return json_reply({"code": _SUCCESS, **more}, code=_SUCCESS)
 
 
 def _refusal(code: str, message: str) -> Reply:
@@ -30,4 +30,4 @@ EXPIRED = _refusal("14", "no longer payable")
 OTHER_AMOUNT = _refusal("15", "the amount differs")
 REFUSED = _refusal("16", "refused")
 MALFORMED = _refusal("20", "a parameter is missing or malformed")
-NOTHING_THERE = _refusal("21", "nothing under this transaction")
+NO_PAYMENT = _refusal("21", "nothing under this transaction")

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from sandbox.billers.offices.office import OfficeHouse
-from sandbox.kit.biller.bills import CounterBill
-from sandbox.kit.biller.book import Payment
+from sandbox.billers.offices.office import OfficeInstitution
+from sandbox.kit.biller.bills import SimulatedBill
+from sandbox.kit.biller.book import BillerPayment
 from sandbox.kit.biller.taka_text import paisa_of, taka
 from sandbox.kit.institution.requests import Form, MalformedRequestError, text_field
 
@@ -32,31 +32,33 @@ class PaymentCall:
     heads: tuple[tuple[str, int], ...]
 
 
-def texts_of(form: Form, house: OfficeHouse) -> dict[str, str]:
+def read_parameters(form: Form, institution: OfficeInstitution) -> dict[str, str]:
     """Return what names a demand, by the parameters of the manifest.
 
     Raises:
         MalformedDetailError: nothing can be looked up by this.
     """
-    told = form.get("details")
-    if not isinstance(told, dict) or not set(told) <= set(house.details):
+    details = form.get("details")
+    if not isinstance(details, dict) or not set(details) <= set(institution.details):
         raise MalformedDetailError("details")
     texts: dict[str, str] = {}
-    if house.stage_by:
-        texts[house.stage_by] = _text(form, "stage")
+    if institution.stage_parameter:
+        texts[institution.stage_parameter] = _text(form, "stage")
     elif "stage" in form:
         raise MalformedDetailError("stage")
-    for name, detail in house.details.items():
-        if name in told and detail.takes(told[name]):
-            texts[detail.param] = told[name]
-        elif name in told or detail.is_needed(texts):
+    for name, detail in institution.details.items():
+        if name in details and detail.takes(details[name]):
+            texts[detail.param] = details[name]
+        elif name in details or detail.is_needed(texts):
             raise MalformedDetailError(name)
-    if _text(form, "service") != house.service or _text(form, _REFERENCE) != house.reference_of(texts):
+    if _text(form, "service") != institution.service or _text(form, _REFERENCE) != institution.reference_of(
+        texts
+    ):
         raise MalformedDetailError(_REFERENCE)
     return texts
 
 
-def payment_call(form: Form, house: OfficeHouse) -> PaymentCall:
+def read_payment_call(form: Form, institution: OfficeInstitution) -> PaymentCall:
     """Read a payment.
 
     Raises:
@@ -66,59 +68,69 @@ def payment_call(form: Form, house: OfficeHouse) -> PaymentCall:
     amount = paisa_of(form.get("amount"))
     if not amount:
         raise MalformedRequestError("amount must be taka with two decimals, as text, and more than nothing")
-    return PaymentCall(texts_of(form, house), text_field(form, "transactionId"), amount, _heads(form))
+    return PaymentCall(
+        read_parameters(form, institution), text_field(form, "transactionId"), amount, _read_heads(form)
+    )
 
 
 def demand_data(
-    bill: CounterBill, house: OfficeHouse, texts: Mapping[str, str], left_paisa: int, until: date
+    bill: SimulatedBill,
+    institution: OfficeInstitution,
+    texts: Mapping[str, str],
+    left_paisa: int,
+    until: date,
 ) -> dict[str, object]:
-    """Return a demand as it is told; `left_paisa` of it are still owed."""
+    """Return a demand as the answers report it; `left_paisa` of it are still owed."""
     heads = [
         {
-            "code": one.head.code,
-            "label_en": one.head.label_en,
-            "label_bn": one.head.label_bn,
-            "amount": taka(one.paisa),
+            "code": amount.head.code,
+            "label_en": amount.head.label_en,
+            "label_bn": amount.head.label_bn,
+            "amount": taka(amount.paisa),
         }
-        for one in house.heads_of(bill)
+        for amount in institution.heads_of(bill)
     ]
     return {
-        **_naming(house, house.reference_of(texts), texts.get(house.stage_by, "")),
+        **_reference_members(
+            institution, institution.reference_of(texts), texts.get(institution.stage_parameter, "")
+        ),
         "applicant": bill.customer_name,
         "heads": heads,
         "total": taka(bill.base_paisa),
         "payableFrom": bill.issued_on.strftime(_DAY),
         "payableUntil": until.strftime(_DAY),
-        "partAllowed": house.takes_part_of(bill),
+        "partAllowed": institution.is_part_payable_of(bill),
         "outstanding": taka(left_paisa),
     }
 
 
-def facts_of(call: PaymentCall, house: OfficeHouse) -> dict[str, str]:
-    """Return what the office keeps of a payment's call: everything that it was told."""
-    return {_REFERENCE: house.reference_of(call.texts), **call.texts}
+def facts_of(call: PaymentCall, institution: OfficeInstitution) -> dict[str, str]:
+    """Return what the office stores of a payment call: all its parameters."""
+    return {_REFERENCE: institution.reference_of(call.texts), **call.texts}
 
 
-def payment_data(payment: Payment, house: OfficeHouse, final_receipt: str) -> dict[str, object]:
-    """Return a payment as it is told; `final_receipt` is empty while there is none."""
+def payment_data(
+    payment: BillerPayment, institution: OfficeInstitution, final_receipt: str
+) -> dict[str, object]:
+    """Return a payment as the answers report it; `final_receipt` is empty while there is none."""
     facts = payment.facts
     final = {"finalReceiptNo": final_receipt} if final_receipt else {}
     return {
         "transactionId": payment.reference,
-        **_naming(house, facts[_REFERENCE], facts.get(house.stage_by, "")),
-        "amount": taka(payment.told_paisa),
+        **_reference_members(institution, facts[_REFERENCE], facts.get(institution.stage_parameter, "")),
+        "amount": taka(payment.reported_paisa),
         "receiptNo": payment.receipt,
-        "interim": house.has_final_receipt and not final_receipt,
+        "interim": institution.has_final_receipt and not final_receipt,
         **final,
     }
 
 
-def _naming(house: OfficeHouse, reference: str, stage: str) -> dict[str, object]:
-    named: dict[str, object] = {_REFERENCE: reference, "service": house.service}
-    return named | ({"stage": stage} if house.stage_by else {})
+def _reference_members(institution: OfficeInstitution, reference: str, stage: str) -> dict[str, object]:
+    named: dict[str, object] = {_REFERENCE: reference, "service": institution.service}
+    return named | ({"stage": stage} if institution.stage_parameter else {})
 
 
-def _heads(form: Form) -> tuple[tuple[str, int], ...]:
+def _read_heads(form: Form) -> tuple[tuple[str, int], ...]:
     rows = form.get("heads")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise MalformedRequestError("heads must be a list of objects")

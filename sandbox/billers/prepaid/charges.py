@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sandbox.kit.biller.bills import WHOLE_BP, CounterBill
+from sandbox.kit.biller.bills import WHOLE_BP, SimulatedBill
 from sandbox.kit.institution.seeded_values import Draws, share_half_up
 
 VAT_BP = 500
@@ -26,18 +26,18 @@ class Charges(NamedTuple):
         return self.purchase - self.energy - self.debt
 
 
-def charges_of(bill: CounterBill, paisa: int) -> Charges:
+def charges_of(bill: SimulatedBill, paisa: int) -> Charges:
     """Return what an amount buys for an account: VAT inside, the charges, a rebate, energy for the rest."""
-    draws = Draws(f"{bill.house}/{bill.number}/charges")
+    draws = Draws(f"{bill.institution_id}/{bill.number}/charges")
     demand, rent = 4_200 * (1 + draws.below(4)), 4_000
     # One account in five still owes something from the days of paper bills.
-    owed = 5_000 + draws.below(20_000) if draws.below(5) == 0 else 0
+    old_debt = 5_000 + draws.below(20_000) if draws.below(5) == 0 else 0
     vat = share_half_up(paisa, VAT_BP, WHOLE_BP + VAT_BP)
-    left = paisa - vat
-    demand = min(demand, left)
-    rent = min(rent, left - demand)
-    # Half of what is left at most: nobody is kept in the dark for an old debt.
-    debt = min(owed, (left - demand - rent) // 2)
-    rest = left - demand - rent - debt
+    net = paisa - vat
+    demand = min(demand, net)
+    rent = min(rent, net - demand)
+    # Half of what is left at most: an old debt never takes all of a purchase.
+    debt = min(old_debt, (net - demand - rent) // 2)
+    rest = net - demand - rent - debt
     rebate = -share_half_up(rest, _REBATE_BP, WHOLE_BP)
     return Charges(paisa, rest - rebate, demand, rent, debt, rebate, vat)

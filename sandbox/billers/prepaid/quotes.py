@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 
-from sandbox.kit.biller.book import Book
+from sandbox.kit.biller.book import BillerBook
 from sandbox.kit.institution.clock import DHAKA, Clock
 
 QUOTE_SECONDS = 1_800
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class VendQuote:
     """An offer to one account that lives for 30 minutes from an instant in UTC on.
 
     `vended_under` is the reference of the one vend that it was used for, or empty.
@@ -28,39 +28,41 @@ class Quote:
         return now < self.quoted_at + timedelta(seconds=QUOTE_SECONDS)
 
 
-class Quotes:
-    """The quotes of one family; those of a house are its own."""
+class VendQuotes:
+    """The quotes of one family; those of an institution are its own."""
 
-    def __init__(self, book: Book, clock: Clock) -> None:
+    def __init__(self, book: BillerBook, clock: Clock) -> None:
         self._book = book
         self._clock = clock
         self._serials = count(1)
 
-    def give(self, house: str, number: str, amount_paisa: int) -> Quote:
+    def give(self, institution_id: str, number: str, amount_paisa: int) -> VendQuote:
         """Make an offer and keep it."""
         now = self._clock.now()
         instant = f"{now.astimezone(DHAKA):%y%m%d%H%M%S}"
         names = (f"{instant}{serial:06d}" for serial in self._serials)
         # After a restart within the second the book knows some of these names.
-        fresh = next(name for name in names if self._book.note(house, _key(name)) is None)
-        return self._keep(house, Quote(fresh, number, amount_paisa, now))
+        fresh = next(name for name in names if self._book.note(institution_id, _key(name)) is None)
+        return self._keep(institution_id, VendQuote(fresh, number, amount_paisa, now))
 
-    def find(self, house: str, quote_id: str) -> Quote | None:
+    def find(self, institution_id: str, quote_id: str) -> VendQuote | None:
         """Return an offer, dead or alive, if there ever was one."""
-        note = self._book.note(house, _key(quote_id))
+        note = self._book.note(institution_id, _key(quote_id))
         if note is None:
             return None
         quoted_at = datetime.fromisoformat(note["quoted_at"])
-        return Quote(quote_id, note["number"], int(note["amount_paisa"]), quoted_at, note["vended_under"])
+        return VendQuote(quote_id, note["number"], int(note["amount_paisa"]), quoted_at, note["vended_under"])
 
-    def use(self, house: str, quote: Quote, reference: str) -> None:
+    def use(self, institution_id: str, quote: VendQuote, reference: str) -> None:
         """Keep under which reference an offer was vended."""
-        self._keep(house, Quote(quote.id, quote.number, quote.amount_paisa, quote.quoted_at, reference))
+        self._keep(
+            institution_id, VendQuote(quote.id, quote.number, quote.amount_paisa, quote.quoted_at, reference)
+        )
 
-    def _keep(self, house: str, quote: Quote) -> Quote:
+    def _keep(self, institution_id: str, quote: VendQuote) -> VendQuote:
         facts = {"number": quote.number, "amount_paisa": str(quote.amount_paisa)}
         facts |= {"quoted_at": quote.quoted_at.isoformat(), "vended_under": quote.vended_under}
-        self._book.record_note(house, _key(quote.id), facts)
+        self._book.record_note(institution_id, _key(quote.id), facts)
         return quote
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 
-_FINE = "0"
+_SUCCESS = "0"
 
 
-def fine(data: Mapping[str, object]) -> Reply:
-    """Return a good answer."""
-    return json_reply({"resultcode": _FINE, "resultdesc": "success", "data": data}, code=_FINE)
+def success(data: Mapping[str, object]) -> Reply:
+    """Return a success reply."""
+    return json_reply({"resultcode": _SUCCESS, "resultdesc": "success", "data": data}, code=_SUCCESS)
 
 
 def refusal(code: str, text: str) -> Reply:
@@ -27,8 +27,8 @@ ERRORS = Errors(_error)
 
 UNKNOWN = refusal("10001", "not found")
 NOTHING_VENDED = refusal("10009", "nothing was vended")
-NOTHING_EVER = refusal("10011", "nothing was vended, and the quote has expired")
-QUOTE_DIED = refusal("10020", "the quote has expired")
+NOTHING_VENDED_AND_EXPIRED = refusal("10011", "nothing was vended, and the quote has expired")
+QUOTE_EXPIRED = refusal("10020", "the quote has expired")
 REFUSED = refusal("10021", "refused")
 LIMIT_REACHED = refusal("10022", "the vend limit of this meter is reached")
 DEPOSIT_TOO_LOW = refusal("10023", "the deposit is too low")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from sandbox.kit.biller.bills import CounterBill
+from sandbox.kit.biller.bills import SimulatedBill
 from sandbox.kit.biller.institution import House
 
 AMOUNT, MOBILE = "amount", "mobile"
@@ -13,7 +13,7 @@ PAISA_PER_TAKA = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepaidHouse(House):
+class PrepaidUtility(House):
     """One utility; the bill of an account only says for how much it might be charged.
 
     An account behaves by the last digit of its serial. Those in `remote_digits` are credited from afar
@@ -24,14 +24,14 @@ class PrepaidHouse(House):
     tariff_lines: tuple[int, ...] = (3,)
 
     @override
-    def fields_of(self, bill: CounterBill, *, told_paisa: int | None = None) -> dict[str, str]:
-        fields = super().fields_of(bill, told_paisa=told_paisa)
-        paisa = bill.base_paisa if told_paisa is None else told_paisa
+    def fields_of(self, bill: SimulatedBill, *, reported_paisa: int | None = None) -> dict[str, str]:
+        fields = super().fields_of(bill, reported_paisa=reported_paisa)
+        paisa = bill.base_paisa if reported_paisa is None else reported_paisa
         return {**fields, AMOUNT: str(paisa // PAISA_PER_TAKA)}
 
-    def names_of(self, bill: CounterBill) -> Mapping[str, str]:
+    def names_of(self, bill: SimulatedBill) -> Mapping[str, str]:
         """Return every number that an account is known by, those of all groups of parameters."""
-        return self._filled(self.naming, bill, bill.base_paisa)
+        return self._fill_templates(self.naming_fields, bill, bill.base_paisa)
 
     def is_remote(self, serial: int) -> bool:
         """Whether the meter of an account is credited from afar."""

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 
 from sandbox.billers.prepaid.charges import charges_of
-from sandbox.billers.prepaid.utility import MOBILE, PrepaidHouse
-from sandbox.kit.biller.bills import CounterBill
-from sandbox.kit.biller.book import Payment
+from sandbox.billers.prepaid.utility import MOBILE, PrepaidUtility
+from sandbox.kit.biller.bills import SimulatedBill
+from sandbox.kit.biller.book import BillerPayment
 from sandbox.kit.biller.taka_text import paisa_of, taka
 from sandbox.kit.institution.requests import Form, MalformedRequestError, text_field
 
@@ -21,30 +21,30 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def named(form: Form, house: PrepaidHouse) -> dict[str, str]:
-    """Return by what a call names an account: one number at least, as the manifest calls it.
+def read_account_numbers(form: Form, institution: PrepaidUtility) -> dict[str, str]:
+    """Return the account numbers in a call, at least one, by their names in the manifest.
 
     Raises:
         MalformedRequestError: none is named, or one is no text of digits.
     """
-    texts = {name: text_field(form, camel(name)) for name in house.naming if camel(name) in form}
+    texts = {name: text_field(form, camel(name)) for name in institution.naming_fields if camel(name) in form}
     if not texts or not all(_NUMBER.fullmatch(text) for text in texts.values()):
-        members = " or ".join(camel(name) for name in house.naming)
+        members = " or ".join(camel(name) for name in institution.naming_fields)
         raise MalformedRequestError(f"{members} must be digits, as text")
     return texts
 
 
-def check_mobile(form: Form, house: PrepaidHouse) -> None:
-    """See that the payer can be reached, where the house sends it something.
+def check_mobile(form: Form, institution: PrepaidUtility) -> None:
+    """See that the payer can be reached, where the institution sends it something.
 
     Raises:
         MalformedRequestError: it is no mobile number.
     """
-    if MOBILE in house.fields and not _MOBILE.fullmatch(text_field(form, _MOBILE_MEMBER)):
+    if MOBILE in institution.fields and not _MOBILE.fullmatch(text_field(form, _MOBILE_MEMBER)):
         raise MalformedRequestError(f"{_MOBILE_MEMBER} must be a mobile number")
 
 
-def amount(form: Form) -> int:
+def read_amount(form: Form) -> int:
     """Return the amount to be paid in, in paisa, more than nothing.
 
     Raises:
@@ -56,13 +56,15 @@ def amount(form: Form) -> int:
     return paisa
 
 
-def quote_data(transaction: str, house: PrepaidHouse, bill: CounterBill, paisa: int) -> dict[str, object]:
+def quote_data(
+    transaction: str, institution: PrepaidUtility, bill: SimulatedBill, paisa: int
+) -> dict[str, object]:
     """Return the data of a quote, which every later answer repeats."""
     charges = charges_of(bill, paisa)
     return {
         "transactionId": transaction,
         "meterNo": bill.meter_no,
-        **{camel(name): text for name, text in house.names_of(bill).items()},
+        **{camel(name): text for name, text in institution.names_of(bill).items()},
         "customerName": bill.customer_name,
         "fee": {
             "purchaseAmount": taka(charges.purchase),
@@ -76,14 +78,14 @@ def quote_data(transaction: str, house: PrepaidHouse, bill: CounterBill, paisa: 
     }
 
 
-def vend_data(payment: Payment, house: PrepaidHouse, bill: CounterBill) -> dict[str, object]:
+def vend_data(payment: BillerPayment, institution: PrepaidUtility, bill: SimulatedBill) -> dict[str, object]:
     """Return what was vended: lines to be keyed in, or that the meter has the credit already."""
     token = payment.facts.get("token", "")
-    bought: Mapping[str, object] = {
+    vend: Mapping[str, object] = {
         "orderNo": payment.receipt,
         "balance": payment.facts["balance"],
         "delivery": "TOKEN" if token else "REMOTE",
         "token": token,
         "tokenType": payment.facts.get("kinds", ""),
     }
-    return {**quote_data(payment.reference, house, bill, payment.told_paisa), **bought}
+    return {**quote_data(payment.reference, institution, bill, payment.reported_paisa), **vend}

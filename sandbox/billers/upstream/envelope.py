@@ -12,7 +12,7 @@ MESSAGE = "message"
 _HEADER = json.loads(PROTECTED_HEADER)
 
 
-def opened(body: bytes, secret: str) -> Form:
+def open_body(body: bytes, secret: str) -> Form:
     """Return what a body holds: a login in the clear as it stands, else the message within.
 
     Raises:
@@ -32,7 +32,7 @@ def opened(body: bytes, secret: str) -> Form:
         return {MESSAGE: None}
 
 
-def sealed(message: object, secret: str) -> str:
+def seal_answer(message: object, secret: str) -> str:
     """Return an answer as it travels."""
     return seal(json.dumps(message).encode(), secret)
 

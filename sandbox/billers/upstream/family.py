@@ -11,44 +11,52 @@ from typing import ClassVar
 from typing_extensions import override
 
 from sandbox.billers.upstream import replies, wire
-from sandbox.billers.upstream.admin_api import UpstreamDesk
-from sandbox.billers.upstream.envelope import MESSAGE, opened, sealed
-from sandbox.billers.upstream.fetches import Fetch, Fetches, new_ack
-from sandbox.billers.upstream.institutions import BILLER_ID, FAMILY, HOUSES
-from sandbox.billers.upstream.prefund import FEE, Prefund
+from sandbox.billers.upstream.admin_api import UpstreamAdminApi
+from sandbox.billers.upstream.envelope import MESSAGE, open_body, seal_answer
+from sandbox.billers.upstream.fetches import BillFetch, BillFetches, new_ack
+from sandbox.billers.upstream.institutions import BILLER_ID, FAMILY, INSTITUTIONS
+from sandbox.billers.upstream.prefund import FEE, PartnerPrefund
 from sandbox.billers.upstream.replies import ERRORS
 from sandbox.billers.upstream.settings import PartnerSettings
-from sandbox.kit.biller.book import Payment
-from sandbox.kit.biller.call_results import OtherAmount, PaidAlready, Refused, Taken, Unknown, Verdict
-from sandbox.kit.biller.family import Counter, CounterFarSide
+from sandbox.kit.biller.book import BillerPayment
+from sandbox.kit.biller.call_results import (
+    BillPaidAlready,
+    PaymentRefused,
+    PaymentResult,
+    PaymentTaken,
+    UnknownBill,
+    WrongAmount,
+)
+from sandbox.kit.biller.family import CounterFarSide
 from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.open_biller import OpenBiller
+from sandbox.kit.biller.payment_intake import PaymentOrder
 from sandbox.kit.biller.settings import CounterSettings
 from sandbox.kit.biller.taka_text import taka
-from sandbox.kit.biller.till import Order
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
 from sandbox.kit.institution.clock import Clock, dhaka_day
 from sandbox.kit.institution.far_side import Call
 from sandbox.kit.institution.replies import LOST, Errors, Reply, json_reply, text_reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError, text_field
 
-Answering = Callable[[wire.Head, wire.Block], Reply]
+MessageHandler = Callable[[wire.MessageHead, wire.Block], Reply]
 
-_CODES: Mapping[type[Verdict], str] = {
-    Unknown: replies.UNKNOWN_BILL,
-    PaidAlready: replies.PAID_ALREADY,
-    OtherAmount: replies.OTHER_AMOUNT,
-    Refused: replies.REFUSED,
+_CODES: Mapping[type[PaymentResult], str] = {
+    UnknownBill: replies.UNKNOWN_BILL,
+    BillPaidAlready: replies.PAID_ALREADY,
+    WrongAmount: replies.OTHER_AMOUNT,
+    PaymentRefused: replies.REFUSED,
 }
 
 
 class Institution(CounterFarSide):
-    """The switch, and every house behind it."""
+    """The switch, and every institution behind it."""
 
     name: ClassVar[str] = "UPSTREAM"
     base_path: ClassVar[str] = "/syndicate/api"
     errors: ClassVar[Errors] = ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = HOUSES
+    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
     is_login_shared: ClassVar[bool] = True
 
     def __init__(self, settings: CounterSettings, clock: Clock) -> None:
@@ -56,9 +64,11 @@ class Institution(CounterFarSide):
         self.partner = PartnerSettings()
         self._secret = self.partner.secret.get_secret_value()
         super().__init__(settings, clock)
-        self.prefund = Prefund(self.book, self.partner.prefund_paisa, self.counters)
-        self._fetches = Fetches(self.book)
-        self._by_biller_id = {one.house.extra[BILLER_ID]: one for one in self.counters.values()}
+        self.prefund = PartnerPrefund(self.book, self.partner.prefund_paisa, self.counters)
+        self._fetches = BillFetches(self.book)
+        self._by_biller_id = {
+            biller.institution.family_data[BILLER_ID]: biller for biller in self.counters.values()
+        }
 
     @classmethod
     @override
@@ -70,12 +80,12 @@ class Institution(CounterFarSide):
         }
 
     @override
-    def house_calls(self, counter: Counter) -> Mapping[str, Call]:
+    def institution_calls(self, biller: OpenBiller) -> Mapping[str, Call]:
         return {}
 
     @override
     def shared_calls(self) -> Mapping[str, Call]:
-        answering: dict[str, tuple[str, Answering]] = {
+        answering: dict[str, tuple[str, MessageHandler]] = {
             "fetch-bill": ("FETCH_BLL_REQ", self.fetch),
             "update-billPayment": ("UPDT_BLL_PYMNT_REQ", self.pay),
             "check-bill-status": ("CHCK_BLL_STTS_REQ", self.status),
@@ -88,11 +98,11 @@ class Institution(CounterFarSide):
 
     @override
     def read(self, body: bytes) -> Form:
-        return opened(body, self._secret)
+        return open_body(body, self._secret)
 
     @override
-    def desk(self) -> UpstreamDesk:
-        return UpstreamDesk(self)
+    def admin_api(self) -> UpstreamAdminApi:
+        return UpstreamAdminApi(self, self.prefund)
 
     # ---- the calls ---------------------------------------------------------------------------------------
 
@@ -101,121 +111,137 @@ class Institution(CounterFarSide):
         token = self.login(text_field(form, "user_id"), text_field(form, "pass_key"))
         if token is None:
             return replies.LOGIN_REFUSED
-        told = {
+        grant = {
             "security_token": token,
             "token_exp_time": f"{BEARER_SECONDS}s",
             "token_type": "Bearer",
-            "resp_cd": replies.DONE,
-            "resp_msg": replies.MESSAGES[replies.DONE],
+            "resp_cd": replies.SUCCESS,
+            "resp_msg": replies.MESSAGES[replies.SUCCESS],
             "ack_timestamp": wire.instant(self.clock.now()),
         }
-        return json_reply(told, code=replies.DONE)
+        return json_reply(grant, code=replies.SUCCESS)
 
-    def fetch(self, head: wire.Head, message: wire.Block) -> Reply:
-        """Tell the oldest unpaid bill that is named, and remember what was told under a new `refno_ack`."""
-        asked = wire.asked_bill(message)
-        counter = self._by_biller_id.get(asked["bllr_id"])
-        if counter is None:
-            return self._said(head, replies.UNKNOWN_BILLER)
-        texts = wire.parameters(asked, counter.house)
-        found = counter.till.look_up(texts)
-        if isinstance(found, Unknown):
-            return self._said(head, replies.UNKNOWN_BILL)
-        bill = counter.world.named(texts)[0] if isinstance(found, PaidAlready) else found.bills[0]
-        if counter.till.is_cut_off(bill.bill_number, bill.number):
+    def fetch(self, head: wire.MessageHead, message: wire.Block) -> Reply:
+        """Report the oldest unpaid bill that is named, and store the answer under a new `refno_ack`."""
+        request = wire.read_bill_block(message)
+        biller = self._by_biller_id.get(request["bllr_id"])
+        if biller is None:
+            return self._sealed_reply(head, replies.UNKNOWN_BILLER)
+        texts = wire.read_parameters(request, biller.institution)
+        result = biller.intake.find_unpaid_bills(texts)
+        if isinstance(result, UnknownBill):
+            return self._sealed_reply(head, replies.UNKNOWN_BILL)
+        bill = (
+            biller.accounts.find_bills(texts)[0] if isinstance(result, BillPaidAlready) else result.bills[0]
+        )
+        if biller.intake.is_connection_cut(bill.bill_number, bill.number):
             return LOST
         day, fee = self.clock.today(), self.partner.fee_paisa
-        told = wire.bill_told(bill, counter.house, day, fee) | {"bll_typ": asked["bll_typ"]}
-        if isinstance(found, PaidAlready):
-            told["is_bll_pd"] = "Y"
-        elif len(found.bills) > 1:
-            told["bll_cnt"] = str(len(found.bills))
-        ids = (new_ack(), head.ref_id, head.trx_id, counter.house.id, bill.bill_number, bill.number)
-        kept = Fetch(*ids, str(bill.total_on(day)), str(fee), dhaka_day(self.clock.now()).isoformat())
-        self._fetches.keep(kept)
-        return self._said(head, replies.DONE, {"bllr_inf": told}, kept.refno_ack)
+        block = wire.bill_block(bill, biller.institution, day, fee) | {"bll_typ": request["bll_typ"]}
+        if isinstance(result, BillPaidAlready):
+            block["is_bll_pd"] = "Y"
+        elif len(result.bills) > 1:
+            block["bll_cnt"] = str(len(result.bills))
+        fetch = BillFetch(
+            refno_ack=new_ack(),
+            ref_id=head.ref_id,
+            trx_id=head.trx_id,
+            institution_id=biller.institution.id,
+            bill_number=bill.bill_number,
+            number=bill.number,
+            total_paisa=str(bill.total_on(day)),
+            fee_paisa=str(fee),
+            fetched_on=day.isoformat(),
+        )
+        self._fetches.keep(fetch)
+        return self._sealed_reply(head, replies.SUCCESS, {"bllr_inf": block}, fetch.refno_ack)
 
-    def pay(self, head: wire.Head, message: wire.Block) -> Reply:
-        """Take a payment once; the same reference with the same content is told what became of it."""
-        paid = wire.payment(message)
-        known = self._known(paid.reference)
+    def pay(self, head: wire.MessageHead, message: wire.Block) -> Reply:
+        """Take a payment once; a repeat with the same content gets its result."""
+        paid = wire.read_payment(message)
+        known = self._payment_under(paid.reference)
         if known is not None:
             if known.facts["content"] != paid.content:
-                return self._said(head, replies.OTHER_CONTENT)
-            return self._pay(head, paid, self.counters[known.house], known.number, known.bill_number)
+                return self._sealed_reply(head, replies.OTHER_CONTENT)
+            return self._pay(head, paid, self.counters[known.institution_id], known.number, known.bill_number)
         burnt = self._fetches.refusal(paid.reference)
         if burnt is not None:
-            return self._said(head, burnt[1] if burnt[0] == paid.content else replies.OTHER_CONTENT)
+            return self._sealed_reply(head, burnt[1] if burnt[0] == paid.content else replies.OTHER_CONTENT)
         fetch = self._fetch_paid(head, paid)
         code = self._refusal(paid, fetch)
         if code or fetch is None:
-            return self._burnt(head, paid, code)
-        return self._pay(head, paid, self.counters[fetch.house], fetch.number, fetch.bill_number)
+            return self._refuse_and_burn(head, paid, code)
+        return self._pay(head, paid, self.counters[fetch.institution_id], fetch.number, fetch.bill_number)
 
-    def status(self, head: wire.Head, message: wire.Block) -> Reply:
-        """Tell what became of the bill that was fetched under this `ref_id`."""
-        counter = self._by_biller_id.get(wire.asked_bill(message)["bllr_id"])
+    def status(self, head: wire.MessageHead, message: wire.Block) -> Reply:
+        """Report the state of the bill that was fetched under this `ref_id`."""
+        biller = self._by_biller_id.get(wire.read_bill_block(message)["bllr_id"])
         fetch = self._fetches.by_ref_id(head.ref_id)
-        if counter is None:
-            return self._said(head, replies.UNKNOWN_BILLER)
-        if fetch is None or fetch.house != counter.house.id:
-            return self._said(head, replies.UNKNOWN_BILL)
-        if counter.till.is_cut_off(fetch.bill_number, fetch.number):
+        if biller is None:
+            return self._sealed_reply(head, replies.UNKNOWN_BILLER)
+        if fetch is None or fetch.institution_id != biller.institution.id:
+            return self._sealed_reply(head, replies.UNKNOWN_BILL)
+        if biller.intake.is_connection_cut(fetch.bill_number, fetch.number):
             return LOST
-        bill = counter.till.find(fetch.bill_number)
-        is_paid = bill is not None and counter.till.is_paid(bill)
-        payer = self._fetches.payer_of(fetch.house, fetch.bill_number)
-        payment = self._known(fetch.reference) or self._known(payer)
-        told: wire.Block = {
-            "bllr_inf": {"bllr_id": counter.house.extra[BILLER_ID], "is_bll_pd": "Y" if is_paid else "N"}
+        bill = biller.intake.find_bill(fetch.bill_number)
+        is_paid = bill is not None and biller.intake.is_paid(bill)
+        payer = self._fetches.payer_of(fetch.institution_id, fetch.bill_number)
+        payment = self._payment_under(fetch.reference) or self._payment_under(payer)
+        answer: wire.Block = {
+            "bllr_inf": {
+                "bllr_id": biller.institution.family_data[BILLER_ID],
+                "is_bll_pd": "Y" if is_paid else "N",
+            }
         }
         if payment is not None:
-            told["bllr_inf"]["rcpt_no"] = payment.receipt
-            return self._said(head, replies.DONE, told | {"pyd_inf": wire.paid_told(payment)})
+            answer["bllr_inf"]["rcpt_no"] = payment.receipt
+            return self._sealed_reply(
+                head, replies.SUCCESS, answer | {"pyd_inf": wire.payment_block(payment)}
+            )
         burnt = self._fetches.refusal(fetch.reference)
         if burnt is not None:
-            told["bllr_inf"]["is_bll_pd"] = "N"
-        return self._said(head, burnt[1] if burnt else replies.DONE, told)
+            answer["bllr_inf"]["is_bll_pd"] = "N"
+        return self._sealed_reply(head, burnt[1] if burnt else replies.SUCCESS, answer)
 
-    def balance(self, head: wire.Head, message: wire.Block) -> Reply:
-        """Tell what is left of the prefund; there is no prepaid bucket here."""
+    def balance(self, head: wire.MessageHead, message: wire.Block) -> Reply:
+        """Report what is left of the prefund; there is no prepaid bucket here."""
         if message["trx"].get("refno_ack") != head.trx_id:
             raise wire.MalformedMessageError("refno_ack")
-        left = {"bckt_blnc": taka(self.prefund.left_paisa), "prepaid_blnc": taka(0)}
-        return self._said(head, replies.DONE, {"bckt_blnc_inf": left})
+        balances = {"bckt_blnc": taka(self.prefund.left_paisa), "prepaid_blnc": taka(0)}
+        return self._sealed_reply(head, replies.SUCCESS, {"bckt_blnc_inf": balances})
 
     # ---- their parts -------------------------------------------------------------------------------------
 
-    def _read(self, name: str, answer: Answering, form: Form) -> Reply:
+    def _read(self, name: str, answer: MessageHandler, form: Form) -> Reply:
         """Answer a message once it was sealed, is whole, and is this partner's own."""
         if MESSAGE not in form:
             raise MalformedRequestError("the body is not sealed")
         message, head = form[MESSAGE], None
         try:
-            head = wire.head_of(message, name)
+            head = wire.read_head(message, name)
             if (head.nd_id, head.syndct_id) != (self.partner.nd_id, self.partner.syndct_id):
-                return self._said(head, replies.NOT_ALLOWED)
+                return self._sealed_reply(head, replies.NOT_ALLOWED)
             assert isinstance(message, dict)
             return answer(head, message)
         except wire.MalformedMessageError:
-            return self._said(head, replies.MALFORMED)
+            return self._sealed_reply(head, replies.MALFORMED)
 
-    def _said(
-        self, head: wire.Head | None, code: str, more: wire.Block | None = None, refno_ack: str = ""
+    def _sealed_reply(
+        self, head: wire.MessageHead | None, code: str, more: wire.Block | None = None, refno_ack: str = ""
     ) -> Reply:
         """Return a sealed answer under HTTP 200, whatever it says."""
-        told = wire.answer(head, code, replies.MESSAGES[code], self.clock.now()) | (more or {})
+        answer = wire.answer_message(head, code, replies.MESSAGES[code], self.clock.now()) | (more or {})
         if refno_ack:
-            told["resp_status"] |= {"refno_ack": refno_ack}
-        return text_reply("text/plain", sealed(told, self._secret))._replace(code=code)
+            answer["resp_status"] |= {"refno_ack": refno_ack}
+        return text_reply("text/plain", seal_answer(answer, self._secret))._replace(code=code)
 
-    def _known(self, reference: str) -> Payment | None:
-        """Return what was taken under a reference, at whichever house."""
-        taken = (counter.till.status(reference) for counter in self.counters.values())
-        return next((payment for payment in taken if payment is not None), None)
+    def _payment_under(self, reference: str) -> BillerPayment | None:
+        """Return what was taken under a reference, at whichever institution."""
+        payments = (biller.intake.status(reference) for biller in self.counters.values())
+        return next((payment for payment in payments if payment is not None), None)
 
-    def _fetch_paid(self, head: wire.Head, paid: wire.Paid) -> Fetch | None:
-        """Return the fetch to be paid, now tried, or None if `refno_ack` and `ref_id` are of two."""
+    def _fetch_paid(self, head: wire.MessageHead, paid: wire.PaymentMessage) -> BillFetch | None:
+        """Return the fetch to be paid, marked as tried; None if `refno_ack` and `ref_id` disagree."""
         fetch = self._fetches.by_ack(paid.refno_ack)
         if fetch is None or fetch.ref_id != head.ref_id:
             return None
@@ -224,22 +250,27 @@ class Institution(CounterFarSide):
         self._fetches.tried(fetch, paid.reference)
         return fetch
 
-    def _refusal(self, paid: wire.Paid, fetch: Fetch | None) -> str:
+    def _refusal(self, paid: wire.PaymentMessage, fetch: BillFetch | None) -> str:
         """Return why a first payment cannot be that of its fetch, or empty."""
         today = dhaka_day(self.clock.now()).isoformat()
         if fetch is None or fetch.fetched_on != today:
             return replies.FETCH_EXPIRED
-        counter, total, fee = self.counters[fetch.house], int(fetch.total_paisa), int(fetch.fee_paisa)
+        biller, total, fee = self.counters[fetch.institution_id], int(fetch.total_paisa), int(fetch.fee_paisa)
         echoed = (paid.biller_id, paid.total_paisa, paid.fee_paisa)
-        is_echo = echoed == (counter.house.extra[BILLER_ID], total, fee)
+        is_echo = echoed == (biller.institution.family_data[BILLER_ID], total, fee)
         if not is_echo or paid.amount_paisa not in {total, total + fee}:
             return replies.OTHER_AMOUNT
-        if self.book.is_paid(fetch.house, fetch.bill_number):
-            return replies.BILL_TAKEN
-        return "" if self.prefund.holds(total + fee) else replies.PREFUND_TOO_LOW
+        if self.book.is_paid(fetch.institution_id, fetch.bill_number):
+            return replies.BILL_PAID_ELSEWHERE
+        return "" if self.prefund.covers(total + fee) else replies.PREFUND_TOO_LOW
 
     def _pay(
-        self, head: wire.Head, paid: wire.Paid, counter: Counter, number: str, bill_number: str
+        self,
+        head: wire.MessageHead,
+        paid: wire.PaymentMessage,
+        biller: OpenBiller,
+        number: str,
+        bill_number: str,
     ) -> Reply:
         facts = {
             "content": paid.content,
@@ -248,29 +279,29 @@ class Institution(CounterFarSide):
             "collector_reference": head.trx_id,
             FEE: str(paid.fee_paisa),
         }
-        order = Order(paid.reference, paid.total_paisa, number, bill_number, facts=facts)
-        verdict = counter.till.pay(order)
-        if isinstance(verdict, Taken):
-            if not verdict.is_repeat:
-                self._fetches.take(verdict.payment.reference, counter.house.id, bill_number)
-                self.prefund.lower(verdict.payment)
-            return self.answered(verdict.how, self._taken(head, verdict.payment, counter.house))
-        if verdict.how is not None:
-            return self.answered(verdict.how, LOST)
-        return self._burnt(head, paid, _CODES[type(verdict)])
+        order = PaymentOrder(paid.reference, paid.total_paisa, number, bill_number, facts=facts)
+        result = biller.intake.pay(order)
+        if isinstance(result, PaymentTaken):
+            if not result.is_repeat:
+                self._fetches.take(result.payment.reference, biller.institution.id, bill_number)
+                self.prefund.debit(result.payment)
+            return self.deliver(result.fault, self._payment_reply(head, result.payment, biller.institution))
+        if result.fault is not None:
+            return self.deliver(result.fault, LOST)
+        return self._refuse_and_burn(head, paid, _CODES[type(result)])
 
-    def _taken(self, head: wire.Head, payment: Payment, house: House) -> Reply:
-        told = {
-            "bllr_id": house.extra[BILLER_ID],
+    def _payment_reply(self, head: wire.MessageHead, payment: BillerPayment, institution: House) -> Reply:
+        block = {
+            "bllr_id": institution.family_data[BILLER_ID],
             "bll_no": payment.bill_number,
             "bllr_accno": payment.number,
-            "bll_amnt_ttl": taka(payment.told_paisa),
+            "bll_amnt_ttl": taka(payment.reported_paisa),
             "ekpay_fee": taka(int(payment.facts[FEE])),
             "is_bll_pd": "Y",
             "rcpt_no": payment.receipt,
         }
-        return self._said(head, replies.DONE, {"bllr_inf": told}, payment.facts["refno_ack"])
+        return self._sealed_reply(head, replies.SUCCESS, {"bllr_inf": block}, payment.facts["refno_ack"])
 
-    def _burnt(self, head: wire.Head, paid: wire.Paid, code: str) -> Reply:
+    def _refuse_and_burn(self, head: wire.MessageHead, paid: wire.PaymentMessage, code: str) -> Reply:
         self._fetches.refuse(paid.reference, paid.content, code)
-        return self._said(head, code, refno_ack=paid.refno_ack)
+        return self._sealed_reply(head, code, refno_ack=paid.refno_ack)

@@ -2,7 +2,7 @@
 
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 
-DONE = "0000"
+SUCCESS = "0000"
 UNKNOWN_BILLER = "1001"
 UNKNOWN_BILL = "1002"
 PAID_ALREADY = "1003"
@@ -11,12 +11,12 @@ FETCH_EXPIRED = "1005"
 PREFUND_TOO_LOW = "1006"
 REFUSED = "1008"
 OTHER_CONTENT = "1009"
-BILL_TAKEN = "1010"
+BILL_PAID_ELSEWHERE = "1010"
 MALFORMED = "2001"
 NOT_ALLOWED = "2003"
 
 MESSAGES = {
-    DONE: "success",
+    SUCCESS: "success",
     UNKNOWN_BILLER: "unknown biller",
     UNKNOWN_BILL: "no such bill or account",
     PAID_ALREADY: "bill already paid",
@@ -25,7 +25,7 @@ MESSAGES = {
     PREFUND_TOO_LOW: "prefund too low",
     REFUSED: "biller refused",
     OTHER_CONTENT: "same reference, other content",
-    BILL_TAKEN: "bill paid under another reference",
+    BILL_PAID_ELSEWHERE: "bill paid under another reference",
     MALFORMED: "malformed",
     NOT_ALLOWED: "not allowed",
 }
@@ -40,6 +40,6 @@ def plain(status: int, code: str, message: str) -> Reply:
 
 
 ERRORS = Errors(lambda status, message: plain(status, _BY_STATUS.get(status, MALFORMED), message))
-"""Whatever was not opened is malformed, but for a missing token and troubles of our own."""
+"""A body that was not opened is malformed, except for a missing token and errors of our own."""
 
 LOGIN_REFUSED = plain(401, NOT_ALLOWED, "not allowed")

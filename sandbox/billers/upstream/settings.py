@@ -10,7 +10,7 @@ class PartnerSettings(BaseSettings):
     """The partner, from the environment as `EKPAY_SANDBOX_UPSTREAM_<NAME>`.
 
     Every message is sealed with the secret, 32 ASCII characters. `fee_paisa` is taken off the prefund
-    beside each bill; `prefund_paisa` is what stood there when the book was begun.
+    with each bill; `prefund_paisa` is what stood there when the book was begun.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True)

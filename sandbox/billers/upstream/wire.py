@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sandbox.billers.upstream.institutions import BILLER_ID, TypedHouse, bill_type_of
-from sandbox.kit.biller.bills import CounterBill
-from sandbox.kit.biller.book import Payment
+from sandbox.billers.upstream.institutions import BILLER_ID, MeteredInstitution, bill_type_of
+from sandbox.kit.biller.bills import SimulatedBill
+from sandbox.kit.biller.book import BillerPayment
 from sandbox.kit.biller.institution import House
 from sandbox.kit.biller.taka_text import paisa_of, taka
 from sandbox.kit.institution.clock import DHAKA
@@ -41,7 +41,7 @@ class MalformedMessageError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class MessageHead:
     """What every message says of itself: its own ids, and those of the partner that sends it."""
 
     name: str
@@ -52,7 +52,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Paid:
+class PaymentMessage:
     """What a payment says: what was fetched, and what the partner took for it; amounts in paisa."""
 
     refno_ack: str
@@ -69,7 +69,7 @@ class Paid:
         return f"{self.refno_ack} {self.biller_id} {amounts}"
 
 
-def head_of(message: object, name: str) -> Head:
+def read_head(message: object, name: str) -> MessageHead:
     """Read `hdrs`, `trx` and `usr_inf`.
 
     Raises:
@@ -81,7 +81,7 @@ def head_of(message: object, name: str) -> Head:
     _text(trace, "trx_tms", _INSTANT)
     if (headers.get("nm"), headers.get("ver")) != (name, VERSION):
         raise MalformedMessageError("nm")
-    return Head(
+    return MessageHead(
         name,
         _text(headers, "ref_id", _REFERENCE),
         _text(trace, "trx_id", _REFERENCE),
@@ -90,7 +90,7 @@ def head_of(message: object, name: str) -> Head:
     )
 
 
-def asked_bill(message: Block) -> Block:
+def read_bill_block(message: Block) -> Block:
     """Return `bll_inf`, which names at least the biller; raises MalformedMessageError."""
     bill = _block(message, "bll_inf")
     _text(bill, "bllr_id", _ANY)
@@ -99,24 +99,24 @@ def asked_bill(message: Block) -> Block:
     return bill
 
 
-def parameters(bill: Block, house: House) -> dict[str, str]:
-    """Return what names a bill of this house, by the names of the manifest.
+def read_parameters(bill: Block, institution: House) -> dict[str, str]:
+    """Return what names a bill of this institution, by the names of the manifest.
 
     Raises:
-        MalformedMessageError: one is missing or malformed, or the type of the bill is none.
+        MalformedMessageError: one is missing or malformed, or the bill type is unknown.
     """
     _text(bill, "bll_typ", _BILL_TYPE)
-    return {name: _text(bill, _MEMBER_OF[name], _ANY) for name in house.fields}
+    return {name: _text(bill, _MEMBER_OF[name], _ANY) for name in institution.fields}
 
 
-def payment(message: Block) -> Paid:
+def read_payment(message: Block) -> PaymentMessage:
     """Read a payment; raises MalformedMessageError."""
     bill, paid = _block(message, "bllr_inf"), _block(message, "pyd_inf")
     if bill.get("mode") != MODE:
         raise MalformedMessageError("mode")
     _text(bill, "bll_typ", _BILL_TYPE)
     _text(paid, "pyd_tms", _INSTANT)
-    return Paid(
+    return PaymentMessage(
         refno_ack=_text(_block(message, "trx"), "refno_ack", _ACK),
         biller_id=_text(bill, "bllr_id", _ANY),
         total_paisa=_paisa(bill, "bll_amnt_ttl"),
@@ -126,25 +126,25 @@ def payment(message: Block) -> Paid:
     )
 
 
-def answer(head: Head | None, code: str, text: str, now: datetime) -> Block:
+def answer_message(head: MessageHead | None, code: str, text: str, now: datetime) -> Block:
     """Return `hdrs`, `trx` and `resp_status`: the caller's own ids and our clock."""
-    told, at = {"hdrs": {"ver": VERSION}, "trx": {}}, instant(now)
+    answer, at = {"hdrs": {"ver": VERSION}, "trx": {}}, instant(now)
     if head is not None:
-        told["hdrs"] |= {"nm": head.name, "ref_id": head.ref_id, "nd_id": head.nd_id}
-        told["trx"] |= {"trx_id": head.trx_id}
-    told["hdrs"] |= {"tms": at}
-    told["trx"] |= {"trx_tms": at}
-    return {**told, "resp_status": {"rsp_cd": code, "rsp_msg": text}}
+        answer["hdrs"] |= {"nm": head.name, "ref_id": head.ref_id, "nd_id": head.nd_id}
+        answer["trx"] |= {"trx_id": head.trx_id}
+    answer["hdrs"] |= {"tms": at}
+    answer["trx"] |= {"trx_tms": at}
+    return {**answer, "resp_status": {"rsp_cd": code, "rsp_msg": text}}
 
 
-def bill_told(bill: CounterBill, house: House, day: date, fee_paisa: int) -> Block:
+def bill_block(bill: SimulatedBill, institution: House, day: date, fee_paisa: int) -> Block:
     """Return `bllr_inf` of an unpaid bill: VAT and the late fee of the day lie within the total."""
     late = bill.late_fee_on(day)
     begins = date(bill.period.year, bill.period.month, 1)
     ends = (begins + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    has_meter = isinstance(house, TypedHouse) and bill_type_of(bill) == "M"
+    has_meter = isinstance(institution, MeteredInstitution) and bill_type_of(bill) == "M"
     return {
-        "bllr_id": house.extra[BILLER_ID],
+        "bllr_id": institution.family_data[BILLER_ID],
         "bll_no": bill.bill_number,
         "bllr_accno": bill.number,
         "bll_cstnm": bill.customer_name,
@@ -164,12 +164,12 @@ def bill_told(bill: CounterBill, house: House, day: date, fee_paisa: int) -> Blo
     }
 
 
-def paid_told(paid: Payment) -> Block:
+def payment_block(paid: BillerPayment) -> Block:
     """Return `pyd_inf` of a payment that was taken."""
     return {
         "pyd_trxn_refid": paid.reference,
         "pyd_tms": instant(datetime.fromisoformat(paid.paid_at)),
-        "pyd_amnt": taka(paid.told_paisa),
+        "pyd_amnt": taka(paid.reported_paisa),
     }
 
 

@@ -14,32 +14,33 @@ from typing_extensions import override
 
 from sandbox.billers.prepaid.charges import charges_of
 from sandbox.billers.prepaid.deposits import Deposits
-from sandbox.billers.prepaid.quotes import Quotes
-from sandbox.billers.prepaid.vending import Against, Vending
+from sandbox.billers.prepaid.quotes import VendQuotes
+from sandbox.billers.prepaid.vending import Vending, VendRefusal
 from sandbox.billers.xmlvend import replies, wire
-from sandbox.billers.xmlvend.admin_api import XmlVendDesk
-from sandbox.billers.xmlvend.institutions import FAMILY, HOUSES
-from sandbox.kit.biller.bills import CounterBill
-from sandbox.kit.biller.book import Payment
-from sandbox.kit.biller.call_results import OtherAmount, Taken, Verdict
-from sandbox.kit.biller.family import Counter, CounterFarSide
-from sandbox.kit.biller.institution import House, TakesAny
+from sandbox.billers.xmlvend.admin_api import XmlVendAdminApi
+from sandbox.billers.xmlvend.institutions import FAMILY, INSTITUTIONS
+from sandbox.kit.biller.bills import SimulatedBill
+from sandbox.kit.biller.book import BillerPayment
+from sandbox.kit.biller.call_results import PaymentResult, PaymentTaken, WrongAmount
+from sandbox.kit.biller.family import CounterFarSide
+from sandbox.kit.biller.institution import AnyAmount, House
+from sandbox.kit.biller.open_biller import OpenBiller
+from sandbox.kit.biller.payment_intake import PaymentOrder
 from sandbox.kit.biller.settings import CounterSettings
 from sandbox.kit.biller.taka_text import taka
-from sandbox.kit.biller.till import Order
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call
 from sandbox.kit.institution.replies import LOST, Errors, Reply
 from sandbox.kit.institution.requests import Form, text_field
 
-_WORDS: Mapping[Against, Reply] = {
-    Against.QUOTE_DIED: replies.QUOTE_DIED,
-    Against.LIMIT_REACHED: replies.LIMIT_REACHED,
-    Against.DEPOSIT_TOO_LOW: replies.DEPOSIT_TOO_LOW,
+_REFUSAL_REPLIES: Mapping[VendRefusal, Reply] = {
+    VendRefusal.QUOTE_DIED: replies.QUOTE_EXPIRED,
+    VendRefusal.LIMIT_REACHED: replies.LIMIT_REACHED,
+    VendRefusal.DEPOSIT_TOO_LOW: replies.DEPOSIT_TOO_LOW,
 }
 _ACKNOWLEDGED, _YES, _NO = "acknowledged", "Y", "N"
 
-Answer = Callable[[Counter, Form], Reply]
+CallHandler = Callable[[OpenBiller, Form], Reply]
 
 
 class Institution(CounterFarSide):
@@ -49,128 +50,130 @@ class Institution(CounterFarSide):
     base_path: ClassVar[str] = "/xmlvend"
     errors: ClassVar[Errors] = replies.ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = HOUSES
+    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
 
     def __init__(self, settings: CounterSettings, clock: Clock) -> None:
         """Open the book as every family does, with the deposits and offers that stand in it."""
         super().__init__(settings, clock)
         self.deposits = Deposits(self.book, self.counters)
-        self.quotes = Quotes(self.book, clock)
+        self.quotes = VendQuotes(self.book, clock)
         self.vending = Vending(self.book, self.deposits, clock, settings.seed)
         self._losses: Counts[str] = Counts()
 
     @override
-    def house_calls(self, counter: Counter) -> Mapping[str, Call]:
-        answers: Mapping[str, Answer] = {
+    def institution_calls(self, biller: OpenBiller) -> Mapping[str, Call]:
+        answers: Mapping[str, CallHandler] = {
             "verifyAmount": self.verify_amount,
             "thirdPartyRequest": self.third_party_request,
             "acknowledgement": self.acknowledgement,
             "getTnxRecords": self.get_tnx_records,
         }
         return {
-            path: Call(path, partial(self._let_in, answer, counter), needs_login=False)
+            path: Call(path, partial(self._check_credentials, answer, biller), needs_login=False)
             for path, answer in answers.items()
         }
 
     @override
     def read(self, body: bytes) -> Form:
-        return wire.fields(body)
+        return wire.read_fields(body)
 
     @override
-    def desk(self) -> XmlVendDesk:
-        return XmlVendDesk(self, self._losses)
+    def admin_api(self) -> XmlVendAdminApi:
+        return XmlVendAdminApi(self, self.deposits, self._losses)
 
-    def verify_amount(self, counter: Counter, form: Form) -> Reply:
-        """Say what an amount comes to for a meter, and keep the offer under a refCode for 30 minutes."""
-        number, paisa = wire.meter(form), wire.amount(form)
+    def verify_amount(self, biller: OpenBiller, form: Form) -> Reply:
+        """Answer what an amount buys for a meter, and keep the quote under a refCode for 30 minutes."""
+        number, paisa = wire.read_meter(form), wire.read_amount(form)
         wire.check_modes(form)
-        if not counter.till.knows(number):
+        if not biller.intake.has_account(number):
             return replies.UNKNOWN
-        if counter.till.is_cut_off(number):
+        if biller.intake.is_connection_cut(number):
             return LOST
-        bounds = counter.house.takes
-        if isinstance(bounds, TakesAny) and not bounds.min_paisa <= paisa <= bounds.max_paisa:
+        bounds = biller.institution.payment_rule
+        if isinstance(bounds, AnyAmount) and not bounds.min_paisa <= paisa <= bounds.max_paisa:
             return replies.OUT_OF_BOUNDS
-        quote = self.quotes.give(counter.house.id, number, paisa)
-        balance = taka(self.deposits.balance(counter.house.id))
-        split = _split(_bill(counter, number), paisa)
-        return replies.fine({"refCode": quote.id, **split, "balance": balance})
+        quote = self.quotes.give(biller.institution.id, number, paisa)
+        balance = taka(self.deposits.balance(biller.institution.id))
+        split = _amount_members(_bill_of_meter(biller, number), paisa)
+        return replies.success({"refCode": quote.id, **split, "balance": balance})
 
-    def third_party_request(self, counter: Counter, form: Form) -> Reply:
+    def third_party_request(self, biller: OpenBiller, form: Form) -> Reply:
         """Vend an offer once; the same transID for the same offer is answered as the first time."""
-        reference, number, paisa = wire.reference(form), wire.meter(form), wire.amount(form)
+        reference, number, paisa = wire.read_reference(form), wire.read_meter(form), wire.read_amount(form)
         wire.check_modes(form)
-        quote = self.quotes.find(counter.house.id, text_field(form, "refCode"))
+        quote = self.quotes.find(biller.institution.id, text_field(form, "refCode"))
         if quote is None or (quote.number, quote.amount_paisa) != (number, paisa):
-            return replies.QUOTE_DIED
+            return replies.QUOTE_EXPIRED
         facts: Mapping[str, str] = {}
-        if counter.till.status(reference) is None:
-            against = self.vending.against(counter, quote, reference)
-            if against is not None:
-                return _WORDS[against]
+        if biller.intake.status(reference) is None:
+            refusal_of = self.vending.refusal_of(biller, quote, reference)
+            if refusal_of is not None:
+                return _REFUSAL_REPLIES[refusal_of]
             facts = {"ref_code": quote.id, _ACKNOWLEDGED: _NO}
-            facts |= self.vending.facts(counter, quote, reference)
-        verdict = counter.till.pay(Order(reference, paisa, number, facts=facts))
-        if isinstance(verdict, Taken) and not verdict.is_repeat:
-            self.quotes.use(counter.house.id, quote, reference)
-        return self.answered(verdict.how, _told(counter, verdict))
+            facts |= self.vending.facts(biller, quote, reference)
+        result = biller.intake.pay(PaymentOrder(reference, paisa, number, facts=facts))
+        if isinstance(result, PaymentTaken) and not result.is_repeat:
+            self.quotes.use(biller.institution.id, quote, reference)
+        return self.deliver(result.fault, _vend_reply(biller, result))
 
-    def acknowledgement(self, counter: Counter, form: Form) -> Reply:
-        """Note that the token of a vend has come; told twice it is noted once."""
-        payment = counter.till.status(wire.reference(form))
+    def acknowledgement(self, biller: OpenBiller, form: Form) -> Reply:
+        """Note that the token of a vend has arrived; a repeat changes nothing."""
+        payment = biller.intake.status(wire.read_reference(form))
         if payment is None or payment.facts["ref_code"] != text_field(form, "refCode"):
             return replies.NO_RECORD
-        house = counter.house.id
-        if self._losses[house] > 0:
-            self._losses[house] -= 1
+        institution_id = biller.institution.id
+        if self._losses[institution_id] > 0:
+            self._losses[institution_id] -= 1
             return LOST
         if payment.facts[_ACKNOWLEDGED] == _NO:
-            self.book.record_facts(house, payment.reference, {_ACKNOWLEDGED: _YES})
-        return replies.SUCCESS
+            self.book.record_facts(institution_id, payment.reference, {_ACKNOWLEDGED: _YES})
+        return replies.ACKNOWLEDGED
 
-    def get_tnx_records(self, counter: Counter, form: Form) -> Reply:
-        """Tell what was vended under a transID, and whether its token is known to have come."""
-        payment = counter.till.status(wire.reference(form))
-        if counter.till.is_cut_off(*(() if payment is None else (payment.number,))):
+    def get_tnx_records(self, biller: OpenBiller, form: Form) -> Reply:
+        """Report what was vended under a transID, and whether its token is known to have come."""
+        payment = biller.intake.status(wire.read_reference(form))
+        if biller.intake.is_connection_cut(*(() if payment is None else (payment.number,))):
             return LOST
         if payment is None:
             return replies.NO_RECORD
-        return replies.fine({**_vended(counter, payment), _ACKNOWLEDGED: payment.facts[_ACKNOWLEDGED]})
+        return replies.success(
+            {**_vend_members(biller, payment), _ACKNOWLEDGED: payment.facts[_ACKNOWLEDGED]}
+        )
 
-    def _let_in(self, answer: Answer, counter: Counter, form: Form) -> Reply:
+    def _check_credentials(self, answer: CallHandler, biller: OpenBiller, form: Form) -> Reply:
         expected = self.settings.password.get_secret_value()
         is_right = compare_digest(text_field(form, "userPass").encode(), expected.encode())
         if text_field(form, "userName") != self.settings.user or not is_right:
-            return replies.NOT_LET_IN
-        return answer(counter, form)
+            return replies.WRONG_CREDENTIALS
+        return answer(biller, form)
 
 
-def _bill(counter: Counter, number: str) -> CounterBill:
-    """Return the bill of a meter that was vended for, even if the world has become smaller since."""
-    return counter.till.find(number) or counter.world.imagined(number)
+def _bill_of_meter(biller: OpenBiller, number: str) -> SimulatedBill:
+    """Return the bill of a meter that was vended for, even if the accounts has become smaller since."""
+    return biller.intake.find_bill(number) or biller.accounts.bill_of_unknown(number)
 
 
-def _split(bill: CounterBill, paisa: int) -> dict[str, str]:
+def _amount_members(bill: SimulatedBill, paisa: int) -> dict[str, str]:
     charges = charges_of(bill, paisa)
     return {"arrearAMT": taka(charges.debt), "feeAMT": taka(charges.fees), "engAMT": taka(charges.energy)}
 
 
-def _vended(counter: Counter, payment: Payment) -> dict[str, str]:
-    """Return a vend as every answer tells it: the lines of its token in one row of digits."""
+def _vend_members(biller: OpenBiller, payment: BillerPayment) -> dict[str, str]:
+    """Return a vend as every answer lists it: the lines of its token in one row of digits."""
     return {
         "transID": payment.reference,
         "refCode": payment.facts["ref_code"],
         "token": payment.facts["token"].replace(",", ""),
-        **_split(_bill(counter, payment.number), payment.told_paisa),
+        **_amount_members(_bill_of_meter(biller, payment.number), payment.reported_paisa),
         "balance": payment.facts["balance"],
     }
 
 
-def _told(counter: Counter, verdict: Verdict) -> Reply:
-    match verdict:
-        case Taken(payment):
-            return replies.fine(_vended(counter, payment))
-        case OtherAmount():
+def _vend_reply(biller: OpenBiller, result: PaymentResult) -> Reply:
+    match result:
+        case PaymentTaken(payment):
+            return replies.success(_vend_members(biller, payment))
+        case WrongAmount():
             return replies.OUT_OF_BOUNDS
         case _:
             return replies.REFUSED

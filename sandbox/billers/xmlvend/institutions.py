@@ -1,36 +1,10 @@
-"""The utilities of this family; the numbers follow the pattern of billers.md 1.1, the amounts are ours."""
+"""The utilities of this family, from `institutions.toml`."""
 
-from sandbox.billers.prepaid.institutions import BOUNDS, FREE, LINES, PAYER, RECHARGE
-from sandbox.billers.prepaid.utility import PrepaidHouse
-from sandbox.kit.biller.institution import REHEARSAL
+from pathlib import Path
+
+from sandbox.billers.prepaid.utility import PrepaidUtility
+from sandbox.kit.biller.institution_file import load_institutions
 
 FAMILY = "xmlvend"
 
-HOUSES: tuple[PrepaidHouse, ...] = (
-    PrepaidHouse(
-        id="bpdb_prepaid",
-        name="BPDB (prepaid)",
-        family=FAMILY,
-        number="0101123#####",
-        fields={"meter_no": "{number}", **PAYER},
-        free=FREE,
-        amount=RECHARGE,
-        lines=LINES,
-        takes=BOUNDS,
-        town="Sylhet",
-        office_code="SYL-2",
-        # With the credit 4 to 12 lines: 80 to 240 digits.
-        tariff_lines=(3, 11),
-    ),
-    PrepaidHouse(
-        id=REHEARSAL,
-        name="Rehearsal",
-        family=FAMILY,
-        number="7000000#####",
-        fields={"meter_no": "{number}", **PAYER},
-        free=FREE,
-        amount=RECHARGE,
-        lines=LINES,
-        takes=BOUNDS,
-    ),
-)
+INSTITUTIONS = load_institutions(Path(__file__).with_name("institutions.toml"), FAMILY, PrepaidUtility)

@@ -6,12 +6,12 @@ from sandbox.billers.xmlvend import wire
 from sandbox.kit.institution.replies import Errors, Reply, text_reply
 
 _XML = "text/xml; charset=utf-8"
-_FINE = "0"
+_SUCCESS = "0"
 
 
-def fine(attributes: Mapping[str, str]) -> Reply:
-    """Return a good answer."""
-    return _reply({"state": _FINE, "message": "OK", **attributes})
+def success(attributes: Mapping[str, str]) -> Reply:
+    """Return a success reply."""
+    return _reply({"state": _SUCCESS, "message": "OK", **attributes})
 
 
 def refusal(state: str, message: str) -> Reply:
@@ -20,7 +20,7 @@ def refusal(state: str, message: str) -> Reply:
 
 
 def _reply(attributes: Mapping[str, str]) -> Reply:
-    return text_reply(_XML, wire.element(attributes))._replace(code=attributes["state"])
+    return text_reply(_XML, wire.write_element(attributes))._replace(code=attributes["state"])
 
 
 def _error(status: int, message: str) -> Reply:
@@ -31,12 +31,12 @@ def _error(status: int, message: str) -> Reply:
 ERRORS = Errors(_error)
 """The HTTP status is repeated as state."""
 
-SUCCESS = text_reply("text/plain; charset=utf-8", "success")._replace(code="success")
+ACKNOWLEDGED = text_reply("text/plain; charset=utf-8", "success")._replace(code="success")
 """The bare word that answers an acknowledgement."""
 
 UNKNOWN = refusal("21", "no such meter")
-NOT_LET_IN = refusal("31", "wrong user or password")
-QUOTE_DIED = refusal("40", "refCode is not valid any more")
+WRONG_CREDENTIALS = refusal("31", "wrong user or password")
+QUOTE_EXPIRED = refusal("40", "refCode is not valid any more")
 REFUSED = refusal("41", "refused")
 NO_RECORD = refusal("44", "no record")
 DEPOSIT_TOO_LOW = refusal("45", "vendor balance is too low")

@@ -17,7 +17,7 @@ _METER = re.compile(r"[0-9]{11,12}")
 _REFERENCE = re.compile(r"[0-9A-Za-z]{8,32}")
 
 
-def fields(body: bytes) -> Form:
+def read_fields(body: bytes) -> Form:
     """Return the attributes of the element in a form of one field.
 
     Raises:
@@ -32,23 +32,23 @@ def fields(body: bytes) -> Form:
     return _attributes(form[0][1])
 
 
-def element(attributes: Mapping[str, str]) -> str:
+def write_element(attributes: Mapping[str, str]) -> str:
     """Return an answer as one empty element."""
     written = "".join(f' {name}="{text.translate(_SIGNS)}"' for name, text in attributes.items())
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<response{written}/>\n'
 
 
-def meter(form: Form) -> str:
+def read_meter(form: Form) -> str:
     """Return the number of the meter; raises MalformedRequestError."""
     return _shaped(form, "meterNum", _METER)
 
 
-def reference(form: Form) -> str:
+def read_reference(form: Form) -> str:
     """Return the caller's own number of a vend; raises MalformedRequestError."""
     return _shaped(form, "transID", _REFERENCE)
 
 
-def amount(form: Form) -> int:
+def read_amount(form: Form) -> int:
     """Return the amount in paisa, more than nothing; raises MalformedRequestError."""
     paisa = paisa_of(form.get("amount"))
     if not paisa:
@@ -70,19 +70,19 @@ def _shaped(form: Form, name: str, shape: re.Pattern[str]) -> str:
 
 
 def _attributes(text: str) -> Form:
-    found: list[tuple[str, Form]] = []
+    elements: list[tuple[str, Form]] = []
 
     def refuse(*_: object) -> None:
         raise MalformedRequestError("a DOCTYPE is not taken")
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = lambda name, attributes: found.append((name, attributes))
-    parser.CharacterDataHandler = lambda data: found.append(("text", {})) if data.strip() else None
+    parser.StartElementHandler = lambda name, attributes: elements.append((name, attributes))
+    parser.CharacterDataHandler = lambda data: elements.append(("text", {})) if data.strip() else None
     try:
         parser.Parse(text, True)  # noqa: FBT003 - the signature is expat's
     except (expat.ExpatError, ValueError):
         raise MalformedRequestError("the field holds no XML") from None
-    if [name for name, _ in found] != [_CALL]:
+    if [name for name, _ in elements] != [_CALL]:
         raise MalformedRequestError(f"the field must hold one empty element called {_CALL}")
-    return found[0][1]
+    return elements[0][1]

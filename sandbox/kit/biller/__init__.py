@@ -1,5 +1,5 @@
-"""A kit for simulated billers: accounts with bills, a book, odd accounts, faults, a desk, an end-of-day file.
+"""A kit for simulated billers: accounts, bills, a book, faults, an admin API and an end-of-day file.
 
-Nothing here knows a wire. A family of billers ("houses") that speak one protocol brings its list of
-houses and its codec; paths, field names and codes are its own.
+Nothing here knows a wire protocol. A family of billers that speak one protocol brings its list of
+institutions and its codec; paths, field names and codes are its own.
 """

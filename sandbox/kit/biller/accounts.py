@@ -1,4 +1,4 @@
-"""The accounts and bills of one house, computed from a seed when they are asked for.
+"""The accounts and bills of one institution, computed from a seed on demand.
 
 Nothing is stored: seed, opening day and number decide every bill. Today's date decides only
 whether a late fee applies, so it is an argument of the bill and never read here.
@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 from sandbox.kit.biller import templates
-from sandbox.kit.biller.bills import CounterBill, Kind, Period, split
-from sandbox.kit.biller.institution import AmountRange, Choice, Fixed, House
+from sandbox.kit.biller.bills import BillPeriod, Kind, SimulatedBill, split_amount
+from sandbox.kit.biller.institution import AmountRange, FeeByChoice, FixedFee, House
 from sandbox.kit.institution.seeded_values import INVENTED_NAMES, Draws, invented_name, share_half_up
 
 NORMAL_MAX = 90_000
-"""How many normal accounts a house can have: the serials above are kept for the odd ones."""
+"""How many normal accounts an institution can have: the serials above are kept for the magic ones."""
 MAGIC_RANGE_LENGTH = 1_000
 
 _WHOLE_BP = 10_000
@@ -25,33 +25,33 @@ _WARDS = 36
 
 
 class World:
-    """All accounts of one house: the normal ones and nine magic ranges of 1,000 each.
+    """All accounts of one institution: the normal ones and nine magic ranges of 1,000 each.
 
     The same seed, number of accounts and opening day give the same bills for ever, so bill numbers
     stay valid when the process is restarted in another month. Of more than `NORMAL_MAX` accounts
     the first so many exist.
     """
 
-    def __init__(self, house: House, seed: int, accounts: int, opened_on: date) -> None:
-        self.house = house
+    def __init__(self, institution: House, seed: int, accounts: int, opened_on: date) -> None:
+        self.institution = institution
         self._seed = seed
         self._accounts = min(accounts, NORMAL_MAX)
         self._opened_on = opened_on
-        self._bills_by_number: dict[str, tuple[CounterBill, ...]] = {}
+        self._bills_by_number: dict[str, tuple[SimulatedBill, ...]] = {}
 
     def kind(self, number: str) -> Kind:
         """Return how the account of this number behaves; `UNKNOWN` if there is none."""
-        serial = self.house.serial_in("{number}", number)
+        serial = self.institution.serial_in("{number}", number)
         return Kind.UNKNOWN if serial is None else self._kind(serial)
 
-    def bills_of(self, number: str, choice: str | None = None) -> tuple[CounterBill, ...]:
+    def bills_of(self, number: str, choice: str | None = None) -> tuple[SimulatedBill, ...]:
         """Return every bill of an account, paid or not, oldest first; empty if it is unknown.
 
-        `choice` is what the payer chose, where the fee depends on that; a key that the house does
+        `choice` is what the payer chose, where the fee depends on that; a key that the institution does
         not have names no bill.
         """
         if choice is not None:
-            return self._chosen(number, choice)
+            return self._bills_of_choice(number, choice)
         bills = self._bills_by_number.get(number)
         if bills is not None:
             return bills
@@ -63,49 +63,49 @@ class World:
         self._bills_by_number[number] = bills
         return bills
 
-    def bill(self, bill_number: str, choice: str | None = None) -> CounterBill | None:
+    def bill(self, bill_number: str, choice: str | None = None) -> SimulatedBill | None:
         """Return the bill of this number, paid or not, or None if there is no such bill."""
-        serial = self.house.serial_in("{bill_number}", bill_number)
+        serial = self.institution.serial_in("{bill_number}", bill_number)
         if serial is None:
             return None
-        bills = self.bills_of(self.house.number_of(serial), choice)
+        bills = self.bills_of(self.institution.number_of(serial), choice)
         return next((bill for bill in bills if bill.bill_number == bill_number), None)
 
-    def named(self, texts: Mapping[str, str]) -> tuple[CounterBill, ...]:
+    def find_bills(self, texts: Mapping[str, str]) -> tuple[SimulatedBill, ...]:
         """Return the bills that a payer's parameters name, paid or not, oldest first.
 
-        Every parameter of the house that is given, and not free, must be as the bill has it; others
+        Every parameter of the institution that is given, and not free, must be as the bill has it; others
         are passed over. Parameters that name no account name nothing.
         """
-        amount = self.house.amount
-        choice = texts.get(amount.by) if isinstance(amount, Choice) else None
-        for name, template in self.house.naming.items():
-            serial = self.house.serial_in(template, texts.get(name, ""))
+        amount = self.institution.amount
+        choice = texts.get(amount.parameter) if isinstance(amount, FeeByChoice) else None
+        for name, template in self.institution.naming_fields.items():
+            serial = self.institution.serial_in(template, texts.get(name, ""))
             if serial is not None:
-                bills = self.bills_of(self.house.number_of(serial), choice)
-                return tuple(bill for bill in bills if self.house.named_by(bill, texts))
+                bills = self.bills_of(self.institution.number_of(serial), choice)
+                return tuple(bill for bill in bills if self.institution.matches_parameters(bill, texts))
         return ()
 
     def normal_numbers(self) -> Iterator[str]:
         """Yield the numbers of the normal accounts in their order."""
         for serial in range(1, self._accounts + 1):
-            yield self.house.number_of(serial)
+            yield self.institution.number_of(serial)
 
     def number_of(self, kind: Kind, nth: int) -> str | None:
         """Return the number of the nth account of a kind, from 0 on; None if there are not so many.
 
-        `UNKNOWN` gives numbers of the right form that nobody has.
+        `UNKNOWN` gives numbers of the right form of no account.
         """
         if kind is Kind.NORMAL:
-            return self.house.number_of(nth + 1) if 0 <= nth < self._accounts else None
+            return self.institution.number_of(nth + 1) if 0 <= nth < self._accounts else None
         first = kind.value * MAGIC_RANGE_LENGTH
         if kind is Kind.UNKNOWN:
             # Serial 90,000 may be the last normal one.
-            return self.house.number_of(first + 1 + nth) if 0 <= nth < MAGIC_RANGE_LENGTH - 1 else None
-        return self.house.number_of(first + nth) if 0 <= nth < MAGIC_RANGE_LENGTH else None
+            return self.institution.number_of(first + 1 + nth) if 0 <= nth < MAGIC_RANGE_LENGTH - 1 else None
+        return self.institution.number_of(first + nth) if 0 <= nth < MAGIC_RANGE_LENGTH else None
 
-    def imagined(self, number: str) -> CounterBill:
-        """Return the bill that an account would have, so that even an unknown one can be asked for."""
+    def bill_of_unknown(self, number: str) -> SimulatedBill:
+        """Return the bill that an account would have, so that calls about unknown accounts can be made."""
         return self._make_bills(number, Kind.UNKNOWN, None)[0]
 
     def _kind(self, serial: int) -> Kind:
@@ -114,39 +114,39 @@ class World:
         leading = serial // MAGIC_RANGE_LENGTH
         return Kind(leading) if leading >= Kind.UNKNOWN.value else Kind.UNKNOWN
 
-    def _chosen(self, number: str, choice: str) -> tuple[CounterBill, ...]:
-        amount, kind = self.house.amount, self.kind(number)
-        if kind is Kind.UNKNOWN or not isinstance(amount, Choice) or choice not in amount.paisa_by_key:
+    def _bills_of_choice(self, number: str, choice: str) -> tuple[SimulatedBill, ...]:
+        amount, kind = self.institution.amount, self.kind(number)
+        if kind is Kind.UNKNOWN or not isinstance(amount, FeeByChoice) or choice not in amount.paisa_by_key:
             return ()
         return self._make_bills(number, kind, choice)
 
-    def _make_bills(self, number: str, kind: Kind, choice: str | None) -> tuple[CounterBill, ...]:
-        has_three = kind is Kind.THREE_BILLS and self.house.has_monthly_bills
-        months = self.house.months_apart
+    def _make_bills(self, number: str, kind: Kind, choice: str | None) -> tuple[SimulatedBill, ...]:
+        has_three = kind is Kind.THREE_BILLS and self.institution.has_monthly_bills
+        months = self.institution.months_apart
         months_back = (2 * months, months, 0) if has_three else (0,)
         return tuple(self._make_bill(number, kind, back, choice) for back in months_back)
 
-    def _make_bill(self, number: str, kind: Kind, back: int, choice: str | None) -> CounterBill:
-        house = self.house
+    def _make_bill(self, number: str, kind: Kind, back: int, choice: str | None) -> SimulatedBill:
+        institution = self.institution
         person, due_on = self._draws(number), self._newest_due(number)
         issued_on = due_on - timedelta(days=_DAYS_TO_PAY + _DAYS_PER_MONTH * back)
         period = self._period(due_on - timedelta(days=_DAYS_TO_PAY), back)
         paisa, chosen = self._amount(number, back, choice)
-        lines = split(paisa, house.lines)
-        places = {"number": number, "serial": f"{house.serial_in('{number}', number):05d}"}
+        lines = split_amount(paisa, institution.lines)
+        places = {"number": number, "serial": f"{institution.serial_in('{number}', number):05d}"}
         places |= {
             "yyyy": f"{period.year:04d}",
             "yy": f"{period.year % 100:02d}",
             "mm": f"{period.month:02d}",
         }
-        return CounterBill(
-            house=house.id,
+        return SimulatedBill(
+            institution_id=institution.id,
             kind=kind,
             serial=places["serial"],
             number=number,
-            bill_number=templates.fill(house.bill_number, places),
+            bill_number=templates.fill(institution.bill_number, places),
             customer_name=invented_name(person.below(INVENTED_NAMES)),
-            address=f"House {1 + person.below(90)}, Road {1 + person.below(40)}, {house.town}",
+            address=f"House {1 + person.below(90)}, Road {1 + person.below(40)}, {institution.town}",
             ward=f"{1 + person.below(_WARDS):02d}",
             meter_no=f"{20_000_000_000 + person.below(7_000_000_000)}",
             period=period,
@@ -155,22 +155,22 @@ class World:
             principal_paisa=lines.principal_paisa,
             vat_paisa=lines.vat_paisa,
             other_paisa=lines.other_paisa,
-            late_fee_paisa=share_half_up(paisa, house.lines.late_bp, _WHOLE_BP),
+            late_fee_paisa=share_half_up(paisa, institution.lines.late_bp, _WHOLE_BP),
             stamp_paisa=lines.stamp_paisa,
             choice=chosen,
         )
 
     def _amount(self, number: str, back: int, choice: str | None) -> tuple[int, str]:
-        """Return what a bill comes to before any late fee, and the key it was chosen by."""
+        """Return the amount of a bill before any late fee, and the choice that decided it."""
         draws = self._draws(number, str(back))
-        match self.house.amount:
-            case Fixed(paisa):
+        match self.institution.amount:
+            case FixedFee(paisa):
                 return paisa, ""
             case AmountRange(low, high, step):
                 # The smaller of two draws, because most bills are small.
                 steps = (high - low) // step + 1
                 return low + step * min(draws.below(steps), draws.below(steps)), ""
-            case Choice(paisa_by_key, _):
+            case FeeByChoice(paisa_by_key, _):
                 keys = list(paisa_by_key)
                 key = choice or keys[self._draws(number, "choice").below(len(keys))]
                 return paisa_by_key[key], key
@@ -183,9 +183,11 @@ class World:
         days_left = -2 - draws.below(20) if is_overdue else 3 + draws.below(14)
         return self._opened_on + timedelta(days=days_left)
 
-    def _period(self, newest_issued: date, back: int) -> Period:
+    def _period(self, newest_issued: date, back: int) -> BillPeriod:
         months = newest_issued.year * _MONTHS + newest_issued.month - 2 - back
-        return Period(months // _MONTHS, months % _MONTHS + 1)
+        return BillPeriod(months // _MONTHS, months % _MONTHS + 1)
 
     def _draws(self, *of: str) -> Draws:
-        return Draws("/".join((self.house.drawn_as or self.house.id, str(self._seed), *of)))
+        return Draws(
+            "/".join((self.institution.shares_accounts_with or self.institution.id, str(self._seed), *of))
+        )

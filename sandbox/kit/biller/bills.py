@@ -30,8 +30,8 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """How a house splits its amounts; shares in basis points.
+class AmountSplitRules:
+    """How an institution splits its amounts; shares in basis points.
 
     VAT and `other` lie inside the amount, and so does a stamp, owed on amounts above
     `stamp_paisa_above`. VAT is reckoned as on top of the rest: at 500, 105.00 holds 5.00. The late
@@ -45,7 +45,7 @@ class Lines:
     stamp_paisa_above: int = 40_000
 
 
-class Split(NamedTuple):
+class AmountSplit(NamedTuple):
     """The lines of one amount; they sum to it."""
 
     principal_paisa: int
@@ -55,7 +55,7 @@ class Split(NamedTuple):
     other_paisa: int
 
 
-class Period(NamedTuple):
+class BillPeriod(NamedTuple):
     """The month that a bill is for."""
 
     year: int
@@ -74,14 +74,14 @@ class Period(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CounterBill:
+class SimulatedBill:
     """One bill, paid or not.
 
     Principal, VAT, stamp and `other_paisa` sum to `base_paisa`; `late_fee_paisa` is owed on top, only
-    after `due_on`. `house` is the id of the house; `choice` the key its amount was chosen by, if any.
+    after `due_on`. `house` is the id of the institution; `choice` the key its amount was chosen by, if any.
     """
 
-    house: str
+    institution_id: str
     kind: Kind
     serial: str
     number: str
@@ -90,7 +90,7 @@ class CounterBill:
     address: str
     ward: str
     meter_no: str
-    period: Period
+    period: BillPeriod
     issued_on: date
     due_on: date
     principal_paisa: int
@@ -113,10 +113,10 @@ class CounterBill:
         """Return what is owed on a Dhaka day, if nothing of it was paid."""
         return self.base_paisa + self.late_fee_on(day)
 
-    def lines_on(self, day: date) -> Split:
+    def lines_on(self, day: date) -> AmountSplit:
         """Return the lines of `total_on` that day."""
         late = self.late_fee_on(day)
-        return Split(self.principal_paisa, self.vat_paisa, late, self.stamp_paisa, self.other_paisa)
+        return AmountSplit(self.principal_paisa, self.vat_paisa, late, self.stamp_paisa, self.other_paisa)
 
     def places(self) -> Mapping[str, str]:
         """Return what the places of a template stand for, but for amounts."""
@@ -135,19 +135,19 @@ class CounterBill:
         }
 
 
-def split(paisa: int, lines: Lines) -> Split:
+def split_amount(paisa: int, lines: AmountSplitRules) -> AmountSplit:
     """Return the lines of an amount before any late fee."""
     stamp = lines.stamp_paisa if paisa > lines.stamp_paisa_above else 0
     vat = share_half_up(paisa - stamp, lines.vat_bp, WHOLE_BP + lines.vat_bp)
-    other = share_half_up(paisa - stamp - vat, lines.other_bp, WHOLE_BP)
-    return Split(paisa - stamp - vat - other, vat, 0, stamp, other)
+    other_charge = share_half_up(paisa - stamp - vat, lines.other_bp, WHOLE_BP)
+    return AmountSplit(paisa - stamp - vat - other_charge, vat, 0, stamp, other_charge)
 
 
-def part_of(whole: Split, paisa: int) -> Split:
+def split_part_payment(whole: AmountSplit, paisa: int) -> AmountSplit:
     """Return the lines of a payment of `paisa` towards a bill with these lines.
 
     Each line gets its share rounded down and the principal the rest, so no line is ever negative.
     """
     total = sum(whole)
     shares = [line * paisa // total if total else 0 for line in whole[1:]]
-    return Split(paisa - sum(shares), *shares)
+    return AmountSplit(paisa - sum(shares), *shares)

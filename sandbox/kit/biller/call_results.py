@@ -1,58 +1,58 @@
-"""What a till says to a payment or a question; the codec puts it into its own words.
+"""The results of payments and bill queries, before a codec writes them.
 
-`how` tells in which way the answer is to be given (`answering.answered`); None is plainly.
+`fault` changes how the answer is delivered (`reply_delivery.apply_fault`); None changes nothing.
 """
 
 from dataclasses import dataclass
 
-from sandbox.kit.biller.bills import CounterBill
-from sandbox.kit.biller.book import Payment
+from sandbox.kit.biller.bills import SimulatedBill
+from sandbox.kit.biller.book import BillerPayment
 from sandbox.kit.biller.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class PaymentTaken:
     """Paid, now or, if `is_repeat`, by an earlier call of the same reference."""
 
-    payment: Payment
+    payment: BillerPayment
     is_repeat: bool = False
-    how: Fault | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownBill:
     """There is no such account or bill."""
 
-    how: Fault | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class PaidAlready:
-    """The bill is paid, under another reference or before all time."""
+class BillPaidAlready:
+    """The bill is paid, under another reference or before the book began."""
 
-    how: Fault | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class OtherAmount:
+class WrongAmount:
     """The amount is not what is owed: `due_paisa`, or the most that would be taken."""
 
     due_paisa: int
-    how: Fault | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The house does not want the payment; or, if `how` is set, has not even looked at it."""
+class PaymentRefused:
+    """The institution refuses the payment; or, if `fault` is set, has not looked at it."""
 
-    how: Fault | None = None
+    fault: Fault | None = None
 
 
-Verdict = Taken | Unknown | PaidAlready | OtherAmount | Refused
+PaymentResult = PaymentTaken | UnknownBill | BillPaidAlready | WrongAmount | PaymentRefused
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
-    """The unpaid bills that were asked for, oldest first; never none."""
+class UnpaidBills:
+    """The unpaid bills of a query, oldest first; at least one."""
 
-    bills: tuple[CounterBill, ...]
+    bills: tuple[SimulatedBill, ...]

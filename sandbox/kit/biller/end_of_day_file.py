@@ -1,7 +1,7 @@
-"""The end-of-day file of a house: what it believes it took on one day, as CSV.
+"""The end-of-day file of an institution: what it believes it took on one day, as CSV.
 
 A payment is a row; one that was taken back gives a second row of type REV, with negative amounts,
-on the day of the cancelling. The file tells what the house booked, also where its answers told
+on the day of the cancelling. The file states what the institution booked, also where its answers reported
 another amount.
 """
 
@@ -13,8 +13,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from sandbox.kit.biller.bills import CounterBill
-from sandbox.kit.biller.book import Payment, State
+from sandbox.kit.biller.bills import SimulatedBill
+from sandbox.kit.biller.book import BillerPayment, PaymentState
 from sandbox.kit.biller.taka_text import taka
 from sandbox.kit.institution.clock import DHAKA
 
@@ -30,15 +30,15 @@ class RowType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One row, before it is written in the columns of a house; `seq` counts from 1 within the file."""
+class EndOfDayRow:
+    """One row, before it is written in the columns of an institution; `seq` counts from 1 within the file."""
 
     seq: int
     row_type: RowType
     day: date
     office_code: str
-    payment: Payment
-    bill: CounterBill | None
+    payment: BillerPayment
+    bill: SimulatedBill | None
 
     @property
     def at(self) -> datetime:
@@ -50,22 +50,22 @@ class Row:
     @property
     def amount_paisa(self) -> int:
         """What it adds to the sum of the day."""
-        return self.signed(self.payment.amount_paisa)
+        return self.signed_amount(self.payment.amount_paisa)
 
-    def signed(self, paisa: int) -> int:
+    def signed_amount(self, paisa: int) -> int:
         """Return an amount of the payment as this row counts it."""
         return paisa if self.row_type is RowType.PAY else -paisa
 
     def taka(self, paisa: int) -> str:
         """Write an amount of the payment as this row counts it."""
-        return taka(self.signed(paisa))
+        return taka(self.signed_amount(paisa))
 
 
-Columns = Mapping[str, Callable[[Row], str]]
+Columns = Mapping[str, Callable[[EndOfDayRow], str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class EndOfDayLayout:
     """The columns of a file in their order, and whether it ends with a trailer.
 
     The trailer is `TRAILER,<rows>,<sum in taka>,<SHA-256 of every byte before it>`.
@@ -74,7 +74,7 @@ class Layout:
     columns: Columns
     has_trailer: bool = False
 
-    def write(self, rows: Iterable[Row]) -> str:
+    def write(self, rows: Iterable[EndOfDayRow]) -> str:
         """Return the whole file, lines ended by a bare line feed."""
         listed = list(rows)
         lines = [list(self.columns)]
@@ -86,12 +86,12 @@ class Layout:
         return text + _csv([[TRAILER, str(len(listed)), total, sha256(text.encode()).hexdigest()]])
 
 
-COMMON = Layout(
+COMMON_LAYOUT = EndOfDayLayout(
     {
         "scroll_date": lambda row: row.day.isoformat(),
         "scroll_no": lambda _: "1",
         "seq": lambda row: str(row.seq),
-        "biller_id": lambda row: row.payment.house,
+        "biller_id": lambda row: row.payment.institution_id,
         "office_code": lambda row: row.office_code,
         "bill_ref": lambda row: row.payment.bill_number,
         "account_ref": lambda row: row.payment.number,
@@ -115,21 +115,24 @@ COMMON = Layout(
 
 
 def rows_of_day(
-    payments: Iterable[Payment], day: date, office_code: str, bill_of: Callable[[str], CounterBill | None]
-) -> list[Row]:
+    payments: Iterable[BillerPayment],
+    day: date,
+    office_code: str,
+    bill_of: Callable[[str], SimulatedBill | None],
+) -> list[EndOfDayRow]:
     """Return the rows of a Dhaka day in the order in which things happened."""
     text = day.isoformat()
-    happened: list[tuple[str, RowType, Payment]] = []
+    events: list[tuple[str, RowType, BillerPayment]] = []
     for payment in payments:
         if payment.business_date == text:
-            happened.append((payment.paid_at, RowType.PAY, payment))
-        if payment.state is State.CANCELLED and payment.cancelled_on == text:
-            happened.append((payment.cancelled_at, RowType.REV, payment))
+            events.append((payment.paid_at, RowType.PAY, payment))
+        if payment.state is PaymentState.CANCELLED and payment.cancelled_on == text:
+            events.append((payment.cancelled_at, RowType.REV, payment))
     # A payment stands before its own reversal even if the clock stood still: the sort is stable.
-    happened.sort(key=lambda one: one[0])
+    events.sort(key=lambda event: event[0])
     return [
-        Row(seq, row_type, day, office_code, payment, bill_of(payment.bill_number))
-        for seq, (_, row_type, payment) in enumerate(happened, start=1)
+        EndOfDayRow(seq, row_type, day, office_code, payment, bill_of(payment.bill_number))
+        for seq, (_, row_type, payment) in enumerate(events, start=1)
     ]
 
 

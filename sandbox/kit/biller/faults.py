@@ -1,9 +1,9 @@
-"""How a counter misbehaves for single accounts and bills.
+"""The faults of a biller for single accounts and bills.
 
-Magic accounts carry their fault for ever, but it strikes only while nothing is paid under the
-reference: a repeat is answered plainly, otherwise nobody could ever learn of the payment. A fault
-set by an admin call strikes every payment of its account or bill until it is used up. Whatever
-would be refused anyway is refused, and that answer is neither lost nor late.
+Magic accounts always have their fault, but it strikes only while nothing is paid under the reference: a
+repeat is answered correctly, or no caller could ever learn of the payment. A fault set by an admin call
+strikes every payment of its account or bill until it is used up. A call that would be refused anyway is
+refused, and no fault loses or delays that answer.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from sandbox.kit.institution.faults import ANYBODY
 
 
 class Fault(StrEnum):
-    """One way to misbehave when a payment comes."""
+    """One fault when a payment comes."""
 
     LOST_PAID = "lost_paid"
     """Taken, then the connection closes without an answer."""
@@ -30,14 +30,14 @@ class Fault(StrEnum):
     HTTP_500 = "http_500"
     """Not taken, HTTP 500."""
     ECHO_OTHER_AMOUNT = "echo_other_amount"
-    """Taken, no answer, and every later answer about it tells 1.00 taka more."""
+    """Taken, no answer, and every later answer reports 1.00 taka more."""
     EXPIRE_TOKENS = "expire_tokens"
-    """Every login dies, once and at the order; no single call can be meant."""
+    """Every login expires, once and at the order; no single call can be meant."""
     CLOSE_BEFORE = "close_before"
-    """The connection closes before anything is looked at; strikes asking calls too."""
+    """The connection closes before the call is read; strikes queries too."""
 
 
-NOT_TAKEN = frozenset({Fault.LOST_UNPAID, Fault.HTTP_500, Fault.CLOSE_BEFORE})
+UNDONE = frozenset({Fault.LOST_UNPAID, Fault.HTTP_500, Fault.CLOSE_BEFORE})
 """The faults under which a payment is not looked at at all."""
 
 MAGIC: Mapping[Kind, Fault] = {
@@ -48,14 +48,14 @@ MAGIC: Mapping[Kind, Fault] = {
     Kind.HTML: Fault.HTML,
     Kind.ECHOES_OTHER: Fault.ECHO_OTHER_AMOUNT,
 }
-"""The kinds of account that misbehave when a payment comes."""
+"""The kinds of account that fail when a payment comes."""
 
 _CLOSE_ONLY = frozenset({Fault.CLOSE_BEFORE})
 
 
-class FaultTable(faults.FaultTable[Fault]):
-    """The faults set by admin calls for one house: for an account, a bill, or whoever comes next."""
+class BillerFaultTable(faults.FaultTable[Fault]):
+    """The faults set by admin calls for one institution: for an account, a bill, or the next caller."""
 
     def takes_close(self, *numbers: str) -> bool:
         """Whether a call that moves no money is cut off; only `close_before` does that."""
-        return self.take_one_of(_CLOSE_ONLY, *numbers, ANYBODY) is not None
+        return self.take_if_in(_CLOSE_ONLY, *numbers, ANYBODY) is not None

@@ -1,4 +1,4 @@
-"""A house: one simulated biller of a family, all of it data.
+"""An institution: one simulated biller of a family, as data.
 
 Its templates say what its numbers look like, and how a payer names a bill by the parameters of the
 biller's manifest; its amounts and lines say what the bills come to.
@@ -8,22 +8,25 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 from sandbox.kit.biller import templates
-from sandbox.kit.biller.bills import CounterBill, Lines
-from sandbox.kit.biller.end_of_day_file import COMMON, Layout
+from sandbox.kit.biller.bills import AmountSplitRules, SimulatedBill
+from sandbox.kit.biller.end_of_day_file import COMMON_LAYOUT, EndOfDayLayout
 from sandbox.kit.biller.taka_text import taka
 
 REHEARSAL = "rehearsal"
-"""The id of the house that each family keeps for whoever tries a new biller."""
+"""The id of the institution that each family keeps for trying out a new biller."""
 
 _SERIAL_RUN = re.compile(r"#+")
 _SERIAL_LENGTH = 5
 _BILL_PLACES = frozenset({"number", "serial", "yyyy", "yy", "mm"})
 
 
-class ImpossibleHouseError(ValueError):
-    """The data of a house contradict each other."""
+class BillerDataError(ValueError):
+    """The data of an institution contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +39,36 @@ class AmountRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class FixedFee:
     """One fee for everybody."""
 
     paisa: int
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A fee that depends on what the payer says in the parameter `by`: text to paisa.
+class FeeByChoice:
+    """A fee that depends on the payer's text in `parameter`: text to paisa.
 
-    Who asks without saying it is told the amount of a key drawn for the account. Where several
+    Without it a query gets the amount of a key drawn for the account. Where several
     parameters decide together, the family joins them into one text under a name of its own.
     """
 
     paisa_by_key: Mapping[str, int]
-    by: str
+    parameter: str
 
 
 @dataclass(frozen=True, slots=True)
-class TakesOnce:
+class WholeOnce:
     """A bill is paid whole, once."""
 
 
 @dataclass(frozen=True, slots=True)
-class TakesPart:
+class InParts:
     """A bill is paid in any amounts up to what is left of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class TakesAny:
+class AnyAmount:
     """Any amount between two bounds, both included, any number of times: no bill is ever paid off."""
 
     min_paisa: int
@@ -76,18 +79,20 @@ class TakesAny:
 class House:
     """One simulated biller.
 
-    `number` is what a payer is known by, with one run of five `#` for the serial, such as
-    `234#####`. `bill_number` and the texts of `fields` are templates (`templates.PLACES`; a bill
-    number has only number, serial, yyyy, yy and mm); a house whose bill number has no month never
-    has more than one bill an account.
-    `fields` are the parameters of one group of the manifest, all of them required; those of `also`
-    are another group that names the same bills. Those in `free` are about the payer (a mobile
-    number, an amount) and are compared with nothing. `months_apart` is how many months a bill is for.
+    `number` is the form of account numbers, with one run of five `#` for the serial, such as `234#####`.
+    `bill_number` and the texts of `fields` are templates (`templates.PLACES`; a bill number has only number,
+    serial, yyyy, yy and mm); an institution whose bill number has no month never has more than one bill an
+    account. `fields` are the parameters of one group of the manifest, all of them required; those of
+    `alternative_fields` are another group that names the same bills. `unchecked_fields` are about the payer
+    (a mobile number, an amount) and are compared with nothing. `months_apart` is how many months a bill is
+    for.
 
     Raises:
         ImpossibleHouseError: the templates cannot work.
         UnknownPlaceError: a template has a place that nothing fills.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     id: str
     name: str
@@ -95,56 +100,56 @@ class House:
     number: str
     bill_number: str = "{number}"
     fields: Mapping[str, str]
-    also: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    free: frozenset[str] = frozenset()
-    amount: AmountRange | Fixed | Choice
-    lines: Lines = Lines()  # noqa: RUF009 - frozen, so all houses may share it
-    takes: TakesOnce | TakesPart | TakesAny = TakesOnce()
+    alternative_fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    unchecked_fields: frozenset[str] = frozenset()
+    amount: AmountRange | FixedFee | FeeByChoice
+    lines: AmountSplitRules = AmountSplitRules()  # noqa: RUF009 - frozen, so all institutions may share it
+    payment_rule: WholeOnce | InParts | AnyAmount = WholeOnce()
     months_apart: int = 1
     town: str = "Dhaka"
     office_code: str = "001"
-    layout: Layout = COMMON
+    layout: EndOfDayLayout = COMMON_LAYOUT
     """How the end-of-day file is written."""
-    drawn_as: str = ""
-    """The house whose accounts and bills this one has too: another way to the same biller, in other books."""
-    extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    shares_accounts_with: str = ""
+    """The institution with the same accounts and bills: another route to one biller, with its own book."""
+    family_data: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What only the family knows to read, such as the name that an aggregator has for this biller."""
 
     def __post_init__(self) -> None:
         """Refuse templates that cannot work, when the program starts and not when a payer comes."""
         runs = [len(run) for run in _SERIAL_RUN.findall(self.number)]
         if runs != [_SERIAL_LENGTH] or "{" in self.number:
-            raise ImpossibleHouseError(f"{self.id}: {self.number} needs one run of five #, and no places")
-        templates.check(self.bill_number, _BILL_PLACES)
-        if templates.SERIAL not in self.expanded(self.bill_number):
-            raise ImpossibleHouseError(f"{self.id}: a bill number must hold the account's serial")
-        if not any(templates.SERIAL in self.expanded(text) for text in self.naming.values()):
-            raise ImpossibleHouseError(f"{self.id}: no parameter names the account")
-        for text in (*self.fields.values(), *self.also.values()):
-            templates.check(text, templates.PLACES)
+            raise BillerDataError(f"{self.id}: {self.number} needs one run of five #, and no places")
+        templates.check_places(self.bill_number, _BILL_PLACES)
+        if templates.SERIAL not in self.expand(self.bill_number):
+            raise BillerDataError(f"{self.id}: a bill number must hold the account's serial")
+        if not any(templates.SERIAL in self.expand(text) for text in self.naming_fields.values()):
+            raise BillerDataError(f"{self.id}: no parameter names the account")
+        for text in (*self.fields.values(), *self.alternative_fields.values()):
+            templates.check_places(text, templates.PLACES)
 
     @property
-    def naming(self) -> Mapping[str, str]:
+    def naming_fields(self) -> Mapping[str, str]:
         """The parameters of both groups that say which bill is meant: all but the free ones."""
-        both = {**self.fields, **self.also}
-        return {name: text for name, text in both.items() if name not in self.free}
+        all_fields = {**self.fields, **self.alternative_fields}
+        return {name: text for name, text in all_fields.items() if name not in self.unchecked_fields}
 
     @property
-    def takes_any(self) -> bool:
+    def is_any_amount(self) -> bool:
         """Whether no bill is ever paid off."""
-        return isinstance(self.takes, TakesAny)
+        return isinstance(self.payment_rule, AnyAmount)
 
     @property
-    def takes_part(self) -> bool:
+    def is_part_payable(self) -> bool:
         """Whether a bill may be paid in parts."""
-        return isinstance(self.takes, TakesPart)
+        return isinstance(self.payment_rule, InParts)
 
     @property
     def has_monthly_bills(self) -> bool:
         """Whether the bills of one account have different numbers."""
         return "{mm}" in self.bill_number
 
-    def expanded(self, template: str) -> str:
+    def expand(self, template: str) -> str:
         """Return a template in which number and bill number are written out down to the serial."""
         number = _SERIAL_RUN.sub(templates.SERIAL, self.number)
         return template.replace("{bill_number}", self.bill_number).replace("{number}", number)
@@ -154,30 +159,30 @@ class House:
         return _SERIAL_RUN.sub(f"{serial:0{_SERIAL_LENGTH}d}", self.number)
 
     def serial_in(self, template: str, text: str) -> int | None:
-        """Return the serial in a text that has the form of a template of this house, or None."""
-        found = templates.serial_in(self.expanded(template), text)
-        return int(found) if found else None
+        """Return the serial in a text that has the form of a template of this institution, or None."""
+        serial = templates.serial_in(self.expand(template), text)
+        return int(serial) if serial else None
 
-    def fields_of(self, bill: CounterBill, *, told_paisa: int | None = None) -> dict[str, str]:
+    def fields_of(self, bill: SimulatedBill, *, reported_paisa: int | None = None) -> dict[str, str]:
         """Return how a payer names a bill: the text of every parameter.
 
-        `told_paisa` is what stands in the place `{taka}`; by default the bill's amount before any late fee.
+        `reported_paisa` fills the place `{taka}`; by default it is the bill's amount before any late fee.
         """
-        paisa = bill.base_paisa if told_paisa is None else told_paisa
-        return self._filled(self.fields, bill, paisa)
+        paisa = bill.base_paisa if reported_paisa is None else reported_paisa
+        return self._fill_templates(self.fields, bill, paisa)
 
-    def named_by(self, bill: CounterBill, texts: Mapping[str, str]) -> bool:
+    def matches_parameters(self, bill: SimulatedBill, texts: Mapping[str, str]) -> bool:
         """Whether every naming parameter among these is as the bill has it; others are passed over."""
-        written = self._filled(self.naming, bill, bill.base_paisa)
+        written = self._fill_templates(self.naming_fields, bill, bill.base_paisa)
         return all(texts.get(name, text) == text for name, text in written.items())
 
-    def _filled(self, fields: Mapping[str, str], bill: CounterBill, paisa: int) -> dict[str, str]:
+    def _fill_templates(self, fields: Mapping[str, str], bill: SimulatedBill, paisa: int) -> dict[str, str]:
         values = {**bill.places(), "taka": taka(paisa)}
         return {name: templates.fill(text, values) for name, text in fields.items()}
 
 
-def rehearsal(family: str, fields: Mapping[str, str] | None = None) -> House:
-    """Return the house for whoever tries a new biller of a family; by default `account_no` names a bill."""
+def rehearsal_institution(family: str, fields: Mapping[str, str] | None = None) -> House:
+    """Return the institution for trying out a new biller; by default `account_no` names a bill."""
     return House(
         id=REHEARSAL,
         name="Rehearsal",
@@ -186,5 +191,5 @@ def rehearsal(family: str, fields: Mapping[str, str] | None = None) -> House:
         bill_number="{yy}{mm}{number}",
         fields=fields or {"account_no": "{number}"},
         amount=AmountRange(10_000, 500_000),
-        lines=Lines(vat_bp=500, late_bp=500),
+        lines=AmountSplitRules(vat_bp=500, late_bp=500),
     )

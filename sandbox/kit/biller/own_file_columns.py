@@ -1,19 +1,19 @@
-"""Columns of end-of-day files that some billers have of their own (billers.md 2.12); what one holds is ours.
+"""Columns of end-of-day files that some billers have of their own (billers.md 2.12); their contents are ours.
 
 None of them names a type of row: a payment that was taken back shows by its negative amounts.
 """
 
-from sandbox.kit.biller.end_of_day_file import COLLECTOR, Layout, Row
+from sandbox.kit.biller.end_of_day_file import COLLECTOR, EndOfDayLayout, EndOfDayRow
 
 _INSTANT = "%Y-%m-%d %H:%M:%S"
 _NOTHING = "0.00"
 
 
-def _collected_without_stamp(row: Row) -> str:
+def _collected_without_stamp(row: EndOfDayRow) -> str:
     return row.taka(row.payment.amount_paisa - row.payment.stamp_paisa)
 
 
-NESCO = Layout(
+NESCO = EndOfDayLayout(
     {
         "Location": lambda row: row.office_code,
         "CcName": lambda _: COLLECTOR,
@@ -22,7 +22,7 @@ NESCO = Layout(
         "NescoTxId": lambda row: row.payment.receipt,
         "BillNo": lambda row: row.payment.bill_number,
         "SndName": lambda row: row.bill.customer_name if row.bill else "",
-        "TxnCount": lambda row: str(row.signed(1)),
+        "TxnCount": lambda row: str(row.signed_amount(1)),
         "Collection": lambda row: row.taka(row.payment.amount_paisa),
         "Principle": lambda row: row.taka(row.payment.principal_paisa),
         "Vat": lambda row: row.taka(row.payment.vat_paisa),
@@ -33,7 +33,7 @@ NESCO = Layout(
 )
 """The daily detail: Principle, Vat, Lpc and Stamp sum to Collection, NetAmount is that without the stamp."""
 
-WASA = Layout(
+WASA = EndOfDayLayout(
     {
         "TransDate": lambda row: row.at.strftime(_INSTANT),
         "TransNo": lambda row: row.payment.reference,
@@ -53,12 +53,12 @@ WASA = Layout(
 )
 """Water, sewer, fixed charge, VAT and surcharge sum to the total; the water company takes no fee of ours."""
 
-GAS = Layout(
+GAS = EndOfDayLayout(
     {
         "TransDate": lambda row: row.at.strftime(_INSTANT),
         "TransNo": lambda row: row.payment.reference,
         "TransFrom": lambda _: COLLECTOR,  # codespell:ignore transfrom
-        "TransTo": lambda row: row.payment.house,
+        "TransTo": lambda row: row.payment.institution_id,
         "BillNo": lambda row: row.payment.bill_number,
         "PayAmt": lambda row: row.taka(row.payment.amount_paisa),
         "AgentCom": lambda _: _NOTHING,

@@ -7,9 +7,9 @@ from sandbox.kit.institution.replies import LOST, Errors, Reply, html_page
 HTML_PAGE = html_page("Counter")
 
 
-def answered(how: Fault | None, reply: Reply, settings: CounterSettings, errors: Errors) -> Reply:
-    """Return what goes out in place of a codec's good reply, as a verdict's `how` says."""
-    match how:
+def apply_fault(fault: Fault | None, reply: Reply, settings: CounterSettings, errors: Errors) -> Reply:
+    """Return what goes out in place of a codec's good reply, as a result's `fault` says."""
+    match fault:
         case Fault.LOST_PAID | Fault.LOST_UNPAID | Fault.CLOSE_BEFORE | Fault.ECHO_OTHER_AMOUNT:
             return LOST
         case Fault.HTML:

@@ -1,4 +1,4 @@
-"""What the houses of a family are started with."""
+"""What the institutions of a family are started with."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ENVIRONMENT_PREFIX = "EKPAY_SANDBOX_COUNTER_"
 class CounterSettings(InstitutionSettings):
     """Settings of all counters, from the environment as `EKPAY_SANDBOX_COUNTER_<NAME>`.
 
-    Every house of every family has the same user and password; each family has a journal of its own.
+    Every institution of every family has the same user and password; each family has a journal of its own.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True)

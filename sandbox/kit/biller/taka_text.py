@@ -13,5 +13,5 @@ def taka(paisa: int) -> str:
 
 def paisa_of(text: object) -> int | None:
     """Return an amount in paisa, or None if it is no text of taka with exactly two decimals."""
-    found = _TAKA.fullmatch(text) if isinstance(text, str) else None
-    return int(found[1] + found[2]) if found else None
+    match = _TAKA.fullmatch(text) if isinstance(text, str) else None
+    return int(match[1] + match[2]) if match else None

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 SERIAL = "{serial}"
-"""The five digits that tell the accounts of one house apart."""
+"""The five digits that tell the accounts of one institution apart."""
 
 _PLACE = re.compile(r"\{([a-z_]+)\}")
-_SHAPES: Mapping[str, str] = {
+_PLACE_PATTERNS: Mapping[str, str] = {
     "yyyy": r"[0-9]{4}",
     "yy": r"[0-9]{2}",
     "mm": r"[0-9]{2}",
@@ -19,7 +19,7 @@ _SHAPES: Mapping[str, str] = {
     "taka": r"[0-9]{1,12}\.[0-9]{2}",
 }
 
-PLACES = frozenset({*_SHAPES, "serial", "number", "bill_number"})
+PLACES = frozenset({*_PLACE_PATTERNS, "serial", "number", "bill_number"})
 """Every place that a template may have."""
 
 
@@ -27,7 +27,7 @@ class UnknownPlaceError(ValueError):
     """A template has a place that nothing fills."""
 
 
-def check(template: str, places: frozenset[str]) -> None:
+def check_places(template: str, places: frozenset[str]) -> None:
     """Refuse a template with other places than these.
 
     Raises:
@@ -40,30 +40,30 @@ def check(template: str, places: frozenset[str]) -> None:
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Return a template with every place filled; one without a value stays as it is."""
-    return _PLACE.sub(lambda found: values.get(found[1], found[0]), template)
+    return _PLACE.sub(lambda place: values.get(place[1], place[0]), template)
 
 
 def serial_in(template: str, text: str) -> str | None:
     """Return the serial in a text that has the form of a template, or None if it has not or holds none."""
     if SERIAL not in template:
         return None
-    found = _pattern(template).fullmatch(text)
-    return found["serial"] if found else None
+    match = _pattern(template).fullmatch(text)
+    return match["serial"] if match else None
 
 
 @lru_cache(maxsize=1_024)
 def _pattern(template: str) -> re.Pattern[str]:
     written, end = "", 0
     for place in _PLACE.finditer(template):
-        written += re.escape(template[end : place.start()]) + _shape(
+        written += re.escape(template[end : place.start()]) + _place_pattern(
             place[1], is_first=SERIAL not in template[: place.start()]
         )
         end = place.end()
     return re.compile(written + re.escape(template[end:]))
 
 
-def _shape(place: str, *, is_first: bool) -> str:
+def _place_pattern(place: str, *, is_first: bool) -> str:
     if place != "serial":
-        return f"(?:{_SHAPES[place]})"
+        return f"(?:{_PLACE_PATTERNS[place]})"
     # Digits by name: \d would let Bangla digits through, and int() would read them.
     return "(?P<serial>[0-9]{5})" if is_first else "(?P=serial)"

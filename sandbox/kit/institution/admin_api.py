@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from sandbox.kit.institution.outage import Outage, OutageMode
 from sandbox.kit.institution.replies import Errors, Reply, error_reply, json_reply
@@ -14,7 +14,7 @@ from sandbox.kit.institution.replies import Errors, Reply, error_reply, json_rep
 PREFIX = "/_admin/"
 
 Times = Annotated[int, Field(ge=1, le=1_000_000)]
-Answer = dict[str, object]
+AdminAnswer = dict[str, object]
 Query = dict[str, str]
 
 _ERRORS = Errors(error_reply)
@@ -25,27 +25,44 @@ Route = Callable[[Query, bytes], Reply]
 _Route = Callable[[str, bytes], Reply]
 
 
-class Asked(BaseModel):
+class AdminRequest(BaseModel):
     """What an admin call may say: these fields and no others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class OutageOrder(Asked):
+InstitutionId = Annotated[str, Field(alias="house")]
+"""An institution of a family, by its id; the admin API calls the member `house`."""
+
+
+class InstitutionRequest(AdminRequest):
+    """An order or a query about one institution, which must be one of those of the context."""
+
+    institution_id: InstitutionId
+
+    @field_validator("institution_id")
+    @classmethod
+    def _is_here(cls, institution_id: str, info: ValidationInfo) -> str:
+        if institution_id not in (info.context or {}):
+            raise ValueError("no such house here")
+        return institution_id
+
+
+class OutageOrder(AdminRequest):
     """An outage that lasts `seconds`, or until the next order if they are not given."""
 
     mode: OutageMode
     seconds: Annotated[float, Field(gt=0, le=86_400)] | None = None
 
 
-class Page(Asked):
+class ListRange(AdminRequest):
     """Which part of a list: `count` of them after the first `offset`."""
 
     count: Annotated[int, Field(ge=1, le=100_000)] = 100
     offset: Annotated[int, Field(ge=0)] = 0
 
 
-class Desk(ABC):
+class AdminApi(ABC):
     """What each institution says to the admin calls in its own way.
 
     Orders and queries that cannot be read raise pydantic's `ValidationError` and change nothing.
@@ -60,19 +77,19 @@ class Desk(ABC):
         """Forget every fault that has not struck yet."""
 
     @abstractmethod
-    def faults(self) -> list[Answer]:
+    def faults(self) -> list[AdminAnswer]:
         """Return what is still to strike."""
 
     @abstractmethod
-    def dump(self) -> Answer:
+    def dump(self) -> AdminAnswer:
         """Return what the institution believes."""
 
     @abstractmethod
-    def unpaid(self, page: Page) -> Answer:
+    def unpaid(self, page: ListRange) -> AdminAnswer:
         """Return what can be paid, in the order of the accounts."""
 
-    def questions(self) -> Mapping[str, Callable[[Query], Answer]]:
-        """Return what else can be asked with GET, by path; nothing unless an institution says so."""
+    def queries(self) -> Mapping[str, Callable[[Query], AdminAnswer]]:
+        """Return further GET queries, by path; nothing by default."""
         return {}
 
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
@@ -80,11 +97,11 @@ class Desk(ABC):
         return {}
 
 
-class Admin:
+class AdminRouter:
     """Answers the admin calls; every answer is JSON."""
 
-    def __init__(self, desk: Desk, outage: Outage, counts: Counter[tuple[str, str]]) -> None:
-        self._desk = desk
+    def __init__(self, api: AdminApi, outage: Outage, counts: Counter[tuple[str, str]]) -> None:
+        self._api = api
         self._outage = outage
         self._counts = counts
         self._routes: dict[str, dict[str, _Route]] = {
@@ -95,10 +112,10 @@ class Admin:
             "unpaid": {"GET": self._unpaid},
             "health": {"GET": self._health},
         }
-        self._routes |= {path: {"GET": _asking(question)} for path, question in desk.questions().items()}
+        self._routes |= {path: {"GET": _query_route(question)} for path, question in api.queries().items()}
         self._routes |= {
-            path: {method: _reading(route) for method, route in methods.items()}
-            for path, methods in desk.routes().items()
+            path: {method: _parsed_query_route(route) for method, route in methods.items()}
+            for path, methods in api.routes().items()
         }
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> Reply:
@@ -116,15 +133,15 @@ class Admin:
             return _ERRORS.malformed(f"cannot read: {', '.join(fields)}")
 
     def _set_fault(self, _query: str, body: bytes) -> Reply:
-        self._desk.set_fault(body)
+        self._api.set_fault(body)
         return self._list_faults("", b"")
 
     def _clear_faults(self, _query: str, _body: bytes) -> Reply:
-        self._desk.clear_faults()
+        self._api.clear_faults()
         return self._list_faults("", b"")
 
     def _list_faults(self, _query: str, _body: bytes) -> Reply:
-        return json_reply({"faults": self._desk.faults()})
+        return json_reply({"faults": self._api.faults()})
 
     def _set_outage(self, _query: str, body: bytes) -> Reply:
         order = OutageOrder.model_validate_json(body)
@@ -132,7 +149,7 @@ class Admin:
         return json_reply({"mode": self._outage.mode, "seconds": order.seconds})
 
     def _dump(self, _query: str, _body: bytes) -> Reply:
-        return json_reply(self._desk.dump())
+        return json_reply(self._api.dump())
 
     def _stats(self, _query: str, _body: bytes) -> Reply:
         calls: Counter[str] = Counter()
@@ -143,15 +160,15 @@ class Admin:
         return json_reply({"calls": calls, "replies": replies})
 
     def _unpaid(self, query: str, _body: bytes) -> Reply:
-        return json_reply(self._desk.unpaid(Page.model_validate(dict(parse_qsl(query)))))
+        return json_reply(self._api.unpaid(ListRange.model_validate(dict(parse_qsl(query)))))
 
     def _health(self, _query: str, _body: bytes) -> Reply:
         return json_reply({"status": "ok", "outage": self._outage.mode})
 
 
-def _asking(question: Callable[[Query], Answer]) -> _Route:
+def _query_route(question: Callable[[Query], AdminAnswer]) -> _Route:
     return lambda query, _body: json_reply(question(dict(parse_qsl(query))))
 
 
-def _reading(route: Route) -> _Route:
+def _parsed_query_route(route: Route) -> _Route:
     return lambda query, body: route(dict(parse_qsl(query)), body)

@@ -9,14 +9,14 @@ _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,9})(?:\.([0-9]{1,2}))?")
 
 
 def paisa(value: object) -> int | None:
-    """Read an amount in taka, text or a JSON number, as whole paisa; None if it is none."""
+    """Read an amount in taka, text or a JSON number, as whole paisa; None if it is not one."""
     if isinstance(value, bool):
         return None
     text = value if isinstance(value, str) else repr(value) if isinstance(value, int | float) else ""
-    found = _AMOUNT.fullmatch(text)
-    if found is None:
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
         return None
-    return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
+    return int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
 
 
 def taka(amount_paisa: int) -> str:

@@ -6,8 +6,8 @@ from datetime import datetime
 BEARER_SECONDS = 3_600
 
 
-class Bearers:
-    """The logins that are alive; kept in memory, so a restart asks everybody to log in again."""
+class BearerTokens:
+    """The logins that are alive; kept in memory, so after a restart every caller has to log in again."""
 
     def __init__(self, prefix: bytes = b"") -> None:
         """`prefix` stands before the token in the header it is sent in."""
@@ -28,5 +28,5 @@ class Bearers:
         return end is not None and end > now.timestamp()
 
     def revoke_all(self) -> None:
-        """Let every token die at once, as when a session store is restarted."""
+        """Let every token expire at once, as when a session store is restarted."""
         self._expires_at.clear()

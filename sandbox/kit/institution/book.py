@@ -10,7 +10,7 @@ from pathlib import Path
 from sandbox.kit.institution.journal import Journal, Line
 
 
-class BookOfAnotherWorldError(Exception):
+class OtherSeedError(Exception):
     """The journal was begun with another seed, so its bills are not those of this simulator."""
 
 
@@ -45,7 +45,7 @@ class JournalledBook(ABC):
         return self._opened_on
 
     def close(self) -> None:
-        """Give the journal back."""
+        """Close the journal."""
         self._journal.close()
 
     @abstractmethod
@@ -67,7 +67,7 @@ class JournalledBook(ABC):
             self._journal.append(line)
             self._open(line)
         if self._seed != seed:
-            raise BookOfAnotherWorldError(f"the book was begun with seed {self._seed}, not {seed}")
+            raise OtherSeedError(f"the book was begun with seed {self._seed}, not {seed}")
 
     def _open(self, line: Line) -> None:
         self._seed, self._opened_on = line["seed"], date.fromisoformat(str(line["opened_on"]))

@@ -1,12 +1,12 @@
-"""What an institution has to offer so that it can be served: its calls, its words, its desk."""
+"""What an institution implements to be served: its calls, its errors, its admin API."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
-from sandbox.kit.institution.admin_api import Desk
+from sandbox.kit.institution.admin_api import AdminApi
 from sandbox.kit.institution.http_request import Route
-from sandbox.kit.institution.pages import Page
+from sandbox.kit.institution.pages import PageHandler
 from sandbox.kit.institution.replies import Errors, Reply
 from sandbox.kit.institution.requests import Form
 
@@ -38,26 +38,26 @@ class FarSide(ABC):
         """Return every call by its path below `base_path`; all of them are POST."""
 
     def root_calls(self) -> Mapping[str, Call]:
-        """Return the calls that are not below `base_path`, by their whole path; none unless it says so."""
+        """Return the calls that are not below `base_path`, by their whole path; none by default."""
         return {}
 
-    def pages(self) -> Mapping[str, Page]:
-        """Return the pages for browsers, GET and POST, by their whole path; none unless it says so."""
+    def pages(self) -> Mapping[str, PageHandler]:
+        """Return the pages for browsers, GET and POST, by their whole path; none by default."""
         return {}
 
     def route(self, method: str, path: str) -> Route | None:  # noqa: ARG002 - most have exact paths only
-        """Return what answers a path that is none of these, a wrong method too; None if nothing does."""
+        """Return what answers any other path, a wrong method too; None if nothing does."""
         return None
 
-    def learn_address(self, origin: str) -> None:  # noqa: B027 - most have no need of it
-        """Be told where it is served, such as `http://127.0.0.1:8190`, before the first call."""
+    def set_origin(self, origin: str) -> None:  # noqa: B027 - most have no need of it
+        """Take the address at which it is served, such as `http://127.0.0.1:8190`, before the first call."""
 
     async def work(self) -> None:  # noqa: B027 - most have no need of it
-        """Do what it does unasked, until cancelled; nothing unless it says so."""
+        """Run background work until cancelled; nothing by default."""
 
     @abstractmethod
-    def turn_away(self, call: Call, headers: Headers) -> Reply | None:
-        """Return the answer to a call that its headers alone condemn, or None; names are lower case."""
+    def check_headers(self, call: Call, headers: Headers) -> Reply | None:
+        """Return the answer to a call that is refused by its headers alone, or None; names are lower case."""
 
     @abstractmethod
     def read(self, body: bytes) -> Form:
@@ -68,9 +68,9 @@ class FarSide(ABC):
         """
 
     @abstractmethod
-    def desk(self) -> Desk:
+    def admin_api(self) -> AdminApi:
         """Return who answers the admin calls."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give the book back."""
+        """Close the book."""

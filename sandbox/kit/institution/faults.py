@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 FaultT = TypeVar("FaultT", bound=StrEnum)
 
 ANYBODY = "*"
-"""Stands for every number: a fault set for it strikes whoever calls next."""
+"""Stands for every number: a fault set for it strikes the next caller."""
 
 
 @dataclass(slots=True)
@@ -39,9 +39,9 @@ class FaultTable(Generic[FaultT]):
         """Return the fault that strikes a call for any of these numbers, and count it as used."""
         return self._take(numbers, None)
 
-    def take_one_of(self, wanted: Collection[FaultT], *numbers: str) -> FaultT | None:
+    def take_if_in(self, faults: Collection[FaultT], *numbers: str) -> FaultT | None:
         """Return the fault that strikes, if it is one of these; others wait for another call."""
-        return self._take(numbers, wanted)
+        return self._take(numbers, faults)
 
     def listing(self) -> list[dict[str, object]]:
         """Return what is still to strike."""
@@ -51,12 +51,12 @@ class FaultTable(Generic[FaultT]):
             for pending in queue
         ]
 
-    def _take(self, numbers: tuple[str, ...], wanted: Collection[FaultT] | None) -> FaultT | None:
+    def _take(self, numbers: tuple[str, ...], faults: Collection[FaultT] | None) -> FaultT | None:
         if not self._pending:
             return None
         for number in numbers:
             queue = self._pending.get(number)
-            if queue and (wanted is None or queue[0].fault in wanted):
+            if queue and (faults is None or queue[0].fault in faults):
                 return self._use(number, queue)
         return None
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from sandbox.kit.institution.pages import Visit, read_visit
+from sandbox.kit.institution.pages import PageVisit, read_visit
 from sandbox.kit.institution.replies import Reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError
 
@@ -49,7 +49,7 @@ class Request(NamedTuple):
         """Return the body as JSON.
 
         Raises:
-            MalformedRequestError: it is none.
+            MalformedRequestError: it is not JSON.
         """
         try:
             return orjson.loads(self.body)
@@ -64,7 +64,7 @@ class Request(NamedTuple):
         """
         return {**self.query, **self._body_fields()}
 
-    def visit(self) -> Visit:
+    def visit(self) -> PageVisit:
         """Return it as a browser's request for a page.
 
         Raises:

@@ -71,7 +71,7 @@ class Journal:
         self._length += written
 
     def close(self) -> None:
-        """Give the file back; a second close does nothing."""
+        """Close the file; a second close does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

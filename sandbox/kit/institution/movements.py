@@ -1,16 +1,16 @@
-"""What moved at an institution, as its back office tells it to whoever writes the files of a day.
+"""The movements of money at an institution, from which the files of a day are made.
 
-The book says it, not the answers that the switch was given. The desk of every institution tells its movements
-at `GET /_admin/movements`; `sandbox.rehearsals.day` makes files of them.
+They come from its book, not from its answers to the switch. Every admin API lists them at `GET
+/_admin/movements`; `sandbox.rehearsals.day` makes files of them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sandbox.kit.institution.admin_api import Answer, Asked
+from sandbox.kit.institution.admin_api import AdminAnswer, AdminRequest, InstitutionRequest
 from sandbox.kit.institution.clock import DHAKA
 
 
@@ -22,7 +22,7 @@ class Moved(StrEnum):
     REVERSAL = "reversal"
 
 
-class Since(Asked):
+class Since(AdminRequest):
     """From which Dhaka day on."""
 
     since: date
@@ -33,16 +33,20 @@ class Since(Asked):
         return datetime(self.since.year, self.since.month, self.since.day, tzinfo=DHAKA)
 
 
+class InstitutionMovementsQuery(InstitutionRequest, Since):
+    """Of which institution, and from which Dhaka day on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One movement at one house; amounts in signed paisa, negative where money is taken back.
+    """One movement at one institution; amounts in signed paisa, negative where money is taken back.
 
     `at` is an aware instant as text. `ours` is the name that the switch gave it, of a refund the name of the
     payment it gives back; `theirs` the institution's own. `original` is their name of that payment.
-    `is_plain` is false for whoever behaves oddly on purpose, so that nothing else is done to it.
+    `is_plain` is false for payers and accounts with a fault; rehearsals add no error of theirs to those.
     """
 
-    house: str
+    institution_id: str
     moved: Moved
     at: str
     ours: str
@@ -62,17 +66,45 @@ class Movement:
         return datetime.fromisoformat(self.at)
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> "Movement":
-        """Return the movement that an answer tells."""
-        return cls(**{**told, "moved": Moved(told["moved"])})
+    def read(cls, members: Mapping[str, Any]) -> "Movement":
+        """Return the movement that the admin API's JSON describes."""
+        return cls(
+            institution_id=members["house"],
+            moved=Moved(members["moved"]),
+            ours=members["ours"],
+            theirs=members["theirs"],
+            **{name: members[name] for name in _SAME_NAMES if name in members},
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """Return the movement as the admin API writes it."""
+        first = {"house": self.institution_id, "moved": self.moved, "at": self.at}
+        names = {"ours": self.ours, "theirs": self.theirs}
+        return first | names | {name: getattr(self, name) for name in _SAME_NAMES if name != "at"}
 
 
-def movements_answer(first: datetime | None, movements: Iterable[Movement], since: Since) -> Answer:
+_SAME_NAMES = (
+    "at",
+    "gross_paisa",
+    "fee_paisa",
+    "fee_vat_paisa",
+    "is_success",
+    "is_plain",
+    "original",
+    "bill",
+    "account",
+)
+"""The members of a movement's JSON that are called as its fields are."""
+
+
+def movements_answer(first: datetime | None, movements: Iterable[Movement], since: Since) -> AdminAnswer:
     """Return what moved from a day on, and the Dhaka day on which anything happened first, if it did."""
-    told = (one for one in movements if one.instant >= since.instant)
+    selected = (movement for movement in movements if movement.instant >= since.instant)
     return {
         "first": None if first is None else first.astimezone(DHAKA).date(),
-        "movements": [asdict(one) for one in sorted(told, key=lambda one: one.instant)],
+        "movements": [
+            movement.as_json() for movement in sorted(selected, key=lambda movement: movement.instant)
+        ],
     }
 
 

@@ -13,7 +13,7 @@ METHODS = frozenset({"GET", "POST"})
 """How a page may be called."""
 
 
-class Visit(NamedTuple):
+class PageVisit(NamedTuple):
     """One request of a browser; of fields named twice the last counts."""
 
     method: str
@@ -22,16 +22,18 @@ class Visit(NamedTuple):
     cookies: Mapping[str, str]
 
 
-Page = Callable[[Visit], Reply]
+PageHandler = Callable[[PageVisit], Reply]
 
 
-def read_visit(scope: Mapping[str, Any], body: bytes) -> Visit:
+def read_visit(scope: Mapping[str, Any], body: bytes) -> PageVisit:
     """Read a request for a page.
 
     Raises:
         MalformedRequestError: its query or form cannot be read.
     """
-    return Visit(scope["method"], _fields(scope["query_string"]), _fields(body), _cookies(scope["headers"]))
+    return PageVisit(
+        scope["method"], _fields(scope["query_string"]), _fields(body), _cookies(scope["headers"])
+    )
 
 
 def is_web_address(text: object) -> bool:

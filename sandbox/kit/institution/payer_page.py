@@ -1,4 +1,4 @@
-"""What the page of a provider shows its payer: plain HTML in Bangla and English that needs no script.
+"""The pages of a provider for its payers: plain HTML in Bangla and English that needs no script.
 
 Everything that came from outside is escaped; nothing is loaded from elsewhere.
 """
@@ -20,7 +20,7 @@ _STYLE = (
     "button{{font-size:1.1rem;padding:.5rem 1.2rem;margin-right:.5rem}}"
     ".error{{border-left:.3rem solid #b00020;padding-left:.7rem}}"
 )
-# The one script there is; whoever has none presses the button instead.
+# The only script; a browser without scripts has the button instead.
 _SEND = "document.forms[0].submit()"
 _SEND_HASH = b64encode(sha256(_SEND.encode()).digest())
 _POLICY = b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -33,7 +33,7 @@ HEADERS: tuple[Header, ...] = (
 )
 """What every page is sent with."""
 
-SENDING_HEADERS: tuple[Header, ...] = (
+AUTO_POST_HEADERS: tuple[Header, ...] = (
     *HEADERS[:-1],
     (b"content-security-policy", _POLICY + b"; script-src 'sha256-" + _SEND_HASH + b"'"),
 )
@@ -48,14 +48,14 @@ class Text(NamedTuple):
 
 
 class Field(NamedTuple):
-    """What a step of the page asks for: the name and kind of its one field."""
+    """The one field of a step of the page."""
 
     name: str
     label: Text
     is_secret: bool = False
 
 
-class Due(NamedTuple):
+class PaymentDue(NamedTuple):
     """What is to be paid, and to whom."""
 
     merchant: str
@@ -63,8 +63,8 @@ class Due(NamedTuple):
     amount_paisa: int
 
 
-class Look(NamedTuple):
-    """Whose page it is: the name at its head, and the colour behind that."""
+class Branding(NamedTuple):
+    """The name at the head of a page, and its colour."""
 
     name: Text
     colour: str = "#444"
@@ -79,51 +79,53 @@ _CANCEL = Text("বাতিল", "Cancel")
 _GO_BACK = Text("মার্চেন্টের কাছে ফিরে যান", "Back to the merchant")
 
 
-def form_page(look: Look, due: Due, field: Field, error: Text | None = None) -> str:
+def form_page(look: Branding, due: PaymentDue, field: Field, error: Text | None = None) -> str:
     """Return the page of one step: one field, and the buttons confirm and cancel."""
     kind = "password" if field.is_secret else "text"
-    alert = f'<p class="error" role="alert">{_both(error)}</p>' if error else ""
+    alert = f'<p class="error" role="alert">{_bilingual(error)}</p>' if error else ""
     return _page(
         look,
-        f"{_due(due)}{alert}"
-        f'<form method="post"><label for="{field.name}">{_both(field.label)}</label>'
+        f"{_due_table(due)}{alert}"
+        f'<form method="post"><label for="{field.name}">{_bilingual(field.label)}</label>'
         f'<input id="{field.name}" name="{field.name}" type="{kind}" inputmode="numeric" '
         f'autocomplete="off" maxlength="20" required autofocus>'
-        f'<button name="do" value="confirm">{_both(_CONFIRM)}</button>'
-        f'<button name="do" value="cancel" formnovalidate>{_both(_CANCEL)}</button></form>',
+        f'<button name="do" value="confirm">{_bilingual(_CONFIRM)}</button>'
+        f'<button name="do" value="cancel" formnovalidate>{_bilingual(_CANCEL)}</button></form>',
     )
 
 
-def notice_page(look: Look, text: Text) -> str:
-    """Return a page that says one thing and asks for nothing."""
-    return _page(look, f"<p>{_both(text)}</p>")
+def message_page(look: Branding, text: Text) -> str:
+    """Return a page with one message and no form."""
+    return _page(look, f"<p>{_bilingual(text)}</p>")
 
 
-def sending_page(look: Look, url: str, fields: Mapping[str, str]) -> str:
+def auto_post_page(look: Branding, url: str, fields: Mapping[str, str]) -> str:
     """Return a page that sends a browser on with POST, by itself or by its one button."""
     hidden = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
         for name, value in fields.items()
     )
-    form = f'<form method="post" action="{escape(url)}">{hidden}<button>{_both(_GO_BACK)}</button></form>'
+    form = (
+        f'<form method="post" action="{escape(url)}">{hidden}<button>{_bilingual(_GO_BACK)}</button></form>'
+    )
     return _page(look, f"{form}<script>{_SEND}</script>")
 
 
-def _due(due: Due) -> str:
+def _due_table(due: PaymentDue) -> str:
     amount = taka(due.amount_paisa)
     rows = (
         (Text("মার্চেন্ট", "Merchant"), escape(due.merchant)),
         (Text("ইনভয়েস", "Invoice"), escape(due.invoice)),
         (Text("পরিমাণ", "Amount"), f"৳ {amount.translate(_BANGLA_DIGITS)} / BDT {amount}"),
     )
-    return f"<dl>{''.join(f'<dt>{_both(name)}</dt><dd>{value}</dd>' for name, value in rows)}</dl>"
+    return f"<dl>{''.join(f'<dt>{_bilingual(name)}</dt><dd>{value}</dd>' for name, value in rows)}</dl>"
 
 
-def _both(text: Text) -> str:
+def _bilingual(text: Text) -> str:
     return f'{escape(text.bangla)} <span lang="en">/ {escape(text.english)}</span>'
 
 
-def _page(look: Look, body: str) -> str:
+def _page(look: Branding, body: str) -> str:
     name = f"{escape(look.name.bangla)} / {escape(look.name.english)} (sandbox)"
     return (
         '<!doctype html><html lang="bn"><head><meta charset="utf-8">'

@@ -1,4 +1,4 @@
-"""Numbers and names that follow from a text alone, so that a world need not be stored."""
+"""Numbers and names that follow from a text alone, so that a accounts need not be stored."""
 
 import struct
 from hashlib import blake2b
@@ -22,7 +22,7 @@ class Draws:
 
 
 def invented_name(number: int) -> str:
-    """Return one of the invented people; no name here belongs to anybody."""
+    """Return one of the invented people; all names are invented."""
     return f"{_FIRST_NAMES[number % len(_FIRST_NAMES)]} {_LAST_NAMES[number // len(_FIRST_NAMES)]}"
 
 

@@ -21,7 +21,7 @@ from sandbox.kit.institution.far_side import Call, FarSide
 from sandbox.kit.institution.hang_up import HangUpProtocol, hang_up
 from sandbox.kit.institution.http_request import Route, read_request
 from sandbox.kit.institution.outage import Outage, OutageMode
-from sandbox.kit.institution.pages import METHODS, Page, read_visit
+from sandbox.kit.institution.pages import METHODS, PageHandler, read_visit
 from sandbox.kit.institution.replies import LOST, Message, Reply
 from sandbox.kit.institution.requests import MalformedRequestError
 
@@ -44,7 +44,7 @@ class InstitutionApp:
         self._errors = far_side.errors
         self._outage = Outage()
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._admin = admin.Admin(far_side.desk(), self._outage, self._counts)
+        self._admin = admin.AdminRouter(far_side.admin_api(), self._outage, self._counts)
         self._calls = {f"{far_side.base_path}/{path}": call for path, call in far_side.calls().items()}
         self._calls |= far_side.root_calls()
         self._pages = far_side.pages()
@@ -78,32 +78,32 @@ class InstitutionApp:
         if self._outage.mode is not OutageMode.NONE:
             reply = await self._out_of_order(receive)
         elif route is not None:
-            reply = self._ask(route, scope, body)
+            reply = self._answer_route(route, scope, body)
         elif page is not None:
-            reply = self._show(page, scope, body)
+            reply = self._answer_page(page, scope, body)
         elif call is None:
             reply = self._errors.no_such_path
         elif scope["method"] != "POST":
             reply = self._errors.wrong_method
         else:
-            reply = self._far_side.turn_away(call, scope["headers"]) or self._do(call, body)
+            reply = self._far_side.check_headers(call, scope["headers"]) or self._answer_form_call(call, body)
         named = call or route
         self._counts[named.name if named else "page" if page else "other", reply.code] += 1
         return reply
 
-    def _do(self, call: Call, body: bytes) -> Reply:
+    def _answer_form_call(self, call: Call, body: bytes) -> Reply:
         try:
             return call.answer(self._far_side.read(body))
         except MalformedRequestError as error:
             return self._errors.malformed(str(error))
 
-    def _ask(self, route: Route, scope: Scope, body: bytes) -> Reply:
+    def _answer_route(self, route: Route, scope: Scope, body: bytes) -> Reply:
         try:
             return route.answer(read_request(scope, body))
         except MalformedRequestError as error:
             return self._errors.malformed(str(error))
 
-    def _show(self, page: Page, scope: Scope, body: bytes) -> Reply:
+    def _answer_page(self, page: PageHandler, scope: Scope, body: bytes) -> Reply:
         if scope["method"] not in METHODS:
             return self._errors.wrong_method
         try:
@@ -116,16 +116,16 @@ class InstitutionApp:
             return self._errors.http_503
         over = asyncio.ensure_future(self._outage.wait_until_over())
         # A caller that gives up frees its place, or a long outage would gather dead requests.
-        gone = asyncio.ensure_future(_caller_gone(receive))
+        disconnected = asyncio.ensure_future(_wait_for_disconnect(receive))
         try:
-            await asyncio.wait((over, gone), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((over, disconnected), return_when=asyncio.FIRST_COMPLETED)
         finally:
             over.cancel()
-            gone.cancel()
+            disconnected.cancel()
         return LOST
 
 
-class _Street:
+class _AppsByPort:
     """Several institutions side by side; a request goes to the one whose port it came in by."""
 
     def __init__(self, by_port: Mapping[int, App]) -> None:
@@ -136,7 +136,7 @@ class _Street:
 
 
 class _Server(uvicorn.Server):
-    """A server under which institutions also do what nobody asks of them."""
+    """A server that also runs the background work of its institutions."""
 
     def __init__(self, config: uvicorn.Config, far_sides: Sequence[FarSide]) -> None:
         super().__init__(config)
@@ -144,14 +144,14 @@ class _Server(uvicorn.Server):
 
     @override
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        async with asyncio.TaskGroup() as unasked:
-            tasks = [unasked.create_task(far_side.work()) for far_side in self._far_sides]
+        async with asyncio.TaskGroup() as background:
+            tasks = [background.create_task(far_side.work()) for far_side in self._far_sides]
             await super().serve(sockets)
             for task in tasks:
                 task.cancel()
 
 
-class Stand(NamedTuple):
+class ServedInstitution(NamedTuple):
     """An institution and the address it is to be served at; port 0 takes a free one."""
 
     far_side: FarSide
@@ -168,7 +168,7 @@ async def _read_body(receive: Receive, bytes_max: int) -> bytes | None:
     return body if len(body) <= bytes_max else None
 
 
-async def _caller_gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -204,15 +204,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def books_left_alone() -> Iterator[None]:
-    """Within it the garbage collector walks nothing twice that has outlived a full collection.
+def frozen_garbage_collection() -> Iterator[None]:
+    """Freeze whatever survives a full garbage collection, so that it is never walked again.
 
-    A book only grows. Walking one of a million payments again takes more than a second, in which nobody is
+    A book only grows. Walking one of a million payments again takes more than a second, in which no call is
     answered, and at last longer than a payment waits for a connection to its biller.
     """
 
-    def freeze(phase: str, told: Mapping[str, int]) -> None:
-        if phase == "stop" and told["generation"] == _OLDEST_GENERATION:
+    def freeze(phase: str, info: Mapping[str, int]) -> None:
+        if phase == "stop" and info["generation"] == _OLDEST_GENERATION:
             gc.freeze()
 
     gc.freeze()
@@ -223,10 +223,10 @@ def books_left_alone() -> Iterator[None]:
         gc.callbacks.remove(freeze)
 
 
-def serve(stands: Sequence[Stand], announce: Callable[[str, str], None]) -> None:
+def serve(stands: Sequence[ServedInstitution], announce: Callable[[str, str], None]) -> None:
     """Serve until interrupted; the books stay the caller's to close.
 
-    `announce` is told the name and base address of each institution, in the order given, once
+    `announce` gets the name and base address of each institution, in the order given, once
     calls to all of them are accepted.
 
     Raises:
@@ -237,10 +237,10 @@ def serve(stands: Sequence[Stand], announce: Callable[[str, str], None]) -> None
         addresses = [listener.getsockname()[:2] for listener in sockets]
         apps: list[App] = [InstitutionApp(stand.far_side) for stand in stands]
         for stand, (host, port) in zip(stands, addresses, strict=True):
-            stand.far_side.learn_address(f"http://{host}:{port}")
+            stand.far_side.set_origin(f"http://{host}:{port}")
             announce(stand.far_side.name, f"http://{host}:{port}{stand.far_side.base_path}")
         ports = [port for _, port in addresses]
-        app = apps[0] if len(apps) == 1 else _Street(dict(zip(ports, apps, strict=True)))
-        stack.enter_context(books_left_alone())
+        app = apps[0] if len(apps) == 1 else _AppsByPort(dict(zip(ports, apps, strict=True)))
+        stack.enter_context(frozen_garbage_collection())
         with suppress(KeyboardInterrupt):
             _server(app, [stand.far_side for stand in stands]).run(sockets=sockets)

@@ -1,5 +1,5 @@
-"""A kit for simulated providers that collect: orders, a payer's page, pushes, refunds, odd payers, a desk.
+"""A kit for simulated providers that collect: orders, the payer's page, pushes, refunds, an admin API.
 
-Nothing here knows a wire. A family of providers ("houses") that speak one protocol brings its list of
-houses and its codec; paths, field names, signatures and codes are its own.
+Nothing here knows a wire protocol. A family of providers that speak one protocol brings its list of
+institutions and its codec; paths, field names, signatures and codes are its own.
 """

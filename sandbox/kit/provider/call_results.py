@@ -1,12 +1,12 @@
-"""What a house says to a call; the family puts it into its own words.
+"""The results of calls, before a family writes them on its wire.
 
-A verdict is an order, a refund, or what is told of one; or else a refusal.
+A result is an order, a refund, or a report of one; or else a refusal.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sandbox.kit.provider.orders import Order, Refund, State
+from sandbox.kit.provider.orders import ProviderOrder, ProviderRefund, State
 
 
 class Refusal(StrEnum):
@@ -17,7 +17,7 @@ class Refusal(StrEnum):
     DUPLICATE = "duplicate"
     """The reference was used before; for ever."""
     REFUSED = "refused"
-    """The house does not want it, whatever it is."""
+    """The institution refuses it."""
     NOT_AGREED = "not_agreed"
     """The payer has not confirmed."""
     OVER = "over"
@@ -27,9 +27,9 @@ class Refusal(StrEnum):
     NOT_PAID = "not_paid"
     """What was never paid cannot be given back."""
     NO_REFUNDS = "no_refunds"
-    """This house gives nothing back."""
+    """This institution gives nothing back."""
     NOT_IN_PARTS = "not_in_parts"
-    """This house gives back the whole or nothing."""
+    """This institution gives back the whole or nothing."""
     TOO_MUCH = "too_much"
     """More than is left of what was paid, or nothing at all."""
     TOO_MANY = "too_many"
@@ -39,10 +39,10 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An order as the answers tell it, which for some payers is not as it is."""
+class ReportedOrder:
+    """An order as the answers report it, which is wrong for some magic payers."""
 
-    order: Order
+    order: ProviderOrder
     state: State
     amount_paisa: int
     currency: str
@@ -54,9 +54,9 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class RefundResult:
     """A refund, allowed now or, if `is_repeat`, by an earlier call of the same reference."""
 
-    order: Order
-    refund: Refund
+    order: ProviderOrder
+    refund: ProviderRefund
     is_repeat: bool = False

@@ -1,8 +1,8 @@
-"""How a house misbehaves when it is called: at which step, and how.
+"""The faults of a provider, step by step.
 
 The magic number of a payer lets its fault strike the first call of a step only, and the book remembers that;
-a fault set by an admin call strikes until it is used up. Whatever would be refused anyway is refused, and the
-answer to that is neither lost nor late.
+a fault set by an admin call strikes until it is used up. A call that would be refused anyway is refused, and
+no fault loses or delays that answer.
 """
 
 from enum import StrEnum
@@ -25,7 +25,7 @@ class Step(StrEnum):
 
 
 class Fault(StrEnum):
-    """One way to misbehave at a step."""
+    """One fault at a step."""
 
     LOST_DONE = "lost_done"
     """Done, then the connection closes without an answer."""
@@ -46,9 +46,9 @@ class Fault(StrEnum):
     REFUSE = "refuse"
     """Not done, and refused in the family's own words."""
     UNAUTHORISED = "unauthorised"
-    """Not done, and turned away as if the credentials or the token were wrong."""
+    """Not done, and refused as if the credentials or the token were wrong."""
     EXPIRE_TOKENS = "expire_tokens"
-    """Every login of the house dies, at once and at the order; no step or order can be named."""
+    """Every login of the institution expires, at once and at the order; no step or order can be named."""
 
 
 UNDONE = frozenset({Fault.LOST_UNDONE, Fault.HANG_UNDONE, Fault.HTTP_500, Fault.UNAUTHORISED})

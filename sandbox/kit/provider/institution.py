@@ -1,4 +1,4 @@
-"""A house: one simulated provider of a family, all of it data."""
+"""An institution: one simulated provider of a family, as data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from types import MappingProxyType
 
 from sandbox.kit.institution.payer_page import Text
 from sandbox.kit.provider.payer_numbers import Kind
-from sandbox.kit.provider.settlement_file import COMMON, Layout
+from sandbox.kit.provider.settlement_file import COMMON_LAYOUT, SettlementLayout
 
 
-class ImpossibleHouseError(ValueError):
-    """The data of a house contradict each other."""
+class ProviderDataError(ValueError):
+    """The data of an institution contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class House:
     """One simulated provider.
 
     Shares are in basis points: `fee_bp` of what was paid, `fee_vat_bp` of that fee; both are kept back when
-    the house settles. `page_seconds` is how long a payer has. `push_seconds` are the waits after each push
-    that was not taken; when they are used up the house gives up until it is started again. Without
+    the institution settles. `page_seconds` is how long a payer has. `push_seconds` are the waits after each
+    push that was not taken; when they are used up the institution gives up until it is started again. Without
     `refunds` nothing is given back. `takes_at_page` is false where the payer only agrees and the merchant's
-    own call takes the money. `more` is whatever else the family wants to know of a house.
+    own call takes the money. `family_data` is what only its family reads.
 
     Raises:
         ImpossibleHouseError: a share or a time cannot be.
@@ -52,15 +52,15 @@ class House:
     push_seconds: tuple[int, ...] = (60, 300, 900, 3_600, 7_200, 14_400)
     refunds: RefundRules | None = field(default_factory=RefundRules)
     takes_at_page: bool = True
-    layout: Layout = COMMON
-    more: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    layout: SettlementLayout = COMMON_LAYOUT
+    family_data: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         is_share = 0 <= self.fee_bp <= _WHOLE_BP and 0 <= self.fee_vat_bp <= _WHOLE_BP
         if not is_share or self.page_seconds <= 0 or any(wait < 0 for wait in self.push_seconds):
-            raise ImpossibleHouseError(f"{self.id} has a share or a time that cannot be")
+            raise ProviderDataError(f"{self.id} has a share or a time that cannot be")
         if self.refunds is not None and self.refunds.parts_max < 1:
-            raise ImpossibleHouseError(f"{self.id} gives back in no parts at all")
+            raise ProviderDataError(f"{self.id} gives back in no parts at all")
 
 
 _WHOLE_BP = 10_000

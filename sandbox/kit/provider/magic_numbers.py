@@ -1,4 +1,4 @@
-"""What the numbers of payers do, one table for all houses; a family may add kinds of its own from 90 to 99.
+"""The behaviour of payer numbers, one table for all institutions; a family may add kinds 90 to 99.
 
 The payer types the number at the page. The kinds 70 to 79 strike before there is a page, so they work only
 where the merchant names the payer when it opens the order (a mobile number of the customer, say).
@@ -19,13 +19,13 @@ FIRST_OWN, LAST_OWN = 90, 99
 """The kinds that a family may give a meaning of its own."""
 
 
-class Money(StrEnum):
+class MoneyOutcome(StrEnum):
     """What becomes of the money once the payer has confirmed."""
 
     MOVES = "moves"
     DECLINED = "declined"
     CANCELLED = "cancelled"
-    """Whoever enters the PIN finds the payment cancelled."""
+    """The payment is cancelled when the PIN is entered."""
     PENDING_THEN_MOVES = "pending_then_moves"
     PENDING_THEN_DECLINED = "pending_then_declined"
     PENDING = "pending"
@@ -34,8 +34,8 @@ class Money(StrEnum):
     """Nothing happens at all; the order is as open as before."""
 
 
-class Word(StrEnum):
-    """What the payer's browser brings back to the merchant, or a push says, in no family's words."""
+class ReportedOutcome(StrEnum):
+    """The outcome that a browser or a push reports to the merchant, before a family writes it."""
 
     PAID = "paid"
     PENDING = "pending"
@@ -44,7 +44,7 @@ class Word(StrEnum):
     EXPIRED = "expired"
 
 
-class Pushing(StrEnum):
+class PushPlan(StrEnum):
     """Which pushes an order has."""
 
     ONCE = "once"
@@ -59,7 +59,7 @@ class Pushing(StrEnum):
     """It is rightly signed and says that the order is paid, whatever has happened."""
 
 
-class Fate(StrEnum):
+class RefundOutcome(StrEnum):
     """What becomes of a refund that is allowed."""
 
     DONE = "done"
@@ -69,25 +69,25 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Behaviour:
+class PayerBehaviour:
     """Everything that a magic number can change; a normal one has the defaults.
 
-    `reason` is why the money was declined, for a family that has codes for that. `says` is what the browser
-    brings back in place of the truth. `returns` is how often it comes back: not at all, once, or once more by
-    the provider itself. Of `told_extra_paisa` and `told_currency` every answer about the order lies.
-    `failed_tries` is how many tries of the payer came to nothing before. `facts` are the family's own.
+    `reason` is why the money was declined, for a family that has codes for that. `browser_outcome` is what
+    the browser reports in place of the truth. `returns` is how often it comes back: not at all, once, or once
+    more by the provider itself. `reported_extra_paisa` and `reported_currency` make every answer about the
+    order wrong. `failed_tries` is how many tries of the payer fail first. `facts` are the family's own.
     """
 
-    money: Money = Money.MOVES
+    money: MoneyOutcome = MoneyOutcome.MOVES
     reason: str = "declined"
-    says: Word | None = None
+    browser_outcome: ReportedOutcome | None = None
     returns: int = 1
-    pushing: Pushing = Pushing.ONCE
-    told_extra_paisa: int = 0
-    told_currency: str = ""
+    pushing: PushPlan = PushPlan.ONCE
+    reported_extra_paisa: int = 0
+    reported_currency: str = ""
     failed_tries: int = 0
     faults: Mapping[Step, Fault] = field(default_factory=lambda: MappingProxyType({}))
-    refund: Fate = Fate.DONE
+    refund: RefundOutcome = RefundOutcome.DONE
     is_forged: bool = False
     facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -98,53 +98,55 @@ class Magic:
 
     digits: int
     name: str
-    means: str
-    does: Behaviour
+    meaning: str
+    behaviour: PayerBehaviour
 
 
-NOTHING_ODD = Magic(NORMAL, "normal", "pays", Behaviour())
+NORMAL_PAYER = Magic(NORMAL, "normal", "pays", PayerBehaviour())
 
 
-def _step(digits: int, step: Step, fault: Fault, means: str) -> Magic:
-    return Magic(digits, f"{step}_{fault}", means, Behaviour(faults={step: fault}))
+def _step(digits: int, step: Step, fault: Fault, meaning: str) -> Magic:
+    return Magic(digits, f"{step}_{fault}", meaning, PayerBehaviour(faults={step: fault}))
 
 
-COMMON: tuple[Magic, ...] = (
+COMMON_KINDS: tuple[Magic, ...] = (
     Magic(10, "insufficient_funds", "declined: too little money",
-          Behaviour(money=Money.DECLINED, reason="insufficient_funds")),
-    Magic(11, "declined", "declined by the issuer", Behaviour(money=Money.DECLINED)),
+          PayerBehaviour(money=MoneyOutcome.DECLINED, reason="insufficient_funds")),
+    Magic(11, "declined", "declined by the issuer", PayerBehaviour(money=MoneyOutcome.DECLINED)),
     Magic(12, "wrong_pin", "no PIN is right: the first one ends the order",
-          Behaviour(money=Money.DECLINED, reason="wrong_pin")),
+          PayerBehaviour(money=MoneyOutcome.DECLINED, reason="wrong_pin")),
     Magic(13, "cancels", "whoever enters the PIN finds the order cancelled",
-          Behaviour(money=Money.CANCELLED)),
+          PayerBehaviour(money=MoneyOutcome.CANCELLED)),
     Magic(14, "pending_then_paid", "pending for a while, then paid",
-          Behaviour(money=Money.PENDING_THEN_MOVES)),
+          PayerBehaviour(money=MoneyOutcome.PENDING_THEN_MOVES)),
     Magic(15, "pending_then_declined", "pending for a while, then declined",
-          Behaviour(money=Money.PENDING_THEN_DECLINED)),
-    Magic(16, "pending", "pending for ever", Behaviour(money=Money.PENDING)),
-    Magic(17, "second_try", "a first try is declined, a second one pays", Behaviour(failed_tries=1)),
+          PayerBehaviour(money=MoneyOutcome.PENDING_THEN_DECLINED)),
+    Magic(16, "pending", "pending for ever", PayerBehaviour(money=MoneyOutcome.PENDING)),
+    Magic(17, "second_try", "a first try is declined, a second one pays", PayerBehaviour(failed_tries=1)),
     Magic(20, "says_paid", "the browser says paid, the truth is declined",
-          Behaviour(money=Money.DECLINED, says=Word.PAID)),
+          PayerBehaviour(money=MoneyOutcome.DECLINED, browser_outcome=ReportedOutcome.PAID)),
     Magic(21, "says_declined", "the browser says declined, the truth is paid",
-          Behaviour(says=Word.DECLINED)),
+          PayerBehaviour(browser_outcome=ReportedOutcome.DECLINED)),
     Magic(22, "other_amount", "paid, and every answer tells 1.00 taka more",
-          Behaviour(told_extra_paisa=OTHER_AMOUNT_PAISA)),
-    Magic(23, "other_currency", "paid, and every answer tells US dollars", Behaviour(told_currency="USD")),
+          PayerBehaviour(reported_extra_paisa=OTHER_AMOUNT_PAISA)),
+    Magic(23, "other_currency", "paid, and every answer tells US dollars",
+          PayerBehaviour(reported_currency="USD")),
     Magic(30, "return_lost", "paid, and the browser is not sent back; opening the page again sends it",
-          Behaviour(returns=0)),
-    Magic(31, "return_twice", "paid, and the browser's return comes a second time", Behaviour(returns=2)),
+          PayerBehaviour(returns=0)),
+    Magic(31, "return_twice", "paid, and the browser's return comes a second time",
+          PayerBehaviour(returns=2)),
     Magic(32, "return_forged", "nothing is paid, the order stays open, the browser says paid",
-          Behaviour(money=Money.UNTOUCHED, says=Word.PAID, is_forged=True)),
+          PayerBehaviour(money=MoneyOutcome.UNTOUCHED, browser_outcome=ReportedOutcome.PAID, is_forged=True)),
     Magic(33, "nothing_comes", "paid, and neither browser nor push comes",
-          Behaviour(returns=0, pushing=Pushing.NEVER)),
-    Magic(40, "push_never", "paid, and no push comes by itself", Behaviour(pushing=Pushing.NEVER)),
-    Magic(41, "push_twice", "paid, and the push comes twice", Behaviour(pushing=Pushing.TWICE)),
+          PayerBehaviour(returns=0, pushing=PushPlan.NEVER)),
+    Magic(40, "push_never", "paid, and no push comes by itself", PayerBehaviour(pushing=PushPlan.NEVER)),
+    Magic(41, "push_twice", "paid, and the push comes twice", PayerBehaviour(pushing=PushPlan.TWICE)),
     Magic(42, "push_first", "paid, and the push comes before the browser returns",
-          Behaviour(pushing=Pushing.FIRST)),
+          PayerBehaviour(pushing=PushPlan.FIRST)),
     Magic(43, "push_forged", "paid, and in place of the right push a wrongly signed one comes",
-          Behaviour(pushing=Pushing.FORGED)),
+          PayerBehaviour(pushing=PushPlan.FORGED)),
     Magic(44, "push_unfounded", "declined, and a rightly signed push says paid",
-          Behaviour(money=Money.DECLINED, pushing=Pushing.UNFOUNDED)),
+          PayerBehaviour(money=MoneyOutcome.DECLINED, pushing=PushPlan.UNFOUNDED)),
     _step(50, Step.STATUS, Fault.LOST_DONE, "paid; the first status answer is lost"),
     _step(51, Step.STATUS, Fault.HTML, "paid; the first status answer is a web page"),
     _step(52, Step.STATUS, Fault.HTTP_500, "paid; the first status answer is HTTP 500"),
@@ -155,11 +157,12 @@ COMMON: tuple[Magic, ...] = (
     _step(62, Step.REFUND, Fault.HTML, "paid; a first refund is done and answered with a web page"),
     _step(63, Step.REFUND, Fault.HTTP_500, "paid; a first refund is not done, HTTP 500"),
     _step(64, Step.REFUND, Fault.SLOW, "paid; a first refund is answered late"),
-    Magic(65, "refund_refused", "paid; every refund is refused", Behaviour(refund=Fate.REFUSED)),
+    Magic(65, "refund_refused", "paid; every refund is refused",
+          PayerBehaviour(refund=RefundOutcome.REFUSED)),
     Magic(66, "refund_processing", "paid; refunds are in work for a while, then done",
-          Behaviour(refund=Fate.PROCESSING_THEN_DONE)),
+          PayerBehaviour(refund=RefundOutcome.PROCESSING_THEN_DONE)),
     Magic(67, "refund_fails", "paid; refunds are in work for a while, then fail",
-          Behaviour(refund=Fate.PROCESSING_THEN_FAILED)),
+          PayerBehaviour(refund=RefundOutcome.PROCESSING_THEN_FAILED)),
     _step(70, Step.CREATE, Fault.LOST_DONE, "the order is opened, the answer lost"),
     _step(71, Step.CREATE, Fault.LOST_UNDONE, "the order is not opened, the first time; no answer"),
     _step(72, Step.CREATE, Fault.HTML, "the order is opened; the answer is a web page"),
@@ -172,7 +175,7 @@ COMMON: tuple[Magic, ...] = (
     _step(83, Step.TAKE, Fault.HTTP_500, "not taken the first time, HTTP 500"),
     _step(84, Step.TAKE, Fault.SLOW, "taken, answered late"),
 )  # fmt: skip
-"""What is the same at every house; the kinds of `take` are odd only where the merchant's own call takes."""
+"""The kinds of every institution; those of `take` fail only where the merchant's own call takes the money."""
 
 
 class DuplicateKindError(ValueError):
@@ -180,10 +183,10 @@ class DuplicateKindError(ValueError):
 
 
 class Payers:
-    """The payers of one house: its normal ones, the magic ones of all houses, and its family's own."""
+    """The payers of one institution: normal ones, the common magic ones, and those of its family."""
 
     def __init__(self, kind: Kind, accounts: int, own: Iterable[Magic] = ()) -> None:
-        """Take the table of all houses and the family's own rows.
+        """Take the table of all institutions and the family's own rows.
 
         Raises:
             DuplicateKindError: an own row is outside 90 to 99, or there are two of one name or number.
@@ -191,7 +194,7 @@ class Payers:
         self.kind = kind
         self.accounts = accounts
         mine = tuple(own)
-        rows = (NOTHING_ODD, *COMMON, *mine)
+        rows = (NORMAL_PAYER, *COMMON_KINDS, *mine)
         self._by_digits = {row.digits: row for row in rows}
         self._by_name = {row.name: row for row in rows}
         strays = [row.name for row in mine if not FIRST_OWN <= row.digits <= LAST_OWN]
@@ -199,13 +202,13 @@ class Payers:
             raise DuplicateKindError(", ".join(strays) or "two kinds of payer are one")
 
     def magic(self, number: str) -> Magic | None:
-        """Return what a number does, or None if nobody has it."""
+        """Return what a number does, or None if there is no such number."""
         digits = digits_of(self.kind, number, self.accounts)
         return None if digits is None else self._by_digits.get(digits)
 
-    def behaviour(self, number: str) -> Behaviour:
-        """Return what a number does; one that nobody has does nothing odd."""
-        return (self.magic(number) or NOTHING_ODD).does
+    def behaviour(self, number: str) -> PayerBehaviour:
+        """Return what a number does; one unknown behaves normally."""
+        return (self.magic(number) or NORMAL_PAYER).behaviour
 
     def number_of(self, name: str, nth: int = 0) -> str | None:
         """Return the nth number of a kind, from 0 to 999, or None if there is no such kind."""

@@ -1,21 +1,18 @@
-"""What moved at a house that collects, as `GET /_admin/movements` tells it."""
+"""The movements of money at an institution that collects, as `GET /_admin/movements` lists it."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from sandbox.kit.institution.movements import Moved, Movement
-from sandbox.kit.provider.magic_numbers import NOTHING_ODD
-from sandbox.kit.provider.orders import Order, RefundState, State
+from sandbox.kit.provider.hooks import OpenProvider
+from sandbox.kit.provider.magic_numbers import NORMAL_PAYER
+from sandbox.kit.provider.orders import ProviderOrder, RefundState, State
 from sandbox.kit.provider.payer_numbers import masked
 
-if TYPE_CHECKING:
-    from sandbox.kit.provider.provider import Provider
-
-_ASKED_AS = "asked_as"
+_MERCHANT_REFERENCE = "asked_as"
 """The fact of an order that holds our name of it, where a family keeps orders under names of its own."""
 
 
-def movements_of(provider: "Provider", orders: Iterable[Order]) -> Iterator[Movement]:
+def movements_of(provider: OpenProvider, orders: Iterable[ProviderOrder]) -> Iterator[Movement]:
     """Yield payments, paid or declined, and every refund that was done; amounts as they moved."""
     for order in orders:
         if order.is_paid:
@@ -25,23 +22,23 @@ def movements_of(provider: "Provider", orders: Iterable[Order]) -> Iterator[Move
         yield from _refunds(order)
 
 
-def is_plain(provider: "Provider", order: Order) -> bool:
-    """Whether nothing about an order is odd, and nothing of it went back."""
+def is_plain(provider: OpenProvider, order: ProviderOrder) -> bool:
+    """Whether an order has a normal payer, no failed try and no refund."""
     magic = provider.payers.magic(order.payer)
-    return magic == NOTHING_ODD and not order.refunds and not order.tries
+    return magic == NORMAL_PAYER and not order.refunds and not order.tries
 
 
-def name_of(order: Order) -> str:
+def merchant_reference_of(order: ProviderOrder) -> str:
     """Return our name of an order, as it was sent."""
-    return order.facts.get(_ASKED_AS, order.reference)
+    return order.facts.get(_MERCHANT_REFERENCE, order.reference)
 
 
-def _payment(provider: "Provider", order: Order) -> Movement:
+def _payment(provider: OpenProvider, order: ProviderOrder) -> Movement:
     return Movement(
-        house=order.house,
+        institution_id=order.institution_id,
         moved=Moved.PAYMENT,
         at=order.decided_at,
-        ours=name_of(order),
+        ours=merchant_reference_of(order),
         theirs=order.transaction_id,
         gross_paisa=order.amount_paisa,
         fee_paisa=order.fee_paisa,
@@ -52,12 +49,12 @@ def _payment(provider: "Provider", order: Order) -> Movement:
     )
 
 
-def _declined(provider: "Provider", order: Order) -> Movement:
+def _declined(provider: OpenProvider, order: ProviderOrder) -> Movement:
     return Movement(
-        house=order.house,
+        institution_id=order.institution_id,
         moved=Moved.PAYMENT,
         at=order.decided_at,
-        ours=name_of(order),
+        ours=merchant_reference_of(order),
         theirs=order.transaction_id,
         gross_paisa=order.amount_paisa,
         is_success=False,
@@ -67,14 +64,14 @@ def _declined(provider: "Provider", order: Order) -> Movement:
     )
 
 
-def _refunds(order: Order) -> Iterator[Movement]:
+def _refunds(order: ProviderOrder) -> Iterator[Movement]:
     for refund in order.refunds:
         if refund.state is RefundState.DONE:
             yield Movement(
-                house=order.house,
+                institution_id=order.institution_id,
                 moved=Moved.REFUND,
                 at=refund.done_at,
-                ours=name_of(order),
+                ours=merchant_reference_of(order),
                 theirs=refund.refund_id,
                 gross_paisa=-refund.amount_paisa,
                 fee_paisa=-refund.fee_paisa,

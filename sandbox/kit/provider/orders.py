@@ -1,12 +1,13 @@
-"""Orders and refunds as a house has them; amounts in paisa, instants in UTC, days in Dhaka."""
+"""Orders and refunds as an institution has them; amounts in paisa, instants in UTC, days in Dhaka."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where an order stands in truth, whatever is told of it."""
+    """The true state of an order, whatever answers report."""
 
     OPENED = "opened"
     AGREED = "agreed"
@@ -15,7 +16,7 @@ class State(StrEnum):
     DECLINED = "declined"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
-    """The payer's time is over; it shows only when somebody looks."""
+    """The payer's time is over; it shows only on the next look."""
 
 
 class RefundState(StrEnum):
@@ -27,11 +28,11 @@ class RefundState(StrEnum):
 
 
 @dataclass(slots=True)
-class Refund:
+class ProviderRefund:
     """Money on its way back, or back.
 
-    `reference` is the merchant's own, unique within the house, or one that the house made up where the
-    family has none; `refund_id` is the provider's. One in work is decided at `settles_at`, as `fate` says.
+    `reference` is the merchant's own, unique within the institution, or generated where the family has
+    none; `refund_id` is the provider's. One in work is decided at `settles_at`, as `settles_to` says.
     """
 
     refund_id: str
@@ -58,8 +59,8 @@ class Refund:
 
 
 @dataclass(slots=True)
-class Try:
-    """One try of the payer to pay, of those that came to nothing."""
+class FailedTry:
+    """A failed try of the payer to pay."""
 
     transaction_id: str
     payer: str
@@ -67,17 +68,35 @@ class Try:
     reason: str
 
 
-@dataclass(slots=True)
-class Order:
-    """What a merchant asked a house to collect.
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order to collect, as a merchant places it.
 
-    `reference` is the merchant's, unique within the house for ever; `provider_reference` the house's name for
-    the order and `transaction_id` that of the payment, once there is one. `payer` is the number that was
-    typed. A pending order is decided at `settles_at`, to be paid or not. `decided_at` is when it was paid,
-    declined or cancelled. `facts` are what the family keeps of its calls, such as where the browser goes.
+    `payer` is the payer's number if the merchant names it, for the magic of a create alone. `facts` are kept
+    with the order: everything that a later call, a return or a push has to repeat. `page_seconds` is how
+    long the payer has, if the merchant says so and not the institution.
     """
 
-    house: str
+    reference: str
+    amount_paisa: int
+    currency: str = "BDT"
+    payer: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    page_seconds: int | None = None
+
+
+@dataclass(slots=True)
+class ProviderOrder:
+    """An order to collect, as the institution has it.
+
+    `reference` is the merchant's, unique within the institution for ever; `provider_reference` is the
+    institution's name for the order and `transaction_id` that of the payment, once there is one. `payer` is
+    the number that was typed. A pending order is decided at `settles_at`, to be paid or not. `decided_at` is
+    when it was paid, declined or cancelled. `facts` are what the family keeps of its calls, such as where the
+    browser goes.
+    """
+
+    institution_id: str
     reference: str
     provider_reference: str
     page_token: str
@@ -96,22 +115,22 @@ class Order:
     transaction_id: str = ""
     fee_paisa: int = 0
     fee_vat_paisa: int = 0
-    tries: list[Try] = field(default_factory=list)
-    refunds: list[Refund] = field(default_factory=list)
+    tries: list[FailedTry] = field(default_factory=list)
+    refunds: list[ProviderRefund] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
 
     @property
-    def created(self) -> datetime:
+    def creation_time(self) -> datetime:
         """When it was opened."""
         return datetime.fromisoformat(self.created_at)
 
     @property
-    def page_ends(self) -> datetime:
+    def page_end_time(self) -> datetime:
         """When its payer's time is over."""
         return datetime.fromisoformat(self.page_ends_at)
 
     @property
-    def decided(self) -> datetime:
+    def decision_time(self) -> datetime:
         """When it was paid, declined or cancelled.
 
         Raises:
@@ -126,13 +145,13 @@ class Order:
 
     @property
     def net_paisa(self) -> int:
-        """What the house settles of it, before refunds."""
+        """What the institution settles of it, before refunds."""
         return self.amount_paisa - self.fee_paisa - self.fee_vat_paisa if self.is_paid else 0
 
     @property
     def refunded_paisa(self) -> int:
         """What has gone back or is on its way."""
-        return sum(one.amount_paisa for one in self.refunds if one.state is not RefundState.FAILED)
+        return sum(refund.amount_paisa for refund in self.refunds if refund.state is not RefundState.FAILED)
 
     @property
     def refundable_paisa(self) -> int:
@@ -140,9 +159,9 @@ class Order:
         return self.amount_paisa - self.refunded_paisa if self.is_paid else 0
 
     def state(self, now: datetime) -> State:
-        """Return where it stands; one that nobody has agreed to expires with its page."""
+        """Return where it stands; one of no account agreed to expires with its page."""
         if self.decided_state is not State.OPENED:
             return self.decided_state
         if self.agreed_at:
             return State.AGREED
-        return State.EXPIRED if now >= self.page_ends else State.OPENED
+        return State.EXPIRED if now >= self.page_end_time else State.OPENED

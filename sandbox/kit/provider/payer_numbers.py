@@ -22,7 +22,7 @@ _MAGIC_MARK = "99"
 
 
 class Kind(StrEnum):
-    """What the payer of a house types; the value is the name of the field on its page."""
+    """What the payer of an institution types; the value is the name of the field on its page."""
 
     WALLET = "wallet"
     CARD = "card"
@@ -43,7 +43,7 @@ _SHAPES = {
 
 
 def digits_of(kind: Kind, number: str, accounts: int) -> int | None:
-    """Return the KK of a number, 0 for one of so many normal accounts, or None if nobody has it."""
+    """Return the KK of a number, 0 for one of so many normal accounts, or None if there is no such number."""
     prefix, first, length = _SHAPES[kind]
     # isdigit alone would let Bangla digits through, and int() would read them.
     if len(number) != length or not (number.isascii() and number.isdigit()):
@@ -74,5 +74,5 @@ def normal_numbers(kind: Kind, accounts: int) -> Iterator[str]:
 
 def masked(number: str) -> str:
     """Return a number with only its first three (of a card six) and last four digits."""
-    shown = 6 if len(number) == _SHAPES[Kind.CARD].length else 3
-    return f"{number[:shown]}{'*' * (len(number) - shown - 4)}{number[-4:]}" if number else ""
+    visible = 6 if len(number) == _SHAPES[Kind.CARD].length else 3
+    return f"{number[:visible]}{'*' * (len(number) - visible - 4)}{number[-4:]}" if number else ""

@@ -1,78 +1,75 @@
-"""What happens when a payer confirms, cancels or is declined, and what the merchant then hears of it."""
+"""What happens when a payer confirms, cancels or is declined, and what the merchant is then sent."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from sandbox.kit.institution.seeded_values import share_half_up
-from sandbox.kit.provider.book import Decision
+from sandbox.kit.provider.book import Decision, QueuedPush
 from sandbox.kit.provider.call_results import Refusal
-from sandbox.kit.provider.hooks import PushKind, Telling, WayBack
-from sandbox.kit.provider.magic_numbers import Behaviour, Money, Pushing, Word
-from sandbox.kit.provider.orders import Order, State, Try
-from sandbox.kit.provider.push_delivery import Parcel
-
-if TYPE_CHECKING:
-    from sandbox.kit.provider.provider import Provider
+from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, PushKind
+from sandbox.kit.provider.magic_numbers import MoneyOutcome, PayerBehaviour, PushPlan, ReportedOutcome
+from sandbox.kit.provider.orders import FailedTry, ProviderOrder, State
 
 INSUFFICIENT_FUNDS = "insufficient_funds"
 
 _WHOLE_BP = 10_000
-_WORDS = {
-    State.OPENED: Word.PENDING,
-    State.AGREED: Word.PENDING,
-    State.PAID: Word.PAID,
-    State.DECLINED: Word.DECLINED,
-    State.CANCELLED: Word.CANCELLED,
-    State.EXPIRED: Word.EXPIRED,
+_OUTCOMES = {
+    State.OPENED: ReportedOutcome.PENDING,
+    State.AGREED: ReportedOutcome.PENDING,
+    State.PAID: ReportedOutcome.PAID,
+    State.DECLINED: ReportedOutcome.DECLINED,
+    State.CANCELLED: ReportedOutcome.CANCELLED,
+    State.EXPIRED: ReportedOutcome.EXPIRED,
 }
-_PUSHED = {
-    Pushing.NEVER: (),
-    Pushing.ONCE: (PushKind.NOTICE,),
-    Pushing.FIRST: (PushKind.NOTICE,),
-    Pushing.TWICE: (PushKind.NOTICE, PushKind.AGAIN),
-    Pushing.FORGED: (PushKind.FORGED,),
-    Pushing.UNFOUNDED: (PushKind.UNFOUNDED,),
+_PUSH_KINDS = {
+    PushPlan.NEVER: (),
+    PushPlan.ONCE: (PushKind.NOTICE,),
+    PushPlan.FIRST: (PushKind.NOTICE,),
+    PushPlan.TWICE: (PushKind.NOTICE, PushKind.AGAIN),
+    PushPlan.FORGED: (PushKind.FORGED,),
+    PushPlan.UNFOUNDED: (PushKind.UNFOUNDED,),
 }
 _ALWAYS_PAID = frozenset({PushKind.FORGED, PushKind.UNFOUNDED})
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
-    """How a payer leaves the page: where the browser goes, None if nowhere, and what is waited for before."""
+class PageExit:
+    """How a payer leaves the page: where the browser goes, None if nowhere, and the push it waits for."""
 
-    way: WayBack | None
-    waits_for: Parcel | None = None
+    browser_return: BrowserReturn | None
+    waits_for: QueuedPush | None = None
 
 
-def confirm(provider: "Provider", order: Order, number: str) -> Parting:
-    """Do what follows when a payer has confirmed an open order with everything that the page asks for."""
-    does = provider.payers.behaviour(number)
-    if does.money is Money.UNTOUCHED:
-        return _part(provider, order, does, None)
-    provider.book.record_agreed(order, number, provider.clock.now())
-    parcel = None
-    if does.money is Money.CANCELLED:
-        parcel = _decide(provider, order, State.CANCELLED, "cancelled")
-    elif provider.house.takes_at_page:
-        parcel = _move(provider, order, does)
+def confirm_order(provider: OpenProvider, order: ProviderOrder, number: str) -> PageExit:
+    """Process the confirmation of an open order by its payer."""
+    behaviour = provider.payers.behaviour(number)
+    if behaviour.money is MoneyOutcome.UNTOUCHED:
+        return _page_exit(provider, order, behaviour, None)
+    provider.book.record_agreement(order, number, provider.clock.now())
+    queued_push = None
+    if behaviour.money is MoneyOutcome.CANCELLED:
+        queued_push = _decide(provider, order, State.CANCELLED, "cancelled")
+    elif provider.institution.takes_at_page:
+        queued_push = _move(provider, order, behaviour)
     else:
-        provider.hooks.agreed(provider, order)
-    return _part(provider, order, does, parcel if does.pushing is Pushing.FIRST else None)
+        provider.hooks.on_payer_agreed(provider, order)
+    return _page_exit(
+        provider, order, behaviour, queued_push if behaviour.pushing is PushPlan.FIRST else None
+    )
 
 
-def end(provider: "Provider", order: Order, state: State, reason: str) -> Parting:
+def end_order(provider: OpenProvider, order: ProviderOrder, state: State, reason: str) -> PageExit:
     """Let an open order be cancelled or declined at the page."""
     _decide(provider, order, state, reason)
-    return leave(provider, order)
+    return leave_page(provider, order)
 
 
-def leave(provider: "Provider", order: Order) -> Parting:
+def leave_page(provider: OpenProvider, order: ProviderOrder) -> PageExit:
     """Send a browser back that opens the page of an order that is over, or agreed to."""
-    return Parting(way_back(provider, order, provider.behaviour(order)))
+    return PageExit(browser_return(provider, order, provider.behaviour(order)))
 
 
-def take(provider: "Provider", order: Order) -> Order | Refusal:
+def take_payment(provider: OpenProvider, order: ProviderOrder) -> ProviderOrder | Refusal:
     """Take the money of an order that its payer has agreed to, where the page does not."""
     state = provider.state(order)
     if state is State.AGREED and not order.settles_at:
@@ -83,7 +80,7 @@ def take(provider: "Provider", order: Order) -> Order | Refusal:
     return Refusal.NOT_AGREED if state is State.OPENED else Refusal.OVER
 
 
-def settle(provider: "Provider", order: Order) -> None:
+def settle_order(provider: OpenProvider, order: ProviderOrder) -> None:
     """Let a pending order be decided whose time has come."""
     if order.decided_state is not State.OPENED or not order.settles_at:
         return
@@ -93,67 +90,75 @@ def settle(provider: "Provider", order: Order) -> None:
         _decide(provider, order, order.settles_to, reason, at)
 
 
-def way_back(provider: "Provider", order: Order, does: Behaviour) -> WayBack | None:
+def browser_return(
+    provider: OpenProvider, order: ProviderOrder, behaviour: PayerBehaviour
+) -> BrowserReturn | None:
     """Return where a browser goes now, and what it says there."""
-    word = does.says or _WORDS[provider.state(order)]
-    kind = PushKind.FORGED if does.is_forged else PushKind.RETURN
-    return provider.hooks.way_back(provider, order, Telling(word, kind, _when(provider, order)))
+    word = behaviour.browser_outcome or _OUTCOMES[provider.state(order)]
+    kind = PushKind.FORGED if behaviour.is_forged else PushKind.RETURN
+    return provider.hooks.browser_return(
+        provider, order, OutcomeMessage(word, kind, _outcome_at(provider, order))
+    )
 
 
-def word_of(provider: "Provider", order: Order, kind: PushKind) -> Word:
+def pushed_outcome(provider: OpenProvider, order: ProviderOrder, kind: PushKind) -> ReportedOutcome:
     """Return what a push of a kind says of an order."""
-    return Word.PAID if kind in _ALWAYS_PAID else _WORDS[provider.state(order)]
+    return ReportedOutcome.PAID if kind in _ALWAYS_PAID else _OUTCOMES[provider.state(order)]
 
 
-def _part(provider: "Provider", order: Order, does: Behaviour, parcel: Parcel | None) -> Parting:
-    for _ in range(1, does.returns):
-        provider.send(order, PushKind.RETURN, _when(provider, order).isoformat())
-    return Parting(way_back(provider, order, does) if does.returns else None, parcel)
+def _page_exit(
+    provider: OpenProvider, order: ProviderOrder, behaviour: PayerBehaviour, queued_push: QueuedPush | None
+) -> PageExit:
+    for _ in range(1, behaviour.returns):
+        provider.send(order, PushKind.RETURN, _outcome_at(provider, order).isoformat())
+    return PageExit(browser_return(provider, order, behaviour) if behaviour.returns else None, queued_push)
 
 
-def _move(provider: "Provider", order: Order, does: Behaviour) -> Parcel | None:
+def _move(provider: OpenProvider, order: ProviderOrder, behaviour: PayerBehaviour) -> QueuedPush | None:
     now = provider.clock.now()
-    for _ in range(does.failed_tries):
-        tried = Try(provider.new_transaction_id(order), order.payer, now.isoformat(), does.reason)
-        provider.book.record_tried(order, tried)
+    for _ in range(behaviour.failed_tries):
+        failed_try = FailedTry(
+            provider.new_transaction_id(order), order.payer, now.isoformat(), behaviour.reason
+        )
+        provider.book.record_failed_try(order, failed_try)
     later = now + timedelta(seconds=provider.settings.pending_seconds)
-    match does.money:
-        case Money.PENDING_THEN_MOVES:
+    match behaviour.money:
+        case MoneyOutcome.PENDING_THEN_MOVES:
             provider.book.record_pending(order, later, State.PAID)
-        case Money.PENDING_THEN_DECLINED:
+        case MoneyOutcome.PENDING_THEN_DECLINED:
             provider.book.record_pending(order, later, State.DECLINED)
-        case Money.MOVES:
+        case MoneyOutcome.MOVES:
             if provider.balance_paisa(order.payer) < order.amount_paisa:
                 return _decide(provider, order, State.DECLINED, INSUFFICIENT_FUNDS)
             return _decide(provider, order, State.PAID, "")
-        case Money.DECLINED:
-            return _decide(provider, order, State.DECLINED, does.reason)
-        case Money.PENDING | Money.CANCELLED | Money.UNTOUCHED:
+        case MoneyOutcome.DECLINED:
+            return _decide(provider, order, State.DECLINED, behaviour.reason)
+        case MoneyOutcome.PENDING | MoneyOutcome.CANCELLED | MoneyOutcome.UNTOUCHED:
             pass
     return None
 
 
 def _decide(
-    provider: "Provider", order: Order, state: State, reason: str, at: datetime | None = None
-) -> Parcel | None:
+    provider: OpenProvider, order: ProviderOrder, state: State, reason: str, at: datetime | None = None
+) -> QueuedPush | None:
     """Let an order end; returns the first push of it, if there is one."""
-    house, is_paid = provider.house, state is State.PAID
-    fee = share_half_up(order.amount_paisa, house.fee_bp, _WHOLE_BP) if is_paid else 0
+    institution, is_paid = provider.institution, state is State.PAID
+    fee = share_half_up(order.amount_paisa, institution.fee_bp, _WHOLE_BP) if is_paid else 0
     decision = Decision(
         state=state,
         at=at or provider.clock.now(),
         transaction_id=provider.new_transaction_id(order) if is_paid else "",
         fee_paisa=fee,
-        fee_vat_paisa=share_half_up(fee, house.fee_vat_bp, _WHOLE_BP),
+        fee_vat_paisa=share_half_up(fee, institution.fee_vat_bp, _WHOLE_BP),
         reason="" if is_paid else reason,
     )
     provider.book.record_decided(order, decision)
     if state not in provider.hooks.pushes_on:
         return None
-    kinds = _PUSHED[provider.behaviour(order).pushing]
-    parcels = [provider.send(order, kind, order.decided_at) for kind in kinds]
-    return parcels[0] if parcels else None
+    kinds = _PUSH_KINDS[provider.behaviour(order).pushing]
+    queued_pushes = [provider.send(order, kind, order.decided_at) for kind in kinds]
+    return queued_pushes[0] if queued_pushes else None
 
 
-def _when(provider: "Provider", order: Order) -> datetime:
-    return order.decided if order.decided_at else provider.clock.now()
+def _outcome_at(provider: OpenProvider, order: ProviderOrder) -> datetime:
+    return order.decision_time if order.decided_at else provider.clock.now()

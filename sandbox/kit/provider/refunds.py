@@ -1,24 +1,20 @@
-"""Giving back: what a house allows, and what becomes of a refund that takes its time."""
+"""Giving back: what an institution allows, and what becomes of a refund that takes its time."""
 
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from sandbox.kit.institution.seeded_values import share_half_up
-from sandbox.kit.provider.call_results import Refusal, Returned
-from sandbox.kit.provider.hooks import PushKind
+from sandbox.kit.provider.call_results import RefundResult, Refusal
+from sandbox.kit.provider.hooks import OpenProvider, PushKind
 from sandbox.kit.provider.institution import RefundRules
-from sandbox.kit.provider.magic_numbers import Fate
-from sandbox.kit.provider.orders import Order, Refund, RefundState
-
-if TYPE_CHECKING:
-    from sandbox.kit.provider.provider import Provider
+from sandbox.kit.provider.magic_numbers import RefundOutcome
+from sandbox.kit.provider.orders import ProviderOrder, ProviderRefund, RefundState
 
 _SETTLES_TO = {
-    Fate.PROCESSING_THEN_DONE: RefundState.DONE,
-    Fate.PROCESSING_THEN_FAILED: RefundState.FAILED,
+    RefundOutcome.PROCESSING_THEN_DONE: RefundState.DONE,
+    RefundOutcome.PROCESSING_THEN_FAILED: RefundState.FAILED,
 }
 
 
@@ -34,7 +30,7 @@ class NewRefund:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-def give(provider: "Provider", order: Order, new: NewRefund) -> Returned | Refusal:
+def give_back(provider: OpenProvider, order: ProviderOrder, new: NewRefund) -> RefundResult | Refusal:
     """Give back what can be; the same reference for the same order and amount changes nothing more."""
     known = provider.find_refund(new.reference) if new.reference else None
     if known is not None:
@@ -42,22 +38,22 @@ def give(provider: "Provider", order: Order, new: NewRefund) -> Returned | Refus
         if of is not order or refund.amount_paisa != new.amount_paisa:
             return Refusal.DUPLICATE
         provider.book.record_refund_repeated(order, refund)
-        return Returned(order, refund, is_repeat=True)
-    rules, now = provider.house.refunds, provider.clock.now()
+        return RefundResult(order, refund, is_repeat=True)
+    rules, now = provider.institution.refunds, provider.clock.now()
     if rules is None:
         return Refusal.NO_REFUNDS
     refusal = _refusal(order, new.amount_paisa, rules, now)
     fate = provider.behaviour(order).refund
-    if refusal is not None or fate is Fate.REFUSED:
+    if refusal is not None or fate is RefundOutcome.REFUSED:
         return refusal or Refusal.REFUSED
-    refund = _made(provider, order, new)
+    refund = _new_refund(provider, order, new)
     provider.book.record_refund(order, refund)
-    kept = order.refunds[-1]
-    _push(provider, order, kept)
-    return Returned(order, kept)
+    stored = order.refunds[-1]
+    _push(provider, order, stored)
+    return RefundResult(order, stored)
 
 
-def settle(provider: "Provider", order: Order) -> None:
+def settle_refunds(provider: OpenProvider, order: ProviderOrder) -> None:
     """Let the refunds of an order that were in work, and whose time has come, be done or fail."""
     now = provider.clock.now()
     for refund in order.refunds:
@@ -67,26 +63,28 @@ def settle(provider: "Provider", order: Order) -> None:
             _push(provider, order, refund)
 
 
-def _refusal(order: Order, amount_paisa: int, rules: RefundRules, now: datetime) -> Refusal | None:
+def _refusal(order: ProviderOrder, amount_paisa: int, rules: RefundRules, now: datetime) -> Refusal | None:
     if not order.is_paid:
         return Refusal.NOT_PAID
-    given = [one for one in order.refunds if one.state is not RefundState.FAILED]
+    counted = [refund for refund in order.refunds if refund.state is not RefundState.FAILED]
     is_impossible = {
-        Refusal.TOO_LATE: now >= order.decided + timedelta(days=rules.days),
+        Refusal.TOO_LATE: now >= order.decision_time + timedelta(days=rules.days),
         Refusal.TOO_MUCH: not 0 < amount_paisa <= order.refundable_paisa,
         Refusal.NOT_IN_PARTS: not rules.is_partial and amount_paisa != order.amount_paisa,
-        Refusal.TOO_MANY: len(given) >= rules.parts_max,
+        Refusal.TOO_MANY: len(counted) >= rules.parts_max,
     }
     return next((refusal for refusal, is_so in is_impossible.items() if is_so), None)
 
 
-def _made(provider: "Provider", order: Order, new: NewRefund) -> Refund:
+def _new_refund(provider: OpenProvider, order: ProviderOrder, new: NewRefund) -> ProviderRefund:
     now, fate = provider.clock.now(), provider.behaviour(order).refund
     settles_to = _SETTLES_TO.get(fate)
-    is_fee_returned = provider.house.refunds is not None and provider.house.refunds.is_fee_returned
+    is_fee_returned = (
+        provider.institution.refunds is not None and provider.institution.refunds.is_fee_returned
+    )
     share = new.amount_paisa if is_fee_returned else 0
     wait = timedelta(seconds=provider.settings.refund_seconds)
-    return Refund(
+    return ProviderRefund(
         refund_id=provider.new_transaction_id(order),
         reference=new.reference or secrets.token_hex(8),
         amount_paisa=new.amount_paisa,
@@ -101,6 +99,6 @@ def _made(provider: "Provider", order: Order, new: NewRefund) -> Refund:
     )
 
 
-def _push(provider: "Provider", order: Order, refund: Refund) -> None:
+def _push(provider: OpenProvider, order: ProviderOrder, refund: ProviderRefund) -> None:
     if provider.hooks.pushes_refunds and refund.state is not RefundState.PROCESSING:
         provider.send(order, PushKind.REFUND, refund.done_at or refund.settles_at, refund.refund_id)

@@ -1,4 +1,4 @@
-"""What the houses of a family are started with."""
+"""What the institutions of a family are started with."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,17 +15,17 @@ Divisor = Annotated[float, Field(gt=0)]
 
 
 class GatewaySettings(InstitutionSettings):
-    """Settings of all houses, from the environment as `EKPAY_SANDBOX_GATEWAY_<NAME>`.
+    """Settings of all institutions, from the environment as `EKPAY_SANDBOX_GATEWAY_<NAME>`.
 
-    Every house of every family has the same user, password and signing secret; each family has a journal of
-    its own. `public_url` is where a browser finds the payer's page, if not where it is served. The waits
-    between pushes and the lives of pages are those of the house, divided by `push_times_divisor` and
-    `page_times_divisor`. A payment that is pending settles after `pending_seconds`, a refund that is in work
-    after `refund_seconds`. `hang_seconds` is how long a hanging call hangs before its connection closes.
+    Every institution of every family has the same user, password and signing secret; each family has a
+    journal of its own. `public_url` is where a browser finds the payer's page, if not where it is served. The
+    waits between pushes and the lives of pages are those of the institution, divided by `push_times_divisor`
+    and `page_times_divisor`. A payment that is pending settles after `pending_seconds`, a refund that is in
+    work after `refund_seconds`. `hang_seconds` is how long a hanging call hangs before its connection closes.
 
-    Some houses are told in no call where the browser goes back and where they push to: the merchant has
+    Some institutions take no address for the return and for pushes in their calls: the merchant has
     registered one address with them. These are `registered_return_url` and `registered_push_url`, in which
-    `{house}` stands for the house; without them the browser stays and nothing is pushed.
+    `{house}` stands for the institution; without them the browser stays and nothing is pushed.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True)

@@ -1,8 +1,8 @@
-"""The settlement file of a house: what moved on one day in Dhaka, in the columns of the house.
+"""The settlement file of an institution: what moved on one day in Dhaka, in the columns of the institution.
 
 Nobody publishes such a file, so columns are a guess made of the words of each interface. A refund is a row
-with negative amounts on the day on which it was done. The file tells what was booked, also where the answers
-told something else.
+with negative amounts on the day on which it was done. The file states what was booked, also where the answers
+reported something else.
 """
 
 import csv
@@ -14,10 +14,10 @@ from enum import StrEnum
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.clock import DHAKA, dhaka_day
-from sandbox.kit.provider.orders import Order, Refund, RefundState
+from sandbox.kit.provider.orders import ProviderOrder, ProviderRefund, RefundState
 
 
-class Event(StrEnum):
+class SettlementEvent(StrEnum):
     """Whether a row brings money or takes it back."""
 
     PAYMENT = "payment"
@@ -25,17 +25,17 @@ class Event(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettlementRow:
     """One movement of money before it is written; amounts in paisa, negative for a refund, fees too.
 
     Gross less fee less VAT is net. `seq` counts from 1 within the file.
     """
 
     seq: int
-    event: Event
+    event: SettlementEvent
     instant: datetime
-    order: Order
-    refund: Refund | None
+    order: ProviderOrder
+    refund: ProviderRefund | None
     gross_paisa: int
     fee_paisa: int
     fee_vat_paisa: int
@@ -57,21 +57,21 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SettlementLayout:
     """The columns of a file in their order, and how it is written.
 
     `trailer` returns the cells of a last line, from the rows before it. `encoding` may be `utf-8-sig`.
     """
 
-    columns: Mapping[str, Callable[[Row], str]]
+    columns: Mapping[str, Callable[[SettlementRow], str]]
     delimiter: str = ","
     has_header: bool = True
     line_end: str = "\r\n"
-    trailer: Callable[[Sequence[Row]], Sequence[str]] | None = None
+    trailer: Callable[[Sequence[SettlementRow]], Sequence[str]] | None = None
     encoding: str = "utf-8"
     content_type: str = "text/csv; charset=utf-8"
 
-    def write(self, rows: Iterable[Row], *, is_trailer_wrong: bool = False) -> bytes:
+    def write(self, rows: Iterable[SettlementRow], *, is_trailer_wrong: bool = False) -> bytes:
         """Return the whole file; a wrong trailer has not counted the last row."""
         listed = list(rows)
         lines: list[Sequence[str]] = [list(self.columns)] if self.has_header else []
@@ -83,7 +83,7 @@ class Layout:
         return text.getvalue().encode(self.encoding)
 
 
-COMMON = Layout(
+COMMON_LAYOUT = SettlementLayout(
     {
         "seq": lambda row: str(row.seq),
         "event": lambda row: row.event,
@@ -99,15 +99,15 @@ COMMON = Layout(
         "net": lambda row: taka(row.net_paisa),
     }
 )
-"""What a house writes that has no layout of its own."""
+"""What an institution writes that has no layout of its own."""
 
 
-class Wrong(StrEnum):
+class FileDefect(StrEnum):
     """One thing that is wrong with a file, on demand; most often with its first row."""
 
     MISSING_ROW = "missing_row"
     EXTRA_ROW = "extra_row"
-    """A payment that nobody knows."""
+    """A payment that does not exist."""
     DUPLICATE_ROW = "duplicate_row"
     OTHER_AMOUNT = "other_amount"
     """1.00 taka more than was paid."""
@@ -119,42 +119,58 @@ class Wrong(StrEnum):
     """The trailer has not counted the last row; nothing is wrong where there is none."""
 
 
-def rows_of_day(orders: Iterable[Order], day: date) -> list[Row]:
+def rows_of_day(orders: Iterable[ProviderOrder], day: date) -> list[SettlementRow]:
     """Return the rows of a day in Dhaka in the order in which the money moved."""
     rows = [row for order in orders for row in _rows(order) if dhaka_day(row.instant) == day]
     # A payment stands before its own refund even if the clock stood still: the sort is stable.
-    return _numbered(sorted(rows, key=lambda row: row.instant))
+    return _with_sequence(sorted(rows, key=lambda row: row.instant))
 
 
-def spoiled(rows: Sequence[Row], wrong: Wrong | None) -> list[Row]:
-    """Return the rows with one thing wrong; none has nothing to go wrong in it."""
-    if wrong in {None, Wrong.TRAILER} or not rows:
+def with_defect(rows: Sequence[SettlementRow], wrong: FileDefect | None) -> list[SettlementRow]:
+    """Return the rows with one defect; no rows stay no rows."""
+    if wrong in {None, FileDefect.TRAILER} or not rows:
         return list(rows)
     first, rest = rows[0], list(rows[1:])
     stranger = replace(
         first.order, reference="UNKNOWN", provider_reference="UNKNOWN", transaction_id="UNKNOWN"
     )
-    made: dict[Wrong | None, list[Row]] = {
-        Wrong.MISSING_ROW: [],
-        Wrong.EXTRA_ROW: [first, replace(first, order=stranger)],
-        Wrong.DUPLICATE_ROW: [first, first],
-        Wrong.OTHER_AMOUNT: [replace(first, gross_paisa=first.gross_paisa + 100)],
-        Wrong.OTHER_FEE: [replace(first, fee_paisa=first.fee_paisa + 100)],
-        Wrong.NEXT_DAY: [replace(first, instant=first.instant + timedelta(days=1))],
+    made: dict[FileDefect | None, list[SettlementRow]] = {
+        FileDefect.MISSING_ROW: [],
+        FileDefect.EXTRA_ROW: [first, replace(first, order=stranger)],
+        FileDefect.DUPLICATE_ROW: [first, first],
+        FileDefect.OTHER_AMOUNT: [replace(first, gross_paisa=first.gross_paisa + 100)],
+        FileDefect.OTHER_FEE: [replace(first, fee_paisa=first.fee_paisa + 100)],
+        FileDefect.NEXT_DAY: [replace(first, instant=first.instant + timedelta(days=1))],
     }
-    return _numbered([*made[wrong], *rest])
+    return _with_sequence([*made[wrong], *rest])
 
 
-def _rows(order: Order) -> Iterable[Row]:
+def _rows(order: ProviderOrder) -> Iterable[SettlementRow]:
     if not order.is_paid:
         return
-    fees = (order.fee_paisa, order.fee_vat_paisa)
-    yield Row(0, Event.PAYMENT, order.decided, order, None, order.amount_paisa, *fees)
+    yield SettlementRow(
+        seq=0,
+        event=SettlementEvent.PAYMENT,
+        instant=order.decision_time,
+        order=order,
+        refund=None,
+        gross_paisa=order.amount_paisa,
+        fee_paisa=order.fee_paisa,
+        fee_vat_paisa=order.fee_vat_paisa,
+    )
     for refund in order.refunds:
         if refund.state is RefundState.DONE:
-            back = (-refund.amount_paisa, -refund.fee_paisa, -refund.fee_vat_paisa)
-            yield Row(0, Event.REFUND, refund.done, order, refund, *back)
+            yield SettlementRow(
+                seq=0,
+                event=SettlementEvent.REFUND,
+                instant=refund.done,
+                order=order,
+                refund=refund,
+                gross_paisa=-refund.amount_paisa,
+                fee_paisa=-refund.fee_paisa,
+                fee_vat_paisa=-refund.fee_vat_paisa,
+            )
 
 
-def _numbered(rows: Iterable[Row]) -> list[Row]:
+def _with_sequence(rows: Iterable[SettlementRow]) -> list[SettlementRow]:
     return [replace(row, seq=seq) for seq, row in enumerate(rows, start=1)]

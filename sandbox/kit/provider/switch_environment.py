@@ -1,4 +1,4 @@
-"""What a switch has to be told so that it finds every simulated house."""
+"""The environment variables by which a switch finds every simulated institution."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,7 +8,7 @@ from sandbox.kit.provider.family import GatewayFarSide
 def settings_for_switch(
     families: Iterable[type[GatewayFarSide]], origin_by_family: Mapping[str, str], password: str
 ) -> dict[str, str]:
-    """Return the environment variables by which a switch reaches the houses of these families.
+    """Return the environment variables by which a switch reaches the institutions of these families.
 
     `origin_by_family` says where a family is reached, such as `http://127.0.0.1:8202`, straight or
     through the proxy; a family without an origin is left out.

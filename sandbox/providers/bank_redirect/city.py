@@ -5,38 +5,42 @@ The bank knows its merchants by a client certificate as well; this server speaks
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import ClassVar
 from xml.sax.saxutils import escape
+
+from typing_extensions import override
 
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError, text_field
-from sandbox.kit.provider.call_results import Refusal, Told
-from sandbox.kit.provider.family import HouseCall, HousePage
-from sandbox.kit.provider.hooks import Telling, WayBack, random_text
-from sandbox.kit.provider.magic_numbers import Word
-from sandbox.kit.provider.orders import Order, State
+from sandbox.kit.provider.call_results import Refusal, ReportedOrder
+from sandbox.kit.provider.family import InstitutionCall, InstitutionPage
+from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
+from sandbox.kit.provider.magic_numbers import ReportedOutcome
+from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
 from sandbox.kit.provider.payer_numbers import masked
-from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.provider import Provider
 from sandbox.providers.bank_redirect.dialect import (
-    ASKED_AS,
     DIGITS,
+    MERCHANT_REFERENCE,
+    BankDialect,
     Json,
     approval_code,
-    free_name,
-    order_called,
+    find_by_provider_reference,
+    unused_reference,
 )
 
-_OK, _BAD, _NOT_LET_IN = "100", "101", "107"
-_CODES = {400: _BAD, 401: _NOT_LET_IN}
+_OK, _BAD, _UNAUTHORISED = "100", "101", "107"
+_CODES = {400: _BAD, 401: _UNAUTHORISED}
 _PAGE = "index.jsp"
 _CURRENCIES = {"BDT": "050", "USD": "840"}
 _URLS = ("approveUrl", "declineUrl", "cancelUrl")
 _SESSION, _MERCHANT = "session_id", "merchant"
 _MERCHANT_ID = "ekpay"
 _PAISA_LENGTH_MAX = 12
-_WORDS = {
+_ORDER_STATUSES = {
     State.OPENED: "CREATED",
     State.AGREED: "ON-LOCK",
     State.PAID: "APPROVED",
@@ -45,39 +49,41 @@ _WORDS = {
     State.EXPIRED: "EXPIRED",
 }
 _RETURNED = {
-    Word.PAID: ("approveUrl", "APPROVED", "001"),
-    Word.PENDING: ("approveUrl", "ON-LOCK", "000"),
-    Word.DECLINED: ("declineUrl", "DECLINED", "051"),
-    Word.CANCELLED: ("cancelUrl", "CANCELED", "017"),
-    Word.EXPIRED: ("declineUrl", "EXPIRED", "054"),
+    ReportedOutcome.PAID: ("approveUrl", "APPROVED", "001"),
+    ReportedOutcome.PENDING: ("approveUrl", "ON-LOCK", "000"),
+    ReportedOutcome.DECLINED: ("declineUrl", "DECLINED", "051"),
+    ReportedOutcome.CANCELLED: ("cancelUrl", "CANCELED", "017"),
+    ReportedOutcome.EXPIRED: ("declineUrl", "EXPIRED", "054"),
 }
 
 
 def _envelope(status: int, message: str) -> Reply:
-    # What is wrong with a call is told by its code, under HTTP 200.
+    # An error is reported by its code, under HTTP 200.
     code = _CODES.get(status, str(status))
     http_status = 200 if status in _CODES else status
-    told = {"responseCode": code, "responseMessage": message, "transactionId": "", "items": None}
-    return json_reply(told, code=code, status=http_status)
+    answer = {"responseCode": code, "responseMessage": message, "transactionId": "", "items": None}
+    return json_reply(answer, code=code, status=http_status)
 
 
-class City:
+class City(BankDialect):
     """The dialect of City Bank."""
 
-    errors = Errors(_envelope)
+    errors: ClassVar[Errors] = Errors(_envelope)
 
-    def house_calls(self, provider: Provider) -> Iterable[HouseCall]:
+    @override
+    def institution_calls(self, provider: Provider) -> Iterable[InstitutionCall]:
         """Return the three calls; credentials stand in their bodies."""
         return (
-            HouseCall("token", "POST", "transaction/token", partial(_token, provider)),
-            HouseCall("createorder", "POST", "transaction/createorder", partial(_create, provider)),
-            HouseCall("details", "POST", "transaction/getorderdetailsapi", partial(_details, provider)),
+            InstitutionCall("token", "POST", "transaction/token", partial(_token, provider)),
+            InstitutionCall("createorder", "POST", "transaction/createorder", partial(_create, provider)),
+            InstitutionCall("details", "POST", "transaction/getorderdetailsapi", partial(_details, provider)),
         )
 
-    def house_pages(self, provider: Provider) -> Iterable[HousePage]:
-        """Return the page, which wants an order and its session."""
+    @override
+    def institution_pages(self, provider: Provider) -> Iterable[InstitutionPage]:
+        """Return the page, which takes an order and its session."""
         return (
-            HousePage(
+            InstitutionPage(
                 _PAGE,
                 lambda request: _order_of(
                     provider, request.query.get("ORDERID"), request.query.get("SESSIONID")
@@ -85,38 +91,38 @@ class City:
             ),
         )
 
-    def way_back(self, provider: Provider, order: Order, telling: Telling) -> WayBack | None:
-        """Return the address for what is told, and the message as a form that the browser posts."""
-        del provider
-        place, status, code = _RETURNED[telling.word]
+    @override
+    def browser_return(
+        self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage
+    ) -> BrowserReturn | None:
+        """Return the address for the outcome, and the message as a form that the browser posts."""
+        place, status, code = _RETURNED[message.outcome]
         # Nothing signs the message: one that is forged is as good as any.
-        told = {
+        members = {
             "OrderID": order.provider_reference,
             "TransactionType": "Purchase",
             "Currency": _CURRENCIES[order.currency],
             "PurchaseAmount": str(order.amount_paisa),
             "PAN": masked(order.payer),
-            "TranDateTime": _written(telling),
+            "TranDateTime": _time_text(message),
             "ResponseCode": code,
             "OrderStatus": status,
             "ApprovalCode": approval_code(order.transaction_id),
-            "OrderDescription": order.facts[ASKED_AS],
+            "OrderDescription": order.facts[MERCHANT_REFERENCE],
             "SessionID": order.facts[_SESSION],
         }
-        inside = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in told.items())
-        message = (
-            f'<?xml version="1.0" encoding="UTF-8"?><Message date="{_written(telling)}">{inside}</Message>'
+        inside = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
+        document = (
+            f'<?xml version="1.0" encoding="UTF-8"?><Message date="{_time_text(message)}">{inside}</Message>'
         )
-        return WayBack(order.facts[place], {"xmlmsg": message}, is_post=True)
+        return BrowserReturn(order.facts[place], {"xmlmsg": document}, is_post=True)
 
-    def push(self, provider: Provider, order: Order, telling: Telling) -> None:
-        """Return nothing: City Bank pushes nothing."""
-        del provider, order, telling
-
-    def new_provider_reference(self) -> str:
+    @override
+    def new_provider_reference(self, provider: OpenProvider, new: NewOrder) -> str:
         """Return an order id: a number."""
         return f"9{random_text(8, DIGITS)}"
 
+    @override
     def secrets_for_switch(self, password: str) -> Mapping[str, str]:
         """Return the merchant, its user and its password."""
         return {"MERCHANT_ID": _MERCHANT_ID, "USER": "ekpay", "PASSWORD": password}
@@ -146,19 +152,19 @@ def _create(provider: Provider, request: Request) -> Reply:
     form = request.fields()
     if not _is_admitted(provider, form, "merchantId"):
         return provider.errors.unauthorised
-    asked_as = text_field(form, "description")
-    facts = {ASKED_AS: asked_as, _SESSION: random_text(32), _MERCHANT: _MERCHANT_ID}
+    merchant_reference = text_field(form, "description")
+    facts = {MERCHANT_REFERENCE: merchant_reference, _SESSION: random_text(32), _MERCHANT: _MERCHANT_ID}
     for name in _URLS:
         if not is_web_address(form.get(name)):
             raise MalformedRequestError(f"{name} is no address")
         facts[name] = str(form[name])
     if form.get("currency") != _CURRENCIES["BDT"]:
         raise MalformedRequestError("currency must be 050")
-    new = NewOrder(free_name(provider, asked_as), _paisa(form.get("amount")), facts=facts)
-    return provider.create(new, partial(_created, provider))
+    new = NewOrder(unused_reference(provider, merchant_reference), _paisa(form.get("amount")), facts=facts)
+    return provider.create(new, partial(_created_reply, provider))
 
 
-def _created(provider: Provider, order: Order | Refusal) -> Reply:
+def _created_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     if isinstance(order, Refusal):
         return provider.errors.malformed("not allowed")
     items = {
@@ -174,27 +180,27 @@ def _details(provider: Provider, request: Request) -> Reply:
     if not _is_admitted(provider, form, "merchantID"):
         return provider.errors.unauthorised
 
-    def tell(told: Told | Refusal) -> Reply:
-        if isinstance(told, Refusal):
+    def to_reply(report: ReportedOrder | Refusal) -> Reply:
+        if isinstance(report, Refusal):
             return provider.errors.malformed("no such order")
-        return json_reply({"responseCode": _OK, "items": _told(told)}, code=_OK)
+        return json_reply({"responseCode": _OK, "items": _order_items(report)}, code=_OK)
 
-    return provider.status(_order_of(provider, form.get("orderID"), form.get("sessionID")), tell)
+    return provider.status(_order_of(provider, form.get("orderID"), form.get("sessionID")), to_reply)
 
 
-def _told(told: Told) -> Json:
-    order = told.order
+def _order_items(report: ReportedOrder) -> Json:
+    order = report.order
     items: Json = {
         "orderId": order.provider_reference,
         "merchantId": order.facts[_MERCHANT],
-        "description": order.facts[ASKED_AS],
-        "amount": str(told.amount_paisa),
-        "currency": _CURRENCIES[told.currency],
-        "orderStatus": _WORDS[told.state],
+        "description": order.facts[MERCHANT_REFERENCE],
+        "amount": str(report.amount_paisa),
+        "currency": _CURRENCIES[report.currency],
+        "orderStatus": _ORDER_STATUSES[report.state],
         "pan": masked(order.payer),
     }
-    if told.state is State.PAID:
-        at = order.decided.astimezone(DHAKA)
+    if report.state is State.PAID:
+        at = order.decision_time.astimezone(DHAKA)
         items |= {
             "rrn": order.transaction_id,
             "approvalCode": approval_code(order.transaction_id),
@@ -203,8 +209,8 @@ def _told(told: Told) -> Json:
     return items
 
 
-def _order_of(provider: Provider, order_id: object, session_id: object) -> Order | None:
-    order = order_called(provider, order_id)
+def _order_of(provider: Provider, order_id: object, session_id: object) -> ProviderOrder | None:
+    order = find_by_provider_reference(provider, order_id)
     return order if order is not None and order.facts[_SESSION] == session_id else None
 
 
@@ -216,5 +222,5 @@ def _paisa(value: object) -> int:
     return int(str(value))
 
 
-def _written(telling: Telling) -> str:
-    return f"{telling.at.astimezone(DHAKA):%d/%m/%Y %H:%M:%S}"
+def _time_text(message: OutcomeMessage) -> str:
+    return f"{message.at.astimezone(DHAKA):%d/%m/%Y %H:%M:%S}"

@@ -1,6 +1,6 @@
 """DBBL's JSON calls, which Rocket shares: whole paisa, a result signed by an HMAC that leaves the amount out.
 
-A transaction id is base64 and here always holds `+`, `/` and `=`, for whoever forgets to encode them.
+A transaction id is base64 and here always holds `+`, `/` and `=`, to catch callers that do not encode them.
 """
 
 import base64
@@ -10,35 +10,39 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from hashlib import sha256
 from ipaddress import ip_address
+from typing import ClassVar
 from urllib.parse import quote
+
+from typing_extensions import override
 
 from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError, text_field
-from sandbox.kit.provider.call_results import Refusal, Told
-from sandbox.kit.provider.family import HouseCall, HousePage
-from sandbox.kit.provider.hooks import Telling, WayBack
-from sandbox.kit.provider.orders import Order, State
+from sandbox.kit.provider.call_results import Refusal, ReportedOrder
+from sandbox.kit.provider.family import InstitutionCall, InstitutionPage
+from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage
+from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
 from sandbox.kit.provider.payer_numbers import masked
-from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.provider import Provider
 from sandbox.providers.bank_redirect.dialect import (
-    ASKED_AS,
+    MERCHANT_REFERENCE,
+    BankDialect,
     Json,
     approval_code,
-    free_name,
-    order_called,
-    registered,
+    find_by_provider_reference,
+    registered_address,
+    unused_reference,
 )
 
 CARD_TYPES, CARD_NAME = "card_types", "card_name"
-"""What a house of this dialect says more: the card types that it takes, and what its cards are called."""
+"""Members of `family_data` in this dialect: the card types that are accepted, and the name of the cards."""
 
 BAD_HMAC = "bad_hmac"
 """The fact of a payer whose results are wrongly signed."""
 
 _BASE = "ecomrs/rsvr/ecomtxn"
 _PAGE = "ecomm2/ClientHandler"
-_TAKEN = "1"
+_ACCEPTED = "1"
 _PAISA_LENGTH_MAX = 12
 _WORDS = {
     State.OPENED: ("CREATED", ""),
@@ -62,44 +66,50 @@ def signature(secret: str, transaction_id: str, result_code: str, rrn: str) -> s
 
 
 def _envelope(status: int, message: str) -> Reply:
-    # Who is not let in is told so by the code, under HTTP 200.
+    # A refused login is reported by the code, under HTTP 200.
     http_status = 200 if status == 401 else status  # noqa: PLR2004
     return json_reply({"RSPCODE": "0", "RSPMSG": message}, code=status, status=http_status)
 
 
-class Dbbl:
+class Dbbl(BankDialect):
     """The dialect of DBBL."""
 
-    errors = Errors(_envelope)
+    errors: ClassVar[Errors] = Errors(_envelope)
 
-    def house_calls(self, provider: Provider) -> Iterable[HouseCall]:
+    @override
+    def institution_calls(self, provider: Provider) -> Iterable[InstitutionCall]:
         """Return both calls; credentials stand in their bodies."""
         return (
-            HouseCall("getransid", "POST", f"{_BASE}/getransid", partial(_open, provider)),
-            HouseCall("getresult", "POST", f"{_BASE}/getresult", partial(_result, provider)),
+            InstitutionCall("getransid", "POST", f"{_BASE}/getransid", partial(_open, provider)),
+            InstitutionCall("getresult", "POST", f"{_BASE}/getresult", partial(_result, provider)),
         )
 
-    def house_pages(self, provider: Provider) -> Iterable[HousePage]:
+    @override
+    def institution_pages(self, provider: Provider) -> Iterable[InstitutionPage]:
         """Return the page, which knows an order by its transaction id."""
-        return (HousePage(_PAGE, lambda request: order_called(provider, request.query.get("trans_id"))),)
+        return (
+            InstitutionPage(
+                _PAGE, lambda request: find_by_provider_reference(provider, request.query.get("trans_id"))
+            ),
+        )
 
-    def way_back(self, provider: Provider, order: Order, telling: Telling) -> WayBack | None:
-        """Return the registered address; the id is all that the browser brings, whatever has happened."""
-        del telling
-        url = registered(provider.settings.registered_return_url, provider)
-        return WayBack(url, {"trans_id": order.provider_reference}, is_post=True) if url else None
+    @override
+    def browser_return(
+        self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage
+    ) -> BrowserReturn | None:
+        """Return the registered address; the browser brings the id alone, whatever the outcome."""
+        url = registered_address(provider.settings.registered_return_url, provider)
+        return BrowserReturn(url, {"trans_id": order.provider_reference}, is_post=True) if url else None
 
-    def push(self, provider: Provider, order: Order, telling: Telling) -> None:
-        """Return nothing: DBBL pushes nothing."""
-        del provider, order, telling
-
-    def new_provider_reference(self) -> str:
+    @override
+    def new_provider_reference(self, provider: OpenProvider, new: NewOrder) -> str:
         """Return an id with everything in it that must be encoded."""
         while True:
             name = base64.b64encode(secrets.token_bytes(20)).decode()
             if "+" in name and "/" in name:
                 return name
 
+    @override
     def secrets_for_switch(self, password: str) -> Mapping[str, str]:
         """Return the user, the password and what results are signed with."""
         return {"USER": "ekpay", "PASSWORD": password, "CHECKSUM_SECRET": "gateway-sandbox-secret"}
@@ -115,30 +125,30 @@ def _open(provider: Provider, request: Request) -> Reply:
         return provider.errors.unauthorised
     amount_paisa, card_type = _paisa(form.get("amount")), str(form.get("cardtype"))
     _require_address(form)
-    if not amount_paisa or card_type not in provider.house.more[CARD_TYPES].split():
-        return _not_opened("amount or cardtype is not allowed")
-    asked_as = text_field(form, "txnrefnum")
-    facts = {ASKED_AS: asked_as, "card_type": card_type}
-    new = NewOrder(free_name(provider, asked_as), amount_paisa, facts=facts)
-    return provider.create(new, partial(_opened, provider))
+    if not amount_paisa or card_type not in provider.institution.family_data[CARD_TYPES].split():
+        return _refusal_reply("amount or cardtype is not allowed")
+    merchant_reference = text_field(form, "txnrefnum")
+    facts = {MERCHANT_REFERENCE: merchant_reference, "card_type": card_type}
+    new = NewOrder(unused_reference(provider, merchant_reference), amount_paisa, facts=facts)
+    return provider.create(new, partial(_opened_reply, provider))
 
 
-def _opened(provider: Provider, order: Order | Refusal) -> Reply:
+def _opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     if isinstance(order, Refusal):
-        return _not_opened("not allowed")
+        return _refusal_reply("not allowed")
     name = quote(order.provider_reference, safe="")
     return json_reply(
         {
-            "RSPCODE": _TAKEN,
+            "RSPCODE": _ACCEPTED,
             "RSPMSG": "Success",
             "TRANSACTION_ID": order.provider_reference,
             "REDIRECT_URL": provider.url(f"{_PAGE}?card_type={order.facts['card_type']}&trans_id={name}"),
         },
-        code=_TAKEN,
+        code=_ACCEPTED,
     )
 
 
-def _not_opened(message: str) -> Reply:
+def _refusal_reply(message: str) -> Reply:
     return json_reply({"RSPCODE": "0", "RSPMSG": message}, code="0")
 
 
@@ -149,44 +159,44 @@ def _result(provider: Provider, request: Request) -> Reply:
     _require_address(form)
     name = text_field(form, "transid")
 
-    def tell(told: Told | Refusal) -> Reply:
-        if isinstance(told, Refusal):
-            return _said(provider, name, _UNKNOWN, {"DESCRIPTION": "unknown transaction"})
-        order = told.order
-        words = _words(told)
+    def to_reply(report: ReportedOrder | Refusal) -> Reply:
+        if isinstance(report, Refusal):
+            return _result_reply(provider, name, _UNKNOWN, {"DESCRIPTION": "unknown transaction"})
+        order = report.order
+        words = _result_words(report)
         more: Json = {
             "RRN": order.transaction_id,
             "APPROVAL_CODE": approval_code(order.transaction_id),
             "CARD_NUMBER": masked(order.payer),
-            "AMOUNT": str(told.amount_paisa),
-            "CARDNAME": provider.house.more[CARD_NAME],
-            "DESCRIPTION": "Approved" if told.state is State.PAID else order.reason or words[0].title(),
+            "AMOUNT": str(report.amount_paisa),
+            "CARDNAME": provider.institution.family_data[CARD_NAME],
+            "DESCRIPTION": "Approved" if report.state is State.PAID else order.reason or words[0].title(),
             "TRANS_DATE": str(_milliseconds(order)),
         }
         is_bad = provider.behaviour(order).facts.get(BAD_HMAC) == "yes"
-        return _said(provider, name, words, more, is_bad=is_bad)
+        return _result_reply(provider, name, words, more, is_bad=is_bad)
 
-    return provider.status(order_called(provider, name), tell)
-
-
-def _words(told: Told) -> tuple[str, str]:
-    if told.state is State.DECLINED:
-        return _DECLINED.get(told.order.reason, ("FAILED", "100"))
-    return _WORDS[told.state]
+    return provider.status(find_by_provider_reference(provider, name), to_reply)
 
 
-def _said(
+def _result_words(report: ReportedOrder) -> tuple[str, str]:
+    if report.state is State.DECLINED:
+        return _DECLINED.get(report.order.reason, ("FAILED", "100"))
+    return _WORDS[report.state]
+
+
+def _result_reply(
     provider: Provider, name: str, words: tuple[str, str], more: Json, *, is_bad: bool = False
 ) -> Reply:
     result, code = words
     secret = "another secret" if is_bad else provider.secret
     rrn = str(more.get("RRN", ""))
-    told: Json = {"RESULT": result, "RESULT_CODE": code, "RRN": rrn, **more, "TRANSACTION_ID": name}
-    return json_reply(told | {"SIGNATURE": signature(secret, name, code, rrn)}, code=f"{result} {code}")
+    answer: Json = {"RESULT": result, "RESULT_CODE": code, "RRN": rrn, **more, "TRANSACTION_ID": name}
+    return json_reply(answer | {"SIGNATURE": signature(secret, name, code, rrn)}, code=f"{result} {code}")
 
 
-def _milliseconds(order: Order) -> int:
-    at = order.decided if order.decided_at else order.created
+def _milliseconds(order: ProviderOrder) -> int:
+    at = order.decision_time if order.decided_at else order.creation_time
     return int(at.timestamp()) * 1_000
 
 

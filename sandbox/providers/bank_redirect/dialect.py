@@ -1,16 +1,14 @@
-"""What the three dialects of this family have in common, which is little."""
+"""What the three dialects of this family share."""
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing_extensions import override
 
 from sandbox.kit.institution.pages import is_web_address
-from sandbox.kit.institution.replies import Errors
-from sandbox.kit.provider.family import HouseCall, HousePage
-from sandbox.kit.provider.hooks import Push, Telling, WayBack
-from sandbox.kit.provider.orders import Order
+from sandbox.kit.provider.dialect_family import Dialect
+from sandbox.kit.provider.hooks import OpenProvider, random_text
+from sandbox.kit.provider.orders import ProviderOrder
 from sandbox.kit.provider.provider import Provider
 
-ASKED_AS = "asked_as"
+MERCHANT_REFERENCE = "asked_as"
 """The fact of an order that holds the merchant's reference as it was sent."""
 
 APPROVAL_LENGTH = 6
@@ -18,54 +16,32 @@ DIGITS = "0123456789"
 Json = dict[str, object]
 
 
-class Dialect(Protocol):
-    """How one of them speaks; the names are those of `GatewayFarSide`."""
+class BankDialect(Dialect):
+    """A dialect whose ids of movements are twelve digits."""
 
-    errors: Errors
-
-    def house_calls(self, provider: Provider) -> Iterable[HouseCall]:
-        """Return its calls."""
-        ...
-
-    def house_pages(self, provider: Provider) -> Iterable[HousePage]:
-        """Return where its page is."""
-        ...
-
-    def way_back(self, provider: Provider, order: Order, telling: Telling) -> WayBack | None:
-        """Return where the browser goes."""
-        ...
-
-    def push(self, provider: Provider, order: Order, telling: Telling) -> Push | None:
-        """Return what it pushes."""
-        ...
-
-    def new_provider_reference(self) -> str:
-        """Return its name for an order."""
-        ...
-
-    def secrets_for_switch(self, password: str) -> Mapping[str, str]:
-        """Return what lets a switch in."""
-        ...
+    @override
+    def new_transaction_id(self, provider: OpenProvider, order: ProviderOrder) -> str:
+        return random_text(12, DIGITS)
 
 
-def free_name(provider: Provider, asked_as: str) -> str:
+def unused_reference(provider: Provider, merchant_reference: str) -> str:
     """Return the name under which the book keeps an order: its reference, or that with a number."""
-    name, nth = asked_as, 1
+    name, nth = merchant_reference, 1
     while provider.find(name) is not None:
         nth += 1
-        name = f"{asked_as}#{nth}"
+        name = f"{merchant_reference}#{nth}"
     return name
 
 
-def order_called(provider: Provider, name: object) -> Order | None:
-    """Return the order that the house itself calls so; its other names are no keys to it."""
-    order = provider.find_named(name) if isinstance(name, str) else None
+def find_by_provider_reference(provider: Provider, name: object) -> ProviderOrder | None:
+    """Return the order that the institution itself calls so; its other names are no keys to it."""
+    order = provider.find_by_provider_name(name) if isinstance(name, str) else None
     return order if order is not None and order.provider_reference == name else None
 
 
-def registered(address: str, provider: Provider) -> str:
-    """Return the address that the merchant has registered with a house, or nothing."""
-    url = address.replace("{house}", provider.house.id)
+def registered_address(address: str, provider: OpenProvider) -> str:
+    """Return the address that the merchant has registered with an institution, or nothing."""
+    url = address.replace("{house}", provider.institution.id)
     return url if is_web_address(url) else ""
 
 

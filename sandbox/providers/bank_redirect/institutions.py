@@ -1,32 +1,32 @@
 """The gateways of this family, and the file that each settles by.
 
-The columns are those of connectors.md 15 for DBBL and for SPG; City Bank's are made of the words of its
+The columns are those of connectors.md 15 for DBBL and for SPG; City Bank's are made of the members of its
 calls. Where a file would not say what was kept back, columns of ours at its end do. SPG's has no line about
 what the payer paid over the total.
 """
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.provider.dialect_family import DIALECT
 from sandbox.kit.provider.institution import House
 from sandbox.kit.provider.payer_numbers import Kind, masked
-from sandbox.kit.provider.settlement_file import Layout, Row
+from sandbox.kit.provider.settlement_file import SettlementLayout, SettlementRow
 from sandbox.providers.bank_redirect import dbbl, spg
-from sandbox.providers.bank_redirect.dialect import ASKED_AS, approval_code
+from sandbox.providers.bank_redirect.dialect import MERCHANT_REFERENCE, approval_code
 
 FAMILY = "bank_redirect"
-DIALECT = "dialect"
 
 
-def _credited(row: Row) -> str:
+def _credited(row: SettlementRow) -> str:
     """Return the account, or where there are several each with its part."""
     credits_ = row.order.facts[spg.CREDITS].split()
     return credits_[0].partition(":")[0] if len(credits_) == 1 else " ".join(credits_)
 
 
-_DBBL_FILE = Layout(
+_DBBL_FILE = SettlementLayout(
     {
         "TRANSACTION_ID": lambda row: row.order.provider_reference,
-        "txnrefnum": lambda row: row.order.facts[ASKED_AS],
+        "txnrefnum": lambda row: row.order.facts[MERCHANT_REFERENCE],
         "RRN": lambda row: row.own_id,
         "APPROVAL_CODE": lambda row: approval_code(row.own_id),
         "CARD_NUMBER": lambda row: masked(row.order.payer),
@@ -39,13 +39,13 @@ _DBBL_FILE = Layout(
         "NET": lambda row: str(row.net_paisa),
     }
 )
-_SPG_FILE = Layout(
+_SPG_FILE = SettlementLayout(
     {
         "ScrollNo": lambda row: spg.scroll_number(row.order),
         "BrCode": lambda _: spg.BRANCH,
         "TransactionId": lambda row: row.own_id,
         "TransactionDate": lambda row: f"{row.at:%Y-%m-%d %H:%M:%S}",
-        "InvoiceNo": lambda row: row.order.facts[ASKED_AS],
+        "InvoiceNo": lambda row: row.order.facts[MERCHANT_REFERENCE],
         "crAccount": _credited,
         "PayAmount": lambda row: taka(row.gross_paisa),
         "Vat": lambda row: taka(row.fee_vat_paisa),
@@ -53,10 +53,10 @@ _SPG_FILE = Layout(
         "PayMode": lambda _: spg.PAY_MODE,
     }
 )
-_CITY_FILE = Layout(
+_CITY_FILE = SettlementLayout(
     {
         "orderId": lambda row: row.order.provider_reference,
-        "description": lambda row: row.order.facts[ASKED_AS],
+        "description": lambda row: row.order.facts[MERCHANT_REFERENCE],
         "rrn": lambda row: row.own_id,
         "approvalCode": lambda row: approval_code(row.own_id),
         "pan": lambda row: masked(row.order.payer),
@@ -69,7 +69,7 @@ _CITY_FILE = Layout(
     }
 )
 
-HOUSES: tuple[House, ...] = (
+INSTITUTIONS: tuple[House, ...] = (
     House(
         id="dbbl_nexus",
         name=Text("ডিবিবিএল নেক্সাস", "DBBL Nexus"),
@@ -79,7 +79,7 @@ HOUSES: tuple[House, ...] = (
         fee_bp=150,
         refunds=None,
         layout=_DBBL_FILE,
-        more={DIALECT: "dbbl", dbbl.CARD_TYPES: "1 2 3 4 5", dbbl.CARD_NAME: "NEXUS"},
+        family_data={DIALECT: "dbbl", dbbl.CARD_TYPES: "1 2 3 4 5", dbbl.CARD_NAME: "NEXUS"},
     ),
     House(
         id="rocket",
@@ -90,7 +90,7 @@ HOUSES: tuple[House, ...] = (
         fee_bp=180,
         refunds=None,
         layout=_DBBL_FILE,
-        more={DIALECT: "dbbl", dbbl.CARD_TYPES: "6", dbbl.CARD_NAME: "ROCKET"},
+        family_data={DIALECT: "dbbl", dbbl.CARD_TYPES: "6", dbbl.CARD_NAME: "ROCKET"},
     ),
     House(
         id="sonali_spg",
@@ -103,7 +103,7 @@ HOUSES: tuple[House, ...] = (
         page_seconds=3_600,
         refunds=None,
         layout=_SPG_FILE,
-        more={DIALECT: "spg"},
+        family_data={DIALECT: "spg"},
     ),
     House(
         id="city_bank",
@@ -114,6 +114,6 @@ HOUSES: tuple[House, ...] = (
         fee_bp=150,
         refunds=None,
         layout=_CITY_FILE,
-        more={DIALECT: "city"},
+        family_data={DIALECT: "city"},
     ),
 )

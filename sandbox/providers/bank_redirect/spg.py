@@ -1,16 +1,18 @@
 """Sonali Payment Gateway: a token per invoice, credits that add up, a page by session token, a notification.
 
-Names misspelt here are misspelt on the wire (connectors.md 9). Versions 2 and 3 of the verification tell the
-same; a notification is that of version 3, whose password in the body is its only proof.
+Names misspelt here are misspelt on the wire (connectors.md 9). Versions 2 and 3 of the verification report
+the same; a notification is that of version 3, whose password in the body is its only proof.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import partial
+from typing import ClassVar
 from uuid import uuid4
 
 import orjson
+from typing_extensions import override
 
 from sandbox.kit.institution.amounts import paisa, taka
 from sandbox.kit.institution.clock import DHAKA
@@ -18,13 +20,20 @@ from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError, json_object, text_field
-from sandbox.kit.provider.call_results import Refusal, Told
-from sandbox.kit.provider.family import HouseCall, HousePage
-from sandbox.kit.provider.hooks import Push, Telling, WayBack
-from sandbox.kit.provider.magic_numbers import Word
-from sandbox.kit.provider.orders import Order, State
-from sandbox.kit.provider.provider import NewOrder, Provider
-from sandbox.providers.bank_redirect.dialect import ASKED_AS, Json, free_name, order_called, registered
+from sandbox.kit.provider.call_results import Refusal, ReportedOrder
+from sandbox.kit.provider.family import InstitutionCall, InstitutionPage
+from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, Push
+from sandbox.kit.provider.magic_numbers import ReportedOutcome
+from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.provider import Provider
+from sandbox.providers.bank_redirect.dialect import (
+    MERCHANT_REFERENCE,
+    BankDialect,
+    Json,
+    find_by_provider_reference,
+    registered_address,
+    unused_reference,
+)
 
 CREDITS, COMMISSION, VAT = "credits", "commission_paisa", "vat_paisa"
 """Facts: the accounts of an order, and what a payer makes the bank take on top of the total."""
@@ -34,7 +43,7 @@ IPN_USER = "sonali"
 _PAGE = "SpgLanding/SpgLanding"
 _V2, _V3 = "api/v2/SpgService", "api/v3/spgservice"
 _VERIFICATION = "TransactionVerificationWithToken"
-_OK, _BAD, _NOT_LET_IN, _NOT_FOUND = "200", "400", "401", "404"
+_OK, _BAD, _UNAUTHORISED, _NOT_FOUND = "200", "400", "401", "404"
 _ACCOUNT = re.compile(r"[0-9]{10,20}")
 _MODES = frozenset({"TRN", "CHL"})
 _SCROLL_LENGTH = 6
@@ -46,63 +55,79 @@ _STATUSES = {
     State.CANCELLED: "499",
     State.EXPIRED: "408",
 }
-_RETURNED = {Word.PAID: _OK, Word.PENDING: "202", Word.DECLINED: _BAD, Word.CANCELLED: "499"}
+_RETURNED = {
+    ReportedOutcome.PAID: _OK,
+    ReportedOutcome.PENDING: "202",
+    ReportedOutcome.DECLINED: _BAD,
+    ReportedOutcome.CANCELLED: "499",
+}
 
 
 def _envelope(status: int, message: str) -> Reply:
-    text = "Authorization has been denied for this request." if status == int(_NOT_LET_IN) else message
+    text = "Authorization has been denied for this request." if status == int(_UNAUTHORISED) else message
     return json_reply({"Message": text}, code=status, status=status)
 
 
-def scroll_number(order: Order) -> str:
+def scroll_number(order: ProviderOrder) -> str:
     """Return the number of a payment in the bank's scroll; here it is made of its transaction."""
     return order.transaction_id[-_SCROLL_LENGTH:].lstrip("0") or "1"
 
 
-class Spg:
+class Spg(BankDialect):
     """The dialect of Sonali Bank."""
 
-    errors = Errors(_envelope)
+    errors: ClassVar[Errors] = Errors(_envelope)
 
-    def house_calls(self, provider: Provider) -> Iterable[HouseCall]:
+    @override
+    def institution_calls(self, provider: Provider) -> Iterable[InstitutionCall]:
         """Return the calls of version 2, and the verification of version 3."""
         return (
-            HouseCall("token", "POST", f"{_V2}/GetAccessToken", partial(_token, provider)),
-            HouseCall("create", "POST", f"{_V2}/CreatePaymentRequest", partial(_create, provider)),
-            HouseCall("verify", "POST", f"{_V2}/{_VERIFICATION}", partial(_verify, provider)),
-            HouseCall("verify3", "POST", f"{_V3}/{_VERIFICATION}", partial(_verify3, provider)),
+            InstitutionCall("token", "POST", f"{_V2}/GetAccessToken", partial(_token, provider)),
+            InstitutionCall("create", "POST", f"{_V2}/CreatePaymentRequest", partial(_create, provider)),
+            InstitutionCall("verify", "POST", f"{_V2}/{_VERIFICATION}", partial(_verify, provider)),
+            InstitutionCall("verify3", "POST", f"{_V3}/{_VERIFICATION}", partial(_verify3, provider)),
         )
 
-    def house_pages(self, provider: Provider) -> Iterable[HousePage]:
+    @override
+    def institution_pages(self, provider: Provider) -> Iterable[InstitutionPage]:
         """Return the page, which knows an order by its session token."""
         path = f"{_PAGE}/{{session}}"
-        return (HousePage(path, lambda request: order_called(provider, request.values["session"])),)
+        return (
+            InstitutionPage(
+                path, lambda request: find_by_provider_reference(provider, request.values["session"])
+            ),
+        )
 
-    def way_back(self, provider: Provider, order: Order, telling: Telling) -> WayBack | None:
+    @override
+    def browser_return(
+        self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage
+    ) -> BrowserReturn | None:
         """Return the address of the call, with the token and a status that proves nothing."""
-        del provider
-        told = {"session_token": order.provider_reference, "status": _RETURNED.get(telling.word, "408")}
-        return WayBack(order.facts["return_url"], told)
+        fields = {"session_token": order.provider_reference, "status": _RETURNED.get(message.outcome, "408")}
+        return BrowserReturn(order.facts["return_url"], fields)
 
-    def push(self, provider: Provider, order: Order, telling: Telling) -> Push | None:
+    @override
+    def push(self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> Push | None:
         """Return the notification of a payment; nothing else is notified."""
-        url = registered(provider.settings.registered_push_url, provider)
-        if telling.word is not Word.PAID or not url:
+        url = registered_address(provider.settings.registered_push_url, provider)
+        if message.outcome is not ReportedOutcome.PAID or not url:
             return None
-        told = {
+        members = {
             "Username": IPN_USER,
-            "Password": "not the password" if telling.is_forged else provider.secret,
+            "Password": "not the password" if message.is_forged else provider.secret,
             "Token": order.provider_reference,
-            "InvoiceNo": order.facts[ASKED_AS],
+            "InvoiceNo": order.facts[MERCHANT_REFERENCE],
             "InvoiceDate": order.facts["invoice_date"],
             "TransactionId": order.transaction_id,
         }
-        return Push(url, orjson.dumps(told), {"Content-Type": "application/json"})
+        return Push(url, orjson.dumps(members), {"Content-Type": "application/json"})
 
-    def new_provider_reference(self) -> str:
+    @override
+    def new_provider_reference(self, provider: OpenProvider, new: NewOrder) -> str:
         """Return a session token."""
         return str(uuid4())
 
+    @override
     def secrets_for_switch(self, password: str) -> Mapping[str, str]:
         """Return what lets the switch in, and what the bank shows in its notifications."""
         return {
@@ -112,22 +137,23 @@ class Spg:
             "IPN_PASSWORD": "gateway-sandbox-secret",
         }
 
+    @override
+    def is_admitted(self, provider: Provider, request: Request) -> bool:
+        """Whether user and password of HTTP Basic are right."""
+        user, password = request.basic or ("", "")
+        return provider.is_user(user) and provider.is_password(password)
 
-def is_admitted(provider: Provider, request: Request) -> bool:
-    """Whether user and password of HTTP Basic are right."""
-    user, password = request.basic or ("", "")
-    return provider.is_user(user) and provider.is_password(password)
+    @override
+    def is_push_accepted(self, status: int, body: bytes) -> bool:
+        """Whether HTTP status and body say that the notification need not be sent again."""
+        try:
+            is_accepted = str(json_object(body).get("Status")) == _OK
+        except MalformedRequestError:
+            return False
+        return is_accepted and super().is_push_accepted(status, body)
 
 
-def is_taken(body: bytes) -> bool:
-    """Whether the merchant's answer to a notification says that it need not come again."""
-    try:
-        return str(json_object(body).get("Status")) == _OK
-    except MalformedRequestError:
-        return False
-
-
-def on_top(provider: Provider, order: Order) -> tuple[int, int]:
+def surcharges(provider: Provider, order: ProviderOrder) -> tuple[int, int]:
     """Return commission and VAT that the bank takes from the payer over the total, in paisa."""
     facts = provider.behaviour(order).facts
     return int(facts.get(COMMISSION, "0")), int(facts.get(VAT, "0"))
@@ -141,16 +167,16 @@ def _token(provider: Provider, request: Request) -> Reply:
     form = json_object(request.body)
     user = _part(form, "AccessUser")
     if not provider.is_user(str(user.get("userName"))) or not provider.is_password(str(user.get("password"))):
-        return _refused(_NOT_LET_IN, "denied")
+        return _refused(_UNAUTHORISED, "denied")
     invoice, day = text_field(form, "invoiceNo"), _day(form)
-    total, accounts = paisa(form.get("amount")), _credits(form.get("accounts"))
+    total, accounts = paisa(form.get("amount")), _read_credits(form.get("accounts"))
     if not total or accounts is None or sum(accounts.values()) != total:
         return _refused(_BAD, "crAmount")
-    kept = {"invoice": invoice, "day": day, "total": str(total), CREDITS: _written(accounts)}
+    facts = {"invoice": invoice, "day": day, "total": str(total), CREDITS: _credits_text(accounts)}
 
     def answer() -> Reply:
         token = str(uuid4())
-        provider.book.record_note(provider.house.id, token, kept)
+        provider.book.record_note(provider.institution.id, token, facts)
         return json_reply({"status": 200, "msg": "success", "access_token": token})
 
     return provider.log_in(answer)
@@ -160,44 +186,46 @@ def _create(provider: Provider, request: Request) -> Reply:
     form = json_object(request.body)
     login, about = _part(form, "authentication"), _part(form, "referenceInfo")
     token = str(login.get("apiAccessToken"))
-    granted = provider.book.note(provider.house.id, token)
+    granted = provider.book.note(provider.institution.id, token)
     invoice, day = text_field(about, "InvoiceNo"), _day(about)
     is_granted = granted is not None and (granted.get("invoice"), granted.get("day")) == (invoice, day)
     if granted is None or not is_granted or not provider.is_user(str(login.get("apiAccessUserId"))):
-        return _refused(_NOT_LET_IN, "denied")
-    wrong = _wrong(form, about, granted)
+        return _refused(_UNAUTHORISED, "denied")
+    wrong = _wrong_field(form, about, granted)
     if wrong:
         return _refused(_BAD, wrong)
     facts = {
-        ASKED_AS: invoice,
+        MERCHANT_REFERENCE: invoice,
         "invoice_date": day,
         "return_url": str(about["returnUrl"]),
         "name": text_field(about, "applicentName"),
         "contact": text_field(about, "applicentContactNo"),
         CREDITS: granted[CREDITS],
     }
-    new = NewOrder(free_name(provider, invoice), int(granted["total"]), payer=facts["contact"], facts=facts)
+    new = NewOrder(
+        unused_reference(provider, invoice), int(granted["total"]), payer=facts["contact"], facts=facts
+    )
 
-    def tell(order: Order | Refusal) -> Reply:
+    def to_reply(order: ProviderOrder | Refusal) -> Reply:
         if isinstance(order, Refusal):
             return _refused(_BAD, "not allowed")
         # It was worth one invoice.
-        provider.book.record_note(provider.house.id, token, {})
-        told = {"status": 200, "msg": "success", "session_token": order.provider_reference}
-        return json_reply(told)
+        provider.book.record_note(provider.institution.id, token, {})
+        answer = {"status": 200, "msg": "success", "session_token": order.provider_reference}
+        return json_reply(answer)
 
-    return provider.create(new, tell)
+    return provider.create(new, to_reply)
 
 
-def _wrong(form: Form, about: Form, granted: Mapping[str, str]) -> str:
+def _wrong_field(form: Form, about: Form, granted: Mapping[str, str]) -> str:
     """Return what is wrong with a payment request that has a token of its invoice, or nothing."""
     credits_ = form.get("creditInformations")
-    accounts = _credits(credits_)
+    accounts = _read_credits(credits_)
     is_wrong = {
         "totalAmount": str(paisa(about.get("totalAmount"))) != granted["total"],
-        "crAmount": accounts is None or _written(accounts) != granted[CREDITS],
+        "crAmount": accounts is None or _credits_text(accounts) != granted[CREDITS],
         "tranMode": not isinstance(credits_, list)
-        or any(one.get("tranMode") not in _MODES for one in credits_),
+        or any(credit.get("tranMode") not in _MODES for credit in credits_),
         "returnUrl": not is_web_address(about.get("returnUrl")),
     }
     return next((name for name, is_so in is_wrong.items() if is_so), "")
@@ -205,36 +233,36 @@ def _wrong(form: Form, about: Form, granted: Mapping[str, str]) -> str:
 
 def _are_modes(listed: object) -> bool:
     rows = listed if isinstance(listed, list) else []
-    return all(isinstance(one, dict) and one.get("tranMode") in _MODES for one in rows)
+    return all(isinstance(row, dict) and row.get("tranMode") in _MODES for row in rows)
 
 
 def _verify(provider: Provider, request: Request) -> Reply:
     form = json_object(request.body)
 
-    def tell(told: Told | Refusal) -> Reply:
-        if isinstance(told, Refusal):
+    def to_reply(report: ReportedOrder | Refusal) -> Reply:
+        if isinstance(report, Refusal):
             return _refused(_NOT_FOUND, "no such session")
-        return json_reply({"status": _OK, "msg": "success", **_verified(provider, told)})
+        return json_reply({"status": _OK, "msg": "success", **_verification_members(provider, report)})
 
-    return provider.status(order_called(provider, form.get("session_Token")), tell)
+    return provider.status(find_by_provider_reference(provider, form.get("session_Token")), to_reply)
 
 
-def _verified(provider: Provider, told: Told) -> Json:
-    order, is_paid = told.order, told.state is State.PAID
-    commission, vat = on_top(provider, order)
-    at = order.decided if order.decided_at else order.created
+def _verification_members(provider: Provider, report: ReportedOrder) -> Json:
+    order, is_paid = report.order, report.state is State.PAID
+    commission, vat = surcharges(provider, order)
+    at = order.decision_time if order.decided_at else order.creation_time
     return {
         "TransactionId": order.transaction_id,
         "TransactionDate": f"{at.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}",
-        "InvoiceNo": order.facts[ASKED_AS],
+        "InvoiceNo": order.facts[MERCHANT_REFERENCE],
         "InvoiceDate": order.facts["invoice_date"],
         "BrCode": BRANCH,
         "ApplicantName": order.facts["name"],
         "ApplicantContactNo": order.facts["contact"],
-        "TotalAmount": taka(told.amount_paisa),
-        "PaymentStatus": _STATUSES[told.state],
+        "TotalAmount": taka(report.amount_paisa),
+        "PaymentStatus": _STATUSES[report.state],
         "PayMode": PAY_MODE,
-        "PayAmount": taka(told.amount_paisa + commission + vat) if is_paid else "",
+        "PayAmount": taka(report.amount_paisa + commission + vat) if is_paid else "",
         "Vat": taka(vat),
         "Commission": taka(commission),
         "ScrollNo": scroll_number(order) if is_paid else "",
@@ -244,18 +272,18 @@ def _verified(provider: Provider, told: Told) -> Json:
 def _verify3(provider: Provider, request: Request) -> Reply:
     form = json_object(request.body)
 
-    def tell(told: Told | Refusal) -> Reply:
-        if isinstance(told, Refusal):
+    def to_reply(report: ReportedOrder | Refusal) -> Reply:
+        if isinstance(report, Refusal):
             return json_reply({"Status": _NOT_FOUND}, code=_NOT_FOUND)
-        order, status = told.order, _STATUSES[told.state]
+        order, status = report.order, _STATUSES[report.state]
         return json_reply(
             {
                 "Status": status,
                 "TransactionId": order.transaction_id,
-                "InvoiceNo": order.facts[ASKED_AS],
+                "InvoiceNo": order.facts[MERCHANT_REFERENCE],
                 "PayMode": PAY_MODE,
-                "CustomerPaidAmount": taka(told.amount_paisa + sum(on_top(provider, order))),
-                "RequestTotalAmount": taka(told.amount_paisa),
+                "CustomerPaidAmount": taka(report.amount_paisa + sum(surcharges(provider, order))),
+                "RequestTotalAmount": taka(report.amount_paisa),
                 "Token": order.provider_reference,
                 "SonaliVoucherLink": provider.url(f"voucher/{order.provider_reference}"),
                 "ChallanLink": provider.url(f"challan/{order.provider_reference}"),
@@ -263,7 +291,7 @@ def _verify3(provider: Provider, request: Request) -> Reply:
             code=status,
         )
 
-    return provider.status(order_called(provider, form.get("Token")), tell)
+    return provider.status(find_by_provider_reference(provider, form.get("Token")), to_reply)
 
 
 def _part(form: Form, name: str) -> Form:
@@ -278,11 +306,11 @@ def _day(form: Form) -> str:
         raise MalformedRequestError("invoiceDate must be a day") from None
 
 
-def _credits(listed: object) -> dict[str, int] | None:
+def _read_credits(listed: object) -> dict[str, int] | None:
     """Read accounts and what each is credited with; None if anything in it cannot be."""
     accounts: dict[str, int] = {}
-    for one in listed if isinstance(listed, list) else []:
-        credit = one if isinstance(one, dict) else {}
+    for row in listed if isinstance(listed, list) else []:
+        credit = row if isinstance(row, dict) else {}
         account, amount_paisa = credit.get("crAccount"), paisa(credit.get("crAmount"))
         is_account = isinstance(account, str) and _ACCOUNT.fullmatch(account) is not None
         if not is_account or account in accounts or not amount_paisa:
@@ -291,5 +319,5 @@ def _credits(listed: object) -> dict[str, int] | None:
     return accounts or None
 
 
-def _written(accounts: Mapping[str, int]) -> str:
+def _credits_text(accounts: Mapping[str, int]) -> str:
     return " ".join(f"{account}:{amount_paisa}" for account, amount_paisa in accounts.items())

@@ -1,5 +1,5 @@
 """A bKash Tokenized Checkout simulator: tokens, a payer's page, execute, refunds, signed notifications.
 
 Field names, envelopes and codes follow connectors.md 1; what no public document settles is said where it is
-decided. The money moves at execute and nowhere else, whatever the browser has been told.
+decided. The money moves at execute and nowhere else, whatever the browser reports.
 """

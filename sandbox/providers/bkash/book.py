@@ -15,13 +15,13 @@ from typing_extensions import override
 
 from sandbox.kit.institution.book import JournalledBook
 from sandbox.kit.institution.journal import Line
-from sandbox.providers.bkash.faults import Step
-from sandbox.providers.bkash.payment import Payment, Refund
-from sandbox.providers.bkash.tokens import Tokens
+from sandbox.providers.bkash.faults import BkashStep
+from sandbox.providers.bkash.payment import BkashRefund, Payment
+from sandbox.providers.bkash.tokens import AppTokens
 
 
 @dataclass(slots=True)
-class Notice:
+class OwedNotification:
     """A notification that is owed for an executed payment; once delivered it is owed no longer."""
 
     message_id: str
@@ -39,14 +39,14 @@ class Execution(NamedTuple):
     notice_id: str | None = None
 
 
-class Found(NamedTuple):
+class FoundMovement(NamedTuple):
     """The payment that a transaction belongs to; the refund, if the transaction is one."""
 
     payment: Payment
-    refund: Refund | None = None
+    refund: BkashRefund | None = None
 
 
-class Book(JournalledBook):
+class BkashBook(JournalledBook):
     """The payments, balances, tokens and owed notifications of one simulator."""
 
     def __init__(self, path: Path, seed: int, today: date) -> None:
@@ -59,11 +59,11 @@ class Book(JournalledBook):
         """
         self._payments: dict[str, Payment] = {}
         self._by_invoice: dict[str, Payment] = {}
-        self._by_trx: dict[str, Found] = {}
+        self._by_trx: dict[str, FoundMovement] = {}
         self._moved: Counter[str] = Counter()
         self._dropped: set[tuple[str, str]] = set()
-        self._notices: dict[str, Notice] = {}
-        self.tokens = Tokens()
+        self._notices: dict[str, OwedNotification] = {}
+        self.tokens = AppTokens()
         self.endpoint: str | None = None
         super().__init__(path, seed, today)
 
@@ -79,7 +79,7 @@ class Book(JournalledBook):
         """Return the payment opened last for an invoice."""
         return self._by_invoice.get(invoice)
 
-    def movement(self, trx_id: str) -> Found | None:
+    def movement(self, trx_id: str) -> FoundMovement | None:
         """Return what a transaction id names: a payment, or a refund of one."""
         return self._by_trx.get(trx_id)
 
@@ -87,19 +87,19 @@ class Book(JournalledBook):
         """Return what a wallet has gained since the book was begun; negative if it has paid."""
         return self._moved[wallet]
 
-    def was_dropped(self, step: Step, payment_id: str) -> bool:
-        """Whether this step of the payment was once thrown away on purpose."""
+    def was_dropped(self, step: BkashStep, payment_id: str) -> bool:
+        """Whether this step of the payment was once dropped on purpose."""
         return (step.value, payment_id) in self._dropped
 
-    def notice(self, message_id: str) -> Notice | None:
+    def notice(self, message_id: str) -> OwedNotification | None:
         """Return a notification that is or was owed, by its id."""
         return self._notices.get(message_id)
 
-    def notices(self) -> Iterable[Notice]:
+    def notices(self) -> Iterable[OwedNotification]:
         """Return every notification that is or was owed, oldest first."""
         return self._notices.values()
 
-    def owed(self) -> list[Notice]:
+    def undelivered_notifications(self) -> list[OwedNotification]:
         """Return the notifications not yet delivered."""
         return [notice for notice in self._notices.values() if notice.delivered_at is None]
 
@@ -121,7 +121,7 @@ class Book(JournalledBook):
         self._record({"kind": "cancelled", "payment_id": payment_id})
 
     def record_declined(self, payment_id: str, wallet: str | None, code: str) -> None:
-        """Keep that the payment has come to nothing, and why."""
+        """Record that the payment failed, and why."""
         self._record({"kind": "declined", "payment_id": payment_id, "wallet": wallet, "code": code})
 
     def record_executed(self, payment_id: str, execution: Execution) -> None:
@@ -133,12 +133,12 @@ class Book(JournalledBook):
         """Count another execute call of an executed payment."""
         self._record({"kind": "repeated", "payment_id": payment_id})
 
-    def record_refunded(self, payment_id: str, refund: Refund) -> None:
+    def record_refunded(self, payment_id: str, refund: BkashRefund) -> None:
         """Move money back; the caller has checked that it can be."""
         self._record({"kind": "refunded", "payment_id": payment_id, "refund": asdict(refund)})
 
-    def record_dropped(self, step: Step, payment_id: str) -> None:
-        """Keep that a step was thrown away, so that the next time it is not."""
+    def record_dropped(self, step: BkashStep, payment_id: str) -> None:
+        """Keep that a step was dropped, so that the next time it is not."""
         self._record({"kind": "dropped", "payment_id": payment_id, "step": step})
 
     def record_delivered(self, message_id: str, now: datetime) -> None:
@@ -179,7 +179,7 @@ class Book(JournalledBook):
             case "repeated":
                 payment.execute_calls += 1
             case "refunded":
-                self._refund(payment, Refund(**line["refund"]))  # type: ignore[arg-type]  # our own line
+                self._refund(payment, BkashRefund(**line["refund"]))  # type: ignore[arg-type]  # our own line
             case "dropped":
                 self._dropped.add((str(line["step"]), payment.payment_id))
             case _:
@@ -194,13 +194,13 @@ class Book(JournalledBook):
         payment.fee_paisa = int(str(line["fee_paisa"]))
         payment.echo_extra_paisa = int(str(line["echo_extra_paisa"]))
         payment.execute_calls += 1
-        self._by_trx[payment.trx_id] = Found(payment)
+        self._by_trx[payment.trx_id] = FoundMovement(payment)
         self._moved[str(payment.wallet)] -= payment.amount_paisa
         if line["notice_id"] is not None:
             notice_id = str(line["notice_id"])
-            self._notices[notice_id] = Notice(notice_id, payment.payment_id)
+            self._notices[notice_id] = OwedNotification(notice_id, payment.payment_id)
 
-    def _refund(self, payment: Payment, refund: Refund) -> None:
+    def _refund(self, payment: Payment, refund: BkashRefund) -> None:
         payment.refunds.append(refund)
-        self._by_trx[refund.refund_trx_id] = Found(payment, refund)
+        self._by_trx[refund.refund_trx_id] = FoundMovement(payment, refund)
         self._moved[str(payment.wallet)] += refund.amount_paisa

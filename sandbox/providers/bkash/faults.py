@@ -1,8 +1,8 @@
-"""How the simulated bKash misbehaves: at which step, and how.
+"""The faults of the simulated bKash, step by step.
 
-Magic wallets carry their fault for ever, but it strikes only while the step is not done. A fault set by an
-admin call strikes every call of its step until it is used up. Whatever would be refused anyway is refused,
-and the answer to that is neither lost nor late.
+Magic wallets always have their fault, but it strikes only while the step is not done. A fault set by an admin
+call strikes every call of its step until it is used up. A call that would be refused anyway is refused, and
+no fault loses or delays that answer.
 """
 
 from enum import StrEnum
@@ -10,7 +10,7 @@ from enum import StrEnum
 from sandbox.providers.bkash.wallets import WalletKind
 
 
-class Step(StrEnum):
+class BkashStep(StrEnum):
     """The calls that a fault can strike; refunds of both versions are one step, their status another."""
 
     GRANT = "grant"
@@ -22,8 +22,8 @@ class Step(StrEnum):
     REFUND_STATUS = "refund_status"
 
 
-class Fault(StrEnum):
-    """One way to misbehave at a step."""
+class BkashFault(StrEnum):
+    """One fault at a step."""
 
     LOST_DONE = "lost_done"
     """Done, then the connection closes without an answer."""
@@ -40,7 +40,7 @@ class Fault(StrEnum):
     HTTP_500 = "http_500"
     """Not done, HTTP 500 of the gateway."""
     STRANGE_CODE = "strange_code"
-    """Done, and answered with a code that nobody knows."""
+    """Done, and answered with an undocumented code."""
     FAILED_DONE = "failed_done"
     """Done, and answered with 2003, which leaves open whether it was."""
     FAILED_UNDONE = "failed_undone"
@@ -52,48 +52,50 @@ class Fault(StrEnum):
     INSUFFICIENT = "insufficient"
     """What would have been done is refused with 2023; execute only."""
     OTHER_AMOUNT = "other_amount"
-    """Done, and every answer of the payment tells an amount 1.00 taka higher; execute only."""
+    """Done, and every answer about the payment reports an amount 1.00 taka higher; execute only."""
     NOTICE_FIRST = "notice_first"
     """Done, and answered only after the notification has been tried; execute only."""
     EXPIRE_TOKENS = "expire_tokens"
-    """Every id token dies now and the call is answered with HTTP 401; refresh tokens live on."""
+    """Every id token expires now and the call is answered with HTTP 401; refresh tokens live on."""
     BLOCK_APP = "block_app"
     """The app is blocked for an hour, as if it had asked for too many tokens."""
     CLOSE_BEFORE = "close_before"
     """The connection closes and nothing is done; unless a step is named, at whichever comes next."""
 
 
-AT_ONCE = frozenset({Fault.EXPIRE_TOKENS, Fault.BLOCK_APP})
+AT_ONCE = frozenset({BkashFault.EXPIRE_TOKENS, BkashFault.BLOCK_APP})
 """Set without a target and a step they strike at once."""
 
-EXECUTE_ONLY = frozenset({Fault.INSUFFICIENT, Fault.OTHER_AMOUNT, Fault.NOTICE_FIRST})
-QUESTIONS = frozenset({Step.STATUS, Step.SEARCH, Step.REFUND_STATUS})
+EXECUTE_ONLY = frozenset({BkashFault.INSUFFICIENT, BkashFault.OTHER_AMOUNT, BkashFault.NOTICE_FIRST})
+QUESTIONS = frozenset({BkashStep.STATUS, BkashStep.SEARCH, BkashStep.REFUND_STATUS})
 """What changes nothing and is never refused."""
 
-DROPS_FIRST = frozenset({Fault.LOST_UNDONE, Fault.HANG_UNDONE, Fault.FAILED_UNDONE, Fault.EXPIRE_TOKENS})
+DROPS_FIRST = frozenset(
+    {BkashFault.LOST_UNDONE, BkashFault.HANG_UNDONE, BkashFault.FAILED_UNDONE, BkashFault.EXPIRE_TOKENS}
+)
 """With a magic wallet these strike the first call of a step only."""
 
 MAGIC = {
-    (WalletKind.EXECUTE_LOST_DONE, Step.EXECUTE): Fault.LOST_DONE,
-    (WalletKind.EXECUTE_LOST_UNDONE, Step.EXECUTE): Fault.LOST_UNDONE,
-    (WalletKind.EXECUTE_HANGS_DONE, Step.EXECUTE): Fault.HANG_DONE,
-    (WalletKind.EXECUTE_HANGS_UNDONE, Step.EXECUTE): Fault.HANG_UNDONE,
-    (WalletKind.EXECUTE_SLOW, Step.EXECUTE): Fault.SLOW,
-    (WalletKind.EXECUTE_HTML, Step.EXECUTE): Fault.HTML,
-    (WalletKind.EXECUTE_STRANGE_CODE, Step.EXECUTE): Fault.STRANGE_CODE,
-    (WalletKind.EXECUTE_FAILED_DONE, Step.EXECUTE): Fault.FAILED_DONE,
-    (WalletKind.EXECUTE_FAILED_UNDONE, Step.EXECUTE): Fault.FAILED_UNDONE,
-    (WalletKind.EXECUTE_DUPLICATE, Step.EXECUTE): Fault.DUPLICATE,
-    (WalletKind.INSUFFICIENT_BALANCE, Step.EXECUTE): Fault.INSUFFICIENT,
-    (WalletKind.BLOCKED, Step.EXECUTE): Fault.REFUSE,
-    (WalletKind.OTHER_AMOUNT, Step.EXECUTE): Fault.OTHER_AMOUNT,
-    (WalletKind.TOKEN_DIES, Step.EXECUTE): Fault.EXPIRE_TOKENS,
-    (WalletKind.NOTICE_FIRST, Step.EXECUTE): Fault.NOTICE_FIRST,
-    (WalletKind.REFUND_LOST_DONE, Step.REFUND): Fault.LOST_DONE,
-    (WalletKind.REFUND_LOST_UNDONE, Step.REFUND): Fault.LOST_UNDONE,
-    (WalletKind.REFUND_HANGS_DONE, Step.REFUND): Fault.HANG_DONE,
-    (WalletKind.REFUND_HANGS_UNDONE, Step.REFUND): Fault.HANG_UNDONE,
-    (WalletKind.REFUND_REFUSED, Step.REFUND): Fault.REFUSE,
-    (WalletKind.REFUND_HTML, Step.REFUND): Fault.HTML,
+    (WalletKind.EXECUTE_LOST_DONE, BkashStep.EXECUTE): BkashFault.LOST_DONE,
+    (WalletKind.EXECUTE_LOST_UNDONE, BkashStep.EXECUTE): BkashFault.LOST_UNDONE,
+    (WalletKind.EXECUTE_HANGS_DONE, BkashStep.EXECUTE): BkashFault.HANG_DONE,
+    (WalletKind.EXECUTE_HANGS_UNDONE, BkashStep.EXECUTE): BkashFault.HANG_UNDONE,
+    (WalletKind.EXECUTE_SLOW, BkashStep.EXECUTE): BkashFault.SLOW,
+    (WalletKind.EXECUTE_HTML, BkashStep.EXECUTE): BkashFault.HTML,
+    (WalletKind.EXECUTE_STRANGE_CODE, BkashStep.EXECUTE): BkashFault.STRANGE_CODE,
+    (WalletKind.EXECUTE_FAILED_DONE, BkashStep.EXECUTE): BkashFault.FAILED_DONE,
+    (WalletKind.EXECUTE_FAILED_UNDONE, BkashStep.EXECUTE): BkashFault.FAILED_UNDONE,
+    (WalletKind.EXECUTE_DUPLICATE, BkashStep.EXECUTE): BkashFault.DUPLICATE,
+    (WalletKind.INSUFFICIENT_BALANCE, BkashStep.EXECUTE): BkashFault.INSUFFICIENT,
+    (WalletKind.BLOCKED, BkashStep.EXECUTE): BkashFault.REFUSE,
+    (WalletKind.OTHER_AMOUNT, BkashStep.EXECUTE): BkashFault.OTHER_AMOUNT,
+    (WalletKind.TOKEN_DIES, BkashStep.EXECUTE): BkashFault.EXPIRE_TOKENS,
+    (WalletKind.NOTICE_FIRST, BkashStep.EXECUTE): BkashFault.NOTICE_FIRST,
+    (WalletKind.REFUND_LOST_DONE, BkashStep.REFUND): BkashFault.LOST_DONE,
+    (WalletKind.REFUND_LOST_UNDONE, BkashStep.REFUND): BkashFault.LOST_UNDONE,
+    (WalletKind.REFUND_HANGS_DONE, BkashStep.REFUND): BkashFault.HANG_DONE,
+    (WalletKind.REFUND_HANGS_UNDONE, BkashStep.REFUND): BkashFault.HANG_UNDONE,
+    (WalletKind.REFUND_REFUSED, BkashStep.REFUND): BkashFault.REFUSE,
+    (WalletKind.REFUND_HTML, BkashStep.REFUND): BkashFault.HTML,
 }
-"""What goes wrong with whom, and when."""
+"""The fault of each magic kind at each step."""

@@ -1,4 +1,4 @@
-"""bKash behind one port: which call is answered by whom, and who is turned away before.
+"""bKash behind one port: the dispatch of its calls, and the checks before them.
 
 Calls stand below the prefix of version 1.2.0-beta, refunds of version 2 at the root of the host, and the
 payer's page on the same port. Every call is synchronous and runs to its end before the next begins.
@@ -14,41 +14,44 @@ from typing_extensions import override
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call, FarSide, Headers
 from sandbox.kit.institution.faults import StepFaults
-from sandbox.kit.institution.pages import Page, Visit
+from sandbox.kit.institution.pages import PageHandler, PageVisit
 from sandbox.kit.institution.replies import Errors, Reply, page_reply
 from sandbox.kit.institution.requests import Form, json_object
 from sandbox.providers.bkash import replies
-from sandbox.providers.bkash.admin_api import BkashDesk
-from sandbox.providers.bkash.book import Book
-from sandbox.providers.bkash.checkout import Checkout
-from sandbox.providers.bkash.faults import Step
-from sandbox.providers.bkash.notification_delivery import Post
+from sandbox.providers.bkash.admin_api import BkashAdminApi
+from sandbox.providers.bkash.book import BkashBook
+from sandbox.providers.bkash.checkout import BkashCheckout
+from sandbox.providers.bkash.faults import BkashStep
+from sandbox.providers.bkash.notification_delivery import NotificationSender
 from sandbox.providers.bkash.notifications import Composer, Sender, Signer
-from sandbox.providers.bkash.payment_calls import PAGE_PATH, Payments
-from sandbox.providers.bkash.refund_calls import Refunds
+from sandbox.providers.bkash.payment_calls import PAGE_PATH, PaymentCalls
+from sandbox.providers.bkash.refund_calls import RefundCalls
 from sandbox.providers.bkash.settings import BkashSettings
-from sandbox.providers.bkash.shared_state import House
-from sandbox.providers.bkash.tokens import Standing
+from sandbox.providers.bkash.shared_state import BkashSharedState
+from sandbox.providers.bkash.tokens import BkashTokenState
 from sandbox.providers.bkash.wallets import World
 
 _BEARER = b"bearer "
-_BAD_TOKEN = {Standing.EXPIRED: replies.TOKEN_EXPIRED, Standing.UNKNOWN: replies.ERRORS.unauthorised}
+_BAD_TOKEN = {
+    BkashTokenState.EXPIRED: replies.TOKEN_EXPIRED,
+    BkashTokenState.UNKNOWN: replies.ERRORS.unauthorised,
+}
 
 
 @dataclass(frozen=True)
-class Institution(FarSide):
-    """bKash: its house, its page, and the key its notifications are signed with."""
+class BkashInstitution(FarSide):
+    """bKash: its institution, its page, and the key its notifications are signed with."""
 
     name: ClassVar[str] = "bKash"
     base_path: ClassVar[str] = "/v1.2.0-beta/tokenized/checkout"
     errors: ClassVar[Errors] = replies.ERRORS
 
-    house: House
-    checkout: Checkout
+    shared: BkashSharedState
+    checkout: BkashCheckout
     signer: Signer
 
     @classmethod
-    def open(cls, settings: BkashSettings, clock: Clock) -> "Institution":
+    def open(cls, settings: BkashSettings, clock: Clock) -> "BkashInstitution":
         """Open the book below `settings.home`, replaying its journal.
 
         Raises:
@@ -56,23 +59,23 @@ class Institution(FarSide):
             JournalInUseError: another process keeps it open.
             BrokenJournalError: the journal cannot be read.
         """
-        book = Book(settings.journal_path, settings.seed, clock.today())
+        book = BkashBook(settings.journal_path, settings.seed, clock.today())
         sender = Sender(settings.sns_topic_arn, settings.merchant_name, settings.short_code)
         signer = Signer(clock.now())
         composer = Composer(sender, signer, Signer(clock.now()))
-        house = House(
+        shared = BkashSharedState(
             settings=settings,
             clock=clock,
-            world=World(settings.accounts),
+            wallets=World(settings.accounts),
             book=book,
-            faults=StepFaults(Step),
-            post=Post(settings, book, clock, composer),
+            faults=StepFaults(BkashStep),
+            notifications=NotificationSender(settings, book, clock, composer),
         )
-        return cls(house, Checkout(house), signer)
+        return cls(shared, BkashCheckout(shared), signer)
 
     @override
     def calls(self) -> Mapping[str, Call]:
-        payments, refunds = Payments(self.house), Refunds(self.house)
+        payments, refunds = PaymentCalls(self.shared), RefundCalls(self.shared)
         return {
             "token/grant": Call("grant", payments.grant, needs_login=False),
             "token/refresh": Call("refresh", payments.refresh, needs_login=False),
@@ -86,7 +89,7 @@ class Institution(FarSide):
 
     @override
     def root_calls(self) -> Mapping[str, Call]:
-        refunds = Refunds(self.house)
+        refunds = RefundCalls(self.shared)
         return {
             "/v2/tokenized-checkout/refund/payment/transaction": Call("refund_v2", refunds.refund_v2),
             "/v2/tokenized-checkout/refund/payment/status": Call(
@@ -95,31 +98,31 @@ class Institution(FarSide):
         }
 
     @override
-    def pages(self) -> Mapping[str, Page]:
+    def pages(self) -> Mapping[str, PageHandler]:
         return {PAGE_PATH: self.checkout.visit, "/": self._confirm_subscription}
 
     @override
-    def learn_address(self, origin: str) -> None:
-        self.house.whereabouts.origin = origin
+    def set_origin(self, origin: str) -> None:
+        self.shared.whereabouts.origin = origin
 
     @override
     async def work(self) -> None:
-        await self.house.post.work()
+        await self.shared.notifications.work()
 
     @override
-    def turn_away(self, call: Call, headers: Headers) -> Reply | None:
-        if self.house.book.tokens.is_blocked(self.house.clock.now()):
+    def check_headers(self, call: Call, headers: Headers) -> Reply | None:
+        if self.shared.book.tokens.is_blocked(self.shared.clock.now()):
             return replies.APP_BLOCKED
-        given = dict(headers)
+        values = dict(headers)
         if not call.needs_login:
-            return None if self._knows_user(given) else replies.ERRORS.unauthorised
-        token = given.get(b"authorization", b"")
+            return None if self._knows_user(values) else replies.ERRORS.unauthorised
+        token = values.get(b"authorization", b"")
         if token[: len(_BEARER)].lower() == _BEARER:
             token = token[len(_BEARER) :]
-        standing = self.house.book.tokens.standing(token.decode("latin-1").strip(), self.house.clock.now())
-        if standing is not Standing.ALIVE:
+        standing = self.shared.book.tokens.standing(token.decode("latin-1").strip(), self.shared.clock.now())
+        if standing is not BkashTokenState.ALIVE:
             return _BAD_TOKEN[standing]
-        is_our_app = given.get(b"x-app-key") == self.house.settings.app_key.encode()
+        is_our_app = values.get(b"x-app-key") == self.shared.settings.app_key.encode()
         return None if is_our_app else replies.WRONG_APP
 
     @override
@@ -127,22 +130,22 @@ class Institution(FarSide):
         return json_object(body)
 
     @override
-    def desk(self) -> BkashDesk:
-        return BkashDesk(self.house, self.checkout, self.signer)
+    def admin_api(self) -> BkashAdminApi:
+        return BkashAdminApi(self.shared, self.checkout, self.signer)
 
     @override
     def close(self) -> None:
-        self.house.book.close()
+        self.shared.book.close()
 
     def _knows_user(self, headers: Mapping[bytes, bytes]) -> bool:
-        settings = self.house.settings
+        settings = self.shared.settings
         password = settings.password.get_secret_value().encode()
         is_named = headers.get(b"username") == settings.user.encode()
         return compare_digest(headers.get(b"password", b""), password) and is_named
 
-    def _confirm_subscription(self, visit: Visit) -> Reply:
+    def _confirm_subscription(self, visit: PageVisit) -> Reply:
         """Stand in for Amazon, where a SubscribeURL leads."""
         is_asked = visit.query.get("Action") == "ConfirmSubscription"
-        if not is_asked or not self.house.post.confirm(visit.query.get("Token", "")):
+        if not is_asked or not self.shared.notifications.confirm(visit.query.get("Token", "")):
             return replies.ERRORS.no_such_path
         return page_reply("<ConfirmSubscriptionResponse/>")

@@ -1,12 +1,12 @@
-"""What moved at bKash, as `GET /_admin/movements` tells it: what was executed and what was given back."""
+"""The movements of money at bKash, as `GET /_admin/movements` lists them: executions and refunds."""
 
 from collections.abc import Iterable, Iterator
 
 from sandbox.kit.institution.movements import Moved, Movement
-from sandbox.providers.bkash.payment import Payment, Refund
+from sandbox.providers.bkash.payment import BkashRefund, Payment
 from sandbox.providers.bkash.settlement_file import masked_wallet
 
-HOUSE = "bkash"
+INSTITUTION_ID = "bkash"
 
 
 def movements_of(payments: Iterable[Payment]) -> Iterator[Movement]:
@@ -15,9 +15,9 @@ def movements_of(payments: Iterable[Payment]) -> Iterator[Movement]:
         if payment.trx_id is None:
             continue
         yield Movement(
-            house=HOUSE,
+            institution_id=INSTITUTION_ID,
             moved=Moved.PAYMENT,
-            at=payment.executed.isoformat(),
+            at=payment.execution_time.isoformat(),
             ours=payment.invoice,
             theirs=payment.trx_id,
             gross_paisa=payment.amount_paisa,
@@ -30,9 +30,9 @@ def movements_of(payments: Iterable[Payment]) -> Iterator[Movement]:
             yield _refund(payment, refund)
 
 
-def _refund(payment: Payment, refund: Refund) -> Movement:
+def _refund(payment: Payment, refund: BkashRefund) -> Movement:
     return Movement(
-        house=HOUSE,
+        institution_id=INSTITUTION_ID,
         moved=Moved.REFUND,
         at=refund.at.isoformat(),
         ours=payment.invoice,

@@ -1,7 +1,7 @@
-"""Posts notifications to the merchant's endpoint, again and again until it has taken them.
+"""Posts notifications to the merchant's endpoint, with retries until it has accepted them.
 
-Which notifications are owed stands in the book, so a kill loses none: they are posted again when the process
-comes back. Wrong ones, sent on demand, are posted once each and are owed to nobody. An endpoint gets
+Notifications that are owed stand in the book, so a kill loses none: they are posted again after a restart.
+Wrong ones, sent on demand, are posted once and never repeated. An endpoint gets
 notifications whether or not it has confirmed its subscription, because where it would have to confirm lies
 at Amazon's, which no rehearsal can reach.
 """
@@ -17,7 +17,7 @@ from itertools import chain, repeat
 import aiohttp
 
 from sandbox.kit.institution.clock import Clock
-from sandbox.providers.bkash.book import Book, Notice
+from sandbox.providers.bkash.book import BkashBook, OwedNotification
 from sandbox.providers.bkash.notifications import Composer, Kind, Letter
 from sandbox.providers.bkash.payment import Payment
 from sandbox.providers.bkash.settings import BkashSettings
@@ -30,8 +30,8 @@ _FIRST_GOOD, _FIRST_BAD = 200, 300
 
 
 @dataclass(slots=True)
-class Posting:
-    """What became of one message; `status` is that of the last try, None if there was no answer."""
+class DeliveryRecord:
+    """The delivery of one message; `status` is that of the last try, None if there was no answer."""
 
     message_id: str
     kind: Kind
@@ -40,30 +40,30 @@ class Posting:
 
 
 @dataclass(frozen=True)
-class _Parcel:
+class _QueuedMessage:
     compose: Callable[[], Letter]
-    posting: Posting
+    record: DeliveryRecord
     endpoint: str
     is_repeated: bool
     tried: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
-class Post:
-    """The post office of one simulator; its methods are called inside the running loop."""
+class NotificationSender:
+    """Sends the notifications of one simulator; its methods are called inside the running loop."""
 
-    def __init__(self, settings: BkashSettings, book: Book, clock: Clock, composer: Composer) -> None:
+    def __init__(self, settings: BkashSettings, book: BkashBook, clock: Clock, composer: Composer) -> None:
         self._settings = settings
         self._book = book
         self._clock = clock
         self._composer = composer
-        self._waiting: asyncio.Queue[_Parcel] = asyncio.Queue()
-        self._postings: deque[Posting] = deque(maxlen=_REMEMBERED_MAX)
+        self._waiting: asyncio.Queue[_QueuedMessage] = asyncio.Queue()
+        self._delivery_records: deque[DeliveryRecord] = deque(maxlen=_REMEMBERED_MAX)
         self._tokens: set[str] = set()
         self.is_confirmed = False
 
-    def postings(self) -> list[dict[str, object]]:
+    def delivery_records(self) -> list[dict[str, object]]:
         """Return what was sent since the start, oldest first."""
-        return [asdict(posting) for posting in self._postings]
+        return [asdict(record) for record in self._delivery_records]
 
     def subscribe(self, endpoint: str) -> asyncio.Future[None]:
         """Send notifications there from now on, and ask it to confirm."""
@@ -72,7 +72,7 @@ class Post:
         return self.ask(Kind.CONFIRMATION, VERSION, endpoint)
 
     def confirm(self, token: str) -> bool:
-        """Take the answer to that question; False if nobody asked."""
+        """Take the confirmation of a subscription; False if its token is unknown."""
         self.is_confirmed = self.is_confirmed or token in self._tokens
         return token in self._tokens
 
@@ -80,18 +80,25 @@ class Post:
         """Ask an endpoint to confirm; the future is done once it has been asked."""
         token, now = uuid.uuid4().hex * 4, self._clock.now()
         self._tokens.add(token)
-        letter = self._composer.question(kind, token, now, version)
-        return self._post(lambda: letter, Posting(letter.message_id, kind), endpoint, is_repeated=False)
+        signed_message = self._composer.question(kind, token, now, version)
+        return self._post(
+            lambda: signed_message,
+            DeliveryRecord(signed_message.message_id, kind),
+            endpoint,
+            is_repeated=False,
+        )
 
-    def deliver(self, notice: Notice, payment: Payment, endpoint: str) -> asyncio.Future[None]:
+    def deliver(self, notice: OwedNotification, payment: Payment, endpoint: str) -> asyncio.Future[None]:
         """Post what is owed until it is taken; the future is done after the first try."""
 
         def compose() -> Letter:
             return self._composer.notification(
-                payment, Kind.NOTIFICATION, notice.message_id, payment.executed, VERSION
+                payment, Kind.NOTIFICATION, notice.message_id, payment.execution_time, VERSION
             )
 
-        return self._post(compose, Posting(notice.message_id, Kind.NOTIFICATION), endpoint, is_repeated=True)
+        return self._post(
+            compose, DeliveryRecord(notice.message_id, Kind.NOTIFICATION), endpoint, is_repeated=True
+        )
 
     def send(
         self, kind: Kind, payment: Payment, at: datetime, version: str, endpoint: str
@@ -103,7 +110,7 @@ class Post:
         def compose() -> Letter:
             return self._composer.notification(payment, kind, message_id, at, version)
 
-        return self._post(compose, Posting(message_id, kind), endpoint, is_repeated=False)
+        return self._post(compose, DeliveryRecord(message_id, kind), endpoint, is_repeated=False)
 
     def message_id(self, payment: Payment) -> str:
         """Return the MessageId that the right notification of a payment always has."""
@@ -111,53 +118,59 @@ class Post:
 
     async def work(self) -> None:
         """Post what is owed and what comes, until cancelled."""
-        wanted = self._settings.sns_endpoint
-        if wanted is not None and wanted != self._book.endpoint:
-            self.subscribe(wanted)
-        for notice in self._book.owed():
+        endpoint = self._settings.sns_endpoint
+        if endpoint is not None and endpoint != self._book.endpoint:
+            self.subscribe(endpoint)
+        for notice in self._book.undelivered_notifications():
             payment = self._book.payment(notice.payment_id)
             if payment is not None and self._book.endpoint is not None:
                 self.deliver(notice, payment, self._book.endpoint)
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, asyncio.TaskGroup() as rounds:
             while True:
-                rounds.create_task(self._carry(session, await self._waiting.get()))
+                rounds.create_task(self._deliver(session, await self._waiting.get()))
 
     def _post(
-        self, compose: Callable[[], Letter], posting: Posting, endpoint: str, *, is_repeated: bool
+        self, compose: Callable[[], Letter], record: DeliveryRecord, endpoint: str, *, is_repeated: bool
     ) -> asyncio.Future[None]:
-        parcel = _Parcel(compose, posting, endpoint, is_repeated)
-        self._postings.append(posting)
-        self._waiting.put_nowait(parcel)
-        return parcel.tried
+        queued = _QueuedMessage(compose, record, endpoint, is_repeated)
+        self._delivery_records.append(record)
+        self._waiting.put_nowait(queued)
+        return queued.tried
 
-    async def _carry(self, session: aiohttp.ClientSession, parcel: _Parcel) -> None:
-        letter, posting = parcel.compose(), parcel.posting
+    async def _deliver(self, session: aiohttp.ClientSession, queued: _QueuedMessage) -> None:
+        signed_message, record = queued.compose(), queued.record
         last = self._settings.sns_retry_seconds[-1:]
         delays = chain(self._settings.sns_retry_seconds, *repeat(last, _LAST_DELAY_TIMES))
         while True:
-            posting.status = await _try(session, parcel.endpoint, letter, self._settings.sns_topic_arn)
-            posting.tries += 1
-            is_taken = posting.status is not None and _FIRST_GOOD <= posting.status < _FIRST_BAD
-            if is_taken and parcel.is_repeated:
-                self._book.record_delivered(letter.message_id, self._clock.now())
-            if not parcel.tried.done():
-                parcel.tried.set_result(None)
+            record.status = await _post_message(
+                session, queued.endpoint, signed_message, self._settings.sns_topic_arn
+            )
+            record.tries += 1
+            is_taken = record.status is not None and _FIRST_GOOD <= record.status < _FIRST_BAD
+            if is_taken and queued.is_repeated:
+                self._book.record_delivered(signed_message.message_id, self._clock.now())
+            if not queued.tried.done():
+                queued.tried.set_result(None)
             delay = next(delays, None)
-            if is_taken or not parcel.is_repeated or delay is None:
+            if is_taken or not queued.is_repeated or delay is None:
                 return
             await asyncio.sleep(delay)
 
 
-async def _try(session: aiohttp.ClientSession, endpoint: str, letter: Letter, topic_arn: str) -> int | None:
+async def _post_message(
+    session: aiohttp.ClientSession, endpoint: str, signed_message: Letter, topic_arn: str
+) -> int | None:
     headers = {
         "Content-Type": "text/plain; charset=UTF-8",
         "User-Agent": "Amazon Simple Notification Service Agent",
-        "x-amz-sns-message-type": letter.message_type,
-        "x-amz-sns-message-id": letter.message_id,
+        "x-amz-sns-message-type": signed_message.message_type,
+        "x-amz-sns-message-id": signed_message.message_id,
         "x-amz-sns-topic-arn": topic_arn,
     }
     try:
-        async with session.post(endpoint, data=letter.body, headers=headers, allow_redirects=False) as answer:
+        async with session.post(
+            endpoint, data=signed_message.body, headers=headers, allow_redirects=False
+        ) as answer:
             return answer.status
     except (aiohttp.ClientError, TimeoutError, ValueError):
         return None

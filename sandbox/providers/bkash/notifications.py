@@ -1,7 +1,7 @@
 """Notifications as Amazon's SNS sends them: what they say, and how they are signed.
 
 Key and certificate are made by the simulator itself and live as long as the process. The address of the
-certificate has the real shape, so whoever checks it must be told elsewhere where the certificate lies.
+certificate has the real shape, so a checker needs a setting for where the certificate lies.
 A signature is the same each time it is made, so a repeat is the same to the last byte.
 """
 
@@ -37,9 +37,9 @@ class Kind(StrEnum):
     NOTIFICATION = "notification"
     """What is owed for an executed payment, under the MessageId it always has."""
     CONFIRMATION = "confirmation"
-    """The question whether the endpoint wants notifications."""
+    """The request to confirm a subscription."""
     UNSUBSCRIBE = "unsubscribe"
-    """The question whether it wants no more."""
+    """The request to confirm the end of a subscription."""
     SECOND_ID = "second_id"
     """A right notification of the same payment under another MessageId."""
     WEEK_LATE = "week_late"
@@ -51,7 +51,7 @@ class Kind(StrEnum):
     FOREIGN_KEY = "foreign_key"
     """Signed with a key that the certificate does not have."""
     FOREIGN_HOST = "foreign_host"
-    """Rightly signed, and the certificate is said to lie at somebody else's."""
+    """Rightly signed, and the certificate is said to lie at another party's."""
     OTHER_TOPIC = "other_topic"
     """Rightly signed, about another topic."""
     UNFOUNDED = "unfounded"
@@ -133,7 +133,7 @@ def string_to_sign(envelope: dict[str, str]) -> bytes:
 
 def message_of(payment: Payment, sender: Sender, at: datetime) -> str:
     """Return the inner message of an executed payment; numbers of wallets begin with 880 here."""
-    amount = taka(payment.told_paisa)
+    amount = taka(payment.reported_paisa)
     message = {
         "dateTime": time_of_notice(at),
         "debitMSISDN": f"88{payment.wallet}",
@@ -160,7 +160,7 @@ class Composer:
 
     sender: Sender
     signer: Signer
-    stranger: Signer
+    foreign_signer: Signer
 
     def notification(
         self, payment: Payment, kind: Kind, message_id: str, at: datetime, version: str
@@ -176,14 +176,14 @@ class Composer:
         }
         self._sign(envelope, kind)
         if kind is Kind.TAMPERED:
-            amount = taka(payment.told_paisa)
+            amount = taka(payment.reported_paisa)
             envelope["Message"] = envelope["Message"].replace(f'"{amount}"', f'"9{amount}"')
         query = f"?Action=Unsubscribe&SubscriptionArn={self.sender.topic_arn}:1"
         envelope["UnsubscribeURL"] = f"https://{self.sender.host}/{query}"
         return _letter(envelope)
 
     def question(self, kind: Kind, token: str, at: datetime, version: str) -> Letter:
-        """Ask an endpoint to confirm that it wants notifications, or wants no more."""
+        """Write a request to confirm a subscription, or its end."""
         arn = self.sender.topic_arn
         is_farewell = kind is Kind.UNSUBSCRIBE
         envelope = {
@@ -205,7 +205,7 @@ class Composer:
         text = string_to_sign(envelope)
         if kind is Kind.BAD_SIGNATURE:
             text += b"\n"
-        signer = self.stranger if kind is Kind.FOREIGN_KEY else self.signer
+        signer = self.foreign_signer if kind is Kind.FOREIGN_KEY else self.signer
         host = "sns.example.com" if kind is Kind.FOREIGN_HOST else self.sender.host
         envelope["Signature"] = signer.sign(text, envelope["SignatureVersion"])
         envelope["SigningCertURL"] = f"https://{host}/{self.signer.certificate_name}"

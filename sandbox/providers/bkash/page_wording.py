@@ -1,8 +1,8 @@
-"""What bKash's page asks its payer for, and what it says when that is wrong."""
+"""The fields and messages of bKash's page."""
 
-from sandbox.kit.institution.payer_page import Field, Look, Text
+from sandbox.kit.institution.payer_page import Branding, Field, Text
 
-LOOK = Look(Text("বিকাশ", "bKash"), "#e2136e")
+LOOK = Branding(Text("বিকাশ", "bKash"), "#e2136e")
 
 WALLET = Field("wallet", Text("আপনার বিকাশ নম্বর", "Your bKash account number"))
 OTP = Field("otp", Text("যাচাইকরণ কোড", "Verification code"))

@@ -9,7 +9,7 @@ REFUND_DAYS = 60
 REFUNDS_MAX = 10
 
 
-class Status(StrEnum):
+class BkashStatus(StrEnum):
     """What bKash says of a payment; a refund does not change it."""
 
     INITIATED = "Initiated"
@@ -20,7 +20,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refund:
+class BkashRefund:
     """Money that went back to the wallet it came from."""
 
     refund_trx_id: str
@@ -60,15 +60,15 @@ class Payment:
     fee_paisa: int = 0
     echo_extra_paisa: int = 0
     execute_calls: int = 0
-    refunds: list[Refund] = field(default_factory=list)
+    refunds: list[BkashRefund] = field(default_factory=list)
 
     @property
-    def created(self) -> datetime:
+    def creation_time(self) -> datetime:
         """When it was opened."""
         return datetime.fromisoformat(self.created_at)
 
     @property
-    def executed(self) -> datetime:
+    def execution_time(self) -> datetime:
         """When its money moved.
 
         Raises:
@@ -79,8 +79,8 @@ class Payment:
         return datetime.fromisoformat(self.executed_at)
 
     @property
-    def told_paisa(self) -> int:
-        """The amount that the answers tell."""
+    def reported_paisa(self) -> int:
+        """The amount that the answers report."""
         return self.amount_paisa + self.echo_extra_paisa
 
     @property
@@ -93,18 +93,18 @@ class Payment:
         """What can still go back."""
         return self.amount_paisa - self.refunded_paisa if self.trx_id else 0
 
-    def status(self, now: datetime) -> Status:
-        """Return its status; one that nobody has executed lapses after 24 hours."""
+    def status(self, now: datetime) -> BkashStatus:
+        """Return its status; one of no account executed lapses after 24 hours."""
         if self.trx_id is not None:
-            return Status.COMPLETED
+            return BkashStatus.COMPLETED
         if self.is_cancelled:
-            return Status.CANCELLED
+            return BkashStatus.CANCELLED
         if self.failure_code is not None:
-            return Status.DECLINED
-        if now >= self.created + timedelta(seconds=PAGE_SECONDS):
-            return Status.EXPIRED
-        return Status.INITIATED
+            return BkashStatus.DECLINED
+        if now >= self.creation_time + timedelta(seconds=PAGE_SECONDS):
+            return BkashStatus.EXPIRED
+        return BkashStatus.INITIATED
 
     def may_be_refunded(self, now: datetime) -> bool:
         """Whether it is young enough."""
-        return now < self.executed + timedelta(days=REFUND_DAYS)
+        return now < self.execution_time + timedelta(days=REFUND_DAYS)

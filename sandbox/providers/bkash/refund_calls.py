@@ -1,6 +1,6 @@
-"""Refunds: version 1, once a payment, and version 2, in parts; each with its question.
+"""Refunds: version 1, once a payment, and version 2, in parts; each with its inquiry.
 
-Version 1 has one path for both: a body without an amount is the question. Which code of 2071 to 2082 says
+Version 1 has one path for both: a body without an amount is the inquiry. Which code of 2071 to 2082 says
 what is published for 2072 alone; the others are this simulator's choice of the words they are said to hold.
 """
 
@@ -10,80 +10,82 @@ from dataclasses import dataclass
 from sandbox.kit.institution.amounts import paisa, taka
 from sandbox.kit.institution.replies import Reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError
-from sandbox.providers.bkash.faults import Fault, Step
-from sandbox.providers.bkash.payment import REFUNDS_MAX, Payment, Refund, Status
+from sandbox.providers.bkash.faults import BkashFault, BkashStep
+from sandbox.providers.bkash.payment import REFUNDS_MAX, BkashRefund, BkashStatus, Payment
 from sandbox.providers.bkash.payment_calls import new_trx_id
-from sandbox.providers.bkash.replies import fine, fine_v2, refused, refused_v2
-from sandbox.providers.bkash.shared_state import V1, V2, Aim, House
+from sandbox.providers.bkash.replies import refusal_reply, refusal_reply_v2, success, success_v2
+from sandbox.providers.bkash.shared_state import V1, V2, BkashSharedState, FaultTarget
 from sandbox.providers.bkash.wire import TEXT_LENGTH_MAX, id_field, time_v1, time_v2
 
 _V2_FIELDS = ("paymentId", "trxId", "refundAmount", "sku", "reason")
 
 
 @dataclass(frozen=True)
-class Refunds:
+class RefundCalls:
     """Answers these calls; each runs to its end before the next begins."""
 
-    house: House
+    shared: BkashSharedState
 
     def refund(self, form: Form) -> Reply:
-        """Give back a payment, whole or in part, once; without an amount, tell whether that was done."""
+        """Give back a payment, whole or in part, once; without an amount, report whether that was done."""
         if form.get("amount") in (None, ""):
             return self.refund_status(form)
-        payment = self._named(form, "paymentID", "trxID")
+        payment = self._refundable_payment(form, "paymentID", "trxID")
         if isinstance(payment, str):
-            return refused(payment)
-        return self.house.struck(
-            _aim(Step.REFUND, payment), V1, lambda fault: self._refund(form, payment, fault)
+            return refusal_reply(payment)
+        return self.shared.apply_fault(
+            _aim(BkashStep.REFUND, payment), V1, lambda fault: self._refund(form, payment, fault)
         )
 
     def refund_status(self, form: Form) -> Reply:
-        """Tell the first refund of a payment; without one, no refundTrxID is told."""
-        payment = self._named(form, "paymentID", "trxID")
+        """Report the first refund of a payment; without one there is no refundTrxID."""
+        payment = self._refundable_payment(form, "paymentID", "trxID")
         if isinstance(payment, str):
-            return refused(payment)
-        return self.house.struck(
-            _aim(Step.REFUND_STATUS, payment),
+            return refusal_reply(payment)
+        return self.shared.apply_fault(
+            _aim(BkashStep.REFUND_STATUS, payment),
             V1,
-            lambda _fault: _first(payment) if payment.refunds else _none(payment),
+            lambda _fault: _first_refund_reply(payment) if payment.refunds else _no_refund_reply(payment),
         )
 
     def refund_v2(self, form: Form) -> Reply:
         """Give back a part of a payment: at most ten times, within 60 days, never more than it was."""
         if any(not isinstance(form.get(name), str | int | float) or form[name] == "" for name in _V2_FIELDS):
             raise MalformedRequestError("a field is missing")
-        payment = self._named(form, "paymentId", "trxId")
+        payment = self._refundable_payment(form, "paymentId", "trxId")
         if isinstance(payment, str):
-            return refused_v2(payment)
-        return self.house.struck(
-            _aim(Step.REFUND, payment), V2, lambda fault: self._refund_v2(form, payment, fault)
+            return refusal_reply_v2(payment)
+        return self.shared.apply_fault(
+            _aim(BkashStep.REFUND, payment), V2, lambda fault: self._refund_v2(form, payment, fault)
         )
 
     def refund_status_v2(self, form: Form) -> Reply:
-        """Tell every refund of a payment."""
-        payment = self._named(form, "paymentId", "trxId")
+        """Report every refund of a payment."""
+        payment = self._refundable_payment(form, "paymentId", "trxId")
         if isinstance(payment, str):
-            return refused_v2(payment)
-        return self.house.struck(_aim(Step.REFUND_STATUS, payment), V2, lambda _fault: _listed(payment))
+            return refusal_reply_v2(payment)
+        return self.shared.apply_fault(
+            _aim(BkashStep.REFUND_STATUS, payment), V2, lambda _fault: _refunds_reply(payment)
+        )
 
-    def _named(self, form: Form, id_name: str, trx_name: str) -> Payment | str:
-        payment = self.house.book.payment(id_field(form, id_name) or "")
+    def _refundable_payment(self, form: Form, id_name: str, trx_name: str) -> Payment | str:
+        payment = self.shared.book.payment(id_field(form, id_name) or "")
         if payment is None:
             return "2002"
         if payment.trx_id is None:
             return "2127"
         return payment if form.get(trx_name) == payment.trx_id else "2076"
 
-    def _refund(self, form: Form, payment: Payment, fault: Fault | None) -> Reply:
+    def _refund(self, form: Form, payment: Payment, fault: BkashFault | None) -> Reply:
         def refusal(amount: int) -> str | None:
             if payment.refunds:
                 return "2034"
             return "2026" if amount > payment.amount_paisa else None
 
         made = self._make(form, payment, form.get("amount"), fault, refusal)
-        return refused(made) if isinstance(made, str) else _first(payment)
+        return refusal_reply(made) if isinstance(made, str) else _first_refund_reply(payment)
 
-    def _refund_v2(self, form: Form, payment: Payment, fault: Fault | None) -> Reply:
+    def _refund_v2(self, form: Form, payment: Payment, fault: BkashFault | None) -> Reply:
         def refusal(amount: int) -> str | None:
             if len(payment.refunds) >= REFUNDS_MAX:
                 return "2074"
@@ -91,12 +93,12 @@ class Refunds:
 
         made = self._make(form, payment, form["refundAmount"], fault, refusal)
         if isinstance(made, str):
-            return refused_v2(made)
-        return fine_v2(
+            return refusal_reply_v2(made)
+        return success_v2(
             originalTrxId=payment.trx_id,
             refundTrxId=made.refund_trx_id,
-            refundTransactionStatus=Status.COMPLETED,
-            originalTrxAmount=taka(payment.told_paisa),
+            refundTransactionStatus=BkashStatus.COMPLETED,
+            originalTrxAmount=taka(payment.reported_paisa),
             refundAmount=taka(made.amount_paisa),
             currency="BDT",
             completedTime=time_v2(made.at),
@@ -109,10 +111,10 @@ class Refunds:
         form: Form,
         payment: Payment,
         amount: object,
-        fault: Fault | None,
+        fault: BkashFault | None,
         refusal: Callable[[int], str | None],
-    ) -> Refund | str:
-        now = self.house.clock.now()
+    ) -> BkashRefund | str:
+        now = self.shared.clock.now()
         sku, reason = (str(form.get(name) or "") for name in ("sku", "reason"))
         amount_paisa = paisa(amount)
         if amount_paisa is None or amount_paisa == 0:
@@ -121,25 +123,25 @@ class Refunds:
             return "2075"
         if not payment.may_be_refunded(now):
             return "2071"
-        code = refusal(amount_paisa) or self.house.refusal_code(fault, Step.REFUND)
+        code = refusal(amount_paisa) or self.shared.refusal_code(fault, BkashStep.REFUND)
         if code is not None:
             return code
-        refund = Refund(new_trx_id(self.house), amount_paisa, now.isoformat(), sku, reason)
-        self.house.book.record_refunded(payment.payment_id, refund)
+        refund = BkashRefund(new_trx_id(self.shared), amount_paisa, now.isoformat(), sku, reason)
+        self.shared.book.record_refunded(payment.payment_id, refund)
         return refund
 
 
-def _aim(step: Step, payment: Payment) -> Aim:
+def _aim(step: BkashStep, payment: Payment) -> FaultTarget:
     numbers = (payment.payment_id, payment.invoice, payment.wallet or "")
-    return Aim(step, numbers, payment, is_open=not payment.refunds)
+    return FaultTarget(step, numbers, payment, is_open=not payment.refunds)
 
 
-def _first(payment: Payment) -> Reply:
+def _first_refund_reply(payment: Payment) -> Reply:
     refund = payment.refunds[0]
-    return fine(
+    return success(
         originalTrxID=payment.trx_id,
         refundTrxID=refund.refund_trx_id,
-        transactionStatus=Status.COMPLETED,
+        transactionStatus=BkashStatus.COMPLETED,
         amount=taka(refund.amount_paisa),
         currency="BDT",
         charge="0.00",
@@ -147,19 +149,19 @@ def _first(payment: Payment) -> Reply:
     )
 
 
-def _none(payment: Payment) -> Reply:
-    return fine(originalTrxID=payment.trx_id, currency="BDT")
+def _no_refund_reply(payment: Payment) -> Reply:
+    return success(originalTrxID=payment.trx_id, currency="BDT")
 
 
-def _listed(payment: Payment) -> Reply:
-    return fine_v2(
+def _refunds_reply(payment: Payment) -> Reply:
+    return success_v2(
         originalTrxId=payment.trx_id,
-        originalTrxAmount=taka(payment.told_paisa),
-        originalTrxCompletedTime=time_v2(payment.executed),
+        originalTrxAmount=taka(payment.reported_paisa),
+        originalTrxCompletedTime=time_v2(payment.execution_time),
         refundTransactions=[
             {
                 "refundTrxId": refund.refund_trx_id,
-                "refundTransactionStatus": Status.COMPLETED,
+                "refundTransactionStatus": BkashStatus.COMPLETED,
                 "refundAmount": taka(refund.amount_paisa),
                 "completedTime": time_v2(refund.at),
             }

@@ -1,6 +1,6 @@
 """bKash's four envelopes, and its codes.
 
-1. HTTP 200 with statusCode and statusMessage: what a call came to. 2. HTTP 200 with errorCode and
+1. HTTP 200 with statusCode and statusMessage: the result of a call. 2. HTTP 200 with errorCode and
 errorMessage: here for 2003 and for maintenance, where the platform rather than the call is in trouble.
 3. Refund v2: HTTP 400 with internalCode, externalCode and a message in two languages. 4. The gateway before
 it all: 400, 401, 403 or 500 with a single message.
@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from sandbox.kit.institution.replies import Errors, Reply, html_page, json_reply
 
-FINE = "0000"
-Refusal = Callable[[str], Reply]
+SUCCESS = "0000"
+RefusalReply = Callable[[str], Reply]
 """Wraps a code as one version of the interface does it."""
 
 MESSAGES = {
@@ -85,28 +85,28 @@ _GATEWAY = {
 }
 
 
-def fine(**fields: object) -> Reply:
-    """Return the answer to a call that did what it was asked for; fields without a value are left out."""
+def success(**fields: object) -> Reply:
+    """Return a success reply; fields without a value are left out."""
     present = {name: value for name, value in fields.items() if value is not None}
-    return json_reply({"statusCode": FINE, "statusMessage": "Successful", **present}, code=FINE)
+    return json_reply({"statusCode": SUCCESS, "statusMessage": "Successful", **present}, code=SUCCESS)
 
 
-def fine_v2(**fields: object) -> Reply:
+def success_v2(**fields: object) -> Reply:
     """Return the same in the second version, which has no code for it."""
-    return json_reply(fields, code=FINE)
+    return json_reply(fields, code=SUCCESS)
 
 
-def refused(code: str) -> Reply:
+def refusal_reply(code: str) -> Reply:
     """Return a refusal in the first envelope."""
     return json_reply({"statusCode": code, "statusMessage": MESSAGES[code]}, code=code)
 
 
-def troubled(code: str) -> Reply:
+def trouble_reply(code: str) -> Reply:
     """Return an error in the second envelope."""
     return json_reply({"errorCode": code, "errorMessage": MESSAGES[code]}, code=code)
 
 
-def refused_v2(code: str) -> Reply:
+def refusal_reply_v2(code: str) -> Reply:
     """Return a refusal in the third envelope."""
     body = {
         "internalCode": _INTERNAL[code],
@@ -117,7 +117,7 @@ def refused_v2(code: str) -> Reply:
     return json_reply(body, code=code, status=400)
 
 
-def gateway(status: int, message: str) -> Reply:
+def gateway_error(status: int, message: str) -> Reply:
     """Return an error of the gateway, in the fourth envelope."""
     return json_reply({"message": message}, code=status, status=status)
 
@@ -125,13 +125,13 @@ def gateway(status: int, message: str) -> Reply:
 def _error(status: int, _message: str) -> Reply:
     if status not in _GATEWAY:
         return json_reply({"errorCode": "503", "errorMessage": MESSAGES["503"]}, code=503, status=503)
-    shown, message = _GATEWAY[status]
-    return gateway(shown, message)
+    http_status, message = _GATEWAY[status]
+    return gateway_error(http_status, message)
 
 
 ERRORS = Errors(_error)
-TOKEN_EXPIRED = gateway(401, "The incoming token has expired")
-APP_BLOCKED = gateway(401, "Unauthorized: too many token requests, the app is blocked")
-WRONG_APP = gateway(403, "Forbidden")
+TOKEN_EXPIRED = gateway_error(401, "The incoming token has expired")
+APP_BLOCKED = gateway_error(401, "Unauthorized: too many token requests, the app is blocked")
+WRONG_APP = gateway_error(403, "Forbidden")
 HTML_PAGE = html_page("bKash")
 STRANGE = json_reply({"statusCode": "2999", "statusMessage": "Please see the manual"}, code="2999")

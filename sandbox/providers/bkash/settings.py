@@ -15,7 +15,7 @@ class BkashSettings(InstitutionSettings):
 
     `grants_an_hour` is how many tokens an app gets before it is blocked for an hour; 0 never blocks.
     `hang_seconds` is how long a call hangs before its connection closes: longer than the 30 s that callers
-    are told to wait. `duplicate_seconds` is how long an invoice number stays taken. `public_url` is where
+    have to wait. `duplicate_seconds` is how long an invoice number stays taken. `public_url` is where
     a browser finds the payer's page, if not where it is served. Notifications go to `sns_endpoint`.
     """
 

@@ -1,6 +1,6 @@
 """The settlement file of a day, one line a movement of money; nobody publishes bKash's, so this is a guess.
 
-Its columns are the words of the interface. Amounts are taka with two decimals; a refund's credited amount is
+Its columns are named as in the interface. Amounts are taka with two decimals; a refund's credited amount is
 negative, so the column sums to what is settled. Wallet numbers are masked.
 """
 
@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.clock import dhaka_day
-from sandbox.providers.bkash.payment import Payment, Refund, Status
+from sandbox.providers.bkash.payment import BkashRefund, BkashStatus, Payment
 from sandbox.providers.bkash.wire import time_v1
 
 COLUMNS = (
@@ -45,22 +45,22 @@ def _lines(payment: Payment) -> Iterator[tuple[datetime, list[str]]]:
     if payment.trx_id is None:
         return
     fee = payment.fee_paisa
-    moved = _row(payment, payment.trx_id, "Payment", payment.created, payment.executed)
+    cells = _row(payment, payment.trx_id, "Payment", payment.creation_time, payment.execution_time)
     amounts = [taka(payment.amount_paisa), taka(fee), taka(payment.amount_paisa - fee)]
-    yield payment.executed, [*moved, *amounts, "BDT", Status.COMPLETED.value, ""]
+    yield payment.execution_time, [*cells, *amounts, "BDT", BkashStatus.COMPLETED.value, ""]
     for refund in payment.refunds:
         yield refund.at, _refund_row(payment, refund)
 
 
-def _refund_row(payment: Payment, refund: Refund) -> list[str]:
-    moved = _row(payment, refund.refund_trx_id, "Refund", refund.at, refund.at)
+def _refund_row(payment: Payment, refund: BkashRefund) -> list[str]:
+    cells = _row(payment, refund.refund_trx_id, "Refund", refund.at, refund.at)
     amounts = [taka(refund.amount_paisa), taka(0), taka(-refund.amount_paisa)]
-    return [*moved, *amounts, "BDT", Status.COMPLETED.value, payment.trx_id or ""]
+    return [*cells, *amounts, "BDT", BkashStatus.COMPLETED.value, payment.trx_id or ""]
 
 
-def _row(payment: Payment, trx_id: str, kind: str, begun: datetime, ended: datetime) -> list[str]:
+def _row(payment: Payment, trx_id: str, kind: str, started: datetime, ended: datetime) -> list[str]:
     masked = masked_wallet(payment.wallet or "")
-    return [trx_id, payment.payment_id, payment.invoice, kind, time_v1(begun), time_v1(ended), masked]
+    return [trx_id, payment.payment_id, payment.invoice, kind, time_v1(started), time_v1(ended), masked]
 
 
 def masked_wallet(wallet: str) -> str:

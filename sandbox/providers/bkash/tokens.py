@@ -17,7 +17,7 @@ BLOCK_SECONDS = 3_600
 _HOUR = timedelta(hours=1)
 
 
-class Standing(Enum):
+class BkashTokenState(Enum):
     """What an id token is worth."""
 
     ALIVE = "alive"
@@ -26,7 +26,7 @@ class Standing(Enum):
 
 
 @dataclass(slots=True)
-class Tokens:
+class AppTokens:
     """The living tokens of one app, by the instant at which they expire, and the grants of the last hour."""
 
     _id_tokens: dict[str, datetime] = field(default_factory=dict)
@@ -35,19 +35,19 @@ class Tokens:
     _blocked_until: datetime | None = None
 
     def is_blocked(self, now: datetime) -> bool:
-        """Whether every call of the app is turned away."""
+        """Whether every call of the app is refused."""
         return self._blocked_until is not None and now < self._blocked_until
 
     def grants_within_an_hour(self, now: datetime) -> int:
         """Return how many tokens were given out in the last hour."""
         return sum(1 for instant in self._granted_at if instant > now - _HOUR)
 
-    def standing(self, id_token: str, now: datetime) -> Standing:
+    def standing(self, id_token: str, now: datetime) -> BkashTokenState:
         """Return what an id token is worth."""
         end = self._id_tokens.get(id_token)
         if end is None:
-            return Standing.UNKNOWN
-        return Standing.ALIVE if now < end else Standing.EXPIRED
+            return BkashTokenState.UNKNOWN
+        return BkashTokenState.ALIVE if now < end else BkashTokenState.EXPIRED
 
     def may_refresh(self, refresh_token: str, now: datetime) -> bool:
         """Whether a refresh token is known and younger than 28 days."""
@@ -67,7 +67,7 @@ class Tokens:
             self._blocked_until = now + timedelta(seconds=BLOCK_SECONDS)
 
 
-def granted(now: datetime) -> Line:
+def grant_event(now: datetime) -> Line:
     """Return the event of a new pair of tokens."""
     return _event("granted", now) | {
         "id_token": secrets.token_urlsafe(48),
@@ -75,12 +75,12 @@ def granted(now: datetime) -> Line:
     }
 
 
-def expired(now: datetime) -> Line:
+def expiry_event(now: datetime) -> Line:
     """Return the event that every id token dies."""
     return _event("expired", now)
 
 
-def blocked(now: datetime) -> Line:
+def block_event(now: datetime) -> Line:
     """Return the event that the app is blocked for an hour."""
     return _event("blocked", now)
 

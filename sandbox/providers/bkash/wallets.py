@@ -39,7 +39,7 @@ class WalletKind(Enum):
     WRONG_PIN = 30
     """No PIN is right: the first one ends the payment."""
     CANCELS = 31
-    """Whoever enters the PIN finds the payment cancelled."""
+    """The payment is cancelled when the PIN is entered."""
     SAYS_SUCCESS = 32
     """The browser is sent back with success although the PIN step was not finished."""
     LEAVES = 33
@@ -62,7 +62,7 @@ class World:
         self._accounts = accounts
 
     def kind(self, wallet: str) -> WalletKind | None:
-        """Return how a wallet behaves, or None if it is none."""
+        """Return how a wallet behaves, or None if it is not one."""
         # isdigit alone would let Bangla digits through, and int() would read them.
         if len(wallet) != WALLET_LENGTH or not (wallet.isascii() and wallet.isdigit()):
             return None

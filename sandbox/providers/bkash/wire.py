@@ -32,7 +32,7 @@ _MANDATORY = (
 
 
 class BadFieldError(Exception):
-    """A call could be read and asks for what cannot be; the text is bKash's code for it."""
+    """A call that could be read asks for something impossible; the text is bKash's code for it."""
 
 
 class CreateRequest(NamedTuple):

@@ -1,14 +1,14 @@
-"""What a host says to a 0200 and to a reversal that it has read, before anything is recorded."""
+"""The checks of a 0200 and of a reversal, before anything is recorded."""
 
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from sandbox.kit.institution.clock import DHAKA
-from sandbox.kit.provider.magic_numbers import Money
-from sandbox.kit.provider.orders import Order, State
+from sandbox.kit.provider.magic_numbers import MoneyOutcome
+from sandbox.kit.provider.orders import ProviderOrder, State
 from sandbox.kit.provider.provider import Provider
-from sandbox.providers.iso8583.book import ALIAS, ASKED_BY, HostBook, Identity
+from sandbox.providers.iso8583.book import ALIAS, REQUEST_IDENTITY, HostBook, RequestIdentity
 from sandbox.providers.iso8583.codec import Fields
 from sandbox.providers.iso8583.institutions import (
     ACCEPTOR,
@@ -60,7 +60,7 @@ def reason_of(code: str) -> str:
 def is_request_whole(provider: Provider, fields: Fields) -> bool:
     """Whether a 0200 has every field that it must have, in the form that it must have."""
     return (
-        _has(provider, fields, _OF_REQUEST)
+        _has_fields(provider, fields, _OF_REQUEST)
         and _is_instant(f"{_YEAR}{fields[7]}")
         and _is_instant(f"{_YEAR}{fields[13]}{fields[12]}")
         and fields[37].isdigit()
@@ -70,34 +70,36 @@ def is_request_whole(provider: Provider, fields: Fields) -> bool:
 
 def is_reversal_whole(provider: Provider, fields: Fields) -> bool:
     """Whether a reversal has every field that it must have; DE90 names a 0200."""
-    return _has(provider, fields, _OF_REVERSAL) and _ORIGINAL.fullmatch(fields[90]) is not None
+    return _has_fields(provider, fields, _OF_REVERSAL) and _ORIGINAL.fullmatch(fields[90]) is not None
 
 
-def identity_of_request(fields: Fields) -> Identity:
+def identity_of_request(fields: Fields) -> RequestIdentity:
     """Return what a whole 0200 is known by."""
-    return Identity(fields[32].rjust(_ACQUIRER_LENGTH, "0"), fields[11], fields[37], fields[7])
+    return RequestIdentity(fields[32].rjust(_ACQUIRER_LENGTH, "0"), fields[11], fields[37], fields[7])
 
 
-def identity_of_original(fields: Fields) -> Identity:
+def identity_of_original(fields: Fields) -> RequestIdentity:
     """Return what the 0200 is known by that a whole reversal names.
 
     Raises:
         ValueError: the reversal is not whole.
     """
-    found = _ORIGINAL.fullmatch(fields[90])
-    if found is None:
+    match = _ORIGINAL.fullmatch(fields[90])
+    if match is None:
         raise ValueError("DE90 names no 0200")
-    return Identity(acquirer=found[4], stan=found[2], rrn=fields[37], sent_at=found[3])
+    return RequestIdentity(acquirer=match[4], stan=match[2], rrn=fields[37], sent_at=match[3])
 
 
-def order_of_alias(provider: Provider, fields: Fields) -> Order | None:
+def order_of_alias(provider: Provider, fields: Fields) -> ProviderOrder | None:
     """Return the order that the alias of a message is good for, or was."""
-    alias = fields[terms_of(provider.house).alias_field].strip()
-    order = provider.find_named(alias)
+    alias = fields[terms_of(provider.institution).alias_field].strip()
+    order = provider.find_by_provider_name(alias)
     return order if order is not None and order.facts.get(ALIAS) == alias else None
 
 
-def judge(provider: Provider, book: HostBook, fields: Fields, order: Order | None, day: date) -> str:
+def authorise(
+    provider: Provider, book: HostBook, fields: Fields, order: ProviderOrder | None, day: date
+) -> str:
     """Return the code for a whole 0200 whose identity is new; 00 means that it may be posted."""
     return (
         _terms_code(provider, fields)
@@ -107,24 +109,24 @@ def judge(provider: Provider, book: HostBook, fields: Fields, order: Order | Non
 
 
 def _terms_code(provider: Provider, fields: Fields) -> str:
-    """Return what is wrong with a 0200 whoever pays."""
+    """Return what is wrong with a 0200 whatever its payer."""
     wrong = {
         INVALID_TRANSACTION: fields[3] != PROCESSING_CODE or fields[49] != CURRENCY,
         _FOREIGN_ACCEPTOR: fields[42].rstrip() != ACCEPTOR,
         NOT_SIGNED_ON: fields[41].rstrip() != TERMINAL,
-        _ROUTING_UNKNOWN: fields[32] != terms_of(provider.house).acquirer,
+        _ROUTING_UNKNOWN: fields[32] != terms_of(provider.institution).acquirer,
         INVALID_AMOUNT: not int(fields[4]),
     }
     return next((code for code, is_so in wrong.items() if is_so), "")
 
 
-def _alias_code(provider: Provider, fields: Fields, order: Order | None) -> str:
+def _alias_code(provider: Provider, fields: Fields, order: ProviderOrder | None) -> str:
     """Return what is wrong with the alias for this order and amount."""
     if order is None:
         return NO_SUCH_ALIAS
     state = provider.state(order)
     wrong = {
-        NO_SUCH_ALIAS: ASKED_BY in order.facts or state not in {State.AGREED, State.EXPIRED},
+        NO_SUCH_ALIAS: REQUEST_IDENTITY in order.facts or state not in {State.AGREED, State.EXPIRED},
         _EXPIRED: state is State.EXPIRED,
         INVALID_TRANSACTION: fields[48].rstrip() != order.reference,
         INVALID_AMOUNT: int(fields[4]) != order.amount_paisa,
@@ -132,22 +134,22 @@ def _alias_code(provider: Provider, fields: Fields, order: Order | None) -> str:
     return next((code for code, is_so in wrong.items() if is_so), "")
 
 
-def _money_code(provider: Provider, book: HostBook, order: Order | None, day: date) -> str:
+def _money_code(provider: Provider, book: HostBook, order: ProviderOrder | None, day: date) -> str:
     """Return whether the payer can and may pay."""
     if order is None:
         return NO_SUCH_ALIAS
-    terms, does = terms_of(provider.house), provider.behaviour(order)
-    if does.money in {Money.DECLINED, Money.PENDING_THEN_DECLINED}:
-        return _REASONS.get(does.reason, _DO_NOT_HONOUR)
-    spent = book.spent_paisa(provider.house.id, order.payer, day)
+    terms, behaviour = terms_of(provider.institution), provider.behaviour(order)
+    if behaviour.money in {MoneyOutcome.DECLINED, MoneyOutcome.PENDING_THEN_DECLINED}:
+        return _REASONS.get(behaviour.reason, _DO_NOT_HONOUR)
+    spent = book.spent_paisa(provider.institution.id, order.payer, day)
     if order.amount_paisa > terms.limit_paisa or spent + order.amount_paisa > terms.daily_limit_paisa:
         return _OVER_LIMIT
     return _TOO_LITTLE if provider.balance_paisa(order.payer) < order.amount_paisa else APPROVED
 
 
-def _has(provider: Provider, fields: Mapping[int, str], wanted: frozenset[int]) -> bool:
+def _has_fields(provider: Provider, fields: Mapping[int, str], required: frozenset[int]) -> bool:
     aliases = fields.keys() & {2, 102}
-    return wanted <= fields.keys() and aliases == {terms_of(provider.house).alias_field}
+    return required <= fields.keys() and aliases == {terms_of(provider.institution).alias_field}
 
 
 def _is_instant(digits: str) -> bool:

@@ -6,7 +6,7 @@ that nobody could reverse.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,18 +14,19 @@ from typing import Any, NamedTuple
 from typing_extensions import override
 
 from sandbox.kit.institution.journal import Line
-from sandbox.kit.provider.book import Book, Decision
-from sandbox.kit.provider.orders import Order, State
+from sandbox.kit.institution.stored_records import as_stored, from_stored
+from sandbox.kit.provider.book import Decision, ProviderBook
+from sandbox.kit.provider.orders import ProviderOrder, State
 from sandbox.providers.iso8583.institutions import REVERSED
 
 ALIAS = "alias"
 """The fact of an order that holds the alias of its payer's account."""
 
-ASKED_BY = "asked_by"
+REQUEST_IDENTITY = "asked_by"
 """The fact of an order that holds the identity of the 0200 that used its alias up."""
 
 
-class Identity(NamedTuple):
+class RequestIdentity(NamedTuple):
     """What a 0200 is known by: acquirer, STAN, RRN and DE7. A reversal names it in DE90 and DE37."""
 
     acquirer: str
@@ -46,7 +47,7 @@ class FinancialRequest:
     `reference` is the order's, empty where the alias is nobody's. `day` is the host's business day.
     """
 
-    house: str
+    institution_id: str
     identity: str
     reference: str
     amount_paisa: int
@@ -58,7 +59,7 @@ class FinancialRequest:
     repeats: int = 0
 
     @property
-    def posted(self) -> datetime:
+    def posting_time(self) -> datetime:
         """When it came, and was posted if it was."""
         return datetime.fromisoformat(self.at)
 
@@ -70,7 +71,7 @@ class Reversal:
     `has_original` is whether its 0200 had come before, `is_moved_back` whether money went back.
     """
 
-    house: str
+    institution_id: str
     identity: str
     reference: str
     amount_paisa: int
@@ -84,84 +85,91 @@ class Reversal:
 
 
 @dataclass(slots=True)
-class _Written:
+class _HostRecords:
     requests: dict[str, FinancialRequest] = field(default_factory=dict)
     reversals: dict[str, Reversal] = field(default_factory=dict)
 
 
-class HostBook(Book):
-    """The book of all houses of this family."""
+class HostBook(ProviderBook):
+    """The book of all institutions of this family."""
 
     def __init__(self, path: Path, seed: int, today: date) -> None:
         """Open the book kept at `path`, or begin one today; errors as of `Book`."""
-        self._written: dict[str, _Written] = {}
+        self._records: dict[str, _HostRecords] = {}
         self._spent: Counter[tuple[str, str, str]] = Counter()
         super().__init__(path, seed, today)
 
-    def request(self, house: str, identity: Identity) -> FinancialRequest | None:
+    def request(self, institution_id: str, identity: RequestIdentity) -> FinancialRequest | None:
         """Return the 0200 of this identity, if one was judged."""
-        return self._of(house).requests.get(identity.name)
+        return self._records_of(institution_id).requests.get(identity.name)
 
-    def reversal(self, house: str, identity: Identity) -> Reversal | None:
+    def reversal(self, institution_id: str, identity: RequestIdentity) -> Reversal | None:
         """Return what reversed the 0200 of this identity, come or not."""
-        return self._of(house).reversals.get(identity.name)
+        return self._records_of(institution_id).reversals.get(identity.name)
 
-    def requests_of(self, house: str) -> Sequence[FinancialRequest]:
-        """Return the requests of a house in the order in which they came."""
-        return list(self._of(house).requests.values())
+    def requests_of(self, institution_id: str) -> Sequence[FinancialRequest]:
+        """Return the requests of an institution in the order in which they came."""
+        return list(self._records_of(institution_id).requests.values())
 
-    def reversals_of(self, house: str) -> Sequence[Reversal]:
-        """Return the reversals of a house in the order in which they came."""
-        return list(self._of(house).reversals.values())
+    def reversals_of(self, institution_id: str) -> Sequence[Reversal]:
+        """Return the reversals of an institution in the order in which they came."""
+        return list(self._records_of(institution_id).reversals.values())
 
-    def posted_on(self, house: str, day: date) -> Iterable[tuple[FinancialRequest, Order]]:
-        """Yield what was posted on a business day of a house, reversed since or not, with its order."""
-        for request in self._of(house).requests.values():
+    def posted_on(self, institution_id: str, day: date) -> Iterable[tuple[FinancialRequest, ProviderOrder]]:
+        """Yield the requests posted on a business day, reversed since or not, each with its order."""
+        for request in self._records_of(institution_id).requests.values():
             if request.is_posted and request.day == day.isoformat():
-                yield request, self._orders[house, request.reference]
+                yield request, self._orders[institution_id, request.reference]
 
-    def spent_paisa(self, house: str, payer: str, day: date) -> int:
-        """Return what a payer has paid on a business day of a house."""
-        return self._spent[house, payer, day.isoformat()]
+    def spent_paisa(self, institution_id: str, payer: str, day: date) -> int:
+        """Return what a payer has paid on a business day of an institution."""
+        return self._spent[institution_id, payer, day.isoformat()]
 
-    def record_consented(self, order: Order, alias: str, ends_at: datetime) -> None:
+    def record_consented(self, order: ProviderOrder, alias: str, ends_at: datetime) -> None:
         """Keep the alias that an order's payer has made by agreeing, and how long it is good."""
         self._change(order, "consented", alias=alias, ends_at=ends_at.isoformat())
 
-    def record_heard(self, house: str, reference: str, mti: str) -> None:
+    def record_message(self, institution_id: str, reference: str, mti: str) -> None:
         """Count a message about an order that changes nothing else; one about no order too."""
-        self._record({"kind": "heard", "house": house, "reference": reference, "mti": mti})
+        self._record({"kind": "heard", "house": institution_id, "reference": reference, "mti": mti})
 
     def record_request(
         self, request: FinancialRequest, facts: Mapping[str, str], decision: Decision | None
     ) -> None:
         """Keep a 0200 with its answer; the facts are its order's, and the decision ends that order."""
-        told = None if decision is None else decision._asdict() | {"at": decision.at.isoformat()}
+        decision_line = None if decision is None else decision._asdict() | {"at": decision.at.isoformat()}
         self._record(
             {
                 "kind": "financial",
-                "house": request.house,
-                "request": asdict(request),
+                "house": request.institution_id,
+                "request": as_stored(request),
                 "facts": dict(facts),
-                "decision": told,
+                "decision": decision_line,
             }
         )
 
     def record_reversal(self, reversal: Reversal, mti: str) -> None:
         """Keep a reversal; what it reverses has moved nothing in the end, and never will."""
-        self._record({"kind": "reversal", "house": reversal.house, "mti": mti, "reversal": asdict(reversal)})
+        self._record(
+            {
+                "kind": "reversal",
+                "house": reversal.institution_id,
+                "mti": mti,
+                "reversal": as_stored(reversal),
+            }
+        )
 
     def record_request_repeated(self, request: FinancialRequest) -> None:
         """Count another 0200 of the same identity."""
-        self._record({"kind": "repeat_0200", "house": request.house, "identity": request.identity})
+        self._record({"kind": "repeat_0200", "house": request.institution_id, "identity": request.identity})
 
     def record_reversal_repeated(self, reversal: Reversal, mti: str) -> None:
         """Count another reversal of the same 0200."""
-        names = {"house": reversal.house, "identity": reversal.identity}
+        names = {"house": reversal.institution_id, "identity": reversal.identity}
         self._record({"kind": "repeat_0420", **names, "mti": mti})
 
-    def _of(self, house: str) -> _Written:
-        return self._written.setdefault(house, _Written())
+    def _records_of(self, institution_id: str) -> _HostRecords:
+        return self._records.setdefault(institution_id, _HostRecords())
 
     @override
     def _apply(self, kind: str, line: Line) -> None:
@@ -172,60 +180,63 @@ class HostBook(Book):
             case "heard":
                 self._count(values["house"], values["reference"], values["mti"])
             case "financial":
-                self._keep_request(FinancialRequest(**values["request"]), values)
+                self._keep_request(FinancialRequest(**from_stored(values["request"])), values)
             case "reversal":
-                self._keep_reversal(Reversal(**values["reversal"]), values["mti"])
+                self._keep_reversal(Reversal(**from_stored(values["reversal"])), values["mti"])
             case "repeat_0200":
-                request = self._of(values["house"]).requests[values["identity"]]
+                request = self._records_of(values["house"]).requests[values["identity"]]
                 request.repeats += 1
-                self._count(request.house, request.reference, "0200")
+                self._count(request.institution_id, request.reference, "0200")
             case "repeat_0420":
-                reversal = self._of(values["house"]).reversals[values["identity"]]
+                reversal = self._records_of(values["house"]).reversals[values["identity"]]
                 reversal.repeats += 1
-                self._count(reversal.house, reversal.reference, values["mti"])
+                self._count(reversal.institution_id, reversal.reference, values["mti"])
             case _:
                 super()._apply(kind, line)
 
-    def _consent(self, order: Order, values: dict[str, Any]) -> None:
+    def _consent(self, order: ProviderOrder, values: dict[str, Any]) -> None:
         order.facts[ALIAS] = values["alias"]
         order.settles_at, order.settles_to = values["ends_at"], State.EXPIRED
-        self._by_name[order.house, values["alias"]] = order
-        self._watch(order)
+        self._by_name[order.institution_id, values["alias"]] = order
+        self._update_pending(order)
 
-    def _count(self, house: str, reference: str, mti: str) -> None:
-        self._calls[house][mti] += 1
-        order = self._orders.get((house, reference))
+    def _count(self, institution_id: str, reference: str, mti: str) -> None:
+        self._calls[institution_id][mti] += 1
+        order = self._orders.get((institution_id, reference))
         if order is not None:
             order.calls[mti] = order.calls.get(mti, 0) + 1
 
     def _keep_request(self, request: FinancialRequest, values: dict[str, Any]) -> None:
-        self._of(request.house).requests[request.identity] = request
-        self._count(request.house, request.reference, "0200")
-        order = self._orders.get((request.house, request.reference))
+        self._records_of(request.institution_id).requests[request.identity] = request
+        self._count(request.institution_id, request.reference, "0200")
+        order = self._orders.get((request.institution_id, request.reference))
         if order is None:
             return
         order.facts.update(values["facts"])
         if values["decision"] is not None:
             self._decide(order, values["decision"])
         if request.is_posted:
-            self._spent[request.house, order.payer, request.day] += request.amount_paisa
+            self._spent[request.institution_id, order.payer, request.day] += request.amount_paisa
 
     def _keep_reversal(self, reversal: Reversal, mti: str) -> None:
-        written = self._of(reversal.house)
+        written = self._records_of(reversal.institution_id)
         written.reversals[reversal.identity] = reversal
-        self._count(reversal.house, reversal.reference, mti)
-        order = self._orders.get((reversal.house, reversal.reference))
+        self._count(reversal.institution_id, reversal.reference, mti)
+        order = self._orders.get((reversal.institution_id, reversal.reference))
         if order is None or not (reversal.is_moved_back or _is_open_to(order, reversal)):
             return
         if reversal.is_moved_back:
-            self._moved[order.house, order.payer] += order.amount_paisa
+            self._moved[order.institution_id, order.payer] += order.amount_paisa
             day = written.requests[reversal.identity].day
-            self._spent[order.house, order.payer, day] -= order.amount_paisa
+            self._spent[order.institution_id, order.payer, day] -= order.amount_paisa
         order.decided_state, order.decided_at = State.CANCELLED, reversal.at
         order.reason = REVERSED
-        self._watch(order)
+        self._update_pending(order)
 
 
-def _is_open_to(order: Order, reversal: Reversal) -> bool:
+def _is_open_to(order: ProviderOrder, reversal: Reversal) -> bool:
     """Whether an order waits for the 0200 that is reversed, or has had it without being decided by it."""
-    return order.decided_state is State.OPENED and order.facts.get(ASKED_BY) in {None, reversal.identity}
+    return order.decided_state is State.OPENED and order.facts.get(REQUEST_IDENTITY) in {
+        None,
+        reversal.identity,
+    }

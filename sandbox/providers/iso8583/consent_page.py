@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from sandbox.kit.institution import payer_page
 from sandbox.kit.institution.pages import is_web_address
-from sandbox.kit.institution.payer_page import Look, Text, notice_page
+from sandbox.kit.institution.payer_page import Branding, Text, message_page
 from sandbox.kit.institution.replies import Reply, page_reply
 from sandbox.kit.provider.book import Decision
 from sandbox.kit.provider.call_results import Refusal
-from sandbox.kit.provider.hooks import Telling, WayBack, random_text
-from sandbox.kit.provider.magic_numbers import Word
-from sandbox.kit.provider.orders import Order, State
-from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
+from sandbox.kit.provider.magic_numbers import ReportedOutcome
+from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.provider import Provider
 from sandbox.providers.iso8583.book import ALIAS, HostBook
 from sandbox.providers.iso8583.faults import REFUSED_AT_PAGE
 from sandbox.providers.iso8583.institutions import ACCEPTOR, CURRENCY, PAN, consent_secret_of, terms_of
@@ -36,22 +36,22 @@ _FORGED = Text("এই লিংকের স্বাক্ষর সঠিক 
 _MALFORMED = Text("এই লিংকটি পড়া যায় না", "The link cannot be read")
 _CHANGED = Text("এই অর্ডারটি অন্য পরিমাণের জন্য খোলা আছে", "The order is open for another amount or return")
 _STATUSES = {
-    Word.PAID: "AGREED",
-    Word.PENDING: "AGREED",
-    Word.DECLINED: "REFUSED",
-    Word.CANCELLED: "CANCELLED",
-    Word.EXPIRED: "REFUSED",
+    ReportedOutcome.PAID: "AGREED",
+    ReportedOutcome.PENDING: "AGREED",
+    ReportedOutcome.DECLINED: "REFUSED",
+    ReportedOutcome.CANCELLED: "CANCELLED",
+    ReportedOutcome.EXPIRED: "REFUSED",
 }
 
 
-class _Refused(NamedTuple):
+class _LinkRefusal(NamedTuple):
     status: int
     text: Text
 
 
-_NOT_SIGNED = _Refused(403, _FORGED)
-_NOT_READ = _Refused(400, _MALFORMED)
-_NOT_SAME = _Refused(409, _CHANGED)
+_NOT_SIGNED = _LinkRefusal(403, _FORGED)
+_NOT_READ = _LinkRefusal(400, _MALFORMED)
+_NOT_SAME = _LinkRefusal(409, _CHANGED)
 
 
 def sign(secret: str, members: Mapping[str, str]) -> str:
@@ -60,45 +60,47 @@ def sign(secret: str, members: Mapping[str, str]) -> str:
     return hmac.new(secret.encode(), text.encode(), sha256).hexdigest()
 
 
-def order_of_link(provider: Provider, query: Mapping[str, str]) -> Order | Reply:
+def open_order_of_link(provider: Provider, query: Mapping[str, str]) -> ProviderOrder | Reply:
     """Return the order that a link opens, a new one at its first time; or the page that refuses it.
 
     Nothing is recorded of a link that is refused.
     """
-    found = _read(provider, query)
-    if isinstance(found, Order):
-        return found
-    look = Look(provider.house.name, provider.house.colour)
-    return page_reply(notice_page(look, found.text), status=found.status, headers=payer_page.HEADERS)
+    result = _read(provider, query)
+    if isinstance(result, ProviderOrder):
+        return result
+    look = Branding(provider.institution.name, provider.institution.colour)
+    return page_reply(message_page(look, result.text), status=result.status, headers=payer_page.HEADERS)
 
 
-def agree(provider: Provider, book: HostBook, order: Order, alias_seconds: float) -> None:
+def record_consent(
+    provider: OpenProvider, book: HostBook, order: ProviderOrder, alias_seconds: float
+) -> None:
     """Make the alias of an order whose payer has agreed, or refuse that payer."""
     now = provider.clock.now()
     if REFUSED_AT_PAGE in provider.behaviour(order).facts:
         book.record_decided(order, Decision(State.DECLINED, now, reason=_REFUSED))
         return
     life = timedelta(seconds=alias_seconds / provider.settings.page_times_divisor)
-    book.record_consented(order, provider.unused(lambda: _alias(provider)), now + life)
+    book.record_consented(order, provider.unused_name(lambda: _alias(provider)), now + life)
 
 
-def way_back(provider: Provider, order: Order, telling: Telling) -> WayBack:
+def browser_return(provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> BrowserReturn:
     """Return where the browser goes and what it brings: with an alias if the payer has agreed."""
-    says = provider.behaviour(order).says
+    browser_outcome = provider.behaviour(order).browser_outcome
     # What became of the money afterwards changes nothing about what the payer agreed to.
-    is_agreed = ALIAS in order.facts and says is None
-    status = "AGREED" if is_agreed else _STATUSES[telling.word]
-    told = {"order": order.reference, "status": status}
+    is_agreed = ALIAS in order.facts and browser_outcome is None
+    status = "AGREED" if is_agreed else _STATUSES[message.outcome]
+    members = {"order": order.reference, "status": status}
     if status == "AGREED":
-        told["alias"] = order.facts.get(ALIAS) or _alias(provider)
-    told["amount"] = str(order.amount_paisa)
-    secret = "wrong" if telling.is_forged else consent_secret_of(provider.house.id)
-    return WayBack(order.facts[RETURN], {**told, _SIGN: sign(secret, told)})
+        members["alias"] = order.facts.get(ALIAS) or _alias(provider)
+    members["amount"] = str(order.amount_paisa)
+    secret = "wrong" if message.is_forged else consent_secret_of(provider.institution.id)
+    return BrowserReturn(order.facts[RETURN], {**members, _SIGN: sign(secret, members)})
 
 
-def _read(provider: Provider, query: Mapping[str, str]) -> Order | _Refused:
+def _read(provider: Provider, query: Mapping[str, str]) -> ProviderOrder | _LinkRefusal:
     signed = {name: query.get(name, "") for name in _LINK}
-    right = sign(consent_secret_of(provider.house.id), signed)
+    right = sign(consent_secret_of(provider.institution.id), signed)
     if not hmac.compare_digest(right.encode(), query.get(_SIGN, "").encode()):
         return _NOT_SIGNED
     if not _is_readable(signed):
@@ -127,8 +129,8 @@ def _is_readable(signed: Mapping[str, str]) -> bool:
     )
 
 
-def _alias(provider: Provider) -> str:
-    if terms_of(provider.house).alias_field == PAN:
+def _alias(provider: OpenProvider) -> str:
+    if terms_of(provider.institution).alias_field == PAN:
         rest = _PAN_LENGTH - len(_BIN)
         return f"{_BIN}{secrets.randbelow(10**rest):0{rest}d}"
     return _ALIAS_PREFIX + random_text(_ALIAS_LENGTH - len(_ALIAS_PREFIX))

@@ -1,14 +1,14 @@
-"""How a host misbehaves on its link: at which step, how, and which payers make it do so.
+"""The faults of a host on its link, step by step, and the payers that cause them.
 
-Set at the desk, a fault strikes so many messages of a step, of one order, one payer or anybody; that of a
-payer strikes the first 0200 of an order, or as many of its reversals as the payer's number says.
+Set by the admin API, a fault strikes so many messages of a step, of one order, one payer or anybody; that of
+a payer strikes the first 0200 of an order, or as many of its reversals as the payer's number says.
 """
 
 from enum import StrEnum
 from typing import NamedTuple
 
 from sandbox.kit.provider import faults as kit
-from sandbox.kit.provider.magic_numbers import Behaviour, Magic, Money
+from sandbox.kit.provider.magic_numbers import Magic, MoneyOutcome, PayerBehaviour
 
 
 class Step(StrEnum):
@@ -23,7 +23,7 @@ class Step(StrEnum):
 
 
 class Fault(StrEnum):
-    """One way to misbehave; `refuse` is of the whole link and knows no step."""
+    """One fault; `refuse` is of the whole link and knows no step."""
 
     LOST_DONE = "lost_done"
     """Done, and never answered."""
@@ -37,9 +37,9 @@ class Fault(StrEnum):
     RUBBISH = "rubbish"
     """Done, and answered with bytes that are no message."""
     OTHER_AMOUNT = "other_amount"
-    """Done, and the answer tells 1.00 taka more."""
+    """Done, and the answer reports 1.00 taka more."""
     OTHER_CURRENCY = "other_currency"
-    """Done, and the answer tells US dollars."""
+    """Done, and the answer reports US dollars."""
     OTHER_STAN = "other_stan"
     """Done, and the answer bears the STAN after the one that was asked with."""
     CUT = "cut"
@@ -64,11 +64,11 @@ class Fault(StrEnum):
     CODE_94_DONE = "code_94_done"
     CODE_96_DONE = "code_96_done"
     REFUSE = "refuse"
-    """Every connection closes, and for `seconds` there is none to be had."""
+    """Every connection closes, and none is accepted for `seconds`."""
 
 
-class Mischief(NamedTuple):
-    """What befalls one message: the fault, whether the message is carried out, and the code it is answered.
+class FaultEffect(NamedTuple):
+    """The effect of a fault on one message: whether it is carried out, and the code of its answer.
 
     Without a code the answer has the right one.
     """
@@ -79,17 +79,17 @@ class Mischief(NamedTuple):
     waits_seconds: float = 0.0
 
 
-NOTHING_ODD = Mischief()
+NO_EFFECT = FaultEffect()
 
 _CODE, _DONE = "code_", "_done"
 
 
-def mischief_of(fault: Fault) -> Mischief:
+def effect_of_fault(fault: Fault) -> FaultEffect:
     """Return what a fault does to a message."""
     if fault.startswith(_CODE):
         code = fault.removeprefix(_CODE).removesuffix(_DONE)
-        return Mischief(fault, is_done=fault.endswith(_DONE), code=code)
-    return Mischief(fault, is_done=fault is not Fault.LOST_UNDONE)
+        return FaultEffect(fault, is_done=fault.endswith(_DONE), code=code)
+    return FaultEffect(fault, is_done=fault is not Fault.LOST_UNDONE)
 
 
 # ---- what payers bring
@@ -98,7 +98,7 @@ _REQUEST, _REVERSAL, _ANY_CODE = "request", "reversal", "any_code"
 REFUSED_AT_PAGE = "refused_at_page"
 
 _NNN = 3
-# What the kinds of all houses mean here whose fault strikes the merchant's own call.
+# What the kinds of all institutions mean here whose fault strikes the merchant's own call.
 _OF_KIT = {
     kit.Fault.LOST_DONE: Fault.LOST_DONE,
     kit.Fault.LOST_UNDONE: Fault.LOST_UNDONE,
@@ -108,13 +108,13 @@ _OF_KIT = {
 }
 
 
-def _on_request(digits: int, name: str, fault: Fault, means: str) -> Magic:
-    return Magic(digits, name, means, Behaviour(facts={_REQUEST: fault}))
+def _on_request(digits: int, name: str, fault: Fault, meaning: str) -> Magic:
+    return Magic(digits, name, meaning, PayerBehaviour(facts={_REQUEST: fault}))
 
 
 OWN_KINDS: tuple[Magic, ...] = (
     Magic(90, "any_code", "the first 0200 is answered with the last two digits of the number in DE39; it is "
-          "posted all the same if the digit before them is 1", Behaviour(facts={_ANY_CODE: "yes"})),
+          "posted all the same if the digit before them is 1", PayerBehaviour(facts={_ANY_CODE: "yes"})),
     _on_request(91, "bad_mac", Fault.BAD_MAC, "posted, and the 0210 has a wrong MAC"),
     _on_request(92, "other_stan", Fault.OTHER_STAN, "posted, and the 0210 bears another STAN"),
     _on_request(93, "cut", Fault.CUT, "posted, and the link is dropped in the middle of the 0210"),
@@ -123,33 +123,35 @@ OWN_KINDS: tuple[Magic, ...] = (
     _on_request(96, "after_reversal", Fault.AFTER_REVERSAL,
                 "posted, and the 0210 comes after a reversal of it was confirmed"),
     Magic(97, "reversal_unanswered", "posted, the 0210 lost; NNN reversals and one more are not carried out "
-          "and not answered", Behaviour(facts={_REQUEST: Fault.LOST_DONE, _REVERSAL: Fault.LOST_UNDONE})),
+          "and not answered",
+          PayerBehaviour(facts={_REQUEST: Fault.LOST_DONE, _REVERSAL: Fault.LOST_UNDONE})),
     Magic(98, "reversal_96", "posted, the 0210 lost; NNN reversals and one more are not carried out and "
-          "answered with 96", Behaviour(facts={_REQUEST: Fault.LOST_DONE, _REVERSAL: Fault.CODE_96})),
-    Magic(99, "refused_at_page", "the bank refuses on its page", Behaviour(facts={REFUSED_AT_PAGE: "yes"})),
+          "answered with 96", PayerBehaviour(facts={_REQUEST: Fault.LOST_DONE, _REVERSAL: Fault.CODE_96})),
+    Magic(99, "refused_at_page", "the bank refuses on its page",
+          PayerBehaviour(facts={REFUSED_AT_PAGE: "yes"})),
 )  # fmt: skip
 """Payers of this family alone; NNN are the last three digits of the number."""
 
 
-def request_mischief(does: Behaviour, payer: str, pending_seconds: float) -> Mischief:
-    """Return what befalls the first 0200 of a payer's order."""
-    if _ANY_CODE in does.facts:
+def effect_on_request(behaviour: PayerBehaviour, payer: str, pending_seconds: float) -> FaultEffect:
+    """Return what fault strikes the first 0200 of a payer's order."""
+    if _ANY_CODE in behaviour.facts:
         code = payer[-2:]
-        return Mischief(is_done=payer[-_NNN] == "1" or code == "00", code=code)
-    if does.money is Money.PENDING:
-        return mischief_of(Fault.LOST_UNDONE)
-    if does.money in {Money.PENDING_THEN_MOVES, Money.PENDING_THEN_DECLINED}:
-        return Mischief(waits_seconds=pending_seconds)
-    named = does.facts.get(_REQUEST)
+        return FaultEffect(is_done=payer[-_NNN] == "1" or code == "00", code=code)
+    if behaviour.money is MoneyOutcome.PENDING:
+        return effect_of_fault(Fault.LOST_UNDONE)
+    if behaviour.money in {MoneyOutcome.PENDING_THEN_MOVES, MoneyOutcome.PENDING_THEN_DECLINED}:
+        return FaultEffect(waits_seconds=pending_seconds)
+    named = behaviour.facts.get(_REQUEST)
     if named is not None:
-        return mischief_of(Fault(named))
-    fault = _OF_KIT.get(does.faults[kit.Step.TAKE]) if kit.Step.TAKE in does.faults else None
-    return NOTHING_ODD if fault is None else mischief_of(fault)
+        return effect_of_fault(Fault(named))
+    fault = _OF_KIT.get(behaviour.faults[kit.Step.TAKE]) if kit.Step.TAKE in behaviour.faults else None
+    return NO_EFFECT if fault is None else effect_of_fault(fault)
 
 
-def reversal_mischief(does: Behaviour, payer: str, heard_before: int) -> Mischief:
-    """Return what befalls a reversal of a payer's order, of which so many were heard before."""
-    named = does.facts.get(_REVERSAL)
+def effect_on_reversal(behaviour: PayerBehaviour, payer: str, heard_before: int) -> FaultEffect:
+    """Return what fault strikes a reversal of a payer's order, of which so many were heard before."""
+    named = behaviour.facts.get(_REVERSAL)
     if named is None or heard_before > int(payer[-_NNN:]):
-        return NOTHING_ODD
-    return mischief_of(Fault(named))
+        return NO_EFFECT
+    return effect_of_fault(Fault(named))

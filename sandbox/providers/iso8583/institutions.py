@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sandbox.kit.institution.payer_page import Text
 from sandbox.kit.provider.institution import House
 from sandbox.kit.provider.payer_numbers import Kind, masked
-from sandbox.kit.provider.settlement_file import Layout, Row
+from sandbox.kit.provider.settlement_file import SettlementLayout, SettlementRow
 from sandbox.providers.iso8583.mac import KEY_LENGTH
 
 FAMILY = "iso8583"
@@ -27,8 +27,8 @@ PAN, ACCOUNT = 2, 102
 """The fields that an alias may stand in."""
 
 
-class Terms(NamedTuple):
-    """What a house says more than others: how the switch reaches it, and what it lets a payer pay.
+class BankTerms(NamedTuple):
+    """What an institution says more than others: how the switch reaches it, and what it lets a payer pay.
 
     `port_above` is how far its port is above that of the consent pages; limits are for one payment and for
     one business day of one payer.
@@ -41,20 +41,20 @@ class Terms(NamedTuple):
     daily_limit_paisa: int
 
 
-def terms_of(house: House) -> Terms:
-    """Return the terms of a house."""
-    more = house.more
-    return Terms(
-        int(more[_ALIAS_FIELD]),
-        more[_ACQUIRER],
-        int(more[_PORT_ABOVE]),
-        int(more[_LIMIT]),
-        int(more[_DAILY_LIMIT]),
+def terms_of(institution: House) -> BankTerms:
+    """Return the terms of an institution."""
+    family_data = institution.family_data
+    return BankTerms(
+        int(family_data[_ALIAS_FIELD]),
+        family_data[_ACQUIRER],
+        int(family_data[_PORT_ABOVE]),
+        int(family_data[_LIMIT]),
+        int(family_data[_DAILY_LIMIT]),
     )
 
 
 def mac_key_of(house_id: str) -> bytes:
-    """Return the MAC key of a house in the sandbox."""
+    """Return the MAC key of an institution in the sandbox."""
     return sha256(b"sandbox-mac:" + house_id.encode()).digest()[:KEY_LENGTH]
 
 
@@ -74,28 +74,28 @@ def fact_of(number: int) -> str:
     return f"DE{number}"
 
 
-def is_reversed(row: Row) -> bool:
+def is_reversed(row: SettlementRow) -> bool:
     """Whether the money of a row has gone back."""
     return row.order.reason == REVERSED
 
 
-def _business_day(row: Row) -> date:
+def _business_day(row: SettlementRow) -> date:
     facts = row.order.facts
     # The day is the host's; a row that was put off goes with its instant.
     return date.fromisoformat(facts[DAY]) + (row.instant - datetime.fromisoformat(facts[POSTED_AT]))
 
 
-def _rrn(row: Row) -> str:
+def _rrn(row: SettlementRow) -> str:
     # A payment that nobody knows has the fields of another, and no name of theirs.
     return row.order.facts[fact_of(37)] if row.order.reference != "UNKNOWN" else "UNKNOWN"
 
 
-def _trailer(rows: Sequence[Row]) -> Sequence[str]:
-    kept = sum(row.gross_paisa for row in rows if not is_reversed(row))
-    return ("TRAILER", str(len(rows)), str(kept))
+def _trailer(rows: Sequence[SettlementRow]) -> Sequence[str]:
+    standing_paisa = sum(row.gross_paisa for row in rows if not is_reversed(row))
+    return ("TRAILER", str(len(rows)), str(standing_paisa))
 
 
-_FILE = Layout(
+_FILE = SettlementLayout(
     {
         "MTI": lambda _: "0200",
         "DE2": lambda row: masked(row.order.facts["alias"]),
@@ -117,7 +117,7 @@ _FILE = Layout(
 )
 
 
-def _more(  # a row of the table below
+def _terms_row(  # a row of the table below
     acquirer: str, alias_field: int, port_above: int, limit_taka: int, daily_limit_taka: int
 ) -> Mapping[str, str]:
     return {
@@ -129,7 +129,7 @@ def _more(  # a row of the table below
     }
 
 
-def _house(house_id: str, name: Text, colour: str, fee_bp: int, more: Mapping[str, str]) -> House:
+def _bank(house_id: str, name: Text, colour: str, fee_bp: int, family_data: Mapping[str, str]) -> House:
     return House(
         id=house_id,
         name=name,
@@ -140,24 +140,24 @@ def _house(house_id: str, name: Text, colour: str, fee_bp: int, more: Mapping[st
         refunds=None,
         takes_at_page=False,
         layout=_FILE,
-        more=more,
+        family_data=family_data,
     )
 
 
-HOUSES: tuple[House, ...] = (
-    _house("janata", Text("জনতা ব্যাংক", "Janata Bank"), "#00693e", 50,
-           _more("025135000", ACCOUNT, 4, 500_000, 2_500_000)),
-    _house("agrani", Text("অগ্রণী ব্যাংক", "Agrani Bank"), "#0b6b3a", 50,
-           _more("025010000", ACCOUNT, 5, 500_000, 2_500_000)),
-    _house("rupali", Text("রূপালী ব্যাংক", "Rupali Bank"), "#a8201a", 50,
-           _more("025185000", ACCOUNT, 6, 500_000, 2_500_000)),
-    _house("islami_bank", Text("ইসলামী ব্যাংক", "Islami Bank"), "#046a38", 50,
-           _more("025125000", PAN, 7, 500_000, 2_500_000)),
-    _house("pubali", Text("পূবালী ব্যাংক", "Pubali Bank"), "#1b3f8b", 50,
-           _more("025175000", ACCOUNT, 8, 500_000, 2_500_000)),
-    _house("bank_asia", Text("ব্যাংক এশিয়া", "Bank Asia"), "#00539b", 50,
-           _more("025070000", ACCOUNT, 9, 500_000, 2_500_000)),
+INSTITUTIONS: tuple[House, ...] = (
+    _bank("janata", Text("জনতা ব্যাংক", "Janata Bank"), "#00693e", 50,
+           _terms_row("025135000", ACCOUNT, 4, 500_000, 2_500_000)),
+    _bank("agrani", Text("অগ্রণী ব্যাংক", "Agrani Bank"), "#0b6b3a", 50,
+           _terms_row("025010000", ACCOUNT, 5, 500_000, 2_500_000)),
+    _bank("rupali", Text("রূপালী ব্যাংক", "Rupali Bank"), "#a8201a", 50,
+           _terms_row("025185000", ACCOUNT, 6, 500_000, 2_500_000)),
+    _bank("islami_bank", Text("ইসলামী ব্যাংক", "Islami Bank"), "#046a38", 50,
+           _terms_row("025125000", PAN, 7, 500_000, 2_500_000)),
+    _bank("pubali", Text("পূবালী ব্যাংক", "Pubali Bank"), "#1b3f8b", 50,
+           _terms_row("025175000", ACCOUNT, 8, 500_000, 2_500_000)),
+    _bank("bank_asia", Text("ব্যাংক এশিয়া", "Bank Asia"), "#00539b", 50,
+           _terms_row("025070000", ACCOUNT, 9, 500_000, 2_500_000)),
     # What a person may send over NPSB in one payment and in one day (connectors.md 12.7).
-    _house("npsb", Text("এনপিএসবি", "NPSB"), "#5b2d8e", 15,
-           _more("025272684", PAN, 10, 300_000, 1_000_000)),
+    _bank("npsb", Text("এনপিএসবি", "NPSB"), "#5b2d8e", 15,
+           _terms_row("025272684", PAN, 10, 300_000, 1_000_000)),
 )  # fmt: skip

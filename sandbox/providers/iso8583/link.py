@@ -8,20 +8,20 @@ from typing import cast
 from typing_extensions import override
 
 from sandbox.kit.institution.server import listen
-from sandbox.providers.iso8583.codec import MESSAGE_LENGTH_MAX, framed
-from sandbox.providers.iso8583.host import Host, Line
-from sandbox.providers.iso8583.responses import Answer, Manner
+from sandbox.providers.iso8583.codec import MESSAGE_LENGTH_MAX, frame
+from sandbox.providers.iso8583.host import Host, LinkState
+from sandbox.providers.iso8583.responses import HostAnswer, SendingManner
 
 _LENGTH_BYTES = 2
 _BYTE_SECONDS = 0.001
 _RETRY_SECONDS = 0.1
 
 
-class Connection(asyncio.Protocol):
+class HostConnection(asyncio.Protocol):
     """One connection of the switch."""
 
-    def __init__(self, host: Host, connections: set["Connection"]) -> None:
-        self.line = Line()
+    def __init__(self, host: Host, connections: set["HostConnection"]) -> None:
+        self.line = LinkState()
         self._host = host
         self._connections = connections
         self._received = b""
@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
             if len(self._received) < end:
                 return
             content, self._received = self._received[_LENGTH_BYTES:end], self._received[end:]
-            self._answer(self._host.hear(self.line, content))
+            self._answer(self._host.receive(self.line, content))
 
     def close(self) -> None:
         """End the connection once what was written is sent."""
@@ -62,35 +62,35 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             self._transport = None
 
-    def _answer(self, answers: Sequence[Answer] | None) -> None:
+    def _answer(self, answers: Sequence[HostAnswer] | None) -> None:
         if answers is None:
             self.close()
             return
         for answer in answers:
-            if answer.manner is Manner.BYTE_BY_BYTE or answer.delay_seconds:
+            if answer.manner is SendingManner.BYTE_BY_BYTE or answer.delay_seconds:
                 task = asyncio.get_running_loop().create_task(self._send_later(answer))
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
             else:
                 self._send(answer)
 
-    def _send(self, answer: Answer) -> None:
-        content = framed(answer.content)
+    def _send(self, answer: HostAnswer) -> None:
+        content = frame(answer.content)
         match answer.manner:
-            case Manner.HALF:
+            case SendingManner.HALF:
                 self._write(content[: len(content) // 2])
                 self.close()
-            case Manner.TWICE:
+            case SendingManner.TWICE:
                 self._write(content * 2)
             case _:
                 self._write(content)
 
-    async def _send_later(self, answer: Answer) -> None:
+    async def _send_later(self, answer: HostAnswer) -> None:
         await asyncio.sleep(answer.delay_seconds)
-        if answer.manner is not Manner.BYTE_BY_BYTE:
+        if answer.manner is not SendingManner.BYTE_BY_BYTE:
             self._send(answer)
             return
-        for byte in framed(answer.content):
+        for byte in frame(answer.content):
             self._write(bytes([byte]))
             # Bytes that are written at once leave in one segment.
             await asyncio.sleep(_BYTE_SECONDS)
@@ -100,7 +100,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(content)
 
 
-class Listener:
+class HostListener:
     """Where one host listens; open from the beginning, and answered once it is served."""
 
     def __init__(self, host: Host, address: str, port: int) -> None:
@@ -113,7 +113,7 @@ class Listener:
         self._address = address
         self._socket: socket.socket | None = listen(address, port)
         self.port: int = self._socket.getsockname()[1]
-        self._connections: set[Connection] = set()
+        self._connections: set[HostConnection] = set()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._reopening: asyncio.Task[None] | None = None
@@ -124,14 +124,14 @@ class Listener:
         return f"{self._address}:{self.port}"
 
     @property
-    def links(self) -> int:
+    def connection_count(self) -> int:
         """How many connections there are."""
         return len(self._connections)
 
     @property
-    def signed_on(self) -> int:
+    def signed_on_count(self) -> int:
         """How many connections are signed on."""
-        return sum(one.line.is_signed_on for one in self._connections)
+        return sum(connection.line.is_signed_on for connection in self._connections)
 
     @property
     def is_open(self) -> bool:
@@ -145,8 +145,8 @@ class Listener:
 
     def drop(self) -> None:
         """Close every connection."""
-        for one in list(self._connections):
-            one.close()
+        for connection in list(self._connections):
+            connection.close()
 
     def refuse(self, seconds: float) -> None:
         """Close every connection, and refuse every other for so long."""
@@ -164,8 +164,8 @@ class Listener:
         self._server = self._socket = None
         self.drop()
 
-    def _connected(self) -> Connection:
-        return Connection(self.host, self._connections)
+    def _connected(self) -> HostConnection:
+        return HostConnection(self.host, self._connections)
 
     def _reopen(self) -> None:
         loop = asyncio.get_running_loop()

@@ -11,15 +11,15 @@ _BLOCK = 8
 
 def mac_of(key: bytes, covered: bytes) -> bytes:
     """Return the MAC of these bytes; the key has sixteen of them, and its parity is not looked at."""
-    left, right = key[:_BLOCK], key[_BLOCK:KEY_LENGTH]
+    first_key, right = key[:_BLOCK], key[_BLOCK:KEY_LENGTH]
     padded = covered + bytes(-len(covered) % _BLOCK)
     # The last block goes through all three steps, every block before it through the left half alone.
     chained = bytes(_BLOCK)
     if len(padded) > _BLOCK:
-        chained = _chained(left * 3, bytes(_BLOCK), padded[:-_BLOCK])[-_BLOCK:]
-    return _chained(left + right + left, chained, padded[-_BLOCK:])
+        chained = _encrypt_blocks(first_key * 3, bytes(_BLOCK), padded[:-_BLOCK])[-_BLOCK:]
+    return _encrypt_blocks(first_key + right + first_key, chained, padded[-_BLOCK:])
 
 
-def _chained(key: bytes, start: bytes, blocks: bytes) -> bytes:
+def _encrypt_blocks(key: bytes, start: bytes, blocks: bytes) -> bytes:
     encryptor = Cipher(TripleDES(key), modes.CBC(start)).encryptor()
     return encryptor.update(blocks) + encryptor.finalize()

@@ -1,4 +1,4 @@
-"""What the seven hosts are started with, beside what every family of gateways is."""
+"""The settings of the seven hosts, beyond those of every family of providers."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -13,10 +13,11 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 class HostSettings(GatewaySettings):
     """Settings of this family, from the environment as `EKPAY_SANDBOX_GATEWAY_<NAME>`.
 
-    `host_ports` names the TCP port of a house, as JSON by its id; 0 takes a free one. A house that is not
-    named listens as many ports above the consent pages as it does in the document. The business day of every
-    host turns at `cut_over_hour` in Dhaka. An alias is good for `alias_seconds`, divided as the life of pages
-    is. With `is_repeat_94` the host answers the repeat of a 0200 with 94, otherwise as it answered the first.
+    `host_ports` names the TCP port of an institution, as JSON by its id; 0 takes a free one. An institution
+    that is not named listens as many ports above the consent pages as it does in the document. The business
+    day of every host turns at `cut_over_hour` in Dhaka. An alias is good for `alias_seconds`, divided as the
+    life of pages is. With `is_repeat_94` the host answers the repeat of a 0200 with 94, otherwise as it
+    answered the first.
     """
 
     host_ports: Mapping[str, Port] = Field(default_factory=dict)

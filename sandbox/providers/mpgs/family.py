@@ -1,6 +1,6 @@
 """The gateway of three banks behind one port: sessions, the hosted page, orders, refunds, voids, webhooks.
 
-A merchant is let in by HTTP Basic as `merchant.<id>`, and only to paths of its own. Everything else that a
+A merchant is admitted by HTTP Basic as `merchant.<id>`, and only to paths of its own. Everything else that a
 merchant of the real gateway could do (pay by itself, authorise, capture) is unsupported here.
 """
 
@@ -15,17 +15,17 @@ from typing_extensions import override
 from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
-from sandbox.kit.provider.call_results import Refusal, Told
-from sandbox.kit.provider.family import GatewayFarSide, HouseCall, HousePage
-from sandbox.kit.provider.hooks import Push, Telling, WayBack, random_text
+from sandbox.kit.provider.call_results import Refusal, ReportedOrder
+from sandbox.kit.provider.family import GatewayFarSide, InstitutionCall, InstitutionPage
+from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, Push, random_text
 from sandbox.kit.provider.institution import House
-from sandbox.kit.provider.magic_numbers import Behaviour, Magic, Word
-from sandbox.kit.provider.orders import Order, State
-from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.magic_numbers import Magic, PayerBehaviour, ReportedOutcome
+from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.provider import Provider
 from sandbox.providers.mpgs import replies
-from sandbox.providers.mpgs.institutions import FAMILY, HOUSES
+from sandbox.providers.mpgs.institutions import FAMILY, INSTITUTIONS
 from sandbox.providers.mpgs.sessions import MERCHANT, order_of_session, read_session
-from sandbox.providers.mpgs.transactions import movement, put
+from sandbox.providers.mpgs.transactions import put_transaction, read_transaction
 
 _BASE = "api/rest/version/{version}"
 _MERCHANT = f"{_BASE}/merchant/{{merchant}}"
@@ -40,8 +40,8 @@ class Institution(GatewayFarSide):
     name: ClassVar[str] = "MPGS"
     family: ClassVar[str] = FAMILY
     errors: ClassVar[Errors] = replies.ERRORS
-    houses: ClassVar[tuple[House, ...]] = HOUSES
-    # Who turns back at the page has made no movement, and webhooks tell of movements.
+    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
+    # A payer who cancels at the page has moved nothing, and webhooks report movements.
     pushes_on: ClassVar[frozenset[State]] = frozenset({State.PAID, State.DECLINED})
     pushes_refunds: ClassVar[bool] = True
     own_kinds: ClassVar[tuple[Magic, ...]] = (
@@ -49,32 +49,32 @@ class Institution(GatewayFarSide):
             90,
             "indicator_mismatch",
             "paid, and the browser brings another indicator than the session was told",
-            Behaviour(facts={"indicator": "wrong"}),
+            PayerBehaviour(facts={"indicator": "wrong"}),
         ),
         Magic(
             91,
             "indicator_missing",
             "paid, and the browser brings no indicator",
-            Behaviour(facts={"indicator": "none"}),
+            PayerBehaviour(facts={"indicator": "none"}),
         ),
     )
 
     @override
-    def house_calls(self, provider: Provider) -> Iterable[HouseCall]:
+    def institution_calls(self, provider: Provider) -> Iterable[InstitutionCall]:
         return (
-            HouseCall("information", "GET", f"{_BASE}/information", _information, needs_login=False),
-            HouseCall("session", "POST", f"{_MERCHANT}/session", partial(_session, provider)),
-            HouseCall("order", "GET", _ORDER, partial(_order, provider)),
-            HouseCall("transaction", "GET", _MOVEMENT, partial(movement, provider)),
-            HouseCall("put", "PUT", _MOVEMENT, partial(put, provider)),
+            InstitutionCall("information", "GET", f"{_BASE}/information", _information, needs_login=False),
+            InstitutionCall("session", "POST", f"{_MERCHANT}/session", partial(_session, provider)),
+            InstitutionCall("order", "GET", _ORDER, partial(_order, provider)),
+            InstitutionCall("transaction", "GET", _MOVEMENT, partial(read_transaction, provider)),
+            InstitutionCall("put", "PUT", _MOVEMENT, partial(put_transaction, provider)),
         )
 
     @override
-    def house_pages(self, provider: Provider) -> Iterable[HousePage]:
-        def by_session(request: Request) -> Order | None:
+    def institution_pages(self, provider: Provider) -> Iterable[InstitutionPage]:
+        def by_session(request: Request) -> ProviderOrder | None:
             return order_of_session(provider, request.values["session"])
 
-        return (*super().house_pages(provider), HousePage("checkout/pay/{session}", by_session))
+        return (*super().institution_pages(provider), InstitutionPage("checkout/pay/{session}", by_session))
 
     @override
     def is_admitted(self, provider: Provider, request: Request) -> bool:
@@ -84,50 +84,58 @@ class Institution(GatewayFarSide):
         return is_own and provider.is_password(password)
 
     @override
-    def way_back(self, provider: Provider, order: Order, telling: Telling) -> WayBack | None:
-        is_cancelled = telling.word is Word.CANCELLED
+    def browser_return(
+        self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage
+    ) -> BrowserReturn | None:
+        is_cancelled = message.outcome is ReportedOutcome.CANCELLED
         url = order.facts["cancel_url"] if is_cancelled else order.facts["return_url"]
         if not is_web_address(url):
             return None
         odd = provider.behaviour(order).facts.get("indicator", "")
         if is_cancelled or odd == "none":
-            return WayBack(url)
+            return BrowserReturn(url)
         # What shows success is known to the merchant and the gateway alone; whatever else comes is no proof.
-        is_shown = telling.word is Word.PAID and not telling.is_forged and not odd
+        is_shown = message.outcome is ReportedOutcome.PAID and not message.is_forged and not odd
         indicator = order.facts["success_indicator"]
-        told = indicator if is_shown else hashlib.sha256(indicator.encode()).hexdigest()[: len(indicator)]
-        return WayBack(
-            url, {"resultIndicator": told, "sessionVersion": order.provider_reference[-10:].lower()}
+        result_indicator = (
+            indicator if is_shown else hashlib.sha256(indicator.encode()).hexdigest()[: len(indicator)]
+        )
+        return BrowserReturn(
+            url,
+            {"resultIndicator": result_indicator, "sessionVersion": order.provider_reference[-10:].lower()},
         )
 
     @override
-    def push(self, provider: Provider, order: Order, telling: Telling) -> Push | None:
-        is_movement = telling.refund is not None or telling.word not in {Word.CANCELLED, Word.EXPIRED}
+    def push(self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> Push | None:
+        is_movement = message.refund is not None or message.outcome not in {
+            ReportedOutcome.CANCELLED,
+            ReportedOutcome.EXPIRED,
+        }
         if not order.facts["notification_url"] or not is_movement:
             return None
-        about = telling.refund.refund_id if telling.refund else telling.word
+        about = message.refund.refund_id if message.refund else message.outcome
         name = hashlib.sha256(f"{order.reference} {about}".encode()).hexdigest()[:32]
         headers = {
             "Content-Type": "application/json",
             "X-Notification-Id": name,
-            "X-Notification-Secret": "not the secret" if telling.is_forged else provider.secret,
+            "X-Notification-Secret": "not the secret" if message.is_forged else provider.secret,
         }
-        body = replies.notice(order.facts[MERCHANT], order, telling)
+        body = replies.webhook_body(order.facts[MERCHANT], order, message)
         return Push(order.facts["notification_url"], body, headers)
 
     @override
-    def new_provider_reference(self, provider: Provider, new: NewOrder) -> str:
+    def new_provider_reference(self, provider: OpenProvider, new: NewOrder) -> str:
         return f"SESSION0002{random_text(20)}"
 
     @override
-    def new_transaction_id(self, provider: Provider, order: Order) -> str:
+    def new_transaction_id(self, provider: OpenProvider, order: ProviderOrder) -> str:
         # The receipt. What the gateway calls a movement is unique within its order only, so the book needs
         # another name for it.
         return random_text(12, _DIGITS)
 
     @classmethod
     @override
-    def secrets_for_switch(cls, house: House, password: str) -> Mapping[str, str]:
+    def secrets_for_switch(cls, institution: House, password: str) -> Mapping[str, str]:
         return {
             "MERCHANT_ID": "ekpay",
             "API_PASSWORD": password,
@@ -148,35 +156,35 @@ def _session(provider: Provider, request: Request) -> Reply:
         return new
     merchant = request.values["merchant"]
 
-    def tell(order: Order | Refusal) -> Reply:
+    def to_reply(order: ProviderOrder | Refusal) -> Reply:
         if order is Refusal.DUPLICATE:
-            return _another(provider, merchant, new)
+            return _reopen_session(provider, merchant, new)
         if isinstance(order, Refusal):
-            return replies.refused(order)
-        return replies.session(merchant, order.provider_reference, order)
+            return replies.refusal_reply(order)
+        return replies.session_reply(merchant, order.provider_reference, order)
 
-    return provider.create(new, tell)
+    return provider.create(new, to_reply)
 
 
-def _another(provider: Provider, merchant: str, new: NewOrder) -> Reply:
+def _reopen_session(provider: Provider, merchant: str, new: NewOrder) -> Reply:
     """Open another session for an order that has one: the same order, or none."""
     order = provider.find(new.reference)
     if order is None or (order.amount_paisa, order.currency) != (new.amount_paisa, new.currency):
         return replies.invalid("order.id")
     name = f"SESSION0002{random_text(20)}"
-    provider.book.record_note(provider.house.id, name, {"order": order.reference})
-    return replies.session(merchant, name, order)
+    provider.book.record_note(provider.institution.id, name, {"order": order.reference})
+    return replies.session_reply(merchant, name, order)
 
 
 def _order(provider: Provider, request: Request) -> Reply:
     merchant = request.values["merchant"]
 
-    def tell(told: Told | Refusal) -> Reply:
-        if isinstance(told, Refusal):
-            return replies.refused(told)
-        if told.state in {State.OPENED, State.EXPIRED}:
+    def to_reply(report: ReportedOrder | Refusal) -> Reply:
+        if isinstance(report, Refusal):
+            return replies.refusal_reply(report)
+        if report.state in {State.OPENED, State.EXPIRED}:
             # Nobody has tried to pay, so the gateway has a session and no order.
             return replies.NO_ORDER
-        return json_reply(replies.whole_order(merchant, told))
+        return json_reply(replies.whole_order(merchant, report))
 
-    return provider.status(provider.find(request.values["order"]), tell)
+    return provider.status(provider.find(request.values["order"]), to_reply)

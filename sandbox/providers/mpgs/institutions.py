@@ -8,7 +8,7 @@ from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.payer_page import Text
 from sandbox.kit.provider.institution import House, RefundRules
 from sandbox.kit.provider.payer_numbers import Kind
-from sandbox.kit.provider.settlement_file import Event, Layout, Row
+from sandbox.kit.provider.settlement_file import SettlementEvent, SettlementLayout, SettlementRow
 
 FAMILY = "mpgs"
 
@@ -32,15 +32,19 @@ def authorisation_code(receipt: str) -> str:
     return receipt[-_AUTHORISATION_LENGTH:]
 
 
-def _name(row: Row) -> str:
+def _name(row: SettlementRow) -> str:
     return payment_name(len(row.order.tries)) if row.refund is None else row.refund.facts[REFUND_NAME]
 
 
-def _type(row: Row) -> str:
-    return "PAYMENT" if row.event is Event.PAYMENT or row.refund is None else row.refund.facts[REFUND_TYPE]
+def _type(row: SettlementRow) -> str:
+    return (
+        "PAYMENT"
+        if row.event is SettlementEvent.PAYMENT or row.refund is None
+        else row.refund.facts[REFUND_TYPE]
+    )
 
 
-LAYOUT = Layout(
+LAYOUT = SettlementLayout(
     {
         "order.id": lambda row: row.order.reference,
         "transaction.id": _name,
@@ -74,7 +78,7 @@ def _bank(house_id: str, name: Text, colour: str) -> House:
     )
 
 
-HOUSES: tuple[House, ...] = (
+INSTITUTIONS: tuple[House, ...] = (
     _bank("ebl", Text("ইস্টার্ন ব্যাংক", "Eastern Bank"), "#00539b"),
     _bank("brac_bank", Text("ব্র্যাক ব্যাংক", "BRAC Bank"), "#0066b3"),
     _bank("mutual_trust", Text("মিউচুয়াল ট্রাস্ট ব্যাংক", "Mutual Trust Bank"), "#c8102e"),

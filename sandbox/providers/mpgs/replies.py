@@ -1,4 +1,4 @@
-"""What the gateway says, in its words: errors, sessions, orders and the movements in them.
+"""The gateway's answers: errors, sessions, orders and the movements in them.
 
 Amounts are numbers with two decimals, as the gateway writes them, and never pass through a float.
 """
@@ -10,10 +10,10 @@ import orjson
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
-from sandbox.kit.provider.call_results import Refusal, Told
-from sandbox.kit.provider.hooks import Telling
-from sandbox.kit.provider.magic_numbers import Word
-from sandbox.kit.provider.orders import Order, Refund, RefundState, State, Try
+from sandbox.kit.provider.call_results import Refusal, ReportedOrder
+from sandbox.kit.provider.hooks import OutcomeMessage
+from sandbox.kit.provider.magic_numbers import ReportedOutcome
+from sandbox.kit.provider.orders import FailedTry, ProviderOrder, ProviderRefund, RefundState, State
 from sandbox.kit.provider.payer_numbers import masked
 from sandbox.kit.provider.refunds import NewRefund
 from sandbox.providers.mpgs.institutions import (
@@ -40,7 +40,7 @@ _RESULTS = {
     State.CANCELLED: SUCCESS,
     State.EXPIRED: FAILURE,
 }
-_STATES = {Word.PAID: State.PAID, Word.DECLINED: State.DECLINED}
+_STATES = {ReportedOutcome.PAID: State.PAID, ReportedOutcome.DECLINED: State.DECLINED}
 _REFUND_RESULTS = {
     RefundState.DONE: (SUCCESS, APPROVED),
     RefundState.PROCESSING: (PENDING, PENDING),
@@ -48,95 +48,107 @@ _REFUND_RESULTS = {
 }
 
 
-def error(status: int, message: str, cause: str = "", **more: str) -> Reply:
+def error_reply(status: int, message: str, cause: str = "", **more: str) -> Reply:
     """Return an error object; `more` may name the field and what is wrong with it."""
-    told = {"cause": cause or _CAUSES.get(status, "INVALID_REQUEST"), "explanation": message, **more}
-    return json_reply({"error": told, "result": "ERROR"}, code=told["cause"], status=status)
+    body = {"cause": cause or _CAUSES.get(status, "INVALID_REQUEST"), "explanation": message, **more}
+    return json_reply({"error": body, "result": "ERROR"}, code=body["cause"], status=status)
 
 
 def invalid(field: str, validation: str = "INVALID") -> Reply:
     """Return HTTP 400 about one field; nothing was done."""
-    return error(400, f"{field} is {validation.lower()}", field=field, validationType=validation)
+    return error_reply(400, f"{field} is {validation.lower()}", field=field, validationType=validation)
 
 
-ERRORS = Errors(error)
-NO_ORDER = error(404, "Unable to find order")
-NO_TRANSACTION = error(404, "Unable to find transaction")
+ERRORS = Errors(error_reply)
+NO_ORDER = error_reply(404, "Unable to find order")
+NO_TRANSACTION = error_reply(404, "Unable to find transaction")
 
 REFUSALS: Mapping[Refusal, Reply] = {
     Refusal.UNKNOWN: NO_ORDER,
     Refusal.DUPLICATE: invalid("transaction.id"),
     Refusal.TOO_MUCH: invalid("transaction.amount"),
 }
-REJECTED = error(400, "the operation is not allowed", "REQUEST_REJECTED")
+REJECTED = error_reply(400, "the operation is not allowed", "REQUEST_REJECTED")
 
 
-def refused(refusal: Refusal) -> Reply:
+def refusal_reply(refusal: Refusal) -> Reply:
     """Return why nothing was done."""
     return REFUSALS.get(refusal, REJECTED)
 
 
-def session(merchant: str, name: str, order: Order) -> Reply:
+def session_reply(merchant: str, name: str, order: ProviderOrder) -> Reply:
     """Return a session that holds an order now."""
-    told = {"id": name, "updateStatus": SUCCESS, "version": name[-10:].lower()}
+    session = {"id": name, "updateStatus": SUCCESS, "version": name[-10:].lower()}
     indicator = order.facts["success_indicator"]
     return json_reply(
-        {"merchant": merchant, "result": SUCCESS, "session": told, "successIndicator": indicator}, status=201
+        {"merchant": merchant, "result": SUCCESS, "session": session, "successIndicator": indicator},
+        status=201,
     )
 
 
-def whole_order(merchant: str, told: Told) -> Json:
+def whole_order(merchant: str, report: ReportedOrder) -> Json:
     """Return an order with every movement in it."""
-    status = _status(told.order, told.state)
+    status = _status(report.order, report.state)
     return {
         "merchant": merchant,
-        "result": _RESULTS[told.state],
-        "creationTime": _instant(told.order.created),
-        **_amounts(told, status),
-        "transaction": movements(merchant, told),
+        "result": _RESULTS[report.state],
+        "creationTime": _instant(report.order.creation_time),
+        **_amounts(report, status),
+        "transaction": movements(merchant, report),
     }
 
 
-def movements(merchant: str, told: Told) -> list[Json]:
+def movements(merchant: str, report: ReportedOrder) -> list[Json]:
     """Return the movements of an order: tries, the payment, what was given back; in their order."""
-    order = told.order
-    rows = [_tried(merchant, told, at, one) for at, one in enumerate(order.tries)]
-    if told.state in {State.AGREED, State.PAID, State.DECLINED}:
-        rows.append(_payment(merchant, told, told.state))
-    return [*rows, *(refund_movement(merchant, told, one) for one in order.refunds)]
+    order = report.order
+    rows = [_failed_try(merchant, report, at, refund) for at, refund in enumerate(order.tries)]
+    if report.state in {State.AGREED, State.PAID, State.DECLINED}:
+        rows.append(_payment(merchant, report, report.state))
+    return [*rows, *(refund_movement(merchant, report, refund) for refund in order.refunds)]
 
 
-def refund_movement(merchant: str, told: Told, refund: Refund) -> Json:
+def refund_movement(merchant: str, report: ReportedOrder, refund: ProviderRefund) -> Json:
     """Return one refund, done, in work or failed."""
     result, code = _REFUND_RESULTS[refund.state]
     kind, name = refund.facts[REFUND_TYPE], refund.facts[REFUND_NAME]
-    moved = _moved(name, kind, refund.amount_paisa, told.order.currency, refund.refund_id)
+    transaction = _transaction(name, kind, refund.amount_paisa, report.order.currency, refund.refund_id)
     at = datetime.fromisoformat(refund.done_at or refund.asked_at)
-    return _movement(merchant, told, moved, (result, code, at, told.order.payer))
+    return _movement(
+        merchant, report, transaction, result=result, gateway_code=code, at=at, card=report.order.payer
+    )
 
 
-def refused_refund(merchant: str, told: Told, new: NewRefund) -> Json:
-    """Return a refund that the card's bank does not want; the gateway keeps none of it."""
+def refused_refund(merchant: str, report: ReportedOrder, new: NewRefund) -> Json:
+    """Return a refund that the card's bank refuses; the gateway does not store it."""
     kind, name = new.facts[REFUND_TYPE], new.facts[REFUND_NAME]
-    moved = _moved(name, kind, new.amount_paisa, told.order.currency, "")
-    return _movement(merchant, told, moved, (FAILURE, DECLINED, told.order.decided, told.order.payer))
+    transaction = _transaction(name, kind, new.amount_paisa, report.order.currency, "")
+    order = report.order
+    return _movement(
+        merchant,
+        report,
+        transaction,
+        result=FAILURE,
+        gateway_code=DECLINED,
+        at=order.decision_time,
+        card=order.payer,
+    )
 
 
-def notice(merchant: str, order: Order, telling: Telling) -> bytes:
+def webhook_body(merchant: str, order: ProviderOrder, message: OutcomeMessage) -> bytes:
     """Return what is pushed about an order: the movement that has come about or changed."""
-    state = _STATES.get(telling.word, State.AGREED)
-    told = Told(order, state, order.amount_paisa, order.currency)
-    if telling.refund is not None:
-        return orjson.dumps(refund_movement(merchant, told, telling.refund))
-    at = {"timeOfRecord": _instant(telling.at)}
-    return orjson.dumps(_payment(merchant, told, state) | at)
+    state = _STATES.get(message.outcome, State.AGREED)
+    report = ReportedOrder(order, state, order.amount_paisa, order.currency)
+    if message.refund is not None:
+        return orjson.dumps(refund_movement(merchant, report, message.refund))
+    at = {"timeOfRecord": _instant(message.at)}
+    return orjson.dumps(_payment(merchant, report, state) | at)
 
 
-def _status(order: Order, state: State) -> str:
+def _status(order: ProviderOrder, state: State) -> str:
     if state is not State.PAID:
         words = {State.DECLINED: "FAILED", State.CANCELLED: "CANCELLED", State.AGREED: "AUTHENTICATED"}
         return words.get(state, "AUTHENTICATION_INITIATED")
-    back = _given_back(order)
+    back = _refunded_paisa(order)
     if back and order.refunds[-1].facts[REFUND_TYPE] == VOID:
         return "CANCELLED"
     if not back:
@@ -144,60 +156,76 @@ def _status(order: Order, state: State) -> str:
     return "REFUNDED" if back == order.amount_paisa else "PARTIALLY_REFUNDED"
 
 
-def _given_back(order: Order) -> int:
-    return sum(one.amount_paisa for one in order.refunds if one.state is RefundState.DONE)
+def _refunded_paisa(order: ProviderOrder) -> int:
+    return sum(refund.amount_paisa for refund in order.refunds if refund.state is RefundState.DONE)
 
 
-def _amounts(told: Told, status: str) -> Json:
-    is_held = told.state is State.PAID and status != "CANCELLED"
-    held = told.amount_paisa if is_held else 0
+def _amounts(report: ReportedOrder, status: str) -> Json:
+    is_held = report.state is State.PAID and status != "CANCELLED"
+    amount_paisa = report.amount_paisa if is_held else 0
     return {
-        "id": told.order.reference,
+        "id": report.order.reference,
         "status": status,
-        "amount": _number(told.amount_paisa),
-        "currency": told.currency,
-        "totalAuthorizedAmount": _number(held),
-        "totalCapturedAmount": _number(held),
-        "totalRefundedAmount": _number(_given_back(told.order) if is_held else 0),
+        "amount": _number(report.amount_paisa),
+        "currency": report.currency,
+        "totalAuthorizedAmount": _number(amount_paisa),
+        "totalCapturedAmount": _number(amount_paisa),
+        "totalRefundedAmount": _number(_refunded_paisa(report.order) if is_held else 0),
     }
 
 
-def _payment(merchant: str, told: Told, state: State) -> Json:
-    order = told.order
+def _payment(merchant: str, report: ReportedOrder, state: State) -> Json:
+    order = report.order
     codes = {State.PAID: APPROVED, State.DECLINED: _GATEWAY_CODES.get(order.reason, DECLINED)}
-    moved = _moved(
-        payment_name(len(order.tries)), "PAYMENT", told.amount_paisa, told.currency, order.transaction_id
+    transaction = _transaction(
+        payment_name(len(order.tries)), "PAYMENT", report.amount_paisa, report.currency, order.transaction_id
     )
-    at = order.decided if order.decided_at else order.created
-    return _movement(merchant, told, moved, (_RESULTS[state], codes.get(state, PENDING), at, order.payer))
+    at = order.decision_time if order.decided_at else order.creation_time
+    code = codes.get(state, PENDING)
+    return _movement(
+        merchant, report, transaction, result=_RESULTS[state], gateway_code=code, at=at, card=order.payer
+    )
 
 
-def _tried(merchant: str, told: Told, at: int, tried: Try) -> Json:
-    moved = _moved(payment_name(at), "PAYMENT", told.amount_paisa, told.currency, tried.transaction_id)
-    code = _GATEWAY_CODES.get(tried.reason, DECLINED)
-    return _movement(merchant, told, moved, (FAILURE, code, datetime.fromisoformat(tried.at), tried.payer))
+def _failed_try(merchant: str, report: ReportedOrder, at: int, failed_try: FailedTry) -> Json:
+    transaction = _transaction(
+        payment_name(at), "PAYMENT", report.amount_paisa, report.currency, failed_try.transaction_id
+    )
+    code = _GATEWAY_CODES.get(failed_try.reason, DECLINED)
+    tried_at = datetime.fromisoformat(failed_try.at)
+    return _movement(
+        merchant, report, transaction, result=FAILURE, gateway_code=code, at=tried_at, card=failed_try.payer
+    )
 
 
-def _moved(name: str, kind: str, amount_paisa: int, currency: str, receipt: str) -> Json:
-    told: Json = {"id": name, "type": kind, "amount": _number(amount_paisa), "currency": currency}
+def _transaction(name: str, kind: str, amount_paisa: int, currency: str, receipt: str) -> Json:
+    transaction: Json = {"id": name, "type": kind, "amount": _number(amount_paisa), "currency": currency}
     if receipt:
-        told |= {"receipt": receipt, "authorizationCode": authorisation_code(receipt)}
-    return told
+        transaction |= {"receipt": receipt, "authorizationCode": authorisation_code(receipt)}
+    return transaction
 
 
-def _movement(merchant: str, told: Told, moved: Json, became: tuple[str, str, datetime, str]) -> Json:
-    result, code, at, card = became
-    response = {"gatewayCode": code}
-    if code in _ACQUIRER_CODES:
-        response["acquirerCode"] = _ACQUIRER_CODES[code]
+def _movement(
+    merchant: str,
+    report: ReportedOrder,
+    transaction: Json,
+    *,
+    result: str,
+    gateway_code: str,
+    at: datetime,
+    card: str,
+) -> Json:
+    response = {"gatewayCode": gateway_code}
+    if gateway_code in _ACQUIRER_CODES:
+        response["acquirerCode"] = _ACQUIRER_CODES[gateway_code]
     number = masked(card).replace("*", "x")
     return {
         "merchant": merchant,
-        "order": _amounts(told, _status(told.order, told.state)),
+        "order": _amounts(report, _status(report.order, report.state)),
         "response": response,
         "result": result,
         "timeOfRecord": _instant(at),
-        "transaction": moved,
+        "transaction": transaction,
         "sourceOfFunds": {"type": "CARD", "provided": {"card": {"brand": "MASTERCARD", "number": number}}},
     }
 

@@ -1,4 +1,4 @@
-"""What a merchant says when it opens a page, and which order a session is of."""
+"""The call that opens a page, and the order of a session."""
 
 import re
 from typing import Any
@@ -9,12 +9,12 @@ from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.replies import Reply
 from sandbox.kit.institution.requests import json_object
 from sandbox.kit.provider.hooks import random_text
-from sandbox.kit.provider.orders import Order
-from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.orders import NewOrder, ProviderOrder
+from sandbox.kit.provider.provider import Provider
 from sandbox.providers.mpgs.replies import invalid
 
 MERCHANT = "merchant"
-"""The fact of an order that says whose it is."""
+"""The fact of an order that names its merchant."""
 
 _VERSION = re.compile(r"[1-9][0-9]{0,2}")
 _LAST_OLD_VERSION = 62
@@ -29,18 +29,18 @@ def is_reference(value: object) -> bool:
     return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
-def order_of_session(provider: Provider, name: str) -> Order | None:
+def order_of_session(provider: Provider, name: str) -> ProviderOrder | None:
     """Return the order that a session holds, if it is one."""
-    order = provider.find_named(name)
+    order = provider.find_by_provider_name(name)
     if order is not None:
         # The book knows orders by other names too, and those are no sessions.
         return order if order.provider_reference == name else None
-    note = provider.book.note(provider.house.id, name)
+    note = provider.book.note(provider.institution.id, name)
     return None if note is None else provider.find(note.get("order", ""))
 
 
 def read_session(provider: Provider, request: Request) -> NewOrder | Reply:
-    """Return the order that a page is wanted for, or what is wrong with the call.
+    """Return the order to open a page for, or the refusal of the call.
 
     Raises:
         MalformedRequestError: the body is no JSON object.
@@ -57,7 +57,7 @@ def read_session(provider: Provider, request: Request) -> NewOrder | Reply:
         MERCHANT: request.values["merchant"],
     }
     seconds = interaction.get("timeout")
-    # A merchant that divides its times has told a divided one already.
+    # A merchant that divides its times has sent a divided one already.
     life = None if seconds is None else round(seconds * provider.settings.page_times_divisor)
     amount_paisa = paisa(order["amount"]) or 0
     return NewOrder(order["id"], amount_paisa, order["currency"], facts=facts, page_seconds=life)
@@ -73,10 +73,10 @@ def _wrong_call(request: Request, form: dict[str, Any]) -> Reply | None:
     if _VERSION.fullmatch(version) is None:
         return invalid("version")
     is_old = int(version) <= _LAST_OLD_VERSION
-    asked = form.get("apiOperation")
-    if asked is None:
+    operation = form.get("apiOperation")
+    if operation is None:
         return invalid("apiOperation", "MISSING")
-    if asked != ("CREATE_CHECKOUT_SESSION" if is_old else "INITIATE_CHECKOUT"):
+    if operation != ("CREATE_CHECKOUT_SESSION" if is_old else "INITIATE_CHECKOUT"):
         return invalid("apiOperation", "UNSUPPORTED")
     return None
 
@@ -94,10 +94,10 @@ def _wrong_interaction(interaction: dict[str, Any]) -> Reply | None:
         ("timeout", "INVALID"): not _is_seconds(seconds),
     }
     for address in _ADDRESSES:
-        given = interaction.get(address)
-        is_wrong[address, "INVALID"] = given is not None and not is_web_address(given)
-    found = next((field for field, is_so in is_wrong.items() if is_so), None)
-    return None if found is None else invalid(f"interaction.{found[0]}", found[1])
+        value = interaction.get(address)
+        is_wrong[address, "INVALID"] = value is not None and not is_web_address(value)
+    wrong_field = next((field for field, is_so in is_wrong.items() if is_so), None)
+    return None if wrong_field is None else invalid(f"interaction.{wrong_field[0]}", wrong_field[1])
 
 
 def _is_seconds(value: object) -> bool:
@@ -113,5 +113,5 @@ def _wrong_order(order: dict[str, Any]) -> Reply | None:
         "description": not isinstance(description, str) or len(description) > _TEXT_MAX,
         "notificationUrl": address is not None and not is_web_address(address),
     }
-    found = next((field for field, is_so in is_wrong.items() if is_so), None)
-    return None if found is None else invalid(f"order.{found}")
+    wrong_field = next((field for field, is_so in is_wrong.items() if is_so), None)
+    return None if wrong_field is None else invalid(f"order.{wrong_field}")

@@ -1,1 +1,1 @@
-"""A simulated Nagad: two sealed calls, a page, an open answer to whoever asks, and refunds (DFS v-0.2.0)."""
+"""A simulated Nagad: encrypted calls, a page, an unauthenticated verification, refunds (DFS v-0.2.0)."""

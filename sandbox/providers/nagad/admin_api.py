@@ -1,56 +1,69 @@
-"""What Nagad's desk has beside the others': the keys of a merchant, and orders for wrong seals."""
+"""Nagad's admin API: the keys of a merchant, and orders for wrongly encrypted answers."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from typing_extensions import override
 
-from sandbox.kit.institution.admin_api import Answer, Query, Route, Times
+from sandbox.kit.institution.admin_api import AdminAnswer, InstitutionRequest, Query, Route, Times
 from sandbox.kit.institution.replies import Reply, json_reply
-from sandbox.kit.provider.admin_api import AtHouse, GatewayDesk
-from sandbox.providers.nagad.seal import Spoilt
-
-if TYPE_CHECKING:
-    from sandbox.providers.nagad.family import Institution
+from sandbox.kit.provider.admin_api import ProviderAdminApi, ProviderBooks
+from sandbox.providers.nagad.encryption import EncryptionDefect
 
 
-class SealOrder(AtHouse):
+class EncryptionDefectOrder(InstitutionRequest):
     """What is to be wrong with the next `times` answers under seal."""
 
-    wrong: Spoilt
+    wrong: EncryptionDefect
     times: Times = 1
 
 
-class NagadDesk(GatewayDesk):
-    """The desk of the family with `GET keys?house=` and `POST seals`."""
+class NagadBooks(ProviderBooks, Protocol):
+    """What the admin API reads of this family."""
 
-    def __init__(self, institution: "Institution") -> None:
-        super().__init__(institution)
-        self._institution = institution
+    @property
+    def pending_defects(self) -> deque[EncryptionDefect]:
+        """What is to be wrong with the next encrypted answers."""
+        ...
+
+    def keys_for_switch(self) -> Mapping[str, str]:
+        """Return the keys of the merchant as settings of a switch."""
+        ...
+
+
+class NagadAdminApi(ProviderAdminApi):
+    """The admin API of the family with `GET keys?house=` and `POST seals`."""
+
+    def __init__(self, family: NagadBooks) -> None:
+        super().__init__(family)
+        self._family = family
 
     @override
     def clear_faults(self) -> None:
         super().clear_faults()
-        self._institution.spoilt.clear()
+        self._family.pending_defects.clear()
 
     @override
-    def faults(self) -> list[Answer]:
-        seals: list[Answer] = [{"house": "nagad", "seal": wrong} for wrong in self._institution.spoilt]
+    def faults(self) -> list[AdminAnswer]:
+        seals: list[AdminAnswer] = [
+            {"house": "nagad", "seal": wrong} for wrong in self._family.pending_defects
+        ]
         return super().faults() + seals
 
     @override
-    def questions(self) -> Mapping[str, Callable[[Query], Answer]]:
-        return {**super().questions(), "keys": self._keys}
+    def queries(self) -> Mapping[str, Callable[[Query], AdminAnswer]]:
+        return {**super().queries(), "keys": self._keys}
 
     @override
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
         return {**super().routes(), "seals": {"POST": self._seals}}
 
-    def _keys(self, query: Query) -> Answer:
-        AtHouse.model_validate(query, context=self._institution.providers)
-        return dict(self._institution.keys_for_switch())
+    def _keys(self, query: Query) -> AdminAnswer:
+        InstitutionRequest.model_validate(query, context=self._family.providers)
+        return dict(self._family.keys_for_switch())
 
     def _seals(self, _query: Query, body: bytes) -> Reply:
-        order = SealOrder.model_validate_json(body, context=self._institution.providers)
-        self._institution.spoilt.extend([order.wrong] * order.times)
+        order = EncryptionDefectOrder.model_validate_json(body, context=self._family.providers)
+        self._family.pending_defects.extend([order.wrong] * order.times)
         return json_reply({"faults": self.faults()})

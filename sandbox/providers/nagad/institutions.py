@@ -1,28 +1,28 @@
-"""The one house of this family, and the columns of its settlement file (a guess: nobody publishes one)."""
+"""The one institution of this family, and the columns of its settlement file (a guess: none is published)."""
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.payer_page import Text
 from sandbox.kit.provider.institution import House, RefundRules
-from sandbox.kit.provider.magic_numbers import Behaviour, Magic, Money
+from sandbox.kit.provider.magic_numbers import Magic, MoneyOutcome, PayerBehaviour
 from sandbox.kit.provider.payer_numbers import masked
-from sandbox.kit.provider.settlement_file import Layout, Row
-from sandbox.providers.nagad.seal import Spoilt
+from sandbox.kit.provider.settlement_file import SettlementLayout, SettlementRow
+from sandbox.providers.nagad.encryption import EncryptionDefect
 
 FAMILY = "nagad"
 MERCHANT_ID = "100000000000001"
 MERCHANT_MOBILE = "01700000001"
-STATUS, SEAL = "status", "seal"
-"""The facts that magic of this family has: another word of verify, and what is wrong with a seal."""
+STATUS, ENCRYPTION_DEFECT = "status", "seal"
+"""The facts that magic of this family has: another status in verify, and a defect of encryption."""
 
 
-def _status(row: Row) -> str:
+def _status(row: SettlementRow) -> str:
     if row.refund is None:
         return "Success"
     is_whole = row.refund.amount_paisa == row.order.amount_paisa
     return "Refunded" if is_whole else "PartialCancelled"
 
 
-LAYOUT = Layout(
+LAYOUT = SettlementLayout(
     {
         "paymentRefId": lambda row: row.order.provider_reference,
         "orderId": lambda row: row.order.reference,
@@ -37,7 +37,7 @@ LAYOUT = Layout(
     }
 )
 
-HOUSES = (
+INSTITUTIONS = (
     House(
         id="nagad",
         name=Text("নগদ", "Nagad"),
@@ -47,22 +47,22 @@ HOUSES = (
         page_seconds=3_600,
         refunds=RefundRules(parts_max=1, is_partial=True, days=30),
         layout=LAYOUT,
-        more={"merchant_id": MERCHANT_ID},
+        family_data={"merchant_id": MERCHANT_ID},
     ),
 )
 
 OWN_KINDS = (
     Magic(90, "pin_given", "pending for ever, in the word PinGiven",
-          Behaviour(money=Money.PENDING, facts={STATUS: "PinGiven"})),
+          PayerBehaviour(money=MoneyOutcome.PENDING, facts={STATUS: "PinGiven"})),
     Magic(91, "in_motion", "pending for ever, in the word TransactionInProgress",
-          Behaviour(money=Money.PENDING, facts={STATUS: "TransactionInProgress"})),
+          PayerBehaviour(money=MoneyOutcome.PENDING, facts={STATUS: "TransactionInProgress"})),
     Magic(92, "fraud", "declined, in the word Fraud",
-          Behaviour(money=Money.DECLINED, reason="fraud", facts={STATUS: "Fraud"})),
+          PayerBehaviour(money=MoneyOutcome.DECLINED, reason="fraud", facts={STATUS: "Fraud"})),
     Magic(93, "aborted", "declined, in the word Aborted",
-          Behaviour(money=Money.DECLINED, reason="aborted", facts={STATUS: "Aborted"})),
+          PayerBehaviour(money=MoneyOutcome.DECLINED, reason="aborted", facts={STATUS: "Aborted"})),
     Magic(94, "bad_signature", "paid; answers under seal are wrongly signed",
-          Behaviour(facts={SEAL: Spoilt.BAD_SIGNATURE})),
+          PayerBehaviour(facts={ENCRYPTION_DEFECT: EncryptionDefect.BAD_SIGNATURE})),
     Magic(95, "wrong_key", "paid; answers under seal are encrypted for somebody else",
-          Behaviour(facts={SEAL: Spoilt.WRONG_KEY})),
+          PayerBehaviour(facts={ENCRYPTION_DEFECT: EncryptionDefect.WRONG_KEY})),
 )  # fmt: skip
 """Payers of this family alone; the last two strike initialise only where it names its payer."""

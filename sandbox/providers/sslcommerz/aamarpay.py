@@ -1,10 +1,13 @@
-"""What aamarPay does with its calls: a page by JSON or by form, and one question; nothing is signed.
+"""aamarPay's calls: a page by JSON or by form, and one inquiry; nothing is signed.
 
-Each order has one end. The browser alone carries the news, with POST; there is no push and no refund.
+Each order has one end. Only the browser brings the result, with POST; there is no push and no refund.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import ClassVar
+
+from typing_extensions import override
 
 from sandbox.kit.institution.amounts import paisa, taka
 from sandbox.kit.institution.clock import DHAKA
@@ -12,12 +15,13 @@ from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.institution.requests import Form
-from sandbox.kit.provider.call_results import Refusal, Told
-from sandbox.kit.provider.family import HouseCall
-from sandbox.kit.provider.hooks import Telling, WayBack
-from sandbox.kit.provider.magic_numbers import Word
-from sandbox.kit.provider.orders import Order, State
-from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.call_results import Refusal, ReportedOrder
+from sandbox.kit.provider.dialect_family import Dialect
+from sandbox.kit.provider.family import InstitutionCall
+from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
+from sandbox.kit.provider.magic_numbers import ReportedOutcome
+from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.provider import Provider
 from sandbox.providers.sslcommerz.institutions import (
     AMOUNT_MAX_PAISA,
     AMOUNT_MIN_PAISA,
@@ -26,14 +30,19 @@ from sandbox.providers.sslcommerz.institutions import (
     RISK,
     STORE_ID,
     card_of,
+    timed_name,
 )
 
 _NAME_LENGTH_MAX = 32
 _CUSTOMER = ("cus_name", "cus_email", "cus_phone")
 _OPTIONS = ("opt_a", "opt_b", "opt_c", "opt_d")
 _URLS = ("success_url", "fail_url", "cancel_url")
-_WAYS = {Word.PAID: "success_url", Word.PENDING: "success_url", Word.CANCELLED: "cancel_url"}
-_STANDS = {
+_RETURN_URLS = {
+    ReportedOutcome.PAID: "success_url",
+    ReportedOutcome.PENDING: "success_url",
+    ReportedOutcome.CANCELLED: "cancel_url",
+}
+_STATUSES = {
     State.OPENED: ("0", "Initiated"),
     State.AGREED: ("0", "Initiated"),
     State.PAID: ("2", "Successful"),
@@ -41,70 +50,94 @@ _STANDS = {
     State.CANCELLED: ("7", "Failed"),
     State.EXPIRED: ("3", "Expired"),
 }
-_SAYS = {
-    Word.PAID: State.PAID,
-    Word.PENDING: State.AGREED,
-    Word.DECLINED: State.DECLINED,
-    Word.CANCELLED: State.CANCELLED,
-    Word.EXPIRED: State.EXPIRED,
+_STATE_BY_OUTCOME = {
+    ReportedOutcome.PAID: State.PAID,
+    ReportedOutcome.PENDING: State.AGREED,
+    ReportedOutcome.DECLINED: State.DECLINED,
+    ReportedOutcome.CANCELLED: State.CANCELLED,
+    ReportedOutcome.EXPIRED: State.EXPIRED,
 }
-_OK, _NOT_LET_IN = 200, 401
+_OK, _UNAUTHORISED = 200, 401
 
 
-def _bare(message: str, status: int = _OK) -> Reply:
+def _text_reply(message: str, status: int = _OK) -> Reply:
     return json_reply(message, code="error", status=status)
 
 
-ERRORS = Errors(lambda status, message: _bare(message, _OK if status == _NOT_LET_IN else status))
+class Aamarpay(Dialect):
+    """The dialect of aamarPay."""
 
-
-def calls_of(provider: Provider) -> Iterable[HouseCall]:
-    """Return every call of the house."""
-    return (
-        HouseCall("create", "POST", "jsonpost.php", partial(create, provider), needs_login=False),
-        HouseCall("create", "POST", "index.php", partial(create, provider), needs_login=False),
-        HouseCall("query", "GET POST", "api/v1/trxcheck/request.php", partial(query, provider)),
+    errors: ClassVar[Errors] = Errors(
+        lambda status, message: _text_reply(message, _OK if status == _UNAUTHORISED else status)
     )
 
+    @override
+    def institution_calls(self, provider: Provider) -> Iterable[InstitutionCall]:
+        return (
+            InstitutionCall("create", "POST", "jsonpost.php", partial(create, provider), needs_login=False),
+            InstitutionCall("create", "POST", "index.php", partial(create, provider), needs_login=False),
+            InstitutionCall("query", "GET POST", "api/v1/trxcheck/request.php", partial(query, provider)),
+        )
 
-def is_store(provider: Provider, form: Form) -> bool:
+    @override
+    def is_admitted(self, provider: Provider, request: Request) -> bool:
+        return _is_store(provider, request.fields())
+
+    @override
+    def browser_return(
+        self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage
+    ) -> BrowserReturn | None:
+        """Return the form that a browser carries to one of the merchant's three addresses."""
+        url = order.facts[_RETURN_URLS.get(message.outcome, "fail_url")]
+        report = provider.report_of(order)
+        return BrowserReturn(
+            url, _order_fields(provider, report, _STATE_BY_OUTCOME[message.outcome]), is_post=True
+        )
+
+    @override
+    def new_provider_reference(self, provider: OpenProvider, new: NewOrder) -> str:
+        return f"AAM{random_text(20)}"
+
+    @override
+    def new_transaction_id(self, provider: OpenProvider, order: ProviderOrder) -> str:
+        return timed_name(provider)
+
+    @override
+    def secrets_for_switch(self, password: str) -> Mapping[str, str]:
+        return {"STORE_ID": STORE_ID, "SIGNATURE_KEY": password}
+
+
+def _is_store(provider: Provider, form: Form) -> bool:
     """Whether a call carries the store and its key."""
     return form.get("store_id") == STORE_ID and provider.is_password(_text(form, "signature_key"))
 
 
-def way_back(provider: Provider, order: Order, telling: Telling) -> WayBack | None:
-    """Return the form that a browser carries to one of the merchant's three addresses."""
-    url = order.facts[_WAYS.get(telling.word, "fail_url")]
-    told = provider.told(order)
-    return WayBack(url, _fields(provider, told, _SAYS[telling.word]), is_post=True)
-
-
 def create(provider: Provider, request: Request) -> Reply:
-    """Open an order and tell its page."""
+    """Open an order and answer with its page."""
     form = request.fields()
-    if not is_store(provider, form):
-        return _bare("Invalid Store ID")
+    if not _is_store(provider, form):
+        return _text_reply("Invalid Store ID")
     amount_paisa = paisa(form.get("amount"))
-    wrong = _objection(form, amount_paisa)
+    wrong = _order_refusal(form, amount_paisa)
     if wrong or amount_paisa is None:
         return json_reply({"result": "false", "reason": wrong}, code="false")
     facts = {name: _text(form, name) for name in (*_URLS, *_CUSTOMER, *_OPTIONS)}
     new = NewOrder(_text(form, "tran_id"), amount_paisa, payer=_text(form, "cus_phone"), facts=facts)
-    return provider.create(new, partial(_opened, provider))
+    return provider.create(new, partial(_opened_reply, provider))
 
 
 def query(provider: Provider, request: Request) -> Reply:
-    """Tell what has become of an order."""
+    """Report what has become of an order."""
 
-    def tell(told: Told | Refusal) -> Reply:
-        if isinstance(told, Refusal):
-            return _bare("Invalid request_id")
-        return json_reply(_fields(provider, told, told.state), code=_STANDS[told.state][1])
+    def to_reply(report: ReportedOrder | Refusal) -> Reply:
+        if isinstance(report, Refusal):
+            return _text_reply("Invalid request_id")
+        return json_reply(_order_fields(provider, report, report.state), code=_STATUSES[report.state][1])
 
-    return provider.status(provider.find(_text(request.fields(), "request_id")), tell)
+    return provider.status(provider.find(_text(request.fields(), "request_id")), to_reply)
 
 
-def _objection(form: Form, amount_paisa: int | None) -> str:
+def _order_refusal(form: Form, amount_paisa: int | None) -> str:
     """Return why an order is refused, or nothing."""
     missing = next((name for name in ("desc", *_CUSTOMER) if not _text(form, name)), "")
     if missing:
@@ -118,17 +151,17 @@ def _objection(form: Form, amount_paisa: int | None) -> str:
     return next((f"Invalid {name}" for name in _URLS if not is_web_address(_text(form, name))), "")
 
 
-def _opened(provider: Provider, order: Order | Refusal) -> Reply:
+def _opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     if isinstance(order, Refusal):
         reason = "Duplicate tran_id" if order is Refusal.DUPLICATE else "Store is not active"
         return json_reply({"result": "false", "reason": reason}, code="false")
     return json_reply({"result": "true", "payment_url": provider.page_url(order)}, code="true")
 
 
-def _fields(provider: Provider, told: Told, says: State) -> dict[str, str]:
-    """Return an order in aamarPay's words, as standing where the truth or a liar says."""
-    order, (code, word) = told.order, _STANDS[says]
-    amount, names = taka(told.amount_paisa), {name: order.facts[name] for name in (*_CUSTOMER, *_OPTIONS)}
+def _order_fields(provider: OpenProvider, report: ReportedOrder, says: State) -> dict[str, str]:
+    """Return an order in aamarPay's members, in its true state or in another."""
+    order, (code, word) = report.order, _STATUSES[says]
+    amount, names = taka(report.amount_paisa), {name: order.facts[name] for name in (*_CUSTOMER, *_OPTIONS)}
     is_over = bool(order.decided_at)
     return {
         "pg_service_charge_bdt": "0.00",
@@ -141,7 +174,7 @@ def _fields(provider: Provider, told: Told, says: State) -> dict[str, str]:
         "card_holder": "",
         "status_code": code,
         "pay_status": word,
-        "currency_merchant": told.currency,
+        "currency_merchant": report.currency,
         "convertion_rate": "",
         "ip_address": "192.0.2.1",
         "other_currency": amount,
@@ -152,7 +185,7 @@ def _fields(provider: Provider, told: Told, says: State) -> dict[str, str]:
         "merchant_id": STORE_ID,
         "currency": "BDT",
         "store_amount": taka(order.net_paisa),
-        "pay_time": f"{order.decided.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}" if is_over else "",
+        "pay_time": f"{order.decision_time.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}" if is_over else "",
         "amount": amount,
         "bank_txn": f"BANK{order.transaction_id}" if order.is_paid else "",
         "card_type": CARD_TYPE,

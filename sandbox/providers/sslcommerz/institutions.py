@@ -1,14 +1,17 @@
-"""The two houses and the columns of their settlement files (guesses: nobody publishes one)."""
+"""The two institutions and the columns of their settlement files (guesses: none is published)."""
 
 from datetime import timedelta
 
 from sandbox.kit.institution.amounts import taka
+from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.provider.dialect_family import DIALECT
+from sandbox.kit.provider.hooks import OpenProvider, random_text
 from sandbox.kit.provider.institution import House, RefundRules
-from sandbox.kit.provider.magic_numbers import Behaviour, Magic
-from sandbox.kit.provider.orders import Order
+from sandbox.kit.provider.magic_numbers import Magic, PayerBehaviour
+from sandbox.kit.provider.orders import ProviderOrder
 from sandbox.kit.provider.payer_numbers import Kind, masked
-from sandbox.kit.provider.settlement_file import Layout, Row
+from sandbox.kit.provider.settlement_file import SettlementLayout, SettlementRow
 
 FAMILY = "sslcommerz"
 SSLCOMMERZ, AAMARPAY = "sslcommerz", "aamarpay"
@@ -16,33 +19,38 @@ STORE_ID = "ekpay"
 CARD_TYPE, CARD_BRAND, CARD_ISSUER = "VISA-Brac bank", "VISA", "BRAC BANK, LTD."
 AMOUNT_MIN_PAISA, AMOUNT_MAX_PAISA = 1_000, 50_000_000
 RISK, GOOD_ATTEMPTS = "risk_level", "good_attempts"
-"""The facts that magic of this family has: 1 where a payment is risky, 2 where two good attempts are told."""
+"""Facts of the magic payers of this family: a risky payment, and two good attempts for one."""
 
 _DATE_LENGTH = 12
 _DAYS_TO_SETTLE = timedelta(days=2)
 
 
-def val_id_of(order: Order) -> str:
+def val_id_of(order: ProviderOrder) -> str:
     """Return what a paid order is validated by, a name that can be read back; nothing if it is not paid."""
     name = order.transaction_id
     return f"{name[:_DATE_LENGTH]}0{name[_DATE_LENGTH:]}" if order.is_paid else ""
 
 
-def named_by(val_id: str) -> str:
-    """Return the name of the movement that a validation is asked for."""
+def movement_name_of(val_id: str) -> str:
+    """Return the name of the movement that a validation is about."""
     return val_id[:_DATE_LENGTH] + val_id[_DATE_LENGTH + 1 :]
 
 
-def card_of(order: Order) -> str:
-    """Return the payer's card as both houses show it."""
+def timed_name(provider: OpenProvider) -> str:
+    """Return a name for a movement of money, which begins with its instant in Dhaka."""
+    return f"{provider.clock.now().astimezone(DHAKA):%y%m%d%H%M%S}{random_text(6)}"
+
+
+def card_of(order: ProviderOrder) -> str:
+    """Return the payer's card as both institutions show it."""
     return masked(order.payer).replace("*", "X")
 
 
-def _settled_on(row: Row) -> str:
+def _settled_on(row: SettlementRow) -> str:
     return f"{row.at + _DAYS_TO_SETTLE:%Y-%m-%d}"
 
 
-SSLCOMMERZ_LAYOUT = Layout(
+SSLCOMMERZ_LAYOUT = SettlementLayout(
     {
         "tran_id": lambda row: row.order.reference,
         "val_id": lambda row: val_id_of(row.order),
@@ -60,7 +68,7 @@ SSLCOMMERZ_LAYOUT = Layout(
         "payout_ref": lambda row: f"PO{row.at + _DAYS_TO_SETTLE:%Y%m%d}",
     }
 )
-AAMARPAY_LAYOUT = Layout(
+AAMARPAY_LAYOUT = SettlementLayout(
     {
         "pg_txnid": lambda row: row.own_id,
         "mer_txnid": lambda row: row.order.reference,
@@ -73,7 +81,7 @@ AAMARPAY_LAYOUT = Layout(
     }
 )
 
-HOUSES = (
+INSTITUTIONS = (
     House(
         id=SSLCOMMERZ,
         name=Text("এসএসএলকমার্জ", "SSLCommerz"),
@@ -84,6 +92,7 @@ HOUSES = (
         page_seconds=3_600,
         refunds=RefundRules(parts_max=10, is_partial=True, days=90),
         layout=SSLCOMMERZ_LAYOUT,
+        family_data={DIALECT: SSLCOMMERZ},
     ),
     House(
         id=AAMARPAY,
@@ -95,12 +104,13 @@ HOUSES = (
         page_seconds=3_600,
         refunds=None,
         layout=AAMARPAY_LAYOUT,
+        family_data={DIALECT: AAMARPAY},
     ),
 )
 
 OWN_KINDS = (
-    Magic(90, "risky", "paid, and held by the house for a look", Behaviour(facts={RISK: "1"})),
+    Magic(90, "risky", "paid, and held by the house for a look", PayerBehaviour(facts={RISK: "1"})),
     Magic(91, "paid_twice", "paid, and SSLCommerz tells two good attempts of it",
-          Behaviour(facts={GOOD_ATTEMPTS: "2"})),
+          PayerBehaviour(facts={GOOD_ATTEMPTS: "2"})),
 )  # fmt: skip
 """Payers of this family alone."""

@@ -1,4 +1,4 @@
-"""How SSLCommerz tells of one attempt to pay, in queries, validations, IPNs and at a browser's return.
+"""How SSLCommerz reports one attempt to pay, in queries, validations, IPNs and at a browser's return.
 
 An order that ended unpaid has attempts that failed; that its session is over is one more, once its time is.
 """
@@ -8,11 +8,10 @@ from datetime import datetime
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.clock import DHAKA
-from sandbox.kit.provider.call_results import Told
-from sandbox.kit.provider.hooks import Telling
-from sandbox.kit.provider.magic_numbers import Word
-from sandbox.kit.provider.orders import Order, State
-from sandbox.kit.provider.provider import Provider
+from sandbox.kit.provider.call_results import ReportedOrder
+from sandbox.kit.provider.hooks import OpenProvider, OutcomeMessage
+from sandbox.kit.provider.magic_numbers import ReportedOutcome
+from sandbox.kit.provider.orders import ProviderOrder, State
 from sandbox.providers.sslcommerz.institutions import (
     CARD_BRAND,
     CARD_ISSUER,
@@ -29,68 +28,71 @@ VALIDATED_ON = "validated_on"
 
 _ENDED = {State.DECLINED: "FAILED", State.CANCELLED: "CANCELLED", State.AGREED: "PENDING"}
 _PUSHED = {
-    Word.PAID: "VALID",
-    Word.PENDING: "PENDING",
-    Word.DECLINED: "FAILED",
-    Word.CANCELLED: "CANCELLED",
-    Word.EXPIRED: "EXPIRED",
+    ReportedOutcome.PAID: "VALID",
+    ReportedOutcome.PENDING: "PENDING",
+    ReportedOutcome.DECLINED: "FAILED",
+    ReportedOutcome.CANCELLED: "CANCELLED",
+    ReportedOutcome.EXPIRED: "EXPIRED",
 }
 _ERRORS = {"insufficient_funds": "Insufficient balance", "cancelled": "Cancelled by User"}
 
-Row = dict[str, str]
+AttemptRow = dict[str, str]
 
 
-def attempts_of(provider: Provider, told: Told) -> Iterator[Row]:
+def attempts_of(provider: OpenProvider, report: ReportedOrder) -> Iterator[AttemptRow]:
     """Yield every attempt of an order, the oldest first."""
-    order = told.order
-    for tried in order.tries:
-        failed = {"bank_tran_id": tried.transaction_id, "tran_date": _time(datetime.fromisoformat(tried.at))}
-        yield _row(provider, told, "FAILED") | failed | _error(tried.reason)
-    if told.state is State.PAID:
-        yield good(provider, told)
+    order = report.order
+    for failed_try in order.tries:
+        failed = {
+            "bank_tran_id": failed_try.transaction_id,
+            "tran_date": _time(datetime.fromisoformat(failed_try.at)),
+        }
+        yield _row(provider, report, "FAILED") | failed | _error(failed_try.reason)
+    if report.state is State.PAID:
+        yield successful_attempt(provider, report)
         if provider.behaviour(order).facts.get(GOOD_ATTEMPTS):
             again = {"val_id": f"{val_id_of(order)}B", "bank_tran_id": f"{order.transaction_id}B"}
-            yield good(provider, told) | again
-    elif told.state in _ENDED:
-        yield _row(provider, told, _ENDED[told.state]) | _error(order.reason)
-    if told.state not in {State.PAID, State.AGREED} and provider.clock.now() >= order.page_ends:
-        yield _row(provider, told, "EXPIRED") | {"tran_date": _time(order.page_ends)}
+            yield successful_attempt(provider, report) | again
+    elif report.state in _ENDED:
+        yield _row(provider, report, _ENDED[report.state]) | _error(order.reason)
+    if report.state not in {State.PAID, State.AGREED} and provider.clock.now() >= order.page_end_time:
+        yield _row(provider, report, "EXPIRED") | {"tran_date": _time(order.page_end_time)}
 
 
-def good(provider: Provider, told: Told) -> Row:
+def successful_attempt(provider: OpenProvider, report: ReportedOrder) -> AttemptRow:
     """Return the attempt that paid an order."""
-    order = told.order
+    order = report.order
     word = "VALIDATED" if VALIDATED_ON in order.facts else "VALID"
     names = {"val_id": val_id_of(order), "bank_tran_id": order.transaction_id}
-    return _row(provider, told, word) | names
+    return _row(provider, report, word) | names
 
 
-def posted(provider: Provider, order: Order, telling: Telling) -> Row:
-    """Return the fields of an IPN or of a browser's return; whoever says paid has names for it."""
-    fields = _row(provider, provider.told(order), _PUSHED[telling.word])
+def notification_fields(provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> AttemptRow:
+    """Return the fields of an IPN or of a browser's return; an outcome of paid always has names."""
+    fields = _row(provider, provider.report_of(order), _PUSHED[message.outcome])
     names = {"val_id": "", "bank_tran_id": ""}
-    if telling.word is Word.PAID:
-        made_up = f"{order.created:%y%m%d%H%M%S}UNPAID"
+    if message.outcome is ReportedOutcome.PAID:
+        made_up = f"{order.creation_time:%y%m%d%H%M%S}UNPAID"
         names = {"val_id": val_id_of(order) or made_up, "bank_tran_id": order.transaction_id or made_up}
-    more = {"error": "" if telling.word is Word.PAID else order.reason, "store_id": STORE_ID}
+    more = {"error": "" if message.outcome is ReportedOutcome.PAID else order.reason, "store_id": STORE_ID}
     values = {name: order.facts.get(name, "") for name in ("value_a", "value_b", "value_c", "value_d")}
     return fields | names | more | values
 
 
-def _row(provider: Provider, told: Told, status: str) -> Row:
-    order = told.order
+def _row(provider: OpenProvider, report: ReportedOrder, status: str) -> AttemptRow:
+    order = report.order
     risk = provider.behaviour(order).facts.get(RISK, "0") if order.is_paid else "0"
     return {
         "status": status,
-        "tran_date": _time(order.decided if order.decided_at else order.created),
+        "tran_date": _time(order.decision_time if order.decided_at else order.creation_time),
         "tran_id": order.reference,
         "val_id": "",
         "bank_tran_id": "",
-        "amount": taka(told.amount_paisa),
+        "amount": taka(report.amount_paisa),
         "store_amount": taka(order.net_paisa),
-        "currency": told.currency,
-        "currency_type": told.currency,
-        "currency_amount": taka(told.amount_paisa),
+        "currency": report.currency,
+        "currency_type": report.currency,
+        "currency_amount": taka(report.amount_paisa),
         "currency_rate": "1.0000",
         "base_fair": "0.00",
         "card_type": CARD_TYPE,
@@ -105,7 +107,7 @@ def _row(provider: Provider, told: Told, status: str) -> Row:
     }
 
 
-def _error(reason: str) -> Row:
+def _error(reason: str) -> AttemptRow:
     return {"error": _ERRORS.get(reason, reason)}
 
 

@@ -1,14 +1,17 @@
-"""What SSLCommerz does with its calls: a session, the validation, and four questions behind one path.
+"""SSLCommerz's calls: a session, the validation, and four queries behind one path.
 
-Store and password stand in every call, in its query or its form. The documents want `refund_trans_id` since
-2025; older clients do not send it, so here a refund without one is another refund every time. XML is not
-spoken, whatever `format` says. A currency that is not taka is refused and not converted.
+Store and password stand in every call, in its query or its form. The documents require `refund_trans_id`
+since 2025; older clients do not send it, so here a refund without one is another refund every time. XML is
+not spoken, whatever `format` says. A currency that is not taka is refused and not converted.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
+from typing import ClassVar
 from urllib.parse import urlencode
+
+from typing_extensions import override
 
 from sandbox.kit.institution.amounts import paisa
 from sandbox.kit.institution.clock import DHAKA
@@ -16,26 +19,33 @@ from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.institution.requests import Form
-from sandbox.kit.provider.call_results import Refusal, Returned, Told
-from sandbox.kit.provider.family import HouseCall
-from sandbox.kit.provider.hooks import Push, Telling, WayBack, random_text
-from sandbox.kit.provider.magic_numbers import Word
-from sandbox.kit.provider.orders import Order, RefundState
-from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.call_results import RefundResult, Refusal, ReportedOrder
+from sandbox.kit.provider.dialect_family import Dialect
+from sandbox.kit.provider.family import InstitutionCall
+from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, Push, random_text
+from sandbox.kit.provider.magic_numbers import ReportedOutcome
+from sandbox.kit.provider.orders import NewOrder, ProviderOrder, RefundState
+from sandbox.kit.provider.provider import Provider
 from sandbox.kit.provider.refunds import NewRefund
 from sandbox.providers.sslcommerz.institutions import (
     AMOUNT_MAX_PAISA,
     AMOUNT_MIN_PAISA,
     STORE_ID,
-    named_by,
+    movement_name_of,
+    timed_name,
     val_id_of,
 )
-from sandbox.providers.sslcommerz.payment_attempts import VALIDATED_ON, attempts_of, good, posted
-from sandbox.providers.sslcommerz.verify_sign import signed
+from sandbox.providers.sslcommerz.payment_attempts import (
+    VALIDATED_ON,
+    attempts_of,
+    notification_fields,
+    successful_attempt,
+)
+from sandbox.providers.sslcommerz.verify_sign import sign_fields
 
 _SESSION, _VALIDATION = "gwprocess/v4/api.php", "validator/api/validationserverAPI.php"
 _QUESTIONS = "validator/api/merchantTransIDvalidationAPI.php"
-_BOTH = "GET POST"
+_GET_AND_POST = "GET POST"
 _NAME_LENGTH_MAX, _TEXT_LENGTH_MAX = 30, 255
 _URLS = ("success_url", "fail_url", "cancel_url")
 _CUSTOMER = ("name", "email", "add1", "city", "postcode", "country", "phone")
@@ -46,9 +56,22 @@ _MANDATORY = (
     "shipping_method",
     *(f"cus_{name}" for name in _CUSTOMER),
 )
-_KEPT = ("success_url", "fail_url", "cancel_url", "ipn_url", "value_a", "value_b", "value_c", "value_d")
-_WAYS = {Word.PAID: "success_url", Word.PENDING: "success_url", Word.CANCELLED: "cancel_url"}
-_OK, _BAD_REQUEST, _NOT_LET_IN = 200, 400, 401
+_STORED_FIELDS = (
+    "success_url",
+    "fail_url",
+    "cancel_url",
+    "ipn_url",
+    "value_a",
+    "value_b",
+    "value_c",
+    "value_d",
+)
+_RETURN_URLS = {
+    ReportedOutcome.PAID: "success_url",
+    ReportedOutcome.PENDING: "success_url",
+    ReportedOutcome.CANCELLED: "cancel_url",
+}
+_OK, _BAD_REQUEST, _UNAUTHORISED = 200, 400, 401
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _REFUND_WORDS = {
     RefundState.DONE: "refunded",
@@ -57,7 +80,7 @@ _REFUND_WORDS = {
 }
 
 
-def _connected(word: str, **more: object) -> Reply:
+def _api_connect_reply(word: str, **more: object) -> Reply:
     return json_reply({"APIConnect": word, **more}, code=word)
 
 
@@ -66,68 +89,86 @@ def _failed_session(reason: str) -> Reply:
 
 
 def _envelope(status: int, message: str) -> Reply:
-    # One form for all calls: a session's word and that of the others stand side by side.
-    words = {_BAD_REQUEST: "INVALID_REQUEST", _NOT_LET_IN: "FAILED"}
-    told = {"APIConnect": words.get(status, "FAILED"), "status": "FAILED", "failedreason": message}
-    return json_reply(told, code=status, status=_OK if status in words else status)
+    # One form for all calls: it has the members of a session and of the other calls.
+    words = {_BAD_REQUEST: "INVALID_REQUEST", _UNAUTHORISED: "FAILED"}
+    answer = {"APIConnect": words.get(status, "FAILED"), "status": "FAILED", "failedreason": message}
+    return json_reply(answer, code=status, status=_OK if status in words else status)
 
 
-ERRORS = Errors(_envelope)
+class SslcommerzV4(Dialect):
+    """The dialect of SSLCommerz."""
+
+    errors: ClassVar[Errors] = Errors(_envelope)
+
+    @override
+    def institution_calls(self, provider: Provider) -> Iterable[InstitutionCall]:
+        """Return every call; each may come with GET or POST."""
+        return (
+            InstitutionCall(
+                "session", _GET_AND_POST, _SESSION, partial(session, provider), needs_login=False
+            ),
+            InstitutionCall("validate", _GET_AND_POST, _VALIDATION, partial(validate, provider)),
+            InstitutionCall("ask", _GET_AND_POST, _QUESTIONS, partial(ask, provider)),
+        )
+
+    @override
+    def is_admitted(self, provider: Provider, request: Request) -> bool:
+        return _is_store(provider, request.fields())
+
+    @override
+    def browser_return(
+        self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage
+    ) -> BrowserReturn | None:
+        """Return the form that a browser carries to one of the merchant's three addresses."""
+        url = order.facts[_RETURN_URLS.get(message.outcome, "fail_url")]
+        return BrowserReturn(url, _signed_fields(provider, order, message), is_post=True)
+
+    @override
+    def push(self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> Push | None:
+        """Return the IPN, the same form as at the return; None if the merchant named no address for it."""
+        url = order.facts["ipn_url"]
+        return Push(url, urlencode(_signed_fields(provider, order, message)).encode(), _FORM) if url else None
+
+    @override
+    def new_provider_reference(self, provider: OpenProvider, new: NewOrder) -> str:
+        return random_text(32)
+
+    @override
+    def new_transaction_id(self, provider: OpenProvider, order: ProviderOrder) -> str:
+        return timed_name(provider)
+
+    @override
+    def secrets_for_switch(self, password: str) -> Mapping[str, str]:
+        return {"STORE_ID": STORE_ID, "STORE_PASSWORD": password}
 
 
-def calls_of(provider: Provider) -> Iterable[HouseCall]:
-    """Return every call of the house; each may come with GET or POST."""
-    return (
-        HouseCall("session", _BOTH, _SESSION, partial(session, provider), needs_login=False),
-        HouseCall("validate", _BOTH, _VALIDATION, partial(validate, provider)),
-        HouseCall("ask", _BOTH, _QUESTIONS, partial(ask, provider)),
-    )
-
-
-def is_store(provider: Provider, form: Form) -> bool:
+def _is_store(provider: Provider, form: Form) -> bool:
     """Whether a call carries the store and its password."""
     return form.get("store_id") == STORE_ID and provider.is_password(_text(form, "store_passwd"))
-
-
-def new_name(provider: Provider) -> str:
-    """Return a name for a movement of money, which begins with its instant."""
-    return f"{provider.clock.now().astimezone(DHAKA):%y%m%d%H%M%S}{random_text(6)}"
-
-
-def way_back(provider: Provider, order: Order, telling: Telling) -> WayBack | None:
-    """Return the form that a browser carries to one of the merchant's three addresses."""
-    url = order.facts[_WAYS.get(telling.word, "fail_url")]
-    return WayBack(url, _signed(provider, order, telling), is_post=True)
-
-
-def push(provider: Provider, order: Order, telling: Telling) -> Push | None:
-    """Return the IPN, the same form as at the return; None if the merchant wants none."""
-    url = order.facts["ipn_url"]
-    return Push(url, urlencode(_signed(provider, order, telling)).encode(), _FORM) if url else None
 
 
 def session(provider: Provider, request: Request) -> Reply:
     """Open a session under the merchant's own name for it."""
     form = request.fields()
-    if not is_store(provider, form):
+    if not _is_store(provider, form):
         return _failed_session("Store Credential Error Or Store is De-active")
     amount_paisa = paisa(form.get("total_amount"))
-    wrong = _objection(form, amount_paisa)
+    wrong = _session_refusal(form, amount_paisa)
     if wrong or amount_paisa is None:
         return _failed_session(wrong)
-    facts = {name: _text(form, name) for name in _KEPT}
+    facts = {name: _text(form, name) for name in _STORED_FIELDS}
     new = NewOrder(_text(form, "tran_id"), amount_paisa, payer=_text(form, "cus_phone"), facts=facts)
-    return provider.create(new, partial(_opened, provider))
+    return provider.create(new, partial(_opened_reply, provider))
 
 
 def validate(provider: Provider, request: Request) -> Reply:
-    """Tell of a good attempt by its own name, VALID the first time and VALIDATED ever after."""
+    """Report a good attempt by its own name, VALID the first time and VALIDATED ever after."""
     val_id = _text(request.fields(), "val_id")
     if not val_id:
-        return _connected("INVALID_REQUEST")
-    order = provider.find_named(named_by(val_id))
+        return _api_connect_reply("INVALID_REQUEST")
+    order = provider.find_by_provider_name(movement_name_of(val_id))
     is_right = order is not None and val_id_of(order) == val_id
-    return provider.status(order if is_right else None, partial(_validated, provider))
+    return provider.status(order if is_right else None, partial(_validation_reply, provider))
 
 
 def ask(provider: Provider, request: Request) -> Reply:
@@ -140,10 +181,10 @@ def ask(provider: Provider, request: Request) -> Reply:
         "tran_id": _by_tran_id,
     }
     question = next((answer for name, answer in questions.items() if _text(form, name)), None)
-    return _connected("INVALID_REQUEST") if question is None else question(provider, form)
+    return _api_connect_reply("INVALID_REQUEST") if question is None else question(provider, form)
 
 
-def _objection(form: Form, amount_paisa: int | None) -> str:
+def _session_refusal(form: Form, amount_paisa: int | None) -> str:
     """Return why a session is refused, in words that begin with the name of a field, or nothing."""
     missing = next((name for name in _MANDATORY if not _text(form, name)), "")
     if missing:
@@ -163,7 +204,7 @@ def _is_address(form: Form, name: str) -> bool:
     return len(url) <= _TEXT_LENGTH_MAX and is_web_address(url)
 
 
-def _opened(provider: Provider, order: Order | Refusal) -> Reply:
+def _opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     if isinstance(order, Refusal):
         is_used = order is Refusal.DUPLICATE
         return _failed_session("tran_id was used before" if is_used else "the store is not active")
@@ -184,55 +225,55 @@ def _opened(provider: Provider, order: Order | Refusal) -> Reply:
     )
 
 
-def _validated(provider: Provider, told: Told | Refusal) -> Reply:
-    if isinstance(told, Refusal):
-        return _connected("DONE", status="INVALID_TRANSACTION")
-    first = good(provider, told)
-    on = told.order.facts.get(VALIDATED_ON) or _time(provider.clock.now())
-    provider.keep(told.order, **{VALIDATED_ON: on})
-    values = {name: told.order.facts[name] for name in _KEPT if name.startswith("value_")}
+def _validation_reply(provider: Provider, report: ReportedOrder | Refusal) -> Reply:
+    if isinstance(report, Refusal):
+        return _api_connect_reply("DONE", status="INVALID_TRANSACTION")
+    first = successful_attempt(provider, report)
+    on = report.order.facts.get(VALIDATED_ON) or _time(provider.clock.now())
+    provider.keep(report.order, **{VALIDATED_ON: on})
+    values = {name: report.order.facts[name] for name in _STORED_FIELDS if name.startswith("value_")}
     more = {"emi_instalment": "0", "emi_amount": "0.00", "gw_version": ""}
     more |= {"discount_amount": "0.00", "discount_percentage": "0.00", "discount_remarks": ""}
-    return _connected("DONE", **first, **values, **more, validated_on=on)
+    return _api_connect_reply("DONE", **first, **values, **more, validated_on=on)
 
 
 def _by_tran_id(provider: Provider, form: Form) -> Reply:
-    def tell(told: Told | Refusal) -> Reply:
-        rows = [] if isinstance(told, Refusal) else list(attempts_of(provider, told))
-        return _connected("DONE", no_of_trans_found=len(rows), element=rows)
+    def to_reply(report: ReportedOrder | Refusal) -> Reply:
+        rows = [] if isinstance(report, Refusal) else list(attempts_of(provider, report))
+        return _api_connect_reply("DONE", no_of_trans_found=len(rows), element=rows)
 
-    return provider.status(provider.find(_text(form, "tran_id")), tell)
+    return provider.status(provider.find(_text(form, "tran_id")), to_reply)
 
 
 def _by_session(provider: Provider, form: Form) -> Reply:
-    def tell(told: Told | Refusal) -> Reply:
-        if isinstance(told, Refusal):
-            return _connected("DONE", status="INVALID_TRANSACTION")
-        rows = list(attempts_of(provider, told))
-        row = rows[-1] if rows else {"status": "PENDING", "tran_id": told.order.reference}
-        return _connected("DONE", sessionkey=told.order.provider_reference, **row)
+    def to_reply(report: ReportedOrder | Refusal) -> Reply:
+        if isinstance(report, Refusal):
+            return _api_connect_reply("DONE", status="INVALID_TRANSACTION")
+        rows = list(attempts_of(provider, report))
+        row = rows[-1] if rows else {"status": "PENDING", "tran_id": report.order.reference}
+        return _api_connect_reply("DONE", sessionkey=report.order.provider_reference, **row)
 
-    order = provider.find_named(_text(form, "sessionkey"))
+    order = provider.find_by_provider_name(_text(form, "sessionkey"))
     is_session = order is not None and order.provider_reference == _text(form, "sessionkey")
-    return provider.status(order if is_session else None, tell)
+    return provider.status(order if is_session else None, to_reply)
 
 
 def _refund(provider: Provider, form: Form) -> Reply:
     name, reference = _text(form, "bank_tran_id"), _text(form, "refund_trans_id")
     if len(reference) > _NAME_LENGTH_MAX or not name:
-        return _connected("INVALID_REQUEST")
-    order = provider.find_named(name)
+        return _api_connect_reply("INVALID_REQUEST")
+    order = provider.find_by_provider_name(name)
     is_movement = order is not None and order.transaction_id == name
     facts = {field: _text(form, field)[:_TEXT_LENGTH_MAX] for field in ("refund_remarks", "refe_id")}
     new = NewRefund(paisa(form.get("refund_amount")) or 0, reference, facts)
-    return provider.refund(order if is_movement else None, new, partial(_begun, name))
+    return provider.refund(order if is_movement else None, new, partial(_refund_reply, name))
 
 
-def _begun(name: str, returned: Returned | Refusal) -> Reply:
+def _refund_reply(name: str, returned: RefundResult | Refusal) -> Reply:
     if isinstance(returned, Refusal):
         failed = {"trans_id": "", "refund_ref_id": "", "status": "failed", "errorReason": returned.value}
-        return _connected("DONE", bank_tran_id=name, **failed)
-    return _connected(
+        return _api_connect_reply("DONE", bank_tran_id=name, **failed)
+    return _api_connect_reply(
         "DONE",
         bank_tran_id=name,
         trans_id=returned.order.reference,
@@ -243,12 +284,12 @@ def _begun(name: str, returned: Returned | Refusal) -> Reply:
 
 
 def _refund_status(provider: Provider, form: Form) -> Reply:
-    def tell(returned: Returned | Refusal) -> Reply:
+    def to_reply(returned: RefundResult | Refusal) -> Reply:
         if isinstance(returned, Refusal) or returned.refund.refund_id != name:
-            return _connected("INVALID_REQUEST")
+            return _api_connect_reply("INVALID_REQUEST")
         order, refund = returned.order, returned.refund
         is_done = refund.state is RefundState.DONE
-        return _connected(
+        return _api_connect_reply(
             "DONE",
             bank_tran_id=order.transaction_id,
             tran_id=order.reference,
@@ -259,12 +300,14 @@ def _refund_status(provider: Provider, form: Form) -> Reply:
         )
 
     name = _text(form, "refund_ref_id")
-    return provider.refund_status(name, tell)
+    return provider.refund_status(name, to_reply)
 
 
-def _signed(provider: Provider, order: Order, telling: Telling) -> dict[str, str]:
+def _signed_fields(provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> dict[str, str]:
     password = provider.settings.password.get_secret_value()
-    return signed(posted(provider, order, telling), "wrong" if telling.is_forged else password)
+    return sign_fields(
+        notification_fields(provider, order, message), "wrong" if message.is_forged else password
+    )
 
 
 def _time(instant: datetime) -> str:

@@ -1,15 +1,15 @@
 """SSLCommerz's `verify_sign`: MD5 over the posted fields that `verify_key` names, and the store's password.
 
 The values are joined as they are before the form is encoded, in the order of their names. `verify_sign_sha2`
-is the same with SHA-256 around the MD5 of the password, which is one of the two ways that are told of it.
+is the same with SHA-256 around the MD5 of the password, one of the two documented ways.
 """
 
 import hashlib
 from collections.abc import Mapping
 
 
-def signed(fields: Mapping[str, str], store_password: str) -> dict[str, str]:
-    """Return all fields with their names and both signs beside them."""
+def sign_fields(fields: Mapping[str, str], store_password: str) -> dict[str, str]:
+    """Return all fields with `verify_key` and both signatures."""
     plain = plain_text(fields, store_password)
     return {
         **fields,

@@ -24,7 +24,7 @@ def text(form: Form, name: str, length_max: int = TEXT_LENGTH_MAX) -> str:
     return value
 
 
-def written(form: Form, name: str, pattern: re.Pattern[str]) -> str:
+def matching_text(form: Form, name: str, pattern: re.Pattern[str]) -> str:
     """Return a text that is written in a certain way.
 
     Raises:
@@ -61,7 +61,7 @@ def amount(form: Form, name: str) -> int:
     """Return an amount in taka, text or number, as paisa above zero.
 
     Raises:
-        MalformedRequestError: it is missing, or none.
+        MalformedRequestError: it is missing, or not an amount.
     """
     value = paisa(form.get(name))
     if not value:
@@ -69,7 +69,7 @@ def amount(form: Form, name: str) -> int:
     return value
 
 
-def is_taken(provider: Provider, amount_paisa: int) -> bool:
-    """Whether the house takes so much, or so little, at once."""
-    limits = provider.house.more
+def is_amount_accepted(provider: Provider, amount_paisa: int) -> bool:
+    """Whether the institution takes so much, or so little, at once."""
+    limits = provider.institution.family_data
     return int(limits["least_paisa"]) <= amount_paisa <= int(limits["most_paisa"])

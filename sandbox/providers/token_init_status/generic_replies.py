@@ -6,24 +6,24 @@ from types import MappingProxyType
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
-from sandbox.kit.provider.call_results import Refusal, Returned, Told
-from sandbox.kit.provider.magic_numbers import Word
-from sandbox.kit.provider.orders import Order, Refund, RefundState, State
+from sandbox.kit.provider.call_results import RefundResult, Refusal, ReportedOrder
+from sandbox.kit.provider.magic_numbers import ReportedOutcome
+from sandbox.kit.provider.orders import ProviderOrder, ProviderRefund, RefundState, State
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.token_init_status.masking import masked
 
-SAYS: Mapping[Word, str] = MappingProxyType(
+BROWSER_STATUSES: Mapping[ReportedOutcome, str] = MappingProxyType(
     {
-        Word.PAID: "paid",
-        Word.PENDING: "pending",
-        Word.DECLINED: "failed",
-        Word.CANCELLED: "cancelled",
-        Word.EXPIRED: "expired",
+        ReportedOutcome.PAID: "paid",
+        ReportedOutcome.PENDING: "pending",
+        ReportedOutcome.DECLINED: "failed",
+        ReportedOutcome.CANCELLED: "cancelled",
+        ReportedOutcome.EXPIRED: "expired",
     }
 )
 """What the browser brings back."""
 
-_STANDS = {
+_STATUSES = {
     State.OPENED: "pending",
     State.AGREED: "pending",
     State.PAID: "paid",
@@ -31,7 +31,7 @@ _STANDS = {
     State.CANCELLED: "cancelled",
     State.EXPIRED: "expired",
 }
-_REFUND_STANDS = {
+_REFUND_STATUSES = {
     RefundState.DONE: "done",
     RefundState.PROCESSING: "processing",
     RefundState.FAILED: "refused",
@@ -53,7 +53,7 @@ _NOT_ALLOWED = _error(403, "4030", "Not allowed")
 _UNKNOWN = _error(404, "4041", "No such payment")
 _USED_BEFORE = _error(409, "4091", "The merchant_reference was used before")
 _TOO_MUCH = _error(422, "4221", "More than is left to give back, or too many parts")
-_NOT_GIVEN = {
+_REFUND_REFUSALS = {
     Refusal.UNKNOWN: _UNKNOWN,
     Refusal.DUPLICATE: _error(409, "4092", "The refund_reference was used for another refund"),
     Refusal.TOO_MUCH: _TOO_MUCH,
@@ -63,68 +63,68 @@ _NOT_GIVEN = {
 }
 
 
-def let_in(token: str, life_seconds: int) -> Reply:
+def token_reply(token: str, life_seconds: int) -> Reply:
     """Give out a token."""
-    return _fine({"access_token": token, "token_type": "Bearer", "expires_in": life_seconds})
+    return _success({"access_token": token, "token_type": "Bearer", "expires_in": life_seconds})
 
 
-def opened(provider: Provider, order: Order | Refusal) -> Reply:
+def opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     """Say where the page of a new payment is."""
     if isinstance(order, Refusal):
         return _USED_BEFORE if order is Refusal.DUPLICATE else _NOT_ALLOWED
-    told = _payment(Told(order, State.OPENED, order.amount_paisa, order.currency))
-    return _fine(told | {"page_url": provider.page_url(order)})
+    members = _payment(ReportedOrder(order, State.OPENED, order.amount_paisa, order.currency))
+    return _success(members | {"page_url": provider.page_url(order)})
 
 
-def told(told: Told | Refusal) -> Reply:
+def status_reply(report: ReportedOrder | Refusal) -> Reply:
     """Say what has become of a payment."""
-    if isinstance(told, Refusal):
-        return _UNKNOWN if told is Refusal.UNKNOWN else _NOT_ALLOWED
-    order = told.order
-    moved = {
+    if isinstance(report, Refusal):
+        return _UNKNOWN if report is Refusal.UNKNOWN else _NOT_ALLOWED
+    order = report.order
+    payment_members = {
         "transaction_id": order.transaction_id,
         "payer_account": masked(order.payer),
-        "paid_at": order.decided_at and order.decided.astimezone(DHAKA).isoformat(timespec="seconds"),
+        "paid_at": order.decided_at and order.decision_time.astimezone(DHAKA).isoformat(timespec="seconds"),
     }
-    return _fine(_payment(told) | (moved if told.state is State.PAID else {}))
+    return _success(_payment(report) | (payment_members if report.state is State.PAID else {}))
 
 
-def returned(returned: Returned | Refusal) -> Reply:
+def refund_reply(result: RefundResult | Refusal) -> Reply:
     """Say what has become of a refund."""
-    if isinstance(returned, Refusal):
-        return _NOT_GIVEN.get(returned, _NOT_ALLOWED)
-    return _fine({"payment_id": returned.order.provider_reference} | _refund(returned.order, returned.refund))
+    if isinstance(result, Refusal):
+        return _REFUND_REFUSALS.get(result, _NOT_ALLOWED)
+    return _success({"payment_id": result.order.provider_reference} | _refund(result.order, result.refund))
 
 
-def refunds(order: Order | Refusal) -> Reply:
+def refunds_reply(order: ProviderOrder | Refusal) -> Reply:
     """List every refund of a payment, oldest first."""
     if isinstance(order, Refusal):
         return _UNKNOWN if order is Refusal.UNKNOWN else _NOT_ALLOWED
     rows = [_refund(order, refund) for refund in order.refunds]
-    return _fine({"payment_id": order.provider_reference, "refunds": rows})
+    return _success({"payment_id": order.provider_reference, "refunds": rows})
 
 
-def _fine(told: Mapping[str, object]) -> Reply:
-    return json_reply({"code": "0000", "message": "Successful", **told}, code="0000")
+def _success(members: Mapping[str, object]) -> Reply:
+    return json_reply({"code": "0000", "message": "Successful", **members}, code="0000")
 
 
-def _payment(told: Told) -> dict[str, object]:
-    order = told.order
+def _payment(report: ReportedOrder) -> dict[str, object]:
+    order = report.order
     return {
         "payment_id": order.provider_reference,
         "merchant_reference": order.reference,
-        "amount": taka(told.amount_paisa),
-        "currency": told.currency,
-        "status": _STANDS[told.state],
-        "created_at": order.created.astimezone(DHAKA).isoformat(timespec="seconds"),
+        "amount": taka(report.amount_paisa),
+        "currency": report.currency,
+        "status": _STATUSES[report.state],
+        "created_at": order.creation_time.astimezone(DHAKA).isoformat(timespec="seconds"),
     }
 
 
-def _refund(order: Order, refund: Refund) -> dict[str, object]:
+def _refund(order: ProviderOrder, refund: ProviderRefund) -> dict[str, object]:
     return {
         "refund_id": refund.refund_id,
         "refund_reference": refund.reference,
         "amount": taka(refund.amount_paisa),
         "currency": order.currency,
-        "status": _REFUND_STANDS[refund.state],
+        "status": _REFUND_STATUSES[refund.state],
     }

@@ -1,16 +1,17 @@
-"""The houses of this family; shares, limits and times are ours, as no provider publishes them.
+"""The institutions of this family; shares, limits and times are ours, as no provider publishes them.
 
 Upay and shurjoPay let their settlement file be downloaded from a panel, in columns that are a guess; the five
-wallets of the generic dialect write what a house writes that has no layout of its own.
+wallets of the generic dialect write what an institution writes that has no layout of its own.
 """
 
 from collections.abc import Mapping
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.provider.dialect_family import DIALECT
 from sandbox.kit.provider.institution import House, RefundRules
 from sandbox.kit.provider.payer_numbers import Kind
-from sandbox.kit.provider.settlement_file import Event, Layout
+from sandbox.kit.provider.settlement_file import SettlementEvent, SettlementLayout
 
 FAMILY = "token_init_status"
 
@@ -18,14 +19,14 @@ _GENERIC_REFUNDS = RefundRules(parts_max=10, is_partial=True, days=60)
 _HALF_AN_HOUR, _AN_HOUR = 1_800, 3_600
 
 
-def _more(dialect: str, least_taka: int, most_taka: int) -> Mapping[str, str]:
+def _family_data(dialect: str, least_taka: int, most_taka: int) -> Mapping[str, str]:
     limits = {"least_paisa": str(least_taka * 100), "most_paisa": str(most_taka * 100)}
-    return {"dialect": dialect, **limits}
+    return {DIALECT: dialect, **limits}
 
 
-def _panel(theirs: str, ours: str, method: str) -> Layout:
+def _panel(theirs: str, ours: str, method: str) -> SettlementLayout:
     """Return the layout that can be downloaded from a panel; the first two columns go by their own names."""
-    return Layout(
+    return SettlementLayout(
         {
             theirs: lambda row: row.own_id,
             ours: lambda row: row.order.reference,
@@ -34,7 +35,7 @@ def _panel(theirs: str, ours: str, method: str) -> Layout:
             "amount": lambda row: taka(row.gross_paisa),
             "fee": lambda row: taka(row.fee_paisa + row.fee_vat_paisa),
             "net": lambda row: taka(row.net_paisa),
-            "status": lambda row: "success" if row.event is Event.PAYMENT else "refunded",
+            "status": lambda row: "success" if row.event is SettlementEvent.PAYMENT else "refunded",
         }
     )
 
@@ -48,11 +49,11 @@ def _generic(house_id: str, name: Text, colour: str, most_taka: int, fee_bp: int
         fee_bp=fee_bp,
         page_seconds=_HALF_AN_HOUR,
         refunds=_GENERIC_REFUNDS,
-        more=_more("generic", 10, most_taka),
+        family_data=_family_data("generic", 10, most_taka),
     )
 
 
-HOUSES: tuple[House, ...] = (
+INSTITUTIONS: tuple[House, ...] = (
     House(
         id="upay",
         name=Text("উপায়", "Upay"),
@@ -63,7 +64,7 @@ HOUSES: tuple[House, ...] = (
         # The bulk call has no name for a refund, so a second one of the same payment cannot be told apart.
         refunds=RefundRules(parts_max=1, is_partial=True, days=30),
         layout=_panel("trx_id", "txn_id", "wallet"),
-        more=_more("upay", 10, 30_000),
+        family_data=_family_data("upay", 10, 30_000),
     ),
     House(
         id="shurjopay",
@@ -75,7 +76,7 @@ HOUSES: tuple[House, ...] = (
         page_seconds=_AN_HOUR,
         refunds=None,
         layout=_panel("bank_trx_id", "customer_order_id", "card"),
-        more=_more("shurjopay", 10, 500_000),
+        family_data=_family_data("shurjopay", 10, 500_000),
     ),
     _generic("tap", Text("ট্যাপ", "Tap"), "#7b2d8b", 25_000, 150),
     _generic("mcash", Text("এমক্যাশ", "mCash"), "#00703c", 25_000, 150),

@@ -1,6 +1,6 @@
-"""shurjoPay's answers: flat JSON, HTTP 200 nearly always, and what is misspelt over there in both spellings.
+"""shurjoPay's answers: flat JSON, HTTP 200 nearly always, and misspelt members in both spellings.
 
-An order that nobody decided about in time has no word of its own: it stays initiated and not completed.
+An order that was not decided in time has no status of its own: it stays initiated and not completed.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
-from sandbox.kit.provider.call_results import Refusal, Told
-from sandbox.kit.provider.orders import Order, State, Try
+from sandbox.kit.provider.call_results import Refusal, ReportedOrder
+from sandbox.kit.provider.orders import FailedTry, ProviderOrder, State
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.token_init_status.masking import masked
 
@@ -20,7 +20,7 @@ STORE_ID = 1
 TAKA = "BDT"
 
 _PAID, _DECLINED, _CANCELLED, _UNKNOWN = "1000", "1001", "1002", "1011"
-_STANDS = {
+_STATUSES = {
     State.OPENED: ("1068", "Initiated"),
     State.AGREED: ("1068", "Initiated"),
     State.EXPIRED: ("1065", "Initiated"),
@@ -36,7 +36,7 @@ def _error(code: str, message: str, status: int = 200) -> Reply:
     return json_reply({"sp_code": code, "message": message}, code=code, status=status)
 
 
-def _enveloped(status: int, message: str) -> Reply:
+def _error_reply(status: int, message: str) -> Reply:
     code = _CODES.get(status)
     return (
         json_reply({"message": message}, code=status, status=status)
@@ -45,14 +45,14 @@ def _enveloped(status: int, message: str) -> Reply:
     )
 
 
-ERRORS = Errors(_enveloped)
+ERRORS = Errors(_error_reply)
 WRONG_LOGIN = _error("1064", "Please check your credentials")
-NOT_TAKEN = _error("1010", "Currency or amount not taken")
+NOT_ACCEPTED = _error("1010", "Currency or amount not taken")
 UNKNOWN_STORE = _error("2008", "Merchant inactive")
 _USED_BEFORE = _error("4444", "The order_id was used before")
 
 
-def let_in(provider: Provider, origin: str, token: str, now: datetime) -> Reply:
+def token_reply(provider: Provider, origin: str, token: str, now: datetime) -> Reply:
     """Give out a token, and say where the caller finds the call that opens payments.
 
     That is the address by which the caller found us, which need not be the one that we listen at.
@@ -62,7 +62,7 @@ def let_in(provider: Provider, origin: str, token: str, now: datetime) -> Reply:
         {
             "token": token,
             "store_id": STORE_ID,
-            "execute_url": f"{origin}/{provider.house.id}/{PAY_PATH}",
+            "execute_url": f"{origin}/{provider.institution.id}/{PAY_PATH}",
             "token_type": "Bearer",
             "sp_code": "200",
             "message": "Ok",
@@ -73,11 +73,11 @@ def let_in(provider: Provider, origin: str, token: str, now: datetime) -> Reply:
     )
 
 
-def opened(provider: Provider, order: Order | Refusal) -> Reply:
+def opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     """Say where the page of a new order is; a page has no code."""
     if isinstance(order, Refusal):
         return _USED_BEFORE if order is Refusal.DUPLICATE else UNKNOWN_STORE
-    told = (
+    report = (
         "customer_name",
         "customer_address",
         "customer_phone",
@@ -92,36 +92,36 @@ def opened(provider: Provider, order: Order | Refusal) -> Reply:
             "currency": order.currency,
             "sp_order_id": order.provider_reference,
             "customer_order_id": order.reference,
-            **{name: order.facts[name] for name in told},
+            **{name: order.facts[name] for name in report},
             "intent": "sale",
             "transactionStatus": "Initiated",
         }
     )
 
 
-def told(told: Told | Refusal) -> Reply:
+def status_reply(report: ReportedOrder | Refusal) -> Reply:
     """Say what has become of an order, in a list: the last try of its payer first."""
-    if isinstance(told, Refusal):
+    if isinstance(report, Refusal):
         return json_reply([{"sp_code": _UNKNOWN, "message": "Invalid Order Id"}], code=_UNKNOWN)
-    code, word = _STANDS[told.state]
-    order = told.order
-    lines = [_line(told, code, word, order.transaction_id, order.decided_at or order.created_at)]
-    lines += [_tried(told, tried) for tried in reversed(order.tries)]
+    code, word = _STATUSES[report.state]
+    order = report.order
+    lines = [_line(report, code, word, order.transaction_id, order.decided_at or order.created_at)]
+    lines += [_failed_try(report, failed_try) for failed_try in reversed(order.tries)]
     return json_reply(lines, code=code)
 
 
-def _tried(told: Told, tried: Try) -> Mapping[str, object]:
-    code, word = _STANDS[State.DECLINED]
-    return _line(told, code, word, tried.transaction_id, tried.at)
+def _failed_try(report: ReportedOrder, failed_try: FailedTry) -> Mapping[str, object]:
+    code, word = _STATUSES[State.DECLINED]
+    return _line(report, code, word, failed_try.transaction_id, failed_try.at)
 
 
-def _line(told: Told, code: str, word: str, transaction_id: str, at: str) -> Mapping[str, object]:
-    order, facts, message = told.order, told.order.facts, _MESSAGES.get(code, "Initiated")
+def _line(report: ReportedOrder, code: str, word: str, transaction_id: str, at: str) -> Mapping[str, object]:
+    order, facts, message = report.order, report.order.facts, _MESSAGES.get(code, "Initiated")
     return {
         "id": 1,
         "order_id": order.provider_reference,
-        "currency": told.currency,
-        **_amounts(taka(told.amount_paisa)),
+        "currency": report.currency,
+        **_amounts(taka(report.amount_paisa)),
         "is_verify": 1,
         "card_holder_name": None,
         "card_number": masked(order.payer) or None,

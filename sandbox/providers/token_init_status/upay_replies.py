@@ -1,6 +1,6 @@
-"""Upay's answers: `code`, `lang`, `message` and `data`; amounts are JSON numbers, currencies are not told.
+"""Upay's answers: `code`, `lang`, `message` and `data`; amounts are JSON numbers, currencies are left out.
 
-A refund in work stands in the list of successes, as there is no word for it and no call that asks.
+A refund in work stands in the list of successes, as there is no status and no inquiry for it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,24 +8,24 @@ from types import MappingProxyType
 
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
-from sandbox.kit.provider.call_results import Refusal, Told
-from sandbox.kit.provider.magic_numbers import Word
-from sandbox.kit.provider.orders import Order, State
+from sandbox.kit.provider.call_results import Refusal, ReportedOrder
+from sandbox.kit.provider.magic_numbers import ReportedOutcome
+from sandbox.kit.provider.orders import ProviderOrder, State
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.token_init_status.masking import masked
 
-SAYS: Mapping[Word, str] = MappingProxyType(
+BROWSER_STATUSES: Mapping[ReportedOutcome, str] = MappingProxyType(
     {
-        Word.PAID: "success",
-        Word.PENDING: "pending",
-        Word.DECLINED: "failed",
-        Word.CANCELLED: "cancelled",
-        Word.EXPIRED: "expired",
+        ReportedOutcome.PAID: "success",
+        ReportedOutcome.PENDING: "pending",
+        ReportedOutcome.DECLINED: "failed",
+        ReportedOutcome.CANCELLED: "cancelled",
+        ReportedOutcome.EXPIRED: "expired",
     }
 )
 """What the browser brings back."""
 
-_STANDS = {
+_STATUSES = {
     State.OPENED: "pending",
     State.AGREED: "pending",
     State.PAID: "success",
@@ -41,9 +41,9 @@ def _error(status: int, code: str, message: str) -> Reply:
     return json_reply({"code": code, "lang": "en", "message": message}, code=code, status=status)
 
 
-def _enveloped(status: int, message: str) -> Reply:
+def _error_reply(status: int, message: str) -> Reply:
     code = _CODES.get(status)
-    # Whatever never comes to a call of theirs is answered by what stands before it.
+    # Requests that reach no call of Upay are answered by its gateway.
     return (
         json_reply({"detail": message}, code=status, status=status)
         if code is None
@@ -51,61 +51,61 @@ def _enveloped(status: int, message: str) -> Reply:
     )
 
 
-ERRORS = Errors(_enveloped)
+ERRORS = Errors(_error_reply)
 UNKNOWN_MERCHANT = _error(404, "MNF4002", "Merchant not found")
 UNKNOWN_PAYMENT = _error(404, "PNF4012", "Payment not found")
 _USED_BEFORE = _error(400, "DTP4003", "Duplicate transaction")
 _REFUSED = _error(400, "DVE4001", "Data validation error")
 
 
-def let_in(merchant_id: str, token: str) -> Reply:
-    """Give out a token, and do not tell how long it lives."""
-    return _fine("MAS2001", "Merchant authenticated", {"merchant_id": merchant_id, "token": token})
+def token_reply(merchant_id: str, token: str) -> Reply:
+    """Give out a token, without its life."""
+    return _success("MAS2001", "Merchant authenticated", {"merchant_id": merchant_id, "token": token})
 
 
-def opened(provider: Provider, order: Order | Refusal) -> Reply:
+def opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     """Say where the page of a new payment is."""
     if isinstance(order, Refusal):
         return _USED_BEFORE if order is Refusal.DUPLICATE else _REFUSED
-    told = _names(order) | {
+    report = _names(order) | {
         "merchant_id": order.facts["merchant_id"],
         "gateway_url": provider.page_url(order),
     }
-    return _fine("MPIS2002", "Payment initialised", told)
+    return _success("MPIS2002", "Payment initialised", report)
 
 
-def told(told: Told | Refusal) -> Reply:
+def status_reply(report: ReportedOrder | Refusal) -> Reply:
     """Say what has become of a payment."""
-    if isinstance(told, Refusal):
-        return UNKNOWN_PAYMENT if told is Refusal.UNKNOWN else _REFUSED
-    order = told.order
-    at = order.decided if order.decided_at else order.created
+    if isinstance(report, Refusal):
+        return UNKNOWN_PAYMENT if report is Refusal.UNKNOWN else _REFUSED
+    order = report.order
+    at = order.decision_time if order.decided_at else order.creation_time
     more = {
-        "status": _STANDS[told.state],
-        "amount": _number(told.amount_paisa),
+        "status": _STATUSES[report.state],
+        "amount": _number(report.amount_paisa),
         "merchant_name": order.facts["merchant_name"],
         "customer_wallet": masked(order.payer),
         "date": f"{at.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}",
     }
-    # Only a payer of that kind of trouble makes it tell a currency.
-    foreign = {} if told.currency == _TAKA else {"currency": told.currency}
-    return _fine("PS2005", "Payment status", _names(order) | more | foreign)
+    # Only one kind of magic payer makes it name a currency.
+    foreign = {} if report.currency == _TAKA else {"currency": report.currency}
+    return _success("PS2005", "Payment status", _names(order) | more | foreign)
 
 
-def returned(rows: Sequence[tuple[str, int]], given: Iterable[bool]) -> Reply:
+def refund_reply(rows: Sequence[tuple[str, int]], accepted: Iterable[bool]) -> Reply:
     """Say which of the refunds were given, and which were not."""
     lists: dict[bool, list[dict[str, object]]] = {True: [], False: []}
-    for (txn_id, amount_paisa), is_given in zip(rows, given, strict=True):
+    for (txn_id, amount_paisa), is_given in zip(rows, accepted, strict=True):
         lists[is_given].append({"txn_id": txn_id, "refund_amount": _number(amount_paisa)})
     data = {"success_list": lists[True], "failed_list": lists[False]}
-    return _fine("MPR200", "Refund processed", data)
+    return _success("MPR200", "Refund processed", data)
 
 
-def _fine(code: str, message: str, data: Mapping[str, object]) -> Reply:
+def _success(code: str, message: str, data: Mapping[str, object]) -> Reply:
     return json_reply({"code": code, "lang": "en", "message": message, "data": data}, code=code)
 
 
-def _names(order: Order) -> dict[str, object]:
+def _names(order: ProviderOrder) -> dict[str, object]:
     return {
         "session_id": order.provider_reference,
         "txn_id": order.reference,

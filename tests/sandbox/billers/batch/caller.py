@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.billers.batch.family import Institution
+from sandbox.billers.batch.family import BatchFamily
 from sandbox.kit.biller.settings import CounterSettings
 from sandbox.kit.institution.clock import Clock
 from tests.sandbox.caller import Json, SetClock
@@ -63,7 +63,7 @@ class BatchCaller(CounterCaller):
 @asynccontextmanager
 async def batch_at(folder: Path, clock: SetClock) -> AsyncIterator[BatchCaller]:
     settings = CounterSettings(home=folder, accounts=50, slow_seconds=1.0)
-    async with served(Institution.open(settings, Clock(clock.now))) as (session, origin):
+    async with served(BatchFamily.open(settings, Clock(clock.now))) as (session, origin):
         yield BatchCaller(session, origin)
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.billers.breb.book import Book, Lock, Payment
+from sandbox.billers.breb.book import BillLock, BrebBook, BrebPayment
 from sandbox.billers.breb.faults import Step
-from sandbox.kit.institution.book import BookOfAnotherWorldError
+from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import JournalInUseError
 from tests.sandbox.caller import NOON
 
@@ -14,22 +14,22 @@ BILL = "26021003010000000"
 ACCOUNT = "1003010000000"
 
 
-def a_payment(bill_number: str = BILL, transaction_id: str = "T1") -> Payment:
-    return Payment(bill_number, bill_number[4:], transaction_id, 501, 50_012, NOON.isoformat())
+def a_payment(bill_number: str = BILL, transaction_id: str = "T1") -> BrebPayment:
+    return BrebPayment(bill_number, bill_number[4:], transaction_id, 501, 50_012, NOON.isoformat())
 
 
-def open_book(folder: Path, seed: int = 7, today: date = TODAY) -> Book:
-    return Book(folder / "book.jsonl", seed, today)
+def open_book(folder: Path, seed: int = 7, today: date = TODAY) -> BrebBook:
+    return BrebBook(folder / "book.jsonl", seed, today)
 
 
 def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
     book = open_book(tmp_path)
-    book.record_locked(Lock(BILL, ACCOUNT, "EKP", NOON))
+    book.record_locked(BillLock(BILL, ACCOUNT, "EKP", NOON))
     book.record_saved(a_payment())
     book.record_repeat("T1")
     book.record_rejected(BILL, "T2")
     book.record_dropped(Step.SAVE, "T3")
-    book.record_locked(Lock("26021003010000001", "1003010000001", "EKP", NOON))
+    book.record_locked(BillLock("26021003010000001", "1003010000001", "EKP", NOON))
     book.record_saved(a_payment("26021003010000001", "T4"))
     book.record_acknowledged("T4", NOON)
     book.record_acknowledged("T4", NOON + timedelta(seconds=9))
@@ -39,7 +39,7 @@ def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
     again = open_book(tmp_path, today=date(2026, 4, 1))
     assert again.dump(NOON) == believed
     assert again.opened_on == TODAY
-    assert again.lock(BILL, NOON) == Lock(BILL, ACCOUNT, "EKP", NOON)
+    assert again.lock(BILL, NOON) == BillLock(BILL, ACCOUNT, "EKP", NOON)
     assert again.lock(BILL, NOON + timedelta(hours=2)) is None
     assert again.lock("26021003010000001", NOON) is None
     assert (again.is_cut_off(ACCOUNT), again.is_cut_off("1003010000001")) == (True, False)
@@ -82,6 +82,6 @@ def test_another_seed_or_a_second_process_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JournalInUseError):
         open_book(tmp_path)
     book.close()
-    with pytest.raises(BookOfAnotherWorldError):
+    with pytest.raises(OtherSeedError):
         open_book(tmp_path, seed=8)
     open_book(tmp_path).close()

@@ -5,19 +5,19 @@ import asyncio
 import aiohttp
 import pytest
 
-from sandbox.billers.breb.bills import AccountKind
+from sandbox.billers.breb.bills import BrebAccountKind
 from sandbox.billers.breb.faults import MAGIC, Fault, Step
 from sandbox.kit.institution.faults import ANYBODY, StepFaults
 from tests.sandbox.caller import BrebCaller
 
 NORMAL = "1003010000003"
 PLAIN_KINDS = {
-    AccountKind.NORMAL,
-    AccountKind.BEGUN_ELSEWHERE,
-    AccountKind.CUT_OFF_EARLIER,
-    AccountKind.ALREADY_PAID,
-    AccountKind.UNKNOWN,
-    AccountKind.THREE_BILLS,
+    BrebAccountKind.NORMAL,
+    BrebAccountKind.BEGUN_ELSEWHERE,
+    BrebAccountKind.CUT_OFF_EARLIER,
+    BrebAccountKind.ALREADY_PAID,
+    BrebAccountKind.UNKNOWN,
+    BrebAccountKind.THREE_BILLS,
 }
 CODES_DONE = {"bill": "1252", "payment": "1267", "acknowledge": "1268"}
 CODES_UNDONE = {"bill": "1200", "payment": "1266", "acknowledge": "1267"}
@@ -38,8 +38,8 @@ async def seen_after(breb: BrebCaller, path: str, save: dict[str, str]) -> str:
     return await breb.code("bill" if path == "bill" else "status", save)
 
 
-@pytest.mark.parametrize("kind", AccountKind)
-def test_each_kind_of_account_either_misbehaves_or_is_plain(kind: AccountKind) -> None:
+@pytest.mark.parametrize("kind", BrebAccountKind)
+def test_each_kind_of_account_either_misbehaves_or_is_plain(kind: BrebAccountKind) -> None:
     assert any(one is kind for one, _ in MAGIC) != (kind in PLAIN_KINDS)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.billers.challan.institutions import HOUSES
+from sandbox.billers.challan.institutions import INSTITUTIONS
 from tests.sandbox.billers.challan.caller import (
     CONFIRM,
     DETAILS,
@@ -21,7 +21,7 @@ from tests.sandbox.billers.challan.caller import (
 )
 from tests.sandbox.caller import SetClock
 
-DEMANDED = [house.id for house in HOUSES if house.is_demanded]
+DEMANDED = [house.id for house in INSTITUTIONS if house.is_demanded]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.billers.challan.challans import fiscal_years
 from sandbox.billers.challan.family import Institution
-from sandbox.billers.challan.institutions import HOUSES
+from sandbox.billers.challan.institutions import INSTITUTIONS
 from tests.sandbox.billers.challan.caller import (
     CONFIRM,
     DETAILS,
@@ -20,7 +20,7 @@ from tests.sandbox.billers.challan.caller import (
 )
 from tests.sandbox.caller import SetClock
 
-DEMANDED = [house.id for house in HOUSES if house.is_demanded]
+DEMANDED = [house.id for house in INSTITUTIONS if house.is_demanded]
 
 
 @pytest.fixture
@@ -142,10 +142,10 @@ async def test_nothing_is_confirmed_that_was_not_registered(acs: ChallanCaller) 
 @pytest.mark.parametrize("house", DEMANDED)
 async def test_a_demand_is_paid_once(acs: ChallanCaller, house: str) -> None:
     initiate = await acs.an_initiate(house)
-    also = await acs.a_confirmation({**initiate, "paymentid": "SOMEBODYELSE1"})
+    alternative_fields = await acs.a_confirmation({**initiate, "paymentid": "SOMEBODYELSE1"})
     assert (await acs.pay(initiate))["responsecode"] == "0"
     assert await acs.code(INITIATE, {**initiate, "paymentid": "SOMEBODYELSE2"}) == "102"
-    assert await acs.code(CONFIRM, also) == "102"
+    assert await acs.code(CONFIRM, alternative_fields) == "102"
     assert len(await acs.payments()) == 1
 
 

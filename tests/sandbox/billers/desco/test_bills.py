@@ -2,30 +2,30 @@ from datetime import date, timedelta
 
 import pytest
 
-from sandbox.billers.desco.bills import AccountKind, World, stamps_for
+from sandbox.billers.desco.bills import DescoAccountKind, DescoAccounts, stamps_for
 
 OPENED_ON = date(2026, 3, 10)
 
 
 @pytest.fixture
-def world() -> World:
-    return World(seed=7, accounts=500, opened_on=OPENED_ON)
+def accounts() -> DescoAccounts:
+    return DescoAccounts(seed=7, accounts=500, opened_on=OPENED_ON)
 
 
-def test_the_same_seed_gives_the_same_bills(world: World) -> None:
-    again = World(seed=7, accounts=500, opened_on=OPENED_ON)
-    assert list(world.normal_bills()) == list(again.normal_bills())
+def test_the_same_seed_gives_the_same_bills(accounts: DescoAccounts) -> None:
+    again = DescoAccounts(seed=7, accounts=500, opened_on=OPENED_ON)
+    assert list(accounts.normal_bills()) == list(again.normal_bills())
 
 
-def test_another_seed_gives_other_bills(world: World) -> None:
-    other = World(seed=8, accounts=500, opened_on=OPENED_ON)
-    assert [bill.total_paisa for bill in world.normal_bills()] != [
+def test_another_seed_gives_other_bills(accounts: DescoAccounts) -> None:
+    other = DescoAccounts(seed=8, accounts=500, opened_on=OPENED_ON)
+    assert [bill.total_paisa for bill in accounts.normal_bills()] != [
         bill.total_paisa for bill in other.normal_bills()
     ]
 
 
-def test_every_normal_account_has_one_bill_with_a_number_of_its_month(world: World) -> None:
-    bills = list(world.normal_bills())
+def test_every_normal_account_has_one_bill_with_a_number_of_its_month(accounts: DescoAccounts) -> None:
+    bills = list(accounts.normal_bills())
     assert len(bills) == 500
     for bill in bills:
         assert bill.number == f"{bill.month:02d}{bill.year % 100:02d}{bill.account.number}"
@@ -33,31 +33,31 @@ def test_every_normal_account_has_one_bill_with_a_number_of_its_month(world: Wor
         assert bill.issued_on < bill.due_on
 
 
-def test_amounts_lie_in_the_promised_range_with_vat_inside(world: World) -> None:
-    for bill in world.normal_bills():
+def test_amounts_lie_in_the_promised_range_with_vat_inside(accounts: DescoAccounts) -> None:
+    for bill in accounts.normal_bills():
         assert 15_000 <= bill.total_paisa <= 900_000
         assert abs(bill.vat_paisa * 105 - bill.total_paisa * 5) <= 53
         assert abs(bill.late_charge_paisa * 100 - bill.total_paisa * 5) <= 50
 
 
-def test_about_one_bill_in_ten_is_overdue(world: World) -> None:
-    overdue = sum(bill.due_on < OPENED_ON for bill in world.normal_bills())
+def test_about_one_bill_in_ten_is_overdue(accounts: DescoAccounts) -> None:
+    overdue = sum(bill.due_on < OPENED_ON for bill in accounts.normal_bills())
     assert 25 <= overdue <= 80
 
 
-def test_the_late_charge_begins_the_day_after_the_due_day(world: World) -> None:
-    bill = world.bills_of("10000000")[0]
+def test_the_late_charge_begins_the_day_after_the_due_day(accounts: DescoAccounts) -> None:
+    bill = accounts.bills_of("10000000")[0]
     assert bill.to_be_paid_on(bill.due_on) == bill.total_paisa
     assert bill.to_be_paid_on(bill.due_on + timedelta(days=1)) == bill.total_paisa + bill.late_charge_paisa
 
 
-def test_no_amount_changes_on_the_days_around_the_opening(world: World) -> None:
-    for bill in world.normal_bills():
+def test_no_amount_changes_on_the_days_around_the_opening(accounts: DescoAccounts) -> None:
+    for bill in accounts.normal_bills():
         assert bill.to_be_paid_on(OPENED_ON) == bill.to_be_paid_on(OPENED_ON + timedelta(days=2))
 
 
-def test_range_97_has_three_bills_oldest_first(world: World) -> None:
-    bills = world.bills_of("97000999")
+def test_range_97_has_three_bills_oldest_first(accounts: DescoAccounts) -> None:
+    bills = accounts.bills_of("97000999")
     assert len({bill.number for bill in bills}) == 3
     assert [bill.due_on for bill in bills] == sorted(bill.due_on for bill in bills)
     assert all((bill.year, bill.month) < (bill.issued_on.year, bill.issued_on.month) for bill in bills)
@@ -80,21 +80,23 @@ def test_range_97_has_three_bills_oldest_first(world: World) -> None:
         "x" * 8,
     ],
 )
-def test_other_accounts_are_unknown(world: World, account: str) -> None:
-    assert not world.knows(account)
-    assert world.bills_of(account) == ()
+def test_other_accounts_are_unknown(accounts: DescoAccounts, account: str) -> None:
+    assert not accounts.has_account(account)
+    assert accounts.bills_of(account) == ()
 
 
-def test_a_bill_is_found_by_its_number_alone(world: World) -> None:
-    for bill in world.bills_of("97000000"):
-        assert world.bill(bill.number) is bill
-    assert world.bill("000097000000") is None
-    assert world.bill("97000000") is None
+def test_a_bill_is_found_by_its_number_alone(accounts: DescoAccounts) -> None:
+    for bill in accounts.bills_of("97000000"):
+        assert accounts.bill(bill.number) is bill
+    assert accounts.bill("000097000000") is None
+    assert accounts.bill("97000000") is None
 
 
-@pytest.mark.parametrize("kind", [kind for kind in AccountKind if kind is not AccountKind.UNKNOWN])
-def test_each_kind_of_account_is_known_by_its_first_digits(world: World, kind: AccountKind) -> None:
-    assert world.bills_of(f"{kind.value}000000")[0].account.kind is kind
+@pytest.mark.parametrize("kind", [kind for kind in DescoAccountKind if kind is not DescoAccountKind.UNKNOWN])
+def test_each_kind_of_account_is_known_by_its_first_digits(
+    accounts: DescoAccounts, kind: DescoAccountKind
+) -> None:
+    assert accounts.bills_of(f"{kind.value}000000")[0].account.kind is kind
 
 
 def test_a_stamp_is_due_above_400_taka_only() -> None:

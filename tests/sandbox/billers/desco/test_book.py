@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.billers.desco.book import Book, Pair, Payment
-from sandbox.kit.institution.book import BookOfAnotherWorldError
+from sandbox.billers.desco.book import DescoBook, Payment, PaymentKey
+from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import BrokenJournalError, JournalInUseError
 
 TODAY = date(2026, 3, 10)
@@ -21,19 +21,19 @@ PAYMENT = Payment(
     stamp_qty=1,
     saved_at="2026-03-10T06:00:00+00:00",
 )
-PAIR = Pair(PAYMENT.bill_number, PAYMENT.transaction_id)
+PAIR = PaymentKey(PAYMENT.bill_number, PAYMENT.transaction_id)
 
 
-def open_book(folder: Path, seed: int = 7, today: date = TODAY) -> Book:
-    return Book(folder / "book.jsonl", seed, today)
+def open_book(folder: Path, seed: int = 7, today: date = TODAY) -> DescoBook:
+    return DescoBook(folder / "book.jsonl", seed, today)
 
 
 def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
     book = open_book(tmp_path)
     book.record_saved(replace(PAYMENT))
     book.record_repeat(PAIR)
-    book.record_rejected(Pair(PAYMENT.bill_number, "T2"))
-    book.record_dropped(Pair("022695000000", "T3"))
+    book.record_rejected(PaymentKey(PAYMENT.bill_number, "T2"))
+    book.record_dropped(PaymentKey("022695000000", "T3"))
     believed = book.dump()
     book.close()
 
@@ -43,7 +43,7 @@ def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
     assert again.is_paid(PAYMENT.bill_number)
     assert again.is_scroll_used(TODAY, 1)
     assert not again.is_scroll_used(date(2026, 3, 11), 1)
-    assert again.was_dropped(Pair("022695000000", "T3"))
+    assert again.was_dropped(PaymentKey("022695000000", "T3"))
     payment = again.payment(PAIR)
     assert payment is not None
     assert payment.saves == 2
@@ -84,6 +84,6 @@ def test_a_second_process_cannot_write_the_same_book(tmp_path: Path) -> None:
 
 def test_another_seed_is_refused_and_leaves_the_book_free(tmp_path: Path) -> None:
     open_book(tmp_path, seed=7).close()
-    with pytest.raises(BookOfAnotherWorldError):
+    with pytest.raises(OtherSeedError):
         open_book(tmp_path, seed=8)
     open_book(tmp_path, seed=7).close()

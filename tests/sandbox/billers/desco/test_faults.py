@@ -2,39 +2,39 @@ import asyncio
 
 import pytest
 
-from sandbox.billers.desco.bills import AccountKind
-from sandbox.billers.desco.faults import MAGIC, Fault, FaultTable
+from sandbox.billers.desco.bills import DescoAccountKind
+from sandbox.billers.desco.faults import MAGIC, DescoFaultTable, Fault
 from sandbox.kit.institution.outage import Outage, OutageMode
 
 PLAIN_KINDS = {
-    AccountKind.NORMAL,
-    AccountKind.ALREADY_PAID,
-    AccountKind.UNKNOWN,
-    AccountKind.THREE_BILLS,
+    DescoAccountKind.NORMAL,
+    DescoAccountKind.ALREADY_PAID,
+    DescoAccountKind.UNKNOWN,
+    DescoAccountKind.THREE_BILLS,
 }
 
 
-@pytest.mark.parametrize("kind", AccountKind)
-def test_each_kind_of_account_either_misbehaves_or_is_plain(kind: AccountKind) -> None:
+@pytest.mark.parametrize("kind", DescoAccountKind)
+def test_each_kind_of_account_either_misbehaves_or_is_plain(kind: DescoAccountKind) -> None:
     assert (kind in MAGIC) != (kind in PLAIN_KINDS)
 
 
 def test_a_fault_strikes_as_often_as_ordered() -> None:
-    table = FaultTable()
+    table = DescoFaultTable()
     table.add("10000000", Fault.HTML, 2)
     struck = [table.take("022610000000", "10000000") for _ in range(3)]
     assert struck == [Fault.HTML, Fault.HTML, None]
 
 
 def test_faults_of_one_number_strike_in_the_order_in_which_they_were_set() -> None:
-    table = FaultTable()
+    table = DescoFaultTable()
     table.add("10000000", Fault.LOST_UNPAID, 1)
     table.add("10000000", Fault.LOST_PAID, 1)
     assert [table.take("10000000"), table.take("10000000")] == [Fault.LOST_UNPAID, Fault.LOST_PAID]
 
 
 def test_asking_calls_use_up_only_a_close_before() -> None:
-    table = FaultTable()
+    table = DescoFaultTable()
     table.add("10000000", Fault.LOST_PAID, 1)
     table.add("10000001", Fault.CLOSE_BEFORE, 1)
     assert not table.takes_close("10000000")
@@ -43,7 +43,7 @@ def test_asking_calls_use_up_only_a_close_before() -> None:
 
 
 def test_clearing_forgets_every_fault() -> None:
-    table = FaultTable()
+    table = DescoFaultTable()
     table.add("10000000", Fault.SLOW, 9)
     table.clear()
     assert table.take("10000000") is None

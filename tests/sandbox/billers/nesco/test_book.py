@@ -3,29 +3,29 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.billers.nesco.book import Book, Quote, TokenLine, Vend
-from sandbox.kit.institution.book import BookOfAnotherWorldError
+from sandbox.billers.nesco.book import NescoBook, NescoQuote, NescoTokenLine, NescoVend
+from sandbox.kit.institution.book import OtherSeedError
 from tests.sandbox.caller import NOON
 
 TODAY = date(2026, 3, 10)
-QUOTE = Quote("260310120000000001", "10000000", 50_000, NOON)
+QUOTE = NescoQuote("260310120000000001", "10000000", 50_000, NOON)
 
 
-def a_vend() -> Vend:
-    return Vend(
+def a_vend() -> NescoVend:
+    return NescoVend(
         transaction_id=QUOTE.transaction_id,
         customer_no=QUOTE.customer_no,
         amount_paisa=QUOTE.amount_paisa,
         order_no="26031000000001",
-        lines=[TokenLine("TARIFF", "1" * 20), TokenLine("CREDIT", "2" * 20)],
+        lines=[NescoTokenLine("TARIFF", "1" * 20), NescoTokenLine("CREDIT", "2" * 20)],
         balance_paisa=1,
         vended_at=NOON.isoformat(),
         hides_token=True,
     )
 
 
-def open_book(folder: Path, seed: int = 7, today: date = TODAY) -> Book:
-    return Book(folder / "book.jsonl", seed, today)
+def open_book(folder: Path, seed: int = 7, today: date = TODAY) -> NescoBook:
+    return NescoBook(folder / "book.jsonl", seed, today)
 
 
 def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
     book.record_quoted(QUOTE)
     book.record_vended(a_vend())
     book.record_repeat(QUOTE.transaction_id)
-    book.record_looked(QUOTE.transaction_id)
+    book.record_token_viewed(QUOTE.transaction_id)
     book.record_dropped("T2")
     believed = book.dump()
     book.close()
@@ -63,7 +63,7 @@ def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
 
 def test_another_seed_is_refused(tmp_path: Path) -> None:
     open_book(tmp_path).close()
-    with pytest.raises(BookOfAnotherWorldError):
+    with pytest.raises(OtherSeedError):
         open_book(tmp_path, seed=8)
 
 

@@ -99,7 +99,7 @@ class OfficesCaller(CounterCaller):
             answered: Json = await answer.json()
             return answer.status, answered
 
-    async def naming(self, house: str, kind: str = "normal", nth: int = 0, **changes: str) -> Json:
+    async def naming_fields(self, house: str, kind: str = "normal", nth: int = 0, **changes: str) -> Json:
         """Return what names the demand of an account, once some parameters were changed."""
         fields = (await self.cast(house, kind, nth))["fields"] | changes
         service, reference, details = _OFFICES[house]
@@ -112,22 +112,22 @@ class OfficesCaller(CounterCaller):
             "details": {theirs: fields[ours] for theirs, ours in pairs if ours in fields},
         }
 
-    async def demand(self, house: str, naming: Json) -> Json:
-        answer = await self.ask(house, "demand", naming)
+    async def demand(self, house: str, naming_fields: Json) -> Json:
+        answer = await self.ask(house, "demand", naming_fields)
         assert answer["code"] == "0", answer
         told: Json = answer["demand"]
         return told
 
     async def a_payment(self, house: str, kind: str = "normal", nth: int = 0, **changes: str) -> Json:
         """Return the call that would pay the demand of an account."""
-        naming = await self.naming(house, kind, nth, **changes)
+        naming_fields = await self.naming_fields(house, kind, nth, **changes)
         if house in UNASKED:
             heads, total = UNASKED[house], "57.50" if house.startswith("landport") else "50.00"
         else:
-            told = await self.demand(house, naming)
+            told = await self.demand(house, naming_fields)
             heads = [{"code": head["code"], "amount": head["amount"]} for head in told["heads"]]
             total = told["outstanding"]
-        return {**naming, "transactionId": "T1", "amount": total, "heads": heads}
+        return {**naming_fields, "transactionId": "T1", "amount": total, "heads": heads}
 
     async def code(self, house: str, path: str, body: object) -> str:
         code: str = (await self.ask(house, path, body))["code"]

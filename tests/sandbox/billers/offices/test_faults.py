@@ -72,7 +72,7 @@ async def test_faults_by_order(offices: OfficesCaller) -> None:
     await offices.admin("POST", "faults", {"house": PORCHA, "fault": "http_500"})
     assert (await offices.post(PORCHA, "pay", payment))[0] == 500
     await offices.admin("POST", "faults", {"house": PORCHA, "fault": "close_before", "times": 2})
-    for call, body in (("demand", await offices.naming(PORCHA)), ("pay", payment)):
+    for call, body in (("demand", await offices.naming_fields(PORCHA)), ("pay", payment)):
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await offices.post(PORCHA, call, body)
     assert (await offices.status(PORCHA))["code"] == "21"

@@ -48,18 +48,18 @@ async def test_what_is_no_call_is_refused(offices: OfficesCaller, call: str, bod
     ids=str,
 )
 async def test_what_names_no_demand_is_malformed(offices: OfficesCaller, changes: dict[str, Any]) -> None:
-    naming = await offices.naming(PORCHA)
-    assert naming["reference"] == "2509000100001"
-    assert await offices.code(PORCHA, "demand", {**naming, **changes}) == "20"
+    naming_fields = await offices.naming_fields(PORCHA)
+    assert naming_fields["reference"] == "2509000100001"
+    assert await offices.code(PORCHA, "demand", {**naming_fields, **changes}) == "20"
     payment = {**await offices.a_payment(PORCHA), **changes}
     assert await offices.pay(PORCHA, payment) == "20"
     assert await offices.payments() == []
 
 
 async def test_a_step_must_be_named_where_there_are_steps(offices: OfficesCaller) -> None:
-    naming = await offices.naming(MUTATION)
-    del naming["stage"]
-    assert await offices.code(MUTATION, "demand", naming) == "20"
+    naming_fields = await offices.naming_fields(MUTATION)
+    del naming_fields["stage"]
+    assert await offices.code(MUTATION, "demand", naming_fields) == "20"
 
 
 @pytest.mark.parametrize(
@@ -122,15 +122,15 @@ async def test_the_same_transaction_for_another_demand_is_refused(offices: Offic
 
 
 async def test_an_owner_of_another_kind_names_no_demand(offices: OfficesCaller) -> None:
-    naming = await offices.naming(LDTAX)
-    details = {**naming["details"], "ownerType": "organisation"}
-    assert await offices.code(LDTAX, "demand", {**naming, "details": details}) == "11"
+    naming_fields = await offices.naming_fields(LDTAX)
+    details = {**naming_fields["details"], "ownerType": "organisation"}
+    assert await offices.code(LDTAX, "demand", {**naming_fields, "details": details}) == "11"
 
 
 async def test_a_tender_of_somebody_else_names_no_demand(offices: OfficesCaller) -> None:
-    naming = await offices.naming("egp_fee", fee_type="document", tender_id="900002")
-    assert await offices.code("egp_fee", "demand", naming) == "11"
-    own = await offices.naming("egp_fee", fee_type="document", tender_id="900001")
+    naming_fields = await offices.naming_fields("egp_fee", fee_type="document", tender_id="900002")
+    assert await offices.code("egp_fee", "demand", naming_fields) == "11"
+    own = await offices.naming_fields("egp_fee", fee_type="document", tender_id="900001")
     assert (await offices.demand("egp_fee", own))["total"] == "1500.00"
 
 

@@ -29,7 +29,7 @@ def paisa(text: str) -> int:
 async def test_demand_payment_and_status_of_every_office_tell_one_story(
     offices: OfficesCaller, house: str
 ) -> None:
-    payment, naming = await offices.a_payment(house), await offices.naming(house)
+    payment, naming_fields = await offices.a_payment(house), await offices.naming_fields(house)
     assert (await offices.status(house))["code"] == "21"
     paid = await offices.ask(house, "pay", payment)
     (line,) = await offices.payments()
@@ -41,7 +41,7 @@ async def test_demand_payment_and_status_of_every_office_tell_one_story(
     assert (line["house"], line["amount_paisa"]) == (house, paisa(payment["amount"]))
     assert line["facts"]["reference"] == payment["reference"]
     if house not in UNASKED:
-        assert await offices.code(house, "demand", naming) == "12"
+        assert await offices.code(house, "demand", naming_fields) == "12"
     assert await offices.pay(house, payment, transactionId="T2") == "12"
     assert await offices.refused() == ["paid"]
 
@@ -49,7 +49,7 @@ async def test_demand_payment_and_status_of_every_office_tell_one_story(
 @pytest.mark.parametrize("house", sorted(set(HOUSES) - set(UNASKED)))
 async def test_the_heads_of_a_demand_sum_to_its_total(offices: OfficesCaller, house: str) -> None:
     for nth in range(8):
-        told = await offices.demand(house, await offices.naming(house, nth=nth))
+        told = await offices.demand(house, await offices.naming_fields(house, nth=nth))
         assert sum(paisa(head["amount"]) for head in told["heads"]) == paisa(told["total"])
         assert told["outstanding"] == told["total"]
         assert told["applicant"]
@@ -64,7 +64,7 @@ async def test_the_lines_of_a_payment_sum_to_its_amount(offices: OfficesCaller, 
 
 
 async def test_a_demand_is_told_in_full(offices: OfficesCaller) -> None:
-    told = await offices.demand(MUTATION, await offices.naming(MUTATION))
+    told = await offices.demand(MUTATION, await offices.naming_fields(MUTATION))
     assert list(told) == [
         "reference", "service", "stage", "applicant", "heads", "total", "payableFrom", "payableUntil",
         "partAllowed", "outstanding",
@@ -75,7 +75,7 @@ async def test_a_demand_is_told_in_full(offices: OfficesCaller) -> None:
 
 
 async def test_a_trade_licence_has_vat_and_source_tax_as_heads_of_one_fee(offices: OfficesCaller) -> None:
-    told = await offices.demand("trade_licence", await offices.naming("trade_licence"))
+    told = await offices.demand("trade_licence", await offices.naming_fields("trade_licence"))
     fee, vat, tax = [paisa(head["amount"]) for head in told["heads"]]
     assert (fee * 15, fee * 10) == (vat * 100, tax * 100)
     assert told["payableUntil"] == f"30-06-{told['reference'][-4:]}"
@@ -98,7 +98,7 @@ async def test_no_key_is_401_too(offices: OfficesCaller) -> None:
 
 @pytest.mark.parametrize("house", sorted(UNASKED))
 async def test_some_offices_have_no_demand_to_ask_for(offices: OfficesCaller, house: str) -> None:
-    assert (await offices.post(house, "demand", await offices.naming(house)))[0] == 404
+    assert (await offices.post(house, "demand", await offices.naming_fields(house)))[0] == 404
 
 
 # ---- steps -------------------------------------------------------------------------------------------------
@@ -123,9 +123,13 @@ async def test_steps_are_paid_in_their_order_each_once(offices: OfficesCaller) -
 
 async def test_half_of_the_applications_were_filed_on_paper(offices: OfficesCaller) -> None:
     """So that there are DCRs to pay at once; their first two fees were paid at the land office."""
-    dcr = await offices.naming(DCR)
+    dcr = await offices.naming_fields(DCR)
     assert await offices.code(DCR, "demand", dcr) == "0"
-    court = {**await offices.naming(MUTATION), "reference": dcr["reference"], "details": dcr["details"]}
+    court = {
+        **await offices.naming_fields(MUTATION),
+        "reference": dcr["reference"],
+        "details": dcr["details"],
+    }
     assert await offices.code(MUTATION, "demand", court) == "12"
     listed = {
         house: await offices.admin("GET", f"unpaid?house={house}&count=500") for house in (MUTATION, DCR)
@@ -136,8 +140,8 @@ async def test_half_of_the_applications_were_filed_on_paper(offices: OfficesCall
 
 
 async def test_a_step_that_does_not_exist_is_unknown(offices: OfficesCaller) -> None:
-    naming = await offices.naming(MUTATION)
-    assert await offices.code(MUTATION, "demand", {**naming, "stage": "appeal"}) == "11"
+    naming_fields = await offices.naming_fields(MUTATION)
+    assert await offices.code(MUTATION, "demand", {**naming_fields, "stage": "appeal"}) == "11"
 
 
 async def test_a_notice_fee_ends_seven_days_after_the_court_fee(
@@ -145,22 +149,22 @@ async def test_a_notice_fee_ends_seven_days_after_the_court_fee(
 ) -> None:
     court = await offices.a_payment(MUTATION)
     await offices.pay(MUTATION, court)
-    naming = await offices.naming(MUTATION, stage="notice")
-    assert (await offices.demand(MUTATION, naming))["payableUntil"] == "17-03-2026"
+    naming_fields = await offices.naming_fields(MUTATION, stage="notice")
+    assert (await offices.demand(MUTATION, naming_fields))["payableUntil"] == "17-03-2026"
     clock.advance(days=7)
-    assert await offices.code(MUTATION, "demand", naming) == "0"
+    assert await offices.code(MUTATION, "demand", naming_fields) == "0"
     clock.advance(days=1)
-    assert await offices.code(MUTATION, "demand", naming) == "14"
+    assert await offices.code(MUTATION, "demand", naming_fields) == "14"
 
 
 async def test_a_demand_ends_after_its_last_day(offices: OfficesCaller, clock: SetClock) -> None:
     payment = await offices.a_payment(PORCHA)
-    told = await offices.demand(PORCHA, await offices.naming(PORCHA))
+    told = await offices.demand(PORCHA, await offices.naming_fields(PORCHA))
     day, month, year = map(int, told["payableUntil"].split("-"))
     clock.advance(days=(date(year, month, day) - date(2026, 3, 10)).days)
-    assert await offices.code(PORCHA, "demand", await offices.naming(PORCHA)) == "0"
+    assert await offices.code(PORCHA, "demand", await offices.naming_fields(PORCHA)) == "0"
     clock.advance(days=1)
-    assert await offices.code(PORCHA, "demand", await offices.naming(PORCHA)) == "14"
+    assert await offices.code(PORCHA, "demand", await offices.naming_fields(PORCHA)) == "14"
     assert await offices.pay(PORCHA, payment) == "14"
     assert await offices.payments() == []
 
@@ -172,7 +176,7 @@ async def test_an_organisation_pays_in_parts_up_to_what_it_owes(offices: Offices
     whole = await offices.a_payment(LDTAX, nth=ORGANISATION)
     part = {**whole, "amount": "100.00", "heads": []}
     assert await offices.pay(LDTAX, part) == "0"
-    told = await offices.demand(LDTAX, await offices.naming(LDTAX, nth=ORGANISATION))
+    told = await offices.demand(LDTAX, await offices.naming_fields(LDTAX, nth=ORGANISATION))
     assert (told["partAllowed"], told["total"]) == (True, whole["amount"])
     assert paisa(told["outstanding"]) == paisa(whole["amount"]) - 10_000
     assert await offices.pay(LDTAX, whole, transactionId="T2", heads=[]) == "15"
@@ -182,7 +186,7 @@ async def test_an_organisation_pays_in_parts_up_to_what_it_owes(offices: Offices
 
 async def test_a_citizen_pays_the_whole(offices: OfficesCaller) -> None:
     whole = await offices.a_payment(LDTAX)
-    assert not (await offices.demand(LDTAX, await offices.naming(LDTAX)))["partAllowed"]
+    assert not (await offices.demand(LDTAX, await offices.naming_fields(LDTAX)))["partAllowed"]
     assert await offices.pay(LDTAX, whole, amount="100.00", heads=[]) == "15"
     assert await offices.pay(LDTAX, whole) == "0"
 
@@ -228,7 +232,10 @@ async def test_the_book_survives_a_restart(tmp_path: Path, clock: SetClock) -> N
     async with offices_at(tmp_path, clock) as offices:
         assert [await offices.status(house) for house in (MUTATION, LDTAX)] == told
         assert await offices.pay(MUTATION, payment) == "0"
-        assert await offices.code(MUTATION, "demand", await offices.naming(MUTATION, stage="notice")) == "0"
+        assert (
+            await offices.code(MUTATION, "demand", await offices.naming_fields(MUTATION, stage="notice"))
+            == "0"
+        )
         assert [line["sends"] for line in await offices.payments()] == [2, 1]
 
 

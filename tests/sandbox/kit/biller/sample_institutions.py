@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.kit.biller.accounts import World
-from sandbox.kit.biller.bills import CounterBill, Kind, Lines
-from sandbox.kit.biller.book import Book
-from sandbox.kit.biller.call_results import Verdict
-from sandbox.kit.biller.faults import FaultTable
+from sandbox.kit.biller.bills import AmountSplitRules, Kind, SimulatedBill
+from sandbox.kit.biller.book import BillerBook
+from sandbox.kit.biller.call_results import PaymentResult
+from sandbox.kit.biller.faults import BillerFaultTable
 from sandbox.kit.biller.institution import AmountRange, House
-from sandbox.kit.biller.till import Order, Till
+from sandbox.kit.biller.payment_intake import PaymentIntake, PaymentOrder
 from sandbox.kit.institution.clock import Clock
 from tests.sandbox.caller import AdminCaller, Json, SetClock
 
@@ -24,7 +24,7 @@ HOUSE = House(
     bill_number="{yy}{mm}{number}",
     fields={"customer_no": "{number}", "bill_period": "{yyyy}{mm}"},
     amount=AmountRange(15_000, 900_000),
-    lines=Lines(vat_bp=500, late_bp=500, stamp_paisa=1_000),
+    lines=AmountSplitRules(vat_bp=500, late_bp=500, stamp_paisa=1_000),
 )
 
 
@@ -43,32 +43,32 @@ class Shop:
     folder: Path
     house: House = HOUSE
     clock: SetClock = field(default_factory=SetClock)
-    faults: FaultTable = field(default_factory=FaultTable)
+    faults: BillerFaultTable = field(default_factory=BillerFaultTable)
 
     def __post_init__(self) -> None:
         self.open()
 
     def open(self) -> None:
         clock = Clock(self.clock.now)
-        self.book = Book(self.folder / "book.jsonl", 7, clock.today())
-        self.world = World(self.house, 7, 200, self.book.opened_on)
-        self.till = Till(self.world, self.book, self.faults, clock)
+        self.book = BillerBook(self.folder / "book.jsonl", 7, clock.today())
+        self.accounts = World(self.house, 7, 200, self.book.opened_on)
+        self.intake = PaymentIntake(self.accounts, self.book, self.faults, clock)
 
     def reopen(self) -> None:
         self.book.close()
         self.open()
 
-    def bill(self, kind: Kind = Kind.NORMAL, nth: int = 0) -> CounterBill:
-        number = self.world.number_of(kind, nth)
+    def bill(self, kind: Kind = Kind.NORMAL, nth: int = 0) -> SimulatedBill:
+        number = self.accounts.number_of(kind, nth)
         assert number is not None
-        return self.world.bills_of(number)[0]
+        return self.accounts.bills_of(number)[0]
 
-    def order(self, bill: CounterBill, reference: str = "T1", **changes: Any) -> Order:  # noqa: ANN401 - as above
-        whole = Order(reference, self.till.left_of(bill), bill.number, bill.bill_number)
+    def order(self, bill: SimulatedBill, reference: str = "T1", **changes: Any) -> PaymentOrder:  # noqa: ANN401 - as above
+        whole = PaymentOrder(reference, self.intake.outstanding_paisa(bill), bill.number, bill.bill_number)
         return replace(whole, **changes)
 
-    def pay(self, bill: CounterBill, reference: str = "T1", **changes: Any) -> Verdict:  # noqa: ANN401 - as above
-        return self.till.pay(self.order(bill, reference, **changes))
+    def pay(self, bill: SimulatedBill, reference: str = "T1", **changes: Any) -> PaymentResult:  # noqa: ANN401 - as above
+        return self.intake.pay(self.order(bill, reference, **changes))
 
     def reasons(self) -> list[str]:
         refused = self.book.dump()["refused"]

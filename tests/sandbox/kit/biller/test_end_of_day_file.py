@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.kit.biller.bills import Kind
-from sandbox.kit.biller.end_of_day_file import COMMON, Layout, rows_of_day
+from sandbox.kit.biller.end_of_day_file import COMMON_LAYOUT, EndOfDayLayout, rows_of_day
 from sandbox.kit.biller.own_file_columns import GAS, NESCO, WASA
 from sandbox.kit.biller.taka_text import paisa_of, taka
 from tests.sandbox.kit.biller.sample_institutions import OPENED_ON, Shop
@@ -21,14 +21,14 @@ def shop(tmp_path: Path) -> Shop:
     for nth, kind in enumerate((Kind.NORMAL, Kind.LOST_PAID, Kind.ECHOES_OTHER, Kind.HTML)):
         shop.pay(shop.bill(kind), f"T{nth}", facts={"channel": "web, or so"})
     shop.clock.advance(seconds=1)
-    shop.till.cancel("T0")
+    shop.intake.cancel("T0")
     shop.clock.advance(days=1)
-    shop.till.cancel("T1")
+    shop.intake.cancel("T1")
     return shop
 
 
-def file_of(shop: Shop, day: date = OPENED_ON, layout: Layout = COMMON) -> str:
-    return layout.write(rows_of_day(shop.book.payments_of("a_house"), day, "B6", shop.till.find))
+def file_of(shop: Shop, day: date = OPENED_ON, layout: EndOfDayLayout = COMMON_LAYOUT) -> str:
+    return layout.write(rows_of_day(shop.book.payments_of("a_house"), day, "B6", shop.intake.find_bill))
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
@@ -47,7 +47,7 @@ def test_the_common_file_tells_the_real_sums_and_ends_with_its_trailer(shop: Sho
     rows = rows_of(body)
     assert [row["row_type"] for row in rows] == ["PAY", "PAY", "PAY", "PAY", "REV"]
     assert [row["seq"] for row in rows] == ["1", "2", "3", "4", "5"]
-    standing = [shop.till.status(f"T{nth}") for nth in (1, 2, 3)]
+    standing = [shop.intake.status(f"T{nth}") for nth in (1, 2, 3)]
     total = sum(payment.amount_paisa for payment in standing if payment)
     assert sum(paisa(row["total"]) for row in rows) == total
     assert trailer == f"TRAILER,5,{taka(total)},{sha256(body.encode()).hexdigest()}\n"
@@ -102,7 +102,7 @@ def test_a_day_without_payments_has_a_heading_and_a_trailer(shop: Shop) -> None:
     ],
 )
 def test_the_lines_of_other_files_sum_to_their_totals(
-    shop: Shop, layout: Layout, lines: tuple[str, ...], total: str
+    shop: Shop, layout: EndOfDayLayout, lines: tuple[str, ...], total: str
 ) -> None:
     rows = rows_of(file_of(shop, layout=layout))
     assert len(rows) == 5

@@ -2,7 +2,7 @@
 
 import gc
 
-from sandbox.kit.institution.server import books_left_alone
+from sandbox.kit.institution.server import frozen_garbage_collection
 
 
 class _Row:
@@ -11,7 +11,7 @@ class _Row:
 
 def test_what_outlives_a_full_collection_is_not_walked_again() -> None:
     try:
-        with books_left_alone():
+        with frozen_garbage_collection():
             book = [_Row() for _ in range(10_000)]
             before = gc.get_freeze_count()
             gc.collect()
@@ -26,7 +26,7 @@ def test_what_outlives_a_full_collection_is_not_walked_again() -> None:
 def test_afterwards_the_collector_is_as_it_was() -> None:
     callbacks = list(gc.callbacks)
     try:
-        with books_left_alone():
+        with frozen_garbage_collection():
             assert len(gc.callbacks) == len(callbacks) + 1
         assert gc.callbacks == callbacks
     finally:

@@ -21,18 +21,18 @@ from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.payer_page import Text
 from sandbox.kit.institution.replies import Errors, Reply, error_reply, json_reply
 from sandbox.kit.institution.requests import MalformedRequestError, text_field
-from sandbox.kit.provider.call_results import Refusal, Returned, Told
-from sandbox.kit.provider.family import GatewayFarSide, HouseCall, HousePage
+from sandbox.kit.provider.call_results import RefundResult, Refusal, ReportedOrder
+from sandbox.kit.provider.family import GatewayFarSide, InstitutionCall, InstitutionPage
 from sandbox.kit.provider.faults import Fault, Step
-from sandbox.kit.provider.hooks import Push, Telling, WayBack
+from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, Push
 from sandbox.kit.provider.institution import House, RefundRules
-from sandbox.kit.provider.magic_numbers import Behaviour, Magic
-from sandbox.kit.provider.orders import Order
+from sandbox.kit.provider.magic_numbers import Magic, PayerBehaviour
+from sandbox.kit.provider.orders import NewOrder, ProviderOrder
 from sandbox.kit.provider.payer_numbers import Kind
-from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.provider import Provider
 from sandbox.kit.provider.refunds import NewRefund
 from sandbox.kit.provider.settings import GatewaySettings
-from sandbox.kit.provider.settlement_file import Layout
+from sandbox.kit.provider.settlement_file import SettlementLayout
 from tests.sandbox.caller import AdminCaller, Json
 
 WALLET = "01700000003"
@@ -45,7 +45,7 @@ class Sample(GatewayFarSide):
     family = "sample"
     errors = Errors(error_reply)
     pushes_refunds = True
-    own_kinds = (Magic(90, "risky", "paid, and held for a look", Behaviour(facts={"risk": "1"})),)
+    own_kinds = (Magic(90, "risky", "paid, and held for a look", PayerBehaviour(facts={"risk": "1"})),)
     houses = (
         House(
             id="getpay",
@@ -62,7 +62,7 @@ class Sample(GatewayFarSide):
             kind=Kind.CARD,
             page_seconds=600,
             takes_at_page=False,
-            layout=Layout(
+            layout=SettlementLayout(
                 {"id": lambda row: row.own_id, "paisa": lambda row: str(row.net_paisa)},
                 delimiter="|",
                 has_header=False,
@@ -73,41 +73,51 @@ class Sample(GatewayFarSide):
         ),
     )
 
-    def house_calls(self, provider: Provider) -> Iterable[HouseCall]:
+    def institution_calls(self, provider: Provider) -> Iterable[InstitutionCall]:
         return (
-            HouseCall("token", "POST", "token", partial(self._token, provider), needs_login=False),
-            HouseCall("create", "POST", "orders/{reference}", partial(self._create, provider)),
-            HouseCall("session", "POST", "orders/{reference}/session", partial(self._session, provider)),
-            HouseCall("take", "POST", "orders/{reference}/take", partial(self._take, provider)),
-            HouseCall("status", "GET", "orders/{reference}/", partial(self._status, provider)),
-            HouseCall("status", "POST", "orders/{reference}/state", partial(self._status, provider)),
-            HouseCall("refund", "PUT POST", "orders/{reference}/refunds", partial(self._refund, provider)),
-            HouseCall("refund_status", "GET", "refunds/{name}", partial(self._refund_status, provider)),
+            InstitutionCall("token", "POST", "token", partial(self._token, provider), needs_login=False),
+            InstitutionCall("create", "POST", "orders/{reference}", partial(self._create, provider)),
+            InstitutionCall(
+                "session", "POST", "orders/{reference}/session", partial(self._session, provider)
+            ),
+            InstitutionCall("take", "POST", "orders/{reference}/take", partial(self._take, provider)),
+            InstitutionCall("status", "GET", "orders/{reference}/", partial(self._status, provider)),
+            InstitutionCall("status", "POST", "orders/{reference}/state", partial(self._status, provider)),
+            InstitutionCall(
+                "refund", "PUT POST", "orders/{reference}/refunds", partial(self._refund, provider)
+            ),
+            InstitutionCall("refund_status", "GET", "refunds/{name}", partial(self._refund_status, provider)),
         )
 
-    def house_pages(self, provider: Provider) -> Iterable[HousePage]:
-        def by_session(request: Request) -> Order | None:
-            return provider.find_named(request.query.get("session", ""))
+    def institution_pages(self, provider: Provider) -> Iterable[InstitutionPage]:
+        def by_session(request: Request) -> ProviderOrder | None:
+            return provider.find_by_provider_name(request.query.get("session", ""))
 
-        return (*super().house_pages(provider), HousePage("checkout", by_session))
+        return (*super().institution_pages(provider), InstitutionPage("checkout", by_session))
 
     def is_admitted(self, provider: Provider, request: Request) -> bool:
         header = request.headers.get("authorization", "")
         return provider.bearers.admits(header.encode(), provider.clock.now())
 
-    def way_back(self, provider: Provider, order: Order, telling: Telling) -> WayBack | None:
+    def browser_return(
+        self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage
+    ) -> BrowserReturn | None:
         if not is_web_address(order.facts["return_url"]):
             return None
-        fields = {"order": order.reference, "status": telling.word, "sign": _sign(provider, order, telling)}
-        return WayBack(order.facts["return_url"], fields, is_post=provider.house.id == "postpay")
+        fields = {
+            "order": order.reference,
+            "status": message.outcome,
+            "sign": _sign(provider, order, message),
+        }
+        return BrowserReturn(order.facts["return_url"], fields, is_post=provider.institution.id == "postpay")
 
-    def push(self, provider: Provider, order: Order, telling: Telling) -> Push | None:
+    def push(self, provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> Push | None:
         if not order.facts["push_url"]:
             return None
-        refund = telling.refund.refund_id if telling.refund else ""
-        told = {"order": order.reference, "status": telling.word, "at": telling.at.isoformat()}
-        body = json.dumps(told | {"refund": refund, "kind": telling.kind}).encode()
-        return Push(order.facts["push_url"], body, {"X-Sign": _sign(provider, order, telling)})
+        refund = message.refund.refund_id if message.refund else ""
+        told = {"order": order.reference, "status": message.outcome, "at": message.at.isoformat()}
+        body = json.dumps(told | {"refund": refund, "kind": message.kind}).encode()
+        return Push(order.facts["push_url"], body, {"X-Sign": _sign(provider, order, message)})
 
     def _token(self, provider: Provider, request: Request) -> Reply:
         form = request.fields()
@@ -127,7 +137,7 @@ class Sample(GatewayFarSide):
         return provider.create(new, partial(_opened, provider))
 
     def _session(self, provider: Provider, request: Request) -> Reply:
-        def tell(order: Order | Refusal) -> Reply:
+        def tell(order: ProviderOrder | Refusal) -> Reply:
             if isinstance(order, Refusal):
                 return _refused(order)
             provider.keep(order, device="phone")
@@ -152,22 +162,22 @@ class Sample(GatewayFarSide):
         return provider.refund_status(request.values["name"], _returned)
 
 
-def _sign(provider: Provider, order: Order, telling: Telling) -> str:
-    key = "wrong" if telling.is_forged else provider.secret
-    return hmac.new(key.encode(), f"{order.reference}{telling.word}".encode(), sha256).hexdigest()
+def _sign(provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> str:
+    key = "wrong" if message.is_forged else provider.secret
+    return hmac.new(key.encode(), f"{order.reference}{message.outcome}".encode(), sha256).hexdigest()
 
 
-def _opened(provider: Provider, order: Order | Refusal) -> Reply:
+def _opened(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     if isinstance(order, Refusal):
         return _refused(order)
     return json_reply({"id": order.provider_reference, "page": provider.page_url(order)})
 
 
-def _taken(provider: Provider, order: Order | Refusal) -> Reply:
-    return _refused(order) if isinstance(order, Refusal) else _told(provider, provider.told(order))
+def _taken(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
+    return _refused(order) if isinstance(order, Refusal) else _told(provider, provider.report_of(order))
 
 
-def _told(provider: Provider, told: Told | Refusal) -> Reply:
+def _told(provider: Provider, told: ReportedOrder | Refusal) -> Reply:
     if isinstance(told, Refusal):
         return _refused(told)
     order = told.order
@@ -186,7 +196,7 @@ def _told(provider: Provider, told: Told | Refusal) -> Reply:
     )
 
 
-def _returned(returned: Returned | Refusal) -> Reply:
+def _returned(returned: RefundResult | Refusal) -> Reply:
     if isinstance(returned, Refusal):
         return _refused(returned)
     refund = returned.refund
@@ -250,11 +260,11 @@ class Merchant(AdminCaller):
         return number
 
     async def a_visited(
-        self, kind: str = "normal", does: Does = Does.APPROVE, *, follow: bool = False
+        self, kind: str = "normal", behaviour: Does = Does.APPROVE, *, follow: bool = False
     ) -> tuple[str, Visit]:
         """An order whose page a payer of a kind has been to."""
-        reference, created = await self.create()
-        visit = await pay(created["page"], Payer(await self.number(kind)), does, follow=follow)
+        reference, creation_time = await self.create()
+        visit = await pay(creation_time["page"], Payer(await self.number(kind)), behaviour, follow=follow)
         return reference, visit
 
     async def refund(self, reference: str, amount: str, refund: str = "") -> Json:

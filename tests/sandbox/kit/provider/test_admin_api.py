@@ -9,8 +9,8 @@ import pytest
 from sandbox.callers.payer.payer import Does
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.payer_page import Text
-from sandbox.kit.provider.institution import House, ImpossibleHouseError, RefundRules
-from sandbox.kit.provider.magic_numbers import COMMON
+from sandbox.kit.provider.institution import House, ProviderDataError, RefundRules
+from sandbox.kit.provider.magic_numbers import COMMON_KINDS
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.conftest import served
 from tests.sandbox.kit.provider.sample_family import Merchant, Sample, gateway_settings
@@ -38,7 +38,7 @@ async def test_the_houses_are_listed_with_their_rules(merchant: Merchant) -> Non
 
 async def test_payers_of_every_kind_are_told_with_what_they_do(merchant: Merchant) -> None:
     payers = (await merchant.admin("GET", "payers?house=postpay"))["payers"]
-    assert len(payers) == len(COMMON) + 2
+    assert len(payers) == len(COMMON_KINDS) + 2
     assert len({payer["number"] for payer in payers}) == len(payers)
     one = (await merchant.admin("GET", "payers?house=getpay&kind=pending&nth=7"))["payers"]
     assert one == [{"kind": "pending", "number": "01991600007", "means": "pending for ever"}]
@@ -112,7 +112,7 @@ async def test_faults_are_kept_house_by_house_until_cleared(merchant: Merchant) 
 
 async def test_a_settlement_file_has_what_moved_on_its_day(merchant: Merchant, clock: SetClock) -> None:
     reference, _ = await merchant.a_visited()
-    await merchant.a_visited(does=Does.CANCEL)
+    await merchant.a_visited(behaviour=Does.CANCEL)
     await merchant.a_visited("pending")
     other, _ = await merchant.a_visited("other_amount")
     clock.advance(seconds=1)
@@ -193,5 +193,5 @@ async def test_passwords_come_from_the_environment(
     ],
 )
 def test_a_house_that_cannot_be_is_refused(changes: Json) -> None:
-    with pytest.raises(ImpossibleHouseError):
+    with pytest.raises(ProviderDataError):
         House(id="x", name=Text("x", "x"), family="x", **changes)

@@ -50,7 +50,7 @@ async def test_what_was_only_agreed_is_taken_once_by_the_merchants_own_call(by_c
 
 
 @pytest.mark.parametrize(
-    ("does", "word", "state"),
+    ("behaviour", "word", "state"),
     [
         (Does.CANCEL, "cancelled", "cancelled"),
         (Does.WRONG_PIN, "declined", "declined"),
@@ -60,22 +60,22 @@ async def test_what_was_only_agreed_is_taken_once_by_the_merchants_own_call(by_c
     ],
 )
 async def test_each_behaviour_of_a_payer_comes_to_what_it_says(
-    merchant: Merchant, does: Does, word: str | None, state: str
+    merchant: Merchant, behaviour: Does, word: str | None, state: str
 ) -> None:
-    reference, visit = await merchant.a_visited(does=does)
+    reference, visit = await merchant.a_visited(behaviour=behaviour)
     assert visit.status == word
     assert (await merchant.status(reference))["state"] == state
 
 
 async def test_a_page_needs_no_script_and_lets_only_its_own_run(by_card: Merchant) -> None:
-    _, created = await by_card.create()
-    async with by_card.session.get(created["page"]) as answer:
+    _, creation_time = await by_card.create()
+    async with by_card.session.get(creation_time["page"]) as answer:
         assert (answer.status, "script-src" in answer.headers["content-security-policy"]) == (200, False)
         page = await answer.text()
     assert ("আপনার কার্ড নম্বর" in page, "Your card number" in page, "<script" in page) == (True, True, False)
     await by_card.admin("POST", "confirm", {"house": "postpay", "reference": "?", "payer": "1"})
-    await pay(created["page"], Payer(await by_card.number("normal")))
-    async with by_card.session.get(created["page"]) as answer:
+    await pay(creation_time["page"], Payer(await by_card.number("normal")))
+    async with by_card.session.get(creation_time["page"]) as answer:
         assert "script-src 'sha256-" in answer.headers["content-security-policy"]
         assert "<form method" in await answer.text()
 
@@ -83,20 +83,20 @@ async def test_a_page_needs_no_script_and_lets_only_its_own_run(by_card: Merchan
 async def test_a_page_lapses_and_one_that_nobody_has_is_not_found(
     merchant: Merchant, clock: SetClock
 ) -> None:
-    reference, created = await merchant.create()
-    async with merchant.session.get(f"{created['page']}x") as answer:
+    reference, creation_time = await merchant.create()
+    async with merchant.session.get(f"{creation_time['page']}x") as answer:
         assert answer.status == 404
     # The merchant's reference names the order, but it is no key to its page.
-    async with merchant.session.get(f"{merchant.origin}/getpay/page/{created['id']}") as answer:
+    async with merchant.session.get(f"{merchant.origin}/getpay/page/{creation_time['id']}") as answer:
         assert answer.status == 404
     clock.advance(seconds=1_800)
-    async with merchant.session.get(created["page"]) as answer:
+    async with merchant.session.get(creation_time["page"]) as answer:
         assert "The time for this payment is over" in await answer.text()
     assert (await merchant.status(reference))["state"] == "expired"
 
 
 async def test_a_reference_is_taken_for_ever_at_its_house_only(merchant: Merchant, by_card: Merchant) -> None:
-    reference, _ = await merchant.a_visited(does=Does.CANCEL)
+    reference, _ = await merchant.a_visited(behaviour=Does.CANCEL)
     assert (await merchant.create(reference))[1] == {"refused": "duplicate"}
     assert "page" in (await by_card.create(reference))[1]
 
@@ -151,7 +151,7 @@ async def test_a_restart_replays_the_book(tmp_path: Path, clock: SetClock) -> No
         paid, _ = await merchant.a_visited("refund_processing")
         await merchant.a_visited("pending_then_paid")
         await merchant.a_visited("second_try")
-        await merchant.a_visited(does=Does.CANCEL)
+        await merchant.a_visited(behaviour=Does.CANCEL)
         await merchant.refund(paid, "20.00", "RF1")
         before = await merchant.admin("GET", "orders?house=getpay")
         counted = await merchant.admin("GET", "calls?house=getpay")
@@ -179,13 +179,13 @@ def test_a_switch_is_told_where_every_house_is() -> None:
 
 
 async def test_a_number_that_nobody_has_is_asked_for_again(merchant: Merchant) -> None:
-    _, created = await merchant.create()
+    _, creation_time = await merchant.create()
     for number in ("0170000", "01799999999", "01990000000", "০১৭০০০০০০০৩", WALLET):
-        async with merchant.session.post(created["page"], data={}) as answer:
+        async with merchant.session.post(creation_time["page"], data={}) as answer:
             session = answer.cookies or answer.history[0].cookies
         cookies = {"Cookie": f"visit={session['visit'].value}"}
         form = {"wallet": number, "do": "confirm"}
-        async with merchant.session.post(created["page"], data=form, headers=cookies) as answer:
+        async with merchant.session.post(creation_time["page"], data=form, headers=cookies) as answer:
             assert ('name="otp"' in await answer.text()) is (number == WALLET)
 
 

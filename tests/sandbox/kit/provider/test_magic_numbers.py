@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.callers.payer.payer import Does, Payer, pay
 from sandbox.kit.provider.faults import Fault, Step
-from sandbox.kit.provider.magic_numbers import COMMON, Behaviour, DuplicateKindError, Magic, Payers
+from sandbox.kit.provider.magic_numbers import COMMON_KINDS, DuplicateKindError, Magic, PayerBehaviour, Payers
 from sandbox.kit.provider.payer_numbers import Kind, digits_of, masked, normal_numbers, number_of
 from tests.sandbox.caller import SetClock
 from tests.sandbox.kit.provider.sample_family import Merchant
@@ -34,15 +34,15 @@ def test_a_number_is_masked_but_for_its_ends() -> None:
 
 def test_no_two_kinds_share_a_number_or_a_name() -> None:
     rows = list(Payers(Kind.WALLET, 10).rows())
-    assert len(rows) == len(COMMON) + 1
+    assert len(rows) == len(COMMON_KINDS) + 1
     for own in ("digits", "name", "range"):
         one = Magic(
             {"digits": 90, "name": 90, "range": 89}[own],
             "cancels" if own == "name" else "own",
             "",
-            Behaviour(),
+            PayerBehaviour(),
         )
-        other = Magic(90 if own == "digits" else 91, "other", "", Behaviour())
+        other = Magic(90 if own == "digits" else 91, "other", "", PayerBehaviour())
         with pytest.raises(DuplicateKindError):
             Payers(Kind.WALLET, 10, (one, other))
     assert Payers(Kind.WALLET, 10).number_of("unheard") is None
@@ -82,13 +82,13 @@ async def test_a_reason_is_kept_and_tries_are_listed(merchant: Merchant) -> None
     assert reasons == {kind: kind for kind in reasons}
     reference, _ = await merchant.a_visited("second_try")
     assert (await merchant.status(reference))["tries"] == ["declined"]
-    reference, _ = await merchant.a_visited(does=Does.WRONG_PIN)
+    reference, _ = await merchant.a_visited(behaviour=Does.WRONG_PIN)
     assert (await merchant.status(reference))["reason"] == "wrong_pin"
 
 
 async def test_a_payer_without_so_much_money_is_declined(merchant: Merchant) -> None:
-    _, created = reference, _ = await merchant.create(amount="10000000.01")
-    await pay(created["page"], Payer(await merchant.number("normal")))
+    _, creation_time = reference, _ = await merchant.create(amount="10000000.01")
+    await pay(creation_time["page"], Payer(await merchant.number("normal")))
     status = await merchant.status(reference)
     assert (status["state"], status["reason"]) == ("declined", "insufficient_funds")
 

@@ -12,7 +12,8 @@ from sandbox.kit.institution.http_request import read_request
 from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.requests import MalformedRequestError
 from sandbox.kit.provider.faults import Fault, Step
-from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.hooks import OpenProvider
+from sandbox.kit.provider.orders import NewOrder
 from tests.sandbox.caller import SetClock
 from tests.sandbox.conftest import served
 from tests.sandbox.kit.provider.sample_family import Merchant, Sample, gateway_settings
@@ -20,12 +21,14 @@ from tests.sandbox.kit.provider.sample_family import Merchant, Sample, gateway_s
 CONFIRM = ("do", "confirm")
 
 
-@pytest.mark.parametrize("does", [Does.APPROVE, Does.RETURN])
-async def test_a_page_can_be_at_an_address_that_the_merchant_makes_up(merchant: Merchant, does: Does) -> None:
+@pytest.mark.parametrize("behaviour", [Does.APPROVE, Does.RETURN])
+async def test_a_page_can_be_at_an_address_that_the_merchant_makes_up(
+    merchant: Merchant, behaviour: Does
+) -> None:
     reference, _ = await merchant.create()
     session = await merchant.ask("POST", f"orders/{reference}/session")
     assert "/getpay/checkout?session=" in session["page"]
-    assert (await pay(session["page"], Payer(await merchant.number("normal")), does)).status == "paid"
+    assert (await pay(session["page"], Payer(await merchant.number("normal")), behaviour)).status == "paid"
     order = await merchant.order(reference)
     assert (order["facts"]["device"], order["calls"]) == ("phone", {"create": 1, "prepare": 1})
 
@@ -92,7 +95,7 @@ class OneName(Sample):
 
     family = "one_name"
 
-    def new_provider_reference(self, provider: Provider, new: NewOrder) -> str:  # noqa: ARG002
+    def new_provider_reference(self, provider: OpenProvider, new: NewOrder) -> str:  # noqa: ARG002
         return "same"
 
 

@@ -25,7 +25,7 @@ async def pushes_of(merchant: Merchant) -> list[tuple[str, int, int | None, bool
 
 
 @pytest.mark.parametrize(
-    ("kind", "does", "told"),
+    ("kind", "behaviour", "told"),
     [
         ("normal", Does.APPROVE, [("notice", "paid")]),
         ("declined", Does.APPROVE, [("notice", "declined")]),
@@ -36,9 +36,9 @@ async def pushes_of(merchant: Merchant) -> list[tuple[str, int, int | None, bool
     ],
 )
 async def test_each_end_is_told_as_its_payer_says(
-    merchant: Merchant, shop: Shop, kind: str, does: Does, told: list[tuple[str, str]]
+    merchant: Merchant, shop: Shop, kind: str, behaviour: Does, told: list[tuple[str, str]]
 ) -> None:
-    reference, _ = await merchant.a_visited(kind, does)
+    reference, _ = await merchant.a_visited(kind, behaviour)
     await shop.until(pushes=len(told))
     assert sorted((push["kind"], push["status"]) for push in shop.pushes) == told
     assert {push["order"] for push in shop.pushes} == {reference}

@@ -42,7 +42,7 @@ async def test_without_a_reference_each_call_gives_back_again_until_there_were_t
 
 
 async def test_what_was_not_paid_or_is_too_old_is_not_given_back(merchant: Merchant, clock: SetClock) -> None:
-    cancelled, _ = await merchant.a_visited(does=Does.CANCEL)
+    cancelled, _ = await merchant.a_visited(behaviour=Does.CANCEL)
     assert (await merchant.refund(cancelled, "1.00"))["refused"] == "not_paid"
     assert (await merchant.refund("NONE", "1.00"))["refused"] == "unknown"
     reference, _ = await merchant.a_visited()

@@ -306,10 +306,10 @@ async def test_a_notification_can_be_forged_or_unfounded(spg: Spg, kind: str, *,
 async def test_a_browser_comes_back_from_city_with_a_message(
     city: City, kind: str, does: Does, path: str, status: str
 ) -> None:
-    created = await city.createorder(description="A<B")
-    items = created["items"]
+    creation_time = await city.createorder(description="A<B")
+    items = creation_time["items"]
     visit = await city.visit(city.page(items), kind, does)
-    assert created["responseCode"] == "100"
+    assert creation_time["responseCode"] == "100"
     assert visit.sent_to == f"{city.letterbox.url}/{path}"
     message = (visit.carries or {})["xmlmsg"]
     assert f"<OrderStatus>{status}</OrderStatus>" in message

@@ -61,13 +61,13 @@ class BkashCaller(AdminCaller):
 
     async def a_payment(self, wallet: str = WALLET, **changes: object) -> str:
         """Open a payment that its payer approves at the page, and return its id."""
-        created = await self.create(**changes)
-        await self.visit(created, wallet)
-        payment_id: str = created["paymentID"]
+        creation_time = await self.create(**changes)
+        await self.visit(creation_time, wallet)
+        payment_id: str = creation_time["paymentID"]
         return payment_id
 
-    async def visit(self, created: Json, wallet: str = WALLET, does: Does = Does.APPROVE) -> Visit:
-        return await pay(created["bkashURL"], Payer(wallet), does)
+    async def visit(self, creation_time: Json, wallet: str = WALLET, does: Does = Does.APPROVE) -> Visit:
+        return await pay(creation_time["bkashURL"], Payer(wallet), does)
 
     async def execute(self, payment_id: str) -> Json:
         return await self.ask("execute", paymentID=payment_id)

@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from sandbox.providers.bkash.faults import MAGIC, Fault, Step
+from sandbox.providers.bkash.faults import MAGIC, BkashFault, BkashStep
 from sandbox.providers.bkash.wallets import WalletKind, magic_wallet
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.bkash.caller import PREFIX, WALLET, BkashCaller, a_create
@@ -291,8 +291,8 @@ async def test_calls_and_pages_are_counted_by_operation_and_code(bkash: BkashCal
 
 
 def test_every_step_can_be_named_in_an_order() -> None:
-    assert {step for _, step in MAGIC} <= set(Step)
-    assert set(MAGIC.values()) <= set(Fault)
+    assert {step for _, step in MAGIC} <= set(BkashStep)
+    assert set(MAGIC.values()) <= set(BkashFault)
 
 
 async def test_the_magic_wallets_can_be_asked_for_by_name(bkash: BkashCaller) -> None:

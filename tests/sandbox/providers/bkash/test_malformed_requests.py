@@ -11,7 +11,7 @@ from sandbox.kit.institution.amounts import paisa, taka
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call
 from sandbox.kit.institution.requests import MalformedRequestError
-from sandbox.providers.bkash.institution import Institution
+from sandbox.providers.bkash.institution import BkashInstitution
 from sandbox.providers.bkash.settings import BkashSettings
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.bkash.caller import BkashCaller, a_create
@@ -34,34 +34,34 @@ ENVELOPES = (
 
 
 @pytest.fixture(scope="module")
-def institution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Institution]:
+def institution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BkashInstitution]:
     settings = BkashSettings(home=tmp_path_factory.mktemp("bkash"))
-    opened = Institution.open(settings, Clock(SetClock().now))
+    opened = BkashInstitution.open(settings, Clock(SetClock().now))
     yield opened
     opened.close()
 
 
-def calls(institution: Institution) -> list[Call]:
+def calls(institution: BkashInstitution) -> list[Call]:
     return [*institution.calls().values(), *institution.root_calls().values()]
 
 
 @given(form=st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_any_object_is_refused_in_an_envelope_and_opens_nothing(
-    institution: Institution, form: dict[str, object]
+    institution: BkashInstitution, form: dict[str, object]
 ) -> None:
-    before = len(list(institution.house.book.payments()))
+    before = len(list(institution.shared.book.payments()))
     for call in calls(institution):
         try:
             answer = orjson.loads(call.answer(form).body["body"])
         except MalformedRequestError:
             continue
         assert answer.keys() in [*ENVELOPES, {"message"}], call.name
-    assert len(list(institution.house.book.payments())) == before
+    assert len(list(institution.shared.book.payments())) == before
 
 
 @given(field=st.sampled_from(sorted(a_create())), value=JSON)
 def test_a_create_with_one_field_of_rubbish_never_breaks(
-    institution: Institution, field: str, value: object
+    institution: BkashInstitution, field: str, value: object
 ) -> None:
     form = a_create() | {field: value}
     answer = orjson.loads(institution.calls()["create"].answer(form).body["body"])

@@ -239,7 +239,7 @@ async def test_a_notification_can_come_before_the_answer_to_its_execute(
 async def test_what_is_not_taken_is_sent_again_until_it_is(tmp_path: Path, clock: SetClock) -> None:
     async with an_endpoint(refusals=3) as endpoint:
         settings = BkashSettings(home=tmp_path, sns_endpoint=endpoint.url, sns_retry_seconds=(0.0, 0.01))
-        institution = bkash_house.Institution.open(settings, Clock(clock.now))
+        institution = bkash_house.BkashInstitution.open(settings, Clock(clock.now))
         async with served(institution) as (session, origin):
             caller = BkashCaller(session, origin)
             await caller.log_in()
@@ -258,13 +258,13 @@ async def test_what_was_owed_at_a_kill_is_sent_when_the_process_is_back(
 ) -> None:
     async with an_endpoint(refusals=2) as endpoint:
         settings = BkashSettings(home=tmp_path, sns_endpoint=endpoint.url, sns_retry_seconds=(3_600.0,))
-        async with served(bkash_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+        async with served(bkash_house.BkashInstitution.open(settings, Clock(clock.now))) as (session, origin):
             caller = BkashCaller(session, origin)
             await caller.log_in()
             await endpoint.after(1)
             payment_id, trx_id = await caller.a_paid()
             await endpoint.after(2)
-        async with served(bkash_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+        async with served(bkash_house.BkashInstitution.open(settings, Clock(clock.now))) as (session, origin):
             again = BkashCaller(session, origin)
             messages = await endpoint.after(3)
             # The key is new, and so is the address of its certificate; the message is not.

@@ -33,8 +33,8 @@ class Seen(HTMLParser):
 async def test_a_page_is_in_two_languages_has_labels_and_buttons_and_needs_no_script(
     bkash: BkashCaller,
 ) -> None:
-    created = await bkash.create(amount="1234.50", merchantInvoiceNumber="INV-P")
-    async with bkash.session.get(created["bkashURL"]) as answer:
+    creation_time = await bkash.create(amount="1234.50", merchantInvoiceNumber="INV-P")
+    async with bkash.session.get(creation_time["bkashURL"]) as answer:
         page = await answer.text()
         assert (answer.status, answer.content_type) == (200, "text/html")
         assert answer.headers["cache-control"] == "no-store"
@@ -51,15 +51,15 @@ async def test_a_page_is_in_two_languages_has_labels_and_buttons_and_needs_no_sc
 
 
 async def test_what_a_merchant_wrote_is_escaped(bkash: BkashCaller) -> None:
-    created = await bkash.create(merchantInvoiceNumber="""a"b'c""")
-    async with bkash.session.get(created["bkashURL"]) as answer:
+    creation_time = await bkash.create(merchantInvoiceNumber="""a"b'c""")
+    async with bkash.session.get(creation_time["bkashURL"]) as answer:
         assert "a&quot;b&#x27;c" in await answer.text()
 
 
 async def test_wallet_code_and_pin_are_asked_one_after_the_other(bkash: BkashCaller) -> None:
-    created = await bkash.create()
+    creation_time = await bkash.create()
     async with Browser() as browser:
-        shown = await browser.open(created["bkashURL"])
+        shown = await browser.open(creation_time["bkashURL"])
         asked = []
         for values in ({"wallet": WALLET}, {"otp": "123456"}, {"pin": "12121"}):
             assert shown.form is not None
@@ -70,21 +70,21 @@ async def test_wallet_code_and_pin_are_asked_one_after_the_other(bkash: BkashCal
     query = parse_qs(urlsplit(shown.sent_to).query)
     assert shown.sent_to.startswith("https://merchant.example/return?order=7&")
     assert (query["paymentID"], query["status"], query["apiVersion"]) == (
-        [created["paymentID"]],
+        [creation_time["paymentID"]],
         ["success"],
         ["1.2.0-beta"],
     )
     assert query["signature"][0]
 
 
-async def refused_step(bkash: BkashCaller, created: Json, *steps: dict[str, str]) -> str:
+async def refused_step(bkash: BkashCaller, creation_time: Json, *steps: dict[str, str]) -> str:
     """The page after these steps, the last of which it does not take."""
     async with Browser() as browser:
-        shown = await browser.open(created["bkashURL"])
+        shown = await browser.open(creation_time["bkashURL"])
         for values in steps:
             shown = await browser.submit(shown, values, CONFIRM)
         assert shown.sent_to is None
-        assert (await bkash.status(created["paymentID"]))["verificationStatus"] == "Incomplete"
+        assert (await bkash.status(creation_time["paymentID"]))["verificationStatus"] == "Incomplete"
         return shown.text
 
 
@@ -96,54 +96,56 @@ async def test_a_number_that_is_no_wallet_is_asked_for_again(bkash: BkashCaller,
 
 
 async def test_a_wrong_code_or_pin_is_asked_for_again_and_the_right_one_is_taken(bkash: BkashCaller) -> None:
-    created = await bkash.create()
-    page = await refused_step(bkash, created, {"wallet": WALLET}, {"otp": "000000"})
+    creation_time = await bkash.create()
+    page = await refused_step(bkash, creation_time, {"wallet": WALLET}, {"otp": "000000"})
     assert "The verification code is wrong" in page
-    page = await refused_step(bkash, created, {"wallet": WALLET}, {"otp": "123456"}, {"pin": "1"})
+    page = await refused_step(bkash, creation_time, {"wallet": WALLET}, {"otp": "123456"}, {"pin": "1"})
     assert "The PIN is wrong" in page
-    assert (await bkash.visit(created)).status == "success"
+    assert (await bkash.visit(creation_time)).status == "success"
 
 
 async def test_a_third_wrong_pin_ends_the_payment_even_from_new_browsers(bkash: BkashCaller) -> None:
-    created = await bkash.create()
+    creation_time = await bkash.create()
     steps = ({"wallet": WALLET}, {"otp": "123456"}, {"pin": "1"})
     for _ in range(2):
-        await refused_step(bkash, created, *steps)
-    visit = await bkash.visit(created, does=Does.WRONG_PIN)
+        await refused_step(bkash, creation_time, *steps)
+    visit = await bkash.visit(creation_time, does=Does.WRONG_PIN)
     assert visit.status == "failure"
-    assert await bkash.code("execute", paymentID=created["paymentID"]) == "2015"
-    status = await bkash.status(created["paymentID"])
+    assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2015"
+    status = await bkash.status(creation_time["paymentID"])
     assert (status["transactionStatus"], status["verificationStatus"]) == ("Declined", "Incomplete")
-    assert (await bkash.visit(created)).status == "failure"
+    assert (await bkash.visit(creation_time)).status == "failure"
 
 
 async def test_a_third_wrong_code_ends_the_payment_with_2017(bkash: BkashCaller) -> None:
-    created = await bkash.create()
+    creation_time = await bkash.create()
     for _ in range(2):
-        await refused_step(bkash, created, {"wallet": WALLET}, {"otp": "000000"})
+        await refused_step(bkash, creation_time, {"wallet": WALLET}, {"otp": "000000"})
     async with Browser() as browser:
-        shown = await browser.submit(await browser.open(created["bkashURL"]), {"wallet": WALLET}, CONFIRM)
+        shown = await browser.submit(
+            await browser.open(creation_time["bkashURL"]), {"wallet": WALLET}, CONFIRM
+        )
         shown = await browser.submit(shown, {"otp": "000000"}, CONFIRM)
     assert shown.sent_to is not None
     assert parse_qs(urlsplit(shown.sent_to).query)["status"] == ["failure"]
-    assert await bkash.code("execute", paymentID=created["paymentID"]) == "2017"
+    assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2017"
 
 
 async def test_the_page_of_an_approved_payment_sends_the_browser_back_again(bkash: BkashCaller) -> None:
-    created = await bkash.create()
-    visits = [await bkash.visit(created) for _ in range(2)]
-    await bkash.execute(created["paymentID"])
-    visits.append(await bkash.visit(created))
+    creation_time = await bkash.create()
+    visits = [await bkash.visit(creation_time) for _ in range(2)]
+    await bkash.execute(creation_time["paymentID"])
+    visits.append(await bkash.visit(creation_time))
     assert [visit.status for visit in visits] == ["success"] * 3
     # Nothing can be taken from the signature, not even that it is the same.
     assert len({visit.sent_to for visit in visits}) == 3
 
 
 async def test_cancel_after_approval_changes_nothing(bkash: BkashCaller) -> None:
-    created = await bkash.create()
-    await bkash.visit(created)
-    assert (await bkash.visit(created, does=Does.CANCEL)).status == "success"
-    assert await bkash.code("execute", paymentID=created["paymentID"]) == "0000"
+    creation_time = await bkash.create()
+    await bkash.visit(creation_time)
+    assert (await bkash.visit(creation_time, does=Does.CANCEL)).status == "success"
+    assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "0000"
 
 
 async def test_a_wrong_hash_or_payment_shows_no_form(bkash: BkashCaller) -> None:
@@ -156,39 +158,39 @@ async def test_a_wrong_hash_or_payment_shows_no_form(bkash: BkashCaller) -> None
 
 
 async def test_fields_that_a_page_does_not_know_do_not_disturb_it(bkash: BkashCaller) -> None:
-    created = await bkash.create()
+    creation_time = await bkash.create()
     more = "&url=x&self=y&kind=z&%E0%A6%95=%3Cb%3E&status=success"
-    visit = await bkash.visit(created | {"bkashURL": created["bkashURL"] + more})
+    visit = await bkash.visit(creation_time | {"bkashURL": creation_time["bkashURL"] + more})
     assert visit.sent_to is not None
     assert parse_qs(urlsplit(visit.sent_to).query)["status"] == ["success"]
     assert "%3Cb%3E" not in visit.sent_to
 
 
 async def test_a_form_without_its_cookie_or_of_another_payment_begins_anew(bkash: BkashCaller) -> None:
-    created, other = await bkash.create(), await bkash.create()
+    creation_time, other = await bkash.create(), await bkash.create()
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         form = {"pin": "12121", "do": "confirm"}
-        async with session.post(created["bkashURL"], data=form, allow_redirects=False) as answer:
+        async with session.post(creation_time["bkashURL"], data=form, allow_redirects=False) as answer:
             assert answer.status == 303
-            assert urlsplit(answer.headers["location"]).query == urlsplit(created["bkashURL"]).query
+            assert urlsplit(answer.headers["location"]).query == urlsplit(creation_time["bkashURL"]).query
     async with Browser() as browser:
-        shown = await browser.open(created["bkashURL"])
+        shown = await browser.open(creation_time["bkashURL"])
         await browser.submit(shown, {"wallet": WALLET}, CONFIRM)
         shown = await browser.open(other["bkashURL"])
         assert shown.form is not None
         assert list(shown.form.fields) == ["wallet"]
-    for payment in (created, other):
+    for payment in (creation_time, other):
         assert (await bkash.status(payment["paymentID"]))["verificationStatus"] == "Incomplete"
 
 
 async def test_cookies_of_other_pages_on_the_host_do_not_disturb_it(bkash: BkashCaller) -> None:
-    created = await bkash.create()
+    creation_time = await bkash.create()
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        async with session.get(created["bkashURL"]) as answer:
+        async with session.get(creation_time["bkashURL"]) as answer:
             own = answer.headers["set-cookie"].split(";")[0]
         headers = {"Cookie": f"a/b=1; nothing; {own}; x=y=z"}
         form = {"wallet": WALLET, "do": "confirm"}
-        async with session.post(created["bkashURL"], data=form, headers=headers) as answer:
+        async with session.post(creation_time["bkashURL"], data=form, headers=headers) as answer:
             assert 'name="otp"' in await answer.text()
 
 
@@ -202,32 +204,32 @@ async def test_a_form_that_cannot_be_read_is_400(bkash: BkashCaller, body: bytes
 
 
 async def test_a_magic_wallet_knows_no_right_pin(bkash: BkashCaller) -> None:
-    created = await bkash.create()
-    assert (await bkash.visit(created, magic_wallet(WalletKind.WRONG_PIN))).status == "failure"
-    assert await bkash.code("execute", paymentID=created["paymentID"]) == "2014"
+    creation_time = await bkash.create()
+    assert (await bkash.visit(creation_time, magic_wallet(WalletKind.WRONG_PIN))).status == "failure"
+    assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2014"
 
 
 async def test_a_magic_wallet_cancels(bkash: BkashCaller) -> None:
-    created = await bkash.create()
-    assert (await bkash.visit(created, magic_wallet(WalletKind.CANCELS))).status == "cancel"
-    assert await bkash.code("execute", paymentID=created["paymentID"]) == "2069"
+    creation_time = await bkash.create()
+    assert (await bkash.visit(creation_time, magic_wallet(WalletKind.CANCELS))).status == "cancel"
+    assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2069"
 
 
 async def test_a_magic_wallet_is_said_to_have_succeeded_and_has_approved_nothing(bkash: BkashCaller) -> None:
-    created = await bkash.create()
-    assert (await bkash.visit(created, magic_wallet(WalletKind.SAYS_SUCCESS))).status == "success"
-    assert await bkash.code("execute", paymentID=created["paymentID"]) == "2060"
-    assert (await bkash.status(created["paymentID"]))["transactionStatus"] == "Initiated"
+    creation_time = await bkash.create()
+    assert (await bkash.visit(creation_time, magic_wallet(WalletKind.SAYS_SUCCESS))).status == "success"
+    assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2060"
+    assert (await bkash.status(creation_time["paymentID"]))["transactionStatus"] == "Initiated"
 
 
 async def test_a_magic_wallet_approves_and_never_returns_until_it_opens_the_page_again(
     bkash: BkashCaller,
 ) -> None:
-    created, wallet = await bkash.create(), magic_wallet(WalletKind.LEAVES)
-    visit = await bkash.visit(created, wallet)
+    creation_time, wallet = await bkash.create(), magic_wallet(WalletKind.LEAVES)
+    visit = await bkash.visit(creation_time, wallet)
     assert (visit.sent_to, "The payment is approved" in visit.page) == (None, True)
-    assert (await bkash.status(created["paymentID"]))["verificationStatus"] == "Complete"
-    assert (await bkash.visit(created, wallet)).status == "success"
+    assert (await bkash.status(creation_time["paymentID"]))["verificationStatus"] == "Complete"
+    assert (await bkash.visit(creation_time, wallet)).status == "success"
 
 
 async def test_an_approval_by_admin_call_does_what_the_page_does(bkash: BkashCaller) -> None:

@@ -73,12 +73,12 @@ async def test_faults_dump_and_payer_by_command(tmp_path: Path) -> None:
         assert json.loads(output)["faults"] == [
             {"step": "execute", "number": WALLET, "fault": "refuse", "times": 1}
         ]
-        created = await bkash.create()
-        code, output = await run("payer", created["bkashURL"], "--wallet", WALLET, "--does", "approve")
+        creation_time = await bkash.create()
+        code, output = await run("payer", creation_time["bkashURL"], "--wallet", WALLET, "--does", "approve")
         visit = json.loads(output)
         assert (code, visit["status"], visit["merchant_status"]) == (0, "success", None)
         assert visit["sent_to"].startswith("https://merchant.example/return?order=7&paymentID=TR0011")
-        assert await bkash.code("execute", paymentID=created["paymentID"]) == "2037"
+        assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2037"
         code, output = await run("dump", *here)
         assert (code, [line["status"] for line in json.loads(output)["payments"]]) == (0, ["Declined"])
         code, _ = await run("faults", "lost_paid", *here)

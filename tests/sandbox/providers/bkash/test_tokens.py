@@ -89,7 +89,7 @@ async def test_the_limit_can_be_switched_off_for_clients_that_ask_often(
     tmp_path: Path, clock: SetClock
 ) -> None:
     settings = BkashSettings(home=tmp_path, grants_an_hour=0)
-    institution = bkash_house.Institution.open(settings, Clock(clock.now))
+    institution = bkash_house.BkashInstitution.open(settings, Clock(clock.now))
     async with served(institution) as (session, origin):
         caller = BkashCaller(session, origin)
         assert [(await caller.grant())[0] for _ in range(10)] == [200] * 10
@@ -97,15 +97,15 @@ async def test_the_limit_can_be_switched_off_for_clients_that_ask_often(
 
 async def test_tokens_grants_and_blocks_outlive_the_process(tmp_path: Path, clock: SetClock) -> None:
     settings = BkashSettings(home=tmp_path)
-    async with served(bkash_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+    async with served(bkash_house.BkashInstitution.open(settings, Clock(clock.now))) as (session, origin):
         first = BkashCaller(session, origin)
         await first.log_in()
         await first.grant()
-    async with served(bkash_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+    async with served(bkash_house.BkashInstitution.open(settings, Clock(clock.now))) as (session, origin):
         again = BkashCaller(session, origin, first.token, first.refresh_token)
         assert (await again.create())["statusCode"] == "0000"
         assert (await again.grant())[0] == 401
-    async with served(bkash_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+    async with served(bkash_house.BkashInstitution.open(settings, Clock(clock.now))) as (session, origin):
         again = BkashCaller(session, origin, first.token)
         clock.advance(minutes=59)
         assert (await again.grant())[0] == 401

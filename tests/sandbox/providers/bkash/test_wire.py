@@ -12,28 +12,32 @@ V1_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d:\d{3} GMT\+0600")
 
 
 async def test_a_payment_from_create_to_completed(bkash: BkashCaller) -> None:
-    created = await bkash.create(merchantInvoiceNumber="INV-A", amount="120.50")
-    payment_id = created["paymentID"]
+    creation_time = await bkash.create(merchantInvoiceNumber="INV-A", amount="120.50")
+    payment_id = creation_time["paymentID"]
     assert re.fullmatch(r"TR0011[A-Za-z0-9]+\d{13}", payment_id)
-    assert (created["statusCode"], created["transactionStatus"]) == ("0000", "Initiated")
-    assert (created["amount"], created["currency"], created["intent"]) == ("120.50", "BDT", "sale")
-    assert created["merchantInvoiceNumber"] == "INV-A"
-    assert created["paymentCreateTime"] == "2026-03-10T12:00:00:000 GMT+0600"
-    assert created["callbackURL"] == CALLBACK
-    assert created["successCallbackURL"] == f"{CALLBACK}&paymentID={payment_id}&status=success"
-    assert created["failureCallbackURL"].endswith("&status=failure")
-    assert created["cancelledCallbackURL"].endswith("&status=cancel")
-    assert created["bkashURL"].startswith(f"{bkash.origin}/checkout?paymentId={payment_id}&")
-    assert (await bkash.visit(created)).status == "success"
-    executed = await bkash.execute(payment_id)
-    assert re.fullmatch(r"[A-Z0-9]{10}", executed["trxID"])
-    assert executed == {
+    assert (creation_time["statusCode"], creation_time["transactionStatus"]) == ("0000", "Initiated")
+    assert (creation_time["amount"], creation_time["currency"], creation_time["intent"]) == (
+        "120.50",
+        "BDT",
+        "sale",
+    )
+    assert creation_time["merchantInvoiceNumber"] == "INV-A"
+    assert creation_time["paymentCreateTime"] == "2026-03-10T12:00:00:000 GMT+0600"
+    assert creation_time["callbackURL"] == CALLBACK
+    assert creation_time["successCallbackURL"] == f"{CALLBACK}&paymentID={payment_id}&status=success"
+    assert creation_time["failureCallbackURL"].endswith("&status=failure")
+    assert creation_time["cancelledCallbackURL"].endswith("&status=cancel")
+    assert creation_time["bkashURL"].startswith(f"{bkash.origin}/checkout?paymentId={payment_id}&")
+    assert (await bkash.visit(creation_time)).status == "success"
+    execution_time = await bkash.execute(payment_id)
+    assert re.fullmatch(r"[A-Z0-9]{10}", execution_time["trxID"])
+    assert execution_time == {
         "statusCode": "0000",
         "statusMessage": "Successful",
         "paymentID": payment_id,
         "payerReference": "01712345678",
         "customerMsisdn": WALLET,
-        "trxID": executed["trxID"],
+        "trxID": execution_time["trxID"],
         "amount": "120.50",
         "transactionStatus": "Completed",
         "paymentExecuteTime": "2026-03-10T12:00:00:000 GMT+0600",
@@ -45,7 +49,7 @@ async def test_a_payment_from_create_to_completed(bkash: BkashCaller) -> None:
     assert (status["transactionStatus"], status["verificationStatus"]) == ("Completed", "Complete")
     assert (status["merchantInvoice"], status["mode"]) == ("INV-A", "0011")
     assert "merchantInvoiceNumber" not in status
-    assert (status["trxID"], status["maxRefundableAmount"]) == (executed["trxID"], "120.50")
+    assert (status["trxID"], status["maxRefundableAmount"]) == (execution_time["trxID"], "120.50")
     assert (status["payerAccount"], status["payerReference"]) == (WALLET, "01712345678")
 
 
@@ -77,10 +81,10 @@ async def test_a_second_execute_is_2117_and_debits_nothing(bkash: BkashCaller) -
 
 
 async def test_an_execute_before_the_pin_step_is_2060_and_harms_nothing(bkash: BkashCaller) -> None:
-    created = await bkash.create()
-    assert await bkash.code("execute", paymentID=created["paymentID"]) == "2060"
-    await bkash.visit(created)
-    assert await bkash.code("execute", paymentID=created["paymentID"]) == "0000"
+    creation_time = await bkash.create()
+    assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2060"
+    await bkash.visit(creation_time)
+    assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "0000"
 
 
 async def test_an_unknown_payment_is_2002_and_an_unknown_transaction_2033(bkash: BkashCaller) -> None:
@@ -90,13 +94,13 @@ async def test_an_unknown_payment_is_2002_and_an_unknown_transaction_2033(bkash:
 
 
 async def test_a_payment_nobody_executes_lapses_after_a_day(bkash: BkashCaller, clock: SetClock) -> None:
-    created = await bkash.create()
-    await bkash.visit(created)
+    creation_time = await bkash.create()
+    await bkash.visit(creation_time)
     clock.advance(hours=24)
     await bkash.log_in()
-    assert (await bkash.status(created["paymentID"]))["transactionStatus"] == "Expired"
-    assert await bkash.code("execute", paymentID=created["paymentID"]) == "2056"
-    assert (await bkash.visit(created)).sent_to is None
+    assert (await bkash.status(creation_time["paymentID"]))["transactionStatus"] == "Expired"
+    assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2056"
+    assert (await bkash.visit(creation_time)).sent_to is None
 
 
 async def test_an_executed_payment_never_lapses(bkash: BkashCaller, clock: SetClock) -> None:
@@ -107,10 +111,10 @@ async def test_an_executed_payment_never_lapses(bkash: BkashCaller, clock: SetCl
 
 
 async def test_a_cancelled_payment_is_2069_at_execute(bkash: BkashCaller) -> None:
-    created = await bkash.create()
-    assert (await bkash.visit(created, does=Does.CANCEL)).status == "cancel"
-    assert await bkash.code("execute", paymentID=created["paymentID"]) == "2069"
-    assert (await bkash.status(created["paymentID"]))["transactionStatus"] == "Cancelled"
+    creation_time = await bkash.create()
+    assert (await bkash.visit(creation_time, does=Does.CANCEL)).status == "cancel"
+    assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2069"
+    assert (await bkash.status(creation_time["paymentID"]))["transactionStatus"] == "Cancelled"
 
 
 async def test_an_invoice_used_again_at_once_is_2029_and_later_it_is_free(

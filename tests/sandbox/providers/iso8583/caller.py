@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sandbox.callers.payer.payer import Does, Payer, Visit, pay
 from sandbox.kit.institution.clock import DHAKA, Clock
-from sandbox.providers.iso8583.codec import Message, decode, encode, framed
+from sandbox.providers.iso8583.codec import IsoMessage, decode, encode, frame
 from sandbox.providers.iso8583.family import Institution
 from sandbox.providers.iso8583.settings import HostSettings
 from tests.sandbox.caller import AdminCaller, HasNow, Json, SetClock
@@ -63,7 +63,7 @@ class Line:
 
     async def send(self, mti: str, fields: Fields, *, key: bytes | None = None) -> None:
         sealed = None if mti.startswith("08") else key or self.key
-        await self.send_bytes(framed(encode(mti, fields, sealed)))
+        await self.send_bytes(frame(encode(mti, fields, sealed)))
 
     async def send_bytes(self, content: bytes) -> None:
         self.writer.write(content)
@@ -74,7 +74,7 @@ class Line:
             length = int.from_bytes(await self.reader.readexactly(2))
             return await self.reader.readexactly(length)
 
-    async def read(self) -> Message:
+    async def read(self) -> IsoMessage:
         """The next message; its MAC must be right where it has to have one."""
         message = decode(await self.read_bytes())
         assert message.is_sealed(self.key) or message.mti.startswith("08")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.kit.institution.book import BookOfAnotherWorldError
+from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.journal import JournalInUseError
 from sandbox.providers.iso8583.book import HostBook
@@ -90,7 +90,7 @@ async def test_a_replayed_book_is_the_book(tmp_path: Path, clock: SetClock) -> N
     dumps = []
     for _ in range(2):
         institution = Institution.open(settings, Clock(clock.now))
-        dumps.append(institution.desk().dump())
+        dumps.append(institution.admin_api().dump())
         institution.close()
     for dump in dumps:
         for order in dump["orders"]:  # type: ignore[attr-defined]
@@ -150,7 +150,7 @@ def test_another_seed_or_a_second_process_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JournalInUseError):
         HostBook(tmp_path / JOURNAL, 7, TODAY)
     book.close()
-    with pytest.raises(BookOfAnotherWorldError):
+    with pytest.raises(OtherSeedError):
         HostBook(tmp_path / JOURNAL, 8, TODAY)
     HostBook(tmp_path / JOURNAL, 7, TODAY).close()
 
@@ -163,14 +163,14 @@ async def test_a_port_that_is_taken_stops_the_start_and_gives_the_others_back(
         ports = dict.fromkeys(switch.places, 0) | {"npsb": port}
         second = Institution.open(host_settings(tmp_path / "second", host_ports=ports), Clock(clock.now))
         with pytest.raises(OSError, match="in use"):
-            second.learn_address("http://127.0.0.1:1")
+            second.set_origin("http://127.0.0.1:1")
         assert second.listeners == {}
         second.close()
 
 
 def test_a_switch_is_told_where_the_hosts_of_a_process_listen(tmp_path: Path) -> None:
     institution = Institution.open(host_settings(tmp_path), Clock(SetClock().now))
-    institution.learn_address("http://127.0.0.1:1")
+    institution.set_origin("http://127.0.0.1:1")
     places = {name: listener.place for name, listener in institution.listeners.items()}
     assert institution.places_for_switch() == {
         f"EKPAY_{name.upper()}_HOST": place for name, place in places.items()

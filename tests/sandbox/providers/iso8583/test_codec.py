@@ -10,12 +10,12 @@ from sandbox.providers.iso8583.codec import (
     FORMS,
     MAC,
     SECOND_MAC,
-    Form,
+    FieldForm,
     Letters,
     UnreadableMessageError,
     decode,
     encode,
-    framed,
+    frame,
 )
 from sandbox.providers.iso8583.mac import mac_of
 
@@ -110,7 +110,7 @@ def test_a_second_bitmap_that_says_nothing_is_read_and_never_written() -> None:
 def test_short_values_are_filled_and_a_frame_has_its_length_before_it() -> None:
     content = encode("0200", {4: "125050", 41: "EKPAY", 102: "AL1"})
     assert decode(content).fields == {4: "000000125050", 41: "EKPAY   ", 102: "AL1"}
-    assert framed(content) == len(content).to_bytes(2, "big") + content
+    assert frame(content) == len(content).to_bytes(2, "big") + content
 
 
 @pytest.mark.parametrize("length", range(len(REVERSAL_HEX) // 2))
@@ -148,7 +148,7 @@ def test_a_value_that_a_field_cannot_hold_is_not_written(number: int, value: str
         encode("0200", {number: value})
 
 
-def _values(form: Form) -> st.SearchStrategy[str]:
+def _values(form: FieldForm) -> st.SearchStrategy[str]:
     alphabet = {
         Letters.DIGITS: "0123456789",
         Letters.ALPHANUMERIC: "09azAZ",

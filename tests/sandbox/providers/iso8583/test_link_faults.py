@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.providers.iso8583.faults import Fault, Step
-from sandbox.providers.iso8583.institutions import HOUSES
+from sandbox.providers.iso8583.institutions import INSTITUTIONS
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.iso8583.caller import AMOUNT, Fields, Line, Switch, a_switch
 
@@ -138,7 +138,7 @@ async def test_every_kind_of_payer_is_listed_with_what_it_means(switch: Switch) 
     assert numbers["any_code"] == "1099900000000"
     assert all(one["means"] for one in payers)
     assert {"bad_mac", "reversal_96", "after_reversal", "refused_at_page"} <= numbers.keys()
-    assert len(HOUSES) == 7
+    assert len(INSTITUTIONS) == 7
 
 
 async def test_the_desk_tells_what_came_and_what_moved(switch: Switch, line: Line) -> None:

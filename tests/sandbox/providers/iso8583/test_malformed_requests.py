@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from sandbox.kit.institution.clock import Clock
 from sandbox.providers.iso8583 import consent_page as consent
-from sandbox.providers.iso8583.codec import FORMS, decode, encode, framed
+from sandbox.providers.iso8583.codec import FORMS, decode, encode, frame
 from sandbox.providers.iso8583.family import Institution
-from sandbox.providers.iso8583.host import Host, Line
+from sandbox.providers.iso8583.host import Host, LinkState
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.iso8583.caller import Switch, a_switch, host_settings, mac_key
 
@@ -51,7 +51,7 @@ def test_any_bytes_end_the_connection(
 ) -> None:
     host = the_host(institution)
     before = host.counted["unreadable"] + host.counted["wrong_mac"]
-    assert host.hear(Line(is_signed_on), content) is None
+    assert host.receive(LinkState(is_signed_on), content) is None
     assert host.counted["unreadable"] + host.counted["wrong_mac"] == before + 1
 
 
@@ -62,7 +62,7 @@ def test_any_sealed_message_is_answered_or_ends_the_connection(
     content = written(mti, fields)
     if content is None:
         return
-    told = the_host(institution).hear(Line(is_signed_on), content)
+    told = the_host(institution).receive(LinkState(is_signed_on), content)
     is_spoken = mti in {"0200", "0420", "0421"} or (mti == "0800" and {7, 11, 70} <= fields.keys())
     assert (told is not None) is is_spoken
     for answer in told or []:
@@ -78,17 +78,17 @@ def test_any_sealed_message_is_answered_or_ends_the_connection(
         b"\x03\xe9",  # a length of 1,001
         b"\xff\xff",
         b"\0\0",
-        framed(b""),
-        framed(b"GET / HTTP/1.1\r\n\r\n"),
-        framed(encode("0800", {7: "0310060000", 11: "000001"})),
-        framed(encode("0220", {3: "500000"}, mac_key("janata"))),
-        framed(encode("0210", {39: "00"}, mac_key("janata"))),
+        frame(b""),
+        frame(b"GET / HTTP/1.1\r\n\r\n"),
+        frame(encode("0800", {7: "0310060000", 11: "000001"})),
+        frame(encode("0220", {3: "500000"}, mac_key("janata"))),
+        frame(encode("0210", {39: "00"}, mac_key("janata"))),
     ],
 )
 async def test_what_cannot_be_read_ends_the_connection_and_is_counted(switch: Switch, sent: bytes) -> None:
     line = await switch.signed_on()
     # What comes behind it is not looked at any more.
-    await line.send_bytes(sent + framed(encode("0800", {7: "0310060000", 11: "000001", 70: "301"})))
+    await line.send_bytes(sent + frame(encode("0800", {7: "0310060000", 11: "000001", 70: "301"})))
     assert await line.is_over()
     host = await switch.host()
     assert (host["links"], host["counted"]["unreadable"]) == (0, 1)
@@ -104,7 +104,7 @@ async def test_a_message_of_a_thousand_bytes_is_read(switch: Switch) -> None:
 
 async def test_half_a_message_is_waited_for_and_then_forgotten(switch: Switch) -> None:
     line = await switch.signed_on()
-    content = framed(encode("0200", switch.request(*await switch.consented()), line.key))
+    content = frame(encode("0200", switch.request(*await switch.consented()), line.key))
     await line.send_bytes(content[:-1])
     assert await line.is_silent()
     await line.close()
@@ -147,6 +147,6 @@ async def test_a_question_about_no_house_is_400(switch: Switch, question: str) -
 
 @given(query=st.dictionaries(st.sampled_from(["order", "amount", "sign", "return"]), st.text(max_size=40)))
 def test_any_link_is_refused_and_opens_nothing(institution: Institution, query: dict[str, str]) -> None:
-    found = consent.order_of_link(institution.providers["janata"], query)
+    found = consent.open_order_of_link(institution.providers["janata"], query)
     assert getattr(found, "start", {}).get("status") == 403
     assert list(institution.book.orders_of("janata")) == []

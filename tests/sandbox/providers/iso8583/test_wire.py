@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.providers.iso8583.codec import encode, framed
+from sandbox.providers.iso8583.codec import encode, frame
 from sandbox.providers.iso8583.mac import mac_of
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.iso8583.caller import AMOUNT, Fields, Switch, a_switch, mac_key
@@ -208,7 +208,7 @@ async def test_an_alias_of_one_bank_is_nothing_to_another(switch: Switch) -> Non
 async def test_several_messages_in_one_segment_are_answered_in_their_order(switch: Switch) -> None:
     line = await switch.signed_on()
     requests = [switch.request(*await switch.consented()) for _ in range(3)]
-    await line.send_bytes(b"".join(framed(encode("0200", one, line.key)) for one in requests))
+    await line.send_bytes(b"".join(frame(encode("0200", one, line.key)) for one in requests))
     told = [(await line.read()).fields for _ in requests]
     assert [(one[11], one[39]) for one in told] == [(one[11], "00") for one in requests]
 
@@ -216,7 +216,7 @@ async def test_several_messages_in_one_segment_are_answered_in_their_order(switc
 async def test_a_message_may_come_byte_by_byte(switch: Switch) -> None:
     line = await switch.signed_on()
     request = switch.request(*await switch.consented())
-    for byte in framed(encode("0200", request, line.key)):
+    for byte in frame(encode("0200", request, line.key)):
         await line.send_bytes(bytes([byte]))
         await asyncio.sleep(0)
     assert (await line.read()).fields[39] == "00"
@@ -231,7 +231,7 @@ async def test_a_second_bitmap_that_says_nothing_is_read(switch: Switch) -> None
     plain = encode("0200", request, b"\0" * 16)[:-8]
     bitmap = bytes([plain[4] | 0x80]) + plain[5:12]
     covered = plain[:4] + bitmap + bytes(8) + plain[12:]
-    await line.send_bytes(framed(covered + mac_of(mac_key("npsb"), covered)))
+    await line.send_bytes(frame(covered + mac_of(mac_key("npsb"), covered)))
     assert (await line.read()).fields[39] == "00"
 
 
@@ -242,7 +242,7 @@ async def test_a_wrong_mac_is_answered_by_nothing_and_ends_the_connection(switch
         await line.send(mti, fields, key=mac_key("agrani"))
         assert await line.is_over()
         line = await switch.signed_on()
-        await line.send_bytes(framed(encode(mti, fields)))
+        await line.send_bytes(frame(encode(mti, fields)))
         assert await line.is_over()
     assert (await switch.host())["counted"]["wrong_mac"] == 4
     assert (await switch.requests(), await switch.reversals()) == ([], [])

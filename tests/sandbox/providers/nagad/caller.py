@@ -95,7 +95,7 @@ class NagadCaller(AdminCaller):
         assert status == 200, answer
         return order_id, self.open(answer)
 
-    async def created(self) -> tuple[str, str, str]:
+    async def creation_time(self) -> tuple[str, str, str]:
         """An order, its payment's name and its page."""
         order_id, begun = await self.begun()
         status, answer = await self.complete(order_id, begun)
@@ -103,7 +103,7 @@ class NagadCaller(AdminCaller):
         return order_id, begun["paymentReferenceId"], answer["callBackUrl"]
 
     async def visited(self, kind: str = "normal", does: Does = Does.APPROVE) -> tuple[str, str, Visit]:
-        order_id, payment, page_url = await self.created()
+        order_id, payment, page_url = await self.creation_time()
         payers = await self.admin("GET", f"payers?house=nagad&kind={kind}")
         return order_id, payment, await pay(page_url, Payer(payers["payers"][0]["number"]), does)
 
@@ -128,8 +128,8 @@ class NagadCaller(AdminCaller):
 
 
 @asynccontextmanager
-async def nagad_served(home: Path, clock: SetClock) -> AsyncIterator[NagadCaller]:
-    settings = GatewaySettings(home=home, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
+async def nagad_served(folder: Path, clock: SetClock) -> AsyncIterator[NagadCaller]:
+    settings = GatewaySettings(home=folder, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
     async with served(Institution.open(settings, Clock(clock.now))) as (session, origin):
         caller = NagadCaller(session, origin)
         caller.keys = await caller.admin("GET", "keys?house=nagad")

@@ -14,7 +14,7 @@ from sandbox.callers.payer.payer import Does
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.provider.settings import GatewaySettings
 from sandbox.providers.nagad.family import Institution
-from sandbox.providers.nagad.keys import UnreadableKeysError, keys_at
+from sandbox.providers.nagad.keys import UnreadableKeysError, load_or_make_keys
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.nagad.caller import MERCHANT_ID, NagadCaller, nagad_served
 
@@ -24,9 +24,9 @@ KEYS = "gateway_nagad_keys.json"
 @pytest.fixture(scope="session")
 def keys_text(tmp_path_factory: pytest.TempPathFactory) -> str:
     """To make keys takes longer than most tests."""
-    home = tmp_path_factory.mktemp("keys")
-    keys_at(home)
-    return (home / KEYS).read_text()
+    folder = tmp_path_factory.mktemp("keys")
+    load_or_make_keys(folder)
+    return (folder / KEYS).read_text()
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ async def test_plain_texts_may_be_spaced_and_in_any_order(nagad: NagadCaller) ->
 async def test_each_standing_has_its_word(nagad: NagadCaller, clock: SetClock) -> None:
     _, begun = await nagad.begun()
     assert (await nagad.verify(begun["paymentReferenceId"]))["status"] == "OrderInitiated"
-    _, opened, _ = await nagad.created()
+    _, opened, _ = await nagad.creation_time()
     assert (await nagad.verify(opened))["status"] == "Ready"
     words = {
         "declined": "Failed",
@@ -153,7 +153,7 @@ async def test_names_of_orders_are_5_to_20_letters_and_digits(nagad: NagadCaller
 async def test_what_is_not_sealed_for_nagad_by_the_merchant_is_refused(
     nagad: NagadCaller, tmp_path: Path
 ) -> None:
-    other = keys_at(tmp_path / "other").for_switch()
+    other = load_or_make_keys(tmp_path / "other").for_switch()
     stranger = NagadCaller(nagad.session, nagad.origin, {**nagad.keys, **other})
     assert (await stranger.initialise("ORDER1"))[1]["reason"] == "DecryptionError"
     stranger.keys = {**other, "EKPAY_NAGAD_GATEWAY_KEY": nagad.keys["EKPAY_NAGAD_GATEWAY_KEY"]}
@@ -200,7 +200,7 @@ async def test_only_verify_does_without_the_version(nagad: NagadCaller) -> None:
     assert (status, answer["reason"]) == (400, "InvalidRequest")
     status, answer = await nagad.call("GET", "verify/payment/NOBODY", headers={})
     assert (status, answer["reason"]) == (400, "InvalidReferenceId")
-    order_id, _, _ = await nagad.created()
+    order_id, _, _ = await nagad.creation_time()
     # There is no question by the merchant's own name.
     assert (await nagad.call("GET", f"verify/payment/{order_id}"))[0] == 400
     assert (await nagad.call("POST", "verify/payment/X", {}))[0] == 405

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.callers.payer.payer import Does, Payer, pay
 from sandbox.providers.sslcommerz.family import Institution
-from sandbox.providers.sslcommerz.verify_sign import plain_text, signed
+from sandbox.providers.sslcommerz.verify_sign import plain_text, sign_fields
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.sslcommerz.caller import (
     QUESTIONS,
@@ -46,7 +46,7 @@ def test_the_published_sign_is_made_byte_for_byte() -> None:
         "tran_id=EKP-20260918-000123;val_id=2609180600190ABCDEFG;value_a=;value_b=;value_c=;value_d="
     )
     fields = dict(pair.split("=", 1) for pair in written.split(";"))
-    form = signed(fields, "ekpay-test-pass")
+    form = sign_fields(fields, "ekpay-test-pass")
     assert "store_passwd=dcf0b2463cef14a69db44b49afef0a20" in plain_text(fields, "ekpay-test-pass")
     assert form["verify_sign"] == "a725ae22801b5720173ca52b0d8a62a5"
     assert form["verify_sign_sha2"] == "ddc517a527fcdfd14a0edae7fd8654dc643c0f12dcdab5c655aaa83824f96184"

@@ -138,9 +138,9 @@ async def test_an_answer_can_tell_another_amount_or_currency(
     tap: TokenMerchant, house: str, kind: str, amount: str, currency: str
 ) -> None:
     merchant = await tap.at(house)
-    _, told_amount, told_currency = await merchant.standing(*(await merchant.a_visited(kind))[:2])
+    _, told_amount, reported_currency = await merchant.standing(*(await merchant.a_visited(kind))[:2])
     assert told_amount.ljust(len(amount), "0") == amount
-    assert told_currency == ("untold" if house == "upay" and currency == "BDT" else currency)
+    assert reported_currency == ("untold" if house == "upay" and currency == "BDT" else currency)
 
 
 @pytest.mark.parametrize("house", DIALECTS)

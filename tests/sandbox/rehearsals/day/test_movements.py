@@ -1,6 +1,5 @@
 """What the desks tell of their books is what moved, and nothing else."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,25 @@ import sandbox.billers.breb.institution as breb
 import sandbox.billers.desco.institution as desco
 import sandbox.billers.nesco.institution as nesco
 import sandbox.providers.bkash.institution as bkash
-from sandbox.billers.breb.book import Payment as BrebPayment
+from sandbox.billers.breb.book import BrebPayment
 from sandbox.billers.breb.settings import BrebSettings
 from sandbox.billers.desco.book import Payment as DescoPayment
 from sandbox.billers.desco.settings import DescoSettings
-from sandbox.billers.nesco.book import Quote, Vend
+from sandbox.billers.nesco.book import NescoQuote, NescoVend
 from sandbox.billers.nesco.settings import NescoSettings
 from sandbox.kit.biller.settings import CounterSettings
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import FarSide
 from sandbox.kit.institution.movements import Moved
 from sandbox.kit.provider.book import Decision
-from sandbox.kit.provider.orders import Order, Refund, RefundState, State
+from sandbox.kit.provider.orders import NewOrder, ProviderOrder, ProviderRefund, RefundState, State
 from sandbox.kit.provider.payer_numbers import normal_numbers
-from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.provider import Provider
 from sandbox.providers.bkash.book import Execution
+from sandbox.providers.bkash.payment import BkashRefund
 from sandbox.providers.bkash.payment import Payment as BkashPayment
-from sandbox.providers.bkash.payment import Refund as BkashRefund
 from sandbox.providers.bkash.settings import BkashSettings
-from sandbox.providers.iso8583.book import ASKED_BY, FinancialRequest, HostBook
+from sandbox.providers.iso8583.book import REQUEST_IDENTITY, FinancialRequest, HostBook
 from sandbox.registry import COUNTERS, GATEWAYS, Name
 from sandbox.rehearsals.day.institutions import book_sources
 from sandbox.rehearsals.day.movement_queries import DayBook, read_book
@@ -49,7 +48,7 @@ HOSTS = [one for one in HOUSES if book_sources()[one].name is Name.ISO8583]
 
 def told(far_side: FarSide, house: str = "", since: str = "2026-03-01") -> DayBook | None:
     query = {"since": since} | ({"house": house} if house else {})
-    answer: Any = far_side.desk().questions()["movements"](query)
+    answer: Any = far_side.admin_api().queries()["movements"](query)
     # As the wire brings it: dates are texts there.
     return read_book({**answer, "first": None if answer["first"] is None else answer["first"].isoformat()})
 
@@ -66,10 +65,10 @@ def test_a_counter_tells_what_was_paid_and_what_was_taken_back(
     family = COUNTERS[book_sources()[house].name]
     with closing(family.open(CounterSettings(home=tmp_path), Clock(clock.now))) as far_side:
         assert told(far_side, house) is None
-        till = far_side.counters[house].till
-        bill = till.look(next(far_side.counters[house].world.normal_numbers()))[0]
+        intake = far_side.counters[house].intake
+        bill = intake.unpaid_bills_of(next(far_side.counters[house].accounts.normal_numbers()))[0]
         facts = {"channel": "API", "collector_txn_id": "C1"}
-        verdict = till.pay(_order(bill, facts))
+        verdict = intake.pay(_order(bill, facts))
         payment = far_side.book.payment(house, OURS)
         assert payment is not None, verdict
         book = told(far_side, house)
@@ -78,7 +77,7 @@ def test_a_counter_tells_what_was_paid_and_what_was_taken_back(
         assert (paid.ours, paid.moved, paid.gross_paisa) == (OURS, Moved.PAYMENT, payment.amount_paisa)
         assert (paid.theirs, paid.is_success, paid.is_plain) == (payment.receipt, True, True)
         clock.advance(minutes=5)
-        till.cancel(OURS)
+        intake.cancel(OURS)
         assert told(far_side, house, "2026-03-11") == DayBook(book.first, ())
         again = told(far_side, house)
         assert again is not None
@@ -89,19 +88,19 @@ def test_a_counter_tells_what_was_paid_and_what_was_taken_back(
 
 
 def _order(bill: Any, facts: dict[str, str]) -> Any:  # noqa: ANN401 - whatever the kit calls it
-    from sandbox.kit.biller.till import Order as CounterOrder  # noqa: PLC0415
+    from sandbox.kit.biller.payment_intake import PaymentOrder as CounterOrder  # noqa: PLC0415
 
     return CounterOrder(
         OURS, bill.base_paisa, bill.number, bill.bill_number, bill.choice or None, facts=facts
     )
 
 
-def decided(provider: Provider, reference: str, state: State, fee_paisa: int = 0) -> Order:
+def decided(provider: Provider, reference: str, state: State, fee_paisa: int = 0) -> ProviderOrder:
     """An order of a normal payer, ended by its book alone."""
     order = provider.open(NewOrder(reference, PAISA, facts={"asked_as": reference, "prefix": "sp"}))
-    assert isinstance(order, Order)
+    assert isinstance(order, ProviderOrder)
     now = provider.clock.now()
-    provider.book.record_agreed(order, next(normal_numbers(provider.house.kind, 1)), now)
+    provider.book.record_agreement(order, next(normal_numbers(provider.institution.kind, 1)), now)
     provider.book.record_decided(order, Decision(state, now, f"T{reference}", fee_paisa))
     return order
 
@@ -125,7 +124,7 @@ def test_a_provider_tells_what_was_paid_declined_and_given_back(
         assert (failed.ours, failed.is_success, failed.fee_paisa) == (f"{OURS[:-1]}2", False, 0)
         now = clock.now().isoformat()
         for name, state in (("R1", RefundState.DONE), ("R2", RefundState.FAILED)):
-            provider.book.record_refund(order, Refund(name, name, 20_000, now, state, done_at=now))
+            provider.book.record_refund(order, ProviderRefund(name, name, 20_000, now, state, done_at=now))
         again = told(far_side, house)
         assert again is not None
         back = [one for one in again.movements if one.moved is Moved.REFUND]
@@ -145,7 +144,7 @@ def test_a_host_tells_what_was_posted_under_the_rrn(house: str, tmp_path: Path, 
         for number, is_posted in enumerate([True, False]):
             reference = f"{OURS[:-1]}{number + 2}"
             order = provider.open(NewOrder(reference, PAISA))
-            assert isinstance(order, Order)
+            assert isinstance(order, ProviderOrder)
             identity = f"025000000 {number:06d} 60690600000{number} 0310060000"
             request = FinancialRequest(
                 house,
@@ -159,7 +158,7 @@ def test_a_host_tells_what_was_posted_under_the_rrn(house: str, tmp_path: Path, 
                 "AB12CD",
             )
             decision = Decision(State.PAID, clock.now(), "AB12CD", 250) if is_posted else None
-            book.record_request(request, {ASKED_BY: identity}, decision)
+            book.record_request(request, {REQUEST_IDENTITY: identity}, decision)
         told_book = told(far_side, house)
         assert told_book is not None
         [one] = told_book.movements
@@ -181,7 +180,7 @@ def test_desco_tells_what_was_saved(tmp_path: Path, clock: SetClock) -> None:
 
 
 def test_breb_tells_what_was_acknowledged_with_the_whole_taka(tmp_path: Path, clock: SetClock) -> None:
-    with closing(breb.Institution.open(BrebSettings(home=tmp_path), Clock(clock.now))) as far_side:
+    with closing(breb.BrebInstitution.open(BrebSettings(home=tmp_path), Clock(clock.now))) as far_side:
         for number, reference in enumerate([OURS, "never acknowledged"]):
             bill = f"2602100301000000{number}"
             far_side.book.record_saved(BrebPayment(bill, bill[4:], reference, 501, 50_012, NOON.isoformat()))
@@ -193,11 +192,13 @@ def test_breb_tells_what_was_acknowledged_with_the_whole_taka(tmp_path: Path, cl
 
 
 def test_nesco_tells_what_was_vended_under_its_quote(tmp_path: Path, clock: SetClock) -> None:
-    with closing(nesco.Institution.open(NescoSettings(home=tmp_path), Clock(clock.now))) as far_side:
+    with closing(nesco.NescoInstitution.open(NescoSettings(home=tmp_path), Clock(clock.now))) as far_side:
         quote = "260310120000000001"
-        far_side.book.record_quoted(Quote(quote, "10000000", PAISA, NOON))
+        far_side.book.record_quoted(NescoQuote(quote, "10000000", PAISA, NOON))
         assert told(far_side) is None
-        far_side.book.record_vended(Vend(quote, "10000000", PAISA, "26031000000001", [], 1, NOON.isoformat()))
+        far_side.book.record_vended(
+            NescoVend(quote, "10000000", PAISA, "26031000000001", [], 1, NOON.isoformat())
+        )
         book = told(far_side)
         assert book is not None
         [one] = book.movements
@@ -205,8 +206,8 @@ def test_nesco_tells_what_was_vended_under_its_quote(tmp_path: Path, clock: SetC
 
 
 def test_bkash_tells_what_was_executed_and_given_back(tmp_path: Path, clock: SetClock) -> None:
-    with closing(bkash.Institution.open(BkashSettings(home=tmp_path), Clock(clock.now))) as far_side:
-        book = next(_books_of(far_side))
+    with closing(bkash.BkashInstitution.open(BkashSettings(home=tmp_path), Clock(clock.now))) as far_side:
+        book = far_side.shared.book
         for number in ("1", "2"):
             made = BkashPayment(
                 f"P{number}", "hash", f"I{number}", 10_000, "01", "https://m.example", NOON.isoformat()
@@ -222,7 +223,3 @@ def test_bkash_tells_what_was_executed_and_given_back(tmp_path: Path, clock: Set
             (Moved.PAYMENT, "I1", "TRX1", 10_000, 150),
             (Moved.REFUND, "I1", "RTRX1", -4_000, 0),
         ]
-
-
-def _books_of(far_side: Any) -> Iterator[Any]:  # noqa: ANN401 - a private part of it
-    yield far_side.house.book if hasattr(far_side, "house") else far_side._house.book  # noqa: SLF001
