@@ -219,7 +219,7 @@ async def _make_mirrors(endpoint: Endpoint, folder: Path) -> float:
     started = time.perf_counter()
     try:
         with LineBooks(endpoint.dsn("ekpay_audit")) as lines:
-            mirrors = await wanted_mirrors(connection, [*map(_partner, range(PARTNERS))], books.DAY)
+            mirrors = await required_mirrors(connection, [*map(_partner, range(PARTNERS))], books.DAY)
             await make_missing(connection, lines, MirrorFolder.of(folder), mirrors)
     finally:
         await connection.close()

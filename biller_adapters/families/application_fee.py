@@ -1,9 +1,9 @@
 """application_fee: JSON over POST under a standing key; a public office demands a fee for a reference.
 
-Applications, holdings, admission rolls (billers.md rows 25, 27 to 29, 32, 34, 35, 40, 41, 44, 46 and 52; the
-wire format is ours). The manifest has the office's names (`office_wording`). Where the office has no call for
-its demand (`none`), or does not answer it (`optional`), the quote is made from the manifest's schedule, and
-the office declines the payment where it does not agree. Where the demand is mandatory and there is a
+Applications, holdings, admission rolls (billers.md 1.1, rows 25, 27 to 29, 32, 34, 35, 40, 41, 44, 46 and 52;
+the wire format is ours). The manifest has the office's names (`office_wording`). Where the office has no call
+for its demand (`none`), or does not answer it (`optional`), the quote is made from the manifest's schedule,
+and the office declines the payment where it does not agree. Where the demand is mandatory and there is a
 schedule, both must agree, so that no unannounced fee is passed on.
 
 A stage that is not open yet, or no longer, is a missing bill, since nothing is owed. The receipt of a payment

@@ -1,9 +1,9 @@
 """direct_rest: JSON over POST with a biller's own member names; calls for a bill, a payment and an inquiry.
 
-The plain protocol of billers without a published one (billers.md rows 2, 5, 6, 16, 22, 45 and 53; the wire
-format is ours). The manifest has the names (`field_map`), so one more such biller is a file and no code. A
-payment is approved only with all members that the manifest names: our reference, the amount and the receipt.
-Without them it is in doubt and an inquiry decides.
+The plain protocol of billers without a published one (billers.md 1.1, rows 2, 5, 6, 16, 22, 45 and 53; the
+wire format is ours). The manifest has the names (`field_map`), so one more such biller is a file and no code.
+A payment is approved only with all members that the manifest names: our reference, the amount and the
+receipt. Without them it is in doubt and an inquiry decides.
 """
 
 from collections.abc import Mapping

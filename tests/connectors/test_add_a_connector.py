@@ -70,7 +70,7 @@ class Meghna(Institution):
             name=Text("মেঘনা পে", "Meghna Pay"),
             family=FAMILY,
             refunds=RefundRules(parts_max=10, is_partial=True, days=60),
-            more={"dialect": "generic", "least_paisa": "1000", "most_paisa": "2500000"},
+            family_data={"dialect": "generic", "least_paisa": "1000", "most_paisa": "2500000"},
         ),
     )
 

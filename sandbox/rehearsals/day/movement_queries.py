@@ -74,6 +74,8 @@ def read_book(document: Mapping[str, Any]) -> DayBook | None:
 def _merged_book(institution_id: str, books: Iterable[DayBook]) -> DayBook:
     """What an institution and its second route have seen, as one."""
     listed = list(books)
-    movements = [replace(one, institution_id=house_id) for book in listed for one in book.movements]
-    movements.sort(key=lambda one: one.instant)
+    movements = [
+        replace(movement, institution_id=institution_id) for book in listed for movement in book.movements
+    ]
+    movements.sort(key=lambda movement: movement.instant)
     return DayBook(min(book.first for book in listed), tuple(movements))
