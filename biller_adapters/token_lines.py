@@ -22,9 +22,9 @@ def token_lines(token: str, kinds: str, kinds_by_name: Mapping[str, TokenKind]) 
     """
     lines = token.split(_SEPARATOR)
     kind_names = kinds.split(_SEPARATOR) if kinds else []
-    line_kinds = [kinds_by_name.get(word.strip(), TokenKind.OTHER) for word in kind_names]
+    line_kinds = [kinds_by_name.get(word.strip(), TokenKind.UNSPECIFIED) for word in kind_names]
     if len(line_kinds) != len(lines):
-        line_kinds = [TokenKind.OTHER] * (len(lines) - 1) + [TokenKind.CREDIT]
+        line_kinds = [TokenKind.UNSPECIFIED] * (len(lines) - 1) + [TokenKind.CREDIT]
     try:
         return tuple(
             TokenLine(seq, kind, digits)

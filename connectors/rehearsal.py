@@ -25,11 +25,11 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     CollectInquiry,
     CollectOrder,
-    Created,
     CreateOutcome,
     ExecuteOutcome,
     MovementFound,
     NeverPaid,
+    PageCreated,
     RefundInquiry,
     RefundLine,
     RefundOrder,
@@ -258,7 +258,7 @@ def _result_of_failure(outcome: Declined | Unreached | InDoubt) -> RehearsalResu
 
 
 def _result_of_create(outcome: CreateOutcome) -> RehearsalResult:
-    return RehearsalResult("created") if isinstance(outcome, Created) else _result_of_failure(outcome)
+    return RehearsalResult("created") if isinstance(outcome, PageCreated) else _result_of_failure(outcome)
 
 
 def _result_of_execute(outcome: ExecuteOutcome) -> RehearsalResult:

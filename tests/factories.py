@@ -9,7 +9,7 @@ from ekpay_switch.domain.claims import Claim
 from ekpay_switch.domain.fees import Fee
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.fetch_bill import FetchOrder
-from ekpay_switch.flows.pay_bill import PayOrderOfPartner
+from ekpay_switch.flows.pay_bill import PartnerPayOrder
 from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.pass_keys import hash_pass_key
 from tests.fakes.world import NOON, SmallWorld
@@ -89,8 +89,8 @@ def a_fetch(bill_no: str = BILL_NO, ekpay_biller_id: str = "b025") -> FetchOrder
     return FetchOrder("bank1", "F" * 24, ekpay_biller_id, {"bll_no": bill_no})
 
 
-def an_order(reference: str = "R1", quote_id: str = "Q1", *, paid: int = TOTAL) -> PayOrderOfPartner:
-    return PayOrderOfPartner(
+def an_order(reference: str = "R1", quote_id: str = "Q1", *, paid: int = TOTAL) -> PartnerPayOrder:
+    return PartnerPayOrder(
         partner_id="bank1",
         lane=0,
         reference=reference,

@@ -21,7 +21,7 @@ import aiohttp
 import asyncpg
 
 from benchmarks.kit.errors import BenchError
-from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up
+from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
@@ -273,7 +273,7 @@ async def _add_partner(number: int, settings: Settings, database: Database) -> t
             NewPartner(name, name, f"{name}-user")
         )
         await connection.execute(_NEW_ACCOUNTS)
-        entry = topped_up(prefund_account(name, "postpaid"), _PREFUND)
+        entry = topped_up_entry(prefund_account(name, "postpaid"), _PREFUND)
         await write_batch(connection, [PostEntry(uuid7(), 0, entry)])
     finally:
         await connection.close()

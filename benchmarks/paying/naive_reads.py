@@ -133,7 +133,7 @@ async def _read_claim(connection: AsyncConnection, claim: Claim, quote: Row | No
     by_reference = and_(payments.c.partner_id == claim.partner_id, payments.c.reference == claim.reference)
     standing = await _first_row(connection, select(*_STANDING).where(by_reference))
     if standing is not None:
-        snapshot.snapshot.standing[claim.partner_id, claim.reference] = standing_of(standing)
+        snapshot.snapshot.payments[claim.partner_id, claim.reference] = standing_of(standing)
         snapshot.scrolls[standing["id"]] = (standing["scroll_no"] or 0, standing["business_date"])
     if quote is None:
         return

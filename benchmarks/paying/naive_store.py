@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from benchmarks.paying.naive_reads import lock_and_read
 from benchmarks.paying.naive_writes import next_number, write_entries, write_payments, write_quote
 from ekpay_switch import telemetry
-from ekpay_switch.domain.claims import Accepted, Claim, ClaimAnswer, Refused
+from ekpay_switch.domain.claims import AcceptedClaim, Claim, ClaimAnswer, RefusedClaim
 from ekpay_switch.domain.delivery import NextSend, Recording
 from ekpay_switch.domain.ledger.entries import keeps_balance, kind_of
 from ekpay_switch.persistence.group_commit.committer import Connect, GroupCommit, GroupCommitLimits
@@ -122,11 +122,11 @@ def _decide(decider: Judge, step: Recording | SealedRecording | NextSend | PostE
 async def _claim(connection: AsyncConnection, decider: Judge, claim: Claim) -> ClaimAnswer:
     """Decide and write a claim; the scroll number, whose row all payments share, is taken last."""
     (verdict,) = decider.claim([claim])
-    if isinstance(verdict, Refused):
+    if isinstance(verdict, RefusedClaim):
         decider.refuse(verdict)
         await write_payments(connection, decider.changes)
         return verdict
-    if not isinstance(verdict, Accepted):
+    if not isinstance(verdict, AcceptedClaim):
         return verdict
     started = decider.start(verdict)
     await write_entries(connection, decider.changes)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ekpay_switch.domain.bangla import folded
+from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.money import ZERO, Money, format_taka, parse_taka, total
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_rows, taka, text, text_or_empty
 
@@ -46,7 +46,7 @@ def challan_number(fields: Mapping[str, Any]) -> str:
     Raises:
         BrokenReplyError: it is not four digits of the fiscal year and ten of a serial number.
     """
-    match = _CHALLAN.fullmatch(folded(text(fields, "challan_no").strip()))
+    match = _CHALLAN.fullmatch(fold_bangla_digits(text(fields, "challan_no").strip()))
     if match is None:
         raise BrokenReplyError("challan_no is no challan number")
     return f"{match[1]}-{match[2]}"

@@ -25,7 +25,14 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
-from ekpay_switch.domain.scrolls.bill_files import BillStatus, FiledBill, FoundBill, NotTaken, Taken, Taking
+from ekpay_switch.domain.scrolls.bill_files import (
+    BillStatus,
+    FiledBill,
+    StoredBill,
+    TakenBill,
+    Taking,
+    TakingRefusal,
+)
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
@@ -66,7 +73,7 @@ class BatchFile:
             return BillerSilent(closed_because)
         parameters = {name: text for name, text in query.parameters.items() if name not in query.payer}
         try:
-            bills = await self._bills.named(query.biller_id, parameters)
+            bills = await self._bills.by_parameters(query.biller_id, parameters)
         except SwitchError as error:
             return BillerSilent(str(error))
         current = [bill for bill in bills if bill.bill.status is not BillStatus.WITHDRAWN]
@@ -97,7 +104,7 @@ class BatchFile:
             return InDoubt(str(error))
         return (
             Approved({"receipt": answer.receipt})
-            if isinstance(answer, Taken)
+            if isinstance(answer, TakenBill)
             else _outcome_of_refused_taking(answer)
         )
 
@@ -133,12 +140,12 @@ class BatchFile:
         )
 
 
-def _is_paid(bill: FoundBill) -> bool:
+def _is_paid(bill: StoredBill) -> bool:
     return bill.is_taken or bill.bill.status is BillStatus.PAID
 
 
-def _outcome_of_refused_taking(answer: NotTaken) -> Outcome:
-    if answer is NotTaken.BARRED:
+def _outcome_of_refused_taking(answer: TakingRefusal) -> Outcome:
+    if answer is TakingRefusal.BARRED:
         return Unreached("an inquiry came before the payment")
     # A reference is of one payment, so another bill under it is a bug of ours: nothing was taken.
-    return Declined("refused" if answer is NotTaken.OTHER_CONTENT else str(answer), str(answer))
+    return Declined("refused" if answer is TakingRefusal.OTHER_CONTENT else str(answer), str(answer))

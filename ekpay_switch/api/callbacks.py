@@ -15,7 +15,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.problems import problem
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.open_page import CALLBACK_PATH
-from ekpay_switch.flows.payer_returned import Received, receive_callback
+from ekpay_switch.flows.payer_returned import CallbackReceipt, receive_callback
 from ekpay_switch.ports.world import World
 
 PATH = f"{CALLBACK_PATH}/{{connector_id}}"
@@ -24,10 +24,10 @@ BODY_BYTES_MAX = 64 * 1024
 _OK = 200
 _AGAIN = {"Retry-After": "5"}
 _STATUS = {
-    Received.UNDERSTOOD: _OK,
-    Received.NOT_UNDERSTOOD: _OK,
-    Received.FORGED: 400,
-    Received.NOT_KEPT: 429,
+    CallbackReceipt.UNDERSTOOD: _OK,
+    CallbackReceipt.NOT_UNDERSTOOD: _OK,
+    CallbackReceipt.FORGED: 400,
+    CallbackReceipt.NOT_KEPT: 429,
 }
 
 
@@ -71,7 +71,7 @@ async def _receive(request: Request, letterbox: Letterbox) -> Response:
     status = _STATUS[received]
     if status == _OK:
         return Response(connector.profile.callback_answer, media_type="application/json")
-    return problem(status, _AGAIN if received is Received.NOT_KEPT else None)
+    return problem(status, _AGAIN if received is CallbackReceipt.NOT_KEPT else None)
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -29,8 +29,8 @@ from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.return_urls import with_payment_id
 from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH
 from ekpay_switch.flows.open_page import RETURN_PATH
-from ekpay_switch.flows.payer_returned import come_back, find_page
-from ekpay_switch.ports.collections import Returning
+from ekpay_switch.flows.payer_returned import find_page, payer_returned
+from ekpay_switch.ports.collections import ReturnPage
 from ekpay_switch.ports.world import World
 
 ROUTE, REGISTERED_ROUTE = "pay-return", "pay-return-registered"
@@ -134,7 +134,7 @@ async def _answer_visit(request: Request, pages: PayerPages) -> Response:
     return render_page(_NO_PAYMENT) if returning is None else _answer_for(reference, returning)
 
 
-def _answer_for(reference: str, returning: Returning) -> Response:
+def _answer_for(reference: str, returning: ReturnPage) -> Response:
     """Redirect to the client once the payment has ended, else show what we know.
 
     A merchant's payer is always redirected to our own checkout, which shows the result and leads on.
@@ -163,13 +163,13 @@ async def _read_browser_message(request: Request) -> tuple[Mapping[str, str], by
 
 async def _resolve_within(
     reference: str, headers: Mapping[str, str], content: bytes, pages: PayerPages
-) -> Returning | None:
+) -> ReturnPage | None:
     """The payment after an inquiry, or as it is now where the inquiry is slow and goes on by itself."""
-    work = come_back(reference, headers, content, pages.world)
+    work = payer_returned(reference, headers, content, pages.world)
     try:
         return await pages.tasks.run_within(work, pages.look_seconds)
     except StillRunningError:
-        return await pages.world.collections.returning(reference)
+        return await pages.world.collections.return_page(reference)
 
 
 def _unknown_part(state: State) -> Text | None:
@@ -192,7 +192,7 @@ def _unknown_part(state: State) -> Text | None:
             assert_never(state)
 
 
-def _total(returning: Returning) -> Text:
+def _total(returning: ReturnPage) -> Text:
     amount = taka_text(returning.total.minor)
     return Text(f"মোট: {amount.bangla}", f"Total: {amount.english}")
 

@@ -25,7 +25,7 @@ STATUS_OF: Mapping[type[Exception], int] = MappingProxyType(
         errors.CurrencyMismatchError: 422,
         errors.IllegalTransitionError: 409,
         errors.OverloadedError: 503,
-        errors.VerdictUnknownError: 503,
+        errors.CommitUnknownError: 503,
         errors.UnbalancedEntryError: 500,
         errors.UnknownAccountError: 500,
         errors.NoFeeError: 500,

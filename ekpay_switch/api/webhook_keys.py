@@ -11,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch.api.problems import problem
-from ekpay_switch.ports.notifications import EndpointKeys, NoticeSigner
+from ekpay_switch.ports.notifications import EndpointKeys, NotificationSigner
 
 PATH = "/.well-known/ekpay-webhook-keys"
 # Far shorter than the overlap of a rotation: a receiver has the new key long before the old one ends.
 _CACHED_SECONDS = 300
 
 
-def mount(app: FastAPI, endpoints: EndpointKeys, signer: NoticeSigner) -> None:
+def mount(app: FastAPI, endpoints: EndpointKeys, signer: NotificationSigner) -> None:
     """Add GET of an endpoint's keys: a JSON list of `whpk_` texts, the newest first."""
 
     async def keys(request: Request) -> Response:

@@ -10,7 +10,7 @@ from ekpay_switch.config_files.challan_accounts import read_challan_accounts
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.persistence.challans.users import PostgresChallanUsers
-from ekpay_switch.ports.challans import Challans, TreasuryOffice
+from ekpay_switch.ports.challans import ChallanPorts, Challans
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
@@ -19,14 +19,14 @@ LOGINS_PER_SECOND, LOGINS_AT_ONCE = 1, 20
 CALLS_PER_SECOND, CALLS_AT_ONCE = 50, 200
 
 
-def treasury_office(world: World, challans: Challans, config: Path) -> TreasuryOffice:
+def treasury_office(world: World, challans: Challans, config: Path) -> ChallanPorts:
     """The ports that raising challans uses."""
-    return TreasuryOffice(world, challans, read_challan_accounts(config / "challan_accounts.toml"))
+    return ChallanPorts(world, challans, read_challan_accounts(config / "challan_accounts.toml"))
 
 
 def mount_echallan(
     app: FastAPI,
-    office: TreasuryOffice,
+    office: ChallanPorts,
     engine: AsyncEngine,
     keys: KeyRing,
     answer_seconds: float,

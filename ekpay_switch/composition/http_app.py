@@ -24,7 +24,7 @@ from ekpay_switch.composition.switch import Switch, WrapWorld, open_switch, unwr
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.safe_headers import SafeHeaders
-from ekpay_switch.jobs.host_links import host_links_kept
+from ekpay_switch.jobs.host_links import keep_host_links
 from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
 from ekpay_switch.persistence.housekeeping import is_ready
 from ekpay_switch.persistence.notifications.endpoints import Endpoints
@@ -62,7 +62,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = unwrappe
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             open_switch(settings, database, wrap) as switch,
-            host_links_kept(switch.world.connectors.all()),
+            keep_host_links(switch.world.connectors.all()),
         ):
             tasks = BackgroundTasks()
             mount(app, _syndicate(switch, tasks))

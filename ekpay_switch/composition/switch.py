@@ -103,7 +103,7 @@ async def open_switch(
         callbacks=PostgresCallbacks(transactions),
         refunds=PostgresRefunds(transactions),
         routing=PostgresRouting(engine, connectors, rules, clock),
-        held_bills=PostgresHeldBills(engine),
+        locked_bills=PostgresHeldBills(engine),
         fees=read_fee_table(settings.config / "fees.toml"),
         budget=far_sides,
         clock=clock,

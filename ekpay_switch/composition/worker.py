@@ -9,7 +9,7 @@ from ekpay_switch.composition.challans import treasury_office
 from ekpay_switch.composition.switch import Switch, WrapWorld, open_switch, unwrapped
 from ekpay_switch.jobs.challans import run_challans
 from ekpay_switch.jobs.collector import run_collector
-from ekpay_switch.jobs.host_links import host_links_kept
+from ekpay_switch.jobs.host_links import keep_host_links
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
 from ekpay_switch.jobs.resolver import run_resolver
@@ -23,7 +23,7 @@ from ekpay_switch.persistence.notifications.store import PostgresNotifications, 
 from ekpay_switch.persistence.payments.bill_locks import OldHeldBills
 from ekpay_switch.persistence.routing.store import count_breakers, drop_old_outcomes
 from ekpay_switch.ports.merchants import MerchantPayment
-from ekpay_switch.ports.notifications import MerchantPost, PostOffice
+from ekpay_switch.ports.notifications import IpnPorts, NotificationPorts
 from ekpay_switch.security.merchant_tokens import MerchantTokens
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
@@ -43,7 +43,7 @@ async def run_worker(
     """Run the background jobs until `stop` is set."""
     async with (
         open_switch(settings, database, wrap) as switch,
-        host_links_kept(switch.world.connectors.all()),
+        keep_host_links(switch.world.connectors.all()),
     ):
         telemetry.log("worker_started", time_divisor=settings.time_divisor)
         usual, divisor = Pace(settings.worker_poll_seconds), settings.time_divisor
@@ -80,7 +80,7 @@ async def _deliver_notifications(switch: Switch, stop: asyncio.Event) -> None:
     if settings.webhook_trusted_hosts:
         telemetry.log_warning("webhook_hosts_trusted", count=len(settings.webhook_trusted_hosts))
     names, divisor = Names(), settings.time_divisor
-    office = PostOffice(
+    office = NotificationPorts(
         notifications=PostgresNotifications(switch.engine, divisor),
         sender=WebhookSender(world.clock, names.resolve, WebhookLimits(rules=address_rules(settings))),
         signer=WebhookKeys(switch.keys),
@@ -99,14 +99,14 @@ async def _deliver_notifications(switch: Switch, stop: asyncio.Event) -> None:
         names.close()
 
 
-def merchant_post(switch: Switch) -> MerchantPost:
+def merchant_post(switch: Switch) -> IpnPorts:
     """What IPNs are built from: payments, connectors and the token of a payment."""
     tokens, world = MerchantTokens(switch.keys), switch.world
 
     def token_of(payment: MerchantPayment) -> str:
         return tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
 
-    return MerchantPost(world.merchant_payments, world.connectors, token_of)
+    return IpnPorts(world.merchant_payments, world.connectors, token_of)
 
 
 def address_rules(settings: Settings) -> AddressRules:

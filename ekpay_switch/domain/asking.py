@@ -10,7 +10,7 @@ from ekpay_switch.domain.collections.file_proofs import (
     SAYS_DONE,
     SAYS_NOT_DONE,
     FileProof,
-    FilesSaid,
+    FileStatements,
     proof_of,
 )
 
@@ -84,13 +84,13 @@ class DoubtfulSend:
     quote_expires_at: datetime
 
 
-def begun_on(send_until: datetime, timing: Timing) -> date:
+def send_date(send_until: datetime, timing: Timing) -> date:
     """The Dhaka date on which a send with this deadline was begun."""
     return business_date(send_until - timedelta(seconds=timing.send_seconds))
 
 
 def final_not_found_at(
-    send: DoubtfulSend, facts: SafetyFacts, timing: Timing, files: FilesSaid = NO_FILES
+    send: DoubtfulSend, facts: SafetyFacts, timing: Timing, files: FileStatements = NO_FILES
 ) -> datetime | None:
     """From when on a "not found" is final: send deadline + settle time + 60 s; None for never.
 
@@ -100,7 +100,7 @@ def final_not_found_at(
     if not facts.can_be_asked:
         return None
     settle = facts.not_found_settle_seconds
-    if proof_of(files, begun_on(send.send_until, timing)) in SAYS_NOT_DONE:
+    if proof_of(files, send_date(send.send_until, timing)) in SAYS_NOT_DONE:
         settle = 0.0
     if settle is None:
         return None
@@ -112,8 +112,8 @@ def is_watched(send: DoubtfulSend, now: datetime, timing: Timing) -> bool:
     return now < send.send_until + timedelta(seconds=timing.watch_seconds)
 
 
-def after_not_found(
-    send: DoubtfulSend, now: datetime, facts: SafetyFacts, timing: Timing, files: FilesSaid = NO_FILES
+def next_step_after_not_found(
+    send: DoubtfulSend, now: datetime, facts: SafetyFacts, timing: Timing, files: FileStatements = NO_FILES
 ) -> NextStep:
     """What a "not found" at `now` leads to (architecture.md 4, "Attempts").
 
@@ -121,7 +121,7 @@ def after_not_found(
     reference; else given back. What its settlement file names as failed or leaves out is never sent again;
     what the file names as done is neither sent again nor given back.
     """
-    proof = proof_of(files, begun_on(send.send_until, timing))
+    proof = proof_of(files, send_date(send.send_until, timing))
     if proof in SAYS_DONE:
         return NextStep.ASK_A_PERSON
     final_at = final_not_found_at(send, facts, timing, files)

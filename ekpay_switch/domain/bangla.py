@@ -7,6 +7,6 @@ program that calls REST v1 is refused instead (api-conventions-and-security.md, 
 _DIGITS = str.maketrans("০১২৩৪৫৬৭৮৯", "0123456789")
 
 
-def folded(text: str) -> str:
+def fold_bangla_digits(text: str) -> str:
     """The text with Bangla digits replaced by ASCII ones, otherwise unchanged."""
     return text.translate(_DIGITS)

@@ -72,7 +72,7 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBill:
+class LockedBill:
     """A bill that its biller has locked for us, until an instant (UTC)."""
 
     bill: Bill

@@ -103,7 +103,7 @@ class ChallanLine:
 
 
 @dataclass(frozen=True, slots=True)
-class LineStanding:
+class StoredLine:
     """A stored line; `state` and `refusal` are its payment's, None while it has no payment."""
 
     line: ChallanLine
@@ -114,7 +114,7 @@ class LineStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class ChallanStanding:
+class StoredChallan:
     """A stored request, with its lines in order."""
 
     challan_id: UUID
@@ -127,7 +127,7 @@ class ChallanStanding:
     written: Mapping[str, str]
     payer: Mapping[str, str]
     created_at: datetime
-    lines: tuple[LineStanding, ...]
+    lines: tuple[StoredLine, ...]
 
     @property
     def progress(self) -> Progress:
@@ -140,7 +140,7 @@ class ChallanStanding:
         return Progress.PARTLY_DONE if LineEnd.PAID in ends else Progress.NOTHING_RAISED
 
     @property
-    def open_lines(self) -> tuple[LineStanding, ...]:
+    def open_lines(self) -> tuple[StoredLine, ...]:
         """The lines that have not ended yet."""
         return tuple(standing for standing in self.lines if standing.end is None)
 
@@ -182,7 +182,7 @@ class Spendable:
     payment_state: State
     credited: Money
     raised: Money
-    owed: Money
+    payable: Money
 
 
 def refuse_challan(amount: Money, spendable: Spendable) -> ChallanRefusal | None:
@@ -193,7 +193,7 @@ def refuse_challan(amount: Money, spendable: Spendable) -> ChallanRefusal | None
     checks = (
         (ChallanRefusal.NOT_COMPLETED, spendable.payment_state is not State.COMPLETED),
         (ChallanRefusal.EXCEEDS_PAYMENT, amount + spendable.raised > spendable.credited),
-        (ChallanRefusal.EXCEEDS_OWED, amount > spendable.owed),
+        (ChallanRefusal.EXCEEDS_OWED, amount > spendable.payable),
     )
     return next((refusal for refusal, applies in checks if applies), None)
 

@@ -62,7 +62,7 @@ class QuotedBill:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PaymentRecord:
     """A stored payment, as far as a repeat of its reference or an answer about it needs it."""
 
     payment_id: UUID
@@ -86,14 +86,14 @@ class Snapshot:
     """
 
     now: datetime
-    standing: dict[tuple[str, str], Standing]
+    payments: dict[tuple[str, str], PaymentRecord]
     quotes: dict[tuple[str, str], QuotedBill]
     taken_bills: dict[tuple[str, str], UUID]
     headroom: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedClaim:
     """The prefund is taken and the attempt is open: send the payment to the biller now."""
 
     claim: Claim
@@ -106,7 +106,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartedClaim:
     """An accepted claim as written, with its scroll number (0 where the biller wants none) and day."""
 
     claim: Claim
@@ -116,7 +116,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedClaim:
     """No money moved; the reference is burnt with this reason."""
 
     claim: Claim
@@ -125,24 +125,24 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeated:
+class RepeatedClaim:
     """The reference was used before with the same content: its payment's current state is the answer."""
 
-    standing: Standing
+    payment: PaymentRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Conflicting:
+class ConflictingClaim:
     """The reference was used before with other content; nothing is stored."""
 
-    standing: Standing
+    payment: PaymentRecord
 
 
-Verdict = Accepted | Refused | Repeated | Conflicting
-ClaimAnswer = Started | Refused | Repeated | Conflicting
+ClaimVerdict = AcceptedClaim | RefusedClaim | RepeatedClaim | ConflictingClaim
+ClaimAnswer = StartedClaim | RefusedClaim | RepeatedClaim | ConflictingClaim
 
 
-def decide(claims: Iterable[Claim], snapshot: Snapshot) -> list[Verdict]:
+def decide_claims(claims: Iterable[Claim], snapshot: Snapshot) -> list[ClaimVerdict]:
     """Judge the claims in order of arrival, one verdict each.
 
     A refused claim frees its headroom for later ones: of 60, 60 and 30 on 100 the first and the third
@@ -152,29 +152,29 @@ def decide(claims: Iterable[Claim], snapshot: Snapshot) -> list[Verdict]:
     return [_judge_claim(claim, snapshot) for claim in claims]
 
 
-def _judge_claim(claim: Claim, snapshot: Snapshot) -> Verdict:
+def _judge_claim(claim: Claim, snapshot: Snapshot) -> ClaimVerdict:
     quote = snapshot.quotes.get((claim.partner_id, claim.quote_id))
-    standing = snapshot.standing.get((claim.partner_id, claim.reference))
+    standing = snapshot.payments.get((claim.partner_id, claim.reference))
     if standing is not None:
         return _answer_repeat(claim, quote, standing)
     refusal = _first_refusal(claim, quote, snapshot)
     if refusal is not None or quote is None:
-        verdict: Accepted | Refused = Refused(claim, refusal or Refusal.QUOTE_EXPIRED, quote)
+        verdict: AcceptedClaim | RefusedClaim = RefusedClaim(claim, refusal or Refusal.QUOTE_EXPIRED, quote)
     else:
-        verdict = Accepted(claim, quote)
+        verdict = AcceptedClaim(claim, quote)
     _update_snapshot(verdict, snapshot)
     return verdict
 
 
-def _answer_repeat(claim: Claim, quote: QuotedBill | None, standing: Standing) -> Verdict:
+def _answer_repeat(claim: Claim, quote: QuotedBill | None, standing: PaymentRecord) -> ClaimVerdict:
     if standing.payment_id == claim.payment_id:
         is_still_ours = standing.state is State.DELIVERING and standing.epoch == 1
         if is_still_ours and quote is not None:
-            return Accepted(claim, quote)
-        return Repeated(standing)
+            return AcceptedClaim(claim, quote)
+        return RepeatedClaim(standing)
     if standing.fingerprint != claim.fingerprint:
-        return Conflicting(standing)
-    return Repeated(standing)
+        return ConflictingClaim(standing)
+    return RepeatedClaim(standing)
 
 
 def _first_refusal(claim: Claim, quote: QuotedBill | None, snapshot: Snapshot) -> Refusal | None:
@@ -204,11 +204,11 @@ def _matches(claim: Claim, quote: QuotedBill) -> bool:
     )
 
 
-def _update_snapshot(verdict: Accepted | Refused, snapshot: Snapshot) -> None:
+def _update_snapshot(verdict: AcceptedClaim | RefusedClaim, snapshot: Snapshot) -> None:
     claim, quote = verdict.claim, verdict.quote
-    refusal = verdict.refusal if isinstance(verdict, Refused) else None
+    refusal = verdict.refusal if isinstance(verdict, RefusedClaim) else None
     state = State.DELIVERING if refusal is None else State.DECLINED
-    snapshot.standing[claim.partner_id, claim.reference] = Standing(
+    snapshot.payments[claim.partner_id, claim.reference] = PaymentRecord(
         payment_id=claim.payment_id,
         partner_id=claim.partner_id,
         reference=claim.reference,

@@ -13,10 +13,10 @@ from uuid import UUID
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
-    delivered,
-    given_back_to_prefund,
-    owed_back,
-    posted_after_give_back,
+    delivered_entry,
+    given_back_entry,
+    owed_back_entry,
+    posted_after_give_back_entry,
 )
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted, Unreached
 from ekpay_switch.domain.payment import Event, State
@@ -45,7 +45,7 @@ class PayOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class BillerTerms:
     """How a biller is settled with and what it gives in return, as its manifest says.
 
     `from_deposit`: it takes each payment off money that we keep there. `has_unique_receipt`: its receipt
@@ -76,9 +76,9 @@ class Delivery:
     prefund: str
     sums: Sums
     sends: int = 1
-    asked: int = 0
+    questions: int = 0
     collected_by: str = ""
-    terms: Terms = Terms()
+    terms: BillerTerms = BillerTerms()
 
 
 class AttemptEnd:
@@ -93,7 +93,7 @@ class AttemptEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DeliveryPlan:
     """What to write about one answer.
 
     An empty `events` leaves the state alone (the doubt goes on); `entry` is the journal entry of the same
@@ -119,7 +119,7 @@ class Recording:
     """
 
     delivery: Delivery
-    plan: Plan
+    plan: DeliveryPlan
     ask_again_seconds: float | None = None
 
 
@@ -141,7 +141,7 @@ class NextSend:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class SendStarted:
     """The send may happen now, once."""
 
 
@@ -172,7 +172,7 @@ class Stale:
 
 
 RecordAnswer = Recorded | Stale
-SendAnswer = Begun | Stale
+SendAnswer = SendStarted | Stale
 
 # Answers under an old epoch after which the biller may hold the payment: it is asked at once (law 14).
 LATE_TO_ASK_ABOUT = frozenset({AttemptEnd.APPROVED, AttemptEnd.IN_DOUBT, AttemptEnd.DISAGREED})
@@ -188,7 +188,7 @@ def receipts_of(facts: Mapping[str, str]) -> dict[str, str]:
     return {name: facts[name] for name in (RECEIPT, FINAL_RECEIPT) if facts.get(name)}
 
 
-def plan_outcome(delivery: Delivery, outcome: Outcome, *, is_first_step: bool = True) -> Plan:
+def plan_outcome(delivery: Delivery, outcome: Outcome, *, is_first_step: bool = True) -> DeliveryPlan:
     """What the answer to a pay call leads to; a failed prefund payment goes back at once.
 
     Collected money goes back by the connector that brought it, which takes its time; so where nothing was
@@ -205,16 +205,16 @@ def plan_outcome(delivery: Delivery, outcome: Outcome, *, is_first_step: bool = 
         case Declined(reason=reason, code=code):
             return _given_back(delivery, AttemptEnd.DECLINED, REFUSED, {"reason": reason, "code": code})
         case Unreached(why=why) if delivery.collected_by and delivery.sends == 1:
-            return Plan(AttemptEnd.UNREACHED, (Event.BILLER_UNREACHED,), facts={"why": why})
+            return DeliveryPlan(AttemptEnd.UNREACHED, (Event.BILLER_UNREACHED,), facts={"why": why})
         case Unreached(why=why):
             return _given_back(delivery, AttemptEnd.UNREACHED, UNSENT, {"why": why})
         case InDoubt(why=why):
-            return Plan(AttemptEnd.IN_DOUBT, facts={"why": why})
+            return DeliveryPlan(AttemptEnd.IN_DOUBT, facts={"why": why})
         case _:
             assert_never(outcome)
 
 
-def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
+def plan_posted(delivery: Delivery, state: State, posted: Posted) -> DeliveryPlan:
     """What it leads to when an inquiry finds the payment at the biller.
 
     Completed needs the equal amount where the far side echoes one (law 6). A payment that was given back
@@ -223,7 +223,7 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
     facts = dict(posted.facts)
     if posted.amount_minor is not None and posted.amount_minor != delivery.sums.billed.minor:
         facts |= {"echoed_amount": str(posted.amount_minor)}
-        return Plan(
+        return DeliveryPlan(
             AttemptEnd.DISAGREED,
             _disagreement(state),
             facts=facts,
@@ -231,10 +231,10 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
             tokens=posted.tokens,
         )
     if state is State.REFUNDED:
-        entry = posted_after_give_back(
+        entry = posted_after_give_back_entry(
             delivery.biller_id, delivery.sums.amount, from_deposit=delivery.terms.from_deposit
         )
-        return Plan(
+        return DeliveryPlan(
             AttemptEnd.DISAGREED,
             (Event.CONTRARY_EVIDENCE,),
             entry,
@@ -245,9 +245,9 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
     return _completed(delivery, facts, posted.tokens)
 
 
-def plan_receipt(final_receipt: str) -> Plan:
+def plan_receipt(final_receipt: str) -> DeliveryPlan:
     """The final receipt of a completed payment; the state does not change."""
-    return Plan(
+    return DeliveryPlan(
         AttemptEnd.APPROVED,
         (Event.RECEIPT_ISSUED,),
         facts={FINAL_RECEIPT: final_receipt},
@@ -255,7 +255,7 @@ def plan_receipt(final_receipt: str) -> Plan:
     )
 
 
-def plan_receipt_taken(plan: Plan) -> Plan:
+def plan_receipt_taken(plan: DeliveryPlan) -> DeliveryPlan:
     """A completion whose receipt belongs to another payment already goes to review."""
     return replace(
         plan,
@@ -267,15 +267,15 @@ def plan_receipt_taken(plan: Plan) -> Plan:
     )
 
 
-def plan_half_done(waits_for: str) -> Plan:
+def plan_half_done(waits_for: str) -> DeliveryPlan:
     """The biller holds a payment that we gave back and waits for a step: it is not sent but reviewed."""
     facts = {"waits_for": waits_for}
-    return Plan(
+    return DeliveryPlan(
         AttemptEnd.DISAGREED, (Event.CONTRARY_EVIDENCE,), facts=facts, notice="half_done_after_give_back"
     )
 
 
-def plan_not_posted(delivery: Delivery) -> Plan:
+def plan_not_posted(delivery: Delivery) -> DeliveryPlan:
     """Proven not posted and not to be sent again: the money goes back to where it came from."""
     return _given_back(delivery, AttemptEnd.NOT_POSTED, NOT_POSTED, {"why": "proven not posted"})
 
@@ -296,11 +296,11 @@ def _doubted(outcome: Outcome) -> Outcome:
             assert_never(outcome)
 
 
-def _completed(delivery: Delivery, facts: Mapping[str, str], tokens: tuple[TokenLine, ...]) -> Plan:
-    return Plan(
+def _completed(delivery: Delivery, facts: Mapping[str, str], tokens: tuple[TokenLine, ...]) -> DeliveryPlan:
+    return DeliveryPlan(
         AttemptEnd.APPROVED,
         (Event.BILLER_ACKNOWLEDGED,),
-        delivered(delivery.biller_id, delivery.sums, from_deposit=delivery.terms.from_deposit),
+        delivered_entry(delivery.biller_id, delivery.sums, from_deposit=delivery.terms.from_deposit),
         facts=facts,
         notice="completed",
         tokens=tokens,
@@ -308,9 +308,13 @@ def _completed(delivery: Delivery, facts: Mapping[str, str], tokens: tuple[Token
     )
 
 
-def _given_back(delivery: Delivery, end: str, events: tuple[Event, ...], facts: Mapping[str, str]) -> Plan:
+def _given_back(
+    delivery: Delivery, end: str, events: tuple[Event, ...], facts: Mapping[str, str]
+) -> DeliveryPlan:
     refusal = Refusal.BILLER_REFUSED if end == AttemptEnd.DECLINED else Refusal.BILLER_UNAVAILABLE
     if delivery.collected_by:
-        return Plan(end, events, owed_back(delivery.collected_by, delivery.sums), refusal, facts)
-    entry = given_back_to_prefund(delivery.prefund, delivery.sums)
-    return Plan(end, (*events, Event.GIVEN_BACK), entry, refusal, facts, notice="refunded")
+        return DeliveryPlan(
+            end, events, owed_back_entry(delivery.collected_by, delivery.sums), refusal, facts
+        )
+    entry = given_back_entry(delivery.prefund, delivery.sums)
+    return DeliveryPlan(end, (*events, Event.GIVEN_BACK), entry, refusal, facts, notice="refunded")

@@ -51,5 +51,5 @@ class OverloadedError(SwitchError):
     """The queue to the database is full; nothing was done, ask again shortly."""
 
 
-class VerdictUnknownError(SwitchError):
+class CommitUnknownError(SwitchError):
     """The database went away before it said whether it kept our rows."""

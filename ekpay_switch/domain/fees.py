@@ -47,7 +47,7 @@ class Fee:
     version: str
 
     @property
-    def charged(self) -> Money:
+    def total(self) -> Money:
         """What the payer pays on top of the bill: `ekpay_fee` on the wire."""
         return self.fee + self.vat
 

@@ -22,7 +22,7 @@ class HostState(StrEnum):
 
     WAITING = "waiting"  # handed over to the link owner; not a byte of it has left us
     WITHDRAWN = "withdrawn"  # never sent, and never will be
-    TAKEN = "taken"  # about to be sent, or sent; from here on only an answer proves anything
+    SENDING = "taken"  # about to be sent, or sent; from here on only an answer proves anything
     ANSWERED = "answered"  # the host's answer is recorded; it may not settle the request
     REVERSING = "reversing"  # a reversal is repeated until the host confirms it
     REVERSED = "reversed"  # the host has confirmed that nothing moved, or moved back
@@ -32,7 +32,7 @@ class HostEvent(StrEnum):
     """What happened to a request, as a past fact."""
 
     WITHDRAWN = "withdrawn"  # by its maker, or by whoever took its try over
-    TAKEN = "taken"  # by the link owner, to send it
+    SENDING = "taken"  # by the link owner, to send it
     NOT_WRITTEN = "not_written"  # taken, and its send deadline passed before the write
     ANSWERED = "answered"
     REVERSAL_BEGUN = "reversal_begun"
@@ -44,10 +44,10 @@ class HostEvent(StrEnum):
 HOST_TRANSITIONS: Mapping[tuple[HostState, HostEvent], HostState] = MappingProxyType(
     {
         (HostState.WAITING, HostEvent.WITHDRAWN): HostState.WITHDRAWN,
-        (HostState.WAITING, HostEvent.TAKEN): HostState.TAKEN,
-        (HostState.TAKEN, HostEvent.NOT_WRITTEN): HostState.WITHDRAWN,
-        (HostState.TAKEN, HostEvent.ANSWERED): HostState.ANSWERED,
-        (HostState.TAKEN, HostEvent.REVERSAL_BEGUN): HostState.REVERSING,
+        (HostState.WAITING, HostEvent.SENDING): HostState.SENDING,
+        (HostState.SENDING, HostEvent.NOT_WRITTEN): HostState.WITHDRAWN,
+        (HostState.SENDING, HostEvent.ANSWERED): HostState.ANSWERED,
+        (HostState.SENDING, HostEvent.REVERSAL_BEGUN): HostState.REVERSING,
         (HostState.ANSWERED, HostEvent.REVERSAL_BEGUN): HostState.REVERSING,
         (HostState.REVERSING, HostEvent.REVERSAL_CONFIRMED): HostState.REVERSED,
     }

@@ -19,7 +19,7 @@ _PREFIX = f"{MERCHANT}:"
 class ChargesOnRefund(StrEnum):
     """What happens to the payer's charges at a refund, by the merchant's agreement."""
 
-    KEPT = "kept"  # not refunded
+    RETAINED = "kept"  # not refunded
     RETURNED = "returned"  # refunded in proportion to the price
 
 

@@ -28,7 +28,7 @@ class EventType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NoticeTerms:
     """What a notice sends: the event type, the state that it reports, and its meaning for the receiver."""
 
     event: EventType
@@ -40,45 +40,47 @@ _DISAGREED = "What the biller says does not agree with our books; two persons de
 _POSTED_AFTER_REFUND = (
     "The biller holds the refunded payment after all; it stays refunded while two persons decide."
 )
-NOTICES: Mapping[str, Told] = MappingProxyType(
+NOTICES: Mapping[str, NoticeTerms] = MappingProxyType(
     {
-        "completed": Told(
+        "completed": NoticeTerms(
             EventType.COMPLETED, State.COMPLETED, "The biller acknowledged the payment; it is final."
         ),
-        "refunded": Told(
+        "refunded": NoticeTerms(
             EventType.REFUNDED,
             State.REFUNDED,
             "The bill was not paid; everything, fees included, is back in the prefund.",
         ),
         # A refused payment stays refused to its partner, even while it is in review (law 14).
-        "late_success": Told(EventType.LATE_SUCCESS, State.REFUNDED, _POSTED_AFTER_REFUND),
-        "late_echo_mismatch": Told(EventType.LATE_SUCCESS, State.REFUNDED, _POSTED_AFTER_REFUND),
-        "half_done_after_give_back": Told(EventType.LATE_SUCCESS, State.REFUNDED, _POSTED_AFTER_REFUND),
-        "amount_echo_mismatch": Told(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
-        "collected_mismatch": Told(
+        "late_success": NoticeTerms(EventType.LATE_SUCCESS, State.REFUNDED, _POSTED_AFTER_REFUND),
+        "late_echo_mismatch": NoticeTerms(EventType.LATE_SUCCESS, State.REFUNDED, _POSTED_AFTER_REFUND),
+        "half_done_after_give_back": NoticeTerms(
+            EventType.LATE_SUCCESS, State.REFUNDED, _POSTED_AFTER_REFUND
+        ),
+        "amount_echo_mismatch": NoticeTerms(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
+        "collected_mismatch": NoticeTerms(
             EventType.IN_REVIEW,
             State.IN_REVIEW,
             "A connector collected something else than asked for; two persons decide, so do nothing yet.",
         ),
-        "receipt_used_twice": Told(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
-        "receipt_issued": Told(
+        "receipt_used_twice": NoticeTerms(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
+        "receipt_issued": NoticeTerms(
             EventType.RECEIPT_ISSUED,
             State.COMPLETED,
             "The final receipt of a completed payment has come.",
         ),
-        "expired": Told(EventType.FAILED, State.EXPIRED, "The payer never paid; no money moved."),
-        "cancelled": Told(
+        "expired": NoticeTerms(EventType.FAILED, State.EXPIRED, "The payer never paid; no money moved."),
+        "cancelled": NoticeTerms(
             EventType.FAILED, State.DECLINED, "The payment was cancelled before it was paid; no money moved."
         ),
-        "given_back": Told(
+        "given_back": NoticeTerms(
             EventType.REFUNDED,
             State.REFUNDED,
             "The bill was not paid; everything, charges included, is back with the payer.",
         ),
-        "refund_done": Told(
+        "refund_done": NoticeTerms(
             EventType.REFUND_DONE, State.COMPLETED, "A refund is with the payer; the payment stays paid."
         ),
-        "refund_failed": Told(
+        "refund_failed": NoticeTerms(
             EventType.REFUND_FAILED,
             State.COMPLETED,
             "The connector did not give a refund back; no money moved, and the payment stays paid.",
@@ -134,7 +136,7 @@ _SUCCESS = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class SendResult:
     """The result of one try; `status` is the HTTP status, None where no answer came, and `why` says why."""
 
     status: int | None
@@ -143,7 +145,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RetryPace:
     """How retry times are scaled: divided by `divisor` in demos, up to a tenth longer by `luck` in [0, 1)."""
 
     divisor: float = 1.0
@@ -151,7 +153,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RetryDecision:
     """What follows from one try.
 
     `again_seconds` is when a waiting one is retried; `throttle_seconds` is how long the endpoint asks for no
@@ -159,7 +161,7 @@ class Decision:
     """
 
     state: DeliveryState
-    again_seconds: float = 0.0
+    retry_seconds: float = 0.0
     throttle_seconds: float = 0.0
     is_gone: bool = False
     is_unsent: bool = False
@@ -176,26 +178,26 @@ class Decision:
         return self.state.value
 
 
-def after_try(tried: Tried, tries: int, age_seconds: float, pace: Pace) -> Decision:
+def decide_retry(tried: SendResult, tries: int, age_seconds: float, pace: RetryPace) -> RetryDecision:
     """What a try leads to; `tries` includes it, `age_seconds` is the age of the notification.
 
     Only 2xx is a success: a redirect is a failure. Retry-After is followed up to a day and never shortens our
     own schedule.
     """
     if tried.status in _SUCCESS:
-        return Decision(DeliveryState.DELIVERED)
+        return RetryDecision(DeliveryState.DELIVERED)
     if tried.status == HTTP_GONE:
-        return Decision(DeliveryState.GIVEN_UP, is_gone=True)
+        return RetryDecision(DeliveryState.GIVEN_UP, is_gone=True)
     requested_seconds = min(tried.retry_after_seconds or 0.0, RETRY_AFTER_SECONDS_MAX)
     throttle = max(THROTTLE_SECONDS / pace.divisor, requested_seconds) if tried.status in THROTTLING else 0.0
     if tries >= TRIES_MAX or age_seconds >= AGE_SECONDS_MAX / pace.divisor:
-        return Decision(DeliveryState.GIVEN_UP, throttle_seconds=throttle)
+        return RetryDecision(DeliveryState.GIVEN_UP, throttle_seconds=throttle)
     scheduled = RETRY_SECONDS[tries] * (1 + JITTER_PART * pace.luck) / pace.divisor
-    return Decision(DeliveryState.WAITING, max(scheduled, requested_seconds, throttle), throttle)
+    return RetryDecision(DeliveryState.WAITING, max(scheduled, requested_seconds, throttle), throttle)
 
 
 @dataclass(frozen=True, slots=True)
-class KeptBack:
+class WithheldIpn:
     """An IPN that must not be sent (any more), its state and the reason."""
 
     state: DeliveryState
@@ -207,25 +209,27 @@ class Siblings:
     """The other IPNs of the same payment: whether one is newer, and the code last accepted, or None."""
 
     has_newer: bool = False
-    taken: MerchantCode | None = None
+    accepted_code: MerchantCode | None = None
 
 
-def keep_back(notice: str, code: MerchantCode, siblings: Siblings, *, is_replay: bool) -> KeptBack | None:
+def withhold_ipn(
+    notice: str, code: MerchantCode, siblings: Siblings, *, is_replay: bool
+) -> WithheldIpn | None:
     """Whether the IPN of this notice must not be sent; `code` is that of the payment's document now.
 
     A merchant never gets an older state after a newer one, and the same end twice only by a replay.
     """
     if siblings.has_newer:
-        return KeptBack(DeliveryState.GIVEN_UP, "a newer notice of the payment took its place")
+        return WithheldIpn(DeliveryState.GIVEN_UP, "a newer notice of the payment took its place")
     if IPN_CODES.get(notice) is not code:
-        return KeptBack(DeliveryState.GIVEN_UP, f"the payment reads {code} meanwhile")
-    if siblings.taken is code and not is_replay:
-        return KeptBack(DeliveryState.DELIVERED, "the merchant took the same before")
+        return WithheldIpn(DeliveryState.GIVEN_UP, f"the payment reads {code} meanwhile")
+    if siblings.accepted_code is code and not is_replay:
+        return WithheldIpn(DeliveryState.DELIVERED, "the merchant took the same before")
     return None
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class EndpointHealth:
     """The health of an endpoint: failed tries in a row, and notifications given up in a row."""
 
     failures_in_a_row: int = 0
@@ -233,21 +237,21 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class EndpointVerdict:
     """An endpoint after a try: its health, how long it is paused, and why it is disabled, or empty.
 
     `alarming` is the reason for an alarm about an endpoint that is not disabled, or empty.
     """
 
-    health: Health
+    health: EndpointHealth
     pause_seconds: float = 0.0
     disabled_why: str = ""
     alarming: str = ""
 
 
-def after_decision(
-    health: Health, decision: Decision, divisor: float, kind: EndpointKind = EndpointKind.WEBHOOK
-) -> Verdict:
+def judge_endpoint(
+    health: EndpointHealth, decision: RetryDecision, divisor: float, kind: EndpointKind = EndpointKind.WEBHOOK
+) -> EndpointVerdict:
     """What a try means for the endpoint: five failures in a row pause it, longer each time.
 
     The first try after a pause is a probe. Three notifications given up in a row disable a webhook. IPNs go
@@ -255,25 +259,25 @@ def after_decision(
     is short, and nothing disables them; the first one given up in a row raises an alarm.
     """
     if decision.is_unsent:
-        return Verdict(health)
+        return EndpointVerdict(health)
     if decision.state is DeliveryState.DELIVERED:
-        return Verdict(Health())
+        return EndpointVerdict(EndpointHealth())
     is_given_up = decision.state is DeliveryState.GIVEN_UP
-    after = Health(health.failures_in_a_row + 1, health.given_up_in_a_row + is_given_up)
+    after = EndpointHealth(health.failures_in_a_row + 1, health.given_up_in_a_row + is_given_up)
     if kind is EndpointKind.IPN:
         is_first = is_given_up and after.given_up_in_a_row == 1
         pause = _pause(after, IPN_PAUSE_SECONDS_MAX, divisor)
-        return Verdict(after, pause, alarming="a merchant did not take an IPN" if is_first else "")
+        return EndpointVerdict(after, pause, alarming="a merchant did not take an IPN" if is_first else "")
     pause = max(decision.throttle_seconds, _pause(after, PAUSE_SECONDS_MAX, divisor))
     why = ""
     if decision.is_gone:
         why = "it answered 410 Gone"
     elif after.given_up_in_a_row >= GIVEN_UP_MAX:
         why = f"{GIVEN_UP_MAX} notifications in a row were given up"
-    return Verdict(after, pause, why)
+    return EndpointVerdict(after, pause, why)
 
 
-def _pause(health: Health, seconds_max: float, divisor: float) -> float:
+def _pause(health: EndpointHealth, seconds_max: float, divisor: float) -> float:
     if health.failures_in_a_row < FAILURES_MAX:
         return 0.0
     doubled: float = PAUSE_SECONDS * 2.0 ** min(health.failures_in_a_row - FAILURES_MAX, 10)

@@ -57,7 +57,7 @@ class InDoubt:
 Outcome = Approved | Declined | Unreached | InDoubt
 
 
-def named(outcome: Outcome) -> str:
+def outcome_name(outcome: Outcome) -> str:
     """The outcome in one word, as it is stored, counted and logged."""
     match outcome:
         case Approved():

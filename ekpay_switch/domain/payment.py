@@ -103,7 +103,7 @@ RELEASED = frozenset({State.DECLINED, State.EXPIRED, State.REFUNDED})
 FINAL = RELEASED | {State.COMPLETED}
 
 
-def after(state: State, event: Event) -> State:
+def next_state(state: State, event: Event) -> State:
     """The state that follows.
 
     Raises:
@@ -119,13 +119,13 @@ def walk(state: State, events: Iterable[Event]) -> list[tuple[State, Event, Stat
     """Every step from `state` through `events`, in order; raises like `after`."""
     steps = []
     for event in events:
-        following = after(state, event)
+        following = next_state(state, event)
         steps.append((state, event, following))
         state = following
     return steps
 
 
-def public(state: State) -> PublicState:
+def public_state(state: State) -> PublicState:
     """The public state of this state (architecture.md 4)."""
     match state:
         case State.CREATED | State.COLLECTING | State.FUNDED | State.DELIVERING | State.IN_REVIEW:

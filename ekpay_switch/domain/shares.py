@@ -39,31 +39,31 @@ class Split:
 
     merchant: str
     stakes: tuple[Stake, ...]
-    room: Money
-    alone_max: Money
+    debt_headroom: Money
+    single_approval_max: Money
 
     @property
     def amount(self) -> Money:
         """The most that all refunds together may give back."""
         return total(stake.amount for stake in self.stakes)
 
-    def moved_by(self, change: Money) -> tuple[Money, ...]:
+    def stake_changes(self, change: Money) -> tuple[Money, ...]:
         """How much more each stake gives back when refunds grow by `change` (less where it is negative)."""
         before = sum(stake.refunded.minor for stake in self.stakes)
-        after = divide(before + change.minor, [stake.amount.minor for stake in self.stakes])
+        after = apportion(before + change.minor, [stake.amount.minor for stake in self.stakes])
         return tuple(Money(part) - stake.refunded for part, stake in zip(after, self.stakes, strict=True))
 
-    def taken_from_payees(self, change: Money) -> Money:
+    def payee_reduction(self, change: Money) -> Money:
         """How much less the merchant and its payees are owed after this change of the refunds."""
-        changes = zip(self.moved_by(change), self.stakes, strict=True)
+        changes = zip(self.stake_changes(change), self.stakes, strict=True)
         return total(part for part, stake in changes if not stake.is_ours)
 
     def covers(self, change: Money) -> bool:
         """Whether the debt limit allows it."""
-        return self.taken_from_payees(change).minor <= self.room.minor
+        return self.payee_reduction(change).minor <= self.debt_headroom.minor
 
 
-def divide(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
+def apportion(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
     """The largest-remainder parts of `amount` (at least 0) by weights, at least one of them above 0.
 
     They sum to `amount`, and each is its exact proportion rounded down or up.

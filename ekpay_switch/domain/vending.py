@@ -17,7 +17,7 @@ class TokenKind(StrEnum):
     CREDIT = "credit"  # adds energy
     KEY_CHANGE = "key_change"  # renews the meter's key; comes before the credit
     TARIFF = "tariff"  # tells the meter new prices
-    OTHER = "other"  # the biller did not say
+    UNSPECIFIED = "other"  # the biller did not say
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,21 +15,21 @@ from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.flows.offers import (
-    WhyNot,
+    UnavailableReason,
     instruments_of,
     is_priced_otherwise,
     route_request,
-    why_nobody,
+    unavailable_reason,
 )
-from ekpay_switch.flows.open_page import new_try, open_page, page_is_ours_after
-from ekpay_switch.flows.payer_returned import come_back
+from ekpay_switch.flows.open_page import new_try, open_page, seconds_until_page_expiry
+from ekpay_switch.flows.payer_returned import payer_returned
 from ekpay_switch.flows.route import route
 from ekpay_switch.ports.collections import NoNewTry, RawCallback
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 from ekpay_switch.ports.world import World
 
 
-class NotChosen(StrEnum):
+class ChoiceRefusal(StrEnum):
     """Why a choice opened no page; without a page no money can move."""
 
     UNKNOWN = "unknown"  # this merchant does not offer this instrument
@@ -42,7 +42,7 @@ class NotChosen(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PageChosen:
+class ChosenPage:
     """The page is open, and the payer can be redirected to it."""
 
     url: str
@@ -60,17 +60,19 @@ class Choice:
     total: Money | None = None
 
 
-async def choose(payment: MerchantPayment, choice: Choice, world: World) -> PageChosen | NotChosen:
+async def choose_instrument(
+    payment: MerchantPayment, choice: Choice, world: World
+) -> ChosenPage | ChoiceRefusal:
     """Price the try, route it, make it durable, ask for its page.
 
     The payer pays exactly what was shown: where routing would charge something else by now, no try is begun.
     """
     if choice.nth != next_try(payment) or payment.state not in WAITS_FOR_MONEY:
-        return NotChosen.MOVED_ON
+        return ChoiceRefusal.MOVED_ON
     merchant = await world.merchants.by_partner(payment.partner_id)
     connectors = instruments_of(merchant, world).get(choice.instrument, ()) if merchant else ()
     if merchant is None or not connectors:
-        return NotChosen.UNKNOWN
+        return ChoiceRefusal.UNKNOWN
     request = route_request(choice.instrument, connectors, payment, merchant, world)
     if choice.total is not None:
         shown_charge = choice.total - payment.amount - request.fee - request.vat
@@ -78,7 +80,11 @@ async def choose(payment: MerchantPayment, choice: Choice, world: World) -> Page
     routed = await route(request, world)
     if isinstance(routed, Decision):
         is_price_changed = is_priced_otherwise(routed, connectors)
-        return NotChosen.PRICE_CHANGED if is_price_changed else _NOT_CHOSEN[why_nobody(routed, connectors)]
+        return (
+            ChoiceRefusal.PRICE_CHANGED
+            if is_price_changed
+            else _NOT_CHOSEN[unavailable_reason(routed, connectors)]
+        )
     verdict = routed.decision.verdict_on(routed.connector.profile.id)
     charges = Charges(Money(verdict.charge, payment.amount.currency), request.fee, request.vat)
     new = new_try(routed, charges, choice.nth)
@@ -87,25 +93,27 @@ async def choose(payment: MerchantPayment, choice: Choice, world: World) -> Page
         payment.partner_id, payment.payment_id, new, page_expiry_seconds
     )
     if isinstance(opened, NoNewTry):
-        return NotChosen.MOVED_ON
+        return ChoiceRefusal.MOVED_ON
     await open_page(opened, routed, new, world)
     return await _opened_page(payment, world)
 
 
 _NOT_CHOSEN = {
-    WhyNot.LIMITS: NotChosen.LIMITS,
-    WhyNot.MAINTENANCE: NotChosen.MAINTENANCE,
-    WhyNot.UNAVAILABLE: NotChosen.UNAVAILABLE,
+    UnavailableReason.LIMITS: ChoiceRefusal.LIMITS,
+    UnavailableReason.MAINTENANCE: ChoiceRefusal.MAINTENANCE,
+    UnavailableReason.UNAVAILABLE: ChoiceRefusal.UNAVAILABLE,
 }
 
 
-async def _opened_page(payment: MerchantPayment, world: World) -> PageChosen | NotChosen:
+async def _opened_page(payment: MerchantPayment, world: World) -> ChosenPage | ChoiceRefusal:
     current = await world.merchant_payments.by_id(payment.payment_id)
     open_try = open_try_of(current) if current is not None else None
-    return PageChosen(open_try.page_url) if open_try is not None and open_try.page_url else NotChosen.NO_PAGE
+    return (
+        ChosenPage(open_try.page_url) if open_try is not None and open_try.page_url else ChoiceRefusal.NO_PAGE
+    )
 
 
-async def leave(payment: MerchantPayment, world: World) -> bool:
+async def cancel_by_payer(payment: MerchantPayment, world: World) -> bool:
     """Cancel the payment for the payer before an execute; False where that is not possible (any more).
 
     A page that moves money without our execute may still be paid: that money goes back to the payer.
@@ -114,7 +122,7 @@ async def leave(payment: MerchantPayment, world: World) -> bool:
     return refused is None
 
 
-async def look(payment: MerchantPayment, world: World) -> None:
+async def inquire_now(payment: MerchantPayment, world: World) -> None:
     """Inquire now at the payer's request, as when the browser comes back; at most once in five seconds.
 
     The request is stored like a callback that names the try, which makes its inquiry due; it states nothing.
@@ -125,7 +133,7 @@ async def look(payment: MerchantPayment, world: World) -> None:
     name = f"looked-for:{open_try.reference}"
     hint = CallbackHint(event_id=name, provider_reference="", claims="", reference=open_try.reference)
     await world.callbacks.keep(RawCallback(open_try.connector_id, name, {}, b""), hint)
-    await come_back(open_try.reference, {}, b"", world)
+    await payer_returned(open_try.reference, {}, b"", world)
 
 
 def next_try(payment: MerchantPayment) -> int:
@@ -138,7 +146,7 @@ def open_try_of(payment: MerchantPayment) -> TryLine | None:
     return next((payment_try for payment_try in payment.tries if payment_try.state is TryState.OPEN), None)
 
 
-def may_leave(payment: MerchantPayment) -> bool:
+def may_cancel(payment: MerchantPayment) -> bool:
     """Whether the payer may still cancel: no execute was begun."""
     is_executed = any(
         payment_try.executes_begun
@@ -148,7 +156,7 @@ def may_leave(payment: MerchantPayment) -> bool:
     return payment.state in WAITS_FOR_MONEY and not is_executed
 
 
-def another_from(payment: MerchantPayment, world: World) -> datetime | None:
+def another_try_from(payment: MerchantPayment, world: World) -> datetime | None:
     """From when another instrument may be chosen, maybe in the past; None while an execute may be running.
 
     Where the payer's agreement alone moves money, the open page may be paid until it lapses.
@@ -166,7 +174,7 @@ def _page_expiry_seconds(payment: MerchantPayment, world: World) -> float:
     open_try = open_try_of(payment)
     older = world.connectors.by_id(open_try.connector_id) if open_try is not None else None
     if older is not None:
-        return page_is_ours_after(older.profile)
+        return seconds_until_page_expiry(older.profile)
     return (
         0.0
         if open_try is None or open_try.page_until is None

@@ -16,15 +16,15 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.domain.routing.rules import RouteRequest
 from ekpay_switch.flows.fetch_bill import FetchOrder, quote_for
-from ekpay_switch.flows.open_page import new_try, open_page, page_is_ours_after
-from ekpay_switch.flows.route import Routed, active_connectors, is_about_the_amount, route
+from ekpay_switch.flows.open_page import new_try, open_page, seconds_until_page_expiry
+from ekpay_switch.flows.route import Routed, active_connectors, is_excluded_by_amount, route
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.collections import (
     AlreadyOpened,
-    BillHeld,
+    BillTaken,
     Client,
+    CollectionOpened,
     NoNewTry,
-    Opened,
     OtherContent,
     PaymentView,
 )
@@ -48,7 +48,7 @@ class CollectRefusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CollectOrderOfClient:
+class ClientCollectOrder:
     """A client's order to collect a bill from a payer, as read from its request.
 
     `reference` is its idempotency key in our name space, `fingerprint` covers what a repeat must equal.
@@ -67,7 +67,7 @@ class CollectOrderOfClient:
 
 
 @dataclass(frozen=True, slots=True)
-class Collecting:
+class CollectionAnswer:
     """The payment as it is now; `is_repeat` where the same order came before."""
 
     view: PaymentView
@@ -75,14 +75,14 @@ class Collecting:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CollectionTerms:
     """The priced bill, and the connector that would collect it."""
 
     quote: Quote
     routed: Routed
 
 
-async def collect(order: CollectOrderOfClient, world: World) -> Collecting | CollectRefusal | BillHeld:
+async def collect(order: ClientCollectOrder, world: World) -> CollectionAnswer | CollectRefusal | BillTaken:
     """Fetch the bill, choose a connector, record the payment with its first try, ask for a page.
 
     A repeat with the same key gets the stored payment. The try is durable before the connector is asked;
@@ -96,21 +96,21 @@ async def collect(order: CollectOrderOfClient, world: World) -> Collecting | Col
         return terms
     new = _new_collection(order, terms)
     opened = await world.collections.open(new)
-    if not isinstance(opened, Opened):
+    if not isinstance(opened, CollectionOpened):
         return _answer_not_opened(order, opened)
-    await open_page(opened.held, terms.routed, new.first, world)
-    return Collecting(await _current_view(order.client.partner_id, opened.held.payment_id, world))
+    await open_page(opened.locked_try, terms.routed, new.first, world)
+    return CollectionAnswer(await _current_view(order.client.partner_id, opened.locked_try.payment_id, world))
 
 
 def _answer_not_opened(
-    order: CollectOrderOfClient, answer: AlreadyOpened | OtherContent | BillHeld
-) -> Collecting | CollectRefusal | BillHeld:
+    order: ClientCollectOrder, answer: AlreadyOpened | OtherContent | BillTaken
+) -> CollectionAnswer | CollectRefusal | BillTaken:
     match answer:
         case AlreadyOpened(view=view):
             return _answer_repeat(order, view)
         case OtherContent():
             return CollectRefusal.KEY_REUSED
-        case BillHeld():
+        case BillTaken():
             return answer
         case _:
             assert_never(answer)
@@ -129,7 +129,7 @@ async def try_again(
     if isinstance(routed, Decision):
         return _routing_refusal(routed)
     new, older = new_try(routed), world.connectors.by_id(view.connector_id)
-    page_expiry_seconds = page_is_ours_after((older or routed.connector).profile)
+    page_expiry_seconds = seconds_until_page_expiry((older or routed.connector).profile)
     opened = await world.collections.open_try(client.partner_id, payment_id, new, page_expiry_seconds)
     if isinstance(opened, NoNewTry):
         return opened
@@ -137,7 +137,7 @@ async def try_again(
     return await _current_view(client.partner_id, payment_id, world)
 
 
-async def _work_out_terms(order: CollectOrderOfClient, world: World) -> Terms | CollectRefusal:
+async def _work_out_terms(order: ClientCollectOrder, world: World) -> CollectionTerms | CollectRefusal:
     """The priced bill and its connector for this instrument, or why it cannot be collected."""
     connectors = active_connectors(order.instrument, world)
     if not connectors:
@@ -153,7 +153,9 @@ async def _work_out_terms(order: CollectOrderOfClient, world: World) -> Terms | 
     return await _route_quote(order, quote, world)
 
 
-async def _route_quote(order: CollectOrderOfClient, quote: Quote, world: World) -> Terms | CollectRefusal:
+async def _route_quote(
+    order: ClientCollectOrder, quote: Quote, world: World
+) -> CollectionTerms | CollectRefusal:
     """The quote with what the chosen connector charges the payer."""
     sums = quote.sums
     request = RouteRequest(
@@ -169,7 +171,7 @@ async def _route_quote(order: CollectOrderOfClient, quote: Quote, world: World) 
     if isinstance(routed, Decision):
         return _routing_refusal(routed)
     charge = routed.decision.verdict_on(routed.connector.profile.id).charge
-    return Terms(replace(quote, charge=Money(charge, sums.billed.currency)), routed)
+    return CollectionTerms(replace(quote, charge=Money(charge, sums.billed.currency)), routed)
 
 
 def _request_for_next_try(view: PaymentView, instrument: str, world: World) -> RouteRequest:
@@ -189,12 +191,12 @@ def _request_for_next_try(view: PaymentView, instrument: str, world: World) -> R
 
 def _routing_refusal(decision: Decision) -> CollectRefusal:
     """Why no connector was left to ask."""
-    if is_about_the_amount(decision):
+    if is_excluded_by_amount(decision):
         return CollectRefusal.AMOUNT_OUT_OF_RANGE
     return CollectRefusal.INSTRUMENT_UNAVAILABLE
 
 
-async def _quote_bill(order: CollectOrderOfClient, instrument: str, world: World) -> Quote | CollectRefusal:
+async def _quote_bill(order: ClientCollectOrder, instrument: str, world: World) -> Quote | CollectRefusal:
     biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
     if biller is None:
         return CollectRefusal.UNKNOWN_BILLER
@@ -222,7 +224,7 @@ def _by_wire_name(biller: BillerAdapter, parameters: Mapping[str, str]) -> dict[
     return {wire_names[name]: text for name, text in parameters.items()}
 
 
-def _new_collection(order: CollectOrderOfClient, terms: Terms) -> NewCollection:
+def _new_collection(order: ClientCollectOrder, terms: CollectionTerms) -> NewCollection:
     quote = terms.quote
     return NewCollection(
         payment_id=uuid7(),
@@ -257,10 +259,10 @@ def shown_bill(quote: Quote) -> dict[str, object]:
     }
 
 
-def _answer_repeat(order: CollectOrderOfClient, view: PaymentView) -> Collecting | CollectRefusal:
+def _answer_repeat(order: ClientCollectOrder, view: PaymentView) -> CollectionAnswer | CollectRefusal:
     if view.fingerprint != order.fingerprint:
         return CollectRefusal.KEY_REUSED
-    return Collecting(view, is_repeat=True)
+    return CollectionAnswer(view, is_repeat=True)
 
 
 async def _current_view(partner_id: str, payment_id: UUID, world: World) -> PaymentView:

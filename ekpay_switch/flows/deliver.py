@@ -12,14 +12,14 @@ from typing import assert_never
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.asking import Timing
-from ekpay_switch.domain.claims import Started
+from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
     AttemptEnd,
     Delivery,
+    DeliveryPlan,
     NextSend,
     PayOrder,
-    Plan,
     RecordAnswer,
     Recorded,
     Recording,
@@ -34,13 +34,15 @@ from ekpay_switch.domain.outcome import (
     Outcome,
     Unreached,
     may_try_another_route,
-    named,
+    outcome_name,
 )
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.ports.world import World
 
 
-async def deliver(started: Started, send_before: float, biller: BillerAdapter, world: World) -> RecordAnswer:
+async def deliver(
+    started: StartedClaim, send_before: float, biller: BillerAdapter, world: World
+) -> RecordAnswer:
     """Send the payment, then record one of the four outcomes; a doubt is left to the resolver."""
     claim, quote = started.claim, started.quote
     delivery = Delivery(
@@ -91,7 +93,9 @@ async def send_and_record(
     return await record_plan(delivery, plan, biller, world)
 
 
-async def record_plan(delivery: Delivery, plan: Plan, biller: BillerAdapter, world: World) -> RecordAnswer:
+async def record_plan(
+    delivery: Delivery, plan: DeliveryPlan, biller: BillerAdapter, world: World
+) -> RecordAnswer:
     """Write what an answer leads to, and raise the alarm of a receipt that was used before."""
     again = _ask_again_seconds(delivery, plan, biller.profile.timing)
     recorded = await world.payments.record(Recording(delivery, plan, again))
@@ -125,9 +129,9 @@ def _evidence_of(outcome: Outcome) -> Mapping[str, str]:
         case Approved(facts=facts):
             return facts
         case Declined(reason=reason, code=code):
-            return {"outcome": named(outcome), "reason": reason, "code": code}
+            return {"outcome": outcome_name(outcome), "reason": reason, "code": code}
         case Unreached(why=why) | InDoubt(why=why):
-            return {"outcome": named(outcome), "why": why}
+            return {"outcome": outcome_name(outcome), "why": why}
         case _:
             assert_never(outcome)
 
@@ -143,13 +147,13 @@ async def _begin(
     return answer if isinstance(answer, Stale) else send_before
 
 
-def _ask_again_seconds(delivery: Delivery, plan: Plan, timing: Timing) -> float | None:
+def _ask_again_seconds(delivery: Delivery, plan: DeliveryPlan, timing: Timing) -> float | None:
     """Seconds to the next inquiry or retry after an answer; None where nothing is left to do.
 
     Refunding a payer's money, or retrying an unreached biller, is also due then.
     """
     if plan.end == AttemptEnd.IN_DOUBT:
-        return timing.next_ask_seconds(delivery.asked)
+        return timing.next_ask_seconds(delivery.questions)
     if plan.end in {AttemptEnd.APPROVED, AttemptEnd.DISAGREED}:
         comes_later = delivery.terms.receipt_comes_later and FINAL_RECEIPT not in plan.facts
         return timing.next_ask_seconds(0) if comes_later and plan.end == AttemptEnd.APPROVED else None
@@ -163,7 +167,7 @@ def _ask_again_seconds(delivery: Delivery, plan: Plan, timing: Timing) -> float 
 async def _send(delivery: Delivery, order: PayOrder, biller: BillerAdapter, world: World) -> Outcome:
     asked_at = world.clock.monotonic()
     outcome = await biller.pay(order)
-    end = named(outcome)
+    end = outcome_name(outcome)
     telemetry.WIRE_SECONDS.labels(delivery.biller_id).observe(world.clock.monotonic() - asked_at)
     telemetry.WIRE_CALLS.labels(delivery.biller_id, end).inc()
     telemetry.log(

@@ -14,7 +14,7 @@ from ekpay_switch.domain.bill import (
     BillMissing,
     BillQuery,
     FetchReply,
-    HeldBill,
+    LockedBill,
     Quote,
     quote_expiry,
 )
@@ -74,7 +74,7 @@ async def quote_for(order: FetchOrder, instrument: str, world: World) -> Quote |
 def _quote(
     order: FetchOrder,
     query: BillQuery,
-    fetched_bill: Bill | HeldBill,
+    fetched_bill: Bill | LockedBill,
     profile: BillerProfile,
     instrument: str,
     world: World,
@@ -82,8 +82,8 @@ def _quote(
     """The quote for the bill; the parameters that name the payer are sent with the payment."""
     now = world.clock.now()
     expires_at = quote_expiry(now, profile.timing.quote_life_seconds)
-    bill = fetched_bill.bill if isinstance(fetched_bill, HeldBill) else fetched_bill
-    if isinstance(fetched_bill, HeldBill):
+    bill = fetched_bill.bill if isinstance(fetched_bill, LockedBill) else fetched_bill
+    if isinstance(fetched_bill, LockedBill):
         expires_at = min(fetched_bill.until, expires_at)
     payees = frozenset({profile.id, profile.category})
     return Quote(
@@ -98,7 +98,7 @@ def _quote(
     )
 
 
-def _quotable(reply: FetchReply | HeldBill, profile: BillerProfile) -> Bill | HeldBill | Refusal:
+def _quotable(reply: FetchReply | LockedBill, profile: BillerProfile) -> Bill | LockedBill | Refusal:
     """The bill of an answer that can be quoted, or why there is none."""
     match reply:
         case BillerSilent(why=why):
@@ -108,7 +108,7 @@ def _quotable(reply: FetchReply | HeldBill, profile: BillerProfile) -> Bill | He
         case BillMissing() | AmountRefused():
             is_missing = isinstance(reply, BillMissing)
             return Refusal.NO_SUCH_BILL if is_missing else Refusal.AMOUNT_DIFFERS
-        case BillFound() | HeldBill():
+        case BillFound() | LockedBill():
             return reply.bill if isinstance(reply, BillFound) else reply
         case _:
             assert_never(reply)

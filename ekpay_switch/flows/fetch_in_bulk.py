@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from ekpay_switch.domain.bangla import folded
+from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.bill import (
     AmountRefused,
     Bill,
@@ -28,7 +28,7 @@ SIDE_BY_SIDE = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BulkFetchRequest:
     """One line of a bulk fetch: biller and parameters, by the names of its manifest."""
 
     line: int
@@ -37,24 +37,24 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class BulkFetchResult:
     """The result of one line: a bill, or why there is none."""
 
-    wanted: Wanted
+    request: BulkFetchRequest
     bill: Bill | None = None
     why: str = ""
 
 
-async def fetch_in_bulk(requests: Sequence[Wanted], world: World) -> AsyncIterator[Fetched]:
+async def fetch_in_bulk(requests: Sequence[BulkFetchRequest], world: World) -> AsyncIterator[BulkFetchResult]:
     """The result of every line, in the order in which the billers answer.
 
     A biller whose fetch has side effects, such as a lock on the bill, is not asked at all; an unreachable one
     gives an error for each line. A fetch is never repeated.
     """
-    of_biller: dict[str, list[Wanted]] = {}
+    of_biller: dict[str, list[BulkFetchRequest]] = {}
     for request in requests:
         of_biller.setdefault(request.biller_id, []).append(request)
-    done: asyncio.Queue[Fetched] = asyncio.Queue()
+    done: asyncio.Queue[BulkFetchResult] = asyncio.Queue()
     at_once = asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def _fetch_all(biller_id: str) -> None:
@@ -71,7 +71,9 @@ async def fetch_in_bulk(requests: Sequence[Wanted], world: World) -> AsyncIterat
         fetching.cancel()
 
 
-async def _next(done: asyncio.Queue[Fetched], fetching: asyncio.Future[list[None]]) -> Fetched:
+async def _next(
+    done: asyncio.Queue[BulkFetchResult], fetching: asyncio.Future[list[None]]
+) -> BulkFetchResult:
     """The next result; raises the error that ended the fetching, after which no result would come."""
     next_result = asyncio.ensure_future(done.get())
     waiting: set[asyncio.Future[Any]] = {next_result, fetching}
@@ -82,31 +84,34 @@ async def _next(done: asyncio.Queue[Fetched], fetching: asyncio.Future[list[None
     return await next_result
 
 
-async def _fetch(request: Wanted, biller: BillerAdapter | None, world: World) -> Fetched:
+async def _fetch(request: BulkFetchRequest, biller: BillerAdapter | None, world: World) -> BulkFetchResult:
     if biller is None:
-        return Fetched(request, why="no such biller")
+        return BulkFetchResult(request, why="no such biller")
     profile = biller.profile
     if profile.fetch_has_side_effects:
-        return Fetched(request, why="a fetch locks the bill, so this biller is never asked in bulk")
-    fields = {field.wire_name: folded(request.parameters.get(field.name, "")) for field in profile.parameters}
+        return BulkFetchResult(request, why="a fetch locks the bill, so this biller is never asked in bulk")
+    fields = {
+        field.wire_name: fold_bangla_digits(request.parameters.get(field.name, ""))
+        for field in profile.parameters
+    }
     parameters = chosen_parameters(profile, fields)
     if parameters is None or request.parameters.keys() - {field.name for field in profile.parameters}:
-        return Fetched(request, why="malformed")
+        return BulkFetchResult(request, why="malformed")
     while (seconds := await world.budget.take(profile.id, profile.inquiries_per_second)) > 0:
         await world.clock.sleep(seconds)
     query = BillQuery(profile.id, parameters, payer_of(profile, parameters))
     return _result_of(request, await biller.fetch(query))
 
 
-def _result_of(request: Wanted, reply: FetchReply) -> Fetched:
+def _result_of(request: BulkFetchRequest, reply: FetchReply) -> BulkFetchResult:
     match reply:
         case BillFound(bill=bill):
-            return Fetched(request, bill)
+            return BulkFetchResult(request, bill)
         case BillMissing():
-            return Fetched(request, why="no such bill")
+            return BulkFetchResult(request, why="no such bill")
         case AmountRefused():
-            return Fetched(request, why="not with this amount")
+            return BulkFetchResult(request, why="not with this amount")
         case BillerSilent(why=why):
-            return Fetched(request, why=f"no answer: {why}")
+            return BulkFetchResult(request, why=f"no answer: {why}")
         case _:
             assert_never(reply)

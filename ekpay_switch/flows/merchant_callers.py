@@ -24,7 +24,7 @@ class Credentials:
     address: str
 
 
-async def authenticated(caller: Credentials, world: World) -> Merchant | None:
+async def authenticate(caller: Credentials, world: World) -> Merchant | None:
     """The active merchant that calls; None for unknown, wrong key or wrong address, without telling which.
 
     An unknown merchant costs as many comparisons as a known one.

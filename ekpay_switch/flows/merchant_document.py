@@ -55,7 +55,7 @@ class Instrument:
 InstrumentOf = Callable[[str], Instrument]
 
 
-def instruments_of(connectors: Connectors) -> InstrumentOf:
+def instrument_lookup(connectors: Connectors) -> InstrumentOf:
     """A function that finds a connector's instrument by its id; a missing connector is named by its id."""
 
     def instrument(connector_id: str) -> Instrument:
@@ -67,7 +67,7 @@ def instruments_of(connectors: Connectors) -> InstrumentOf:
     return instrument
 
 
-def document(payment: MerchantPayment, token: str, instrument_of: InstrumentOf) -> Document:
+def payment_document(payment: MerchantPayment, token: str, instrument_of: InstrumentOf) -> Document:
     """The document of a payment as it is now; `token` is the payment's secure token."""
     code, order = code_of(payment.state, payment.refusal), payment.text.order
     # The funding is shown for a success only: nothing else may look paid (3.4).
@@ -76,7 +76,7 @@ def document(payment: MerchantPayment, token: str, instrument_of: InstrumentOf) 
         "secure_token": token,
         "msg_code": code.value,
         "msg_det": _DETAILS[code],
-        "req_timestamp": readable(order.get("req_timestamp")),
+        "req_timestamp": readable_timestamp(order.get("req_timestamp")),
         "basic_Info": _basic(payment, code),
         "cust_info": {name: order.get(name) for name in _CUSTOMER},
         "scroll_no": None,
@@ -85,13 +85,13 @@ def document(payment: MerchantPayment, token: str, instrument_of: InstrumentOf) 
     }
 
 
-def not_found() -> Document:
+def not_found_document() -> Document:
     """The document of a payment that does not exist, or that the caller may not see."""
     code = MerchantCode.NOT_FOUND
     return {"msg_code": code.value, "msg_det": _DETAILS[code]}
 
 
-def masked(full_document: Document) -> Document:
+def mask_document(full_document: Document) -> Document:
     """The document for callers from outside the merchant's own addresses.
 
     The redirect and IPN addresses are left out too: a merchant may keep a secret in either (3.2).
@@ -108,12 +108,12 @@ def masked(full_document: Document) -> Document:
     }
 
 
-def stamp(instant: datetime) -> str:
+def ekpay_timestamp(instant: datetime) -> str:
     """An instant as ekPay writes it: `2022-03-27 13:37:41 GMT+06:00`."""
     return in_dhaka(instant).strftime("%Y-%m-%d %H:%M:%S GMT+06:00")
 
 
-def readable(written: str | None) -> str | None:
+def readable_timestamp(written: str | None) -> str | None:
     """A merchant's time without spaces in its zone: strict parsers fail on `GMT + 6` (2.4)."""
     return None if written is None else _SPACED_ZONE.sub("GMT+", written)
 
@@ -180,7 +180,7 @@ def _instrument(funding: Funding | None, instrument_of: InstrumentOf) -> Block:
     is_card = instrument.kind == _CARD
     number = funding.facts.get("payer_account") if is_card else None
     return {
-        "pay_timestamp": stamp(funding.collected_at),
+        "pay_timestamp": ekpay_timestamp(funding.collected_at),
         "pi_name": instrument.name,
         "pi_type": funding.connector_id,
         "pi_number": number or NOTHING_PROVIDED,

@@ -55,7 +55,7 @@ async def _candidates(question: StatusQuestion, world: World) -> Sequence[Mercha
     username = question.username
     merchant = await world.merchants.by_reg_id(username) if username else None
     if merchant is None:
-        return await world.merchant_payments.named(question.trnx_id, CANDIDATES_MAX)
+        return await world.merchant_payments.by_trnx_id(question.trnx_id, CANDIDATES_MAX)
     payment = await world.merchant_payments.by_order(merchant.partner_id, question.trnx_id)
     return [] if payment is None else [payment]
 

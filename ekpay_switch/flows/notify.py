@@ -18,28 +18,28 @@ from ekpay_switch.domain.merchants import code_of
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.notices import (
     NOTICES,
-    Decision,
     EndpointKind,
-    KeptBack,
-    Pace,
-    Tried,
-    after_try,
-    keep_back,
+    RetryDecision,
+    RetryPace,
+    SendResult,
+    WithheldIpn,
+    decide_retry,
+    withhold_ipn,
 )
-from ekpay_switch.domain.payment import public
-from ekpay_switch.flows.merchant_document import document, instruments_of
-from ekpay_switch.ports.notifications import LeasedNotice, PostOffice
+from ekpay_switch.domain.payment import public_state
+from ekpay_switch.flows.merchant_document import instrument_lookup, payment_document
+from ekpay_switch.ports.notifications import LeasedNotification, NotificationPorts
 
 
 class NoSuchOrderError(SwitchError):
     """An IPN is due for a payment that is not a merchant's."""
 
 
-async def notify(leased: LeasedNotice, ports: PostOffice) -> None:
+async def notify(leased: LeasedNotification, ports: NotificationPorts) -> None:
     """Try one leased delivery; if the process dies anywhere in here, it is retried when the lease ends."""
     body = await _build_body(leased, ports)
-    if isinstance(body, KeptBack):
-        await _record(leased, Tried(None, body.why), Decision(body.state, is_unsent=True), ports)
+    if isinstance(body, WithheldIpn):
+        await _record(leased, SendResult(None, body.why), RetryDecision(body.state, is_unsent=True), ports)
         return
     timestamp = int(ports.clock.now().timestamp())
     headers = ports.signer.headers(
@@ -48,11 +48,13 @@ async def notify(leased: LeasedNotice, ports: PostOffice) -> None:
     began_at = ports.clock.monotonic()
     tried = await ports.sender.send(leased.url, headers, body)
     took_ms = round((ports.clock.monotonic() - began_at) * 1_000)
-    pace = Pace(ports.time_divisor, ports.luck())
-    await _record(leased, tried, after_try(tried, leased.tries + 1, leased.age_seconds, pace), ports, took_ms)
+    pace = RetryPace(ports.time_divisor, ports.luck())
+    await _record(
+        leased, tried, decide_retry(tried, leased.tries + 1, leased.age_seconds, pace), ports, took_ms
+    )
 
 
-async def _build_body(leased: LeasedNotice, ports: PostOffice) -> bytes | KeptBack:
+async def _build_body(leased: LeasedNotification, ports: NotificationPorts) -> bytes | WithheldIpn:
     if leased.kind is EndpointKind.IPN:
         return await _ipn_body(leased, ports)
     biller = ports.billers.by_id(leased.biller_id)
@@ -60,20 +62,26 @@ async def _build_body(leased: LeasedNotice, ports: PostOffice) -> bytes | KeptBa
     return message_body(leased, biller.profile.ekpay_id if biller else leased.biller_id)
 
 
-async def _ipn_body(leased: LeasedNotice, ports: PostOffice) -> bytes | KeptBack:
+async def _ipn_body(leased: LeasedNotification, ports: NotificationPorts) -> bytes | WithheldIpn:
     merchants = ports.merchants
     payment = await merchants.payments.by_id(leased.payment_id)
     if payment is None:
         raise NoSuchOrderError
     code = code_of(payment.state, payment.refusal)
-    withheld = keep_back(leased.notice, code, leased.siblings, is_replay=leased.is_replay)
+    withheld = withhold_ipn(leased.notice, code, leased.siblings, is_replay=leased.is_replay)
     if withheld:
         return withheld
-    return orjson.dumps(document(payment, merchants.token_of(payment), instruments_of(merchants.connectors)))
+    return orjson.dumps(
+        payment_document(payment, merchants.token_of(payment), instrument_lookup(merchants.connectors))
+    )
 
 
 async def _record(
-    leased: LeasedNotice, tried: Tried, decision: Decision, ports: PostOffice, took_ms: int = 0
+    leased: LeasedNotification,
+    tried: SendResult,
+    decision: RetryDecision,
+    ports: NotificationPorts,
+    took_ms: int = 0,
 ) -> None:
     why = await ports.notifications.record(leased, tried, decision, took_ms)
     telemetry.NOTIFICATION_TRIES.labels(decision.outcome).inc()
@@ -100,12 +108,12 @@ async def _record(
         )
 
 
-def message_id(leased: LeasedNotice) -> str:
+def message_id(leased: LeasedNotification) -> str:
     """The `webhook-id`: the same on each try and replay, different for each endpoint."""
     return f"msg_{leased.notification_id.hex}_{leased.endpoint_id.hex}"
 
 
-def message_body(leased: LeasedNotice, ekpay_id: str) -> bytes:
+def message_body(leased: LeasedNotification, ekpay_id: str) -> bytes:
     """The JSON that is sent; `amount` is what the payment takes from the prefund, fees included."""
     terms = NOTICES[leased.notice]
     return orjson.dumps(
@@ -117,7 +125,7 @@ def message_body(leased: LeasedNotice, ekpay_id: str) -> bytes:
                 "reference": leased.reference,
                 "refno_ack": leased.quote_id,
                 "biller_id": ekpay_id,
-                "status": public(terms.state).value,
+                "status": public_state(terms.state).value,
                 "amount": format_taka(leased.total.minor),
                 "version": leased.version,
             },

@@ -29,7 +29,7 @@ _NO_LUCK = Draw(explore=PPM - 1, place=0)
 _TOUCHING_WINDOWS_MAX = 7
 
 
-class WhyNot(StrEnum):
+class UnavailableReason(StrEnum):
     """Why an instrument cannot be chosen at this moment."""
 
     LIMITS = "limits"  # the amount is outside its limits
@@ -51,7 +51,7 @@ class Offer:
     profile: ConnectorProfile | None
     charges: Charges
     total: Money
-    why_not: WhyNot | None
+    why_not: UnavailableReason | None
     until: datetime | None
     is_shaky: bool
     amount_min: Money
@@ -122,12 +122,12 @@ def route_request(
     )
 
 
-def why_nobody(decision: Decision, connectors: Sequence[Connector]) -> WhyNot:
+def unavailable_reason(decision: Decision, connectors: Sequence[Connector]) -> UnavailableReason:
     """Why none of the instrument's connectors can be asked."""
     reasons = _reasons(decision, connectors)
     if reasons == {Exclusion.LIMITS}:
-        return WhyNot.LIMITS
-    return WhyNot.MAINTENANCE if Exclusion.CALENDAR in reasons else WhyNot.UNAVAILABLE
+        return UnavailableReason.LIMITS
+    return UnavailableReason.MAINTENANCE if Exclusion.CALENDAR in reasons else UnavailableReason.UNAVAILABLE
 
 
 def is_priced_otherwise(decision: Decision, connectors: Sequence[Connector]) -> bool:
@@ -147,7 +147,7 @@ def _offer(
     decision = decide(request, candidates, rules, _NO_LUCK)
     verdict = decision.verdict_on(decision.chosen or profiles[0].id)
     charges = Charges(Money(verdict.charge, request.billed.currency), request.fee, request.vat)
-    why_not = None if decision.chosen else why_nobody(decision, connectors)
+    why_not = None if decision.chosen else unavailable_reason(decision, connectors)
     ends = (down_until(rules.calendar.get(profile.id, ()), request.at) for profile in profiles)
     return Offer(
         instrument=request.instrument,
@@ -156,7 +156,7 @@ def _offer(
         charges=charges,
         total=request.billed + charges.charge + charges.fee + charges.vat,
         why_not=why_not,
-        until=min(filter(None, ends), default=None) if why_not is WhyNot.MAINTENANCE else None,
+        until=min(filter(None, ends), default=None) if why_not is UnavailableReason.MAINTENANCE else None,
         is_shaky=verdict.candidate.breaker is BreakerState.HALF_OPEN,
         amount_min=min(profile.amount_min for profile in profiles),
         amount_max=max(profile.amount_max for profile in profiles),

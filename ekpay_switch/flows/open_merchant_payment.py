@@ -62,15 +62,17 @@ class OrderRefusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class OrderTaken:
+class OpenedOrder:
     """The payment is stored; its token is valid for `left_seconds` from now."""
 
     payment: MerchantPayment
-    left_seconds: int
+    token_left_seconds: int
     is_repeat: bool = False
 
 
-async def take_order(merchant: Merchant, order: MerchantOrder, world: World) -> OrderTaken | OrderRefusal:
+async def open_merchant_payment(
+    merchant: Merchant, order: MerchantOrder, world: World
+) -> OpenedOrder | OrderRefusal:
     """Record the payment with its shares, durable on return; a repeated order finds the stored payment."""
     if not 0 < order.amount.minor <= AMOUNT_MAX.minor:
         return OrderRefusal.AMOUNT_OUT_OF_RANGE
@@ -92,10 +94,10 @@ async def take_order(merchant: Merchant, order: MerchantOrder, world: World) -> 
             assert_never(opened)
 
 
-def _opened_order(payment: MerchantPayment, now: datetime, *, is_repeat: bool) -> OrderTaken | OrderRefusal:
+def _opened_order(payment: MerchantPayment, now: datetime, *, is_repeat: bool) -> OpenedOrder | OrderRefusal:
     """The answer to an order; seconds are rounded up, so that every new token shows the same life."""
     left_seconds = -((now - payment.token_expires_at) // timedelta(seconds=1))
-    return OrderTaken(payment, left_seconds, is_repeat) if left_seconds > 0 else OrderRefusal.TOKEN_ENDED
+    return OpenedOrder(payment, left_seconds, is_repeat) if left_seconds > 0 else OrderRefusal.TOKEN_ENDED
 
 
 async def _shares(merchant: Merchant, order: MerchantOrder, world: World) -> tuple[Share, ...] | OrderRefusal:

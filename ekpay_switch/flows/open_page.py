@@ -6,21 +6,21 @@ Every collection comes through here: a client's order, a further try, a payer at
 from dataclasses import replace
 from typing import assert_never
 
-from ekpay_switch.domain.collections.connector_calls import TECHNICAL_DECLINES, Created
+from ekpay_switch.domain.collections.connector_calls import TECHNICAL_DECLINES, PageCreated
 from ekpay_switch.domain.collections.funding import (
-    CameToNothing,
-    Finding,
-    HeldTry,
+    LockedTry,
     NewTry,
+    NothingCollected,
     PageOpened,
     TryEnd,
+    TryFinding,
 )
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.routing.decision import Decision
-from ekpay_switch.domain.routing.outcomes import may_ask_another
+from ekpay_switch.domain.routing.outcomes import may_try_another_connector
 from ekpay_switch.flows.resolve_collection import log_answer, record_finding
-from ekpay_switch.flows.route import Routed, route_on
+from ekpay_switch.flows.route import Routed, route_again
 from ekpay_switch.ports.collections import NoNewTry
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile
 from ekpay_switch.ports.world import World
@@ -47,7 +47,7 @@ def new_try(routed: Routed, charges: Charges | None = None, nth: int | None = No
     )
 
 
-def page_is_ours_after(older: ConnectorProfile) -> float:
+def seconds_until_page_expiry(older: ConnectorProfile) -> float:
     """Seconds after which an older page of this connector can no longer be paid beside a new one.
 
     Zero where only our execute moves money; where the payer's agreement does, the page's whole life.
@@ -55,7 +55,7 @@ def page_is_ours_after(older: ConnectorProfile) -> float:
     return 0.0 if older.executes else older.page_life_seconds
 
 
-async def open_page(locked_try: HeldTry, routed: Routed, new: NewTry, world: World) -> None:
+async def open_page(locked_try: LockedTry, routed: Routed, new: NewTry, world: World) -> None:
     """Ask for a page; where that fails and the switch chose the connector, ask the next one.
 
     `locked_try` is the try that was begun as `new`. Each further one is a try of its own at the same price,
@@ -64,9 +64,9 @@ async def open_page(locked_try: HeldTry, routed: Routed, new: NewTry, world: Wor
     """
     failure = await _create_page(locked_try, routed.connector, world)
     for _ in range(MORE_CONNECTORS_MAX):
-        if failure is None or not may_ask_another(failure) or not routed.is_ours_to_change:
+        if failure is None or not may_try_another_connector(failure) or not routed.is_ours_to_change:
             return
-        following = await route_on(routed, locked_try.sums.charge, world)
+        following = await route_again(routed, locked_try.sums.charge, world)
         if isinstance(following, Decision):
             return
         new = new_try(following, new.charges, None if new.nth is None else new.nth + 1)
@@ -77,7 +77,7 @@ async def open_page(locked_try: HeldTry, routed: Routed, new: NewTry, world: Wor
         failure = await _create_page(locked_try, routed.connector, world)
 
 
-async def _create_page(locked_try: HeldTry, connector: Connector, world: World) -> CameToNothing | None:
+async def _create_page(locked_try: LockedTry, connector: Connector, world: World) -> NothingCollected | None:
     """Ask for a page and record the answer; the failure, where no page was opened and the try was ours."""
     profile = connector.profile
     send_before = world.clock.monotonic() + profile.timing.send_seconds
@@ -90,17 +90,17 @@ async def _create_page(locked_try: HeldTry, connector: Connector, world: World) 
     outcome = await connector.create(order)
     log_answer(locked_try, "page_asked_for", outcome)
     match outcome:
-        case Created():
+        case PageCreated():
             first_ask = (*profile.page_ask_after_seconds, profile.page_life_seconds)[0]
-            finding: Finding = PageOpened(outcome, first_ask, profile.page_life_seconds)
+            finding: TryFinding = PageOpened(outcome, first_ask, profile.page_life_seconds)
         case Declined(reason=reason, code=code):
             is_technical = reason in TECHNICAL_DECLINES
-            finding = CameToNothing(TryEnd.DECLINED, f"{reason} {code}".rstrip(), is_technical)
+            finding = NothingCollected(TryEnd.DECLINED, f"{reason} {code}".rstrip(), is_technical)
         case Unreached(why=why):
-            finding = CameToNothing(TryEnd.UNREACHED, why)
+            finding = NothingCollected(TryEnd.UNREACHED, why)
         case InDoubt(why=why):
-            finding = CameToNothing(TryEnd.NO_PAGE, why)
+            finding = NothingCollected(TryEnd.NO_PAGE, why)
         case _:
             assert_never(outcome)
     state = await record_finding(locked_try, finding, world)
-    return finding if isinstance(finding, CameToNothing) and state is not None else None
+    return finding if isinstance(finding, NothingCollected) and state is not None else None

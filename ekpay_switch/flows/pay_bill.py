@@ -7,7 +7,14 @@ from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
-from ekpay_switch.domain.claims import Claim, Conflicting, Refused, Repeated, Standing, Started
+from ekpay_switch.domain.claims import (
+    Claim,
+    ConflictingClaim,
+    PaymentRecord,
+    RefusedClaim,
+    RepeatedClaim,
+    StartedClaim,
+)
 from ekpay_switch.domain.delivery import Recorded, receipts_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
@@ -20,7 +27,7 @@ from ekpay_switch.security.identifiers import uuid7
 
 
 @dataclass(frozen=True, slots=True)
-class PayOrderOfPartner:
+class PartnerPayOrder:
     """A partner's order, as read from its message.
 
     `fingerprint` covers what a repeat of the reference must equal; `answer_before` is the monotonic reading
@@ -55,7 +62,7 @@ class PaymentAnswer:
     receipts: Mapping[str, str] = field(default_factory=dict)
 
 
-async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Refusal:
+async def pay_bill(order: PartnerPayOrder, world: World) -> PaymentAnswer | Refusal:
     """Claim the reference and the money, send the payment to the biller, record the answer.
 
     Every step is durable before it is done, and no wire call is inside a transaction. A repeat of the
@@ -67,28 +74,28 @@ async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Re
     send_before = world.clock.monotonic() + biller.profile.timing.send_seconds
     answer = await world.payments.claim(_claim(order, biller))
     match answer:
-        case Started(claim=claim):
+        case StartedClaim(claim=claim):
             done = await deliver(answer, send_before, biller, world)
             facts = done.facts if isinstance(done, Recorded) else {}
             current = _payment_answer(done.state, done.refusal, claim.payment_id, done.recorded_at, facts)
-        case Refused(claim=claim, refusal=refusal):
+        case RefusedClaim(claim=claim, refusal=refusal):
             return PaymentAnswer(State.DECLINED, refusal, claim.payment_id)
-        case Conflicting():
+        case ConflictingClaim():
             return Refusal.OTHER_CONTENT
-        case Repeated(standing=standing):
+        case RepeatedClaim(payment=standing):
             current = await _await_outcome(standing, order.answer_before, world)
         case _:
             assert_never(answer)
     return await _with_tokens(current, biller, world)
 
 
-async def _await_outcome(standing: Standing, answer_before: float, world: World) -> PaymentAnswer:
+async def _await_outcome(standing: PaymentRecord, answer_before: float, world: World) -> PaymentAnswer:
     """Wait for a payment that is still running, for as long as its partner may wait."""
     pause = 0.05
     while standing.state is State.DELIVERING and world.clock.monotonic() + pause < answer_before:
         await world.clock.sleep(pause)
         pause = min(pause * 2, 1.0)
-        standing = await world.payments.standing(standing.payment_id) or standing
+        standing = await world.payments.by_id(standing.payment_id) or standing
     return _payment_answer(
         standing.state, standing.refusal, standing.payment_id, standing.paid_at, standing.facts
     )
@@ -108,7 +115,7 @@ async def _with_tokens(current: PaymentAnswer, biller: BillerAdapter, world: Wor
     return replace(current, tokens=await world.payments.tokens(current.payment_id))
 
 
-def _claim(order: PayOrderOfPartner, biller: BillerAdapter) -> Claim:
+def _claim(order: PartnerPayOrder, biller: BillerAdapter) -> Claim:
     payment_id, profile = uuid7(), biller.profile
     return Claim(
         payment_id=payment_id,

@@ -7,13 +7,13 @@ from enum import StrEnum
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.deliver_collected import deliver_collected
-from ekpay_switch.flows.resolve_collection import follow_up
-from ekpay_switch.ports.collections import RawCallback, Returning
+from ekpay_switch.flows.resolve_collection import resolve_collection
+from ekpay_switch.ports.collections import RawCallback, ReturnPage
 from ekpay_switch.ports.connectors import Connector
 from ekpay_switch.ports.world import World
 
 
-class Received(StrEnum):
+class CallbackReceipt(StrEnum):
     """How a callback was received."""
 
     UNDERSTOOD = "understood"
@@ -22,25 +22,25 @@ class Received(StrEnum):
     NOT_KEPT = "not_kept"  # not understood, and over the limit of such callbacks
 
 
-async def come_back(
+async def payer_returned(
     reference: str, headers: Mapping[str, str], body: bytes, world: World
-) -> Returning | None:
+) -> ReturnPage | None:
     """Store the browser's data, inquire about its try, deliver a funded payment; the data of its page.
 
     None where no try has this reference. The browser's data only triggers the inquiry: whoever opens the
     address of another payer's page learns the state of a payment and changes nothing. Without data, as when
     the page is reloaded, nothing is stored.
     """
-    returning = await world.collections.returning(reference)
+    returning = await world.collections.return_page(reference)
     connector = world.connectors.by_id(returning.connector_id) if returning else None
     if returning is None or connector is None:
         return returning
     if body:
         await receive_callback(connector, headers, body, world)
     locked_try = await world.collections.lease_try(reference, connector.profile.timing.lease_seconds)
-    if locked_try is not None and await follow_up(locked_try, world) is State.FUNDED:
+    if locked_try is not None and await resolve_collection(locked_try, world) is State.FUNDED:
         await deliver_collected(locked_try.payment_id, locked_try.biller_id, world)
-    return await world.collections.returning(reference)
+    return await world.collections.return_page(reference)
 
 
 async def find_page(
@@ -71,7 +71,7 @@ async def receive_callback(
     body: bytes,
     world: World,
     may_keep_strange: Callable[[], bool] = _always,
-) -> Received:
+) -> CallbackReceipt:
     """Store the callback unchanged before acting on it; a hint makes its inquiry due (law 6).
 
     `may_keep_strange` limits the storing of callbacks that name no payment: anybody can send those, and they
@@ -80,10 +80,10 @@ async def receive_callback(
     hint = await connector.read_callback(headers, body)
     if isinstance(hint, CallbackHint):
         await world.callbacks.keep(RawCallback(connector.profile.id, hint.event_id, headers, body), hint)
-        return Received.UNDERSTOOD
+        return CallbackReceipt.UNDERSTOOD
     if not may_keep_strange():
-        return Received.NOT_KEPT
+        return CallbackReceipt.NOT_KEPT
     name = hashlib.sha256(body).hexdigest()
     callback = RawCallback(connector.profile.id, name, headers, body, hint.why, hint.is_forged)
     await world.callbacks.keep(callback, None)
-    return Received.FORGED if hint.is_forged else Received.NOT_UNDERSTOOD
+    return CallbackReceipt.FORGED if hint.is_forged else CallbackReceipt.NOT_UNDERSTOOD

@@ -15,14 +15,14 @@ from ekpay_switch.domain.challans import (
     ChallanLine,
     ChallanOrder,
     ChallanRefusal,
-    ChallanStanding,
+    StoredChallan,
     lines_of,
 )
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_bill import PARTNER_INSTRUMENT, FetchOrder, quote_for
-from ekpay_switch.flows.pay_bill import PayOrderOfPartner, pay_bill
-from ekpay_switch.ports.challans import TreasuryOffice
+from ekpay_switch.flows.pay_bill import PartnerPayOrder, pay_bill
+from ekpay_switch.ports.challans import ChallanPorts
 from ekpay_switch.security.identifiers import uuid7
 
 HOLD_SECONDS = 60.0
@@ -31,7 +31,7 @@ NO_QUOTE = "-"  # no quote has this id: a claim on it burns its reference
 _TEMPORARY = frozenset({Refusal.BILLER_UNAVAILABLE, Refusal.UNKNOWN_BILLER})
 
 
-async def raise_challan(order: ChallanOrder, ports: TreasuryOffice) -> ChallanStanding | ChallanRefusal:
+async def raise_challan(order: ChallanOrder, ports: ChallanPorts) -> StoredChallan | ChallanRefusal:
     """Store a request and pay its lines; a repeat finds the stored request and continues it.
 
     No money moves unless the treasury would accept every line.
@@ -44,10 +44,10 @@ async def raise_challan(order: ChallanOrder, ports: TreasuryOffice) -> ChallanSt
         standing = opened
     if standing.fingerprint != order.fingerprint:
         return ChallanRefusal.OTHER_CONTENT
-    return await take_up_challan(standing, ports)
+    return await continue_challan(standing, ports)
 
 
-async def take_up_challan(challan: ChallanStanding, ports: TreasuryOffice) -> ChallanStanding:
+async def continue_challan(challan: StoredChallan, ports: ChallanPorts) -> StoredChallan:
     """Pay the lines that have no payment yet, record the ends of the others; the request afterwards."""
     if not challan.open_lines:
         return challan
@@ -59,7 +59,7 @@ async def take_up_challan(challan: ChallanStanding, ports: TreasuryOffice) -> Ch
     return await ports.challans.by_request(challan.partner_id, challan.request_id) or challan
 
 
-async def _open_challan(order: ChallanOrder, ports: TreasuryOffice) -> ChallanStanding | ChallanRefusal:
+async def _open_challan(order: ChallanOrder, ports: ChallanPorts) -> StoredChallan | ChallanRefusal:
     challan_id = uuid7()
     lines = lines_of(challan_id, order, ports.accounts)
     if isinstance(lines, ChallanRefusal):
@@ -72,7 +72,7 @@ async def _open_challan(order: ChallanOrder, ports: TreasuryOffice) -> ChallanSt
 
 
 async def _refusal_of_lines(
-    order: ChallanOrder, lines: Sequence[ChallanLine], ports: TreasuryOffice
+    order: ChallanOrder, lines: Sequence[ChallanLine], ports: ChallanPorts
 ) -> ChallanRefusal | None:
     for line in lines:
         quote = await _quote_line(order.partner_id, order.payer, line, ports)
@@ -81,7 +81,7 @@ async def _refusal_of_lines(
     return None
 
 
-async def _pay_line(challan: ChallanStanding, line: ChallanLine, ports: TreasuryOffice) -> None:
+async def _pay_line(challan: StoredChallan, line: ChallanLine, ports: ChallanPorts) -> None:
     """Claim the line's payment and deliver it; a line that can no longer be quoted burns its reference.
 
     Only a stored, refused payment lets its money move back, since it cannot be claimed later.
@@ -94,7 +94,7 @@ async def _pay_line(challan: ChallanStanding, line: ChallanLine, ports: Treasury
         await world.payments.save_quote(quote)
     biller = world.billers.by_id(BILLER)
     assert biller is not None, "without it the quote was refused"
-    order = PayOrderOfPartner(
+    order = PartnerPayOrder(
         partner_id=challan.partner_id,
         lane=challan.lane,
         reference=line.reference,
@@ -110,7 +110,7 @@ async def _pay_line(challan: ChallanStanding, line: ChallanLine, ports: Treasury
 
 
 async def _quote_line(
-    partner_id: str, payer: Mapping[str, str], line: ChallanLine, ports: TreasuryOffice
+    partner_id: str, payer: Mapping[str, str], line: ChallanLine, ports: ChallanPorts
 ) -> Quote | Refusal:
     """The treasury's quote for the line; a refusal where it is not exactly the amount that is set aside."""
     biller = ports.world.billers.by_id(BILLER)

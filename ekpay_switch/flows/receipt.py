@@ -42,7 +42,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Bought:
+class Purchase:
     """What was paid for; empty where unknown. Whatever names a payer is masked.
 
     `order_id` and `details` are the merchant's; `bill_number` and `account` the biller's, as are `proof` (its
@@ -72,7 +72,7 @@ class Receipt:
     status: ReceiptStatus
     payee: Name
     is_merchant: bool
-    bought: Bought
+    purchase: Purchase
     sums: Sums
     refunded: Money
     on_its_way: Money
@@ -92,7 +92,7 @@ async def receipt_of(
     payment_id: UUID, receipts: Receipts, billers: Billers, connectors: Connectors
 ) -> Receipt | None:
     """The receipt of a payment, or None where there is none: unknown, not collected, or never completed."""
-    paid = await receipts.paid(payment_id)
+    paid = await receipts.by_id(payment_id)
     status = None if paid is None else _status(paid)
     if paid is None or status is None:
         return None
@@ -105,7 +105,7 @@ async def receipt_of(
         status=status,
         payee=_payee(paid, billers),
         is_merchant=order is not None,
-        bought=_purchase_by_order(order) if order is not None else _purchase_by_bill(paid, billers),
+        purchase=_purchase_by_order(order) if order is not None else _purchase_by_bill(paid, billers),
         sums=paid.sums,
         refunded=paid.refunded,
         on_its_way=paid.on_its_way,
@@ -139,8 +139,8 @@ def _payee(paid: PaidPayment, billers: Billers) -> Name:
     return Name(biller.profile.name_bn, biller.profile.name_en)
 
 
-def _purchase_by_order(order: PaidOrder) -> Bought:
-    return Bought(
+def _purchase_by_order(order: PaidOrder) -> Purchase:
+    return Purchase(
         order_id=order.order_id,
         details=_E_MAIL.sub(_HIDDEN, mask_long_numbers(order.details)),
         customer=mask_name(order.customer),
@@ -148,13 +148,13 @@ def _purchase_by_order(order: PaidOrder) -> Bought:
     )
 
 
-def _purchase_by_bill(paid: PaidPayment, billers: Billers) -> Bought:
+def _purchase_by_bill(paid: PaidPayment, billers: Billers) -> Purchase:
     biller, proofs = billers.by_id(paid.biller_id), receipts_of(paid.facts)
     proof = proofs.get(RECEIPT, "")
     if biller is None or biller.profile.has_unique_receipt:
         # Anybody who knows this number could use the service that it bought.
         proof = mask_account(proof)
-    return Bought(
+    return Purchase(
         bill_number=mask_account(str(paid.bill.get("number") or "")),
         account=mask_account(str(paid.bill.get("account") or "")),
         proof=proof,

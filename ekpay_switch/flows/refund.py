@@ -7,7 +7,13 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.collections.connector_calls import RefundOutcome
 from ekpay_switch.domain.collections.file_proofs import SAYS_DONE, found_refund, proof_of, refund_by_file
-from ekpay_switch.domain.refunds.refund import Answered, HeldRefund, NoRoute, RefundFinding, RefundState
+from ekpay_switch.domain.refunds.refund import (
+    LockedRefund,
+    NoRefundRoute,
+    RefundAnswer,
+    RefundFinding,
+    RefundState,
+)
 from ekpay_switch.ports.connectors import Connector
 from ekpay_switch.ports.world import World
 
@@ -15,7 +21,7 @@ ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS = 3_600.0
 DAY_SECONDS = 86_400.0
 
 
-async def refund(locked_refund: HeldRefund, world: World) -> None:
+async def send_refund(locked_refund: LockedRefund, world: World) -> None:
     """Send one leased refund, inquiring first where an earlier send may have arrived.
 
     The send is durable before it happens. A connector that keeps no reference of ours for refunds gets one at
@@ -31,7 +37,7 @@ async def refund(locked_refund: HeldRefund, world: World) -> None:
     is_over = rules is None or age_seconds > rules.days_max * DAY_SECONDS
     if not locked_refund.sends and (is_over or not locked_refund.order.provider_transaction):
         why = "the connector gives nothing back, or not any more, or never named what it collected"
-        await _record(locked_refund, NoRoute(why), world)
+        await _record(locked_refund, NoRefundRoute(why), world)
         return
     wait_seconds = await world.budget.take(connector.profile.id, connector.profile.inquiries_per_second)
     if wait_seconds > 0:
@@ -51,10 +57,12 @@ async def refund(locked_refund: HeldRefund, world: World) -> None:
         outcome=type(outcome).__name__,
         sends=locked_refund.sends + 1,
     )
-    await _record(locked_refund, Answered(outcome, timing.next_ask_seconds(locked_refund.asked)), world)
+    await _record(
+        locked_refund, RefundAnswer(outcome, timing.next_ask_seconds(locked_refund.questions)), world
+    )
 
 
-async def _send_or_inquire(locked_refund: HeldRefund, connector: Connector) -> RefundOutcome:
+async def _send_or_inquire(locked_refund: LockedRefund, connector: Connector) -> RefundOutcome:
     """Send the refund, or only inquire where the connector's settlement file names it as done.
 
     Where the connector cannot be asked about refunds, the file replaces its answer.
@@ -71,7 +79,7 @@ async def _send_or_inquire(locked_refund: HeldRefund, connector: Connector) -> R
     return refund_by_file(outcome, locked_refund.order, locked_refund.files, begun_on)
 
 
-async def _record(locked_refund: HeldRefund, finding: RefundFinding, world: World) -> None:
+async def _record(locked_refund: LockedRefund, finding: RefundFinding, world: World) -> None:
     recorded = await world.refunds.record(locked_refund, finding)
     if recorded is None:
         return

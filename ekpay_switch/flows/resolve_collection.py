@@ -10,23 +10,23 @@ from typing import assert_never
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.asking import begun_on
+from ekpay_switch.domain.asking import send_date
 from ekpay_switch.domain.collections.connector_calls import (
     TECHNICAL_DECLINES,
     AwaitingPayer,
     Collected,
     CollectInquiry,
     NeverPaid,
-    judge,
+    judge_collected,
 )
 from ekpay_switch.domain.collections.file_proofs import SAYS_DONE, SAYS_NOT_DONE, FileProof, proof_of
 from ekpay_switch.domain.collections.funding import (
-    CameToNothing,
-    Finding,
-    HeldTry,
-    MoneyCame,
+    LockedTry,
+    MoneyCollected,
+    NothingCollected,
     StillOpen,
     TryEnd,
+    TryFinding,
     TryState,
 )
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -39,7 +39,7 @@ ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS = 3_600.0
 _MARGIN_SECONDS = 0.001
 
 
-async def follow_up(locked_try: HeldTry, world: World) -> State | None:
+async def resolve_collection(locked_try: LockedTry, world: World) -> State | None:
     """Inquire about one try that we hold under a fresh epoch, and do what the answer allows.
 
     The payment's new state, or None where another process had taken the try over.
@@ -50,7 +50,7 @@ async def follow_up(locked_try: HeldTry, world: World) -> State | None:
         return await record_finding(locked_try, no_connector, world)
     if not locked_try.order.provider_reference:
         # The process that asked for the page died: without a provider reference nothing can be paid.
-        no_page = CameToNothing(TryEnd.NO_PAGE, "no page was opened", is_our_own=True)
+        no_page = NothingCollected(TryEnd.NO_PAGE, "no page was opened", is_our_own=True)
         return await record_finding(locked_try, no_page, world)
     if (
         locked_try.is_agreed
@@ -62,7 +62,7 @@ async def follow_up(locked_try: HeldTry, world: World) -> State | None:
     return await _inquire(locked_try, connector, world)
 
 
-async def _execute(locked_try: HeldTry, connector: Connector, world: World) -> State | None:
+async def _execute(locked_try: LockedTry, connector: Connector, world: World) -> State | None:
     """Take the money that the payer has agreed to; the execute is durable before it is sent."""
     timing = connector.profile.timing
     send_before = world.clock.monotonic() + timing.send_seconds
@@ -73,12 +73,12 @@ async def _execute(locked_try: HeldTry, connector: Connector, world: World) -> S
     log_answer(locked_try, "executed", outcome)
     match outcome:
         case Collected():
-            finding: Finding = _money_finding(locked_try, outcome, connector)
+            finding: TryFinding = _money_finding(locked_try, outcome, connector)
         case AwaitingPayer():
             finding = _awaiting_finding(locked_try, connector, has_executed=True)
         case Declined(reason=reason, code=code):
             is_technical = reason in TECHNICAL_DECLINES
-            finding = CameToNothing(TryEnd.DECLINED, f"{reason} {code}".rstrip(), is_technical)
+            finding = NothingCollected(TryEnd.DECLINED, f"{reason} {code}".rstrip(), is_technical)
         case Unreached(why=why):
             again = timing.next_ask_seconds(0)
             finding = StillOpen(again, why, was_asked=False, is_execute_undone=True)
@@ -89,7 +89,7 @@ async def _execute(locked_try: HeldTry, connector: Connector, world: World) -> S
     return await record_finding(locked_try, finding, world)
 
 
-async def _inquire(locked_try: HeldTry, connector: Connector, world: World) -> State | None:
+async def _inquire(locked_try: LockedTry, connector: Connector, world: World) -> State | None:
     profile = connector.profile
     wait_seconds = await world.budget.take(profile.id, profile.inquiries_per_second)
     if wait_seconds > 0:
@@ -99,7 +99,7 @@ async def _inquire(locked_try: HeldTry, connector: Connector, world: World) -> S
     telemetry.QUESTIONS.labels(profile.id, type(inquiry).__name__).inc()
     log_answer(locked_try, "inquired", inquiry)
     if not isinstance(inquiry, NoAnswer):
-        await world.routing.answered(profile.id)
+        await world.routing.record_answer(profile.id)
     if isinstance(inquiry, AwaitingPayer):
         if _proof(locked_try, connector) in SAYS_DONE:
             return await _leave_to_a_person(locked_try, connector, world)
@@ -109,7 +109,7 @@ async def _inquire(locked_try: HeldTry, connector: Connector, world: World) -> S
     return await record_finding(locked_try, _finding_of(locked_try, inquiry, connector), world)
 
 
-def _finding_of(locked_try: HeldTry, inquiry: CollectInquiry, connector: Connector) -> Finding:
+def _finding_of(locked_try: LockedTry, inquiry: CollectInquiry, connector: Connector) -> TryFinding:
     match inquiry:
         case Collected():
             return _money_finding(locked_try, inquiry, connector)
@@ -118,22 +118,22 @@ def _finding_of(locked_try: HeldTry, inquiry: CollectInquiry, connector: Connect
                 locked_try, connector, has_executed=is_undone and locked_try.executes_begun > 0
             )
         case NeverPaid(why=why):
-            return CameToNothing(TryEnd.NEVER_PAID, why)
+            return NothingCollected(TryEnd.NEVER_PAID, why)
         case NoAnswer(why=why, was_asked=was_asked):
-            again = connector.profile.timing.next_ask_seconds(locked_try.asked + was_asked)
+            again = connector.profile.timing.next_ask_seconds(locked_try.questions + was_asked)
             return StillOpen(again, why, was_asked)
         case _:
             assert_never(inquiry)
 
 
-async def _leave_to_a_person(locked_try: HeldTry, connector: Connector, world: World) -> State | None:
+async def _leave_to_a_person(locked_try: LockedTry, connector: Connector, world: World) -> State | None:
     """The connector's settlement file has the money, and the connector says "not yet": they contradict.
 
     The try is neither executed nor ended; the connector is asked until its answer agrees with its file, and
     the first time an alarm is raised.
     """
     why = "its settlement file has the money, and it says that it does not"
-    again = connector.profile.timing.next_ask_seconds(locked_try.asked + 1)
+    again = connector.profile.timing.next_ask_seconds(locked_try.questions + 1)
     state = await record_finding(locked_try, StillOpen(again, why), world)
     if state is not None and locked_try.files.is_news:
         facts = {"connector_id": locked_try.connector_id, "why": why}
@@ -141,11 +141,11 @@ async def _leave_to_a_person(locked_try: HeldTry, connector: Connector, world: W
     return state
 
 
-def _proof(locked_try: HeldTry, connector: Connector) -> FileProof:
-    return proof_of(locked_try.files, begun_on(locked_try.send_until, connector.profile.timing))
+def _proof(locked_try: LockedTry, connector: Connector) -> FileProof:
+    return proof_of(locked_try.files, send_date(locked_try.send_until, connector.profile.timing))
 
 
-async def record_finding(locked_try: HeldTry, finding: Finding, world: World) -> State | None:
+async def record_finding(locked_try: LockedTry, finding: TryFinding, world: World) -> State | None:
     """Record a finding and raise its alarm; the payment's state, or None where the try is no longer ours."""
     recorded = await world.collections.record(locked_try, finding)
     if recorded is None:
@@ -155,13 +155,13 @@ async def record_finding(locked_try: HeldTry, finding: Finding, world: World) ->
     return recorded.state
 
 
-def _money_finding(locked_try: HeldTry, collected: Collected, connector: Connector) -> MoneyCame:
-    return MoneyCame(judge(locked_try.order, collected), connector.profile.charge_basis_points)
+def _money_finding(locked_try: LockedTry, collected: Collected, connector: Connector) -> MoneyCollected:
+    return MoneyCollected(judge_collected(locked_try.order, collected), connector.profile.charge_basis_points)
 
 
 def _awaiting_finding(
-    locked_try: HeldTry, connector: Connector, *, has_executed: bool = False
-) -> StillOpen | CameToNothing:
+    locked_try: LockedTry, connector: Connector, *, has_executed: bool = False
+) -> StillOpen | NothingCollected:
     """Not paid yet: when to inquire again, or that no money will ever be taken here.
 
     `has_executed` says that our execute, now or before, provably moved no money.
@@ -170,9 +170,9 @@ def _awaiting_finding(
     if locked_try.executes_begun:
         return _unexecuted_finding(locked_try, connector, is_undone=has_executed)
     if profile.executes and locked_try.state is not TryState.OPEN:
-        return CameToNothing(TryEnd.LAPSED, "another try was begun")
+        return NothingCollected(TryEnd.LAPSED, "another try was begun")
     if profile.executes and locked_try.now >= locked_try.pay_until:
-        return CameToNothing(TryEnd.LAPSED, "the time to pay was over")
+        return NothingCollected(TryEnd.LAPSED, "the time to pay was over")
     if locked_try.page_until is not None and locked_try.now > locked_try.page_until:
         return _lapsed_finding(profile, (locked_try.now - locked_try.page_until).total_seconds())
     again = _next_look_seconds(locked_try, connector)
@@ -180,19 +180,19 @@ def _awaiting_finding(
 
 
 def _unexecuted_finding(
-    locked_try: HeldTry, connector: Connector, *, is_undone: bool
-) -> StillOpen | CameToNothing:
+    locked_try: LockedTry, connector: Connector, *, is_undone: bool
+) -> StillOpen | NothingCollected:
     """An earlier execute may still take effect: a "not yet" does not prove that it never will.
 
     Absence from a settlement file makes it final, since only our execute moves money there.
     """
     if not is_undone and _proof(locked_try, connector) in SAYS_NOT_DONE:
-        return CameToNothing(TryEnd.NEVER_PAID, "not executed, and its settlement file has none of it")
-    again = connector.profile.timing.next_ask_seconds(locked_try.asked + 1)
+        return NothingCollected(TryEnd.NEVER_PAID, "not executed, and its settlement file has none of it")
+    again = connector.profile.timing.next_ask_seconds(locked_try.questions + 1)
     return StillOpen(again, "not executed yet", is_execute_undone=is_undone)
 
 
-def _lapsed_finding(profile: ConnectorProfile, since_seconds: float) -> StillOpen | CameToNothing:
+def _lapsed_finding(profile: ConnectorProfile, since_seconds: float) -> StillOpen | NothingCollected:
     """The page has lapsed, and the provider says neither that it was paid nor that it never will be.
 
     Where the payer's agreement alone moves money, it may have come at the last moment: the provider is asked
@@ -205,12 +205,12 @@ def _lapsed_finding(profile: ConnectorProfile, since_seconds: float) -> StillOpe
     ]
     if remaining and len(remaining) == len(ask_after_seconds):
         return StillOpen(remaining[0], "the page has lapsed, and may have been paid at the last moment")
-    return CameToNothing(
+    return NothingCollected(
         TryEnd.NEVER_PAID, "the page has lapsed", look_again_seconds=min(remaining, default=None)
     )
 
 
-def _next_look_seconds(locked_try: HeldTry, connector: Connector) -> float:
+def _next_look_seconds(locked_try: LockedTry, connector: Connector) -> float:
     """Seconds until the manifest's next inquiry, the end of the quote, or of the page (architecture.md 5)."""
     profile, age = connector.profile, (locked_try.now - locked_try.opened_at).total_seconds()
     moments = [seconds - age for seconds in profile.page_ask_after_seconds]
@@ -225,12 +225,12 @@ def _seconds(start: datetime, end: datetime) -> float:
     return (end - start).total_seconds() + _MARGIN_SECONDS
 
 
-def log_answer(locked_try: HeldTry, event: str, answer: object) -> None:
+def log_answer(locked_try: LockedTry, event: str, answer: object) -> None:
     """Log the type of an answer, and nothing of its content."""
     telemetry.log(
         event,
         payment_id=locked_try.payment_id,
         connector_id=locked_try.connector_id,
         outcome=type(answer).__name__,
-        asked=locked_try.asked,
+        asked=locked_try.questions,
     )

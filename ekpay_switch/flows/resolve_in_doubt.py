@@ -12,17 +12,17 @@ from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.asking import (
     NextStep,
-    after_not_found,
-    begun_on,
     final_not_found_at,
     is_watched,
+    next_step_after_not_found,
+    send_date,
 )
 from ekpay_switch.domain.collections.file_proofs import (
     SAYS_DONE,
     FileProof,
     FileStep,
     proof_of,
-    without_asking,
+    step_without_inquiry,
 )
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
@@ -40,12 +40,12 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.deliver import record_plan, send_and_record
 from ekpay_switch.flows.give_back import give_back
 from ekpay_switch.ports.billers import BillerAdapter
-from ekpay_switch.ports.world import Leased, World
+from ekpay_switch.ports.world import LeasedPayment, World
 
 LOOK_AGAIN_SECONDS = 3_600.0
 
 
-async def resolve_in_doubt(leased: Leased, world: World) -> None:
+async def resolve_in_doubt(leased: LeasedPayment, world: World) -> None:
     """Inquire once about one payment that we hold under a fresh epoch, and do what the answer allows."""
     biller = world.billers.by_id(leased.delivery.biller_id)
     if biller is None or not biller.profile.safety.can_be_asked:
@@ -61,7 +61,7 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
         payment_id=leased.delivery.payment_id,
         biller_id=biller.profile.id,
         outcome=type(inquiry).__name__,
-        asked=leased.asked + 1,
+        asked=leased.questions + 1,
     )
     if leased.state is State.COMPLETED:
         await _look_for_receipt(leased, inquiry, biller, world)
@@ -79,22 +79,22 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
             assert_never(inquiry)
 
 
-def _with_terms(leased: Leased, biller: BillerAdapter) -> Leased:
+def _with_terms(leased: LeasedPayment, biller: BillerAdapter) -> LeasedPayment:
     return replace(leased, delivery=replace(leased.delivery, terms=biller.profile.terms))
 
 
-async def _resolve_by_files(leased: Leased, biller: BillerAdapter | None, world: World) -> None:
+async def _resolve_by_files(leased: LeasedPayment, biller: BillerAdapter | None, world: World) -> None:
     """Do what settlement files allow where the biller cannot be asked; mostly that is to wait for one."""
     step = FileStep.WAIT
     if biller is not None:
         profile, leased = biller.profile, _with_terms(leased, biller)
         # No file contains a token or a final receipt.
         owes_us = profile.gives_tokens or profile.has_unique_receipt or profile.receipt_comes_later
-        step = without_asking(_proof(leased, biller), leased.state, owes_us=owes_us)
+        step = step_without_inquiry(_proof(leased, biller), leased.state, owes_us=owes_us)
     if biller is None or step is FileStep.WAIT:
         # A payment that was given back needs no inquiry; a file that names it as done wakes it.
         again = None if leased.state is State.REFUNDED else LOOK_AGAIN_SECONDS
-        await world.payments.postpone(leased, again, "the biller cannot be asked", asked=False)
+        await world.payments.postpone(leased, again, "the biller cannot be asked", was_asked=False)
     elif step is FileStep.BELIEVE:
         facts = {"their_reference": leased.files.their_reference, "proven_by": "settlement file"}
         posted = Posted(leased.order.reference, min(leased.files.amounts), facts)
@@ -105,65 +105,67 @@ async def _resolve_by_files(leased: Leased, biller: BillerAdapter | None, world:
         await _leave_to_a_person(leased, biller, world)
 
 
-async def _leave_to_a_person(leased: Leased, biller: BillerAdapter, world: World) -> None:
+async def _leave_to_a_person(leased: LeasedPayment, biller: BillerAdapter, world: World) -> None:
     why = f"settlement files come to {_proof(leased, biller)}, and the biller cannot be asked"
     if leased.files.is_news:
         world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, leased.delivery.payment_id, why=why)
     # Counted like an inquiry, so that the statements are no longer news.
-    await world.payments.postpone(leased, LOOK_AGAIN_SECONDS, why, asked=leased.files.is_news)
+    await world.payments.postpone(leased, LOOK_AGAIN_SECONDS, why, was_asked=leased.files.is_news)
 
 
-def _proof(leased: Leased, biller: BillerAdapter) -> FileProof:
-    return proof_of(leased.files, begun_on(leased.send.send_until, biller.profile.timing))
+def _proof(leased: LeasedPayment, biller: BillerAdapter) -> FileProof:
+    return proof_of(leased.files, send_date(leased.send.send_until, biller.profile.timing))
 
 
-def _alarm_for_file(leased: Leased, why: str, biller: BillerAdapter, world: World) -> None:
+def _alarm_for_file(leased: LeasedPayment, why: str, biller: BillerAdapter, world: World) -> None:
     """Raise an alarm where the biller's file contradicts its answer; once for each new statement."""
     if leased.files.is_news and _proof(leased, biller) in SAYS_DONE:
         world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, leased.delivery.payment_id, why=why)
 
 
-async def _may_ask(leased: Leased, biller: BillerAdapter, world: World) -> bool:
+async def _may_ask(leased: LeasedPayment, biller: BillerAdapter, world: World) -> bool:
     """Whether the budget allows an inquiry now, and the payment is still ours to inquire about."""
     wait_seconds = await world.budget.take(biller.profile.id, biller.profile.inquiries_per_second)
     if wait_seconds > 0:
-        await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", asked=False)
+        await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", was_asked=False)
         return False
     return world.clock.monotonic() < leased.ask_before
 
 
-async def _ask_later(leased: Leased, answer: NoAnswer, biller: BillerAdapter, world: World) -> None:
+async def _ask_later(leased: LeasedPayment, answer: NoAnswer, biller: BillerAdapter, world: World) -> None:
     if answer.was_asked and biller.profile.gives_tokens:
         _alarm_for_file(
             leased, "its settlement file holds a vend whose token it does not give", biller, world
         )
     # Where our login is refused, the inquiry does not count: the schedule stops, and a retry is due soon.
-    questions = 0 if answer.is_shut_out else leased.asked + answer.was_asked
+    questions = 0 if answer.is_shut_out else leased.questions + answer.was_asked
     if answer.is_shut_out:
         facts = {"biller_id": biller.profile.id, "why": answer.why}
         world.alarms.raise_alarm(Alarm.SHUT_OUT, leased.delivery.payment_id, **facts)
     again = biller.profile.timing.next_ask_seconds(questions)
-    await world.payments.postpone(leased, again, answer.why, asked=answer.was_asked)
+    await world.payments.postpone(leased, again, answer.why, was_asked=answer.was_asked)
 
 
-async def _look_for_receipt(leased: Leased, inquiry: Inquiry, biller: BillerAdapter, world: World) -> None:
+async def _look_for_receipt(
+    leased: LeasedPayment, inquiry: Inquiry, biller: BillerAdapter, world: World
+) -> None:
     """Record the final receipt of a completed payment, or inquire again; nothing else can change here."""
     receipt = inquiry.facts.get(FINAL_RECEIPT, "") if isinstance(inquiry, Posted) else ""
     if receipt:
         await world.payments.record(Recording(leased.delivery, plan_receipt(receipt)))
         return
-    again = biller.profile.timing.next_ask_seconds(leased.asked + 1)
-    await world.payments.postpone(leased, again, "the final receipt is not there yet", asked=True)
+    again = biller.profile.timing.next_ask_seconds(leased.questions + 1)
+    await world.payments.postpone(leased, again, "the final receipt is not there yet", was_asked=True)
 
 
-async def _record_posted(leased: Leased, posted: Posted, biller: BillerAdapter, world: World) -> None:
+async def _record_posted(leased: LeasedPayment, posted: Posted, biller: BillerAdapter, world: World) -> None:
     plan = plan_posted(leased.delivery, leased.state, posted)
     await record_plan(leased.delivery, plan, biller, world)
     if plan.notice != "completed":
         world.alarms.raise_alarm(Alarm(plan.notice), leased.delivery.payment_id)
 
 
-async def _send_next_step(leased: Leased, step: str, biller: BillerAdapter, world: World) -> None:
+async def _send_next_step(leased: LeasedPayment, step: str, biller: BillerAdapter, world: World) -> None:
     """Send the step that the biller waits for; not for a payment that was given back."""
     if leased.state is State.REFUNDED:
         plan = plan_half_done(step)
@@ -171,7 +173,7 @@ async def _send_next_step(leased: Leased, step: str, biller: BillerAdapter, worl
         world.alarms.raise_alarm(Alarm(plan.notice), leased.delivery.payment_id)
         return
     # The doubt goes on, so the next inquiry is scheduled as after one without an answer.
-    delivery = replace(leased.delivery, asked=leased.asked + 1)
+    delivery = replace(leased.delivery, questions=leased.questions + 1)
     await _send_step(delivery, replace(leased.order, step=step), biller, world)
 
 
@@ -184,19 +186,19 @@ async def _send_step(delivery: Delivery, order: PayOrder, biller: BillerAdapter,
     await send_and_record(delivery, replace(order, send_before=send_before), biller, world)
 
 
-async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World) -> None:
+async def _act_on_not_found(leased: LeasedPayment, biller: BillerAdapter, world: World) -> None:
     """Wait until "not found" is final; then send once more where that is safe, else give the money back."""
     profile, timing, safety = biller.profile, biller.profile.timing, biller.profile.safety
     if leased.state is State.REFUNDED:
         _alarm_for_file(leased, "its settlement file holds what was given back", biller, world)
         again = timing.ask_every_seconds if is_watched(leased.send, leased.now, timing) else None
-        await world.payments.postpone(leased, again, "not found, as given back", asked=True)
+        await world.payments.postpone(leased, again, "not found, as given back", was_asked=True)
         return
-    next_step = after_not_found(leased.send, leased.now, safety, timing, leased.files)
+    next_step = next_step_after_not_found(leased.send, leased.now, safety, timing, leased.files)
     match next_step:
         case NextStep.WAIT:
             again = _seconds_until_final(leased, biller)
-            await world.payments.postpone(leased, again, "not found, too early to be final", asked=True)
+            await world.payments.postpone(leased, again, "not found, too early to be final", was_asked=True)
         case NextStep.SEND_AGAIN:
             delivery = replace(leased.delivery, sends=leased.send.sends + 1)
             is_pinned = leased.order.step == profile.second_route
@@ -207,14 +209,16 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
         case NextStep.ASK_A_PERSON:
             why = 'its settlement file names the payment that it answers "not found" about'
             _alarm_for_file(leased, why, biller, world)
-            await world.payments.postpone(leased, timing.next_ask_seconds(leased.asked + 1), why, asked=True)
+            await world.payments.postpone(
+                leased, timing.next_ask_seconds(leased.questions + 1), why, was_asked=True
+            )
         case _:
             assert_never(next_step)
 
 
-def _seconds_until_final(leased: Leased, biller: BillerAdapter) -> float:
+def _seconds_until_final(leased: LeasedPayment, biller: BillerAdapter) -> float:
     """Seconds to the next inquiry on schedule, but not before its answer could be final."""
-    scheduled = biller.profile.timing.next_ask_seconds(leased.asked + 1)
+    scheduled = biller.profile.timing.next_ask_seconds(leased.questions + 1)
     profile = biller.profile
     final_at = final_not_found_at(leased.send, profile.safety, profile.timing, leased.files)
     if final_at is None:

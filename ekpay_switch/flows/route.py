@@ -41,13 +41,13 @@ async def route(request: RouteRequest, world: World) -> Routed | Decision:
         if connector is None:
             return decision
         profile = connector.profile
-        if await world.routing.let_through(profile.id, attempt_id, profile.timing.lease_seconds):
+        if await world.routing.reserve_probe(profile.id, attempt_id, profile.timing.lease_seconds):
             telemetry.ROUTED.labels(profile.id, decision.approach).inc()
             return Routed(attempt_id, connector, decision)
         request = replace(request, probed=request.probed | {profile.id})
 
 
-async def route_on(before: Routed, charge: Money, world: World) -> Routed | Decision:
+async def route_again(before: Routed, charge: Money, world: World) -> Routed | Decision:
     """The next connector after a failed try, at the same charge, since the sums are frozen."""
     request = before.decision.request
     tried = request.tried | {before.connector.profile.id}
@@ -63,7 +63,7 @@ def active_connectors(instrument: str, world: World) -> list[Connector]:
     ]
 
 
-def is_about_the_amount(decision: Decision) -> bool:
+def is_excluded_by_amount(decision: Decision) -> bool:
     """Whether the amount limits exclude every active connector of the instrument."""
     reasons = set(decision.reasons().values()) - {Exclusion.INSTRUMENT, Exclusion.DISABLED}
     return reasons == {Exclusion.LIMITS}

@@ -4,18 +4,18 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ekpay_switch.domain.challans import BILLER
-from ekpay_switch.flows.raise_challan import take_up_challan
+from ekpay_switch.flows.raise_challan import continue_challan
 from ekpay_switch.jobs.slots import Pace, Slots, run_worker
-from ekpay_switch.ports.challans import TreasuryOffice
+from ekpay_switch.ports.challans import ChallanPorts
 
 AT_ONCE = 8
 
 
 @dataclass(slots=True)
-class ChallanClerk:
+class ChallanWorker:
     """The challan requests that this process works on now."""
 
-    office: TreasuryOffice
+    office: ChallanPorts
     lease_seconds: float
     slots: Slots = field(default_factory=lambda: Slots(AT_ONCE))
     failure: str = "challans_failed"
@@ -28,13 +28,13 @@ class ChallanClerk:
         for challan in due:
             self.slots.start(
                 BILLER,
-                take_up_challan(challan, self.office),
+                continue_challan(challan, self.office),
                 "challan_failed",
                 payment_id=challan.challan_id,
             )
         return len(due)
 
 
-async def run_challans(office: TreasuryOffice, pace: Pace, stop: asyncio.Event) -> None:
+async def run_challans(office: ChallanPorts, pace: Pace, stop: asyncio.Event) -> None:
     """Work on open requests until `stop` is set."""
-    await run_worker(ChallanClerk(office, pace.lease_seconds), pace, stop)
+    await run_worker(ChallanWorker(office, pace.lease_seconds), pace, stop)

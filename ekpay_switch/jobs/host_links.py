@@ -14,7 +14,7 @@ LEAVE_SECONDS = 15.0
 
 
 @asynccontextmanager
-async def host_links_kept(connectors: Sequence[Connector]) -> AsyncIterator[None]:
+async def keep_host_links(connectors: Sequence[Connector]) -> AsyncIterator[None]:
     """Keep the links while the block runs, then end them, with sign-off where possible."""
     stop = asyncio.Event()
     keeping = asyncio.create_task(run_host_links(connectors, stop))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ekpay_switch.flows.notify import notify
 from ekpay_switch.jobs.slots import Pace, Slots, run_worker
-from ekpay_switch.ports.notifications import LeasedNotice, PostOffice
+from ekpay_switch.ports.notifications import LeasedNotification, NotificationPorts
 
 AT_ONCE = 128
 FAN_OUT_ROUNDS = 20
@@ -30,12 +30,12 @@ class NotifierPace(Pace):
 class Notifier:
     """The deliveries that this process sends now."""
 
-    ports: PostOffice
+    ports: NotificationPorts
     lease_seconds: float
     slots: Slots = field(default_factory=lambda: Slots(AT_ONCE, AT_ONCE))
     failure: str = "notifier_failed"
 
-    async def take_up(self) -> Sequence[LeasedNotice]:
+    async def take_up(self) -> Sequence[LeasedNotification]:
         """Fan out new notifications, then start the due deliveries as far as there are free slots."""
         self.slots.tidy()
         notifications, free = self.ports.notifications, self.slots.free
@@ -54,6 +54,6 @@ class Notifier:
         return due
 
 
-async def run_notifier(ports: PostOffice, pace: NotifierPace, stop: asyncio.Event) -> None:
+async def run_notifier(ports: NotificationPorts, pace: NotifierPace, stop: asyncio.Event) -> None:
     """Send due notifications until `stop` is set."""
     await run_worker(Notifier(ports, pace.lease_seconds), pace, stop)

@@ -7,7 +7,7 @@ from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.jobs.slots import Pace, Slots, run_worker
 from ekpay_switch.ports.world import World
 
-AT_ONCE_OF_ONE = 4
+PER_FAR_SIDE_MAX = 4
 
 
 @dataclass(slots=True)
@@ -16,7 +16,7 @@ class Resolver:
 
     world: World
     lease_seconds: float
-    slots: Slots = field(default_factory=lambda: Slots(AT_ONCE_OF_ONE))
+    slots: Slots = field(default_factory=lambda: Slots(PER_FAR_SIDE_MAX))
     failure: str = "resolver_failed"
 
     async def take_up(self) -> int:
@@ -29,7 +29,7 @@ class Resolver:
         due = await self.world.payments.lease_due(
             self.slots.free,
             self.lease_seconds,
-            per_far_side=AT_ONCE_OF_ONE,
+            per_far_side=PER_FAR_SIDE_MAX,
             passing_over=self.slots.crowded,
         )
         for leased in due:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from ekpay_switch.domain.collections.file_proofs import NO_FILES, FilesSaid
+from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
 from ekpay_switch.ports.finance import FileSays
 
 COUNTED = "file:"
@@ -27,14 +27,14 @@ FILE_STATEMENTS = f"""
 LAST_ASKED = "coalesce(max(e.at) FILTER (WHERE e.kind = 'inquiry'), '-infinity')"
 
 
-def file_statements_of(value: Any) -> FilesSaid:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec
+def file_statements_of(value: Any) -> FileStatements:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec
     """The value of FILE_STATEMENTS as the domain sees it."""
     document: Mapping[str, Any] = orjson.loads(value) if isinstance(value, str) else value
     answers: list[Mapping[str, str]] = document["answers"]
     if not answers:
         return NO_FILES
     done = [answer for answer in answers if answer["says"] == FileSays.SUCCESS]
-    return FilesSaid(
+    return FileStatements(
         amounts=frozenset(int(answer["amount"]) for answer in done),
         failed_on=_nights(answers, FileSays.FAILED),
         absent_on=_nights(answers, FileSays.ABSENT),

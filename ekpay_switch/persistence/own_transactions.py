@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.persistence.group_commit.committer import CONNECTION_LOST, NEW_ACCOUNTS, RETRYABLE
 
@@ -116,4 +116,4 @@ class OwnTransactions:
 
 def _give_up_after(give_up_at: float, error: Exception) -> None:
     if time.monotonic() > give_up_at:
-        raise VerdictUnknownError from error
+        raise CommitUnknownError from error

@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 
 from ekpay_switch.domain.collections.connector_calls import CollectOrder
-from ekpay_switch.domain.collections.funding import HeldTry, NewTry, Step, TryState
+from ekpay_switch.domain.collections.funding import LockedTry, NewTry, Step, TryState
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_statements_of
@@ -137,7 +137,7 @@ async def add_notification(connection: Connection, payment: Row, notice: str, ve
     await connection.execute(NEW_NOTIFICATION, uuid7(), payment["id"], payment["partner_id"], notice, version)
 
 
-async def begin_try(connection: Connection, payment_id: UUID, new: NewTry) -> HeldTry:
+async def begin_try(connection: Connection, payment_id: UUID, new: NewTry) -> LockedTry:
     """Write a try, leased to the caller under epoch 1, with its own price where it has one."""
     send, hold = timedelta(seconds=new.send_seconds), timedelta(seconds=new.hold_seconds)
     await connection.execute(
@@ -161,7 +161,7 @@ def price_of(new: NewTry) -> dict[str, object]:
     return {name: getattr(new.charges, name).minor for name in ("charge", "fee", "vat")}
 
 
-async def read_own_try(connection: Connection, new: NewTry) -> HeldTry | None:
+async def read_own_try(connection: Connection, new: NewTry) -> LockedTry | None:
     """The try if this very call began it before and still holds it, or None."""
     is_ours = """
     SELECT true FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
@@ -173,13 +173,13 @@ async def read_own_try(connection: Connection, new: NewTry) -> HeldTry | None:
     return locked_try
 
 
-async def read_locked_tries(connection: Connection, attempt_ids: Sequence[UUID]) -> list[HeldTry]:
+async def read_locked_tries(connection: Connection, attempt_ids: Sequence[UUID]) -> list[LockedTry]:
     """The tries as their holder needs them, the one due longest first."""
     return [_locked_try(row) for row in await connection.fetch(READ_HELD, attempt_ids)]
 
 
 async def keep_evidence(
-    connection: Connection, locked_try: HeldTry, kind: str, facts: Mapping[str, str]
+    connection: Connection, locked_try: LockedTry, kind: str, facts: Mapping[str, str]
 ) -> None:
     """Store an answer that sets nothing as evidence, once; only inquiries may repeat."""
     await connection.execute(
@@ -203,7 +203,7 @@ def from_json(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSONB, decoded or
     return read
 
 
-def _locked_try(row: Row) -> HeldTry:
+def _locked_try(row: Row) -> LockedTry:
     sums = sums_of(row)
     order = CollectOrder(
         payment_id=row["payment_id"],
@@ -217,7 +217,7 @@ def _locked_try(row: Row) -> HeldTry:
         executes_begun=row["executes_begun"],
         epoch=row["epoch"],
     )
-    return HeldTry(
+    return LockedTry(
         payment_id=row["payment_id"],
         partner_id=row["partner_id"],
         lane=row["lane"],
@@ -229,7 +229,7 @@ def _locked_try(row: Row) -> HeldTry:
         order=order,
         sums=sums,
         executes_begun=row["executes_begun"],
-        asked=row["asked"],
+        questions=row["asked"],
         is_agreed=row["is_agreed"],
         opened_at=row["opened_at"],
         page_until=row["page_until"],

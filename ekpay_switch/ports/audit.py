@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AuditFinding:
     """The first broken row and what is wrong with it."""
 
     row: str
@@ -23,6 +23,6 @@ class Finding:
 class AuditCheck(Protocol):
     """One check of the audit."""
 
-    async def __call__(self, connection: Any, /) -> Finding | None:  # noqa: ANN401 - asyncpg is not typed
+    async def __call__(self, connection: Any, /) -> AuditFinding | None:  # noqa: ANN401 - asyncpg is not typed
         """The first broken row, or None where all rows are right."""
         ...

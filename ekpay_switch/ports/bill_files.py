@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from ekpay_switch.domain.scrolls.bill_files import FoundBill, TakeAnswer, Taken, Taking
+from ekpay_switch.domain.scrolls.bill_files import StoredBill, TakeAnswer, TakenBill, Taking
 
 
 class BillFiles(Protocol):
     """Bills from bill files, and which of them our payments have taken.
 
     Each call is one durable transaction and raises `OverloadedError` where nothing was done, and
-    `VerdictUnknownError` where the commit is unknown.
+    `CommitUnknownError` where the commit is unknown.
     """
 
-    async def named(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[FoundBill]:
+    async def by_parameters(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[StoredBill]:
         """The bills that these parameters name, in any status, by due date."""
         ...
 
@@ -22,6 +22,6 @@ class BillFiles(Protocol):
         """Take a bill for a payment, once: a repeat with the same bill and amount gets the same answer."""
         ...
 
-    async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> Taken | None:
+    async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> TakenBill | None:
         """The bill that this reference has taken; or None, and from now on it can take none."""
         ...

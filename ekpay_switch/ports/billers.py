@@ -7,7 +7,7 @@ from typing import Protocol
 from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.asking import SafetyFacts, Timing
 from ekpay_switch.domain.bill import BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder, Terms
+from ekpay_switch.domain.delivery import BillerTerms, PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.domain.scrolls.scroll import ScrollTerms
 
@@ -70,9 +70,9 @@ class BillerProfile:
     has_bill_files: bool = False
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> BillerTerms:
         """The settlement terms of this biller, for a delivery."""
-        return Terms(self.pays_from_deposit, self.has_unique_receipt, self.receipt_comes_later)
+        return BillerTerms(self.pays_from_deposit, self.has_unique_receipt, self.receipt_comes_later)
 
 
 class BillerAdapter(Protocol):

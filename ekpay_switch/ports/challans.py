@@ -9,8 +9,8 @@ from ekpay_switch.domain.challans import (
     ChallanLine,
     ChallanOrder,
     ChallanRefusal,
-    ChallanStanding,
     LineEnd,
+    StoredChallan,
     TreasuryHead,
 )
 from ekpay_switch.ports.world import World
@@ -44,7 +44,7 @@ class ChallanUsers(Protocol):
 class Challans(Protocol):
     """Stored challan requests; each call is one short transaction, durable on return."""
 
-    async def by_request(self, partner_id: str, request_id: str) -> ChallanStanding | None:
+    async def by_request(self, partner_id: str, request_id: str) -> StoredChallan | None:
         """The merchant's request of this REQUEST_ID, or None."""
         ...
 
@@ -55,7 +55,7 @@ class Challans(Protocol):
         lines: Sequence[ChallanLine],
         connectors: Collection[str],
         hold_seconds: float,
-    ) -> ChallanStanding | ChallanRefusal:
+    ) -> StoredChallan | ChallanRefusal:
         """Move the total to the merchant's challan prefund and store the request, or say why not.
 
         A request stored earlier under the REQUEST_ID is found under the same locks and returned. `connectors`
@@ -68,20 +68,20 @@ class Challans(Protocol):
         """
         ...
 
-    async def end_line(self, challan: ChallanStanding, line: ChallanLine) -> LineEnd | None:
+    async def end_line(self, challan: StoredChallan, line: ChallanLine) -> LineEnd | None:
         """Record how the line ended, by its payment under lock; None while it is open.
 
         An amount that the treasury was not paid is owed to the merchant again, once; raises like `set_aside`.
         """
         ...
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[ChallanStanding]:
+    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[StoredChallan]:
         """Lease requests with open lines that are due; older ones are due less often."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class TreasuryOffice:
+class ChallanPorts:
     """Everything that raising challans uses; `accounts` maps credit accounts to treasury codes."""
 
     world: World

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
-from ekpay_switch.domain.collections.funding import Finding, HeldTry, NewCollection, NewTry, TryState
+from ekpay_switch.domain.collections.funding import LockedTry, NewCollection, NewTry, TryFinding, TryState
 from ekpay_switch.domain.delivery import Delivery, PayOrder
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import (
-    HeldRefund,
+    LockedRefund,
     NewRefund,
     RefundFinding,
     RefundKind,
@@ -92,10 +92,10 @@ class PaymentView:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class CollectionOpened:
     """The payment is stored and its first try is open: ask the connector now."""
 
-    held: HeldTry
+    locked_try: LockedTry
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +111,13 @@ class OtherContent:
 
 
 @dataclass(frozen=True, slots=True)
-class BillHeld:
+class BillTaken:
     """Another payment has taken this bill; `payment_id` only where it is the same partner's."""
 
     payment_id: UUID | None
 
 
-OpenAnswer = Opened | AlreadyOpened | OtherContent | BillHeld
+OpenAnswer = CollectionOpened | AlreadyOpened | OtherContent | BillTaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +158,16 @@ class StartedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Funded:
+class FundedPayment:
     """A funded payment whose delivery is due; `is_over` says that its quote has expired."""
 
     payment_id: UUID
     biller_id: str
-    is_over: bool
+    is_quote_expired: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Returning:
+class ReturnPage:
     """The data of the page that the payer's browser returns to.
 
     `checkout_reference` names our own page of a merchant's payment, and is empty where there is none.
@@ -200,7 +200,7 @@ class Collections(Protocol):
 
     async def open_try(
         self, partner_id: str, payment_id: UUID, new: NewTry, page_is_ours_after_seconds: float
-    ) -> HeldTry | NoNewTry:
+    ) -> LockedTry | NoNewTry:
         """Begin another try of a payment that waits for money; the open one is abandoned.
 
         Not where the quote has expired, where the open try has begun an execute, or where its page is younger
@@ -212,24 +212,24 @@ class Collections(Protocol):
         """Decline a payment before any execute; None where it is declined now (or was already)."""
         ...
 
-    async def lease_try(self, reference: str, lease_seconds: float) -> HeldTry | None:
+    async def lease_try(self, reference: str, lease_seconds: float) -> LockedTry | None:
         """Lease the try of our reference if it is due and not leased; it gets a new epoch."""
         ...
 
     async def lease_due_tries(
         self, limit: int, lease_seconds: float, *, per_far_side: int, passing_over: Collection[str] = ()
-    ) -> Sequence[HeldTry]:
+    ) -> Sequence[LockedTry]:
         """Lease tries whose next inquiry is due and that are not leased; each gets a new epoch."""
         ...
 
-    async def begin_execute(self, locked_try: HeldTry, send_seconds: float, hold_seconds: float) -> bool:
+    async def begin_execute(self, locked_try: LockedTry, send_seconds: float, hold_seconds: float) -> bool:
         """Make an execute durable before it is sent; False where it may not be sent.
 
         That is where the try is no longer ours, was abandoned, or its quote has expired.
         """
         ...
 
-    async def record(self, locked_try: HeldTry, finding: Finding) -> TryRecorded | None:
+    async def record(self, locked_try: LockedTry, finding: TryFinding) -> TryRecorded | None:
         """Write what a finding leads to, under the try's epoch.
 
         None where another process took the try over: the finding is stored as evidence only.
@@ -242,7 +242,7 @@ class Collections(Protocol):
 
     async def funded_due(
         self, limit: int, *, per_far_side: int = 16, passing_over: Collection[str] = ()
-    ) -> Sequence[Funded]:
+    ) -> Sequence[FundedPayment]:
         """Funded payments whose delivery is due: at most `per_far_side` of a biller, none of `passing_over`.
 
         Where a quote has expired, the delivery is to be given up, which calls no far side: those are never
@@ -268,7 +268,7 @@ class Collections(Protocol):
         """
         ...
 
-    async def returning(self, reference: str) -> Returning | None:
+    async def return_page(self, reference: str) -> ReturnPage | None:
         """The data of this try's return page, or None."""
         ...
 
@@ -305,7 +305,7 @@ class Callbacks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class RefundTaken:
+class RefundOpened:
     """The refund is stored (`is_repeat`: it was stored before with the same content)."""
 
     view: RefundView
@@ -323,7 +323,7 @@ class RefundRecorded:
 class Refunds(Protocol):
     """Refunds as records of their own."""
 
-    async def ask(self, new: NewRefund, parts_max: int, days_max: int) -> RefundTaken | RefundRefusal:
+    async def request(self, new: NewRefund, parts_max: int, days_max: int) -> RefundOpened | RefundRefusal:
         """Accept a refund under the locked running total, or say why not; durable on return."""
         ...
 
@@ -333,19 +333,19 @@ class Refunds(Protocol):
 
     async def lease_due(
         self, limit: int, lease_seconds: float, *, passing_over: Collection[str] = ()
-    ) -> Sequence[HeldRefund]:
+    ) -> Sequence[LockedRefund]:
         """Lease refunds that are due and not leased, at most one of each try; each gets a new epoch."""
         ...
 
-    async def begin_send(self, locked_refund: HeldRefund, hold_seconds: float) -> bool:
+    async def begin_send(self, locked_refund: LockedRefund, hold_seconds: float) -> bool:
         """Make a send durable before it happens; False where the refund is no longer ours."""
         ...
 
-    async def postpone(self, locked_refund: HeldRefund, again_seconds: float) -> None:
+    async def postpone(self, locked_refund: LockedRefund, again_seconds: float) -> None:
         """Release the refund until its next retry; nothing was sent."""
         ...
 
-    async def record(self, locked_refund: HeldRefund, finding: RefundFinding) -> RefundRecorded | None:
+    async def record(self, locked_refund: LockedRefund, finding: RefundFinding) -> RefundRecorded | None:
         """Write what a finding leads to, under the refund's epoch.
 
         None where it is no longer ours: the finding is evidence only, and an alarm where money was refunded

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from ekpay_switch.domain.ledger.entries import Entry
-from ekpay_switch.domain.ledger.settlement_postings import owed_of
+from ekpay_switch.domain.ledger.settlement_postings import payable_changes
 
 # An asyncpg connection; the driver does not type its methods.
 Connection = Any
@@ -82,14 +82,14 @@ class Adjustment:
     moment: str
     postings: tuple[tuple[str, int], ...]
     payment_id: UUID | None = None
-    owed: tuple[tuple[str, int], ...] = ()
+    payable_changes: tuple[tuple[str, int], ...] = ()
     currency: str = "BDT"
 
     @classmethod
     def of(cls, entry_id: UUID, entry: Entry, payment_id: UUID | None = None) -> "Adjustment":
         """An entry of `settlement_postings`, with how much more merchants are owed by it."""
         postings = tuple((posting.account, posting.amount) for posting in entry.postings)
-        return cls(entry_id, entry.moment, postings, payment_id, owed_of(entry), entry.currency)
+        return cls(entry_id, entry.moment, postings, payment_id, payable_changes(entry), entry.currency)
 
 
 class AdjustmentBooks(Protocol):
@@ -179,7 +179,7 @@ class Finance(Protocol):
     """All ports of the reconciliation; each is opened at its first use."""
 
     @property
-    def home(self) -> Path:
+    def home_folder(self) -> Path:
         """The folder of this installation (`EKPAY_HOME`); the wing keeps its files in `reconciliation/`."""
         ...
 
@@ -208,7 +208,7 @@ class Finance(Protocol):
         """See `Persons`."""
         ...
 
-    async def leave_partner_statements(self, night: date, folder: Path) -> int:
+    async def write_partner_statements(self, night: date, folder: Path) -> int:
         """Write every partner's statement of a closed business date into `folder`; how many there are.
 
         A repeat writes the same files. Raises where the date is not closed yet.

@@ -2,8 +2,8 @@
 
 A host link is one TCP connection for a bank and installation. A request is handed over as a row
 (`HostMessages`); the one process with the link's lease takes rows and writes them to the wire (`HostLinks`
-and `Line`). Each call of the first two is one short transaction, and none is open around a wire call. Seconds
-count from the database's now.
+and `FramedConnection`). Each call of the first two is one short transaction, and none is open around a wire
+call. Seconds count from the database's now.
 """
 
 from collections.abc import Sequence
@@ -62,14 +62,14 @@ class LinkLease:
 
 
 @dataclass(frozen=True, slots=True)
-class TakenMessage:
+class OutgoingMessage:
     """A request that the owner must send within `send_seconds`, counted from before it called `take`."""
 
     message: HostMessage
     send_seconds: float
 
 
-class Noted(StrEnum):
+class AnswerRecord(StrEnum):
     """How a host's answer was recorded."""
 
     RECORDED = "recorded"
@@ -92,7 +92,7 @@ class HostLinks(Protocol):
         """Give the right back, so that the next owner need not wait."""
         ...
 
-    async def lose(self, lease: LinkLease) -> None:
+    async def mark_lost(self, lease: LinkLease) -> None:
         """Mark what was sent under this lease or an older one as lost: its connection has ended."""
         ...
 
@@ -100,14 +100,14 @@ class HostLinks(Protocol):
         """Return when there may be something to send, at the latest after that time."""
         ...
 
-    async def take(self, lease: LinkLease, limit: int) -> Sequence[TakenMessage]:
+    async def take(self, lease: LinkLease, limit: int) -> Sequence[OutgoingMessage]:
         """Requests to write now, the oldest first, each taken once and durable as taken before it is written.
 
         None under a lease that was lost, and none whose send deadline has passed.
         """
         ...
 
-    async def not_written(self, key: MessageKey) -> None:
+    async def mark_not_written(self, key: MessageKey) -> None:
         """Withdraw a taken request that provably never left us, unless it is being reversed."""
         ...
 
@@ -119,7 +119,7 @@ class HostLinks(Protocol):
         """The newest request that was sent under this name."""
         ...
 
-    async def answer(self, key: MessageKey, reply: HostReply) -> Noted:
+    async def answer(self, key: MessageKey, reply: HostReply) -> AnswerRecord:
         """Record what the host answered; the first answer counts, unless the request is being reversed."""
         ...
 
@@ -128,7 +128,7 @@ class HostLinks(Protocol):
         ...
 
 
-class Line(Protocol):
+class FramedConnection(Protocol):
     """One framed connection to a far side; nothing is ever sent twice over it."""
 
     async def send(self, message: bytes, send_before: float) -> NotSent | NoUsableAnswer | None:
@@ -148,10 +148,10 @@ class Line(Protocol):
         ...
 
 
-class Lines(Protocol):
+class FramedConnections(Protocol):
     """Connections over TCP, each message with its length before it."""
 
-    async def open(self, address: str, connect_seconds: float) -> Line | NotSent:
+    async def open(self, address: str, connect_seconds: float) -> FramedConnection | NotSent:
         """Connect to `host:port`, once."""
         ...
 
@@ -162,5 +162,5 @@ class HostPorts:
 
     messages: HostMessages
     links: HostLinks
-    lines: Lines
+    connections: FramedConnections
     alarms: Alarms

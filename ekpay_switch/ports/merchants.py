@@ -212,6 +212,6 @@ class MerchantPayments(Protocol):
         """The payment of this page, or None."""
         ...
 
-    async def named(self, trnx_id: str, limit: int = 10) -> Sequence[MerchantPayment]:
+    async def by_trnx_id(self, trnx_id: str, limit: int = 10) -> Sequence[MerchantPayment]:
         """Payments of any merchant under this trnx_id, the newest first: a status call names no merchant."""
         ...

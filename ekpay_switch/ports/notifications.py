@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import Decision, EndpointKind, Siblings, Tried
+from ekpay_switch.domain.notices import EndpointKind, RetryDecision, SendResult, Siblings
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.merchants import MerchantPayment, MerchantPayments
@@ -15,7 +15,7 @@ from ekpay_switch.ports.world import Alarms, Clock
 
 
 @dataclass(frozen=True, slots=True)
-class LeasedNotice:
+class LeasedNotification:
     """One leased notification for one endpoint, with all the data of its message.
 
     `key_generations` are those to sign with, the newest first; `tries` counts the earlier tries. For an IPN
@@ -51,14 +51,16 @@ class Notifications(Protocol):
         """Assign new notifications to the endpoints that subscribe to them; how many were processed."""
         ...
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedNotice]:
+    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedNotification]:
         """Lease deliveries that are due, a few of each endpoint; each gets a new epoch.
 
         Two IPNs of one payment are never leased at once, unless one of them is only to be ended unsent.
         """
         ...
 
-    async def record(self, leased: LeasedNotice, tried: Tried, decision: Decision, took_ms: int) -> str:
+    async def record(
+        self, leased: LeasedNotification, tried: SendResult, decision: RetryDecision, took_ms: int
+    ) -> str:
         """Record a try and its decision; the reason for an alarm, or "".
 
         An alarm is due where the endpoint was disabled, or where a merchant's IPNs begin to be given up.
@@ -67,15 +69,15 @@ class Notifications(Protocol):
         ...
 
 
-class NoticeSender(Protocol):
+class NotificationSender(Protocol):
     """HTTP to URLs that partners chose, which are not trusted."""
 
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Tried:
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> SendResult:
         """Post once, within a deadline, to a public address; raises nothing for what the endpoint does."""
         ...
 
 
-class NoticeSigner(Protocol):
+class NotificationSigner(Protocol):
     """The signing keys of endpoints."""
 
     def public_key(self, endpoint_id: UUID, generation: int) -> str:
@@ -98,7 +100,7 @@ class EndpointKeys(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class MerchantPost:
+class IpnPorts:
     """What IPNs are built from; `token_of` gives the secure token of a payment's document."""
 
     payments: MerchantPayments
@@ -107,15 +109,15 @@ class MerchantPost:
 
 
 @dataclass(frozen=True, slots=True)
-class PostOffice:
+class NotificationPorts:
     """Everything that notifying partners uses; `luck` gives a random number in [0, 1) for each try."""
 
     notifications: Notifications
-    sender: NoticeSender
-    signer: NoticeSigner
+    sender: NotificationSender
+    signer: NotificationSigner
     billers: Billers
     clock: Clock
     alarms: Alarms
     luck: Callable[[], float]
-    merchants: MerchantPost
+    merchants: IpnPorts
     time_divisor: float = 1.0

@@ -60,6 +60,6 @@ class PaidPayment:
 class Receipts(Protocol):
     """Collected payments for receipts."""
 
-    async def paid(self, payment_id: UUID) -> PaidPayment | None:
+    async def by_id(self, payment_id: UUID) -> PaidPayment | None:
         """The payment, or None: unknown, or not collected by a connector."""
         ...

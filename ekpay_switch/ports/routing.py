@@ -16,7 +16,7 @@ ACTIVE = "active"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ConnectorRecord:
     """What the database knows of one connector.
 
     `successes` of `outcomes` within the window, its breaker, whether a half-open one has let a payment
@@ -31,7 +31,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownBreaker:
+class BreakerView:
     """A breaker for display; `half_opens_by` is when an open one half-opens without an answer."""
 
     connector_id: str
@@ -51,7 +51,7 @@ class Routing(Protocol):
         """Every connector as a candidate."""
         ...
 
-    async def let_through(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:
+    async def reserve_probe(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:
         """Whether this try may be the probe of a half-open breaker; True where the breaker is closed.
 
         The probe is reserved for `hold_seconds` of the database's clock, so that a process that dies blocks
@@ -59,7 +59,7 @@ class Routing(Protocol):
         """
         ...
 
-    async def answered(self, connector_id: str) -> None:
+    async def record_answer(self, connector_id: str) -> None:
         """The connector has answered an inquiry about a payment: its breaker half-opens, if it was open.
 
         Not before the breaker was open for the time in the rules. Where it is not open, the database is not
@@ -75,7 +75,7 @@ class Routing(Protocol):
         ...
 
 
-def candidate_of(profile: ConnectorProfile, known: Known) -> Candidate:
+def candidate_of(profile: ConnectorProfile, known: ConnectorRecord) -> Candidate:
     """A connector as the router weighs it."""
     return Candidate(
         connector_id=profile.id,

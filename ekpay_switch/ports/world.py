@@ -13,9 +13,9 @@ from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.asking import DoubtfulSend
-from ekpay_switch.domain.bill import Bill, BillQuery, HeldBill, Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
-from ekpay_switch.domain.collections.file_proofs import NO_FILES, FilesSaid
+from ekpay_switch.domain.bill import Bill, BillQuery, LockedBill, Quote
+from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
+from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
 from ekpay_switch.domain.delivery import (
     Delivery,
     NextSend,
@@ -52,7 +52,7 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class LeasedPayment:
     """A payment that the resolver has leased: no other process may record about it under this epoch.
 
     `ask_before` is a reading of the monotonic clock, in seconds, after which no inquiry may be sent: the next
@@ -64,10 +64,10 @@ class Leased:
     order: PayOrder
     state: State
     send: DoubtfulSend
-    asked: int
+    questions: int
     now: datetime
     ask_before: float = math.inf
-    files: FilesSaid = NO_FILES
+    files: FileStatements = NO_FILES
 
 
 class Payments(Protocol):
@@ -97,7 +97,7 @@ class Payments(Protocol):
         *,
         per_far_side: int = 16,
         passing_over: Collection[str] = (),
-    ) -> Sequence[Leased]:
+    ) -> Sequence[LeasedPayment]:
         """Lease payments whose next inquiry is due and that are not leased; each gets a new epoch.
 
         At most `per_far_side` of one far side, and none of the far sides in `passing_over`.
@@ -105,7 +105,7 @@ class Payments(Protocol):
         ...
 
     async def postpone(
-        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+        self, leased: LeasedPayment, ask_again_seconds: float | None, why: str, *, was_asked: bool
     ) -> None:
         """Release the payment until its next inquiry, None for never; `asked` counts one more inquiry."""
         ...
@@ -114,7 +114,7 @@ class Payments(Protocol):
         """Make one more send of the same attempt durable before it happens; raises like `claim`."""
         ...
 
-    async def standing(self, payment_id: UUID) -> Standing | None:
+    async def by_id(self, payment_id: UUID) -> PaymentRecord | None:
         """The stored payment, or None."""
         ...
 
@@ -123,13 +123,13 @@ class Payments(Protocol):
         ...
 
 
-class HeldBills(Protocol):
+class LockedBills(Protocol):
     """Bills that a fetch has locked at their biller: until the lock ends, fetches are answered from here.
 
     `bill_name` is `BillQuery.bill_name`. Times are seconds from the database's now.
     """
 
-    async def current(self, biller_id: str, bill_name: str) -> HeldBill | None:
+    async def current(self, biller_id: str, bill_name: str) -> LockedBill | None:
         """The bill if its lock has not ended and no payment of ours has paid it, else None."""
         ...
 
@@ -137,7 +137,7 @@ class HeldBills(Protocol):
         """The right to ask the biller, durable before it is asked, or None while another process has it."""
         ...
 
-    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> HeldBill:
+    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> LockedBill:
         """Store the bill that the biller locked for us; under an old epoch nothing is written."""
         ...
 
@@ -184,7 +184,7 @@ class RequestStatus:
     biller_id: str
     is_bill_paid: bool
     amount: Money
-    standing: Standing | None
+    standing: PaymentRecord | None
 
 
 class Enquiries(Protocol):
@@ -316,7 +316,7 @@ class World:
     callbacks: Callbacks
     refunds: Refunds
     routing: Routing
-    held_bills: HeldBills
+    locked_bills: LockedBills
     fees: FeeTable
     budget: Budget
     clock: Clock

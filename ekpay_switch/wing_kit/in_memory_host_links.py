@@ -23,7 +23,7 @@ from ekpay_switch.domain.host_messages import (
     Trace,
     state_after,
 )
-from ekpay_switch.ports.host_links import LinkLease, Noted, TakenMessage
+from ekpay_switch.ports.host_links import AnswerRecord, LinkLease, OutgoingMessage
 from ekpay_switch.ports.world import Clock
 
 _LATE = frozenset({HostState.REVERSING, HostState.REVERSED})
@@ -141,10 +141,10 @@ class HostShelf:
         if self._is_current(lease):
             self.leases[lease.connector_id] = (lease, self.clock.now())
 
-    async def lose(self, lease: LinkLease) -> None:
+    async def mark_lost(self, lease: LinkLease) -> None:
         """See `ports.host_links.HostLinks`."""
         for row in self._rows_of(lease.connector_id):
-            if row.message.state is HostState.TAKEN and row.link_epoch <= lease.epoch:
+            if row.message.state is HostState.SENDING and row.link_epoch <= lease.epoch:
                 row.message = replace(row.message, is_lost=True)
         await self._notify()
 
@@ -155,18 +155,18 @@ class HostShelf:
             await asyncio.wait_for(arrival.wait(), within_seconds)
         arrival.clear()
 
-    async def take(self, lease: LinkLease, limit: int) -> Sequence[TakenMessage]:
+    async def take(self, lease: LinkLease, limit: int) -> Sequence[OutgoingMessage]:
         """See `ports.host_links.HostLinks`."""
-        now, messages = self.clock.now(), list[TakenMessage]()
+        now, messages = self.clock.now(), list[OutgoingMessage]()
         for row in self._rows_of(lease.connector_id):
             is_due = row.send_until > now and self._is_current(lease) and len(messages) < limit
-            if is_due and row.apply(HostEvent.TAKEN):
+            if is_due and row.apply(HostEvent.SENDING):
                 row.link_epoch = lease.epoch
-                messages.append(TakenMessage(row.message, (row.send_until - now).total_seconds()))
+                messages.append(OutgoingMessage(row.message, (row.send_until - now).total_seconds()))
         await self._notify()
         return messages
 
-    async def not_written(self, key: MessageKey) -> None:
+    async def mark_not_written(self, key: MessageKey) -> None:
         """See `ports.host_links.HostLinks`."""
         self.rows[key].apply(HostEvent.NOT_WRITTEN)
         await self._notify()
@@ -193,17 +193,17 @@ class HostShelf:
         ]
         return max(sent, key=lambda message: message.new.trace.at, default=None)
 
-    async def answer(self, key: MessageKey, reply: HostReply) -> Noted:
+    async def answer(self, key: MessageKey, reply: HostReply) -> AnswerRecord:
         """See `ports.host_links.HostLinks`."""
         row = self.rows[key]
         if row.apply(HostEvent.ANSWERED):
             row.message = replace(row.message, reply=reply)
             await self._notify()
-            return Noted.RECORDED
+            return AnswerRecord.RECORDED
         if row.message.state in _LATE:
             row.late_reply = row.late_reply or reply
-            return Noted.LATE
-        return Noted.RECORDED if row.message.reply == reply else Noted.NOT_AWAITED
+            return AnswerRecord.LATE
+        return AnswerRecord.RECORDED if row.message.reply == reply else AnswerRecord.NOT_AWAITED
 
     async def answer_reversal(self, key: MessageKey, code: str, *, is_confirmed: bool) -> bool:
         """See `ports.host_links.HostLinks`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from ekpay_switch.domain.scrolls.bill_files import FoundBill, NotTaken, TakeAnswer, Taken, Taking
+from ekpay_switch.domain.scrolls.bill_files import StoredBill, TakeAnswer, TakenBill, Taking, TakingRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class TokenShelf:
 class NoBillFiles:
     """No bill was handed over in a file; implements the port `BillFiles`."""
 
-    async def named(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[FoundBill]:
+    async def by_parameters(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[StoredBill]:
         """None."""
         del biller_id, parameters
         return ()
@@ -76,7 +76,7 @@ class NoBillFiles:
     async def take(self, taking: Taking) -> TakeAnswer:
         """Never taken: there is no such bill."""
         del taking
-        return NotTaken.NO_SUCH_BILL
+        return TakingRefusal.NO_SUCH_BILL
 
-    async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> Taken | None:
+    async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> TakenBill | None:
         """Nothing was ever taken."""

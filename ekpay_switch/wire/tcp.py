@@ -10,7 +10,7 @@ import contextlib
 import socket
 from dataclasses import dataclass
 
-from ekpay_switch.ports.host_links import Line
+from ekpay_switch.ports.host_links import FramedConnection
 from ekpay_switch.ports.world import Clock, NotSent, NoUsableAnswer
 
 LENGTH_BYTES = 2
@@ -31,13 +31,13 @@ class TcpSettings:
 
 
 class TcpLines:
-    """The port `Lines` over sockets of the event loop."""
+    """The port `FramedConnections` over sockets of the event loop."""
 
     def __init__(self, clock: Clock, settings: TcpSettings | None = None) -> None:
         self._clock = clock
         self._settings = settings or TcpSettings()
 
-    async def open(self, address: str, connect_seconds: float) -> Line | NotSent:
+    async def open(self, address: str, connect_seconds: float) -> FramedConnection | NotSent:
         """See `ports.host_links.Lines`; a malformed address is not reached either."""
         try:
             async with asyncio.timeout(connect_seconds):
@@ -65,7 +65,7 @@ async def _connect(address: str) -> socket.socket:
 
 
 class TcpLine:
-    """One connection; implements the port `Line`."""
+    """One connection; implements the port `FramedConnection`."""
 
     def __init__(self, connection: socket.socket, clock: Clock, settings: TcpSettings) -> None:
         self._connection = connection

@@ -19,7 +19,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from ekpay_switch.domain.notices import Tried
+from ekpay_switch.domain.notices import SendResult
 from ekpay_switch.ports.world import Clock
 from ekpay_switch.wire.public_addresses import (
     AddressRules,
@@ -87,7 +87,7 @@ async def checked_addresses(target: Target, resolve: Resolve) -> Sequence[str]:
 
 
 class WebhookSender:
-    """The port `NoticeSender` over aiohttp; a connection of its own for each try."""
+    """The port `NotificationSender` over aiohttp; a connection of its own for each try."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class WebhookSender:
         self._limits = limits or WebhookLimits()
         self._certificates = certificates or ssl.create_default_context()
 
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Tried:
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> SendResult:
         """Try once; raises nothing for whatever the URL, the network or the endpoint does."""
         heard = _ReceivedStatus()
         try:
@@ -110,12 +110,12 @@ class WebhookSender:
                 addresses = await checked_addresses(target, self._resolve)
                 await self._post(target, addresses, _Message(headers, body), heard)
         except TimeoutError:
-            return heard.tried or Tried(None, f"no answer within {self._limits.try_seconds:g} s")
+            return heard.tried or SendResult(None, f"no answer within {self._limits.try_seconds:g} s")
         except UnsafeAddressError as refused:
-            return Tried(None, str(refused))
+            return SendResult(None, str(refused))
         except _FAILURES as failure:
-            return heard.tried or Tried(None, _failure_text(failure))
-        return heard.tried or Tried(None, "no answer")
+            return heard.tried or SendResult(None, _failure_text(failure))
+        return heard.tried or SendResult(None, "no answer")
 
     async def _post(
         self, target: Target, addresses: Sequence[str], message: "_Message", heard: "_ReceivedStatus"
@@ -126,7 +126,7 @@ class WebhookSender:
             session.post(url, data=message.body, headers=message.headers, allow_redirects=False) as answer,
         ):
             retry_after = _retry_after(answer.headers.get("Retry-After", ""), self._clock.now())
-            heard.tried = Tried(answer.status, f"HTTP {answer.status}", retry_after)
+            heard.tried = SendResult(answer.status, f"HTTP {answer.status}", retry_after)
             await self._drain(answer)
 
     def _session(self, addresses: Sequence[str]) -> aiohttp.ClientSession:
@@ -167,7 +167,7 @@ class _Message:
 class _ReceivedStatus:
     """The status of an answer: it counts even where reading the body fails."""
 
-    tried: Tried | None = None
+    tried: SendResult | None = None
 
 
 def _failure_text(failure: Exception) -> str:

@@ -38,7 +38,7 @@ def fetch(
     """
     finance: Finance = context.obj
     try:
-        results = fetch_from(finance.home, finance.config, server)
+        results = fetch_from(finance.home_folder, finance.config, server)
     except ModuleNotFoundError as problem:
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         raise typer.Exit(_IMPERFECT) from problem

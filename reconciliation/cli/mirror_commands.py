@@ -86,7 +86,7 @@ async def _run(finance: Finance, since: date | None, bar: Progress, *, is_proof:
     from reconciliation.postgres_arrow import Database  # noqa: PLC0415 - needs the extra
     from reconciliation.statement.layout import read_layouts  # noqa: PLC0415
 
-    layouts, folder = read_layouts(finance.config / _STATEMENTS), MirrorFolder.of(finance.home)
+    layouts, folder = read_layouts(finance.config / _STATEMENTS), MirrorFolder.of(finance.home_folder)
     task = bar.add_task("mirrors", total=None)
     connection = await finance.connect()
     try:

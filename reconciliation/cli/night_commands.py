@@ -233,13 +233,13 @@ async def _write_reports(
     from reconciliation.reports.night_files import write_night_reports  # noqa: PLC0415
     from reconciliation.results.night_folders import NightFolders  # noqa: PLC0415 - needs the extra
 
-    reports = NightFolders.of(finance.home).reports
+    reports = NightFolders.of(finance.home_folder).reports
     out, unfinished = reports / f"{done.night}-{done.number}", reports / f".{done.night}-{done.number}"
     if not out.exists():
         shutil.rmtree(unfinished, ignore_errors=True)
-        await write_night_reports(finance.home, connection, done, rules, unfinished)
+        await write_night_reports(finance.home_folder, connection, done, rules, unfinished)
         try:
-            await finance.leave_partner_statements(done.night, unfinished / "partners")
+            await finance.write_partner_statements(done.night, unfinished / "partners")
         except SwitchError as problem:
             raise ReportError(f"statements of partners were not left: {problem}") from problem
         unfinished.rename(out)

@@ -64,7 +64,7 @@ def night(
         connection = await finance.connect()
         try:
             run_record = await _chosen_run(connection, night, run)
-            report = await read_report(finance.home, connection, run_record, rules)
+            report = await read_report(finance.home_folder, connection, run_record, rules)
         finally:
             await connection.close()
         with screen().status("writing …"):

@@ -33,7 +33,7 @@ def take(
     """
     finance: Finance = context.obj
     try:
-        rows = take_all(finance.home, finance.config, files)
+        rows = take_all(finance.home_folder, finance.config, files)
     except (ReconciliationError, OSError) as problem:
         complain(str(problem))
         raise typer.Exit(_IMPERFECT) from problem

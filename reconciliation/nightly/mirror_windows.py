@@ -27,7 +27,7 @@ async def mirror_windows(
     try:
         required = await required_mirrors(connection, institutions, night - _BACK)
         with Database(finance.url("audit")) as books:
-            await make_missing(connection, books, MirrorFolder.of(finance.home), required)
+            await make_missing(connection, books, MirrorFolder.of(finance.home_folder), required)
     except (OSError, Error, PostgresError) as problem:
         return str(problem)
     return ""

@@ -106,7 +106,7 @@ async def run_nights(finance: Finance, last_night: date, context: NightContext) 
     Raises:
         NightError: another run is going on, or the rows of the last run are not what was committed.
     """
-    folders, rules = NightFolders.of(finance.home), NightRules.read(finance.config)
+    folders, rules = NightFolders.of(finance.home_folder), NightRules.read(finance.config)
     async with _locked(finance) as connection:
         # A run that was killed after its commit may lack its reports.
         newest = await latest_run(connection)

@@ -89,7 +89,7 @@ class NightStatus:
 
 async def status_of(finance: Finance, night: date | None) -> NightStatus | None:
     """The status of a night, by default the newest; None where it has no run."""
-    rules, folders = NightRules.read(finance.config), NightFolders.of(finance.home)
+    rules, folders = NightRules.read(finance.config), NightFolders.of(finance.home_folder)
     connection = await finance.connect("audit")
     try:
         run = await latest_run(connection, night)

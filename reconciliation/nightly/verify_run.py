@@ -63,7 +63,7 @@ async def verify_run(finance: Finance, seq: int, watch: Watcher, *, whole: bool 
     Raises:
         NightError: there is no such run.
     """
-    folders, first = NightFolders.of(finance.home), 1 if whole else seq
+    folders, first = NightFolders.of(finance.home_folder), 1 if whole else seq
     connection = await finance.connect("audit")
     try:
         for proof in (chain.verify_chain, verify_decisions, verify_closings):

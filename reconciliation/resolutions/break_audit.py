@@ -8,7 +8,7 @@ other row: cut off as the last event, it is not missed.
 
 from typing import Final
 
-from ekpay_switch.ports.audit import Finding
+from ekpay_switch.ports.audit import AuditFinding
 from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.results.event_chain import first_broken_event
 from reconciliation.results.table_values import Connection
@@ -61,11 +61,11 @@ ORDER BY m.id LIMIT 1
 """
 
 
-async def first_broken(connection: Connection) -> Finding | None:
+async def first_broken(connection: Connection) -> AuditFinding | None:
     """See `ekpay_switch.ports.audit.AuditCheck`: events and what they tell of, mirrors, and decisions."""
     event = await first_broken_event(connection)
     if event is not None:
-        return Finding(f"reconciliation.break_events {event[0]}", event[1])
+        return AuditFinding(f"reconciliation.break_events {event[0]}", event[1])
     last = await connection.fetchval(_LAST)
     for query, *values in (
         (_CUT_OFF, last),
@@ -77,6 +77,6 @@ async def first_broken(connection: Connection) -> Finding | None:
     ):
         row = await connection.fetchrow(query, *values)
         if row is not None:
-            return Finding(f"reconciliation.{row['row']}", row["why"])
+            return AuditFinding(f"reconciliation.{row['row']}", row["why"])
     words = await verify_decisions(connection)
-    return None if words is None else Finding("reconciliation.resolutions", words)
+    return None if words is None else AuditFinding("reconciliation.resolutions", words)

@@ -90,7 +90,7 @@ def read_setting(finance: Finance, rows: CommittedRows | None = None) -> Settlem
     calendar = read_calendar(finance.config / "calendar.toml")
     layouts = read_layouts(finance.config / "statements")
     return SettlementSetting(
-        finance, registry, Cycles(calendar, registry.own), layouts, rows or RunRows(finance.home)
+        finance, registry, Cycles(calendar, registry.own), layouts, rows or RunRows(finance.home_folder)
     )
 
 

@@ -10,10 +10,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.settlement_postings import (
     PayoutParts,
-    instructed,
-    instruction_paid,
-    instruction_rejected,
-    payout_received,
+    payout_received_entry,
+    settlement_instructed_entry,
+    settlement_paid_entry,
+    settlement_rejected_entry,
 )
 from ekpay_switch.ports.finance import Adjustment
 from reconciliation.settlement.instructions.instruction_steps import InstructionStep
@@ -47,7 +47,7 @@ def of_movement(
     if moved_amount == 0:
         return None
     name = entry_id("moved", step.end_to_end_id, step.revision)
-    return Adjustment.of(name, instruction_paid(issued.instruction.creditor.rail, moved_amount))
+    return Adjustment.of(name, settlement_paid_entry(issued.instruction.creditor.rail, moved_amount))
 
 
 def of_rejection(
@@ -57,7 +57,7 @@ def of_rejection(
     if before.is_owed_again or not step.is_owed_again:
         return None
     name = entry_id("rejected", step.end_to_end_id)
-    return Adjustment.of(name, instruction_rejected(_instructed(issued)))
+    return Adjustment.of(name, settlement_rejected_entry(_instructed(issued)))
 
 
 def of_credit(credit: PayoutCredit, revision: int, before: PayoutCredit | None) -> Adjustment | None:
@@ -72,12 +72,12 @@ def of_credit(credit: PayoutCredit, revision: int, before: PayoutCredit | None) 
     if parts == PayoutParts(0, 0, 0, 0, 0):
         return None
     name = entry_id("payout", credit.batch.key, revision)
-    return Adjustment.of(name, payout_received(credit.batch.connector, parts))
+    return Adjustment.of(name, payout_received_entry(credit.batch.connector, parts))
 
 
 def _instructed(issued: IssuedInstruction) -> Entry:
     instruction = issued.instruction
     debtor = debt_of(instruction.creditor.creditor)
-    return instructed(
+    return settlement_instructed_entry(
         issued.ledger_account, instruction.creditor.rail, instruction.amount, issued.set_off, debtor
     )

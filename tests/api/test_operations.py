@@ -2,7 +2,7 @@ import pytest
 
 from ekpay_switch.api.problems import STATUS_OF
 from ekpay_switch.api.syndicate.routes import BASE
-from ekpay_switch.domain.errors import NoFeeError, OverloadedError, SwitchError, VerdictUnknownError
+from ekpay_switch.domain.errors import CommitUnknownError, NoFeeError, OverloadedError, SwitchError
 from tests.api.api_setup import Caller, Desk
 
 PROBLEM = "application/problem+json"
@@ -37,7 +37,7 @@ async def test_another_method_is_not_allowed(desk: Desk, method: str) -> None:
     assert (reply.status, reply.headers["content-type"]) == (405, PROBLEM)
 
 
-@pytest.mark.parametrize("error", [OverloadedError(), VerdictUnknownError(), NoFeeError("no row for b025")])
+@pytest.mark.parametrize("error", [OverloadedError(), CommitUnknownError(), NoFeeError("no row for b025")])
 async def test_an_error_of_the_core_is_a_problem_with_its_status_and_none_of_its_words(
     desk: Desk, bank: Caller, error: SwitchError
 ) -> None:

@@ -7,7 +7,7 @@ from ekpay_switch.cli.reference.codes_and_events import write
 from ekpay_switch.cli.reference.payment_states import draw
 from ekpay_switch.domain.alarms import MEANING, Alarm
 from ekpay_switch.domain.notices import NOTICES, EventType
-from ekpay_switch.domain.payment import TRANSITIONS, Event, State, public
+from ekpay_switch.domain.payment import TRANSITIONS, Event, State, public_state
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.refusals import Refusal
 
@@ -25,7 +25,7 @@ def test_every_state_and_every_transition_is_drawn() -> None:
         assert f"    {here} --> {there}: {event}\n" in page
     for state in State:
         assert f"\n| {state} | " in page
-        assert f" | {public(state)} |\n" in page
+        assert f" | {public_state(state)} |\n" in page
 
 
 def test_docs_list_every_event() -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route
 
-from ekpay_switch.domain.collections.connector_calls import Created
+from ekpay_switch.domain.collections.connector_calls import PageCreated
 from tests.browser.checkout_states import Shown
 from tests.scenarios.checkout import an_order_text
 
@@ -192,4 +192,4 @@ def poison(shown: Shown, text: str, address: str) -> None:
     shopper.payments.merchant = replace(shopper.merchant, name_en=text, name_bn=text, mer_reg_id=text)
     for far in shopper.far.values():
         far.profile = replace(far.profile, name_en=text, name_bn=text)
-        far.creates.append(Created(text, "https://bkash.example/pay/1"))
+        far.creates.append(PageCreated(text, "https://bkash.example/pay/1"))

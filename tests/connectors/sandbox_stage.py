@@ -14,15 +14,15 @@ from uuid import UUID
 
 from connectors.registry import connector_of
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     CallbackHint,
     Collected,
     CollectInquiry,
     CollectOrder,
-    Created,
+    ConfirmedCollection,
     NoHint,
+    PageCreated,
     RefundOrder,
-    judge,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.connectors import Connector
@@ -99,7 +99,7 @@ class SandboxStage:
         """An order with a page, and the page."""
         order = self.order(**changes)
         created = await self.connector.create(order)
-        assert isinstance(created, Created), created
+        assert isinstance(created, PageCreated), created
         return replace(order, provider_reference=created.provider_reference), created.page_url
 
     async def visited(
@@ -122,7 +122,7 @@ class SandboxStage:
         order, _ = await self.visited(kind)
         collected = await self.connector.inquire(order)
         assert isinstance(collected, Collected), collected
-        assert judge(order, collected) == Agreed(collected)
+        assert judge_collected(order, collected) == ConfirmedCollection(collected)
         return order, collected
 
     async def brought(self, visit: Visit) -> CallbackHint | NoHint:

@@ -26,8 +26,8 @@ from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectOrder,
-    Created,
     NeverPaid,
+    PageCreated,
     RefundLine,
 )
 from ekpay_switch.domain.money import Money
@@ -251,7 +251,7 @@ async def test_certifying_it_proves_the_facts_that_were_stated(config: Path, tmp
 async def certified(config: Path, home: Path) -> dict[Fact, Verdict]:
     async with at_meghna(config, home) as stage:
 
-        async def agrees(_order: CollectOrder, created: Created) -> bool:
+        async def agrees(_order: CollectOrder, created: PageCreated) -> bool:
             await pay(created.page_url, Payer(await stage.number("normal")))
             return True
 

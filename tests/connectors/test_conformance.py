@@ -10,7 +10,7 @@ from connectors.families.bkash.connector import Bkash
 from connectors.manifest import Manifest
 from ekpay_switch.cli.conformance.run import Fact, Finding, Verdict, show_run
 from ekpay_switch.cli.connectors.conformance import Conformance
-from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, PageCreated
 from ekpay_switch.domain.money import Money
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wire.http import HttpWire
@@ -25,7 +25,7 @@ ALL_PROVEN = dict.fromkeys(Fact, Verdict.PROVEN)
 
 @asynccontextmanager
 async def a_run(manifest: Manifest, desk: HonestDesk, *, agrees: bool = True) -> AsyncIterator[Conformance]:
-    async def payer(order: CollectOrder, created: Created) -> bool:
+    async def payer(order: CollectOrder, created: PageCreated) -> bool:
         assert order.provider_reference == created.provider_reference
         desk.pages[created.provider_reference].is_agreed = agrees
         return agrees

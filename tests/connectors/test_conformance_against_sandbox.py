@@ -6,7 +6,7 @@ import pytest
 
 from ekpay_switch.cli.conformance.run import Fact, Verdict
 from ekpay_switch.cli.connectors.conformance import Conformance
-from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, PageCreated
 from ekpay_switch.domain.money import Money
 from sandbox.callers.payer.payer import Payer, pay
 from sandbox.kit.provider.family import GatewayFarSide
@@ -21,7 +21,7 @@ HOUSES = [(family, house.id) for family in (Mpgs, BankRedirect) for house in fam
 async def test_a_manifest_tells_the_truth(tmp_path: Path, family: type[GatewayFarSide], house: str) -> None:
     async with sandbox_stage(family, house, tmp_path) as stage:
 
-        async def agrees(_order: CollectOrder, created: Created) -> bool:
+        async def agrees(_order: CollectOrder, created: PageCreated) -> bool:
             await pay(created.page_url, Payer(await stage.number("normal")))
             return True
 

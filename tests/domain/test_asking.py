@@ -10,8 +10,8 @@ from ekpay_switch.domain.asking import (
     NextStep,
     SafetyFacts,
     Timing,
-    after_not_found,
     final_not_found_at,
+    next_step_after_not_found,
 )
 
 TIMING = Timing(
@@ -61,26 +61,26 @@ def test_not_found_is_final_a_minute_after_deadline_and_settle_time() -> None:
 )
 def test_not_found_is_never_final_where_the_institution_cannot_say_so(facts: SafetyFacts) -> None:
     assert final_not_found_at(SEND, facts, TIMING) is None
-    assert after_not_found(SEND, SENT_UNTIL + timedelta(days=365), facts, TIMING) is NextStep.WAIT
+    assert next_step_after_not_found(SEND, SENT_UNTIL + timedelta(days=365), facts, TIMING) is NextStep.WAIT
 
 
 def test_an_early_not_found_proves_nothing() -> None:
-    assert after_not_found(SEND, FINAL_AT - TICK, FACTS, TIMING) is NextStep.WAIT
+    assert next_step_after_not_found(SEND, FINAL_AT - TICK, FACTS, TIMING) is NextStep.WAIT
 
 
 def test_proven_not_posted_is_sent_again_once() -> None:
-    assert after_not_found(SEND, FINAL_AT, FACTS, TIMING) is NextStep.SEND_AGAIN
-    assert after_not_found(replace(SEND, sends=2), FINAL_AT, FACTS, TIMING) is NextStep.GIVE_BACK
+    assert next_step_after_not_found(SEND, FINAL_AT, FACTS, TIMING) is NextStep.SEND_AGAIN
+    assert next_step_after_not_found(replace(SEND, sends=2), FINAL_AT, FACTS, TIMING) is NextStep.GIVE_BACK
 
 
 def test_nothing_is_sent_again_where_the_far_side_does_not_deduplicate() -> None:
     facts = replace(FACTS, deduplicates=False)
-    assert after_not_found(SEND, FINAL_AT, facts, TIMING) is NextStep.GIVE_BACK
+    assert next_step_after_not_found(SEND, FINAL_AT, facts, TIMING) is NextStep.GIVE_BACK
 
 
 def test_nothing_is_sent_again_after_the_quote_has_expired() -> None:
     expired = replace(SEND, quote_expires_at=FINAL_AT)
-    assert after_not_found(expired, FINAL_AT, FACTS, TIMING) is NextStep.GIVE_BACK
+    assert next_step_after_not_found(expired, FINAL_AT, FACTS, TIMING) is NextStep.GIVE_BACK
 
 
 @given(
@@ -92,5 +92,7 @@ def test_nothing_is_sent_or_given_back_before_not_found_is_final(
     seconds: int, sends: int, *, deduplicates: bool
 ) -> None:
     now = SENT_UNTIL + timedelta(seconds=seconds)
-    step = after_not_found(replace(SEND, sends=sends), now, replace(FACTS, deduplicates=deduplicates), TIMING)
+    step = next_step_after_not_found(
+        replace(SEND, sends=sends), now, replace(FACTS, deduplicates=deduplicates), TIMING
+    )
     assert (step is NextStep.WAIT) == (now < FINAL_AT)

@@ -12,12 +12,12 @@ from ekpay_switch.domain.challans import (
     ChallanLine,
     ChallanOrder,
     ChallanRefusal,
-    ChallanStanding,
     Credit,
     LineEnd,
-    LineStanding,
     Progress,
     Spendable,
+    StoredChallan,
+    StoredLine,
     TreasuryHead,
     challan_prefund,
     end_of,
@@ -25,7 +25,7 @@ from ekpay_switch.domain.challans import (
     refuse_challan,
 )
 from ekpay_switch.domain.ledger.entries import Posting
-from ekpay_switch.domain.ledger.posting_rules import set_aside_for_challan
+from ekpay_switch.domain.ledger.posting_rules import set_aside_for_challan_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 
@@ -50,11 +50,11 @@ def an_order(*amounts: int, total: int | None = None, account: str = "1-4331-000
     )
 
 
-def a_standing(*ends: LineEnd | None) -> ChallanStanding:
+def a_standing(*ends: LineEnd | None) -> StoredChallan:
     line = ChallanLine(1, "1", "1-4331-0000-2043", HEAD, Money(5), "challan:7:1")
-    lines = tuple(LineStanding(replace(line, seq=seq), end=end) for seq, end in enumerate(ends, 1))
+    lines = tuple(StoredLine(replace(line, seq=seq), end=end) for seq, end in enumerate(ends, 1))
     day = date(2026, 3, 1)
-    return ChallanStanding(
+    return StoredChallan(
         ID, "shop", 0, "R1", b"", day, Money(5), {}, {}, datetime(2026, 3, 1, tzinfo=UTC), lines
     )
 
@@ -89,9 +89,9 @@ def test_a_request_that_does_not_add_up_or_credits_a_stranger_has_no_lines(
     [
         (60, SEEN, None),
         (61, SEEN, ChallanRefusal.EXCEEDS_PAYMENT),
-        (60, replace(SEEN, owed=Money(60)), None),
-        (60, replace(SEEN, owed=Money(59)), ChallanRefusal.EXCEEDS_OWED),
-        (1, replace(SEEN, owed=Money(-5)), ChallanRefusal.EXCEEDS_OWED),
+        (60, replace(SEEN, payable=Money(60)), None),
+        (60, replace(SEEN, payable=Money(59)), ChallanRefusal.EXCEEDS_OWED),
+        (1, replace(SEEN, payable=Money(-5)), ChallanRefusal.EXCEEDS_OWED),
         (1, replace(SEEN, credited=Money(40)), ChallanRefusal.EXCEEDS_PAYMENT),
         (99, replace(SEEN, payment_state=State.IN_REVIEW), ChallanRefusal.NOT_COMPLETED),
     ],
@@ -146,7 +146,7 @@ def test_a_request_stands_as_its_lines_do(
 
 
 def test_setting_aside_moves_what_the_merchant_is_owed_and_its_reversal_moves_it_back() -> None:
-    entry = set_aside_for_challan("shop", challan_prefund("shop"), Money(75))
+    entry = set_aside_for_challan_entry("shop", challan_prefund("shop"), Money(75))
     assert entry.postings == (Posting("payable:merchant:shop", 75), Posting("prefund:shop:postpaid", -75))
     back = entry.reversal()
     assert (entry.moment, back.moment) == ("set_aside_for_challan", "set_aside_for_challan_reversed")

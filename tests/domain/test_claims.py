@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.claims import (
-    Accepted,
+    AcceptedClaim,
     Claim,
-    Conflicting,
+    ClaimVerdict,
+    ConflictingClaim,
+    PaymentRecord,
     QuotedBill,
-    Refused,
-    Repeated,
+    RefusedClaim,
+    RepeatedClaim,
     Snapshot,
-    Standing,
-    Verdict,
-    decide,
+    decide_claims,
 )
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
@@ -65,28 +65,28 @@ def a_claim(number: int = 1, quote_id: str = "Q1", paid: int = 100, reference: s
 def a_snapshot(*quotes: QuotedBill, headroom: int = 1_000) -> Snapshot:
     return Snapshot(
         now=NOW,
-        standing={},
+        payments={},
         quotes={("bank1", quote.quote_id): quote for quote in quotes},
         taken_bills={},
         headroom={PREFUND: headroom},
     )
 
 
-def refusals(verdicts: list[Verdict]) -> list[Refusal | None]:
+def refusals(verdicts: list[ClaimVerdict]) -> list[Refusal | None]:
     """Each verdict's reason, None for an accepted claim; a repeat or a conflict has no place here."""
-    assert all(isinstance(verdict, Accepted | Refused) for verdict in verdicts)
-    return [verdict.refusal if isinstance(verdict, Refused) else None for verdict in verdicts]
+    assert all(isinstance(verdict, AcceptedClaim | RefusedClaim) for verdict in verdicts)
+    return [verdict.refusal if isinstance(verdict, RefusedClaim) else None for verdict in verdicts]
 
 
 def refusal_of(claim: Claim, seen: Snapshot) -> Refusal | None:
-    return refusals(decide([claim], seen))[0]
+    return refusals(decide_claims([claim], seen))[0]
 
 
 def test_a_claim_on_a_live_quote_is_accepted_and_says_who_pays() -> None:
     claim, quote = a_claim(), a_quote()
-    (verdict,) = decide([claim], a_snapshot(quote))
-    assert verdict == Accepted(claim, quote)
-    assert isinstance(verdict, Accepted)
+    (verdict,) = decide_claims([claim], a_snapshot(quote))
+    assert verdict == AcceptedClaim(claim, quote)
+    assert isinstance(verdict, AcceptedClaim)
     assert verdict.prefund == PREFUND
 
 
@@ -94,7 +94,7 @@ def test_of_60_60_and_30_on_100_the_first_and_the_third_are_accepted() -> None:
     amounts = {"Q1": 60, "Q2": 60, "Q3": 30}
     seen = a_snapshot(*(a_quote(name, amount) for name, amount in amounts.items()), headroom=100)
     claims = [a_claim(number, f"Q{number}", amounts[f"Q{number}"]) for number in (1, 2, 3)]
-    assert refusals(decide(claims, seen)) == [None, Refusal.PREFUND_TOO_LOW, None]
+    assert refusals(decide_claims(claims, seen)) == [None, Refusal.PREFUND_TOO_LOW, None]
     assert seen.headroom[PREFUND] == 10
 
 
@@ -181,13 +181,13 @@ def test_a_bill_that_the_biller_calls_paid_is_refused() -> None:
 
 def test_a_quote_pays_at_most_once() -> None:
     seen = a_snapshot(a_quote())
-    assert refusals(decide([a_claim(1), a_claim(2)], seen)) == [None, Refusal.BILL_TAKEN]
+    assert refusals(decide_claims([a_claim(1), a_claim(2)], seen)) == [None, Refusal.BILL_TAKEN]
 
 
 def test_a_bill_fetched_twice_is_paid_once() -> None:
     again = replace(a_quote("Q2"), bill_key=a_quote("Q1").bill_key)
     seen = a_snapshot(a_quote("Q1"), again)
-    assert refusals(decide([a_claim(1, "Q1"), a_claim(2, "Q2")], seen)) == [None, Refusal.BILL_TAKEN]
+    assert refusals(decide_claims([a_claim(1, "Q1"), a_claim(2, "Q2")], seen)) == [None, Refusal.BILL_TAKEN]
 
 
 def test_a_bill_being_paid_by_anybody_is_taken() -> None:
@@ -206,12 +206,12 @@ def test_a_bill_keyed_by_its_quote_is_paid_once_a_quote() -> None:
     """Where a biller takes any number of payments, the key names the quote."""
     seen = a_snapshot(*(replace(a_quote(name), bill_key=name) for name in ("Q1", "Q2")))
     claims = [a_claim(1, "Q1"), a_claim(2, "Q2"), a_claim(3, "Q1")]
-    assert refusals(decide(claims, seen)) == [None, None, Refusal.BILL_TAKEN]
+    assert refusals(decide_claims(claims, seen)) == [None, None, Refusal.BILL_TAKEN]
 
 
 def test_a_refused_claim_leaves_quote_and_bill_free_for_the_next_reference() -> None:
     seen = a_snapshot(a_quote())
-    verdicts = decide([a_claim(1, paid=99), a_claim(2)], seen)
+    verdicts = decide_claims([a_claim(1, paid=99), a_claim(2)], seen)
     assert refusals(verdicts) == [Refusal.AMOUNT_DIFFERS, None]
 
 
@@ -241,8 +241,8 @@ def test_reasons_are_checked_in_one_order() -> None:
 # ---- the reference
 
 
-def standing_of(claim: Claim, state: State = State.DELIVERING, epoch: int = 1) -> Standing:
-    return Standing(
+def standing_of(claim: Claim, state: State = State.DELIVERING, epoch: int = 1) -> PaymentRecord:
+    return PaymentRecord(
         payment_id=claim.payment_id,
         partner_id=claim.partner_id,
         reference=claim.reference,
@@ -255,23 +255,25 @@ def standing_of(claim: Claim, state: State = State.DELIVERING, epoch: int = 1) -
     )
 
 
-def with_standing(standing: Standing, *quotes: QuotedBill) -> Snapshot:
+def with_standing(standing: PaymentRecord, *quotes: QuotedBill) -> Snapshot:
     seen = a_snapshot(*quotes)
-    seen.standing[standing.partner_id, standing.reference] = standing
+    seen.payments[standing.partner_id, standing.reference] = standing
     return seen
 
 
 @pytest.mark.parametrize("state", State)
 def test_the_same_reference_with_the_same_content_gets_its_payments_truth(state: State) -> None:
     standing = standing_of(a_claim(1), state)
-    assert decide([a_claim(2, reference="R1")], with_standing(standing, a_quote())) == [Repeated(standing)]
+    assert decide_claims([a_claim(2, reference="R1")], with_standing(standing, a_quote())) == [
+        RepeatedClaim(standing)
+    ]
 
 
 @pytest.mark.parametrize("state", State)
 def test_the_same_reference_with_other_content_conflicts(state: State) -> None:
     standing = standing_of(a_claim(1), state)
     claim = a_claim(2, "Q2", reference="R1")
-    assert decide([claim], with_standing(standing, a_quote("Q2"))) == [Conflicting(standing)]
+    assert decide_claims([claim], with_standing(standing, a_quote("Q2"))) == [ConflictingClaim(standing)]
 
 
 def test_the_same_reference_of_another_partner_is_another_reference() -> None:
@@ -280,26 +282,26 @@ def test_the_same_reference_of_another_partner_is_another_reference() -> None:
 
 
 def test_a_reference_twice_in_one_batch_is_accepted_once() -> None:
-    first, second = decide([a_claim(1), a_claim(2, reference="R1")], a_snapshot(a_quote()))
-    assert isinstance(first, Accepted)
-    assert isinstance(second, Repeated)
-    assert (second.standing.payment_id, second.standing.state) == (UUID(int=1), State.DELIVERING)
+    first, second = decide_claims([a_claim(1), a_claim(2, reference="R1")], a_snapshot(a_quote()))
+    assert isinstance(first, AcceptedClaim)
+    assert isinstance(second, RepeatedClaim)
+    assert (second.payment.payment_id, second.payment.state) == (UUID(int=1), State.DELIVERING)
 
 
 def test_a_refused_reference_stays_refused_though_its_reason_is_gone() -> None:
     seen = a_snapshot(a_quote(), headroom=0)
     assert refusal_of(a_claim(1), seen) is Refusal.PREFUND_TOO_LOW
     seen.headroom[PREFUND] = 1_000
-    (verdict,) = decide([a_claim(2, reference="R1")], seen)
-    assert isinstance(verdict, Repeated)
-    assert (verdict.standing.state, verdict.standing.refusal) == (State.DECLINED, Refusal.PREFUND_TOO_LOW)
+    (verdict,) = decide_claims([a_claim(2, reference="R1")], seen)
+    assert isinstance(verdict, RepeatedClaim)
+    assert (verdict.payment.state, verdict.payment.refusal) == (State.DECLINED, Refusal.PREFUND_TOO_LOW)
 
 
 def test_a_claim_that_was_written_but_not_heard_of_is_accepted_again() -> None:
     claim = a_claim()
     seen = with_standing(standing_of(claim), a_quote())
     seen.taken_bills["desco_postpaid", a_quote().bill_key] = claim.payment_id
-    assert decide([claim], seen) == [Accepted(claim, a_quote())]
+    assert decide_claims([claim], seen) == [AcceptedClaim(claim, a_quote())]
     assert seen.headroom[PREFUND] == 1_000
 
 
@@ -310,12 +312,12 @@ def test_a_claim_that_was_written_but_not_heard_of_is_accepted_again() -> None:
 def test_a_claim_that_somebody_took_over_is_never_sent_for_again(state: State, epoch: int) -> None:
     claim = a_claim()
     standing = standing_of(claim, state, epoch)
-    assert decide([claim], with_standing(standing, a_quote())) == [Repeated(standing)]
+    assert decide_claims([claim], with_standing(standing, a_quote())) == [RepeatedClaim(standing)]
 
 
 def test_a_claim_whose_quote_is_gone_is_never_sent_for_again() -> None:
     standing = standing_of(a_claim())
-    assert decide([a_claim()], with_standing(standing)) == [Repeated(standing)]
+    assert decide_claims([a_claim()], with_standing(standing)) == [RepeatedClaim(standing)]
 
 
 # ---- whatever comes
@@ -346,8 +348,8 @@ def test_no_batch_overdraws_a_prefund_or_pays_anything_twice(
     orders: list[tuple[str, int, int]], headroom: int
 ) -> None:
     seen = a_snapshot(*QUOTES.values(), headroom=headroom)
-    verdicts = decide(claims_of(orders), seen)
-    accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
+    verdicts = decide_claims(claims_of(orders), seen)
+    accepted = [verdict for verdict in verdicts if isinstance(verdict, AcceptedClaim)]
     spent = sum(verdict.quote.sums.total.minor for verdict in accepted)
     assert spent <= headroom
     assert seen.headroom[PREFUND] == headroom - spent
@@ -364,9 +366,9 @@ def test_how_claims_fall_into_batches_changes_nothing(
     orders: list[tuple[str, int, int]], headroom: int, cut: int
 ) -> None:
     claims = claims_of(orders)
-    whole = decide(claims, a_snapshot(*QUOTES.values(), headroom=headroom))
+    whole = decide_claims(claims, a_snapshot(*QUOTES.values(), headroom=headroom))
     seen = a_snapshot(*QUOTES.values(), headroom=headroom)
-    assert decide(claims[:cut], seen) + decide(claims[cut:], seen) == whole
+    assert decide_claims(claims[:cut], seen) + decide_claims(claims[cut:], seen) == whole
 
 
 @given(ORDERS, st.integers(min_value=0, max_value=250))
@@ -375,10 +377,10 @@ def test_a_batch_written_again_is_decided_alike_and_takes_nothing_more(
 ) -> None:
     seen = a_snapshot(*QUOTES.values(), headroom=headroom)
     claims = claims_of(orders)
-    first = decide(claims, seen)
+    first = decide_claims(claims, seen)
     left = seen.headroom[PREFUND]
-    again = decide(claims, seen)
+    again = decide_claims(claims, seen)
     assert seen.headroom[PREFUND] == left
-    assert [isinstance(verdict, Accepted) for verdict in again] == [
-        isinstance(verdict, Accepted) for verdict in first
+    assert [isinstance(verdict, AcceptedClaim) for verdict in again] == [
+        isinstance(verdict, AcceptedClaim) for verdict in first
     ]

@@ -6,7 +6,7 @@ import pytest
 from ekpay_switch.domain.delivery import (
     AttemptEnd,
     Delivery,
-    Plan,
+    DeliveryPlan,
     plan_not_posted,
     plan_outcome,
     plan_posted,
@@ -14,10 +14,10 @@ from ekpay_switch.domain.delivery import (
 )
 from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
-    delivered,
-    given_back_to_prefund,
-    owed_back,
-    posted_after_give_back,
+    delivered_entry,
+    given_back_entry,
+    owed_back_entry,
+    posted_after_give_back_entry,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted, Unreached
@@ -37,11 +37,11 @@ DELIVERY = Delivery(
     sums=SUMS,
 )
 COLLECTED = replace(DELIVERY, prefund="", collected_by="bkash")
-BACK_TO_PREFUND = given_back_to_prefund(DELIVERY.prefund, SUMS)
+BACK_TO_PREFUND = given_back_entry(DELIVERY.prefund, SUMS)
 POSTED = Posted("REF1", 100_000, {"receipt": "R1"})
 
 
-def ending(plan: Plan, state: State = State.DELIVERING) -> State:
+def ending(plan: DeliveryPlan, state: State = State.DELIVERING) -> State:
     steps = walk(state, plan.events)
     return steps[-1][2] if steps else state
 
@@ -50,7 +50,7 @@ def test_an_approval_completes_and_pays_the_biller() -> None:
     plan = plan_outcome(DELIVERY, Approved({"receipt": "R1"}))
     assert ending(plan) is State.COMPLETED
     assert (plan.end, plan.refusal, plan.notice) == (AttemptEnd.APPROVED, None, "completed")
-    assert plan.entry == delivered("desco_postpaid", SUMS)
+    assert plan.entry == delivered_entry("desco_postpaid", SUMS)
     assert plan.facts == {"receipt": "R1"}
 
 
@@ -74,7 +74,7 @@ def test_unreached_gives_the_prefund_back_as_unsent() -> None:
 def test_a_doubt_changes_no_state_and_moves_no_money() -> None:
     plan = plan_outcome(DELIVERY, InDoubt("no answer in 20 s"))
     assert ending(plan) is State.DELIVERING
-    assert plan == Plan(AttemptEnd.IN_DOUBT, facts={"why": "no answer in 20 s"})
+    assert plan == DeliveryPlan(AttemptEnd.IN_DOUBT, facts={"why": "no answer in 20 s"})
 
 
 def test_proven_not_posted_gives_the_prefund_back() -> None:
@@ -92,11 +92,11 @@ def test_proven_not_posted_gives_the_prefund_back() -> None:
     ],
 )
 def test_collected_money_that_was_not_delivered_is_owed_to_its_payer(
-    plan: Plan, end: str, refusal: Refusal
+    plan: DeliveryPlan, end: str, refusal: Refusal
 ) -> None:
     assert ending(plan) is State.REFUNDING
     assert (plan.end, plan.refusal, plan.notice) == (end, refusal, "")
-    assert plan.entry == owed_back("bkash", SUMS)
+    assert plan.entry == owed_back_entry("bkash", SUMS)
 
 
 def test_a_biller_that_was_not_reached_leaves_collected_money_to_be_delivered() -> None:
@@ -110,7 +110,7 @@ def test_collected_money_whose_first_sending_was_lost_is_owed_back_and_not_sent_
     plan = plan_outcome(replace(COLLECTED, sends=2), Unreached("connect refused"))
     assert ending(plan) is State.REFUNDING
     assert (plan.end, plan.refusal) == (AttemptEnd.UNREACHED, Refusal.BILLER_UNAVAILABLE)
-    assert plan.entry == owed_back("bkash", SUMS)
+    assert plan.entry == owed_back_entry("bkash", SUMS)
 
 
 @pytest.mark.parametrize("outcome", [Approved({"receipt": "R1"}), InDoubt("no answer in 20 s")])
@@ -122,7 +122,7 @@ def test_where_the_money_came_from_changes_nothing_else(outcome: Outcome) -> Non
 def test_found_at_the_biller_completes(posted: Posted) -> None:
     plan = plan_posted(DELIVERY, State.DELIVERING, posted)
     assert ending(plan) is State.COMPLETED
-    assert plan.entry == delivered("desco_postpaid", SUMS)
+    assert plan.entry == delivered_entry("desco_postpaid", SUMS)
     assert plan.facts == {"receipt": "R1"}
 
 
@@ -140,7 +140,7 @@ def test_a_late_success_goes_to_review_and_is_owed_out_of_suspense() -> None:
     plan = plan_posted(DELIVERY, State.REFUNDED, POSTED)
     assert ending(plan, State.REFUNDED) is State.IN_REVIEW
     assert (plan.end, plan.notice) == (AttemptEnd.DISAGREED, "late_success")
-    assert plan.entry == posted_after_give_back("desco_postpaid", Money(100_000))
+    assert plan.entry == posted_after_give_back_entry("desco_postpaid", Money(100_000))
 
 
 @pytest.mark.parametrize("outcome", [Declined("refused", "1283"), Unreached("breaker open"), InDoubt("cut")])

@@ -28,19 +28,19 @@ def a_table(*rows: FeeRow) -> FeeTable:
 
 
 def charged(table: FeeTable, amount: int, on: date = TODAY) -> int:
-    return table.price(DESCO, "prefund", Money(amount), on).charged.minor
+    return table.price(DESCO, "prefund", Money(amount), on).total.minor
 
 
 def test_vat_on_top_is_added_to_the_fee() -> None:
     fee = a_table(FIVE_TAKA).price(DESCO, "prefund", Money(10_000), TODAY)
-    assert (fee.fee.minor, fee.vat.minor, fee.charged.minor) == (500, 75, 575)
+    assert (fee.fee.minor, fee.vat.minor, fee.total.minor) == (500, 75, 575)
 
 
 def test_vat_inside_leaves_the_price_as_it_is() -> None:
     inside = replace(FIVE_TAKA, fixed=1_000, is_vat_inside=True)
     fee = a_table(inside).price(DESCO, "prefund", Money(10_000), TODAY)
     # 1000 x 15 / 115 = 130.43
-    assert (fee.fee.minor, fee.vat.minor, fee.charged.minor) == (870, 130, 1_000)
+    assert (fee.fee.minor, fee.vat.minor, fee.total.minor) == (870, 130, 1_000)
 
 
 def test_half_a_paisa_of_fee_is_rounded_up() -> None:
@@ -81,7 +81,7 @@ def test_the_first_row_that_covers_prices() -> None:
 
 def test_a_star_covers_every_payee_and_instrument() -> None:
     anything = replace(FIVE_TAKA, payee="*", instrument="*")
-    assert a_table(anything).price(frozenset(), "card", Money(1), TODAY).charged.minor == 575
+    assert a_table(anything).price(frozenset(), "card", Money(1), TODAY).total.minor == 575
 
 
 @pytest.mark.parametrize(("payees", "instrument"), [(frozenset({"gas"}), "prefund"), (DESCO, "card")])
@@ -104,5 +104,5 @@ def test_vat_inside_never_changes_the_price(amount: int, fixed: int, rate: int, 
     row = replace(FIVE_TAKA, amount_max=None, fixed=fixed, rate_basis_points=rate, vat_basis_points=vat)
     inside = a_table(replace(row, is_vat_inside=True)).price(DESCO, "prefund", Money(amount), TODAY)
     on_top = a_table(row).price(DESCO, "prefund", Money(amount), TODAY)
-    assert inside.charged == on_top.fee
-    assert 0 <= inside.vat.minor <= inside.charged.minor
+    assert inside.total == on_top.fee
+    assert 0 <= inside.vat.minor <= inside.total.minor

@@ -27,7 +27,7 @@ TRACE = Trace(1, datetime(2025, 1, 1, tzinfo=UTC))
 NEW = NewHostMessage(
     MessageKey("janata", "R1", 1), UUID(int=1), "025135000", TRACE, "500118000001", Money(1), "A"
 )
-MESSAGE = HostMessage(NEW, HostState.TAKEN)
+MESSAGE = HostMessage(NEW, HostState.SENDING)
 EVENTS = st.lists(st.sampled_from(HostEvent), max_size=12)
 # What nobody can take back: nothing left us, the host has settled it, or it has confirmed the reversal.
 ENDS = {HostState.WITHDRAWN, HostState.REVERSED}
@@ -89,7 +89,7 @@ def test_news_are_what_the_far_side_or_the_link_brought(later: HostMessage, *, i
         (HostReply("00", is_decided=True), HostState.ANSWERED, True),
         (HostReply("96", is_decided=False), HostState.ANSWERED, False),
         (HostReply("96", is_decided=False), HostState.REVERSING, False),
-        (None, HostState.TAKEN, False),
+        (None, HostState.SENDING, False),
         (None, HostState.ANSWERED, False),
     ],
 )

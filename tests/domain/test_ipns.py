@@ -12,32 +12,32 @@ from ekpay_switch.domain.notices import (
     IPN_PAUSE_SECONDS_MAX,
     NOTICES,
     PAUSE_SECONDS,
-    Decision,
     DeliveryState,
+    EndpointHealth,
     EndpointKind,
-    Health,
-    KeptBack,
-    Pace,
+    EndpointVerdict,
+    RetryDecision,
+    RetryPace,
+    SendResult,
     Siblings,
-    Tried,
-    Verdict,
-    after_decision,
-    after_try,
-    keep_back,
+    WithheldIpn,
+    decide_retry,
+    judge_endpoint,
+    withhold_ipn,
 )
 from ekpay_switch.domain.payment import FINAL, State
 from ekpay_switch.domain.refusals import Refusal
 
-AGAIN = Decision(DeliveryState.WAITING, 5.0)
-LOST = Decision(DeliveryState.GIVEN_UP)
-DONE = Decision(DeliveryState.DELIVERED)
-GONE = Decision(DeliveryState.GIVEN_UP, is_gone=True)
+AGAIN = RetryDecision(DeliveryState.WAITING, 5.0)
+LOST = RetryDecision(DeliveryState.GIVEN_UP)
+DONE = RetryDecision(DeliveryState.DELIVERED)
+GONE = RetryDecision(DeliveryState.GIVEN_UP, is_gone=True)
 ENDS = (MerchantCode.SUCCESS, MerchantCode.FAILED, MerchantCode.CANCELLED)
 CODES = st.sampled_from(MerchantCode)
 
 
-def of_ipn(health: Health, decision: Decision) -> Verdict:
-    return after_decision(health, decision, 1.0, EndpointKind.IPN)
+def of_ipn(health: EndpointHealth, decision: RetryDecision) -> EndpointVerdict:
+    return judge_endpoint(health, decision, 1.0, EndpointKind.IPN)
 
 
 # ---- which notices are IPNs
@@ -64,28 +64,28 @@ def test_only_ends_of_a_payment_are_ipns() -> None:
 @pytest.mark.parametrize("notice", IPN_CODES)
 def test_an_ipn_leaves_while_the_payment_reads_the_same(notice: str, *, is_replay: bool) -> None:
     now = IPN_CODES[notice]
-    assert keep_back(notice, now, Siblings(), is_replay=is_replay) is None
+    assert withhold_ipn(notice, now, Siblings(), is_replay=is_replay) is None
     other = next(code for code in ENDS if code is not now)
-    assert keep_back(notice, now, Siblings(taken=other), is_replay=is_replay) is None
+    assert withhold_ipn(notice, now, Siblings(accepted_code=other), is_replay=is_replay) is None
 
 
 @pytest.mark.parametrize("is_replay", [False, True])
 def test_an_older_ipn_never_leaves_after_a_newer_one(*, is_replay: bool) -> None:
-    kept = keep_back("expired", MerchantCode.SUCCESS, Siblings(has_newer=True), is_replay=is_replay)
-    assert kept == KeptBack(DeliveryState.GIVEN_UP, "a newer notice of the payment took its place")
+    kept = withhold_ipn("expired", MerchantCode.SUCCESS, Siblings(has_newer=True), is_replay=is_replay)
+    assert kept == WithheldIpn(DeliveryState.GIVEN_UP, "a newer notice of the payment took its place")
 
 
 @pytest.mark.parametrize("now", [MerchantCode.PENDING, MerchantCode.FAILED])
 def test_what_is_not_so_any_more_stays(now: MerchantCode) -> None:
-    kept = keep_back("completed", now, Siblings(), is_replay=True)
-    assert kept == KeptBack(DeliveryState.GIVEN_UP, f"the payment reads {now.value} meanwhile")
+    kept = withhold_ipn("completed", now, Siblings(), is_replay=True)
+    assert kept == WithheldIpn(DeliveryState.GIVEN_UP, f"the payment reads {now.value} meanwhile")
 
 
 def test_the_same_end_is_told_twice_only_by_a_replay() -> None:
-    taken = Siblings(taken=MerchantCode.SUCCESS)
-    kept = keep_back("completed", MerchantCode.SUCCESS, taken, is_replay=False)
-    assert kept == KeptBack(DeliveryState.DELIVERED, "the merchant took the same before")
-    assert keep_back("completed", MerchantCode.SUCCESS, taken, is_replay=True) is None
+    taken = Siblings(accepted_code=MerchantCode.SUCCESS)
+    kept = withhold_ipn("completed", MerchantCode.SUCCESS, taken, is_replay=False)
+    assert kept == WithheldIpn(DeliveryState.DELIVERED, "the merchant took the same before")
+    assert withhold_ipn("completed", MerchantCode.SUCCESS, taken, is_replay=True) is None
 
 
 @given(st.sampled_from(sorted(NOTICES)), CODES, st.booleans(), st.none() | CODES, st.booleans())
@@ -96,7 +96,7 @@ def test_whatever_leaves_is_an_end_and_as_get_status_reads(
     taken: MerchantCode | None,
     is_replay: bool,  # noqa: FBT001
 ) -> None:
-    if keep_back(notice, now, Siblings(has_newer, taken), is_replay=is_replay) is None:
+    if withhold_ipn(notice, now, Siblings(has_newer, taken), is_replay=is_replay) is None:
         assert now in ENDS
         assert IPN_CODES[notice] is now
         assert not has_newer
@@ -106,39 +106,39 @@ def test_whatever_leaves_is_an_end_and_as_get_status_reads(
 
 
 def test_what_is_not_sent_says_nothing_about_the_merchant() -> None:
-    sick = Health(3, 1)
+    sick = EndpointHealth(3, 1)
     for state in (DeliveryState.GIVEN_UP, DeliveryState.DELIVERED):
-        unsent = Decision(state, is_unsent=True)
-        assert of_ipn(sick, unsent) == Verdict(sick)
+        unsent = RetryDecision(state, is_unsent=True)
+        assert of_ipn(sick, unsent) == EndpointVerdict(sick)
         assert unsent.outcome == "unsent"
 
 
 def test_failures_pause_the_queue_for_a_minute_at_most() -> None:
-    assert of_ipn(Health(FAILURES_MAX - 2), AGAIN).pause_seconds == 0
-    assert of_ipn(Health(FAILURES_MAX - 1), AGAIN).pause_seconds == PAUSE_SECONDS
-    assert of_ipn(Health(FAILURES_MAX + 7), AGAIN).pause_seconds == IPN_PAUSE_SECONDS_MAX
-    assert of_ipn(Health(10_000), AGAIN).pause_seconds == IPN_PAUSE_SECONDS_MAX
-    assert of_ipn(Health(10_000, 10_000), DONE) == Verdict(Health())
+    assert of_ipn(EndpointHealth(FAILURES_MAX - 2), AGAIN).pause_seconds == 0
+    assert of_ipn(EndpointHealth(FAILURES_MAX - 1), AGAIN).pause_seconds == PAUSE_SECONDS
+    assert of_ipn(EndpointHealth(FAILURES_MAX + 7), AGAIN).pause_seconds == IPN_PAUSE_SECONDS_MAX
+    assert of_ipn(EndpointHealth(10_000), AGAIN).pause_seconds == IPN_PAUSE_SECONDS_MAX
+    assert of_ipn(EndpointHealth(10_000, 10_000), DONE) == EndpointVerdict(EndpointHealth())
 
 
 def test_dead_addresses_disable_nothing_and_the_first_is_alarming() -> None:
-    health, verdicts = Health(), []
+    health, verdicts = EndpointHealth(), []
     for _ in range(GIVEN_UP_MAX + 5):
         verdicts.append(of_ipn(health, LOST))
         health = verdicts[-1].health
     assert {verdict.disabled_why for verdict in verdicts} == {""}
     assert [bool(verdict.alarming) for verdict in verdicts] == [True] + [False] * (GIVEN_UP_MAX + 4)
-    assert of_ipn(Health(), LOST).alarming
+    assert of_ipn(EndpointHealth(), LOST).alarming
 
 
 def test_410_gives_up_that_order_alone() -> None:
-    assert of_ipn(Health(), GONE).disabled_why == ""
-    assert after_decision(Health(), GONE, 1.0).disabled_why
+    assert of_ipn(EndpointHealth(), GONE).disabled_why == ""
+    assert judge_endpoint(EndpointHealth(), GONE, 1.0).disabled_why
 
 
 @pytest.mark.parametrize("status", [429, 502, 504])
 def test_an_address_that_wants_to_be_left_alone_delays_its_own_order_alone(status: int) -> None:
-    decision = after_try(Tried(status, "", 600.0), 1, 0.0, Pace())
-    assert decision.again_seconds == 600.0
-    assert of_ipn(Health(), decision).pause_seconds == 0
-    assert after_decision(Health(), decision, 1.0).pause_seconds == 600.0
+    decision = decide_retry(SendResult(status, "", 600.0), 1, 0.0, RetryPace())
+    assert decision.retry_seconds == 600.0
+    assert of_ipn(EndpointHealth(), decision).pause_seconds == 0
+    assert judge_endpoint(EndpointHealth(), decision, 1.0).pause_seconds == 600.0

@@ -12,8 +12,8 @@ from ekpay_switch.domain.payment import (
     Event,
     PublicState,
     State,
-    after,
-    public,
+    next_state,
+    public_state,
     walk,
 )
 
@@ -50,12 +50,12 @@ def test_each_state_leads_where_the_architecture_says_and_nowhere_else(state: St
 def test_every_pair_that_is_not_in_the_table_is_refused(pair: tuple[State, Event]) -> None:
     state, event = pair
     with pytest.raises(IllegalTransitionError, match=f"{event} cannot happen to a payment that is {state}"):
-        after(state, event)
+        next_state(state, event)
 
 
 @pytest.mark.parametrize("pair", TRANSITIONS)
 def test_every_row_of_the_table_can_happen(pair: tuple[State, Event]) -> None:
-    assert after(*pair) is TRANSITIONS[pair]
+    assert next_state(*pair) is TRANSITIONS[pair]
 
 
 def test_the_table_cannot_be_changed_at_run_time() -> None:
@@ -76,7 +76,7 @@ def test_every_state_can_be_reached_from_created() -> None:
 
 
 def test_every_state_is_told_in_the_words_of_the_architecture() -> None:
-    told = {state: public(state) for state in State}
+    told = {state: public_state(state) for state in State}
     pending = (State.CREATED, State.COLLECTING, State.FUNDED, State.DELIVERING, State.IN_REVIEW)
     assert told == {
         **dict.fromkeys(pending, PublicState.PENDING),
@@ -129,6 +129,6 @@ def test_a_random_life_never_pays_after_giving_back_without_a_review(data: st.Da
     state, given_back = State.CREATED, False
     for _ in range(data.draw(st.integers(min_value=1, max_value=15))):
         event = data.draw(st.sampled_from([event for here, event in TRANSITIONS if here is state]))
-        state = after(state, event)
+        state = next_state(state, event)
         given_back = state is State.REFUNDED or (given_back and state is not State.IN_REVIEW)
         assert not (given_back and state is State.COMPLETED)

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from ekpay_switch.domain.scrolls.bill_files import (
     FiledBill,
-    FoundBill,
-    NotTaken,
+    StoredBill,
     TakeAnswer,
-    Taken,
+    TakenBill,
     Taking,
+    TakingRefusal,
     judge_taking,
 )
 
@@ -27,7 +27,7 @@ class BillShelf:
     def put(self, *bills: FiledBill) -> None:
         self.bills |= {bill.bill_key: bill for bill in bills}
 
-    async def named(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[FoundBill]:
+    async def by_parameters(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[StoredBill]:
         del biller_id
         self._fail()
         found = [bill for bill in self.bills.values() if parameters.items() <= bill.parameters.items()]
@@ -36,28 +36,28 @@ class BillShelf:
     async def take(self, taking: Taking) -> TakeAnswer:
         self._fail()
         if taking.reference in self.barred:
-            return NotTaken.BARRED
+            return TakingRefusal.BARRED
         standing = self.takings.get(taking.reference)
         if standing is not None:
             is_same = (standing.bill_key, standing.amount) == (taking.bill_key, taking.amount)
-            return Taken(standing.amount, standing.receipt) if is_same else NotTaken.OTHER_CONTENT
+            return TakenBill(standing.amount, standing.receipt) if is_same else TakingRefusal.OTHER_CONTENT
         bill = self.bills.get(taking.bill_key)
         refusal = judge_taking(taking, None if bill is None else self._found(bill))
         if refusal is None:
             self.takings[taking.reference] = taking
-        return refusal or Taken(taking.amount, taking.receipt)
+        return refusal or TakenBill(taking.amount, taking.receipt)
 
-    async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> Taken | None:
+    async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> TakenBill | None:
         del biller_id, payment_id
         self._fail()
         standing = self.takings.get(reference)
         if standing is None:
             self.barred.add(reference)
             return None
-        return Taken(standing.amount, standing.receipt)
+        return TakenBill(standing.amount, standing.receipt)
 
-    def _found(self, bill: FiledBill) -> FoundBill:
-        return FoundBill(bill, any(taking.bill_key == bill.bill_key for taking in self.takings.values()))
+    def _found(self, bill: FiledBill) -> StoredBill:
+        return StoredBill(bill, any(taking.bill_key == bill.bill_key for taking in self.takings.values()))
 
     def _fail(self) -> None:
         if self.broken is not None:

@@ -12,11 +12,11 @@ from ekpay_switch.domain.challans import (
     ChallanLine,
     ChallanOrder,
     ChallanRefusal,
-    ChallanStanding,
     Credit,
     LineEnd,
-    LineStanding,
     Spendable,
+    StoredChallan,
+    StoredLine,
     TreasuryHead,
     challan_prefund,
     end_of,
@@ -24,12 +24,12 @@ from ekpay_switch.domain.challans import (
 )
 from ekpay_switch.domain.delivery import RECEIPT, receipts_of
 from ekpay_switch.domain.fees import FeeTable
-from ekpay_switch.domain.ledger.posting_rules import set_aside_for_challan
+from ekpay_switch.domain.ledger.posting_rules import set_aside_for_challan_entry
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
 from ekpay_switch.ports.billers import Parameter
-from ekpay_switch.ports.challans import ChallanUser, TreasuryOffice
+from ekpay_switch.ports.challans import ChallanPorts, ChallanUser
 from tests.fakes.crash_points import Steps
 from tests.fakes.payments import FakePayments
 from tests.fakes.world import FIVE_TAKA, NOON, PROFILE, Deed, FakeBiller, FakeClock, SmallWorld
@@ -86,12 +86,12 @@ class FakeChallans:
     steps: Steps
     books: FakePayments
     named: dict[str, tuple[UUID, Spendable]] = field(default_factory=dict)
-    requests: dict[tuple[str, str], ChallanStanding] = field(default_factory=dict)
+    requests: dict[tuple[str, str], StoredChallan] = field(default_factory=dict)
     paid_by: dict[UUID, UUID] = field(default_factory=dict)
     next_action_at: dict[UUID, object] = field(default_factory=dict)
     owed: Counter[str] = field(default_factory=Counter)
 
-    async def by_request(self, partner_id: str, request_id: str) -> ChallanStanding | None:
+    async def by_request(self, partner_id: str, request_id: str) -> StoredChallan | None:
         with self.steps.step("by_request"):
             return self._standing(partner_id, request_id)
 
@@ -102,7 +102,7 @@ class FakeChallans:
         lines: Sequence[ChallanLine],
         connectors: Collection[str],
         hold_seconds: float,
-    ) -> ChallanStanding | ChallanRefusal:
+    ) -> StoredChallan | ChallanRefusal:
         assert "bkash" in connectors
         with self.steps.step("set_aside"):
             standing = self._standing(order.partner_id, order.request_id)
@@ -112,7 +112,7 @@ class FakeChallans:
                 return ChallanRefusal.UNKNOWN_PAYMENT
             payment_id, seen = self.named[order.pay_trxid]
             raised, owed = Money(self._raised(payment_id)), Money(self.owed[order.partner_id])
-            refusal = refuse_challan(order.total, replace(seen, raised=raised, owed=owed))
+            refusal = refuse_challan(order.total, replace(seen, raised=raised, payable=owed))
             if refusal is not None:
                 return refusal
             standing = _new(order, challan_id, lines)
@@ -122,7 +122,7 @@ class FakeChallans:
             self._move(order.partner_id, order.total, is_back=False)
             return standing
 
-    async def end_line(self, challan: ChallanStanding, line: ChallanLine) -> LineEnd | None:
+    async def end_line(self, challan: StoredChallan, line: ChallanLine) -> LineEnd | None:
         with self.steps.step("end_line"):
             standing = self._standing(challan.partner_id, challan.request_id)
             assert standing is not None
@@ -135,7 +135,7 @@ class FakeChallans:
                     self._move(challan.partner_id, line.amount, is_back=True)
             return end
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[ChallanStanding]:
+    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[StoredChallan]:
         with self.steps.step("lease_challans"):
             now = self.clock.now()
             due = [
@@ -149,11 +149,11 @@ class FakeChallans:
                 self.next_action_at[standing.challan_id] = now + timedelta(seconds=lease_seconds)
             return due
 
-    def _standing(self, partner_id: str, request_id: str) -> ChallanStanding | None:
+    def _standing(self, partner_id: str, request_id: str) -> StoredChallan | None:
         kept = self.requests.get((partner_id, request_id))
         return None if kept is None else replace(kept, lines=tuple(self._line(one) for one in kept.lines))
 
-    def _line(self, kept: LineStanding) -> LineStanding:
+    def _line(self, kept: StoredLine) -> StoredLine:
         payments = (p.standing for p in self.books.payments.values())
         payment = next((one for one in payments if one.reference == kept.line.reference), None)
         if payment is None:
@@ -169,7 +169,7 @@ class FakeChallans:
         return sum(line.line.amount.minor for line in lines)
 
     def _move(self, partner_id: str, amount: Money, *, is_back: bool) -> None:
-        entry = set_aside_for_challan(partner_id, challan_prefund(partner_id), amount)
+        entry = set_aside_for_challan_entry(partner_id, challan_prefund(partner_id), amount)
         self.books.entries.append((None, entry.reversal() if is_back else entry))
         self.owed[partner_id] += amount.minor if is_back else -amount.minor
 
@@ -200,7 +200,7 @@ class Scene:
         free = FeeTable("test", (replace(FIVE_TAKA, fixed=0),))
         self.world = replace(self.small.world, fees=free)
         self.challans = FakeChallans(self.small.clock, self.small.steps, self.small.books)
-        self.office = TreasuryOffice(self.world, self.challans, ACCOUNTS)
+        self.office = ChallanPorts(self.world, self.challans, ACCOUNTS)
         self.order_paid("T1", 1, CREDITED)
 
     def order_paid(self, name: str, number: int, minor: int, state: State = State.COMPLETED) -> None:
@@ -215,7 +215,7 @@ class Scene:
         moved = tuple(self.small.books.balance(account) for account in accounts)
         return moved[0], moved[1], moved[2], moved[3]
 
-    def standing(self, request_id: str = "R1") -> ChallanStanding:
+    def standing(self, request_id: str = "R1") -> StoredChallan:
         kept = self.challans._standing("shop", request_id)  # noqa: SLF001 - what a test looks at
         assert kept is not None
         return kept
@@ -242,8 +242,8 @@ def an_order(request_id: str = "R1", *amounts: int, pay_trxid: str = "T1") -> Ch
     )
 
 
-def _new(order: ChallanOrder, challan_id: UUID, lines: Sequence[ChallanLine]) -> ChallanStanding:
-    return ChallanStanding(
+def _new(order: ChallanOrder, challan_id: UUID, lines: Sequence[ChallanLine]) -> StoredChallan:
+    return StoredChallan(
         challan_id=challan_id,
         partner_id=order.partner_id,
         lane=order.lane,
@@ -254,5 +254,5 @@ def _new(order: ChallanOrder, challan_id: UUID, lines: Sequence[ChallanLine]) ->
         written=order.written,
         payer=order.payer,
         created_at=NOON,
-        lines=tuple(LineStanding(line) for line in lines),
+        lines=tuple(StoredLine(line) for line in lines),
     )

@@ -14,11 +14,11 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     CollectInquiry,
     CollectOrder,
-    Created,
     CreateOutcome,
     ExecuteOutcome,
     NeverPaid,
     NoHint,
+    PageCreated,
     RefundInquiry,
     RefundLine,
     RefundOrder,
@@ -149,7 +149,7 @@ class FakeConnector:
                 return self.creates.popleft()
             name = f"P{len(self.pages) + 1}"
             self.pages[name] = Page(replace(order, provider_reference=name))
-            return Created(name, f"https://bkash.example/pay/{name}", {"created": "yes"})
+            return PageCreated(name, f"https://bkash.example/pay/{name}", {"created": "yes"})
 
     async def execute(self, order: CollectOrder) -> ExecuteOutcome:
         with self.steps.step("execute"):

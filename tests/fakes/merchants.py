@@ -86,12 +86,12 @@ class FakeMerchantPayments:
         return self.payments.get(payment_id)
 
     async def by_order(self, partner_id: str, trnx_id: str) -> MerchantPayment | None:
-        return next((one for one in await self.named(trnx_id) if one.partner_id == partner_id), None)
+        return next((one for one in await self.by_trnx_id(trnx_id) if one.partner_id == partner_id), None)
 
     async def by_checkout(self, checkout_reference: str) -> MerchantPayment | None:
         found = (one for one in self.payments.values() if one.checkout_reference == checkout_reference)
         return next(found, None)
 
-    async def named(self, trnx_id: str, limit: int = 10) -> Sequence[MerchantPayment]:
+    async def by_trnx_id(self, trnx_id: str, limit: int = 10) -> Sequence[MerchantPayment]:
         found = [one for one in self.payments.values() if one.text.trnx_id == trnx_id]
         return sorted(found, key=lambda one: one.created_at, reverse=True)[:limit]

@@ -11,17 +11,17 @@ from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notices import (
-    Decision,
     DeliveryState,
+    EndpointHealth,
     EndpointKind,
-    Health,
-    Tried,
-    after_decision,
+    RetryDecision,
+    SendResult,
+    judge_endpoint,
 )
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.merchants import Funding, MerchantPayment, OrderText
-from ekpay_switch.ports.notifications import LeasedNotice, MerchantPost, PostOffice
+from ekpay_switch.ports.notifications import IpnPorts, LeasedNotification, NotificationPorts
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from tests.fakes.connectors import FakeConnector, FakeConnectors
@@ -30,12 +30,14 @@ from tests.fakes.merchants import FakeMerchantPayments
 from tests.fakes.world import NOON, FakeAlarms, FakeBiller, FakeBillers, FakeClock
 
 ENDPOINT = UUID(int=7)
-TAKEN = Tried(204, "HTTP 204")
+TAKEN = SendResult(204, "HTTP 204")
 KEYS = WebhookKeys(KeyRing(bytes(32)))
 
 
-def a_notice(number: int = 1, *, notice: str = "completed", endpoint_id: UUID = ENDPOINT) -> LeasedNotice:
-    return LeasedNotice(
+def a_notice(
+    number: int = 1, *, notice: str = "completed", endpoint_id: UUID = ENDPOINT
+) -> LeasedNotification:
+    return LeasedNotification(
         notification_id=UUID(int=number),
         endpoint_id=endpoint_id,
         partner_id="bank1",
@@ -56,7 +58,7 @@ def a_notice(number: int = 1, *, notice: str = "completed", endpoint_id: UUID = 
     )
 
 
-def an_ipn(number: int = 1, *, notice: str = "completed", **changes: Any) -> LeasedNotice:  # noqa: ANN401 - its fields
+def an_ipn(number: int = 1, *, notice: str = "completed", **changes: Any) -> LeasedNotification:  # noqa: ANN401 - its fields
     """The IPN of the payment that `a_sold` of the same number makes."""
     ipn = replace(
         a_notice(number, notice=notice),
@@ -117,12 +119,12 @@ class FakeNotifications:
 
     clock: FakeClock
     steps: Steps
-    waiting: dict[UUID, LeasedNotice] = field(default_factory=dict)
+    waiting: dict[UUID, LeasedNotification] = field(default_factory=dict)
     due_at: dict[UUID, float] = field(default_factory=dict)
-    new: list[LeasedNotice] = field(default_factory=list)
-    tries: list[tuple[UUID, Tried, Decision]] = field(default_factory=list)
+    new: list[LeasedNotification] = field(default_factory=list)
+    tries: list[tuple[UUID, SendResult, RetryDecision]] = field(default_factory=list)
     ended: dict[UUID, DeliveryState] = field(default_factory=dict)
-    health: Health = field(default_factory=Health)
+    health: EndpointHealth = field(default_factory=EndpointHealth)
 
     async def fan_out(self) -> int:
         with self.steps.step("fan_out"):
@@ -132,7 +134,7 @@ class FakeNotifications:
                 self.waiting[notice.notification_id] = notice
             return count
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedNotice]:
+    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedNotification]:
         with self.steps.step("lease_due"):
             now = self.clock.monotonic()
             due = [one for one in self.waiting.values() if self.due_at.get(one.notification_id, now) <= now]
@@ -141,18 +143,20 @@ class FakeNotifications:
                 self.due_at[one.notification_id] = now + lease_seconds
             return [self.waiting[one.notification_id] for one in due[:limit]]
 
-    async def record(self, leased: LeasedNotice, tried: Tried, decision: Decision, took_ms: int) -> str:
+    async def record(
+        self, leased: LeasedNotification, tried: SendResult, decision: RetryDecision, took_ms: int
+    ) -> str:
         with self.steps.step("record"):
             assert took_ms >= 0
             self.tries.append((leased.notification_id, tried, decision))
             held = self.waiting.get(leased.notification_id)
             if held is None or held.epoch != leased.epoch:
                 return ""
-            verdict = after_decision(self.health, decision, 1.0, leased.kind)
+            verdict = judge_endpoint(self.health, decision, 1.0, leased.kind)
             self.health = verdict.health
             if decision.state is DeliveryState.WAITING:
                 self.waiting[leased.notification_id] = replace(held, tries=held.tries + 1)
-                self.due_at[leased.notification_id] = self.clock.monotonic() + decision.again_seconds
+                self.due_at[leased.notification_id] = self.clock.monotonic() + decision.retry_seconds
             else:
                 del self.waiting[leased.notification_id]
                 self.ended[leased.notification_id] = decision.state
@@ -164,17 +168,17 @@ class FakeSender:
     """Answers in the order given, then takes everything."""
 
     steps: Steps
-    answers: deque[Tried] = field(default_factory=deque)
+    answers: deque[SendResult] = field(default_factory=deque)
     sent: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
 
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Tried:
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> SendResult:
         with self.steps.step("send"):
             self.sent.append((url, headers, body))
             return self.answers.popleft() if self.answers else TAKEN
 
 
 class SmallPost:
-    """Every fake, and the `PostOffice` that they make."""
+    """Every fake, and the `NotificationPorts` that they make."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -183,7 +187,7 @@ class SmallPost:
         self.sender = FakeSender(self.steps)
         self.alarms = FakeAlarms()
         self.merchant_payments = FakeMerchantPayments()
-        self.office = PostOffice(
+        self.office = NotificationPorts(
             notifications=self.notifications,
             sender=self.sender,
             signer=KEYS,
@@ -191,7 +195,7 @@ class SmallPost:
             clock=self.clock,
             alarms=self.alarms,
             luck=lambda: 0.0,
-            merchants=MerchantPost(
+            merchants=IpnPorts(
                 self.merchant_payments,
                 FakeConnectors([FakeConnector(self.clock, self.steps)]),
                 lambda payment: f"token of {payment.payment_id}",
@@ -202,6 +206,6 @@ class SmallPost:
         """Put merchants' payments where IPNs are built from, or as they stand now."""
         self.merchant_payments.payments |= {one.payment_id: one for one in payments}
 
-    def is_told(self, *notices: LeasedNotice) -> None:
+    def is_told(self, *notices: LeasedNotification) -> None:
         """Put notices where the job finds them."""
         self.notifications.new += notices

@@ -10,22 +10,21 @@ from ekpay_switch.domain.asking import DoubtfulSend
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.claims import (
-    Accepted,
+    AcceptedClaim,
     Claim,
     ClaimAnswer,
+    ClaimVerdict,
+    PaymentRecord,
     QuotedBill,
-    Refused,
+    RefusedClaim,
     Snapshot,
-    Standing,
-    Started,
-    Verdict,
-    decide,
+    StartedClaim,
+    decide_claims,
 )
-from ekpay_switch.domain.collections.file_proofs import NO_FILES, FilesSaid
+from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
-    Begun,
     Delivery,
     NextSend,
     PayOrder,
@@ -33,20 +32,21 @@ from ekpay_switch.domain.delivery import (
     Recorded,
     Recording,
     SendAnswer,
+    SendStarted,
     Stale,
     plan_receipt_taken,
 )
 from ekpay_switch.domain.ledger.entries import Entry, kind_of
 from ekpay_switch.domain.ledger.posting_rules import (
     IN_FLIGHT,
-    accepted_from_prefund,
+    prefund_accepted_entry,
     prefund_account,
-    topped_up,
+    topped_up_entry,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, Event, State, walk
 from ekpay_switch.domain.vending import TokenLine
-from ekpay_switch.ports.world import Clock, Leased, RequestStatus
+from ekpay_switch.ports.world import Clock, LeasedPayment, RequestStatus
 from tests.fakes.crash_points import Steps
 
 RESOLVABLE = {State.DELIVERING, State.REFUNDED, State.COMPLETED}
@@ -56,7 +56,7 @@ RESOLVABLE = {State.DELIVERING, State.REFUNDED, State.COMPLETED}
 class StoredPayment:
     """One payment as the tables would hold it."""
 
-    standing: Standing
+    standing: PaymentRecord
     claim: Claim
     quote: QuotedBill | None
     collected_by: str = ""
@@ -88,7 +88,7 @@ class FakePayments:
     token_lines: dict[UUID, tuple[TokenLine, ...]] = field(default_factory=dict)
     used_receipts: dict[str, UUID] = field(default_factory=dict)
     scrolls: Counter[str] = field(default_factory=Counter)
-    files: dict[UUID, FilesSaid] = field(default_factory=dict)
+    files: dict[UUID, FileStatements] = field(default_factory=dict)
     """What settlement files have said of attempts and refunds."""
     trouble: list[Exception] = field(default_factory=list)
     """What the next calls fail with, one each."""
@@ -96,7 +96,7 @@ class FakePayments:
     # ---- what a test asks and does ------------------------------------------------------------
 
     def top_up(self, partner_id: str, bucket: str, minor: int) -> None:
-        self.entries.append((None, topped_up(prefund_account(partner_id, bucket), Money(minor))))
+        self.entries.append((None, topped_up_entry(prefund_account(partner_id, bucket), Money(minor))))
 
     def balance(self, account: str) -> int:
         debit = sum(p.amount for _, entry in self.entries for p in entry.postings if p.account == account)
@@ -121,7 +121,7 @@ class FakePayments:
 
     def claim_batch(self, claims: Sequence[Claim]) -> list[ClaimAnswer]:
         """Judge and write several claims as one batch."""
-        return [self._write(verdict) for verdict in decide(claims, self._snapshot(claims))]
+        return [self._write(verdict) for verdict in decide_claims(claims, self._snapshot(claims))]
 
     # ---- the port Payments ------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class FakePayments:
         *,
         per_far_side: int = 16,
         passing_over: Collection[str] = (),
-    ) -> Sequence[Leased]:
+    ) -> Sequence[LeasedPayment]:
         now, places = self.clock.now(), Counter(dict.fromkeys(passing_over, per_far_side))
         with self.steps.step("lease_due"):
             self.fail_if_told()
@@ -160,7 +160,7 @@ class FakePayments:
             return [self._lease(payment, now + timedelta(seconds=lease_seconds)) for payment in due]
 
     async def postpone(
-        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+        self, leased: LeasedPayment, ask_again_seconds: float | None, why: str, *, was_asked: bool
     ) -> None:
         with self.steps.step("postpone"):
             payment = self.payments[leased.delivery.payment_id]
@@ -170,8 +170,8 @@ class FakePayments:
                 None if ask_again_seconds is None else self.clock.now() + timedelta(seconds=ask_again_seconds)
             )
             payment.lease_until = None
-            payment.asked += 1 if asked else 0
-            if asked:
+            payment.asked += 1 if was_asked else 0
+            if was_asked:
                 self.evidence.append((leased.delivery.payment_id, why))
 
     async def begin_send(self, send: NextSend) -> SendAnswer:
@@ -182,16 +182,16 @@ class FakePayments:
                 return Stale(payment.state, payment.standing.refusal, payment.standing.paid_at)
             payment.lease_until = payment.next_action_at = now + timedelta(seconds=send.hold_seconds)
             payment.step, payment.sends = send.step, send.sends
-            payment.asked = send.delivery.asked
+            payment.asked = send.delivery.questions
             payment.send_until = now + timedelta(seconds=send.send_seconds)
             self.evidence.append((send.delivery.payment_id, f"begun:{send.step}:{send.sends}"))
-            return Begun()
+            return SendStarted()
 
     async def tokens(self, payment_id: UUID) -> Sequence[TokenLine]:
         with self.steps.step("tokens"):
             return list(self.token_lines.get(payment_id, ()))
 
-    async def standing(self, payment_id: UUID) -> Standing | None:
+    async def by_id(self, payment_id: UUID) -> PaymentRecord | None:
         with self.steps.step("standing"):
             payment = self.payments.get(payment_id)
             return None if payment is None else payment.standing
@@ -231,7 +231,7 @@ class FakePayments:
         }
         return Snapshot(
             now=self.clock.now(),
-            standing={
+            payments={
                 (p.standing.partner_id, p.standing.reference): p.standing for p in self.payments.values()
             },
             quotes={key: _stored(quote) for key, quote in self.quotes.items()},
@@ -239,11 +239,11 @@ class FakePayments:
             headroom={account: self.balance(account) for account in prefunds},
         )
 
-    def _write(self, verdict: Verdict) -> ClaimAnswer:
+    def _write(self, verdict: ClaimVerdict) -> ClaimAnswer:
         match verdict:
-            case Accepted(claim=claim, quote=quote):
+            case AcceptedClaim(claim=claim, quote=quote):
                 return self._start(verdict, claim, quote)
-            case Refused(claim=claim, quote=quote, refusal=refusal):
+            case RefusedClaim(claim=claim, quote=quote, refusal=refusal):
                 standing = replace(_standing(claim, State.DECLINED), refusal=refusal)
                 history = walk(State.CREATED, (Event.REFUSED,))
                 self.payments[claim.payment_id] = StoredPayment(standing, claim, quote, history=history)
@@ -251,7 +251,7 @@ class FakePayments:
             case _:
                 return verdict
 
-    def _start(self, accepted: Accepted, claim: Claim, quote: QuotedBill) -> Started:
+    def _start(self, accepted: AcceptedClaim, claim: Claim, quote: QuotedBill) -> StartedClaim:
         now = self.clock.now()
         if claim.scroll_series:
             self.scrolls[claim.scroll_series] += 1
@@ -267,8 +267,8 @@ class FakePayments:
             next_action_at=lease_until,
             history=walk(State.CREATED, (Event.PREFUND_TAKEN,)),
         )
-        self.entries.append((claim.payment_id, accepted_from_prefund(accepted.prefund, quote.sums)))
-        return Started(claim, quote, self.scrolls[claim.scroll_series], business_date(now))
+        self.entries.append((claim.payment_id, prefund_accepted_entry(accepted.prefund, quote.sums)))
+        return StartedClaim(claim, quote, self.scrolls[claim.scroll_series], business_date(now))
 
     def _record(self, recording: Recording) -> RecordAnswer:
         payment, plan = self.payments[recording.delivery.payment_id], recording.plan
@@ -312,7 +312,7 @@ class FakePayments:
             payment.next_action_at = self.clock.now()
         return Stale(payment.state, payment.standing.refusal, payment.standing.paid_at)
 
-    def _lease(self, payment: StoredPayment, until: datetime) -> Leased:
+    def _lease(self, payment: StoredPayment, until: datetime) -> LeasedPayment:
         payment.standing = replace(payment.standing, epoch=payment.standing.epoch + 1)
         payment.lease_until = until
         claim, quote, now = payment.claim, payment.quote, self.clock.now()
@@ -343,7 +343,7 @@ class FakePayments:
         )
         send = DoubtfulSend(payment.send_until, payment.sends, quote.expires_at)
         files = self.files.get(claim.attempt_id, NO_FILES)
-        return Leased(delivery, order, payment.state, send, payment.asked, now, files=files)
+        return LeasedPayment(delivery, order, payment.state, send, payment.asked, now, files=files)
 
 
 def books_balance(books: FakePayments) -> bool:
@@ -379,8 +379,8 @@ def _stored(quote: Quote) -> QuotedBill:
     )
 
 
-def _standing(claim: Claim, state: State) -> Standing:
-    return Standing(
+def _standing(claim: Claim, state: State) -> PaymentRecord:
+    return PaymentRecord(
         payment_id=claim.payment_id,
         partner_id=claim.partner_id,
         reference=claim.reference,
@@ -393,7 +393,7 @@ def _standing(claim: Claim, state: State) -> Standing:
     )
 
 
-def _stands_already(standing: Standing, events: Sequence[Event]) -> bool:
+def _stands_already(standing: PaymentRecord, events: Sequence[Event]) -> bool:
     if events == (Event.RECEIPT_ISSUED,):
         return FINAL_RECEIPT in standing.facts
     return bool(events) and standing.state in {

@@ -69,5 +69,5 @@ class FakeReceipts:
         self.payments[paid.payment_id] = paid
         return paid
 
-    async def paid(self, payment_id: UUID) -> PaidPayment | None:
+    async def by_id(self, payment_id: UUID) -> PaidPayment | None:
         return self.payments.get(payment_id)

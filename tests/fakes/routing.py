@@ -4,14 +4,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ekpay_switch.domain.collections.funding import Finding, HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry, TryFinding
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing.breaker import UNCOUNTED, Breaker, BreakerState, Called, RouteOutcome, judge
+from ekpay_switch.domain.routing.breaker import (
+    UNCOUNTED,
+    Breaker,
+    BreakerState,
+    PaymentCall,
+    RouteOutcome,
+    breaker_after,
+)
 from ekpay_switch.domain.routing.decision import Candidate
 from ekpay_switch.domain.routing.outcomes import outcome_of
 from ekpay_switch.domain.routing.rules import RoutingRules
 from ekpay_switch.ports.connectors import Connectors
-from ekpay_switch.ports.routing import Known, candidate_of
+from ekpay_switch.ports.routing import ConnectorRecord, candidate_of
 from ekpay_switch.ports.world import Clock
 from tests.fakes.collections.tables import CollectTables
 from tests.fakes.crash_points import Steps
@@ -48,7 +55,7 @@ class FakeRouting:
     async def candidates(self) -> list[Candidate]:
         return [candidate_of(one.profile, self._known(one.profile.id)) for one in self.connectors.all()]
 
-    async def let_through(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:
+    async def reserve_probe(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:
         breaker = self.breaker(connector_id)
         if breaker.state is BreakerState.CLOSED:
             return True
@@ -59,7 +66,7 @@ class FakeRouting:
             self.probed_until[connector_id] = self.clock.now() + timedelta(seconds=hold_seconds)
             return True
 
-    async def answered(self, connector_id: str) -> None:
+    async def record_answer(self, connector_id: str) -> None:
         breaker = self.breaker(connector_id)
         if breaker.state is BreakerState.OPEN and self._was_open_for(
             breaker, self.rules.breaker.hold_seconds
@@ -78,14 +85,14 @@ class FakeRouting:
 
     # ---- what the fakes of the books tell it ------------------------------------------------------------
 
-    def record(self, held: HeldTry, finding: Finding) -> None:
+    def record(self, held: LockedTry, finding: TryFinding) -> None:
         """What a finding means for its connector; the first outcome of a try is its own for ever."""
         outcome = outcome_of(finding)
         if outcome is None or (outcome not in UNCOUNTED and self._is_counted(held.attempt_id)):
             return
         self.outcomes.append(Outcome(held.attempt_id, held.connector_id, outcome, self.clock.now()))
-        called = Called(outcome, str(held.attempt_id), held.opened_at, self.clock.now())
-        after = judge(
+        called = PaymentCall(outcome, str(held.attempt_id), held.opened_at, self.clock.now())
+        after = breaker_after(
             called, self.breaker(held.connector_id), self._newest(held.connector_id), self.rules.breaker
         )
         if after is not None:
@@ -118,7 +125,7 @@ class FakeRouting:
             if one.connector_id == connector_id and (since is None or one.at >= since)
         ]
 
-    def _known(self, connector_id: str) -> Known:
+    def _known(self, connector_id: str) -> ConnectorRecord:
         record, now = self.rules.record, self.clock.now()
         counted = [
             one.outcome
@@ -127,7 +134,7 @@ class FakeRouting:
             and one.outcome not in UNCOUNTED
             and one.at > now - timedelta(seconds=record.window_seconds)
         ][-record.outcomes_max :]
-        return Known(
+        return ConnectorRecord(
             successes=counted.count(RouteOutcome.COLLECTED),
             outcomes=len(counted),
             breaker=self.breaker(connector_id).state,

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.asking import SafetyFacts, Timing
-from ekpay_switch.domain.bill import Bill, BillFound, BillMissing, BillQuery, FetchReply, HeldBill
+from ekpay_switch.domain.bill import Bill, BillFound, BillMissing, BillQuery, FetchReply, LockedBill
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.fees import ANY, FeeRow, FeeTable
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
@@ -131,11 +131,11 @@ class FakeHeldBills:
 
     clock: FakeClock
     steps: Steps
-    held: dict[str, HeldBill] = field(default_factory=dict)
+    held: dict[str, LockedBill] = field(default_factory=dict)
     asking_until: dict[str, datetime] = field(default_factory=dict)
     epochs: Counter[str] = field(default_factory=Counter)
 
-    async def current(self, biller_id: str, bill_name: str) -> HeldBill | None:
+    async def current(self, biller_id: str, bill_name: str) -> LockedBill | None:
         held = self.held.get(f"{biller_id} {bill_name}")
         return held if held is not None and held.until > self.clock.now() else None
 
@@ -148,9 +148,9 @@ class FakeHeldBills:
             self.epochs[name] += 1
             return self.epochs[name]
 
-    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> HeldBill:
+    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> LockedBill:
         name = f"{query.biller_id} {query.bill_name}"
-        kept = HeldBill(bill, self.clock.now() + timedelta(seconds=life_seconds))
+        kept = LockedBill(bill, self.clock.now() + timedelta(seconds=life_seconds))
         with self.steps.step("keep_bill"):
             if self.epochs[name] == epoch:
                 self.held[name] = kept
@@ -351,7 +351,7 @@ class SmallWorld:
             callbacks=self.callbacks,
             refunds=self.refunds,
             routing=self.routing,
-            held_bills=self.held_bills,
+            locked_bills=self.held_bills,
             fees=FeeTable("test", (FIVE_TAKA,)),
             budget=self.budget,
             clock=self.clock,

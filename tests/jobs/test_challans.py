@@ -6,7 +6,7 @@ import pytest
 
 from ekpay_switch.domain.challans import Progress
 from ekpay_switch.flows.raise_challan import raise_challan
-from ekpay_switch.jobs.challans import AT_ONCE, ChallanClerk, run_challans
+from ekpay_switch.jobs.challans import AT_ONCE, ChallanWorker, run_challans
 from ekpay_switch.jobs.slots import Pace
 from tests.fakes.challans import Scene, an_order
 from tests.fakes.crash_points import CrashError
@@ -40,7 +40,7 @@ async def test_a_treasury_that_hangs_keeps_a_few_places_and_no_more_is_taken_up(
     scene = Scene()
     await left_lying(scene, AT_ONCE + 2)
     scene.treasury.gate = asyncio.Event()
-    clerk = ChallanClerk(scene.office, 45.0)
+    clerk = ChallanWorker(scene.office, 45.0)
     assert await clerk.take_up() == AT_ONCE
     assert await clerk.take_up() == 0
     scene.treasury.gate.set()
@@ -54,7 +54,7 @@ async def test_a_request_that_breaks_keeps_nobody_else_waiting() -> None:
     scene = Scene()
     await left_lying(scene, 2)
     scene.small.books.trouble.append(RuntimeError("a bug"))
-    clerk = ChallanClerk(scene.office, 45.0)
+    clerk = ChallanWorker(scene.office, 45.0)
     await clerk.take_up()
     await clerk.slots.settle(5)
     assert sorted(scene.standing(f"R{number}").progress for number in range(2)) == ["done", "in_progress"]

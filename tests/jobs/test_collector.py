@@ -16,9 +16,9 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Declined, Outcome, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.jobs.collector import AT_ONCE_OF_ONE, Collector, run_collector
+from ekpay_switch.jobs.collector import PER_FAR_SIDE_MAX, Collector, run_collector
 from ekpay_switch.jobs.slots import AT_ONCE, Pace
-from ekpay_switch.ports.collections import Funded
+from ekpay_switch.ports.collections import FundedPayment
 from tests.factories import BILL_NO, a_bill
 from tests.fakes.connectors import BKASH, FakeConnector
 from tests.fakes.world import PROFILE, Deed, FakeBiller, SmallWorld
@@ -116,7 +116,7 @@ async def test_a_dark_connector_keeps_its_own_few_places() -> None:
     for _ in range(4):
         await collector.take_up()
         await some_turns()
-    assert dark.waiting == AT_ONCE_OF_ONE
+    assert dark.waiting == PER_FAR_SIDE_MAX
     assert {payer.state for payer in bright} == {State.COMPLETED}
     dark.light.set()
     await collector.slots.settle()
@@ -131,7 +131,7 @@ async def test_a_dark_biller_keeps_its_own_few_places() -> None:
     for _ in range(4):
         await collector.take_up()
         await some_turns()
-    assert dark.waiting == AT_ONCE_OF_ONE
+    assert dark.waiting == PER_FAR_SIDE_MAX
     assert {payer.state for payer in bright} == {State.COMPLETED}
     dark.light.set()
     await collector.slots.settle()
@@ -151,7 +151,7 @@ async def test_refunds_of_a_dark_connector_leave_places_to_everybody_else() -> N
     for _ in range(6):
         await collector.take_up()
         await some_turns()
-    assert AT_ONCE_OF_ONE <= dark.waiting < 2 * AT_ONCE_OF_ONE
+    assert PER_FAR_SIDE_MAX <= dark.waiting < 2 * PER_FAR_SIDE_MAX
     dark.light.set()
     await collector.slots.settle()
 
@@ -168,19 +168,19 @@ async def test_what_a_dark_biller_was_never_told_is_given_up_all_the_same() -> N
     await collector.take_up()
     await some_turns()
     states = [payer.state for payer in payers]
-    assert states.count(State.DELIVERING) == AT_ONCE_OF_ONE
-    assert states.count(State.REFUNDING) == len(payers) - AT_ONCE_OF_ONE
+    assert states.count(State.DELIVERING) == PER_FAR_SIDE_MAX
+    assert states.count(State.REFUNDING) == len(payers) - PER_FAR_SIDE_MAX
     dark.light.set()
     await collector.slots.settle()
 
 
 async def test_there_is_an_end_to_what_one_process_does_at_once() -> None:
     small = a_free_world()
-    for number in range(AT_ONCE // AT_ONCE_OF_ONE + 2):
+    for number in range(AT_ONCE // PER_FAR_SIDE_MAX + 2):
         dark = HangingBiller(
             small.clock, small.steps, replace(PROFILE, id=f"dark{number}", ekpay_id=f"b9{number:02d}")
         )
-        another_biller(small, await payments(small, AT_ONCE_OF_ONE, until=State.FUNDED), dark)
+        another_biller(small, await payments(small, PER_FAR_SIDE_MAX, until=State.FUNDED), dark)
     collector = Collector(small.world, 45.0)
     await collector.take_up()
     assert len(collector.slots.running) == AT_ONCE
@@ -244,7 +244,7 @@ async def test_a_payment_is_found_due_until_it_is_delivered() -> None:
     small = a_free_world()
     (payer,) = await payments(small, 1, until=State.FUNDED)
     small.biller.deeds.append(Deed(Unreached("refused")))
-    due = [Funded(payer.payment_id, PROFILE.id, is_over=False)]
+    due = [FundedPayment(payer.payment_id, PROFILE.id, is_quote_expired=False)]
     assert await small.collections.funded_due(10) == due
     await payer.wait(0)
     assert await small.collections.funded_due(10) == []

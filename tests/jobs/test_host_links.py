@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ekpay_switch.jobs import host_links
-from ekpay_switch.jobs.host_links import host_links_kept, run_host_links
+from ekpay_switch.jobs.host_links import keep_host_links, run_host_links
 from tests.fakes.connectors import FakeConnector
 from tests.fakes.world import SmallWorld
 
@@ -53,7 +53,7 @@ async def test_a_link_whose_keeping_fails_is_kept_again_and_the_others_are_not_t
         kept.append("well")
         await stop.wait()
 
-    async with asyncio.timeout(5), host_links_kept([a_keeper(fails_twice), a_keeper(keeps)]):
+    async with asyncio.timeout(5), keep_host_links([a_keeper(fails_twice), a_keeper(keeps)]):
         await are_up.wait()
     assert sorted(kept) == ["sick", "sick", "sick", "well"]
 
@@ -82,7 +82,7 @@ async def test_on_the_way_out_links_are_told_to_end_and_waited_for() -> None:
         ended.append("signed off")
 
     async def broken_work() -> None:
-        async with host_links_kept([a_keeper(signs_off)]):
+        async with keep_host_links([a_keeper(signs_off)]):
             await began.wait()
             raise ZeroDivisionError
 
@@ -101,7 +101,7 @@ async def test_one_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch)
         began.set()
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(5), host_links_kept([a_keeper(hangs)]):
+    async with asyncio.timeout(5), keep_host_links([a_keeper(hangs)]):
         await began.wait()
 
 
@@ -116,6 +116,6 @@ async def test_a_failure_after_being_told_to_stop_is_not_tried_again() -> None:
         kept.append(1)
         raise ConnectionError
 
-    async with asyncio.timeout(5), host_links_kept([a_keeper(fails)]):
+    async with asyncio.timeout(5), keep_host_links([a_keeper(fails)]):
         await began.wait()
     assert kept == [1]

@@ -7,7 +7,7 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import pay_bill
-from ekpay_switch.jobs.resolver import AT_ONCE_OF_ONE, Resolver, run_resolver
+from ekpay_switch.jobs.resolver import PER_FAR_SIDE_MAX, Resolver, run_resolver
 from ekpay_switch.jobs.slots import Pace
 from tests.factories import TOTAL, a_world, an_order, quote_another
 from tests.fakes.world import LOSES_ANSWER, PROFILE, FakeBiller, SmallWorld
@@ -73,7 +73,7 @@ async def test_a_far_side_that_hangs_keeps_its_own_places_and_no_others() -> Non
     resolver = Resolver(small.world, 45.0)
     await resolver.take_up()
     await _run()
-    assert hanging.asked == AT_ONCE_OF_ONE
+    assert hanging.asked == PER_FAR_SIDE_MAX
     assert states_of(small, HEALTHY) == [State.COMPLETED] * 3
 
     await _doubtful(small, HEALTHY, "b025", range(10, 14))
@@ -84,7 +84,7 @@ async def test_a_far_side_that_hangs_keeps_its_own_places_and_no_others() -> Non
     assert await resolver.take_up() == 4
     await _run()
     assert states_of(small, HEALTHY) == [State.COMPLETED] * 7
-    assert hanging.asked == AT_ONCE_OF_ONE, "nothing more of it is leased while it hangs"
+    assert hanging.asked == PER_FAR_SIDE_MAX, "nothing more of it is leased while it hangs"
     assert states_of(small, DARK) == [State.DELIVERING] * 50
 
     hanging.light.set()
@@ -106,7 +106,7 @@ async def test_the_job_goes_on_while_a_far_side_hangs_and_leaves_when_it_is_told
     stop.set()
     await job
     assert states_of(small, HEALTHY) == [State.COMPLETED] * 2
-    assert hanging.asked == AT_ONCE_OF_ONE
+    assert hanging.asked == PER_FAR_SIDE_MAX
     assert states_of(small, DARK) == [State.DELIVERING] * 9, (
         "what was cut off stays leased to nobody but time"
     )

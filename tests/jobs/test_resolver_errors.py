@@ -14,14 +14,14 @@ from sqlalchemy.exc import OperationalError
 
 from ekpay_switch import jobs, telemetry
 from ekpay_switch.domain.delivery import RecordAnswer, Recording
-from ekpay_switch.domain.errors import VerdictUnknownError
+from ekpay_switch.domain.errors import CommitUnknownError
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace
-from ekpay_switch.ports.world import Leased, World
+from ekpay_switch.ports.world import LeasedPayment, World
 from tests.factories import TOTAL, a_world, an_order, quote_another
 from tests.fakes.payments import FakePayments, books_balance
 from tests.fakes.world import LOSES_ANSWER, FakeBudget, SmallWorld
@@ -39,7 +39,7 @@ ERRORS: dict[str, MakeError] = {
     "deadlock": lambda: asyncpg.DeadlockDetectedError("deadlock detected"),
     "restarting": lambda: asyncpg.CannotConnectNowError("the database system is starting up"),
     "through SQLAlchemy": lambda: OperationalError("SELECT 1", {}, OSError("connection reset")),
-    "verdict unknown": VerdictUnknownError,
+    "verdict unknown": CommitUnknownError,
 }
 Lines = pytest.CaptureFixture[str]
 
@@ -68,17 +68,17 @@ class SickBooks(FakePayments):
         *,
         per_far_side: int = 16,
         passing_over: Collection[str] = (),
-    ) -> Sequence[Leased]:
+    ) -> Sequence[LeasedPayment]:
         self.sickness.strike("lease_due")
         return await super().lease_due(
             limit, lease_seconds, per_far_side=per_far_side, passing_over=passing_over
         )
 
     async def postpone(
-        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+        self, leased: LeasedPayment, ask_again_seconds: float | None, why: str, *, was_asked: bool
     ) -> None:
         self.sickness.strike("postpone")
-        await super().postpone(leased, ask_again_seconds, why, asked=asked)
+        await super().postpone(leased, ask_again_seconds, why, was_asked=was_asked)
 
     async def record(self, recording: Recording) -> RecordAnswer:
         self.sickness.strike("record")
@@ -176,7 +176,7 @@ async def test_each_error_is_counted_while_the_database_stays_away(capsys: Lines
 
 async def test_one_payments_error_holds_up_none_of_the_others(capsys: Lines) -> None:
     small, before = await doubtful(payments=3), counted("resolving_failed")
-    world = struck(small, Sickness("record", [VerdictUnknownError()]))
+    world = struck(small, Sickness("record", [CommitUnknownError()]))
     found = []
     for _ in range(3):  # one question after the other, as the budget spaces them
         found.append(await resolve_due(world, LEASE_SECONDS))
@@ -191,7 +191,7 @@ async def test_one_payments_error_holds_up_none_of_the_others(capsys: Lines) -> 
 
 async def test_a_payment_whose_record_failed_comes_back_when_its_lease_ends() -> None:
     small = await doubtful()
-    world = struck(small, Sickness("record", [VerdictUnknownError()]))
+    world = struck(small, Sickness("record", [CommitUnknownError()]))
     assert await resolve_due(world, LEASE_SECONDS) == 1
     small.clock.pass_by(LEASE_SECONDS)
     assert await resolve_due(world, LEASE_SECONDS) == 0, "it is still held"

@@ -11,13 +11,13 @@ from uuid import UUID
 import asyncpg
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, Refused, Repeated, Started
-from ekpay_switch.domain.delivery import Delivery, Plan, RecordAnswer, Recording, plan_outcome
-from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up
+from ekpay_switch.domain.claims import Claim, ClaimAnswer, RefusedClaim, RepeatedClaim, StartedClaim
+from ekpay_switch.domain.delivery import Delivery, DeliveryPlan, RecordAnswer, Recording, plan_outcome
+from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.audit.run import Finding, run
+from ekpay_switch.persistence.audit.run import AuditFinding, run
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits
@@ -79,7 +79,7 @@ class Books:
     async def value(self, query: str, *values: object) -> Any:  # noqa: ANN401 - whatever the query asks for
         return (await self.rows(query, *values))[0][0]
 
-    async def audit(self) -> Finding | None:
+    async def audit(self) -> AuditFinding | None:
         return await run(self.database)
 
     # ---- what stands before anything is paid
@@ -143,14 +143,14 @@ class Books:
 
     async def start(
         self, partner_id: str = "bank1", total: int = 6_000, *, bill: str = "", lane: int = 0
-    ) -> Started:
+    ) -> StartedClaim:
         """A payment that is being delivered."""
         quote = await self.quote(partner_id, total, bill=bill, lane=lane)
         answer = await self.submit(self.claim_on(quote, lane=lane))
-        assert isinstance(answer, Started), answer
+        assert isinstance(answer, StartedClaim), answer
         return answer
 
-    async def finish(self, started: Started, outcome: Outcome = APPROVED) -> RecordAnswer:
+    async def finish(self, started: StartedClaim, outcome: Outcome = APPROVED) -> RecordAnswer:
         answer: RecordAnswer = await self.submit(recording_of(started, outcome))
         return answer
 
@@ -168,10 +168,10 @@ class Books:
 
 
 def a_top_up(partner_id: str, amount: int, lane: int = 0) -> PostEntry:
-    return PostEntry(uuid7(), lane, topped_up(prefund_account(partner_id, "postpaid"), Money(amount)))
+    return PostEntry(uuid7(), lane, topped_up_entry(prefund_account(partner_id, "postpaid"), Money(amount)))
 
 
-def delivery_of(started: Started, epoch: int = 1) -> Delivery:
+def delivery_of(started: StartedClaim, epoch: int = 1) -> Delivery:
     claim, quote = started.claim, started.quote
     return Delivery(
         payment_id=claim.payment_id,
@@ -185,14 +185,14 @@ def delivery_of(started: Started, epoch: int = 1) -> Delivery:
     )
 
 
-def recording_of(started: Started, outcome: Outcome, epoch: int = 1) -> Recording:
+def recording_of(started: StartedClaim, outcome: Outcome, epoch: int = 1) -> Recording:
     delivery = delivery_of(started, epoch)
-    plan: Plan = plan_outcome(delivery, outcome)
+    plan: DeliveryPlan = plan_outcome(delivery, outcome)
     return Recording(delivery, plan, None if plan.events else 90.0)
 
 
 def refusals(answers: Sequence[ClaimAnswer]) -> list[Refusal]:
-    return [answer.refusal for answer in answers if isinstance(answer, Refused)]
+    return [answer.refusal for answer in answers if isinstance(answer, RefusedClaim)]
 
 
 def kinds(answers: Sequence[object]) -> dict[str, int]:
@@ -202,8 +202,8 @@ def kinds(answers: Sequence[object]) -> dict[str, int]:
 
 def standing_ids(answers: Sequence[ClaimAnswer]) -> set[UUID]:
     """Which payment each caller was told of."""
-    told = {answer.standing.payment_id for answer in answers if isinstance(answer, Repeated)}
-    return told | {answer.claim.payment_id for answer in answers if isinstance(answer, Started)}
+    told = {answer.payment.payment_id for answer in answers if isinstance(answer, RepeatedClaim)}
+    return told | {answer.claim.payment_id for answer in answers if isinstance(answer, StartedClaim)}
 
 
 def group_commit_of(database: Database, **limits: Any) -> GroupCommit:  # noqa: ANN401 - fields of the limits

@@ -10,8 +10,8 @@ from ekpay_switch.domain.collections.funding import NewCollection, NewTry, TryEn
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import ChargesOnRefund, Share, payee_of
 from ekpay_switch.domain.money import ZERO, Money
-from ekpay_switch.flows.checkout import Choice, NotChosen, PageChosen, choose
-from ekpay_switch.ports.collections import Returning
+from ekpay_switch.flows.checkout import Choice, ChoiceRefusal, ChosenPage, choose_instrument
+from ekpay_switch.ports.collections import ReturnPage
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import Funding, Merchant, MerchantPayment, OrderText, TryLine
 from ekpay_switch.ports.world import World
@@ -72,7 +72,7 @@ def a_merchant(**changes: object) -> Merchant:
         is_active=True,
         pass_key_hashes=(b"hash",),
         fee_plan="ekshop_plan",
-        charges_on_refund=ChargesOnRefund.KEPT,
+        charges_on_refund=ChargesOnRefund.RETAINED,
         instruments=None,
         return_hosts=frozenset({"shop.example"}),
         networks=(),
@@ -100,8 +100,8 @@ def an_order_text(**changes: object) -> OrderText:
 class ShopCollections(FakeCollections):
     """Collections whose payers come back to a checkout of ours."""
 
-    async def returning(self, reference: str) -> Returning | None:
-        found = await super().returning(reference)
+    async def return_page(self, reference: str) -> ReturnPage | None:
+        found = await super().return_page(reference)
         return None if found is None else replace(found, checkout_reference=CHECKOUT)
 
 
@@ -252,9 +252,11 @@ class Shopper:
         assert found is not None
         return found
 
-    async def choose(self, instrument: str, nth: int = 1, total: int | None = None) -> PageChosen | NotChosen:
+    async def choose(
+        self, instrument: str, nth: int = 1, total: int | None = None
+    ) -> ChosenPage | ChoiceRefusal:
         wanted = Choice(instrument, nth, None if total is None else Money(total))
-        return await choose(await self.now(), wanted, self.world)
+        return await choose_instrument(await self.now(), wanted, self.world)
 
     def page(self, connector_id: str = "bkash", number: int = -1) -> Page:
         return list(self.far[connector_id].pages.values())[number]

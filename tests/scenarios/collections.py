@@ -2,15 +2,15 @@
 
 from uuid import UUID
 
-from ekpay_switch.domain.collections.funding import kept_of
+from ekpay_switch.domain.collections.funding import connector_fee_of
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import NewRefund, RefundKind, RefundState
-from ekpay_switch.flows.collect import Collecting, CollectOrderOfClient, collect, try_again
-from ekpay_switch.flows.payer_returned import come_back, receive_callback
-from ekpay_switch.flows.resolve_collection import follow_up
-from ekpay_switch.ports.collections import Client, PaymentView, Returning
+from ekpay_switch.flows.collect import ClientCollectOrder, CollectionAnswer, collect, try_again
+from ekpay_switch.flows.payer_returned import payer_returned, receive_callback
+from ekpay_switch.flows.resolve_collection import resolve_collection
+from ekpay_switch.ports.collections import Client, PaymentView, ReturnPage
 from tests.factories import BILL_NO, CHARGED, TOTAL, a_world
 from tests.fakes.collections.tables import StoredTry
 from tests.fakes.connectors import Page
@@ -20,7 +20,7 @@ from tests.scenarios.job_rounds import collect_due, resolve_due
 
 CHARGE = 1_575  # 1.5 % of the bill, for the instrument
 COLLECTED = TOTAL + CHARGED + CHARGE
-KEPT = kept_of(Money(COLLECTED), 150).minor
+KEPT = connector_fee_of(Money(COLLECTED), 150).minor
 CLIENT = Client("bank1", "Shop One", 0, frozenset({"shop.example"}))
 RECEIVABLE, REFUND_DUE, SUSPENSE = "receivable:bkash", "refund_due:bkash", "suspense:bkash"
 DAY = 86_400.0
@@ -28,8 +28,8 @@ DAY = 86_400.0
 
 def a_collect_order(
     reference: str = "v1:K1", *, amount: int = TOTAL, client: Client = CLIENT, bill_no: str = BILL_NO
-) -> CollectOrderOfClient:
-    return CollectOrderOfClient(
+) -> ClientCollectOrder:
+    return ClientCollectOrder(
         client=client,
         reference=reference,
         fingerprint=f"{bill_no} {amount}".encode(),
@@ -52,7 +52,7 @@ def a_refund(
         fingerprint=f"{amount}".encode(),
         amount=Money(amount),
         reason="the wrong meter",
-        asked_by="api:bank1",
+        requested_by="api:bank1",
         needs_approval=needs_approval,
         kind=RefundKind.REFUND,
     )
@@ -70,7 +70,7 @@ class Payer:
         bill = self.small.biller.bills[BILL_NO]
         order = a_collect_order(reference, amount=(bill.total + bill.rounding).minor)
         collecting = await collect(order, self.small.world)
-        assert isinstance(collecting, Collecting)
+        assert isinstance(collecting, CollectionAnswer)
         self.payment_id = collecting.view.payment_id
         return collecting.view
 
@@ -88,11 +88,11 @@ class Payer:
     def agree(self, number: int = -1) -> None:
         self.page(number).is_agreed = True
 
-    async def come_back(self, number: int = -1, status: str = "success") -> Returning | None:
+    async def come_back(self, number: int = -1, status: str = "success") -> ReturnPage | None:
         """The browser comes back from the page, with the provider's word in its address."""
         one = self.tries()[number]
         query = f"paymentID={one.provider_reference}&status={status}".encode()
-        return await come_back(one.new.reference, {}, query, self.small.world)
+        return await payer_returned(one.new.reference, {}, query, self.small.world)
 
     async def pay(self) -> None:
         """The payer agrees and comes back, which delivers what was paid for."""
@@ -109,7 +109,7 @@ class Payer:
         await receive_callback(connector, {}, query, world)
         held = await world.collections.lease_try(one.new.reference, 45.0)
         assert held is not None
-        assert await follow_up(held, world) is State.FUNDED
+        assert await resolve_collection(held, world) is State.FUNDED
 
     async def wait(self, seconds: float) -> None:
         """Time passes, then the jobs look; the collector twice, since one look may leave work to the next."""

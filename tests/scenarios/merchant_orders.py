@@ -109,7 +109,7 @@ def a_merchant(name: str = "shop", network: str = "192.0.2.0/28") -> Merchant:
         is_active=True,
         pass_key_hashes=(hash_pass_key(KEY), hash_pass_key(OLD_KEY)),
         fee_plan="merchant",
-        charges_on_refund=ChargesOnRefund.KEPT,
+        charges_on_refund=ChargesOnRefund.RETAINED,
         instruments=None,
         return_hosts=frozenset({f"{name}.example", "localhost:3000"}),
         networks=(network, "2001:db8::/64"),

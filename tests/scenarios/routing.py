@@ -7,7 +7,7 @@ from typing import Any
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw
 from ekpay_switch.domain.routing.rules import Action, Condition, RecordRules, RouteRequest, RoutingRules, Rule
-from ekpay_switch.flows.collect import Collecting, CollectRefusal, collect
+from ekpay_switch.flows.collect import CollectionAnswer, CollectRefusal, collect
 from ekpay_switch.ports.collections import PaymentView
 from tests.fakes.collections.tables import StoredTry
 from tests.fakes.connectors import BKASH, FakeConnector, Page
@@ -90,7 +90,7 @@ class Acquirers(Payer):
         """The client's order by this instrument; the payment as it stands then, or why there is none."""
         order = replace(a_collect_order(reference), instrument=instrument)
         answer = await collect(order, self.small.world)
-        if isinstance(answer, Collecting):
+        if isinstance(answer, CollectionAnswer):
             self.payment_id = answer.view.payment_id
             return answer.view
         assert isinstance(answer, CollectRefusal), answer

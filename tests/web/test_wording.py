@@ -9,7 +9,7 @@ from jinja2 import Environment, meta
 
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.checkout import NotChosen
+from ekpay_switch.flows.checkout import ChoiceRefusal
 from ekpay_switch.web.checkout.models import REASONS
 from ekpay_switch.web.checkout.situations import WAITING, Situation
 from ekpay_switch.web.pages import TEMPLATES
@@ -52,7 +52,11 @@ def test_the_files_are_plain_tables_of_texts() -> None:
 
 
 def test_every_text_that_is_chosen_by_a_value_stands() -> None:
-    wanted = {f"problem.{one}" for one in NotChosen if one not in {NotChosen.MOVED_ON, NotChosen.NO_PAGE}}
+    wanted = {
+        f"problem.{one}"
+        for one in ChoiceRefusal
+        if one not in {ChoiceRefusal.MOVED_ON, ChoiceRefusal.NO_PAGE}
+    }
     wanted |= {f"refused.{one}" for one in REASONS | ENDS_WITHOUT_MONEY}
     wanted |= {f"waiting.{one}.{part}" for one in WAITING for part in ("title", "warning", "ours", "theirs")}
     wanted -= {"waiting.opening.warning"}

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from ekpay_switch.ports.host_links import Line
+from ekpay_switch.ports.host_links import FramedConnection
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 from ekpay_switch.wire.tcp import TcpLines, TcpSettings
 from tests.wire.conftest import HandClock
@@ -20,7 +20,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @asynccontextmanager
 async def a_line(
     serve: Serve, clock: HandClock | None = None, settings: TcpSettings | None = None
-) -> AsyncIterator[Line]:
+) -> AsyncIterator[FramedConnection]:
     served: list[asyncio.Task[None] | None] = []
     came = asyncio.Event()
 
@@ -183,7 +183,7 @@ async def test_whoever_waits_for_their_turn_looks_at_the_clock_again() -> None:
     assert heard == b""
 
 
-async def fill(line: Line) -> NotSent | NoUsableAnswer:
+async def fill(line: FramedConnection) -> NotSent | NoUsableAnswer:
     """Send until the far side takes no more, and what is said then."""
     while (failed := await line.send(b"x" * 1_000, time.monotonic() + 60)) is None:
         pass
@@ -216,7 +216,7 @@ async def test_a_far_side_that_takes_nothing_is_left_and_gets_nothing_later() ->
     assert heard[: len(heard) // len(message) * len(message)] == message * (len(heard) // len(message))
 
 
-async def stuff(line: Line) -> None:
+async def stuff(line: FramedConnection) -> None:
     """Fill what lies between, again and again: the far side's own buffer reads some of it."""
     connection: socket.socket = line._connection  # type: ignore[attr-defined] # noqa: SLF001 - to write past it
     for _ in range(10):

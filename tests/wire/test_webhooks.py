@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
-from ekpay_switch.domain.notices import Tried
+from ekpay_switch.domain.notices import SendResult
 from ekpay_switch.wire.public_addresses import AddressRules, UnsafeAddressError, target_of
 from ekpay_switch.wire.webhooks import Names, WebhookLimits, WebhookSender, checked_addresses
 from tests.wire.conftest import HandClock
@@ -57,7 +57,7 @@ def a_sender(
     return WebhookSender(HandClock(), resolve, limits, certificates)
 
 
-async def answered(manners: Callable[[Caller], Awaitable[None]], seconds: float = 5.0) -> Tried:
+async def answered(manners: Callable[[Caller], Awaitable[None]], seconds: float = 5.0) -> SendResult:
     async with rude_peer(manners) as peer:
         return await a_sender(peer, seconds=seconds).send(peer.url("/hooks"), HEADERS, BODY)
 
@@ -69,7 +69,7 @@ async def test_one_try_is_one_post_with_its_headers_and_no_more() -> None:
     async with rude_peer(lambda caller: caller.answer(b"", 204)) as peer:
         sender = a_sender(peer)
         for _ in range(2):
-            assert await sender.send(peer.url("/hooks?bank=1"), HEADERS, BODY) == Tried(204, "HTTP 204")
+            assert await sender.send(peer.url("/hooks?bank=1"), HEADERS, BODY) == SendResult(204, "HTTP 204")
     assert peer.connections == 2
     first = peer.heard[0]
     assert (first.method, first.path, first.body) == ("POST", "/hooks?bank=1", BODY)
@@ -83,7 +83,7 @@ async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     """T62."""
     async with rude_peer(lambda caller: caller.answer(b"")) as inside:
         location = f"Location: {inside.url('/admin')}\r\n"
-        assert await answered(lambda caller: caller.answer(b"", 302, location)) == Tried(302, "HTTP 302")
+        assert await answered(lambda caller: caller.answer(b"", 302, location)) == SendResult(302, "HTTP 302")
     assert inside.connections == 0
 
 
@@ -121,7 +121,7 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
 )
 async def test_retry_after_is_read_in_both_forms(header: str, seconds: float | None) -> None:
     tried = await answered(lambda caller: caller.answer(b"", 429, f"Retry-After: {header}\r\n"))
-    assert tried == Tried(429, "HTTP 429", seconds)
+    assert tried == SendResult(429, "HTTP 429", seconds)
 
 
 # ---- endpoints that take their time, or ours (T63)
@@ -159,13 +159,13 @@ async def _rubbish(caller: Caller) -> None:
 async def test_without_a_head_in_time_there_is_no_answer(
     manners: Callable[[Caller], Awaitable[None]],
 ) -> None:
-    assert await answered(manners, 0.3) == Tried(None, "no answer within 0.3 s")
+    assert await answered(manners, 0.3) == SendResult(None, "no answer within 0.3 s")
 
 
 async def test_a_status_stands_whatever_becomes_of_the_body() -> None:
-    assert await answered(_drip_the_body, 0.5) == Tried(200, "HTTP 200")
-    assert await answered(_flood) == Tried(200, "HTTP 200")
-    assert await answered(_bomb) == Tried(200, "HTTP 200")
+    assert await answered(_drip_the_body, 0.5) == SendResult(200, "HTTP 200")
+    assert await answered(_flood) == SendResult(200, "HTTP 200")
+    assert await answered(_bomb) == SendResult(200, "HTTP 200")
 
 
 @pytest.mark.parametrize("manners", [Caller.hang_up, _rubbish])
@@ -221,7 +221,7 @@ async def test_what_was_refused_at_registration_is_refused_at_each_send(url: str
 async def test_a_name_with_an_address_near_us_is_refused(near: list[str]) -> None:
     names = ScriptedNames([near])
     tried = await a_sender(names=names).send("https://rebind.example/", HEADERS, BODY)
-    assert tried == Tried(None, "the host has an address that is not public")
+    assert tried == SendResult(None, "the host has an address that is not public")
 
 
 async def test_a_name_that_changes_its_mind_leads_only_to_what_was_checked() -> None:
@@ -235,7 +235,7 @@ async def test_a_name_that_changes_its_mind_leads_only_to_what_was_checked() -> 
         names = ScriptedNames([["10.0.0.1"], [LOOPBACK]])
         sender = WebhookSender(HandClock(), names.resolve, WebhookLimits(5.0, rules=rules))
         tried = await sender.send(f"https://rebind.example:{peer.port}/", HEADERS, BODY)
-        assert tried == Tried(None, "the host has an address that is not public")
+        assert tried == SendResult(None, "the host has an address that is not public")
         assert (peer.connections, names.asked) == (1, ["rebind.example"])
 
 
@@ -244,13 +244,13 @@ async def test_a_literal_address_goes_where_it_was_checked_and_nowhere_else() ->
     async with rude_peer(lambda caller: caller.answer(b"")) as peer:
         sender = a_sender(peer, names=ScriptedNames([["203.0.113.77"]]))
         tried = await sender.send(peer.url(), HEADERS, BODY)
-    assert tried == Tried(None, "the address changed after it was checked")
+    assert tried == SendResult(None, "the address changed after it was checked")
     assert peer.connections == 0
 
 
 async def test_a_name_without_an_address_is_no_answer() -> None:
     tried = await a_sender(names=ScriptedNames([[]])).send("https://gone.example/", HEADERS, BODY)
-    assert tried == Tried(None, "the name has no address")
+    assert tried == SendResult(None, "the name has no address")
 
 
 async def test_a_name_server_that_never_answers_is_cut_at_the_deadline() -> None:
@@ -259,7 +259,9 @@ async def test_a_name_server_that_never_answers_is_cut_at_the_deadline() -> None
         return []
 
     sender = WebhookSender(HandClock(), never, WebhookLimits(try_seconds=0.1))
-    assert await sender.send("https://slow.example/", HEADERS, BODY) == Tried(None, "no answer within 0.1 s")
+    assert await sender.send("https://slow.example/", HEADERS, BODY) == SendResult(
+        None, "no answer within 0.1 s"
+    )
 
 
 async def test_nobody_listening_is_no_answer() -> None:
@@ -330,7 +332,7 @@ async def a_tls_endpoint(folder: Path, name: str) -> AsyncIterator[Certified]:
         await server.wait_closed()
 
 
-async def _send_by_tls(endpoint: Certified, certificates: ssl.SSLContext | None) -> Tried:
+async def _send_by_tls(endpoint: Certified, certificates: ssl.SSLContext | None) -> SendResult:
     rules = AddressRules(trusted=frozenset({f"bank.example:{endpoint.port}"}))
     names = ScriptedNames([[LOOPBACK]])
     sender = WebhookSender(HandClock(), names.resolve, WebhookLimits(5.0, rules=rules), certificates)
@@ -342,7 +344,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) 
         tried = await _send_by_tls(endpoint, None)
         assert (tried.status, tried.why.split(":")[0]) == (None, "ClientConnectorCertificateError")
         assert endpoint.heard == []
-        assert await _send_by_tls(endpoint, endpoint.trusting) == Tried(204, "HTTP 204")
+        assert await _send_by_tls(endpoint, endpoint.trusting) == SendResult(204, "HTTP 204")
         assert len(endpoint.heard) == 1
 
 

@@ -26,10 +26,10 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     CollectInquiry,
     CollectOrder,
-    Created,
     CreateOutcome,
     NeverPaid,
     NoHint,
+    PageCreated,
 )
 from ekpay_switch.domain.money import BDT
 from ekpay_switch.ports.world import ClientCertificate, NotSent, NoUsableAnswer
@@ -156,7 +156,7 @@ class City:
             "secureToken": token,
         }
 
-    def _created(self, items: Document) -> Created:
+    def _created(self, items: Document) -> PageCreated:
         """The page of an order; raises BrokenReplyError."""
         order_id, session_id = name_of(items, "orderId"), name_of(items, "sessionId")
         url = text(items, "url", 2_000)
@@ -164,7 +164,7 @@ class City:
         page_url = f"{url}{mark}ORDERID={quote(order_id, safe='')}&SESSIONID={quote(session_id, safe='')}"
         if _ID_SEPARATOR in order_id or "#" in url or not self._pages.allow(page_url):
             raise BrokenReplyError("a page that is not City Bank's")
-        return Created(f"{order_id}{_ID_SEPARATOR}{session_id}", page_url)
+        return PageCreated(f"{order_id}{_ID_SEPARATOR}{session_id}", page_url)
 
 
 def _connection_fault(endpoint: str, paths: Mapping[str, str]) -> str:

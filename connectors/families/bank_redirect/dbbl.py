@@ -24,10 +24,10 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     CollectInquiry,
     CollectOrder,
-    Created,
     CreateOutcome,
     NeverPaid,
     NoHint,
+    PageCreated,
 )
 from ekpay_switch.domain.money import BDT
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer
@@ -87,7 +87,7 @@ class Dbbl:
         page_url = page_of(text(answer, "REDIRECT_URL", 2_000), transaction_id, self._card_type)
         if not self._pages.allow(page_url):
             raise BrokenReplyError("a page on a host that is not DBBL's")
-        return Created(transaction_id, page_url)
+        return PageCreated(transaction_id, page_url)
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:
         """Ask for the result of a transaction id."""

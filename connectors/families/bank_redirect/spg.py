@@ -26,10 +26,10 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     CollectInquiry,
     CollectOrder,
-    Created,
     CreateOutcome,
     NeverPaid,
     NoHint,
+    PageCreated,
 )
 from ekpay_switch.domain.money import Money, format_taka
 from ekpay_switch.domain.outcome import Unreached
@@ -102,7 +102,7 @@ class Spg:
         page_url = f"{self._landing}{_LANDING_PATH}/{quote(session_token, safe='')}"
         if not self._pages.allow(page_url):
             raise BrokenReplyError("a page on a host that is not Sonali's")
-        return Created(session_token, page_url)
+        return PageCreated(session_token, page_url)
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:
         """Verify a session token."""

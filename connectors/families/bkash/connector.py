@@ -36,12 +36,12 @@ from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
     CollectOrder,
-    Created,
     CreateOutcome,
     ExecuteOutcome,
     MovementFound,
     NeverPaid,
     NoHint,
+    PageCreated,
     RefundInquiry,
     RefundOrder,
     RefundOutcome,
@@ -152,7 +152,7 @@ class Bkash:
             return "a reference holds what bKash does not take"
         return ""
 
-    def _created(self, document: Mapping[str, Any], order: CollectOrder) -> Created:
+    def _created(self, document: Mapping[str, Any], order: CollectOrder) -> PageCreated:
         """The page, checked against the order; raises BrokenReplyError."""
         require_same(document, "merchantInvoiceNumber", order.reference)
         require_same(document, "transactionStatus", _INITIATED)
@@ -161,7 +161,7 @@ class Bkash:
         page_url = text(document, "bkashURL", 2_000)
         if not self._pages.allow(page_url):
             raise BrokenReplyError("a page on a host that is not bKash's")
-        return Created(reference(document, "paymentID"), page_url)
+        return PageCreated(reference(document, "paymentID"), page_url)
 
 
 def _create_fields(order: CollectOrder) -> dict[str, object]:

@@ -23,11 +23,11 @@ from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
     CollectOrder,
-    Created,
     CreateOutcome,
     ExecuteOutcome,
     NeverPaid,
     NoHint,
+    PageCreated,
     RefundInquiry,
     RefundOrder,
     RefundOutcome,
@@ -101,7 +101,7 @@ class HostLink:
         if fault:
             return Unreached(fault)
         page = page_link(self._profile.url, self._settings.acceptor, order, self._secret)
-        return Created(order.reference, page)
+        return PageCreated(order.reference, page)
 
     async def execute(self, order: CollectOrder) -> ExecuteOutcome:
         """Hand the request over to the link owner and wait for its outcome."""
@@ -171,7 +171,7 @@ class HostLink:
         if message.state is HostState.WAITING:
             await messages.withdraw(message.key)
             message = await messages.await_news(message, self._profile.timing.answer_seconds)
-        if message.state is HostState.TAKEN and not message.is_lost:
+        if message.state is HostState.SENDING and not message.is_lost:
             message = await messages.await_news(message, self._profile.timing.answer_seconds)
         return message
 

@@ -25,7 +25,7 @@ from connectors.families.iso8583.messages import (
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.host_messages import HostMessage, HostReply, MessageKey
-from ekpay_switch.ports.host_links import HostPorts, Noted
+from ekpay_switch.ports.host_links import AnswerRecord, HostPorts
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 
@@ -82,14 +82,14 @@ class InboundMessages:
         recorded = await self._ports.links.answer(message.key, reply)
         self._log("host_answered", message, code=code, outcome=recorded)
         if self._host.approves(code) and (
-            recorded is Noted.LATE or self._is_contradiction(recorded, message)
+            recorded is AnswerRecord.LATE or self._is_contradiction(recorded, message)
         ):
             self._raise_alarm(Alarm.LATE_APPROVAL, message, code)
 
-    def _is_contradiction(self, recorded: Noted, message: HostMessage) -> bool:
+    def _is_contradiction(self, recorded: AnswerRecord, message: HostMessage) -> bool:
         """Whether an answer that is not awaited approves a request that was declined or never sent."""
         is_approved = message.reply is not None and self._host.approves(message.reply.code)
-        return recorded is Noted.NOT_AWAITED and not is_approved
+        return recorded is AnswerRecord.NOT_AWAITED and not is_approved
 
     async def _record_reversal_answer(self, answer: Fields) -> None:
         message = await self._find_request(answer)

@@ -65,7 +65,7 @@ class LinkOwner:
     async def _keep_connected(self, active_lease: ActiveLease, stop: asyncio.Event) -> None:
         """Connect, and connect again after a pause whenever the connection ends."""
         # The previous owner has lost its lease, and its connection with it.
-        await self._ports.links.lose(active_lease.lease)
+        await self._ports.links.mark_lost(active_lease.lease)
         failures = 0
         while not stop.is_set() and not active_lease.lost.is_set():
             was_signed_on = await self._run_connection(active_lease, stop)
@@ -77,7 +77,7 @@ class LinkOwner:
 
     async def _run_connection(self, active_lease: ActiveLease, stop: asyncio.Event) -> bool:
         """Run one connection until it ends; whether the host accepted the sign-on."""
-        line = await self._ports.lines.open(self._host.address, self._times.connect)
+        line = await self._ports.connections.open(self._host.address, self._times.connect)
         if isinstance(line, NotSent):
             self._log_link_down(line.why)
             return False
@@ -87,7 +87,7 @@ class LinkOwner:
         finally:
             telemetry.HOST_LINK_UP.labels(self._host.connector_id).set(0)
             await line.close()
-            await self._ports.links.lose(active_lease.lease)
+            await self._ports.links.mark_lost(active_lease.lease)
         if session.was_signed_on:
             self._has_logged_down = False
         if stop.is_set():

@@ -27,7 +27,7 @@ from connectors.manifest import Manifest
 from connectors.manifest_parts import Example, Role
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import CollectOrder
-from ekpay_switch.ports.host_links import HostPorts, Line
+from ekpay_switch.ports.host_links import FramedConnection, HostPorts
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
@@ -69,7 +69,7 @@ async def rehearsal_link(manifest: Manifest, example: Example) -> AsyncIterator[
 
 @dataclass
 class ReplayLine:
-    """Accepts the sign-on, replays the recorded answer and ends; implements the port `Line`.
+    """Accepts the sign-on, replays the recorded answer and ends; implements the port `FramedConnection`.
 
     Where the example answers a reversal, the request is answered first with a code that settles nothing.
     """
@@ -110,11 +110,11 @@ class ReplayLine:
 
 @dataclass(frozen=True, slots=True)
 class ReplayLines:
-    """Opens that line; implements the port `Lines`."""
+    """Opens that line; implements the port `FramedConnections`."""
 
     line: ReplayLine
 
-    async def open(self, address: str, connect_seconds: float) -> Line | NotSent:
+    async def open(self, address: str, connect_seconds: float) -> FramedConnection | NotSent:
         """The line, whatever the address."""
         del address, connect_seconds
         return self.line

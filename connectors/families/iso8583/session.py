@@ -20,7 +20,7 @@ from connectors.families.iso8583.messages import (
 )
 from ekpay_switch import telemetry
 from ekpay_switch.domain.host_messages import HostMessage
-from ekpay_switch.ports.host_links import HostPorts, Line, TakenMessage
+from ekpay_switch.ports.host_links import FramedConnection, HostPorts, OutgoingMessage
 from ekpay_switch.ports.world import Clock, NotSent, NoUsableAnswer
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
@@ -34,7 +34,9 @@ _SIGN_OFF_WAIT_SECONDS = 5.0
 class Session:
     """One connection under one lease; `run` it once."""
 
-    def __init__(self, host: Host, ports: HostPorts, clock: Clock, lease: ActiveLease, line: Line) -> None:
+    def __init__(
+        self, host: Host, ports: HostPorts, clock: Clock, lease: ActiveLease, line: FramedConnection
+    ) -> None:
         self._host = host
         self._ports = ports
         self._clock = clock
@@ -98,14 +100,14 @@ class Session:
         for request in await self._ports.links.take(link_lease, _BATCH_MAX):
             await self._send_request(request, requested_at)
 
-    async def _send_request(self, request: TakenMessage, requested_at: float) -> None:
+    async def _send_request(self, request: OutgoingMessage, requested_at: float) -> None:
         message = request.message
         raw = encode(request_message(message.new, self._host.settings), self._host.key)
         self._inbound.unanswered.add(message.key)
         failure = await self._send(raw, requested_at + request.send_seconds)
         if isinstance(failure, NotSent):
             self._inbound.unanswered.discard(message.key)
-            await self._ports.links.not_written(message.key)
+            await self._ports.links.mark_not_written(message.key)
 
     async def _send_reversal(self, message: HostMessage) -> None:
         assert message.reversal is not None, "taken as a reversal"

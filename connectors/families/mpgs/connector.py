@@ -21,10 +21,10 @@ from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
     CollectOrder,
-    Created,
     CreateOutcome,
     ExecuteOutcome,
     NoHint,
+    PageCreated,
     RefundInquiry,
     RefundOrder,
     RefundOutcome,
@@ -74,7 +74,7 @@ class Mpgs:
             name = session_id(result.document)
         except BrokenReplyError as error:
             return InDoubt(str(error))
-        return Created(name, self._page_url(name))
+        return PageCreated(name, self._page_url(name))
 
     async def execute(self, order: CollectOrder) -> ExecuteOutcome:
         """Never sends anything: the payer's agreement has moved the money."""

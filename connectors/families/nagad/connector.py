@@ -38,11 +38,11 @@ from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
     CollectOrder,
-    Created,
     CreateOutcome,
     ExecuteOutcome,
     NeverPaid,
     NoHint,
+    PageCreated,
     RefundInquiry,
     RefundOrder,
     RefundOutcome,
@@ -187,7 +187,7 @@ class Nagad:
         if not has_meaning(result, Means.DONE):
             return unsuccessful_outcome(result)
         try:
-            return Created(initialised.reference, self._page_url(result.document))
+            return PageCreated(initialised.reference, self._page_url(result.document))
         except BrokenReplyError as error:
             return InDoubt(str(error))
 

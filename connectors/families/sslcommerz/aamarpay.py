@@ -21,9 +21,9 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     CollectInquiry,
     CollectOrder,
-    Created,
     NeverPaid,
     NoHint,
+    PageCreated,
     RefundInquiry,
     RefundOrder,
     RefundOutcome,
@@ -77,9 +77,9 @@ class AamarPay:
         }
         return await self._client.call("create", fields, self._read_page, order.send_before)
 
-    def read_page(self, document: Mapping[str, Any], order: CollectOrder) -> Created:
+    def read_page(self, document: Mapping[str, Any], order: CollectOrder) -> PageCreated:
         """The page; the answer echoes nothing of the order. Raises BrokenReplyError."""
-        return Created(order.reference, text(document, "payment_url", 2_000))
+        return PageCreated(order.reference, text(document, "payment_url", 2_000))
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:
         """Ask for the state of the payment with our reference."""

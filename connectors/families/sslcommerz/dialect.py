@@ -9,8 +9,8 @@ from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
     CollectOrder,
-    Created,
     NoHint,
+    PageCreated,
     RefundInquiry,
     RefundOrder,
     RefundOutcome,
@@ -29,7 +29,7 @@ class AggregatorDialect(Protocol):
         """Open a page for the payer; moves no money."""
         ...
 
-    def read_page(self, document: Mapping[str, Any], order: CollectOrder) -> Created:
+    def read_page(self, document: Mapping[str, Any], order: CollectOrder) -> PageCreated:
         """The page of a successful answer, on any host; raises BrokenReplyError."""
         ...
 

@@ -28,9 +28,9 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     CollectInquiry,
     CollectOrder,
-    Created,
     NeverPaid,
     NoHint,
+    PageCreated,
     RefundInquiry,
     RefundOrder,
     RefundOutcome,
@@ -87,10 +87,10 @@ class V4:
             fields["ipn_url"] = order.notify_url
         return await self._client.call("create", fields, self._read_session, order.send_before)
 
-    def read_page(self, document: Mapping[str, Any], order: CollectOrder) -> Created:
+    def read_page(self, document: Mapping[str, Any], order: CollectOrder) -> PageCreated:
         """The session and its page; the answer echoes nothing of the order. Raises BrokenReplyError."""
         del order
-        return Created(reference(document, "sessionkey"), text(document, "GatewayPageURL", 2_000))
+        return PageCreated(reference(document, "sessionkey"), text(document, "GatewayPageURL", 2_000))
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:
         """Ask for the attempts under our reference; the successful one is validated."""

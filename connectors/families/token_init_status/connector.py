@@ -34,11 +34,11 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     CollectInquiry,
     CollectOrder,
-    Created,
     CreateOutcome,
     ExecuteOutcome,
     NeverPaid,
     NoHint,
+    PageCreated,
     RefundInquiry,
     RefundOrder,
     RefundOutcome,
@@ -119,7 +119,7 @@ class TokenInitStatus:
             return "a reference holds what this provider does not take"
         return ""
 
-    def _created(self, document: Document, order: CollectOrder) -> Created:
+    def _created(self, document: Document, order: CollectOrder) -> PageCreated:
         """The page, checked against the order; raises BrokenReplyError."""
         reads = self._dialect.init.reads
         require_same(document, reads.reference, order.reference)
@@ -130,7 +130,7 @@ class TokenInitStatus:
         page_url = text_at(document, reads.page_url, _PAGE_URL_LENGTH_MAX)
         if not self._pages.allow(page_url):
             raise BrokenReplyError("a page on a host that is not the provider's")
-        return Created(reference_at(document, reads.provider_reference), page_url)
+        return PageCreated(reference_at(document, reads.provider_reference), page_url)
 
     def _inquiry_of(self, result: CallResult, order: CollectOrder) -> CollectInquiry:
         """The result of an inquiry; raises BrokenReplyError."""

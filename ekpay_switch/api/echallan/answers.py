@@ -11,10 +11,10 @@ from typing import Any, assert_never
 
 from ekpay_switch.domain.challans import (
     ChallanRefusal,
-    ChallanStanding,
     LineEnd,
-    LineStanding,
     Progress,
+    StoredChallan,
+    StoredLine,
 )
 from ekpay_switch.domain.money import format_taka
 
@@ -76,7 +76,7 @@ def refused(refusal: ChallanRefusal) -> Answer:
     return {"STATUS": status, "MESSAGE": message}
 
 
-def standing(challan: ChallanStanding) -> Answer:
+def standing(challan: StoredChallan) -> Answer:
     """The state of a request, line by line."""
     return told(_status_of(challan.progress)) | {
         "REQUEST_ID": challan.request_id,
@@ -88,7 +88,7 @@ def standing(challan: ChallanStanding) -> Answer:
     }
 
 
-def _line(standing: LineStanding) -> Answer:
+def _line(standing: StoredLine) -> Answer:
     line = standing.line
     return {
         "SLNO": line.slno,

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from ekpay_switch.api.strict_json import MalformedJsonError, parse_object
-from ekpay_switch.domain.bangla import folded
+from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.challans import LINES_MAX
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
@@ -40,7 +40,7 @@ def _day(value: object) -> date:
 
 
 def _mobile(value: str) -> str:
-    match = _MOBILE.fullmatch(folded(value))
+    match = _MOBILE.fullmatch(fold_bangla_digits(value))
     if match is None:
         raise ValueError("not a mobile number")
     return match[1]

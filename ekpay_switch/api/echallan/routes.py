@@ -15,12 +15,12 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.echallan import answers
 from ekpay_switch.api.echallan.messages import CreateMessage, LoginMessage, SearchMessage, read_members
 from ekpay_switch.api.strict_json import MalformedJsonError
-from ekpay_switch.domain.challans import ChallanOrder, ChallanRefusal, ChallanStanding, Credit
-from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
+from ekpay_switch.domain.challans import ChallanOrder, ChallanRefusal, Credit, StoredChallan
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.raise_challan import raise_challan
-from ekpay_switch.ports.challans import ChallanUser, ChallanUsers, TreasuryOffice
+from ekpay_switch.ports.challans import ChallanPorts, ChallanUser, ChallanUsers
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.pass_keys import pass_key_matches
 
@@ -37,7 +37,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 class EChallan:
     """What the endpoints need; `tokens` are of a purpose of their own, `tasks` outlive their callers."""
 
-    office: TreasuryOffice
+    office: ChallanPorts
     users: ChallanUsers
     tokens: AccessTokens
     answer_seconds: float
@@ -114,7 +114,7 @@ async def _create(request: Request, user: ChallanUser, api: EChallan) -> answers
     return answers.refused(answer) if isinstance(answer, ChallanRefusal) else answers.standing(answer)
 
 
-async def _raise_in_time(order: ChallanOrder, api: EChallan) -> ChallanStanding | ChallanRefusal:
+async def _raise_in_time(order: ChallanOrder, api: EChallan) -> StoredChallan | ChallanRefusal:
     """Raise it in a background task, which a disconnecting caller never cancels; answer in time either way.
 
     After any error the request may have been stored: then it is the answer, and the worker goes on with it.
@@ -129,11 +129,11 @@ async def _raise_in_time(order: ChallanOrder, api: EChallan) -> ChallanStanding 
 
 async def _stored_or_busy(
     order: ChallanOrder, api: EChallan, cause: Exception
-) -> ChallanStanding | ChallanRefusal:
+) -> StoredChallan | ChallanRefusal:
     telemetry.log_warning("challan_answered_early", partner_id=order.partner_id, error=cause)
     try:
         standing = await api.office.challans.by_request(order.partner_id, order.request_id)
-    except (OverloadedError, VerdictUnknownError) as error:
+    except (OverloadedError, CommitUnknownError) as error:
         raise StatusError(answers.BUSY, 1) from error
     if standing is None:
         raise StatusError(answers.BUSY, 1) from cause
@@ -146,7 +146,7 @@ async def _search(request: Request, user: ChallanUser, api: EChallan) -> answers
     message = _read(SearchMessage, dict(request.query_params))
     try:
         standing = await api.office.challans.by_request(user.partner_id, message.request_id)
-    except (OverloadedError, VerdictUnknownError) as error:
+    except (OverloadedError, CommitUnknownError) as error:
         raise StatusError(answers.BUSY, 1) from error
     if standing is None or message.tran_date not in {None, standing.tran_date}:
         return answers.told(answers.NOT_FOUND)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from ekpay_switch.domain.merchants import MerchantCode
-from ekpay_switch.flows.merchant_document import stamp
+from ekpay_switch.flows.merchant_document import ekpay_timestamp
 
 Answer = dict[str, str | None]
 
@@ -27,6 +27,6 @@ def _answer(
         "token_exp_time": life_text,
         "msg_code": code.value,
         "msg_det": details,
-        "ack_tstamp": stamp(now),
-        "ack_timestamp": stamp(now),
+        "ack_tstamp": ekpay_timestamp(now),
+        "ack_timestamp": ekpay_timestamp(now),
     }

@@ -20,10 +20,16 @@ from ekpay_switch.api.merchant.reading import Members, read_members, read_messag
 from ekpay_switch.api.merchant.refusals import BASE, NO_COPIES, Code, RefusedError
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.flows.merchant_callers import Credentials, authenticated
-from ekpay_switch.flows.merchant_document import Document, document, instruments_of, masked, not_found
+from ekpay_switch.flows.merchant_callers import Credentials, authenticate
+from ekpay_switch.flows.merchant_document import (
+    Document,
+    instrument_lookup,
+    mask_document,
+    not_found_document,
+    payment_document,
+)
 from ekpay_switch.flows.merchant_status import StatusFound, StatusQuestion, find_status
-from ekpay_switch.flows.open_merchant_payment import OrderRefusal, OrderTaken, take_order
+from ekpay_switch.flows.open_merchant_payment import OpenedOrder, OrderRefusal, open_merchant_payment
 from ekpay_switch.ports.merchants import Merchant
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.merchant_tokens import MerchantTokens
@@ -99,12 +105,14 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
     order = read_order(members, merchant.return_hosts)
     try:
         # In a background task, which a disconnecting caller never cancels.
-        outcome = await api.tasks.run_within(take_order(merchant, order, api.world), api.answer_seconds)
+        outcome = await api.tasks.run_within(
+            open_merchant_payment(merchant, order, api.world), api.answer_seconds
+        )
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None
     now = api.world.clock.now()
     match outcome:
-        case OrderTaken(payment=payment, left_seconds=left_seconds, is_repeat=is_repeat):
+        case OpenedOrder(payment=payment, token_left_seconds=left_seconds, is_repeat=is_repeat):
             telemetry.log("merchant_order_taken", payment_id=payment.payment_id,
                           outcome="repeat" if is_repeat else "new")  # fmt: skip
             token = api.tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
@@ -122,7 +130,7 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
 
 async def _authenticate(members: Members, address: str, api: MerchantApi) -> Merchant:
     caller = read_message(CallerPart, members).mer_info
-    merchant = await authenticated(Credentials(caller.mer_reg_id, caller.mer_pas_key, address), api.world)
+    merchant = await authenticate(Credentials(caller.mer_reg_id, caller.mer_pas_key, address), api.world)
     if merchant is None:
         _count(api.strangers, address)
         raise RefusedError(Code.NOT_AUTHENTICATED)
@@ -139,14 +147,14 @@ async def _status(members: Members, address: str, api: MerchantApi) -> Document:
         api.servers.has_proven(address)
     elif not api.servers.is_known(address):
         _count(api.strangers, address)
-    return not_found() if status is None else _document_for(status, api)
+    return not_found_document() if status is None else _document_for(status, api)
 
 
 def _document_for(status: StatusFound, api: MerchantApi) -> Document:
     payment = status.payment
     token = api.tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
-    whole_document = document(payment, token, instruments_of(api.world.connectors))
-    return whole_document if status.is_own else masked(whole_document)
+    whole_document = payment_document(payment, token, instrument_lookup(api.world.connectors))
+    return whole_document if status.is_own else mask_document(whole_document)
 
 
 def _count(limit: RateLimit, caller: str) -> None:

@@ -29,16 +29,16 @@ from ekpay_switch.api.syndicate.messages import (
     PayRequest,
     StatusRequest,
 )
-from ekpay_switch.domain.bangla import folded
+from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.fetch_bill import FetchOrder, fetch_bill
-from ekpay_switch.flows.pay_bill import PaymentAnswer, PayOrderOfPartner, pay_bill
+from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
 from ekpay_switch.ports.world import Enquiries, Partner, PartnerDirectory, World
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.envelope import EnvelopeError, close_envelope, open_envelope
@@ -209,7 +209,7 @@ async def _fetch(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
         call.partner.id,
         message.hdrs.ref_id,
         bill.bllr_id,
-        {name: folded(text) for name, text in bill.filled_members().items()},
+        {name: fold_bangla_digits(text) for name, text in bill.filled_members().items()},
     )
     quote = await _fetch_in_time(order, syndicate)
     if isinstance(quote, Refusal):
@@ -223,7 +223,7 @@ async def _pay(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     message = _read(PayRequest, call, "UPDT_BLL_PYMNT_REQ", syndicate)
     if isinstance(message, dict):
         return message
-    order = PayOrderOfPartner(
+    order = PartnerPayOrder(
         partner_id=call.partner.id,
         lane=call.partner.lane,
         reference=message.pyd_inf.pyd_trxn_refid,
@@ -245,7 +245,7 @@ async def _pay(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     return head | answers.payment_answer(message, answer)
 
 
-async def _pay_in_time(order: PayOrderOfPartner, syndicate: Syndicate) -> PaymentAnswer | Refusal:
+async def _pay_in_time(order: PartnerPayOrder, syndicate: Syndicate) -> PaymentAnswer | Refusal:
     """Pay in a background task, which a disconnecting caller never cancels; answer within 25 s either way."""
     try:
         return await syndicate.tasks.run_within(pay_bill(order, syndicate.world), syndicate.answer_seconds)
@@ -261,7 +261,7 @@ async def _fetch_in_time(order: FetchOrder, syndicate: Syndicate) -> Quote | Ref
         return await asyncio.wait_for(fetch_bill(order, syndicate.world), syndicate.answer_seconds)
     except TimeoutError:
         return Refusal.BILLER_UNAVAILABLE
-    except (OverloadedError, VerdictUnknownError) as error:
+    except (OverloadedError, CommitUnknownError) as error:
         raise PlainError(503, TOO_MANY, 1) from error
 
 

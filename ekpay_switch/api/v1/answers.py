@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
 from ekpay_switch.domain.money import total
-from ekpay_switch.domain.payment import PublicState, State, public
+from ekpay_switch.domain.payment import PublicState, State, public_state
 from ekpay_switch.domain.refunds.refund import FREED, RefundKind, RefundState
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports.collections import PaymentView, RefundView
@@ -73,14 +73,14 @@ def refund(view: RefundView) -> Answer:
 
 def payment_status(state: State) -> str:
     """The public state as one word."""
-    public_state = public(state)
+    public_state = public_state(state)
     return "refund_pending" if public_state is PublicState.REFUND_PENDING else public_state.value
 
 
 def refund_status(state: RefundState) -> str:
     """The public status of a refund: a total function of its state."""
     match state:
-        case RefundState.ASKED | RefundState.APPROVED | RefundState.SENT | RefundState.IN_DOUBT:
+        case RefundState.REQUESTED | RefundState.APPROVED | RefundState.SENT | RefundState.IN_DOUBT:
             return "pending"
         case RefundState.BY_HAND:
             return "pending"

@@ -18,13 +18,13 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
 from ekpay_switch.edge_kit.return_urls import why_not
 from ekpay_switch.flows.collect import (
-    Collecting,
-    CollectOrderOfClient,
+    ClientCollectOrder,
+    CollectionAnswer,
     CollectRefusal,
     collect,
     try_again,
 )
-from ekpay_switch.ports.collections import BillHeld, Client, NoNewTry, PaymentView
+from ekpay_switch.ports.collections import BillTaken, Client, NoNewTry, PaymentView
 
 CREATED, OK, ACCEPTED = 201, 200, 202
 
@@ -40,7 +40,7 @@ async def create(call: RestCall, v1: RestV1) -> RestAnswer:
     why = why_not(message.return_url, call.client.return_hosts)
     if why is not None:
         raise RefusedError(Code.RETURN_URL_NOT_ALLOWED, [FieldError("/return_url", why)])
-    order = CollectOrderOfClient(
+    order = ClientCollectOrder(
         client=call.client,
         reference=reference,
         fingerprint=mark,
@@ -53,7 +53,7 @@ async def create(call: RestCall, v1: RestV1) -> RestAnswer:
     return await _collect_in_time(order, v1)
 
 
-async def _collect_in_time(order: CollectOrderOfClient, v1: RestV1) -> RestAnswer:
+async def _collect_in_time(order: ClientCollectOrder, v1: RestV1) -> RestAnswer:
     """Collect in a background task, which a disconnecting caller never cancels."""
     try:
         answer = await v1.tasks.run_within(collect(order, v1.world), v1.answer_seconds)
@@ -67,12 +67,12 @@ async def _collect_in_time(order: CollectOrderOfClient, v1: RestV1) -> RestAnswe
         telemetry.log_error("v1_payment_broke_off", payment_id=view.payment_id, error=error)
         return await _payment_answer(ACCEPTED, view, v1)
     match answer:
-        case Collecting(view=view, is_repeat=True):
+        case CollectionAnswer(view=view, is_repeat=True):
             return await _payment_answer(OK, view, v1, REPLAYED)
-        case Collecting(view=view):
+        case CollectionAnswer(view=view):
             telemetry.log("v1_payment_made", payment_id=view.payment_id, partner_id=order.client.partner_id)
             return await _payment_answer(CREATED, view, v1)
-        case BillHeld(payment_id=other_payment_id):
+        case BillTaken(payment_id=other_payment_id):
             name = None if other_payment_id is None else answers.payment_name(other_payment_id)
             raise RefusedError(Code.BILL_ALREADY_IN_PROGRESS, payment_id=name)
         case CollectRefusal():
@@ -81,7 +81,7 @@ async def _collect_in_time(order: CollectOrderOfClient, v1: RestV1) -> RestAnswe
             assert_never(answer)
 
 
-async def _late_answer(order: CollectOrderOfClient, v1: RestV1) -> RestAnswer:
+async def _late_answer(order: ClientCollectOrder, v1: RestV1) -> RestAnswer:
     """The answer for a slow collect: the payment if it is stored, else `busy`: the same key is safe."""
     view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
     if view is None:

@@ -13,7 +13,7 @@ from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
-from ekpay_switch.ports.collections import PaymentView, RefundTaken
+from ekpay_switch.ports.collections import PaymentView, RefundOpened
 from ekpay_switch.ports.connectors import BY_HAND, RefundRules
 from ekpay_switch.security.identifiers import uuid7
 
@@ -34,17 +34,17 @@ async def create_refund(call: RestCall, v1: RestV1) -> RestAnswer:
         fingerprint=mark,
         amount=Money(message.amount, message.currency),
         reason=message.reason,
-        asked_by=f"api:{call.client.partner_id}",
+        requested_by=f"api:{call.client.partner_id}",
         needs_approval=await _needs_approval(view, message.amount, v1),
     )
     rules = _rules(view, v1)
-    work = v1.world.refunds.ask(new, rules.parts_max, rules.days_max)
+    work = v1.world.refunds.request(new, rules.parts_max, rules.days_max)
     try:
         answer = await v1.tasks.run_within(work, v1.answer_seconds)
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None
     match answer:
-        case RefundTaken(view=refund, is_repeat=is_repeat):
+        case RefundOpened(view=refund, is_repeat=is_repeat):
             telemetry.log("v1_refund_asked", payment_id=view.payment_id, refund_id=refund.refund_id)
             status, headers = (OK, REPLAYED) if is_repeat else (CREATED, {})
             return RestAnswer(status, answers.refund(refund), headers)

@@ -24,7 +24,7 @@ from ekpay_switch.domain.outcome import (
     NotFound,
     Outcome,
     Posted,
-    named,
+    outcome_name,
 )
 from ekpay_switch.flows.fetch_bill import payer_of
 from ekpay_switch.ports.billers import BillerAdapter
@@ -59,7 +59,7 @@ class BillerConformance(ConformanceRun):
         is_right = not isinstance(early, Posted | HalfDone)
         yield Finding("asked before anything was paid", _inquiry_wording(early), is_right, Fact.CAN_BE_ASKED)
         first = await self._pay(order)
-        yield Finding("paid", named(first), isinstance(first, Approved))
+        yield Finding("paid", outcome_name(first), isinstance(first, Approved))
         if not isinstance(first, Approved):
             return
         async for finding in self._repeat_and_inquire(order, first):
@@ -72,7 +72,7 @@ class BillerConformance(ConformanceRun):
         """Pay again under the same reference, then inquire: one payment, of our amount."""
         again = await self._pay(order)
         is_same = isinstance(again, Approved) and again.tokens == first.tokens
-        yield Finding("paid again under the same reference", named(again), is_same, Fact.DEDUPLICATES)
+        yield Finding("paid again under the same reference", outcome_name(again), is_same, Fact.DEDUPLICATES)
         inquiry = await self.biller.inquire(order)
         is_held = isinstance(inquiry, Posted)
         yield Finding("asked after that", _inquiry_wording(inquiry), is_held, Fact.CAN_BE_ASKED)
@@ -91,7 +91,7 @@ class BillerConformance(ConformanceRun):
         """A paid bill is declined under any other reference."""
         other_order = replace(order, reference=_reference(uuid4()))
         outcome = await self._pay(other_order)
-        yield Finding("paid under another reference", named(outcome), isinstance(outcome, Declined))
+        yield Finding("paid under another reference", outcome_name(outcome), isinstance(outcome, Declined))
         if not self.biller.profile.fetch_has_side_effects and self.biller.profile.fetch_mode != "none":
             fetched = await self.biller.fetch(query)
             is_over = not isinstance(fetched, BillFound) or fetched.bill.is_paid

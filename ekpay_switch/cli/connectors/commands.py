@@ -21,13 +21,13 @@ from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     Collected,
     CollectOrder,
-    Created,
+    PageCreated,
 )
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.rules import RoutingRules
-from ekpay_switch.jobs.host_links import host_links_kept
+from ekpay_switch.jobs.host_links import keep_host_links
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import DATABASE_AWAY, open_database
 from ekpay_switch.persistence.far_sides import FarSides
@@ -136,7 +136,7 @@ async def _certify(
         payer = PayerAtPage(connector, wire, wait_seconds)
         conformance = Conformance(connector, payer.agree, amount, connector.profile.timing.send_seconds)
         # A running switch may own the link already: then the run goes over that one.
-        async with host_links_kept([connector]):
+        async with keep_host_links([connector]):
             return await show_run(conformance)
     finally:
         await hosts.close()
@@ -157,7 +157,7 @@ class PayerAtPage:
         profile = self._connector.profile
         return profile.executes and not profile.safety.can_be_asked
 
-    async def agree(self, order: CollectOrder, created: Created) -> bool | str:
+    async def agree(self, order: CollectOrder, created: PageCreated) -> bool | str:
         """Whether the payer agreed in time, or the consent that the agreement brought."""
         url = self._connector.profile.url
         if is_on_this_machine(url):
@@ -170,7 +170,7 @@ class PayerAtPage:
         screen().print(f"Open {created.page_url} and pay; waiting {self._wait_seconds:.0f} s.")
         return await self._await_agreement(order)
 
-    async def _robot_agrees(self, url: str, order: CollectOrder, created: Created) -> str | None:
+    async def _robot_agrees(self, url: str, order: CollectOrder, created: PageCreated) -> str | None:
         """Where the robot's browser was sent to, empty where it does not say; None without a robot."""
         names = {"paymentID": created.provider_reference, "reference": order.reference}
         if self._brings_agreement:

@@ -12,19 +12,19 @@ from uuid import uuid4
 from ekpay_switch.cli.conformance.run import ConformanceRun, Fact, Finding
 from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     AwaitingPayer,
     Collected,
     CollectInquiry,
     CollectOrder,
-    Created,
+    ConfirmedCollection,
     ExecuteOutcome,
     MovementFound,
     NeverPaid,
+    PageCreated,
     RefundLine,
     RefundOrder,
     RefundsFound,
-    judge,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
@@ -34,7 +34,7 @@ _UNKNOWN_REFERENCE = "TR0011NOBODYKNOWS0001"
 
 # Has the payer agree on the page of an order; False if nobody agreed in time. Where an agreement brings a
 # consent for the execute, that is the answer.
-Payer = Callable[[CollectOrder, Created], Awaitable[bool | str]]
+Payer = Callable[[CollectOrder, PageCreated], Awaitable[bool | str]]
 
 
 @dataclass
@@ -62,9 +62,9 @@ class Conformance(ConformanceRun):
         """Create a page, have the payer agree, collect, inquire and give half of it back."""
         order = self._order()
         created = await self.connector.create(order)
-        is_open = isinstance(created, Created)
+        is_open = isinstance(created, PageCreated)
         yield Finding("let in, and a page created", _answer_wording(created), is_open)
-        if not isinstance(created, Created):
+        if not isinstance(created, PageCreated):
             return
         order = replace(order, provider_reference=created.provider_reference)
         async for finding in self._check_before_agreement(order):
@@ -132,9 +132,11 @@ class Conformance(ConformanceRun):
             yield finding
 
     async def _check_echo(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
-        judged = judge(order, collected)
-        why = "as ordered" if isinstance(judged, Agreed) else judged.why
-        yield Finding("reference and amount", why, isinstance(judged, Agreed), Fact.ECHOES_AMOUNT)
+        judged = judge_collected(order, collected)
+        why = "as ordered" if isinstance(judged, ConfirmedCollection) else judged.why
+        yield Finding(
+            "reference and amount", why, isinstance(judged, ConfirmedCollection), Fact.ECHOES_AMOUNT
+        )
         if isinstance(self.connector, FindsMovements):
             movement = await self.connector.search(collected.provider_transaction)
             is_right = (
@@ -207,7 +209,7 @@ class Conformance(ConformanceRun):
 def _answer_wording(answer: object) -> str:
     """An answer in one line, without secrets."""
     match answer:
-        case Created(provider_reference=reference):
+        case PageCreated(provider_reference=reference):
             return f"created {reference}"
         case Collected(amount=amount, provider_transaction=transaction):
             return f"collected {amount} as {transaction}"

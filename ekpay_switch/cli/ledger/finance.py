@@ -49,7 +49,7 @@ class OpenedFinance:
         return open_session()
 
     @property
-    def home(self) -> Path:
+    def home_folder(self) -> Path:
         """The folder of this installation."""
         return self._settings.home
 
@@ -78,7 +78,7 @@ class OpenedFinance:
         """The staff."""
         return FinanceStaff(lambda: self._session)
 
-    async def leave_partner_statements(self, night: date, folder: Path) -> int:
+    async def write_partner_statements(self, night: date, folder: Path) -> int:
         """Leave the statement of every partner with a prefund in `folder`; how many there are."""
         connection = await self.connect()
         try:

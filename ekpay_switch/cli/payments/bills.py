@@ -16,7 +16,7 @@ from ekpay_switch.cli.terminal import complain, taka
 from ekpay_switch.composition.switch import open_switch
 from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.flows.fetch_in_bulk import Fetched, Wanted, fetch_in_bulk
+from ekpay_switch.flows.fetch_in_bulk import BulkFetchRequest, BulkFetchResult, fetch_in_bulk
 
 app = typer.Typer(help="What payers owe.", no_args_is_help=True)
 
@@ -57,7 +57,7 @@ def fetch(
         raise typer.Exit(1)
 
 
-def read_list(file: Path) -> list[Wanted]:
+def read_list(file: Path) -> list[BulkFetchRequest]:
     """The lines of a list of bills.
 
     Raises:
@@ -77,12 +77,12 @@ def read_list(file: Path) -> list[Wanted]:
     return requests
 
 
-def _bill_request(line: int, row: Mapping[str | None, str | list[str] | None]) -> Wanted:
+def _bill_request(line: int, row: Mapping[str | None, str | list[str] | None]) -> BulkFetchRequest:
     cells = {name: text.strip() for name, text in row.items() if name and isinstance(text, str)}
     if None in row:
         raise UnreadableListError
     parameters = {name: text for name, text in cells.items() if text and name != _BILLER}
-    return Wanted(line, cells.get(_BILLER, ""), parameters)
+    return BulkFetchRequest(line, cells.get(_BILLER, ""), parameters)
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def _target(out: Path | None) -> Iterator[IO[str]]:
         yield target
 
 
-async def _fetch_all(session: Session, requests: list[Wanted], target: IO[str]) -> int:
+async def _fetch_all(session: Session, requests: list[BulkFetchRequest], target: IO[str]) -> int:
     """Write a line for each request; returns how many brought no bill."""
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -114,8 +114,8 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True))
 
 
-def _row(fetched: Fetched) -> list[str]:
-    request, bill = fetched.wanted, fetched.bill
+def _row(fetched: BulkFetchResult) -> list[str]:
+    request, bill = fetched.request, fetched.bill
     cells = _bill_cells(bill) if bill else [""] * (len(_COLUMNS) - 3)
     return [str(request.line), request.biller_id, *cells, fetched.why]
 

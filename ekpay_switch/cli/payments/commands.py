@@ -10,7 +10,7 @@ from ekpay_switch.cli.payments.wording import PARTS, tell
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.composition.switch import token_sealer
-from ekpay_switch.domain.payment import State, public
+from ekpay_switch.domain.payment import State, public_state
 from ekpay_switch.persistence.payments.store import read_tokens
 from ekpay_switch.persistence.payments.story import (
     Line,
@@ -107,7 +107,7 @@ def _exported(line: Line) -> dict[str, object]:
     fields |= {
         part: [{name: row[name] for name in names} for row in line[part]] for part, names in parts.items()
     }
-    return fields | {"public_state": public(State(line["state"]))}
+    return fields | {"public_state": public_state(State(line["state"]))}
 
 
 def _total(line: Line) -> int:
@@ -129,4 +129,7 @@ def _for_people(line: Line) -> tuple[str, ...]:
 
 def _for_programs(line: Line) -> dict[str, object]:
     fields = {name: line[name] for name in _OF_PAYMENT}
-    return fields | {"bill": mask_account(line["bill_key"]), "public_state": public(State(line["state"]))}
+    return fields | {
+        "bill": mask_account(line["bill_key"]),
+        "public_state": public_state(State(line["state"])),
+    }

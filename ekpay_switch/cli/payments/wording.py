@@ -12,7 +12,7 @@ from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_wording, taka
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.notices import DeliveryState
-from ekpay_switch.domain.payment import FINAL, Event, State, public
+from ekpay_switch.domain.payment import FINAL, Event, State, public_state
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.persistence.payments.story import Line, PaymentStory
@@ -21,7 +21,7 @@ from ekpay_switch.security.masking import mask_account, printable
 
 REFUND_STATE_WORDS: Mapping[RefundState, str] = MappingProxyType(
     {
-        RefundState.ASKED: "a second person has to agree; the amount is held in the running total",
+        RefundState.REQUESTED: "a second person has to agree; the amount is held in the running total",
         RefundState.APPROVED: "the money is owed; it is to be sent, or provably never left us",
         RefundState.SENT: "the connector is being told",
         RefundState.IN_DOUBT: "the connector was told and nobody knows",
@@ -38,7 +38,7 @@ REFUND_EVENT_WORDS: Mapping[RefundEvent, str] = MappingProxyType(
         RefundEvent.SENDING: "the connector is about to be told",
         RefundEvent.NOT_SENT: "nothing was sent",
         RefundEvent.DOUBTED: "there was no usable answer, or it is not done yet",
-        RefundEvent.GIVEN: "the connector has given it back",
+        RefundEvent.PAID_BACK: "the connector has given it back",
         RefundEvent.REFUSED: "the connector refused it",
         RefundEvent.LEFT_TO_FINANCE: "the connector does not give back what is owed",
         RefundEvent.PAID_BY_HAND: "our bank has paid it, two persons say",
@@ -74,7 +74,7 @@ EVENT_WORDS: Mapping[Event, str] = MappingProxyType(
 )
 
 
-_WAITS_FOR_A_PERSON = frozenset({RefundState.ASKED, RefundState.BY_HAND})
+_WAITS_FOR_A_PERSON = frozenset({RefundState.REQUESTED, RefundState.BY_HAND})
 PARTS = ("amount", "rounding", "charge", "fee", "vat")
 
 
@@ -285,7 +285,7 @@ def _ending(story: PaymentStory) -> Iterator[str]:
     payment = story.payment
     state = State(payment["state"])
     why = f" because {payment['refusal'].replace('_', ' ')}" if payment["refusal"] else ""
-    yield f"It is {state.replace('_', ' ')}{why}; callers are told: {public(state)}."
+    yield f"It is {state.replace('_', ' ')}{why}; callers are told: {public_state(state)}."
     facts = facts_wording(payment["facts"])
     if facts:
         yield f"  {facts}"

@@ -11,7 +11,7 @@ from ekpay_switch.api.v1.problems import MEANINGS
 from ekpay_switch.cli.payments.wording import EVENT_WORDS, REFUND_EVENT_WORDS, REFUND_STATE_WORDS
 from ekpay_switch.domain import alarms
 from ekpay_switch.domain.notices import NOTICES
-from ekpay_switch.domain.payment import public
+from ekpay_switch.domain.payment import public_state
 from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS
 from ekpay_switch.domain.refusals import BURNING
 
@@ -59,7 +59,7 @@ def _problems() -> Iterable[str]:
 
 def _notifications() -> Iterable[str]:
     yield from ("## Notifications (`type`)", "", "| type | `status` | what it means |", "| --- | --- | --- |")
-    rows = {(terms.event.value, public(terms.state).value, terms.meaning) for terms in NOTICES.values()}
+    rows = {(terms.event.value, public_state(terms.state).value, terms.meaning) for terms in NOTICES.values()}
     yield from (f"| {' | '.join(row)} |" for row in sorted(rows))
 
 

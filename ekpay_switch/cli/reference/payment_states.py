@@ -5,7 +5,7 @@
 
 import sys
 
-from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State, public
+from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State, public_state
 
 _OPENING = """\
 # The life of a payment
@@ -43,7 +43,7 @@ def _diagram() -> list[str]:
 
 
 def _states() -> list[str]:
-    rows = [f"| {state} | {_MEANING[state]} | {public(state)} |" for state in State]
+    rows = [f"| {state} | {_MEANING[state]} | {public_state(state)} |" for state in State]
     return ["| state | meaning | told to callers |", "| --- | --- | --- |", *rows]
 
 

@@ -30,7 +30,7 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.fees import Fee
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw, decide
-from ekpay_switch.domain.routing.rehearsal import Rehearsed, rehearse
+from ekpay_switch.domain.routing.rehearsal import Rehearsal, rehearse
 from ekpay_switch.domain.routing.rules import PPM, RouteRequest, RoutingRules
 from ekpay_switch.persistence.routing.decisions import Decided, count_decisions, read_decisions
 from ekpay_switch.persistence.routing.documents import as_document
@@ -38,7 +38,7 @@ from ekpay_switch.persistence.routing.store import PostgresRouting, read_breaker
 from ekpay_switch.plugins import load_billers, load_connectors
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.connectors import Connectors
-from ekpay_switch.ports.routing import Known, candidate_of
+from ekpay_switch.ports.routing import ConnectorRecord, candidate_of
 from ekpay_switch.settings import Settings
 from ekpay_switch.system_clock import SystemClock
 
@@ -128,7 +128,7 @@ def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For progra
                     "connector_id": line.connector_id,
                     "state": line.breaker.state,
                     "since": line.breaker.since,
-                    "because": line.breaker.because,
+                    "because": line.breaker.reason,
                     "half_opens_by": line.half_opens_by,
                 }
                 for line in lines
@@ -141,7 +141,7 @@ def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For progra
             line.connector_id,
             BREAKER_WORDING[line.breaker.state],
             dhaka(line.breaker.since),
-            line.breaker.because,
+            line.breaker.reason,
             dhaka(line.half_opens_by),
         )
         for line in lines
@@ -172,7 +172,7 @@ class _Installation:
 
     def candidates(self) -> list[Candidate]:
         """Every connector, without any record."""
-        return [candidate_of(connector.profile, Known()) for connector in self.connectors.all()]
+        return [candidate_of(connector.profile, ConnectorRecord()) for connector in self.connectors.all()]
 
     def fee(self, biller_id: str, instrument: str, billed: Money, at: datetime) -> Fee:
         """What we charge for paying this biller by this instrument."""
@@ -210,9 +210,9 @@ class RehearsalSummary:
     count: int = 0
     changed: Counter[tuple[str, str]] = field(default_factory=Counter)
     gains: Counter[tuple[str, str]] = field(default_factory=Counter)
-    first: list[tuple[Decided, Rehearsed]] = field(default_factory=list)
+    first: list[tuple[Decided, Rehearsal]] = field(default_factory=list)
 
-    def add(self, decided: Decided, rehearsed: Rehearsed) -> None:
+    def add(self, decided: Decided, rehearsed: Rehearsal) -> None:
         """Add one more decision."""
         self.count += 1
         if not rehearsed.differs:
@@ -301,7 +301,7 @@ def _name(decision: Decision) -> str:
     return decision.chosen or "nobody"
 
 
-def _why(rehearsed: Rehearsed) -> str:
+def _why(rehearsed: Rehearsal) -> str:
     """Why the connector of then would not be chosen by the draft."""
     if rehearsed.before.chosen is None:
         return "nobody was left then"

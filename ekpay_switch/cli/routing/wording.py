@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.domain.routing.breaker import BreakerState
-from ekpay_switch.domain.routing.decision import Approach, Decision, Exclusion, Verdict
+from ekpay_switch.domain.routing.decision import Approach, CandidateVerdict, Decision, Exclusion
 
 APPROACH_WORDING: Mapping[Approach, str] = MappingProxyType(
     {
@@ -14,7 +14,7 @@ APPROACH_WORDING: Mapping[Approach, str] = MappingProxyType(
         Approach.SPLIT: "by its share of the volume",
         Approach.EXPLORED: "to keep its record fresh",
         Approach.SCORED: "by the best score",
-        Approach.NOBODY: "nobody was left",
+        Approach.NO_CONNECTOR: "nobody was left",
     }
 )
 EXCLUSION_WORDING: Mapping[Exclusion, str] = MappingProxyType(
@@ -61,7 +61,7 @@ def rows_of(decision: Decision) -> Iterator[Sequence[str]]:
         yield (name, *weighed, words)
 
 
-def exclusion_wording(verdict: Verdict) -> str:
+def exclusion_wording(verdict: CandidateVerdict) -> str:
     """Why a connector was left out."""
     assert verdict.why is not None, "the caller looked"
     candidate = verdict.candidate
@@ -70,7 +70,7 @@ def exclusion_wording(verdict: Verdict) -> str:
         most=taka(candidate.amount_max.minor),
         charge=taka(verdict.charge),
         used=taka(candidate.used_today.minor),
-        by=verdict.by,
+        by=verdict.rule,
     )
 
 
@@ -94,7 +94,7 @@ def percent(ppm: int) -> str:
     return f"{ppm // 10_000}.{ppm % 10_000 // 100:02d} %"
 
 
-def _weights(verdict: Verdict) -> list[str]:
+def _weights(verdict: CandidateVerdict) -> list[str]:
     candidate = verdict.candidate
     return [
         f"{candidate.successes} of {candidate.outcomes}",

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.cli.billers.profiles import profile_of
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain
-from ekpay_switch.domain.scrolls.bill_file_reading import NamedBy, read_bill_file
-from ekpay_switch.domain.scrolls.bill_files import BillFile, Loaded, Problem
+from ekpay_switch.domain.scrolls.bill_file_reading import NamingParameter, read_bill_file
+from ekpay_switch.domain.scrolls.bill_files import BillFile, LoadResult, Problem
 from ekpay_switch.persistence.own_transactions import OwnTransactions
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
 from ekpay_switch.ports.billers import BillerProfile
@@ -37,7 +37,7 @@ def load(
     session = open_session()
     file = _read(profile_of(session.settings, biller_id), path)
 
-    async def _load(_: AsyncEngine) -> Loaded:
+    async def _load(_: AsyncEngine) -> LoadResult:
         transactions = OwnTransactions(session.database.connect)
         try:
             return await PostgresBillFiles(transactions).load(file)
@@ -52,7 +52,7 @@ def _read(profile: BillerProfile, path: Path) -> BillFile:
     if not profile.has_bill_files:
         raise typer.BadParameter(f"{profile.id} hands over no bills in files")
     naming = [
-        NamedBy(parameter.name, parameter.pattern, parameter.group, parameter.is_required)
+        NamingParameter(parameter.name, parameter.pattern, parameter.group, parameter.is_required)
         for parameter in profile.parameters
         if not parameter.names_payer
     ]
@@ -66,16 +66,16 @@ def _read(profile: BillerProfile, path: Path) -> BillFile:
 
 def _problems(problems: list[Problem]) -> Iterator[str]:
     for problem in problems[:_PROBLEMS_MAX]:
-        yield f"line {problem.line}: {problem.what}"
+        yield f"line {problem.line}: {problem.description}"
     if len(problems) > _PROBLEMS_MAX:
         yield f"and {len(problems) - _PROBLEMS_MAX} more problems"
     yield "nothing was taken over"
 
 
-def _result_lines(file: BillFile, loaded: Loaded) -> Iterator[str]:
+def _result_lines(file: BillFile, loaded: LoadResult) -> Iterator[str]:
     yield (
         f"File {file.number} of {file.biller_id}: {loaded.added} bills added, {loaded.changed} stated again, "
-        f"{loaded.kept} left as they are since we have taken them."
+        f"{loaded.unchanged} left as they are since we have taken them."
     )
     if loaded.paid_twice:
         lines = ", ".join(str(line) for line in loaded.paid_twice)

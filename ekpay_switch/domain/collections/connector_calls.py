@@ -41,7 +41,7 @@ class CollectOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class PageCreated:
     """The provider waits for the payer on `page_url`; no money has moved. Store it before redirecting."""
 
     provider_reference: str
@@ -49,7 +49,7 @@ class Created:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-CreateOutcome = Created | Declined | Unreached | InDoubt
+CreateOutcome = PageCreated | Declined | Unreached | InDoubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,31 +170,31 @@ class NoHint:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
+class ConfirmedCollection:
     """The provider's answer matches our order in full."""
 
     collected: Collected
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreed:
+class MismatchedCollection:
     """The provider has collected something else than ordered: two persons decide."""
 
     collected: Collected
     why: str
 
 
-def judge(order: CollectOrder, collected: Collected) -> Agreed | Disagreed:
+def judge_collected(order: CollectOrder, collected: Collected) -> ConfirmedCollection | MismatchedCollection:
     """Compare what the provider says it collected with our order."""
     if collected.reference != order.reference:
-        return Disagreed(collected, "another reference")
+        return MismatchedCollection(collected, "another reference")
     if collected.amount.currency != order.amount.currency:
-        return Disagreed(collected, "another currency")
+        return MismatchedCollection(collected, "another currency")
     if collected.amount != order.amount:
-        return Disagreed(collected, "another amount")
+        return MismatchedCollection(collected, "another amount")
     if not collected.provider_transaction:
-        return Disagreed(collected, "no name of the movement of money")
-    return Agreed(collected)
+        return MismatchedCollection(collected, "no name of the movement of money")
+    return ConfirmedCollection(collected)
 
 
 # The named declines of a call that say that the provider refuses us and not our payer.

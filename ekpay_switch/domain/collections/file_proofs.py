@@ -26,7 +26,7 @@ ABSENCES_NEEDED = 2
 
 
 @dataclass(frozen=True, slots=True)
-class FilesSaid:
+class FileStatements:
     """What settlement files have stated about one attempt or refund; days are those of the nights, in Dhaka.
 
     `amounts` are those of the rows that name it as done, in paisa, `their_reference` the far side's name of
@@ -40,7 +40,7 @@ class FilesSaid:
     is_news: bool = False
 
 
-NO_FILES = FilesSaid()
+NO_FILES = FileStatements()
 
 
 class FileProof(StrEnum):
@@ -57,7 +57,7 @@ SAYS_DONE = frozenset({FileProof.DONE, FileProof.DISPUTED})
 SAYS_NOT_DONE = frozenset({FileProof.FAILED, FileProof.ABSENT})
 
 
-def proof_of(files: FilesSaid, begun_on: date) -> FileProof:
+def proof_of(files: FileStatements, begun_on: date) -> FileProof:
     """What files prove about an attempt or refund whose last send was begun on this Dhaka date.
 
     Failures and absences of earlier nights do not count: they are about an earlier send, or none.
@@ -81,7 +81,7 @@ class FileStep(StrEnum):
     ASK_A_PERSON = "ask_a_person"
 
 
-def without_asking(proof: FileProof, state: State, *, owes_us: bool) -> FileStep:
+def step_without_inquiry(proof: FileProof, state: State, *, owes_us: bool) -> FileStep:
     """What files lead to for a delivery whose biller cannot be asked.
 
     `owes_us` says that the biller returns something for the money that no file contains, such as a token or a
@@ -114,7 +114,7 @@ def _matches_order(order: RefundOrder, line: RefundLine) -> bool:
 
 
 def refund_by_file(
-    outcome: RefundOutcome, order: RefundOrder, files: FilesSaid, begun_on: date
+    outcome: RefundOutcome, order: RefundOrder, files: FileStatements, begun_on: date
 ) -> RefundOutcome:
     """The outcome of a refund in doubt, by files, where its connector cannot be asked about refunds.
 

@@ -13,15 +13,20 @@ from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collections.connector_calls import Agreed, CollectOrder, Created, Disagreed
-from ekpay_switch.domain.collections.file_proofs import NO_FILES, FilesSaid
+from ekpay_switch.domain.collections.connector_calls import (
+    CollectOrder,
+    ConfirmedCollection,
+    MismatchedCollection,
+    PageCreated,
+)
+from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import (
     Charges,
     Sums,
-    collected,
-    collected_without_payment,
-    credited,
+    collected_entry,
+    collected_without_payment_entry,
+    merchant_credited_entry,
 )
 from ekpay_switch.domain.money import BDT, Money, percent_half_up
 from ekpay_switch.domain.payment import FINAL, Event, State
@@ -104,7 +109,7 @@ class NewCollection:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldTry:
+class LockedTry:
     """A try that this process holds under `epoch`, with its payment as of the lease.
 
     `executes_begun` counts the executes; `asked` the inquiries of the present doubt. `is_agreed` says that a
@@ -124,14 +129,14 @@ class HeldTry:
     order: CollectOrder
     sums: Sums
     executes_begun: int
-    asked: int
+    questions: int
     is_agreed: bool
     opened_at: datetime
     page_until: datetime | None
     pay_until: datetime
     send_until: datetime
     now: datetime
-    files: FilesSaid = NO_FILES
+    files: FileStatements = NO_FILES
 
     @property
     def connector_id(self) -> str:
@@ -153,21 +158,21 @@ class HeldTry:
 class PageOpened:
     """The connector waits for the payer; the inquiry is due later, the page ends after `life_seconds`."""
 
-    created: Created
+    created: PageCreated
     ask_again_seconds: float
     life_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class MoneyCame:
+class MoneyCollected:
     """The connector has collected money under this try; it keeps `kept_basis_points` of it."""
 
-    judged: Agreed | Disagreed
-    kept_basis_points: int
+    judged: ConfirmedCollection | MismatchedCollection
+    charge_basis_points: int
 
 
 @dataclass(frozen=True, slots=True)
-class CameToNothing:
+class NothingCollected:
     """No money moved under this try and none ever will.
 
     `is_technical` says that the connector refused us, whoever the payer is; `is_our_own` that the cause is
@@ -197,11 +202,11 @@ class StillOpen:
     is_execute_undone: bool = False
 
 
-Finding = PageOpened | MoneyCame | CameToNothing | StillOpen
+TryFinding = PageOpened | MoneyCollected | NothingCollected | StillOpen
 
 
 @dataclass(frozen=True, slots=True)
-class SeenTry:
+class TrySnapshot:
     """What is read under the locks before a finding is judged.
 
     `sums` are the try's own price. `shares` are those of a merchant's payment, None where a bill is paid.
@@ -211,7 +216,7 @@ class SeenTry:
     state: TryState
     connector_id: str
     sums: Sums
-    is_over: bool
+    is_quote_expired: bool
     """Whether the quote has expired, by the database's clock."""
     is_movement_known: bool = False
     """Whether this movement of money was recorded under another try already."""
@@ -242,50 +247,54 @@ class TryPlan:
 WAITS_FOR_MONEY = frozenset({State.CREATED, State.COLLECTING})
 
 
-def decide(snapshot: SeenTry, finding: Finding) -> TryPlan:
+def decide_try(snapshot: TrySnapshot, finding: TryFinding) -> TryPlan:
     """What a finding about a try leads to, by the states of payment and try under lock."""
     match finding:
         case PageOpened() | StillOpen():
             return TryPlan(snapshot.state)
-        case CameToNothing():
+        case NothingCollected():
             return _plan_nothing_collected(snapshot, finding)
-        case MoneyCame(judged=Agreed(collected=money)) if not snapshot.is_movement_known:
+        case MoneyCollected(judged=ConfirmedCollection(collected=money)) if not snapshot.is_movement_known:
             if snapshot.payment_state in WAITS_FOR_MONEY:
                 return _plan_funded(snapshot, money.amount, finding)
             return _plan_unexpected(snapshot, money.amount, finding)
-        case MoneyCame(judged=judged):
-            why = judged.why if isinstance(judged, Disagreed) else "this movement of money is another try's"
+        case MoneyCollected(judged=judged):
+            why = (
+                judged.why
+                if isinstance(judged, MismatchedCollection)
+                else "this movement of money is another try's"
+            )
             return _plan_mismatch(snapshot, judged.collected.amount, why, finding)
         case _:
             assert_never(finding)
 
 
-def kept_of(amount: Money, basis_points: int) -> Money:
+def connector_fee_of(amount: Money, basis_points: int) -> Money:
     """The connector's fee on an amount that it collected, half a paisa rounded up."""
     return Money(percent_half_up(amount.minor, basis_points), amount.currency)
 
 
-def _plan_nothing_collected(snapshot: SeenTry, finding: CameToNothing) -> TryPlan:
+def _plan_nothing_collected(snapshot: TrySnapshot, finding: NothingCollected) -> TryPlan:
     """The payment waits for another try, or expires with its quote; any other try just ends."""
     plan = TryPlan(TryState.CLOSED, finding.end, facts={"why": finding.why})
     if snapshot.state is not TryState.OPEN or snapshot.payment_state is not State.COLLECTING:
         return plan
     events: tuple[Event, ...] = (Event.COLLECTION_CAME_TO_NOTHING,)
-    if snapshot.is_over:
+    if snapshot.is_quote_expired:
         events += (Event.PAYER_NEVER_PAID,)
-    notice = "expired" if snapshot.is_over else ""
+    notice = "expired" if snapshot.is_quote_expired else ""
     return TryPlan(plan.state, plan.end, events, facts=plan.facts, notice=notice)
 
 
-def _plan_funded(snapshot: SeenTry, amount: Money, finding: MoneyCame) -> TryPlan:
+def _plan_funded(snapshot: TrySnapshot, amount: Money, finding: MoneyCollected) -> TryPlan:
     """A bill is delivered next; a merchant is credited at once, which completes the payment."""
-    connector_fee = kept_of(amount, finding.kept_basis_points)
+    connector_fee = connector_fee_of(amount, finding.charge_basis_points)
     events: tuple[Event, ...] = (*_restart_events(snapshot), Event.COLLECTED)
-    entries: tuple[Entry, ...] = (collected(snapshot.connector_id, snapshot.sums, connector_fee),)
+    entries: tuple[Entry, ...] = (collected_entry(snapshot.connector_id, snapshot.sums, connector_fee),)
     is_bill = snapshot.shares is None
     if snapshot.shares is not None:
         events += (Event.MERCHANT_CREDITED,)
-        entries += (credited(snapshot.shares, snapshot.sums),)
+        entries += (merchant_credited_entry(snapshot.shares, snapshot.sums),)
     return TryPlan(
         TryState.CLOSED,
         TryEnd.APPROVED,
@@ -298,13 +307,13 @@ def _plan_funded(snapshot: SeenTry, amount: Money, finding: MoneyCame) -> TryPla
     )
 
 
-def _plan_unexpected(snapshot: SeenTry, amount: Money, finding: MoneyCame) -> TryPlan:
+def _plan_unexpected(snapshot: TrySnapshot, amount: Money, finding: MoneyCollected) -> TryPlan:
     """Money that its payment does not wait for (any more) goes to suspense and back to the payer (law 15)."""
-    connector_fee = kept_of(amount, finding.kept_basis_points)
+    connector_fee = connector_fee_of(amount, finding.charge_basis_points)
     return TryPlan(
         TryState.CLOSED,
         TryEnd.SECOND_SUCCESS,
-        entries=(collected_without_payment(snapshot.connector_id, amount, connector_fee),),
+        entries=(collected_without_payment_entry(snapshot.connector_id, amount, connector_fee),),
         collected=amount,
         gives_back=amount,
         facts=_movement_facts(finding),
@@ -312,7 +321,7 @@ def _plan_unexpected(snapshot: SeenTry, amount: Money, finding: MoneyCame) -> Tr
     )
 
 
-def _plan_mismatch(snapshot: SeenTry, amount: Money, why: str, finding: MoneyCame) -> TryPlan:
+def _plan_mismatch(snapshot: TrySnapshot, amount: Money, why: str, finding: MoneyCollected) -> TryPlan:
     """Two persons decide. Money in taka waits in suspense; other currencies are not posted."""
     if snapshot.payment_state in WAITS_FOR_MONEY:
         events: tuple[Event, ...] = (*_restart_events(snapshot), Event.FACTS_DISAGREED)
@@ -321,13 +330,13 @@ def _plan_mismatch(snapshot: SeenTry, amount: Money, why: str, finding: MoneyCam
     else:
         events = ()
     is_ours = amount.currency == BDT and amount.minor > 0 and not snapshot.is_movement_known
-    connector_fee = kept_of(amount, finding.kept_basis_points)
+    connector_fee = connector_fee_of(amount, finding.charge_basis_points)
     facts = {**_movement_facts(finding), "why": why, "collected_amount": str(amount.minor)}
     return TryPlan(
         TryState.CLOSED,
         TryEnd.DISAGREED,
         events,
-        (collected_without_payment(snapshot.connector_id, amount, connector_fee),) if is_ours else (),
+        (collected_without_payment_entry(snapshot.connector_id, amount, connector_fee),) if is_ours else (),
         collected=amount if is_ours else None,
         facts=facts | {"collected_currency": amount.currency},
         notice="collected_mismatch" if events else "",
@@ -335,11 +344,11 @@ def _plan_mismatch(snapshot: SeenTry, amount: Money, why: str, finding: MoneyCam
     )
 
 
-def _restart_events(snapshot: SeenTry) -> tuple[Event, ...]:
+def _restart_events(snapshot: TrySnapshot) -> tuple[Event, ...]:
     """A payment between tries is collecting again once one of them turns out to have money."""
     return (Event.COLLECTION_STARTED,) if snapshot.payment_state is State.CREATED else ()
 
 
-def _movement_facts(finding: MoneyCame) -> dict[str, str]:
+def _movement_facts(finding: MoneyCollected) -> dict[str, str]:
     money = finding.judged.collected
     return {**money.facts, "provider_transaction": money.provider_transaction}

@@ -84,14 +84,14 @@ class Posting:
     amount: int
 
 
-def grow(account: str, amount: int) -> Posting:
+def increase(account: str, amount: int) -> Posting:
     """The posting that raises the account's own balance by `amount`, whichever its kind."""
     return Posting(account, amount if kind_of(account).is_debit_normal else -amount)
 
 
-def shrink(account: str, amount: int) -> Posting:
+def decrease(account: str, amount: int) -> Posting:
     """The posting that lowers the account's own balance by `amount`."""
-    return grow(account, -amount)
+    return increase(account, -amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class EntryHeader:
     """The identity, payment, day and window of a stored entry; all of it is hashed."""
 
     entry_id: UUID
@@ -130,17 +130,17 @@ class Written:
     window_id: int
 
 
-def chain_hash(previous: bytes, written: Written, entry: Entry) -> bytes:
+def chain_hash(previous: bytes, written: EntryHeader, entry: Entry) -> bytes:
     """SHA-256 over the previous hash of the lane and the entry's canonical text.
 
     Canonical means: a version word, then entry, payment, day, window, moment and currency, then
     each posting in order as account and amount, separated by bytes that no field may contain.
     """
     head = (written.entry_id, written.payment_id, written.business_date, written.window_id)
-    return hashlib.sha256(previous + canonical([str(part) for part in head], entry)).digest()
+    return hashlib.sha256(previous + canonical_text([str(part) for part in head], entry)).digest()
 
 
-def canonical(head: Sequence[str], entry: Entry) -> bytes:
+def canonical_text(head: Sequence[str], entry: Entry) -> bytes:
     """The text that `chain_hash` covers, as bytes."""
     fields = ["ekpay-entry-1", *head, entry.moment, entry.currency]
     for posting in entry.postings:

@@ -6,7 +6,7 @@ it (docs/adr/0060). Amounts are whole paisa.
 
 from dataclasses import dataclass
 
-from ekpay_switch.domain.ledger.entries import Entry, grow, kind_of, shrink
+from ekpay_switch.domain.ledger.entries import Entry, decrease, increase, kind_of
 
 SETTLEMENT_BANK = "settlement_bank"
 
@@ -16,26 +16,28 @@ def clearing_account(rail: str) -> str:
     return f"clearing:{rail}"
 
 
-def instructed(account: str, rail: str, amount: int, set_off: int = 0, debtor: str = "") -> Entry:
+def settlement_instructed_entry(
+    account: str, rail: str, amount: int, set_off: int = 0, debtor: str = ""
+) -> Entry:
     """What we owe on `account` is instructed on a rail.
 
     `set_off` is the part of the same party's debt, on the account `debtor`, that is deducted. `account` may
     be a receivable below zero, where we owe the connector.
     """
     debt = amount + set_off
-    settled = grow(account, debt) if kind_of(account).is_debit_normal else shrink(account, debt)
-    postings = (settled, grow(clearing_account(rail), amount), shrink(debtor or account, set_off))
+    settled = increase(account, debt) if kind_of(account).is_debit_normal else decrease(account, debt)
+    postings = (settled, increase(clearing_account(rail), amount), decrease(debtor or account, set_off))
     return Entry.of("settlement_instructed", postings)
 
 
-def instruction_rejected(instruction: Entry) -> Entry:
+def settlement_rejected_entry(instruction: Entry) -> Entry:
     """The bank has rejected the instruction: the party is owed the amount again."""
     return Entry("settlement_rejected", instruction.reversal().postings, instruction.currency)
 
 
-def instruction_paid(rail: str, amount: int) -> Entry:
+def settlement_paid_entry(rail: str, amount: int) -> Entry:
     """The bank has debited our account; `amount` is below zero where the money was returned."""
-    postings = (shrink(clearing_account(rail), amount), shrink(SETTLEMENT_BANK, amount))
+    postings = (decrease(clearing_account(rail), amount), decrease(SETTLEMENT_BANK, amount))
     return Entry.of("settlement_paid" if amount > 0 else "settlement_returned", postings)
 
 
@@ -54,23 +56,23 @@ class PayoutParts:
     rounding: int
 
 
-def payout_received(connector_id: str, parts: PayoutParts) -> Entry:
+def payout_received_entry(connector_id: str, parts: PayoutParts) -> Entry:
     """A connector has paid out its files to our bank account.
 
     Raises:
         UnbalancedEntryError: the parts do not add up.
     """
     postings = (
-        grow(SETTLEMENT_BANK, parts.credited),
-        grow("bank_charges", parts.charge),
-        shrink(f"receivable:{connector_id}", parts.receivable),
-        grow(f"suspense:{connector_id}", parts.suspense),
-        grow("rounding", parts.rounding),
+        increase(SETTLEMENT_BANK, parts.credited),
+        increase("bank_charges", parts.charge),
+        decrease(f"receivable:{connector_id}", parts.receivable),
+        increase(f"suspense:{connector_id}", parts.suspense),
+        increase("rounding", parts.rounding),
     )
     return Entry.of("payout_received", postings)
 
 
-def owed_of(entry: Entry) -> tuple[tuple[str, int], ...]:
+def payable_changes(entry: Entry) -> tuple[tuple[str, int], ...]:
     """How many paisa more each merchant is owed, its payees included; less where below zero."""
     changes: dict[str, int] = {}
     for posting in entry.postings:

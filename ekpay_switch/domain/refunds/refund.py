@@ -15,14 +15,14 @@ from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder, RefundOutcome
-from ekpay_switch.domain.collections.file_proofs import NO_FILES, FilesSaid
+from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
 from ekpay_switch.domain.errors import IllegalTransitionError
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import (
-    owed_back_by_payee,
-    owed_back_from_suspense,
-    paid_back,
-    paid_back_by_hand,
+    owed_back_by_payee_entry,
+    owed_back_from_suspense_entry,
+    paid_back_by_hand_entry,
+    paid_back_entry,
 )
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
@@ -43,7 +43,7 @@ class RefundKind(StrEnum):
 class RefundState(StrEnum):
     """The state of a refund; the comment of each member is its meaning."""
 
-    ASKED = "asked"  # a second person has to approve; the amount counts in the running total
+    REQUESTED = "asked"  # a second person has to approve; the amount counts in the running total
     APPROVED = "approved"  # the money is owed; to be sent, or sent and proven not to have left us
     SENT = "sent"  # being sent to the connector
     IN_DOUBT = "in_doubt"  # sent to the connector, outcome unknown
@@ -61,7 +61,7 @@ class RefundEvent(StrEnum):
     SENDING = "sending"
     NOT_SENT = "not_sent"
     DOUBTED = "doubted"
-    GIVEN = "given"
+    PAID_BACK = "given"
     REFUSED = "refused"
     LEFT_TO_FINANCE = "left_to_finance"
     PAID_BY_HAND = "paid_by_hand"
@@ -70,16 +70,16 @@ class RefundEvent(StrEnum):
 
 REFUND_TRANSITIONS: Mapping[tuple[RefundState, RefundEvent], RefundState] = MappingProxyType(
     {
-        (RefundState.ASKED, RefundEvent.APPROVED): RefundState.APPROVED,
-        (RefundState.ASKED, RefundEvent.REJECTED): RefundState.REJECTED,
-        (RefundState.ASKED, RefundEvent.TAKEN_BY_CONNECTOR): RefundState.DONE,
+        (RefundState.REQUESTED, RefundEvent.APPROVED): RefundState.APPROVED,
+        (RefundState.REQUESTED, RefundEvent.REJECTED): RefundState.REJECTED,
+        (RefundState.REQUESTED, RefundEvent.TAKEN_BY_CONNECTOR): RefundState.DONE,
         (RefundState.APPROVED, RefundEvent.SENDING): RefundState.SENT,
         (RefundState.APPROVED, RefundEvent.LEFT_TO_FINANCE): RefundState.BY_HAND,
         (RefundState.APPROVED, RefundEvent.REFUSED): RefundState.FAILED,
         (RefundState.SENT, RefundEvent.SENDING): RefundState.SENT,
         (RefundState.SENT, RefundEvent.NOT_SENT): RefundState.APPROVED,
         (RefundState.SENT, RefundEvent.DOUBTED): RefundState.IN_DOUBT,
-        (RefundState.SENT, RefundEvent.GIVEN): RefundState.DONE,
+        (RefundState.SENT, RefundEvent.PAID_BACK): RefundState.DONE,
         (RefundState.SENT, RefundEvent.REFUSED): RefundState.FAILED,
         (RefundState.SENT, RefundEvent.LEFT_TO_FINANCE): RefundState.BY_HAND,
         (RefundState.IN_DOUBT, RefundEvent.SENDING): RefundState.SENT,
@@ -133,7 +133,7 @@ class NewRefund:
     fingerprint: bytes
     amount: Money
     reason: str
-    asked_by: str
+    requested_by: str
     needs_approval: bool
     kind: RefundKind = RefundKind.REFUND
 
@@ -189,12 +189,12 @@ def takes_two_persons(new: NewRefund, payment: Refundable) -> bool:
 
     All refunds of a payment together count against the limit, so that small parts cannot evade it.
     """
-    is_alone = payment.split is None or new.amount + payment.refunded <= payment.split.alone_max
+    is_alone = payment.split is None or new.amount + payment.refunded <= payment.split.single_approval_max
     return new.needs_approval or not is_alone
 
 
 @dataclass(frozen=True, slots=True)
-class HeldRefund:
+class LockedRefund:
     """A refund that this process holds under `epoch`, with all that its connector needs.
 
     `sends` counts how often a send was begun, `asked` the inquiries. `collected_at` is when its money was
@@ -211,10 +211,10 @@ class HeldRefund:
     epoch: int
     order: RefundOrder
     sends: int
-    asked: int
+    questions: int
     collected_at: datetime
     now: datetime
-    files: FilesSaid = NO_FILES
+    files: FileStatements = NO_FILES
 
     @property
     def refund_id(self) -> UUID:
@@ -223,7 +223,7 @@ class HeldRefund:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class RefundAnswer:
     """The outcome of a refund call to the connector."""
 
     outcome: RefundOutcome
@@ -231,7 +231,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class NoRoute:
+class NoRefundRoute:
     """The connector cannot refund: it gives nothing back, or not any more."""
 
     why: str
@@ -244,7 +244,7 @@ class PaidByHand:
     bank_reference: str
 
 
-RefundFinding = Answered | NoRoute | PaidByHand
+RefundFinding = RefundAnswer | NoRefundRoute | PaidByHand
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,22 +267,22 @@ class RefundPlan:
     alarm: Alarm | None = None
 
 
-def decide_refund(refund: HeldRefund, payment_state: State, finding: RefundFinding) -> RefundPlan:
+def decide_refund(refund: LockedRefund, payment_state: State, finding: RefundFinding) -> RefundPlan:
     """What a finding about a refund leads to, given the payment's state under lock."""
     match finding:
         case PaidByHand(bank_reference=reference):
-            entry = paid_back_by_hand(refund.order.connector_id, refund.order.amount)
+            entry = paid_back_by_hand_entry(refund.order.connector_id, refund.order.amount)
             return _plan_done(
                 refund, payment_state, RefundEvent.PAID_BY_HAND, entry, {"bank_reference": reference}
             )
-        case NoRoute(why=why):
+        case NoRefundRoute(why=why):
             return _plan_by_hand({"why": why})
-        case Answered(outcome=RefundLine(name, amount, is_done=True)) if amount == refund.order.amount:
-            entry = paid_back(refund.order.connector_id, amount)
-            return _plan_done(refund, payment_state, RefundEvent.GIVEN, entry, {"provider_refund": name})
-        case Answered(outcome=Declined(reason=reason, code=code)):
+        case RefundAnswer(outcome=RefundLine(name, amount, is_done=True)) if amount == refund.order.amount:
+            entry = paid_back_entry(refund.order.connector_id, amount)
+            return _plan_done(refund, payment_state, RefundEvent.PAID_BACK, entry, {"provider_refund": name})
+        case RefundAnswer(outcome=Declined(reason=reason, code=code)):
             return _plan_refused(refund, {"reason": reason, "code": code})
-        case Answered(outcome=outcome, ask_again_seconds=again):
+        case RefundAnswer(outcome=outcome, ask_again_seconds=again):
             # An earlier send may have arrived: only a refund that was never sent is not in doubt.
             is_unsent = isinstance(outcome, Unreached) and refund.sends == 0
             event = RefundEvent.NOT_SENT if is_unsent else RefundEvent.DOUBTED
@@ -307,7 +307,7 @@ def _why(outcome: RefundOutcome) -> dict[str, str]:
 
 
 def _plan_done(
-    refund: HeldRefund,
+    refund: LockedRefund,
     payment_state: State,
     event: RefundEvent,
     entry: Entry,
@@ -324,7 +324,7 @@ def _plan_done(
     )
 
 
-def _plan_refused(refund: HeldRefund, facts: Mapping[str, str]) -> RefundPlan:
+def _plan_refused(refund: LockedRefund, facts: Mapping[str, str]) -> RefundPlan:
     """The connector refused: a requested refund fails and the payee keeps the money.
 
     Money that is owed to the payer is left to finance.
@@ -332,7 +332,7 @@ def _plan_refused(refund: HeldRefund, facts: Mapping[str, str]) -> RefundPlan:
     if refund.kind is RefundKind.REFUND:
         entry = None
         if not is_merchant(refund.payee):
-            entry = owed_back_by_payee(
+            entry = owed_back_by_payee_entry(
                 refund.payee, refund.order.connector_id, refund.order.amount
             ).reversal()
         return RefundPlan(RefundEvent.REFUSED, entry, frees=True, facts=facts, notice="refund_failed")
@@ -343,7 +343,7 @@ def _plan_by_hand(facts: Mapping[str, str]) -> RefundPlan:
     return RefundPlan(RefundEvent.LEFT_TO_FINANCE, facts=facts, alarm=Alarm.REFUND_NEEDS_A_PERSON)
 
 
-def owing(kind: RefundKind, payee: str, connector_id: str, amount: Money) -> Entry | None:
+def refund_due_entry(kind: RefundKind, payee: str, connector_id: str, amount: Money) -> Entry | None:
     """The entry that makes the money owed to its payer; None where another entry does.
 
     A give-back is owed by an earlier entry, a merchant payment's refund by `share_reversals`.
@@ -352,9 +352,9 @@ def owing(kind: RefundKind, payee: str, connector_id: str, amount: Money) -> Ent
         case RefundKind.REFUND | RefundKind.CHARGEBACK:
             if is_merchant(payee):
                 return None
-            return owed_back_by_payee(payee, connector_id, amount)
+            return owed_back_by_payee_entry(payee, connector_id, amount)
         case RefundKind.UNEXPECTED:
-            return owed_back_from_suspense(connector_id, amount)
+            return owed_back_from_suspense_entry(connector_id, amount)
         case RefundKind.GIVE_BACK:
             return None
         case _:

@@ -70,12 +70,12 @@ class Breaker:
 
     state: BreakerState = BreakerState.CLOSED
     since: datetime | None = None
-    because: str = ""
+    reason: str = ""
     probe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class PaymentCall:
     """The outcome of one payment call, and its attempt; `now` is the database's."""
 
     outcome: RouteOutcome
@@ -84,8 +84,8 @@ class Called:
     now: datetime
 
 
-def judge(
-    called: Called, breaker: Breaker, newest_first: Sequence[RouteOutcome], rules: BreakerRules
+def breaker_after(
+    called: PaymentCall, breaker: Breaker, newest_first: Sequence[RouteOutcome], rules: BreakerRules
 ) -> Breaker | None:
     """The breaker after a call, or None where it does not change.
 
@@ -131,7 +131,7 @@ def doubts_in_a_row(newest_first: Sequence[RouteOutcome]) -> int:
     return in_a_row
 
 
-def _after_probe(called: Called, breaker: Breaker) -> Breaker | None:
+def _after_probe(called: PaymentCall, breaker: Breaker) -> Breaker | None:
     """Collected money closes the breaker, a doubt opens it, any other answer to the probe allows another.
 
     Money of a try that was begun before the breaker half-opened does not close it.

@@ -43,7 +43,7 @@ class Approach(StrEnum):
     SPLIT = "split"  # by its share of the volume
     EXPLORED = "explored"  # to keep its record fresh
     SCORED = "scored"  # by the best score
-    NOBODY = "nobody"  # no connector was left
+    NO_CONNECTOR = "nobody"  # no connector was left
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Candidate:
     used_today: Money = ZERO
 
 
-class Verdict(NamedTuple):
+class CandidateVerdict(NamedTuple):
     """The verdict on one candidate; amounts in paisa, `p` in parts per million, `score` is p times margin.
 
     `by` names the rule that excluded it. Nothing is worked out for a candidate of another instrument.
@@ -78,7 +78,7 @@ class Verdict(NamedTuple):
     connector_id: str
     candidate: Candidate
     why: Exclusion | None
-    by: str = ""
+    rule: str = ""
     charge: int = 0
     p: int = 0
     margin: int = 0
@@ -106,7 +106,7 @@ class Decision:
     approach: Approach
     ranking: tuple[str, ...]
     rules: tuple[str, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[CandidateVerdict, ...]
 
     @property
     def chosen(self) -> str | None:
@@ -117,7 +117,7 @@ class Decision:
         """Why each candidate was excluded, None for those that were not."""
         return {verdict.connector_id: verdict.why for verdict in self.verdicts}
 
-    def verdict_on(self, connector_id: str) -> Verdict:
+    def verdict_on(self, connector_id: str) -> CandidateVerdict:
         """The verdict on a candidate.
 
         Raises:
@@ -147,7 +147,7 @@ def decide(
     verdicts = _verdicts(candidates, names or (request.instrument,), request, rules)
     remaining = [verdict for verdict in verdicts if verdict.why is None]
     if names is None:
-        approach, ranking = (Approach.NAMED if remaining else Approach.NOBODY), remaining
+        approach, ranking = (Approach.NAMED if remaining else Approach.NO_CONNECTOR), remaining
         return _decision(
             request, rules, draw, approach=approach, ranking=ranking, matching_rules=(), verdicts=verdicts
         )
@@ -170,7 +170,7 @@ def decide(
     )
 
 
-def weigh(candidate: Candidate, request: RouteRequest, rules: RoutingRules) -> Verdict:
+def weigh(candidate: Candidate, request: RouteRequest, rules: RoutingRules) -> CandidateVerdict:
     """The verdict on one candidate before any routing rule is applied."""
     return _verdicts((candidate,), (candidate.connector_id,), request, rules)[0]
 
@@ -201,7 +201,7 @@ class _Prices(dict[tuple[int, int], tuple[int, int, int]]):
 
 def _verdicts(
     candidates: Sequence[Candidate], names: Sequence[str], request: RouteRequest, rules: RoutingRules
-) -> list[Verdict]:
+) -> list[CandidateVerdict]:
     """One verdict on each candidate: those of the instrument in its order, then the others."""
     known = {candidate.connector_id: candidate for candidate in candidates}
     outcomes_min, unknown_percent = rules.record.outcomes_min, rules.record.unknown_percent
@@ -219,8 +219,10 @@ def _verdicts(
         if not is_usual or not candidate.amount_min.minor <= total <= candidate.amount_max.minor:
             why = _exclusion_by_payment(candidate, request, charge, total)
             why = why or _exclusion_by_moment(candidate, request, rules, total)
-        verdicts.append(Verdict(name, candidate, why, "", charge, p, margin, p * margin))
-    return verdicts + [Verdict(name, unsuited, Exclusion.INSTRUMENT) for name, unsuited in known.items()]
+        verdicts.append(CandidateVerdict(name, candidate, why, "", charge, p, margin, p * margin))
+    return verdicts + [
+        CandidateVerdict(name, unsuited, Exclusion.INSTRUMENT) for name, unsuited in known.items()
+    ]
 
 
 def _connectors_to_check(
@@ -266,7 +268,9 @@ def _exclusion_by_moment(
 # ---- rules
 
 
-def _exclusions_by_rule(matching_rules: Sequence[Rule], remaining: Sequence[Verdict]) -> dict[str, str]:
+def _exclusions_by_rule(
+    matching_rules: Sequence[Rule], remaining: Sequence[CandidateVerdict]
+) -> dict[str, str]:
     """The connectors that a rule excludes, with the name of the first such rule."""
     excluded: dict[str, str] = {}
     for rule in matching_rules:
@@ -279,12 +283,14 @@ def _exclusions_by_rule(matching_rules: Sequence[Rule], remaining: Sequence[Verd
     return excluded
 
 
-def _with_rule(verdict: Verdict, excluded: Mapping[str, str]) -> Verdict:
+def _with_rule(verdict: CandidateVerdict, excluded: Mapping[str, str]) -> CandidateVerdict:
     by = excluded.get(verdict.connector_id)
-    return verdict if by is None else verdict._replace(why=Exclusion.RULE, by=by)
+    return verdict if by is None else verdict._replace(why=Exclusion.RULE, rule=by)
 
 
-def _rank_in_tiers(remaining: list[Verdict], matching_rules: Sequence[Rule]) -> list[list[Verdict]]:
+def _rank_in_tiers(
+    remaining: list[CandidateVerdict], matching_rules: Sequence[Rule]
+) -> list[list[CandidateVerdict]]:
     """The remaining candidates in tiers, the best first: an earlier `prefer` rule outranks a later one."""
     tiers = [remaining]
     for rule in matching_rules:
@@ -302,12 +308,12 @@ def _rank_in_tiers(remaining: list[Verdict], matching_rules: Sequence[Rule]) -> 
 
 
 def _choose(
-    tiers: list[list[Verdict]], matching_rules: Sequence[Rule], rules: RoutingRules, draw: Draw
-) -> tuple[Approach, list[Verdict]]:
+    tiers: list[list[CandidateVerdict]], matching_rules: Sequence[Rule], rules: RoutingRules, draw: Draw
+) -> tuple[Approach, list[CandidateVerdict]]:
     """The approach, and all remaining candidates with the chosen one first."""
     ranking = [verdict for tier in tiers for verdict in tier]
     if len(ranking) < 2:  # noqa: PLR2004 - nothing to choose between
-        return (Approach.LAST if ranking else Approach.NOBODY), ranking
+        return (Approach.LAST if ranking else Approach.NO_CONNECTOR), ranking
     by_share = _pick_by_share(ranking, matching_rules, draw.place)
     if by_share is not None:
         return Approach.SPLIT, _put_first(by_share, ranking)
@@ -319,7 +325,9 @@ def _choose(
     return Approach.SCORED, ranking
 
 
-def _pick_by_share(ranking: Sequence[Verdict], matching_rules: Sequence[Rule], place: int) -> Verdict | None:
+def _pick_by_share(
+    ranking: Sequence[CandidateVerdict], matching_rules: Sequence[Rule], place: int
+) -> CandidateVerdict | None:
     """The candidate whose share of the first split contains this place; None without a split or its members.
 
     The shares of the remaining candidates are scaled to the whole, so that an excluded one leaves its share
@@ -338,7 +346,7 @@ def _pick_by_share(ranking: Sequence[Verdict], matching_rules: Sequence[Rule], p
     return None
 
 
-def _put_first(chosen: Verdict, ranking: Sequence[Verdict]) -> list[Verdict]:
+def _put_first(chosen: CandidateVerdict, ranking: Sequence[CandidateVerdict]) -> list[CandidateVerdict]:
     return [chosen, *(verdict for verdict in ranking if verdict is not chosen)]
 
 
@@ -348,9 +356,9 @@ def _decision(
     draw: Draw,
     *,
     approach: Approach,
-    ranking: Sequence[Verdict],
+    ranking: Sequence[CandidateVerdict],
     matching_rules: Sequence[Rule],
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[CandidateVerdict],
 ) -> Decision:
     return Decision(
         request=request,

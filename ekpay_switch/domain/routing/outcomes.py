@@ -6,27 +6,29 @@ not do, and what the payer's own bank refuses, does not count.
 
 from typing import assert_never
 
-from ekpay_switch.domain.collections.connector_calls import Agreed
+from ekpay_switch.domain.collections.connector_calls import ConfirmedCollection
 from ekpay_switch.domain.collections.funding import (
-    CameToNothing,
-    Finding,
-    MoneyCame,
+    MoneyCollected,
+    NothingCollected,
     PageOpened,
     StillOpen,
     TryEnd,
+    TryFinding,
 )
 from ekpay_switch.domain.routing.breaker import RouteOutcome
 
 
-def outcome_of(finding: Finding) -> RouteOutcome | None:
+def outcome_of(finding: TryFinding) -> RouteOutcome | None:
     """The outcome of the payment call that led to a finding, None where no payment call did."""
     match finding:
         case PageOpened():
             return RouteOutcome.PAGE
-        case MoneyCame(judged=judged):
+        case MoneyCollected(judged=judged):
             # Money that differs from what was asked for is no usable answer.
-            return RouteOutcome.COLLECTED if isinstance(judged, Agreed) else RouteOutcome.IN_DOUBT
-        case CameToNothing():
+            return (
+                RouteOutcome.COLLECTED if isinstance(judged, ConfirmedCollection) else RouteOutcome.IN_DOUBT
+            )
+        case NothingCollected():
             return _outcome_of_ended_try(finding)
         case StillOpen():
             return _outcome_of_open_try(finding)
@@ -34,7 +36,7 @@ def outcome_of(finding: Finding) -> RouteOutcome | None:
             assert_never(finding)
 
 
-def may_ask_another(finding: CameToNothing) -> bool:
+def may_try_another_connector(finding: NothingCollected) -> bool:
     """Whether the switch itself may ask another connector for the same payment (law 4).
 
     It is safe, since no page was opened, and useful, since another connector may be reachable or may accept
@@ -43,7 +45,7 @@ def may_ask_another(finding: CameToNothing) -> bool:
     return finding.end is TryEnd.UNREACHED or finding.is_technical
 
 
-def _outcome_of_ended_try(finding: CameToNothing) -> RouteOutcome | None:
+def _outcome_of_ended_try(finding: NothingCollected) -> RouteOutcome | None:
     if finding.is_our_own:
         return None
     match finding.end:

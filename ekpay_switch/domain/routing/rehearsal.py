@@ -11,7 +11,7 @@ from ekpay_switch.domain.routing.rules import RoutingRules
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsed:
+class Rehearsal:
     """A past decision and the decision of the draft.
 
     `gain` is the expected value of the draft's choice less that of the connector that was asked, in
@@ -28,7 +28,7 @@ class Rehearsed:
         return self.before.chosen != self.after.chosen
 
 
-def rehearse(before: Decision, draft: RoutingRules, candidates: Sequence[Candidate]) -> Rehearsed:
+def rehearse(before: Decision, draft: RoutingRules, candidates: Sequence[Candidate]) -> Rehearsal:
     """Decide a past request again by the draft.
 
     Those of `candidates` that were none at the time are added as they are, since their record of that time is
@@ -39,6 +39,6 @@ def rehearse(before: Decision, draft: RoutingRules, candidates: Sequence[Candida
     new_candidates = [candidate for candidate in candidates if candidate.connector_id not in known]
     after = decide(before.request, [*past_candidates, *new_candidates], draft, before.draw)
     if before.chosen is None or after.chosen is None:
-        return Rehearsed(before, after, 0)
+        return Rehearsal(before, after, 0)
     original = weigh(before.verdict_on(before.chosen).candidate, before.request, draft)
-    return Rehearsed(before, after, after.verdict_on(after.chosen).score - original.score)
+    return Rehearsal(before, after, after.verdict_on(after.chosen).score - original.score)

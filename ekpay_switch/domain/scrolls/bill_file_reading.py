@@ -37,7 +37,7 @@ _TEXT_MAX = 120
 
 
 @dataclass(frozen=True, slots=True)
-class NamedBy:
+class NamingParameter:
     """One parameter that names a bill, from the biller's manifest."""
 
     name: str
@@ -50,7 +50,9 @@ class _CellError(Exception):
     """What is wrong with a cell; never leaves this module."""
 
 
-def read_bill_file(content: bytes, biller_id: str, naming: Sequence[NamedBy]) -> BillFile | list[Problem]:
+def read_bill_file(
+    content: bytes, biller_id: str, naming: Sequence[NamingParameter]
+) -> BillFile | list[Problem]:
     """The file's bills, or all problems in the order of its lines."""
     if len(content) > BYTES_MAX:
         return [Problem(1, "the file is too large")]
@@ -65,7 +67,7 @@ def read_bill_file(content: bytes, biller_id: str, naming: Sequence[NamedBy]) ->
 
 
 class _Reader:
-    def __init__(self, lines: list[str], biller_id: str, naming: Sequence[NamedBy]) -> None:
+    def __init__(self, lines: list[str], biller_id: str, naming: Sequence[NamingParameter]) -> None:
         self._lines = lines
         self._biller_id = biller_id
         self._naming = {parameter.name: parameter for parameter in naming}

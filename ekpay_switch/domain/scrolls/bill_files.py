@@ -70,11 +70,11 @@ class Problem:
     """What is wrong with one line of a file; never quotes its content."""
 
     line: int
-    what: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
-class FoundBill:
+class StoredBill:
     """A stored bill, and whether a payment of ours has taken it."""
 
     bill: FiledBill
@@ -94,7 +94,7 @@ class Taking:
     receipt: str
 
 
-class NotTaken(StrEnum):
+class TakingRefusal(StrEnum):
     """Why a bill was not taken; nothing was written."""
 
     NO_SUCH_BILL = "no_such_bill"
@@ -105,29 +105,29 @@ class NotTaken(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenBill:
     """The payment has taken its bill, now or earlier."""
 
     amount: Money
     receipt: str
 
 
-TakeAnswer = Taken | NotTaken
+TakeAnswer = TakenBill | TakingRefusal
 
 
-def judge_taking(taking: Taking, stored_bill: FoundBill | None) -> NotTaken | None:
+def judge_taking(taking: Taking, stored_bill: StoredBill | None) -> TakingRefusal | None:
     """Why this bill cannot be taken by a new reference, or None."""
     if stored_bill is None or stored_bill.bill.status is BillStatus.WITHDRAWN:
-        return NotTaken.NO_SUCH_BILL
+        return TakingRefusal.NO_SUCH_BILL
     if stored_bill.is_taken or stored_bill.bill.status is BillStatus.PAID:
-        return NotTaken.ALREADY_PAID
+        return TakingRefusal.ALREADY_PAID
     if stored_bill.bill.total_on(taking.on) != taking.amount:
-        return NotTaken.AMOUNT_DIFFERS
+        return TakingRefusal.AMOUNT_DIFFERS
     return None
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadResult:
     """The result of loading a file, as numbers of bills.
 
     `kept` were not changed since a payment of ours has taken them; `paid_twice` are the lines of those that
@@ -136,5 +136,5 @@ class Loaded:
 
     added: int
     changed: int
-    kept: int
+    unchanged: int
     paid_twice: tuple[int, ...] = field(default=())

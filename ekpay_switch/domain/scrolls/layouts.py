@@ -40,7 +40,7 @@ def _sum_of_labelled(row: ScrollRow, word: str) -> Money:
 
 def _water(row: ScrollRow) -> str:
     separate_lines = _sum_of_labelled(row, "sewer") + _sum_of_labelled(row, "fixed")
-    return _taka(row.lines.principal + row.lines.stamp + row.lines.other - separate_lines)
+    return _taka(row.lines.principal + row.lines.stamp + row.lines.remainder - separate_lines)
 
 
 def _count(row: ScrollRow) -> str:
@@ -70,7 +70,7 @@ _COMMON: Columns = {
     "vat": lambda row, _: _taka(row.lines.vat),
     "late_fee": lambda row, _: _taka(row.lines.late_fee),
     "stamp": lambda row, _: _taka(row.lines.stamp),
-    "other_lines": lambda row, _: _taka(row.lines.other),
+    "other_lines": lambda row, _: _taka(row.lines.remainder),
     "total": lambda row, _: _taka(row.lines.total),
     "channel": lambda row, _: row.channel,
     "collector_code": lambda row, _: row.collector_code,
@@ -88,7 +88,7 @@ _NESCO: Columns = {
     "SndName": lambda row, _: row.collector_code,
     "TxnCount": lambda row, _: _count(row),
     "Collection": lambda row, _: _taka(row.lines.total),
-    "Principle": lambda row, _: _taka(row.lines.principal + row.lines.other),
+    "Principle": lambda row, _: _taka(row.lines.principal + row.lines.remainder),
     "Vat": lambda row, _: _taka(row.lines.vat),
     "Lpc": lambda row, _: _taka(row.lines.late_fee),
     "Stamp": lambda row, _: _taka(row.lines.stamp),
@@ -152,7 +152,7 @@ def digest_of(file: ScrollFile) -> str:
     return digest.hexdigest()
 
 
-def sealed(file: ScrollFile) -> ScrollFile:
+def with_digest(file: ScrollFile) -> ScrollFile:
     """The same file with the digest of its rows."""
     return replace(file, sha256=digest_of(file))
 

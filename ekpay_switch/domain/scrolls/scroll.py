@@ -45,12 +45,12 @@ class ScrollLines:
     vat: Money
     late_fee: Money
     stamp: Money
-    other: Money
+    remainder: Money
 
     @property
     def total(self) -> Money:
         """All parts together."""
-        return total((self.principal, self.vat, self.late_fee, self.stamp, self.other))
+        return total((self.principal, self.vat, self.late_fee, self.stamp, self.remainder))
 
 
 NOTHING = ScrollLines(ZERO, ZERO, ZERO, ZERO, ZERO)
@@ -69,7 +69,7 @@ def split_lines(paid: Money, bill: Mapping[str, Money], charges: Mapping[str, Mo
 
 
 @dataclass(frozen=True, slots=True)
-class GivenBack:
+class ScrollRefund:
     """A final refund of a completed payment, whole or in part."""
 
     refund_id: UUID | None
@@ -79,7 +79,7 @@ class GivenBack:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class BookedAt:
     """When something was booked: the business date of its entry, and the instant."""
 
     on: date
@@ -87,7 +87,7 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PaidRow:
     """The PAY row of a payment: its place in the scroll, and its lines."""
 
     scroll_date: date
@@ -96,14 +96,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ScrollListing:
     """The rows of a payment in earlier files.
 
     `told` is its PAY row. Among `refunds`, None stands for a return without a refund record.
     """
 
     has_void: bool = False
-    told: Told | None = None
+    paid_row: PaidRow | None = None
     refunds: frozenset[UUID | None] = frozenset()
 
 
@@ -130,10 +130,10 @@ class ScrollPayment:
     lines: ScrollLines
     exact: Money
     charges: Mapping[str, Money] = field(default_factory=dict)
-    posted: Happened | None = None
-    came_to_nothing: Happened | None = None
-    given_back: tuple[GivenBack, ...] = ()
-    listed: Listed = Listed()
+    posted: BookedAt | None = None
+    voided: BookedAt | None = None
+    refunds: tuple[ScrollRefund, ...] = ()
+    listing: ScrollListing = ScrollListing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ def refuse_scroll(
     return next((refusal for refusal, applies in checks if applies), None)
 
 
-def forgotten_day(
+def missing_day(
     payments: Iterable[ScrollPayment], day: date, terms: ScrollTerms, newest: ScrollPlace | None
 ) -> date | None:
     """The first day before `day` that has rows due and no file yet, or None.
@@ -249,13 +249,15 @@ def rows_due(
     payments_due = [payment for payment in payments if _has_first_row_due(payment, terms)]
     rows: list[ScrollRow] = []
     paid_rows = {
-        payment.payment_id: payment.listed.told for payment in payments if payment.listed.told is not None
+        payment.payment_id: payment.listing.paid_row
+        for payment in payments
+        if payment.listing.paid_row is not None
     }
     for seq, payment in enumerate(sorted(payments_due, key=_order), first_seq):
         row = _first_row(payment, day, seq, terms)
         rows.append(row)
         if row.row_type is RowType.PAY:
-            paid_rows[payment.payment_id] = Told(row.scroll_date, row.scroll_no, row.lines)
+            paid_rows[payment.payment_id] = PaidRow(row.scroll_date, row.scroll_no, row.lines)
     for payment in payments:
         if payment.payment_id in paid_rows:
             for refund in _refunds_due(payment):
@@ -268,13 +270,13 @@ def rows_due(
 def _has_first_row_due(payment: ScrollPayment, terms: ScrollTerms) -> bool:
     """Whether a PAY row is due, or for a biller that numbers payments a VOID."""
     if payment.posted is not None:
-        return payment.listed.told is None
-    is_void = payment.came_to_nothing is not None and payment.number > 0 and terms.is_numbered
-    return is_void and not payment.listed.has_void
+        return payment.listing.paid_row is None
+    is_void = payment.voided is not None and payment.number > 0 and terms.is_numbered
+    return is_void and not payment.listing.has_void
 
 
-def _refunds_due(payment: ScrollPayment) -> list[GivenBack]:
-    due = [refund for refund in payment.given_back if refund.refund_id not in payment.listed.refunds]
+def _refunds_due(payment: ScrollPayment) -> list[ScrollRefund]:
+    due = [refund for refund in payment.refunds if refund.refund_id not in payment.listing.refunds]
     return sorted(due, key=lambda refund: refund.at)
 
 
@@ -285,8 +287,8 @@ def _days_due(payment: ScrollPayment, terms: ScrollTerms) -> list[date]:
     return days
 
 
-def _first_booking(payment: ScrollPayment) -> Happened:
-    booked = payment.posted or payment.came_to_nothing
+def _first_booking(payment: ScrollPayment) -> BookedAt:
+    booked = payment.posted or payment.voided
     assert booked is not None, "a payment with a row due was booked"
     return booked
 
@@ -319,7 +321,7 @@ def _first_row(payment: ScrollPayment, day: date, seq: int, terms: ScrollTerms) 
     )
 
 
-def _reversal_row(payment: ScrollPayment, refund: GivenBack, paid_row: Told, seq: int) -> ScrollRow:
+def _reversal_row(payment: ScrollPayment, refund: ScrollRefund, paid_row: PaidRow, seq: int) -> ScrollRow:
     return ScrollRow(
         seq=seq,
         row_type=RowType.REV,

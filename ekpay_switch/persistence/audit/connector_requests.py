@@ -30,7 +30,7 @@ WHERE t.attempt_id IS NULL ORDER BY d.attempt_id
 Row = Any
 # Approved, in every edition of ISO 8583 of 1987 (connectors.md 12.4).
 _APPROVED = "00"
-_UNANSWERED = frozenset({HostState.WAITING, HostState.TAKEN, HostState.REVERSING})
+_UNANSWERED = frozenset({HostState.WAITING, HostState.SENDING, HostState.REVERSING})
 
 
 def request_fault(row: Row) -> str | None:

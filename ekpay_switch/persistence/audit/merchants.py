@@ -9,11 +9,11 @@ from typing import Any
 
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.errors import UnbalancedEntryError
-from ekpay_switch.domain.ledger.posting_rules import Sums, credited
+from ekpay_switch.domain.ledger.posting_rules import Sums, merchant_credited_entry
 from ekpay_switch.domain.merchants import PayeeKind, Share, payee_of, share_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State
-from ekpay_switch.domain.shares import Stake, divide
+from ekpay_switch.domain.shares import Stake, apportion
 from ekpay_switch.persistence.audit.refunds import UNDECIDED
 from ekpay_switch.persistence.collections.share_postings import CHARGES
 
@@ -116,7 +116,7 @@ def _lines_due(row: Row) -> list[str]:
     parts = (Money(row[name]) for name in ("amount", "charge", "fee", "vat", "rounding"))
     shares = [Stake(*line) for line in zip(row["accounts"], map(Money, row["amounts"]), strict=True)]
     try:
-        entry = credited(shares, Sums(*parts))
+        entry = merchant_credited_entry(shares, Sums(*parts))
     except UnbalancedEntryError:
         return []
     return [f"{line.account} {line.amount}" for line in entry.postings]
@@ -129,7 +129,7 @@ def _refunds_fault(row: Row) -> str | None:
         accounts += [account for _, account, _ in CHARGES]
         weights += [row[name] for name, _, _ in CHARGES]
         refunded += row["returned"]
-    if refunded != [*divide(row["taken"], weights)]:
+    if refunded != [*apportion(row["taken"], weights)]:
         return f"its shares have given back {refunded}, which are not the parts of {row['taken']}"
     posted: Mapping[str, int] = dict(
         zip(row["moved_accounts"] or [], row["moved_amounts"] or [], strict=True)

@@ -13,8 +13,8 @@ def _quoted_list(values: object) -> str:
     return ", ".join(f"'{value}'" for value in sorted(values))  # type: ignore[call-overload]
 
 
-FIRST_STATES = frozenset({RefundState.ASKED, RefundState.APPROVED})
-UNDECIDED = FREED | {RefundState.ASKED}
+FIRST_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
+UNDECIDED = FREED | {RefundState.REQUESTED}
 # The states in which a refund is owed and not yet paid.
 DUE_STATES = frozenset(RefundState) - UNDECIDED - {RefundState.DONE}
 
@@ -173,12 +173,12 @@ def refund_fault(row: Row) -> str | None:
 def _person_fault(row: Row, first: str, events: list[str]) -> str | None:
     """What is wrong unless two persons decided what needs two."""
     is_agreed = row["approved_by"] is not None
-    if is_agreed and (first != RefundState.ASKED or row["approved_by"] == row["asked_by"]):
+    if is_agreed and (first != RefundState.REQUESTED or row["approved_by"] == row["asked_by"]):
         return "the person who approved it is not a second one"
     decided = {RefundEvent.APPROVED, RefundEvent.TAKEN_BY_CONNECTOR} & set(events)
     if bool(decided) != is_agreed:
         return "its approval has no person, or a person and no approval"
-    if row["kind"] == RefundKind.CHARGEBACK and first != RefundState.ASKED:
+    if row["kind"] == RefundKind.CHARGEBACK and first != RefundState.REQUESTED:
         return "a chargeback that nobody had to approve"
     is_by_hand = RefundEvent.PAID_BY_HAND in events
     if is_by_hand != (row["confirmed_by"] is not None) or (

@@ -15,8 +15,8 @@ from ekpay_switch.domain.errors import UnbalancedEntryError, UnknownAccountError
 from ekpay_switch.domain.ledger.entries import (
     GENESIS,
     Entry,
+    EntryHeader,
     Posting,
-    Written,
     chain_hash,
     keeps_balance,
     kind_of,
@@ -74,7 +74,7 @@ from ekpay_switch.persistence.audit.scrolls import (
     taking_fault,
 )
 from ekpay_switch.persistence.engine import Database
-from ekpay_switch.ports.audit import AuditCheck, Finding
+from ekpay_switch.ports.audit import AuditCheck, AuditFinding
 
 ROWS_AT_ONCE = 2_000
 
@@ -109,10 +109,10 @@ ORDER BY 1
 """
 
 Row = Any
-__all__ = ["Finding", "audit", "run"]
+__all__ = ["AuditFinding", "audit", "run"]
 
 
-async def run(database: Database, further: Sequence[AuditCheck] = ()) -> Finding | None:
+async def run(database: Database, further: Sequence[AuditCheck] = ()) -> AuditFinding | None:
     """Run the audit as the read-only role, with `further` checks last; None if the books are right."""
     connection = await database.connect("audit")
     try:
@@ -123,9 +123,9 @@ async def run(database: Database, further: Sequence[AuditCheck] = ()) -> Finding
         await connection.close()
 
 
-async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = ()) -> Finding | None:
+async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = ()) -> AuditFinding | None:
     """Run every check on one snapshot, those of the wings last; returns the first finding, or None."""
-    checks: tuple[Callable[[asyncpg.Connection], Awaitable[Finding | None]], ...] = (
+    checks: tuple[Callable[[asyncpg.Connection], Awaitable[AuditFinding | None]], ...] = (
         _chains,
         lambda c: _first_finding(c, LANES, _lane_fault, "lanes {lane}"),
         lambda c: _first_finding(
@@ -175,26 +175,26 @@ async def _rows(connection: asyncpg.Connection, query: str) -> AsyncIterator[Row
 
 async def _first_finding(
     connection: asyncpg.Connection, query: str, fault: Callable[[Row], str | None], name: str
-) -> Finding | None:
+) -> AuditFinding | None:
     async for row in _rows(connection, query):
         why = fault(row)
         if why:
-            return Finding(name.format(**row), why)
+            return AuditFinding(name.format(**row), why)
     return None
 
 
-async def _scroll_files(connection: asyncpg.Connection) -> Finding | None:
+async def _scroll_files(connection: asyncpg.Connection) -> AuditFinding | None:
     """Every scroll file has the totals and digest of its rows, and the rows of a day are 1..n."""
     proof = ScrollProof()
     async for row in _rows(connection, FILES):
         broken = proof.check(row)
         if broken:
-            return Finding(*broken)
+            return AuditFinding(*broken)
     broken = proof.check(None)
-    return Finding(*broken) if broken else None
+    return AuditFinding(*broken) if broken else None
 
 
-async def _frozen_lines(connection: asyncpg.Connection) -> Finding | None:
+async def _frozen_lines(connection: asyncpg.Connection) -> AuditFinding | None:
     """The lines of closed windows agree with what was posted, and none is missing."""
     if not await connection.fetchval(IS_CLOSED):
         return None
@@ -205,7 +205,7 @@ async def _frozen_lines(connection: asyncpg.Connection) -> Finding | None:
     return None
 
 
-async def _chains(connection: asyncpg.Connection) -> Finding | None:
+async def _chains(connection: asyncpg.Connection) -> AuditFinding | None:
     """Every entry balances, has the right hash and follows the one before it in its lane."""
     lane, seq, digest = -1, 0, GENESIS
     async for row in _rows(connection, ENTRIES):
@@ -213,10 +213,10 @@ async def _chains(connection: asyncpg.Connection) -> Finding | None:
             lane, seq, digest = row["lane"], 0, GENESIS
         name = f"journal_entries {row['id']} (lane {lane}, seq {row['seq']})"
         if row["seq"] != seq + 1:
-            return Finding(name, f"the entry with seq {seq + 1} of this lane is missing")
+            return AuditFinding(name, f"the entry with seq {seq + 1} of this lane is missing")
         why = _entry_fault(row, digest)
         if why:
-            return Finding(name, why)
+            return AuditFinding(name, why)
         seq, digest = row["seq"], row["hash"]
     return None
 
@@ -230,7 +230,7 @@ def _entry_fault(row: Row, previous: bytes) -> str | None:
         entry = Entry(row["moment"], postings, row["currency"])
     except UnbalancedEntryError:
         return "its postings do not sum to zero"
-    written = Written(row["id"], row["payment_id"], row["business_date"], row["window_id"])
+    written = EntryHeader(row["id"], row["payment_id"], row["business_date"], row["window_id"])
     if chain_hash(previous, written, entry) != row["hash"]:
         return "its hash does not match its postings and the entry before it"
     return None

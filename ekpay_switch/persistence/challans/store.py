@@ -14,10 +14,10 @@ from ekpay_switch.domain.challans import (
     ChallanLine,
     ChallanOrder,
     ChallanRefusal,
-    ChallanStanding,
     LineEnd,
-    LineStanding,
     Spendable,
+    StoredChallan,
+    StoredLine,
     TreasuryHead,
     challan_prefund,
     end_of,
@@ -25,7 +25,7 @@ from ekpay_switch.domain.challans import (
 )
 from ekpay_switch.domain.delivery import RECEIPT, receipts_of
 from ekpay_switch.domain.ledger.entries import Entry, keeps_balance
-from ekpay_switch.domain.ledger.posting_rules import set_aside_for_challan
+from ekpay_switch.domain.ledger.posting_rules import set_aside_for_challan_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
@@ -109,7 +109,7 @@ class PostgresChallans:
     def __init__(self, transactions: OwnTransactions) -> None:
         self._transactions = transactions
 
-    async def by_request(self, partner_id: str, request_id: str) -> ChallanStanding | None:
+    async def by_request(self, partner_id: str, request_id: str) -> StoredChallan | None:
         """See `ports.challans.Challans`."""
         return await self._transactions.run(
             lambda connection: _find_request(connection, partner_id, request_id)
@@ -122,7 +122,7 @@ class PostgresChallans:
         lines: Sequence[ChallanLine],
         connectors: Collection[str],
         hold_seconds: float,
-    ) -> ChallanStanding | ChallanRefusal:
+    ) -> StoredChallan | ChallanRefusal:
         """See `ports.challans.Challans`. After an unacknowledged COMMIT it is found by REQUEST_ID."""
         work = partial(
             _set_aside,
@@ -136,16 +136,16 @@ class PostgresChallans:
             work, _accounts_without_balance(_set_aside_entry(order.partner_id, order.total))
         )
 
-    async def end_line(self, challan: ChallanStanding, line: ChallanLine) -> LineEnd | None:
+    async def end_line(self, challan: StoredChallan, line: ChallanLine) -> LineEnd | None:
         """See `ports.challans.Challans`."""
         entry = _set_aside_entry(challan.partner_id, line.amount).reversal()
         work = partial(_end_line, challan=challan, line=line, entry_id=uuid7(), entry=entry)
         return await self._transactions.run(work, _accounts_without_balance(entry))
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[ChallanStanding]:
+    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[StoredChallan]:
         """See `ports.challans.Challans`. Rows that somebody holds are skipped, not waited for."""
 
-        async def _lease(connection: Connection) -> list[ChallanStanding]:
+        async def _lease(connection: Connection) -> list[StoredChallan]:
             leased = await connection.fetch(LEASE_DUE, limit, timedelta(seconds=lease_seconds))
             rows = await connection.fetch(READ_BY_IDS, [row["challan_id"] for row in leased])
             return [await _with_lines(connection, row) for row in rows]
@@ -160,7 +160,7 @@ async def _set_aside(
     lines: Sequence[ChallanLine],
     connectors: Sequence[str],
     hold: timedelta,
-) -> ChallanStanding | ChallanRefusal:
+) -> StoredChallan | ChallanRefusal:
     """Decide a request under its locks; write it and post its entry, or return the refusal."""
     await _lock_money(connection, order.lane, order.partner_id)
     standing = await _find_request(connection, order.partner_id, order.request_id)
@@ -183,7 +183,7 @@ async def _set_aside(
 
 
 async def _end_line(
-    connection: Connection, challan: ChallanStanding, line: ChallanLine, entry_id: UUID, entry: Entry
+    connection: Connection, challan: StoredChallan, line: ChallanLine, entry_id: UUID, entry: Entry
 ) -> LineEnd | None:
     """End a line as its payment did, once; `entry` moves its money back if the treasury did not take it."""
     await _lock_money(connection, challan.lane, challan.partner_id)
@@ -209,7 +209,7 @@ async def _lock_money(connection: Connection, lane: int, partner_id: str) -> Non
 
 async def _post_and_move_owed(
     connection: Connection,
-    challan: ChallanOrder | ChallanStanding,
+    challan: ChallanOrder | StoredChallan,
     entry_id: UUID,
     entry: Entry,
     owed_change: int,
@@ -247,15 +247,15 @@ async def _write_lines(connection: Connection, challan_id: UUID, lines: Sequence
     await connection.execute(NEW_LINES, challan_id, *(list(column) for column in zip(*rows, strict=True)))
 
 
-async def _find_request(connection: Connection, partner_id: str, request_id: str) -> ChallanStanding | None:
+async def _find_request(connection: Connection, partner_id: str, request_id: str) -> StoredChallan | None:
     row = await connection.fetchrow(READ_BY_NAME, partner_id, request_id)
     return None if row is None else await _with_lines(connection, row)
 
 
-async def _with_lines(connection: Connection, row: Row) -> ChallanStanding:
+async def _with_lines(connection: Connection, row: Row) -> StoredChallan:
     lines = await connection.fetch(READ_LINES, row["id"], row["partner_id"])
     text: Any = from_json(row["text"])
-    return ChallanStanding(
+    return StoredChallan(
         challan_id=row["id"],
         partner_id=row["partner_id"],
         lane=row["lane"],
@@ -270,7 +270,7 @@ async def _with_lines(connection: Connection, row: Row) -> ChallanStanding:
     )
 
 
-def _line(row: Row) -> LineStanding:
+def _line(row: Row) -> StoredLine:
     line = ChallanLine(
         seq=row["seq"],
         slno=row["slno"],
@@ -281,7 +281,7 @@ def _line(row: Row) -> LineStanding:
     )
     state = State(row["state"]) if row["state"] else None
     receipts = receipts_of(from_json(row["facts"])) if state is State.COMPLETED else {}
-    return LineStanding(
+    return StoredLine(
         line=line,
         state=state,
         refusal=Refusal(row["refusal"]) if row["refusal"] else None,
@@ -291,7 +291,7 @@ def _line(row: Row) -> LineStanding:
 
 
 def _set_aside_entry(partner_id: str, amount: Money) -> Entry:
-    return set_aside_for_challan(partner_id, challan_prefund(partner_id), amount)
+    return set_aside_for_challan_entry(partner_id, challan_prefund(partner_id), amount)
 
 
 def _accounts_without_balance(entry: Entry) -> list[str]:

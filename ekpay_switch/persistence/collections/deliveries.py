@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.delivery import Delivery, PayOrder
-from ekpay_switch.domain.ledger.posting_rules import credited, owed_back
+from ekpay_switch.domain.ledger.posting_rules import merchant_credited_entry, owed_back_entry
 from ekpay_switch.domain.merchants import is_merchant, payee_of
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
@@ -164,7 +164,7 @@ async def credit(connection: Connection, payment_id: UUID, lane: int) -> bool:
     changes = {"facts": payment["facts"], "next_action_at": None}
     await move_payment(connection, payment, (Event.MERCHANT_CREDITED,), {}, changes)
     shares = await read_shares(connection, payment_id)
-    await post_entries(connection, payment, [credited(shares, sums_of(payment))])
+    await post_entries(connection, payment, [merchant_credited_entry(shares, sums_of(payment))])
     await owe_merchant(connection, payment)
     await add_notification(connection, payment, "completed", payment["steps"] + 1)
     return True
@@ -181,6 +181,6 @@ async def give_up(connection: Connection, payment_id: UUID, lane: int) -> bool:
     facts = {"why": "the time to deliver was over"}
     changes = {"refusal": str(Refusal.BILLER_UNAVAILABLE), "next_action_at": payment["now"]}
     await move_payment(connection, payment, (Event.DELIVERY_GIVEN_UP,), facts, changes)
-    entry = owed_back(payment["collected_by"], sums_of(payment))
+    entry = owed_back_entry(payment["collected_by"], sums_of(payment))
     await write_batch(connection, [PostEntry(uuid7(), lane, entry, payment_id)])
     return True

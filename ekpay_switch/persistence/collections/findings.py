@@ -7,22 +7,22 @@ from typing import assert_never
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.funding import (
-    CameToNothing,
-    Finding,
-    HeldTry,
-    MoneyCame,
+    LockedTry,
+    MoneyCollected,
+    NothingCollected,
     PageOpened,
-    SeenTry,
     Step,
     StillOpen,
     TryEnd,
+    TryFinding,
     TryPlan,
+    TrySnapshot,
     TryState,
-    decide,
+    decide_try,
 )
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.payment import Event, State
-from ekpay_switch.domain.refunds.refund import RefundKind, RefundState, owing
+from ekpay_switch.domain.refunds.refund import RefundKind, RefundState, refund_due_entry
 from ekpay_switch.domain.routing.breaker import BreakerRules
 from ekpay_switch.domain.shares import Stake
 from ekpay_switch.persistence.collections.route_outcomes import note_outcome
@@ -80,7 +80,7 @@ _MONEY_ENDS: Mapping[str, Alarm | None] = {
 
 
 async def begin_execute(
-    connection: Connection, locked_try: HeldTry, send_seconds: float, hold_seconds: float
+    connection: Connection, locked_try: LockedTry, send_seconds: float, hold_seconds: float
 ) -> bool:
     """See `ports.collections.Collections.begin_execute`; repeated, it begins the execute once."""
     payment = await lock_payment(connection, locked_try.payment_id)
@@ -114,7 +114,7 @@ async def begin_execute(
 
 
 async def record_finding(
-    connection: Connection, locked_try: HeldTry, finding: Finding, breaker: BreakerRules
+    connection: Connection, locked_try: LockedTry, finding: TryFinding, breaker: BreakerRules
 ) -> TryRecorded | None:
     """See `ports.collections.Collections.record`; `breaker` says when this connector's opens.
 
@@ -127,7 +127,7 @@ async def record_finding(
     assert payment is not None, "a locked try has its payment"
     case = _LockedFinding(connection, locked_try, payment, try_row)
     has_recorded = try_row["recorded"] == locked_try.epoch == try_row["epoch"]
-    if has_recorded and (not isinstance(finding, MoneyCame) or try_row["outcome"] in _MONEY_ENDS):
+    if has_recorded and (not isinstance(finding, MoneyCollected) or try_row["outcome"] in _MONEY_ENDS):
         return TryRecorded(State(payment["state"]), _MONEY_ENDS.get(try_row["outcome"]))
     if has_recorded or try_row["epoch"] != locked_try.epoch:
         await case.keep_late(finding)
@@ -135,26 +135,26 @@ async def record_finding(
     if try_row["collected"] is not None:
         return await case.keep_after_collecting(finding)
     if isinstance(finding, PageOpened) and await case.is_named_twice(finding):
-        finding = CameToNothing(TryEnd.NO_PAGE, "the connector returned another try's reference")
+        finding = NothingCollected(TryEnd.NO_PAGE, "the connector returned another try's reference")
     recorded = await case.write(finding)
     await note_outcome(connection, locked_try, finding, breaker)
     return recorded
 
 
-async def _lock_names(connection: Connection, locked_try: HeldTry, finding: Finding) -> None:
+async def _lock_names(connection: Connection, locked_try: LockedTry, finding: TryFinding) -> None:
     """Take the locks that come before the payment's row: the books, if money came, and the provider's names.
 
     A callback that names the same page, and another try with the same movement of money, are written before
     or after this transaction, never during it.
     """
     match finding:
-        case MoneyCame(judged=judged):
+        case MoneyCollected(judged=judged):
             await lock_books(connection, locked_try.lane)
             name = judged.collected.provider_transaction
             await lock_name(connection, MOVEMENT_LOCK, locked_try.connector_id, name)
         case PageOpened(created=created):
             await lock_name(connection, REFERENCE_LOCK, locked_try.connector_id, created.provider_reference)
-        case CameToNothing() | StillOpen():
+        case NothingCollected() | StillOpen():
             pass
         case _:
             assert_never(finding)
@@ -165,7 +165,7 @@ class _LockedFinding:
     """The payment and the try of a finding, under lock."""
 
     connection: Connection
-    locked_try: HeldTry
+    locked_try: LockedTry
     payment: Row
     try_row: Row
 
@@ -177,13 +177,13 @@ class _LockedFinding:
     def after(self, seconds: float) -> datetime:
         return self.now + timedelta(seconds=seconds)
 
-    async def keep_late(self, finding: Finding) -> None:
+    async def keep_late(self, finding: TryFinding) -> None:
         """Keep a finding under an older epoch as evidence; if money came, make the try due at once."""
         await keep_evidence(self.connection, self.locked_try, f"late:{_kind(finding)}", _facts(finding))
-        if isinstance(finding, MoneyCame) and self.try_row["collected"] is None:
+        if isinstance(finding, MoneyCollected) and self.try_row["collected"] is None:
             await self._set_try({"next_action_at": self.now, "is_woken": True})
 
-    async def keep_after_collecting(self, finding: Finding) -> TryRecorded:
+    async def keep_after_collecting(self, finding: TryFinding) -> TryRecorded:
         """Keep a finding about a try that has collected its money; another movement raises an alarm."""
         await keep_evidence(self.connection, self.locked_try, _kind(finding), _facts(finding))
         await self._set_try(
@@ -195,7 +195,7 @@ class _LockedFinding:
             }
         )
         is_another = (
-            isinstance(finding, MoneyCame)
+            isinstance(finding, MoneyCollected)
             and finding.judged.collected.provider_transaction != self.try_row["provider_transaction"]
         )
         return TryRecorded(State(self.payment["state"]), Alarm.COLLECTED_MISMATCH if is_another else None)
@@ -203,9 +203,9 @@ class _LockedFinding:
     async def is_named_twice(self, page: PageOpened) -> bool:
         return await self._belongs_to_other_try("provider_reference", page.created.provider_reference)
 
-    async def write(self, finding: Finding) -> TryRecorded:
+    async def write(self, finding: TryFinding) -> TryRecorded:
         """Decide the finding and write everything that its plan says."""
-        plan = decide(await self._snapshot(finding), finding)
+        plan = decide_try(await self._snapshot(finding), finding)
         state = State(self.payment["state"])
         if plan.events:
             state = await self._move(plan)
@@ -222,25 +222,25 @@ class _LockedFinding:
             await add_notification(self.connection, self.payment, plan.notice, version)
         return TryRecorded(state, plan.alarm)
 
-    async def _snapshot(self, finding: Finding) -> SeenTry:
+    async def _snapshot(self, finding: TryFinding) -> TrySnapshot:
         is_known = False
-        if isinstance(finding, MoneyCame):
+        if isinstance(finding, MoneyCollected):
             is_known = await self._belongs_to_other_try(
                 "provider_transaction", finding.judged.collected.provider_transaction
             )
-        return SeenTry(
+        return TrySnapshot(
             payment_state=State(self.payment["state"]),
             state=TryState(self.try_row["state"]),
             connector_id=self.locked_try.connector_id,
             sums=sums_of_try(self.payment, self.try_row),
-            is_over=self.now >= self.payment["quote_expires_at"],
+            is_quote_expired=self.now >= self.payment["quote_expires_at"],
             is_movement_known=is_known,
             shares=await self._shares(finding),
         )
 
-    async def _shares(self, finding: Finding) -> tuple[Stake, ...] | None:
+    async def _shares(self, finding: TryFinding) -> tuple[Stake, ...] | None:
         """The shares of a merchant's payment if money came; None for the payment of a bill."""
-        if not isinstance(finding, MoneyCame) or not is_merchant(self.payment["biller_id"]):
+        if not isinstance(finding, MoneyCollected) or not is_merchant(self.payment["biller_id"]):
             return None
         return await read_shares(self.connection, self.locked_try.payment_id)
 
@@ -274,7 +274,7 @@ class _LockedFinding:
         closed = {"state": plan.state, "outcome": plan.end, "closed_at": self.now}
         await update_row(self.connection, "attempts", {"id": self.locked_try.attempt_id}, closed)
 
-    async def _try_columns(self, plan: TryPlan, finding: Finding) -> dict[str, object]:
+    async def _try_columns(self, plan: TryPlan, finding: TryFinding) -> dict[str, object]:
         """The new columns of the try: its lease is over, and it is due again where the finding says so."""
         new: dict[str, object] = {"recorded": self.locked_try.epoch, "lease_until": None, "is_woken": False}
         is_woken, is_agreed = bool(self.try_row["is_woken"]), bool(self.try_row["is_agreed"])
@@ -294,10 +294,10 @@ class _LockedFinding:
                 inquiries = 0 if finding.is_new_doubt else self.try_row["asked"]
                 new |= {"asked": inquiries + finding.was_asked, "asked_at": asked_at}
                 new["executes_begun"] = self.try_row["executes_begun"] - finding.is_execute_undone
-            case MoneyCame(judged=judged):
+            case MoneyCollected(judged=judged):
                 new |= self._collected_columns(plan, judged.collected.provider_transaction)
                 is_woken = False
-            case CameToNothing(look_again_seconds=again):
+            case NothingCollected(look_again_seconds=again):
                 due = None if again is None else self.after(again)
             case _:
                 assert_never(finding)
@@ -340,7 +340,7 @@ class _LockedFinding:
         entries = [*plan.entries]
         if plan.gives_back is not None:
             payee, connector_id = self.payment["biller_id"], self.locked_try.connector_id
-            entry = owing(RefundKind.UNEXPECTED, payee, connector_id, plan.gives_back)
+            entry = refund_due_entry(RefundKind.UNEXPECTED, payee, connector_id, plan.gives_back)
             entries += [] if entry is None else [entry]
         await post_entries(self.connection, self.payment, entries)
         if Event.MERCHANT_CREDITED in plan.events:
@@ -351,27 +351,27 @@ class _LockedFinding:
         await update_row(self.connection, "tries", key, new)
 
 
-def _is_worth_keeping(finding: Finding) -> bool:
+def _is_worth_keeping(finding: TryFinding) -> bool:
     """Whether a finding that moves nothing is stored; waiting for our own inquiry budget is not."""
     match finding:
         case StillOpen():
             return finding.was_asked or finding.is_new_doubt
         case PageOpened(created=created):
             return bool(created.facts)
-        case MoneyCame() | CameToNothing():
+        case MoneyCollected() | NothingCollected():
             return True
         case _:
             assert_never(finding)
 
 
-def _kind(finding: Finding) -> str:
+def _kind(finding: TryFinding) -> str:
     """The kind under which a finding is stored as evidence."""
     match finding:
         case PageOpened():
             return "page_opened"
-        case MoneyCame():
+        case MoneyCollected():
             return "money_came"
-        case CameToNothing(end=end):
+        case NothingCollected(end=end):
             return end.value
         case StillOpen(is_new_doubt=True):
             return "execute_in_doubt"
@@ -381,11 +381,11 @@ def _kind(finding: Finding) -> str:
             assert_never(finding)
 
 
-def _facts(finding: Finding) -> dict[str, str]:
+def _facts(finding: TryFinding) -> dict[str, str]:
     match finding:
         case PageOpened(created=created):
             return {**created.facts, "provider_reference": created.provider_reference}
-        case MoneyCame(judged=judged):
+        case MoneyCollected(judged=judged):
             collected = judged.collected
             return {
                 **collected.facts,
@@ -394,7 +394,7 @@ def _facts(finding: Finding) -> dict[str, str]:
                 "collected_amount": str(collected.amount.minor),
                 "collected_currency": collected.amount.currency,
             }
-        case CameToNothing(why=why) | StillOpen(why=why):
+        case NothingCollected(why=why) | StillOpen(why=why):
             return {"why": why}
         case _:
             assert_never(finding)

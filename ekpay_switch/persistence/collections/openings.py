@@ -6,7 +6,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.collections.funding import (
     WAITS_FOR_MONEY,
-    HeldTry,
+    LockedTry,
     NewCollection,
     NewTry,
     TryEnd,
@@ -31,7 +31,7 @@ from ekpay_switch.persistence.payment_rows import (
     read_own_try,
     update_row,
 )
-from ekpay_switch.ports.collections import BillHeld, NoNewTry, Opened, OtherContent
+from ekpay_switch.ports.collections import BillTaken, CollectionOpened, NoNewTry, OtherContent
 
 LOCK_BILL = "SELECT pg_advisory_xact_lock($1::bigint)"
 READ_STANDING = "SELECT id, fingerprint FROM payments WHERE partner_id = $1 AND reference = $2"
@@ -59,7 +59,7 @@ WHERE p.id = $1 AND p.partner_id = $2 FOR UPDATE OF p
 
 async def open_collection(
     connection: Connection, new: NewCollection
-) -> Opened | OtherContent | BillHeld | None:
+) -> CollectionOpened | OtherContent | BillTaken | None:
     """Write a payment with its first try; None where the same payment exists already.
 
     Repeated after a COMMIT that was not acknowledged it returns the same opened payment, unless another
@@ -71,14 +71,14 @@ async def open_collection(
     if standing is None:
         holder = await connection.fetchrow(READ_HOLDER, new.biller_id, new.bill_key)
         if holder is not None:
-            return BillHeld(holder["id"] if holder["partner_id"] == new.partner_id else None)
+            return BillTaken(holder["id"] if holder["partner_id"] == new.partner_id else None)
         if await _write_payment(connection, new):
-            return Opened(await _begin(connection, new.payment_id, new.first))
+            return CollectionOpened(await _begin(connection, new.payment_id, new.first))
         standing = await connection.fetchrow(READ_STANDING, new.partner_id, new.reference)
     if standing["fingerprint"] != new.fingerprint:
         return OtherContent()
     own = await read_own_try(connection, new.first) if standing["id"] == new.payment_id else None
-    return None if own is None else Opened(own)
+    return None if own is None else CollectionOpened(own)
 
 
 async def _write_payment(connection: Connection, new: NewCollection) -> bool:
@@ -96,7 +96,7 @@ async def _write_payment(connection: Connection, new: NewCollection) -> bool:
     return True
 
 
-async def _begin(connection: Connection, payment_id: UUID, new: NewTry) -> HeldTry:
+async def _begin(connection: Connection, payment_id: UUID, new: NewTry) -> LockedTry:
     """Begin a try of a payment that waits for money; while it lasts, the try is due and not the payment.
 
     The payment's row takes on the price of the newest try.
@@ -118,7 +118,7 @@ async def begin_another_try(
     payment_id: UUID,
     new: NewTry,
     page_is_ours_after_seconds: float,
-) -> HeldTry | NoNewTry:
+) -> LockedTry | NoNewTry:
     """See `ports.collections.Collections.open_try`.
 
     The previous try stays due: its payer may still have a page of it open.

@@ -8,15 +8,15 @@ breaker whichever process writes it.
 from datetime import timedelta
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.collections.funding import Finding, HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry, TryFinding
 from ekpay_switch.domain.routing.breaker import (
     DOUBTS,
     Breaker,
     BreakerRules,
     BreakerState,
-    Called,
+    PaymentCall,
     RouteOutcome,
-    judge,
+    breaker_after,
 )
 from ekpay_switch.domain.routing.outcomes import outcome_of
 from ekpay_switch.persistence.own_transactions import Connection
@@ -42,7 +42,7 @@ WHERE connector_id = $1 AND epoch = $2
 
 
 async def note_outcome(
-    connection: Connection, locked_try: HeldTry, finding: Finding, rules: BreakerRules
+    connection: Connection, locked_try: LockedTry, finding: TryFinding, rules: BreakerRules
 ) -> None:
     """Record the outcome of a finding, if it has one, and move the breaker accordingly."""
     outcome = outcome_of(finding)
@@ -52,17 +52,17 @@ async def note_outcome(
     if not await connection.fetchval(NEW_OUTCOME, locked_try.attempt_id, str(outcome)) or row is None:
         return
     before = Breaker(BreakerState(row["state"]), row["since"], row["because"], row["probe"])
-    called = Called(outcome, str(locked_try.attempt_id), locked_try.opened_at, row["now"])
-    after = judge(called, before, await _newest_outcomes(connection, row, rules), rules)
+    called = PaymentCall(outcome, str(locked_try.attempt_id), locked_try.opened_at, row["now"])
+    after = breaker_after(called, before, await _newest_outcomes(connection, row, rules), rules)
     if after is None:
         return
     await connection.execute(
-        MOVE_BREAKER, locked_try.connector_id, row["epoch"], str(after.state), after.since, after.because,
+        MOVE_BREAKER, locked_try.connector_id, row["epoch"], str(after.state), after.since, after.reason,
         after.probe,
     )  # fmt: skip
     if after.state is not before.state:
         telemetry.log_warning(
-            "breaker_moved", connector_id=locked_try.connector_id, state=after.state, reason=after.because
+            "breaker_moved", connector_id=locked_try.connector_id, state=after.state, reason=after.reason
         )
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.ledger.entries import Entry
-from ekpay_switch.domain.ledger.posting_rules import Sums, owed_by_merchant
+from ekpay_switch.domain.ledger.posting_rules import Sums, owed_by_merchant_entry
 from ekpay_switch.domain.merchants import ChargesOnRefund, is_merchant
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunds.share_reversals import unwind
+from ekpay_switch.domain.refunds.share_reversals import reverse_shares
 from ekpay_switch.domain.shares import Split, Stake
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
@@ -65,7 +65,7 @@ def accounts_of_refunds(merchant: str, shares: Sequence[str]) -> set[str]:
     """Every account that refunds of a payment with these shares may post to; none where it has no shares."""
     if not shares:
         return set()
-    beyond = {posting.account for posting in owed_by_merchant(merchant, Money(1)).postings}
+    beyond = {posting.account for posting in owed_by_merchant_entry(merchant, Money(1)).postings}
     return accounts_of_shares(shares) | beyond
 
 
@@ -117,13 +117,13 @@ async def write_share_reversal(
     """Take a refund of `change` from the shares of its merchant payment; below zero, return a failed one."""
     split = await read_split(connection, payment)
     assert split is not None, "the caller looked"
-    unwound = unwind(split, change, connector_id)
+    unwound = reverse_shares(split, change, connector_id)
     refunded = [part.minor for part in unwound.refunded]
     count = sum(not stake.is_ours for stake in split.stakes)
     await connection.execute(WRITE_SHARES, payment["id"], refunded[:count])
     if refunded[count:]:
         await connection.execute(WRITE_RETURNED, payment["id"], *refunded[count:])
-    await move_owed(connection, payment["partner_id"], unwound.owed.minor)
+    await move_owed(connection, payment["partner_id"], unwound.payable_change.minor)
     await post_entries(connection, payment, unwound.entries)
 
 

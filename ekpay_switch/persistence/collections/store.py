@@ -11,7 +11,13 @@ from uuid import UUID
 from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.domain.collections.funding import Finding, HeldTry, MoneyCame, NewCollection, NewTry
+from ekpay_switch.domain.collections.funding import (
+    LockedTry,
+    MoneyCollected,
+    NewCollection,
+    NewTry,
+    TryFinding,
+)
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.routing.breaker import BreakerRules
@@ -33,11 +39,11 @@ from ekpay_switch.persistence.schema.books import payments
 from ekpay_switch.ports.collections import (
     AlreadyOpened,
     DeliveryStart,
-    Funded,
+    FundedPayment,
     NoNewTry,
     OpenAnswer,
     PaymentView,
-    Returning,
+    ReturnPage,
     StartedDelivery,
     TryRecorded,
 )
@@ -105,10 +111,10 @@ class PostgresCollections:
 
     async def open_try(
         self, partner_id: str, payment_id: UUID, new: NewTry, page_is_ours_after_seconds: float
-    ) -> HeldTry | NoNewTry:
+    ) -> LockedTry | NoNewTry:
         """See `ports.collections.Collections`."""
 
-        async def begin(connection: Connection) -> HeldTry | NoNewTry:
+        async def begin(connection: Connection) -> LockedTry | NoNewTry:
             return await begin_another_try(
                 connection, partner_id, payment_id, new, page_is_ours_after_seconds
             )
@@ -121,7 +127,7 @@ class PostgresCollections:
             lambda connection: cancel_payment(connection, partner_id, payment_id)
         )
 
-    async def lease_try(self, reference: str, lease_seconds: float) -> HeldTry | None:
+    async def lease_try(self, reference: str, lease_seconds: float) -> LockedTry | None:
         """See `ports.collections.Collections`. Waits for a callback that is being written about the try."""
         if not reference.isprintable():
             return None
@@ -130,28 +136,28 @@ class PostgresCollections:
 
     async def lease_due_tries(
         self, limit: int, lease_seconds: float, *, per_far_side: int, passing_over: Collection[str] = ()
-    ) -> Sequence[HeldTry]:
+    ) -> Sequence[LockedTry]:
         """See `ports.collections.Collections`. Locked rows are skipped."""
         lease = timedelta(seconds=lease_seconds)
         return await self._lease(LEASE_DUE, lease, limit, per_far_side, list(passing_over))
 
-    async def _lease(self, statement: str, *values: object) -> list[HeldTry]:
-        async def lease(connection: Connection) -> list[HeldTry]:
+    async def _lease(self, statement: str, *values: object) -> list[LockedTry]:
+        async def lease(connection: Connection) -> list[LockedTry]:
             leased = await connection.fetch(statement, *values)
             return await read_locked_tries(connection, [row["attempt_id"] for row in leased])
 
         return await self._transactions.run(lease)
 
-    async def begin_execute(self, locked_try: HeldTry, send_seconds: float, hold_seconds: float) -> bool:
+    async def begin_execute(self, locked_try: LockedTry, send_seconds: float, hold_seconds: float) -> bool:
         """See `ports.collections.Collections`."""
         return await self._transactions.run(
             lambda connection: begin_execute(connection, locked_try, send_seconds, hold_seconds)
         )
 
-    async def record(self, locked_try: HeldTry, finding: Finding) -> TryRecorded | None:
+    async def record(self, locked_try: LockedTry, finding: TryFinding) -> TryRecorded | None:
         """See `ports.collections.Collections`."""
         accounts: set[str] = set()
-        if isinstance(finding, MoneyCame):
+        if isinstance(finding, MoneyCollected):
             accounts.update(collect_accounts(locked_try.connector_id))
             accounts |= await self._credit_accounts(locked_try.payment_id, locked_try.biller_id)
         return await self._transactions.run(
@@ -171,12 +177,12 @@ class PostgresCollections:
 
     async def funded_due(
         self, limit: int, *, per_far_side: int = 16, passing_over: Collection[str] = ()
-    ) -> Sequence[Funded]:
+    ) -> Sequence[FundedPayment]:
         """See `ports.collections.Collections`."""
         rows = await self._transactions.run(
             lambda connection: connection.fetch(FUNDED_DUE, limit, per_far_side, list(passing_over))
         )
-        return [Funded(row["id"], row["biller_id"], row["is_over"]) for row in rows]
+        return [FundedPayment(row["id"], row["biller_id"], row["is_over"]) for row in rows]
 
     async def start_delivery(self, start: DeliveryStart) -> StartedDelivery | None:
         """See `ports.collections.Collections`."""
@@ -204,7 +210,7 @@ class PostgresCollections:
             collect_accounts(books["collected_by"]),
         )
 
-    async def returning(self, reference: str) -> Returning | None:
+    async def return_page(self, reference: str) -> ReturnPage | None:
         """See `ports.collections.Collections`."""
         return await read_returning(self._engine, reference) if reference.isprintable() else None
 

@@ -16,7 +16,7 @@ from ekpay_switch.persistence.payment_rows import LEG
 from ekpay_switch.persistence.schema.books import attempts, partners, payments
 from ekpay_switch.persistence.schema.collections import collections, refunds, tries
 from ekpay_switch.persistence.schema.merchants import merchant_orders
-from ekpay_switch.ports.collections import PaymentView, RefundView, Returning
+from ekpay_switch.ports.collections import PaymentView, RefundView, ReturnPage
 
 
 async def read_view(engine: AsyncEngine, condition: Any) -> PaymentView | None:  # noqa: ANN401 - a SQL expression
@@ -53,7 +53,7 @@ async def read_reference(engine: AsyncEngine, connector_id: str, provider_refere
     return reference
 
 
-async def read_returning(engine: AsyncEngine, reference: str) -> Returning | None:
+async def read_returning(engine: AsyncEngine, reference: str) -> ReturnPage | None:
     """See `ports.collections.Collections.returning`; the total is by the try's own price where it has one."""
     price = (tries.c.charge + tries.c.fee + tries.c.vat).label("price")
     query = (
@@ -72,7 +72,7 @@ async def read_returning(engine: AsyncEngine, reference: str) -> Returning | Non
         return None
     sums = _sums(row)
     total = sums.total if row.price is None else sums.billed + Money(row.price, row.currency)
-    return Returning(
+    return ReturnPage(
         payment_id=row.id,
         connector_id=row.far_side,
         client_name=row.name,

@@ -9,7 +9,14 @@ import asyncpg
 import orjson
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Accepted, Claim, ClaimAnswer, Refused, Started, Verdict
+from ekpay_switch.domain.claims import (
+    AcceptedClaim,
+    Claim,
+    ClaimAnswer,
+    ClaimVerdict,
+    RefusedClaim,
+    StartedClaim,
+)
 from ekpay_switch.domain.delivery import NextSend, Recording
 from ekpay_switch.persistence.group_commit.decide import Judge, Row
 from ekpay_switch.persistence.group_commit.lock_and_read import lock_and_read, under_window_lock
@@ -59,10 +66,10 @@ def _decide_steps(decider: Judge, steps: list[Step]) -> dict[int, Answer]:
     return answers
 
 
-def _claim_answer(decider: Judge, verdict: Verdict) -> ClaimAnswer:
-    if isinstance(verdict, Accepted):
+def _claim_answer(decider: Judge, verdict: ClaimVerdict) -> ClaimAnswer:
+    if isinstance(verdict, AcceptedClaim):
         return decider.start(verdict)
-    if isinstance(verdict, Refused):
+    if isinstance(verdict, RefusedClaim):
         decider.refuse(verdict)
     return verdict
 
@@ -71,7 +78,7 @@ def _with_scroll_number(
     answer: Answer, ranks: Mapping[UUID, int], first_numbers: Mapping[str, int]
 ) -> Answer:
     """A started payment with the scroll number that the write allocated; any other answer as it is."""
-    if not isinstance(answer, Started) or answer.claim.payment_id not in ranks:
+    if not isinstance(answer, StartedClaim) or answer.claim.payment_id not in ranks:
         return answer
     number = first_numbers[answer.claim.scroll_series] + ranks[answer.claim.payment_id]
     return replace(answer, scroll_no=number)

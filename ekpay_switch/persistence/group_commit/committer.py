@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.ledger.entries import keeps_balance, kind_of
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import Answer, Step, lane_of, postings_of
@@ -132,7 +132,7 @@ class _Committer:
         started = time.perf_counter()
         try:
             answers = await self._write_until_acknowledged([step for step, _ in batch])
-        except VerdictUnknownError as error:
+        except CommitUnknownError as error:
             _fail(batch, error)
         except Exception as error:  # noqa: BLE001 - the failing step is found by splitting, and its caller gets the error
             await self._split(batch, error)
@@ -197,7 +197,7 @@ class _Committer:
 
 def _give_up_after(give_up_at: float, error: Exception) -> None:
     if time.monotonic() > give_up_at:
-        raise VerdictUnknownError from error
+        raise CommitUnknownError from error
 
 
 def _fail(batch: list[QueuedStep], error: Exception) -> None:

@@ -7,22 +7,30 @@ from uuid import UUID
 
 import orjson
 
-from ekpay_switch.domain.claims import Accepted, Claim, QuotedBill, Refused, Started, Verdict, decide
+from ekpay_switch.domain.claims import (
+    AcceptedClaim,
+    Claim,
+    ClaimVerdict,
+    QuotedBill,
+    RefusedClaim,
+    StartedClaim,
+    decide_claims,
+)
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
-    Begun,
+    DeliveryPlan,
     NextSend,
-    Plan,
     RecordAnswer,
     Recorded,
     Recording,
     SendAnswer,
+    SendStarted,
     Stale,
     plan_receipt_taken,
 )
-from ekpay_switch.domain.ledger.entries import Entry, Written, chain_hash, keeps_balance
-from ekpay_switch.domain.ledger.posting_rules import Sums, accepted_from_prefund
+from ekpay_switch.domain.ledger.entries import Entry, EntryHeader, chain_hash, keeps_balance
+from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_accepted_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import TRANSITIONS, Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
@@ -129,19 +137,21 @@ class Judge:
             return Stale(payment.standing.state, payment.standing.refusal, payment.standing.paid_at)
         hold_until = self.seen.now + timedelta(seconds=send.hold_seconds)
         send_until = self.seen.now + timedelta(seconds=send.send_seconds)
-        self.changes.held_payments.append((delivery.payment_id, payment.epoch, hold_until, delivery.asked))
+        self.changes.held_payments.append(
+            (delivery.payment_id, payment.epoch, hold_until, delivery.questions)
+        )
         self.changes.begun_sends.append((delivery.attempt_id, send.step, send.sends, send_until))
         kind, facts = f"begun:{send.step}:{send.sends}", send.answered or {}
         self.changes.evidence.append(
             (delivery.payment_id, delivery.attempt_id, delivery.epoch, kind, _json(dict(facts)))
         )
-        return Begun()
+        return SendStarted()
 
-    def claim(self, claims: list[Claim]) -> list[Verdict]:
+    def claim(self, claims: list[Claim]) -> list[ClaimVerdict]:
         """The verdicts on the claims, in order of arrival."""
-        return decide(claims, self.seen.snapshot)
+        return decide_claims(claims, self.seen.snapshot)
 
-    def start(self, accepted: Accepted) -> Started:
+    def start(self, accepted: AcceptedClaim) -> StartedClaim:
         """Rows of a payment that takes its prefund and is being delivered from now on.
 
         The scroll number is allocated by the write: until then the payment has a rank, and 0 as its number.
@@ -150,7 +160,7 @@ class Judge:
         standing_scroll = self.seen.scrolls.get(claim.payment_id)
         if standing_scroll is not None:
             scroll_no, business_date = standing_scroll
-            return Started(claim, quote, scroll_no, business_date)
+            return StartedClaim(claim, quote, scroll_no, business_date)
         now = self.seen.now
         lease_until = now + timedelta(seconds=claim.lease_seconds)
         self._add_payment(
@@ -161,9 +171,9 @@ class Judge:
              "open", claim.step, 1, now + timedelta(seconds=claim.send_seconds))
         )  # fmt: skip
         self._add_history(claim.payment_id, 0, walk(State.CREATED, (Event.PREFUND_TAKEN,)), {})
-        entry = accepted_from_prefund(accepted.prefund, quote.sums)
+        entry = prefund_accepted_entry(accepted.prefund, quote.sums)
         self.post(uuid7(), claim.lane, claim.payment_id, entry)
-        return Started(claim, quote, 0, self.seen.business_date)
+        return StartedClaim(claim, quote, 0, self.seen.business_date)
 
     def _rank(self, claim: Claim) -> int | None:
         """Which of the new numbers of its series a payment gets; only after the verdict, so none is lost."""
@@ -174,7 +184,7 @@ class Judge:
         self.changes.ranks[claim.payment_id] = rank
         return rank
 
-    def refuse(self, refused: Refused) -> None:
+    def refuse(self, refused: RefusedClaim) -> None:
         """Rows of a burnt reference: a payment that was declined before any money moved."""
         claim, quote = refused.claim, refused.quote
         zero = Money(0, claim.paid.currency)
@@ -187,7 +197,7 @@ class Judge:
         """Rows of a journal entry, hashed into the chain of its lane."""
         seq, previous = self.changes.lanes.get(lane) or self.seen.lanes[lane]
         window_id, day = self.seen.window_id, self.seen.business_date
-        digest = chain_hash(previous, Written(entry_id, payment_id, day, window_id), entry)
+        digest = chain_hash(previous, EntryHeader(entry_id, payment_id, day, window_id), entry)
         self.changes.lanes[lane] = (seq + 1, digest)
         self.changes.entries.append(
             (entry_id, lane, seq + 1, payment_id, entry.moment, entry.currency, day, window_id, digest)
@@ -272,7 +282,7 @@ class Judge:
         )  # fmt: skip
 
 
-def _facts_after(payment: Held, plan: Plan) -> Mapping[str, str]:
+def _facts_after(payment: Held, plan: DeliveryPlan) -> Mapping[str, str]:
     """What is known of a payment after a plan: its last answer; a final receipt is added to the first one."""
     if plan.events == (Event.RECEIPT_ISSUED,):
         return {**payment.standing.facts, **plan.facts}

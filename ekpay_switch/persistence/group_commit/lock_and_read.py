@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from ekpay_switch.domain.claims import Claim, QuotedBill, Snapshot, Standing
+from ekpay_switch.domain.claims import Claim, PaymentRecord, QuotedBill, Snapshot
 from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT, NextSend, Recording
 from ekpay_switch.domain.ledger.entries import keeps_balance
 from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_account
@@ -108,7 +108,7 @@ ORDER BY c.ord
 class Held:
     """A payment row under lock, kept current while the steps of the batch are decided."""
 
-    standing: Standing
+    standing: PaymentRecord
     epoch: int
     steps: int
     next_action_at: datetime | None
@@ -168,7 +168,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     snapshot = Seen(
         window_id=window["id"],
         business_date=window["business_date"],
-        snapshot=Snapshot(window["now"], standing={}, quotes={}, taken_bills={}, headroom=headroom),
+        snapshot=Snapshot(window["now"], payments={}, quotes={}, taken_bills={}, headroom=headroom),
         lanes={row["lane"]: (row["seq"], row["hash"]) for row in lane_rows},
         payments=payments,
         scrolls={},
@@ -258,7 +258,7 @@ async def _read_claims(connection: asyncpg.Connection, claims: list[Claim], snap
         if row["quoted"] is not None:
             known.quotes[claim.partner_id, claim.quote_id] = quoted_bill(row)
         if row["id"] is not None:
-            known.standing[claim.partner_id, claim.reference] = standing_of(row)
+            known.payments[claim.partner_id, claim.reference] = standing_of(row)
             snapshot.scrolls[row["id"]] = (row["scroll_no"] or 0, row["business_date"])
         if row["taken_by"] is not None:
             known.taken_bills[row["quoted_biller"], row["bill_key"]] = row["taken_by"]
@@ -289,9 +289,9 @@ def _locked_payment(row: Mapping[str, Any]) -> Held:
     return Held(standing_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_answer"])
 
 
-def standing_of(row: Mapping[str, Any]) -> Standing:
+def standing_of(row: Mapping[str, Any]) -> PaymentRecord:
     """A row of `payments` as the domain sees it."""
-    return Standing(
+    return PaymentRecord(
         payment_id=row["id"],
         partner_id=row["partner_id"],
         reference=row["reference"],

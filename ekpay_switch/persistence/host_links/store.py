@@ -27,7 +27,7 @@ from ekpay_switch.persistence.own_transactions import (
 )
 from ekpay_switch.persistence.payment_rows import as_json, from_json
 from ekpay_switch.persistence.schema.host_links import host_messages
-from ekpay_switch.ports.host_links import LinkLease, Noted, TakenMessage
+from ekpay_switch.ports.host_links import AnswerRecord, LinkLease, OutgoingMessage
 
 Row = Mapping[str, Any]
 
@@ -134,7 +134,7 @@ class PostgresHostLinks:
             lambda connection: connection.execute(RELEASE, lease.connector_id, lease.epoch)
         )
 
-    async def lose(self, lease: LinkLease) -> None:
+    async def mark_lost(self, lease: LinkLease) -> None:
         """See `ports.host_links.HostLinks`."""
         status = await self._transactions.run(
             lambda connection: connection.execute(LOSE, lease.connector_id, lease.epoch)
@@ -146,15 +146,15 @@ class PostgresHostLinks:
         """See `ports.host_links.HostLinks`."""
         await self._news.await_work(connector_id, within_seconds)
 
-    async def take(self, lease: LinkLease, limit: int) -> Sequence[TakenMessage]:
+    async def take(self, lease: LinkLease, limit: int) -> Sequence[OutgoingMessage]:
         """See `ports.host_links.HostLinks`. What was taken by an unacknowledged COMMIT stays in doubt."""
         rows = await self._transactions.run(
             lambda connection: connection.fetch(TAKE, lease.connector_id, lease.epoch, limit)
         )
-        messages = [TakenMessage(message_of(row), row["send_seconds"]) for row in rows]
+        messages = [OutgoingMessage(message_of(row), row["send_seconds"]) for row in rows]
         return sorted(messages, key=lambda message: message.message.new.trace.at)
 
-    async def not_written(self, key: MessageKey) -> None:
+    async def mark_not_written(self, key: MessageKey) -> None:
         """See `ports.host_links.HostLinks`."""
         await self._transactions.run(lambda connection: connection.execute(NOT_WRITTEN, *key_of(key)))
         self._news.there_are_news()
@@ -171,7 +171,7 @@ class PostgresHostLinks:
         row = await self._transactions.run(lambda connection: connection.fetchrow(FIND, connector_id, rrn))
         return None if row is None else message_of(row)
 
-    async def answer(self, key: MessageKey, reply: HostReply) -> Noted:
+    async def answer(self, key: MessageKey, reply: HostReply) -> AnswerRecord:
         """See `ports.host_links.HostLinks`. Idempotent."""
         result = await self._transactions.run(lambda connection: _answer(connection, key, reply))
         self._news.there_are_news()
@@ -219,20 +219,20 @@ async def count_reversals(engine: AsyncEngine) -> None:
         telemetry.OPEN_REVERSALS.labels(connector_id).set(count)
 
 
-async def _answer(connection: Connection, key: MessageKey, reply: HostReply) -> Noted:
+async def _answer(connection: Connection, key: MessageKey, reply: HostReply) -> AnswerRecord:
     row = await lock_row(connection, key)
     fields = as_json(dict(reply.fields))
     state = HostState(row["state"])
-    if state is HostState.TAKEN:
+    if state is HostState.SENDING:
         await connection.execute(ANSWER, *key_of(key), reply.code, reply.is_decided, fields)
-        return Noted.RECORDED
+        return AnswerRecord.RECORDED
     if state in _LATE:
         if row["late_code"] is None:
             await connection.execute(KEEP_LATE, *key_of(key), reply.code, fields)
-        return Noted.LATE
+        return AnswerRecord.LATE
     is_same_code = (row["reply_code"], row["reply_decided"]) == (reply.code, reply.is_decided)
     is_known = is_same_code and from_json(row["reply"]) == reply.fields
-    return Noted.RECORDED if is_known else Noted.NOT_AWAITED
+    return AnswerRecord.RECORDED if is_known else AnswerRecord.NOT_AWAITED
 
 
 def _interval(seconds: float) -> timedelta:

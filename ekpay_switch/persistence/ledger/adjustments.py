@@ -93,6 +93,6 @@ def _step_of(adjustment: Adjustment) -> PostEntry:
 def _owed_changes(adjustments: Collection[Adjustment]) -> dict[str, int]:
     changes: dict[str, int] = {}
     for adjustment in adjustments:
-        for partner_id, minor in adjustment.owed:
+        for partner_id, minor in adjustment.payable_changes:
             changes[partner_id] = changes.get(partner_id, 0) + minor
     return changes

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import kind_of
-from ekpay_switch.domain.ledger.posting_rules import deposit_account, deposited
+from ekpay_switch.domain.ledger.posting_rules import deposit_account, deposited_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
@@ -128,7 +128,7 @@ class Deposits:
                     raise OnePersonError
                 await connection.execute(_APPROVE, transfer_id, approved_by)
                 amount = Money(row["amount"])
-                entry = deposited(row["biller_id"], amount)
+                entry = deposited_entry(row["biller_id"], amount)
                 await write_batch(connection, [PostEntry(transfer_id, _LANE, entry)])
         finally:
             await connection.close()

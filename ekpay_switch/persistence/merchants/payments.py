@@ -108,7 +108,7 @@ class PostgresMerchantPayments:
         """See `ports.merchants.MerchantPayments`."""
         return await self._find(BY_CHECKOUT, {"checkout_reference": checkout_reference})
 
-    async def named(self, trnx_id: str, limit: int = 10) -> Sequence[MerchantPayment]:
+    async def by_trnx_id(self, trnx_id: str, limit: int = 10) -> Sequence[MerchantPayment]:
         """See `ports.merchants.MerchantPayments`."""
         return await self._read(NAMED, {"trnx_id": trnx_id, "limit": limit})
 

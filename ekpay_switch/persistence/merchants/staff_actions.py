@@ -50,7 +50,7 @@ class Agreement:
     networks: tuple[str, ...]
     instruments: frozenset[str] | None = None
     fee_plan: str = "*"
-    charges_on_refund: ChargesOnRefund = ChargesOnRefund.KEPT
+    charges_on_refund: ChargesOnRefund = ChargesOnRefund.RETAINED
     refund_limit: Money = field(default=Money(0))
     debt_limit: Money = field(default=Money(0))
 

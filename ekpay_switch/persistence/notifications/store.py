@@ -17,13 +17,13 @@ from ekpay_switch import telemetry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notices import (
     IPN_CODES,
-    Decision,
     DeliveryState,
+    EndpointHealth,
     EndpointKind,
-    Health,
+    RetryDecision,
+    SendResult,
     Siblings,
-    Tried,
-    after_decision,
+    judge_endpoint,
 )
 from ekpay_switch.persistence.notifications.ipn_rows import (
     HAS_SIBLING_ON_THE_WAY,
@@ -39,7 +39,7 @@ from ekpay_switch.persistence.schema.notifications import (
     notification_endpoints,
     notification_tries,
 )
-from ekpay_switch.ports.notifications import LeasedNotice
+from ekpay_switch.ports.notifications import LeasedNotification
 
 FAN_OUT_AT_ONCE = 500
 WHY_LENGTH_MAX = 200
@@ -148,7 +148,7 @@ class PostgresNotifications:
                 await connection.execute(_SETTLE, {"ids": ids})
         return fanned_out.rowcount + len(ids)
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedNotice]:
+    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedNotification]:
         """See `ports.notifications.Notifications`. The endpoint that was served longest ago comes first."""
         async with self._engine.begin() as connection:
             ids = list(await connection.scalars(_LOCK_ENDPOINTS, {"count": limit}))
@@ -158,7 +158,9 @@ class PostgresNotifications:
             chosen["ipns"] = KINDS["ipns"]
             return [_leased(row) for row in await connection.execute(_LEASE, chosen)]
 
-    async def record(self, leased: LeasedNotice, tried: Tried, decision: Decision, took_ms: int) -> str:
+    async def record(
+        self, leased: LeasedNotification, tried: SendResult, decision: RetryDecision, took_ms: int
+    ) -> str:
         """See `ports.notifications.Notifications`."""
         async with self._engine.begin() as connection:
             await lock_notifications(connection, [leased.notification_id])
@@ -172,7 +174,7 @@ class PostgresNotifications:
             return await self._judge_endpoint(connection, leased, decision)
 
     async def _judge_endpoint(
-        self, connection: AsyncConnection, leased: LeasedNotice, decision: Decision
+        self, connection: AsyncConnection, leased: LeasedNotification, decision: RetryDecision
     ) -> str:
         table, endpoint_id = notification_endpoints, leased.endpoint_id
         endpoint = (
@@ -182,8 +184,8 @@ class PostgresNotifications:
                 .with_for_update(key_share=True)
             )
         ).one()
-        before = Health(endpoint.failures_in_a_row, endpoint.given_up_in_a_row)
-        verdict = after_decision(before, decision, self._time_divisor, leased.kind)
+        before = EndpointHealth(endpoint.failures_in_a_row, endpoint.given_up_in_a_row)
+        verdict = judge_endpoint(before, decision, self._time_divisor, leased.kind)
         changes: dict[str, Any] = {
             "failures_in_a_row": verdict.health.failures_in_a_row,
             "given_up_in_a_row": verdict.health.given_up_in_a_row,
@@ -201,7 +203,9 @@ class PostgresNotifications:
         return verdict.disabled_why
 
 
-async def _log(connection: AsyncConnection, leased: LeasedNotice, tried: Tried, took_ms: int) -> None:
+async def _log(
+    connection: AsyncConnection, leased: LeasedNotification, tried: SendResult, took_ms: int
+) -> None:
     await connection.execute(
         insert(notification_tries).values(
             notification_id=leased.notification_id,
@@ -226,7 +230,7 @@ async def lock_notifications(connection: AsyncConnection, ids: Iterable[UUID]) -
 
 
 async def _write_decision(
-    connection: AsyncConnection, leased: LeasedNotice, tried: Tried, decision: Decision
+    connection: AsyncConnection, leased: LeasedNotification, tried: SendResult, decision: RetryDecision
 ) -> bool:
     """Write the decision about a try under its epoch; False where another process has taken it over."""
     table = notification_deliveries
@@ -234,7 +238,7 @@ async def _write_decision(
     changes: dict[str, Any] = {
         "state": decision.state.value,
         "tries": leased.tries + (not decision.is_unsent),
-        "next_try_at": func.now() + timedelta(seconds=decision.again_seconds) if is_waiting else null(),
+        "next_try_at": func.now() + timedelta(seconds=decision.retry_seconds) if is_waiting else null(),
         "lease_until": null(),
         "last_status": tried.status,
         "last_why": tried.why[:WHY_LENGTH_MAX],
@@ -253,9 +257,9 @@ async def _write_decision(
     return written.rowcount == 1
 
 
-def _leased(row: Row[Any]) -> LeasedNotice:
+def _leased(row: Row[Any]) -> LeasedNotification:
     generation: int = row.key_generation
-    return LeasedNotice(
+    return LeasedNotification(
         notification_id=row.notification_id,
         endpoint_id=row.endpoint_id,
         partner_id=row.partner_id,

@@ -14,7 +14,7 @@ import asyncpg
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import Entry, keeps_balance, kind_of
-from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up
+from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
@@ -122,7 +122,7 @@ class TopUps:
                     raise OnePersonError
                 await connection.execute(_APPROVE, top_up_id, approved_by)
                 amount = Money(row["amount"])
-                entry = topped_up(prefund_account(row["partner_id"], row["bucket"]), amount)
+                entry = topped_up_entry(prefund_account(row["partner_id"], row["bucket"]), amount)
                 await write_batch(connection, [PostEntry(top_up_id, row["lane"], entry)])
         finally:
             await connection.close()
@@ -131,6 +131,6 @@ class TopUps:
 
 def _accounts_without_balance() -> tuple[list[str], list[str]]:
     """The codes and kinds of a top-up's accounts beside the prefund, whose row was added with the partner."""
-    entry: Entry = topped_up(prefund_account("any", BUCKETS[0]), Money(1))
+    entry: Entry = topped_up_entry(prefund_account("any", BUCKETS[0]), Money(1))
     codes = [posting.account for posting in entry.postings if not keeps_balance(posting.account)]
     return codes, [str(kind_of(code)) for code in codes]

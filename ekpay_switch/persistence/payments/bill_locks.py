@@ -1,4 +1,4 @@
-"""The port `HeldBills` over PostgreSQL: one row for each bill that its biller locks when it is fetched."""
+"""The port `LockedBills` over PostgreSQL: one row for each bill that its biller locks when it is fetched."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from sqlalchemy import exists, func, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.domain.bill import Bill, BillQuery, HeldBill
+from ekpay_switch.domain.bill import Bill, BillQuery, LockedBill
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.schema.books import payments
 from ekpay_switch.persistence.schema.far_sides import held_bills
@@ -34,7 +34,7 @@ class PostgresHeldBills:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def current(self, biller_id: str, bill_name: str) -> HeldBill | None:
+    async def current(self, biller_id: str, bill_name: str) -> LockedBill | None:
         """See `ports.world.HeldBills`. A bill that was paid through us is no longer locked: None."""
         is_paid = exists().where(
             payments.c.biller_id == held_bills.c.biller_id,
@@ -49,7 +49,7 @@ class PostgresHeldBills:
         )
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).first()
-        return None if row is None else HeldBill(_BILL.validate_python(row.bill), row.held_until)
+        return None if row is None else LockedBill(_BILL.validate_python(row.bill), row.held_until)
 
     async def lease(self, biller_id: str, bill_name: str, seconds: float) -> int | None:
         """See `ports.world.HeldBills`."""
@@ -68,7 +68,7 @@ class PostgresHeldBills:
             epoch: int | None = await connection.scalar(asks)
         return epoch
 
-    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> HeldBill:
+    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> LockedBill:
         """See `ports.world.HeldBills`."""
         life = timedelta(seconds=life_seconds)
         statement = (
@@ -89,7 +89,7 @@ class PostgresHeldBills:
             await connection.execute(statement)
             now = await connection.scalar(select(func.now()))
         assert now is not None, "PostgreSQL knows the time"
-        return HeldBill(bill, now + life)
+        return LockedBill(bill, now + life)
 
     async def release(self, biller_id: str, bill_name: str, epoch: int) -> None:
         """See `ports.world.HeldBills`."""

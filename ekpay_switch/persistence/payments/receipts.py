@@ -19,7 +19,7 @@ from ekpay_switch.persistence.schema.merchants import merchant_orders, merchants
 from ekpay_switch.ports.receipts import PaidOrder, PaidPayment
 
 # A refund that waits for approval is not owed yet.
-_NOT_OWED = FREED | {RefundState.ASKED, RefundState.DONE}
+_NOT_OWED = FREED | {RefundState.REQUESTED, RefundState.DONE}
 
 
 class PostgresReceipts:
@@ -28,7 +28,7 @@ class PostgresReceipts:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def paid(self, payment_id: UUID) -> PaidPayment | None:
+    async def by_id(self, payment_id: UUID) -> PaidPayment | None:
         """See `ports.receipts.Receipts`."""
         was_completed = exists().where(
             history.c.payment_id == payments.c.id, history.c.to_state == State.COMPLETED

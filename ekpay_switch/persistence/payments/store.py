@@ -25,7 +25,7 @@ from sqlalchemy.sql.selectable import LateralFromClause
 
 from ekpay_switch.domain.asking import DoubtfulSend
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
+from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
 from ekpay_switch.domain.delivery import (
     Delivery,
     NextSend,
@@ -43,7 +43,7 @@ from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, LAST_ASKED
 from ekpay_switch.persistence.group_commit.committer import GroupCommit
 from ekpay_switch.persistence.group_commit.steps import SaveQuote, SealedRecording
 from ekpay_switch.persistence.schema.books import attempts, evidence, payments, quotes, token_lines
-from ekpay_switch.ports.world import Leased, RequestStatus
+from ekpay_switch.ports.world import LeasedPayment, RequestStatus
 from ekpay_switch.security.sealed_fields import Sealer
 
 # The states that the resolver leases: deliveries, given-back payments with contrary evidence, and completed
@@ -96,7 +96,7 @@ class PostgresPayments:
         *,
         per_far_side: int = 16,
         passing_over: Collection[str] = (),
-    ) -> Sequence[Leased]:
+    ) -> Sequence[LeasedPayment]:
         """See `ports.world.Payments`. Rows that somebody holds are skipped, not waited for."""
         is_due = and_(
             payments.c.next_action_at <= func.now(),
@@ -135,7 +135,7 @@ class PostgresPayments:
             return [_leased(row) for row in rows]
 
     async def postpone(
-        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+        self, leased: LeasedPayment, ask_again_seconds: float | None, why: str, *, was_asked: bool
     ) -> None:
         """See `ports.world.Payments`. A payment that was woken since it was leased is due at once."""
         later = null() if ask_again_seconds is None else func.now() + timedelta(seconds=ask_again_seconds)
@@ -148,17 +148,17 @@ class PostgresPayments:
                 .values(
                     next_action_at=again,
                     lease_until=null(),
-                    asked=payments.c.asked + (1 if asked else 0),
+                    asked=payments.c.asked + (1 if was_asked else 0),
                 )
             )
-            if asked:
+            if was_asked:
                 await _keep_evidence(connection, leased.delivery, why)
 
     async def begin_send(self, send: NextSend) -> SendAnswer:
         """See `ports.world.Payments`."""
         return cast("SendAnswer", await self._group_commit.submit(send))
 
-    async def standing(self, payment_id: UUID) -> Standing | None:
+    async def by_id(self, payment_id: UUID) -> PaymentRecord | None:
         """See `ports.world.Payments`."""
         return await self._standing_where(payments.c.id == payment_id)
 
@@ -188,10 +188,10 @@ class PostgresPayments:
             row = (await connection.execute(chosen)).first()
         if row is None:
             return None
-        standing = await self.standing(row.payment_id) if row.payment_id else None
+        standing = await self.by_id(row.payment_id) if row.payment_id else None
         return RequestStatus(row.biller_id, row.is_paid, Money(row.billed, row.currency), standing)
 
-    async def _standing_where(self, condition: Any) -> Standing | None:  # noqa: ANN401 - a SQL expression
+    async def _standing_where(self, condition: Any) -> PaymentRecord | None:  # noqa: ANN401 - a SQL expression
         async with self._engine.connect() as connection:
             row = (await connection.execute(select(payments).where(condition))).first()
         return None if row is None else _standing(row)
@@ -244,8 +244,8 @@ async def _keep_evidence(connection: AsyncConnection, delivery: Delivery, why: s
     )
 
 
-def _standing(row: Row[Any]) -> Standing:
-    return Standing(
+def _standing(row: Row[Any]) -> PaymentRecord:
+    return PaymentRecord(
         payment_id=row.id,
         partner_id=row.partner_id,
         reference=row.reference,
@@ -260,7 +260,7 @@ def _standing(row: Row[Any]) -> Standing:
     )
 
 
-def _leased(row: Row[Any]) -> Leased:
+def _leased(row: Row[Any]) -> LeasedPayment:
     parts = (row.amount, row.charge, row.fee, row.vat, row.rounding)
     sums = Sums(*(Money(part, row.currency) for part in parts))
     delivery = Delivery(
@@ -288,7 +288,7 @@ def _leased(row: Row[Any]) -> Leased:
     )
     send = DoubtfulSend(row.send_until, row.sends, row.quote_expires_at)
     files = file_statements_of(row.files)
-    return Leased(delivery, order, State(row.state), send, row.asked, row.now, files=files)
+    return LeasedPayment(delivery, order, State(row.state), send, row.asked, row.now, files=files)
 
 
 def _mapping(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec

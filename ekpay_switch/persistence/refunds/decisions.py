@@ -7,7 +7,7 @@ from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.ledger.posting_rules import owed_back_from_suspense, paid_back
+from ekpay_switch.domain.ledger.posting_rules import owed_back_from_suspense_entry, paid_back_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import (
@@ -45,7 +45,7 @@ from ekpay_switch.persistence.refunds.steps import (
     write_plan,
 )
 from ekpay_switch.persistence.refunds.store import open_refund
-from ekpay_switch.ports.collections import RefundTaken, RefundView
+from ekpay_switch.ports.collections import RefundOpened, RefundView
 
 LAST_STEP = "SELECT from_state, facts FROM history WHERE payment_id = $1 ORDER BY seq DESC LIMIT 1"
 _ONE_PERSON = "whoever asked for a refund, or says that it was paid, is not the second person that it takes"
@@ -82,7 +82,7 @@ class RefundRequest:
             fingerprint=hashlib.sha256(content.encode()).digest(),
             amount=amount,
             reason=self.reason,
-            asked_by=self.by,
+            requested_by=self.by,
             needs_approval=True,
             kind=kind,
         )
@@ -121,10 +121,10 @@ StaffDecision = Callable[[RefundCase, str], Awaitable[None]]
 
 async def ask_chargeback(
     connection: Connection, new: NewRefund, target: RefundTarget, name: str
-) -> RefundTaken | RefundRefusal:
+) -> RefundOpened | RefundRefusal:
     """Record a chargeback under the connector's own reference for it, so that it is recorded once."""
     answer = await open_refund(connection, new, target, parts_max=0, days_max=0)
-    if isinstance(answer, RefundTaken) and not answer.is_repeat:
+    if isinstance(answer, RefundOpened) and not answer.is_repeat:
         await update_row(connection, "refunds", {"id": new.refund_id}, {"provider_refund": name})
     return answer
 
@@ -170,7 +170,7 @@ async def approve(case: RefundCase, by: str) -> None:
     """
     if case.refund["approved_by"] == by:
         return
-    _require_waiting(case, RefundState.ASKED)
+    _require_waiting(case, RefundState.REQUESTED)
     if case.refund["asked_by"] == by:
         raise OnePersonError(_ONE_PERSON)
     kind = RefundKind(case.refund["kind"])
@@ -201,7 +201,7 @@ async def _approve_chargeback(case: RefundCase, by: str) -> None:
     _require_completed(case)
     await _move(case, RefundEvent.TAKEN_BY_CONNECTOR, StepDetails(by, {"approved_by": by}))
     await owe(case.connection, case.payment, case.refund)
-    await post(case.connection, case.refund, paid_back(case.refund["connector_id"], case.amount))
+    await post(case.connection, case.refund, paid_back_entry(case.refund["connector_id"], case.amount))
 
 
 async def _approve_give_back(case: RefundCase, by: str, kind: RefundKind) -> None:
@@ -212,7 +212,7 @@ async def _approve_give_back(case: RefundCase, by: str, kind: RefundKind) -> Non
     await _move(
         case, RefundEvent.APPROVED, StepDetails(by, {"approved_by": by, "next_action_at": case.refund["now"]})
     )
-    entry = owed_back_from_suspense(case.refund["connector_id"], case.amount)
+    entry = owed_back_from_suspense_entry(case.refund["connector_id"], case.amount)
     await post(case.connection, case.refund, entry)
     if not end.payment_events:
         return
@@ -232,7 +232,7 @@ async def reject(case: RefundCase, by: str) -> None:
     Raises:
         NotWaitingError: the refund does not wait for approval.
     """
-    _require_waiting(case, RefundState.ASKED)
+    _require_waiting(case, RefundState.REQUESTED)
     # The connector's reference of a chargeback may be recorded again.
     await _move(case, RefundEvent.REJECTED, StepDetails(by, {"provider_refund": None}))
     await case.connection.execute(CHANGE_RUNNING_TOTAL, case.refund["attempt_id"], -case.refund["amount"])

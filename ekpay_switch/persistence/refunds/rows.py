@@ -11,13 +11,13 @@ from uuid import UUID
 
 from ekpay_switch.domain.collections.connector_calls import RefundOrder
 from ekpay_switch.domain.ledger.posting_rules import (
-    owed_back_by_payee,
-    owed_back_from_suspense,
-    paid_back,
-    paid_back_by_hand,
+    owed_back_by_payee_entry,
+    owed_back_from_suspense_entry,
+    paid_back_by_hand_entry,
+    paid_back_entry,
 )
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunds.refund import HeldRefund, NewRefund, RefundKind, RefundState
+from ekpay_switch.domain.refunds.refund import LockedRefund, NewRefund, RefundKind, RefundState
 from ekpay_switch.persistence.collections.share_postings import accounts_of_refunds
 from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_statements_of
 from ekpay_switch.persistence.own_transactions import Connection
@@ -82,10 +82,10 @@ class RefundTarget:
         """Every account that a refund of this target may post to."""
         amount, connector_id = Money(1), self.connector_id
         entries = (
-            owed_back_by_payee(self.payee, connector_id, amount),
-            owed_back_from_suspense(connector_id, amount),
-            paid_back(connector_id, amount),
-            paid_back_by_hand(connector_id, amount),
+            owed_back_by_payee_entry(self.payee, connector_id, amount),
+            owed_back_from_suspense_entry(connector_id, amount),
+            paid_back_entry(connector_id, amount),
+            paid_back_by_hand_entry(connector_id, amount),
         )
         lines = frozenset(posting.account for entry in entries for posting in entry.postings)
         return lines | accounts_of_refunds(self.payee, self.shares)
@@ -122,17 +122,17 @@ async def add_refund(connection: Connection, new: NewRefund, target: RefundTarge
 
     One that needs a second person waits for approval; any other is approved and due now.
     """
-    state = RefundState.ASKED if new.needs_approval else RefundState.APPROVED
+    state = RefundState.REQUESTED if new.needs_approval else RefundState.APPROVED
     await connection.execute(
         NEW_REFUND, new.refund_id, new.payment_id, target.attempt_id, new.partner_id, target.connector_id,
-        new.kind, new.reference, new.fingerprint, new.amount.minor, new.reason, state, new.asked_by,
+        new.kind, new.reference, new.fingerprint, new.amount.minor, new.reason, state, new.requested_by,
         unguessable(), state is RefundState.APPROVED,
     )  # fmt: skip
     await connection.execute(CHANGE_RUNNING_TOTAL, target.attempt_id, new.amount.minor)
     return await lock_refund(connection, new.refund_id)
 
 
-def locked_refund_of(row: Row) -> HeldRefund:
+def locked_refund_of(row: Row) -> LockedRefund:
     """A row of WITH_ITS_TRY as the domain sees it."""
     order = RefundOrder(
         refund_id=row["id"],
@@ -149,7 +149,7 @@ def locked_refund_of(row: Row) -> HeldRefund:
         collected_at=row["collected_at"],
         provider_refund=row["provider_refund"] or "",
     )
-    return HeldRefund(
+    return LockedRefund(
         payment_id=row["payment_id"],
         partner_id=row["partner_id"],
         lane=row["lane"],
@@ -159,7 +159,7 @@ def locked_refund_of(row: Row) -> HeldRefund:
         epoch=row["epoch"],
         order=order,
         sends=row["sends"],
-        asked=row["asked"],
+        questions=row["asked"],
         collected_at=row["collected_at"],
         now=row["now"],
         files=file_statements_of(row["files"]),

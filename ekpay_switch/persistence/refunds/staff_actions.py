@@ -39,7 +39,7 @@ from ekpay_switch.persistence.refunds.rows import (
     view_of,
 )
 from ekpay_switch.persistence.refunds.store import open_refund
-from ekpay_switch.ports.collections import RefundTaken, RefundView
+from ekpay_switch.ports.collections import RefundOpened, RefundView
 from ekpay_switch.security.identifiers import uuid7
 
 _LINES = "SELECT r.*, p.currency FROM refunds AS r JOIN payments AS p ON p.id = r.payment_id"
@@ -232,7 +232,7 @@ class RefundDesk:
         return await self._transactions.run(partial(read_target, query=query, row_id=row_id))
 
 
-def _view_or_raise(answer: RefundTaken | RefundRefusal) -> RefundView:
+def _view_or_raise(answer: RefundOpened | RefundRefusal) -> RefundView:
     if isinstance(answer, RefundRefusal):
         raise RefundRefusedError(answer)
     return answer.view

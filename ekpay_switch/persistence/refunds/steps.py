@@ -13,13 +13,13 @@ from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refunds.refund import (
-    HeldRefund,
+    LockedRefund,
     RefundEvent,
     RefundKind,
     RefundPlan,
     RefundState,
-    owing,
     refund_after,
+    refund_due_entry,
 )
 from ekpay_switch.persistence.collections.share_postings import write_share_reversal
 from ekpay_switch.persistence.group_commit.batch import write_batch
@@ -128,7 +128,7 @@ async def post(connection: Connection, refund: Row, entry: Entry) -> None:
 async def owe(connection: Connection, payment: Row, refund: Row) -> None:
     """Post what becomes owed to the payer by an approved refund, taken from whoever was credited."""
     kind, amount = RefundKind(refund["kind"]), Money(refund["amount"], refund["currency"])
-    entry = owing(kind, payment["biller_id"], refund["connector_id"], amount)
+    entry = refund_due_entry(kind, payment["biller_id"], refund["connector_id"], amount)
     if entry is not None:
         await post(connection, refund, entry)
     elif kind in {RefundKind.REFUND, RefundKind.CHARGEBACK}:
@@ -165,7 +165,7 @@ async def move_payment_of_refund(
     return version
 
 
-async def keep_as_evidence(connection: Connection, locked_refund: HeldRefund, plan: RefundPlan) -> None:
+async def keep_as_evidence(connection: Connection, locked_refund: LockedRefund, plan: RefundPlan) -> None:
     """Store an answer that came too late to set anything, and make the refund due at once (law 14).
 
     The refund's id takes the place of an attempt id.

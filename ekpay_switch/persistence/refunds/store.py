@@ -20,10 +20,10 @@ from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
     REFUND_TRANSITIONS,
-    Answered,
-    HeldRefund,
+    LockedRefund,
     NewRefund,
     Refundable,
+    RefundAnswer,
     RefundEvent,
     RefundFinding,
     RefundKind,
@@ -51,7 +51,7 @@ from ekpay_switch.persistence.refunds.rows import (
     view_of,
 )
 from ekpay_switch.persistence.refunds.steps import StepDetails, keep_as_evidence, move_refund, owe, write_plan
-from ekpay_switch.ports.collections import RefundRecorded, RefundTaken, RefundView
+from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundView
 from ekpay_switch.security.identifiers import uuid7
 
 _IN_THE_AIR = ", ".join(f"'{state}'" for state in sorted(IN_THE_AIR))
@@ -114,7 +114,7 @@ class PostgresRefunds:
     def __init__(self, transactions: OwnTransactions) -> None:
         self._transactions = transactions
 
-    async def ask(self, new: NewRefund, parts_max: int, days_max: int) -> RefundTaken | RefundRefusal:
+    async def request(self, new: NewRefund, parts_max: int, days_max: int) -> RefundOpened | RefundRefusal:
         """See `ports.collections.Refunds`. References that begin with a kind of refund are ours."""
         known = await self._transactions.run(partial(_answer_or_target, new=new))
         if not isinstance(known, RefundTarget):
@@ -134,22 +134,22 @@ class PostgresRefunds:
 
     async def lease_due(
         self, limit: int, lease_seconds: float, *, passing_over: Collection[str] = ()
-    ) -> Sequence[HeldRefund]:
+    ) -> Sequence[LockedRefund]:
         """See `ports.collections.Refunds`. Rows that somebody holds are skipped, not waited for."""
         lease = timedelta(seconds=lease_seconds)
 
-        async def _lease(connection: Connection) -> list[HeldRefund]:
+        async def _lease(connection: Connection) -> list[LockedRefund]:
             rows = await connection.fetch(LEASE_DUE, limit, lease, sorted(passing_over))
             return [locked_refund_of(row) for row in rows]
 
         return await self._transactions.run(_lease) if limit > 0 else []
 
-    async def begin_send(self, locked_refund: HeldRefund, hold_seconds: float) -> bool:
+    async def begin_send(self, locked_refund: LockedRefund, hold_seconds: float) -> bool:
         """See `ports.collections.Refunds`; False also while another refund of its try is sent or in doubt."""
         work = partial(_begin_send, locked_refund=locked_refund, hold=timedelta(seconds=hold_seconds))
         return await self._transactions.run(work)
 
-    async def postpone(self, locked_refund: HeldRefund, again_seconds: float) -> None:
+    async def postpone(self, locked_refund: LockedRefund, again_seconds: float) -> None:
         """See `ports.collections.Refunds`."""
         again = timedelta(seconds=again_seconds)
         await self._transactions.run(
@@ -158,7 +158,7 @@ class PostgresRefunds:
             )
         )
 
-    async def record(self, locked_refund: HeldRefund, finding: RefundFinding) -> RefundRecorded | None:
+    async def record(self, locked_refund: LockedRefund, finding: RefundFinding) -> RefundRecorded | None:
         """See `ports.collections.Refunds`. Idempotent for the same finding."""
         target = await self._transactions.run(
             partial(read_target, query=TARGET_OF_REFUND, row_id=locked_refund.refund_id)
@@ -181,7 +181,7 @@ class PostgresRefunds:
 
 async def _answer_or_target(
     connection: Connection, new: NewRefund
-) -> RefundTaken | RefundRefusal | RefundTarget:
+) -> RefundOpened | RefundRefusal | RefundTarget:
     """The answer if it needs no lock, or else the target of the refund."""
     standing = await _standing_answer(connection, new)
     if standing is not None:
@@ -192,19 +192,19 @@ async def _answer_or_target(
     return target or RefundRefusal.NOT_REFUNDABLE
 
 
-async def _standing_answer(connection: Connection, new: NewRefund) -> RefundTaken | RefundRefusal | None:
+async def _standing_answer(connection: Connection, new: NewRefund) -> RefundOpened | RefundRefusal | None:
     """The answer to a reference that exists already, or None."""
     row = await connection.fetchrow(READ_STANDING, new.partner_id, new.reference)
     if row is None:
         return None
     if row["payment_id"] != new.payment_id or row["fingerprint"] != new.fingerprint:
         return RefundRefusal.OTHER_CONTENT
-    return RefundTaken(view_of(row), is_repeat=True)
+    return RefundOpened(view_of(row), is_repeat=True)
 
 
 async def open_refund(
     connection: Connection, new: NewRefund, target: RefundTarget, parts_max: int, days_max: int
-) -> RefundTaken | RefundRefusal:
+) -> RefundOpened | RefundRefusal:
     """Decide a new refund under the locks of its target; write it, or return the refusal."""
     payment, try_row = await lock_target(connection, target)
     standing = await _standing_answer(connection, new)
@@ -231,7 +231,7 @@ async def open_refund(
     row = await add_refund(connection, new, target)
     if not new.needs_approval:
         await owe(connection, payment, row)
-    return RefundTaken(view_of(row))
+    return RefundOpened(view_of(row))
 
 
 async def _open_give_backs(connection: Connection, limit: int) -> int:
@@ -261,7 +261,7 @@ def _give_back(payment: Row) -> NewRefund:
         fingerprint=b"",
         amount=sums_of(payment).total,
         reason="the bill was not paid",
-        asked_by=ACTOR,
+        requested_by=ACTOR,
         needs_approval=False,
         kind=RefundKind.GIVE_BACK,
     )
@@ -270,7 +270,7 @@ def _give_back(payment: Row) -> NewRefund:
 # ---- sending
 
 
-async def _begin_send(connection: Connection, locked_refund: HeldRefund, hold: timedelta) -> bool:
+async def _begin_send(connection: Connection, locked_refund: LockedRefund, hold: timedelta) -> bool:
     row = await connection.fetchrow(LOCK_HELD, locked_refund.refund_id, locked_refund.epoch)
     if row is None or (RefundState(row["state"]), RefundEvent.SENDING) not in REFUND_TRANSITIONS:
         return False
@@ -293,7 +293,7 @@ async def _begin_send(connection: Connection, locked_refund: HeldRefund, hold: t
 
 
 async def _record(
-    connection: Connection, locked_refund: HeldRefund, finding: RefundFinding, target: RefundTarget
+    connection: Connection, locked_refund: LockedRefund, finding: RefundFinding, target: RefundTarget
 ) -> RefundRecorded | None:
     payment, _ = await lock_target(connection, target)
     row = await lock_refund(connection, locked_refund.refund_id)
@@ -313,20 +313,20 @@ async def _record(
         return RefundRecorded(state, plan.alarm)
     await keep_as_evidence(connection, locked_refund, plan)
     is_given_twice = state is RefundState.FAILED or row["by_hand_by"] is not None
-    if plan.event is RefundEvent.GIVEN and is_given_twice:
+    if plan.event is RefundEvent.PAID_BACK and is_given_twice:
         return RefundRecorded(state, Alarm.LATE_REFUND)
     return None
 
 
 async def _believable_finding(
-    connection: Connection, locked_refund: HeldRefund, finding: RefundFinding
+    connection: Connection, locked_refund: LockedRefund, finding: RefundFinding
 ) -> RefundFinding:
     """The finding; in doubt instead if the provider answered with the reference of another refund."""
-    if not isinstance(finding, Answered) or not isinstance(finding.outcome, RefundLine):
+    if not isinstance(finding, RefundAnswer) or not isinstance(finding.outcome, RefundLine):
         return finding
     name = finding.outcome.provider_refund
     if not await connection.fetchval(
         IS_ANOTHERS, locked_refund.order.connector_id, name, locked_refund.refund_id
     ):
         return finding
-    return Answered(InDoubt("the refund that was named is another one"), finding.ask_again_seconds)
+    return RefundAnswer(InDoubt("the refund that was named is another one"), finding.ask_again_seconds)

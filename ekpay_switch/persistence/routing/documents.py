@@ -10,7 +10,14 @@ from typing import Any
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import BreakerState
-from ekpay_switch.domain.routing.decision import Approach, Candidate, Decision, Draw, Exclusion, Verdict
+from ekpay_switch.domain.routing.decision import (
+    Approach,
+    Candidate,
+    CandidateVerdict,
+    Decision,
+    Draw,
+    Exclusion,
+)
 from ekpay_switch.domain.routing.rules import RouteRequest
 
 Document = Mapping[str, Any]
@@ -75,12 +82,12 @@ def _request_of(document: Document) -> RouteRequest:
     )
 
 
-def _verdict(verdict: Verdict) -> dict[str, object]:
+def _verdict(verdict: CandidateVerdict) -> dict[str, object]:
     candidate = verdict.candidate
     return {
         "connector_id": candidate.connector_id,
         "why": verdict.why,
-        "by": verdict.by,
+        "by": verdict.rule,
         "charge": verdict.charge,
         "p": verdict.p,
         "margin": verdict.margin,
@@ -99,7 +106,7 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _verdict_of(document: Document, currency: str) -> Verdict:
+def _verdict_of(document: Document, currency: str) -> CandidateVerdict:
     candidate = Candidate(
         connector_id=document["connector_id"],
         instrument=document["instrument"],
@@ -115,7 +122,7 @@ def _verdict_of(document: Document, currency: str) -> Verdict:
         used_today=Money(document["used_today"], currency),
     )
     why = None if document["why"] is None else Exclusion(document["why"])
-    return Verdict(
+    return CandidateVerdict(
         candidate.connector_id, candidate, why, document["by"], document["charge"], document["p"],
         document["margin"], document["score"],
     )  # fmt: skip

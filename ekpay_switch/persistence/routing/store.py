@@ -23,7 +23,7 @@ from ekpay_switch.domain.routing.decision import Candidate
 from ekpay_switch.domain.routing.rules import RoutingRules
 from ekpay_switch.persistence.engine import DATABASE_AWAY
 from ekpay_switch.ports.connectors import Connectors
-from ekpay_switch.ports.routing import Known, ShownBreaker, candidate_of
+from ekpay_switch.ports.routing import BreakerView, ConnectorRecord, candidate_of
 from ekpay_switch.ports.world import Clock
 
 PICTURE_SECONDS = 1.0
@@ -128,7 +128,7 @@ class PostgresRouting:
         """See `ports.routing.Routing`."""
         return (await self._current_picture()).candidates
 
-    async def let_through(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:
+    async def reserve_probe(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:
         """See `ports.routing.Routing`. A breaker that has opened may be seen up to a second late."""
         state = (await self._current_picture()).breakers.get(connector_id, BreakerState.CLOSED)
         if state is BreakerState.CLOSED:
@@ -144,7 +144,7 @@ class PostgresRouting:
         self._picture.taken_at = -math.inf
         return updated.rowcount == 1 or now == BreakerState.CLOSED
 
-    async def answered(self, connector_id: str) -> None:
+    async def record_answer(self, connector_id: str) -> None:
         """See `ports.routing.Routing`. Raises nothing: the caller has still to record the answer."""
         hold_seconds, because = self._rules.breaker.hold_seconds, "a question about a payment was answered"
         try:
@@ -203,7 +203,7 @@ class PostgresRouting:
             profile = connector.profile
             successes, outcomes = records.get(profile.id, (0, 0))
             breaker = breakers.get(profile.id)
-            known = Known(
+            known = ConnectorRecord(
                 successes=successes,
                 outcomes=outcomes,
                 breaker=BreakerState.CLOSED if breaker is None else BreakerState(breaker.state),
@@ -239,7 +239,7 @@ async def _used(connection: AsyncConnection, rules: RoutingRules, now: datetime)
     return {row.chosen: row.used for row in rows}
 
 
-async def read_breakers(engine: AsyncEngine, rules: RoutingRules) -> list[ShownBreaker]:
+async def read_breakers(engine: AsyncEngine, rules: RoutingRules) -> list[BreakerView]:
     """Every breaker that ever opened, for operators."""
     by_itself = timedelta(seconds=rules.breaker.by_itself_seconds)
     async with engine.connect() as connection:
@@ -247,10 +247,10 @@ async def read_breakers(engine: AsyncEngine, rules: RoutingRules) -> list[ShownB
     return [_shown_breaker(row, by_itself) for row in rows]
 
 
-def _shown_breaker(row: Any, by_itself: timedelta) -> ShownBreaker:  # noqa: ANN401 - a row of READ_BREAKERS
+def _shown_breaker(row: Any, by_itself: timedelta) -> BreakerView:  # noqa: ANN401 - a row of READ_BREAKERS
     state = BreakerState(row.state)
     breaker = Breaker(state, row.since, row.because, row.probe)
-    return ShownBreaker(
+    return BreakerView(
         row.connector_id, breaker, row.since + by_itself if state is BreakerState.OPEN else None
     )
 

@@ -38,7 +38,7 @@ routing_decisions = Table(
     Column("document", JSONB, nullable=False),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint(
-        one_of("approach", [approach for approach in Approach if approach is not Approach.NOBODY]),
+        one_of("approach", [approach for approach in Approach if approach is not Approach.NO_CONNECTOR]),
         name="approach",
     ),
 )

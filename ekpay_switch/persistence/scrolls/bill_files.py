@@ -18,12 +18,12 @@ from ekpay_switch.domain.scrolls.bill_files import (
     BillFile,
     BillStatus,
     FiledBill,
-    FoundBill,
-    Loaded,
-    NotTaken,
+    LoadResult,
+    StoredBill,
     TakeAnswer,
-    Taken,
+    TakenBill,
     Taking,
+    TakingRefusal,
     judge_taking,
 )
 from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
@@ -86,7 +86,7 @@ class PostgresBillFiles:
     def __init__(self, transactions: OwnTransactions) -> None:
         self._transactions = transactions
 
-    async def load(self, file: BillFile) -> Loaded:
+    async def load(self, file: BillFile) -> LoadResult:
         """Load a whole file in one transaction.
 
         Bills taken by a payment of ours are left unchanged: the biller wrote its file before it knew of that.
@@ -94,9 +94,9 @@ class PostgresBillFiles:
         Raises:
             FileSeenBeforeError, FileOutOfTurnError: nothing was done.
         """
-        file_id, loaded = uuid7(), Loaded(0, 0, 0)
+        file_id, loaded = uuid7(), LoadResult(0, 0, 0)
 
-        async def _load_once(connection: Connection) -> Loaded:
+        async def _load_once(connection: Connection) -> LoadResult:
             nonlocal loaded
             await connection.execute(_LONG_TIMEOUT)
             await connection.execute(_LOCK, file.biller_id)
@@ -108,7 +108,7 @@ class PostgresBillFiles:
 
         return await self._transactions.run(_load_once)
 
-    async def named(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[FoundBill]:
+    async def by_parameters(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[StoredBill]:
         """See `ports.bill_files.BillFiles`."""
         as_json = json.dumps(dict(parameters))
         rows = await self._transactions.run(
@@ -120,10 +120,10 @@ class PostgresBillFiles:
         """See `ports.bill_files.BillFiles`."""
         return await self._transactions.run(lambda connection: _take(connection, taking))
 
-    async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> Taken | None:
+    async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> TakenBill | None:
         """See `ports.bill_files.BillFiles`."""
 
-        async def _settle(connection: Connection) -> Taken | None:
+        async def _settle(connection: Connection) -> TakenBill | None:
             await connection.fetchval(_NEW_TAKING, biller_id, reference, payment_id, "", "barred", 0, "")
             standing = await connection.fetchrow(_READ_TAKING, biller_id, reference)
             return _taken_bill(standing) if standing["state"] == "taken" else None
@@ -131,7 +131,7 @@ class PostgresBillFiles:
         return await self._transactions.run(_settle)
 
 
-async def _load(connection: Connection, file: BillFile, file_id: UUID, *, is_seen: bool) -> Loaded:
+async def _load(connection: Connection, file: BillFile, file_id: UUID, *, is_seen: bool) -> LoadResult:
     if is_seen:
         raise FileSeenBeforeError
     newest = await connection.fetchval(_NEWEST, file.biller_id)
@@ -153,7 +153,7 @@ async def _load(connection: Connection, file: BillFile, file_id: UUID, *, is_see
         await connection.execute(_SET_BILLS, file.biller_id, file_id, *columns)
     paid = (bill.bill_key for bill in file.bills if bill.status is BillStatus.PAID and bill.bill_key in ours)
     changed = len(known - ours)
-    return Loaded(len(new) - changed, changed, len(ours), tuple(file.lines[key] for key in paid))
+    return LoadResult(len(new) - changed, changed, len(ours), tuple(file.lines[key] for key in paid))
 
 
 async def _take(connection: Connection, taking: Taking) -> TakeAnswer:
@@ -170,22 +170,22 @@ async def _take(connection: Connection, taking: Taking) -> TakeAnswer:
         taking.amount.minor, taking.receipt,
     )  # fmt: skip
     if written:
-        return Taken(taking.amount, taking.receipt)
+        return TakenBill(taking.amount, taking.receipt)
     # Another transaction was first: an inquiry about this reference, the same call, or another payment of the
     # bill.
     standing = await connection.fetchrow(_READ_TAKING, taking.biller_id, taking.reference)
-    return NotTaken.ALREADY_PAID if standing is None else _repeated_answer(standing, taking)
+    return TakingRefusal.ALREADY_PAID if standing is None else _repeated_answer(standing, taking)
 
 
 def _repeated_answer(standing: Row, taking: Taking) -> TakeAnswer:
     if standing["state"] != "taken":
-        return NotTaken.BARRED
+        return TakingRefusal.BARRED
     is_same = (standing["bill_key"], standing["amount"]) == (taking.bill_key, taking.amount.minor)
-    return _taken_bill(standing) if is_same else NotTaken.OTHER_CONTENT
+    return _taken_bill(standing) if is_same else TakingRefusal.OTHER_CONTENT
 
 
-def _taken_bill(row: Row) -> Taken:
-    return Taken(Money(row["amount"]), row["receipt"])
+def _taken_bill(row: Row) -> TakenBill:
+    return TakenBill(Money(row["amount"]), row["receipt"])
 
 
 def _values(bill: FiledBill) -> tuple[object, ...]:
@@ -198,7 +198,7 @@ def _values(bill: FiledBill) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _found_bill(row: Row) -> FoundBill:
+def _found_bill(row: Row) -> StoredBill:
     lines = cast("list[dict[str, Any]]", _from_json(row["lines"]))
     bill = FiledBill(
         bill_key=row["bill_key"],
@@ -213,7 +213,7 @@ def _found_bill(row: Row) -> FoundBill:
         late_fee=Money(row["late_fee"]),
         lines=tuple(ChargeLine(line["label"], Money(line["amount"])) for line in lines),
     )
-    return FoundBill(bill, row["is_taken"])
+    return StoredBill(bill, row["is_taken"])
 
 
 def _from_json(value: Any) -> object:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec

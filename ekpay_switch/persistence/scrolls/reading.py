@@ -9,16 +9,16 @@ import orjson
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.money import ZERO, Money, total
 from ekpay_switch.domain.scrolls.scroll import (
-    GivenBack,
-    Happened,
-    Listed,
+    BookedAt,
+    PaidRow,
     RowType,
     ScrollFile,
     ScrollLines,
+    ScrollListing,
     ScrollPayment,
     ScrollPlace,
+    ScrollRefund,
     ScrollRow,
-    Told,
     split_lines,
 )
 from ekpay_switch.persistence.own_transactions import Connection
@@ -156,34 +156,34 @@ def _payment(row: Row) -> ScrollPayment:
         exact=exact,
         charges=charges,
         posted=_event_of(row, "posted"),
-        came_to_nothing=_event_of(row, "back"),
-        given_back=_given_back(row, exact),
-        listed=_listed(row),
+        voided=_event_of(row, "back"),
+        refunds=_given_back(row, exact),
+        listing=_listed(row),
     )
 
 
-def _event_of(row: Row, kind: str) -> Happened | None:
+def _event_of(row: Row, kind: str) -> BookedAt | None:
     on = row[f"{kind}_on"]
-    return None if on is None else Happened(on, row[f"{kind}_at"])
+    return None if on is None else BookedAt(on, row[f"{kind}_at"])
 
 
-def _given_back(row: Row, exact: Money) -> tuple[GivenBack, ...]:
+def _given_back(row: Row, exact: Money) -> tuple[ScrollRefund, ...]:
     """The refunds that are done, and the rest where a posted payment was given back whole later."""
     if row["posted_on"] is None:
         return ()
     refunded = zip(row["refunds"] or (), row["amounts"] or (), row["ats"] or (), strict=True)
-    back = [GivenBack(name, business_date(at), at, Money(amount)) for name, amount, at in refunded]
+    back = [ScrollRefund(name, business_date(at), at, Money(amount)) for name, amount, at in refunded]
     remaining = exact - total(refund.amount for refund in back)
     if row["back_at"] is not None and row["back_at"] > row["posted_at"] and remaining.minor > 0:
-        back.append(GivenBack(None, row["back_on"], row["back_at"], remaining))
+        back.append(ScrollRefund(None, row["back_on"], row["back_at"], remaining))
     return tuple(back)
 
 
-def _listed(row: Row) -> Listed:
+def _listed(row: Row) -> ScrollListing:
     paid_row = None
     if row["scroll_date"] is not None:
-        paid_row = Told(row["scroll_date"], row["told_no"], _lines(row))
-    return Listed(bool(row["has_void"]), paid_row, frozenset(row["told_back"] or ()))
+        paid_row = PaidRow(row["scroll_date"], row["told_no"], _lines(row))
+    return ScrollListing(bool(row["has_void"]), paid_row, frozenset(row["told_back"] or ()))
 
 
 def _from_json(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec

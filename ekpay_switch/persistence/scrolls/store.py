@@ -12,14 +12,14 @@ from datetime import date, timedelta
 
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.scrolls.layouts import digest_of, sealed
+from ekpay_switch.domain.scrolls.layouts import digest_of, with_digest
 from ekpay_switch.domain.scrolls.scroll import (
     ScrollFile,
     ScrollPlace,
     ScrollRefusal,
     ScrollRow,
     ScrollTerms,
-    forgotten_day,
+    missing_day,
     refuse_scroll,
     rows_due,
 )
@@ -113,12 +113,12 @@ async def _make_new(connection: Connection, order: ScrollOrder) -> ScrollFile:
         raise RefusedScrollError(_why(refusal, newest))
     first = date.min if newest is None else newest.business_date - _LOOK_BACK
     payments = await read_changed_payments(connection, biller_id, first, day)
-    forgotten = forgotten_day(payments, day, terms, newest)
+    forgotten = missing_day(payments, day, terms, newest)
     if forgotten is not None:
         raise RefusedScrollError(f"{ScrollRefusal.EARLIER_IS_OPEN}: {forgotten}")
     last_seq = await read_last_seq(connection, biller_id, day)
     rows = rows_due(payments, day, last_seq + 1, terms)
-    file = sealed(ScrollFile(biller_id, day, order.cycle, place.is_last, terms.layout, rows))
+    file = with_digest(ScrollFile(biller_id, day, order.cycle, place.is_last, terms.layout, rows))
     await _write(connection, file)
     return file
 
@@ -159,5 +159,5 @@ def _values(row: ScrollRow) -> tuple[object, ...]:
         row.seq, str(row.row_type), row.payment_id, row.refund_id, row.scroll_date, row.scroll_no,
         row.office_code, row.bill_ref, row.account_ref, row.paid_at, row.ekpay_ref, row.collector_ref,
         row.biller_ack_ref, lines.principal.minor, lines.vat.minor, lines.late_fee.minor, lines.stamp.minor,
-        lines.other.minor, lines.total.minor, row.channel, row.collector_code, json.dumps(charges),
+        lines.remainder.minor, lines.total.minor, row.channel, row.collector_code, json.dumps(charges),
     )  # fmt: skip

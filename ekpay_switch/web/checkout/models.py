@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.checkout import another_from, may_leave, open_try_of
+from ekpay_switch.flows.checkout import another_try_from, may_cancel, open_try_of
 from ekpay_switch.flows.offers import Offer
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
@@ -92,7 +92,7 @@ def choice_values(payment: MerchantPayment, offers: Sequence[Offer], world: Worl
         "nth": len(payment.tries) + 1,
         "refused": None if refused is None else _refused_try(refused, world),
         "earlier": earlier_pages(payment, world),
-        "may_leave": may_leave(payment),
+        "may_leave": may_cancel(payment),
     }
 
 
@@ -114,9 +114,9 @@ def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
         "next_look_at": _next_look_at(current_try, payment.read_at),
         "may_look": situation in {Situation.AT_PROVIDER, Situation.ASKING} and current_try is not None,
         "may_go_on": is_live,
-        "another_from": another_from(payment, world) if is_live else None,
+        "another_from": another_try_from(payment, world) if is_live else None,
         "earlier": earlier_pages(payment, world),
-        "may_leave": may_leave(payment) and situation is not Situation.OPENING,
+        "may_leave": may_cancel(payment) and situation is not Situation.OPENING,
     }
     return Page("checkout/waiting.html", values, refresh=None if stays else Refresh(seconds))
 

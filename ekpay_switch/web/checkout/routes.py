@@ -19,12 +19,12 @@ from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunning
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.checkout import (
     Choice,
-    NotChosen,
-    PageChosen,
-    another_from,
-    choose,
-    leave,
-    look,
+    ChoiceRefusal,
+    ChosenPage,
+    another_try_from,
+    cancel_by_payer,
+    choose_instrument,
+    inquire_now,
     next_try,
     open_try_of,
 )
@@ -221,7 +221,7 @@ async def _situation_page(visit: Visit, notice: str = "", status: int = 200) -> 
 def _wants_another(visit: Visit) -> bool:
     """Whether the payer asks for another instrument, and may have one."""
     payment = visit.payment
-    since = another_from(payment, visit.checkout.world)
+    since = another_try_from(payment, visit.checkout.world)
     is_open = situation_of(payment) is Situation.AT_PROVIDER and not is_over(payment)
     is_requested = visit.request.query_params.get("other") == "1"
     return is_requested and is_open and since is not None and since <= payment.read_at
@@ -278,7 +278,7 @@ async def _choose(visit: Visit) -> Response:
     choice = choice_of(fields)
     if choice is None:
         return await _nothing_chosen(visit)
-    work = choose(visit.payment, choice, visit.checkout.world)
+    work = choose_instrument(visit.payment, choice, visit.checkout.world)
     try:
         answer = await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds)
     except StillRunningError:
@@ -286,22 +286,22 @@ async def _choose(visit: Visit) -> Response:
     return await _after_choice(visit, choice, answer)
 
 
-async def _after_choice(visit: Visit, choice: Choice, answer: PageChosen | NotChosen) -> Response:
-    if isinstance(answer, PageChosen):
+async def _after_choice(visit: Visit, choice: Choice, answer: ChosenPage | ChoiceRefusal) -> Response:
+    if isinstance(answer, ChosenPage):
         return visit.redirect(visit.at("/go"))
-    if answer is NotChosen.NO_PAGE:
+    if answer is ChoiceRefusal.NO_PAGE:
         return visit.redirect(visit.at())
-    if answer is NotChosen.MOVED_ON:
+    if answer is ChoiceRefusal.MOVED_ON:
         return visit.redirect(await _address_after_click(visit, choice))
     return await _choice_page(visit, answer.value, _STATUS_OF[answer], choice.instrument)
 
 
 _STATUS_OF = {
-    NotChosen.UNKNOWN: 422,
-    NotChosen.LIMITS: 422,
-    NotChosen.PRICE_CHANGED: 409,
-    NotChosen.MAINTENANCE: 503,
-    NotChosen.UNAVAILABLE: 503,
+    ChoiceRefusal.UNKNOWN: 422,
+    ChoiceRefusal.LIMITS: 422,
+    ChoiceRefusal.PRICE_CHANGED: 409,
+    ChoiceRefusal.MAINTENANCE: 503,
+    ChoiceRefusal.UNAVAILABLE: 503,
 }
 
 
@@ -321,7 +321,7 @@ async def _nothing_chosen(visit: Visit) -> Response:
 
 
 def _may_choose(visit: Visit) -> bool:
-    since = another_from(visit.payment, visit.checkout.world)
+    since = another_try_from(visit.payment, visit.checkout.world)
     is_open = situation_of(visit.payment) is Situation.AT_PROVIDER
     return is_open and since is not None and since <= visit.payment.read_at
 
@@ -329,7 +329,7 @@ def _may_choose(visit: Visit) -> bool:
 async def _look_now(visit: Visit) -> Response:
     if await _own_fields(visit) is None:
         return _refuse_foreign_form(visit)
-    work = look(visit.payment, visit.checkout.world)
+    work = inquire_now(visit.payment, visit.checkout.world)
     try:
         await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds)
     except StillRunningError:
@@ -340,7 +340,7 @@ async def _look_now(visit: Visit) -> Response:
 async def _leave(visit: Visit) -> Response:
     if await _own_fields(visit) is None:
         return _refuse_foreign_form(visit)
-    work = leave(visit.payment, visit.checkout.world)
+    work = cancel_by_payer(visit.payment, visit.checkout.world)
     if await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds):
         return visit.redirect(visit.at())
     now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, taka_text
-from ekpay_switch.flows.receipt import Bought, Name, Receipt, ReceiptStatus
+from ekpay_switch.flows.receipt import Name, Purchase, Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import SignedFacts
 from ekpay_switch.web.display_text import displayed
 
@@ -78,12 +78,12 @@ def groups(receipt: Receipt) -> tuple[ReceiptSection, ...]:
 
 
 def _payee_and_purchase(receipt: Receipt) -> tuple[ReceiptLine, ...]:
-    purchase = receipt.bought
+    purchase = receipt.purchase
     payee = ReceiptLine(Text("প্রাপক", "Paid to"), _name_text(receipt.payee))
     return (payee, *(_order_lines(purchase) if receipt.is_merchant else _bill_lines(purchase)))
 
 
-def _order_lines(purchase: Bought) -> tuple[ReceiptLine, ...]:
+def _order_lines(purchase: Purchase) -> tuple[ReceiptLine, ...]:
     return _code_lines(
         (Text("অর্ডার নম্বর", "Order"), purchase.order_id),
         (Text("বিবরণ", "Details"), purchase.details),
@@ -92,7 +92,7 @@ def _order_lines(purchase: Bought) -> tuple[ReceiptLine, ...]:
     )
 
 
-def _bill_lines(purchase: Bought) -> tuple[ReceiptLine, ...]:
+def _bill_lines(purchase: Purchase) -> tuple[ReceiptLine, ...]:
     return _code_lines(
         (Text("বিল নম্বর", "Bill number"), purchase.bill_number),
         (Text("গ্রাহক নম্বর", "Account"), purchase.account),

@@ -7,7 +7,7 @@ import pytest
 
 from ekpay_switch.api.echallan import answers
 from ekpay_switch.domain.challans import ChallanRefusal
-from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
 from tests.api.echallan.echallan_setup import CREATE, Window
@@ -240,7 +240,7 @@ async def test_a_treasury_that_takes_its_time_is_told_as_in_progress_and_goes_on
     assert (await window.search(REQUEST_ID="R1")).told == "200"
 
 
-@pytest.mark.parametrize("trouble", [OverloadedError(), VerdictUnknownError(), RuntimeError("a bug")])
+@pytest.mark.parametrize("trouble", [OverloadedError(), CommitUnknownError(), RuntimeError("a bug")])
 async def test_what_breaks_while_lines_are_paid_is_told_as_in_progress(
     window: Window, trouble: Exception
 ) -> None:
@@ -258,7 +258,7 @@ async def test_what_breaks_before_anything_stands_is_busy(
     window: Window, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lost(*_: object) -> None:
-        raise VerdictUnknownError
+        raise CommitUnknownError
 
     token = await window.token()
     monkeypatch.setattr(window.scene.challans, "set_aside", lost)
@@ -274,7 +274,7 @@ async def test_what_breaks_for_another_content_is_still_409(
 ) -> None:
     await window.create()
     standing = await window.scene.challans.by_request("shop", "R1")
-    answered = [VerdictUnknownError(), standing]
+    answered = [CommitUnknownError(), standing]
 
     async def first_lost(*_: object) -> object:
         answer = answered.pop(0)

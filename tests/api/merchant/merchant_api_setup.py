@@ -36,9 +36,9 @@ class Books(OrderBook):
         await self._reached()
         return await super().by_order(partner_id, trnx_id)
 
-    async def named(self, trnx_id: str, limit: int = 10) -> Sequence[MerchantPayment]:
+    async def by_trnx_id(self, trnx_id: str, limit: int = 10) -> Sequence[MerchantPayment]:
         await self._reached()
-        return await super().named(trnx_id, limit)
+        return await super().by_trnx_id(trnx_id, limit)
 
     async def _reached(self) -> None:
         if self.gate is not None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.merchant_document import document, instruments_of, masked
+from ekpay_switch.flows.merchant_document import instrument_lookup, mask_document, payment_document
 from tests.api.merchant.merchant_api_setup import MALFORMED, TOKENS, TOO_MANY, Stall, refusal
 from tests.scenarios.merchant_orders import BY_BKASH, ELSEWHERE, a_payment
 
@@ -23,8 +23,8 @@ def paid(stall: Stall) -> Stall:
 
 def expected(stall: Stall, *, is_own: bool = True) -> bytes:
     token = TOKENS.derive(PAID.payment_id, "shop_test", PAID.token_expires_at)
-    told = document(PAID, token, instruments_of(stall.market.small.connectors))
-    found = told if is_own else masked(told)
+    told = payment_document(PAID, token, instrument_lookup(stall.market.small.connectors))
+    found = told if is_own else mask_document(told)
     return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -10,7 +10,7 @@ from ekpay_switch.api.syndicate.codes import DONE, IN_PROGRESS, MESSAGES, REFUSA
 from ekpay_switch.api.syndicate.codes import code_of as code_of_state
 from ekpay_switch.api.syndicate.routes import BASE
 from ekpay_switch.domain.bill import BillerSilent
-from ekpay_switch.domain.errors import OverloadedError, SwitchError, VerdictUnknownError
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError, SwitchError
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
@@ -192,7 +192,7 @@ async def test_a_full_queue_is_503_and_the_same_order_may_come_again(desk: Desk,
     assert code_of(await bank.exchange(message)) == "0000"
 
 
-@pytest.mark.parametrize("trouble", [VerdictUnknownError(), RuntimeError("a bug")])
+@pytest.mark.parametrize("trouble", [CommitUnknownError(), RuntimeError("a bug")])
 async def test_a_verdict_that_nobody_heard_is_in_progress_never_a_failure(
     desk: Desk, bank: Caller, trouble: Exception
 ) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from ekpay_switch.api.v1.problems import MEANINGS, Code, RefusedError
 from ekpay_switch.domain.errors import (
+    CommitUnknownError,
     CurrencyMismatchError,
     IllegalTransitionError,
     OverloadedError,
-    VerdictUnknownError,
 )
 from tests.api.v1.v1_setup import NO_PAYMENT, PAYMENTS, Shop, Till, an_order, as_bytes, code_of
 
@@ -113,7 +113,7 @@ async def test_other_doors_keep_their_own_words(till: Till) -> None:
     [
         (OSError("inner words"), "busy"),
         (OverloadedError("inner words"), "busy"),
-        (VerdictUnknownError("inner words"), "busy"),
+        (CommitUnknownError("inner words"), "busy"),
         (ValueError("inner words"), "internal_error"),
         (IllegalTransitionError("inner words"), "internal_error"),
         (CurrencyMismatchError("inner words"), "internal_error"),

@@ -34,7 +34,7 @@ async def test_a_refund_is_told_as_the_contract_shows_it(till: Till, shop: Shop)
     assert told["id"].startswith("rfd_")
     assert len(told["id"]) == 36
     (kept,) = till.small.tables.refunds.values()
-    assert (kept.new.asked_by, kept.new.needs_approval) == ("api:bank1", False)
+    assert (kept.new.requested_by, kept.new.needs_approval) == ("api:bank1", False)
 
 
 async def test_a_refund_that_is_done_shows_in_its_payment(till: Till, shop: Shop) -> None:

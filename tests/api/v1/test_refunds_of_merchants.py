@@ -37,7 +37,7 @@ async def test_above_its_limit_a_refund_waits_for_a_second_person(
     assert (reply.status, reply.plain["status"]) == (201, "pending")
     (kept,) = till.small.tables.refunds.values()
     assert kept.new.needs_approval is takes_two
-    assert kept.state is (RefundState.ASKED if takes_two else RefundState.APPROVED)
+    assert kept.state is (RefundState.REQUESTED if takes_two else RefundState.APPROVED)
     assert till.small.tables.shares.owed["bank1"] == TOTAL - (0 if takes_two else amount)
 
 
@@ -55,7 +55,7 @@ async def test_the_limit_is_not_passed_in_small_parts(till: Till, shop: Shop, so
     for _ in range(3):
         await shop.refund(sold["id"], a_refund(amount=20_000))
     states = [refund.state for refund in till.small.tables.refunds.values()]
-    assert states == [RefundState.APPROVED, RefundState.APPROVED, RefundState.ASKED]
+    assert states == [RefundState.APPROVED, RefundState.APPROVED, RefundState.REQUESTED]
 
 
 async def test_beyond_its_debt_limit_a_merchant_gives_nothing_back(

@@ -22,7 +22,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.ports.collections import Client, NoNewTry, RefundTaken
+from ekpay_switch.ports.collections import Client, NoNewTry, RefundOpened
 from tests.api.api_setup import Reply
 from tests.factories import BILL_NO, TOTAL, a_bill, a_world
 from tests.fakes.collections.refunds import FakeRefunds
@@ -87,10 +87,10 @@ class GatedConnector(FakeConnector):
 class SlowRefunds(FakeRefunds):
     """A database that thinks a while before it takes the first refund on."""
 
-    async def ask(self, new: NewRefund, parts_max: int, days_max: int) -> RefundTaken | RefundRefusal:
+    async def request(self, new: NewRefund, parts_max: int, days_max: int) -> RefundOpened | RefundRefusal:
         if not self.tables.refunds:
             await asyncio.sleep(0.1)
-        return await super().ask(new, parts_max, days_max)
+        return await super().request(new, parts_max, days_max)
 
 
 class SlowCollections(FakeCollections):

@@ -11,8 +11,8 @@ import pytest
 from benchmarks.kit.turns import Turn
 from benchmarks.paying.naive_build import NaiveRatio
 from benchmarks.paying.naive_store import StepwiseStore
-from ekpay_switch.domain.claims import Conflicting, Repeated, Started
-from ekpay_switch.domain.delivery import Begun, NextSend, Recorded, Stale
+from ekpay_switch.domain.claims import ConflictingClaim, RepeatedClaim, StartedClaim
+from ekpay_switch.domain.delivery import NextSend, Recorded, SendStarted, Stale
 from ekpay_switch.domain.outcome import Outcome
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
@@ -133,8 +133,8 @@ async def test_a_prefund_never_gets_below_zero_and_what_was_given_back_pays_agai
     assert kinds(answers) == {"Refused": 15, "Started": 10}
     assert set(refusals(answers)) == {Refusal.PREFUND_TOO_LOW}
     assert await books.balance() == 0
-    await books.finish(next(one for one in answers if isinstance(one, Started)), REFUSED)
-    assert isinstance(await books.submit(books.claim_on(await books.quote())), Started)
+    await books.finish(next(one for one in answers if isinstance(one, StartedClaim)), REFUSED)
+    assert isinstance(await books.submit(books.claim_on(await books.quote())), StartedClaim)
     assert await books.audit() is None
 
 
@@ -190,9 +190,9 @@ async def test_a_reference_with_other_content_conflicts_and_a_burnt_one_stays_bu
     refused = await books.submit(burnt)
     again = await books.submit(replace(burnt, payment_id=started.claim.attempt_id))
 
-    assert isinstance(conflicting, Conflicting)
+    assert isinstance(conflicting, ConflictingClaim)
     assert refused.refusal is Refusal.PREFUND_TOO_LOW
-    assert isinstance(again, Repeated)
+    assert isinstance(again, RepeatedClaim)
     assert await books.audit() is None
 
 
@@ -221,7 +221,7 @@ async def test_a_second_send_and_the_tokens_of_a_prepaid_biller_are_kept(books: 
     recording = recording_of(started, APPROVED)
     await payments.record(replace(recording, plan=replace(recording.plan, tokens=lines)))
 
-    assert begun == Begun()
+    assert begun == SendStarted()
     assert await books.value("SELECT sends FROM attempts") == 2
     assert await payments.tokens(delivery.payment_id) == list(lines)
     assert await books.audit() is None

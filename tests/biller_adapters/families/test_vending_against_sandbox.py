@@ -26,7 +26,7 @@ CREDIT, KEY_CHANGE, TARIFF, OTHER = (
     TokenKind.CREDIT,
     TokenKind.KEY_CHANGE,
     TokenKind.TARIFF,
-    TokenKind.OTHER,
+    TokenKind.UNSPECIFIED,
 )
 NEW_PRICES, NEW_KEY, BOTH = 2, 4, 6  # the nth normal account is the one whose serial is one more
 

@@ -60,7 +60,7 @@ def test_it_connects_as_each_role(finance: OpenedFinance, home: Path) -> None:
         "ekpay_app", "ekpay_owner", "ekpay_audit",
     ]  # fmt: skip
     assert finance.url("audit").startswith("postgresql://ekpay_audit:")
-    assert (finance.home, finance.config) == (home, Settings.model_fields["config"].default)
+    assert (finance.home_folder, finance.config) == (home, Settings.model_fields["config"].default)
 
 
 def test_a_person_needs_their_passphrase_and_the_role(ekpay: Ekpay, finance: OpenedFinance) -> None:

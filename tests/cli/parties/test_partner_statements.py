@@ -183,14 +183,14 @@ def test_every_partner_is_left_its_statement_once(
     folder = tmp_path / "statements"
     night = date.fromisoformat(day)
     for _ in range(2):
-        assert asyncio.run(OpenedFinance().leave_partner_statements(night, folder)) == 2
+        assert asyncio.run(OpenedFinance().write_partner_statements(night, folder)) == 2
     names = [f"{partner}_{night:%Y%m%d}.csv" for partner in ("bank1", "bank2")]
     assert sorted(file.name for file in folder.iterdir()) == names
     assert (folder / names[0]).read_text(encoding="utf-8") == ekpay("partners", "statement", "bank1").out
 
     (folder / names[0]).write_text("what was told before", encoding="utf-8")
     for _ in range(2):
-        asyncio.run(OpenedFinance().leave_partner_statements(night, folder))
+        asyncio.run(OpenedFinance().write_partner_statements(night, folder))
     assert (folder / names[0]).read_text(encoding="utf-8") == "what was told before"
     revised = f"bank1_{night:%Y%m%d}_r1.csv"
     assert sorted(file.name for file in folder.iterdir()) == sorted([*names, revised])
@@ -201,5 +201,5 @@ def test_nothing_is_left_of_a_date_that_is_not_closed(
 ) -> None:
     monkeypatch.setenv("EKPAY_HOME", str(home))
     with pytest.raises(DayNotClosedError):
-        asyncio.run(OpenedFinance().leave_partner_statements(DAY, tmp_path))
+        asyncio.run(OpenedFinance().write_partner_statements(DAY, tmp_path))
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ from ekpay_switch.domain.bill import Bill, Quote
 from ekpay_switch.domain.claims import Claim
 from ekpay_switch.domain.delivery import Delivery, Recording, plan_outcome
 from ekpay_switch.domain.fees import Fee
-from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up
+from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, InDoubt, Outcome
 from ekpay_switch.domain.payment import Event
@@ -54,7 +54,7 @@ async def _books(home: Path) -> AsyncIterator[tuple[GroupCommit, str]]:
     await Partners(engine, KeyRing(bytes(32))).add(NewPartner(partner_id, "A wallet", partner_id))
     await commit.start()
     try:
-        paid_in = topped_up(prefund_account(partner_id, "postpaid"), Money(10_000_000))
+        paid_in = topped_up_entry(prefund_account(partner_id, "postpaid"), Money(10_000_000))
         await commit.submit(PostEntry(uuid7(), 0, paid_in))
         yield commit, partner_id
     finally:

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from ekpay_switch.domain.collections.funding import HeldTry
-from ekpay_switch.domain.shares import divide
+from ekpay_switch.domain.collections.funding import LockedTry
+from ekpay_switch.domain.shares import apportion
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay
 from tests.persistence.books import Books, database_of, group_commit_of
@@ -55,11 +55,11 @@ def persons(ekpay: Ekpay) -> tuple[str, str]:
 
 
 @pytest.fixture
-def sold(make: "Make[HeldTry]") -> HeldTry:
+def sold(make: "Make[LockedTry]") -> LockedTry:
     return make(lambda stall: stall.sold(SPLIT))
 
 
-def _ask(ekpay: Ekpay, sold: HeldTry, name: str, amount: str) -> str:
+def _ask(ekpay: Ekpay, sold: LockedTry, name: str, amount: str) -> str:
     words = ("--amount", amount, "--reason", "it came broken", "--as", name)
     done = ekpay("refunds", "ask", str(sold.payment_id), *words, **FIRST)
     assert done.code == 0, done.err
@@ -67,7 +67,7 @@ def _ask(ekpay: Ekpay, sold: HeldTry, name: str, amount: str) -> str:
 
 
 def test_two_persons_give_a_merchants_payment_back_in_its_shares(
-    ekpay: Ekpay, make: "Make[list[int]]", sold: HeldTry, persons: tuple[str, str]
+    ekpay: Ekpay, make: "Make[list[int]]", sold: LockedTry, persons: tuple[str, str]
 ) -> None:
     asks, approves = persons
     refund_id = _ask(ekpay, sold, asks, "400.01")
@@ -82,12 +82,12 @@ def test_two_persons_give_a_merchants_payment_back_in_its_shares(
 
     assert (done.code, done.out) == (0, f"Refund {refund_id} of 400.01 BDT is approved.\n")
     weights = [share.amount.minor for share in SPLIT]
-    assert make(lambda stall: stall.refunded(sold)) == [*divide(40_001, weights)]
+    assert make(lambda stall: stall.refunded(sold)) == [*apportion(40_001, weights)]
     assert ekpay("audit").code == 0
 
 
 def test_what_the_debt_limit_does_not_allow_is_said_in_words(
-    ekpay: Ekpay, make: "Make[object]", sold: HeldTry, persons: tuple[str, str]
+    ekpay: Ekpay, make: "Make[object]", sold: LockedTry, persons: tuple[str, str]
 ) -> None:
     asks, approves = persons
     refund_id = _ask(ekpay, sold, asks, "1050.00")
@@ -112,7 +112,7 @@ async def _sold_and_paid_out(stall: Stall) -> object:
     return held.payment_id
 
 
-def test_a_merchants_payment_is_told_in_words(ekpay: Ekpay, sold: HeldTry) -> None:
+def test_a_merchants_payment_is_told_in_words(ekpay: Ekpay, sold: LockedTry) -> None:
     shown = ekpay("payments", "show", str(sold.payment_id))
     assert shown.code == 0, shown.err
     assert "merchant" in shown.out

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.ports.collections import RawCallback
 from tests.cli.command_result import Ekpay, Typed
@@ -59,7 +59,7 @@ def persons(ekpay: Ekpay) -> tuple[str, str]:
 
 
 @pytest.fixture
-def paid(make: "Make[HeldTry]") -> HeldTry:
+def paid(make: "Make[LockedTry]") -> LockedTry:
     return make(lambda office: office.completed())
 
 
@@ -74,7 +74,7 @@ def _line(ekpay: Ekpay, refund_id: str) -> dict[str, object]:
     return found
 
 
-def _ask(ekpay: Ekpay, paid: HeldTry, name: str, amount: str = "400.00") -> str:
+def _ask(ekpay: Ekpay, paid: LockedTry, name: str, amount: str = "400.00") -> str:
     words = ("--amount", amount, "--reason", "paid for the wrong meter", "--as", name)
     done = ekpay("refunds", "ask", str(paid.payment_id), *words, **FIRST)
     refund_id = _refund_of(done)
@@ -83,7 +83,7 @@ def _ask(ekpay: Ekpay, paid: HeldTry, name: str, amount: str = "400.00") -> str:
 
 
 def test_two_persons_give_a_payment_back_in_part(
-    ekpay: Ekpay, paid: HeldTry, persons: tuple[str, str]
+    ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]
 ) -> None:
     asks, approves = persons
     refund_id = _ask(ekpay, paid, asks)
@@ -96,7 +96,7 @@ def test_two_persons_give_a_payment_back_in_part(
     assert (line["asked_by"], line["approved_by"], line["partner_id"]) == (asks, approves, "bank1")
 
 
-def test_one_person_alone_gives_nothing_back(ekpay: Ekpay, paid: HeldTry, persons: tuple[str, str]) -> None:
+def test_one_person_alone_gives_nothing_back(ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]) -> None:
     asks, _ = persons
     refund_id = _ask(ekpay, paid, asks)
     (passphrase,) = FIRST.values()
@@ -109,7 +109,7 @@ def test_one_person_alone_gives_nothing_back(ekpay: Ekpay, paid: HeldTry, person
 
 
 def test_a_wrong_passphrase_leaves_nothing_behind(
-    ekpay: Ekpay, paid: HeldTry, persons: tuple[str, str]
+    ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]
 ) -> None:
     asks, approves = persons
     refund_id = _ask(ekpay, paid, asks)
@@ -136,7 +136,7 @@ def test_a_wrong_passphrase_leaves_nothing_behind(
 
 
 def test_a_refund_that_is_rejected_can_be_asked_for_again(
-    ekpay: Ekpay, paid: HeldTry, persons: tuple[str, str]
+    ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]
 ) -> None:
     asks, approves = persons
     refund_id = _ask(ekpay, paid, asks, "1050.00")
@@ -153,7 +153,7 @@ def test_a_refund_that_is_rejected_can_be_asked_for_again(
 
 
 def test_what_cannot_be_given_back_is_refused_in_words(
-    ekpay: Ekpay, paid: HeldTry, persons: tuple[str, str]
+    ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]
 ) -> None:
     asks = persons[0]
     for payment, amount, why in (
@@ -175,7 +175,7 @@ def test_what_cannot_be_given_back_is_refused_in_words(
 
 
 def test_a_chargeback_is_written_down_by_two_persons(
-    ekpay: Ekpay, paid: HeldTry, persons: tuple[str, str]
+    ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]
 ) -> None:
     asks, approves = persons
     name = f"CB-{uuid4().hex}"
@@ -219,7 +219,7 @@ def test_two_persons_pay_by_hand_what_the_connector_does_not_give_back(
 
 
 def test_money_that_disagreed_goes_back_and_ends_its_review(
-    ekpay: Ekpay, make: "Make[HeldTry]", persons: tuple[str, str]
+    ekpay: Ekpay, make: "Make[LockedTry]", persons: tuple[str, str]
 ) -> None:
     asks, approves = persons
     held = make(lambda office: office.disagreed(99_900))
@@ -241,7 +241,7 @@ def test_money_that_disagreed_goes_back_and_ends_its_review(
 # ---- `ekpay payments show`
 
 
-async def _with_a_callback_and_refunds(office: Office) -> HeldTry:
+async def _with_a_callback_and_refunds(office: Office) -> LockedTry:
     held = await office.completed()
     name = str((await office.till.row(held))["provider_reference"])
     for number in range(2):
@@ -256,7 +256,7 @@ async def _with_a_callback_and_refunds(office: Office) -> HeldTry:
 
 
 def test_a_collected_payment_is_told_from_its_page_to_its_refunds(
-    ekpay: Ekpay, make: "Make[HeldTry]"
+    ekpay: Ekpay, make: "Make[LockedTry]"
 ) -> None:
     held = make(_with_a_callback_and_refunds)
 
@@ -284,7 +284,7 @@ def test_a_collected_payment_is_told_from_its_page_to_its_refunds(
 
 
 def test_a_payment_that_waits_for_its_payer_says_when_it_is_looked_at_again(
-    ekpay: Ekpay, make: "Make[HeldTry]"
+    ekpay: Ekpay, make: "Make[LockedTry]"
 ) -> None:
     held = make(lambda office: office.till.on_page())
 
@@ -297,6 +297,6 @@ def test_a_payment_that_waits_for_its_payer_says_when_it_is_looked_at_again(
     assert "a person has to look" not in shown
 
 
-def test_what_was_collected_leaves_the_books_of_the_commands_clean(ekpay: Ekpay, paid: HeldTry) -> None:
+def test_what_was_collected_leaves_the_books_of_the_commands_clean(ekpay: Ekpay, paid: LockedTry) -> None:
     assert paid.sums.amount.minor == BILLED
     assert ekpay("audit").out == "clean\n"

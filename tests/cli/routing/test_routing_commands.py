@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ekpay_switch.cli.routing.wording import tell_decision
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.routing.decision import decide
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay
@@ -43,10 +43,10 @@ def books(home: Path) -> Callable[[str, object], None]:
 
 
 @pytest.fixture
-def routed(home: Path) -> HeldTry:
+def routed(home: Path) -> LockedTry:
     """A try that was routed to `ebl` as a card."""
 
-    async def begin() -> HeldTry:
+    async def begin() -> LockedTry:
         endpoint = EmbeddedPostgres(home).start()
         group_commit = group_commit_of(database_of(endpoint))
         await group_commit.start()
@@ -163,7 +163,7 @@ def test_what_cannot_be_explained_is_said(ekpay: Ekpay, words: tuple[str, ...], 
 # ---- the story of a payment
 
 
-def test_a_payments_story_says_why_its_connector_was_asked(ekpay: Ekpay, routed: HeldTry) -> None:
+def test_a_payments_story_says_why_its_connector_was_asked(ekpay: Ekpay, routed: LockedTry) -> None:
     told = ekpay("payments", "show", str(routed.payment_id)).out
     assert "Why they were asked to collect\n  card: ebl, by the best score\n" in told
     assert "    ebl: chosen (190 of 200 worked, p 91.04 %, score 32.02)\n" in told
@@ -182,7 +182,9 @@ def simulated(ekpay: Ekpay, tmp_path: Path, draft: str, *words: str) -> dict[str
     return found
 
 
-def test_a_draft_shows_what_would_have_gone_elsewhere(ekpay: Ekpay, tmp_path: Path, routed: HeldTry) -> None:
+def test_a_draft_shows_what_would_have_gone_elsewhere(
+    ekpay: Ekpay, tmp_path: Path, routed: LockedTry
+) -> None:
     found = simulated(ekpay, tmp_path, EXCLUDES_EBL)
     assert found["elsewhere"] == sum(one["tries"] for one in found["moved"])
     moved = {(one["was"], one["would_be"]): one for one in found["moved"]}
@@ -195,7 +197,7 @@ def test_a_draft_shows_what_would_have_gone_elsewhere(ekpay: Ekpay, tmp_path: Pa
     assert [line for line in told.splitlines() if "ebl" in line and "brac_bank" in line]
 
 
-def test_a_draft_that_changes_nothing_says_so(ekpay: Ekpay, tmp_path: Path, routed: HeldTry) -> None:
+def test_a_draft_that_changes_nothing_says_so(ekpay: Ekpay, tmp_path: Path, routed: LockedTry) -> None:
     same = EXCLUDES_EBL.split("[[rules]]", maxsplit=1)[0]
     found = simulated(ekpay, tmp_path, same)
     assert (found["tries"] >= 1, found["elsewhere"], found["moved"]) == (True, 0, [])
@@ -206,7 +208,7 @@ def test_a_draft_that_changes_nothing_says_so(ekpay: Ekpay, tmp_path: Path, rout
     assert nothing["tries"] == 0
 
 
-def test_a_draft_that_leaves_nobody_shows_that(ekpay: Ekpay, tmp_path: Path, routed: HeldTry) -> None:
+def test_a_draft_that_leaves_nobody_shows_that(ekpay: Ekpay, tmp_path: Path, routed: LockedTry) -> None:
     draft = EXCLUDES_EBL.replace('exclude = ["ebl"]', 'exclude = ["ebl", "brac_bank", "city_bank"]')
     found = simulated(ekpay, tmp_path, draft)
     assert ("ebl", "nobody") in {(one["was"], one["would_be"]) for one in found["moved"]}
@@ -214,7 +216,7 @@ def test_a_draft_that_leaves_nobody_shows_that(ekpay: Ekpay, tmp_path: Path, rou
 
 
 def test_a_draft_that_prefers_another_says_how_it_was_chosen(
-    ekpay: Ekpay, tmp_path: Path, routed: HeldTry
+    ekpay: Ekpay, tmp_path: Path, routed: LockedTry
 ) -> None:
     found = simulated(
         ekpay, tmp_path, EXCLUDES_EBL.replace("exclude", "prefer").replace('ebl"]\n', 'city_bank"]\n')

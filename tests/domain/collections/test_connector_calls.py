@@ -4,12 +4,12 @@ from uuid import UUID
 import pytest
 
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     Collected,
     CollectOrder,
-    Disagreed,
+    ConfirmedCollection,
+    MismatchedCollection,
     RefundOrder,
-    judge,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 
@@ -25,7 +25,7 @@ COLLECTED = Collected("EK-1", Money(50_000), "TRX1")
 
 
 def test_four_equalities_make_a_collection() -> None:
-    assert judge(ORDER, COLLECTED) == Agreed(COLLECTED)
+    assert judge_collected(ORDER, COLLECTED) == ConfirmedCollection(COLLECTED)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_four_equalities_make_a_collection() -> None:
     ],
 )
 def test_whatever_differs_is_for_two_persons(collected: Collected, why: str) -> None:
-    assert judge(ORDER, collected) == Disagreed(collected, why)
+    assert judge_collected(ORDER, collected) == MismatchedCollection(collected, why)
 
 
 def test_a_refund_counts_as_heard_until_somebody_knows_better() -> None:

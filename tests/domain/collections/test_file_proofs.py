@@ -13,9 +13,9 @@ from ekpay_switch.domain.asking import (
     NextStep,
     SafetyFacts,
     Timing,
-    after_not_found,
-    begun_on,
     final_not_found_at,
+    next_step_after_not_found,
+    send_date,
 )
 from ekpay_switch.domain.collections.connector_calls import (
     RefundLine,
@@ -26,12 +26,12 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.collections.file_proofs import (
     NO_FILES,
     FileProof,
-    FilesSaid,
+    FileStatements,
     FileStep,
     found_refund,
     proof_of,
     refund_by_file,
-    without_asking,
+    step_without_inquiry,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -39,16 +39,16 @@ from ekpay_switch.domain.payment import State
 
 SUNDAY, MONDAY, TUESDAY = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
 AMOUNT = 105_000
-DONE = FilesSaid(amounts=frozenset({AMOUNT}), their_reference="T-1")
-FAILED = FilesSaid(failed_on=frozenset({SUNDAY}))
-ABSENT_ONCE = FilesSaid(absent_on=frozenset({SUNDAY}))
-ABSENT = FilesSaid(absent_on=frozenset({SUNDAY, MONDAY}))
+DONE = FileStatements(amounts=frozenset({AMOUNT}), their_reference="T-1")
+FAILED = FileStatements(failed_on=frozenset({SUNDAY}))
+ABSENT_ONCE = FileStatements(absent_on=frozenset({SUNDAY}))
+ABSENT = FileStatements(absent_on=frozenset({SUNDAY, MONDAY}))
 DISPUTED = replace(FAILED, amounts=frozenset({AMOUNT}))
-TWO_AMOUNTS = FilesSaid(amounts=frozenset({AMOUNT, 1}))
+TWO_AMOUNTS = FileStatements(amounts=frozenset({AMOUNT, 1}))
 BY_WORD = {"none": NO_FILES, "done": DONE, "failed": FAILED, "absent": ABSENT, "disputed": DISPUTED}
 NIGHTS = st.frozensets(st.sampled_from([SUNDAY, MONDAY, TUESDAY]))
 ANY_FILES = st.builds(
-    FilesSaid,
+    FileStatements,
     amounts=st.frozensets(st.sampled_from([AMOUNT, 1]), max_size=2),
     failed_on=NIGHTS,
     absent_on=NIGHTS,
@@ -93,7 +93,7 @@ TICK = timedelta(microseconds=1)
         (replace(ABSENT, failed_on=FAILED.failed_on), FileProof.FAILED),
     ],
 )
-def test_what_files_come_to(files: FilesSaid, proof: FileProof) -> None:
+def test_what_files_come_to(files: FileStatements, proof: FileProof) -> None:
     assert proof_of(files, SUNDAY) is proof
 
 
@@ -112,12 +112,14 @@ def test_a_send_that_failed_does_not_contradict_a_later_one_that_is_there() -> N
 def test_what_is_sent_at_the_last_moment_of_a_day_belongs_to_that_day() -> None:
     """23:59:55 in Dhaka, with ten seconds to start in."""
     midnight = datetime(2026, 3, 1, 18, tzinfo=UTC)
-    assert begun_on(midnight + timedelta(seconds=5), TIMING) == SUNDAY
-    assert begun_on(midnight + timedelta(seconds=10), TIMING) == MONDAY
+    assert send_date(midnight + timedelta(seconds=5), TIMING) == SUNDAY
+    assert send_date(midnight + timedelta(seconds=10), TIMING) == MONDAY
 
 
 @given(ANY_FILES, st.sampled_from([SUNDAY, MONDAY, TUESDAY]))
-def test_absence_counts_from_its_second_night_and_beside_nothing_else(files: FilesSaid, begun: date) -> None:
+def test_absence_counts_from_its_second_night_and_beside_nothing_else(
+    files: FileStatements, begun: date
+) -> None:
     if proof_of(files, begun) is FileProof.ABSENT:
         assert len(files.absent_on) > 1
         assert not files.amounts
@@ -129,33 +131,35 @@ def test_absence_counts_from_its_second_night_and_beside_nothing_else(files: Fil
 
 @pytest.mark.parametrize("facts", [FACTS, NEVER])
 @pytest.mark.parametrize("files", [FAILED, ABSENT])
-def test_a_negative_answer_is_final_once_files_say_the_same(facts: SafetyFacts, files: FilesSaid) -> None:
+def test_a_negative_answer_is_final_once_files_say_the_same(
+    facts: SafetyFacts, files: FileStatements
+) -> None:
     assert final_not_found_at(SEND, facts, TIMING, files) == A_MINUTE_AFTER
-    assert after_not_found(SEND, A_MINUTE_AFTER - TICK, facts, TIMING, files) is NextStep.WAIT
-    assert after_not_found(SEND, A_MINUTE_AFTER, facts, TIMING, files) is NextStep.GIVE_BACK
+    assert next_step_after_not_found(SEND, A_MINUTE_AFTER - TICK, facts, TIMING, files) is NextStep.WAIT
+    assert next_step_after_not_found(SEND, A_MINUTE_AFTER, facts, TIMING, files) is NextStep.GIVE_BACK
 
 
 @pytest.mark.parametrize("files", [NO_FILES, ABSENT_ONCE])
-def test_without_files_a_negative_answer_is_as_final_as_the_biller_says(files: FilesSaid) -> None:
+def test_without_files_a_negative_answer_is_as_final_as_the_biller_says(files: FileStatements) -> None:
     later = SENT_UNTIL + timedelta(days=20)
-    assert after_not_found(SEND, A_MINUTE_AFTER, FACTS, TIMING, files) is NextStep.WAIT
-    assert after_not_found(SEND, later, FACTS, TIMING, files) is NextStep.SEND_AGAIN
-    assert after_not_found(SEND, later, NEVER, TIMING, files) is NextStep.WAIT
+    assert next_step_after_not_found(SEND, A_MINUTE_AFTER, FACTS, TIMING, files) is NextStep.WAIT
+    assert next_step_after_not_found(SEND, later, FACTS, TIMING, files) is NextStep.SEND_AGAIN
+    assert next_step_after_not_found(SEND, later, NEVER, TIMING, files) is NextStep.WAIT
 
 
 @pytest.mark.parametrize("files", [DONE, DISPUTED, TWO_AMOUNTS])
-def test_what_a_file_holds_is_neither_sent_again_nor_given_back(files: FilesSaid) -> None:
+def test_what_a_file_holds_is_neither_sent_again_nor_given_back(files: FileStatements) -> None:
     for facts in (FACTS, NEVER):
         later = SENT_UNTIL + timedelta(days=20)
-        assert after_not_found(SEND, later, facts, TIMING, files) is NextStep.ASK_A_PERSON
+        assert next_step_after_not_found(SEND, later, facts, TIMING, files) is NextStep.ASK_A_PERSON
 
 
 @given(ANY_FILES, st.integers(min_value=0, max_value=9_000))
-def test_files_never_bring_a_second_send_about(files: FilesSaid, seconds: int) -> None:
+def test_files_never_bring_a_second_send_about(files: FileStatements, seconds: int) -> None:
     now = SENT_UNTIL + timedelta(seconds=seconds)
-    step = after_not_found(SEND, now, FACTS, TIMING, files)
+    step = next_step_after_not_found(SEND, now, FACTS, TIMING, files)
     if step is NextStep.SEND_AGAIN:
-        assert after_not_found(SEND, now, FACTS, TIMING) is NextStep.SEND_AGAIN
+        assert next_step_after_not_found(SEND, now, FACTS, TIMING) is NextStep.SEND_AGAIN
     if step is NextStep.GIVE_BACK:
         assert now >= A_MINUTE_AFTER
 
@@ -179,15 +183,15 @@ def test_where_nobody_can_be_asked_no_answer_is_ever_final() -> None:
 )
 def test_what_a_file_alone_allows(word: str, step: FileStep, step_where_it_owes_us: FileStep) -> None:
     proof = proof_of(BY_WORD[word], SUNDAY)
-    assert without_asking(proof, State.DELIVERING, owes_us=False) is step
-    assert without_asking(proof, State.DELIVERING, owes_us=True) is step_where_it_owes_us
+    assert step_without_inquiry(proof, State.DELIVERING, owes_us=False) is step
+    assert step_without_inquiry(proof, State.DELIVERING, owes_us=True) is step_where_it_owes_us
 
 
 @pytest.mark.parametrize("proof", FileProof)
 def test_what_was_given_back_and_is_there_is_believed_and_nothing_else_is_touched(proof: FileProof) -> None:
     for state in set(State) - {State.DELIVERING}:
         is_late = state is State.REFUNDED and proof is FileProof.DONE
-        step = without_asking(proof, state, owes_us=True)
+        step = step_without_inquiry(proof, state, owes_us=True)
         assert step is (FileStep.BELIEVE if is_late else FileStep.WAIT)
 
 

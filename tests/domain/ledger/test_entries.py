@@ -14,14 +14,14 @@ from ekpay_switch.domain.ledger.entries import (
     GENESIS,
     AccountKind,
     Entry,
+    EntryHeader,
     Posting,
-    Written,
-    canonical,
+    canonical_text,
     chain_hash,
-    grow,
+    decrease,
+    increase,
     keeps_balance,
     kind_of,
-    shrink,
 )
 
 ACCOUNTS = st.sampled_from([*CHART, "prefund:bank1:postpaid", "payable:desco_postpaid"])
@@ -29,7 +29,7 @@ AMOUNTS = st.integers(min_value=-(10**15), max_value=10**15)
 LINES = st.lists(st.tuples(ACCOUNTS, AMOUNTS.filter(bool)), min_size=1, max_size=6)
 
 ENTRY = Entry("accepted", (Posting("prefund:bank1:postpaid", 500), Posting("in_flight", -500)))
-WRITTEN = Written(UUID(int=1), UUID(int=2), date(2026, 3, 1), 7)
+WRITTEN = EntryHeader(UUID(int=1), UUID(int=2), date(2026, 3, 1), 7)
 
 
 @given(LINES)
@@ -82,8 +82,8 @@ def test_a_reversal_says_what_it_takes_back() -> None:
 @pytest.mark.parametrize("account", CHART)
 def test_growing_an_account_follows_its_kind(account: str) -> None:
     is_debit_normal = CHART[account] in {AccountKind.ASSET, AccountKind.EXPENSE}
-    assert grow(account, 5) == Posting(account, 5 if is_debit_normal else -5)
-    assert shrink(account, 5) == Posting(account, -5 if is_debit_normal else 5)
+    assert increase(account, 5) == Posting(account, 5 if is_debit_normal else -5)
+    assert decrease(account, 5) == Posting(account, -5 if is_debit_normal else 5)
 
 
 @pytest.mark.parametrize("kind", AccountKind)
@@ -99,7 +99,7 @@ def test_the_first_part_of_a_code_says_what_kind_it_is() -> None:
 @pytest.mark.parametrize("account", ["", "cash", "prefunds:bank1:postpaid", "Payable:desco", ":payable"])
 def test_an_account_outside_the_chart_is_refused(account: str) -> None:
     with pytest.raises(UnknownAccountError, match="chart of accounts"):
-        grow(account, 1)
+        increase(account, 1)
 
 
 def test_only_prefunds_keep_a_balance_on_their_row() -> None:
@@ -114,7 +114,7 @@ def test_the_hash_covers_the_previous_hash_and_the_canonical_text() -> None:
     )
     assert chain_hash(GENESIS, WRITTEN, ENTRY) == hashlib.sha256(GENESIS + text).digest()
     head = (str(WRITTEN.entry_id), str(WRITTEN.payment_id), "2026-03-01", "7")
-    assert canonical(head, ENTRY) == text
+    assert canonical_text(head, ENTRY) == text
 
 
 def swapped(entry: Entry) -> Entry:
@@ -156,7 +156,7 @@ def test_any_change_of_an_entry_changes_its_hash(tamper: Callable[[Entry], Entry
         replace(WRITTEN, window_id=8),
     ],
 )
-def test_an_entry_is_bound_to_its_identity_payment_day_and_window(other: Written) -> None:
+def test_an_entry_is_bound_to_its_identity_payment_day_and_window(other: EntryHeader) -> None:
     assert chain_hash(GENESIS, other, ENTRY) != chain_hash(GENESIS, WRITTEN, ENTRY)
 
 

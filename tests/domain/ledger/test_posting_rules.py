@@ -9,24 +9,24 @@ from ekpay_switch.domain.errors import UnbalancedEntryError
 from ekpay_switch.domain.ledger.entries import Entry, Posting
 from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
-    accepted_from_prefund,
-    collected,
-    collected_without_payment,
-    credited,
-    delivered,
+    collected_entry,
+    collected_without_payment_entry,
+    delivered_entry,
     deposit_account,
-    deposited,
-    given_back_to_prefund,
-    owed_back,
-    owed_back_by_payee,
-    owed_back_by_shares,
-    owed_back_from_suspense,
-    owed_by_merchant,
-    paid_back,
-    paid_back_by_hand,
-    posted_after_give_back,
+    deposited_entry,
+    given_back_entry,
+    merchant_credited_entry,
+    owed_back_by_payee_entry,
+    owed_back_by_shares_entry,
+    owed_back_entry,
+    owed_back_from_suspense_entry,
+    owed_by_merchant_entry,
+    paid_back_by_hand_entry,
+    paid_back_entry,
+    posted_after_give_back_entry,
+    prefund_accepted_entry,
     prefund_account,
-    topped_up,
+    topped_up_entry,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.shares import Stake
@@ -65,13 +65,13 @@ def test_the_total_is_all_parts_together() -> None:
 
 
 def test_accepting_moves_everything_from_the_prefund_into_flight() -> None:
-    entry = accepted_from_prefund(PREFUND, SUMS)
+    entry = prefund_accepted_entry(PREFUND, SUMS)
     assert entry.moment == "accepted"
     assert lines(entry) == {PREFUND: 101_575, "in_flight": -101_575}
 
 
 def test_delivering_shares_out_what_was_in_flight() -> None:
-    entry = delivered("desco_postpaid", SUMS)
+    entry = delivered_entry("desco_postpaid", SUMS)
     assert entry.moment == "delivered"
     assert lines(entry) == {
         "in_flight": 101_575,
@@ -84,12 +84,15 @@ def test_delivering_shares_out_what_was_in_flight() -> None:
 
 def test_a_free_payment_has_no_lines_for_fees() -> None:
     free = Sums(Money(100), Money(0), Money(0), Money(0))
-    assert lines(delivered("desco_postpaid", free)) == {"in_flight": 100, "payable:desco_postpaid": -100}
+    assert lines(delivered_entry("desco_postpaid", free)) == {
+        "in_flight": 100,
+        "payable:desco_postpaid": -100,
+    }
 
 
 def test_a_merchant_payment_is_delivered_to_every_share_at_once() -> None:
     shares = [Stake("payable:merchant:m:s1", Money(70_000)), Stake("payable:merchant:m", Money(30_000))]
-    entry = credited(shares, SUMS)
+    entry = merchant_credited_entry(shares, SUMS)
     assert entry.moment == "delivered"
     assert lines(entry) == {
         "in_flight": 101_575,
@@ -103,25 +106,25 @@ def test_a_merchant_payment_is_delivered_to_every_share_at_once() -> None:
 
 def test_shares_that_are_not_the_amount_are_credited_to_nobody() -> None:
     with pytest.raises(UnbalancedEntryError):
-        credited([Stake("payable:merchant:m", Money(99_999))], SUMS)
+        merchant_credited_entry([Stake("payable:merchant:m", Money(99_999))], SUMS)
 
 
 def test_a_refund_is_owed_by_shares_and_one_that_failed_is_not() -> None:
     moved = [("payable:merchant:m", Money(300)), ("commission_payable:merchant:m:a", Money(200))]
-    entry = owed_back_by_shares(moved, "bkash", Money(500))
+    entry = owed_back_by_shares_entry(moved, "bkash", Money(500))
     assert entry.moment == "owed_back_by_shares"
     assert lines(entry) == {
         "payable:merchant:m": 300,
         "commission_payable:merchant:m:a": 200,
         "refund_due:bkash": -500,
     }
-    back = owed_back_by_shares([("payable:merchant:m", Money(-500))], "bkash", Money(-500))
+    back = owed_back_by_shares_entry([("payable:merchant:m", Money(-500))], "bkash", Money(-500))
     assert back.moment == "owed_back_by_shares_reversed"
     assert lines(back) == {"payable:merchant:m": -500, "refund_due:bkash": 500}
 
 
 def test_what_a_merchant_owes_us_beyond_its_debt_limit_is_receivable() -> None:
-    entry = owed_by_merchant("merchant:m", Money(700))
+    entry = owed_by_merchant_entry("merchant:m", Money(700))
     assert (entry.moment, lines(entry)) == (
         "owed_by_merchant",
         {"receivable:merchant:m": 700, "payable:merchant:m": -700},
@@ -129,51 +132,51 @@ def test_what_a_merchant_owes_us_beyond_its_debt_limit_is_receivable() -> None:
 
 
 def test_giving_back_returns_charges_too() -> None:
-    entry = given_back_to_prefund(PREFUND, SUMS)
+    entry = given_back_entry(PREFUND, SUMS)
     assert entry.moment == "given_back"
     assert lines(entry) == {PREFUND: -101_575, "in_flight": 101_575}
 
 
 def test_a_late_success_is_owed_out_of_suspense() -> None:
-    entry = posted_after_give_back("desco_postpaid", Money(100_000))
+    entry = posted_after_give_back_entry("desco_postpaid", Money(100_000))
     assert entry.moment == "posted_after_give_back"
     assert lines(entry) == {"suspense:desco_postpaid": 100_000, "payable:desco_postpaid": -100_000}
 
 
 def test_collecting_makes_the_connector_owe_us_what_it_does_not_keep() -> None:
-    entry = collected("bkash", SUMS, Money(1_524))
+    entry = collected_entry("bkash", SUMS, Money(1_524))
     assert entry.moment == "collected"
     assert totals(entry) == {"receivable:bkash": 100_051, "connector_fee:bkash": 1_524, "in_flight": -101_575}
 
 
 def test_a_connector_that_keeps_nothing_has_no_line_for_its_fee() -> None:
-    entry = collected("bkash", SUMS, Money(0))
+    entry = collected_entry("bkash", SUMS, Money(0))
     assert lines(entry) == {"receivable:bkash": 101_575, "in_flight": -101_575}
 
 
 def test_money_that_no_payment_waits_for_stands_in_suspense() -> None:
-    entry = collected_without_payment("bkash", Money(10_000), Money(150))
+    entry = collected_without_payment_entry("bkash", Money(10_000), Money(150))
     assert entry.moment == "collected_without_payment"
     assert totals(entry) == {"receivable:bkash": 9_850, "connector_fee:bkash": 150, "suspense:bkash": -10_000}
 
 
 def test_what_was_not_delivered_is_owed_to_its_payer_charges_included() -> None:
-    entry = owed_back("bkash", SUMS)
+    entry = owed_back_entry("bkash", SUMS)
     assert entry.moment == "owed_back"
     assert lines(entry) == {"in_flight": 101_575, "refund_due:bkash": -101_575}
 
 
 def test_a_refund_is_owed_by_the_payee_or_out_of_suspense() -> None:
-    by_payee = owed_back_by_payee("desco_postpaid", "bkash", Money(500))
+    by_payee = owed_back_by_payee_entry("desco_postpaid", "bkash", Money(500))
     assert by_payee.moment == "owed_back_by_payee"
     assert lines(by_payee) == {"payable:desco_postpaid": 500, "refund_due:bkash": -500}
-    suspended = owed_back_from_suspense("bkash", Money(500))
+    suspended = owed_back_from_suspense_entry("bkash", Money(500))
     assert suspended.moment == "owed_back_from_suspense"
     assert lines(suspended) == {"suspense:bkash": 500, "refund_due:bkash": -500}
 
 
 def test_what_was_paid_back_is_owed_no_more_and_missing_where_it_came_from() -> None:
-    by_connector, by_hand = paid_back("bkash", Money(500)), paid_back_by_hand("bkash", Money(500))
+    by_connector, by_hand = paid_back_entry("bkash", Money(500)), paid_back_by_hand_entry("bkash", Money(500))
     assert (by_connector.moment, by_hand.moment) == ("paid_back", "paid_back_by_hand")
     assert lines(by_connector) == {"refund_due:bkash": 500, "receivable:bkash": -500}
     assert lines(by_hand) == {"refund_due:bkash": 500, "settlement_bank": -500}
@@ -185,9 +188,9 @@ def test_money_that_was_collected_and_paid_back_costs_us_what_the_connector_keep
 ) -> None:
     balances = Counter[str]()
     for entry in (
-        collected("bkash", sums, Money(kept)),
-        owed_back("bkash", sums),
-        paid_back("bkash", sums.total),
+        collected_entry("bkash", sums, Money(kept)),
+        owed_back_entry("bkash", sums),
+        paid_back_entry("bkash", sums.total),
     ):
         balances.update(totals(entry))
     assert +balances - Counter({"connector_fee:bkash": kept}) == Counter()
@@ -196,19 +199,19 @@ def test_money_that_was_collected_and_paid_back_costs_us_what_the_connector_keep
 
 
 def test_a_top_up_stands_on_the_bank_account_and_in_the_bucket() -> None:
-    entry = topped_up(PREFUND, Money(5_000_000))
+    entry = topped_up_entry(PREFUND, Money(5_000_000))
     assert entry.moment == "topped_up"
     assert entry.postings == (Posting("settlement_bank", 5_000_000), Posting(PREFUND, -5_000_000))
 
 
 @pytest.mark.parametrize(
     "finish",
-    [lambda sums: delivered("desco_postpaid", sums), lambda sums: given_back_to_prefund(PREFUND, sums)],
+    [lambda sums: delivered_entry("desco_postpaid", sums), lambda sums: given_back_entry(PREFUND, sums)],
 )
 @given(sums=ANY_SUMS)
 def test_every_finished_payment_clears_in_flight(finish: Callable[[Sums], Entry], sums: Sums) -> None:
     balances = Counter[str]()
-    for entry in (accepted_from_prefund(PREFUND, sums), finish(sums)):
+    for entry in (prefund_accepted_entry(PREFUND, sums), finish(sums)):
         for line in entry.postings:
             balances[line.account] += line.amount
     assert balances["in_flight"] == 0
@@ -217,11 +220,11 @@ def test_every_finished_payment_clears_in_flight(finish: Callable[[Sums], Entry]
 
 @given(sums=ANY_SUMS)
 def test_giving_back_undoes_accepting_to_the_last_paisa(sums: Sums) -> None:
-    taken = lines(accepted_from_prefund(PREFUND, sums))
-    returned = lines(given_back_to_prefund(PREFUND, sums))
+    taken = lines(prefund_accepted_entry(PREFUND, sums))
+    returned = lines(given_back_entry(PREFUND, sums))
     assert returned == {account: -amount for account, amount in taken.items()}
 
 
 def test_a_transfer_to_a_prefunded_utility_leaves_our_bank_for_its_deposit() -> None:
-    entry = deposited("nesco_prepaid", Money(5_000_000))
+    entry = deposited_entry("nesco_prepaid", Money(5_000_000))
     assert lines(entry) == {"settlement_bank": -5_000_000, deposit_account("nesco_prepaid"): 5_000_000}

@@ -7,11 +7,11 @@ from ekpay_switch.domain.ledger.entries import Entry, Posting
 from ekpay_switch.domain.ledger.settlement_postings import (
     PayoutParts,
     clearing_account,
-    instructed,
-    instruction_paid,
-    instruction_rejected,
-    owed_of,
-    payout_received,
+    payable_changes,
+    payout_received_entry,
+    settlement_instructed_entry,
+    settlement_paid_entry,
+    settlement_rejected_entry,
 )
 
 amounts = st.integers(min_value=1, max_value=10**14)
@@ -24,13 +24,15 @@ def lines(entry: Entry) -> dict[str, int]:
 
 
 def test_what_is_instructed_is_owed_no_more_and_stands_in_clearing() -> None:
-    entry = instructed("payable:desco_postpaid", "rtgs", 10_000_000)
+    entry = settlement_instructed_entry("payable:desco_postpaid", "rtgs", 10_000_000)
     assert entry.moment == "settlement_instructed"
     assert lines(entry) == {"payable:desco_postpaid": 10_000_000, clearing_account("rtgs"): -10_000_000}
 
 
 def test_what_a_merchant_owes_us_is_set_off() -> None:
-    entry = instructed("payable:merchant:shop", "beftn", 700, 300, "receivable:merchant:shop")
+    entry = settlement_instructed_entry(
+        "payable:merchant:shop", "beftn", 700, 300, "receivable:merchant:shop"
+    )
     assert lines(entry) == {
         "payable:merchant:shop": 1_000,
         "clearing:beftn": -700,
@@ -39,7 +41,7 @@ def test_what_a_merchant_owes_us_is_set_off() -> None:
 
 
 def test_a_connector_that_we_owe_stands_on_its_receivable() -> None:
-    assert lines(instructed("receivable:bkash", "beftn", 500)) == {
+    assert lines(settlement_instructed_entry("receivable:bkash", "beftn", 500)) == {
         "receivable:bkash": 500,
         "clearing:beftn": -500,
     }
@@ -47,21 +49,23 @@ def test_a_connector_that_we_owe_stands_on_its_receivable() -> None:
 
 @given(amounts, amounts)
 def test_a_rejection_takes_back_line_by_line(amount: int, taken: int) -> None:
-    entry = instructed("payable:merchant:shop", "beftn", amount, taken, "receivable:merchant:shop")
-    undone = instruction_rejected(entry)
+    entry = settlement_instructed_entry(
+        "payable:merchant:shop", "beftn", amount, taken, "receivable:merchant:shop"
+    )
+    undone = settlement_rejected_entry(entry)
     assert undone.moment == "settlement_rejected"
     assert lines(undone) == {account: -moved for account, moved in lines(entry).items()}
 
 
 def test_the_bank_books_what_was_instructed_or_gives_it_back() -> None:
-    taken, back = instruction_paid("rtgs", 500), instruction_paid("rtgs", -500)
+    taken, back = settlement_paid_entry("rtgs", 500), settlement_paid_entry("rtgs", -500)
     assert (taken.moment, back.moment) == ("settlement_paid", "settlement_returned")
     assert lines(taken) == {"clearing:rtgs": 500, "settlement_bank": -500}
     assert lines(back) == {"clearing:rtgs": -500, "settlement_bank": 500}
 
 
 def test_a_credit_is_three_files_less_the_charge() -> None:
-    entry = payout_received("bkash", PayoutParts(1_498_850, 1_150, 1_495_000, 5_001, -1))
+    entry = payout_received_entry("bkash", PayoutParts(1_498_850, 1_150, 1_495_000, 5_001, -1))
     assert entry.moment == "payout_received"
     assert lines(entry) == {
         "settlement_bank": 1_498_850,
@@ -77,9 +81,9 @@ def test_a_paisa_that_nobody_explains_is_refused(credited: int, charge: int, par
     rest = credited + charge - part - left
     whole = PayoutParts(credited, charge, part, left, rest)
     if any((credited, charge, part, left, rest)):
-        assert sum(lines(payout_received("bkash", whole)).values()) == 0
+        assert sum(lines(payout_received_entry("bkash", whole)).values()) == 0
     with pytest.raises(UnbalancedEntryError):
-        payout_received("bkash", PayoutParts(credited, charge, part, left, rest + 1))
+        payout_received_entry("bkash", PayoutParts(credited, charge, part, left, rest + 1))
 
 
 def test_an_entry_says_what_it_makes_merchants_owed() -> None:
@@ -93,9 +97,9 @@ def test_an_entry_says_what_it_makes_merchants_owed() -> None:
             Posting("payable:desco_postpaid", -91),
         ),
     )
-    assert owed_of(entry) == (("other", 9), ("shop", -500))
+    assert payable_changes(entry) == (("other", 9), ("shop", -500))
 
 
 def test_what_moves_between_accounts_of_one_merchant_makes_nothing_owed() -> None:
     lines_ = (Posting("payable:merchant:shop", 5), Posting("payable:merchant:shop:FAST", -5))
-    assert owed_of(Entry.of("any", lines_)) == ()
+    assert payable_changes(Entry.of("any", lines_)) == ()

@@ -10,10 +10,10 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder
 from ekpay_switch.domain.errors import IllegalTransitionError
 from ekpay_switch.domain.ledger.posting_rules import (
-    owed_back_by_payee,
-    owed_back_from_suspense,
-    paid_back,
-    paid_back_by_hand,
+    owed_back_by_payee_entry,
+    owed_back_from_suspense_entry,
+    paid_back_by_hand_entry,
+    paid_back_entry,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notices import NOTICES
@@ -23,20 +23,20 @@ from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
     REFUND_TRANSITIONS,
-    Answered,
-    HeldRefund,
+    LockedRefund,
     NewRefund,
-    NoRoute,
+    NoRefundRoute,
     PaidByHand,
     Refundable,
+    RefundAnswer,
     RefundEvent,
     RefundKind,
     RefundPlan,
     RefundRefusal,
     RefundState,
     decide_refund,
-    owing,
     refund_after,
+    refund_due_entry,
     refuse_refund,
     takes_two_persons,
 )
@@ -52,7 +52,7 @@ ASKED = NewRefund(
     fingerprint=b"",
     amount=AMOUNT,
     reason="the wrong meter",
-    asked_by="api:bank1",
+    requested_by="api:bank1",
     needs_approval=False,
 )
 SEEN = Refundable(
@@ -67,7 +67,7 @@ SEEN = Refundable(
     days_max=60,
 )
 SHARES = (Stake("payable:merchant:m:s1", Money(60_000)), Stake("payable:merchant:m", Money(40_000)))
-HELD = HeldRefund(
+HELD = LockedRefund(
     payment_id=UUID(int=1),
     partner_id="bank1",
     lane=0,
@@ -77,11 +77,11 @@ HELD = HeldRefund(
     epoch=1,
     order=RefundOrder(UUID(int=9), "bkash", "R", "P1", "TRX1", AMOUNT, Money(102_075), "the wrong meter"),
     sends=0,
-    asked=0,
+    questions=0,
     collected_at=NOON,
     now=NOON,
 )
-DONE = Answered(RefundLine("TRX2", AMOUNT, is_done=True), 90)
+DONE = RefundAnswer(RefundLine("TRX2", AMOUNT, is_done=True), 90)
 KINDS = {kind: replace(HELD, kind=kind) for kind in RefundKind}
 OWED = [RefundKind.GIVE_BACK, RefundKind.UNEXPECTED]
 
@@ -90,7 +90,7 @@ def a_split(room: int, alone_max: int = 100_000) -> Split:
     return Split("merchant:m", SHARES, Money(room), Money(alone_max))
 
 
-def after(held: HeldRefund, plan: RefundPlan) -> RefundState:
+def after(held: LockedRefund, plan: RefundPlan) -> RefundState:
     """What the plan makes of a refund that is being sent."""
     assert held.order.amount == AMOUNT
     return refund_after(RefundState.SENT, plan.event)
@@ -100,9 +100,9 @@ def after(held: HeldRefund, plan: RefundPlan) -> RefundState:
 
 
 def test_a_refund_takes_the_steps_of_the_table_and_no_others() -> None:
-    assert refund_after(RefundState.ASKED, RefundEvent.APPROVED) is RefundState.APPROVED
+    assert refund_after(RefundState.REQUESTED, RefundEvent.APPROVED) is RefundState.APPROVED
     with pytest.raises(IllegalTransitionError, match="given cannot happen to a refund that is asked"):
-        refund_after(RefundState.ASKED, RefundEvent.GIVEN)
+        refund_after(RefundState.REQUESTED, RefundEvent.PAID_BACK)
 
 
 def test_every_state_and_every_event_of_a_refund_stands_in_the_table() -> None:
@@ -117,7 +117,7 @@ def test_what_is_done_failed_or_rejected_stays_so() -> None:
 
 
 def test_only_what_is_being_sent_can_be_given_by_the_connector() -> None:
-    before = {state for (state, event), _ in REFUND_TRANSITIONS.items() if event is RefundEvent.GIVEN}
+    before = {state for (state, event), _ in REFUND_TRANSITIONS.items() if event is RefundEvent.PAID_BACK}
     assert before == {RefundState.SENT} < IN_THE_AIR
 
 
@@ -204,7 +204,7 @@ def test_whatever_is_asked_for_the_total_never_exceeds_what_the_payee_was_credit
 
 def test_a_refund_that_was_given_is_done_and_the_connector_owes_us_less() -> None:
     plan = decide_refund(HELD, State.COMPLETED, DONE)
-    assert (after(HELD, plan), plan.entry) == (RefundState.DONE, paid_back("bkash", AMOUNT))
+    assert (after(HELD, plan), plan.entry) == (RefundState.DONE, paid_back_entry("bkash", AMOUNT))
     assert (plan.provider_refund, plan.notice, plan.payment_events) == ("TRX2", "refund_done", ())
     assert (plan.ask_again_seconds, plan.frees, plan.alarm) == (None, False, None)
 
@@ -225,21 +225,21 @@ def test_a_give_back_that_was_given_ends_its_payment() -> None:
 )
 def test_what_no_payment_waits_for_moves_none_and_tells_nobody(kind: RefundKind, state: State) -> None:
     plan = decide_refund(KINDS[kind], state, DONE)
-    assert (plan.event, plan.payment_events, plan.notice) == (RefundEvent.GIVEN, (), "")
-    assert plan.entry == paid_back("bkash", AMOUNT)
+    assert (plan.event, plan.payment_events, plan.notice) == (RefundEvent.PAID_BACK, (), "")
+    assert plan.entry == paid_back_entry("bkash", AMOUNT)
 
 
 def test_a_refund_that_was_asked_for_and_is_refused_fails() -> None:
-    plan = decide_refund(HELD, State.COMPLETED, Answered(Declined("refused", "2077"), 90))
+    plan = decide_refund(HELD, State.COMPLETED, RefundAnswer(Declined("refused", "2077"), 90))
     assert (after(HELD, plan), plan.frees) == (RefundState.FAILED, True)
-    assert plan.entry == owed_back_by_payee("desco_postpaid", "bkash", AMOUNT).reversal()
+    assert plan.entry == owed_back_by_payee_entry("desco_postpaid", "bkash", AMOUNT).reversal()
     assert (plan.notice, plan.alarm) == ("refund_failed", None)
     assert NOTICES[plan.notice].state is State.COMPLETED
 
 
 def test_a_merchants_refund_that_is_refused_moves_back_by_its_shares_alone() -> None:
     held = replace(HELD, payee="merchant:m")
-    plan = decide_refund(held, State.COMPLETED, Answered(Declined("refused", "2077"), 90))
+    plan = decide_refund(held, State.COMPLETED, RefundAnswer(Declined("refused", "2077"), 90))
     assert (after(held, plan), plan.frees, plan.entry) == (RefundState.FAILED, True, None)
     assert plan.notice == "refund_failed"
 
@@ -247,7 +247,7 @@ def test_a_merchants_refund_that_is_refused_moves_back_by_its_shares_alone() -> 
 @pytest.mark.parametrize("kind", [RefundKind.REFUND, *OWED])
 @pytest.mark.parametrize("state", [RefundState.APPROVED, RefundState.SENT])
 def test_what_the_connector_cannot_be_told_is_left_to_finance(state: RefundState, kind: RefundKind) -> None:
-    plan = decide_refund(KINDS[kind], State.REFUNDING, NoRoute("not any more"))
+    plan = decide_refund(KINDS[kind], State.REFUNDING, NoRefundRoute("not any more"))
     assert refund_after(state, plan.event) is RefundState.BY_HAND
     assert (plan.entry, plan.frees, plan.alarm) == (None, False, Alarm.REFUND_NEEDS_A_PERSON)
     assert plan.facts == {"why": "not any more"}
@@ -257,7 +257,7 @@ def test_what_finance_has_paid_is_done_and_left_our_bank() -> None:
     held = KINDS[RefundKind.GIVE_BACK]
     plan = decide_refund(held, State.REFUNDING, PaidByHand("FT-1"))
     assert refund_after(RefundState.BY_HAND, plan.event) is RefundState.DONE
-    assert plan.entry == paid_back_by_hand("bkash", AMOUNT)
+    assert plan.entry == paid_back_by_hand_entry("bkash", AMOUNT)
     assert (plan.payment_events, plan.facts) == ((Event.GIVEN_BACK,), {"bank_reference": "FT-1"})
     assert plan.provider_refund == ""
 
@@ -275,7 +275,7 @@ def test_what_finance_has_paid_is_done_and_left_our_bank() -> None:
 def test_what_is_not_surely_done_is_asked_about_again(
     answer: InDoubt | RefundLine, why: str, name: str
 ) -> None:
-    plan = decide_refund(HELD, State.COMPLETED, Answered(answer, 90))
+    plan = decide_refund(HELD, State.COMPLETED, RefundAnswer(answer, 90))
     assert after(HELD, plan) is RefundState.IN_DOUBT
     assert (plan.ask_again_seconds, plan.entry, plan.facts) == (90, None, {"why": why})
     assert (plan.provider_refund, plan.frees) == (name, False)
@@ -284,7 +284,7 @@ def test_what_is_not_surely_done_is_asked_about_again(
 @pytest.mark.parametrize(("sends", "state"), [(0, RefundState.APPROVED), (1, RefundState.IN_DOUBT)])
 def test_only_what_was_never_sent_is_as_it_was_before(sends: int, state: RefundState) -> None:
     held = replace(HELD, sends=sends)
-    plan = decide_refund(held, State.COMPLETED, Answered(Unreached("refused"), 90))
+    plan = decide_refund(held, State.COMPLETED, RefundAnswer(Unreached("refused"), 90))
     assert (after(held, plan), plan.ask_again_seconds) == (state, 90)
 
 
@@ -297,18 +297,18 @@ def test_a_refund_is_held_by_its_own_name() -> None:
 
 @pytest.mark.parametrize("kind", RefundKind)
 def test_money_is_owed_once_whatever_it_is_owed_for(kind: RefundKind) -> None:
-    by_payee = owed_back_by_payee("desco_postpaid", "bkash", AMOUNT)
+    by_payee = owed_back_by_payee_entry("desco_postpaid", "bkash", AMOUNT)
     expected = {
         RefundKind.REFUND: by_payee,
         RefundKind.CHARGEBACK: by_payee,
-        RefundKind.UNEXPECTED: owed_back_from_suspense("bkash", AMOUNT),
+        RefundKind.UNEXPECTED: owed_back_from_suspense_entry("bkash", AMOUNT),
         RefundKind.GIVE_BACK: None,  # the delivery that came to nothing has written it
     }
-    assert owing(kind, "desco_postpaid", "bkash", AMOUNT) == expected[kind]
+    assert refund_due_entry(kind, "desco_postpaid", "bkash", AMOUNT) == expected[kind]
 
 
 @pytest.mark.parametrize("kind", RefundKind)
 def test_a_merchants_payment_is_given_back_by_its_shares(kind: RefundKind) -> None:
-    entry = owing(kind, "merchant:m", "bkash", AMOUNT)
+    entry = refund_due_entry(kind, "merchant:m", "bkash", AMOUNT)
     is_beside = kind is RefundKind.UNEXPECTED
-    assert entry == (owed_back_from_suspense("bkash", AMOUNT) if is_beside else None)
+    assert entry == (owed_back_from_suspense_entry("bkash", AMOUNT) if is_beside else None)

@@ -13,10 +13,10 @@ from ekpay_switch.domain.routing.breaker import (
     Breaker,
     BreakerRules,
     BreakerState,
-    Called,
+    PaymentCall,
     RouteOutcome,
+    breaker_after,
     doubts_in_a_row,
-    judge,
     why_open,
 )
 
@@ -33,9 +33,9 @@ OPEN = Breaker(BreakerState.OPEN, NOW, "5 in doubt in a row")
 HALF_OPEN = Breaker(BreakerState.HALF_OPEN, NOW, "answered", probe="A1")
 
 
-def called(outcome: RouteOutcome, attempt: str = "A1", *, opened_seconds_ago: float = 0.0) -> Called:
+def called(outcome: RouteOutcome, attempt: str = "A1", *, opened_seconds_ago: float = 0.0) -> PaymentCall:
     later = NOW + timedelta(seconds=60)
-    return Called(outcome, attempt, later - timedelta(seconds=opened_seconds_ago), later)
+    return PaymentCall(outcome, attempt, later - timedelta(seconds=opened_seconds_ago), later)
 
 
 # ---- opening
@@ -43,8 +43,8 @@ def called(outcome: RouteOutcome, attempt: str = "A1", *, opened_seconds_ago: fl
 
 @pytest.mark.parametrize("doubt", sorted(DOUBTS))
 def test_five_in_doubt_in_a_row_open_it(doubt: RouteOutcome) -> None:
-    assert judge(called(doubt), Breaker(), [doubt] * 4, RULES) is None
-    opened = judge(called(doubt), Breaker(), [doubt] * 5, RULES)
+    assert breaker_after(called(doubt), Breaker(), [doubt] * 4, RULES) is None
+    opened = breaker_after(called(doubt), Breaker(), [doubt] * 5, RULES)
     assert opened == Breaker(BreakerState.OPEN, called(doubt).now, "5 in doubt in a row")
 
 
@@ -76,7 +76,7 @@ def test_nothing_but_doubts_opens_it(newest_first: list[RouteOutcome]) -> None:
 def test_what_is_no_doubt_leaves_a_closed_one_closed(
     before: list[RouteOutcome], outcome: RouteOutcome
 ) -> None:
-    after = judge(called(outcome), Breaker(), [outcome, *before], RULES)
+    after = breaker_after(called(outcome), Breaker(), [outcome, *before], RULES)
     assert after is None or (after.state is BreakerState.OPEN and outcome in DOUBTS)
 
 
@@ -86,31 +86,33 @@ def test_what_is_no_doubt_leaves_a_closed_one_closed(
 @pytest.mark.parametrize("outcome", sorted(RouteOutcome))
 def test_no_payment_moves_an_open_one(outcome: RouteOutcome) -> None:
     """Only an answered question does, or time: a payment that began before proves nothing."""
-    assert judge(called(outcome), OPEN, [outcome] * 5, RULES) is None
+    assert breaker_after(called(outcome), OPEN, [outcome] * 5, RULES) is None
 
 
 def test_a_payment_that_was_collected_closes_a_half_open_one() -> None:
-    after = judge(called(COLLECTED), HALF_OPEN, [COLLECTED], RULES)
+    after = breaker_after(called(COLLECTED), HALF_OPEN, [COLLECTED], RULES)
     assert after == Breaker(BreakerState.CLOSED, called(COLLECTED).now, "a payment was collected")
 
 
 def test_money_of_a_page_from_before_closes_nothing() -> None:
-    assert judge(called(COLLECTED, "A0", opened_seconds_ago=61), HALF_OPEN, [COLLECTED], RULES) is None
+    assert (
+        breaker_after(called(COLLECTED, "A0", opened_seconds_ago=61), HALF_OPEN, [COLLECTED], RULES) is None
+    )
     without_since = replace(HALF_OPEN, since=None)
-    assert judge(called(COLLECTED, "A0"), without_since, [COLLECTED], RULES) is None
+    assert breaker_after(called(COLLECTED, "A0"), without_since, [COLLECTED], RULES) is None
 
 
 @pytest.mark.parametrize("doubt", sorted(DOUBTS))
 @pytest.mark.parametrize("attempt", ["A1", "A0"])
 def test_one_doubt_opens_a_half_open_one_again(doubt: RouteOutcome, attempt: str) -> None:
-    after = judge(called(doubt, attempt), HALF_OPEN, [doubt], RULES)
+    after = breaker_after(called(doubt, attempt), HALF_OPEN, [doubt], RULES)
     assert after == Breaker(BreakerState.OPEN, called(doubt).now, f"{doubt} while half open")
 
 
 @pytest.mark.parametrize("answer", [PAGE, DECLINED, REFUSED])
 def test_an_answer_makes_room_for_the_next_payment(answer: RouteOutcome) -> None:
-    assert judge(called(answer), HALF_OPEN, [answer], RULES) == replace(HALF_OPEN, probe="")
-    assert judge(called(answer, "A0"), HALF_OPEN, [answer], RULES) is None
+    assert breaker_after(called(answer), HALF_OPEN, [answer], RULES) == replace(HALF_OPEN, probe="")
+    assert breaker_after(called(answer, "A0"), HALF_OPEN, [answer], RULES) is None
 
 
 def test_times_pass_faster_where_a_demo_says_so() -> None:

@@ -129,7 +129,7 @@ def test_frozen_sums_leave_only_those_with_the_same_charge() -> None:
 
 def test_nobody_is_left() -> None:
     decision = decided(a_rule(Action.EXCLUDE, *CARDS))
-    assert (decision.chosen, decision.approach, decision.ranking) == (None, Approach.NOBODY, ())
+    assert (decision.chosen, decision.approach, decision.ranking) == (None, Approach.NO_CONNECTOR, ())
 
 
 # ---- named by the caller
@@ -146,7 +146,7 @@ def test_a_named_connector_is_taken_whatever_rules_and_scores_say() -> None:
 def test_a_named_connector_that_may_not_be_asked_is_never_exchanged() -> None:
     candidates = (a_candidate("ebl", breaker=BreakerState.OPEN), *ALL[1:])
     decision = decide(a_request(instrument="ebl"), candidates, card_rules(), NO_LUCK)
-    assert (decision.chosen, decision.approach) == (None, Approach.NOBODY)
+    assert (decision.chosen, decision.approach) == (None, Approach.NO_CONNECTOR)
 
 
 def test_of_an_unknown_instrument_nobody_is_left() -> None:
@@ -162,7 +162,7 @@ def test_only_leaves_nobody_else_and_exclude_takes_out() -> None:
         a_rule(Action.EXCLUDE, "brac_bank", "ebl", name="not these"),
     )
     assert (decision.chosen, decision.rules) == ("city_bank", ("two", "not these"))
-    by = {one.connector_id: (one.why, one.by) for one in decision.verdicts}
+    by = {one.connector_id: (one.why, one.rule) for one in decision.verdicts}
     assert by == {
         "ebl": (Exclusion.RULE, "two"),
         "brac_bank": (Exclusion.RULE, "not these"),

@@ -81,8 +81,8 @@ def test_whatever_is_decided_is_explained_and_can_be_repeated(
     assert set(reasons) == {one.connector_id for one in known}
     assert set(decision.ranking) == {name for name, why in reasons.items() if why is None}
     assert len(decision.ranking) == len(set(decision.ranking))
-    assert (decision.chosen is None) is (decision.approach is Approach.NOBODY)
-    assert all(bool(one.by) is (one.why is Exclusion.RULE) for one in decision.verdicts)
+    assert (decision.chosen is None) is (decision.approach is Approach.NO_CONNECTOR)
+    assert all(bool(one.rule) is (one.why is Exclusion.RULE) for one in decision.verdicts)
     if request.instrument != "card":
         assert decision.chosen in {None, request.instrument}
 

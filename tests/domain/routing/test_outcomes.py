@@ -1,17 +1,22 @@
 import pytest
 
-from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, Created, Disagreed
+from ekpay_switch.domain.collections.connector_calls import (
+    Collected,
+    ConfirmedCollection,
+    MismatchedCollection,
+    PageCreated,
+)
 from ekpay_switch.domain.collections.funding import (
-    CameToNothing,
-    Finding,
-    MoneyCame,
+    MoneyCollected,
+    NothingCollected,
     PageOpened,
     StillOpen,
     TryEnd,
+    TryFinding,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import RouteOutcome
-from ekpay_switch.domain.routing.outcomes import may_ask_another, outcome_of
+from ekpay_switch.domain.routing.outcomes import may_try_another_connector, outcome_of
 
 CAME = Collected("A1", Money(100), "TRX1")
 
@@ -19,16 +24,16 @@ CAME = Collected("A1", Money(100), "TRX1")
 @pytest.mark.parametrize(
     ("finding", "outcome"),
     [
-        (PageOpened(Created("P1", "https://page.example"), 180.0, 1_800.0), RouteOutcome.PAGE),
-        (MoneyCame(Agreed(CAME), 150), RouteOutcome.COLLECTED),
-        (MoneyCame(Disagreed(CAME, "another amount"), 150), RouteOutcome.IN_DOUBT),
-        (CameToNothing(TryEnd.DECLINED, "not_allowed", is_technical=True), RouteOutcome.DECLINED),
-        (CameToNothing(TryEnd.DECLINED, "insufficient_balance"), RouteOutcome.REFUSED),
-        (CameToNothing(TryEnd.UNREACHED, "connect refused"), RouteOutcome.UNREACHED),
-        (CameToNothing(TryEnd.NO_PAGE, "cut off"), RouteOutcome.NO_PAGE),
-        (CameToNothing(TryEnd.NO_PAGE, "no page was told", is_our_own=True), None),
-        (CameToNothing(TryEnd.NEVER_PAID, "cancelled by the payer"), None),
-        (CameToNothing(TryEnd.LAPSED, "the time to pay was over"), None),
+        (PageOpened(PageCreated("P1", "https://page.example"), 180.0, 1_800.0), RouteOutcome.PAGE),
+        (MoneyCollected(ConfirmedCollection(CAME), 150), RouteOutcome.COLLECTED),
+        (MoneyCollected(MismatchedCollection(CAME, "another amount"), 150), RouteOutcome.IN_DOUBT),
+        (NothingCollected(TryEnd.DECLINED, "not_allowed", is_technical=True), RouteOutcome.DECLINED),
+        (NothingCollected(TryEnd.DECLINED, "insufficient_balance"), RouteOutcome.REFUSED),
+        (NothingCollected(TryEnd.UNREACHED, "connect refused"), RouteOutcome.UNREACHED),
+        (NothingCollected(TryEnd.NO_PAGE, "cut off"), RouteOutcome.NO_PAGE),
+        (NothingCollected(TryEnd.NO_PAGE, "no page was told", is_our_own=True), None),
+        (NothingCollected(TryEnd.NEVER_PAID, "cancelled by the payer"), None),
+        (NothingCollected(TryEnd.LAPSED, "the time to pay was over"), None),
         (StillOpen(90.0, "cut off", was_asked=False, is_new_doubt=True), RouteOutcome.IN_DOUBT),
         (StillOpen(90.0, "breaker", was_asked=False, is_execute_undone=True), RouteOutcome.UNREACHED),
         (StillOpen(90.0, "not executed yet", is_execute_undone=True), None),
@@ -36,19 +41,21 @@ CAME = Collected("A1", Money(100), "TRX1")
         (StillOpen(90.0, "inquiry budget is used up", was_asked=False), None),
     ],
 )
-def test_what_a_finding_says_about_its_connector(finding: Finding, outcome: RouteOutcome | None) -> None:
+def test_what_a_finding_says_about_its_connector(finding: TryFinding, outcome: RouteOutcome | None) -> None:
     assert outcome_of(finding) is outcome
 
 
 @pytest.mark.parametrize(
     ("nothing", "may"),
     [
-        (CameToNothing(TryEnd.UNREACHED, "connect refused"), True),
-        (CameToNothing(TryEnd.DECLINED, "not_allowed", is_technical=True), True),
-        (CameToNothing(TryEnd.DECLINED, "insufficient_balance"), False),
-        (CameToNothing(TryEnd.NO_PAGE, "cut off"), False),
-        (CameToNothing(TryEnd.NEVER_PAID, "cancelled by the payer"), False),
+        (NothingCollected(TryEnd.UNREACHED, "connect refused"), True),
+        (NothingCollected(TryEnd.DECLINED, "not_allowed", is_technical=True), True),
+        (NothingCollected(TryEnd.DECLINED, "insufficient_balance"), False),
+        (NothingCollected(TryEnd.NO_PAGE, "cut off"), False),
+        (NothingCollected(TryEnd.NEVER_PAID, "cancelled by the payer"), False),
     ],
 )
-def test_only_unreached_and_named_declines_may_be_asked_elsewhere(nothing: CameToNothing, may: bool) -> None:  # noqa: FBT001
-    assert may_ask_another(nothing) is may
+def test_only_unreached_and_named_declines_may_be_asked_elsewhere(
+    nothing: NothingCollected, may: bool
+) -> None:  # noqa: FBT001
+    assert may_try_another_connector(nothing) is may

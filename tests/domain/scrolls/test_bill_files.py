@@ -9,23 +9,23 @@ from hypothesis import strategies as st
 
 from ekpay_switch.domain.bill import ChargeLine
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.scrolls.bill_file_reading import BYTES_MAX, FIXED, NamedBy, read_bill_file
+from ekpay_switch.domain.scrolls.bill_file_reading import BYTES_MAX, FIXED, NamingParameter, read_bill_file
 from ekpay_switch.domain.scrolls.bill_files import (
     BillFile,
     BillStatus,
     FiledBill,
-    FoundBill,
-    NotTaken,
     Problem,
+    StoredBill,
     Taking,
+    TakingRefusal,
     judge_taking,
 )
 
 DUE = date(2026, 3, 20)
 NAMING = (
-    NamedBy("pay_slip_no", "^[0-9]{6,14}$", "A", is_required=True),
-    NamedBy("college_code", "^[0-9]{4}$", "A", is_required=False),
-    NamedBy("application_id", "^[0-9]{6,14}$", "B", is_required=True),
+    NamingParameter("pay_slip_no", "^[0-9]{6,14}$", "A", is_required=True),
+    NamingParameter("college_code", "^[0-9]{4}$", "A", is_required=False),
+    NamingParameter("application_id", "^[0-9]{6,14}$", "B", is_required=True),
 )
 HEADINGS = (*FIXED, "pay_slip_no", "college_code", "application_id")
 GOOD = {
@@ -88,7 +88,7 @@ def read(content: bytes) -> BillFile | list[Problem]:
 def problems(content: bytes) -> list[tuple[int, str]]:
     found = read(content)
     assert isinstance(found, list), found
-    return [(problem.line, problem.what) for problem in found]
+    return [(problem.line, problem.description) for problem in found]
 
 
 # ---- a file that is right
@@ -247,7 +247,7 @@ def test_any_bytes_at_all_are_problems_and_no_error(content: bytes) -> None:
 def test_any_text_in_any_cell_is_read_or_named_at_its_line_or_after(text: str, cell: str) -> None:
     found = read(written(GOOD | {cell: text}))
     assert isinstance(found, BillFile) or all(
-        problem.line >= 3 or "that of the rows" in problem.what for problem in found
+        problem.line >= 3 or "that of the rows" in problem.description for problem in found
     )
 
 
@@ -259,15 +259,15 @@ TAKING = Taking("nu_fee", "REF1", UUID(int=1), "NU-1", Money(48_500), DUE, "NUF-
 @pytest.mark.parametrize(
     ("found", "refusal"),
     [
-        (FoundBill(BILL), None),
-        (None, NotTaken.NO_SUCH_BILL),
-        (FoundBill(replace(BILL, status=BillStatus.WITHDRAWN)), NotTaken.NO_SUCH_BILL),
-        (FoundBill(replace(BILL, status=BillStatus.PAID)), NotTaken.ALREADY_PAID),
-        (FoundBill(BILL, is_taken=True), NotTaken.ALREADY_PAID),
-        (FoundBill(replace(BILL, amount=Money(48_600))), NotTaken.AMOUNT_DIFFERS),
+        (StoredBill(BILL), None),
+        (None, TakingRefusal.NO_SUCH_BILL),
+        (StoredBill(replace(BILL, status=BillStatus.WITHDRAWN)), TakingRefusal.NO_SUCH_BILL),
+        (StoredBill(replace(BILL, status=BillStatus.PAID)), TakingRefusal.ALREADY_PAID),
+        (StoredBill(BILL, is_taken=True), TakingRefusal.ALREADY_PAID),
+        (StoredBill(replace(BILL, amount=Money(48_600))), TakingRefusal.AMOUNT_DIFFERS),
     ],
 )
-def test_a_bill_is_taken_only_as_it_stands(found: FoundBill | None, refusal: NotTaken | None) -> None:
+def test_a_bill_is_taken_only_as_it_stands(found: StoredBill | None, refusal: TakingRefusal | None) -> None:
     assert judge_taking(TAKING, found) == refusal
 
 
@@ -275,5 +275,5 @@ def test_the_late_fee_counts_from_the_day_after_the_due_date() -> None:
     assert BILL.total_on(DUE) == Money(48_500)
     assert BILL.total_on(DUE + timedelta(days=1)) == Money(53_500)
     late = replace(TAKING, on=DUE + timedelta(days=1))
-    assert judge_taking(late, FoundBill(BILL)) == NotTaken.AMOUNT_DIFFERS
-    assert judge_taking(replace(late, amount=Money(53_500)), FoundBill(BILL)) is None
+    assert judge_taking(late, StoredBill(BILL)) == TakingRefusal.AMOUNT_DIFFERS
+    assert judge_taking(replace(late, amount=Money(53_500)), StoredBill(BILL)) is None

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.scrolls.layouts import LAYOUTS, content_of, digest_of, sealed
+from ekpay_switch.domain.scrolls.layouts import LAYOUTS, content_of, digest_of, with_digest
 from ekpay_switch.domain.scrolls.scroll import RowType, ScrollFile, ScrollLines, rows_due
 from tests.domain.scrolls.test_scroll import DAY, NUMBERED, PAID, POSTED, a_payment, back
 
@@ -23,7 +23,7 @@ def a_file(layout: str = "common") -> ScrollFile:
         a_payment(1, given_back=(back(PAID - Money(50)),), charges=WATER),
         a_payment(2, posted=None, came_to_nothing=POSTED),
     ]
-    return sealed(
+    return with_digest(
         ScrollFile("wasa", DAY, 1, is_last=True, layout=layout, rows=rows_due(payments, DAY, 1, NUMBERED))
     )
 
@@ -98,7 +98,7 @@ def test_gas_gets_what_was_paid_and_no_commission() -> None:
 
 def test_a_cell_can_neither_break_its_line_nor_hide_in_it() -> None:
     payment = a_payment(1, bill_ref='a,"b"', account_ref="1\n2\r\u202e", channel="বিকাশ")
-    file = sealed(
+    file = with_digest(
         ScrollFile(
             "x",
             date(2026, 3, 1),

@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from ekpay_switch.domain.money import ZERO, Money, total
 from ekpay_switch.domain.scrolls.scroll import (
     NOTHING,
-    GivenBack,
-    Happened,
-    Listed,
+    BookedAt,
+    PaidRow,
     RowType,
     ScrollFile,
     ScrollLines,
+    ScrollListing,
     ScrollPayment,
     ScrollPlace,
+    ScrollRefund,
     ScrollRefusal,
     ScrollRow,
     ScrollTerms,
-    Told,
-    forgotten_day,
+    missing_day,
     refuse_scroll,
     rows_due,
     split_lines,
@@ -29,7 +29,7 @@ from ekpay_switch.domain.scrolls.scroll import (
 
 DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 6, tzinfo=UTC)
-POSTED = Happened(DAY, NOON)
+POSTED = BookedAt(DAY, NOON)
 NUMBERED = ScrollTerms(is_numbered=True, cycles=3, base=1_000)
 PLAIN = ScrollTerms(cycles=3)
 LINES = ScrollLines(Money(90_000), Money(5_000), Money(4_000), Money(1_000), Money(50))
@@ -51,14 +51,14 @@ def a_payment(number: int = 1, **changes: object) -> ScrollPayment:
         collector_code="bank1",
         lines=LINES,
         exact=PAID - Money(50),
-        posted=Happened(DAY, NOON + timedelta(minutes=number)),
+        posted=BookedAt(DAY, NOON + timedelta(minutes=number)),
     )
     return replace(payment, **changes)  # type: ignore[arg-type]  # fields of it
 
 
-def back(amount: Money, refund: int | None = 1, minutes: int = 60) -> GivenBack:
+def back(amount: Money, refund: int | None = 1, minutes: int = 60) -> ScrollRefund:
     refund_id = None if refund is None else UUID(int=refund)
-    return GivenBack(refund_id, DAY, NOON + timedelta(minutes=minutes), amount)
+    return ScrollRefund(refund_id, DAY, NOON + timedelta(minutes=minutes), amount)
 
 
 def told(rows: tuple[ScrollRow, ...]) -> list[tuple[int, str, int]]:
@@ -97,7 +97,7 @@ def test_numbers_that_came_to_nothing_are_void_and_those_in_doubt_wait() -> None
 
 
 def test_a_biller_that_numbers_nothing_sees_no_voids_and_counts_rows() -> None:
-    payments = [replace(a_payment(9), posted=None, came_to_nothing=POSTED), replace(a_payment(2), number=0)]
+    payments = [replace(a_payment(9), posted=None, voided=POSTED), replace(a_payment(2), number=0)]
     (row,) = rows_due(payments, DAY, 5, PLAIN)
     assert (row.seq, row.scroll_no, row.scroll_date) == (5, 5, DAY)
 
@@ -108,13 +108,13 @@ def test_a_number_keeps_the_day_that_it_was_given_on() -> None:
 
 
 def test_what_was_told_is_not_told_again() -> None:
-    paid = a_payment(1, listed=Listed(told=Told(DAY, 1_000, LINES)))
-    void = a_payment(2, posted=None, came_to_nothing=POSTED, listed=Listed(has_void=True))
+    paid = a_payment(1, listed=ScrollListing(paid_row=PaidRow(DAY, 1_000, LINES)))
+    void = a_payment(2, posted=None, came_to_nothing=POSTED, listed=ScrollListing(has_void=True))
     assert rows_due([paid, void], DAY, 1, NUMBERED) == ()
 
 
 def test_what_was_void_and_posted_after_all_is_told_as_paid_under_its_number() -> None:
-    late = a_payment(2, came_to_nothing=POSTED, listed=Listed(has_void=True))
+    late = a_payment(2, came_to_nothing=POSTED, listed=ScrollListing(has_void=True))
     assert told(rows_due([late], DAY, 9, NUMBERED)) == [(9, "PAY", 1_001)]
 
 
@@ -127,7 +127,7 @@ def test_all_of_a_payment_is_taken_back_with_its_lines_but_for_the_rounding() ->
 
 
 def test_parts_are_taken_back_by_their_amount_alone_in_the_order_of_their_time() -> None:
-    listed = Listed(told=Told(DAY, 1_000, LINES), refunds=frozenset({UUID(int=3)}))
+    listed = ScrollListing(paid_row=PaidRow(DAY, 1_000, LINES), refunds=frozenset({UUID(int=3)}))
     parts = (back(Money(700), 1, 30), back(Money(200), 2, 20), back(Money(1), 3, 10))
     rows = rows_due([a_payment(given_back=parts, listed=listed)], DAY, 4, NUMBERED)
     assert [(row.seq, row.lines.total.minor, row.refund_id) for row in rows] == [
@@ -140,8 +140,8 @@ def test_parts_are_taken_back_by_their_amount_alone_in_the_order_of_their_time()
 def test_what_was_given_back_without_a_refund_is_taken_back_once() -> None:
     payment = a_payment(given_back=(back(Money(5), None),))
     assert [row.row_type for row in rows_due([payment], DAY, 1, PLAIN)] == [RowType.PAY, RowType.REV]
-    listed = Listed(told=Told(DAY, 1, LINES), refunds=frozenset({None}))
-    assert rows_due([replace(payment, listed=listed)], DAY, 1, PLAIN) == ()
+    listed = ScrollListing(paid_row=PaidRow(DAY, 1, LINES), refunds=frozenset({None}))
+    assert rows_due([replace(payment, listing=listed)], DAY, 1, PLAIN) == ()
 
 
 @given(
@@ -168,14 +168,18 @@ def test_rows_are_numbered_without_a_gap_and_every_payment_is_told_at_most_once(
                 posted=POSTED if fate == "posted" else None,
                 came_to_nothing=POSTED if fate == "nothing" else None,
                 given_back=given if fate == "posted" else (),
-                listed=Listed(told=Told(DAY, number, LINES)) if is_listed and fate == "posted" else Listed(),
+                listed=ScrollListing(paid_row=PaidRow(DAY, number, LINES))
+                if is_listed and fate == "posted"
+                else ScrollListing(),
             )
         )
     rows = rows_due(payments, DAY, first, terms)
     assert [row.seq for row in rows] == list(range(first, first + len(rows)))
     paid = [row.payment_id for row in rows if row.row_type is RowType.PAY]
     assert len(paid) == len(set(paid))
-    assert sum(row.row_type is RowType.REV for row in rows) == sum(len(one.given_back) for one in payments)
+    assert sum(row.row_type is RowType.REV for row in rows) == sum(
+        len(payment.refunds) for payment in payments
+    )
     assert total(row.lines.total for row in rows if row.row_type is RowType.VOID) == ZERO
 
 
@@ -213,16 +217,16 @@ def test_a_day_that_is_closed_stays_closed_when_the_manifest_allows_more_files()
 
 def test_the_first_day_before_that_has_something_to_tell_was_forgotten() -> None:
     days = [DAY - timedelta(days=days) for days in (0, 2, 3)]
-    payments = [a_payment(number, posted=Happened(day, NOON)) for number, day in enumerate(days, 1)]
+    payments = [a_payment(number, posted=BookedAt(day, NOON)) for number, day in enumerate(days, 1)]
     refunded = a_payment(
         9,
-        listed=Listed(told=Told(DAY, 9, LINES)),
+        listed=ScrollListing(paid_row=PaidRow(DAY, 9, LINES)),
         given_back=(replace(back(Money(1)), on=DAY - timedelta(days=5)),),
     )
-    assert forgotten_day(payments, DAY, NUMBERED, None) == DAY - timedelta(days=3)
-    assert forgotten_day([*payments, refunded], DAY, NUMBERED, None) == DAY - timedelta(days=5)
+    assert missing_day(payments, DAY, NUMBERED, None) == DAY - timedelta(days=3)
+    assert missing_day([*payments, refunded], DAY, NUMBERED, None) == DAY - timedelta(days=5)
     newest = ScrollPlace(DAY - timedelta(days=2), 3, is_last=True)
-    assert forgotten_day([*payments, refunded], DAY, NUMBERED, newest) is None
+    assert missing_day([*payments, refunded], DAY, NUMBERED, newest) is None
 
 
 def test_a_file_is_named_after_biller_day_and_cycle() -> None:

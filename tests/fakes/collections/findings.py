@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.funding import (
-    CameToNothing,
-    Finding,
-    HeldTry,
-    MoneyCame,
+    LockedTry,
+    MoneyCollected,
+    NothingCollected,
     PageOpened,
-    SeenTry,
     StillOpen,
     TryEnd,
+    TryFinding,
     TryPlan,
+    TrySnapshot,
     TryState,
-    decide,
+    decide_try,
 )
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.refund import RefundKind
@@ -28,7 +28,7 @@ class Findings:
 
     tables: CollectTables
 
-    def begin_execute(self, held: HeldTry, hold_seconds: float) -> bool:
+    def begin_execute(self, held: LockedTry, hold_seconds: float) -> bool:
         tables, one = self.tables, self.tables.one(held)
         if not _is_ours(one, held) or one.state is not TryState.OPEN or tables.is_over(held.payment_id):
             return False
@@ -40,25 +40,25 @@ class Findings:
         tables.keep_evidence(held.payment_id, f"begun:execute:{one.executes_begun}")
         return True
 
-    def record(self, held: HeldTry, finding: Finding) -> TryRecorded | None:
+    def record(self, held: LockedTry, finding: TryFinding) -> TryRecorded | None:
         tables, one = self.tables, self.tables.one(held)
         if not _is_ours(one, held):
             tables.keep_evidence(held.payment_id, f"late:{type(finding).__name__}")
-            if isinstance(finding, MoneyCame) and one.collected is None:
+            if isinstance(finding, MoneyCollected) and one.collected is None:
                 one.next_action_at, one.is_woken = tables.clock.now(), True
             return None
         if one.collected is not None:
             return self._beside(one, held, finding)
         if isinstance(finding, PageOpened) and self._is_anothers(one, finding):
-            finding = CameToNothing(TryEnd.NO_PAGE, "the connector told another try's name")
-        plan = decide(self._seen(one, finding), finding)
+            finding = NothingCollected(TryEnd.NO_PAGE, "the connector told another try's name")
+        plan = decide_try(self._seen(one, finding), finding)
         self._write(one, plan, finding)
         tables.tell_routing(held, finding)
         return TryRecorded(tables.books.payments[held.payment_id].state, plan.alarm)
 
     # ---- how it is done ------------------------------------------------------------
 
-    def _beside(self, one: StoredTry, held: HeldTry, finding: Finding) -> TryRecorded:
+    def _beside(self, one: StoredTry, held: LockedTry, finding: TryFinding) -> TryRecorded:
         """The money of this try stands already; another movement under it is a matter for people."""
         self.tables.keep_evidence(held.payment_id, f"beside:{type(finding).__name__}")
         one.recorded, one.lease_until, one.next_action_at, one.is_woken = held.epoch, None, None, False
@@ -77,19 +77,19 @@ class Findings:
         name = page.created.provider_reference
         return any(other.provider_reference == name for other in self._others(one))
 
-    def _seen(self, one: StoredTry, finding: Finding) -> SeenTry:
+    def _seen(self, one: StoredTry, finding: TryFinding) -> TrySnapshot:
         name = _movement_of(finding)
-        return SeenTry(
+        return TrySnapshot(
             payment_state=self.tables.books.payments[one.payment_id].state,
             state=one.state,
             connector_id=one.new.connector_id,
             sums=self.tables.sums_of(one),
-            is_over=self.tables.is_over(one.payment_id),
+            is_quote_expired=self.tables.is_over(one.payment_id),
             is_movement_known=any(name == other.provider_transaction != "" for other in self._others(one)),
             shares=self.tables.shares.of(one.payment_id),
         )
 
-    def _write(self, one: StoredTry, plan: TryPlan, finding: Finding) -> None:
+    def _write(self, one: StoredTry, plan: TryPlan, finding: TryFinding) -> None:
         tables = self.tables
         if plan.events:
             tables.move(one.payment_id, plan.events, plan.facts)
@@ -125,7 +125,7 @@ class Findings:
                 if other is not one and other.state is TryState.OPEN:
                     other.state = TryState.ABANDONED
 
-    def _write_next(self, one: StoredTry, finding: Finding) -> None:
+    def _write_next(self, one: StoredTry, finding: TryFinding) -> None:
         """Nobody holds the try, and it is looked at again when there is reason to."""
         tables = self.tables
         one.recorded, one.lease_until, one.next_action_at = one.epoch, None, None
@@ -141,19 +141,19 @@ class Findings:
                 one.asked = finding.was_asked + (0 if finding.is_new_doubt else one.asked)
                 one.asked_at = tables.clock.now() if finding.was_asked else one.asked_at
                 one.executes_begun -= finding.is_execute_undone
-            case MoneyCame():
+            case MoneyCollected():
                 one.is_woken = False
-            case CameToNothing(look_again_seconds=again):
+            case NothingCollected(look_again_seconds=again):
                 one.next_action_at = None if again is None else tables.later(again)
         if one.is_woken:
             one.next_action_at = tables.soon(one)
         one.is_agreed, one.is_woken = one.is_agreed and one.is_woken, False
 
 
-def _is_ours(one: StoredTry, held: HeldTry) -> bool:
+def _is_ours(one: StoredTry, held: LockedTry) -> bool:
     """An epoch has one holder, who records one finding."""
     return one.epoch == held.epoch != one.recorded
 
 
-def _movement_of(finding: Finding) -> str:
-    return finding.judged.collected.provider_transaction if isinstance(finding, MoneyCame) else ""
+def _movement_of(finding: TryFinding) -> str:
+    return finding.judged.collected.provider_transaction if isinstance(finding, MoneyCollected) else ""

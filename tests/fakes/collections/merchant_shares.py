@@ -9,7 +9,7 @@ from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import Share, payee_of, share_account
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunds.share_reversals import unwind
+from ekpay_switch.domain.refunds.share_reversals import reverse_shares
 from ekpay_switch.domain.shares import Split, Stake
 
 UNLIMITED = 10**12
@@ -59,8 +59,8 @@ class FakeShares:
         split = self.split(payment_id)
         if split is None:
             return ()
-        unwound = unwind(split, change, connector_id)
+        unwound = reverse_shares(split, change, connector_id)
         moved = zip(split.stakes, unwound.refunded, strict=True)
         self.stakes[payment_id] = tuple(replace(stake, refunded=refunded) for stake, refunded in moved)
-        self.owed[self.merchants[payment_id]] += unwound.owed.minor
+        self.owed[self.merchants[payment_id]] += unwound.payable_change.minor
         return unwound.entries

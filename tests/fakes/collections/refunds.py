@@ -9,14 +9,14 @@ from ekpay_switch.domain.collections.connector_calls import RefundOrder
 from ekpay_switch.domain.collections.file_proofs import NO_FILES
 from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT
-from ekpay_switch.domain.ledger.posting_rules import paid_back
+from ekpay_switch.domain.ledger.posting_rules import paid_back_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
     REFUND_TRANSITIONS,
-    HeldRefund,
+    LockedRefund,
     NewRefund,
     PaidByHand,
     Refundable,
@@ -30,7 +30,7 @@ from ekpay_switch.domain.refunds.refund import (
     refuse_refund,
     takes_two_persons,
 )
-from ekpay_switch.ports.collections import RefundRecorded, RefundTaken, RefundView
+from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundView
 from tests.fakes.collections.tables import CollectTables, StoredRefund, StoredTry
 from tests.fakes.payments import StoredPayment
 
@@ -60,7 +60,9 @@ class FakeRefunds:
         refund = self.tables.refunds[refund_id]
         refund.walk(RefundEvent.TAKEN_BY_CONNECTOR)
         self.tables.let_go(refund)
-        self.tables.post(refund.new.payment_id, paid_back(refund.held_by.new.connector_id, refund.new.amount))
+        self.tables.post(
+            refund.new.payment_id, paid_back_entry(refund.held_by.new.connector_id, refund.new.amount)
+        )
         refund.next_action_at = None
 
     def pay_by_hand(self, refund_id: UUID, bank_reference: str) -> None:
@@ -75,7 +77,7 @@ class FakeRefunds:
 
     # ---- the port Refunds ------------------------------------------------------------
 
-    async def ask(self, new: NewRefund, parts_max: int, days_max: int) -> RefundTaken | RefundRefusal:
+    async def request(self, new: NewRefund, parts_max: int, days_max: int) -> RefundOpened | RefundRefusal:
         with self.tables.steps.step("ask_refund"):
             tables = self.tables
             tables.books.fail_if_told()
@@ -84,7 +86,7 @@ class FakeRefunds:
                 is_same = standing.new.fingerprint == new.fingerprint
                 is_repeat = is_same and standing.new.payment_id == new.payment_id
                 return (
-                    RefundTaken(standing.view, is_repeat=True) if is_repeat else RefundRefusal.OTHER_CONTENT
+                    RefundOpened(standing.view, is_repeat=True) if is_repeat else RefundRefusal.OTHER_CONTENT
                 )
             if tables.payment(new.partner_id, new.payment_id) is None:
                 return RefundRefusal.UNKNOWN_PAYMENT
@@ -93,7 +95,7 @@ class FakeRefunds:
                 return RefundRefusal.NOT_REFUNDABLE
             seen = self._refundable(new, one, parts_max, days_max)
             new = replace(new, needs_approval=takes_two_persons(new, seen))
-            return refuse_refund(new, seen) or RefundTaken(tables.owe(one, new).view)
+            return refuse_refund(new, seen) or RefundOpened(tables.owe(one, new).view)
 
     async def open_give_backs(self, limit: int) -> int:
         with self.tables.steps.step("open_give_backs"):
@@ -114,7 +116,7 @@ class FakeRefunds:
 
     async def lease_due(
         self, limit: int, lease_seconds: float, *, passing_over: Collection[str] = ()
-    ) -> Sequence[HeldRefund]:
+    ) -> Sequence[LockedRefund]:
         with self.tables.steps.step("lease_due_refunds"):
             self.tables.books.fail_if_told()
             due: list[StoredRefund] = []
@@ -125,7 +127,7 @@ class FakeRefunds:
                     due.append(refund)
             return [self._hold(refund, lease_seconds) for refund in due[:limit]]
 
-    async def begin_send(self, held: HeldRefund, hold_seconds: float) -> bool:
+    async def begin_send(self, held: LockedRefund, hold_seconds: float) -> bool:
         with self.tables.steps.step("begin_refund"):
             refund = self.tables.refunds[held.refund_id]
             if refund.epoch != held.epoch or self._another_is_in_the_air(refund):
@@ -135,13 +137,13 @@ class FakeRefunds:
             refund.lease_until = refund.next_action_at = self.tables.later(hold_seconds)
             return True
 
-    async def postpone(self, held: HeldRefund, again_seconds: float) -> None:
+    async def postpone(self, held: LockedRefund, again_seconds: float) -> None:
         with self.tables.steps.step("postpone_refund"):
             refund = self.tables.refunds[held.refund_id]
             if refund.epoch == held.epoch:
                 refund.lease_until, refund.next_action_at = None, self.tables.later(again_seconds)
 
-    async def record(self, held: HeldRefund, finding: RefundFinding) -> RefundRecorded | None:
+    async def record(self, held: LockedRefund, finding: RefundFinding) -> RefundRecorded | None:
         with self.tables.steps.step("record_refund"):
             self.tables.books.fail_if_told()
             refund = self.tables.refunds[held.refund_id]
@@ -206,7 +208,7 @@ class FakeRefunds:
     def _another_is_in_the_air(self, refund: StoredRefund) -> bool:
         return any(other.state in IN_THE_AIR for other in self._others(refund))
 
-    def _hold(self, refund: StoredRefund, lease_seconds: float) -> HeldRefund:
+    def _hold(self, refund: StoredRefund, lease_seconds: float) -> LockedRefund:
         tables, one, new = self.tables, refund.held_by, refund.new
         refund.epoch += 1
         refund.lease_until = tables.clock.now() + timedelta(seconds=lease_seconds)
@@ -229,7 +231,7 @@ class FakeRefunds:
             collected_at=one.collected_at,
             provider_refund=refund.provider_refund,
         )
-        return HeldRefund(
+        return LockedRefund(
             payment_id=new.payment_id,
             partner_id=new.partner_id,
             lane=collection.lane,
@@ -239,7 +241,7 @@ class FakeRefunds:
             epoch=refund.epoch,
             order=order,
             sends=refund.sends,
-            asked=refund.asked,
+            questions=refund.asked,
             collected_at=one.collected_at,
             now=tables.clock.now(),
             files=tables.books.files.get(new.refund_id, NO_FILES),

@@ -10,31 +10,31 @@ from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import (
     WAITS_FOR_MONEY,
-    Finding,
-    HeldTry,
+    LockedTry,
     NewCollection,
     NewTry,
     TryEnd,
+    TryFinding,
     TryState,
 )
 from ekpay_switch.domain.delivery import Delivery, PayOrder
-from ekpay_switch.domain.ledger.posting_rules import credited, owed_back
+from ekpay_switch.domain.ledger.posting_rules import merchant_credited_entry, owed_back_entry
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.payment import RELEASED, Event, State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.collections import (
     AlreadyOpened,
-    BillHeld,
+    BillTaken,
     Client,
+    CollectionOpened,
     DeliveryStart,
-    Funded,
+    FundedPayment,
     NoNewTry,
     OpenAnswer,
-    Opened,
     OtherContent,
     PaymentView,
     RawCallback,
-    Returning,
+    ReturnPage,
     StartedDelivery,
     TryRecorded,
 )
@@ -84,15 +84,15 @@ class FakeCollections:
             holder = self._holder(new)
             if holder is not None:
                 is_own = holder.standing.partner_id == new.partner_id
-                return BillHeld(holder.standing.payment_id if is_own else None)
+                return BillTaken(holder.standing.payment_id if is_own else None)
             tables.collections[new.payment_id] = new
             tables.created_at[new.payment_id] = tables.clock.now()
             tables.books.payments[new.payment_id] = stored_payment(new)
-            return Opened(self._begin(new.payment_id, new.first))
+            return CollectionOpened(self._begin(new.payment_id, new.first))
 
     async def open_try(
         self, partner_id: str, payment_id: UUID, new: NewTry, page_is_ours_after_seconds: float
-    ) -> HeldTry | NoNewTry:
+    ) -> LockedTry | NoNewTry:
         with self.tables.steps.step("open_try"):
             tables = self.tables
             payment = tables.payment(partner_id, payment_id)
@@ -134,7 +134,7 @@ class FakeCollections:
 
     # ---- following up ------------------------------------------------------------
 
-    async def lease_try(self, reference: str, lease_seconds: float) -> HeldTry | None:
+    async def lease_try(self, reference: str, lease_seconds: float) -> LockedTry | None:
         with self.tables.steps.step("lease_try"):
             one = self._by_reference(reference)
             if one is None or not self.tables.is_due(one):
@@ -143,7 +143,7 @@ class FakeCollections:
 
     async def lease_due_tries(
         self, limit: int, lease_seconds: float, *, per_far_side: int, passing_over: Collection[str] = ()
-    ) -> Sequence[HeldTry]:
+    ) -> Sequence[LockedTry]:
         places = Counter(dict.fromkeys(passing_over, per_far_side))
         with self.tables.steps.step("lease_due_tries"):
             self.tables.books.fail_if_told()
@@ -155,12 +155,12 @@ class FakeCollections:
                     due.append(one)
             return [self.tables.hold(one, lease_seconds) for one in due]
 
-    async def begin_execute(self, held: HeldTry, send_seconds: float, hold_seconds: float) -> bool:
+    async def begin_execute(self, held: LockedTry, send_seconds: float, hold_seconds: float) -> bool:
         with self.tables.steps.step("begin_execute"):
             assert send_seconds <= hold_seconds
             return Findings(self.tables).begin_execute(held, hold_seconds)
 
-    async def record(self, held: HeldTry, finding: Finding) -> TryRecorded | None:
+    async def record(self, held: LockedTry, finding: TryFinding) -> TryRecorded | None:
         with self.tables.steps.step("record_try"):
             self.tables.books.fail_if_told()
             return Findings(self.tables).record(held, finding)
@@ -183,12 +183,12 @@ class FakeCollections:
 
     async def funded_due(
         self, limit: int, *, per_far_side: int = 16, passing_over: Collection[str] = ()
-    ) -> Sequence[Funded]:
+    ) -> Sequence[FundedPayment]:
         with self.tables.steps.step("funded_due"):
             tables, now = self.tables, self.tables.clock.now()
             places = Counter(dict.fromkeys(passing_over, per_far_side))
             due = [
-                Funded(
+                FundedPayment(
                     payment_id,
                     new.biller_id,
                     tables.is_over(payment_id) and not is_merchant(new.biller_id),
@@ -200,9 +200,9 @@ class FakeCollections:
             ]
             chosen = []
             for funded in due:
-                if funded.is_over or places[funded.biller_id] < per_far_side:
+                if funded.is_quote_expired or places[funded.biller_id] < per_far_side:
                     chosen.append(funded)
-                    places[funded.biller_id] += not funded.is_over
+                    places[funded.biller_id] += not funded.is_quote_expired
             return chosen[:limit]
 
     async def start_delivery(self, start: DeliveryStart) -> StartedDelivery | None:
@@ -221,7 +221,7 @@ class FakeCollections:
             if payment.state is not State.FUNDED or shares is None:
                 return False
             tables.move(payment_id, (Event.MERCHANT_CREDITED,), payment.standing.facts)
-            tables.post(payment_id, credited(shares, sums))
+            tables.post(payment_id, merchant_credited_entry(shares, sums))
             tables.shares.credit(payment_id, sums)
             tables.tell(payment_id, "completed")
             payment.next_action_at = None
@@ -234,7 +234,9 @@ class FakeCollections:
                 return False
             facts = {"why": "the time to deliver was over"}
             tables.move(payment_id, (Event.DELIVERY_GIVEN_UP,), facts, Refusal.BILLER_UNAVAILABLE)
-            tables.post(payment_id, owed_back(payment.collected_by, tables.collections[payment_id].sums))
+            tables.post(
+                payment_id, owed_back_entry(payment.collected_by, tables.collections[payment_id].sums)
+            )
             payment.next_action_at = tables.clock.now()
             return True
 
@@ -246,12 +248,12 @@ class FakeCollections:
         )
         return next(found, None)
 
-    async def returning(self, reference: str) -> Returning | None:
+    async def return_page(self, reference: str) -> ReturnPage | None:
         one, tables = self._by_reference(reference), self.tables
         if one is None:
             return None
         new = tables.collections[one.payment_id]
-        return Returning(
+        return ReturnPage(
             payment_id=one.payment_id,
             connector_id=one.new.connector_id,
             client_name=tables.client_names.get(new.partner_id, ""),
@@ -288,7 +290,7 @@ class FakeCollections:
             None,
         )
 
-    def _begin(self, payment_id: UUID, new: NewTry) -> HeldTry:
+    def _begin(self, payment_id: UUID, new: NewTry) -> LockedTry:
         tables, until = self.tables, self.tables.later(new.hold_seconds)
         one = StoredTry(payment_id, new, tables.clock.now(), until, until)
         tables.tries.append(one)

@@ -5,10 +5,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ekpay_switch.domain.claims import Claim, QuotedBill, Standing
+from ekpay_switch.domain.claims import Claim, PaymentRecord, QuotedBill
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, CollectOrder
 from ekpay_switch.domain.collections.file_proofs import NO_FILES
-from ekpay_switch.domain.collections.funding import Finding, HeldTry, NewCollection, NewTry, TryEnd, TryState
+from ekpay_switch.domain.collections.funding import (
+    LockedTry,
+    NewCollection,
+    NewTry,
+    TryEnd,
+    TryFinding,
+    TryState,
+)
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money
@@ -19,8 +26,8 @@ from ekpay_switch.domain.refunds.refund import (
     RefundEvent,
     RefundKind,
     RefundState,
-    owing,
     refund_after,
+    refund_due_entry,
 )
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.collections import PaymentView, RawCallback, RefundView
@@ -115,7 +122,7 @@ class CollectTables:
     callbacks: dict[tuple[str, str], tuple[RawCallback, CallbackHint | None]] = field(default_factory=dict)
     client_names: Mapping[str, str] = field(default_factory=dict)
     shares: FakeShares = field(default_factory=FakeShares)
-    tell_routing: Callable[[HeldTry, Finding], None] = lambda _held, _finding: None
+    tell_routing: Callable[[LockedTry, TryFinding], None] = lambda _held, _finding: None
 
     # ---- reading ------------------------------------------------------------
 
@@ -129,7 +136,7 @@ class CollectTables:
     def open_try(self, payment_id: UUID) -> StoredTry | None:
         return next((one for one in self.tries_of(payment_id) if one.state is TryState.OPEN), None)
 
-    def one(self, held: HeldTry) -> StoredTry:
+    def one(self, held: LockedTry) -> StoredTry:
         return next(one for one in self.tries if one.new.attempt_id == held.attempt_id)
 
     def funding_try(self, payment_id: UUID) -> StoredTry | None:
@@ -181,12 +188,12 @@ class CollectTables:
         is_free = row.lease_until is None or row.lease_until < now
         return row.next_action_at is not None and row.next_action_at <= now and is_free
 
-    def hold(self, one: StoredTry, lease_seconds: float) -> HeldTry:
+    def hold(self, one: StoredTry, lease_seconds: float) -> LockedTry:
         one.epoch += 1
         one.lease_until, one.is_woken = self.later(lease_seconds), False
         return self.held(one)
 
-    def held(self, one: StoredTry) -> HeldTry:
+    def held(self, one: StoredTry) -> LockedTry:
         new = self.collections[one.payment_id]
         order = CollectOrder(
             payment_id=one.payment_id,
@@ -200,7 +207,7 @@ class CollectTables:
             executes_begun=one.executes_begun,
             epoch=one.epoch,
         )
-        return HeldTry(
+        return LockedTry(
             payment_id=one.payment_id,
             partner_id=new.partner_id,
             lane=new.lane,
@@ -212,7 +219,7 @@ class CollectTables:
             order=order,
             sums=self.sums_of(one),
             executes_begun=one.executes_begun,
-            asked=one.asked,
+            questions=one.asked,
             is_agreed=one.is_agreed,
             opened_at=one.opened_at,
             page_until=one.page_until,
@@ -266,7 +273,7 @@ class CollectTables:
     def owe(self, one: StoredTry, new: NewRefund) -> StoredRefund:
         """Take a refund on: the running total holds it, and what is owed without a second person stands."""
         now = self.clock.now()
-        state = RefundState.ASKED if new.needs_approval else RefundState.APPROVED
+        state = RefundState.REQUESTED if new.needs_approval else RefundState.APPROVED
         refund = StoredRefund(new, one, state, now, now)
         self.refunds[new.refund_id] = refund
         one.refunded += new.amount
@@ -278,7 +285,7 @@ class CollectTables:
         """The refund is approved: its money is owed, and it is due."""
         new = refund.new
         payee, connector_id = self.collections[new.payment_id].biller_id, refund.held_by.new.connector_id
-        self.post(new.payment_id, owing(new.kind, payee, connector_id, new.amount))
+        self.post(new.payment_id, refund_due_entry(new.kind, payee, connector_id, new.amount))
         if new.kind in {RefundKind.REFUND, RefundKind.CHARGEBACK}:
             self.unwind(refund, new.amount)
         refund.next_action_at = self.clock.now()
@@ -299,7 +306,7 @@ class CollectTables:
             fingerprint=b"",
             amount=amount,
             reason=kind.value,
-            asked_by="switch",
+            requested_by="switch",
             needs_approval=False,
             kind=kind,
         )
@@ -383,7 +390,7 @@ def stored_payment(new: NewCollection) -> StoredPayment:
         send_seconds=0.0,
         lease_seconds=0.0,
     )
-    standing = Standing(
+    standing = PaymentRecord(
         payment_id=new.payment_id,
         partner_id=new.partner_id,
         reference=new.reference,

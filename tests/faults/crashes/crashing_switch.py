@@ -28,13 +28,13 @@ from ekpay_switch.composition.http_app import build_app
 from ekpay_switch.composition.switch import WrapWorld
 from ekpay_switch.composition.worker import run_worker
 from ekpay_switch.domain.bill import BillQuery, FetchReply, Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
+from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
 from ekpay_switch.domain.delivery import NextSend, PayOrder, RecordAnswer, Recording, SendAnswer
 from ekpay_switch.domain.outcome import Approved, Inquiry, Outcome
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile, Billers
-from ekpay_switch.ports.world import Leased, Payments, World
+from ekpay_switch.ports.world import LeasedPayment, Payments, World
 from ekpay_switch.settings import Settings, read_settings
 from tests.faults.crashes.crash_points import Fuse, GateDeadline
 from tests.faults.crashes.wallet_crash_ports import (
@@ -78,7 +78,7 @@ class CrashingPayments:
         *,
         per_far_side: int = 16,
         passing_over: Collection[str] = (),
-    ) -> Sequence[Leased]:
+    ) -> Sequence[LeasedPayment]:
         # A dead worker's lease has to end while we wait. The product divides it only down to five seconds;
         # half of them is still longer than an inquiry may take.
         leased = await self.inner.lease_due(
@@ -89,15 +89,17 @@ class CrashingPayments:
         return leased
 
     async def postpone(
-        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+        self, leased: LeasedPayment, ask_again_seconds: float | None, why: str, *, was_asked: bool
     ) -> None:
-        await self.fuse.around("postpone", self.inner.postpone(leased, ask_again_seconds, why, asked=asked))
+        await self.fuse.around(
+            "postpone", self.inner.postpone(leased, ask_again_seconds, why, was_asked=was_asked)
+        )
 
     async def begin_send(self, send: NextSend) -> SendAnswer:
         return await self.fuse.around("begin_send", self.inner.begin_send(send))
 
-    async def standing(self, payment_id: UUID) -> Standing | None:
-        return await self.inner.standing(payment_id)
+    async def by_id(self, payment_id: UUID) -> PaymentRecord | None:
+        return await self.inner.by_id(payment_id)
 
     async def tokens(self, payment_id: UUID) -> Sequence[TokenLine]:
         return await self.inner.tokens(payment_id)

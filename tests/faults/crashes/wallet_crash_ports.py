@@ -24,30 +24,30 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundOutcome,
 )
 from ekpay_switch.domain.collections.funding import (
-    CameToNothing,
-    Finding,
-    HeldTry,
-    MoneyCame,
+    LockedTry,
+    MoneyCollected,
     NewCollection,
     NewTry,
+    NothingCollected,
     PageOpened,
     StillOpen,
+    TryFinding,
 )
-from ekpay_switch.domain.refunds.refund import HeldRefund, NewRefund, RefundFinding, RefundRefusal
+from ekpay_switch.domain.refunds.refund import LockedRefund, NewRefund, RefundFinding, RefundRefusal
 from ekpay_switch.ports.collections import (
     Callbacks,
     Collections,
     DeliveryStart,
-    Funded,
+    FundedPayment,
     NoNewTry,
     OpenAnswer,
     PaymentView,
     RawCallback,
+    RefundOpened,
     RefundRecorded,
     Refunds,
-    RefundTaken,
     RefundView,
-    Returning,
+    ReturnPage,
     StartedDelivery,
     TryRecorded,
 )
@@ -78,19 +78,19 @@ class CrashingCollections:
 
     async def open_try(
         self, partner_id: str, payment_id: UUID, new: NewTry, page_is_ours_after_seconds: float
-    ) -> HeldTry | NoNewTry:
+    ) -> LockedTry | NoNewTry:
         opening = self.inner.open_try(partner_id, payment_id, new, page_is_ours_after_seconds)
         return await self.fuse.around("open_try", opening)
 
     async def cancel(self, partner_id: str, payment_id: UUID) -> NoNewTry | None:
         return await self.fuse.around("cancel", self.inner.cancel(partner_id, payment_id))
 
-    async def lease_try(self, reference: str, lease_seconds: float) -> HeldTry | None:
+    async def lease_try(self, reference: str, lease_seconds: float) -> LockedTry | None:
         return await self.fuse.around("lease_try", self.inner.lease_try(reference, lease_seconds))
 
     async def lease_due_tries(
         self, limit: int, lease_seconds: float, *, per_far_side: int, passing_over: Collection[str] = ()
-    ) -> Sequence[HeldTry]:
+    ) -> Sequence[LockedTry]:
         held = await self.inner.lease_due_tries(
             limit, lease_seconds / 2, per_far_side=per_far_side, passing_over=passing_over
         )
@@ -98,11 +98,11 @@ class CrashingCollections:
             await self.fuse.reach("after_lease_tries")
         return held
 
-    async def begin_execute(self, held: HeldTry, send_seconds: float, hold_seconds: float) -> bool:
+    async def begin_execute(self, held: LockedTry, send_seconds: float, hold_seconds: float) -> bool:
         beginning = self.inner.begin_execute(held, send_seconds, hold_seconds)
         return await self.fuse.around("begin_execute", beginning)
 
-    async def record(self, held: HeldTry, finding: Finding) -> TryRecorded | None:
+    async def record(self, held: LockedTry, finding: TryFinding) -> TryRecorded | None:
         return await self.fuse.around(f"record_{_kind_of(finding)}", self.inner.record(held, finding))
 
     async def expire_due(self, limit: int) -> int:
@@ -110,7 +110,7 @@ class CrashingCollections:
 
     async def funded_due(
         self, limit: int, *, per_far_side: int = 16, passing_over: Collection[str] = ()
-    ) -> Sequence[Funded]:
+    ) -> Sequence[FundedPayment]:
         return await self.inner.funded_due(limit, per_far_side=per_far_side, passing_over=passing_over)
 
     async def start_delivery(self, start: DeliveryStart) -> StartedDelivery | None:
@@ -129,20 +129,20 @@ class CrashingCollections:
         crediting = self.inner.credit_merchant(payment_id)
         return await self.fuse.around("credit_merchant", crediting, payment_id)
 
-    async def returning(self, reference: str) -> Returning | None:
-        return await self.inner.returning(reference)
+    async def return_page(self, reference: str) -> ReturnPage | None:
+        return await self.inner.return_page(reference)
 
     async def reference_of(self, connector_id: str, provider_reference: str) -> str | None:
         return await self.inner.reference_of(connector_id, provider_reference)
 
 
-def _kind_of(finding: Finding) -> str:
+def _kind_of(finding: TryFinding) -> str:
     match finding:
         case PageOpened():
             return "page"
-        case MoneyCame():
+        case MoneyCollected():
             return "money"
-        case CameToNothing():
+        case NothingCollected():
             return "nothing"
         case StillOpen():
             return "still_open"
@@ -168,8 +168,8 @@ class CrashingRefunds:
     inner: Refunds
     fuse: Fuse
 
-    async def ask(self, new: NewRefund, parts_max: int, days_max: int) -> RefundTaken | RefundRefusal:
-        return await self.fuse.around("ask", self.inner.ask(new, parts_max, days_max))
+    async def request(self, new: NewRefund, parts_max: int, days_max: int) -> RefundOpened | RefundRefusal:
+        return await self.fuse.around("ask", self.inner.request(new, parts_max, days_max))
 
     async def open_give_backs(self, limit: int) -> int:
         await self.fuse.reach("before_open_give_backs")
@@ -180,19 +180,19 @@ class CrashingRefunds:
 
     async def lease_due(
         self, limit: int, lease_seconds: float, *, passing_over: Collection[str] = ()
-    ) -> Sequence[HeldRefund]:
+    ) -> Sequence[LockedRefund]:
         held = await self.inner.lease_due(limit, lease_seconds / 2, passing_over=passing_over)
         if held:
             await self.fuse.reach("after_lease_refunds")
         return held
 
-    async def begin_send(self, held: HeldRefund, hold_seconds: float) -> bool:
+    async def begin_send(self, held: LockedRefund, hold_seconds: float) -> bool:
         return await self.fuse.around("begin_refund", self.inner.begin_send(held, hold_seconds))
 
-    async def postpone(self, held: HeldRefund, again_seconds: float) -> None:
+    async def postpone(self, held: LockedRefund, again_seconds: float) -> None:
         await self.inner.postpone(held, again_seconds)
 
-    async def record(self, held: HeldRefund, finding: RefundFinding) -> RefundRecorded | None:
+    async def record(self, held: LockedRefund, finding: RefundFinding) -> RefundRecorded | None:
         return await self.fuse.around("record_refund", self.inner.record(held, finding))
 
     async def of_payment(self, partner_id: str, payment_id: UUID) -> Sequence[RefundView]:

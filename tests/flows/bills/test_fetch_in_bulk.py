@@ -6,17 +6,17 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillMissing
-from ekpay_switch.flows.fetch_in_bulk import Fetched, Wanted, fetch_in_bulk
+from ekpay_switch.flows.fetch_in_bulk import BulkFetchRequest, BulkFetchResult, fetch_in_bulk
 from tests.factories import BILL_NO, TOTAL, a_bill
 from tests.fakes.world import PROFILE, FakeBiller, SmallWorld
 
 
-def wanted(number: int, biller_id: str = "desco_postpaid", **named: str) -> Wanted:
-    return Wanted(number, biller_id, named or {"bill_no": f"{number:012d}"})
+def wanted(number: int, biller_id: str = "desco_postpaid", **named: str) -> BulkFetchRequest:
+    return BulkFetchRequest(number, biller_id, named or {"bill_no": f"{number:012d}"})
 
 
-async def fetched(small: SmallWorld, *lines: Wanted) -> dict[int, Fetched]:
-    return {one.wanted.line: one async for one in fetch_in_bulk(lines, small.world)}
+async def fetched(small: SmallWorld, *lines: BulkFetchRequest) -> dict[int, BulkFetchResult]:
+    return {one.request.line: one async for one in fetch_in_bulk(lines, small.world)}
 
 
 async def test_each_line_brings_its_bill_and_each_biller_keeps_its_pace() -> None:
@@ -72,7 +72,7 @@ async def test_one_biller_does_not_wait_for_another() -> None:
     other = FakeBiller(small.clock, small.steps, replace(PROFILE, id="other", ekpay_id="b999"))
     small.billers.known.append(other)
     lines = [wanted(n) for n in range(5)] + [wanted(100 + n, "other") for n in range(5)]
-    order = [one.wanted.biller_id async for one in fetch_in_bulk(lines, small.world)]
+    order = [one.request.biller_id async for one in fetch_in_bulk(lines, small.world)]
     assert order[:2] == ["desco_postpaid", "other"]
 
 

@@ -9,15 +9,15 @@ from ekpay_switch.domain.bill import BillerSilent, BillMissing
 from ekpay_switch.domain.challans import (
     ChallanOrder,
     ChallanRefusal,
-    ChallanStanding,
     LineEnd,
     Progress,
+    StoredChallan,
 )
 from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.raise_challan import raise_challan, take_up_challan
+from ekpay_switch.flows.raise_challan import continue_challan, raise_challan
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from tests.fakes.challans import CREDITED, STRANGE, FakeChallans, Scene, an_order, gives
 from tests.fakes.crash_points import CrashError
@@ -32,9 +32,9 @@ POINTS = [
 ]
 
 
-async def raised(scene: Scene, order: ChallanOrder | None = None) -> ChallanStanding:
+async def raised(scene: Scene, order: ChallanOrder | None = None) -> StoredChallan:
     answer = await raise_challan(order or an_order(), scene.office)
-    assert isinstance(answer, ChallanStanding), answer
+    assert isinstance(answer, StoredChallan), answer
     return answer
 
 
@@ -46,7 +46,7 @@ async def a_while_later(scene: Scene, rounds: int = 12) -> None:
             for leased in await scene.small.books.lease_due(16, 60.0):
                 await resolve_in_doubt(leased, scene.world)
             for challan in await scene.challans.lease_due(8, 60.0):
-                await take_up_challan(challan, scene.office)
+                await continue_challan(challan, scene.office)
         except CrashError:
             continue
 
@@ -226,7 +226,7 @@ async def test_a_line_that_cannot_be_quoted_any_more_burns_its_reference_and_mov
     assert standing.lines[0].refusal is Refusal.QUOTE_EXPIRED
     assert_the_money_adds_up(scene)
     # Nobody can claim it later, even with a good quote.
-    await take_up_challan(replace(standing, lines=(replace(standing.lines[0], end=None),)), scene.office)
+    await continue_challan(replace(standing, lines=(replace(standing.lines[0], end=None),)), scene.office)
     assert scene.treasury.orders == []
     assert_the_money_adds_up(scene)
 
@@ -274,7 +274,7 @@ async def test_a_crash_anywhere_is_taken_up_by_the_same_call(point: str) -> None
 class ForgetfulChallans(FakeChallans):
     """Books that never find a request again."""
 
-    async def by_request(self, partner_id: str, request_id: str) -> ChallanStanding | None:
+    async def by_request(self, partner_id: str, request_id: str) -> StoredChallan | None:
         await super().by_request(partner_id, request_id)
         return None
 
@@ -284,4 +284,4 @@ async def test_a_request_that_is_not_found_again_is_told_as_it_was() -> None:
     standing = await raised(scene)
     reopened = replace(standing, lines=tuple(replace(line, end=None) for line in standing.lines))
     forgetful = ForgetfulChallans(**vars(scene.challans))
-    assert await take_up_challan(reopened, replace(scene.office, challans=forgetful)) == reopened
+    assert await continue_challan(reopened, replace(scene.office, challans=forgetful)) == reopened

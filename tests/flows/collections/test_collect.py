@@ -13,9 +13,15 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.collect import Collecting, CollectOrderOfClient, CollectRefusal, collect, try_again
+from ekpay_switch.flows.collect import (
+    ClientCollectOrder,
+    CollectionAnswer,
+    CollectRefusal,
+    collect,
+    try_again,
+)
 from ekpay_switch.flows.pay_bill import pay_bill
-from ekpay_switch.ports.collections import BillHeld, Client, NoNewTry, PaymentView
+from ekpay_switch.ports.collections import BillTaken, Client, NoNewTry, PaymentView
 from tests.factories import BILL_NO, TOTAL, a_bill, a_world, an_order
 from tests.fakes.connectors import LOST
 from tests.scenarios.collections import CHARGE, CLIENT, COLLECTED, KEPT, RECEIVABLE, Payer, a_collect_order
@@ -27,7 +33,7 @@ NO_PAGE: dict[TryEnd, CreateOutcome] = {
 }
 
 
-async def refused(payer: Payer, order: CollectOrderOfClient) -> object:
+async def refused(payer: Payer, order: ClientCollectOrder) -> object:
     """What the order is answered with, provided that it left nothing behind."""
     answer = await collect(order, payer.small.world)
     assert payer.small.books.payments == {}
@@ -100,7 +106,7 @@ async def test_a_payment_that_nobody_pays_for_expires_and_frees_its_bill() -> No
     assert payer.state is State.CREATED
     await payer.wait(2)
     assert (payer.state, payer.notices()) == (State.EXPIRED, ["expired"])
-    assert isinstance(await collect(a_collect_order("v1:K2"), payer.small.world), Collecting)
+    assert isinstance(await collect(a_collect_order("v1:K2"), payer.small.world), CollectionAnswer)
 
 
 # ---- the same again
@@ -112,7 +118,7 @@ async def test_the_same_key_repeats_the_payment_as_it_stands_now() -> None:
     await payer.pay()
     payer.small.biller.bills.clear()
     repeated = await collect(a_collect_order(), payer.small.world)
-    assert isinstance(repeated, Collecting)
+    assert isinstance(repeated, CollectionAnswer)
     assert (repeated.is_repeat, repeated.view.payment_id) == (True, first.payment_id)
     assert repeated.view.state is State.COMPLETED
     assert payer.small.connector.asked["create"] == 1
@@ -132,7 +138,7 @@ async def test_the_same_key_of_another_client_is_another_payment() -> None:
     payer.small.biller.bills["092512345679"] = a_bill("092512345679")
     other = Client("bank2", "Shop Two", 1, frozenset())
     answer = await collect(a_collect_order(client=other, bill_no="092512345679"), payer.small.world)
-    assert isinstance(answer, Collecting)
+    assert isinstance(answer, CollectionAnswer)
     assert not answer.is_repeat
 
 
@@ -141,7 +147,7 @@ async def test_the_same_key_of_another_client_is_another_payment() -> None:
     [(a_collect_order(), None), (a_collect_order(amount=TOTAL + 1), CollectRefusal.KEY_REUSED)],
 )
 async def test_of_two_first_uses_of_a_key_at_once_one_opens_a_page(
-    order: CollectOrderOfClient, refusal: CollectRefusal | None
+    order: ClientCollectOrder, refusal: CollectRefusal | None
 ) -> None:
     """The second one looked before the first was written, and meets it when it writes."""
     payer = Payer()
@@ -155,7 +161,7 @@ async def test_of_two_first_uses_of_a_key_at_once_one_opens_a_page(
 
     payer.small.collections.by_reference = not_there_yet  # type: ignore[method-assign]
     answer = await collect(order, payer.small.world)
-    is_repeat = isinstance(answer, Collecting) and answer.is_repeat
+    is_repeat = isinstance(answer, CollectionAnswer) and answer.is_repeat
     assert is_repeat is (refusal is None)
     assert is_repeat or answer is refusal
     assert payer.small.tables.collections == hidden
@@ -166,20 +172,20 @@ async def test_a_bill_that_another_payment_holds_is_not_collected_twice() -> Non
     payer = Payer()
     await payer.order()
     answer = await collect(a_collect_order("v1:K2"), payer.small.world)
-    assert answer == BillHeld(payer.payment_id)
+    assert answer == BillTaken(payer.payment_id)
 
 
 async def test_whose_payment_holds_a_bill_is_told_to_nobody_else() -> None:
     payer = Payer()
     await payer.order()
     other = Client("bank2", "Shop Two", 1, frozenset())
-    assert await collect(a_collect_order(client=other), payer.small.world) == BillHeld(None)
+    assert await collect(a_collect_order(client=other), payer.small.world) == BillTaken(None)
 
 
 async def test_a_bill_that_a_prefund_pays_is_not_collected_for() -> None:
     small = a_world()
     await pay_bill(an_order(), small.world)
-    assert await collect(a_collect_order(), small.world) == BillHeld(small.books.only().standing.payment_id)
+    assert await collect(a_collect_order(), small.world) == BillTaken(small.books.only().standing.payment_id)
 
 
 # ---- what is not collected
@@ -242,7 +248,7 @@ async def test_what_a_biller_rounds_up_is_part_of_the_amount() -> None:
     payer.small.biller.bills[BILL_NO] = replace(a_bill(total=TOTAL), rounding=Money(44))
     assert await collect(a_collect_order(), payer.small.world) is CollectRefusal.AMOUNT_MISMATCH
     answer = await collect(a_collect_order(amount=TOTAL + 44), payer.small.world)
-    assert isinstance(answer, Collecting)
+    assert isinstance(answer, CollectionAnswer)
     assert answer.view.sums.billed == Money(TOTAL + 44)
 
 

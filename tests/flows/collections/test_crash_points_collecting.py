@@ -5,7 +5,7 @@ import pytest
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import FINAL, State
-from ekpay_switch.flows.collect import Collecting, collect
+from ekpay_switch.flows.collect import CollectionAnswer, collect
 from tests.factories import TOTAL
 from tests.fakes.connectors import LOST, LOST_ORDER, Move
 from tests.fakes.crash_points import CrashError
@@ -75,7 +75,7 @@ async def test_a_crash_while_opening_leaves_a_payment_that_can_be_paid_or_none(p
     payer.small.clock.pass_by(60)
     await collect_due(payer.small.world)
     repeated = await collect(a_collect_order(), payer.small.world)
-    assert isinstance(repeated, Collecting)
+    assert isinstance(repeated, CollectionAnswer)
     payer.payment_id = repeated.view.payment_id
     if not repeated.view.page_url:
         await payer.another_page()

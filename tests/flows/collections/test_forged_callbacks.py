@@ -12,8 +12,8 @@ from ekpay_switch.domain.merchants import Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.checkout import Choice, choose
-from ekpay_switch.flows.payer_returned import Received, come_back, receive_callback
+from ekpay_switch.flows.checkout import Choice, choose_instrument
+from ekpay_switch.flows.payer_returned import CallbackReceipt, payer_returned, receive_callback
 from tests.fakes.collections.tables import StoredTry, stored_payment
 from tests.fakes.connectors import FakeConnector, Move
 from tests.fakes.payments import books_balance
@@ -60,14 +60,14 @@ class Fair:
 
     async def brings(self, payment_id: UUID, query: str) -> None:
         """A browser comes to this payment's address of return with a query."""
-        await come_back(self.one(payment_id).new.reference, {}, query.encode(), self.shopper.world)
+        await payer_returned(self.one(payment_id).new.reference, {}, query.encode(), self.shopper.world)
 
     async def pays(self, payment_id: UUID) -> None:
         page = self.page(payment_id)
         self.far.pages[page].is_agreed = True
         await self.brings(payment_id, SAYS_SUCCESS.format(page=page))
 
-    async def hears(self, body: str, headers: dict[str, str] | None = None) -> Received:
+    async def hears(self, body: str, headers: dict[str, str] | None = None) -> CallbackReceipt:
         """A message comes to the address that is registered with the provider."""
         return await receive_callback(self.far, headers or {}, body.encode(), self.shopper.world)
 
@@ -100,7 +100,7 @@ async def fair() -> Fair:
     for payment_id in (CHEAP_ID, PAYMENT_ID):
         payment = await shopper.payments.by_id(payment_id)
         assert payment is not None
-        await choose(payment, Choice("bkash", 1), shopper.world)
+        await choose_instrument(payment, Choice("bkash", 1), shopper.world)
     return fair
 
 
@@ -109,7 +109,7 @@ async def fair() -> Fair:
 
 async def test_a_forged_message_is_kept_and_asks_nobody(fair: Fair) -> None:
     told = SAYS_SUCCESS.format(page=fair.page(PAYMENT_ID))
-    assert await fair.hears(told, {"x-proof": "wrong"}) is Received.FORGED
+    assert await fair.hears(told, {"x-proof": "wrong"}) is CallbackReceipt.FORGED
     assert (await fair.state(), fair.owed(), fair.asked) == (State.COLLECTING, 0, [])
     ((kept, hint),) = fair.shopper.small.tables.callbacks.values()
     assert (kept.is_forged, hint) == (True, None)
@@ -119,7 +119,7 @@ async def test_a_forged_message_is_kept_and_asks_nobody(fair: Fair) -> None:
 async def test_a_message_that_says_paid_makes_us_ask_by_our_own_name(fair: Fair, extras: str) -> None:
     """Neither an amount nor a currency nor a merchant is read out of it: there is no place to put them."""
     page, reference = fair.page(PAYMENT_ID), fair.one(PAYMENT_ID).new.reference
-    assert await fair.hears(SAYS_SUCCESS.format(page=page) + extras) is Received.UNDERSTOOD
+    assert await fair.hears(SAYS_SUCCESS.format(page=page) + extras) is CallbackReceipt.UNDERSTOOD
     await fair.shopper.wait(5)
     (asked,) = fair.asked
     assert (asked.reference, asked.provider_reference) == (reference, page)

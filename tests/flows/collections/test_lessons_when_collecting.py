@@ -7,8 +7,8 @@ import pytest
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, CreateOutcome, ExecuteOutcome
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
-from ekpay_switch.flows.payer_returned import Received, receive_callback
-from ekpay_switch.ports.collections import RefundTaken
+from ekpay_switch.flows.payer_returned import CallbackReceipt, receive_callback
+from ekpay_switch.ports.collections import RefundOpened
 from tests.factories import BILL_NO, TOTAL, a_bill
 from tests.fakes.connectors import LOST, FakeConnector
 from tests.fakes.world import SmallWorld
@@ -69,7 +69,7 @@ async def test_webhook_before_response(call: str, is_lost: str) -> None:
 
 async def test_refund_webhook_without_peer_id() -> None:
     payer = await a_paid_bill()
-    await payer.small.refunds.ask(a_refund(payer.payment_id), 10, 60)
+    await payer.small.refunds.request(a_refund(payer.payment_id), 10, 60)
     payer.small.connector.refunds.append(LOST)
     await collect_due(payer.small.world)
     refund = payer.small.refunds.only()
@@ -78,7 +78,7 @@ async def test_refund_webhook_without_peer_id() -> None:
     assert refund.state is RefundState.IN_DOUBT
     body = f"status=refunded&reference={refund.our_reference}".encode()
     connector, world = payer.small.connector, payer.small.world
-    assert await receive_callback(connector, {}, body, world) is Received.UNDERSTOOD
+    assert await receive_callback(connector, {}, body, world) is CallbackReceipt.UNDERSTOOD
     await collect_due(world)
     assert (refund.state.value, connector.given_back()) == ("done", TOTAL)
 
@@ -90,8 +90,8 @@ async def test_refund_toctou() -> None:
     await payer.order()
     await payer.pay()
     refunds = [a_refund(payer.payment_id, number, amount=6_000) for number in (1, 2)]
-    answers = await asyncio.gather(*(payer.small.refunds.ask(new, 10, 60) for new in refunds))
-    assert [isinstance(answer, RefundTaken) for answer in answers].count(True) == 1
+    answers = await asyncio.gather(*(payer.small.refunds.request(new, 10, 60) for new in refunds))
+    assert [isinstance(answer, RefundOpened) for answer in answers].count(True) == 1
     assert RefundRefusal.EXCEEDS_REMAINING in answers
     await payer.wait_for_days()
     assert payer.small.connector.given_back() == 6_000

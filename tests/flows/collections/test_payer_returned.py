@@ -5,7 +5,7 @@ import pytest
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.payer_returned import Received, come_back, find_page, receive_callback
+from ekpay_switch.flows.payer_returned import CallbackReceipt, find_page, payer_returned, receive_callback
 from tests.scenarios.collections import COLLECTED, Payer
 
 HEADERS = {"user-agent": "a browser"}
@@ -30,7 +30,7 @@ async def test_whoever_comes_back_is_told_how_the_payment_stands() -> None:
 
 async def test_a_page_that_nobody_opened_is_nobodys() -> None:
     payer = await an_open_page()
-    assert await come_back("A" * 26, HEADERS, b"paymentID=P1&status=success", payer.small.world) is None
+    assert await payer_returned("A" * 26, HEADERS, b"paymentID=P1&status=success", payer.small.world) is None
     assert payer.small.tables.callbacks == {}
 
 
@@ -63,7 +63,7 @@ async def test_what_the_browser_claims_decides_nothing(status: str) -> None:
 async def test_a_browser_that_brings_nothing_leaves_nothing_behind() -> None:
     payer = await an_open_page()
     reference = payer.tries()[0].new.reference
-    returning = await come_back(reference, HEADERS, b"", payer.small.world)
+    returning = await payer_returned(reference, HEADERS, b"", payer.small.world)
     assert returning is not None
     assert (returning.state, payer.small.tables.callbacks) == (State.COLLECTING, {})
     assert payer.small.connector.asked["inquire"] == 0
@@ -73,7 +73,7 @@ async def test_looking_at_the_page_again_finds_out_once_a_question_is_due() -> N
     payer = await an_open_page()
     payer.agree()
     payer.small.clock.pass_by(180)
-    returning = await come_back(payer.tries()[0].new.reference, HEADERS, b"", payer.small.world)
+    returning = await payer_returned(payer.tries()[0].new.reference, HEADERS, b"", payer.small.world)
     assert returning is not None
     assert returning.state is State.COMPLETED
 
@@ -101,7 +101,7 @@ async def test_a_browser_that_comes_back_again_and_again_asks_at_most_once_in_fi
 
 async def test_a_message_that_nobody_understands_is_kept_and_wakes_nobody() -> None:
     payer = await an_open_page()
-    returning = await come_back(payer.tries()[0].new.reference, HEADERS, b"utm=1", payer.small.world)
+    returning = await payer_returned(payer.tries()[0].new.reference, HEADERS, b"utm=1", payer.small.world)
     assert returning is not None
     ((kept, hint),) = payer.small.tables.callbacks.values()
     assert (kept.why, kept.is_forged, hint) == ("no payment and status", False, None)
@@ -120,7 +120,7 @@ async def test_the_word_of_one_page_wakes_no_other() -> None:
     payer = await an_open_page()
     await payer.another_page()
     reference = payer.tries()[0].new.reference
-    returning = await come_back(reference, HEADERS, b"paymentID=P2&status=failure", payer.small.world)
+    returning = await payer_returned(reference, HEADERS, b"paymentID=P2&status=failure", payer.small.world)
     assert returning is not None
     assert (returning.try_state, payer.small.connector.asked["inquire"]) == (TryState.ABANDONED, 0)
 
@@ -142,28 +142,31 @@ async def test_a_message_that_is_understood_makes_its_question_due() -> None:
     payer.agree()
     connector = payer.small.connector
     body = b"paymentID=P1&status=success"
-    assert await receive_callback(connector, {}, body, payer.small.world) is Received.UNDERSTOOD
+    assert await receive_callback(connector, {}, body, payer.small.world) is CallbackReceipt.UNDERSTOOD
     await payer.wait(0)
     assert payer.state is State.COMPLETED
 
 
 @pytest.mark.parametrize(
-    ("headers", "received"), [({}, Received.NOT_UNDERSTOOD), ({"x-proof": "wrong"}, Received.FORGED)]
+    ("headers", "received"),
+    [({}, CallbackReceipt.NOT_UNDERSTOOD), ({"x-proof": "wrong"}, CallbackReceipt.FORGED)],
 )
-async def test_a_strange_message_is_kept_as_it_came(headers: dict[str, str], received: Received) -> None:
+async def test_a_strange_message_is_kept_as_it_came(
+    headers: dict[str, str], received: CallbackReceipt
+) -> None:
     payer = await an_open_page()
     connector = payer.small.connector
     assert await receive_callback(connector, headers, b"{}", payer.small.world) is received
     ((kept, hint),) = payer.small.tables.callbacks.values()
-    assert (kept.is_forged, hint) == (received is Received.FORGED, None)
+    assert (kept.is_forged, hint) == (received is CallbackReceipt.FORGED, None)
 
 
 async def test_strange_messages_do_not_fill_the_disk() -> None:
     payer = await an_open_page()
     connector, world = payer.small.connector, payer.small.world
-    assert await receive_callback(connector, {}, b"{}", world, lambda: False) is Received.NOT_KEPT
+    assert await receive_callback(connector, {}, b"{}", world, lambda: False) is CallbackReceipt.NOT_KEPT
     body = b"paymentID=P1&status=success"
-    assert await receive_callback(connector, {}, body, world, lambda: False) is Received.UNDERSTOOD
+    assert await receive_callback(connector, {}, body, world, lambda: False) is CallbackReceipt.UNDERSTOOD
     assert [kept.body for kept, _ in payer.small.tables.callbacks.values()] == [body]
 
 
@@ -172,7 +175,7 @@ async def test_a_browser_at_the_registered_address_is_known_by_the_connectors_ow
     payer.agree()
     found = await find_page(payer.small.connector, HEADERS, b"paymentID=P1&status=success", payer.small.world)
     assert found == payer.tries()[0].new.reference
-    returning = await come_back(found, HEADERS, b"", payer.small.world)
+    returning = await payer_returned(found, HEADERS, b"", payer.small.world)
     assert returning is not None
     assert returning.state is State.COMPLETED
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.domain.collections.connector_calls import AwaitingPayer
-from ekpay_switch.domain.collections.funding import HeldTry, TryEnd
+from ekpay_switch.domain.collections.funding import LockedTry, TryEnd
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, NoAnswer, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.resolve_collection import follow_up
+from ekpay_switch.flows.resolve_collection import resolve_collection
 from tests.factories import TOTAL
 from tests.fakes.connectors import LOST, LOST_ORDER, Move
 from tests.scenarios.collections import COLLECTED, DAY, KEPT, RECEIVABLE, Payer
@@ -26,7 +26,7 @@ async def an_open_page() -> Payer:
     return payer
 
 
-async def leased(payer: Payer, number: int = -1) -> HeldTry:
+async def leased(payer: Payer, number: int = -1) -> LockedTry:
     held = await payer.small.collections.lease_try(payer.tries()[number].new.reference, 45)
     assert held is not None
     return held
@@ -197,10 +197,10 @@ async def test_whoever_lost_the_try_leaves_evidence_and_changes_nothing() -> Non
     payer.small.clock.pass_by(180)
     slow = await leased(payer)
     payer.small.clock.pass_by(60)
-    await follow_up(await leased(payer), payer.small.world)
+    await resolve_collection(await leased(payer), payer.small.world)
     before = payer.small.books.balance(RECEIVABLE)
     payer.small.clock.pass_by(1)
-    assert await follow_up(slow, payer.small.world) is None
+    assert await resolve_collection(slow, payer.small.world) is None
     assert payer.small.books.balance(RECEIVABLE) == before == COLLECTED - KEPT
     assert asked(payer)[0] == 1
 
@@ -213,7 +213,10 @@ async def test_two_who_look_at_the_same_page_execute_it_once() -> None:
     payer.small.clock.pass_by(46)
     fresh = await leased(payer)
     world = payer.small.world
-    assert set(await asyncio.gather(follow_up(fresh, world), follow_up(slow, world))) == {State.FUNDED, None}
+    assert set(await asyncio.gather(resolve_collection(fresh, world), resolve_collection(slow, world))) == {
+        State.FUNDED,
+        None,
+    }
     assert asked(payer)[0] == 1
 
 

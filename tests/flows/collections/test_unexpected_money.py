@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.domain.collections.connector_calls import Collected
-from ekpay_switch.domain.collections.funding import HeldTry, TryEnd
+from ekpay_switch.domain.collections.funding import LockedTry, TryEnd
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
-from ekpay_switch.flows.resolve_collection import follow_up
+from ekpay_switch.flows.resolve_collection import resolve_collection
 from tests.factories import BILL_NO
 from tests.fakes.connectors import Move
 from tests.fakes.payments import books_balance
@@ -25,7 +25,7 @@ async def an_open_page() -> Payer:
     return payer
 
 
-async def leased(payer: Payer, number: int = -1) -> HeldTry:
+async def leased(payer: Payer, number: int = -1) -> LockedTry:
     held = await payer.small.collections.lease_try(payer.tries()[number].new.reference, 45)
     assert held is not None
     return held
@@ -56,7 +56,7 @@ async def test_a_page_that_is_abandoned_while_it_is_looked_at_is_not_executed() 
     payer.small.clock.pass_by(180)
     held = await leased(payer)
     await payer.another_page()
-    assert await follow_up(held, payer.small.world) is None
+    assert await resolve_collection(held, payer.small.world) is None
     assert asked(payer)[0] == 0
 
 
@@ -209,11 +209,11 @@ async def test_a_review_that_is_open_is_not_opened_again_by_another_page() -> No
     await payer.another_page()
     payer.small.connector.inquiries.append(wrong(payer, "another amount"))
     payer.small.clock.pass_by(180)
-    await follow_up(await leased(payer, 0), payer.small.world)
+    await resolve_collection(await leased(payer, 0), payer.small.world)
     assert payer.state is State.IN_REVIEW
     payer.small.clock.pass_by(1)
     payer.small.connector.inquiries.append(replace(wrong(payer, "another amount"), provider_transaction="T8"))
-    await follow_up(await leased(payer, 1), payer.small.world)
+    await resolve_collection(await leased(payer, 1), payer.small.world)
     assert payer.events.count("facts_disagreed") == 1
     assert payer.balance(SUSPENSE) == 2 * COLLECTED - 2
     assert payer.alarms() == ["collected_mismatch"] * 2

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.flows import merchant_callers
-from ekpay_switch.flows.merchant_callers import Credentials, authenticated, is_listed
+from ekpay_switch.flows.merchant_callers import Credentials, authenticate, is_listed
 from tests.scenarios.merchant_orders import ELSEWHERE, KEY, OLD_KEY, SERVER, Market
 
 NETWORKS = ("192.0.2.0/28", "198.51.100.7", "2001:db8::/64")
@@ -16,7 +16,7 @@ NETWORKS = ("192.0.2.0/28", "198.51.100.7", "2001:db8::/64")
 @pytest.mark.parametrize("key", [KEY, OLD_KEY])
 async def test_a_merchant_calls_by_either_of_its_keys_from_its_own_address(key: str) -> None:
     market = Market()
-    assert await authenticated(Credentials("shop_test", key, SERVER), market.world) == market.shop
+    assert await authenticate(Credentials("shop_test", key, SERVER), market.world) == market.shop
 
 
 @pytest.mark.parametrize(
@@ -35,20 +35,20 @@ async def test_a_merchant_calls_by_either_of_its_keys_from_its_own_address(key: 
     ],
 )
 async def test_whoever_is_wrong_about_anything_is_nobody(caller: Credentials) -> None:
-    assert await authenticated(caller, Market().world) is None
+    assert await authenticate(caller, Market().world) is None
 
 
 async def test_a_merchant_that_was_shut_off_is_nobody() -> None:
     market = Market()
     market.add(replace(market.shop, is_active=False))
-    assert await authenticated(Credentials("shop_test", KEY, SERVER), market.world) is None
+    assert await authenticate(Credentials("shop_test", KEY, SERVER), market.world) is None
 
 
 async def test_a_replaced_key_is_nobodys_once_its_overlap_has_ended() -> None:
     market = Market()
     market.add(replace(market.shop, pass_key_hashes=market.shop.pass_key_hashes[:1]))
-    assert await authenticated(Credentials("shop_test", KEY, SERVER), market.world) is not None
-    assert await authenticated(Credentials("shop_test", OLD_KEY, SERVER), market.world) is None
+    assert await authenticate(Credentials("shop_test", KEY, SERVER), market.world) is not None
+    assert await authenticate(Credentials("shop_test", OLD_KEY, SERVER), market.world) is None
 
 
 @pytest.mark.parametrize("mer_reg_id", ["shop_test", "nobody_test"], ids=["a merchant", "nobody"])
@@ -59,7 +59,7 @@ async def test_a_wrong_key_costs_as_much_whether_or_not_there_is_such_a_merchant
     market, compared = Market(), []
     market.add(replace(market.shop, pass_key_hashes=market.shop.pass_key_hashes[:keys]))
     monkeypatch.setattr(merchant_callers, "pass_key_matches", lambda key, _: compared.append(key))
-    assert await authenticated(Credentials(mer_reg_id, "wrong", SERVER), market.world) is None
+    assert await authenticate(Credentials(mer_reg_id, "wrong", SERVER), market.world) is None
     assert compared == ["wrong", "wrong"]
 
 

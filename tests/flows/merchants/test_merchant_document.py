@@ -15,13 +15,13 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.merchant_document import (
     Document,
     Instrument,
-    document,
-    instruments_of,
-    masked,
-    not_found,
+    ekpay_timestamp,
+    instrument_lookup,
+    mask_document,
+    not_found_document,
+    payment_document,
     plain_taka,
-    readable,
-    stamp,
+    readable_timestamp,
 )
 from ekpay_switch.ports.merchants import MerchantPayment
 from tests.fakes.world import SmallWorld
@@ -76,7 +76,7 @@ PAID = {
 
 
 def told(payment: MerchantPayment) -> Document:
-    return document(payment, "a.b.c", INSTRUMENTS.__getitem__)
+    return payment_document(payment, "a.b.c", INSTRUMENTS.__getitem__)
 
 
 def block(found: Document, name: str) -> dict[str, str | None]:
@@ -168,14 +168,14 @@ def test_what_merchants_find_their_records_by_comes_back_byte_for_byte(
 ) -> None:
     order = {"cust_id": cust_id, "ord_det": order_text, "trnx_amt": amount}
     found = told(a_payment(text=replace(A_TEXT, order=order)))
-    for seen in (found, masked(found)):
+    for seen in (found, mask_document(found)):
         assert block(seen, "cust_info")["cust_id"] == cust_id
         assert block(seen, "basic_Info")["ord_desc"] == order_text
         assert block(seen, "trnx_info")["trnx_amt"] == amount
 
 
 def test_strangers_see_that_it_was_paid_and_not_by_whom() -> None:
-    seen = masked(told(one_taka()))
+    seen = mask_document(told(one_taka()))
     assert list(seen) == list(PAID)
     assert seen["secure_token"] is None
     assert (seen["msg_code"], seen["trnx_info"]) == ("1020", PAID["trnx_info"])
@@ -193,26 +193,29 @@ def test_strangers_see_that_it_was_paid_and_not_by_whom() -> None:
 
 def test_strangers_do_not_learn_where_the_ipn_goes() -> None:
     whole = told(one_taka())
-    seen = masked(whole)
+    seen = mask_document(whole)
     assert block(seen, "basic_Info")["ipn_info"] == "3,***,***"
     assert block(seen, "basic_Info")["redirect_to"] is None
     assert block(whole, "basic_Info") == PAID["basic_Info"]
 
 
 def test_a_payment_that_is_not_there_has_a_code_alone() -> None:
-    assert json.dumps(not_found()) == '{"msg_code": "404", "msg_det": "Transaction not found"}'
+    assert json.dumps(not_found_document()) == '{"msg_code": "404", "msg_det": "Transaction not found"}'
 
 
 def test_instruments_have_the_names_of_their_connectors() -> None:
     small = SmallWorld()
-    instrument_of = instruments_of(small.connectors)
+    instrument_of = instrument_lookup(small.connectors)
     assert instrument_of("bkash") == Instrument("bKash", "wallet")
     assert instrument_of("gone") == Instrument("gone", "")
 
 
 def test_times_are_dhakas() -> None:
-    assert stamp(datetime(2022, 3, 27, 7, 37, 41, 999_999, tzinfo=UTC)) == "2022-03-27 13:37:41 GMT+06:00"
-    assert stamp(datetime(2022, 3, 31, 18, 0, tzinfo=UTC)) == "2022-04-01 00:00:00 GMT+06:00"
+    assert (
+        ekpay_timestamp(datetime(2022, 3, 27, 7, 37, 41, 999_999, tzinfo=UTC))
+        == "2022-03-27 13:37:41 GMT+06:00"
+    )
+    assert ekpay_timestamp(datetime(2022, 3, 31, 18, 0, tzinfo=UTC)) == "2022-04-01 00:00:00 GMT+06:00"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +229,7 @@ def test_times_are_dhakas() -> None:
     ],
 )
 def test_a_merchants_time_keeps_its_zone_in_one_piece(written: str, read: str) -> None:
-    assert readable(written) == read
+    assert readable_timestamp(written) == read
 
 
 @pytest.mark.parametrize(

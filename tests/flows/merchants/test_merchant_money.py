@@ -52,7 +52,7 @@ def a_refund(amount: int) -> NewRefund:
         fingerprint=b"",
         amount=Money(amount),
         reason="it came broken",
-        asked_by=f"api:{SHOP}",
+        requested_by=f"api:{SHOP}",
         needs_approval=False,
     )
 
@@ -104,7 +104,7 @@ async def test_a_second_page_that_is_paid_as_well_goes_back_to_its_payer(shopper
 async def test_a_refund_that_its_connector_refuses_moves_back_to_the_shares(shopper: Shopper) -> None:
     await pay(shopper)
     refunds = shopper.small.world.refunds
-    await refunds.ask(a_refund(30_000), 10, 60)
+    await refunds.request(a_refund(30_000), 10, 60)
     assert (owed(shopper), shopper.small.books.balance(SELLER)) == (PRICE - 30_000, 46_667)
     shopper.far["bkash"].refunds.append(Move(Declined("refused", "2077")))
     await shopper.wait(1)
@@ -119,8 +119,8 @@ async def test_a_merchant_that_was_paid_already_gives_back_within_its_debt_limit
     shopper.small.tables.shares.owed[SHOP] -= PRICE
     shopper.small.tables.shares.debt_limits[SHOP] = 500
     refunds = shopper.small.world.refunds
-    assert await refunds.ask(a_refund(501), 10, 60) is RefundRefusal.DEBT_LIMIT
-    await refunds.ask(a_refund(500), 10, 60)
+    assert await refunds.request(a_refund(501), 10, 60) is RefundRefusal.DEBT_LIMIT
+    await refunds.request(a_refund(500), 10, 60)
     assert owed(shopper) == -500
 
 

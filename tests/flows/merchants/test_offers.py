@@ -10,7 +10,7 @@ from ekpay_switch.domain.fees import FeeRow, FeeTable
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import Action, Condition, DatedWindow, Rule, WeeklyWindow, Window
-from ekpay_switch.flows.offers import Offer, WhyNot, down_until, instruments_of, offers
+from ekpay_switch.flows.offers import Offer, UnavailableReason, down_until, instruments_of, offers
 from tests.fakes.world import FIVE_TAKA, NOON
 from tests.scenarios.checkout import CARDS, PRICE, Shopper, a_merchant
 
@@ -108,7 +108,7 @@ async def test_an_amount_beyond_the_limits_is_not_offered() -> None:
     small = replace(shopper.far["nagad"].profile, amount_max=Money(PRICE))
     shopper.far["nagad"].profile = small
     found = await offered(shopper)
-    assert (found["nagad"].why_not, found["nagad"].amount_max) == (WhyNot.LIMITS, Money(PRICE))
+    assert (found["nagad"].why_not, found["nagad"].amount_max) == (UnavailableReason.LIMITS, Money(PRICE))
     assert found["bkash"].why_not is None
 
 
@@ -118,7 +118,7 @@ async def test_an_announced_downtime_says_when_it_ends() -> None:
     calendar: dict[str, tuple[Window, ...]] = {"nagad": (DatedWindow(NOON - timedelta(hours=1), until),)}
     shopper.small.routing.rules = replace(shopper.small.routing.rules, calendar=calendar)
     found = await offered(shopper)
-    assert (found["nagad"].why_not, found["nagad"].until) == (WhyNot.MAINTENANCE, until)
+    assert (found["nagad"].why_not, found["nagad"].until) == (UnavailableReason.MAINTENANCE, until)
     assert found["bkash"].until is None
 
 
@@ -130,7 +130,7 @@ async def test_of_several_that_are_down_the_first_one_back_counts() -> None:
     }
     shopper.small.routing.rules = replace(shopper.small.routing.rules, calendar=calendar)
     card = (await offered(shopper))["card"]
-    assert (card.why_not, card.until) == (WhyNot.MAINTENANCE, ends[1])
+    assert (card.why_not, card.until) == (UnavailableReason.MAINTENANCE, ends[1])
 
 
 async def test_whose_breaker_is_open_is_shown_as_away_and_half_open_as_shaky() -> None:
@@ -138,7 +138,7 @@ async def test_whose_breaker_is_open_is_shown_as_away_and_half_open_as_shaky() -
     shopper.small.routing.breakers["bkash"] = Breaker(BreakerState.OPEN, NOON, "away")
     shopper.small.routing.breakers["nagad"] = Breaker(BreakerState.HALF_OPEN, NOON, "answered")
     found = await offered(shopper)
-    assert (found["bkash"].why_not, found["bkash"].is_shaky) == (WhyNot.UNAVAILABLE, False)
+    assert (found["bkash"].why_not, found["bkash"].is_shaky) == (UnavailableReason.UNAVAILABLE, False)
     assert (found["nagad"].why_not, found["nagad"].is_shaky) == (None, True)
 
 

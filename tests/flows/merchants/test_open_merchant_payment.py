@@ -14,10 +14,10 @@ from ekpay_switch.flows.open_merchant_payment import (
     AMOUNT_MAX,
     LINES_MAX,
     MerchantOrder,
+    OpenedOrder,
     OrderRefusal,
-    OrderTaken,
     SplitLine,
-    take_order,
+    open_merchant_payment,
 )
 from ekpay_switch.ports.merchants import Payee
 from tests.fakes.world import NOON
@@ -31,9 +31,9 @@ def split(*lines: tuple[str, int]) -> MerchantOrder:
     return replace(ORDER, split=tuple(SplitLine(payee, Money(minor)) for payee, minor in lines))
 
 
-async def taken(market: Market, order: MerchantOrder = ORDER) -> OrderTaken:
-    answer = await take_order(market.shop, order, market.world)
-    assert isinstance(answer, OrderTaken), answer
+async def taken(market: Market, order: MerchantOrder = ORDER) -> OpenedOrder:
+    answer = await open_merchant_payment(market.shop, order, market.world)
+    assert isinstance(answer, OpenedOrder), answer
     return answer
 
 
@@ -41,7 +41,7 @@ async def test_an_order_becomes_a_payment_that_waits_on_its_page() -> None:
     market = Market()
     answer = await taken(market)
     (new,) = market.book.news
-    assert (answer.payment.payment_id, answer.is_repeat, answer.left_seconds) == (
+    assert (answer.payment.payment_id, answer.is_repeat, answer.token_left_seconds) == (
         new.payment_id,
         False,
         30_000,
@@ -65,7 +65,7 @@ async def test_a_token_lives_whole_seconds_and_is_never_said_to_live_less() -> N
     market.small.clock.pass_by(0.75)
     answer = await taken(market)
     assert answer.payment.token_expires_at == NOON + timedelta(seconds=30_000)
-    assert answer.left_seconds == 30_000
+    assert answer.token_left_seconds == 30_000
 
 
 async def test_a_repeat_finds_the_payment_and_the_rest_of_its_life() -> None:
@@ -73,7 +73,7 @@ async def test_a_repeat_finds_the_payment_and_the_rest_of_its_life() -> None:
     first = await taken(market)
     market.small.clock.pass_by(100.5)
     again = await taken(market)
-    assert again == OrderTaken(first.payment, 29_900, is_repeat=True)
+    assert again == OpenedOrder(first.payment, 29_900, is_repeat=True)
     assert len(market.book.news) == 1
 
 
@@ -81,22 +81,22 @@ async def test_a_repeat_after_the_end_of_the_token_has_none() -> None:
     market = Market()
     await taken(market)
     market.small.clock.pass_by(30_000)
-    assert await take_order(market.shop, ORDER, market.world) is OrderRefusal.TOKEN_ENDED
+    assert await open_merchant_payment(market.shop, ORDER, market.world) is OrderRefusal.TOKEN_ENDED
 
 
 async def test_another_order_under_the_same_trnx_id_is_refused() -> None:
     market = Market()
     await taken(market)
     other = replace(ORDER, fingerprint=b"another order")
-    assert await take_order(market.shop, other, market.world) is OrderRefusal.OTHER_CONTENT
+    assert await open_merchant_payment(market.shop, other, market.world) is OrderRefusal.OTHER_CONTENT
     assert len(market.book.news) == 1
 
 
 async def test_another_merchant_may_use_the_same_trnx_id() -> None:
     market = Market()
     first = await taken(market)
-    second = await take_order(market.other, ORDER, market.world)
-    assert isinstance(second, OrderTaken)
+    second = await open_merchant_payment(market.other, ORDER, market.world)
+    assert isinstance(second, OpenedOrder)
     assert second.payment.payment_id != first.payment.payment_id
 
 
@@ -104,7 +104,7 @@ async def test_another_merchant_may_use_the_same_trnx_id() -> None:
 async def test_an_amount_out_of_range_is_refused(minor: int) -> None:
     market = Market()
     order = replace(ORDER, amount=Money(minor))
-    assert await take_order(market.shop, order, market.world) is OrderRefusal.AMOUNT_OUT_OF_RANGE
+    assert await open_merchant_payment(market.shop, order, market.world) is OrderRefusal.AMOUNT_OUT_OF_RANGE
 
 
 @pytest.mark.parametrize("minor", [1, AMOUNT_MAX.minor])
@@ -137,16 +137,16 @@ async def test_shares_stand_in_the_order_in_which_they_were_named() -> None:
 )
 async def test_shares_that_do_not_add_up_are_refused(order: MerchantOrder) -> None:
     market = Market()
-    assert await take_order(market.shop, order, market.world) is OrderRefusal.SPLIT_DOES_NOT_ADD_UP
+    assert await open_merchant_payment(market.shop, order, market.world) is OrderRefusal.SPLIT_DOES_NOT_ADD_UP
     assert market.book.news == []
 
 
 async def test_shares_of_strangers_are_refused() -> None:
     market = Market()
     order = split(("SELLER-2", 9_000), ("", 1_000))
-    assert await take_order(market.shop, order, market.world) is OrderRefusal.UNKNOWN_PAYEE
+    assert await open_merchant_payment(market.shop, order, market.world) is OrderRefusal.UNKNOWN_PAYEE
     other = split(("SELLER-1", 10_000))
-    assert await take_order(market.other, other, market.world) is OrderRefusal.UNKNOWN_PAYEE
+    assert await open_merchant_payment(market.other, other, market.world) is OrderRefusal.UNKNOWN_PAYEE
 
 
 async def test_what_was_taken_once_stays_taken_though_a_payee_has_gone() -> None:
@@ -154,9 +154,9 @@ async def test_what_was_taken_once_stays_taken_though_a_payee_has_gone() -> None
     order = split(("SELLER-1", 10_000))
     first = await taken(market, order)
     del market.small.merchants.registered["shop"]["SELLER-1"]
-    assert await taken(market, order) == OrderTaken(first.payment, 30_000, is_repeat=True)
+    assert await taken(market, order) == OpenedOrder(first.payment, 30_000, is_repeat=True)
     other = replace(order, fingerprint=b"another order")
-    assert await take_order(market.shop, other, market.world) is OrderRefusal.UNKNOWN_PAYEE
+    assert await open_merchant_payment(market.shop, other, market.world) is OrderRefusal.UNKNOWN_PAYEE
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=LINES_MAX), st.integers(-2, 2))
@@ -165,7 +165,7 @@ async def test_shares_are_taken_if_and_only_if_they_are_the_amount(parts: list[i
     codes = [f"S{number}" for number in range(len(parts))]
     market.small.merchants.registered["shop"] = {code: Payee(code, PayeeKind.SELLER, code) for code in codes}
     order = replace(split(*zip(codes, parts, strict=True)), amount=Money(max(sum(parts) + off, 1)))
-    answer = await take_order(market.shop, order, market.world)
+    answer = await open_merchant_payment(market.shop, order, market.world)
     if order.amount == Money(sum(parts)):
         assert [share.amount.minor for share in market.book.news[0].shares] == parts
     else:

@@ -9,17 +9,17 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.notices import NOTICES, TRIES_MAX, DeliveryState, Tried
+from ekpay_switch.domain.notices import NOTICES, TRIES_MAX, DeliveryState, SendResult
 from ekpay_switch.flows.notify import message_body, message_id, notify
 from ekpay_switch.jobs.notifier import Notifier, NotifierPace, run_notifier
 from ekpay_switch.jobs.slots import Slots
-from ekpay_switch.ports.notifications import LeasedNotice
+from ekpay_switch.ports.notifications import LeasedNotification
 from sandbox.callers.partner.webhooks import public_key, read_message
 from tests.fakes.crash_points import CrashError
 from tests.fakes.notifications import ENDPOINT, KEYS, TAKEN, SmallPost, a_notice
 from tests.wire.scripted_peer import eventually
 
-FAILED = Tried(500, "HTTP 500")
+FAILED = SendResult(500, "HTTP 500")
 PACE = NotifierPace(poll_seconds=0.01, lease_seconds=45.0, leave_seconds=0.05)
 STEPS = [
     f"{side} {step}" for step in ("fan_out", "lease_due", "send", "record") for side in ("before", "after")
@@ -134,7 +134,7 @@ async def test_after_the_last_try_nobody_tries_any_more() -> None:
 async def test_a_disabled_endpoint_raises_an_alarm() -> None:
     small = SmallPost()
     small.is_told(a_notice())
-    small.sender.answers.append(Tried(410, "HTTP 410"))
+    small.sender.answers.append(SendResult(410, "HTTP 410"))
     await one_round(small)
     assert small.alarms.raised == [("notification_endpoint_disabled", UUID(int=101))]
 
@@ -208,7 +208,7 @@ async def test_a_send_that_hangs_holds_up_nobody_and_is_cut_off_at_the_end() -> 
     small = SmallPost()
     hung: list[str] = []
 
-    async def hang(leased: LeasedNotice) -> None:
+    async def hang(leased: LeasedNotification) -> None:
         try:
             await asyncio.Event().wait()
         finally:
@@ -217,7 +217,7 @@ async def test_a_send_that_hangs_holds_up_nobody_and_is_cut_off_at_the_end() -> 
     class OneHangs:
         """A sender whose first call never ends."""
 
-        async def send(self, url: str, headers: dict[str, str], body: bytes) -> Tried:
+        async def send(self, url: str, headers: dict[str, str], body: bytes) -> SendResult:
             if b'"R1"' in body:
                 await hang(a_notice(1))
             return await small.sender.send(url, headers, body)

@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 
 from ekpay_switch.domain.merchants import MerchantCode
-from ekpay_switch.domain.notices import DeliveryState, Siblings, Tried
+from ekpay_switch.domain.notices import DeliveryState, SendResult, Siblings
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.merchant_document import document, instruments_of
+from ekpay_switch.flows.merchant_document import instrument_lookup, payment_document
 from ekpay_switch.flows.notify import NoSuchOrderError, message_id, notify
 from ekpay_switch.jobs.notifier import Notifier, NotifierPace
 from ekpay_switch.ports.merchants import MerchantPayment
@@ -22,7 +22,7 @@ from tests.fakes.crash_points import CrashError
 from tests.fakes.notifications import ENDPOINT, KEYS, TAKEN, SmallPost, a_sold, an_ipn
 
 PACE = NotifierPace(poll_seconds=0.01, lease_seconds=45.0, leave_seconds=0.05)
-FAILED = Tried(500, "HTTP 500")
+FAILED = SendResult(500, "HTTP 500")
 ENDS = [
     ("completed", State.COMPLETED, None, "1020"),
     ("expired", State.EXPIRED, None, "1021"),
@@ -44,7 +44,7 @@ async def one_round(small: SmallPost) -> int:
 def status_of(small: SmallPost, payment: MerchantPayment) -> object:
     """What get-status answers the merchant now."""
     merchants = small.office.merchants
-    return document(payment, merchants.token_of(payment), instruments_of(merchants.connectors))
+    return payment_document(payment, merchants.token_of(payment), instrument_lookup(merchants.connectors))
 
 
 # ---- what is sent
@@ -138,7 +138,7 @@ async def test_an_older_notice_gives_way_to_a_newer_one() -> None:
 
 
 async def test_a_success_that_was_taken_is_told_again_by_a_replay_alone() -> None:
-    small, taken = SmallPost(), Siblings(taken=MerchantCode.SUCCESS)
+    small, taken = SmallPost(), Siblings(accepted_code=MerchantCode.SUCCESS)
     small.sold(a_sold())
     small.is_told(an_ipn(siblings=taken))
     await one_round(small)
@@ -161,7 +161,7 @@ async def test_given_up_ipns_disable_nothing_and_raise_one_alarm() -> None:
     small = SmallPost()
     small.sold(*(a_sold(number) for number in range(1, 7)))
     small.is_told(*(an_ipn(number) for number in range(1, 6)))
-    small.sender.answers.extend([Tried(410, "HTTP 410")] * 5)
+    small.sender.answers.extend([SendResult(410, "HTTP 410")] * 5)
     await one_round(small)
     assert set(small.notifications.ended.values()) == {DeliveryState.GIVEN_UP}
     assert [name for name, _ in small.alarms.raised] == ["ipns_not_taken"]

@@ -9,7 +9,7 @@ from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
-from ekpay_switch.ports.world import Leased
+from ekpay_switch.ports.world import LeasedPayment
 from tests.factories import PREFUND, TAKEN, TOTAL, a_world, an_order
 from tests.fakes.crash_points import CrashError
 from tests.fakes.payments import books_balance
@@ -102,7 +102,7 @@ async def test_a_crash_around_the_second_send_doubles_nothing(point: str) -> Non
     assert len(small.biller.book) <= 1
 
 
-async def resolve_all(small: SmallWorld) -> list[Leased]:
+async def resolve_all(small: SmallWorld) -> list[LeasedPayment]:
     due = list(await small.books.lease_due(16, 60.0))
     for leased in due:
         await resolve_in_doubt(leased, small.world)

@@ -16,7 +16,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     CollectOrder,
     NeverPaid,
 )
-from ekpay_switch.domain.collections.file_proofs import FilesSaid
+from ekpay_switch.domain.collections.file_proofs import FileStatements
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Posted
@@ -38,19 +38,19 @@ ASK_THE_FAR_SIDE = "file_needs_a_person"
 TOKEN = TokenLine(1, TokenKind.CREDIT, "0" * 20)
 
 
-def done(amount: int = TOTAL, *, is_news: bool = True) -> FilesSaid:
-    return FilesSaid(amounts=frozenset({amount}), their_reference="T-1", is_news=is_news)
+def done(amount: int = TOTAL, *, is_news: bool = True) -> FileStatements:
+    return FileStatements(amounts=frozenset({amount}), their_reference="T-1", is_news=is_news)
 
 
-def failed(night: date = TODAY) -> FilesSaid:
-    return FilesSaid(failed_on=frozenset({night}), is_news=True)
+def failed(night: date = TODAY) -> FileStatements:
+    return FileStatements(failed_on=frozenset({night}), is_news=True)
 
 
-def absent(*nights: date) -> FilesSaid:
-    return FilesSaid(absent_on=frozenset(nights), is_news=True)
+def absent(*nights: date) -> FileStatements:
+    return FileStatements(absent_on=frozenset(nights), is_news=True)
 
 
-async def told(small: SmallWorld, files: FilesSaid, after_seconds: float = 70_000) -> list[str]:
+async def told(small: SmallWorld, files: FileStatements, after_seconds: float = 70_000) -> list[str]:
     """Files have said this of the delivery, which is looked at now; the steps that this took."""
     payment = small.books.only()
     small.books.files[payment.claim.attempt_id] = files
@@ -76,7 +76,7 @@ async def test_a_biller_that_holds_what_its_file_holds_completes_the_payment() -
 
 
 @pytest.mark.parametrize("files", [failed(), absent(TODAY, TOMORROW)], ids=["failed", "twice absent"])
-async def test_a_not_found_that_is_never_final_is_so_once_files_say_the_same(files: FilesSaid) -> None:
+async def test_a_not_found_that_is_never_final_is_so_once_files_say_the_same(files: FileStatements) -> None:
     small = await in_doubt(not_found_settle_seconds=None)
     assert await told(small, files) == ["lease_due", "budget", "inquire", "record"]
     assert small.books.only().state is State.REFUNDED
@@ -91,7 +91,7 @@ async def test_one_absence_leaves_the_doubt() -> None:
 
 
 @pytest.mark.parametrize("files", [failed(), absent(TODAY, TOMORROW)], ids=["failed", "twice absent"])
-async def test_without_a_negative_answer_files_give_nothing_back(files: FilesSaid) -> None:
+async def test_without_a_negative_answer_files_give_nothing_back(files: FileStatements) -> None:
     small = await in_doubt(not_found_settle_seconds=None)
     small.biller.inquiries.append(NoAnswer("timed out"))
     await told(small, files)
@@ -131,7 +131,7 @@ async def test_what_a_file_holds_and_its_biller_does_not_waits_for_a_person_who_
 
 async def test_what_was_given_back_and_stands_in_a_file_is_a_matter_for_a_person() -> None:
     small = await in_doubt(LOSES_ORDER, deduplicates=False)
-    await told(small, FilesSaid(), after_seconds=190)
+    await told(small, FileStatements(), after_seconds=190)
     assert small.books.only().state is State.REFUNDED
     await told(small, done(), after_seconds=10)
     assert (small.books.only().state, alarms(small)) == (State.REFUNDED, [ASK_THE_FAR_SIDE])
@@ -244,7 +244,7 @@ async def an_execute_in_doubt(move: Move[InDoubt] = LOST_ORDER) -> Payer:
     return payer
 
 
-async def look(payer: Payer, files: FilesSaid, after_seconds: float = 1.0) -> None:
+async def look(payer: Payer, files: FileStatements, after_seconds: float = 1.0) -> None:
     """Files have said this of the try, which is looked at now."""
     one = payer.tries()[0]
     payer.small.books.files[one.new.attempt_id] = files
@@ -260,7 +260,7 @@ async def test_without_files_a_word_that_was_given_is_asked_about_for_ever() -> 
 
 
 @pytest.mark.parametrize("files", [failed(), absent(TODAY, TOMORROW)], ids=["failed", "twice absent"])
-async def test_files_and_a_not_yet_end_a_try_whose_word_was_given(files: FilesSaid) -> None:
+async def test_files_and_a_not_yet_end_a_try_whose_word_was_given(files: FileStatements) -> None:
     payer = await an_execute_in_doubt()
     await look(payer, files)
     assert (payer.state, payer.tries()[0].end) == (State.EXPIRED, TryEnd.NEVER_PAID)

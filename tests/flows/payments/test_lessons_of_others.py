@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.claims import Refused, Started
+from ekpay_switch.domain.claims import RefusedClaim, StartedClaim
 from ekpay_switch.domain.delivery import (
     Recorded,
     Recording,
@@ -22,7 +22,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
-from ekpay_switch.ports.world import Leased
+from ekpay_switch.ports.world import LeasedPayment
 from tests.factories import (
     CHARGED,
     PREFUND,
@@ -39,7 +39,7 @@ from tests.fakes.world import LOSES_ANSWER, LOSES_ORDER, Deed, SmallWorld
 START = 1_000_000
 
 
-async def lease(small: SmallWorld, after_seconds: float) -> Leased:
+async def lease(small: SmallWorld, after_seconds: float) -> LeasedPayment:
     small.clock.pass_by(after_seconds)
     (leased,) = await small.books.lease_due(16, 60.0)
     return leased
@@ -202,8 +202,8 @@ def test_batch_cap_overshoot(amounts: tuple[int, ...], expected: list[Refusal | 
         quote_another(small, f"B{number}", amount)
         claims.append(a_claim(number, f"B{number}", paid=amount))
     answers = small.books.claim_batch(claims)
-    assert all(isinstance(answer, Started | Refused) for answer in answers)
-    assert [a.refusal if isinstance(a, Refused) else None for a in answers] == expected
+    assert all(isinstance(answer, StartedClaim | RefusedClaim) for answer in answers)
+    assert [a.refusal if isinstance(a, RefusedClaim) else None for a in answers] == expected
     assert small.books.balance(PREFUND) >= 0
     assert books_balance(small.books)
 

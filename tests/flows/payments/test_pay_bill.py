@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.claims import Standing
+from ekpay_switch.domain.claims import PaymentRecord
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
@@ -20,8 +20,8 @@ START = 1_000_000
 class ForgetfulPayments(FakePayments):
     """Books that know of a payment while it is claimed, and never find it again."""
 
-    async def standing(self, payment_id: UUID) -> Standing | None:
-        await super().standing(payment_id)
+    async def by_id(self, payment_id: UUID) -> PaymentRecord | None:
+        await super().by_id(payment_id)
         return None
 
 

@@ -22,7 +22,7 @@ from ekpay_switch.domain.outcome import (
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
-from ekpay_switch.ports.world import Leased
+from ekpay_switch.ports.world import LeasedPayment
 from tests.factories import BILL_NO, PREFUND, TAKEN, TOTAL, a_bill, a_world, an_order
 from tests.fakes.crash_points import CrashError
 from tests.fakes.payments import books_balance
@@ -74,7 +74,7 @@ def a_three_step_world() -> tuple[SmallWorld, ThreeStepBiller]:
     return small, biller
 
 
-async def lease(small: SmallWorld, after_seconds: float = 200) -> Leased:
+async def lease(small: SmallWorld, after_seconds: float = 200) -> LeasedPayment:
     small.clock.pass_by(after_seconds)
     (leased,) = await small.books.lease_due(16, 60.0)
     return leased

@@ -9,7 +9,7 @@ import pytest
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.receipt import Bought, Name, Receipt, ReceiptStatus, mask_name, receipt_of
+from ekpay_switch.flows.receipt import Name, Purchase, Receipt, ReceiptStatus, mask_name, receipt_of
 from ekpay_switch.ports.receipts import PaidPayment
 from tests.fakes.receipts import (
     PAID_AT,
@@ -44,7 +44,9 @@ async def test_a_merchants_receipt_says_who_was_paid_for_what_when_and_how() -> 
         status=ReceiptStatus.VALID,
         payee=Name("ইকশপ", "ekShop"),
         is_merchant=True,
-        bought=Bought(order_id="ORD-42", details="২টি নকশিকাঁথা", customer="R*** K***", mobile="*******5678"),
+        purchase=Purchase(
+            order_id="ORD-42", details="২টি নকশিকাঁথা", customer="R*** K***", mobile="*******5678"
+        ),
         sums=SUMS,
         refunded=Money(0),
         on_its_way=Money(0),
@@ -62,18 +64,18 @@ async def test_a_bills_receipt_names_the_biller_and_masks_the_account() -> None:
     receipt = await a_receipt(a_paid_bill(), small)
     assert receipt.payee == Name(small.biller.profile.name_bn, small.biller.profile.name_en)
     assert not receipt.is_merchant
-    assert receipt.bought == Bought(bill_number="********5678", account="****5678", proof="DESCO-7781")
+    assert receipt.purchase == Purchase(bill_number="********5678", account="****5678", proof="DESCO-7781")
     assert (receipt.transaction, receipt.merchant_transaction) == ("R" * 26, "")
 
 
 async def test_a_final_receipt_that_came_later_is_on_it() -> None:
     receipt = await a_receipt(a_paid_bill(facts={"receipt": "INTERIM-1", "final_receipt": "DAKHILA-2"}))
-    assert (receipt.bought.proof, receipt.bought.final_proof) == ("INTERIM-1", "DAKHILA-2")
+    assert (receipt.purchase.proof, receipt.purchase.final_proof) == ("INTERIM-1", "DAKHILA-2")
 
 
 async def test_a_bill_of_which_little_is_known_has_a_receipt_too() -> None:
     receipt = await a_receipt(a_paid_bill(bill={"number": None}, facts={}))
-    assert receipt.bought == Bought()
+    assert receipt.purchase == Purchase()
 
 
 async def test_a_number_that_buys_a_service_is_masked() -> None:
@@ -81,7 +83,7 @@ async def test_a_number_that_buys_a_service_is_masked() -> None:
     small = SmallWorld()
     small.biller.profile = replace(small.biller.profile, has_unique_receipt=True)
     receipt = await a_receipt(a_paid_bill(facts={"receipt": "CHALLAN12345678"}), small)
-    assert receipt.bought.proof == "***********5678"
+    assert receipt.purchase.proof == "***********5678"
 
 
 async def test_a_biller_and_a_connector_that_are_gone_are_called_by_their_ids() -> None:
@@ -89,7 +91,7 @@ async def test_a_biller_and_a_connector_that_are_gone_are_called_by_their_ids() 
     receipt = await a_receipt(gone)
     assert receipt.payee == Name("old_biller", "old_biller")
     assert receipt.instrument == Name("old_wallet", "old_wallet")
-    assert receipt.bought.proof == "****5678"
+    assert receipt.purchase.proof == "****5678"
 
 
 # ---- whether it holds
@@ -157,7 +159,7 @@ async def test_nothing_that_names_the_payer_is_whole_on_a_receipt() -> None:
         "details": "For Rahela.Khatun@example.com, call 01712-345678 or ০১৭১২৩৪৫৬৭৮; account 2050123456789",
     }
     receipt = await a_receipt(a_merchants_payment(order=a_paid_order(**secrets)))
-    told = " ".join(str(getattr(receipt.bought, one.name)) for one in fields(Bought))
+    told = " ".join(str(getattr(receipt.purchase, one.name)) for one in fields(Purchase))
     for secret in ("Khatun", "01712345678", "01712-345678", "০১৭১২৩৪৫৬৭৮", "2050123456789", "@"):
         assert secret not in told, secret
 

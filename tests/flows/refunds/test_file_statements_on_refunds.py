@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.domain.collections.connector_calls import RefundInquiry, RefundOrder, RefundOutcome
-from ekpay_switch.domain.collections.file_proofs import FilesSaid
+from ekpay_switch.domain.collections.file_proofs import FileStatements
 from ekpay_switch.domain.outcome import Declined, InDoubt
 from ekpay_switch.domain.refunds.refund import RefundState
-from ekpay_switch.ports.collections import RefundTaken
+from ekpay_switch.ports.collections import RefundOpened
 from ekpay_switch.ports.connectors import RefundRules
 from tests.factories import TOTAL
 from tests.fakes.collections.tables import StoredRefund
@@ -25,7 +25,7 @@ async def a_refund_in_doubt(
     rules = RefundRules(days_max=60, parts_max=10, can_be_asked=can_be_asked)
     payer.small.connector.profile = replace(payer.small.connector.profile, refunds=rules)
     new = a_refund(payer.payment_id)
-    assert isinstance(await payer.small.refunds.ask(new, parts_max=10, days_max=60), RefundTaken)
+    assert isinstance(await payer.small.refunds.request(new, parts_max=10, days_max=60), RefundOpened)
     payer.small.connector.refunds.append(move)
     await collect_due(payer.small.world)
     refund = payer.small.refunds.only()
@@ -33,7 +33,7 @@ async def a_refund_in_doubt(
     return payer, refund
 
 
-async def look_at_refund(payer: Payer, files: FilesSaid) -> StoredRefund:
+async def look_at_refund(payer: Payer, files: FileStatements) -> StoredRefund:
     refund = payer.small.refunds.only()
     payer.small.books.files[refund.new.refund_id] = files
     payer.small.clock.pass_by(1)
@@ -75,7 +75,7 @@ async def test_a_refund_that_its_file_does_not_name_goes_on_as_always() -> None:
     ids=["done", "failed", "another amount", "twice absent"],
 )
 async def test_where_refunds_cannot_be_asked_about_their_file_answers(
-    files: FilesSaid, state: RefundState, alarm: list[str]
+    files: FileStatements, state: RefundState, alarm: list[str]
 ) -> None:
     payer, refund = await a_refund_in_doubt(can_be_asked=False)
     payer.small.connector.refunds.append(Move(InDoubt("sent before, and never sent twice")))

@@ -8,10 +8,16 @@ from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOu
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import HeldRefund, PaidByHand, RefundKind, RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.refund import (
+    LockedRefund,
+    PaidByHand,
+    RefundKind,
+    RefundRefusal,
+    RefundState,
+)
 from ekpay_switch.flows.payer_returned import receive_callback
-from ekpay_switch.flows.refund import refund
-from ekpay_switch.ports.collections import RefundTaken
+from ekpay_switch.flows.refund import send_refund
+from ekpay_switch.ports.collections import RefundOpened
 from ekpay_switch.ports.connectors import RefundRules
 from tests.factories import TOTAL
 from tests.fakes.collections.tables import StoredRefund
@@ -33,14 +39,14 @@ from tests.scenarios.job_rounds import collect_due
 PAYABLE = "payable:desco_postpaid"
 
 
-async def ask(payer: Payer, number: int = 1, amount: int = TOTAL) -> RefundTaken | RefundRefusal:
+async def ask(payer: Payer, number: int = 1, amount: int = TOTAL) -> RefundOpened | RefundRefusal:
     new = a_refund(payer.payment_id, number, amount=amount)
-    return await payer.small.refunds.ask(new, parts_max=10, days_max=60)
+    return await payer.small.refunds.request(new, parts_max=10, days_max=60)
 
 
 async def asked(payer: Payer, number: int = 1, amount: int = TOTAL) -> StoredRefund:
     """A refund that was taken on; nobody has told the connector yet."""
-    assert isinstance(await ask(payer, number, amount), RefundTaken)
+    assert isinstance(await ask(payer, number, amount), RefundOpened)
     return list(payer.small.tables.refunds.values())[-1]
 
 
@@ -55,7 +61,7 @@ async def an_owed_refund() -> Payer:
     return payer
 
 
-async def held(payer: Payer) -> HeldRefund:
+async def held(payer: Payer) -> LockedRefund:
     (one,) = await payer.small.refunds.lease_due(10, 45)
     return one
 
@@ -66,7 +72,7 @@ async def held(payer: Payer) -> HeldRefund:
 async def test_a_refund_is_owed_by_the_payee_from_the_moment_it_is_taken_on() -> None:
     payer = await a_paid_bill()
     taken = await ask(payer, amount=5_000)
-    assert isinstance(taken, RefundTaken)
+    assert isinstance(taken, RefundOpened)
     assert (taken.view.state, taken.view.amount, taken.is_repeat) == (
         RefundState.APPROVED,
         Money(5_000),
@@ -79,7 +85,7 @@ async def test_the_same_key_repeats_the_refund_and_other_content_is_refused() ->
     payer = await a_paid_bill()
     await ask(payer, amount=5_000)
     repeated = await ask(payer, amount=5_000)
-    assert isinstance(repeated, RefundTaken)
+    assert isinstance(repeated, RefundOpened)
     assert repeated.is_repeat
     assert await ask(payer, amount=5_001) is RefundRefusal.OTHER_CONTENT
     assert payer.balance(REFUND_DUE) == 5_000
@@ -88,7 +94,7 @@ async def test_the_same_key_repeats_the_refund_and_other_content_is_refused() ->
 async def test_nobody_refunds_the_payment_of_somebody_else() -> None:
     payer = await a_paid_bill()
     new = replace(a_refund(payer.payment_id), partner_id="bank2")
-    assert await payer.small.refunds.ask(new, 10, 60) is RefundRefusal.UNKNOWN_PAYMENT
+    assert await payer.small.refunds.request(new, 10, 60) is RefundRefusal.UNKNOWN_PAYMENT
     assert await payer.small.refunds.of_payment("bank2", payer.payment_id) == []
 
 
@@ -109,10 +115,10 @@ async def test_all_refunds_together_never_exceed_what_the_payee_was_credited() -
 
 async def test_a_second_person_agrees_before_staffs_refund_is_owed() -> None:
     payer = await a_paid_bill()
-    new = replace(a_refund(payer.payment_id), needs_approval=True, asked_by="rahela")
-    await payer.small.refunds.ask(new, 10, 60)
+    new = replace(a_refund(payer.payment_id), needs_approval=True, requested_by="rahela")
+    await payer.small.refunds.request(new, 10, 60)
     await collect_due(payer.small.world)
-    assert (payer.balance(REFUND_DUE), payer.small.refunds.only().state) == (0, RefundState.ASKED)
+    assert (payer.balance(REFUND_DUE), payer.small.refunds.only().state) == (0, RefundState.REQUESTED)
     assert await ask(payer, 2) is RefundRefusal.EXCEEDS_REMAINING
     payer.small.refunds.approve(new.refund_id)
     await collect_due(payer.small.world)
@@ -121,8 +127,8 @@ async def test_a_second_person_agrees_before_staffs_refund_is_owed() -> None:
 
 async def test_a_refund_that_the_second_person_rejects_frees_its_amount() -> None:
     payer = await a_paid_bill()
-    new = replace(a_refund(payer.payment_id), needs_approval=True, asked_by="rahela")
-    await payer.small.refunds.ask(new, 10, 60)
+    new = replace(a_refund(payer.payment_id), needs_approval=True, requested_by="rahela")
+    await payer.small.refunds.request(new, 10, 60)
     payer.small.refunds.reject(new.refund_id)
     assert (await asked(payer, 2)).state is RefundState.APPROVED
 
@@ -130,7 +136,7 @@ async def test_a_refund_that_the_second_person_rejects_frees_its_amount() -> Non
 async def test_a_chargeback_counts_in_the_same_total_and_is_never_sent() -> None:
     payer = await a_paid_bill()
     new = replace(a_refund(payer.payment_id), kind=RefundKind.CHARGEBACK, needs_approval=True)
-    assert isinstance(await payer.small.refunds.ask(new, 0, 0), RefundTaken)
+    assert isinstance(await payer.small.refunds.request(new, 0, 0), RefundOpened)
     payer.small.refunds.take_by_connector(new.refund_id)
     await payer.wait_for_days()
     assert payer.small.refunds.only().state is RefundState.DONE
@@ -342,7 +348,7 @@ async def test_a_process_that_dies_while_it_refunds_is_asked_about() -> None:
     one = await asked(payer)
     payer.small.steps.crash_at = "after refund"
     with pytest.raises(Exception, match="after refund"):
-        await refund(await held(payer), payer.small.world)
+        await send_refund(await held(payer), payer.small.world)
     await payer.wait(91)
     assert (one.state, payer.small.connector.given_back()) == (RefundState.DONE, TOTAL)
 
@@ -352,9 +358,9 @@ async def test_whoever_lost_the_refund_sends_nothing() -> None:
     await asked(payer)
     slow = await held(payer)
     payer.small.clock.pass_by(46)
-    await refund(await held(payer), payer.small.world)
+    await send_refund(await held(payer), payer.small.world)
     payer.small.clock.pass_by(1)
-    await refund(slow, payer.small.world)
+    await send_refund(slow, payer.small.world)
     assert payer.small.connector.asked["refund"] == 1
 
 

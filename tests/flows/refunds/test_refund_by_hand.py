@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.refunds.refund import RefundState
-from ekpay_switch.flows.refund import refund
+from ekpay_switch.flows.refund import send_refund
 from tests.fakes.world import Deed
 from tests.scenarios.collections import Payer
 
@@ -18,7 +18,7 @@ async def test_a_movement_that_nobody_named_cannot_be_asked_back_from_the_connec
     (nameless,) = await payer.small.refunds.lease_due(10, 45)
 
     order = replace(nameless.order, provider_transaction="")
-    await refund(replace(nameless, order=order), payer.small.world)
+    await send_refund(replace(nameless, order=order), payer.small.world)
 
     (stored,) = payer.small.tables.refunds.values()
     assert stored.state is RefundState.BY_HAND

@@ -49,7 +49,7 @@ class Shop(Acquirers):
 async def test_five_in_doubt_in_a_row_and_nobody_is_asked_any_more() -> None:
     shop = Shop()
     await shop.opened()
-    assert shop.breaker().because == "5 in doubt in a row"
+    assert shop.breaker().reason == "5 in doubt in a row"
     asked = len(shop.asked())
     assert await shop.sells() is CollectRefusal.INSTRUMENT_UNAVAILABLE
     assert len(shop.asked()) == asked
@@ -79,7 +79,7 @@ async def test_half_of_twenty_in_doubt_open_it() -> None:
         await shop.sells()
         shop.of["ebl"].creates.append(LOST_PAGE)
         await shop.sells()
-    assert shop.breaker().because == "10 of the last 20 in doubt"
+    assert shop.breaker().reason == "10 of the last 20 in doubt"
 
 
 async def test_an_answered_question_half_opens_it_after_the_hold() -> None:
@@ -141,7 +141,7 @@ async def test_a_half_open_one_lets_one_payment_through_at_a_time() -> None:
     ebl.create = and_meanwhile  # type: ignore[method-assign,assignment]
     await shop.sells()
     assert others == [CollectRefusal.INSTRUMENT_UNAVAILABLE]
-    assert shop.breaker().because == "no_page while half open"
+    assert shop.breaker().reason == "no_page while half open"
 
 
 async def test_a_page_makes_room_for_the_next_one_and_money_closes_it() -> None:
@@ -176,7 +176,7 @@ async def test_a_place_that_nobody_gives_back_is_free_again_after_a_while() -> N
     await shop.half_opened()
     lease_seconds = shop.of["ebl"].profile.timing.lease_seconds
     attempt = shop.tries()[0].new.attempt_id
-    assert await shop.small.routing.let_through("ebl", attempt, lease_seconds)
+    assert await shop.small.routing.reserve_probe("ebl", attempt, lease_seconds)
     assert await shop.sells() is CollectRefusal.INSTRUMENT_UNAVAILABLE
     shop.small.clock.pass_by(lease_seconds)
     assert isinstance(await shop.sells(), PaymentView)
@@ -189,7 +189,7 @@ async def test_where_another_payment_was_quicker_the_rest_decides() -> None:
     async def is_taken(connector_id: str, *_: object) -> bool:
         return connector_id != "ebl"
 
-    shop.small.routing.let_through = is_taken  # type: ignore[method-assign,assignment]
+    shop.small.routing.reserve_probe = is_taken  # type: ignore[method-assign,assignment]
     view = await shop.sells("card")
     assert isinstance(view, PaymentView)
     assert view.connector_id == "brac_bank"

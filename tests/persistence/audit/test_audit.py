@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from ekpay_switch.domain.delivery import Recording, plan_posted
-from ekpay_switch.domain.ledger.entries import GENESIS, Entry, Posting, Written, chain_hash
+from ekpay_switch.domain.ledger.entries import GENESIS, Entry, EntryHeader, Posting, chain_hash
 from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.embedded.server import Endpoint
@@ -104,7 +104,7 @@ async def _rewrite_chain(books: Books, lane: int) -> None:
             "SELECT account, amount FROM postings WHERE entry_id = $1 ORDER BY seq", row["id"]
         )
         entry = Entry(row["moment"], tuple(Posting(*line) for line in lines), row["currency"])
-        written = Written(row["id"], row["payment_id"], row["business_date"], row["window_id"])
+        written = EntryHeader(row["id"], row["payment_id"], row["business_date"], row["window_id"])
         digest = chain_hash(digest, written, entry)
         await books.tell("UPDATE journal_entries SET hash = $2 WHERE id = $1", row["id"], digest)
     await books.tell("UPDATE lanes SET hash = $2 WHERE lane = $1", lane, digest)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.money import Money
 from tests.persistence.books import Books
 from tests.persistence.collections.merchant_money_setup import AGREES, ASKS, PAYEES, SPLIT, Stall, open_stall
@@ -77,7 +77,7 @@ TAMPERINGS = {
 }
 
 
-async def _sold(stall: Stall) -> HeldTry:
+async def _sold(stall: Stall) -> LockedTry:
     """One payment of which a part went back, a part failed and a part waits, beside others of every fate."""
     held, other = await stall.sold(SPLIT), await stall.sold()
     await stall.agreement("returned")

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.audit.run import audit, run
 from ekpay_switch.persistence.embedded.server import Endpoint
@@ -74,7 +74,7 @@ async def _surprise(office: Office) -> None:
     await office.done(refund_ids[0])
 
 
-async def _asked_of_review(office: Office, held: HeldTry) -> UUID:
+async def _asked_of_review(office: Office, held: LockedTry) -> UUID:
     return (await office.desk.ask_review_give_back(held.payment_id, "not what was asked for", ASKS)).refund_id
 
 

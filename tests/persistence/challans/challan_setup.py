@@ -5,16 +5,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ekpay_switch.domain.challans import BILLER, ChallanOrder, ChallanStanding, challan_prefund
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.challans import BILLER, ChallanOrder, StoredChallan, challan_prefund
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.fees import FeeTable
-from ekpay_switch.flows.raise_challan import raise_challan, take_up_challan
+from ekpay_switch.flows.raise_challan import continue_challan, raise_challan
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.persistence.challans.store import PostgresChallans
 from ekpay_switch.persistence.challans.users import ChallanAccess, ChallanKey, PostgresChallanUsers
 from ekpay_switch.persistence.own_transactions import OwnTransactions
 from ekpay_switch.persistence.payments.store import PostgresPayments
-from ekpay_switch.ports.challans import TreasuryOffice
+from ekpay_switch.ports.challans import ChallanPorts
 from ekpay_switch.ports.world import World
 from ekpay_switch.system_clock import SystemClock
 from tests.fakes.challans import ACCOUNTS, TREASURY, FakeTreasury, an_order
@@ -69,20 +69,20 @@ class Counter:
         return self.stall.books
 
     @property
-    def office(self) -> TreasuryOffice:
-        return TreasuryOffice(self.world, self.challans, ACCOUNTS)
+    def office(self) -> ChallanPorts:
+        return ChallanPorts(self.world, self.challans, ACCOUNTS)
 
     async def given(self, partner_id: str = "shop") -> ChallanKey:
         return await self.access.give(partner_id, f"{partner_id}_challan_test", BIN, "Rahima")
 
-    async def order_for(self, held: HeldTry, request_id: str = "R1", *amounts: int) -> ChallanOrder:
+    async def order_for(self, held: LockedTry, request_id: str = "R1", *amounts: int) -> ChallanOrder:
         """What the shop asks for against a payment, named by the shop's own transaction id."""
         payment = await self.stall.shop.seen(held.payment_id)
         return an_order(request_id, *amounts, pay_trxid=payment.text.trnx_id)
 
-    async def raised(self, order: ChallanOrder) -> ChallanStanding:
+    async def raised(self, order: ChallanOrder) -> StoredChallan:
         answer = await raise_challan(order, self.office)
-        assert isinstance(answer, ChallanStanding), answer
+        assert isinstance(answer, StoredChallan), answer
         return answer
 
     async def worker_round(self) -> None:
@@ -93,7 +93,7 @@ class Counter:
             await resolve_in_doubt(leased, self.world)
         await self.books.tell(DUE)
         for challan in await self.challans.lease_due(8, 60.0):
-            await take_up_challan(challan, self.office)
+            await continue_challan(challan, self.office)
 
     async def balances(self) -> tuple[int, int, int, int]:
         """What is in the prefund, in flight, owed to the treasury, and owed to the shop."""

@@ -9,10 +9,10 @@ import pytest
 
 from ekpay_switch.config_files.challan_accounts import read_challan_accounts
 from ekpay_switch.config_files.fees import read_fee_table
-from ekpay_switch.domain.challans import BILLER, ChallanOrder, ChallanRefusal, ChallanStanding, Progress
+from ekpay_switch.domain.challans import BILLER, ChallanOrder, ChallanRefusal, Progress, StoredChallan
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.raise_challan import raise_challan
-from ekpay_switch.ports.challans import TreasuryOffice
+from ekpay_switch.ports.challans import ChallanPorts
 from tests.biller_adapters.challans.treasury_sandbox_stage import Town, town
 from tests.fakes.world import FakeBillers
 from tests.persistence.challans.challan_setup import Counter
@@ -23,16 +23,16 @@ ACCOUNTS = read_challan_accounts(CONFIG / "challan_accounts.toml")
 
 
 @asynccontextmanager
-async def office_in_town(counter: Counter, home: Path) -> AsyncIterator[tuple[Town, TreasuryOffice]]:
+async def office_in_town(counter: Counter, home: Path) -> AsyncIterator[tuple[Town, ChallanPorts]]:
     async with town(home) as place:
         fees = read_fee_table(CONFIG / "fees.toml")
         counter.world = replace(counter.world, billers=FakeBillers([place.adapters[BILLER]]), fees=fees)
-        yield place, TreasuryOffice(counter.world, counter.challans, ACCOUNTS)
+        yield place, ChallanPorts(counter.world, counter.challans, ACCOUNTS)
 
 
-async def raised(order: ChallanOrder, office: TreasuryOffice) -> ChallanStanding:
+async def raised(order: ChallanOrder, office: ChallanPorts) -> StoredChallan:
     answer = await raise_challan(order, office)
-    assert isinstance(answer, ChallanStanding), answer
+    assert isinstance(answer, StoredChallan), answer
     return answer
 
 

@@ -5,11 +5,11 @@ import asyncio
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.challans import ChallanRefusal, ChallanStanding, LineEnd, Progress
+from ekpay_switch.domain.challans import ChallanRefusal, LineEnd, Progress, StoredChallan
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
-from ekpay_switch.flows.raise_challan import raise_challan, take_up_challan
+from ekpay_switch.flows.raise_challan import continue_challan, raise_challan
 from tests.fakes.challans import FEE, VAT, an_order, gives
 from tests.fakes.crash_points import CrashError
 from tests.fakes.world import LOSES_ANSWER, LOSES_ORDER, Deed
@@ -71,7 +71,7 @@ async def test_only_the_merchants_own_share_is_spent(counter: Counter) -> None:
 async def test_a_refund_leaves_less_for_challans(counter: Counter) -> None:
     held = await counter.stall.sold()
     refund = wanted(held.payment_id, 55_000, partner_id="shop")
-    await counter.stall.office.refunds.ask(refund, 10, 60)
+    await counter.stall.office.refunds.request(refund, 10, 60)
     order = await counter.order_for(held, "R1", 50_100)
     assert await raise_challan(order, counter.office) is ChallanRefusal.EXCEEDS_PAYMENT
     await counter.raised(await counter.order_for(held, "R2", 50_000))
@@ -88,7 +88,7 @@ async def test_what_the_bank_has_paid_out_is_not_set_aside(counter: Counter) -> 
 async def test_many_calls_with_one_request_id_raise_it_once(counter: Counter) -> None:
     order = await counter.order_for(await counter.stall.sold())
     answers = await asyncio.gather(*(raise_challan(order, counter.office) for _ in range(8)))
-    assert len({answer.challan_id for answer in answers if isinstance(answer, ChallanStanding)}) == 1
+    assert len({answer.challan_id for answer in answers if isinstance(answer, StoredChallan)}) == 1
     assert await counter.books.count("challan_requests") == 1
     assert await counter.books.count("payments", "biller_id = 'achallan_generic'") == 2
     assert len(counter.treasury.orders) == 2
@@ -100,7 +100,7 @@ async def test_many_requests_at_once_never_spend_more_than_the_payment_credited(
     held = await counter.stall.sold()
     orders = [await counter.order_for(held, f"R{number}", 30_000) for number in range(8)]
     answers = await asyncio.gather(*(raise_challan(order, counter.office) for order in orders))
-    taken = [answer for answer in answers if isinstance(answer, ChallanStanding)]
+    taken = [answer for answer in answers if isinstance(answer, StoredChallan)]
     assert len(taken) == AMOUNT // 30_000
     assert answers.count(ChallanRefusal.EXCEEDS_PAYMENT) == len(orders) - len(taken)
     await counter.worker_round()
@@ -187,7 +187,7 @@ async def test_two_workers_take_up_a_request_once_in_a_while_and_pay_it_once(cou
     taken = [challan for challans in leased for challan in challans]
     assert len(taken) == 1
     assert await counter.challans.lease_due(0, 60.0) == []
-    await asyncio.gather(*(take_up_challan(taken[0], counter.office) for _ in range(3)))
+    await asyncio.gather(*(continue_challan(taken[0], counter.office) for _ in range(3)))
     for _ in range(3):
         await counter.worker_round()
     assert await counter.books.count("payments", "biller_id = 'achallan_generic'") == 2

@@ -6,13 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, Created, Disagreed, judge
+from ekpay_switch.domain.collections.connector_calls import (
+    Collected,
+    ConfirmedCollection,
+    MismatchedCollection,
+    PageCreated,
+    judge_collected,
+)
 from ekpay_switch.domain.collections.funding import (
-    CameToNothing,
-    HeldTry,
-    MoneyCame,
+    LockedTry,
+    MoneyCollected,
     NewCollection,
     NewTry,
+    NothingCollected,
     PageOpened,
     StillOpen,
     TryEnd,
@@ -24,7 +30,13 @@ from ekpay_switch.domain.outcome import Outcome
 from ekpay_switch.persistence.collections.callbacks import PostgresCallbacks
 from ekpay_switch.persistence.collections.store import PostgresCollections
 from ekpay_switch.persistence.own_transactions import Connect, OwnTransactions, TransactionLimits
-from ekpay_switch.ports.collections import DeliveryStart, Opened, PaymentView, StartedDelivery, TryRecorded
+from ekpay_switch.ports.collections import (
+    CollectionOpened,
+    DeliveryStart,
+    PaymentView,
+    StartedDelivery,
+    TryRecorded,
+)
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from tests.persistence.books import APPROVED, BILLER, Books
 
@@ -33,7 +45,7 @@ TAKEN = SUMS.total.minor
 KEPT_BASIS_POINTS = 150
 KEPT = 1_607  # 1.5 % of what is taken, half up
 HOLD_SECONDS = 42.0
-LAPSED = CameToNothing(TryEnd.NEVER_PAID, "cancelled by the payer")
+LAPSED = NothingCollected(TryEnd.NEVER_PAID, "cancelled by the payer")
 NOT_YET = StillOpen(180.0, "the payer has not agreed yet")
 QUOTE_OVER = "UPDATE payments SET quote_expires_at = now() - interval '1 second' WHERE id = $1"
 DUE = (
@@ -50,16 +62,16 @@ def a_try(connector_id: str = "bkash") -> NewTry:
     return NewTry(uuid7(), unguessable(), connector_id, 10.0, HOLD_SECONDS)
 
 
-def agreed(held: HeldTry, transaction: str = "TRX1", **changes: Any) -> MoneyCame:  # noqa: ANN401 - fields of Collected
+def agreed(held: LockedTry, transaction: str = "TRX1", **changes: Any) -> MoneyCollected:  # noqa: ANN401 - fields of Collected
     """The connector has the money, whole and right unless changed."""
     facts = {"payer_account_tail": "770"}
     came = Collected(held.order.reference, held.order.amount, transaction, facts)
-    judged: Agreed | Disagreed = judge(held.order, replace(came, **changes))
-    return MoneyCame(judged, KEPT_BASIS_POINTS)
+    judged: ConfirmedCollection | MismatchedCollection = judge_collected(held.order, replace(came, **changes))
+    return MoneyCollected(judged, KEPT_BASIS_POINTS)
 
 
 def page(name: str, **changes: Any) -> PageOpened:  # noqa: ANN401 - fields of PageOpened
-    created = Created(name, f"https://page.example/{name}", {"created_at": "over there"})
+    created = PageCreated(name, f"https://page.example/{name}", {"created_at": "over there"})
     return replace(PageOpened(created, 180.0, 86_400.0), **changes)
 
 
@@ -96,31 +108,31 @@ class Till:
 
     # ---- what happens
 
-    async def opened(self, new: NewCollection | None = None) -> HeldTry:
+    async def opened(self, new: NewCollection | None = None) -> LockedTry:
         """A payment whose first page is being asked for."""
         answer = await self.collections.open(new or self.new())
-        assert isinstance(answer, Opened), answer
-        return answer.held
+        assert isinstance(answer, CollectionOpened), answer
+        return answer.locked_try
 
-    async def on_page(self, new: NewCollection | None = None) -> HeldTry:
+    async def on_page(self, new: NewCollection | None = None) -> LockedTry:
         """A payment whose payer is on the page."""
         held = await self.opened(new)
         await self.record(held, page(self.next_page()))
         return held
 
-    async def funded(self, new: NewCollection | None = None) -> HeldTry:
+    async def funded(self, new: NewCollection | None = None) -> LockedTry:
         held = await self.leased(await self.on_page(new))
         await self.record(held, agreed(held, f"TRX{self.pages}"))
         return held
 
-    async def another(self, held: HeldTry) -> HeldTry:
+    async def another(self, held: LockedTry) -> LockedTry:
         """One more try of the same payment, on its page."""
         began = await self.collections.open_try(held.partner_id, held.payment_id, a_try(), 0.0)
-        assert isinstance(began, HeldTry), began
+        assert isinstance(began, LockedTry), began
         await self.record(began, page(self.next_page()))
         return began
 
-    async def delivering(self, held: HeldTry) -> StartedDelivery:
+    async def delivering(self, held: LockedTry) -> StartedDelivery:
         started = await self.collections.start_delivery(self.delivery_of(held))
         assert started is not None
         return started
@@ -131,19 +143,19 @@ class Till:
         answer: RecordAnswer = await self.books.submit(Recording(started.delivery, plan, ask_again_seconds))
         return answer
 
-    async def leased(self, held: HeldTry) -> HeldTry:
+    async def leased(self, held: LockedTry) -> LockedTry:
         """The same try, due and held under a fresh epoch."""
         await self.books.tell(DUE, held.attempt_id)
         again = await self.collections.lease_try(held.order.reference, HOLD_SECONDS)
         assert again is not None
         return again
 
-    async def record(self, held: HeldTry, finding: Any) -> TryRecorded:  # noqa: ANN401 - any Finding
+    async def record(self, held: LockedTry, finding: Any) -> TryRecorded:  # noqa: ANN401 - any Finding
         recorded = await self.collections.record(held, finding)
         assert recorded is not None
         return recorded
 
-    def delivery_of(self, held: HeldTry, series: str = BILLER) -> DeliveryStart:
+    def delivery_of(self, held: LockedTry, series: str = BILLER) -> DeliveryStart:
         attempt_id = uuid7()
         return DeliveryStart(held.payment_id, attempt_id, f"D{attempt_id.hex}", "pay", series, 10.0, 90.0)
 
@@ -153,30 +165,30 @@ class Till:
 
     # ---- what is asked
 
-    async def row(self, held: HeldTry) -> Any:  # noqa: ANN401 - a record of the driver
+    async def row(self, held: LockedTry) -> Any:  # noqa: ANN401 - a record of the driver
         """The try's row with its attempt's."""
         return (await self.books.rows(ROW, held.attempt_id))[0]
 
-    async def payment(self, held: HeldTry) -> Any:  # noqa: ANN401 - a record of the driver
+    async def payment(self, held: LockedTry) -> Any:  # noqa: ANN401 - a record of the driver
         query = "SELECT *, extract(epoch FROM next_action_at - now())::float8 AS due_seconds FROM payments"
         return (await self.books.rows(f"{query} WHERE id = $1", held.payment_id))[0]
 
-    async def view(self, held: HeldTry) -> PaymentView:
+    async def view(self, held: LockedTry) -> PaymentView:
         found = await self.collections.view(held.partner_id, held.payment_id)
         assert found is not None
         return found
 
-    async def events(self, held: HeldTry) -> list[str]:
+    async def events(self, held: LockedTry) -> list[str]:
         rows = await self.books.rows(
             "SELECT event FROM history WHERE payment_id = $1 ORDER BY seq", held.payment_id
         )
         return [row[0] for row in rows]
 
-    async def notices(self, held: HeldTry) -> list[tuple[str, int]]:
+    async def notices(self, held: LockedTry) -> list[tuple[str, int]]:
         query = "SELECT notice, version FROM notifications WHERE payment_id = $1 ORDER BY version"
         return [tuple(row) for row in await self.books.rows(query, held.payment_id)]
 
-    async def evidence(self, held: HeldTry) -> list[str]:
+    async def evidence(self, held: LockedTry) -> list[str]:
         query = "SELECT kind FROM evidence WHERE payment_id = $1 ORDER BY id"
         return [row[0] for row in await self.books.rows(query, held.payment_id)]
 

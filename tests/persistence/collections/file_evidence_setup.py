@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.collections.funding import HeldTry, StillOpen
-from ekpay_switch.domain.refunds.refund import HeldRefund
+from ekpay_switch.domain.claims import StartedClaim
+from ekpay_switch.domain.collections.funding import LockedTry, StillOpen
+from ekpay_switch.domain.refunds.refund import LockedRefund
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.ports.finance import FileAnswer, FileSays, LineEvent, LineRole
@@ -57,14 +57,14 @@ class Night:
 
     # ---- what is in doubt
 
-    async def delivery(self) -> Started:
+    async def delivery(self) -> StartedClaim:
         """A payment from a prefund that its biller gave no usable answer about, an hour ago."""
         started = await self.books.start()
         await self.books.finish(started, SILENT)
         await self.books.tell(LONG_AGO, started.claim.payment_id)
         return started
 
-    async def execute(self) -> HeldTry:
+    async def execute(self) -> LockedTry:
         """A try whose connector was given our word and gave no usable answer, an hour ago."""
         held = await self.till.leased(await self.till.on_page())
         assert await self.till.collections.begin_execute(held, 10.0, HOLD_SECONDS)
@@ -73,7 +73,7 @@ class Night:
         await self.books.tell(LONG_AGO, held.payment_id)
         return held
 
-    async def refund(self) -> HeldRefund:
+    async def refund(self) -> LockedRefund:
         """A refund that its connector was told and gave no usable answer about."""
         view = await self.office.take(await self.office.completed())
         held = await self.office.sent(view.refund_id)
@@ -144,7 +144,9 @@ async def open_night(books: Books) -> AsyncIterator[Night]:
     assert await books.audit() is None
 
 
-def of_delivery(started: Started, says: FileSays, night: date = FIRST_NIGHT, **changes: Any) -> FileAnswer:  # noqa: ANN401 - its fields
+def of_delivery(
+    started: StartedClaim, says: FileSays, night: date = FIRST_NIGHT, **changes: Any
+) -> FileAnswer:  # noqa: ANN401 - its fields
     answer = FileAnswer(
         movement=started.claim.attempt_id,
         payment_id=started.claim.payment_id,
@@ -160,7 +162,7 @@ def of_delivery(started: Started, says: FileSays, night: date = FIRST_NIGHT, **c
     return replace(answer, **changes)
 
 
-def of_try(held: HeldTry, says: FileSays, night: date = FIRST_NIGHT) -> FileAnswer:
+def of_try(held: LockedTry, says: FileSays, night: date = FIRST_NIGHT) -> FileAnswer:
     return FileAnswer(
         movement=held.attempt_id,
         payment_id=held.payment_id,
@@ -175,7 +177,7 @@ def of_try(held: HeldTry, says: FileSays, night: date = FIRST_NIGHT) -> FileAnsw
     )
 
 
-def of_refund(held: HeldRefund, says: FileSays, night: date = FIRST_NIGHT) -> FileAnswer:
+def of_refund(held: LockedRefund, says: FileSays, night: date = FIRST_NIGHT) -> FileAnswer:
     return FileAnswer(
         movement=held.refund_id,
         payment_id=held.payment_id,

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ekpay_switch.domain.collections.funding import HeldTry, MoneyCame
-from ekpay_switch.domain.ledger.entries import Entry, shrink
+from ekpay_switch.domain.collections.funding import LockedTry, MoneyCollected
+from ekpay_switch.domain.ledger.entries import Entry, decrease
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
@@ -63,28 +63,28 @@ class Stall:
             self.shop.new(amount=Money(amount), shares=split, partner_id=partner_id)
         )
 
-    async def on_page(self, payment: MerchantPayment, charges: Charges = BKASH) -> HeldTry:
+    async def on_page(self, payment: MerchantPayment, charges: Charges = BKASH) -> LockedTry:
         """One more try of the payment, whose payer is on its page; nobody holds it."""
         held = await self.shop.begun(payment, charges)
         await self.till.record(held, page(self.till.next_page()))
         return held
 
-    async def paid(self, held: HeldTry) -> HeldTry:
+    async def paid(self, held: LockedTry) -> LockedTry:
         """The try, once its money was found."""
         again = await self.till.leased(held)
         await self.till.record(again, self.came(again))
         return again
 
-    def came(self, held: HeldTry, **changes: Any) -> MoneyCame:  # noqa: ANN401 - fields of Collected
+    def came(self, held: LockedTry, **changes: Any) -> MoneyCollected:  # noqa: ANN401 - fields of Collected
         return agreed(held, f"TRX-{held.attempt_id.hex}", **changes)
 
-    async def sold(self, shares: Sequence[Share] = (), charges: Charges = BKASH) -> HeldTry:
+    async def sold(self, shares: Sequence[Share] = (), charges: Charges = BKASH) -> LockedTry:
         """A payment that was collected and credited."""
         return await self.paid(await self.on_page(await self.ordered(shares), charges))
 
     async def settled(self, minor: int, partner_id: str = "shop") -> None:
         """Our bank has paid the merchant so much of what it is owed."""
-        lines = (shrink(f"payable:merchant:{partner_id}", minor), shrink("settlement_bank", minor))
+        lines = (decrease(f"payable:merchant:{partner_id}", minor), decrease("settlement_bank", minor))
 
         async def _post(connection: Connection) -> None:
             await lock_books(connection, 0)
@@ -103,12 +103,12 @@ class Stall:
         query = "SELECT owed FROM merchants WHERE partner_id = $1"
         return int(await self.books.value(query, partner_id))
 
-    async def refunded(self, held: HeldTry) -> list[int]:
+    async def refunded(self, held: LockedTry) -> list[int]:
         """What each share has given back, in the merchant's order."""
         query = "SELECT refunded FROM merchant_shares WHERE payment_id = $1 ORDER BY seq"
         return [row[0] for row in await self.books.rows(query, held.payment_id)]
 
-    async def moments(self, held: HeldTry) -> list[str]:
+    async def moments(self, held: LockedTry) -> list[str]:
         return await self.office.entries(held.payment_id)
 
     async def balance(self, account: str) -> int:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
-from ekpay_switch.domain.collections.funding import MoneyCame, StillOpen
+from ekpay_switch.domain.collections.funding import MoneyCollected, StillOpen
 from ekpay_switch.domain.payment import State
 from ekpay_switch.ports.collections import RawCallback
 from tests.persistence.collections.collection_setup import LAPSED, NOT_YET, Till, agreed, page
@@ -198,7 +198,7 @@ async def _a_refund(till: Till, state: str) -> None:
     second = await till.leased(await till.another(first))
     await till.record(second, agreed(second, "TRX2"))
     held = await till.leased(first)
-    money: MoneyCame = agreed(held, "TRX1")
+    money: MoneyCollected = agreed(held, "TRX1")
     await till.record(held, money)
     await till.books.tell(REFUND_SENT, state)
 

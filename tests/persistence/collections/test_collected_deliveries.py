@@ -10,7 +10,7 @@ from ekpay_switch.domain.outcome import Approved, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.payments.store import PostgresPayments
-from ekpay_switch.ports.collections import Funded, StartedDelivery
+from ekpay_switch.ports.collections import FundedPayment, StartedDelivery
 from tests.persistence.books import APPROVED, BILLER, REFUSED, SILENT, Books
 from tests.persistence.collections.collection_setup import NOT_YET, QUOTE_OVER, SUMS, TAKEN, Till, agreed
 
@@ -23,7 +23,9 @@ async def test_a_funded_payment_is_due_and_its_delivery_is_durable_before_the_bi
 ) -> None:
     held = await till.funded()
     await till.books.tell(OF_YESTERDAY)
-    assert await till.collections.funded_due(10) == [Funded(held.payment_id, BILLER, is_over=False)]
+    assert await till.collections.funded_due(10) == [
+        FundedPayment(held.payment_id, BILLER, is_quote_expired=False)
+    ]
 
     start = till.delivery_of(held)
     started = await till.collections.start_delivery(start)
@@ -65,7 +67,9 @@ async def test_what_has_no_money_or_no_time_left_is_not_delivered(till: Till) ->
     for held in (on_page, over):
         assert await till.collections.start_delivery(till.delivery_of(held)) is None
     assert await till.books.count("scroll_counters") == 0
-    assert await till.collections.funded_due(10) == [Funded(over.payment_id, BILLER, is_over=True)]
+    assert await till.collections.funded_due(10) == [
+        FundedPayment(over.payment_id, BILLER, is_quote_expired=True)
+    ]
 
 
 async def test_a_biller_that_is_passed_over_keeps_its_payments_and_gives_up_those_out_of_time(
@@ -75,7 +79,7 @@ async def test_a_biller_that_is_passed_over_keeps_its_payments_and_gives_up_thos
     await till.books.tell(QUOTE_OVER, over.payment_id)
 
     assert await till.collections.funded_due(10, passing_over=[BILLER]) == [
-        Funded(over.payment_id, BILLER, is_over=True)
+        FundedPayment(over.payment_id, BILLER, is_quote_expired=True)
     ]
     due = await till.collections.funded_due(10, per_far_side=1)
     assert {one.payment_id for one in due} == {alive.payment_id, over.payment_id}

@@ -1,6 +1,6 @@
 """How waiting for a payer ends without money: cancelled by whoever asked for it, or over by the clock."""
 
-from ekpay_switch.domain.collections.funding import CameToNothing, HeldTry, TryEnd, TryState
+from ekpay_switch.domain.collections.funding import LockedTry, NothingCollected, TryEnd, TryState
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.collections import NoNewTry
@@ -24,7 +24,7 @@ async def test_a_cancelled_payment_is_declined_its_holder_loses_the_try_and_its_
     assert await till.collections.record(held, NOT_YET) is None
     (asked,) = await till.collections.lease_due_tries(10, 30, per_far_side=8)
     assert (asked.attempt_id, asked.state) == (held.attempt_id, TryState.CLOSED)
-    await till.record(asked, CameToNothing(TryEnd.LAPSED, "another try was begun"))
+    await till.record(asked, NothingCollected(TryEnd.LAPSED, "another try was begun"))
     assert (await till.row(held))["next_action_at"] is None
     assert await till.books.audit() is None
 
@@ -34,7 +34,7 @@ async def test_what_may_still_bring_money_or_a_page_is_not_cancelled(till: Till)
     await till.collections.begin_execute(asked_for, 10, 90)
     page_asked_for, funded = await till.opened(), await till.funded()
 
-    async def cancelled(held: HeldTry) -> object:
+    async def cancelled(held: LockedTry) -> object:
         return await till.collections.cancel("bank1", held.payment_id)
 
     assert await cancelled(asked_for) == await cancelled(page_asked_for) == NoNewTry(State.COLLECTING)
@@ -43,7 +43,7 @@ async def test_what_may_still_bring_money_or_a_page_is_not_cancelled(till: Till)
 
 async def test_a_payment_between_tries_is_cancelled_in_one_step(till: Till) -> None:
     held = await till.opened()
-    await till.record(held, CameToNothing(TryEnd.DECLINED, "the connector is closed"))
+    await till.record(held, NothingCollected(TryEnd.DECLINED, "the connector is closed"))
 
     assert await till.collections.cancel("bank1", held.payment_id) is None
 
@@ -55,7 +55,7 @@ async def test_a_payment_between_tries_is_cancelled_in_one_step(till: Till) -> N
 async def test_a_payment_that_waits_for_no_try_expires_with_its_quote(till: Till) -> None:
     over = [await till.opened() for _ in range(3)]
     for held in over:
-        await till.record(held, CameToNothing(TryEnd.UNREACHED, "refused"))
+        await till.record(held, NothingCollected(TryEnd.UNREACHED, "refused"))
         await till.books.tell(QUOTE_OVER, held.payment_id)
     await till.books.tell("UPDATE payments SET next_action_at = quote_expires_at")
     on_page = await till.on_page()

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collections.funding import CameToNothing, Finding, StillOpen, TryEnd
+from ekpay_switch.domain.collections.funding import NothingCollected, StillOpen, TryEnd, TryFinding
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
@@ -63,7 +63,7 @@ async def test_a_finding_written_twice_is_itself(till: Till) -> None:
 
 
 @pytest.mark.parametrize("finding", [LAPSED, NOT_YET, page("TR1")])
-async def test_whatever_else_is_written_twice_is_itself_as_well(till: Till, finding: Finding) -> None:
+async def test_whatever_else_is_written_twice_is_itself_as_well(till: Till, finding: TryFinding) -> None:
     held = await till.opened()
     first = await till.record(held, finding)
     row, evidence = await till.row(held), await till.evidence(held)
@@ -271,7 +271,7 @@ async def test_a_try_keeps_the_first_reason_that_nothing_came_of_it(till: Till) 
     await till.record(held, LAPSED)
     again = await till.leased(held)
 
-    await till.record(again, CameToNothing(TryEnd.LAPSED, "another try was begun"))
+    await till.record(again, NothingCollected(TryEnd.LAPSED, "another try was begun"))
 
     row = await till.row(held)
     assert (row["state"], row["outcome"], row["next_action_at"]) == ("closed", "never_paid", None)

@@ -11,10 +11,16 @@ import pytest
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
-from ekpay_switch.domain.collections.funding import HeldTry
-from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
+from ekpay_switch.domain.collections.funding import LockedTry
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.persistence.own_transactions import OwnTransactions, TransactionLimits
-from ekpay_switch.ports.collections import DeliveryStart, NoNewTry, Opened, RawCallback, StartedDelivery
+from ekpay_switch.ports.collections import (
+    CollectionOpened,
+    DeliveryStart,
+    NoNewTry,
+    RawCallback,
+    StartedDelivery,
+)
 from tests.persistence.books import Books
 from tests.persistence.collections.collection_setup import (
     KEPT,
@@ -184,7 +190,7 @@ async def test_a_call_whose_commit_was_not_heard_of_answers_as_if_nothing_had_ha
     books = unlucky.calm.books
     assert not isinstance(answer, NoNewTry)
     if story in {_opening, _trying_again, _delivering}:
-        assert isinstance(answer, Opened | HeldTry | StartedDelivery)
+        assert isinstance(answer, CollectionOpened | LockedTry | StartedDelivery)
     if story is _executing:
         assert answer is True
         assert await books.value("SELECT executes_begun FROM tries") == 1
@@ -212,7 +218,7 @@ async def test_no_verdict_is_given_while_the_database_stays_away() -> None:
         raise asyncpg.CannotConnectNowError("starting up")
 
     transactions = OwnTransactions(connect, TransactionLimits(1, patience_seconds=0.3))
-    with pytest.raises(VerdictUnknownError):
+    with pytest.raises(CommitUnknownError):
         await transactions.run(lambda connection: connection.fetchval("SELECT 1"))
 
 

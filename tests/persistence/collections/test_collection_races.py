@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.payment import State
-from ekpay_switch.ports.collections import AlreadyOpened, Opened, RawCallback, StartedDelivery
+from ekpay_switch.ports.collections import AlreadyOpened, CollectionOpened, RawCallback, StartedDelivery
 from tests.persistence.books import APPROVED, BILLER, REFUSED, Books, kinds
 from tests.persistence.collections.collection_setup import (
     LAPSED,
@@ -58,7 +58,9 @@ async def test_a_hundred_first_uses_of_a_key_are_one_payment(books: Books) -> No
 
     assert kinds(answers) == {"AlreadyOpened": 99, "Opened": 1}
     told = {answer.view.payment_id for answer in answers if isinstance(answer, AlreadyOpened)}
-    assert told == {answer.held.payment_id for answer in answers if isinstance(answer, Opened)}
+    assert told == {
+        answer.locked_try.payment_id for answer in answers if isinstance(answer, CollectionOpened)
+    }
     assert await books.count("payments") == await books.count("tries") == 1
     assert await _is_well(books)
 
@@ -115,9 +117,9 @@ async def test_every_try_is_held_by_one_of_many_workers(books: Books) -> None:
         rest = await tills[0].collections.lease_due_tries(30, 30, per_far_side=30)
 
     flat = [one for some in (*rounds, rest) for one in (some if isinstance(some, list) else [some])]
-    held = [one.attempt_id for one in flat if isinstance(one, HeldTry)]
+    held = [one.attempt_id for one in flat if isinstance(one, LockedTry)]
     assert len(held) == len(set(held)) == 30
-    assert {one.epoch for one in flat if isinstance(one, HeldTry)} == {2}
+    assert {one.epoch for one in flat if isinstance(one, LockedTry)} == {2}
 
 
 async def test_two_pages_paid_at_once_fund_the_payment_once(books: Books) -> None:
@@ -219,7 +221,7 @@ async def test_a_payment_gets_another_try_or_its_money_is_asked_for_never_both(b
                 there.collections.begin_execute(held, 10, 90),
             )
 
-            assert isinstance(another, HeldTry) is not may_send
+            assert isinstance(another, LockedTry) is not may_send
     assert await _is_well(books)
 
 
@@ -362,7 +364,7 @@ async def _payer(till: Till, other: Till, number: int, chance: random.Random) ->
     tries = [held]
     if chance.random() < 0.4:
         began = await other.collections.open_try(held.partner_id, held.payment_id, a_try(), 0.0)
-        assert isinstance(began, HeldTry)
+        assert isinstance(began, LockedTry)
         await till.record(began, page(f"SECOND-{number}"))
         tries.append(began)
     name = (await till.row(tries[-1]))["provider_reference"]
@@ -377,13 +379,13 @@ async def _payer(till: Till, other: Till, number: int, chance: random.Random) ->
     await asyncio.gather(*(_deliver(one, held, chance) for one in (till, other)))
 
 
-async def _paid(till: Till, one: HeldTry, transaction: str) -> None:
+async def _paid(till: Till, one: LockedTry, transaction: str) -> None:
     held = await till.leased(one)
     await till.collections.begin_execute(held, 10, 90)
     await till.collections.record(held, agreed(held, transaction))
 
 
-async def _deliver(till: Till, held: HeldTry, chance: random.Random) -> None:
+async def _deliver(till: Till, held: LockedTry, chance: random.Random) -> None:
     started = await till.collections.start_delivery(till.delivery_of(held, BILLER))
     if started is not None:
         await till.delivered(started, APPROVED if chance.random() < 0.8 else REFUSED)

@@ -6,11 +6,18 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.collections.funding import HeldTry, TryState
+from ekpay_switch.domain.claims import StartedClaim
+from ekpay_switch.domain.collections.funding import LockedTry, TryState
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.ports.collections import AlreadyOpened, BillHeld, NoNewTry, Opened, OtherContent, Returning
+from ekpay_switch.ports.collections import (
+    AlreadyOpened,
+    BillTaken,
+    CollectionOpened,
+    NoNewTry,
+    OtherContent,
+    ReturnPage,
+)
 from tests.persistence.books import Books, refusals
 from tests.persistence.collections.collection_setup import (
     HOLD_SECONDS,
@@ -36,7 +43,7 @@ async def test_a_payment_is_opened_with_its_first_try_and_nobody_else_takes_it(t
     assert (held.partner_id, held.lane, held.biller_id) == ("bank1", 0, new.biller_id)
     assert (held.payment_state, held.state) == (State.COLLECTING, TryState.OPEN)
     assert (held.sums, held.pay_until) == (new.sums, new.pay_until)
-    assert (held.executes_begun, held.asked, held.is_agreed, held.page_until) == (0, 0, False, None)
+    assert (held.executes_begun, held.questions, held.is_agreed, held.page_until) == (0, 0, False, None)
     order = held.order
     assert (order.payment_id, order.connector_id, order.amount) == (new.payment_id, "bkash", SUMS.total)
     assert (order.reference, order.payer_reference) == (new.first.reference, new.first.reference)
@@ -70,8 +77,8 @@ async def test_a_payment_written_twice_is_itself_until_somebody_else_has_taken_i
     held = await till.opened(new)
 
     again = await till.collections.open(new)
-    assert isinstance(again, Opened)
-    assert (again.held.attempt_id, again.held.epoch) == (held.attempt_id, 1)
+    assert isinstance(again, CollectionOpened)
+    assert (again.locked_try.attempt_id, again.locked_try.epoch) == (held.attempt_id, 1)
 
     await till.leased(held)
     assert isinstance(await till.collections.open(new), AlreadyOpened)
@@ -82,9 +89,9 @@ async def test_a_bill_is_held_by_one_payment_and_only_its_own_partner_is_told_wh
     await till.books.partner("bank2", 1)
     held = await till.opened(till.new(bill=BILL))
 
-    assert await till.collections.open(till.new(bill=BILL)) == BillHeld(held.payment_id)
+    assert await till.collections.open(till.new(bill=BILL)) == BillTaken(held.payment_id)
     foreign = till.new(bill=BILL, partner_id="bank2", lane=1)
-    assert await till.collections.open(foreign) == BillHeld(None)
+    assert await till.collections.open(foreign) == BillTaken(None)
     assert await till.books.count("payments") == 1
 
 
@@ -96,7 +103,7 @@ async def test_a_bill_that_a_syndicate_payment_holds_is_not_collected_for(till: 
     refusal = "biller_unavailable" if state == "in_review" else None
     await till.books.tell("UPDATE payments SET state = $1, refusal = $2", state, refusal)
 
-    assert await till.collections.open(till.new(bill=BILL)) == BillHeld(started.claim.payment_id)
+    assert await till.collections.open(till.new(bill=BILL)) == BillTaken(started.claim.payment_id)
 
 
 async def test_a_bill_that_is_collected_for_is_not_paid_from_a_prefund(till: Till) -> None:
@@ -121,9 +128,9 @@ async def test_a_bill_is_free_again_when_its_payment_came_to_nothing(till: Till,
         assert await till.collections.cancel("bank1", held.payment_id) is None
 
     assert (await till.view(held)).state is ends_as
-    assert isinstance(await till.collections.open(till.new(bill=BILL)), Opened)
+    assert isinstance(await till.collections.open(till.new(bill=BILL)), CollectionOpened)
     await till.books.top_up("bank1", 6_000)
-    assert isinstance(await till.books.submit(till.books.claim_on(await till.books.quote())), Started)
+    assert isinstance(await till.books.submit(till.books.claim_on(await till.books.quote())), StartedClaim)
 
 
 # ---- further tries
@@ -135,7 +142,7 @@ async def test_another_try_abandons_the_page_and_the_old_one_is_still_asked_abou
 
     second = await till.collections.open_try("bank1", first.payment_id, a_try(), 0.0)
 
-    assert isinstance(second, HeldTry)
+    assert isinstance(second, LockedTry)
     assert (second.epoch, second.state, second.payment_state) == (1, TryState.OPEN, State.COLLECTING)
     old = await till.row(first)
     assert (old["state"], old["closed_at"], old["next_action_at"]) == ("abandoned", None, due)
@@ -151,7 +158,7 @@ async def test_a_try_after_one_that_came_to_nothing_collects_again(till: Till) -
 
     again = await till.collections.open_try("bank1", held.payment_id, a_try(), 0.0)
 
-    assert isinstance(again, HeldTry)
+    assert isinstance(again, LockedTry)
     assert await till.events(held) == [
         "collection_started",
         "collection_came_to_nothing",
@@ -172,10 +179,10 @@ async def test_a_page_that_needs_no_word_of_ours_must_be_old_enough_unless_it_ne
     aged = "UPDATE attempts SET opened_at = now() - interval '11 minutes' WHERE id = $1"
     await till.books.tell(aged, held.attempt_id)
     never_opened = await till.collections.open_try("bank1", held.payment_id, a_try(), 600.0)
-    assert isinstance(never_opened, HeldTry)
+    assert isinstance(never_opened, LockedTry)
 
     again = await till.collections.open_try("bank1", held.payment_id, a_try(), 600.0)
-    assert isinstance(again, HeldTry)
+    assert isinstance(again, LockedTry)
 
 
 async def test_no_further_try_once_money_was_asked_for_or_the_quote_is_dead(till: Till) -> None:
@@ -184,7 +191,7 @@ async def test_no_further_try_once_money_was_asked_for_or_the_quote_is_dead(till
     funded, late = await till.funded(), await till.on_page()
     await till.books.tell(QUOTE_OVER, late.payment_id)
 
-    async def tried(held: HeldTry) -> object:
+    async def tried(held: LockedTry) -> object:
         return await till.collections.open_try("bank1", held.payment_id, a_try(), 0.0)
 
     assert await tried(asked_for) == await tried(late) == NoNewTry(State.COLLECTING)
@@ -207,8 +214,8 @@ async def test_a_further_try_written_twice_is_itself(till: Till) -> None:
     held, new = await till.on_page(), a_try()
     first = await till.collections.open_try("bank1", held.payment_id, new, 0.0)
     second = await till.collections.open_try("bank1", held.payment_id, new, 0.0)
-    assert isinstance(first, HeldTry)
-    assert isinstance(second, HeldTry)
+    assert isinstance(first, LockedTry)
+    assert isinstance(second, LockedTry)
     assert (first.attempt_id, first.epoch) == (second.attempt_id, second.epoch)
     assert await till.books.count("tries") == 2
 
@@ -247,7 +254,7 @@ async def test_no_connector_takes_more_than_its_share_of_a_round(till: Till) -> 
 
 @pytest.mark.parametrize("reference", ["", "nobody's", "\0", "\ud800"])
 async def test_a_stranger_comes_back_to_nothing(till: Till, reference: str) -> None:
-    assert await till.collections.returning(reference) is None
+    assert await till.collections.return_page(reference) is None
     assert await till.collections.lease_try(reference, 30) is None
 
 
@@ -310,14 +317,14 @@ async def test_the_page_that_a_payer_comes_back_to_knows_whose_payment_it_is(
 ) -> None:
     await books.tell("UPDATE partners SET name = 'Dokan' WHERE id = 'bank1'")
     held = await till.on_page()
-    told = await till.collections.returning(held.order.reference)
+    told = await till.collections.return_page(held.order.reference)
     url = "https://shop.example/done?order=7"
-    expected = Returning(held.payment_id, "bkash", "Dokan", State.COLLECTING, SUMS.total, url, TryState.OPEN)
+    expected = ReturnPage(held.payment_id, "bkash", "Dokan", State.COLLECTING, SUMS.total, url, TryState.OPEN)
     assert told == expected
 
     leased = await till.leased(held)
     await till.record(leased, agreed(leased))
-    told = await till.collections.returning(held.order.reference)
+    told = await till.collections.return_page(held.order.reference)
     assert told == replace(expected, state=State.FUNDED, try_state=TryState.CLOSED)
 
 

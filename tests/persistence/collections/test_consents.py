@@ -3,7 +3,7 @@
 import pytest
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.ports.collections import RawCallback
 from tests.persistence.collections.collection_setup import NOT_YET, Till, page
 
@@ -21,7 +21,7 @@ async def told(till: Till, hint: CallbackHint, connector_id: str = "bkash", *, f
     await till.callbacks.keep(callback, hint)
 
 
-async def consent_of(till: Till, held: HeldTry) -> str:
+async def consent_of(till: Till, held: LockedTry) -> str:
     return (await till.leased(held)).order.consent
 
 

@@ -262,7 +262,7 @@ async def test_what_is_told_while_a_resolver_asks_is_looked_at_as_soon_as_it_let
     await night.tell(of_delivery(started, FAILED))
     assert await night.payments.lease_due(1, 45.0) == []
 
-    await night.payments.postpone(held, 3_600.0, "not found, too early to be final", asked=True)
+    await night.payments.postpone(held, 3_600.0, "not found, too early to be final", was_asked=True)
     await night.resolve()
 
     assert await night.state(payment_id) == "refunded"
@@ -273,7 +273,7 @@ async def test_a_resolver_that_was_not_told_of_anything_waits_as_it_meant_to(nig
     for again_seconds in (3_600.0, None):
         await night.books.tell(DUE_NOW, started.claim.payment_id)
         (held,) = await night.payments.lease_due(1, 45.0)
-        await night.payments.postpone(held, again_seconds, "not found", asked=True)
+        await night.payments.postpone(held, again_seconds, "not found", was_asked=True)
         assert not (await night.row(started.claim.payment_id))["is_due"]
 
 

@@ -16,10 +16,10 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundLine,
     RefundOutcome,
 )
-from ekpay_switch.domain.collections.funding import HeldTry, StillOpen
+from ekpay_switch.domain.collections.funding import LockedTry, StillOpen
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer
-from ekpay_switch.domain.refunds.refund import HeldRefund
+from ekpay_switch.domain.refunds.refund import LockedRefund
 from ekpay_switch.ports.collections import RawCallback
 from ekpay_switch.ports.connectors import RefundRules
 from ekpay_switch.ports.finance import FileSays
@@ -50,11 +50,11 @@ async def night(books: Books) -> AsyncIterator[Night]:
         yield night
 
 
-def money_of(held: HeldTry) -> Collected:
+def money_of(held: LockedTry) -> Collected:
     return Collected(held.order.reference, held.order.amount, "TRX9")
 
 
-async def look(night: Night, held: HeldTry, says: AwaitingPayer | Collected | NeverPaid | NoAnswer) -> None:
+async def look(night: Night, held: LockedTry, says: AwaitingPayer | Collected | NeverPaid | NoAnswer) -> None:
     """The try is looked at now, whenever it is due, and the connector says this."""
     await night.books.tell(DUE, held.attempt_id)
     night.small.connector.inquiries.append(says)
@@ -62,7 +62,7 @@ async def look(night: Night, held: HeldTry, says: AwaitingPayer | Collected | Ne
     assert not night.small.connector.inquiries
 
 
-async def end_of(night: Night, held: HeldTry) -> tuple[str, str | None]:
+async def end_of(night: Night, held: LockedTry) -> tuple[str, str | None]:
     return await night.state(held.payment_id), (await night.till.row(held))["outcome"]
 
 
@@ -199,20 +199,20 @@ async def test_a_callback_and_a_file_wake_the_same_try(night: Night) -> None:
 # ---- a refund
 
 
-async def look_at_refund(night: Night, held: HeldRefund) -> str:
+async def look_at_refund(night: Night, held: LockedRefund) -> str:
     await night.books.tell(MATURE, held.refund_id)
     await night.collect()
     return str((await night.office.row(held.refund_id))["state"])
 
 
-def shows(night: Night, held: HeldRefund, *lines: RefundLine) -> None:
+def shows(night: Night, held: LockedRefund, *lines: RefundLine) -> None:
     """What the connector has under this payment when it is asked about refunds."""
     name = held.order.provider_reference
     page = Page(order=None, refunds=[("", line) for line in lines])  # type: ignore[arg-type]
     night.small.connector.pages[name] = page
 
 
-def cannot_be_asked(night: Night, held: HeldRefund, *answers: Move[RefundOutcome]) -> None:
+def cannot_be_asked(night: Night, held: LockedRefund, *answers: Move[RefundOutcome]) -> None:
     shows(night, held)
     rules = RefundRules(days_max=60, parts_max=10, can_be_asked=False)
     night.small.connector.profile = replace(night.small.connector.profile, refunds=rules)

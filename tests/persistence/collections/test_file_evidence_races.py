@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.claims import Started
+from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.collections.connector_calls import AwaitingPayer, CallbackHint
 from ekpay_switch.ports.collections import RawCallback
 from ekpay_switch.ports.finance import FileAnswer, FileSays
@@ -198,5 +198,5 @@ async def _until_none(night: Night, query: str, *values: object) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _states(night: Night, started: Sequence[Started]) -> set[str]:
+async def _states(night: Night, started: Sequence[StartedClaim]) -> set[str]:
     return {await night.state(one.claim.payment_id) for one in started}

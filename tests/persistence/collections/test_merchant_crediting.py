@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collections.funding import HeldTry, StillOpen
+from ekpay_switch.domain.collections.funding import LockedTry, StillOpen
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
@@ -243,7 +243,7 @@ async def test_money_that_comes_after_the_end_goes_back_and_credits_nobody(stall
 # ---- funded by a review
 
 
-async def _reviewed_to_deliver(stall: Stall) -> HeldTry:
+async def _reviewed_to_deliver(stall: Stall) -> LockedTry:
     """A merchant payment as a review may leave it: funded, with its money in flight, and nobody credited."""
     held = await stall.on_page(await stall.ordered(SPLIT))
     await stall.books.tell("UPDATE payments SET biller_id = 'desco_postpaid' WHERE id = $1", held.payment_id)
@@ -258,7 +258,7 @@ async def test_what_a_review_has_funded_is_credited_however_late(stall: Stall) -
     held = await _reviewed_to_deliver(stall)
     await stall.books.tell(QUOTE_OVER, held.payment_id)
     (due,) = await stall.till.collections.funded_due(10)
-    assert (due.biller_id, due.is_over) == ("merchant:shop", False)
+    assert (due.biller_id, due.is_quote_expired) == ("merchant:shop", False)
 
     credited = [await stall.till.collections.credit_merchant(due.payment_id) for _ in range(2)]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.own_transactions import Connect
-from ekpay_switch.ports.collections import RefundTaken
+from ekpay_switch.ports.collections import RefundOpened
 from tests.persistence.books import Books
 from tests.persistence.collections.merchant_money_setup import AMOUNT, PAYEES, SPLIT, Stall, open_stall
 from tests.persistence.collections.test_collection_lost_connections import Outermost
@@ -50,7 +50,7 @@ async def _credited(calm: Stall, unlucky: Stall) -> None:
 async def _refunded_and_refused(calm: Stall, unlucky: Stall) -> None:
     held = await calm.sold(SPLIT)
     new = wanted(held.payment_id, REFUND, partner_id="shop")
-    assert isinstance(await unlucky.office.ask(new), RefundTaken)
+    assert isinstance(await unlucky.office.ask(new), RefundOpened)
     failing = wanted(held.payment_id, 2 * REFUND, partner_id="shop")
     await calm.office.ask(failing)
     await calm.office.done(new.refund_id)

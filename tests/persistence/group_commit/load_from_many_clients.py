@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, Started
+from ekpay_switch.domain.claims import Claim, ClaimAnswer, StartedClaim
 from ekpay_switch.domain.outcome import Outcome, Unreached
 from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.persistence.books import (
@@ -62,7 +62,7 @@ async def _hammer(endpoint: Endpoint, orders: list[Order], chance: random.Random
             claim = books.claim_on(order.quote, order.reference, lane=order.lane)
             answer = await books.submit(claim)
             told.append(_told(claim, answer))
-            if isinstance(answer, Started):
+            if isinstance(answer, StartedClaim):
                 recorded += 1
                 await books.finish(answer, chance.choice(OUTCOMES))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.claims import Claim, Conflicting, Refused, Repeated, Started
+from ekpay_switch.domain.claims import Claim, ConflictingClaim, RefusedClaim, RepeatedClaim, StartedClaim
 from ekpay_switch.domain.errors import OverloadedError
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
@@ -47,7 +47,7 @@ async def test_batch_cap_overshoot(books: Books) -> None:
     finally:
         await connection.close()
 
-    assert [type(answer) for answer in answers] == [Started, Refused, Started]
+    assert [type(answer) for answer in answers] == [StartedClaim, RefusedClaim, StartedClaim]
     assert refusals([answers[1]]) == [Refusal.PREFUND_TOO_LOW]  # type: ignore[list-item]
     assert await books.balance() == 10_00
     assert await books.audit() is None
@@ -141,9 +141,9 @@ async def test_callers_who_drain_one_prefund_never_get_below_zero(books: Books) 
 
     async def pay(number: int) -> bool:
         started = await books.submit(books.claim_on(quotes[number]))
-        if isinstance(started, Started):
+        if isinstance(started, StartedClaim):
             await books.finish(started, APPROVED if number % 2 else REFUSED)
-        return isinstance(started, Started)
+        return isinstance(started, StartedClaim)
 
     paid = await asyncio.gather(*map(pay, range(50)))
 
@@ -164,11 +164,11 @@ async def test_a_burnt_reference_stays_burnt_after_a_top_up(books: Books) -> Non
 
     again = await books.submit(books.claim_on(quote, claim.reference))
 
-    assert isinstance(again, Repeated)
-    assert (again.standing.state, again.standing.refusal) == (State.DECLINED, Refusal.PREFUND_TOO_LOW)
+    assert isinstance(again, RepeatedClaim)
+    assert (again.payment.state, again.payment.refusal) == (State.DECLINED, Refusal.PREFUND_TOO_LOW)
     assert await books.balance() == 60_000
     # What is burnt is the reference: the bill is free for another.
-    assert isinstance(await books.submit(books.claim_on(quote)), Started)
+    assert isinstance(await books.submit(books.claim_on(quote)), StartedClaim)
 
 
 async def test_a_reference_with_other_content_conflicts_and_stores_nothing(books: Books) -> None:
@@ -179,8 +179,8 @@ async def test_a_reference_with_other_content_conflicts_and_stores_nothing(books
 
     answer = await books.submit(books.claim_on(other, started.claim.reference))
 
-    assert isinstance(answer, Conflicting)
-    assert answer.standing.payment_id == started.claim.payment_id
+    assert isinstance(answer, ConflictingClaim)
+    assert answer.payment.payment_id == started.claim.payment_id
     assert await books.rows("SELECT * FROM payments") == before
     assert await books.balance() == 54_000
 
@@ -197,7 +197,7 @@ async def test_what_a_refused_payment_gives_back_pays_for_a_claim_of_the_same_ba
     finally:
         await connection.close()
 
-    assert isinstance(answers[0], Started)
+    assert isinstance(answers[0], StartedClaim)
     assert await books.state_of(started.claim.payment_id) == State.REFUNDED
     assert await books.balance() == 0
     assert await books.audit() is None
@@ -238,7 +238,7 @@ async def test_a_bill_that_was_given_back_may_be_paid_again(books: Books) -> Non
     await books.partner(prefund=60_000)
     await books.finish(await books.start(bill="000000000042"), REFUSED)
 
-    assert isinstance(await books.start(bill="000000000042"), Started)
+    assert isinstance(await books.start(bill="000000000042"), StartedClaim)
     assert await books.audit() is None
 
 
@@ -256,7 +256,7 @@ async def test_scroll_numbers_have_no_gap_over_concurrent_batches_and_refusals(p
 
         answers = await books.submit_all(claims)
 
-        numbers = [answer.scroll_no for answer in answers if isinstance(answer, Started)]
+        numbers = [answer.scroll_no for answer in answers if isinstance(answer, StartedClaim)]
         assert sorted(numbers) == list(range(1, 25))
         assert kinds(answers) == {"Refused": 16, "Started": 24}
         assert await books.audit() is None

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from ekpay_switch.domain.claims import Repeated, Started
+from ekpay_switch.domain.claims import RepeatedClaim, StartedClaim
 from ekpay_switch.domain.delivery import Recorded
-from ekpay_switch.domain.errors import VerdictUnknownError
+from ekpay_switch.domain.errors import CommitUnknownError
 from ekpay_switch.persistence.engine import is_away
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits
@@ -110,7 +110,7 @@ async def _a_mixed_batch(books: Books) -> list[Step]:
 
 async def _written_once(books: Books, answers: list[Answer]) -> None:
     assert isinstance(answers[0], Recorded)
-    assert [answer.scroll_no for answer in answers[1:4] if isinstance(answer, Started)] == [2, 3, 4]
+    assert [answer.scroll_no for answer in answers[1:4] if isinstance(answer, StartedClaim)] == [2, 3, 4]
     assert answers[4] is None
     assert await books.count("payments") == await books.count("attempts") == 4
     # The prefund's own top-up, four payments taken, one delivered, one more top-up.
@@ -172,7 +172,7 @@ async def test_lost_after_hash(books: Books) -> None:
         assert await books.count("payments") == await books.count("attempts") == 0
         assert await books.count("history") == await books.count("scroll_counters") == 0
         assert await books.balance() == 60_000
-    assert isinstance(await books.submit(claim), Started)
+    assert isinstance(await books.submit(claim), StartedClaim)
     assert await books.audit() is None
 
 
@@ -198,7 +198,7 @@ async def test_ack_before_commit(books: Books) -> None:
     assert await books.count("payments") == 0
     await transaction.rollback()
     await blocker.close()
-    assert isinstance(await asked, Started)
+    assert isinstance(await asked, StartedClaim)
     assert await books.count("payments") == 1
 
 
@@ -218,12 +218,12 @@ async def test_no_verdict_is_given_for_a_database_that_stays_away(books: Books) 
     ours = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'ekpay_app'"
     await books.tell(f"{ours} AND datname = current_database()")
 
-    with pytest.raises(VerdictUnknownError):
+    with pytest.raises(CommitUnknownError):
         await group_commit.submit(claim)
 
     assert await books.count("payments") == 0
     is_away = False
-    assert isinstance(await group_commit.submit(claim), Started)
+    assert isinstance(await group_commit.submit(claim), StartedClaim)
     await group_commit.stop()
     assert await books.audit() is None
 
@@ -246,13 +246,13 @@ async def test_a_verdict_that_was_lost_with_its_connection_is_unknown_however_re
 
     group_commit = GroupCommit(connect, GroupCommitLimits(committers=1, reconnect_seconds=0.2))
     await group_commit.start()
-    with pytest.raises(VerdictUnknownError):
+    with pytest.raises(CommitUnknownError):
         await group_commit.submit(claim)
     await group_commit.stop()
 
     assert await books.count("payments") == 1
     # Read back by its own id, it is told as it stands; under another id it is only a repeat.
-    assert isinstance(await books.submit(claim), Started)
+    assert isinstance(await books.submit(claim), StartedClaim)
     again = await books.submit(books.claim_on(await books.quote(), claim.reference))
     assert kinds([again]) == {"Conflicting": 1}
 
@@ -282,7 +282,7 @@ async def test_a_lock_that_is_held_too_long_is_no_verdict_either(books: Books, l
     await transaction.rollback()
     await blocker.close()
 
-    assert isinstance(await asked, Started)
+    assert isinstance(await asked, StartedClaim)
     await group_commit.stop()
 
 
@@ -301,7 +301,7 @@ async def test_a_driver_whose_protocol_has_failed_is_a_lost_connection_and_no_ve
     group_commit = GroupCommit(connect, GroupCommitLimits(committers=1))
     await group_commit.start()
     trouble.at = 5
-    assert isinstance(await group_commit.submit(claim), Started)
+    assert isinstance(await group_commit.submit(claim), StartedClaim)
     await group_commit.stop()
     assert trouble.at == NEVER
     assert await books.audit() is None
@@ -322,10 +322,10 @@ async def test_a_deadlock_repeats_the_batch(books: Books) -> None:
     group_commit = GroupCommit(connect, GroupCommitLimits(committers=1))
     await group_commit.start()
     trouble.at = 5
-    assert isinstance(await group_commit.submit(claim), Started)
+    assert isinstance(await group_commit.submit(claim), StartedClaim)
     await group_commit.stop()
     assert trouble.at == NEVER
-    assert not isinstance(await books.submit(claim), Repeated)
+    assert not isinstance(await books.submit(claim), RepeatedClaim)
     assert await books.audit() is None
 
 

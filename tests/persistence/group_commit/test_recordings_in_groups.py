@@ -6,8 +6,15 @@ from uuid import uuid4
 
 import pytest
 
-from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.delivery import Plan, Recorded, Recording, Stale, plan_not_posted, plan_posted
+from ekpay_switch.domain.claims import StartedClaim
+from ekpay_switch.domain.delivery import (
+    DeliveryPlan,
+    Recorded,
+    Recording,
+    Stale,
+    plan_not_posted,
+    plan_posted,
+)
 from ekpay_switch.domain.ledger.entries import Entry, Posting
 from ekpay_switch.domain.outcome import Outcome, Posted, Unreached
 from ekpay_switch.domain.payment import State
@@ -35,13 +42,13 @@ async def _in_one_batch(books: Books, *steps: Step) -> list[Answer]:
         await connection.close()
 
 
-async def _taken_over(books: Books, started: Started) -> None:
+async def _taken_over(books: Books, started: StartedClaim) -> None:
     """The resolver holds the payment now: the epoch of its claim is old."""
     lease = "UPDATE payments SET epoch = epoch + 1, lease_until = now() + interval '1 minute' WHERE id = $1"
     await books.tell(lease, started.claim.payment_id)
 
 
-async def _is_due(books: Books, started: Started) -> bool:
+async def _is_due(books: Books, started: StartedClaim) -> bool:
     due = (
         "SELECT coalesce(next_action_at <= now() AND lease_until IS NULL, false) FROM payments WHERE id = $1"
     )
@@ -196,7 +203,7 @@ async def test_a_batch_that_is_written_twice_stands_once(books: Books, outcome: 
     second = await _in_one_batch(books, *batch)
 
     assert ([await books.count(table) for table in counted], await books.balance()) == stands
-    assert isinstance(first[0], Started)
+    assert isinstance(first[0], StartedClaim)
     assert second[0] == first[0]
     assert isinstance(first[2], Recorded)
     assert isinstance(second[2], Recorded)
@@ -230,11 +237,11 @@ async def test_a_repeated_claim_starts_nothing_once_the_resolver_has_taken_it_ov
 # ---- one bad step among good ones
 
 
-def _posting_to(account: str) -> Plan:
-    return Plan("approved", (), Entry("made_up", (Posting(account, 1), Posting("in_flight", -1))))
+def _posting_to(account: str) -> DeliveryPlan:
+    return DeliveryPlan("approved", (), Entry("made_up", (Posting(account, 1), Posting("in_flight", -1))))
 
 
-async def _poison(books: Books, started: Started, kind: str) -> Step:
+async def _poison(books: Books, started: StartedClaim, kind: str) -> Step:
     recording, claim = recording_of(started, APPROVED), books.claim_on(await books.quote())
     silent = recording_of(started, SILENT)
     nul = replace(silent, plan=replace(silent.plan, facts={"why": "\0"}))
@@ -271,7 +278,7 @@ async def test_a_step_that_cannot_be_written_fails_alone(books: Books, kind: str
     failed = answers.pop(5)
     assert isinstance(failed, Exception)
     assert type(failed).__name__ != "VerdictUnknownError"
-    assert all(isinstance(answer, Started) for answer in answers)
+    assert all(isinstance(answer, StartedClaim) for answer in answers)
     assert sorted(answer.scroll_no for answer in answers) == list(range(2, 12))
     assert await books.state_of(started.claim.payment_id) == State.DELIVERING
     assert await books.balance() == 600_000 - 11 * 6_000
@@ -281,15 +288,15 @@ async def test_a_step_that_cannot_be_written_fails_alone(books: Books, kind: str
 async def test_the_port_writes_through_the_group_commit(books: Books, payments: PostgresPayments) -> None:
     await books.partner(prefund=60_000)
     started = await payments.claim(books.claim_on(await books.quote()))
-    assert isinstance(started, Started)
+    assert isinstance(started, StartedClaim)
 
     recorded = await payments.record(recording_of(started, APPROVED))
 
-    standing = await payments.standing(started.claim.payment_id)
+    standing = await payments.by_id(started.claim.payment_id)
     assert standing is not None
     assert standing.state == recorded.state == State.COMPLETED
     assert standing.facts == {"receipt": "R-1"}
-    assert await payments.standing(uuid4()) is None
+    assert await payments.by_id(uuid4()) is None
 
 
 @pytest.mark.parametrize("late", [APPROVED, SILENT])

@@ -8,12 +8,12 @@ from typing import Any, cast
 
 from connectors.families.iso8583.connector import HostLink
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.resolve_collection import follow_up
+from ekpay_switch.flows.resolve_collection import resolve_collection
 from ekpay_switch.persistence.host_links.store import PostgresHosts
 from ekpay_switch.ports.collections import RawCallback
-from ekpay_switch.ports.host_links import HostPorts, Line
+from ekpay_switch.ports.host_links import FramedConnection, HostPorts
 from ekpay_switch.ports.world import NotSent, World
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wing_kit.context import Surroundings
@@ -49,7 +49,7 @@ class Life:
     after: int = 0
     """How often that step goes well before."""
     is_over: bool = False
-    lines: list[Line] = field(default_factory=list)
+    lines: list[FramedConnection] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def step(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - what the step says
@@ -93,13 +93,13 @@ class MortalLines:
         self._lines = TcpLines(SystemClock())
         self._life = life
 
-    async def open(self, address: str, connect_seconds: float) -> Line | NotSent:
+    async def open(self, address: str, connect_seconds: float) -> FramedConnection | NotSent:
         line = await self._lines.open(address, connect_seconds)
         if isinstance(line, NotSent):
             return line
         self._life.lines.append(line)
         mortal: Any = Mortal(line, self._life)
-        return cast("Line", mortal)
+        return cast("FramedConnection", mortal)
 
 
 class Generous:
@@ -158,8 +158,8 @@ class Process:
         with suppress(CrashError):
             await self.bank.keep_link(asyncio.Event())
 
-    async def follow_up(self, held: HeldTry) -> State | None:
-        return await follow_up(held, self.world)
+    async def follow_up(self, held: LockedTry) -> State | None:
+        return await resolve_collection(held, self.world)
 
     async def end(self) -> None:
         if self.keeping is not None:
@@ -202,7 +202,7 @@ class Scene:
         self.processes.append(process)
         return process
 
-    async def agreed(self) -> HeldTry:
+    async def agreed(self) -> LockedTry:
         """A payment whose payer has agreed and come back."""
         new = self.till.new(first=replace(a_try(BANK), send_seconds=1.0))
         held = await self.till.opened(new)
@@ -212,7 +212,7 @@ class Scene:
         await self.till.callbacks.keep(RawCallback(BANK, "N1", {}, b""), hint)
         return await self.till.leased(held)
 
-    async def until_over(self, process: Process, held: HeldTry) -> Any:  # noqa: ANN401 - a row
+    async def until_over(self, process: Process, held: LockedTry) -> Any:  # noqa: ANN401 - a row
         """The clock goes on, and another process looks again and again."""
         for _ in range(60):
             row = await self.till.row(held)
@@ -223,7 +223,7 @@ class Scene:
             await asyncio.sleep(0.1)
         raise AssertionError(dict(await self.till.row(held)))
 
-    async def assert_right(self, held: HeldTry, row: Any) -> None:  # noqa: ANN401 - a row
+    async def assert_right(self, held: LockedTry, row: Any) -> None:  # noqa: ANN401 - a row
         """What the books say that we have is what the bank took and kept, and it is taken once at most."""
         funded = row["outcome"] == "approved"
         assert self.bank.kept == (TAKEN if funded else 0), row["outcome"]

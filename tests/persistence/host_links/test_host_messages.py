@@ -18,7 +18,7 @@ from ekpay_switch.domain.host_messages import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.host_links.store import PostgresHosts, count_reversals
-from ekpay_switch.ports.host_links import LinkLease, Noted
+from ekpay_switch.ports.host_links import AnswerRecord, LinkLease
 from ekpay_switch.telemetry import render
 from tests.persistence.books import Books
 from tests.persistence.collections.collection_setup import Till
@@ -106,7 +106,7 @@ async def test_after_one_that_never_left_us_a_newer_holder_may_ask(desk: Desk) -
 async def test_what_was_sent_is_not_withdrawn(desk: Desk) -> None:
     await desk.sent()
     assert not await desk.messages.withdraw(KEY)
-    assert (await desk.now()).state is HostState.TAKEN
+    assert (await desk.now()).state is HostState.SENDING
 
 
 async def test_what_is_withdrawn_is_withdrawn_again(desk: Desk) -> None:
@@ -139,7 +139,7 @@ async def test_what_waits_is_withdrawn_by_whoever_settles(desk: Desk) -> None:
 async def test_what_was_sent_is_told_to_whoever_settles(desk: Desk) -> None:
     sent = await desk.sent()
     assert await desk.messages.settle(BANK, "R1", 2) == sent
-    await desk.links.not_written(sent.key)
+    await desk.links.mark_not_written(sent.key)
     assert await desk.messages.settle(BANK, "R1", 3) is None
 
 
@@ -221,11 +221,11 @@ async def test_another_bank_takes_nothing_of_this_one(desk: Desk) -> None:
 
 async def test_what_was_not_written_is_withdrawn_unless_it_is_being_reversed(desk: Desk) -> None:
     sent = await desk.sent()
-    await desk.links.not_written(sent.key)
+    await desk.links.mark_not_written(sent.key)
     assert await desk.messages.settle(BANK, "R1", 2) is None
     sent = await desk.sent("R2")
     await desk.reverse(sent.key)
-    await desk.links.not_written(sent.key)
+    await desk.links.mark_not_written(sent.key)
     assert (await desk.now(sent.key)).state is HostState.REVERSING
 
 
@@ -236,19 +236,19 @@ async def test_what_was_not_written_is_withdrawn_unless_it_is_being_reversed(des
 async def test_the_first_answer_counts(desk: Desk, reply: HostReply) -> None:
     sent = await desk.sent()
     assert await desk.links.find(BANK, sent.new.rrn) == sent
-    assert await desk.links.answer(sent.key, reply) is Noted.RECORDED
+    assert await desk.links.answer(sent.key, reply) is AnswerRecord.RECORDED
     answered = await desk.now()
     assert (answered.state, answered.reply) == (HostState.ANSWERED, reply)
     assert answered.is_settled is reply.is_decided
-    assert await desk.links.answer(sent.key, reply) is Noted.RECORDED
-    assert await desk.links.answer(sent.key, HostReply("05", is_decided=True)) is Noted.NOT_AWAITED
+    assert await desk.links.answer(sent.key, reply) is AnswerRecord.RECORDED
+    assert await desk.links.answer(sent.key, HostReply("05", is_decided=True)) is AnswerRecord.NOT_AWAITED
     assert await desk.now() == answered
 
 
 async def test_what_was_never_sent_is_not_found_and_not_answered(desk: Desk) -> None:
     handed = await desk.handed()
     assert await desk.links.find(BANK, handed.new.rrn) is None
-    assert await desk.links.answer(handed.key, APPROVED) is Noted.NOT_AWAITED
+    assert await desk.links.answer(handed.key, APPROVED) is AnswerRecord.NOT_AWAITED
     assert (await desk.messages.await_news(handed, 0)).state is HostState.WAITING
 
 
@@ -261,8 +261,8 @@ async def test_an_answer_that_comes_after_the_reversal_was_begun_is_evidence_onl
         message.key, "00" if is_confirmed else "96", is_confirmed=is_confirmed
     )
     before = await two.one.now()
-    assert await two.one.links.answer(message.key, APPROVED) is Noted.LATE
-    assert await two.one.links.answer(message.key, DECLINED) is Noted.LATE
+    assert await two.one.links.answer(message.key, APPROVED) is AnswerRecord.LATE
+    assert await two.one.links.answer(message.key, DECLINED) is AnswerRecord.LATE
     assert await two.one.now() == before
     if two.books is not None:
         (row,) = await two.books.rows("SELECT late_code, late_at FROM host_messages WHERE stan IS NOT NULL")
@@ -275,11 +275,11 @@ async def test_a_lost_connection_is_news_and_an_answer_after_it_counts(two: TwoP
     waits = await two.one.handed("R2")
     assert not sent.is_lost
     waiting = asyncio.create_task(two.one.messages.await_news(sent, 30))
-    await two.other.links.lose(await two.other.lease())
+    await two.other.links.mark_lost(await two.other.lease())
     async with asyncio.timeout(5):
         assert (await waiting).is_lost
     assert not (await two.one.messages.await_news(waits, 0)).is_lost
-    assert await two.one.links.answer(sent.key, APPROVED) is Noted.RECORDED
+    assert await two.one.links.answer(sent.key, APPROVED) is AnswerRecord.RECORDED
 
 
 # ---- reversals
@@ -334,8 +334,8 @@ async def test_of_an_answer_and_a_reversal_one_comes_first(two: TwoProcesses) ->
         noted, seen = await asyncio.gather(
             two.one.links.answer(sent.key, APPROVED), two.other.reverse(sent.key)
         )
-        assert (noted is Noted.RECORDED) is seen.is_settled
-        assert (noted is Noted.LATE) is (seen.state is HostState.REVERSING)
+        assert (noted is AnswerRecord.RECORDED) is seen.is_settled
+        assert (noted is AnswerRecord.LATE) is (seen.state is HostState.REVERSING)
 
 
 async def test_open_reversals_are_counted(books: Books, postgres: Desk) -> None:

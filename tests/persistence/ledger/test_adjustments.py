@@ -72,7 +72,7 @@ async def _balances(books: Books, adjustments: Adjustments) -> dict[str, int]:
 async def test_a_payout_clears_what_a_connector_owes(till: Till, adjustments: Adjustments) -> None:
     await till.funded()
     parts = settling.PayoutParts(credited=DUE - 500, charge=500, receivable=DUE, suspense=0, rounding=0)
-    await _post(till.books, adjustments, settling.payout_received("bkash", parts))
+    await _post(till.books, adjustments, settling.payout_received_entry("bkash", parts))
     balances = await _balances(till.books, adjustments)
     assert balances == {
         "settlement_bank": DUE - 500, "bank_charges": 500, "connector_fee:bkash": KEPT, "in_flight": TAKEN,
@@ -95,8 +95,8 @@ async def test_every_entry_that_finance_may_decide_on_is_audited_clean(
         _moved("payable:desco_postpaid", "claim:desco_postpaid", 900),
         _moved("rounding", "payable:desco_postpaid", 5),
         _moved("prefund:bank1:postpaid", "settlement_bank", 20_000),
-        settling.instructed("payable:desco_postpaid", "beftn", 5_000),
-        settling.instruction_paid("beftn", 5_000),
+        settling.settlement_instructed_entry("payable:desco_postpaid", "beftn", 5_000),
+        settling.settlement_paid_entry("beftn", 5_000),
     )
     await _post(till.books, adjustments, *entries, *(entry.reversal() for entry in entries[:4]))
     await Closing(till.books).close()
@@ -115,11 +115,11 @@ async def test_the_same_id_is_the_same_entry(till: Till, adjustments: Adjustment
 async def test_merchants_are_owed_what_their_accounts_hold(stall: Stall, adjustments: Adjustments) -> None:
     await stall.sold(SPLIT)
     paid = Adjustment.of(uuid7(), _moved(OWN, "settlement_bank", 9_999))
-    payee = settling.instructed(f"{OWN}:{SELLER}", "rtgs", 70_001)
+    payee = settling.settlement_instructed_entry(f"{OWN}:{SELLER}", "rtgs", 70_001)
     await asyncio.gather(*(_post(stall.books, adjustments, paid) for _ in range(3)))
     await _post(stall.books, adjustments, payee)
     assert await stall.owed() == AMOUNT - 9_999 - 70_001
-    await _post(stall.books, adjustments, settling.instruction_rejected(payee))
+    await _post(stall.books, adjustments, settling.settlement_rejected_entry(payee))
     assert await stall.owed() == AMOUNT - 9_999
     assert await stall.books.audit() is None
 

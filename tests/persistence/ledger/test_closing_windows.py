@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ekpay_switch.domain.collections.funding import CameToNothing, TryEnd
+from ekpay_switch.domain.collections.funding import NothingCollected, TryEnd
 from ekpay_switch.domain.delivery import Recording, plan_not_posted, plan_posted
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Posted, Unreached
@@ -275,7 +275,7 @@ async def test_a_failure_that_turned_out_well_comes_again(closing: Closing, book
 
 async def test_a_lapsed_try_that_brought_money_after_all_comes_again(closing: Closing, till: Till) -> None:
     held = await till.leased(await till.on_page())
-    await till.record(held, CameToNothing(TryEnd.LAPSED, "our time was over", look_again_seconds=60.0))
+    await till.record(held, NothingCollected(TryEnd.LAPSED, "our time was over", look_again_seconds=60.0))
     await closing.close()
     held = await till.leased(held)
     await till.record(held, agreed(held))

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.delivery import Recording, Terms, plan_outcome
+from ekpay_switch.domain.claims import StartedClaim
+from ekpay_switch.domain.delivery import BillerTerms, Recording, plan_outcome
 from ekpay_switch.domain.ledger.posting_rules import deposit_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
@@ -44,8 +44,8 @@ async def _put(deposits: Deposits, minor: int) -> UUID:
 
 async def _vend(books: Books) -> int:
     started = await books.submit(books.claim_on(await books.quote()))
-    assert isinstance(started, Started)
-    delivery = replace(delivery_of(started), terms=Terms(from_deposit=True))
+    assert isinstance(started, StartedClaim)
+    delivery = replace(delivery_of(started), terms=BillerTerms(from_deposit=True))
     await books.submit(Recording(delivery, plan_outcome(delivery, Approved())))
     return delivery.sums.amount.minor
 

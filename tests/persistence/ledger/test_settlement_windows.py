@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import asyncpg
 
-from ekpay_switch.domain.claims import Started
+from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.persistence.books import APPROVED, Books, kinds
 from tests.persistence.conftest import open_books
@@ -139,7 +139,7 @@ async def test_closing_waits_for_the_batch_that_posts_and_the_next_batch_waits_f
     windows = "SELECT DISTINCT window_id FROM journal_entries WHERE moment = 'delivered'"
     open_window = "SELECT id FROM settlement_windows WHERE state = 'open'"
     assert await books.value(windows) == await books.value(open_window)
-    assert isinstance(await books.start(), Started)
+    assert isinstance(await books.start(), StartedClaim)
 
 
 async def _somebody_waits(books: Books, count: int) -> None:

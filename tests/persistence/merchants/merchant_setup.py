@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.collections.funding import HeldTry, NewTry
+from ekpay_switch.domain.collections.funding import LockedTry, NewTry
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
@@ -96,12 +96,12 @@ class Shop:
         charges: Charges = BKASH,
         nth: int | None = None,
         connector: str = "bkash",
-    ) -> HeldTry:
+    ) -> LockedTry:
         """A try of the payment, held by its maker."""
         held = await self.till.collections.open_try(
             payment.partner_id, payment.payment_id, a_priced_try(charges, nth, connector), 0.0
         )
-        assert isinstance(held, HeldTry), held
+        assert isinstance(held, LockedTry), held
         return held
 
     async def seen(self, payment_id: UUID) -> MerchantPayment:

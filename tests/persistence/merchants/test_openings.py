@@ -87,8 +87,8 @@ async def test_two_merchants_may_use_the_same_trnx_id(shop: Shop) -> None:
     mine = await shop.opened(shop.new("7"))
     theirs = await shop.opened(shop.new("7", partner_id="other", lane=1))
 
-    assert [one.partner_id for one in await shop.payments.named("7")] == ["other", "shop"]
-    (newest,) = await shop.payments.named("7", limit=1)
+    assert [one.partner_id for one in await shop.payments.by_trnx_id("7")] == ["other", "shop"]
+    (newest,) = await shop.payments.by_trnx_id("7", limit=1)
     assert newest.payment_id == theirs.payment_id
     found = await shop.payments.by_order("shop", "7")
     assert found is not None
@@ -196,7 +196,7 @@ async def test_what_no_text_of_postgresql_could_be_is_found_nowhere(shop: Shop) 
     for strange in ("\0", "a\ud800"):
         assert await shop.payments.by_order("shop", strange) is None
         assert await shop.payments.by_checkout(strange) is None
-        assert await shop.payments.named(strange) == []
+        assert await shop.payments.by_trnx_id(strange) == []
         assert await shop.directory.by_reg_id(strange) is None
         assert await shop.directory.payees("shop", [strange]) == {}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.domain.collections.funding import HeldTry, TryEnd, TryState
+from ekpay_switch.domain.collections.funding import LockedTry, TryEnd, TryState
 from ekpay_switch.domain.ledger.posting_rules import Charges, Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
@@ -26,7 +26,7 @@ def sums_with(charges: Charges) -> Sums:
     return Sums(AMOUNT, charges.charge, charges.fee, charges.vat)
 
 
-async def _begin(shop: Shop, payment: MerchantPayment, new: Any) -> HeldTry | NoNewTry:  # noqa: ANN401 - a NewTry
+async def _begin(shop: Shop, payment: MerchantPayment, new: Any) -> LockedTry | NoNewTry:  # noqa: ANN401 - a NewTry
     return await shop.till.collections.open_try(payment.partner_id, payment.payment_id, new, 0.0)
 
 
@@ -77,7 +77,7 @@ async def test_a_payer_who_clicks_twice_begins_one_try(shop: Shop) -> None:
     assert await _begin(shop, payment, a_priced_try(nth=1)) == NoNewTry(State.COLLECTING)
     assert await _begin(shop, payment, a_priced_try(nth=3)) == NoNewTry(State.COLLECTING)
     await shop.till.record(first, page("TR1"))
-    assert isinstance(await _begin(shop, payment, a_priced_try(nth=2)), HeldTry)
+    assert isinstance(await _begin(shop, payment, a_priced_try(nth=2)), LockedTry)
     assert await shop.books.count("tries") == 2
 
 
@@ -90,7 +90,7 @@ async def test_of_many_clicks_at_once_one_begins_a_try(books: Books) -> None:
                 *(_begin((here, there)[n % 2], payment, a_priced_try(CARD, nth)) for n in range(20))
             )
             assert kinds(answers) == {"HeldTry": 1, "NoNewTry": 19}
-            (held,) = (answer for answer in answers if isinstance(answer, HeldTry))
+            (held,) = (answer for answer in answers if isinstance(answer, LockedTry))
             await here.till.record(held, page(f"TR{nth}"))
         assert await books.count("tries") == 2
         assert await books.audit() is None
@@ -99,8 +99,8 @@ async def test_of_many_clicks_at_once_one_begins_a_try(books: Books) -> None:
 async def test_a_try_whose_commit_was_not_heard_of_is_begun_once(shop: Shop) -> None:
     payment, new = await shop.opened(), a_priced_try(nth=1)
     first, again = await _begin(shop, payment, new), await _begin(shop, payment, new)
-    assert isinstance(first, HeldTry)
-    assert again == replace(first, now=again.now if isinstance(again, HeldTry) else first.now)
+    assert isinstance(first, LockedTry)
+    assert again == replace(first, now=again.now if isinstance(again, LockedTry) else first.now)
     assert await shop.books.count("tries") == 1
 
 
@@ -131,13 +131,13 @@ async def test_a_payer_who_comes_back_belongs_to_our_own_page(shop: Shop) -> Non
     first = await shop.begun(payment, BKASH)
     await shop.begun(payment, CARD, connector="ebl")
 
-    returning = await shop.till.collections.returning(first.order.reference)
+    returning = await shop.till.collections.return_page(first.order.reference)
 
     assert returning is not None
     assert (returning.checkout_reference, returning.client_name) == (payment.checkout_reference, "shop Ltd.")
     assert (returning.total, returning.try_state) == (Money(107_150), TryState.ABANDONED)
     await shop.books.partner()
-    of_bill = await shop.till.collections.returning((await shop.till.on_page()).order.reference)
+    of_bill = await shop.till.collections.return_page((await shop.till.on_page()).order.reference)
     assert of_bill is not None
     assert of_bill.checkout_reference == ""
 

@@ -14,7 +14,7 @@ from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
 from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
 from ekpay_switch.persistence.notifications.store import PostgresNotifications
 from ekpay_switch.persistence.own_transactions import OwnTransactions
-from ekpay_switch.ports.notifications import LeasedNotice, MerchantPost, PostOffice
+from ekpay_switch.ports.notifications import IpnPorts, LeasedNotification, NotificationPorts
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.system_clock import SystemClock
@@ -53,10 +53,10 @@ class Post:
     def endpoints(self) -> Endpoints:
         return Endpoints(self.engine)
 
-    def office(self, *, seconds: float = 5.0) -> PostOffice:
+    def office(self, *, seconds: float = 5.0) -> NotificationPorts:
         clock = SystemClock()
         limits = WebhookLimits(seconds, rules=AddressRules(trusted=frozenset(self.trusted)))
-        return PostOffice(
+        return NotificationPorts(
             notifications=self.notifications,
             sender=WebhookSender(clock, on_loopback, limits),
             signer=KEYS,
@@ -64,7 +64,7 @@ class Post:
             clock=clock,
             alarms=self.alarms,
             luck=lambda: 0.0,
-            merchants=MerchantPost(
+            merchants=IpnPorts(
                 PostgresMerchantPayments(self.engine, OwnTransactions(self.books.database.connect_hot)),
                 FakeConnectors([FakeConnector(FakeClock(), Steps())]),
                 lambda payment: f"token of {payment.payment_id}",
@@ -82,7 +82,7 @@ class Post:
             await self.books.finish(one, APPROVED)
         return [one.claim.payment_id for one in started]
 
-    async def round(self) -> list[LeasedNotice]:
+    async def round(self) -> list[LeasedNotification]:
         """Send what is due now, once."""
         notifier = Notifier(self.office(), PACE.lease_seconds)
         due = await run_round(notifier)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.jobs.notifier import Notifier
-from ekpay_switch.ports.notifications import PostOffice
+from ekpay_switch.ports.notifications import NotificationPorts
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.webhooks import WebhookLimits, WebhookSender
@@ -63,14 +63,14 @@ def office_of(
     resolve: Callable[[str, int], Awaitable[Sequence[str]]],
     rules: AddressRules | None = None,
     seconds: float = 10.0,
-) -> PostOffice:
+) -> NotificationPorts:
     """The stand's office with a resolver of the test's own."""
     trusted = AddressRules(trusted=frozenset(stand.post.trusted))
     sender = WebhookSender(SystemClock(), resolve, WebhookLimits(seconds, rules=rules or trusted))
     return replace(stand.post.office(), sender=sender)
 
 
-async def one_round(office: PostOffice) -> None:
+async def one_round(office: NotificationPorts) -> None:
     notifier = Notifier(office, PACE.lease_seconds)
     await notifier.take_up()
     await notifier.slots.settle()

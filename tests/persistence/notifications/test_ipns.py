@@ -9,7 +9,7 @@ import pytest
 
 from ekpay_switch.domain.notices import FAILURES_MAX, IPN_CODES, TRIES_MAX
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.merchant_document import document, instruments_of
+from ekpay_switch.flows.merchant_document import instrument_lookup, payment_document
 from ekpay_switch.persistence.notifications.endpoints import Endpoints, IpnEndpointError
 from tests.persistence.notifications.ipn_setup import ALL_ENDS, Stand, a_stand, settled
 from tests.persistence.notifications.notifier_setup import (
@@ -53,7 +53,7 @@ async def test_the_body_is_the_document_of_the_payment_as_it_stands(stand: Stand
         merchants = stand.post.office().merchants
         payment = await merchants.payments.by_id(payment_id)
         assert payment is not None
-        told = document(payment, merchants.token_of(payment), instruments_of(merchants.connectors))
+        told = payment_document(payment, merchants.token_of(payment), instrument_lookup(merchants.connectors))
         assert json.loads(peer.heard[0].body) == told
 
 

@@ -13,14 +13,14 @@ from ekpay_switch.domain.notices import (
     NOTICES,
     RETRY_SECONDS,
     TRIES_MAX,
-    Decision,
     DeliveryState,
     EventType,
-    Tried,
+    RetryDecision,
+    SendResult,
 )
 from ekpay_switch.flows.notify import message_id, notify
 from ekpay_switch.persistence.notifications.store import PostgresNotifications, count_waiting
-from ekpay_switch.ports.notifications import LeasedNotice
+from ekpay_switch.ports.notifications import LeasedNotification
 from tests.persistence.books import APPROVED, REFUSED, SILENT
 from tests.persistence.notifications.notifier_setup import (
     DUE,
@@ -34,8 +34,8 @@ from tests.persistence.notifications.notifier_setup import (
 )
 from tests.wire.scripted_peer import Caller, rude_peer
 
-DONE = Decision(DeliveryState.DELIVERED)
-TAKEN = Tried(204, "HTTP 204")
+DONE = RetryDecision(DeliveryState.DELIVERED)
+TAKEN = SendResult(204, "HTTP 204")
 
 
 # ---- a process dies
@@ -81,9 +81,9 @@ async def test_an_answer_that_comes_after_the_lease_changes_nothing(post: Post) 
         (first,) = await post.notifications.lease_due(10, 30)
         await post.books.tell(LEASE_OVER)
         (second,) = await post.notifications.lease_due(10, 30)
-        lost = Decision(DeliveryState.GIVEN_UP, is_gone=True)
+        lost = RetryDecision(DeliveryState.GIVEN_UP, is_gone=True)
 
-        assert await post.notifications.record(first, Tried(410, "HTTP 410"), lost, 5) == ""
+        assert await post.notifications.record(first, SendResult(410, "HTTP 410"), lost, 5) == ""
         assert await post.deliveries() == ["waiting"]
         assert await post.notifications.record(second, TAKEN, DONE, 5) == ""
         assert await post.notifications.record(second, TAKEN, DONE, 5) == ""
@@ -263,8 +263,8 @@ async def test_what_is_on_the_way_meanwhile_does_not_shorten_a_pause(post: Post)
         await post.completed(2)
         await post.notifications.fan_out()
         first, second = await post.notifications.lease_due(10, 30)
-        throttled = Decision(DeliveryState.WAITING, 600.0, 600.0)
-        await post.notifications.record(first, Tried(429, "HTTP 429", 600.0), throttled, 1)
+        throttled = RetryDecision(DeliveryState.WAITING, 600.0, 600.0)
+        await post.notifications.record(first, SendResult(429, "HTTP 429", 600.0), throttled, 1)
         paused = (await post.endpoints.list())[0].paused_until
         await post.notifications.record(second, TAKEN, DONE, 1)
         (line,) = await post.endpoints.list()
@@ -342,5 +342,7 @@ async def test_the_books_stay_clean(post: Post) -> None:
 class _Dying(PostgresNotifications):
     """Notifications of a process that is killed before it records anything."""
 
-    async def record(self, leased: LeasedNotice, tried: Tried, decision: Decision, took_ms: int) -> str:
+    async def record(
+        self, leased: LeasedNotification, tried: SendResult, decision: RetryDecision, took_ms: int
+    ) -> str:
         raise asyncio.CancelledError(leased, tried, decision, took_ms)

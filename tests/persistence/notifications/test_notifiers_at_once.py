@@ -4,12 +4,12 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from ekpay_switch.domain.notices import Decision, DeliveryState, Tried
+from ekpay_switch.domain.notices import DeliveryState, RetryDecision, SendResult
 from tests.persistence.notifications.notifier_setup import KEYS, Post, a_receiver, answering, are_all, until
 from tests.wire.scripted_peer import Caller, RudePeer, rude_peer
 
-DONE = Decision(DeliveryState.DELIVERED)
-TAKEN = Tried(204, "HTTP 204")
+DONE = RetryDecision(DeliveryState.DELIVERED)
+TAKEN = SendResult(204, "HTTP 204")
 
 
 async def test_notifiers_at_once_send_each_message_once(post: Post) -> None:

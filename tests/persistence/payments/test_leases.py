@@ -5,19 +5,19 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.delivery import Begun, NextSend, Recorded, Stale
+from ekpay_switch.domain.claims import StartedClaim
+from ekpay_switch.domain.delivery import NextSend, Recorded, SendStarted, Stale
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.payments.store import PostgresPayments
-from ekpay_switch.ports.world import Leased
+from ekpay_switch.ports.world import LeasedPayment
 from tests.persistence.books import APPROVED, REFUSED, SEALER, SILENT, Books, a_top_up, recording_of
 from tests.persistence.conftest import open_books
 
 DUE = "UPDATE payments SET next_action_at = now() - interval '1 second', lease_until = NULL"
 
 
-async def _in_doubt(books: Books, count: int = 1) -> list[Started]:
+async def _in_doubt(books: Books, count: int = 1) -> list[StartedClaim]:
     await books.partner(prefund=count * 6_000)
     started = [await books.start() for _ in range(count)]
     for one in started:
@@ -44,7 +44,7 @@ async def test_a_payment_is_leased_when_its_question_is_due_and_not_before(
 
     claim = started.claim
     assert (leased.delivery.payment_id, leased.delivery.attempt_id) == (claim.payment_id, claim.attempt_id)
-    assert (leased.delivery.epoch, leased.delivery.lane, leased.asked) == (2, 0, 0)
+    assert (leased.delivery.epoch, leased.delivery.lane, leased.questions) == (2, 0, 0)
     assert (leased.order.reference, leased.order.scroll_no) == (claim.attempt_reference, started.scroll_no)
     assert (leased.order.business_date, leased.order.sums) == (started.business_date, started.quote.sums)
     assert leased.order.biller_quote == started.quote.biller_quote
@@ -124,7 +124,7 @@ async def test_the_longest_overdue_is_leased_first(books: Books, payments: Postg
     assert leased.delivery.payment_id == started[2].claim.payment_id
 
 
-async def _leased(books: Books, payments: PostgresPayments) -> Leased:
+async def _leased(books: Books, payments: PostgresPayments) -> LeasedPayment:
     await _in_doubt(books)
     await books.tell(DUE)
     (leased,) = await payments.lease_due(10, 30)
@@ -138,7 +138,7 @@ async def test_postponing_gives_the_payment_back_and_counts_what_was_asked(
     leased = await _leased(books, payments)
     before = await books.count("evidence")
 
-    await payments.postpone(leased, 600, "not found, too early to be final", asked=asked)
+    await payments.postpone(leased, 600, "not found, too early to be final", was_asked=asked)
 
     row = await _row(books, leased.delivery.payment_id)
     assert (row["asked"], row["is_free"], row["epoch"]) == (counted, True, 2)
@@ -151,13 +151,13 @@ async def test_postponing_under_an_old_epoch_moves_nothing(books: Books, payment
     await books.tell(DUE)
     (newer,) = await payments.lease_due(10, 30)
 
-    await payments.postpone(leased, 600, "late", asked=True)
+    await payments.postpone(leased, 600, "late", was_asked=True)
 
     row = await _row(books, newer.delivery.payment_id)
     assert (row["asked"], row["is_free"], row["epoch"]) == (0, False, 3)
 
 
-def _once_more(leased: Leased) -> NextSend:
+def _once_more(leased: LeasedPayment) -> NextSend:
     return NextSend(leased.delivery, "pay", 2, 10, 30)
 
 
@@ -165,7 +165,7 @@ async def test_one_more_send_is_durable_before_it_happens(books: Books, payments
     leased = await _leased(books, payments)
     before = await books.value("SELECT send_until FROM attempts")
 
-    assert await payments.begin_send(_once_more(leased)) == Begun()
+    assert await payments.begin_send(_once_more(leased)) == SendStarted()
 
     (attempt,) = await books.rows("SELECT sends, send_until, state, reference FROM attempts")
     assert (attempt["sends"], attempt["state"]) == (2, "open")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.payments.receipts import PostgresReceipts
@@ -31,8 +31,8 @@ async def receipts(books: Books) -> AsyncIterator[PostgresReceipts]:
     await engine.dispose()
 
 
-async def paid_of(receipts: PostgresReceipts, held: HeldTry) -> PaidPayment:
-    paid = await receipts.paid(held.payment_id)
+async def paid_of(receipts: PostgresReceipts, held: LockedTry) -> PaidPayment:
+    paid = await receipts.by_id(held.payment_id)
     assert paid is not None
     return paid
 
@@ -53,9 +53,9 @@ async def test_a_completed_bill_is_told_as_the_books_have_it(
 
 
 async def test_nobody_has_one_before_the_money_came(till: Till, receipts: PostgresReceipts) -> None:
-    assert await receipts.paid(UUID(int=1)) is None
+    assert await receipts.by_id(UUID(int=1)) is None
     held = await till.on_page()
-    assert await receipts.paid(held.payment_id) is None
+    assert await receipts.by_id(held.payment_id) is None
     held = await till.leased(held)
     await till.record(held, agreed(held))
     assert not (await paid_of(receipts, held)).was_completed
@@ -122,7 +122,7 @@ async def test_a_prefund_payment_is_none_of_ours_to_give_a_receipt_of(
     await books.partner("bank2", prefund=1_000_000)
     await books.finish(await books.start("bank2"))
     payment_id = await books.value("SELECT id FROM payments WHERE state = 'completed'")
-    assert await receipts.paid(payment_id) is None
+    assert await receipts.by_id(payment_id) is None
 
 
 async def test_a_row_that_somebody_holds_is_read_all_the_same(
@@ -133,7 +133,7 @@ async def test_a_row_that_somebody_holds_is_read_all_the_same(
     try:
         async with engine.begin() as connection:
             await connection.exec_driver_sql("LOCK TABLE payments, tries, refunds IN EXCLUSIVE MODE")
-            assert await receipts.paid(held.payment_id) is not None
+            assert await receipts.by_id(held.payment_id) is not None
     finally:
         await engine.dispose()
 
@@ -144,7 +144,7 @@ async def test_a_merchants_payment_brings_its_order(books: Books, receipts: Post
         opened = await shop.opened(shop.new("T-1"))
         held = await shop.begun(opened)
         await shop.till.record(held, agreed(held, "TRX9"))
-        paid = await receipts.paid(opened.payment_id)
+        paid = await receipts.by_id(opened.payment_id)
         assert paid is not None
         assert paid.order is not None
         assert (paid.state, paid.was_completed) == (State.COMPLETED, True)

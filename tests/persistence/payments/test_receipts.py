@@ -3,8 +3,15 @@
 import asyncio
 from dataclasses import replace
 
-from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.delivery import Delivery, Recorded, Recording, Terms, plan_outcome, plan_receipt
+from ekpay_switch.domain.claims import StartedClaim
+from ekpay_switch.domain.delivery import (
+    BillerTerms,
+    Delivery,
+    Recorded,
+    Recording,
+    plan_outcome,
+    plan_receipt,
+)
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.payments.store import PostgresPayments
@@ -19,8 +26,8 @@ async def _started(books: Books, how_many: int) -> list[Delivery]:
     deliveries = []
     for _ in range(how_many):
         started = await books.submit(books.claim_on(await books.quote()))
-        assert isinstance(started, Started)
-        deliveries.append(replace(delivery_of(started), terms=Terms(has_unique_receipt=True)))
+        assert isinstance(started, StartedClaim)
+        deliveries.append(replace(delivery_of(started), terms=BillerTerms(has_unique_receipt=True)))
     return deliveries
 
 
@@ -73,7 +80,7 @@ async def test_a_final_receipt_joins_what_was_known_and_is_kept_once(
         recorded = await payments.record(Recording(leased.delivery, plan_receipt("DAK-9")))
         assert recorded.state is State.COMPLETED
 
-    standing = await payments.standing(delivery.payment_id)
+    standing = await payments.by_id(delivery.payment_id)
     assert standing is not None
     assert standing.facts == {"receipt": "INT-1", "final_receipt": "DAK-9"}
     assert await books.count("history", "event = 'receipt_issued'") == 1

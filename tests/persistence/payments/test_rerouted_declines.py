@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from biller_adapters.two_routes import SECOND_ROUTE, TwoRoutes
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.pay_bill import PaymentAnswer, PayOrderOfPartner, pay_bill
+from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
 from ekpay_switch.persistence.group_commit.steps import SaveQuote
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.ports.world import World
@@ -53,7 +53,7 @@ class Switch:
             a_quote("Q1", bill), biller_id=JALALABAD.id, expires_at=datetime.now(UTC) + timedelta(minutes=15)
         )
         await self.books.submit(SaveQuote(quote, 0))
-        order = PayOrderOfPartner(
+        order = PartnerPayOrder(
             partner_id="bank1",
             lane=0,
             reference=reference,

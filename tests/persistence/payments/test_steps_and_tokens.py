@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Claim, Started
-from ekpay_switch.domain.delivery import Begun, NextSend, Recorded, Recording, Stale, plan_not_posted
+from ekpay_switch.domain.claims import Claim, StartedClaim
+from ekpay_switch.domain.delivery import NextSend, Recorded, Recording, SendStarted, Stale, plan_not_posted
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
@@ -29,16 +29,16 @@ TARIFF_CHANGE = tuple(
 )
 
 
-async def _saving(books: Books) -> Started:
+async def _saving(books: Books) -> StartedClaim:
     """A payment whose first step, save, is ready to be sent."""
     await books.partner(prefund=60_000)
     claim = replace(books.claim_on(await books.quote()), step="save")
     started = await books.submit(claim)
-    assert isinstance(started, Started)
+    assert isinstance(started, StartedClaim)
     return started
 
 
-def _acknowledge(started: Started, epoch: int = 1) -> NextSend:
+def _acknowledge(started: StartedClaim, epoch: int = 1) -> NextSend:
     return NextSend(delivery_of(started, epoch), "acknowledge", 1, 10, 90, {"bill": "B1"})
 
 
@@ -48,7 +48,7 @@ async def test_a_following_step_is_durable_before_it_is_sent(
     started = await _saving(books)
     assert await books.value("SELECT step FROM attempts") == "save"
 
-    assert await payments.begin_send(_acknowledge(started)) == Begun()
+    assert await payments.begin_send(_acknowledge(started)) == SendStarted()
 
     (attempt,) = await books.rows("SELECT step, sends, state, outcome FROM attempts")
     assert dict(attempt) == {"step": "acknowledge", "sends": 1, "state": "open", "outcome": None}
@@ -64,7 +64,7 @@ async def test_a_step_that_is_written_twice_is_the_same_step(
     started = await _saving(books)
     send = _acknowledge(started)
     answers = await asyncio.gather(*(payments.begin_send(send) for _ in range(5)), payments.begin_send(send))
-    assert answers == [Begun()] * 6
+    assert answers == [SendStarted()] * 6
     assert await books.count("evidence") == 1
     assert await books.value("SELECT sends FROM attempts") == 1
 
@@ -75,7 +75,7 @@ async def test_who_lost_the_payment_begins_no_step(books: Books, payments: Postg
     (leased,) = await payments.lease_due(10, 30)
     assert leased.order.step == "save"
     assert isinstance(await payments.begin_send(_acknowledge(started)), Stale)
-    assert await payments.begin_send(_acknowledge(started, epoch=2)) == Begun()
+    assert await payments.begin_send(_acknowledge(started, epoch=2)) == SendStarted()
     await books.tell(DUE)
     (leased,) = await payments.lease_due(10, 30)
     assert (leased.order.step, leased.delivery.sends) == ("acknowledge", 1)
@@ -89,7 +89,7 @@ async def test_steps_of_many_payments_share_their_batches_with_claims(
     claims = [books.claim_on(await books.quote()) for _ in range(20)]
     work = [payments.begin_send(_acknowledge(one)) for one in started]
     answers = await asyncio.gather(*work, *(payments.claim(claim) for claim in claims))
-    assert [type(answer) for answer in answers] == [Begun] * 20 + [Started] * 20
+    assert [type(answer) for answer in answers] == [SendStarted] * 20 + [StartedClaim] * 20
     assert await books.count("attempts", "step = 'acknowledge'") == 20
     assert await books.audit() is None
 
@@ -185,7 +185,7 @@ async def test_what_is_rounded_up_is_taken_from_the_payer_and_owed_to_nobody(
     refused = await books.submit(_claim_of(books, quote, 123_456))
     assert refused.refusal == "amount_differs"
     started = await books.submit(_claim_of(books, quote, 123_500))
-    assert isinstance(started, Started)
+    assert isinstance(started, StartedClaim)
     assert started.quote.sums.billed == Money(123_500)
     await payments.record(recording_of(started, APPROVED))
 

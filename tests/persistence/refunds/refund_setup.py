@@ -7,14 +7,20 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.collections.connector_calls import RefundLine
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
-from ekpay_switch.domain.refunds.refund import Answered, HeldRefund, NewRefund, RefundKind, RefundRefusal
+from ekpay_switch.domain.refunds.refund import (
+    LockedRefund,
+    NewRefund,
+    RefundAnswer,
+    RefundKind,
+    RefundRefusal,
+)
 from ekpay_switch.persistence.own_transactions import Connect, OwnTransactions, TransactionLimits
 from ekpay_switch.persistence.refunds.staff_actions import RefundDesk
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
-from ekpay_switch.ports.collections import RefundRecorded, RefundTaken, RefundView
+from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundView
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import REFUSED, Books
 from tests.persistence.collections.collection_setup import KEPT, SUMS, TAKEN, Till, agreed
@@ -31,15 +37,15 @@ DELIVERED = {
     "fee_income": -SUMS.fee.minor,
     "vat_payable": -SUMS.vat.minor,
 }
-NO = Answered(Declined("too late", "2073"), AGAIN_SECONDS)
-SILENCE = Answered(InDoubt("no answer in time"), AGAIN_SECONDS)
-NOT_SENT = Answered(Unreached("connection refused"), AGAIN_SECONDS)
+NO = RefundAnswer(Declined("too late", "2073"), AGAIN_SECONDS)
+SILENCE = RefundAnswer(InDoubt("no answer in time"), AGAIN_SECONDS)
+NOT_SENT = RefundAnswer(Unreached("connection refused"), AGAIN_SECONDS)
 MATURE = "UPDATE refunds SET next_action_at = now() - interval '1 second', lease_until = NULL WHERE id = $1"
 
 
-def given(name: str, amount: int, *, is_done: bool = True) -> Answered:
+def given(name: str, amount: int, *, is_done: bool = True) -> RefundAnswer:
     """The connector says that it has this refund."""
-    return Answered(RefundLine(name, Money(amount), is_done), AGAIN_SECONDS)
+    return RefundAnswer(RefundLine(name, Money(amount), is_done), AGAIN_SECONDS)
 
 
 def wanted(payment_id: UUID, amount: int = BILLED, **changes: Any) -> NewRefund:  # noqa: ANN401 - fields of it
@@ -52,7 +58,7 @@ def wanted(payment_id: UUID, amount: int = BILLED, **changes: Any) -> NewRefund:
         fingerprint=b"POST /v1/payments/ID/refunds and its bytes",
         amount=Money(amount),
         reason="paid for the wrong meter",
-        asked_by="api:bank1",
+        requested_by="api:bank1",
         needs_approval=False,
     )
     return replace(new, **changes)
@@ -72,19 +78,19 @@ class Office:
 
     # ---- payments that something goes back of
 
-    async def completed(self, bill: int = BILLED) -> HeldTry:
+    async def completed(self, bill: int = BILLED) -> LockedTry:
         """A payment whose payee was credited with the bill."""
         held = await self.till.funded(self.till.new(sums=replace(SUMS, amount=Money(bill))))
         await self.till.delivered(await self.till.delivering(held))
         return held
 
-    async def refused(self) -> HeldTry:
+    async def refused(self) -> LockedTry:
         """The biller refused what was collected, so that everything is owed back."""
         held = await self.till.funded()
         await self.till.delivered(await self.till.delivering(held), REFUSED)
         return held
 
-    async def paid_twice(self) -> HeldTry:
+    async def paid_twice(self) -> LockedTry:
         """A payment that is completed, and the second try that brought its money once more."""
         first = await self.till.on_page()
         second = await self.till.leased(await self.till.another(first))
@@ -94,13 +100,13 @@ class Office:
         await self.till.delivered(await self.till.delivering(first))
         return second
 
-    async def disagreed(self, amount: int = 99_900) -> HeldTry:
+    async def disagreed(self, amount: int = 99_900) -> LockedTry:
         """A payment in review: its connector collected something else, which stands in suspense."""
         held = await self.till.leased(await self.till.on_page())
         await self.till.record(held, agreed(held, f"TRX{self.till.pages}", amount=Money(amount)))
         return held
 
-    async def completed_and_disagreed(self) -> HeldTry:
+    async def completed_and_disagreed(self) -> LockedTry:
         """A payment that was completed and is in review, since another try of it brought too little."""
         first = await self.till.on_page()
         second = await self.till.leased(await self.till.another(first))
@@ -113,42 +119,42 @@ class Office:
 
     # ---- what happens to refunds
 
-    async def take(self, held: HeldTry, amount: int = BILLED, **changes: Any) -> RefundView:  # noqa: ANN401
+    async def take(self, held: LockedTry, amount: int = BILLED, **changes: Any) -> RefundView:  # noqa: ANN401
         """A refund that is taken on."""
         answer = await self.ask(wanted(held.payment_id, amount, **changes))
-        assert isinstance(answer, RefundTaken), answer
+        assert isinstance(answer, RefundOpened), answer
         return answer.view
 
-    async def ask(self, new: NewRefund, **limits: int) -> RefundTaken | RefundRefusal:
+    async def ask(self, new: NewRefund, **limits: int) -> RefundOpened | RefundRefusal:
         bounds = {"parts_max": PARTS_MAX, "days_max": DAYS_MAX} | limits
-        return await self.refunds.ask(new, **bounds)
+        return await self.refunds.request(new, **bounds)
 
-    async def lease(self, limit: int = 10) -> Sequence[HeldRefund]:
+    async def lease(self, limit: int = 10) -> Sequence[LockedRefund]:
         return await self.refunds.lease_due(limit, 45.0)
 
-    async def leased(self, refund_id: UUID) -> HeldRefund:
+    async def leased(self, refund_id: UUID) -> LockedRefund:
         """This refund, due and held under a fresh epoch."""
         await self.books.tell(MATURE, refund_id)
         (held,) = [one for one in await self.lease(1_000) if one.refund_id == refund_id]
         return held
 
-    async def sent(self, refund_id: UUID) -> HeldRefund:
+    async def sent(self, refund_id: UUID) -> LockedRefund:
         """This refund, held, as its connector is being told."""
         held = await self.leased(refund_id)
         assert await self.refunds.begin_send(held, 90.0)
         return held
 
-    async def record(self, held: HeldRefund, answered: Answered) -> RefundRecorded:
+    async def record(self, held: LockedRefund, answered: RefundAnswer) -> RefundRecorded:
         recorded = await self.refunds.record(held, answered)
         assert recorded is not None
         return recorded
 
-    async def done(self, refund_id: UUID) -> HeldRefund:
+    async def done(self, refund_id: UUID) -> LockedRefund:
         held = await self.sent(refund_id)
         await self.record(held, given(f"R-{refund_id.hex[-12:]}", held.order.amount.minor))
         return held
 
-    async def given_back(self, held: HeldTry) -> UUID:
+    async def given_back(self, held: LockedTry) -> UUID:
         """The id of the give-back of a payment that is refunding."""
         await self.refunds.open_give_backs(10)
         (view,) = await self.refunds.of_payment(held.partner_id, held.payment_id)
@@ -171,7 +177,7 @@ class Office:
         query = "SELECT event, actor FROM refund_history WHERE refund_id = $1 ORDER BY seq"
         return [tuple(row) for row in await self.books.rows(query, refund_id)]
 
-    async def running_total(self, held: HeldTry) -> int:
+    async def running_total(self, held: LockedTry) -> int:
         return int((await self.till.row(held))["refunded"])
 
     async def entries(self, payment_id: UUID) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunds.refund import NoRoute, RefundState
+from ekpay_switch.domain.refunds.refund import NoRefundRoute, RefundState
 from ekpay_switch.ports.collections import RefundRecorded
 from tests.persistence.collections.collection_setup import KEPT, TAKEN, Till
 from tests.persistence.refunds.refund_setup import (
@@ -181,7 +181,7 @@ async def test_a_refund_without_a_route_is_left_to_finance_without_having_been_s
     view = await office.take(paid)
     held = await office.leased(view.refund_id)
 
-    recorded = await office.refunds.record(held, NoRoute("the connector gives nothing back"))
+    recorded = await office.refunds.record(held, NoRefundRoute("the connector gives nothing back"))
 
     assert recorded == RefundRecorded(RefundState.BY_HAND, Alarm.REFUND_NEEDS_A_PERSON)
     assert (await office.till.balances())["refund_due:bkash"] == -BILLED

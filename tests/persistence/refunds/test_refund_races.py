@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunds.refund import Answered, HeldRefund, RefundRefusal, RefundState
-from ekpay_switch.ports.collections import RefundTaken
+from ekpay_switch.domain.refunds.refund import LockedRefund, RefundAnswer, RefundRefusal, RefundState
+from ekpay_switch.ports.collections import RefundOpened
 from tests.persistence.collections.collection_setup import TAKEN, Till
 from tests.persistence.refunds.refund_setup import (
     BILLED,
@@ -99,7 +99,7 @@ async def test_one_reference_at_once_is_one_refund(offices: tuple[Office, Office
 
     answers = await asyncio.gather(*(offices[n % 2].ask(new) for n, new in enumerate(news)))
 
-    taken = [answer for answer in answers if isinstance(answer, RefundTaken)]
+    taken = [answer for answer in answers if isinstance(answer, RefundOpened)]
     assert len(taken) == 12
     assert sum(not answer.is_repeat for answer in taken) == 1
     assert len({answer.view.refund_id for answer in taken}) == 1
@@ -130,7 +130,7 @@ class Provider:
     given_back: Counter[UUID] = field(default_factory=Counter)
     lines: dict[UUID, str] = field(default_factory=dict)
 
-    async def tell(self, held: HeldRefund) -> Answered:
+    async def tell(self, held: LockedRefund) -> RefundAnswer:
         self.in_the_air[held.payment_id] += 1
         self.most = max(self.most, *self.in_the_air.values())
         await asyncio.sleep(self.chance.random() / 500)
@@ -157,7 +157,7 @@ async def _send_all(office: Office, provider: Provider) -> None:
         await asyncio.gather(*(_send(office, held, provider) for held in await office.lease(8)))
 
 
-async def _send(office: Office, held: HeldRefund, provider: Provider) -> None:
+async def _send(office: Office, held: LockedRefund, provider: Provider) -> None:
     if await office.refunds.begin_send(held, 90.0):
         assert await office.refunds.record(held, await provider.tell(held)) is not None
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
@@ -31,9 +31,9 @@ async def office(till: Till) -> AsyncIterator[Office]:
         assert await till.books.audit() is None
 
 
-async def _asked(office: Office, paid: HeldTry, amount: int = BILLED) -> UUID:
+async def _asked(office: Office, paid: LockedTry, amount: int = BILLED) -> UUID:
     view = await office.desk.ask(paid.payment_id, Money(amount), "a mistake", ASKS, PARTS_MAX, DAYS_MAX)
-    assert view.state is RefundState.ASKED
+    assert view.state is RefundState.REQUESTED
     return view.refund_id
 
 
@@ -143,7 +143,7 @@ async def test_refunds_are_listed_by_state_with_who_stands_behind_them(office: O
     refund_id = await _asked(office, paid, 1_000)
     await office.take(paid, 2_000)
 
-    (line,) = await office.desk.list([RefundState.ASKED])
+    (line,) = await office.desk.list([RefundState.REQUESTED])
 
     assert (line["id"], line["amount"], line["currency"], line["asked_by"]) == (refund_id, 1_000, "BDT", ASKS)
     assert [line["amount"] for line in await office.desk.list(list(RefundState))] == [2_000, 1_000]

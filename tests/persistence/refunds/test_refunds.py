@@ -8,7 +8,7 @@ import pytest
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
 from ekpay_switch.persistence.refunds.store import COUNT_PARTS, LEASE_DUE, OWED_BACK, READ_STANDING
-from ekpay_switch.ports.collections import RefundTaken
+from ekpay_switch.ports.collections import RefundOpened
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import Books
 from tests.persistence.collections.collection_setup import TAKEN, Till
@@ -65,8 +65,8 @@ async def test_the_same_reference_is_the_same_refund_and_other_content_is_none(o
 
     again = await office.ask(replace(wanted(paid.payment_id, 40_000), reference=new.reference))
 
-    assert isinstance(first, RefundTaken)
-    assert again == RefundTaken(first.view, is_repeat=True)
+    assert isinstance(first, RefundOpened)
+    assert again == RefundOpened(first.view, is_repeat=True)
     for content in (replace(new, fingerprint=b"other bytes"), replace(new, payment_id=other.payment_id)):
         assert await office.ask(content) is RefundRefusal.OTHER_CONTENT
     assert await office.running_total(paid) == 40_000
@@ -91,10 +91,10 @@ async def test_parts_and_days_are_bounded_by_the_connector(office: Office) -> No
 
     # What failed is no part of what was given back.
     assert await office.ask(wanted(paid.payment_id, 100), parts_max=1) is RefundRefusal.TOO_MANY_PARTS
-    assert isinstance(await office.ask(wanted(paid.payment_id, 100), parts_max=2), RefundTaken)
+    assert isinstance(await office.ask(wanted(paid.payment_id, 100), parts_max=2), RefundOpened)
     await office.books.tell("UPDATE tries SET collected_at = collected_at - interval '60 days'")
     assert await office.ask(wanted(paid.payment_id, 100), days_max=60) is RefundRefusal.TOO_LATE
-    assert isinstance(await office.ask(wanted(paid.payment_id, 100), days_max=61), RefundTaken)
+    assert isinstance(await office.ask(wanted(paid.payment_id, 100), days_max=61), RefundOpened)
 
 
 async def test_a_payment_that_is_not_completed_unknown_or_anothers_gives_nothing_back(office: Office) -> None:
@@ -115,7 +115,7 @@ async def test_what_needs_a_second_person_is_held_in_the_total_and_not_owed(offi
 
     view = await office.take(paid, BILLED, needs_approval=True, asked_by="Rahima")
 
-    assert view.state is RefundState.ASKED
+    assert view.state is RefundState.REQUESTED
     assert await office.ask(wanted(paid.payment_id, 1)) is RefundRefusal.EXCEEDS_REMAINING
     assert await office.till.balances() == DELIVERED
     assert (await office.row(view.refund_id))["next_action_at"] is None
@@ -136,7 +136,7 @@ async def test_a_due_refund_is_held_by_one_and_knows_what_its_connector_must_be_
     assert await office.lease() == []
     assert (held.payment_id, held.partner_id, held.lane) == (paid.payment_id, "bank1", 0)
     assert (held.payee, held.kind, held.state) == ("desco_postpaid", "refund", "approved")
-    assert (held.epoch, held.sends, held.asked) == (1, 0, 0)
+    assert (held.epoch, held.sends, held.questions) == (1, 0, 0)
     assert held.collected_at <= held.now
     order, row = held.order, await office.row(view.refund_id)
     assert (order.refund_id, order.connector_id) == (view.refund_id, "bkash")

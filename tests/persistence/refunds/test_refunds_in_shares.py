@@ -7,14 +7,14 @@ from collections import Counter
 
 import pytest
 
-from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
-from ekpay_switch.domain.shares import divide
+from ekpay_switch.domain.shares import apportion
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.refunds.decisions import DebtLimitError
 from ekpay_switch.persistence.refunds.staff_actions import RefundRefusedError
-from ekpay_switch.ports.collections import RefundTaken
+from ekpay_switch.ports.collections import RefundOpened
 from tests.persistence.books import BILLER, Books
 from tests.persistence.collections.merchant_money_setup import (
     ACCOUNTS,
@@ -35,15 +35,15 @@ RECEIVABLE = "receivable:merchant:shop"
 
 
 async def ask(
-    office: Office, held: HeldTry, amount: int, *, needs_approval: bool = False
-) -> RefundTaken | RefundRefusal:
+    office: Office, held: LockedTry, amount: int, *, needs_approval: bool = False
+) -> RefundOpened | RefundRefusal:
     new = wanted(held.payment_id, amount, partner_id="shop", needs_approval=needs_approval)
     return await office.ask(new, parts_max=100)
 
 
-async def taken(stall: Stall, held: HeldTry, amount: int, *, needs_approval: bool = False) -> RefundTaken:
+async def taken(stall: Stall, held: LockedTry, amount: int, *, needs_approval: bool = False) -> RefundOpened:
     answer = await ask(stall.office, held, amount, needs_approval=needs_approval)
-    assert isinstance(answer, RefundTaken), answer
+    assert isinstance(answer, RefundOpened), answer
     return answer
 
 
@@ -54,7 +54,7 @@ async def test_a_refund_is_taken_from_each_share_in_one_entry(stall: Stall) -> N
     held = await stall.sold(SPLIT)
     before = await stall.till.balances()
     await taken(stall, held, 10_000)
-    parts = [*divide(10_000, WEIGHTS)]
+    parts = [*apportion(10_000, WEIGHTS)]
     assert (await stall.refunded(held), sum(parts)) == (parts, 10_000)
     after = await stall.till.balances()
     assert [after[name] - before[name] for name in ACCOUNTS] == parts
@@ -69,7 +69,7 @@ async def test_many_small_refunds_come_to_the_same_parts_as_one(stall: Stall) ->
     for amount in (1, 2, 1, 7, 333, 1, 10_000, 5, 99, 1):
         await taken(stall, held, amount)
         total += amount
-        assert await stall.refunded(held) == [*divide(total, WEIGHTS)]
+        assert await stall.refunded(held) == [*apportion(total, WEIGHTS)]
     await taken(stall, held, AMOUNT - total)
     assert await stall.refunded(held) == WEIGHTS
     assert await stall.owed() == 0
@@ -81,7 +81,7 @@ async def test_a_refund_that_fails_moves_back_to_the_parts_without_it(stall: Sta
     kept, failing = await taken(stall, held, 12_345), await taken(stall, held, 6_789)
     await stall.office.done(kept.view.refund_id)
     await stall.office.record(await stall.office.sent(failing.view.refund_id), NO)
-    assert await stall.refunded(held) == [*divide(12_345, WEIGHTS)]
+    assert await stall.refunded(held) == [*apportion(12_345, WEIGHTS)]
     assert await stall.owed() == AMOUNT - 12_345
     assert (await stall.moments(held)).count("owed_back_by_shares_reversed") == 1
     assert (await stall.till.notices(held))[-1][0] == "refund_failed"
@@ -91,7 +91,7 @@ async def test_what_is_written_again_moves_the_shares_once(stall: Stall) -> None
     held = await stall.sold(SPLIT)
     new = wanted(held.payment_id, 5_000, partner_id="shop")
     answers = [await stall.office.ask(new) for _ in range(2)]
-    assert [isinstance(answer, RefundTaken) and answer.is_repeat for answer in answers] == [False, True]
+    assert [isinstance(answer, RefundOpened) and answer.is_repeat for answer in answers] == [False, True]
     sent = await stall.office.sent(new.refund_id)
     recorded = [await stall.office.record(sent, NO) for _ in range(2)]
     assert recorded[0] == recorded[1]
@@ -113,7 +113,7 @@ async def test_an_agreement_that_returns_charges_takes_them_in_the_same_shares(s
 
     await taken(stall, held, 50_000)
 
-    parts = [*divide(50_000, WEIGHTS + CHARGES)]
+    parts = [*apportion(50_000, WEIGHTS + CHARGES)]
     assert await stall.refunded(held) == parts[:4]
     assert await stall.owed() == AMOUNT - sum(parts[:4])
     assert await stall.balance("vat_payable") == parts[6] - 75
@@ -131,8 +131,8 @@ async def test_what_was_agreed_when_it_was_sold_holds_for_all_its_refunds(stall:
     await stall.agreement("kept")
     await taken(stall, kept, 10_000)
     await taken(stall, returned, 10_000)
-    assert await stall.refunded(kept) == [*divide(10_000, WEIGHTS)]
-    assert await stall.refunded(returned) == [*divide(10_000, WEIGHTS + CHARGES)][:4]
+    assert await stall.refunded(kept) == [*apportion(10_000, WEIGHTS)]
+    assert await stall.refunded(returned) == [*apportion(10_000, WEIGHTS + CHARGES)][:4]
 
 
 # ---- at once
@@ -145,10 +145,10 @@ async def test_many_refunds_at_once_never_exceed_what_was_credited(stall: Stall,
         answers = await asyncio.gather(
             *(ask(offices[number % 2], held, amount) for number, amount in enumerate(amounts))
         )
-    given = [one.view.amount.minor for one in answers if isinstance(one, RefundTaken)]
+    given = [one.view.amount.minor for one in answers if isinstance(one, RefundOpened)]
     refused = Counter(str(one) for one in answers if isinstance(one, RefundRefusal))
     assert (len(given), refused) == (11, {"refund_exceeds_remaining": 9})
-    assert await stall.refunded(held) == [*divide(sum(given), WEIGHTS)]
+    assert await stall.refunded(held) == [*apportion(sum(given), WEIGHTS)]
     assert await stall.owed() == AMOUNT - sum(given)
 
 
@@ -207,14 +207,14 @@ async def test_staff_is_refused_alike(stall: Stall) -> None:
 async def test_a_refund_that_waits_for_a_second_person_moves_no_share(stall: Stall) -> None:
     held = await stall.sold(SPLIT)
     asked = await taken(stall, held, 60_000, needs_approval=True)
-    assert asked.view.state is RefundState.ASKED
+    assert asked.view.state is RefundState.REQUESTED
     assert (await stall.refunded(held), await stall.owed()) == ([0, 0, 0, 0], AMOUNT)
     assert await ask(stall.office, held, 45_001) is RefundRefusal.EXCEEDS_REMAINING
 
     view = await stall.office.desk.approve(asked.view.refund_id, AGREES)
 
     assert view.state is RefundState.APPROVED
-    assert await stall.refunded(held) == [*divide(60_000, WEIGHTS)]
+    assert await stall.refunded(held) == [*apportion(60_000, WEIGHTS)]
     assert await stall.owed() == AMOUNT - 60_000
 
 
@@ -239,7 +239,7 @@ async def test_a_refund_limit_is_not_passed_in_small_parts_at_once(stall: Stall,
     async with open_stall(books) as other:
         offices = (stall.office, other.office)
         answers = await asyncio.gather(*(ask(offices[number % 2], held, 10_000) for number in range(8)))
-    states = Counter(str(one.view.state) for one in answers if isinstance(one, RefundTaken))
+    states = Counter(str(one.view.state) for one in answers if isinstance(one, RefundOpened))
     assert states == {"approved": 3, "asked": 5}
     assert await stall.owed() == AMOUNT - 30_000
 
@@ -255,7 +255,7 @@ async def test_one_person_alone_gives_nothing_back(stall: Stall) -> None:
 # ---- chargebacks
 
 
-async def _charged_back(stall: Stall, held: HeldTry, amount: int, name: str = "CB-1") -> None:
+async def _charged_back(stall: Stall, held: LockedTry, amount: int, name: str = "CB-1") -> None:
     view = await stall.office.desk.ask_chargeback(held.payment_id, Money(amount), name, ASKS)
     assert (await stall.office.desk.approve(view.refund_id, AGREES)).state is RefundState.DONE
 
@@ -263,7 +263,7 @@ async def _charged_back(stall: Stall, held: HeldTry, amount: int, name: str = "C
 async def test_a_chargeback_is_taken_in_the_same_shares(stall: Stall) -> None:
     held = await stall.sold(SPLIT)
     await _charged_back(stall, held, 33_333)
-    assert await stall.refunded(held) == [*divide(33_333, WEIGHTS)]
+    assert await stall.refunded(held) == [*apportion(33_333, WEIGHTS)]
     assert (await stall.owed(), await stall.balance("refund_due:bkash")) == (AMOUNT - 33_333, 0)
 
 
@@ -302,7 +302,7 @@ async def _answered(stall: Stall, luck: random.Random) -> None:
         await stall.office.record(held, luck.choice([NO, done]))
 
 
-async def _anything(stall: Stall, sold: list[HeldTry], luck: random.Random, number: int) -> None:
+async def _anything(stall: Stall, sold: list[LockedTry], luck: random.Random, number: int) -> None:
     held, amount = luck.choice(sold), luck.randrange(1, 40_000)
     match luck.choice(["refund", "refund", "ask", "answers", "answers", "chargeback", "settle", "sell"]):
         case "settle":

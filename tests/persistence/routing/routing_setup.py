@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ekpay_switch.domain.collections.funding import CameToNothing, HeldTry, NewTry, TryEnd
+from ekpay_switch.domain.collections.funding import LockedTry, NewTry, NothingCollected, TryEnd
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.decision import Candidate, Decision, decide
@@ -21,7 +21,7 @@ from tests.persistence.books import Books
 from tests.persistence.collections.collection_setup import HOLD_SECONDS, Till
 from tests.scenarios.routing import ACQUIRER, CARDS, NO_LUCK, a_candidate, card_rules
 
-NO_PAGE = CameToNothing(TryEnd.NO_PAGE, "the answer was cut off")
+NO_PAGE = NothingCollected(TryEnd.NO_PAGE, "the answer was cut off")
 BREAKER = "SELECT *, now() AS now FROM connector_breakers WHERE connector_id = $1"
 OUTCOMES = "SELECT outcome FROM routing_outcomes WHERE connector_id = $1 ORDER BY id"
 OPEN_SINCE = """
@@ -65,10 +65,10 @@ class Desk:
 
     # ---- what happens
 
-    async def opened(self, connector_id: str = "ebl") -> HeldTry:
+    async def opened(self, connector_id: str = "ebl") -> LockedTry:
         return await self.till.opened(self.till.new(first=a_routed_try(connector_id)))
 
-    async def lost(self, connector_id: str = "ebl") -> HeldTry:
+    async def lost(self, connector_id: str = "ebl") -> LockedTry:
         """A try whose page was asked for and never told."""
         held = await self.opened(connector_id)
         await self.till.record(held, NO_PAGE)

@@ -9,7 +9,7 @@ import pytest
 from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.outcome import InDoubt, Unreached
 from ekpay_switch.domain.routing.breaker import BreakerState
-from ekpay_switch.flows.collect import Collecting, CollectRefusal, collect
+from ekpay_switch.flows.collect import CollectionAnswer, CollectRefusal, collect
 from ekpay_switch.ports.collections import PaymentView
 from ekpay_switch.ports.world import World
 from ekpay_switch.system_clock import SystemClock
@@ -41,7 +41,7 @@ class Shop:
         self.bills[BILL_NO] = a_bill(f"{number:012d}")
         order = replace(a_collect_order(f"v1:{number:020d}"), instrument=instrument)
         answer = await collect(order, self.worlds[process])
-        assert isinstance(answer, Collecting | CollectRefusal), answer
+        assert isinstance(answer, CollectionAnswer | CollectRefusal), answer
         return answer if isinstance(answer, CollectRefusal) else answer.view
 
 

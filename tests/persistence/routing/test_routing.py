@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.collections.funding import CameToNothing, StillOpen, TryEnd
+from ekpay_switch.domain.collections.funding import NothingCollected, StillOpen, TryEnd
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.persistence.routing.decisions import count_decisions, read_decisions
 from ekpay_switch.persistence.routing.store import count_breakers, drop_old_outcomes
-from ekpay_switch.ports.collections import BillHeld, Opened
+from ekpay_switch.ports.collections import BillTaken, CollectionOpened
 from tests.persistence.collections.collection_setup import TAKEN, Till, a_try, agreed, open_till, page
 from tests.persistence.routing.routing_setup import Desk, a_routed_try, open_desk
 from tests.scenarios.routing import card_rules
@@ -58,7 +58,7 @@ async def test_a_try_without_a_decision_leaves_none(desk: Desk) -> None:
 async def test_where_nothing_was_opened_no_decision_is_kept(desk: Desk) -> None:
     await desk.till.opened(desk.till.new(bill="B1", first=a_routed_try()))
     answer = await desk.till.collections.open(desk.till.new(bill="B1", first=a_routed_try()))
-    assert isinstance(answer, BillHeld)
+    assert isinstance(answer, BillTaken)
     assert len(await kept(desk)) == 1
 
 
@@ -66,7 +66,7 @@ async def test_an_opening_that_is_written_again_keeps_one_decision(desk: Desk) -
     """A COMMIT was not heard of."""
     new = desk.till.new(first=a_routed_try())
     for _ in range(2):
-        assert isinstance(await desk.till.collections.open(new), Opened)
+        assert isinstance(await desk.till.collections.open(new), CollectionOpened)
     assert len(await kept(desk)) == 1
 
 
@@ -118,13 +118,13 @@ async def test_a_try_that_was_in_doubt_stays_a_failure_whatever_comes_of_it(desk
 async def test_a_finding_under_an_old_epoch_has_no_outcome(desk: Desk) -> None:
     held = await desk.opened()
     await desk.till.leased(held)
-    assert await desk.till.collections.record(held, CameToNothing(TryEnd.NO_PAGE, "cut off")) is None
+    assert await desk.till.collections.record(held, NothingCollected(TryEnd.NO_PAGE, "cut off")) is None
     assert await desk.outcomes() == []
 
 
 async def test_a_finding_that_is_written_twice_has_one_outcome(desk: Desk) -> None:
     held = await desk.lost()
-    await desk.till.record(held, CameToNothing(TryEnd.NO_PAGE, "cut off"))
+    await desk.till.record(held, NothingCollected(TryEnd.NO_PAGE, "cut off"))
     assert await desk.outcomes() == ["no_page"]
 
 
@@ -196,6 +196,6 @@ async def test_open_breakers_can_be_seen_from_outside(desk: Desk) -> None:
 async def test_tries_from_before_there_were_decisions_go_on(till: Till) -> None:
     async with open_till(till.books) as other:
         held = await other.opened(other.new(first=a_try("ebl")))
-        await other.record(held, CameToNothing(TryEnd.NO_PAGE, "cut off"))
+        await other.record(held, NothingCollected(TryEnd.NO_PAGE, "cut off"))
     async with open_desk(till) as desk:
         assert (await desk.candidate()).outcomes == 0

@@ -6,14 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.collections.funding import CameToNothing, HeldTry, TryEnd
+from ekpay_switch.domain.collections.funding import LockedTry, NothingCollected, TryEnd
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.persistence.routing.store import read_breakers
 from tests.persistence.collections.collection_setup import LAPSED, Till, agreed, open_till, page
 from tests.persistence.routing.routing_setup import NO_PAGE, Desk, open_desk
 from tests.scenarios.routing import card_rules
 
-UNREACHED = CameToNothing(TryEnd.UNREACHED, "connect refused")
+UNREACHED = NothingCollected(TryEnd.UNREACHED, "connect refused")
 A, B = UUID(int=1), UUID(int=2)
 
 
@@ -72,60 +72,60 @@ async def test_each_connector_has_its_own(desk: Desk) -> None:
 
 async def test_an_answered_question_half_opens_it_after_the_hold_and_not_before(desk: Desk) -> None:
     await desk.open_since(29.0)
-    await desk.here.answered("ebl")
+    await desk.here.record_answer("ebl")
     assert await desk.state() is BreakerState.OPEN
     await desk.books.tell("UPDATE connector_breakers SET since = since - interval '1 second'")
-    await asyncio.gather(desk.here.answered("ebl"), desk.there.answered("ebl"))
+    await asyncio.gather(desk.here.record_answer("ebl"), desk.there.record_answer("ebl"))
     breaker = await desk.breaker()
     assert (breaker["state"], breaker["epoch"]) == ("half_open", 1)
 
 
 async def test_an_answer_of_one_that_is_not_open_changes_nothing(desk: Desk) -> None:
-    await desk.here.answered("ebl")
+    await desk.here.record_answer("ebl")
     assert await desk.books.count("connector_breakers") == 0
 
 
 async def half_open(desk: Desk) -> None:
     await desk.open_since(31.0)
-    await desk.here.answered("ebl")
+    await desk.here.record_answer("ebl")
     desk.look_again()
 
 
 async def test_one_of_two_processes_gets_the_place(desk: Desk) -> None:
     await half_open(desk)
     places = await asyncio.gather(
-        desk.here.let_through("ebl", A, 10.0), desk.there.let_through("ebl", B, 10.0)
+        desk.here.reserve_probe("ebl", A, 10.0), desk.there.reserve_probe("ebl", B, 10.0)
     )
     assert sorted(places) == [False, True]
     assert (await desk.candidate()).is_probed
-    assert not await desk.here.let_through("ebl", B, 10.0)
+    assert not await desk.here.reserve_probe("ebl", B, 10.0)
 
 
 async def test_a_place_whose_holder_died_is_free_again(desk: Desk) -> None:
     await half_open(desk)
-    assert await desk.here.let_through("ebl", A, 0.05)
+    assert await desk.here.reserve_probe("ebl", A, 0.05)
     await asyncio.sleep(0.1)
     desk.look_again()
-    assert await desk.there.let_through("ebl", B, 10.0)
+    assert await desk.there.reserve_probe("ebl", B, 10.0)
 
 
 async def test_a_place_needs_no_query_where_nothing_is_open(desk: Desk) -> None:
     await desk.here.candidates()
     await desk.books.tell("DROP TABLE connector_breakers")
-    assert await desk.here.let_through("ebl", A, 10.0)
+    assert await desk.here.reserve_probe("ebl", A, 10.0)
 
 
 async def test_a_picture_from_before_it_closed_holds_nobody_back(desk: Desk) -> None:
     await half_open(desk)
     await desk.there.candidates()
     await desk.books.tell("UPDATE connector_breakers SET state = 'closed'")
-    assert await desk.there.let_through("ebl", A, 10.0)
+    assert await desk.there.reserve_probe("ebl", A, 10.0)
 
 
 async def test_a_page_gives_the_place_back_and_money_closes_it(desk: Desk) -> None:
     await half_open(desk)
     held = await desk.opened()
-    assert await desk.here.let_through("ebl", held.attempt_id, 60.0)
+    assert await desk.here.reserve_probe("ebl", held.attempt_id, 60.0)
     await desk.till.record(held, page("P1"))
     breaker = await desk.breaker()
     assert (breaker["state"], breaker["probe"], breaker["probe_until"]) == ("half_open", "", None)
@@ -141,7 +141,7 @@ async def test_a_page_gives_the_place_back_and_money_closes_it(desk: Desk) -> No
 async def test_a_doubt_opens_it_again(desk: Desk) -> None:
     await half_open(desk)
     held = await desk.opened()
-    assert await desk.here.let_through("ebl", held.attempt_id, 60.0)
+    assert await desk.here.reserve_probe("ebl", held.attempt_id, 60.0)
     await desk.till.record(held, UNREACHED)
     breaker = await desk.breaker()
     assert (breaker["state"], breaker["because"]) == ("open", "unreached while half open")
@@ -160,7 +160,7 @@ async def test_money_of_a_page_from_before_does_not_close_it(desk: Desk) -> None
 # ---- nobody asks
 
 
-async def ended(desk: Desk) -> HeldTry:
+async def ended(desk: Desk) -> LockedTry:
     """A try with a name over there that has come to its end; nobody would ask about it again."""
     held = await desk.opened()
     await desk.till.record(held, page(desk.till.next_page()))
@@ -222,4 +222,4 @@ async def test_a_person_sees_how_they_stand(desk: Desk) -> None:
 async def test_an_answer_that_cannot_be_noted_is_no_reason_to_lose_it(desk: Desk) -> None:
     """Whoever heard it has to record it yet."""
     await desk.books.tell("DROP TABLE connector_breakers")
-    await desk.here.answered("ebl")
+    await desk.here.record_answer("ebl")

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.claims import Started
+from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.persistence.schema.books import APPEND_ONLY, metadata
 from tests.persistence.books import APPROVED, REFUSED, Books, recording_of
 
@@ -28,7 +28,7 @@ LIVELY = ("journal_entries", "postings", "history", "evidence")
 
 
 @pytest.fixture
-async def started(books: Books) -> Started:
+async def started(books: Books) -> StartedClaim:
     await books.partner(prefund=60_000)
     return await books.start()
 
@@ -71,7 +71,7 @@ async def test_an_account_that_we_do_not_have_is_refused(books: Books) -> None:
         await _post(books, ["in_flight", "payable:nobody"], [-5, 5])
 
 
-async def test_postings_without_their_entry_are_refused(books: Books, started: Started) -> None:
+async def test_postings_without_their_entry_are_refused(books: Books, started: StartedClaim) -> None:
     accounts = ["in_flight", "settlement_bank"]
     with pytest.raises(asyncpg.CheckViolationError, match="no entry"):
         await _as_app(books, NEW_POSTINGS, started.claim.payment_id, accounts, [-5, 5])
@@ -134,13 +134,13 @@ async def test_a_leg_has_one_open_attempt(books: Books) -> None:
     await _as_app(books, SECOND_ATTEMPT, '{"state": "abandoned"}')
 
 
-async def test_a_leg_has_one_success(books: Books, started: Started) -> None:
+async def test_a_leg_has_one_success(books: Books, started: StartedClaim) -> None:
     await books.finish(started, APPROVED)
     with pytest.raises(asyncpg.UniqueViolationError, match="uq_attempts_one_success"):
         await _as_app(books, SECOND_ATTEMPT, "{}")
 
 
-async def test_a_reference_of_ours_is_used_once_at_a_far_side(books: Books, started: Started) -> None:
+async def test_a_reference_of_ours_is_used_once_at_a_far_side(books: Books, started: StartedClaim) -> None:
     again = f'{{"state": "abandoned", "reference": "{started.claim.attempt_reference}"}}'
     with pytest.raises(asyncpg.UniqueViolationError, match="uq_attempts_far_side_reference"):
         await _as_app(books, SECOND_ATTEMPT, again)
@@ -218,7 +218,7 @@ async def test_the_audit_cannot_write(books: Books, table: str) -> None:
         await connection.close()
 
 
-async def test_what_is_tried_in_vain_leaves_clean_books(books: Books, started: Started) -> None:
+async def test_what_is_tried_in_vain_leaves_clean_books(books: Books, started: StartedClaim) -> None:
     other = await books.start()
     await books.submit_all([recording_of(started, APPROVED), recording_of(other, REFUSED)])
     for table in LIVELY:

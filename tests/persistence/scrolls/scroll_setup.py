@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.claims import Started
+from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.delivery import Recording, plan_posted
 from ekpay_switch.domain.outcome import Outcome, Posted
 from ekpay_switch.domain.payment import State
@@ -45,18 +45,18 @@ class ScrollDesk:
         finally:
             await transactions.close()
 
-    async def paid(self, outcome: Outcome = APPROVED, total: int = 6_000) -> Started:
+    async def paid(self, outcome: Outcome = APPROVED, total: int = 6_000) -> StartedClaim:
         started = await self.books.start(total=total)
         await self.books.finish(started, outcome)
         return started
 
-    async def found_posted(self, started: Started) -> None:
+    async def found_posted(self, started: StartedClaim) -> None:
         """What was given back was posted after all."""
         posted = Posted(started.claim.attempt_reference, started.quote.sums.amount.minor)
         plan = plan_posted(delivery_of(started), State.REFUNDED, posted)
         await self.books.submit(Recording(delivery_of(started), plan))
 
-    async def move(self, started: Started, days: int, number: int = 1) -> None:
+    async def move(self, started: StartedClaim, days: int, number: int = 1) -> None:
         """Let a payment have happened on another day."""
         await self.books.tell(MOVE_ENTRIES, started.claim.payment_id, days)
         await self.books.tell(MOVE_PAYMENT, started.claim.payment_id, days, number)
@@ -71,7 +71,7 @@ class ScrollDesk:
         return [tuple(row) for row in found]
 
 
-async def a_day(desk: ScrollDesk) -> list[Started]:
+async def a_day(desk: ScrollDesk) -> list[StartedClaim]:
     """Five numbers of one day: paid, refused, in doubt, paid, refused."""
     started = [await desk.books.start() for _ in range(5)]
     for one, outcome in zip(started, (APPROVED, REFUSED, None, APPROVED, REFUSED), strict=True):
@@ -80,7 +80,7 @@ async def a_day(desk: ScrollDesk) -> list[Started]:
     return started
 
 
-async def resolved(desk: ScrollDesk, started: Started) -> None:
+async def resolved(desk: ScrollDesk, started: StartedClaim) -> None:
     await desk.books.submit(recording_of(started, APPROVED))
 
 

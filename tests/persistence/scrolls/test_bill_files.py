@@ -12,17 +12,17 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.bill import ChargeLine
-from ekpay_switch.domain.claims import Started
+from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.scrolls.bill_files import (
     BillFile,
     BillStatus,
     FiledBill,
-    Loaded,
-    NotTaken,
+    LoadResult,
     TakeAnswer,
-    Taken,
+    TakenBill,
     Taking,
+    TakingRefusal,
 )
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.own_transactions import OwnTransactions
@@ -65,16 +65,16 @@ class Shelf:
     files: PostgresBillFiles
     bills: dict[UUID, str] = field(default_factory=dict)
 
-    async def load(self, number: int, *bills: FiledBill) -> Loaded:
+    async def load(self, number: int, *bills: FiledBill) -> LoadResult:
         return await self.files.load(a_file(number, *bills))
 
-    async def payment(self, bill: str = "NU-1") -> Started:
+    async def payment(self, bill: str = "NU-1") -> StartedClaim:
         """A payment that is being delivered; nobody has taken its bill yet."""
         started = await self.books.start(bill=bill)
         self.bills[started.claim.payment_id] = bill
         return started
 
-    def taking(self, started: Started, **changes: object) -> Taking:
+    def taking(self, started: StartedClaim, **changes: object) -> Taking:
         claim = started.claim
         taking = Taking(
             biller_id=BILLER,
@@ -87,14 +87,14 @@ class Shelf:
         )
         return replace(taking, **changes)  # type: ignore[arg-type]  # fields of it
 
-    async def take(self, started: Started, **changes: object) -> TakeAnswer:
+    async def take(self, started: StartedClaim, **changes: object) -> TakeAnswer:
         return await self.files.take(self.taking(started, **changes))
 
-    async def settle(self, started: Started) -> Taken | None:
+    async def settle(self, started: StartedClaim) -> TakenBill | None:
         return await self.files.settle(BILLER, started.claim.attempt_reference, started.claim.payment_id)
 
     async def statuses(self, application_id: str = "56200001") -> list[tuple[str, str, bool]]:
-        found = await self.files.named(BILLER, {"application_id": application_id})
+        found = await self.files.by_parameters(BILLER, {"application_id": application_id})
         return [(one.bill.bill_key, str(one.bill.status), one.is_taken) for one in found]
 
 
@@ -111,12 +111,12 @@ async def shelf(books: Books) -> AsyncIterator[Shelf]:
 
 async def test_a_file_is_taken_over_and_its_bills_are_found_by_any_of_their_names(shelf: Shelf) -> None:
     bill = a_bill()
-    assert await shelf.load(7, bill, a_bill("NU-2")) == Loaded(2, 0, 0)
-    (found,) = await shelf.files.named(BILLER, {"pay_slip_no": "5600000001"})
+    assert await shelf.load(7, bill, a_bill("NU-2")) == LoadResult(2, 0, 0)
+    (found,) = await shelf.files.by_parameters(BILLER, {"pay_slip_no": "5600000001"})
     assert found.bill == bill
     assert await shelf.statuses() == [("NU-1", "unpaid", False), ("NU-2", "unpaid", False)]
     assert await shelf.statuses("56200002") == []
-    assert await shelf.files.named("school_fee", {"application_id": "56200001"}) == []
+    assert await shelf.files.by_parameters("school_fee", {"application_id": "56200001"}) == []
 
 
 async def test_a_newer_file_adds_changes_withdraws_and_says_what_was_paid_elsewhere(shelf: Shelf) -> None:
@@ -127,7 +127,7 @@ async def test_a_newer_file_adds_changes_withdraws_and_says_what_was_paid_elsewh
         a_bill("NU-3", BillStatus.PAID),
         a_bill("NU-5"),
     )
-    assert await shelf.load(2, *newer) == Loaded(1, 3, 0)
+    assert await shelf.load(2, *newer) == LoadResult(1, 3, 0)
     assert [status for _, status, _ in await shelf.statuses()] == [
         "unpaid",
         "withdrawn",
@@ -151,11 +151,11 @@ async def test_a_file_seen_before_and_one_out_of_turn_are_refused_whole(shelf: S
 async def test_what_we_have_taken_is_left_as_it_is(shelf: Shelf) -> None:
     await shelf.load(1, a_bill("NU-1"), a_bill("NU-2"))
     for key in ("NU-1", "NU-2"):
-        assert isinstance(await shelf.take(await shelf.payment(key)), Taken)
+        assert isinstance(await shelf.take(await shelf.payment(key)), TakenBill)
 
     loaded = await shelf.load(2, a_bill("NU-1", BillStatus.WITHDRAWN), a_bill("NU-2", BillStatus.PAID))
 
-    assert loaded == Loaded(0, 0, 2, paid_twice=(4,))
+    assert loaded == LoadResult(0, 0, 2, paid_twice=(4,))
     assert await shelf.statuses() == [("NU-1", "unpaid", True), ("NU-2", "unpaid", True)]
 
 
@@ -166,7 +166,7 @@ async def test_a_bill_is_taken_once_and_told_again_under_the_same_reference(shel
     await shelf.load(1, a_bill())
     started = await shelf.payment()
     first = await shelf.take(started)
-    assert first == Taken(Money(5_425), f"NUF-{started.claim.attempt_reference[-12:]}")
+    assert first == TakenBill(Money(5_425), f"NUF-{started.claim.attempt_reference[-12:]}")
     assert await shelf.take(started) == first
     assert await shelf.settle(started) == first
     assert await shelf.books.count("bill_takings") == 1
@@ -175,15 +175,15 @@ async def test_a_bill_is_taken_once_and_told_again_under_the_same_reference(shel
 @pytest.mark.parametrize(
     ("bills", "changes", "answer"),
     [
-        ([], {}, NotTaken.NO_SUCH_BILL),
-        ([a_bill(status=BillStatus.WITHDRAWN)], {}, NotTaken.NO_SUCH_BILL),
-        ([a_bill(status=BillStatus.PAID)], {}, NotTaken.ALREADY_PAID),
-        ([a_bill(amount=5_426)], {}, NotTaken.AMOUNT_DIFFERS),
-        ([a_bill()], {"on": date(2099, 3, 21)}, NotTaken.AMOUNT_DIFFERS),
+        ([], {}, TakingRefusal.NO_SUCH_BILL),
+        ([a_bill(status=BillStatus.WITHDRAWN)], {}, TakingRefusal.NO_SUCH_BILL),
+        ([a_bill(status=BillStatus.PAID)], {}, TakingRefusal.ALREADY_PAID),
+        ([a_bill(amount=5_426)], {}, TakingRefusal.AMOUNT_DIFFERS),
+        ([a_bill()], {"on": date(2099, 3, 21)}, TakingRefusal.AMOUNT_DIFFERS),
     ],
 )
 async def test_a_bill_that_is_not_as_it_was_quoted_is_not_taken(
-    shelf: Shelf, bills: Sequence[FiledBill], changes: dict[str, object], answer: NotTaken
+    shelf: Shelf, bills: Sequence[FiledBill], changes: dict[str, object], answer: TakingRefusal
 ) -> None:
     await shelf.load(1, *bills)
     assert await shelf.take(await shelf.payment(), **changes) is answer
@@ -194,24 +194,24 @@ async def test_another_reference_finds_the_bill_paid(shelf: Shelf) -> None:
     await shelf.load(1, a_bill())
     first, second = await shelf.payment("NU-1"), await shelf.payment("NU-2")
     await shelf.take(first)
-    assert await shelf.take(second, bill_key="NU-1") is NotTaken.ALREADY_PAID
+    assert await shelf.take(second, bill_key="NU-1") is TakingRefusal.ALREADY_PAID
 
 
 async def test_a_reference_belongs_to_one_bill_and_amount(shelf: Shelf) -> None:
     await shelf.load(1, a_bill("NU-1"), a_bill("NU-2"))
     started = await shelf.payment()
     await shelf.take(started)
-    assert await shelf.take(started, bill_key="NU-2") is NotTaken.OTHER_CONTENT
-    assert await shelf.take(started, amount=Money(1)) is NotTaken.OTHER_CONTENT
+    assert await shelf.take(started, bill_key="NU-2") is TakingRefusal.OTHER_CONTENT
+    assert await shelf.take(started, amount=Money(1)) is TakingRefusal.OTHER_CONTENT
 
 
 async def test_who_is_asked_about_before_it_takes_its_bill_never_takes_it(shelf: Shelf) -> None:
     await shelf.load(1, a_bill())
     asked, other = await shelf.payment("NU-1"), await shelf.payment("NU-2")
     assert await shelf.settle(asked) is None
-    assert await shelf.take(asked) is NotTaken.BARRED
+    assert await shelf.take(asked) is TakingRefusal.BARRED
     assert await shelf.settle(asked) is None
-    assert isinstance(await shelf.take(other, bill_key="NU-1"), Taken), "the bill itself is free"
+    assert isinstance(await shelf.take(other, bill_key="NU-1"), TakenBill), "the bill itself is free"
 
 
 # ---- at once
@@ -230,7 +230,7 @@ def race(endpoint: Endpoint, takings: list[Taking], *, asks: bool) -> list[str]:
                 told.append("none" if settled is None else "taken")
             else:
                 answer = await files.take(taking)
-                told.append("taken" if isinstance(answer, Taken) else str(answer))
+                told.append("taken" if isinstance(answer, TakenBill) else str(answer))
         await transactions.close()
         return told
 
@@ -275,10 +275,10 @@ async def test_a_file_that_meets_payments_changes_only_what_they_did_not_get(
         loaded = await shelf.load(2, *(a_bill(f"NU-{number}", BillStatus.PAID) for number in range(count)))
         told = await paying
 
-    assert loaded.kept == told.count("taken") == len(loaded.paid_twice)
-    assert loaded.changed == told.count("already_paid") == count - loaded.kept
+    assert loaded.unchanged == told.count("taken") == len(loaded.paid_twice)
+    assert loaded.changed == told.count("already_paid") == count - loaded.unchanged
     unpaid = await shelf.books.count("biller_bills", "status = 'unpaid'")
-    assert unpaid == loaded.kept
+    assert unpaid == loaded.unchanged
 
 
 # ---- PostgreSQL's own word, and the audit's

@@ -17,7 +17,7 @@ from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.scrolls.bill_files import BillFile, BillStatus, FiledBill
 from ekpay_switch.domain.scrolls.scroll import RowType, ScrollTerms
-from ekpay_switch.flows.pay_bill import PaymentAnswer, PayOrderOfPartner, pay_bill
+from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.persistence.group_commit.steps import SaveQuote
 from ekpay_switch.persistence.own_transactions import OwnTransactions
@@ -112,13 +112,13 @@ class Counter:
         assert isinstance(found, BillFound), found
         return found.bill
 
-    async def order(self, number: int = 1) -> PayOrderOfPartner:
+    async def order(self, number: int = 1) -> PartnerPayOrder:
         """A quote of the bill as it stands, and the order to pay it."""
         quote = a_quote(f"Q{number}", await self.bill())
         quote = replace(quote, biller_id=HOUSE, expires_at=datetime.now(UTC) + timedelta(minutes=15))
         await self.books.submit(SaveQuote(quote, 0))
         deadline = SystemClock().monotonic() + 20
-        return PayOrderOfPartner(
+        return PartnerPayOrder(
             "bank1", 0, f"R{number}", b"f", quote.quote_id, "b9091", quote.bill.total, None, None, deadline
         )
 

@@ -69,7 +69,7 @@ def breaks(found: dict[str, object]) -> set[tuple[str, str, int]]:
 
 def file_of(stage: NightStage, party: str, rows: Sequence[Movement], day: date = SUN, cycle: int = 1) -> Path:
     """A file that somebody has on this machine, outside the inbox."""
-    folder = stage.home / "given"
+    folder = stage.home_folder / "given"
     folder.mkdir(exist_ok=True)
     path = folder / f"{party}_{day:%Y%m%d}_{cycle:02d}.{'txt' if party == BREB else 'csv'}"
     path.write_bytes(WRITERS[party](rows, Head(day, cycle)))
@@ -80,8 +80,8 @@ async def everything(stage: NightStage) -> dict[str, object]:
     """How many rows each table has, and every file of the installation with its bytes."""
     counts = " UNION ALL ".join([row[0] for row in await stage.rows(SIZES)])
     tables = {row["name"]: row["count"] for row in await stage.rows(counts)}
-    files = {str(path): path.read_bytes() for path in sorted(stage.home.rglob("*")) if path.is_file()}
-    return tables | files | {str(path): "" for path in stage.home.rglob("*") if path.is_dir()}
+    files = {str(path): path.read_bytes() for path in sorted(stage.home_folder.rglob("*")) if path.is_file()}
+    return tables | files | {str(path): "" for path in stage.home_folder.rglob("*") if path.is_dir()}
 
 
 async def test_a_file_that_agrees_says_so(stage: NightStage) -> None:
@@ -201,7 +201,10 @@ async def test_lines_of_other_dates_are_recognised_and_counted(stage: NightStage
         1,
         1,
     )
-    assert "only the nightly run knows" in typed(stage, stage.home / "given" / "bkash_20260406_01.csv").output
+    assert (
+        "only the nightly run knows"
+        in typed(stage, stage.home_folder / "given" / "bkash_20260406_01.csv").output
+    )
 
 
 async def test_a_row_off_by_a_paisa_is_rounding_until_there_are_too_many(stage: NightStage) -> None:
@@ -269,7 +272,7 @@ async def test_what_cannot_be_checked_stops_no_other(stage: NightStage) -> None:
 )
 async def test_what_cannot_be_checked_is_one_line(stage: NightStage, names: list[str], words: str) -> None:
     await frozen(stage)
-    paths = [stage.home / name for name in names]
+    paths = [stage.home_folder / name for name in names]
     for path in paths:
         path.write_bytes(b"")
     done = typed(stage, *paths)
@@ -303,7 +306,7 @@ async def test_nothing_is_changed_anywhere(stage: NightStage) -> None:
 async def test_every_engine_says_the_same(stage: NightStage, capsys: pytest.CaptureFixture[str]) -> None:
     await frozen(stage.book(BKASH, *PAID))
     file = file_of(stage, BKASH, [*PAID[1:], TWICE])
-    duckdb = DuckDbEngine(stage.home, "256MB")
+    duckdb = DuckDbEngine(stage.home_folder, "256MB")
     assert check_and_tell(stage, [file], as_json=True, engine=duckdb) == 1
     duckdb.close()
     assert json.loads(capsys.readouterr().out) == told(stage, file)

@@ -25,7 +25,7 @@ NAME, OTHER = "bkash_20260405_01.csv", "stmt_sonali_20260405_01.xml"
 
 @dataclass
 class Given:
-    home: Path
+    home_folder: Path
     config: Path = CONFIG
 
 

@@ -35,7 +35,7 @@ async def typed(stage: NightStage, *words: str | Path) -> Result:
 
 def given(stage: NightStage) -> list[Path]:
     """Files of the date that lack two lines of ours."""
-    folder = stage.home / "given"
+    folder = stage.home_folder / "given"
     folder.mkdir(exist_ok=True)
     paths = [folder / f"{BREB}_{SUN:%Y%m%d}_{cycle:02d}.txt" for cycle in (1, 2)]
     for path, rows in zip(paths, (PAID[2:], []), strict=True):
@@ -52,7 +52,7 @@ async def checked(stage: NightStage) -> tuple[int, dict[str, Any]]:
 
 
 def files(stage: NightStage) -> list[Path]:
-    return [path for path in MirrorFolder.of(stage.home).path.rglob("*") if path.is_file()]
+    return [path for path in MirrorFolder.of(stage.home_folder).path.rglob("*") if path.is_file()]
 
 
 async def test_a_night_leaves_mirrors_and_checks_use_them(stage: NightStage) -> None:
@@ -120,8 +120,8 @@ async def test_mirrors_are_made_and_proven_by_command(stage: NightStage) -> None
 async def test_what_stops_it_is_said(stage: NightStage) -> None:
     stage.book(BREB, *PAID)
     await stage.windows.close(SUN)
-    MirrorFolder.of(stage.home).path.parent.mkdir(parents=True)
-    MirrorFolder.of(stage.home).path.write_bytes(b"")
+    MirrorFolder.of(stage.home_folder).path.parent.mkdir(parents=True)
+    MirrorFolder.of(stage.home_folder).path.write_bytes(b"")
     done = await typed(stage, "mirror")
     assert done.exit_code == 1
     assert "what was made until then stands" in done.stderr

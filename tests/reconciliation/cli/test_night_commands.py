@@ -38,7 +38,7 @@ def test_a_green_night_says_so_and_leaves_its_reports(ready: NightStage) -> None
     assert done.exit_code == 0, done.output
     assert "run 1, night 2026-04-05 number 1, invariants hold" in done.output
     assert "BILLER_NOT_POSTED" in done.output
-    left = ready.home / "reconciliation" / "reports" / "2026-04-05-1"
+    left = ready.home_folder / "reconciliation" / "reports" / "2026-04-05-1"
     assert sorted(path.name for path in left.iterdir()) == [
         "night-2026-04-05.json",
         "night-2026-04-05.pdf",
@@ -108,14 +108,16 @@ def test_what_is_refused_is_one_line(ready: NightStage) -> None:
 
 def test_what_differs_is_named(ready: NightStage) -> None:
     typed(ready, "run", "--night", "2026-04-05")
-    (ready.home / "reconciliation" / "rows" / "000001" / "carried.json").write_text("{}", encoding="utf-8")
+    (ready.home_folder / "reconciliation" / "rows" / "000001" / "carried.json").write_text(
+        "{}", encoding="utf-8"
+    )
     done = typed(ready, "verify", "1")
     assert (done.exit_code, "its rows on disk" in done.output) == (1, True)
     assert typed(ready, "verify", "2").exit_code == 1
 
 
 def test_a_report_that_cannot_be_left_undoes_nothing(ready: NightStage) -> None:
-    in_the_way = ready.home / "reconciliation" / "reports" / ".2026-04-05-1"
+    in_the_way = ready.home_folder / "reconciliation" / "reports" / ".2026-04-05-1"
     in_the_way.parent.mkdir(parents=True)
     in_the_way.write_text("", encoding="utf-8")
     done = typed(ready, "run", "--night", "2026-04-05")

@@ -31,7 +31,7 @@ NAME = "bkash_20260405_01.csv"
 
 @dataclass
 class Given:
-    home: Path
+    home_folder: Path
     config: Path = CONFIG
 
 

@@ -37,7 +37,7 @@ def again(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Again
             home = tmp_path_factory.mktemp(name) / "home"
             _BUILT[name] = await build(NightStage(replace(endpoint, database=name), home))
         built, home = _BUILT[name], tmp_path_factory.mktemp("copied") / "home"
-        shutil.copytree(built.home, home)
+        shutil.copytree(built.home_folder, home)
         async with a_copy(endpoint, name) as place:
             yield built.copied(place, home)
 

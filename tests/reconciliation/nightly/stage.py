@@ -138,7 +138,7 @@ class NightStage:
     """An installation in a folder and a database; what is booked and sent here is what its nights see."""
 
     endpoint: Endpoint
-    home: Path
+    home_folder: Path
     institutions: Collection[str] = (BREB,)
     first: date = SUN
     absent: set[LogicalKey] = field(default_factory=set)
@@ -161,7 +161,7 @@ class NightStage:
         return replace(
             self,
             endpoint=endpoint,
-            home=home,
+            home_folder=home,
             absent=set(self.absent),
             lines=list(self.lines),
             evidence=FakeEvidence(list(self.evidence.told)),
@@ -173,7 +173,7 @@ class NightStage:
 
     @property
     def config(self) -> Path:
-        return self.home / "config"
+        return self.home_folder / "config"
 
     @property
     def windows(self) -> FakeWindows:
@@ -187,7 +187,7 @@ class NightStage:
     def persons(self) -> Persons:
         raise NotImplementedError
 
-    async def leave_partner_statements(self, _night: date, folder: Path) -> int:
+    async def write_partner_statements(self, _night: date, folder: Path) -> int:
         await asyncio.to_thread(folder.mkdir, parents=True)
         return 0
 
@@ -204,7 +204,7 @@ class NightStage:
 
     @property
     def inbox(self) -> Path:
-        folder = self.home / "reconciliation" / "inbox"
+        folder = self.home_folder / "reconciliation" / "inbox"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

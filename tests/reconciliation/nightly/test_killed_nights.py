@@ -86,5 +86,5 @@ async def whole(stage: NightStage) -> None:
         await connection.close()
     assert len(files) == 5
     assert list(stage.inbox.iterdir()) == []
-    rows = stage.home / "reconciliation" / "rows"
+    rows = stage.home_folder / "reconciliation" / "rows"
     assert sorted(path.name for path in rows.iterdir()) == ["000001", "000002"]

@@ -75,7 +75,7 @@ async def test_no_split_into_files_and_nights_and_no_order_matters(
             await split.night(SUN)
             split.send(BREB, turned[cut:], SUN, cycle=2)
             second = await split.full_night(MON)
-            rows, others = all_rows(plain.home, first.run), all_rows(split.home, second.run)
+            rows, others = all_rows(plain.home_folder, first.run), all_rows(split.home_folder, second.run)
     assert (first.run.holds, second.run.holds) == (True, True), (first.run.invariants, second.run.invariants)
     assert outcome(others) == outcome(rows)
     assert unexplained_rest(positions(others)) == 0

@@ -47,7 +47,7 @@ async def test_a_night_finds_what_does_not_agree(stage: NightStage) -> None:
         ("BILLER_NOT_POSTED", "EKP2", "2026-04-05", "open"),
     }
     assert list(stage.inbox.iterdir()) == []
-    assert all_rows(stage.home, ran.run).height == 9
+    assert all_rows(stage.home_folder, ran.run).height == 9
     assert (ran.run.figures["found"], ran.run.figures["open"]) == (2, 2)
     assert ran.run.figures["exposure"] == 99_996 + 100_002
 
@@ -95,13 +95,13 @@ async def test_days_out_of_order_come_to_what_they_come_to_in_order(
         usual = NightStage(place, tmp_path / "usual").book(BREB, *ROWS, MONDAY)
         await usual.send(BREB, wrong, SUN).full_night(SUN)
         in_order = await usual.send(BREB, [MONDAY], MON).full_night(MON)
-        rows = all_rows(usual.home, in_order.run)
+        rows = all_rows(usual.home_folder, in_order.run)
     stage.absent.add(LogicalKey(BREB, SUN, 2))
     await stage.book(BREB, *ROWS, MONDAY).full_night(SUN)
     await stage.send(BREB, [MONDAY], MON).full_night(MON)
     late = await stage.send(BREB, wrong, SUN).night(MON)
     assert (late.run.number, late.run.holds) == (2, True)
-    assert outcome(all_rows(stage.home, late.run)) == outcome(rows)
+    assert outcome(all_rows(stage.home_folder, late.run)) == outcome(rows)
 
 
 async def test_earlier_nights_without_a_run_are_run_first(stage: NightStage) -> None:
@@ -154,7 +154,9 @@ async def test_a_correction_restates_and_ends_what_it_corrects(
         scratch = NightStage(place, tmp_path / "scratch").book(BREB, *ROWS).send(BREB, ROWS, SUN)
         await scratch.full_night(SUN)
         alone = await scratch.full_night(MON)
-        assert outcome(all_rows(scratch.home, alone.run)) == outcome(all_rows(stage.home, ran.run))
+        assert outcome(all_rows(scratch.home_folder, alone.run)) == outcome(
+            all_rows(stage.home_folder, ran.run)
+        )
 
 
 async def test_what_comes_back_is_reopened_with_its_first_night(stage: NightStage) -> None:
@@ -178,7 +180,9 @@ async def test_positions_are_those_of_all_rows(stage: NightStage) -> None:
     finally:
         await connection.close()
     told = {one.institution: (one.settled, one.gross, one.fees, one.rounding, one.suspense) for one in sheet}
-    expected = {name: tuple(rest) for name, *rest in positions(all_rows(stage.home, ran.run)).iter_rows()}
+    expected = {
+        name: tuple(rest) for name, *rest in positions(all_rows(stage.home_folder, ran.run)).iter_rows()
+    }
     assert told == expected
     assert told[BREB][4] == MONDAY.gross
     assert told[NPSB] == (197_700, 100_000, 1_150, 0, 98_850)
@@ -193,7 +197,7 @@ async def test_a_payout_is_expected_across_nights_and_matched(stage: NightStage)
     ran = await stage.full_night(MON)
     assert ran.run.holds, ran.run.invariants
     assert await stage.breaks() == set()
-    rows = all_rows(stage.home, ran.run).filter(pl.col("institution") == SONALI)
+    rows = all_rows(stage.home_folder, ran.run).filter(pl.col("institution") == SONALI)
     assert rows["verdict"].to_list() == ["matched", "matched"]
 
 
@@ -289,7 +293,7 @@ async def test_groups_are_released_when_they_are_judged_again(stage: NightStage)
 
 async def test_rows_that_were_changed_on_disk_stop_the_next_night(stage: NightStage) -> None:
     await stage.book(BREB, *ROWS).send(BREB, ROWS, SUN).full_night(SUN)
-    shutil.rmtree(stage.home / "reconciliation" / "rows" / "000001")
+    shutil.rmtree(stage.home_folder / "reconciliation" / "rows" / "000001")
     with pytest.raises(NightError, match="not what was committed"):
         await stage.full_night(MON)
 
@@ -365,7 +369,7 @@ async def test_the_next_revision_of_a_line_takes_the_place_of_the_question(stage
     ran = await stage.send(BREB, [UNKNOWN.but(status="success")], MON).full_night(MON)
     assert ran.run.holds, ran.run.invariants
     assert await stage.breaks() == {("UNKNOWN_OPEN", "EKP7", "2026-04-05", "closed")}
-    rows = all_rows(stage.home, ran.run).filter(pl.col("reference") == "EKP7")
+    rows = all_rows(stage.home_folder, ran.run).filter(pl.col("reference") == "EKP7")
     assert sorted(rows.select("source", "status", "verdict").iter_rows()) == [
         (0, 0, "matched"),
         (1, 0, "matched"),

@@ -42,22 +42,22 @@ def plainly(statement: str) -> Tamper:
 
 
 async def lose_rows(stage: NightStage) -> None:
-    shutil.rmtree(stage.home / "reconciliation" / "rows" / "000002")
+    shutil.rmtree(stage.home_folder / "reconciliation" / "rows" / "000002")
 
 
 async def change_rows(stage: NightStage) -> None:
-    path = stage.home / "reconciliation" / "rows" / "000001" / "settled.parquet"
+    path = stage.home_folder / "reconciliation" / "rows" / "000001" / "settled.parquet"
     pl.read_parquet(path).with_columns(net=pl.col("net") + 1).write_parquet(path)
 
 
 async def change_file(stage: NightStage) -> None:
-    (path, *_) = (stage.home / "reconciliation" / "archive").glob("*/*")
+    (path, *_) = (stage.home_folder / "reconciliation" / "archive").glob("*/*")
     path.chmod(0o600)
     path.write_bytes(b"another")
 
 
 async def change_rules(stage: NightStage) -> None:
-    (path,) = (stage.home / "reconciliation" / "rules").glob("*/reconciliation.toml")
+    (path,) = (stage.home_folder / "reconciliation" / "rules").glob("*/reconciliation.toml")
     path.write_text(path.read_text(encoding="utf-8").replace("= 40", "= 41"), encoding="utf-8")
 
 

@@ -28,7 +28,7 @@ ROWS = [
 async def told(stage: NightStage, ran: NightOutcome) -> Report:
     connection = await stage.connect()
     try:
-        return await read_report(stage.home, connection, ran.run, NightRules.read(stage.config))
+        return await read_report(stage.home_folder, connection, ran.run, NightRules.read(stage.config))
     finally:
         await connection.close()
 
@@ -82,8 +82,8 @@ async def test_it_is_left_as_workbook_pdf_and_json_the_same_bytes_again(
     try:
         rules, run = NightRules.read(stage.config), await run_of(connection, ran.run.seq)
         assert run is not None
-        first = await write_night_reports(stage.home, connection, run, rules, tmp_path / "one")
-        again = await write_night_reports(stage.home, connection, run, rules, tmp_path / "two")
+        first = await write_night_reports(stage.home_folder, connection, run, rules, tmp_path / "one")
+        again = await write_night_reports(stage.home_folder, connection, run, rules, tmp_path / "two")
     finally:
         await connection.close()
     assert [path.suffix for path in first] == [".xlsx", ".pdf", ".json"]

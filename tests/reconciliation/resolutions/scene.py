@@ -88,7 +88,7 @@ class FinanceOnTrial:
     """`finance_ports.Finance` over the test's database, books and windows real, the rest watched."""
 
     endpoint: Endpoint
-    home: Path
+    home_folder: Path
     config: Path = CONFIG
     waker: Waker = field(default_factory=Waker)
     dying: AdjustmentBooks | None = None
@@ -109,7 +109,7 @@ class FinanceOnTrial:
     def persons(self) -> Persons:
         return Everybody()
 
-    async def leave_partner_statements(self, night: date, folder: Path) -> int:
+    async def write_partner_statements(self, night: date, folder: Path) -> int:
         raise NotImplementedError
 
     def url(self, role: str = "app") -> str:

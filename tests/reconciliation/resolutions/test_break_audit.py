@@ -15,7 +15,7 @@ import pytest
 from ekpay_switch import plugins
 from ekpay_switch.persistence.audit.run import run as audit
 from ekpay_switch.plugins import PluginError, load_audits
-from ekpay_switch.ports.audit import Finding
+from ekpay_switch.ports.audit import AuditFinding
 from reconciliation.resolutions.break_audit import first_broken
 from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
 from reconciliation.results.records import BreakEventKind, BreakState
@@ -42,7 +42,7 @@ class Desk:
     rejected: Resolution
     found: UUID
 
-    async def audited(self) -> Finding | None:
+    async def audited(self) -> AuditFinding | None:
         return await audit(database_of(self.scene.endpoint), load_audits())
 
     async def after(self, *statements: str) -> str:

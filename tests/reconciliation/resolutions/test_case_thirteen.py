@@ -140,5 +140,7 @@ async def test_a_correction_comes_to_the_same_as_a_run_from_scratch(
         for night in (SUN, MON):
             await scratch.full_night(night)
         straight = await scratch.full_night(TUE)
-    fates = [outcome(all_rows(one.home, ran.run)) for one, ran in ((switch, corrected), (scratch, straight))]
+    fates = [
+        outcome(all_rows(one.home_folder, ran.run)) for one, ran in ((switch, corrected), (scratch, straight))
+    ]
     assert fates[0] == fates[1]

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from ekpay_switch.domain.ledger.entries import Entry, grow
+from ekpay_switch.domain.ledger.entries import Entry, increase
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import Adjustment, Finance
 from reconciliation.canonical_row import BRINGS, FILE, IDENTITY, LEDGER, MATCHED, SUCCESS, complete
@@ -122,10 +122,10 @@ class Stage:
 
     async def hold(self, moved: Mapping[str, int], *, owed: Sequence[tuple[str, int]] = ()) -> "Stage":
         """Post balances, each in its account's own direction; what they leave over goes to `rounding`."""
-        lines = [grow(account, paisa) for account, paisa in moved.items()]
-        lines.append(grow("rounding", sum(line.amount for line in lines)))
+        lines = [increase(account, paisa) for account, paisa in moved.items()]
+        lines.append(increase("rounding", sum(line.amount for line in lines)))
         postings = tuple((line.account, line.amount) for line in lines if line.amount)
-        return await self._write(Adjustment(uuid4(), "opening", postings, owed=tuple(owed)))
+        return await self._write(Adjustment(uuid4(), "opening", postings, payable_changes=tuple(owed)))
 
     async def post(self, entry: Entry) -> "Stage":
         """Post an entry of the core's own."""

@@ -48,7 +48,7 @@ class Days(NightStage):
     @cached_property
     def money(self) -> Stage:
         assert self.told is not None
-        return Stage(self.told, self.home)
+        return Stage(self.told, self.home_folder)
 
     @property
     def books(self) -> AdjustmentBooks:
@@ -152,7 +152,7 @@ async def test_lines_that_runs_changed_are_those_of_all_rows(
     async with open_work(days.desk) as work, settlement_lock(work):
         for run in await read_runs(work.connection):
             judged = JudgedRows(
-                all_rows(days.home, run), run.night, work.kinds, await standing_breaks(work.connection)
+                all_rows(days.home_folder, run), run.night, work.kinds, await standing_breaks(work.connection)
             )
             expected = carry_forward(expected, institution_lines(judged, work.setting.cycles), run.night)
         await take_in(work)

@@ -7,7 +7,7 @@ import pytest
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.checkout import leave
+from ekpay_switch.flows.checkout import cancel_by_payer
 from tests.fakes.world import NOON
 from tests.scenarios.checkout import LIFE_SECONDS
 from tests.web.checkout.checkout_setup import HOME, Browser, Counter
@@ -156,7 +156,7 @@ async def test_after_the_time_to_pay_nothing_can_be_chosen(stand: Stand) -> None
 async def test_a_payer_who_left_an_open_page_is_not_told_that_nothing_was_taken() -> None:
     stand = Stand("en")
     await stand.browser.choose("nagad")
-    await leave(await stand.shopper.now(), stand.shopper.world)
+    await cancel_by_payer(await stand.shopper.now(), stand.shopper.world)
     seen = await stand.browser.get()
     assert stand.says(seen, "ended.unsure")
     assert not stand.says(seen, "ended.cancelled.text")

@@ -228,7 +228,7 @@ async def test_books_that_are_away_say_nothing_about_the_receipt(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     class Away:
-        async def paid(self, payment_id: UUID) -> PaidPayment | None:
+        async def by_id(self, payment_id: UUID) -> PaidPayment | None:
             raise OSError(str(payment_id))
 
     stage = Stage()

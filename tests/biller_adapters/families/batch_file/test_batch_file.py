@@ -9,10 +9,10 @@ import pytest
 from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of, build
 from biller_adapters.rehearsal import order_for
-from ekpay_switch.domain.asking import DoubtfulSend, NextStep, after_not_found
+from ekpay_switch.domain.asking import DoubtfulSend, NextStep, next_step_after_not_found
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, ChargeLine
 from ekpay_switch.domain.delivery import PayOrder
-from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -141,7 +141,7 @@ async def test_who_pays_is_no_part_of_the_bills_name(house: House) -> None:
     assert isinstance(found, BillFound)
 
 
-@pytest.mark.parametrize("error", [OverloadedError(), VerdictUnknownError()])
+@pytest.mark.parametrize("error", [OverloadedError(), CommitUnknownError()])
 async def test_books_that_are_away_know_nothing_of_the_bill(house: House, error: Exception) -> None:
     house.shelf.broken = error
     assert isinstance(await house.adapter.fetch(BillQuery(house.manifest.id, house.named)), BillerSilent)
@@ -223,7 +223,7 @@ async def test_a_full_queue_is_nothing_done_and_an_unheard_commit_is_a_doubt(hou
     order = await house.order()
     house.shelf.broken = OverloadedError()
     assert isinstance(await house.adapter.pay(order), Unreached)
-    house.shelf.broken = VerdictUnknownError()
+    house.shelf.broken = CommitUnknownError()
     assert isinstance(await house.adapter.pay(order), InDoubt)
 
 
@@ -251,10 +251,10 @@ async def test_asked_first_a_payment_is_not_found_and_can_never_come_after(house
 async def test_not_found_is_final_as_soon_as_it_is_heard_and_is_given_back(house: House) -> None:
     profile = house.adapter.profile
     send = DoubtfulSend(NOON, 1, NOON + timedelta(hours=1))
-    assert after_not_found(send, NOON, profile.safety, profile.timing) is NextStep.GIVE_BACK
+    assert next_step_after_not_found(send, NOON, profile.safety, profile.timing) is NextStep.GIVE_BACK
 
 
-@pytest.mark.parametrize(("error", "was_asked"), [(OverloadedError(), False), (VerdictUnknownError(), True)])
+@pytest.mark.parametrize(("error", "was_asked"), [(OverloadedError(), False), (CommitUnknownError(), True)])
 async def test_books_that_are_away_settle_nothing(house: House, error: Exception, was_asked: bool) -> None:  # noqa: FBT001
     house.filed()
     order = await house.order()

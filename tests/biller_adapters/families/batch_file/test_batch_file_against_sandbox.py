@@ -15,16 +15,16 @@ from ekpay_switch.domain.bill import BillFound, BillMissing, BillQuery, FetchRep
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, Posted
-from ekpay_switch.domain.scrolls.bill_file_reading import NamedBy, read_bill_file
+from ekpay_switch.domain.scrolls.bill_file_reading import NamingParameter, read_bill_file
 from ekpay_switch.domain.scrolls.bill_files import BillFile
-from ekpay_switch.domain.scrolls.layouts import content_of, sealed
+from ekpay_switch.domain.scrolls.layouts import content_of, with_digest
 from ekpay_switch.domain.scrolls.scroll import (
-    GivenBack,
-    Happened,
-    Listed,
+    BookedAt,
+    PaidRow,
     ScrollFile,
+    ScrollListing,
     ScrollPayment,
-    Told,
+    ScrollRefund,
     rows_due,
     split_lines,
 )
@@ -56,7 +56,8 @@ class Exchange:
     async def load(self, *, is_next: bool = False) -> BillFile:
         content = await self.office.bill_file(self.id, is_next=is_next)
         naming = [
-            NamedBy(one.name, one.pattern, one.group, one.is_required) for one in self.manifest.parameters
+            NamingParameter(one.name, one.pattern, one.group, one.is_required)
+            for one in self.manifest.parameters
         ]
         read = read_bill_file(content.encode(), self.id, naming)
         assert isinstance(read, BillFile), read
@@ -77,7 +78,7 @@ class Exchange:
     def scroll(self, *payments: ScrollPayment, cycle: int = 1, first: int = 1) -> ScrollFile:
         terms = self.adapter.profile.scroll
         rows = rows_due(payments, TODAY, first, terms)
-        return sealed(ScrollFile(self.id, TODAY, cycle, is_last=False, layout=terms.layout, rows=rows))
+        return with_digest(ScrollFile(self.id, TODAY, cycle, is_last=False, layout=terms.layout, rows=rows))
 
     async def bring(self, file: ScrollFile) -> Json:
         return await self.office.bring(self.id, content_of(file))
@@ -101,7 +102,7 @@ def paid(order: PayOrder, receipt: str, minute: int = 0) -> ScrollPayment:
         collector_code="bank1",
         lines=split_lines(billed, stated, {}),
         exact=billed,
-        posted=Happened(TODAY, NOON.replace(minute=minute)),
+        posted=BookedAt(TODAY, NOON.replace(minute=minute)),
     )
 
 
@@ -146,9 +147,9 @@ async def test_a_payment_given_back_is_taken_back_by_the_next_scroll(exchange: E
     payment = paid(order, "A")
     first = exchange.scroll(payment)
     await exchange.bring(first)
-    told = Told(TODAY, first.rows[0].scroll_no, payment.lines)
-    back = GivenBack(order.payment_id, TODAY, NOON, payment.exact)
-    given = replace(payment, given_back=(back,), listed=Listed(told=told))
+    told = PaidRow(TODAY, first.rows[0].scroll_no, payment.lines)
+    back = ScrollRefund(order.payment_id, TODAY, NOON, payment.exact)
+    given = replace(payment, refunds=(back,), listing=ScrollListing(paid_row=told))
     answer = await exchange.bring(exchange.scroll(given, cycle=2, first=2))
     assert (answer["taken_back"], answer["rejected"]) == (1, [])
     assert [payment["state"] for payment in await exchange.office.payments()] == ["cancelled"]

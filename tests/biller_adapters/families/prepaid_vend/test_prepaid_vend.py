@@ -40,7 +40,7 @@ CREDIT, KEY_CHANGE, TARIFF, OTHER = (
     TokenKind.CREDIT,
     TokenKind.KEY_CHANGE,
     TokenKind.TARIFF,
-    TokenKind.OTHER,
+    TokenKind.UNSPECIFIED,
 )
 FACTS = {"order_no": "N90001", "meter_no": "31041234567", "vendor_balance": "81500.00"}
 RUDE = rude_manners(SOLD)

@@ -122,7 +122,7 @@ async def test_every_line_keeps_its_place_and_the_last_is_the_credit(token: str,
         outcome = await stage.adapter.pay(await stage.order("vend"))
     assert isinstance(outcome, Approved)
     assert [line.digits for line in outcome.tokens] == list(DIGITS[:length])
-    kinds = [TokenKind.OTHER] * (length - 1) + [TokenKind.CREDIT]
+    kinds = [TokenKind.UNSPECIFIED] * (length - 1) + [TokenKind.CREDIT]
     assert [line.kind for line in outcome.tokens] == kinds
 
 

@@ -8,7 +8,7 @@ import pytest
 from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.manifest import Manifest
 from connectors.registry import FAMILIES
-from ekpay_switch.domain.collections.connector_calls import Collected, Created, NoHint
+from ekpay_switch.domain.collections.connector_calls import Collected, NoHint, PageCreated
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import Connector
@@ -63,7 +63,7 @@ async def test_it_implements_the_port(connector_id: str) -> None:
 async def test_a_polite_gateway_opens_a_page_and_tells_of_the_money(connector_id: str) -> None:
     async with redirect_stage(connector_id) as stage:
         created = await stage.bank.create(stage.order(provider_reference=""))
-        assert isinstance(created, Created)
+        assert isinstance(created, PageCreated)
         told = await stage.bank.inquire(stage.order(provider_reference=created.provider_reference))
     assert isinstance(told, Collected)
     assert (told.reference, told.amount) == (REFERENCE, Money(50_000))

@@ -14,10 +14,10 @@ from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
-    Disagreed,
+    MismatchedCollection,
     NeverPaid,
     NoHint,
-    judge,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -169,7 +169,7 @@ async def test_another_amount_is_for_people(opens: Opens, house: str) -> None:
         collected = await bank.connector.inquire(order)
         assert isinstance(collected, Collected)
         assert collected.amount == Money(50_100)
-        assert judge(order, collected) == Disagreed(collected, "another amount")
+        assert judge_collected(order, collected) == MismatchedCollection(collected, "another amount")
 
 
 async def test_another_currency_is_for_people(opens: Opens) -> None:
@@ -177,7 +177,7 @@ async def test_another_currency_is_for_people(opens: Opens) -> None:
         order, _ = await city.visited("other_currency")
         collected = await city.connector.inquire(order)
         assert isinstance(collected, Collected)
-        assert judge(order, collected) == Disagreed(collected, "another currency")
+        assert judge_collected(order, collected) == MismatchedCollection(collected, "another currency")
 
 
 @pytest.mark.parametrize("house", HOUSES)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.rehearsal import order_for
-from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, judge
+from ekpay_switch.domain.collections.connector_calls import Collected, ConfirmedCollection, judge_collected
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
@@ -125,7 +125,7 @@ def test_money_counts_as_collected_only_where_every_field_is_right(
             order_for(the_manifest(connector_id)), provider_reference=NAMES.get(connector_id, TRANS_ID)
         )
         told = await bank.inquire(order)
-        if isinstance(told, Collected) and isinstance(judge(order, told), Agreed):
+        if isinstance(told, Collected) and isinstance(judge_collected(order, told), ConfirmedCollection):
             assert status == 200
             for way, right in WHOLE[connector_id].items():
                 value = at(told_of, way)

@@ -14,11 +14,11 @@ from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
-    Created,
-    Disagreed,
+    MismatchedCollection,
     NeverPaid,
     NoHint,
-    judge,
+    PageCreated,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -64,7 +64,7 @@ async def read(xml: str) -> CallbackHint | NoHint:
 async def test_an_order_is_opened_with_paisa_in_text_under_a_token_of_its_own() -> None:
     async with redirect_stage("city_bank") as stage:
         created = await stage.bank.create(stage.order(amount=Money(123_405)))
-        assert created == Created("921766.5E55", f"{OPENED['url']}?ORDERID=921766&SESSIONID=5E55")
+        assert created == PageCreated("921766.5E55", f"{OPENED['url']}?ORDERID=921766&SESSIONID=5E55")
         assert stage.bodies(TOKEN) == [{"userName": SECRET, "password": SECRET}]
         back = "https://example.org/return"
         assert stage.bodies(CREATEORDER) == [
@@ -134,7 +134,7 @@ async def test_the_payer_is_sent_to_the_bank_and_nowhere_else(url: str, page: st
     desk = answering(CREATEORDER, said({"responseCode": "100"}, items={**OPENED, "url": url}))
     async with redirect_stage("city_bank", desk) as stage:
         created = await stage.bank.create(stage.order())
-    assert created == Created("921766.5E55", page) if page else isinstance(created, InDoubt)
+    assert created == PageCreated("921766.5E55", page) if page else isinstance(created, InDoubt)
 
 
 async def test_ids_stand_encoded_in_the_pages_url() -> None:
@@ -143,7 +143,7 @@ async def test_ids_stand_encoded_in_the_pages_url() -> None:
         "city_bank", answering(CREATEORDER, said({"responseCode": 100}, items=items))
     ) as stage:
         created = await stage.bank.create(stage.order())
-    assert created == Created("921766.a&b=c/d", f"{OPENED['url']}?ORDERID=921766&SESSIONID=a%26b%3Dc%2Fd")
+    assert created == PageCreated("921766.a&b=c/d", f"{OPENED['url']}?ORDERID=921766&SESSIONID=a%26b%3Dc%2Fd")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ async def test_what_differs_from_the_order_is_told_as_it_is(changes: dict[str, o
         order = stage.order()
         told = await stage.bank.inquire(order)
     assert isinstance(told, Collected)
-    assert judge(order, told) == Disagreed(told, why)
+    assert judge_collected(order, told) == MismatchedCollection(told, why)
 
 
 async def test_the_return_form_is_a_hint() -> None:
@@ -283,7 +283,7 @@ async def test_over_tls_our_certificate_is_shown_with_every_call(authority: Auth
     pair = authority.client()
     paths = {"EKPAY_CITY_BANK_CLIENT_CERTIFICATE": pair.certificate, "EKPAY_CITY_BANK_CLIENT_KEY": pair.key}
     async with redirect_stage("city_bank", environ=paths, tls=authority.server()) as stage:
-        assert isinstance(await stage.bank.create(stage.order()), Created)
+        assert isinstance(await stage.bank.create(stage.order()), PageCreated)
         assert isinstance(await stage.bank.inquire(stage.order()), Collected)
         assert stage.paths() == [TOKEN, CREATEORDER, TOKEN, DETAILS]
 

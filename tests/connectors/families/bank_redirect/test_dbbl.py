@@ -10,11 +10,11 @@ from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
-    Created,
-    Disagreed,
+    MismatchedCollection,
     NeverPaid,
     NoHint,
-    judge,
+    PageCreated,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer
@@ -69,7 +69,7 @@ async def test_a_page_is_asked_for_in_whole_paisa_for_one_kind_of_card(
                 "clientip": "127.0.0.1",
             }
         ]
-    assert created == Created(TRANS_ID, f"{PAGE}?card_type={card_type}&{ENCODED}")
+    assert created == PageCreated(TRANS_ID, f"{PAGE}?card_type={card_type}&{ENCODED}")
 
 
 async def test_the_bank_is_told_the_address_that_it_knows_us_by() -> None:
@@ -128,7 +128,7 @@ async def test_the_page_of_the_sandbox_that_is_asked_is_a_page_too() -> None:
     async with redirect_stage("rocket", desk) as stage:
         url = stage.peer.url("/ecomm2/ClientHandler")
         desk.answers[GETRANSID] = said({"RSPCODE": 1, "TRANSACTION_ID": TRANS_ID}, REDIRECT_URL=url)
-        assert isinstance(await stage.bank.create(stage.order()), Created)
+        assert isinstance(await stage.bank.create(stage.order()), PageCreated)
 
 
 async def test_no_page_is_declined_or_in_doubt_by_its_code() -> None:
@@ -162,7 +162,7 @@ async def test_an_amount_that_the_signature_does_not_cover_is_compared_by_itself
         told = await stage.bank.inquire(order)
     assert isinstance(told, Collected)
     assert told.amount == Money(100)
-    assert isinstance(judge(order, told), Disagreed)
+    assert isinstance(judge_collected(order, told), MismatchedCollection)
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
-    Created,
-    Disagreed,
+    MismatchedCollection,
     NeverPaid,
     NoHint,
-    judge,
+    PageCreated,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -81,7 +81,7 @@ def a_bank(**environ: str) -> BankRedirect:
 async def test_a_page_is_asked_for_in_two_calls_with_their_own_spelling() -> None:
     async with redirect_stage("sonali_spg") as stage:
         order = stage.order(amount=Money(50_005), payer_reference="Rahima")
-        assert isinstance(await stage.bank.create(order), Created)
+        assert isinstance(await stage.bank.create(order), PageCreated)
         assert stage.paths() == [ACCESS_TOKEN, PAYMENT_REQUEST]
         assert stage.bodies(ACCESS_TOKEN) == [
             {
@@ -123,9 +123,9 @@ async def test_every_call_is_opened_by_user_and_password() -> None:
 async def test_the_page_lies_below_the_endpoint_or_where_the_setting_says() -> None:
     async with redirect_stage("sonali_spg") as stage:
         path = "/SpgLanding/SpgLanding/SESSION%2F1%2B2%3D"
-        assert await stage.bank.create(stage.order()) == Created(SESSION, stage.peer.url(path))
+        assert await stage.bank.create(stage.order()) == PageCreated(SESSION, stage.peer.url(path))
         live = stage.again(EKPAY_SONALI_SPG_LANDING_URL="https://spg.com.bd:6313/")
-        assert await live.create(stage.order()) == Created(SESSION, f"https://spg.com.bd:6313{path}")
+        assert await live.create(stage.order()) == PageCreated(SESSION, f"https://spg.com.bd:6313{path}")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ async def test_without_a_token_no_payment_is_asked_for() -> None:
 
 async def test_a_split_goes_out_in_parts_that_add_up() -> None:
     async with redirect_stage(with_credits(TWO)) as stage:
-        assert isinstance(await stage.bank.create(stage.order(amount=Money(100_001))), Created)
+        assert isinstance(await stage.bank.create(stage.order(amount=Money(100_001))), PageCreated)
         asked = stage.bodies(PAYMENT_REQUEST)[0]
         numbers = stage.bodies(ACCESS_TOKEN)[0]["accounts"]
     assert [(one["slno"], one["crAmount"], one["tranMode"]) for one in asked["creditInformations"]] == [
@@ -276,7 +276,7 @@ async def test_what_the_payer_paid_counts_and_not_what_was_asked_for(
         told = await stage.bank.inquire(order)
     assert isinstance(told, Collected)
     assert told.amount == Money(minor)
-    assert isinstance(judge(order, told), Disagreed) == (minor != 50_000)
+    assert isinstance(judge_collected(order, told), MismatchedCollection) == (minor != 50_000)
 
 
 async def test_money_of_another_invoice_is_told_as_it_is() -> None:
@@ -284,7 +284,7 @@ async def test_money_of_another_invoice_is_told_as_it_is() -> None:
         order = stage.order()
         told = await stage.bank.inquire(order)
     assert isinstance(told, Collected)
-    assert judge(order, told) == Disagreed(told, "another reference")
+    assert judge_collected(order, told) == MismatchedCollection(told, "another reference")
 
 
 @pytest.mark.parametrize(

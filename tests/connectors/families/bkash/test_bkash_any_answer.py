@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from connectors.families.bkash.connector import Bkash
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, RefundLine, judge
+from ekpay_switch.domain.collections.connector_calls import (
+    Collected,
+    ConfirmedCollection,
+    RefundLine,
+    judge_collected,
+)
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
@@ -100,7 +105,9 @@ def test_money_counts_as_collected_only_where_every_field_is_right(document: obj
         bkash = a_bkash(document, status)
         for told in (await bkash.execute(EXAMPLE_ORDER), await bkash.inquire(EXAMPLE_ORDER)):
             assert not isinstance(told, Collected) or is_whole(document, status)
-            if isinstance(told, Collected) and isinstance(judge(EXAMPLE_ORDER, told), Agreed):
+            if isinstance(told, Collected) and isinstance(
+                judge_collected(EXAMPLE_ORDER, told), ConfirmedCollection
+            ):
                 assert isinstance(document, dict)
                 assert str(document["amount"]) in {"500", "500.0", "500.00"}
                 assert document["currency"] == "BDT"
@@ -115,7 +122,7 @@ def test_the_good_answer_is_good() -> None:
     assert is_whole(GOOD, 200)
     told = asyncio.run(a_bkash(GOOD, 200).execute(EXAMPLE_ORDER))
     assert isinstance(told, Collected)
-    assert isinstance(judge(EXAMPLE_ORDER, told), Agreed)
+    assert isinstance(judge_collected(EXAMPLE_ORDER, told), ConfirmedCollection)
 
 
 @given(DOCUMENTS | CHANGES.map(lambda changes: GIVEN_BACK | changes), STATUSES)

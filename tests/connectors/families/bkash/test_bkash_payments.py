@@ -11,9 +11,9 @@ from connectors.rehearsal import EXAMPLE_ORDER
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     Collected,
-    Created,
     MovementFound,
     NeverPaid,
+    PageCreated,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, NotFound, Unreached
@@ -50,7 +50,7 @@ async def test_a_bkash_implements_the_ports(bkash: Manifest) -> None:
 async def test_a_page_is_created_with_the_fields_that_bkash_wants(bkash: Manifest) -> None:
     async with bkash_stage(bkash) as stage:
         created = await stage.bkash.create(an_order(provider_reference="", payer_reference="017"))
-    assert created == Created(EXAMPLE_ORDER.provider_reference, "https://payment.bkash.com/?p=1")
+    assert created == PageCreated(EXAMPLE_ORDER.provider_reference, "https://payment.bkash.com/?p=1")
     assert stage.bodies(CREATE) == [
         {
             "mode": "0011",
@@ -71,7 +71,7 @@ async def test_an_amount_leaves_as_text_with_two_decimals(bkash: Manifest, minor
         FINE | TOLD, bkashURL="https://payment.bkash.com/", transactionStatus="Initiated", amount=written
     )
     async with bkash_stage(bkash, desk) as stage:
-        assert isinstance(await stage.bkash.create(an_order(amount=Money(minor))), Created)
+        assert isinstance(await stage.bkash.create(an_order(amount=Money(minor))), PageCreated)
         assert stage.bodies(CREATE)[0]["amount"] == written
 
 
@@ -113,7 +113,7 @@ async def test_the_page_of_the_sandbox_that_is_asked_is_a_page_too(bkash: Manife
         desk.answers[CREATE] = said(
             FINE | TOLD, bkashURL=stage.peer.url("/page?x=1"), transactionStatus="Initiated"
         )
-        assert isinstance(await stage.bkash.create(an_order()), Created)
+        assert isinstance(await stage.bkash.create(an_order()), PageCreated)
 
 
 async def test_money_is_collected_with_its_name_its_time_and_a_masked_payer(bkash: Manifest) -> None:

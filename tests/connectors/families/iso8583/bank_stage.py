@@ -14,10 +14,10 @@ from connectors.families.iso8583.connector import HostLink
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectOrder,
-    Created,
     ExecuteOutcome,
     NeverPaid,
     NoHint,
+    PageCreated,
 )
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.ports.host_links import HostPorts
@@ -72,7 +72,7 @@ class BankStage:
             epoch=1,
         )
         created = await self.bank.create(order)
-        assert isinstance(created, Created), created
+        assert isinstance(created, PageCreated), created
         assert created.provider_reference == order.reference
         order = replace(order, provider_reference=order.reference)
         return order, await pay(created.page_url, Payer(await self.desk.number(kind, nth)), does)

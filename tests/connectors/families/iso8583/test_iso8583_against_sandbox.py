@@ -12,15 +12,15 @@ import pytest
 from connectors.families.iso8583.connector import HostLink
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     AwaitingPayer,
     CallbackHint,
     Collected,
-    Created,
-    Disagreed,
+    ConfirmedCollection,
+    MismatchedCollection,
     NeverPaid,
     NoHint,
-    judge,
+    PageCreated,
+    judge_collected,
 )
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from sandbox.callers.payer.payer import Does
@@ -45,7 +45,7 @@ async def test_every_bank_collects_once(opens: Opens, house: str) -> None:
     async with opens(house) as stage:
         order, collected = await stage.executed()
         assert isinstance(collected, Collected)
-        assert judge(order, collected) == Agreed(collected)
+        assert judge_collected(order, collected) == ConfirmedCollection(collected)
         assert collected.facts["settlement_date"] == "2026-03-10"
         assert await stage.bank.execute(order) == collected
         assert await stage.bank.inquire(doubted(order)) == collected
@@ -100,7 +100,7 @@ async def test_other_money_is_for_people(opens: Opens, kind: str, why: str) -> N
     async with opens() as stage:
         order, collected = await stage.executed(kind)
         assert isinstance(collected, Collected)
-        assert judge(order, collected) == Disagreed(collected, why)
+        assert judge_collected(order, collected) == MismatchedCollection(collected, why)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +204,6 @@ async def test_another_secret_opens_no_page(opens: Opens) -> None:
         stranger = HostLink(the_manifest("janata"), replace(stage.around, environ=environ))
         order = replace((await stage.visited(does=Does.LEAVE))[0], reference=next_name())
         created = await stranger.create(order)
-        assert isinstance(created, Created)
+        assert isinstance(created, PageCreated)
         async with stage.desk.session.get(created.page_url) as answer:
             assert answer.status == 403

@@ -8,7 +8,7 @@ import pytest
 from ekpay_switch.cli.conformance.run import Fact, Finding, Verdict
 from ekpay_switch.cli.connectors.commands import PayerAtPage
 from ekpay_switch.cli.connectors.conformance import Conformance
-from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, PageCreated
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.world import WireReply, WireRequest
 from sandbox.callers.payer.payer import Payer, pay
@@ -61,7 +61,7 @@ async def test_without_a_robot_a_person_pays_and_says_where_the_browser_went(
     went: list[str] = []
 
     class Person(PayerAtPage):
-        async def agree(self, order: CollectOrder, created: Created) -> bool | str:
+        async def agree(self, order: CollectOrder, created: PageCreated) -> bool | str:
             visit = await pay(created.page_url, Payer(await bank.desk.number("normal")))
             went.append(visit.sent_to or "")
             return await super().agree(order, created)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.families.iso8583.consent import page_link, read_return
 from connectors.rehearsal import EXAMPLE_ORDER
-from ekpay_switch.domain.collections.connector_calls import CallbackHint, Created, NoHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint, PageCreated
 from tests.connectors.families.iso8583.host_link_stage import SECRET, link_stage
 
 ORDER = EXAMPLE_ORDER.reference
@@ -35,7 +35,7 @@ async def test_a_payer_is_sent_to_a_signed_link_without_a_call() -> None:
     async with link_stage(is_kept=False) as stage:
         order = stage.order(return_url="https://shop.example/pay/return/ABC?lang=বাংলা&x=1")
         created = await stage.bank.create(order)
-        assert isinstance(created, Created)
+        assert isinstance(created, PageCreated)
         assert created == await stage.bank.create(order)
         assert created.provider_reference == order.reference
         assert created.page_url.startswith("http://127.0.0.1:8207/janata/pay?acceptor=")

@@ -12,12 +12,12 @@ from connectors.families.iso8583.connector import HostLink
 from connectors.families.iso8583.mac import MacKey
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     AwaitingPayer,
     Collected,
-    Disagreed,
+    ConfirmedCollection,
+    MismatchedCollection,
     NeverPaid,
-    judge,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -46,7 +46,7 @@ async def test_what_a_payer_agreed_to_is_asked_for_once_and_collected(connector_
         order = stage.order()
         collected = await stage.bank.execute(order)
         assert isinstance(collected, Collected)
-        assert judge(order, collected) == Agreed(collected)
+        assert judge_collected(order, collected) == ConfirmedCollection(collected)
         (request,) = stage.host.of("0200")
         day = request["13"]
         assert collected.facts["settlement_date"].replace("-", "").endswith(day)
@@ -105,7 +105,7 @@ async def test_another_amount_is_for_two_persons() -> None:
         collected = await stage.bank.execute(order)
         assert isinstance(collected, Collected)
         assert collected.amount == Money(50_100)
-        assert judge(order, collected) == Disagreed(collected, "another amount")
+        assert judge_collected(order, collected) == MismatchedCollection(collected, "another amount")
 
 
 # ---- in doubt, and taken back
@@ -273,7 +273,7 @@ async def test_two_messages_in_one_segment_and_one_in_many_are_read_alike() -> N
         together = await asyncio.gather(*(stage.bank.execute(order) for order in orders))
         for order, one in zip(orders, together, strict=True):
             assert isinstance(one, Collected)
-            assert judge(order, one) == Agreed(one)
+            assert judge_collected(order, one) == ConfirmedCollection(one)
         stage.host.says["0200"] = lambda asked: (
             [bytes([byte]) for byte in signed(answered(asked))[:20]] + [signed(answered(asked))[20:]]
         )

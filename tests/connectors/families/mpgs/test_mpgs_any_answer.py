@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from connectors.families.mpgs.connector import Mpgs
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     AwaitingPayer,
     Collected,
+    ConfirmedCollection,
     NeverPaid,
     RefundLine,
-    judge,
+    judge_collected,
 )
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
@@ -122,7 +122,9 @@ def test_money_counts_as_collected_only_where_every_field_is_right(document: obj
     async def ask() -> None:
         merchant = a_merchant(document, status)
         told = await merchant.inquire(EXAMPLE_ORDER)
-        if isinstance(told, Collected) and isinstance(judge(EXAMPLE_ORDER, told), Agreed):
+        if isinstance(told, Collected) and isinstance(
+            judge_collected(EXAMPLE_ORDER, told), ConfirmedCollection
+        ):
             assert is_whole(document, status)
         if isinstance(told, AwaitingPayer | NeverPaid) and isinstance(document, dict) and status < 400:
             assert document.get("totalCapturedAmount", 0) in {0, "0", "0.0", "0.00", "00"}
@@ -136,7 +138,7 @@ def test_the_good_answer_is_good() -> None:
     assert is_whole(PAID, 200)
     told = asyncio.run(a_merchant(PAID, 200).inquire(EXAMPLE_ORDER))
     assert isinstance(told, Collected)
-    assert isinstance(judge(EXAMPLE_ORDER, told), Agreed)
+    assert isinstance(judge_collected(EXAMPLE_ORDER, told), ConfirmedCollection)
 
 
 @given(REFUNDS, STATUSES)

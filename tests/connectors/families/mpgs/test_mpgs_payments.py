@@ -8,14 +8,14 @@ import pytest
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     AwaitingPayer,
     CallbackHint,
     Collected,
-    Created,
-    Disagreed,
+    ConfirmedCollection,
+    MismatchedCollection,
     NeverPaid,
-    judge,
+    PageCreated,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -62,7 +62,7 @@ async def test_a_merchant_implements_the_port_and_looks_no_movement_up(ebl: Mani
 async def test_a_page_is_opened_with_the_fields_that_the_gateway_wants(ebl: Manifest) -> None:
     async with mpgs_stage(ebl) as stage:
         created = await stage.ebl.create(an_order(provider_reference=""))
-        assert created == Created(SESSION, stage.peer.url(f"/checkout/pay/{SESSION}"))
+        assert created == PageCreated(SESSION, stage.peer.url(f"/checkout/pay/{SESSION}"))
         assert stage.bodies(CREATE) == [
             {
                 "apiOperation": "INITIATE_CHECKOUT",
@@ -94,7 +94,7 @@ async def test_without_an_address_for_notices_none_is_told(ebl: Manifest) -> Non
 @pytest.mark.parametrize(("minor", "written"), [(100, "1.00"), (12_305, "123.05"), (50_000_000, "500000.00")])
 async def test_an_amount_leaves_as_text_with_two_decimals(ebl: Manifest, minor: int, written: str) -> None:
     async with mpgs_stage(ebl) as stage:
-        assert isinstance(await stage.ebl.create(an_order(amount=Money(minor))), Created)
+        assert isinstance(await stage.ebl.create(an_order(amount=Money(minor))), PageCreated)
         assert stage.bodies(CREATE)[0]["order"]["amount"] == written
 
 
@@ -180,7 +180,7 @@ async def test_the_first_movements_of_two_orders_have_two_names(ebl: Manifest) -
         for order in (an_order(), other):
             told = await stage.ebl.inquire(order)
             assert isinstance(told, Collected)
-            assert isinstance(judge(order, told), Agreed)
+            assert isinstance(judge_collected(order, told), ConfirmedCollection)
             names.add(told.provider_transaction)
         assert len(names) == 2
 
@@ -207,8 +207,8 @@ async def test_what_differs_from_the_order_is_told_as_it_is(
         order = an_order()
         told = await stage.ebl.inquire(order)
         assert isinstance(told, Collected)
-        judged = judge(order, told)
-        assert isinstance(judged, Disagreed)
+        judged = judge_collected(order, told)
+        assert isinstance(judged, MismatchedCollection)
         assert judged.why == why
 
 
@@ -284,7 +284,7 @@ async def test_the_indicator_that_a_browser_brings_changes_nothing(ebl: Manifest
     created = said({"result": "SUCCESS", "session": {"id": SESSION}, "successIndicator": "0123456789abcdef"})
     failed = {"status": "FAILED", "result": "FAILURE", "totalCapturedAmount": 0, "transaction": []}
     async with mpgs_stage(ebl, desk_with(CREATE, created, 201)) as stage:
-        assert isinstance(await stage.ebl.create(an_order()), Created)
+        assert isinstance(await stage.ebl.create(an_order()), PageCreated)
         for indicator, order, told in (
             (b"0123456789abcdef", said(PAID | failed), AwaitingPayer),
             (b"fedcba9876543210", said(PAID), Collected),

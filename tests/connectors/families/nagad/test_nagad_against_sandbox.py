@@ -11,12 +11,12 @@ from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
-    Disagreed,
+    MismatchedCollection,
     NeverPaid,
     NoHint,
     RefundLine,
     RefundsFound,
-    judge,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -142,7 +142,7 @@ async def test_another_amount_is_for_people(nagad: SandboxStage) -> None:
     order, _ = await nagad.visited("other_amount")
     collected = await nagad.connector.inquire(order)
     assert isinstance(collected, Collected)
-    assert judge(order, collected) == Disagreed(collected, "another amount")
+    assert judge_collected(order, collected) == MismatchedCollection(collected, "another amount")
     assert collected.amount == Money(50_100)
 
 

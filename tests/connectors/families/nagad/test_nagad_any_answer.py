@@ -8,7 +8,12 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, RefundLine, judge
+from ekpay_switch.domain.collections.connector_calls import (
+    Collected,
+    ConfirmedCollection,
+    RefundLine,
+    judge_collected,
+)
 from tests.connectors.families.bkash.test_bkash_any_answer import is_taka, is_word
 from tests.connectors.families.nagad.nagad_stage import (
     BEGUN,
@@ -75,7 +80,7 @@ def is_whole(document: object, status: int) -> bool:
 def test_money_counts_as_collected_only_where_every_field_is_right(document: object, status: int) -> None:
     told = asyncio.run(hearing(json.dumps(document).encode(), status).inquire(ORDER))
     assert not isinstance(told, Collected) or is_whole(document, status)
-    if isinstance(told, Collected) and isinstance(judge(ORDER, told), Agreed):
+    if isinstance(told, Collected) and isinstance(judge_collected(ORDER, told), ConfirmedCollection):
         assert isinstance(document, dict)
         assert str(document["amount"]) in {"500", "500.0", "500.00"}
         assert document["orderId"] == OURS
@@ -86,7 +91,7 @@ def test_the_good_answer_is_good() -> None:
     assert is_whole(PAID, 200)
     told = asyncio.run(hearing(json.dumps(PAID).encode(), 200).inquire(ORDER))
     assert isinstance(told, Collected)
-    assert isinstance(judge(ORDER, told), Agreed)
+    assert isinstance(judge_collected(ORDER, told), ConfirmedCollection)
 
 
 @given(

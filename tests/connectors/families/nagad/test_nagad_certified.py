@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from connectors.families.nagad.connector import Nagad
 from ekpay_switch.cli.conformance.run import Fact, Finding, Verdict
 from ekpay_switch.cli.connectors.conformance import Conformance
-from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, PageCreated
 from ekpay_switch.domain.money import Money
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
@@ -90,7 +90,7 @@ class HonestNagad:
 
 @asynccontextmanager
 async def a_run(desk: HonestNagad) -> AsyncIterator[Conformance]:
-    async def payer(order: CollectOrder, created: Created) -> bool:
+    async def payer(order: CollectOrder, created: PageCreated) -> bool:
         assert order.provider_reference == created.provider_reference == "PAY1"
         desk.is_paid = True
         return True

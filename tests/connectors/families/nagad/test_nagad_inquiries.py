@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     AwaitingPayer,
     Collected,
-    Disagreed,
+    ConfirmedCollection,
+    MismatchedCollection,
     NeverPaid,
-    judge,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer
@@ -56,7 +56,7 @@ async def test_what_was_paid_is_told_with_its_name_its_time_and_a_masked_payer()
         "EXAMPLE001",
         {"paid_at": "2025-10-20T06:01:02+00:00", "payer_account": "*******5678", "status": "Success"},
     )
-    assert isinstance(judge(an_order(), told), Agreed)
+    assert isinstance(judge_collected(an_order(), told), ConfirmedCollection)
 
 
 @pytest.mark.parametrize("status", GAVE_BACK)
@@ -117,8 +117,8 @@ async def test_what_differs_from_the_order_is_told_as_it_is(changes: dict[str, A
     """The comparison is the core's; an adapter that hid a difference would hide money."""
     told = await told_of(PAID | changes)
     assert isinstance(told, Collected)
-    judged = judge(an_order(), told)
-    assert isinstance(judged, Disagreed)
+    judged = judge_collected(an_order(), told)
+    assert isinstance(judged, MismatchedCollection)
     assert judged.why == why
 
 

@@ -11,7 +11,7 @@ import pytest
 from connectors.families.nagad.connector import Nagad
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.domain.collections.connector_calls import Collected, Created
+from ekpay_switch.domain.collections.connector_calls import Collected, PageCreated
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import Connector, FindsMovements
@@ -74,7 +74,7 @@ async def test_a_nagad_implements_the_port_and_searches_nothing() -> None:
 async def test_a_page_takes_two_calls_and_the_challenge_of_the_first_goes_into_the_second() -> None:
     async with nagad_stage() as stage:
         created = await stage.nagad.create(an_order(provider_reference=""))
-        assert created == Created(THEIRS, PAGE["callBackUrl"])
+        assert created == PageCreated(THEIRS, PAGE["callBackUrl"])
         assert stage.paths() == [f"{INITIALISE}{MERCHANT_ID}/{OURS}", f"{COMPLETE}{THEIRS}"]
         (begin,), (complete,) = stage.bodies(INITIALISE), stage.bodies(COMPLETE)
     begun = read(begin["sensitiveData"], begin["signature"])
@@ -116,7 +116,7 @@ async def test_every_call_shows_the_headers_of_nagad() -> None:
 @pytest.mark.parametrize(("minor", "written"), [(100, "1.00"), (12_305, "123.05"), (3_000_000, "30000.00")])
 async def test_an_amount_leaves_as_text_with_two_decimals(minor: int, written: str) -> None:
     async with nagad_stage() as stage:
-        assert isinstance(await stage.nagad.create(an_order(amount=Money(minor))), Created)
+        assert isinstance(await stage.nagad.create(an_order(amount=Money(minor))), PageCreated)
         (body,) = stage.bodies(COMPLETE)
     assert read(body["sensitiveData"], body["signature"])["amount"] == written
 
@@ -279,7 +279,7 @@ async def test_an_answer_under_another_key_is_in_doubt_in_the_same_words(reader:
     async with nagad_stage() as stage:
         stage.desk.answers[INITIALISE] = plain(sealed(plain(BEGUN), reader, signer))
         told = await stage.nagad.create(an_order())
-        assert isinstance(told, Created) is is_right
+        assert isinstance(told, PageCreated) is is_right
         assert is_right or told == InDoubt("the answer cannot be decrypted or its signature is wrong")
         assert bool(stage.bodies(COMPLETE)) is is_right
 
@@ -331,7 +331,7 @@ async def test_a_payer_is_sent_to_nagad_and_nowhere_else(url: str) -> None:
 async def test_the_page_of_the_sandbox_that_is_asked_is_a_page_too() -> None:
     async with nagad_stage() as stage:
         stage.desk.answers[COMPLETE] = plain(PAGE | {"callBackUrl": stage.peer.url("/nagad/page/1")})
-        assert isinstance(await stage.another_process().create(an_order()), Created)
+        assert isinstance(await stage.another_process().create(an_order()), PageCreated)
 
 
 SPY = "SPY4711"

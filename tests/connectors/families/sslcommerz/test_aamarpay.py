@@ -9,15 +9,15 @@ import pytest
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     AwaitingPayer,
     CallbackHint,
     Collected,
-    Created,
-    Disagreed,
+    ConfirmedCollection,
+    MismatchedCollection,
     NeverPaid,
     NoHint,
-    judge,
+    PageCreated,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -61,7 +61,7 @@ async def test_a_page_is_created_with_the_fields_that_aamarpay_wants(manifest: M
     async with a_stage(manifest) as stage:
         created = await stage.connector.create(an_order(provider_reference=""))
         (heard,) = stage.heard("create")
-    assert created == Created(REFERENCE, PAGE["payment_url"])
+    assert created == PageCreated(REFERENCE, PAGE["payment_url"])
     assert (heard.path, heard.headers["content-type"]) == ("/aamarpay/jsonpost.php", "application/json")
     assert json.loads(heard.body) == {
         "store_id": STORE_ID,
@@ -127,7 +127,7 @@ async def test_money_is_collected_where_the_query_says_so(manifest: Manifest) ->
             "type": "json",
             "request_id": REFERENCE,
         }
-    assert isinstance(judge(EXAMPLE_ORDER, told), Agreed)
+    assert isinstance(judge_collected(EXAMPLE_ORDER, told), ConfirmedCollection)
 
 
 async def test_an_answer_in_a_list_of_one_is_the_same_answer(manifest: Manifest) -> None:
@@ -168,7 +168,7 @@ async def test_another_amount_or_currency_is_told_as_it_is_and_disagrees(
 ) -> None:
     told = await a_connector(manifest, query=said(PAID | changes)).inquire(an_order())
     assert isinstance(told, Collected)
-    assert judge(EXAMPLE_ORDER, told) == Disagreed(told, why)
+    assert judge_collected(EXAMPLE_ORDER, told) == MismatchedCollection(told, why)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
-    Disagreed,
+    MismatchedCollection,
     NeverPaid,
     NoHint,
     RefundLine,
     RefundsFound,
-    judge,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -155,7 +155,7 @@ async def test_another_amount_or_currency_is_for_people(
     order, _ = await house.visited(kind)
     collected = await house.connector.inquire(order)
     assert isinstance(collected, Collected)
-    assert judge(order, collected) == Disagreed(collected, why)
+    assert judge_collected(order, collected) == MismatchedCollection(collected, why)
     assert collected.amount == amount
 
 

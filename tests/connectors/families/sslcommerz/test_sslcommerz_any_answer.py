@@ -10,7 +10,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, Created, RefundLine, judge
+from ekpay_switch.domain.collections.connector_calls import (
+    Collected,
+    ConfirmedCollection,
+    PageCreated,
+    RefundLine,
+    judge_collected,
+)
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.sslcommerz.sslcommerz_stage import (
     BEGUN,
@@ -50,7 +56,7 @@ def is_500_taka(value: object) -> bool:
 
 
 def check(told: object, document: dict[str, Any], amounts: tuple[str, ...]) -> None:
-    if isinstance(told, Collected) and isinstance(judge(EXAMPLE_ORDER, told), Agreed):
+    if isinstance(told, Collected) and isinstance(judge_collected(EXAMPLE_ORDER, told), ConfirmedCollection):
         assert all(is_500_taka(document[name]) for name in amounts)
         assert document["currency"] == "BDT"
 
@@ -111,7 +117,7 @@ def test_no_rubbish_raises(connector_id: str) -> None:
     def rubbish(value: object) -> None:
         answer = json.dumps(value).encode()
         connector = a_connector(manifest, **dict.fromkeys(manifest.operations, answer))
-        assert not isinstance(asyncio.run(connector.create(an_order())), Created)
+        assert not isinstance(asyncio.run(connector.create(an_order())), PageCreated)
         assert not isinstance(asyncio.run(connector.inquire(an_order())), Collected)
         assert not isinstance(asyncio.run(connector.refund(EXAMPLE_REFUND)), RefundLine)
 

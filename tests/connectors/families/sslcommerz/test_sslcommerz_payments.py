@@ -8,13 +8,13 @@ import pytest
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     AwaitingPayer,
     Collected,
-    Created,
-    Disagreed,
+    ConfirmedCollection,
+    MismatchedCollection,
     NeverPaid,
-    judge,
+    PageCreated,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -73,7 +73,7 @@ async def test_a_session_is_opened_with_the_fields_that_sslcommerz_wants(manifes
     async with a_stage(manifest) as stage:
         created = await stage.connector.create(an_order(provider_reference=""))
         (heard,) = stage.heard("create")
-    assert created == Created("SESSION1", SESSION["GatewayPageURL"])
+    assert created == PageCreated("SESSION1", SESSION["GatewayPageURL"])
     assert heard.path == "/sslcommerz/gwprocess/v4/api.php"
     assert heard.headers["content-type"] == "application/x-www-form-urlencoded"
     assert dict(parse_qsl(heard.body.decode())) == {
@@ -147,7 +147,7 @@ async def test_a_page_at_a_strangers_is_not_opened(manifest: Manifest) -> None:
 async def test_the_page_of_the_sandbox_that_is_asked_is_a_page_too(manifest: Manifest) -> None:
     async with a_stage(manifest) as stage:
         stage.desk.answers["create"] = said(SESSION | {"GatewayPageURL": stage.peer.url("/page")})
-        assert isinstance(await stage.connector.create(an_order()), Created)
+        assert isinstance(await stage.connector.create(an_order()), PageCreated)
 
 
 @pytest.mark.parametrize("manners", rudely(said(SESSION)))
@@ -177,7 +177,7 @@ async def test_money_is_collected_once_query_and_validation_say_so(manifest: Man
         shared = {"store_id": STORE_ID, "store_passwd": SECRET, "v": "1", "format": "json"}
         assert stage.asked("query") == shared | {"tran_id": REFERENCE}
         assert stage.asked("validate") == shared | {"val_id": VAL_ID}
-    assert isinstance(judge(EXAMPLE_ORDER, told), Agreed)
+    assert isinstance(judge_collected(EXAMPLE_ORDER, told), ConfirmedCollection)
 
 
 @pytest.mark.parametrize("word", ["VALID", "VALIDATED"])
@@ -277,7 +277,7 @@ async def test_another_amount_is_told_as_it_is_and_disagrees(manifest: Manifest,
     )
     told = await connector.inquire(an_order())
     assert isinstance(told, Collected)
-    assert judge(EXAMPLE_ORDER, told) == Disagreed(told, "another amount")
+    assert judge_collected(EXAMPLE_ORDER, told) == MismatchedCollection(told, "another amount")
 
 
 async def test_another_currency_disagrees_and_is_never_converted(manifest: Manifest) -> None:
@@ -285,7 +285,7 @@ async def test_another_currency_disagrees_and_is_never_converted(manifest: Manif
     told = await a_connector(manifest, validate=said(VALIDATION | dollars)).inquire(an_order())
     assert isinstance(told, Collected)
     assert told.amount == Money(50_000, "USD")
-    assert judge(EXAMPLE_ORDER, told) == Disagreed(told, "another currency")
+    assert judge_collected(EXAMPLE_ORDER, told) == MismatchedCollection(told, "another currency")
 
 
 @pytest.mark.parametrize(

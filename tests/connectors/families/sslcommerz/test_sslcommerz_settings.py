@@ -7,7 +7,7 @@ import pytest
 
 from connectors.families.sslcommerz.connector import Sslcommerz
 from connectors.manifest import Manifest
-from ekpay_switch.domain.collections.connector_calls import Created
+from ekpay_switch.domain.collections.connector_calls import PageCreated
 from ekpay_switch.domain.outcome import NoAnswer, Unreached
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
@@ -110,7 +110,7 @@ async def test_a_status_other_than_200_is_no_usable_answer(connector_id: str) ->
     manifest = the_manifest(connector_id)
     for status in (201, 302, 400, 401, 500):
         connector = played(manifest, Played(manifest, POLITE[connector_id], status))
-        assert not isinstance(await connector.create(an_order()), Created)
+        assert not isinstance(await connector.create(an_order()), PageCreated)
         assert await connector.inquire(an_order()) == NoAnswer(f"HTTP {status}")
 
 

@@ -7,14 +7,14 @@ import pytest
 
 from connectors.manifest_parts import Role
 from ekpay_switch.domain.collections.connector_calls import (
-    Agreed,
     AwaitingPayer,
     CallbackHint,
     Collected,
-    Created,
-    Disagreed,
+    ConfirmedCollection,
+    MismatchedCollection,
     NeverPaid,
-    judge,
+    PageCreated,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -54,7 +54,7 @@ async def test_a_connector_of_the_family_implements_the_port() -> None:
 async def test_a_page_is_opened_in_every_dialect(dialect: Dialect) -> None:
     async with stage_of(dialect) as stage:
         created = await stage.connector.create(an_order(provider_reference=""))
-        assert created == Created(NAME, stage.peer.url("/page"))
+        assert created == PageCreated(NAME, stage.peer.url("/page"))
         assert stage.paths() == [dialect.login, dialect.init]
 
 
@@ -203,7 +203,7 @@ async def test_paid_is_told_with_everything_that_the_core_compares(dialect: Dial
             MOVEMENT,
             {"paid_at": "2026-11-01T06:01:02+00:00", "payer_account": "*******5678"},
         )
-        assert isinstance(judge(an_order(), told), Agreed)
+        assert isinstance(judge_collected(an_order(), told), ConfirmedCollection)
 
 
 @EVERY
@@ -248,8 +248,8 @@ async def test_what_differs_from_the_order_is_told_as_it_is(
         stage.now_says("paid", **told)
         answer = await stage.connector.inquire(an_order())
         assert isinstance(answer, Collected)
-        judged = judge(an_order(), answer)
-        assert isinstance(judged, Disagreed)
+        judged = judge_collected(an_order(), answer)
+        assert isinstance(judged, MismatchedCollection)
         assert judged.why == why
 
 

@@ -13,11 +13,11 @@ from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     Collected,
     CollectOrder,
-    Created,
-    Disagreed,
+    MismatchedCollection,
     NeverPaid,
     NoHint,
-    judge,
+    PageCreated,
+    judge_collected,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
@@ -77,7 +77,7 @@ async def test_a_house_and_its_manifest_say_the_same(tmp_path: Path, house: str)
         assert {manifest.endpoint.url_setting, *manifest.secrets.values()} <= set(stage.environ)
         profile = stage.connector.profile
         for amount in (profile.amount_min, profile.amount_max):
-            assert isinstance(await stage.connector.create(stage.order(amount=amount)), Created)
+            assert isinstance(await stage.connector.create(stage.order(amount=amount)), PageCreated)
         rules = simulated.refunds
         assert (rules is None) is (profile.refunds is None)
         if rules is not None and profile.refunds is not None:
@@ -98,7 +98,7 @@ async def test_the_smallest_coins_arrive(tmp_path: Path, house: str) -> None:
 async def test_every_house_is_certified(tmp_path: Path, house: str) -> None:
     async with sandbox_stage(Institution, house, tmp_path) as stage:
 
-        async def agree(order: CollectOrder, created: Created) -> bool:
+        async def agree(order: CollectOrder, created: PageCreated) -> bool:
             asked = {"paymentID": created.provider_reference, "reference": order.reference}
             url = f"{stage.connector.profile.url}/_admin/approve"
             async with stage.desk.session.post(url, json=asked) as answer:
@@ -190,7 +190,7 @@ async def test_another_amount_or_currency_is_for_people(
     order, _ = await stage.visited(kind)
     collected = await stage.connector.inquire(order)
     assert isinstance(collected, Collected)
-    assert judge(order, collected) == Disagreed(collected, why)
+    assert judge_collected(order, collected) == MismatchedCollection(collected, why)
     assert collected.amount == amount
 
 
@@ -235,7 +235,7 @@ async def test_a_token_that_has_ended_is_renewed_once(stage: SandboxStage) -> No
     assert isinstance(await stage.connector.inquire(order), Collected)
     # By itself, an hour later: what the connector holds is younger by its own clock.
     stage.clock.advance(hours=1)
-    assert isinstance(await stage.connector.create(stage.order()), Created)
+    assert isinstance(await stage.connector.create(stage.order()), PageCreated)
     assert await logins(stage) == 3
 
 
@@ -279,14 +279,14 @@ async def test_a_page_that_was_not_opened_is_in_doubt_and_opened_by_the_next_try
     await stage.fault(fault, Step.CREATE)
     assert isinstance(await stage.connector.create(order), InDoubt)
     assert "state" not in await stage.booked(order)
-    assert isinstance(await stage.connector.create(order), Created)
+    assert isinstance(await stage.connector.create(order), PageCreated)
 
 
 async def test_a_page_is_opened_under_a_new_token_where_the_old_one_is_turned_away(
     stage: SandboxStage,
 ) -> None:
     await stage.fault(Fault.UNAUTHORISED, Step.CREATE)
-    assert isinstance(await stage.connector.create(stage.order()), Created)
+    assert isinstance(await stage.connector.create(stage.order()), PageCreated)
     await stage.fault(Fault.UNAUTHORISED, Step.CREATE, times=2)
     order = stage.order()
     assert isinstance(await stage.connector.create(order), InDoubt)
@@ -330,7 +330,7 @@ async def test_a_payment_is_not_told_under_another_name(stage: SandboxStage) -> 
         assert isinstance(told, NoAnswer)
     else:
         assert isinstance(told, Collected)
-        assert judge(mixed, told) == Disagreed(told, "another reference")
+        assert judge_collected(mixed, told) == MismatchedCollection(told, "another reference")
 
 
 async def test_wrong_credentials_send_nothing(stage: SandboxStage) -> None:
@@ -347,7 +347,7 @@ async def test_without_a_login_nothing_is_sent(stage: SandboxStage, fault: Fault
     order = stage.order()
     assert isinstance(await stage.connector.create(order), Unreached)
     assert "state" not in await stage.booked(order)
-    assert isinstance(await stage.connector.create(order), Created)
+    assert isinstance(await stage.connector.create(order), PageCreated)
 
 
 async def test_a_provider_that_is_gone_is_not_reached(stage: SandboxStage) -> None:

@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from connectors.families.token_init_status.connector import TokenInitStatus
 from connectors.families.token_init_status.sign_in import LoginSession
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, RefundLine, judge
+from ekpay_switch.domain.collections.connector_calls import (
+    Collected,
+    ConfirmedCollection,
+    RefundLine,
+    judge_collected,
+)
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
@@ -115,7 +120,9 @@ def test_money_counts_as_collected_only_where_every_field_is_right(
         one = connector(dialect, document, status)
         told = await one.inquire(EXAMPLE_ORDER)
         await one.create(EXAMPLE_ORDER)
-        if isinstance(told, Collected) and isinstance(judge(EXAMPLE_ORDER, told), Agreed):
+        if isinstance(told, Collected) and isinstance(
+            judge_collected(EXAMPLE_ORDER, told), ConfirmedCollection
+        ):
             fields = flat(document, good(dialect))
             assert status == 200
             assert str(fields["amount"]) in {"500", "500.0", "500.00"}
@@ -132,7 +139,7 @@ def test_the_good_answer_is_good(dialect: Dialect) -> None:
     """Otherwise the property above would hold for an adapter that never collects."""
     told = asyncio.run(connector(dialect, good(dialect), 200).inquire(EXAMPLE_ORDER))
     assert isinstance(told, Collected)
-    assert isinstance(judge(EXAMPLE_ORDER, told), Agreed)
+    assert isinstance(judge_collected(EXAMPLE_ORDER, told), ConfirmedCollection)
 
 
 GIVEN = json.loads(said(FINE, {"payment_id": NAME}, ROW))

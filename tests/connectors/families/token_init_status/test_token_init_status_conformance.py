@@ -11,7 +11,7 @@ import pytest
 from connectors.families.token_init_status.connector import TokenInitStatus
 from ekpay_switch.cli.conformance.run import Fact, Verdict
 from ekpay_switch.cli.connectors.conformance import Conformance
-from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, PageCreated
 from ekpay_switch.domain.money import Money
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wire.http import HttpWire
@@ -94,7 +94,7 @@ class HonestUpay:
 
 @asynccontextmanager
 async def a_run(dialect: Dialect, desk: HonestWallet | HonestUpay) -> AsyncIterator[Conformance]:
-    async def payer(order: CollectOrder, created: Created) -> bool:
+    async def payer(order: CollectOrder, created: PageCreated) -> bool:
         assert order.provider_reference == created.provider_reference
         desk.is_paid = True
         return True

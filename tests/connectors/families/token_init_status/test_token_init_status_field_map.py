@@ -11,7 +11,12 @@ import pytest
 from connectors.families.token_init_status.connector import TokenInitStatus
 from connectors.manifest import Manifest, read_manifest
 from connectors.registry import connector_of
-from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, Created, judge
+from ekpay_switch.domain.collections.connector_calls import (
+    Collected,
+    ConfirmedCollection,
+    PageCreated,
+    judge_collected,
+)
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import Surroundings
@@ -158,14 +163,14 @@ async def test_a_house_with_its_own_specification_is_another_manifest_and_no_cod
         }
     )
     tap = connector(manifest, wire)
-    assert await tap.create(an_order()) == Created(NAME, "https://pay.tap.example/")
+    assert await tap.create(an_order()) == PageCreated(NAME, "https://pay.tap.example/")
     opened = wire.sent["/pay/open"]
     assert opened.headers["X-Session"] == "k"
     told = json.loads(opened.body)
     assert (told["orderNo"], told["total"], told["shop"]) == (REFERENCE, 50_000, "ekpay")
     paid = await tap.inquire(an_order())
     assert isinstance(paid, Collected)
-    assert isinstance(judge(an_order(), paid), Agreed)
+    assert isinstance(judge_collected(an_order(), paid), ConfirmedCollection)
     assert (paid.amount, paid.facts["paid_at"]) == (Money(50_000), "2026-11-01T06:01:02+00:00")
 
 

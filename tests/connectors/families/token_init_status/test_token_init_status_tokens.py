@@ -6,7 +6,7 @@ import json
 import pytest
 
 from connectors.families.token_init_status.sign_in import LoginSession
-from ekpay_switch.domain.collections.connector_calls import Collected, Created
+from ekpay_switch.domain.collections.connector_calls import Collected, PageCreated
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from tests.connectors.families.token_init_status.token_init_status_stage import (
     DIALECTS,
@@ -39,7 +39,7 @@ async def test_a_token_that_died_is_replaced_and_the_call_repeated_once(dialect:
     async with stage_of(dialect) as stage:
         await stage.connector.inquire(an_order())
         stage.desk.good_token = "somebody else's"
-        assert isinstance(await stage.connector.create(an_order()), Created)
+        assert isinstance(await stage.connector.create(an_order()), PageCreated)
         assert stage.paths()[2:] == [dialect.init, dialect.login, dialect.init]
         stage.desk.good_token = "somebody else's"
         assert isinstance(await stage.connector.inquire(an_order()), Collected)
@@ -124,7 +124,7 @@ async def test_a_kept_text_that_is_none_of_ours_is_replaced_by_a_login() -> None
     for strange in ("old-token", "%7B%22token%22", "1", LoginSession("token", {"store_id": 7}).stored_text):
         async with stage_of(SHURJOPAY) as stage:
             stage.tokens.token = strange
-            assert isinstance(await stage.connector.create(an_order()), Created)
+            assert isinstance(await stage.connector.create(an_order()), PageCreated)
             assert stage.desk.logins == 1
             assert stage.paths().count(SHURJOPAY.init) == 1
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.ledger.posting_rules import owed_by_merchant
+from ekpay_switch.domain.ledger.posting_rules import owed_by_merchant_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.settlement.instructions.account_registry import CreditorAccount
@@ -176,7 +176,7 @@ async def test_what_a_merchant_owes_beyond_its_limit_is_set_off(stage: Stage, st
     first = await stall.sold()
     await stall.settled(AMOUNT)
     await stall.office.done((await stall.office.take(first, 100_000, partner_id="shop")).refund_id)
-    await stage.post(owed_by_merchant("merchant:shop", Money(5_000)))
+    await stage.post(owed_by_merchant_entry("merchant:shop", Money(5_000)))
     await stall.sold()
     await stall.sold()
     issued = await settle_today(stage, stall)
