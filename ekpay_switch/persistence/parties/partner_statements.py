@@ -54,7 +54,7 @@ ORDER BY partner_id, instant, kind, nth
 
 
 class DayNotClosedError(SwitchError):
-    """The business date is not closed: it has an open settlement window, or none."""
+    """The business date is not closed: it has a settlement window that is open, or none."""
 
 
 @dataclass(frozen=True, slots=True)

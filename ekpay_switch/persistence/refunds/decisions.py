@@ -60,7 +60,7 @@ class DebtLimitError(SwitchError):
 
 
 class NothingInSuspenseError(SwitchError):
-    """No collected money of this payment is in suspense, or its give-back was requested already."""
+    """No collected money of this payment stands in suspense, or somebody asks for it already."""
 
 
 @dataclass(frozen=True, slots=True)
