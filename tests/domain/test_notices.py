@@ -93,7 +93,7 @@ def test_every_notice_that_plans_are_written_with_is_classified() -> None:
         path.read_text(encoding="utf-8")
         for path in (*deciding, core / "persistence" / "collections" / "openings.py")
     )
-    written = set(re.findall(r'(?:notice ?= ?|else |tell\(connection, payment, )"(\w+)"', text))
+    written = set(re.findall(r'(?:notice ?= ?|else |add_notification\(connection, payment, )"(\w+)"', text))
     assert written == set(NOTICES)
 
 
