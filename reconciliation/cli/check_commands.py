@@ -32,7 +32,7 @@ class Installation(Protocol):
     """What a check needs of an installation (`ekpay_switch.ports.finance.Finance`)."""
 
     @property
-    def home(self) -> Path:
+    def home_folder(self) -> Path:
         """The folder of the installation, where mirrors lie."""
         ...
 
@@ -103,7 +103,7 @@ def _check_all(
         return NOT_CHECKED
     try:
         requests = checking.check_requests(installation.config, files)
-        mirrors = Mirrors(MirrorFolder.of(installation.home), complain)
+        mirrors = Mirrors(MirrorFolder.of(installation.home_folder), complain)
         # One connection for all of them: to connect takes longer than to read a hundred thousand lines.
         with Database(installation.url("audit")) as books:
             return max(_check_date(books, request, engine, mirrors, as_json=as_json) for request in requests)
