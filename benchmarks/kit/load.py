@@ -39,7 +39,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """The result of one turn of wrk; `left` are the bodies that it did not send."""
+    """The result of one turn of wrk; `unsent` are the bodies that it did not send."""
 
     seconds: float
     sent: int

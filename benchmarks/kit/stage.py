@@ -96,10 +96,10 @@ class Stage:
 class Staging:
     """What a stage has beyond DESCO and one switch.
 
-    `institutions` are the simulators that one sandbox process serves. `before` prepares the database, between
-    its migrations and the start of the switch. `environ` are settings of the switch alone and win over our
-    own; it is read after `before`, which may add to it. `command` starts the switch. `home` is a folder that
-    is kept: its server is stopped at the end and nothing is removed, and its partners are known again.
+    `institutions` are the simulators that one sandbox process serves. `prepare_database` runs between the
+    migrations and the start of the switch. `environ` are settings of the switch alone and override ours; they
+    are read after `prepare_database`, which may add to them. `command` starts the switch. `home_folder` is a
+    folder that is kept: its server is stopped at the end, nothing is removed, and its partners are reused.
     """
 
     institutions: Sequence[Name] = (Name.DESCO,)

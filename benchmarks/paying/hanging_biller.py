@@ -130,7 +130,7 @@ class BulkheadResult:
 class HangingBillerLoad:
     """The payments at the fifth biller, sent by a process of their own at fixed instants.
 
-    `failed` are those of the last turn that had no answer.
+    `failed_count` are those of the last turn that had no answer.
     """
 
     def __init__(self, stage: Stage, relay: FarSideRelay) -> None:

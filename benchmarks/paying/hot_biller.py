@@ -149,7 +149,7 @@ class MixedTurns:
         alongside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
         billers: Sequence[str] = BILLERS,
     ) -> MixTurn:
-        """Pay a mix for a fixed time; what happens `beside` it is over before the books are looked at.
+        """Pay a mix for a fixed time; what runs `alongside` has ended before the books are read.
 
         Raises:
             BooksError: a payment was not completed, or the mix is another one.

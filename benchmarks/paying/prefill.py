@@ -133,7 +133,7 @@ def claim_stage(home_folder: Path, payments: int) -> PrefillResult:
     """The contents of a kept stage; it can be used once, since a load pays its bills for good.
 
     Raises:
-        ExistingError: it was loaded before, was never filled to its end, or holds another number of payments.
+        PrefillError: it was loaded before, was never filled to its end, or holds another number of payments.
     """
     try:
         mark = json.loads((home_folder / _MARK).read_text())
@@ -154,7 +154,7 @@ def check_disk_space(place: Path, payments: int) -> None:
     """Refuse to fill more than the disk can hold.
 
     Raises:
-        ExistingError: there is not enough room.
+        PrefillError: there is not enough room.
     """
     needed, free = payments * BYTES_EACH + BYTES_BESIDE, shutil.disk_usage(place).free
     if free < needed:

@@ -31,7 +31,7 @@ class Settings(NamedTuple):
 
 
 class Shop:
-    """One shop with its book; its HTTP application is in `app`."""
+    """One shop with its book."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Open its book.

@@ -13,8 +13,8 @@ from typing_extensions import override
 class PageForm:
     """One form: where and how it is sent, its fields with their values, its buttons by name and value.
 
-    `typed` are the names of the fields that a person sees. Of choice fields, `fields` holds the preselected
-    value, if any, and `choices` all values.
+    `visible_fields` are the names of the fields that a person sees. Of choice fields, `fields` holds the
+    preselected value, if any, and `choices` all values.
     """
 
     action: str = ""

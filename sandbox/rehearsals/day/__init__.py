@@ -1,1 +1,1 @@
-"""The end of a day at every simulated institution: the files that it leaves of its own book."""
+"""The end of a day at every simulated institution: the settlement files and statements that it sends."""

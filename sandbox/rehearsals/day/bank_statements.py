@@ -1,7 +1,7 @@
 """The statements of the banks on whose accounts connectors pay (docs/protocols/reconciliation-month.md).
 
-Each connector pays all its files of one payout date by one credit, less what the bank takes of it. A bank
-pays what the right file says, whatever happened to that file on its way.
+Each connector pays all its files of one payout date in one credit, less the charge of the bank. The credit is
+the amount of the correct file, even if an error was injected into that file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ _OF_CREDITS = frozenset({Code.AMOUNT, Code.LEDGER_ONLY})
 
 @dataclass(frozen=True, slots=True)
 class WrittenStatement:
-    """A statement as it leaves the bank."""
+    """One bank statement, ready to be deposited."""
 
     key: str
     name: str
@@ -34,7 +34,7 @@ class WrittenStatement:
 
 @dataclass(slots=True)
 class BankAccounts:
-    """The accounts at one moment; `began` is the first day of the first connector that pays on each."""
+    """All bank accounts on one night; `first_days` holds the first day of each with a paying connector."""
 
     state: DayState
     first_days: Mapping[str, int]
@@ -43,10 +43,10 @@ class BankAccounts:
     injected: list[InjectedError] = field(default_factory=list)
 
     def write(self, night: int) -> Iterator[WrittenStatement]:
-        """Write every statement that is due and was not left before.
+        """Write every statement that is due and was not deposited before.
 
         Raises:
-            NothingToSpoilError: a wish names a bank that has no credit to spoil.
+            NothingToInjectError: an injection request names a bank that has no credit to change.
         """
         for bank in BANKS.values():
             requests = [request for request in self.requests if request.institution == bank.id]
@@ -113,6 +113,6 @@ class BankAccounts:
 
 
 def payout_ends(night: int) -> int:
-    """Return the day by which all that moved until a night is in its file and paid, if nothing goes wrong."""
+    """Return the day by which all movements until a night are in files and paid, unless errors delay them."""
     longest = max(institution.lag for institution in INSTITUTIONS.values())
     return business_days_after(night, longest + 1)

@@ -1,4 +1,4 @@
-"""`ekpay sandbox statements`: let every simulated institution leave the files of a night."""
+"""`ekpay sandbox statements`: write the files that every simulated institution sends in a night."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ _CODES = ", ".join(CODES)
 
 @dataclass(frozen=True)
 class StatementsOptions:
-    """Which night, where the files go, and what is wrong with them."""
+    """Which night, where the files are written, and which errors are injected."""
 
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder that takes the files, such as an inbox.")]
     night: Annotated[
@@ -51,10 +51,11 @@ class StatementsOptions:
 
 @taking(StatementsOptions)
 def statements(options: StatementsOptions) -> None:
-    """Leave the settlement files and account statements that come in the night of a date.
+    """Write the settlement files and account statements that arrive in the night of a date.
 
-    Every institution writes what its own book says, by docs/protocols/reconciliation-month.md, and no file
-    twice; run it for each night in turn. What is made wrong is printed, to hold a reconciliation against it.
+    Each institution reports what its own book contains (docs/protocols/reconciliation-month.md), and no file
+    is written twice; run it for each night in turn. The injected errors are printed, so that you can check a
+    reconciliation against them.
     """
     night_of = dhaka_day(utc_now()) if options.night is None else options.night.date()
     requests = [_injection_request(text) for text in options.wrong or []]

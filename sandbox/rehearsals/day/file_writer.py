@@ -1,6 +1,7 @@
-"""Leave the files of a night: ask, plan, spoil what is wished for, write, and put all of them there at once.
+"""Write the files of a night: read the books, plan, inject the requested errors, write, move all at once.
 
-A file has its name only when it is whole. What was left before is left alone, so it may be run again.
+A file gets its final name only when it is complete. Files of earlier runs are not written again, so the
+command can be repeated.
 """
 
 import tempfile
@@ -36,9 +37,9 @@ _TAKA = 100
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """Which night, what is to go wrong in it, and where state and files are kept.
+    """Which night, which errors to inject, and where state and files are kept.
 
-    Unless `is_strict`, a wish that fits nothing of the night is passed over.
+    Unless `is_strict`, an injection request that fits nothing of the night is skipped.
     """
 
     date: date
@@ -52,25 +53,25 @@ class Night:
 
 @dataclass(frozen=True, slots=True)
 class DepositedFiles:
-    """What was left: names of files, and what is wrong with them."""
+    """The names of the deposited files, and the errors injected into them."""
 
     files: Sequence[str]
     injected: Sequence[InjectedError]
 
 
 async def deposit_files(night: Night, addresses: Mapping[Name, str]) -> DepositedFiles:
-    """Leave everything that is to come in a night.
+    """Deposit every file that is due in a night.
 
     Raises:
-        InstitutionSilentError: a simulator does not answer; nothing is left.
-        NothingToSpoilError: something that was wished for can befall nothing; nothing is left.
+        InstitutionUnavailableError: a simulator does not answer; no file is written.
+        NothingToInjectError: a requested error fits no file of the night; no file is written.
     """
     books = await read_books(addresses, night.date - LOOK_BACK)
     return deposit_files_of(books, night)
 
 
 def deposit_files_of(books: Mapping[str, DayBook], night: Night) -> DepositedFiles:
-    """Leave the files of what books have told; errors as above."""
+    """Deposit the files of books that were already read; raises the same errors."""
     night.state_folder.mkdir(parents=True, exist_ok=True)
     night.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=night.state_folder) as folder:
@@ -142,7 +143,7 @@ class _Writer:
         self.state.deposited[key] = deposited
 
     def _replay(self, file: PlannedFile, path: Path) -> None:
-        """Let the same name come once more with one amount higher."""
+        """Send a file of the same name again, with one amount raised."""
         content = path.read_bytes()
         first, *rest = file.lines
         higher = FileLine(first.row.but(gross=first.row.gross + _TAKA))
@@ -193,7 +194,7 @@ class _Writer:
 
 
 def _ignore_marked_row(_row: MonthRow, _reference: str) -> None:
-    """Nothing hangs on the place of these rows."""
+    """Ignore it: nothing depends on the position of these rows."""
 
 
 def _first_days(books: Mapping[str, DayBook]) -> Mapping[str, int]:
@@ -207,6 +208,6 @@ def _first_days(books: Mapping[str, DayBook]) -> Mapping[str, int]:
 
 
 def error_lines(seeded: Iterable[InjectedError]) -> Iterator[str]:
-    """Yield a line for each thing that is wrong."""
+    """Yield a line for each injected error."""
     for error in seeded:
         yield f"{error.code} {error.institution} {error.reference} in the night of {error.night_date}"

@@ -1,9 +1,9 @@
-"""What may be wrong with the files of a night on purpose, and the list of it to check a night against.
+"""Errors that are injected into the files of a night, and the list to check a reconciliation against.
 
-Each wrong thing strikes another movement or another file, so each raises what its line says and nothing else:
-only plain movements are taken, none in the last minutes before a cut-off, and no row of a file that is wrong
-as a whole. No row is left out at an institution whose other file is still to come: until it has, nobody can
-know that the row is in neither. The same books, seed and night give the same choice.
+Each error is injected into a different movement or file, so each causes exactly the one break that its line
+names: only plain movements are taken, none in the last minutes before a cut-off, and no row of a file that is
+itself wrong. No row is left out at an institution that still has a file to send: until that file has arrived,
+the row may be in it. The same books, seed and night give the same choice.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,23 +26,23 @@ _RING = 3
 
 @dataclass(frozen=True, slots=True)
 class InjectionRequest:
-    """A finding to be seeded, at one institution or, without a name, wherever it can be."""
+    """An error to inject, at one institution or, without a name, at any that allows it."""
 
     code: Code
     institution: str = ""
 
     def __str__(self) -> str:
-        """As it is typed."""
+        """The request as typed on the command line."""
         return f"{self.code}@{self.institution}" if self.institution else str(self.code)
 
 
 class NothingToInjectError(Exception):
-    """No file of this night has anything that could go wrong in this way."""
+    """No file of this night allows this error."""
 
 
 @dataclass(frozen=True, slots=True)
 class InjectedError:
-    """One finding that a reconciliation must raise; `night` is the first in which it can be known."""
+    """One break that a reconciliation must raise; `night` is the first in which it can be detected."""
 
     code: Code
     institution: str
@@ -57,9 +57,9 @@ class InjectedError:
 
 @dataclass(slots=True)
 class ErrorInjector:
-    """Spoils the files of one night; what it has done to whole files stands in the sets of their keys.
+    """Injects errors into the files of one night; errors of whole files are kept in sets of file keys.
 
-    `rejected` holds rows whose place in the file is their reference, which is known once it is written.
+    `rejected` holds rows that are identified by their position in the file, known only once it is written.
     """
 
     night: int
@@ -76,15 +76,15 @@ class ErrorInjector:
     corrected: dict[str, list[FileLine]] = field(default_factory=dict)
     _touched_files: set[str] = field(default_factory=set)
     _touched_names: set[tuple[str, str]] = field(default_factory=set)
-    # Institutions of which a file is still to come, and of which a row was left out: none is both.
+    # Institutions that still have a file to send, and those of which a row was left out: none is both.
     _awaited: set[str] = field(default_factory=set)
     _left_out: set[str] = field(default_factory=set)
 
     def inject(self, request: InjectionRequest) -> None:
-        """Let one thing go wrong.
+        """Inject one error.
 
         Raises:
-            NothingToSpoilError: nothing of the night can.
+            NothingToInjectError: no file or movement of the night allows it.
         """
         if request.code in _OF_FILES:
             self._inject_file_error(request)
@@ -92,7 +92,7 @@ class ErrorInjector:
             self._inject_row_error(request)
 
     def record_rejected(self, row: MonthRow, reference: str) -> None:
-        """Hear under which reference a row that cannot be read stands in its file."""
+        """Record the reference under which an unreadable row is reported: its position in the file."""
         self.injected.append(InjectedError(Code.ROW_REJECTED, row.institution.id, reference, self.night))
 
     # ---- whole files
@@ -134,7 +134,7 @@ class ErrorInjector:
         self.state.skipped[file.institution.id] = self.state.skipped.get(file.institution.id, 0) + 1
 
     def _file_superseded(self, file: PlannedFile) -> None:
-        """Exchange the amounts of three payments in a ring, which leaves the totals right."""
+        """Exchange the amounts of three payments in a ring, so that the totals stay right."""
         ring = self.random.sample(_of_distinct_amounts(file.lines), _RING)
         self.corrected[file.name_key] = [FileLine(line.row) for line in file.lines]
         rows = [line.row for line in ring]
@@ -173,7 +173,7 @@ class ErrorInjector:
     def _may_change(self, line: FileLine) -> bool:
         first, last = line.row.institution.window
         is_late = first <= minute_of(line.row.ms) < last
-        # Refunds and what failed have a code each that no other payment can bear.
+        # Refunds and failed payments each have a code of their own.
         can = line.is_plain or line.row.is_taking_back or line.row.status is RowStatus.FAILED
         return can and not is_late and (line.row.institution.id, line.row.ours) not in self._touched_names
 
@@ -182,10 +182,10 @@ class ErrorInjector:
         self.injected.append(InjectedError(code, row.institution.id, row.ours, self.night))
 
     def unknown_payment(self, row: MonthRow) -> MonthRow:
-        """Return a payment of the same amount that nobody knows."""
+        """Return a payment of the same amount that is in no book."""
         self.state.unknown_payments += 1
         number = _STRANGERS_FROM + self.state.unknown_payments
-        # A host knows digits alone, twelve of them.
+        # A bank host accepts exactly twelve digits.
         ours = f"999{number:09d}" if row.ours.isdecimal() else f"EKX{plain(self.night)}{number:09d}"
         return row.but(ours=ours, theirs=_other_name(row), bill="", original=None)
 
@@ -214,7 +214,7 @@ def _at(leg: Leg, *traits: Trait, without: Trait | None = None) -> Callable[[Mon
 
 
 def _other_name(row: MonthRow) -> str:
-    """Another name of the same length, where the institution names anything."""
+    """Another reference of the same length, if the institution assigns any."""
     return f"{row.theirs[:-1]}{'Z' if row.theirs[-1:] != 'Z' else 'Y'}" if row.theirs else ""
 
 
@@ -257,7 +257,7 @@ _OF_ROWS: Mapping[Code, _RowErrorRule] = {
 
 
 _LEFT_OUT = frozenset(code for code, rule in _OF_ROWS.items() if rule.make is _nothing)
-# A file that contradicts itself is refused whole, and comes again.
+# A file that contradicts itself is rejected as a whole, and is sent again.
 _AWAITED = frozenset({Code.FILE_MISSING, Code.CONTROL_TOTAL})
 
 
@@ -293,7 +293,7 @@ _OF_FILES: Mapping[Code, Callable[[PlannedFile], bool]] = {
     ),
     Code.CONTROL_TOTAL: _can_be_cut,
 }
-"""Which files each thing that befalls a whole file can befall."""
+"""Which files each error of a whole file can be injected into."""
 
 CODES = (*_OF_FILES, *_OF_ROWS)
-"""What can be made wrong."""
+"""The codes of all errors that can be injected."""

@@ -1,8 +1,8 @@
-"""Who leaves files at the end of a day, in which layout, when, and where its book is kept.
+"""Which institutions send files at the end of a day: layout, time, and the simulator that keeps the book.
 
-The institutions of the month keep the layouts and times that it gives them. All others write the layout of
-one of these under their own name and code, for every date, in the night of that date. The bank on whose
-account a connector pays is ours to choose.
+The institutions of the generated month keep their layouts and times. Each other institution uses the layout
+of one of them under its own name and code, for every date, in the night of that date. The bank account to
+which a connector pays is invented here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from sandbox.rehearsals.month.model import institutions as month
 from sandbox.rehearsals.month.model.institutions import JANATA_ACCOUNT, SONALI_ACCOUNT, Leg, MonthInstitution
 
 SECOND_ROUTES: Mapping[str, str] = {"dpdc_postpaid_aggregator": "dpdc_postpaid"}
-"""Houses that take what is another's: the file of that one tells their movements too."""
+"""Institutions that accept payments for another one: its file contains their movements too."""
 
 _REHEARSAL = "rehearsal"
 _ALONE: Mapping[str, Name] = {
@@ -22,7 +22,7 @@ _ALONE: Mapping[str, Name] = {
     "nesco_prepaid": Name.NESCO,
     "bkash": Name.BKASH,
 }
-"""The institutions that are one institution each, so their desks are asked without naming one."""
+"""Simulators of a single institution: their admin API is called without naming one."""
 
 # id, code, the institution of the month whose layout it writes; connectors also name their bank.
 _OTHER_FUNDS = (
@@ -91,7 +91,7 @@ _OTHER_DELIVERY = (
 
 @dataclass(frozen=True, slots=True)
 class BookSource:
-    """Which simulator keeps a book, and what an institution is called there; nothing where it has but one."""
+    """Which simulator keeps a book, and the institution's name there; empty where it has only one."""
 
     name: Name
     institution: str = ""
@@ -104,7 +104,7 @@ def _other_institution(
 
 
 def _institutions() -> Iterator[MonthInstitution]:
-    # What moved is charged as the books say, so no schedule of the month counts here.
+    # Charges are taken from the books, so the fee schedules of the generated month are not used here.
     of_month = {institution.id: institution for institution in (*month.FUNDS, *month.DELIVERY)}
     yield from of_month.values()
     for institution_id, code, like, bank in _OTHER_FUNDS:
@@ -116,14 +116,14 @@ def _institutions() -> Iterator[MonthInstitution]:
 INSTITUTIONS: Mapping[str, MonthInstitution] = {
     institution.id: institution for institution in _institutions()
 }
-"""Everybody with a book of movements, by id."""
+"""Every institution with a book of movements, by id."""
 
 BANKS: Mapping[str, MonthInstitution] = {institution.id: institution for institution in month.STATEMENTS}
-"""The banks on whose accounts connectors pay us."""
+"""The banks with the accounts to which connectors pay us."""
 
 
 def book_sources() -> Mapping[str, BookSource]:
-    """Where each book is kept, second routes among them, by the id of the institution."""
+    """The source of each book, including second routes, by the id of the institution."""
     sources = {institution_id: BookSource(name) for institution_id, name in _ALONE.items()}
     for name, counters in COUNTERS.items():
         sources |= {

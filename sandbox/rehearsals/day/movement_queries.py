@@ -1,4 +1,4 @@
-"""Asking every simulator what moved, by `GET /_admin/movements`, and what that makes of each institution."""
+"""Reading the movements of every simulator (`GET /_admin/movements`), merged by institution."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,22 +16,22 @@ _HTTP_OK = 200
 
 
 class InstitutionUnavailableError(Exception):
-    """A simulator does not say what moved."""
+    """A simulator does not return its movements."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayBook:
-    """What one institution has told: when anything happened there first, and its movements in their order."""
+    """The movements of one institution in their order, and the date of the first event there."""
 
     first: date
     movements: tuple[Movement, ...]
 
 
 async def read_books(addresses: Mapping[Name, str], since: date) -> Mapping[str, DayBook]:
-    """Ask those whose addresses are known; who was never used by the switch is left out.
+    """Read the books of all simulators with a known address; institutions without any event are omitted.
 
     Raises:
-        InstitutionSilentError: one of them does not answer.
+        InstitutionUnavailableError: a simulator does not answer.
     """
     books: dict[str, list[DayBook]] = {}
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
@@ -64,7 +64,7 @@ async def _read_book(
 
 
 def read_book(document: Mapping[str, Any]) -> DayBook | None:
-    """Return what an answer tells, or None if nothing ever happened there."""
+    """Return the book in a response, or None if nothing ever happened at the institution."""
     if document["first"] is None:
         return None
     movements = tuple(Movement.read(movement) for movement in document["movements"])
@@ -72,7 +72,7 @@ def read_book(document: Mapping[str, Any]) -> DayBook | None:
 
 
 def _merged_book(institution_id: str, books: Iterable[DayBook]) -> DayBook:
-    """What an institution and its second route have seen, as one."""
+    """The books of an institution and of its second route, merged."""
     listed = list(books)
     movements = [
         replace(movement, institution_id=institution_id) for book in listed for movement in book.movements

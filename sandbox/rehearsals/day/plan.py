@@ -1,4 +1,4 @@
-"""Which files come in a night, and which rows each of them has."""
+"""Which files are due in a night, and which rows each of them has."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ FileSlot = tuple[int, int]
 
 @dataclass(slots=True)
 class FileLine:
-    """A row of a file, to which something may be done if it is plain.
+    """A row of a file; errors are only injected into plain ones.
 
-    One that is only counted is in the totals and not in the body.
+    A row that `is_only_counted` is in the totals but missing from the body.
     """
 
     row: MonthRow
@@ -37,7 +37,7 @@ class FileLine:
 
 @dataclass(slots=True)
 class PlannedFile:
-    """A file that comes in this night."""
+    """A file that is due in this night."""
 
     institution: MonthInstitution
     date: int
@@ -47,16 +47,16 @@ class PlannedFile:
 
     @property
     def name_key(self) -> str:
-        """What it is about, whatever its extension."""
+        """The file's name without its extension."""
         return file_key(self.institution, (self.date, self.cycle))
 
     @property
     def settled_paisa(self) -> int:
-        """What its institution pays for it."""
+        """The amount that the institution pays for it."""
         return sum(line.row.net for line in self.lines if line.row.is_settled)
 
     def cover(self, correction: int = 0) -> Cover:
-        """Return what it says of itself."""
+        """Return what its header states."""
         return Cover(self.institution, self.date, self.cycle, self.sequence, correction)
 
 
@@ -66,7 +66,7 @@ def file_key(institution: MonthInstitution, place: FileSlot) -> str:
 
 
 def plan_night(books: Mapping[str, DayBook], night: int, state: DayState) -> list[PlannedFile]:
-    """Return every file that is to come in a night and was not left before, institution by institution."""
+    """Return every file that is due in a night and was not deposited before, institution by institution."""
     return [
         file
         for institution_id, book in books.items()
@@ -121,9 +121,9 @@ def _lines(
 
 
 def _place_of(institution: MonthInstitution, ms: int, state: DayState) -> FileSlot:
-    """The file that ought to show an instant, or the first one after it that was not made before the instant.
+    """The file that covers an instant, or the first later one that was not made before the instant.
 
-    Whoever ends a day early tells what comes after in the next file.
+    If a day was ended early, movements after that go into the next file.
     """
     place = institution.due(day_of(ms), minute_of(ms))
     while (deposited := state.deposited.get(file_key(institution, place))) is not None and _ms(
@@ -135,7 +135,7 @@ def _place_of(institution: MonthInstitution, ms: int, state: DayState) -> FileSl
 
 
 def row_of(institution: MonthInstitution, movement: Movement, payment: Movement | None) -> MonthRow:
-    """Return a movement as the layouts want it; `payment` is what it takes back, if it does."""
+    """Return a movement as the layouts need it; `payment` is the one that it refunds or reverses, if any."""
     row = _bare_row(institution, movement, movement.gross_paisa).but(
         event=_EVENTS[movement.moved],
         status=RowStatus.SUCCESS if movement.is_success else RowStatus.FAILED,

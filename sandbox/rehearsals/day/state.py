@@ -1,4 +1,4 @@
-"""What was left on earlier days: a file is made once, statements go on, and some things come later."""
+"""State kept between nights: files already deposited, statement numbers, and files to send later."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -10,7 +10,7 @@ _NAME = "day.json"
 
 @dataclass(slots=True)
 class DepositedFile:
-    """A file that was made: what its institution pays for it, and until when its movements were known."""
+    """A file that was made: the amount paid for it, and the instant up to which movements were known."""
 
     institution_id: str
     date: int
@@ -21,7 +21,7 @@ class DepositedFile:
 
 @dataclass(slots=True)
 class LaterFile:
-    """A file that comes in a later night; `content` is hexadecimal."""
+    """A file to be sent in a later night; `content` is hexadecimal."""
 
     night: int
     name: str
@@ -40,11 +40,11 @@ class DayState:
     statements: dict[str, list[int]] = field(default_factory=dict)
     """Number, closing balance and day of each bank's last statement."""
     unknown_payments: int = 0
-    """How many payments that nobody knows were put into files so far."""
+    """How many unknown payments were put into files so far."""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Return the state that is kept in a folder, or the first one."""
+        """Return the state that is kept in a folder, or an empty one."""
         path = folder / _NAME
         if not path.exists():
             return cls()
@@ -57,7 +57,7 @@ class DayState:
         return cls(deposited=deposited, later=later, unknown_payments=unknown_payments, **document)
 
     def write(self, folder: Path) -> None:
-        """Keep it in place of the one before; the keys of the document are older than the names here."""
+        """Replace the stored state; the document keeps its old keys `left`, `house` and `strangers`."""
         document = asdict(self)
         document["left"] = {
             name: {"house": file.pop("institution_id"), **file}

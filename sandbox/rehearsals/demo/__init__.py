@@ -1,1 +1,1 @@
-"""The demo: the switch as real processes, partners that pay, faults on purpose, and the proof afterwards."""
+"""The demo: real processes of the switch, partners that pay, injected faults, and the proof afterwards."""

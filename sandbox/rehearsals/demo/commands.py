@@ -40,16 +40,18 @@ Result = TypeVar("Result")
 PAYMENTS_MIN = 20
 PAYMENTS_MAX = 100_000
 COLLECTED_MAX = 1_000
-# One payment at each of the other billers for so many of the three that the demo is about.
+# Each other biller gets one payment for so many at the three main billers.
 _PER_HOUSE_DIVISOR = 250
 
-# A page of an hour ends before a quote of half an hour does, so that whoever leaves it is over within a demo.
+# Pages are sped up more than quotes: an hour of a page ends before half an hour of a quote, so that abandoned
+# pages expire within the demo.
 _PAGE_DIVISOR = 50
-# Enough for many demos in one home: an account costs nothing until it is used.
+# Enough for many demos in one home folder: an account costs nothing until it is used.
 _ACCOUNTS = 1_000_000
 _BILLERS = ("desco", "breb", "nesco")
-# 8190 to 8192 are the billers then, 8193 is bKash, and from 8194 on the families of houses, those that
-# collect last; the proxy before each of the others is a hundred higher, and at 8319 it takes orders.
+# By default the billers have ports 8190 to 8192, bKash 8193, and the biller and provider families those from
+# 8194 on. The proxy's port before each of them, except provider families, is a hundred higher; it takes
+# orders at 8319.
 _PROXY_ABOVE, _CONTROL_ABOVE = 100, 29
 # A partner's sample receiver may listen at 8210 (docs/how-to/receive-notifications.md), from 8211 on the
 # banks' hosts do, payers come back to a shop at 8218, and ekShop is at 8220.
@@ -144,7 +146,7 @@ def run(
 
 
 def _settings_on_free_ports(folder: Path) -> Setting:
-    """A setting on ports that nobody uses."""
+    """Settings on free ports."""
     return Setting(
         home=folder,
         switch_port=free_port(),
@@ -162,7 +164,7 @@ def _settings_on_free_ports(folder: Path) -> Setting:
 
 
 def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> Setting:
-    """A setting on known ports: the far sides one after the other, the proxy before each a hundred higher."""
+    """Settings on fixed ports: the simulators one after the other, the proxy's ports a hundred higher."""
     billers = {name: billers_port + number for number, name in enumerate(_BILLERS)}
     wallet_port = billers_port + len(billers)
     counters = {str(name): wallet_port + number for number, name in enumerate(COUNTERS, 1)}
@@ -202,7 +204,7 @@ async def _keep_stage_open(setting: Setting, screen: Console) -> None:
 
 
 def run_until_stopped(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
-    """Run to the end, or until Ctrl-C or a polite signal: all children are stopped either way."""
+    """Run to the end, or until Ctrl-C or SIGTERM: all child processes are stopped either way."""
 
     async def _main() -> Result:
         task = asyncio.current_task()
@@ -238,7 +240,7 @@ def _remove_folder(folder: Path, *, keep: bool) -> None:
 
 
 def console_of_process() -> Console:
-    """The screen of this process; where nobody watches it has a width of its own."""
+    """The console of this process; without a terminal it has a fixed width."""
     screen = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
     if not screen.is_terminal:
         screen.width = _PIPE_WIDTH

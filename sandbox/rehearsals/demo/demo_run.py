@@ -1,4 +1,4 @@
-"""The demo itself, read top to bottom: set the stage, act, settle, compare, end the day, audit."""
+"""The steps of a demo: start the installation, pay and collect, settle, compare, end the day, audit."""
 
 import asyncio
 import time
@@ -29,11 +29,11 @@ from sandbox.rehearsals.demo.comparison.biller_books import (
     IN_REVIEW,
     ComparedBooks,
     Comparison,
-    OurLine,
     PrefundBalance,
     TheirLine,
     compare,
 )
+from sandbox.rehearsals.demo.comparison.exported_payments import our_line
 from sandbox.rehearsals.demo.night.night_run import run_nights
 from sandbox.rehearsals.demo.paying import notification_endpoint as mailbox
 from sandbox.rehearsals.demo.paying.load import DemoBillers, PartnerLoad
@@ -61,27 +61,24 @@ CONCURRENCY = 24
 _SETTLING = "settling what is in doubt"
 _WAITING = "waiting for payers who left, for doubts and refunds"
 
-# What a prefund holds beyond the bills that its partner will pay, in taka: fees, and money that is held.
+# Money in a prefund beyond the bills that its partner will pay, in taka: for fees and holds.
 _ROOM_TAKA = 50_000
 _PAISA = 100
-
-
-_DELIVERY = "delivery"
-# Paid, or given back; an order that was refused before any money moved is nobody's news.
+# Paid or refunded; a partner is not notified of an order that was refused before any money moved.
 _NOTIFIED_CODES = frozenset({"0000", "1007", "1008"})
 _ADMIN_CLIENTS: tuple[type[Desk], ...] = (DescoDesk, BrebDesk, NescoDesk)
 _Payables = dict[str, list[Payable]]
 
 
 class NoBillsLeftError(Exception):
-    """The simulated billers have not enough unpaid bills left; use a fresh EKPAY_HOME."""
+    """The simulated billers have too few unpaid bills left; use a fresh EKPAY_HOME."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """What stands when the load begins; prefunds are by partner and bucket, in paisa.
+    """The state when the load begins; prefunds are by partner and bucket, in paisa.
 
-    `missing` are the connectors of the switch that nobody here plays.
+    `unplayed_connectors` are the switch's connectors that the sandbox does not simulate.
     """
 
     parties: Cast
@@ -95,14 +92,14 @@ class _Opening:
 
 
 async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) -> DemoOutcome:
-    """Run one demo on a stage whose processes are not started yet, and say what came of it.
+    """Run one demo on a stage whose processes are not started yet, and return its outcome.
 
-    `payers` is how many bring their money themselves.
+    `payers` is how many payers pay by a connector.
 
     Raises:
         NoBillsLeftError: there are too few bills for the plan.
-        InstitutionSilentError: a simulator does not say what moved there.
-        NothingToSpoilError: no connector has anything to pay.
+        InstitutionUnavailableError: a simulator does not return its movements.
+        NothingToInjectError: no connector has anything to pay.
         ToolFailedError: a command of the switch failed.
     """
     began_at = time.monotonic()
@@ -129,16 +126,13 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
         with steps.step("proving the books (ekpay audit)"):
             is_clean, last_line = await stage.tool.ask("audit")
     names = {player.id: player.name for player in opening.parties.players}
-    endpoint = participants.endpoint
     return DemoOutcome(
         seed=plan.seed,
         seconds=time.monotonic() - began_at,
         time_divisor=stage.setting.time_divisor,
         payments=[line for line in proof.books.ours if line.partner_id in names],
         posted=proof.posted,
-        notified=EndpointCounts(
-            len(endpoint.lines()), endpoint.refusals, endpoint.repeats, endpoint.strangers
-        ),
+        notified=_endpoint_counts(participants.endpoint),
         experience=participants.load.experience,
         comparison=proof.comparison,
         audit=CLEAN if is_clean else last_line,
@@ -146,6 +140,10 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
         night=night,
         partner_names=names,
     )
+
+
+def _endpoint_counts(endpoint: NotificationEndpoint) -> EndpointCounts:
+    return EndpointCounts(len(endpoint.lines()), endpoint.refusals, endpoint.repeats, endpoint.strangers)
 
 
 def _offices(stage: Stage) -> Offices:
@@ -165,7 +163,7 @@ async def _start(stage: Stage) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Participants:
-    """Who acts: partners with the mailbox of one of them, and a shop with its payers."""
+    """Who takes part: partners, the notification endpoint of one of them, and a shop with its payers."""
 
     partner_sides: Sequence[PartnerSide]
     endpoint: NotificationEndpoint
@@ -190,7 +188,7 @@ async def _open_participants(
 
 
 async def _act(participants: _Participants, opening: _Opening, steps: ProgressSteps) -> None:
-    """Partners pay and payers are collected from, side by side."""
+    """Let partners pay and the shop collect from payers, concurrently."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_pay(participants.load, opening, steps))
         tasks.create_task(_collect(participants.payer_load, opening, steps))
@@ -219,7 +217,7 @@ async def _collect(load: PayerLoad, opening: _Opening, steps: ProgressSteps) -> 
 
 @asynccontextmanager
 async def _open_endpoint(stage: Stage, parties: Cast) -> AsyncIterator[NotificationEndpoint]:
-    """The last partner has an endpoint, and the switch knows it."""
+    """Open a notification endpoint for the last partner and register it with the switch."""
     port = stage.setting.mailbox_port
     async with mailbox.open_endpoint(parties.players[-1], port) as endpoint:
         await endpoint.register(stage.tool, f"http://127.0.0.1:{port}/")
@@ -227,7 +225,7 @@ async def _open_endpoint(stage: Stage, parties: Cast) -> AsyncIterator[Notificat
 
 
 def _notified_references(participants: _Participants) -> set[str]:
-    """The references whose end its partner has heard, of which it must be told by itself as well."""
+    """References with a final answer, of which the switch must notify the partner too."""
     return {
         reference.text
         for side in participants.partner_sides
@@ -252,7 +250,7 @@ async def _open_billers(stage: Stage) -> AsyncIterator[DemoBillers]:
 
 
 async def _open(stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: int) -> _Opening:
-    """Make the cast, kill one token by a rotation, write the scripts and fill the prefunds for them."""
+    """Create the parties, end one token by a rotation, write the scripts and fill the prefunds for them."""
     listed = await stage.tool.read("connectors", "list", "--json")
     families = [GATEWAYS[Name(name)] for name in stage.setting.gateways]
     providers, missing = providers_of(listed, families)
@@ -281,7 +279,7 @@ class _PartnerBucket(NamedTuple):
 async def _fill_prefunds(
     stage: Stage, billers: DemoBillers, parties: Cast, scenes: Sequence[Scene]
 ) -> dict[tuple[str, str], int]:
-    """Put into each bucket what its partner will need; how much that is, in paisa by partner and bucket."""
+    """Put into each bucket what its partner will need; return the amounts in paisa by partner and bucket."""
     taka_by_bucket = {
         _PartnerBucket(player, name): _needed_taka(billers, scenes, number, name)
         for number, player in enumerate(parties.players)
@@ -298,7 +296,7 @@ async def _fill_prefunds(
 async def _payables(
     billers: DemoBillers, plan: PartnerPlan, payers: PayerPlan
 ) -> tuple[_Payables, _Payables]:
-    """What the partners pay, and what payers do."""
+    """The bills that partners and payers will pay."""
     for_partners: _Payables = {}
     for_payers: _Payables = {}
     for biller, admin_client in billers.admin_clients.items():
@@ -318,7 +316,7 @@ async def _token_of(parties: Cast, player: Player) -> str:
 
 
 def _needed_taka(billers: DemoBillers, scenes: Sequence[Scene], partner: int, bucket: str) -> int:
-    """What one partner will pay from one bucket, and some room."""
+    """What one partner will pay from one bucket, and a reserve."""
     partner_bills = [
         scene.bill for scene in scenes if isinstance(scene, PartnerOrder) and scene.partner == partner
     ]
@@ -339,9 +337,9 @@ async def _open_partner_sides(parties: Cast) -> AsyncIterator[list[PartnerSide]]
 
 @dataclass(frozen=True, slots=True)
 class _ComparedBooks:
-    """Everybody's books; `posted` is how many payments stand in each biller's, by its name.
+    """The books of all sides; `posted` is how many payments are in each biller's book, by its name.
 
-    `exported` are our payments as the switch tells them.
+    `exported` are the switch's exported payments.
     """
 
     exported: Sequence[Mapping[str, Any]]
@@ -354,9 +352,9 @@ class _ComparedBooks:
 async def _compare_books(
     stage: Stage, billers: DemoBillers, opening: _Opening, participants: _Participants
 ) -> _ComparedBooks:
-    """Read all books, ask the billers again about what is in review, and hear partners and shop."""
+    """Read all books, query billers again about payments in review, and compare with partners and shop."""
     exported = await stage.tool.read_lines("payments", "export")
-    ours = [_our_line(line) for line in exported]
+    ours = [our_line(line) for line in exported]
     doubtful = {name for line in ours if line.state == IN_REVIEW for name in line.attempts}
     theirs: list[TheirLine] = []
     posted: Counter[str] = Counter()
@@ -384,30 +382,3 @@ async def _compare_books(
     faults = deposit_faults(opening.deposits_paisa, await deposit_paisa(stage.tool), ours)
     comparison = replace(comparison, unexplained=[*comparison.unexplained, *faults])
     return _ComparedBooks(exported, books, posted, payers, comparison)
-
-
-def _our_line(line: dict[str, Any]) -> OurLine:
-    bill_number = line["bill_key"] if line["bill_number"] is None else line["bill_number"]
-    delivery_attempts = (attempt for attempt in line["attempts"] if attempt["leg"] == _DELIVERY)
-    references = tuple(attempt["reference"] for attempt in delivery_attempts)
-    if references:
-        # Who goes by its own quote is never told a reference of ours; the treasury has one of its own shape,
-        # and a scroll tells the payment itself.
-        names = (*references, bill_number, line["facts"].get("payment_id", bill_number), line["id"])
-        references = tuple(dict.fromkeys(names))
-    return OurLine(
-        payment_id=line["id"],
-        partner_id=line["partner_id"],
-        reference=line["reference"],
-        bill_number=bill_number,
-        amount_paisa=line["amount"] + line["rounding"],
-        charged_paisa=line["charge"] + line["fee"] + line["vat"],
-        state=line["state"],
-        scroll_no=line["scroll_no"],
-        business_date=line["business_date"],
-        attempts=references,
-        biller=line["biller_id"],
-        bucket=line["bucket"],
-        owed_paisa=line["amount"],
-        is_collected=bool(line["tries"]),
-    )

@@ -1,4 +1,4 @@
-"""What a demo has to say at its end: tables for a person, one JSON object for a program."""
+"""The report of a demo: tables for people, one JSON object for programs."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -33,10 +33,10 @@ _LINES_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class EndpointCounts:
-    """What came to a partner's endpoint: events, each once, and how often something was odd.
+    """Messages at a partner's notification endpoint: distinct events, and unusual deliveries.
 
-    `refused` messages were refused on purpose, `repeats` came again though they were taken, `strangers` were
-    not the switch's own.
+    `refused` messages were refused on purpose, `repeats` came again although accepted, `strangers` were not
+    sent by the switch.
     """
 
     events: int = 0
@@ -47,9 +47,9 @@ class EndpointCounts:
 
 @dataclass(frozen=True, slots=True)
 class DemoOutcome:
-    """Everything that a demo found out about one run; `payments` are those of its own partners' prefunds.
+    """The outcome of one demo; `payments` are those from its own partners' prefunds.
 
-    `posted` is how many payments stand in each biller's own book, by its name, those of `payers` among them.
+    `posted` is how many payments are in each biller's own book, by its name, including those of `payers`.
     """
 
     seed: int
@@ -67,29 +67,29 @@ class DemoOutcome:
 
     @property
     def unexplained(self) -> int:
-        """How many things nothing explains: lines that disagree, and answers that make no sense."""
+        """The number of unexplained disagreements and unexpected answers."""
         return len(_disagreements(self))
 
     @property
     def open(self) -> int:
-        """How many payments are neither final nor in review nor left to finance."""
+        """The number of payments that are neither final nor in review nor left to finance."""
         return self.count(_OPEN) + open_payments(self.payers)
 
     @property
     def is_proven(self) -> bool:
-        """Whether every payment is final or rightly in review, all is explained, and the books are clean."""
+        """Whether all payments are final or rightly in review, and comparison and audit found nothing."""
         is_whole = self.unexplained == 0 and self.open == 0
         return is_whole and self.notified.strangers == 0 and self.audit == CLEAN and self.night.is_explained
 
     def count(self, column: str, partner_id: str | None = None) -> int:
-        """How many payments are in this state, or `open`: neither final nor in review."""
+        """The number of payments in this state, or `open`: neither final nor in review."""
         return sum(_column(line) == column for line in self._of(partner_id))
 
     def _of(self, partner_id: str | None) -> list[OurLine]:
         return [line for line in self.payments if partner_id in {None, line.partner_id}]
 
     def completed_paisa(self, partner_id: str | None) -> int:
-        """What was completed, in paisa."""
+        """The completed amount, in paisa."""
         return sum(line.total_paisa for line in self._of(partner_id) if line.state == COMPLETED)
 
 
@@ -123,7 +123,7 @@ def as_json(outcome: DemoOutcome) -> dict[str, object]:
 
 
 def show(outcome: DemoOutcome, screen: Console) -> None:
-    """Print the outcome as tables, and every disagreement in words."""
+    """Print the outcome as tables, and every disagreement as a sentence."""
     screen.print(_payments_table(outcome))
     screen.print(_tried_table(outcome))
     for disagreement in outcome.comparison.contradictions:
@@ -156,7 +156,7 @@ def _table(title: str) -> Table:
 
 def _payments_table(outcome: DemoOutcome) -> Table:
     table = _table("Payments from prefunds in the switch's books")
-    # No prefund payment ever expires, and eighty columns are soon full.
+    # No column for expired payments: a prefund payment never expires, and eighty columns are soon full.
     columns = [column for column in (*_COLUMNS, _OPEN) if column != EXPIRED or outcome.count(column)]
     table.add_column("partner")
     for heading in ("total", *columns, "taka"):

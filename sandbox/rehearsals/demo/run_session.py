@@ -1,4 +1,4 @@
-"""`ekpay run`: the stage stays open, with a cast whose credentials are kept, until somebody stops it."""
+"""`ekpay run`: an installation with stored parties that runs until it is stopped."""
 
 import asyncio
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _FIRST_TOP_UP_TAKA = 1_000_000
 
 
 async def keep_open(stage: Stage, screen: Console) -> None:
-    """Start everything, make the cast on the first start, say what to try, and wait to be cancelled."""
+    """Start everything, create missing parties, print what to try, and wait until cancelled."""
     with screen.status("starting PostgreSQL …"):
         await stage.open_database()
     with screen.status("starting billers, bKash, proxy, switch and worker …"):
@@ -48,7 +48,7 @@ async def keep_open(stage: Stage, screen: Console) -> None:
 
 
 async def _parties(stage: Stage, screen: Console) -> Cast:
-    """The cast of earlier starts, at the address of this one; or a new one with filled prefunds."""
+    """The stored parties with the current switch address; or new ones with filled prefunds."""
     folder = stage.setting.sandbox_home
     parties = load(folder)
     if parties is None:
@@ -64,7 +64,7 @@ async def _parties(stage: Stage, screen: Console) -> Cast:
 
 
 async def _shop(stage: Stage, cast: Cast) -> None:
-    """The first partner collects as well: its key of earlier starts, or a new one for another return page."""
+    """The shop of the first partner: with its stored key, or with a new one if the return page has moved."""
     folder, place = stage.setting.sandbox_home, stage.setting.wallet.return_place
     shop = load_shop(folder)
     if shop is None or shop.place != place:
@@ -72,7 +72,7 @@ async def _shop(stage: Stage, cast: Cast) -> None:
 
 
 async def _ekshop(stage: Stage, cast: Cast) -> None:
-    """Open ekShop with its account of earlier starts, or with a new one for another address."""
+    """Open ekShop with its stored account, or with a new one if its address has changed."""
     folder, place = stage.setting.sandbox_home, stage.setting.shop_place
     account = ekshop.load(folder)
     if account is None or account.place != place:

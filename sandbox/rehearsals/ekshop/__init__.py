@@ -1,1 +1,1 @@
-"""Orders at ekShop: a single one by hand, and a whole day of them."""
+"""Orders at ekShop: a single one, and a whole day of them."""

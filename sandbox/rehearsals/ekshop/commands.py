@@ -1,4 +1,4 @@
-"""`ekpay sandbox ekshop`, `shop-order` and `ekshop-day`: the shop, one order in it, and a whole day of it."""
+"""`ekpay sandbox ekshop`, `shop-order` and `ekshop-day`: serve the shop, place one order, rehearse a day."""
 
 import asyncio
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _SWITCH = "http://127.0.0.1:8180"
 
 @dataclass(frozen=True)
 class ShopOptions:
-    """Where the shop listens, whom it is paid through, and how it behaves."""
+    """Where the shop listens, which merchant account it uses, and how it handles IPNs."""
 
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, typer.Option(min=0, max=65_535, help="TCP port; 0 takes a free one.")] = DEFAULT_PORT

@@ -1,4 +1,4 @@
-"""One order from the cart to the goods: what somebody tries first who wants to see a shop being paid."""
+"""Place and pay a single order at ekShop, step by step."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _TURNS = sorted(
 
 @dataclass(frozen=True, slots=True)
 class SingleOrderRequest:
-    """Which shop, how many goods, by which instrument and number, by an agent or not, paid or cancelled."""
+    """Which shop, how many goods, which instrument and number, by an agent or not, paid or cancelled."""
 
     shop: str
     items: int
@@ -43,7 +43,7 @@ class SingleOrderRequest:
 
 
 async def order_once(request: SingleOrderRequest, say: Say) -> bool:
-    """Order, pay or cancel, come back, and tell what shop and switch say; whether it ended as was wished.
+    """Order, pay or cancel, come back, and print both sides' states; return whether it ended as requested.
 
     Raises:
         LostPayerError: a page cannot be used.
@@ -73,7 +73,7 @@ async def order_once(request: SingleOrderRequest, say: Say) -> bool:
 
 
 def first_number(instrument: str) -> str:
-    """The first normal number that a provider takes; an instrument that is routed is of one kind."""
+    """The first normal number that a provider accepts; a routed instrument has one kind of number."""
     if instrument == _BKASH:
         return f"{FIRST_NORMAL_WALLET:0{WALLET_LENGTH}d}"
     kinds = {

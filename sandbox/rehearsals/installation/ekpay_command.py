@@ -1,4 +1,4 @@
-"""The command `ekpay` as a person would type it: the only way from the sandbox into the switch."""
+"""Runs the command `ekpay`: the only way in which the sandbox changes or reads the switch."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 
-# A command keeps a processor busy for a second or two before it does anything.
+# Starting the command keeps a processor busy for a second or two.
 _AT_ONCE = 4
 
 
@@ -21,22 +21,22 @@ class ToolMissingError(Exception):
 
 
 class ToolFailedError(Exception):
-    """A command refused or failed; the text is what it printed."""
+    """A command failed; the text is its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """Runs `ekpay` with a given environment, which names the home that it works on."""
+    """Runs `ekpay` with a given environment, which sets EKPAY_HOME."""
 
     environment: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def here(cls) -> "Tool":
-        """The tool in this process's own environment."""
+        """The command in this process's own environment."""
         return cls(dict(os.environ))
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line, for a process that goes on.
+        """The command line of a process that keeps running.
 
         Raises:
             ToolMissingError: it is not installed.
@@ -47,13 +47,13 @@ class Tool:
         return [str(program), *arguments]
 
     def typed(self) -> str:
-        """The command as somebody would type it in the current folder."""
+        """The command as a user would type it in the current folder."""
         program = Path(self.command()[0])
         current_folder = Path.cwd()
         return str(program.relative_to(current_folder) if program.is_relative_to(current_folder) else program)
 
     async def run(self, *arguments: str, **secrets: str) -> str:
-        """Run a command to its end and return what it printed; `secrets` go into its environment.
+        """Run a command until it exits and return its output; `secrets` are added to its environment.
 
         Raises:
             ToolFailedError: it ended with another code than 0.

@@ -1,4 +1,4 @@
-"""Who the shop is at the switch: made by the same commands that a real merchant is made by."""
+"""The merchant account of ekShop at the switch, created by the same commands as that of a real merchant."""
 
 import csv
 import json
@@ -16,13 +16,13 @@ API_PATH = "/ekpaypg/v1"
 
 _FILE = "ekshop.json"
 _REG_ID = "ekshop_test"
-# The shop calls from this machine, and a refund of any order is one person's to ask for.
+# The shop calls from this machine, and one person may request a refund of any order.
 _TERMS = ("networks=127.0.0.1", "refund_limit=100000.00", "debt_limit=1000000.00")
 
 
 @dataclass(frozen=True, slots=True)
 class ShopAccount:
-    """What a shop is given: its ids and its pass key; `place` is the `host:port` it is registered with."""
+    """The ids and pass key of a shop; `place` is the `host:port` that it is registered with."""
 
     partner_id: str
     mer_reg_id: str
@@ -30,26 +30,26 @@ class ShopAccount:
     pass_key: str = field(repr=False)
 
     def merchant(self, switch_address: str) -> Merchant:
-        """What its calls to a switch need."""
+        """The credentials for its calls to the switch."""
         return Merchant(f"{switch_address.rstrip('/')}{API_PATH}", self.mer_reg_id, self.pass_key)
 
 
 async def create_merchant(
     tool: Tool, by: Person, place: str, folder: Path, instruments: Sequence[str] = ()
 ) -> ShopAccount:
-    """Make the merchant and its payees; payers and IPNs may go to this place alone.
+    """Create the merchant and its payees; payers and IPNs may only be sent to this `host:port`.
 
-    It takes these instruments, or all if none is named. `folder` is where the file of payees is written.
+    It accepts these instruments, or all if none is named. The file of payees is written to `folder`.
 
     Raises:
-        ToolFailedError: the switch refused for another reason than an id that is taken.
+        ToolFailedError: the switch refused, and not because the id is already in use.
     """
     terms = [f"return_hosts={place}", *_TERMS]
     terms += [f"instruments={' '.join(instruments)}"] if instruments else []
     try:
         credentials = await _add_merchant(tool, by, _REG_ID, terms)
     except ToolFailedError:
-        # An earlier start may have made one for another place.
+        # An earlier start may have created one for another `host:port`.
         credentials = await _add_merchant(tool, by, f"{_REG_ID}_{secrets.token_hex(3)}", terms)
     account = ShopAccount(
         credentials["partner_id"], credentials["mer_reg_id"], place, credentials["pass_key"]
@@ -77,15 +77,15 @@ async def _add_merchant(tool: Tool, by: Person, reg_id: str, terms: Sequence[str
 
 
 def save(account: ShopAccount, folder: Path) -> None:
-    """Keep an account for the shop's own process; readable by its owner alone."""
+    """Store an account for the shop's own process, readable by its owner only."""
     write_secret_json(folder / _FILE, asdict(account))
 
 
 def load(folder: Path) -> ShopAccount | None:
-    """Return the account that was kept in this folder, or None if there is none.
+    """Return the account stored in this folder, or None if there is none.
 
     Raises:
-        CastUnreadableError: something else stands in its file.
+        CastUnreadableError: its file holds something else.
     """
     try:
         return ShopAccount(**json.loads((folder / _FILE).read_text()))

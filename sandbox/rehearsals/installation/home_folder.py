@@ -1,4 +1,4 @@
-"""Which folder everything is kept in, as the switch itself reads it."""
+"""The home folder of the installation, determined as the switch does."""
 
 import os
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""The stage: home, addresses, and the processes of a whole installation on this machine.
+"""The stage: home folder, addresses and processes of a complete installation on this machine.
 
-The database is always the embedded one: a stage invents partners and moves money, so a database that
-`EKPAY_DATABASE_URL` names is left alone.
+The database is always the embedded one: a stage invents partners and moves money, so it must never use a
+database that `EKPAY_DATABASE_URL` names.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ from sandbox.rehearsals.installation.ekpay_command import Tool
 from sandbox.rehearsals.installation.processes import Children
 
 TIME_DIVISOR = 20
-"""What the manifests' waiting times are divided by, so that a doubt of minutes is settled in seconds."""
+"""The manifests' waiting times are divided by it, so that doubtful payments are settled in seconds."""
 
 SLOW_SECONDS = 3
-"""How late a slow answer of the simulator is: later than the switch waits, once its times are divided."""
+"""Delay of a slow answer of a simulator: longer than the switch waits with its divided times."""
 
 HANG_SECONDS = 5
-"""How long a call of a simulated wallet hangs before its connection closes, for the same reason."""
+"""How long a hanging call of a simulated wallet lasts before its connection closes, for the same reason."""
 
 COUNTER_ACCOUNTS = 2_000
-"""How many normal accounts each house has."""
+"""How many normal accounts each institution of a family has."""
 
 WALLET = "bkash"
 
@@ -55,12 +55,12 @@ class NotReadyError(Exception):
 
 
 class NoWalletError(Exception):
-    """The stage was set without a wallet."""
+    """The stage has no wallet."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalletPorts:
-    """Where the simulated bKash listens, the proxy before it, and the page that payers come back to."""
+    """Ports of the simulated bKash, of the proxy before it, and of the shop's return page."""
 
     port: int
     proxied_port: int
@@ -68,25 +68,26 @@ class WalletPorts:
 
     @property
     def address(self) -> str:
-        """Base URL of the simulated bKash, past the proxy."""
+        """Base URL of the simulated bKash, bypassing the proxy."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def return_place(self) -> str:
-        """Host and port that payers come back to."""
+        """Host and port of the shop's return page."""
         return f"127.0.0.1:{self.return_port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where a stage stands: its folder, and TCP ports of this machine.
+    """The home folder and the TCP ports of a stage.
 
-    `billers` are the ports at which the simulated billers listen, by name, `counters` those of the families
-    of houses and `gateways` those of the families that collect; `proxied` are those before billers and
-    counters, which the switch knows; `control_port` is where the proxy takes orders, `mailbox_port` where a
-    partner is told. `hosts` are the ports of the banks' hosts by house, where they do not follow from that of
-    their pages. The lives of pages are divided by `page_divisor`, or as everything else if that is 0. ekShop
-    listens at `shop_port`; without one there is none.
+    `billers` are the ports of the simulated billers by name, `counters` those of the biller families and
+    `gateways` those of the provider families; `proxied` are the proxy's ports before billers and biller
+    families, which are the ones that the switch calls. The proxy takes orders at `control_port`, and a
+    partner's notification endpoint listens at `mailbox_port`. `hosts` are the ports of the banks' hosts by
+    institution, where they do not follow from the port of their pages. Page lifetimes are divided by
+    `page_divisor`, or like all other times if it is 0. ekShop listens at `shop_port`; if that is 0 there is
+    no shop.
     """
 
     home: Path
@@ -127,26 +128,26 @@ class Setting:
 
     @property
     def control_address(self) -> str:
-        """Where the proxy takes orders."""
+        """Base URL at which the proxy takes orders."""
         return f"http://127.0.0.1:{self.control_port}"
 
     def biller_address(self, name: str) -> str:
-        """A simulator's base URL, past the proxy."""
+        """A simulator's base URL, bypassing the proxy."""
         return f"http://127.0.0.1:{(self.billers.get(name) or self.counters[name])}"
 
     @property
     def sandbox_home(self) -> Path:
-        """What the far side keeps: the billers' books, and who our partners are."""
+        """Folder of the simulators' books and of the stage's partners."""
         return self.home / "sandbox"
 
     @property
     def logs(self) -> Path:
-        """Where each process writes what it has to say."""
+        """Folder of the processes' log files."""
         return self.home / "logs"
 
 
 class Stage:
-    """A running installation: the tool that looks into it, and the processes that it is made of."""
+    """A running installation: its `ekpay` command and its processes."""
 
     def __init__(self, setting: Setting) -> None:
         """Nothing is started yet."""
@@ -177,12 +178,12 @@ class Stage:
 
     @property
     def counter_password(self) -> str:
-        """What opens every house."""
+        """The password of every institution of a biller family."""
         return self.passwords[_COUNTERS]
 
     @property
     def callback_address(self) -> str:
-        """Where the wallet's notifications go."""
+        """The switch's callback URL for the wallet's notifications."""
         return f"{self.setting.switch_address}/callbacks/{WALLET}"
 
     async def open_far_side(self) -> None:
@@ -192,24 +193,24 @@ class Stage:
             await answers(f"{self.setting.biller_address(name)}/_admin/health")
 
     async def open_counters(self) -> None:
-        """Start the families of houses, a process of their own, and wait until they answer."""
+        """Start the biller families in one process, and wait until they answer."""
         await self._open(_COUNTERS, self.setting.counters, accounts=COUNTER_ACCOUNTS)
         for name in self.setting.counters:
             await answers(f"{self.setting.biller_address(name)}/_admin/health")
 
     async def open_gateways(self) -> None:
-        """Start the families that collect, a process of their own, and wait until they answer."""
+        """Start the provider families in one process, and wait until they answer."""
         await self._open(_GATEWAYS, self.setting.gateways, accounts=COUNTER_ACCOUNTS)
         for port in self.setting.gateways.values():
             await answers(f"http://127.0.0.1:{port}/_admin/health")
 
     async def open_wallet(self) -> None:
-        """Start the simulated bKash, a process of its own, and wait until it answers."""
+        """Start the simulated bKash in a process of its own, and wait until it answers."""
         await self._open(_WALLETS, {WALLET: self.setting.wallet.port})
         await answers(f"{self.setting.wallet.address}/_admin/health")
 
     async def open_shop(self) -> None:
-        """Start ekShop, whose account must stand in the sandbox's home, and wait until it answers."""
+        """Start ekShop, whose account must be stored in the sandbox's folder, and wait until it answers."""
         setting = self.setting
         arguments = ["--port", str(setting.shop_port), "--switch", setting.switch_address]
         arguments += ["--home", str(setting.sandbox_home)]
@@ -228,7 +229,7 @@ class Stage:
         await answers(f"{setting.control_address}/health")
 
     async def kill_far_side(self) -> None:
-        """Kill the simulated billers; until they are opened again, connections to them come to nothing."""
+        """Kill the simulated billers; until they are started again, connections to them fail."""
         await self.children.stop(_BILLERS, signal.SIGKILL)
 
     async def open_switch(self) -> None:
@@ -240,7 +241,7 @@ class Stage:
         await answers(f"{self.setting.switch_address}/health/ready")
 
     async def open_database(self) -> None:
-        """Start the embedded PostgreSQL and bring it to the newest schema."""
+        """Start the embedded PostgreSQL and migrate it to the newest schema."""
         await self.tool.run("migrate")
 
     async def close_database(self) -> None:
@@ -248,7 +249,7 @@ class Stage:
         await self.tool.run("db", "stop", *([] if self.keeps_data else ["--destroy"]))
 
     def _far_side_settings(self, far_side: str, url: str) -> dict[str, str]:
-        """What both the switch and a simulator read about themselves."""
+        """Environment variables that the switch and the simulators share."""
         prefix = f"EKPAY_{far_side.upper()}"
         return {
             f"{prefix}_URL": url,
@@ -257,14 +258,14 @@ class Stage:
         }
 
     def _biller_family_settings(self) -> dict[str, str]:
-        """What the switch and the houses must know of each other; one password opens them all."""
+        """Environment variables shared with the biller families; all institutions have one password."""
         origins = {name: f"http://127.0.0.1:{self.setting.proxied[name]}" for name in self.setting.counters}
         families = [COUNTERS[Name(name)] for name in self.setting.counters]
         environ = settings_for_switch(families, origins, self.passwords[_COUNTERS])
         return environ | {"EKPAY_SANDBOX_COUNTER_PASSWORD": self.passwords[_COUNTERS]}
 
     def _provider_family_settings(self) -> dict[str, str]:
-        """What the switch and the families that collect must know of each other, at the stage's own pace."""
+        """Environment variables of the switch and the provider families, with the stage's divided times."""
         origins = {name: f"http://127.0.0.1:{port}" for name, port in self.setting.gateways.items()}
         families, pace = [GATEWAYS[Name(name)] for name in self.setting.gateways], self.setting.time_divisor
         environ = settings_for_gateways(families, origins, self.passwords[_GATEWAYS])
@@ -294,7 +295,7 @@ class Stage:
 
 
 def _trusted_hosts(setting: Setting) -> str:
-    """Whom the switch may tell at a loopback address: a partner's mailbox, and the shop."""
+    """Loopback addresses to which the switch may send: a partner's notification endpoint, and the shop."""
     shop = f",{setting.shop_place}" if setting.shop_port else ""
     return f"127.0.0.1:{setting.mailbox_port}{shop}"
 
@@ -304,9 +305,9 @@ def _secret(far_side: str, name: str) -> str:
 
 
 def _wallet_settings(ports: WalletPorts) -> dict[str, str]:
-    """What bKash and the switch must know beyond what billers have; some of it both of them read.
+    """Environment variables of bKash and the switch beyond those of billers; some are read by both.
 
-    Payers are sent to the proxy's port, as the switch is: it lets them go to no other place than it asks.
+    Payers are sent to the proxy's port, like the calls of the switch: it accepts no other page address.
     """
     return {
         "EKPAY_BKASH_APP_KEY": _APP_KEY,
@@ -320,7 +321,7 @@ def _wallet_settings(ports: WalletPorts) -> dict[str, str]:
 
 @asynccontextmanager
 async def staged(setting: Setting) -> AsyncIterator[Stage]:
-    """A stage whose processes and database are stopped at the end, whatever happened on it."""
+    """A stage whose processes and database are always stopped at the end."""
     setting.home.mkdir(parents=True, exist_ok=True)
     stage = Stage(setting)
     try:
@@ -334,7 +335,7 @@ async def answers(url: str) -> None:
     """Wait until this address answers with HTTP 200.
 
     Raises:
-        NotReadyError: it did not within a minute.
+        NotReadyError: it did not answer within a minute.
     """
     give_up_at = time.monotonic() + _READY_SECONDS
     async with aiohttp.ClientSession() as session:
@@ -344,6 +345,6 @@ async def answers(url: str) -> None:
                     if answer.status == _HTTP_OK:
                         return
             except aiohttp.ClientError:
-                pass  # nobody listens there yet
+                pass  # not listening yet
             await asyncio.sleep(_POLL_SECONDS)
     raise NotReadyError(f"{url} does not answer")

@@ -1,7 +1,7 @@
-"""The people and partners of a stage: two of the staff, some partners, and money in their prefunds.
+"""Staff and partners of a stage: two members of staff, some partners, and money in their prefunds.
 
-All of them are made by the commands that a real installation uses, so a top-up takes two persons here as
-well. Names and institutions are invented.
+They are created by the commands of a real installation, so a top-up takes two persons here as well. Names and
+institutions are invented.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ _NAMES = ("Shapla Wallet", "Doyel Bank", "Kadam Agents")
 
 
 class CastUnreadableError(Exception):
-    """The file of our partners cannot be read; delete it and start again to get new ones."""
+    """The file of the stage's partners cannot be read; delete it and start again to get new ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member of staff, with the passphrase that the stage knows because it has chosen it."""
+    """A member of staff, with the passphrase that the stage has set."""
 
     name: str
     passphrase: str = field(repr=False)
@@ -39,7 +39,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """A partner of the stage: what the switch calls it, and what it was given."""
+    """A partner of the stage: its id at the switch, and its credentials."""
 
     id: str
     name: str
@@ -50,13 +50,13 @@ class Player:
     secret: str = field(repr=False)
 
     def credentials(self) -> Partner:
-        """What its client needs."""
+        """The credentials for its client."""
         return Partner(self.node_id, self.syndicate_id, self.user_id, self.pass_key, self.secret)
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Everybody on the stage, and where the switch is that they talk to."""
+    """Staff and partners of a stage, and the switch's address."""
 
     address: str
     staff: tuple[Person, ...]
@@ -70,10 +70,10 @@ class Cast:
 
 
 async def engage(tool: Tool, address: str, partners: int) -> Cast:
-    """Make two persons and as many partners as wished, all of them new.
+    """Create two members of staff and the given number of partners.
 
     Raises:
-        ToolFailedError: the switch refused somebody for another reason than a name that is taken.
+        ToolFailedError: the switch refused, and not because a name is already in use.
     """
     staff = await asyncio.gather(*(add_staff_member(tool, name) for name in _STAFF))
     players = await asyncio.gather(*(_add_partner(tool, number) for number in range(partners)))
@@ -92,19 +92,19 @@ async def top_up(tool: Tool, cast: Cast, player: Player, bucket: str, amount_tak
 
 
 async def rotate_secret(tool: Tool, player: Player) -> Player:
-    """The same partner after its secret was rotated, which ends its security tokens of before."""
+    """Rotate a partner's secret, which ends its security tokens; return the partner with the new secret."""
     rotated = await tool.read("partners", "rotate-secret", player.id, "--json")
     return Player(**{**asdict(player), "secret": rotated["shared_secret"]})
 
 
 async def prefund_paisa(tool: Tool) -> dict[tuple[str, str], int]:
-    """What stands in every prefund, in paisa by partner and bucket."""
+    """The balance of every prefund, in paisa by partner and bucket."""
     listed = await tool.read("partners", "list", "--json")
     return {(partner["id"], bucket): partner["prefunds"][bucket] for partner in listed for bucket in BUCKETS}
 
 
 def save(cast: Cast, folder: Path) -> None:
-    """Keep a cast for the commands that act as a partner later; readable by its owner alone."""
+    """Store the parties for commands that act as a partner later, readable by their owner only."""
     write_secret_json(
         folder / "partners.json", {"address": cast.address, "partners": _as_documents(cast.players)}
     )
@@ -112,10 +112,10 @@ def save(cast: Cast, folder: Path) -> None:
 
 
 def load(folder: Path) -> Cast | None:
-    """Return the cast that was kept in this folder, or None if there is none.
+    """Return the parties stored in this folder, or None if there are none.
 
     Raises:
-        CastUnreadableError: something else stands in its files.
+        CastUnreadableError: its files hold something else.
     """
     try:
         partners = json.loads((folder / "partners.json").read_text())
@@ -130,7 +130,7 @@ def load(folder: Path) -> Cast | None:
 
 
 def write_secret_json(path: Path, content: object) -> None:
-    """Write JSON that holds secrets: whole or not at all, and readable by its owner alone."""
+    """Write JSON that holds secrets: atomically, and readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -144,7 +144,7 @@ def _as_documents(people: Sequence[Any]) -> list[dict[str, object]]:
 
 
 async def add_staff_member(tool: Tool, name: str) -> Person:
-    """Make a member of staff with a passphrase of their own."""
+    """Create a member of staff with a passphrase."""
     passphrase = secrets.token_urlsafe(15)
 
     async def _add(free_name: str) -> Person:
@@ -173,7 +173,7 @@ async def _add_partner(tool: Tool, number: int) -> Player:
 
 
 async def add_under_free_name(name: str, add: Callable[[str], Awaitable[Added]]) -> Added:
-    """Add somebody under this name, or with a tag behind it if an earlier run has taken the name."""
+    """Add a party under this name, with a suffix if an earlier run already uses the name."""
     try:
         return await add(name)
     except ToolFailedError:

@@ -1,6 +1,6 @@
 """The processes that a demo consists of: started, watched and stopped together.
 
-A child that ends without being asked to ends the demo: what it logged last is the answer to why.
+A child that exits unasked ends the demo; its last log lines are shown.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from typing import Self, TypeVar
 Result = TypeVar("Result")
 
 _LAST_LINES = 15
-# Longer than the switch's own patience with payments that are still being told to a biller.
+# Longer than the switch itself waits for payments that are still being delivered.
 _LEAVE_SECONDS = 40.0
 
 
 class ChildDiedError(Exception):
-    """A process ended that was to go on; the text holds its last log lines."""
+    """A process exited unexpectedly; the text holds its last log lines."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class _Child:
 
 
 class Children:
-    """Processes under one roof; leaving the context stops them all, the last started first."""
+    """A group of processes; leaving the context stops them all, the last started first."""
 
     def __init__(self, logs: Path, environment: Mapping[str, str]) -> None:
         self._logs = logs
@@ -42,16 +42,16 @@ class Children:
         self._death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> Self:
-        """Make the folder of the logs."""
+        """Create the log folder."""
         self._logs.mkdir(parents=True, exist_ok=True)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop whoever still runs."""
+        """Stop all processes that still run."""
         for name in reversed(list(self._children)):
             await self.stop(name)
         if not self._death.cancel():
-            self._death.exception()  # whoever was to hear of it has left; asyncio need not complain
+            self._death.exception()  # nobody awaits the result any more; this keeps asyncio from warning
 
     async def start(self, name: str, command: Sequence[str]) -> None:
         """Start a process whose output goes to its own log file; a second one may follow a stopped first."""
@@ -63,7 +63,7 @@ class Children:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # Ctrl-C is ours to pass on: in our session it would end the children in any order.
+                # A new session, so that Ctrl-C reaches only us: we stop the children in the right order.
                 start_new_session=True,
             )
         child = self._children[name] = _Child(name, log, process)
@@ -72,7 +72,7 @@ class Children:
         watcher.add_done_callback(self._watchers.discard)
 
     async def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
-        """End a process with this signal and wait until it is gone; kill it if it does not go."""
+        """Send a process this signal and wait until it has exited; kill it if it does not."""
         child = self._children.pop(name)
         child.is_leaving = True
         with suppress(ProcessLookupError):
@@ -81,17 +81,17 @@ class Children:
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await child.process.wait()
         except TimeoutError:
-            pass  # it was asked politely, and long enough
+            pass  # it had enough time to exit by itself
         finally:
             if child.process.returncode is None:
                 child.process.kill()
                 await child.process.wait()
 
     async def watched(self, work: Coroutine[None, None, Result]) -> Result:
-        """Do some work for as long as all processes live.
+        """Await some work while all processes run.
 
         Raises:
-            ChildDiedError: one of them ended by itself; the work was given up.
+            ChildDiedError: one of them exited by itself; the work was cancelled.
         """
         task = asyncio.create_task(work)
         try:

@@ -1,4 +1,4 @@
-"""What a person sees while a demo works: one line a step, with a bar where its length is known."""
+"""Progress display of a demo: one line a step, with a bar where its length is known."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,16 +10,16 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 
 class ProgressStep:
-    """A step that is being done."""
+    """A step in progress."""
 
     def __init__(self, advance: Callable[[], None], describe: Callable[[str], None]) -> None:
-        """`advance` counts one more part of it as done, `describe` says anew what it does."""
+        """`advance` counts one more part as done, `describe` changes the description."""
         self.advance = advance
         self.describe = describe
 
 
 class ProgressSteps:
-    """The lines of all steps so far; where nobody watches, each is printed once when it begins."""
+    """The lines of all steps so far; without a terminal, each is printed once when it begins."""
 
     def __init__(self, screen: Console) -> None:
         """Nothing is printed yet."""
@@ -35,7 +35,7 @@ class ProgressSteps:
         )
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Start the display."""
         self._progress.start()
         return self
 
@@ -47,7 +47,7 @@ class ProgressSteps:
 
     @contextmanager
     def step(self, description: str, total: int | None = None) -> Iterator[ProgressStep]:
-        """One step, ticked off when it is done; `total` is how many parts it has, if that is known."""
+        """Show one step and tick it off at the end; `total` is the number of its parts, if known."""
         if not self._screen.is_terminal:
             self._screen.print(f"{description} …")
         progress, done = self._progress, 0

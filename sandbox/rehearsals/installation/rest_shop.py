@@ -1,4 +1,4 @@
-"""A shop of the stage: a partner with an API key of REST v1, and the place that its payers come back to."""
+"""A shop of the stage: a partner with an API key of REST v1 and a return page for its payers."""
 
 import json
 import re
@@ -14,13 +14,13 @@ from sandbox.rehearsals.installation.parties import (
 
 _FILE = "shop.json"
 _NAME = "Padma Bazar"
-# The command says more than the key.
+# The command prints more than the key.
 _KEY = re.compile(r"\bsk_[A-Za-z0-9_-]{16,}")
 
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What a shop needs: which partner it is, `host:port` of its return page, and its key."""
+    """A shop: its partner id, the `host:port` of its return page, and its API key."""
 
     partner_id: str
     place: str
@@ -28,15 +28,15 @@ class Shop:
 
     @property
     def port(self) -> int:
-        """Where its return page listens."""
+        """The port of its return page."""
         return int(self.place.rpartition(":")[2])
 
 
 async def engage_shop(tool: Tool, place: str) -> Shop:
-    """Make a new partner that only collects, with a key.
+    """Create a partner that only collects, with an API key.
 
     Raises:
-        ToolFailedError: the switch refused it for another reason than a name that is taken.
+        ToolFailedError: the switch refused, and not because the name is already in use.
     """
 
     async def _add(free_id: str) -> str:
@@ -48,7 +48,7 @@ async def engage_shop(tool: Tool, place: str) -> Shop:
 
 
 async def open_account(tool: Tool, partner_id: str, place: str) -> Shop:
-    """Give a partner a key whose payers may be sent back to this place.
+    """Create an API key for a partner, whose payers may be sent back to this `host:port`.
 
     Raises:
         ToolFailedError: the switch refused, or printed no key.
@@ -61,15 +61,15 @@ async def open_account(tool: Tool, partner_id: str, place: str) -> Shop:
 
 
 def save(shop: Shop, folder: Path) -> None:
-    """Keep a shop for the command that collects later; readable by its owner alone."""
+    """Store a shop for the command that collects later, readable by its owner only."""
     write_secret_json(folder / _FILE, asdict(shop))
 
 
 def load(folder: Path) -> Shop | None:
-    """Return the shop that was kept in this folder, or None if there is none.
+    """Return the shop stored in this folder, or None if there is none.
 
     Raises:
-        CastUnreadableError: something else stands in its file.
+        CastUnreadableError: its file holds something else.
     """
     try:
         return Shop(**json.loads((folder / _FILE).read_text()))

@@ -37,7 +37,7 @@ _WEIGHTS = {_FRIDAY: 70, _SATURDAY: 85}
 _WHOLE = 100
 _MINUTE_MS = 60_000
 _MINUTE_NEARLY_OVER_MS = 55_000
-# What goes wrong outside the late window keeps well away from it.
+# Breaks outside the late window keep a distance from it.
 _MARGIN_MINUTES = 40
 _ALIKE_IN = 2_000
 """One payment in so many is followed by one of the same amount in the same minute."""
@@ -55,7 +55,7 @@ class WrittenMonth:
 
 @dataclass(frozen=True, slots=True)
 class _Twin:
-    """The payment that follows one like it; without an act nothing is wrong with it."""
+    """The payment that follows one of equal amount; without a `BreakKind` nothing is wrong with it."""
 
     constraints: PaymentConstraints
     before_ms: int
@@ -63,10 +63,10 @@ class _Twin:
 
 
 def write_month(payments: int, seed: int, out: Path, on_day_written: Callable[[int], None]) -> WrittenMonth:
-    """Write ledger, files and key of a month; `told` learns how many payments each day brought.
+    """Write ledger, files and key of a month; `on_day_written` gets the number of payments of each day.
 
     Raises:
-        UnluckyMonthError: something could not go wrong as planned; another seed will do.
+        UnluckyMonthError: a planned break could not be made; another seed will do.
     """
     for folder in (out / LEDGER, *(out / FILES / dashed(night) for night in range(NIGHTS))):
         folder.mkdir(parents=True)
@@ -79,14 +79,14 @@ def write_month(payments: int, seed: int, out: Path, on_day_written: Callable[[i
 
 
 def payments_of_days(payments: int) -> list[int]:
-    """Spread the payments over the days, fewer on Fridays and Saturdays; they sum to all of them."""
+    """Distribute the payments over the days, fewer on Fridays and Saturdays; the counts sum to `payments`."""
     weights = [_WEIGHTS.get(date_of(day).weekday(), _WHOLE) for day in range(NIGHTS)]
     ends = [payments * sum(weights[: day + 1]) // sum(weights) for day in range(NIGHTS)]
     return [end - before for before, end in zip([0, *ends], ends, strict=False)]
 
 
 class _Month:
-    """The month while it passes."""
+    """The month that is being generated, day by day."""
 
     def __init__(self, days: Sequence[int], seed: int, out: Path) -> None:
         random = Random(f"month {seed} {sum(days)}")  # noqa: S311 - the same seed makes the same month
@@ -102,7 +102,7 @@ class _Month:
         self._twin: _Twin | None = None
 
     def pass_day(self, day: int, count: int) -> None:
-        """Let a day's payments happen, and end its files."""
+        """Generate a day's payments, and end its files."""
         books, randrange = self._stage.books, self._stage.random.randrange
         books.open_day(day)
         begin = EPOCH_MS + day * DAY_MS
@@ -119,7 +119,7 @@ class _Month:
         """Write the key.
 
         Raises:
-            UnluckyMonthError: not everything that was to go wrong did.
+            UnluckyMonthError: not every planned break could be made.
         """
         if len(self._seeds) or self._key.codes() != set(Code):
             raise UnluckyMonthError
@@ -178,7 +178,7 @@ class _Month:
         self._strike(self._maker.make(ms, twin.constraints), twin.constraints.institution, twin.act)
 
     def _institution_for(self, kind: BreakKind, ms: int) -> MonthInstitution | None:
-        """Return one of those at whom it can happen now."""
+        """Return one of the institutions at which the break can be made now."""
         minute = minute_of(ms)
         for _ in range(_INSTITUTIONS_TRIED):
             institution = self._stage.random.choice(kind.institutions())
@@ -188,7 +188,7 @@ class _Month:
         return None
 
     def _strike(self, payment: MonthPayment, institution: MonthInstitution, act: Act | None) -> bool:
-        """Let one leg go wrong and the other be as usual as can be; whether it did."""
+        """Make a break in one leg and an ordinary other leg; return whether that was possible."""
         stage, booked, is_done = self._stage, [], act is None
         for leg in payment.legs:
             slot = stage.files.due(leg.institution, leg.ms)
@@ -209,7 +209,7 @@ def _twin_of(leg: MonthRow, act: Act | None) -> _Twin:
 
 
 def rows_expected(days: Sequence[int], institution: MonthInstitution, date: int) -> float:
-    """Return how many rows one file of a date will have, about."""
+    """Return approximately how many rows one file of a date will have."""
     percent = FUNDS_PERCENT if institution.leg is Leg.FUNDS else DELIVERY_PERCENT
     first = date
     while institution.is_business and first > 0 and not institution.is_made(first - 1):

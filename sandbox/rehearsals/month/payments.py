@@ -1,4 +1,4 @@
-"""Payments as they happen: who pays by what, to whom, and how much."""
+"""Draws payments: connector or prefund, biller or merchant, and amount."""
 
 from dataclasses import dataclass
 from random import Random
@@ -11,7 +11,7 @@ from sandbox.rehearsals.month.model.references import ReferenceMaker
 from sandbox.rehearsals.month.model.rows import MonthRow
 
 _MERCHANT_PERCENT, _PREFUND_PERCENT = 10, 20
-"""Of all payments: paid to a merchant, without a biller; paid from a prefund, without a connector."""
+"""Percentage of payments to a merchant, without a biller; and from a prefund, without a connector."""
 _WHOLE = 100
 _TABLE = 4_096
 _AMOUNT_MIN, _AMOUNT_MAX = 2_000, 4_990_000
@@ -24,7 +24,7 @@ FUNDS_PERCENT, DELIVERY_PERCENT = _WHOLE - _PREFUND_PERCENT, _WHOLE - _MERCHANT_
 
 @dataclass(frozen=True, slots=True)
 class PaymentConstraints:
-    """What of a payment is decided; a prompt one is delivered in the instant in which it was paid."""
+    """What is fixed of a payment; a prompt one is delivered in the instant in which it was paid."""
 
     institution: MonthInstitution
     gross: int | None = None
@@ -34,7 +34,7 @@ class PaymentConstraints:
 
 
 class PaymentMaker:
-    """Draws one payment after the other; the legs are successes as our books have them."""
+    """Draws one payment after the other; the legs are successful, as in our books."""
 
     def __init__(self, random: Random, names: ReferenceMaker) -> None:
         self._random = random
@@ -96,5 +96,5 @@ class PaymentMaker:
 
 
 def _fee_inside(gross: int) -> int:
-    """Return our own fee in what a payer pays."""
+    """Return our own fee that is included in what a payer pays."""
     return next((fee for limit, fee in _FEES if gross - fee <= limit), _FEE_ABOVE)

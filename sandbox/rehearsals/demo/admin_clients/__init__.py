@@ -1,1 +1,1 @@
-"""Clients of each simulated institution's admin API: what can be paid, which faults, what its book says."""
+"""Clients of the simulated institutions' admin APIs: unpaid bills, faults, and books."""

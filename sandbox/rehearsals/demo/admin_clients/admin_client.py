@@ -1,6 +1,6 @@
-"""Our desks at the simulated billers: what can be paid there, what goes wrong on purpose, what they believe.
+"""Clients of the simulated billers' admin APIs: unpaid bills, faults to inject, and posted payments.
 
-One desk a biller, all of one shape, so that a script and a comparison need not know whom they speak of.
+All clients have the same methods, so scripts and comparisons need not know which biller they deal with.
 """
 
 from abc import ABC, abstractmethod
@@ -21,8 +21,8 @@ _CALL_SECONDS = 30.0
 class Payable:
     """Something that a partner can pay.
 
-    `named` are the members of `bll_inf` that name it, each of them one way; `target` is whom its biller sets
-    a fault for.
+    `named` are alternative sets of members of `bll_inf` that identify it; `target` identifies it when a fault
+    is set.
     """
 
     biller: str
@@ -33,9 +33,9 @@ class Payable:
 
 @dataclass(frozen=True, slots=True)
 class AvailableFaults:
-    """What a biller can do wrong: its faults, and the one after which it contradicts itself, if it can.
+    """The faults of a biller, and the one after which it contradicts itself, if there is one.
 
-    `meets_network` says whether the network before it is spoiled as well.
+    `meets_network` says whether network faults are injected before it as well.
     """
 
     faults: Sequence[str]
@@ -49,14 +49,14 @@ class AdminCallRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a simulator listens, such as http://127.0.0.1:8190, and what a bank logs in with."""
+    """A simulator's base URL, such as http://127.0.0.1:8190, and the login of a bank."""
 
     url: str
     password: str = field(repr=False)
 
 
 class AdminDesk:
-    """A desk at whoever has admin calls; use it as an asynchronous context manager."""
+    """Client of a simulator's admin API; use it as an asynchronous context manager."""
 
     def __init__(self, address: Address) -> None:
         """Nothing is sent yet."""
@@ -75,7 +75,7 @@ class AdminDesk:
         """One admin call.
 
         Raises:
-            DeskClosedError: it was refused.
+            AdminCallRefusedError: it was refused.
         """
         url = f"{self.address.url}/_admin/{path}"
         async with self._session.request(method, url, json=order) as answer:
@@ -85,10 +85,10 @@ class AdminDesk:
             return document
 
     async def admin_text(self, path: str) -> str:
-        """One admin call that asks for a document which is no JSON.
+        """One admin call that returns a document other than JSON.
 
         Raises:
-            DeskClosedError: it was refused.
+            AdminCallRefusedError: it was refused.
         """
         async with self._session.get(f"{self.address.url}/_admin/{path}") as answer:
             if not answer.ok:
@@ -96,7 +96,7 @@ class AdminDesk:
             return await answer.text()
 
     async def call(self, path: str, body: Mapping[str, str] | bytes, headers: Mapping[str, str]) -> Document:
-        """One call of the institution itself, with a form as JSON or a file as it is."""
+        """One call of the institution's own API, with a form as JSON or a file as it is."""
         sent: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
         async with self._session.post(f"{self.address.url}{path}", headers=headers, **sent) as answer:
             document: Document = await answer.json()
@@ -104,9 +104,10 @@ class AdminDesk:
 
 
 class Desk(AdminDesk, ABC):
-    """A desk at one biller, which partners know as `biller` and the switch as `known_as`.
+    """Client of one biller's admin API; partners know the biller as `biller`, the switch as `known_as`.
 
-    `parameters` are the biller's own names (`ekpay billers`) of the members of `bll_inf` that name a bill.
+    `parameters` are the biller's own names (`ekpay billers`) of the members of `bll_inf` that identify a
+    bill.
     """
 
     name: str
@@ -118,31 +119,31 @@ class Desk(AdminDesk, ABC):
 
     @property
     def told_as(self) -> str:
-        """The name under which a report counts what happened here."""
+        """The name under which a report counts this biller's payments."""
         return self.name
 
     @abstractmethod
     async def payables(self, count: int) -> list[Payable]:
-        """Return `count` things that nobody has paid, or as many as there are."""
+        """Return `count` unpaid bills, or as many as there are."""
 
     @abstractmethod
     async def set_fault(self, target: str, fault: str) -> None:
-        """Let one of the biller's faults strike the next payment of a target."""
+        """Set one of the biller's faults for the next payment of a target."""
 
     @abstractmethod
     async def book(self) -> list[TheirLine]:
-        """Return every payment that the biller believes in."""
+        """Return every payment in the biller's book."""
 
     async def whole_book(self) -> list[TheirLine]:
-        """Return the same with what others have taken for this biller, where it has a second route."""
+        """Return the book together with payments that reached this biller by a second route."""
         return await self.book()
 
     @abstractmethod
     async def with_stated_amount(self, line: TheirLine) -> TheirLine:
-        """The line with what the biller tells a bank about its amount when it is asked."""
+        """Return the line with the amount that the biller states when a bank queries the payment."""
 
     async def expire_logins(self) -> None:
-        """Let every login at this simulator die now, those of all its houses."""
+        """End every login at this simulator, those of all its institutions."""
         await self.admin("POST", "faults", {"fault": "expire_tokens"})
 
     async def bank(self, path: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Document:
@@ -151,5 +152,5 @@ class Desk(AdminDesk, ABC):
 
 
 def by_own_names(parameters: Mapping[str, str], members: Mapping[str, str]) -> dict[str, str]:
-    """What names a bill, by the biller's own names instead of those of the syndicate API."""
+    """What identifies a bill, by the biller's own names instead of those of the syndicate API."""
     return {parameters[member]: text for member, text in members.items()}

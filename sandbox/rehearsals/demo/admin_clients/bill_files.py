@@ -1,6 +1,6 @@
-"""What the demo does for billers that exchange files: their bills are loaded, and the day's scroll is sent.
+"""Steps of the demo for billers that exchange files: load their bills, and send the day's scroll.
 
-Their own books hold a payment once its scroll has been taken, so the books are compared after that.
+Their own books contain a payment once its scroll was accepted, so the books are compared after that.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ _USER = "ekpay"
 
 
 class ScrollRefusedError(Exception):
-    """An office did not take a scroll; the text is its answer."""
+    """An office refused a scroll; the text is its answer."""
 
 
 class Offices:
-    """The offices that exchange files with the switch on one stage; the files lie in `folder` meanwhile."""
+    """The offices of a stage that exchange files with the switch; the files are kept in `folder`."""
 
     def __init__(self, tool: Tool, address: Address, folder: Path) -> None:
         """Nothing is sent yet."""
@@ -32,7 +32,7 @@ class Offices:
         self._folder = folder
 
     async def load_bills(self) -> None:
-        """Let the switch take over the newest bill file of every office.
+        """Import the newest bill file of every office into the switch.
 
         Raises:
             ToolFailedError: the switch refused one.
@@ -42,13 +42,13 @@ class Offices:
             await run_few_at_once(partial(self._load, admin_client), await self._biller_ids(admin_client))
 
     async def send_scrolls(self, began_on: date) -> None:
-        """Bring every office what was paid since a Dhaka date: a scroll for each date until now.
+        """Send every office the scrolls of all Dhaka dates from a given one until today.
 
-        A date that is over gets its last scroll, today its first.
+        A past date gets its last scroll, today its first.
 
         Raises:
-            ToolFailedError: the switch made none.
-            ScrollRefusedError: an office did not take it.
+            ToolFailedError: the switch made no scroll.
+            ScrollRefusedError: an office refused one.
         """
         today = dhaka_day(utc_now())
         days = [began_on + timedelta(days=since) for since in range((today - began_on).days + 1)]
@@ -63,7 +63,7 @@ class Offices:
         await self._tool.run("billers", "load", biller_id, str(path))
 
     async def _send(self, admin_client: AdminDesk, days: Sequence[date], biller_id: str) -> None:
-        """One office's scrolls in the order of their dates, the last of which is today."""
+        """Send one office its scrolls in the order of their dates, the last of which is today."""
         for day in days:
             path = self._folder / f"scroll-{biller_id}-{day}.csv"
             cycle = ("--cycle", "1") if day == days[-1] else ()

@@ -1,4 +1,4 @@
-"""Our desk at one simulated house: a biller of one of the families whose houses are counters."""
+"""Client of the admin API of one institution of a biller family."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,7 +20,7 @@ from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
 from sandbox.rehearsals.installation.ekpay_command import Tool
 
 OTHER_BILLERS = "the others"
-"""What a report calls all houses together."""
+"""What a report calls all billers of families together."""
 
 _REHEARSAL = "rehearsal"
 _BILLS_AN_ACCOUNT = 24
@@ -28,13 +28,13 @@ _FAMILY_FAULTS = AvailableFaults(
     [Fault.LOST_PAID, Fault.LOST_UNPAID, Fault.SLOW, Fault.REFUSE, Fault.HTML, Fault.HTTP_500],
     meets_network=False,
 )
-# Where payments leave as a file, no wire can lose one.
+# No network faults where payments are sent as a file.
 _NO_FAULTS = AvailableFaults([], meets_network=False)
 
 
 @dataclass(frozen=True, slots=True)
 class BillerListing:
-    """What the switch says of a biller; `parameters` are its names by the members of `bll_inf`."""
+    """A biller as the switch lists it; `parameters` are its own names by the members of `bll_inf`."""
 
     id: str
     ekpay_id: str
@@ -46,7 +46,7 @@ class BillerListing:
 
 @dataclass(frozen=True, slots=True)
 class _InstitutionAddress:
-    """A house of a family, and where its desk is."""
+    """An institution of a family, and the address of its admin API."""
 
     id: str
     family: str
@@ -54,10 +54,10 @@ class _InstitutionAddress:
 
 
 class HouseDesk(Desk):
-    """Bills of one house, named as a payer of this biller names them."""
+    """Client for one institution; its bills are identified as payers of this biller do."""
 
     def __init__(self, address: Address, known: BillerListing, second: AdminDesk | None = None) -> None:
-        """Nothing is sent yet; `second` is the desk of whoever takes what does not reach this house."""
+        """Nothing is sent yet; `second` is the client of the second route to this biller, if any."""
         super().__init__(address)
         self._second_route = second
         self.name, self.biller, self.bucket = known.id, known.ekpay_id, known.bucket
@@ -73,13 +73,13 @@ class HouseDesk(Desk):
 
     @override
     async def payables(self, count: int) -> list[Payable]:
-        # One of each account: its second fee may want the first one paid before.
+        # One bill an account: a second fee may require that the first one is paid before.
         answer = await self.admin("GET", f"unpaid?house={self.name}&count={count * _BILLS_AN_ACCOUNT}")
         of_account = {bill["number"]: bill for bill in reversed(answer["bills"])}
         return [self._payable(of_account[number]) for number in sorted(of_account)[:count]]
 
     async def cast(self, kind: str, nth: int) -> Payable:
-        """The nth account of a kind that behaves oddly."""
+        """The nth account of a kind that shows a special behaviour."""
         return self._payable(await self.admin("GET", f"cast?house={self.name}&kind={kind}&nth={nth}"))
 
     @override
@@ -124,7 +124,7 @@ def _their_line(line: Document) -> TheirLine:
 
 @asynccontextmanager
 async def house_desks(families: Iterable[Address], tool: Tool) -> AsyncIterator[Mapping[str, HouseDesk]]:
-    """A desk at every house of these families that the switch knows, by the biller's ekPay id."""
+    """A client for every institution of these families that the switch knows, by the biller's ekPay id."""
     known = await _listings(tool)
     institutions = [institution for address in families for institution in await _institutions(address)]
     async with AsyncExitStack() as closing:
@@ -147,7 +147,7 @@ async def house_desks(families: Iterable[Address], tool: Tool) -> AsyncIterator[
 
 
 def _is_second_route(institution_id: str, biller_id: str) -> bool:
-    """Whether a house takes a biller's payments over another route: it is named after it."""
+    """Whether an institution is the second route to a biller: it is named after it."""
     return institution_id.startswith(f"{biller_id}_")
 
 

@@ -1,4 +1,4 @@
-"""Our desk at the simulated bKash: its book as its own settlement files have it, and its notifications."""
+"""Client of the simulated bKash's admin API: its book from its settlement files, and its notifications."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ _REFUND = "Refund"
 
 @dataclass(frozen=True, slots=True)
 class BkashNotificationCounts:
-    """Whether an endpoint has confirmed that it wants notifications, how many it was owed, and is still."""
+    """Whether an endpoint has confirmed its subscription, and its created and undelivered notifications."""
 
     is_confirmed: bool
     created: int
@@ -26,14 +26,14 @@ class BkashNotificationCounts:
 
 
 class BkashDesk(AdminDesk):
-    """What the simulator tells those who run it; nothing here is seen by the switch."""
+    """Admin calls of the simulator; the switch sees none of them."""
 
     async def subscribe(self, endpoint: str) -> None:
-        """Send notifications there from now on, and ask the endpoint to confirm that it wants them."""
+        """Subscribe this address to notifications; the endpoint must confirm it."""
         await self.admin("POST", "sns-endpoint", {"url": endpoint})
 
     async def notification_counts(self) -> BkashNotificationCounts:
-        """How its notifications stand with the endpoint."""
+        """The numbers of created and undelivered notifications."""
         dump = await self.admin("GET", "dump")
         are_delivered = [notice["delivered_at"] is not None for notice in dump["notices"]]
         return BkashNotificationCounts(
@@ -41,14 +41,14 @@ class BkashDesk(AdminDesk):
         )
 
     async def notify(self, payment_id: str) -> None:
-        """Send a notification that says the payment was paid, rightly signed, whatever is true."""
+        """Send a correctly signed notification that the payment was paid, whether true or not."""
         await self.admin("POST", "sns", {"kind": Kind.UNFOUNDED, "paymentID": payment_id})
 
     async def book(self) -> list[Movement]:
         """Every movement of money, in the order of the settlement files.
 
         Raises:
-            DeskClosedError: a file holds something that is none.
+            AdminCallRefusedError: a file holds a line that cannot be read.
         """
         dump = await self.admin("GET", "dump")
         stated_paisa = {line["trxID"]: line["told_paisa"] for line in dump["payments"] if line["trxID"]}

@@ -1,4 +1,4 @@
-"""Our desk at the simulated BREB: bills that are locked, saved and acknowledged, and paid in whole taka."""
+"""Client of the simulated BREB's admin API: bills are locked, saved and acknowledged, in whole taka."""
 
 from types import MappingProxyType
 
@@ -8,13 +8,13 @@ from sandbox.billers.breb.faults import Fault, Step
 from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, Desk, Payable
 from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
 
-_MOBILE = "01712345678"  # nobody's: the example of the biller's own catalogue entry
+_MOBILE = "01712345678"  # the example of the biller's own catalogue entry, which belongs to nobody
 _PAISA = 100
 _FAULTY_STEPS = (Step.SAVE, Step.ACKNOWLEDGE)
 
 
 class BrebDesk(Desk):
-    """A fault is a step and what goes wrong there, such as `acknowledge lost_done`."""
+    """Client of BREB; a fault is a step and an effect, such as `acknowledge lost_done`."""
 
     name = "BREB"
     biller = "b9001"

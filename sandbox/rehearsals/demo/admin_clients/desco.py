@@ -1,4 +1,4 @@
-"""Our desk at the simulated DESCO."""
+"""Client of the simulated DESCO's admin API."""
 
 from dataclasses import replace
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
 
 
 class DescoDesk(Desk):
-    """Bills that are named by their number or by the account."""
+    """Client of DESCO; a bill is identified by its number or by the account."""
 
     name = "DESCO"
     biller = "b025"

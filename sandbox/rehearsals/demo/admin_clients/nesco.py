@@ -1,4 +1,4 @@
-"""Our desk at the simulated NESCO: money for token lines, quoted first and vended once."""
+"""Client of the simulated NESCO's admin API: prepaid recharges, quoted first and vended once."""
 
 from dataclasses import replace
 from types import MappingProxyType
@@ -17,7 +17,7 @@ _SPECIAL = 4
 
 
 class NescoDesk(Desk):
-    """Recharges of prepaid meters; some of them come after a tariff change, with twelve lines."""
+    """Client of NESCO: recharges of prepaid meters, with twelve token lines after a tariff change."""
 
     name = "NESCO"
     biller = "b9002"

@@ -1,6 +1,7 @@
-"""Our desk at one family of providers that collect: their books, their faults, and the messages they owe us.
+"""Client of the admin API of one provider family: books, faults, and undelivered messages.
 
-All families have the same desk (`sandbox.kit.provider.admin_api`), so nothing here knows a wire.
+All families have the same admin API (`sandbox.kit.provider.admin_api`), so nothing here depends on a
+protocol.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,34 +13,34 @@ from sandbox.kit.provider.push_delivery import OWED
 from sandbox.rehearsals.demo.admin_clients.admin_client import AdminDesk
 from sandbox.rehearsals.demo.comparison.provider_books import ProviderOrder, ProviderRefund
 
-# What the merchant called an order that the book had to name otherwise.
+# The merchant's name of an order that the book had to rename.
 _MERCHANT_REFERENCE = "asked_as"
 
 
 class ProviderAdminClient(AdminDesk):
-    """What the simulators of a family tell those who run them; nothing here is seen by the switch."""
+    """Admin calls of a provider family's simulators; the switch sees none of them."""
 
     async def strike(self, institution_id: str, step: Step, fault: Fault) -> None:
-        """Let a fault strike the next call of a step at a house, whoever it is about."""
+        """Set a fault for the next call of a step at a provider, whichever order it is about."""
         await self.admin("POST", "faults", {"house": institution_id, "step": step, "fault": fault})
 
     async def end_logins(self, institution_id: str) -> None:
-        """Let every login of a house die now."""
+        """End every login at a provider."""
         await self.admin("POST", "faults", {"house": institution_id, "fault": Fault.EXPIRE_TOKENS})
 
     async def book(self) -> list[ProviderOrder]:
-        """Every order that any house of the family believes in."""
+        """Every order in the books of the family's providers."""
         return [order_of(line) for line in (await self.admin("GET", "dump"))["orders"]]
 
     async def undelivered(self) -> dict[str, int]:
-        """How many messages each house still owes to the switch, by house."""
+        """The number of messages that each provider has not delivered to the switch yet."""
         pushes = (await self.admin("GET", "dump"))["pushes"]
         institution_ids = [push["house"] for push in pushes if push["kind"] in OWED and not push["over_at"]]
         return {institution_id: institution_ids.count(institution_id) for institution_id in institution_ids}
 
 
 def order_of(line: Mapping[str, Any]) -> ProviderOrder:
-    """An order as the desk of a family tells it."""
+    """Return an order of the admin API's response."""
     return ProviderOrder(
         connector=line["house"],
         reference=line["facts"].get(_MERCHANT_REFERENCE, line["reference"]),
@@ -62,7 +63,7 @@ def order_of(line: Mapping[str, Any]) -> ProviderOrder:
 
 
 def _texts(record: Mapping[str, Any]) -> Iterator[str]:
-    """Every text of a record: whatever a provider may have called it is one of them."""
+    """Every text of a record: each may be a name that the provider uses for it."""
     for value in record.values():
         if isinstance(value, str):
             yield value

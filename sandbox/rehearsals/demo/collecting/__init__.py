@@ -1,1 +1,1 @@
-"""Shops of a demo that collect from payers: scenarios, script, load, and what is compared afterwards."""
+"""The shop of a demo that collects from payers: scenarios, script, load, and reading of the books."""

@@ -1,4 +1,4 @@
-"""Reading what is compared about collected money: the switch's export and ledger, each provider, the shop."""
+"""Reads the books about collected money: the switch's export and ledger, the providers', the shop's."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,10 +33,10 @@ _BALANCES = (
 
 @dataclass(frozen=True, slots=True)
 class ProviderOutcome:
-    """What came of one provider's payments; `ours` are those of the demo's own shop.
+    """The outcome of one provider's payments; `ours` are those of the demo's own shop.
 
-    `orders` is how many paid orders stand in its own book and `refunds` how many refunds. `owed_paisa` is
-    what it owes us by that, `receivable_paisa` what it does by our ledger.
+    `orders` is how many paid orders its own book has, and `refunds` how many refunds. `owed_paisa` is its
+    debt to us by that book, `receivable_paisa` that by our ledger.
     """
 
     provider: DemoProvider
@@ -50,10 +50,10 @@ class ProviderOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PayerOutcome:
-    """Everything that a demo found out about its payers; `told` are bKash's notifications.
+    """Everything that a demo found out about its payers; `notifications` are bKash's.
 
-    `missing` are connectors of the switch that nobody here plays, and `strays` are payments collected by
-    nobody who was asked.
+    `missing` are connectors of the switch that the sandbox does not simulate, and `strays` are payments
+    that belong to no provider.
     """
 
     providers: Sequence[ProviderOutcome]
@@ -69,14 +69,14 @@ class PayerOutcome:
         return list({line.payment_id: line for line in lines}.values())
 
     def course_of(self, line: Collection) -> str:
-        """What was to happen to a payment, or nothing."""
+        """The planned course of a payment, or None."""
         collected = self.experience.payments.get(line.payment_id)
         return "" if collected is None else collected.order.course.value
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonInputs:
-    """What everybody else has said already: the switch's whole export, and what the billers' books hold."""
+    """The data read before: the switch's complete export, and the tokens in the billers' books."""
 
     exported: Sequence[Mapping[str, Any]]
     posted: Sequence[TheirLine]
@@ -91,9 +91,9 @@ async def compare_payers(
     *,
     unplayed_connectors: Sequence[str] = (),
 ) -> PayerOutcome:
-    """Read all that anybody believes about collected money and compare it, provider by provider.
+    """Read all books about collected money and compare them, provider by provider.
 
-    `providers` are those who collect; `unplayed_connectors` are active at the switch and not simulated here.
+    `providers` are those that collect; `unplayed_connectors` are active at the switch and not simulated here.
     """
     collections = [collection_of(line) for line in inputs.exported if line["tries"]]
     balances = await tool.read("db", "psql", "-XAtqc", _BALANCES)
@@ -127,14 +127,14 @@ class _ProviderFamilyBooks:
 
 
 async def _provider_family_books(admin_clients: Iterable[ProviderAdminClient]) -> _ProviderFamilyBooks:
-    """Every family's book, by connector; a desk may stand for several."""
+    """Every family's book, by connector; a client may serve several."""
     orders: defaultdict[str, list[ProviderOrder]] = defaultdict(list)
-    untaken: Counter[str] = Counter()
+    undelivered: Counter[str] = Counter()
     for admin_client in dict.fromkeys(admin_clients):
         for order in await admin_client.book():
             orders[order.connector].append(order)
-        untaken.update(await admin_client.undelivered())
-    return _ProviderFamilyBooks(orders, untaken)
+        undelivered.update(await admin_client.undelivered())
+    return _ProviderFamilyBooks(orders, undelivered)
 
 
 def _bkash_outcome(
@@ -171,7 +171,7 @@ def _outcome(
 
 
 def _strays(lines: Iterable[Collection], providers: Iterable[DemoProvider]) -> Iterator[Disagreement]:
-    """Payments that no provider's comparison has looked at."""
+    """Payments that no provider's comparison has covered."""
     known = {provider.id for provider in providers}
     for line in lines:
         if not line.connectors & known:
@@ -179,7 +179,7 @@ def _strays(lines: Iterable[Collection], providers: Iterable[DemoProvider]) -> I
 
 
 def _notification_problems(notifications: BkashNotificationCounts) -> Iterator[Disagreement]:
-    """Where the switch does not take what bKash notifies."""
+    """Where the switch does not accept bKash's notifications."""
     subject = "notifications of bkash"
     if not notifications.is_confirmed:
         yield Disagreement(subject, "the switch has never confirmed that it wants them")

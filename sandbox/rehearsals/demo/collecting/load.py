@@ -1,7 +1,7 @@
-"""The payers: a shop that collects from many of them at a sane pace, and settles what stayed open.
+"""The payers' load: a shop that collects from many payers at a limited rate, and settles what stayed open.
 
-What it returns is what shop and payers experienced. Whether that is right is for the comparison to say, but
-for an end that a course cannot have: that is a surprise, and a demo with one has failed.
+It returns what shop and payers experienced; the comparison decides whether that is right. Only an end state
+that a course cannot have is counted here, as a surprise, and a demo with one has failed.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from sandbox.rehearsals.demo.paying.partner import SwitchSilentError
 
 Answer = TypeVar("Answer")
 
-# No provider is asked more than five questions a second, and payers are no flood.
+# No provider gets more than five calls a second, and payers come one by one.
 _EVERY_SECONDS = 0.12
 _AT_ONCE = 120
 _TRIES_MAX = 60
@@ -52,16 +52,16 @@ _SETTLE_SECONDS = 120.0
 _REASON = "paid for the wrong meter"
 _BILLER_REFUSED = "biller_refused"
 _NOT_YET = frozenset({"payment_not_payable", "payment_not_cancellable"})
-# A slow machine may be too late for a host, whose answer is then taken back.
+# A slow machine may miss a bank host's deadline; the payment is then reversed.
 _FURTHER_TRIES_MAX = 3
 
 
 @dataclass(slots=True)
 class CollectedPayment:
-    """One payment of the shop: what was to become of it, and what it was told last.
+    """One payment of the shop: the planned course, and the last known status.
 
-    `key` is its idempotency key, which the shop's return page knows the order by. `paid_anew` counts the
-    tries that its course does not know of.
+    `key` is its idempotency key, by which the shop's return page identifies the order. `further_tries` counts
+    the tries beyond its course.
     """
 
     order: PayerOrder
@@ -71,10 +71,10 @@ class CollectedPayment:
 
     @property
     def is_as_expected(self) -> bool:
-        """Whether payment and refunds stand as its course must end.
+        """Whether payment and refunds have the end state of the course.
 
-        A biller that has forgotten our login refuses the next payment, whichever that is: then everything is
-        back with the payer, or owed.
+        A biller that has lost our login refuses the next payment, whichever that is: then everything is
+        refunded or owed to the payer.
         """
         conduct = self.order.steps
         back = (REFUNDED, (REFUND_DONE,)) if self.order.gives_back else (REFUND_PENDING, (REFUND_WAITS,))
@@ -86,7 +86,7 @@ class CollectedPayment:
 
     @property
     def needs_further_try(self) -> bool:
-        """Whether its course wants money, and nothing but another try can bring any."""
+        """Whether its course needs money that only another try can bring."""
         payment = self.payment
         is_between = payment.page_url is None and payment.next_check_at == payment.pay_until
         is_wanted = self.order.steps.end_status not in {FAILED, PENDING}
@@ -97,10 +97,10 @@ class CollectedPayment:
 
 @dataclass(slots=True)
 class PayerExperience:
-    """What was tried: payments by their ids, and counts.
+    """What happened: payments by their ids, and counts.
 
     `came_back` payers reached the shop's page, `waited` were asked by the switch's page to wait. `repeats`
-    are answers that said that they were repeats, `tries` the pages that were asked for beyond the first.
+    are answers marked as repeats, `tries` the pages requested after the first.
     """
 
     payments: dict[str, CollectedPayment] = field(default_factory=dict)
@@ -113,10 +113,10 @@ class PayerExperience:
 
 
 class PayerLoad:
-    """Acts out one script of payers."""
+    """Carries out one script of payers."""
 
     def __init__(self, billers: DemoBillers, side: PayerSide, availability: FarSideAvailability) -> None:
-        """`door` says when a biller may be told to misbehave."""
+        """`availability` decides when a fault may be set at a biller."""
         self.experience = PayerExperience()
         self._billers = billers
         self._side = side
@@ -124,7 +124,7 @@ class PayerLoad:
         self._page_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def perform(self, orders: Sequence[PayerOrder], advance: Callable[[], None]) -> None:
-        """Let every payer pay, some at a time; `advance` is called after each."""
+        """Let every payer pay, some concurrently; `advance` is called after each."""
         places = asyncio.Semaphore(_AT_ONCE)
 
         async def _begin(order: PayerOrder) -> None:
@@ -143,9 +143,9 @@ class PayerLoad:
                 await asyncio.sleep(_EVERY_SECONDS)
 
     async def settle(self, on_progress: Callable[[int], None]) -> None:
-        """Ask about all that is not yet as it must end; `told` gets the number left.
+        """Ask about all that is not yet as it must end; `on_progress` gets the number left.
 
-        Gives up after two minutes: what is open then is counted by whoever reads the books.
+        Gives up after two minutes: payments that are still open are counted when the books are compared.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _SETTLE_SECONDS
@@ -157,7 +157,7 @@ class PayerLoad:
         on_progress(len(unsettled))
 
     def check_ends(self) -> None:
-        """Count as a surprise every end that a course cannot have, and every payer who came for nothing."""
+        """Count as a surprise every end state that a course cannot have, and every unknown visit."""
         for collected in self.experience.payments.values():
             if not collected.is_as_expected:
                 conduct, refunds = (
@@ -192,7 +192,7 @@ class PayerLoad:
                 admin_client = self._billers.admin_clients[order.bill.biller]
                 await admin_client.set_fault(order.bill.target, conduct.biller_fault)
                 await self._at_page(page_url, order.number, conduct)
-                # The fault waits in the biller's memory until the payment has come there.
+                # The fault is in the biller's memory until the payment arrives there.
                 await self._until(collected, lambda payment: payment.status != PENDING)
         await self._after_page(collected, page_url)
         if conduct.refund_percents:
@@ -227,7 +227,7 @@ class PayerLoad:
 
     @asynccontextmanager
     async def _exclusive_page_call(self, order: PayerOrder, *, is_struck: bool = True) -> AsyncIterator[None]:
-        """While this holds, nobody else asks this provider for a page: a fault there meets whom it is for."""
+        """No other payment requests a page of this provider meanwhile, so a fault hits the right one."""
         conduct, admin_client = order.steps, self._side.gateways.get(order.connector)
         if admin_client is None:
             yield
@@ -240,9 +240,9 @@ class PayerLoad:
             yield
 
     async def _page_of(self, collected: CollectedPayment) -> str:
-        """Where the payer pays; another try where the provider opened no page."""
+        """The page on which the payer pays; begins another try if the provider opened none."""
         if collected.payment.page_url is None:
-            # A late answer, or that of a repeat, may have come before the page was there.
+            # A late or repeated answer may have been given before the page existed.
             await asyncio.sleep(_PAUSE_SECONDS)
             await self._refresh(collected)
         for _ in range(_PAGES_MAX):
@@ -252,7 +252,7 @@ class PayerLoad:
         raise LostPayerError("the provider opens no page")
 
     async def _at_page(self, page_url: str, number: str, conduct: CourseSteps) -> None:
-        """Be the payer; whoever is sent back to the switch's page stays there until it sends on."""
+        """Act as the payer; at the switch's page, wait until it redirects."""
         visit = await pay(
             page_url,
             Payer(number),
@@ -301,7 +301,7 @@ class PayerLoad:
         )
 
     async def _refresh_and_retry(self, collected: CollectedPayment) -> None:
-        """Look, and let the payer pay once more where that try came to nothing by no fault of theirs."""
+        """Read the payment, and let the payer pay again where the try failed through no fault of theirs."""
         await self._refresh(collected)
         if not collected.needs_further_try:
             return
@@ -315,7 +315,7 @@ class PayerLoad:
             )
 
     async def _until(self, collected: CollectedPayment, holds: Callable[[Payment], bool]) -> None:
-        """Ask until something holds, or for a minute: what comes after it will fail, and say so."""
+        """Poll until a condition holds, or for a minute; after that the next step fails and reports it."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _PATIENCE_SECONDS
         await self._refresh_and_retry(collected)
@@ -324,7 +324,7 @@ class PayerLoad:
             await self._refresh_and_retry(collected)
 
     async def _once_allowed(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Send what is refused as long as money was asked for and the answer is not known."""
+        """Repeat a request that is refused as long as the answer of a money request is unknown."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _PATIENCE_SECONDS
         while True:
@@ -337,7 +337,7 @@ class PayerLoad:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _send_until_answered(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Send the same thing again until it is answered with anything but "again, later".
+        """Repeat a request until it gets an answer other than "again, later".
 
         Raises:
             RefusedError: the answer is a refusal that another sending does not change.
@@ -362,5 +362,5 @@ class PayerLoad:
 
 
 def _payment_at_wallet(page_url: str) -> str:
-    """The wallet's own name of the payment that its page is for."""
+    """The wallet's own id of the payment that its page is for."""
     return parse_qs(urlsplit(page_url).query)["paymentId"][0]

@@ -1,4 +1,4 @@
-"""Everybody on the payers' side: a shop with its client and return page, and our desks at all providers."""
+"""The payers' side: a shop with its client and return page, and the admin clients of all providers."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +17,7 @@ from sandbox.rehearsals.installation.rest_shop import engage_shop
 
 @dataclass(frozen=True, slots=True)
 class PayerSide:
-    """A shop that is ready to collect; `gateways` are the desks by the ids of the connectors."""
+    """A shop that is ready to collect; `gateways` are the admin clients by connector id."""
 
     shop_id: str
     client: ApiClient
@@ -28,7 +28,7 @@ class PayerSide:
 
 @asynccontextmanager
 async def open_payer_side(stage: Stage) -> AsyncIterator[PayerSide]:
-    """A new shop that is ready to collect; bKash notifies the switch from now on."""
+    """Open a new shop that is ready to collect, and subscribe the switch to bKash's notifications."""
     wallet = stage.setting.wallet
     shop = await engage_shop(stage.tool, wallet.return_place)
     async with AsyncExitStack() as closing:

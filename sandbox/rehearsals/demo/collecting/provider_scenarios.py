@@ -1,8 +1,8 @@
-"""Who collects in a demo, and which courses each of them can play: a table, and what the switch says of it.
+"""Which providers collect in a demo, and the courses of each: a table, joined with the switch's connectors.
 
-A provider joins by being a connector of the switch and a house of the sandbox. What its family's faults are
-stands in `KNOWN`; a family that is not there plays what every page can. What a provider gives back, the
-switch says itself.
+A provider takes part if it is a connector of the switch and simulated in the sandbox. `KNOWN` holds the
+courses of its family; a family that is missing there has the courses of any page. The refund courses follow
+from what the switch says about the connector.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,10 +25,10 @@ _THREE_PARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class DemoProvider:
-    """One connector of the switch as the sandbox plays it.
+    """One connector of the switch as the sandbox simulates it.
 
-    It gives a payment back in `parts_max` parts, not at all if that is 0. `executes` says that it takes money
-    on the switch's word alone. It keeps `kept_basis_points` of what it collects.
+    It refunds a payment in at most `parts_max` parts, not at all if that is 0. `takes_money_on_order` says
+    that it takes money only when the switch requests it. It keeps `kept_basis_points` of what it collects.
     """
 
     id: str
@@ -40,13 +40,13 @@ class DemoProvider:
     own_kinds: Sequence[Magic] = ()
 
     def courses(self) -> tuple[CollectionCourse, ...]:
-        """Every course that it can play, the plain one first."""
+        """Every course that it supports, the plain one first."""
         known = KNOWN.get(self.family, ANY_PAGE) - UNKNOWN.get(self.id, frozenset())
         played = known | self._refund_courses()
         return (CollectionCourse.PLAIN, *(course for course in CollectionCourse if course in played))
 
     def _refund_courses(self) -> frozenset[CollectionCourse]:
-        """What follows from how it gives money back; where our word is missing, nobody pays too late."""
+        """The refund courses; a payment can only be too late where the switch need not request the money."""
         late = (
             {CollectionCourse.PAID_TOO_LATE, CollectionCourse.PAID_TOO_LATE_BY_HAND}
             if self.takes_money_on_order
@@ -69,10 +69,10 @@ class DemoProvider:
         return frozenset((back | parts) - late)
 
     def number(self, course: CollectionCourse, nth: int) -> str:
-        """The number of a payer who plays the course; the nth where it does not matter which.
+        """The number of a payer for the course; the nth where any will do.
 
         Raises:
-            UnknownPayerError: the provider has nobody who does.
+            UnknownPayerError: the provider has no such payer.
         """
         nth %= MAGIC_RANGE_LENGTH
         if self.family == BKASH:
@@ -85,13 +85,13 @@ class DemoProvider:
 
 
 class UnknownPayerError(Exception):
-    """The table of courses says that a family knows a payer whom it does not know."""
+    """The table of courses names a payer that the family does not have."""
 
 
 def providers_of(
     listed: Iterable[Mapping[str, Any]], families: Iterable[type[GatewayFarSide]]
 ) -> tuple[list[DemoProvider], list[str]]:
-    """The providers of `ekpay connectors list --json` that the sandbox plays, and the ids of the others."""
+    """The simulated providers of `ekpay connectors list --json`, and the ids of the others."""
     known = {institution.id: (institution, family) for family in families for institution in family.houses}
     providers, unplayed = [], []
     for line in listed:
@@ -140,7 +140,7 @@ BKASH_PAYERS: Mapping[CollectionCourse, WalletKind] = MappingProxyType(
         CollectionCourse.REFUND_REFUSED: WalletKind.REFUND_REFUSED,
     }
 )
-"""Which wallet of bKash plays a course; a normal one all others."""
+"""The kind of bKash wallet for a course; a normal one for all others."""
 
 PAYERS: Mapping[CollectionCourse, tuple[str, int | None]] = MappingProxyType(
     {
@@ -163,7 +163,7 @@ PAYERS: Mapping[CollectionCourse, tuple[str, int | None]] = MappingProxyType(
         CollectionCourse.HOST_OTHER_STAN: ("other_stan", None),
         CollectionCourse.HOST_RUBBISH: ("take_html", None),
         CollectionCourse.HOST_CUT: ("cut", None),
-        # The last digits are the code, or how many reversals come to nothing.
+        # The last digits are the response code, or how many reversals fail.
         CollectionCourse.HOST_91: ("any_code", 91),
         CollectionCourse.HOST_94: ("any_code", 94),
         CollectionCourse.HOST_96: ("any_code", 196),
@@ -192,7 +192,7 @@ PAYERS: Mapping[CollectionCourse, tuple[str, int | None]] = MappingProxyType(
         CollectionCourse.REFUND_REFUSED: ("refund_refused", None),
     }
 )
-"""Which payer of a gateway plays a course, and the nth of it where it must be that one; else a normal one."""
+"""The payer of a provider family for a course, and the nth where it must be that one; else a normal one."""
 
 ANY_PAGE = frozenset(
     {
@@ -202,9 +202,9 @@ ANY_PAGE = frozenset(
         CollectionCourse.RETURN_TWICE,
     }
 )
-"""What every page can play."""
+"""The courses of every page."""
 
-# Where a page takes several attempts, one that is declined ends nothing, and no other try may begin.
+# Where a page allows several attempts, a declined one ends nothing, and no other try may begin.
 _NO_OTHER_TRY = frozenset({CollectionCourse.INSUFFICIENT})
 _ANY_GATEWAY = ANY_PAGE | {
     CollectionCourse.LAPSED, CollectionCourse.INSUFFICIENT, CollectionCourse.PENDING_PAID,
@@ -223,7 +223,7 @@ _PUSHES = frozenset(
     }
 )
 _LOGINS = frozenset({CollectionCourse.LOGIN_DIES, CollectionCourse.STATUS_REFUSED})
-# A refund that may have been heard is sent again only where the provider can be asked about it.
+# A refund that may have been received is sent again only where the provider can be queried.
 _INQUIRED_REFUNDS = frozenset(
     {
         CollectionCourse.REFUND_LOST,
@@ -275,11 +275,11 @@ UNKNOWN: Mapping[str, frozenset[CollectionCourse]] = MappingProxyType(
         "sslcommerz": _NO_OTHER_TRY,
         "aamarpay": _PUSHES | _INQUIRED_REFUNDS | {CollectionCourse.SECOND_ATTEMPT},
         "upay": _INQUIRED_REFUNDS,
-        # It has no word for a page that has lapsed: the switch's own clock ends it, after a demo.
+        # It does not report an expired page: the switch's own timer ends it, later than a demo.
         "shurjopay": _INQUIRED_REFUNDS | {CollectionCourse.LAPSED},
         "dbbl_nexus": _PUSHES | _LOGINS | {CollectionCourse.CHARGES_ON_TOP},
         "rocket": _PUSHES | _LOGINS | {CollectionCourse.CHARGES_ON_TOP},
         "city_bank": _PUSHES | {CollectionCourse.CHARGES_ON_TOP},
     }
 )
-"""What a provider does not play of the courses of its family."""
+"""Courses of its family that a provider does not support."""

@@ -1,4 +1,4 @@
-"""What a demo has to say about its payers: tables and a few lines for a person, an object for a program."""
+"""The report on a demo's payers: tables and a few lines for people, an object for programs."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,11 +21,11 @@ from sandbox.rehearsals.demo.comparison.bkash_books import (
 from sandbox.rehearsals.demo.comparison.provider_books import work_items
 
 _BY_HAND = "owed"
-"""The column of payments that finance has to give back, because their provider does not."""
+"""The column of payments that finance has to refund, because their provider cannot."""
 
 _COLUMNS = (COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW, _BY_HAND)
 _OPEN = "open"
-# Short, and the table without padding: a hundred columns are soon full.
+# Short headings and no padding: a hundred columns are soon full.
 _HEADINGS = (
     "payments", "paid", "back", "refused", "expired", "suspense", "owed", "its book", "our book",
     "unex-\nplained",
@@ -33,12 +33,12 @@ _HEADINGS = (
 
 
 def open_payments(outcome: PayerOutcome) -> int:
-    """How many payments are neither final nor in review nor left to finance."""
+    """The number of payments that are neither final nor in review nor left to finance."""
     return _states(outcome.ours)[_OPEN]
 
 
 def disagreements(outcome: PayerOutcome) -> list[str]:
-    """Everything that nothing explains: lines that disagree, ends that make no sense, who never collected."""
+    """Everything unexplained: disagreements, impossible end states, and connectors that never collected."""
     unexplained = [disagreement for each in outcome.providers for disagreement in each.comparison.unexplained]
     lines = [f"{disagreement.where}: {disagreement.what}" for disagreement in (*unexplained, *outcome.strays)]
     lines += [
@@ -71,7 +71,7 @@ def payers_json(outcome: PayerOutcome) -> dict[str, object]:
 
 
 def show_payers(outcome: PayerOutcome, screen: Console) -> None:
-    """Print how each course ended, what each provider's own book says, and who is owed something."""
+    """Print how each course ended, what each provider's own book says, and who is owed money."""
     screen.print(_course_table(outcome))
     screen.print(_provider_table(outcome))
     for provider in outcome.providers:
@@ -167,7 +167,7 @@ def _course_table(outcome: PayerOutcome) -> Table:
 
 
 def _ends(outcome: PayerOutcome, lines: Iterable[Collection]) -> dict[str, Counter[str]]:
-    """How often each course ended in which state, in the order of the courses."""
+    """How often each course ended in each state, in the order of the courses."""
     ends: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for line in lines:
         ends[outcome.course_of(line)][_column(line)] += 1

@@ -1,6 +1,6 @@
-"""How the collection of one payment may go: what its payer and its shop do, and how it must end.
+"""Courses of a collection: what the payer and the shop do, and how it must end.
 
-Data alone: which provider plays which course is for `providers`, and nothing here is sent.
+Data only: `provider_scenarios` decides which provider supports which course, and nothing is sent here.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from sandbox.rehearsals.demo.admin_clients.admin_client import Payable
 
 
 class CollectionCourse(StrEnum):
-    """How the collection of one payment goes; the words are those of the report."""
+    """The course of one collection; the values are printed in the report."""
 
     PLAIN = "plain"
     # The payer does not pay, or not at once.
@@ -41,7 +41,7 @@ class CollectionCourse(StrEnum):
     PENDING_PAID = "pending_for_long_then_paid"
     PAID_TOO_LATE = "paid_after_the_shop_cancelled"
     PAID_TOO_LATE_BY_HAND = "paid_after_the_shop_cancelled_and_owed"
-    # The page cannot be asked for at first.
+    # The first request for a page fails.
     CREATE_LOST = "page_lost"
     CREATE_HTML = "page_answered_by_a_web_page"
     CREATE_500 = "page_answered_by_http_500"
@@ -56,7 +56,7 @@ class CollectionCourse(StrEnum):
     STATUS_500 = "status_answered_by_http_500"
     STATUS_LATE = "status_late"
     STATUS_REFUSED = "status_turned_away"
-    # The host that takes the money on our word is not understood: what is in doubt is reversed.
+    # The bank host's answer is unclear: the doubtful payment is reversed.
     HOST_LOST_DONE = "host_unheard_and_done"
     HOST_LOST_UNDONE = "host_unheard_and_undone"
     HOST_LATE = "host_heard_after_the_reversal"
@@ -74,7 +74,7 @@ class CollectionCourse(StrEnum):
     OTHER_AMOUNT = "other_amount_told"
     OTHER_CURRENCY = "other_currency_told"
     CHARGES_ON_TOP = "charges_taken_on_top"
-    # The browser comes back wrongly, or not at all.
+    # The browser comes back with a wrong status, or not at all.
     NEVER_BACK_NOTICE = "never_sent_back_but_notified"
     NEVER_BACK_CLOCK = "never_sent_back_but_the_clock"
     NOTHING_COMES = "neither_browser_nor_message_comes"
@@ -85,13 +85,13 @@ class CollectionCourse(StrEnum):
     SAYS_DECLINED = "browser_says_declined_and_is_wrong"
     INDICATOR_WRONG = "browser_brings_another_indicator"
     INDICATOR_MISSING = "browser_brings_no_indicator"
-    # The provider's own message comes oddly.
+    # The provider's own message comes late, twice, forged or not at all.
     NOTICE_FIRST = "notice_before_the_answer"
     PUSH_FIRST = "message_before_the_browser"
     PUSH_TWICE = "message_twice"
     PUSH_FORGED = "message_forged"
     PUSH_UNFOUNDED = "message_says_paid_and_is_wrong"
-    # Money goes back.
+    # Refunds.
     BILLER_REFUSES = "biller_refuses"
     BILLER_REFUSES_BY_HAND = "biller_refuses_and_it_is_owed"
     REFUND_WHOLE = "refund_whole"
@@ -105,24 +105,24 @@ class CollectionCourse(StrEnum):
 
 
 class NextAction(StrEnum):
-    """What follows once the payer has left the page."""
+    """What happens after the payer has left the page."""
 
     NOTHING = "nothing"
     SHOP_CANCELS = "shop_cancels"
     ANOTHER_TRY = "another_try"
     NOTICE = "notice"
-    """The wallet notifies, before anybody has executed."""
+    """The wallet sends a notification before the switch has executed the payment."""
     PAYS_TOO_LATE = "pays_too_late"
-    """The shop cancels, and then the payer comes back to the page and pays after all."""
+    """The shop cancels, and after that the payer returns to the page and pays."""
 
 
 @dataclass(frozen=True, slots=True)
 class CourseSteps:
-    """What a course is made of; `end` is the status that the shop must be told last.
+    """The steps of a course; `end_status` is the last status that the shop must see.
 
-    `strikes` is a fault of the provider that meets the call for a page, `ends_logins` that the provider
-    forgets all logins before it. `refund_percents` of the amount are asked back once it is paid, and
-    `refunds` are the statuses that the refunds must have in the end, in any order.
+    `page_fault` is a fault of the provider in the call for a page; `ends_logins` says that the provider ends
+    all logins before that call. `refund_percents` of the amount are refunded once it is paid, and `refunds`
+    are the final statuses of the refunds, in any order.
     """
 
     behaviour: Does = Does.APPROVE
@@ -202,10 +202,10 @@ STEPS_OF_COURSE: Mapping[CollectionCourse, CourseSteps] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class PayerOrder:
-    """One payer at one bill; `number` is its wallet, card or account, `other_number` the one for another try.
+    """One payer of one bill; `number` is the wallet, card or account, `other_number` the one for another try.
 
-    Where `is_sent_twice`, the shop sends the same order twice at the same moment. `gives_back` says whether
-    the connector has a call that gives money back.
+    Where `is_sent_twice`, the shop sends the same order twice at the same time. `gives_back` says whether the
+    connector has a refund call.
     """
 
     course: CollectionCourse
@@ -218,5 +218,5 @@ class PayerOrder:
 
     @property
     def steps(self) -> CourseSteps:
-        """What its course is made of."""
+        """The steps of its course."""
         return STEPS_OF_COURSE[self.course]

@@ -1,6 +1,6 @@
-"""The script of the payers: who pays what by which provider, how it goes, and what the shop does next.
+"""The script of the payers: who pays what by which provider, and in which course.
 
-Everything follows from the seed, the providers and the bills; nothing here is sent.
+Everything follows from the seed, the providers and the bills; nothing is sent here.
 """
 
 import random
@@ -19,11 +19,11 @@ from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse, Payer
 COLLECTED_MIN = 20
 
 BKASH_PERCENT = 20
-"""How much of all payments goes by bKash; the other providers share the rest alike."""
+"""The percentage of payments by bKash; the other providers share the rest equally."""
 ODD_PERCENT = 50
-"""How many of a family's payments take another course than the plain one."""
+"""The percentage of a family's payments that take another course than the plain one."""
 _TWICE_EVERY = 10
-# The billers of payers to whom nothing happens, in turn; the others pay DESCO.
+# The billers of payers with a plain course, in turn; the others pay DESCO.
 _PLAIN_BILLERS = (
     NescoDesk.biller, BrebDesk.biller, DescoDesk.biller, DescoDesk.biller, DescoDesk.biller,
 )  # fmt: skip
@@ -35,8 +35,8 @@ ScriptPart = tuple[CollectionCourse, DemoProvider]
 class PayerPlan:
     """How many payments a script of payers holds, and who collects them.
 
-    Every course is taken once at least in each family that knows it, and each provider has a plain one, so a
-    small plan comes to more payments than it asks for.
+    Every course occurs at least once in each family that supports it, and each provider has a plain one, so a
+    small plan has more payments than requested.
     """
 
     seed: int
@@ -46,7 +46,7 @@ class PayerPlan:
     def parts(self) -> list[ScriptPart]:
         """Every payment's course and provider, in the order in which they begin.
 
-        Those that lapse come first, as they take longest.
+        Those that expire come first, as they take longest.
         """
         families: defaultdict[str, list[DemoProvider]] = defaultdict(list)
         for provider in self.providers:
@@ -56,7 +56,7 @@ class PayerPlan:
         return sorted(dealt, key=lambda part: part[0] is not CollectionCourse.LAPSED)
 
     def payables_needed(self, biller: str) -> int:
-        """How many things of this biller are paid."""
+        """How many bills of this biller are paid."""
         return Counter(_billers(self.parts()))[biller]
 
     def _share(self, provider: DemoProvider) -> int:
@@ -66,7 +66,7 @@ class PayerPlan:
         return (self.payments - by_bkash) // max(1, sum(member.id != BKASH for member in self.providers))
 
     def _family_parts(self, family: Sequence[DemoProvider]) -> list[ScriptPart]:
-        """What one family plays: each odd course by its providers in turn, the plain one by all of them."""
+        """The courses of one family: special ones by its providers in turn, the plain one by all of them."""
         courses = [
             course for course in CollectionCourse if any(course in member.courses() for member in family)
         ]
@@ -90,7 +90,7 @@ class PayerPlan:
 def write_payer_script(plan: PayerPlan, payables: Mapping[str, Sequence[Payable]]) -> list[PayerOrder]:
     """Return the orders in the order in which they begin.
 
-    `payables` are by the billers' ekPay ids and hold what `plan.wanted` says.
+    `payables` are by the billers' ekPay ids and hold as many as `plan.payables_needed` says.
     """
     unassigned = {biller: list(bills) for biller, bills in payables.items()}
     parts, orders = plan.parts(), []
@@ -111,9 +111,9 @@ def write_payer_script(plan: PayerPlan, payables: Mapping[str, Sequence[Payable]
 
 
 def _billers(parts: Sequence[ScriptPart]) -> list[str]:
-    """Who is paid by each of these payments."""
+    """The biller of each of these payments."""
     plain = cycle(_PLAIN_BILLERS)
-    # Only NESCO's quotes die within a demo, so whoever is to be too late is late there.
+    # Only NESCO's quotes expire within a demo, so payments that are too late go there.
     fixed = {CollectionCourse.LAPSED: NescoDesk.biller}
     return [
         next(plain) if course is CollectionCourse.PLAIN else fixed.get(course, DescoDesk.biller)

@@ -1,4 +1,4 @@
-"""One bill, paid by a payer from a wallet, a card or an account: what a shop's programmer tries first."""
+"""Collect a single bill from a payer's wallet, card or account, step by step."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -39,10 +39,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be collected for, by which connector and from which number there, and how its payer behaves.
+    """The bill to collect for, the connector, the payer's number there, and how the payer behaves.
 
-    `amount_taka` is what the biller is paid; None asks the biller first, as one of the partners. `more` are
-    further members of `bll_inf` that the biller wants.
+    `amount_taka` is what the biller is paid; if None, the bill is fetched first, as one of the partners.
+    `more` are further members of `bll_inf` that the biller requires.
     """
 
     biller: str
@@ -56,10 +56,10 @@ class Wish:
 
 
 async def collect_once(request: Wish, say: Say) -> None:
-    """Make a payment, be its payer at the provider's page, follow back and tell what became of it.
+    """Make a payment, act as its payer at the provider's page, follow the redirect, and print the outcome.
 
     Raises:
-        UnpayableError: nothing was made, or nobody knows; the text says which.
+        UnpayableError: no payment was made, or the outcome is unknown; the text says which.
     """
     parties, shop = _parties_and_shop()
     address = request.address or parties.address
@@ -99,7 +99,7 @@ def _parties_and_shop() -> tuple[Cast, Shop]:
 
 
 def _parameters(request: Wish, members: Mapping[str, str]) -> dict[str, str]:
-    """What names the bill, by the biller's own names."""
+    """What identifies the bill, by the biller's own names."""
     admin_client = _ADMIN_CLIENTS.get(request.biller)
     if admin_client is None or not members.keys() <= admin_client.parameters.keys():
         known = ", ".join(f"{name} ({', '.join(kind.parameters)})" for name, kind in _ADMIN_CLIENTS.items())
@@ -108,7 +108,7 @@ def _parameters(request: Wish, members: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _amount(request: Wish, members: Mapping[str, str], parties: Cast, address: str) -> int:
-    """What the biller is to be paid, in paisa; REST v1 wants it named, so a shop must know it."""
+    """The amount of the bill in paisa; REST v1 requires it, so a shop must know it."""
     if request.amount_taka is not None:
         return _paisa(request.amount_taka)
     try:
@@ -169,7 +169,7 @@ async def _visit(client: ApiClient, payment: Payment, request: Wish, page: Retur
 
 
 async def _settled_payment(client: ApiClient, payment: Payment) -> Payment:
-    """The payment once it is over or waits for another try, as it is after some patience at the latest."""
+    """Return the payment once it is final or waits for another try, or after a time limit."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + _WAIT_SECONDS
     while _is_moving(payment) and loop.time() < give_up_at:
@@ -179,7 +179,7 @@ async def _settled_payment(client: ApiClient, payment: Payment) -> Payment:
 
 
 def _is_moving(payment: Payment) -> bool:
-    """Whether the switch will find out more by itself before the time to pay is over."""
+    """Whether the switch will still change the payment by itself before the time to pay is over."""
     return not payment.is_final and payment.next_check_at not in {None, payment.pay_until}
 
 

@@ -1,1 +1,1 @@
-"""Comparing the books of a demo: the switch, each institution, and what the callers were answered."""
+"""Comparing the books of a demo: the switch, each institution, and the callers' own records."""

@@ -1,7 +1,7 @@
-"""The books and their witnesses, line by line: the switch, each biller, and what the partners were told.
+"""Compares the books line by line: the switch, each biller, and the partners' own records.
 
-Pure: lists in, disagreements out. An empty list is the proof that a demo looks for, so whatever is not
-plainly explained is a disagreement.
+Without I/O: lists in, disagreements out. An empty list is the proof that a demo needs, so whatever has no
+clear explanation is a disagreement.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ FINAL_STATES = (COMPLETED, REFUNDED, DECLINED, EXPIRED)
 NOT_POSTED = (REFUNDED, DECLINED, EXPIRED)
 
 IN_PROGRESS = "0102"
-# What an endpoint is told of a payment in this state; nobody is told of a refused order.
+# The notified state of a payment in this state; there is no notification of a refused order.
 _NOTIFIED_STATUS = {COMPLETED: "paid", REFUNDED: "refunded", IN_REVIEW: "pending"}
 _CODES = {
     COMPLETED: {"0000"},
@@ -23,7 +23,7 @@ _CODES = {
     DECLINED: {"1003", "1004", "1005", "1006", "1010"},
     EXPIRED: {"1007"},
 }
-# What a refused message is told without burning its reference (ekpay-syndicate-api.md, "Idempotency").
+# Codes of a refusal after which the reference can be used again (ekpay-syndicate-api.md, "Idempotency").
 _REFERENCE_KEPT_CODES = frozenset({"1001", "1002", "1009", "2001", "2002", "2003", "2004"})
 
 
@@ -31,8 +31,9 @@ _REFERENCE_KEPT_CODES = frozenset({"1001", "1002", "1009", "2001", "2002", "2003
 class OurLine:
     """A payment in the switch's books; amounts in paisa, days as `yyyy-MM-dd`.
 
-    `amount_paisa` is what the biller was told, `owed_paisa` what it is owed of that. `attempts` are the names
-    under which the biller knows of it. The money is from a prefund unless it `is_collected` from a payer.
+    `amount_paisa` is the amount sent to the biller, `owed_paisa` what it is owed of that. `attempts` are the
+    references under which the biller knows the payment. The money is from a prefund unless it `is_collected`
+    from a payer.
     """
 
     payment_id: str
@@ -58,11 +59,11 @@ class OurLine:
 
 @dataclass(frozen=True, slots=True)
 class TheirLine:
-    """A payment in a biller's book; `told_paisa` is what it says when a bank asks, if that was asked.
+    """A payment in a biller's book; `stated_paisa` is the amount in its answer to a query, if queried.
 
-    None stands where a biller has no such thing: no bill of its own number, no scroll, nothing owed but what
-    was paid, no token.
-    `is_whole` is false where it still waits for a step. `biller` is the switch's name of whose line it is.
+    A field is None where a biller has no such thing: no bill number, no scroll, no amount owed other than the
+    paid one, no token. `is_whole` is false while a step is missing. `biller` is the biller's id at the
+    switch.
     """
 
     transaction_id: str
@@ -79,9 +80,9 @@ class TheirLine:
 
 @dataclass(frozen=True, slots=True)
 class PartnerLine:
-    """A partner's own record of one of its references: what it asked for, and the last code it heard.
+    """A partner's own record of one of its references: what it ordered, and the last code it received.
 
-    `token` are the lines that it was given, joined by commas, or empty.
+    `token` are its token lines, joined by commas, or empty.
     """
 
     partner_id: str
@@ -95,7 +96,7 @@ class PartnerLine:
 
 @dataclass(frozen=True, slots=True)
 class NotificationLine:
-    """What a partner's endpoint was told by itself of one reference; the amount is taka as text."""
+    """A notification of one reference at a partner's endpoint; the amount is taka as text."""
 
     partner_id: str
     reference: str
@@ -105,7 +106,7 @@ class NotificationLine:
 
 @dataclass(frozen=True, slots=True)
 class PrefundBalance:
-    """A prefund: what was put into it by two persons, and what stands in it now; in paisa."""
+    """A prefund: its top-ups and its balance, in paisa."""
 
     topped_up_paisa: int
     balance_paisa: int
@@ -115,7 +116,7 @@ class PrefundBalance:
 class ComparedBooks:
     """Everything that is compared; `prefunds` holds each bucket of the partners whose top-ups are known.
 
-    `notified` holds the partners that have an endpoint, each with every event that came to it, once.
+    `notifications` holds the partners that have an endpoint, each with every distinct event that it received.
     """
 
     ours: Sequence[OurLine]
@@ -127,7 +128,7 @@ class ComparedBooks:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Something that nothing explains: where it stands, and what is wrong with it."""
+    """Something unexplained: what it is about, and what is wrong."""
 
     where: str
     what: str
@@ -135,7 +136,7 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the books say of each other: unexplained lines, and those of a contradiction at the biller."""
+    """The result of a comparison: unexplained lines, and lines with a contradiction at the biller."""
 
     unexplained: Sequence[Disagreement]
     contradictions: Sequence[Disagreement]
@@ -173,7 +174,7 @@ def _payment_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
         case "refunded" | "declined" | "expired":
             return f"{ours.state}, and the biller has posted it" if theirs else None
         case "in_review" | "refunding" if ours.is_collected and not theirs:
-            return None  # its money is what people look at: `provider_books` says whether rightly
+            return None  # it is in review because of its collected money, which `provider_books` checks
         case "in_review":
             return "in review, and the biller's book shows no contradiction"
         case state:
@@ -205,7 +206,7 @@ def _posting_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
 
 
 def _contradiction(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
-    """How the biller contradicts itself about a payment: it has posted one amount and tells another."""
+    """How the biller contradicts itself about a payment: it has posted one amount and states another."""
     if _posting_fault(ours, theirs):
         return None
     line = theirs[0]
@@ -215,7 +216,7 @@ def _contradiction(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
 
 
 def _unknown_postings(books: ComparedBooks) -> Iterator[Disagreement]:
-    """What the biller has posted without us, and bills and scroll numbers that it has twice."""
+    """Postings of the biller without a payment of ours, and bills and scroll numbers that it has twice."""
     known = {(ours.biller, reference) for ours in books.ours for reference in ours.attempts}
     for line in books.theirs:
         if (line.biller, line.transaction_id) not in known:
@@ -233,7 +234,7 @@ def _unknown_postings(books: ComparedBooks) -> Iterator[Disagreement]:
 
 
 def _partner_problems(books: ComparedBooks) -> Iterator[Disagreement]:
-    """Where a partner believes something else than the books say."""
+    """Where a partner's record differs from the books."""
     ours = {(line.partner_id, line.reference): line for line in books.ours}
     tokens = {(line.biller, line.transaction_id): line.token or "" for line in books.theirs}
     references = {(line.partner_id, line.reference) for line in books.partner_lines}
@@ -258,7 +259,7 @@ def _code_fault(partner_line: PartnerLine, ours: OurLine | None) -> str | None:
         )
     if partner_line.code not in _CODES.get(ours.state, {IN_PROGRESS}):
         return f"was told {partner_line.code} of a payment that is {ours.state}"
-    # A refused order may have named any amount: that is often why it was refused.
+    # A refused order may have any amount: that is often why it was refused.
     if ours.state == DECLINED:
         return None
     requested = (partner_line.bill_number, partner_line.amount_paisa, partner_line.charged_paisa)
@@ -270,7 +271,7 @@ def _code_fault(partner_line: PartnerLine, ours: OurLine | None) -> str | None:
 def _token_fault(
     partner_line: PartnerLine, ours: OurLine | None, tokens: Mapping[tuple[str, str], str]
 ) -> str | None:
-    """Whether the partner holds exactly the lines that the biller made, in their order, and none else."""
+    """How the partner's token differs from the biller's lines and their order, if it does."""
     expected = ""
     if ours is not None and ours.state == COMPLETED:
         names = ((ours.biller, name) for name in ours.attempts)
@@ -282,7 +283,7 @@ def _token_fault(
 
 
 def _prefund_faults(books: ComparedBooks) -> Iterator[Disagreement]:
-    """Where a prefund is not its top-ups less what was completed and what is still held."""
+    """Prefunds whose balance is not the top-ups less completed payments and holds."""
     taken_paisa = _taken_from_prefunds(books.ours)
     for (partner, bucket), prefund in books.prefunds.items():
         expected = prefund.topped_up_paisa - taken_paisa[partner, bucket]
@@ -300,7 +301,7 @@ def _taken_from_prefunds(ours: Iterable[OurLine]) -> Counter[tuple[str, str]]:
 
 
 def _notification_faults(books: ComparedBooks) -> Iterator[Disagreement]:
-    """Where an endpoint was not told what became of a payment, was told twice, or something else."""
+    """Where an endpoint did not get exactly one notification, the right one, of a payment."""
     for partner, lines in books.notifications.items():
         events_by_reference = defaultdict(list)
         for line in lines:

@@ -1,8 +1,8 @@
-"""Money that payers gave by bKash: our books, its own, and what the shop was told, line by line.
+"""Compares the books about money collected by bKash, line by line: ours, bKash's, and the shop's record.
 
-Pure: lists in, disagreements out. Every movement over there must be exactly one of ours and the other way
-round, and what the wallet owes us must be what its own book says. Of the other providers `provider_books`
-asks the same, of fewer names.
+Without I/O: lists in, disagreements out. Movements at the wallet and in our books must match one to one, and
+the wallet's debt to us must be what its own book says. `provider_books` checks the same for the other
+providers, with fewer references.
 """
 
 from collections import Counter
@@ -22,15 +22,15 @@ from sandbox.rehearsals.demo.comparison.biller_books import (
 
 REFUND_DONE = "done"
 REFUND_BY_HAND = "by_hand"
-"""Owed, and the provider does not give it back: work for finance."""
+"""State of a refund that the provider cannot make, so that finance has to pay it."""
 REFUNDING = "refunding"
 GIVE_BACK, UNEXPECTED = "give_back", "unexpected"
 
 _FUNDED_BY = "approved"
 RELEASED_REFUNDS = frozenset({"failed", "rejected"})
-"""By these nothing goes back."""
+"""States of a refund by which no money goes back."""
 SETTLED_REFUNDS = RELEASED_REFUNDS | {REFUND_DONE, REFUND_BY_HAND}
-# What a shop is told of a payment in this state; everything else is pending to it.
+# The status that a shop sees for a payment in this state; for all others it is pending.
 _SHOP_STATUS = {
     COMPLETED: "paid",
     DECLINED: "failed",
@@ -43,10 +43,10 @@ _WHOLE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """A movement of money in the wallet's own book; a refund names the payment's transaction it is of.
+    """A movement of money in the wallet's own book; a refund names the transaction that it refunds.
 
-    `payment` is the wallet's name of the payment and `invoice` ours of the try. `told_paisa` is what its
-    answers say moved, which differs from `amount_paisa` only where it contradicts itself.
+    `payment` is the wallet's id of the payment and `invoice` our reference of the try. `told_paisa` is the
+    amount in its answers, which differs from `amount_paisa` only where the wallet contradicts itself.
     """
 
     transaction: str
@@ -72,9 +72,9 @@ class OurTry:
 
 @dataclass(frozen=True, slots=True)
 class OurRefund:
-    """One refund in the switch's books; `transaction` is the provider's name of it.
+    """One refund in the switch's books; `transaction` is the provider's id of it.
 
-    Where it `is_by_hand`, our own bank has paid it, and the provider has not.
+    One that `is_by_hand` was paid by our own bank, not by the provider.
     """
 
     refund_id: str
@@ -88,7 +88,7 @@ class OurRefund:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A collected payment in the switch's books; `bill_number` is the biller's name of what was paid."""
+    """A collected payment in the switch's books; `bill_number` is the biller's number of the paid bill."""
 
     payment_id: str
     state: str
@@ -99,24 +99,24 @@ class Collection:
 
     @property
     def connectors(self) -> frozenset[str]:
-        """Who was asked to collect it."""
+        """The connectors of its tries."""
         return frozenset(collection_try.connector for collection_try in self.tries)
 
     @property
     def given_back_paisa(self) -> int:
-        """What is with the payer again."""
+        """The amount that was refunded."""
         return sum(refund.amount_paisa for refund in self.refunds if refund.state == REFUND_DONE)
 
     @property
     def refunding_paisa(self) -> int:
-        """What of its own money is with the payer again, or on its way there."""
+        """The amount of its own money that was refunded or is being refunded."""
         own = (refund for refund in self.refunds if refund.kind != UNEXPECTED)
         return sum(refund.amount_paisa for refund in own if refund.state not in RELEASED_REFUNDS)
 
 
 @dataclass(frozen=True, slots=True)
 class ShopLine:
-    """What the shop was told last of one of its payments; `token` are its lines, joined by commas."""
+    """The shop's last status of one of its payments; `token` are its lines, joined by commas."""
 
     payment_id: str
     status: str
@@ -129,8 +129,8 @@ class ShopLine:
 class WalletBooks:
     """Everything about collected money that is compared.
 
-    `receivable_paisa` is what the ledger says the wallet owes us, and it keeps `kept_basis_points` of what it
-    collects. `tokens` are the lines that prepaid billers made, by bill number.
+    `receivable_paisa` is the wallet's debt to us by our ledger; the wallet keeps `kept_basis_points` of what
+    it collects. `tokens` are the token lines of prepaid billers, by bill number.
     """
 
     ours: Sequence[Collection]
@@ -173,14 +173,14 @@ class _Contradiction:
         )
 
     def ledger_ahead_paisa(self, kept_basis_points: int) -> int:
-        """By how much our ledger, which believes what was told, is ahead of what really moved."""
+        """By how much the stated amount, which our ledger uses, exceeds the amount that moved."""
         stated_paisa, movement = self.movement.told_paisa, self.movement
         kept_paisa = share_half_up(stated_paisa, kept_basis_points, _WHOLE)
         return (stated_paisa - kept_paisa) - (movement.amount_paisa - movement.fee_paisa)
 
 
 class _Movements:
-    """The wallet's movements, found by their names."""
+    """The wallet's movements, indexed by their references."""
 
     def __init__(self, movements: Sequence[Movement]) -> None:
         self._all = movements
@@ -192,7 +192,7 @@ class _Movements:
         }
 
     def contradiction(self, line: Collection) -> _Contradiction | None:
-        """How the wallet contradicts itself about a payment: one amount moved, another is told."""
+        """How the wallet contradicts itself about a payment: one amount moved, another is stated."""
         funded_tries = [
             collection_try for collection_try in line.tries if collection_try.collected_paisa is not None
         ]
@@ -207,7 +207,7 @@ class _Movements:
         return _Contradiction(movements[0]) if is_ours else None
 
     def faults_of(self, line: Collection) -> Iterator[Disagreement]:
-        """Whatever the wallet's book says otherwise about one payment, or the payment about itself."""
+        """Differences between the wallet's book and one payment, and within the payment itself."""
         subject = f"payment {line.payment_id}"
         faults = [state_fault(line)]
         faults += [self._try_fault(item) for item in line.tries]
@@ -215,7 +215,7 @@ class _Movements:
         yield from (Disagreement(subject, fault) for fault in faults if fault is not None)
 
     def unknown_movements(self, ours: Iterable[Collection]) -> Iterator[Disagreement]:
-        """What moved over there without us, and names that stand twice there or here."""
+        """Movements at the wallet that we do not know, and references that occur twice there or here."""
         name_counts = Counter(
             name
             for line in ours
@@ -254,7 +254,7 @@ class _Movements:
 
     def _refund_fault(self, refund: OurRefund, line: Collection) -> str | None:
         if refund.state != REFUND_DONE:
-            # The wallet gives back what is owed, so none is left to finance.
+            # The wallet makes all refunds itself, so none is left to finance.
             return (
                 None
                 if refund.state in RELEASED_REFUNDS
@@ -279,7 +279,7 @@ def _differences_text(pairs: Iterable[tuple[str, object, object]]) -> str | None
 
 
 def state_fault(line: Collection) -> str | None:
-    """Whether a payment's state agrees with its own money: collected once, kept or given back whole."""
+    """Whether a payment's state agrees with its money: collected once, and kept or refunded in full."""
     collected = [item.collected_paisa for item in line.tries if item.outcome == _FUNDED_BY]
     whole = [line.total_paisa]
     expectations = {
@@ -290,7 +290,7 @@ def state_fault(line: Collection) -> str | None:
             collected == whole == [_given_back_paisa(line, REFUND_DONE)],
             f"{line.given_back_paisa} of {line.total_paisa} paisa are back",
         ),
-        # Where the provider has no call that gives money back, finance pays what is owed.
+        # Where the provider has no refund call, finance pays what is owed.
         REFUNDING: (collected == whole == [_given_back_paisa(line, REFUND_BY_HAND)], "the demo is over"),
         IN_REVIEW: (False, "the provider's book shows no contradiction"),
     }
@@ -299,14 +299,14 @@ def state_fault(line: Collection) -> str | None:
 
 
 def _given_back_paisa(line: Collection, state: str) -> int:
-    """What is or was owed for a bill that was not paid, and stands so."""
+    """The amount of refunds in this state, for a bill that was not paid."""
     return sum(
         refund.amount_paisa for refund in line.refunds if (refund.kind, refund.state) == (GIVE_BACK, state)
     )
 
 
 def _receivable_faults(books: WalletBooks, unsettled_paisa: int) -> Iterator[Disagreement]:
-    """Where the ledger says that the wallet owes us something else than its own book does."""
+    """Where the wallet's debt to us by our ledger differs from that by its own book."""
     collected = sum(
         movement.amount_paisa - movement.fee_paisa for movement in books.theirs if movement.refund_of is None
     )
@@ -320,7 +320,7 @@ def _receivable_faults(books: WalletBooks, unsettled_paisa: int) -> Iterator[Dis
 def shop_faults(
     ours: Iterable[Collection], shop: Iterable[ShopLine], tokens: Mapping[str, str]
 ) -> Iterator[Disagreement]:
-    """Where the shop believes something else than the books say, or holds another token than was made."""
+    """Where the shop's record differs from the books, or its token from the biller's."""
     lines = {line.payment_id: line for line in ours}
     for shop_line in shop:
         line = lines.get(shop_line.payment_id)

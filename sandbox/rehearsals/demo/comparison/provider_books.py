@@ -1,8 +1,8 @@
-"""Collected money: our books, each provider's own, and what the shop was told, line by line.
+"""Compares the books about collected money, line by line: ours, each provider's, and the shop's record.
 
-Pure: lists in, disagreements out. Every order over there must be exactly one try of ours, one that is paid
-there one that brought its money in here, every refund one of ours, and what a provider owes us must be what
-its own book says. Whatever is not plainly explained is a disagreement.
+Without I/O: lists in, disagreements out. Every order at a provider must be exactly one try of ours, every
+paid order a try that collected its money, every refund one of ours, and the provider's debt to us must be
+what its own book says. Whatever has no clear explanation is a disagreement.
 """
 
 from collections import Counter, defaultdict
@@ -32,7 +32,7 @@ _WHOLE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ProviderRefund:
-    """A refund in a provider's book, of which `names` are all that it may be called."""
+    """A refund in a provider's book; `names` are all its possible references."""
 
     amount_paisa: int
     is_done: bool = True
@@ -42,10 +42,11 @@ class ProviderRefund:
 
 @dataclass(frozen=True, slots=True)
 class ProviderOrder:
-    """An order in a provider's own book; `reference` is what the switch has called it.
+    """An order in a provider's own book; `reference` is that of the switch.
 
-    `kept_paisa` is what the provider keeps of it. `told_paisa` and `told_currency` are what its answers say,
-    which differs from the truth only where it contradicts itself. `names` are all that it may be called.
+    `kept_paisa` is what the provider keeps of it. `stated_paisa` and `stated_currency` are those of its
+    answers, which differ from the book only where it contradicts itself. `names` are all its possible
+    references.
     """
 
     connector: str
@@ -60,7 +61,7 @@ class ProviderOrder:
 
     @property
     def net_paisa(self) -> int:
-        """What the provider owes us of it."""
+        """The amount that the provider owes us for it."""
         if not self.is_paid:
             return 0
         refunded_paisa = sum(
@@ -73,9 +74,9 @@ class ProviderOrder:
 class ProviderBooks:
     """Everything about the money that one provider has collected.
 
-    `ours` are the payments with a try there. `receivable_paisa` is what the ledger says it owes us, and it
-    keeps `kept_basis_points`. `tokens` are the lines that prepaid billers made, by bill number; `untaken` is
-    how many messages of its the switch has not taken.
+    `ours` are the payments with a try there. `receivable_paisa` is its debt to us by our ledger; it keeps
+    `kept_basis_points`. `tokens` are the token lines of prepaid billers, by bill number; `undelivered` is how
+    many of its messages the switch has not accepted.
     """
 
     connector: str
@@ -89,7 +90,7 @@ class ProviderBooks:
 
     @property
     def owed_paisa(self) -> int:
-        """What the provider owes us by its own book."""
+        """The provider's debt to us by its own book."""
         return sum(order.net_paisa for order in self.theirs)
 
 
@@ -128,14 +129,14 @@ class _Contradiction:
         return f"{order.connector} has moved {order.amount_paisa} paisa and says {stated} when it is asked"
 
     def ledger_ahead_paisa(self, kept_basis_points: int) -> int:
-        """By how much our ledger, which believes what was told, is ahead of what really moved."""
-        # Of money in another currency we keep no account at all.
+        """By how much the stated amount, which our ledger uses, exceeds the amount that moved."""
+        # We keep no account in another currency.
         stated_paisa = self.order.stated_paisa if self.order.stated_currency == _TAKA else 0
         return stated_paisa - share_half_up(stated_paisa, kept_basis_points, _WHOLE) - self.order.net_paisa
 
 
 class _Orders:
-    """A provider's orders, found by what we called them."""
+    """A provider's orders, indexed by our references."""
 
     def __init__(self, books: ProviderBooks) -> None:
         self._connector = books.connector
@@ -144,7 +145,7 @@ class _Orders:
             self._by_reference[order.reference].append(order)
 
     def contradiction(self, line: Collection) -> _Contradiction | None:
-        """How the provider contradicts itself about a payment: one thing moved, another is told."""
+        """How the provider contradicts itself about a payment: one amount moved, another is stated."""
         disagreed_tries = [
             collection_try for collection_try in self._tries(line) if collection_try.outcome == _DISAGREED
         ]
@@ -159,7 +160,7 @@ class _Orders:
         return _Contradiction(order) if is_ours else None
 
     def faults_of(self, line: Collection) -> Iterator[str]:
-        """Whatever the provider's book says otherwise about one payment, or the payment about itself."""
+        """Differences between the provider's book and one payment, and within the payment itself."""
         own = (state_fault(line), _unexpected_fault(line))
         yield from (fault for fault in own if fault is not None)
         tries = self._tries(line)
@@ -171,7 +172,7 @@ class _Orders:
         )
 
     def unknown_orders(self, ours: Iterable[Collection]) -> Iterator[Disagreement]:
-        """Orders over there without a try of ours, and references that stand twice there or here."""
+        """Orders at the provider without a try of ours, and references that occur twice there or here."""
         reference_counts = Counter(
             collection_try.reference for line in ours for collection_try in self._tries(line)
         )
@@ -213,7 +214,7 @@ class _Orders:
 
 
 def _unexpected_fault(line: Collection) -> str | None:
-    """Money that its payment did not wait for must be back with its payer, or owed to them."""
+    """Unexpected money must be refunded or owed to the payer."""
     arrived_paisa = [item.collected_paisa or 0 for item in line.tries if item.outcome == _SECOND_SUCCESS]
     returned_paisa = [
         item.amount_paisa
@@ -228,14 +229,14 @@ def _unexpected_fault(line: Collection) -> str | None:
 
 
 def _has_name(names: frozenset[str], name: str | None) -> bool:
-    """Whether a movement may be called so; some are named within their order, as `ORDER/1`."""
+    """Whether this is a reference of the movement; some are named within their order, as `ORDER/1`."""
     return name is not None and (name in names or name.rpartition("/")[0] in names)
 
 
 def _refund_faults(
     ours: Sequence[OurRefund], theirs: Sequence[ProviderRefund], of_order: frozenset[str]
 ) -> Iterator[str]:
-    """Refunds here that are none there, and there that are none here; those paid by hand are our bank's."""
+    """Refunds that only one side knows, except those that our own bank has paid by hand."""
     unmatched = [refund for refund in theirs if refund.is_done]
     for refund in ours:
         if refund.state not in SETTLED_REFUNDS:
@@ -251,14 +252,14 @@ def _refund_faults(
 
 
 def _is_same(refund: OurRefund, their_refund: ProviderRefund, of_order: frozenset[str]) -> bool:
-    # Where a refund has no name of its own over there, it goes by that of the payment.
+    # Where the provider gives a refund no reference of its own, that of the payment counts.
     return refund.amount_paisa == their_refund.amount_paisa and _has_name(
         their_refund.names | of_order, refund.transaction
     )
 
 
 def _receivable_faults(books: ProviderBooks, ahead_paisa: int) -> Iterator[Disagreement]:
-    """Where the ledger says that the provider owes us something else than its own book does."""
+    """Where the provider's debt to us by our ledger differs from that by its own book."""
     expected = books.owed_paisa + ahead_paisa
     if books.receivable_paisa != expected:
         problem = f"{books.receivable_paisa} paisa stand there, {expected} are right by the provider's book"
@@ -266,5 +267,5 @@ def _receivable_faults(books: ProviderBooks, ahead_paisa: int) -> Iterator[Disag
 
 
 def work_items(lines: Iterable[Collection]) -> int:
-    """How many refunds finance has to pay by hand, because the provider gives nothing back."""
+    """How many refunds finance has to pay by hand, because the provider makes none."""
     return sum(refund.state == REFUND_BY_HAND for line in lines for refund in line.refunds)

@@ -1,1 +1,1 @@
-"""The night of a demo: files arrive, some with errors, and are reconciled until no break is open."""
+"""The nights of a demo: files arrive, some with errors, and are reconciled until no break is open."""

@@ -1,8 +1,8 @@
-"""The night of a demo: files are left, some of them wrong on purpose, and reconciled until nothing waits.
+"""The nights of a demo: files arrive, some with injected errors, and are reconciled until no break is open.
 
-The day is ended early, so the nights behind it are run as well, with no payment of their own: files that come
-later and banks that pay later belong to it. What the switch finds must be what was made wrong, and what a
-provider that contradicts itself left in review; the day itself is closed by two persons.
+The nights after the day are run as well, without new payments, because later files and later payouts belong
+to it. The switch must find exactly the injected errors, and payments in review because a provider contradicts
+itself; the day is closed by two persons.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from sandbox.rehearsals.month.model.answer_key import Code
 from sandbox.rehearsals.month.model.days import business_days_after, date_of, day_number
 from sandbox.rehearsals.month.model.institutions import SONALI_ACCOUNT
 
-# Whole files first, while every institution is still whole.
+# Errors of whole files first, while no institution has an error yet.
 INJECTION_REQUESTS = tuple(
     InjectionRequest(code)
     for code in (
@@ -36,24 +36,24 @@ INJECTION_REQUESTS = tuple(
         Code.FEE_VARIANCE, Code.WE_SUCCESS_THEY_FAILED, Code.ROW_REJECTED,
     )
 )  # fmt: skip
-"""What goes wrong in the night of the last day on which something was paid."""
+"""Errors injected in the night of the last day with payments."""
 
 PAYOUT_INJECTION_REQUESTS = (
     InjectionRequest(Code.SEQUENCE_GAP),
     InjectionRequest(Code.AMOUNT, SONALI_ACCOUNT),
 )
-"""And in the night of the next business day, on which the first files are paid: on a statement too.
+"""Errors injected in the night of the next business day, when the first files are paid: also on a statement.
 
-The first file of an institution says where its numbers stand, so a number can be left out only now.
+Sequence numbers count from an institution's first file, so a missing number can be injected only now.
 """
 
-# A break may stay open and the day be closed, if somebody has said a word about it.
+# A day can be closed with an open break of these codes, if it has a note.
 _NOTED_CODES = frozenset({Code.FILE_MISSING, Code.SEQUENCE_GAP, Code.ROW_REJECTED})
 _RESOLUTIONS = {
     Code.CONTROL_TOTAL: ("no_action", "the bank sends it again on the next business day"),
     Code.FEE_VARIANCE: ("accept_fee", "one taka more, agreed by telephone"),
 }
-"""What two persons do about some of them, and why."""
+"""How two persons resolve some of them, and the reason they give."""
 
 _CHECKER = "nasrin"
 _CODES_MIN = 8
@@ -63,10 +63,10 @@ _Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class NightOutcome:
-    """What the nights found: `nights` runs over `files` files, and what became of what was made wrong.
+    """The outcome of the `nights`, with `files` files in all, and what was found of the injected errors.
 
-    `explained` are findings of payments that are rightly in review. `missed` were made wrong and not found,
-    `unexplained` found and by nothing explained, `waiting` names what is open at the end.
+    `explained` are breaks of payments that are rightly in review. `missed` errors were injected and not
+    found, `unexplained` breaks have no cause, `waiting` names the breaks that are open at the end.
     """
 
     nights: Sequence[date]
@@ -86,14 +86,14 @@ class NightOutcome:
 
     @property
     def is_explained(self) -> bool:
-        """Whether all was found that was made wrong, which is enough, and nothing that nothing explains."""
+        """Whether all injected errors were found, there were enough of them, and no break is unexplained."""
         is_whole = len({error.code for error in self.injected}) >= _CODES_MIN
         return is_whole and not self.missed and not self.unexplained and self.position_sum_paisa == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A payment that is left to people, and every name that an institution may have for it."""
+    """A payment in review, and every reference that an institution may use for it."""
 
     payment: str
     names: frozenset[str]
@@ -101,7 +101,7 @@ class Review:
 
 @dataclass(slots=True)
 class _Nights:
-    """The nights while they are run."""
+    """Runs the nights."""
 
     stage: Stage
     staff: Sequence[Person]
@@ -116,7 +116,7 @@ class _Nights:
         return self.stage.tool
 
     async def deposit_files(self, night: date, requests: Sequence[InjectionRequest] = ()) -> None:
-        """Let every institution leave its files in the inbox."""
+        """Deposit the files of every institution in the inbox."""
         home_folder = self.stage.setting.home
         inbox = home_folder / "reconciliation" / "inbox"
         night_plan = Night(
@@ -127,7 +127,7 @@ class _Nights:
         self.injected += deposited.injected
 
     async def run(self, night: date) -> None:
-        """Reconcile a night, whose exit code says that something red stands, as it does in most."""
+        """Reconcile a night; the exit code, which reports open breaks in most nights, is ignored."""
         await self.tool.read_answer("reconcile", "run", "--night", f"{night}", "--early", "--json")
 
     async def breaks(self, *states: str) -> list[_Row]:
@@ -137,7 +137,7 @@ class _Nights:
         return breaks
 
     async def process_open_breaks(self) -> None:
-        """Say a word about what needs one, and decide what must not stay open: one asks, one approves."""
+        """Note each break that needs a note, and resolve others: one person requests, another approves."""
         open_breaks = await self.breaks("open")
         tasks = [self._add_note(item) for item in open_breaks if item["code"] in _NOTED_CODES]
         tasks += [self._resolve(item) for item in open_breaks if item["code"] in _RESOLUTIONS]
@@ -166,7 +166,7 @@ class _Nights:
             "reconcile", "resolve", item["id"], "--action", action, "--reason", reason, "--by", maker.name,
             EKPAY_STAFF_PASSPHRASE=maker.passphrase,
         )  # fmt: skip
-        # The first words name the decision, and how many more persons a sum of this size wants.
+        # The output starts with the resolution's id, and says how many more persons must approve this amount.
         resolution, checkers_needed = output.split()[1], 2 if "waits for 2 more persons" in output else 1
         for checker in checkers[:checkers_needed]:
             await self.tool.run(
@@ -187,15 +187,15 @@ async def run_nights(
 ) -> NightOutcome:
     """Run the nights of all days of a demo, and those behind them; `exported` are our payments.
 
-    `began_on` is its first day; `seed` decides what goes wrong where.
+    `began_on` is its first day; `seed` decides where errors are injected.
 
     Raises:
         ToolFailedError: a command of the switch failed.
-        InstitutionSilentError: a simulator does not answer.
-        NothingToSpoilError: the bank has no credit that could be short.
+        InstitutionUnavailableError: a simulator does not answer.
+        NothingToInjectError: the bank has no credit that could be short.
     """
     began_at, ended_on = time.monotonic(), dhaka_day(utc_now())
-    # Large sums want two checkers beside whoever asks.
+    # Large amounts need two approvers besides the requester.
     nights = _Nights(stage, (*parties.staff, await add_staff_member(stage.tool, _CHECKER)), seed)
     days = _dates(began_on, ended_on)
     for day in days:
@@ -223,7 +223,7 @@ async def _night_outcome(
     breaks, sheet, (_, cover) = await asyncio.gather(
         nights.breaks(*_STATES),
         nights.tool.read("settle", "positions", "--json"),
-        # What connectors still owe us is no cover, so this says no on the evening of the day.
+        # The connectors' debts do not count as cover, so the result is negative on the evening of the day.
         nights.tool.read_answer("settle", "cover", "--json"),
     )
     explained, missed, unexplained = _classified_breaks(nights.injected, breaks, list(reviews_of(exported)))
@@ -248,7 +248,7 @@ async def _night_outcome(
 def _classified_breaks(
     injected: Iterable[InjectedError], breaks: Iterable[_Row], reviews: Sequence[Review]
 ) -> tuple[list[str], list[str], list[str]]:
-    """What is explained by a review, what was not found, and what nothing explains."""
+    """Breaks explained by a review, errors that were not found, and unexplained breaks."""
     expected = {
         (item.code.value, item.institution, item.reference, item.night_date.isoformat()) for item in injected
     }
@@ -273,7 +273,7 @@ def _break_text(item: _Row) -> str:
 
 
 def reviews_of(exported: Iterable[_Row]) -> Iterator[Review]:
-    """Every payment of ours that is left to people, with all names of its movements."""
+    """Every payment in review, with all references of its movements."""
     for line in exported:
         if line["state"] == "in_review":
             yield Review(line["id"], frozenset(_names(line)))
@@ -284,7 +284,7 @@ def _names(line: _Row) -> Iterator[str]:
     yield from (text for text in (line["facts"].get("payment_id"), line["id"]) if text)
     yield from (item["reference"] for item in line["attempts"])
     for item in line["tries"]:
-        # A host's name for it ends with the RRN.
+        # A bank host's reference ends with the RRN.
         yield from (item["provider_transaction"] or "").split("-")[-1:]
 
 

@@ -1,4 +1,4 @@
-"""What a demo has to say of its night, for a person and for a program."""
+"""The report on a demo's nights, for people and for programs."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _LINES_MAX = 20
 
 
 def night_json(night: NightOutcome) -> Mapping[str, object]:
-    """The night for programs; found = seeded + explained where nothing is missed or unexplained."""
+    """The nights for programs; found = seeded + explained unless something is missed or unexplained."""
     return {
         "nights": [f"{item}" for item in night.nights],
         "files": night.files,
@@ -34,7 +34,7 @@ def night_json(night: NightOutcome) -> Mapping[str, object]:
 
 
 def show_night(night: NightOutcome, screen: Console) -> None:
-    """Print what was made wrong, whether it was found, and what was done about it."""
+    """Print the injected errors, whether they were found, and how they were resolved."""
     screen.print(_injected_errors_table(night))
     for line in night.explained:
         screen.print(f"Found as well, rightly: {line}.")

@@ -1,1 +1,1 @@
-"""Partners of a demo that pay bills: their script, their load, and the faults on the way."""
+"""Partners of a demo that pay bills: their script, their load, and network faults."""

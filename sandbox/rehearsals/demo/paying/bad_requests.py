@@ -1,4 +1,4 @@
-"""Requests that must be refused, each with the code that it must get and no effect on any book."""
+"""Requests that must be refused, each with its expected code and without effect on any book."""
 
 import json
 import secrets
@@ -21,7 +21,7 @@ EXPECTED: Mapping[BadRequestKind, frozenset[str]] = MappingProxyType(
         BadRequestKind.WRONG_KEY: frozenset({"2001"}),
         BadRequestKind.DEAD_TOKEN: frozenset({"2002"}),
         BadRequestKind.NO_TOKEN: frozenset({"2002"}),
-        # Whoever guesses often is told to wait instead.
+        # After several wrong guesses the answer is a request to wait instead.
         BadRequestKind.WRONG_PASS_KEY: frozenset({"2003", "2004"}),
         BadRequestKind.UNKNOWN_BILLER: frozenset({"1001"}),
         BadRequestKind.UNKNOWN_ACCOUNT: frozenset({"1002"}),
@@ -39,14 +39,14 @@ _UNKNOWN_BILLER = "b998"
 
 @dataclass(frozen=True, slots=True)
 class BadRequestSender:
-    """Who sends bad requests: a partner, another whose things it borrows, and a token that has died."""
+    """Sends bad requests as one partner, with data of another one and an ended token."""
 
     side: PartnerSide
     other_side: PartnerSide
     dead_token: str
 
     async def send(self, kind: BadRequestKind, bill: Payable) -> str:
-        """Send one and return the code it got; `bill` is not paid by it."""
+        """Send one and return the code of the answer; `bill` must stay unpaid."""
         senders: dict[BadRequestKind, Callable[[Payable], Awaitable[str]]] = {
             BadRequestKind.RUBBISH: lambda _: self._raw(b"this is no envelope"),
             BadRequestKind.WRONG_KEY: self._wrong_key,

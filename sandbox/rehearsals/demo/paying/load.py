@@ -1,7 +1,7 @@
-"""The load: partners that act out a script, many scenes at a time, and settle what stayed open.
+"""The load: partners that carry out a script, many scenes concurrently, and settle what stayed open.
 
-What it returns is what the partners experienced. Whether that is right is for the comparison to say, except
-for an answer that no partner could make sense of: that is a surprise, and a demo with one has failed.
+It returns what the partners experienced; the comparison decides whether that is right. Only an answer that is
+never allowed is counted here, as a surprise, and a demo with one has failed.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ _SETTLE_SECONDS = 90.0
 
 @dataclass(slots=True)
 class PartnerExperience:
-    """What was tried and how it was answered: counts by kind, and by kind and code.
+    """What was sent and how it was answered: counts by kind, and by kind and code.
 
-    `struck` names the fault of each reference that one was set for; `paid_anew` counts the orders that were
-    not sent to the biller and were paid under a new reference.
+    `struck` holds the fault that was set for each reference; `paid_anew` counts orders that were not sent to
+    the biller and were paid under a new reference.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
@@ -46,7 +46,7 @@ class PartnerExperience:
 
 @dataclass(slots=True)
 class FarSideAvailability:
-    """Whether the biller may be killed now: not while a fault waits in its memory for a payment to strike."""
+    """Whether the billers may be killed now: not while a fault in their memory waits for its payment."""
 
     is_up: asyncio.Event = field(default_factory=asyncio.Event)
     is_unarmed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -54,7 +54,7 @@ class FarSideAvailability:
 
     @asynccontextmanager
     async def armed_fault(self) -> AsyncIterator[None]:
-        """While this holds, the biller is up and stays so."""
+        """In this context the billers are up and stay up."""
         await self.is_up.wait()
         self.armed += 1
         try:
@@ -67,14 +67,14 @@ class FarSideAvailability:
 
 @dataclass(frozen=True, slots=True)
 class DemoBillers:
-    """Whom a load plays tricks with: the desks by their billers' ekPay ids, and the network before them."""
+    """Where a load injects faults: admin clients by their billers' ekPay ids, and the network before them."""
 
     admin_clients: Mapping[str, Desk]
     network: network.NetworkFaults
 
 
 class PartnerLoad:
-    """Acts out one script on a stage."""
+    """Carries out one script on a stage."""
 
     def __init__(
         self, stage: Stage, billers: DemoBillers, sides: Sequence[PartnerSide], dead_token: str
@@ -91,7 +91,7 @@ class PartnerLoad:
         self._later: list[tuple[PartnerSide, Mapping[str, Any], Reference]] = []
 
     async def perform(self, scenes: Iterable[Scene], concurrency: int, advance: Callable[[], None]) -> None:
-        """Act out all scenes, `concurrency` of them at a time; `advance` is called after each."""
+        """Carry out all scenes, `concurrency` of them at a time; `advance` is called after each."""
         waiting = iter(scenes)
 
         async def _work() -> None:
@@ -107,9 +107,9 @@ class PartnerLoad:
                 workers.create_task(_work())
 
     async def settle(self, on_progress: Callable[[int], None]) -> None:
-        """Ask about everything in progress until it is final or in review; `told` gets the number left.
+        """Ask about everything in progress until it is final or in review; `on_progress` gets their number.
 
-        Gives up after 90 s: what is open then is counted by whoever reads the books.
+        Gives up after 90 s: payments that are still open are counted when the books are compared.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _SETTLE_SECONDS
@@ -124,7 +124,7 @@ class PartnerLoad:
         on_progress(len(pending))
 
     async def repeat(self) -> None:
-        """Send again what is to be sent again when everything is over; the answer must be the final one."""
+        """Repeat the orders planned for the end; the answer must be the final one."""
         for side, fetched, reference in self._later:
             before = reference.code
             code = await side.pay(fetched, reference)
@@ -133,7 +133,7 @@ class PartnerLoad:
                 self.experience.surprises.append(f"reference {reference.text}: {before}, repeated {code}")
 
     def check_references(self) -> None:
-        """Count as a surprise every reference that was told two different final answers."""
+        """Count as a surprise every reference that got two different final answers."""
         for side in self._sides:
             for reference in side.references.values():
                 if reference.is_two_valued:
@@ -170,7 +170,7 @@ class PartnerLoad:
             await self._pay_until_sent(order)
 
     async def _pay_until_sent(self, order: PartnerOrder) -> None:
-        """Pay one bill as a careful partner does: anew, under a new reference, while nothing was sent."""
+        """Pay one bill as a careful partner does: under a new reference as long as nothing was sent."""
         side = self._sides[order.partner]
         for _ in range(_TRIES_MAX):
             fetched = await side.fetch(order.bill.biller, **order.named)
@@ -184,7 +184,7 @@ class PartnerLoad:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _arm(self, order: PartnerOrder, reference: Reference) -> None:
-        """Set an order's fault once, after the bill was fetched: some would strike the fetch instead."""
+        """Set an order's fault once, after the bill was fetched: some would affect the fetch instead."""
         if order.fault is None or order.bill.target in self._armed:
             return
         self._armed.add(order.bill.target)
@@ -213,7 +213,7 @@ class PartnerLoad:
     async def _send_again(
         self, order: PartnerOrder, side: PartnerSide, fetched: Mapping[str, Any], reference: Reference
     ) -> None:
-        """What a careless partner sends after it was answered; a paid bill must not be paid by it."""
+        """Send what a careless partner sends after the answer; it must not pay a bill twice."""
         if order.again is RepeatKind.LATER:
             self._later.append((side, fetched, reference))
         if order.again not in _EXPECTED_REFUSAL or reference.code != _PAID:
@@ -221,7 +221,7 @@ class PartnerLoad:
         if order.again is RepeatKind.OTHER_REFERENCE:
             code = await side.pay(fetched, side.promise(fetched))
         else:
-            # The refusal is about the message; what the partner holds true of the reference stays as it was.
+            # The refusal concerns this message only; the partner's record of the reference stays as it was.
             code = await side.pay(fetched, _copied_reference(reference), amount="1.23")
         self.experience.duplicates[order.again][code] += 1
         if code != _EXPECTED_REFUSAL[order.again]:
@@ -246,10 +246,10 @@ class PartnerLoad:
 
 
 async def _expire_logins(admin_clients: Iterable[Desk]) -> None:
-    """Let every login die, once at each simulator.
+    """End every login, once at each simulator.
 
-    The houses of a family are many desks at one simulator, and every one of them would end the logins of all:
-    a token that was granted in between would die as well, again and again, which is no restart of anything.
+    The institutions of a family share one simulator, and each call would end the logins of all of them:
+    tokens granted in between would end again and again, unlike in a restart.
     """
     for admin_client in {admin_client.address.url: admin_client for admin_client in admin_clients}.values():
         await admin_client.expire_logins()

@@ -1,6 +1,6 @@
-"""A partner's endpoint on the stage: it takes the switch's notifications, and refuses some on purpose.
+"""A partner's notification endpoint on the stage, which refuses some notifications on purpose.
 
-Nothing is lost by that: what was refused comes again under the same id, and each id counts once.
+Nothing is lost by that: a refused notification is sent again under the same id, and each id counts once.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from sandbox.rehearsals.installation.ekpay_command import Tool
 from sandbox.rehearsals.installation.parties import Player
 
 REFUSED_EVERY = 50
-"""One message in so many is answered with an error the first time it comes."""
+"""One message in so many is refused when it arrives for the first time."""
 
 _WAIT_SECONDS = 60.0
 _HTTP_500 = 500
@@ -26,10 +26,10 @@ _RECEIPT = "payment.receipt_issued"
 
 
 class NotificationEndpoint:
-    """What one partner was told by itself."""
+    """The notification endpoint of one partner, and what it has received."""
 
     def __init__(self, player: Player) -> None:
-        """Nothing has come yet, and no key is known."""
+        """Nothing was received yet, and no key is known."""
         self.player = player
         self.refusals = 0
         self._receiver = Receiver([])
@@ -37,7 +37,7 @@ class NotificationEndpoint:
         self._message_arrived = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        """Answer one message."""
+        """Receive one message."""
         self._arrived += 1
         if self._arrived % REFUSED_EVERY:
             await self._receiver(scope, receive, send)
@@ -49,12 +49,12 @@ class NotificationEndpoint:
         await send({"type": "http.response.body", "body": b""})
 
     async def register(self, tool: Tool, url: str) -> None:
-        """Have the switch send here, and learn its key."""
+        """Register the endpoint with the switch, and read the switch's key."""
         registered = await tool.read("notifications", "endpoints", "add", self.player.id, url, "--json")
         self._receiver.trust(registered["public_keys"])
 
     async def wait_for(self, references: Collection[str]) -> None:
-        """Wait until something was heard of each of these references, for a minute at most."""
+        """Wait until each of these references has a notification, for a minute at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_WAIT_SECONDS):
                 while set(references) - {line.reference for line in self.lines()}:
@@ -63,16 +63,16 @@ class NotificationEndpoint:
 
     @property
     def repeats(self) -> int:
-        """How many messages came again after they had been taken."""
+        """The number of messages that came again after they were accepted."""
         return len(self._receiver.heard) - len(self._receiver.taken)
 
     @property
     def strangers(self) -> int:
-        """How many messages were not the switch's own: none, if all is right."""
+        """The number of messages that the switch did not send; it must be 0."""
         return len(self._receiver.refused)
 
     def lines(self) -> list[NotificationLine]:
-        """What every payment came to, once; a receipt that follows is no news about that."""
+        """The end state of every payment, once; a later receipt is left out."""
         events = self._receiver.taken.values()
         payment_events = [event["data"] for event in events if event["type"] != _RECEIPT]
         return [
@@ -85,7 +85,7 @@ class NotificationEndpoint:
 
 @asynccontextmanager
 async def open_endpoint(player: Player, port: int) -> AsyncIterator[NotificationEndpoint]:
-    """A mailbox that listens on loopback until it is left."""
+    """An endpoint that listens on loopback until the context ends."""
     mailbox = NotificationEndpoint(player)
     server = build_server(mailbox)
     with socket.create_server(("127.0.0.1", port)) as listener:

@@ -1,7 +1,7 @@
 """A partner on the stage: its client, and its own record of every reference it has ever used.
 
-It behaves as a careful partner does. What was not answered is sent again under the same reference, what
-was not sent is paid under a new one, and what is in progress is asked about and never paid twice.
+It behaves as a careful partner does. An unanswered order is sent again under the same reference, one that was
+not sent to the biller is paid under a new one, and one in progress is queried and never paid twice.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ _BUSY = frozenset({429, 503})
 
 
 class SwitchSilentError(Exception):
-    """The switch gave no usable answer to many tries in a row."""
+    """The switch gave no usable answer in many attempts."""
 
 
 class UnexpectedAnswerError(Exception):
-    """A bill that is there was not told; the text is the code that came instead."""
+    """An existing bill was not returned; the text is the code of the answer."""
 
 
 @dataclass(slots=True)
 class Reference:
-    """One reference of a partner: what it pays, and the codes it was answered with."""
+    """One reference of a partner: what it pays, and the codes of its answers."""
 
     text: str
     fetch_reference: str
@@ -47,16 +47,16 @@ class Reference:
 
     @property
     def code(self) -> str:
-        """What the partner goes by: the last final answer, else "in progress"."""
+        """The code that counts for the partner: the last final answer, else "in progress"."""
         return next((code for code in reversed(self.codes) if code != IN_PROGRESS), IN_PROGRESS)
 
     @property
     def is_two_valued(self) -> bool:
-        """Whether it was told two different final answers or tokens, which must never happen."""
+        """Whether it got two different final answers or tokens, which must never happen."""
         return len(set(self.codes) - {IN_PROGRESS}) > 1 or len(set(self.tokens)) > 1
 
     def heard(self, answer: Mapping[str, Any]) -> str:
-        """Remember an answer; its code."""
+        """Record an answer and return its code."""
         self.codes.append(result_code(answer))
         if token := answer.get("bllr_inf", {}).get("token"):
             self.tokens.append(token)
@@ -65,14 +65,14 @@ class Reference:
 
 @dataclass(slots=True)
 class PartnerSide:
-    """One partner: who it is, how it talks, what it remembers."""
+    """One partner: its identity, its client, and its record of references."""
 
     player: Player
     client: PartnerClient
     references: dict[str, Reference] = field(default_factory=dict)
 
     async def fetch(self, biller: str, **bill: str) -> Mapping[str, Any]:
-        """Fetch a bill, again and again while the biller is away; the answer may be a refusal."""
+        """Fetch a bill, repeatedly while the biller is unavailable; the answer may be a refusal."""
         for _ in range(_TRIES_MAX):
             answer = await send_until_answered(lambda: self.client.fetch_bill(biller, **bill))
             if result_code(answer) != NOTHING_SENT:
@@ -81,7 +81,7 @@ class PartnerSide:
         raise SwitchSilentError(f"the biller was away for {_TRIES_MAX} tries")
 
     def promise(self, fetched: Mapping[str, Any]) -> Reference:
-        """Write down a new reference for a fetched bill, before anything is sent under it.
+        """Record a new reference for a fetched bill, before anything is sent under it.
 
         Raises:
             UnexpectedAnswerError: the fetch was refused.
@@ -108,19 +108,19 @@ class PartnerSide:
         amount: str | None = None,
         is_whole: bool = True,
     ) -> str:
-        """Send an order until it is answered; remember and return the code."""
+        """Send an order until it is answered; record and return the code."""
         payout = Payout(reference.text, amount)
         answer = await send_until_answered(lambda: self.client.pay(fetched, payout, is_whole=is_whole))
         return reference.heard(answer)
 
     async def ask(self, reference: Reference) -> str:
-        """Ask what became of an order; remember and return the code."""
+        """Query the state of an order; record and return the code."""
         question = reference.fetch_reference
         answer = await send_until_answered(lambda: self.client.status(question, reference.biller))
         return reference.heard(answer)
 
     def pending(self) -> list[Reference]:
-        """The references that it was last told are in progress."""
+        """The references whose last answer was "in progress"."""
         return [
             reference
             for reference in self.references.values()
@@ -128,7 +128,7 @@ class PartnerSide:
         ]
 
     def partner_lines(self) -> list[PartnerLine]:
-        """Its whole record."""
+        """Its complete record."""
         return [
             PartnerLine(
                 self.player.id,
@@ -144,7 +144,7 @@ class PartnerSide:
 
 
 async def send_until_answered(send: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    """Send the same thing again until an answer comes that can be read and is not "too busy".
+    """Repeat a request until it gets a readable answer other than "too busy".
 
     Raises:
         SwitchSilentError: none came.

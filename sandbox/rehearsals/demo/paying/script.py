@@ -1,7 +1,7 @@
-"""The script of a demo: which partner pays which bill, what goes wrong with it, and what else is tried.
+"""The script of a demo: which partner pays which bill, with which fault, and which bad requests are sent.
 
-Everything follows from the seed and the bills; nothing here is sent. What depends on timing alone, such as
-which payments are on their way when the biller goes down, is for the load to find out.
+Everything follows from the seed and the bills; nothing is sent here. What depends on timing, such as which
+payments are under way when the billers go down, is decided by the load.
 """
 
 import random
@@ -19,8 +19,8 @@ REPEATED_PERCENT = 3
 BAD_PERCENT = 3
 
 SHARES_PERCENT = {"b9001": 25, "b9002": 15}
-"""How much of the payments goes to BREB and NESCO; the rest is DESCO's."""
-# Faults in the first part only: the doubts that they leave are settled while the rest is being paid.
+"""Share of the payments that go to BREB and NESCO; the rest goes to DESCO."""
+# Faults in the first part only: the doubtful payments are settled while the rest is being paid.
 _FAULTS_WITHIN_PERCENT = 70
 _OUTAGE_AT_PERCENT = 40
 _BEARERS_DIE_AT_PERCENT = (15, 55, 85)
@@ -30,7 +30,7 @@ class RepeatKind(StrEnum):
     """What a partner sends a second time."""
 
     AT_ONCE = "at_once"
-    """The same order twice at the same moment."""
+    """The same order twice at the same time."""
     LATER = "later"
     """The same order again when everything is over."""
     OTHER_REFERENCE = "other_reference"
@@ -57,20 +57,20 @@ class BadRequestKind(StrEnum):
 
 
 class BillerIncident(StrEnum):
-    """What befalls the biller as a whole."""
+    """What happens to the billers as a whole."""
 
     GOES_DOWN = "billers_go_down"
     """Their process is killed and started again; connections are refused meanwhile."""
     BEARERS_DIE = "billers_forget_logins"
-    """Every login dies at once."""
+    """Every login ends at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerOrder:
     """One partner pays one thing; `is_whole` says whether it echoes the whole bill or the least it may.
 
-    `named` is the one of its names that the partner uses. `fault` is the biller's own, or the network's
-    behind the word "network".
+    `named` is the identification that the partner uses. `fault` is one of the biller's, or one of the network
+    after the prefix "network".
     """
 
     partner: int
@@ -95,7 +95,7 @@ Scene = PartnerOrder | BadRequest | BillerIncident
 
 @dataclass(frozen=True, slots=True)
 class PartnerPlan:
-    """How much a script holds."""
+    """The size of a script."""
 
     seed: int
     payments: int
@@ -108,9 +108,9 @@ class PartnerPlan:
         return max(len(BadRequestKind), self.payments * BAD_PERCENT // 100)
 
     def payables_needed(self, biller: str) -> int:
-        """How many things of this biller it pays or misuses; DESCO's alone are misused.
+        """How many bills of this biller it needs, for payments and bad requests; the latter only use DESCO's.
 
-        `per_house` are paid of each biller that has no share of the `payments`.
+        `per_house` are paid at each biller that has no share of the `payments`.
         """
         shares = {name: self.payments * percent // 100 for name, percent in SHARES_PERCENT.items()}
         if biller != DescoDesk.biller:
@@ -123,8 +123,9 @@ def write_script(
 ) -> list[Scene]:
     """Return the scenes in the order in which they begin.
 
-    Both mappings are by the billers' ekPay ids, and `payables` holds what `plan.wanted` says. Every kind of
-    fault strikes at least once if there are so many orders, so a small script has more than its percentage.
+    Both mappings are by the billers' ekPay ids, and `payables` holds as many as `plan.payables_needed` says.
+    Every kind of fault occurs at least once if there are enough orders, so a small script has more than its
+    percentage.
     """
     rng = random.Random(plan.seed)  # noqa: S311 - a script is to be repeated, not to be unguessable
     misused = list(payables[DescoDesk.biller][: plan.bad_requests])
@@ -152,7 +153,7 @@ def write_script(
 def _put_faults(
     orders: list[PartnerOrder], mischief: Mapping[str, AvailableFaults], chance: random.Random
 ) -> None:
-    """Let each biller's share of the orders meet its own faults and the network's in turn."""
+    """Assign each biller's own faults and the network's in turn to a share of its orders."""
     for biller, wrong in mischief.items():
         places = [place for place, order in enumerate(orders) if order.bill.biller == biller]
         on_the_way = network.FAULTS if wrong.meets_network else ()
@@ -172,7 +173,7 @@ def _put_repeats(orders: list[PartnerOrder], chance: random.Random) -> None:
     unharmed = [place for place, order in enumerate(orders) if order.fault is None]
     for number, place in enumerate(chance.sample(unharmed, min(repeated, len(unharmed)))):
         orders[place] = replace(orders[place], again=kinds[number % len(kinds)])
-    # Whatever was in doubt is sent once more at the end, when it must have one answer.
+    # Every doubtful order is sent once more at the end, when it must have one answer.
     for place, order in enumerate(orders):
         if order.fault is not None:
             orders[place] = replace(order, again=RepeatKind.LATER)

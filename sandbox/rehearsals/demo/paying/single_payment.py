@@ -1,4 +1,4 @@
-"""One bill, fetched and paid by hand: what a newcomer tries first."""
+"""Fetch and pay a single bill, step by step."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,9 +33,9 @@ class UnpayableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be paid, by which partner of the stage and at which switch; None: the first, and its.
+    """What is to be paid, by which partner and at which switch; None means the first one and its switch.
 
-    `more` are further members of `bll_inf` that the biller wants.
+    `more` are further members of `bll_inf` that the biller requires.
     """
 
     biller: str
@@ -46,10 +46,10 @@ class Wish:
 
 
 async def pay_once(request: Wish, say: Say) -> None:
-    """Fetch what an account owes, or quote what it buys, and pay it, telling each step in a line.
+    """Fetch what an account owes, or quote what it buys, and pay it; print a line for each step.
 
     Raises:
-        UnpayableError: nothing was paid, or nobody knows; the text says which.
+        UnpayableError: nothing was paid, or the outcome is unknown; the text says which.
     """
     address, player = _address_and_partner(request)
     say(f"{player.name} ({player.id}) at {address}")
@@ -107,7 +107,7 @@ def _address_and_partner(request: Wish) -> tuple[str, Player]:
 
 
 async def _payment_id(reference: str) -> str | None:
-    """Our id of the payment: no partner is told it, so the switch's own books are asked."""
+    """The switch's id of the payment: partners do not get it, so it is read from the switch's own books."""
     try:
         listed = await Tool.here().read("payments", "list", "--json")
     except (ToolFailedError, ToolMissingError):

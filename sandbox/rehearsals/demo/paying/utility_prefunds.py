@@ -1,4 +1,4 @@
-"""What the demo does for prefunded utilities: two persons put money there, and it is counted afterwards."""
+"""Prefunded utilities in the demo: two persons book a deposit, and its balance is checked afterwards."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ _PAISA = 100
 
 
 async def fill_deposits(tool: Tool, cast: Cast) -> Mapping[str, int]:
-    """Book a transfer to every prefunded utility; what each got, in paisa.
+    """Book a transfer to every prefunded utility; return the amounts in paisa.
 
     Raises:
         ToolFailedError: the switch refused one.
@@ -35,7 +35,7 @@ async def _deposit(tool: Tool, cast: Cast, biller_id: str) -> None:
 
 
 async def deposit_paisa(tool: Tool) -> Mapping[str, int]:
-    """What the switch's books say is left at each prefunded utility, in paisa."""
+    """The balance at each prefunded utility by the switch's books, in paisa."""
     listed = await tool.read("billers", "deposits", "--json")
     return {deposit["biller_id"]: deposit["balance_paisa"] for deposit in listed}
 
@@ -43,7 +43,7 @@ async def deposit_paisa(tool: Tool) -> Mapping[str, int]:
 def deposit_faults(
     deposits: Mapping[str, int], balances: Mapping[str, int], ours: Sequence[OurLine]
 ) -> Iterable[Disagreement]:
-    """Where a deposit is not what was put there less what was delivered from it."""
+    """Deposits whose balance is not the transfers less the deliveries."""
     for biller_id, paisa in deposits.items():
         delivered = sum(
             line.owed_paisa or 0 for line in ours if (line.biller, line.state) == (biller_id, COMPLETED)

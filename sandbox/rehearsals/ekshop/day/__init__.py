@@ -1,1 +1,1 @@
-"""One day of the shop: thousands of orders, all that befalls real ones, and the proof of all books."""
+"""One day of the shop: thousands of orders with realistic problems, and the comparison of all books."""

@@ -1,4 +1,4 @@
-"""Reading both books of a day: the shop's own from its desk, the switch's rows from its database."""
+"""Reads both books of a day: the shop's by its admin API, the switch's rows from its database."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from sandbox.rehearsals.installation.ekpay_command import Tool
 _CALL_SECONDS = 60.0
 _HTTP_OK, _HTTP_REDIRECT = 200, 300
 _UNCONFIRMED = frozenset({403, 417})
-"""What a shop answers that asks inside its listener and is not told the same."""
+"""The shop's answers to an IPN that its own status call did not confirm."""
 
-# Whole paisa throughout; what an account of the liabilities holds is the negative sum of its postings.
+# All amounts are whole paisa; the balance of a liability account is the negative sum of its postings.
 _PAYMENTS = """
 WITH moved AS (
   SELECT e.payment_id, t.account, -sum(t.amount)::bigint AS held
@@ -54,7 +54,7 @@ WHERE o.partner_id = '{merchant}'
 
 @dataclass(frozen=True, slots=True)
 class SwitchBook:
-    """The switch's payments of one merchant; `ids` are its own names by trnx_id, as REST v1 has them."""
+    """The switch's payments of one merchant; `ids` are the payment ids of REST v1 by trnx_id."""
 
     payments: Sequence[SwitchPayment]
     ids: Mapping[str, str]
@@ -62,7 +62,7 @@ class SwitchBook:
 
 
 class ShopAdminClient:
-    """The desk of a shop that runs."""
+    """Client of a running shop's admin API."""
 
     def __init__(self, shop: str, conduct: Conduct) -> None:
         """`shop` is where it listens, `conduct` how."""
@@ -81,7 +81,7 @@ class ShopAdminClient:
         return list(_shop_payments(dump, trusts_returns=self._conduct is Conduct.TRUSTING))
 
     async def behave(self) -> None:
-        """Let the shop take IPNs as it is to."""
+        """Set how the shop handles IPNs."""
         order = {"conduct": self._conduct}
         async with (
             aiohttp.ClientSession() as session,
@@ -90,7 +90,7 @@ class ShopAdminClient:
             answer.raise_for_status()
 
     async def trust(self, keys: Sequence[str]) -> None:
-        """Let the shop take IPNs alone that one of these keys has signed."""
+        """Let the shop accept only IPNs that are signed with one of these keys."""
         async with (
             aiohttp.ClientSession() as session,
             session.post(f"{self._shop}/_admin/keys", json={"keys": list(keys)}) as answer,

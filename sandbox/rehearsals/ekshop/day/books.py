@@ -1,6 +1,6 @@
 """Comparing the two books of a day: the shop's and the switch's, payment by payment and share by share.
 
-Pure: what is compared was read before. Each side is taken at its word and nothing is taken from one for both.
+Without I/O: both books were read before, each from its own side.
 """
 
 from collections import Counter
@@ -14,9 +14,9 @@ _CODES: Mapping[str, frozenset[str]] = {
     "declined": frozenset({"1021", "1022"}),
     "expired": frozenset({"1021"}),
 }
-"""What the one IPN of a payment says that ended so."""
+"""The codes that the IPN of a payment with this end state may have."""
 
-# What a payment may be in the switch for what the shop believes of it.
+# The states at the switch that agree with each state in the shop.
 _STATES: Mapping[str, frozenset[str]] = {
     _PAID: frozenset({COMPLETED}),
     _FAILED: frozenset({"declined", "expired"}),
@@ -27,11 +27,11 @@ _STATES: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ShopPayment:
-    """A payment by the shop's book; `shares` are by payee, the shop itself under the empty name.
+    """A payment in the shop's book; `shares` are by payee, with the shop itself under the empty name.
 
-    `ipns` are those that it answered with 2xx, each its message id and code, and `turned_away` counts others.
-    `unconfirmed` are IPNs that a status call did not confirm at once. `is_blind` says that it believes
-    whoever comes back, and that nobody has.
+    `ipns` are those that it answered with 2xx, as message id and code; `turned_away` counts the others.
+    `unconfirmed` are IPNs that a status call did not confirm at once. `is_blind` says that the shop relies on
+    the customer's return alone, and the customer has not returned.
     """
 
     trnx_id: str
@@ -49,7 +49,7 @@ class ShopPayment:
 
 @dataclass(frozen=True, slots=True)
 class SwitchShare:
-    """A share as the switch has it, and what its account was credited in all postings of the payment."""
+    """A share at the switch, and the amount credited to its account in all postings of the payment."""
 
     amount_paisa: int
     refunded_paisa: int
@@ -58,9 +58,9 @@ class SwitchShare:
 
 @dataclass(frozen=True, slots=True)
 class SwitchPayment:
-    """A payment by the switch's rows; `refunded_paisa` is what went back to the payer in all.
+    """A payment in the switch's database; `refunded_paisa` is the total refunded to the payer.
 
-    `notices` are the IPNs that it wrote, by their state. `unbalanced_paisa` is the sum of all postings.
+    `notices` are its IPNs, by their state. `unbalanced_paisa` is the sum of all postings.
     """
 
     trnx_id: str
@@ -74,14 +74,14 @@ class SwitchPayment:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that one book has otherwise than the other, and where."""
+    """A difference between the two books, and the payment that it is about."""
 
     subject: str
     problem: str
 
 
 def compare(shop: Sequence[ShopPayment], switch: Sequence[SwitchPayment]) -> list[Difference]:
-    """Every difference between the two books; none if all is right."""
+    """All differences between the two books."""
     ours = {payment.trnx_id: payment for payment in shop}
     theirs = {payment.trnx_id: payment for payment in switch}
     differences = [Difference(name, "the switch does not know it") for name in ours.keys() - theirs.keys()]
@@ -92,7 +92,7 @@ def compare(shop: Sequence[ShopPayment], switch: Sequence[SwitchPayment]) -> lis
 
 
 def largest_remainder_parts(amount: int, weights: Sequence[int]) -> list[int]:
-    """The largest-remainder parts of an amount in proportion to weights; of equal rests the first wins."""
+    """Split an amount in proportion to weights by largest remainders; of equal remainders the first wins."""
     whole = sum(weights)
     parts = [amount * weight // whole for weight in weights]
     rests = sorted(range(len(weights)), key=lambda place: (-(amount * weights[place] % whole), place))
@@ -150,7 +150,7 @@ def _shares(shop: ShopPayment, switch: SwitchPayment) -> Iterator[str]:
 
 
 def repeated_ipns(shop: Sequence[ShopPayment]) -> list[Difference]:
-    """IPNs that came again after they had been taken: each message counts once over the whole day."""
+    """IPNs that were accepted more than once: each message counts once over the whole day."""
     message_counts = Counter(message for payment in shop for message, _ in payment.ipns)
     return [
         Difference(message, f"taken {times} times") for message, times in message_counts.items() if times > 1

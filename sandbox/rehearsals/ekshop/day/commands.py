@@ -1,4 +1,4 @@
-"""`ekpay sandbox ekshop-day`: a day of ekShop on an installation of its own, and the proof of it."""
+"""`ekpay sandbox ekshop-day`: a day of ekShop on its own installation, and the comparison of the books."""
 
 import json
 import os
@@ -22,13 +22,13 @@ from sandbox.rehearsals.installation.installation import Setting, WalletPorts, s
 
 ORDERS_MAX = 100_000
 TIME_DIVISOR = 5
-"""What waiting times are divided by: a wallet on a busy machine must not look like one in doubt."""
+"""Divisor of waiting times: low enough that a wallet on a busy machine does not time out."""
 
 _FAMILIES = (Name.NAGAD, Name.TOKEN_INIT_STATUS)
 
 
 class DayConduct(StrEnum):
-    """What a shop may be for a whole day without its own books being wrong by its own fault."""
+    """The ways of handling IPNs that keep the shop's own book right for a whole day."""
 
     HONEST = Conduct.HONEST.value
     ASKING = Conduct.ASKING.value
@@ -67,7 +67,7 @@ def ekshop_day(
 
 
 def _settings_on_free_ports(folder: Path) -> Setting:
-    """A setting on ports that nobody uses; there are no billers, and nothing stands before the wallets."""
+    """Settings on free ports, without billers and without a proxy before the wallets."""
     wallet_port = free_port()
     return Setting(
         home=folder,

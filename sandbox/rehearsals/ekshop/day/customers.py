@@ -1,7 +1,7 @@
-"""The customers of a day: they order, pay and come back at a steady pace, each in a browser of their own.
+"""The customers of a day: they order, pay and come back at a steady rate, each in a browser of their own.
 
-What it returns is what they experienced. Whether that is right is for the books to say, but for an end that a
-course cannot have: that is a surprise, and a day with one has failed.
+It returns what they experienced; the comparison of the books decides whether that is right. Only an end state
+that a course cannot have is counted here, as a surprise, and a day with one has failed.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from sandbox.callers.payer.payer import Does, Payer
 from sandbox.rehearsals.ekshop.day.plan import ENDS, SENT_BACK, CustomerOrder, OrderCourse
 
 AT_ONCE = 48
-"""How many customers are in the shop or on its way to pay at a time: when one leaves the next one comes."""
+"""How many customers order or pay concurrently: when one leaves, the next one comes."""
 
 _PATIENCE_SECONDS = 90.0
 _DETOURS_MAX = 6
@@ -33,10 +33,10 @@ _HTTP_OK = 200
 
 @dataclass(slots=True)
 class CustomerExperience:
-    """What the customers saw: payments by the order's place in the plan, and counts.
+    """What the customers saw: payments by the order's position in the plan, and counts.
 
-    `shown` counts what the shop's page said to whom came back, by what it should have said in the end.
-    `detours` are choices of another instrument because one could not be had.
+    `pages_shown` counts the states that the shop's page showed to returning customers, by the expected end
+    state. `detours` are choices of another instrument because one was unavailable.
     """
 
     payments: dict[int, list[str]] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class CustomerExperience:
 
 
 class Customers:
-    """Acts out a day at one shop."""
+    """Carries out a day's orders at one shop."""
 
     def __init__(self, shop: str) -> None:
         """Nobody has come yet."""
@@ -54,7 +54,7 @@ class Customers:
         self._shop = shop
 
     async def perform(self, day: Sequence[CustomerOrder], advance: Callable[[], None]) -> None:
-        """Let every customer come; `advance` is called after each has left."""
+        """Let every customer visit; `advance` is called after each."""
         coming = iter(day)
 
         async def _one_after_the_other(visiting: _CustomerVisit) -> None:
@@ -73,9 +73,9 @@ class Customers:
 
 
 def _own_address(place: int) -> tuple[str, int] | None:
-    """Where the customers of this place come from: not all from one address, or they would be one to us.
+    """The IP address of the customers of one concurrent slot: the switch would limit a single address.
 
-    None where the system has only one address for itself.
+    None where the system has only one loopback address.
     """
     address = (f"127.0.{1 + place // _LAST_BYTE}.{1 + place % _LAST_BYTE}", 0)
     with socket.socket() as probe:
@@ -94,7 +94,7 @@ class _CustomerVisit:
     admin_session: aiohttp.ClientSession
 
     async def visit(self, order: CustomerOrder) -> None:
-        """Be one customer from the order to the end of their course."""
+        """Carry out one customer's course from the order to its end."""
         try:
             async with Browser(self.connections, hurries=True) as browser:
                 page = await self._act(browser, order)
@@ -141,7 +141,7 @@ class _CustomerVisit:
         is_followed: bool = True,
         cancels: bool = False,
     ) -> Shown:
-        """Choose as planned; where an instrument cannot be had, come again and take another one."""
+        """Choose the planned instrument; where it is unavailable, choose another one."""
         payings, spares = order.choices, iter(order.spares)
         for _ in range(_DETOURS_MAX):
             choices = [
@@ -160,14 +160,14 @@ class _CustomerVisit:
                 )
                 if spare is None:
                     raise
-                # A spare number pays, so who is to cancel leaves without any.
+                # A spare number pays, so a customer who is to cancel does not use one.
                 payings = () if cancels else (spare,)
             else:
                 return done.page
         raise LostPayerError("no instrument can be had")
 
     async def _pay_page(self, order: CustomerOrder, url: str) -> None:
-        """Keep which payment it is, and let the listener meet its first IPN as was planned."""
+        """Record the payment, and set how the shop handles its first IPN."""
         trnx_id = trnx_id_of(url)
         self.experience.payments.setdefault(order.nth, []).append(trnx_id)
         if order.first_ipn is Conduct.HONEST:

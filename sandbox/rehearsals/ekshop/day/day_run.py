@@ -1,4 +1,4 @@
-"""The day itself, top to bottom: set the stage, let customers come, settle, compare, give back, audit."""
+"""The steps of a day: start the installation, let customers order, settle, compare, refund, audit."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ _CONNECTIONS_MAX = 4
 
 @dataclass(frozen=True, slots=True)
 class DayParameters:
-    """How large a day: how many orders, drawn from which seed; and how the shop takes IPNs."""
+    """The parameters of a day: number of orders, seed, and how the shop handles IPNs."""
 
     orders: int
     seed: int
@@ -40,7 +40,7 @@ class DayParameters:
 
 
 async def play(stage: Stage, parameters: DayParameters, screen: Console) -> ShopDayOutcome:
-    """Run one day on a stage whose processes are not started yet, and say what came of it.
+    """Run one day on a stage whose processes are not started yet, and return its outcome.
 
     Raises:
         ToolFailedError: a command of the switch failed.
@@ -107,7 +107,7 @@ async def _open(stage: Stage, parameters: DayParameters) -> tuple[ShopAccount, S
 async def _wait_for_ipns(
     admin_client: ShopAdminClient, day: Sequence[CustomerOrder], experience: CustomerExperience
 ) -> None:
-    """Wait until the shop has heard of every payment that must end, for two minutes at most."""
+    """Wait until the shop has an IPN of every payment that must end, for two minutes at most."""
     expected = {name for order in day if order.course is not OrderCourse.TAB_CLOSED
               for name in experience.payments.get(order.nth, ())}  # fmt: skip
     loop = asyncio.get_running_loop()
@@ -122,7 +122,7 @@ async def _wait_for_ipns(
 def _unplanned(
     day: Sequence[CustomerOrder], experience: CustomerExperience, book: SwitchBook
 ) -> list[Difference]:
-    """Orders whose last payment ended in another way than their course must."""
+    """Orders whose last payment did not end as their course requires."""
     states = {payment.trnx_id: payment.state for payment in book.payments}
     differences = []
     for order in day:
@@ -141,7 +141,7 @@ async def _request_refunds(
     experience: CustomerExperience,
     book: SwitchBook,
 ) -> Mapping[str, list[int]]:
-    """Ask for the planned refunds over REST v1; how many paisa went back, by trnx_id."""
+    """Request the planned refunds over REST v1; return the requested amounts by trnx_id."""
     amounts = {
         payment.trnx_id: payment.amount_paisa for payment in book.payments if payment.state == COMPLETED
     }
@@ -172,7 +172,7 @@ async def _request_refund(
 
 
 async def _book_after_refunds(stage: Stage, account: ShopAccount) -> SwitchBook:
-    """The switch's book once no refund is under way, or after a minute."""
+    """Read the switch's book once no refund is in progress, or after a minute."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + _REFUND_SECONDS
     book = await switch_book(stage.tool, account.partner_id)
@@ -183,7 +183,7 @@ async def _book_after_refunds(stage: Stage, account: ShopAccount) -> SwitchBook:
 
 
 def _refund_differences(refunds: Mapping[str, list[int]], book: SwitchBook) -> list[Difference]:
-    """Payments of which another sum went back than was asked for, and refunds that are not done."""
+    """Payments whose refunded amount is not the requested one, and refunds that are not done."""
     differences = [Difference("refunds", f"{book.refunds_open} are not done")] if book.refunds_open else []
     return differences + [
         Difference(

@@ -1,4 +1,4 @@
-"""The plan of a day: who orders what, pays it how, and what goes wrong. Everything follows from the seed."""
+"""The plan of a day: orders, instruments, and injected problems. Everything follows from the seed."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ ORDERS_MIN = 20
 
 
 class OrderCourse(StrEnum):
-    """How one order goes; the words are those of the report."""
+    """The course of one order; the values are printed in the report."""
 
     PAID = "paid"
     OTHER_INSTRUMENT = "refused, then paid by another instrument"
@@ -42,7 +42,7 @@ _PER_MILLE: Mapping[OrderCourse, int] = MappingProxyType(
         OrderCourse.TAB_CLOSED: 30,
     }
 )
-"""How many of a thousand orders take each course; all others are plainly paid."""
+"""How many of a thousand orders take each course; all others are simply paid."""
 
 ENDS: Mapping[OrderCourse, Standing] = MappingProxyType(
     dict.fromkeys(OrderCourse, Standing.PAID)
@@ -52,12 +52,12 @@ ENDS: Mapping[OrderCourse, Standing] = MappingProxyType(
         OrderCourse.TAB_CLOSED: Standing.WAITING,
     }
 )
-"""What the shop must believe of an order in the end."""
+"""The state that an order must have in the shop in the end."""
 
 SENT_BACK = frozenset(OrderCourse) - {OrderCourse.CALLBACK_LOST, OrderCourse.TAB_CLOSED}
-"""Whose customers see the shop again."""
+"""The courses in which the customer returns to the shop."""
 
-# What the shop's listener does with the first IPN of some orders; the switch has to come again.
+# How the shop's listener fails on the first IPN of some orders, so that the switch must send it again.
 _ODD_CONDUCTS = (
     Conduct.HTTP_500, Conduct.HTTP_401, Conduct.EMPTY, Conduct.TRUE, Conduct.HTML, Conduct.ASKING,
 )  # fmt: skip
@@ -70,19 +70,19 @@ _REFUND_PARTS_MIN = 3
 _REFUSALS: Mapping[str, AtProvider] = MappingProxyType(
     {BKASH: AtProvider.INSUFFICIENT, "nagad": AtProvider.DECLINED}
 )
-"""Who says no so that another instrument can be chosen at once."""
+"""The refusals of each wallet after which another instrument can be chosen at once."""
 
 WALLETS = (BKASH, "nagad", "upay", "tap", "mcash", "mycash", "okwallet", "surecash")
-"""By whom the day is paid."""
+"""The wallets that customers pay with."""
 
 
 class TooFewProvidersError(ValueError):
-    """The switch has not the wallets that the day is paid by."""
+    """The switch lacks a wallet that customers pay with."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstrumentPlan:
-    """One instrument, and the number that its page is given."""
+    """One instrument, and the number entered at its page."""
 
     instrument: str
     number: str
@@ -90,10 +90,10 @@ class InstrumentPlan:
 
 @dataclass(frozen=True, slots=True)
 class CustomerOrder:
-    """One order of the day; `first_ipn` is what the listener does with the first IPN about it.
+    """One order of the day; `first_ipn` is how the shop's listener handles its first IPN.
 
-    `refund_percents` of its price are given back at the end, one after the other. `spares` are what its
-    customer pays by where an instrument cannot be had.
+    `refund_percents` of its price are refunded at the end, one after the other. `spares` are the instruments
+    to use where the planned one is unavailable.
     """
 
     nth: int
@@ -110,7 +110,7 @@ def write_day(seed: int, orders: int, providers: Sequence[DemoProvider]) -> list
     """Return the orders in the order in which they are placed; those that settle slowly come first.
 
     Raises:
-        TooFewProvidersError: a wallet of the day is missing.
+        TooFewProvidersError: a required wallet is missing.
     """
     known = {provider.id: provider for provider in providers}
     if any(name not in known for name in WALLETS):
@@ -144,14 +144,14 @@ def write_day(seed: int, orders: int, providers: Sequence[DemoProvider]) -> list
 
 
 def _courses(orders: int) -> Iterator[OrderCourse]:
-    """Every odd course its share of times, and once at least."""
+    """Every special course in its share, and at least once."""
     odd = [course for course, share in _PER_MILLE.items() for _ in range(max(1, orders * share // 1_000))]
     yield from odd[:orders]
     yield from (OrderCourse.PAID for _ in range(orders - len(odd)))
 
 
 def _affordable(provider: DemoProvider, turn: int) -> tuple[int, ...]:
-    """Refunds that the provider can do: in as many parts as it gives back in."""
+    """The refunds that the provider supports: at most as many parts as it allows."""
     percents = _REFUND_PERCENTS[turn % len(_REFUND_PERCENTS)]
     if provider.parts_max >= _REFUND_PARTS_MIN:
         return percents
@@ -167,7 +167,7 @@ def _first_ipn(nth: int, course: OrderCourse) -> Conduct:
 def _instrument_plans(
     rng: random.Random, course: OrderCourse, known: Mapping[str, DemoProvider], nth: int
 ) -> Iterator[InstrumentPlan]:
-    """What is chosen at the checkout, one after the other; who cancels there at once chooses nothing."""
+    """The instruments chosen at the checkout, in order; none if the customer cancels there at once."""
     if course in {OrderCourse.OTHER_INSTRUMENT, OrderCourse.REFUSED}:
         refusing = rng.choice(list(_REFUSALS))
         yield InstrumentPlan(refusing, known[refusing].number(_REFUSALS[refusing], nth))

@@ -1,4 +1,4 @@
-"""What a day has to say at its end: tables for a person, one JSON object for a program."""
+"""The report of a day: tables for people, one JSON object for programs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _LINES_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class ShopDayOutcome:
-    """Everything that a day found out; `refunds` are how many were asked back and how many paisa that was.
+    """The outcome of a day; `refunds` are the number of requested refunds and their amount in paisa.
 
     `paying_seconds` are those from the first customer to the last, `seconds` all of them.
     """
@@ -37,15 +37,15 @@ class ShopDayOutcome:
 
     @property
     def is_proven(self) -> bool:
-        """Whether both books are one, nobody was surprised, and the audit is clean."""
+        """Whether both books agree, there was no surprise, and the audit found nothing."""
         return not self.differences and not self.experience.surprises and self.audit == CLEAN
 
     def standings(self) -> Counter[str]:
-        """How many payments stand how in the shop's book."""
+        """The number of payments in each state, by the shop's book."""
         return Counter(payment.standing for payment in self.payments)
 
     def payees(self) -> Mapping[str, int]:
-        """What each payee has from paid orders, in paisa, before refunds."""
+        """The amount of each payee from paid orders, in paisa, before refunds."""
         sums: Counter[str] = Counter()
         for payment in self.payments:
             if payment.standing == Standing.PAID:
@@ -82,7 +82,7 @@ def as_json(outcome: ShopDayOutcome) -> dict[str, object]:
 
 
 def show(outcome: ShopDayOutcome, screen: Console) -> None:
-    """Print the outcome as tables, and every difference in words."""
+    """Print the outcome as tables, and every difference as a sentence."""
     screen.print(_course_table(outcome))
     screen.print(_payee_table(outcome))
     accepted = sum(len(item.ipns) for item in outcome.payments)

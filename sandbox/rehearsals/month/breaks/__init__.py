@@ -1,1 +1,1 @@
-"""The breaks of a generated month: their kinds, when they occur, and the noise that is no break."""
+"""The breaks of a generated month: their kinds and times, and ordinary noise, which is no break."""

@@ -1,4 +1,4 @@
-"""Every way in which a row goes wrong: under which code, at whom, and by what."""
+"""Every kind of break of a row: its code, its possible institutions, and the function that makes it."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,11 +10,11 @@ from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, Leg, Mo
 
 @dataclass(frozen=True, slots=True)
 class BreakKind:
-    """One way.
+    """One kind of break.
 
-    `needs` and `lacks` say at whom it can happen. A pinned one wants an instant in the late window, a twin
-    the payment that follows another of the same amount in the same minute. After an undelivered one there is
-    no second leg.
+    `needs` and `lacks` are traits of the institutions at which it can be made. A pinned one needs an instant
+    in the late window, a twin the payment that follows another of the same amount in the same minute. An
+    undelivered one has no second leg.
     """
 
     code: Code
@@ -27,7 +27,7 @@ class BreakKind:
     is_undelivered: bool = False
 
     def institutions(self) -> tuple[MonthInstitution, ...]:
-        """Return those at whom it can happen."""
+        """Return the institutions at which it can be made."""
         return _institutions(self)
 
 

@@ -1,4 +1,4 @@
-"""When rows go wrong: how many of each kind, and at which payments."""
+"""The schedule of breaks: how many of each kind, and at which payments."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from sandbox.rehearsals.month.model.institutions import MonthInstitution
 
 _OF_EACH_CODE_MIN = 6
 _PAYMENTS_A_SEED = 4_000
-# The first days have few files, and what begins late in the month could not be known in it.
+# The first days have few files, and a break late in the month could not be detected within it.
 _FIRST_PART, _LAST_PART = 0.03, 0.70
 _MINUTES_A_DAY = 24 * 60
 _WINDOW_TRIES = 10_000
@@ -21,17 +21,17 @@ _WINDOW_TRIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class PlannedBreak:
-    """A kind, and the institution if that is decided."""
+    """A kind of break, and its institution if that is fixed."""
 
     kind: BreakKind
     institution: MonthInstitution | None = None
 
 
 class BreakSchedule:
-    """Hands out what goes wrong; what cannot be done at one payment is offered again at the next."""
+    """Hands out breaks; one that cannot be made at one payment is offered again at the next."""
 
     def __init__(self, random: Random, days: Sequence[int], plan: FilePlan) -> None:
-        """`days` tells how many payments each day has."""
+        """`days` is how many payments each day has."""
         self._random = random
         self._days = days
         self._plan = plan
@@ -44,24 +44,24 @@ class BreakSchedule:
         self.pinned = self._pin([kind for kind in kinds if kind.is_pinned])
 
     def __len__(self) -> int:
-        """How many have not been handed out, pinned ones aside."""
+        """How many were not handed out yet, without pinned ones."""
         return len(self._free)
 
     def is_due(self, payment: int) -> bool:
-        """Whether one is due at a payment, by its number in the month."""
+        """Whether a break is due at a payment, by its number in the month."""
         return bool(self._free) and self._free[0][0] <= payment
 
     @property
     def next_kind(self) -> BreakKind:
-        """The kind that is due."""
+        """The break that is due."""
         return self._free[0][1]
 
     def done(self) -> None:
-        """Take the one that was due off the list."""
+        """Remove the break that was due."""
         self._free.popleft()
 
     def put_off(self) -> None:
-        """Let the next one have its turn before the one that was due."""
+        """Move the break that was due behind the next one."""
         self._free.rotate(-1)
         at, kind = self._free.pop()
         self._free.insert(min(1, len(self._free)), (at, kind))
@@ -77,7 +77,7 @@ class BreakSchedule:
         return pinned
 
     def _window(self, kind: BreakKind) -> tuple[tuple[int, int] | None, MonthInstitution]:
-        """Return day and number of a payment that falls into a late window, if there is one."""
+        """Return day and number of a payment within a late window, if there is one."""
         institution, day = self._random.choice(kind.institutions()), self._random.randrange(1, LAST)
         first, after = institution.window
         late = institution.next_date(day)

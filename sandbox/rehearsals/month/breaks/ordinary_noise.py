@@ -1,7 +1,7 @@
-"""What happens to rows where nothing is wrong: the noise of a month, none of which is a break.
+"""Ordinary noise in the rows of a month, none of which is a break.
 
-Legs fail or stay unknown, refunds come, rows lack ours, a paisa is rounded the other way, a row of the last
-minutes comes in the next file.
+Legs fail or stay unknown, payments are refunded, rows lack our reference, a paisa is rounded the other way, a
+row of the last minutes is in the next file.
 """
 
 from sandbox.rehearsals.month.files.month_output import MonthOutput, MonthPayment
@@ -17,7 +17,7 @@ _FAILED, _UNKNOWN, _DELIVERY_UNKNOWN = 30_000, 2_500, 1_000
 _REFUNDED, _UNLEARNT, _LACKING, _ROUNDED = 3_000, 3_000, 500, 200
 _RARE = _FAILED + _UNKNOWN + _REFUNDED + _UNLEARNT + _LACKING + _ROUNDED
 _ODD_PAISA_MAX = 6
-"""So many lines of a file may be a paisa off; more than ten would be a break."""
+"""Maximum number of lines of a file that are a paisa off; more than ten would be a break."""
 _LATE_PERCENT, _LISTED_PERCENT, _SUCCESS_PERCENT, _NETTED_PERCENT, _WHOLE_PERCENT = 20, 50, 75, 40, 30
 _EVENING_MINUTE = 22 * 60
 _REVERSED_PERMILLE = 10
@@ -26,7 +26,7 @@ _REFUND_DAYS = 5
 
 
 def reverse(stage: MonthOutput, payment: MonthPayment) -> bool:
-    """Undo an evening's payment ten minutes after midnight (case 3), seldom; whether it was done."""
+    """Rarely reverse an evening's payment ten minutes after midnight (case 3); return whether it was done."""
     last = payment.legs[-1]
     if minute_of(last.ms) < _EVENING_MINUTE or stage.random.randrange(1_000) >= _REVERSED_PERMILLE:
         return False
@@ -45,7 +45,7 @@ def reverse(stage: MonthOutput, payment: MonthPayment) -> bool:
 
 
 def pass_leg(stage: MonthOutput, leg: MonthRow) -> MonthRow:
-    """Put a leg into its file, in one of the usual ways; return it as our books have it."""
+    """Put a leg into its file, in one of the usual ways; return it as in our books."""
     slot = _slot(stage, leg)
     draw = stage.random.randrange(_MILLION)
     if draw < _RARE and slot.is_quiet:
@@ -60,7 +60,7 @@ def _slot(stage: MonthOutput, leg: MonthRow) -> Slot:
 
 
 def _late_slot(stage: MonthOutput, leg: MonthRow, slot: Slot) -> Slot | None:
-    """Where the next file comes in the same night, a row of the last minutes may be in it."""
+    """A row of the last minutes may be in the next file if that arrives in the same night."""
     first, after = leg.institution.window
     if (
         not first <= minute_of(leg.ms) < after
@@ -69,7 +69,7 @@ def _late_slot(stage: MonthOutput, leg: MonthRow, slot: Slot) -> Slot | None:
     ):
         return None
     late = stage.files.after(slot)
-    # On a closed day the window of the date has not come yet.
+    # On a non-business day the late window of the date has not begun yet.
     is_own_day = slot.date == day_of(leg.ms)
     return late if is_own_day and late.is_clean and late.arrival == slot.arrival else None
 

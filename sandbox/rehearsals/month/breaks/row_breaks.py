@@ -1,8 +1,8 @@
-"""What goes wrong with one row, and what the key says of it.
+"""Functions that make a break in one row, and record it in the key.
 
-Each of these gets a successful leg and the clean file that ought to show it. It puts rows into files and
-findings into the key, and returns the leg as our books have it; or it does nothing and returns None where it
-cannot be done here. What may be found beside it is in `docs/protocols/reconciliation-month.md`.
+Each gets a successful leg and the clean file in which it belongs. It puts rows into files and breaks into the
+key, and returns the leg as in our books; or it does nothing and returns None where the break is impossible.
+`docs/protocols/reconciliation-month.md` says which breaks may be found besides.
 """
 
 from collections.abc import Callable
@@ -27,14 +27,14 @@ _HOUR_MS = 3_600_000
 
 
 def stranger(stage: MonthOutput, leg: MonthRow) -> MonthRow:
-    """Return a row of the same institution and instant that nobody knows, of another amount."""
+    """Return an unknown row of the same institution and instant, with another amount."""
     ours = stage.names.ours(leg.institution, day_of(leg.ms), is_stranger=True)
     theirs = stage.names.theirs(leg.institution)
     return leg.of_amount(leg.gross // 3 + 1_700).but(ours=ours, theirs=theirs)
 
 
 def reject(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """Its row cannot be read; which row it is in its file is known when it is written."""
+    """Make its row unreadable; the position of the row is known once the file is written."""
     del payment
     spoiled = stage.random.choice(_SPOILS.get(leg.institution.id, _ANY_SPOIL))
     slot.add(leg.but(spoiled=spoiled, mark=slot.arrival))
@@ -42,7 +42,7 @@ def reject(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot)
 
 
 def lose(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """It is in no file."""
+    """Leave it out of all files."""
     del payment
     code = Code.LEDGER_ONLY if leg.institution.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
     stage.blame(code, leg, slot.arrival, "in no file")
@@ -50,7 +50,7 @@ def lose(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -
 
 
 def delay(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """It comes in the next file."""
+    """Put it into the next file."""
     del payment
     late = stage.next_night_slot(slot)
     if late is None:
@@ -61,7 +61,7 @@ def delay(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) 
 
 
 def delay_for_ever(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """It might come in the next file, and does not."""
+    """Leave it out of its file and of the next one, in which it could still be."""
     del payment
     late = stage.next_night_slot(slot)
     if late is None:
@@ -73,7 +73,7 @@ def delay_for_ever(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slo
 
 
 def invent(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """Beside it stands a row that nobody knows."""
+    """Add an unknown row."""
     del payment
     slot.add(leg)
     unknown = stranger(stage, leg)
@@ -83,7 +83,7 @@ def invent(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot)
 
 
 def charge_back(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """It is refunded whole, and charged back as well (case 19)."""
+    """Refund it in full, and charge it back as well (case 19)."""
     del payment
     ms = leg.ms + stage.random.randint(DAY_MS, 3 * DAY_MS)
     if not stage.is_booked(ms):
@@ -107,7 +107,7 @@ def charge_back(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: 
 
 
 def post_twice(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """The biller has it under two names of its own."""
+    """Repeat it under a second reference of the biller."""
     del payment
     slot.add(leg)
     slot.add(leg.but(theirs=stage.names.theirs(leg.institution)))
@@ -116,7 +116,7 @@ def post_twice(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: S
 
 
 def post_twice_later(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """The biller has it under another name in the next file."""
+    """Repeat it under another reference of the biller in the next file."""
     del payment
     late = stage.next_night_slot(slot)
     if late is None:
@@ -128,7 +128,7 @@ def post_twice_later(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, s
 
 
 def repeat_in_file(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """Its row stands twice."""
+    """Repeat its row in the file."""
     del payment
     slot.add(leg)
     slot.add(leg)
@@ -137,7 +137,7 @@ def repeat_in_file(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slo
 
 
 def repeat_across(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """Its row stands again in a later file."""
+    """Repeat its row in a later file."""
     del payment
     later = list(stage.later_slots(slot))
     if not later:
@@ -150,7 +150,7 @@ def repeat_across(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot
 
 
 def repeat_in_ledger(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """Its line in our export stands twice."""
+    """Repeat its line in our export."""
     del payment
     slot.add(leg)
     stage.books.repeat(leg)
@@ -159,7 +159,7 @@ def repeat_in_ledger(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, s
 
 
 def make_ambiguous(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """Beside it stands a part of it under the same name of ours."""
+    """Add a row of a part of it under the same reference of ours."""
     del payment
     slot.add(leg)
     slot.add(leg.of_amount(leg.gross * 3 // 5).but(theirs=stage.names.theirs(leg.institution)))
@@ -168,7 +168,7 @@ def make_ambiguous(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slo
 
 
 def hide_ours(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """Its row lacks ours, and we never learnt the name that it has (case 17)."""
+    """Leave our reference out of its row, where our books lack the institution's reference (case 17)."""
     del payment
     slot.add(leg.but(ours=""))
     stage.blame(Code.LEDGER_ONLY, leg, slot.arrival, "two payers alike")
@@ -183,20 +183,20 @@ def _misstate(stage: MonthOutput, leg: MonthRow, slot: Slot, gross: int, cause: 
 
 
 def add_a_taka(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """Its amount is a taka higher."""
+    """Raise its amount by a taka."""
     del payment
     return _misstate(stage, leg, slot, leg.gross + _TAKA, "one taka more")
 
 
 def slip_the_unit(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """Its amount is a hundred times what it was, or a hundredth."""
+    """Multiply or divide its amount by a hundred."""
     del payment
     is_small = leg.gross <= _FACTOR_MAX_PAISA
     return _misstate(stage, leg, slot, leg.gross * _FACTOR if is_small else leg.gross // _FACTOR, "unit slip")
 
 
 def exchange_digits(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """Two digits of its amount have changed places."""
+    """Exchange two digits of its amount."""
     del payment
     text = str(leg.gross)
     places = [at for at in range(1, len(text) - 1) if text[at] != text[at + 1]]
@@ -210,7 +210,7 @@ def exchange_digits(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, sl
 def net_an_unknown_refund(
     stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot
 ) -> MonthRow | None:
-    """Its row is less a refund that our books do not have (case 4)."""
+    """Net a refund in its row that is not in our books (case 4)."""
     del payment
     part = leg.gross * 3 // 10
     fee, vat = leg.institution.charge.of_taking_back(-part)
@@ -220,9 +220,9 @@ def net_an_unknown_refund(
 
 
 def overcharge(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """More or less is kept than the schedule says."""
+    """Charge more or less than the schedule says."""
     del payment
-    # Two paisa at least: one would be a rounding. A fee is not made negative.
+    # At least two paisa: one would be rounding. A fee never becomes negative.
     off = stage.random.randint(2, _OFF_MOST_PAISA)
     off = -off if off < leg.fee and stage.random.getrandbits(1) else off
     slot.add(leg.but(fee=leg.fee + off))
@@ -231,7 +231,7 @@ def overcharge(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: S
 
 
 def change_currency(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """It is dollars."""
+    """Change its currency to dollars."""
     del payment
     slot.add(leg.but(currency="USD"))
     stage.blame(Code.CURRENCY, leg, slot.arrival, "another currency")
@@ -239,7 +239,7 @@ def change_currency(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, sl
 
 
 def fail_at_ours(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """We gave it up, they have it."""
+    """Our books have it as failed, the file as successful."""
     del payment
     slot.add(leg)
     stage.blame(Code.THEY_SUCCESS_WE_FAILED, leg, slot.arrival, "given up by us")
@@ -247,7 +247,7 @@ def fail_at_ours(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot:
 
 
 def fail_at_theirs(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """We have it, they list it as failed."""
+    """Our books have it as successful, the file as failed."""
     del payment
     slot.add(leg.failed())
     stage.blame(Code.WE_SUCCESS_THEY_FAILED, leg, slot.arrival, "failed in the file")
@@ -255,14 +255,14 @@ def fail_at_theirs(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slo
 
 
 def leave_open(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """We do not know, and the file does not say."""
+    """Our books have it as unknown, and it is in no file."""
     del payment
     stage.blame(Code.UNKNOWN_OPEN, leg, slot.arrival, "unknown and in no file")
     return leg.but(status=RowStatus.UNKNOWN, theirs="")
 
 
 def _delay_taking_back(stage: MonthOutput, back: MonthRow) -> bool:
-    """Put the row of taking back into a file that arrives later than it ought to; whether there is one."""
+    """Put a refund or reversal into a later file than the due one; return whether there is one."""
     due = stage.files.due(back.institution, back.ms)
     later = list(stage.later_slots(due, dates=3)) if due.is_clean else []
     if not later:
@@ -273,7 +273,7 @@ def _delay_taking_back(stage: MonthOutput, back: MonthRow) -> bool:
 
 
 def delay_refund(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """It is refunded, which their files show later."""
+    """Refund it, with the refund in a later file."""
     del payment
     ms = leg.ms + stage.random.randint(DAY_MS, 4 * DAY_MS)
     if not stage.is_booked(ms):
@@ -288,7 +288,7 @@ def delay_refund(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot:
 
 
 def delay_reversal(stage: MonthOutput, payment: MonthPayment, leg: MonthRow, slot: Slot) -> MonthRow | None:
-    """It is undone on both legs, which the biller's files show later."""
+    """Reverse it on both legs, with the biller's row in a later file."""
     ms = leg.ms + stage.random.randint(_HOUR_MS, DAY_MS)
     funds = payment.funds
     if not stage.is_booked(ms) or (funds is not None and not funds.institution.has(Trait.TAKES_BACK)):

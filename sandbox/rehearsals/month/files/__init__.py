@@ -1,1 +1,1 @@
-"""The files of a generated month: layouts, statements, our own books, and what is wrong with a file."""
+"""The files of a generated month: layouts, statements, our own books, and breaks of whole files."""

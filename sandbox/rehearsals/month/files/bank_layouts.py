@@ -109,7 +109,7 @@ class Janata(FileLayout):
         return DIGITS[second] + plain(day)[4:]
 
     def when(self, row: MonthRow) -> str:
-        """Write DE12 and DE13, or a day that is none."""
+        """Write DE12 and DE13, or an impossible date."""
         return self.time(row.ms) if row.spoiled is None else f"{self.time(row.ms)[:6]}0231"
 
     def line(self, row: MonthRow, ordinal: int, cover: Cover) -> str:

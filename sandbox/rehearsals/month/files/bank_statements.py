@@ -1,6 +1,6 @@
-"""The statements of the two banks on which the connectors pay: camt.053 and MT940.
+"""The statements of the two banks to which the connectors pay: camt.053 and MT940.
 
-A credit is what all files of a batch settle, less what the bank takes of it.
+A credit is the settled amount of all files of a batch, less the bank's charge.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ _STRUCK_SHARE_MIN = 8
 
 
 class CreditError(StrEnum):
-    """What may be wrong with one credit."""
+    """The breaks that one credit can have."""
 
     SHORT = "short"
     ABSENT = "absent"
@@ -62,7 +62,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class StatementPlan:
-    """What goes wrong on statements: by (payout day, institution), and on days of a bank."""
+    """The planned breaks of statements: by (payout day, institution), and by days of a bank."""
 
     credits: Mapping[tuple[int, MonthInstitution], tuple[CreditError, int]]
     strays: Mapping[int, str]
@@ -72,14 +72,14 @@ class StatementPlan:
 
 
 def plan_statements(random: Random, plan: FilePlan) -> StatementPlan:
-    """Choose what goes wrong; a batch with a file that something happens to is left alone."""
+    """Choose the breaks; a batch with a file that has a break itself gets none."""
     paid: dict[tuple[int, MonthInstitution], bool] = {}
     for institution in FUNDS:
         for date in institution.dates():
             batch = (institution.payout(date), institution)
             paid[batch] = paid.get(batch, True) and plan.is_clean(institution, date)
     days = [day for day in range(LAST) if is_business(day) and business_days_after(day, 1) <= LAST]
-    # Late enough that every connector has begun to pay.
+    # Late enough that every connector has made a payout.
     cut = random.choice([day for day in days if day > len(FUNDS)])
     used_days = {cut, business_days_after(cut, 1)}
     whole = [
@@ -98,7 +98,7 @@ def plan_statements(random: Random, plan: FilePlan) -> StatementPlan:
 
 
 class Statements:
-    """Writes the statements of each day, and puts into the key what is wrong with them."""
+    """Writes the statements of each day, and records their breaks in the key."""
 
     def __init__(self, files: Path, plan: StatementPlan, key: AnswerKey, names: ReferenceMaker) -> None:
         self._files = files

@@ -1,4 +1,4 @@
-"""The end-of-day files of billers; the lines of a bill are made of its amount."""
+"""The end-of-day files of billers; the lines of a bill are derived from its amount."""
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.rehearsals.month.files.layouts import Cover, FileLayout, Totals
@@ -121,7 +121,7 @@ class Nesco(FileLayout):
 
 
 class Wasa(FileLayout):
-    """No reference but ours; what was taken back is negative."""
+    """No reference but ours; refunds and reversals are negative."""
 
     def head(self, cover: Cover) -> str:
         """Return the header line."""
@@ -146,7 +146,7 @@ class Wasa(FileLayout):
 
 
 class Gas(FileLayout):
-    """No commission, so the cost is what was paid."""
+    """No commission, so the cost is the paid amount."""
 
     def head(self, cover: Cover) -> str:
         """Return the header line."""

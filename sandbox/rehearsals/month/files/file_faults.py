@@ -1,6 +1,6 @@
-"""Which files go wrong on their way, decided before the first payment.
+"""Which files have an error of the whole file, decided before the first payment.
 
-Around each of them the dates before and after are kept free of others, so that no two causes meet.
+The dates before and after each of them have no other error, so that no break has two causes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ Place = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class FileFate:
-    """What happens to one file; `night` is that of its second or late arrival, None if there is none."""
+    """The error of one file; `night` is that of its second or late arrival, None if there is none."""
 
     code: Code
     night: int | None = None
@@ -25,17 +25,17 @@ class FileFate:
 
 @dataclass(frozen=True, slots=True)
 class _FaultQuota:
-    """How many files of a code, and which can be hit."""
+    """How many files get an error of a code, and which can get it."""
 
     code: Code
     count: int
     rows_min: int
-    """So many rows must be expected; 0 where an empty file does as well."""
+    """The minimum number of expected rows; 0 where the file may be empty."""
     trait: Trait | None = None
     is_funds: bool = False
 
 
-# Thirty rows where eleven are needed, twenty where three different ones or any at all are.
+# Thirty rows where eleven are needed, twenty where three different rows or at least one are.
 _FAULT_QUOTAS = (
     _FaultQuota(Code.ROUNDING, 3, 30, is_funds=True),
     _FaultQuota(Code.FILE_SUPERSEDED, 3, 20, is_funds=True),
@@ -53,14 +53,14 @@ _BUSINESS_DAYS_LATER = {Code.FILE_MISSING: (1, 3), Code.FILE_SUPERSEDED: (2, 2),
 
 @dataclass(slots=True)
 class FilePlan:
-    """The fates by place; a date with one is not clean, and bears nothing else."""
+    """The errors by file; a date with one is not clean and gets no other break."""
 
     fates: Mapping[Place, FileFate]
     _unclean: set[tuple[str, int]] = field(default_factory=set)
     _sequences: dict[Place, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Number the files that carry one."""
+        """Assign the sequence numbers of files that have one."""
         self._unclean = {(institution, date) for institution, date, _ in self.fates}
         for institution in (*FUNDS, *DELIVERY):
             number = 0
@@ -70,16 +70,16 @@ class FilePlan:
                 self._sequences[place] = number
 
     def is_clean(self, institution: MonthInstitution, date: int) -> bool:
-        """Whether nothing happens to any file of a date."""
+        """Whether no file of a date has an error."""
         return (institution.id, date) not in self._unclean
 
     def sequence(self, place: Place) -> int:
-        """Return the number of a file that ought to arrive within the month, else 0."""
+        """Return the sequence number of a file that is due within the month, else 0."""
         return self._sequences.get(place, 0)
 
 
 def places(institution: MonthInstitution) -> Iterator[Place]:
-    """Iterate over the files of an institution that ought to arrive within the month, in order."""
+    """Iterate over the files of an institution that are due within the month, in order."""
     for date in institution.dates():
         for cycle in range(1, len(institution.cycle_ends) + 1):
             yield institution.id, date, cycle
@@ -116,10 +116,10 @@ def _can_have_fault(quota: _FaultQuota, institution: MonthInstitution) -> bool:
 
 
 def _second_night(code: Code, institution: MonthInstitution, place: Place, random: Random) -> int:
-    """Return the night in which the file comes late or again; after the month where it cannot be struck."""
+    """Return the night of the late or repeated arrival; after the month where the error is impossible."""
     arrival = institution.arrival(place[1])
     if code is Code.SEQUENCE_GAP:
-        # The number of the first file is what the others are counted from.
+        # Sequence numbers are counted from that of the first file.
         return LAST + 1 if place[1:] == (next(institution.dates()), 1) else arrival
     if code in _NIGHTS_LATER:
         return arrival + random.randint(*_NIGHTS_LATER[code])
@@ -127,7 +127,7 @@ def _second_night(code: Code, institution: MonthInstitution, place: Place, rando
 
 
 def _dates_around(institution: MonthInstitution, date: int) -> Iterator[int]:
-    """The dates of an institution from the one before to the one after, over closed days."""
+    """The dates of an institution from the previous to the next one, skipping days without files."""
     before = date - 1
     while before >= 0 and not institution.is_made(before):
         before -= 1

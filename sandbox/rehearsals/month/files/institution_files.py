@@ -1,4 +1,4 @@
-"""The files of all institutions while they are filled, and what each of them settles."""
+"""The files of all institutions while they are written, and the settled amount of each."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class InstitutionFiles:
         return slot
 
     def due(self, institution: MonthInstitution, ms: int) -> Slot:
-        """Return the file that ought to show what happened at an instant."""
+        """Return the file in which a movement of an instant belongs."""
         return self.slot(institution, *institution.due(day_of(ms), minute_of(ms)))
 
     def after(self, slot: Slot) -> Slot:
@@ -36,7 +36,7 @@ class InstitutionFiles:
         return self.slot(slot.institution, slot.institution.next_date(slot.date), 1)
 
     def add(self, row: MonthRow) -> None:
-        """Put a row where it ought to be."""
+        """Put a row into the file in which it belongs."""
         self.due(row.institution, row.ms).add(row)
 
     def close_date(self, date: int) -> None:
@@ -52,5 +52,5 @@ class InstitutionFiles:
                     self._settled[institution.payout(date)][institution] += slot.settled
 
     def settled(self, payout: int) -> Mapping[MonthInstitution, int]:
-        """Return what each institution pays on a day; nothing is added to it any more."""
+        """Return what each institution pays on a day, as the final amount."""
         return self._settled.pop(payout, {})

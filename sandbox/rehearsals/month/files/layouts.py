@@ -1,6 +1,6 @@
-"""What every layout is: a first part, a text a row, a last part; and what is counted on the way.
+"""The base of all layouts: a header, one text for each row, a trailer, and the totals.
 
-The layouts themselves are in `layouts_of_wallets`, `layouts_of_banks` and `layouts_of_billers`.
+The layouts themselves are in `wallet_layouts`, `bank_layouts`, `biller_layouts` and `nagad_workbook`.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ HASH_MODULUS = 10**12
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What a file says of itself."""
+    """What the header of a file states."""
 
     institution: MonthInstitution
     date: int
@@ -39,7 +39,7 @@ class Cover:
 
 @dataclass(slots=True)
 class Totals:
-    """What the rows of a file add up to; `size` is gross without signs, `hashed` the sum of ours."""
+    """The totals of a file's rows; `size` is gross without signs, `hashed` the sum of our references."""
 
     rows: int = 0
     gross: int = 0
@@ -73,7 +73,7 @@ class FileLayout(ABC):
     """Whether the last part needs the SHA-256 of what is before it."""
 
     def head(self, cover: Cover) -> str:
-        """Return what stands before the rows."""
+        """Return the text before the rows."""
         del cover
         return ""
 
@@ -82,7 +82,7 @@ class FileLayout(ABC):
         """Return one row; `ordinal` counts from 1 within the file."""
 
     def tail(self, totals: Totals, cover: Cover, digest: str) -> str:
-        """Return what stands after the rows."""
+        """Return the text after the rows."""
         del totals, cover, digest
         return ""
 
@@ -94,24 +94,24 @@ class FileLayout(ABC):
     """The 31 of February as this layout would write it."""
 
     def when(self, row: MonthRow) -> str:
-        """Write the instant of a row, or what stands in its place."""
+        """Write the instant of a row, or an impossible date if that is its defect."""
         if row.spoiled is None:
             return self.time(row.ms)
         return "" if row.spoiled is RowDefect.BLANK_TIME else self.no_day
 
 
 def masked_wallet(number: int) -> str:
-    """Return a wallet that is nobody's, its middle masked."""
+    """Return an invented wallet number with its middle masked."""
     return f"017****{number * 7_919 % 10_000:04d}"
 
 
 def masked_card(number: int) -> str:
-    """Return a card that is nobody's, its middle masked."""
+    """Return an invented card number with its middle masked."""
     return f"506099******{number * 6_311 % 10_000:04d}"
 
 
 def lakh(paisa: int) -> str:
-    """Write taka grouped as here: 1,23,456.78 after the sign."""
+    """Write taka with lakh grouping: 1,23,456.78 after the sign."""
     text = taka(abs(paisa))
     head, tail = text[:-6], text[-6:]
     while head:

@@ -1,4 +1,4 @@
-"""What everybody who takes part in the month has in hand."""
+"""The output that all parts of the month's generator share."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ _DAYS_LOOKED_AHEAD = 15
 
 @dataclass(slots=True)
 class MonthPayment:
-    """The legs of one payment; at least one is there."""
+    """The legs of one payment; it has at least one."""
 
     funds: MonthRow | None
     delivery: MonthRow | None
 
     @property
     def legs(self) -> tuple[MonthRow, ...]:
-        """The legs that are there, funds first."""
+        """The existing legs, funds first."""
         return tuple(leg for leg in (self.funds, self.delivery) if leg is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class MonthOutput:
-    """Books, files, key and names, and what decides everything."""
+    """Books, files, key, references, and the random generator."""
 
     random: Random
     names: ReferenceMaker
@@ -40,11 +40,11 @@ class MonthOutput:
     key: AnswerKey
 
     def blame(self, code: Code, row: MonthRow, night: int, cause: str) -> None:
-        """Put a finding about a row into the key, by ours."""
+        """Record a break of a row in the key, by our reference."""
         self.key.add(code, row.institution.id, row.ours, night, cause)
 
     def later_slots(self, slot: Slot, dates: int = _DAYS_LOOKED_AHEAD) -> Iterator[Slot]:
-        """Iterate over clean files of the next so many dates that arrive in a later night than this one."""
+        """Iterate over clean files of the next dates that arrive in a later night than this one."""
         date = slot.date
         for _ in range(dates):
             date = slot.institution.next_date(date)
@@ -60,7 +60,7 @@ class MonthOutput:
         return next(self.later_slots(slot, dates=1), None)
 
     def taken_back(self, leg: MonthRow, event: RowEvent, part: int, ms: int) -> MonthRow:
-        """Return the row that takes a part of a leg back at an instant."""
+        """Return the row of a refund or reversal of a part of a leg at an instant."""
         return leg.taken_back(event, part, ms, self.names.theirs(leg.institution))
 
     def is_booked(self, ms: int) -> bool:

@@ -1,4 +1,4 @@
-"""Nagad's file: a workbook with one sheet, written by hand so that the same rows give the same bytes.
+"""Nagad's file: a workbook with one sheet, written directly so that the same rows give the same bytes.
 
 References are text cells, amounts are numbers in taka, times are serial days since 30 December 1899.
 """

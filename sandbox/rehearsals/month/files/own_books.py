@@ -1,4 +1,4 @@
-"""Our books, exported: one file a business date, in which the rows of a payment stand together."""
+"""Our exported books: one file a business date, in which the rows of a payment are adjacent."""
 
 import heapq
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _BLOCK_LINES = 8_192
 
 
 class MonthLedger:
-    """Writes each day as it passes; what is booked later waits for its instant."""
+    """Writes the file of each day; later bookings are kept until their instant."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -39,17 +39,17 @@ class MonthLedger:
             self._flush()
 
     def write_later(self, rows: tuple[MonthRow, ...]) -> None:
-        """Remember rows that are booked at their instant, today or on a later day."""
+        """Keep rows that are booked at their instant, today or on a later day."""
         self._booked_later += 1
         heapq.heappush(self._later, (rows[0].ms, self._booked_later, rows))
 
     def write_until(self, ms: int) -> None:
-        """Write what was remembered for instants up to this one."""
+        """Write the kept rows of instants up to this one."""
         while self._later and self._later[0][0] <= ms:
             self.write(heapq.heappop(self._later)[2])
 
     def repeat(self, row: MonthRow) -> None:
-        """Let the line of a row of today stand once more, at the end."""
+        """Repeat the line of a row of today at the end of the file."""
         self._repeated.append(row)
 
     def close_day(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the rows of each file go: as they are, or through what is wrong with the file."""
+"""The slots that rows of each file are added to; some inject an error into the file."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -20,11 +20,11 @@ _RAISED_PAISA = 10_000
 
 
 class UnluckyMonthError(Exception):
-    """A file has too few rows for what was to go wrong with it: take another seed."""
+    """A file has too few rows for its planned error: take another seed."""
 
 
 class RowSink(ABC):
-    """What hands the rows of a file on."""
+    """Passes the rows of a file on to the writer."""
 
     def __init__(self, file: RowFile) -> None:
         self.file = file
@@ -39,7 +39,7 @@ class RowSink(ABC):
 
 
 class UnchangedRows(RowSink):
-    """As it is."""
+    """Writes the rows unchanged."""
 
     def take(self, row: MonthRow) -> None:
         """Take a row."""
@@ -47,7 +47,7 @@ class UnchangedRows(RowSink):
 
 
 class RaisedAmount(RowSink):
-    """The first payment comes with a higher amount."""
+    """Raises the amount of the first payment."""
 
     _is_done = False
 
@@ -66,7 +66,7 @@ class RaisedAmount(RowSink):
 
 
 class MissingRow(RowSink):
-    """The first row is counted and not there."""
+    """Counts the first row but leaves it out."""
 
     _is_done = False
 
@@ -83,7 +83,7 @@ class MissingRow(RowSink):
 
 
 class ExchangedAmounts(RowSink):
-    """Three payments have exchanged their amounts; `told` learns of each."""
+    """Exchanges the amounts of three payments; `on_exchanged` is called with each."""
 
     def __init__(self, file: RowFile, on_exchanged: Callable[[MonthRow], None]) -> None:
         super().__init__(file)
@@ -110,12 +110,12 @@ class ExchangedAmounts(RowSink):
 
 
 def is_plain_success(row: MonthRow) -> bool:
-    """Whether nothing but its amount can be told of a row."""
+    """Whether a row is an ordinary success, so that only a changed amount can be found."""
     return row.event is RowEvent.PAYMENT and row.status is RowStatus.SUCCESS and bool(row.ours)
 
 
 class Slot:
-    """One file of one date and cycle, with everything that happens to it."""
+    """One file of one date and cycle, with its injected error if it has one."""
 
     def __init__(self, institution: MonthInstitution, date: int, cycle: int) -> None:
         self.institution = institution
@@ -123,11 +123,11 @@ class Slot:
         self.cycle = cycle
         self.arrival = institution.arrival(date)
         self.is_quiet = True
-        """Whether nothing happens to any file of its date."""
+        """Whether no file of its date has an error."""
         self.settled = 0
-        """What the bank pays for it, in paisa."""
+        """The amount that the bank pays for it, in paisa."""
         self.odd_paisa = 0
-        """How many of its lines are a paisa off, and no more than that."""
+        """How many of its lines are off by exactly a paisa."""
         self.is_rounding = False
         self._rounded = 0
         self.takers: list[RowSink] = []
@@ -135,12 +135,12 @@ class Slot:
 
     @property
     def is_in_month(self) -> bool:
-        """Whether it ought to arrive within the month."""
+        """Whether it is due within the month."""
         return self.arrival <= LAST
 
     @property
     def is_clean(self) -> bool:
-        """Whether rows may go wrong in it."""
+        """Whether breaks may be made in its rows."""
         return self.is_quiet and self.is_in_month
 
     def add(self, row: MonthRow) -> None:
@@ -157,7 +157,7 @@ class Slot:
         """End its files.
 
         Raises:
-            UnluckyMonthError: what was to go wrong with it could not.
+            UnluckyMonthError: its planned error could not be made.
         """
         if self.is_rounding and self._rounded < ROUNDED_LINES_MIN:
             raise UnluckyMonthError
@@ -169,7 +169,7 @@ class Slot:
 
 
 class SlotMaker:
-    """Makes slots, and puts into the key what happens to their files."""
+    """Makes slots, and records the errors of their files in the key."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class SlotMaker:
         self._on_marked_row = on_marked_row
 
     def make(self, institution: MonthInstitution, date: int, cycle: int) -> Slot:
-        """Make the slot of one file; one that comes after the month takes rows and writes nothing."""
+        """Make the slot of one file; one that is due after the month accepts rows and writes nothing."""
         slot = Slot(institution, date, cycle)
         if not slot.is_in_month:
             return slot

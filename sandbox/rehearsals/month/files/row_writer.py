@@ -1,4 +1,4 @@
-"""Write files row by row: only a few thousand rows are kept, and shuffled before they are written."""
+"""Write files row by row: a few thousand rows are kept in memory, and shuffled before they are written."""
 
 import shutil
 from collections.abc import Callable
@@ -45,12 +45,12 @@ _BLOCK_ROWS = 4_096
 
 
 class RowFile:
-    """One file on its way; `told` learns the number of each row that has a mark."""
+    """One file being written; `on_marked_row` is called with the number of each row that has a mark."""
 
     def __init__(
         self, folder: Path, cover: Cover, seed: int, on_marked_row: Callable[[MonthRow, str], None]
     ) -> None:
-        """Nothing is opened before there is a block of rows, or the end."""
+        """The file is opened when a block of rows is full, or at the end."""
         self.cover = cover
         self._layout = LAYOUTS[cover.institution.layout]
         self.path = folder / cover.name(self._layout.extension)
@@ -74,7 +74,7 @@ class RowFile:
             self._write_block()
 
     def close(self) -> None:
-        """Write what waits, and the end."""
+        """Write the kept rows, and the trailer."""
         self._write_block()
         tail = self._layout.tail(self._totals, self.cover, self._digest.hexdigest())
         self._write(tail)
@@ -82,7 +82,7 @@ class RowFile:
             self._opened.__exit__(None, None, None)
 
     def copy_to(self, folder: Path) -> None:
-        """Let the same bytes arrive once more; the file is closed."""
+        """Write the same bytes under another name; the file must be closed."""
         shutil.copyfile(self.path, folder / self.path.name)
 
     def _write_block(self) -> None:

@@ -1,4 +1,4 @@
-"""The settlement files of wallets and aggregators; Nagad's, a workbook, is in `workbook`."""
+"""The settlement files of wallets and aggregators; Nagad's is in `nagad_workbook`."""
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.rehearsals.month.files.layouts import (
@@ -53,7 +53,7 @@ class Bkash(FileLayout):
 
 
 class Sslcommerz(FileLayout):
-    """A BOM, a quoted issuer, and refunds told by their reference."""
+    """A BOM, a quoted issuer, and refunds marked by their reference."""
 
     def head(self, cover: Cover) -> str:
         """Return the BOM and the header line."""
@@ -83,7 +83,7 @@ _UPAY_WORDS = {RowStatus.SUCCESS: "success", RowStatus.FAILED: "failed"}
 
 
 class UpayLayout(FileLayout):
-    """Tk and lakh grouping, quoted where a comma is, and a line of totals."""
+    """Tk and lakh grouping, quoted where there is a comma, and a line of totals."""
 
     is_counted = True
 
@@ -116,7 +116,7 @@ def _tk(paisa: int) -> str:
 
 
 class Okwallet(FileLayout):
-    """Nothing but what is paid out, with CR and DR."""
+    """Net amounts only, with CR and DR."""
 
     extension = "txt"
     is_counted = True
@@ -142,7 +142,7 @@ class Okwallet(FileLayout):
 
 
 class Mcash(FileLayout):
-    """Unicode text as a spreadsheet saves it: UTF-16, tabs, brackets for what is negative."""
+    """Unicode text as a spreadsheet saves it: UTF-16, tabs, brackets around negative amounts."""
 
     encoding = "utf-16-le"
     extension = "txt"

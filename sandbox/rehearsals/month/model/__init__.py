@@ -1,1 +1,1 @@
-"""What a generated month is made of: days, institutions, references, rows, and the answer key."""
+"""The model of a generated month: days, institutions, references, rows, and the answer key."""

@@ -1,4 +1,4 @@
-"""What is wrong with the month: each finding that was seeded, written last and sealed."""
+"""The answer key of the month: each seeded break, written last and sealed."""
 
 from enum import StrEnum
 from hashlib import sha256
@@ -39,16 +39,16 @@ class Code(StrEnum):
 
 
 class AnswerKey:
-    """The findings that an engine must raise, each with the first night in which it can."""
+    """The breaks that an engine must raise, each with the first night in which it can."""
 
     def __init__(self) -> None:
         self._lines: dict[tuple[str, str, str], str] = {}
 
     def add(self, code: Code, institution: str, reference: str, night: int, cause: str) -> None:
-        """Remember a finding.
+        """Add a break.
 
         Raises:
-            ValueError: the same was seeded before, so that nobody could tell which of them was found.
+            ValueError: the same break was seeded before, so that the two could not be distinguished.
         """
         name = (code.value, institution, reference)
         if name in self._lines:

@@ -1,7 +1,7 @@
 """The month and its calendar: days are counted from 0, which is 1 April 2026.
 
-A night has the number of the day it ends. Fridays, Saturdays and holidays are no business days; in the month
-itself that is two days in its middle. Days before and after the month have numbers too.
+A night has the number of the day that it ends. Fridays, Saturdays and holidays are no business days; the
+month itself has two holidays in its middle. Days before and after the month have numbers too.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -36,20 +36,20 @@ def day_number(day: date) -> int:
 
 @cache
 def is_business(day: int) -> bool:
-    """Whether banks work."""
+    """Whether it is a business day."""
     named = date_of(day)
     return named.weekday() not in {_FRIDAY, _SATURDAY} and named not in _HOLIDAYS
 
 
 def on_or_after(day: int) -> int:
-    """Return the day itself where banks work, else the next on which they do."""
+    """Return the day itself if it is a business day, else the next one."""
     while not is_business(day):
         day += 1
     return day
 
 
 def business_days_after(day: int, count: int) -> int:
-    """Return the business day that is so many of them later; with 0, the day itself, whatever it is."""
+    """Return the day that many business days later; with 0, the day itself, business day or not."""
     for _ in range(count):
         day = on_or_after(day + 1)
     return day

@@ -1,4 +1,4 @@
-"""Instants as texts, by tables: a month has millions of them."""
+"""Formats instants by lookup tables, because a month has millions of them."""
 
 from functools import cache
 
@@ -9,7 +9,7 @@ _UTC_MS = _HOURS_AHEAD * 3_600_000
 CLOCK = [f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}" for second in range(86_400)]
 """The time of day by its second."""
 DIGITS = [text.replace(":", "") for text in CLOCK]
-# Not by the C library, which writes months in the language of the machine.
+# Not strftime, which writes months in the locale's language.
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BANGLA = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
 

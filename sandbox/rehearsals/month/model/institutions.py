@@ -1,6 +1,6 @@
-"""The institutions of the month: when their files are made and arrive, and what they take.
+"""The institutions of the month: when their files are made and arrive, and what they charge.
 
-The table is that of `docs/protocols/reconciliation-month.md`; none of its figures is an institution's own.
+The table is that of `docs/protocols/reconciliation-month.md`; all its figures are invented.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _BASIS = 10_000
 
 
 class Leg(StrEnum):
-    """Which half of a payment an institution has seen; statements see neither."""
+    """Which half of a payment an institution handles; banks with statements handle neither."""
 
     FUNDS = "funds"
     DELIVERY = "delivery"
@@ -25,7 +25,7 @@ class Leg(StrEnum):
 
 
 class Trait(StrEnum):
-    """What the layout of an institution can say."""
+    """What the layout of an institution can express."""
 
     TAKES_BACK = "takes back"
     """Refunds and reversals are booked there."""
@@ -45,13 +45,13 @@ class Trait(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What is kept of an amount: basis points, floor and cap (0 is none) in paisa, and VAT on it."""
+    """The charge on an amount: basis points, floor and cap (0 is none) in paisa, and VAT on the fee."""
 
     basis_points: int = 0
     floor: int = 0
     cap: int = 0
     is_returned: bool = False
-    """Whether a refund brings its own fee back."""
+    """Whether the fee is returned on a refund."""
 
     def of(self, gross: int) -> tuple[int, int]:
         """Return fee and VAT of a positive amount."""
@@ -60,7 +60,7 @@ class Charge:
         return fee, share_half_up(fee, _VAT_PERCENT, 100)
 
     def of_taking_back(self, gross: int) -> tuple[int, int]:
-        """Return fee and VAT, not positive, of a negative amount."""
+        """Return fee and VAT, zero or negative, of a negative amount."""
         fee, vat = self.of(-gross) if self.is_returned else (0, 0)
         return -fee, -vat
 
@@ -73,7 +73,7 @@ class MonthInstitution:
     code: str
     leg: Leg
     share: int
-    """How many of 100 legs of its kind it has seen."""
+    """Its share of the legs of its kind, in percent."""
     traits: frozenset[Trait] = frozenset()
     charge: Charge = Charge()
     is_business: bool = False
@@ -96,15 +96,15 @@ class MonthInstitution:
 
     @property
     def window(self) -> tuple[int, int]:
-        """The minutes in which a row may be late: the first of them, and the cut-off."""
+        """The late window: its first minute, and the cut-off."""
         return self.cut_off - _WINDOW_MINUTES, self.cut_off
 
     def has(self, trait: Trait) -> bool:
-        """Whether its layout can say this."""
+        """Whether its layout has this trait."""
         return trait in self.traits
 
     def due(self, day: int, minute: int) -> tuple[int, int]:
-        """Return date and cycle of the file that ought to show what happened in a minute of a day."""
+        """Return date and cycle of the file in which a movement of a minute of a day belongs."""
         date = day + (minute >= self.cut_off)
         if self.is_business:
             date = on_or_after(date)
@@ -117,11 +117,11 @@ class MonthInstitution:
         return is_business(date) or not self.is_business
 
     def next_date(self, date: int) -> int:
-        """Return the next date that it makes a file for."""
+        """Return the next date with a file."""
         return on_or_after(date + 1) if self.is_business else date + 1
 
     def arrival(self, date: int) -> int:
-        """Return the night in which the files of a date ought to arrive."""
+        """Return the night in which the files of a date are due."""
         return business_days_after(date, self.lag)
 
     def payout(self, date: int) -> int:
@@ -129,11 +129,11 @@ class MonthInstitution:
         return business_days_after(self.arrival(date), 1)
 
     def batch(self, payout_text: str) -> str:
-        """Return the name of what it pays on a day, written as eight digits."""
+        """Return the name of its payout of a day, which is written as eight digits."""
         return f"{self.code}{payout_text}"
 
     def dates(self) -> Iterator[int]:
-        """Iterate over the dates whose files ought to arrive within the month."""
+        """Iterate over the dates whose files are due within the month."""
         for date in range(LAST + 1):
             if self.is_made(date) and self.arrival(date) <= LAST:
                 yield date
@@ -146,7 +146,7 @@ def _has(*traits: Trait) -> frozenset[Trait]:
 _T = Trait
 SONALI_ACCOUNT, JANATA_ACCOUNT = "stmt_sonali", "stmt_janata"
 BANK_CHARGES = {SONALI_ACCOUNT: 1_150, JANATA_ACCOUNT: 575}
-"""What a bank takes of each credit, in paisa."""
+"""What a bank charges for each credit, in paisa."""
 
 FUNDS = (
     MonthInstitution("bkash", "BKASH", Leg.FUNDS, 30,

@@ -1,4 +1,4 @@
-"""References: ours, theirs and the payment's, each of them once in a month."""
+"""References: ours, the institutions' and payment ids, each unique in a month."""
 
 from collections import Counter
 from functools import cache
@@ -10,10 +10,10 @@ from sandbox.rehearsals.month.model.institutions import Leg, MonthInstitution, T
 _ISO_INSTITUTIONS = {"janata", "npsb"}
 _LEG_LETTERS = {Leg.FUNDS: "F", Leg.DELIVERY: "D"}
 _STRANGERS_FROM = 900_000_000
-"""Above every number of ours, so that nobody knows such a reference."""
+"""Above every number that we use, so that such a reference is unknown."""
 
-# How an institution names a movement: what stands before, how many digits follow, and in which base. Each
-# number is multiplied by a prime that shares nothing with the base, so that names do not count up and still
+# How an institution names a movement: the prefix, the number of digits, and their base. Each number is
+# multiplied by a prime that does not divide the base, so that references are not consecutive and still
 # differ.
 _FORMS = {
     "bkash": ("", 10, "X"), "nagad": ("00", 18, "d"), "dbbl_nexus": ("", 12, "d"),
@@ -30,24 +30,24 @@ _RANDOM_BITS = 74
 
 @cache
 def _before_number(institution: MonthInstitution, day: int) -> tuple[str, int]:
-    """Return what stands before the number in our names of a day, and how many digits follow."""
+    """Return the prefix of our references of a day, and the number of digits after it."""
     if institution.id in _ISO_INSTITUTIONS:
         return f"{date_of(day):%j}", 9
     return f"EK{_LEG_LETTERS[institution.leg]}{date_of(day):%y%m%d}", 11
 
 
 class ReferenceMaker:
-    """Makes names in turn; the same turns give the same names."""
+    """Makes references; the same sequence of calls gives the same references."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._strangers = _STRANGERS_FROM
         self._of_institution: Counter[str] = Counter()
         self.number = 0
-        """How many payments there were."""
+        """How many payments there were so far."""
 
     def payment_id(self, ms: int) -> str:
-        """Return the name of the next payment, in the form of a UUID of version 7."""
+        """Return the id of the next payment, in the form of a UUID of version 7."""
         self.number += 1
         bits = self._random.getrandbits(_RANDOM_BITS)
         whole = ms << 80 | 7 << 76 | (bits >> 62) << 64 | 2 << 62 | bits & (1 << 62) - 1
@@ -55,7 +55,7 @@ class ReferenceMaker:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def ours(self, institution: MonthInstitution, day: int, *, is_stranger: bool = False) -> str:
-        """Return our name of the present payment at one, or one that looks like ours and is not."""
+        """Return our reference of the current payment at an institution, or one that only looks like ours."""
         number = self.number
         if is_stranger:
             self._strangers += 1
@@ -64,7 +64,7 @@ class ReferenceMaker:
         return f"{before}{number:0{length}d}"
 
     def theirs(self, institution: MonthInstitution) -> str:
-        """Return the next name that an institution gives; nothing where it gives none."""
+        """Return the next reference of an institution; empty where it gives none."""
         if institution.has(Trait.NO_THEIRS):
             return ""
         self._of_institution[institution.id] += 1

@@ -1,4 +1,4 @@
-"""One movement of money, as a line of our books or as a row of a file."""
+"""One movement of money, as a row of our books or of a file."""
 
 from copy import copy
 from enum import StrEnum
@@ -8,7 +8,7 @@ from sandbox.rehearsals.month.model.institutions import MonthInstitution
 
 
 class RowEvent(StrEnum):
-    """What moved; our books have no chargeback."""
+    """The kind of movement; our books have no chargeback."""
 
     PAYMENT = "payment"
     REFUND = "refund"
@@ -17,7 +17,7 @@ class RowEvent(StrEnum):
 
 
 class RowStatus(StrEnum):
-    """What became of it."""
+    """The status of a movement."""
 
     SUCCESS = "success"
     FAILED = "failed"
@@ -35,8 +35,8 @@ class RowDefect(StrEnum):
 class MonthRow:
     """A movement; amounts in signed paisa, the instant in milliseconds since 1970 in UTC.
 
-    Gross less fee less VAT is net. `number` decides what only decorates a file. A row that was handed on is
-    never changed: `but` makes another.
+    Gross less fee less VAT is net. Unimportant fields of a file are derived from `number`. A row that was
+    handed on is never changed: `but` makes a copy.
     """
 
     __slots__ = (
@@ -61,17 +61,17 @@ class MonthRow:
         self.net = gross - self.fee - self.vat
         self.currency = "BDT"
         self.original: MonthRow | None = None
-        """What it takes back."""
+        """The payment that it refunds or reverses."""
         self.spoiled: RowDefect | None = None
         self.bill = ""
-        """What it was paid for, and for which account: decoration, made of the number where it is empty."""
+        """The paid bill and its account: not compared, and derived from the number where empty."""
         self.account = ""
         self.mark: int | None = None
         """The night in which its place in the file goes into the key."""
 
     @property
     def is_taking_back(self) -> bool:
-        """Whether it takes money back."""
+        """Whether it is a refund, a reversal or a chargeback."""
         return self.event is not RowEvent.PAYMENT
 
     @property
@@ -88,17 +88,17 @@ class MonthRow:
         return made
 
     def of_amount(self, gross: int) -> "MonthRow":
-        """Return a copy with another amount and what the schedule takes of it."""
+        """Return a copy with another amount and the scheduled charge on it."""
         fee, vat = self.institution.charge.of(gross)
         return self.but(gross=gross, fee=fee, vat=vat)
 
     def failed(self) -> "MonthRow":
-        """Return it as a file lists what did not succeed: nothing is charged or settled."""
+        """Return it as a file lists a failed movement: nothing is charged or settled."""
         made = self.but(status=RowStatus.FAILED, fee=0, vat=0)
         made.net = 0
         return made
 
     def taken_back(self, event: RowEvent, part: int, ms: int, theirs: str) -> "MonthRow":
-        """Return the row that takes a part of a payment back."""
+        """Return the row of a refund or reversal of a part of a payment."""
         fee, vat = self.institution.charge.of_taking_back(-part)
         return self.but(event=event, gross=-part, fee=fee, vat=vat, ms=ms, theirs=theirs, original=self)

@@ -339,7 +339,7 @@ def ended(outcome: DemoOutcome, monkeypatch: pytest.MonkeyPatch, home: Path) -> 
         work.close()
         return outcome
 
-    monkeypatch.setattr(commands, "until_told", _played)
+    monkeypatch.setattr(commands, "run_until_stopped", _played)
     monkeypatch.setenv("EKPAY_HOME", str(home))
     app = typer.Typer()
     app.command()(commands.demo)

@@ -224,7 +224,7 @@ def test_a_fee_that_comes_back_with_the_money_is_owed_to_us() -> None:
 
 
 def test_messages_that_were_not_taken_are_noticed() -> None:
-    assert faults(books(untaken=2)) == ["2 were not taken"]
+    assert faults(books(undelivered=2)) == ["2 were not taken"]
 
 
 def test_a_shop_that_was_told_something_else_is_noticed() -> None:
