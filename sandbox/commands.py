@@ -1,4 +1,4 @@
-"""`ekpay sandbox`: start the far side, make it misbehave, and read what it believes."""
+"""`ekpay sandbox`: start the simulated far sides, set faults, and read their books."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-network = typer.Typer(help="The proxy before the billers: how the network misbehaves.", no_args_is_help=True)
+network = typer.Typer(help="Network faults, by the proxy before the billers.", no_args_is_help=True)
 network.command()(proxy_commands.strike)
 network.command()(proxy_commands.lift)
 network.command()(proxy_commands.release)
@@ -100,7 +100,7 @@ class ServeOptions:
     host_port: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="HOUSE=PORT",
+            metavar="INSTITUTION=PORT",
             help="TCP port of a bank's host, by default some above that of its pages; repeatable.",
         ),
     ] = None
@@ -112,7 +112,9 @@ class ServeOptions:
     accounts: Annotated[
         int, typer.Option(min=1, max=ACCOUNTS_MAX, help="How many normal accounts each has.")
     ] = 20_000
-    slow_seconds: Annotated[float, typer.Option(min=0, help="How late a slow answer comes.")] = 8.0
+    slow_seconds: Annotated[float, typer.Option(min=0, help="By how many seconds a slow answer is late.")] = (
+        8.0
+    )
 
 
 @app.command()
@@ -155,14 +157,12 @@ class FaultOptions:
 
     fault: Annotated[
         str,
-        typer.Argument(help=f"What shall go wrong: {_FAULTS}; with --network: {_NETWORK_FAULTS}."),
+        typer.Argument(help=f"The fault: {_FAULTS}; with --network: {_NETWORK_FAULTS}."),
     ]
     of: Of = Name.DESCO
-    house: Annotated[str | None, typer.Option(help="Which biller, where several share an institution.")] = (
-        None
-    )
+    house: Annotated[str | None, typer.Option(help="Which biller or provider of a family.")] = None
     account: Annotated[str | None, typer.Option(help="Account or customer number.")] = None
-    bill: Annotated[str | None, typer.Option(help="Bill number (DESCO, BREB, counters).")] = None
+    bill: Annotated[str | None, typer.Option(help="Bill number (DESCO, BREB, families of billers).")] = None
     quote: Annotated[str | None, typer.Option(help="Transaction id of a quote (NESCO).")] = None
     payment: Annotated[str | None, typer.Option(help="paymentID (bKash).")] = None
     invoice: Annotated[str | None, typer.Option(help="merchantInvoiceNumber (bKash).")] = None
@@ -171,7 +171,10 @@ class FaultOptions:
     times: Annotated[int, typer.Option(min=1, help="How many calls it strikes.")] = 1
     address: Address = None
     on_network: Annotated[
-        bool, typer.Option("--network", help="The proxy before the institution does it, not the institution.")
+        bool,
+        typer.Option(
+            "--network", help="The proxy before the institution has the fault, not the institution."
+        ),
     ] = False
     match: Annotated[str | None, typer.Option(help="With --network: only requests that hold this text.")] = (
         None
@@ -183,7 +186,7 @@ class FaultOptions:
 @app.command()
 @taking(FaultOptions)
 def faults(options: FaultOptions) -> None:
-    """Let one fault strike the next calls for an account, bill, quote or payment; or, but for DESCO, any."""
+    """Set a fault for the next calls of an account, bill, quote or payment; or of anyone (not at DESCO)."""
     if options.on_network:
         _set_network_fault(options)
         return
@@ -211,7 +214,7 @@ def _set_network_fault(options: FaultOptions) -> None:
 
 @app.command()
 def dump(of: Of = Name.DESCO, address: Address = None) -> None:
-    """Print what a simulated institution believes, as JSON."""
+    """Print the book of a simulated institution as JSON."""
     typer.echo(json.dumps(_call_admin_api("GET", f"{_address(of, address)}/_admin/dump"), indent=2))
 
 
@@ -235,7 +238,7 @@ class PayOptions:
 @app.command()
 @taking(PayOptions)
 def pay(options: PayOptions) -> None:
-    """Be a partner: fetch a bill or a quote, pay it, and show what the switch answered."""
+    """Act as a partner: fetch a bill or a quote, pay it, and show the answers of the switch."""
     members = {"amount": options.amount, "bll_period": options.period, "bill_mobno": options.mobile}
     more = {name: text for name, text in members.items() if text is not None}
     request = Wish(options.biller, options.account, more, partner=options.partner, address=options.address)
@@ -264,7 +267,7 @@ class CollectOptions:
         str | None,
         typer.Option(
             help="The payer's number there: a wallet, a card or an account; _admin/wallets (bKash) and "
-            "_admin/payers list odd ones."
+            "_admin/payers list magic ones."
         ),
     ] = None
     does: Annotated[Does, typer.Option(help="How the payer behaves at the provider's page.")] = Does.APPROVE
@@ -276,7 +279,7 @@ class CollectOptions:
 @app.command()
 @taking(CollectOptions)
 def collect(options: CollectOptions) -> None:
-    """Be a shop and its payer: make a payment by REST v1, pay it at the provider's page, and follow back."""
+    """Act as a shop and its payer: make a payment by REST v1, pay it at the provider's page, and return."""
     members = {"bll_period": options.period, "bill_mobno": options.mobile}
     more = {name: text for name, text in members.items() if text is not None}
     request = CollectWish(

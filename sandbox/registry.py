@@ -163,7 +163,7 @@ def ports_to_serve(named: Mapping[Name, int | None], only: Sequence[Name]) -> di
 
 
 def named_host_ports(texts: Sequence[str]) -> dict[str, int]:
-    """Return the ports of banks' hosts, written as `HOUSE=PORT`.
+    """Return the ports of banks' hosts, written as `INSTITUTION=PORT`.
 
     Raises:
         UnreadablePortError: one is written in another way, or two are of one institution.
@@ -175,7 +175,9 @@ def named_host_ports(texts: Sequence[str]) -> dict[str, int]:
         is_port = port.isascii() and port.isdigit() and int(port) <= PORT_MAX
         if not is_port or name not in institutions - set(ports):
             known = ", ".join(sorted(institutions))
-            raise UnreadablePortError(f"{text} must be HOUSE=PORT, each house once and one of {known}")
+            raise UnreadablePortError(
+                f"{text} must be INSTITUTION=PORT, each institution once and one of {known}"
+            )
         ports[name] = int(port)
     return ports
 

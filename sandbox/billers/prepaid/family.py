@@ -136,7 +136,7 @@ class Institution(CounterFarSide):
 
 
 def _prepaid(biller: OpenBiller) -> PrepaidUtility:
-    assert isinstance(biller.institution, PrepaidUtility), "this family has no other houses"
+    assert isinstance(biller.institution, PrepaidUtility), "this family has no other institutions"
     return biller.institution
 
 

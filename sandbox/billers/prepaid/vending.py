@@ -47,7 +47,7 @@ class Vending:
     def facts(self, biller: OpenBiller, quote: VendQuote, reference: str) -> Mapping[str, str]:
         """Return what the book keeps of a vend: balance afterwards, kinds of lines, and lines, if any."""
         institution = biller.institution
-        assert isinstance(institution, PrepaidUtility), "this family has no other houses"
+        assert isinstance(institution, PrepaidUtility), "this family has no other institutions"
         serial = institution.serial_in("{number}", quote.number) or 0
         kinds = line_kinds(institution, serial, is_first=not self._book.is_paid(institution.id, quote.number))
         facts = {"balance": taka(self._deposits.balance(institution.id) - quote.amount_paisa)}

@@ -50,7 +50,7 @@ class BillerFaultOrder(AdminRequest):
         if self.institution_id not in (info.context or {}) and not (
             ends_logins and self.institution_id is None
         ):
-            raise ValueError("name one of the houses here")
+            raise ValueError("name one of the institutions here")
         if self.account is not None and self.bill is not None:
             raise ValueError("name either an account or a bill")
         if ends_logins and (self.account or self.bill):

@@ -44,7 +44,7 @@ class InstitutionRequest(AdminRequest):
     @classmethod
     def _is_here(cls, institution_id: str, info: ValidationInfo) -> str:
         if institution_id not in (info.context or {}):
-            raise ValueError("no such house here")
+            raise ValueError("no such institution here")
         return institution_id
 
 

@@ -62,7 +62,7 @@ class ProviderFaultOrder(AdminRequest):
         if self.institution_id not in (info.context or {}) and not (
             ends_logins and self.institution_id is None
         ):
-            raise ValueError("name one of the houses here")
+            raise ValueError("name one of the institutions here")
         if self.order is not None and self.payer is not None:
             raise ValueError("name either an order or a payer")
         if ends_logins and (self.order or self.payer or self.step):

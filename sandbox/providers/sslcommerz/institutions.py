@@ -109,7 +109,7 @@ INSTITUTIONS = (
 )
 
 OWN_KINDS = (
-    Magic(90, "risky", "paid, and held by the house for a look", PayerBehaviour(facts={RISK: "1"})),
+    Magic(90, "risky", "paid, and held by the institution for a review", PayerBehaviour(facts={RISK: "1"})),
     Magic(91, "paid_twice", "paid, and SSLCommerz tells two good attempts of it",
           PayerBehaviour(facts={GOOD_ATTEMPTS: "2"})),
 )  # fmt: skip
