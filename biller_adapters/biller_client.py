@@ -15,9 +15,9 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.sign_in import SignIn, StandingKey
 from ekpay_switch import telemetry
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, reply_code
-from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, ask_under_token
+from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, call_with_token
 
 _OK = 200
 _UNAUTHENTICATED = 401
@@ -31,7 +31,7 @@ class BillerClient:
     `NoUsableAnswer`.
     """
 
-    def __init__(self, manifest: Manifest, context: Surroundings, dialect: Dialect) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext, dialect: Dialect) -> None:
         self._far_side = manifest.id
         self._wire = context.wire
         self._clock = context.clock
@@ -43,7 +43,7 @@ class BillerClient:
         self._opening = manifest.opening
         self._keeper = self._build_keeper(manifest, context)
 
-    def _build_keeper(self, manifest: Manifest, context: Surroundings) -> TokenKeeper | StandingKey:
+    def _build_keeper(self, manifest: Manifest, context: FamilyContext) -> TokenKeeper | StandingKey:
         if self._dialect.log_in is None:
             return StandingKey(manifest, self._dialect, context.environ)
         sign_in = SignIn(manifest, self._dialect, context.environ, self._send_without_token)
@@ -56,11 +56,11 @@ class BillerClient:
 
     async def call(self, operation: str, fields: Fields, send_before: float | None = None) -> CallResult:
         """One call; `send_before` (monotonic) where it moves money. Sent again where its token was dead."""
-        closed_because = self._opening.closed_because(self._clock.now())
+        closed_because = self._opening.closure_reason(self._clock.now())
         if closed_because:
             return NotSent(closed_because)
         send_once = partial(self._send_once, operation, fields, send_before)
-        result = await ask_under_token(self._keeper, send_once, self._is_refused)
+        result = await call_with_token(self._keeper, send_once, self._is_refused)
         if self._is_refused(result):
             telemetry.log_warning("login_not_taken", biller_id=self._far_side, operation=operation)
         return result
@@ -72,9 +72,9 @@ class BillerClient:
     async def _send_once(
         self, operation: str, fields: Fields, send_before: float | None
     ) -> tuple[CallResult, str]:
-        token = self._keeper.held or await self._keeper.token(self._token_wait_seconds(send_before))
+        token = self._keeper.cached_token or await self._keeper.token(self._token_wait_seconds(send_before))
         if isinstance(token, NoToken):
-            return TokensRefused(token.why) if token.is_shut_out else NotSent(token.why), ""
+            return TokensRefused(token.why) if token.is_locked_out else NotSent(token.why), ""
         return await self._exchange(operation, fields, token, send_before), token
 
     async def _send_without_token(self, operation: str, fields: Fields) -> CallResult:

@@ -20,12 +20,12 @@ from biller_adapters.rehearsal import rehearse
 from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.wing_kit.manifest_draft import (
     MARK,
+    DraftRequest,
     UnwritableError,
-    Wish,
-    keep_if_understood,
-    pattern_for,
-    plan_for,
-    quoted,
+    choose_pattern,
+    keep_if_readable,
+    plan_draft,
+    toml_text,
     write_draft,
 )
 from ekpay_switch.wing_kit.manifest_file import ManifestError
@@ -54,7 +54,7 @@ _OURS = re.compile(r"b9[0-9]{3}")
 _FIRST_OF_OURS = 9_001
 
 
-def write_manifest_draft(config_dir: Path, draft: Wish) -> Path:
+def write_manifest_draft(config_dir: Path, draft: DraftRequest) -> Path:
     """Write `config_dir`/billers/<id>.toml and return its path; an existing manifest stays unchanged.
 
     Raises:
@@ -66,11 +66,11 @@ def write_manifest_draft(config_dir: Path, draft: Wish) -> Path:
     manifests = {path.stem: read_manifest(path) for path in folder.glob("*.toml")}
     # A second route is no biller of its own.
     families = {name: manifest.family for name, manifest in manifests.items() if manifest.route_of is None}
-    pattern_id = pattern_for(draft, FAMILIES, families, _PLAINEST.get(draft.family, ""))
+    pattern_id = choose_pattern(draft, FAMILIES, families, _PLAINEST.get(draft.family, ""))
     ekpay_id = _free_id(manifests.values())
     known_facts = _KNOWN_FACTS.get(draft.family, ())
-    own_values = {"ekpay_id": f"{quoted(ekpay_id)} {MARK}: ours"}
-    plan = plan_for(draft, f"make new-biller after {pattern_id}", own_values, _NOTES, known_facts)
+    own_values = {"ekpay_id": f"{toml_text(ekpay_id)} {MARK}: ours"}
+    plan = plan_draft(draft, f"make new-biller after {pattern_id}", own_values, _NOTES, known_facts)
     path = write_draft(folder / f"{pattern_id}.toml", draft, plan)
     # The recorded replies contain the ekPay id where the far side uses it too.
     manifest_text = re.sub(
@@ -116,8 +116,8 @@ def main(
 ) -> None:
     """Write the manifest of a new biller, suspended, after one of the same family."""
     try:
-        path = write_manifest_draft(config, Wish(biller_id, family, like, name_en, name_bn))
-        keep_if_understood(path, first_misunderstood_example)
+        path = write_manifest_draft(config, DraftRequest(biller_id, family, like, name_en, name_bn))
+        keep_if_readable(path, first_misunderstood_example)
     except (UnwritableError, ManifestError, OSError) as error:
         typer.echo(f"nothing was written: {error}", err=True)
         raise typer.Exit(1) from error

@@ -23,10 +23,10 @@ from biller_adapters.manifest import Manifest, read_manifest
 from biller_adapters.two_routes import TwoRoutes
 from ekpay_switch.ports.billers import BillerAdapter, Billers
 from ekpay_switch.ports.world import Clock, Tokens, Wire
-from ekpay_switch.wing_kit.context import MorePorts, Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext, OptionalPorts
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 
-Family = Callable[[Manifest, Surroundings], BillerAdapter]
+Family = Callable[[Manifest, FamilyContext], BillerAdapter]
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
@@ -68,7 +68,7 @@ class Catalogue:
         return self._all
 
 
-def adapter_of(manifest: Manifest, context: Surroundings) -> BillerAdapter:
+def adapter_of(manifest: Manifest, context: FamilyContext) -> BillerAdapter:
     """The adapter of one manifest.
 
     Raises:
@@ -87,7 +87,7 @@ def build(  # the entry point's signature: six parameters, and further ports by 
     clock: Clock,
     environ: Mapping[str, str],
     divisor: float = 1.0,
-    **more: Unpack[MorePorts],
+    **more: Unpack[OptionalPorts],
 ) -> Billers:
     """Every biller of `config_dir`/billers/*.toml, its times divided by `divisor`.
 
@@ -97,12 +97,12 @@ def build(  # the entry point's signature: six parameters, and further ports by 
     """
     if divisor < 1:
         raise ManifestError("the divisor of times must be one or more")
-    context = Surroundings(wire, tokens, clock, environ, divisor, **more)
+    context = FamilyContext(wire, tokens, clock, environ, divisor, **more)
     paths = sorted((config_dir / "billers").glob("*.toml"))
     return Catalogue(_with_routes([read_manifest(path) for path in paths], context))
 
 
-def _with_routes(manifests: Sequence[Manifest], context: Surroundings) -> list[BillerAdapter]:
+def _with_routes(manifests: Sequence[Manifest], context: FamilyContext) -> list[BillerAdapter]:
     """The billers, each with its second route where there is one; a route is no biller of its own.
 
     A route that is not active is left out, but its manifest must be usable.

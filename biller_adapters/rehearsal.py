@@ -41,9 +41,9 @@ from ekpay_switch.domain.outcome import (
 )
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 
 EXAMPLE_REFERENCE = "EXAMPLE0000000000000001"
 # As long as the longest secret that a family needs.
@@ -156,7 +156,7 @@ def _adapter(manifest: Manifest, wire: ReplayWire, example: Example) -> BillerAd
         manifest.secrets.password_setting: _SECRET,
         **dict.fromkeys(manifest.secrets.more.values(), _SECRET),
     }
-    adapter = adapter_of(manifest, Surroundings(wire, TokenShelf(), clock, environ))
+    adapter = adapter_of(manifest, FamilyContext(wire, InMemoryTokens(), clock, environ))
     if isinstance(adapter, EncryptsReplies):
         wire.encryptor = adapter
     return adapter

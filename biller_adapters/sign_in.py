@@ -80,7 +80,7 @@ class StandingKey:
         self._key = credentials if isinstance(credentials, NoToken) else dialect.key(credentials)
 
     @property
-    def held(self) -> str:
+    def cached_token(self) -> str:
         """Always empty: the key comes from `token`."""
         return ""
 
@@ -92,7 +92,7 @@ class StandingKey:
     def accept(self, token: str) -> None:
         """Nothing: a standing key has no state."""
 
-    def is_sent_again(self, token: str, sends: int) -> bool:
+    def may_resend(self, token: str, sends: int) -> bool:
         """False: only a person can set another key."""
         del token, sends
         return False

@@ -18,11 +18,11 @@ from connectors.rehearsal import rehearse
 from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.wing_kit.manifest_draft import (
     MARK,
+    DraftRequest,
     UnwritableError,
-    Wish,
-    keep_if_understood,
-    pattern_for,
-    plan_for,
+    choose_pattern,
+    keep_if_readable,
+    plan_draft,
     write_draft,
 )
 from ekpay_switch.wing_kit.manifest_file import ManifestError
@@ -43,7 +43,7 @@ _NOTES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def write_manifest_draft(config_dir: Path, draft: Wish) -> Path:
+def write_manifest_draft(config_dir: Path, draft: DraftRequest) -> Path:
     """Write `config_dir`/connectors/<id>.toml and return its path; an existing manifest stays unchanged.
 
     Raises:
@@ -54,10 +54,10 @@ def write_manifest_draft(config_dir: Path, draft: Wish) -> Path:
     folder = config_dir / "connectors"
     manifests = {path.stem: read_manifest(path) for path in folder.glob("*.toml")}
     families = {connector_id: manifest.family for connector_id, manifest in manifests.items()}
-    pattern_id = pattern_for(draft, FAMILIES, families, _PLAINEST.get(draft.family, ""))
+    pattern_id = choose_pattern(draft, FAMILIES, families, _PLAINEST.get(draft.family, ""))
     protocol = "generic" if manifests[pattern_id].protocol == "generic" else "borrowed"
     own_values, known_facts = {"protocol": f'"{protocol}" {MARK}'}, _KNOWN_FACTS.get(draft.family, ())
-    plan = plan_for(draft, f"make new-connector after {pattern_id}", own_values, _NOTES, known_facts)
+    plan = plan_draft(draft, f"make new-connector after {pattern_id}", own_values, _NOTES, known_facts)
     return write_draft(folder / f"{pattern_id}.toml", draft, plan)
 
 
@@ -90,8 +90,8 @@ def main(
 ) -> None:
     """Write the manifest of a new connector, suspended, after one of the same family."""
     try:
-        path = write_manifest_draft(config, Wish(connector_id, family, like, name_en, name_bn))
-        keep_if_understood(path, first_misunderstood_example)
+        path = write_manifest_draft(config, DraftRequest(connector_id, family, like, name_en, name_bn))
+        keep_if_readable(path, first_misunderstood_example)
     except (UnwritableError, ManifestError, OSError) as error:
         typer.echo(f"nothing was written: {error}", err=True)
         raise typer.Exit(1) from error

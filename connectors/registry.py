@@ -18,10 +18,10 @@ from connectors.families.token_init_status.connector import TokenInitStatus
 from connectors.manifest import Manifest, read_manifest
 from ekpay_switch.ports.connectors import Connector, Connectors
 from ekpay_switch.ports.world import Clock, Tokens, Wire
-from ekpay_switch.wing_kit.context import MorePorts, Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext, OptionalPorts
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 
-Family = Callable[[Manifest, Surroundings], Connector]
+Family = Callable[[Manifest, FamilyContext], Connector]
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
@@ -52,7 +52,7 @@ class Catalogue:
         return self._all
 
 
-def connector_of(manifest: Manifest, context: Surroundings) -> Connector:
+def connector_of(manifest: Manifest, context: FamilyContext) -> Connector:
     """The connector of one manifest.
 
     Raises:
@@ -71,7 +71,7 @@ def build(  # the entry point's signature: six parameters, and further ports by 
     clock: Clock,
     environ: Mapping[str, str],
     divisor: float = 1.0,
-    **more: Unpack[MorePorts],
+    **more: Unpack[OptionalPorts],
 ) -> Connectors:
     """Every connector of `config_dir`/connectors/*.toml, its times divided by `divisor`.
 
@@ -80,6 +80,6 @@ def build(  # the entry point's signature: six parameters, and further ports by 
     """
     if divisor < 1:
         raise ManifestError("the divisor of times must be one or more")
-    context = Surroundings(wire, tokens, clock, environ, divisor, **more)
+    context = FamilyContext(wire, tokens, clock, environ, divisor, **more)
     paths = sorted((config_dir / "connectors").glob("*.toml"))
     return Catalogue([connector_of(read_manifest(path), context) for path in paths])

@@ -40,8 +40,8 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, NotFound, Unreached
 from ekpay_switch.ports.connectors import Connector, FindsMovements
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from ekpay_switch.wing_kit.token_pair import TokenPair
 
 _REFERENCE = "EXAMPLE0000000000000001"
@@ -232,7 +232,9 @@ async def _rehearse_renewal(manifest: Manifest, example: Example) -> RehearsalRe
         name for name, operation in manifest.operations.items() if operation.role is Role.INQUIRE
     )
     wire = ReplayWire(manifest, example, {inquiry_operation: _REFUSED})
-    inquiry = await _connector(manifest, wire, TokenPair("old", "renews").kept).inquire(order_for(manifest))
+    inquiry = await _connector(manifest, wire, TokenPair("old", "renews").as_text).inquire(
+        order_for(manifest)
+    )
     logins = {operation.path for operation in manifest.operations.values() if operation.role is Role.LOG_IN}
     is_renewed = isinstance(inquiry, Collected) and not logins & set(wire.paths_called)
     return RehearsalResult("renewed" if is_renewed else "not_renewed")
@@ -240,9 +242,9 @@ async def _rehearse_renewal(manifest: Manifest, example: Example) -> RehearsalRe
 
 def _connector(manifest: Manifest, wire: ReplayWire, token: str = "") -> Connector:
     clock = StoppedClock(datetime.combine(manifest.effective_from, _NOON))
-    tokens = TokenShelf({manifest.id: token} if token else {})
+    tokens = InMemoryTokens({manifest.id: token} if token else {})
     environ = {**dict.fromkeys(manifest.secrets.values(), _SECRET), **_staging(manifest).environ}
-    return connector_of(manifest, Surroundings(wire, tokens, clock, environ))
+    return connector_of(manifest, FamilyContext(wire, tokens, clock, environ))
 
 
 def _result_of_failure(outcome: Declined | Unreached | InDoubt) -> RehearsalResult:

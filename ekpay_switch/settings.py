@@ -47,7 +47,7 @@ def _check_base_url(text: str) -> str:
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_split_list)]
-Address = Annotated[str, AfterValidator(_check_base_url)]
+BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 Networks = Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list), AfterValidator(_check_networks)]
 HostsAndPorts = Annotated[
     frozenset[str], NoDecode, BeforeValidator(_split_list), AfterValidator(_check_hosts_and_ports)
@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         description="Addresses or networks of our own reverse proxies, with commas: what they write into "
         "X-Forwarded-For is the caller's address. Unset: whoever connects is the caller.",
     )
-    public_url: Address = Field(
+    public_url: BaseUrl = Field(
         "http://127.0.0.1:8180",
         description="Where payers' browsers and connectors' callbacks reach us; https in earnest.",
     )

@@ -294,7 +294,7 @@ NOTIFICATION_TRIES = Counter(
     ["outcome"],
     registry=_REGISTRY,
 )
-QUESTIONS = Counter(
+INQUIRIES = Counter(
     "ekpay_questions",
     "Inquiries about payments in doubt, by answer",
     ["far_side", "answer"],
@@ -312,7 +312,7 @@ OPEN_REVERSALS = Gauge(
     ["connector_id"],
     registry=_REGISTRY,
 )
-ROUTED = Counter(
+ROUTED_TRIES = Counter(
     "ekpay_routed",
     "Tries begun, by connector and by how it was chosen",
     ["connector_id", "approach"],

@@ -9,39 +9,39 @@ from typing import Annotated
 import aiohttp
 import typer
 
-from sandbox.billers.breb.faults import Fault as BrebFault
-from sandbox.billers.breb.faults import Step as BrebStep
-from sandbox.billers.desco.faults import Fault as DescoFault
-from sandbox.billers.nesco.faults import Fault as NescoFault
+from sandbox.billers.breb.faults import BrebFault as BrebFault
+from sandbox.billers.breb.faults import BrebStep as BrebStep
+from sandbox.billers.desco.faults import DescoFault as DescoFault
+from sandbox.billers.nesco.faults import NescoFault as NescoFault
 from sandbox.billers.nesco.faults import NescoStep
 from sandbox.callers.payer import commands as payer_commands
-from sandbox.callers.payer.payer import Does
-from sandbox.kit.biller.faults import Fault as CounterFault
-from sandbox.kit.command_options import taking
+from sandbox.callers.payer.payer import PayerDecision
+from sandbox.kit.biller.faults import BillerFault as CounterFault
+from sandbox.kit.command_options import with_options
 from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import BrokenJournalError, JournalInUseError
 from sandbox.kit.institution.settings import ACCOUNTS_MAX
-from sandbox.kit.provider.payer_numbers import Kind, normal_numbers
+from sandbox.kit.provider.payer_numbers import PayerKind, normal_numbers
 from sandbox.network.proxy import commands as proxy_commands
-from sandbox.network.proxy.faults import Fault as NetworkFault
+from sandbox.network.proxy.faults import NetworkFault as NetworkFault
 from sandbox.network.sftp.commands import sftp
 from sandbox.providers.bkash.faults import BkashFault, BkashStep
 from sandbox.registry import (
     DEFAULT_PORTS,
-    GATEWAYS,
-    Name,
+    PROVIDER_FAMILIES,
+    InstitutionName,
     SharedSettings,
     UnreadablePortError,
     UnservedPortError,
-    named_host_ports,
-    named_ports,
     ports_to_serve,
+    read_host_ports,
+    read_ports,
     serve_together,
 )
 from sandbox.rehearsals.day.commands import statements
-from sandbox.rehearsals.demo.collecting.single_collection import Wish as CollectWish
+from sandbox.rehearsals.demo.collecting.single_collection import SingleCollectionRequest as CollectWish
 from sandbox.rehearsals.demo.collecting.single_collection import collect_once
-from sandbox.rehearsals.demo.paying.single_payment import UnpayableError, Wish, pay_once
+from sandbox.rehearsals.demo.paying.single_payment import SinglePaymentRequest, UnpayableError, pay_once
 from sandbox.rehearsals.ekshop import commands as ekshop_commands
 from sandbox.rehearsals.ekshop.day.commands import ekshop_day
 from sandbox.rehearsals.month.commands import month
@@ -77,7 +77,7 @@ _NETWORK_FAULTS = ", ".join(NetworkFault)
 _CALL_SECONDS = 60
 _HTTP_OK = 200
 
-Of = Annotated[Name, typer.Option(help="Which institution.")]
+Of = Annotated[InstitutionName, typer.Option(help="Which institution.")]
 Address = Annotated[
     str | None, typer.Option(help="Where the institution listens; its own port on this machine by default.")
 ]
@@ -104,9 +104,9 @@ class ServeOptions:
             help="TCP port of a bank's host, by default some above that of its pages; repeatable.",
         ),
     ] = None
-    only: Annotated[list[Name] | None, typer.Option(help="Serve this one; may be given several times.")] = (
-        None
-    )
+    only: Annotated[
+        list[InstitutionName] | None, typer.Option(help="Serve this one; may be given several times.")
+    ] = None
     home: Annotated[Path, typer.Option(help="Folder of the books.")] = Path(".ekpay/sandbox")
     seed: Annotated[int, typer.Option(min=0, help="Decides every account and bill.")] = 7
     accounts: Annotated[
@@ -118,7 +118,7 @@ class ServeOptions:
 
 
 @app.command()
-@taking(ServeOptions)
+@with_options(ServeOptions)
 def serve(options: ServeOptions) -> None:
     """Serve the simulated institutions until interrupted, each at a port of its own.
 
@@ -133,7 +133,7 @@ def serve(options: ServeOptions) -> None:
     }
     try:
         ports = ports_to_serve(_named_ports(options), options.only or [])
-        host_ports = named_host_ports(options.host_port or [])
+        host_ports = read_host_ports(options.host_port or [])
         serve_together(options.host, ports, shared, _announce, host_ports)
     except (UnreadablePortError, UnservedPortError) as error:
         raise typer.BadParameter(str(error)) from error
@@ -142,9 +142,13 @@ def serve(options: ServeOptions) -> None:
         raise typer.Exit(1) from error
 
 
-def _named_ports(options: ServeOptions) -> dict[Name, int | None]:
-    own = {Name.BREB: options.breb_port, Name.NESCO: options.nesco_port, Name.BKASH: options.bkash_port}
-    return own | named_ports(options.port or [])
+def _named_ports(options: ServeOptions) -> dict[InstitutionName, int | None]:
+    own = {
+        InstitutionName.BREB: options.breb_port,
+        InstitutionName.NESCO: options.nesco_port,
+        InstitutionName.BKASH: options.bkash_port,
+    }
+    return own | read_ports(options.port or [])
 
 
 def _announce(name: str, address: str) -> None:
@@ -159,7 +163,7 @@ class FaultOptions:
         str,
         typer.Argument(help=f"The fault: {_FAULTS}; with --network: {_NETWORK_FAULTS}."),
     ]
-    of: Of = Name.DESCO
+    of: Of = InstitutionName.DESCO
     house: Annotated[str | None, typer.Option(help="Which biller or provider of a family.")] = None
     account: Annotated[str | None, typer.Option(help="Account or customer number.")] = None
     bill: Annotated[str | None, typer.Option(help="Bill number (DESCO, BREB, families of billers).")] = None
@@ -184,7 +188,7 @@ class FaultOptions:
 
 
 @app.command()
-@taking(FaultOptions)
+@with_options(FaultOptions)
 def faults(options: FaultOptions) -> None:
     """Set a fault for the next calls of an account, bill, quote or payment; or of anyone (not at DESCO)."""
     if options.on_network:
@@ -213,7 +217,7 @@ def _set_network_fault(options: FaultOptions) -> None:
 
 
 @app.command()
-def dump(of: Of = Name.DESCO, address: Address = None) -> None:
+def dump(of: Of = InstitutionName.DESCO, address: Address = None) -> None:
     """Print the book of a simulated institution as JSON."""
     typer.echo(json.dumps(_call_admin_api("GET", f"{_address(of, address)}/_admin/dump"), indent=2))
 
@@ -236,12 +240,14 @@ class PayOptions:
 
 
 @app.command()
-@taking(PayOptions)
+@with_options(PayOptions)
 def pay(options: PayOptions) -> None:
     """Act as a partner: fetch a bill or a quote, pay it, and show the answers of the switch."""
     members = {"amount": options.amount, "bll_period": options.period, "bill_mobno": options.mobile}
     more = {name: text for name, text in members.items() if text is not None}
-    request = Wish(options.biller, options.account, more, partner=options.partner, address=options.address)
+    request = SinglePaymentRequest(
+        options.biller, options.account, more, partner=options.partner, address=options.address
+    )
     try:
         asyncio.run(pay_once(request, typer.echo))
     except UnpayableError as problem:
@@ -270,14 +276,16 @@ class CollectOptions:
             "_admin/payers list magic ones."
         ),
     ] = None
-    does: Annotated[Does, typer.Option(help="How the payer behaves at the provider's page.")] = Does.APPROVE
+    does: Annotated[PayerDecision, typer.Option(help="How the payer behaves at the provider's page.")] = (
+        PayerDecision.APPROVE
+    )
     address: Annotated[
         str | None, typer.Option(help="Where the switch listens; where `ekpay run` put it by default.")
     ] = None
 
 
 @app.command()
-@taking(CollectOptions)
+@with_options(CollectOptions)
 def collect(options: CollectOptions) -> None:
     """Act as a shop and its payer: make a payment by REST v1, pay it at the provider's page, and return."""
     members = {"bll_period": options.period, "bill_mobno": options.mobile}
@@ -305,13 +313,15 @@ def first_number(instrument: str) -> str:
     An instrument that the switch routes is of one kind whoever collects it.
     """
     kinds = {
-        institution.id: institution.kind for family in GATEWAYS.values() for institution in family.houses
+        institution.id: institution.kind
+        for family in PROVIDER_FAMILIES.values()
+        for institution in family.institutions
     }
-    kinds |= {kind.value: kind for kind in Kind}
-    return next(normal_numbers(kinds.get(instrument, Kind.WALLET), 1))
+    kinds |= {kind.value: kind for kind in PayerKind}
+    return next(normal_numbers(kinds.get(instrument, PayerKind.WALLET), 1))
 
 
-def _address(of: Name, named: str | None) -> str:
+def _address(of: InstitutionName, named: str | None) -> str:
     return named or f"http://127.0.0.1:{DEFAULT_PORTS[of]}"
 
 

@@ -1,7 +1,7 @@
 """Which institutions the sandbox has, and how selected ones are opened and served together.
 
-A family of institutions joins with three lines: a member of `Name`, its port and its class, among the billers
-or the providers.
+A family of institutions joins with three lines: a member of `InstitutionName`, its port and its class, among
+the billers or the providers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,17 +31,17 @@ import sandbox.providers.token_init_status.family as token_init_status
 from sandbox.billers.breb.settings import BrebSettings
 from sandbox.billers.desco.settings import DescoSettings
 from sandbox.billers.nesco.settings import NescoSettings
-from sandbox.kit.biller.family import CounterFarSide
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.family import BillerFamily
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import FarSide
 from sandbox.kit.institution.server import ServedInstitution, serve
-from sandbox.kit.provider.family import GatewayFarSide
+from sandbox.kit.provider.family import ProviderFamily
 from sandbox.providers.bkash.settings import BkashSettings
 from sandbox.providers.iso8583.settings import HostSettings
 
 
-class Name(StrEnum):
+class InstitutionName(StrEnum):
     """The simulated institutions, in the order in which they are announced."""
 
     DESCO = "desco"
@@ -66,46 +66,46 @@ class Name(StrEnum):
 
 PORT_MAX = 65_535
 
-DEFAULT_PORTS: Mapping[Name, int] = {
-    Name.DESCO: 8190,
-    Name.BREB: 8191,
-    Name.NESCO: 8192,
-    Name.BKASH: 8193,
-    Name.DIRECT: 8194,
-    Name.PREPAID: 8195,
-    Name.XMLVEND: 8196,
-    Name.AGGREGATOR: 8197,
-    Name.UPSTREAM: 8198,
-    Name.CHALLAN: 8199,
-    Name.OFFICES: 8200,
-    Name.BATCH: 8201,
-    Name.NAGAD: 8202,
-    Name.SSLCOMMERZ: 8203,
-    Name.TOKEN_INIT_STATUS: 8204,
-    Name.BANK_REDIRECT: 8205,
-    Name.MPGS: 8206,
-    Name.ISO8583: 8207,
+DEFAULT_PORTS: Mapping[InstitutionName, int] = {
+    InstitutionName.DESCO: 8190,
+    InstitutionName.BREB: 8191,
+    InstitutionName.NESCO: 8192,
+    InstitutionName.BKASH: 8193,
+    InstitutionName.DIRECT: 8194,
+    InstitutionName.PREPAID: 8195,
+    InstitutionName.XMLVEND: 8196,
+    InstitutionName.AGGREGATOR: 8197,
+    InstitutionName.UPSTREAM: 8198,
+    InstitutionName.CHALLAN: 8199,
+    InstitutionName.OFFICES: 8200,
+    InstitutionName.BATCH: 8201,
+    InstitutionName.NAGAD: 8202,
+    InstitutionName.SSLCOMMERZ: 8203,
+    InstitutionName.TOKEN_INIT_STATUS: 8204,
+    InstitutionName.BANK_REDIRECT: 8205,
+    InstitutionName.MPGS: 8206,
+    InstitutionName.ISO8583: 8207,
 }
 
-COUNTERS: Mapping[Name, type[CounterFarSide]] = {
-    Name.DIRECT: direct.Institution,
-    Name.PREPAID: prepaid.Institution,
-    Name.XMLVEND: xmlvend.Institution,
-    Name.AGGREGATOR: aggregator.Institution,
-    Name.UPSTREAM: upstream.Institution,
-    Name.CHALLAN: challan.Institution,
-    Name.OFFICES: offices.Institution,
-    Name.BATCH: batch.BatchFamily,
+BILLER_FAMILIES: Mapping[InstitutionName, type[BillerFamily]] = {
+    InstitutionName.DIRECT: direct.DirectFamily,
+    InstitutionName.PREPAID: prepaid.PrepaidFamily,
+    InstitutionName.XMLVEND: xmlvend.XmlVendFamily,
+    InstitutionName.AGGREGATOR: aggregator.AggregatorFamily,
+    InstitutionName.UPSTREAM: upstream.UpstreamFamily,
+    InstitutionName.CHALLAN: challan.ChallanFamily,
+    InstitutionName.OFFICES: offices.OfficesFamily,
+    InstitutionName.BATCH: batch.BatchFamily,
 }
 """The families of billers, each served as one institution."""
 
-GATEWAYS: Mapping[Name, type[GatewayFarSide]] = {
-    Name.NAGAD: nagad.Institution,
-    Name.SSLCOMMERZ: sslcommerz.Institution,
-    Name.TOKEN_INIT_STATUS: token_init_status.Institution,
-    Name.BANK_REDIRECT: bank_redirect.Institution,
-    Name.MPGS: mpgs.Institution,
-    Name.ISO8583: iso8583.Institution,
+PROVIDER_FAMILIES: Mapping[InstitutionName, type[ProviderFamily]] = {
+    InstitutionName.NAGAD: nagad.NagadFamily,
+    InstitutionName.SSLCOMMERZ: sslcommerz.SslcommerzFamily,
+    InstitutionName.TOKEN_INIT_STATUS: token_init_status.TokenInitStatusFamily,
+    InstitutionName.BANK_REDIRECT: bank_redirect.BankRedirectFamily,
+    InstitutionName.MPGS: mpgs.MpgsFamily,
+    InstitutionName.ISO8583: iso8583.HostsFamily,
 }
 """The families of providers, each served as one institution."""
 
@@ -127,24 +127,30 @@ class SharedSettings(TypedDict):
     slow_seconds: float
 
 
-def named_ports(texts: Sequence[str]) -> dict[Name, int | None]:
+def read_ports(texts: Sequence[str]) -> dict[InstitutionName, int | None]:
     """Return the ports written as `NAME=PORT`, or as `PORT` for DESCO, the first institution there was.
 
     Raises:
         UnreadablePortError: one is written in another way, or two are of one institution.
     """
-    ports: dict[Name, int | None] = {}
+    ports: dict[InstitutionName, int | None] = {}
     for text in texts:
         name, _, port = text.rpartition("=")
         is_port = port.isascii() and port.isdigit() and int(port) <= PORT_MAX
-        if not is_port or (name or Name.DESCO) not in set(Name) - set(ports) or text.startswith("="):
-            known = ", ".join(Name)
+        if (
+            not is_port
+            or (name or InstitutionName.DESCO) not in set(InstitutionName) - set(ports)
+            or text.startswith("=")
+        ):
+            known = ", ".join(InstitutionName)
             raise UnreadablePortError(f"{text} must be [NAME=]PORT, each name once and one of {known}")
-        ports[Name(name or Name.DESCO)] = int(port)
+        ports[InstitutionName(name or InstitutionName.DESCO)] = int(port)
     return ports
 
 
-def ports_to_serve(named: Mapping[Name, int | None], only: Sequence[Name]) -> dict[Name, int]:
+def ports_to_serve(
+    named: Mapping[InstitutionName, int | None], only: Sequence[InstitutionName]
+) -> dict[InstitutionName, int]:
     """Return who is served at which port, given the ports that were named.
 
     Those in `only` are served; if it is empty, those whose port was named; if none was, all. So a
@@ -153,22 +159,22 @@ def ports_to_serve(named: Mapping[Name, int | None], only: Sequence[Name]) -> di
     Raises:
         UnservedPortError: a port was named for one that is not in `only`.
     """
-    with_port = [name for name in Name if named.get(name) is not None]
-    selected = only or with_port or list(Name)
+    with_port = [name for name in InstitutionName if named.get(name) is not None]
+    selected = only or with_port or list(InstitutionName)
     stray = [name for name in with_port if name not in selected]
     if stray:
         raise UnservedPortError(f"a port is named for {', '.join(stray)}, which is not to be served")
-    served = {name: named.get(name) for name in Name if name in selected}
+    served = {name: named.get(name) for name in InstitutionName if name in selected}
     return {name: DEFAULT_PORTS[name] if port is None else port for name, port in served.items()}
 
 
-def named_host_ports(texts: Sequence[str]) -> dict[str, int]:
+def read_host_ports(texts: Sequence[str]) -> dict[str, int]:
     """Return the ports of banks' hosts, written as `INSTITUTION=PORT`.
 
     Raises:
         UnreadablePortError: one is written in another way, or two are of one institution.
     """
-    institutions = {institution.id for institution in iso8583.Institution.houses}
+    institutions = {institution.id for institution in iso8583.HostsFamily.institutions}
     ports: dict[str, int] = {}
     for text in texts:
         name, _, port = text.partition("=")
@@ -184,7 +190,7 @@ def named_host_ports(texts: Sequence[str]) -> dict[str, int]:
 
 def serve_together(
     host: str,
-    ports: Mapping[Name, int],
+    ports: Mapping[InstitutionName, int],
     shared: SharedSettings,
     announce: Callable[[str, str], None],
     host_ports: Mapping[str, int],
@@ -208,11 +214,13 @@ def serve_together(
         serve(stands, announce)
 
 
-def _open_institution(name: Name, shared: SharedSettings, host_ports: Mapping[str, int]) -> FarSide:
-    if name in COUNTERS:
-        return COUNTERS[name].open(CounterSettings(**shared), Clock())
-    if name in GATEWAYS:
-        family = GATEWAYS[name]
+def _open_institution(
+    name: InstitutionName, shared: SharedSettings, host_ports: Mapping[str, int]
+) -> FarSide:
+    if name in BILLER_FAMILIES:
+        return BILLER_FAMILIES[name].open(BillerSettings(**shared), Clock())
+    if name in PROVIDER_FAMILIES:
+        family = PROVIDER_FAMILIES[name]
         settings = family.settings_type(**shared)
         if isinstance(settings, HostSettings) and host_ports:
             settings = settings.model_copy(update={"host_ports": host_ports})
@@ -220,9 +228,9 @@ def _open_institution(name: Name, shared: SharedSettings, host_ports: Mapping[st
     return _SINGLE_INSTITUTIONS[name](shared)
 
 
-_SINGLE_INSTITUTIONS: Mapping[Name, Callable[[SharedSettings], FarSide]] = {
-    Name.DESCO: lambda shared: desco.Institution.open(DescoSettings(**shared), Clock()),
-    Name.BREB: lambda shared: breb.BrebInstitution.open(BrebSettings(**shared), Clock()),
-    Name.NESCO: lambda shared: nesco.NescoInstitution.open(NescoSettings(**shared), Clock()),
-    Name.BKASH: lambda shared: bkash.BkashInstitution.open(BkashSettings(**shared), Clock()),
+_SINGLE_INSTITUTIONS: Mapping[InstitutionName, Callable[[SharedSettings], FarSide]] = {
+    InstitutionName.DESCO: lambda shared: desco.DescoInstitution.open(DescoSettings(**shared), Clock()),
+    InstitutionName.BREB: lambda shared: breb.BrebInstitution.open(BrebSettings(**shared), Clock()),
+    InstitutionName.NESCO: lambda shared: nesco.NescoInstitution.open(NescoSettings(**shared), Clock()),
+    InstitutionName.BKASH: lambda shared: bkash.BkashInstitution.open(BkashSettings(**shared), Clock()),
 }

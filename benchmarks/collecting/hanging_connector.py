@@ -39,7 +39,7 @@ from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
 from sandbox.kit.provider.switch_environment import settings_for_switch
-from sandbox.providers.token_init_status.family import Institution
+from sandbox.providers.token_init_status.family import TokenInitStatusFamily
 
 HEALTHY, SICK = "upay", "tap"
 CLIENTS = 24  # one client of REST v1 may make fifty payments a second
@@ -183,7 +183,9 @@ async def _open_stage() -> AsyncIterator[_Stage]:
         with served_sandbox(home_folder, arguments) as (addresses, _):
             origin = addresses["TOKEN_INIT_STATUS"]
             async with open_relay(urlsplit(origin).port or 0) as relay:
-                environ = settings_for_switch([Institution], {Institution.family: origin}, _PASSWORD)
+                environ = settings_for_switch(
+                    [TokenInitStatusFamily], {TokenInitStatusFamily.family: origin}, _PASSWORD
+                )
                 environ[f"EKPAY_{SICK.upper()}_URL"] = f"http://127.0.0.1:{relay.port}/{SICK}"
                 environ |= {"EKPAY_NESCO_URL": addresses["NESCO"], "EKPAY_NESCO_PASSWORD": _NESCO_PASSWORD}
                 with served_switch(home_folder, **environ) as (url, process):

@@ -13,10 +13,10 @@ from typing import Any
 import asyncpg
 
 from benchmarks.kit.stage import BenchPartner, StageError
-from sandbox.callers.partner.messages import Message, Payout, Writer, new_reference
-from sandbox.kit.biller.accounts import NORMAL_MAX, World
-from sandbox.kit.biller.bills import Kind
-from sandbox.kit.biller.institution import House
+from sandbox.callers.partner.messages import Message, MessageWriter, Payout, new_reference
+from sandbox.kit.biller.accounts import NORMAL_MAX, BillerAccounts
+from sandbox.kit.biller.bills import BillerAccountKind
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.jwe import seal
 
 BILLER = "b025"
@@ -62,14 +62,14 @@ class Payee:
 DESCO = Payee("desco_postpaid", BILLER, lambda nth: {"bllr_accno": str(FIRST_ACCOUNT + nth)})
 
 
-def payee_of(institution: House, today: date) -> Payee:
+def payee_of(institution: BillerInstitution, today: date) -> Payee:
     """A biller of the sandbox whose books were opened on this Dhaka day, with the maximum of accounts."""
     manifest = tomllib.loads((_MANIFESTS / f"{institution.id}.toml").read_text())
     wire_names = {entry["name"]: entry["wire_name"] for entry in manifest["parameters"]}
-    world = World(institution, _SANDBOX_SEED, NORMAL_MAX, today)
+    world = BillerAccounts(institution, _SANDBOX_SEED, NORMAL_MAX, today)
 
     def members(nth: int) -> dict[str, str]:
-        number = world.number_of(Kind.NORMAL, nth)
+        number = world.number_of(BillerAccountKind.NORMAL, nth)
         if number is None:
             raise AccountsSpentError(f"{institution.id} has no {nth + 1} accounts")
         bill = world.bills_of(number)[0]
@@ -101,7 +101,8 @@ class RequestPreparer:
         self._connection = connection
         self._numbers = {partner.id: number for number, partner in enumerate(partners, 1)}
         self._writers = [
-            Writer(partner.credentials.node_id, partner.credentials.syndicate_id) for partner in partners
+            MessageWriter(partner.credentials.node_id, partner.credentials.syndicate_id)
+            for partner in partners
         ]
         self._payees = {payee.id: payee for payee in payees}
         self._accounts = {payee.id: count() for payee in payees}

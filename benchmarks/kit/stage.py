@@ -35,7 +35,7 @@ from ekpay_switch.settings import Settings
 from sandbox.callers.partner.client import Partner, PartnerClient
 from sandbox.kit.biller.switch_environment import settings_for_switch
 from sandbox.kit.tcp_ports import free_port
-from sandbox.registry import COUNTERS, Name
+from sandbox.registry import BILLER_FAMILIES, InstitutionName
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _SANDBOX_PASSWORD = "desco-sandbox"  # noqa: S105 - the sandbox's own, it opens nothing else
@@ -102,7 +102,7 @@ class Staging:
     folder that is kept: its server is stopped at the end, nothing is removed, and its partners are reused.
     """
 
-    institutions: Sequence[Name] = (Name.DESCO,)
+    institutions: Sequence[InstitutionName] = (InstitutionName.DESCO,)
     prepare_database: Callable[[Database], Awaitable[None]] | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     command: Sequence[str] | None = None
@@ -155,7 +155,7 @@ async def open_stage(partners: int, accounts: int, staging: Staging = PLAIN_STAG
 
 def settings_of(addresses: Mapping[str, str]) -> dict[str, str]:
     """The switch's settings for the billers of the institutions at these addresses."""
-    families = tuple(COUNTERS.values())
+    families = tuple(BILLER_FAMILIES.values())
     origins = {
         family.family: addresses[family.name].removesuffix(family.base_path)
         for family in families

@@ -47,8 +47,8 @@ from benchmarks.paying.hot_biller import (
     weights_of,
 )
 from ekpay_switch.wire.http import WireSettings
-from sandbox.billers.direct.family import Institution
-from sandbox.registry import Name
+from sandbox.billers.direct.family import DirectFamily
+from sandbox.registry import InstitutionName
 
 SICK = "btcl_bill"
 HEALTHY = tuple(biller for biller in BILLERS if biller != SICK)
@@ -193,8 +193,10 @@ async def measure(rounds: int = 3, seconds: int = 3, load: Load = LOAD) -> Bulkh
     """
     length, weights = min(seconds, SECONDS_MAX), weights_of(UNIFORM, HEALTHY)
     async with open_relay(0) as relay:
-        url = f"http://127.0.0.1:{relay.port}{Institution.base_path}/{SICK}"
-        staging = Staging((Name.DESCO, Name.DIRECT), environ={f"EKPAY_{SICK.upper()}_URL": url})
+        url = f"http://127.0.0.1:{relay.port}{DirectFamily.base_path}/{SICK}"
+        staging = Staging(
+            (InstitutionName.DESCO, InstitutionName.DIRECT), environ={f"EKPAY_{SICK.upper()}_URL": url}
+        )
         async with open_stage(PARTNERS, ACCOUNTS, staging) as stage:
             relay.far_port = urlsplit(stage.addresses["DIRECT"]).port or 0
             turns = MixedTurns(stage, load, payees_of(BILLERS))

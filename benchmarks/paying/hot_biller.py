@@ -36,13 +36,13 @@ from benchmarks.kit.prepared_requests import (
     payee_of,
 )
 from benchmarks.kit.stage import Stage, Staging, open_stage
-from sandbox.billers.direct.institutions import HOUSES
+from sandbox.billers.direct.institutions import INSTITUTIONS
 from sandbox.kit.institution.clock import Clock
-from sandbox.registry import Name
+from sandbox.registry import InstitutionName
 
 PARTNERS, ACCOUNTS = 16, 1_000_000
 LOAD = Load(1, 128)
-STAGING = Staging(institutions=(Name.DESCO, Name.DIRECT))
+STAGING = Staging(institutions=(InstitutionName.DESCO, InstitutionName.DIRECT))
 HOT_BILLER = "wzpdcl_postpaid"
 DIRECT = (HOT_BILLER, "nesco_postpaid", "kgdcl_gas", "btcl_bill")
 BILLERS = (DESCO.id, *DIRECT)
@@ -99,7 +99,7 @@ def weights_of(hot: str, billers: Sequence[str] = BILLERS) -> dict[str, int]:
 
 def payees_of(ids: Sequence[str]) -> tuple[Payee, ...]:
     """The billers of these ids; the sandbox opens their books today."""
-    today, institutions = Clock().today(), {institution.id: institution for institution in HOUSES}
+    today, institutions = Clock().today(), {institution.id: institution for institution in INSTITUTIONS}
     return tuple(DESCO if name == DESCO.id else payee_of(institutions[name], today) for name in ids)
 
 

@@ -13,11 +13,11 @@ from ekpay_switch.domain.payment import RELEASED, State
 from ekpay_switch.persistence.group_commit.lock_and_read import (
     NEW_WINDOW,
     OPEN_WINDOW,
-    Held,
-    Seen,
-    accounts_of,
+    BatchSnapshot,
+    LockedPayment,
+    prefund_accounts_of,
     quoted_bill,
-    standing_of,
+    stored_payment_of,
 )
 from ekpay_switch.persistence.group_commit.steps import PostEntry, SealedRecording, Step, lane_of
 from ekpay_switch.persistence.schema.billers import used_receipts
@@ -40,21 +40,21 @@ _STANDING = (
 )  # fmt: skip
 
 
-async def lock_and_read(connection: AsyncConnection, step: Step) -> Seen:
+async def lock_and_read(connection: AsyncConnection, step: Step) -> BatchSnapshot:
     """Take the locks that a step needs, then read what decides it."""
     await connection.execute(select(func.pg_advisory_xact_lock_shared(1, 1)))
     lane = await _single_row(connection, select(lanes).where(lanes.c.lane == lane_of(step)).with_for_update())
-    headroom = await _headroom(connection, accounts_of([step]))
+    headroom = await _headroom(connection, prefund_accounts_of([step]))
     quote = await _quote(connection, step) if isinstance(step, Claim) else None
     locked_payment = await _locked_payment(connection, step)
     receipts = await _receipts(connection, step)
     window = await _window(connection)
-    snapshot = Seen(
+    snapshot = BatchSnapshot(
         window_id=window["id"],
         business_date=window["business_date"],
-        snapshot=Snapshot(window["now"], {}, {}, {}, headroom),
+        claims=Snapshot(window["now"], {}, {}, {}, headroom),
         lanes={lane["lane"]: (lane["seq"], lane["hash"])},
-        payments={locked_payment.standing.payment_id: locked_payment} if locked_payment else {},
+        payments={locked_payment.stored.payment_id: locked_payment} if locked_payment else {},
         scrolls={},
         receipts=receipts,
         entries=await _entries(connection, step),
@@ -83,7 +83,7 @@ async def _quote(connection: AsyncConnection, claim: Claim) -> Row | None:
     return quote
 
 
-async def _locked_payment(connection: AsyncConnection, step: Step) -> Held | None:
+async def _locked_payment(connection: AsyncConnection, step: Step) -> LockedPayment | None:
     """The payment that a step moves or begins to send, under lock."""
     recording = step.recording if isinstance(step, SealedRecording) else step
     if not isinstance(recording, Recording | NextSend):
@@ -97,7 +97,9 @@ async def _locked_payment(connection: AsyncConnection, step: Step) -> Held | Non
         .with_for_update()
     )
     row = await _single_row(connection, chosen)
-    return Held(standing_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_answer"])
+    return LockedPayment(
+        stored_payment_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_answer"]
+    )
 
 
 async def _receipts(connection: AsyncConnection, step: Step) -> dict[str, UUID]:
@@ -128,20 +130,22 @@ async def _entries(connection: AsyncConnection, step: Step) -> set[UUID]:
     return {row["id"]} if row else set()
 
 
-async def _read_claim(connection: AsyncConnection, claim: Claim, quote: Row | None, snapshot: Seen) -> None:
+async def _read_claim(
+    connection: AsyncConnection, claim: Claim, quote: Row | None, snapshot: BatchSnapshot
+) -> None:
     """The quote, the payment under the claim's reference, and the live payment on its bill."""
     by_reference = and_(payments.c.partner_id == claim.partner_id, payments.c.reference == claim.reference)
     standing = await _first_row(connection, select(*_STANDING).where(by_reference))
     if standing is not None:
-        snapshot.snapshot.payments[claim.partner_id, claim.reference] = standing_of(standing)
+        snapshot.claims.payments[claim.partner_id, claim.reference] = stored_payment_of(standing)
         snapshot.scrolls[standing["id"]] = (standing["scroll_no"] or 0, standing["business_date"])
     if quote is None:
         return
-    snapshot.snapshot.quotes[claim.partner_id, claim.quote_id] = quoted_bill(quote)
+    snapshot.claims.quotes[claim.partner_id, claim.quote_id] = quoted_bill(quote)
     bill = and_(payments.c.biller_id == quote["quoted_biller"], payments.c.bill_key == quote["bill_key"])
     taken_by = await _bill_holder(connection, bill)
     if taken_by is not None:
-        snapshot.snapshot.taken_bills[quote["quoted_biller"], quote["bill_key"]] = taken_by
+        snapshot.claims.taken_bills[quote["quoted_biller"], quote["bill_key"]] = taken_by
 
 
 async def _bill_holder(connection: AsyncConnection, bill: ColumnElement[bool]) -> UUID | None:

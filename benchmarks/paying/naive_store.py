@@ -19,7 +19,7 @@ from ekpay_switch.domain.claims import AcceptedClaim, Claim, ClaimAnswer, Refuse
 from ekpay_switch.domain.delivery import NextSend, Recording
 from ekpay_switch.domain.ledger.entries import keeps_balance, kind_of
 from ekpay_switch.persistence.group_commit.committer import Connect, GroupCommit, GroupCommitLimits
-from ekpay_switch.persistence.group_commit.decide import Judge
+from ekpay_switch.persistence.group_commit.decide import BatchDecider
 from ekpay_switch.persistence.group_commit.steps import (
     Answer,
     PostEntry,
@@ -99,7 +99,7 @@ async def _write(connection: AsyncConnection, step: Step) -> Answer:
     if isinstance(step, SaveQuote):
         await write_quote(connection, step.quote)
         return None
-    decider = Judge(await lock_and_read(connection, step))
+    decider = BatchDecider(await lock_and_read(connection, step))
     if isinstance(step, Claim):
         return await _claim(connection, decider, step)
     answer = _decide(decider, step)
@@ -108,30 +108,30 @@ async def _write(connection: AsyncConnection, step: Step) -> Answer:
     return answer
 
 
-def _decide(decider: Judge, step: Recording | SealedRecording | NextSend | PostEntry) -> Answer:
+def _decide(decider: BatchDecider, step: Recording | SealedRecording | NextSend | PostEntry) -> Answer:
     if isinstance(step, Recording):
         return decider.record(step)
     if isinstance(step, SealedRecording):
         return decider.record(step.recording, step.lines)
     if isinstance(step, NextSend):
-        return decider.begin(step)
-    decider.post_alone(step)
+        return decider.begin_send(step)
+    decider.add_entry_once(step)
     return None
 
 
-async def _claim(connection: AsyncConnection, decider: Judge, claim: Claim) -> ClaimAnswer:
+async def _claim(connection: AsyncConnection, decider: BatchDecider, claim: Claim) -> ClaimAnswer:
     """Decide and write a claim; the scroll number, whose row all payments share, is taken last."""
-    (verdict,) = decider.claim([claim])
+    (verdict,) = decider.decide_claims([claim])
     if isinstance(verdict, RefusedClaim):
-        decider.refuse(verdict)
+        decider.burn_reference(verdict)
         await write_payments(connection, decider.changes)
         return verdict
     if not isinstance(verdict, AcceptedClaim):
         return verdict
-    started = decider.start(verdict)
+    started = decider.start_payment(verdict)
     await write_entries(connection, decider.changes)
-    if decider.changes.wanted:
-        number = await next_number(connection, claim.scroll_series, decider.seen.business_date)
+    if decider.changes.numbers_needed:
+        number = await next_number(connection, claim.scroll_series, decider.snapshot.business_date)
         started = replace(started, scroll_no=number)
     await write_payments(connection, decider.changes, started.scroll_no)
     return started

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.persistence.group_commit import write as batch_write
 from ekpay_switch.persistence.group_commit.batch import quote_row
-from ekpay_switch.persistence.group_commit.decide import Changes, Row
+from ekpay_switch.persistence.group_commit.decide import Row, RowChanges
 from ekpay_switch.persistence.group_commit.write import LostRowError, SetInsert
 from ekpay_switch.persistence.schema.billers import used_receipts
 from ekpay_switch.persistence.schema.books import (
@@ -46,7 +46,7 @@ async def next_number(connection: AsyncConnection, series: str, day: date) -> in
     return number
 
 
-async def write_entries(connection: AsyncConnection, changes: Changes) -> None:
+async def write_entries(connection: AsyncConnection, changes: RowChanges) -> None:
     """Journal entries with their postings, and the balances and lanes that they move.
 
     Raises:
@@ -64,7 +64,7 @@ async def write_entries(connection: AsyncConnection, changes: Changes) -> None:
         await _update_row(connection, update(lanes).where(lanes.c.lane == lane).values(seq=seq, hash=digest))
 
 
-async def write_payments(connection: AsyncConnection, changes: Changes, scroll_no: int = 0) -> None:
+async def write_payments(connection: AsyncConnection, changes: RowChanges, scroll_no: int = 0) -> None:
     """All other rows; a new payment gets its scroll number here.
 
     Raises:
@@ -88,7 +88,7 @@ async def write_payments(connection: AsyncConnection, changes: Changes, scroll_n
         await _update_row(connection, statement)
 
 
-def _updates(changes: Changes) -> Iterable[Update]:
+def _updates(changes: RowChanges) -> Iterable[Update]:
     for payment_id, epoch, state, refusal, facts, steps, ask_at in changes.moved_payments.values():
         yield (
             update(payments)
@@ -103,10 +103,10 @@ def _updates(changes: Changes) -> Iterable[Update]:
                 updated_at=func.now(),
             )
         )
-    for payment_id, epoch, hold_until, inquiry_count in changes.held_payments:
+    for payment_id, epoch, hold_until, inquiry_count in changes.extended_leases:
         lease_update = update(payments).where(payments.c.id == payment_id, payments.c.epoch == epoch)
         yield lease_update.values(lease_until=hold_until, next_action_at=hold_until, asked=inquiry_count)
-    for attempt_id, step, sends, send_until in changes.begun_sends:
+    for attempt_id, step, sends, send_until in changes.started_sends:
         send_update = update(attempts).where(attempts.c.id == attempt_id)
         yield send_update.values(step=step, sends=sends, send_until=send_until)
     for attempt_id, state, outcome, closed_at in changes.ended_attempts:

@@ -38,7 +38,7 @@ class _Installation:
     """Where the command finds its configuration, the database and mirrors."""
 
     config: Path
-    home: Path
+    home_folder: Path
 
     def url(self, role: str = "app") -> str:  # noqa: ARG002 - the bench has one
         return os.environ[URL]
@@ -46,12 +46,12 @@ class _Installation:
 
 def check(config: Path, memory_limit: str, files: list[Path]) -> dict[str, Any]:
     """`ekpay reconcile check FILE… --json` of all the files; its output is written next to the first one."""
-    from reconciliation.cli.check_commands import check_and_tell  # noqa: PLC0415 - each run imports what it needs
+    from reconciliation.cli.check_commands import check_and_print  # noqa: PLC0415 - each run imports what it needs
     from reconciliation.matching.engines import DuckDbEngine  # noqa: PLC0415
 
     engine = DuckDbEngine(files[0].parent, memory_limit) if memory_limit else None
     with files[0].with_suffix(OUTPUT_SUFFIX).open("w", encoding="utf-8") as output, redirect_stdout(output):
-        code = check_and_tell(_Installation(config, files[0].parent), files, as_json=True, engine=engine)
+        code = check_and_print(_Installation(config, files[0].parent), files, as_json=True, engine=engine)
     return {"exit_code": code}
 
 

@@ -47,7 +47,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
     bearer_token,
@@ -98,7 +98,7 @@ class NoSlip:
 class ChallanCalls:
     """One biller's calls to the treasury; `client` is also used for the calls that its office answers."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self.client = BillerClient(manifest, context, _dialect(manifest, context.environ))
 
     async def pay(self, order: PayOrder) -> Outcome:

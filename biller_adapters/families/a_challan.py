@@ -14,7 +14,7 @@ from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_sections import Section
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
@@ -29,7 +29,7 @@ class AChallanSettings(Section):
 class AChallan:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         settings_of(manifest, AChallanSettings, OPERATIONS | {"demand"})
         self._profile = manifest.profile(context.divisor)
         self._manifest = manifest

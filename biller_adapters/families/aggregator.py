@@ -45,7 +45,7 @@ from ekpay_switch.domain.outcome import (
     Unreached,
 )
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, taka, text, text_or_empty
 
 _BILL_INFO_ID = "aggregator_transaction"
@@ -62,7 +62,7 @@ class _Bills(Protocol):
 class Aggregator:
     """One utility of the aggregator's; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._profile = manifest.profile(context.divisor)
         self._manifest = manifest
         self._wording = utility_wording_of(manifest)

@@ -70,7 +70,7 @@ from ekpay_switch.domain.outcome import (
 )
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
     as_object,
@@ -101,7 +101,7 @@ class _Demand:
 class ApplicationFee:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         fetched = frozenset() if manifest.fetch_mode == "none" else frozenset({_DEMAND})
         self._wording: OfficeWording = office_wording_of(manifest, fetched | {_PAY, _STATUS})
         self._profile = manifest.profile(context.divisor)
@@ -170,7 +170,7 @@ class ApplicationFee:
         return self._checked_demand(as_object(result.document.get("demand")), parameters)
 
     def _scheduled_demand(self, parameters: Mapping[str, str]) -> _Demand | FetchReply:
-        closed_because = self._manifest.opening.closed_because(self._clock.now())
+        closed_because = self._manifest.opening.closure_reason(self._clock.now())
         if closed_because:
             return BillerSilent(closed_because)
         fee = scheduled_fee(self._manifest, parameters)

@@ -34,7 +34,7 @@ from ekpay_switch.domain.scrolls.bill_files import (
     TakingRefusal,
 )
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_sections import Section
 
@@ -52,7 +52,7 @@ class BatchFileSettings(Section):
 class BatchFile:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._profile = replace(manifest.profile(context.divisor), has_bill_files=True)
         self._prefix = settings_of(manifest, BatchFileSettings, frozenset()).receipt_prefix
         wire_names = {entry.wire_name: entry.name for entry in manifest.parameters}
@@ -68,7 +68,7 @@ class BatchFile:
 
     async def fetch(self, query: BillQuery) -> FetchReply:
         """The bill that the parameters name, of several the unpaid one that is due first; makes no call."""
-        closed_because = self._opening.closed_because(self._clock.now())
+        closed_because = self._opening.closure_reason(self._clock.now())
         if closed_because:
             return BillerSilent(closed_because)
         parameters = {name: text for name, text in query.parameters.items() if name not in query.payer}
@@ -84,7 +84,7 @@ class BatchFile:
 
     async def pay(self, order: PayOrder) -> Outcome:
         """Take the bill for this payment; a repeat under the same reference is answered as the first."""
-        closed_because = self._opening.closed_because(self._clock.now())
+        closed_because = self._opening.closure_reason(self._clock.now())
         if closed_because or self._clock.monotonic() >= order.send_before:
             return Unreached(closed_because or _TOO_LATE)
         taking = Taking(

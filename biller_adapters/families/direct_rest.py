@@ -38,7 +38,7 @@ from ekpay_switch.domain.outcome import (
     Unreached,
 )
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import (
@@ -58,7 +58,7 @@ _AMOUNT, _STAMP = "amount", "stamp"
 class DirectRest:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._profile = manifest.profile(context.divisor)
         self._manifest = manifest
         self._field_map = _read_field_map(manifest)

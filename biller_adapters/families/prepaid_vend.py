@@ -48,7 +48,7 @@ from ekpay_switch.domain.outcome import (
 )
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.manifest_sections import Name, Section
@@ -117,7 +117,7 @@ class _QuoteVend:
 class PrepaidVend:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._profile = manifest.profile(context.divisor)
         self._settings = settings_of(manifest, PrepaidVendSettings, _OPERATIONS)
         self._identifying_members = _identifying_members(manifest, self._settings)

@@ -27,7 +27,7 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, format_taka, parse_taka, total
 from ekpay_switch.domain.outcome import Approved, Inquiry, NoAnswer, NotFound, Outcome, Posted
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_sections import Section
 from ekpay_switch.wing_kit.reply_reading import (
@@ -36,12 +36,12 @@ from ekpay_switch.wing_kit.reply_reading import (
     as_rows,
     bearer_token,
     day,
+    format_day,
     month_span,
     taka,
     text,
     text_or_empty,
     whole_seconds,
-    write_day,
 )
 from ekpay_switch.wing_kit.token_keeper import Grant
 
@@ -59,7 +59,7 @@ class ScrollRestSettings(Section):
 class ScrollRest:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._profile = manifest.profile(context.divisor)
         self._manifest = manifest
         self._settings = settings_of(manifest, ScrollRestSettings, _OPERATIONS)
@@ -193,7 +193,7 @@ class ScrollRest:
             "departmentCode": quote["department"],
             "paymentAmount": paid,
             "paymentVatAmount": quote["vat"],
-            "paymentDate": write_day(order.business_date),
+            "paymentDate": format_day(order.business_date),
             "trackingNo": order.reference,
             "stampQty": stamp.count if stamp is not None and is_stamped else 0,
             "transactionTrackingNo": order.reference,

@@ -52,7 +52,7 @@ from ekpay_switch.domain.outcome import (
 )
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, taka, text, text_or_empty
@@ -77,7 +77,7 @@ _DETAIL_MEMBERS = {
 class SyndicateClient:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._profile = manifest.profile(context.divisor)
         self._manifest = manifest
         self._settings = settings_of(manifest, SyndicateSettings, _OPERATIONS)
@@ -302,7 +302,7 @@ class SyndicateClient:
         return {name: fact for name, fact in facts.items() if fact}
 
 
-def _build_codec(manifest: Manifest, context: Surroundings) -> tuple[EnvelopeCodec, str]:
+def _build_codec(manifest: Manifest, context: FamilyContext) -> tuple[EnvelopeCodec, str]:
     """The codec, and its fault or empty; a missing secret must not stop the other billers."""
     credentials = credentials_of(manifest, context.environ)
     if isinstance(credentials, NoToken):

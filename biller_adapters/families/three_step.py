@@ -26,7 +26,7 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, format_taka, parse_taka
 from ekpay_switch.domain.outcome import Approved, HalfDone, Inquiry, NotFound, Outcome, Posted, Unreached
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.manifest_sections import Section
@@ -63,7 +63,7 @@ class ThreeStepSettings(Section):
 class ThreeStep:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         if manifest.steps != (_SAVE, _ACKNOWLEDGE):
             raise ManifestError(f"{manifest.id}: the steps of this family are {_SAVE}, {_ACKNOWLEDGE}")
         self._profile = manifest.profile(context.divisor)
@@ -203,7 +203,7 @@ def _facts(result: MappedReply) -> dict[str, str]:
 def _dialect(channel: Fields) -> Dialect:
     return Dialect(
         code_member="RESULT_CODE",
-        write=FormWithToken("_pACCESS_TOKEN", lambda token_text: TokenPair.of(token_text).access),
+        write=FormWithToken("_pACCESS_TOKEN", lambda token_text: TokenPair.parse(token_text).access),
         log_in=lambda user, password: {"_pUSER": user, "_pPASSWORD": password, **channel},
         read_grant=_grant,
         renew=lambda token_text: _renewal(token_text, channel),
@@ -212,9 +212,9 @@ def _dialect(channel: Fields) -> Dialect:
 
 def _grant(answer: Mapping[str, Any]) -> Grant:
     pair = TokenPair(bearer_token(answer, "ACCESS_TOKEN"), bearer_token(answer, "REFRESH_TOKEN"))
-    return Grant(pair.kept, whole_seconds(answer, "EXPIRES_IN"))
+    return Grant(pair.as_text, whole_seconds(answer, "EXPIRES_IN"))
 
 
 def _renewal(token_text: str, channel: Fields) -> Fields | None:
-    refresh = TokenPair.of(token_text).refresh
+    refresh = TokenPair.parse(token_text).refresh
     return {"_pREFRESH_TOKEN": refresh, **channel} if refresh else None

@@ -19,7 +19,7 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
 from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.manifest_sections import Section
@@ -44,7 +44,7 @@ class TreasuryEchallanSettings(Section):
 class TreasuryEchallan:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._is_validated = manifest.fetch_mode == _VALIDATE
         operations = OPERATIONS | ({_VALIDATE} if self._is_validated else set())
         self._settings = settings_of(manifest, TreasuryEchallanSettings, operations)

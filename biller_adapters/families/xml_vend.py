@@ -45,7 +45,7 @@ from ekpay_switch.domain.outcome import (
 )
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.manifest_sections import Section
@@ -88,7 +88,7 @@ class _Vend:
 class XmlVend:
     """A biller of this family; implements the port `BillerAdapter`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._profile = manifest.profile(context.divisor)
         self._settings = settings_of(manifest, XmlVendSettings, _OPERATIONS)
         if not {entry.name for entry in manifest.parameters} >= _PARAMETERS:

@@ -32,7 +32,7 @@ _STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Letterbox:
+class CallbackApi:
     """What the endpoint needs; `arrivals` limits all callbacks of a connector, `unrecognised` the unknown."""
 
     world: World
@@ -40,7 +40,7 @@ class Letterbox:
     unrecognised: RateLimit
 
 
-def mount(app: FastAPI, letterbox: Letterbox) -> None:
+def mount(app: FastAPI, letterbox: CallbackApi) -> None:
     """Add the address that each connector posts to."""
 
     async def receive(request: Request) -> Response:
@@ -51,7 +51,7 @@ def mount(app: FastAPI, letterbox: Letterbox) -> None:
     app.add_route(PATH, receive, methods=["POST"])
 
 
-async def _receive(request: Request, letterbox: Letterbox) -> Response:
+async def _receive(request: Request, letterbox: CallbackApi) -> Response:
     connector = letterbox.world.connectors.by_id(request.path_params["connector_id"])
     if connector is None:
         return problem(404)

@@ -18,7 +18,7 @@ from ekpay_switch.cli.notifications import commands as notifications
 from ekpay_switch.cli.operations import database
 from ekpay_switch.cli.operations import serve as serving
 from ekpay_switch.cli.operations.doctor import doctor
-from ekpay_switch.cli.operations.plugin_commands import installed_apps, join
+from ekpay_switch.cli.operations.plugin_commands import add_plugin_commands, installed_apps
 from ekpay_switch.cli.parties import partners, staff
 from ekpay_switch.cli.parties.partner_crypto import partner_crypto
 from ekpay_switch.cli.payments import bills, receipts
@@ -68,7 +68,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     for name, group in _GROUPS.items():
         app.add_typer(group, name=name)
     if not arguments or arguments[0] not in CORE:
-        join(app, installed_apps(), CORE)
+        add_plugin_commands(app, installed_apps(), CORE)
     return app
 
 

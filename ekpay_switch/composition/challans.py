@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.api.echallan.routes import TOKEN_PURPOSE, EChallan, mount
+from ekpay_switch.api.echallan.routes import TOKEN_PURPOSE, EChallanApi, mount
 from ekpay_switch.config_files.challan_accounts import read_challan_accounts
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
@@ -34,7 +34,7 @@ def mount_echallan(
 ) -> None:
     """Put the e-challan API on the application."""
     clock = office.world.clock
-    api = EChallan(
+    api = EChallanApi(
         office=office,
         users=PostgresChallanUsers(engine),
         tokens=AccessTokens(keys, TOKEN_PURPOSE),

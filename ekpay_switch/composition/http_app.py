@@ -8,14 +8,14 @@ from fastapi import FastAPI
 
 from ekpay_switch import telemetry
 from ekpay_switch.api import callbacks, operations, payer_pages, webhook_keys
-from ekpay_switch.api.callbacks import Letterbox
+from ekpay_switch.api.callbacks import CallbackApi
 from ekpay_switch.api.limits import LimitRequests, RequestLimits
 from ekpay_switch.api.merchant import routes as merchant_routes
 from ekpay_switch.api.merchant.known_servers import KnownServers
 from ekpay_switch.api.merchant.routes import MerchantApi
 from ekpay_switch.api.payer_pages import PayerPages
 from ekpay_switch.api.problems import install_error_handlers
-from ekpay_switch.api.syndicate.routes import Syndicate, mount
+from ekpay_switch.api.syndicate.routes import SyndicateApi, mount
 from ekpay_switch.api.v1 import routes as v1_routes
 from ekpay_switch.api.v1.calls import RestV1
 from ekpay_switch.composition.challans import mount_echallan, treasury_office
@@ -38,7 +38,7 @@ from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts import routes as receipt_routes
-from ekpay_switch.web.receipts.routes import ReceiptDesk
+from ekpay_switch.web.receipts.routes import ReceiptPages
 from ekpay_switch.web.receipts.typesetter import Typesetter
 
 LOGINS_PER_SECOND, LOGINS_AT_ONCE = 1, 20
@@ -92,9 +92,9 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = unwrappe
     return app
 
 
-def _syndicate(switch: Switch, tasks: BackgroundTasks) -> Syndicate:
+def _syndicate(switch: Switch, tasks: BackgroundTasks) -> SyndicateApi:
     settings, clock = switch.settings, switch.world.clock
-    return Syndicate(
+    return SyndicateApi(
         world=switch.world,
         partners=CachedPartners(Partners(switch.engine, switch.keys), settings.partner_cache_seconds),
         enquiries=switch.payments,
@@ -129,7 +129,7 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: BackgroundTasks) -> N
     arrivals = RateLimit(world.clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE)
     payer_pages.mount(app, PayerPages(world, visits, arrivals, tasks))
     unrecognised = RateLimit(world.clock, UNRECOGNISED_PER_SECOND, UNRECOGNISED_AT_ONCE)
-    callbacks.mount(app, Letterbox(world, arrivals, unrecognised))
+    callbacks.mount(app, CallbackApi(world, arrivals, unrecognised))
     office = treasury_office(world, switch.challans, settings.config)
     mount_echallan(app, office, switch.engine, switch.keys, seconds, tasks)
 
@@ -148,9 +148,9 @@ def _merchant_api(switch: Switch, tasks: BackgroundTasks) -> MerchantApi:
     )
 
 
-def _receipts(switch: Switch) -> ReceiptDesk:
+def _receipts(switch: Switch) -> ReceiptPages:
     world, public_url = switch.world, switch.settings.public_url
-    return ReceiptDesk(
+    return ReceiptPages(
         receipts=PostgresReceipts(switch.engine),
         billers=world.billers,
         connectors=world.connectors,

@@ -21,8 +21,8 @@ from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCo
 from ekpay_switch.persistence.host_links.store import PostgresHosts
 from ekpay_switch.persistence.merchants.directory import PostgresMerchants
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
-from ekpay_switch.persistence.own_transactions import OwnTransactions
-from ekpay_switch.persistence.payments.bill_locks import PostgresHeldBills
+from ekpay_switch.persistence.own_transactions import ShortTransactions
+from ekpay_switch.persistence.payments.bill_locks import PostgresLockedBills
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.persistence.routing.store import PostgresRouting
@@ -87,7 +87,7 @@ async def open_switch(
     far_sides = FarSides(engine, Sealer(keys.sub_key(FAR_SIDE_TOKENS)))
     wire = HttpWire(clock, _wire_settings(settings.time_divisor))
     payments = PostgresPayments(engine, group_commit, settings.lanes, token_sealer(keys))
-    transactions = OwnTransactions(database.connect_hot)
+    transactions = ShortTransactions(database.connect_hot)
     hosts = PostgresHosts(database.connect_hot)
     host_ports = HostPorts(hosts.messages, hosts.links, TcpLines(clock), LoggedAlarms())
     config, divisor = settings.config, settings.time_divisor
@@ -103,7 +103,7 @@ async def open_switch(
         callbacks=PostgresCallbacks(transactions),
         refunds=PostgresRefunds(transactions),
         routing=PostgresRouting(engine, connectors, rules, clock),
-        locked_bills=PostgresHeldBills(engine),
+        locked_bills=PostgresLockedBills(engine),
         fees=read_fee_table(settings.config / "fees.toml"),
         budget=far_sides,
         clock=clock,

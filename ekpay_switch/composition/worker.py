@@ -20,7 +20,7 @@ from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.ledger.deposits import deposit_alarms
 from ekpay_switch.persistence.notifications.store import PostgresNotifications, count_waiting
-from ekpay_switch.persistence.payments.bill_locks import OldHeldBills
+from ekpay_switch.persistence.payments.bill_locks import OldLockedBills
 from ekpay_switch.persistence.routing.store import count_breakers, drop_old_outcomes
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.notifications import IpnPorts, NotificationPorts
@@ -28,7 +28,7 @@ from ekpay_switch.security.merchant_tokens import MerchantTokens
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
 from ekpay_switch.wire.public_addresses import AddressRules
-from ekpay_switch.wire.webhooks import Names, WebhookLimits, WebhookSender
+from ekpay_switch.wire.webhooks import NameResolver, WebhookLimits, WebhookSender
 
 HOUSEKEEPING_SECONDS = 10.0
 # A demo divides every time, but not below what the machine can do.
@@ -60,13 +60,13 @@ async def run_worker(
             run_housekeeping(
                 (
                     partial(drop_old_quotes, switch.engine, settings.quote_keep_days),
-                    OldHeldBills(switch.engine).drop,
+                    OldLockedBills(switch.engine).drop,
                     partial(count_open, switch.engine),
                     partial(count_waiting, switch.engine),
                     partial(count_reversals, switch.engine),
                     partial(count_breakers, switch.engine),
                     partial(drop_old_outcomes, switch.engine),
-                    DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).look,
+                    DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).refresh,
                 ),
                 HOUSEKEEPING_SECONDS,
                 stop,
@@ -79,7 +79,7 @@ async def _deliver_notifications(switch: Switch, stop: asyncio.Event) -> None:
     settings, world = switch.settings, switch.world
     if settings.webhook_trusted_hosts:
         telemetry.log_warning("webhook_hosts_trusted", count=len(settings.webhook_trusted_hosts))
-    names, divisor = Names(), settings.time_divisor
+    names, divisor = NameResolver(), settings.time_divisor
     office = NotificationPorts(
         notifications=PostgresNotifications(switch.engine, divisor),
         sender=WebhookSender(world.clock, names.resolve, WebhookLimits(rules=address_rules(settings))),

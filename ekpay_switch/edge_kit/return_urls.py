@@ -23,12 +23,12 @@ _LISTED = re.compile(rf"({_HOST})(?::([0-9]{{1,5}}))?")
 _HOST_LENGTH_MAX = 253  # RFC 1035
 
 
-def why_not(url: str, return_hosts: Collection[str]) -> str | None:
+def return_url_fault(url: str, return_hosts: Collection[str]) -> str | None:
     """Why a payer may not be sent there, as the code of a field error; None where it may be."""
-    return why_not_listed(url, return_hosts) or ("payment_id_is_ours" if _has_payment_id(url) else None)
+    return listed_url_fault(url, return_hosts) or ("payment_id_is_ours" if _has_payment_id(url) else None)
 
 
-def why_not_listed(url: str, return_hosts: Collection[str]) -> str | None:
+def listed_url_fault(url: str, return_hosts: Collection[str]) -> str | None:
     """Why this is no address at a listed host; None where it is one, whatever its query says."""
     match = _URL.fullmatch(url) if len(url) <= LENGTH_MAX and _TEXT.fullmatch(url) else None
     if match is None:

@@ -96,7 +96,7 @@ async def _inquire(locked_try: LockedTry, connector: Connector, world: World) ->
         used_up = StillOpen(wait_seconds, "inquiry budget is used up", was_asked=False)
         return await record_finding(locked_try, used_up, world)
     inquiry = await connector.inquire(locked_try.order)
-    telemetry.QUESTIONS.labels(profile.id, type(inquiry).__name__).inc()
+    telemetry.INQUIRIES.labels(profile.id, type(inquiry).__name__).inc()
     log_answer(locked_try, "inquired", inquiry)
     if not isinstance(inquiry, NoAnswer):
         await world.routing.record_answer(profile.id)

@@ -55,7 +55,7 @@ async def resolve_in_doubt(leased: LeasedPayment, world: World) -> None:
         return
     leased = _with_terms(leased, biller)
     inquiry = await biller.inquire(leased.order)
-    telemetry.QUESTIONS.labels(biller.profile.id, type(inquiry).__name__).inc()
+    telemetry.INQUIRIES.labels(biller.profile.id, type(inquiry).__name__).inc()
     telemetry.log(
         "inquired",
         payment_id=leased.delivery.payment_id,

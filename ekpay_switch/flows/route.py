@@ -42,7 +42,7 @@ async def route(request: RouteRequest, world: World) -> Routed | Decision:
             return decision
         profile = connector.profile
         if await world.routing.reserve_probe(profile.id, attempt_id, profile.timing.lease_seconds):
-            telemetry.ROUTED.labels(profile.id, decision.approach).inc()
+            telemetry.ROUTED_TRIES.labels(profile.id, decision.approach).inc()
             return Routed(attempt_id, connector, decision)
         request = replace(request, probed=request.probed | {profile.id})
 

@@ -36,7 +36,7 @@ class TransactionLimits:
     patience_seconds: float = 8.0
 
 
-class OwnTransactions:
+class ShortTransactions:
     """Runs work in transactions, each on a connection of its own."""
 
     def __init__(self, connect: Connect, limits: TransactionLimits | None = None) -> None:

@@ -41,7 +41,7 @@ LOCK_UNDECIDED = f"{_TRIES} WHERE t.payment_id = $1 AND a.state <> 'closed' ORDE
 _FILES = FILE_STATEMENTS.format(
     payment="t.payment_id", attempt="t.attempt_id", since="coalesce(t.asked_at, a.opened_at)"
 )
-READ_HELD = f"""
+READ_LOCKED_TRIES = f"""
 SELECT p.partner_id, p.lane, p.state AS payment_state, p.biller_id, p.currency, p.amount, p.rounding,
   coalesce(t.charge, p.charge) AS charge, coalesce(t.fee, p.fee) AS fee, coalesce(t.vat, p.vat) AS vat,
   p.quote_expires_at, t.payment_id, t.attempt_id, t.connector_id, t.provider_reference,
@@ -175,7 +175,7 @@ async def read_own_try(connection: Connection, new: NewTry) -> LockedTry | None:
 
 async def read_locked_tries(connection: Connection, attempt_ids: Sequence[UUID]) -> list[LockedTry]:
     """The tries as their holder needs them, the one due longest first."""
-    return [_locked_try(row) for row in await connection.fetch(READ_HELD, attempt_ids)]
+    return [_locked_try(row) for row in await connection.fetch(READ_LOCKED_TRIES, attempt_ids)]
 
 
 async def keep_evidence(

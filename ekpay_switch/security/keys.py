@@ -35,7 +35,7 @@ class KeyRing:
         self._master = master
 
     @classmethod
-    def open(cls, home: Path, configured: str | None = None) -> Self:
+    def open(cls, folder: Path, configured: str | None = None) -> Self:
         """The ring of the configured base64 key, or of the key file in `home`, made if it is not there.
 
         Raises:
@@ -43,7 +43,7 @@ class KeyRing:
         """
         if configured is not None:
             return cls(_decode(configured, "EKPAY_MASTER_KEY"))
-        file = home / KEY_FILE
+        file = folder / KEY_FILE
         try:
             _create_once(file)
             return cls(_read(file))

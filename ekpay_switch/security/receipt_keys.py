@@ -103,7 +103,7 @@ class ReceiptKeys:
     def payment_of(self, token: str) -> UUID | None:
         """The payment of a receipt's name or signed text; None where we did not make it."""
         if token.startswith(f"{VERSION}."):
-            facts = check(token, self.public_keys())
+            facts = verify_signed_text(token, self.public_keys())
             return facts.payment_id if isinstance(facts, SignedFacts) else None
         if not _NAME.fullmatch(token):
             return None
@@ -119,7 +119,7 @@ class ReceiptKeys:
         return Ed25519PrivateKey.from_private_bytes(self._keys.sub_key(f"{_PURPOSE}:{generation}"))
 
 
-def check(text: str, public_keys: Iterable[str]) -> SignedFacts | Flaw:
+def verify_signed_text(text: str, public_keys: Iterable[str]) -> SignedFacts | Flaw:
     """What a signed text says, if one of these keys has signed it exactly as it stands.
 
     Raises:

@@ -14,7 +14,7 @@ _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _MARKS_MAX = 4
 
 
-def displayed(text: str) -> str:
+def displayable_text(text: str) -> str:
     """The text as it may be shown: composed, on one line, without what is invisible, of bounded length."""
     characters: list[str] = []
     marks = 0

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from ekpay_switch.web.languages import language_of, remember_language
 from ekpay_switch.web.static_files import static_path
-from ekpay_switch.web.wording import Wording, words_of
+from ekpay_switch.web.wording import Wording, wording_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 _CONTENT_SECURITY_POLICY = (
@@ -55,7 +55,7 @@ class Pages:
 
     def wording(self, request: Request) -> Wording:
         """The words of the language that this request is answered in."""
-        return words_of(language_of(request, is_https=self.is_https))
+        return wording_of(language_of(request, is_https=self.is_https))
 
     def render(
         self,

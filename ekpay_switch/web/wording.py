@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from ekpay_switch.domain.business_day import business_date, in_dhaka
 from ekpay_switch.domain.money import Money
 from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, in_bangla, taka_text
-from ekpay_switch.web.display_text import displayed
+from ekpay_switch.web.display_text import displayable_text
 
 LOCALE = Path(__file__).parent / "locale"
 
@@ -62,7 +62,7 @@ class Wording:
 
         A name of the other language is marked as such, so that a screen reader speaks it right.
         """
-        own_text = displayed(self.pick(Text(bangla, english)))
+        own_text = displayable_text(self.pick(Text(bangla, english)))
         if own_text:
             return Markup("<bdi>{}</bdi>").format(own_text)
         other_text = self.bare_name(bangla, english)
@@ -70,11 +70,11 @@ class Wording:
 
     def bare_name(self, bangla: str, english: str) -> str:
         """The same for a title, which holds no markup."""
-        return displayed(self.pick(Text(bangla, english))) or displayed(bangla or english)
+        return displayable_text(self.pick(Text(bangla, english))) or displayable_text(bangla or english)
 
     def isolated(self, text: str) -> Markup:
         """Any text that is not ours, kept apart from the text around it (T59)."""
-        return Markup("<bdi>{}</bdi>").format(displayed(text))
+        return Markup("<bdi>{}</bdi>").format(displayable_text(text))
 
     def amount(self, money: Money) -> str:
         """An amount in taka, lakhs and crores apart."""
@@ -105,7 +105,7 @@ def read_texts(language: Language) -> dict[str, str]:
 
 
 @cache
-def words_of(language: Language) -> Wording:
+def wording_of(language: Language) -> Wording:
     """The words of a language, read once."""
     return Wording(language, read_texts(language))
 

@@ -10,7 +10,7 @@ from ekpay_switch.ports.world import Clock, Tokens, Wire
 from ekpay_switch.wing_kit.rehearsal_ports import NoBillFiles
 
 
-class MorePorts(TypedDict, total=False):
+class OptionalPorts(TypedDict, total=False):
     """Optional ports of a wing, passed by name; a missing one is replaced by a stand-in."""
 
     bill_files: BillFiles
@@ -18,7 +18,7 @@ class MorePorts(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class FamilyContext:
     """The ports and settings an adapter may use; `divisor` shortens every time of its manifest.
 
     Without `hosts` nothing can be asked over a host link.

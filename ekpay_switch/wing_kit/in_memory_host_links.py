@@ -49,13 +49,13 @@ class StoredMessage:
 
 
 @dataclass
-class HostShelf:
+class InMemoryHostLinks:
     """All requests and leases of one process; implements the ports `HostMessages` and `HostLinks`."""
 
     clock: Clock
     traces: Counter[tuple[str, date]] = field(default_factory=Counter)
     rows: dict[MessageKey, StoredMessage] = field(default_factory=dict)
-    buried: dict[tuple[str, str], int] = field(default_factory=dict)
+    tombstones: dict[tuple[str, str], int] = field(default_factory=dict)
     leases: dict[str, tuple[LinkLease, datetime]] = field(default_factory=dict)
     _arrivals: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     _changes: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -78,7 +78,7 @@ class HostShelf:
             return self.rows[key].message
         tried = self._rows_of_try(key.connector_id, key.reference)
         is_newer = any(row.message.key.epoch >= key.epoch for row in tried)
-        is_buried = self.buried.get((key.connector_id, key.reference), -1) >= key.epoch
+        is_buried = self.tombstones.get((key.connector_id, key.reference), -1) >= key.epoch
         if is_newer or is_buried or any(row.message.state is not HostState.WITHDRAWN for row in tried):
             return None
         send_until = self.clock.now() + timedelta(seconds=send_seconds)
@@ -97,7 +97,7 @@ class HostShelf:
             row.apply(HostEvent.WITHDRAWN)
             if row.message.state is not HostState.WITHDRAWN:
                 return row.message
-        self.buried[connector_id, reference] = epoch - 1
+        self.tombstones[connector_id, reference] = epoch - 1
         return None
 
     async def reverse(self, key: MessageKey, trace: Trace) -> HostMessage:

@@ -53,18 +53,18 @@ class UnwritableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DraftRequest:
     """The id and the names of the new institution, its family, and the id of its pattern."""
 
     id: str
     family: str
-    like: str = ""
+    pattern_id: str = ""
     name_en: str = ""
     name_bn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DraftPlan:
     """What differs between a draft and its pattern.
 
     In order: comments at the top, values of keys before the first section, a comment above the first section
@@ -72,14 +72,14 @@ class Plan:
     pattern's and is marked.
     """
 
-    head: Sequence[str]
-    own: Mapping[str, str]
+    comments: Sequence[str]
+    values: Mapping[str, str]
     notes: Mapping[str, str]
-    facts: Mapping[str, str]
+    safety_facts: Mapping[str, str]
 
 
-def pattern_for(
-    request: Wish, families: Iterable[str], known: Mapping[str, str], default_pattern: str
+def choose_pattern(
+    request: DraftRequest, families: Iterable[str], known: Mapping[str, str], default_pattern: str
 ) -> str:
     """The id of the manifest to copy: the one named, the `default_pattern`, or the first of the family.
 
@@ -96,19 +96,19 @@ def pattern_for(
     same = sorted(manifest_id for manifest_id, family in known.items() if family == request.family)
     if not same:
         raise UnwritableError(f"no manifest of the family {request.family} to write it after")
-    like = request.like or (default_pattern if default_pattern in same else same[0])
+    like = request.pattern_id or (default_pattern if default_pattern in same else same[0])
     if like not in same:
         raise UnwritableError(f"{like} is not of the family {request.family}: {', '.join(same)}")
     return like
 
 
-def plan_for(
-    request: Wish,
+def plan_draft(
+    request: DraftRequest,
     command: str,
     own: Mapping[str, str],
     notes: Mapping[str, str],
     known_facts: Iterable[str] = (),
-) -> Plan:
+) -> DraftPlan:
     """The plan of a suspended draft; `own` and `notes` are added to what every draft has.
 
     The safety facts get the cautious values, except `known_facts`, which the family reads off the wire.
@@ -122,18 +122,18 @@ def plan_for(
         "# Nothing is paid here as long as it is suspended; `certify` comes first.",
     )
     facts = {fact: answer for fact, answer in CAUTIOUS.items() if fact not in set(known_facts)}
-    in_bangla = quoted(request.name_bn) if request.name_bn else f"{quoted(name)} {MARK}: in Bangla"
+    in_bangla = toml_text(request.name_bn) if request.name_bn else f"{toml_text(name)} {MARK}: in Bangla"
     identity = {
-        "id": quoted(request.id),
-        "family": quoted(request.family),
-        "name_en": quoted(name) + ("" if request.name_en else f" {MARK}"),
+        "id": toml_text(request.id),
+        "family": toml_text(request.family),
+        "name_en": toml_text(name) + ("" if request.name_en else f" {MARK}"),
         "name_bn": in_bangla,
-        "status": quoted("suspended"),
+        "status": toml_text("suspended"),
     }
-    return Plan(head, {**identity, **own}, {**NOTES, **notes}, facts)
+    return DraftPlan(head, {**identity, **own}, {**NOTES, **notes}, facts)
 
 
-def write_draft(pattern: Path, request: Wish, plan: Plan) -> Path:
+def write_draft(pattern: Path, request: DraftRequest, plan: DraftPlan) -> Path:
     """Write the draft beside its pattern, whose settings become its own, and return its path.
 
     Raises:
@@ -141,7 +141,7 @@ def write_draft(pattern: Path, request: Wish, plan: Plan) -> Path:
         OSError: the folder cannot be read or written.
     """
     pattern_prefix, draft_prefix = (f"EKPAY_{name.upper()}_" for name in (pattern.stem, request.id))
-    text = drafted(pattern.read_text(encoding="utf-8").replace(pattern_prefix, draft_prefix), plan)
+    text = render_draft(pattern.read_text(encoding="utf-8").replace(pattern_prefix, draft_prefix), plan)
     path = pattern.with_name(f"{request.id}.toml")
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -151,18 +151,18 @@ def write_draft(pattern: Path, request: Wish, plan: Plan) -> Path:
     return path
 
 
-def drafted(text: str, plan: Plan) -> str:
+def render_draft(text: str, plan: DraftPlan) -> str:
     """The draft after the manifest `text`."""
-    return "".join(f"{line}\n" for line in (*plan.head, "", *_lines(text, plan)))
+    return "".join(f"{line}\n" for line in (*plan.comments, "", *_lines(text, plan)))
 
 
-def quoted(text: str) -> str:
+def toml_text(text: str) -> str:
     """A text as a TOML string: a JSON string is one."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def _lines(text: str, plan: Plan) -> Iterator[str]:
-    own = {"": plan.own, "safety": plan.facts}
+def _lines(text: str, plan: DraftPlan) -> Iterator[str]:
+    own = {"": plan.values, "safety": plan.safety_facts}
     section, noted_sections = "", set[str]()
     for line, is_in_text in _without_comments(text.splitlines()):
         header = None if is_in_text else _HEADER.match(line)
@@ -194,7 +194,7 @@ def _without_comments(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
             was_empty = not content
 
 
-def keep_if_understood(path: Path, misunderstood: Callable[[Path], Coroutine[object, object, str]]) -> None:
+def keep_if_readable(path: Path, misunderstood: Callable[[Path], Coroutine[object, object, str]]) -> None:
     """Delete a draft unless its wing can read it and all its example replies.
 
     `misunderstood` returns the title of the first reply that is not understood, or an empty text.

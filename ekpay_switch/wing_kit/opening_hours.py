@@ -55,7 +55,7 @@ class Opening:
     effective_from: date
     effective_until: date | None
 
-    def closed_because(self, now: datetime) -> str:
+    def closure_reason(self, now: datetime) -> str:
         """Why nothing may be sent at this instant, or empty where it is open."""
         at = in_dhaka(now)
         if at.date() < self.effective_from:

@@ -28,14 +28,14 @@ class StoppedClock:
 
 
 @dataclass(slots=True)
-class TokenShelf:
+class InMemoryTokens:
     """One process's tokens, in memory; implements the port `Tokens`."""
 
-    held: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
 
     async def current(self, far_side: str) -> str | None:
         """The stored token."""
-        return self.held.get(far_side)
+        return self.tokens.get(far_side)
 
     async def lease(self, far_side: str, seconds: float) -> int | None:
         """Always granted: there is no other process."""
@@ -53,7 +53,7 @@ class TokenShelf:
     async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
         """Keep it for as long as the object lives."""
         del epoch, life_seconds
-        self.held[far_side] = token
+        self.tokens[far_side] = token
         return True
 
     async def release(self, far_side: str, epoch: int) -> None:
@@ -61,8 +61,8 @@ class TokenShelf:
 
     async def drop(self, far_side: str, token: str) -> None:
         """Drop the token, if it is still the stored one."""
-        if self.held.get(far_side) == token:
-            del self.held[far_side]
+        if self.tokens.get(far_side) == token:
+            del self.tokens[far_side]
 
 
 class NoBillFiles:

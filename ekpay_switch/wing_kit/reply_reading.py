@@ -157,7 +157,7 @@ def month_span(year: str, month: str) -> tuple[str, str]:
     return first.isoformat(), (into_next_month - timedelta(days=into_next_month.day)).isoformat()
 
 
-def write_day(on: date) -> str:
+def format_day(on: date) -> str:
     """A day as dd-MM-yyyy."""
     return f"{on.day:02d}-{on.month:02d}-{on.year:04d}"
 

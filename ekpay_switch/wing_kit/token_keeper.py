@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.ports.world import Clock, Tokens
 
-Asked = TypeVar("Asked")
+Reply = TypeVar("Reply")
 
 # A token may go into a header: anything but visible ASCII is somebody's mistake, or worse.
 _USABLE = re.compile(r"[\x21-\x7e]{1,8192}")
@@ -44,9 +44,9 @@ class NoToken:
     """
 
     why: str
-    has_another_way: bool = False
+    can_retry_at_once: bool = False
     was_sent: bool = True
-    is_shut_out: bool = False
+    is_locked_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +78,23 @@ class TokenSource(Protocol):
         """The far side accepted this token."""
         ...
 
-    def is_sent_again(self, token: str, sends: int) -> bool:
+    def may_resend(self, token: str, sends: int) -> bool:
         """The far side refused this token: whether its call, sent so often, is sent once more."""
         ...
 
 
-async def ask_under_token(
+async def call_with_token(
     keeper: TokenSource,
-    send_once: Callable[[], Awaitable[tuple[Asked, str]]],
-    is_refused: Callable[[Asked], bool | None],
-) -> Asked:
+    send_once: Callable[[], Awaitable[tuple[Reply, str]]],
+    is_refused: Callable[[Reply], bool | None],
+) -> Reply:
     """One call, sent again where its token was refused: such a call has done nothing.
 
     `send_once` sends it under the current token and returns the reply with that token; `is_refused` says
     whether the token was refused, or None where a reply tells nothing about it.
     """
     sends, (reply, token) = 1, await send_once()
-    while is_refused(reply) and keeper.is_sent_again(token, sends):
+    while is_refused(reply) and keeper.may_resend(token, sends):
         sends, (reply, token) = sends + 1, await send_once()
     if is_refused(reply) is False:
         keeper.accept(token)
@@ -121,13 +121,13 @@ class TokenKeeper:
         self._login_task: asyncio.Task[str | NoToken] | None = None
 
     @property
-    def held(self) -> str:
+    def cached_token(self) -> str:
         """The token in memory, or empty; makes no call."""
         return self._token if self._clock.monotonic() < self._good_until else ""
 
     async def token(self, within_seconds: float) -> str | NoToken:
         """A token that was good when last seen, or why there is none after at most that long."""
-        if self.held:
+        if self.cached_token:
             return self._token
         if self._login_task is None or self._login_task.done():
             self._login_task = asyncio.create_task(self._obtain())
@@ -160,7 +160,7 @@ class TokenKeeper:
             self._no_login_before = now + self._times.pause_seconds
         return True
 
-    def is_sent_again(self, token: str, sends: int) -> bool:
+    def may_resend(self, token: str, sends: int) -> bool:
         """The far side refused this token: drop it, and say whether its call is sent once more.
 
         `sends` is how often it was sent. A call is sent twice in any case. The token in our memory and the
@@ -183,7 +183,7 @@ class TokenKeeper:
             if stored:
                 return stored
             if self._clock.monotonic() < self._no_login_before:
-                return NoToken(_LOCKED_OUT, is_shut_out=True)
+                return NoToken(_LOCKED_OUT, is_locked_out=True)
             epoch = await self._tokens.lease(self._far_side, self._times.lease_seconds)
             if epoch is not None:
                 return await self._log_in_under_lease(epoch)
@@ -231,7 +231,7 @@ class TokenKeeper:
             grant = await self._log_in(self._token or self._refused)
             if isinstance(grant, NoToken) and per_hour is not None and not grant.was_sent:
                 await self._tokens.uncount_login(self._far_side, epoch)
-            if isinstance(grant, Grant) or not grant.has_another_way:
+            if isinstance(grant, Grant) or not grant.can_retry_at_once:
                 return grant
 
     def _keep(self, token: str, good_until: float) -> None:

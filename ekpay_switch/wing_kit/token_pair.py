@@ -16,12 +16,12 @@ class TokenPair:
     refresh: str = field(repr=False)
 
     @property
-    def kept(self) -> str:
+    def as_text(self) -> str:
         """The pair as one text of visible ASCII; `of` reads it back."""
         return urlencode({"access": self.access, "refresh": self.refresh})
 
     @classmethod
-    def of(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         """The pair that was kept."""
         halves = parse_qs(text)
         return cls(halves.get("access", [""])[0], halves.get("refresh", [""])[0])

@@ -76,7 +76,7 @@ class TcpLine:
         self._has_ended = False
 
     async def send(self, message: bytes, send_before: float) -> NotSent | NoUsableAnswer | None:
-        """See `ports.host_links.Line`."""
+        """See `ports.host_links.JournalLine`."""
         if not 0 < len(message) <= self._settings.message_bytes_max:
             return NotSent("a message of a length that is not sent")
         framed = len(message).to_bytes(LENGTH_BYTES, "big") + message
@@ -95,7 +95,7 @@ class TcpLine:
         return NoUsableAnswer("the far side took a part of a message")
 
     async def receive(self) -> bytes | NoUsableAnswer:
-        """See `ports.host_links.Line`. An impossible length ends the line: what follows cannot be read."""
+        """See `ports.host_links`. An impossible length ends the line: what follows cannot be read."""
         async with self._reading:
             length = await self._read(LENGTH_BYTES)
             if isinstance(length, NoUsableAnswer):
@@ -108,7 +108,7 @@ class TcpLine:
             return await self._read(size)
 
     async def close(self) -> None:
-        """See `ports.host_links.Line`; a pending `receive` returns that the line has ended."""
+        """See `ports.host_links.JournalLine`; a pending `receive` returns that the line has ended."""
         self._cut()
         async with self._reading, self._writing:
             self._connection.close()

@@ -50,7 +50,7 @@ class WebhookLimits:
     rules: AddressRules = field(default_factory=AddressRules)
 
 
-class Names:
+class NameResolver:
     """The system's resolver in threads of its own: a lookup that hangs must not hold up others."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ def _look_up(host: str, port: int) -> list[str]:
     return [str(place[4][0]) for place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
-async def checked_addresses(target: Target, resolve: Resolve) -> Sequence[str]:
+async def resolve_checked(target: Target, resolve: Resolve) -> Sequence[str]:
     """Resolve a target now and answer its addresses.
 
     Raises:
@@ -107,7 +107,7 @@ class WebhookSender:
         try:
             async with asyncio.timeout(self._limits.try_seconds):
                 target = target_of(url, self._limits.rules)
-                addresses = await checked_addresses(target, self._resolve)
+                addresses = await resolve_checked(target, self._resolve)
                 await self._post(target, addresses, _Message(headers, body), heard)
         except TimeoutError:
             return heard.tried or SendResult(None, f"no answer within {self._limits.try_seconds:g} s")

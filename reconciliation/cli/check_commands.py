@@ -70,10 +70,10 @@ def check(
     breaks. Each institution and date is printed apart, with --json on a line of its own. Exits 0 if all sides
     agree, 1 if there are breaks, 2 if anything could not be checked.
     """
-    raise typer.Exit(check_and_tell(context.obj, files, as_json=json))
+    raise typer.Exit(check_and_print(context.obj, files, as_json=json))
 
 
-def check_and_tell(
+def check_and_print(
     installation: Installation, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
 ) -> int:
     """Check files and print the results; returns the exit code."""

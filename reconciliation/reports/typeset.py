@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from ekpay_switch.web.receipts.typeset import bound, compiled
+from ekpay_switch.web.receipts.typeset import compile_template, limit_resources
 
 TEMPLATE = Path(__file__).resolve().parent / "report.typ"
 # Pictures have their text as paths, so they are large.
@@ -17,9 +17,9 @@ INPUT_BYTES_MAX = 8 * 1024 * 1024
 
 def main() -> None:
     """Bound this process, then set what comes on stdin."""
-    bound()
+    limit_resources()
     content = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
-    made = compiled(TEMPLATE, content, content["dated"])
+    made = compile_template(TEMPLATE, content, content["dated"])
     sys.stdout.buffer.write(made if isinstance(made, bytes) else made[0])
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_type_hints
 Options = TypeVar("Options")
 
 
-def taking(options: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+def with_options(options: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
     """Let Typer read the options of a command from the fields of a dataclass.
 
     Each field is annotated as a parameter would be; the command gets one object that holds them all.

@@ -15,10 +15,10 @@ from sandbox.callers.partner.client import PartnerClient, RawAnswer, result_code
 from sandbox.callers.partner.messages import Message, Payout, new_reference
 from sandbox.kit.jwe import seal
 from sandbox.kit.tcp_ports import free_port
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
-from sandbox.rehearsals.installation.installation import Setting, Stage, staged
-from sandbox.rehearsals.installation.parties import Cast, Player, engage, top_up
+from sandbox.rehearsals.demo.admin_clients.admin_client import SimulatorAddress
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.installation.installation import Stage, StageSettings, running_stage
+from sandbox.rehearsals.installation.parties import Parties, StagePartner, create_parties, top_up
 
 DESCO = "b025"
 DONE, IN_PROGRESS = "0000", "0102"
@@ -46,7 +46,7 @@ class UnpaidBill:
 class Bank:
     """A partner of the switch: who it is, and the connection that it keeps."""
 
-    player: Player
+    player: StagePartner
     client: PartnerClient
 
     async def fetch(self, bill: UnpaidBill) -> Message:
@@ -99,8 +99,8 @@ class House:
     """
 
     stage: Stage
-    cast: Cast
-    desk: DescoDesk
+    cast: Parties
+    desk: DescoAdminClient
     shapla: Bank
     doyel: Bank
     poor: Bank
@@ -124,7 +124,7 @@ class House:
         self.accounts.add(number)
         return number
 
-    async def client(self, player: Player, address: str | None = None) -> PartnerClient:
+    async def client(self, player: StagePartner, address: str | None = None) -> PartnerClient:
         """A fresh connection and a fresh login of a partner; closed with the house."""
         client = PartnerClient(address or self.cast.address, player.credentials())
         await self.clients.enter_async_context(client)
@@ -218,15 +218,15 @@ async def opened(home: Path) -> AsyncIterator[House]:
     """Start everything, make three partners, and stop and delete everything in the end."""
     desco = {"desco": free_port()}
     # No proxy stands in between here: what is refused must be seen as refused.
-    setting = Setting(home, free_port(), desco, desco, free_port(), free_port())
-    async with staged(setting) as stage, AsyncExitStack() as clients:
+    setting = StageSettings(home, free_port(), desco, desco, free_port(), free_port())
+    async with running_stage(setting) as stage, AsyncExitStack() as clients:
         stage.keeps_data = False
         await stage.open_database()
         await asyncio.gather(stage.open_far_side(), stage.open_switch())
-        cast = await engage(stage.tool, setting.switch_address, 3)
-        address = Address(setting.biller_address("desco"), stage.passwords["desco"])
-        desk = await clients.enter_async_context(DescoDesk(address))
-        banks = [Bank(one, PartnerClient(cast.address, one.credentials())) for one in cast.players]
+        cast = await create_parties(stage.tool, setting.switch_address, 3)
+        address = SimulatorAddress(setting.biller_address("desco"), stage.passwords["desco"])
+        desk = await clients.enter_async_context(DescoAdminClient(address))
+        banks = [Bank(one, PartnerClient(cast.address, one.credentials())) for one in cast.partners]
         for bank in banks:
             await clients.enter_async_context(bank.client)
         shapla, doyel, poor = banks
@@ -238,7 +238,7 @@ async def opened(home: Path) -> AsyncIterator[House]:
         yield house
 
 
-async def _unpaid(desk: DescoDesk) -> list[UnpaidBill]:
+async def _unpaid(desk: DescoAdminClient) -> list[UnpaidBill]:
     answer = await desk.admin("GET", f"unpaid?count={BILLS_MAX}")
     return [UnpaidBill(one["bill_number"], one["account"], one["total_paisa"]) for one in answer["bills"]]
 

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.callers.partner.client import result_code
 from sandbox.kit.tcp_ports import free_port
-from sandbox.rehearsals.installation.installation import answers
+from sandbox.rehearsals.installation.installation import wait_until_ready
 from tests.acceptance.installation import DONE, IN_PROGRESS, Bank, House, a_reference
 
 # The processes and connections of the house live in one event loop, so its stories do too.
@@ -72,7 +72,7 @@ async def test_one_reference_sent_to_two_switches_at_once_is_one_payment(house: 
     stage = house.stage
     serve = stage.tool.command("serve", "--host", "127.0.0.1", "--port", str(port))
     await stage.children.start("second_switch", serve)
-    await answers(f"http://127.0.0.1:{port}/health/ready")
+    await wait_until_ready(f"http://127.0.0.1:{port}/health/ready")
     second = Bank(bank.player, await house.client(bank.player, f"http://127.0.0.1:{port}"))
 
     bills = [house.bill() for _ in range(5)]

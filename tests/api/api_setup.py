@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from ekpay_switch.api import operations
 from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.problems import install_error_handlers
-from ekpay_switch.api.syndicate.routes import BASE, Syndicate, mount
+from ekpay_switch.api.syndicate.routes import BASE, SyndicateApi, mount
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
-from sandbox.callers.partner.messages import Payout, Writer
+from sandbox.callers.partner.messages import MessageWriter, Payout
 from sandbox.kit.jwe import seal, unseal
 from tests.factories import BILL_NO, PASS_KEY, SECRET, a_partner, a_world
 from tests.fakes.world import SmallWorld
@@ -50,7 +50,7 @@ class Desk:
         self.small.books.quotes.clear()
         self.small.partners.add(a_partner("bank2", 202, secret="B" * 32))
         clock = self.small.clock
-        self.syndicate = Syndicate(
+        self.syndicate = SyndicateApi(
             world=self.small.world,
             partners=self.small.partners,
             enquiries=self.small.books,
@@ -104,7 +104,7 @@ class Desk:
     def partner(self, number: int = 101) -> "Caller":
         """A caller that is `bank1` (101) or `bank2` (202)."""
         bank, secret = {101: ("bank1", SECRET), 202: ("bank2", "B" * 32)}[number]
-        return Caller(self, bank, secret, Writer(f"NS{number}", f"s{number}", self.small.clock.now))
+        return Caller(self, bank, secret, MessageWriter(f"NS{number}", f"s{number}", self.small.clock.now))
 
 
 @dataclass
@@ -114,7 +114,7 @@ class Caller:
     desk: Desk
     bank: str
     secret: str
-    write: Writer
+    write: MessageWriter
     token: str = ""
 
     async def log_in(self) -> str:

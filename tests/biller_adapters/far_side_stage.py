@@ -14,7 +14,7 @@ from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import Clock, Tokens
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.wing_kit.shared_tokens import SharedTokens
@@ -44,7 +44,7 @@ class FarStage:
     def another_process(self) -> BillerAdapter:
         """The same biller in a second process of the cluster."""
         return adapter_of(
-            self.manifest, Surroundings(self.wire, self.tokens, self.clock, self.environ, DIVISOR)
+            self.manifest, FamilyContext(self.wire, self.tokens, self.clock, self.environ, DIVISOR)
         )
 
     def paths(self) -> list[str]:
@@ -76,7 +76,7 @@ async def far_stage(
             manifest.endpoint.url_setting: peer.url("/api"),
             manifest.secrets.password_setting: "open sesame",
         } | environ
-        adapter = adapter_of(manifest, Surroundings(wire, tokens, clock, given, DIVISOR))
+        adapter = adapter_of(manifest, FamilyContext(wire, tokens, clock, given, DIVISOR))
         yield FarStage(manifest, query, peer, clock, tokens, adapter, given, wire)
         await wire.close()
 

@@ -13,10 +13,10 @@ from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerAdapter
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wire.http import HttpWire
-from sandbox.kit.biller.family import CounterFarSide
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.family import BillerFamily
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.sandbox.caller import AdminCaller, Json, SetClock
@@ -72,23 +72,23 @@ class HouseStage:
 
 @asynccontextmanager
 async def house_stage(
-    manifest: Manifest, far_side: type[CounterFarSide], home: Path, house: str = ""
+    manifest: Manifest, far_side: type[BillerFamily], home: Path, house: str = ""
 ) -> AsyncIterator[HouseStage]:
     """`house` where it is not named as the biller."""
     house, clock = house or manifest.id, SetClock()
-    opened = far_side.open(CounterSettings(home=home, accounts=200, slow_seconds=0.2), Clock(clock.now))
+    opened = far_side.open(BillerSettings(home=home, accounts=200, slow_seconds=0.2), Clock(clock.now))
     async with served(opened) as (session, origin):
         dhaka = DhakaClock(clock.now())
         wire = HttpWire(dhaka)
         adapter = adapter_of(
             manifest,
-            Surroundings(wire, SharedTokens(), dhaka, environ_of(manifest, opened, origin, house), DIVISOR),
+            FamilyContext(wire, SharedTokens(), dhaka, environ_of(manifest, opened, origin, house), DIVISOR),
         )
         yield HouseStage(house, manifest, adapter, AdminCaller(session, origin), clock, count(1))
         await wire.close()
 
 
-def environ_of(manifest: Manifest, far_side: CounterFarSide, origin: str, house: str) -> Mapping[str, str]:
+def environ_of(manifest: Manifest, far_side: BillerFamily, origin: str, house: str) -> Mapping[str, str]:
     """What a switch is told so that it finds the house; a family that shares one far side says so itself."""
     password = far_side.settings.password.get_secret_value()
     return {

@@ -21,11 +21,11 @@ from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.domain.outcome import Approved, Declined, NotFound, Posted
 from ekpay_switch.ports.billers import BillerAdapter, Billers
 from ekpay_switch.wire.http import HttpWire
-from sandbox.billers.direct.family import Institution
+from sandbox.billers.direct.family import DirectFamily
 from sandbox.kit.biller.institution import REHEARSAL
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
-from sandbox.registry import DEFAULT_PORTS, Name
+from sandbox.registry import DEFAULT_PORTS, InstitutionName
 from tests.biller_adapters.conftest import CONFIG, MANIFESTS
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.sandbox.caller import AdminCaller
@@ -63,12 +63,12 @@ class Installed:
 
 @asynccontextmanager
 async def installed(config: Path, home: Path) -> AsyncIterator[Installed]:
-    far_side = Institution.open(CounterSettings(home=home, accounts=200), Clock(lambda: NOW))
+    far_side = DirectFamily.open(BillerSettings(home=home, accounts=200), Clock(lambda: NOW))
     async with served(far_side) as (session, origin):
         clock = DhakaClock(NOW)
         wire = HttpWire(clock)
         environ = {
-            "EKPAY_MEGHNA_WATER_URL": f"{origin}{Institution.base_path}/{REHEARSAL}",
+            "EKPAY_MEGHNA_WATER_URL": f"{origin}{DirectFamily.base_path}/{REHEARSAL}",
             "EKPAY_MEGHNA_WATER_PASSWORD": "counter-sandbox",
         }
         billers = build(config, wire, SharedTokens(), clock, environ, divisor=20)
@@ -136,7 +136,7 @@ def test_it_has_a_price(config: Path) -> None:
 
 
 def test_it_finds_the_sandbox_where_nothing_is_set(config: Path) -> None:
-    place = f"http://127.0.0.1:{DEFAULT_PORTS[Name.DIRECT]}{Institution.base_path}/{REHEARSAL}"
+    place = f"http://127.0.0.1:{DEFAULT_PORTS[InstitutionName.DIRECT]}{DirectFamily.base_path}/{REHEARSAL}"
     assert the_51st(config).endpoint.url_default == place
 
 

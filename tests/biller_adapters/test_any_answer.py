@@ -19,8 +19,8 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, HalfDone, NotFound, Posted
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.prepaid_vend import nesco_stage
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
@@ -56,8 +56,8 @@ class OneAnswer:
 
 
 def process(manifest: Manifest, kept_token: str) -> tuple[BillerAdapter, OneAnswer]:
-    wire, shelf = OneAnswer(), TokenShelf({manifest.id: kept_token})
-    return adapter_of(manifest, Surroundings(wire, shelf, StoppedClock(NOON), {})), wire
+    wire, shelf = OneAnswer(), InMemoryTokens({manifest.id: kept_token})
+    return adapter_of(manifest, FamilyContext(wire, shelf, StoppedClock(NOON), {})), wire
 
 
 async def an_order(adapter: BillerAdapter, wire: OneAnswer, query: BillQuery, body: bytes) -> PayOrder:

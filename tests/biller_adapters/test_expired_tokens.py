@@ -11,7 +11,7 @@ import pytest
 from biller_adapters.registry import adapter_of
 from ekpay_switch.domain.outcome import Declined, NoAnswer, NotFound, Unreached
 from ekpay_switch.ports.billers import BillerAdapter
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from tests.biller_adapters.challans.challan_stage import (
     DETAILS,
     INCOME_TAX,
@@ -75,7 +75,7 @@ class Cluster:
     def process(self) -> BillerAdapter:
         stage = self.stage
         return adapter_of(
-            INCOME_TAX, Surroundings(stage.wire, stage.tokens, self.clock, stage.environ, DIVISOR)
+            INCOME_TAX, FamilyContext(stage.wire, stage.tokens, self.clock, stage.environ, DIVISOR)
         )
 
 

@@ -15,9 +15,9 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, InDoubt, NoAnswer, Posted
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.direct_rest.direct_rest_stage import WEST_ZONE, reworded
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
@@ -110,7 +110,7 @@ def in_other_words(**changes: str) -> Manifest:
 
 def adapter(manifest: Manifest, wire: Answers) -> BillerAdapter:
     environ = {manifest.secrets.password_setting: "open sesame"}
-    return adapter_of(manifest, Surroundings(wire, TokenShelf(), StoppedClock(NOON), environ))
+    return adapter_of(manifest, FamilyContext(wire, InMemoryTokens(), StoppedClock(NOON), environ))
 
 
 def the_bill(**quote: str) -> Bill:

@@ -11,8 +11,8 @@ import pytest
 from biller_adapters.manifest import read_manifest
 from biller_adapters.new_biller import first_misunderstood_example, write_manifest_draft
 from biller_adapters.registry import build
-from ekpay_switch.wing_kit.manifest_draft import MARK, UnwritableError, Wish
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.manifest_draft import MARK, DraftRequest, UnwritableError
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.conftest import CONFIG, MANIFESTS
 from tests.wire.conftest import HandClock
@@ -28,13 +28,13 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("family", sorted({manifest.family for manifest in PATTERNS}))
 async def test_a_manifest_of_any_family_can_be_read_and_tried_at_once(config: Path, family: str) -> None:
-    path = write_manifest_draft(config, Wish("meghna_test", family))
+    path = write_manifest_draft(config, DraftRequest("meghna_test", family))
     manifest, text = read_manifest(path), path.read_text(encoding="utf-8")
     assert (manifest.status, manifest.family) == ("suspended", family)
     assert text.count(MARK) > 15
     assert await first_misunderstood_example(path) == ""
     clock = HandClock()
-    billers = build(config, HttpWire(clock), TokenShelf(), clock, {})
+    billers = build(config, HttpWire(clock), InMemoryTokens(), clock, {})
     assert manifest.ekpay_id not in {one.ekpay_id for one in MANIFESTS}
     assert billers.by_ekpay_id(manifest.ekpay_id) is not None
     assert (manifest.safety.deduplicates, manifest.safety.can_be_undone) == (False, False)
@@ -43,15 +43,15 @@ async def test_a_manifest_of_any_family_can_be_read_and_tried_at_once(config: Pa
 def test_any_manifest_can_be_the_pattern(config: Path) -> None:
     for pattern in PATTERNS:
         manifest = read_manifest(
-            write_manifest_draft(config, Wish(f"like_{pattern.id}"[:41], pattern.family, pattern.id))
+            write_manifest_draft(config, DraftRequest(f"like_{pattern.id}"[:41], pattern.family, pattern.id))
         )
         kept = {"parameters", "timing", "operations", "late_fee", "category"}
         assert manifest.model_dump(include=kept) == pattern.model_dump(include=kept)
 
 
 def test_each_takes_the_next_id_of_ours(config: Path) -> None:
-    first = read_manifest(write_manifest_draft(config, Wish("first_one", "direct_rest"))).ekpay_id
-    second = read_manifest(write_manifest_draft(config, Wish("second_one", "direct_rest"))).ekpay_id
+    first = read_manifest(write_manifest_draft(config, DraftRequest("first_one", "direct_rest"))).ekpay_id
+    second = read_manifest(write_manifest_draft(config, DraftRequest("second_one", "direct_rest"))).ekpay_id
     assert re.fullmatch("b9[0-9]{3}", first)
     assert int(second[1:]) > int(first[1:])
 
@@ -59,7 +59,7 @@ def test_each_takes_the_next_id_of_ours(config: Path) -> None:
 def test_a_second_route_is_no_pattern(config: Path) -> None:
     route = next(manifest for manifest in MANIFESTS if manifest.route_of is not None)
     with pytest.raises(UnwritableError, match=f"{route.id} is not of the family"):
-        write_manifest_draft(config, Wish("meghna_test", route.family, like=route.id))
+        write_manifest_draft(config, DraftRequest("meghna_test", route.family, pattern_id=route.id))
 
 
 def test_the_command_writes_or_says_why_not(config: Path) -> None:

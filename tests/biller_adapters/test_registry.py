@@ -5,7 +5,7 @@ import pytest
 from biller_adapters.registry import build
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.conftest import CONFIG, MANIFESTS
 from tests.wire.conftest import HandClock
@@ -15,7 +15,7 @@ DESCO = (CONFIG / "billers" / "desco_postpaid.toml").read_text(encoding="utf-8")
 
 def built(config_dir: Path = CONFIG, divisor: float = 1.0) -> Billers:
     clock = HandClock()
-    return build(config_dir, HttpWire(clock), TokenShelf(), clock, {}, divisor)
+    return build(config_dir, HttpWire(clock), InMemoryTokens(), clock, {}, divisor)
 
 
 def written(tmp_path: Path, **files: str) -> Path:

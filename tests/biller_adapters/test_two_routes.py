@@ -17,7 +17,7 @@ from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Inquiry, NotFound, Outcome, Unreached
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.conftest import CONFIG, the_manifest
 from tests.biller_adapters.families.aggregator.aggregator_stage import (
@@ -249,7 +249,7 @@ def second_routes(folder: Path, **files: str) -> dict[str, str]:
     for name, text in files.items():
         (folder / "billers" / f"{name}.toml").write_text(text, encoding="utf-8")
     clock = HandClock()
-    billers = build(folder, HttpWire(clock), TokenShelf(), clock, {})
+    billers = build(folder, HttpWire(clock), InMemoryTokens(), clock, {})
     return {adapter.profile.id: adapter.profile.second_route for adapter in billers.all()}
 
 

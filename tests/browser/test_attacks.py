@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, Route
 
 from sandbox.callers.ekshop.app import build_app
 from sandbox.callers.ekshop.pricing import Purchase
-from sandbox.callers.ekshop.shop import Settings, Shop
-from sandbox.callers.ekshop.wire import Customer, Merchant
+from sandbox.callers.ekshop.shop import Shop, ShopSettings
+from sandbox.callers.ekshop.wire import Merchant, ShopCustomer
 from sandbox.kit.institution.clock import Clock
 from tests.api.merchant.merchant_api_setup import Stall
 from tests.browser.attack_texts import (
@@ -120,7 +120,7 @@ def test_no_text_of_others_runs_at_the_shop(chromium: Browser, loop: Loop, tmp_p
     """What the customer wrote, and the words in which the switch refuses."""
 
     async def opened() -> Shop:
-        return Shop(Settings(tmp_path, SHOP, Merchant(ORIGIN, "ekshop_test", "a-pass-key")), Clock())
+        return Shop(ShopSettings(tmp_path, SHOP, Merchant(ORIGIN, "ekshop_test", "a-pass-key")), Clock())
 
     shop = asyncio.run_coroutine_threadsafe(opened(), loop).result(PATIENCE_SECONDS)
     counter = Counter()
@@ -128,9 +128,9 @@ def test_no_text_of_others_runs_at_the_shop(chromium: Browser, loop: Loop, tmp_p
     with a_window(chromium, loop, SHOP, counter_answer(counter), without_policy) as window:
         for number, text in enumerate(SCRIPTS):
             purchase = Purchase({"doi": 1}, "bogura", None)
-            order = shop.place(purchase, Customer(text, "01700000000", text, text))
-            shop.book.ask(order, f"EKS-{number}{text}", f"secret-{number}")
-            shop.book.refuse(f"EKS-{number}{text}", text, is_heard=True)
+            order = shop.place(purchase, ShopCustomer(text, "01700000000", text, text))
+            shop.book.record_token_request(order, f"EKS-{number}{text}", f"secret-{number}")
+            shop.book.record_refusal(f"EKS-{number}{text}", text, is_heard=True)
             window.page.goto(f"{SHOP}/orders/{order.id}?lang=en")
             assert text in window.text()
             assert window.harm() == [], text

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.kit.provider.payer_numbers import Kind, number_of
+from sandbox.kit.provider.payer_numbers import PayerKind, number_of
 from sandbox.providers.bkash.wallets import WalletKind, magic_wallet
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
@@ -58,7 +58,7 @@ def answer_lost_and_paid(shopper: Shopper) -> None:
 
 @failure
 def undecided_and_never_paid(shopper: Shopper) -> None:
-    shopper.pay("upay", number_of(Kind.WALLET, PENDING_THEN_DECLINED))
+    shopper.pay("upay", number_of(PayerKind.WALLET, PENDING_THEN_DECLINED))
     shopper.page.wait_for_url(CHECKOUT)
     shopper.waits_for_choice()
     shopper.leave()

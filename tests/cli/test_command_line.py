@@ -9,7 +9,7 @@ import typer
 
 from ekpay_switch.cli.main import CORE, build, carry_out
 from ekpay_switch.cli.operations.database import without_password
-from ekpay_switch.cli.operations.plugin_commands import join
+from ekpay_switch.cli.operations.plugin_commands import add_plugin_commands
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay
 
@@ -121,7 +121,7 @@ def a_point(name: str, value: str) -> EntryPoint:
 
 def _with(*points: EntryPoint) -> typer.Typer:
     app = build(["serve"])
-    join(app, points, CORE)
+    add_plugin_commands(app, points, CORE)
     return app
 
 

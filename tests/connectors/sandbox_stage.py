@@ -26,14 +26,14 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.connectors import Connector
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.provider.family import GatewayFarSide
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.kit.provider.settings import GatewaySettings
+from sandbox.kit.provider.family import ProviderFamily
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.kit.provider.settings import ProviderSettings
 from tests.connectors.conftest import the_manifest
 from tests.sandbox.caller import NOON, AdminCaller, Json
 from tests.sandbox.conftest import served
@@ -77,7 +77,7 @@ class SandboxStage:
 
     def another(self, **environ: str) -> Connector:
         """The same connector with settings of its own."""
-        around = Surroundings(self.wire, TokenShelf(), self.clock, self.environ | environ)
+        around = FamilyContext(self.wire, InMemoryTokens(), self.clock, self.environ | environ)
         return connector_of(the_manifest(self.house), around)
 
     def order(self, **changes: Any) -> CollectOrder:  # noqa: ANN401 - of any field
@@ -105,14 +105,16 @@ class SandboxStage:
     async def visited(
         self,
         kind: str = "normal",
-        does: Does = Does.APPROVE,
+        does: PayerDecision = PayerDecision.APPROVE,
         **changes: Any,  # noqa: ANN401 - of any field
-    ) -> tuple[CollectOrder, Visit]:
+    ) -> tuple[CollectOrder, PayerVisit]:
         """An order whose page a payer of a kind has been to."""
         order, page_url = await self.opened(**changes)
         return order, await pay(page_url, Payer(await self.number(kind)), does)
 
-    async def inquired(self, kind: str = "normal", does: Does = Does.APPROVE) -> CollectInquiry:
+    async def inquired(
+        self, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE
+    ) -> CollectInquiry:
         """What the connector learns after a payer of a kind was at the page."""
         order, _ = await self.visited(kind, does)
         return await self.connector.inquire(order)
@@ -125,7 +127,7 @@ class SandboxStage:
         assert judge_collected(order, collected) == ConfirmedCollection(collected)
         return order, collected
 
-    async def brought(self, visit: Visit) -> CallbackHint | NoHint:
+    async def brought(self, visit: PayerVisit) -> CallbackHint | NoHint:
         """What the connector makes of what a browser brings back, as the payer's pages hand it on."""
         assert visit.sent_to is not None
         if visit.carries is None:
@@ -146,7 +148,7 @@ class SandboxStage:
         """The order as the provider's book has it."""
         return await self.desk.admin("GET", f"order?house={self.house}&reference={order.reference}")
 
-    async def fault(self, fault: Fault, step: Step, **more: object) -> None:
+    async def fault(self, fault: ProviderFault, step: ProviderStep, **more: object) -> None:
         asked = {"house": self.house, "fault": fault, "step": step, **more}
         assert (await self.desk.admin("POST", "faults", asked)).get("faults")
 
@@ -175,11 +177,11 @@ def a_refund_of(order: CollectOrder, collected: Collected, minor: int, **changes
 
 @asynccontextmanager
 async def sandbox_stage(
-    far_side: type[GatewayFarSide], house: str, folder: Path, **settings: object
+    far_side: type[ProviderFamily], house: str, folder: Path, **settings: object
 ) -> AsyncIterator[SandboxStage]:
     """Serve the family and make the connector of one of its houses."""
     clock = StageClock()
-    given = GatewaySettings.model_validate(
+    given = ProviderSettings.model_validate(
         {"home": folder, "accounts": 200, "slow_seconds": 0.3, "hang_seconds": 0.3, **settings}
     )
     async with AsyncExitStack() as stack:
@@ -189,7 +191,7 @@ async def sandbox_stage(
         wire = HttpWire(clock)
         stack.push_async_callback(wire.close)
         environ = far_side.settings_for_switch(origin, given.password.get_secret_value())
-        around = Surroundings(wire, TokenShelf(), clock, environ)
+        around = FamilyContext(wire, InMemoryTokens(), clock, environ)
         connector = connector_of(the_manifest(house), around)
         yield SandboxStage(house, connector, AdminCaller(session, origin), clock, letterbox, environ, wire)
 

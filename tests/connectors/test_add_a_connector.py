@@ -20,8 +20,8 @@ import pytest
 from connectors.manifest import read_manifest
 from connectors.new_connector import first_misunderstood_example, write_manifest_draft
 from connectors.registry import FAMILIES, build
-from ekpay_switch.cli.conformance.run import Fact, Verdict
-from ekpay_switch.cli.connectors.conformance import Conformance
+from ekpay_switch.cli.conformance.run import FactVerdict, SafetyFact
+from ekpay_switch.cli.connectors.conformance import ConnectorConformance
 from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
@@ -32,15 +32,15 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.connectors import Connectors
-from ekpay_switch.wing_kit.manifest_draft import MARK, UnwritableError, Wish
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.manifest_draft import MARK, DraftRequest, UnwritableError
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from sandbox.callers.payer.payer import Payer, pay
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.payer_page import Text
-from sandbox.kit.provider.institution import House, RefundRules
-from sandbox.kit.provider.settings import GatewaySettings
-from sandbox.providers.token_init_status.family import Institution
+from sandbox.kit.provider.institution import ProviderInstitution, RefundRules
+from sandbox.kit.provider.settings import ProviderSettings
+from sandbox.providers.token_init_status.family import TokenInitStatusFamily
 from sandbox.providers.token_init_status.institutions import FAMILY
 from tests.connectors.conftest import CONFIG, MANIFESTS
 from tests.connectors.sandbox_stage import SandboxStage, StageClock, a_refund_of
@@ -51,7 +51,7 @@ from tests.sandbox.kit.provider.push_receiver import a_letterbox
 ROOT = CONFIG.parent
 HOW_TO = (ROOT / "docs" / "how-to" / "add-a-connector.md").read_text(encoding="utf-8")
 PROVIDER = "meghna_pay"
-WISH = Wish(PROVIDER, FAMILY, name_en="Meghna Pay", name_bn="মেঘনা পে")
+WISH = DraftRequest(PROVIDER, FAMILY, name_en="Meghna Pay", name_bn="মেঘনা পে")
 CAUTIOUS = SafetyFacts(
     deduplicates=False,
     can_be_asked=False,
@@ -61,11 +61,11 @@ CAUTIOUS = SafetyFacts(
 )
 
 
-class Meghna(Institution):
+class Meghna(TokenInitStatusFamily):
     """The family of the sandbox with one house, which it does not have otherwise."""
 
-    houses = (
-        House(
+    institutions = (
+        ProviderInstitution(
             id=PROVIDER,
             name=Text("মেঘনা পে", "Meghna Pay"),
             family=FAMILY,
@@ -94,7 +94,7 @@ def confirmed(text: str) -> str:
 
 @pytest.mark.parametrize("family", sorted({manifest.family for manifest in MANIFESTS}))
 async def test_a_manifest_of_any_family_can_be_read_and_tried_at_once(config: Path, family: str) -> None:
-    path = write_manifest_draft(config, Wish("meghna_test", family))
+    path = write_manifest_draft(config, DraftRequest("meghna_test", family))
     manifest, text = read_manifest(path), path.read_text(encoding="utf-8")
     assert (manifest.status, manifest.family) == ("suspended", family)
     assert set(re.findall(r"EKPAY_[A-Z0-9]+_[A-Z0-9]+", text)) == {"EKPAY_MEGHNA_TEST"}
@@ -108,12 +108,12 @@ async def test_a_manifest_of_any_family_can_be_read_and_tried_at_once(config: Pa
 
 def connectors_of(config: Path, **environ: str) -> Connectors:
     clock = StageClock()
-    return build(config, HttpWire(clock), TokenShelf(), clock, environ)
+    return build(config, HttpWire(clock), InMemoryTokens(), clock, environ)
 
 
 def test_any_manifest_of_a_family_can_be_the_pattern(config: Path) -> None:
     for pattern in MANIFESTS:
-        like = Wish(f"like_{pattern.id}", pattern.family, pattern.id)
+        like = DraftRequest(f"like_{pattern.id}", pattern.family, pattern.id)
         manifest = read_manifest(write_manifest_draft(config, like))
         kept = {"amount_max", "timing", "operations", "replies", "examples", "page_life_seconds", "refunds"}
         assert manifest.model_dump(include=kept) == pattern.model_dump(include=kept)
@@ -132,14 +132,14 @@ def test_nothing_of_the_pattern_is_told_as_a_source(config: Path) -> None:
 @pytest.mark.parametrize(
     ("wish", "why"),
     [
-        (Wish("Meghna", FAMILY), "no id"),
-        (Wish("../meghna", FAMILY), "no id"),
-        (Wish("tap", FAMILY), "there already"),
-        (Wish("meghna_pay", "carrier_pigeon"), "there is no family carrier_pigeon"),
-        (Wish("meghna_pay", FAMILY, like="bkash"), "bkash is not of the family"),
+        (DraftRequest("Meghna", FAMILY), "no id"),
+        (DraftRequest("../meghna", FAMILY), "no id"),
+        (DraftRequest("tap", FAMILY), "there already"),
+        (DraftRequest("meghna_pay", "carrier_pigeon"), "there is no family carrier_pigeon"),
+        (DraftRequest("meghna_pay", FAMILY, pattern_id="bkash"), "bkash is not of the family"),
     ],
 )
-def test_what_cannot_be_is_refused_and_writes_nothing(config: Path, wish: Wish, why: str) -> None:
+def test_what_cannot_be_is_refused_and_writes_nothing(config: Path, wish: DraftRequest, why: str) -> None:
     before = {path: path.read_bytes() for path in (config / "connectors").iterdir()}
     with pytest.raises(UnwritableError, match=why):
         write_manifest_draft(config, wish)
@@ -194,11 +194,11 @@ def typed(command: list[str], **environ: str) -> subprocess.CompletedProcess[str
 async def at_meghna(config: Path, home: Path) -> AsyncIterator[SandboxStage]:
     """The 26th connector, built with all others of an installation, and the house that it speaks to."""
     clock = StageClock()
-    given = GatewaySettings(home=home, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
+    given = ProviderSettings(home=home, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
     async with a_letterbox() as letterbox, served(Meghna.open(given, Clock(clock.now))) as (session, origin):
         environ = dict(Meghna.settings_for_switch(origin, given.password.get_secret_value()))
         wire = HttpWire(clock)
-        connector = build(config, wire, TokenShelf(), clock, environ).by_id(PROVIDER)
+        connector = build(config, wire, InMemoryTokens(), clock, environ).by_id(PROVIDER)
         assert connector is not None
         desk = AdminCaller(session, origin)
         yield SandboxStage(PROVIDER, connector, desk, clock, letterbox, environ, wire)
@@ -235,27 +235,27 @@ async def test_it_collects_and_gives_back_over_http(config: Path, tmp_path: Path
 async def test_certifying_it_proves_the_facts_that_were_stated(config: Path, tmp_path: Path) -> None:
     path = write_manifest_draft(config, WISH)
     assert set((await certified(config, tmp_path / "cautious")).values()) == {
-        Verdict.NOT_SHOWN,
-        Verdict.PROVEN,
+        FactVerdict.NOT_SHOWN,
+        FactVerdict.PROVEN,
     }
     path.write_text(confirmed(path.read_text(encoding="utf-8")), encoding="utf-8")
     assert await certified(config, tmp_path / "stated") == {
         # A provider whose page takes the money is sent a payment once, so a second one is not seen.
-        Fact.DEDUPLICATES: Verdict.NOT_SHOWN,
-        Fact.CAN_BE_ASKED: Verdict.PROVEN,
-        Fact.CAN_BE_UNDONE: Verdict.PROVEN,
-        Fact.ECHOES_AMOUNT: Verdict.PROVEN,
+        SafetyFact.DEDUPLICATES: FactVerdict.NOT_SHOWN,
+        SafetyFact.CAN_BE_ASKED: FactVerdict.PROVEN,
+        SafetyFact.CAN_BE_UNDONE: FactVerdict.PROVEN,
+        SafetyFact.ECHOES_AMOUNT: FactVerdict.PROVEN,
     }
 
 
-async def certified(config: Path, home: Path) -> dict[Fact, Verdict]:
+async def certified(config: Path, home: Path) -> dict[SafetyFact, FactVerdict]:
     async with at_meghna(config, home) as stage:
 
         async def agrees(_order: CollectOrder, created: PageCreated) -> bool:
             await pay(created.page_url, Payer(await stage.number("normal")))
             return True
 
-        run = Conformance(stage.connector, agrees, Money(1_000), send_seconds=5)
+        run = ConnectorConformance(stage.connector, agrees, Money(1_000), send_seconds=5)
         assert [finding async for finding in run.run() if not finding.is_right] == []
         return run.verdicts()
 
@@ -317,7 +317,7 @@ def test_every_family_is_in_the_how_to_with_manifests_to_write_after(config: Pat
         patterns = re.findall(r"`([a-z_]+)\.toml`", cell)
         assert {families[pattern] for pattern in patterns} == {family}
         head = (
-            write_manifest_draft(config, Wish(f"a_{family}", family))
+            write_manifest_draft(config, DraftRequest(f"a_{family}", family))
             .read_text(encoding="utf-8")
             .splitlines()[0]
         )

@@ -8,11 +8,11 @@ import pytest
 
 from connectors.families.bkash.connector import Bkash
 from connectors.manifest import Manifest
-from ekpay_switch.cli.conformance.run import Fact, Finding, Verdict, show_run
-from ekpay_switch.cli.connectors.conformance import Conformance
+from ekpay_switch.cli.conformance.run import FactVerdict, SafetyFact, StepFinding, show_run
+from ekpay_switch.cli.connectors.conformance import ConnectorConformance
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, PageCreated
 from ekpay_switch.domain.money import Money
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.connectors.families.bkash.bkash_simulator import HonestDesk
@@ -20,11 +20,13 @@ from tests.connectors.families.bkash.bkash_stage import SECRETS
 from tests.wing_kit.shared_tokens import SharedTokens
 from tests.wire.scripted_peer import rude_peer
 
-ALL_PROVEN = dict.fromkeys(Fact, Verdict.PROVEN)
+ALL_PROVEN = dict.fromkeys(SafetyFact, FactVerdict.PROVEN)
 
 
 @asynccontextmanager
-async def a_run(manifest: Manifest, desk: HonestDesk, *, agrees: bool = True) -> AsyncIterator[Conformance]:
+async def a_run(
+    manifest: Manifest, desk: HonestDesk, *, agrees: bool = True
+) -> AsyncIterator[ConnectorConformance]:
     async def payer(order: CollectOrder, created: PageCreated) -> bool:
         assert order.provider_reference == created.provider_reference
         desk.pages[created.provider_reference].is_agreed = agrees
@@ -34,18 +36,18 @@ async def a_run(manifest: Manifest, desk: HonestDesk, *, agrees: bool = True) ->
     wire = HttpWire(clock)
     async with rude_peer(desk.serve) as peer:
         environ = {"EKPAY_BKASH_URL": peer.url(""), **SECRETS}
-        bkash = Bkash(manifest, Surroundings(wire, SharedTokens(), clock, environ))
+        bkash = Bkash(manifest, FamilyContext(wire, SharedTokens(), clock, environ))
         try:
-            yield Conformance(bkash, payer, Money(1_000), send_seconds=5)
+            yield ConnectorConformance(bkash, payer, Money(1_000), send_seconds=5)
         finally:
             await wire.close()
 
 
-async def all_of(run: Conformance) -> list[Finding]:
+async def all_of(run: ConnectorConformance) -> list[StepFinding]:
     return [finding async for finding in run.run()]
 
 
-def wrong(findings: list[Finding]) -> list[str]:
+def wrong(findings: list[StepFinding]) -> list[str]:
     return [finding.step for finding in findings if not finding.is_right]
 
 
@@ -61,7 +63,7 @@ async def test_an_honest_provider_proves_all_four_facts(bkash: Manifest) -> None
 async def test_a_provider_that_takes_twice_does_not_deduplicate(bkash: Manifest) -> None:
     async with a_run(bkash, HonestDesk(takes_twice=True)) as run:
         assert wrong(await all_of(run)) == ["executed again", "one movement of money"]
-        assert run.verdicts() == ALL_PROVEN | {Fact.DEDUPLICATES: Verdict.CONTRADICTED}
+        assert run.verdicts() == ALL_PROVEN | {SafetyFact.DEDUPLICATES: FactVerdict.CONTRADICTED}
 
 
 async def test_a_provider_that_tells_another_amount_does_not_echo_it(bkash: Manifest) -> None:
@@ -72,7 +74,7 @@ async def test_a_provider_that_tells_another_amount_does_not_echo_it(bkash: Mani
 
     async with a_run(bkash, OtherDesk()) as run:
         await all_of(run)
-        assert run.verdicts()[Fact.ECHOES_AMOUNT] is Verdict.CONTRADICTED
+        assert run.verdicts()[SafetyFact.ECHOES_AMOUNT] is FactVerdict.CONTRADICTED
 
 
 async def test_a_provider_that_gives_nothing_back_cannot_undo(bkash: Manifest) -> None:
@@ -83,7 +85,7 @@ async def test_a_provider_that_gives_nothing_back_cannot_undo(bkash: Manifest) -
 
     async with a_run(bkash, StingyDesk()) as run:
         assert wrong(await all_of(run)) == ["a part given back", "asked for the refunds"]
-        assert run.verdicts() == ALL_PROVEN | {Fact.CAN_BE_UNDONE: Verdict.CONTRADICTED}
+        assert run.verdicts() == ALL_PROVEN | {SafetyFact.CAN_BE_UNDONE: FactVerdict.CONTRADICTED}
 
 
 async def test_a_provider_that_answers_no_question_cannot_be_asked(bkash: Manifest) -> None:
@@ -94,8 +96,10 @@ async def test_a_provider_that_answers_no_question_cannot_be_asked(bkash: Manife
     async with a_run(bkash, SilentDesk()) as run:
         assert wrong(await all_of(run)) == ["asked before the payer has agreed", "asked after that"]
         verdicts = run.verdicts()
-        assert verdicts[Fact.CAN_BE_ASKED] is Verdict.CONTRADICTED
-        assert verdicts[Fact.ECHOES_AMOUNT] is verdicts[Fact.CAN_BE_UNDONE] is Verdict.NOT_SHOWN
+        assert verdicts[SafetyFact.CAN_BE_ASKED] is FactVerdict.CONTRADICTED
+        assert (
+            verdicts[SafetyFact.ECHOES_AMOUNT] is verdicts[SafetyFact.CAN_BE_UNDONE] is FactVerdict.NOT_SHOWN
+        )
 
 
 async def test_a_provider_that_takes_money_before_the_payer_has_agreed_is_found_out(bkash: Manifest) -> None:
@@ -113,22 +117,22 @@ async def test_without_a_payer_the_run_ends_and_shows_little(bkash: Manifest) ->
     async with a_run(bkash, HonestDesk(), agrees=False) as run:
         assert wrong(await all_of(run)) == ["the payer agrees"]
         verdicts = run.verdicts()
-        assert verdicts[Fact.CAN_BE_ASKED] is Verdict.PROVEN
-        assert verdicts[Fact.DEDUPLICATES] is Verdict.NOT_SHOWN
+        assert verdicts[SafetyFact.CAN_BE_ASKED] is FactVerdict.PROVEN
+        assert verdicts[SafetyFact.DEDUPLICATES] is FactVerdict.NOT_SHOWN
 
 
 async def test_without_a_page_the_run_shows_nothing(bkash: Manifest) -> None:
     async with a_run(bkash, HonestDesk()) as run:
         run.amount = Money(99_999_999)
         assert wrong(await all_of(run)) == ["let in, and a page created"]
-        assert set(run.verdicts().values()) == {Verdict.NOT_SHOWN}
+        assert set(run.verdicts().values()) == {FactVerdict.NOT_SHOWN}
 
 
 async def test_a_fact_that_is_not_claimed_is_never_contradicted(bkash: Manifest) -> None:
     cautious = bkash.model_copy(update={"safety": bkash.safety.model_copy(update={"deduplicates": False})})
     async with a_run(cautious, HonestDesk(takes_twice=True)) as run:
         await all_of(run)
-        assert run.verdicts()[Fact.DEDUPLICATES] is Verdict.NOT_SHOWN
+        assert run.verdicts()[SafetyFact.DEDUPLICATES] is FactVerdict.NOT_SHOWN
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ async def test_a_run_is_told_step_by_step_and_ends_with_the_facts(
         assert await show_run(run) is not bool(complaint)
     told = capsys.readouterr()
     assert "ok    let in, and a page created: created TR0011x0\n" in told.out
-    assert told.out.count("\n") == len(run.findings) + len(Fact)
+    assert told.out.count("\n") == len(run.findings) + len(SafetyFact)
     assert complaint in told.err
     assert ("contradicted" in told.out) is ("WRONG" in told.out) is bool(complaint)
 
@@ -162,4 +166,4 @@ async def test_a_step_that_is_wrong_and_touches_no_fact_is_told(
 async def test_findings_are_values(bkash: Manifest) -> None:
     async with a_run(bkash, HonestDesk()) as run:
         first = (await all_of(run))[0]
-    assert replace(first, result="") == Finding("let in, and a page created", "", is_right=True)
+    assert replace(first, result="") == StepFinding("let in, and a page created", "", is_right=True)

@@ -6,7 +6,7 @@ from connectors.registry import build
 from ekpay_switch.plugins import load_connectors
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.connectors.conftest import CONFIG
 from tests.wire.conftest import HandClock
@@ -16,7 +16,7 @@ BKASH = (CONFIG / "connectors" / "bkash.toml").read_text(encoding="utf-8")
 
 def built(config_dir: Path = CONFIG, divisor: float = 1.0) -> Connectors:
     clock = HandClock()
-    return build(config_dir, HttpWire(clock), TokenShelf(), clock, {}, divisor)
+    return build(config_dir, HttpWire(clock), InMemoryTokens(), clock, {}, divisor)
 
 
 def written(tmp_path: Path, **files: str) -> Path:
@@ -36,7 +36,7 @@ def test_a_connector_is_found_by_its_id() -> None:
 
 def test_the_switch_finds_the_wing_by_its_entry_point() -> None:
     clock = HandClock()
-    found = load_connectors(CONFIG, HttpWire(clock), TokenShelf(), clock, 1.0)
+    found = load_connectors(CONFIG, HttpWire(clock), InMemoryTokens(), clock, 1.0)
     assert "bkash" in {connector.profile.id for connector in found.all()}
     assert found.by_id("nobody") is None
 

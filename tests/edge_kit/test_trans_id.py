@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.edge_kit.return_urls import why_not_listed, with_trans_id
+from ekpay_switch.edge_kit.return_urls import listed_url_fault, with_trans_id
 
 HOSTS = frozenset({"shop.example"})
 BASE = "https://shop.example"
@@ -54,5 +54,5 @@ def test_every_reader_finds_ours_once_and_all_else_as_it_was(
     others = [pair for pair in parse_qsl(before.query, keep_blank_values=True) if pair[0] != "transId"]
     assert pairs[:-1] == others
     assert (after.scheme, after.netloc, after.path, after.fragment) == (*before[:3], before.fragment)
-    assert why_not_listed(url, HOSTS) is None
-    assert why_not_listed(with_trans_id(url, trnx_id), HOSTS) is None
+    assert listed_url_fault(url, HOSTS) is None
+    assert listed_url_fault(with_trans_id(url, trnx_id), HOSTS) is None

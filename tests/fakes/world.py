@@ -321,7 +321,7 @@ FIVE_TAKA = FeeRow(
 
 
 class SmallWorld:
-    """Every fake, and the `World` that they make."""
+    """Every fake, and the `BkashWallets` that they make."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()

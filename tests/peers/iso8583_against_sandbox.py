@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sandbox.callers.payer.payer import Payer, pay
 from sandbox.kit.institution.clock import Clock
-from sandbox.providers.iso8583.family import Institution
+from sandbox.providers.iso8583.family import HostsFamily
 from sandbox.providers.iso8583.institutions import consent_secret_of, mac_key_of
 from sandbox.providers.iso8583.settings import HostSettings
 from tests.peers.peer import Answer, Json, converse, desk, node_client, python_client, run
@@ -53,9 +53,9 @@ def payer_at(origin: str) -> Answer:
     return answer
 
 
-def told_of(hosts: Institution) -> str:
+def told_of(hosts: HostsFamily) -> str:
     """What a switch is told of each house."""
-    places = hosts.places_for_switch()
+    places = hosts.host_addresses_for_switch()
     return json.dumps(
         [
             {
@@ -73,8 +73,8 @@ def told_of(hosts: Institution) -> str:
 async def show(folder: Path) -> list[Json]:
     python = python_client("starkbank-iso8583", folder / "python")
     node = node_client("iso_8583", folder / "node")
-    ports = {house.id: 0 for house in Institution.houses}
-    hosts = Institution.open(HostSettings(home=folder / "book", host_ports=ports, accounts=50), Clock())
+    ports = {house.id: 0 for house in HostsFamily.institutions}
+    hosts = HostsFamily.open(HostSettings(home=folder / "book", host_ports=ports, accounts=50), Clock())
     async with served(hosts) as (_, origin):
         told = told_of(hosts)
         said = await converse(python, (told,), payer_at(origin))

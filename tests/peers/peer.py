@@ -21,7 +21,7 @@ from typing import Any
 
 import aiohttp
 
-from sandbox.callers.payer.payer import Does, Payer, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
 from tests.sandbox.caller import process_of
 
 Json = dict[str, Any]
@@ -115,7 +115,7 @@ def payers_of(origin: str, house: str) -> Answer:
     async def answer(wanted: Json) -> Json:
         kind = wanted.get("kind", "normal")
         number = (await desk(origin, f"payers?house={house}&kind={kind}"))["payers"][0]["number"]
-        visit = await pay(wanted["page"], Payer(number), Does(wanted.get("does", "approve")))
+        visit = await pay(wanted["page"], Payer(number), PayerDecision(wanted.get("does", "approve")))
         return {"sent_to": visit.sent_to, "carries": dict(visit.carries or {})}
 
     return answer

@@ -6,7 +6,7 @@ Not a part of the tests, because it installs packages: run `python -m tests.peer
 import sys
 from pathlib import Path
 
-from sandbox.callers.payer.payer import Does, Payer, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
 from tests.peers.peer import Json, converse, python_client, run
 from tests.sandbox.caller import process_of
 
@@ -14,7 +14,7 @@ WALLET = "01700000003"
 
 
 async def payer(wanted: Json) -> Json:
-    visit = await pay(wanted["page"], Payer(WALLET), Does.APPROVE)
+    visit = await pay(wanted["page"], Payer(WALLET), PayerDecision.APPROVE)
     return {"status": visit.status}
 
 

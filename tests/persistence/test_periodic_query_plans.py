@@ -13,7 +13,7 @@ from ekpay_switch.persistence.host_links.store import count_reversals
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.notifications.store import count_waiting
-from ekpay_switch.persistence.payments.bill_locks import OldHeldBills
+from ekpay_switch.persistence.payments.bill_locks import OldLockedBills
 from ekpay_switch.persistence.routing import store as routing
 from ekpay_switch.persistence.routing.store import drop_old_outcomes
 from tests.persistence.books import BILLER, Books
@@ -121,7 +121,7 @@ def _read_through(plans: list[Any]) -> list[str]:
 
 CHORES: dict[str, Callable[[AsyncEngine], Callable[[], Awaitable[object]]]] = {
     "old quotes": lambda engine: lambda: drop_old_quotes(engine, 1),
-    "old held bills": lambda engine: OldHeldBills(engine, AT_ONCE).drop,
+    "old held bills": lambda engine: OldLockedBills(engine, AT_ONCE).drop,
     "open payments": lambda engine: lambda: count_open(engine),
     "waiting notifications": lambda engine: lambda: count_waiting(engine),
     "reversals": lambda engine: lambda: count_reversals(engine),
@@ -153,6 +153,6 @@ async def test_paid_quotes_are_read_once(engine: AsyncEngine, monkeypatch: pytes
 
 async def test_a_watch_of_deposits_reads_what_was_posted_since(books: Books, engine: AsyncEngine) -> None:
     watch = DepositWatch(engine, {"desco": 1.0})
-    await watch.look()
+    await watch.refresh()
     await books.tell(ONE_MORE_VEND)
-    assert _read(await _plans(engine, watch.look)) == {"journal_entries": 1, "postings": 1}
+    assert _read(await _plans(engine, watch.refresh)) == {"journal_entries": 1, "postings": 1}

@@ -13,7 +13,7 @@ import sandbox.billers.breb.institution as breb_house
 import sandbox.billers.nesco.institution as nesco_house
 import sandbox.providers.bkash.institution as bkash_house
 from sandbox.billers.breb.settings import BrebSettings
-from sandbox.billers.desco.institution import Institution
+from sandbox.billers.desco.institution import DescoInstitution
 from sandbox.billers.desco.settings import DescoSettings
 from sandbox.billers.nesco.settings import NescoSettings
 from sandbox.kit.institution.clock import Clock
@@ -37,14 +37,14 @@ def settings(tmp_path: Path) -> DescoSettings:
 
 
 @pytest.fixture
-def institution(settings: DescoSettings, clock: SetClock) -> Iterator[Institution]:
-    opened = Institution.open(settings, Clock(clock.now))
+def institution(settings: DescoSettings, clock: SetClock) -> Iterator[DescoInstitution]:
+    opened = DescoInstitution.open(settings, Clock(clock.now))
     yield opened
     opened.book.close()
 
 
 @pytest.fixture
-async def desco(institution: Institution, clock: SetClock) -> AsyncIterator[Caller]:
+async def desco(institution: DescoInstitution, clock: SetClock) -> AsyncIterator[Caller]:
     async with served(institution) as (session, origin):
         caller = Caller(session, origin, clock)
         await caller.log_in()

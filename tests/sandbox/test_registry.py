@@ -8,48 +8,62 @@ import aiohttp
 import pytest
 
 from sandbox.registry import (
-    COUNTERS,
+    BILLER_FAMILIES,
     DEFAULT_PORTS,
-    Name,
+    InstitutionName,
     UnreadablePortError,
     UnservedPortError,
-    named_ports,
     ports_to_serve,
+    read_ports,
 )
 from tests.sandbox.caller import ROOT
 from tests.sandbox.test_process import run
 
 
 def test_without_a_word_all_are_served_at_their_own_ports() -> None:
-    served = ports_to_serve({Name.DESCO: None}, [])
+    served = ports_to_serve({InstitutionName.DESCO: None}, [])
     assert served == DEFAULT_PORTS
-    assert list(served) == list(Name)
-    first = {Name.DESCO: 8190, Name.BREB: 8191, Name.NESCO: 8192, Name.BKASH: 8193, Name.DIRECT: 8194}
+    assert list(served) == list(InstitutionName)
+    first = {
+        InstitutionName.DESCO: 8190,
+        InstitutionName.BREB: 8191,
+        InstitutionName.NESCO: 8192,
+        InstitutionName.BKASH: 8193,
+        InstitutionName.DIRECT: 8194,
+    }
     assert first.items() <= served.items()
 
 
 def test_a_named_port_serves_its_institution_alone() -> None:
-    assert ports_to_serve({Name.DESCO: 7, Name.BREB: None, Name.NESCO: None}, []) == {Name.DESCO: 7}
-    assert ports_to_serve({Name.NESCO: 0, Name.DESCO: 7}, []) == {Name.DESCO: 7, Name.NESCO: 0}
+    assert ports_to_serve(
+        {InstitutionName.DESCO: 7, InstitutionName.BREB: None, InstitutionName.NESCO: None}, []
+    ) == {InstitutionName.DESCO: 7}
+    assert ports_to_serve({InstitutionName.NESCO: 0, InstitutionName.DESCO: 7}, []) == {
+        InstitutionName.DESCO: 7,
+        InstitutionName.NESCO: 0,
+    }
 
 
 def test_only_says_who_is_served_named_port_or_not() -> None:
-    assert ports_to_serve({}, [Name.NESCO]) == {Name.NESCO: 8192}
-    assert ports_to_serve({Name.BREB: 5}, [Name.NESCO, Name.BREB]) == {Name.BREB: 5, Name.NESCO: 8192}
+    assert ports_to_serve({}, [InstitutionName.NESCO]) == {InstitutionName.NESCO: 8192}
+    assert ports_to_serve({InstitutionName.BREB: 5}, [InstitutionName.NESCO, InstitutionName.BREB]) == {
+        InstitutionName.BREB: 5,
+        InstitutionName.NESCO: 8192,
+    }
 
 
 def test_a_port_of_one_that_is_not_served_is_refused() -> None:
     with pytest.raises(UnservedPortError, match="desco"):
-        ports_to_serve({Name.DESCO: 7}, [Name.BREB])
+        ports_to_serve({InstitutionName.DESCO: 7}, [InstitutionName.BREB])
 
 
 def test_ports_are_named_by_institution_and_without_a_name_it_is_desco() -> None:
-    assert named_ports([]) == {}
-    assert named_ports(["7"]) == {Name.DESCO: 7}
-    assert named_ports(["direct=8", "0", "nesco=65535"]) == {
-        Name.DIRECT: 8,
-        Name.DESCO: 0,
-        Name.NESCO: 65_535,
+    assert read_ports([]) == {}
+    assert read_ports(["7"]) == {InstitutionName.DESCO: 7}
+    assert read_ports(["direct=8", "0", "nesco=65535"]) == {
+        InstitutionName.DIRECT: 8,
+        InstitutionName.DESCO: 0,
+        InstitutionName.NESCO: 65_535,
     }
 
 
@@ -68,7 +82,7 @@ def test_ports_are_named_by_institution_and_without_a_name_it_is_desco() -> None
 )
 def test_a_port_in_another_form_or_named_twice_is_refused(texts: list[str]) -> None:
     with pytest.raises(UnreadablePortError, match="desco, breb"):
-        named_ports(texts)
+        read_ports(texts)
 
 
 async def test_the_command_refuses_a_port_in_another_form(tmp_path: Path) -> None:
@@ -84,19 +98,19 @@ async def test_the_command_refuses_a_port_of_one_that_is_not_served(tmp_path: Pa
 
 
 async def test_all_families_of_counters_share_one_process(tmp_path: Path) -> None:
-    ports = [argument for name in COUNTERS for argument in ("--port", f"{name}=0")]
+    ports = [argument for name in BILLER_FAMILIES for argument in ("--port", f"{name}=0")]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sandbox", "serve", *ports, "--home", str(tmp_path),
         cwd=ROOT, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        for name, far_side in COUNTERS.items():
+        for name, far_side in BILLER_FAMILIES.items():
             line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().split()
             origin = line[-1].removesuffix(far_side.base_path)
             async with aiohttp.ClientSession() as session, session.get(f"{origin}/_admin/houses") as answer:
                 houses = (await answer.json())["houses"]
-            assert [house["id"] for house in houses] == [house.id for house in far_side.houses], name
+            assert [house["id"] for house in houses] == [house.id for house in far_side.institutions], name
     finally:
         process.kill()
         await process.wait()

@@ -19,8 +19,8 @@ from ekpay_switch.security.receipt_keys import (
     ReceiptKeyError,
     ReceiptKeys,
     SignedFacts,
-    check,
     key_id,
+    verify_signed_text,
 )
 
 KEYS = ReceiptKeys(KeyRing(bytes(range(32))))
@@ -43,7 +43,7 @@ def signed_by_hand(told: object) -> tuple[str, str]:
 
 
 def test_a_signed_text_says_what_was_signed_to_whoever_has_the_public_key() -> None:
-    assert check(SIGNED, KEYS.public_keys()) == FACTS
+    assert verify_signed_text(SIGNED, KEYS.public_keys()) == FACTS
 
 
 def test_the_text_is_short_and_fits_the_path_of_an_address() -> None:
@@ -54,7 +54,7 @@ def test_the_text_is_short_and_fits_the_path_of_an_address() -> None:
 
 
 def test_a_long_name_is_cut_between_characters() -> None:
-    read = check(
+    read = verify_signed_text(
         KEYS.sign(SignedFacts(FACTS.payment_id, "T", "ক" * 40, 1, FACTS.paid_on)), KEYS.public_keys()
     )
     assert isinstance(read, SignedFacts)
@@ -69,7 +69,7 @@ def test_the_same_facts_give_the_same_text() -> None:
 @given(place=st.integers(0, len(SIGNED) - 1), letter=LETTERS)
 def test_any_changed_letter_fails(place: int, letter: str) -> None:
     changed = SIGNED[:place] + letter + SIGNED[place + 1 :]
-    found = check(changed, KEYS.public_keys())
+    found = verify_signed_text(changed, KEYS.public_keys())
     assert (found == FACTS) is (changed == SIGNED)
     assert changed == SIGNED or isinstance(found, Flaw)
 
@@ -78,42 +78,42 @@ def test_any_changed_letter_fails(place: int, letter: str) -> None:
 def test_any_changed_bit_fails(place: int, bit: int) -> None:
     raw = bytearray(SIGNED.encode("ascii"))
     raw[place] ^= 1 << bit
-    assert isinstance(check(raw.decode("latin-1"), KEYS.public_keys()), Flaw)
+    assert isinstance(verify_signed_text(raw.decode("latin-1"), KEYS.public_keys()), Flaw)
 
 
 @given(st.integers(0, len(SIGNED) - 1))
 def test_a_text_that_was_cut_fails(end: int) -> None:
-    assert isinstance(check(SIGNED[:end], KEYS.public_keys()), Flaw)
-    assert isinstance(check(SIGNED[end + 1 :], KEYS.public_keys()), Flaw)
+    assert isinstance(verify_signed_text(SIGNED[:end], KEYS.public_keys()), Flaw)
+    assert isinstance(verify_signed_text(SIGNED[end + 1 :], KEYS.public_keys()), Flaw)
 
 
 @pytest.mark.parametrize("extra", ["=", ".", "A", "\n", " ", "%00", "/"])
 def test_a_text_with_something_behind_it_is_tampered_with(extra: str) -> None:
-    assert check(SIGNED + extra, KEYS.public_keys()) is Flaw.TAMPERED
+    assert verify_signed_text(SIGNED + extra, KEYS.public_keys()) is Flaw.TAMPERED
 
 
 def test_the_last_letter_of_a_signature_has_one_spelling() -> None:
     """Its lowest four bits belong to no byte: other letters would decode to the same signature."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    taken = [one for one in alphabet if check(SIGNED[:-1] + one, KEYS.public_keys()) == FACTS]
+    taken = [one for one in alphabet if verify_signed_text(SIGNED[:-1] + one, KEYS.public_keys()) == FACTS]
     assert taken == [SIGNED[-1]]
 
 
 @given(st.text(max_size=600))
 def test_any_other_text_is_not_ours_and_raises_nothing(text: str) -> None:
-    assert check(text, KEYS.public_keys()) in {Flaw.NOT_OURS, Flaw.TAMPERED}
-    assert check(f"EKP1.{text}", KEYS.public_keys()) in {Flaw.NOT_OURS, Flaw.TAMPERED}
+    assert verify_signed_text(text, KEYS.public_keys()) in {Flaw.NOT_OURS, Flaw.TAMPERED}
+    assert verify_signed_text(f"EKP1.{text}", KEYS.public_keys()) in {Flaw.NOT_OURS, Flaw.TAMPERED}
 
 
 def test_another_installations_receipt_is_not_ours() -> None:
-    assert check(OTHERS.sign(FACTS), KEYS.public_keys()) is Flaw.NOT_OURS
-    assert check(SIGNED, []) is Flaw.NOT_OURS
-    assert check(OTHERS.sign(FACTS), [*KEYS.public_keys(), *OTHERS.public_keys()]) == FACTS
+    assert verify_signed_text(OTHERS.sign(FACTS), KEYS.public_keys()) is Flaw.NOT_OURS
+    assert verify_signed_text(SIGNED, []) is Flaw.NOT_OURS
+    assert verify_signed_text(OTHERS.sign(FACTS), [*KEYS.public_keys(), *OTHERS.public_keys()]) == FACTS
 
 
 def test_a_text_that_claims_our_key_and_was_signed_with_another_is_tampered_with() -> None:
     text, _ = signed_by_hand({"k": key_id(KEYS.public_keys()[0]), "p": "0" * 32})
-    assert check(text, KEYS.public_keys()) is Flaw.TAMPERED
+    assert verify_signed_text(text, KEYS.public_keys()) is Flaw.TAMPERED
 
 
 @pytest.mark.parametrize(
@@ -128,19 +128,19 @@ def test_a_text_that_claims_our_key_and_was_signed_with_another_is_tampered_with
 )
 def test_a_signed_text_that_is_no_receipt_proves_nothing(told: dict[str, Any]) -> None:
     text, public = signed_by_hand(told)
-    assert check(text, [public]) is Flaw.TAMPERED
+    assert verify_signed_text(text, [public]) is Flaw.TAMPERED
 
 
 @pytest.mark.parametrize("told", [[], 7, None, "k"])
 def test_a_payload_that_is_no_object_proves_nothing(told: object) -> None:
     text, public = signed_by_hand(told)
-    assert check(text, [public]) is Flaw.TAMPERED
+    assert verify_signed_text(text, [public]) is Flaw.TAMPERED
 
 
 @pytest.mark.parametrize("key", ["", "rcpk_", "rcpk_AAAA", "whpk_" + "A" * 43 + "=", "rcpk_" + "ক" * 44])
 def test_what_is_no_public_key_is_refused(key: str) -> None:
     with pytest.raises(ReceiptKeyError):
-        check(SIGNED, [key])
+        verify_signed_text(SIGNED, [key])
 
 
 # ---- names
@@ -185,7 +185,7 @@ def test_the_published_example_is_what_we_sign() -> None:
     page = Path(__file__).parents[2] / "docs" / "how-to" / "check-a-receipt.md"
     row = re.compile(r"^\| (\w[\w -]*) \| `([^`]+)` \|$", re.MULTILINE)
     published = dict(row.findall(page.read_text(encoding="utf-8")))
-    facts = check(published["signed text"], [published["public key"]])
+    facts = verify_signed_text(published["signed text"], [published["public key"]])
     assert published["key id"] == key_id(published["public key"])
     assert isinstance(facts, SignedFacts)
     assert (facts.payee, facts.paisa) == (published["payee"], int(published["amount"]))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.web.display_text import LENGTH_MAX, displayed
+from ekpay_switch.web.display_text import LENGTH_MAX, displayable_text
 
 
 @pytest.mark.parametrize(
@@ -24,22 +24,22 @@ from ekpay_switch.web.display_text import LENGTH_MAX, displayed
     ],
 )
 def test_what_moves_or_hides_text_is_taken_out_and_bangla_stays(text: str, shown: str) -> None:
-    assert displayed(text) == shown
+    assert displayable_text(text) == shown
 
 
 def test_marks_do_not_pile_up() -> None:
-    piled = displayed("b" + "\u0336" * 50)
+    piled = displayable_text("b" + "\u0336" * 50)
     assert len(piled) == 5
 
 
 def test_a_long_text_is_cut_where_it_can_be_seen() -> None:
-    assert displayed("x" * 10_000) == "x" * (LENGTH_MAX - 1) + "…"
+    assert displayable_text("x" * 10_000) == "x" * (LENGTH_MAX - 1) + "…"
 
 
 @given(st.text())
 def test_whatever_comes_is_short_composed_and_visible(text: str) -> None:
-    shown = displayed(text)
+    shown = displayable_text(text)
     assert len(shown) <= LENGTH_MAX
-    assert displayed(shown) == shown
+    assert displayable_text(shown) == shown
     kinds = {unicodedata.category(letter) for letter in shown if letter not in "\u200c\u200d"}
     assert not kinds & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

@@ -13,7 +13,7 @@ from ekpay_switch.flows.checkout import ChoiceRefusal
 from ekpay_switch.web.checkout.models import REASONS
 from ekpay_switch.web.checkout.situations import WAITING, Situation
 from ekpay_switch.web.pages import TEMPLATES
-from ekpay_switch.web.wording import LOCALE, Language, read_texts, words_of
+from ekpay_switch.web.wording import LOCALE, Language, read_texts, wording_of
 from tests.fakes.world import NOON
 
 BANGLA, ENGLISH = read_texts(Language.BANGLA), read_texts(Language.ENGLISH)
@@ -97,13 +97,13 @@ def test_no_template_says_a_word_of_its_own(path: object) -> None:
 def test_amounts_have_the_digits_of_their_language_and_lakhs_apart(
     minor: int, bangla: str, english: str
 ) -> None:
-    assert words_of(Language.BANGLA).amount(Money(minor)) == bangla
-    assert words_of(Language.ENGLISH).amount(Money(minor)) == english
-    assert words_of(Language.BANGLA).figure(Money(minor)) == bangla.removesuffix(" টাকা")
+    assert wording_of(Language.BANGLA).amount(Money(minor)) == bangla
+    assert wording_of(Language.ENGLISH).amount(Money(minor)) == english
+    assert wording_of(Language.BANGLA).figure(Money(minor)) == bangla.removesuffix(" টাকা")
 
 
 def test_a_time_of_today_is_a_clock_time_in_dhaka_and_another_has_its_day() -> None:
-    bangla, english = words_of(Language.BANGLA), words_of(Language.ENGLISH)
+    bangla, english = wording_of(Language.BANGLA), wording_of(Language.ENGLISH)
     soon, tomorrow = NOON.replace(minute=42), NOON.replace(day=2)
     assert (bangla.moment(soon, NOON), english.moment(soon, NOON)) == ("১২:৪২", "12:42")
     assert english.moment(tomorrow, NOON) == "2 March 2026, 12:00"
@@ -111,13 +111,13 @@ def test_a_time_of_today_is_a_clock_time_in_dhaka_and_another_has_its_day() -> N
 
 
 def test_what_is_put_into_a_text_is_escaped_and_markup_of_ours_is_not() -> None:
-    words = words_of(Language.ENGLISH)
+    words = wording_of(Language.ENGLISH)
     assert words("earlier.open", name="<b>", until="1").count("&lt;b&gt;") == 1
     assert "<bdi>Shop &amp; Sons</bdi>" in words("paid.to", merchant=words.isolated("Shop & Sons"))
 
 
 def test_a_text_or_a_place_that_is_missing_is_a_bug() -> None:
-    words = words_of(Language.ENGLISH)
+    words = wording_of(Language.ENGLISH)
     with pytest.raises(KeyError):
         words("no.such.text")
     with pytest.raises(KeyError):
@@ -125,6 +125,6 @@ def test_a_text_or_a_place_that_is_missing_is_a_bug() -> None:
 
 
 def test_a_name_that_one_language_lacks_is_shown_in_the_other_and_marked_so() -> None:
-    assert words_of(Language.BANGLA).name("", "Shop") == '<bdi lang="en">Shop</bdi>'
-    assert words_of(Language.ENGLISH).name("দোকান", "") == '<bdi lang="bn">দোকান</bdi>'
-    assert words_of(Language.BANGLA).name("দোকান", "Shop") == "<bdi>দোকান</bdi>"
+    assert wording_of(Language.BANGLA).name("", "Shop") == '<bdi lang="en">Shop</bdi>'
+    assert wording_of(Language.ENGLISH).name("দোকান", "") == '<bdi lang="bn">দোকান</bdi>'
+    assert wording_of(Language.BANGLA).name("দোকান", "Shop") == "<bdi>দোকান</bdi>"

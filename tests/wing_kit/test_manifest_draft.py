@@ -8,12 +8,12 @@ import pytest
 from ekpay_switch.wing_kit.manifest_draft import (
     CAUTIOUS,
     MARK,
-    Plan,
+    DraftPlan,
+    DraftRequest,
     UnwritableError,
-    Wish,
-    drafted,
-    pattern_for,
-    plan_for,
+    choose_pattern,
+    plan_draft,
+    render_draft,
     write_draft,
 )
 
@@ -69,29 +69,32 @@ body = '''
 body = '''{{"#": 2}}'''
 plain = 'a # b'
 """
-PLAN = Plan(
-    head=("# Begun.",),
-    own={"id": '"new"'},
+PLAN = DraftPlan(
+    comments=("# Begun.",),
+    values={"id": '"new"'},
     notes={"safety": "# Do this.", "examples": "# Replies."},
-    facts={"deduplicates": "false"},
+    safety_facts={"deduplicates": "false"},
 )
-WISH = Wish("new_one", "pigeon")
+WISH = DraftRequest("new_one", "pigeon")
 
 
 def test_comments_stay_behind_and_what_is_kept_is_marked() -> None:
-    assert drafted(PATTERN, PLAN) == DRAFT
+    assert render_draft(PATTERN, PLAN) == DRAFT
 
 
 def test_nothing_else_changes() -> None:
-    before, after = tomllib.loads(PATTERN), tomllib.loads(drafted(PATTERN, PLAN))
+    before, after = tomllib.loads(PATTERN), tomllib.loads(render_draft(PATTERN, PLAN))
     assert after == before | {"id": "new", "safety": {"deduplicates": False, "echoes_amount": True}}
 
 
 def test_a_plan_is_suspended_and_cautious_but_for_what_is_known() -> None:
-    plan = plan_for(WISH, "hand", {"protocol": '"generic"'}, {}, ["echoes_amount"])
-    assert (plan.own["status"], plan.own["protocol"]) == ('"suspended"', '"generic"')
-    assert (plan.own["name_en"], plan.own["name_bn"]) == (f'"New One" {MARK}', f'"New One" {MARK}: in Bangla')
-    assert plan.facts == {fact: value for fact, value in CAUTIOUS.items() if fact != "echoes_amount"}
+    plan = plan_draft(WISH, "hand", {"protocol": '"generic"'}, {}, ["echoes_amount"])
+    assert (plan.values["status"], plan.values["protocol"]) == ('"suspended"', '"generic"')
+    assert (plan.values["name_en"], plan.values["name_bn"]) == (
+        f'"New One" {MARK}',
+        f'"New One" {MARK}: in Bangla',
+    )
+    assert plan.safety_facts == {fact: value for fact, value in CAUTIOUS.items() if fact != "echoes_amount"}
 
 
 def test_a_draft_has_the_settings_of_its_own_and_overwrites_nothing(tmp_path: Path) -> None:
@@ -107,16 +110,16 @@ def test_a_draft_has_the_settings_of_its_own_and_overwrites_nothing(tmp_path: Pa
 
 def test_the_pattern_is_whom_was_named_or_the_plainest_or_the_first() -> None:
     known = {"b": "pigeon", "a": "pigeon", "c": "owl"}
-    assert pattern_for(WISH, ["pigeon"], known, "") == "a"
-    assert pattern_for(WISH, ["pigeon"], known, "b") == "b"
-    assert pattern_for(WISH, ["pigeon"], known, "c") == "a"
-    assert pattern_for(Wish("new_one", "pigeon", like="b"), ["pigeon"], known, "a") == "b"
+    assert choose_pattern(WISH, ["pigeon"], known, "") == "a"
+    assert choose_pattern(WISH, ["pigeon"], known, "b") == "b"
+    assert choose_pattern(WISH, ["pigeon"], known, "c") == "a"
+    assert choose_pattern(DraftRequest("new_one", "pigeon", pattern_id="b"), ["pigeon"], known, "a") == "b"
     for wish, why in (
-        (Wish("N", "pigeon"), "no id"),
-        (Wish("new_one", "owl"), "no family owl; there are pigeon"),
-        (Wish("new_one", "pigeon", like="c"), "c is not of the family pigeon: a, b"),
+        (DraftRequest("N", "pigeon"), "no id"),
+        (DraftRequest("new_one", "owl"), "no family owl; there are pigeon"),
+        (DraftRequest("new_one", "pigeon", pattern_id="c"), "c is not of the family pigeon: a, b"),
     ):
         with pytest.raises(UnwritableError, match=why):
-            pattern_for(wish, ["pigeon"], known, "")
+            choose_pattern(wish, ["pigeon"], known, "")
     with pytest.raises(UnwritableError, match="no manifest"):
-        pattern_for(WISH, ["pigeon"], {}, "")
+        choose_pattern(WISH, ["pigeon"], {}, "")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from ekpay_switch.domain.errors import OverloadedError
-from ekpay_switch.wing_kit.token_keeper import Grant, KeeperTimes, NoToken, TokenKeeper, ask_under_token
+from ekpay_switch.wing_kit.token_keeper import Grant, KeeperTimes, NoToken, TokenKeeper, call_with_token
 from tests.wing_kit.shared_tokens import SharedTokens
 from tests.wire.conftest import HandClock
 
@@ -37,7 +37,7 @@ async def test_a_token_in_memory_asks_nobody(clock: HandClock) -> None:
     await keeper.token(5)
     looks = tokens.looks
     assert await keeper.token(5) == "token-1"
-    assert keeper.held == "token-1"
+    assert keeper.cached_token == "token-1"
     assert tokens.looks == looks
 
 
@@ -86,7 +86,7 @@ async def test_a_refused_token_is_dropped_and_replaced(clock: HandClock) -> None
     tokens, door = SharedTokens(token="old"), Door()
     keeper = a_keeper(tokens, clock, door)
     keeper.refuse(str(await keeper.token(5)))
-    assert keeper.held == ""
+    assert keeper.cached_token == ""
     assert await keeper.token(5) == "token-1"
     assert tokens.dropped == ["old"]
 
@@ -96,7 +96,7 @@ async def test_a_late_refusal_of_an_old_token_leaves_the_new_one(clock: HandCloc
     keeper = a_keeper(tokens, clock, door)
     await keeper.token(5)
     keeper.refuse("older")
-    assert keeper.held == "token-1"
+    assert keeper.cached_token == "token-1"
 
 
 async def test_a_token_is_not_used_into_its_last_seconds(clock: HandClock) -> None:
@@ -105,9 +105,9 @@ async def test_a_token_is_not_used_into_its_last_seconds(clock: HandClock) -> No
     await keeper.token(5)
     assert tokens.lives == [3570]
     clock.reading += 3569
-    assert keeper.held == "token-1"
+    assert keeper.cached_token == "token-1"
     clock.reading += 1
-    assert keeper.held == ""
+    assert keeper.cached_token == ""
 
 
 async def test_a_login_that_fails_says_why_to_everybody(clock: HandClock) -> None:
@@ -187,7 +187,7 @@ async def test_a_login_that_failed_counts_unless_it_was_never_sent(clock: HandCl
 
 
 async def test_another_way_of_logging_in_is_tried_at_once_and_counted(clock: HandClock) -> None:
-    tokens, door = SharedTokens(), Door(answer=NoToken("renewal refused", has_another_way=True))
+    tokens, door = SharedTokens(), Door(answer=NoToken("renewal refused", can_retry_at_once=True))
     assert await a_counted_keeper(tokens, clock, door).token(5) == NoToken(
         "no login is left within this hour"
     )
@@ -203,7 +203,7 @@ async def test_where_nothing_is_counted_logins_are_free(clock: HandClock) -> Non
 
 # ---- tokens that die ---------------------------------------------------------------------------------------
 
-SHUT_OUT = NoToken("the far side refuses the tokens that it gives", is_shut_out=True)
+SHUT_OUT = NoToken("the far side refuses the tokens that it gives", is_locked_out=True)
 
 
 async def refuse_all(keeper: TokenKeeper, times: int) -> list[bool]:
@@ -269,7 +269,7 @@ async def test_a_late_word_about_an_older_token_proves_nothing_of_the_new_one(cl
     assert await keeper.token(5) == "token-2"
     keeper.accept("old")
     assert not keeper.refuse("old")
-    assert keeper.held == "token-2"
+    assert keeper.cached_token == "token-2"
     assert await refuse_all(keeper, 1) == [True]
     assert await keeper.token(5) == SHUT_OUT
 
@@ -301,12 +301,12 @@ async def test_a_call_is_sent_a_third_time_only_where_its_second_token_was_no_ne
     tokens, door = SharedTokens(token="ours"), Door()
     keeper = a_keeper(tokens, clock, door)
     sends = 1
-    assert keeper.is_sent_again(str(await keeper.token(5)), sends)
+    assert keeper.may_resend(str(await keeper.token(5)), sends)
     tokens.token = "theirs"
-    assert keeper.is_sent_again(str(await keeper.token(5)), sends + 1)
-    assert not keeper.is_sent_again(str(await keeper.token(5)), sends + 2)
-    assert keeper.is_sent_again("older", sends)
-    assert not keeper.is_sent_again(str(await keeper.token(5)), sends + 1)
+    assert keeper.may_resend(str(await keeper.token(5)), sends + 1)
+    assert not keeper.may_resend(str(await keeper.token(5)), sends + 2)
+    assert keeper.may_resend("older", sends)
+    assert not keeper.may_resend(str(await keeper.token(5)), sends + 1)
     assert door.logins == 2
 
 
@@ -320,7 +320,7 @@ async def test_a_call_goes_on_through_dead_tokens_and_its_keeper_hears_which_one
         token = str(await keeper.token(5))
         return ("401" if token == "dead" else "200"), token
 
-    assert await ask_under_token(keeper, once, {"401": True, "200": False}.get) == "200"
+    assert await call_with_token(keeper, once, {"401": True, "200": False}.get) == "200"
     assert door.logins == 1
     # Taken once, it is not new any more: that it dies later is no login in vain.
     assert not keeper.refuse(str(await keeper.token(5)))
@@ -337,5 +337,5 @@ async def test_a_call_that_tells_nothing_of_its_token_is_not_repeated(
         answers.append(answer)
         return answer, str(await keeper.token(5))
 
-    assert await ask_under_token(keeper, once, {"401": True}.get) == answer
+    assert await call_with_token(keeper, once, {"401": True}.get) == answer
     assert len(answers) == asked

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from ekpay_switch.domain.notices import SendResult
 from ekpay_switch.wire.public_addresses import AddressRules, UnsafeAddressError, target_of
-from ekpay_switch.wire.webhooks import Names, WebhookLimits, WebhookSender, checked_addresses
+from ekpay_switch.wire.webhooks import NameResolver, WebhookLimits, WebhookSender, resolve_checked
 from tests.wire.conftest import HandClock
 from tests.wire.scripted_peer import Caller, RudePeer, rude_peer
 
@@ -273,14 +273,14 @@ async def test_nobody_listening_is_no_answer() -> None:
 
 
 async def test_the_system_resolver_answers_with_addresses() -> None:
-    names = Names()
+    names = NameResolver()
     try:
         assert set(await names.resolve(LOOPBACK, 443)) == {LOOPBACK}
         trusted = AddressRules(trusted=frozenset({"127.0.0.1:443"}))
         target = target_of("https://127.0.0.1/", trusted)
-        assert await checked_addresses(target, names.resolve) == (LOOPBACK,)
+        assert await resolve_checked(target, names.resolve) == (LOOPBACK,)
         with pytest.raises(UnsafeAddressError, match="not public"):
-            await checked_addresses(replace(target, is_trusted=False), names.resolve)
+            await resolve_checked(replace(target, is_trusted=False), names.resolve)
     finally:
         names.close()
 

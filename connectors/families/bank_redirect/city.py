@@ -34,7 +34,7 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.money import BDT
 from ekpay_switch.ports.world import ClientCertificate, NotSent, NoUsableAnswer
 from ekpay_switch.security.masking import mask_account
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
@@ -57,7 +57,7 @@ _ID_SEPARATOR = "."
 class City:
     """The dialect of City Bank."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         settings = settings_of(manifest, CitySettings, _OPERATIONS)
         endpoint = manifest.url(context.environ)
         names = (settings.client_certificate_setting, settings.client_key_setting)

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.call_result import MappedReply, map_reply
 from connectors.manifest import Manifest
 from ekpay_switch.ports.world import ClientCertificate, NotSent, NoUsableAnswer, WireAnswer, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object
 
@@ -25,7 +25,7 @@ class BankRedirectClient:
     """
 
     def __init__(
-        self, manifest: Manifest, context: Surroundings, certificate: ClientCertificate | None = None
+        self, manifest: Manifest, context: FamilyContext, certificate: ClientCertificate | None = None
     ) -> None:
         self._far_side = manifest.id
         self._wire = context.wire

@@ -23,7 +23,7 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import ConnectorProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
@@ -50,7 +50,7 @@ class BankDialect(Protocol):
         ...
 
 
-DIALECTS: Mapping[str, Callable[[Manifest, Surroundings], BankDialect]] = MappingProxyType(
+DIALECTS: Mapping[str, Callable[[Manifest, FamilyContext], BankDialect]] = MappingProxyType(
     {"dbbl": Dbbl, "spg": Spg, "city": City}
 )
 
@@ -58,7 +58,7 @@ DIALECTS: Mapping[str, Callable[[Manifest, Surroundings], BankDialect]] = Mappin
 class BankRedirect:
     """A connector of this family; implements the port `Connector`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         dialect = DIALECTS.get(str(manifest.family_settings.get("dialect")))
         if dialect is None:
             raise ManifestError(f"{manifest.id}: dialect is one of {', '.join(DIALECTS)}")

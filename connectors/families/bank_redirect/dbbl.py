@@ -32,7 +32,7 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.money import BDT
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 from ekpay_switch.security.masking import mask_account
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
@@ -56,7 +56,7 @@ def signature(secret: str, transaction_id: str, result_code: str, rrn: str) -> s
 class Dbbl:
     """The dialect of DBBL."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         settings = settings_of(manifest, DbblSettings, frozenset({"getransid", "getresult"}))
         self._secrets = BankSecrets(manifest, context.environ, _SECRETS)
         self._client = BankRedirectClient(manifest, context)

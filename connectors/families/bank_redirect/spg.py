@@ -34,7 +34,7 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.money import Money, format_taka
 from ekpay_switch.domain.outcome import Unreached
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
@@ -65,7 +65,7 @@ _FACTS = {
 class Spg:
     """The dialect of Sonali Bank."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         settings = settings_of(manifest, SpgSettings, _OPERATIONS)
         self._secrets = BankSecrets(manifest, context.environ, (*_LOGIN, *_NOTIFICATION))
         self._client = BankRedirectClient(manifest, context)

@@ -17,9 +17,9 @@ from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from ekpay_switch import telemetry
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object
-from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, ask_under_token
+from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, call_with_token
 from ekpay_switch.wing_kit.token_pair import TokenPair
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -35,7 +35,7 @@ class BkashClient:
     a caller (HTTP 4xx), no JSON object or in no known envelope is `NoUsableAnswer`.
     """
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._far_side = manifest.id
         self._wire = context.wire
         self._clock = context.clock
@@ -56,7 +56,7 @@ class BkashClient:
     async def call(self, operation: str, fields: Fields, send_before: float | None = None) -> CallResult:
         """One call; `send_before` (monotonic) where it changes state. Sent again if the token was dead."""
         send_once = partial(self._send_once, operation, fields, send_before)
-        result = await ask_under_token(self._keeper, send_once, self._is_refused)
+        result = await call_with_token(self._keeper, send_once, self._is_refused)
         if self._is_refused(result):
             telemetry.log_warning("login_not_taken", connector_id=self._far_side, operation=operation)
         return result
@@ -68,10 +68,10 @@ class BkashClient:
     async def _send_once(
         self, operation: str, fields: Fields, send_before: float | None
     ) -> tuple[CallResult, str]:
-        token = self._keeper.held or await self._keeper.token(self._token_wait_seconds(send_before))
+        token = self._keeper.cached_token or await self._keeper.token(self._token_wait_seconds(send_before))
         if isinstance(token, NoToken):
             return NotSent(token.why), ""
-        headers = {"Authorization": TokenPair.of(token).access, "X-APP-Key": self._sign_in.app_key}
+        headers = {"Authorization": TokenPair.parse(token).access, "X-APP-Key": self._sign_in.app_key}
         return await self._exchange(operation, headers, fields, send_before), token
 
     def _token_wait_seconds(self, send_before: float | None) -> float:

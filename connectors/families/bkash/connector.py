@@ -49,7 +49,7 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, NotFound, Unreached
 from ekpay_switch.ports.connectors import ConnectorProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, text, text_or_empty
 
@@ -67,7 +67,7 @@ _PLAIN_TEXT = re.compile(r"[^<>&\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 class Bkash:
     """A connector of this family; implements the ports `Connector` and `FindsMovements`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         settings = settings_of(manifest, BkashSettings, _OPERATIONS)
         self._profile = manifest.profile(context.environ, context.divisor)
         self._client = BkashClient(manifest, context)

@@ -52,7 +52,7 @@ class BkashSignIn:
         """A new token; `last_token` was refused or has expired, or is empty."""
         if self._missing:
             return NoToken(f"{self._missing} is not set", was_sent=False)
-        refresh = TokenPair.of(last_token).refresh if last_token != self._last_renewed else ""
+        refresh = TokenPair.parse(last_token).refresh if last_token != self._last_renewed else ""
         if not refresh:
             return _read_grant(await self._call("grant", self._headers, self._app))
         renewed = _read_grant(
@@ -62,7 +62,7 @@ class BkashSignIn:
             return renewed
         # The answer may be lost after the old token became invalid, so no token is renewed twice.
         self._last_renewed = last_token
-        return replace(renewed, has_another_way=True)
+        return replace(renewed, can_retry_at_once=True)
 
 
 def _read_grant(result: CallResult) -> Grant | NoToken:
@@ -81,7 +81,7 @@ def _grant(result: MappedReply) -> Grant:
     if not _VISIBLE.fullmatch(token):
         raise BrokenReplyError("id_token is no token")
     pair = TokenPair(token, text_or_empty(result.document, "refresh_token"))
-    return Grant(pair.kept, min(_life_seconds(result), _LIFE_SECONDS_MAX))
+    return Grant(pair.as_text, min(_life_seconds(result), _LIFE_SECONDS_MAX))
 
 
 def _life_seconds(result: MappedReply) -> int:

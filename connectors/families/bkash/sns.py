@@ -22,7 +22,7 @@ from connectors.manifest import Manifest
 from connectors.pages import origin_of
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 from ekpay_switch.ports.world import WireAnswer, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, text, text_or_empty
 
@@ -56,7 +56,7 @@ class ForgedError(Exception):
 class Notifications:
     """Reads the messages of one topic."""
 
-    def __init__(self, manifest: Manifest, settings: BkashSettings, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, settings: BkashSettings, context: FamilyContext) -> None:
         self._topic_setting = settings.sns_topic_setting
         self._topic = context.environ.get(settings.sns_topic_setting, "")
         self._sandbox_certificate_url = context.environ.get(settings.sns_certificate_setting, "")

@@ -36,7 +36,7 @@ from ekpay_switch.domain.host_messages import HostMessage, HostState, MessageKey
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.host_links import HostPorts
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 
@@ -50,7 +50,7 @@ _NO_LINKS = "this installation keeps no host links"
 class HostLink:
     """A connector of this family; implements the ports `Connector` and `KeepsLink`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         if not manifest.executes or manifest.refunds is not None or manifest.secrets.keys() != _SECRETS:
             raise ManifestError(
                 f"{manifest.id}: executes, refunds nothing, has the secrets {', '.join(sorted(_SECRETS))}"
@@ -66,7 +66,7 @@ class HostLink:
         self._is_configured = any(context.environ.get(setting) for setting in manifest.secrets.values())
         self._missing, self._owner = self._build_owner(manifest, context)
 
-    def _build_owner(self, manifest: Manifest, context: Surroundings) -> tuple[str, LinkOwner | None]:
+    def _build_owner(self, manifest: Manifest, context: FamilyContext) -> tuple[str, LinkOwner | None]:
         """The link owner, or None and the reason why this link cannot be used."""
         setting = manifest.secrets["mac_key"]
         try:

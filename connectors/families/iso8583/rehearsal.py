@@ -29,9 +29,9 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import CollectOrder
 from ekpay_switch.ports.host_links import FramedConnection, HostPorts
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.in_memory_host_links import InMemoryHostLinks
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 
 MAC_KEY = "0123456789ABCDEFFEDCBA9876543210"  # connectors.md 12.6: a public test pattern
 _ALIASES: Mapping[str, str] = MappingProxyType({"2": "5060990000000000013", "102": "ALEXAMPLE00000000001"})
@@ -52,11 +52,14 @@ def with_consent(manifest: Manifest, order: CollectOrder) -> CollectOrder:
 async def rehearsal_link(manifest: Manifest, example: Example) -> AsyncIterator[HostLink]:
     """The connector with its link up, over a line that replays the example."""
     clock = StoppedClock(datetime.combine(manifest.effective_from, _NOON))
-    host_links, line = HostShelf(clock), ReplayLine(manifest.operations[example.operation].role, example.body)
+    host_links, line = (
+        InMemoryHostLinks(clock),
+        ReplayLine(manifest.operations[example.operation].role, example.body),
+    )
     secrets = {"mac_key": MAC_KEY, "consent_secret": _SECRET}
     environ = {setting: secrets[name] for name, setting in manifest.secrets.items()}
     hosts = HostPorts(host_links, host_links, ReplayLines(line), NoAlarms())
-    context = Surroundings(NoWire(), TokenShelf(), clock, environ, _DIVISOR, hosts=hosts)
+    context = FamilyContext(NoWire(), InMemoryTokens(), clock, environ, _DIVISOR, hosts=hosts)
     connector, stop = HostLink(manifest, context), asyncio.Event()
     keeping = asyncio.create_task(connector.keep_link(stop))
     try:

@@ -16,7 +16,7 @@ from connectors.families.mpgs.settings import MpgsSecrets, MpgsSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Reply
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object
 
@@ -44,7 +44,7 @@ class MpgsClient:
     """
 
     def __init__(
-        self, manifest: Manifest, settings: MpgsSettings, secrets: MpgsSecrets, context: Surroundings
+        self, manifest: Manifest, settings: MpgsSettings, secrets: MpgsSecrets, context: FamilyContext
     ) -> None:
         self._far_side = manifest.id
         self._wire = context.wire

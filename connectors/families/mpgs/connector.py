@@ -32,7 +32,7 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import ConnectorProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
@@ -45,7 +45,7 @@ class Mpgs:
         ManifestError: the manifest is incomplete, or has `executes`.
     """
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._settings = settings_of(manifest, MpgsSettings, PATH_PARAMETERS.keys())
         if manifest.executes:
             raise ManifestError(

@@ -17,7 +17,7 @@ from connectors.families.nagad.settings import NagadSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, text
 
 _OK = 200
@@ -35,7 +35,7 @@ class NagadClient:
     (HTTP 4xx), or no JSON object, is `NoUsableAnswer`.
     """
 
-    def __init__(self, manifest: Manifest, settings: NagadSettings, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, settings: NagadSettings, context: FamilyContext) -> None:
         self._far_side = manifest.id
         self._wire = context.wire
         self._answer_seconds = manifest.timing.answer_seconds / context.divisor

@@ -51,7 +51,7 @@ from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.world import NotSent
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, text, text_or_empty
 
@@ -77,7 +77,7 @@ class Initialised:
 class Nagad:
     """A connector of this family; implements the port `Connector`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         settings = settings_of(manifest, NagadSettings, _OPERATIONS)
         self._profile = manifest.profile(context.environ, context.divisor)
         self._clock = context.clock

@@ -31,7 +31,7 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.money import BDT, Money, format_taka
 from ekpay_switch.domain.outcome import NoAnswer, Unreached
 from ekpay_switch.security.masking import mask_account
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
@@ -57,7 +57,7 @@ _SAFE = frozenset({"", "0"})
 class AamarPay:
     """The dialect of aamarPay; implements `AggregatorDialect`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         settings = settings_of(manifest, AamarPaySettings, _OPERATIONS)
         self.page_hosts = settings.page_hosts
         self._sent = settings.sent_fields()

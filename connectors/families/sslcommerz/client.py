@@ -14,7 +14,7 @@ from connectors.call_result import CallResult, MappedReply, map_reply
 from connectors.families.sslcommerz.replies import OK
 from connectors.manifest import Manifest
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
@@ -41,7 +41,7 @@ class SslcommerzClient:
     `NoUsableAnswer`.
     """
 
-    def __init__(self, manifest: Manifest, context: Surroundings, call_format: CallFormat) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext, call_format: CallFormat) -> None:
         secret_names = sorted(call_format.credentials.values())
         if secret_names != sorted(manifest.secrets):
             raise ManifestError(f"{manifest.id}: secrets of this family are {', '.join(secret_names)}")

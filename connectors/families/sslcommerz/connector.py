@@ -31,11 +31,11 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import ConnectorProfile
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
-_DIALECTS: Mapping[str, Callable[[Manifest, Surroundings], AggregatorDialect]] = MappingProxyType(
+_DIALECTS: Mapping[str, Callable[[Manifest, FamilyContext], AggregatorDialect]] = MappingProxyType(
     {"v4": V4, "aamarpay": AamarPay}
 )
 _URL_LENGTH_MAX = 255
@@ -45,7 +45,7 @@ _OUR_REFERENCE = re.compile(r"[A-Za-z0-9-]{1,30}")
 class Sslcommerz:
     """A connector of this family; implements the port `Connector`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         dialect = _DIALECTS.get(str(manifest.family_settings.get("dialect")))
         if dialect is None:
             raise ManifestError(f"{manifest.id}: the dialect must be {' or '.join(sorted(_DIALECTS))}")

@@ -38,7 +38,7 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.money import BDT, Money, format_taka
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.security.masking import mask_account
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
@@ -63,7 +63,7 @@ _RISK_REVIEW = "paid, and held for its risk: a person must decide at SSLCommerz"
 class V4:
     """The dialect of SSLCommerz itself; implements `AggregatorDialect`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         settings = settings_of(manifest, V4Settings, _OPERATIONS)
         self.page_hosts = settings.page_hosts
         self._sent = settings.sent_fields()

@@ -18,9 +18,9 @@ from connectors.manifest_parts import Means
 from connectors.pages import origin_of
 from ekpay_switch import telemetry
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, reply_code
-from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, ask_under_token
+from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, call_with_token
 
 _OK = 200
 _CLIENT_ERRORS = range(400, 500)
@@ -35,7 +35,7 @@ class TokenInitStatusClient:
     a caller (HTTP 4xx), not the dialect's JSON or without a code is `NoUsableAnswer`.
     """
 
-    def __init__(self, manifest: Manifest, dialect: Dialect, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, dialect: Dialect, context: FamilyContext) -> None:
         self._far_side = manifest.id
         self._wire, self._clock = context.wire, context.clock
         self._answer_seconds = manifest.timing.answer_seconds / context.divisor
@@ -60,7 +60,7 @@ class TokenInitStatusClient:
     async def call(self, operation: str, values: Values, send_before: float | None = None) -> CallResult:
         """One call; `send_before` (monotonic) where it changes state. Sent again if the token was dead."""
         send_once = partial(self._send_once, operation, values, send_before)
-        result = await ask_under_token(self._keeper, send_once, self._is_refused)
+        result = await call_with_token(self._keeper, send_once, self._is_refused)
         if self._is_refused(result):
             telemetry.log_warning("login_not_taken", connector_id=self._far_side, operation=operation)
         return result
@@ -86,7 +86,9 @@ class TokenInitStatusClient:
     async def _token(self, send_before: float | None) -> str | NoToken:
         """A token with the kept values that calls need; one stored by an older manifest is replaced."""
         for _ in range(2):
-            token = self._keeper.held or await self._keeper.token(self._token_wait_seconds(send_before))
+            token = self._keeper.cached_token or await self._keeper.token(
+                self._token_wait_seconds(send_before)
+            )
             if (
                 isinstance(token, NoToken)
                 or self._dialect.login.reads.keeps.keys() <= LoginSession.of(token).kept_values.keys()

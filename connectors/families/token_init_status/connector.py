@@ -46,7 +46,7 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.security.masking import mask_account
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 _PAGE_URL_LENGTH_MAX = 2_000
@@ -56,7 +56,7 @@ _PLAIN = re.compile(r"[^<>&\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 class TokenInitStatus:
     """A connector of this family; implements the port `Connector`."""
 
-    def __init__(self, manifest: Manifest, context: Surroundings) -> None:
+    def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._dialect = dialect_of(manifest)
         self._profile = manifest.profile(context.environ, context.divisor)
         self._client = TokenInitStatusClient(manifest, self._dialect, context)

@@ -65,20 +65,20 @@ def login_answer(code: str, token: str | None = None) -> Answer:
     return {"jwt_token": token, "msg_code": code, "msg_details": LOGIN_MESSAGES[code]}
 
 
-def told(status: str) -> Answer:
+def status_answer(status: str) -> Answer:
     """STATUS and MESSAGE alone."""
     return {"STATUS": status, "MESSAGE": MESSAGES[status]}
 
 
-def refused(refusal: ChallanRefusal) -> Answer:
+def refusal_answer(refusal: ChallanRefusal) -> Answer:
     """The answer to a request that was refused: nothing was set aside or written."""
     status, message = REFUSALS[refusal]
     return {"STATUS": status, "MESSAGE": message}
 
 
-def standing(challan: StoredChallan) -> Answer:
+def challan_answer(challan: StoredChallan) -> Answer:
     """The state of a request, line by line."""
-    return told(_status_of(challan.progress)) | {
+    return status_answer(_status_of(challan.progress)) | {
         "REQUEST_ID": challan.request_id,
         "REF_NO": challan.written["REF_NO"],
         "TRAN_DATE": challan.tran_date.isoformat(),

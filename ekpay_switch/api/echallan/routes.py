@@ -34,7 +34,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(slots=True)
-class EChallan:
+class EChallanApi:
     """What the endpoints need; `tokens` are of a purpose of their own, `tasks` outlive their callers."""
 
     office: ChallanPorts
@@ -56,10 +56,10 @@ class StatusError(Exception):
 
     def response(self) -> Response:
         """The answer itself."""
-        return _response(int(self.status), answers.told(self.status), self.retry_after_seconds)
+        return _response(int(self.status), answers.status_answer(self.status), self.retry_after_seconds)
 
 
-def mount(app: FastAPI, api: EChallan) -> None:
+def mount(app: FastAPI, api: EChallanApi) -> None:
     """Put every endpoint on the application."""
     create, search = _endpoint("create", _create, api), _endpoint("search", _search, api)
     app.add_route(f"{BASE}/authenticate", _login_endpoint(api), methods=["POST"])
@@ -69,7 +69,7 @@ def mount(app: FastAPI, api: EChallan) -> None:
 
 
 def _endpoint(
-    name: str, act: Callable[[Request, ChallanUser, EChallan], Awaitable[answers.Answer]], api: EChallan
+    name: str, act: Callable[[Request, ChallanUser, EChallanApi], Awaitable[answers.Answer]], api: EChallanApi
 ) -> Handler:
     route = f"echallan-{name}"
 
@@ -87,7 +87,7 @@ def _endpoint(
     return endpoint
 
 
-async def _authenticate(request: Request, api: EChallan) -> ChallanUser:
+async def _authenticate(request: Request, api: EChallanApi) -> ChallanUser:
     """The user of the token. ekPay's clients send it bare; `Bearer` before it is accepted as well."""
     header = request.headers.get("authorization", "").strip()
     scheme, _, rest = header.partition(" ")
@@ -100,7 +100,7 @@ async def _authenticate(request: Request, api: EChallan) -> ChallanUser:
     return user
 
 
-async def _create(request: Request, user: ChallanUser, api: EChallan) -> answers.Answer:
+async def _create(request: Request, user: ChallanUser, api: EChallanApi) -> answers.Answer:
     if not api.orders.allows(user.partner_id):
         raise StatusError(answers.TOO_MANY, 1)
     try:
@@ -111,10 +111,14 @@ async def _create(request: Request, user: ChallanUser, api: EChallan) -> answers
     answer = await _raise_in_time(order, api)
     status = answer if isinstance(answer, ChallanRefusal) else answer.progress
     telemetry.log("challan_answered", partner_id=user.partner_id, request_id=order.request_id, outcome=status)
-    return answers.refused(answer) if isinstance(answer, ChallanRefusal) else answers.standing(answer)
+    return (
+        answers.refusal_answer(answer)
+        if isinstance(answer, ChallanRefusal)
+        else answers.challan_answer(answer)
+    )
 
 
-async def _raise_in_time(order: ChallanOrder, api: EChallan) -> StoredChallan | ChallanRefusal:
+async def _raise_in_time(order: ChallanOrder, api: EChallanApi) -> StoredChallan | ChallanRefusal:
     """Raise it in a background task, which a disconnecting caller never cancels; answer in time either way.
 
     After any error the request may have been stored: then it is the answer, and the worker goes on with it.
@@ -128,7 +132,7 @@ async def _raise_in_time(order: ChallanOrder, api: EChallan) -> StoredChallan | 
 
 
 async def _stored_or_busy(
-    order: ChallanOrder, api: EChallan, cause: Exception
+    order: ChallanOrder, api: EChallanApi, cause: Exception
 ) -> StoredChallan | ChallanRefusal:
     telemetry.log_warning("challan_answered_early", partner_id=order.partner_id, error=cause)
     try:
@@ -140,7 +144,7 @@ async def _stored_or_busy(
     return standing if standing.fingerprint == order.fingerprint else ChallanRefusal.OTHER_CONTENT
 
 
-async def _search(request: Request, user: ChallanUser, api: EChallan) -> answers.Answer:
+async def _search(request: Request, user: ChallanUser, api: EChallanApi) -> answers.Answer:
     if not api.questions.allows(user.partner_id):
         raise StatusError(answers.TOO_MANY, 1)
     message = _read(SearchMessage, dict(request.query_params))
@@ -149,8 +153,8 @@ async def _search(request: Request, user: ChallanUser, api: EChallan) -> answers
     except (OverloadedError, CommitUnknownError) as error:
         raise StatusError(answers.BUSY, 1) from error
     if standing is None or message.tran_date not in {None, standing.tran_date}:
-        return answers.told(answers.NOT_FOUND)
-    return answers.standing(standing)
+        return answers.status_answer(answers.NOT_FOUND)
+    return answers.challan_answer(standing)
 
 
 def _order(message: CreateMessage, user: ChallanUser) -> ChallanOrder:
@@ -177,7 +181,7 @@ def _read(kind: type[Message], members: Mapping[str, object]) -> Message:
         raise StatusError(answers.MALFORMED) from error
 
 
-def _login_endpoint(api: EChallan) -> Handler:
+def _login_endpoint(api: EChallanApi) -> Handler:
     async def authenticate(request: Request) -> Response:
         status, answer = await _login(request, api)
         telemetry.HTTP_REQUESTS.labels("echallan-authenticate", status).inc()
@@ -186,7 +190,7 @@ def _login_endpoint(api: EChallan) -> Handler:
     return authenticate
 
 
-async def _login(request: Request, api: EChallan) -> tuple[int, answers.Answer]:
+async def _login(request: Request, api: EChallanApi) -> tuple[int, answers.Answer]:
     """`authenticate`: a wrong name, a wrong key and an access that is off get the same answer."""
     try:
         message = LoginMessage.model_validate(read_members(await request.body()))

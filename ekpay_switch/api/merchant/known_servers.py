@@ -19,7 +19,7 @@ class KnownServers:
         self._clock = clock
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    def has_proven(self, address: str) -> None:
+    def remember(self, address: str) -> None:
         """A merchant's pass key or payment came with this address."""
         self._until[address] = self._clock.monotonic() + KNOWN_SECONDS
         self._until.move_to_end(address)

@@ -10,11 +10,11 @@ import phonenumbers
 from pydantic import BaseModel, ValidationError
 
 from ekpay_switch.api.merchant.messages import OrderMessage
-from ekpay_switch.api.merchant.refusals import Code, RefusedError
+from ekpay_switch.api.merchant.refusals import MerchantApiError, ResponseCode
 from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_object
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
-from ekpay_switch.edge_kit.return_urls import why_not_listed
+from ekpay_switch.edge_kit.return_urls import listed_url_fault
 from ekpay_switch.flows.open_merchant_payment import MerchantOrder, SplitLine
 from ekpay_switch.ports.merchants import OrderText
 
@@ -37,7 +37,7 @@ def read_members(body: bytes) -> Members:
     try:
         return parse_object(body)
     except MalformedJsonError:
-        raise RefusedError(Code.MALFORMED) from None
+        raise MerchantApiError(ResponseCode.MALFORMED) from None
 
 
 def read_message(kind: type[AnyMessage], members: Members) -> AnyMessage:
@@ -50,7 +50,7 @@ def read_message(kind: type[AnyMessage], members: Members) -> AnyMessage:
         return kind.model_validate(members)
     except ValidationError:
         # The pydantic error holds what was sent, and must not travel on with ours.
-        raise RefusedError(Code.MALFORMED) from None
+        raise MerchantApiError(ResponseCode.MALFORMED) from None
 
 
 def read_order(members: Members, return_hosts: Collection[str]) -> MerchantOrder:
@@ -62,9 +62,9 @@ def read_order(members: Members, return_hosts: Collection[str]) -> MerchantOrder
     message = read_message(OrderMessage, members)
     amount = _amount(message.trns_info.trnx_amt)
     if message.ipn_info.ipn_channel in _IPN_CHANNELS and not message.ipn_info.ipn_uri:
-        raise RefusedError(Code.MALFORMED)
+        raise MerchantApiError(ResponseCode.MALFORMED)
     if not is_mobile_number(message.cust_info.cust_mobo_no):
-        raise RefusedError(Code.NO_MOBILE_NUMBER)
+        raise MerchantApiError(ResponseCode.NO_MOBILE_NUMBER)
     _require_addresses(message, return_hosts)
     split = message.settlement_split
     return MerchantOrder(
@@ -97,7 +97,7 @@ def fingerprint(members: Members) -> bytes:
     try:
         return hashlib.sha256(_canonical(content).encode()).digest()
     except RecursionError:
-        raise RefusedError(Code.MALFORMED) from None
+        raise MerchantApiError(ResponseCode.MALFORMED) from None
 
 
 def _canonical(value: object) -> str:
@@ -113,7 +113,7 @@ def _amount(text: str) -> Money:
     try:
         return parse_taka(text)
     except MalformedAmountError:
-        raise RefusedError(Code.MALFORMED) from None
+        raise MerchantApiError(ResponseCode.MALFORMED) from None
 
 
 def _require_addresses(message: OrderMessage, return_hosts: Collection[str]) -> None:
@@ -123,9 +123,9 @@ def _require_addresses(message: OrderMessage, return_hosts: Collection[str]) -> 
     if ipn.ipn_channel in _IPN_CHANNELS:
         used.append(ipn.ipn_uri)
         if "#" in ipn.ipn_uri:
-            raise RefusedError(Code.NO_VALID_URL)
-    if any(why_not_listed(uri, return_hosts) is not None for uri in used):
-        raise RefusedError(Code.NO_VALID_URL)
+            raise MerchantApiError(ResponseCode.NO_VALID_URL)
+    if any(listed_url_fault(uri, return_hosts) is not None for uri in used):
+        raise MerchantApiError(ResponseCode.NO_VALID_URL)
 
 
 def _text(message: OrderMessage) -> OrderText:

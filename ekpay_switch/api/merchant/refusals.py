@@ -21,7 +21,7 @@ _PAGE_METHODS = frozenset({"GET", "HEAD"})
 _SERVER_ERROR, _BUSY = 500, 503
 
 
-class Code(StrEnum):
+class ResponseCode(StrEnum):
     """The responseCode of a refusal."""
 
     NOT_AUTHENTICATED = "1004"
@@ -33,21 +33,21 @@ class Code(StrEnum):
     INTERNAL_ERROR = "1099"
 
 
-MESSAGES: Mapping[Code, str] = MappingProxyType(
+MESSAGES: Mapping[ResponseCode, str] = MappingProxyType(
     {
-        Code.NOT_AUTHENTICATED: "Merchant authentication failed",
-        Code.MALFORMED: "Validation error",
-        Code.BUSY: "Busy, send the same again",
-        Code.TOO_MANY: "Too many requests",
-        Code.NO_MOBILE_NUMBER: "Not a BD mobile number",
-        Code.NO_VALID_URL: "must be a valid URL",
-        Code.INTERNAL_ERROR: "Internal error, send the same again",
+        ResponseCode.NOT_AUTHENTICATED: "Merchant authentication failed",
+        ResponseCode.MALFORMED: "Validation error",
+        ResponseCode.BUSY: "Busy, send the same again",
+        ResponseCode.TOO_MANY: "Too many requests",
+        ResponseCode.NO_MOBILE_NUMBER: "Not a BD mobile number",
+        ResponseCode.NO_VALID_URL: "must be a valid URL",
+        ResponseCode.INTERNAL_ERROR: "Internal error, send the same again",
     }
 )
-_STATUSES: Mapping[Code, int] = MappingProxyType(
-    {Code.BUSY: _BUSY, Code.TOO_MANY: 429, Code.INTERNAL_ERROR: _SERVER_ERROR}
+_STATUSES: Mapping[ResponseCode, int] = MappingProxyType(
+    {ResponseCode.BUSY: _BUSY, ResponseCode.TOO_MANY: 429, ResponseCode.INTERNAL_ERROR: _SERVER_ERROR}
 )
-_RETRY_AFTER_SECONDS = frozenset({Code.BUSY, Code.TOO_MANY})
+_RETRY_AFTER_SECONDS = frozenset({ResponseCode.BUSY, ResponseCode.TOO_MANY})
 _TROUBLE = Page(
     _BUSY,
     Text("এই মুহূর্তে পাতাটি দেখানো যাচ্ছে না", "This page cannot be shown at the moment"),
@@ -58,10 +58,10 @@ _TROUBLE = Page(
 )
 
 
-class RefusedError(Exception):
+class MerchantApiError(Exception):
     """A call that is answered with a responseCode; ekPay's own are HTTP 400."""
 
-    def __init__(self, code: Code, status: int | None = None) -> None:
+    def __init__(self, code: ResponseCode, status: int | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.status = status or _STATUSES.get(code, 400)
@@ -85,11 +85,13 @@ def is_under_merchant_api(path: str) -> bool:
     return path == BASE or path.startswith(f"{BASE}/")
 
 
-def error_of_status(status: int) -> RefusedError:
+def error_of_status(status: int) -> MerchantApiError:
     """The refusal that stands for a status which the framework or the guard before it has chosen."""
     if status == _BUSY:
-        return RefusedError(Code.BUSY)
-    return RefusedError(Code.INTERNAL_ERROR if status >= _SERVER_ERROR else Code.MALFORMED, status)
+        return MerchantApiError(ResponseCode.BUSY)
+    return MerchantApiError(
+        ResponseCode.INTERNAL_ERROR if status >= _SERVER_ERROR else ResponseCode.MALFORMED, status
+    )
 
 
 def answer_with(

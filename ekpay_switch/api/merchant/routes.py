@@ -17,7 +17,7 @@ from ekpay_switch.api.merchant import answers, pages
 from ekpay_switch.api.merchant.known_servers import KnownServers
 from ekpay_switch.api.merchant.messages import CallerPart, StatusMessage
 from ekpay_switch.api.merchant.reading import Members, read_members, read_message, read_order
-from ekpay_switch.api.merchant.refusals import BASE, NO_COPIES, Code, RefusedError
+from ekpay_switch.api.merchant.refusals import BASE, NO_COPIES, MerchantApiError, ResponseCode
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.merchant_callers import Credentials, authenticate
@@ -87,7 +87,7 @@ def _endpoint(route: str, act: Act, api: MerchantApi) -> Callable[[Request], Awa
         try:
             _count(api.arrivals, address)
             content = await act(read_members(await request.body()), address, api)
-        except RefusedError as refused:
+        except MerchantApiError as refused:
             telemetry.HTTP_REQUESTS.labels(route, refused.status).inc()
             telemetry.log("merchant_refused", route=route, http_status=refused.status, code=refused.code)
             return refused.response()
@@ -109,7 +109,7 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
             open_merchant_payment(merchant, order, api.world), api.answer_seconds
         )
     except StillRunningError:
-        raise RefusedError(Code.BUSY) from None
+        raise MerchantApiError(ResponseCode.BUSY) from None
     now = api.world.clock.now()
     match outcome:
         case OpenedOrder(payment=payment, token_left_seconds=left_seconds, is_repeat=is_repeat):
@@ -121,9 +121,9 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
             telemetry.log("merchant_order_refused", partner_id=merchant.partner_id, refusal=outcome)
             return answers.failure_answer(now)
         case OrderRefusal.AMOUNT_OUT_OF_RANGE | OrderRefusal.SPLIT_DOES_NOT_ADD_UP:
-            raise RefusedError(Code.MALFORMED)
+            raise MerchantApiError(ResponseCode.MALFORMED)
         case OrderRefusal.UNKNOWN_PAYEE:
-            raise RefusedError(Code.MALFORMED)
+            raise MerchantApiError(ResponseCode.MALFORMED)
         case _:
             assert_never(outcome)
 
@@ -133,8 +133,8 @@ async def _authenticate(members: Members, address: str, api: MerchantApi) -> Mer
     merchant = await authenticate(Credentials(caller.mer_reg_id, caller.mer_pas_key, address), api.world)
     if merchant is None:
         _count(api.strangers, address)
-        raise RefusedError(Code.NOT_AUTHENTICATED)
-    api.servers.has_proven(address)
+        raise MerchantApiError(ResponseCode.NOT_AUTHENTICATED)
+    api.servers.remember(address)
     return merchant
 
 
@@ -144,7 +144,7 @@ async def _status(members: Members, address: str, api: MerchantApi) -> Document:
     question = StatusQuestion(message.trnx_id, message.username, message.trans_date, address)
     status = await find_status(question, api.world)
     if status is not None and status.is_own:
-        api.servers.has_proven(address)
+        api.servers.remember(address)
     elif not api.servers.is_known(address):
         _count(api.strangers, address)
     return not_found_document() if status is None else _document_for(status, api)
@@ -159,4 +159,4 @@ def _document_for(status: StatusFound, api: MerchantApi) -> Document:
 
 def _count(limit: RateLimit, caller: str) -> None:
     if not limit.allows(caller):
-        raise RefusedError(Code.TOO_MANY)
+        raise MerchantApiError(ResponseCode.TOO_MANY)

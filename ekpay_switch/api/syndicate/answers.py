@@ -150,7 +150,7 @@ def balance_answer(prefunds: dict[str, Money]) -> Answer:
     return {"bckt_blnc_inf": balance_members, **status_block(DONE)}
 
 
-def master_data(profiles: list[BillerProfile]) -> Answer:
+def master_data_answer(profiles: list[BillerProfile]) -> Answer:
     """`mdm_data`: every biller with what names its bills, in both languages."""
     return {"mdm_data": [_biller(profile) for profile in profiles], **status_block(DONE)}
 

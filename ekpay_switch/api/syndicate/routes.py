@@ -50,7 +50,7 @@ Message = TypeVar("Message", MasterDataRequest, FetchRequest, PayRequest, Status
 
 
 @dataclass(slots=True)
-class Syndicate:
+class SyndicateApi:
     """What the endpoints need; `tasks` keeps the payments whose callers have disconnected."""
 
     world: World
@@ -91,9 +91,9 @@ def _plain(status: int, body: dict[str, str], headers: dict[str, str] | None = N
     return Response(orjson.dumps(body), status, headers, media_type="application/json")
 
 
-def mount(app: FastAPI, syndicate: Syndicate) -> None:
+def mount(app: FastAPI, syndicate: SyndicateApi) -> None:
     """Put every endpoint on the application."""
-    handlers: dict[str, Callable[[SyndicateCall, Syndicate], Awaitable[answers.Answer]]] = {
+    handlers: dict[str, Callable[[SyndicateCall, SyndicateApi], Awaitable[answers.Answer]]] = {
         "fetch-MDMbillers": _master_data,
         "fetch-MDMbillers-v2": _master_data,
         "fetch-bill": _fetch,
@@ -107,7 +107,9 @@ def mount(app: FastAPI, syndicate: Syndicate) -> None:
 
 
 def _endpoint(
-    name: str, handler: Callable[[SyndicateCall, Syndicate], Awaitable[answers.Answer]], syndicate: Syndicate
+    name: str,
+    handler: Callable[[SyndicateCall, SyndicateApi], Awaitable[answers.Answer]],
+    syndicate: SyndicateApi,
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         started = syndicate.world.clock.monotonic()
@@ -126,7 +128,7 @@ def _endpoint(
     return endpoint
 
 
-async def _authenticate(request: Request, syndicate: Syndicate) -> Partner:
+async def _authenticate(request: Request, syndicate: SyndicateApi) -> Partner:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     grant = syndicate.tokens.read(token) if scheme.lower() == "bearer" else None
     if grant is None or grant.expires_at <= syndicate.world.clock.now():
@@ -159,7 +161,7 @@ def _open_with_secret(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
 
 
 def _read(
-    kind: type[Message], call: SyndicateCall, name: str, syndicate: Syndicate
+    kind: type[Message], call: SyndicateCall, name: str, syndicate: SyndicateApi
 ) -> Message | answers.Answer:
     """The message as its model, or the answer that refuses it: malformed first, then not allowed."""
     try:
@@ -181,7 +183,7 @@ def _is_own(message: AnyRequest, partner: Partner) -> bool:
 
 
 def _refusal_answer(
-    message: AnyRequest | None, refusal: Refusal, syndicate: Syndicate, refno_ack: str | None = None
+    message: AnyRequest | None, refusal: Refusal, syndicate: SyndicateApi, refno_ack: str | None = None
 ) -> answers.Answer:
     now = syndicate.world.clock.now()
     if message is None:
@@ -191,16 +193,16 @@ def _refusal_answer(
     return head | answers.status_block(REFUSALS[refusal], refno_ack)
 
 
-async def _master_data(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
+async def _master_data(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer:
     message = _read(MasterDataRequest, call, "FETCH_MDM_DATA_REQ", syndicate)
     if isinstance(message, dict):
         return message
     profiles = [biller.profile for biller in syndicate.world.billers.all()]
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
-    return head | answers.master_data(profiles)
+    return head | answers.master_data_answer(profiles)
 
 
-async def _fetch(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
+async def _fetch(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer:
     message = _read(FetchRequest, call, "FETCH_BLL_REQ", syndicate)
     if isinstance(message, dict):
         return message
@@ -219,7 +221,7 @@ async def _fetch(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     return head | answers.fetch_answer(quote, bill.bllr_id, bill.bll_typ or "NM")
 
 
-async def _pay(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
+async def _pay(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer:
     message = _read(PayRequest, call, "UPDT_BLL_PYMNT_REQ", syndicate)
     if isinstance(message, dict):
         return message
@@ -245,7 +247,7 @@ async def _pay(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     return head | answers.payment_answer(message, answer)
 
 
-async def _pay_in_time(order: PartnerPayOrder, syndicate: Syndicate) -> PaymentAnswer | Refusal:
+async def _pay_in_time(order: PartnerPayOrder, syndicate: SyndicateApi) -> PaymentAnswer | Refusal:
     """Pay in a background task, which a disconnecting caller never cancels; answer within 25 s either way."""
     try:
         return await syndicate.tasks.run_within(pay_bill(order, syndicate.world), syndicate.answer_seconds)
@@ -255,7 +257,7 @@ async def _pay_in_time(order: PartnerPayOrder, syndicate: Syndicate) -> PaymentA
         return PaymentAnswer(State.DELIVERING, None)
 
 
-async def _fetch_in_time(order: FetchOrder, syndicate: Syndicate) -> Quote | Refusal:
+async def _fetch_in_time(order: FetchOrder, syndicate: SyndicateApi) -> Quote | Refusal:
     """Fetch within the answer deadline; a fetch moves no money, so it may simply be broken off."""
     try:
         return await asyncio.wait_for(fetch_bill(order, syndicate.world), syndicate.answer_seconds)
@@ -265,7 +267,7 @@ async def _fetch_in_time(order: FetchOrder, syndicate: Syndicate) -> Quote | Ref
         raise PlainError(503, TOO_MANY, 1) from error
 
 
-async def _status(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
+async def _status(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer:
     if not syndicate.questions.allows(call.partner.id):
         raise PlainError(429, TOO_MANY, 1)
     message = _read(StatusRequest, call, "CHCK_BLL_STTS_REQ", syndicate)
@@ -285,7 +287,7 @@ async def _status(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     return head | answers.status_answer(message, status, tokens)
 
 
-async def _balance(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
+async def _balance(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer:
     message = _read(BalanceRequest, call, "CHCK_BKT_BLNC_REQ", syndicate)
     if isinstance(message, dict):
         return message
@@ -294,7 +296,7 @@ async def _balance(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     return head | answers.balance_answer(dict(prefunds))
 
 
-def _token_endpoint(syndicate: Syndicate) -> Callable[[Request], Awaitable[Response]]:
+def _token_endpoint(syndicate: SyndicateApi) -> Callable[[Request], Awaitable[Response]]:
     async def get_token(request: Request) -> Response:
         try:
             return await _token(request, syndicate)
@@ -305,7 +307,7 @@ def _token_endpoint(syndicate: Syndicate) -> Callable[[Request], Awaitable[Respo
     return get_token
 
 
-async def _token(request: Request, syndicate: Syndicate) -> Response:
+async def _token(request: Request, syndicate: SyndicateApi) -> Response:
     """get-token: six members exactly, since clients count them; a wrong pass key answers two."""
     try:
         message = parse_object(await request.body())

@@ -29,7 +29,7 @@ def payment_name(payment_id: UUID) -> str:
     return f"pay_{payment_id.hex}"
 
 
-def payment(view: PaymentView, biller: str, tokens: Sequence[TokenLine]) -> Answer:
+def payment_document(view: PaymentView, biller: str, tokens: Sequence[TokenLine]) -> Answer:
     """A payment; `biller` is the id by which callers know its biller."""
     sums = view.sums
     return {
@@ -51,13 +51,13 @@ def payment(view: PaymentView, biller: str, tokens: Sequence[TokenLine]) -> Answ
         "tokens": [{"seq": line.seq, "kind": line.kind, "digits": line.digits} for line in tokens],
         "receipt": _receipt(view),
         "refunded": _held_by_refunds(view),
-        "refunds": [refund(line) for line in view.refunds],
+        "refunds": [refund_document(line) for line in view.refunds],
         "created_at": stamp(view.created_at),
         "updated_at": stamp(view.updated_at),
     }
 
 
-def refund(view: RefundView) -> Answer:
+def refund_document(view: RefundView) -> Answer:
     """A refund, whatever it is for."""
     return {
         "id": f"rfd_{view.refund_id.hex}",
@@ -73,8 +73,8 @@ def refund(view: RefundView) -> Answer:
 
 def payment_status(state: State) -> str:
     """The public state as one word."""
-    public_state = public_state(state)
-    return "refund_pending" if public_state is PublicState.REFUND_PENDING else public_state.value
+    shown = public_state(state)
+    return "refund_pending" if shown is PublicState.REFUND_PENDING else shown.value
 
 
 def refund_status(state: RefundState) -> str:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.api.v1.problems import NO_COPIES, Code, RefusedError
+from ekpay_switch.api.v1.problems import NO_COPIES, ProblemCode, ProblemError
 from ekpay_switch.api.v1.reading import authenticate
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
@@ -65,7 +65,7 @@ def endpoint(route: str, act: Endpoint, v1: RestV1) -> Handler:
         started = v1.world.clock.monotonic()
         try:
             response = await act(await _read_call(request, v1), v1)
-        except RefusedError as refused:
+        except ProblemError as refused:
             telemetry.HTTP_REQUESTS.labels(route, refused.status).inc()
             telemetry.log("v1_refused", route=route, http_status=refused.status, code=refused.code)
             return refused.response()
@@ -83,5 +83,5 @@ async def _read_call(request: Request, v1: RestV1) -> RestCall:
     client = await authenticate(request, v1.clients)
     limit = v1.orders if request.method == "POST" else v1.questions
     if not limit.allows(client.partner_id):
-        raise RefusedError(Code.RATE_LIMITED)
+        raise ProblemError(ProblemCode.RATE_LIMITED)
     return RestCall(client, request, await request.body(), request.path_params.get("payment_id", ""))

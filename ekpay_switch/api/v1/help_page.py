@@ -5,7 +5,7 @@ from html import escape
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ekpay_switch.api.v1.problems import MEANINGS, Code, ProblemMeaning
+from ekpay_switch.api.v1.problems import MEANINGS, ProblemCode, ProblemMeaning
 
 _CACHED_SECONDS = 3_600
 _HEADERS = {
@@ -20,7 +20,7 @@ async def help_page(_: Request) -> Response:
     return Response(_PAGE, headers=_HEADERS, media_type="text/html; charset=utf-8")
 
 
-def _entry(code: Code, meaning: ProblemMeaning) -> str:
+def _entry(code: ProblemCode, meaning: ProblemMeaning) -> str:
     again = meaning.retry_after_s
     repeat = (
         "Sending the same again changes nothing." if again is None else f"May be repeated after {again} s."

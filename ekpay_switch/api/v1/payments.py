@@ -11,12 +11,12 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.v1 import answers
 from ekpay_switch.api.v1.calls import REPLAYED, RestAnswer, RestCall, RestV1
 from ekpay_switch.api.v1.messages import CancelMessage, PaymentMessage, TryMessage
-from ekpay_switch.api.v1.problems import BASE, Code, FieldError, RefusedError
+from ekpay_switch.api.v1.problems import BASE, FieldError, ProblemCode, ProblemError
 from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read_message, require_json
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
-from ekpay_switch.edge_kit.return_urls import why_not
+from ekpay_switch.edge_kit.return_urls import return_url_fault
 from ekpay_switch.flows.collect import (
     ClientCollectOrder,
     CollectionAnswer,
@@ -37,9 +37,9 @@ async def create(call: RestCall, v1: RestV1) -> RestAnswer:
     if known is not None:
         return await _repeat_answer(known, mark, v1)
     message = read_message(PaymentMessage, call.body)
-    why = why_not(message.return_url, call.client.return_hosts)
+    why = return_url_fault(message.return_url, call.client.return_hosts)
     if why is not None:
-        raise RefusedError(Code.RETURN_URL_NOT_ALLOWED, [FieldError("/return_url", why)])
+        raise ProblemError(ProblemCode.RETURN_URL_NOT_ALLOWED, [FieldError("/return_url", why)])
     order = ClientCollectOrder(
         client=call.client,
         reference=reference,
@@ -74,7 +74,7 @@ async def _collect_in_time(order: ClientCollectOrder, v1: RestV1) -> RestAnswer:
             return await _payment_answer(CREATED, view, v1)
         case BillTaken(payment_id=other_payment_id):
             name = None if other_payment_id is None else answers.payment_name(other_payment_id)
-            raise RefusedError(Code.BILL_ALREADY_IN_PROGRESS, payment_id=name)
+            raise ProblemError(ProblemCode.BILL_ALREADY_IN_PROGRESS, payment_id=name)
         case CollectRefusal():
             raise _problem_of(answer)
         case _:
@@ -85,25 +85,25 @@ async def _late_answer(order: ClientCollectOrder, v1: RestV1) -> RestAnswer:
     """The answer for a slow collect: the payment if it is stored, else `busy`: the same key is safe."""
     view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
     if view is None:
-        raise RefusedError(Code.BUSY)
+        raise ProblemError(ProblemCode.BUSY)
     if view.fingerprint != order.fingerprint:
-        raise RefusedError(Code.KEY_REUSED)
+        raise ProblemError(ProblemCode.KEY_REUSED)
     return await _payment_answer(ACCEPTED, view, v1)
 
 
 async def _repeat_answer(known: PaymentView, mark: bytes, v1: RestV1) -> RestAnswer:
     """The answer to a repeat: the payment that is stored under the key."""
     if known.fingerprint != mark:
-        raise RefusedError(Code.KEY_REUSED)
+        raise ProblemError(ProblemCode.KEY_REUSED)
     return await _payment_answer(OK, known, v1, REPLAYED)
 
 
-def _problem_of(refusal: CollectRefusal) -> RefusedError:
+def _problem_of(refusal: CollectRefusal) -> ProblemError:
     """The refusal as a problem; their codes are the same, and a test checks that none is missing."""
-    code = Code(refusal.value)
+    code = ProblemCode(refusal.value)
     if refusal is CollectRefusal.MALFORMED_PARAMETERS:
-        return RefusedError(code, [FieldError("/parameters", "not_of_this_biller")])
-    return RefusedError(code)
+        return ProblemError(code, [FieldError("/parameters", "not_of_this_biller")])
+    return ProblemError(code)
 
 
 async def look_up(call: RestCall, v1: RestV1) -> RestAnswer:
@@ -125,7 +125,7 @@ async def start_new_try(call: RestCall, v1: RestV1) -> RestAnswer:
         case CollectRefusal():
             raise _problem_of(answer)
         case NoNewTry(state=state):
-            raise _wrong_state(state, Code.PAYMENT_NOT_PAYABLE, payment_id)
+            raise _wrong_state(state, ProblemCode.PAYMENT_NOT_PAYABLE, payment_id)
         case _:
             return await _payment_answer(CREATED, answer, v1)
 
@@ -140,16 +140,16 @@ async def cancel(call: RestCall, v1: RestV1) -> RestAnswer:
     try:
         refused = await v1.tasks.run_within(work, v1.answer_seconds)
     except StillRunningError:
-        raise RefusedError(Code.BUSY) from None
+        raise ProblemError(ProblemCode.BUSY) from None
     if refused is not None:
-        raise _wrong_state(refused.state, Code.PAYMENT_NOT_CANCELLABLE, payment_id)
+        raise _wrong_state(refused.state, ProblemCode.PAYMENT_NOT_CANCELLABLE, payment_id)
     return await _payment_answer(OK, await _view(call.client, payment_id, v1), v1)
 
 
-def _wrong_state(state: State | None, code: Code, payment_id: UUID) -> RefusedError:
+def _wrong_state(state: State | None, code: ProblemCode, payment_id: UUID) -> ProblemError:
     if state is None:
-        return RefusedError(Code.NOT_FOUND)
-    return RefusedError(code, payment_id=answers.payment_name(payment_id))
+        return ProblemError(ProblemCode.NOT_FOUND)
+    return ProblemError(code, payment_id=answers.payment_name(payment_id))
 
 
 def payment_id_of_path(call: RestCall) -> UUID:
@@ -160,7 +160,7 @@ def payment_id_of_path(call: RestCall) -> UUID:
     """
     payment_id = answers.payment_id_of(call.name)
     if payment_id is None:
-        raise RefusedError(Code.NOT_FOUND)
+        raise ProblemError(ProblemCode.NOT_FOUND)
     return payment_id
 
 
@@ -172,7 +172,7 @@ async def find_payment(call: RestCall, v1: RestV1) -> PaymentView:
 async def _view(client: Client, payment_id: UUID, v1: RestV1) -> PaymentView:
     view = await v1.world.collections.view(client.partner_id, payment_id)
     if view is None:
-        raise RefusedError(Code.NOT_FOUND)
+        raise ProblemError(ProblemCode.NOT_FOUND)
     return view
 
 
@@ -187,7 +187,7 @@ async def _payment_answer(
     biller_name = view.biller_id if biller is None else biller.profile.ekpay_id
     if status != OK:
         headers = {"Location": f"{BASE}/payments/{answers.payment_name(view.payment_id)}"}
-    content = answers.payment(view, biller_name, tokens) | {"receipt_url": _receipt_url(view, v1)}
+    content = answers.payment_document(view, biller_name, tokens) | {"receipt_url": _receipt_url(view, v1)}
     return RestAnswer(status, content, headers or {})
 
 

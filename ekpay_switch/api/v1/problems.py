@@ -17,7 +17,7 @@ MEDIA_TYPE = "application/problem+json"
 NO_COPIES = MappingProxyType({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
 
 
-class Code(StrEnum):
+class ProblemCode(StrEnum):
     """What went wrong; a caller branches on this word and on nothing else."""
 
     INVALID_JSON = "invalid_json"
@@ -70,132 +70,140 @@ class ProblemMeaning:
     retry_after_s: int | None = None
 
 
-MEANINGS: Mapping[Code, ProblemMeaning] = MappingProxyType(
+MEANINGS: Mapping[ProblemCode, ProblemMeaning] = MappingProxyType(
     {
-        Code.INVALID_JSON: ProblemMeaning(
+        ProblemCode.INVALID_JSON: ProblemMeaning(
             400,
             "The body is not one JSON object",
             "Send one object in UTF-8 without a byte order mark; each member once; no NaN or Infinity.",
         ),
-        Code.BAD_REQUEST: ProblemMeaning(
+        ProblemCode.BAD_REQUEST: ProblemMeaning(
             400, "The request cannot be read", "Check how your program speaks HTTP."
         ),
-        Code.KEY_MISSING: ProblemMeaning(
+        ProblemCode.KEY_MISSING: ProblemMeaning(
             400,
             "The Idempotency-Key is missing",
             "Make a key before you send, keep it, and send it with every repeat of the same request.",
         ),
-        Code.KEY_INVALID: ProblemMeaning(
+        ProblemCode.KEY_INVALID: ProblemMeaning(
             400,
             "The Idempotency-Key is not one of ours",
             "Send one header with 16 to 64 of A-Z a-z 0-9 _ and -, quoted or bare; a UUID will do.",
         ),
-        Code.UNAUTHENTICATED: ProblemMeaning(
+        ProblemCode.UNAUTHENTICATED: ProblemMeaning(
             401,
             "No valid API key",
             "Send Authorization: Bearer and your key; one that was revoked is dead at once.",
         ),
-        Code.NOT_FOUND: ProblemMeaning(404, "There is nothing here for you", "Check the id and the path."),
-        Code.METHOD_NOT_ALLOWED: ProblemMeaning(
+        ProblemCode.NOT_FOUND: ProblemMeaning(
+            404, "There is nothing here for you", "Check the id and the path."
+        ),
+        ProblemCode.METHOD_NOT_ALLOWED: ProblemMeaning(
             405, "Another method", "The header Allow names those that are."
         ),
-        Code.REQUEST_TIMEOUT: ProblemMeaning(408, "The request came too slowly", "Send it again.", 1),
-        Code.BILL_ALREADY_PAID: ProblemMeaning(
+        ProblemCode.REQUEST_TIMEOUT: ProblemMeaning(408, "The request came too slowly", "Send it again.", 1),
+        ProblemCode.BILL_ALREADY_PAID: ProblemMeaning(
             409, "The biller says that this bill is paid", "Tell your payer; there is nothing to pay."
         ),
-        Code.BILL_ALREADY_IN_PROGRESS: ProblemMeaning(
+        ProblemCode.BILL_ALREADY_IN_PROGRESS: ProblemMeaning(
             409,
             "Another payment holds this bill",
             "Where payment_id is told, the payment is yours: look it up, give it another try, or cancel it.",
         ),
-        Code.PAYMENT_NOT_PAYABLE: ProblemMeaning(
+        ProblemCode.PAYMENT_NOT_PAYABLE: ProblemMeaning(
             409,
             "No further try may be begun",
             "Look the payment up: money was asked for already, or its time is over.",
         ),
-        Code.PAYMENT_NOT_CANCELLABLE: ProblemMeaning(
+        ProblemCode.PAYMENT_NOT_CANCELLABLE: ProblemMeaning(
             409,
             "The payment cannot be cancelled",
             "Look it up: money was asked for already, or it has ended.",
         ),
-        Code.NOT_REFUNDABLE: ProblemMeaning(
+        ProblemCode.NOT_REFUNDABLE: ProblemMeaning(
             409, "The payment cannot be refunded", "Only a paid payment can; look it up."
         ),
-        Code.BODY_TOO_LARGE: ProblemMeaning(
+        ProblemCode.BODY_TOO_LARGE: ProblemMeaning(
             413, "The body is too large", "No request here needs more than 64 KiB."
         ),
-        Code.UNSUPPORTED_MEDIA_TYPE: ProblemMeaning(
+        ProblemCode.UNSUPPORTED_MEDIA_TYPE: ProblemMeaning(
             415, "The body is not application/json", "Send one Content-Type: application/json."
         ),
-        Code.VALIDATION_FAILED: ProblemMeaning(
+        ProblemCode.VALIDATION_FAILED: ProblemMeaning(
             422, "Members are missing, unknown or malformed", "See errors: a pointer and a code each."
         ),
-        Code.KEY_REUSED: ProblemMeaning(
+        ProblemCode.KEY_REUSED: ProblemMeaning(
             422,
             "The Idempotency-Key came before with another request",
             "Use one key for one request: other spaces make another one.",
         ),
-        Code.AMOUNT_MISMATCH: ProblemMeaning(
+        ProblemCode.AMOUNT_MISMATCH: ProblemMeaning(
             422, "The amount is not the bill's", "Fetch the bill again and show your payer what it says now."
         ),
-        Code.AMOUNT_OUT_OF_RANGE: ProblemMeaning(
+        ProblemCode.AMOUNT_OUT_OF_RANGE: ProblemMeaning(
             422, "The instrument does not take such an amount", "Offer your payer another instrument."
         ),
-        Code.UNKNOWN_BILLER: ProblemMeaning(422, "No such biller", "See the list of billers."),
-        Code.UNKNOWN_INSTRUMENT: ProblemMeaning(422, "No such instrument", "See the list of connectors."),
-        Code.BILL_NOT_FOUND: ProblemMeaning(
+        ProblemCode.UNKNOWN_BILLER: ProblemMeaning(422, "No such biller", "See the list of billers."),
+        ProblemCode.UNKNOWN_INSTRUMENT: ProblemMeaning(
+            422, "No such instrument", "See the list of connectors."
+        ),
+        ProblemCode.BILL_NOT_FOUND: ProblemMeaning(
             422, "The biller has no such bill", "Ask your payer to check the numbers."
         ),
-        Code.RETURN_URL_NOT_ALLOWED: ProblemMeaning(
+        ProblemCode.RETURN_URL_NOT_ALLOWED: ProblemMeaning(
             422, "The return_url is not one of yours", "Use https and a host that your API key lists."
         ),
-        Code.CURRENCY_MISMATCH: ProblemMeaning(422, "Another currency", "A refund is in the payment's own."),
-        Code.REFUND_EXCEEDS_REMAINING: ProblemMeaning(
+        ProblemCode.CURRENCY_MISMATCH: ProblemMeaning(
+            422, "Another currency", "A refund is in the payment's own."
+        ),
+        ProblemCode.REFUND_EXCEEDS_REMAINING: ProblemMeaning(
             422,
             "The refunds would exceed the amount",
             "All refunds of a payment together are at most its amount; charges and fees stay.",
         ),
-        Code.TOO_MANY_REFUNDS: ProblemMeaning(
+        ProblemCode.TOO_MANY_REFUNDS: ProblemMeaning(
             422, "The instrument gives back in fewer parts", "Pay the rest back in another way."
         ),
-        Code.REFUND_PERIOD_OVER: ProblemMeaning(
+        ProblemCode.REFUND_PERIOD_OVER: ProblemMeaning(
             422, "The instrument gives nothing back any more", "Pay it back in another way."
         ),
-        Code.DEBT_LIMIT_REACHED: ProblemMeaning(
+        ProblemCode.DEBT_LIMIT_REACHED: ProblemMeaning(
             422,
             "You would owe us more than was agreed",
             "Ask again with a new key once you have sold more, or have the debt limit raised.",
         ),
-        Code.RATE_LIMITED: ProblemMeaning(429, "Too many requests", "Ask less often.", 1),
-        Code.HEADERS_TOO_LARGE: ProblemMeaning(
+        ProblemCode.RATE_LIMITED: ProblemMeaning(429, "Too many requests", "Ask less often.", 1),
+        ProblemCode.HEADERS_TOO_LARGE: ProblemMeaning(
             431, "The headers are too large", "Send fewer and shorter ones."
         ),
-        Code.INTERNAL_ERROR: ProblemMeaning(
+        ProblemCode.INTERNAL_ERROR: ProblemMeaning(
             500, "Something of ours is broken", "Send the same again with the same key; it is safe.", 5
         ),
-        Code.BILLER_UNAVAILABLE: ProblemMeaning(
+        ProblemCode.BILLER_UNAVAILABLE: ProblemMeaning(
             503, "The biller does not answer", "Nothing was done. Try again with the same key.", 5
         ),
-        Code.INSTRUMENT_UNAVAILABLE: ProblemMeaning(
+        ProblemCode.INSTRUMENT_UNAVAILABLE: ProblemMeaning(
             503,
             "Nobody takes this instrument now",
             "Nothing was done. Offer your payer another instrument, or try again with the same key.",
             30,
         ),
-        Code.BUSY: ProblemMeaning(503, "Busy", "Nothing is lost. Send the same again with the same key.", 1),
+        ProblemCode.BUSY: ProblemMeaning(
+            503, "Busy", "Nothing is lost. Send the same again with the same key.", 1
+        ),
     }
 )
 
 # What the framework or the limits refuse.
-_OF_STATUS: Mapping[int, Code] = MappingProxyType(
+_OF_STATUS: Mapping[int, ProblemCode] = MappingProxyType(
     {
-        400: Code.BAD_REQUEST,
-        404: Code.NOT_FOUND,
-        405: Code.METHOD_NOT_ALLOWED,
-        408: Code.REQUEST_TIMEOUT,
-        413: Code.BODY_TOO_LARGE,
-        431: Code.HEADERS_TOO_LARGE,
-        503: Code.BUSY,
+        400: ProblemCode.BAD_REQUEST,
+        404: ProblemCode.NOT_FOUND,
+        405: ProblemCode.METHOD_NOT_ALLOWED,
+        408: ProblemCode.REQUEST_TIMEOUT,
+        413: ProblemCode.BODY_TOO_LARGE,
+        431: ProblemCode.HEADERS_TOO_LARGE,
+        503: ProblemCode.BUSY,
     }
 )
 
@@ -208,10 +216,12 @@ class FieldError:
     code: str
 
 
-class RefusedError(Exception):
+class ProblemError(Exception):
     """A request of REST v1 that is answered with a problem document."""
 
-    def __init__(self, code: Code, errors: Sequence[FieldError] = (), payment_id: str | None = None) -> None:
+    def __init__(
+        self, code: ProblemCode, errors: Sequence[FieldError] = (), payment_id: str | None = None
+    ) -> None:
         super().__init__(code)
         self.code, self.errors, self.payment_id = code, errors, payment_id
 
@@ -244,7 +254,7 @@ class RefusedError(Exception):
         headers = {**NO_COPIES, "Link": f'<{HELP_PATH}#{self.code}>; rel="help"'}
         if meaning.retry_after_s is not None:
             headers["Retry-After"] = str(meaning.retry_after_s)
-        if self.code is Code.UNAUTHENTICATED:
+        if self.code is ProblemCode.UNAUTHENTICATED:
             headers["WWW-Authenticate"] = 'Bearer realm="ekpay"'
         return headers
 
@@ -259,9 +269,9 @@ def is_under_v1(path: str) -> bool:
     return path == BASE or path.startswith(f"{BASE}/")
 
 
-def problem_of_status(status: int) -> RefusedError:
+def problem_of_status(status: int) -> ProblemError:
     """The refusal that stands for a status which the framework or the guard before it has chosen.
 
     What the core refuses should have been refused at the edge: any other status is an internal error.
     """
-    return RefusedError(_OF_STATUS.get(status, Code.INTERNAL_ERROR))
+    return ProblemError(_OF_STATUS.get(status, ProblemCode.INTERNAL_ERROR))

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_object
 from ekpay_switch.api.v1.messages import Message
-from ekpay_switch.api.v1.problems import Code, FieldError, RefusedError
+from ekpay_switch.api.v1.problems import FieldError, ProblemCode, ProblemError
 from ekpay_switch.ports.collections import Client, Clients
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
@@ -45,7 +45,7 @@ async def authenticate(request: Request, clients: Clients) -> Client:
     is_key = scheme.lower() == "bearer" and _API_KEY.fullmatch(key) is not None
     client = await clients.by_key(key) if is_key else None
     if client is None:
-        raise RefusedError(Code.UNAUTHENTICATED)
+        raise ProblemError(ProblemCode.UNAUTHENTICATED)
     return client
 
 
@@ -57,10 +57,10 @@ def idempotency_key(request: Request) -> str:
     """
     sent = request.headers.getlist("idempotency-key")
     if not sent:
-        raise RefusedError(Code.KEY_MISSING)
+        raise ProblemError(ProblemCode.KEY_MISSING)
     match = _IDEMPOTENCY_KEY.fullmatch(sent[0]) if len(sent) == 1 else None
     if match is None:
-        raise RefusedError(Code.KEY_INVALID)
+        raise ProblemError(ProblemCode.KEY_INVALID)
     return match[1] or match[2]
 
 
@@ -74,7 +74,7 @@ def require_json(request: Request) -> None:
     """Refuse whatever is not sent as JSON: what a form of a foreign page can send is not."""
     sent = request.headers.getlist("content-type")
     if len(sent) != 1 or not _JSON.fullmatch(sent[0].strip()):
-        raise RefusedError(Code.UNSUPPORTED_MEDIA_TYPE)
+        raise ProblemError(ProblemCode.UNSUPPORTED_MEDIA_TYPE)
 
 
 def read_message(kind: type[AnyMessage], body: bytes) -> AnyMessage:
@@ -86,16 +86,16 @@ def read_message(kind: type[AnyMessage], body: bytes) -> AnyMessage:
     try:
         members = parse_object(body)
     except MalformedJsonError as error:
-        raise RefusedError(Code.INVALID_JSON) from error
+        raise ProblemError(ProblemCode.INVALID_JSON) from error
     if _has_endless_number(members):
-        raise RefusedError(Code.INVALID_JSON)
+        raise ProblemError(ProblemCode.INVALID_JSON)
     try:
         return kind.model_validate(members)
     except ValidationError as refused:
         details = refused.errors(include_url=False, include_context=False, include_input=False)
         errors = [_field_error(detail) for detail in details[:_ERRORS_MAX]]
     # Outside of the handler: the pydantic error holds what was sent, and must not travel on with ours.
-    raise RefusedError(Code.VALIDATION_FAILED, errors)
+    raise ProblemError(ProblemCode.VALIDATION_FAILED, errors)
 
 
 def _has_endless_number(members: dict[str, object]) -> bool:

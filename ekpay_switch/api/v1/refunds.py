@@ -7,7 +7,7 @@ from ekpay_switch.api.v1 import answers
 from ekpay_switch.api.v1.calls import REPLAYED, RestAnswer, RestCall, RestV1
 from ekpay_switch.api.v1.messages import RefundMessage
 from ekpay_switch.api.v1.payments import CREATED, OK, find_payment
-from ekpay_switch.api.v1.problems import Code, RefusedError
+from ekpay_switch.api.v1.problems import ProblemCode, ProblemError
 from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read_message, require_json
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
@@ -25,7 +25,7 @@ async def create_refund(call: RestCall, v1: RestV1) -> RestAnswer:
     view = await find_payment(call, v1)
     message = read_message(RefundMessage, call.body)
     if message.currency != view.sums.total.currency:
-        raise RefusedError(Code.CURRENCY_MISMATCH)
+        raise ProblemError(ProblemCode.CURRENCY_MISMATCH)
     new = NewRefund(
         refund_id=uuid7(),
         payment_id=view.payment_id,
@@ -42,14 +42,14 @@ async def create_refund(call: RestCall, v1: RestV1) -> RestAnswer:
     try:
         answer = await v1.tasks.run_within(work, v1.answer_seconds)
     except StillRunningError:
-        raise RefusedError(Code.BUSY) from None
+        raise ProblemError(ProblemCode.BUSY) from None
     match answer:
         case RefundOpened(view=refund, is_repeat=is_repeat):
             telemetry.log("v1_refund_asked", payment_id=view.payment_id, refund_id=refund.refund_id)
             status, headers = (OK, REPLAYED) if is_repeat else (CREATED, {})
-            return RestAnswer(status, answers.refund(refund), headers)
+            return RestAnswer(status, answers.refund_document(refund), headers)
         case RefundRefusal():
-            raise RefusedError(_code_of(answer))
+            raise ProblemError(_code_of(answer))
         case _:
             assert_never(answer)
 
@@ -58,7 +58,7 @@ async def list_refunds(call: RestCall, v1: RestV1) -> RestAnswer:
     """`GET /v1/payments/{id}/refunds`: all of them, the oldest first."""
     view = await find_payment(call, v1)
     refunds = await v1.world.refunds.of_payment(call.client.partner_id, view.payment_id)
-    return RestAnswer(OK, {"refunds": [answers.refund(line) for line in refunds]})
+    return RestAnswer(OK, {"refunds": [answers.refund_document(line) for line in refunds]})
 
 
 async def _needs_approval(view: PaymentView, amount: int, v1: RestV1) -> bool:
@@ -75,5 +75,5 @@ def _rules(view: PaymentView, v1: RestV1) -> RefundRules:
     return BY_HAND if rules is None else rules
 
 
-def _code_of(refusal: RefundRefusal) -> Code:
-    return Code.NOT_FOUND if refusal is RefundRefusal.UNKNOWN_PAYMENT else Code(refusal.value)
+def _code_of(refusal: RefundRefusal) -> ProblemCode:
+    return ProblemCode.NOT_FOUND if refusal is RefundRefusal.UNKNOWN_PAYMENT else ProblemCode(refusal.value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID, uuid4
 
-from ekpay_switch.cli.conformance.run import ConformanceRun, Fact, Finding
+from ekpay_switch.cli.conformance.run import ConformanceRun, SafetyFact, StepFinding
 from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
@@ -45,21 +45,23 @@ class BillerConformance(ConformanceRun):
         """The safety facts of the biller's manifest."""
         return self.biller.profile.safety
 
-    async def steps(self) -> AsyncIterator[Finding]:
+    async def steps(self) -> AsyncIterator[StepFinding]:
         """Fetch, ask, pay, pay again under the same reference, ask again and pay under another one."""
         profile = self.biller.profile
         query = BillQuery(profile.id, self.parameters, payer_of(profile, self.parameters))
         fetched = await self.biller.fetch(query)
         is_unpaid = isinstance(fetched, BillFound) and not fetched.bill.is_paid and fetched.bill.total > ZERO
-        yield Finding("a bill is fetched, and something is owed", _fetch_wording(fetched), is_unpaid)
+        yield StepFinding("a bill is fetched, and something is owed", _fetch_wording(fetched), is_unpaid)
         if not isinstance(fetched, BillFound) or not is_unpaid:
             return
         order = self._order(fetched.bill, query)
         early = await self.biller.inquire(order)
         is_right = not isinstance(early, Posted | HalfDone)
-        yield Finding("asked before anything was paid", _inquiry_wording(early), is_right, Fact.CAN_BE_ASKED)
+        yield StepFinding(
+            "asked before anything was paid", _inquiry_wording(early), is_right, SafetyFact.CAN_BE_ASKED
+        )
         first = await self._pay(order)
-        yield Finding("paid", outcome_name(first), isinstance(first, Approved))
+        yield StepFinding("paid", outcome_name(first), isinstance(first, Approved))
         if not isinstance(first, Approved):
             return
         async for finding in self._repeat_and_inquire(order, first):
@@ -68,35 +70,44 @@ class BillerConformance(ConformanceRun):
             async for finding in self._only_once(order, query):
                 yield finding
 
-    async def _repeat_and_inquire(self, order: PayOrder, first: Approved) -> AsyncIterator[Finding]:
+    async def _repeat_and_inquire(self, order: PayOrder, first: Approved) -> AsyncIterator[StepFinding]:
         """Pay again under the same reference, then inquire: one payment, of our amount."""
         again = await self._pay(order)
         is_same = isinstance(again, Approved) and again.tokens == first.tokens
-        yield Finding("paid again under the same reference", outcome_name(again), is_same, Fact.DEDUPLICATES)
+        yield StepFinding(
+            "paid again under the same reference", outcome_name(again), is_same, SafetyFact.DEDUPLICATES
+        )
         inquiry = await self.biller.inquire(order)
         is_held = isinstance(inquiry, Posted)
-        yield Finding("asked after that", _inquiry_wording(inquiry), is_held, Fact.CAN_BE_ASKED)
+        yield StepFinding("asked after that", _inquiry_wording(inquiry), is_held, SafetyFact.CAN_BE_ASKED)
         if isinstance(inquiry, Posted) and inquiry.amount_minor is not None:
             is_equal = inquiry.amount_minor == order.sums.billed.minor
-            yield Finding("the amount it echoes", str(inquiry.amount_minor), is_equal, Fact.ECHOES_AMOUNT)
+            yield StepFinding(
+                "the amount it echoes", str(inquiry.amount_minor), is_equal, SafetyFact.ECHOES_AMOUNT
+            )
         unknown_order = replace(order, reference=_reference(uuid4()))
         if self.biller.profile.takes_bill_once:
             unknown = await self.biller.inquire(unknown_order)
             is_right = not isinstance(unknown, Posted | HalfDone)
-            yield Finding(
-                "asked for a reference nobody used", _inquiry_wording(unknown), is_right, Fact.CAN_BE_ASKED
+            yield StepFinding(
+                "asked for a reference nobody used",
+                _inquiry_wording(unknown),
+                is_right,
+                SafetyFact.CAN_BE_ASKED,
             )
 
-    async def _only_once(self, order: PayOrder, query: BillQuery) -> AsyncIterator[Finding]:
+    async def _only_once(self, order: PayOrder, query: BillQuery) -> AsyncIterator[StepFinding]:
         """A paid bill is declined under any other reference."""
         other_order = replace(order, reference=_reference(uuid4()))
         outcome = await self._pay(other_order)
-        yield Finding("paid under another reference", outcome_name(outcome), isinstance(outcome, Declined))
+        yield StepFinding(
+            "paid under another reference", outcome_name(outcome), isinstance(outcome, Declined)
+        )
         if not self.biller.profile.fetch_has_side_effects and self.biller.profile.fetch_mode != "none":
             fetched = await self.biller.fetch(query)
             is_over = not isinstance(fetched, BillFound) or fetched.bill.is_paid
             is_another = isinstance(fetched, BillFound) and fetched.bill.bill_key != self._key
-            yield Finding("fetched once more", _fetch_wording(fetched), is_over or is_another)
+            yield StepFinding("fetched once more", _fetch_wording(fetched), is_over or is_another)
 
     async def _pay(self, order: PayOrder) -> Outcome:
         """The outcome of one payment: every step in order, until one is not approved."""

@@ -44,7 +44,7 @@ def give(
 ) -> None:
     """Let a merchant raise treasury challans, and print its key this once."""
     _show_once(
-        carry_out(by, lambda engine: ChallanAccess(engine).give(merchant, username, bin_, by)),
+        carry_out(by, lambda engine: ChallanAccess(engine).grant(merchant, username, bin_, by)),
         as_json=as_json,
     )
 
@@ -58,14 +58,14 @@ def rotate_key(merchant: PartnerId, by: By, *, as_json: AsJson = False) -> None:
 @app.command()
 def on(merchant: PartnerId, by: By) -> None:
     """Switch the access on again."""
-    carry_out(by, lambda engine: ChallanAccess(engine).switch(merchant, by, is_active=True))
+    carry_out(by, lambda engine: ChallanAccess(engine).set_active(merchant, by, is_active=True))
     typer.echo(f"{merchant} may raise challans.")
 
 
 @app.command()
 def off(merchant: PartnerId, by: By) -> None:
     """Switch the access off; what was taken on already is seen through."""
-    carry_out(by, lambda engine: ChallanAccess(engine).switch(merchant, by, is_active=False))
+    carry_out(by, lambda engine: ChallanAccess(engine).set_active(merchant, by, is_active=False))
     typer.echo(f"{merchant} may raise no challans.")
 
 

@@ -17,7 +17,7 @@ from ekpay_switch.domain.asking import SafetyFacts
 _LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
 
 
-class Fact(StrEnum):
+class SafetyFact(StrEnum):
     """The four safety facts."""
 
     DEDUPLICATES = "deduplicates"
@@ -26,7 +26,7 @@ class Fact(StrEnum):
     ECHOES_AMOUNT = "echoes the amount"
 
 
-class Verdict(StrEnum):
+class FactVerdict(StrEnum):
     """What the run shows of one fact that the manifest states."""
 
     PROVEN = "proven"
@@ -35,7 +35,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class StepFinding:
     """One step of the run: what was asked, what it led to, and whether that is right.
 
     It bears on `fact`; None where it bears on no fact, so that a wrong one is only a fault.
@@ -44,7 +44,7 @@ class Finding:
     step: str
     result: str
     is_right: bool
-    fact: Fact | None = None
+    fact: SafetyFact | None = None
 
 
 @dataclass(kw_only=True)
@@ -52,7 +52,7 @@ class ConformanceRun(ABC):
     """One run; iterate over `run`, then ask for `verdicts`."""
 
     institution: ClassVar[str]
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[StepFinding] = field(default_factory=list)
 
     @property
     @abstractmethod
@@ -60,30 +60,30 @@ class ConformanceRun(ABC):
         """The safety facts that the manifest states."""
 
     @abstractmethod
-    def steps(self) -> AsyncIterator[Finding]:
+    def steps(self) -> AsyncIterator[StepFinding]:
         """Every step in turn; ends early where nothing more can be shown."""
 
-    async def run(self) -> AsyncIterator[Finding]:
+    async def run(self) -> AsyncIterator[StepFinding]:
         """Every step with its result; the run ends early where nothing more can be shown."""
         async for finding in self.steps():
             self.findings.append(finding)
             yield finding
 
-    def verdicts(self) -> dict[Fact, Verdict]:
+    def verdicts(self) -> dict[SafetyFact, FactVerdict]:
         """What was shown; a fact that the manifest does not claim is never more than not shown."""
         claimed = {
-            Fact.DEDUPLICATES: self.safety.deduplicates,
-            Fact.CAN_BE_ASKED: self.safety.can_be_asked,
-            Fact.CAN_BE_UNDONE: self.safety.can_be_undone,
-            Fact.ECHOES_AMOUNT: self.safety.echoes_amount,
+            SafetyFact.DEDUPLICATES: self.safety.deduplicates,
+            SafetyFact.CAN_BE_ASKED: self.safety.can_be_asked,
+            SafetyFact.CAN_BE_UNDONE: self.safety.can_be_undone,
+            SafetyFact.ECHOES_AMOUNT: self.safety.echoes_amount,
         }
-        return {fact: self._verdict(fact) if claimed[fact] else Verdict.NOT_SHOWN for fact in Fact}
+        return {fact: self._verdict(fact) if claimed[fact] else FactVerdict.NOT_SHOWN for fact in SafetyFact}
 
-    def _verdict(self, fact: Fact) -> Verdict:
+    def _verdict(self, fact: SafetyFact) -> FactVerdict:
         results = [finding.is_right for finding in self.findings if finding.fact is fact]
         if not results:
-            return Verdict.NOT_SHOWN
-        return Verdict.PROVEN if all(results) else Verdict.CONTRADICTED
+            return FactVerdict.NOT_SHOWN
+        return FactVerdict.PROVEN if all(results) else FactVerdict.CONTRADICTED
 
 
 async def show_run(conformance: ConformanceRun) -> bool:
@@ -94,7 +94,7 @@ async def show_run(conformance: ConformanceRun) -> bool:
     verdicts = conformance.verdicts()
     for fact, verdict in verdicts.items():
         console.print(f"{fact}: {verdict}")
-    if Verdict.CONTRADICTED in verdicts.values():
+    if FactVerdict.CONTRADICTED in verdicts.values():
         complain(f"the manifest states what the {conformance.institution} does not do")
         return False
     if not all(finding.is_right for finding in conformance.findings):

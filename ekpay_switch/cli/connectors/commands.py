@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
 from ekpay_switch.cli.conformance.run import is_on_this_machine, show_run
-from ekpay_switch.cli.connectors.conformance import Conformance
+from ekpay_switch.cli.connectors.conformance import ConnectorConformance
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import screen, show_json, show_table, taka
 from ekpay_switch.composition.switch import FAR_SIDE_TOKENS
@@ -134,7 +134,9 @@ async def _certify(
         connector = connectors.by_id(connector_id)
         assert connector is not None, "it was there a moment ago"
         payer = PayerAtPage(connector, wire, wait_seconds)
-        conformance = Conformance(connector, payer.agree, amount, connector.profile.timing.send_seconds)
+        conformance = ConnectorConformance(
+            connector, payer.agree, amount, connector.profile.timing.send_seconds
+        )
         # A running switch may own the link already: then the run goes over that one.
         async with keep_host_links([connector]):
             return await show_run(conformance)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from ekpay_switch.cli.conformance.run import ConformanceRun, Fact, Finding
+from ekpay_switch.cli.conformance.run import ConformanceRun, SafetyFact, StepFinding
 from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
@@ -38,7 +38,7 @@ Payer = Callable[[CollectOrder, PageCreated], Awaitable[bool | str]]
 
 
 @dataclass
-class Conformance(ConformanceRun):
+class ConnectorConformance(ConformanceRun):
     """One run over a connector: a payment of `amount` taken, a part of it given back."""
 
     institution = "provider"
@@ -58,12 +58,12 @@ class Conformance(ConformanceRun):
         profile = self.connector.profile
         return profile.safety.can_be_asked or not profile.executes
 
-    async def steps(self) -> AsyncIterator[Finding]:
+    async def steps(self) -> AsyncIterator[StepFinding]:
         """Create a page, have the payer agree, collect, inquire and give half of it back."""
         order = self._order()
         created = await self.connector.create(order)
         is_open = isinstance(created, PageCreated)
-        yield Finding("let in, and a page created", _answer_wording(created), is_open)
+        yield StepFinding("let in, and a page created", _answer_wording(created), is_open)
         if not isinstance(created, PageCreated):
             return
         order = replace(order, provider_reference=created.provider_reference)
@@ -72,22 +72,22 @@ class Conformance(ConformanceRun):
         agreed = await self.payer(order, created)
         has_agreed = bool(agreed)
         order = replace(order, consent=agreed if isinstance(agreed, str) else "")
-        yield Finding("the payer agrees", "agreed" if has_agreed else "nobody agreed in time", has_agreed)
+        yield StepFinding("the payer agrees", "agreed" if has_agreed else "nobody agreed in time", has_agreed)
         if not has_agreed:
             return
         async for finding in self._check_collection(order):
             yield finding
 
-    async def _check_before_agreement(self, order: CollectOrder) -> AsyncIterator[Finding]:
+    async def _check_before_agreement(self, order: CollectOrder) -> AsyncIterator[StepFinding]:
         inquiry = await self.connector.inquire(order)
         is_right = isinstance(inquiry, AwaitingPayer) and not inquiry.may_execute
-        yield Finding(
-            "asked before the payer has agreed", _answer_wording(inquiry), is_right, Fact.CAN_BE_ASKED
+        yield StepFinding(
+            "asked before the payer has agreed", _answer_wording(inquiry), is_right, SafetyFact.CAN_BE_ASKED
         )
         if self.connector.profile.executes:
             early = await self.connector.execute(self._send_now(order))
             is_right = not isinstance(early, Collected)
-            yield Finding("executed before the payer has agreed", _answer_wording(early), is_right)
+            yield StepFinding("executed before the payer has agreed", _answer_wording(early), is_right)
         if not self._can_inquire:
             return
         unknown_order = replace(self._order(), provider_reference=_UNKNOWN_REFERENCE)
@@ -99,77 +99,84 @@ class Conformance(ConformanceRun):
             else Collected | NeverPaid
         )
         is_right = not isinstance(unknown, wrong)
-        yield Finding(
-            "asked for a payment that nobody knows", _answer_wording(unknown), is_right, Fact.CAN_BE_ASKED
+        yield StepFinding(
+            "asked for a payment that nobody knows",
+            _answer_wording(unknown),
+            is_right,
+            SafetyFact.CAN_BE_ASKED,
         )
 
-    async def _check_collection(self, order: CollectOrder) -> AsyncIterator[Finding]:
+    async def _check_collection(self, order: CollectOrder) -> AsyncIterator[StepFinding]:
         """Execute twice where we execute, then ask: one movement, of our amount."""
         executes = self.connector.profile.executes
         first = await self.connector.execute(self._send_now(order)) if executes else None
         if first is not None:
-            yield Finding("executed", _answer_wording(first), isinstance(first, Collected))
+            yield StepFinding("executed", _answer_wording(first), isinstance(first, Collected))
             again = await self.connector.execute(self._send_now(order))
             is_right = not isinstance(again, Collected) or again == first
-            yield Finding("executed again", _answer_wording(again), is_right, Fact.DEDUPLICATES)
+            yield StepFinding("executed again", _answer_wording(again), is_right, SafetyFact.DEDUPLICATES)
         inquiry: CollectInquiry | ExecuteOutcome | None = first
         if self._can_inquire:
             inquiry = await self.connector.inquire(order)
-            yield Finding(
+            yield StepFinding(
                 "asked after that",
                 _answer_wording(inquiry),
                 isinstance(inquiry, Collected),
-                Fact.CAN_BE_ASKED,
+                SafetyFact.CAN_BE_ASKED,
             )
         if not isinstance(inquiry, Collected):
             return
         if isinstance(first, Collected):
             is_same = first.provider_transaction == inquiry.provider_transaction
-            yield Finding("one movement of money", inquiry.provider_transaction, is_same, Fact.DEDUPLICATES)
+            yield StepFinding(
+                "one movement of money", inquiry.provider_transaction, is_same, SafetyFact.DEDUPLICATES
+            )
         async for finding in self._check_echo(order, inquiry):
             yield finding
         async for finding in self._check_refund(order, inquiry):
             yield finding
 
-    async def _check_echo(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
+    async def _check_echo(self, order: CollectOrder, collected: Collected) -> AsyncIterator[StepFinding]:
         judged = judge_collected(order, collected)
         why = "as ordered" if isinstance(judged, ConfirmedCollection) else judged.why
-        yield Finding(
-            "reference and amount", why, isinstance(judged, ConfirmedCollection), Fact.ECHOES_AMOUNT
+        yield StepFinding(
+            "reference and amount", why, isinstance(judged, ConfirmedCollection), SafetyFact.ECHOES_AMOUNT
         )
         if isinstance(self.connector, FindsMovements):
             movement = await self.connector.search(collected.provider_transaction)
             is_right = (
                 isinstance(movement, MovementFound) and movement.is_done and movement.amount == order.amount
             )
-            yield Finding(
-                "looked up by its movement", _answer_wording(movement), is_right, Fact.ECHOES_AMOUNT
+            yield StepFinding(
+                "looked up by its movement", _answer_wording(movement), is_right, SafetyFact.ECHOES_AMOUNT
             )
 
-    async def _check_refund(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
+    async def _check_refund(self, order: CollectOrder, collected: Collected) -> AsyncIterator[StepFinding]:
         rules = self.connector.profile.refunds
         if rules is None:
             return
         part = Money(order.amount.minor // 2, order.amount.currency)
         refund = self._refund(order, collected, part)
         line = await self.connector.refund(refund)
-        yield Finding(
-            "a part given back", _answer_wording(line), isinstance(line, RefundLine), Fact.CAN_BE_UNDONE
+        yield StepFinding(
+            "a part given back", _answer_wording(line), isinstance(line, RefundLine), SafetyFact.CAN_BE_UNDONE
         )
         if rules.can_be_asked:
             is_refunded = isinstance(line, RefundLine)
             name = line.provider_refund if isinstance(line, RefundLine) else ""
             refunds = await self.connector.inquire_refunds(replace(refund, provider_refund=name))
             is_right = is_refunded and isinstance(refunds, RefundsFound) and refunds.lines == (line,)
-            yield Finding("asked for the refunds", _answer_wording(refunds), is_right, Fact.CAN_BE_UNDONE)
+            yield StepFinding(
+                "asked for the refunds", _answer_wording(refunds), is_right, SafetyFact.CAN_BE_UNDONE
+            )
         if not isinstance(line, RefundLine):
             return
         rest = replace(
             self._refund(order, collected, order.amount), known_refunds=frozenset({line.provider_refund})
         )
         over = await self.connector.refund(rest)
-        yield Finding(
-            "more than is left", _answer_wording(over), isinstance(over, Declined), Fact.CAN_BE_UNDONE
+        yield StepFinding(
+            "more than is left", _answer_wording(over), isinstance(over, Declined), SafetyFact.CAN_BE_UNDONE
         )
 
     def _order(self) -> CollectOrder:

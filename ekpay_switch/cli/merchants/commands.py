@@ -33,7 +33,12 @@ from ekpay_switch.cli.merchants.wording import (
 )
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import show_json, show_table
-from ekpay_switch.persistence.merchants.staff_actions import Agreement, MerchantDesk, MerchantKey, NewMerchant
+from ekpay_switch.persistence.merchants.staff_actions import (
+    Agreement,
+    MerchantKey,
+    MerchantStaffActions,
+    NewMerchant,
+)
 
 app = typer.Typer(help="Merchants, their agreements, pass keys and payees.", no_args_is_help=True)
 app.add_typer(merchant_payees.app, name="payees")
@@ -76,13 +81,13 @@ def add(
     if REQUIRED - texts.keys():
         raise typer.BadParameter(f"set {', '.join(sorted(REQUIRED - texts.keys()))} as well")
     new = NewMerchant(partner_id, mer_reg_id, Agreement(**_read_agreement(texts)))
-    _show_once(carry_out(by, lambda engine: MerchantDesk(engine).add(new, by)), as_json=as_json)
+    _show_once(carry_out(by, lambda engine: MerchantStaffActions(engine).add(new, by)), as_json=as_json)
 
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List merchants and what each is owed."""
-    lines = open_session().run(lambda engine: MerchantDesk(engine).list())
+    lines = open_session().run(lambda engine: MerchantStaffActions(engine).list())
     if as_json:
         show_json([for_programs(line) for line in lines])
         return
@@ -92,7 +97,7 @@ def list_(*, as_json: AsJson = False) -> None:
 @app.command()
 def show(partner_id: PartnerId, *, as_json: AsJson = False) -> None:
     """Show a merchant, its agreement, what it is owed and who changed what."""
-    line, changes = open_session().run(lambda engine: MerchantDesk(engine).show(partner_id))
+    line, changes = open_session().run(lambda engine: MerchantStaffActions(engine).show(partner_id))
     if as_json:
         show_json(for_programs(line) | {"changes": changes_for_programs(changes)})
         return
@@ -114,7 +119,7 @@ def rotate_key(
     overlap = timedelta(hours=overlap_hours)
 
     async def _rotate(engine: AsyncEngine) -> MerchantKey:
-        return await MerchantDesk(engine).rotate_key(partner_id, overlap, by)
+        return await MerchantStaffActions(engine).rotate_key(partner_id, overlap, by)
 
     _show_once(carry_out(by, _rotate), as_json=as_json)
 
@@ -123,7 +128,7 @@ def rotate_key(
 def change(partner_id: PartnerId, terms: _Set, by: By, *, as_json: AsJson = False) -> None:
     """Change a merchant's agreement or its names; what is set replaces what was."""
     changes = _read_agreement(_texts(terms))
-    line = carry_out(by, lambda engine: MerchantDesk(engine).change(partner_id, changes, by))
+    line = carry_out(by, lambda engine: MerchantStaffActions(engine).change(partner_id, changes, by))
     if as_json:
         show_json(for_programs(line))
         return
@@ -143,7 +148,7 @@ def deactivate(partner_id: PartnerId, by: By, *, as_json: AsJson = False) -> Non
 
 
 def _set_active(partner_id: str, by: str, *, is_active: bool, as_json: bool) -> None:
-    carry_out(by, lambda engine: MerchantDesk(engine).set_active(partner_id, by, is_active=is_active))
+    carry_out(by, lambda engine: MerchantStaffActions(engine).set_active(partner_id, by, is_active=is_active))
     if as_json:
         show_json({"partner_id": partner_id, "is_active": is_active})
         return

@@ -21,8 +21,8 @@ from ekpay_switch.cli.terminal import complain, show_json
 from ekpay_switch.persistence.merchants.payees import MerchantPayees
 from ekpay_switch.persistence.merchants.staff_actions import (
     ClashError,
-    MerchantDesk,
     MerchantKey,
+    MerchantStaffActions,
 )
 from ekpay_switch.ports.merchants import Payee
 
@@ -53,7 +53,8 @@ def import_merchants(
     numbers, merchants = [number for number, _ in news], [new for _, new in news]
     if dry_run:
         fresh = _report_problems(
-            lambda: open_session().run(lambda engine: MerchantDesk(engine).would_add(merchants)), numbers
+            lambda: open_session().run(lambda engine: MerchantStaffActions(engine).preview_add(merchants)),
+            numbers,
         )
         reg_ids = [new.mer_reg_id for new in fresh]
         _report_result(reg_ids, len(merchants) - len(reg_ids), "would be added", as_json=as_json)
@@ -64,7 +65,7 @@ def import_merchants(
     file.must_be_new()
 
     async def _add(engine: AsyncEngine) -> Sequence[MerchantKey]:
-        return await MerchantDesk(engine).add_all(merchants, by, file.keep)
+        return await MerchantStaffActions(engine).add_all(merchants, by, file.keep)
 
     added = _report_problems(lambda: carry_out(by, _add), numbers)
     if added:
@@ -92,7 +93,7 @@ def import_payees(
     numbers, payees = [number for number, _ in read], [payee for _, payee in read]
 
     async def _would_add(engine: AsyncEngine) -> Sequence[Payee]:
-        return await MerchantPayees(engine).would_add(partner_id, payees)
+        return await MerchantPayees(engine).preview_add(partner_id, payees)
 
     async def _add(engine: AsyncEngine) -> Sequence[Payee]:
         return await MerchantPayees(engine).add_all(partner_id, payees, by)
@@ -116,7 +117,7 @@ def _report_problems(work: Callable[[], Result], numbers: Sequence[int] = ()) ->
         problems = [
             CellProblem(numbers[clash.place], column, "stands already, and is another there")
             for clash in wrong.clashes
-            for column in clash.differs
+            for column in clash.differing_fields
         ]
     for problem in problems[:_PROBLEMS_MAX]:
         complain(str(problem))

@@ -6,7 +6,12 @@ from ekpay_switch.cli.connectors.commands import profiles_of
 from ekpay_switch.cli.merchants.terms import TermChoices
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.config_files.fees import read_fee_table
-from ekpay_switch.persistence.merchants.staff_actions import Change, MerchantLine, agreement_of, as_document
+from ekpay_switch.persistence.merchants.staff_actions import (
+    MerchantChange,
+    MerchantLine,
+    agreement_document,
+    agreement_of,
+)
 from ekpay_switch.settings import Settings
 
 HEADINGS = ("merchant", "registration id", "name", "active", ">owed", "since (Dhaka)")
@@ -29,7 +34,7 @@ def table_row(line: MerchantLine) -> tuple[str, ...]:
         merchant.mer_reg_id,
         merchant.name_en,
         active,
-        taka(line.owed.minor),
+        taka(line.amount_owed.minor),
         dhaka(line.created_at),
     )
 
@@ -51,7 +56,7 @@ def table_of_one(line: MerchantLine) -> list[tuple[str, str]]:
         ("charges on refund", merchant.charges_on_refund.value),
         ("refund limit", taka(merchant.refund_limit.minor)),
         ("debt limit", taka(merchant.debt_limit.minor)),
-        ("owed", taka(line.owed.minor)),
+        ("owed", taka(line.amount_owed.minor)),
         ("former pass key until (Dhaka)", dhaka(until)),
         ("since (Dhaka)", dhaka(line.created_at)),
     ]
@@ -64,21 +69,21 @@ def for_programs(line: MerchantLine) -> dict[str, object]:
         "partner_id": merchant.partner_id,
         "mer_reg_id": merchant.mer_reg_id,
         "is_active": merchant.is_active,
-        **as_document(agreement_of(merchant)),
-        "owed": line.owed.minor,
+        **agreement_document(agreement_of(merchant)),
+        "owed": line.amount_owed.minor,
         "previous_pass_key_until": line.previous_pass_key_until,
         "created_at": line.created_at,
     }
 
 
-def changes_for_programs(changes: Sequence[Change]) -> list[dict[str, object]]:
+def changes_for_programs(changes: Sequence[MerchantChange]) -> list[dict[str, object]]:
     """Who did what, the oldest first."""
-    return [{"at": change.at, "by": change.by, **change.what} for change in changes]
+    return [{"at": change.at, "by": change.by, **change.details} for change in changes]
 
 
-def change_row(change: Change) -> tuple[str, str, str]:
+def change_row(change: MerchantChange) -> tuple[str, str, str]:
     """When, who and what."""
-    facts = dict(change.what)
+    facts = dict(change.details)
     action = str(facts.pop("did")).replace("_", " ")
     details = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "fields")
     fields = facts.get("fields")

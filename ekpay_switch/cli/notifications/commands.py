@@ -17,7 +17,7 @@ from ekpay_switch.persistence.notifications.delivery_log import (
     ReplayRange,
     TryFilter,
     list_tries,
-    replay_one,
+    replay_notification,
     replay_range,
 )
 
@@ -76,7 +76,7 @@ def replay(
         if endpoint is not None and of_message is not None and endpoint != of_message:
             raise typer.BadParameter("the ID is of a message to another endpoint")
         chosen = endpoint or of_message
-        count = open_session().run(lambda engine: replay_one(engine, notification_id, chosen))
+        count = open_session().run(lambda engine: replay_notification(engine, notification_id, chosen))
     else:
         selection = _range(since, until, partner, endpoint, is_failed_only=failed)
         count = open_session().run(lambda engine: replay_range(engine, selection))

@@ -16,7 +16,7 @@ from ekpay_switch.domain.notices import EndpointKind, EventType
 from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.wire.public_addresses import AddressRules, UnsafeAddressError, target_of
-from ekpay_switch.wire.webhooks import Names, checked_addresses
+from ekpay_switch.wire.webhooks import NameResolver, resolve_checked
 
 app = typer.Typer(help="Endpoints of partners and their keys.", no_args_is_help=True)
 
@@ -95,10 +95,10 @@ def rotate_key(
 
 
 async def _check(url: str, rules: AddressRules) -> None:
-    names = Names()
+    names = NameResolver()
     try:
         async with asyncio.timeout(_LOOKUP_SECONDS):
-            await checked_addresses(target_of(url, rules), names.resolve)
+            await resolve_checked(target_of(url, rules), names.resolve)
     except TimeoutError as problem:
         raise UnsafeAddressError("its name could not be resolved in time") from problem
     finally:

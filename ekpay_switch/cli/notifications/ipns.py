@@ -19,7 +19,7 @@ from ekpay_switch.persistence.notifications.delivery_log import (
     count_range,
     list_tries,
     replay_ipn_of,
-    replay_one,
+    replay_notification,
     replay_range,
 )
 from ekpay_switch.persistence.notifications.ipn_log import (
@@ -152,7 +152,7 @@ def _replay_one(requested_id: UUID, endpoint_id: UUID | None) -> None:
         payment_id, notification_id = await payment_of_ipn(engine, requested_id)
         if notification_id is None:
             return await replay_ipn_of(engine, payment_id)
-        return await replay_one(engine, notification_id, endpoint_id, EndpointKind.IPN)
+        return await replay_notification(engine, notification_id, endpoint_id, EndpointKind.IPN)
 
     typer.echo(_resent_wording(open_session().run(send)))
 

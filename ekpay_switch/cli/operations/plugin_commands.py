@@ -19,7 +19,9 @@ def installed_apps() -> Iterable[EntryPoint]:
     return sorted(entry_points(group=GROUP), key=lambda point: point.name)
 
 
-def join(app: typer.Typer, points: Iterable[EntryPoint], reserved_names: Collection[str]) -> None:
+def add_plugin_commands(
+    app: typer.Typer, points: Iterable[EntryPoint], reserved_names: Collection[str]
+) -> None:
     """Add each command or group under its name; a name of the core cannot be replaced."""
     for point in points:
         if point.name in reserved_names:

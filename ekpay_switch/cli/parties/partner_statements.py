@@ -82,7 +82,7 @@ def statement(
         return partner_statement
 
     result = session.run(_read)
-    content = written(result, form)
+    content = render_statement(result, form)
     if out is None:
         sys.stdout.write(content)
         return
@@ -109,7 +109,8 @@ def _write_statements(statements: Sequence[PartnerStatement], folder: Path) -> i
     folder.mkdir(parents=True, exist_ok=True)
     for statement in statements:
         _write_revision(
-            folder / file_name_of(statement, StatementFormat.CSV), written(statement, StatementFormat.CSV)
+            folder / file_name_of(statement, StatementFormat.CSV),
+            render_statement(statement, StatementFormat.CSV),
         )
     return len(statements)
 
@@ -119,7 +120,7 @@ def file_name_of(statement: PartnerStatement, form: StatementFormat) -> str:
     return f"{statement.partner_id}_{statement.business_date:%Y%m%d}.{form}"
 
 
-def written(statement: PartnerStatement, form: StatementFormat) -> str:
+def render_statement(statement: PartnerStatement, form: StatementFormat) -> str:
     """The statement as text, its control totals last."""
     return _as_csv(statement) if form is StatementFormat.CSV else _as_json(statement)
 
@@ -155,7 +156,7 @@ def _rows(statement: PartnerStatement) -> Iterator[Sequence[object]]:
     for line in statement.lines:
         balances[line.bucket] += line.change
         yield (
-            _RECORD_NAMES.get(line.what, line.what), line.bucket, _instant(line.at), line.payment_id or "",
+            _RECORD_NAMES.get(line.kind, line.kind), line.bucket, _instant(line.at), line.payment_id or "",
             _without_formula(line.reference), _without_formula(line.biller_id),
             *("" if part is None else taka(part) for part in (line.billed, line.charge, line.fee, line.vat)),
             taka(line.change), taka(balances[line.bucket]),
@@ -190,7 +191,7 @@ def _as_json(statement: PartnerStatement) -> str:
 
 def _line_document(line: StatementLine) -> dict[str, object]:
     return {
-        "record": _RECORD_NAMES.get(line.what, line.what),
+        "record": _RECORD_NAMES.get(line.kind, line.kind),
         "bucket": line.bucket,
         "at": _instant(line.at),
         "payment_id": None if line.payment_id is None else str(line.payment_id),

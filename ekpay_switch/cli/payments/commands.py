@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from ekpay_switch.cli.payments.wording import PARTS, tell
+from ekpay_switch.cli.payments.wording import PARTS, payment_lines
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.composition.switch import token_sealer
@@ -17,7 +17,7 @@ from ekpay_switch.persistence.payments.story import (
     PaymentFilter,
     export_payments,
     list_payments,
-    read_story,
+    read_payment_details,
 )
 from ekpay_switch.security.masking import mask_account
 
@@ -54,11 +54,11 @@ def show(
             )
         payment_id = payments[0]["id"]
     chosen_id = payment_id
-    story = session.run(lambda engine: read_story(engine, chosen_id))
+    story = session.run(lambda engine: read_payment_details(engine, chosen_id))
     if story is None:
         raise typer.BadParameter(f"there is no payment {payment}")
     tokens = session.run(lambda engine: read_tokens(engine, token_sealer(session.keys()), chosen_id))
-    for line in tell(story, tokens):
+    for line in payment_lines(story, tokens):
         typer.echo(line)
 
 

@@ -20,13 +20,13 @@ from ekpay_switch.security.receipt_keys import (
     ReceiptKeyError,
     ReceiptKeys,
     SignedFacts,
-    check,
     key_id,
+    verify_signed_text,
 )
 from ekpay_switch.settings import Settings, read_settings
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.web.receipts.lines import groups, signed_facts, validity_text
-from ekpay_switch.web.receipts.pages import Shown, for_pdf
+from ekpay_switch.web.receipts.lines import receipt_sections, signed_facts, validity_text
+from ekpay_switch.web.receipts.pages import SignedReceipt, pdf_content
 from ekpay_switch.web.receipts.typesetter import Typesetter
 
 FAILED = 1
@@ -53,8 +53,14 @@ def show(
         )
     keys = ReceiptKeys(session.keys())
     public_url = session.settings.public_url
-    signed_receipt = Shown(receipt, keys.sign(signed_facts(receipt)), keys.path(payment_id), public_url)
-    rows = [(line.label.english, line.value.english) for group in groups(receipt) for line in group.lines]
+    signed_receipt = SignedReceipt(
+        receipt, keys.sign(signed_facts(receipt)), keys.path(payment_id), public_url
+    )
+    rows = [
+        (line.label.english, line.value.english)
+        for group in receipt_sections(receipt)
+        for line in group.lines
+    ]
     show_table(validity_text(receipt).english, ("what", "value"), rows)
     # Outside the table, which would fold them.
     typer.echo(f"{public_url}{signed_receipt.path}")
@@ -83,7 +89,7 @@ def verify(
     signed = "".join(text.split()).rpartition("/")[2]
     known = [*(key or []), *(_keys_from_file(keys) if keys else [])] or _own_keys(read_settings())
     try:
-        result = check(signed, known)
+        result = verify_signed_text(signed, known)
     except ReceiptKeyError as problem:
         raise typer.BadParameter("a key is `rcpk_` and 32 bytes in base64", param_hint="--key") from problem
     if isinstance(result, Flaw):
@@ -126,7 +132,7 @@ def _receipt(session: Session, payment_id: UUID) -> Receipt | None:
     return session.run(lambda engine: receipt_of(payment_id, PostgresReceipts(engine), billers, connectors))
 
 
-def _write_pdf(receipt: Shown, file: Path) -> None:
+def _write_pdf(receipt: SignedReceipt, file: Path) -> None:
     pdf = asyncio.run(_typeset(receipt))
     if pdf is None:
         complain("the PDF could not be made; the lines above say why")
@@ -135,8 +141,8 @@ def _write_pdf(receipt: Shown, file: Path) -> None:
     typer.echo(f"{file}: {len(pdf)} bytes")
 
 
-async def _typeset(receipt: Shown) -> bytes | None:
-    return await Typesetter().pdf(for_pdf(receipt))
+async def _typeset(receipt: SignedReceipt) -> bytes | None:
+    return await Typesetter().pdf(pdf_content(receipt))
 
 
 def _own_keys(settings: Settings) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from ekpay_switch.cli.payments.file_wording import file_wording, is_file_evidence
-from ekpay_switch.cli.routing.wording import tell_decision
+from ekpay_switch.cli.routing.wording import decision_lines
 from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_wording, taka
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.merchants import is_merchant
@@ -15,11 +15,11 @@ from ekpay_switch.domain.notices import DeliveryState
 from ekpay_switch.domain.payment import FINAL, Event, State, public_state
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.vending import TokenLine
-from ekpay_switch.persistence.payments.story import Line, PaymentStory
+from ekpay_switch.persistence.payments.story import Line, PaymentDetails
 from ekpay_switch.persistence.routing.documents import decision_of
 from ekpay_switch.security.masking import mask_account, printable
 
-REFUND_STATE_WORDS: Mapping[RefundState, str] = MappingProxyType(
+REFUND_STATE_WORDING: Mapping[RefundState, str] = MappingProxyType(
     {
         RefundState.REQUESTED: "a second person has to agree; the amount is held in the running total",
         RefundState.APPROVED: "the money is owed; it is to be sent, or provably never left us",
@@ -31,7 +31,7 @@ REFUND_STATE_WORDS: Mapping[RefundState, str] = MappingProxyType(
         RefundState.REJECTED: "the second person said no; nothing moved",
     }
 )
-REFUND_EVENT_WORDS: Mapping[RefundEvent, str] = MappingProxyType(
+REFUND_EVENT_WORDING: Mapping[RefundEvent, str] = MappingProxyType(
     {
         RefundEvent.APPROVED: "a second person agreed",
         RefundEvent.REJECTED: "a second person said no",
@@ -45,7 +45,7 @@ REFUND_EVENT_WORDS: Mapping[RefundEvent, str] = MappingProxyType(
         RefundEvent.TAKEN_BY_CONNECTOR: "the connector has taken the money back by itself",
     }
 )
-EVENT_WORDS: Mapping[Event, str] = MappingProxyType(
+EVENT_WORDING: Mapping[Event, str] = MappingProxyType(
     {
         Event.PREFUND_TAKEN: "the partner's prefund was taken and the biller is being told",
         Event.REFUSED: "the order was refused; no money moved",
@@ -78,7 +78,7 @@ _WAITS_FOR_A_PERSON = frozenset({RefundState.REQUESTED, RefundState.BY_HAND})
 PARTS = ("amount", "rounding", "charge", "fee", "vat")
 
 
-def tell(story: PaymentStory, tokens: Sequence[TokenLine] = ()) -> Iterator[str]:
+def payment_lines(story: PaymentDetails, tokens: Sequence[TokenLine] = ()) -> Iterator[str]:
     """The whole history, a line of the terminal at a time; `tokens` are what it bought, in order."""
     for part in (
         _opening,
@@ -97,7 +97,7 @@ def tell(story: PaymentStory, tokens: Sequence[TokenLine] = ()) -> Iterator[str]
     yield from (printable(line) for line in _ending(story))
 
 
-def _opening(story: PaymentStory) -> Iterator[str]:
+def _opening(story: PaymentDetails) -> Iterator[str]:
     payment = story.payment
     total = sum(payment[part] for part in PARTS)
     yield f"Payment {payment['id']}"
@@ -113,7 +113,7 @@ def _opening(story: PaymentStory) -> Iterator[str]:
         yield f"  number {payment['scroll_no']} in the biller's scroll of that day"
 
 
-def _source(story: PaymentStory) -> str:
+def _source(story: PaymentDetails) -> str:
     """Where the money comes from, if that is known."""
     payment = story.payment
     if payment["collected_by"]:
@@ -124,7 +124,7 @@ def _source(story: PaymentStory) -> str:
     return f" from the {payment['bucket']} prefund" if payment["bucket"] else ""
 
 
-def _charges(story: PaymentStory) -> Iterator[str]:
+def _charges(story: PaymentDetails) -> Iterator[str]:
     """The biller's own lines, in its order and words (billers.md 1.3)."""
     yield from _heading("What the biller makes of the money", story.charges)
     for line in story.charges:
@@ -138,20 +138,20 @@ def _token_lines(tokens: Sequence[TokenLine]) -> Iterator[str]:
         yield f"  {line.seq:>2}  {line.grouped}  {line.kind.replace('_', ' ')}"
 
 
-def _steps(story: PaymentStory) -> Iterator[str]:
+def _steps(story: PaymentDetails) -> Iterator[str]:
     day = None
     yield "What happened (Dhaka time)"
     for step in story.history:
         if in_dhaka(step["at"]).date() != day:
             day = in_dhaka(step["at"]).date()
             yield f"  {day}"
-        words = EVENT_WORDS[Event(step["event"])]
+        words = EVENT_WORDING[Event(step["event"])]
         facts = facts_wording(step["facts"])
         yield f"    {dhaka_time(step['at'])}  {words}{': ' + facts if facts else ''}"
         yield f"                  {step['from_state']} → {step['to_state']}, by {step['actor']}"
 
 
-def _attempts(story: PaymentStory) -> Iterator[str]:
+def _attempts(story: PaymentDetails) -> Iterator[str]:
     yield from _heading("Whom we asked", story.attempts)
     for attempt in story.attempts:
         sends = "once" if attempt["sends"] == 1 else f"{attempt['sends']} times"
@@ -167,13 +167,13 @@ def _step_of(step: str) -> str:
     return "" if step == "pay" else f", last step begun: {step.replace('_', ' ')}"
 
 
-def _decisions(story: PaymentStory) -> Iterator[str]:
+def _decisions(story: PaymentDetails) -> Iterator[str]:
     yield from _heading("Why they were asked to collect", story.decisions)
     for decided in story.decisions:
-        yield from (f"  {line}" for line in tell_decision(decision_of(decided["document"])))
+        yield from (f"  {line}" for line in decision_lines(decision_of(decided["document"])))
 
 
-def _tries(story: PaymentStory) -> Iterator[str]:
+def _tries(story: PaymentDetails) -> Iterator[str]:
     yield from _heading("How its money was collected", story.tries)
     for row in story.tries:
         name = row["provider_reference"] or "no page"
@@ -202,7 +202,7 @@ def _collected_wording(row: Line) -> str:
     )
 
 
-def _refunds(story: PaymentStory) -> Iterator[str]:
+def _refunds(story: PaymentDetails) -> Iterator[str]:
     yield from _heading("What goes back to the payer", story.refunds)
     for refund in story.refunds:
         yield from (f"  {line}" for line in refund_lines(refund, story.refund_steps[refund["id"]]))
@@ -216,7 +216,7 @@ def refund_lines(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
     yield f"  asked for by {refund['asked_by']} at {dhaka(refund['created_at'])}: {refund['reason']}"
     for step in steps:
         facts = facts_wording(step["facts"])
-        words = REFUND_EVENT_WORDS[RefundEvent(step["event"])]
+        words = REFUND_EVENT_WORDING[RefundEvent(step["event"])]
         yield f"  {dhaka(step['at'])}  {words}{': ' + facts if facts else ''}"
         yield f"                       {step['from_state']} → {step['to_state']}, by {step['actor']}"
     if refund["bank_reference"] is not None:
@@ -226,10 +226,10 @@ def refund_lines(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
         )
         yield f"  {statement}; {confirmation}"
     due = f"; due at {dhaka(refund['next_action_at'])}" if refund["next_action_at"] is not None else ""
-    yield f"  It is {state.replace('_', ' ')}: {REFUND_STATE_WORDS[state]}{due}."
+    yield f"  It is {state.replace('_', ' ')}: {REFUND_STATE_WORDING[state]}{due}."
 
 
-def _evidence(story: PaymentStory) -> Iterator[str]:
+def _evidence(story: PaymentDetails) -> Iterator[str]:
     yield from _heading("Answers that decided nothing by themselves", story.evidence)
     for answer in story.evidence:
         if is_file_evidence(answer["kind"]):
@@ -249,7 +249,7 @@ def _evidence_wording(kind: str) -> str:
     return f"{step.replace('_', ' ')} was made ready to be sent{again}"
 
 
-def _entries(story: PaymentStory) -> Iterator[str]:
+def _entries(story: PaymentDetails) -> Iterator[str]:
     yield from _heading("What was posted (debit +, credit -)", story.entries)
     for entry in story.entries:
         place = f"lane {entry['lane']}, number {entry['seq']}, window {entry['window_id']}"
@@ -259,7 +259,7 @@ def _entries(story: PaymentStory) -> Iterator[str]:
             yield f"    {sign} {taka(abs(line['amount'])):>14}  {line['account']}"
 
 
-def _notifications(story: PaymentStory) -> Iterator[str]:
+def _notifications(story: PaymentDetails) -> Iterator[str]:
     yield from _heading("Who is told", story.notifications)
     for notice in story.notifications:
         words = notice["notice"].replace("_", " ")
@@ -281,7 +281,7 @@ def _delivery_wording(delivery: Line) -> str:
     return f"{delivery['url']}: {state.value.replace('_', ' ')}{due}{tried}{why}"
 
 
-def _ending(story: PaymentStory) -> Iterator[str]:
+def _ending(story: PaymentDetails) -> Iterator[str]:
     payment = story.payment
     state = State(payment["state"])
     why = f" because {payment['refusal'].replace('_', ' ')}" if payment["refusal"] else ""

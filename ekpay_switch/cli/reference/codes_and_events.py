@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ekpay_switch.api.syndicate.codes import DONE, IN_PROGRESS, MESSAGES, REFUSALS, TOKEN_MISSING, TOO_MANY
 from ekpay_switch.api.v1.problems import MEANINGS
-from ekpay_switch.cli.payments.wording import EVENT_WORDS, REFUND_EVENT_WORDS, REFUND_STATE_WORDS
+from ekpay_switch.cli.payments.wording import EVENT_WORDING, REFUND_EVENT_WORDING, REFUND_STATE_WORDING
 from ekpay_switch.domain import alarms
 from ekpay_switch.domain.notices import NOTICES
 from ekpay_switch.domain.payment import public_state
@@ -29,7 +29,7 @@ _OWN_CODES = {
 }
 
 
-def write() -> str:
+def render_page() -> str:
     """The whole page as Markdown."""
     parts = (_codes(), _problems(), _notifications(), _history(), _refunds(), _alarms())
     return "\n".join((_OPENING, *("\n".join((*part, "")) for part in parts)))
@@ -65,15 +65,15 @@ def _notifications() -> Iterable[str]:
 
 def _history() -> Iterable[str]:
     yield from ("## Events of a payment (`history.event`)", "", "| event | what happened |", "| --- | --- |")
-    yield from (f"| {event} | {words} |" for event, words in EVENT_WORDS.items())
+    yield from (f"| {event} | {words} |" for event, words in EVENT_WORDING.items())
 
 
 def _refunds() -> Iterable[str]:
     yield from ("## States of a refund (`refunds.state`)", "", "| state | meaning |", "| --- | --- |")
-    yield from (f"| {state} | {words} |" for state, words in REFUND_STATE_WORDS.items())
+    yield from (f"| {state} | {words} |" for state, words in REFUND_STATE_WORDING.items())
     yield from ("", "## Events of a refund (`refund_history.event`)", "")
     yield from ("| event | what happened | leads to |", "| --- | --- | --- |")
-    for event, words in REFUND_EVENT_WORDS.items():
+    for event, words in REFUND_EVENT_WORDING.items():
         steps = {
             f"{from_state} to {to_state}"
             for (from_state, by), to_state in REFUND_TRANSITIONS.items()
@@ -89,4 +89,4 @@ def _alarms() -> Iterable[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(write())
+    sys.stdout.write(render_page())

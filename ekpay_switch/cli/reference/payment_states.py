@@ -29,7 +29,7 @@ _MEANING = {
 }
 
 
-def draw() -> str:
+def render_page() -> str:
     """The whole page as Markdown: a mermaid diagram, the states and the table of transitions."""
     return "\n".join((_OPENING, *_diagram(), "", *_states(), "", *_transitions(), ""))
 
@@ -55,4 +55,4 @@ def _transitions() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(draw())
+    sys.stdout.write(render_page())

@@ -14,9 +14,9 @@ from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, 
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.refunds.refund import RefundState
-from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.parties.staff import Role, Staff
-from ekpay_switch.persistence.refunds.staff_actions import Line, RefundDesk
+from ekpay_switch.persistence.refunds.staff_actions import Line, RefundStaffActions
 from ekpay_switch.ports.collections import RefundView
 from ekpay_switch.ports.connectors import BY_HAND, RefundRules
 from ekpay_switch.security.masking import printable
@@ -32,7 +32,7 @@ _OF_REFUND = (
 )  # fmt: skip
 
 Result = TypeVar("Result")
-Work = Callable[[RefundDesk], Awaitable[Result]]
+Work = Callable[[RefundStaffActions], Awaitable[Result]]
 
 
 def _amount(text: str) -> Money:
@@ -78,7 +78,7 @@ def list_(
 @app.command()
 def show(refund_id: RefundId) -> None:
     """Print a refund's life in words."""
-    refund, steps = _read(lambda desk: desk.story(refund_id))
+    refund, steps = _read(lambda desk: desk.details(refund_id))
     typer.echo(f"Payment {refund['payment_id']} of {printable(refund['partner_id'])}")
     for line in refund_lines(refund, steps):
         typer.echo(printable(line))
@@ -89,9 +89,9 @@ def ask(payment_id: PaymentId, amount: Amount, reason: Reason, as_: First) -> No
     """Ask that a completed payment be given back, whole or in part."""
     session = open_session()
 
-    async def _ask(desk: RefundDesk) -> RefundView:
+    async def _ask(desk: RefundStaffActions) -> RefundView:
         rules = _rules(session, await desk.connector_of(payment_id))
-        return await desk.ask(payment_id, amount, reason, as_, rules.parts_max, rules.days_max)
+        return await desk.request(payment_id, amount, reason, as_, rules.parts_max, rules.days_max)
 
     _report_waiting(_decide(as_, _ASKER_VARIABLE, _ask, session))
 
@@ -105,7 +105,7 @@ def chargeback(
 ) -> None:
     """Write down that a connector has taken money back by itself."""
     _report_waiting(
-        _decide(as_, _ASKER_VARIABLE, lambda desk: desk.ask_chargeback(payment_id, amount, reference, as_))
+        _decide(as_, _ASKER_VARIABLE, lambda desk: desk.record_chargeback(payment_id, amount, reference, as_))
     )
 
 
@@ -113,7 +113,7 @@ def chargeback(
 def give_back(payment_id: PaymentId, reason: Reason, as_: First) -> None:
     """Ask that collected money which disagreed goes back; that ends the review of its payment."""
     _report_waiting(
-        _decide(as_, _ASKER_VARIABLE, lambda desk: desk.ask_review_give_back(payment_id, reason, as_))
+        _decide(as_, _ASKER_VARIABLE, lambda desk: desk.request_review_give_back(payment_id, reason, as_))
     )
 
 
@@ -138,7 +138,7 @@ def by_hand(
     as_: First,
 ) -> None:
     """Say that our bank has paid what the connector does not give back; it takes a second person."""
-    _decide(as_, _ASKER_VARIABLE, lambda desk: desk.say_paid_by_hand(refund_id, bank_reference, as_))
+    _decide(as_, _ASKER_VARIABLE, lambda desk: desk.record_paid_by_hand(refund_id, bank_reference, as_))
     typer.echo(f"Refund {refund_id} waits: ekpay refunds confirm {refund_id} --as NAME")
 
 
@@ -166,9 +166,9 @@ def _read(work: Work[Result]) -> Result:
 
 
 async def _with_refund_actions(session: Session, work: Work[Result]) -> Result:
-    transactions = OwnTransactions(session.database.connect)
+    transactions = ShortTransactions(session.database.connect)
     try:
-        return await work(RefundDesk(transactions))
+        return await work(RefundStaffActions(transactions))
     finally:
         await transactions.close()
 

@@ -32,7 +32,7 @@ from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw, decide
 from ekpay_switch.domain.routing.rehearsal import Rehearsal, rehearse
 from ekpay_switch.domain.routing.rules import PPM, RouteRequest, RoutingRules
-from ekpay_switch.persistence.routing.decisions import Decided, count_decisions, read_decisions
+from ekpay_switch.persistence.routing.decisions import StoredDecision, count_decisions, read_decisions
 from ekpay_switch.persistence.routing.documents import as_document
 from ekpay_switch.persistence.routing.store import PostgresRouting, read_breakers
 from ekpay_switch.plugins import load_billers, load_connectors
@@ -210,9 +210,9 @@ class RehearsalSummary:
     count: int = 0
     changed: Counter[tuple[str, str]] = field(default_factory=Counter)
     gains: Counter[tuple[str, str]] = field(default_factory=Counter)
-    first: list[tuple[Decided, Rehearsal]] = field(default_factory=list)
+    first: list[tuple[StoredDecision, Rehearsal]] = field(default_factory=list)
 
-    def add(self, decided: Decided, rehearsed: Rehearsal) -> None:
+    def add(self, decided: StoredDecision, rehearsed: Rehearsal) -> None:
         """Add one more decision."""
         self.count += 1
         if not rehearsed.differs:
@@ -261,7 +261,7 @@ async def _rehearse_all(
 ) -> RehearsalSummary:
     summary, total = RehearsalSummary(), await count_decisions(engine, since, until)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    decisions: AsyncIterator[Decided] = read_decisions(engine, since, until)
+    decisions: AsyncIterator[StoredDecision] = read_decisions(engine, since, until)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("deciding again", total=total)
         async for decided in decisions:

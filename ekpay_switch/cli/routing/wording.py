@@ -74,7 +74,7 @@ def exclusion_wording(verdict: CandidateVerdict) -> str:
     )
 
 
-def tell_decision(decision: Decision) -> Iterator[str]:
+def decision_lines(decision: Decision) -> Iterator[str]:
     """One decision, a line of the terminal at a time."""
     yield heading_of(decision)
     rules = f", {', '.join(decision.rules)}" if decision.rules else ""

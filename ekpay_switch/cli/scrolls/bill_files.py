@@ -12,7 +12,7 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain
 from ekpay_switch.domain.scrolls.bill_file_reading import NamingParameter, read_bill_file
 from ekpay_switch.domain.scrolls.bill_files import BillFile, LoadResult, Problem
-from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
 from ekpay_switch.ports.billers import BillerProfile
 
@@ -38,7 +38,7 @@ def load(
     file = _read(profile_of(session.settings, biller_id), path)
 
     async def _load(_: AsyncEngine) -> LoadResult:
-        transactions = OwnTransactions(session.database.connect)
+        transactions = ShortTransactions(session.database.connect)
         try:
             return await PostgresBillFiles(transactions).load(file)
         finally:

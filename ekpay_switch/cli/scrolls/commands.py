@@ -13,7 +13,7 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import taka
 from ekpay_switch.domain.scrolls.layouts import content_of
 from ekpay_switch.domain.scrolls.scroll import ScrollFile
-from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
 
 _STDOUT = "-"
@@ -47,7 +47,7 @@ def scroll(
     order = ScrollOrder(biller_id, day.date(), terms.cycles if cycle is None else cycle, terms)
 
     async def _make(_: AsyncEngine) -> ScrollFile:
-        transactions = OwnTransactions(session.database.connect)
+        transactions = ShortTransactions(session.database.connect)
         try:
             return await Scrolls(transactions).make(order)
         finally:

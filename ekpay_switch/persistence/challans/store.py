@@ -33,7 +33,7 @@ from ekpay_switch.persistence.collections.share_postings import move_owed
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_ACCOUNTS
 from ekpay_switch.persistence.group_commit.steps import PostEntry
-from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import as_json, from_json, lock_books, lock_payment
 from ekpay_switch.security.identifiers import uuid7
 
@@ -106,7 +106,7 @@ RETURNING w.challan_id
 class PostgresChallans:
     """Challan requests in PostgreSQL. Every call is one transaction and none is open during a wire call."""
 
-    def __init__(self, transactions: OwnTransactions) -> None:
+    def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
     async def by_request(self, partner_id: str, request_id: str) -> StoredChallan | None:

@@ -26,7 +26,7 @@ from ekpay_switch.ports.challans import ChallanUser
 from ekpay_switch.security.pass_keys import hash_pass_key, new_pass_key
 
 
-class SpeaksSyndicateError(SwitchError):
+class SyndicateMerchantError(SwitchError):
     """The merchant speaks the syndicate API: its bills and challans would be paid from the same prefund."""
 
 
@@ -93,7 +93,7 @@ class ChallanAccess:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def give(self, partner_id: str, username: str, bin_: str, by: str) -> ChallanKey:
+    async def grant(self, partner_id: str, username: str, bin_: str, by: str) -> ChallanKey:
         """Let a merchant raise challans under its own BIN, with an empty prefund for them; returns its key.
 
         Raises:
@@ -131,7 +131,7 @@ class ChallanAccess:
         username = await self._change(partner_id, by, new, "challan_key_rotated")
         return ChallanKey(partner_id, username, key)
 
-    async def switch(self, partner_id: str, by: str, *, is_active: bool) -> None:
+    async def set_active(self, partner_id: str, by: str, *, is_active: bool) -> None:
         """Switch the access on or off; when off, new requests are refused and accepted ones are completed.
 
         Raises:
@@ -176,7 +176,7 @@ async def _require_challan_merchant(connection: AsyncConnection, partner_id: str
     if row is None:
         raise UnknownMerchantError
     if row.nd_id is not None:
-        raise SpeaksSyndicateError
+        raise SyndicateMerchantError
 
 
 def _prefund_row(partner_id: str) -> dict[str, object]:

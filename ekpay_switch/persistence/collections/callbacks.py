@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.persistence.collections.findings import CALM_SECONDS
-from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import LEG, REFERENCE_LOCK, as_json, lock_name
 from ekpay_switch.ports.collections import RawCallback
 
@@ -45,7 +45,7 @@ AND state IN ('sent', 'in_doubt')
 class PostgresCallbacks:
     """Callbacks in PostgreSQL; one short transaction a call."""
 
-    def __init__(self, transactions: OwnTransactions) -> None:
+    def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
     async def keep(self, callback: RawCallback, hint: CallbackHint | None) -> bool:

@@ -67,7 +67,7 @@ IS_OURS = "SELECT true FROM attempts WHERE id = $1 AND payment_id = $2 AND state
 BOOKS_OF = "SELECT lane, biller_id, collected_by FROM payments WHERE id = $1 AND collected_by IS NOT NULL"
 
 
-async def expire(connection: Connection, limit: int) -> int:
+async def expire_due(connection: Connection, limit: int) -> int:
     """See `ports.collections.Collections.expire_due`."""
     ((before, event, following),) = walk(State.CREATED, (Event.PAYER_NEVER_PAID,))
     ids = [uuid7() for _ in range(limit)]
@@ -153,7 +153,7 @@ def _started_delivery(payment: Row, start: DeliveryStart) -> StartedDelivery:
     return StartedDelivery(delivery, order)
 
 
-async def credit(connection: Connection, payment_id: UUID, lane: int) -> bool:
+async def credit_merchant(connection: Connection, payment_id: UUID, lane: int) -> bool:
     """See `ports.collections.Collections.credit_merchant`; its accounts have rows."""
     await lock_books(connection, lane)
     payment = await lock_payment(connection, payment_id)
@@ -170,7 +170,7 @@ async def credit(connection: Connection, payment_id: UUID, lane: int) -> bool:
     return True
 
 
-async def give_up(connection: Connection, payment_id: UUID, lane: int) -> bool:
+async def give_up_delivery(connection: Connection, payment_id: UUID, lane: int) -> bool:
     """See `ports.collections.Collections.give_up_delivery`; its accounts have rows."""
     await lock_books(connection, lane)
     payment = await lock_payment(connection, payment_id)

@@ -16,7 +16,7 @@ from ekpay_switch.persistence.payment_rows import as_json
 from ekpay_switch.ports.finance import Connection, FileAnswer, FileSays, LineEvent, LineRole
 
 # What a file says of anything but the sending of a payment or refund is stored, and proves nothing here.
-ASIDE = "aside:"
+UNCOUNTED = "aside:"
 LOCK_PAYMENTS = "SELECT FROM payments WHERE id = ANY($1) ORDER BY id FOR UPDATE"
 LOCK_TRIES = "SELECT FROM tries WHERE attempt_id = ANY($1) ORDER BY attempt_id FOR UPDATE"
 LOCK_REFUNDS = "SELECT FROM refunds WHERE id = ANY($1) ORDER BY id FOR UPDATE"
@@ -137,7 +137,9 @@ def _kind(answer: FileAnswer) -> str:
     """The kind under which an answer is stored once; a corrected file may state another amount."""
     amount = f":{answer.amount}" if answer.says is FileSays.SUCCESS else ""
     content = f"{answer.says}:{answer.night}{amount}"
-    return f"{COUNTED}{content}" if _is_counted(answer) else f"{ASIDE}{answer.role}:{answer.event}:{content}"
+    return (
+        f"{COUNTED}{content}" if _is_counted(answer) else f"{UNCOUNTED}{answer.role}:{answer.event}:{content}"
+    )
 
 
 def _rows(answers: Sequence[FileAnswer]) -> tuple[list[object], ...]:

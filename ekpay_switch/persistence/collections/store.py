@@ -25,15 +25,15 @@ from ekpay_switch.persistence.collections.deliveries import (
     BOOKS_OF,
     FUNDED_DUE,
     begin_delivery,
-    credit,
-    expire,
-    give_up,
+    credit_merchant,
+    expire_due,
+    give_up_delivery,
 )
 from ekpay_switch.persistence.collections.findings import begin_execute, record_finding
 from ekpay_switch.persistence.collections.openings import begin_another_try, cancel_payment, open_collection
 from ekpay_switch.persistence.collections.share_postings import accounts_of_shares, read_shares
 from ekpay_switch.persistence.collections.views import read_reference, read_returning, read_view
-from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import LEG, read_locked_tries
 from ekpay_switch.persistence.schema.books import payments
 from ekpay_switch.ports.collections import (
@@ -83,7 +83,7 @@ class PostgresCollections:
     """Collected payments in PostgreSQL."""
 
     def __init__(
-        self, engine: AsyncEngine, transactions: OwnTransactions, breaker: BreakerRules | None = None
+        self, engine: AsyncEngine, transactions: ShortTransactions, breaker: BreakerRules | None = None
     ) -> None:
         self._engine = engine
         self._transactions = transactions
@@ -173,7 +173,7 @@ class PostgresCollections:
 
     async def expire_due(self, limit: int) -> int:
         """See `ports.collections.Collections`."""
-        return await self._transactions.run(lambda connection: expire(connection, limit))
+        return await self._transactions.run(lambda connection: expire_due(connection, limit))
 
     async def funded_due(
         self, limit: int, *, per_far_side: int = 16, passing_over: Collection[str] = ()
@@ -196,7 +196,7 @@ class PostgresCollections:
             return False
         accounts = await self._credit_accounts(payment_id, books["biller_id"])
         return await self._transactions.run(
-            lambda connection: credit(connection, payment_id, books["lane"]), {IN_FLIGHT, *accounts}
+            lambda connection: credit_merchant(connection, payment_id, books["lane"]), {IN_FLIGHT, *accounts}
         )
 
     async def give_up_delivery(self, payment_id: UUID) -> bool:
@@ -206,7 +206,7 @@ class PostgresCollections:
         if books is None:
             return False
         return await self._transactions.run(
-            lambda connection: give_up(connection, payment_id, books["lane"]),
+            lambda connection: give_up_delivery(connection, payment_id, books["lane"]),
             collect_accounts(books["collected_by"]),
         )
 

@@ -18,7 +18,7 @@ from ekpay_switch.domain.claims import (
     StartedClaim,
 )
 from ekpay_switch.domain.delivery import NextSend, Recording
-from ekpay_switch.persistence.group_commit.decide import Judge, Row
+from ekpay_switch.persistence.group_commit.decide import BatchDecider, Row
 from ekpay_switch.persistence.group_commit.lock_and_read import lock_and_read, under_window_lock
 from ekpay_switch.persistence.group_commit.steps import Answer, PostEntry, SaveQuote, SealedRecording, Step
 from ekpay_switch.persistence.group_commit.write import write_changes, write_quotes
@@ -39,14 +39,14 @@ async def write_batch(connection: asyncpg.Connection, steps: list[Step]) -> list
     async with under_window_lock(connection):
         if quotes:
             await write_quotes(connection, quotes)
-        decider = Judge(await lock_and_read(connection, money))
+        decider = BatchDecider(await lock_and_read(connection, money))
         answers = _decide_steps(decider, money)
-        first_numbers = await write_changes(connection, decider.changes, decider.seen.business_date)
-        ranks = decider.changes.ranks
+        first_numbers = await write_changes(connection, decider.changes, decider.snapshot.business_date)
+        ranks = decider.changes.scroll_ranks
         return [_with_scroll_number(answers.get(id(step)), ranks, first_numbers) for step in steps]
 
 
-def _decide_steps(decider: Judge, steps: list[Step]) -> dict[int, Answer]:
+def _decide_steps(decider: BatchDecider, steps: list[Step]) -> dict[int, Answer]:
     """The answer to each step by the step's identity; the rows to write are in the decider's changes."""
     answers: dict[int, Answer] = {}
     claims: list[Claim] = []
@@ -56,21 +56,21 @@ def _decide_steps(decider: Judge, steps: list[Step]) -> dict[int, Answer]:
         elif isinstance(step, SealedRecording):
             answers[id(step)] = decider.record(step.recording, step.lines)
         elif isinstance(step, NextSend):
-            answers[id(step)] = decider.begin(step)
+            answers[id(step)] = decider.begin_send(step)
         elif isinstance(step, PostEntry):
-            decider.post_alone(step)
+            decider.add_entry_once(step)
         elif isinstance(step, Claim):
             claims.append(step)
-    for claim, verdict in zip(claims, decider.claim(claims), strict=True):
+    for claim, verdict in zip(claims, decider.decide_claims(claims), strict=True):
         answers[id(claim)] = _claim_answer(decider, verdict)
     return answers
 
 
-def _claim_answer(decider: Judge, verdict: ClaimVerdict) -> ClaimAnswer:
+def _claim_answer(decider: BatchDecider, verdict: ClaimVerdict) -> ClaimAnswer:
     if isinstance(verdict, AcceptedClaim):
-        return decider.start(verdict)
+        return decider.start_payment(verdict)
     if isinstance(verdict, RefusedClaim):
-        decider.refuse(verdict)
+        decider.burn_reference(verdict)
     return verdict
 
 

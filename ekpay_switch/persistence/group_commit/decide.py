@@ -34,7 +34,7 @@ from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_accepted_entr
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import TRANSITIONS, Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.group_commit.lock_and_read import Held, Seen
+from ekpay_switch.persistence.group_commit.lock_and_read import BatchSnapshot, LockedPayment
 from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.security.identifiers import uuid7
 
@@ -43,7 +43,7 @@ ACTOR = "switch"
 
 
 @dataclass(slots=True)
-class Changes:
+class RowChanges:
     """The rows that one batch writes, a list for each table; `write` says which columns they fill."""
 
     quotes: list[Row] = field(default_factory=list)
@@ -56,50 +56,50 @@ class Changes:
     notifications: list[Row] = field(default_factory=list)
     token_lines: list[Row] = field(default_factory=list)
     used_receipts: list[Row] = field(default_factory=list)
-    held_payments: list[Row] = field(default_factory=list)
-    begun_sends: list[Row] = field(default_factory=list)
+    extended_leases: list[Row] = field(default_factory=list)
+    started_sends: list[Row] = field(default_factory=list)
     moved_payments: dict[UUID, Row] = field(default_factory=dict)
     ended_attempts: list[Row] = field(default_factory=list)
     balances: dict[str, int] = field(default_factory=dict)
     lanes: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     # How many new scroll numbers each series needs, and which of them each payment gets, counted from 0.
-    wanted: dict[str, int] = field(default_factory=dict)
-    ranks: dict[UUID, int] = field(default_factory=dict)
+    numbers_needed: dict[str, int] = field(default_factory=dict)
+    scroll_ranks: dict[UUID, int] = field(default_factory=dict)
 
 
-class Judge:
+class BatchDecider:
     """Decides the steps of one batch by what was read under its locks, and collects the rows to write.
 
     Recordings are decided before claims: a prefund that they give back may pay for a claim of the same batch.
     """
 
-    def __init__(self, seen: Seen) -> None:
-        self.seen = seen
-        self.changes = Changes()
+    def __init__(self, snapshot: BatchSnapshot) -> None:
+        self.snapshot = snapshot
+        self.changes = RowChanges()
 
     def record(self, recording: Recording, token_lines: Sequence[Row] = ()) -> RecordAnswer:
         """Write the plan of an answer if its epoch still holds the payment; otherwise keep it as evidence."""
-        payment = self.seen.payments[recording.delivery.payment_id]
+        payment = self.snapshot.payments[recording.delivery.payment_id]
         if _is_recorded_already(payment, recording):
-            standing = payment.standing
-            return Recorded(standing.state, standing.refusal, self.seen.now, standing.facts)
+            standing = payment.stored
+            return Recorded(standing.state, standing.refusal, self.snapshot.now, standing.facts)
         if payment.epoch != recording.delivery.epoch or not _is_legal(payment, recording):
             return self._keep_as_evidence(payment, recording)
         was_taken = self._is_receipt_taken(recording)
         if was_taken:
             recording = replace(recording, plan=plan_receipt_taken(recording.plan), ask_again_seconds=None)
         plan, delivery = recording.plan, recording.delivery
-        steps = walk(payment.standing.state, plan.events)
+        steps = walk(payment.stored.state, plan.events)
         self._add_history(delivery.payment_id, payment.steps, steps, plan.facts)
         if plan.entry is not None:
-            self.post(uuid7(), delivery.lane, delivery.payment_id, plan.entry)
-        state = steps[-1][2] if steps else payment.standing.state
-        refusal = plan.refusal or payment.standing.refusal
+            self.add_entry(uuid7(), delivery.lane, delivery.payment_id, plan.entry)
+        state = steps[-1][2] if steps else payment.stored.state
+        refusal = plan.refusal or payment.stored.refusal
         ask_at = None
         if recording.ask_again_seconds is not None:
-            ask_at = self.seen.now + timedelta(seconds=recording.ask_again_seconds)
+            ask_at = self.snapshot.now + timedelta(seconds=recording.ask_again_seconds)
         if state is State.REFUNDED and payment.has_late_answer:
-            ask_at = self.seen.now
+            ask_at = self.snapshot.now
         facts = _facts_after(payment, plan)
         if not steps:
             self._add_evidence(recording, plan.end)
@@ -109,59 +109,59 @@ class Judge:
         )  # fmt: skip
         payment.steps += len(steps)
         payment.epoch = -1  # a second answer in the same batch is evidence
-        payment.standing = replace(
-            payment.standing, state=state, refusal=refusal, paid_at=self.seen.now, facts=facts
+        payment.stored = replace(
+            payment.stored, state=state, refusal=refusal, paid_at=self.snapshot.now, facts=facts
         )
         self.changes.token_lines += token_lines
         self._end_attempt(recording, is_over=bool(steps))
         self._notify(recording, payment.steps)
-        return Recorded(state, refusal, self.seen.now, facts, was_taken)
+        return Recorded(state, refusal, self.snapshot.now, facts, was_taken)
 
     def _is_receipt_taken(self, recording: Recording) -> bool:
         """Whether another payment has used the receipt already; if none has, this payment uses it now."""
         receipt, payment_id = recording.plan.unique_receipt, recording.delivery.payment_id
         if not receipt:
             return False
-        if receipt not in self.seen.receipts:
-            self.seen.receipts[receipt] = payment_id
+        if receipt not in self.snapshot.receipts:
+            self.snapshot.receipts[receipt] = payment_id
             self.changes.used_receipts.append((receipt, payment_id))
-        return self.seen.receipts[receipt] != payment_id
+        return self.snapshot.receipts[receipt] != payment_id
 
-    def begin(self, send: NextSend) -> SendAnswer:
+    def begin_send(self, send: NextSend) -> SendAnswer:
         """Make one more send of an attempt ready, if its epoch still holds the payment.
 
         Idempotent: it names the step and the number of the send instead of counting one up.
         """
-        delivery, payment = send.delivery, self.seen.payments[send.delivery.payment_id]
+        delivery, payment = send.delivery, self.snapshot.payments[send.delivery.payment_id]
         if payment.epoch != delivery.epoch:
-            return Stale(payment.standing.state, payment.standing.refusal, payment.standing.paid_at)
-        hold_until = self.seen.now + timedelta(seconds=send.hold_seconds)
-        send_until = self.seen.now + timedelta(seconds=send.send_seconds)
-        self.changes.held_payments.append(
+            return Stale(payment.stored.state, payment.stored.refusal, payment.stored.paid_at)
+        hold_until = self.snapshot.now + timedelta(seconds=send.hold_seconds)
+        send_until = self.snapshot.now + timedelta(seconds=send.send_seconds)
+        self.changes.extended_leases.append(
             (delivery.payment_id, payment.epoch, hold_until, delivery.questions)
         )
-        self.changes.begun_sends.append((delivery.attempt_id, send.step, send.sends, send_until))
+        self.changes.started_sends.append((delivery.attempt_id, send.step, send.sends, send_until))
         kind, facts = f"begun:{send.step}:{send.sends}", send.answered or {}
         self.changes.evidence.append(
             (delivery.payment_id, delivery.attempt_id, delivery.epoch, kind, _json(dict(facts)))
         )
         return SendStarted()
 
-    def claim(self, claims: list[Claim]) -> list[ClaimVerdict]:
+    def decide_claims(self, claims: list[Claim]) -> list[ClaimVerdict]:
         """The verdicts on the claims, in order of arrival."""
-        return decide_claims(claims, self.seen.snapshot)
+        return decide_claims(claims, self.snapshot.claims)
 
-    def start(self, accepted: AcceptedClaim) -> StartedClaim:
+    def start_payment(self, accepted: AcceptedClaim) -> StartedClaim:
         """Rows of a payment that takes its prefund and is being delivered from now on.
 
         The scroll number is allocated by the write: until then the payment has a rank, and 0 as its number.
         """
         claim, quote = accepted.claim, accepted.quote
-        standing_scroll = self.seen.scrolls.get(claim.payment_id)
+        standing_scroll = self.snapshot.scrolls.get(claim.payment_id)
         if standing_scroll is not None:
             scroll_no, business_date = standing_scroll
             return StartedClaim(claim, quote, scroll_no, business_date)
-        now = self.seen.now
+        now = self.snapshot.now
         lease_until = now + timedelta(seconds=claim.lease_seconds)
         self._add_payment(
             claim, quote.sums, quote, state=State.DELIVERING, rank=self._rank(claim), lease_until=lease_until
@@ -172,19 +172,19 @@ class Judge:
         )  # fmt: skip
         self._add_history(claim.payment_id, 0, walk(State.CREATED, (Event.PREFUND_TAKEN,)), {})
         entry = prefund_accepted_entry(accepted.prefund, quote.sums)
-        self.post(uuid7(), claim.lane, claim.payment_id, entry)
-        return StartedClaim(claim, quote, 0, self.seen.business_date)
+        self.add_entry(uuid7(), claim.lane, claim.payment_id, entry)
+        return StartedClaim(claim, quote, 0, self.snapshot.business_date)
 
     def _rank(self, claim: Claim) -> int | None:
         """Which of the new numbers of its series a payment gets; only after the verdict, so none is lost."""
         if not claim.scroll_series:
             return None
-        rank = self.changes.wanted.get(claim.scroll_series, 0)
-        self.changes.wanted[claim.scroll_series] = rank + 1
-        self.changes.ranks[claim.payment_id] = rank
+        rank = self.changes.numbers_needed.get(claim.scroll_series, 0)
+        self.changes.numbers_needed[claim.scroll_series] = rank + 1
+        self.changes.scroll_ranks[claim.payment_id] = rank
         return rank
 
-    def refuse(self, refused: RefusedClaim) -> None:
+    def burn_reference(self, refused: RefusedClaim) -> None:
         """Rows of a burnt reference: a payment that was declined before any money moved."""
         claim, quote = refused.claim, refused.quote
         zero = Money(0, claim.paid.currency)
@@ -193,10 +193,10 @@ class Judge:
         facts = {"refusal": str(refused.refusal)}
         self._add_history(claim.payment_id, 0, walk(State.CREATED, (Event.REFUSED,)), facts)
 
-    def post(self, entry_id: UUID, lane: int, payment_id: UUID | None, entry: Entry) -> None:
+    def add_entry(self, entry_id: UUID, lane: int, payment_id: UUID | None, entry: Entry) -> None:
         """Rows of a journal entry, hashed into the chain of its lane."""
-        seq, previous = self.changes.lanes.get(lane) or self.seen.lanes[lane]
-        window_id, day = self.seen.window_id, self.seen.business_date
+        seq, previous = self.changes.lanes.get(lane) or self.snapshot.lanes[lane]
+        window_id, day = self.snapshot.window_id, self.snapshot.business_date
         digest = chain_hash(previous, EntryHeader(entry_id, payment_id, day, window_id), entry)
         self.changes.lanes[lane] = (seq + 1, digest)
         self.changes.entries.append(
@@ -207,17 +207,17 @@ class Judge:
             if keeps_balance(posting.account):
                 self._move_balance(posting.account, -posting.amount)
 
-    def post_alone(self, step: PostEntry) -> None:
+    def add_entry_once(self, step: PostEntry) -> None:
         """Rows of an entry that is a step of its own, unless it was written before."""
-        if step.entry_id not in self.seen.entries:
-            self.seen.entries.add(step.entry_id)
-            self.post(step.entry_id, step.lane, step.payment_id, step.entry)
+        if step.entry_id not in self.snapshot.entries:
+            self.snapshot.entries.add(step.entry_id)
+            self.add_entry(step.entry_id, step.lane, step.payment_id, step.entry)
 
     def _move_balance(self, account: str, growth: int) -> None:
         self.changes.balances[account] = self.changes.balances.get(account, 0) + growth
         # `decide` has already taken an accepted claim off the headroom; what is given back is added here.
-        if growth > 0 and account in self.seen.snapshot.headroom:
-            self.seen.snapshot.headroom[account] += growth
+        if growth > 0 and account in self.snapshot.claims.headroom:
+            self.snapshot.claims.headroom[account] += growth
 
     def _add_payment(
         self,
@@ -238,7 +238,7 @@ class Judge:
             (claim.payment_id, claim.partner_id, claim.lane, claim.reference, claim.fingerprint,
              claim.quote_id, claim.biller_id, bill_key, bucket, sums.amount.currency, sums.amount.minor,
              sums.charge.minor, sums.fee.minor, sums.vat.minor, sums.rounding.minor, state, refusal,
-             biller_quote, expires_at, rank, self.seen.business_date, 1, 1, lease_until, lease_until,
+             biller_quote, expires_at, rank, self.snapshot.business_date, 1, 1, lease_until, lease_until,
              claim.scroll_series)
         )  # fmt: skip
 
@@ -250,7 +250,7 @@ class Judge:
 
     def _end_attempt(self, recording: Recording, *, is_over: bool) -> None:
         end = recording.plan.end
-        closed_at = self.seen.now if is_over else None
+        closed_at = self.snapshot.now if is_over else None
         self.changes.ended_attempts.append(
             (recording.delivery.attempt_id, "closed" if is_over else "open", end, closed_at)
         )
@@ -265,31 +265,31 @@ class Judge:
         delivery, facts = recording.delivery, _json(recording.plan.facts)
         self.changes.evidence.append((delivery.payment_id, delivery.attempt_id, delivery.epoch, kind, facts))
 
-    def _keep_as_evidence(self, payment: Held, recording: Recording) -> Stale:
+    def _keep_as_evidence(self, payment: LockedPayment, recording: Recording) -> Stale:
         self._add_evidence(recording, f"late:{recording.plan.end}")
         if recording.plan.end in LATE_TO_ASK_ABOUT:
             payment.has_late_answer = True
-            if payment.standing.state is State.REFUNDED:
+            if payment.stored.state is State.REFUNDED:
                 self._wake_resolver(payment)
-        return Stale(payment.standing.state, payment.standing.refusal, payment.standing.paid_at)
+        return Stale(payment.stored.state, payment.stored.refusal, payment.stored.paid_at)
 
-    def _wake_resolver(self, payment: Held) -> None:
+    def _wake_resolver(self, payment: LockedPayment) -> None:
         """Have a payment asked about at once that was given back and yet may have succeeded."""
-        standing = payment.standing
+        standing = payment.stored
         self.changes.moved_payments[standing.payment_id] = (
             standing.payment_id, standing.epoch, standing.state, standing.refusal, _json(standing.facts),
-            payment.steps, self.seen.now,
+            payment.steps, self.snapshot.now,
         )  # fmt: skip
 
 
-def _facts_after(payment: Held, plan: DeliveryPlan) -> Mapping[str, str]:
+def _facts_after(payment: LockedPayment, plan: DeliveryPlan) -> Mapping[str, str]:
     """What is known of a payment after a plan: its last answer; a final receipt is added to the first one."""
     if plan.events == (Event.RECEIPT_ISSUED,):
-        return {**payment.standing.facts, **plan.facts}
-    return plan.facts if plan.events else payment.standing.facts
+        return {**payment.stored.facts, **plan.facts}
+    return plan.facts if plan.events else payment.stored.facts
 
 
-def _is_recorded_already(payment: Held, recording: Recording) -> bool:
+def _is_recorded_already(payment: LockedPayment, recording: Recording) -> bool:
     """Whether this very recording was written before, and only its COMMIT was not acknowledged.
 
     An epoch has one holder and a holder records one end, so the same epoch with that end is this recording. A
@@ -299,16 +299,16 @@ def _is_recorded_already(payment: Held, recording: Recording) -> bool:
     if not events or payment.epoch != recording.delivery.epoch:
         return False
     if events[-1] is Event.RECEIPT_ISSUED:
-        return FINAL_RECEIPT in payment.standing.facts
-    return payment.standing.state in {
+        return FINAL_RECEIPT in payment.stored.facts
+    return payment.stored.state in {
         following for (_, event), following in TRANSITIONS.items() if event is events[-1]
     }
 
 
-def _is_legal(payment: Held, recording: Recording) -> bool:
+def _is_legal(payment: LockedPayment, recording: Recording) -> bool:
     """Whether the first event is allowed in the payment's state; the others follow from the first."""
     events = recording.plan.events
-    state = payment.standing.state
+    state = payment.stored.state
     return (state, events[0]) in TRANSITIONS if events else state is State.DELIVERING
 
 

@@ -105,10 +105,10 @@ ORDER BY c.ord
 
 
 @dataclass(slots=True)
-class Held:
+class LockedPayment:
     """A payment row under lock, kept current while the steps of the batch are decided."""
 
-    standing: PaymentRecord
+    stored: PaymentRecord
     epoch: int
     steps: int
     next_action_at: datetime | None
@@ -117,14 +117,14 @@ class Held:
 
 
 @dataclass(slots=True)
-class Seen:
+class BatchSnapshot:
     """Everything that the steps of a batch are decided by, read under their locks."""
 
     window_id: int
     business_date: date
-    snapshot: Snapshot
+    claims: Snapshot
     lanes: dict[int, tuple[int, bytes]]
-    payments: dict[UUID, Held]
+    payments: dict[UUID, LockedPayment]
     # The scroll number and business date of payments that exist already, for claims that are repeated.
     scrolls: dict[UUID, tuple[int, date]]
     # Receipts that pay for one service only, and the payment that has used each.
@@ -135,10 +135,10 @@ class Seen:
     @property
     def now(self) -> datetime:
         """The database's clock at the start of the transaction."""
-        return self.snapshot.now
+        return self.claims.now
 
 
-def accounts_of(steps: Iterable[Step]) -> list[str]:
+def prefund_accounts_of(steps: Iterable[Step]) -> list[str]:
     """The prefund rows that these steps may move, sorted: both buckets of every partner that claims."""
     codes: set[str] = set()
     for step in steps:
@@ -149,7 +149,7 @@ def accounts_of(steps: Iterable[Step]) -> list[str]:
     return sorted(codes)
 
 
-async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Seen:
+async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> BatchSnapshot:
     """Take every lock that `steps` (claims, recordings, entries) need, then read what they are decided by.
 
     The settlement window is locked already, by a statement of its own (`under_window_lock`).
@@ -157,7 +157,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     claims = [step for step in steps if isinstance(step, Claim)]
     entry_ids = [step.entry_id for step in steps if isinstance(step, PostEntry)]
     lanes = sorted({lane_of(step) for step in steps})
-    locked = await connection.fetch(LOCK_LANES_AND_ACCOUNTS, lanes, accounts_of(steps))
+    locked = await connection.fetch(LOCK_LANES_AND_ACCOUNTS, lanes, prefund_accounts_of(steps))
     lane_rows = [row for row in locked if row["lane"] is not None]
     payments = await _lock_bills_and_payments(connection, claims, steps)
     used_receipts = await _lock_and_read_receipts(connection, steps)
@@ -165,10 +165,10 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     window = lane_rows[0] if has_window else await open_window(connection)
     entries = await connection.fetch(READ_ENTRIES, entry_ids) if entry_ids else []
     headroom = {row["code"]: row["headroom"] for row in locked if row["code"] is not None}
-    snapshot = Seen(
+    snapshot = BatchSnapshot(
         window_id=window["id"],
         business_date=window["business_date"],
-        snapshot=Snapshot(window["now"], payments={}, quotes={}, taken_bills={}, headroom=headroom),
+        claims=Snapshot(window["now"], payments={}, quotes={}, taken_bills={}, headroom=headroom),
         lanes={row["lane"]: (row["seq"], row["hash"]) for row in lane_rows},
         payments=payments,
         scrolls={},
@@ -182,7 +182,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
 
 async def _lock_bills_and_payments(
     connection: asyncpg.Connection, claims: Sequence[Claim], steps: Sequence[Step]
-) -> dict[UUID, Held]:
+) -> dict[UUID, LockedPayment]:
     """Lock the bills of the claims and the payments that other steps move; the payments by id."""
     payment_ids = sorted({payment_id for step in steps if (payment_id := _payment_of(step)) is not None})
     if not claims and not payment_ids:
@@ -245,7 +245,7 @@ def _payment_of(step: Step) -> UUID | None:
     return step.delivery.payment_id if isinstance(step, Recording | NextSend) else None
 
 
-async def _read_claims(connection: asyncpg.Connection, claims: list[Claim], snapshot: Seen) -> None:
+async def _read_claims(connection: asyncpg.Connection, claims: list[Claim], snapshot: BatchSnapshot) -> None:
     """Add the quotes, payments and taken bills of the claims to the snapshot."""
     rows = await connection.fetch(
         READ_CLAIMS,
@@ -253,12 +253,12 @@ async def _read_claims(connection: asyncpg.Connection, claims: list[Claim], snap
         [claim.reference for claim in claims],
         [claim.quote_id for claim in claims],
     )
-    known = snapshot.snapshot
+    known = snapshot.claims
     for claim, row in zip(claims, rows, strict=True):
         if row["quoted"] is not None:
             known.quotes[claim.partner_id, claim.quote_id] = quoted_bill(row)
         if row["id"] is not None:
-            known.payments[claim.partner_id, claim.reference] = standing_of(row)
+            known.payments[claim.partner_id, claim.reference] = stored_payment_of(row)
             snapshot.scrolls[row["id"]] = (row["scroll_no"] or 0, row["business_date"])
         if row["taken_by"] is not None:
             known.taken_bills[row["quoted_biller"], row["bill_key"]] = row["taken_by"]
@@ -285,11 +285,13 @@ def quoted_bill(row: Mapping[str, Any]) -> QuotedBill:
     )
 
 
-def _locked_payment(row: Mapping[str, Any]) -> Held:
-    return Held(standing_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_answer"])
+def _locked_payment(row: Mapping[str, Any]) -> LockedPayment:
+    return LockedPayment(
+        stored_payment_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_answer"]
+    )
 
 
-def standing_of(row: Mapping[str, Any]) -> PaymentRecord:
+def stored_payment_of(row: Mapping[str, Any]) -> PaymentRecord:
     """A row of `payments` as the domain sees it."""
     return PaymentRecord(
         payment_id=row["id"],

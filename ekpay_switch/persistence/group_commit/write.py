@@ -10,7 +10,7 @@ from datetime import date
 
 import asyncpg
 
-from ekpay_switch.persistence.group_commit.decide import Changes, Row
+from ekpay_switch.persistence.group_commit.decide import Row, RowChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ class SetInsert:
     table: str
     columns: Mapping[str, str]
     ignores_repeats: bool = False
-    beside: Mapping[str, str] = field(default_factory=dict)
+    further_arrays: Mapping[str, str] = field(default_factory=dict)
     join: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def types(self) -> tuple[str, ...]:
         """The element types of all its arrays."""
-        return (*self.columns.values(), *self.beside.values())
+        return (*self.columns.values(), *self.further_arrays.values())
 
     def text(self, first: int) -> str:
         """The INSERT statement whose parameters start with number `first`."""
         arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(self.types))
-        source = f"unnest({arrays}) AS u ({', '.join((*self.columns, *self.beside))}) {self.join}"
+        source = f"unnest({arrays}) AS u ({', '.join((*self.columns, *self.further_arrays))}) {self.join}"
         values = ", ".join(self.values.get(name, f"u.{name}") for name in self.columns)
         suffix = " ON CONFLICT DO NOTHING" if self.ignores_repeats else ""
         return f"INSERT INTO {self.table} ({', '.join(self.columns)}) SELECT {values} FROM {source}{suffix}"  # noqa: S608 - constants
@@ -66,7 +66,7 @@ PAYMENTS = SetInsert(
     },
     # A row has its rank among the new numbers of its series; the number is the series' first one plus the
     # rank.
-    beside={"scroll_series": "text"},
+    further_arrays={"scroll_series": "text"},
     join="LEFT JOIN allocated ON allocated.series = u.scroll_series",
     values={"scroll_no": "allocated.first + u.scroll_no"},
 )  # fmt: skip
@@ -210,7 +210,7 @@ async def write_quotes(connection: asyncpg.Connection, rows: Sequence[Row]) -> N
     await connection.execute(WRITE_QUOTES, *_columns(rows, len(QUOTES.columns)))
 
 
-async def write_changes(connection: asyncpg.Connection, changes: Changes, day: date) -> dict[str, int]:
+async def write_changes(connection: asyncpg.Connection, changes: RowChanges, day: date) -> dict[str, int]:
     """Write every row of the batch in one statement; returns the first new scroll number of each series.
 
     Raises:
@@ -224,18 +224,18 @@ async def write_changes(connection: asyncpg.Connection, changes: Changes, day: d
     lanes = [(lane, *head) for lane, head in sorted(changes.lanes.items())]
     update_rows: tuple[Sequence[Row], ...] = (
         list(changes.moved_payments.values()),
-        changes.held_payments,
-        changes.begun_sends,
+        changes.extended_leases,
+        changes.started_sends,
         changes.ended_attempts,
         balances,
         lanes,
     )
-    parameters: list[object] = [list(changes.wanted), list(changes.wanted.values()), day]
+    parameters: list[object] = [list(changes.numbers_needed), list(changes.numbers_needed.values()), day]
     for insert, rows in zip(INSERTS, insert_rows, strict=True):
         parameters += _columns(rows, len(insert.types))
     for (_, _, types), changed in zip(UPDATES, update_rows, strict=True):
         parameters += _columns(changed, len(types))
     *counts, series, firsts = await connection.fetchrow(WRITE_BATCH, *parameters)
-    if counts != [len(changes.moved_payments), len(changes.held_payments), len(balances)]:
+    if counts != [len(changes.moved_payments), len(changes.extended_leases), len(balances)]:
         raise LostRowError
     return dict(zip(series or (), firsts or (), strict=True))

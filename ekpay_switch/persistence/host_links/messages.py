@@ -25,7 +25,7 @@ from ekpay_switch.domain.host_messages import (
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.group_commit.write import LostRowError
 from ekpay_switch.persistence.host_links.message_changes import HostNews
-from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import HOST_LOCK, LEG, from_json, lock_name
 
 Row = Mapping[str, Any]
@@ -83,7 +83,7 @@ WHERE {KEYED} AND {in_states(HostEvent.REVERSAL_CONFIRMED)} RETURNING *
 class PostgresHostMessages:
     """Requests to hosts in PostgreSQL; one short transaction a call."""
 
-    def __init__(self, transactions: OwnTransactions, news: HostNews) -> None:
+    def __init__(self, transactions: ShortTransactions, news: HostNews) -> None:
         self._transactions = transactions
         self._news = news
 

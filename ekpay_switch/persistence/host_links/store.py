@@ -22,7 +22,7 @@ from ekpay_switch.persistence.host_links.messages import (
 from ekpay_switch.persistence.own_transactions import (
     Connect,
     Connection,
-    OwnTransactions,
+    ShortTransactions,
     TransactionLimits,
 )
 from ekpay_switch.persistence.payment_rows import as_json, from_json
@@ -105,7 +105,7 @@ _LATE = frozenset({HostState.REVERSING, HostState.REVERSED})
 class PostgresHostLinks:
     """Links in PostgreSQL; one short transaction a call, fenced by the epoch of the lease."""
 
-    def __init__(self, transactions: OwnTransactions, news: HostNews) -> None:
+    def __init__(self, transactions: ShortTransactions, news: HostNews) -> None:
         self._transactions = transactions
         self._news = news
 
@@ -190,7 +190,7 @@ class PostgresHosts:
     """Both ports with connections of their own, so that waiting for a host delays no payment."""
 
     def __init__(self, connect: Connect) -> None:
-        self._transactions = OwnTransactions(connect, TransactionLimits(_CONNECTIONS))
+        self._transactions = ShortTransactions(connect, TransactionLimits(_CONNECTIONS))
         run = self._transactions.run
         self._news = HostNews(
             lambda keys: run(lambda connection: read_messages(connection, keys)), lambda: run(read_work)

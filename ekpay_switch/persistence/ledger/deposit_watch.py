@@ -62,7 +62,7 @@ class DepositWatch:
         self._balances: dict[str, int] = {}
         self._vended = _by_minute()
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Bring the gauges of deposits up to date, and log a warning for each that is low."""
         if not self._alarm_days:
             return

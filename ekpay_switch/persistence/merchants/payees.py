@@ -62,7 +62,7 @@ class MerchantPayees:
                 await note_change(connection, partner_id, by, {"did": "payee_added", **row})
         return fresh
 
-    async def would_add(self, partner_id: str, payees: Sequence[Payee]) -> Sequence[Payee]:
+    async def preview_add(self, partner_id: str, payees: Sequence[Payee]) -> Sequence[Payee]:
         """The payees that `add_all` would register now; raises like it, and writes nothing."""
         async with self._engine.connect() as connection:
             await _lock_merchant(connection, partner_id)

@@ -19,7 +19,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.merchants.directory import can_be_stored
 from ekpay_switch.persistence.merchants.openings import open_order, text_of
-from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.schema.books import one_of
 from ekpay_switch.ports.merchants import (
     Funding,
@@ -83,7 +83,7 @@ ORDER BY payment_id, seq
 class PostgresMerchantPayments:
     """Merchant payments in PostgreSQL."""
 
-    def __init__(self, engine: AsyncEngine, transactions: OwnTransactions) -> None:
+    def __init__(self, engine: AsyncEngine, transactions: ShortTransactions) -> None:
         self._engine = engine
         self._transactions = transactions
 

@@ -82,7 +82,7 @@ class Clash:
     """The entry at this place of a list, from 0, exists already and differs in these fields."""
 
     place: int
-    differs: tuple[str, ...]
+    differing_fields: tuple[str, ...]
 
 
 class ClashError(SwitchError):
@@ -98,24 +98,24 @@ class MerchantLine:
     """A merchant as an operator sees it; `owed` is what it and its payees are owed now, net."""
 
     merchant: Merchant
-    owed: Money
+    amount_owed: Money
     previous_pass_key_until: datetime | None
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MerchantChange:
     """One recorded change of a merchant or its payees: when, by whom, and its details."""
 
     at: datetime
     by: str
-    what: Mapping[str, object]
+    details: Mapping[str, object]
 
 
 Keep = Callable[[Sequence[MerchantKey]], None]
 
 
-class MerchantDesk:
+class MerchantStaffActions:
     """The merchants in PostgreSQL; each call is one short transaction."""
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -150,7 +150,7 @@ class MerchantDesk:
             keep(keys)
         return keys
 
-    async def would_add(self, news: Sequence[NewMerchant]) -> Sequence[NewMerchant]:
+    async def preview_add(self, news: Sequence[NewMerchant]) -> Sequence[NewMerchant]:
         """The merchants that `add_all` would add now; raises like it, and writes nothing."""
         async with self._engine.connect() as connection:
             return await _find_new(connection, news)
@@ -187,7 +187,7 @@ class MerchantDesk:
             differs = _differing_fields(before, after)
             if differs:
                 await _write_agreement(connection, partner_id, after)
-                was, became = as_document(before), as_document(after)
+                was, became = agreement_document(before), agreement_document(after)
                 steps = {name: [was[name], became[name]] for name in differs}
                 await note_change(connection, partner_id, by, {"did": "changed", "fields": steps})
             return await _lock_merchant(connection, partner_id)
@@ -213,7 +213,7 @@ class MerchantDesk:
             rows = await connection.execute(MERCHANTS.order_by(merchants.c.partner_id))
             return [_line(row) for row in rows]
 
-    async def show(self, partner_id: str) -> tuple[MerchantLine, Sequence[Change]]:
+    async def show(self, partner_id: str) -> tuple[MerchantLine, Sequence[MerchantChange]]:
         """The merchant with all its recorded changes, the oldest first.
 
         Raises:
@@ -224,7 +224,7 @@ class MerchantDesk:
         async with self._engine.connect() as connection:
             line = await read_line(connection, partner_id)
             rows = await connection.execute(query)
-            return line, [Change(row.at, row.by, row.what) for row in rows]
+            return line, [MerchantChange(row.at, row.by, row.what) for row in rows]
 
 
 async def read_line(connection: AsyncConnection, partner_id: str) -> MerchantLine:
@@ -249,7 +249,7 @@ def agreement_of(merchant: Merchant) -> Agreement:
     return Agreement(**{agreed.name: getattr(merchant, agreed.name) for agreed in fields(Agreement)})
 
 
-def as_document(agreement: Agreement) -> dict[str, object]:
+def agreement_document(agreement: Agreement) -> dict[str, object]:
     """The agreement in JSON: sets in order, amounts in whole paisa."""
     return {
         "name_en": agreement.name_en,
@@ -280,7 +280,7 @@ async def _lock_merchant(connection: AsyncConnection, partner_id: str) -> Mercha
 
 async def _add(connection: AsyncConnection, new: NewMerchant, by: str) -> MerchantKey:
     """Write the rows of a merchant, with the emptiest lane and its own endpoint for IPNs."""
-    pass_key, document = new_merchant_pass_key(), as_document(new.agreement)
+    pass_key, document = new_merchant_pass_key(), agreement_document(new.agreement)
     await connection.execute(
         insert(partners).values(id=new.partner_id, name=document.pop("name_en"), lane=emptiest_lane())
     )
@@ -289,7 +289,7 @@ async def _add(connection: AsyncConnection, new: NewMerchant, by: str) -> Mercha
     await connection.execute(insert(merchants).values(row))
     endpoint = {"id": uuid7(), "partner_id": new.partner_id, "url": IPN, "kind": IPN}
     await connection.execute(insert(notification_endpoints).values(endpoint))
-    details = {"did": "added", "mer_reg_id": new.mer_reg_id, "fields": as_document(new.agreement)}
+    details = {"did": "added", "mer_reg_id": new.mer_reg_id, "fields": agreement_document(new.agreement)}
     await note_change(connection, new.partner_id, by, details)
     return MerchantKey(new.partner_id, new.mer_reg_id, new.agreement.name_en, pass_key)
 
@@ -327,12 +327,12 @@ def _clashing_fields(new: NewMerchant, standing: Merchant | None) -> tuple[str, 
 
 
 def _differing_fields(before: Agreement, after: Agreement) -> tuple[str, ...]:
-    old, new = as_document(before), as_document(after)
+    old, new = agreement_document(before), agreement_document(after)
     return tuple(name for name in old if old[name] != new[name])
 
 
 async def _write_agreement(connection: AsyncConnection, partner_id: str, agreement: Agreement) -> None:
-    document = as_document(agreement)
+    document = agreement_document(agreement)
     renaming = update(partners).where(partners.c.id == partner_id).values(name=document.pop("name_en"))
     await connection.execute(renaming)
     try:

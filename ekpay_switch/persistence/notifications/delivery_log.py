@@ -81,7 +81,7 @@ class UnknownNotificationError(SwitchError):
     """There is no such notification, or it is about to be sent for the first time."""
 
 
-class NobodyToTellError(SwitchError):
+class NoActiveEndpointError(SwitchError):
     """No active endpoint of the partner takes it: add or enable one."""
 
 
@@ -167,7 +167,7 @@ async def list_tries(engine: AsyncEngine, selection: TryFilter) -> Sequence[Line
         return [{**row, "event": _EVENT_OF.get(row["notice"], row["notice"])} for row in rows]
 
 
-async def replay_one(
+async def replay_notification(
     engine: AsyncEngine,
     notification_id: UUID,
     endpoint_id: UUID | None = None,
@@ -192,7 +192,7 @@ async def replay_one(
         if not again and await connection.scalar(_ipn_endpoint_of(partner_id)):
             raise IpnNotReplayedError
     if not again:
-        raise NobodyToTellError
+        raise NoActiveEndpointError
     return again
 
 

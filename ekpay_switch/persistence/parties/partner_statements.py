@@ -74,7 +74,7 @@ class StatementLine:
     """
 
     at: datetime
-    what: str
+    kind: str
     bucket: str
     payment_id: UUID | None
     reference: str
@@ -126,7 +126,7 @@ async def read_statements(
 def _line_of(row: Mapping[str, Any]) -> StatementLine:
     return StatementLine(
         at=row["instant"],
-        what=row["kind"],
+        kind=row["kind"],
         bucket=row["bucket"],
         payment_id=row["payment_id"],
         reference=row["reference"],

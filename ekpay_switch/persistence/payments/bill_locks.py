@@ -28,7 +28,7 @@ WHERE (biller_id, bill_name) IN (SELECT * FROM unnest(CAST(:biller_ids AS text[]
 """)  # noqa: S608 - constants
 
 
-class PostgresHeldBills:
+class PostgresLockedBills:
     """Held bills in PostgreSQL, shared by all processes; each call is one short transaction."""
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -105,7 +105,7 @@ class PostgresHeldBills:
             )
 
 
-class OldHeldBills:
+class OldLockedBills:
     """Drops rows that have not been held or fetched for a day, walking the table by its key.
 
     An index on the times would cost every fetch more than this walk. Each process keeps its own position, and

@@ -28,7 +28,7 @@ Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentStory:
+class PaymentDetails:
     """One payment's rows, each list in the order of events; postings by the id of their entry.
 
     A collected payment also has `tries` with the references of their attempts, the routing `decisions` of
@@ -63,7 +63,7 @@ class PaymentFilter:
     count_max: int = 50
 
 
-async def read_story(engine: AsyncEngine, payment_id: UUID) -> PaymentStory | None:
+async def read_payment_details(engine: AsyncEngine, payment_id: UUID) -> PaymentDetails | None:
     """All rows of a payment in one snapshot, or None if there is no such payment."""
     async with engine.connect() as connection:
         # One snapshot: a payment that moves meanwhile must not be read half before and half after.
@@ -76,7 +76,7 @@ async def read_story(engine: AsyncEngine, payment_id: UUID) -> PaymentStory | No
         )
         lines = select(postings).where(postings.c.entry_id.in_([entry["id"] for entry in entries]))
         posted = await _read_lines(connection, lines.order_by(postings.c.seq))
-        return PaymentStory(
+        return PaymentDetails(
             payment=rows[0],
             history=await _read_lines(connection, _rows_of(history, payment_id).order_by(history.c.seq)),
             attempts=await _read_lines(

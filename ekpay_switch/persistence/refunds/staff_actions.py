@@ -14,7 +14,7 @@ import asyncpg
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundRefusal, RefundState
-from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import from_json
 from ekpay_switch.persistence.refunds.decisions import (
     NothingInSuspenseError,
@@ -70,10 +70,10 @@ class ReferenceTakenError(SwitchError):
     """The reference is empty or belongs to another refund: a movement of money is recorded once."""
 
 
-class RefundDesk:
+class RefundStaffActions:
     """Refunds as finance works on them; each call is one transaction."""
 
-    def __init__(self, transactions: OwnTransactions) -> None:
+    def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
     # ---- reading
@@ -87,7 +87,7 @@ class RefundDesk:
 
         return await self._transactions.run(_read)
 
-    async def story(self, refund_id: UUID) -> tuple[Line, Sequence[Line]]:
+    async def details(self, refund_id: UUID) -> tuple[Line, Sequence[Line]]:
         """A refund and its steps, the oldest first.
 
         Raises:
@@ -112,7 +112,7 @@ class RefundDesk:
 
     # ---- the first person
 
-    async def ask(
+    async def request(
         self, payment_id: UUID, amount: Money, reason: str, by: str, parts_max: int, days_max: int
     ) -> RefundView:
         """Request a refund of a completed payment, within what its connector allows.
@@ -125,7 +125,7 @@ class RefundDesk:
         work = partial(open_refund, new=new, target=target, parts_max=parts_max, days_max=days_max)
         return _view_or_raise(await self._transactions.run(work, target.accounts))
 
-    async def ask_chargeback(self, payment_id: UUID, amount: Money, reference: str, by: str) -> RefundView:
+    async def record_chargeback(self, payment_id: UUID, amount: Money, reference: str, by: str) -> RefundView:
         """Record that the connector has taken money back, under its own reference.
 
         Raises:
@@ -144,7 +144,7 @@ class RefundDesk:
         except asyncpg.UniqueViolationError as problem:
             raise ReferenceTakenError from problem
 
-    async def ask_review_give_back(self, payment_id: UUID, reason: str, by: str) -> RefundView:
+    async def request_review_give_back(self, payment_id: UUID, reason: str, by: str) -> RefundView:
         """Request that collected money which disagreed go back; its approval ends the review that it caused.
 
         Raises:
@@ -156,7 +156,7 @@ class RefundDesk:
         work = partial(ask_review_give_back, asking=RefundRequest(uuid7(), reason, by), target=target)
         return await self._transactions.run(work, target.accounts)
 
-    async def say_paid_by_hand(self, refund_id: UUID, bank_reference: str, by: str) -> None:
+    async def record_paid_by_hand(self, refund_id: UUID, bank_reference: str, by: str) -> None:
         """Record who paid it by hand and the bank's reference; recorded again, it replaces the first record.
 
         Raises:

@@ -36,7 +36,7 @@ from ekpay_switch.domain.refunds.refund import (
 from ekpay_switch.persistence.collections.share_postings import read_split
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
-from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.refunds.rows import (
     TARGET_OF_FUNDING,
     TARGET_OF_REFUND,
@@ -111,7 +111,7 @@ ONE_IN_THE_AIR = "uq_refunds_one_in_the_air"
 class PostgresRefunds:
     """Refunds in PostgreSQL. Every call is one transaction and none is open during a wire call."""
 
-    def __init__(self, transactions: OwnTransactions) -> None:
+    def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
     async def request(self, new: NewRefund, parts_max: int, days_max: int) -> RefundOpened | RefundRefusal:

@@ -25,7 +25,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class StoredDecision:
     """A stored decision with its try and payment."""
 
     attempt_id: UUID
@@ -53,7 +53,9 @@ async def count_decisions(engine: AsyncEngine, since: datetime, until: datetime)
         return int(await connection.scalar(query) or 0)
 
 
-async def read_decisions(engine: AsyncEngine, since: datetime, until: datetime) -> AsyncIterator[Decided]:
+async def read_decisions(
+    engine: AsyncEngine, since: datetime, until: datetime
+) -> AsyncIterator[StoredDecision]:
     """The decisions from `since` until before `until`, the oldest first, read `AT_ONCE` at a time."""
     table, after = routing_decisions.c, (since, UUID(int=0))
     in_order = select(routing_decisions).order_by(table.at, table.attempt_id).limit(AT_ONCE)
@@ -62,7 +64,7 @@ async def read_decisions(engine: AsyncEngine, since: datetime, until: datetime) 
         async with engine.connect() as connection:
             rows = (await connection.execute(query)).all()
         for row in rows:
-            yield Decided(row.attempt_id, row.payment_id, row.at, decision_of(row.document))
+            yield StoredDecision(row.attempt_id, row.payment_id, row.at, decision_of(row.document))
         if len(rows) < AT_ONCE:
             return
         after = (rows[-1].at, rows[-1].attempt_id)

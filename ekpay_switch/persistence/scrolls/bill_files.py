@@ -26,7 +26,7 @@ from ekpay_switch.domain.scrolls.bill_files import (
     TakingRefusal,
     judge_taking,
 )
-from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.security.identifiers import uuid7
 
 Row = Mapping[str, Any]
@@ -83,7 +83,7 @@ class FileOutOfTurnError(SwitchError):
 class PostgresBillFiles:
     """The port `BillFiles`, and loading files."""
 
-    def __init__(self, transactions: OwnTransactions) -> None:
+    def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
     async def load(self, file: BillFile) -> LoadResult:

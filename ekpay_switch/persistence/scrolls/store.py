@@ -23,7 +23,7 @@ from ekpay_switch.domain.scrolls.scroll import (
     refuse_scroll,
     rows_due,
 )
-from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.scrolls.reading import (
     read_changed_payments,
     read_file,
@@ -78,7 +78,7 @@ class ScrollOrder:
 class Scrolls:
     """The scrolls of all billers in PostgreSQL."""
 
-    def __init__(self, transactions: OwnTransactions) -> None:
+    def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
     async def make(self, order: ScrollOrder) -> ScrollFile:
@@ -87,7 +87,7 @@ class Scrolls:
         Raises:
             RefusedScrollError: it is not its turn; nothing was written.
             ChangedScrollError: somebody has tampered with it.
-            OverloadedError, VerdictUnknownError: see `OwnTransactions`.
+            OverloadedError, VerdictUnknownError: see `ShortTransactions`.
         """
         return await self._transactions.run(lambda connection: _make(connection, order))
 

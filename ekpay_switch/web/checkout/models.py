@@ -96,7 +96,7 @@ def choice_values(payment: MerchantPayment, offers: Sequence[Offer], world: Worl
     }
 
 
-def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
+def waiting_page(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
     """The page while the outcome is unknown: what the payer may do, and when we inquire again."""
     situation, current_try = situation_of(payment), open_try_of(payment)
     profile = _profile(current_try, world)
@@ -121,7 +121,7 @@ def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
     return Page("checkout/waiting.html", values, refresh=None if stays else Refresh(seconds))
 
 
-def ended(payment: MerchantPayment, world: World, receipt: str | None, *, stays: bool) -> Page:
+def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, stays: bool) -> Page:
     """The page of an ended payment, with the link back to the shop once the shop was notified."""
     situation, back = situation_of(payment), way_back(payment)
     is_final = situation not in {Situation.OVER, Situation.REVIEW, Situation.GOES_BACK}

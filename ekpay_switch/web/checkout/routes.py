@@ -206,11 +206,11 @@ async def _situation_page(visit: Visit, notice: str = "", status: int = 200) -> 
     if situation is Situation.CHOOSE or (situation in WAITING and _wants_another(visit)):
         return await _choice_page(visit)
     if situation in WAITING:
-        page = models.waiting(payment, world, stays=visit.stays or visit.request.method != "GET")
+        page = models.waiting_page(payment, world, stays=visit.stays or visit.request.method != "GET")
     else:
         path = visit.checkout.receipt_path
         receipt = path(payment.payment_id) if path is not None else None
-        page = models.ended(payment, world, receipt, stays=visit.stays)
+        page = models.ended_page(payment, world, receipt, stays=visit.stays)
     refresh = page.refresh
     if notice and refresh is not None and not refresh.url:
         # A notice is shown once.

@@ -7,7 +7,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, taka_text
 from ekpay_switch.flows.receipt import Name, Purchase, Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import SignedFacts
-from ekpay_switch.web.display_text import displayed
+from ekpay_switch.web.display_text import displayable_text
 
 TITLE = Text("রসিদ", "Receipt")
 
@@ -40,7 +40,7 @@ def signed_facts(receipt: Receipt) -> SignedFacts:
     return SignedFacts(
         payment_id=receipt.payment_id,
         transaction=receipt.transaction,
-        payee=displayed(receipt.payee.english),
+        payee=displayable_text(receipt.payee.english),
         paisa=receipt.sums.total.minor,
         paid_on=receipt.paid_on,
     )
@@ -68,7 +68,7 @@ def validity_text(receipt: Receipt) -> Text:
             assert_never(receipt.status)
 
 
-def groups(receipt: Receipt) -> tuple[ReceiptSection, ...]:
+def receipt_sections(receipt: Receipt) -> tuple[ReceiptSection, ...]:
     """Everything else that the receipt says, in order."""
     return (
         ReceiptSection(Text("কাকে ও কীসের জন্য", "Paid to, and for what"), _payee_and_purchase(receipt)),
@@ -134,13 +134,13 @@ def _payment_lines(receipt: Receipt) -> tuple[ReceiptLine, ...]:
 
 def _name_text(name: Name) -> Text:
     """A foreign name in both languages; where one is missing the other replaces it."""
-    bangla, english = displayed(name.bangla), displayed(name.english)
+    bangla, english = displayable_text(name.bangla), displayable_text(name.english)
     return Text(bangla or english, english or bangla)
 
 
 def _code_lines(*pairs: tuple[Text, str]) -> tuple[ReceiptLine, ...]:
     """Lines of values that are the same in both languages; an empty value has none."""
-    values = ((label, displayed(value)) for label, value in pairs)
+    values = ((label, displayable_text(value)) for label, value in pairs)
     return tuple(ReceiptLine(label, Text(value, value), is_code=True) for label, value in values if value)
 
 

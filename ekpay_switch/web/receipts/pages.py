@@ -15,7 +15,7 @@ from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text
 from ekpay_switch.flows.receipt import Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import PAGE
 from ekpay_switch.web.pages import Pages
-from ekpay_switch.web.receipts.lines import TITLE, groups, payment_name, validity_text
+from ekpay_switch.web.receipts.lines import TITLE, payment_name, receipt_sections, validity_text
 
 PDF_SUFFIX = ".pdf"
 _QR_SAYS = Text("এই রসিদের কিউআর কোড", "QR code of this receipt")
@@ -36,7 +36,7 @@ _PAID = Text("পরিশোধিত।", "Paid.")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SignedReceipt:
     """A receipt with what proves it: its signed text, and where its page is."""
 
     receipt: Receipt
@@ -60,7 +60,9 @@ class MessagePage:
     way_on: str = ""
 
 
-def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at: datetime) -> Response:
+def receipt_page(
+    request: Request, pages: Pages, signed_receipt: SignedReceipt, seen_at: datetime
+) -> Response:
     """The receipt as it stands at that moment."""
     moment = dhaka_text(seen_at)
     values = {
@@ -70,7 +72,7 @@ def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at:
         "status": signed_receipt.receipt.status.value,
         "verdict": validity_text(signed_receipt.receipt),
         "seen_at": Text(f"ঢাকার সময় {moment.bangla} অনুযায়ী", f"As of {moment.english}, Dhaka time"),
-        "groups": groups(signed_receipt.receipt),
+        "groups": receipt_sections(signed_receipt.receipt),
         "pdf_path": f"{signed_receipt.path}{PDF_SUFFIX}",
         "pdf_link": _PDF_LINK,
         "proof_heading": _PROOF,
@@ -94,13 +96,13 @@ def message_page(request: Request, pages: Pages, message: MessagePage) -> Respon
     return pages.render(request, "receipts/message.html", values, message.status)
 
 
-def pdf_answer(signed_receipt: Shown, pages: Pages, pdf: bytes) -> Response:
+def pdf_answer(signed_receipt: SignedReceipt, pages: Pages, pdf: bytes) -> Response:
     """The PDF, under a name that says which payment it is of."""
     name_header = {"Content-Disposition": f'inline; filename="{payment_name(signed_receipt.receipt)}.pdf"'}
     return Response(pdf, headers={**pages.headers, **name_header}, media_type="application/pdf")
 
 
-def for_pdf(signed_receipt: Shown) -> Mapping[str, object]:
+def pdf_content(signed_receipt: SignedReceipt) -> Mapping[str, object]:
     """What the PDF says. It cannot know what comes after it, so it does not say that it is valid."""
     receipt = signed_receipt.receipt
     says = _PAID if receipt.status is ReceiptStatus.VALID else validity_text(receipt)
@@ -108,7 +110,7 @@ def for_pdf(signed_receipt: Shown) -> Mapping[str, object]:
         "title": f"{TITLE.bangla} · {TITLE.english} {payment_name(receipt)}",
         "heading": asdict(TITLE),
         "verdict": asdict(says),
-        "groups": [asdict(group) for group in groups(receipt)],
+        "groups": [asdict(group) for group in receipt_sections(receipt)],
         "qr": _qr_svg(signed_receipt),
         "qr_says": f"{_QR_SAYS.bangla} · {_QR_SAYS.english}",
         "notes": [asdict(note) for note in _NOTES],
@@ -122,7 +124,7 @@ def _page_path(request: Request) -> str:
     return quote(request.url.path)
 
 
-def _qr_svg(signed_receipt: Shown) -> str:
+def _qr_svg(signed_receipt: SignedReceipt) -> str:
     """The QR code as SVG that stands in a page; medium correction outlives a fold and a stain."""
     picture = BytesIO()
     code = segno.make(signed_receipt.qr_url, error="m", micro=False)

@@ -20,16 +20,23 @@ from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.receipts import Receipts
 from ekpay_switch.ports.world import Clock
-from ekpay_switch.security.receipt_keys import PAGE, VERSION, ReceiptKeys, SignedFacts, check, key_id
+from ekpay_switch.security.receipt_keys import (
+    PAGE,
+    VERSION,
+    ReceiptKeys,
+    SignedFacts,
+    key_id,
+    verify_signed_text,
+)
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts.lines import signed_facts
 from ekpay_switch.web.receipts.pages import (
     PDF_SUFFIX,
     MessagePage,
-    Shown,
-    for_pdf,
+    SignedReceipt,
     message_page,
     pdf_answer,
+    pdf_content,
     receipt_page,
 )
 from ekpay_switch.web.receipts.typesetter import Typesetter
@@ -79,7 +86,7 @@ _NO_PDF = (
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiptDesk:
+class ReceiptPages:
     """What the pages need.
 
     `visits` and `pdfs` limit how often one address may call.
@@ -97,7 +104,7 @@ class ReceiptDesk:
     typesetter: Typesetter
 
 
-def mount(app: FastAPI, receipt_pages: ReceiptDesk) -> None:
+def mount(app: FastAPI, receipt_pages: ReceiptPages) -> None:
     """Add the keys, the PDF and the page."""
     now = receipt_pages.clock.now
 
@@ -130,7 +137,9 @@ def mount(app: FastAPI, receipt_pages: ReceiptDesk) -> None:
     app.add_route(f"{PAGE}/{{token}}", page, methods=["GET"])
 
 
-async def _find_receipt(request: Request, receipt_pages: ReceiptDesk, rate: RateLimit) -> Shown | Response:
+async def _find_receipt(
+    request: Request, receipt_pages: ReceiptPages, rate: RateLimit
+) -> SignedReceipt | Response:
     """The receipt of the token, or the page that says why there is none."""
     address = request.client.host if request.client else _UNKNOWN_ADDRESS
     if not rate.allows(address):
@@ -143,7 +152,7 @@ async def _find_receipt(request: Request, receipt_pages: ReceiptDesk, rate: Rate
     return message_page(request, receipt_pages.pages, _NO_RECEIPT) if receipt is None else receipt
 
 
-async def _receipt_of_token(token: str, receipt_pages: ReceiptDesk) -> Shown | None:
+async def _receipt_of_token(token: str, receipt_pages: ReceiptPages) -> SignedReceipt | None:
     payment_id = receipt_pages.keys.payment_of(token)
     if payment_id is None:
         return None
@@ -157,14 +166,14 @@ async def _receipt_of_token(token: str, receipt_pages: ReceiptDesk) -> Shown | N
         # Only a stolen key, or books that were restored to an earlier day, explain this.
         telemetry.count_error("receipt_contradicts_books", payment_id=payment_id)
         return None
-    return Shown(
+    return SignedReceipt(
         receipt, receipt_pages.keys.sign(facts), receipt_pages.keys.path(payment_id), receipt_pages.public_url
     )
 
 
 def _agrees(token: str, facts: SignedFacts, keys: ReceiptKeys) -> bool:
     """Whether a signed text says what the books say; a payee may have changed its name since."""
-    signed = check(token, keys.public_keys())
+    signed = verify_signed_text(token, keys.public_keys())
     if not isinstance(signed, SignedFacts):
         return False
     return (signed.transaction, signed.paisa, signed.paid_on) == (
@@ -174,8 +183,8 @@ def _agrees(token: str, facts: SignedFacts, keys: ReceiptKeys) -> bool:
     )
 
 
-async def _pdf_response(request: Request, receipt: Shown, receipt_pages: ReceiptDesk) -> Response:
-    pdf = await receipt_pages.typesetter.pdf(for_pdf(receipt))
+async def _pdf_response(request: Request, receipt: SignedReceipt, receipt_pages: ReceiptPages) -> Response:
+    pdf = await receipt_pages.typesetter.pdf(pdf_content(receipt))
     if pdf is None:
         return message_page(
             request, receipt_pages.pages, MessagePage(503, _NO_PDF_TITLE, _NO_PDF, receipt.path)

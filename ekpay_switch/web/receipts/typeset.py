@@ -24,13 +24,13 @@ _LIMITS = {
     resource.RLIMIT_FSIZE: 0,
 }
 # What the two fonts draw between them; PDF/A takes no text that cannot be drawn.
-DRAWN = (
+DRAWABLE = (
     "\u0020-\u007e\u00a0-\u017f\u0370-\u0377\u0384-\u038a\u0391-\u03a1\u03a3-\u03e1\u03f0-\u03ff\u0400-\u052f"
     "\u0964\u0965\u0980-\u0983\u0985-\u098c\u098f\u0990\u0993-\u09a8\u09aa-\u09b0\u09b2\u09b6-\u09b9"
     "\u09bc-\u09c4\u09c7\u09c8\u09cb-\u09ce\u09d7\u09dc\u09dd\u09df-\u09e3\u09e6-\u09fb"
     "\u200c\u200d\u2013\u2014\u2018-\u201a\u201c-\u201e\u2022\u2026\u20ac"
 )
-_NOT_DRAWABLE = re.compile(f"[^{DRAWN}]")
+_NOT_DRAWABLE = re.compile(f"[^{DRAWABLE}]")
 # Signs and joiners of Bangla that follow no letter of it: they would hang on a letter of the other font.
 _DETACHED_SIGNS = re.compile(
     "(?<![\u0980-\u09fb\u200c\u200d])[\u0981-\u0983\u09bc\u09be-\u09cd\u09d7\u09e2\u09e3\u200c\u200d]+"
@@ -51,7 +51,7 @@ def drawable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return value
 
 
-def compiled(
+def compile_template(
     template: Path, content: dict[str, Any], unix_seconds: int, kind: Literal["pdf", "png"] = "pdf"
 ) -> bytes | list[bytes]:
     """What a template makes of `sys.inputs.<name of the template>`, with our fonts and no others.
@@ -75,11 +75,11 @@ def compiled(
 
 def typeset(content: dict[str, Any], kind: Literal["pdf", "png"] = "pdf") -> bytes:
     """The receipt; a receipt has one page."""
-    output = compiled(TEMPLATE, content, content["paid_at"], kind)
+    output = compile_template(TEMPLATE, content, content["paid_at"], kind)
     return output if isinstance(output, bytes) else output[0]
 
 
-def bound() -> None:
+def limit_resources() -> None:
     """Bound this process; called before it reads a byte."""
     for limit, value in _LIMITS.items():
         resource.setrlimit(limit, (value, value))
@@ -87,7 +87,7 @@ def bound() -> None:
 
 def main() -> None:
     """Bound this process, then set what comes on stdin."""
-    bound()
+    limit_resources()
     content = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
     sys.stdout.buffer.write(typeset(content))
 

@@ -10,7 +10,7 @@ import orjson
 from sandbox.billers.aggregator.bill_infos import BillInfo
 from sandbox.billers.aggregator.institutions import MONTHS_MAX, StatedMonthsUtility, Utility
 from sandbox.billers.aggregator.replies import CHALLAN_USED, MALFORMED, OTHER_AMOUNT, PAID_ALREADY, UNKNOWN
-from sandbox.kit.biller.bills import WHOLE_BP, Kind, SimulatedBill
+from sandbox.kit.biller.bills import WHOLE_BP, BillerAccountKind, SimulatedBill
 from sandbox.kit.biller.book import BillerBook, BillerPayment, PaymentState
 from sandbox.kit.biller.call_results import BillPaidAlready, UnknownBill
 from sandbox.kit.biller.institution import FeeByChoice
@@ -66,7 +66,7 @@ def payment_refusal(window: LookupContext, info: BillInfo) -> Reply | None:
         return CHALLAN_USED
     if not info.particulars:
         return None
-    if window.intake.accounts.kind(info.number) is Kind.AMOUNT_CHANGES:
+    if window.intake.accounts.kind(info.number) is BillerAccountKind.AMOUNT_CHANGES:
         return OTHER_AMOUNT
     return PAID_ALREADY if _is_any_month_paid(window, info.number, info.particulars.split(",")) else None
 
@@ -179,7 +179,7 @@ def _look_up_months(
     if not bills:
         return UNKNOWN
     bill = bills[0]
-    if bill.kind is Kind.ALREADY_PAID or _is_any_month_paid(window, customer, months):
+    if bill.kind is BillerAccountKind.ALREADY_PAID or _is_any_month_paid(window, customer, months):
         return PAID_ALREADY
     tariff = _tariff(utility, bill.choice)
     late = share_half_up(tariff, utility.surcharge_bp, WHOLE_BP)

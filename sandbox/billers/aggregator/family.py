@@ -29,7 +29,7 @@ from sandbox.billers.aggregator.replies import (
     UNKNOWN,
     success,
 )
-from sandbox.kit.biller.bills import Kind
+from sandbox.kit.biller.bills import BillerAccountKind
 from sandbox.kit.biller.book import BillerPayment, PaymentState
 from sandbox.kit.biller.call_results import (
     BillPaidAlready,
@@ -39,8 +39,8 @@ from sandbox.kit.biller.call_results import (
     UnknownBill,
     WrongAmount,
 )
-from sandbox.kit.biller.family import CounterFarSide
-from sandbox.kit.biller.institution import REHEARSAL, House
+from sandbox.kit.biller.family import BillerFamily
+from sandbox.kit.biller.institution import REHEARSAL, BillerInstitution
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.taka_text import taka
 from sandbox.kit.institution.far_side import Call, Headers
@@ -51,14 +51,14 @@ _COLLECTOR_REFERENCE = "collector_reference"
 _CHANNELS = ("channel_type", "channel_id")
 
 
-class Institution(CounterFarSide):
+class AggregatorFamily(BillerFamily):
     """The aggregator with all its utilities."""
 
     name: ClassVar[str] = "AGGREGATOR"
     base_path: ClassVar[str] = "/aggregator"
     errors: ClassVar[Errors] = ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
+    institutions: ClassVar[tuple[BillerInstitution, ...]] = INSTITUTIONS
 
     @override
     def institution_calls(self, biller: OpenBiller) -> Mapping[str, Call]:
@@ -198,7 +198,7 @@ class Institution(CounterFarSide):
     def _is_in_process(self, biller: OpenBiller, payment: BillerPayment) -> bool:
         """Whether it is one of those that take their time, and that time is not over."""
         passed = self.clock.now() - datetime.fromisoformat(payment.paid_at)
-        is_slow = biller.accounts.kind(payment.number) is Kind.SLOW
+        is_slow = biller.accounts.kind(payment.number) is BillerAccountKind.SLOW
         return is_slow and passed.total_seconds() < self.settings.slow_seconds
 
 

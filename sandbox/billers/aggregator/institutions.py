@@ -13,8 +13,8 @@ from sandbox.kit.biller.institution import (
     REHEARSAL,
     AmountRange,
     AnyAmount,
+    BillerInstitution,
     FeeByChoice,
-    House,
     rehearsal_institution,
 )
 from sandbox.kit.biller.own_file_columns import WASA
@@ -33,7 +33,7 @@ _TARIFF_PAISA = MappingProxyType({"single": 99_000, "double": 108_000})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Utility(House):
+class Utility(BillerInstitution):
     """An institution as the aggregator knows it.
 
     `members_by_parameter` names, for each parameter of a bill, the members of bill-info whose texts joined

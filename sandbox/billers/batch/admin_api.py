@@ -60,18 +60,18 @@ class BatchAdminApi(BillerAdminApi):
         }
 
     def _newest_file(self, query: Query, _body: bytes) -> Reply:
-        order = InstitutionRequest.model_validate(query, context=self._books.counters)
-        biller = self._books.counters[order.institution_id]
+        order = InstitutionRequest.model_validate(query, context=self._books.billers)
+        biller = self._books.billers[order.institution_id]
         return text_reply(_CSV, self._files.newest(biller))
 
     def _make_next_file(self, _query: Query, body: bytes) -> Reply:
-        order = InstitutionRequest.model_validate_json(body, context=self._books.counters)
-        biller = self._books.counters[order.institution_id]
+        order = InstitutionRequest.model_validate_json(body, context=self._books.billers)
+        biller = self._books.billers[order.institution_id]
         return text_reply(_CSV, self._files.make(biller))
 
     def _pay_at_counter(self, _query: Query, body: bytes) -> Reply:
-        order = BillRequest.model_validate_json(body, context=self._books.counters)
-        intake = self._books.counters[order.institution_id].intake
+        order = BillRequest.model_validate_json(body, context=self._books.billers)
+        intake = self._books.billers[order.institution_id].intake
         bill = intake.find_bill(order.bill)
         owed_paisa = 0 if bill is None else intake.outstanding_paisa(bill)
         reference = f"{COUNTER_REFERENCE}{order.bill}"
@@ -81,6 +81,6 @@ class BatchAdminApi(BillerAdminApi):
         return json_reply({"paid": isinstance(result, PaymentTaken), "amount_paisa": owed_paisa})
 
     def _withdraw(self, _query: Query, body: bytes) -> Reply:
-        order = BillRequest.model_validate_json(body, context=self._books.counters)
-        self._files.withdraw(self._books.counters[order.institution_id], order.bill)
+        order = BillRequest.model_validate_json(body, context=self._books.billers)
+        self._files.withdraw(self._books.billers[order.institution_id], order.bill)
         return json_reply({"withdrawn": order.bill})

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
-from sandbox.kit.biller.bills import Kind, SimulatedBill
+from sandbox.kit.biller.bills import BillerAccountKind, SimulatedBill
 from sandbox.kit.biller.book import BillerBook
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.payment_intake import AMOUNT_CHANGE_PAISA
@@ -28,7 +28,9 @@ _FIXED_HEADINGS = (
     "lines",
 )  # fmt: skip
 _FILES, _WITHDRAWN = "bill_files", "withdrawn"
-_MAGIC_KINDS = tuple(kind for kind in Kind if kind not in {Kind.NORMAL, Kind.UNKNOWN})
+_MAGIC_KINDS = tuple(
+    kind for kind in BillerAccountKind if kind not in {BillerAccountKind.NORMAL, BillerAccountKind.UNKNOWN}
+)
 
 Rows = dict[str, list[str]]
 
@@ -88,7 +90,7 @@ class BillFiles:
         }
         rows: Rows = {}
         for bill in _bills(biller):
-            is_paid = bill.kind is Kind.ALREADY_PAID or bill.bill_number in paid
+            is_paid = bill.kind is BillerAccountKind.ALREADY_PAID or bill.bill_number in paid
             status = "WITHDRAWN" if bill.bill_number in withdrawn else "PAID" if is_paid else "UNPAID"
             rows[bill.bill_number] = _row(biller, bill, status, number)
         return rows
@@ -103,7 +105,7 @@ def _bills(biller: OpenBiller) -> Iterator[SimulatedBill]:
 
 def _row(biller: OpenBiller, bill: SimulatedBill, status: str, number: int) -> list[str]:
     # The intake expects this much more for such a bill, so the second file states it.
-    more = AMOUNT_CHANGE_PAISA if bill.kind is Kind.AMOUNT_CHANGES and number > 1 else 0
+    more = AMOUNT_CHANGE_PAISA if bill.kind is BillerAccountKind.AMOUNT_CHANGES and number > 1 else 0
     lines = {"fee": bill.principal_paisa + more, "other": bill.other_paisa, "stamp": bill.stamp_paisa}
     parts = {label: paisa for label, paisa in lines.items() if paisa}
     names = {**biller.institution.fields_of(bill), **_alternative_fields(biller, bill)}

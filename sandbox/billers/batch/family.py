@@ -16,10 +16,10 @@ from sandbox.billers.batch.bill_files import BillFiles
 from sandbox.billers.batch.institutions import FAMILY, INSTITUTIONS
 from sandbox.billers.batch.replies import ERRORS, refusal, success
 from sandbox.billers.batch.scrolls import RefusedFileError, check_file_order, post_rows, read_scroll
-from sandbox.kit.biller.family import CounterFarSide
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.family import BillerFamily
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.open_biller import OpenBiller
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call
@@ -29,18 +29,18 @@ from sandbox.kit.institution.requests import Form, MalformedRequestError, json_o
 _FILE = "file"
 
 
-class BatchFamily(CounterFarSide):
+class BatchFamily(BillerFamily):
     """The offices of all institutions that exchange files."""
 
     name: ClassVar[str] = "BATCH"
     base_path: ClassVar[str] = "/batch"
     errors: ClassVar[Errors] = ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
+    institutions: ClassVar[tuple[BillerInstitution, ...]] = INSTITUTIONS
     body_bytes_max: ClassVar[int] = 64 * 1024 * 1024
 
-    def __init__(self, settings: CounterSettings, clock: Clock) -> None:
-        """Open the book; errors as in `CounterFarSide`."""
+    def __init__(self, settings: BillerSettings, clock: Clock) -> None:
+        """Open the book; errors as in `BillerFamily`."""
         super().__init__(settings, clock)
         self.bill_files = BillFiles(self.book, clock)
 

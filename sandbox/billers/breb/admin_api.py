@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from sandbox.billers.breb.bills import BrebAccounts, BrebBill
 from sandbox.billers.breb.book import BrebBook
-from sandbox.billers.breb.faults import TOKEN_FAULTS, Fault, Step
+from sandbox.billers.breb.faults import TOKEN_FAULTS, BrebFault, BrebStep
 from sandbox.billers.breb.movements import first_of, movements_of
 from sandbox.kit.institution.admin_api import AdminAnswer, AdminRequest, ListRange, Query, Times
 from sandbox.kit.institution.clock import Clock
@@ -28,15 +28,15 @@ class BrebFaultOrder(AdminRequest):
 
     account: Annotated[str, Field(pattern=r"^[0-9]{13}$")] | None = None
     bill: Annotated[str, Field(pattern=r"^[0-9]{17}$")] | None = None
-    step: Step | None = None
-    fault: Fault
+    step: BrebStep | None = None
+    fault: BrebFault
     times: Times = 1
 
     @model_validator(mode="after")
     def _check_target(self) -> Self:
         if self.account is not None and self.bill is not None:
             raise ValueError("name either an account or a bill")
-        if self.fault is Fault.REFUSE and self.step is Step.STATUS:
+        if self.fault is BrebFault.REFUSE and self.step is BrebStep.STATUS:
             raise ValueError("a status call is never refused")
         return self
 
@@ -47,9 +47,9 @@ class BrebFaultOrder(AdminRequest):
         return self.fault in TOKEN_FAULTS and not is_aimed
 
     @property
-    def struck_step(self) -> Step | None:
+    def struck_step(self) -> BrebStep | None:
         """The step it strikes; None is any."""
-        return self.step if self.step or self.fault is Fault.CLOSE_BEFORE else Step.SAVE
+        return self.step if self.step or self.fault is BrebFault.CLOSE_BEFORE else BrebStep.SAVE
 
 
 class BrebAccountQuery(AdminRequest):
@@ -62,7 +62,7 @@ class BrebState(Protocol):
     """What the admin API reads of the institution."""
 
     @property
-    def faults(self) -> StepFaults[Fault]:
+    def faults(self) -> StepFaults[BrebFault]:
         """Faults set and not struck yet."""
         ...
 
@@ -85,7 +85,7 @@ class BrebState(Protocol):
         """Return why a bill cannot be fetched and locked now, or None if it can."""
         ...
 
-    def expire_tokens(self, fault: Fault) -> None:
+    def expire_tokens(self, fault: BrebFault) -> None:
         """Let the access token expire now, and the refresh token too if the fault says so."""
         ...
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from sandbox.billers.breb.faults import Step
+from sandbox.billers.breb.faults import BrebStep
 from sandbox.kit.institution.book import JournalledBook
-from sandbox.kit.institution.journal import Line
+from sandbox.kit.institution.journal import JournalLine
 
 LOCK_SECONDS = 7_200
 
@@ -98,7 +98,7 @@ class BrebBook(JournalledBook):
         """Whether a payment of the account is saved and not acknowledged."""
         return self._unfinished[account] > 0
 
-    def was_dropped(self, step: Step, transaction_id: str) -> bool:
+    def was_dropped(self, step: BrebStep, transaction_id: str) -> bool:
         """Whether this step of the transaction was once dropped on purpose."""
         return (step.value, transaction_id) in self._dropped
 
@@ -123,7 +123,7 @@ class BrebBook(JournalledBook):
         """Keep that another transaction tried to pay a bill that has a payment."""
         self._record({"kind": "rejected", "bill_number": bill_number, "transaction_id": transaction_id})
 
-    def record_dropped(self, step: Step, transaction_id: str) -> None:
+    def record_dropped(self, step: BrebStep, transaction_id: str) -> None:
         """Keep that a step was dropped, so that the next time it is not."""
         self._record({"kind": "dropped", "step": step, "transaction_id": transaction_id})
 
@@ -138,7 +138,7 @@ class BrebBook(JournalledBook):
         return {"payments": payments, "locks": living, "rejected_duplicates": self._rejected}
 
     @override
-    def _apply(self, kind: str, line: Line) -> None:
+    def _apply(self, kind: str, line: JournalLine) -> None:
         values = {name: value for name, value in line.items() if name != "kind"}
         transaction_id = str(values.get("transaction_id"))
         match kind:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from sandbox.billers.breb.bills import BrebAccountKind
 
 
-class Step(StrEnum):
+class BrebStep(StrEnum):
     """The calls that a fault can strike."""
 
     BILL = "bill"
@@ -20,7 +20,7 @@ class Step(StrEnum):
     STATUS = "status"
 
 
-class Fault(StrEnum):
+class BrebFault(StrEnum):
     """One fault at a step."""
 
     LOST_DONE = "lost_done"
@@ -45,17 +45,17 @@ class Fault(StrEnum):
     """The connection closes and nothing is done; unless a step is named, at whichever comes next."""
 
 
-TOKEN_FAULTS = frozenset({Fault.EXPIRE_TOKENS, Fault.EXPIRE_PAIRS})
+TOKEN_FAULTS = frozenset({BrebFault.EXPIRE_TOKENS, BrebFault.EXPIRE_PAIRS})
 """Set without a target and a step they strike at once."""
 
 MAGIC = {
-    (BrebAccountKind.SLOW_SAVE, Step.SAVE): Fault.SLOW,
-    (BrebAccountKind.SAVE_LOST_DONE, Step.SAVE): Fault.LOST_DONE,
-    (BrebAccountKind.SAVE_LOST_UNDONE, Step.SAVE): Fault.LOST_UNDONE,
-    (BrebAccountKind.REFUSES, Step.SAVE): Fault.REFUSE,
-    (BrebAccountKind.HTML_ANSWER, Step.SAVE): Fault.HTML,
-    (BrebAccountKind.SLOW_ACKNOWLEDGE, Step.ACKNOWLEDGE): Fault.SLOW,
-    (BrebAccountKind.ACKNOWLEDGE_LOST_DONE, Step.ACKNOWLEDGE): Fault.LOST_DONE,
-    (BrebAccountKind.ACKNOWLEDGE_LOST_UNDONE, Step.ACKNOWLEDGE): Fault.LOST_UNDONE,
+    (BrebAccountKind.SLOW_SAVE, BrebStep.SAVE): BrebFault.SLOW,
+    (BrebAccountKind.SAVE_LOST_DONE, BrebStep.SAVE): BrebFault.LOST_DONE,
+    (BrebAccountKind.SAVE_LOST_UNDONE, BrebStep.SAVE): BrebFault.LOST_UNDONE,
+    (BrebAccountKind.REFUSES, BrebStep.SAVE): BrebFault.REFUSE,
+    (BrebAccountKind.HTML_ANSWER, BrebStep.SAVE): BrebFault.HTML,
+    (BrebAccountKind.SLOW_ACKNOWLEDGE, BrebStep.ACKNOWLEDGE): BrebFault.SLOW,
+    (BrebAccountKind.ACKNOWLEDGE_LOST_DONE, BrebStep.ACKNOWLEDGE): BrebFault.LOST_DONE,
+    (BrebAccountKind.ACKNOWLEDGE_LOST_UNDONE, BrebStep.ACKNOWLEDGE): BrebFault.LOST_UNDONE,
 }
 """The fault of each magic kind at each step."""

@@ -16,7 +16,7 @@ from sandbox.billers.breb import replies
 from sandbox.billers.breb.admin_api import BrebAdminApi
 from sandbox.billers.breb.bills import BrebAccountKind, BrebAccounts, BrebBill, account_of
 from sandbox.billers.breb.book import BillLock, BrebBook, BrebPayment
-from sandbox.billers.breb.faults import MAGIC, TOKEN_FAULTS, Fault, Step
+from sandbox.billers.breb.faults import MAGIC, TOKEN_FAULTS, BrebFault, BrebStep
 from sandbox.billers.breb.settings import BrebSettings
 from sandbox.billers.breb.tokens import ACCESS_SECONDS, BrebTokenState, TokenPairs
 from sandbox.billers.breb.wire import (
@@ -36,13 +36,17 @@ from sandbox.kit.institution.requests import Form, text_field
 
 _CONTENT_TYPE = b"application/x-www-form-urlencoded"
 _NOT_DONE = {
-    Fault.LOST_UNDONE: LOST,
-    Fault.CLOSE_BEFORE: LOST,
-    Fault.HTTP_500: replies.ERRORS.http_500,
-    Fault.EXPIRE_TOKENS: replies.TOKEN_EXPIRED,
-    Fault.EXPIRE_PAIRS: replies.TOKEN_EXPIRED,
+    BrebFault.LOST_UNDONE: LOST,
+    BrebFault.CLOSE_BEFORE: LOST,
+    BrebFault.HTTP_500: replies.ERRORS.http_500,
+    BrebFault.EXPIRE_TOKENS: replies.TOKEN_EXPIRED,
+    BrebFault.EXPIRE_PAIRS: replies.TOKEN_EXPIRED,
 }
-_DONE_BUT = {Fault.LOST_DONE: LOST, Fault.HTML: replies.HTML_PAGE, Fault.STRANGE_CODE: replies.STRANGE}
+_DONE_BUT = {
+    BrebFault.LOST_DONE: LOST,
+    BrebFault.HTML: replies.HTML_PAGE,
+    BrebFault.STRANGE_CODE: replies.STRANGE,
+}
 _BAD_ACCESS = {BrebTokenState.EXPIRED: replies.TOKEN_EXPIRED, BrebTokenState.UNKNOWN: replies.TOKEN_UNKNOWN}
 _BAD_REFRESH = {
     BrebTokenState.EXPIRED: replies.REFRESH_EXPIRED,
@@ -63,7 +67,7 @@ class BrebInstitution(FarSide):
     clock: Clock
     accounts: BrebAccounts
     book: BrebBook
-    faults: StepFaults[Fault]
+    faults: StepFaults[BrebFault]
     tokens: TokenPairs
 
     @classmethod
@@ -81,7 +85,7 @@ class BrebInstitution(FarSide):
             clock=clock,
             accounts=BrebAccounts(settings.seed, settings.accounts, book.opened_on),
             book=book,
-            faults=StepFaults(Step),
+            faults=StepFaults(BrebStep),
             tokens=TokenPairs(),
         )
 
@@ -140,7 +144,7 @@ class BrebInstitution(FarSide):
         if self.accounts.kind(request.account) is BrebAccountKind.UNKNOWN:
             return replies.UNKNOWN_ACCOUNT
         bill = self.accounts.bill_of(request.account, request.year, request.month)
-        fault = self.faults.take(Step.BILL, bill.number if bill else request.account, request.account)
+        fault = self.faults.take(BrebStep.BILL, bill.number if bill else request.account, request.account)
         return self._apply_fault(fault, lambda: self._lock(request.account, bill, fault))
 
     def save(self, form: Form) -> Reply:
@@ -152,7 +156,7 @@ class BrebInstitution(FarSide):
         if bill is None or bill.number != save.bill_number:
             return replies.NO_DUE_BILL
         is_repeat = self.book.payment(save.transaction_id) is not None
-        fault = self._fault(Step.SAVE, save.transaction_id, save.bill_number, is_done=is_repeat)
+        fault = self._fault(BrebStep.SAVE, save.transaction_id, save.bill_number, is_done=is_repeat)
         return self._apply_fault(fault, lambda: self._save(bill, save, fault))
 
     def acknowledge(self, form: Form) -> Reply:
@@ -160,13 +164,13 @@ class BrebInstitution(FarSide):
         transaction_id, bill_number = read_reference(form)
         payment = self._saved_payment(transaction_id, bill_number)
         is_done = payment is not None and payment.is_acknowledged
-        fault = self._fault(Step.ACKNOWLEDGE, transaction_id, bill_number, is_done=is_done)
+        fault = self._fault(BrebStep.ACKNOWLEDGE, transaction_id, bill_number, is_done=is_done)
         return self._apply_fault(fault, lambda: self._acknowledge(payment, fault))
 
     def status(self, form: Form) -> Reply:
         """Report how far a payment came: 1266 nothing saved, 1267 saved, 1268 complete."""
         transaction_id, bill_number = read_reference(form)
-        fault = self.faults.take(Step.STATUS, bill_number, account_of(bill_number))
+        fault = self.faults.take(BrebStep.STATUS, bill_number, account_of(bill_number))
         payment = self._saved_payment(transaction_id, bill_number)
         if payment is None:
             standing = replies.STATUS_NOTHING
@@ -188,9 +192,9 @@ class BrebInstitution(FarSide):
             refusal = replies.BEGUN_HERE
         return refusal
 
-    def expire_tokens(self, fault: Fault) -> None:
+    def expire_tokens(self, fault: BrebFault) -> None:
         """Let the access token die now, and the refresh token too if the fault says so."""
-        self.tokens.expire(self.clock.now(), refresh_too=fault is Fault.EXPIRE_PAIRS)
+        self.tokens.expire(self.clock.now(), refresh_too=fault is BrebFault.EXPIRE_PAIRS)
 
     def _with_token(self, answer: Callable[[Form], Reply]) -> Callable[[Form], Reply]:
         def answer_admitted(form: Form) -> Reply:
@@ -210,19 +214,21 @@ class BrebInstitution(FarSide):
         tokens = {"ACCESS_TOKEN": pair.access, "REFRESH_TOKEN": pair.refresh}
         return replies.result("1200", "success", **tokens, EXPIRES_IN=ACCESS_SECONDS)
 
-    def _fault(self, step: Step, transaction_id: str, bill_number: str, *, is_done: bool) -> Fault | None:
+    def _fault(
+        self, step: BrebStep, transaction_id: str, bill_number: str, *, is_done: bool
+    ) -> BrebFault | None:
         account = account_of(bill_number)
         fault = self.faults.take(step, bill_number, account)
         if fault is not None or is_done:
             return fault
         magic = MAGIC.get((self.accounts.kind(account), step))
-        if magic is Fault.LOST_UNDONE:
+        if magic is BrebFault.LOST_UNDONE:
             if self.book.was_dropped(step, transaction_id):
                 return None
             self.book.record_dropped(step, transaction_id)
         return magic
 
-    def _apply_fault(self, fault: Fault | None, answer: Callable[[], Reply]) -> Reply:
+    def _apply_fault(self, fault: BrebFault | None, answer: Callable[[], Reply]) -> Reply:
         if fault in _NOT_DONE:
             if fault in TOKEN_FAULTS:
                 self.expire_tokens(fault)
@@ -230,7 +236,7 @@ class BrebInstitution(FarSide):
         reply = answer()
         if fault is None or reply.code not in replies.CARRIED_OUT:
             return reply
-        if fault is Fault.SLOW:
+        if fault is BrebFault.SLOW:
             return reply._replace(delay_seconds=self.settings.slow_seconds)
         return _DONE_BUT.get(fault, reply)
 
@@ -238,17 +244,17 @@ class BrebInstitution(FarSide):
         is_magic = self.accounts.kind(account) is BrebAccountKind.CUT_OFF_EARLIER
         return is_magic or self.book.is_cut_off(account)
 
-    def _lock(self, account: str, bill: BrebBill | None, fault: Fault | None) -> Reply:
+    def _lock(self, account: str, bill: BrebBill | None, fault: BrebFault | None) -> Reply:
         if bill is None:
             # The account is looked at before the month.
             return replies.CUT_OFF if self._is_cut_off(account) else replies.NO_DUE_BILL
-        refusal = self.refusal_of_fetch(bill) or (replies.REFUSED if fault is Fault.REFUSE else None)
+        refusal = self.refusal_of_fetch(bill) or (replies.REFUSED if fault is BrebFault.REFUSE else None)
         if refusal is None:
             channel, now = self.settings.channel, self.clock.now()
             self.book.record_locked(BillLock(bill.number, account, channel, now))
         return refusal or _bill_reply(bill)
 
-    def _save(self, bill: BrebBill, save: BrebSaveRequest, fault: Fault | None) -> Reply:
+    def _save(self, bill: BrebBill, save: BrebSaveRequest, fault: BrebFault | None) -> Reply:
         saved = self.book.payment(save.transaction_id)
         if saved is not None:
             if saved.bill_number != bill.number:
@@ -270,7 +276,9 @@ class BrebInstitution(FarSide):
         )
         return replies.DONE
 
-    def _refusal_of_save(self, bill: BrebBill, save: BrebSaveRequest, fault: Fault | None) -> Reply | None:
+    def _refusal_of_save(
+        self, bill: BrebBill, save: BrebSaveRequest, fault: BrebFault | None
+    ) -> Reply | None:
         refusal = None
         lock = self.book.lock(bill.number, self.clock.now())
         if bill.kind is BrebAccountKind.ALREADY_PAID or self.book.payment_of(bill.number):
@@ -280,7 +288,7 @@ class BrebInstitution(FarSide):
             refusal = replies.NOT_LOCKED
         elif save.paid_taka != bill.payable_taka:
             refusal = replies.AMOUNT_DIFFERS
-        elif fault is Fault.REFUSE:
+        elif fault is BrebFault.REFUSE:
             refusal = replies.REFUSED
         return refusal
 
@@ -288,10 +296,10 @@ class BrebInstitution(FarSide):
         payment = self.book.payment(transaction_id)
         return payment if payment is not None and payment.bill_number == bill_number else None
 
-    def _acknowledge(self, payment: BrebPayment | None, fault: Fault | None) -> Reply:
+    def _acknowledge(self, payment: BrebPayment | None, fault: BrebFault | None) -> Reply:
         if payment is None:
             return replies.NOTHING_TO_ACKNOWLEDGE
-        if fault is Fault.REFUSE and not payment.is_acknowledged:
+        if fault is BrebFault.REFUSE and not payment.is_acknowledged:
             return replies.REFUSED
         self.book.record_acknowledged(payment.transaction_id, self.clock.now())
         return replies.DONE

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sandbox.billers.breb.book import BrebPayment
-from sandbox.kit.institution.movements import Moved, Movement
+from sandbox.kit.institution.movements import Movement, MovementKind
 
 INSTITUTION_ID = "breb_postpaid"
 _PAISA = 100
@@ -21,10 +21,10 @@ def movements_of(payments: Iterable[BrebPayment]) -> Iterator[Movement]:
         if payment.is_acknowledged:
             yield Movement(
                 institution_id=INSTITUTION_ID,
-                moved=Moved.PAYMENT,
+                kind=MovementKind.PAYMENT,
                 at=payment.saved_at,
-                ours=payment.transaction_id,
-                theirs=payment.bill_number,
+                our_reference=payment.transaction_id,
+                their_reference=payment.bill_number,
                 gross_paisa=payment.amount_taka * _PAISA,
                 is_plain=payment.saves == 1 and payment.acknowledges == 1,
                 bill=payment.bill_number,

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from sandbox.kit.biller.accounts import World
+from sandbox.kit.biller.accounts import BillerAccounts
 from sandbox.kit.biller.bills import SimulatedBill
 from sandbox.kit.biller.institution import FeeByChoice
 
 _BEFORE_CHOICE = "/"
 
 
-class ChallanAccounts(World):
+class ChallanAccounts(BillerAccounts):
     """Accounts whose bill numbers end in the choice that decided the amount, if there is one."""
 
     @override

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from sandbox.kit.biller.book import BillerBook, BillerPayment
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 
 _YEAR_BEGINS = 7
 
@@ -13,7 +13,7 @@ _YEAR_BEGINS = 7
 class Challans:
     """The challans that were given out; they stand in the facts of payments, so they outlive a kill."""
 
-    def __init__(self, book: BillerBook, institutions: Iterable[House]) -> None:
+    def __init__(self, book: BillerBook, institutions: Iterable[BillerInstitution]) -> None:
         """Count what the book has already."""
         self._by_number: dict[str, BillerPayment] = {}
         self._issued: Counter[str] = Counter()

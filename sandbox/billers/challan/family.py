@@ -42,12 +42,12 @@ from sandbox.kit.biller.call_results import (
     UnknownBill,
     WrongAmount,
 )
-from sandbox.kit.biller.family import CounterFarSide
+from sandbox.kit.biller.family import BillerFamily
 from sandbox.kit.biller.faults import BillerFaultTable
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.payment_intake import PaymentIntake, PaymentOrder
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.biller.taka_text import taka
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
 from sandbox.kit.institution.clock import Clock
@@ -71,17 +71,17 @@ def client_secret(password: str) -> str:
     return f"{password}-client"
 
 
-class Institution(CounterFarSide):
+class ChallanFamily(BillerFamily):
     """The treasury's challan system, and the offices that it collects for."""
 
     name: ClassVar[str] = "CHALLAN"
     base_path: ClassVar[str] = "/acs"
     errors: ClassVar[Errors] = ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
+    institutions: ClassVar[tuple[BillerInstitution, ...]] = INSTITUTIONS
     is_login_shared: ClassVar[bool] = True
 
-    def __init__(self, settings: CounterSettings, clock: Clock) -> None:
+    def __init__(self, settings: BillerSettings, clock: Clock) -> None:
         """Open the book as every family does, and count the challans in it; raises what that does."""
         super().__init__(settings, clock)
         self.challans = Challans(self.book, INSTITUTIONS)
@@ -199,7 +199,7 @@ class Institution(CounterFarSide):
             "transaction_id": transaction_id,
             "challan_no": self.challans.next_number(self.clock.today()),
         }
-        result = self.counters[note["house"]].intake.pay(
+        result = self.billers[note["house"]].intake.pay(
             PaymentOrder(payment_id, paisa, note["number"], note["demand_no"] or None, facts=facts)
         )
         if isinstance(result, PaymentTaken) and not result.is_repeat:
@@ -212,7 +212,7 @@ class Institution(CounterFarSide):
         note = self.book.note(_NOTES, payment_id)
         if note is None:
             return NOT_CONFIRMED if self.book.note(_SLIPS, payment_id) else NO_PAYMENT
-        intake = self.counters[note["house"]].intake
+        intake = self.billers[note["house"]].intake
         if intake.is_connection_cut(note["number"], note["demand_no"]):
             return LOST
         payment = intake.status(payment_id)
@@ -230,7 +230,7 @@ class Institution(CounterFarSide):
         return success({"challan_no": number, "used_flag": "Y"})
 
     @override
-    def _open_biller(self, institution: House) -> OpenBiller:
+    def _open_biller(self, institution: BillerInstitution) -> OpenBiller:
         accounts = ChallanAccounts(
             institution, self.settings.seed, self.settings.accounts, self.book.opened_on
         )
@@ -262,13 +262,11 @@ class Institution(CounterFarSide):
         """Return the office whose demand is paid or, without a demand, whose account the money is for."""
         demand_no = registration.texts["demand_no"]
         if demand_no:
-            counters = self.counters.values()
+            counters = self.billers.values()
             return next(
                 (biller for biller in counters if biller.intake.find_bill(demand_no) is not None), None
             )
-        stated = [
-            biller for biller in self.counters.values() if not _treasury_institution(biller).is_demanded
-        ]
+        stated = [biller for biller in self.billers.values() if not _treasury_institution(biller).is_demanded]
         for biller in stated:
             if _treasury_institution(biller).organization_code == registration.organization_code:
                 return biller

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sandbox.billers.challan.challan_list import CHALLAN_LAYOUT
 from sandbox.kit.biller.bills import WHOLE_BP, SimulatedBill
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.institution_file import load_institutions
 from sandbox.kit.institution.seeded_values import share_half_up
 
@@ -36,7 +36,7 @@ class EconomicHeadAmount(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TreasuryInstitution(House):
+class TreasuryInstitution(BillerInstitution):
     """An office or a tax, with its account of the treasury and the heads of its fee.
 
     The last head takes what the others leave. `is_demanded`: the office says what is to be paid, and

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from sandbox.billers.desco.bills import DescoAccounts, DescoBill
 from sandbox.billers.desco.book import DescoBook
-from sandbox.billers.desco.faults import DescoFaultTable, Fault
+from sandbox.billers.desco.faults import DescoFault, DescoFaultTable
 from sandbox.billers.desco.movements import first_of, movements_of
 from sandbox.kit.institution.admin_api import AdminAnswer, AdminRequest, ListRange, Query, Times
 from sandbox.kit.institution.bearer_tokens import BearerTokens
@@ -23,14 +23,14 @@ class DescoFaultOrder(AdminRequest):
 
     account: Annotated[str, Field(pattern=r"^[0-9]{8}$")] | None = None
     bill: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
-    fault: Fault
+    fault: DescoFault
     times: Times = 1
 
     @model_validator(mode="after")
     def _check_target(self) -> Self:
         # Without a target only the bearers can be meant, and they all expire at once.
         targets = (self.account is not None) + (self.bill is not None)
-        if targets != 1 and not (targets == 0 and self.fault is Fault.EXPIRE_TOKENS):
+        if targets != 1 and not (targets == 0 and self.fault is DescoFault.EXPIRE_TOKENS):
             raise ValueError("name either an account or a bill")
         return self
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from typing_extensions import override
 
 from sandbox.kit.institution.book import JournalledBook
-from sandbox.kit.institution.journal import Line
+from sandbox.kit.institution.journal import JournalLine
 
 
 class PaymentKey(NamedTuple):
@@ -26,7 +26,7 @@ class PaymentKey(NamedTuple):
 
 
 @dataclass(slots=True)
-class Payment:
+class DescoPayment:
     """A saved payment; amounts in paisa, `saved_at` in UTC, `scroll_date` as `yyyy-MM-dd`.
 
     `saves` counts the accepted save calls of the pair, so 2 means one repeat. A payment with an
@@ -47,12 +47,12 @@ class Payment:
     saves: int = 1
 
 
-_FIELDS = tuple(field.name for field in fields(Payment))
+_FIELDS = tuple(field.name for field in fields(DescoPayment))
 # dataclasses.asdict copies deeply and would cost more than the whole rest of a save.
 _values_of = attrgetter(*_FIELDS)
 
 
-def _as_line(payment: Payment) -> Line:
+def _as_line(payment: DescoPayment) -> JournalLine:
     return dict(zip(_FIELDS, _values_of(payment), strict=True))
 
 
@@ -67,18 +67,18 @@ class DescoBook(JournalledBook):
             JournalInUseError: another process keeps it open.
             BrokenJournalError: it cannot be read.
         """
-        self._payments: dict[PaymentKey, Payment] = {}
+        self._payments: dict[PaymentKey, DescoPayment] = {}
         self._paid_by: dict[str, str] = {}
         self._scroll_numbers: defaultdict[str, set[int]] = defaultdict(set)
         self._dropped: set[PaymentKey] = set()
         self._rejected: list[PaymentKey] = []
         super().__init__(path, seed, today)
 
-    def payment(self, pair: PaymentKey) -> Payment | None:
+    def payment(self, pair: PaymentKey) -> DescoPayment | None:
         """Return what was saved under this pair, if anything."""
         return self._payments.get(pair)
 
-    def payments(self) -> Sequence[Payment]:
+    def payments(self) -> Sequence[DescoPayment]:
         """Return everything that was saved, in that order."""
         return list(self._payments.values())
 
@@ -94,7 +94,7 @@ class DescoBook(JournalledBook):
         """Whether a save of this pair was once dropped on purpose."""
         return pair in self._dropped
 
-    def record_saved(self, payment: Payment) -> None:
+    def record_saved(self, payment: DescoPayment) -> None:
         """Keep a new payment; the caller has checked bill, pair and scroll number."""
         self._journal.append({"kind": "saved", **_as_line(payment)})
         self._keep(payment)
@@ -119,14 +119,14 @@ class DescoBook(JournalledBook):
         return {"payments": payments, "rejected_duplicates": [pair._asdict() for pair in self._rejected]}
 
     @override
-    def _apply(self, kind: str, line: Line) -> None:
+    def _apply(self, kind: str, line: JournalLine) -> None:
         if kind == "saved":
             values = {name: value for name, value in line.items() if name != "kind"}
-            self._keep(Payment(**values))  # type: ignore[arg-type]  # we wrote the line ourselves
+            self._keep(DescoPayment(**values))  # type: ignore[arg-type]  # we wrote the line ourselves
         else:
             self._apply_to_pair(kind, PaymentKey(str(line["bill_number"]), str(line["transaction_id"])))
 
-    def _keep(self, payment: Payment) -> None:
+    def _keep(self, payment: DescoPayment) -> None:
         self._payments[PaymentKey(payment.bill_number, payment.transaction_id)] = payment
         self._paid_by[payment.bill_number] = payment.transaction_id
         self._scroll_numbers[payment.scroll_date].add(payment.scroll_no)

@@ -11,7 +11,7 @@ from sandbox.billers.desco.bills import DescoAccountKind
 from sandbox.kit.institution import faults
 
 
-class Fault(StrEnum):
+class DescoFault(StrEnum):
     """One fault when a payment is saved."""
 
     LOST_PAID = "lost_paid"
@@ -37,19 +37,19 @@ class Fault(StrEnum):
 
 
 MAGIC = {
-    DescoAccountKind.SLOW: Fault.SLOW,
-    DescoAccountKind.ANSWER_LOST_PAID: Fault.LOST_PAID,
-    DescoAccountKind.ANSWER_LOST_UNPAID: Fault.LOST_UNPAID,
-    DescoAccountKind.REFUSES: Fault.REFUSE,
-    DescoAccountKind.HTML_ANSWER: Fault.HTML,
-    DescoAccountKind.ECHOES_OTHER_AMOUNT: Fault.ECHO_OTHER_AMOUNT,
+    DescoAccountKind.SLOW: DescoFault.SLOW,
+    DescoAccountKind.ANSWER_LOST_PAID: DescoFault.LOST_PAID,
+    DescoAccountKind.ANSWER_LOST_UNPAID: DescoFault.LOST_UNPAID,
+    DescoAccountKind.REFUSES: DescoFault.REFUSE,
+    DescoAccountKind.HTML_ANSWER: DescoFault.HTML,
+    DescoAccountKind.ECHOES_OTHER_AMOUNT: DescoFault.ECHO_OTHER_AMOUNT,
 }
 """The kinds of account that fail when a payment is saved."""
 
-_CLOSE_ONLY = frozenset({Fault.CLOSE_BEFORE})
+_CLOSE_ONLY = frozenset({DescoFault.CLOSE_BEFORE})
 
 
-class DescoFaultTable(faults.FaultTable[Fault]):
+class DescoFaultTable(faults.FaultTable[DescoFault]):
     """The faults set by admin calls, each for one account or bill and a number of times."""
 
     def takes_close(self, *numbers: str) -> bool:

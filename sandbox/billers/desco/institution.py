@@ -15,8 +15,8 @@ from typing_extensions import override
 
 from sandbox.billers.desco.admin_api import DescoAdminApi
 from sandbox.billers.desco.bills import DescoAccountKind, DescoAccounts, DescoBill, stamps_for
-from sandbox.billers.desco.book import DescoBook, Payment, PaymentKey
-from sandbox.billers.desco.faults import MAGIC, DescoFaultTable, Fault
+from sandbox.billers.desco.book import DescoBook, DescoPayment, PaymentKey
+from sandbox.billers.desco.faults import MAGIC, DescoFault, DescoFaultTable
 from sandbox.billers.desco.replies import (
     AMOUNT_DIFFERS,
     ERRORS,
@@ -43,17 +43,21 @@ _OTHER_AMOUNT_PAISA = 100
 _CODE_UNKNOWN = 404
 _CODE_PAID = 324
 _UNPAID = "0"
-_NOT_SAVED = {Fault.LOST_UNPAID: LOST, Fault.CLOSE_BEFORE: LOST, Fault.HTTP_500: ERRORS.http_500}
+_NOT_SAVED = {
+    DescoFault.LOST_UNPAID: LOST,
+    DescoFault.CLOSE_BEFORE: LOST,
+    DescoFault.HTTP_500: ERRORS.http_500,
+}
 _SAVED_BUT = {
-    Fault.LOST_PAID: LOST,
-    Fault.ECHO_OTHER_AMOUNT: LOST,
-    Fault.HTML: HTML_PAGE,
-    Fault.STATUS_500: SAVED_BUT_SAYS_500,
+    DescoFault.LOST_PAID: LOST,
+    DescoFault.ECHO_OTHER_AMOUNT: LOST,
+    DescoFault.HTML: HTML_PAGE,
+    DescoFault.STATUS_500: SAVED_BUT_SAYS_500,
 }
 
 
 @dataclass(frozen=True)
-class Institution(FarSide):
+class DescoInstitution(FarSide):
     """DESCO: its bills, its book, its tokens and its faults."""
 
     name: ClassVar[str] = "DESCO"
@@ -69,7 +73,7 @@ class Institution(FarSide):
     bill_tokens: BillTokens
 
     @classmethod
-    def open(cls, settings: DescoSettings, clock: Clock) -> "Institution":
+    def open(cls, settings: DescoSettings, clock: Clock) -> "DescoInstitution":
         """Open the book below `settings.home`, replaying its journal, and the accounts it belongs to.
 
         Raises:
@@ -186,29 +190,29 @@ class Institution(FarSide):
         """Whether the bill is paid, here or, for the magic range 91, before the book began."""
         return bill.account.kind is DescoAccountKind.ALREADY_PAID or self.book.is_paid(bill.number)
 
-    def _fault_of_save(self, bill: DescoBill, pair: PaymentKey, *, is_repeat: bool) -> Fault | None:
+    def _fault_of_save(self, bill: DescoBill, pair: PaymentKey, *, is_repeat: bool) -> DescoFault | None:
         fault = self.faults.take(bill.number, bill.account.number)
         if fault is not None or is_repeat:
             return fault
         magic = MAGIC.get(bill.account.kind)
-        if magic is Fault.LOST_UNPAID:
+        if magic is DescoFault.LOST_UNPAID:
             if self.book.was_dropped(pair):
                 return None
             self.book.record_dropped(pair)
         return magic
 
-    def _refusal(self, bill: DescoBill, save: DescoSaveRequest, fault: Fault | None) -> Reply | None:
+    def _refusal(self, bill: DescoBill, save: DescoSaveRequest, fault: DescoFault | None) -> Reply | None:
         refusal = None
         if self.is_paid(bill):
             self.book.record_rejected(PaymentKey(save.bill_number, save.transaction_id))
             refusal = PAID_ALREADY
-        elif fault is Fault.EXPIRE_TOKENS or not self._holds_token(save):
+        elif fault is DescoFault.EXPIRE_TOKENS or not self._holds_token(save):
             refusal = TOKEN_REFUSED
         elif not _amounts_agree(bill, save, self.clock.today()):
             refusal = AMOUNT_DIFFERS
         elif self._is_scroll_refused(save):
             refusal = SCROLL_REFUSED
-        elif fault is Fault.REFUSE:
+        elif fault is DescoFault.REFUSE:
             refusal = REFUSED
         return refusal
 
@@ -219,8 +223,8 @@ class Institution(FarSide):
         number = save.scroll_no
         return number is None or number < 1 or self.book.is_scroll_used(save.scroll_date, number)
 
-    def _payment(self, bill: DescoBill, save: DescoSaveRequest, fault: Fault | None) -> Payment:
-        return Payment(
+    def _payment(self, bill: DescoBill, save: DescoSaveRequest, fault: DescoFault | None) -> DescoPayment:
+        return DescoPayment(
             bill_number=save.bill_number,
             transaction_id=save.transaction_id,
             account=bill.account.number,
@@ -231,13 +235,13 @@ class Institution(FarSide):
             lpc_paisa=save.late_charge_paisa,
             stamp_qty=save.stamp_qty or 0,
             saved_at=self.clock.now().isoformat(),
-            echo_extra_paisa=_OTHER_AMOUNT_PAISA if fault is Fault.ECHO_OTHER_AMOUNT else 0,
+            echo_extra_paisa=_OTHER_AMOUNT_PAISA if fault is DescoFault.ECHO_OTHER_AMOUNT else 0,
         )
 
-    def _answer_of_saved(self, fault: Fault | None) -> Reply:
+    def _answer_of_saved(self, fault: DescoFault | None) -> Reply:
         if fault is None:
             return SAVED
-        if fault is Fault.SLOW:
+        if fault is DescoFault.SLOW:
             return SAVED._replace(delay_seconds=self.settings.slow_seconds)
         return _SAVED_BUT.get(fault, SAVED)
 
@@ -281,7 +285,7 @@ def _bill_details(bill: DescoBill, token: str, today: date) -> dict[str, str]:
     }
 
 
-def _status_line(payment: Payment, bill: DescoBill) -> dict[str, str]:
+def _status_line(payment: DescoPayment, bill: DescoBill) -> dict[str, str]:
     year, month, day = payment.scroll_date.split("-")
     return {
         "paymentStatus": "PAID",

@@ -11,7 +11,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from sandbox.billers.direct import wire
-from sandbox.billers.direct.institutions import FAMILY, HOUSES
+from sandbox.billers.direct.institutions import FAMILY, INSTITUTIONS
 from sandbox.billers.direct.replies import (
     ERRORS,
     MALFORMED,
@@ -30,8 +30,8 @@ from sandbox.kit.biller.call_results import (
     UnknownBill,
     WrongAmount,
 )
-from sandbox.kit.biller.family import CounterFarSide
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.family import BillerFamily
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.taka_text import taka
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
@@ -40,14 +40,14 @@ from sandbox.kit.institution.replies import LOST, Errors, Reply
 from sandbox.kit.institution.requests import Form, text_field
 
 
-class Institution(CounterFarSide):
+class DirectFamily(BillerFamily):
     """All institutions that are spoken to directly."""
 
     name: ClassVar[str] = "DIRECT"
     base_path: ClassVar[str] = "/direct/api"
     errors: ClassVar[Errors] = ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = HOUSES
+    institutions: ClassVar[tuple[BillerInstitution, ...]] = INSTITUTIONS
 
     @override
     def institution_calls(self, biller: OpenBiller) -> Mapping[str, Call]:

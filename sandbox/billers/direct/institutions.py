@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.institution_file import load_institutions
 
 FAMILY = "direct"
 
-HOUSES = load_institutions(Path(__file__).with_name("institutions.toml"), FAMILY, House)
+INSTITUTIONS = load_institutions(Path(__file__).with_name("institutions.toml"), FAMILY, BillerInstitution)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sandbox.kit.biller.bills import SimulatedBill
 from sandbox.kit.biller.book import BillerPayment
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.payment_intake import PaymentOrder
 from sandbox.kit.biller.taka_text import paisa_of, taka
 from sandbox.kit.institution.clock import DHAKA
@@ -44,7 +44,7 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def read_parameters(form: Form, institution: House) -> dict[str, str]:
+def read_parameters(form: Form, institution: BillerInstitution) -> dict[str, str]:
     """Return the parameters that name a bill: one group of the institution's, by their names in the manifest.
 
     Raises:

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from sandbox.billers.nesco.book import NescoBook
 from sandbox.billers.nesco.customers import NescoCustomers
-from sandbox.billers.nesco.faults import VEND_ONLY, Fault, NescoStep
+from sandbox.billers.nesco.faults import VEND_ONLY, NescoFault, NescoStep
 from sandbox.billers.nesco.movements import first_of, movements_of
 from sandbox.kit.institution.admin_api import AdminAnswer, AdminRequest, ListRange, Times
 from sandbox.kit.institution.bearer_tokens import BearerTokens
@@ -28,7 +28,7 @@ class NescoFaultOrder(AdminRequest):
     account: Annotated[str, Field(pattern=r"^[0-9]{8}$")] | None = None
     quote: Annotated[str, Field(pattern=r"^[0-9]{18,20}$")] | None = None
     step: NescoStep | None = None
-    fault: Fault
+    fault: NescoFault
     times: Times = 1
 
     @model_validator(mode="after")
@@ -39,7 +39,7 @@ class NescoFaultOrder(AdminRequest):
             raise ValueError("a quote has no number before it is given")
         if self.fault in VEND_ONLY and self.step not in {None, NescoStep.VEND}:
             raise ValueError("this can only befall a vend")
-        if self.fault is Fault.REFUSE and self.step is NescoStep.HISTORY:
+        if self.fault is NescoFault.REFUSE and self.step is NescoStep.HISTORY:
             raise ValueError("a history call is never refused")
         return self
 
@@ -47,19 +47,19 @@ class NescoFaultOrder(AdminRequest):
     def strikes_at_once(self) -> bool:
         """Whether it waits for no call."""
         is_aimed = self.account or self.quote or self.step
-        return self.fault is Fault.EXPIRE_TOKENS and not is_aimed
+        return self.fault is NescoFault.EXPIRE_TOKENS and not is_aimed
 
     @property
     def struck_step(self) -> NescoStep | None:
         """The step it strikes; None is any."""
-        return self.step if self.step or self.fault is Fault.CLOSE_BEFORE else NescoStep.VEND
+        return self.step if self.step or self.fault is NescoFault.CLOSE_BEFORE else NescoStep.VEND
 
 
 class NescoState(Protocol):
     """What the admin API reads of the institution."""
 
     @property
-    def faults(self) -> StepFaults[Fault]:
+    def faults(self) -> StepFaults[NescoFault]:
         """Faults set and not struck yet."""
         ...
 

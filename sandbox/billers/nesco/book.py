@@ -12,7 +12,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from sandbox.kit.institution.book import JournalledBook
-from sandbox.kit.institution.journal import Line
+from sandbox.kit.institution.journal import JournalLine
 
 QUOTE_SECONDS = 1_800
 
@@ -134,7 +134,7 @@ class NescoBook(JournalledBook):
         return {"vends": [_public_fields(vend) for vend in self._vends.values()], "quotes": self.quotes}
 
     @override
-    def _apply(self, kind: str, line: Line) -> None:
+    def _apply(self, kind: str, line: JournalLine) -> None:
         values = {name: value for name, value in line.items() if name != "kind"}
         transaction_id = str(values["transaction_id"])
         match kind:

@@ -18,7 +18,7 @@ class NescoStep(StrEnum):
     HISTORY = "history"
 
 
-class Fault(StrEnum):
+class NescoFault(StrEnum):
     """One fault at a step."""
 
     LOST_DONE = "lost_done"
@@ -49,22 +49,22 @@ class Fault(StrEnum):
     """The connection closes and nothing is done; unless a step is named, at whichever comes next."""
 
 
-VEND_ONLY = frozenset({Fault.LIMIT, Fault.LATE_TOKEN, Fault.ECHO_OTHER_AMOUNT})
+VEND_ONLY = frozenset({NescoFault.LIMIT, NescoFault.LATE_TOKEN, NescoFault.ECHO_OTHER_AMOUNT})
 """Faults of vends only."""
 
-DROPS_FIRST = frozenset({Fault.LOST_UNDONE, Fault.IN_DOUBT_UNDONE})
+DROPS_FIRST = frozenset({NescoFault.LOST_UNDONE, NescoFault.IN_DOUBT_UNDONE})
 """With a magic customer these strike the first vend of a quote only."""
 
 MAGIC = {
-    CustomerKind.IN_DOUBT_VENDED: Fault.IN_DOUBT_DONE,
-    CustomerKind.IN_DOUBT_UNVENDED: Fault.IN_DOUBT_UNDONE,
-    CustomerKind.LATE_TOKEN: Fault.LATE_TOKEN,
-    CustomerKind.VEND_LIMIT: Fault.LIMIT,
-    CustomerKind.SLOW: Fault.SLOW,
-    CustomerKind.ANSWER_LOST_VENDED: Fault.LOST_DONE,
-    CustomerKind.ANSWER_LOST_UNVENDED: Fault.LOST_UNDONE,
-    CustomerKind.REFUSES: Fault.REFUSE,
-    CustomerKind.HTML_ANSWER: Fault.HTML,
-    CustomerKind.ECHOES_OTHER_AMOUNT: Fault.ECHO_OTHER_AMOUNT,
+    CustomerKind.IN_DOUBT_VENDED: NescoFault.IN_DOUBT_DONE,
+    CustomerKind.IN_DOUBT_UNVENDED: NescoFault.IN_DOUBT_UNDONE,
+    CustomerKind.LATE_TOKEN: NescoFault.LATE_TOKEN,
+    CustomerKind.VEND_LIMIT: NescoFault.LIMIT,
+    CustomerKind.SLOW: NescoFault.SLOW,
+    CustomerKind.ANSWER_LOST_VENDED: NescoFault.LOST_DONE,
+    CustomerKind.ANSWER_LOST_UNVENDED: NescoFault.LOST_UNDONE,
+    CustomerKind.REFUSES: NescoFault.REFUSE,
+    CustomerKind.HTML_ANSWER: NescoFault.HTML,
+    CustomerKind.ECHOES_OTHER_AMOUNT: NescoFault.ECHO_OTHER_AMOUNT,
 }
 """The kinds of customer whose vends go wrong."""

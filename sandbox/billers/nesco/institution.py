@@ -22,7 +22,7 @@ from sandbox.billers.nesco.customers import (
     is_in_unknown_range,
     line_kinds,
 )
-from sandbox.billers.nesco.faults import DROPS_FIRST, MAGIC, Fault, NescoStep
+from sandbox.billers.nesco.faults import DROPS_FIRST, MAGIC, NescoFault, NescoStep
 from sandbox.billers.nesco.replies import ERRORS, HTML_PAGE, REFUSALS, SUCCESS, result
 from sandbox.billers.nesco.settings import NescoSettings
 from sandbox.billers.nesco.wire import amount_field, customer_field, quote_data, taka
@@ -34,7 +34,7 @@ from sandbox.kit.institution.replies import LOST, Errors, Reply
 from sandbox.kit.institution.requests import Form, json_object, text_field
 
 _OTHER_AMOUNT_PAISA = 100
-_REFUSED_WITH = {Fault.REFUSE: "10021", Fault.LIMIT: "10022"}
+_REFUSED_WITH = {NescoFault.REFUSE: "10021", NescoFault.LIMIT: "10022"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class NescoInstitution(FarSide):
     clock: Clock
     customers: NescoCustomers
     book: NescoBook
-    faults: StepFaults[Fault]
+    faults: StepFaults[NescoFault]
     bearers: BearerTokens
 
     @classmethod
@@ -137,7 +137,7 @@ class NescoInstitution(FarSide):
         customer = self.customers.customer_of_old(quote.customer_no)
         return self._apply_fault(fault, customer, lambda: self._history(quote, customer))
 
-    def _fault_of_vend(self, quote: NescoQuote, customer: NescoCustomer) -> Fault | None:
+    def _fault_of_vend(self, quote: NescoQuote, customer: NescoCustomer) -> NescoFault | None:
         fault = self.faults.take(NescoStep.VEND, quote.transaction_id, quote.customer_no)
         if fault is not None or self.book.vend(quote.transaction_id) is not None:
             return fault
@@ -149,37 +149,37 @@ class NescoInstitution(FarSide):
         return magic
 
     def _apply_fault(
-        self, fault: Fault | None, customer: NescoCustomer, answer: Callable[[], Reply]
+        self, fault: NescoFault | None, customer: NescoCustomer, answer: Callable[[], Reply]
     ) -> Reply:
         match fault:
-            case Fault.LOST_UNDONE | Fault.CLOSE_BEFORE:
+            case NescoFault.LOST_UNDONE | NescoFault.CLOSE_BEFORE:
                 return LOST
-            case Fault.HTTP_500:
+            case NescoFault.HTTP_500:
                 return ERRORS.http_500
-            case Fault.EXPIRE_TOKENS:
+            case NescoFault.EXPIRE_TOKENS:
                 self.bearers.revoke_all()
                 return ERRORS.unauthorised
-            case Fault.IN_DOUBT_UNDONE:
+            case NescoFault.IN_DOUBT_UNDONE:
                 return _refusal("10113", customer)
             case _:
                 reply = answer()
                 return reply if reply.code != SUCCESS else self._distort(fault, customer, reply)
 
-    def _distort(self, fault: Fault | None, customer: NescoCustomer, reply: Reply) -> Reply:
+    def _distort(self, fault: NescoFault | None, customer: NescoCustomer, reply: Reply) -> Reply:
         match fault:
-            case Fault.LOST_DONE:
+            case NescoFault.LOST_DONE:
                 return LOST
-            case Fault.HTML:
+            case NescoFault.HTML:
                 return HTML_PAGE
-            case Fault.SLOW:
+            case NescoFault.SLOW:
                 return reply._replace(delay_seconds=self.settings.slow_seconds)
-            case Fault.IN_DOUBT_DONE:
+            case NescoFault.IN_DOUBT_DONE:
                 return _refusal("10012", customer)
             case _:
                 return reply
 
-    def _quote(self, customer: NescoCustomer, amount_paisa: int, fault: Fault | None) -> Reply:
-        if fault is Fault.REFUSE:
+    def _quote(self, customer: NescoCustomer, amount_paisa: int, fault: NescoFault | None) -> Reply:
+        if fault is NescoFault.REFUSE:
             return _refusal("10021", customer)
         now = self.clock.now()
         # The instant keeps the quotes of a book apart from those of a deleted book.
@@ -187,7 +187,7 @@ class NescoInstitution(FarSide):
         self.book.record_quoted(NescoQuote(number, customer.number, amount_paisa, now))
         return _success(customer, quote_data(number, customer, break_down_purchase(customer, amount_paisa)))
 
-    def _vend(self, quote: NescoQuote, customer: NescoCustomer, fault: Fault | None) -> Reply:
+    def _vend(self, quote: NescoQuote, customer: NescoCustomer, fault: NescoFault | None) -> Reply:
         vend = self.book.vend(quote.transaction_id)
         if vend is not None:
             self.book.record_repeat(quote.transaction_id)
@@ -201,14 +201,14 @@ class NescoInstitution(FarSide):
             return _refusal("10115", customer)
         return _success(customer, _vend_data(customer, vend))
 
-    def _refusal_of_vend(self, quote: NescoQuote, fault: Fault | None) -> str | None:
+    def _refusal_of_vend(self, quote: NescoQuote, fault: NescoFault | None) -> str | None:
         if not quote.is_alive(self.clock.now()):
             return "10020"
         if quote.amount_paisa > self._balance_paisa():
             return "10021"
         return _REFUSED_WITH.get(fault) if fault else None
 
-    def _make_vend(self, quote: NescoQuote, customer: NescoCustomer, fault: Fault | None) -> NescoVend:
+    def _make_vend(self, quote: NescoQuote, customer: NescoCustomer, fault: NescoFault | None) -> NescoVend:
         kinds = line_kinds(customer.kind)
         digits = self.customers.digits(quote.transaction_id, len(kinds))
         now = self.clock.now()
@@ -220,8 +220,8 @@ class NescoInstitution(FarSide):
             lines=[NescoTokenLine(kind.value, line) for kind, line in zip(kinds, digits, strict=True)],
             balance_paisa=self._balance_paisa() - quote.amount_paisa,
             vended_at=now.isoformat(),
-            echo_extra_paisa=_OTHER_AMOUNT_PAISA if fault is Fault.ECHO_OTHER_AMOUNT else 0,
-            hides_token=fault is Fault.LATE_TOKEN,
+            echo_extra_paisa=_OTHER_AMOUNT_PAISA if fault is NescoFault.ECHO_OTHER_AMOUNT else 0,
+            hides_token=fault is NescoFault.LATE_TOKEN,
         )
 
     def _balance_paisa(self) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sandbox.billers.nesco.book import NescoVend
-from sandbox.kit.institution.movements import Moved, Movement
+from sandbox.kit.institution.movements import Movement, MovementKind
 
 INSTITUTION_ID = "nesco_prepaid"
 
@@ -19,10 +19,10 @@ def movements_of(vends: Iterable[NescoVend]) -> Iterator[Movement]:
     for vend in vends:
         yield Movement(
             institution_id=INSTITUTION_ID,
-            moved=Moved.PAYMENT,
+            kind=MovementKind.PAYMENT,
             at=vend.vended_at,
-            ours=vend.transaction_id,
-            theirs=vend.order_no,
+            our_reference=vend.transaction_id,
+            their_reference=vend.order_no,
             gross_paisa=vend.amount_paisa,
             is_plain=vend.echo_extra_paisa == 0 and vend.asks == 1 and not vend.hides_token,
             bill=vend.transaction_id,

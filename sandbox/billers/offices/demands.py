@@ -8,15 +8,15 @@ from datetime import date, timedelta
 from typing_extensions import override
 
 from sandbox.billers.offices.office import FeeLine, FilingChannel, OfficeInstitution
-from sandbox.kit.biller.accounts import World
-from sandbox.kit.biller.bills import BillPeriod, Kind, SimulatedBill
+from sandbox.kit.biller.accounts import BillerAccounts
+from sandbox.kit.biller.bills import BillerAccountKind, BillPeriod, SimulatedBill
 
 _BEFORE_KEY = ":"
 # So that the licence year of a demand does not end while a new sandbox is being looked at.
 _DAYS_INTO_LICENCE_YEAR = 60
 
 
-class OfficeAccounts(World):
+class OfficeAccounts(BillerAccounts):
     """A accounts in which an account has one bill for each key of its office, in the order of the keys."""
 
     def __init__(self, institution: OfficeInstitution, seed: int, accounts: int, opened_on: date) -> None:
@@ -45,8 +45,8 @@ class OfficeAccounts(World):
         return self._demand(plain, self.office.keys_of(plain)[0])
 
     @override
-    def number_of(self, kind: Kind, nth: int) -> str | None:
-        if kind is not Kind.NORMAL or nth < 0:
+    def number_of(self, kind: BillerAccountKind, nth: int) -> str | None:
+        if kind is not BillerAccountKind.NORMAL or nth < 0:
             return super().number_of(kind, nth)
         serials = self._normal_serials()
         return self.office.number_of(serials[nth]) if nth < len(serials) else None
@@ -95,11 +95,15 @@ class OfficeAccounts(World):
             other_paisa=lines[FeeLine.OTHER_CHARGES],
         )
 
-    def _kind_of_demand(self, plain: SimulatedBill) -> Kind:
+    def _kind_of_demand(self, plain: SimulatedBill) -> BillerAccountKind:
         was_on_paper = (
             self.office.filing_channel is FilingChannel.ONLINE and int(plain.serial) > self._online_max
         )
-        return Kind.ALREADY_PAID if was_on_paper and plain.kind is Kind.NORMAL else plain.kind
+        return (
+            BillerAccountKind.ALREADY_PAID
+            if was_on_paper and plain.kind is BillerAccountKind.NORMAL
+            else plain.kind
+        )
 
     def _period_of(self, plain: SimulatedBill) -> BillPeriod:
         if not self.office.is_licence_year:

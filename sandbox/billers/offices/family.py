@@ -40,12 +40,12 @@ from sandbox.kit.biller.call_results import (
     UnknownBill,
     WrongAmount,
 )
-from sandbox.kit.biller.family import CounterFarSide
+from sandbox.kit.biller.family import BillerFamily
 from sandbox.kit.biller.faults import BillerFaultTable
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.payment_intake import PaymentIntake, PaymentOrder
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call, Headers
 from sandbox.kit.institution.replies import LOST, Errors, Reply
@@ -54,24 +54,24 @@ from sandbox.kit.institution.requests import Form, text_field
 _CLOSED: Mapping[ClosingReason, Reply] = {ClosingReason.NOT_OPEN: NOT_OPEN, ClosingReason.EXPIRED: EXPIRED}
 
 
-class Institution(CounterFarSide):
+class OfficesFamily(BillerFamily):
     """All offices, behind one port."""
 
     name: ClassVar[str] = "OFFICES"
     base_path: ClassVar[str] = "/offices"
     errors: ClassVar[Errors] = ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[OfficeInstitution, ...]] = INSTITUTIONS
+    institutions: ClassVar[tuple[OfficeInstitution, ...]] = INSTITUTIONS
 
-    def __init__(self, settings: CounterSettings, clock: Clock, times: OfficeTimes | None = None) -> None:
-        """Open the book; errors as in `CounterFarSide`. `times` are those of the environment by default."""
+    def __init__(self, settings: BillerSettings, clock: Clock, times: OfficeTimes | None = None) -> None:
+        """Open the book; errors as in `BillerFamily`. `times` are those of the environment by default."""
         self.offices: Mapping[str, OfficeInstitution] = {
-            institution.id: institution for institution in self.houses
+            institution.id: institution for institution in self.institutions
         }
         self._accounts_by_office: dict[str, OfficeAccounts] = {}
         super().__init__(settings, clock)
         self.final_receipts = FinalReceipts(self.book, clock, times or OfficeTimes())
-        self._windows = PaymentWindows(self.book, clock, self.counters)
+        self._windows = PaymentWindows(self.book, clock, self.billers)
         pair = f"{settings.user}:{settings.password.get_secret_value()}".encode()
         self._key = b"Basic " + b64encode(pair)
 
@@ -113,7 +113,7 @@ class Institution(CounterFarSide):
         except wire.MalformedDetailError:
             return MALFORMED
         intake, bill = (
-            self.counters[institution.id].intake,
+            self.billers[institution.id].intake,
             self._accounts_by_office[institution.id].find_demand(call.texts),
         )
         if bill is None:
@@ -139,7 +139,7 @@ class Institution(CounterFarSide):
         reference = text_field(form, "transactionId")
         if form.get("service") != institution.service:
             return MALFORMED
-        intake = self.counters[institution.id].intake
+        intake = self.billers[institution.id].intake
         payment = intake.status(reference)
         numbers = () if payment is None else (payment.bill_number, payment.number)
         if intake.is_connection_cut(*numbers):
@@ -152,7 +152,7 @@ class Institution(CounterFarSide):
     def _demand_reply(
         self, institution: OfficeInstitution, bill: SimulatedBill, texts: Mapping[str, str]
     ) -> Reply:
-        intake = self.counters[institution.id].intake
+        intake = self.billers[institution.id].intake
         if intake.is_connection_cut(bill.bill_number, bill.number):
             return LOST
         if intake.is_paid(bill):
@@ -203,7 +203,7 @@ class Institution(CounterFarSide):
                 return REFUSED
 
     @override
-    def _open_biller(self, institution: House) -> OpenBiller:
+    def _open_biller(self, institution: BillerInstitution) -> OpenBiller:
         office = self.offices[institution.id]
         accounts = OfficeAccounts(office, self.settings.seed, self.settings.accounts, self.book.opened_on)
         self._accounts_by_office[institution.id] = accounts

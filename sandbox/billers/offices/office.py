@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing_extensions import override
 
 from sandbox.kit.biller.bills import SimulatedBill
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.institution.seeded_values import share_half_up
 
 ANY_KEY = "*"
@@ -82,7 +82,7 @@ class FilingChannel(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OfficeInstitution(House):
+class OfficeInstitution(BillerInstitution):
     """One simulated office.
 
     `heads` are the heads of a fee by key; a key is what the payer says in the parameters `key_parameters`,

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from enum import Enum, auto
 
 from sandbox.billers.offices.office import OfficeInstitution
-from sandbox.kit.biller.bills import Kind, SimulatedBill
+from sandbox.kit.biller.bills import BillerAccountKind, SimulatedBill
 from sandbox.kit.biller.book import BillerBook
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.institution.clock import Clock
@@ -47,7 +47,7 @@ class PaymentWindows:
         if not all(intake.is_paid(step) for step in self._steps_before(bill, institution)):
             return False
         # The magic accounts are there for their faults, not to be brought through another office first.
-        if not institution.after or bill.kind is not Kind.NORMAL:
+        if not institution.after or bill.kind is not BillerAccountKind.NORMAL:
             return True
         before = self._counters[institution.after]
         return all(before.intake.is_paid(step) for step in before.accounts.bills_of(bill.number))

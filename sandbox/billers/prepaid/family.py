@@ -20,11 +20,11 @@ from sandbox.billers.prepaid.utility import PrepaidUtility
 from sandbox.billers.prepaid.vending import Vending, VendRefusal
 from sandbox.kit.biller.bills import SimulatedBill
 from sandbox.kit.biller.call_results import PaymentResult, PaymentTaken, UnpaidBills, WrongAmount
-from sandbox.kit.biller.family import CounterFarSide
-from sandbox.kit.biller.institution import AnyAmount, House
+from sandbox.kit.biller.family import BillerFamily
+from sandbox.kit.biller.institution import AnyAmount, BillerInstitution
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.payment_intake import PaymentOrder
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call, Headers
@@ -38,19 +38,19 @@ _REFUSAL_REPLIES: Mapping[VendRefusal, Reply] = {
 }
 
 
-class Institution(CounterFarSide):
+class PrepaidFamily(BillerFamily):
     """All prepaid utilities that speak this protocol."""
 
     name: ClassVar[str] = "PREPAID"
     base_path: ClassVar[str] = "/prepaid"
     errors: ClassVar[Errors] = replies.ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
+    institutions: ClassVar[tuple[BillerInstitution, ...]] = INSTITUTIONS
 
-    def __init__(self, settings: CounterSettings, clock: Clock) -> None:
+    def __init__(self, settings: BillerSettings, clock: Clock) -> None:
         """Open the book as every family does, with the deposits and quotes that stand in it."""
         super().__init__(settings, clock)
-        self.deposits = Deposits(self.book, self.counters)
+        self.deposits = Deposits(self.book, self.billers)
         self.quotes = VendQuotes(self.book, clock)
         self.vending = Vending(self.book, self.deposits, clock, settings.seed)
 

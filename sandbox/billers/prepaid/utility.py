@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from sandbox.kit.biller.bills import SimulatedBill
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 
 AMOUNT, MOBILE = "amount", "mobile"
 PAISA_PER_TAKA = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepaidUtility(House):
+class PrepaidUtility(BillerInstitution):
     """One utility; the bill of an account only says for how much it might be charged.
 
     An account behaves by the last digit of its serial. Those in `remote_digits` are credited from afar

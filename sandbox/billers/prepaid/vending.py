@@ -7,7 +7,7 @@ from sandbox.billers.prepaid.deposits import Deposits
 from sandbox.billers.prepaid.quotes import VendQuote
 from sandbox.billers.prepaid.token_lines import line_kinds, token_digits
 from sandbox.billers.prepaid.utility import PrepaidUtility
-from sandbox.kit.biller.bills import Kind
+from sandbox.kit.biller.bills import BillerAccountKind
 from sandbox.kit.biller.book import BillerBook
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.taka_text import taka
@@ -59,9 +59,9 @@ class Vending:
     def _find_refusal(self, biller: OpenBiller, quote: VendQuote, reference: str) -> VendRefusal | None:
         kind = biller.accounts.kind(quote.number)
         is_used = quote.vended_under not in {"", reference}
-        if is_used or kind is Kind.AMOUNT_CHANGES or not quote.is_alive(self._clock.now()):
+        if is_used or kind is BillerAccountKind.AMOUNT_CHANGES or not quote.is_alive(self._clock.now()):
             return VendRefusal.QUOTE_DIED
-        if kind is Kind.ALREADY_PAID:
+        if kind is BillerAccountKind.ALREADY_PAID:
             return VendRefusal.LIMIT_REACHED
         if self._deposits.balance(biller.institution.id) < quote.amount_paisa:
             return VendRefusal.DEPOSIT_TOO_LOW

@@ -27,11 +27,11 @@ from sandbox.kit.biller.call_results import (
     UnknownBill,
     WrongAmount,
 )
-from sandbox.kit.biller.family import CounterFarSide
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.family import BillerFamily
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.payment_intake import PaymentOrder
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.biller.taka_text import taka
 from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
 from sandbox.kit.institution.clock import Clock, dhaka_day
@@ -49,25 +49,25 @@ _CODES: Mapping[type[PaymentResult], str] = {
 }
 
 
-class Institution(CounterFarSide):
+class UpstreamFamily(BillerFamily):
     """The switch, and every institution behind it."""
 
     name: ClassVar[str] = "UPSTREAM"
     base_path: ClassVar[str] = "/syndicate/api"
     errors: ClassVar[Errors] = ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
+    institutions: ClassVar[tuple[BillerInstitution, ...]] = INSTITUTIONS
     is_login_shared: ClassVar[bool] = True
 
-    def __init__(self, settings: CounterSettings, clock: Clock) -> None:
+    def __init__(self, settings: BillerSettings, clock: Clock) -> None:
         """Open the book and reckon what is left of the prefund; errors as for every family."""
         self.partner = PartnerSettings()
         self._secret = self.partner.secret.get_secret_value()
         super().__init__(settings, clock)
-        self.prefund = PartnerPrefund(self.book, self.partner.prefund_paisa, self.counters)
+        self.prefund = PartnerPrefund(self.book, self.partner.prefund_paisa, self.billers)
         self._fetches = BillFetches(self.book)
         self._by_biller_id = {
-            biller.institution.family_data[BILLER_ID]: biller for biller in self.counters.values()
+            biller.institution.family_data[BILLER_ID]: biller for biller in self.billers.values()
         }
 
     @classmethod
@@ -163,7 +163,7 @@ class Institution(CounterFarSide):
         if known is not None:
             if known.facts["content"] != paid.content:
                 return self._sealed_reply(head, replies.OTHER_CONTENT)
-            return self._pay(head, paid, self.counters[known.institution_id], known.number, known.bill_number)
+            return self._pay(head, paid, self.billers[known.institution_id], known.number, known.bill_number)
         burnt = self._fetches.refusal(paid.reference)
         if burnt is not None:
             return self._sealed_reply(head, burnt[1] if burnt[0] == paid.content else replies.OTHER_CONTENT)
@@ -171,7 +171,7 @@ class Institution(CounterFarSide):
         code = self._refusal(paid, fetch)
         if code or fetch is None:
             return self._refuse_and_burn(head, paid, code)
-        return self._pay(head, paid, self.counters[fetch.institution_id], fetch.number, fetch.bill_number)
+        return self._pay(head, paid, self.billers[fetch.institution_id], fetch.number, fetch.bill_number)
 
     def status(self, head: wire.MessageHead, message: wire.Block) -> Reply:
         """Report the state of the bill that was fetched under this `ref_id`."""
@@ -237,7 +237,7 @@ class Institution(CounterFarSide):
 
     def _payment_under(self, reference: str) -> BillerPayment | None:
         """Return what was taken under a reference, at whichever institution."""
-        payments = (biller.intake.status(reference) for biller in self.counters.values())
+        payments = (biller.intake.status(reference) for biller in self.billers.values())
         return next((payment for payment in payments if payment is not None), None)
 
     def _fetch_paid(self, head: wire.MessageHead, paid: wire.PaymentMessage) -> BillFetch | None:
@@ -255,7 +255,7 @@ class Institution(CounterFarSide):
         today = dhaka_day(self.clock.now()).isoformat()
         if fetch is None or fetch.fetched_on != today:
             return replies.FETCH_EXPIRED
-        biller, total, fee = self.counters[fetch.institution_id], int(fetch.total_paisa), int(fetch.fee_paisa)
+        biller, total, fee = self.billers[fetch.institution_id], int(fetch.total_paisa), int(fetch.fee_paisa)
         echoed = (paid.biller_id, paid.total_paisa, paid.fee_paisa)
         is_echo = echoed == (biller.institution.family_data[BILLER_ID], total, fee)
         if not is_echo or paid.amount_paisa not in {total, total + fee}:
@@ -290,7 +290,9 @@ class Institution(CounterFarSide):
             return self.deliver(result.fault, LOST)
         return self._refuse_and_burn(head, paid, _CODES[type(result)])
 
-    def _payment_reply(self, head: wire.MessageHead, payment: BillerPayment, institution: House) -> Reply:
+    def _payment_reply(
+        self, head: wire.MessageHead, payment: BillerPayment, institution: BillerInstitution
+    ) -> Reply:
         block = {
             "bllr_id": institution.family_data[BILLER_ID],
             "bll_no": payment.bill_number,

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing_extensions import override
 
 from sandbox.kit.biller.bills import SimulatedBill
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.institution_file import load_institutions
 
 FAMILY = "upstream"
 BILLER_ID = "bllr_id"
-"""The name in `House.extra` of what the messages call an institution by."""
+"""The name in `BillerInstitution.extra` of what the messages call an institution by."""
 
 _METERED, _NON_METERED = "M", "NM"
 _BILL_TYPE = "bill_type"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeteredInstitution(House):
+class MeteredInstitution(BillerInstitution):
     """An institution some of whose customers have a meter: a fetch with the other bill type finds nothing."""
 
     @override
@@ -38,5 +38,8 @@ def bill_type_of(bill: SimulatedBill) -> str:
 
 
 INSTITUTIONS = load_institutions(
-    Path(__file__).with_name("institutions.toml"), FAMILY, House, kinds={"metered": MeteredInstitution}
+    Path(__file__).with_name("institutions.toml"),
+    FAMILY,
+    BillerInstitution,
+    kinds={"metered": MeteredInstitution},
 )

@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.billers.upstream.institutions import BILLER_ID, MeteredInstitution, bill_type_of
 from sandbox.kit.biller.bills import SimulatedBill
 from sandbox.kit.biller.book import BillerPayment
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.taka_text import paisa_of, taka
 from sandbox.kit.institution.clock import DHAKA
 
@@ -99,7 +99,7 @@ def read_bill_block(message: Block) -> Block:
     return bill
 
 
-def read_parameters(bill: Block, institution: House) -> dict[str, str]:
+def read_parameters(bill: Block, institution: BillerInstitution) -> dict[str, str]:
     """Return what names a bill of this institution, by the names of the manifest.
 
     Raises:
@@ -137,7 +137,7 @@ def answer_message(head: MessageHead | None, code: str, text: str, now: datetime
     return {**answer, "resp_status": {"rsp_cd": code, "rsp_msg": text}}
 
 
-def bill_block(bill: SimulatedBill, institution: House, day: date, fee_paisa: int) -> Block:
+def bill_block(bill: SimulatedBill, institution: BillerInstitution, day: date, fee_paisa: int) -> Block:
     """Return `bllr_inf` of an unpaid bill: VAT and the late fee of the day lie within the total."""
     late = bill.late_fee_on(day)
     begins = date(bill.period.year, bill.period.month, 1)

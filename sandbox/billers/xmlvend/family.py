@@ -22,11 +22,11 @@ from sandbox.billers.xmlvend.institutions import FAMILY, INSTITUTIONS
 from sandbox.kit.biller.bills import SimulatedBill
 from sandbox.kit.biller.book import BillerPayment
 from sandbox.kit.biller.call_results import PaymentResult, PaymentTaken, WrongAmount
-from sandbox.kit.biller.family import CounterFarSide
-from sandbox.kit.biller.institution import AnyAmount, House
+from sandbox.kit.biller.family import BillerFamily
+from sandbox.kit.biller.institution import AnyAmount, BillerInstitution
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.payment_intake import PaymentOrder
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.biller.taka_text import taka
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call
@@ -43,19 +43,19 @@ _ACKNOWLEDGED, _YES, _NO = "acknowledged", "Y", "N"
 CallHandler = Callable[[OpenBiller, Form], Reply]
 
 
-class Institution(CounterFarSide):
+class XmlVendFamily(BillerFamily):
     """All utilities that speak this interface."""
 
     name: ClassVar[str] = "XMLVEND"
     base_path: ClassVar[str] = "/xmlvend"
     errors: ClassVar[Errors] = replies.ERRORS
     family: ClassVar[str] = FAMILY
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
+    institutions: ClassVar[tuple[BillerInstitution, ...]] = INSTITUTIONS
 
-    def __init__(self, settings: CounterSettings, clock: Clock) -> None:
+    def __init__(self, settings: BillerSettings, clock: Clock) -> None:
         """Open the book as every family does, with the deposits and offers that stand in it."""
         super().__init__(settings, clock)
-        self.deposits = Deposits(self.book, self.counters)
+        self.deposits = Deposits(self.book, self.billers)
         self.quotes = VendQuotes(self.book, clock)
         self.vending = Vending(self.book, self.deposits, clock, settings.seed)
         self._losses: Counts[str] = Counts()

@@ -11,12 +11,12 @@ from typing import NamedTuple, Self
 import aiohttp
 
 from sandbox.callers.client.messages import (
-    Order,
-    Payment,
+    ApiOrder,
+    ApiPayment,
+    ApiRefund,
     Problem,
-    Refund,
     RefundOrder,
-    UnreadableAnswerError,
+    UnreadableReplyError,
     payment_of,
     problem_of,
     refund_of,
@@ -50,23 +50,23 @@ class RawResponse(NamedTuple):
 class CreatedPayment(NamedTuple):
     """A payment, and whether the switch reports that it answers a repeated order."""
 
-    payment: Payment
+    payment: ApiPayment
     is_repeat: bool
 
 
 class CreatedRefund(NamedTuple):
     """A refund, and whether the switch reports that it answers a repeated order."""
 
-    refund: Refund
+    refund: ApiRefund
     is_repeat: bool
 
 
 class ApiClient:
     """One shop's connection to the switch; use it as an asynchronous context manager.
 
-    Every call raises `RefusedError` if the switch refuses it, `UnreadableAnswerError` if the answer is not as
-    documented, and `aiohttp.ClientError` or `TimeoutError` if none came; after the latter two the call is in
-    doubt.
+    Every call raises `MerchantApiError` if the switch refuses it, `UnreadableReplyError` if the answer is not
+    as documented, and `aiohttp.ClientError` or `TimeoutError` if none came; after the latter two the call is
+    in doubt.
     """
 
     def __init__(self, base_url: str, key: str, *, connections_max: int = 20) -> None:
@@ -90,24 +90,24 @@ class ApiClient:
             await self._session.close()
             self._session = None
 
-    async def create(self, order: Order, idempotency_key: str) -> CreatedPayment:
+    async def create(self, order: ApiOrder, idempotency_key: str) -> CreatedPayment:
         """Create a payment, or get the one that this key has created already; it may have no page yet."""
         answer = await self._post(BASE_PATH, order.document(), idempotency_key)
         is_repeat = _is_repeat(answer)
         expected = (_HTTP_OK,) if is_repeat else (_HTTP_CREATED, _HTTP_ACCEPTED)
         return CreatedPayment(payment_of(_expect_document(answer, *expected)), is_repeat)
 
-    async def get(self, payment_id: str) -> Payment:
+    async def get(self, payment_id: str) -> ApiPayment:
         """Return a payment as it is in the switch's books."""
         answer = await self.send("GET", f"{BASE_PATH}/{payment_id}")
         return payment_of(_expect_document(answer, _HTTP_OK))
 
-    async def try_again(self, payment_id: str, instrument: str = "bkash") -> Payment:
+    async def try_again(self, payment_id: str, instrument: str = "bkash") -> ApiPayment:
         """Open a new page for a payment, if there is time left; the page before it is void."""
         answer = await self._post(f"{BASE_PATH}/{payment_id}/tries", {"instrument": instrument})
         return payment_of(_expect_document(answer, _HTTP_CREATED, _HTTP_ACCEPTED))
 
-    async def cancel(self, payment_id: str) -> Payment:
+    async def cancel(self, payment_id: str) -> ApiPayment:
         """End a payment before its money is collected."""
         answer = await self.send("POST", f"{BASE_PATH}/{payment_id}/cancel")
         return payment_of(_expect_document(answer, _HTTP_OK))
@@ -154,9 +154,9 @@ def _expect_document(answer: RawResponse, *expected: int) -> object:
     try:
         document: object = json.loads(answer.body)
     except ValueError:
-        raise UnreadableAnswerError(f"HTTP {answer.status} without JSON") from None
+        raise UnreadableReplyError(f"HTTP {answer.status} without JSON") from None
     if answer.status >= _FIRST_REFUSAL and content_type == _PROBLEM_JSON:
         raise RefusedError(problem_of(document, answer.status))
     if answer.status not in expected or content_type != _JSON:
-        raise UnreadableAnswerError(f"HTTP {answer.status} with {content_type or 'no content type'}")
+        raise UnreadableReplyError(f"HTTP {answer.status} with {content_type or 'no content type'}")
     return document

@@ -50,7 +50,7 @@ _POINTER = re.compile(r"(/[^/]*)*")
 Document = Mapping[str, Any]
 
 
-class UnreadableAnswerError(Exception):
+class UnreadableReplyError(Exception):
     """The answer is not as documented; the call is in doubt."""
 
 
@@ -60,7 +60,7 @@ def new_key() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ApiOrder:
     """An order to collect a payment; `amount` is what the biller is paid, rounding included."""
 
     biller: str
@@ -102,7 +102,7 @@ class RefundOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenLine:
+class ApiTokenLine:
     """One token line of a prepaid biller."""
 
     seq: int
@@ -111,7 +111,7 @@ class TokenLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Refund:
+class ApiRefund:
     """A refund as REST v1 reports it."""
 
     id: str
@@ -125,7 +125,7 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class ApiPayment:
     """A payment as REST v1 reports it; `page_url` is the provider's page, None if none is open."""
 
     id: str
@@ -145,8 +145,8 @@ class Payment:
     refunded: int
     created_at: datetime
     updated_at: datetime
-    tokens: tuple[TokenLine, ...] = field(default=(), repr=False)
-    refunds: tuple[Refund, ...] = ()
+    tokens: tuple[ApiTokenLine, ...] = field(default=(), repr=False)
+    refunds: tuple[ApiRefund, ...] = ()
     receipt: Receipt | None = None
     receipt_url: str | None = None
 
@@ -168,7 +168,7 @@ class Problem:
     retry_after_seconds: float | None = None
 
 
-def payment_of(document: object) -> Payment:
+def payment_of(document: object) -> ApiPayment:
     """Read a payment.
 
     Raises:
@@ -180,12 +180,12 @@ def payment_of(document: object) -> Payment:
         _paisa(members, name) for name in ("amount", "charge", "fee", "vat", "total", "refunded")
     )
     if amount + charge + fee + vat != total:
-        raise UnreadableAnswerError("the parts of the payment do not sum to its total")
+        raise UnreadableReplyError("the parts of the payment do not sum to its total")
     _require(members["currency"] == CURRENCY, "currency")
     payment_id = _matching(members, "id", _PAYMENT_ID)
     refunds = tuple(refund_of(refund) for refund in _list(members, "refunds"))
     _require(all(refund.payment_id == payment_id for refund in refunds), "refunds")
-    return Payment(
+    return ApiPayment(
         id=payment_id,
         status=_allowed_text(members, "status", _STATUSES),
         reason=None if members["reason"] is None else _text(members, "reason"),
@@ -210,7 +210,7 @@ def payment_of(document: object) -> Payment:
     )
 
 
-def refund_of(document: object) -> Refund:
+def refund_of(document: object) -> ApiRefund:
     """Read a refund.
 
     Raises:
@@ -220,7 +220,7 @@ def refund_of(document: object) -> Refund:
     _require(members["currency"] == CURRENCY, "currency")
     amount = _paisa(members, "amount")
     _require(amount > 0, "amount")
-    return Refund(
+    return ApiRefund(
         id=_matching(members, "id", _REFUND_ID),
         payment_id=_matching(members, "payment_id", _PAYMENT_ID),
         kind=_allowed_text(members, "kind", _KINDS) if "kind" in members else "refund",
@@ -303,21 +303,21 @@ def _receipt(document: object) -> Receipt | None:
     return Receipt(*(None if members[name] is None else _text(members, name) for name in _RECEIPT))
 
 
-def _tokens(documents: list[object]) -> tuple[TokenLine, ...]:
+def _tokens(documents: list[object]) -> tuple[ApiTokenLine, ...]:
     lines = []
     for position, document in enumerate(documents, start=1):
         members = _members(document, _TOKEN)
         _require(members["seq"] == position, "tokens")
-        lines.append(TokenLine(position, _text(members, "kind"), _matching(members, "digits", _DIGITS)))
+        lines.append(ApiTokenLine(position, _text(members, "kind"), _matching(members, "digits", _DIGITS)))
     return tuple(lines)
 
 
 def _members(document: object, required: Collection[str], optional: Collection[str] = ()) -> Document:
     if not isinstance(document, dict):
-        raise UnreadableAnswerError("no JSON object")
+        raise UnreadableReplyError("no JSON object")
     missing, strange = set(required) - document.keys(), document.keys() - set(required) - set(optional)
     if missing or strange:
-        raise UnreadableAnswerError(f"members missing: {sorted(missing)}, unknown: {sorted(strange)}")
+        raise UnreadableReplyError(f"members missing: {sorted(missing)}, unknown: {sorted(strange)}")
     return document
 
 
@@ -347,7 +347,7 @@ def _paisa(members: Document, name: str) -> int:
 def _list(members: Document, name: str) -> list[object]:
     value = members[name]
     if not isinstance(value, list):
-        raise UnreadableAnswerError(name)
+        raise UnreadableReplyError(name)
     return value
 
 
@@ -357,4 +357,4 @@ def _instant(members: Document, name: str) -> datetime:
 
 def _require(is_valid: bool, name: str) -> None:  # noqa: FBT001 - the one thing that it is about
     if not is_valid:
-        raise UnreadableAnswerError(f"{name} is not as the document says")
+        raise UnreadableReplyError(f"{name} is not as the document says")

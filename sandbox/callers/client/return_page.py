@@ -21,13 +21,13 @@ _HTTP_400 = 400
 class ReturnPage:
     """Counts of visits by our order and the switch's payment, and of visits without them."""
 
-    place: str
+    address: str
     visits: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_visits: int = 0
 
     def url(self, order: str) -> str:
         """The return URL of an order."""
-        return f"http://{self.place}{PATH}?order={order}"
+        return f"http://{self.address}{PATH}?order={order}"
 
     async def show(self, request: web.Request) -> web.Response:
         """Thank a payer who names both an order and a payment."""
@@ -40,7 +40,7 @@ class ReturnPage:
 
 
 @asynccontextmanager
-async def opened(port: int = 0) -> AsyncIterator[ReturnPage]:
+async def open_return_page(port: int = 0) -> AsyncIterator[ReturnPage]:
     """Serve a page on loopback until the block ends; port 0 takes a free one.
 
     Raises:
@@ -53,7 +53,7 @@ async def opened(port: int = 0) -> AsyncIterator[ReturnPage]:
     await runner.setup()
     try:
         await web.TCPSite(runner, _HOST, port).start()
-        page.place = f"{_HOST}:{runner.addresses[0][1]}"
+        page.address = f"{_HOST}:{runner.addresses[0][1]}"
         yield page
     finally:
         await runner.cleanup()

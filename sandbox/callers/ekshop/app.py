@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from sandbox.callers.ekshop.admin_api import ShopAdminApi
 from sandbox.callers.ekshop.pages import Pages
-from sandbox.callers.ekshop.shop import Settings, Shop
+from sandbox.callers.ekshop.shop import Shop, ShopSettings
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.hang_up import HangUpProtocol, hang_up
 from sandbox.kit.institution.server import listen
@@ -83,7 +83,7 @@ def build_server(app: Starlette) -> uvicorn.Server:
     )
 
 
-def serve(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
+def serve(settings: ShopSettings, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Serve one shop until interrupted; `announce` gets its address once it listens.
 
     Raises:

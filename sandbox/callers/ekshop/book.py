@@ -17,10 +17,10 @@ from sandbox.callers.ekshop.orders import (
     Standing,
 )
 from sandbox.callers.ekshop.pricing import Share
-from sandbox.callers.ekshop.wire import Customer, PaymentDocument
+from sandbox.callers.ekshop.wire import PaymentDocument, ShopCustomer
 from sandbox.kit.institution.book import JournalledBook
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.institution.journal import Line
+from sandbox.kit.institution.journal import JournalLine
 
 _SEED = 0
 _CODE_OF_RETURN = {ReturnTarget.SUCCESS: "1020", ReturnTarget.FAILURE: "1021", ReturnTarget.CANCEL: "1022"}
@@ -89,7 +89,7 @@ class ShopBook(JournalledBook):
             shares=[[share.payee, share.amount_paisa] for share in order.shares],
         )
 
-    def ask(self, order: ShopOrder, trnx_id: str, secret: str) -> Attempt:
+    def record_token_request(self, order: ShopOrder, trnx_id: str, secret: str) -> Attempt:
         """Record that a token is about to be requested."""
         self._write_line("asked", order=order.id, trnx_id=trnx_id, secret=secret)
         return self._attempts[trnx_id][1]
@@ -98,7 +98,7 @@ class ShopBook(JournalledBook):
         """Record the pay page."""
         self._write_line("issued", trnx_id=trnx_id, url=url)
 
-    def refuse(self, trnx_id: str, why: str, *, is_heard: bool) -> None:
+    def record_refusal(self, trnx_id: str, why: str, *, is_heard: bool) -> None:
         """Record that there is no token: it was refused, or the answer is unknown."""
         self._write_line("refused", trnx_id=trnx_id, why=why, is_heard=is_heard)
 
@@ -134,7 +134,7 @@ class ShopBook(JournalledBook):
         self._record({"kind": kind, "at": self._clock.now().isoformat(), **members})
 
     @override
-    def _apply(self, kind: str, line: Line) -> None:
+    def _apply(self, kind: str, line: JournalLine) -> None:
         self._readers[kind](line)
 
     def _read_placed(self, line: Mapping[str, Any]) -> None:
@@ -144,7 +144,7 @@ class ShopBook(JournalledBook):
             quantities=line["quantities"],
             district=line["district"],
             agent=line["agent"],
-            customer=Customer(**line["customer"]),
+            customer=ShopCustomer(**line["customer"]),
             total_paisa=line["total"],
             carriage_paisa=line["carriage"],
             shares=tuple(Share(payee, amount) for payee, amount in line["shares"]),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-from sandbox.callers.ekshop.wire import Customer
-from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
+from sandbox.callers.ekshop.wire import ShopCustomer
+from sandbox.callers.payer.browser import Browser, LostPayerError, PageView
 from sandbox.callers.payer.forms import PageForm
 
 _ORDERS, _PAY, _CHECK = "/orders", "/pay", "/check"
@@ -17,7 +17,7 @@ class Basket:
     """The goods, the customer and the place of delivery."""
 
     quantities: Mapping[str, int]
-    customer: Customer
+    customer: ShopCustomer
     district: str
     agent: str | None = None
 
@@ -59,18 +59,18 @@ async def order_at_once(browser: Browser, shop: str, basket: Basket) -> str:
     return pay_page_of(await browser.send(f"{shop}{_ORDERS}", basket.fields()))
 
 
-async def pay_again(browser: Browser, page: Shown) -> str:
+async def pay_again(browser: Browser, page: PageView) -> str:
     """Press the pay button of an order's page."""
     return pay_page_of(await browser.submit(page, {}, ("do", "pay"), _form_to(page, _PAY)))
 
 
-async def check_payment(browser: Browser, page: Shown) -> Shown:
+async def check_payment(browser: Browser, page: PageView) -> PageView:
     """Press the button that asks the switch for the status, and return the next page."""
     sent = await browser.submit(page, {}, ("do", "check"), _form_to(page, _CHECK))
     return await browser.visit(sent.sent_to) if sent.sent_to else sent
 
 
-def pay_page_of(sent: Shown) -> str:
+def pay_page_of(sent: PageView) -> str:
     """The pay page that the shop redirected to.
 
     Raises:
@@ -91,11 +91,11 @@ def _has_field(field: str, form: PageForm) -> bool:
     return field in form.fields
 
 
-def _form_to(page: Shown, end: str) -> PageForm:
+def _form_to(page: PageView, end: str) -> PageForm:
     return _form(page, lambda form: urlsplit(urljoin(page.url, form.action)).path.endswith(end))
 
 
-def _form(page: Shown, fits: Callable[[PageForm], bool]) -> PageForm:
+def _form(page: PageView, fits: Callable[[PageForm], bool]) -> PageForm:
     match = next((form for form in page.forms if fits(form)), None)
     if match is None:
         raise LostPayerError(f"the page at {urlsplit(page.url).path} lacks its form: HTTP {page.status}")

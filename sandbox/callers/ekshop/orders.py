@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sandbox.callers.ekshop.pricing import Share
-from sandbox.callers.ekshop.wire import CANCELLED, FAILED, SUCCESS, Customer
+from sandbox.callers.ekshop.wire import CANCELLED, FAILED, SUCCESS, ShopCustomer
 
 
 class Standing(StrEnum):
@@ -110,7 +110,7 @@ class ShopOrder:
     quantities: Mapping[str, int]
     district: str
     agent: str | None
-    customer: Customer = field(repr=False)
+    customer: ShopCustomer = field(repr=False)
     total_paisa: int
     carriage_paisa: int
     shares: Sequence[Share]

@@ -14,7 +14,7 @@ from sandbox.callers.ekshop.catalogue import AGENTS, DISTRICTS, GOOD_OF, GOODS, 
 from sandbox.callers.ekshop.orders import ReturnTarget, ShopOrder
 from sandbox.callers.ekshop.pricing import QUANTITY_MAX, NoSuchPurchaseError, Purchase
 from sandbox.callers.ekshop.shop import Shop
-from sandbox.callers.ekshop.wire import Customer
+from sandbox.callers.ekshop.wire import ShopCustomer
 from sandbox.callers.ekshop.wording import LANGUAGES, Wording
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -239,9 +239,9 @@ def _quantities(form: Mapping[str, str]) -> dict[str, int]:
     return quantities
 
 
-def _customer(form: Mapping[str, str]) -> Customer:
+def _customer(form: Mapping[str, str]) -> ShopCustomer:
     name, mobile, email, address = (form.get(field, "") for field in ("name", "mobile", "email", "address"))
     is_whole = name and address and _MOBILE.fullmatch(mobile)
     if not is_whole or max(map(len, (name, email, address))) > _TEXT_MAX:
         raise UnreadableFormError(UnreadableFormError.__doc__)
-    return Customer(name, mobile, email, address)
+    return ShopCustomer(name, mobile, email, address)

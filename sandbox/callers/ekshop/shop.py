@@ -12,7 +12,7 @@ from sandbox.callers.ekshop.listener_conduct import Conduct, ConductTable
 from sandbox.callers.ekshop.merchant_api import MerchantApi, NoUsableAnswer, TokenIssued
 from sandbox.callers.ekshop.orders import Attempt, ReturnTarget, ShopOrder
 from sandbox.callers.ekshop.pricing import Purchase
-from sandbox.callers.ekshop.wire import Customer, Merchant, PaymentRequest
+from sandbox.callers.ekshop.wire import Merchant, PaymentRequest, ShopCustomer
 from sandbox.kit.institution.clock import DHAKA, Clock
 
 JOURNAL = "ekshop.jsonl"
@@ -20,10 +20,10 @@ JOURNAL = "ekshop.jsonl"
 _DESCRIBED_MAX = 3
 
 
-class Settings(NamedTuple):
+class ShopSettings(NamedTuple):
     """The settings of a shop: its folder, address, merchant account and IPN handling."""
 
-    home: Path
+    home_folder: Path
     public_url: str
     merchant: Merchant
     conduct: Conduct = Conduct.HONEST
@@ -33,7 +33,7 @@ class Settings(NamedTuple):
 class Shop:
     """One shop with its book."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: ShopSettings, clock: Clock) -> None:
         """Open its book.
 
         Raises:
@@ -44,10 +44,10 @@ class Shop:
         self.clock = clock
         self.api = MerchantApi(settings.merchant)
         self.conducts = ConductTable(settings.conduct)
-        self.book = ShopBook(settings.home / JOURNAL, clock)
+        self.book = ShopBook(settings.home_folder / JOURNAL, clock)
         self.listener = IpnListener(self.book, self.api, self.conducts, clock, settings.slow_seconds)
 
-    def place(self, purchase: Purchase, customer: Customer) -> ShopOrder:
+    def place(self, purchase: Purchase, customer: ShopCustomer) -> ShopOrder:
         """Record an order.
 
         Raises:
@@ -80,7 +80,9 @@ class Shop:
         if last is not None and not order.may_be_paid_anew:
             return last.url or await self._request_token(order, last)
         trnx_id = f"EKS{self.clock.now().astimezone(DHAKA):%y%m%d%H%M%S}-{secrets.token_hex(4).upper()}"
-        return await self._request_token(order, self.book.ask(order, trnx_id, secrets.token_urlsafe(18)))
+        return await self._request_token(
+            order, self.book.record_token_request(order, trnx_id, secrets.token_urlsafe(18))
+        )
 
     async def check(self, attempt: Attempt) -> str:
         """Ask the switch for a payment's status, record it, and return the code or why there is none."""
@@ -114,7 +116,7 @@ class Shop:
         if isinstance(answer, TokenIssued):
             self.book.record_pay_page(attempt.trnx_id, answer.url)
             return answer.url
-        self.book.refuse(attempt.trnx_id, answer.why, is_heard=not isinstance(answer, NoUsableAnswer))
+        self.book.record_refusal(attempt.trnx_id, answer.why, is_heard=not isinstance(answer, NoUsableAnswer))
         return None
 
     def _payment_request(self, order: ShopOrder, attempt: Attempt) -> PaymentRequest:

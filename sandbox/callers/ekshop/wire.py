@@ -35,7 +35,7 @@ class Merchant:
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
+class ShopCustomer:
     """The customer, as in the request; `email` may be empty."""
 
     name: str
@@ -52,7 +52,7 @@ class PaymentRequest:
     number: str
     amount_paisa: int
     description: str
-    customer: Customer
+    customer: ShopCustomer
     shares: Sequence[Share]
     pages: Mapping[str, str]
     ipn_url: str

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 
 import aiohttp
 
-from sandbox.callers.partner.messages import Message, Payout, Writer
+from sandbox.callers.partner.messages import Message, MessageWriter, Payout
 from sandbox.kit.jwe import EnvelopeError, seal, unseal
 
 BASE_PATH = "/syndicate/api"
@@ -83,7 +83,7 @@ class PartnerClient:
         self._token = ""
         self._renew_at = 0.0
         self._renewal = asyncio.Lock()
-        self.write = Writer(partner.node_id, partner.syndicate_id)
+        self.write = MessageWriter(partner.node_id, partner.syndicate_id)
 
     async def __aenter__(self) -> Self:
         """Open the connection pool; nothing is sent yet."""

@@ -51,7 +51,7 @@ class Payout:
 
 
 @dataclass(frozen=True)
-class Writer:
+class MessageWriter:
     """Writes messages as one partner: `node_id` is `NS` + digits, `syndicate_id` is `s` + digits."""
 
     node_id: str

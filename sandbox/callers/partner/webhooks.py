@@ -152,7 +152,7 @@ def _object(body: bytes) -> dict[str, Any]:
     return document
 
 
-class Receiver:
+class WebhookReceiver:
     """The receiver as a bare ASGI application; `taken` holds each event once, by its `webhook-id`.
 
     `read` parses a message: an event, or with `read_ipn` the IPN of a merchant.
@@ -171,8 +171,8 @@ class Receiver:
         self._keys: Sequence[Ed25519PublicKey] = ()
         self._now, self._announce, self._read = now, announce, read
         self.trust(keys)
-        self.taken: dict[str, Event] = {}
-        self.heard: list[str] = []
+        self.events: dict[str, Event] = {}
+        self.received_ids: list[str] = []
         self.refused: list[str] = []
 
     def trust(self, keys: Sequence[str]) -> None:
@@ -196,9 +196,9 @@ class Receiver:
         except MessageRefusedError as refused:
             self.refused.append(str(refused))
             return _REFUSED
-        self.heard.append(message_id)
-        if message_id not in self.taken:
-            self.taken[message_id] = event
+        self.received_ids.append(message_id)
+        if message_id not in self.events:
+            self.events[message_id] = event
             if self._announce:
                 self._announce(json.dumps({"id": message_id} | event, ensure_ascii=False))
         return _ACCEPTED
@@ -234,7 +234,7 @@ def main() -> None:
     arguments = parser.parse_args()
     read = read_ipn if arguments.ipn else read_message
     try:
-        receiver = Receiver(arguments.keys, announce=lambda line: print(line, flush=True), read=read)  # noqa: T201 - its purpose
+        receiver = WebhookReceiver(arguments.keys, announce=lambda line: print(line, flush=True), read=read)  # noqa: T201 - its purpose
     except MessageRefusedError as problem:
         parser.error(str(problem))
     with socket.create_server(("127.0.0.1", arguments.port)) as listener, suppress(KeyboardInterrupt):

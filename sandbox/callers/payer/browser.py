@@ -25,7 +25,7 @@ class LostPayerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PageView:
     """The browser's page, and the address `sent_to` that it is sent to but has not opened yet.
 
     `carries` are the fields of a POST to that address, None for a GET. `looks` counts the refreshes on the
@@ -77,7 +77,7 @@ class Browser:
         """Close it."""
         await self._session.close()
 
-    async def open(self, url: str) -> Shown:
+    async def open(self, url: str) -> PageView:
         """Open a page.
 
         Raises:
@@ -91,11 +91,11 @@ class Browser:
 
     async def submit(
         self,
-        page: Shown,
+        page: PageView,
         values: Mapping[str, str],
         button: tuple[str, str] | None = None,
         form: PageForm | None = None,
-    ) -> Shown:
+    ) -> PageView:
         """Send a form of a page, by default the first, with values for its fields and the pressed button.
 
         Raises:
@@ -110,7 +110,7 @@ class Browser:
         url = urljoin(page.url, form.action or page.url)
         return _follow_form(await self._request(form.method.upper(), url, sent))
 
-    async def send(self, url: str, fields: Mapping[str, str]) -> Shown:
+    async def send(self, url: str, fields: Mapping[str, str]) -> PageView:
         """Send fields with POST like a form, without opening its page first.
 
         Raises:
@@ -120,7 +120,7 @@ class Browser:
 
     async def visit(
         self, url: str, patience_seconds: float = 0.0, carries: Mapping[str, str] | None = None
-    ) -> Shown:
+    ) -> PageView:
         """Follow an address over all hosts; return the last page.
 
         The fields of `carries` are sent with POST, once.
@@ -142,7 +142,7 @@ class Browser:
             await asyncio.sleep(0.0 if self._hurries and refresh.url else refresh.seconds)
             looks, url = looks + 1, urljoin(page.url, refresh.url or page.url)
 
-    async def _follow_redirects(self, url: str, carries: Mapping[str, str] | None) -> Shown:
+    async def _follow_redirects(self, url: str, carries: Mapping[str, str] | None) -> PageView:
         """The page at the end of an address's redirects."""
         page = await self._request("GET" if carries is None else "POST", url, carries)
         for _ in range(_STEPS_MAX):
@@ -151,7 +151,7 @@ class Browser:
             page = await self._request("GET", page.sent_to, None)
         raise LostPayerError("it redirects without end")
 
-    async def _request(self, method: str, url: str, form: Mapping[str, str] | None) -> Shown:
+    async def _request(self, method: str, url: str, form: Mapping[str, str] | None) -> PageView:
         start_address = _page_address(url)
         for _ in range(_STEPS_MAX):
             page, location = await self._fetch(method, url, form)
@@ -160,21 +160,23 @@ class Browser:
             url, form = urljoin(url, location), None
             method = "GET"
             if _page_address(url) != start_address:
-                return Shown(page.url, page.status, page.text, sent_to=url)
+                return PageView(page.url, page.status, page.text, sent_to=url)
         raise LostPayerError("it redirects without end")
 
-    async def _fetch(self, method: str, url: str, form: Mapping[str, str] | None) -> tuple[Shown, str | None]:
+    async def _fetch(
+        self, method: str, url: str, form: Mapping[str, str] | None
+    ) -> tuple[PageView, str | None]:
         try:
             async with self._session.request(method, url, data=form, allow_redirects=False) as answer:
                 location = answer.headers.get("location") if answer.status in _REDIRECTS else None
                 text = await answer.text(errors="replace")
                 refresh = None if location else refresh_of(text, answer.headers.get("refresh"))
-                return Shown(url, answer.status, text, refresh=refresh), location
+                return PageView(url, answer.status, text, refresh=refresh), location
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise LostPayerError(f"nobody answers at the page: {type(error).__name__}") from error
 
 
-def _follow_form(page: Shown) -> Shown:
+def _follow_form(page: PageView) -> PageView:
     """The page, or the target of its form if that has no visible fields and no buttons."""
     form = page.form
     if form is None or form.visible_fields or form.buttons or form.method != "post":

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
+from sandbox.callers.payer.browser import Browser, LostPayerError, PageView
 from sandbox.callers.payer.forms import PageForm, links_of
-from sandbox.callers.payer.payer import Does, Payer, behave
+from sandbox.callers.payer.payer import Payer, PayerDecision, behave
 
 PATIENCE_SECONDS = 30.0
 """How long a payer waits at a page that says that the payment is not known yet."""
@@ -36,7 +36,7 @@ class InstrumentChoice:
 
     instrument: str
     payer: Payer
-    behaviour: Does = Does.APPROVE
+    behaviour: PayerDecision = PayerDecision.APPROVE
     is_followed: bool = True
 
 
@@ -44,7 +44,7 @@ class InstrumentChoice:
 class CheckoutResult:
     """The payer's last page; `tries` are the instruments whose page was reached."""
 
-    page: Shown
+    page: PageView
     tries: Sequence[str]
     is_left: bool = False
     """Whether the tab was closed before the payer was back at the checkout."""
@@ -82,7 +82,7 @@ async def check_out(
     return CheckoutResult(page, tries)
 
 
-def instruments_of(page: Shown) -> list[str]:
+def instruments_of(page: PageView) -> list[str]:
     """The instruments offered on a page of the checkout, in its order."""
     instruments = []
     for form in page.forms:
@@ -96,7 +96,7 @@ def instruments_of(page: Shown) -> list[str]:
 
 
 async def _choose_instrument(
-    browser: Browser, page: Shown, instrument: str, patience_seconds: float
+    browser: Browser, page: PageView, instrument: str, patience_seconds: float
 ) -> str | None:
     """The provider's page after choosing, or the one that is open already; None if there is neither.
 
@@ -122,7 +122,7 @@ async def _choose_instrument(
     return _provider_page_url(opened_page, instrument)
 
 
-def _provider_page_url(page: Shown, instrument: str) -> str:
+def _provider_page_url(page: PageView, instrument: str) -> str:
     """The provider's address that a page refreshes to."""
     if page.refresh is None or not page.refresh.url:
         raise NotOfferedError(
@@ -134,7 +134,7 @@ def _provider_page_url(page: Shown, instrument: str) -> str:
     return url
 
 
-async def _cancel_payment(browser: Browser, page: Shown, patience_seconds: float) -> Shown:
+async def _cancel_payment(browser: Browser, page: PageView, patience_seconds: float) -> PageView:
     """Follow the cancel link, and confirm the cancellation.
 
     Raises:
@@ -157,10 +157,10 @@ def _offers(form: PageForm, instrument: str) -> bool:
     return is_fixed or is_chosen or (_INSTRUMENT, instrument) in form.buttons
 
 
-def _link_to(page: Shown, end: str) -> str | None:
+def _link_to(page: PageView, end: str) -> str | None:
     links = (urljoin(page.url, link) for link in links_of(page.text))
     return next((link for link in links if urlsplit(link).path.endswith(end)), None)
 
 
-def _leads_to(form: PageForm, page: Shown, end: str) -> bool:
+def _leads_to(form: PageForm, page: PageView, end: str) -> bool:
     return form.method == "post" and urlsplit(urljoin(page.url, form.action)).path.endswith(end)

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from sandbox.callers.payer.browser import LostPayerError
-from sandbox.callers.payer.payer import Does, Payer, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
 
 
 def payer(
     url: Annotated[str, typer.Argument(help="The provider's page, as the switch was told it.")],
     wallet: Annotated[str, typer.Option(help="The payer's number.")],
-    does: Annotated[Does, typer.Option(help="How the payer behaves.")] = Does.APPROVE,
+    does: Annotated[PayerDecision, typer.Option(help="How the payer behaves.")] = PayerDecision.APPROVE,
     wait: Annotated[float, typer.Option(min=0, help="Seconds before the last step or the return.")] = 0,
     follow: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--follow", help="Go on to where the browser is sent.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import parse_qsl, urlsplit
 
-from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
+from sandbox.callers.payer.browser import Browser, LostPayerError, PageView
 
 _STEPS_MAX = 20
 _WRONG_PIN = "00000"
@@ -17,7 +17,7 @@ _CONFIRM = ("do", "confirm")
 _CANCEL = ("do", "cancel")
 
 
-class Does(StrEnum):
+class PayerDecision(StrEnum):
     """How a payer behaves."""
 
     APPROVE = "approve"
@@ -44,7 +44,7 @@ class Payer:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PayerVisit:
     """The result of a payer's visit.
 
     `sent_to` is the callback that the browser was sent to, or None; `carries` are the fields of its POST,
@@ -64,12 +64,12 @@ class Visit:
 async def pay(
     url: str,
     payer: Payer,
-    does: Does = Does.APPROVE,
+    does: PayerDecision = PayerDecision.APPROVE,
     *,
     wait_seconds: float = 0.0,
     follow: bool = False,
     patience_seconds: float = 0.0,
-) -> Visit:
+) -> PayerVisit:
     """Open a provider's page and behave so; the wait is before the last step, or before returning.
 
     With `follow`, a refreshing page of the merchant is reloaded for as long as the patience lasts.
@@ -86,7 +86,9 @@ async def pay(
         return replace(back, looks=merchant_page.looks)
 
 
-async def behave(browser: Browser, url: str, payer: Payer, does: Does, wait_seconds: float = 0.0) -> Shown:
+async def behave(
+    browser: Browser, url: str, payer: Payer, does: PayerDecision, wait_seconds: float = 0.0
+) -> PageView:
     """Behave so at a provider's page in an open browser; a redirect to the merchant is not followed.
 
     Raises:
@@ -94,27 +96,27 @@ async def behave(browser: Browser, url: str, payer: Payer, does: Does, wait_seco
     """
     page = await browser.open(url)
     match does:
-        case Does.LEAVE:
+        case PayerDecision.LEAVE:
             pass
-        case Does.CANCEL:
+        case PayerDecision.CANCEL:
             page = await _fill(browser, page, payer, until="otp")
             await asyncio.sleep(wait_seconds)
             page = await _press(browser, page, payer, _CANCEL)
-        case Does.RETURN:
+        case PayerDecision.RETURN:
             await _fill(browser, page, payer, until="pin")
             await asyncio.sleep(wait_seconds)
             browser.clear_cookies()
-            page = await behave(browser, url, payer, Does.APPROVE)
-        case Does.LEAVE_AT_PIN:
+            page = await behave(browser, url, payer, PayerDecision.APPROVE)
+        case PayerDecision.LEAVE_AT_PIN:
             page = await _fill(browser, page, payer, until="pin")
-        case Does.APPROVE | Does.WRONG_PIN:
+        case PayerDecision.APPROVE | PayerDecision.WRONG_PIN:
             page = await _fill(browser, page, payer, until="pin")
             await asyncio.sleep(wait_seconds)
-            page = await _finish(browser, page, payer, is_right=does is Does.APPROVE)
+            page = await _finish(browser, page, payer, is_right=does is PayerDecision.APPROVE)
     return page
 
 
-async def _fill(browser: Browser, page: Shown, payer: Payer, until: str) -> Shown:
+async def _fill(browser: Browser, page: PageView, payer: Payer, until: str) -> PageView:
     """Confirm step after step until the page has a field, or the browser is sent away."""
     for _ in range(_STEPS_MAX):
         form = page.form
@@ -127,7 +129,7 @@ async def _fill(browser: Browser, page: Shown, payer: Payer, until: str) -> Show
     raise LostPayerError("the page asks without end")
 
 
-async def _finish(browser: Browser, page: Shown, payer: Payer, *, is_right: bool) -> Shown:
+async def _finish(browser: Browser, page: PageView, payer: Payer, *, is_right: bool) -> PageView:
     tried = payer if is_right else Payer(payer.wallet, _WRONG_PIN, payer.otp)
     for _ in range(_STEPS_MAX):
         if page.sent_to is not None or page.form is None:
@@ -138,7 +140,7 @@ async def _finish(browser: Browser, page: Shown, payer: Payer, *, is_right: bool
     raise LostPayerError("the page asks without end")
 
 
-async def _press(browser: Browser, page: Shown, payer: Payer, button: tuple[str, str]) -> Shown:
+async def _press(browser: Browser, page: PageView, payer: Payer, button: tuple[str, str]) -> PageView:
     if page.sent_to is not None or page.form is None:
         return page
     if button not in page.form.buttons:
@@ -148,8 +150,8 @@ async def _press(browser: Browser, page: Shown, payer: Payer, button: tuple[str,
     return await browser.submit(page, values, button)
 
 
-def _visit_of(page: Shown) -> Visit:
+def _visit_of(page: PageView) -> PayerVisit:
     """The visit as it ended at the provider's page, before a redirect is followed."""
     query = "" if page.sent_to is None else urlsplit(page.sent_to).query
     fields = {**dict(parse_qsl(query)), **(page.carries or {})}
-    return Visit(page.sent_to, fields.get("status"), page=page.text, carries=page.carries)
+    return PayerVisit(page.sent_to, fields.get("status"), page=page.text, carries=page.carries)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 from sandbox.kit.biller import templates
-from sandbox.kit.biller.bills import BillPeriod, Kind, SimulatedBill, split_amount
-from sandbox.kit.biller.institution import AmountRange, FeeByChoice, FixedFee, House
+from sandbox.kit.biller.bills import BillerAccountKind, BillPeriod, SimulatedBill, split_amount
+from sandbox.kit.biller.institution import AmountRange, BillerInstitution, FeeByChoice, FixedFee
 from sandbox.kit.institution.seeded_values import INVENTED_NAMES, Draws, invented_name, share_half_up
 
 NORMAL_MAX = 90_000
@@ -24,7 +24,7 @@ _MONTHS = 12
 _WARDS = 36
 
 
-class World:
+class BillerAccounts:
     """All accounts of one institution: the normal ones and nine magic ranges of 1,000 each.
 
     The same seed, number of accounts and opening day give the same bills for ever, so bill numbers
@@ -32,17 +32,17 @@ class World:
     the first so many exist.
     """
 
-    def __init__(self, institution: House, seed: int, accounts: int, opened_on: date) -> None:
+    def __init__(self, institution: BillerInstitution, seed: int, accounts: int, opened_on: date) -> None:
         self.institution = institution
         self._seed = seed
         self._accounts = min(accounts, NORMAL_MAX)
         self._opened_on = opened_on
         self._bills_by_number: dict[str, tuple[SimulatedBill, ...]] = {}
 
-    def kind(self, number: str) -> Kind:
+    def kind(self, number: str) -> BillerAccountKind:
         """Return how the account of this number behaves; `UNKNOWN` if there is none."""
         serial = self.institution.serial_in("{number}", number)
-        return Kind.UNKNOWN if serial is None else self._kind(serial)
+        return BillerAccountKind.UNKNOWN if serial is None else self._kind(serial)
 
     def bills_of(self, number: str, choice: str | None = None) -> tuple[SimulatedBill, ...]:
         """Return every bill of an account, paid or not, oldest first; empty if it is unknown.
@@ -56,7 +56,7 @@ class World:
         if bills is not None:
             return bills
         kind = self.kind(number)
-        if kind is Kind.UNKNOWN:
+        if kind is BillerAccountKind.UNKNOWN:
             # Not remembered, so that rubbish numbers cannot fill the memory.
             return ()
         bills = self._make_bills(number, kind, None)
@@ -91,42 +91,54 @@ class World:
         for serial in range(1, self._accounts + 1):
             yield self.institution.number_of(serial)
 
-    def number_of(self, kind: Kind, nth: int) -> str | None:
+    def number_of(self, kind: BillerAccountKind, nth: int) -> str | None:
         """Return the number of the nth account of a kind, from 0 on; None if there are not so many.
 
         `UNKNOWN` gives numbers of the right form of no account.
         """
-        if kind is Kind.NORMAL:
+        if kind is BillerAccountKind.NORMAL:
             return self.institution.number_of(nth + 1) if 0 <= nth < self._accounts else None
         first = kind.value * MAGIC_RANGE_LENGTH
-        if kind is Kind.UNKNOWN:
+        if kind is BillerAccountKind.UNKNOWN:
             # Serial 90,000 may be the last normal one.
             return self.institution.number_of(first + 1 + nth) if 0 <= nth < MAGIC_RANGE_LENGTH - 1 else None
         return self.institution.number_of(first + nth) if 0 <= nth < MAGIC_RANGE_LENGTH else None
 
     def bill_of_unknown(self, number: str) -> SimulatedBill:
         """Return the bill that an account would have, so that calls about unknown accounts can be made."""
-        return self._make_bills(number, Kind.UNKNOWN, None)[0]
+        return self._make_bills(number, BillerAccountKind.UNKNOWN, None)[0]
 
-    def _kind(self, serial: int) -> Kind:
+    def _kind(self, serial: int) -> BillerAccountKind:
         if 1 <= serial <= self._accounts:
-            return Kind.NORMAL
+            return BillerAccountKind.NORMAL
         leading = serial // MAGIC_RANGE_LENGTH
-        return Kind(leading) if leading >= Kind.UNKNOWN.value else Kind.UNKNOWN
+        return (
+            BillerAccountKind(leading)
+            if leading >= BillerAccountKind.UNKNOWN.value
+            else BillerAccountKind.UNKNOWN
+        )
 
     def _bills_of_choice(self, number: str, choice: str) -> tuple[SimulatedBill, ...]:
         amount, kind = self.institution.amount, self.kind(number)
-        if kind is Kind.UNKNOWN or not isinstance(amount, FeeByChoice) or choice not in amount.paisa_by_key:
+        if (
+            kind is BillerAccountKind.UNKNOWN
+            or not isinstance(amount, FeeByChoice)
+            or choice not in amount.paisa_by_key
+        ):
             return ()
         return self._make_bills(number, kind, choice)
 
-    def _make_bills(self, number: str, kind: Kind, choice: str | None) -> tuple[SimulatedBill, ...]:
-        has_three = kind is Kind.THREE_BILLS and self.institution.has_monthly_bills
+    def _make_bills(
+        self, number: str, kind: BillerAccountKind, choice: str | None
+    ) -> tuple[SimulatedBill, ...]:
+        has_three = kind is BillerAccountKind.THREE_BILLS and self.institution.has_monthly_bills
         months = self.institution.months_apart
         months_back = (2 * months, months, 0) if has_three else (0,)
         return tuple(self._make_bill(number, kind, back, choice) for back in months_back)
 
-    def _make_bill(self, number: str, kind: Kind, back: int, choice: str | None) -> SimulatedBill:
+    def _make_bill(
+        self, number: str, kind: BillerAccountKind, back: int, choice: str | None
+    ) -> SimulatedBill:
         institution = self.institution
         person, due_on = self._draws(number), self._newest_due(number)
         issued_on = due_on - timedelta(days=_DAYS_TO_PAY + _DAYS_PER_MONTH * back)

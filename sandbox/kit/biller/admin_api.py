@@ -8,10 +8,10 @@ from typing import Annotated, Protocol, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import override
 
-from sandbox.kit.biller.bills import Kind, SimulatedBill
+from sandbox.kit.biller.bills import BillerAccountKind, SimulatedBill
 from sandbox.kit.biller.book import BillerBook
 from sandbox.kit.biller.end_of_day_file import rows_of_day
-from sandbox.kit.biller.faults import Fault
+from sandbox.kit.biller.faults import BillerFault
 from sandbox.kit.biller.movements import first_of, movements_of
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.institution.admin_api import (
@@ -41,12 +41,12 @@ class BillerFaultOrder(AdminRequest):
     institution_id: str | None = Field(default=None, alias="house")
     account: Number | None = None
     bill: Number | None = None
-    fault: Fault
+    fault: BillerFault
     times: Times = 1
 
     @model_validator(mode="after")
     def _check_combination(self, info: ValidationInfo) -> Self:
-        ends_logins = self.fault is Fault.EXPIRE_TOKENS
+        ends_logins = self.fault is BillerFault.EXPIRE_TOKENS
         if self.institution_id not in (info.context or {}) and not (
             ends_logins and self.institution_id is None
         ):
@@ -73,14 +73,14 @@ class AccountOfKindQuery(InstitutionRequest):
     @field_validator("kind")
     @classmethod
     def _is_a_kind(cls, kind: str) -> str:
-        if kind.upper() not in Kind.__members__:
+        if kind.upper() not in BillerAccountKind.__members__:
             raise ValueError("no such kind")
         return kind.upper()
 
     @model_validator(mode="after")
     def _has_so_many(self, info: ValidationInfo) -> Self:
         counters: Mapping[str, OpenBiller] = info.context or {}
-        if counters[self.institution_id].accounts.number_of(Kind[self.kind], self.nth) is None:
+        if counters[self.institution_id].accounts.number_of(BillerAccountKind[self.kind], self.nth) is None:
             raise ValueError("there are not so many of this kind")
         return self
 
@@ -95,7 +95,7 @@ class BillerBooks(Protocol):
     """What the admin API reads of a family of billers."""
 
     @property
-    def counters(self) -> Mapping[str, OpenBiller]:
+    def billers(self) -> Mapping[str, OpenBiller]:
         """The open institutions by their ids."""
         ...
 
@@ -122,21 +122,21 @@ class BillerAdminApi(AdminApi):
 
     @override
     def set_fault(self, body: bytes) -> None:
-        order = BillerFaultOrder.model_validate_json(body, context=self._books.counters)
-        if order.fault is Fault.EXPIRE_TOKENS or order.institution_id is None:
+        order = BillerFaultOrder.model_validate_json(body, context=self._books.billers)
+        if order.fault is BillerFault.EXPIRE_TOKENS or order.institution_id is None:
             self._books.end_logins(order.institution_id)
             return
-        faults = self._books.counters[order.institution_id].faults
+        faults = self._books.billers[order.institution_id].faults
         faults.add(order.account or order.bill or ANYBODY, order.fault, order.times)
 
     @override
     def clear_faults(self) -> None:
-        for biller in self._books.counters.values():
+        for biller in self._books.billers.values():
             biller.faults.clear()
 
     @override
     def faults(self) -> list[AdminAnswer]:
-        counters = self._books.counters.items()
+        counters = self._books.billers.items()
         return [
             {"house": name, **pending} for name, biller in counters for pending in biller.faults.listing()
         ]
@@ -147,7 +147,7 @@ class BillerAdminApi(AdminApi):
 
     @override
     def unpaid(self, page: ListRange) -> AdminAnswer:
-        return self._unpaid(page, self._books.counters)
+        return self._unpaid(page, self._books.billers)
 
     @override
     def queries(self) -> Mapping[str, Callable[[Query], AdminAnswer]]:
@@ -163,7 +163,7 @@ class BillerAdminApi(AdminApi):
         return {"end_of_day": {"GET": self._end_of_day}}
 
     def _institutions(self, _query: Query) -> AdminAnswer:
-        institutions = (biller.institution for biller in self._books.counters.values())
+        institutions = (biller.institution for biller in self._books.billers.values())
         return {
             "houses": [
                 {"id": institution.id, "name": institution.name, "family": institution.family}
@@ -172,12 +172,12 @@ class BillerAdminApi(AdminApi):
         }
 
     def _movements(self, query: Query) -> AdminAnswer:
-        selection = InstitutionMovementsQuery.model_validate(query, context=self._books.counters)
+        selection = InstitutionMovementsQuery.model_validate(query, context=self._books.billers)
         payments = self._books.book.payments_of(selection.institution_id)
         return movements_answer(first_of(payments), movements_of(payments), selection)
 
     def _unpaid_of_query(self, query: Query) -> AdminAnswer:
-        counters = self._books.counters
+        counters = self._books.billers
         order = UnpaidBillsQuery.model_validate(query)
         if order.institution_id is None:
             return self._unpaid(order, counters)
@@ -190,16 +190,16 @@ class BillerAdminApi(AdminApi):
         return {"today": self._books.clock.today(), "bills": chosen}
 
     def _account_of_kind(self, query: Query) -> AdminAnswer:
-        order = AccountOfKindQuery.model_validate(query, context=self._books.counters)
-        biller = self._books.counters[order.institution_id]
-        number = biller.accounts.number_of(Kind[order.kind], order.nth) or ""
+        order = AccountOfKindQuery.model_validate(query, context=self._books.billers)
+        biller = self._books.billers[order.institution_id]
+        number = biller.accounts.number_of(BillerAccountKind[order.kind], order.nth) or ""
         return _line(biller, _bill_for(biller, number))
 
     def _end_of_day(self, query: Query, _body: bytes) -> Reply:
-        order = EndOfDayQuery.model_validate(query, context=self._books.counters)
+        order = EndOfDayQuery.model_validate(query, context=self._books.billers)
         institution, intake = (
-            self._books.counters[order.institution_id].institution,
-            self._books.counters[order.institution_id].intake,
+            self._books.billers[order.institution_id].institution,
+            self._books.billers[order.institution_id].intake,
         )
         payments = self._books.book.payments_of(institution.id)
         rows = rows_of_day(payments, order.date, institution.office_code, intake.find_bill)

@@ -13,7 +13,7 @@ _FISCAL_YEAR_BEGINS = 7
 _MONTHS = 12
 
 
-class Kind(Enum):
+class BillerAccountKind(Enum):
     """How an account behaves; the values are the first two digits of a magic serial."""
 
     NORMAL = 0
@@ -82,7 +82,7 @@ class SimulatedBill:
     """
 
     institution_id: str
-    kind: Kind
+    kind: BillerAccountKind
     serial: str
     number: str
     bill_number: str

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from typing_extensions import override
 
 from sandbox.kit.institution.book import JournalledBook
-from sandbox.kit.institution.journal import Line
+from sandbox.kit.institution.journal import JournalLine
 from sandbox.kit.institution.stored_records import as_stored, from_stored
 
 
@@ -155,7 +155,7 @@ class BillerBook(JournalledBook):
         return {"payments": payments, "refused": self._refused}
 
     @override
-    def _apply(self, kind: str, line: Line) -> None:
+    def _apply(self, kind: str, line: JournalLine) -> None:
         values = {name: value for name, value in line.items() if name != "kind"}
         key = BillerPaymentKey(str(values["house"]), str(values["reference"]))
         match kind:
@@ -176,7 +176,7 @@ class BillerBook(JournalledBook):
         self._by_house[payment.institution_id].append(payment)
         self._paid_by_bill[payment.institution_id, payment.bill_number] += payment.amount_paisa
 
-    def _change(self, payment: BillerPayment, kind: str, values: Line) -> None:
+    def _change(self, payment: BillerPayment, kind: str, values: JournalLine) -> None:
         match kind:
             case "repeated":
                 payment.sends += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sandbox.kit.biller.bills import SimulatedBill
 from sandbox.kit.biller.book import BillerPayment
-from sandbox.kit.biller.faults import Fault
+from sandbox.kit.biller.faults import BillerFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +16,21 @@ class PaymentTaken:
 
     payment: BillerPayment
     is_repeat: bool = False
-    fault: Fault | None = None
+    fault: BillerFault | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownBill:
     """There is no such account or bill."""
 
-    fault: Fault | None = None
+    fault: BillerFault | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BillPaidAlready:
     """The bill is paid, under another reference or before the book began."""
 
-    fault: Fault | None = None
+    fault: BillerFault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class WrongAmount:
     """The amount is not what is owed: `due_paisa`, or the most that would be taken."""
 
     due_paisa: int
-    fault: Fault | None = None
+    fault: BillerFault | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRefused:
     """The institution refuses the payment; or, if `fault` is set, has not looked at it."""
 
-    fault: Fault | None = None
+    fault: BillerFault | None = None
 
 
 PaymentResult = PaymentTaken | UnknownBill | BillPaidAlready | WrongAmount | PaymentRefused

@@ -1,6 +1,6 @@
 """The institutions of one family behind one port: each at `<base_path>/<house>/<call>`.
 
-A family subclasses `CounterFarSide`, names itself and its institutions, and answers `institution_calls`.
+A family subclasses `BillerFamily`, names itself and its institutions, and answers `institution_calls`.
 """
 
 from abc import abstractmethod
@@ -10,15 +10,15 @@ from typing import ClassVar, Self
 
 from typing_extensions import override
 
-from sandbox.kit.biller.accounts import World
+from sandbox.kit.biller.accounts import BillerAccounts
 from sandbox.kit.biller.admin_api import BillerAdminApi
 from sandbox.kit.biller.book import BillerBook
-from sandbox.kit.biller.faults import BillerFaultTable, Fault
-from sandbox.kit.biller.institution import REHEARSAL, House
+from sandbox.kit.biller.faults import BillerFault, BillerFaultTable
+from sandbox.kit.biller.institution import REHEARSAL, BillerInstitution
 from sandbox.kit.biller.open_biller import OpenBiller
 from sandbox.kit.biller.payment_intake import PaymentIntake
 from sandbox.kit.biller.reply_delivery import apply_fault
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.bearer_tokens import BearerTokens
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call, FarSide, Headers
@@ -26,14 +26,14 @@ from sandbox.kit.institution.replies import Reply
 from sandbox.kit.institution.requests import Form, json_object
 
 
-class CounterFarSide(FarSide):
+class BillerFamily(FarSide):
     """All institutions of a family, with one book; each has its own logins unless they are shared."""
 
     family: ClassVar[str]
-    houses: ClassVar[Sequence[House]]
+    institutions: ClassVar[Sequence[BillerInstitution]]
     is_login_shared: ClassVar[bool] = False
 
-    def __init__(self, settings: CounterSettings, clock: Clock) -> None:
+    def __init__(self, settings: BillerSettings, clock: Clock) -> None:
         """Open the book below `settings.home`, replaying its journal, and the accounts that belong to it.
 
         Raises:
@@ -44,13 +44,13 @@ class CounterFarSide(FarSide):
         self.settings = settings
         self.clock = clock
         self.book = BillerBook(settings.journal_of(self.family), settings.seed, clock.today())
-        self.counters: Mapping[str, OpenBiller] = {
-            institution.id: self._open_biller(institution) for institution in self.houses
+        self.billers: Mapping[str, OpenBiller] = {
+            institution.id: self._open_biller(institution) for institution in self.institutions
         }
-        self._bearers = {house_id: BearerTokens(b"Bearer ") for house_id in ("", *self.counters)}
+        self._bearers = {house_id: BearerTokens(b"Bearer ") for house_id in ("", *self.billers)}
 
     @classmethod
-    def open(cls, settings: CounterSettings, clock: Clock) -> Self:
+    def open(cls, settings: BillerSettings, clock: Clock) -> Self:
         """Open the family; errors as above."""
         return cls(settings, clock)
 
@@ -70,7 +70,7 @@ class CounterFarSide(FarSide):
         upstream says so itself. The rehearsal institution is of no biller and left out.
         """
         variables = {}
-        for institution_id in cls.houses:
+        for institution_id in cls.institutions:
             if institution_id.id != REHEARSAL:
                 variables[f"EKPAY_{institution_id.id.upper()}_URL"] = (
                     f"{origin}{cls.base_path}/{institution_id.id}"
@@ -81,7 +81,7 @@ class CounterFarSide(FarSide):
     @override
     def calls(self) -> Mapping[str, Call]:
         calls = dict(self.shared_calls())
-        for biller in self.counters.values():
+        for biller in self.billers.values():
             house_id = biller.institution.id
             for path, call in self.institution_calls(biller).items():
                 calls[f"{house_id}/{path}"] = call._replace(name=f"{house_id}.{call.name}")
@@ -120,12 +120,14 @@ class CounterFarSide(FarSide):
         for bearers in self._bearers.values() if house_id is None else [self._bearers_of(house_id)]:
             bearers.revoke_all()
 
-    def deliver(self, fault: Fault | None, reply: Reply) -> Reply:
+    def deliver(self, fault: BillerFault | None, reply: Reply) -> Reply:
         """Return what goes out in place of a good reply, as a result's `fault` says."""
         return apply_fault(fault, reply, self.settings, self.errors)
 
-    def _open_biller(self, institution: House) -> OpenBiller:
-        accounts = World(institution, self.settings.seed, self.settings.accounts, self.book.opened_on)
+    def _open_biller(self, institution: BillerInstitution) -> OpenBiller:
+        accounts = BillerAccounts(
+            institution, self.settings.seed, self.settings.accounts, self.book.opened_on
+        )
         faults = BillerFaultTable()
         return OpenBiller(
             institution, accounts, PaymentIntake(accounts, self.book, faults, self.clock), faults
@@ -135,5 +137,5 @@ class CounterFarSide(FarSide):
         return self._bearers_of(house_id).admits(header, self.clock.now())
 
     def _bearers_of(self, house_id: str) -> BearerTokens:
-        is_own = house_id in self.counters and not self.is_login_shared
+        is_own = house_id in self.billers and not self.is_login_shared
         return self._bearers[house_id if is_own else ""]

@@ -9,12 +9,12 @@ refused, and no fault loses or delays that answer.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from sandbox.kit.biller.bills import Kind
+from sandbox.kit.biller.bills import BillerAccountKind
 from sandbox.kit.institution import faults
 from sandbox.kit.institution.faults import ANYBODY
 
 
-class Fault(StrEnum):
+class BillerFault(StrEnum):
     """One fault when a payment comes."""
 
     LOST_PAID = "lost_paid"
@@ -37,23 +37,23 @@ class Fault(StrEnum):
     """The connection closes before the call is read; strikes queries too."""
 
 
-UNDONE = frozenset({Fault.LOST_UNPAID, Fault.HTTP_500, Fault.CLOSE_BEFORE})
+UNDONE = frozenset({BillerFault.LOST_UNPAID, BillerFault.HTTP_500, BillerFault.CLOSE_BEFORE})
 """The faults under which a payment is not looked at at all."""
 
-MAGIC: Mapping[Kind, Fault] = {
-    Kind.SLOW: Fault.SLOW,
-    Kind.LOST_PAID: Fault.LOST_PAID,
-    Kind.LOST_UNPAID: Fault.LOST_UNPAID,
-    Kind.REFUSES: Fault.REFUSE,
-    Kind.HTML: Fault.HTML,
-    Kind.ECHOES_OTHER: Fault.ECHO_OTHER_AMOUNT,
+MAGIC: Mapping[BillerAccountKind, BillerFault] = {
+    BillerAccountKind.SLOW: BillerFault.SLOW,
+    BillerAccountKind.LOST_PAID: BillerFault.LOST_PAID,
+    BillerAccountKind.LOST_UNPAID: BillerFault.LOST_UNPAID,
+    BillerAccountKind.REFUSES: BillerFault.REFUSE,
+    BillerAccountKind.HTML: BillerFault.HTML,
+    BillerAccountKind.ECHOES_OTHER: BillerFault.ECHO_OTHER_AMOUNT,
 }
 """The kinds of account that fail when a payment comes."""
 
-_CLOSE_ONLY = frozenset({Fault.CLOSE_BEFORE})
+_CLOSE_ONLY = frozenset({BillerFault.CLOSE_BEFORE})
 
 
-class BillerFaultTable(faults.FaultTable[Fault]):
+class BillerFaultTable(faults.FaultTable[BillerFault]):
     """The faults set by admin calls for one institution: for an account, a bill, or the next caller."""
 
     def takes_close(self, *numbers: str) -> bool:

@@ -76,7 +76,7 @@ class AnyAmount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class BillerInstitution:
     """One simulated biller.
 
     `number` is the form of account numbers, with one run of five `#` for the serial, such as `234#####`.
@@ -181,9 +181,9 @@ class House:
         return {name: templates.fill(text, values) for name, text in fields.items()}
 
 
-def rehearsal_institution(family: str, fields: Mapping[str, str] | None = None) -> House:
+def rehearsal_institution(family: str, fields: Mapping[str, str] | None = None) -> BillerInstitution:
     """Return the institution for trying out a new biller; by default `account_no` names a bill."""
-    return House(
+    return BillerInstitution(
         id=REHEARSAL,
         name="Rehearsal",
         family=family,

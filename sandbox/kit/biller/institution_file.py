@@ -18,15 +18,15 @@ from sandbox.kit.biller.end_of_day_file import COMMON_LAYOUT, EndOfDayLayout
 from sandbox.kit.biller.institution import (
     AmountRange,
     AnyAmount,
+    BillerInstitution,
     FeeByChoice,
     FixedFee,
-    House,
     InParts,
     WholeOnce,
 )
 from sandbox.kit.biller.own_file_columns import GAS, NESCO, WASA
 
-InstitutionT = TypeVar("InstitutionT", bound=House)
+InstitutionT = TypeVar("InstitutionT", bound=BillerInstitution)
 
 KIND = "kind"
 """The key of the class of an institution; without it the class is that of the family."""

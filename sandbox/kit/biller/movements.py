@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 
 from sandbox.kit.biller.book import BillerPayment, PaymentState
 from sandbox.kit.institution.clock import DHAKA, dhaka_day
-from sandbox.kit.institution.movements import Moved, Movement
+from sandbox.kit.institution.movements import Movement, MovementKind
 
 _OWN_COUNTER = "counter"
 
@@ -24,19 +24,19 @@ def movements_of(payments: Iterable[BillerPayment]) -> Iterator[Movement]:
     for payment in payments:
         if not _is_of_the_switch(payment):
             continue
-        yield _movement(payment, Moved.PAYMENT, _paid_at(payment).isoformat(), 1)
+        yield _movement(payment, MovementKind.PAYMENT, _paid_at(payment).isoformat(), 1)
         if payment.state is PaymentState.CANCELLED:
-            yield _movement(payment, Moved.REVERSAL, payment.cancelled_at, -1)
+            yield _movement(payment, MovementKind.REVERSAL, payment.cancelled_at, -1)
 
 
-def _movement(payment: BillerPayment, kind: Moved, at: str, sign: int) -> Movement:
+def _movement(payment: BillerPayment, kind: MovementKind, at: str, sign: int) -> Movement:
     return Movement(
         institution_id=payment.institution_id,
-        moved=kind,
+        kind=kind,
         at=at,
-        ours=payment.reference,
+        our_reference=payment.reference,
         # A challan is known by its number, whatever receipt it got.
-        theirs=payment.facts.get("challan_no") or payment.receipt,
+        their_reference=payment.facts.get("challan_no") or payment.receipt,
         gross_paisa=sign * payment.amount_paisa,
         is_plain=payment.state is PaymentState.PAID and payment.echo_extra_paisa == 0 and payment.sends == 1,
         original=payment.receipt if sign < 0 else "",

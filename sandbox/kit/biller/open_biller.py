@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sandbox.kit.biller.accounts import World
+from sandbox.kit.biller.accounts import BillerAccounts
 from sandbox.kit.biller.faults import BillerFaultTable
-from sandbox.kit.biller.institution import House
+from sandbox.kit.biller.institution import BillerInstitution
 from sandbox.kit.biller.payment_intake import PaymentIntake
 
 
@@ -12,7 +12,7 @@ from sandbox.kit.biller.payment_intake import PaymentIntake
 class OpenBiller:
     """An institution with its accounts, its payment intake, and the faults that are set for it."""
 
-    institution: House
-    accounts: World
+    institution: BillerInstitution
+    accounts: BillerAccounts
     intake: PaymentIntake
     faults: BillerFaultTable

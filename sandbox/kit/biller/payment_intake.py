@@ -7,8 +7,14 @@ cannot overlap. Refusals and faults are answers, never exceptions.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sandbox.kit.biller.accounts import World
-from sandbox.kit.biller.bills import AmountSplit, Kind, SimulatedBill, split_amount, split_part_payment
+from sandbox.kit.biller.accounts import BillerAccounts
+from sandbox.kit.biller.bills import (
+    AmountSplit,
+    BillerAccountKind,
+    SimulatedBill,
+    split_amount,
+    split_part_payment,
+)
 from sandbox.kit.biller.book import BillerBook, BillerPayment, PaymentState
 from sandbox.kit.biller.call_results import (
     BillPaidAlready,
@@ -19,8 +25,8 @@ from sandbox.kit.biller.call_results import (
     UnpaidBills,
     WrongAmount,
 )
-from sandbox.kit.biller.faults import MAGIC, UNDONE, BillerFaultTable, Fault
-from sandbox.kit.biller.institution import AnyAmount, House, InParts, WholeOnce
+from sandbox.kit.biller.faults import MAGIC, UNDONE, BillerFault, BillerFaultTable
+from sandbox.kit.biller.institution import AnyAmount, BillerInstitution, InParts, WholeOnce
 from sandbox.kit.institution.clock import Clock, dhaka_day
 from sandbox.kit.institution.faults import ANYBODY
 
@@ -52,8 +58,10 @@ class PaymentOrder:
 class PaymentIntake:
     """Answers bill queries, takes payments and reports them, for one institution."""
 
-    def __init__(self, accounts: World, book: BillerBook, faults: BillerFaultTable, clock: Clock) -> None:
-        self.institution: House = accounts.institution
+    def __init__(
+        self, accounts: BillerAccounts, book: BillerBook, faults: BillerFaultTable, clock: Clock
+    ) -> None:
+        self.institution: BillerInstitution = accounts.institution
         self.accounts = accounts
         self._book = book
         self._faults = faults
@@ -77,7 +85,7 @@ class PaymentIntake:
 
     def has_account(self, number: str) -> bool:
         """Whether the institution has such an account."""
-        return self.accounts.kind(number) is not Kind.UNKNOWN
+        return self.accounts.kind(number) is not BillerAccountKind.UNKNOWN
 
     def is_paid(self, bill: SimulatedBill) -> bool:
         """Whether nothing is left of a bill; never so where any amount is taken any number of times."""
@@ -88,7 +96,7 @@ class PaymentIntake:
         total = bill.total_on(self._clock.today())
         if self.institution.is_any_amount:
             return total
-        if bill.kind is Kind.ALREADY_PAID:
+        if bill.kind is BillerAccountKind.ALREADY_PAID:
             return 0
         paid = self._book.paid_total(self.institution.id, bill.bill_number)
         if self.institution.is_part_payable:
@@ -155,21 +163,23 @@ class PaymentIntake:
         self._book.record_repeat(self.institution.id, order.reference)
         return PaymentTaken(known, is_repeat=True, fault=fault)
 
-    def _magic(self, order: PaymentOrder, bill: SimulatedBill) -> Fault | None:
+    def _magic(self, order: PaymentOrder, bill: SimulatedBill) -> BillerFault | None:
         magic = MAGIC.get(bill.kind)
-        if magic is Fault.LOST_UNPAID:
+        if magic is BillerFault.LOST_UNPAID:
             if self._book.was_dropped(self.institution.id, order.reference):
                 return None
             self._book.record_dropped(self.institution.id, order.reference)
         return magic
 
-    def _refusal(self, order: PaymentOrder, bill: SimulatedBill, fault: Fault | None) -> PaymentResult | None:
+    def _refusal(
+        self, order: PaymentOrder, bill: SimulatedBill, fault: BillerFault | None
+    ) -> PaymentResult | None:
         if self.is_paid(bill):
             return self._refused(order, bill.bill_number, "paid", BillPaidAlready())
         due_paisa = self._amount_due(order, bill)
         if due_paisa is not None:
             return self._refused(order, bill.bill_number, "amount", WrongAmount(due_paisa))
-        if fault is Fault.REFUSE:
+        if fault is BillerFault.REFUSE:
             return self._refused(order, bill.bill_number, "refused", PaymentRefused())
         return None
 
@@ -183,7 +193,7 @@ class PaymentIntake:
         """Return what would have to be paid instead, or None if the amount is right."""
         outstanding, change = (
             self.outstanding_paisa(bill),
-            AMOUNT_CHANGE_PAISA if bill.kind is Kind.AMOUNT_CHANGES else 0,
+            AMOUNT_CHANGE_PAISA if bill.kind is BillerAccountKind.AMOUNT_CHANGES else 0,
         )
         match self.institution.payment_rule:
             case AnyAmount(low, high):
@@ -197,7 +207,7 @@ class PaymentIntake:
                 due = outstanding + change - order.withheld_paisa
                 return None if order.amount_paisa == due else due
 
-    def _payment(self, order: PaymentOrder, bill: SimulatedBill, fault: Fault | None) -> BillerPayment:
+    def _payment(self, order: PaymentOrder, bill: SimulatedBill, fault: BillerFault | None) -> BillerPayment:
         now = self._clock.now()
         day = dhaka_day(now)
         lines = self._lines(order.amount_paisa, bill)
@@ -213,7 +223,7 @@ class PaymentIntake:
             paid_at=now.isoformat(),
             business_date=day.isoformat(),
             facts=dict(order.facts),
-            echo_extra_paisa=ECHO_EXTRA_PAISA if fault is Fault.ECHO_OTHER_AMOUNT else 0,
+            echo_extra_paisa=ECHO_EXTRA_PAISA if fault is BillerFault.ECHO_OTHER_AMOUNT else 0,
         )
 
     def _lines(self, paisa: int, bill: SimulatedBill) -> AmountSplit:

@@ -1,22 +1,27 @@
 """How an answer reaches its caller: plainly, late, spoiled or not at all."""
 
-from sandbox.kit.biller.faults import Fault
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.faults import BillerFault
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.replies import LOST, Errors, Reply, html_page
 
 HTML_PAGE = html_page("Counter")
 
 
-def apply_fault(fault: Fault | None, reply: Reply, settings: CounterSettings, errors: Errors) -> Reply:
+def apply_fault(fault: BillerFault | None, reply: Reply, settings: BillerSettings, errors: Errors) -> Reply:
     """Return what goes out in place of a codec's good reply, as a result's `fault` says."""
     match fault:
-        case Fault.LOST_PAID | Fault.LOST_UNPAID | Fault.CLOSE_BEFORE | Fault.ECHO_OTHER_AMOUNT:
+        case (
+            BillerFault.LOST_PAID
+            | BillerFault.LOST_UNPAID
+            | BillerFault.CLOSE_BEFORE
+            | BillerFault.ECHO_OTHER_AMOUNT
+        ):
             return LOST
-        case Fault.HTML:
+        case BillerFault.HTML:
             return HTML_PAGE
-        case Fault.HTTP_500:
+        case BillerFault.HTTP_500:
             return errors.http_500
-        case Fault.SLOW:
+        case BillerFault.SLOW:
             return reply._replace(delay_seconds=settings.slow_seconds)
-        case None | Fault.REFUSE | Fault.EXPIRE_TOKENS:
+        case None | BillerFault.REFUSE | BillerFault.EXPIRE_TOKENS:
             return reply

@@ -10,7 +10,7 @@ from sandbox.kit.institution.settings import ACCOUNTS_MAX, InstitutionSettings
 ENVIRONMENT_PREFIX = "EKPAY_SANDBOX_COUNTER_"
 
 
-class CounterSettings(InstitutionSettings):
+class BillerSettings(InstitutionSettings):
     """Settings of all counters, from the environment as `EKPAY_SANDBOX_COUNTER_<NAME>`.
 
     Every institution of every family has the same user and password; each family has a journal of its own.

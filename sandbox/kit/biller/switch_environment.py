@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from sandbox.kit.biller.family import CounterFarSide
+from sandbox.kit.biller.family import BillerFamily
 
 
 def settings_for_switch(
-    families: Iterable[type[CounterFarSide]], origin_by_family: Mapping[str, str], password: str
+    families: Iterable[type[BillerFamily]], origin_by_family: Mapping[str, str], password: str
 ) -> dict[str, str]:
     """Return the environment variables by which a switch reaches the institutions of these families.
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from datetime import date
 from pathlib import Path
 
-from sandbox.kit.institution.journal import Journal, Line
+from sandbox.kit.institution.journal import Journal, JournalLine
 
 
 class OtherSeedError(Exception):
@@ -49,10 +49,10 @@ class JournalledBook(ABC):
         self._journal.close()
 
     @abstractmethod
-    def _apply(self, kind: str, line: Line) -> None:
+    def _apply(self, kind: str, line: JournalLine) -> None:
         """Let an event count; `line` holds its values and its kind."""
 
-    def _record(self, line: Line) -> None:
+    def _record(self, line: JournalLine) -> None:
         self._journal.append(line)
         self._apply(str(line["kind"]), line)
 
@@ -69,5 +69,5 @@ class JournalledBook(ABC):
         if self._seed != seed:
             raise OtherSeedError(f"the book was begun with seed {self._seed}, not {seed}")
 
-    def _open(self, line: Line) -> None:
+    def _open(self, line: JournalLine) -> None:
         self._seed, self._opened_on = line["seed"], date.fromisoformat(str(line["opened_on"]))

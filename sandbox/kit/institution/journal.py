@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-Line = dict[str, object]
+JournalLine = dict[str, object]
 
 
 class JournalInUseError(Exception):
@@ -41,7 +41,7 @@ class Journal:
             raise JournalInUseError(f"{path.name} is open in another process") from None
         self._length = self._cut_torn_line()
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[JournalLine]:
         """Yield what was written, oldest first.
 
         Raises:
@@ -57,7 +57,7 @@ class Journal:
                     raise BrokenJournalError(f"line {number} is no JSON object")
                 yield line
 
-    def append(self, line: Line) -> None:
+    def append(self, line: JournalLine) -> None:
         """Write one line, whole or not at all.
 
         Raises:

@@ -14,7 +14,7 @@ from sandbox.kit.institution.admin_api import AdminAnswer, AdminRequest, Institu
 from sandbox.kit.institution.clock import DHAKA
 
 
-class Moved(StrEnum):
+class MovementKind(StrEnum):
     """What a movement does with the money."""
 
     PAYMENT = "payment"
@@ -47,10 +47,10 @@ class Movement:
     """
 
     institution_id: str
-    moved: Moved
+    kind: MovementKind
     at: str
-    ours: str
-    theirs: str
+    our_reference: str
+    their_reference: str
     gross_paisa: int
     fee_paisa: int = 0
     fee_vat_paisa: int = 0
@@ -70,16 +70,16 @@ class Movement:
         """Return the movement that the admin API's JSON describes."""
         return cls(
             institution_id=members["house"],
-            moved=Moved(members["moved"]),
-            ours=members["ours"],
-            theirs=members["theirs"],
+            kind=MovementKind(members["moved"]),
+            our_reference=members["ours"],
+            their_reference=members["theirs"],
             **{name: members[name] for name in _SAME_NAMES if name in members},
         )
 
     def as_json(self) -> dict[str, object]:
         """Return the movement as the admin API writes it."""
-        first = {"house": self.institution_id, "moved": self.moved, "at": self.at}
-        names = {"ours": self.ours, "theirs": self.theirs}
+        first = {"house": self.institution_id, "moved": self.kind, "at": self.at}
+        names = {"ours": self.our_reference, "theirs": self.their_reference}
         return first | names | {name: getattr(self, name) for name in _SAME_NAMES if name != "at"}
 
 

@@ -28,10 +28,10 @@ from sandbox.kit.institution.replies import Reply, bytes_reply, error_reply, jso
 from sandbox.kit.institution.stored_records import as_stored
 from sandbox.kit.provider import payment_outcomes
 from sandbox.kit.provider.book import ProviderBook
-from sandbox.kit.provider.faults import Fault, Step
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from sandbox.kit.provider.hooks import PushKind
-from sandbox.kit.provider.institution import House
-from sandbox.kit.provider.orders import ProviderOrder, State
+from sandbox.kit.provider.institution import ProviderInstitution
+from sandbox.kit.provider.orders import OrderState, ProviderOrder
 from sandbox.kit.provider.payer_numbers import normal_numbers
 from sandbox.kit.provider.provider import Provider
 from sandbox.kit.provider.settlement_file import FileDefect, SettlementRow, with_defect
@@ -52,13 +52,13 @@ class ProviderFaultOrder(AdminRequest):
     institution_id: str | None = Field(default=None, alias="house")
     order: Id | None = None
     payer: Id | None = None
-    step: Step | None = None
-    fault: Fault
+    step: ProviderStep | None = None
+    fault: ProviderFault
     times: Times = 1
 
     @model_validator(mode="after")
     def _check_combination(self, info: ValidationInfo) -> Self:
-        ends_logins = self.fault is Fault.EXPIRE_TOKENS
+        ends_logins = self.fault is ProviderFault.EXPIRE_TOKENS
         if self.institution_id not in (info.context or {}) and not (
             ends_logins and self.institution_id is None
         ):
@@ -133,11 +133,11 @@ class ProviderBooks(Protocol):
         """Let every bearer of an institution, or of all of them, expire at once."""
         ...
 
-    def rows_of_day(self, institution: House, day: date) -> list[SettlementRow]:
+    def rows_of_day(self, institution: ProviderInstitution, day: date) -> list[SettlementRow]:
         """Return the rows of the settlement file of a day."""
         ...
 
-    def movements_of(self, institution: House) -> Iterable[Movement]:
+    def movements_of(self, institution: ProviderInstitution) -> Iterable[Movement]:
         """Return whatever moved at an institution, or was declined there, since its book was begun."""
         ...
 
@@ -151,7 +151,7 @@ class ProviderAdminApi(AdminApi):
     @override
     def set_fault(self, body: bytes) -> None:
         order = ProviderFaultOrder.model_validate_json(body, context=self._books.providers)
-        if order.fault is Fault.EXPIRE_TOKENS or order.institution_id is None:
+        if order.fault is ProviderFault.EXPIRE_TOKENS or order.institution_id is None:
             self._books.end_logins(order.institution_id)
             return
         faults = self._books.providers[order.institution_id].faults
@@ -265,11 +265,11 @@ class ProviderAdminApi(AdminApi):
         order = provider.find(selection.reference)
         if order is None:
             return error_reply(404, "no such order")
-        is_open = provider.state(order) is State.OPENED
+        is_open = provider.state(order) is OrderState.OPENED
         if not is_open or (selection.payer is not None and provider.payers.magic(selection.payer) is None):
             return error_reply(409, "the order is over, or nobody has this number")
         if selection.payer is None:
-            payment_outcomes.end_order(provider, order, State.CANCELLED, "cancelled")
+            payment_outcomes.end_order(provider, order, OrderState.CANCELLED, "cancelled")
         else:
             payment_outcomes.confirm_order(provider, order, selection.payer)
         return json_reply(self._line(provider, order))

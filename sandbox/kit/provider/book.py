@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 from typing_extensions import override
 
 from sandbox.kit.institution.book import JournalledBook
-from sandbox.kit.institution.journal import Line
+from sandbox.kit.institution.journal import JournalLine
 from sandbox.kit.institution.stored_records import as_stored, from_stored
-from sandbox.kit.provider.faults import Step
-from sandbox.kit.provider.orders import FailedTry, ProviderOrder, ProviderRefund, RefundState, State
+from sandbox.kit.provider.faults import ProviderStep
+from sandbox.kit.provider.orders import FailedTry, OrderState, ProviderOrder, ProviderRefund, RefundState
 
 
 class Decision(NamedTuple):
     """How an order ended: paid, declined or cancelled; `reason` says why it was not paid."""
 
-    state: State
+    state: OrderState
     at: datetime
     transaction_id: str = ""
     fee_paisa: int = 0
@@ -106,7 +106,7 @@ class ProviderBook(JournalledBook):
         """Return what a payer has gained since the book was begun; negative if it has paid."""
         return self._moved[institution_id, payer]
 
-    def was_struck(self, order: tuple[str, str], step: Step) -> bool:
+    def was_struck(self, order: tuple[str, str], step: ProviderStep) -> bool:
         """Whether a payer's fault has struck this step of the order (institution id and reference) before."""
         return (*order, step.value) in self._struck
 
@@ -130,7 +130,9 @@ class ProviderBook(JournalledBook):
         """Keep that the payer has confirmed; no money moves."""
         self._change(order, "agreed", payer=payer, at=at.isoformat())
 
-    def record_pending(self, order: ProviderOrder, settles_at: datetime | None, settles_to: State) -> None:
+    def record_pending(
+        self, order: ProviderOrder, settles_at: datetime | None, settles_to: OrderState
+    ) -> None:
         """Keep when the order will be decided, and how; never, if there is no instant."""
         when = "" if settles_at is None else settles_at.isoformat()
         self._change(order, "pending", settles_at=when, settles_to=settles_to)
@@ -165,11 +167,11 @@ class ProviderBook(JournalledBook):
         """Set what an order is about, where its family names the amount only in a second call."""
         self._change(order, "priced", amount_paisa=amount_paisa)
 
-    def record_struck_step(self, order: tuple[str, str], step: Step) -> None:
+    def record_struck_step(self, order: tuple[str, str], step: ProviderStep) -> None:
         """Keep that magic has struck, so that the next time it does not."""
         self._record({"kind": "struck", "house": order[0], "reference": order[1], "step": step.value})
 
-    def record_order_call(self, order: ProviderOrder, step: Step) -> None:
+    def record_order_call(self, order: ProviderOrder, step: ProviderStep) -> None:
         """Count a call about an order."""
         self._change(order, "asked", step=step.value)
 
@@ -194,7 +196,7 @@ class ProviderBook(JournalledBook):
         self._record({"kind": kind, "house": order.institution_id, "reference": order.reference, **values})
 
     @override
-    def _apply(self, kind: str, line: Line) -> None:
+    def _apply(self, kind: str, line: JournalLine) -> None:
         values: dict[str, Any] = line
         match kind:
             case "opened_order":
@@ -214,7 +216,7 @@ class ProviderBook(JournalledBook):
 
     def _open_order(self, order: ProviderOrder) -> None:
         # A book that is replayed reads texts where enums were written.
-        order.settles_to, order.decided_state = State(order.settles_to), State(order.decided_state)
+        order.settles_to, order.decided_state = OrderState(order.settles_to), OrderState(order.decided_state)
         self._orders[order.institution_id, order.reference] = order
         self._by_house[order.institution_id].append(order)
         self._by_name[order.institution_id, order.provider_reference] = order
@@ -225,7 +227,7 @@ class ProviderBook(JournalledBook):
             case "agreed":
                 order.payer, order.agreed_at = values["payer"], values["at"]
             case "pending":
-                order.settles_at, order.settles_to = values["settles_at"], State(values["settles_to"])
+                order.settles_at, order.settles_to = values["settles_at"], OrderState(values["settles_to"])
                 self._update_pending(order)
             case "decided":
                 self._decide(order, values)
@@ -241,7 +243,7 @@ class ProviderBook(JournalledBook):
                 self._advance_refund(order, kind, values)
 
     def _decide(self, order: ProviderOrder, values: dict[str, Any]) -> None:
-        order.decided_state, order.decided_at = State(values["state"]), values["at"]
+        order.decided_state, order.decided_at = OrderState(values["state"]), values["at"]
         order.transaction_id, order.reason = values["transaction_id"], values["reason"]
         order.fee_paisa, order.fee_vat_paisa = values["fee_paisa"], values["fee_vat_paisa"]
         if order.transaction_id:
@@ -274,7 +276,7 @@ class ProviderBook(JournalledBook):
 
     def _update_pending(self, order: ProviderOrder) -> None:
         key = (order.institution_id, order.reference)
-        is_open = bool(order.settles_at) and order.decided_state is State.OPENED
+        is_open = bool(order.settles_at) and order.decided_state is OrderState.OPENED
         if is_open or any(refund.state is RefundState.PROCESSING for refund in order.refunds):
             self._pending[key] = order
         else:

@@ -6,7 +6,7 @@ A result is an order, a refund, or a report of one; or else a refusal.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sandbox.kit.provider.orders import ProviderOrder, ProviderRefund, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder, ProviderRefund
 
 
 class Refusal(StrEnum):
@@ -43,14 +43,14 @@ class ReportedOrder:
     """An order as the answers report it, which is wrong for some magic payers."""
 
     order: ProviderOrder
-    state: State
+    state: OrderState
     amount_paisa: int
     currency: str
 
     @property
     def is_pending(self) -> bool:
         """Whether the payer is still expected, or has agreed and nothing is decided."""
-        return self.state in {State.OPENED, State.AGREED}
+        return self.state in {OrderState.OPENED, OrderState.AGREED}
 
 
 @dataclass(frozen=True, slots=True)

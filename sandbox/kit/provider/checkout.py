@@ -27,8 +27,8 @@ from sandbox.kit.institution.payer_page import (
 from sandbox.kit.institution.replies import Header, Reply, page_reply, redirect
 from sandbox.kit.provider import payment_outcomes
 from sandbox.kit.provider.hooks import BrowserReturn
-from sandbox.kit.provider.orders import ProviderOrder, State
-from sandbox.kit.provider.payer_numbers import Kind
+from sandbox.kit.provider.orders import OrderState, ProviderOrder
+from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.kit.provider.payment_outcomes import PageExit
 from sandbox.kit.provider.provider import Provider
 
@@ -37,9 +37,9 @@ TRIES_MAX = 3
 _COOKIE = "visit"
 _PUSH_SECONDS_MAX = 20
 _NUMBERS = {
-    Kind.WALLET: Text("আপনার ওয়ালেট নম্বর", "Your wallet number"),
-    Kind.CARD: Text("আপনার কার্ড নম্বর", "Your card number"),
-    Kind.ACCOUNT: Text("আপনার হিসাব নম্বর", "Your account number"),
+    PayerKind.WALLET: Text("আপনার ওয়ালেট নম্বর", "Your wallet number"),
+    PayerKind.CARD: Text("আপনার কার্ড নম্বর", "Your card number"),
+    PayerKind.ACCOUNT: Text("আপনার হিসাব নম্বর", "Your account number"),
 }
 _OTP = Field("otp", Text("যাচাইকরণ কোড", "Verification code"))
 _PIN = Field("pin", Text("পিন", "PIN"), is_secret=True)
@@ -71,16 +71,18 @@ class ProviderCheckout:
             page = message_page(self._branding, payer_page.UNKNOWN)
             return page_reply(page, status=404, headers=HEADERS)
         match self.provider.state(order):
-            case State.EXPIRED:
+            case OrderState.EXPIRED:
                 return page_reply(message_page(self._branding, payer_page.LAPSED), headers=HEADERS)
-            case State.OPENED:
+            case OrderState.OPENED:
                 return self._open(order, visit, path)
             case _:
                 return self._leave(payment_outcomes.leave_page(self.provider, order))
 
     def _open(self, order: ProviderOrder, visit: PageVisit, path: str) -> Reply:
         if visit.method == "POST" and visit.form.get("do") == "cancel":
-            return self._leave(payment_outcomes.end_order(self.provider, order, State.CANCELLED, CANCELLED))
+            return self._leave(
+                payment_outcomes.end_order(self.provider, order, OrderState.CANCELLED, CANCELLED)
+            )
         session = self._sessions.get((order.page_token, visit.cookies.get(_COOKIE, "")))
         if session is None:
             return self._begin(order, visit, path)
@@ -135,7 +137,7 @@ class ProviderCheckout:
         self._tries[order.page_token, reason] += 1
         if self._tries[order.page_token, reason] < TRIES_MAX:
             return self._form(order, next_field, error)
-        return self._leave(payment_outcomes.end_order(self.provider, order, State.DECLINED, reason))
+        return self._leave(payment_outcomes.end_order(self.provider, order, OrderState.DECLINED, reason))
 
     def _leave(self, parting: PageExit) -> Reply:
         if parting.browser_return is None:

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.replies import Errors
-from sandbox.kit.provider.family import GatewayFarSide, InstitutionCall, InstitutionPage
+from sandbox.kit.provider.family import InstitutionCall, InstitutionPage, ProviderFamily
 from sandbox.kit.provider.hooks import (
     BrowserReturn,
     OpenProvider,
@@ -17,7 +17,7 @@ from sandbox.kit.provider.hooks import (
     is_success_status,
     random_text,
 )
-from sandbox.kit.provider.institution import House
+from sandbox.kit.provider.institution import ProviderInstitution
 from sandbox.kit.provider.orders import NewOrder, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 
@@ -28,7 +28,7 @@ DIALECT = "dialect"
 class Dialect(ABC):
     """How some institutions of a family speak; each method gets the institution that asks.
 
-    The methods mean what those of the same name of `GatewayFarSide` and `FamilyHooks` mean.
+    The methods mean what those of the same name of `ProviderFamily` and `FamilyHooks` mean.
     """
 
     errors: ClassVar[Errors]
@@ -77,7 +77,7 @@ class Dialect(ABC):
         """Return what a switch has to know beside the address, by its name in `EKPAY_<ID>_<NAME>`."""
 
 
-class DialectFamily(GatewayFarSide):
+class DialectFamily(ProviderFamily):
     """A family that hands every call to the dialect that the data of its institution name."""
 
     dialects: ClassVar[Mapping[str, Dialect]]
@@ -96,7 +96,7 @@ class DialectFamily(GatewayFarSide):
         return self._dialect_of(provider.institution).is_admitted(provider, request)
 
     @override
-    def errors_of(self, institution: House) -> Errors:
+    def errors_of(self, institution: ProviderInstitution) -> Errors:
         return self._dialect_of(institution).errors
 
     @override
@@ -123,9 +123,9 @@ class DialectFamily(GatewayFarSide):
 
     @classmethod
     @override
-    def secrets_for_switch(cls, institution: House, password: str) -> Mapping[str, str]:
+    def secrets_for_switch(cls, institution: ProviderInstitution, password: str) -> Mapping[str, str]:
         return cls._dialect_of(institution).secrets_for_switch(password)
 
     @classmethod
-    def _dialect_of(cls, institution: House) -> Dialect:
+    def _dialect_of(cls, institution: ProviderInstitution) -> Dialect:
         return cls.dialects[institution.family_data[DIALECT]]

@@ -1,6 +1,6 @@
 """The institutions of one family behind one port: calls at `/<id>/<call>`, pages at `/<id>/page/<token>`.
 
-A family subclasses `GatewayFarSide`, names itself and its institutions, answers `institution_calls`, and says
+A family subclasses `ProviderFamily`, names itself and its institutions, answers `institution_calls`, and says
 where a browser goes with `browser_return`.
 """
 
@@ -29,14 +29,14 @@ from sandbox.kit.provider.admin_api import ProviderAdminApi
 from sandbox.kit.provider.book import OwedPush, ProviderBook
 from sandbox.kit.provider.checkout import ProviderCheckout
 from sandbox.kit.provider.hooks import FamilyHooks, OutcomeMessage, Push, PushKind
-from sandbox.kit.provider.institution import House
-from sandbox.kit.provider.magic_numbers import Magic, Payers
+from sandbox.kit.provider.institution import ProviderInstitution
+from sandbox.kit.provider.magic_numbers import PayerKindRow, Payers
 from sandbox.kit.provider.movements import movements_of
-from sandbox.kit.provider.orders import ProviderOrder, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder
 from sandbox.kit.provider.payer_numbers import normal_numbers
 from sandbox.kit.provider.provider import Provider, Whereabouts
 from sandbox.kit.provider.push_delivery import PushRules, PushSender
-from sandbox.kit.provider.settings import GatewaySettings
+from sandbox.kit.provider.settings import ProviderSettings
 from sandbox.kit.provider.settlement_file import SettlementRow, rows_of_day
 
 _PLACE = re.compile(r"\{([a-z_]+)\}")
@@ -77,22 +77,22 @@ class _ListedRoute(NamedTuple):
     answer: Callable[[Mapping[str, str], Request], Reply]
 
 
-class GatewayFarSide(FarSide, FamilyHooks):
+class ProviderFamily(FarSide, FamilyHooks):
     """All institutions of a family, with one book and one push sender; each has its own logins and faults."""
 
     family: ClassVar[str]
-    houses: ClassVar[Sequence[House]]
+    institutions: ClassVar[Sequence[ProviderInstitution]]
     base_path: ClassVar[str] = ""
-    own_kinds: ClassVar[Sequence[Magic]] = ()
+    own_kinds: ClassVar[Sequence[PayerKindRow]] = ()
     """Payers that only this family has, from 90 to 99."""
     bearer_prefix: ClassVar[bytes] = b"Bearer "
     """What stands before a token of `provider.bearers` in its header."""
     book_type: ClassVar[type[ProviderBook]] = ProviderBook
     """The book of a family that keeps more than orders, refunds and pushes."""
-    settings_type: ClassVar[type[GatewaySettings]] = GatewaySettings
+    settings_type: ClassVar[type[ProviderSettings]] = ProviderSettings
     """The settings of a family that has more of them than the others."""
 
-    def __init__(self, settings: GatewaySettings, clock: Clock) -> None:
+    def __init__(self, settings: ProviderSettings, clock: Clock) -> None:
         """Open the book below `settings.home`, replaying its journal.
 
         Raises:
@@ -106,14 +106,14 @@ class GatewayFarSide(FarSide, FamilyHooks):
         self.pushes = PushSender(self.book, clock)
         self._whereabouts = Whereabouts()
         self.providers: Mapping[str, Provider] = {
-            institution.id: self._open_provider(institution) for institution in self.houses
+            institution.id: self._open_provider(institution) for institution in self.institutions
         }
         self._routes = [
             route for provider in self.providers.values() for route in self._list_routes(provider)
         ]
 
     @classmethod
-    def open(cls, settings: GatewaySettings, clock: Clock) -> Self:
+    def open(cls, settings: ProviderSettings, clock: Clock) -> Self:
         """Open the family; errors as above."""
         return cls(settings, clock)
 
@@ -137,20 +137,20 @@ class GatewayFarSide(FarSide, FamilyHooks):
         """
         return True
 
-    def rows_of_day(self, institution: House, day: date) -> list[SettlementRow]:
+    def rows_of_day(self, institution: ProviderInstitution, day: date) -> list[SettlementRow]:
         """Return the rows of the file of a day; a day in Dhaka unless the institution has days of its own."""
         return rows_of_day(self.book.orders_of(institution.id), day)
 
-    def movements_of(self, institution: House) -> Iterable[Movement]:
+    def movements_of(self, institution: ProviderInstitution) -> Iterable[Movement]:
         """Return whatever moved at an institution, or was declined there, since its book was begun."""
         return movements_of(self.providers[institution.id], self.book.orders_of(institution.id))
 
-    def errors_of(self, institution: House) -> Errors:  # noqa: ARG002
+    def errors_of(self, institution: ProviderInstitution) -> Errors:  # noqa: ARG002
         """Return the envelopes of an institution, where they are not those of the whole family."""
         return self.errors
 
     @classmethod
-    def secrets_for_switch(cls, institution: House, password: str) -> Mapping[str, str]:  # noqa: ARG003
+    def secrets_for_switch(cls, institution: ProviderInstitution, password: str) -> Mapping[str, str]:  # noqa: ARG003
         """Return what a switch needs beside the address of an institution, as `EKPAY_<ID>_<NAME>`."""
         return {"PASSWORD": password}
 
@@ -166,7 +166,7 @@ class GatewayFarSide(FarSide, FamilyHooks):
     def settings_for_switch(cls, origin: str, password: str) -> dict[str, str]:
         """Return the environment variables by which a switch reaches every institution at this origin."""
         variables = {}
-        for institution in cls.houses:
+        for institution in cls.institutions:
             prefix = f"EKPAY_{institution.id.upper()}"
             variables[f"{prefix}_URL"] = f"{origin}/{institution.id}"
             secrets = cls.secrets_for_switch(institution, password)
@@ -235,7 +235,7 @@ class GatewayFarSide(FarSide, FamilyHooks):
         for order in self.book.pending():
             self.providers[order.institution_id].settle(order)
 
-    def _open_provider(self, institution: House) -> Provider:
+    def _open_provider(self, institution: ProviderInstitution) -> Provider:
         return Provider(
             institution=institution,
             settings=self.settings,
@@ -316,7 +316,7 @@ def _approve(provider: Provider, _values: Mapping[str, str], request: Request) -
     order = provider.find(str(request.fields().get("reference")))
     if order is None:
         return error_reply(404, "no such order")
-    if provider.state(order) is not State.OPENED:
+    if provider.state(order) is not OrderState.OPENED:
         return error_reply(409, "the order is over")
     payment_outcomes.confirm_order(provider, order, next(normal_numbers(provider.institution.kind, 1)))
     return json_reply({"approved": order.reference})

@@ -8,7 +8,7 @@ no fault loses or delays that answer.
 from enum import StrEnum
 
 
-class Step(StrEnum):
+class ProviderStep(StrEnum):
     """The calls that a fault can strike; what a family calls them on its wire is its own."""
 
     LOGIN = "login"
@@ -24,7 +24,7 @@ class Step(StrEnum):
     REFUND_STATUS = "refund_status"
 
 
-class Fault(StrEnum):
+class ProviderFault(StrEnum):
     """One fault at a step."""
 
     LOST_DONE = "lost_done"
@@ -51,5 +51,7 @@ class Fault(StrEnum):
     """Every login of the institution expires, at once and at the order; no step or order can be named."""
 
 
-UNDONE = frozenset({Fault.LOST_UNDONE, Fault.HANG_UNDONE, Fault.HTTP_500, Fault.UNAUTHORISED})
+UNDONE = frozenset(
+    {ProviderFault.LOST_UNDONE, ProviderFault.HANG_UNDONE, ProviderFault.HTTP_500, ProviderFault.UNAUTHORISED}
+)
 """The faults under which a call is not looked at at all."""

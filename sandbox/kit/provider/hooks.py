@@ -15,10 +15,10 @@ from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.replies import Errors
 from sandbox.kit.provider.book import ProviderBook, QueuedPush
 from sandbox.kit.provider.call_results import ReportedOrder
-from sandbox.kit.provider.institution import House
+from sandbox.kit.provider.institution import ProviderInstitution
 from sandbox.kit.provider.magic_numbers import PayerBehaviour, Payers, ReportedOutcome
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, ProviderRefund, State
-from sandbox.kit.provider.settings import GatewaySettings
+from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder, ProviderRefund
+from sandbox.kit.provider.settings import ProviderSettings
 
 _LETTERS = string.ascii_uppercase + string.digits
 _FIRST_GOOD, _FIRST_BAD = 200, 300
@@ -80,12 +80,12 @@ class OpenProvider(Protocol):
     """What hooks, outcomes and refunds read of one institution while it is served; `Provider` is it."""
 
     @property
-    def institution(self) -> House:
+    def institution(self) -> ProviderInstitution:
         """Its data."""
         ...
 
     @property
-    def settings(self) -> GatewaySettings:
+    def settings(self) -> ProviderSettings:
         """What its family was started with."""
         ...
 
@@ -128,7 +128,7 @@ class OpenProvider(Protocol):
         """Return what the payer of an order does."""
         ...
 
-    def state(self, order: ProviderOrder) -> State:
+    def state(self, order: ProviderOrder) -> OrderState:
         """Return where an order stands in truth."""
         ...
 
@@ -180,7 +180,9 @@ class OpenProvider(Protocol):
 class FamilyHooks(ABC):
     """What a family implements; each method gets the institution concerned."""
 
-    pushes_on: ClassVar[frozenset[State]] = frozenset({State.PAID, State.DECLINED, State.CANCELLED})
+    pushes_on: ClassVar[frozenset[OrderState]] = frozenset(
+        {OrderState.PAID, OrderState.DECLINED, OrderState.CANCELLED}
+    )
     """The ends of an order after which a push is owed."""
     pushes_refunds: ClassVar[bool] = False
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sandbox.kit.institution.payer_page import Text
-from sandbox.kit.provider.payer_numbers import Kind
+from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.kit.provider.settlement_file import COMMON_LAYOUT, SettlementLayout
 
 
@@ -28,7 +28,7 @@ class RefundRules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class ProviderInstitution:
     """One simulated provider.
 
     Shares are in basis points: `fee_bp` of what was paid, `fee_vat_bp` of that fee; both are kept back when
@@ -44,7 +44,7 @@ class House:
     id: str
     name: Text
     family: str
-    kind: Kind = Kind.WALLET
+    kind: PayerKind = PayerKind.WALLET
     colour: str = "#444"
     fee_bp: int = 150
     fee_vat_bp: int = 0

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.kit.provider.payer_numbers import NORMAL, Kind, digits_of, number_of
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.kit.provider.payer_numbers import NORMAL, PayerKind, digits_of, number_of
 
 OTHER_AMOUNT_PAISA = 100
 """By how much the answers about an order of `other_amount` are wrong."""
@@ -86,14 +86,14 @@ class PayerBehaviour:
     reported_extra_paisa: int = 0
     reported_currency: str = ""
     failed_tries: int = 0
-    faults: Mapping[Step, Fault] = field(default_factory=lambda: MappingProxyType({}))
+    faults: Mapping[ProviderStep, ProviderFault] = field(default_factory=lambda: MappingProxyType({}))
     refund: RefundOutcome = RefundOutcome.DONE
     is_forged: bool = False
     facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
-class Magic:
+class PayerKindRow:
     """One row of the table: the digits KK, a name, what it means, and what it does."""
 
     digits: int
@@ -102,78 +102,85 @@ class Magic:
     behaviour: PayerBehaviour
 
 
-NORMAL_PAYER = Magic(NORMAL, "normal", "pays", PayerBehaviour())
+NORMAL_PAYER = PayerKindRow(NORMAL, "normal", "pays", PayerBehaviour())
 
 
-def _step(digits: int, step: Step, fault: Fault, meaning: str) -> Magic:
-    return Magic(digits, f"{step}_{fault}", meaning, PayerBehaviour(faults={step: fault}))
+def _step(digits: int, step: ProviderStep, fault: ProviderFault, meaning: str) -> PayerKindRow:
+    return PayerKindRow(digits, f"{step}_{fault}", meaning, PayerBehaviour(faults={step: fault}))
 
 
-COMMON_KINDS: tuple[Magic, ...] = (
-    Magic(10, "insufficient_funds", "declined: too little money",
+COMMON_KINDS: tuple[PayerKindRow, ...] = (
+    PayerKindRow(10, "insufficient_funds", "declined: too little money",
           PayerBehaviour(money=MoneyOutcome.DECLINED, reason="insufficient_funds")),
-    Magic(11, "declined", "declined by the issuer", PayerBehaviour(money=MoneyOutcome.DECLINED)),
-    Magic(12, "wrong_pin", "no PIN is right: the first one ends the order",
+    PayerKindRow(11, "declined", "declined by the issuer", PayerBehaviour(money=MoneyOutcome.DECLINED)),
+    PayerKindRow(12, "wrong_pin", "no PIN is right: the first one ends the order",
           PayerBehaviour(money=MoneyOutcome.DECLINED, reason="wrong_pin")),
-    Magic(13, "cancels", "whoever enters the PIN finds the order cancelled",
+    PayerKindRow(13, "cancels", "whoever enters the PIN finds the order cancelled",
           PayerBehaviour(money=MoneyOutcome.CANCELLED)),
-    Magic(14, "pending_then_paid", "pending for a while, then paid",
+    PayerKindRow(14, "pending_then_paid", "pending for a while, then paid",
           PayerBehaviour(money=MoneyOutcome.PENDING_THEN_MOVES)),
-    Magic(15, "pending_then_declined", "pending for a while, then declined",
+    PayerKindRow(15, "pending_then_declined", "pending for a while, then declined",
           PayerBehaviour(money=MoneyOutcome.PENDING_THEN_DECLINED)),
-    Magic(16, "pending", "pending for ever", PayerBehaviour(money=MoneyOutcome.PENDING)),
-    Magic(17, "second_try", "a first try is declined, a second one pays", PayerBehaviour(failed_tries=1)),
-    Magic(20, "says_paid", "the browser says paid, the truth is declined",
+    PayerKindRow(16, "pending", "pending for ever", PayerBehaviour(money=MoneyOutcome.PENDING)),
+    PayerKindRow(17, "second_try", "a first try is declined, a second one pays",
+          PayerBehaviour(failed_tries=1)),
+    PayerKindRow(20, "says_paid", "the browser says paid, the truth is declined",
           PayerBehaviour(money=MoneyOutcome.DECLINED, browser_outcome=ReportedOutcome.PAID)),
-    Magic(21, "says_declined", "the browser says declined, the truth is paid",
+    PayerKindRow(21, "says_declined", "the browser says declined, the truth is paid",
           PayerBehaviour(browser_outcome=ReportedOutcome.DECLINED)),
-    Magic(22, "other_amount", "paid, and every answer tells 1.00 taka more",
+    PayerKindRow(22, "other_amount", "paid, and every answer tells 1.00 taka more",
           PayerBehaviour(reported_extra_paisa=OTHER_AMOUNT_PAISA)),
-    Magic(23, "other_currency", "paid, and every answer tells US dollars",
+    PayerKindRow(23, "other_currency", "paid, and every answer tells US dollars",
           PayerBehaviour(reported_currency="USD")),
-    Magic(30, "return_lost", "paid, and the browser is not sent back; opening the page again sends it",
+    PayerKindRow(30, "return_lost", "paid, and the browser is not sent back; opening the page again sends it",
           PayerBehaviour(returns=0)),
-    Magic(31, "return_twice", "paid, and the browser's return comes a second time",
+    PayerKindRow(31, "return_twice", "paid, and the browser's return comes a second time",
           PayerBehaviour(returns=2)),
-    Magic(32, "return_forged", "nothing is paid, the order stays open, the browser says paid",
+    PayerKindRow(32, "return_forged", "nothing is paid, the order stays open, the browser says paid",
           PayerBehaviour(money=MoneyOutcome.UNTOUCHED, browser_outcome=ReportedOutcome.PAID, is_forged=True)),
-    Magic(33, "nothing_comes", "paid, and neither browser nor push comes",
+    PayerKindRow(33, "nothing_comes", "paid, and neither browser nor push comes",
           PayerBehaviour(returns=0, pushing=PushPlan.NEVER)),
-    Magic(40, "push_never", "paid, and no push comes by itself", PayerBehaviour(pushing=PushPlan.NEVER)),
-    Magic(41, "push_twice", "paid, and the push comes twice", PayerBehaviour(pushing=PushPlan.TWICE)),
-    Magic(42, "push_first", "paid, and the push comes before the browser returns",
+    PayerKindRow(40, "push_never", "paid, and no push comes by itself",
+          PayerBehaviour(pushing=PushPlan.NEVER)),
+    PayerKindRow(41, "push_twice", "paid, and the push comes twice", PayerBehaviour(pushing=PushPlan.TWICE)),
+    PayerKindRow(42, "push_first", "paid, and the push comes before the browser returns",
           PayerBehaviour(pushing=PushPlan.FIRST)),
-    Magic(43, "push_forged", "paid, and in place of the right push a wrongly signed one comes",
+    PayerKindRow(43, "push_forged", "paid, and in place of the right push a wrongly signed one comes",
           PayerBehaviour(pushing=PushPlan.FORGED)),
-    Magic(44, "push_unfounded", "declined, and a rightly signed push says paid",
+    PayerKindRow(44, "push_unfounded", "declined, and a rightly signed push says paid",
           PayerBehaviour(money=MoneyOutcome.DECLINED, pushing=PushPlan.UNFOUNDED)),
-    _step(50, Step.STATUS, Fault.LOST_DONE, "paid; the first status answer is lost"),
-    _step(51, Step.STATUS, Fault.HTML, "paid; the first status answer is a web page"),
-    _step(52, Step.STATUS, Fault.HTTP_500, "paid; the first status answer is HTTP 500"),
-    _step(53, Step.STATUS, Fault.SLOW, "paid; the first status answer is late"),
-    _step(54, Step.STATUS, Fault.UNAUTHORISED, "paid; the first status call is turned away"),
-    _step(60, Step.REFUND, Fault.LOST_DONE, "paid; a first refund is done and its answer lost"),
-    _step(61, Step.REFUND, Fault.LOST_UNDONE, "paid; a first refund is not done and not answered"),
-    _step(62, Step.REFUND, Fault.HTML, "paid; a first refund is done and answered with a web page"),
-    _step(63, Step.REFUND, Fault.HTTP_500, "paid; a first refund is not done, HTTP 500"),
-    _step(64, Step.REFUND, Fault.SLOW, "paid; a first refund is answered late"),
-    Magic(65, "refund_refused", "paid; every refund is refused",
+    _step(50, ProviderStep.STATUS, ProviderFault.LOST_DONE, "paid; the first status answer is lost"),
+    _step(51, ProviderStep.STATUS, ProviderFault.HTML, "paid; the first status answer is a web page"),
+    _step(52, ProviderStep.STATUS, ProviderFault.HTTP_500, "paid; the first status answer is HTTP 500"),
+    _step(53, ProviderStep.STATUS, ProviderFault.SLOW, "paid; the first status answer is late"),
+    _step(54, ProviderStep.STATUS, ProviderFault.UNAUTHORISED, "paid; the first status call is turned away"),
+    _step(60, ProviderStep.REFUND, ProviderFault.LOST_DONE,
+          "paid; a first refund is done and its answer lost"),
+    _step(61, ProviderStep.REFUND, ProviderFault.LOST_UNDONE,
+          "paid; a first refund is not done and not answered"),
+    _step(62, ProviderStep.REFUND, ProviderFault.HTML,
+          "paid; a first refund is done and answered with a web page"),
+    _step(63, ProviderStep.REFUND, ProviderFault.HTTP_500, "paid; a first refund is not done, HTTP 500"),
+    _step(64, ProviderStep.REFUND, ProviderFault.SLOW, "paid; a first refund is answered late"),
+    PayerKindRow(65, "refund_refused", "paid; every refund is refused",
           PayerBehaviour(refund=RefundOutcome.REFUSED)),
-    Magic(66, "refund_processing", "paid; refunds are in work for a while, then done",
+    PayerKindRow(66, "refund_processing", "paid; refunds are in work for a while, then done",
           PayerBehaviour(refund=RefundOutcome.PROCESSING_THEN_DONE)),
-    Magic(67, "refund_fails", "paid; refunds are in work for a while, then fail",
+    PayerKindRow(67, "refund_fails", "paid; refunds are in work for a while, then fail",
           PayerBehaviour(refund=RefundOutcome.PROCESSING_THEN_FAILED)),
-    _step(70, Step.CREATE, Fault.LOST_DONE, "the order is opened, the answer lost"),
-    _step(71, Step.CREATE, Fault.LOST_UNDONE, "the order is not opened, the first time; no answer"),
-    _step(72, Step.CREATE, Fault.HTML, "the order is opened; the answer is a web page"),
-    _step(73, Step.CREATE, Fault.HTTP_500, "the order is not opened, the first time; HTTP 500"),
-    _step(74, Step.CREATE, Fault.SLOW, "the order is opened; the answer is late"),
-    _step(75, Step.CREATE, Fault.REFUSE, "the order is refused, the first time"),
-    _step(80, Step.TAKE, Fault.LOST_DONE, "taken, the answer lost"),
-    _step(81, Step.TAKE, Fault.LOST_UNDONE, "not taken the first time, no answer"),
-    _step(82, Step.TAKE, Fault.HTML, "taken, answered with a web page"),
-    _step(83, Step.TAKE, Fault.HTTP_500, "not taken the first time, HTTP 500"),
-    _step(84, Step.TAKE, Fault.SLOW, "taken, answered late"),
+    _step(70, ProviderStep.CREATE, ProviderFault.LOST_DONE, "the order is opened, the answer lost"),
+    _step(71, ProviderStep.CREATE, ProviderFault.LOST_UNDONE,
+          "the order is not opened, the first time; no answer"),
+    _step(72, ProviderStep.CREATE, ProviderFault.HTML, "the order is opened; the answer is a web page"),
+    _step(73, ProviderStep.CREATE, ProviderFault.HTTP_500,
+          "the order is not opened, the first time; HTTP 500"),
+    _step(74, ProviderStep.CREATE, ProviderFault.SLOW, "the order is opened; the answer is late"),
+    _step(75, ProviderStep.CREATE, ProviderFault.REFUSE, "the order is refused, the first time"),
+    _step(80, ProviderStep.TAKE, ProviderFault.LOST_DONE, "taken, the answer lost"),
+    _step(81, ProviderStep.TAKE, ProviderFault.LOST_UNDONE, "not taken the first time, no answer"),
+    _step(82, ProviderStep.TAKE, ProviderFault.HTML, "taken, answered with a web page"),
+    _step(83, ProviderStep.TAKE, ProviderFault.HTTP_500, "not taken the first time, HTTP 500"),
+    _step(84, ProviderStep.TAKE, ProviderFault.SLOW, "taken, answered late"),
 )  # fmt: skip
 """The kinds of every institution; those of `take` fail only where the merchant's own call takes the money."""
 
@@ -185,7 +192,7 @@ class DuplicateKindError(ValueError):
 class Payers:
     """The payers of one institution: normal ones, the common magic ones, and those of its family."""
 
-    def __init__(self, kind: Kind, accounts: int, own: Iterable[Magic] = ()) -> None:
+    def __init__(self, kind: PayerKind, accounts: int, own: Iterable[PayerKindRow] = ()) -> None:
         """Take the table of all institutions and the family's own rows.
 
         Raises:
@@ -201,7 +208,7 @@ class Payers:
         if strays or len({len(rows), len(self._by_digits), len(self._by_name)}) > 1:
             raise DuplicateKindError(", ".join(strays) or "two kinds of payer are one")
 
-    def magic(self, number: str) -> Magic | None:
+    def magic(self, number: str) -> PayerKindRow | None:
         """Return what a number does, or None if there is no such number."""
         digits = digits_of(self.kind, number, self.accounts)
         return None if digits is None else self._by_digits.get(digits)
@@ -215,6 +222,6 @@ class Payers:
         row = self._by_name.get(name)
         return None if row is None else number_of(self.kind, row.digits, nth)
 
-    def rows(self) -> Iterator[Magic]:
+    def rows(self) -> Iterator[PayerKindRow]:
         """Yield every kind, the normal one first."""
         yield from self._by_digits.values()

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from sandbox.kit.institution.movements import Moved, Movement
+from sandbox.kit.institution.movements import Movement, MovementKind
 from sandbox.kit.provider.hooks import OpenProvider
 from sandbox.kit.provider.magic_numbers import NORMAL_PAYER
-from sandbox.kit.provider.orders import ProviderOrder, RefundState, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder, RefundState
 from sandbox.kit.provider.payer_numbers import masked
 
 _MERCHANT_REFERENCE = "asked_as"
@@ -17,7 +17,7 @@ def movements_of(provider: OpenProvider, orders: Iterable[ProviderOrder]) -> Ite
     for order in orders:
         if order.is_paid:
             yield _payment(provider, order)
-        elif order.decided_state is State.DECLINED:
+        elif order.decided_state is OrderState.DECLINED:
             yield _declined(provider, order)
         yield from _refunds(order)
 
@@ -36,10 +36,10 @@ def merchant_reference_of(order: ProviderOrder) -> str:
 def _payment(provider: OpenProvider, order: ProviderOrder) -> Movement:
     return Movement(
         institution_id=order.institution_id,
-        moved=Moved.PAYMENT,
+        kind=MovementKind.PAYMENT,
         at=order.decided_at,
-        ours=merchant_reference_of(order),
-        theirs=order.transaction_id,
+        our_reference=merchant_reference_of(order),
+        their_reference=order.transaction_id,
         gross_paisa=order.amount_paisa,
         fee_paisa=order.fee_paisa,
         fee_vat_paisa=order.fee_vat_paisa,
@@ -52,10 +52,10 @@ def _payment(provider: OpenProvider, order: ProviderOrder) -> Movement:
 def _declined(provider: OpenProvider, order: ProviderOrder) -> Movement:
     return Movement(
         institution_id=order.institution_id,
-        moved=Moved.PAYMENT,
+        kind=MovementKind.PAYMENT,
         at=order.decided_at,
-        ours=merchant_reference_of(order),
-        theirs=order.transaction_id,
+        our_reference=merchant_reference_of(order),
+        their_reference=order.transaction_id,
         gross_paisa=order.amount_paisa,
         is_success=False,
         is_plain=is_plain(provider, order),
@@ -69,10 +69,10 @@ def _refunds(order: ProviderOrder) -> Iterator[Movement]:
         if refund.state is RefundState.DONE:
             yield Movement(
                 institution_id=order.institution_id,
-                moved=Moved.REFUND,
+                kind=MovementKind.REFUND,
                 at=refund.done_at,
-                ours=merchant_reference_of(order),
-                theirs=refund.refund_id,
+                our_reference=merchant_reference_of(order),
+                their_reference=refund.refund_id,
                 gross_paisa=-refund.amount_paisa,
                 fee_paisa=-refund.fee_paisa,
                 fee_vat_paisa=-refund.fee_vat_paisa,

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class State(StrEnum):
+class OrderState(StrEnum):
     """The true state of an order, whatever answers report."""
 
     OPENED = "opened"
@@ -108,8 +108,8 @@ class ProviderOrder:
     payer: str = ""
     agreed_at: str = ""
     settles_at: str = ""
-    settles_to: State = State.PAID
-    decided_state: State = State.OPENED
+    settles_to: OrderState = OrderState.PAID
+    decided_state: OrderState = OrderState.OPENED
     decided_at: str = ""
     reason: str = ""
     transaction_id: str = ""
@@ -141,7 +141,7 @@ class ProviderOrder:
     @property
     def is_paid(self) -> bool:
         """Whether its money has moved."""
-        return self.decided_state is State.PAID
+        return self.decided_state is OrderState.PAID
 
     @property
     def net_paisa(self) -> int:
@@ -158,10 +158,10 @@ class ProviderOrder:
         """What can still go back."""
         return self.amount_paisa - self.refunded_paisa if self.is_paid else 0
 
-    def state(self, now: datetime) -> State:
+    def state(self, now: datetime) -> OrderState:
         """Return where it stands; one of no account agreed to expires with its page."""
-        if self.decided_state is not State.OPENED:
+        if self.decided_state is not OrderState.OPENED:
             return self.decided_state
         if self.agreed_at:
-            return State.AGREED
-        return State.EXPIRED if now >= self.page_end_time else State.OPENED
+            return OrderState.AGREED
+        return OrderState.EXPIRED if now >= self.page_end_time else OrderState.OPENED

@@ -21,7 +21,7 @@ NORMAL = 0
 _MAGIC_MARK = "99"
 
 
-class Kind(StrEnum):
+class PayerKind(StrEnum):
     """What the payer of an institution types; the value is the name of the field on its page."""
 
     WALLET = "wallet"
@@ -36,13 +36,13 @@ class _Shape(NamedTuple):
 
 
 _SHAPES = {
-    Kind.WALLET: _Shape("01", 1_700_000_000, 11),
-    Kind.CARD: _Shape("41", 4_100_000_000_000_000, 16),
-    Kind.ACCOUNT: _Shape("10", 1_000_000_000_000, 13),
+    PayerKind.WALLET: _Shape("01", 1_700_000_000, 11),
+    PayerKind.CARD: _Shape("41", 4_100_000_000_000_000, 16),
+    PayerKind.ACCOUNT: _Shape("10", 1_000_000_000_000, 13),
 }
 
 
-def digits_of(kind: Kind, number: str, accounts: int) -> int | None:
+def digits_of(kind: PayerKind, number: str, accounts: int) -> int | None:
     """Return the KK of a number, 0 for one of so many normal accounts, or None if there is no such number."""
     prefix, first, length = _SHAPES[kind]
     # isdigit alone would let Bangla digits through, and int() would read them.
@@ -57,7 +57,7 @@ def digits_of(kind: Kind, number: str, accounts: int) -> int | None:
     return int(number[len(head) : len(head) + 2]) or None
 
 
-def number_of(kind: Kind, digits: int, nth: int = 0) -> str:
+def number_of(kind: PayerKind, digits: int, nth: int = 0) -> str:
     """Return the nth number of a KK from 0 to 99, counted from 0; 0 gives the normal ones."""
     prefix, first, length = _SHAPES[kind]
     if digits == NORMAL:
@@ -66,7 +66,7 @@ def number_of(kind: Kind, digits: int, nth: int = 0) -> str:
     return head + f"{nth:0{length - len(head)}d}"
 
 
-def normal_numbers(kind: Kind, accounts: int) -> Iterator[str]:
+def normal_numbers(kind: PayerKind, accounts: int) -> Iterator[str]:
     """Yield the normal numbers in their order."""
     for nth in range(accounts):
         yield number_of(kind, NORMAL, nth)
@@ -74,5 +74,5 @@ def normal_numbers(kind: Kind, accounts: int) -> Iterator[str]:
 
 def masked(number: str) -> str:
     """Return a number with only its first three (of a card six) and last four digits."""
-    visible = 6 if len(number) == _SHAPES[Kind.CARD].length else 3
+    visible = 6 if len(number) == _SHAPES[PayerKind.CARD].length else 3
     return f"{number[:visible]}{'*' * (len(number) - visible - 4)}{number[-4:]}" if number else ""

@@ -8,18 +8,18 @@ from sandbox.kit.provider.book import Decision, QueuedPush
 from sandbox.kit.provider.call_results import Refusal
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, PushKind
 from sandbox.kit.provider.magic_numbers import MoneyOutcome, PayerBehaviour, PushPlan, ReportedOutcome
-from sandbox.kit.provider.orders import FailedTry, ProviderOrder, State
+from sandbox.kit.provider.orders import FailedTry, OrderState, ProviderOrder
 
 INSUFFICIENT_FUNDS = "insufficient_funds"
 
 _WHOLE_BP = 10_000
 _OUTCOMES = {
-    State.OPENED: ReportedOutcome.PENDING,
-    State.AGREED: ReportedOutcome.PENDING,
-    State.PAID: ReportedOutcome.PAID,
-    State.DECLINED: ReportedOutcome.DECLINED,
-    State.CANCELLED: ReportedOutcome.CANCELLED,
-    State.EXPIRED: ReportedOutcome.EXPIRED,
+    OrderState.OPENED: ReportedOutcome.PENDING,
+    OrderState.AGREED: ReportedOutcome.PENDING,
+    OrderState.PAID: ReportedOutcome.PAID,
+    OrderState.DECLINED: ReportedOutcome.DECLINED,
+    OrderState.CANCELLED: ReportedOutcome.CANCELLED,
+    OrderState.EXPIRED: ReportedOutcome.EXPIRED,
 }
 _PUSH_KINDS = {
     PushPlan.NEVER: (),
@@ -48,7 +48,7 @@ def confirm_order(provider: OpenProvider, order: ProviderOrder, number: str) -> 
     provider.book.record_agreement(order, number, provider.clock.now())
     queued_push = None
     if behaviour.money is MoneyOutcome.CANCELLED:
-        queued_push = _decide(provider, order, State.CANCELLED, "cancelled")
+        queued_push = _decide(provider, order, OrderState.CANCELLED, "cancelled")
     elif provider.institution.takes_at_page:
         queued_push = _move(provider, order, behaviour)
     else:
@@ -58,7 +58,7 @@ def confirm_order(provider: OpenProvider, order: ProviderOrder, number: str) -> 
     )
 
 
-def end_order(provider: OpenProvider, order: ProviderOrder, state: State, reason: str) -> PageExit:
+def end_order(provider: OpenProvider, order: ProviderOrder, state: OrderState, reason: str) -> PageExit:
     """Let an open order be cancelled or declined at the page."""
     _decide(provider, order, state, reason)
     return leave_page(provider, order)
@@ -72,21 +72,21 @@ def leave_page(provider: OpenProvider, order: ProviderOrder) -> PageExit:
 def take_payment(provider: OpenProvider, order: ProviderOrder) -> ProviderOrder | Refusal:
     """Take the money of an order that its payer has agreed to, where the page does not."""
     state = provider.state(order)
-    if state is State.AGREED and not order.settles_at:
+    if state is OrderState.AGREED and not order.settles_at:
         _move(provider, order, provider.behaviour(order))
-        return Refusal.DECLINED if provider.state(order) is State.DECLINED else order
-    if state in {State.PAID, State.AGREED}:
+        return Refusal.DECLINED if provider.state(order) is OrderState.DECLINED else order
+    if state in {OrderState.PAID, OrderState.AGREED}:
         return order
-    return Refusal.NOT_AGREED if state is State.OPENED else Refusal.OVER
+    return Refusal.NOT_AGREED if state is OrderState.OPENED else Refusal.OVER
 
 
 def settle_order(provider: OpenProvider, order: ProviderOrder) -> None:
     """Let a pending order be decided whose time has come."""
-    if order.decided_state is not State.OPENED or not order.settles_at:
+    if order.decided_state is not OrderState.OPENED or not order.settles_at:
         return
     at = datetime.fromisoformat(order.settles_at)
     if provider.clock.now() >= at:
-        reason = "expired" if order.settles_to is State.EXPIRED else "declined"
+        reason = "expired" if order.settles_to is OrderState.EXPIRED else "declined"
         _decide(provider, order, order.settles_to, reason, at)
 
 
@@ -124,25 +124,25 @@ def _move(provider: OpenProvider, order: ProviderOrder, behaviour: PayerBehaviou
     later = now + timedelta(seconds=provider.settings.pending_seconds)
     match behaviour.money:
         case MoneyOutcome.PENDING_THEN_MOVES:
-            provider.book.record_pending(order, later, State.PAID)
+            provider.book.record_pending(order, later, OrderState.PAID)
         case MoneyOutcome.PENDING_THEN_DECLINED:
-            provider.book.record_pending(order, later, State.DECLINED)
+            provider.book.record_pending(order, later, OrderState.DECLINED)
         case MoneyOutcome.MOVES:
             if provider.balance_paisa(order.payer) < order.amount_paisa:
-                return _decide(provider, order, State.DECLINED, INSUFFICIENT_FUNDS)
-            return _decide(provider, order, State.PAID, "")
+                return _decide(provider, order, OrderState.DECLINED, INSUFFICIENT_FUNDS)
+            return _decide(provider, order, OrderState.PAID, "")
         case MoneyOutcome.DECLINED:
-            return _decide(provider, order, State.DECLINED, behaviour.reason)
+            return _decide(provider, order, OrderState.DECLINED, behaviour.reason)
         case MoneyOutcome.PENDING | MoneyOutcome.CANCELLED | MoneyOutcome.UNTOUCHED:
             pass
     return None
 
 
 def _decide(
-    provider: OpenProvider, order: ProviderOrder, state: State, reason: str, at: datetime | None = None
+    provider: OpenProvider, order: ProviderOrder, state: OrderState, reason: str, at: datetime | None = None
 ) -> QueuedPush | None:
     """Let an order end; returns the first push of it, if there is one."""
-    institution, is_paid = provider.institution, state is State.PAID
+    institution, is_paid = provider.institution, state is OrderState.PAID
     fee = share_half_up(order.amount_paisa, institution.fee_bp, _WHOLE_BP) if is_paid else 0
     decision = Decision(
         state=state,

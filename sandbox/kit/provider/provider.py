@@ -19,13 +19,13 @@ from sandbox.kit.institution.replies import LOST, Errors, Reply, html_page
 from sandbox.kit.provider import payment_outcomes, refunds
 from sandbox.kit.provider.book import OwedPush, ProviderBook, QueuedPush
 from sandbox.kit.provider.call_results import RefundResult, Refusal, ReportedOrder
-from sandbox.kit.provider.faults import Fault, Step
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from sandbox.kit.provider.hooks import FamilyHooks, PushKind
-from sandbox.kit.provider.institution import House
+from sandbox.kit.provider.institution import ProviderInstitution
 from sandbox.kit.provider.magic_numbers import PayerBehaviour, Payers
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, ProviderRefund, State
+from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder, ProviderRefund
 from sandbox.kit.provider.push_delivery import PushSender
-from sandbox.kit.provider.settings import GatewaySettings
+from sandbox.kit.provider.settings import ProviderSettings
 
 ResultT = TypeVar("ResultT", ProviderOrder, ReportedOrder, RefundResult)
 
@@ -48,8 +48,8 @@ class Whereabouts:
 class Provider:
     """One institution that is open, with what it shares with the others of its family."""
 
-    institution: House
-    settings: GatewaySettings
+    institution: ProviderInstitution
+    settings: ProviderSettings
     clock: Clock
     book: ProviderBook
     pushes: PushSender
@@ -58,7 +58,7 @@ class Provider:
     errors: Errors
     bearers: BearerTokens
     whereabouts: Whereabouts
-    faults: StepFaults[Fault] = field(default_factory=lambda: StepFaults(Step))
+    faults: StepFaults[ProviderFault] = field(default_factory=lambda: StepFaults(ProviderStep))
 
     # ---- what a family's calls do
 
@@ -66,9 +66,9 @@ class Provider:
         """Open an order; its reference must be new for ever."""
         known = self.find(new.reference)
         if known is not None:
-            self.book.record_order_call(known, Step.CREATE)
+            self.book.record_order_call(known, ProviderStep.CREATE)
         magic = {} if known is not None else self.payers.behaviour(new.payer).faults
-        fault = self._fault(Step.CREATE, (new.reference, new.payer), magic)
+        fault = self._fault(ProviderStep.CREATE, (new.reference, new.payer), magic)
         return self._answer_with_fault(fault, lambda: self.open(new), to_reply)
 
     def open(self, new: NewOrder) -> ProviderOrder | Refusal:
@@ -89,28 +89,28 @@ class Provider:
             facts=dict(new.facts),
         )
         self.book.record_opened(order)
-        self.book.record_order_call(order, Step.CREATE)
+        self.book.record_order_call(order, ProviderStep.CREATE)
         return self.book.order(self.institution.id, new.reference) or order
 
     def prepare(
         self, order: ProviderOrder | None, to_reply: Callable[[ProviderOrder | Refusal], Reply]
     ) -> Reply:
         """Answer a second call of an order that its page needs; `to_reply` may store facts with the order."""
-        return self._answer_about_order(Step.PREPARE, order, lambda known: known, to_reply)
+        return self._answer_about_order(ProviderStep.PREPARE, order, lambda known: known, to_reply)
 
     def take(
         self, order: ProviderOrder | None, to_reply: Callable[[ProviderOrder | Refusal], Reply]
     ) -> Reply:
         """Take the money of what its payer has agreed to, once; a repeat gets the same order again."""
         return self._answer_about_order(
-            Step.TAKE, order, lambda known: payment_outcomes.take_payment(self, known), to_reply
+            ProviderStep.TAKE, order, lambda known: payment_outcomes.take_payment(self, known), to_reply
         )
 
     def status(
         self, order: ProviderOrder | None, to_reply: Callable[[ReportedOrder | Refusal], Reply]
     ) -> Reply:
         """Report what has become of an order; changes nothing."""
-        return self._answer_about_order(Step.STATUS, order, self.report_of, to_reply)
+        return self._answer_about_order(ProviderStep.STATUS, order, self.report_of, to_reply)
 
     def refund(
         self,
@@ -120,7 +120,7 @@ class Provider:
     ) -> Reply:
         """Give back what was paid, or a part of it; the same reference again changes nothing more."""
         return self._answer_about_order(
-            Step.REFUND, order, lambda known: refunds.give_back(self, known, new), to_reply
+            ProviderStep.REFUND, order, lambda known: refunds.give_back(self, known, new), to_reply
         )
 
     def refund_status(self, name: str, to_reply: Callable[[RefundResult | Refusal], Reply]) -> Reply:
@@ -130,18 +130,18 @@ class Provider:
         def look(known: ProviderOrder) -> RefundResult | Refusal:
             return Refusal.UNKNOWN if refund is None else RefundResult(known, refund)
 
-        return self._answer_about_order(Step.REFUND_STATUS, order, look, to_reply)
+        return self._answer_about_order(ProviderStep.REFUND_STATUS, order, look, to_reply)
 
     def refunds_of(
         self, order: ProviderOrder | None, to_reply: Callable[[ProviderOrder | Refusal], Reply]
     ) -> Reply:
         """Report of all refunds of an order, where a family asks for them by the order."""
-        return self._answer_about_order(Step.REFUND_STATUS, order, lambda known: known, to_reply)
+        return self._answer_about_order(ProviderStep.REFUND_STATUS, order, lambda known: known, to_reply)
 
     def log_in(self, answer: Callable[[], Reply]) -> Reply:
         """Answer a call for a token, with whatever fault strikes it."""
-        fault = self.faults.take(Step.LOGIN)
-        if fault is Fault.REFUSE:
+        fault = self.faults.take(ProviderStep.LOGIN)
+        if fault is ProviderFault.REFUSE:
             return self.errors.unauthorised
         return self._undone_reply(fault) or self._distort(fault, answer())
 
@@ -170,7 +170,7 @@ class Provider:
             order, self.state(order), amount_paisa, behaviour.reported_currency or order.currency
         )
 
-    def state(self, order: ProviderOrder) -> State:
+    def state(self, order: ProviderOrder) -> OrderState:
         """Return where an order stands in truth."""
         return order.state(self.clock.now())
 
@@ -251,7 +251,7 @@ class Provider:
 
     def _answer_about_order(
         self,
-        step: Step,
+        step: ProviderStep,
         order: ProviderOrder | None,
         look: Callable[[ProviderOrder], ResultT | Refusal],
         to_reply: Callable[[ResultT | Refusal], Reply],
@@ -266,7 +266,9 @@ class Provider:
         fault = self._fault(step, names, self.behaviour(order).faults)
         return self._answer_with_fault(fault, find, to_reply)
 
-    def _fault(self, step: Step, names: tuple[str, ...], magic: Mapping[Step, Fault]) -> Fault | None:
+    def _fault(
+        self, step: ProviderStep, names: tuple[str, ...], magic: Mapping[ProviderStep, ProviderFault]
+    ) -> ProviderFault | None:
         """Return what fault strikes a call; the merchant's reference comes first among its names."""
         fault = self.faults.take(step, *names)
         if fault is not None or step not in magic:
@@ -279,41 +281,41 @@ class Provider:
 
     def _answer_with_fault(
         self,
-        fault: Fault | None,
+        fault: ProviderFault | None,
         do: Callable[[], ResultT | Refusal],
         to_reply: Callable[[ResultT | Refusal], Reply],
     ) -> Reply:
         undone = self._undone_reply(fault)
         if undone is not None:
             return undone
-        result = Refusal.REFUSED if fault is Fault.REFUSE else do()
+        result = Refusal.REFUSED if fault is ProviderFault.REFUSE else do()
         reply = to_reply(result)
         return reply if isinstance(result, Refusal) else self._distort(fault, reply)
 
-    def _undone_reply(self, fault: Fault | None) -> Reply | None:
+    def _undone_reply(self, fault: ProviderFault | None) -> Reply | None:
         match fault:
-            case Fault.LOST_UNDONE:
+            case ProviderFault.LOST_UNDONE:
                 return LOST
-            case Fault.HANG_UNDONE:
+            case ProviderFault.HANG_UNDONE:
                 return LOST._replace(delay_seconds=self.settings.hang_seconds)
-            case Fault.HTTP_500:
+            case ProviderFault.HTTP_500:
                 return self.errors.http_500
-            case Fault.UNAUTHORISED:
+            case ProviderFault.UNAUTHORISED:
                 return self.errors.unauthorised
             case _:
                 return None
 
-    def _distort(self, fault: Fault | None, reply: Reply) -> Reply:
+    def _distort(self, fault: ProviderFault | None, reply: Reply) -> Reply:
         match fault:
-            case Fault.LOST_DONE:
+            case ProviderFault.LOST_DONE:
                 distorted = LOST
-            case Fault.HANG_DONE:
+            case ProviderFault.HANG_DONE:
                 distorted = LOST._replace(delay_seconds=self.settings.hang_seconds)
-            case Fault.SLOW:
+            case ProviderFault.SLOW:
                 distorted = reply._replace(delay_seconds=self.settings.slow_seconds)
-            case Fault.HTML:
+            case ProviderFault.HTML:
                 distorted = html_page(self.institution.name.english)
-            case Fault.HTTP_500_DONE:
+            case ProviderFault.HTTP_500_DONE:
                 distorted = self.errors.http_500
             case _:
                 distorted = reply

@@ -15,7 +15,7 @@ from sandbox.kit.institution.clock import Clock
 from sandbox.kit.provider.book import OwedPush, ProviderBook, QueuedPush
 from sandbox.kit.provider.hooks import Push, PushKind
 
-OWED = frozenset({PushKind.NOTICE, PushKind.AGAIN, PushKind.REFUND})
+REPEATED_KINDS = frozenset({PushKind.NOTICE, PushKind.AGAIN, PushKind.REFUND})
 """What is sent until it is taken."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
@@ -65,7 +65,7 @@ class PushSender:
         for delay in chain(rules.delays(owed_push), [None]):
             push = rules.compose(owed_push)
             is_over = push is None or await self._try(session, rules, owed_push, push)
-            if is_over or owed_push.kind not in OWED:
+            if is_over or owed_push.kind not in REPEATED_KINDS:
                 self._book.record_push_over(owed_push.push_id, self._clock.now())
             queued_push.tried.set()
             if owed_push.over_at or delay is None:

@@ -14,7 +14,7 @@ Seconds = Annotated[float, Field(ge=0)]
 Divisor = Annotated[float, Field(gt=0)]
 
 
-class GatewaySettings(InstitutionSettings):
+class ProviderSettings(InstitutionSettings):
     """Settings of all institutions, from the environment as `EKPAY_SANDBOX_GATEWAY_<NAME>`.
 
     Every institution of every family has the same user, password and signing secret; each family has a

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from sandbox.kit.provider.family import GatewayFarSide
+from sandbox.kit.provider.family import ProviderFamily
 
 
 def settings_for_switch(
-    families: Iterable[type[GatewayFarSide]], origin_by_family: Mapping[str, str], password: str
+    families: Iterable[type[ProviderFamily]], origin_by_family: Mapping[str, str], password: str
 ) -> dict[str, str]:
     """Return the environment variables by which a switch reaches the institutions of these families.
 

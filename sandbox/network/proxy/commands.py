@@ -20,7 +20,7 @@ import uvloop
 from sandbox.network.proxy.control import control_config
 from sandbox.network.proxy.far_side import ProxyRoute
 from sandbox.network.proxy.fault_proxy import FaultProxy
-from sandbox.network.proxy.faults import Fault
+from sandbox.network.proxy.faults import NetworkFault
 
 CONTROL = "127.0.0.1:8319"
 """The default control address of a proxy."""
@@ -58,7 +58,7 @@ def proxy(
 
 def strike(
     far_side: Annotated[str, typer.Argument(help="Name of the far side.")],
-    fault: Annotated[Fault, typer.Argument(help="What shall go wrong.")],
+    fault: Annotated[NetworkFault, typer.Argument(help="What shall go wrong.")],
     *,
     times: Annotated[
         int | None, typer.Option(min=1, help="How many exchanges it strikes; until lifted by default.")

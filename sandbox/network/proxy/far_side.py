@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sandbox.network.proxy.connection import Link
 from sandbox.network.proxy.exchange import CallerGoneError, Exchange, FarSideAddress, FarSideGoneError
 from sandbox.network.proxy.fault_effects import FAULT_EFFECTS, FaultWaiting
-from sandbox.network.proxy.faults import OPENING_BYTES, Fault, FaultQueue, NetworkFaultOrder
+from sandbox.network.proxy.faults import OPENING_BYTES, FaultQueue, NetworkFault, NetworkFaultOrder
 from sandbox.network.proxy.listener import Gate
 from sandbox.network.proxy.traffic_counts import TrafficCounts
 
@@ -83,7 +83,7 @@ class ProxiedFarSide:
 
     def arm(self, order: NetworkFaultOrder) -> None:
         """Arm a fault; a refusal begins at once and replaces an earlier one."""
-        if order.fault is Fault.REFUSE:
+        if order.fault is NetworkFault.REFUSE:
             self._refuse(order)
         else:
             self._faults.add(order)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from sandbox.network.proxy.exchange import Exchange, FarSideGoneError
-from sandbox.network.proxy.faults import Fault
+from sandbox.network.proxy.faults import NetworkFault
 from sandbox.network.proxy.framing import body_of
 
 _HTML = b"<!doctype html><title>Proxy</title><p>The service is under maintenance.</p>"
@@ -115,22 +115,22 @@ async def _slow_drip(exchange: Exchange, waiting: FaultWaiting) -> None:
         exchange.reply(answer[position : position + 1])
 
 
-FAULT_EFFECTS: dict[Fault, Callable[[Exchange, FaultWaiting], Awaitable[None]]] = {
-    Fault.RESET_BEFORE: _reset_before,
-    Fault.RESET_AFTER: _reset_after,
-    Fault.CUT: _cut,
-    Fault.HALF_ANSWER: _half_answer,
-    Fault.HALF_CLOSE: _half_close,
-    Fault.BLACK_HOLE_BEFORE: _black_hole_before,
-    Fault.BLACK_HOLE_AFTER: _black_hole_after,
-    Fault.DELAY_REQUEST: _delay_request,
-    Fault.HOLD_REQUEST: _hold_request,
-    Fault.DELAY_ANSWER: _delay_answer,
-    Fault.CORRUPT: _corrupt,
-    Fault.HTML: _html,
-    Fault.HTML_BEFORE: _html_before,
-    Fault.DUPLICATE: _duplicate,
-    Fault.SLOW_DRIP: _slow_drip,
+FAULT_EFFECTS: dict[NetworkFault, Callable[[Exchange, FaultWaiting], Awaitable[None]]] = {
+    NetworkFault.RESET_BEFORE: _reset_before,
+    NetworkFault.RESET_AFTER: _reset_after,
+    NetworkFault.CUT: _cut,
+    NetworkFault.HALF_ANSWER: _half_answer,
+    NetworkFault.HALF_CLOSE: _half_close,
+    NetworkFault.BLACK_HOLE_BEFORE: _black_hole_before,
+    NetworkFault.BLACK_HOLE_AFTER: _black_hole_after,
+    NetworkFault.DELAY_REQUEST: _delay_request,
+    NetworkFault.HOLD_REQUEST: _hold_request,
+    NetworkFault.DELAY_ANSWER: _delay_answer,
+    NetworkFault.CORRUPT: _corrupt,
+    NetworkFault.HTML: _html,
+    NetworkFault.HTML_BEFORE: _html_before,
+    NetworkFault.DUPLICATE: _duplicate,
+    NetworkFault.SLOW_DRIP: _slow_drip,
 }
 """Every fault but `refuse`, which acts before there is an exchange."""
 

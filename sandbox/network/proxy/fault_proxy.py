@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.network.proxy.far_side import ProxiedFarSide, ProxyRoute
-from sandbox.network.proxy.faults import Fault, NetworkFaultOrder
+from sandbox.network.proxy.faults import NetworkFault, NetworkFaultOrder
 
 
 class UnknownFarSideError(Exception):
@@ -53,7 +53,7 @@ class FaultProxy:
     def set(
         self,
         far_side: str,
-        fault: Fault,
+        fault: NetworkFault,
         *,
         times: int | None = None,
         seconds: float | None = None,

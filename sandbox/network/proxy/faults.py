@@ -15,7 +15,7 @@ OPENING_BYTES = 512
 SECONDS_MAX = 86_400
 
 
-class Fault(StrEnum):
+class NetworkFault(StrEnum):
     """A fault of one exchange; `refuse` alone concerns the whole far side."""
 
     REFUSE = "refuse"
@@ -53,8 +53,8 @@ class Fault(StrEnum):
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=OPENING_BYTES)]
-_NEED_SECONDS = frozenset({Fault.DELAY_REQUEST, Fault.DELAY_ANSWER, Fault.SLOW_DRIP})
-_MAY_HAVE_SECONDS = _NEED_SECONDS | {Fault.REFUSE}
+_NEED_SECONDS = frozenset({NetworkFault.DELAY_REQUEST, NetworkFault.DELAY_ANSWER, NetworkFault.SLOW_DRIP})
+_MAY_HAVE_SECONDS = _NEED_SECONDS | {NetworkFault.REFUSE}
 
 
 class NetworkFaultOrder(BaseModel):
@@ -68,7 +68,7 @@ class NetworkFaultOrder(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
 
     far_side: Annotated[str, Field(min_length=1)]
-    fault: Fault
+    fault: NetworkFault
     times: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     seconds: Annotated[float, Field(gt=0, le=SECONDS_MAX, allow_inf_nan=False)] | None = None
     match: _Text | None = None
@@ -87,7 +87,7 @@ class NetworkFaultOrder(BaseModel):
     @field_validator("times", "match", "also")
     @classmethod
     def _check_refusal(cls, value: object, info: ValidationInfo) -> object:
-        if value is not None and info.data.get("fault") is Fault.REFUSE:
+        if value is not None and info.data.get("fault") is NetworkFault.REFUSE:
             raise ValueError("a refusal lasts until it is lifted or its seconds are over")
         return value
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sandbox.network.proxy.faults import Fault
+from sandbox.network.proxy.faults import NetworkFault
 
 _METHODS = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS"))
 _LINE_BYTES_MAX = 256
@@ -17,7 +17,7 @@ class TrafficCounts:
     def __init__(self) -> None:
         self.connections = 0
         self.exchanges = 0
-        self.struck: Counter[Fault] = Counter()
+        self.struck: Counter[NetworkFault] = Counter()
         self._paths: Counter[str] = Counter()
 
     def count_exchange(self, opening: bytes) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sandbox.network.sftp.server import Home
+    from sandbox.network.sftp.server import SftpHome
 
 DEFAULT_PORT = 8299
 _VARIABLES = "EKPAY_SFTP_SANDBOX"
@@ -26,21 +26,21 @@ def sftp(
     it is complete. Keys are made at the first start; what `ekpay reconcile fetch` needs of them is printed.
     """
     try:
-        from sandbox.network.sftp.server import Home  # noqa: PLC0415 - asyncssh is of the extra `reconciliation`
+        from sandbox.network.sftp.server import SftpHome  # noqa: PLC0415 - asyncssh is of the extra `reconciliation`
     except ModuleNotFoundError as problem:
         typer.echo(f"cannot start: {problem.name} is not installed, run make setup", err=True)
         raise typer.Exit(1) from problem
     try:
-        asyncio.run(_serve(Home(home_folder.resolve()), host, port))
+        asyncio.run(_serve(SftpHome(home_folder.resolve()), host, port))
     except OSError as error:
         typer.echo(f"cannot start: {error}", err=True)
         raise typer.Exit(1) from error
 
 
-async def _serve(sftp_home: "Home", host: str, port: int) -> None:
-    from sandbox.network.sftp.server import serving  # noqa: PLC0415 - as above
+async def _serve(sftp_home: "SftpHome", host: str, port: int) -> None:
+    from sandbox.network.sftp.server import serve_sftp  # noqa: PLC0415 - as above
 
-    async with serving(sftp_home, host, port) as bound_port:
+    async with serve_sftp(sftp_home, host, port) as bound_port:
         typer.echo(f"sftp sandbox listening on {host}:{bound_port}")
         typer.echo(f"export {_VARIABLES}_PORT={bound_port}")
         typer.echo(f"export {_VARIABLES}_KEY={sftp_home.client_key}")

@@ -8,7 +8,7 @@ _NAME = re.compile(r"([a-z0-9_]+?)_\d{8}_\d{2}(?:_c\d+)?\.[a-z0-9]+", re.ASCII)
 MARKER = ".done"
 
 
-def spread(outbox: Path, files: Path, quiet_seconds: float = 0) -> list[str]:
+def move_to_institution_folders(outbox: Path, files: Path, quiet_seconds: float = 0) -> list[str]:
     """Move the files of the outbox into their institutions' folders; files with other names stay.
 
     Files written less than `quiet_seconds` ago stay too: they may be incomplete. A file sent again under its

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncssh
 
-from sandbox.network.sftp.outbox import spread
+from sandbox.network.sftp.outbox import move_to_institution_folders
 
 USER = "ekpay"
 _KEY_MODE = 0o600
@@ -24,7 +24,7 @@ _WRITING = asyncssh.FXF_WRITE | asyncssh.FXF_APPEND | asyncssh.FXF_CREAT | async
 
 
 @dataclass(frozen=True)
-class Home:
+class SftpHome:
     """Where the server keeps its keys and its files."""
 
     root: Path
@@ -104,7 +104,7 @@ class _ReadOnlyFiles(asyncssh.SFTPServer):
 
 
 @asynccontextmanager
-async def serving(sftp_home: Home, host: str, port: int) -> AsyncIterator[int]:
+async def serve_sftp(sftp_home: SftpHome, host: str, port: int) -> AsyncIterator[int]:
     """Serve until the block ends; yields the bound port."""
     sftp_home.prepare()
     client = asyncssh.read_private_key(sftp_home.client_key).convert_to_public()
@@ -129,7 +129,9 @@ async def serving(sftp_home: Home, host: str, port: int) -> AsyncIterator[int]:
         await asyncio.gather(moving, return_exceptions=True)
 
 
-async def _move_files_forever(sftp_home: Home) -> None:
+async def _move_files_forever(sftp_home: SftpHome) -> None:
     while True:
-        await asyncio.to_thread(spread, sftp_home.outbox, sftp_home.files, _QUIET_SECONDS)
+        await asyncio.to_thread(
+            move_to_institution_folders, sftp_home.outbox, sftp_home.files, _QUIET_SECONDS
+        )
         await asyncio.sleep(_LOOK_SECONDS)

@@ -19,7 +19,7 @@ from sandbox.kit.provider.call_results import Refusal, ReportedOrder
 from sandbox.kit.provider.family import InstitutionCall, InstitutionPage
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder
 from sandbox.kit.provider.payer_numbers import masked
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.bank_redirect.dialect import (
@@ -41,12 +41,12 @@ _SESSION, _MERCHANT = "session_id", "merchant"
 _MERCHANT_ID = "ekpay"
 _PAISA_LENGTH_MAX = 12
 _ORDER_STATUSES = {
-    State.OPENED: "CREATED",
-    State.AGREED: "ON-LOCK",
-    State.PAID: "APPROVED",
-    State.DECLINED: "DECLINED",
-    State.CANCELLED: "CANCELED",
-    State.EXPIRED: "EXPIRED",
+    OrderState.OPENED: "CREATED",
+    OrderState.AGREED: "ON-LOCK",
+    OrderState.PAID: "APPROVED",
+    OrderState.DECLINED: "DECLINED",
+    OrderState.CANCELLED: "CANCELED",
+    OrderState.EXPIRED: "EXPIRED",
 }
 _RETURNED = {
     ReportedOutcome.PAID: ("approveUrl", "APPROVED", "001"),
@@ -199,7 +199,7 @@ def _order_items(report: ReportedOrder) -> Json:
         "orderStatus": _ORDER_STATUSES[report.state],
         "pan": masked(order.payer),
     }
-    if report.state is State.PAID:
+    if report.state is OrderState.PAID:
         at = order.decision_time.astimezone(DHAKA)
         items |= {
             "rrn": order.transaction_id,

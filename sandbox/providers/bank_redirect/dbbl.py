@@ -21,7 +21,7 @@ from sandbox.kit.institution.requests import Form, MalformedRequestError, text_f
 from sandbox.kit.provider.call_results import Refusal, ReportedOrder
 from sandbox.kit.provider.family import InstitutionCall, InstitutionPage
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder
 from sandbox.kit.provider.payer_numbers import masked
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.bank_redirect.dialect import (
@@ -45,11 +45,11 @@ _PAGE = "ecomm2/ClientHandler"
 _ACCEPTED = "1"
 _PAISA_LENGTH_MAX = 12
 _WORDS = {
-    State.OPENED: ("CREATED", ""),
-    State.AGREED: ("PENDING", ""),
-    State.PAID: ("OK", "000"),
-    State.CANCELLED: ("CANCELLED", ""),
-    State.EXPIRED: ("TIMEOUT", ""),
+    OrderState.OPENED: ("CREATED", ""),
+    OrderState.AGREED: ("PENDING", ""),
+    OrderState.PAID: ("OK", "000"),
+    OrderState.CANCELLED: ("CANCELLED", ""),
+    OrderState.EXPIRED: ("TIMEOUT", ""),
 }
 _DECLINED = {
     "insufficient_funds": ("FAILED", "116"),
@@ -170,7 +170,9 @@ def _result(provider: Provider, request: Request) -> Reply:
             "CARD_NUMBER": masked(order.payer),
             "AMOUNT": str(report.amount_paisa),
             "CARDNAME": provider.institution.family_data[CARD_NAME],
-            "DESCRIPTION": "Approved" if report.state is State.PAID else order.reason or words[0].title(),
+            "DESCRIPTION": "Approved"
+            if report.state is OrderState.PAID
+            else order.reason or words[0].title(),
             "TRANS_DATE": str(_milliseconds(order)),
         }
         is_bad = provider.behaviour(order).facts.get(BAD_HMAC) == "yes"
@@ -180,7 +182,7 @@ def _result(provider: Provider, request: Request) -> Reply:
 
 
 def _result_words(report: ReportedOrder) -> tuple[str, str]:
-    if report.state is State.DECLINED:
+    if report.state is OrderState.DECLINED:
         return _DECLINED.get(report.order.reason, ("FAILED", "100"))
     return _WORDS[report.state]
 

@@ -8,8 +8,8 @@ what the payer paid over the total.
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.payer_page import Text
 from sandbox.kit.provider.dialect_family import DIALECT
-from sandbox.kit.provider.institution import House
-from sandbox.kit.provider.payer_numbers import Kind, masked
+from sandbox.kit.provider.institution import ProviderInstitution
+from sandbox.kit.provider.payer_numbers import PayerKind, masked
 from sandbox.kit.provider.settlement_file import SettlementLayout, SettlementRow
 from sandbox.providers.bank_redirect import dbbl, spg
 from sandbox.providers.bank_redirect.dialect import MERCHANT_REFERENCE, approval_code
@@ -69,34 +69,34 @@ _CITY_FILE = SettlementLayout(
     }
 )
 
-INSTITUTIONS: tuple[House, ...] = (
-    House(
+INSTITUTIONS: tuple[ProviderInstitution, ...] = (
+    ProviderInstitution(
         id="dbbl_nexus",
         name=Text("ডিবিবিএল নেক্সাস", "DBBL Nexus"),
         family=FAMILY,
-        kind=Kind.CARD,
+        kind=PayerKind.CARD,
         colour="#006a4e",
         fee_bp=150,
         refunds=None,
         layout=_DBBL_FILE,
         family_data={DIALECT: "dbbl", dbbl.CARD_TYPES: "1 2 3 4 5", dbbl.CARD_NAME: "NEXUS"},
     ),
-    House(
+    ProviderInstitution(
         id="rocket",
         name=Text("রকেট", "Rocket"),
         family=FAMILY,
-        kind=Kind.WALLET,
+        kind=PayerKind.WALLET,
         colour="#8c3494",
         fee_bp=180,
         refunds=None,
         layout=_DBBL_FILE,
         family_data={DIALECT: "dbbl", dbbl.CARD_TYPES: "6", dbbl.CARD_NAME: "ROCKET"},
     ),
-    House(
+    ProviderInstitution(
         id="sonali_spg",
         name=Text("সোনালী পেমেন্ট গেটওয়ে", "Sonali Payment Gateway"),
         family=FAMILY,
-        kind=Kind.ACCOUNT,
+        kind=PayerKind.ACCOUNT,
         colour="#00529b",
         # What the bank takes for itself it takes from the payer, over the total.
         fee_bp=0,
@@ -105,11 +105,11 @@ INSTITUTIONS: tuple[House, ...] = (
         layout=_SPG_FILE,
         family_data={DIALECT: "spg"},
     ),
-    House(
+    ProviderInstitution(
         id="city_bank",
         name=Text("সিটি ব্যাংক", "City Bank"),
         family=FAMILY,
-        kind=Kind.CARD,
+        kind=PayerKind.CARD,
         colour="#d71920",
         fee_bp=150,
         refunds=None,

@@ -24,7 +24,7 @@ from sandbox.kit.provider.call_results import Refusal, ReportedOrder
 from sandbox.kit.provider.family import InstitutionCall, InstitutionPage
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, Push
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.bank_redirect.dialect import (
     MERCHANT_REFERENCE,
@@ -48,12 +48,12 @@ _ACCOUNT = re.compile(r"[0-9]{10,20}")
 _MODES = frozenset({"TRN", "CHL"})
 _SCROLL_LENGTH = 6
 _STATUSES = {
-    State.OPENED: "202",
-    State.AGREED: "202",
-    State.PAID: _OK,
-    State.DECLINED: _BAD,
-    State.CANCELLED: "499",
-    State.EXPIRED: "408",
+    OrderState.OPENED: "202",
+    OrderState.AGREED: "202",
+    OrderState.PAID: _OK,
+    OrderState.DECLINED: _BAD,
+    OrderState.CANCELLED: "499",
+    OrderState.EXPIRED: "408",
 }
 _RETURNED = {
     ReportedOutcome.PAID: _OK,
@@ -248,7 +248,7 @@ def _verify(provider: Provider, request: Request) -> Reply:
 
 
 def _verification_members(provider: Provider, report: ReportedOrder) -> Json:
-    order, is_paid = report.order, report.state is State.PAID
+    order, is_paid = report.order, report.state is OrderState.PAID
     commission, vat = surcharges(provider, order)
     at = order.decision_time if order.decided_at else order.creation_time
     return {

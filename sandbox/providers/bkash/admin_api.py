@@ -27,8 +27,8 @@ from sandbox.kit.institution.replies import Reply, error_reply, json_reply, text
 from sandbox.providers.bkash.checkout import BkashCheckout
 from sandbox.providers.bkash.faults import AT_ONCE, EXECUTE_ONLY, QUESTIONS, BkashFault, BkashStep
 from sandbox.providers.bkash.movements import movements_of
-from sandbox.providers.bkash.notifications import Kind, Signer
-from sandbox.providers.bkash.payment import Payment
+from sandbox.providers.bkash.notifications import NotificationKind, Signer
+from sandbox.providers.bkash.payment import BkashPayment
 from sandbox.providers.bkash.settlement_file import settlement_file
 from sandbox.providers.bkash.shared_state import BkashSharedState
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
@@ -36,7 +36,7 @@ from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, 
 Wallet = Annotated[str, Field(pattern=r"^01[0-9]{9}$")]
 Id = Annotated[str, Field(min_length=1, max_length=255)]
 
-_QUESTIONS_TO_ENDPOINT = frozenset({Kind.CONFIRMATION, Kind.UNSUBSCRIBE})
+_QUESTIONS_TO_ENDPOINT = frozenset({NotificationKind.CONFIRMATION, NotificationKind.UNSUBSCRIBE})
 _TRY_SECONDS_MAX = 20
 _NORMAL_WALLET = f"{FIRST_NORMAL_WALLET:0{WALLET_LENGTH}d}"
 _MAGIC = {kind.name.lower(): magic_wallet(kind) for kind in WalletKind if kind is not WalletKind.NORMAL}
@@ -100,7 +100,7 @@ class ApproveOrder(AdminRequest):
 class NotificationOrder(AdminRequest):
     """A message to be sent now, `times` times: a notification of a payment, or a question to the endpoint."""
 
-    kind: Kind = Kind.NOTIFICATION
+    kind: NotificationKind = NotificationKind.NOTIFICATION
     payment_id: Annotated[Id | None, Field(alias="paymentID")] = None
     version: Literal["1", "2"] = "1"
     times: Annotated[int, Field(ge=1, le=1_000)] = 1
@@ -219,13 +219,13 @@ class BkashAdminApi(AdminApi):
         return json_reply({"sent": len(tried), "kind": order.kind})._replace(waits_for=waiting)
 
     def _send_message(
-        self, order: NotificationOrder, payment: Payment | None, endpoint: str
+        self, order: NotificationOrder, payment: BkashPayment | None, endpoint: str
     ) -> asyncio.Future[None]:
         post, now = self._shared.notifications, self._shared.clock.now()
         if payment is None:
             return post.ask(order.kind, order.version, endpoint)
         happened_at = payment.execution_time if payment.executed_at else now
-        at = now - timedelta(days=7) if order.kind is Kind.WEEK_LATE else happened_at
+        at = now - timedelta(days=7) if order.kind is NotificationKind.WEEK_LATE else happened_at
         return post.send(order.kind, payment, at, order.version, endpoint)
 
     def _list_sent(self, _query: Query, _body: bytes) -> Reply:
@@ -244,7 +244,7 @@ class BkashAdminApi(AdminApi):
         order = SettlementDayQuery.model_validate(query)
         return text_reply("text/csv; charset=utf-8", settlement_file(self._shared.book.payments(), order.day))
 
-    def _line(self, payment: Payment) -> AdminAnswer:
+    def _line(self, payment: BkashPayment) -> AdminAnswer:
         return {
             "invoice": payment.invoice,
             "paymentID": payment.payment_id,
@@ -267,7 +267,7 @@ class BkashAdminApi(AdminApi):
         }
 
 
-def _is_notifiable(payment: Payment | None, kind: Kind) -> bool:
+def _is_notifiable(payment: BkashPayment | None, kind: NotificationKind) -> bool:
     if payment is None:
         return False
-    return payment.trx_id is not None or kind is Kind.UNFOUNDED
+    return payment.trx_id is not None or kind is NotificationKind.UNFOUNDED

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from typing_extensions import override
 
 from sandbox.kit.institution.book import JournalledBook
-from sandbox.kit.institution.journal import Line
+from sandbox.kit.institution.journal import JournalLine
 from sandbox.providers.bkash.faults import BkashStep
-from sandbox.providers.bkash.payment import BkashRefund, Payment
+from sandbox.providers.bkash.payment import BkashPayment, BkashRefund
 from sandbox.providers.bkash.tokens import AppTokens
 
 
@@ -42,7 +42,7 @@ class Execution(NamedTuple):
 class FoundMovement(NamedTuple):
     """The payment that a transaction belongs to; the refund, if the transaction is one."""
 
-    payment: Payment
+    payment: BkashPayment
     refund: BkashRefund | None = None
 
 
@@ -57,8 +57,8 @@ class BkashBook(JournalledBook):
             JournalInUseError: another process keeps it open.
             BrokenJournalError: it cannot be read.
         """
-        self._payments: dict[str, Payment] = {}
-        self._by_invoice: dict[str, Payment] = {}
+        self._payments: dict[str, BkashPayment] = {}
+        self._by_invoice: dict[str, BkashPayment] = {}
         self._by_trx: dict[str, FoundMovement] = {}
         self._moved: Counter[str] = Counter()
         self._dropped: set[tuple[str, str]] = set()
@@ -67,15 +67,15 @@ class BkashBook(JournalledBook):
         self.endpoint: str | None = None
         super().__init__(path, seed, today)
 
-    def payment(self, payment_id: str) -> Payment | None:
+    def payment(self, payment_id: str) -> BkashPayment | None:
         """Return a payment by its id."""
         return self._payments.get(payment_id)
 
-    def payments(self) -> Iterable[Payment]:
+    def payments(self) -> Iterable[BkashPayment]:
         """Return all payments in the order in which they were opened."""
         return self._payments.values()
 
-    def latest_of(self, invoice: str) -> Payment | None:
+    def latest_of(self, invoice: str) -> BkashPayment | None:
         """Return the payment opened last for an invoice."""
         return self._by_invoice.get(invoice)
 
@@ -103,11 +103,11 @@ class BkashBook(JournalledBook):
         """Return the notifications not yet delivered."""
         return [notice for notice in self._notices.values() if notice.delivered_at is None]
 
-    def record(self, line: Line) -> None:
+    def record(self, line: JournalLine) -> None:
         """Keep an event of the tokens."""
         self._record(line)
 
-    def record_created(self, payment: Payment) -> None:
+    def record_created(self, payment: BkashPayment) -> None:
         """Keep a new payment; the caller has checked its invoice."""
         self._record({"kind": "created", **asdict(payment)})
 
@@ -151,13 +151,13 @@ class BkashBook(JournalledBook):
         self._record({"kind": "subscribed", "endpoint": endpoint})
 
     @override
-    def _apply(self, kind: str, line: Line) -> None:
+    def _apply(self, kind: str, line: JournalLine) -> None:
         match kind:
             case "granted" | "expired" | "blocked":
                 self.tokens.apply(kind, line)
             case "created":
                 values = {name: value for name, value in line.items() if name not in {"kind", "refunds"}}
-                self._keep(Payment(**values))  # type: ignore[arg-type]  # our own line
+                self._keep(BkashPayment(**values))  # type: ignore[arg-type]  # our own line
             case "delivered":
                 self._notices[str(line["message_id"])].delivered_at = str(line["at"])
             case "subscribed":
@@ -165,7 +165,7 @@ class BkashBook(JournalledBook):
             case _:
                 self._advance(kind, self._payments[str(line["payment_id"])], line)
 
-    def _advance(self, kind: str, payment: Payment, line: Line) -> None:
+    def _advance(self, kind: str, payment: BkashPayment, line: JournalLine) -> None:
         match kind:
             case "verified":
                 payment.wallet, payment.verified_at = str(line["wallet"]), str(line["at"])
@@ -185,11 +185,11 @@ class BkashBook(JournalledBook):
             case _:
                 raise ValueError(f"the book has no event called {kind}")
 
-    def _keep(self, payment: Payment) -> None:
+    def _keep(self, payment: BkashPayment) -> None:
         self._payments[payment.payment_id] = payment
         self._by_invoice[payment.invoice] = payment
 
-    def _execute(self, payment: Payment, line: Line) -> None:
+    def _execute(self, payment: BkashPayment, line: JournalLine) -> None:
         payment.trx_id, payment.executed_at = str(line["trx_id"]), str(line["at"])
         payment.fee_paisa = int(str(line["fee_paisa"]))
         payment.echo_extra_paisa = int(str(line["echo_extra_paisa"]))
@@ -200,7 +200,7 @@ class BkashBook(JournalledBook):
             notice_id = str(line["notice_id"])
             self._notices[notice_id] = OwedNotification(notice_id, payment.payment_id)
 
-    def _refund(self, payment: Payment, refund: BkashRefund) -> None:
+    def _refund(self, payment: BkashPayment, refund: BkashRefund) -> None:
         payment.refunds.append(refund)
         self._by_trx[refund.refund_trx_id] = FoundMovement(payment, refund)
         self._moved[str(payment.wallet)] += refund.amount_paisa

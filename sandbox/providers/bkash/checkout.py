@@ -15,7 +15,7 @@ from sandbox.kit.institution.pages import PageVisit, with_query
 from sandbox.kit.institution.payer_page import HEADERS, Field, PaymentDue, Text, form_page, message_page
 from sandbox.kit.institution.replies import Header, Reply, page_reply, redirect
 from sandbox.providers.bkash import page_wording as page
-from sandbox.providers.bkash.payment import BkashStatus, Payment
+from sandbox.providers.bkash.payment import BkashPayment, BkashStatus
 from sandbox.providers.bkash.payment_calls import callback_url
 from sandbox.providers.bkash.shared_state import BkashSharedState
 from sandbox.providers.bkash.wallets import WalletKind
@@ -61,7 +61,7 @@ class BkashCheckout:
             return page_reply(message_page(page.LOOK, payer_page.UNKNOWN), status=404, headers=HEADERS)
         return self._finished_reply(payment) or self._open(payment, visit)
 
-    def approve(self, payment: Payment, wallet: str) -> bool:
+    def approve(self, payment: BkashPayment, wallet: str) -> bool:
         """Approve a payment; False if it is over or there is no such wallet."""
         is_payable = payment.status(self.shared.clock.now()) is BkashStatus.INITIATED
         if not is_payable or self.shared.wallets.kind(wallet) is None:
@@ -70,7 +70,7 @@ class BkashCheckout:
             self.shared.book.record_verified(payment.payment_id, wallet, self.shared.clock.now())
         return True
 
-    def _open(self, payment: Payment, visit: PageVisit) -> Reply:
+    def _open(self, payment: BkashPayment, visit: PageVisit) -> Reply:
         if visit.method == "POST" and visit.form.get("do") == "cancel":
             return self._cancel(payment)
         session = self._sessions.get(visit.cookies.get(_COOKIE, ""))
@@ -80,14 +80,14 @@ class BkashCheckout:
             return self._form(payment, session)
         return self._answer_field(payment, session, visit)
 
-    def _payment(self, visit: PageVisit) -> Payment | None:
+    def _payment(self, visit: PageVisit) -> BkashPayment | None:
         payment = self.shared.book.payment(visit.query.get("paymentId", ""))
         if payment is None:
             return None
         is_right = compare_digest(visit.query.get("hash", "").encode(), payment.page_hash.encode())
         return payment if is_right else None
 
-    def _finished_reply(self, payment: Payment) -> Reply | None:
+    def _finished_reply(self, payment: BkashPayment) -> Reply | None:
         status = payment.status(self.shared.clock.now())
         if status is BkashStatus.EXPIRED:
             return page_reply(message_page(page.LOOK, payer_page.LAPSED), headers=HEADERS)
@@ -95,7 +95,7 @@ class BkashCheckout:
             return _send_back(payment, _SENT_BACK[status])
         return _send_back(payment, "success") if payment.verified_at else None
 
-    def _begin(self, payment: Payment, visit: PageVisit) -> Reply:
+    def _begin(self, payment: BkashPayment, visit: PageVisit) -> Reply:
         session_id = secrets.token_urlsafe(18)
         self._sessions[session_id] = session = _BrowserSession(payment.payment_id)
         cookie = (b"set-cookie", f"{_COOKIE}={session_id}; Path=/; HttpOnly; SameSite=Lax".encode())
@@ -106,7 +106,7 @@ class BkashCheckout:
 
     def _form(
         self,
-        payment: Payment,
+        payment: BkashPayment,
         session: _BrowserSession,
         error: Text | None = None,
         more: tuple[Header, ...] = (),
@@ -114,7 +114,7 @@ class BkashCheckout:
         due = PaymentDue(self.shared.settings.merchant_name, payment.invoice, payment.amount_paisa)
         return page_reply(form_page(page.LOOK, due, session.field, error), headers=(*HEADERS, *more))
 
-    def _answer_field(self, payment: Payment, session: _BrowserSession, visit: PageVisit) -> Reply:
+    def _answer_field(self, payment: BkashPayment, session: _BrowserSession, visit: PageVisit) -> Reply:
         next_field = session.field
         value = visit.form.get(next_field.name, "").strip()
         if next_field is page.WALLET:
@@ -129,7 +129,7 @@ class BkashCheckout:
             return self._finish(payment, session, value)
         return redirect(_same_page(visit), headers=HEADERS)
 
-    def _finish(self, payment: Payment, session: _BrowserSession, pin: str) -> Reply:
+    def _finish(self, payment: BkashPayment, session: _BrowserSession, pin: str) -> Reply:
         wallet = session.wallet or ""
         kind = self.shared.wallets.kind(wallet)
         if kind is WalletKind.WRONG_PIN:
@@ -144,22 +144,22 @@ class BkashCheckout:
             return page_reply(message_page(page.LOOK, payer_page.APPROVED), headers=HEADERS)
         return _send_back(payment, "success")
 
-    def _reject_entry(self, payment: Payment, session: _BrowserSession, error: Text, code: str) -> Reply:
+    def _reject_entry(self, payment: BkashPayment, session: _BrowserSession, error: Text, code: str) -> Reply:
         self._tries[payment.payment_id, code] += 1
         if self._tries[payment.payment_id, code] >= TRIES_MAX:
             return self._decline(payment, session.wallet, code)
         return self._form(payment, session, error)
 
-    def _decline(self, payment: Payment, wallet: str | None, code: str) -> Reply:
+    def _decline(self, payment: BkashPayment, wallet: str | None, code: str) -> Reply:
         self.shared.book.record_declined(payment.payment_id, wallet, code)
         return _send_back(payment, "failure")
 
-    def _cancel(self, payment: Payment) -> Reply:
+    def _cancel(self, payment: BkashPayment) -> Reply:
         self.shared.book.record_cancelled(payment.payment_id)
         return _send_back(payment, "cancel")
 
 
-def _send_back(payment: Payment, status: str) -> Reply:
+def _send_back(payment: BkashPayment, status: str) -> Reply:
     url = callback_url(payment, status)
     # No method of checking the signature is public, so it means nothing here either.
     signed = with_query(url, signature=secrets.token_urlsafe(8), apiVersion=API_VERSION)

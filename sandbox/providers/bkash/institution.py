@@ -29,7 +29,7 @@ from sandbox.providers.bkash.refund_calls import RefundCalls
 from sandbox.providers.bkash.settings import BkashSettings
 from sandbox.providers.bkash.shared_state import BkashSharedState
 from sandbox.providers.bkash.tokens import BkashTokenState
-from sandbox.providers.bkash.wallets import World
+from sandbox.providers.bkash.wallets import BkashWallets
 
 _BEARER = b"bearer "
 _BAD_TOKEN = {
@@ -66,7 +66,7 @@ class BkashInstitution(FarSide):
         shared = BkashSharedState(
             settings=settings,
             clock=clock,
-            wallets=World(settings.accounts),
+            wallets=BkashWallets(settings.accounts),
             book=book,
             faults=StepFaults(BkashStep),
             notifications=NotificationSender(settings, book, clock, composer),

@@ -2,24 +2,24 @@
 
 from collections.abc import Iterable, Iterator
 
-from sandbox.kit.institution.movements import Moved, Movement
-from sandbox.providers.bkash.payment import BkashRefund, Payment
+from sandbox.kit.institution.movements import Movement, MovementKind
+from sandbox.providers.bkash.payment import BkashPayment, BkashRefund
 from sandbox.providers.bkash.settlement_file import masked_wallet
 
 INSTITUTION_ID = "bkash"
 
 
-def movements_of(payments: Iterable[Payment]) -> Iterator[Movement]:
+def movements_of(payments: Iterable[BkashPayment]) -> Iterator[Movement]:
     """Yield what moved, with the amounts that did; a refund brings no fee back."""
     for payment in payments:
         if payment.trx_id is None:
             continue
         yield Movement(
             institution_id=INSTITUTION_ID,
-            moved=Moved.PAYMENT,
+            kind=MovementKind.PAYMENT,
             at=payment.execution_time.isoformat(),
-            ours=payment.invoice,
-            theirs=payment.trx_id,
+            our_reference=payment.invoice,
+            their_reference=payment.trx_id,
             gross_paisa=payment.amount_paisa,
             fee_paisa=payment.fee_paisa,
             is_plain=payment.echo_extra_paisa == 0 and not payment.refunds,
@@ -30,13 +30,13 @@ def movements_of(payments: Iterable[Payment]) -> Iterator[Movement]:
             yield _refund(payment, refund)
 
 
-def _refund(payment: Payment, refund: BkashRefund) -> Movement:
+def _refund(payment: BkashPayment, refund: BkashRefund) -> Movement:
     return Movement(
         institution_id=INSTITUTION_ID,
-        moved=Moved.REFUND,
+        kind=MovementKind.REFUND,
         at=refund.at.isoformat(),
-        ours=payment.invoice,
-        theirs=refund.refund_trx_id,
+        our_reference=payment.invoice,
+        their_reference=refund.refund_trx_id,
         gross_paisa=-refund.amount_paisa,
         original=payment.trx_id or "",
         bill=payment.payment_id,

@@ -18,8 +18,8 @@ import aiohttp
 
 from sandbox.kit.institution.clock import Clock
 from sandbox.providers.bkash.book import BkashBook, OwedNotification
-from sandbox.providers.bkash.notifications import Composer, Kind, Letter
-from sandbox.providers.bkash.payment import Payment
+from sandbox.providers.bkash.notifications import Composer, NotificationKind, SignedMessage
+from sandbox.providers.bkash.payment import BkashPayment
 from sandbox.providers.bkash.settings import BkashSettings
 
 VERSION = "1"
@@ -34,14 +34,14 @@ class DeliveryRecord:
     """The delivery of one message; `status` is that of the last try, None if there was no answer."""
 
     message_id: str
-    kind: Kind
+    kind: NotificationKind
     tries: int = 0
     status: int | None = None
 
 
 @dataclass(frozen=True)
 class _QueuedMessage:
-    compose: Callable[[], Letter]
+    compose: Callable[[], SignedMessage]
     record: DeliveryRecord
     endpoint: str
     is_repeated: bool
@@ -69,14 +69,14 @@ class NotificationSender:
         """Send notifications there from now on, and ask it to confirm."""
         self._book.record_subscribed(endpoint)
         self.is_confirmed = False
-        return self.ask(Kind.CONFIRMATION, VERSION, endpoint)
+        return self.ask(NotificationKind.CONFIRMATION, VERSION, endpoint)
 
     def confirm(self, token: str) -> bool:
         """Take the confirmation of a subscription; False if its token is unknown."""
         self.is_confirmed = self.is_confirmed or token in self._tokens
         return token in self._tokens
 
-    def ask(self, kind: Kind, version: str, endpoint: str) -> asyncio.Future[None]:
+    def ask(self, kind: NotificationKind, version: str, endpoint: str) -> asyncio.Future[None]:
         """Ask an endpoint to confirm; the future is done once it has been asked."""
         token, now = uuid.uuid4().hex * 4, self._clock.now()
         self._tokens.add(token)
@@ -88,31 +88,38 @@ class NotificationSender:
             is_repeated=False,
         )
 
-    def deliver(self, notice: OwedNotification, payment: Payment, endpoint: str) -> asyncio.Future[None]:
+    def deliver(self, notice: OwedNotification, payment: BkashPayment, endpoint: str) -> asyncio.Future[None]:
         """Post what is owed until it is taken; the future is done after the first try."""
 
-        def compose() -> Letter:
+        def compose() -> SignedMessage:
             return self._composer.notification(
-                payment, Kind.NOTIFICATION, notice.message_id, payment.execution_time, VERSION
+                payment, NotificationKind.NOTIFICATION, notice.message_id, payment.execution_time, VERSION
             )
 
         return self._post(
-            compose, DeliveryRecord(notice.message_id, Kind.NOTIFICATION), endpoint, is_repeated=True
+            compose,
+            DeliveryRecord(notice.message_id, NotificationKind.NOTIFICATION),
+            endpoint,
+            is_repeated=True,
         )
 
     def send(
-        self, kind: Kind, payment: Payment, at: datetime, version: str, endpoint: str
+        self, kind: NotificationKind, payment: BkashPayment, at: datetime, version: str, endpoint: str
     ) -> asyncio.Future[None]:
         """Post a notification of a kind once; the future is done after that."""
-        is_usual = kind in {Kind.NOTIFICATION, Kind.BAD_SIGNATURE, Kind.TAMPERED}
+        is_usual = kind in {
+            NotificationKind.NOTIFICATION,
+            NotificationKind.BAD_SIGNATURE,
+            NotificationKind.TAMPERED,
+        }
         message_id = self.message_id(payment) if is_usual else str(uuid.uuid4())
 
-        def compose() -> Letter:
+        def compose() -> SignedMessage:
             return self._composer.notification(payment, kind, message_id, at, version)
 
         return self._post(compose, DeliveryRecord(message_id, kind), endpoint, is_repeated=False)
 
-    def message_id(self, payment: Payment) -> str:
+    def message_id(self, payment: BkashPayment) -> str:
         """Return the MessageId that the right notification of a payment always has."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._settings.sns_topic_arn}/{payment.payment_id}"))
 
@@ -130,7 +137,12 @@ class NotificationSender:
                 rounds.create_task(self._deliver(session, await self._waiting.get()))
 
     def _post(
-        self, compose: Callable[[], Letter], record: DeliveryRecord, endpoint: str, *, is_repeated: bool
+        self,
+        compose: Callable[[], SignedMessage],
+        record: DeliveryRecord,
+        endpoint: str,
+        *,
+        is_repeated: bool,
     ) -> asyncio.Future[None]:
         queued = _QueuedMessage(compose, record, endpoint, is_repeated)
         self._delivery_records.append(record)
@@ -158,7 +170,7 @@ class NotificationSender:
 
 
 async def _post_message(
-    session: aiohttp.ClientSession, endpoint: str, signed_message: Letter, topic_arn: str
+    session: aiohttp.ClientSession, endpoint: str, signed_message: SignedMessage, topic_arn: str
 ) -> int | None:
     headers = {
         "Content-Type": "text/plain; charset=UTF-8",

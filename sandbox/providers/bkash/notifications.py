@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from sandbox.kit.institution.amounts import taka
-from sandbox.providers.bkash.payment import Payment
+from sandbox.providers.bkash.payment import BkashPayment
 from sandbox.providers.bkash.wire import time_of_notice
 
 API_PAYMENT = "10002294"
@@ -31,7 +31,7 @@ _SIGNED = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Toke
 _HASHES = {"1": hashes.SHA1, "2": hashes.SHA256}
 
 
-class Kind(StrEnum):
+class NotificationKind(StrEnum):
     """What can be sent; all but the first four and the week-old one are wrong."""
 
     NOTIFICATION = "notification"
@@ -59,7 +59,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class SignedMessage:
     """A message ready to be posted."""
 
     message_id: str
@@ -131,7 +131,7 @@ def string_to_sign(envelope: dict[str, str]) -> bytes:
     return "".join(f"{key}\n{envelope[key]}\n" for key in keys).encode()
 
 
-def message_of(payment: Payment, sender: Sender, at: datetime) -> str:
+def message_of(payment: BkashPayment, sender: Sender, at: datetime) -> str:
     """Return the inner message of an executed payment; numbers of wallets begin with 880 here."""
     amount = taka(payment.reported_paisa)
     message = {
@@ -163,29 +163,29 @@ class Composer:
     foreign_signer: Signer
 
     def notification(
-        self, payment: Payment, kind: Kind, message_id: str, at: datetime, version: str
-    ) -> Letter:
+        self, payment: BkashPayment, kind: NotificationKind, message_id: str, at: datetime, version: str
+    ) -> SignedMessage:
         """Write a notification about a payment; `at` is when it happened."""
         envelope = {
             "Type": "Notification",
             "MessageId": message_id,
-            "TopicArn": self.sender.topic_arn + ("-other" if kind is Kind.OTHER_TOPIC else ""),
+            "TopicArn": self.sender.topic_arn + ("-other" if kind is NotificationKind.OTHER_TOPIC else ""),
             "Message": message_of(payment, self.sender, at),
             "Timestamp": _timestamp(at),
             "SignatureVersion": version,
         }
         self._sign(envelope, kind)
-        if kind is Kind.TAMPERED:
+        if kind is NotificationKind.TAMPERED:
             amount = taka(payment.reported_paisa)
             envelope["Message"] = envelope["Message"].replace(f'"{amount}"', f'"9{amount}"')
         query = f"?Action=Unsubscribe&SubscriptionArn={self.sender.topic_arn}:1"
         envelope["UnsubscribeURL"] = f"https://{self.sender.host}/{query}"
         return _letter(envelope)
 
-    def question(self, kind: Kind, token: str, at: datetime, version: str) -> Letter:
+    def question(self, kind: NotificationKind, token: str, at: datetime, version: str) -> SignedMessage:
         """Write a request to confirm a subscription, or its end."""
         arn = self.sender.topic_arn
-        is_farewell = kind is Kind.UNSUBSCRIBE
+        is_farewell = kind is NotificationKind.UNSUBSCRIBE
         envelope = {
             "Type": "UnsubscribeConfirmation" if is_farewell else "SubscriptionConfirmation",
             "MessageId": str(uuid.uuid4()),
@@ -201,18 +201,18 @@ class Composer:
         self._sign(envelope, kind)
         return _letter(envelope)
 
-    def _sign(self, envelope: dict[str, str], kind: Kind) -> None:
+    def _sign(self, envelope: dict[str, str], kind: NotificationKind) -> None:
         text = string_to_sign(envelope)
-        if kind is Kind.BAD_SIGNATURE:
+        if kind is NotificationKind.BAD_SIGNATURE:
             text += b"\n"
-        signer = self.foreign_signer if kind is Kind.FOREIGN_KEY else self.signer
-        host = "sns.example.com" if kind is Kind.FOREIGN_HOST else self.sender.host
+        signer = self.foreign_signer if kind is NotificationKind.FOREIGN_KEY else self.signer
+        host = "sns.example.com" if kind is NotificationKind.FOREIGN_HOST else self.sender.host
         envelope["Signature"] = signer.sign(text, envelope["SignatureVersion"])
         envelope["SigningCertURL"] = f"https://{host}/{self.signer.certificate_name}"
 
 
-def _letter(envelope: dict[str, str]) -> Letter:
-    return Letter(envelope["MessageId"], envelope["Type"], orjson.dumps(envelope))
+def _letter(envelope: dict[str, str]) -> SignedMessage:
+    return SignedMessage(envelope["MessageId"], envelope["Type"], orjson.dumps(envelope))
 
 
 def _timestamp(instant: datetime) -> str:

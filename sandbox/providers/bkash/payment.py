@@ -36,7 +36,7 @@ class BkashRefund:
 
 
 @dataclass(slots=True)
-class Payment:
+class BkashPayment:
     """A payment; instants are UTC.
 
     `wallet` is known once the payer has approved or was refused. `failure_code` is what every later execute

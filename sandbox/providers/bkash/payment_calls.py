@@ -17,7 +17,7 @@ from sandbox.kit.institution.seeded_values import share_half_up
 from sandbox.providers.bkash import replies, tokens, wire
 from sandbox.providers.bkash.book import Execution, FoundMovement
 from sandbox.providers.bkash.faults import BkashFault, BkashStep
-from sandbox.providers.bkash.payment import BkashStatus, Payment
+from sandbox.providers.bkash.payment import BkashPayment, BkashStatus
 from sandbox.providers.bkash.replies import refusal_reply, success
 from sandbox.providers.bkash.shared_state import V1, BkashSharedState, FaultTarget
 from sandbox.providers.bkash.wallets import WalletKind
@@ -109,7 +109,7 @@ class PaymentCalls:
             refresh_token=pair["refresh_token"],
         )
 
-    def _payment(self, form: Form) -> Payment | None:
+    def _payment(self, form: Form) -> BkashPayment | None:
         return self.shared.book.payment(id_field(form, "paymentID") or "")
 
     def _create(self, request: CreateRequest, fault: BkashFault | None) -> Reply:
@@ -121,7 +121,7 @@ class PaymentCalls:
         code = self.shared.refusal_code(fault, BkashStep.CREATE)
         if code is not None:
             return refusal_reply(code)
-        payment = Payment(
+        payment = BkashPayment(
             payment_id=_payment_id(now),
             page_hash=secrets.token_urlsafe(18),
             invoice=request.invoice,
@@ -146,7 +146,7 @@ class PaymentCalls:
             merchantInvoiceNumber=payment.invoice,
         )
 
-    def _page_url(self, payment: Payment) -> str:
+    def _page_url(self, payment: BkashPayment) -> str:
         query = urlencode(
             {
                 "paymentId": payment.payment_id,
@@ -157,7 +157,7 @@ class PaymentCalls:
         )
         return f"{self.shared.settings.public_url or self.shared.whereabouts.origin}{PAGE_PATH}?{query}"
 
-    def _execute(self, payment: Payment, fault: BkashFault | None) -> Reply:
+    def _execute(self, payment: BkashPayment, fault: BkashFault | None) -> Reply:
         if payment.trx_id is not None:
             self.shared.book.record_repeat(payment.payment_id)
             kind = self.shared.wallets.kind(payment.wallet or "")
@@ -184,7 +184,7 @@ class PaymentCalls:
             return reply
         return reply._replace(waits_for=partial(asyncio.wait, [tried], timeout=_NOTICE_SECONDS_MAX))
 
-    def _refusal_of_execute(self, payment: Payment, fault: BkashFault | None) -> str | None:
+    def _refusal_of_execute(self, payment: BkashPayment, fault: BkashFault | None) -> str | None:
         status = payment.status(self.shared.clock.now())
         if status is not BkashStatus.INITIATED:
             return payment.failure_code or _ENDED[status]
@@ -194,7 +194,7 @@ class PaymentCalls:
             return "2023"
         return self.shared.refusal_code(fault, BkashStep.EXECUTE)
 
-    def _move(self, payment: Payment, fault: BkashFault | None) -> asyncio.Future[None] | None:
+    def _move(self, payment: BkashPayment, fault: BkashFault | None) -> asyncio.Future[None] | None:
         book, settings = self.shared.book, self.shared.settings
         execution = Execution(
             trx_id=new_trx_id(self.shared),
@@ -209,7 +209,7 @@ class PaymentCalls:
             return None
         return self.shared.notifications.deliver(notice, payment, book.endpoint)
 
-    def _status(self, payment: Payment) -> Reply:
+    def _status(self, payment: BkashPayment) -> Reply:
         is_done = payment.trx_id is not None
         return success(
             paymentID=payment.payment_id,
@@ -267,7 +267,7 @@ class PaymentCalls:
         )
 
 
-def callback_url(payment: Payment, status: str) -> str:
+def callback_url(payment: BkashPayment, status: str) -> str:
     """Return where a browser is sent with this status."""
     return with_query(payment.callback_url, paymentID=payment.payment_id, status=status)
 
@@ -288,6 +288,6 @@ def _random(letters: str, length: int) -> str:
     return "".join(secrets.choice(letters) for _ in range(length))
 
 
-def _numbers(payment: Payment) -> tuple[str, ...]:
+def _numbers(payment: BkashPayment) -> tuple[str, ...]:
     named = (payment.payment_id, payment.invoice)
     return named if payment.wallet is None else (*named, payment.wallet)

@@ -11,7 +11,7 @@ from sandbox.kit.institution.amounts import paisa, taka
 from sandbox.kit.institution.replies import Reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError
 from sandbox.providers.bkash.faults import BkashFault, BkashStep
-from sandbox.providers.bkash.payment import REFUNDS_MAX, BkashRefund, BkashStatus, Payment
+from sandbox.providers.bkash.payment import REFUNDS_MAX, BkashPayment, BkashRefund, BkashStatus
 from sandbox.providers.bkash.payment_calls import new_trx_id
 from sandbox.providers.bkash.replies import refusal_reply, refusal_reply_v2, success, success_v2
 from sandbox.providers.bkash.shared_state import V1, V2, BkashSharedState, FaultTarget
@@ -68,7 +68,7 @@ class RefundCalls:
             _aim(BkashStep.REFUND_STATUS, payment), V2, lambda _fault: _refunds_reply(payment)
         )
 
-    def _refundable_payment(self, form: Form, id_name: str, trx_name: str) -> Payment | str:
+    def _refundable_payment(self, form: Form, id_name: str, trx_name: str) -> BkashPayment | str:
         payment = self.shared.book.payment(id_field(form, id_name) or "")
         if payment is None:
             return "2002"
@@ -76,7 +76,7 @@ class RefundCalls:
             return "2127"
         return payment if form.get(trx_name) == payment.trx_id else "2076"
 
-    def _refund(self, form: Form, payment: Payment, fault: BkashFault | None) -> Reply:
+    def _refund(self, form: Form, payment: BkashPayment, fault: BkashFault | None) -> Reply:
         def refusal(amount: int) -> str | None:
             if payment.refunds:
                 return "2034"
@@ -85,7 +85,7 @@ class RefundCalls:
         made = self._make(form, payment, form.get("amount"), fault, refusal)
         return refusal_reply(made) if isinstance(made, str) else _first_refund_reply(payment)
 
-    def _refund_v2(self, form: Form, payment: Payment, fault: BkashFault | None) -> Reply:
+    def _refund_v2(self, form: Form, payment: BkashPayment, fault: BkashFault | None) -> Reply:
         def refusal(amount: int) -> str | None:
             if len(payment.refunds) >= REFUNDS_MAX:
                 return "2074"
@@ -109,7 +109,7 @@ class RefundCalls:
     def _make(
         self,
         form: Form,
-        payment: Payment,
+        payment: BkashPayment,
         amount: object,
         fault: BkashFault | None,
         refusal: Callable[[int], str | None],
@@ -131,12 +131,12 @@ class RefundCalls:
         return refund
 
 
-def _aim(step: BkashStep, payment: Payment) -> FaultTarget:
+def _aim(step: BkashStep, payment: BkashPayment) -> FaultTarget:
     numbers = (payment.payment_id, payment.invoice, payment.wallet or "")
     return FaultTarget(step, numbers, payment, is_open=not payment.refunds)
 
 
-def _first_refund_reply(payment: Payment) -> Reply:
+def _first_refund_reply(payment: BkashPayment) -> Reply:
     refund = payment.refunds[0]
     return success(
         originalTrxID=payment.trx_id,
@@ -149,11 +149,11 @@ def _first_refund_reply(payment: Payment) -> Reply:
     )
 
 
-def _no_refund_reply(payment: Payment) -> Reply:
+def _no_refund_reply(payment: BkashPayment) -> Reply:
     return success(originalTrxID=payment.trx_id, currency="BDT")
 
 
-def _refunds_reply(payment: Payment) -> Reply:
+def _refunds_reply(payment: BkashPayment) -> Reply:
     return success_v2(
         originalTrxId=payment.trx_id,
         originalTrxAmount=taka(payment.reported_paisa),

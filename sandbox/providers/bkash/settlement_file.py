@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.clock import dhaka_day
-from sandbox.providers.bkash.payment import BkashRefund, BkashStatus, Payment
+from sandbox.providers.bkash.payment import BkashPayment, BkashRefund, BkashStatus
 from sandbox.providers.bkash.wire import time_v1
 
 COLUMNS = (
@@ -31,7 +31,7 @@ COLUMNS = (
 )
 
 
-def settlement_file(payments: Iterable[Payment], day: date) -> str:
+def settlement_file(payments: Iterable[BkashPayment], day: date) -> str:
     """Return the CSV of a day in Dhaka, in the order in which the money moved."""
     lines = [line for payment in payments for line in _lines(payment) if dhaka_day(line[0]) == day]
     text = io.StringIO()
@@ -41,7 +41,7 @@ def settlement_file(payments: Iterable[Payment], day: date) -> str:
     return text.getvalue()
 
 
-def _lines(payment: Payment) -> Iterator[tuple[datetime, list[str]]]:
+def _lines(payment: BkashPayment) -> Iterator[tuple[datetime, list[str]]]:
     if payment.trx_id is None:
         return
     fee = payment.fee_paisa
@@ -52,13 +52,13 @@ def _lines(payment: Payment) -> Iterator[tuple[datetime, list[str]]]:
         yield refund.at, _refund_row(payment, refund)
 
 
-def _refund_row(payment: Payment, refund: BkashRefund) -> list[str]:
+def _refund_row(payment: BkashPayment, refund: BkashRefund) -> list[str]:
     cells = _row(payment, refund.refund_trx_id, "Refund", refund.at, refund.at)
     amounts = [taka(refund.amount_paisa), taka(0), taka(-refund.amount_paisa)]
     return [*cells, *amounts, "BDT", BkashStatus.COMPLETED.value, payment.trx_id or ""]
 
 
-def _row(payment: Payment, trx_id: str, kind: str, started: datetime, ended: datetime) -> list[str]:
+def _row(payment: BkashPayment, trx_id: str, kind: str, started: datetime, ended: datetime) -> list[str]:
     masked = masked_wallet(payment.wallet or "")
     return [trx_id, payment.payment_id, payment.invoice, kind, time_v1(started), time_v1(ended), masked]
 

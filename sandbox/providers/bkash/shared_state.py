@@ -11,10 +11,10 @@ from sandbox.providers.bkash import replies, tokens
 from sandbox.providers.bkash.book import BkashBook
 from sandbox.providers.bkash.faults import DROPS_FIRST, MAGIC, BkashFault, BkashStep
 from sandbox.providers.bkash.notification_delivery import NotificationSender
-from sandbox.providers.bkash.payment import Payment
+from sandbox.providers.bkash.payment import BkashPayment
 from sandbox.providers.bkash.replies import SUCCESS, RefusalReply
 from sandbox.providers.bkash.settings import BkashSettings
-from sandbox.providers.bkash.wallets import World
+from sandbox.providers.bkash.wallets import BkashWallets
 
 _UNDONE = {
     BkashFault.LOST_UNDONE: LOST,
@@ -44,7 +44,7 @@ class FaultTarget(NamedTuple):
 
     step: BkashStep
     numbers: tuple[str, ...] = ()
-    payment: Payment | None = None
+    payment: BkashPayment | None = None
     is_open: bool = False
 
 
@@ -72,7 +72,7 @@ class BkashSharedState:
 
     settings: BkashSettings
     clock: Clock
-    wallets: World
+    wallets: BkashWallets
     book: BkashBook
     faults: StepFaults[BkashFault]
     notifications: NotificationSender

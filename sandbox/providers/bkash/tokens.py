@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
-from sandbox.kit.institution.journal import Line
+from sandbox.kit.institution.journal import JournalLine
 
 TOKEN_SECONDS = 3_600
 REFRESH_SECONDS = 28 * 86_400
@@ -54,7 +54,7 @@ class AppTokens:
         end = self._refresh_tokens.get(refresh_token)
         return end is not None and now < end
 
-    def apply(self, kind: str, line: Line) -> None:
+    def apply(self, kind: str, line: JournalLine) -> None:
         """Let an event of the journal count: granted, expired or blocked."""
         now = datetime.fromisoformat(str(line["at"]))
         if kind == "granted":
@@ -67,7 +67,7 @@ class AppTokens:
             self._blocked_until = now + timedelta(seconds=BLOCK_SECONDS)
 
 
-def grant_event(now: datetime) -> Line:
+def grant_event(now: datetime) -> JournalLine:
     """Return the event of a new pair of tokens."""
     return _event("granted", now) | {
         "id_token": secrets.token_urlsafe(48),
@@ -75,15 +75,15 @@ def grant_event(now: datetime) -> Line:
     }
 
 
-def expiry_event(now: datetime) -> Line:
+def expiry_event(now: datetime) -> JournalLine:
     """Return the event that every id token dies."""
     return _event("expired", now)
 
 
-def block_event(now: datetime) -> Line:
+def block_event(now: datetime) -> JournalLine:
     """Return the event that the app is blocked for an hour."""
     return _event("blocked", now)
 
 
-def _event(kind: str, now: datetime) -> Line:
+def _event(kind: str, now: datetime) -> JournalLine:
     return {"kind": kind, "at": now.isoformat()}

@@ -55,7 +55,7 @@ class WalletKind(Enum):
 _KIND_BY_DIGITS = {kind.value: kind for kind in WalletKind if kind is not WalletKind.NORMAL}
 
 
-class World:
+class BkashWallets:
     """All wallets of one simulator."""
 
     def __init__(self, accounts: int) -> None:

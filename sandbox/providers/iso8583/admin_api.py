@@ -12,13 +12,13 @@ from sandbox.kit.institution.faults import ANYBODY
 from sandbox.kit.institution.replies import Reply, json_reply
 from sandbox.kit.institution.stored_records import as_stored
 from sandbox.kit.provider.admin_api import Id, ProviderAdminApi, ProviderBooks
-from sandbox.kit.provider.orders import State
+from sandbox.kit.provider.orders import OrderState
 from sandbox.providers.iso8583.book import HostBook
-from sandbox.providers.iso8583.faults import Fault, Step
+from sandbox.providers.iso8583.faults import HostFault, HostStep
 from sandbox.providers.iso8583.host import Host
 from sandbox.providers.iso8583.link import HostListener
 
-_AT_ONE_STEP = {Fault.AFTER_REVERSAL: Step.REQUEST, Fault.NO_ORIGINAL: Step.REVERSAL}
+_AT_ONE_STEP = {HostFault.AFTER_REVERSAL: HostStep.REQUEST, HostFault.NO_ORIGINAL: HostStep.REVERSAL}
 
 
 class LinkFault(InstitutionRequest):
@@ -30,25 +30,25 @@ class LinkFault(InstitutionRequest):
 
     order: Id | None = None
     payer: Id | None = None
-    step: Step | None = None
-    fault: Fault
+    step: HostStep | None = None
+    fault: HostFault
     times: Times = 1
     seconds: Annotated[float, Field(gt=0, le=86_400)] | None = None
 
     @model_validator(mode="after")
     def _check_combination(self, _info: ValidationInfo) -> Self:
-        if (self.fault is Fault.REFUSE) != (self.seconds is not None):
+        if (self.fault is HostFault.REFUSE) != (self.seconds is not None):
             raise ValueError("seconds are for refuse alone, which needs them")
         if self.order is not None and self.payer is not None:
             raise ValueError("name either an order or a payer")
         if self.step not in {None, _AT_ONE_STEP.get(self.fault, self.step)}:
             raise ValueError("the fault goes with another step")
-        if self.fault is not Fault.REFUSE and self.step is None and self.fault not in _AT_ONE_STEP:
+        if self.fault is not HostFault.REFUSE and self.step is None and self.fault not in _AT_ONE_STEP:
             raise ValueError("name a step")
         return self
 
     @property
-    def strikes_at(self) -> Step | None:
+    def strikes_at(self) -> HostStep | None:
         """The step, also where the fault alone says it."""
         return self.step or _AT_ONE_STEP.get(self.fault)
 
@@ -184,7 +184,7 @@ class HostsAdminApi(ProviderAdminApi):
         reversals = book.reversals_of(selection.institution_id)
         return {
             "house": selection.institution_id,
-            "orders": {state.value: states.count(state) for state in State},
+            "orders": {state.value: states.count(state) for state in OrderState},
             "requests": len(requests),
             "posted": sum(request.is_posted for request in requests),
             "posted_paisa": sum(request.amount_paisa for request in requests if request.is_posted),

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.provider.magic_numbers import MoneyOutcome
-from sandbox.kit.provider.orders import ProviderOrder, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.iso8583.book import ALIAS, REQUEST_IDENTITY, HostBook, RequestIdentity
 from sandbox.providers.iso8583.codec import Fields
@@ -126,8 +126,9 @@ def _alias_code(provider: Provider, fields: Fields, order: ProviderOrder | None)
         return NO_SUCH_ALIAS
     state = provider.state(order)
     wrong = {
-        NO_SUCH_ALIAS: REQUEST_IDENTITY in order.facts or state not in {State.AGREED, State.EXPIRED},
-        _EXPIRED: state is State.EXPIRED,
+        NO_SUCH_ALIAS: REQUEST_IDENTITY in order.facts
+        or state not in {OrderState.AGREED, OrderState.EXPIRED},
+        _EXPIRED: state is OrderState.EXPIRED,
         INVALID_TRANSACTION: fields[48].rstrip() != order.reference,
         INVALID_AMOUNT: int(fields[4]) != order.amount_paisa,
     }

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from typing_extensions import override
 
-from sandbox.kit.institution.journal import Line
+from sandbox.kit.institution.journal import JournalLine
 from sandbox.kit.institution.stored_records import as_stored, from_stored
 from sandbox.kit.provider.book import Decision, ProviderBook
-from sandbox.kit.provider.orders import ProviderOrder, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder
 from sandbox.providers.iso8583.institutions import REVERSED
 
 ALIAS = "alias"
@@ -172,7 +172,7 @@ class HostBook(ProviderBook):
         return self._records.setdefault(institution_id, _HostRecords())
 
     @override
-    def _apply(self, kind: str, line: Line) -> None:
+    def _apply(self, kind: str, line: JournalLine) -> None:
         values: dict[str, Any] = line
         match kind:
             case "consented":
@@ -196,7 +196,7 @@ class HostBook(ProviderBook):
 
     def _consent(self, order: ProviderOrder, values: dict[str, Any]) -> None:
         order.facts[ALIAS] = values["alias"]
-        order.settles_at, order.settles_to = values["ends_at"], State.EXPIRED
+        order.settles_at, order.settles_to = values["ends_at"], OrderState.EXPIRED
         self._by_name[order.institution_id, values["alias"]] = order
         self._update_pending(order)
 
@@ -229,14 +229,14 @@ class HostBook(ProviderBook):
             self._moved[order.institution_id, order.payer] += order.amount_paisa
             day = written.requests[reversal.identity].day
             self._spent[order.institution_id, order.payer, day] -= order.amount_paisa
-        order.decided_state, order.decided_at = State.CANCELLED, reversal.at
+        order.decided_state, order.decided_at = OrderState.CANCELLED, reversal.at
         order.reason = REVERSED
         self._update_pending(order)
 
 
 def _is_open_to(order: ProviderOrder, reversal: Reversal) -> bool:
     """Whether an order waits for the 0200 that is reversed, or has had it without being decided by it."""
-    return order.decided_state is State.OPENED and order.facts.get(REQUEST_IDENTITY) in {
+    return order.decided_state is OrderState.OPENED and order.facts.get(REQUEST_IDENTITY) in {
         None,
         reversal.identity,
     }

@@ -15,7 +15,7 @@ from sandbox.kit.provider.book import Decision
 from sandbox.kit.provider.call_results import Refusal
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.iso8583.book import ALIAS, HostBook
 from sandbox.providers.iso8583.faults import REFUSED_AT_PAGE
@@ -78,7 +78,7 @@ def record_consent(
     """Make the alias of an order whose payer has agreed, or refuse that payer."""
     now = provider.clock.now()
     if REFUSED_AT_PAGE in provider.behaviour(order).facts:
-        book.record_decided(order, Decision(State.DECLINED, now, reason=_REFUSED))
+        book.record_decided(order, Decision(OrderState.DECLINED, now, reason=_REFUSED))
         return
     life = timedelta(seconds=alias_seconds / provider.settings.page_times_divisor)
     book.record_consented(order, provider.unused_name(lambda: _alias(provider)), now + life)

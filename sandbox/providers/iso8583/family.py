@@ -11,16 +11,16 @@ from typing_extensions import override
 
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.http_request import Request
-from sandbox.kit.institution.movements import Moved, Movement
+from sandbox.kit.institution.movements import Movement, MovementKind
 from sandbox.kit.institution.pages import with_query
 from sandbox.kit.institution.replies import Errors, Reply, error_reply, json_reply
 from sandbox.kit.provider import payment_outcomes
-from sandbox.kit.provider.family import GatewayFarSide, InstitutionCall, InstitutionPage
+from sandbox.kit.provider.family import InstitutionCall, InstitutionPage, ProviderFamily
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
-from sandbox.kit.provider.institution import House
-from sandbox.kit.provider.magic_numbers import Magic
+from sandbox.kit.provider.institution import ProviderInstitution
+from sandbox.kit.provider.magic_numbers import PayerKindRow
 from sandbox.kit.provider.movements import is_plain
-from sandbox.kit.provider.orders import ProviderOrder, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder
 from sandbox.kit.provider.payer_numbers import masked, normal_numbers
 from sandbox.kit.provider.provider import Provider
 from sandbox.kit.provider.settings import ENVIRONMENT_PREFIX
@@ -44,22 +44,22 @@ _PAGE = "pay"
 _APPROVAL_LENGTH = 6
 
 
-class Institution(GatewayFarSide):
+class HostsFamily(ProviderFamily):
     """The banks that are reached over ISO 8583."""
 
     name: ClassVar[str] = "Bank hosts"
     family: ClassVar[str] = FAMILY
     errors: ClassVar[Errors] = Errors(error_reply)
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
-    own_kinds: ClassVar[tuple[Magic, ...]] = OWN_KINDS
-    pushes_on: ClassVar[frozenset[State]] = frozenset()
+    institutions: ClassVar[tuple[ProviderInstitution, ...]] = INSTITUTIONS
+    own_kinds: ClassVar[tuple[PayerKindRow, ...]] = OWN_KINDS
+    pushes_on: ClassVar[frozenset[OrderState]] = frozenset()
     book_type: ClassVar[type[HostBook]] = HostBook
     settings_type: ClassVar[type[HostSettings]] = HostSettings
     settings: HostSettings
     book: HostBook
 
     def __init__(self, settings: HostSettings, clock: Clock) -> None:
-        """Open the book below `settings.home`; errors as of `GatewayFarSide`."""
+        """Open the book below `settings.home`; errors as of `ProviderFamily`."""
         super().__init__(settings, clock)
         self.hosts: Mapping[str, Host] = {
             name: Host(provider, self.book, settings) for name, provider in self.providers.items()
@@ -97,7 +97,7 @@ class Institution(GatewayFarSide):
 
     @classmethod
     @override
-    def secrets_for_switch(cls, institution: House, password: str) -> Mapping[str, str]:
+    def secrets_for_switch(cls, institution: ProviderInstitution, password: str) -> Mapping[str, str]:
         return {
             "MAC_KEY": mac_key_of(institution.id).hex().upper(),
             "CONSENT_SECRET": consent_secret_of(institution.id),
@@ -111,7 +111,7 @@ class Institution(GatewayFarSide):
         The hosts are expected as many ports above the pages as in the document; see `places_for_switch`.
         """
         parts = urlsplit(origin)
-        ports = zip(cls.houses, cls.further_ports(parts.port or 0), strict=True)
+        ports = zip(cls.institutions, cls.further_ports(parts.port or 0), strict=True)
         places = {institution.id: f"{parts.hostname}:{port}" for institution, port in ports}
         return super().settings_for_switch(origin, password) | _as_variables(places)
 
@@ -119,15 +119,15 @@ class Institution(GatewayFarSide):
     @override
     def further_ports(cls, port: int) -> Sequence[int]:
         """Return where the hosts listen beside pages at this port, unless the settings name others."""
-        return [port + terms_of(institution).port_above for institution in cls.houses]
+        return [port + terms_of(institution).port_above for institution in cls.institutions]
 
     @classmethod
-    def hosts_at(cls, ports: Mapping[str, int]) -> dict[str, str]:
+    def host_port_variables(cls, ports: Mapping[str, int]) -> dict[str, str]:
         """Return the environment variables by which hosts take these ports, and a switch finds them there."""
         variables = {f"{ENVIRONMENT_PREFIX}HOST_PORTS": json.dumps(dict(ports))}
         return variables | _as_variables({name: f"127.0.0.1:{port}" for name, port in ports.items()})
 
-    def places_for_switch(self) -> dict[str, str]:
+    def host_addresses_for_switch(self) -> dict[str, str]:
         """Return the environment variables that name where the hosts of this process listen."""
         return _as_variables({name: listener.place for name, listener in self.listeners.items()})
 
@@ -167,7 +167,7 @@ class Institution(GatewayFarSide):
         return HostsAdminApi(self)
 
     @override
-    def rows_of_day(self, institution: House, day: date) -> list[SettlementRow]:
+    def rows_of_day(self, institution: ProviderInstitution, day: date) -> list[SettlementRow]:
         """Return what was posted on a business day of the host, reversed since or not."""
         rows = []
         for seq, (request, order) in enumerate(self.book.posted_on(institution.id, day), start=1):
@@ -186,7 +186,7 @@ class Institution(GatewayFarSide):
         return rows
 
     @override
-    def movements_of(self, institution: House) -> Iterable[Movement]:
+    def movements_of(self, institution: ProviderInstitution) -> Iterable[Movement]:
         """Return what was posted, under the RRN that it came with; what was reversed has not succeeded."""
         for request in self.book.requests_of(institution.id):
             order = self.book.order(institution.id, request.reference)
@@ -215,7 +215,7 @@ class Institution(GatewayFarSide):
             order = provider.find(str(fields.get("reference"))) or error_reply(404, "no such order")
         if not isinstance(order, ProviderOrder):
             return order
-        if provider.state(order) is State.OPENED:
+        if provider.state(order) is OrderState.OPENED:
             payment_outcomes.confirm_order(
                 provider, order, next(normal_numbers(provider.institution.kind, 1))
             )
@@ -231,10 +231,10 @@ def movement_of_request(provider: Provider, request: FinancialRequest, order: Pr
     is_standing = order.is_paid and order.facts.get(REQUEST_IDENTITY) == request.identity
     return Movement(
         institution_id=order.institution_id,
-        moved=Moved.PAYMENT,
+        kind=MovementKind.PAYMENT,
         at=request.at,
-        ours=request.identity.split()[2],
-        theirs=request.approval_code,
+        our_reference=request.identity.split()[2],
+        their_reference=request.approval_code,
         gross_paisa=request.amount_paisa,
         fee_paisa=order.fee_paisa if is_standing else 0,
         fee_vat_paisa=order.fee_vat_paisa if is_standing else 0,

@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sandbox.kit.provider import faults as kit
-from sandbox.kit.provider.magic_numbers import Magic, MoneyOutcome, PayerBehaviour
+from sandbox.kit.provider.magic_numbers import MoneyOutcome, PayerBehaviour, PayerKindRow
 
 
-class Step(StrEnum):
+class HostStep(StrEnum):
     """The messages that a fault can strike."""
 
     SIGN_ON = "sign_on"
@@ -22,7 +22,7 @@ class Step(StrEnum):
     """0420 and 0421."""
 
 
-class Fault(StrEnum):
+class HostFault(StrEnum):
     """One fault; `refuse` is of the whole link and knows no step."""
 
     LOST_DONE = "lost_done"
@@ -73,7 +73,7 @@ class FaultEffect(NamedTuple):
     Without a code the answer has the right one.
     """
 
-    fault: Fault | None = None
+    fault: HostFault | None = None
     is_done: bool = True
     code: str = ""
     waits_seconds: float = 0.0
@@ -84,12 +84,12 @@ NO_EFFECT = FaultEffect()
 _CODE, _DONE = "code_", "_done"
 
 
-def effect_of_fault(fault: Fault) -> FaultEffect:
+def effect_of_fault(fault: HostFault) -> FaultEffect:
     """Return what a fault does to a message."""
     if fault.startswith(_CODE):
         code = fault.removeprefix(_CODE).removesuffix(_DONE)
         return FaultEffect(fault, is_done=fault.endswith(_DONE), code=code)
-    return FaultEffect(fault, is_done=fault is not Fault.LOST_UNDONE)
+    return FaultEffect(fault, is_done=fault is not HostFault.LOST_UNDONE)
 
 
 # ---- what payers bring
@@ -100,34 +100,39 @@ REFUSED_AT_PAGE = "refused_at_page"
 _NNN = 3
 # What the kinds of all institutions mean here whose fault strikes the merchant's own call.
 _OF_KIT = {
-    kit.Fault.LOST_DONE: Fault.LOST_DONE,
-    kit.Fault.LOST_UNDONE: Fault.LOST_UNDONE,
-    kit.Fault.HTML: Fault.RUBBISH,
-    kit.Fault.HTTP_500: Fault.CODE_96,
-    kit.Fault.SLOW: Fault.SLOW,
+    kit.ProviderFault.LOST_DONE: HostFault.LOST_DONE,
+    kit.ProviderFault.LOST_UNDONE: HostFault.LOST_UNDONE,
+    kit.ProviderFault.HTML: HostFault.RUBBISH,
+    kit.ProviderFault.HTTP_500: HostFault.CODE_96,
+    kit.ProviderFault.SLOW: HostFault.SLOW,
 }
 
 
-def _on_request(digits: int, name: str, fault: Fault, meaning: str) -> Magic:
-    return Magic(digits, name, meaning, PayerBehaviour(facts={_REQUEST: fault}))
+def _on_request(digits: int, name: str, fault: HostFault, meaning: str) -> PayerKindRow:
+    return PayerKindRow(digits, name, meaning, PayerBehaviour(facts={_REQUEST: fault}))
 
 
-OWN_KINDS: tuple[Magic, ...] = (
-    Magic(90, "any_code", "the first 0200 is answered with the last two digits of the number in DE39; it is "
+OWN_KINDS: tuple[PayerKindRow, ...] = (
+    PayerKindRow(90, "any_code",
+          "the first 0200 is answered with the last two digits of the number in DE39; it is "
           "posted all the same if the digit before them is 1", PayerBehaviour(facts={_ANY_CODE: "yes"})),
-    _on_request(91, "bad_mac", Fault.BAD_MAC, "posted, and the 0210 has a wrong MAC"),
-    _on_request(92, "other_stan", Fault.OTHER_STAN, "posted, and the 0210 bears another STAN"),
-    _on_request(93, "cut", Fault.CUT, "posted, and the link is dropped in the middle of the 0210"),
-    _on_request(94, "twice_in_one", Fault.TWICE_IN_ONE, "posted, and the 0210 comes twice in one segment"),
-    _on_request(95, "single_bytes", Fault.SINGLE_BYTES, "posted, and the 0210 comes byte by byte"),
-    _on_request(96, "after_reversal", Fault.AFTER_REVERSAL,
+    _on_request(91, "bad_mac", HostFault.BAD_MAC, "posted, and the 0210 has a wrong MAC"),
+    _on_request(92, "other_stan", HostFault.OTHER_STAN, "posted, and the 0210 bears another STAN"),
+    _on_request(93, "cut", HostFault.CUT, "posted, and the link is dropped in the middle of the 0210"),
+    _on_request(94, "twice_in_one", HostFault.TWICE_IN_ONE,
+          "posted, and the 0210 comes twice in one segment"),
+    _on_request(95, "single_bytes", HostFault.SINGLE_BYTES, "posted, and the 0210 comes byte by byte"),
+    _on_request(96, "after_reversal", HostFault.AFTER_REVERSAL,
                 "posted, and the 0210 comes after a reversal of it was confirmed"),
-    Magic(97, "reversal_unanswered", "posted, the 0210 lost; NNN reversals and one more are not carried out "
+    PayerKindRow(97, "reversal_unanswered",
+          "posted, the 0210 lost; NNN reversals and one more are not carried out "
           "and not answered",
-          PayerBehaviour(facts={_REQUEST: Fault.LOST_DONE, _REVERSAL: Fault.LOST_UNDONE})),
-    Magic(98, "reversal_96", "posted, the 0210 lost; NNN reversals and one more are not carried out and "
-          "answered with 96", PayerBehaviour(facts={_REQUEST: Fault.LOST_DONE, _REVERSAL: Fault.CODE_96})),
-    Magic(99, "refused_at_page", "the bank refuses on its page",
+          PayerBehaviour(facts={_REQUEST: HostFault.LOST_DONE, _REVERSAL: HostFault.LOST_UNDONE})),
+    PayerKindRow(98, "reversal_96",
+          "posted, the 0210 lost; NNN reversals and one more are not carried out and "
+          "answered with 96", PayerBehaviour(facts={_REQUEST: HostFault.LOST_DONE,
+          _REVERSAL: HostFault.CODE_96})),
+    PayerKindRow(99, "refused_at_page", "the bank refuses on its page",
           PayerBehaviour(facts={REFUSED_AT_PAGE: "yes"})),
 )  # fmt: skip
 """Payers of this family alone; NNN are the last three digits of the number."""
@@ -139,13 +144,17 @@ def effect_on_request(behaviour: PayerBehaviour, payer: str, pending_seconds: fl
         code = payer[-2:]
         return FaultEffect(is_done=payer[-_NNN] == "1" or code == "00", code=code)
     if behaviour.money is MoneyOutcome.PENDING:
-        return effect_of_fault(Fault.LOST_UNDONE)
+        return effect_of_fault(HostFault.LOST_UNDONE)
     if behaviour.money in {MoneyOutcome.PENDING_THEN_MOVES, MoneyOutcome.PENDING_THEN_DECLINED}:
         return FaultEffect(waits_seconds=pending_seconds)
     named = behaviour.facts.get(_REQUEST)
     if named is not None:
-        return effect_of_fault(Fault(named))
-    fault = _OF_KIT.get(behaviour.faults[kit.Step.TAKE]) if kit.Step.TAKE in behaviour.faults else None
+        return effect_of_fault(HostFault(named))
+    fault = (
+        _OF_KIT.get(behaviour.faults[kit.ProviderStep.TAKE])
+        if kit.ProviderStep.TAKE in behaviour.faults
+        else None
+    )
     return NO_EFFECT if fault is None else effect_of_fault(fault)
 
 
@@ -154,4 +163,4 @@ def effect_on_reversal(behaviour: PayerBehaviour, payer: str, heard_before: int)
     named = behaviour.facts.get(_REVERSAL)
     if named is None or heard_before > int(payer[-_NNN:]):
         return NO_EFFECT
-    return effect_of_fault(Fault(named))
+    return effect_of_fault(HostFault(named))

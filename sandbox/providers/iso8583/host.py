@@ -8,7 +8,7 @@ from datetime import date
 from sandbox.kit.institution.faults import StepFaults
 from sandbox.kit.institution.seeded_values import share_half_up
 from sandbox.kit.provider.book import Decision
-from sandbox.kit.provider.orders import ProviderOrder, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.iso8583 import authorisation
 from sandbox.providers.iso8583.book import (
@@ -21,9 +21,9 @@ from sandbox.providers.iso8583.book import (
 from sandbox.providers.iso8583.codec import IsoMessage, UnreadableMessageError, decode
 from sandbox.providers.iso8583.faults import (
     NO_EFFECT,
-    Fault,
     FaultEffect,
-    Step,
+    HostFault,
+    HostStep,
     effect_of_fault,
     effect_on_request,
     effect_on_reversal,
@@ -71,7 +71,7 @@ class Host:
     provider: Provider
     book: HostBook
     settings: HostSettings
-    faults: StepFaults[Fault] = field(default_factory=lambda: StepFaults(Step))
+    faults: StepFaults[HostFault] = field(default_factory=lambda: StepFaults(HostStep))
     counted: Counter[str] = field(default_factory=Counter)
     _withheld_answers: dict[str, HostAnswer] = field(default_factory=dict)
 
@@ -116,7 +116,7 @@ class Host:
 
     def _network(self, line: LinkState, message: IsoMessage) -> Sequence[HostAnswer]:
         function_code = message.fields[70]
-        step = {SIGN_ON: Step.SIGN_ON, ECHO: Step.ECHO}.get(function_code)
+        step = {SIGN_ON: HostStep.SIGN_ON, ECHO: HostStep.ECHO}.get(function_code)
         effect = self._effect_at_step(step)
         code = effect.code or (APPROVED if function_code in {SIGN_ON, SIGN_OFF, ECHO} else "12")
         if function_code in {SIGN_ON, SIGN_OFF} and code == APPROVED and effect.is_done:
@@ -124,7 +124,7 @@ class Host:
         fields = {number: message.fields[number] for number in (7, 11, 70)} | {39: code}
         return build_answers(CorrectAnswer("0810", fields), effect, None, self.habits.slow_seconds)
 
-    def _effect_at_step(self, step: Step | None, *names: str) -> FaultEffect:
+    def _effect_at_step(self, step: HostStep | None, *names: str) -> FaultEffect:
         fault = None if step is None else self.faults.take(step, *names)
         return NO_EFFECT if fault is None else effect_of_fault(fault)
 
@@ -141,14 +141,14 @@ class Host:
             return self._repeat(message, known)
         order = authorisation.order_of_alias(self.provider, fields)
         reference = "" if order is None else order.reference
-        effect = self._effect_at_step(Step.REQUEST, *_names(order))
+        effect = self._effect_at_step(HostStep.REQUEST, *_names(order))
         if effect.fault is None and order is not None and not order.calls.get(_REQUEST):
             behaviour, wait = self.provider.behaviour(order), self.settings.pending_seconds
             effect = effect_on_request(behaviour, order.payer, wait)
         if self.book.reversal(self.provider.institution.id, identity) is not None:
             self.book.record_message(self.provider.institution.id, reference, _REQUEST)
             return self._answer(message, authorisation.DUPLICATE)
-        if effect.fault is Fault.LOST_UNDONE:
+        if effect.fault is HostFault.LOST_UNDONE:
             self.book.record_message(self.provider.institution.id, reference, _REQUEST)
             return []
         request = self._record_request(message, identity, order, effect)
@@ -159,7 +159,7 @@ class Host:
         is_same = int(message.fields[4]) == known.amount_paisa
         if self.habits.is_repeat_94 or not is_same or self._is_reversed(known):
             return self._answer(message, authorisation.DUPLICATE)
-        return self._request_answers(message, known, self._effect_at_step(Step.REQUEST, known.reference))
+        return self._request_answers(message, known, self._effect_at_step(HostStep.REQUEST, known.reference))
 
     def _is_reversed(self, known: FinancialRequest) -> bool:
         identity = RequestIdentity(*known.identity.split(" "))
@@ -194,18 +194,20 @@ class Host:
         return request
 
     def _is_unused(self, order: ProviderOrder) -> bool:
-        return self.provider.state(order) is State.AGREED and REQUEST_IDENTITY not in order.facts
+        return self.provider.state(order) is OrderState.AGREED and REQUEST_IDENTITY not in order.facts
 
     def _decision(self, order: ProviderOrder, code: str, *, is_posted: bool) -> Decision | None:
         """Return how an order ends by the answer to its 0200; not at all where only a reversal can end it."""
         now = self.provider.clock.now()
         if not is_posted:
             reason = authorisation.reason_of(code)
-            return Decision(State.DECLINED, now, reason=reason) if code in authorisation.DECLINES else None
+            return (
+                Decision(OrderState.DECLINED, now, reason=reason) if code in authorisation.DECLINES else None
+            )
         institution = self.provider.institution
         fee = share_half_up(order.amount_paisa, institution.fee_bp, _WHOLE_BP)
         return Decision(
-            state=State.PAID,
+            state=OrderState.PAID,
             at=now,
             transaction_id=self.provider.new_transaction_id(order),
             fee_paisa=fee,
@@ -219,7 +221,7 @@ class Host:
         if request.code == APPROVED:
             more[38] = request.approval_code
         host_answers = self._answer(message, request.code, more, effect, request.reference)
-        if effect.fault is Fault.AFTER_REVERSAL and host_answers:
+        if effect.fault is HostFault.AFTER_REVERSAL and host_answers:
             self._withheld_answers[request.identity] = host_answers[0]
             return []
         return host_answers
@@ -251,7 +253,7 @@ class Host:
         return host_answers if late is None else [*host_answers, late]
 
     def _effect_on_reversal(self, order: ProviderOrder | None) -> FaultEffect:
-        effect = self._effect_at_step(Step.REVERSAL, *_names(order))
+        effect = self._effect_at_step(HostStep.REVERSAL, *_names(order))
         if effect.fault is not None or order is None:
             return effect
         heard = sum(order.calls.get(mti, 0) for mti in _REVERSALS)
@@ -266,7 +268,7 @@ class Host:
         if original is not None and original.amount_paisa != int(fields[4]):
             self.counted["reversal_of_another_amount"] += 1
             return None
-        is_unknown = original is None or effect.fault is Fault.NO_ORIGINAL
+        is_unknown = original is None or effect.fault is HostFault.NO_ORIGINAL
         of_alias = "" if order is None else order.reference
         reversal = Reversal(
             institution_id=house_id,

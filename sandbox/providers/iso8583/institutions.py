@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from sandbox.kit.institution.payer_page import Text
-from sandbox.kit.provider.institution import House
-from sandbox.kit.provider.payer_numbers import Kind, masked
+from sandbox.kit.provider.institution import ProviderInstitution
+from sandbox.kit.provider.payer_numbers import PayerKind, masked
 from sandbox.kit.provider.settlement_file import SettlementLayout, SettlementRow
 from sandbox.providers.iso8583.mac import KEY_LENGTH
 
@@ -41,7 +41,7 @@ class BankTerms(NamedTuple):
     daily_limit_paisa: int
 
 
-def terms_of(institution: House) -> BankTerms:
+def terms_of(institution: ProviderInstitution) -> BankTerms:
     """Return the terms of an institution."""
     family_data = institution.family_data
     return BankTerms(
@@ -129,12 +129,14 @@ def _terms_row(  # a row of the table below
     }
 
 
-def _bank(house_id: str, name: Text, colour: str, fee_bp: int, family_data: Mapping[str, str]) -> House:
-    return House(
+def _bank(
+    house_id: str, name: Text, colour: str, fee_bp: int, family_data: Mapping[str, str]
+) -> ProviderInstitution:
+    return ProviderInstitution(
         id=house_id,
         name=name,
         family=FAMILY,
-        kind=Kind.ACCOUNT,
+        kind=PayerKind.ACCOUNT,
         colour=colour,
         fee_bp=fee_bp,
         refunds=None,
@@ -144,7 +146,7 @@ def _bank(house_id: str, name: Text, colour: str, fee_bp: int, family_data: Mapp
     )
 
 
-INSTITUTIONS: tuple[House, ...] = (
+INSTITUTIONS: tuple[ProviderInstitution, ...] = (
     _bank("janata", Text("জনতা ব্যাংক", "Janata Bank"), "#00693e", 50,
            _terms_row("025135000", ACCOUNT, 4, 500_000, 2_500_000)),
     _bank("agrani", Text("অগ্রণী ব্যাংক", "Agrani Bank"), "#0b6b3a", 50,

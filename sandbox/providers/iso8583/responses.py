@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 from sandbox.kit.provider.magic_numbers import OTHER_AMOUNT_PAISA, PayerBehaviour
 from sandbox.providers.iso8583.codec import Fields, encode
-from sandbox.providers.iso8583.faults import Fault, FaultEffect
+from sandbox.providers.iso8583.faults import FaultEffect, HostFault
 
 _NOT_A_MESSAGE = b"HOST NOT AVAILABLE"
 _DOLLARS = "840"
@@ -42,11 +42,11 @@ class CorrectAnswer:
 
 
 _MANNERS = {
-    Fault.CUT: SendingManner.HALF,
-    Fault.TWICE_IN_ONE: SendingManner.TWICE,
-    Fault.SINGLE_BYTES: SendingManner.BYTE_BY_BYTE,
+    HostFault.CUT: SendingManner.HALF,
+    HostFault.TWICE_IN_ONE: SendingManner.TWICE,
+    HostFault.SINGLE_BYTES: SendingManner.BYTE_BY_BYTE,
 }
-_LOST = frozenset({Fault.LOST_DONE, Fault.LOST_UNDONE})
+_LOST = frozenset({HostFault.LOST_DONE, HostFault.LOST_UNDONE})
 
 
 def build_answers(
@@ -60,24 +60,24 @@ def build_answers(
         return []
     fields = _distorted_fields(dict(right.fields), effect.fault, behaviour or PayerBehaviour())
     content = encode(right.mti, fields, right.key)
-    if effect.fault is Fault.RUBBISH:
+    if effect.fault is HostFault.RUBBISH:
         content = _NOT_A_MESSAGE
-    elif effect.fault is Fault.BAD_MAC and right.key is not None:
+    elif effect.fault is HostFault.BAD_MAC and right.key is not None:
         content = content[:-1] + bytes([content[-1] ^ 1])
-    wait = slow_seconds if effect.fault is Fault.SLOW else effect.waits_seconds
+    wait = slow_seconds if effect.fault is HostFault.SLOW else effect.waits_seconds
     manner = SendingManner.WHOLE if effect.fault is None else _MANNERS.get(effect.fault, SendingManner.WHOLE)
     return [HostAnswer(content, manner, wait)]
 
 
 def _distorted_fields(
-    fields: dict[int, str], fault: Fault | None, behaviour: PayerBehaviour
+    fields: dict[int, str], fault: HostFault | None, behaviour: PayerBehaviour
 ) -> dict[int, str]:
     """Return the fields with what the answer is wrong about; only those that it has."""
-    more_paisa = OTHER_AMOUNT_PAISA if fault is Fault.OTHER_AMOUNT else behaviour.reported_extra_paisa
+    more_paisa = OTHER_AMOUNT_PAISA if fault is HostFault.OTHER_AMOUNT else behaviour.reported_extra_paisa
     if _AMOUNT in fields and more_paisa:
         fields[_AMOUNT] = str(int(fields[_AMOUNT]) + more_paisa)
-    if _CURRENCY in fields and (fault is Fault.OTHER_CURRENCY or behaviour.reported_currency):
+    if _CURRENCY in fields and (fault is HostFault.OTHER_CURRENCY or behaviour.reported_currency):
         fields[_CURRENCY] = _DOLLARS
-    if fault is Fault.OTHER_STAN:
+    if fault is HostFault.OTHER_STAN:
         fields[_STAN] = f"{(int(fields[_STAN]) + 1) % _STANS:06d}"
     return fields

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sandbox.kit.provider.settings import GatewaySettings, Seconds
+from sandbox.kit.provider.settings import ProviderSettings, Seconds
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
-class HostSettings(GatewaySettings):
+class HostSettings(ProviderSettings):
     """Settings of this family, from the environment as `EKPAY_SANDBOX_GATEWAY_<NAME>`.
 
     `host_ports` names the TCP port of an institution, as JSON by its id; 0 takes a free one. An institution

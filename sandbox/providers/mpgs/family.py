@@ -16,11 +16,11 @@ from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.provider.call_results import Refusal, ReportedOrder
-from sandbox.kit.provider.family import GatewayFarSide, InstitutionCall, InstitutionPage
+from sandbox.kit.provider.family import InstitutionCall, InstitutionPage, ProviderFamily
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, Push, random_text
-from sandbox.kit.provider.institution import House
-from sandbox.kit.provider.magic_numbers import Magic, PayerBehaviour, ReportedOutcome
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.institution import ProviderInstitution
+from sandbox.kit.provider.magic_numbers import PayerBehaviour, PayerKindRow, ReportedOutcome
+from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.mpgs import replies
 from sandbox.providers.mpgs.institutions import FAMILY, INSTITUTIONS
@@ -34,24 +34,24 @@ _MOVEMENT = f"{_ORDER}/transaction/{{transaction}}"
 _DIGITS = "0123456789"
 
 
-class Institution(GatewayFarSide):
+class MpgsFamily(ProviderFamily):
     """Banks that take cards by hosted checkout."""
 
     name: ClassVar[str] = "MPGS"
     family: ClassVar[str] = FAMILY
     errors: ClassVar[Errors] = replies.ERRORS
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
+    institutions: ClassVar[tuple[ProviderInstitution, ...]] = INSTITUTIONS
     # A payer who cancels at the page has moved nothing, and webhooks report movements.
-    pushes_on: ClassVar[frozenset[State]] = frozenset({State.PAID, State.DECLINED})
+    pushes_on: ClassVar[frozenset[OrderState]] = frozenset({OrderState.PAID, OrderState.DECLINED})
     pushes_refunds: ClassVar[bool] = True
-    own_kinds: ClassVar[tuple[Magic, ...]] = (
-        Magic(
+    own_kinds: ClassVar[tuple[PayerKindRow, ...]] = (
+        PayerKindRow(
             90,
             "indicator_mismatch",
             "paid, and the browser brings another indicator than the session was told",
             PayerBehaviour(facts={"indicator": "wrong"}),
         ),
-        Magic(
+        PayerKindRow(
             91,
             "indicator_missing",
             "paid, and the browser brings no indicator",
@@ -135,7 +135,7 @@ class Institution(GatewayFarSide):
 
     @classmethod
     @override
-    def secrets_for_switch(cls, institution: House, password: str) -> Mapping[str, str]:
+    def secrets_for_switch(cls, institution: ProviderInstitution, password: str) -> Mapping[str, str]:
         return {
             "MERCHANT_ID": "ekpay",
             "API_PASSWORD": password,
@@ -182,7 +182,7 @@ def _order(provider: Provider, request: Request) -> Reply:
     def to_reply(report: ReportedOrder | Refusal) -> Reply:
         if isinstance(report, Refusal):
             return replies.refusal_reply(report)
-        if report.state in {State.OPENED, State.EXPIRED}:
+        if report.state in {OrderState.OPENED, OrderState.EXPIRED}:
             # Nobody has tried to pay, so the gateway has a session and no order.
             return replies.NO_ORDER
         return json_reply(replies.whole_order(merchant, report))

@@ -6,8 +6,8 @@ for an acquirer's advice is not public and says what was kept back.
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.payer_page import Text
-from sandbox.kit.provider.institution import House, RefundRules
-from sandbox.kit.provider.payer_numbers import Kind
+from sandbox.kit.provider.institution import ProviderInstitution, RefundRules
+from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.kit.provider.settlement_file import SettlementEvent, SettlementLayout, SettlementRow
 
 FAMILY = "mpgs"
@@ -65,12 +65,12 @@ LAYOUT = SettlementLayout(
 )
 
 
-def _bank(house_id: str, name: Text, colour: str) -> House:
-    return House(
+def _bank(house_id: str, name: Text, colour: str) -> ProviderInstitution:
+    return ProviderInstitution(
         id=house_id,
         name=name,
         family=FAMILY,
-        kind=Kind.CARD,
+        kind=PayerKind.CARD,
         colour=colour,
         fee_bp=_FEE_BP,
         refunds=_REFUNDS,
@@ -78,7 +78,7 @@ def _bank(house_id: str, name: Text, colour: str) -> House:
     )
 
 
-INSTITUTIONS: tuple[House, ...] = (
+INSTITUTIONS: tuple[ProviderInstitution, ...] = (
     _bank("ebl", Text("ইস্টার্ন ব্যাংক", "Eastern Bank"), "#00539b"),
     _bank("brac_bank", Text("ব্র্যাক ব্যাংক", "BRAC Bank"), "#0066b3"),
     _bank("mutual_trust", Text("মিউচুয়াল ট্রাস্ট ব্যাংক", "Mutual Trust Bank"), "#c8102e"),

@@ -13,7 +13,7 @@ from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.provider.call_results import Refusal, ReportedOrder
 from sandbox.kit.provider.hooks import OutcomeMessage
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
-from sandbox.kit.provider.orders import FailedTry, ProviderOrder, ProviderRefund, RefundState, State
+from sandbox.kit.provider.orders import FailedTry, OrderState, ProviderOrder, ProviderRefund, RefundState
 from sandbox.kit.provider.payer_numbers import masked
 from sandbox.kit.provider.refunds import NewRefund
 from sandbox.providers.mpgs.institutions import (
@@ -33,14 +33,14 @@ _CAUSES = {500: "SERVER_FAILED", 503: "SERVER_BUSY"}
 _GATEWAY_CODES = {"insufficient_funds": "INSUFFICIENT_FUNDS", "wrong_pin": DECLINED, "wrong_otp": DECLINED}
 _ACQUIRER_CODES = {APPROVED: "00", "INSUFFICIENT_FUNDS": "51", DECLINED: "05"}
 _RESULTS = {
-    State.OPENED: PENDING,
-    State.AGREED: PENDING,
-    State.PAID: SUCCESS,
-    State.DECLINED: FAILURE,
-    State.CANCELLED: SUCCESS,
-    State.EXPIRED: FAILURE,
+    OrderState.OPENED: PENDING,
+    OrderState.AGREED: PENDING,
+    OrderState.PAID: SUCCESS,
+    OrderState.DECLINED: FAILURE,
+    OrderState.CANCELLED: SUCCESS,
+    OrderState.EXPIRED: FAILURE,
 }
-_STATES = {ReportedOutcome.PAID: State.PAID, ReportedOutcome.DECLINED: State.DECLINED}
+_STATES = {ReportedOutcome.PAID: OrderState.PAID, ReportedOutcome.DECLINED: OrderState.DECLINED}
 _REFUND_RESULTS = {
     RefundState.DONE: (SUCCESS, APPROVED),
     RefundState.PROCESSING: (PENDING, PENDING),
@@ -102,7 +102,7 @@ def movements(merchant: str, report: ReportedOrder) -> list[Json]:
     """Return the movements of an order: tries, the payment, what was given back; in their order."""
     order = report.order
     rows = [_failed_try(merchant, report, at, refund) for at, refund in enumerate(order.tries)]
-    if report.state in {State.AGREED, State.PAID, State.DECLINED}:
+    if report.state in {OrderState.AGREED, OrderState.PAID, OrderState.DECLINED}:
         rows.append(_payment(merchant, report, report.state))
     return [*rows, *(refund_movement(merchant, report, refund) for refund in order.refunds)]
 
@@ -136,7 +136,7 @@ def refused_refund(merchant: str, report: ReportedOrder, new: NewRefund) -> Json
 
 def webhook_body(merchant: str, order: ProviderOrder, message: OutcomeMessage) -> bytes:
     """Return what is pushed about an order: the movement that has come about or changed."""
-    state = _STATES.get(message.outcome, State.AGREED)
+    state = _STATES.get(message.outcome, OrderState.AGREED)
     report = ReportedOrder(order, state, order.amount_paisa, order.currency)
     if message.refund is not None:
         return orjson.dumps(refund_movement(merchant, report, message.refund))
@@ -144,9 +144,13 @@ def webhook_body(merchant: str, order: ProviderOrder, message: OutcomeMessage) -
     return orjson.dumps(_payment(merchant, report, state) | at)
 
 
-def _status(order: ProviderOrder, state: State) -> str:
-    if state is not State.PAID:
-        words = {State.DECLINED: "FAILED", State.CANCELLED: "CANCELLED", State.AGREED: "AUTHENTICATED"}
+def _status(order: ProviderOrder, state: OrderState) -> str:
+    if state is not OrderState.PAID:
+        words = {
+            OrderState.DECLINED: "FAILED",
+            OrderState.CANCELLED: "CANCELLED",
+            OrderState.AGREED: "AUTHENTICATED",
+        }
         return words.get(state, "AUTHENTICATION_INITIATED")
     back = _refunded_paisa(order)
     if back and order.refunds[-1].facts[REFUND_TYPE] == VOID:
@@ -161,7 +165,7 @@ def _refunded_paisa(order: ProviderOrder) -> int:
 
 
 def _amounts(report: ReportedOrder, status: str) -> Json:
-    is_held = report.state is State.PAID and status != "CANCELLED"
+    is_held = report.state is OrderState.PAID and status != "CANCELLED"
     amount_paisa = report.amount_paisa if is_held else 0
     return {
         "id": report.order.reference,
@@ -174,9 +178,9 @@ def _amounts(report: ReportedOrder, status: str) -> Json:
     }
 
 
-def _payment(merchant: str, report: ReportedOrder, state: State) -> Json:
+def _payment(merchant: str, report: ReportedOrder, state: OrderState) -> Json:
     order = report.order
-    codes = {State.PAID: APPROVED, State.DECLINED: _GATEWAY_CODES.get(order.reason, DECLINED)}
+    codes = {OrderState.PAID: APPROVED, OrderState.DECLINED: _GATEWAY_CODES.get(order.reason, DECLINED)}
     transaction = _transaction(
         payment_name(len(order.tries)), "PAYMENT", report.amount_paisa, report.currency, order.transaction_id
     )

@@ -23,14 +23,14 @@ from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError, text_field
 from sandbox.kit.provider.call_results import RefundResult, Refusal, ReportedOrder
-from sandbox.kit.provider.family import GatewayFarSide, InstitutionCall
+from sandbox.kit.provider.family import InstitutionCall, ProviderFamily
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
-from sandbox.kit.provider.institution import House
-from sandbox.kit.provider.magic_numbers import Magic, ReportedOutcome
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.institution import ProviderInstitution
+from sandbox.kit.provider.magic_numbers import PayerKindRow, ReportedOutcome
+from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.kit.provider.refunds import NewRefund
-from sandbox.kit.provider.settings import GatewaySettings
+from sandbox.kit.provider.settings import ProviderSettings
 from sandbox.providers.nagad.admin_api import NagadAdminApi
 from sandbox.providers.nagad.encryption import DecryptionError, EncryptionDefect, WrongSignatureError
 from sandbox.providers.nagad.institutions import (
@@ -65,17 +65,17 @@ _RETURN_WORDS = {
 }
 
 
-class Institution(GatewayFarSide):
+class NagadFamily(ProviderFamily):
     """Nagad, a wallet."""
 
     name: ClassVar[str] = "NAGAD"
     family: ClassVar[str] = FAMILY
     errors: ClassVar[Errors] = ERRORS
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
-    own_kinds: ClassVar[tuple[Magic, ...]] = OWN_KINDS
-    pushes_on: ClassVar[frozenset[State]] = frozenset()
+    institutions: ClassVar[tuple[ProviderInstitution, ...]] = INSTITUTIONS
+    own_kinds: ClassVar[tuple[PayerKindRow, ...]] = OWN_KINDS
+    pushes_on: ClassVar[frozenset[OrderState]] = frozenset()
 
-    def __init__(self, settings: GatewaySettings, clock: Clock) -> None:
+    def __init__(self, settings: ProviderSettings, clock: Clock) -> None:
         """Open book and keys below `settings.home`.
 
         Raises:
@@ -96,7 +96,7 @@ class Institution(GatewayFarSide):
 
     @classmethod
     @override
-    def secrets_for_switch(cls, institution: House, password: str) -> Mapping[str, str]:
+    def secrets_for_switch(cls, institution: ProviderInstitution, password: str) -> Mapping[str, str]:
         # The keys are the home's: see `settings_of_home`.
         return {"MERCHANT_ID": MERCHANT_ID}
 
@@ -251,7 +251,7 @@ def _completion_reply(
 ) -> Reply:
     if isinstance(order, Refusal):
         return refusal_reply(order)
-    if provider.state(order) is not State.OPENED:
+    if provider.state(order) is not OrderState.OPENED:
         return refusal_reply(Refusal.OVER)
     provider.set_amount(order, amount_paisa)
     provider.keep(order, **facts)

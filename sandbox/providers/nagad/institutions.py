@@ -2,8 +2,8 @@
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.payer_page import Text
-from sandbox.kit.provider.institution import House, RefundRules
-from sandbox.kit.provider.magic_numbers import Magic, MoneyOutcome, PayerBehaviour
+from sandbox.kit.provider.institution import ProviderInstitution, RefundRules
+from sandbox.kit.provider.magic_numbers import MoneyOutcome, PayerBehaviour, PayerKindRow
 from sandbox.kit.provider.payer_numbers import masked
 from sandbox.kit.provider.settlement_file import SettlementLayout, SettlementRow
 from sandbox.providers.nagad.encryption import EncryptionDefect
@@ -38,7 +38,7 @@ LAYOUT = SettlementLayout(
 )
 
 INSTITUTIONS = (
-    House(
+    ProviderInstitution(
         id="nagad",
         name=Text("নগদ", "Nagad"),
         family=FAMILY,
@@ -52,17 +52,17 @@ INSTITUTIONS = (
 )
 
 OWN_KINDS = (
-    Magic(90, "pin_given", "pending for ever, in the word PinGiven",
+    PayerKindRow(90, "pin_given", "pending for ever, in the word PinGiven",
           PayerBehaviour(money=MoneyOutcome.PENDING, facts={STATUS: "PinGiven"})),
-    Magic(91, "in_motion", "pending for ever, in the word TransactionInProgress",
+    PayerKindRow(91, "in_motion", "pending for ever, in the word TransactionInProgress",
           PayerBehaviour(money=MoneyOutcome.PENDING, facts={STATUS: "TransactionInProgress"})),
-    Magic(92, "fraud", "declined, in the word Fraud",
+    PayerKindRow(92, "fraud", "declined, in the word Fraud",
           PayerBehaviour(money=MoneyOutcome.DECLINED, reason="fraud", facts={STATUS: "Fraud"})),
-    Magic(93, "aborted", "declined, in the word Aborted",
+    PayerKindRow(93, "aborted", "declined, in the word Aborted",
           PayerBehaviour(money=MoneyOutcome.DECLINED, reason="aborted", facts={STATUS: "Aborted"})),
-    Magic(94, "bad_signature", "paid; answers under seal are wrongly signed",
+    PayerKindRow(94, "bad_signature", "paid; answers under seal are wrongly signed",
           PayerBehaviour(facts={ENCRYPTION_DEFECT: EncryptionDefect.BAD_SIGNATURE})),
-    Magic(95, "wrong_key", "paid; answers under seal are encrypted for somebody else",
+    PayerKindRow(95, "wrong_key", "paid; answers under seal are encrypted for somebody else",
           PayerBehaviour(facts={ENCRYPTION_DEFECT: EncryptionDefect.WRONG_KEY})),
 )  # fmt: skip
 """Payers of this family alone; the last two strike initialise only where it names its payer."""

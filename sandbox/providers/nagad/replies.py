@@ -10,7 +10,7 @@ from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.provider.call_results import Refusal, ReportedOrder
-from sandbox.kit.provider.orders import ProviderOrder, ProviderRefund, RefundState, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder, ProviderRefund, RefundState
 from sandbox.kit.provider.payer_numbers import masked
 from sandbox.providers.nagad.institutions import MERCHANT_ID, MERCHANT_MOBILE
 
@@ -22,12 +22,12 @@ PRICED = "priced"
 _BAD_REQUEST = 400
 _REASONS = {401: "InvalidMerchant", 500: "ServerError", 503: "ServerError"}
 _WORDS = {
-    State.OPENED: "Ready",
-    State.AGREED: "InProgress",
-    State.PAID: "Success",
-    State.DECLINED: "Failed",
-    State.CANCELLED: "Cancelled",
-    State.EXPIRED: "Aborted",
+    OrderState.OPENED: "Ready",
+    OrderState.AGREED: "InProgress",
+    OrderState.PAID: "Success",
+    OrderState.DECLINED: "Failed",
+    OrderState.CANCELLED: "Cancelled",
+    OrderState.EXPIRED: "Aborted",
 }
 
 
@@ -56,7 +56,7 @@ def verification_reply(report: ReportedOrder | Refusal, word: str) -> Reply:
     """Return what became of an order; `word` replaces the usual one as long as no money has moved."""
     if isinstance(report, Refusal):
         return refusal_reply(report)
-    order, is_paid = report.order, report.state is State.PAID
+    order, is_paid = report.order, report.state is OrderState.PAID
     back = [refund for refund in order.refunds if refund.state is RefundState.DONE]
     answer: dict[str, object] = {
         "merchantId": MERCHANT_ID,
@@ -99,11 +99,11 @@ def refund_word(order: ProviderOrder, back_paisa: int) -> str:
 
 
 def _word(report: ReportedOrder, word: str, back: list[ProviderRefund]) -> str:
-    if report.state is State.PAID and back:
+    if report.state is OrderState.PAID and back:
         return refund_word(report.order, sum(refund.amount_paisa for refund in back))
-    if report.state in {State.AGREED, State.DECLINED} and word:
+    if report.state in {OrderState.AGREED, OrderState.DECLINED} and word:
         return word
-    if report.state is State.OPENED and PRICED not in report.order.facts:
+    if report.state is OrderState.OPENED and PRICED not in report.order.facts:
         return "OrderInitiated"
     return _WORDS[report.state]
 

@@ -20,7 +20,7 @@ from sandbox.kit.provider.dialect_family import Dialect
 from sandbox.kit.provider.family import InstitutionCall
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, State
+from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.sslcommerz.institutions import (
     AMOUNT_MAX_PAISA,
@@ -43,19 +43,19 @@ _RETURN_URLS = {
     ReportedOutcome.CANCELLED: "cancel_url",
 }
 _STATUSES = {
-    State.OPENED: ("0", "Initiated"),
-    State.AGREED: ("0", "Initiated"),
-    State.PAID: ("2", "Successful"),
-    State.DECLINED: ("7", "Failed"),
-    State.CANCELLED: ("7", "Failed"),
-    State.EXPIRED: ("3", "Expired"),
+    OrderState.OPENED: ("0", "Initiated"),
+    OrderState.AGREED: ("0", "Initiated"),
+    OrderState.PAID: ("2", "Successful"),
+    OrderState.DECLINED: ("7", "Failed"),
+    OrderState.CANCELLED: ("7", "Failed"),
+    OrderState.EXPIRED: ("3", "Expired"),
 }
 _STATE_BY_OUTCOME = {
-    ReportedOutcome.PAID: State.PAID,
-    ReportedOutcome.PENDING: State.AGREED,
-    ReportedOutcome.DECLINED: State.DECLINED,
-    ReportedOutcome.CANCELLED: State.CANCELLED,
-    ReportedOutcome.EXPIRED: State.EXPIRED,
+    ReportedOutcome.PAID: OrderState.PAID,
+    ReportedOutcome.PENDING: OrderState.AGREED,
+    ReportedOutcome.DECLINED: OrderState.DECLINED,
+    ReportedOutcome.CANCELLED: OrderState.CANCELLED,
+    ReportedOutcome.EXPIRED: OrderState.EXPIRED,
 }
 _OK, _UNAUTHORISED = 200, 401
 
@@ -158,7 +158,7 @@ def _opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     return json_reply({"result": "true", "payment_url": provider.page_url(order)}, code="true")
 
 
-def _order_fields(provider: OpenProvider, report: ReportedOrder, says: State) -> dict[str, str]:
+def _order_fields(provider: OpenProvider, report: ReportedOrder, says: OrderState) -> dict[str, str]:
     """Return an order in aamarPay's members, in its true state or in another."""
     order, (code, word) = report.order, _STATUSES[says]
     amount, names = taka(report.amount_paisa), {name: order.facts[name] for name in (*_CUSTOMER, *_OPTIONS)}

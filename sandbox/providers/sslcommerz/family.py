@@ -6,14 +6,14 @@ from typing import ClassVar
 
 from sandbox.kit.institution.replies import Errors
 from sandbox.kit.provider.dialect_family import Dialect, DialectFamily
-from sandbox.kit.provider.institution import House
-from sandbox.kit.provider.magic_numbers import Magic
+from sandbox.kit.provider.institution import ProviderInstitution
+from sandbox.kit.provider.magic_numbers import PayerKindRow
 from sandbox.providers.sslcommerz.aamarpay import Aamarpay
 from sandbox.providers.sslcommerz.institutions import AAMARPAY, FAMILY, INSTITUTIONS, OWN_KINDS, SSLCOMMERZ
 from sandbox.providers.sslcommerz.v4 import SslcommerzV4
 
 
-class Institution(DialectFamily):
+class SslcommerzFamily(DialectFamily):
     """SSLCommerz and aamarPay."""
 
     name: ClassVar[str] = "SSLCOMMERZ"
@@ -22,5 +22,5 @@ class Institution(DialectFamily):
     dialects: ClassVar[Mapping[str, Dialect]] = MappingProxyType(
         {SSLCOMMERZ: SslcommerzV4(), AAMARPAY: Aamarpay()}
     )
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
-    own_kinds: ClassVar[tuple[Magic, ...]] = OWN_KINDS
+    institutions: ClassVar[tuple[ProviderInstitution, ...]] = INSTITUTIONS
+    own_kinds: ClassVar[tuple[PayerKindRow, ...]] = OWN_KINDS

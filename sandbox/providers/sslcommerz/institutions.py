@@ -7,10 +7,10 @@ from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.payer_page import Text
 from sandbox.kit.provider.dialect_family import DIALECT
 from sandbox.kit.provider.hooks import OpenProvider, random_text
-from sandbox.kit.provider.institution import House, RefundRules
-from sandbox.kit.provider.magic_numbers import Magic, PayerBehaviour
+from sandbox.kit.provider.institution import ProviderInstitution, RefundRules
+from sandbox.kit.provider.magic_numbers import PayerBehaviour, PayerKindRow
 from sandbox.kit.provider.orders import ProviderOrder
-from sandbox.kit.provider.payer_numbers import Kind, masked
+from sandbox.kit.provider.payer_numbers import PayerKind, masked
 from sandbox.kit.provider.settlement_file import SettlementLayout, SettlementRow
 
 FAMILY = "sslcommerz"
@@ -82,11 +82,11 @@ AAMARPAY_LAYOUT = SettlementLayout(
 )
 
 INSTITUTIONS = (
-    House(
+    ProviderInstitution(
         id=SSLCOMMERZ,
         name=Text("এসএসএলকমার্জ", "SSLCommerz"),
         family=FAMILY,
-        kind=Kind.CARD,
+        kind=PayerKind.CARD,
         colour="#1f5ca8",
         fee_bp=250,
         page_seconds=3_600,
@@ -94,11 +94,11 @@ INSTITUTIONS = (
         layout=SSLCOMMERZ_LAYOUT,
         family_data={DIALECT: SSLCOMMERZ},
     ),
-    House(
+    ProviderInstitution(
         id=AAMARPAY,
         name=Text("আমারপে", "aamarPay"),
         family=FAMILY,
-        kind=Kind.CARD,
+        kind=PayerKind.CARD,
         colour="#1c7a4d",
         fee_bp=250,
         page_seconds=3_600,
@@ -109,8 +109,9 @@ INSTITUTIONS = (
 )
 
 OWN_KINDS = (
-    Magic(90, "risky", "paid, and held by the institution for a review", PayerBehaviour(facts={RISK: "1"})),
-    Magic(91, "paid_twice", "paid, and SSLCommerz tells two good attempts of it",
+    PayerKindRow(90, "risky", "paid, and held by the institution for a review",
+          PayerBehaviour(facts={RISK: "1"})),
+    PayerKindRow(91, "paid_twice", "paid, and SSLCommerz tells two good attempts of it",
           PayerBehaviour(facts={GOOD_ATTEMPTS: "2"})),
 )  # fmt: skip
 """Payers of this family alone."""

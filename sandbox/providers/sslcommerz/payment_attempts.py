@@ -11,7 +11,7 @@ from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.provider.call_results import ReportedOrder
 from sandbox.kit.provider.hooks import OpenProvider, OutcomeMessage
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
-from sandbox.kit.provider.orders import ProviderOrder, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder
 from sandbox.providers.sslcommerz.institutions import (
     CARD_BRAND,
     CARD_ISSUER,
@@ -26,7 +26,7 @@ from sandbox.providers.sslcommerz.institutions import (
 VALIDATED_ON = "validated_on"
 """The fact that a validation was answered before, and when."""
 
-_ENDED = {State.DECLINED: "FAILED", State.CANCELLED: "CANCELLED", State.AGREED: "PENDING"}
+_ENDED = {OrderState.DECLINED: "FAILED", OrderState.CANCELLED: "CANCELLED", OrderState.AGREED: "PENDING"}
 _PUSHED = {
     ReportedOutcome.PAID: "VALID",
     ReportedOutcome.PENDING: "PENDING",
@@ -48,14 +48,17 @@ def attempts_of(provider: OpenProvider, report: ReportedOrder) -> Iterator[Attem
             "tran_date": _time(datetime.fromisoformat(failed_try.at)),
         }
         yield _row(provider, report, "FAILED") | failed | _error(failed_try.reason)
-    if report.state is State.PAID:
+    if report.state is OrderState.PAID:
         yield successful_attempt(provider, report)
         if provider.behaviour(order).facts.get(GOOD_ATTEMPTS):
             again = {"val_id": f"{val_id_of(order)}B", "bank_tran_id": f"{order.transaction_id}B"}
             yield successful_attempt(provider, report) | again
     elif report.state in _ENDED:
         yield _row(provider, report, _ENDED[report.state]) | _error(order.reason)
-    if report.state not in {State.PAID, State.AGREED} and provider.clock.now() >= order.page_end_time:
+    if (
+        report.state not in {OrderState.PAID, OrderState.AGREED}
+        and provider.clock.now() >= order.page_end_time
+    ):
         yield _row(provider, report, "EXPIRED") | {"tran_date": _time(order.page_end_time)}
 
 

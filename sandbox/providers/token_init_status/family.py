@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from sandbox.kit.institution.replies import Errors
 from sandbox.kit.provider.dialect_family import Dialect, DialectFamily
-from sandbox.kit.provider.institution import House
-from sandbox.kit.provider.orders import State
+from sandbox.kit.provider.institution import ProviderInstitution
+from sandbox.kit.provider.orders import OrderState
 from sandbox.providers.token_init_status import generic_replies
 from sandbox.providers.token_init_status.generic import Generic
 from sandbox.providers.token_init_status.institutions import FAMILY, INSTITUTIONS
@@ -15,7 +15,7 @@ from sandbox.providers.token_init_status.shurjopay import Shurjopay
 from sandbox.providers.token_init_status.upay import Upay
 
 
-class Institution(DialectFamily):
+class TokenInitStatusFamily(DialectFamily):
     """The institutions, each in the dialect that its data name."""
 
     name: ClassVar[str] = "TOKEN_INIT_STATUS"
@@ -24,6 +24,6 @@ class Institution(DialectFamily):
     dialects: ClassVar[Mapping[str, Dialect]] = MappingProxyType(
         {"generic": Generic(), "upay": Upay(), "shurjopay": Shurjopay()}
     )
-    houses: ClassVar[tuple[House, ...]] = INSTITUTIONS
+    institutions: ClassVar[tuple[ProviderInstitution, ...]] = INSTITUTIONS
     bearer_prefix: ClassVar[bytes] = b""
-    pushes_on: ClassVar[frozenset[State]] = frozenset()
+    pushes_on: ClassVar[frozenset[OrderState]] = frozenset()

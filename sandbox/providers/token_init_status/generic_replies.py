@@ -8,7 +8,7 @@ from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.provider.call_results import RefundResult, Refusal, ReportedOrder
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
-from sandbox.kit.provider.orders import ProviderOrder, ProviderRefund, RefundState, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder, ProviderRefund, RefundState
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.token_init_status.masking import masked
 
@@ -24,12 +24,12 @@ BROWSER_STATUSES: Mapping[ReportedOutcome, str] = MappingProxyType(
 """What the browser brings back."""
 
 _STATUSES = {
-    State.OPENED: "pending",
-    State.AGREED: "pending",
-    State.PAID: "paid",
-    State.DECLINED: "failed",
-    State.CANCELLED: "cancelled",
-    State.EXPIRED: "expired",
+    OrderState.OPENED: "pending",
+    OrderState.AGREED: "pending",
+    OrderState.PAID: "paid",
+    OrderState.DECLINED: "failed",
+    OrderState.CANCELLED: "cancelled",
+    OrderState.EXPIRED: "expired",
 }
 _REFUND_STATUSES = {
     RefundState.DONE: "done",
@@ -72,7 +72,7 @@ def opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     """Say where the page of a new payment is."""
     if isinstance(order, Refusal):
         return _USED_BEFORE if order is Refusal.DUPLICATE else _NOT_ALLOWED
-    members = _payment(ReportedOrder(order, State.OPENED, order.amount_paisa, order.currency))
+    members = _payment(ReportedOrder(order, OrderState.OPENED, order.amount_paisa, order.currency))
     return _success(members | {"page_url": provider.page_url(order)})
 
 
@@ -86,7 +86,7 @@ def status_reply(report: ReportedOrder | Refusal) -> Reply:
         "payer_account": masked(order.payer),
         "paid_at": order.decided_at and order.decision_time.astimezone(DHAKA).isoformat(timespec="seconds"),
     }
-    return _success(_payment(report) | (payment_members if report.state is State.PAID else {}))
+    return _success(_payment(report) | (payment_members if report.state is OrderState.PAID else {}))
 
 
 def refund_reply(result: RefundResult | Refusal) -> Reply:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.payer_page import Text
 from sandbox.kit.provider.dialect_family import DIALECT
-from sandbox.kit.provider.institution import House, RefundRules
-from sandbox.kit.provider.payer_numbers import Kind
+from sandbox.kit.provider.institution import ProviderInstitution, RefundRules
+from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.kit.provider.settlement_file import SettlementEvent, SettlementLayout
 
 FAMILY = "token_init_status"
@@ -40,8 +40,8 @@ def _panel(theirs: str, ours: str, method: str) -> SettlementLayout:
     )
 
 
-def _generic(house_id: str, name: Text, colour: str, most_taka: int, fee_bp: int) -> House:
-    return House(
+def _generic(house_id: str, name: Text, colour: str, most_taka: int, fee_bp: int) -> ProviderInstitution:
+    return ProviderInstitution(
         id=house_id,
         name=name,
         family=FAMILY,
@@ -53,8 +53,8 @@ def _generic(house_id: str, name: Text, colour: str, most_taka: int, fee_bp: int
     )
 
 
-INSTITUTIONS: tuple[House, ...] = (
-    House(
+INSTITUTIONS: tuple[ProviderInstitution, ...] = (
+    ProviderInstitution(
         id="upay",
         name=Text("উপায়", "Upay"),
         family=FAMILY,
@@ -66,11 +66,11 @@ INSTITUTIONS: tuple[House, ...] = (
         layout=_panel("trx_id", "txn_id", "wallet"),
         family_data=_family_data("upay", 10, 30_000),
     ),
-    House(
+    ProviderInstitution(
         id="shurjopay",
         name=Text("সূর্যপে", "shurjoPay"),
         family=FAMILY,
-        kind=Kind.CARD,
+        kind=PayerKind.CARD,
         colour="#0b6e4f",
         fee_bp=200,
         page_seconds=_AN_HOUR,

@@ -11,7 +11,7 @@ from sandbox.kit.institution.bearer_tokens import BEARER_SECONDS
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.provider.call_results import Refusal, ReportedOrder
-from sandbox.kit.provider.orders import FailedTry, ProviderOrder, State
+from sandbox.kit.provider.orders import FailedTry, OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.token_init_status.masking import masked
 
@@ -21,12 +21,12 @@ TAKA = "BDT"
 
 _PAID, _DECLINED, _CANCELLED, _UNKNOWN = "1000", "1001", "1002", "1011"
 _STATUSES = {
-    State.OPENED: ("1068", "Initiated"),
-    State.AGREED: ("1068", "Initiated"),
-    State.EXPIRED: ("1065", "Initiated"),
-    State.PAID: (_PAID, "Completed"),
-    State.DECLINED: (_DECLINED, "Failed"),
-    State.CANCELLED: (_CANCELLED, "Cancelled"),
+    OrderState.OPENED: ("1068", "Initiated"),
+    OrderState.AGREED: ("1068", "Initiated"),
+    OrderState.EXPIRED: ("1065", "Initiated"),
+    OrderState.PAID: (_PAID, "Completed"),
+    OrderState.DECLINED: (_DECLINED, "Failed"),
+    OrderState.CANCELLED: (_CANCELLED, "Cancelled"),
 }
 _MESSAGES = {_PAID: "Success", _DECLINED: "Declined", _CANCELLED: "Cancelled"}
 _CODES = {400: "1062"}
@@ -111,7 +111,7 @@ def status_reply(report: ReportedOrder | Refusal) -> Reply:
 
 
 def _failed_try(report: ReportedOrder, failed_try: FailedTry) -> Mapping[str, object]:
-    code, word = _STATUSES[State.DECLINED]
+    code, word = _STATUSES[OrderState.DECLINED]
     return _line(report, code, word, failed_try.transaction_id, failed_try.at)
 
 

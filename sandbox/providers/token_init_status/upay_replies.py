@@ -10,7 +10,7 @@ from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.replies import Errors, Reply, json_reply
 from sandbox.kit.provider.call_results import Refusal, ReportedOrder
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
-from sandbox.kit.provider.orders import ProviderOrder, State
+from sandbox.kit.provider.orders import OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.token_init_status.masking import masked
 
@@ -26,12 +26,12 @@ BROWSER_STATUSES: Mapping[ReportedOutcome, str] = MappingProxyType(
 """What the browser brings back."""
 
 _STATUSES = {
-    State.OPENED: "pending",
-    State.AGREED: "pending",
-    State.PAID: "success",
-    State.DECLINED: "failed",
-    State.CANCELLED: "cancelled",
-    State.EXPIRED: "expired",
+    OrderState.OPENED: "pending",
+    OrderState.AGREED: "pending",
+    OrderState.PAID: "success",
+    OrderState.DECLINED: "failed",
+    OrderState.CANCELLED: "cancelled",
+    OrderState.EXPIRED: "expired",
 }
 _CODES = {400: "DVE4001", 500: "MSE5001", 503: "MSE5001"}
 _TAKA = "BDT"

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from sandbox.kit.command_options import taking
+from sandbox.kit.command_options import with_options
 from sandbox.kit.institution.clock import dhaka_day, utc_now
-from sandbox.registry import DEFAULT_PORTS, Name
+from sandbox.registry import DEFAULT_PORTS, InstitutionName
 from sandbox.rehearsals.day.file_writer import DepositedFiles, Night, deposit_files, error_lines
 from sandbox.rehearsals.day.injected_errors import CODES, InjectionRequest, NothingToInjectError
 from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS
@@ -49,7 +49,7 @@ class StatementsOptions:
     as_json: Annotated[bool, typer.Option("--json", help="Print names and wrong things as JSON.")] = False
 
 
-@taking(StatementsOptions)
+@with_options(StatementsOptions)
 def statements(options: StatementsOptions) -> None:
     """Write the settlement files and account statements that arrive in the night of a date.
 
@@ -96,13 +96,15 @@ def _injection_request(text: str) -> InjectionRequest:
     return InjectionRequest(Code(code), institution)
 
 
-def _addresses(named: list[str]) -> dict[Name, str]:
+def _addresses(named: list[str]) -> dict[InstitutionName, str]:
     if not named:
         return {name: f"http://127.0.0.1:{port}" for name, port in DEFAULT_PORTS.items()}
     addresses = {}
     for text in named:
         name, _, url = text.partition("=")
-        if name not in set(Name) or not url:
-            raise typer.BadParameter(f"{text} is no NAME=URL of {', '.join(Name)}", param_hint="--address")
-        addresses[Name(name)] = url.rstrip("/")
+        if name not in set(InstitutionName) or not url:
+            raise typer.BadParameter(
+                f"{text} is no NAME=URL of {', '.join(InstitutionName)}", param_hint="--address"
+            )
+        addresses[InstitutionName(name)] = url.rstrip("/")
     return addresses

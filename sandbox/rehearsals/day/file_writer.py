@@ -14,7 +14,7 @@ from random import Random
 
 from sandbox.kit.institution.clock import utc_now
 from sandbox.kit.institution.movements import LOOK_BACK
-from sandbox.registry import Name
+from sandbox.registry import InstitutionName
 from sandbox.rehearsals.day.bank_statements import BankAccounts
 from sandbox.rehearsals.day.injected_errors import (
     ErrorInjector,
@@ -59,7 +59,7 @@ class DepositedFiles:
     injected: Sequence[InjectedError]
 
 
-async def deposit_files(night: Night, addresses: Mapping[Name, str]) -> DepositedFiles:
+async def deposit_files(night: Night, addresses: Mapping[InstitutionName, str]) -> DepositedFiles:
     """Deposit every file that is due in a night.
 
     Raises:

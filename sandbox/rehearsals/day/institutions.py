@@ -8,7 +8,7 @@ which a connector pays is invented here.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sandbox.registry import COUNTERS, GATEWAYS, Name
+from sandbox.registry import BILLER_FAMILIES, PROVIDER_FAMILIES, InstitutionName
 from sandbox.rehearsals.month.model import institutions as month
 from sandbox.rehearsals.month.model.institutions import JANATA_ACCOUNT, SONALI_ACCOUNT, Leg, MonthInstitution
 
@@ -16,11 +16,11 @@ SECOND_ROUTES: Mapping[str, str] = {"dpdc_postpaid_aggregator": "dpdc_postpaid"}
 """Institutions that accept payments for another one: its file contains their movements too."""
 
 _REHEARSAL = "rehearsal"
-_ALONE: Mapping[str, Name] = {
-    "desco_postpaid": Name.DESCO,
-    "breb_postpaid": Name.BREB,
-    "nesco_prepaid": Name.NESCO,
-    "bkash": Name.BKASH,
+_ALONE: Mapping[str, InstitutionName] = {
+    "desco_postpaid": InstitutionName.DESCO,
+    "breb_postpaid": InstitutionName.BREB,
+    "nesco_prepaid": InstitutionName.NESCO,
+    "bkash": InstitutionName.BKASH,
 }
 """Simulators of a single institution: their admin API is called without naming one."""
 
@@ -93,7 +93,7 @@ _OTHER_DELIVERY = (
 class BookSource:
     """Which simulator keeps a book, and the institution's name there; empty where it has only one."""
 
-    name: Name
+    name: InstitutionName
     institution: str = ""
 
 
@@ -125,12 +125,12 @@ BANKS: Mapping[str, MonthInstitution] = {institution.id: institution for institu
 def book_sources() -> Mapping[str, BookSource]:
     """The source of each book, including second routes, by the id of the institution."""
     sources = {institution_id: BookSource(name) for institution_id, name in _ALONE.items()}
-    for name, counters in COUNTERS.items():
+    for name, counters in BILLER_FAMILIES.items():
         sources |= {
             institution.id: BookSource(name, institution.id)
-            for institution in counters.houses
+            for institution in counters.institutions
             if institution.id != _REHEARSAL
         }
-    for name, gateways in GATEWAYS.items():
-        sources |= {institution.id: BookSource(name, institution.id) for institution in gateways.houses}
+    for name, gateways in PROVIDER_FAMILIES.items():
+        sources |= {institution.id: BookSource(name, institution.id) for institution in gateways.institutions}
     return sources

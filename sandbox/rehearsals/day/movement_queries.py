@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from sandbox.kit.institution.movements import Movement
-from sandbox.registry import Name
+from sandbox.registry import InstitutionName
 from sandbox.rehearsals.day.institutions import INSTITUTIONS, SECOND_ROUTES, BookSource, book_sources
 
 _SECONDS = 60
@@ -27,7 +27,7 @@ class DayBook:
     movements: tuple[Movement, ...]
 
 
-async def read_books(addresses: Mapping[Name, str], since: date) -> Mapping[str, DayBook]:
+async def read_books(addresses: Mapping[InstitutionName, str], since: date) -> Mapping[str, DayBook]:
     """Read the books of all simulators with a known address; institutions without any event are omitted.
 
     Raises:

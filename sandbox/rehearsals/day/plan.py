@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from sandbox.kit.institution.movements import LOOK_BACK, Moved, Movement
+from sandbox.kit.institution.movements import LOOK_BACK, Movement, MovementKind
 from sandbox.rehearsals.day.institutions import INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import DayBook
 from sandbox.rehearsals.day.state import DayState
@@ -15,7 +15,11 @@ from sandbox.rehearsals.month.model.instants import day_of, minute_of, plain
 from sandbox.rehearsals.month.model.institutions import MonthInstitution, Trait
 from sandbox.rehearsals.month.model.rows import MonthRow, RowEvent, RowStatus
 
-_EVENTS = {Moved.PAYMENT: RowEvent.PAYMENT, Moved.REFUND: RowEvent.REFUND, Moved.REVERSAL: RowEvent.REVERSAL}
+_EVENTS = {
+    MovementKind.PAYMENT: RowEvent.PAYMENT,
+    MovementKind.REFUND: RowEvent.REFUND,
+    MovementKind.REVERSAL: RowEvent.REVERSAL,
+}
 _NUMBERS = 10**9
 _MS = 1_000
 
@@ -107,14 +111,14 @@ def _lines(
     institution: MonthInstitution, book: DayBook, state: DayState
 ) -> Mapping[FileSlot, list[FileLine]]:
     payments = {
-        payment.ours: payment
+        payment.our_reference: payment
         for payment in book.movements
-        if payment.moved is Moved.PAYMENT and payment.is_success
+        if payment.kind is MovementKind.PAYMENT and payment.is_success
     }
     lines: dict[FileSlot, list[FileLine]] = {}
     for movement in book.movements:
         if movement.is_success or institution.has(Trait.STATUS):
-            row = row_of(institution, movement, payments.get(movement.ours))
+            row = row_of(institution, movement, payments.get(movement.our_reference))
             place = _place_of(institution, row.ms, state)
             lines.setdefault(place, []).append(FileLine(row, movement.is_plain))
     return lines
@@ -137,15 +141,15 @@ def _place_of(institution: MonthInstitution, ms: int, state: DayState) -> FileSl
 def row_of(institution: MonthInstitution, movement: Movement, payment: Movement | None) -> MonthRow:
     """Return a movement as the layouts need it; `payment` is the one that it refunds or reverses, if any."""
     row = _bare_row(institution, movement, movement.gross_paisa).but(
-        event=_EVENTS[movement.moved],
+        event=_EVENTS[movement.kind],
         status=RowStatus.SUCCESS if movement.is_success else RowStatus.FAILED,
         fee=movement.fee_paisa,
         vat=movement.fee_vat_paisa,
-        theirs=movement.theirs,
+        theirs=movement.their_reference,
         bill=movement.bill,
         account=movement.account,
     )
-    if movement.moved is Moved.PAYMENT:
+    if movement.kind is MovementKind.PAYMENT:
         return row if movement.is_success else row.failed()
     gross = -movement.gross_paisa if payment is None else payment.gross_paisa
     original = _bare_row(institution, movement, gross).but(theirs=movement.original)
@@ -153,8 +157,8 @@ def row_of(institution: MonthInstitution, movement: Movement, payment: Movement 
 
 
 def _bare_row(institution: MonthInstitution, movement: Movement, gross: int) -> MonthRow:
-    number = int.from_bytes(sha256(movement.ours.encode()).digest()[:8]) % _NUMBERS
-    return MonthRow("", institution, number, movement.ours, _ms(movement.at), gross)
+    number = int.from_bytes(sha256(movement.our_reference.encode()).digest()[:8]) % _NUMBERS
+    return MonthRow("", institution, number, movement.our_reference, _ms(movement.at), gross)
 
 
 def _ms(instant: str) -> int:

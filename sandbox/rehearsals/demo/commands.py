@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from sandbox.kit.tcp_ports import free_port, is_port_free
-from sandbox.registry import COUNTERS, GATEWAYS, Name
+from sandbox.registry import BILLER_FAMILIES, PROVIDER_FAMILIES, InstitutionName
 from sandbox.rehearsals.day.injected_errors import NothingToInjectError
 from sandbox.rehearsals.day.movement_queries import InstitutionUnavailableError
 from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError
@@ -23,16 +23,16 @@ from sandbox.rehearsals.demo.paying.partner import SwitchSilentError
 from sandbox.rehearsals.demo.paying.script import PartnerPlan
 from sandbox.rehearsals.demo.report import DemoOutcome, as_json, show
 from sandbox.rehearsals.demo.run_session import keep_open
-from sandbox.rehearsals.installation.ekpay_command import ToolFailedError, ToolMissingError
+from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, CommandMissingError
 from sandbox.rehearsals.installation.home_folder import home_folder
 from sandbox.rehearsals.installation.installation import (
     TIME_DIVISOR,
     NotReadyError,
-    Setting,
+    StageSettings,
     WalletPorts,
-    staged,
+    running_stage,
 )
-from sandbox.rehearsals.installation.parties import PARTNERS_MAX, CastUnreadableError
+from sandbox.rehearsals.installation.parties import PARTNERS_MAX, PartiesUnreadableError
 from sandbox.rehearsals.installation.processes import ChildDiedError
 
 Result = TypeVar("Result")
@@ -59,8 +59,9 @@ _MAILBOX_ABOVE, _RETURN_ABOVE, _SHOP_ABOVE = 20, 28, 30
 _HIGHEST = 65_400
 _PIPE_WIDTH = 140
 EXPECTED_ERRORS = (
-    CastUnreadableError, ChildDiedError, AdminCallRefusedError, InstitutionUnavailableError, NoBillsLeftError,
-    NothingToInjectError, NotReadyError, SwitchSilentError, ToolFailedError, ToolMissingError,
+    PartiesUnreadableError, ChildDiedError, AdminCallRefusedError, InstitutionUnavailableError,
+    NoBillsLeftError,
+    NothingToInjectError, NotReadyError, SwitchSilentError, CommandFailedError, CommandMissingError,
 )  # fmt: skip
 
 
@@ -132,7 +133,7 @@ def run(
     ports = (*setting.billers.values(), *setting.counters.values(), *setting.proxied.values())
     ports += (*setting.gateways.values(), setting.control_port)
     for name, first_port in setting.gateways.items():
-        ports += (*GATEWAYS[Name(name)].further_ports(first_port),)
+        ports += (*PROVIDER_FAMILIES[InstitutionName(name)].further_ports(first_port),)
     ports += (wallet.port, wallet.proxied_port, setting.shop_port)
     for number, name in (port_options | dict.fromkeys(ports, "--billers-port")).items():
         if not is_port_free(number):
@@ -142,20 +143,23 @@ def run(
     try:
         run_until_stopped(_keep_stage_open(setting, screen), screen)
     except KeyboardInterrupt:
-        screen.print(f"Stopped; the data stays in {setting.home}.")
+        screen.print(f"Stopped; the data stays in {setting.home_folder}.")
 
 
-def _settings_on_free_ports(folder: Path) -> Setting:
+def _settings_on_free_ports(folder: Path) -> StageSettings:
     """Settings on free ports."""
-    return Setting(
-        home=folder,
+    return StageSettings(
+        home_folder=folder,
         switch_port=free_port(),
         billers={name: free_port() for name in _BILLERS},
-        counters={str(name): free_port() for name in COUNTERS},
-        gateways={str(name): free_port() for name in GATEWAYS},
-        hosts={institution.id: free_port() for institution in GATEWAYS[Name.ISO8583].houses},
+        counters={str(name): free_port() for name in BILLER_FAMILIES},
+        gateways={str(name): free_port() for name in PROVIDER_FAMILIES},
+        hosts={
+            institution.id: free_port()
+            for institution in PROVIDER_FAMILIES[InstitutionName.ISO8583].institutions
+        },
         page_divisor=_PAGE_DIVISOR,
-        proxied={name: free_port() for name in (*_BILLERS, *map(str, COUNTERS))},
+        proxied={name: free_port() for name in (*_BILLERS, *map(str, BILLER_FAMILIES))},
         control_port=free_port(),
         mailbox_port=free_port(),
         accounts=_ACCOUNTS,
@@ -163,14 +167,16 @@ def _settings_on_free_ports(folder: Path) -> Setting:
     )
 
 
-def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> Setting:
+def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> StageSettings:
     """Settings on fixed ports: the simulators one after the other, the proxy's ports a hundred higher."""
     billers = {name: billers_port + number for number, name in enumerate(_BILLERS)}
     wallet_port = billers_port + len(billers)
-    counters = {str(name): wallet_port + number for number, name in enumerate(COUNTERS, 1)}
-    gateways = {str(name): max(counters.values()) + number for number, name in enumerate(GATEWAYS, 1)}
-    return Setting(
-        home=folder,
+    counters = {str(name): wallet_port + number for number, name in enumerate(BILLER_FAMILIES, 1)}
+    gateways = {
+        str(name): max(counters.values()) + number for number, name in enumerate(PROVIDER_FAMILIES, 1)
+    }
+    return StageSettings(
+        home_folder=folder,
         switch_port=port,
         billers=billers,
         counters=counters,
@@ -185,9 +191,9 @@ def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> S
 
 
 async def _staged_play(
-    setting: Setting, plan: PartnerPlan, payers: int, screen: Console, *, keep: bool
+    setting: StageSettings, plan: PartnerPlan, payers: int, screen: Console, *, keep: bool
 ) -> DemoOutcome:
-    async with staged(setting) as stage:
+    async with running_stage(setting) as stage:
         stage.keeps_data = keep
         try:
             outcome = await stage.children.watched(play(stage, plan, payers, screen))
@@ -198,8 +204,8 @@ async def _staged_play(
         return outcome
 
 
-async def _keep_stage_open(setting: Setting, screen: Console) -> None:
-    async with staged(setting) as stage:
+async def _keep_stage_open(setting: StageSettings, screen: Console) -> None:
+    async with running_stage(setting) as stage:
         await stage.children.watched(keep_open(stage, screen))
 
 

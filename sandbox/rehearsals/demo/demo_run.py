@@ -12,13 +12,13 @@ from rich.console import Console
 
 from sandbox.callers.partner.client import PartnerClient
 from sandbox.kit.institution.clock import dhaka_day, utc_now
-from sandbox.registry import GATEWAYS, Name
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address, Desk, Payable
-from sandbox.rehearsals.demo.admin_clients.bill_files import FAMILY, Offices
-from sandbox.rehearsals.demo.admin_clients.biller_family import house_desks
-from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
-from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
+from sandbox.registry import PROVIDER_FAMILIES, InstitutionName
+from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient, Payable, SimulatorAddress
+from sandbox.rehearsals.demo.admin_clients.bill_files import FAMILY, BillFileOffices
+from sandbox.rehearsals.demo.admin_clients.biller_family import family_admin_clients
+from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
 from sandbox.rehearsals.demo.collecting.book_reader import ComparisonInputs, PayerOutcome, compare_payers
 from sandbox.rehearsals.demo.collecting.load import PayerLoad
 from sandbox.rehearsals.demo.collecting.participants import PayerSide, open_payer_side
@@ -47,9 +47,9 @@ from sandbox.rehearsals.installation.ekpay_command import run_few_at_once
 from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.parties import (
     BUCKETS,
-    Cast,
-    Player,
-    engage,
+    Parties,
+    StagePartner,
+    create_parties,
     prefund_paisa,
     rotate_secret,
     top_up,
@@ -66,7 +66,7 @@ _ROOM_TAKA = 50_000
 _PAISA = 100
 # Paid or refunded; a partner is not notified of an order that was refused before any money moved.
 _NOTIFIED_CODES = frozenset({"0000", "1007", "1008"})
-_ADMIN_CLIENTS: tuple[type[Desk], ...] = (DescoDesk, BrebDesk, NescoDesk)
+_ADMIN_CLIENTS: tuple[type[BillerAdminClient], ...] = (DescoAdminClient, BrebAdminClient, NescoAdminClient)
 _Payables = dict[str, list[Payable]]
 
 
@@ -81,7 +81,7 @@ class _Opening:
     `unplayed_connectors` are the switch's connectors that the sandbox does not simulate.
     """
 
-    parties: Cast
+    parties: Parties
     scenes: Sequence[Scene]
     orders: Sequence[PayerOrder]
     providers: Sequence[DemoProvider]
@@ -125,7 +125,7 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
             )
         with steps.step("proving the books (ekpay audit)"):
             is_clean, last_line = await stage.tool.ask("audit")
-    names = {player.id: player.name for player in opening.parties.players}
+    names = {player.id: player.name for player in opening.parties.partners}
     return DemoOutcome(
         seed=plan.seed,
         seconds=time.monotonic() - began_at,
@@ -146,9 +146,9 @@ def _endpoint_counts(endpoint: NotificationEndpoint) -> EndpointCounts:
     return EndpointCounts(len(endpoint.lines()), endpoint.refusals, endpoint.repeats, endpoint.strangers)
 
 
-def _offices(stage: Stage) -> Offices:
-    address = Address(stage.setting.biller_address(FAMILY), stage.counter_password)
-    return Offices(stage.tool, address, stage.setting.home / "files")
+def _offices(stage: Stage) -> BillFileOffices:
+    address = SimulatorAddress(stage.setting.biller_address(FAMILY), stage.counter_password)
+    return BillFileOffices(stage.tool, address, stage.setting.home_folder / "files")
 
 
 async def _start(stage: Stage) -> None:
@@ -216,10 +216,10 @@ async def _collect(load: PayerLoad, opening: _Opening, steps: ProgressSteps) -> 
 
 
 @asynccontextmanager
-async def _open_endpoint(stage: Stage, parties: Cast) -> AsyncIterator[NotificationEndpoint]:
+async def _open_endpoint(stage: Stage, parties: Parties) -> AsyncIterator[NotificationEndpoint]:
     """Open a notification endpoint for the last partner and register it with the switch."""
     port = stage.setting.mailbox_port
-    async with mailbox.open_endpoint(parties.players[-1], port) as endpoint:
+    async with mailbox.open_endpoint(parties.partners[-1], port) as endpoint:
         await endpoint.register(stage.tool, f"http://127.0.0.1:{port}/")
         yield endpoint
 
@@ -238,13 +238,15 @@ def _notified_references(participants: _Participants) -> set[str]:
 @asynccontextmanager
 async def _open_billers(stage: Stage) -> AsyncIterator[DemoBillers]:
     async with AsyncExitStack() as closing:
-        admin_clients: dict[str, Desk] = {}
+        admin_clients: dict[str, BillerAdminClient] = {}
         for kind in _ADMIN_CLIENTS:
             name = kind.name.lower()
-            address = Address(stage.setting.biller_address(name), stage.passwords[name])
+            address = SimulatorAddress(stage.setting.biller_address(name), stage.passwords[name])
             admin_clients[kind.biller] = await closing.enter_async_context(kind(address))
-        families = [Address(stage.setting.biller_address(name), "") for name in stage.setting.counters]
-        admin_clients |= await closing.enter_async_context(house_desks(families, stage.tool))
+        families = [
+            SimulatorAddress(stage.setting.biller_address(name), "") for name in stage.setting.counters
+        ]
+        admin_clients |= await closing.enter_async_context(family_admin_clients(families, stage.tool))
         network = await closing.enter_async_context(NetworkFaults(stage.setting.control_address))
         yield DemoBillers(admin_clients, network)
 
@@ -252,14 +254,14 @@ async def _open_billers(stage: Stage) -> AsyncIterator[DemoBillers]:
 async def _open(stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: int) -> _Opening:
     """Create the parties, end one token by a rotation, write the scripts and fill the prefunds for them."""
     listed = await stage.tool.read("connectors", "list", "--json")
-    families = [GATEWAYS[Name(name)] for name in stage.setting.gateways]
+    families = [PROVIDER_FAMILIES[InstitutionName(name)] for name in stage.setting.gateways]
     providers, missing = providers_of(listed, families)
     payer_plan = PayerPlan(plan.seed, payers, providers)
     payables, collected = await _payables(billers, plan, payer_plan)
-    parties = await engage(stage.tool, stage.setting.switch_address, plan.partners)
-    first, *other_partners = parties.players
+    parties = await create_parties(stage.tool, stage.setting.switch_address, plan.partners)
+    first, *other_partners = parties.partners
     dead_token = await _token_of(parties, first)
-    parties = replace(parties, players=(await rotate_secret(stage.tool, first), *other_partners))
+    parties = replace(parties, partners=(await rotate_secret(stage.tool, first), *other_partners))
     scenes = write_script(
         plan, payables, {biller: desk.mischief for biller, desk in billers.admin_clients.items()}
     )
@@ -272,17 +274,17 @@ async def _open(stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: i
 class _PartnerBucket(NamedTuple):
     """One of the prefunds of a partner."""
 
-    partner: Player
+    partner: StagePartner
     name: str
 
 
 async def _fill_prefunds(
-    stage: Stage, billers: DemoBillers, parties: Cast, scenes: Sequence[Scene]
+    stage: Stage, billers: DemoBillers, parties: Parties, scenes: Sequence[Scene]
 ) -> dict[tuple[str, str], int]:
     """Put into each bucket what its partner will need; return the amounts in paisa by partner and bucket."""
     taka_by_bucket = {
         _PartnerBucket(player, name): _needed_taka(billers, scenes, number, name)
-        for number, player in enumerate(parties.players)
+        for number, player in enumerate(parties.partners)
         for name in BUCKETS
     }
 
@@ -310,7 +312,7 @@ async def _payables(
     return for_partners, for_payers
 
 
-async def _token_of(parties: Cast, player: Player) -> str:
+async def _token_of(parties: Parties, player: StagePartner) -> str:
     async with PartnerClient(parties.address, player.credentials()) as client:
         return await client.get_token()
 
@@ -327,12 +329,12 @@ def _needed_taka(billers: DemoBillers, scenes: Sequence[Scene], partner: int, bu
 
 
 @asynccontextmanager
-async def _open_partner_sides(parties: Cast) -> AsyncIterator[list[PartnerSide]]:
+async def _open_partner_sides(parties: Parties) -> AsyncIterator[list[PartnerSide]]:
     async with AsyncExitStack() as closing:
-        clients = [PartnerClient(parties.address, player.credentials()) for player in parties.players]
+        clients = [PartnerClient(parties.address, player.credentials()) for player in parties.partners]
         for client in clients:
             await closing.enter_async_context(client)
-        yield [PartnerSide(*pair) for pair in zip(parties.players, clients, strict=True)]
+        yield [PartnerSide(*pair) for pair in zip(parties.partners, clients, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

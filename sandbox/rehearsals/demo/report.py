@@ -114,7 +114,7 @@ def as_json(outcome: DemoOutcome) -> dict[str, object]:
         "duplicates": {kind: dict(codes) for kind, codes in experience.duplicates.items()},
         "bad_requests": {kind: dict(codes) for kind, codes in experience.bad_requests.items()},
         "explanations": {
-            disagreement.where: disagreement.what for disagreement in outcome.comparison.contradictions
+            disagreement.subject: disagreement.problem for disagreement in outcome.comparison.contradictions
         },
         "payers": payers_json(outcome.payers),
         "night": night_json(outcome.night),
@@ -127,7 +127,7 @@ def show(outcome: DemoOutcome, screen: Console) -> None:
     screen.print(_payments_table(outcome))
     screen.print(_tried_table(outcome))
     for disagreement in outcome.comparison.contradictions:
-        screen.print(f"In review, rightly: {disagreement.where}: {disagreement.what}.")
+        screen.print(f"In review, rightly: {disagreement.subject}: {disagreement.problem}.")
     show_payers(outcome.payers, screen)
     show_night(outcome.night, screen)
     unexplained = _disagreements(outcome)
@@ -195,7 +195,9 @@ def _tried_table(outcome: DemoOutcome) -> Table:
 
 
 def _disagreements(outcome: DemoOutcome) -> list[str]:
-    lines = [f"{disagreement.where}: {disagreement.what}" for disagreement in outcome.comparison.unexplained]
+    lines = [
+        f"{disagreement.subject}: {disagreement.problem}" for disagreement in outcome.comparison.unexplained
+    ]
     return lines + outcome.experience.surprises + disagreements(outcome.payers)
 
 

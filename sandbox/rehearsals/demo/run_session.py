@@ -7,12 +7,12 @@ from dataclasses import replace
 from rich.console import Console
 
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address
-from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk
-from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
+from sandbox.rehearsals.demo.admin_clients.admin_client import SimulatorAddress
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient
+from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
 from sandbox.rehearsals.installation import ekshop_account as ekshop
 from sandbox.rehearsals.installation.installation import WALLET, Stage
-from sandbox.rehearsals.installation.parties import BUCKETS, Cast, engage, load, save, top_up
+from sandbox.rehearsals.installation.parties import BUCKETS, Parties, create_parties, load, save, top_up
 from sandbox.rehearsals.installation.rest_shop import load as load_shop
 from sandbox.rehearsals.installation.rest_shop import open_account
 from sandbox.rehearsals.installation.rest_shop import save as save_shop
@@ -34,28 +34,30 @@ async def keep_open(stage: Stage, screen: Console) -> None:
         await stage.open_gateways()
         await stage.open_proxy()
         await stage.open_switch()
-        async with BkashDesk(Address(stage.setting.wallet.address, stage.passwords[WALLET])) as bkash:
+        async with BkashAdminClient(
+            SimulatorAddress(stage.setting.wallet.address, stage.passwords[WALLET])
+        ) as bkash:
             await bkash.subscribe(stage.callback_address)
     parties = await _parties(stage, screen)
     await _shop(stage, parties)
     await _ekshop(stage, parties)
-    address = Address(stage.setting.biller_address("breb"), stage.passwords["breb"])
-    async with BrebDesk(address) as admin_client:
+    address = SimulatorAddress(stage.setting.biller_address("breb"), stage.passwords["breb"])
+    async with BrebAdminClient(address) as admin_client:
         (bill,) = await admin_client.payables(1)
     for line in _suggestions(stage, parties, bill.named[0]):
         screen.print(line)
     await asyncio.get_running_loop().create_future()
 
 
-async def _parties(stage: Stage, screen: Console) -> Cast:
+async def _parties(stage: Stage, screen: Console) -> Parties:
     """The stored parties with the current switch address; or new ones with filled prefunds."""
     folder = stage.setting.sandbox_home
     parties = load(folder)
     if parties is None:
         with screen.status("making staff, partners and prefunds …"):
-            parties = await engage(stage.tool, stage.setting.switch_address, _PARTNERS)
+            parties = await create_parties(stage.tool, stage.setting.switch_address, _PARTNERS)
             save(parties, folder)
-            for player in parties.players:
+            for player in parties.partners:
                 for bucket in BUCKETS:
                     await top_up(stage.tool, parties, player, bucket, _FIRST_TOP_UP_TAKA)
     parties = replace(parties, address=stage.setting.switch_address)
@@ -63,15 +65,15 @@ async def _parties(stage: Stage, screen: Console) -> Cast:
     return parties
 
 
-async def _shop(stage: Stage, cast: Cast) -> None:
+async def _shop(stage: Stage, cast: Parties) -> None:
     """The shop of the first partner: with its stored key, or with a new one if the return page has moved."""
     folder, place = stage.setting.sandbox_home, stage.setting.wallet.return_place
     shop = load_shop(folder)
     if shop is None or shop.place != place:
-        save_shop(await open_account(stage.tool, cast.players[0].id, place), folder)
+        save_shop(await open_account(stage.tool, cast.partners[0].id, place), folder)
 
 
-async def _ekshop(stage: Stage, cast: Cast) -> None:
+async def _ekshop(stage: Stage, cast: Parties) -> None:
     """Open ekShop with its stored account, or with a new one if its address has changed."""
     folder, place = stage.setting.sandbox_home, stage.setting.shop_place
     account = ekshop.load(folder)
@@ -80,9 +82,9 @@ async def _ekshop(stage: Stage, cast: Cast) -> None:
     await stage.open_shop()
 
 
-def _suggestions(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]:
-    setting, program = stage.setting, stage.tool.typed()
-    partners = ", ".join(player.id for player in cast.players)
+def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[str]:
+    setting, program = stage.setting, stage.tool.command_text()
+    partners = ", ".join(player.id for player in cast.partners)
     pay, collect = f"  {program} sandbox pay", f"  {program} sandbox collect"
     order = f"  {program} sandbox shop-order"
     named = f"--account {breb['bllr_accno']} --period {breb['bll_period']} --mobile {breb['bill_mobno']}"
@@ -98,7 +100,7 @@ def _suggestions(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]
         f"bKash    {setting.wallet.address}   simulated; {_WALLETS}",
         f"proxy    before them, at ports {proxied}",
         f"partners {partners}   their secrets: {setting.sandbox_home / 'partners.json'}",
-        f"shop     {cast.players[0].id}   its API key: {setting.sandbox_home / 'shop.json'}",
+        f"shop     {cast.partners[0].id}   its API key: {setting.sandbox_home / 'shop.json'}",
         f"ekShop   http://{setting.shop_place}   a shop of several sellers, paid through the merchant API",
         f"logs     {setting.logs}",
         f"Waiting times are divided by {setting.time_divisor}.",
@@ -117,7 +119,7 @@ def _suggestions(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]
         f"{order} --as-agent --instrument nagad         an agent orders for a villager",
         f"{order} --cancel                              and changes their mind",
         f"  {program} sandbox faults reset_after --of desco --network",
-        f"  {program} sandbox statements --out {setting.home / 'reconciliation' / 'inbox'}",
+        f"  {program} sandbox statements --out {setting.home_folder / 'reconciliation' / 'inbox'}",
         f"  {program} payments list",
         f"  {program} partners list",
         f"  {program} audit",

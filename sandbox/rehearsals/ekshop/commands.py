@@ -10,15 +10,15 @@ import typer
 from sandbox.callers.ekshop.app import serve
 from sandbox.callers.ekshop.catalogue import GOODS
 from sandbox.callers.ekshop.listener_conduct import Conduct
-from sandbox.callers.ekshop.shop import Settings
+from sandbox.callers.ekshop.shop import ShopSettings
 from sandbox.callers.ekshop.wire import Merchant
 from sandbox.callers.payer.browser import LostPayerError
-from sandbox.kit.command_options import taking
+from sandbox.kit.command_options import with_options
 from sandbox.kit.institution.journal import BrokenJournalError, JournalInUseError
 from sandbox.rehearsals.ekshop.single_order import SingleOrderRequest, order_once
 from sandbox.rehearsals.installation import ekshop_account as accounts
 from sandbox.rehearsals.installation.home_folder import home_folder
-from sandbox.rehearsals.installation.parties import CastUnreadableError
+from sandbox.rehearsals.installation.parties import PartiesUnreadableError
 
 DEFAULT_PORT = 8220
 _SWITCH = "http://127.0.0.1:8180"
@@ -49,12 +49,12 @@ class ShopOptions:
     slow_seconds: Annotated[float, typer.Option(min=0, help="How late a slow answer comes.")] = 8.0
 
 
-@taking(ShopOptions)
+@with_options(ShopOptions)
 def ekshop(options: ShopOptions) -> None:
     """Serve ekShop until interrupted: a shop of several sellers that is paid through the merchant API."""
     folder = options.shop_home or home_folder() / "sandbox"
-    settings = Settings(
-        home=folder,
+    settings = ShopSettings(
+        home_folder=folder,
         public_url=options.public_url or f"http://{options.host}:{options.port}",
         merchant=_merchant(options, folder),
         conduct=options.conduct,
@@ -83,7 +83,7 @@ def _merchant(options: ShopOptions, folder: Path) -> Merchant:
 def _account(folder: Path) -> accounts.ShopAccount | None:
     try:
         return accounts.load(folder)
-    except CastUnreadableError as error:
+    except PartiesUnreadableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 
@@ -110,7 +110,7 @@ class OrderOptions:
     ] = None
 
 
-@taking(OrderOptions)
+@with_options(OrderOptions)
 def shop_order(options: OrderOptions) -> None:
     """Be a customer of ekShop: fill a cart, order, pay at the hosted checkout, and come back to the shop."""
     account = _account(home_folder() / "sandbox")

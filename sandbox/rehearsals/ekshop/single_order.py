@@ -9,20 +9,20 @@ import aiohttp
 from sandbox.callers.ekshop.catalogue import AGENTS, GOODS
 from sandbox.callers.ekshop.customer import Basket, check_payment, order_by_pages, trnx_id_of
 from sandbox.callers.ekshop.orders import Standing
-from sandbox.callers.ekshop.wire import Customer
+from sandbox.callers.ekshop.wire import ShopCustomer
 from sandbox.callers.payer.browser import Browser, LostPayerError
 from sandbox.callers.payer.checkout import InstrumentChoice, check_out
 from sandbox.callers.payer.payer import Payer
 from sandbox.kit.institution.amounts import taka
-from sandbox.kit.provider.payer_numbers import Kind, normal_numbers
+from sandbox.kit.provider.payer_numbers import PayerKind, normal_numbers
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH
-from sandbox.registry import GATEWAYS
+from sandbox.registry import PROVIDER_FAMILIES
 
 Say = Callable[[str], None]
 
 _BKASH = "bkash"
 _CALL_SECONDS = 30.0
-_CUSTOMER = Customer("Champa Majhi", "01700000000", "", "House 7, Sandbox Road")
+_CUSTOMER = ShopCustomer("Champa Majhi", "01700000000", "", "House 7, Sandbox Road")
 # Goods of as many sellers as possible before a second one of any.
 _TURNS = sorted(
     range(len(GOODS)),
@@ -77,10 +77,12 @@ def first_number(instrument: str) -> str:
     if instrument == _BKASH:
         return f"{FIRST_NORMAL_WALLET:0{WALLET_LENGTH}d}"
     kinds = {
-        institution.id: institution.kind for family in GATEWAYS.values() for institution in family.houses
+        institution.id: institution.kind
+        for family in PROVIDER_FAMILIES.values()
+        for institution in family.institutions
     }
-    kinds |= {kind.value: kind for kind in Kind}
-    return next(normal_numbers(kinds.get(instrument, Kind.WALLET), 1))
+    kinds |= {kind.value: kind for kind in PayerKind}
+    return next(normal_numbers(kinds.get(instrument, PayerKind.WALLET), 1))
 
 
 async def _order_and_attempt(shop: str, trnx_id: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

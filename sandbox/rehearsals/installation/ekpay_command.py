@@ -16,22 +16,22 @@ Item = TypeVar("Item")
 _AT_ONCE = 4
 
 
-class ToolMissingError(Exception):
+class CommandMissingError(Exception):
     """There is no command `ekpay` beside this Python: install the project first (make setup)."""
 
 
-class ToolFailedError(Exception):
+class CommandFailedError(Exception):
     """A command failed; the text is its output."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class EkpayCommand:
     """Runs `ekpay` with a given environment, which sets EKPAY_HOME."""
 
     environment: Mapping[str, str] = field(repr=False)
 
     @classmethod
-    def here(cls) -> "Tool":
+    def in_current_environment(cls) -> "EkpayCommand":
         """The command in this process's own environment."""
         return cls(dict(os.environ))
 
@@ -43,10 +43,10 @@ class Tool:
         """
         program = Path(sys.executable).with_name("ekpay")
         if not program.is_file():
-            raise ToolMissingError(ToolMissingError.__doc__)
+            raise CommandMissingError(CommandMissingError.__doc__)
         return [str(program), *arguments]
 
-    def typed(self) -> str:
+    def command_text(self) -> str:
         """The command as a user would type it in the current folder."""
         program = Path(self.command()[0])
         current_folder = Path.cwd()
@@ -61,7 +61,7 @@ class Tool:
         code, output, complaint = await self._run_to_end(arguments, secrets)
         if code != 0:
             command_name = " ".join(("ekpay", *arguments[:2]))
-            raise ToolFailedError(f"{command_name}: {(complaint or output).strip()}")
+            raise CommandFailedError(f"{command_name}: {(complaint or output).strip()}")
         return output
 
     async def ask(self, *arguments: str) -> tuple[bool, str]:
@@ -88,7 +88,7 @@ class Tool:
         try:
             return code == 0, json.loads(output)
         except ValueError:
-            raise ToolFailedError(f"{' '.join(('ekpay', *arguments[:2]))}: {complaint.strip()}") from None
+            raise CommandFailedError(f"{' '.join(('ekpay', *arguments[:2]))}: {complaint.strip()}") from None
 
     async def read_lines(self, *arguments: str) -> list[Any]:
         """Run a command that prints a JSON value a line and return them all.

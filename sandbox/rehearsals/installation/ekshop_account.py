@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sandbox.callers.ekshop.catalogue import PAYEES
 from sandbox.callers.ekshop.wire import Merchant
-from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError
-from sandbox.rehearsals.installation.parties import CastUnreadableError, Person, write_secret_json
+from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, EkpayCommand
+from sandbox.rehearsals.installation.parties import PartiesUnreadableError, Person, write_secret_json
 
 API_PATH = "/ekpaypg/v1"
 
@@ -35,7 +35,7 @@ class ShopAccount:
 
 
 async def create_merchant(
-    tool: Tool, by: Person, place: str, folder: Path, instruments: Sequence[str] = ()
+    tool: EkpayCommand, by: Person, place: str, folder: Path, instruments: Sequence[str] = ()
 ) -> ShopAccount:
     """Create the merchant and its payees; payers and IPNs may only be sent to this `host:port`.
 
@@ -48,7 +48,7 @@ async def create_merchant(
     terms += [f"instruments={' '.join(instruments)}"] if instruments else []
     try:
         credentials = await _add_merchant(tool, by, _REG_ID, terms)
-    except ToolFailedError:
+    except CommandFailedError:
         # An earlier start may have created one for another `host:port`.
         credentials = await _add_merchant(tool, by, f"{_REG_ID}_{secrets.token_hex(3)}", terms)
     account = ShopAccount(
@@ -66,7 +66,7 @@ async def create_merchant(
     return account
 
 
-async def _add_merchant(tool: Tool, by: Person, reg_id: str, terms: Sequence[str]) -> dict[str, str]:
+async def _add_merchant(tool: EkpayCommand, by: Person, reg_id: str, terms: Sequence[str]) -> dict[str, str]:
     options = [option for term in terms for option in ("--set", term)]
     credentials: dict[str, str] = await tool.read(
         "merchants", "add", reg_id, "--name-en", "ekShop", "--name-bn", "একশপ", *options,
@@ -92,4 +92,4 @@ def load(folder: Path) -> ShopAccount | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as problem:
-        raise CastUnreadableError(CastUnreadableError.__doc__) from problem
+        raise PartiesUnreadableError(PartiesUnreadableError.__doc__) from problem

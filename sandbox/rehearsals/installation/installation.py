@@ -19,9 +19,9 @@ import aiohttp
 
 from sandbox.kit.biller.switch_environment import settings_for_switch
 from sandbox.kit.provider.switch_environment import settings_for_switch as settings_for_gateways
-from sandbox.providers.iso8583.family import Institution as Hosts
-from sandbox.registry import COUNTERS, GATEWAYS, Name
-from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.providers.iso8583.family import HostsFamily as Hosts
+from sandbox.registry import BILLER_FAMILIES, PROVIDER_FAMILIES, InstitutionName
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 from sandbox.rehearsals.installation.processes import Children
 
 TIME_DIVISOR = 20
@@ -78,7 +78,7 @@ class WalletPorts:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class StageSettings:
     """The home folder and the TCP ports of a stage.
 
     `billers` are the ports of the simulated billers by name, `counters` those of the biller families and
@@ -90,7 +90,7 @@ class Setting:
     no shop.
     """
 
-    home: Path
+    home_folder: Path
     switch_port: int
     billers: Mapping[str, int]
     proxied: Mapping[str, int]
@@ -138,18 +138,18 @@ class Setting:
     @property
     def sandbox_home(self) -> Path:
         """Folder of the simulators' books and of the stage's partners."""
-        return self.home / "sandbox"
+        return self.home_folder / "sandbox"
 
     @property
     def logs(self) -> Path:
         """Folder of the processes' log files."""
-        return self.home / "logs"
+        return self.home_folder / "logs"
 
 
 class Stage:
     """A running installation: its `ekpay` command and its processes."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: StageSettings) -> None:
         """Nothing is started yet."""
         self.setting = setting
         self.keeps_data = True
@@ -157,7 +157,7 @@ class Stage:
         self.passwords = {name: _secret(name, "PASSWORD") for name in names}
         environment = {name: value for name, value in os.environ.items() if name not in _REAL_DATABASE}
         environment |= {
-            "EKPAY_HOME": str(setting.home),
+            "EKPAY_HOME": str(setting.home_folder),
             "EKPAY_TIME_DIVISOR": str(setting.time_divisor),
             "EKPAY_PUBLIC_URL": setting.switch_address,
             "EKPAY_WEBHOOK_TRUSTED_HOSTS": _trusted_hosts(setting),
@@ -173,7 +173,7 @@ class Stage:
         if setting.wallet_ports is not None:
             environment |= self._far_side_settings(WALLET, f"http://127.0.0.1:{setting.wallet.proxied_port}")
             environment |= _wallet_settings(setting.wallet)
-        self.tool = Tool(environment)
+        self.tool = EkpayCommand(environment)
         self.children = Children(setting.logs, environment)
 
     @property
@@ -190,24 +190,24 @@ class Stage:
         """Start the simulated billers and wait until they answer."""
         await self._open(_BILLERS, self.setting.billers)
         for name in self.setting.billers:
-            await answers(f"{self.setting.biller_address(name)}/_admin/health")
+            await wait_until_ready(f"{self.setting.biller_address(name)}/_admin/health")
 
     async def open_counters(self) -> None:
         """Start the biller families in one process, and wait until they answer."""
         await self._open(_COUNTERS, self.setting.counters, accounts=COUNTER_ACCOUNTS)
         for name in self.setting.counters:
-            await answers(f"{self.setting.biller_address(name)}/_admin/health")
+            await wait_until_ready(f"{self.setting.biller_address(name)}/_admin/health")
 
     async def open_gateways(self) -> None:
         """Start the provider families in one process, and wait until they answer."""
         await self._open(_GATEWAYS, self.setting.gateways, accounts=COUNTER_ACCOUNTS)
         for port in self.setting.gateways.values():
-            await answers(f"http://127.0.0.1:{port}/_admin/health")
+            await wait_until_ready(f"http://127.0.0.1:{port}/_admin/health")
 
     async def open_wallet(self) -> None:
         """Start the simulated bKash in a process of its own, and wait until it answers."""
         await self._open(_WALLETS, {WALLET: self.setting.wallet.port})
-        await answers(f"{self.setting.wallet.address}/_admin/health")
+        await wait_until_ready(f"{self.setting.wallet.address}/_admin/health")
 
     async def open_shop(self) -> None:
         """Start ekShop, whose account must be stored in the sandbox's folder, and wait until it answers."""
@@ -215,7 +215,7 @@ class Stage:
         arguments = ["--port", str(setting.shop_port), "--switch", setting.switch_address]
         arguments += ["--home", str(setting.sandbox_home)]
         await self.children.start(_SHOP, [sys.executable, "-m", "sandbox", "ekshop", *arguments])
-        await answers(f"http://{setting.shop_place}/_admin/health")
+        await wait_until_ready(f"http://{setting.shop_place}/_admin/health")
 
     async def open_proxy(self) -> None:
         """Start the proxy before the billers and wait until it answers."""
@@ -226,7 +226,7 @@ class Stage:
         if (wallet := setting.wallet_ports) is not None:
             arguments += ["--before", f"{WALLET}:{wallet.proxied_port}:{wallet.port}"]
         await self.children.start(_PROXY, [sys.executable, "-m", "sandbox.network.proxy", *arguments])
-        await answers(f"{setting.control_address}/health")
+        await wait_until_ready(f"{setting.control_address}/health")
 
     async def kill_far_side(self) -> None:
         """Kill the simulated billers; until they are started again, connections to them fail."""
@@ -238,7 +238,7 @@ class Stage:
         serve = self.tool.command("serve", "--host", "127.0.0.1", "--port", port)
         await self.children.start("switch", serve)
         await self.children.start("worker", self.tool.command("worker"))
-        await answers(f"{self.setting.switch_address}/health/ready")
+        await wait_until_ready(f"{self.setting.switch_address}/health/ready")
 
     async def open_database(self) -> None:
         """Start the embedded PostgreSQL and migrate it to the newest schema."""
@@ -260,19 +260,22 @@ class Stage:
     def _biller_family_settings(self) -> dict[str, str]:
         """Environment variables shared with the biller families; all institutions have one password."""
         origins = {name: f"http://127.0.0.1:{self.setting.proxied[name]}" for name in self.setting.counters}
-        families = [COUNTERS[Name(name)] for name in self.setting.counters]
+        families = [BILLER_FAMILIES[InstitutionName(name)] for name in self.setting.counters]
         environ = settings_for_switch(families, origins, self.passwords[_COUNTERS])
         return environ | {"EKPAY_SANDBOX_COUNTER_PASSWORD": self.passwords[_COUNTERS]}
 
     def _provider_family_settings(self) -> dict[str, str]:
         """Environment variables of the switch and the provider families, with the stage's divided times."""
         origins = {name: f"http://127.0.0.1:{port}" for name, port in self.setting.gateways.items()}
-        families, pace = [GATEWAYS[Name(name)] for name in self.setting.gateways], self.setting.time_divisor
+        families, pace = (
+            [PROVIDER_FAMILIES[InstitutionName(name)] for name in self.setting.gateways],
+            self.setting.time_divisor,
+        )
         environ = settings_for_gateways(families, origins, self.passwords[_GATEWAYS])
         for family in families:
             environ |= family.settings_of_home(self.setting.sandbox_home)
         if self.setting.hosts:
-            environ |= Hosts.hosts_at(self.setting.hosts)
+            environ |= Hosts.host_port_variables(self.setting.hosts)
         prefix = "EKPAY_SANDBOX_GATEWAY_"
         return environ | {
             f"{prefix}PASSWORD": self.passwords[_GATEWAYS],
@@ -294,7 +297,7 @@ class Stage:
         await self.children.start(process, [sys.executable, "-m", "sandbox", "serve", *arguments])
 
 
-def _trusted_hosts(setting: Setting) -> str:
+def _trusted_hosts(setting: StageSettings) -> str:
     """Loopback addresses to which the switch may send: a partner's notification endpoint, and the shop."""
     shop = f",{setting.shop_place}" if setting.shop_port else ""
     return f"127.0.0.1:{setting.mailbox_port}{shop}"
@@ -320,9 +323,9 @@ def _wallet_settings(ports: WalletPorts) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def staged(setting: Setting) -> AsyncIterator[Stage]:
+async def running_stage(setting: StageSettings) -> AsyncIterator[Stage]:
     """A stage whose processes and database are always stopped at the end."""
-    setting.home.mkdir(parents=True, exist_ok=True)
+    setting.home_folder.mkdir(parents=True, exist_ok=True)
     stage = Stage(setting)
     try:
         async with stage.children:
@@ -331,7 +334,7 @@ async def staged(setting: Setting) -> AsyncIterator[Stage]:
         await stage.close_database()
 
 
-async def answers(url: str) -> None:
+async def wait_until_ready(url: str) -> None:
     """Wait until this address answers with HTTP 200.
 
     Raises:

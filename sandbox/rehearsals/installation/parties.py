@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sandbox.callers.partner.client import Partner
-from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError
+from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, EkpayCommand
 
 Added = TypeVar("Added")
 
@@ -25,7 +25,7 @@ _STAFF = ("rahima", "tanvir")
 _NAMES = ("Shapla Wallet", "Doyel Bank", "Kadam Agents")
 
 
-class CastUnreadableError(Exception):
+class PartiesUnreadableError(Exception):
     """The file of the stage's partners cannot be read; delete it and start again to get new ones."""
 
 
@@ -38,7 +38,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Player:
+class StagePartner:
     """A partner of the stage: its id at the switch, and its credentials."""
 
     id: str
@@ -55,21 +55,21 @@ class Player:
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class Parties:
     """Staff and partners of a stage, and the switch's address."""
 
     address: str
     staff: tuple[Person, ...]
-    players: tuple[Player, ...]
+    partners: tuple[StagePartner, ...]
 
-    def player(self, name: str | None) -> Player | None:
+    def partner(self, name: str | None) -> StagePartner | None:
         """The partner with this id or name, or the first one if none is named."""
         if name is None:
-            return self.players[0]
-        return next((player for player in self.players if name in {player.id, player.name}), None)
+            return self.partners[0]
+        return next((player for player in self.partners if name in {player.id, player.name}), None)
 
 
-async def engage(tool: Tool, address: str, partners: int) -> Cast:
+async def create_parties(tool: EkpayCommand, address: str, partners: int) -> Parties:
     """Create two members of staff and the given number of partners.
 
     Raises:
@@ -77,10 +77,12 @@ async def engage(tool: Tool, address: str, partners: int) -> Cast:
     """
     staff = await asyncio.gather(*(add_staff_member(tool, name) for name in _STAFF))
     players = await asyncio.gather(*(_add_partner(tool, number) for number in range(partners)))
-    return Cast(address, tuple(staff), tuple(players))
+    return Parties(address, tuple(staff), tuple(players))
 
 
-async def top_up(tool: Tool, cast: Cast, player: Player, bucket: str, amount_taka: int) -> None:
+async def top_up(
+    tool: EkpayCommand, cast: Parties, player: StagePartner, bucket: str, amount_taka: int
+) -> None:
     """Put money into one of a partner's prefunds: one person asks, the other approves."""
     asking, approving = cast.staff
     reference = f"DEMO-{secrets.token_hex(6)}"
@@ -91,27 +93,27 @@ async def top_up(tool: Tool, cast: Cast, player: Player, bucket: str, amount_tak
     )  # fmt: skip
 
 
-async def rotate_secret(tool: Tool, player: Player) -> Player:
+async def rotate_secret(tool: EkpayCommand, player: StagePartner) -> StagePartner:
     """Rotate a partner's secret, which ends its security tokens; return the partner with the new secret."""
     rotated = await tool.read("partners", "rotate-secret", player.id, "--json")
-    return Player(**{**asdict(player), "secret": rotated["shared_secret"]})
+    return StagePartner(**{**asdict(player), "secret": rotated["shared_secret"]})
 
 
-async def prefund_paisa(tool: Tool) -> dict[tuple[str, str], int]:
+async def prefund_paisa(tool: EkpayCommand) -> dict[tuple[str, str], int]:
     """The balance of every prefund, in paisa by partner and bucket."""
     listed = await tool.read("partners", "list", "--json")
     return {(partner["id"], bucket): partner["prefunds"][bucket] for partner in listed for bucket in BUCKETS}
 
 
-def save(cast: Cast, folder: Path) -> None:
+def save(cast: Parties, folder: Path) -> None:
     """Store the parties for commands that act as a partner later, readable by their owner only."""
     write_secret_json(
-        folder / "partners.json", {"address": cast.address, "partners": _as_documents(cast.players)}
+        folder / "partners.json", {"address": cast.address, "partners": _as_documents(cast.partners)}
     )
     write_secret_json(folder / "staff.json", {"staff": _as_documents(cast.staff)})
 
 
-def load(folder: Path) -> Cast | None:
+def load(folder: Path) -> Parties | None:
     """Return the parties stored in this folder, or None if there are none.
 
     Raises:
@@ -121,12 +123,12 @@ def load(folder: Path) -> Cast | None:
         partners = json.loads((folder / "partners.json").read_text())
         staff = json.loads((folder / "staff.json").read_text())["staff"]
         people = tuple(Person(**fields) for fields in staff)
-        players = tuple(Player(**fields) for fields in partners["partners"])
-        return Cast(str(partners["address"]), people, players)
+        players = tuple(StagePartner(**fields) for fields in partners["partners"])
+        return Parties(str(partners["address"]), people, players)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as problem:
-        raise CastUnreadableError(CastUnreadableError.__doc__) from problem
+        raise PartiesUnreadableError(PartiesUnreadableError.__doc__) from problem
 
 
 def write_secret_json(path: Path, content: object) -> None:
@@ -143,7 +145,7 @@ def _as_documents(people: Sequence[Any]) -> list[dict[str, object]]:
     return [asdict(person) for person in people]
 
 
-async def add_staff_member(tool: Tool, name: str) -> Person:
+async def add_staff_member(tool: EkpayCommand, name: str) -> Person:
     """Create a member of staff with a passphrase."""
     passphrase = secrets.token_urlsafe(15)
 
@@ -154,12 +156,12 @@ async def add_staff_member(tool: Tool, name: str) -> Person:
     return await add_under_free_name(name, _add)
 
 
-async def _add_partner(tool: Tool, number: int) -> Player:
+async def _add_partner(tool: EkpayCommand, number: int) -> StagePartner:
     name = _NAMES[number] if number < len(_NAMES) else f"Partner {number + 1}"
 
-    async def _add(free_id: str) -> Player:
+    async def _add(free_id: str) -> StagePartner:
         credentials = await tool.read("partners", "add", free_id, "--name", name, "--json")
-        return Player(
+        return StagePartner(
             id=free_id,
             name=name,
             node_id=credentials["nd_id"],
@@ -176,5 +178,5 @@ async def add_under_free_name(name: str, add: Callable[[str], Awaitable[Added]])
     """Add a party under this name, with a suffix if an earlier run already uses the name."""
     try:
         return await add(name)
-    except ToolFailedError:
+    except CommandFailedError:
         return await add(f"{name}-{secrets.token_hex(3)}")

@@ -5,9 +5,9 @@ import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError
+from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, EkpayCommand
 from sandbox.rehearsals.installation.parties import (
-    CastUnreadableError,
+    PartiesUnreadableError,
     add_under_free_name,
     write_secret_json,
 )
@@ -19,7 +19,7 @@ _KEY = re.compile(r"\bsk_[A-Za-z0-9_-]{16,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class RestShop:
     """A shop: its partner id, the `host:port` of its return page, and its API key."""
 
     partner_id: str
@@ -32,7 +32,7 @@ class Shop:
         return int(self.place.rpartition(":")[2])
 
 
-async def engage_shop(tool: Tool, place: str) -> Shop:
+async def create_shop(tool: EkpayCommand, place: str) -> RestShop:
     """Create a partner that only collects, with an API key.
 
     Raises:
@@ -47,7 +47,7 @@ async def engage_shop(tool: Tool, place: str) -> Shop:
     return await open_account(tool, partner_id, place)
 
 
-async def open_account(tool: Tool, partner_id: str, place: str) -> Shop:
+async def open_account(tool: EkpayCommand, partner_id: str, place: str) -> RestShop:
     """Create an API key for a partner, whose payers may be sent back to this `host:port`.
 
     Raises:
@@ -56,24 +56,24 @@ async def open_account(tool: Tool, partner_id: str, place: str) -> Shop:
     printed = await tool.run("partners", "add-key", partner_id, "--return-host", place, "--json")
     match = _KEY.search(printed)
     if match is None:
-        raise ToolFailedError("ekpay partners add-key: it printed no key")
-    return Shop(partner_id, place, match[0])
+        raise CommandFailedError("ekpay partners add-key: it printed no key")
+    return RestShop(partner_id, place, match[0])
 
 
-def save(shop: Shop, folder: Path) -> None:
+def save(shop: RestShop, folder: Path) -> None:
     """Store a shop for the command that collects later, readable by its owner only."""
     write_secret_json(folder / _FILE, asdict(shop))
 
 
-def load(folder: Path) -> Shop | None:
+def load(folder: Path) -> RestShop | None:
     """Return the shop stored in this folder, or None if there is none.
 
     Raises:
         CastUnreadableError: its file holds something else.
     """
     try:
-        return Shop(**json.loads((folder / _FILE).read_text()))
+        return RestShop(**json.loads((folder / _FILE).read_text()))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as problem:
-        raise CastUnreadableError(CastUnreadableError.__doc__) from problem
+        raise PartiesUnreadableError(PartiesUnreadableError.__doc__) from problem

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import FastAPI
 
-from ekpay_switch.api.echallan.routes import BASE, TOKEN_PURPOSE, EChallan, mount
+from ekpay_switch.api.echallan.routes import BASE, TOKEN_PURPOSE, EChallanApi, mount
 from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.problems import install_error_handlers
 from ekpay_switch.edge_kit.rates import RateLimit
@@ -59,7 +59,7 @@ class Window:
         self.users = FakeChallanUsers()
         self.users.add(a_user())
         self.tokens = AccessTokens(KEYS, TOKEN_PURPOSE)
-        self.desk = EChallan(
+        self.desk = EChallanApi(
             office=self.scene.office,
             users=self.users,
             tokens=self.tokens,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.api.merchant.reading import fingerprint
-from ekpay_switch.api.merchant.refusals import Code, RefusedError
+from ekpay_switch.api.merchant.refusals import MerchantApiError, ResponseCode
 from ekpay_switch.api.strict_json import parse_object
 from tests.api.merchant.merchant_api_setup import Stall
 from tests.scenarios.merchant_orders import an_order, as_bytes
@@ -70,9 +70,9 @@ def test_members_nested_without_end_are_refused() -> None:
     deep: object = None
     for _ in range(5_000):
         deep = [deep]
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(MerchantApiError) as refused:
         fingerprint({"x": deep})
-    assert refused.value.code is Code.MALFORMED
+    assert refused.value.code is ResponseCode.MALFORMED
 
 
 @pytest.mark.parametrize("depth", [50, 300, 700, 900])

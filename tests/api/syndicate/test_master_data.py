@@ -14,16 +14,16 @@ from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.flows.fetch_bill import chosen_parameters
 from ekpay_switch.ports.billers import BillerProfile, Parameter
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.api.api_setup import Caller, Content, Desk
 from tests.fakes.world import BILL_NUMBER, PROFILE
 from tests.wire.conftest import HandClock
 
 CONFIG = Path(__file__).parents[3] / "config"
-BILLERS = build(CONFIG, HttpWire(HandClock()), TokenShelf(), HandClock(), {}).all()
+BILLERS = build(CONFIG, HttpWire(HandClock()), InMemoryTokens(), HandClock(), {}).all()
 PROFILES = [biller.profile for biller in BILLERS]
-TOLD: list[Content] = answers.master_data(PROFILES)["mdm_data"]
+TOLD: list[Content] = answers.master_data_answer(PROFILES)["mdm_data"]
 ALWAYS = {"nm", "lbl_en", "lbl_bn", "typ", "reqrd", "rgx", "exmpl", "grp"}
 SOMETIMES = {"chcs", "amt_min", "amt_max", "amt_stp", "nms_pyr"}
 BANGLA = re.compile(r"[\u0980-\u09ff]")

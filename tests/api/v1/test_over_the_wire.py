@@ -8,12 +8,12 @@ import pytest
 import uvicorn
 
 from sandbox.callers.client.client import ApiClient, RefusedError
-from sandbox.callers.client.messages import Order, RefundOrder
+from sandbox.callers.client.messages import ApiOrder, RefundOrder
 from tests.api.v1.v1_setup import NO_PAYMENT, PAYMENTS, SHOP_KEY, Till, a_key, an_order, as_bytes
 from tests.factories import BILL_NO, TOTAL
 from tests.scenarios.job_rounds import collect_due
 
-ORDER = Order("b025", {"bill_no": BILL_NO}, TOTAL, "https://shop.example/done?order=7")
+ORDER = ApiOrder("b025", {"bill_no": BILL_NO}, TOTAL, "https://shop.example/done?order=7")
 
 
 @dataclass
@@ -94,7 +94,7 @@ async def test_the_client_reads_every_refusal(line: Line, client: ApiClient) -> 
     with pytest.raises(RefusedError) as missing:
         await client.get(NO_PAYMENT)
     with pytest.raises(RefusedError) as malformed:
-        await client.create(Order("b025", {"BILL": "1"}, 0, "javascript:1"), a_key())
+        await client.create(ApiOrder("b025", {"BILL": "1"}, 0, "javascript:1"), a_key())
     with pytest.raises(RefusedError) as stranger:
         async with ApiClient(f"http://127.0.0.1:{line.port}", "sk_nobody") as nobody:
             await nobody.get(made.payment.id)

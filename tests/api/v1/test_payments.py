@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ekpay_switch.api.v1.problems import MEANINGS, Code
+from ekpay_switch.api.v1.problems import MEANINGS, ProblemCode
 from ekpay_switch.domain.bill import BillerSilent
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
@@ -214,7 +214,7 @@ async def test_a_bill_that_is_being_paid_names_the_payment_to_its_owner_alone(ti
 
 
 def test_every_reason_not_to_collect_is_a_code_of_the_contract() -> None:
-    assert {Code(one.value) for one in CollectRefusal} <= set(MEANINGS)
+    assert {ProblemCode(one.value) for one in CollectRefusal} <= set(MEANINGS)
 
 
 @pytest.mark.parametrize("outcome", [Declined("no", "2001"), Unreached("no route")])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.api.v1.problems import MEANINGS, Code, RefusedError
+from ekpay_switch.api.v1.problems import MEANINGS, ProblemCode, ProblemError
 from ekpay_switch.domain.errors import (
     CommitUnknownError,
     CurrencyMismatchError,
@@ -16,9 +16,9 @@ from ekpay_switch.domain.errors import (
 from tests.api.v1.v1_setup import NO_PAYMENT, PAYMENTS, Shop, Till, an_order, as_bytes, code_of
 
 
-@pytest.mark.parametrize("code", Code)
-def test_every_code_has_a_meaning_and_a_document(code: Code) -> None:
-    meaning, refused = MEANINGS[code], RefusedError(code)
+@pytest.mark.parametrize("code", ProblemCode)
+def test_every_code_has_a_meaning_and_a_document(code: ProblemCode) -> None:
+    meaning, refused = MEANINGS[code], ProblemError(code)
     assert 400 <= meaning.status < 600
     assert meaning.title
     assert meaning.advice.endswith(".")
@@ -31,7 +31,7 @@ async def test_every_code_is_explained_where_its_type_leads_to(till: Till) -> No
     page = await till.request("GET", "/v1/problems")
     ids = re.findall(r'<dt id="([a-z_]+)">', page.body.decode())
     assert page.status == 200
-    assert ids == [code.value for code in Code]
+    assert ids == [code.value for code in ProblemCode]
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     HTMLParser().feed(page.body.decode())
 
@@ -154,5 +154,5 @@ def test_the_contract_lists_every_code_under_its_status_and_no_other() -> None:
             _, statuses, codes, _ = line.split("|")
             listed |= {code: statuses.split(",") for code in re.findall(r"`([a-z_]+)`", codes)}
     told = {code: [int(status) for status in statuses] for code, statuses in listed.items()}
-    assert set(told) == {code.value for code in Code}
-    assert [code for code in Code if MEANINGS[code].status not in told[code]] == []
+    assert set(told) == {code.value for code in ProblemCode}
+    assert [code for code in ProblemCode if MEANINGS[code].status not in told[code]] == []

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.api.v1.answers import refund_status
-from ekpay_switch.api.v1.problems import Code
+from ekpay_switch.api.v1.problems import ProblemCode
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
 from ekpay_switch.ports.connectors import RefundRules
@@ -139,4 +139,4 @@ def test_every_state_of_a_refund_has_its_public_word() -> None:
 
 
 def test_every_refusal_of_a_refund_is_a_code_of_the_contract() -> None:
-    assert {Code(one.value) for one in RefundRefusal if one is not RefundRefusal.UNKNOWN_PAYMENT}
+    assert {ProblemCode(one.value) for one in RefundRefusal if one is not RefundRefusal.UNKNOWN_PAYMENT}

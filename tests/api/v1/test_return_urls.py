@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.edge_kit.return_urls import is_return_host, why_not, with_payment_id
+from ekpay_switch.edge_kit.return_urls import is_return_host, return_url_fault, with_payment_id
 from tests.api.v1.v1_setup import Shop, Till, an_order, code_of
 
 HOSTS = frozenset({"shop.example", "shop.example:8443", "localhost:3000", "10.0.0.7:80"})
@@ -32,7 +32,7 @@ HOSTS = frozenset({"shop.example", "shop.example:8443", "localhost:3000", "10.0.
     ],
 )
 def test_a_url_of_a_listed_host_is_taken(url: str) -> None:
-    assert why_not(url, HOSTS) is None
+    assert return_url_fault(url, HOSTS) is None
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_url_of_a_listed_host_is_taken(url: str) -> None:
 async def test_a_url_that_leads_or_may_lead_elsewhere_is_not(
     till: Till, shop: Shop, url: str, why: str
 ) -> None:
-    assert why_not(url, HOSTS) == why
+    assert return_url_fault(url, HOSTS) == why
     reply = await shop.create(an_order(return_url=url))
     assert reply.status == 422
     assert code_of(reply) in {"return_url_not_allowed", "validation_failed"}
@@ -113,7 +113,7 @@ async def test_a_url_that_leads_or_may_lead_elsewhere_is_not(
 
 
 def test_nothing_is_allowed_where_nothing_is_listed() -> None:
-    assert why_not("https://shop.example/", frozenset()) == "host_not_listed"
+    assert return_url_fault("https://shop.example/", frozenset()) == "host_not_listed"
 
 
 @pytest.mark.parametrize(
@@ -141,14 +141,14 @@ def test_the_payment_joins_the_query_before_the_fragment(url: str, joined: str) 
     )
 )
 def test_whatever_is_joined_is_read_back_once_and_nothing_else_changes(url: str) -> None:
-    if why_not(url, HOSTS) is not None:
+    if return_url_fault(url, HOSTS) is not None:
         return
     joined = urlsplit(with_payment_id(url, "pay_1"))
     before = urlsplit(url)
     assert (joined.netloc, joined.path, joined.fragment) == (before.netloc, before.path, before.fragment)
     pairs = parse_qsl(joined.query, keep_blank_values=True)
     assert [pair for pair in pairs if pair[0] == "payment_id"] == [("payment_id", "pay_1")]
-    assert why_not(with_payment_id(url, "pay_1"), HOSTS) in {"payment_id_is_ours", "malformed"}
+    assert return_url_fault(with_payment_id(url, "pay_1"), HOSTS) in {"payment_id_is_ours", "malformed"}
 
 
 @pytest.mark.parametrize("text", ["shop.example", "shop.example:8443", "localhost:3000", "10.0.0.7", "a"])

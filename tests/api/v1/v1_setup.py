@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from ekpay_switch.api import callbacks, payer_pages
-from ekpay_switch.api.callbacks import Letterbox
+from ekpay_switch.api.callbacks import CallbackApi
 from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.payer_pages import PayerPages
 from ekpay_switch.api.problems import install_error_handlers
@@ -132,7 +132,7 @@ class Till:
             world, RateLimit(clock, 1, calls), RateLimit(clock, 1, calls), self.v1.tasks, look_seconds
         )
         payer_pages.mount(self.app, pages)
-        letterbox = Letterbox(world, RateLimit(clock, 1, calls), RateLimit(clock, 1, calls / 10))
+        letterbox = CallbackApi(world, RateLimit(clock, 1, calls), RateLimit(clock, 1, calls / 10))
         callbacks.mount(self.app, letterbox)
         self.app.add_middleware(LimitRequests, limits=RequestLimits(body_max_bytes))
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks.kit.open_loop import OpenLoopError, OpenLoopResult, Sample
 from benchmarks.paying.latency import BillerPayer, LatencyResult, Spread, pay_on_schedule
-from sandbox.billers.desco.institution import Institution
+from sandbox.billers.desco.institution import DescoInstitution
 from sandbox.billers.desco.settings import DescoSettings
 from sandbox.kit.institution.clock import Clock
 
@@ -89,7 +89,7 @@ async def test_a_load_that_is_late_each_time_is_refused() -> None:
 def test_the_biller_saves_what_is_sent_straight_to_it(tmp_path: Path, today: date) -> None:
     moment = datetime(today.year, today.month, today.day, 6, tzinfo=UTC)
     settings = DescoSettings(home=tmp_path, accounts=50, password=SecretStr("desco-sandbox"))
-    desco = Institution.open(settings, Clock(lambda: moment))
+    desco = DescoInstitution.open(settings, Clock(lambda: moment))
     biller = BillerPayer("http://127.0.0.1:1/desco/api", now=lambda: moment)
     try:
         for account in range(10_000_000, 10_000_050):

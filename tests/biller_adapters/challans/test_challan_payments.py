@@ -23,8 +23,8 @@ from ekpay_switch.domain.outcome import (
     Unreached,
 )
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.challans.challan_stage import (
     CHALLAN,
     CONFIRM,
@@ -301,8 +301,8 @@ def test_only_a_whole_answer_about_this_payment_is_a_challan(document: dict[str,
     order = an_order()
 
     async def ask() -> None:
-        wire, shelf = EchoWire(document), TokenShelf({PASSPORT.id: "token"})
-        adapter = adapter_of(PASSPORT, Surroundings(wire, shelf, StoppedClock(NOON), {}))
+        wire, shelf = EchoWire(document), InMemoryTokens({PASSPORT.id: "token"})
+        adapter = adapter_of(PASSPORT, FamilyContext(wire, shelf, StoppedClock(NOON), {}))
         outcome, inquiry = await adapter.pay(order), await adapter.inquire(order)
         is_good = str(document.get("responsecode")) == "0" and document.get("challan_no") == CHALLAN
         ours = document.get("paymentid") == PAYMENT_ID and document.get("transaction_id") == TRANSACTION

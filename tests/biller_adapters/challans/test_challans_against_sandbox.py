@@ -134,7 +134,7 @@ async def test_an_inquiry_tells_that_an_office_has_spent_the_challan(tmp_path: P
         paid = await adapter.pay(order)
         assert isinstance(paid, Approved), paid
         use: dict[str, object] = {"challan_no": paid.facts["receipt"], "service_reference": "SERVICE-1"}
-        counter = stage.far_side.counters[house]
+        counter = stage.far_side.billers[house]
         assert [stage.far_side.use(counter, use).code for _ in range(2)] == ["0", "302"]
         posted = await adapter.inquire(order)
     assert isinstance(posted, Posted)

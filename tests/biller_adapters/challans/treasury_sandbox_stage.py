@@ -18,11 +18,11 @@ from ekpay_switch.domain.bill import BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.fetch_bill import chosen_parameters, payer_of
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
-from sandbox.billers.challan.family import Institution
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.billers.challan.family import ChallanFamily
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from tests.biller_adapters.conftest import MANIFESTS
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
@@ -42,7 +42,7 @@ DIVISOR = 5
 class Town:
     """One treasury with its offices, and whoever pays there; every payment has a reference of its own."""
 
-    far_side: Institution
+    far_side: ChallanFamily
     session: aiohttp.ClientSession
     origin: str
     adapters: Mapping[str, AChallan | TreasuryEchallan]
@@ -83,14 +83,14 @@ def query_of(manifest: Manifest, fields: Mapping[str, str]) -> BillQuery:
 @asynccontextmanager
 async def town(home: Path) -> AsyncIterator[Town]:
     clock = DhakaClock(NOON)
-    settings = CounterSettings(home=home, accounts=50, slow_seconds=0.2)
-    far_side = Institution.open(settings, Clock(clock.now))
+    settings = BillerSettings(home=home, accounts=50, slow_seconds=0.2)
+    far_side = ChallanFamily.open(settings, Clock(clock.now))
     wire = HttpWire(clock)
     async with served(far_side) as (session, origin):
-        environ = Institution.settings_for_switch(origin, settings.password.get_secret_value())
+        environ = ChallanFamily.settings_for_switch(origin, settings.password.get_secret_value())
         adapters = {}
         for name, manifest in TREASURY.items():
-            adapter = adapter_of(manifest, Surroundings(wire, TokenShelf(), clock, environ, DIVISOR))
+            adapter = adapter_of(manifest, FamilyContext(wire, InMemoryTokens(), clock, environ, DIVISOR))
             assert isinstance(adapter, AChallan | TreasuryEchallan)
             adapters[name] = adapter
         yield Town(far_side, session, origin, adapters)

@@ -9,9 +9,9 @@ from biller_adapters.registry import adapter_of
 from ekpay_switch.domain.bill import AmountRefused, Bill, BillerSilent, BillFound, BillQuery, ChargeLine
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.challans.challan_stage import (
     CONFIRM,
@@ -157,7 +157,7 @@ async def test_a_manifest_that_leaves_the_account_open_is_refused(
         else tuple(entry for entry in manifest.parameters if entry.name != name)
     )
     wire = HttpWire(DhakaClock())
-    around = Surroundings(wire, TokenShelf(), StoppedClock(NOON), {})
+    around = FamilyContext(wire, InMemoryTokens(), StoppedClock(NOON), {})
     with pytest.raises(ManifestError, match=told):
         adapter_of(manifest.model_copy(update={section: kept}), around)
     await wire.close()

@@ -9,12 +9,12 @@ import pytest
 import sandbox.billers.prepaid.family as prepaid
 import sandbox.billers.xmlvend.family as xmlvend
 from ekpay_switch.cli.billers.conformance import BillerConformance
-from ekpay_switch.cli.conformance.run import Fact, Verdict
+from ekpay_switch.cli.conformance.run import FactVerdict, SafetyFact
 from ekpay_switch.domain.bill import AmountRefused, BillFound, BillMissing
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted
 from ekpay_switch.domain.vending import TokenKind
-from sandbox.registry import DEFAULT_PORTS, Name
+from sandbox.registry import DEFAULT_PORTS, InstitutionName
 from tests.biller_adapters.conftest import MANIFESTS, the_manifest
 from tests.biller_adapters.sandbox_stage import HouseStage, house_stage
 
@@ -33,7 +33,7 @@ NEW_PRICES, NEW_KEY, BOTH = 2, 4, 6  # the nth normal account is the one whose s
 
 @pytest.fixture
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HouseStage]:
-    far_side = xmlvend.Institution if request.param == BPDB else prepaid.Institution
+    far_side = xmlvend.XmlVendFamily if request.param == BPDB else prepaid.PrepaidFamily
     async with house_stage(the_manifest(request.param), far_side, tmp_path) as stage:
         yield stage
 
@@ -58,7 +58,9 @@ def test_every_house_of_the_simulators_has_its_biller() -> None:
 
 @pytest.mark.parametrize("biller", BILLERS)
 def test_a_biller_finds_its_house_where_nothing_is_set(biller: str) -> None:
-    name, base = (Name.XMLVEND, "/xmlvend") if biller == BPDB else (Name.PREPAID, "/prepaid")
+    name, base = (
+        (InstitutionName.XMLVEND, "/xmlvend") if biller == BPDB else (InstitutionName.PREPAID, "/prepaid")
+    )
     place = f"http://127.0.0.1:{DEFAULT_PORTS[name]}{base}/{biller}"
     assert the_manifest(biller).endpoint.url_default == place
 
@@ -86,8 +88,10 @@ async def test_a_conformance_run_proves_what_the_manifest_claims(house: HouseSta
     assert [finding for finding in findings if not finding.is_right] == []
     safety = house.adapter.profile.safety
     verdicts = run.verdicts()
-    assert verdicts[Fact.CAN_BE_ASKED] is verdicts[Fact.ECHOES_AMOUNT] is Verdict.PROVEN
-    assert verdicts[Fact.DEDUPLICATES] is (Verdict.PROVEN if safety.deduplicates else Verdict.NOT_SHOWN)
+    assert verdicts[SafetyFact.CAN_BE_ASKED] is verdicts[SafetyFact.ECHOES_AMOUNT] is FactVerdict.PROVEN
+    assert verdicts[SafetyFact.DEDUPLICATES] is (
+        FactVerdict.PROVEN if safety.deduplicates else FactVerdict.NOT_SHOWN
+    )
 
 
 @every_house

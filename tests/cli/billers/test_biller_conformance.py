@@ -7,7 +7,7 @@ import pytest
 from typing_extensions import override
 
 from ekpay_switch.cli.billers.conformance import BillerConformance
-from ekpay_switch.cli.conformance.run import Fact, Verdict, show_run
+from ekpay_switch.cli.conformance.run import FactVerdict, SafetyFact, show_run
 from ekpay_switch.domain.bill import BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, Declined, Inquiry, NoAnswer, NotFound, Outcome, Posted
@@ -63,24 +63,24 @@ async def test_an_honest_biller_is_proven_in_all_it_claims() -> None:
     done = await run(Counter())
     assert all(finding.is_right for finding in done.findings)
     assert done.verdicts() == {
-        Fact.DEDUPLICATES: Verdict.PROVEN,
-        Fact.CAN_BE_ASKED: Verdict.PROVEN,
-        Fact.CAN_BE_UNDONE: Verdict.NOT_SHOWN,
-        Fact.ECHOES_AMOUNT: Verdict.PROVEN,
+        SafetyFact.DEDUPLICATES: FactVerdict.PROVEN,
+        SafetyFact.CAN_BE_ASKED: FactVerdict.PROVEN,
+        SafetyFact.CAN_BE_UNDONE: FactVerdict.NOT_SHOWN,
+        SafetyFact.ECHOES_AMOUNT: FactVerdict.PROVEN,
     }
 
 
 @pytest.mark.parametrize(
     ("wrong", "fact"),
     [
-        ("refuses a repeat", Fact.DEDUPLICATES),
-        ("cannot be asked", Fact.CAN_BE_ASKED),
-        ("knows everything", Fact.CAN_BE_ASKED),
-        ("echoes another amount", Fact.ECHOES_AMOUNT),
+        ("refuses a repeat", SafetyFact.DEDUPLICATES),
+        ("cannot be asked", SafetyFact.CAN_BE_ASKED),
+        ("knows everything", SafetyFact.CAN_BE_ASKED),
+        ("echoes another amount", SafetyFact.ECHOES_AMOUNT),
     ],
 )
-async def test_a_fact_that_is_not_so_is_contradicted(wrong: str, fact: Fact) -> None:
-    assert (await run(Counter(wrong=wrong))).verdicts()[fact] is Verdict.CONTRADICTED
+async def test_a_fact_that_is_not_so_is_contradicted(wrong: str, fact: SafetyFact) -> None:
+    assert (await run(Counter(wrong=wrong))).verdicts()[fact] is FactVerdict.CONTRADICTED
 
 
 @pytest.mark.parametrize("wrong", ["refuses", "takes twice", "forgets"])
@@ -91,7 +91,7 @@ async def test_what_bears_on_no_fact_is_a_fault_of_the_run(wrong: str) -> None:
 async def test_what_is_not_claimed_is_never_more_than_not_shown() -> None:
     modest = replace(PROFILE, safety=replace(PROFILE.safety, deduplicates=False, can_be_asked=False))
     verdicts = (await run(Counter(modest))).verdicts()
-    assert verdicts[Fact.DEDUPLICATES] is verdicts[Fact.CAN_BE_ASKED] is Verdict.NOT_SHOWN
+    assert verdicts[SafetyFact.DEDUPLICATES] is verdicts[SafetyFact.CAN_BE_ASKED] is FactVerdict.NOT_SHOWN
 
 
 async def test_a_paid_bill_ends_the_run_before_anything_is_paid() -> None:

@@ -19,7 +19,7 @@ from ekpay_switch.persistence.notifications.endpoints import Endpoints
 from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
-from sandbox.callers.partner.webhooks import Receiver
+from sandbox.callers.partner.webhooks import WebhookReceiver
 from tests.persistence.books import Books, database_of, group_commit_of
 from tests.persistence.notifications.notifier_setup import Post, taking, until
 from tests.wire.scripted_peer import rude_peer
@@ -72,15 +72,15 @@ async def _published(settings: Settings, database: Database, endpoint_id: object
     return keys
 
 
-async def _has_answered(receiver: Receiver) -> bool:
-    return bool(receiver.heard or receiver.refused)
+async def _has_answered(receiver: WebhookReceiver) -> bool:
+    return bool(receiver.received_ids or receiver.refused)
 
 
 async def test_a_worker_tells_what_happened_and_the_web_side_shows_the_key(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     partner = await _a_payment(home)
-    receiver = Receiver([])
+    receiver = WebhookReceiver([])
     async with rude_peer(taking(receiver)) as peer:
         settings = Settings(
             home=home,
@@ -102,7 +102,7 @@ async def test_a_worker_tells_what_happened_and_the_web_side_shows_the_key(
             stop.set()
             await worker
 
-    (event,) = receiver.taken.values()
+    (event,) = receiver.events.values()
     assert (event["type"], event["data"]["biller_id"]) == ("payment.completed", "b025")
     assert receiver.refused == []
     logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]

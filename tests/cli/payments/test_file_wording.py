@@ -2,8 +2,8 @@
 
 import pytest
 
-from ekpay_switch.cli.payments.wording import tell
-from ekpay_switch.persistence.payments.story import PaymentStory
+from ekpay_switch.cli.payments.wording import payment_lines
+from ekpay_switch.persistence.payments.story import PaymentDetails
 from tests.cli.payments.test_payment_wording import NOON, PAYMENT
 
 FACTS = {
@@ -21,7 +21,7 @@ LACKS = "a settlement file that had to hold it does not"
 def told(kind: str, **facts: str) -> str:
     """The line of one answer."""
     evidence = {"kind": kind, "facts": FACTS | facts, "at": NOON}
-    story = PaymentStory(
+    story = PaymentDetails(
         payment=PAYMENT,
         history=[],
         attempts=[],
@@ -30,7 +30,7 @@ def told(kind: str, **facts: str) -> str:
         postings={},
         notifications=[],
     )
-    lines = list(tell(story))
+    lines = list(payment_lines(story))
     return lines[lines.index("Answers that decided nothing by themselves") + 1]
 
 

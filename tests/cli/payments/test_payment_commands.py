@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ekpay_switch.cli.payments.wording import EVENT_WORDS
+from ekpay_switch.cli.payments.wording import EVENT_WORDING
 from ekpay_switch.domain.bill import Bill, Quote
 from ekpay_switch.domain.claims import Claim
 from ekpay_switch.domain.delivery import Delivery, Recording, plan_outcome
@@ -136,8 +136,8 @@ def refused(home: Path) -> Written:
 
 
 def test_every_event_has_words() -> None:
-    assert set(EVENT_WORDS) == set(Event)
-    assert len(set(EVENT_WORDS.values())) == len(Event)
+    assert set(EVENT_WORDING) == set(Event)
+    assert len(set(EVENT_WORDING.values())) == len(Event)
 
 
 def test_a_completed_payment_is_told_from_claim_to_receipt(ekpay: Ekpay, completed: Written) -> None:

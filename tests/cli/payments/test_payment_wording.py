@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.cli.payments.wording import tell
-from ekpay_switch.persistence.payments.story import PaymentStory
+from ekpay_switch.cli.payments.wording import payment_lines
+from ekpay_switch.persistence.payments.story import PaymentDetails
 
 NOON = datetime(2026, 3, 1, 6, tzinfo=UTC)
 PAYMENT = {
@@ -56,7 +56,7 @@ def attempt(leg: str) -> dict[str, object]:
     ],
 )
 def test_a_story_says_where_the_money_comes_from(leg: str, collected_by: str | None, words: str) -> None:
-    story = PaymentStory(
+    story = PaymentDetails(
         payment=PAYMENT | {"collected_by": collected_by},
         history=[],
         attempts=[attempt(leg)],
@@ -65,4 +65,4 @@ def test_a_story_says_where_the_money_comes_from(leg: str, collected_by: str | N
         postings={},
         notifications=[],
     )
-    assert words in "\n".join(tell(story))
+    assert words in "\n".join(payment_lines(story))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.cli.routing.wording import tell_decision
+from ekpay_switch.cli.routing.wording import decision_lines
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.routing.decision import decide
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
@@ -88,7 +88,7 @@ def test_a_decision_is_explained_connector_by_connector(ekpay: Ekpay) -> None:
 
 def test_a_payments_life_names_those_who_could_have_collected_it() -> None:
     candidates = [a_candidate(name) for name in (*CARDS, "bkash", "nagad")]
-    told = list(tell_decision(decide(a_request(), candidates, card_rules(), NO_LUCK)))
+    told = list(decision_lines(decide(a_request(), candidates, card_rules(), NO_LUCK)))
     assert [line.split(":")[0].strip() for line in told[2:-1]] == list(CARDS)
     assert told[-1] == "  2 others stand for another instrument"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sandbox.network.proxy.faults import Fault
+from sandbox.network.proxy.faults import NetworkFault
 from sandbox.rehearsals.demo.paying.partner import PartnerSide, Reference
 from tests.faults.billers.books import (
     COMPLETED,
@@ -72,12 +72,12 @@ REFUSED, LATE, DUPLICATE, WRONG_AMOUNT, TOO_EARLY = (
     '"not found" too early',
 )  # fmt: skip
 STRUCK = {
-    "reset before the request": Fault.RESET_BEFORE,
-    "reset after the request": Fault.RESET_AFTER,
-    "half an answer": Fault.HALF_ANSWER,
-    "HTML with 200": Fault.HTML,
-    "time-out and done": Fault.BLACK_HOLE_AFTER,
-    "time-out and not done": Fault.BLACK_HOLE_BEFORE,
+    "reset before the request": NetworkFault.RESET_BEFORE,
+    "reset after the request": NetworkFault.RESET_AFTER,
+    "half an answer": NetworkFault.HALF_ANSWER,
+    "HTML with 200": NetworkFault.HTML,
+    "time-out and done": NetworkFault.BLACK_HOLE_AFTER,
+    "time-out and not done": NetworkFault.BLACK_HOLE_BEFORE,
 }
 ROWS = (REFUSED, *STRUCK, LATE, DUPLICATE, WRONG_AMOUNT, TOO_EARLY)
 
@@ -131,7 +131,7 @@ class Player:
 
     async def _fetched(self, row: str, column: Column) -> Paying:
         fetched = await self._side.fetch(column.biller, **next(self._bills[column.far_side]))
-        return Paying(row, column, fetched, self._side.promise(fetched))
+        return Paying(row, column, fetched, self._side.new_reference_for(fetched))
 
     async def _spoil(self, paying: Paying) -> None:
         """Pay while it goes wrong."""
@@ -139,9 +139,9 @@ class Player:
             case row if row in STRUCK:
                 await self._strike(paying, STRUCK[row])
             case row if row == DUPLICATE:
-                await self._strike(paying, Fault.DUPLICATE)
+                await self._strike(paying, NetworkFault.DUPLICATE)
             case row if row == TOO_EARLY:
-                await self._strike(paying, Fault.DELAY_REQUEST, seconds=TOO_EARLY_SECONDS)
+                await self._strike(paying, NetworkFault.DELAY_REQUEST, seconds=TOO_EARLY_SECONDS)
             case row if row == WRONG_AMOUNT:
                 await self._echo_other_amount(paying)
             case _:
@@ -152,7 +152,7 @@ class Player:
     async def _pay(self, paying: Paying) -> str:
         return await self._side.pay(paying.fetched, paying.reference)
 
-    async def _strike(self, paying: Paying, fault: Fault, **order: object) -> None:
+    async def _strike(self, paying: Paying, fault: NetworkFault, **order: object) -> None:
         column = paying.column
         which = {"match": paying.reference.bill_number, "also": column.path, "times": 1}
         await self._site.proxy.arm(column.far_side, fault, **which | order)
@@ -167,15 +167,15 @@ class Player:
         """Nobody can be connected to; an acknowledge meets that once its save was answered."""
         far_side, proxy = paying.column.far_side, self._site.proxy
         if paying.column is not BREB_ACKNOWLEDGE:
-            await proxy.arm(far_side, Fault.REFUSE)
+            await proxy.arm(far_side, NetworkFault.REFUSE)
             await asyncio.sleep(IDLE_CLOSE_SECONDS)
             await self._pay(paying)
         else:
             save = {"also": BREB_SAVE.path, "seconds": ANSWER_DELAY_SECONDS}
-            await self._strike(paying, Fault.DELAY_ANSWER, **save)
+            await self._strike(paying, NetworkFault.DELAY_ANSWER, **save)
             paid = asyncio.create_task(self._pay(paying))
-            await proxy.has_struck(far_side, Fault.DELAY_ANSWER)
-            await proxy.arm(far_side, Fault.REFUSE)
+            await proxy.has_struck(far_side, NetworkFault.DELAY_ANSWER)
+            await proxy.arm(far_side, NetworkFault.REFUSE)
             await paid
         await proxy.lift(far_side)
 
@@ -209,7 +209,7 @@ class Player:
         """Both sends are held, or all acknowledges; ends when the money is back, or plainly never will be."""
         paying = await self._fetched(LATE, column)
         is_last_step = column is BREB_ACKNOWLEDGE
-        await self._strike(paying, Fault.HOLD_REQUEST, times=None if is_last_step else 2)
+        await self._strike(paying, NetworkFault.HOLD_REQUEST, times=None if is_last_step else 2)
         await self._pay(paying)
         if is_last_step:
             await asyncio.gather(*(self._held[other.name].wait() for other in COLUMNS if other is not column))

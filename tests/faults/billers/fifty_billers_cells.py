@@ -10,12 +10,18 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sandbox.callers.client.client import RefusedError
-from sandbox.callers.client.messages import FINAL, Order, new_key
+from sandbox.callers.client.messages import FINAL, ApiOrder, new_key
 from sandbox.callers.partner.client import result_code
 from sandbox.callers.payer.payer import Payer, pay
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address, AdminDesk, Desk, Payable, by_own_names
-from sandbox.rehearsals.demo.admin_clients.biller_family import HouseDesk
+from sandbox.rehearsals.demo.admin_clients.admin_client import (
+    AdminClient,
+    BillerAdminClient,
+    Payable,
+    SimulatorAddress,
+    by_own_names,
+)
+from sandbox.rehearsals.demo.admin_clients.biller_family import FamilyBillerAdminClient
 from sandbox.rehearsals.demo.paying.partner import Reference
 from tests.faults.billers.fifty_billers_stage import Street
 from tests.faults.installation import PATIENCE_SECONDS
@@ -42,7 +48,7 @@ ODD = MappingProxyType(
 class Met:
     """One thing to pay at one biller, and what is on record about that biller."""
 
-    desk: Desk
+    desk: BillerAdminClient
     profile: Mapping[str, Any]
     bill: Payable
     place: int
@@ -103,19 +109,19 @@ class Cells:
             return f"no bill, told {result_code(answer)}"
         if answer["bllr_inf"]["is_bll_pd"] == "Y":
             return "told that it is paid"
-        reference = self._side.promise(answer)
+        reference = self._side.new_reference_for(answer)
         await self._side.pay(answer, reference)
         return await self._end(met, reference)
 
     async def _paid_again(self, met: Met) -> str:
         """The same order once more, and then the same bill under another reference."""
         answer = await self._fetch(met)
-        reference = self._side.promise(answer)
+        reference = self._side.new_reference_for(answer)
         first = await self._side.pay(answer, reference)
         same = await self._side.pay(answer, reference)
         anew = await self._fetch(met)
         if result_code(anew) == "0000" and anew["bllr_inf"]["is_bll_pd"] == "N":
-            other = self._side.promise(anew)
+            other = self._side.new_reference_for(anew)
             told = f"a new order {await self._side.pay(anew, other)}"
         else:
             told = "then told that it is paid" if result_code(anew) == "0000" else f"then {result_code(anew)}"
@@ -124,23 +130,23 @@ class Cells:
 
     async def _asked(self, met: Met) -> str:
         answer = await self._fetch(met)
-        reference = self._side.promise(answer)
+        reference = self._side.new_reference_for(answer)
         await self._side.pay(answer, reference)
         told = await self._side.client.status(reference.fetch_reference, reference.biller)
         return f"{result_code(told)}, paid {told.get('bllr_inf', {}).get('is_bll_pd', '?')}"
 
     async def _changed(self, met: Met) -> str:
         """The biller wants another amount than it quoted, or, at the first three, the partner pays one."""
-        if isinstance(met.desk, HouseDesk):
+        if isinstance(met.desk, FamilyBillerAdminClient):
             return await self._tried(met)
         answer = await self._fetch(met)
-        reference = self._side.promise(answer)
+        reference = self._side.new_reference_for(answer)
         await self._side.pay(answer, reference, amount="1.23")
         return await self._end(met, reference)
 
     async def _collected(self, met: Met) -> str:
         """A payer pays by bKash, the biller refuses, and the money goes back."""
-        order = Order(
+        order = ApiOrder(
             biller=met.desk.biller,
             parameters=by_own_names(met.desk.parameters, met.named),
             amount=await self._amount(met),
@@ -163,13 +169,13 @@ class Cells:
         desk = self._street.desks[biller["ekpay_id"]]
         met = Met(desk, biller, await _cast(desk, "normal", REROUTED_NTH), REROUTED_NTH)
         answer = await self._fetch(met)
-        reference = self._side.promise(answer)
+        reference = self._side.new_reference_for(answer)
         await spoil()
         await asyncio.sleep(LOOK_SECONDS)  # kept connections are closed meanwhile
         await self._side.pay(answer, reference)
         text = await self._end(met, reference)
-        route = Address(self._street.stage.setting.biller_address("aggregator"), "")
-        async with AdminDesk(route) as aggregator:
+        route = SimulatorAddress(self._street.stage.setting.biller_address("aggregator"), "")
+        async with AdminClient(route) as aggregator:
             payments = (await aggregator.admin("GET", "dump"))["payments"]
         count = sum(one["number"] == met.bill.target for one in payments)
         return f"{text}; on the second route {WORDS.get(count, str(count))}"
@@ -184,7 +190,7 @@ class Cells:
         if met.profile["fetch_has_side_effects"]:
             return -(-met.bill.amount_paisa // 100) * 100
         answer = await self._fetch(met)
-        return self._side.promise(answer).amount_paisa
+        return self._side.new_reference_for(answer).amount_paisa
 
     async def _end(self, met: Met, reference: Reference) -> str:
         """The state in the end, what the partner heard of it, and what the biller holds."""
@@ -204,7 +210,7 @@ class Cells:
 
     async def _book(self, met: Met) -> str:
         """What the biller holds for this account; of one that waits for its scroll, a word for later."""
-        if isinstance(met.desk, HouseDesk) and met.desk.takes_files:
+        if isinstance(met.desk, FamilyBillerAdminClient) and met.desk.takes_files:
             self._later[met.place] = met
             return LATER
         return await self._read_book(met)
@@ -217,7 +223,7 @@ class Cells:
     async def _read_book(self, met: Met) -> str:
         dump = await met.desk.admin("GET", "dump")
         payments = dump["vends" if met.desk.name == "NESCO" else "payments"]
-        if isinstance(met.desk, HouseDesk):
+        if isinstance(met.desk, FamilyBillerAdminClient):
             account = met.bill.target
             payments = [one for one in payments if one["house"] == met.desk.name]
         else:
@@ -238,9 +244,9 @@ async def _patiently(ask: Callable[[], Awaitable[Answer]]) -> Answer:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _cast(desk: Desk, kind: str, nth: int) -> Payable:
+async def _cast(desk: BillerAdminClient, kind: str, nth: int) -> Payable:
     """An account of a kind; of the first three, each by its own numbers."""
-    if isinstance(desk, HouseDesk):
+    if isinstance(desk, FamilyBillerAdminClient):
         # A wallet takes no more than so much; there are others of this kind, and most owe less.
         bill = await desk.cast(kind, nth)
         for number in range(nth + 10, 1_000, 10):
@@ -262,7 +268,7 @@ async def _cast(desk: Desk, kind: str, nth: int) -> Payable:
 
 
 def _odd(
-    desk: Desk, like: Mapping[str, str], account: str, bills: Mapping[str, Any], usual_paisa: int
+    desk: BillerAdminClient, like: Mapping[str, str], account: str, bills: Mapping[str, Any], usual_paisa: int
 ) -> Payable:
     named = {**like, "bllr_accno": account}
     amount = usual_paisa

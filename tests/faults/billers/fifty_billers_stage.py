@@ -17,21 +17,31 @@ from sandbox.callers.client.client import ApiClient
 from sandbox.callers.client.return_page import ReturnPage
 from sandbox.callers.partner.client import PartnerClient
 from sandbox.kit.tcp_ports import free_port
-from sandbox.registry import COUNTERS
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address, Desk
-from sandbox.rehearsals.demo.admin_clients.bill_files import FAMILY, Offices
-from sandbox.rehearsals.demo.admin_clients.biller_family import house_desks
-from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk
-from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
-from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
+from sandbox.registry import BILLER_FAMILIES
+from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient, SimulatorAddress
+from sandbox.rehearsals.demo.admin_clients.bill_files import FAMILY, BillFileOffices
+from sandbox.rehearsals.demo.admin_clients.biller_family import family_admin_clients
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient
+from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
 from sandbox.rehearsals.demo.paying.partner import PartnerSide
-from sandbox.rehearsals.installation.installation import WALLET, Setting, Stage, WalletPorts, staged
-from sandbox.rehearsals.installation.parties import BUCKETS, engage, top_up
-from sandbox.rehearsals.installation.rest_shop import engage_shop
+from sandbox.rehearsals.installation.installation import (
+    WALLET,
+    Stage,
+    StageSettings,
+    WalletPorts,
+    running_stage,
+)
+from sandbox.rehearsals.installation.parties import BUCKETS, create_parties, top_up
+from sandbox.rehearsals.installation.rest_shop import create_shop
 from tests.faults.billers.stage import hurried
 
-OLD_DESKS: Mapping[str, type[Desk]] = {"desco": DescoDesk, "breb": BrebDesk, "nesco": NescoDesk}
+OLD_DESKS: Mapping[str, type[BillerAdminClient]] = {
+    "desco": DescoAdminClient,
+    "breb": BrebAdminClient,
+    "nesco": NescoAdminClient,
+}
 TOP_UP_TAKA = 50_000_000
 # Ten times faster than life; see `matrix_cells.HURRY`.
 DIVISOR = 10
@@ -53,7 +63,7 @@ class Street:
     side: PartnerSide
     shop: ApiClient
     page: ReturnPage
-    desks: Mapping[str, Desk]
+    desks: Mapping[str, BillerAdminClient]
     billers: Sequence[Mapping[str, Any]] = field(repr=False)
 
     async def rows(self, query: str, *arguments: object) -> Sequence[Any]:
@@ -76,15 +86,15 @@ async def open_street(folder: Path) -> AsyncIterator[Street]:
     """Start everything, with full prefunds; the database is deleted at the end, the logs are left."""
     with _environment(folder) as settings:
         setting = _setting(settings.home)
-        async with staged(setting) as stage, AsyncExitStack() as closing:
+        async with running_stage(setting) as stage, AsyncExitStack() as closing:
             stage.keeps_data = False
             await _start(stage)
-            cast = await engage(stage.tool, setting.switch_address, 1)
-            (player,) = cast.players
+            cast = await create_parties(stage.tool, setting.switch_address, 1)
+            (player,) = cast.partners
             for bucket in BUCKETS:
                 await top_up(stage.tool, cast, player, bucket, TOP_UP_TAKA)
-            shop = await engage_shop(stage.tool, setting.wallet.return_place)
-            wallet = BkashDesk(Address(setting.wallet.address, stage.passwords[WALLET]))
+            shop = await create_shop(stage.tool, setting.wallet.return_place)
+            wallet = BkashAdminClient(SimulatorAddress(setting.wallet.address, stage.passwords[WALLET]))
             await closing.enter_async_context(wallet)
             await wallet.subscribe(stage.callback_address)
             await offices_of(stage).load_bills()
@@ -94,16 +104,16 @@ async def open_street(folder: Path) -> AsyncIterator[Street]:
                 database=open_database(settings),
                 side=PartnerSide(player, partner),
                 shop=await closing.enter_async_context(ApiClient(setting.switch_address, shop.key)),
-                page=await closing.enter_async_context(return_page.opened(shop.port)),
+                page=await closing.enter_async_context(return_page.open_return_page(shop.port)),
                 desks=await _desks(stage, closing),
                 billers=await stage.tool.read("billers", "list", "--json"),
             )
 
 
-def offices_of(stage: Stage) -> Offices:
+def offices_of(stage: Stage) -> BillFileOffices:
     """The offices whose bills arrive as files."""
-    address = Address(stage.setting.biller_address(FAMILY), stage.counter_password)
-    return Offices(stage.tool, address, stage.setting.home / "files")
+    address = SimulatorAddress(stage.setting.biller_address(FAMILY), stage.counter_password)
+    return BillFileOffices(stage.tool, address, stage.setting.home_folder / "files")
 
 
 async def _start(stage: Stage) -> None:
@@ -115,23 +125,23 @@ async def _start(stage: Stage) -> None:
     await stage.open_switch()
 
 
-async def _desks(stage: Stage, closing: AsyncExitStack) -> Mapping[str, Desk]:
+async def _desks(stage: Stage, closing: AsyncExitStack) -> Mapping[str, BillerAdminClient]:
     setting = stage.setting
-    desks: dict[str, Desk] = {}
+    desks: dict[str, BillerAdminClient] = {}
     for name, kind in OLD_DESKS.items():
-        address = Address(setting.biller_address(name), stage.passwords[name])
+        address = SimulatorAddress(setting.biller_address(name), stage.passwords[name])
         desks[kind.biller] = await closing.enter_async_context(kind(address))
-    families = [Address(setting.biller_address(name), "") for name in setting.counters]
-    return {**desks, **await closing.enter_async_context(house_desks(families, stage.tool))}
+    families = [SimulatorAddress(setting.biller_address(name), "") for name in setting.counters]
+    return {**desks, **await closing.enter_async_context(family_admin_clients(families, stage.tool))}
 
 
-def _setting(home: Path) -> Setting:
-    names = (*OLD_DESKS, *map(str, COUNTERS))
-    return Setting(
-        home=home,
+def _setting(home: Path) -> StageSettings:
+    names = (*OLD_DESKS, *map(str, BILLER_FAMILIES))
+    return StageSettings(
+        home_folder=home,
         switch_port=free_port(),
         billers={name: free_port() for name in OLD_DESKS},
-        counters={str(name): free_port() for name in COUNTERS},
+        counters={str(name): free_port() for name in BILLER_FAMILIES},
         proxied={name: free_port() for name in names},
         control_port=free_port(),
         mailbox_port=free_port(),

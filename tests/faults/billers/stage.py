@@ -19,15 +19,19 @@ import pytest
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.settings import Settings
 from sandbox.kit.tcp_ports import free_port
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address, Desk
-from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
-from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
-from sandbox.rehearsals.installation.installation import Setting, Stage, staged
-from sandbox.rehearsals.installation.parties import BUCKETS, Cast, engage, top_up
+from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient, SimulatorAddress
+from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
+from sandbox.rehearsals.installation.installation import Stage, StageSettings, running_stage
+from sandbox.rehearsals.installation.parties import BUCKETS, Parties, create_parties, top_up
 from tests.faults.installation import PATIENCE_SECONDS, POLL_SECONDS, ROOT
 
-DESKS: Mapping[str, type[Desk]] = {"desco": DescoDesk, "breb": BrebDesk, "nesco": NescoDesk}
+DESKS: Mapping[str, type[BillerAdminClient]] = {
+    "desco": DescoAdminClient,
+    "breb": BrebAdminClient,
+    "nesco": NescoAdminClient,
+}
 TOP_UP_TAKA = 5_000_000
 ACCOUNTS = 5_000
 
@@ -84,9 +88,9 @@ class Site:
 
     stage: Stage
     database: Database
-    cast: Cast
+    cast: Parties
     proxy: Proxy
-    desks: Mapping[str, Desk]
+    desks: Mapping[str, BillerAdminClient]
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def rows(self, query: str, *arguments: object) -> Sequence[Any]:
@@ -120,8 +124,8 @@ async def open_site(
     """Start everything, with full prefunds; the database is deleted at the end, the logs are left."""
     with _environment(folder, hurry) as settings:
         billers, proxied = ({name: free_port() for name in DESKS} for _ in range(2))
-        setting = Setting(
-            home=settings.home,
+        setting = StageSettings(
+            home_folder=settings.home,
             switch_port=free_port(),
             billers=billers,
             proxied=proxied,
@@ -130,7 +134,7 @@ async def open_site(
             accounts=ACCOUNTS,
             time_divisor=divisor,
         )
-        async with staged(setting) as stage, AsyncExitStack() as closing:
+        async with running_stage(setting) as stage, AsyncExitStack() as closing:
             stage.keeps_data = False
             await stage.open_database()
             await stage.open_far_side()
@@ -140,16 +144,16 @@ async def open_site(
             proxy = await closing.enter_async_context(Proxy(setting.control_address))
             desks = {
                 name: await closing.enter_async_context(
-                    kind(Address(setting.biller_address(name), stage.passwords[name]))
+                    kind(SimulatorAddress(setting.biller_address(name), stage.passwords[name]))
                 )
                 for name, kind in DESKS.items()
             }
             yield Site(stage, open_database(settings), cast, proxy, desks)
 
 
-async def _cast(stage: Stage, partners: int) -> Cast:
-    cast = await engage(stage.tool, stage.setting.switch_address, partners)
-    for player in cast.players:
+async def _cast(stage: Stage, partners: int) -> Parties:
+    cast = await create_parties(stage.tool, stage.setting.switch_address, partners)
+    for player in cast.partners:
         for bucket in BUCKETS:
             await top_up(stage.tool, cast, player, bucket, TOP_UP_TAKA)
     return cast

@@ -52,7 +52,7 @@ async def play(folder: Path) -> Played:
 
 
 async def play_on(site: Site) -> Played:
-    player = site.cast.players[0]
+    player = site.cast.partners[0]
     async with PartnerClient(site.cast.address, player.credentials()) as client:
         ends = await Player(site, PartnerSide(player, client), await unpaid(site)).play()
     audit = await site.stage.tool.ask("audit")

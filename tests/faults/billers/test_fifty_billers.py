@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.kit.institution.clock import dhaka_day, utc_now
-from sandbox.network.proxy.faults import Fault
+from sandbox.network.proxy.faults import NetworkFault
 from tests.faults.billers.fifty_billers_cells import Cells
 from tests.faults.billers.fifty_billers_stage import Street, offices_of, open_street
 from tests.faults.billers.stage import Proxy
@@ -80,7 +80,7 @@ async def _rerouted(street: Street, cells: Cells) -> str:
     """DPDC is fetched directly, cannot be connected to any more, and is paid all the same."""
     (dpdc,) = (biller for biller in street.billers if biller["id"] == ROUTED)
     async with Proxy(street.stage.setting.control_address) as proxy:
-        text = await cells.rerouted(dpdc, lambda: proxy.arm("direct", Fault.REFUSE))
+        text = await cells.rerouted(dpdc, lambda: proxy.arm("direct", NetworkFault.REFUSE))
         await proxy.lift("direct")
     return text
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.money import format_taka
 from sandbox.callers.client.client import RefusedError
-from sandbox.callers.client.messages import Payment
+from sandbox.callers.client.messages import ApiPayment
 from sandbox.kit.institution.seeded_values import share_half_up
 from tests.faults.connectors.providers import Held, Provider
 from tests.faults.connectors.scene import PAISA, Scene
@@ -96,7 +96,7 @@ class Books:
     `nets` are its postings by account, debit positive. `token` is what its biller made for it, if anything.
     """
 
-    told: Payment
+    told: ApiPayment
     state: str
     total: int
     tries: Sequence[OurTry]
@@ -298,7 +298,7 @@ async def read_everything(site: Site, providers: Mapping[str, Provider]) -> Ever
     return Everything(books, [*strays, *await _wrong_totals(site, theirs, kept)])
 
 
-async def _asked(site: Site, payment_id: UUID) -> Payment:
+async def _asked(site: Site, payment_id: UUID) -> ApiPayment:
     """What the shop is told when it asks, by a switch that answers only so many questions in a second."""
     while True:
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from tests.faults.connectors.providers import BKASH, Acts, Provider
 from tests.faults.connectors.scene import Payments, Scene, UnexpectedAnswerError, fields_of
 from tests.faults.connectors.stage import Site
@@ -51,7 +51,9 @@ async def _paid(cell: Cell) -> Scene:
     return await cell.paid()
 
 
-async def _never_paid(cell: Cell, acts: Acts = Acts.PAYS, does: Does = Does.APPROVE) -> Scene:
+async def _never_paid(
+    cell: Cell, acts: Acts = Acts.PAYS, does: PayerDecision = PayerDecision.APPROVE
+) -> Scene:
     """Nobody pays at the page; another try may begin until the quote is dead."""
     scene = await cell.opened(acts)
     await scene.visits(does)
@@ -64,14 +66,14 @@ async def _refused(cell: Cell) -> Scene:
 
 
 async def _cancelled(cell: Cell) -> Scene:
-    return await _never_paid(cell, does=Does.CANCEL)
+    return await _never_paid(cell, does=PayerDecision.CANCEL)
 
 
 async def _left(cell: Cell) -> Scene:
     """The page is left open, another instrument pays, and then the old page is paid too if it can be."""
     scene = await cell.opened()
     first, payer = scene.payment.page_url, scene.payer
-    await scene.visits(Does.LEAVE_AT_PIN)
+    await scene.visits(PayerDecision.LEAVE_AT_PIN)
     other = cell.others[OTHERWISE if cell.provider.id == BKASH else BKASH]
     await scene.tries_again(other, other.payer(Acts.PAYS, cell.nth))
     await scene.visits()
@@ -133,7 +135,7 @@ async def _forged(cell: Cell) -> Scene:
 async def _replayed(cell: Cell) -> Scene:
     """What the payer of a cheap payment brings back is brought for a dear one: as it is, and renamed."""
     scene = await cell.opened()
-    await scene.visits(Does.LEAVE)
+    await scene.visits(PayerDecision.LEAVE)
     payer = cell.provider.payer(Acts.PAYS, cell.nth)
     cheap = await cell.payments.opened(cell.provider, payer, cell.nth, taka=CHEAP_TAKA)
     visit = await cheap.visits(follow=False)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from sandbox.providers.bkash.notifications import Composer, Kind, Sender, Signer
-from sandbox.providers.bkash.payment import Payment
+from sandbox.providers.bkash.notifications import Composer, NotificationKind, Sender, Signer
+from sandbox.providers.bkash.payment import BkashPayment
 from tests.faults.connectors.stage import Site
 
 _ORGANISATION, _SHORT_CODE, _WALLET = "ekPay", "50022", "01700000000"
@@ -25,7 +25,7 @@ async def stranger_notifies(site: Site, reference: str, total: int) -> None:
     """
     now, topic = datetime.now(UTC), site.stage.tool.environment["EKPAY_BKASH_SNS_TOPIC_ARN"]
     composer = Composer(Sender(topic, _ORGANISATION, _SHORT_CODE), Signer(now), Signer(now))
-    paid = Payment(
+    paid = BkashPayment(
         payment_id="",
         page_hash="",
         invoice=reference,
@@ -35,7 +35,7 @@ async def stranger_notifies(site: Site, reference: str, total: int) -> None:
         created_at=now.isoformat(),
         wallet=_WALLET,
     )
-    letter = composer.notification(paid, Kind.NOTIFICATION, str(uuid.uuid4()), now, "1")
+    letter = composer.notification(paid, NotificationKind.NOTIFICATION, str(uuid.uuid4()), now, "1")
     headers = {
         "Content-Type": "text/plain; charset=UTF-8",
         "x-amz-sns-message-type": letter.message_type,

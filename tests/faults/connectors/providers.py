@@ -14,17 +14,16 @@ from typing import Any
 from typing_extensions import override
 
 from sandbox.callers.payer.payer import Payer
-from sandbox.kit.provider.faults import Fault, Step
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from sandbox.kit.provider.hooks import PushKind
-from sandbox.kit.provider.institution import House
+from sandbox.kit.provider.institution import ProviderInstitution
 from sandbox.kit.provider.magic_numbers import Payers
-from sandbox.providers.bkash.notifications import Kind as NoticeKind
+from sandbox.providers.bkash.notifications import NotificationKind as NoticeKind
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
-from sandbox.providers.iso8583.faults import Fault as HostFault
-from sandbox.providers.iso8583.faults import Step as HostStep
-from sandbox.registry import GATEWAYS, Name
-from sandbox.rehearsals.demo.admin_clients.admin_client import AdminDesk
-from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk
+from sandbox.providers.iso8583.faults import HostFault, HostStep
+from sandbox.registry import PROVIDER_FAMILIES, InstitutionName
+from sandbox.rehearsals.demo.admin_clients.admin_client import AdminClient
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient
 from tests.faults.connectors.foreign_signer import stranger_notifies
 from tests.faults.connectors.stage import ACCOUNTS, Site
 from tests.faults.installation import ROOT
@@ -115,7 +114,7 @@ class Provider(ABC):
 class KitProvider(Provider):
     """A house of one of the families that stand on the sandbox's kit."""
 
-    def __init__(self, house: House, family: str, site: Site) -> None:
+    def __init__(self, house: ProviderInstitution, family: str, site: Site) -> None:
         """Nothing is asked yet."""
         super().__init__(house.id, site)
         self._house = house
@@ -123,7 +122,7 @@ class KitProvider(Provider):
         self._payers = Payers(house.kind, ACCOUNTS)
 
     @property
-    def desk(self) -> AdminDesk:
+    def desk(self) -> AdminClient:
         """The desk of its family."""
         return self._desk
 
@@ -139,8 +138,8 @@ class KitProvider(Provider):
 
     @override
     async def hang(self, reference: str, *, is_moved: bool) -> None:
-        fault = Fault.HANG_DONE if is_moved else Fault.HANG_UNDONE
-        await self._order("faults", reference, {"step": Step.STATUS, "fault": fault}, name="order")
+        fault = ProviderFault.HANG_DONE if is_moved else ProviderFault.HANG_UNDONE
+        await self._order("faults", reference, {"step": ProviderStep.STATUS, "fault": fault}, name="order")
 
     @override
     async def tell_again(self, reference: str, *, is_late: bool = False) -> None:
@@ -234,7 +233,7 @@ class Bkash(Provider):
         super().__init__(BKASH, site)
 
     @property
-    def desk(self) -> BkashDesk:
+    def desk(self) -> BkashAdminClient:
         """Its desk."""
         return self.site.wallet
 
@@ -301,11 +300,11 @@ def providers(site: Site) -> Mapping[str, Provider]:
     found: dict[str, Provider] = {BKASH: Bkash(site)}
     for family, house in _houses():
         if house.id in CONNECTORS:
-            kind = HostProvider if family == Name.ISO8583 else KitProvider
+            kind = HostProvider if family == InstitutionName.ISO8583 else KitProvider
             found[house.id] = kind(house, family, site)
     return found
 
 
-def _houses() -> Iterator[tuple[str, House]]:
-    for name, far_side in GATEWAYS.items():
-        yield from ((str(name), house) for house in far_side.houses)
+def _houses() -> Iterator[tuple[str, ProviderInstitution]]:
+    for name, far_side in PROVIDER_FAMILIES.items():
+        yield from ((str(name), house) for house in far_side.institutions)

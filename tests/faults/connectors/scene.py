@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
 
 from sandbox.callers.client.client import RefusedError
-from sandbox.callers.client.messages import Order, Payment, RefundOrder, new_key
-from sandbox.callers.payer.browser import Browser, Shown
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.client.messages import ApiOrder, ApiPayment, RefundOrder, new_key
+from sandbox.callers.payer.browser import Browser, PageView
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.rehearsals.demo.admin_clients.admin_client import by_own_names
 from tests.faults.connectors.providers import Provider
 from tests.faults.connectors.stage import Site, Standing
@@ -62,7 +62,7 @@ class Scene:
     """
 
     provider: Provider
-    payment: Payment
+    payment: ApiPayment
     payer: Payer
     nth: int
     first: list[str] = field(default_factory=list)
@@ -85,14 +85,18 @@ class Scene:
     # ---- the payer
 
     async def visits(
-        self, does: Does = Does.APPROVE, *, follow: bool = True, page_url: str | None = None
-    ) -> Visit:
+        self,
+        does: PayerDecision = PayerDecision.APPROVE,
+        *,
+        follow: bool = True,
+        page_url: str | None = None,
+    ) -> PayerVisit:
         """Be the payer at the page, and follow to wherever the browser is sent."""
         url = page_url or self.payment.page_url
         assert url is not None, "its page is open"
         return await pay(url, self.payer, does, follow=follow)
 
-    async def comes_back(self, visit: Visit) -> Shown:
+    async def comes_back(self, visit: PayerVisit) -> PageView:
         """Go where a visit's browser was sent, with what it carries."""
         assert visit.sent_to is not None, "the payer is sent back"
         async with Browser() as browser:
@@ -173,7 +177,7 @@ class Scene:
         done = {*SETTLED, BY_HAND}
         await self._wait(lambda now: len(now.refunds) >= count and done.issuperset(now.refunds))
         for row in await self.site.rows(WORK_ITEMS, self.payment_id):
-            await self.site.finance.say_paid_by_hand(row["id"], f"BEFTN {row['id'].hex[-12:]}", ASKER)
+            await self.site.finance.record_paid_by_hand(row["id"], f"BEFTN {row['id'].hex[-12:]}", ASKER)
             await self.site.finance.confirm_paid_by_hand(row["id"], CONFIRMER)
         await self._wait(lambda now: SETTLED.issuperset(now.refunds))
 
@@ -187,7 +191,7 @@ class Scene:
             raise TimeoutError(f"it stands so: {self._standing()}") from None
 
 
-def fields_of(visit: Visit) -> Mapping[str, str]:
+def fields_of(visit: PayerVisit) -> Mapping[str, str]:
     """What a visit's browser brings back."""
     return visit.carries or dict(parse_qsl(urlsplit(visit.sent_to or "").query))
 
@@ -208,7 +212,7 @@ class Payments:
             await desk.set_fault(meter, fault)
         named = by_own_names(desk.parameters, {"bllr_accno": meter, "amount": str(taka)})
         url = self.site.page.url(f"{provider.id}-{nth}")
-        order = Order(desk.biller, named, taka * PAISA, url, provider.id)
+        order = ApiOrder(desk.biller, named, taka * PAISA, url, provider.id)
         made = await self.site.client.create(order, new_key())
         if made.payment.page_url is None:
             raise UnexpectedAnswerError("there is no page for the payer")

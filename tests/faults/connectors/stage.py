@@ -14,18 +14,24 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.persistence.engine import Database, open_database
-from ekpay_switch.persistence.own_transactions import OwnTransactions
-from ekpay_switch.persistence.refunds.staff_actions import RefundDesk
+from ekpay_switch.persistence.own_transactions import ShortTransactions
+from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
 from sandbox.callers.client import return_page
 from sandbox.callers.client.client import ApiClient
 from sandbox.callers.client.return_page import ReturnPage
 from sandbox.kit.tcp_ports import free_port
-from sandbox.registry import GATEWAYS, Name
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address, AdminDesk
-from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk
-from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
-from sandbox.rehearsals.installation.installation import WALLET, Setting, Stage, WalletPorts, staged
-from sandbox.rehearsals.installation.rest_shop import Shop, engage_shop
+from sandbox.registry import PROVIDER_FAMILIES, InstitutionName
+from sandbox.rehearsals.demo.admin_clients.admin_client import AdminClient, SimulatorAddress
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient
+from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
+from sandbox.rehearsals.installation.installation import (
+    WALLET,
+    Stage,
+    StageSettings,
+    WalletPorts,
+    running_stage,
+)
+from sandbox.rehearsals.installation.rest_shop import RestShop, create_shop
 from tests.faults.installation import ROOT
 from tests.faults.matrix_installation import OpenSite, environment, retimed
 
@@ -105,13 +111,13 @@ class Site(OpenSite):
     `families` are the desks of the families of providers by name; bKash has one of its own.
     """
 
-    shop: Shop
+    shop: RestShop
     client: ApiClient
     page: ReturnPage
-    wallet: BkashDesk
-    families: Mapping[str, AdminDesk]
-    biller: NescoDesk
-    finance: RefundDesk
+    wallet: BkashAdminClient
+    families: Mapping[str, AdminClient]
+    biller: NescoAdminClient
+    finance: RefundStaffActions
     lookout: Lookout
 
     @property
@@ -125,33 +131,33 @@ async def open_site(folder: Path) -> AsyncIterator[Site]:
     """Start everything; the database is deleted at the end, the logs are left."""
     with environment(folder / "home", hurried(folder / "config")) as settings:
         setting = _setting(settings.home)
-        async with staged(setting) as stage, AsyncExitStack() as closing:
+        async with running_stage(setting) as stage, AsyncExitStack() as closing:
             stage.keeps_data = False
             await _start(stage)
             database = open_database(settings)
-            shop = await engage_shop(stage.tool, setting.wallet.return_place)
-            wallet = BkashDesk(Address(setting.wallet.address, stage.passwords[WALLET]))
+            shop = await create_shop(stage.tool, setting.wallet.return_place)
+            wallet = BkashAdminClient(SimulatorAddress(setting.wallet.address, stage.passwords[WALLET]))
             await closing.enter_async_context(wallet)
             await wallet.subscribe(stage.callback_address)
-            transactions = OwnTransactions(database.connect_hot)
+            transactions = ShortTransactions(database.connect_hot)
             closing.push_async_callback(transactions.close)
             lookout = Lookout()
             client = ApiClient(setting.switch_address, shop.key, connections_max=64)
-            biller = Address(setting.biller_address("nesco"), stage.passwords["nesco"])
+            biller = SimulatorAddress(setting.biller_address("nesco"), stage.passwords["nesco"])
             await closing.enter_async_context(_kept_going(lookout.look(database, shop.partner_id)))
             yield Site(
                 stage=stage,
                 database=database,
                 shop=shop,
                 client=await closing.enter_async_context(client),
-                page=await closing.enter_async_context(return_page.opened(shop.port)),
+                page=await closing.enter_async_context(return_page.open_return_page(shop.port)),
                 wallet=wallet,
                 families={
-                    name: await closing.enter_async_context(AdminDesk(Address(_local(port), "")))
+                    name: await closing.enter_async_context(AdminClient(SimulatorAddress(_local(port), "")))
                     for name, port in setting.gateways.items()
                 },
-                biller=await closing.enter_async_context(NescoDesk(biller)),
-                finance=RefundDesk(transactions),
+                biller=await closing.enter_async_context(NescoAdminClient(biller)),
+                finance=RefundStaffActions(transactions),
                 lookout=lookout,
             )
 
@@ -175,11 +181,11 @@ async def _kept_going(work: Any) -> AsyncIterator[None]:  # noqa: ANN401 - a cor
             await task
 
 
-def _setting(home: Path) -> Setting:
+def _setting(home: Path) -> StageSettings:
     # bKash and the biller are reached without a proxy: the port before each is its own.
     biller, wallet = free_port(), free_port()
-    return Setting(
-        home=home,
+    return StageSettings(
+        home_folder=home,
         switch_port=free_port(),
         billers={"nesco": biller},
         proxied={"nesco": biller},
@@ -188,9 +194,9 @@ def _setting(home: Path) -> Setting:
         accounts=ACCOUNTS,
         time_divisor=DIVISOR,
         wallet_ports=WalletPorts(wallet, wallet, free_port()),
-        gateways={str(name): free_port() for name in GATEWAYS},
+        gateways={str(name): free_port() for name in PROVIDER_FAMILIES},
         page_divisor=1,
-        hosts={house.id: free_port() for house in GATEWAYS[Name.ISO8583].houses},
+        hosts={house.id: free_port() for house in PROVIDER_FAMILIES[InstitutionName.ISO8583].institutions},
     )
 
 

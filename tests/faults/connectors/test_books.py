@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from sandbox.callers.client.messages import Payment, TokenLine
+from sandbox.callers.client.messages import ApiPayment, ApiTokenLine
 from tests.faults.connectors.books import Books, OurRefund, OurTry, disagreements, told
 from tests.faults.connectors.cells import COLUMNS, PLAYS
 from tests.faults.connectors.providers import CONNECTORS, Held
@@ -19,7 +19,7 @@ TOTAL, FEE = 51_750, 776
 TWO_TRIES = "tries second_success, approved"
 TOLD_MORE = "there taken and told 1.00 more"
 TOKEN = "12345678901234567890"
-TOLD = Payment(
+TOLD = ApiPayment(
     id=f"pay_{ID.hex}",
     status="paid",
     reason=None,
@@ -37,7 +37,7 @@ TOLD = Payment(
     refunded=0,
     created_at=NOW,
     updated_at=NOW,
-    tokens=(TokenLine(1, "credit", TOKEN),),
+    tokens=(ApiTokenLine(1, "credit", TOKEN),),
 )
 TAKEN = Held("R1", "paid", TOTAL, TOTAL, FEE, frozenset({"M1"}))
 PAID = Books(

@@ -69,7 +69,9 @@ class Crowd:
         async def _work() -> None:
             for far_side, side, bill in waiting:
                 fetched = dict(await side.fetch(bill.biller, **bill.named[0]))
-                self._stock[far_side].append(Stocked(far_side, side, fetched, side.promise(fetched)))
+                self._stock[far_side].append(
+                    Stocked(far_side, side, fetched, side.new_reference_for(fetched))
+                )
 
         await asyncio.gather(*(_work() for _ in range(FETCHERS)))
 
@@ -127,7 +129,7 @@ class Crowd:
 
     async def _pay(self, one: Stocked) -> None:
         answer = await self._timed(one.side.client.pay(one.fetched, Payout(one.reference.text)))
-        self.heard.of_payments[one.reference.heard(answer)] += 1
+        self.heard.of_payments[one.reference.record_answer(answer)] += 1
 
     async def _fetch(self, bill: Payable) -> None:
         client = self._sides[0].client

@@ -18,7 +18,7 @@ import pytest
 from biller_adapters.manifest import read_manifest
 from ekpay_switch.wire.breaker import BreakerSettings
 from sandbox.callers.partner.client import PartnerClient
-from sandbox.network.proxy.faults import Fault
+from sandbox.network.proxy.faults import NetworkFault
 from sandbox.rehearsals.demo.paying.partner import PartnerSide
 from tests.faults.billers.books import prefund_faults
 from tests.faults.billers.stage import DESKS, Site, open_site
@@ -126,10 +126,10 @@ async def weather(folder: Path) -> Storm:
 
 async def weather_on(site: Site) -> Storm:
     async with AsyncExitStack() as closing:
-        clients = [PartnerClient(site.cast.address, player.credentials()) for player in site.cast.players]
+        clients = [PartnerClient(site.cast.address, player.credentials()) for player in site.cast.partners]
         for client in clients:
             await closing.enter_async_context(client)
-        crowd = Crowd(site, [PartnerSide(*pair) for pair in zip(site.cast.players, clients, strict=True)])
+        crowd = Crowd(site, [PartnerSide(*pair) for pair in zip(site.cast.partners, clients, strict=True)])
         await crowd.fill(AT_ONCE + ALL_THE_TIME, FETCHES)
         samples, went_light_at = await darkness(site, crowd)
         in_doubt = len(crowd.pending())
@@ -152,7 +152,7 @@ async def weather_on(site: Site) -> Storm:
 async def darkness(site: Site, crowd: Crowd) -> tuple[list[Sample], float]:
     """Let everything go dark under load and be light again; the samples of the dark, and when it ended."""
     for far_side in DESKS:
-        await site.proxy.arm(far_side, Fault.BLACK_HOLE_BEFORE)
+        await site.proxy.arm(far_side, NetworkFault.BLACK_HOLE_BEFORE)
     samples = [await sample(site.proxy)]
     watching = asyncio.create_task(watch(site.proxy, samples))
     await asyncio.gather(crowd.pay_at_once(AT_ONCE), crowd.pay_all_the_time(DARK_SECONDS))

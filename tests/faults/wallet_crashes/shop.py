@@ -25,11 +25,11 @@ from sandbox.callers.client.messages import (
     PAID,
     PENDING,
     REFUND_WAITS,
-    Order,
-    Payment,
-    Refund,
+    ApiOrder,
+    ApiPayment,
+    ApiRefund,
     RefundOrder,
-    UnreadableAnswerError,
+    UnreadableReplyError,
     new_key,
 )
 from sandbox.callers.client.return_page import ReturnPage
@@ -97,7 +97,7 @@ class Wish:
 
     key: str
     order: RefundOrder
-    refund: Refund | None = None
+    refund: ApiRefund | None = None
 
 
 @dataclass(slots=True)
@@ -110,10 +110,10 @@ class Errand:
     kind: str
     key: str
     bill: str
-    order: Order
+    order: ApiOrder
     payer: Payer
     statuses: list[str] = field(default_factory=list)
-    payment: Payment | None = None
+    payment: ApiPayment | None = None
     agreed_on: str = ""
     gives_up: bool = False
     wishes: list[Wish] = field(default_factory=list)
@@ -130,7 +130,7 @@ class Errand:
         waiting = (wish for wish in self.wishes if wish.refund is None or wish.refund.status == REFUND_WAITS)
         return is_final and next(waiting, None) is None
 
-    def hear(self, payment: Payment) -> None:
+    def hear(self, payment: ApiPayment) -> None:
         """Note what was told."""
         self.payment = payment
         self.statuses.append(payment.status)
@@ -235,7 +235,7 @@ class WalletShop:
         (bill,) = (await self.site.ask_far_side("GET", f"bills?account={account}"))["bills"]
         number = bill["bill_number"]
         key = new_key()
-        order = Order(DESCO, {"bill_no": number}, bill["total_paisa"], self._page.url(key))
+        order = ApiOrder(DESCO, {"bill_no": number}, bill["total_paisa"], self._page.url(key))
         return Errand(kind, key, number, order, Payer(_wallet(does.wallet)))
 
     async def _place(self, errand: Errand) -> None:
@@ -295,7 +295,7 @@ class WalletShop:
         if payment is not None:
             errand.hear(payment)
 
-    async def _help(self, errand: Errand, payment: Payment) -> None:
+    async def _help(self, errand: Errand, payment: ApiPayment) -> None:
         """What a shop does about a payment that is still pending: another page, or no payment after all."""
         if errand.gives_up:
             cancelled = await self._heard(self._client.cancel(payment.id))
@@ -315,7 +315,7 @@ class WalletShop:
         except RefusedError as refused:
             if refused.problem.status not in NOT_NOW:
                 self.complaints.append(f"was answered {refused.problem.status} {refused.problem.code}")
-        except UnreadableAnswerError as strange:
+        except UnreadableReplyError as strange:
             self.complaints.append(f"was answered otherwise than the document says: {strange}")
         return None
 
@@ -331,12 +331,12 @@ def _wallet(kind: WalletKind) -> str:
 async def wallet_shop(site: Installation) -> AsyncIterator[WalletShop]:
     """A new partner with a key of REST v1 and a page that its payers come back to."""
     name = f"w{uuid4().hex[:12]}"
-    async with return_page.opened() as page:
+    async with return_page.open_return_page() as page:
         engine = site.database.engine()
         try:
             keys = KeyRing.open(site.settings.home, None)
             await Partners(engine, keys).add(NewPartner(id=name, name=name, user_id=name))
-            key = await ApiKeys(engine).add(name, [page.place])
+            key = await ApiKeys(engine).add(name, [page.address])
         finally:
             await engine.dispose()
         async with ApiClient(site.address, key, connections_max=64) as client:

@@ -10,14 +10,14 @@ from uuid import UUID
 
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.money import format_taka
-from sandbox.callers.client.messages import Payment
+from sandbox.callers.client.messages import ApiPayment
 from sandbox.rehearsals.demo.comparison.bkash_books import (
     Collection,
-    Movement,
     OurRefund,
     OurTry,
     ShopLine,
     WalletBooks,
+    WalletMovement,
     compare_wallet,
 )
 from tests.faults.wallets.counting_proxy import Sent
@@ -107,14 +107,14 @@ class Books:
     ours: Collection
     nets: Mapping[str, int]
     pages: Sequence[Page]
-    movements: Sequence[Movement]
-    told: Payment
+    movements: Sequence[WalletMovement]
+    told: ApiPayment
     sent: Mapping[Sent, int] = field(default_factory=dict)
     kept: Mapping[str, int] = field(default_factory=dict)
     tokens: Mapping[str, str] = field(default_factory=dict)
 
 
-async def books_of(site: WalletSite, payment_id: UUID, told: Payment) -> Books:
+async def books_of(site: WalletSite, payment_id: UUID, told: ApiPayment) -> Books:
     """Open every book at this payment; `told` is what its shop was told last."""
     ours = await our_collection(site, payment_id)
     invoices = [one.reference for one in ours.tries]
@@ -150,7 +150,7 @@ async def tokens_made(site: WalletSite) -> Mapping[str, str]:
     return {line.bill_number or "": line.token or "" for line in await site.desks["nesco"].book()}
 
 
-def shop_line(told: Payment) -> ShopLine:
+def shop_line(told: ApiPayment) -> ShopLine:
     """What a shop believes once it was told this."""
     token = ",".join(line.digits for line in told.tokens)
     return ShopLine(told.id, told.status, told.total, told.refunded, token)
@@ -237,9 +237,9 @@ def disagreements(books: Books, *, contradicts: bool = False) -> Iterator[str]:
             tokens=books.tokens,
         )
     )
-    yield from (f"{one.where}: {one.what}" for one in compared.unexplained)
+    yield from (f"{one.subject}: {one.problem}" for one in compared.unexplained)
     if bool(compared.contradictions) != contradicts:
-        yield f"bKash contradicts itself: {[one.what for one in compared.contradictions]}"
+        yield f"bKash contradicts itself: {[one.problem for one in compared.contradictions]}"
     if sum(1 for one in books.movements if one.refund_of is None) > 1:
         yield "the payer was debited twice"
     if sum(books.nets.values()):
@@ -248,11 +248,11 @@ def disagreements(books: Books, *, contradicts: bool = False) -> Iterator[str]:
         yield "more was given back than was taken"
 
 
-def collected(movements: Iterable[Movement]) -> int:
+def collected(movements: Iterable[WalletMovement]) -> int:
     """What bKash took of payers, in paisa."""
     return sum(one.amount_paisa for one in movements if one.refund_of is None)
 
 
-def given_back(movements: Iterable[Movement]) -> int:
+def given_back(movements: Iterable[WalletMovement]) -> int:
     """What bKash gave back to payers, in paisa."""
     return sum(one.amount_paisa for one in movements if one.refund_of is not None)

@@ -11,9 +11,9 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from sandbox.callers.client.client import RefusedError
-from sandbox.callers.client.messages import Order, new_key
-from sandbox.callers.payer.payer import Does, Payer
-from sandbox.providers.bkash.notifications import Kind
+from sandbox.callers.client.messages import ApiOrder, new_key
+from sandbox.callers.payer.payer import Payer, PayerDecision
+from sandbox.providers.bkash.notifications import NotificationKind
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
 from sandbox.rehearsals.demo.admin_clients.admin_client import by_own_names
 from tests.faults.installation import PATIENCE_SECONDS
@@ -36,23 +36,23 @@ async def _paid(scene: Scene) -> None:
     await scene.until(COMPLETED)
 
 
-async def _never_paid(scene: Scene, does: Does = Does.APPROVE) -> None:
+async def _never_paid(scene: Scene, does: PayerDecision = PayerDecision.APPROVE) -> None:
     await scene.visits_page(does)
     await scene.until(EXPIRED)
 
 
 async def _cancelled(scene: Scene) -> None:
-    await _never_paid(scene, Does.CANCEL)
+    await _never_paid(scene, PayerDecision.CANCEL)
 
 
 async def _left(scene: Scene) -> None:
-    await _never_paid(scene, Does.LEAVE_AT_PIN)
+    await _never_paid(scene, PayerDecision.LEAVE_AT_PIN)
 
 
 async def _paid_by_another_try(scene: Scene) -> None:
     """The page that was left is agreed to as well, once the other one is paid and the first is done with."""
     first = scene.page_url
-    await scene.visits_page(Does.LEAVE_AT_PIN)
+    await scene.visits_page(PayerDecision.LEAVE_AT_PIN)
     await scene.tries_again()
     await _paid(scene)
     await scene.visits_page(page_url=first)
@@ -94,40 +94,40 @@ async def _week_late_callback(scene: Scene) -> None:
     assert visit.sent_to is not None, "who has agreed is sent back"
     await scene.site.age(scene.payment_id, WEEK)
     await scene.comes_back(visit.sent_to)
-    await scene.notifies(Kind.WEEK_LATE)
+    await scene.notifies(NotificationKind.WEEK_LATE)
 
 
 async def _replayed_notice(scene: Scene) -> None:
     await _paid(scene)
-    await scene.notifies(Kind.NOTIFICATION, times=5)
-    await scene.notifies(Kind.SECOND_ID)
+    await scene.notifies(NotificationKind.NOTIFICATION, times=5)
+    await scene.notifies(NotificationKind.SECOND_ID)
 
 
 async def _untrue_notice(scene: Scene) -> None:
-    await scene.notifies(Kind.UNFOUNDED)
+    await scene.notifies(NotificationKind.UNFOUNDED)
     await scene.until(EXPIRED)
 
 
 async def _badly_signed_notice(scene: Scene) -> None:
     """First while nobody has paid, by a stranger; then by bKash's key over other bytes and another amount."""
-    await scene.stranger_notifies(Kind.NOTIFICATION)
+    await scene.stranger_notifies(NotificationKind.NOTIFICATION)
     await _paid(scene)
-    await scene.notifies(Kind.BAD_SIGNATURE)
-    await scene.notifies(Kind.TAMPERED)
+    await scene.notifies(NotificationKind.BAD_SIGNATURE)
+    await scene.notifies(NotificationKind.TAMPERED)
 
 
 async def _foreign_certificate(scene: Scene) -> None:
     """First while nobody has paid, by a stranger; then rightly signed by bKash's own key."""
-    await scene.stranger_notifies(Kind.FOREIGN_HOST)
+    await scene.stranger_notifies(NotificationKind.FOREIGN_HOST)
     await _paid(scene)
-    await scene.notifies(Kind.FOREIGN_HOST)
+    await scene.notifies(NotificationKind.FOREIGN_HOST)
 
 
 async def _reviewed(scene: Scene) -> None:
     """Told of it once more, we ask once more."""
     await scene.visits_page()
     await scene.until(IN_REVIEW)
-    await scene.notifies(Kind.SECOND_ID)
+    await scene.notifies(NotificationKind.SECOND_ID)
 
 
 async def _given_back(scene: Scene) -> None:
@@ -218,7 +218,7 @@ class End:
 class Player:
     """Plays the rows for one shop."""
 
-    def __init__(self, site: WalletSite, bills: Iterator[Order], meters: Iterator[str]) -> None:
+    def __init__(self, site: WalletSite, bills: Iterator[ApiOrder], meters: Iterator[str]) -> None:
         """`bills` are orders to pay DESCO, `meters` customers of NESCO; each row takes one of either."""
         self._site = site
         self._bills = bills
@@ -248,13 +248,13 @@ class Player:
         made = await self._site.client.create(order, new_key())
         return Scene(self._site, made.payment, Payer(wallet))
 
-    async def _recharge(self, place: int, fault: str) -> Order:
+    async def _recharge(self, place: int, fault: str) -> ApiOrder:
         """The order of 500 taka for a meter, whose biller may then have a fault."""
         desk, meter = self._site.desks["nesco"], next(self._meters)
         if fault:
             await desk.set_fault(meter, fault)
         named = by_own_names(desk.parameters, {"bllr_accno": meter, "amount": str(TAKA)})
-        return Order(desk.biller, named, TAKA * PAISA, self._site.page.url(f"row{place}"))
+        return ApiOrder(desk.biller, named, TAKA * PAISA, self._site.page.url(f"row{place}"))
 
     async def _all_is_quiet(self) -> None:
         """Until bKash owes us no notification and whatever may still stir has had its time."""

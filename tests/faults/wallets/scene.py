@@ -10,11 +10,11 @@ from uuid import UUID
 
 import aiohttp
 
-from sandbox.callers.client.messages import Payment, RefundOrder, new_key
-from sandbox.callers.payer.browser import Browser, Shown
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
-from sandbox.providers.bkash.notifications import Composer, Kind, Letter, Sender, Signer
-from sandbox.providers.bkash.payment import Payment as BkashPayment
+from sandbox.callers.client.messages import ApiPayment, RefundOrder, new_key
+from sandbox.callers.payer.browser import Browser, PageView
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
+from sandbox.providers.bkash.notifications import Composer, NotificationKind, Sender, SignedMessage, Signer
+from sandbox.providers.bkash.payment import BkashPayment
 from tests.faults.installation import PATIENCE_SECONDS
 from tests.faults.wallets.stage import WalletSite
 
@@ -38,7 +38,7 @@ class Scene:
     """One payment as its shop was told it last, and who pays it."""
 
     site: WalletSite
-    payment: Payment
+    payment: ApiPayment
     payer: Payer
 
     @property
@@ -58,12 +58,16 @@ class Scene:
     # ---- the payer
 
     async def visits_page(
-        self, does: Does = Does.APPROVE, *, follow: bool = True, page_url: str | None = None
-    ) -> Visit:
+        self,
+        does: PayerDecision = PayerDecision.APPROVE,
+        *,
+        follow: bool = True,
+        page_url: str | None = None,
+    ) -> PayerVisit:
         """Be the payer at the page, and follow to wherever the browser is sent."""
         return await pay(page_url or self.page_url, self.payer, does, follow=follow)
 
-    async def comes_back(self, url: str) -> Shown:
+    async def comes_back(self, url: str) -> PageView:
         """Open an address of ours as a browser does, and follow where it is sent."""
         async with Browser() as browser:
             return await browser.visit(url)
@@ -85,14 +89,14 @@ class Scene:
 
     # ---- bKash
 
-    async def notifies(self, kind: Kind, times: int = 1) -> None:
+    async def notifies(self, kind: NotificationKind, times: int = 1) -> None:
         """Let bKash send such a notification about the payment whose page is open."""
         order = {"kind": kind, "paymentID": self.bkash_name, "times": times}
         await self.site.wallet.admin("POST", "sns", order)
 
     # ---- a stranger
 
-    async def stranger_notifies(self, kind: Kind) -> None:
+    async def stranger_notifies(self, kind: NotificationKind) -> None:
         """Post a notification that says "Completed" and is signed by whoever wrote it.
 
         Raises:
@@ -102,7 +106,7 @@ class Scene:
         if status != FORGED:
             raise UnexpectedAnswerError(f"a stranger's notification was answered {status}")
 
-    def _written_by_stranger(self, kind: Kind, line: dict[str, str]) -> Letter:
+    def _written_by_stranger(self, kind: NotificationKind, line: dict[str, str]) -> SignedMessage:
         now = datetime.now(UTC)
         composer = Composer(Sender(self._topic, "ekPay", "50022"), Signer(now), Signer(now))
         paid = BkashPayment(
@@ -121,7 +125,7 @@ class Scene:
     def _topic(self) -> str:
         return self.site.stage.tool.environment["EKPAY_BKASH_SNS_TOPIC_ARN"]
 
-    async def _posted(self, letter: Letter) -> int:
+    async def _posted(self, letter: SignedMessage) -> int:
         headers = {
             "Content-Type": "text/plain; charset=UTF-8",
             "x-amz-sns-message-type": letter.message_type,

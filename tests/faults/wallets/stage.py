@@ -14,12 +14,12 @@ from sandbox.callers.client import return_page
 from sandbox.callers.client.client import ApiClient
 from sandbox.callers.client.return_page import ReturnPage
 from sandbox.kit.tcp_ports import free_port
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address, Desk
-from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
-from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
-from sandbox.rehearsals.installation.installation import WALLET, Setting, WalletPorts, staged
-from sandbox.rehearsals.installation.rest_shop import engage_shop
+from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient, SimulatorAddress
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
+from sandbox.rehearsals.installation.installation import WALLET, StageSettings, WalletPorts, running_stage
+from sandbox.rehearsals.installation.rest_shop import create_shop
 from tests.faults.installation import ROOT
 from tests.faults.matrix_installation import OpenSite, environment, retimed
 from tests.faults.wallets.counting_proxy import Witness, standing_before
@@ -37,7 +37,7 @@ HURRY: Mapping[str, Mapping[str, str]] = {
     },
     "billers/desco_postpaid": {"quote_life_seconds": "120"},
 }
-DESKS: Mapping[str, type[Desk]] = {"desco": DescoDesk, "nesco": NescoDesk}
+DESKS: Mapping[str, type[BillerAdminClient]] = {"desco": DescoAdminClient, "nesco": NescoAdminClient}
 ACCOUNTS = 1_000
 
 
@@ -47,8 +47,8 @@ class WalletSite(OpenSite):
 
     client: ApiClient
     page: ReturnPage
-    wallet: BkashDesk
-    desks: Mapping[str, Desk]
+    wallet: BkashAdminClient
+    desks: Mapping[str, BillerAdminClient]
     witness: Witness
 
 
@@ -57,7 +57,7 @@ async def open_site(folder: Path) -> AsyncIterator[WalletSite]:
     """Start everything; the database is deleted at the end, the logs are left."""
     with environment(folder / "home", _hurried(folder / "config")) as settings:
         setting = _setting(settings.home)
-        async with staged(setting) as stage, AsyncExitStack() as closing:
+        async with running_stage(setting) as stage, AsyncExitStack() as closing:
             stage.keeps_data = False
             await stage.open_database()
             await stage.open_far_side()
@@ -65,19 +65,19 @@ async def open_site(folder: Path) -> AsyncIterator[WalletSite]:
             ports = setting.wallet
             witness = await closing.enter_async_context(standing_before(ports.address, ports.proxied_port))
             await stage.open_switch()
-            shop = await engage_shop(stage.tool, ports.return_place)
-            wallet = BkashDesk(Address(ports.address, stage.passwords[WALLET]))
+            shop = await create_shop(stage.tool, ports.return_place)
+            wallet = BkashAdminClient(SimulatorAddress(ports.address, stage.passwords[WALLET]))
             await closing.enter_async_context(wallet)
             await wallet.subscribe(stage.callback_address)
             yield WalletSite(
                 stage=stage,
                 database=open_database(settings),
                 client=await closing.enter_async_context(ApiClient(setting.switch_address, shop.key)),
-                page=await closing.enter_async_context(return_page.opened(shop.port)),
+                page=await closing.enter_async_context(return_page.open_return_page(shop.port)),
                 wallet=wallet,
                 desks={
                     name: await closing.enter_async_context(
-                        kind(Address(setting.biller_address(name), stage.passwords[name]))
+                        kind(SimulatorAddress(setting.biller_address(name), stage.passwords[name]))
                     )
                     for name, kind in DESKS.items()
                 },
@@ -85,10 +85,10 @@ async def open_site(folder: Path) -> AsyncIterator[WalletSite]:
             )
 
 
-def _setting(home: Path) -> Setting:
+def _setting(home: Path) -> StageSettings:
     billers = {name: free_port() for name in DESKS}
-    return Setting(
-        home=home,
+    return StageSettings(
+        home_folder=home,
         switch_port=free_port(),
         billers=billers,
         proxied=billers,

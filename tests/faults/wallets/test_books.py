@@ -9,19 +9,19 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sandbox.callers.client.messages import PAID, PENDING, Payment
+from sandbox.callers.client.messages import PAID, PENDING, ApiPayment
 from sandbox.kit.tcp_ports import free_port
-from sandbox.rehearsals.demo.comparison.bkash_books import Collection, Movement, OurTry
+from sandbox.rehearsals.demo.comparison.bkash_books import Collection, OurTry, WalletMovement
 from tests.faults.wallets.books import Books, Page, cells_of, disagreements
 from tests.faults.wallets.counting_proxy import HOST, SENT_TO, Sent, standing_before
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
-TOLD = Payment(
+TOLD = ApiPayment(
     id="pay_1", status=PAID, reason=None, biller="b9002", bill={}, amount=50_000, charge=750, fee=870,
     vat=130, total=51_750, instrument="bkash", page_url=None, pay_until=NOW, next_check_at=None, refunded=0,
     created_at=NOW, updated_at=NOW,
 )  # fmt: skip
-TAKEN = Movement("T1", "P1", "I1", 51_750, 776, told_paisa=51_750)
+TAKEN = WalletMovement("T1", "P1", "I1", 51_750, 776, stated_paisa=51_750)
 NETS = {"receivable:bkash": 50_974, "connector_fee:bkash": 776, "payable:nesco_prepaid": -51_750}
 BOOKS = Books(
     ours=Collection("pay_1", "completed", "Q1", 51_750, [OurTry("I1", "approved", "P1", "T1", 51_750)]),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.callers.client.messages import Order
+from sandbox.callers.client.messages import ApiOrder
 from sandbox.rehearsals.demo.admin_clients.admin_client import by_own_names
 from sandbox.rehearsals.demo.comparison.bkash_books import WalletBooks, compare_wallet
 from tests.faults.installation import ROOT
@@ -74,12 +74,12 @@ async def play_on(site: WalletSite) -> Played:
     )
 
 
-async def bills(site: WalletSite) -> Sequence[Order]:
+async def bills(site: WalletSite) -> Sequence[ApiOrder]:
     """Orders to pay bills of DESCO that nobody has paid."""
     desk = site.desks["desco"]
     found = await desk.payables(len(ROWS))
     return [
-        Order(
+        ApiOrder(
             bill.biller,
             by_own_names(desk.parameters, bill.named[0]),
             bill.amount_paisa,
@@ -136,7 +136,7 @@ def test_bkash_has_moved_nothing_that_is_not_ours_and_owes_us_what_the_ledger_sa
     assert list(compared.unexplained) == []
     odd = played.ends[AMOUNT_CHANGED].books
     assert odd is not None
-    assert [one.where for one in compared.contradictions] == [f"payment {odd.told.id}"]
+    assert [one.subject for one in compared.contradictions] == [f"payment {odd.told.id}"]
 
 
 def test_no_payer_was_debited_twice(played: Played) -> None:

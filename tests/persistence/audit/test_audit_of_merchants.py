@@ -91,7 +91,7 @@ async def _sold(stall: Stall) -> LockedTry:
         else:
             await stall.office.record(await stall.office.sent(new.refund_id), NO)
     await stall.office.ask(wanted(held.payment_id, 1_000, partner_id="shop", needs_approval=True))
-    view = await stall.office.desk.ask_chargeback(other.payment_id, Money(105_000), "CB-1", ASKS)
+    view = await stall.office.desk.record_chargeback(other.payment_id, Money(105_000), "CB-1", ASKS)
     await stall.office.desk.approve(view.refund_id, AGREES)
     await stall.office.ask(wanted(returned.payment_id, 107_150, partner_id="shop"))
     await stall.sold()

@@ -46,7 +46,7 @@ async def _refund(office: Office) -> None:
     await office.take(waiting, 10_000)
     rejected = await office.take(waiting, 7_000, needs_approval=True, asked_by=ASKS)
     await office.desk.reject(rejected.refund_id, AGREES)
-    view = await office.desk.ask_chargeback(taken.payment_id, Money(9_000), "CB-1", ASKS)
+    view = await office.desk.record_chargeback(taken.payment_id, Money(9_000), "CB-1", ASKS)
     await office.desk.approve(view.refund_id, AGREES)
 
 
@@ -55,7 +55,7 @@ async def _give_back(office: Office) -> None:
     await office.done(await office.given_back(await office.refused()))
     await office.sent(await office.given_back(await office.refused()))
     by_hand = await office.by_hand()
-    await office.desk.say_paid_by_hand(by_hand, "BANK-1", ASKS)
+    await office.desk.record_paid_by_hand(by_hand, "BANK-1", ASKS)
     await office.desk.confirm_paid_by_hand(by_hand, AGREES)
     await office.by_hand()
     await office.refused()
@@ -75,7 +75,9 @@ async def _surprise(office: Office) -> None:
 
 
 async def _asked_of_review(office: Office, held: LockedTry) -> UUID:
-    return (await office.desk.ask_review_give_back(held.payment_id, "not what was asked for", ASKS)).refund_id
+    return (
+        await office.desk.request_review_give_back(held.payment_id, "not what was asked for", ASKS)
+    ).refund_id
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ async def _live(desk: ScrollDesk, office: Office) -> None:
     await office.done((await office.take(whole, BILLED)).refund_id)
     await office.done((await office.take(part, 20_000)).refund_id)
     await office.take(unfinished, 10_000)
-    view = await office.desk.ask_chargeback(unfinished.payment_id, Money(9_000), "CB-1", "Rahima")
+    view = await office.desk.record_chargeback(unfinished.payment_id, Money(9_000), "CB-1", "Rahima")
     await office.desk.approve(view.refund_id, "Karim")
     await desk.make(cycle=2)
     await desk.paid(REFUSED)

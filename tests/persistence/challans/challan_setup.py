@@ -12,7 +12,7 @@ from ekpay_switch.flows.raise_challan import continue_challan, raise_challan
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.persistence.challans.store import PostgresChallans
 from ekpay_switch.persistence.challans.users import ChallanAccess, ChallanKey, PostgresChallanUsers
-from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.ports.challans import ChallanPorts
 from ekpay_switch.ports.world import World
@@ -73,7 +73,7 @@ class Counter:
         return ChallanPorts(self.world, self.challans, ACCOUNTS)
 
     async def given(self, partner_id: str = "shop") -> ChallanKey:
-        return await self.access.give(partner_id, f"{partner_id}_challan_test", BIN, "Rahima")
+        return await self.access.grant(partner_id, f"{partner_id}_challan_test", BIN, "Rahima")
 
     async def order_for(self, held: LockedTry, request_id: str = "R1", *amounts: int) -> ChallanOrder:
         """What the shop asks for against a payment, named by the shop's own transaction id."""
@@ -114,7 +114,7 @@ class Counter:
 @asynccontextmanager
 async def open_counter(books: Books) -> AsyncIterator[Counter]:
     """A shop with challan access upon these books."""
-    engine, transactions = books.database.engine(), OwnTransactions(books.database.connect_hot)
+    engine, transactions = books.database.engine(), ShortTransactions(books.database.connect_hot)
     small, steps = SmallWorld(), Steps()
     clock = MachineClock()
     treasury = FakeTreasury(clock, steps, TREASURY)

@@ -5,9 +5,9 @@ import pytest
 from ekpay_switch.persistence.challans.users import (
     ChallanAccessExistsError,
     NoChallanAccessError,
-    SpeaksSyndicateError,
+    SyndicateMerchantError,
 )
-from ekpay_switch.persistence.merchants.staff_actions import MerchantDesk, UnknownMerchantError
+from ekpay_switch.persistence.merchants.staff_actions import MerchantStaffActions, UnknownMerchantError
 from ekpay_switch.security.pass_keys import pass_key_matches
 from tests.persistence.challans.challan_setup import BIN, Counter
 
@@ -49,9 +49,9 @@ async def test_a_new_key_ends_the_one_before_and_its_tokens(counter: Counter) ->
 
 
 async def test_access_that_is_off_is_off_for_the_next_call_and_its_tokens_stay_dead(counter: Counter) -> None:
-    await counter.access.switch("shop", "Karim", is_active=False)
+    await counter.access.set_active("shop", "Karim", is_active=False)
     off = await counter.users.by_partner("shop")
-    await counter.access.switch("shop", "Karim", is_active=True)
+    await counter.access.set_active("shop", "Karim", is_active=True)
     on = await counter.users.by_partner("shop")
     assert off is not None
     assert on is not None
@@ -59,7 +59,7 @@ async def test_access_that_is_off_is_off_for_the_next_call_and_its_tokens_stay_d
 
 
 async def test_a_merchant_that_is_shut_off_calls_no_more(counter: Counter) -> None:
-    await MerchantDesk(counter.access._engine).set_active("shop", "Karim", is_active=False)  # noqa: SLF001
+    await MerchantStaffActions(counter.access._engine).set_active("shop", "Karim", is_active=False)  # noqa: SLF001
     user = await counter.users.by_partner("shop")
     assert user is not None
     assert not user.is_active
@@ -74,11 +74,11 @@ async def test_access_is_given_to_merchants_alone_and_once(counter: Counter) -> 
         await counter.given()
     await counter.stall.shop.merchant("other", 1)
     with pytest.raises(ChallanAccessExistsError):
-        await counter.access.give("other", "shop_challan_test", BIN, "Rahima")
+        await counter.access.grant("other", "shop_challan_test", BIN, "Rahima")
     assert await counter.books.count("accounts", "code LIKE 'prefund:other:%'") == 0
     for call in (
         counter.access.rotate_key("other", "K"),
-        counter.access.switch("other", "K", is_active=True),
+        counter.access.set_active("other", "K", is_active=True),
     ):
         with pytest.raises(NoChallanAccessError):
             await call
@@ -87,13 +87,13 @@ async def test_access_is_given_to_merchants_alone_and_once(counter: Counter) -> 
 async def test_who_pays_bills_from_a_prefund_raises_no_challans(counter: Counter) -> None:
     await counter.stall.shop.merchant("both", 1)
     await counter.books.tell(SPEAKS, "both")
-    with pytest.raises(SpeaksSyndicateError):
+    with pytest.raises(SyndicateMerchantError):
         await counter.given("both")
 
 
 async def test_every_change_is_on_record_and_no_key_is(counter: Counter) -> None:
     key = (await counter.access.rotate_key("shop", "Karim")).key
-    await counter.access.switch("shop", "Karim", is_active=False)
+    await counter.access.set_active("shop", "Karim", is_active=False)
     rows = await counter.books.rows("SELECT by, what FROM merchant_changes ORDER BY id")
     assert [row["by"] for row in rows] == ["Rahima", "Karim", "Karim"]
     text = " ".join(row["what"] for row in rows)

@@ -7,7 +7,7 @@ from typing import Any
 from ekpay_switch.domain.challans import Progress
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.persistence.challans.store import PostgresChallans
-from ekpay_switch.persistence.own_transactions import OwnTransactions, TransactionLimits
+from ekpay_switch.persistence.own_transactions import ShortTransactions, TransactionLimits
 from tests.fakes.world import Deed
 from tests.persistence.challans.challan_setup import Counter
 from tests.persistence.group_commit.test_lost_connections import (
@@ -27,7 +27,7 @@ async def fragile(counter: Counter, trouble: Trouble) -> AsyncIterator[PostgresC
     async def connect() -> Any:  # noqa: ANN401 - stands in for asyncpg's
         return Fragile(await counter.books.database.connect_hot(), counter.books, trouble)
 
-    transactions = OwnTransactions(connect, TransactionLimits(connections=1))
+    transactions = ShortTransactions(connect, TransactionLimits(connections=1))
     yield PostgresChallans(transactions)
     await transactions.close()
 

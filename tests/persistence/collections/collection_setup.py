@@ -29,7 +29,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Outcome
 from ekpay_switch.persistence.collections.callbacks import PostgresCallbacks
 from ekpay_switch.persistence.collections.store import PostgresCollections
-from ekpay_switch.persistence.own_transactions import Connect, OwnTransactions, TransactionLimits
+from ekpay_switch.persistence.own_transactions import Connect, ShortTransactions, TransactionLimits
 from ekpay_switch.ports.collections import (
     CollectionOpened,
     DeliveryStart,
@@ -204,7 +204,7 @@ async def open_till(
 ) -> AsyncIterator[Till]:
     engine = books.database.engine()
     limits = TransactionLimits(connections)
-    transactions = OwnTransactions(connect or books.database.connect_hot, limits)
+    transactions = ShortTransactions(connect or books.database.connect_hot, limits)
     yield Till(books, PostgresCollections(engine, transactions), PostgresCallbacks(transactions))
     await transactions.close()
     await engine.dispose()

@@ -13,7 +13,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.collections.share_postings import move_owed
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
-from ekpay_switch.persistence.own_transactions import Connect, Connection, OwnTransactions
+from ekpay_switch.persistence.own_transactions import Connect, Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import lock_books
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.security.identifiers import uuid7
@@ -44,7 +44,7 @@ class Stall:
 
     shop: Shop
     office: Office
-    transactions: OwnTransactions
+    transactions: ShortTransactions
 
     @property
     def till(self) -> Till:
@@ -121,7 +121,7 @@ async def open_stall(
     books: Books, connections: int = 4, connect: Connect | None = None
 ) -> AsyncIterator[Stall]:
     """A stall upon these books; their merchant has to stand."""
-    transactions = OwnTransactions(books.database.connect_hot)
+    transactions = ShortTransactions(books.database.connect_hot)
     async with (
         open_shop(books, connect, connections) as shop,
         open_office(shop.till, connections, connect) as office,

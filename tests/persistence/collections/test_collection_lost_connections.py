@@ -13,7 +13,7 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
-from ekpay_switch.persistence.own_transactions import OwnTransactions, TransactionLimits
+from ekpay_switch.persistence.own_transactions import ShortTransactions, TransactionLimits
 from ekpay_switch.ports.collections import (
     CollectionOpened,
     DeliveryStart,
@@ -217,13 +217,13 @@ async def test_no_verdict_is_given_while_the_database_stays_away() -> None:
     async def connect() -> Any:  # noqa: ANN401 - stands in for asyncpg's
         raise asyncpg.CannotConnectNowError("starting up")
 
-    transactions = OwnTransactions(connect, TransactionLimits(1, patience_seconds=0.3))
+    transactions = ShortTransactions(connect, TransactionLimits(1, patience_seconds=0.3))
     with pytest.raises(CommitUnknownError):
         await transactions.run(lambda connection: connection.fetchval("SELECT 1"))
 
 
 async def test_a_deadlock_repeats_the_whole_transaction(books: Books) -> None:
-    transactions, times = OwnTransactions(books.database.connect_hot), 0
+    transactions, times = ShortTransactions(books.database.connect_hot), 0
 
     async def work(connection: Any) -> int:  # noqa: ANN401 - the driver's
         nonlocal times
@@ -239,7 +239,7 @@ async def test_a_deadlock_repeats_the_whole_transaction(books: Books) -> None:
 
 
 async def test_what_fails_undoes_itself_and_leaves_no_connection_in_the_middle(books: Books) -> None:
-    transactions = OwnTransactions(books.database.connect_hot, TransactionLimits(1))
+    transactions = ShortTransactions(books.database.connect_hot, TransactionLimits(1))
 
     async def work(connection: Any) -> None:  # noqa: ANN401 - the driver's
         await connection.execute("INSERT INTO scroll_counters VALUES ('x', '2026-01-01', 1)")
@@ -261,7 +261,7 @@ async def test_what_fails_undoes_itself_and_leaves_no_connection_in_the_middle(b
 
 
 async def test_whoever_waits_too_long_for_a_connection_is_told_that_nothing_was_done(books: Books) -> None:
-    transactions = OwnTransactions(books.database.connect_hot, TransactionLimits(1, patience_seconds=0.2))
+    transactions = ShortTransactions(books.database.connect_hot, TransactionLimits(1, patience_seconds=0.2))
     asked = asyncio.ensure_future(
         transactions.run(lambda connection: connection.fetchval("SELECT pg_sleep(1)::text"))
     )

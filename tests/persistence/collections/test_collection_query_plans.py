@@ -28,7 +28,7 @@ _NEW_MESSAGE = "timestamptz, text, bigint, text, text, interval"
 READS = {
     "lease one": (leases.LEASE_ONE, "interval, text"),
     "lease due": (leases.LEASE_DUE, "interval, int, int, text[]"),
-    "held": (collection_rows.READ_HELD, "uuid[]"),
+    "held": (collection_rows.READ_LOCKED_TRIES, "uuid[]"),
     "payment": (collection_rows.LOCK_PAYMENT, "uuid"),
     "try": (collection_rows.LOCK_TRY, "uuid"),
     "undecided": (collection_rows.LOCK_UNDECIDED, "uuid"),

@@ -10,13 +10,13 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from ekpay_switch.cli.payments.wording import tell
+from ekpay_switch.cli.payments.wording import payment_lines
 from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.delivery import Recorded
 from ekpay_switch.domain.outcome import NoAnswer, Posted
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
-from ekpay_switch.persistence.payments.story import read_story
+from ekpay_switch.persistence.payments.story import read_payment_details
 from ekpay_switch.ports.finance import FileSays, LineEvent, LineRole
 from ekpay_switch.security.identifiers import uuid7
 from tests.fakes.world import SAFETY
@@ -364,9 +364,9 @@ async def test_an_operator_reads_in_the_payments_story_what_the_file_said(night:
     started = await night.delivery()
     await night.tell(of_delivery(started, SUCCESS), of_delivery(started, ABSENT, SECOND_NIGHT))
     engine = night.books.database.engine()
-    story = await read_story(engine, started.claim.payment_id)
+    story = await read_payment_details(engine, started.claim.payment_id)
     await engine.dispose()
     assert story is not None
-    lines = "\n".join(tell(story))
+    lines = "\n".join(payment_lines(story))
     assert "a settlement file holds it as done: 54.25, row 7 of desco-20991230.csv, D-1 over there" in lines
     assert f"a settlement file that had to hold it does not: night of {SECOND_NIGHT}" in lines

@@ -9,7 +9,7 @@ from ekpay_switch.domain.collections.funding import LockedTry, StillOpen
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.persistence.collections.deliveries import give_up
+from ekpay_switch.persistence.collections.deliveries import give_up_delivery
 from ekpay_switch.ports.collections import NoNewTry
 from tests.persistence.books import Books
 from tests.persistence.collections.collection_setup import LAPSED, QUOTE_OVER
@@ -179,7 +179,7 @@ async def test_what_disagreed_goes_back_by_two_persons_and_the_merchant_gets_non
 ) -> None:
     held = await stall.till.leased(await stall.on_page(await stall.ordered(SPLIT)))
     await stall.till.record(held, stall.came(held, amount=Money(99_000)))
-    view = await stall.office.desk.ask_review_give_back(held.payment_id, "tampered with", ASKS)
+    view = await stall.office.desk.request_review_give_back(held.payment_id, "tampered with", ASKS)
     await stall.office.desk.approve(view.refund_id, AGREES)
     await stall.office.done(view.refund_id)
     assert (await stall.till.payment(held))["state"] == "refunded"
@@ -274,7 +274,9 @@ async def test_no_biller_is_told_of_it_and_it_is_never_given_up(stall: Stall) ->
     assert await stall.till.collections.start_delivery(stall.till.delivery_of(held)) is None
     await stall.books.tell(QUOTE_OVER, held.payment_id)
     assert not await stall.till.collections.give_up_delivery(held.payment_id)
-    assert not await stall.transactions.run(lambda connection: give_up(connection, held.payment_id, 0))
+    assert not await stall.transactions.run(
+        lambda connection: give_up_delivery(connection, held.payment_id, 0)
+    )
     assert await stall.till.collections.credit_merchant(held.payment_id)
 
 

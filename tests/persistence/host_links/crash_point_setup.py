@@ -16,8 +16,8 @@ from ekpay_switch.ports.collections import RawCallback
 from ekpay_switch.ports.host_links import FramedConnection, HostPorts
 from ekpay_switch.ports.world import NotSent, World
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.tcp import TcpLines
 from tests.connectors.conftest import the_manifest
@@ -187,7 +187,9 @@ class Scene:
         }
         ports = HostPorts(messages, links, MortalLines(life), bell)
         manifest = changed(the_manifest(BANK), echo_idle_seconds=3_600.0 * DIVISOR)
-        bank = HostLink(manifest, Surroundings(self.wire, TokenShelf(), clock, environ, DIVISOR, hosts=ports))
+        bank = HostLink(
+            manifest, FamilyContext(self.wire, InMemoryTokens(), clock, environ, DIVISOR, hosts=ports)
+        )
         collections: Any = Mortal(self.till.collections, life)
         small = SmallWorld()
         world = replace(

@@ -11,7 +11,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.host_links.store import PostgresHosts
 from ekpay_switch.ports.host_links import HostLinks, HostMessages, LinkLease
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
+from ekpay_switch.wing_kit.in_memory_host_links import InMemoryHostLinks
 from tests.persistence.books import Books
 
 BANK, ACQUIRER = "janata", "025135000"
@@ -81,7 +81,7 @@ class TwoProcesses:
 async def two_processes(kind: str, books: Books) -> AsyncIterator[TwoProcesses]:
     """Two processes over the same rows, or a rehearsal's one memory seen twice."""
     if kind == "memory":
-        shelf = HostShelf(SystemClock())
+        shelf = InMemoryHostLinks(SystemClock())
         yield TwoProcesses(Desk(shelf, shelf), Desk(shelf, shelf))
         return
     async with rows_desk(books) as one, rows_desk(books) as other:

@@ -101,7 +101,7 @@ async def test_refunds_bear_the_reference_of_what_they_take_back(closing: Closin
     held = await office.completed()
     for amount in (30_000, 20_000):
         await office.done((await office.take(held, amount)).refund_id)
-    view = await office.desk.ask_chargeback(held.payment_id, Money(9_000), "CB-1", ASKS)
+    view = await office.desk.record_chargeback(held.payment_id, Money(9_000), "CB-1", ASKS)
     await office.desk.approve(view.refund_id, AGREES)
 
     await closing.close()
@@ -248,7 +248,7 @@ async def test_a_refund_that_finance_paid_by_hand_failed_at_its_connector(
     unsent = (await office.take(await office.completed(), 10_000)).refund_id
     await closing.close()
     await office.record(await office.sent(refund_id), NO)
-    await office.desk.say_paid_by_hand(refund_id, "BANK-1", ASKS)
+    await office.desk.record_paid_by_hand(refund_id, "BANK-1", ASKS)
     await office.desk.confirm_paid_by_hand(refund_id, AGREES)
     await closing.close()
     assert await closing.told(refund_id) == ["unknown", "failed"]

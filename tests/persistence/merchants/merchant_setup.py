@@ -13,7 +13,7 @@ from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.merchants.directory import PostgresMerchants
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
-from ekpay_switch.persistence.own_transactions import Connect, OwnTransactions, TransactionLimits
+from ekpay_switch.persistence.own_transactions import Connect, ShortTransactions, TransactionLimits
 from ekpay_switch.ports.merchants import MerchantOpened, MerchantPayment, NewMerchantPayment, OrderText
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from tests.persistence.books import Books
@@ -126,7 +126,7 @@ async def open_shop(
 ) -> AsyncIterator[Shop]:
     engine = books.database.engine()
     limits = TransactionLimits(connections)
-    transactions = OwnTransactions(connect or books.database.connect_hot, limits)
+    transactions = ShortTransactions(connect or books.database.connect_hot, limits)
     async with open_till(books, connect, connections) as till:
         yield Shop(books, till, PostgresMerchants(engine), PostgresMerchantPayments(engine, transactions))
     await transactions.close()

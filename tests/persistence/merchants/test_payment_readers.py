@@ -1,7 +1,12 @@
 """What reads every payment reads a merchant's as well."""
 
-from ekpay_switch.cli.payments.wording import tell
-from ekpay_switch.persistence.payments.story import PaymentFilter, export_payments, list_payments, read_story
+from ekpay_switch.cli.payments.wording import payment_lines
+from ekpay_switch.persistence.payments.story import (
+    PaymentFilter,
+    export_payments,
+    list_payments,
+    read_payment_details,
+)
 from tests.persistence.collections.collection_setup import page
 from tests.persistence.merchants.merchant_setup import CARD, Shop
 
@@ -12,9 +17,9 @@ async def test_stories_lists_and_exports_know_a_merchants_payment(shop: Shop) ->
     await shop.till.record(begun, page("TR1"))
     engine = shop.books.database.engine()
     try:
-        story = await read_story(engine, waiting.payment_id)
+        story = await read_payment_details(engine, waiting.payment_id)
         assert story is not None
-        told = "\n".join(tell(story, []))
+        told = "\n".join(payment_lines(story, []))
         assert "to merchant:shop for bill" in told
         assert "ORDER-0000007" not in told.partition("for bill")[2]
         assert "1050.00" in told

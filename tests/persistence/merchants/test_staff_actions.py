@@ -17,9 +17,9 @@ from ekpay_switch.persistence.merchants.staff_actions import (
     Clash,
     ClashError,
     DebtAboveLimitError,
-    MerchantDesk,
     MerchantExistsError,
     MerchantKey,
+    MerchantStaffActions,
     NewMerchant,
     UnknownMerchantError,
 )
@@ -51,13 +51,13 @@ class Office:
 
     def __init__(self, books: Books, engine: Any) -> None:  # noqa: ANN401 - an engine
         self.books = books
-        self.desk, self.payees = MerchantDesk(engine), MerchantPayees(engine)
+        self.desk, self.payees = MerchantStaffActions(engine), MerchantPayees(engine)
         self.directory = PostgresMerchants(engine)
         self.partners = Partners(engine, KeyRing(bytes(32)))
 
     async def did(self, partner_id: str = "shop") -> list[object]:
         _, changes = await self.desk.show(partner_id)
-        return [change.what["did"] for change in changes]
+        return [change.details["did"] for change in changes]
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ async def test_a_debt_limit_is_not_put_below_what_is_owed_to_us(office: Office) 
         await office.desk.change("shop", {"debt_limit": Money(59_999), "name_en": "Another"}, BY)
 
     line, changes = await office.desk.show("shop")
-    assert (line.merchant.name_en, line.owed, len(changes)) == ("A shop", Money(-60_000), 1)
+    assert (line.merchant.name_en, line.amount_owed, len(changes)) == ("A shop", Money(-60_000), 1)
     line = await office.desk.change("shop", {"debt_limit": Money(60_000), "name_en": "Another"}, BY)
     assert (line.merchant.name_en, line.merchant.debt_limit) == ("Another", Money(60_000))
 
@@ -157,7 +157,7 @@ async def test_changes_made_at_once_all_count(office: Office) -> None:
     line, changes = await office.desk.show("shop")
     assert (line.merchant.refund_limit, line.merchant.debt_limit) == (Money(1), Money(2))
     assert line.merchant.name_bn == "অন্য দোকান"
-    fields = [change.what["fields"] for change in changes[1:]]
+    fields = [change.details["fields"] for change in changes[1:]]
     assert sorted(fields, key=str) == [
         {"debt_limit": [100_000, 2]},
         {"name_bn": ["দোকান", "অন্য দোকান"]},
@@ -195,10 +195,10 @@ async def test_a_list_is_added_whole_once_its_keys_are_kept(office: Office) -> N
         await office.desk.add_all(news, BY, lose)
     assert await office.desk.list() == []
 
-    assert await office.desk.would_add(news) == news
+    assert await office.desk.preview_add(news) == news
     keys = await office.desk.add_all(news, BY, keep)
     assert kept == list(keys)
-    assert await office.desk.would_add(news) == []
+    assert await office.desk.preview_add(news) == []
     assert await office.desk.add_all(news, BY, lambda _: None) == []
 
 

@@ -13,14 +13,14 @@ from ekpay_switch.jobs.slots import run_round
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
 from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
 from ekpay_switch.persistence.notifications.store import PostgresNotifications
-from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.ports.notifications import IpnPorts, LeasedNotification, NotificationPorts
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.webhooks import WebhookLimits, WebhookSender
-from sandbox.callers.partner.webhooks import Receiver
+from sandbox.callers.partner.webhooks import WebhookReceiver
 from tests.fakes.connectors import FakeConnector, FakeConnectors
 from tests.fakes.crash_points import Steps
 from tests.fakes.world import FakeAlarms, FakeBiller, FakeBillers, FakeClock
@@ -65,7 +65,7 @@ class Post:
             alarms=self.alarms,
             luck=lambda: 0.0,
             merchants=IpnPorts(
-                PostgresMerchantPayments(self.engine, OwnTransactions(self.books.database.connect_hot)),
+                PostgresMerchantPayments(self.engine, ShortTransactions(self.books.database.connect_hot)),
                 FakeConnectors([FakeConnector(FakeClock(), Steps())]),
                 lambda payment: f"token of {payment.payment_id}",
             ),
@@ -127,7 +127,7 @@ def answering(*statuses: int) -> Manners:
     return manners
 
 
-def taking(receiver: Receiver) -> Callable[[Caller], Awaitable[None]]:
+def taking(receiver: WebhookReceiver) -> Callable[[Caller], Awaitable[None]]:
     """Let the sample receiver answer."""
 
     async def manners(caller: Caller) -> None:
@@ -137,9 +137,11 @@ def taking(receiver: Receiver) -> Callable[[Caller], Awaitable[None]]:
 
 
 @asynccontextmanager
-async def a_receiver(post: Post, partner_id: str = "bank1") -> AsyncIterator[tuple[Receiver, EndpointLine]]:
+async def a_receiver(
+    post: Post, partner_id: str = "bank1"
+) -> AsyncIterator[tuple[WebhookReceiver, EndpointLine]]:
     """An endpoint of the partner behind which the sample receiver sits, with the key that was published."""
-    receiver = Receiver([])
+    receiver = WebhookReceiver([])
     async with rude_peer(taking(receiver)) as peer:
         line = await post.endpoint(peer, partner_id)
         receiver.trust([KEYS.public_key(line.id, generation) for generation in line.key_generations])

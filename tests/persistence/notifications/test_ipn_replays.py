@@ -17,7 +17,7 @@ from ekpay_switch.persistence.notifications.delivery_log import (
     UnknownNotificationError,
     count_range,
     replay_ipn_of,
-    replay_one,
+    replay_notification,
     replay_range,
 )
 from ekpay_switch.persistence.notifications.ipn_log import (
@@ -28,7 +28,7 @@ from ekpay_switch.persistence.notifications.ipn_log import (
     partner_of_merchant,
     payment_of_ipn,
 )
-from ekpay_switch.persistence.payments.story import read_story
+from ekpay_switch.persistence.payments.story import read_payment_details
 from tests.persistence.notifications.ipn_setup import Stand, a_stand
 from tests.persistence.notifications.notifier_setup import DUE, UNPAUSED, Post, a_receiver, answering
 from tests.wire.scripted_peer import rude_peer
@@ -86,11 +86,11 @@ async def test_one_notification_is_replayed_by_its_own_id(stand: Stand) -> None:
         notification_id = await stand.ends(payment_id, "completed")
         await stand.post.round()
         engine = stand.post.engine
-        assert await replay_one(engine, notification_id, kind=EndpointKind.IPN) == 1
+        assert await replay_notification(engine, notification_id, kind=EndpointKind.IPN) == 1
         await stand.post.round()
-        assert (len(peer.heard), len(receiver.heard)) == (2, 1)
-        assert await replay_one(engine, notification_id, line.id) == 1
-        assert await replay_one(engine, notification_id) == 2
+        assert (len(peer.heard), len(receiver.received_ids)) == (2, 1)
+        assert await replay_notification(engine, notification_id, line.id) == 1
+        assert await replay_notification(engine, notification_id) == 2
 
 
 async def test_only_the_newest_ipn_of_a_payment_is_sent_again(stand: Stand) -> None:
@@ -101,7 +101,7 @@ async def test_only_the_newest_ipn_of_a_payment_is_sent_again(stand: Stand) -> N
         await stand.ends(payment_id, "completed", 9)
         await stand.post.round()
         with pytest.raises(IpnNotReplayedError):
-            await replay_one(stand.post.engine, older)
+            await replay_notification(stand.post.engine, older)
         assert await replay_ipn_of(stand.post.engine, payment_id) == 1
         await stand.post.round()
         assert [json.loads(heard.body)["msg_code"] for heard in peer.heard] == ["1021", "1020", "1020"]
@@ -175,7 +175,7 @@ async def test_a_range_is_of_one_merchant_and_one_kind(stand: Stand) -> None:
         assert len(peer.heard) == 3
         assert await replay_range(stand.post.engine, the_last_hour(kind=EndpointKind.WEBHOOK)) == 1
         await stand.post.round()
-        assert (len(peer.heard), len(receiver.heard)) == (3, 2)
+        assert (len(peer.heard), len(receiver.received_ids)) == (3, 2)
 
 
 # ---- the list
@@ -235,7 +235,7 @@ async def test_the_story_of_a_payment_names_the_address_of_its_order(stand: Stan
         payment_id = await stand.sold(peer, "/ipn/7")
         await stand.post.round()
         await stand.books.tell(DUE)
-        story = await read_story(stand.post.engine, payment_id)
+        story = await read_payment_details(stand.post.engine, payment_id)
     assert story is not None
     assert [delivery["url"] for delivery in story.deliveries] == [peer.url("/ipn/7")]
 

@@ -96,14 +96,14 @@ async def test_webhooks_of_a_merchant_are_told_everything_as_before(stand: Stand
         await stand.reads(payment_id, State.COMPLETED)
         await stand.post.rounds(2)
         assert len(peer.heard) == 1
-        assert [event["type"] for event in receiver.taken.values()] == ["payment.completed", "refund.done"]
+        assert [event["type"] for event in receiver.events.values()] == ["payment.completed", "refund.done"]
 
 
 async def test_a_partner_that_is_no_merchant_has_no_ipns(stand: Stand) -> None:
     async with a_receiver(stand.post) as (receiver, _):
         await stand.post.completed()
         await stand.post.round()
-        assert len(receiver.taken) == 1
+        assert len(receiver.events) == 1
     assert await stand.books.value("SELECT count(*) FROM notification_deliveries") == 1
 
 

@@ -9,12 +9,12 @@ import pytest
 from ekpay_switch.domain.notices import EventType
 from ekpay_switch.persistence.notifications.delivery_log import (
     REPLAYED_AT_ONCE,
-    NobodyToTellError,
+    NoActiveEndpointError,
     ReplayRange,
     TryFilter,
     UnknownNotificationError,
     list_tries,
-    replay_one,
+    replay_notification,
     replay_range,
 )
 from ekpay_switch.persistence.notifications.endpoints import EndpointExistsError, UnknownEndpointError
@@ -86,12 +86,12 @@ async def test_a_disabled_endpoint_is_sent_nothing_until_it_is_enabled(post: Pos
             await post.endpoints.disable(line.id, "asked by the bank")
         ).disabled_why == "asked by the bank"
         await post.rounds(2)
-        assert (receiver.heard, await post.states()) == ([], ["given_up"])
+        assert (receiver.received_ids, await post.states()) == ([], ["given_up"])
         enabled = await post.endpoints.enable(line.id)
         assert (enabled.state, enabled.disabled_why, enabled.failures_in_a_row) == ("active", None, 0)
         await post.completed()
         await post.round()
-        assert len(receiver.taken) == 1
+        assert len(receiver.events) == 1
 
 
 async def test_the_database_refuses_a_disabled_endpoint_without_a_reason(post: Post) -> None:
@@ -110,7 +110,7 @@ async def test_a_delivered_message_is_replayed_under_its_id_with_a_new_time(post
         await post.round()
         notification_id = await post.books.value("SELECT id FROM notifications")
 
-        assert await replay_one(post.engine, notification_id) == 1
+        assert await replay_notification(post.engine, notification_id) == 1
         assert await post.states() == ["sending"]
         await post.round()
 
@@ -151,7 +151,7 @@ async def test_a_range_is_of_one_partner_and_of_its_time(post: Post) -> None:
 
         assert await replay_range(post.engine, the_last_hour()) == 1
         await post.rounds(2)
-        assert (len(receiver.heard), len(receiver.taken), len(other.heard)) == (3, 2, 1)
+        assert (len(receiver.received_ids), len(receiver.events), len(other.received_ids)) == (3, 2, 1)
         now = datetime.now(UTC)
         assert await replay_range(post.engine, ReplayRange("bank1", now - 9 * HOUR, now - 8 * HOUR)) == 0
 
@@ -179,7 +179,7 @@ async def test_a_new_endpoint_may_be_told_of_what_was_before_it(post: Post) -> N
         assert await replay_range(post.engine, the_last_hour(endpoint_id=UUID(int=1))) == 0
         assert await replay_range(post.engine, the_last_hour(endpoint_id=line.id)) == 1
         await post.round()
-        assert len(receiver.taken) == 1
+        assert len(receiver.events) == 1
 
 
 async def test_what_arose_while_an_endpoint_was_disabled_counts_as_failed(post: Post) -> None:
@@ -191,7 +191,7 @@ async def test_what_arose_while_an_endpoint_was_disabled_counts_as_failed(post: 
         await post.endpoints.enable(line.id)
         assert await replay_range(post.engine, the_last_hour(is_failed_only=True)) == 2
         await post.round()
-        assert len(receiver.taken) == 2
+        assert len(receiver.events) == 2
 
 
 async def test_a_replay_takes_a_message_from_whoever_is_sending_it(post: Post) -> None:
@@ -199,22 +199,22 @@ async def test_a_replay_takes_a_message_from_whoever_is_sending_it(post: Post) -
         await post.completed()
         await post.notifications.fan_out()
         (held,) = await post.notifications.lease_due(10, 30)
-        assert await replay_one(post.engine, held.notification_id, line.id) == 1
+        assert await replay_notification(post.engine, held.notification_id, line.id) == 1
         (again,) = await post.round()
         assert (again.epoch > held.epoch, again.is_replay, again.tries) == (True, True, 0)
-        assert len(receiver.taken) == 1
+        assert len(receiver.events) == 1
 
 
 async def test_what_cannot_be_replayed_says_why(post: Post) -> None:
     with pytest.raises(UnknownNotificationError):
-        await replay_one(post.engine, UUID(int=1))
+        await replay_notification(post.engine, UUID(int=1))
     await post.completed()
     notification_id = await post.books.value("SELECT id FROM notifications")
     with pytest.raises(UnknownNotificationError):
-        await replay_one(post.engine, notification_id)
+        await replay_notification(post.engine, notification_id)
     await post.notifications.fan_out()
-    with pytest.raises(NobodyToTellError):
-        await replay_one(post.engine, notification_id)
+    with pytest.raises(NoActiveEndpointError):
+        await replay_notification(post.engine, notification_id)
     assert await post.states() == ["unwanted"]
 
 

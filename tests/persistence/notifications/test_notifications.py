@@ -45,14 +45,14 @@ async def test_crash_between_commit_and_notify(post: Post) -> None:
     """The payment's commit stands and its process is gone: the next one tells, once by its id."""
     async with a_receiver(post) as (receiver, _):
         (payment_id,) = await post.completed()
-        assert receiver.heard == []
+        assert receiver.received_ids == []
 
         async with post.notifier():
             await until(lambda: are_all(post, "delivered"))
 
-        ((_, event),) = receiver.taken.items()
+        ((_, event),) = receiver.events.items()
         assert (event["type"], event["data"]["payment_id"]) == ("payment.completed", str(payment_id))
-        assert len(receiver.heard) == 1
+        assert len(receiver.received_ids) == 1
 
 
 async def test_a_crash_between_send_and_record_sends_the_same_message_again(post: Post) -> None:
@@ -63,15 +63,15 @@ async def test_a_crash_between_send_and_record_sends_the_same_message_again(post
         office = post.office()
         with pytest.raises(asyncio.CancelledError):
             await notify(leased, replace(office, notifications=_Dying(post.engine)))
-        assert len(receiver.heard) == 1
+        assert len(receiver.received_ids) == 1
         assert await post.round() == []
 
         await post.books.tell(LEASE_OVER)
         async with post.notifier():
             await until(lambda: are_all(post, "delivered"))
 
-        assert receiver.heard == [message_id(leased)] * 2
-        assert list(receiver.taken) == [message_id(leased)]
+        assert receiver.received_ids == [message_id(leased)] * 2
+        assert list(receiver.events) == [message_id(leased)]
 
 
 async def test_an_answer_that_comes_after_the_lease_changes_nothing(post: Post) -> None:
@@ -101,7 +101,7 @@ async def test_a_message_tells_what_the_rows_say(post: Post) -> None:
         started = await post.books.start(total=6_000)
         await post.books.finish(started, REFUSED)
         await post.round()
-        ((told_id, event),) = receiver.taken.items()
+        ((told_id, event),) = receiver.events.items()
         notification_id = await post.books.value("SELECT id FROM notifications")
         steps = await post.books.value("SELECT max(seq) FROM history")
         assert told_id == f"msg_{notification_id.hex}_{line.id.hex}"
@@ -133,8 +133,8 @@ async def test_each_endpoint_of_the_partner_is_told_and_nobody_else(post: Post) 
     ):
         await post.completed(2)
         await post.rounds(2)
-        assert (len(first.taken), len(second.taken), len(other.taken)) == (2, 2, 0)
-        assert not set(first.taken) & set(second.taken)
+        assert (len(first.events), len(second.events), len(other.events)) == (2, 2, 0)
+        assert not set(first.events) & set(second.events)
         assert await post.states() == ["delivered"] * 2
 
 
@@ -233,7 +233,7 @@ async def test_gone_disables_the_endpoint_and_gives_up_what_waits(post: Post) ->
         await post.completed(4)
         await post.rounds(4)
         assert len(peer.heard) <= 2
-        assert len(receiver.taken) == 4
+        assert len(receiver.events) == 4
     assert [name for name, _ in post.alarms.raised] == ["notification_endpoint_disabled"]
     assert await post.states() == ["given_up"] * 4
     why = await post.books.rows(
@@ -319,7 +319,7 @@ async def test_a_sick_database_is_counted_and_outlived(post: Post) -> None:
         assert errors() == before + 1
         await post.books.tell("ALTER TABLE hidden RENAME TO notification_deliveries")
         await post.round()
-        assert len(receiver.taken) == 1
+        assert len(receiver.events) == 1
 
 
 @pytest.mark.parametrize("command", ["UPDATE {} SET why = ''", "DELETE FROM {}", "TRUNCATE {}"])

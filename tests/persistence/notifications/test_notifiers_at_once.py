@@ -17,8 +17,8 @@ async def test_notifiers_at_once_send_each_message_once(post: Post) -> None:
         await post.completed(20)
         async with post.notifier(), post.notifier(), post.notifier():
             await until(lambda: are_all(post, "delivered"))
-        assert len(receiver.heard) == len(receiver.taken) == 20
-        assert len(other.heard) == len(other.taken) == 20
+        assert len(receiver.received_ids) == len(receiver.events) == 20
+        assert len(other.received_ids) == len(other.events) == 20
     assert await post.books.count("notification_tries") == 40
 
 
@@ -53,7 +53,7 @@ async def test_an_endpoint_that_hangs_starves_nobody(post: Post) -> None:
         await post.completed(10, "bank2", lane=1)
         async with post.notifier(seconds=20):
             await until(lambda: has_delivered(post, 10))
-        assert len(receiver.taken) == 10
+        assert len(receiver.events) == 10
         assert len(silent.heard) <= 2
 
 
@@ -77,17 +77,17 @@ async def test_rotated_keys_sign_together_until_the_overlap_ends(post: Post) -> 
         await post.endpoints.rotate_key(line.id, timedelta(hours=1))
         await post.completed()
         await post.round()
-        assert len(receiver.taken) == 1
+        assert len(receiver.events) == 1
 
         receiver.trust([KEYS.public_key(line.id, 2)])
         await post.completed()
         await post.round()
-        assert len(receiver.taken) == 2
+        assert len(receiver.events) == 2
 
         await post.books.tell("UPDATE notification_endpoints SET previous_key_until = now()")
         await post.completed()
         await post.round()
-        assert len(receiver.taken) == 3
+        assert len(receiver.events) == 3
         receiver.trust([old])
         await post.completed()
         await post.round()

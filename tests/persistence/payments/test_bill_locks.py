@@ -9,7 +9,7 @@ import pytest
 
 from ekpay_switch.domain.bill import Bill, BillQuery, ChargeLine
 from ekpay_switch.domain.money import Money
-from ekpay_switch.persistence.payments.bill_locks import OldHeldBills, PostgresHeldBills
+from ekpay_switch.persistence.payments.bill_locks import OldLockedBills, PostgresLockedBills
 from tests.factories import a_bill
 from tests.persistence.books import BILLER, Books
 
@@ -25,13 +25,13 @@ BILL = replace(
 
 
 @pytest.fixture
-async def held(books: Books) -> AsyncIterator[PostgresHeldBills]:
+async def held(books: Books) -> AsyncIterator[PostgresLockedBills]:
     engine = books.database.engine()
-    yield PostgresHeldBills(engine)
+    yield PostgresLockedBills(engine)
     await engine.dispose()
 
 
-async def _kept(held: PostgresHeldBills, life_seconds: float = 600, bill: Bill = BILL) -> int:
+async def _kept(held: PostgresLockedBills, life_seconds: float = 600, bill: Bill = BILL) -> int:
     epoch = await held.lease(BILLER, NAME, 20)
     assert epoch is not None
     await held.keep(QUERY, epoch, bill, life_seconds)
@@ -43,13 +43,13 @@ def test_a_bill_is_named_without_its_payer() -> None:
     assert BillQuery(BILLER, {"b": "2", "a": "1"}).bill_name == "a=1&b=2"
 
 
-async def test_of_many_at_once_one_may_ask(held: PostgresHeldBills) -> None:
+async def test_of_many_at_once_one_may_ask(held: PostgresLockedBills) -> None:
     rights = await asyncio.gather(*(held.lease(BILLER, NAME, 20) for _ in range(10)))
     assert sorted(rights, key=str) == [1] + [None] * 9
     assert await held.lease(BILLER, "account=2", 20) == 1
 
 
-async def test_what_was_told_is_held_for_everybody_whole(held: PostgresHeldBills) -> None:
+async def test_what_was_told_is_held_for_everybody_whole(held: PostgresLockedBills) -> None:
     assert await held.current(BILLER, NAME) is None
     await _kept(held)
     found = await held.current(BILLER, NAME)
@@ -59,7 +59,7 @@ async def test_what_was_told_is_held_for_everybody_whole(held: PostgresHeldBills
     assert await held.current(BILLER, "account=2") is None
 
 
-async def test_a_lock_ends_with_its_time(books: Books, held: PostgresHeldBills) -> None:
+async def test_a_lock_ends_with_its_time(books: Books, held: PostgresLockedBills) -> None:
     await _kept(held)
     await books.tell("UPDATE held_bills SET held_until = now() - interval '1 second'")
     assert await held.current(BILLER, NAME) is None
@@ -67,7 +67,7 @@ async def test_a_lock_ends_with_its_time(books: Books, held: PostgresHeldBills) 
 
 
 async def test_the_right_to_ask_comes_back_when_it_is_given_back_or_its_holder_dies(
-    books: Books, held: PostgresHeldBills
+    books: Books, held: PostgresLockedBills
 ) -> None:
     epoch = await held.lease(BILLER, NAME, 20)
     assert epoch is not None
@@ -79,7 +79,7 @@ async def test_the_right_to_ask_comes_back_when_it_is_given_back_or_its_holder_d
     assert await held.lease(BILLER, NAME, 20) == 3
 
 
-async def test_who_was_overtaken_keeps_nothing(books: Books, held: PostgresHeldBills) -> None:
+async def test_who_was_overtaken_keeps_nothing(books: Books, held: PostgresLockedBills) -> None:
     old = await held.lease(BILLER, NAME, 20)
     assert old is not None
     await books.tell("UPDATE held_bills SET asking_until = now() - interval '1 second'")
@@ -88,7 +88,7 @@ async def test_who_was_overtaken_keeps_nothing(books: Books, held: PostgresHeldB
     assert await held.current(BILLER, NAME) is None
 
 
-async def test_a_bill_paid_through_us_is_asked_for_again(books: Books, held: PostgresHeldBills) -> None:
+async def test_a_bill_paid_through_us_is_asked_for_again(books: Books, held: PostgresLockedBills) -> None:
     await books.partner(prefund=60_000)
     await _kept(held)
     started = await books.start(bill="B-7")
@@ -97,11 +97,11 @@ async def test_a_bill_paid_through_us_is_asked_for_again(books: Books, held: Pos
     assert await held.current(BILLER, NAME) is None
 
 
-async def test_what_nobody_holds_is_dropped_after_a_day(books: Books, held: PostgresHeldBills) -> None:
+async def test_what_nobody_holds_is_dropped_after_a_day(books: Books, held: PostgresLockedBills) -> None:
     await _kept(held)
     engine = books.database.engine()
     try:
-        old = OldHeldBills(engine)
+        old = OldLockedBills(engine)
         assert await old.drop() == 0
         await books.tell("UPDATE held_bills SET held_until = now() - interval '25 hours'")
         assert await old.drop() == 1
@@ -119,7 +119,7 @@ async def test_old_bills_are_looked_for_a_few_at_a_time_and_all_in_the_end(books
     await books.tell(filled.format(at="NULL", count=2), "z")
     engine = books.database.engine()
     try:
-        old = OldHeldBills(engine, at_once=3)
+        old = OldLockedBills(engine, at_once=3)
         assert [await old.drop() for _ in range(4)] == [0, 3, 1, 0]
         await books.tell("UPDATE held_bills SET asking_until = NULL WHERE bill_name = 'a1'")
         assert sum([await old.drop() for _ in range(2)]) == 1

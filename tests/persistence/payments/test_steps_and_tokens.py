@@ -16,7 +16,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.group_commit.steps import SaveQuote
 from ekpay_switch.persistence.payments.store import PostgresPayments, read_tokens
-from ekpay_switch.persistence.payments.story import read_story
+from ekpay_switch.persistence.payments.story import read_payment_details
 from ekpay_switch.security.sealed_fields import SealBrokenError, Sealer
 from tests.factories import a_bill, a_quote
 from tests.persistence.books import APPROVED, SEALER, SILENT, Books, delivery_of, recording_of
@@ -219,7 +219,7 @@ async def test_the_story_tells_the_billers_own_lines(books: Books, payments: Pos
     await payments.record(recording_of(started, APPROVED))
     engine = books.database.engine()
     try:
-        story = await read_story(engine, started.claim.payment_id)
+        story = await read_payment_details(engine, started.claim.payment_id)
     finally:
         await engine.dispose()
     assert story is not None

@@ -17,8 +17,8 @@ from ekpay_switch.domain.refunds.refund import (
     RefundKind,
     RefundRefusal,
 )
-from ekpay_switch.persistence.own_transactions import Connect, OwnTransactions, TransactionLimits
-from ekpay_switch.persistence.refunds.staff_actions import RefundDesk
+from ekpay_switch.persistence.own_transactions import Connect, ShortTransactions, TransactionLimits
+from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundView
 from ekpay_switch.security.identifiers import uuid7
@@ -70,7 +70,7 @@ class Office:
 
     till: Till
     refunds: PostgresRefunds
-    desk: RefundDesk
+    desk: RefundStaffActions
 
     @property
     def books(self) -> Books:
@@ -190,6 +190,6 @@ async def open_office(
     till: Till, connections: int = 4, connect: Connect | None = None
 ) -> AsyncIterator[Office]:
     limits = TransactionLimits(connections)
-    transactions = OwnTransactions(connect or till.books.database.connect_hot, limits)
-    yield Office(till, PostgresRefunds(transactions), RefundDesk(transactions))
+    transactions = ShortTransactions(connect or till.books.database.connect_hot, limits)
+    yield Office(till, PostgresRefunds(transactions), RefundStaffActions(transactions))
     await transactions.close()

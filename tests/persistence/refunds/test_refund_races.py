@@ -83,8 +83,8 @@ async def test_refund_toctou_of_staff_and_chargebacks_too(offices: tuple[Office,
 
     answers = await _together(
         one,
-        one.desk.ask(payment_id, sixty, "a mistake", "Rahima", PARTS_MAX, DAYS_MAX),
-        other.desk.ask_chargeback(payment_id, sixty, "CB-1", "Karim"),
+        one.desk.request(payment_id, sixty, "a mistake", "Rahima", PARTS_MAX, DAYS_MAX),
+        other.desk.record_chargeback(payment_id, sixty, "CB-1", "Karim"),
         other.ask(wanted(payment_id, SIXTY)),
     )
 
@@ -222,7 +222,7 @@ async def test_approvals_and_a_rejection_at_once_decide_once(offices: tuple[Offi
 async def test_confirmations_at_once_pay_once(offices: tuple[Office, Office]) -> None:
     one, other = offices
     refund_id = await one.by_hand()
-    await one.desk.say_paid_by_hand(refund_id, "BANK-1", "Rahima")
+    await one.desk.record_paid_by_hand(refund_id, "BANK-1", "Rahima")
 
     await _together(
         one,

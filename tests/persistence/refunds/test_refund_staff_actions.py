@@ -32,7 +32,7 @@ async def office(till: Till) -> AsyncIterator[Office]:
 
 
 async def _asked(office: Office, paid: LockedTry, amount: int = BILLED) -> UUID:
-    view = await office.desk.ask(paid.payment_id, Money(amount), "a mistake", ASKS, PARTS_MAX, DAYS_MAX)
+    view = await office.desk.request(paid.payment_id, Money(amount), "a mistake", ASKS, PARTS_MAX, DAYS_MAX)
     assert view.state is RefundState.REQUESTED
     return view.refund_id
 
@@ -133,9 +133,9 @@ async def test_a_refund_that_nobody_knows_cannot_be_decided_or_told(office: Offi
         with pytest.raises(UnknownRefundError):
             await decide(uuid4(), AGREES)
     with pytest.raises(UnknownRefundError):
-        await office.desk.story(uuid4())
+        await office.desk.details(uuid4())
     with pytest.raises(NotWaitingError):
-        await office.desk.say_paid_by_hand(uuid4(), "BANK-1", ASKS)
+        await office.desk.record_paid_by_hand(uuid4(), "BANK-1", ASKS)
 
 
 async def test_refunds_are_listed_by_state_with_who_stands_behind_them(office: Office) -> None:
@@ -148,7 +148,7 @@ async def test_refunds_are_listed_by_state_with_who_stands_behind_them(office: O
     assert (line["id"], line["amount"], line["currency"], line["asked_by"]) == (refund_id, 1_000, "BDT", ASKS)
     assert [line["amount"] for line in await office.desk.list(list(RefundState))] == [2_000, 1_000]
     await office.desk.approve(refund_id, AGREES)
-    told, steps = await office.desk.story(refund_id)
+    told, steps = await office.desk.details(refund_id)
     assert (told["approved_by"], [step["event"] for step in steps]) == (AGREES, ["approved"])
 
 
@@ -160,8 +160,8 @@ async def test_two_persons_pay_by_hand_and_the_payment_ends(office: Office) -> N
     payment_id = (await office.row(refund_id))["payment_id"]
     with pytest.raises(NotWaitingError):
         await office.desk.confirm_paid_by_hand(refund_id, AGREES)
-    await office.desk.say_paid_by_hand(refund_id, "BANK-OOPS", ASKS)
-    await office.desk.say_paid_by_hand(refund_id, " BANK-7 ", ASKS)
+    await office.desk.record_paid_by_hand(refund_id, "BANK-OOPS", ASKS)
+    await office.desk.record_paid_by_hand(refund_id, " BANK-7 ", ASKS)
     with pytest.raises(OnePersonError):
         await office.desk.confirm_paid_by_hand(refund_id, ASKS)
     assert (await office.till.balances())["refund_due:bkash"] == -TAKEN
@@ -185,11 +185,11 @@ async def test_two_persons_pay_by_hand_and_the_payment_ends(office: Office) -> N
 
 async def test_a_bank_reference_pays_one_refund(office: Office) -> None:
     first, second = await office.by_hand(), await office.by_hand()
-    await office.desk.say_paid_by_hand(first, "BANK-7", ASKS)
+    await office.desk.record_paid_by_hand(first, "BANK-7", ASKS)
 
     for taken in ("BANK-7", " BANK-7 ", "  "):
         with pytest.raises(ReferenceTakenError):
-            await office.desk.say_paid_by_hand(second, taken, ASKS)
+            await office.desk.record_paid_by_hand(second, taken, ASKS)
 
     assert (await office.row(second))["by_hand_by"] is None
 
@@ -197,7 +197,7 @@ async def test_a_bank_reference_pays_one_refund(office: Office) -> None:
 async def test_only_what_waits_for_finance_can_be_paid_by_hand(office: Office) -> None:
     view = await office.take(await office.completed())
     with pytest.raises(NotWaitingError):
-        await office.desk.say_paid_by_hand(view.refund_id, "BANK-7", ASKS)
+        await office.desk.record_paid_by_hand(view.refund_id, "BANK-7", ASKS)
     with pytest.raises(NotWaitingError):
         await office.desk.confirm_paid_by_hand(view.refund_id, AGREES)
 
@@ -205,7 +205,7 @@ async def test_only_what_waits_for_finance_can_be_paid_by_hand(office: Office) -
 async def test_the_database_refuses_one_person_too(office: Office) -> None:
     asked = await _asked(office, await office.completed())
     by_hand = await office.by_hand()
-    await office.desk.say_paid_by_hand(by_hand, "BANK-7", ASKS)
+    await office.desk.record_paid_by_hand(by_hand, "BANK-7", ASKS)
     connection = await office.books.database.connect()
     try:
         for name, change, refund_id in (
@@ -227,7 +227,7 @@ async def test_a_chargeback_is_written_down_by_two_persons_in_the_same_total(off
     paid = await office.completed()
     before = await office.till.balances()
     await office.done((await office.take(paid, 5_000)).refund_id)
-    view = await office.desk.ask_chargeback(paid.payment_id, Money(100_000), " CB-9 ", ASKS)
+    view = await office.desk.record_chargeback(paid.payment_id, Money(100_000), " CB-9 ", ASKS)
     assert (view.kind, view.state) == ("chargeback", "asked")
     with pytest.raises(OnePersonError):
         await office.desk.approve(view.refund_id, ASKS)
@@ -249,22 +249,22 @@ async def test_a_chargeback_is_written_down_by_two_persons_in_the_same_total(off
 async def test_parts_and_days_do_not_bind_what_the_connector_has_taken(office: Office) -> None:
     paid = await office.completed()
     await office.books.tell("UPDATE tries SET collected_at = collected_at - interval '400 days'")
-    view = await office.desk.ask_chargeback(paid.payment_id, Money(BILLED), "CB-9", ASKS)
+    view = await office.desk.record_chargeback(paid.payment_id, Money(BILLED), "CB-9", ASKS)
     assert (await office.desk.approve(view.refund_id, AGREES)).state is RefundState.DONE
 
 
 async def test_a_chargeback_is_written_down_once_and_again_only_if_it_was_rejected(office: Office) -> None:
     paid = await office.completed()
-    view = await office.desk.ask_chargeback(paid.payment_id, Money(1_000), "CB-9", ASKS)
+    view = await office.desk.record_chargeback(paid.payment_id, Money(1_000), "CB-9", ASKS)
     for name in ("CB-9", "  "):
         with pytest.raises(ReferenceTakenError):
-            await office.desk.ask_chargeback(paid.payment_id, Money(2_000), name, ASKS)
+            await office.desk.record_chargeback(paid.payment_id, Money(2_000), name, ASKS)
     with pytest.raises(RefundRefusedError):
-        await office.desk.ask_chargeback(paid.payment_id, Money(BILLED), "CB-10", ASKS)
+        await office.desk.record_chargeback(paid.payment_id, Money(BILLED), "CB-10", ASKS)
 
     await office.desk.reject(view.refund_id, AGREES)
 
-    again = await office.desk.ask_chargeback(paid.payment_id, Money(2_000), "CB-9", ASKS)
+    again = await office.desk.record_chargeback(paid.payment_id, Money(2_000), "CB-9", ASKS)
     assert (await office.desk.approve(again.refund_id, AGREES)).amount == Money(2_000)
 
 
@@ -276,7 +276,7 @@ async def test_a_review_is_ended_by_giving_back_the_money_that_disagreed(office:
     assert (await office.till.payment(held))["state"] == "in_review"
     waiting = await office.till.balances()
     assert waiting["suspense:bkash"] == -99_900
-    view = await office.desk.ask_review_give_back(held.payment_id, "the payer paid too little", ASKS)
+    view = await office.desk.request_review_give_back(held.payment_id, "the payer paid too little", ASKS)
     assert (view.kind, view.state, view.amount) == ("give_back", "asked", Money(99_900))
     assert await office.till.balances() == waiting
     with pytest.raises(OnePersonError):
@@ -303,14 +303,14 @@ async def test_a_review_is_ended_by_giving_back_the_money_that_disagreed(office:
 
 async def test_a_review_can_be_asked_to_end_again_after_a_no(office: Office) -> None:
     held = await office.disagreed()
-    view = await office.desk.ask_review_give_back(held.payment_id, "too little", ASKS)
+    view = await office.desk.request_review_give_back(held.payment_id, "too little", ASKS)
     with pytest.raises(NothingInSuspenseError):
-        await office.desk.ask_review_give_back(held.payment_id, "too little", "Salma")
+        await office.desk.request_review_give_back(held.payment_id, "too little", "Salma")
 
     await office.desk.reject(view.refund_id, AGREES)
 
     assert (await office.till.payment(held))["state"] == "in_review"
-    again = await office.desk.ask_review_give_back(held.payment_id, "too little", ASKS)
+    again = await office.desk.request_review_give_back(held.payment_id, "too little", ASKS)
     await office.desk.approve(again.refund_id, AGREES)
     assert (await office.till.payment(held))["state"] == "refunding"
 
@@ -319,7 +319,7 @@ async def test_a_payment_that_was_final_before_its_review_is_so_again(office: Of
     """The bill was paid; only what came beside it goes back."""
     held = await office.completed_and_disagreed()
     assert (await office.till.payment(held))["state"] == "in_review"
-    view = await office.desk.ask_review_give_back(held.payment_id, "a second, wrong one", ASKS)
+    view = await office.desk.request_review_give_back(held.payment_id, "a second, wrong one", ASKS)
     assert (view.kind, view.amount) == ("unexpected", Money(100))
 
     await office.desk.approve(view.refund_id, AGREES)
@@ -340,7 +340,7 @@ async def test_wrong_money_beside_a_delivery_goes_back_and_the_delivery_goes_on(
     await office.till.record(first, agreed(first, "T1"))
     started = await office.till.delivering(first)
     await office.till.record(second, agreed(second, "T2", amount=Money(100)))
-    view = await office.desk.ask_review_give_back(first.payment_id, "a second, wrong one", ASKS)
+    view = await office.desk.request_review_give_back(first.payment_id, "a second, wrong one", ASKS)
 
     await office.desk.approve(view.refund_id, AGREES)
 
@@ -353,5 +353,5 @@ async def test_wrong_money_beside_a_delivery_goes_back_and_the_delivery_goes_on(
 async def test_what_is_not_in_suspense_is_not_given_back_by_a_review(office: Office) -> None:
     for held in (await office.completed(), await office.refused(), await office.paid_twice()):
         with pytest.raises(NothingInSuspenseError):
-            await office.desk.ask_review_give_back(held.payment_id, "why not", ASKS)
+            await office.desk.request_review_give_back(held.payment_id, "why not", ASKS)
     assert issubclass(NothingInSuspenseError, SwitchError)

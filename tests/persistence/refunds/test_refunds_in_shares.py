@@ -199,7 +199,7 @@ async def test_staff_is_refused_alike(stall: Stall) -> None:
     held = await stall.sold(SPLIT)
     await stall.settled(AMOUNT)
     with pytest.raises(RefundRefusedError, match="debt limit reached"):
-        await stall.office.desk.ask(
+        await stall.office.desk.request(
             held.payment_id, Money(DEBT_LIMIT + 1), "returned", ASKS, PARTS_MAX, DAYS_MAX
         )
 
@@ -246,7 +246,7 @@ async def test_a_refund_limit_is_not_passed_in_small_parts_at_once(stall: Stall,
 
 async def test_one_person_alone_gives_nothing_back(stall: Stall) -> None:
     held = await stall.sold(SPLIT)
-    view = await stall.office.desk.ask(held.payment_id, Money(1), "returned", ASKS, PARTS_MAX, DAYS_MAX)
+    view = await stall.office.desk.request(held.payment_id, Money(1), "returned", ASKS, PARTS_MAX, DAYS_MAX)
     with pytest.raises(OnePersonError):
         await stall.office.desk.approve(view.refund_id, ASKS)
     assert await stall.refunded(held) == [0, 0, 0, 0]
@@ -256,7 +256,7 @@ async def test_one_person_alone_gives_nothing_back(stall: Stall) -> None:
 
 
 async def _charged_back(stall: Stall, held: LockedTry, amount: int, name: str = "CB-1") -> None:
-    view = await stall.office.desk.ask_chargeback(held.payment_id, Money(amount), name, ASKS)
+    view = await stall.office.desk.record_chargeback(held.payment_id, Money(amount), name, ASKS)
     assert (await stall.office.desk.approve(view.refund_id, AGREES)).state is RefundState.DONE
 
 

@@ -13,7 +13,7 @@ from ekpay_switch.domain.outcome import Outcome, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.scrolls.scroll import ScrollFile, ScrollTerms
 from ekpay_switch.persistence.embedded.server import Endpoint
-from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
 from tests.persistence.books import APPROVED, BILLER, REFUSED, Books, database_of, delivery_of, recording_of
 
@@ -39,7 +39,7 @@ class ScrollDesk:
     books: Books
 
     async def make(self, cycle: int = 1, days: int = 0, terms: ScrollTerms = NUMBERED) -> ScrollFile:
-        transactions = OwnTransactions(self.books.database.connect)
+        transactions = ShortTransactions(self.books.database.connect)
         try:
             return await Scrolls(transactions).make(order_of(cycle, days, terms))
         finally:
@@ -88,7 +88,7 @@ def make_elsewhere(endpoint: Endpoint, order: ScrollOrder) -> str:
     """Make a file in a process of its own; its digest."""
 
     async def make() -> str:
-        transactions = OwnTransactions(database_of(endpoint).connect)
+        transactions = ShortTransactions(database_of(endpoint).connect)
         try:
             return (await Scrolls(transactions).make(order)).sha256
         finally:

@@ -25,7 +25,7 @@ from ekpay_switch.domain.scrolls.bill_files import (
     TakingRefusal,
 )
 from ekpay_switch.persistence.embedded.server import Endpoint
-from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.scrolls.bill_files import (
     FileOutOfTurnError,
     FileSeenBeforeError,
@@ -101,7 +101,7 @@ class Shelf:
 @pytest.fixture
 async def shelf(books: Books) -> AsyncIterator[Shelf]:
     await books.partner(prefund=1_000_000)
-    transactions = OwnTransactions(books.database.connect_hot)
+    transactions = ShortTransactions(books.database.connect_hot)
     yield Shelf(books, PostgresBillFiles(transactions))
     await transactions.close()
 
@@ -221,7 +221,7 @@ def race(endpoint: Endpoint, takings: list[Taking], *, asks: bool) -> list[str]:
     """Take, or ask about, every reference in a process of its own; what each was told."""
 
     async def run() -> list[str]:
-        transactions = OwnTransactions(database_of(endpoint).connect)
+        transactions = ShortTransactions(database_of(endpoint).connect)
         files = PostgresBillFiles(transactions)
         told = []
         for taking in takings:

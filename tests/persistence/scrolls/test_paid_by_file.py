@@ -20,15 +20,15 @@ from ekpay_switch.domain.scrolls.scroll import RowType, ScrollTerms
 from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.persistence.group_commit.steps import SaveQuote
-from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
 from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.ports.world import WireReply, WireRequest, World
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from tests.factories import a_quote
 from tests.fakes.world import SmallWorld
 from tests.persistence.books import Books
@@ -98,7 +98,7 @@ class Counter:
 
     books: Books
     files: PostgresBillFiles
-    transactions: OwnTransactions
+    transactions: ShortTransactions
     payments: PostgresPayments
     biller: Mortal
 
@@ -139,9 +139,9 @@ class Counter:
 @pytest.fixture
 async def counter(books: Books, payments: PostgresPayments) -> AsyncIterator[Counter]:
     await books.partner(prefund=10_000_000)
-    transactions = OwnTransactions(books.database.connect_hot)
+    transactions = ShortTransactions(books.database.connect_hot)
     files = PostgresBillFiles(transactions)
-    around = Surroundings(NobodyOnTheWire(), TokenShelf(), SystemClock(), {}, bill_files=files)
+    around = FamilyContext(NobodyOnTheWire(), InMemoryTokens(), SystemClock(), {}, bill_files=files)
     adapter = adapter_of(read_manifest(MANIFEST), around)
     await files.load(a_file(1, BillStatus.UNPAID))
     yield Counter(books, files, transactions, payments, Mortal(adapter))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.cli import reconcile_commands as commands
-from reconciliation.cli.check_commands import check_and_tell
+from reconciliation.cli.check_commands import check_and_print
 from reconciliation.matching.engines import DuckDbEngine
 from tests.reconciliation.institution_files import WRITERS, Head, Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, NightStage
@@ -307,6 +307,6 @@ async def test_every_engine_says_the_same(stage: NightStage, capsys: pytest.Capt
     await frozen(stage.book(BKASH, *PAID))
     file = file_of(stage, BKASH, [*PAID[1:], TWICE])
     duckdb = DuckDbEngine(stage.home_folder, "256MB")
-    assert check_and_tell(stage, [file], as_json=True, engine=duckdb) == 1
+    assert check_and_print(stage, [file], as_json=True, engine=duckdb) == 1
     duckdb.close()
     assert json.loads(capsys.readouterr().out) == told(stage, file)

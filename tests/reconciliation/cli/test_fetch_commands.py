@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from reconciliation.cli import fetch_commands as sftp
 from reconciliation.cli.fetch_commands import fetch_from
 from reconciliation.errors import ConfigurationError, SourceError
-from sandbox.network.sftp.outbox import spread
-from sandbox.network.sftp.server import USER, Home, serving
+from sandbox.network.sftp.outbox import move_to_institution_folders
+from sandbox.network.sftp.server import USER, SftpHome, serve_sftp
 
 CONFIG = Path(__file__).parents[3] / "config"
 NAME, OTHER = "bkash_20260405_01.csv", "stmt_sonali_20260405_01.xml"
@@ -30,9 +30,9 @@ class Given:
 
 
 @asynccontextmanager
-async def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Home]:
-    home = Home(tmp_path / "far")
-    async with serving(home, "127.0.0.1", 0) as port:
+async def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SftpHome]:
+    home = SftpHome(tmp_path / "far")
+    async with serve_sftp(home, "127.0.0.1", 0) as port:
         monkeypatch.setenv("EKPAY_SFTP_SANDBOX_PORT", str(port))
         monkeypatch.setenv("EKPAY_SFTP_SANDBOX_KEY", str(home.client_key))
         monkeypatch.setenv("EKPAY_SFTP_SANDBOX_HOST_KEY", home.fingerprint)
@@ -51,7 +51,7 @@ async def test_files_of_the_outbox_are_fetched(tmp_path: Path, monkeypatch: pyte
     async with served(tmp_path, monkeypatch) as far:
         for name in (NAME, OTHER):
             (far.outbox / name).write_bytes(name.encode())
-        spread(far.outbox, far.files)
+        move_to_institution_folders(far.outbox, far.files)
         code, said = await asyncio.to_thread(run, tmp_path, "--from", "sandbox")
     assert code == 0, said
     assert said.count("fetched") == 2
@@ -75,11 +75,11 @@ async def test_the_server_moves_what_lies_in_its_outbox(
 
 def test_only_names_that_tell_an_institution_leave_the_outbox(tmp_path: Path) -> None:
     outbox, files = tmp_path / "outbox", tmp_path / "files"
-    assert spread(outbox, files) == []
+    assert move_to_institution_folders(outbox, files) == []
     outbox.mkdir()
     for name in (NAME, "breb_postpaid_20260405_02_c1.txt", "readme.txt", "BKASH_20260405_01.csv"):
         (outbox / name).write_bytes(b"x")
-    assert spread(outbox, files) == [NAME, "breb_postpaid_20260405_02_c1.txt"]
+    assert move_to_institution_folders(outbox, files) == [NAME, "breb_postpaid_20260405_02_c1.txt"]
     assert {path.name for path in outbox.iterdir()} == {"readme.txt", "BKASH_20260405_01.csv"}
     assert {path.name for path in (files / "breb_postpaid").iterdir()} == {
         "breb_postpaid_20260405_02_c1.txt",
@@ -98,7 +98,7 @@ async def test_keys_are_made_once_and_are_nobody_elses(
 
 
 async def entered(
-    far: Home, port: str, key: asyncssh.SSHKey, user: str = USER
+    far: SftpHome, port: str, key: asyncssh.SSHKey, user: str = USER
 ) -> asyncssh.SSHClientConnection:
     trusted = asyncssh.read_private_key(far.host_key).convert_to_public()
     options: dict[str, Any] = {"config": None, "agent_path": None, "known_hosts": ([trusted], [], [])}
@@ -106,8 +106,8 @@ async def entered(
 
 
 async def test_the_server_takes_nothing_and_changes_nothing(tmp_path: Path) -> None:
-    async with serving(Home(tmp_path / "far"), "127.0.0.1", 0) as port:
-        far = Home(tmp_path / "far")
+    async with serve_sftp(SftpHome(tmp_path / "far"), "127.0.0.1", 0) as port:
+        far = SftpHome(tmp_path / "far")
         (far.files / "bkash").mkdir()
         (far.files / "bkash" / NAME).write_bytes(b"x")
         key = asyncssh.read_private_key(far.client_key)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.web.receipts.typeset import MEMORY_BYTES_MAX, compiled, drawable
+from ekpay_switch.web.receipts.typeset import MEMORY_BYTES_MAX, compile_template, drawable
 from reconciliation.errors import ReportError
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.reports import pdf as module
@@ -119,7 +119,7 @@ def test_every_word_of_ours_can_be_drawn(report: Report) -> None:
 
 def test_it_can_be_looked_at_as_pictures(report: Report) -> None:
     told = page_content(report)
-    made = compiled(TEMPLATE, told, told["dated"], "png")
+    made = compile_template(TEMPLATE, told, told["dated"], "png")
     assert all(one.startswith(b"\x89PNG") for one in (made if isinstance(made, list) else [made]))
 
 

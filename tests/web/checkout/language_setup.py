@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ekpay_switch.web.wording import Language, words_of
+from ekpay_switch.web.wording import Language, wording_of
 from tests.scenarios.checkout import Shopper
 from tests.web.checkout.checkout_setup import Browser, Counter, Seen
 
@@ -16,7 +16,7 @@ class Stand:
     def __init__(self, language: str = "en", **settings: Any) -> None:  # noqa: ANN401 - handed on
         self.counter = Counter(**settings)
         self.browser = Browser(self.counter, language)
-        self.t = words_of(Language(language))
+        self.t = wording_of(Language(language))
 
     @property
     def shopper(self) -> Shopper:

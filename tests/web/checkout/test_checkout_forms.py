@@ -11,13 +11,13 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
-from ekpay_switch.web.wording import Language, words_of
+from ekpay_switch.web.wording import Language, wording_of
 from tests.fakes.world import NOON
 from tests.scenarios.checkout import CHECKOUT
 from tests.web.checkout.checkout_setup import FORM, HOME, Browser, Counter, Seen
 
 FORMS = ["/try", "/look", "/cancel"]
-ENGLISH = words_of(Language.ENGLISH)
+ENGLISH = wording_of(Language.ENGLISH)
 
 
 async def fields_of(counter: Counter) -> dict[str, str]:

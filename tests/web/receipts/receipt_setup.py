@@ -14,7 +14,7 @@ from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys
 from ekpay_switch.web.pages import Pages
-from ekpay_switch.web.receipts.routes import ReceiptDesk, mount
+from ekpay_switch.web.receipts.routes import ReceiptPages, mount
 from ekpay_switch.web.receipts.typesetter import TypesetLimits, Typesetter
 from tests.api.api_setup import Reply
 from tests.fakes.receipts import FakeReceipts, a_merchants_payment
@@ -76,7 +76,7 @@ class Stage:
         self.paid = self.receipts.put(paid or a_merchants_payment())
         clock = self.small.clock
         typed = {"command": command} if command else {}
-        self.desk = ReceiptDesk(
+        self.desk = ReceiptPages(
             receipts=self.receipts,
             billers=self.small.world.billers,
             connectors=self.small.world.connectors,

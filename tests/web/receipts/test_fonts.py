@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ekpay_switch.web.receipts.typeset import DRAWN, FONTS, drawable
+from ekpay_switch.web.receipts.typeset import DRAWABLE, FONTS, drawable
 from tests.web.receipts.true_type import drawn_by, name_of
 
 ROWS = re.findall(
@@ -14,7 +14,7 @@ ROWS = re.findall(
     (FONTS / "ORIGIN.md").read_text(encoding="utf-8"),
     re.MULTILINE,
 )
-DRAWABLE = [chr(code) for code in range(sys.maxunicode) if re.fullmatch(f"[{DRAWN}]", chr(code))]
+CHARACTERS = [chr(code) for code in range(sys.maxunicode) if re.fullmatch(f"[{DRAWABLE}]", chr(code))]
 
 
 def test_every_font_is_recorded_and_nothing_else_stands_there() -> None:
@@ -40,8 +40,8 @@ def test_what_is_left_in_a_text_can_be_drawn(weight: str) -> None:
     """PDF/A refuses a text with a letter that no font has."""
     fonts = (FONTS / f"NotoSans-{weight}.ttf", FONTS / f"NotoSansBengali-{weight}.ttf")
     drawn = set().union(*(drawn_by(font) for font in fonts))
-    assert [one for one in DRAWABLE if one not in drawn] == []
-    assert len(DRAWABLE) > 500
+    assert [one for one in CHARACTERS if one not in drawn] == []
+    assert len(CHARACTERS) > 500
 
 
 def test_letters_without_a_glyph_get_a_stand_in_and_a_qr_code_is_left_alone() -> None:

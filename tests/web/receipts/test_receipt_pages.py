@@ -13,7 +13,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.bilingual_text import in_bangla
 from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.security.keys import KeyRing
-from ekpay_switch.security.receipt_keys import ReceiptKeys, SignedFacts, check, key_id
+from ekpay_switch.security.receipt_keys import ReceiptKeys, SignedFacts, key_id, verify_signed_text
 from tests.fakes.receipts import PAYMENT_ID, SUMS, a_paid_bill, a_paid_order
 from tests.web.receipts.receipt_setup import KEYS, PUBLIC_URL, Stage
 
@@ -76,7 +76,7 @@ async def test_a_bills_page_names_the_biller_and_no_order() -> None:
 async def test_the_signed_text_on_the_page_verifies_offline() -> None:
     page = await Stage().page()
     (signed,) = re.findall(r"EKP1\.[\w-]+\.[\w-]+", page.text)
-    assert check(signed, KEYS.public_keys()) == FACTS
+    assert verify_signed_text(signed, KEYS.public_keys()) == FACTS
 
 
 async def test_the_page_leads_to_its_pdf_and_to_no_other_site() -> None:

@@ -20,7 +20,7 @@ from ekpay_switch.flows.receipt import receipt_of
 from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.web.receipts import typeset as child
 from ekpay_switch.web.receipts.lines import signed_facts
-from ekpay_switch.web.receipts.pages import Shown, for_pdf
+from ekpay_switch.web.receipts.pages import SignedReceipt, pdf_content
 from ekpay_switch.web.receipts.typesetter import PROGRAM, TypesetLimits
 from tests.fakes.receipts import a_merchants_payment, a_paid_bill, a_paid_order
 from tests.web.receipts.receipt_setup import KEYS, Stage, python
@@ -241,4 +241,6 @@ async def told_of(stage: Stage) -> dict[str, object]:
     desk = stage.desk
     receipt = await receipt_of(stage.paid.payment_id, desk.receipts, desk.billers, desk.connectors)
     assert receipt is not None
-    return dict(for_pdf(Shown(receipt, KEYS.sign(signed_facts(receipt)), stage.path, desk.public_url)))
+    return dict(
+        pdf_content(SignedReceipt(receipt, KEYS.sign(signed_facts(receipt)), stage.path, desk.public_url))
+    )

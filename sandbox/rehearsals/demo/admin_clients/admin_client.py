@@ -48,17 +48,17 @@ class AdminCallRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class SimulatorAddress:
     """A simulator's base URL, such as http://127.0.0.1:8190, and the login of a bank."""
 
     url: str
     password: str = field(repr=False)
 
 
-class AdminDesk:
+class AdminClient:
     """Client of a simulator's admin API; use it as an asynchronous context manager."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: SimulatorAddress) -> None:
         """Nothing is sent yet."""
         self.address = address
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
@@ -103,7 +103,7 @@ class AdminDesk:
             return document
 
 
-class Desk(AdminDesk, ABC):
+class BillerAdminClient(AdminClient, ABC):
     """Client of one biller's admin API; partners know the biller as `biller`, the switch as `known_as`.
 
     `parameters` are the biller's own names (`ekpay billers`) of the members of `bll_inf` that identify a

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from sandbox.kit.institution.clock import dhaka_day, utc_now
-from sandbox.registry import Name
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address, AdminDesk
-from sandbox.rehearsals.installation.ekpay_command import Tool, run_few_at_once
+from sandbox.registry import InstitutionName
+from sandbox.rehearsals.demo.admin_clients.admin_client import AdminClient, SimulatorAddress
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand, run_few_at_once
 
-FAMILY = str(Name.BATCH)
+FAMILY = str(InstitutionName.BATCH)
 _REHEARSAL = "rehearsal"
 _USER = "ekpay"
 
@@ -22,10 +22,10 @@ class ScrollRefusedError(Exception):
     """An office refused a scroll; the text is its answer."""
 
 
-class Offices:
+class BillFileOffices:
     """The offices of a stage that exchange files with the switch; the files are kept in `folder`."""
 
-    def __init__(self, tool: Tool, address: Address, folder: Path) -> None:
+    def __init__(self, tool: EkpayCommand, address: SimulatorAddress, folder: Path) -> None:
         """Nothing is sent yet."""
         self._tool = tool
         self._address = address
@@ -38,7 +38,7 @@ class Offices:
             ToolFailedError: the switch refused one.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        async with AdminDesk(self._address) as admin_client:
+        async with AdminClient(self._address) as admin_client:
             await run_few_at_once(partial(self._load, admin_client), await self._biller_ids(admin_client))
 
     async def send_scrolls(self, began_on: date) -> None:
@@ -52,17 +52,17 @@ class Offices:
         """
         today = dhaka_day(utc_now())
         days = [began_on + timedelta(days=since) for since in range((today - began_on).days + 1)]
-        async with AdminDesk(self._address) as admin_client:
+        async with AdminClient(self._address) as admin_client:
             await run_few_at_once(
                 partial(self._send, admin_client, days), await self._biller_ids(admin_client)
             )
 
-    async def _load(self, admin_client: AdminDesk, biller_id: str) -> None:
+    async def _load(self, admin_client: AdminClient, biller_id: str) -> None:
         path = self._folder / f"bills-{biller_id}.csv"
         path.write_text(await admin_client.admin_text(f"bill_file?house={biller_id}"))
         await self._tool.run("billers", "load", biller_id, str(path))
 
-    async def _send(self, admin_client: AdminDesk, days: Sequence[date], biller_id: str) -> None:
+    async def _send(self, admin_client: AdminClient, days: Sequence[date], biller_id: str) -> None:
         """Send one office its scrolls in the order of their dates, the last of which is today."""
         for day in days:
             path = self._folder / f"scroll-{biller_id}-{day}.csv"
@@ -71,11 +71,11 @@ class Offices:
             await self._tool.run("billers", "scroll", biller_id, *order)
             await self._upload_scroll(admin_client, biller_id, path.read_bytes())
 
-    async def _biller_ids(self, admin_client: AdminDesk) -> Sequence[str]:
+    async def _biller_ids(self, admin_client: AdminClient) -> Sequence[str]:
         answer = await admin_client.admin("GET", "houses")
         return [office["id"] for office in answer["houses"] if office["id"] != _REHEARSAL]
 
-    async def _upload_scroll(self, admin_client: AdminDesk, biller_id: str, scroll: bytes) -> None:
+    async def _upload_scroll(self, admin_client: AdminClient, biller_id: str, scroll: bytes) -> None:
         base = f"/{FAMILY}/{biller_id}"
         login = await admin_client.call(
             f"{base}/login", {"user": _USER, "password": self._address.password}, {}

@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 
 from typing_extensions import override
 
-from sandbox.kit.biller.faults import Fault
+from sandbox.kit.biller.faults import BillerFault
 from sandbox.rehearsals.demo.admin_clients.admin_client import (
-    Address,
-    AdminDesk,
+    AdminClient,
     AvailableFaults,
-    Desk,
+    BillerAdminClient,
     Document,
     Payable,
+    SimulatorAddress,
 )
 from sandbox.rehearsals.demo.admin_clients.bill_files import FAMILY
 from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
-from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 
 OTHER_BILLERS = "the others"
 """What a report calls all billers of families together."""
@@ -25,7 +25,14 @@ OTHER_BILLERS = "the others"
 _REHEARSAL = "rehearsal"
 _BILLS_AN_ACCOUNT = 24
 _FAMILY_FAULTS = AvailableFaults(
-    [Fault.LOST_PAID, Fault.LOST_UNPAID, Fault.SLOW, Fault.REFUSE, Fault.HTML, Fault.HTTP_500],
+    [
+        BillerFault.LOST_PAID,
+        BillerFault.LOST_UNPAID,
+        BillerFault.SLOW,
+        BillerFault.REFUSE,
+        BillerFault.HTML,
+        BillerFault.HTTP_500,
+    ],
     meets_network=False,
 )
 # No network faults where payments are sent as a file.
@@ -50,13 +57,15 @@ class _InstitutionAddress:
 
     id: str
     family: str
-    address: Address
+    address: SimulatorAddress
 
 
-class HouseDesk(Desk):
+class FamilyBillerAdminClient(BillerAdminClient):
     """Client for one institution; its bills are identified as payers of this biller do."""
 
-    def __init__(self, address: Address, known: BillerListing, second: AdminDesk | None = None) -> None:
+    def __init__(
+        self, address: SimulatorAddress, known: BillerListing, second: AdminClient | None = None
+    ) -> None:
         """Nothing is sent yet; `second` is the client of the second route to this biller, if any."""
         super().__init__(address)
         self._second_route = second
@@ -123,12 +132,14 @@ def _their_line(line: Document) -> TheirLine:
 
 
 @asynccontextmanager
-async def house_desks(families: Iterable[Address], tool: Tool) -> AsyncIterator[Mapping[str, HouseDesk]]:
+async def family_admin_clients(
+    families: Iterable[SimulatorAddress], tool: EkpayCommand
+) -> AsyncIterator[Mapping[str, FamilyBillerAdminClient]]:
     """A client for every institution of these families that the switch knows, by the biller's ekPay id."""
     known = await _listings(tool)
     institutions = [institution for address in families for institution in await _institutions(address)]
     async with AsyncExitStack() as closing:
-        admin_clients: dict[str, HouseDesk] = {}
+        admin_clients: dict[str, FamilyBillerAdminClient] = {}
         for institution in institutions:
             if institution.id in known:
                 listing = replace(known[institution.id], takes_files=institution.family == FAMILY)
@@ -137,11 +148,11 @@ async def house_desks(families: Iterable[Address], tool: Tool) -> AsyncIterator[
                     for candidate in institutions
                     if listing.has_second_route and _is_second_route(candidate.id, listing.id)
                 )
-                second_route = next((AdminDesk(candidate.address) for candidate in candidates), None)
+                second_route = next((AdminClient(candidate.address) for candidate in candidates), None)
                 if second_route is not None:
                     await closing.enter_async_context(second_route)
                 admin_clients[listing.ekpay_id] = await closing.enter_async_context(
-                    HouseDesk(institution.address, listing, second_route)
+                    FamilyBillerAdminClient(institution.address, listing, second_route)
                 )
         yield admin_clients
 
@@ -151,7 +162,7 @@ def _is_second_route(institution_id: str, biller_id: str) -> bool:
     return institution_id.startswith(f"{biller_id}_")
 
 
-async def _listings(tool: Tool) -> dict[str, BillerListing]:
+async def _listings(tool: EkpayCommand) -> dict[str, BillerListing]:
     return {
         line["id"]: BillerListing(
             line["id"],
@@ -164,8 +175,8 @@ async def _listings(tool: Tool) -> dict[str, BillerListing]:
     }
 
 
-async def _institutions(address: Address) -> Sequence[_InstitutionAddress]:
-    async with AdminDesk(address) as admin_client:
+async def _institutions(address: SimulatorAddress) -> Sequence[_InstitutionAddress]:
+    async with AdminClient(address) as admin_client:
         answer = await admin_client.admin("GET", "houses")
     listed = (institution for institution in answer["houses"] if institution["id"] != _REHEARSAL)
     return [_InstitutionAddress(institution["id"], institution["family"], address) for institution in listed]

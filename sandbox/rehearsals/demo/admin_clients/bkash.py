@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 
 from sandbox.kit.institution.amounts import paisa
 from sandbox.kit.institution.clock import dhaka_day
-from sandbox.providers.bkash.notifications import Kind
+from sandbox.providers.bkash.notifications import NotificationKind
 from sandbox.providers.bkash.settlement_file import COLUMNS
-from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError, AdminDesk, Document
-from sandbox.rehearsals.demo.comparison.bkash_books import Movement
+from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError, AdminClient, Document
+from sandbox.rehearsals.demo.comparison.bkash_books import WalletMovement
 
 _REFUND = "Refund"
 
@@ -25,7 +25,7 @@ class BkashNotificationCounts:
     undelivered: int
 
 
-class BkashDesk(AdminDesk):
+class BkashAdminClient(AdminClient):
     """Admin calls of the simulator; the switch sees none of them."""
 
     async def subscribe(self, endpoint: str) -> None:
@@ -42,9 +42,9 @@ class BkashDesk(AdminDesk):
 
     async def notify(self, payment_id: str) -> None:
         """Send a correctly signed notification that the payment was paid, whether true or not."""
-        await self.admin("POST", "sns", {"kind": Kind.UNFOUNDED, "paymentID": payment_id})
+        await self.admin("POST", "sns", {"kind": NotificationKind.UNFOUNDED, "paymentID": payment_id})
 
-    async def book(self) -> list[Movement]:
+    async def book(self) -> list[WalletMovement]:
         """Every movement of money, in the order of the settlement files.
 
         Raises:
@@ -71,21 +71,21 @@ def _days(dump: Document, today: date) -> Iterator[date]:
         day += timedelta(days=1)
 
 
-def _movement(row: dict[str, str], stated_paisa: dict[str, int]) -> Movement:
+def _movement(row: dict[str, str], stated_paisa: dict[str, int]) -> WalletMovement:
     if tuple(row) != COLUMNS or row["transactionStatus"] != "Completed" or row["currency"] != "BDT":
         raise AdminCallRefusedError(f"a line of the settlement file that nobody understands: {row}")
     amount, fee, credited = (_signed_paisa(row[name]) for name in ("amount", "serviceFee", "creditedAmount"))
     is_refund = row["transactionType"] == _REFUND
     if credited != (-amount if is_refund else amount - fee):
         raise AdminCallRefusedError(f"a line of the settlement file that does not add up: {row}")
-    return Movement(
+    return WalletMovement(
         transaction=row["trxID"],
         payment=row["paymentID"],
         invoice=row["merchantInvoiceNumber"],
         amount_paisa=amount,
         fee_paisa=fee,
         refund_of=row["originalTrxID"] if is_refund else None,
-        told_paisa=amount if is_refund else stated_paisa[row["trxID"]],
+        stated_paisa=amount if is_refund else stated_paisa[row["trxID"]],
     )
 
 

@@ -4,16 +4,16 @@ from types import MappingProxyType
 
 from typing_extensions import override
 
-from sandbox.billers.breb.faults import Fault, Step
-from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, Desk, Payable
+from sandbox.billers.breb.faults import BrebFault, BrebStep
+from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, BillerAdminClient, Payable
 from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
 
 _MOBILE = "01712345678"  # the example of the biller's own catalogue entry, which belongs to nobody
 _PAISA = 100
-_FAULTY_STEPS = (Step.SAVE, Step.ACKNOWLEDGE)
+_FAULTY_STEPS = (BrebStep.SAVE, BrebStep.ACKNOWLEDGE)
 
 
-class BrebDesk(Desk):
+class BrebAdminClient(BillerAdminClient):
     """Client of BREB; a fault is a step and an effect, such as `acknowledge lost_done`."""
 
     name = "BREB"
@@ -27,7 +27,7 @@ class BrebDesk(Desk):
             "bill_mobno": "mobile",
         }
     )
-    mischief = AvailableFaults([f"{step} {fault}" for step in _FAULTY_STEPS for fault in Fault])
+    mischief = AvailableFaults([f"{step} {fault}" for step in _FAULTY_STEPS for fault in BrebFault])
 
     @override
     async def payables(self, count: int) -> list[Payable]:

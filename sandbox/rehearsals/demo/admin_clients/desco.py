@@ -5,13 +5,13 @@ from types import MappingProxyType
 
 from typing_extensions import override
 
-from sandbox.billers.desco.faults import Fault
+from sandbox.billers.desco.faults import DescoFault
 from sandbox.billers.desco.wire import amount_field
-from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, Desk, Payable
+from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, BillerAdminClient, Payable
 from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
 
 
-class DescoDesk(Desk):
+class DescoAdminClient(BillerAdminClient):
     """Client of DESCO; a bill is identified by its number or by the account."""
 
     name = "DESCO"
@@ -20,8 +20,8 @@ class DescoDesk(Desk):
     bucket = "postpaid"
     parameters = MappingProxyType({"bll_no": "bill_no", "bllr_accno": "account_no"})
     mischief = AvailableFaults(
-        [fault.value for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT],
-        contradicting=Fault.ECHO_OTHER_AMOUNT.value,
+        [fault.value for fault in DescoFault if fault is not DescoFault.ECHO_OTHER_AMOUNT],
+        contradicting=DescoFault.ECHO_OTHER_AMOUNT.value,
     )
 
     @override

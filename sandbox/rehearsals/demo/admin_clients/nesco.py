@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing_extensions import override
 
 from sandbox.billers.desco.wire import amount_field
-from sandbox.billers.nesco.faults import Fault
-from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, Desk, Payable
+from sandbox.billers.nesco.faults import NescoFault
+from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, BillerAdminClient, Payable
 from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
 
 _TAKA_MIN, _TAKA_STEP, _TAKA_STEPS = 100, 50, 29
@@ -16,7 +16,7 @@ _TARIFF_CHANGE, _KEY_CHANGE = 84_000_000, 85_000_000
 _SPECIAL = 4
 
 
-class NescoDesk(Desk):
+class NescoAdminClient(BillerAdminClient):
     """Client of NESCO: recharges of prepaid meters, with twelve token lines after a tariff change."""
 
     name = "NESCO"
@@ -25,8 +25,8 @@ class NescoDesk(Desk):
     bucket = "prepaid"
     parameters = MappingProxyType({"bllr_accno": "customer_no", "amount": "amount"})
     mischief = AvailableFaults(
-        [fault.value for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT],
-        contradicting=Fault.ECHO_OTHER_AMOUNT.value,
+        [fault.value for fault in NescoFault if fault is not NescoFault.ECHO_OTHER_AMOUNT],
+        contradicting=NescoFault.ECHO_OTHER_AMOUNT.value,
     )
 
     @override

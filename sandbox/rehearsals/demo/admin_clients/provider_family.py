@@ -7,26 +7,26 @@ protocol.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.kit.provider.orders import RefundState, State
-from sandbox.kit.provider.push_delivery import OWED
-from sandbox.rehearsals.demo.admin_clients.admin_client import AdminDesk
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.kit.provider.orders import OrderState, RefundState
+from sandbox.kit.provider.push_delivery import REPEATED_KINDS
+from sandbox.rehearsals.demo.admin_clients.admin_client import AdminClient
 from sandbox.rehearsals.demo.comparison.provider_books import ProviderOrder, ProviderRefund
 
 # The merchant's name of an order that the book had to rename.
 _MERCHANT_REFERENCE = "asked_as"
 
 
-class ProviderAdminClient(AdminDesk):
+class ProviderAdminClient(AdminClient):
     """Admin calls of a provider family's simulators; the switch sees none of them."""
 
-    async def strike(self, institution_id: str, step: Step, fault: Fault) -> None:
+    async def strike(self, institution_id: str, step: ProviderStep, fault: ProviderFault) -> None:
         """Set a fault for the next call of a step at a provider, whichever order it is about."""
         await self.admin("POST", "faults", {"house": institution_id, "step": step, "fault": fault})
 
     async def end_logins(self, institution_id: str) -> None:
         """End every login at a provider."""
-        await self.admin("POST", "faults", {"house": institution_id, "fault": Fault.EXPIRE_TOKENS})
+        await self.admin("POST", "faults", {"house": institution_id, "fault": ProviderFault.EXPIRE_TOKENS})
 
     async def book(self) -> list[ProviderOrder]:
         """Every order in the books of the family's providers."""
@@ -35,7 +35,9 @@ class ProviderAdminClient(AdminDesk):
     async def undelivered(self) -> dict[str, int]:
         """The number of messages that each provider has not delivered to the switch yet."""
         pushes = (await self.admin("GET", "dump"))["pushes"]
-        institution_ids = [push["house"] for push in pushes if push["kind"] in OWED and not push["over_at"]]
+        institution_ids = [
+            push["house"] for push in pushes if push["kind"] in REPEATED_KINDS and not push["over_at"]
+        ]
         return {institution_id: institution_ids.count(institution_id) for institution_id in institution_ids}
 
 
@@ -44,7 +46,7 @@ def order_of(line: Mapping[str, Any]) -> ProviderOrder:
     return ProviderOrder(
         connector=line["house"],
         reference=line["facts"].get(_MERCHANT_REFERENCE, line["reference"]),
-        is_paid=line["decided_state"] == State.PAID,
+        is_paid=line["decided_state"] == OrderState.PAID,
         amount_paisa=line["amount_paisa"],
         kept_paisa=line["fee_paisa"] + line["fee_vat_paisa"],
         stated_paisa=line["told_paisa"],

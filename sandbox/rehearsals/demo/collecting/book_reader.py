@@ -14,15 +14,15 @@ from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, DemoPro
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison, Disagreement, TheirLine
 from sandbox.rehearsals.demo.comparison.bkash_books import (
     Collection,
-    Movement,
     OurRefund,
     OurTry,
     ShopLine,
     WalletBooks,
+    WalletMovement,
     compare_wallet,
 )
 from sandbox.rehearsals.demo.comparison.provider_books import ProviderBooks, ProviderOrder, compare_provider
-from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 
 _BALANCES = (
     "SELECT coalesce(json_object_agg(account, balance), '{}') FROM "
@@ -84,7 +84,7 @@ class ComparisonInputs:
 
 
 async def compare_payers(
-    tool: Tool,
+    tool: EkpayCommand,
     side: PayerSide,
     providers: Sequence[DemoProvider],
     inputs: ComparisonInputs,
@@ -138,7 +138,10 @@ async def _provider_family_books(admin_clients: Iterable[ProviderAdminClient]) -
 
 
 def _bkash_outcome(
-    provider: DemoProvider, books: ProviderBooks, movements: Sequence[Movement], experience: PayerExperience
+    provider: DemoProvider,
+    books: ProviderBooks,
+    movements: Sequence[WalletMovement],
+    experience: PayerExperience,
 ) -> ProviderOutcome:
     wallet = WalletBooks(
         ours=books.ours,

@@ -23,10 +23,10 @@ from sandbox.callers.client.messages import (
     REFUND_PENDING,
     REFUND_WAITS,
     REFUNDED,
-    Order,
-    Payment,
+    ApiOrder,
+    ApiPayment,
     RefundOrder,
-    UnreadableAnswerError,
+    UnreadableReplyError,
     new_key,
 )
 from sandbox.callers.payer.browser import LostPayerError
@@ -66,7 +66,7 @@ class CollectedPayment:
 
     order: PayerOrder
     key: str
-    payment: Payment
+    payment: ApiPayment
     further_tries: int = 0
 
     @property
@@ -203,7 +203,7 @@ class PayerLoad:
 
     async def _create(self, order: PayerOrder, key: str) -> CollectedPayment:
         client, admin_client = self._side.client, self._billers.admin_clients[order.bill.biller]
-        sent = Order(
+        sent = ApiOrder(
             biller=order.bill.biller,
             parameters=by_own_names(admin_client.parameters, order.bill.named[0]),
             amount=order.bill.amount_paisa,
@@ -314,7 +314,7 @@ class PayerLoad:
                 f"paying by a further try: {trouble}"
             )
 
-    async def _until(self, collected: CollectedPayment, holds: Callable[[Payment], bool]) -> None:
+    async def _until(self, collected: CollectedPayment, holds: Callable[[ApiPayment], bool]) -> None:
         """Poll until a condition holds, or for a minute; after that the next step fails and reports it."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _PATIENCE_SECONDS
@@ -352,7 +352,7 @@ class PayerLoad:
                 self.experience.refusals[refused.problem.code] += 1
             except (aiohttp.ClientError, TimeoutError):
                 self.experience.refusals["no_answer"] += 1
-            except UnreadableAnswerError as answer:
+            except UnreadableReplyError as answer:
                 self._surprise(f"an answer that is not as the document says: {answer}")
             await asyncio.sleep(_PAUSE_SECONDS)
         raise SwitchSilentError(f"no usable answer in {_TRIES_MAX} tries")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sandbox.kit.provider.family import GatewayFarSide
-from sandbox.kit.provider.magic_numbers import Magic, Payers
-from sandbox.kit.provider.payer_numbers import MAGIC_RANGE_LENGTH, Kind
+from sandbox.kit.provider.family import ProviderFamily
+from sandbox.kit.provider.magic_numbers import PayerKindRow, Payers
+from sandbox.kit.provider.payer_numbers import MAGIC_RANGE_LENGTH, PayerKind
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 
@@ -33,11 +33,11 @@ class DemoProvider:
 
     id: str
     family: str
-    kind: Kind
+    kind: PayerKind
     parts_max: int
     takes_money_on_order: bool
     kept_basis_points: int
-    own_kinds: Sequence[Magic] = ()
+    own_kinds: Sequence[PayerKindRow] = ()
 
     def courses(self) -> tuple[CollectionCourse, ...]:
         """Every course that it supports, the plain one first."""
@@ -89,16 +89,18 @@ class UnknownPayerError(Exception):
 
 
 def providers_of(
-    listed: Iterable[Mapping[str, Any]], families: Iterable[type[GatewayFarSide]]
+    listed: Iterable[Mapping[str, Any]], families: Iterable[type[ProviderFamily]]
 ) -> tuple[list[DemoProvider], list[str]]:
     """The simulated providers of `ekpay connectors list --json`, and the ids of the others."""
-    known = {institution.id: (institution, family) for family in families for institution in family.houses}
+    known = {
+        institution.id: (institution, family) for family in families for institution in family.institutions
+    }
     providers, unplayed = [], []
     for line in listed:
         if line["status"] != _ACTIVE:
             continue
         if line["id"] == BKASH:
-            providers.append(_provider(line, BKASH, Kind.WALLET, ()))
+            providers.append(_provider(line, BKASH, PayerKind.WALLET, ()))
         elif line["id"] in known:
             institution, family = known[line["id"]]
             providers.append(_provider(line, institution.family, institution.kind, family.own_kinds))
@@ -112,7 +114,9 @@ def _wallet(kind: WalletKind, nth: int) -> str:
     return f"{FIRST_NORMAL_WALLET + nth:0{WALLET_LENGTH}d}" if is_normal else magic_wallet(kind, nth)
 
 
-def _provider(line: Mapping[str, Any], family: str, kind: Kind, own_kinds: Sequence[Magic]) -> DemoProvider:
+def _provider(
+    line: Mapping[str, Any], family: str, kind: PayerKind, own_kinds: Sequence[PayerKindRow]
+) -> DemoProvider:
     return DemoProvider(
         id=line["id"],
         family=family,

@@ -40,7 +40,9 @@ def open_payments(outcome: PayerOutcome) -> int:
 def disagreements(outcome: PayerOutcome) -> list[str]:
     """Everything unexplained: disagreements, impossible end states, and connectors that never collected."""
     unexplained = [disagreement for each in outcome.providers for disagreement in each.comparison.unexplained]
-    lines = [f"{disagreement.where}: {disagreement.what}" for disagreement in (*unexplained, *outcome.strays)]
+    lines = [
+        f"{disagreement.subject}: {disagreement.problem}" for disagreement in (*unexplained, *outcome.strays)
+    ]
     lines += [
         f"connector {disagreement}: it is the switch's, and nobody here plays it"
         for disagreement in outcome.missing
@@ -66,7 +68,7 @@ def payers_json(outcome: PayerOutcome) -> dict[str, object]:
         "more_tries": experience.tries,
         "repeats": experience.repeats,
         "refused_for_now": dict(experience.refusals),
-        "explanations": {provider.where: provider.what for provider in contradictions},
+        "explanations": {provider.subject: provider.problem for provider in contradictions},
     }
 
 
@@ -76,7 +78,7 @@ def show_payers(outcome: PayerOutcome, screen: Console) -> None:
     screen.print(_provider_table(outcome))
     for provider in outcome.providers:
         for disagreement in provider.comparison.contradictions:
-            screen.print(f"In review, rightly: {disagreement.where}: {disagreement.what}.")
+            screen.print(f"In review, rightly: {disagreement.subject}: {disagreement.problem}.")
     for line in _summary_lines(outcome):
         screen.print(line)
 

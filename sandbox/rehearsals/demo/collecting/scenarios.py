@@ -18,8 +18,8 @@ from sandbox.callers.client.messages import (
     REFUND_WAITS,
     REFUNDED,
 )
-from sandbox.callers.payer.payer import Does
-from sandbox.kit.provider.faults import Fault, Step
+from sandbox.callers.payer.payer import PayerDecision
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from sandbox.rehearsals.demo.admin_clients.admin_client import Payable
 
 
@@ -125,11 +125,11 @@ class CourseSteps:
     are the final statuses of the refunds, in any order.
     """
 
-    behaviour: Does = Does.APPROVE
+    behaviour: PayerDecision = PayerDecision.APPROVE
     is_followed: bool = True
     next_action: NextAction = NextAction.NOTHING
     biller_fault: str | None = None
-    page_fault: tuple[Step, Fault] | None = None
+    page_fault: tuple[ProviderStep, ProviderFault] | None = None
     ends_logins: bool = False
     refund_percents: tuple[int, ...] = ()
     refunds: tuple[str, ...] = ()
@@ -149,7 +149,7 @@ _PAID_BY_ANOTHER_TRY = (
     CollectionCourse.HOST_94, CollectionCourse.HOST_96, CollectionCourse.REVERSAL_LOST,
     CollectionCourse.REVERSAL_96,
 )  # fmt: skip
-_LEAVES = Does.LEAVE_AT_PIN
+_LEAVES = PayerDecision.LEAVE_AT_PIN
 
 STEPS_OF_COURSE: Mapping[CollectionCourse, CourseSteps] = MappingProxyType(
     dict.fromkeys(CollectionCourse, CourseSteps())
@@ -157,12 +157,14 @@ STEPS_OF_COURSE: Mapping[CollectionCourse, CourseSteps] = MappingProxyType(
     | dict.fromkeys(_PAID_BY_ANOTHER_TRY, CourseSteps(next_action=NextAction.ANOTHER_TRY))
     | {
         CollectionCourse.CANCELLED: CourseSteps(
-            behaviour=Does.CANCEL, next_action=NextAction.SHOP_CANCELS, end_status=FAILED
+            behaviour=PayerDecision.CANCEL, next_action=NextAction.SHOP_CANCELS, end_status=FAILED
         ),
         CollectionCourse.LAPSED: CourseSteps(behaviour=_LEAVES, end_status=FAILED),
-        CollectionCourse.SECOND_TRY: CourseSteps(behaviour=Does.LEAVE, next_action=NextAction.ANOTHER_TRY),
+        CollectionCourse.SECOND_TRY: CourseSteps(
+            behaviour=PayerDecision.LEAVE, next_action=NextAction.ANOTHER_TRY
+        ),
         CollectionCourse.WRONG_PIN: CourseSteps(
-            behaviour=Does.WRONG_PIN, next_action=NextAction.SHOP_CANCELS, end_status=FAILED
+            behaviour=PayerDecision.WRONG_PIN, next_action=NextAction.SHOP_CANCELS, end_status=FAILED
         ),
         CollectionCourse.PAID_TOO_LATE: CourseSteps(
             behaviour=_LEAVES, next_action=NextAction.PAYS_TOO_LATE, refunds=(REFUND_DONE,), end_status=FAILED
@@ -173,10 +175,10 @@ STEPS_OF_COURSE: Mapping[CollectionCourse, CourseSteps] = MappingProxyType(
             refunds=(REFUND_WAITS,),
             end_status=FAILED,
         ),
-        CollectionCourse.CREATE_LOST: CourseSteps(page_fault=(Step.CREATE, Fault.LOST_DONE)),
-        CollectionCourse.CREATE_HTML: CourseSteps(page_fault=(Step.CREATE, Fault.HTML)),
-        CollectionCourse.CREATE_500: CourseSteps(page_fault=(Step.CREATE, Fault.HTTP_500)),
-        CollectionCourse.CREATE_REFUSED: CourseSteps(page_fault=(Step.CREATE, Fault.REFUSE)),
+        CollectionCourse.CREATE_LOST: CourseSteps(page_fault=(ProviderStep.CREATE, ProviderFault.LOST_DONE)),
+        CollectionCourse.CREATE_HTML: CourseSteps(page_fault=(ProviderStep.CREATE, ProviderFault.HTML)),
+        CollectionCourse.CREATE_500: CourseSteps(page_fault=(ProviderStep.CREATE, ProviderFault.HTTP_500)),
+        CollectionCourse.CREATE_REFUSED: CourseSteps(page_fault=(ProviderStep.CREATE, ProviderFault.REFUSE)),
         CollectionCourse.LOGIN_DIES: CourseSteps(ends_logins=True),
         CollectionCourse.OTHER_AMOUNT: CourseSteps(end_status=PENDING),
         CollectionCourse.OTHER_CURRENCY: CourseSteps(end_status=PENDING),

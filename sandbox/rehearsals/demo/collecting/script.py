@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from sandbox.rehearsals.demo.admin_clients.admin_client import Payable
-from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
-from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
+from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
 from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, DemoProvider
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse, PayerOrder
 
@@ -25,7 +25,8 @@ ODD_PERCENT = 50
 _TWICE_EVERY = 10
 # The billers of payers with a plain course, in turn; the others pay DESCO.
 _PLAIN_BILLERS = (
-    NescoDesk.biller, BrebDesk.biller, DescoDesk.biller, DescoDesk.biller, DescoDesk.biller,
+    NescoAdminClient.biller, BrebAdminClient.biller, DescoAdminClient.biller, DescoAdminClient.biller,
+    DescoAdminClient.biller,
 )  # fmt: skip
 
 ScriptPart = tuple[CollectionCourse, DemoProvider]
@@ -114,8 +115,8 @@ def _billers(parts: Sequence[ScriptPart]) -> list[str]:
     """The biller of each of these payments."""
     plain = cycle(_PLAIN_BILLERS)
     # Only NESCO's quotes expire within a demo, so payments that are too late go there.
-    fixed = {CollectionCourse.LAPSED: NescoDesk.biller}
+    fixed = {CollectionCourse.LAPSED: NescoAdminClient.biller}
     return [
-        next(plain) if course is CollectionCourse.PLAIN else fixed.get(course, DescoDesk.biller)
+        next(plain) if course is CollectionCourse.PLAIN else fixed.get(course, DescoAdminClient.biller)
         for course, _ in parts
     ]

@@ -11,25 +11,27 @@ import aiohttp
 from sandbox.billers.desco.wire import amount_field, taka
 from sandbox.callers.client import return_page
 from sandbox.callers.client.client import ApiClient, RefusedError
-from sandbox.callers.client.messages import Order, Payment, UnreadableAnswerError, new_key
+from sandbox.callers.client.messages import ApiOrder, ApiPayment, UnreadableReplyError, new_key
 from sandbox.callers.client.return_page import ReturnPage
 from sandbox.callers.partner.client import PartnerClient, TokenRefusedError, result_code
 from sandbox.callers.partner.client import UnreadableAnswerError as UnreadableBillError
 from sandbox.callers.payer.browser import LostPayerError
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
-from sandbox.rehearsals.demo.admin_clients.admin_client import Desk, by_own_names
-from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
-from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
+from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient, by_own_names
+from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
 from sandbox.rehearsals.demo.paying.single_payment import UnpayableError
-from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 from sandbox.rehearsals.installation.home_folder import home_folder
-from sandbox.rehearsals.installation.parties import Cast, CastUnreadableError
+from sandbox.rehearsals.installation.parties import Parties, PartiesUnreadableError
 from sandbox.rehearsals.installation.parties import load as load_cast
-from sandbox.rehearsals.installation.rest_shop import Shop
+from sandbox.rehearsals.installation.rest_shop import RestShop
 from sandbox.rehearsals.installation.rest_shop import load as load_shop
 
-_ADMIN_CLIENTS: Mapping[str, type[Desk]] = {desk.biller: desk for desk in (DescoDesk, BrebDesk, NescoDesk)}
+_ADMIN_CLIENTS: Mapping[str, type[BillerAdminClient]] = {
+    desk.biller: desk for desk in (DescoAdminClient, BrebAdminClient, NescoAdminClient)
+}
 _DONE = "0000"
 _PAISA = 100
 _WAIT_SECONDS, _ASK_EVERY_SECONDS = 30.0, 0.5
@@ -38,7 +40,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SingleCollectionRequest:
     """The bill to collect for, the connector, the payer's number there, and how the payer behaves.
 
     `amount_taka` is what the biller is paid; if None, the bill is fetched first, as one of the partners.
@@ -48,14 +50,14 @@ class Wish:
     biller: str
     account: str
     wallet: str
-    does: Does
+    does: PayerDecision
     amount_taka: str | None = None
     more: Mapping[str, str] = field(default_factory=dict)
     address: str | None = None
     instrument: str = "bkash"
 
 
-async def collect_once(request: Wish, say: Say) -> None:
+async def collect_once(request: SingleCollectionRequest, say: Say) -> None:
     """Make a payment, act as its payer at the provider's page, follow the redirect, and print the outcome.
 
     Raises:
@@ -65,13 +67,13 @@ async def collect_once(request: Wish, say: Say) -> None:
     address = request.address or parties.address
     say(f"{shop.partner_id} at {address}")
     members = {"bllr_accno": request.account, **request.more}
-    if request.biller == NescoDesk.biller and request.amount_taka is not None:
+    if request.biller == NescoAdminClient.biller and request.amount_taka is not None:
         members["amount"] = request.amount_taka
     try:
         amount = await _amount(request, members, parties, address)
-        async with return_page.opened(shop.port) as page, ApiClient(address, shop.key) as client:
+        async with return_page.open_return_page(shop.port) as page, ApiClient(address, shop.key) as client:
             key = new_key()
-            order = Order(
+            order = ApiOrder(
                 request.biller, _parameters(request, members), amount, page.url(key[:8]), request.instrument
             )
             made = await client.create(order, key)
@@ -81,15 +83,15 @@ async def collect_once(request: Wish, say: Say) -> None:
         raise UnpayableError(f"no return page at {shop.place}, or no switch: {problem}") from problem
     except RefusedError as refused:
         raise UnpayableError(_refusal(refused)) from refused
-    except (aiohttp.ClientError, UnreadableAnswerError, LostPayerError, TimeoutError) as problem:
+    except (aiohttp.ClientError, UnreadableReplyError, LostPayerError, TimeoutError) as problem:
         raise UnpayableError(f"no usable answer: {type(problem).__name__} {problem}".rstrip()) from problem
 
 
-def _parties_and_shop() -> tuple[Cast, Shop]:
+def _parties_and_shop() -> tuple[Parties, RestShop]:
     folder = home_folder() / "sandbox"
     try:
         parties, shop = load_cast(folder), load_shop(folder)
-    except CastUnreadableError as problem:
+    except PartiesUnreadableError as problem:
         raise UnpayableError(str(problem)) from problem
     if parties is None or shop is None:
         raise UnpayableError(
@@ -98,7 +100,7 @@ def _parties_and_shop() -> tuple[Cast, Shop]:
     return parties, shop
 
 
-def _parameters(request: Wish, members: Mapping[str, str]) -> dict[str, str]:
+def _parameters(request: SingleCollectionRequest, members: Mapping[str, str]) -> dict[str, str]:
     """What identifies the bill, by the biller's own names."""
     admin_client = _ADMIN_CLIENTS.get(request.biller)
     if admin_client is None or not members.keys() <= admin_client.parameters.keys():
@@ -107,12 +109,14 @@ def _parameters(request: Wish, members: Mapping[str, str]) -> dict[str, str]:
     return by_own_names(admin_client.parameters, members)
 
 
-async def _amount(request: Wish, members: Mapping[str, str], parties: Cast, address: str) -> int:
+async def _amount(
+    request: SingleCollectionRequest, members: Mapping[str, str], parties: Parties, address: str
+) -> int:
     """The amount of the bill in paisa; REST v1 requires it, so a shop must know it."""
     if request.amount_taka is not None:
         return _paisa(request.amount_taka)
     try:
-        async with PartnerClient(address, parties.players[0].credentials()) as client:
+        async with PartnerClient(address, parties.partners[0].credentials()) as client:
             fetched = await client.fetch_bill(request.biller, **members)
     except (TokenRefusedError, UnreadableBillError) as problem:
         raise UnpayableError(f"the bill cannot be fetched: {problem}") from problem
@@ -134,14 +138,16 @@ def _paisa(text: str) -> int:
     return int(paisa)
 
 
-def _say_bill(payment: Payment, say: Say) -> None:
+def _say_bill(payment: ApiPayment, say: Say) -> None:
     parts = (("to the biller", payment.amount), ("for paying so", payment.charge), ("our fee", payment.fee))
     say(f"  bill           {payment.bill['number']}")
     for label, paisa in (*parts, ("VAT", payment.vat), ("in all", payment.total)):
         say(f"  {label:<14} {taka(paisa):>10}")
 
 
-async def _visit(client: ApiClient, payment: Payment, request: Wish, page: ReturnPage, say: Say) -> None:
+async def _visit(
+    client: ApiClient, payment: ApiPayment, request: SingleCollectionRequest, page: ReturnPage, say: Say
+) -> None:
     if payment.page_url is None:
         raise UnpayableError(f"the provider opened no page; payment {payment.id} is {payment.status}")
     say(f"{request.wallet} at {payment.page_url}")
@@ -157,7 +163,7 @@ async def _visit(client: ApiClient, payment: Payment, request: Wish, page: Retur
         say(f"  token {line.seq:>2}     {_grouped(line.digits)}  {line.kind}")
     for refund in current.refunds:
         say(f"  back         {taka(refund.amount)}  {refund.status}")
-    program = Tool.here().typed()
+    program = EkpayCommand.in_current_environment().command_text()
     if _is_moving(current) and current.next_check_at is not None:
         say(f"  next look    {current.next_check_at:%X}Z")
     elif not current.is_final:
@@ -168,7 +174,7 @@ async def _visit(client: ApiClient, payment: Payment, request: Wish, page: Retur
     say(f"See its life: {program} payments show {UUID(payment.id.removeprefix('pay_'))}")
 
 
-async def _settled_payment(client: ApiClient, payment: Payment) -> Payment:
+async def _settled_payment(client: ApiClient, payment: ApiPayment) -> ApiPayment:
     """Return the payment once it is final or waits for another try, or after a time limit."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + _WAIT_SECONDS
@@ -178,12 +184,12 @@ async def _settled_payment(client: ApiClient, payment: Payment) -> Payment:
     return payment
 
 
-def _is_moving(payment: Payment) -> bool:
+def _is_moving(payment: ApiPayment) -> bool:
     """Whether the switch will still change the payment by itself before the time to pay is over."""
     return not payment.is_final and payment.next_check_at not in {None, payment.pay_until}
 
 
-def _visit_text(visit: Visit, page: ReturnPage) -> str:
+def _visit_text(visit: PayerVisit, page: ReturnPage) -> str:
     if visit.sent_to is None:
         return "left the page, and was sent nowhere"
     waited = ", once our page knew" if visit.looks else ""

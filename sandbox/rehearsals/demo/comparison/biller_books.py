@@ -130,8 +130,8 @@ class ComparedBooks:
 class Disagreement:
     """Something unexplained: what it is about, and what is wrong."""
 
-    where: str
-    what: str
+    subject: str
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)

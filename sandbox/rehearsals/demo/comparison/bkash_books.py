@@ -42,7 +42,7 @@ _WHOLE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
+class WalletMovement:
     """A movement of money in the wallet's own book; a refund names the transaction that it refunds.
 
     `payment` is the wallet's id of the payment and `invoice` our reference of the try. `told_paisa` is the
@@ -55,7 +55,7 @@ class Movement:
     amount_paisa: int
     fee_paisa: int = 0
     refund_of: str | None = None
-    told_paisa: int = -1
+    stated_paisa: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class WalletBooks:
     """
 
     ours: Sequence[Collection]
-    theirs: Sequence[Movement]
+    theirs: Sequence[WalletMovement]
     shop: Sequence[ShopLine]
     receivable_paisa: int
     kept_basis_points: int
@@ -163,18 +163,18 @@ def compare_wallet(books: WalletBooks) -> Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Contradiction:
-    movement: Movement
+    movement: WalletMovement
 
     @property
     def text(self) -> str:
         return (
-            f"the wallet has moved {self.movement.amount_paisa} paisa and says {self.movement.told_paisa} "
+            f"the wallet has moved {self.movement.amount_paisa} paisa and says {self.movement.stated_paisa} "
             "when it is asked"
         )
 
     def ledger_ahead_paisa(self, kept_basis_points: int) -> int:
         """By how much the stated amount, which our ledger uses, exceeds the amount that moved."""
-        stated_paisa, movement = self.movement.told_paisa, self.movement
+        stated_paisa, movement = self.movement.stated_paisa, self.movement
         kept_paisa = share_half_up(stated_paisa, kept_basis_points, _WHOLE)
         return (stated_paisa - kept_paisa) - (movement.amount_paisa - movement.fee_paisa)
 
@@ -182,9 +182,9 @@ class _Contradiction:
 class _Movements:
     """The wallet's movements, indexed by their references."""
 
-    def __init__(self, movements: Sequence[Movement]) -> None:
+    def __init__(self, movements: Sequence[WalletMovement]) -> None:
         self._all = movements
-        self._by_name: dict[str, list[Movement]] = {}
+        self._by_name: dict[str, list[WalletMovement]] = {}
         for movement in movements:
             self._by_name.setdefault(movement.transaction, []).append(movement)
         self._collected_by_invoice = {
@@ -199,10 +199,10 @@ class _Movements:
         if len(funded_tries) != 1:
             return None
         movements = self._by_name.get(funded_tries[0].transaction or "", [])
-        if len(movements) != 1 or movements[0].told_paisa == movements[0].amount_paisa:
+        if len(movements) != 1 or movements[0].stated_paisa == movements[0].amount_paisa:
             return None
         is_ours = (funded_tries[0].collected_paisa, funded_tries[0].reference) == (
-            movements[0].told_paisa, movements[0].invoice,
+            movements[0].stated_paisa, movements[0].invoice,
         )  # fmt: skip
         return _Contradiction(movements[0]) if is_ours else None
 

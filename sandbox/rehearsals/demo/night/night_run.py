@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.kit.institution.clock import dhaka_day, utc_now
-from sandbox.registry import Name
+from sandbox.registry import InstitutionName
 from sandbox.rehearsals.day.bank_statements import payout_ends
 from sandbox.rehearsals.day.file_writer import Night, deposit_files
 from sandbox.rehearsals.day.injected_errors import InjectedError, InjectionRequest
-from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 from sandbox.rehearsals.installation.installation import Stage
-from sandbox.rehearsals.installation.parties import Cast, Person, add_staff_member
+from sandbox.rehearsals.installation.parties import Parties, Person, add_staff_member
 from sandbox.rehearsals.installation.progress import ProgressSteps
 from sandbox.rehearsals.month.model.answer_key import Code
 from sandbox.rehearsals.month.model.days import business_days_after, date_of, day_number
@@ -112,12 +112,12 @@ class _Nights:
     closed: list[date] = field(default_factory=list)
 
     @property
-    def tool(self) -> Tool:
+    def tool(self) -> EkpayCommand:
         return self.stage.tool
 
     async def deposit_files(self, night: date, requests: Sequence[InjectionRequest] = ()) -> None:
         """Deposit the files of every institution in the inbox."""
-        home_folder = self.stage.setting.home
+        home_folder = self.stage.setting.home_folder
         inbox = home_folder / "reconciliation" / "inbox"
         night_plan = Night(
             night, home_folder / "sandbox" / "day", inbox, requests, self.seed, is_strict=False
@@ -178,7 +178,7 @@ class _Nights:
 
 async def run_nights(
     stage: Stage,
-    parties: Cast,
+    parties: Parties,
     exported: Sequence[_Row],
     steps: ProgressSteps,
     *,
@@ -296,12 +296,12 @@ def _first_payout(day: date) -> date:
     return date_of(business_days_after(day_number(day), 1))
 
 
-def _addresses(stage: Stage) -> Mapping[Name, str]:
+def _addresses(stage: Stage) -> Mapping[InstitutionName, str]:
     setting = stage.setting
     ports = {**setting.billers, **setting.counters, **setting.gateways, "bkash": setting.wallet.port}
-    return {Name(name): f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    return {InstitutionName(name): f"http://127.0.0.1:{port}" for name, port in ports.items()}
 
 
 def _reports(stage: Stage) -> Iterator[Path]:
     with suppress(FileNotFoundError):
-        yield from sorted((stage.setting.home / "reconciliation" / "reports").rglob("*.*"))
+        yield from sorted((stage.setting.home_folder / "reconciliation" / "reports").rglob("*.*"))

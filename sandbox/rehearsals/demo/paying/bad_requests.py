@@ -11,7 +11,7 @@ from sandbox.callers.partner.client import result_code
 from sandbox.callers.partner.messages import Message, Payout, new_reference
 from sandbox.kit.jwe import seal
 from sandbox.rehearsals.demo.admin_clients.admin_client import Payable
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
 from sandbox.rehearsals.demo.paying.partner import PartnerSide
 from sandbox.rehearsals.demo.paying.script import BadRequestKind
 
@@ -33,7 +33,7 @@ EXPECTED: Mapping[BadRequestKind, frozenset[str]] = MappingProxyType(
     }
 )
 
-_BILLER = DescoDesk.biller
+_BILLER = DescoAdminClient.biller
 _UNKNOWN_BILLER = "b998"
 
 
@@ -94,15 +94,15 @@ class BadRequestSender:
         fetched = await self.side.fetch(_BILLER, bllr_accno=f"91000{bill.target[-3:]}")
         if fetched["bllr_inf"]["is_bll_pd"] != "Y":
             return result_code(fetched)
-        return await self.side.pay(fetched, self.side.promise(fetched))
+        return await self.side.pay(fetched, self.side.new_reference_for(fetched))
 
     async def _paid_with(self, bill: Payable, amount: str) -> str:
         fetched = await self.side.fetch(_BILLER, bll_no=bill.target)
-        return await self.side.pay(fetched, self.side.promise(fetched), amount=amount)
+        return await self.side.pay(fetched, self.side.new_reference_for(fetched), amount=amount)
 
     async def _foreign_refno_ack(self, bill: Payable) -> str:
         fetched = await self.other_side.fetch(_BILLER, bll_no=bill.target)
-        return await self.side.pay(fetched, self.side.promise(fetched))
+        return await self.side.pay(fetched, self.side.new_reference_for(fetched))
 
     async def _other_node(self, bill: Payable) -> str:
         fetched: Mapping[str, Any] = await self.side.fetch(_BILLER, bll_no=bill.target)

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.rehearsals.demo.admin_clients.admin_client import Desk
+from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient
 from sandbox.rehearsals.demo.paying import network_faults as network
 from sandbox.rehearsals.demo.paying.bad_requests import EXPECTED, BadRequestSender
 from sandbox.rehearsals.demo.paying.partner import NOTHING_SENT, PartnerSide, Reference, UnexpectedAnswerError
@@ -69,7 +69,7 @@ class FarSideAvailability:
 class DemoBillers:
     """Where a load injects faults: admin clients by their billers' ekPay ids, and the network before them."""
 
-    admin_clients: Mapping[str, Desk]
+    admin_clients: Mapping[str, BillerAdminClient]
     network: network.NetworkFaults
 
 
@@ -174,7 +174,7 @@ class PartnerLoad:
         side = self._sides[order.partner]
         for _ in range(_TRIES_MAX):
             fetched = await side.fetch(order.bill.biller, **order.named)
-            reference = side.promise(fetched)
+            reference = side.new_reference_for(fetched)
             await self._arm(order, reference)
             code = await self._send_order(order, side, fetched, reference)
             if code != NOTHING_SENT:
@@ -219,7 +219,7 @@ class PartnerLoad:
         if order.again not in _EXPECTED_REFUSAL or reference.code != _PAID:
             return
         if order.again is RepeatKind.OTHER_REFERENCE:
-            code = await side.pay(fetched, side.promise(fetched))
+            code = await side.pay(fetched, side.new_reference_for(fetched))
         else:
             # The refusal concerns this message only; the partner's record of the reference stays as it was.
             code = await side.pay(fetched, _copied_reference(reference), amount="1.23")
@@ -245,7 +245,7 @@ class PartnerLoad:
         self.availability.is_up.set()
 
 
-async def _expire_logins(admin_clients: Iterable[Desk]) -> None:
+async def _expire_logins(admin_clients: Iterable[BillerAdminClient]) -> None:
     """End every login, once at each simulator.
 
     The institutions of a family share one simulator, and each call would end the logins of all of them:

@@ -4,7 +4,7 @@ from typing import Self
 
 import aiohttp
 
-from sandbox.network.proxy.faults import Fault
+from sandbox.network.proxy.faults import NetworkFault
 from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError
 
 PREFIX = "network"
@@ -12,8 +12,10 @@ PREFIX = "network"
 
 # Each leaves the switch with different partial knowledge; all of them end by themselves.
 FAULTS = (
-    Fault.RESET_BEFORE, Fault.RESET_AFTER, Fault.CUT, Fault.HALF_ANSWER, Fault.BLACK_HOLE_BEFORE,
-    Fault.BLACK_HOLE_AFTER, Fault.CORRUPT, Fault.HTML, Fault.HTML_BEFORE, Fault.DUPLICATE,
+    NetworkFault.RESET_BEFORE, NetworkFault.RESET_AFTER, NetworkFault.CUT, NetworkFault.HALF_ANSWER,
+    NetworkFault.BLACK_HOLE_BEFORE,
+    NetworkFault.BLACK_HOLE_AFTER, NetworkFault.CORRUPT, NetworkFault.HTML, NetworkFault.HTML_BEFORE,
+    NetworkFault.DUPLICATE,
 )  # fmt: skip
 
 _CALL_SECONDS = 30.0

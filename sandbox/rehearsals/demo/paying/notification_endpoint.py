@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from sandbox.callers.partner.webhooks import Receiver, build_server
+from sandbox.callers.partner.webhooks import WebhookReceiver, build_server
 from sandbox.rehearsals.demo.comparison.biller_books import NotificationLine
-from sandbox.rehearsals.installation.ekpay_command import Tool
-from sandbox.rehearsals.installation.parties import Player
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
+from sandbox.rehearsals.installation.parties import StagePartner
 
 REFUSED_EVERY = 50
 """One message in so many is refused when it arrives for the first time."""
@@ -28,11 +28,11 @@ _RECEIPT = "payment.receipt_issued"
 class NotificationEndpoint:
     """The notification endpoint of one partner, and what it has received."""
 
-    def __init__(self, player: Player) -> None:
+    def __init__(self, player: StagePartner) -> None:
         """Nothing was received yet, and no key is known."""
         self.player = player
         self.refusals = 0
-        self._receiver = Receiver([])
+        self._receiver = WebhookReceiver([])
         self._arrived = 0
         self._message_arrived = asyncio.Event()
 
@@ -48,7 +48,7 @@ class NotificationEndpoint:
         await send(head)
         await send({"type": "http.response.body", "body": b""})
 
-    async def register(self, tool: Tool, url: str) -> None:
+    async def register(self, tool: EkpayCommand, url: str) -> None:
         """Register the endpoint with the switch, and read the switch's key."""
         registered = await tool.read("notifications", "endpoints", "add", self.player.id, url, "--json")
         self._receiver.trust(registered["public_keys"])
@@ -64,7 +64,7 @@ class NotificationEndpoint:
     @property
     def repeats(self) -> int:
         """The number of messages that came again after they were accepted."""
-        return len(self._receiver.heard) - len(self._receiver.taken)
+        return len(self._receiver.received_ids) - len(self._receiver.events)
 
     @property
     def strangers(self) -> int:
@@ -73,7 +73,7 @@ class NotificationEndpoint:
 
     def lines(self) -> list[NotificationLine]:
         """The end state of every payment, once; a later receipt is left out."""
-        events = self._receiver.taken.values()
+        events = self._receiver.events.values()
         payment_events = [event["data"] for event in events if event["type"] != _RECEIPT]
         return [
             NotificationLine(
@@ -84,7 +84,7 @@ class NotificationEndpoint:
 
 
 @asynccontextmanager
-async def open_endpoint(player: Player, port: int) -> AsyncIterator[NotificationEndpoint]:
+async def open_endpoint(player: StagePartner, port: int) -> AsyncIterator[NotificationEndpoint]:
     """An endpoint that listens on loopback until the context ends."""
     mailbox = NotificationEndpoint(player)
     server = build_server(mailbox)

@@ -15,7 +15,7 @@ from sandbox.billers.desco.wire import amount_field
 from sandbox.callers.partner.client import PartnerClient, UnreadableAnswerError, result_code
 from sandbox.callers.partner.messages import Payout, new_reference
 from sandbox.rehearsals.demo.comparison.biller_books import IN_PROGRESS, PartnerLine
-from sandbox.rehearsals.installation.parties import Player
+from sandbox.rehearsals.installation.parties import StagePartner
 
 NOTHING_SENT = "1007"
 
@@ -55,7 +55,7 @@ class Reference:
         """Whether it got two different final answers or tokens, which must never happen."""
         return len(set(self.codes) - {IN_PROGRESS}) > 1 or len(set(self.tokens)) > 1
 
-    def heard(self, answer: Mapping[str, Any]) -> str:
+    def record_answer(self, answer: Mapping[str, Any]) -> str:
         """Record an answer and return its code."""
         self.codes.append(result_code(answer))
         if token := answer.get("bllr_inf", {}).get("token"):
@@ -67,7 +67,7 @@ class Reference:
 class PartnerSide:
     """One partner: its identity, its client, and its record of references."""
 
-    player: Player
+    player: StagePartner
     client: PartnerClient
     references: dict[str, Reference] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class PartnerSide:
             await asyncio.sleep(_PAUSE_SECONDS)
         raise SwitchSilentError(f"the biller was away for {_TRIES_MAX} tries")
 
-    def promise(self, fetched: Mapping[str, Any]) -> Reference:
+    def new_reference_for(self, fetched: Mapping[str, Any]) -> Reference:
         """Record a new reference for a fetched bill, before anything is sent under it.
 
         Raises:
@@ -111,13 +111,13 @@ class PartnerSide:
         """Send an order until it is answered; record and return the code."""
         payout = Payout(reference.text, amount)
         answer = await send_until_answered(lambda: self.client.pay(fetched, payout, is_whole=is_whole))
-        return reference.heard(answer)
+        return reference.record_answer(answer)
 
     async def ask(self, reference: Reference) -> str:
         """Query the state of an order; record and return the code."""
         question = reference.fetch_reference
         answer = await send_until_answered(lambda: self.client.status(question, reference.biller))
-        return reference.heard(answer)
+        return reference.record_answer(answer)
 
     def pending(self) -> list[Reference]:
         """The references whose last answer was "in progress"."""

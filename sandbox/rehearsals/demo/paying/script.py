@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import chain, cycle
 
 from sandbox.rehearsals.demo.admin_clients.admin_client import AvailableFaults, Payable
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
 from sandbox.rehearsals.demo.paying import network_faults as network
 
 FAULTED_PERCENT = 3
@@ -113,7 +113,7 @@ class PartnerPlan:
         `per_house` are paid at each biller that has no share of the `payments`.
         """
         shares = {name: self.payments * percent // 100 for name, percent in SHARES_PERCENT.items()}
-        if biller != DescoDesk.biller:
+        if biller != DescoAdminClient.biller:
             return shares.get(biller, self.per_house)
         return self.payments - sum(shares.values()) + self.bad_requests
 
@@ -128,7 +128,7 @@ def write_script(
     percentage.
     """
     rng = random.Random(plan.seed)  # noqa: S311 - a script is to be repeated, not to be unguessable
-    misused = list(payables[DescoDesk.biller][: plan.bad_requests])
+    misused = list(payables[DescoAdminClient.biller][: plan.bad_requests])
     paid = [payable for biller in payables for payable in payables[biller] if payable not in misused]
     rng.shuffle(paid)
     orders = [

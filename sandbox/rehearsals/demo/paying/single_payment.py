@@ -13,9 +13,13 @@ from sandbox.callers.partner.client import (
     result_code,
 )
 from sandbox.callers.partner.messages import Payout, new_reference
-from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError, ToolMissingError
+from sandbox.rehearsals.installation.ekpay_command import (
+    CommandFailedError,
+    CommandMissingError,
+    EkpayCommand,
+)
 from sandbox.rehearsals.installation.home_folder import home_folder
-from sandbox.rehearsals.installation.parties import CastUnreadableError, Player, load
+from sandbox.rehearsals.installation.parties import PartiesUnreadableError, StagePartner, load
 
 _DONE = "0000"
 _BILL_LABELS = (
@@ -32,7 +36,7 @@ class UnpayableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SinglePaymentRequest:
     """What is to be paid, by which partner and at which switch; None means the first one and its switch.
 
     `more` are further members of `bll_inf` that the biller requires.
@@ -45,7 +49,7 @@ class Wish:
     address: str | None = None
 
 
-async def pay_once(request: Wish, say: Say) -> None:
+async def pay_once(request: SinglePaymentRequest, say: Say) -> None:
     """Fetch what an account owes, or quote what it buys, and pay it; print a line for each step.
 
     Raises:
@@ -60,7 +64,7 @@ async def pay_once(request: Wish, say: Say) -> None:
         raise UnpayableError(f"the switch gave no usable answer: {type(problem).__name__}") from problem
 
 
-async def _pay(client: PartnerClient, request: Wish, say: Say) -> None:
+async def _pay(client: PartnerClient, request: SinglePaymentRequest, say: Say) -> None:
     before = _balances(await client.balance())
     fetched = await client.fetch_bill(request.biller, bllr_accno=request.account, **request.more)
     if result_code(fetched) != _DONE:
@@ -83,25 +87,27 @@ async def _pay(client: PartnerClient, request: Wish, say: Say) -> None:
     payment_id = await _payment_id(reference)
     if payment_id:
         say(f"  payment id   {payment_id}")
-    say(f"See its life: {Tool.here().typed()} payments show {payment_id or reference}")
+    say(
+        f"See its life: {EkpayCommand.in_current_environment().command_text()} payments show {payment_id or reference}"
+    )
 
 
 def _grouped(digits: str) -> str:
     return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 
-def _address_and_partner(request: Wish) -> tuple[str, Player]:
+def _address_and_partner(request: SinglePaymentRequest) -> tuple[str, StagePartner]:
     try:
         parties = load(home_folder() / "sandbox")
-    except CastUnreadableError as problem:
+    except PartiesUnreadableError as problem:
         raise UnpayableError(str(problem)) from problem
     if parties is None:
         raise UnpayableError(
             f"there are no partners in {home_folder()} yet: start `make run` first, in another terminal"
         )
-    player = parties.player(request.partner)
+    player = parties.partner(request.partner)
     if player is None:
-        known = ", ".join(partner.id for partner in parties.players)
+        known = ", ".join(partner.id for partner in parties.partners)
         raise UnpayableError(f"there is no partner {request.partner}; there are {known}")
     return request.address or parties.address, player
 
@@ -109,8 +115,8 @@ def _address_and_partner(request: Wish) -> tuple[str, Player]:
 async def _payment_id(reference: str) -> str | None:
     """The switch's id of the payment: partners do not get it, so it is read from the switch's own books."""
     try:
-        listed = await Tool.here().read("payments", "list", "--json")
-    except (ToolFailedError, ToolMissingError):
+        listed = await EkpayCommand.in_current_environment().read("payments", "list", "--json")
+    except (CommandFailedError, CommandMissingError):
         return None
     return next((str(line["id"]) for line in listed if line["reference"] == reference), None)
 

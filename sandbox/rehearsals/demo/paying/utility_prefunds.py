@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from sandbox.rehearsals.demo.comparison.biller_books import COMPLETED, Disagreement, OurLine
-from sandbox.rehearsals.installation.ekpay_command import Tool, run_few_at_once
-from sandbox.rehearsals.installation.parties import Cast
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand, run_few_at_once
+from sandbox.rehearsals.installation.parties import Parties
 
 DEPOSIT_TAKA = 1_000_000
 _PAISA = 100
 
 
-async def fill_deposits(tool: Tool, cast: Cast) -> Mapping[str, int]:
+async def fill_deposits(tool: EkpayCommand, cast: Parties) -> Mapping[str, int]:
     """Book a transfer to every prefunded utility; return the amounts in paisa.
 
     Raises:
@@ -24,7 +24,7 @@ async def fill_deposits(tool: Tool, cast: Cast) -> Mapping[str, int]:
     return dict.fromkeys(prefunded, DEPOSIT_TAKA * _PAISA)
 
 
-async def _deposit(tool: Tool, cast: Cast, biller_id: str) -> None:
+async def _deposit(tool: EkpayCommand, cast: Parties, biller_id: str) -> None:
     asking, approving = cast.staff
     await tool.run(
         "billers", "deposit", biller_id, str(DEPOSIT_TAKA),
@@ -34,7 +34,7 @@ async def _deposit(tool: Tool, cast: Cast, biller_id: str) -> None:
     )  # fmt: skip
 
 
-async def deposit_paisa(tool: Tool) -> Mapping[str, int]:
+async def deposit_paisa(tool: EkpayCommand) -> Mapping[str, int]:
     """The balance at each prefunded utility by the switch's books, in paisa."""
     listed = await tool.read("billers", "deposits", "--json")
     return {deposit["biller_id"]: deposit["balance_paisa"] for deposit in listed}

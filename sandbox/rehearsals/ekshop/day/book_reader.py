@@ -8,7 +8,7 @@ import aiohttp
 
 from sandbox.callers.ekshop.listener_conduct import Conduct
 from sandbox.rehearsals.ekshop.day.books import ShopPayment, SwitchPayment, SwitchShare
-from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 
 _CALL_SECONDS = 60.0
 _HTTP_OK, _HTTP_REDIRECT = 200, 300
@@ -98,7 +98,7 @@ class ShopAdminClient:
             answer.raise_for_status()
 
 
-async def switch_book(tool: Tool, merchant: str) -> SwitchBook:
+async def switch_book(tool: EkpayCommand, merchant: str) -> SwitchBook:
     """All payments of a merchant by the rows of the switch.
 
     Raises:
@@ -111,7 +111,7 @@ async def switch_book(tool: Tool, merchant: str) -> SwitchBook:
     )
 
 
-async def ipn_keys(tool: Tool, merchant: str) -> list[str]:
+async def ipn_keys(tool: EkpayCommand, merchant: str) -> list[str]:
     """The public keys that the merchant's IPNs are signed with."""
     listed = await tool.read("notifications", "endpoints", "list", "--partner", merchant, "--json")
     return [key for endpoint in listed if endpoint["kind"] == "ipn" for key in endpoint["public_keys"]]

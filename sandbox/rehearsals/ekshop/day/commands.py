@@ -12,19 +12,19 @@ from rich.console import Console
 
 from sandbox.callers.ekshop.listener_conduct import Conduct
 from sandbox.kit.tcp_ports import free_port
-from sandbox.registry import Name
+from sandbox.registry import InstitutionName
 from sandbox.rehearsals.demo.commands import EXPECTED_ERRORS, console_of_process, run_until_stopped
 from sandbox.rehearsals.ekshop.day.day_run import DayParameters, play
 from sandbox.rehearsals.ekshop.day.plan import ORDERS_MIN
 from sandbox.rehearsals.ekshop.day.report import ShopDayOutcome, as_json, show
 from sandbox.rehearsals.installation.home_folder import home_folder
-from sandbox.rehearsals.installation.installation import Setting, WalletPorts, staged
+from sandbox.rehearsals.installation.installation import StageSettings, WalletPorts, running_stage
 
 ORDERS_MAX = 100_000
 TIME_DIVISOR = 5
 """Divisor of waiting times: low enough that a wallet on a busy machine does not time out."""
 
-_FAMILIES = (Name.NAGAD, Name.TOKEN_INIT_STATUS)
+_FAMILIES = (InstitutionName.NAGAD, InstitutionName.TOKEN_INIT_STATUS)
 
 
 class DayConduct(StrEnum):
@@ -66,11 +66,11 @@ def ekshop_day(
         shutil.rmtree(folder)
 
 
-def _settings_on_free_ports(folder: Path) -> Setting:
+def _settings_on_free_ports(folder: Path) -> StageSettings:
     """Settings on free ports, without billers and without a proxy before the wallets."""
     wallet_port = free_port()
-    return Setting(
-        home=folder,
+    return StageSettings(
+        home_folder=folder,
         switch_port=free_port(),
         billers={},
         gateways={str(name): free_port() for name in _FAMILIES},
@@ -84,9 +84,9 @@ def _settings_on_free_ports(folder: Path) -> Setting:
 
 
 async def _staged_day(
-    setting: Setting, parameters: DayParameters, screen: Console, *, keep: bool
+    setting: StageSettings, parameters: DayParameters, screen: Console, *, keep: bool
 ) -> ShopDayOutcome:
-    async with staged(setting) as stage:
+    async with running_stage(setting) as stage:
         stage.keeps_data = keep
         try:
             outcome = await stage.children.watched(play(stage, parameters, screen))

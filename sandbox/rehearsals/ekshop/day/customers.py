@@ -16,9 +16,9 @@ import aiohttp
 
 from sandbox.callers.ekshop.customer import Basket, order_at_once, pay_again, trnx_id_of
 from sandbox.callers.ekshop.listener_conduct import Conduct
-from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
+from sandbox.callers.payer.browser import Browser, LostPayerError, PageView
 from sandbox.callers.payer.checkout import InstrumentChoice, NotOfferedError, check_out
-from sandbox.callers.payer.payer import Does, Payer
+from sandbox.callers.payer.payer import Payer, PayerDecision
 from sandbox.rehearsals.ekshop.day.plan import ENDS, SENT_BACK, CustomerOrder, OrderCourse
 
 AT_ONCE = 48
@@ -104,7 +104,7 @@ class _CustomerVisit:
         if order.course in SENT_BACK:
             self._check_page(order, page)
 
-    async def _act(self, browser: Browser, order: CustomerOrder) -> Shown:
+    async def _act(self, browser: Browser, order: CustomerOrder) -> PageView:
         purchase = order.purchase
         basket = Basket(purchase.quantities, order.customer, purchase.district, purchase.agent)
         url = await order_at_once(browser, self.shop, basket)
@@ -118,11 +118,11 @@ class _CustomerVisit:
                 await self._pay_page(order, url)
                 page = await self._check_out(browser, order, url)
             case OrderCourse.TAB_CLOSED:
-                page = await self._check_out(browser, order, url, does=Does.LEAVE_AT_PIN)
+                page = await self._check_out(browser, order, url, does=PayerDecision.LEAVE_AT_PIN)
             case OrderCourse.CALLBACK_LOST:
                 page = await self._check_out(browser, order, url, is_followed=False)
             case OrderCourse.REOPENED:
-                await self._check_out(browser, order, url, does=Does.LEAVE_AT_PIN)
+                await self._check_out(browser, order, url, does=PayerDecision.LEAVE_AT_PIN)
                 browser.clear_cookies()
                 page = await self._check_out(browser, order, url)
             case OrderCourse.PAID | OrderCourse.OTHER_INSTRUMENT:
@@ -136,11 +136,11 @@ class _CustomerVisit:
         browser: Browser,
         order: CustomerOrder,
         url: str,
-        does: Does = Does.APPROVE,
+        does: PayerDecision = PayerDecision.APPROVE,
         *,
         is_followed: bool = True,
         cancels: bool = False,
-    ) -> Shown:
+    ) -> PageView:
         """Choose the planned instrument; where it is unavailable, choose another one."""
         payings, spares = order.choices, iter(order.spares)
         for _ in range(_DETOURS_MAX):
@@ -177,7 +177,7 @@ class _CustomerVisit:
             if answer.status != _HTTP_OK:
                 self._surprise(order, f"the shop's desk answers HTTP {answer.status}")
 
-    def _check_page(self, order: CustomerOrder, page: Shown) -> None:
+    def _check_page(self, order: CustomerOrder, page: PageView) -> None:
         expected = ENDS[order.course]
         stated = next(
             (standing for standing in ENDS.values() if f'class="standing {standing}"' in page.text),

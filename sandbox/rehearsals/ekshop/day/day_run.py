@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from sandbox.callers.client.client import ApiClient, RefusedError
-from sandbox.callers.client.messages import RefundOrder, UnreadableAnswerError, new_key
+from sandbox.callers.client.messages import RefundOrder, UnreadableReplyError, new_key
 from sandbox.callers.ekshop.listener_conduct import Conduct
 from sandbox.callers.ekshop.orders import Standing
-from sandbox.registry import GATEWAYS, Name
+from sandbox.registry import PROVIDER_FAMILIES, InstitutionName
 from sandbox.rehearsals.demo.collecting.provider_scenarios import providers_of
 from sandbox.rehearsals.ekshop.day.book_reader import ShopAdminClient, SwitchBook, ipn_keys, switch_book
 from sandbox.rehearsals.ekshop.day.books import COMPLETED, Difference, SwitchPayment, compare, repeated_ipns
@@ -20,7 +20,7 @@ from sandbox.rehearsals.ekshop.day.plan import ENDS, WALLETS, CustomerOrder, Ord
 from sandbox.rehearsals.ekshop.day.report import CLEAN, ShopDayOutcome
 from sandbox.rehearsals.installation.ekshop_account import ShopAccount, create_merchant, save
 from sandbox.rehearsals.installation.installation import Stage
-from sandbox.rehearsals.installation.parties import engage as engage_cast
+from sandbox.rehearsals.installation.parties import create_parties as engage_cast
 from sandbox.rehearsals.installation.progress import ProgressSteps
 from sandbox.rehearsals.installation.rest_shop import open_account
 
@@ -100,7 +100,9 @@ async def _open(stage: Stage, parameters: DayParameters) -> tuple[ShopAccount, S
     await admin_client.behave()
     await admin_client.trust(await ipn_keys(stage.tool, account.partner_id))
     listed = await stage.tool.read("connectors", "list", "--json")
-    providers, _ = providers_of(listed, [GATEWAYS[Name(name)] for name in stage.setting.gateways])
+    providers, _ = providers_of(
+        listed, [PROVIDER_FAMILIES[InstitutionName(name)] for name in stage.setting.gateways]
+    )
     return account, write_day(parameters.seed, parameters.orders, providers)
 
 
@@ -167,7 +169,7 @@ async def _request_refund(
 ) -> None:
     try:
         await client.refund(payment_id, RefundOrder(paisa, _REASON), new_key())
-    except (RefusedError, UnreadableAnswerError) as trouble:
+    except (RefusedError, UnreadableReplyError) as trouble:
         experience.surprises.append(f"{payment_id}: a refund of {paisa} paisa: {trouble}")
 
 

@@ -10,7 +10,7 @@ from sandbox.callers.ekshop.catalogue import AGENTS, DISTRICTS, GOODS, SELLERS
 from sandbox.callers.ekshop.listener_conduct import Conduct
 from sandbox.callers.ekshop.orders import Standing
 from sandbox.callers.ekshop.pricing import Purchase
-from sandbox.callers.ekshop.wire import Customer
+from sandbox.callers.ekshop.wire import ShopCustomer
 from sandbox.kit.institution.seeded_values import INVENTED_NAMES, invented_name
 from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, DemoProvider
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse as AtProvider
@@ -98,7 +98,7 @@ class CustomerOrder:
 
     nth: int
     purchase: Purchase
-    customer: Customer
+    customer: ShopCustomer
     course: OrderCourse
     choices: tuple[InstrumentPlan, ...]
     first_ipn: Conduct = Conduct.HONEST
@@ -190,7 +190,7 @@ def _purchase(rng: random.Random) -> Purchase:
     return Purchase(quantities, district, agent.code if agent else None)
 
 
-def _customer(rng: random.Random, nth: int) -> Customer:
+def _customer(rng: random.Random, nth: int) -> ShopCustomer:
     name = invented_name(rng.randrange(INVENTED_NAMES))
     email = f"buyer{nth}@shop.example" if rng.randrange(2) else ""
-    return Customer(name, f"+8801{7_00000000 + nth:09d}", email, f"House {nth + 1}, Sandbox Road")
+    return ShopCustomer(name, f"+8801{7_00000000 + nth:09d}", email, f"House {nth + 1}, Sandbox Road")

@@ -11,9 +11,9 @@ from biller_adapters.two_routes import SECOND_ROUTE, TwoRoutes
 from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillFound, BillMissing
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NoAnswer, NotFound, Posted, Unreached
-from sandbox.billers.aggregator.family import Institution
-from sandbox.billers.direct.family import Institution as Direct
-from sandbox.registry import DEFAULT_PORTS, Name
+from sandbox.billers.aggregator.family import AggregatorFamily
+from sandbox.billers.direct.family import DirectFamily as Direct
+from sandbox.registry import DEFAULT_PORTS, InstitutionName
 from tests.biller_adapters.conftest import MANIFESTS, the_manifest
 from tests.biller_adapters.sandbox_stage import HouseStage, house_stage
 
@@ -29,7 +29,7 @@ TAX = {
 
 @pytest.fixture
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HouseStage]:
-    async with house_stage(the_manifest(request.param), Institution, tmp_path) as stage:
+    async with house_stage(the_manifest(request.param), AggregatorFamily, tmp_path) as stage:
         yield stage
 
 
@@ -46,12 +46,12 @@ def undoing(house: HouseStage) -> Aggregator:
 
 
 def test_every_house_of_the_simulator_has_its_biller() -> None:
-    assert {house.id for house in Institution.houses} == {*BILLERS, "rehearsal"}
+    assert {house.id for house in AggregatorFamily.institutions} == {*BILLERS, "rehearsal"}
 
 
 @pytest.mark.parametrize("biller", BILLERS)
 def test_a_biller_finds_its_house_where_nothing_is_set(biller: str) -> None:
-    place = f"http://127.0.0.1:{DEFAULT_PORTS[Name.AGGREGATOR]}{Institution.base_path}"
+    place = f"http://127.0.0.1:{DEFAULT_PORTS[InstitutionName.AGGREGATOR]}{AggregatorFamily.base_path}"
     assert the_manifest(biller).endpoint.url_default == place
     assert the_manifest(biller).operations["info"].path == f"/{biller}/bill-info"
 

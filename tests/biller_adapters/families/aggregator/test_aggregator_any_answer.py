@@ -18,8 +18,8 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.outcome import Approved, Posted
 from ekpay_switch.ports.billers import BillerAdapter
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.aggregator.aggregator_stage import BPDB, bill_data
 from tests.biller_adapters.families.aggregator.test_aggregator_bills import GAS, STATED, TAXED
@@ -55,7 +55,7 @@ def process(biller_id: str) -> tuple[BillerAdapter, OneAnswer]:
     manifest, wire = the_manifest(biller_id), OneAnswer()
     settings = [manifest.secrets.password_setting, *manifest.secrets.more.values()]
     environ = dict.fromkeys(settings, "a key")
-    return adapter_of(manifest, Surroundings(wire, TokenShelf(), StoppedClock(NOON), environ)), wire
+    return adapter_of(manifest, FamilyContext(wire, InMemoryTokens(), StoppedClock(NOON), environ)), wire
 
 
 def an_order(query: BillQuery, **quote: str) -> PayOrder:

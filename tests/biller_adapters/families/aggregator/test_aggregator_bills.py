@@ -18,9 +18,9 @@ from ekpay_switch.domain.bill import (
     ChargeLine,
 )
 from ekpay_switch.domain.money import Money
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.aggregator.aggregator_stage import (
@@ -297,4 +297,4 @@ def test_stated_months_without_a_schedule_are_refused() -> None:
 
 def made(manifest: Manifest) -> None:
     clock = HandClock()
-    adapter_of(manifest, Surroundings(HttpWire(clock), TokenShelf(), clock, {}))
+    adapter_of(manifest, FamilyContext(HttpWire(clock), InMemoryTokens(), clock, {}))

@@ -16,12 +16,12 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.flows.fetch_bill import payer_of
 from ekpay_switch.ports.billers import BillerAdapter
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
-from sandbox.billers.offices.family import Institution
+from sandbox.billers.offices.family import OfficesFamily
 from sandbox.billers.offices.final_receipts import OfficeTimes
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
@@ -45,7 +45,7 @@ class OfficesStage:
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def adapter(self, biller: str) -> BillerAdapter:
-        around = Surroundings(self.wire, TokenShelf(), self.clock, self.environ, DIVISOR)
+        around = FamilyContext(self.wire, InMemoryTokens(), self.clock, self.environ, DIVISOR)
         return adapter_of(the_manifest(biller), around)
 
     async def named(self, biller: str, kind: str = "normal", nth: int = 0) -> dict[str, str]:
@@ -86,9 +86,9 @@ class OfficesStage:
 @asynccontextmanager
 async def offices_stage(folder: Path) -> AsyncIterator[OfficesStage]:
     clock = DhakaClock(MARCH)
-    settings = CounterSettings(home=folder, accounts=50, slow_seconds=0.2)
+    settings = BillerSettings(home=folder, accounts=50, slow_seconds=0.2)
     wire = HttpWire(clock)
-    async with served(Institution(settings, Clock(clock.now), TIMES)) as (session, origin):
-        environ = Institution.settings_for_switch(origin, settings.password.get_secret_value())
+    async with served(OfficesFamily(settings, Clock(clock.now), TIMES)) as (session, origin):
+        environ = OfficesFamily.settings_for_switch(origin, settings.password.get_secret_value())
         yield OfficesStage(AdminCaller(session, origin), clock, wire, environ)
         await wire.close()

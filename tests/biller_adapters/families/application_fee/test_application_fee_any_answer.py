@@ -17,8 +17,8 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, NotFound, Posted
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.families.application_fee.land_office_stage import (
     LDTAX,
     QUERY,
@@ -77,7 +77,7 @@ class OneAnswer:
 
 def office_saying(body: bytes) -> BillerAdapter:
     environ = {LDTAX.secrets.password_setting: "open sesame"}
-    return adapter_of(LDTAX, Surroundings(OneAnswer(body), TokenShelf(), StoppedClock(NOON), environ))
+    return adapter_of(LDTAX, FamilyContext(OneAnswer(body), InMemoryTokens(), StoppedClock(NOON), environ))
 
 
 @cache

@@ -26,8 +26,8 @@ from ekpay_switch.domain.outcome import (
 from ekpay_switch.domain.scrolls.bill_files import BillStatus, FiledBill
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.conftest import CONFIG, the_manifest
 from tests.fakes.bill_files import BillShelf
 
@@ -89,7 +89,7 @@ class House:
 @pytest.fixture(params=HOUSES)
 def house(request: pytest.FixtureRequest) -> House:
     manifest, shelf, clock = the_manifest(request.param), BillShelf(), StoppedClock(NOON)
-    around = Surroundings(NobodyOnTheWire(), TokenShelf(), clock, {}, bill_files=shelf)
+    around = FamilyContext(NobodyOnTheWire(), InMemoryTokens(), clock, {}, bill_files=shelf)
     return House(manifest, shelf, adapter_of(manifest, around), clock)
 
 
@@ -151,7 +151,7 @@ async def test_before_it_is_in_force_nothing_is_shown_or_taken(house: House) -> 
     house.filed()
     order = await house.order()
     clock = StoppedClock(datetime(2024, 12, 31, 6, tzinfo=UTC))
-    around = Surroundings(NobodyOnTheWire(), TokenShelf(), clock, {}, bill_files=house.shelf)
+    around = FamilyContext(NobodyOnTheWire(), InMemoryTokens(), clock, {}, bill_files=house.shelf)
     early = adapter_of(house.manifest, around)
     assert await early.fetch(BillQuery(house.manifest.id, house.named)) == BillerSilent("not in force yet")
     assert await early.pay(order) == Unreached("not in force yet")
@@ -275,7 +275,7 @@ def test_the_profile_says_that_bills_come_in_files_and_scrolls_go_out(house: Hou
 
 async def test_whoever_hands_over_no_bill_files_gets_billers_without_bills() -> None:
     clock = StoppedClock(NOON)
-    plain = build(CONFIG, NobodyOnTheWire(), TokenShelf(), clock, {}).by_id("nu_fee")
+    plain = build(CONFIG, NobodyOnTheWire(), InMemoryTokens(), clock, {}).by_id("nu_fee")
     assert plain is not None
     assert await plain.fetch(BillQuery("nu_fee", {"application_id": "56200001"})) == BillMissing()
     order = PayOrder(
@@ -295,7 +295,7 @@ async def test_whoever_hands_over_no_bill_files_gets_billers_without_bills() -> 
 async def test_the_bills_that_are_handed_over_reach_the_family() -> None:
     shelf, clock = BillShelf(), StoppedClock(NOON)
     wire = NobodyOnTheWire()
-    handed = build(CONFIG, wire, TokenShelf(), clock, {}, bill_files=shelf).by_id("nu_fee")
+    handed = build(CONFIG, wire, InMemoryTokens(), clock, {}, bill_files=shelf).by_id("nu_fee")
     assert handed is not None
     House(the_manifest("nu_fee"), shelf, handed, clock).filed()
     found = await handed.fetch(BillQuery("nu_fee", {"pay_slip_no": "5600010001"}))

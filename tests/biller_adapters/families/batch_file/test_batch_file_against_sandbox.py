@@ -29,8 +29,8 @@ from ekpay_switch.domain.scrolls.scroll import (
     split_lines,
 )
 from ekpay_switch.ports.billers import BillerAdapter
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.batch_file.test_batch_file import HOUSES, NobodyOnTheWire
 from tests.fakes.bill_files import BillShelf
@@ -110,7 +110,7 @@ def paid(order: PayOrder, receipt: str, minute: int = 0) -> ScrollPayment:
 async def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Exchange]:
     manifest, shelf = the_manifest(request.param), BillShelf()
     clock = StoppedClock(NOON.astimezone(UTC))
-    around = Surroundings(NobodyOnTheWire(), TokenShelf(), clock, {}, bill_files=shelf)
+    around = FamilyContext(NobodyOnTheWire(), InMemoryTokens(), clock, {}, bill_files=shelf)
     async with batch_at(tmp_path, SetClock()) as office:
         exchange = Exchange(manifest, office, shelf, adapter_of(manifest, around))
         await exchange.load()

@@ -9,13 +9,13 @@ import pytest
 from ekpay_switch.domain.bill import AmountRefused, BillFound, BillMissing
 from ekpay_switch.domain.money import Money, format_taka
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted
-from sandbox.billers.direct.family import Institution
+from sandbox.billers.direct.family import DirectFamily
 from sandbox.kit.biller.institution import REHEARSAL
-from sandbox.registry import DEFAULT_PORTS, Name
+from sandbox.registry import DEFAULT_PORTS, InstitutionName
 from tests.biller_adapters.conftest import MANIFESTS, the_manifest
 from tests.biller_adapters.sandbox_stage import HouseStage, house_stage
 
-HOUSES = tuple(house.id for house in Institution.houses if house.id != REHEARSAL)
+HOUSES = tuple(house.id for house in DirectFamily.institutions if house.id != REHEARSAL)
 # One more biller of the family needs no house of its own (test_biller_51).
 BILLERS = tuple(manifest.id for manifest in MANIFESTS if manifest.id in HOUSES)
 HOLDING, DPDC, BTCL, WEST_ZONE = "holding_tax_city", "dpdc_postpaid", "btcl_bill", "wzpdcl_postpaid"
@@ -23,7 +23,7 @@ HOLDING, DPDC, BTCL, WEST_ZONE = "holding_tax_city", "dpdc_postpaid", "btcl_bill
 
 @pytest.fixture
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HouseStage]:
-    async with house_stage(the_manifest(request.param), Institution, tmp_path) as stage:
+    async with house_stage(the_manifest(request.param), DirectFamily, tmp_path) as stage:
         yield stage
 
 
@@ -37,7 +37,7 @@ def test_every_house_of_the_simulator_has_its_biller() -> None:
 
 @pytest.mark.parametrize("biller", BILLERS)
 def test_a_biller_finds_its_house_where_nothing_is_set(biller: str) -> None:
-    place = f"http://127.0.0.1:{DEFAULT_PORTS[Name.DIRECT]}{Institution.base_path}/{biller}"
+    place = f"http://127.0.0.1:{DEFAULT_PORTS[InstitutionName.DIRECT]}{DirectFamily.base_path}/{biller}"
     assert the_manifest(biller).endpoint.url_default == place
 
 

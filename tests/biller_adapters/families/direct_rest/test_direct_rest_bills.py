@@ -17,8 +17,8 @@ from ekpay_switch.domain.bill import (
     FetchReply,
 )
 from ekpay_switch.domain.money import ZERO, Money
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.direct_rest.direct_rest_stage import (
     ACCOUNT,
@@ -45,8 +45,8 @@ async def told(
     said: bytes, manifest: Manifest = WEST_ZONE, query: BillQuery = QUERY, at: datetime = NOON
 ) -> FetchReply:
     """What is made of one answer at that instant, without a socket between."""
-    wire, shelf = OneAnswer(said), TokenShelf({manifest.id: "token"})
-    return await adapter_of(manifest, Surroundings(wire, shelf, StoppedClock(at), {})).fetch(query)
+    wire, shelf = OneAnswer(said), InMemoryTokens({manifest.id: "token"})
+    return await adapter_of(manifest, FamilyContext(wire, shelf, StoppedClock(at), {})).fetch(query)
 
 
 async def test_a_bill_is_told_in_full() -> None:

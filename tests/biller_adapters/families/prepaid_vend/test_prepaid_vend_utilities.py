@@ -12,7 +12,7 @@ from biller_adapters.registry import adapter_of
 from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillQuery
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.prepaid_vend.nesco_stage import DIGITS, FEE, QUOTE, NescoDesk, envelope
@@ -242,6 +242,6 @@ async def test_a_family_that_only_knows_who_pays_is_refused() -> None:
 
 async def _refused(manifest: Manifest) -> None:
     async with dpdc() as stage:
-        around = Surroundings(stage.wire, stage.tokens, stage.clock, stage.environ)
+        around = FamilyContext(stage.wire, stage.tokens, stage.clock, stage.environ)
         with pytest.raises(ManifestError, match=DPDC.id):
             adapter_of(manifest, around)

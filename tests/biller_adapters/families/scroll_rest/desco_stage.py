@@ -14,8 +14,8 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.wire.scripted_peer import Caller, RudePeer, rude_peer
 
@@ -112,7 +112,7 @@ class Stage:
     adapter: ScrollRest
     desk: Desk
     peer: RudePeer
-    tokens: TokenShelf
+    tokens: InMemoryTokens
     clock: DhakaClock
 
     def paths(self) -> list[str]:
@@ -140,12 +140,12 @@ def staging(desco: Manifest) -> Staged:
     @asynccontextmanager
     async def stage(desk: Desk | None = None, **environ: str) -> AsyncIterator[Stage]:
         desk = desk or Desk()
-        clock, tokens = DhakaClock(), TokenShelf()
+        clock, tokens = DhakaClock(), InMemoryTokens()
         wire = HttpWire(clock)
         async with rude_peer(desk.serve) as peer:
             settings = {"EKPAY_DESCO_URL": peer.url("/api"), "EKPAY_DESCO_PASSWORD": "open sesame"} | environ
             # Answers are waited for 20 s / 40 here.
-            adapter = ScrollRest(desco, Surroundings(wire, tokens, clock, settings, divisor=40))
+            adapter = ScrollRest(desco, FamilyContext(wire, tokens, clock, settings, divisor=40))
             yield Stage(adapter, desk, peer, tokens, clock)
             await wire.close()
 

@@ -10,9 +10,9 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Role
 from ekpay_switch.domain.bill import BillerSilent, BillFound
 from ekpay_switch.domain.outcome import Approved, Declined, NoAnswer, Unreached
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import QUERY, DhakaClock, Manners, Staged
 from tests.wire.scripted_peer import Caller, eventually
@@ -32,7 +32,7 @@ async def test_a_token_that_ended_costs_one_login_and_one_repeat(staged: Staged)
         stage.desk.good_token = "rotated"
         assert isinstance(await stage.adapter.pay(order), Approved)
         assert stage.paths() == ["/login", "/bill", "/payment", "/login", "/payment"]
-        assert stage.tokens.held == {"desco_postpaid": "token-2"}
+        assert stage.tokens.tokens == {"desco_postpaid": "token-2"}
 
 
 async def test_twenty_refused_at_once_log_in_once(staged: Staged) -> None:
@@ -85,7 +85,7 @@ async def test_without_a_login_nothing_is_sent(staged: Staged, manners: Manners)
     async with staged() as stage:
         order = await stage.order()
         stage.desk.rude["/login"] = manners
-        stage.tokens.held.clear()
+        stage.tokens.tokens.clear()
         stage.adapter._client._keeper._token = ""  # type: ignore[union-attr]  # noqa: SLF001 - just started
         assert isinstance(await stage.adapter.pay(order), Unreached)
         assert isinstance(await stage.adapter.fetch(QUERY), BillerSilent)
@@ -104,14 +104,14 @@ async def test_a_missing_password_is_named_and_nothing_is_sent(staged: Staged) -
 def test_a_manifest_without_one_of_the_calls_is_refused(desco: Manifest) -> None:
     operations = {name: call for name, call in desco.operations.items() if name != "status"}
     lacking = desco.model_copy(update={"operations": operations})
-    around = Surroundings(HttpWire(DhakaClock()), TokenShelf(), DhakaClock(), {})
+    around = FamilyContext(HttpWire(DhakaClock()), InMemoryTokens(), DhakaClock(), {})
     with pytest.raises(ManifestError, match="status"):
         ScrollRest(lacking, around)
 
 
 def test_a_setting_that_the_family_does_not_know_is_refused(desco: Manifest) -> None:
     odd = desco.model_copy(update={"family_settings": {**desco.family_settings, "colour": "red"}})
-    around = Surroundings(HttpWire(DhakaClock()), TokenShelf(), DhakaClock(), {})
+    around = FamilyContext(HttpWire(DhakaClock()), InMemoryTokens(), DhakaClock(), {})
     with pytest.raises(ManifestError, match="colour"):
         ScrollRest(odd, around)
 
@@ -120,4 +120,4 @@ def test_a_manifest_without_a_login_is_refused(desco: Manifest) -> None:
     login = desco.operations["login"].model_copy(update={"role": Role.FETCH})
     odd = desco.model_copy(update={"operations": {**desco.operations, "login": login}})
     with pytest.raises(ManifestError, match="log_in"):
-        ScrollRest(odd, Surroundings(HttpWire(DhakaClock()), TokenShelf(), DhakaClock(), {}))
+        ScrollRest(odd, FamilyContext(HttpWire(DhakaClock()), InMemoryTokens(), DhakaClock(), {}))

@@ -139,7 +139,7 @@ async def test_a_far_side_that_is_gone_is_unreached(staged: Staged) -> None:
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
         async with staged() as stage, staged(EKPAY_DESCO_URL=url_of(unheard)) as gone:
-            gone.tokens.held["desco_postpaid"] = "still good"
+            gone.tokens.tokens["desco_postpaid"] = "still good"
             assert isinstance(await gone.adapter.pay(await stage.order()), Unreached)
 
 

@@ -10,8 +10,8 @@ from biller_adapters.families.syndicate_client import SyndicateClient
 from ekpay_switch.domain.bill import BillFound, BillMissing
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted
-from sandbox.billers.upstream.family import Institution
-from sandbox.registry import DEFAULT_PORTS, Name
+from sandbox.billers.upstream.family import UpstreamFamily
+from sandbox.registry import DEFAULT_PORTS, InstitutionName
 from tests.biller_adapters.conftest import MANIFESTS, the_manifest
 from tests.biller_adapters.sandbox_stage import HouseStage, house_stage
 
@@ -22,7 +22,7 @@ OPENING, FEE = 10_000_000_000, 575
 
 @pytest.fixture
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HouseStage]:
-    async with house_stage(the_manifest(request.param), Institution, tmp_path) as stage:
+    async with house_stage(the_manifest(request.param), UpstreamFamily, tmp_path) as stage:
         yield stage
 
 
@@ -31,13 +31,13 @@ every_gas_house = pytest.mark.parametrize("house", GAS, indirect=True)
 
 
 def test_every_house_of_the_simulator_has_its_biller() -> None:
-    assert {house.id for house in Institution.houses} == {*BILLERS, "rehearsal"}
+    assert {house.id for house in UpstreamFamily.institutions} == {*BILLERS, "rehearsal"}
     assert len(BILLERS) == 6
 
 
 @pytest.mark.parametrize("biller", BILLERS)
 def test_a_biller_finds_the_switch_where_nothing_is_set(biller: str) -> None:
-    place = f"http://127.0.0.1:{DEFAULT_PORTS[Name.UPSTREAM]}{Institution.base_path}"
+    place = f"http://127.0.0.1:{DEFAULT_PORTS[InstitutionName.UPSTREAM]}{UpstreamFamily.base_path}"
     assert the_manifest(biller).endpoint.url_default == place
 
 

@@ -16,8 +16,8 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, NotFound, Posted
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from sandbox.kit.jwe import seal, unseal
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.biller_adapters.families.syndicate_client.syndicate_stage import (
@@ -77,8 +77,8 @@ class SealedWire:
 
 def process(message: dict[str, Any]) -> BillerAdapter:
     secrets = {"EKPAY_UPSTREAM_PASSWORD": "word", "EKPAY_UPSTREAM_SECRET": SECRET}
-    shelf = TokenShelf({JALALABAD.id: "token"})
-    return adapter_of(JALALABAD, Surroundings(SealedWire(message), shelf, StoppedClock(NOON), secrets))
+    shelf = InMemoryTokens({JALALABAD.id: "token"})
+    return adapter_of(JALALABAD, FamilyContext(SealedWire(message), shelf, StoppedClock(NOON), secrets))
 
 
 def _bill() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from biller_adapters.registry import adapter_of
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillMissing
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from sandbox.kit.jwe import seal
 from tests.biller_adapters.families.syndicate_client.syndicate_stage import (
@@ -237,6 +237,6 @@ async def test_a_balance_that_is_none_is_no_answer(answer: Answering) -> None:
 async def test_a_manifest_without_a_shared_secret_is_refused() -> None:
     secrets = JALALABAD.secrets.model_copy(update={"more": {}})
     async with syndicate_stage() as stage:
-        around = Surroundings(stage.wire, stage.tokens, stage.clock, {})
+        around = FamilyContext(stage.wire, stage.tokens, stage.clock, {})
         with pytest.raises(ManifestError, match="shared_secret"):
             adapter_of(JALALABAD.model_copy(update={"secrets": secrets}), around)

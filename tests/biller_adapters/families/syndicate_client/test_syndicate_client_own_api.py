@@ -19,8 +19,8 @@ from ekpay_switch.domain.outcome import (
     Posted,
 )
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from tests.api.api_setup import Desk
 from tests.biller_adapters.conftest import the_manifest
 from tests.factories import BILL_NO, PASS_KEY, PREFUND, SECRET
@@ -66,7 +66,7 @@ class Partnership:
 def partnership() -> Partnership:
     desk = Desk()
     manifest = the_manifest("khulna_wasa").model_copy(update={"family_settings": SETTINGS})
-    around = Surroundings(DeskWire(desk), TokenShelf(), desk.small.clock, ENVIRON)
+    around = FamilyContext(DeskWire(desk), InMemoryTokens(), desk.small.clock, ENVIRON)
     return Partnership(desk, SyndicateClient(manifest, around))
 
 

@@ -19,9 +19,9 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.three_step.breb_stage import (
     ACCOUNT,
@@ -279,7 +279,7 @@ def test_other_steps_than_those_of_the_family_are_refused(breb: Manifest) -> Non
     odd = breb.model_copy(update={"steps": ("acknowledge", "save")})
     clock = HandClock()
     with pytest.raises(ManifestError, match="save, acknowledge"):
-        adapter_of(odd, Surroundings(HttpWire(clock), TokenShelf(), clock, {}))
+        adapter_of(odd, FamilyContext(HttpWire(clock), InMemoryTokens(), clock, {}))
 
 
 async def test_a_found_bill_is_what_the_query_named(breb: Manifest) -> None:

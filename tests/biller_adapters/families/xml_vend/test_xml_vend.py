@@ -11,7 +11,7 @@ from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillMissing, B
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NoAnswer, NotFound, Posted, Unreached
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from tests.biller_adapters.families.xml_vend.bpdb_stage import (
     ACKNOWLEDGE,
@@ -315,7 +315,7 @@ async def test_a_missing_password_is_named_and_nothing_is_sent() -> None:
 )
 async def test_a_manifest_that_the_family_cannot_use_is_refused(change: dict[str, object]) -> None:
     async with bpdb_stage(BpdbDesk()) as stage:
-        around = Surroundings(stage.wire, stage.tokens, stage.clock, stage.environ)
+        around = FamilyContext(stage.wire, stage.tokens, stage.clock, stage.environ)
         broken: Manifest = BPDB.model_copy(update=change)
         with pytest.raises(ManifestError, match=BPDB.id):
             adapter_of(broken, around)

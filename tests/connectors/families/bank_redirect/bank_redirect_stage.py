@@ -13,8 +13,8 @@ from connectors.families.bank_redirect.dbbl import signature
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_REFUND, order_for
 from ekpay_switch.domain.collections.connector_calls import CollectOrder
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.connectors.conftest import the_manifest
@@ -159,8 +159,8 @@ class RedirectStage:
         return replace(order, send_before=time.monotonic() + seconds, **changes)
 
 
-def surroundings(wire: HttpWire, environ: Mapping[str, str]) -> Surroundings:
-    return Surroundings(wire, TokenShelf(), DhakaClock(), environ, DIVISOR)
+def surroundings(wire: HttpWire, environ: Mapping[str, str]) -> FamilyContext:
+    return FamilyContext(wire, InMemoryTokens(), DhakaClock(), environ, DIVISOR)
 
 
 @asynccontextmanager

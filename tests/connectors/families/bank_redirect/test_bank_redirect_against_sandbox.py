@@ -21,9 +21,9 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from sandbox.callers.payer.payer import Does, Payer, pay
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.providers.bank_redirect.family import Institution
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.providers.bank_redirect.family import BankRedirectFamily
 from tests.connectors.sandbox_stage import AMOUNT, SandboxStage, a_refund_of, sandbox_stage
 from tests.sandbox.caller import Json
 from tests.sandbox.kit.provider.push_receiver import Letterbox, a_letterbox
@@ -50,7 +50,7 @@ async def opens(tmp_path: Path) -> AsyncIterator[Opens]:
 async def _open(
     folder: Path, registered: Letterbox, addresses: dict[str, str], house: str
 ) -> AsyncIterator[SandboxStage]:
-    async with sandbox_stage(Institution, house, folder, **addresses) as stage:
+    async with sandbox_stage(BankRedirectFamily, house, folder, **addresses) as stage:
         registered.answer = stage.connector.profile.callback_answer
         stage.letterbox = registered
         yield stage
@@ -69,7 +69,7 @@ async def test_a_payer_who_has_not_paid_is_waited_for(opens: Opens, house: str) 
         order, page_url = await bank.opened()
         assert await bank.connector.inquire(order) == AwaitingPayer()
         payer = Payer(await bank.number("normal"))
-        await pay(page_url, payer, Does.LEAVE_AT_PIN)
+        await pay(page_url, payer, PayerDecision.LEAVE_AT_PIN)
         assert await bank.connector.inquire(order) == AwaitingPayer()
         await pay(page_url, payer)
         assert isinstance(await bank.connector.inquire(order), Collected)
@@ -86,7 +86,7 @@ async def test_a_payer_who_has_not_paid_is_waited_for(opens: Opens, house: str) 
 )
 async def test_who_turns_back_never_pays(opens: Opens, house: str, why: str) -> None:
     async with opens(house) as bank:
-        assert await bank.inquired(does=Does.CANCEL) == NeverPaid(why)
+        assert await bank.inquired(does=PayerDecision.CANCEL) == NeverPaid(why)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ async def test_who_is_refused_never_pays(opens: Opens, house: str, kind: str, wh
 )
 async def test_too_many_wrong_pins_end_it(opens: Opens, house: str, why: str) -> None:
     async with opens(house) as bank:
-        assert await bank.inquired(does=Does.WRONG_PIN) == NeverPaid(why)
+        assert await bank.inquired(does=PayerDecision.WRONG_PIN) == NeverPaid(why)
 
 
 @pytest.mark.parametrize(
@@ -190,13 +190,15 @@ async def test_a_question_that_is_not_answered_is_asked_again(opens: Opens, hous
 
 
 @pytest.mark.parametrize("house", HOUSES)
-@pytest.mark.parametrize("fault", [Fault.LOST_DONE, Fault.LOST_UNDONE, Fault.HTML, Fault.HTTP_500])
+@pytest.mark.parametrize(
+    "fault", [ProviderFault.LOST_DONE, ProviderFault.LOST_UNDONE, ProviderFault.HTML, ProviderFault.HTTP_500]
+)
 async def test_a_page_that_is_not_told_of_is_in_doubt_and_another_can_be_opened(
-    opens: Opens, house: str, fault: Fault
+    opens: Opens, house: str, fault: ProviderFault
 ) -> None:
     async with opens(house) as bank:
         order = bank.order()
-        await bank.fault(fault, Step.CREATE)
+        await bank.fault(fault, ProviderStep.CREATE)
         assert isinstance(await bank.connector.create(order), InDoubt)
         again, page_url = await bank.opened(reference=order.reference)
         await pay(page_url, Payer(await bank.number("normal")))
@@ -216,7 +218,7 @@ async def test_a_page_that_is_not_told_of_is_in_doubt_and_another_can_be_opened(
 )
 async def test_a_page_that_is_refused_is_declined(opens: Opens, house: str, refused: Declined) -> None:
     async with opens(house) as bank:
-        await bank.fault(Fault.REFUSE, Step.CREATE)
+        await bank.fault(ProviderFault.REFUSE, ProviderStep.CREATE)
         assert await bank.connector.create(bank.order()) == refused
 
 
@@ -292,20 +294,22 @@ async def test_what_sonali_takes_on_top_is_none_of_the_payment(opens: Opens) -> 
         assert (collected.facts["paid"], collected.facts["commission"]) == ("511.50", "10.00")
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_DONE, Fault.HTTP_500, Fault.UNAUTHORISED])
-async def test_without_a_token_sonali_opens_nothing(opens: Opens, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [ProviderFault.LOST_DONE, ProviderFault.HTTP_500, ProviderFault.UNAUTHORISED]
+)
+async def test_without_a_token_sonali_opens_nothing(opens: Opens, fault: ProviderFault) -> None:
     async with opens("sonali_spg") as spg:
-        await spg.fault(fault, Step.LOGIN)
+        await spg.fault(fault, ProviderStep.LOGIN)
         assert isinstance(await spg.connector.create(spg.order()), InDoubt)
         assert isinstance((await spg.paid())[1], Collected)
 
 
 async def test_without_a_token_city_is_not_even_asked(opens: Opens) -> None:
     async with opens("city_bank") as city:
-        await city.fault(Fault.REFUSE, Step.LOGIN)
+        await city.fault(ProviderFault.REFUSE, ProviderStep.LOGIN)
         assert await city.connector.create(city.order()) == Unreached("login: reply code 107")
         order, _ = await city.visited()
-        await city.fault(Fault.LOST_DONE, Step.LOGIN)
+        await city.fault(ProviderFault.LOST_DONE, ProviderStep.LOGIN)
         answer = await city.connector.inquire(order)
         assert isinstance(answer, NoAnswer)
         assert not answer.was_asked

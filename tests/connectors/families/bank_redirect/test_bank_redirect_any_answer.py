@@ -13,8 +13,8 @@ from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.rehearsal import order_for
 from ekpay_switch.domain.collections.connector_calls import Collected, ConfirmedCollection, judge_collected
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.bank_redirect.bank_redirect_stage import (
@@ -91,7 +91,9 @@ class OneAnswer:
 def a_bank(connector_id: str, document: object, status: int) -> BankRedirect:
     manifest = the_manifest(connector_id)
     wire = OneAnswer(json.dumps(document).encode(), status)
-    return BankRedirect(manifest, Surroundings(wire, TokenShelf(), StoppedClock(NOON), secrets_of(manifest)))
+    return BankRedirect(
+        manifest, FamilyContext(wire, InMemoryTokens(), StoppedClock(NOON), secrets_of(manifest))
+    )
 
 
 def changed(connector_id: str, changes: dict[str, Any]) -> dict[str, Any]:

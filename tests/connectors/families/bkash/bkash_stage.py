@@ -11,7 +11,7 @@ from connectors.families.bkash.connector import Bkash
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.wing_kit.shared_tokens import SharedTokens
@@ -128,7 +128,9 @@ class BkashStage:
 
     def another_process(self) -> Bkash:
         """The same connector in a second process of the cluster, with a wire and a memory of its own."""
-        return Bkash(self.manifest, Surroundings(self.wire, self.tokens, DhakaClock(), self.environ, DIVISOR))
+        return Bkash(
+            self.manifest, FamilyContext(self.wire, self.tokens, DhakaClock(), self.environ, DIVISOR)
+        )
 
     def paths(self) -> list[str]:
         return [heard.path for heard in self.peer.heard]
@@ -145,7 +147,7 @@ async def bkash_stage(
     wire = HttpWire(clock)
     async with rude_peer(desk.serve) as peer:
         given = {"EKPAY_BKASH_URL": peer.url(""), **SECRETS, **environ}
-        bkash = Bkash(manifest, Surroundings(wire, tokens, clock, given, DIVISOR))
+        bkash = Bkash(manifest, FamilyContext(wire, tokens, clock, given, DIVISOR))
         try:
             yield BkashStage(manifest, desk, peer, tokens, bkash, wire, given)
         finally:

@@ -17,8 +17,8 @@ from ekpay_switch.domain.collections.connector_calls import (
     judge_collected,
 )
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from ekpay_switch.wing_kit.token_pair import TokenPair
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
@@ -64,8 +64,8 @@ class OneAnswer:
 
 def a_bkash(document: object, status: int) -> Bkash:
     wire = OneAnswer(json.dumps(document).encode(), status)
-    shelf = TokenShelf({"bkash": TokenPair("token", "").kept})
-    return Bkash(the_manifest("bkash"), Surroundings(wire, shelf, StoppedClock(NOON), {}))
+    shelf = InMemoryTokens({"bkash": TokenPair("token", "").as_text})
+    return Bkash(the_manifest("bkash"), FamilyContext(wire, shelf, StoppedClock(NOON), {}))
 
 
 def is_taka(value: object) -> bool:

@@ -13,9 +13,9 @@ from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 from ekpay_switch.ports.world import NotSent, WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.bkash.bkash_stage import BkashDesk, bkash_stage
@@ -57,7 +57,7 @@ def shelf() -> Shelf:
 
 def a_bkash(shelf: Shelf, **environ: str) -> Bkash:
     given = {"EKPAY_BKASH_SNS_TOPIC_ARN": TOPIC, **environ}
-    around = Surroundings(shelf, TokenShelf(), StoppedClock(NOON), given)
+    around = FamilyContext(shelf, InMemoryTokens(), StoppedClock(NOON), given)
     return Bkash(the_manifest("bkash"), around)
 
 

@@ -21,13 +21,13 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.ports.host_links import HostPorts
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.in_memory_host_links import InMemoryHostLinks
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.tcp import TcpLines
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
-from sandbox.providers.iso8583.family import Institution
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
+from sandbox.providers.iso8583.family import HostsFamily
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.iso8583.host_link_stage import Bell, changed
 from tests.connectors.sandbox_stage import AMOUNT, StageClock
@@ -47,11 +47,13 @@ class BankStage:
     bank: HostLink
     desk: Switch
     bell: Bell
-    around: Surroundings
+    around: FamilyContext
     clock: StageClock
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def agreed(self, kind: str = "normal", does: Does = Does.APPROVE, nth: int = 0) -> CollectOrder:
+    async def agreed(
+        self, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE, nth: int = 0
+    ) -> CollectOrder:
         """An order whose payer was at the page, with the alias that came back, if one did."""
         order, visit = await self.visited(kind, does, nth)
         hint = await self.brought(visit)
@@ -60,8 +62,8 @@ class BankStage:
         return replace(order, consent=hint.consent, send_before=time.monotonic() + 5)
 
     async def visited(
-        self, kind: str = "normal", does: Does = Does.APPROVE, nth: int = 0
-    ) -> tuple[CollectOrder, Visit]:
+        self, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE, nth: int = 0
+    ) -> tuple[CollectOrder, PayerVisit]:
         order = CollectOrder(
             payment_id=UUID(int=next(_NAMES)),
             connector_id=self.bank.profile.id,
@@ -77,7 +79,7 @@ class BankStage:
         order = replace(order, provider_reference=order.reference)
         return order, await pay(created.page_url, Payer(await self.desk.number(kind, nth)), does)
 
-    async def brought(self, visit: Visit) -> CallbackHint | NoHint:
+    async def brought(self, visit: PayerVisit) -> CallbackHint | NoHint:
         assert visit.sent_to is not None
         return await self.bank.read_callback({}, urlsplit(visit.sent_to).query.encode())
 
@@ -101,10 +103,10 @@ class BankStage:
 async def a_bank(folder: Path, house: str = "janata") -> AsyncIterator[BankStage]:
     clock, bell = StageClock(), Bell()
     async with a_switch(folder, SetClock(clock.instant)) as switch:
-        desk, wire, shelf = switch.at(house), HttpWire(clock), HostShelf(clock)
+        desk, wire, shelf = switch.at(house), HttpWire(clock), InMemoryHostLinks(clock)
         environ = environment(desk, house)
         hosts = HostPorts(shelf, shelf, TcpLines(clock), bell)
-        around = Surroundings(wire, TokenShelf(), clock, environ, DIVISOR, hosts=hosts)
+        around = FamilyContext(wire, InMemoryTokens(), clock, environ, DIVISOR, hosts=hosts)
         manifest = changed(the_manifest(house), echo_idle_seconds=3_600.0 * DIVISOR)
         stage = BankStage(HostLink(manifest, around), desk, bell, around, clock)
         keeping = asyncio.create_task(stage.bank.keep_link(stage.stop))
@@ -119,7 +121,7 @@ async def a_bank(folder: Path, house: str = "janata") -> AsyncIterator[BankStage
 
 def environment(desk: Switch, house: str) -> dict[str, str]:
     """What `ekpay run` would set, with the hosts where this test has them."""
-    told = Institution.settings_for_switch(desk.origin, "unused")
+    told = HostsFamily.settings_for_switch(desk.origin, "unused")
     return told | {f"EKPAY_{house.upper()}_HOST": desk.places[house]}
 
 

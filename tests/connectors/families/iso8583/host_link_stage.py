@@ -17,9 +17,9 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import CollectOrder
 from ekpay_switch.ports.host_links import HostPorts
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.in_memory_host_links import InMemoryHostLinks
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.tcp import TcpLines
 from tests.connectors.conftest import the_manifest
@@ -158,9 +158,9 @@ class Bell:
 class LinkStage:
     manifest: Manifest
     host: ScriptedHost
-    shelf: HostShelf
+    shelf: InMemoryHostLinks
     bell: Bell
-    around: Surroundings
+    around: FamilyContext
     bank: HostLink
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _keeping: list[asyncio.Task[None]] = field(default_factory=list)
@@ -226,9 +226,9 @@ async def link_stage(
     host.port = server.sockets[0].getsockname()[1]
     own = f"EKPAY_{connector_id.upper()}_"
     given = {f"{own}HOST": f"127.0.0.1:{host.port}", f"{own}MAC_KEY": KEY, f"{own}CONSENT_SECRET": SECRET}
-    shelf, bell, wire = HostShelf(clock), Bell(), HttpWire(clock)
+    shelf, bell, wire = InMemoryHostLinks(clock), Bell(), HttpWire(clock)
     hosts = HostPorts(shelf, shelf, TcpLines(clock), bell)
-    around = Surroundings(wire, TokenShelf(), clock, {**given, **(environ or {})}, DIVISOR, hosts=hosts)
+    around = FamilyContext(wire, InMemoryTokens(), clock, {**given, **(environ or {})}, DIVISOR, hosts=hosts)
     stage = LinkStage(manifest, host, shelf, bell, around, HostLink(manifest, around))
     try:
         if is_kept:

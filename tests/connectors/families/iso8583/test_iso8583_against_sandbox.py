@@ -23,7 +23,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     judge_collected,
 )
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.iso8583.bank_stage import BankStage, a_bank, doubted, next_name
 from tests.connectors.sandbox_stage import AMOUNT
@@ -56,13 +56,13 @@ async def test_every_bank_collects_once(opens: Opens, house: str) -> None:
 @pytest.mark.parametrize(
     ("does", "kind", "claims"),
     [
-        (Does.CANCEL, "normal", "cancelled"),
-        (Does.WRONG_PIN, "normal", "refused"),
-        (Does.APPROVE, "refused_at_page", "refused"),
+        (PayerDecision.CANCEL, "normal", "cancelled"),
+        (PayerDecision.WRONG_PIN, "normal", "refused"),
+        (PayerDecision.APPROVE, "refused_at_page", "refused"),
     ],
 )
 async def test_who_does_not_agree_brings_no_alias(
-    opens: Opens, house: str, does: Does, kind: str, claims: str
+    opens: Opens, house: str, does: PayerDecision, kind: str, claims: str
 ) -> None:
     async with opens(house) as stage:
         _, visit = await stage.visited(kind, does)
@@ -192,7 +192,7 @@ async def test_a_host_that_is_down_is_not_reached(opens: Opens) -> None:
 
 async def test_a_payer_who_has_not_agreed_is_waited_for(opens: Opens) -> None:
     async with opens() as stage:
-        order, visit = await stage.visited(does=Does.LEAVE)
+        order, visit = await stage.visited(does=PayerDecision.LEAVE)
         assert visit.sent_to is None
         assert await stage.bank.inquire(order) == AwaitingPayer()
         assert await stage.bank.execute(order) == Unreached("the payer has not agreed")
@@ -202,7 +202,7 @@ async def test_another_secret_opens_no_page(opens: Opens) -> None:
     async with opens() as stage:
         environ = {**stage.around.environ, "EKPAY_JANATA_CONSENT_SECRET": "another"}
         stranger = HostLink(the_manifest("janata"), replace(stage.around, environ=environ))
-        order = replace((await stage.visited(does=Does.LEAVE))[0], reference=next_name())
+        order = replace((await stage.visited(does=PayerDecision.LEAVE))[0], reference=next_name())
         created = await stranger.create(order)
         assert isinstance(created, PageCreated)
         async with stage.desk.session.get(created.page_url) as answer:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.conformance.run import Fact, Finding, Verdict
+from ekpay_switch.cli.conformance.run import FactVerdict, SafetyFact, StepFinding
 from ekpay_switch.cli.connectors.commands import PayerAtPage
-from ekpay_switch.cli.connectors.conformance import Conformance
+from ekpay_switch.cli.connectors.conformance import ConnectorConformance
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, PageCreated
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.world import WireReply, WireRequest
@@ -21,22 +21,22 @@ async def bank(tmp_path: Path) -> AsyncIterator[BankStage]:
         yield stage
 
 
-async def all_of(run: Conformance) -> list[Finding]:
+async def all_of(run: ConnectorConformance) -> list[StepFinding]:
     return [finding async for finding in run.run()]
 
 
-def a_run(stage: BankStage, payer: PayerAtPage) -> Conformance:
-    return Conformance(stage.bank, payer.agree, Money(1_000), send_seconds=5)
+def a_run(stage: BankStage, payer: PayerAtPage) -> ConnectorConformance:
+    return ConnectorConformance(stage.bank, payer.agree, Money(1_000), send_seconds=5)
 
 
 async def test_the_banks_own_robot_agrees_and_brings_what_the_host_wants_to_see(bank: BankStage) -> None:
     run = a_run(bank, PayerAtPage(bank.bank, bank.around.wire, 0))
     assert [finding for finding in await all_of(run) if not finding.is_right] == []
     assert run.verdicts() == {
-        Fact.DEDUPLICATES: Verdict.NOT_SHOWN,
-        Fact.CAN_BE_ASKED: Verdict.NOT_SHOWN,
-        Fact.CAN_BE_UNDONE: Verdict.NOT_SHOWN,
-        Fact.ECHOES_AMOUNT: Verdict.PROVEN,
+        SafetyFact.DEDUPLICATES: FactVerdict.NOT_SHOWN,
+        SafetyFact.CAN_BE_ASKED: FactVerdict.NOT_SHOWN,
+        SafetyFact.CAN_BE_UNDONE: FactVerdict.NOT_SHOWN,
+        SafetyFact.ECHOES_AMOUNT: FactVerdict.PROVEN,
     }
     steps = [finding.step for finding in run.findings]
     assert "asked after that" not in steps

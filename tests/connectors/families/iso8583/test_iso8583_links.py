@@ -14,7 +14,7 @@ from ekpay_switch.domain.collections.connector_calls import Collected, NeverPaid
 from ekpay_switch.domain.host_messages import HostState
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.ports.connectors import KeepsLink
-from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
+from ekpay_switch.wing_kit.in_memory_host_links import InMemoryHostLinks
 from tests.connectors.families.iso8583.host_link_stage import (
     Fields,
     LinkStage,
@@ -238,8 +238,8 @@ async def test_an_owner_that_dies_is_followed_once_its_lease_is_over(monkeypatch
         asking = asyncio.create_task(stage.another().execute(order))
         await stage.host.until(lambda: len(stage.host.of("0200")) == 1)
         with monkeypatch.context() as killed:
-            killed.setattr(HostShelf, "release", never)
-            killed.setattr(HostShelf, "lose", never)
+            killed.setattr(InMemoryHostLinks, "release", never)
+            killed.setattr(InMemoryHostLinks, "lose", never)
             dying.cancel()
             await asyncio.gather(dying, return_exceptions=True)
         stage.keep(stage.another())

@@ -11,9 +11,9 @@ from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.rehearsal import EXAMPLE_REFUND
 from ekpay_switch.domain.outcome import NoAnswer, Unreached
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.connectors.conftest import MANIFESTS, the_manifest
 from tests.connectors.families.iso8583.host_link_stage import changed
@@ -27,7 +27,7 @@ UNKNOWN = ["06", "68", "94", "96"]
 
 def made(manifest: Manifest, **environ: str) -> HostLink:
     clock = HandClock()
-    return HostLink(manifest, Surroundings(HttpWire(clock), TokenShelf(), clock, environ))
+    return HostLink(manifest, FamilyContext(HttpWire(clock), InMemoryTokens(), clock, environ))
 
 
 def test_the_manifests_are_those_of_the_document() -> None:

@@ -12,8 +12,8 @@ from connectors.families.mpgs.connector import Mpgs
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.wire.scripted_peer import Caller, Manners, RudePeer, rude_peer
@@ -110,7 +110,7 @@ class MpgsStage:
     def another(self, **environ: str) -> Mpgs:
         """The same connector in another process, with settings of its own."""
         given = self.environ | environ
-        around = Surroundings(self.wire, TokenShelf(), DhakaClock(), given, DIVISOR)
+        around = FamilyContext(self.wire, InMemoryTokens(), DhakaClock(), given, DIVISOR)
         return Mpgs(self.manifest, around)
 
     def calls(self) -> list[str]:
@@ -128,7 +128,7 @@ async def mpgs_stage(
     wire = HttpWire(clock)
     async with rude_peer(desk.serve) as peer:
         given = {"EKPAY_EBL_URL": peer.url(""), **SECRETS, **environ}
-        ebl = Mpgs(manifest, Surroundings(wire, TokenShelf(), clock, given, DIVISOR))
+        ebl = Mpgs(manifest, FamilyContext(wire, InMemoryTokens(), clock, given, DIVISOR))
         try:
             yield MpgsStage(manifest, desk, peer, ebl, wire, given)
         finally:

@@ -19,21 +19,21 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from sandbox.callers.payer.payer import Does, Payer, pay
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.providers.mpgs.family import Institution
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.providers.mpgs.family import MpgsFamily
 from tests.connectors.sandbox_stage import AMOUNT, SandboxStage, a_refund_of, sandbox_stage
 
 
 @pytest.fixture
 async def ebl(tmp_path: Path) -> AsyncIterator[SandboxStage]:
-    async with sandbox_stage(Institution, "ebl", tmp_path) as stage:
+    async with sandbox_stage(MpgsFamily, "ebl", tmp_path) as stage:
         yield stage
 
 
-@pytest.mark.parametrize("house", [house.id for house in Institution.houses])
+@pytest.mark.parametrize("house", [house.id for house in MpgsFamily.institutions])
 async def test_every_bank_collects_and_gives_back(tmp_path: Path, house: str) -> None:
-    async with sandbox_stage(Institution, house, tmp_path) as stage:
+    async with sandbox_stage(MpgsFamily, house, tmp_path) as stage:
         order, collected = await stage.paid()
         assert collected.provider_transaction == f"{order.reference}/1"
         assert collected.facts["payer_account"].endswith("0000")
@@ -46,7 +46,7 @@ async def test_every_bank_collects_and_gives_back(tmp_path: Path, house: str) ->
 async def test_nobody_has_paid_until_somebody_tries(ebl: SandboxStage) -> None:
     order, page_url = await ebl.opened()
     assert await ebl.connector.inquire(order) == AwaitingPayer()
-    await pay(page_url, Payer(await ebl.number("normal")), Does.LEAVE_AT_PIN)
+    await pay(page_url, Payer(await ebl.number("normal")), PayerDecision.LEAVE_AT_PIN)
     assert await ebl.connector.inquire(order) == AwaitingPayer()
 
 
@@ -59,7 +59,7 @@ async def test_a_page_has_lapsed_and_the_order_never_came_about(ebl: SandboxStag
 
 
 async def test_who_turns_back_never_pays(ebl: SandboxStage) -> None:
-    order, visit = await ebl.visited(does=Does.CANCEL)
+    order, visit = await ebl.visited(does=PayerDecision.CANCEL)
     assert await ebl.connector.inquire(order) == NeverPaid("cancelled")
     # Where it comes back to names the payment; it brings nothing that would.
     assert (visit.sent_to, visit.carries) == (order.return_url, None)
@@ -72,7 +72,7 @@ async def test_a_card_that_fails_is_not_the_end_of_the_page(ebl: SandboxStage, k
 
 
 async def test_too_many_wrong_pins_take_nothing(ebl: SandboxStage) -> None:
-    assert await ebl.inquired(does=Does.WRONG_PIN) == AwaitingPayer()
+    assert await ebl.inquired(does=PayerDecision.WRONG_PIN) == AwaitingPayer()
 
 
 async def test_a_pending_payment_is_never_taken_for_none(ebl: SandboxStage) -> None:
@@ -130,18 +130,18 @@ async def test_a_question_that_is_not_answered_is_asked_again(ebl: SandboxStage,
 @pytest.mark.parametrize(
     ("fault", "is_open"),
     [
-        (Fault.LOST_DONE, True),
-        (Fault.LOST_UNDONE, False),
-        (Fault.HTML, True),
-        (Fault.HTTP_500, False),
-        (Fault.UNAUTHORISED, False),
+        (ProviderFault.LOST_DONE, True),
+        (ProviderFault.LOST_UNDONE, False),
+        (ProviderFault.HTML, True),
+        (ProviderFault.HTTP_500, False),
+        (ProviderFault.UNAUTHORISED, False),
     ],
 )
 async def test_a_page_that_is_not_told_of_may_be_opened_again(
-    ebl: SandboxStage, fault: Fault, *, is_open: bool
+    ebl: SandboxStage, fault: ProviderFault, *, is_open: bool
 ) -> None:
     order = ebl.order()
-    await ebl.fault(fault, Step.CREATE)
+    await ebl.fault(fault, ProviderStep.CREATE)
     assert isinstance(await ebl.connector.create(order), InDoubt)
     assert ("state" in await ebl.booked(order)) is is_open
     again, page_url = await ebl.opened(reference=order.reference)
@@ -150,7 +150,7 @@ async def test_a_page_that_is_not_told_of_may_be_opened_again(
 
 
 async def test_a_page_that_is_refused_is_declined(ebl: SandboxStage) -> None:
-    await ebl.fault(Fault.REFUSE, Step.CREATE)
+    await ebl.fault(ProviderFault.REFUSE, ProviderStep.CREATE)
     declined = await ebl.connector.create(ebl.order())
     assert declined == Declined("not_allowed", "error REQUEST_REJECTED")
 
@@ -195,8 +195,10 @@ async def test_parts_go_back_up_to_what_was_taken(ebl: SandboxStage) -> None:
     assert await ebl.connector.inquire(order) == collected
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_DONE, Fault.LOST_UNDONE, Fault.HTML, Fault.HTTP_500])
-async def test_a_refund_without_an_answer_is_given_once(ebl: SandboxStage, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [ProviderFault.LOST_DONE, ProviderFault.LOST_UNDONE, ProviderFault.HTML, ProviderFault.HTTP_500]
+)
+async def test_a_refund_without_an_answer_is_given_once(ebl: SandboxStage, fault: ProviderFault) -> None:
     order, collected = await ebl.paid(f"refund_{fault}")
     refund = a_refund_of(order, collected, 20_000)
     assert isinstance(await ebl.connector.refund(refund), InDoubt)
@@ -236,7 +238,7 @@ async def test_a_refund_takes_its_time(ebl: SandboxStage, kind: str, *, is_done:
 
 async def test_what_was_never_paid_is_not_given_back(ebl: SandboxStage) -> None:
     order, collected = await ebl.paid()
-    unpaid, _ = await ebl.visited(does=Does.CANCEL)
+    unpaid, _ = await ebl.visited(does=PayerDecision.CANCEL)
     refund = a_refund_of(unpaid, collected, 20_000)
     assert await ebl.connector.refund(refund) == Declined("not_allowed", "error REQUEST_REJECTED")
     nowhere = a_refund_of(replace(order, reference="NOWHERE"), collected, 20_000)

@@ -20,8 +20,8 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.mpgs.mpgs_stage import PAID, SECRETS, a_row, refunded
@@ -81,7 +81,7 @@ class OneAnswer:
 
 def a_merchant(document: object, status: int) -> Mpgs:
     wire = OneAnswer(json.dumps(document).encode(), status)
-    return Mpgs(the_manifest("ebl"), Surroundings(wire, TokenShelf(), StoppedClock(NOON), SECRETS))
+    return Mpgs(the_manifest("ebl"), FamilyContext(wire, InMemoryTokens(), StoppedClock(NOON), SECRETS))
 
 
 def is_500(value: object) -> bool:

@@ -10,8 +10,8 @@ from connectors.families.mpgs.connector import Mpgs
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 from ekpay_switch.ports.world import WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.mpgs.mpgs_stage import SECRETS, a_row, refunded, said
@@ -26,7 +26,7 @@ class NoWire:
 
 
 def a_merchant(**environ: str) -> Mpgs:
-    around = Surroundings(NoWire(), TokenShelf(), StoppedClock(NOON), SECRETS | environ)
+    around = FamilyContext(NoWire(), InMemoryTokens(), StoppedClock(NOON), SECRETS | environ)
     return Mpgs(the_manifest("ebl"), around)
 
 

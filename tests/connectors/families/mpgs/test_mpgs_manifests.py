@@ -12,9 +12,9 @@ from connectors.manifest_parts import Means
 from connectors.registry import build
 from ekpay_switch.domain.collections.connector_calls import AwaitingPayer
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.connectors.conftest import CONFIG, the_manifest
 from tests.connectors.families.mpgs.mpgs_stage import an_order, error
@@ -43,8 +43,8 @@ def written(tmp_path: Path, text: str) -> Manifest:
     return read_manifest(path)
 
 
-def around(wire: Listening | None = None, **environ: str) -> Surroundings:
-    return Surroundings(wire or Listening(), TokenShelf(), StoppedClock(NOON), environ)
+def around(wire: Listening | None = None, **environ: str) -> FamilyContext:
+    return FamilyContext(wire or Listening(), InMemoryTokens(), StoppedClock(NOON), environ)
 
 
 def rest_of(manifest: Manifest) -> dict[str, Any]:
@@ -76,7 +76,7 @@ async def test_each_bank_is_asked_at_its_own_address_as_its_own_merchant(bank: s
 
 
 def test_without_secrets_every_bank_is_there_all_the_same() -> None:
-    found = build(CONFIG, Listening(), TokenShelf(), StoppedClock(NOON), {})
+    found = build(CONFIG, Listening(), InMemoryTokens(), StoppedClock(NOON), {})
     assert {connector.profile.id for connector in found.all()} >= BANKS.keys()
 
 
@@ -114,6 +114,6 @@ async def test_the_gateway_is_told_whole_seconds_and_no_longer_a_life_than_the_c
 ) -> None:
     wire = Listening()
     given = {"EKPAY_EBL_MERCHANT_ID": "TEST01", "EKPAY_EBL_API_PASSWORD": "open sesame"}
-    shortened = Surroundings(wire, TokenShelf(), StoppedClock(NOON), given, divisor)
+    shortened = FamilyContext(wire, InMemoryTokens(), StoppedClock(NOON), given, divisor)
     await Mpgs(the_manifest("ebl"), shortened).create(an_order())
     assert json.loads(wire.bodies[0])["interaction"]["timeout"] == seconds

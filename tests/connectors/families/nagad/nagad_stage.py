@@ -18,8 +18,8 @@ from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_REFUND, order_for, refund_for
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
 from ekpay_switch.ports.world import Wire, WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.connectors.conftest import the_manifest
@@ -164,8 +164,8 @@ class Forwarding:
 def _shared() -> tuple[Nagad, Forwarding]:
     """Made once, since reading a private key takes long."""
     wire = Forwarding()
-    around = Surroundings(
-        wire, TokenShelf(), DhakaClock(), {"EKPAY_NAGAD_URL": NOWHERE, **secrets()}, DIVISOR
+    around = FamilyContext(
+        wire, InMemoryTokens(), DhakaClock(), {"EKPAY_NAGAD_URL": NOWHERE, **secrets()}, DIVISOR
     )
     return Nagad(the_manifest("nagad"), around), wire
 
@@ -211,7 +211,7 @@ class NagadStage:
 
     def another_process(self) -> Nagad:
         """The same connector in a second process, with the settings as they are now."""
-        around = Surroundings(self.wire, TokenShelf(), DhakaClock(), self.environ, DIVISOR)
+        around = FamilyContext(self.wire, InMemoryTokens(), DhakaClock(), self.environ, DIVISOR)
         return Nagad(self.manifest, around)
 
     def paths(self) -> list[str]:

@@ -20,9 +20,9 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from sandbox.callers.payer.payer import Does, Payer, pay
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.providers.nagad.family import Institution
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.providers.nagad.family import NagadFamily
 from tests.connectors.sandbox_stage import AMOUNT, SandboxStage, a_refund_of, sandbox_stage
 from tests.sandbox.caller import NOON
 
@@ -33,8 +33,8 @@ HALF_AN_HOUR = 1_800
 async def nagad(tmp_path: Path, nagad_home: Path) -> AsyncIterator[SandboxStage]:
     keys = nagad_home / "gateway_nagad_keys.json"
     (tmp_path / keys.name).write_text(keys.read_text())
-    async with sandbox_stage(Institution, "nagad", tmp_path) as stage:
-        stage.environ |= Institution.settings_of_home(tmp_path)
+    async with sandbox_stage(NagadFamily, "nagad", tmp_path) as stage:
+        stage.environ |= NagadFamily.settings_of_home(tmp_path)
         stage.connector = stage.another()
         yield stage
 
@@ -43,7 +43,7 @@ async def nagad(tmp_path: Path, nagad_home: Path) -> AsyncIterator[SandboxStage]
 def nagad_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with keys: to make them takes longer than most tests."""
     home = tmp_path_factory.mktemp("nagad")
-    Institution.settings_of_home(home)
+    NagadFamily.settings_of_home(home)
     return home
 
 
@@ -64,7 +64,7 @@ async def test_a_payment_is_collected_and_all_of_it_given_back(nagad: SandboxSta
 async def test_nobody_has_paid_until_somebody_tries(nagad: SandboxStage) -> None:
     order, page_url = await nagad.opened()
     assert await nagad.connector.inquire(order) == AwaitingPayer()
-    await pay(page_url, Payer(await nagad.number("normal")), Does.LEAVE_AT_PIN)
+    await pay(page_url, Payer(await nagad.number("normal")), PayerDecision.LEAVE_AT_PIN)
     assert await nagad.connector.inquire(order) == AwaitingPayer()
     nagad.clock.advance(hours=1)
     assert await nagad.connector.inquire(order) == NeverPaid("aborted")
@@ -80,18 +80,18 @@ async def test_a_payment_can_be_confirmed_at_the_desk(nagad: SandboxStage) -> No
 @pytest.mark.parametrize(
     ("kind", "does", "why", "claims"),
     [
-        ("normal", Does.CANCEL, "cancelled", "Cancelled"),
-        ("normal", Does.WRONG_PIN, "failed", "Failed"),
-        ("cancels", Does.APPROVE, "cancelled", "Cancelled"),
-        ("declined", Does.APPROVE, "failed", "Failed"),
-        ("insufficient_funds", Does.APPROVE, "failed", "Failed"),
-        ("fraud", Does.APPROVE, "fraud", "Failed"),
-        ("aborted", Does.APPROVE, "aborted", "Failed"),
-        ("says_paid", Does.APPROVE, "failed", "Success"),
+        ("normal", PayerDecision.CANCEL, "cancelled", "Cancelled"),
+        ("normal", PayerDecision.WRONG_PIN, "failed", "Failed"),
+        ("cancels", PayerDecision.APPROVE, "cancelled", "Cancelled"),
+        ("declined", PayerDecision.APPROVE, "failed", "Failed"),
+        ("insufficient_funds", PayerDecision.APPROVE, "failed", "Failed"),
+        ("fraud", PayerDecision.APPROVE, "fraud", "Failed"),
+        ("aborted", PayerDecision.APPROVE, "aborted", "Failed"),
+        ("says_paid", PayerDecision.APPROVE, "failed", "Success"),
     ],
 )
 async def test_who_does_not_pay_never_pays(
-    nagad: SandboxStage, kind: str, does: Does, why: str, claims: str
+    nagad: SandboxStage, kind: str, does: PayerDecision, why: str, claims: str
 ) -> None:
     order, visit = await nagad.visited(kind, does)
     hint = await nagad.brought(visit)
@@ -162,31 +162,35 @@ async def test_a_payment_that_nobody_knows_proves_nothing(nagad: SandboxStage) -
     assert isinstance(await nagad.connector.inquire(stranger), NoAnswer)
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_DONE, Fault.HTML, Fault.HTTP_500_DONE])
-async def test_an_order_whose_beginning_is_not_told_is_burnt(nagad: SandboxStage, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [ProviderFault.LOST_DONE, ProviderFault.HTML, ProviderFault.HTTP_500_DONE])
+async def test_an_order_whose_beginning_is_not_told_is_burnt(
+    nagad: SandboxStage, fault: ProviderFault
+) -> None:
     order = nagad.order()
-    await nagad.fault(fault, Step.CREATE)
+    await nagad.fault(fault, ProviderStep.CREATE)
     assert isinstance(await nagad.connector.create(order), InDoubt)
     assert isinstance(await nagad.connector.create(order), InDoubt)
     await nagad.opened()
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_UNDONE, Fault.HTTP_500])
-async def test_an_order_that_was_not_begun_can_be_begun(nagad: SandboxStage, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [ProviderFault.LOST_UNDONE, ProviderFault.HTTP_500])
+async def test_an_order_that_was_not_begun_can_be_begun(nagad: SandboxStage, fault: ProviderFault) -> None:
     order = nagad.order()
-    await nagad.fault(fault, Step.CREATE)
+    await nagad.fault(fault, ProviderStep.CREATE)
     assert isinstance(await nagad.connector.create(order), InDoubt)
     await nagad.opened(reference=order.reference)
 
 
 async def test_an_order_that_is_refused_is_declined(nagad: SandboxStage) -> None:
-    await nagad.fault(Fault.REFUSE, Step.CREATE)
+    await nagad.fault(ProviderFault.REFUSE, ProviderStep.CREATE)
     assert isinstance(await nagad.connector.create(nagad.order()), Declined)
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_DONE, Fault.LOST_UNDONE, Fault.HTML, Fault.HTTP_500])
-async def test_a_page_that_is_not_told_is_in_doubt(nagad: SandboxStage, fault: Fault) -> None:
-    await nagad.fault(fault, Step.PREPARE)
+@pytest.mark.parametrize(
+    "fault", [ProviderFault.LOST_DONE, ProviderFault.LOST_UNDONE, ProviderFault.HTML, ProviderFault.HTTP_500]
+)
+async def test_a_page_that_is_not_told_is_in_doubt(nagad: SandboxStage, fault: ProviderFault) -> None:
+    await nagad.fault(fault, ProviderStep.PREPARE)
     assert isinstance(await nagad.connector.create(nagad.order()), InDoubt)
 
 
@@ -205,7 +209,7 @@ async def test_a_wrong_seal_is_in_doubt(nagad: SandboxStage, wrong: str) -> None
 
 
 async def test_with_a_key_that_nagad_does_not_know_nothing_opens(nagad: SandboxStage, tmp_path: Path) -> None:
-    other = Institution.settings_of_home(tmp_path / "other")
+    other = NagadFamily.settings_of_home(tmp_path / "other")
     ours = nagad.another(EKPAY_NAGAD_PRIVATE_KEY=other["EKPAY_NAGAD_PRIVATE_KEY"])
     assert isinstance(await ours.create(nagad.order()), Declined)
     theirs = nagad.another(EKPAY_NAGAD_GATEWAY_KEY=other["EKPAY_NAGAD_GATEWAY_KEY"])
@@ -235,9 +239,9 @@ async def test_a_part_goes_back_once(nagad: SandboxStage) -> None:
     assert (await nagad.booked(order))["refunded_paisa"] == 20_000
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_DONE, Fault.HTML])
+@pytest.mark.parametrize("fault", [ProviderFault.LOST_DONE, ProviderFault.HTML])
 async def test_a_refund_whose_answer_is_lost_is_found_and_never_sent_twice(
-    nagad: SandboxStage, fault: Fault
+    nagad: SandboxStage, fault: ProviderFault
 ) -> None:
     order, collected = await nagad.paid(f"refund_{fault}")
     refund = a_refund_of(order, collected, AMOUNT.minor)
@@ -249,8 +253,8 @@ async def test_a_refund_whose_answer_is_lost_is_found_and_never_sent_twice(
     assert (booked["refunded_paisa"], booked["calls"]["refund"]) == (AMOUNT.minor, 1)
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_UNDONE, Fault.HTTP_500])
-async def test_a_refund_that_was_not_given_stays_in_doubt(nagad: SandboxStage, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [ProviderFault.LOST_UNDONE, ProviderFault.HTTP_500])
+async def test_a_refund_that_was_not_given_stays_in_doubt(nagad: SandboxStage, fault: ProviderFault) -> None:
     order, collected = await nagad.paid(f"refund_{fault}")
     refund = a_refund_of(order, collected, AMOUNT.minor)
     assert isinstance(await nagad.connector.refund(refund), InDoubt)
@@ -282,7 +286,7 @@ async def test_a_refund_takes_its_time(nagad: SandboxStage, kind: str, *, is_don
 
 async def test_what_was_never_paid_or_long_ago_is_not_given_back(nagad: SandboxStage) -> None:
     order, collected = await nagad.paid()
-    unpaid, _ = await nagad.visited(does=Does.CANCEL)
+    unpaid, _ = await nagad.visited(does=PayerDecision.CANCEL)
     assert isinstance(await nagad.connector.refund(a_refund_of(unpaid, collected, 20_000)), Declined)
     other_day = a_refund_of(order, collected, 20_000, collected_at=NOON - timedelta(days=1))
     assert isinstance(await nagad.connector.refund(other_day), Declined)

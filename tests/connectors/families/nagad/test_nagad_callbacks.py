@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from connectors.families.nagad.connector import Nagad
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 from ekpay_switch.ports.world import NotSent, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 
@@ -37,7 +37,7 @@ class NobodyThere:
 
 def a_nagad() -> Nagad:
     """Without secrets: reading a hint needs none."""
-    around = Surroundings(NobodyThere(), TokenShelf(), StoppedClock(NOON), {})
+    around = FamilyContext(NobodyThere(), InMemoryTokens(), StoppedClock(NOON), {})
     return Nagad(the_manifest("nagad"), around)
 
 

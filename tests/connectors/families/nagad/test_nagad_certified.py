@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from connectors.families.nagad.connector import Nagad
-from ekpay_switch.cli.conformance.run import Fact, Finding, Verdict
-from ekpay_switch.cli.connectors.conformance import Conformance
+from ekpay_switch.cli.conformance.run import FactVerdict, SafetyFact, StepFinding
+from ekpay_switch.cli.connectors.conformance import ConnectorConformance
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, PageCreated
 from ekpay_switch.domain.money import Money
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.connectors.conftest import the_manifest
@@ -89,7 +89,7 @@ class HonestNagad:
 
 
 @asynccontextmanager
-async def a_run(desk: HonestNagad) -> AsyncIterator[Conformance]:
+async def a_run(desk: HonestNagad) -> AsyncIterator[ConnectorConformance]:
     async def payer(order: CollectOrder, created: PageCreated) -> bool:
         assert order.provider_reference == created.provider_reference == "PAY1"
         desk.is_paid = True
@@ -99,14 +99,14 @@ async def a_run(desk: HonestNagad) -> AsyncIterator[Conformance]:
     wire = HttpWire(clock)
     async with rude_peer(desk.serve) as peer:
         environ = {"EKPAY_NAGAD_URL": peer.url("/nagad"), **secrets()}
-        nagad = Nagad(the_manifest("nagad"), Surroundings(wire, TokenShelf(), clock, environ))
+        nagad = Nagad(the_manifest("nagad"), FamilyContext(wire, InMemoryTokens(), clock, environ))
         try:
-            yield Conformance(nagad, payer, Money(1_000), send_seconds=5)
+            yield ConnectorConformance(nagad, payer, Money(1_000), send_seconds=5)
         finally:
             await wire.close()
 
 
-async def wrong(run: Conformance) -> list[Finding]:
+async def wrong(run: ConnectorConformance) -> list[StepFinding]:
     return [finding async for finding in run.run() if not finding.is_right]
 
 
@@ -115,7 +115,9 @@ async def test_an_honest_nagad_proves_what_a_payers_agreement_can_prove() -> Non
     async with a_run(desk) as run:
         assert await wrong(run) == []
         # Money that the payer takes out of the wallet is not taken twice by asking twice.
-        assert run.verdicts() == dict.fromkeys(Fact, Verdict.PROVEN) | {Fact.DEDUPLICATES: Verdict.NOT_SHOWN}
+        assert run.verdicts() == dict.fromkeys(SafetyFact, FactVerdict.PROVEN) | {
+            SafetyFact.DEDUPLICATES: FactVerdict.NOT_SHOWN
+        }
     assert desk.order["amount"] == "10.00"
     assert desk.gone_back == "5.00"
 
@@ -123,7 +125,7 @@ async def test_an_honest_nagad_proves_what_a_payers_agreement_can_prove() -> Non
 async def test_a_nagad_that_has_another_amount_is_found_out() -> None:
     async with a_run(HonestNagad(tells={"amount": "11.00"})) as run:
         assert "reference and amount" in [finding.step for finding in await wrong(run)]
-        assert run.verdicts()[Fact.ECHOES_AMOUNT] is Verdict.CONTRADICTED
+        assert run.verdicts()[SafetyFact.ECHOES_AMOUNT] is FactVerdict.CONTRADICTED
 
 
 async def test_a_nagad_that_has_nothing_is_found_out() -> None:

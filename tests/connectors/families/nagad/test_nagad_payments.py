@@ -15,9 +15,9 @@ from ekpay_switch.domain.collections.connector_calls import Collected, PageCreat
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import Connector, FindsMovements
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON, DhakaClock
 from tests.biller_adapters.far_side_stage import rude_manners
@@ -194,7 +194,7 @@ async def test_a_secret_that_is_none_is_named_and_never_quoted(setting: str) -> 
 
 def test_no_key_is_printed_with_what_holds_it() -> None:
     nagad = Nagad(
-        the_manifest("nagad"), Surroundings(_no_wire(), TokenShelf(), StoppedClock(NOON), secrets())
+        the_manifest("nagad"), FamilyContext(_no_wire(), InMemoryTokens(), StoppedClock(NOON), secrets())
     )
     assert MERCHANT_ID not in repr(nagad._client.credentials)  # noqa: SLF001 - where a slip would print it
 
@@ -213,7 +213,7 @@ def _no_wire() -> HttpWire:
 def test_what_the_family_misses_is_refused(change: dict[str, Any]) -> None:
     broken = the_manifest("nagad").model_copy(update=change)
     with pytest.raises(ManifestError, match="nagad"):
-        Nagad(broken, Surroundings(_no_wire(), TokenShelf(), StoppedClock(NOON), {}))
+        Nagad(broken, FamilyContext(_no_wire(), InMemoryTokens(), StoppedClock(NOON), {}))
 
 
 @pytest.mark.parametrize("path", [INITIALISE, COMPLETE])
@@ -365,6 +365,6 @@ def test_no_example_holds_a_key() -> None:
 async def test_the_clock_of_the_order_is_dhakas() -> None:
     late = DhakaClock(NOON.replace(hour=19))
     async with nagad_stage() as stage:
-        around = Surroundings(stage.wire, TokenShelf(), late, stage.environ)
+        around = FamilyContext(stage.wire, InMemoryTokens(), late, stage.environ)
         await Nagad(stage.manifest, around).create(replace(an_order()))
         assert stage.bodies(INITIALISE)[0]["dateTime"] == "20251021010000"

@@ -13,8 +13,8 @@ from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON, DhakaClock
 from tests.wire.scripted_peer import Caller, Heard, Manners, RudePeer, rude_peer
@@ -129,7 +129,7 @@ class Stage:
     def another_process(self) -> Sslcommerz:
         """The same connector in a second process of the cluster."""
         return Sslcommerz(
-            self.manifest, Surroundings(self.wire, TokenShelf(), DhakaClock(), self.environ, DIVISOR)
+            self.manifest, FamilyContext(self.wire, InMemoryTokens(), DhakaClock(), self.environ, DIVISOR)
         )
 
     def calls(self) -> list[str]:
@@ -158,7 +158,7 @@ async def a_stage(
     wire = HttpWire(clock)
     async with rude_peer(desk.serve) as peer:
         environ = {manifest.endpoint.url_setting: peer.url(f"/{manifest.id}"), **secrets(manifest)}
-        connector = Sslcommerz(manifest, Surroundings(wire, TokenShelf(), clock, environ, DIVISOR))
+        connector = Sslcommerz(manifest, FamilyContext(wire, InMemoryTokens(), clock, environ, DIVISOR))
         try:
             yield Stage(manifest, desk, peer, connector, wire, environ)
         finally:
@@ -182,7 +182,7 @@ class Played:
 
 def played(manifest: Manifest, wire: Played, **environ: str) -> Sslcommerz:
     given = secrets(manifest) | environ
-    return Sslcommerz(manifest, Surroundings(wire, TokenShelf(), StoppedClock(NOON), given))
+    return Sslcommerz(manifest, FamilyContext(wire, InMemoryTokens(), StoppedClock(NOON), given))
 
 
 def a_connector(manifest: Manifest, **answers: bytes) -> Sslcommerz:

@@ -19,29 +19,29 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from sandbox.callers.payer.payer import Does, Payer, pay
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.providers.sslcommerz.family import Institution
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.providers.sslcommerz.family import SslcommerzFamily
 from tests.connectors.sandbox_stage import SandboxStage, a_refund_of, sandbox_stage
 
-BOTH = [house.id for house in Institution.houses]
+BOTH = [house.id for house in SslcommerzFamily.institutions]
 
 
 @pytest.fixture
 async def ssl(tmp_path: Path) -> AsyncIterator[SandboxStage]:
-    async with sandbox_stage(Institution, "sslcommerz", tmp_path) as stage:
+    async with sandbox_stage(SslcommerzFamily, "sslcommerz", tmp_path) as stage:
         yield stage
 
 
 @pytest.fixture
 async def aamarpay(tmp_path: Path) -> AsyncIterator[SandboxStage]:
-    async with sandbox_stage(Institution, "aamarpay", tmp_path) as stage:
+    async with sandbox_stage(SslcommerzFamily, "aamarpay", tmp_path) as stage:
         yield stage
 
 
 @pytest.fixture(params=BOTH)
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SandboxStage]:
-    async with sandbox_stage(Institution, request.param, tmp_path) as stage:
+    async with sandbox_stage(SslcommerzFamily, request.param, tmp_path) as stage:
         yield stage
 
 
@@ -57,7 +57,7 @@ async def test_both_houses_collect(house: SandboxStage) -> None:
 async def test_nobody_has_paid_until_somebody_tries(house: SandboxStage) -> None:
     order, page_url = await house.opened()
     assert await house.connector.inquire(order) == AwaitingPayer()
-    await pay(page_url, Payer(await house.number("normal")), Does.LEAVE_AT_PIN)
+    await pay(page_url, Payer(await house.number("normal")), PayerDecision.LEAVE_AT_PIN)
     assert await house.connector.inquire(order) == AwaitingPayer()
     house.clock.advance(hours=1)
     assert isinstance(await house.connector.inquire(order), NeverPaid)
@@ -73,16 +73,16 @@ async def test_a_payment_can_be_confirmed_at_the_desk(house: SandboxStage) -> No
 @pytest.mark.parametrize(
     ("kind", "does", "claims"),
     [
-        ("normal", Does.CANCEL, "CANCELLED"),
-        ("normal", Does.WRONG_PIN, "FAILED"),
-        ("cancels", Does.APPROVE, "CANCELLED"),
-        ("declined", Does.APPROVE, "FAILED"),
-        ("insufficient_funds", Does.APPROVE, "FAILED"),
-        ("says_paid", Does.APPROVE, "VALID"),
+        ("normal", PayerDecision.CANCEL, "CANCELLED"),
+        ("normal", PayerDecision.WRONG_PIN, "FAILED"),
+        ("cancels", PayerDecision.APPROVE, "CANCELLED"),
+        ("declined", PayerDecision.APPROVE, "FAILED"),
+        ("insufficient_funds", PayerDecision.APPROVE, "FAILED"),
+        ("says_paid", PayerDecision.APPROVE, "VALID"),
     ],
 )
 async def test_an_attempt_that_fails_is_not_the_end_of_the_session(
-    ssl: SandboxStage, kind: str, does: Does, claims: str
+    ssl: SandboxStage, kind: str, does: PayerDecision, claims: str
 ) -> None:
     order, visit = await ssl.visited(kind, does)
     hint = await ssl.brought(visit)
@@ -96,14 +96,14 @@ async def test_an_attempt_that_fails_is_not_the_end_of_the_session(
 @pytest.mark.parametrize(
     ("kind", "does", "claims"),
     [
-        ("normal", Does.CANCEL, "7"),
-        ("normal", Does.WRONG_PIN, "7"),
-        ("declined", Does.APPROVE, "7"),
-        ("says_paid", Does.APPROVE, "2"),
+        ("normal", PayerDecision.CANCEL, "7"),
+        ("normal", PayerDecision.WRONG_PIN, "7"),
+        ("declined", PayerDecision.APPROVE, "7"),
+        ("says_paid", PayerDecision.APPROVE, "2"),
     ],
 )
 async def test_an_order_at_aamarpay_has_one_end(
-    aamarpay: SandboxStage, kind: str, does: Does, claims: str
+    aamarpay: SandboxStage, kind: str, does: PayerDecision, claims: str
 ) -> None:
     order, visit = await aamarpay.visited(kind, does)
     hint = await aamarpay.brought(visit)
@@ -169,8 +169,8 @@ async def test_a_question_that_is_not_answered_is_asked_again(house: SandboxStag
 async def test_a_validation_whose_answer_is_lost_is_validated_afterwards(ssl: SandboxStage) -> None:
     order, _ = await ssl.visited()
     # The connector asks for the attempts first, and that call is let through.
-    await ssl.fault(Fault.SLOW, Step.STATUS)
-    await ssl.fault(Fault.LOST_DONE, Step.STATUS)
+    await ssl.fault(ProviderFault.SLOW, ProviderStep.STATUS)
+    await ssl.fault(ProviderFault.LOST_DONE, ProviderStep.STATUS)
     learned = [await ssl.connector.inquire(order) for _ in range(2)]
     assert isinstance(learned[0], NoAnswer)
     assert isinstance(learned[1], Collected)
@@ -180,17 +180,17 @@ async def test_a_validation_whose_answer_is_lost_is_validated_afterwards(ssl: Sa
 @pytest.mark.parametrize(
     ("fault", "is_open"),
     [
-        (Fault.LOST_DONE, True),
-        (Fault.LOST_UNDONE, False),
-        (Fault.HTML, True),
-        (Fault.HTTP_500, False),
+        (ProviderFault.LOST_DONE, True),
+        (ProviderFault.LOST_UNDONE, False),
+        (ProviderFault.HTML, True),
+        (ProviderFault.HTTP_500, False),
     ],
 )
 async def test_a_page_that_is_not_told_of_is_in_doubt(
-    house: SandboxStage, fault: Fault, *, is_open: bool
+    house: SandboxStage, fault: ProviderFault, *, is_open: bool
 ) -> None:
     order = house.order()
-    await house.fault(fault, Step.CREATE)
+    await house.fault(fault, ProviderStep.CREATE)
     assert isinstance(await house.connector.create(order), InDoubt)
     assert ("state" in await house.booked(order)) is is_open
     if is_open:
@@ -200,9 +200,9 @@ async def test_a_page_that_is_not_told_of_is_in_doubt(
         await house.opened(reference=order.reference)
 
 
-@pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.UNAUTHORISED])
-async def test_a_page_that_is_refused_is_declined(house: SandboxStage, fault: Fault) -> None:
-    await house.fault(fault, Step.CREATE)
+@pytest.mark.parametrize("fault", [ProviderFault.REFUSE, ProviderFault.UNAUTHORISED])
+async def test_a_page_that_is_refused_is_declined(house: SandboxStage, fault: ProviderFault) -> None:
+    await house.fault(fault, ProviderStep.CREATE)
     assert isinstance(await house.connector.create(house.order()), Declined)
 
 
@@ -237,8 +237,10 @@ async def test_an_ipn_and_a_browser_bring_the_same_hint(ssl: SandboxStage) -> No
     assert await ssl.brought(visit) == hint
 
 
-@pytest.mark.parametrize(("kind", "does"), [("declined", Does.APPROVE), ("normal", Does.CANCEL)])
-async def test_what_was_not_paid_is_told_too(ssl: SandboxStage, kind: str, does: Does) -> None:
+@pytest.mark.parametrize(
+    ("kind", "does"), [("declined", PayerDecision.APPROVE), ("normal", PayerDecision.CANCEL)]
+)
+async def test_what_was_not_paid_is_told_too(ssl: SandboxStage, kind: str, does: PayerDecision) -> None:
     order, visit = await ssl.visited(kind, does)
     await ssl.letterbox.until(1)
     hint = await ssl.pushed()
@@ -299,8 +301,10 @@ async def test_parts_go_back_up_to_what_was_taken(ssl: SandboxStage) -> None:
     assert await ssl.connector.inquire(order) == collected
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_DONE, Fault.LOST_UNDONE, Fault.HTML, Fault.HTTP_500])
-async def test_a_refund_without_an_answer_is_given_once(ssl: SandboxStage, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [ProviderFault.LOST_DONE, ProviderFault.LOST_UNDONE, ProviderFault.HTML, ProviderFault.HTTP_500]
+)
+async def test_a_refund_without_an_answer_is_given_once(ssl: SandboxStage, fault: ProviderFault) -> None:
     order, collected = await ssl.paid(f"refund_{fault}")
     refund = a_refund_of(order, collected, 20_000)
     assert isinstance(await ssl.connector.refund(refund), InDoubt)

@@ -9,9 +9,9 @@ from connectors.families.sslcommerz.connector import Sslcommerz
 from connectors.manifest import Manifest
 from ekpay_switch.domain.collections.connector_calls import PageCreated
 from ekpay_switch.domain.outcome import NoAnswer, Unreached
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.sslcommerz.sslcommerz_stage import (
@@ -39,7 +39,7 @@ async def test_without_a_secret_nothing_is_sent_and_its_setting_is_named(connect
     for setting in manifest.secrets.values():
         wire = Played(manifest, POLITE[connector_id])
         environ = {name: secret for name, secret in secrets(manifest).items() if name != setting}
-        around = Surroundings(wire, TokenShelf(), StoppedClock(NOON), environ)
+        around = FamilyContext(wire, InMemoryTokens(), StoppedClock(NOON), environ)
         connector = Sslcommerz(manifest, around)
         why = f"{setting} is not set"
         assert await connector.create(an_order()) == Unreached(why)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.conformance.run import Verdict
-from ekpay_switch.cli.connectors.conformance import Conformance
+from ekpay_switch.cli.conformance.run import FactVerdict
+from ekpay_switch.cli.connectors.conformance import ConnectorConformance
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
@@ -21,13 +21,13 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from sandbox.callers.payer.payer import Does, Payer, pay
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.providers.token_init_status.family import Institution
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.providers.token_init_status.family import TokenInitStatusFamily
 from tests.connectors.conftest import the_manifest
 from tests.connectors.sandbox_stage import AMOUNT, SandboxStage, sandbox_stage
 
-HOUSES = [house.id for house in Institution.houses]
+HOUSES = [house.id for house in TokenInitStatusFamily.institutions]
 WORDS = {
     "tap": {"declined": "failed", "cancelled": "cancelled", "paid": "paid"},
     "upay": {"declined": "failed", "cancelled": "cancelled", "paid": "success"},
@@ -38,7 +38,7 @@ WORDS = {
 @pytest.fixture(params=list(WORDS))
 async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SandboxStage]:
     """One house of each dialect."""
-    async with sandbox_stage(Institution, request.param, tmp_path) as stage:
+    async with sandbox_stage(TokenInitStatusFamily, request.param, tmp_path) as stage:
         yield stage
 
 
@@ -57,7 +57,7 @@ async def logins(stage: SandboxStage) -> int:
 
 @pytest.mark.parametrize("house", HOUSES)
 async def test_every_house_collects(tmp_path: Path, house: str) -> None:
-    async with sandbox_stage(Institution, house, tmp_path) as stage:
+    async with sandbox_stage(TokenInitStatusFamily, house, tmp_path) as stage:
         order, collected = await stage.paid()
         booked = await stage.booked(order)
         assert collected.provider_transaction == booked["transaction_id"]
@@ -69,11 +69,14 @@ async def test_every_house_collects(tmp_path: Path, house: str) -> None:
 
 @pytest.mark.parametrize("house", HOUSES)
 async def test_a_house_and_its_manifest_say_the_same(tmp_path: Path, house: str) -> None:
-    manifest, simulated = the_manifest(house), next(one for one in Institution.houses if one.id == house)
+    manifest, simulated = (
+        the_manifest(house),
+        next(one for one in TokenInitStatusFamily.institutions if one.id == house),
+    )
     assert (simulated.name.english, simulated.name.bangla) == (manifest.name_en, manifest.name_bn)
     assert (simulated.fee_bp, simulated.kind) == (manifest.charge_basis_points, manifest.instrument)
     assert simulated.page_seconds == manifest.page_life_seconds
-    async with sandbox_stage(Institution, house, tmp_path) as stage:
+    async with sandbox_stage(TokenInitStatusFamily, house, tmp_path) as stage:
         assert {manifest.endpoint.url_setting, *manifest.secrets.values()} <= set(stage.environ)
         profile = stage.connector.profile
         for amount in (profile.amount_min, profile.amount_max):
@@ -86,7 +89,7 @@ async def test_a_house_and_its_manifest_say_the_same(tmp_path: Path, house: str)
 
 @pytest.mark.parametrize("house", HOUSES)
 async def test_the_smallest_coins_arrive(tmp_path: Path, house: str) -> None:
-    async with sandbox_stage(Institution, house, tmp_path) as stage:
+    async with sandbox_stage(TokenInitStatusFamily, house, tmp_path) as stage:
         for minor in (1_001, 12_345, 99_999):
             order, _ = await stage.visited(amount=Money(minor))
             collected = await stage.connector.inquire(order)
@@ -96,7 +99,7 @@ async def test_the_smallest_coins_arrive(tmp_path: Path, house: str) -> None:
 
 @pytest.mark.parametrize("house", HOUSES)
 async def test_every_house_is_certified(tmp_path: Path, house: str) -> None:
-    async with sandbox_stage(Institution, house, tmp_path) as stage:
+    async with sandbox_stage(TokenInitStatusFamily, house, tmp_path) as stage:
 
         async def agree(order: CollectOrder, created: PageCreated) -> bool:
             asked = {"paymentID": created.provider_reference, "reference": order.reference}
@@ -104,11 +107,11 @@ async def test_every_house_is_certified(tmp_path: Path, house: str) -> None:
             async with stage.desk.session.post(url, json=asked) as answer:
                 return answer.status == 200
 
-        conformance = Conformance(stage.connector, agree, AMOUNT, 5.0)
+        conformance = ConnectorConformance(stage.connector, agree, AMOUNT, 5.0)
         findings = [finding async for finding in conformance.run()]
         assert [finding for finding in findings if not finding.is_right] == []
         assert len(findings) > 5
-        assert Verdict.CONTRADICTED not in conformance.verdicts().values()
+        assert FactVerdict.CONTRADICTED not in conformance.verdicts().values()
 
 
 # ---- how a payment ends
@@ -117,23 +120,25 @@ async def test_every_house_is_certified(tmp_path: Path, house: str) -> None:
 async def test_nobody_has_paid_until_somebody_does(stage: SandboxStage) -> None:
     order, page_url = await stage.opened()
     assert await stage.connector.inquire(order) == AwaitingPayer()
-    await pay(page_url, Payer(await stage.number("normal")), Does.LEAVE_AT_PIN)
+    await pay(page_url, Payer(await stage.number("normal")), PayerDecision.LEAVE_AT_PIN)
     assert await stage.connector.inquire(order) == AwaitingPayer()
-    await pay(page_url, Payer(await stage.number("normal")), Does.RETURN)
+    await pay(page_url, Payer(await stage.number("normal")), PayerDecision.RETURN)
     assert isinstance(await stage.connector.inquire(order), Collected)
 
 
 @pytest.mark.parametrize(
     ("kind", "does", "word"),
     [
-        ("normal", Does.CANCEL, "cancelled"),
-        ("cancels", Does.APPROVE, "cancelled"),
-        ("insufficient_funds", Does.APPROVE, "declined"),
-        ("declined", Does.APPROVE, "declined"),
-        ("normal", Does.WRONG_PIN, "declined"),
+        ("normal", PayerDecision.CANCEL, "cancelled"),
+        ("cancels", PayerDecision.APPROVE, "cancelled"),
+        ("insufficient_funds", PayerDecision.APPROVE, "declined"),
+        ("declined", PayerDecision.APPROVE, "declined"),
+        ("normal", PayerDecision.WRONG_PIN, "declined"),
     ],
 )
-async def test_who_does_not_pay_never_will(stage: SandboxStage, kind: str, does: Does, word: str) -> None:
+async def test_who_does_not_pay_never_will(
+    stage: SandboxStage, kind: str, does: PayerDecision, word: str
+) -> None:
     assert await stage.inquired(kind, does) == NeverPaid(WORDS[stage.house][word])
 
 
@@ -215,7 +220,7 @@ async def test_the_same_return_twice_is_one_event(stage: SandboxStage) -> None:
 
 
 async def test_a_cancelled_payment_comes_back_too(stage: SandboxStage) -> None:
-    _, visit = await stage.visited(does=Does.CANCEL)
+    _, visit = await stage.visited(does=PayerDecision.CANCEL)
     hint = await stage.brought(visit)
     assert isinstance(hint, CallbackHint)
     assert hint.claims == ("returned" if stage.house == "shurjopay" else "cancelled")
@@ -242,7 +247,7 @@ async def test_a_token_that_has_ended_is_renewed_once(stage: SandboxStage) -> No
 async def test_who_is_turned_away_twice_stops_asking(stage: SandboxStage) -> None:
     order, _ = await stage.visited("status_unauthorised")
     assert isinstance(await stage.connector.inquire(order), Collected)
-    await stage.fault(Fault.UNAUTHORISED, Step.STATUS, times=2)
+    await stage.fault(ProviderFault.UNAUTHORISED, ProviderStep.STATUS, times=2)
     before = await logins(stage)
     assert isinstance(await stage.connector.inquire(order), NoAnswer)
     assert await logins(stage) == before + 1
@@ -260,10 +265,12 @@ async def test_a_late_answer_is_an_answer(stage: SandboxStage) -> None:
     assert isinstance(await stage.inquired("status_slow"), Collected)
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_DONE, Fault.HTML, Fault.HTTP_500_DONE])
-async def test_a_page_that_is_not_told_of_is_in_doubt_for_ever(stage: SandboxStage, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [ProviderFault.LOST_DONE, ProviderFault.HTML, ProviderFault.HTTP_500_DONE])
+async def test_a_page_that_is_not_told_of_is_in_doubt_for_ever(
+    stage: SandboxStage, fault: ProviderFault
+) -> None:
     order = stage.order()
-    await stage.fault(fault, Step.CREATE)
+    await stage.fault(fault, ProviderStep.CREATE)
     assert isinstance(await stage.connector.create(order), InDoubt)
     assert (await stage.booked(order))["state"] == "opened"
     # The same reference is a duplicate over there, which names no page.
@@ -271,12 +278,12 @@ async def test_a_page_that_is_not_told_of_is_in_doubt_for_ever(stage: SandboxSta
     assert isinstance(await stage.connector.inquire(order), NoAnswer)
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_UNDONE, Fault.HTTP_500])
+@pytest.mark.parametrize("fault", [ProviderFault.LOST_UNDONE, ProviderFault.HTTP_500])
 async def test_a_page_that_was_not_opened_is_in_doubt_and_opened_by_the_next_try(
-    stage: SandboxStage, fault: Fault
+    stage: SandboxStage, fault: ProviderFault
 ) -> None:
     order = stage.order()
-    await stage.fault(fault, Step.CREATE)
+    await stage.fault(fault, ProviderStep.CREATE)
     assert isinstance(await stage.connector.create(order), InDoubt)
     assert "state" not in await stage.booked(order)
     assert isinstance(await stage.connector.create(order), PageCreated)
@@ -285,9 +292,9 @@ async def test_a_page_that_was_not_opened_is_in_doubt_and_opened_by_the_next_try
 async def test_a_page_is_opened_under_a_new_token_where_the_old_one_is_turned_away(
     stage: SandboxStage,
 ) -> None:
-    await stage.fault(Fault.UNAUTHORISED, Step.CREATE)
+    await stage.fault(ProviderFault.UNAUTHORISED, ProviderStep.CREATE)
     assert isinstance(await stage.connector.create(stage.order()), PageCreated)
-    await stage.fault(Fault.UNAUTHORISED, Step.CREATE, times=2)
+    await stage.fault(ProviderFault.UNAUTHORISED, ProviderStep.CREATE, times=2)
     order = stage.order()
     assert isinstance(await stage.connector.create(order), InDoubt)
     assert "state" not in await stage.booked(order)
@@ -303,7 +310,7 @@ async def test_a_duplicate_opens_nothing_and_leaves_the_first_page_alone(stage: 
 
 
 async def test_a_page_that_is_refused_is_declined(stage: SandboxStage) -> None:
-    await stage.fault(Fault.REFUSE, Step.CREATE)
+    await stage.fault(ProviderFault.REFUSE, ProviderStep.CREATE)
     declined = await stage.connector.create(stage.order())
     assert (
         declined
@@ -341,9 +348,11 @@ async def test_wrong_credentials_send_nothing(stage: SandboxStage) -> None:
     assert isinstance(await stranger.create(stage.order()), Unreached)
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_DONE, Fault.HTML, Fault.HTTP_500, Fault.REFUSE])
-async def test_without_a_login_nothing_is_sent(stage: SandboxStage, fault: Fault) -> None:
-    await stage.fault(fault, Step.LOGIN)
+@pytest.mark.parametrize(
+    "fault", [ProviderFault.LOST_DONE, ProviderFault.HTML, ProviderFault.HTTP_500, ProviderFault.REFUSE]
+)
+async def test_without_a_login_nothing_is_sent(stage: SandboxStage, fault: ProviderFault) -> None:
+    await stage.fault(fault, ProviderStep.LOGIN)
     order = stage.order()
     assert isinstance(await stage.connector.create(order), Unreached)
     assert "state" not in await stage.booked(order)

@@ -20,8 +20,8 @@ from ekpay_switch.domain.collections.connector_calls import (
     judge_collected,
 )
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.context import FamilyContext
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.token_init_status.token_init_status_stage import (
@@ -77,10 +77,10 @@ def connector(dialect: Dialect, document: object, status: int) -> TokenInitStatu
         "store_id": 1,
         "execute_url": "http://127.0.0.1:8204/shurjopay/api/secret-pay",
     }
-    shelf = TokenShelf({dialect.id: LoginSession("token", told).stored_text})
+    shelf = InMemoryTokens({dialect.id: LoginSession("token", told).stored_text})
     wire = OneAnswer(json.dumps(document).encode(), status)
     environ = dict.fromkeys(dialect.manifest.secrets.values(), "secret")
-    return TokenInitStatus(the_manifest(dialect.id), Surroundings(wire, shelf, StoppedClock(NOON), environ))
+    return TokenInitStatus(the_manifest(dialect.id), FamilyContext(wire, shelf, StoppedClock(NOON), environ))
 
 
 def bent(good: Any, changes: Mapping[str, object]) -> object:  # noqa: ANN401 - whatever JSON it is

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from connectors.families.token_init_status.connector import TokenInitStatus
-from ekpay_switch.cli.conformance.run import Fact, Verdict
-from ekpay_switch.cli.connectors.conformance import Conformance
+from ekpay_switch.cli.conformance.run import FactVerdict, SafetyFact
+from ekpay_switch.cli.connectors.conformance import ConnectorConformance
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, PageCreated
 from ekpay_switch.domain.money import Money
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.connectors.families.token_init_status.token_init_status_stage import (
@@ -93,7 +93,7 @@ class HonestUpay:
 
 
 @asynccontextmanager
-async def a_run(dialect: Dialect, desk: HonestWallet | HonestUpay) -> AsyncIterator[Conformance]:
+async def a_run(dialect: Dialect, desk: HonestWallet | HonestUpay) -> AsyncIterator[ConnectorConformance]:
     async def payer(order: CollectOrder, created: PageCreated) -> bool:
         assert order.provider_reference == created.provider_reference
         desk.is_paid = True
@@ -104,9 +104,9 @@ async def a_run(dialect: Dialect, desk: HonestWallet | HonestUpay) -> AsyncItera
     async with rude_peer(desk.serve) as peer:
         own = f"EKPAY_{dialect.id.upper()}_"
         environ = {f"{own}URL": peer.url("")} | {f"{own}{name}": "secret" for name in dialect.secrets}
-        connector = TokenInitStatus(dialect.manifest, Surroundings(wire, SharedTokens(), clock, environ))
+        connector = TokenInitStatus(dialect.manifest, FamilyContext(wire, SharedTokens(), clock, environ))
         try:
-            yield Conformance(connector, payer, Money(1_000), send_seconds=5)
+            yield ConnectorConformance(connector, payer, Money(1_000), send_seconds=5)
         finally:
             await wire.close()
 
@@ -120,7 +120,9 @@ async def test_an_honest_provider_contradicts_nothing(
     async with a_run(dialect, desk) as run:
         steps = {finding.step: finding.is_right async for finding in run.run()}
         # Nothing is executed here, so nothing can be executed twice.
-        assert run.verdicts() == dict.fromkeys(Fact, Verdict.PROVEN) | {Fact.DEDUPLICATES: Verdict.NOT_SHOWN}
+        assert run.verdicts() == dict.fromkeys(SafetyFact, FactVerdict.PROVEN) | {
+            SafetyFact.DEDUPLICATES: FactVerdict.NOT_SHOWN
+        }
     assert all(steps.values())
     assert ("asked for the refunds" in steps) is (dialect is TAP)
     assert "more than is left" in steps

@@ -19,9 +19,9 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
 from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 from tests.connectors.conftest import CONFIG, the_manifest
 from tests.connectors.families.token_init_status.token_init_status_stage import (
@@ -57,7 +57,7 @@ class Played:
 
 def connector(manifest: Manifest, wire: Played) -> TokenInitStatus:
     environ = dict.fromkeys(manifest.secrets.values(), "secret")
-    return TokenInitStatus(manifest, Surroundings(wire, TokenShelf(), StoppedClock(NOON), environ))
+    return TokenInitStatus(manifest, FamilyContext(wire, InMemoryTokens(), StoppedClock(NOON), environ))
 
 
 def written(tmp_path: Path, connector_id: str, text: str) -> Manifest:
@@ -262,7 +262,7 @@ def test_a_field_map_that_contradicts_its_manifest_is_refused_by_name(
 ) -> None:
     text = text_of(connector_id)
     assert old in text
-    around: Any = Surroundings(Played({}), TokenShelf(), StoppedClock(NOON), {})
+    around: Any = FamilyContext(Played({}), InMemoryTokens(), StoppedClock(NOON), {})
     with pytest.raises(ManifestError, match=names):
         connector_of(written(tmp_path, connector_id, text.replace(old, new, 1)), around)
 

@@ -9,22 +9,22 @@ import pytest
 from ekpay_switch.domain.collections.connector_calls import Collected, RefundLine, RefundsFound
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from sandbox.callers.payer.payer import Does
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.providers.token_init_status.family import Institution
+from sandbox.callers.payer.payer import PayerDecision
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.providers.token_init_status.family import TokenInitStatusFamily
 from tests.connectors.sandbox_stage import SandboxStage, a_refund_of, sandbox_stage
 from tests.sandbox.providers.token_init_status.caller import GENERIC
 
 
 @pytest.fixture
 async def tap(tmp_path: Path) -> AsyncIterator[SandboxStage]:
-    async with sandbox_stage(Institution, "tap", tmp_path) as stage:
+    async with sandbox_stage(TokenInitStatusFamily, "tap", tmp_path) as stage:
         yield stage
 
 
 @pytest.fixture
 async def upay(tmp_path: Path) -> AsyncIterator[SandboxStage]:
-    async with sandbox_stage(Institution, "upay", tmp_path) as stage:
+    async with sandbox_stage(TokenInitStatusFamily, "upay", tmp_path) as stage:
         yield stage
 
 
@@ -33,7 +33,7 @@ async def upay(tmp_path: Path) -> AsyncIterator[SandboxStage]:
 
 @pytest.mark.parametrize("house", GENERIC)
 async def test_parts_go_back_up_to_what_was_taken(tmp_path: Path, house: str) -> None:
-    async with sandbox_stage(Institution, house, tmp_path) as stage:
+    async with sandbox_stage(TokenInitStatusFamily, house, tmp_path) as stage:
         order, collected = await stage.paid()
         refunds = [a_refund_of(order, collected, minor) for minor in (20_000, 30_000)]
         given = [await stage.connector.refund(refund) for refund in refunds]
@@ -54,8 +54,10 @@ async def test_nothing_was_given_back_yet(tap: SandboxStage) -> None:
     assert await tap.connector.inquire_refunds(a_refund_of(order, collected, 1)) == RefundsFound(())
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_DONE, Fault.LOST_UNDONE, Fault.HTML, Fault.HTTP_500])
-async def test_a_refund_without_an_answer_is_given_once(tap: SandboxStage, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [ProviderFault.LOST_DONE, ProviderFault.LOST_UNDONE, ProviderFault.HTML, ProviderFault.HTTP_500]
+)
+async def test_a_refund_without_an_answer_is_given_once(tap: SandboxStage, fault: ProviderFault) -> None:
     order, collected = await tap.paid(f"refund_{fault}")
     refund = a_refund_of(order, collected, 20_000)
     assert isinstance(await tap.connector.refund(refund), InDoubt)
@@ -87,7 +89,7 @@ async def test_a_refund_is_sent_again_under_a_new_token(tap: SandboxStage) -> No
 async def test_refunds_that_cannot_be_asked_about_are_not_repeated(tap: SandboxStage) -> None:
     order, collected = await tap.paid()
     refund = a_refund_of(order, collected, 20_000, may_have_been_heard=True)
-    await tap.fault(Fault.HTTP_500, Step.REFUND_STATUS, times=2)
+    await tap.fault(ProviderFault.HTTP_500, ProviderStep.REFUND_STATUS, times=2)
     assert isinstance(await tap.connector.refund(refund), InDoubt)
     assert isinstance(await tap.connector.inquire_refunds(refund), NoAnswer)
     assert (await tap.booked(order))["refunded_paisa"] == 0
@@ -111,7 +113,7 @@ async def test_a_refund_takes_its_time(tap: SandboxStage, kind: str, *, is_done:
 
 async def test_what_was_never_paid_or_is_too_old_is_not_given_back(tap: SandboxStage) -> None:
     order, collected = await tap.paid()
-    unpaid, _ = await tap.visited(does=Does.CANCEL)
+    unpaid, _ = await tap.visited(does=PayerDecision.CANCEL)
     refund = a_refund_of(unpaid, collected, 20_000)
     assert await tap.connector.refund(refund) == Declined("not_refundable", "4222")
     other = a_refund_of(order, replace(collected, provider_transaction="TXN00000000"), 20_000)
@@ -170,7 +172,7 @@ async def test_upay_does_not_give_back_what_it_does_not_have(upay: SandboxStage)
 
 
 async def test_shurjopay_gives_nothing_back(tmp_path: Path) -> None:
-    async with sandbox_stage(Institution, "shurjopay", tmp_path) as stage:
+    async with sandbox_stage(TokenInitStatusFamily, "shurjopay", tmp_path) as stage:
         order, collected = await stage.paid()
         refund = a_refund_of(order, collected, 20_000)
         assert isinstance(await stage.connector.refund(refund), Unreached)

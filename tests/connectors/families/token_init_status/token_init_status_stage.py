@@ -11,7 +11,7 @@ from connectors.families.token_init_status.connector import TokenInitStatus
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
-from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
 from tests.connectors.conftest import the_manifest
@@ -244,7 +244,7 @@ class Stage:
 
     def another_process(self) -> TokenInitStatus:
         """The same connector in a second process of the cluster, with a memory of its own."""
-        around = Surroundings(self.wire, self.tokens, DhakaClock(), self.environ, DIVISOR)
+        around = FamilyContext(self.wire, self.tokens, DhakaClock(), self.environ, DIVISOR)
         return TokenInitStatus(self.manifest, around)
 
     def paths(self) -> list[str]:
@@ -273,7 +273,7 @@ async def stage_of(
         given = {f"{own}URL": peer.url(""), **secrets, **(environ or {})}
         desk.base = peer.url("")
         desk.answers.setdefault(f"POST {dialect.init}", dialect.page(peer.url("/page"), REFERENCE))
-        connector = TokenInitStatus(manifest, Surroundings(wire, tokens, clock, given, DIVISOR))
+        connector = TokenInitStatus(manifest, FamilyContext(wire, tokens, clock, given, DIVISOR))
         stage = Stage(dialect, manifest, desk, peer, tokens, connector, wire, given)
         stage.now_says("paid")
         try:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import aiohttp
 
-from sandbox.billers.aggregator.family import Institution
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.billers.aggregator.family import AggregatorFamily
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.conftest import served
@@ -108,6 +108,6 @@ def paisa(text: str) -> int:
 
 @asynccontextmanager
 async def aggregator_at(folder: Path, clock: SetClock) -> AsyncIterator[AggregatorCaller]:
-    settings = CounterSettings(home=folder, accounts=50, slow_seconds=1.0)
-    async with served(Institution.open(settings, Clock(clock.now))) as (session, origin):
+    settings = BillerSettings(home=folder, accounts=50, slow_seconds=1.0)
+    async with served(AggregatorFamily.open(settings, Clock(clock.now))) as (session, origin):
         yield AggregatorCaller(session, origin)

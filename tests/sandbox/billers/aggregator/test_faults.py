@@ -6,7 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sandbox.billers.aggregator.family import Institution
+from sandbox.billers.aggregator.family import AggregatorFamily
 from tests.sandbox.billers.aggregator.caller import (
     BPDB,
     DPDC,
@@ -239,7 +239,7 @@ async def test_the_book_outlives_a_kill(tmp_path: Path) -> None:
 
 
 def test_a_switch_is_told_one_address_and_a_pair_of_keys_for_each_utility() -> None:
-    told = Institution.settings_for_switch("http://127.0.0.1:1", "secret")
+    told = AggregatorFamily.settings_for_switch("http://127.0.0.1:1", "secret")
     assert told["EKPAY_AGGREGATOR_URL"] == "http://127.0.0.1:1/aggregator"
     assert told["EKPAY_AGGREGATOR_PASSWORD"] == "secret"
     pairs = {f"EKPAY_{house.upper()}_{key}_KEY" for house in HOUSES for key in ("AUTH", "SECRET")}

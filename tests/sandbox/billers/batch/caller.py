@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.billers.batch.family import BatchFamily
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.conftest import served
@@ -62,7 +62,7 @@ class BatchCaller(CounterCaller):
 
 @asynccontextmanager
 async def batch_at(folder: Path, clock: SetClock) -> AsyncIterator[BatchCaller]:
-    settings = CounterSettings(home=folder, accounts=50, slow_seconds=1.0)
+    settings = BillerSettings(home=folder, accounts=50, slow_seconds=1.0)
     async with served(BatchFamily.open(settings, Clock(clock.now))) as (session, origin):
         yield BatchCaller(session, origin)
 

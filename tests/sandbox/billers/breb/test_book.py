@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.billers.breb.book import BillLock, BrebBook, BrebPayment
-from sandbox.billers.breb.faults import Step
+from sandbox.billers.breb.faults import BrebStep
 from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import JournalInUseError
 from tests.sandbox.caller import NOON
@@ -28,7 +28,7 @@ def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
     book.record_saved(a_payment())
     book.record_repeat("T1")
     book.record_rejected(BILL, "T2")
-    book.record_dropped(Step.SAVE, "T3")
+    book.record_dropped(BrebStep.SAVE, "T3")
     book.record_locked(BillLock("26021003010000001", "1003010000001", "EKP", NOON))
     book.record_saved(a_payment("26021003010000001", "T4"))
     book.record_acknowledged("T4", NOON)
@@ -43,7 +43,10 @@ def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
     assert again.lock(BILL, NOON + timedelta(hours=2)) is None
     assert again.lock("26021003010000001", NOON) is None
     assert (again.is_cut_off(ACCOUNT), again.is_cut_off("1003010000001")) == (True, False)
-    assert (again.was_dropped(Step.SAVE, "T3"), again.was_dropped(Step.ACKNOWLEDGE, "T3")) == (True, False)
+    assert (again.was_dropped(BrebStep.SAVE, "T3"), again.was_dropped(BrebStep.ACKNOWLEDGE, "T3")) == (
+        True,
+        False,
+    )
     first, second = again.payment("T1"), again.payment_of("26021003010000001")
     assert first is not None
     assert (first.saves, first.is_acknowledged) == (2, False)

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from sandbox.billers.breb.bills import BrebAccountKind
-from sandbox.billers.breb.faults import MAGIC, Fault, Step
+from sandbox.billers.breb.faults import MAGIC, BrebFault, BrebStep
 from sandbox.kit.institution.faults import ANYBODY, StepFaults
 from tests.sandbox.caller import BrebCaller
 
@@ -44,20 +44,20 @@ def test_each_kind_of_account_either_misbehaves_or_is_plain(kind: BrebAccountKin
 
 
 def test_a_fault_strikes_its_step_only_and_one_for_anybody_comes_last() -> None:
-    faults: StepFaults[Fault] = StepFaults(Step)
-    faults.add(Step.SAVE, ANYBODY, Fault.HTML, 1)
-    faults.add(Step.SAVE, NORMAL, Fault.SLOW, 1)
-    faults.add(None, NORMAL, Fault.CLOSE_BEFORE, 1)
+    faults: StepFaults[BrebFault] = StepFaults(BrebStep)
+    faults.add(BrebStep.SAVE, ANYBODY, BrebFault.HTML, 1)
+    faults.add(BrebStep.SAVE, NORMAL, BrebFault.SLOW, 1)
+    faults.add(None, NORMAL, BrebFault.CLOSE_BEFORE, 1)
     assert faults.listing()[-1] == {
         "step": "any",
         "number": NORMAL,
-        "fault": Fault.CLOSE_BEFORE,
+        "fault": BrebFault.CLOSE_BEFORE,
         "times": 1,
     }
-    assert faults.take(Step.SAVE, NORMAL) is Fault.SLOW
-    assert faults.take(Step.STATUS, NORMAL) is Fault.CLOSE_BEFORE
-    assert faults.take(Step.ACKNOWLEDGE, NORMAL) is None
-    assert faults.take(Step.SAVE, "another") is Fault.HTML
+    assert faults.take(BrebStep.SAVE, NORMAL) is BrebFault.SLOW
+    assert faults.take(BrebStep.STATUS, NORMAL) is BrebFault.CLOSE_BEFORE
+    assert faults.take(BrebStep.ACKNOWLEDGE, NORMAL) is None
+    assert faults.take(BrebStep.SAVE, "another") is BrebFault.HTML
     assert faults.listing() == []
 
 

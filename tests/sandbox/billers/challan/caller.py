@@ -8,8 +8,8 @@ from pathlib import Path
 
 import aiohttp
 
-from sandbox.billers.challan.family import CLIENT_ID, Institution, client_secret
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.billers.challan.family import CLIENT_ID, ChallanFamily, client_secret
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from tests.sandbox.caller import AdminCaller, Json, SetClock
 from tests.sandbox.conftest import served
@@ -122,8 +122,8 @@ class ChallanCaller(AdminCaller):
 
 @asynccontextmanager
 async def treasury(home: Path, clock: SetClock) -> AsyncIterator[ChallanCaller]:
-    settings = CounterSettings(home=home, accounts=50, slow_seconds=0.5)
-    far_side = Institution.open(settings, Clock(clock.now))
+    settings = BillerSettings(home=home, accounts=50, slow_seconds=0.5)
+    far_side = ChallanFamily.open(settings, Clock(clock.now))
     try:
         async with served(far_side) as (session, origin):
             caller = ChallanCaller(session, origin, clock)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.billers.challan.challans import fiscal_years
-from sandbox.billers.challan.family import Institution
+from sandbox.billers.challan.family import ChallanFamily
 from sandbox.billers.challan.institutions import INSTITUTIONS
 from tests.sandbox.billers.challan.caller import (
     CONFIRM,
@@ -247,7 +247,7 @@ async def test_the_list_of_the_day_names_the_challans_of_one_office(acs: Challan
 
 
 def test_a_switch_is_told_one_address_and_one_login() -> None:
-    told = Institution.settings_for_switch("http://127.0.0.1:8199", "p")
+    told = ChallanFamily.settings_for_switch("http://127.0.0.1:8199", "p")
     assert told == {
         "EKPAY_ACHALLAN_URL": "http://127.0.0.1:8199/acs",
         "EKPAY_ACHALLAN_PASSWORD": "p",

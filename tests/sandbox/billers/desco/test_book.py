@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.billers.desco.book import DescoBook, Payment, PaymentKey
+from sandbox.billers.desco.book import DescoBook, DescoPayment, PaymentKey
 from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import BrokenJournalError, JournalInUseError
 
 TODAY = date(2026, 3, 10)
-PAYMENT = Payment(
+PAYMENT = DescoPayment(
     bill_number="022610000000",
     transaction_id="T1",
     account="10000000",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import aiohttp
 
-from sandbox.billers.direct.family import Institution
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.billers.direct.family import DirectFamily
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.conftest import served
@@ -93,8 +93,8 @@ class DirectCaller(CounterCaller):
 
 @asynccontextmanager
 async def direct_at(folder: Path, clock: SetClock) -> AsyncIterator[DirectCaller]:
-    settings = CounterSettings(home=folder, accounts=50, slow_seconds=1.0)
-    async with served(Institution.open(settings, Clock(clock.now))) as (session, origin):
+    settings = BillerSettings(home=folder, accounts=50, slow_seconds=1.0)
+    async with served(DirectFamily.open(settings, Clock(clock.now))) as (session, origin):
         yield DirectCaller(session, origin)
 
 

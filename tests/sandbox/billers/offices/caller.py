@@ -8,9 +8,9 @@ from pathlib import Path
 
 import aiohttp
 
-from sandbox.billers.offices.family import Institution
+from sandbox.billers.offices.family import OfficesFamily
 from sandbox.billers.offices.final_receipts import OfficeTimes
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.conftest import served
@@ -157,6 +157,6 @@ class OfficesCaller(CounterCaller):
 async def offices_at(
     folder: Path, clock: SetClock, times: OfficeTimes | None = None
 ) -> AsyncIterator[OfficesCaller]:
-    settings = CounterSettings(home=folder, accounts=50, slow_seconds=1.0)
-    async with served(Institution(settings, Clock(clock.now), times)) as (session, origin):
+    settings = BillerSettings(home=folder, accounts=50, slow_seconds=1.0)
+    async with served(OfficesFamily(settings, Clock(clock.now), times)) as (session, origin):
         yield OfficesCaller(session, origin)

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 import sandbox.billers.prepaid.family as prepaid
 import sandbox.billers.xmlvend.family as xmlvend
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.conftest import served
@@ -145,15 +145,15 @@ def told(text: str) -> Mapping[str, str]:
 
 @asynccontextmanager
 async def prepaid_at(folder: Path, clock: SetClock) -> AsyncIterator[PrepaidCaller]:
-    settings = CounterSettings(home=folder, accounts=50, slow_seconds=0.3)
-    async with served(prepaid.Institution.open(settings, Clock(clock.now))) as (session, origin):
+    settings = BillerSettings(home=folder, accounts=50, slow_seconds=0.3)
+    async with served(prepaid.PrepaidFamily.open(settings, Clock(clock.now))) as (session, origin):
         yield PrepaidCaller(session, origin)
 
 
 @asynccontextmanager
 async def xmlvend_at(folder: Path, clock: SetClock) -> AsyncIterator[XmlCaller]:
-    settings = CounterSettings(home=folder, accounts=50, slow_seconds=0.3)
-    async with served(xmlvend.Institution.open(settings, Clock(clock.now))) as (session, origin):
+    settings = BillerSettings(home=folder, accounts=50, slow_seconds=0.3)
+    async with served(xmlvend.XmlVendFamily.open(settings, Clock(clock.now))) as (session, origin):
         yield XmlCaller(session, origin)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import aiohttp
 
-from sandbox.billers.upstream.family import Institution
-from sandbox.callers.partner.messages import Payout, Writer
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.billers.upstream.family import UpstreamFamily
+from sandbox.callers.partner.messages import MessageWriter, Payout
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.jwe import seal, unseal
 from tests.sandbox.caller import AdminCaller, Json, SetClock
@@ -49,10 +49,10 @@ class UpstreamCaller(AdminCaller):
 
     clock: SetClock
     token: str = ""
-    write: Writer = field(init=False)
+    write: MessageWriter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.write = Writer("NS8801", "s8801", self.clock.now)
+        self.write = MessageWriter("NS8801", "s8801", self.clock.now)
 
     async def post(self, path: str, body: bytes, token: str | None = None) -> tuple[int, str]:
         bearer = self.token if token is None else token
@@ -120,8 +120,8 @@ class UpstreamCaller(AdminCaller):
 
 @asynccontextmanager
 async def upstream_at(folder: Path, clock: SetClock) -> AsyncIterator[UpstreamCaller]:
-    settings = CounterSettings(home=folder, accounts=50, slow_seconds=1.0)
-    async with served(Institution.open(settings, Clock(clock.now))) as (session, origin):
+    settings = BillerSettings(home=folder, accounts=50, slow_seconds=1.0)
+    async with served(UpstreamFamily.open(settings, Clock(clock.now))) as (session, origin):
         caller = UpstreamCaller(session, origin, clock)
         await caller.log_in()
         yield caller

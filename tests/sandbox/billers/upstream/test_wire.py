@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.billers.upstream.family import Institution
+from sandbox.billers.upstream.family import UpstreamFamily
 from tests.sandbox.billers.upstream.caller import (
     BILLER_IDS,
     HOUSES,
@@ -26,7 +26,7 @@ async def upstream(tmp_path: Path, clock: SetClock) -> AsyncIterator[UpstreamCal
 
 
 def test_one_switch_stands_for_all_of_its_houses() -> None:
-    assert Institution.settings_for_switch("http://127.0.0.1:1", "word") == {
+    assert UpstreamFamily.settings_for_switch("http://127.0.0.1:1", "word") == {
         "EKPAY_UPSTREAM_URL": "http://127.0.0.1:1/syndicate/api",
         "EKPAY_UPSTREAM_PASSWORD": "word",
         "EKPAY_UPSTREAM_SECRET": SECRET,

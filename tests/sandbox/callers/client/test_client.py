@@ -9,14 +9,14 @@ import pytest
 
 from sandbox.callers.client.client import ApiClient, RefusedError
 from sandbox.callers.client.messages import (
-    Order,
+    ApiOrder,
+    ApiTokenLine,
     RefundOrder,
-    TokenLine,
-    UnreadableAnswerError,
+    UnreadableReplyError,
     new_key,
     payment_of,
 )
-from sandbox.callers.client.return_page import opened
+from sandbox.callers.client.return_page import open_return_page
 from tests.sandbox.callers.client.stub_rest_v1 import (
     KEY,
     PAYMENT,
@@ -27,7 +27,7 @@ from tests.sandbox.callers.client.stub_rest_v1 import (
     stub_switch,
 )
 
-ORDER = Order("b025", {"account_no": "10000007"}, 125_000, "https://shop.example/done?order=7")
+ORDER = ApiOrder("b025", {"account_no": "10000007"}, 125_000, "https://shop.example/done?order=7")
 IDEMPOTENCY_KEY = "0123456789abcdef"
 CREATE, TRIES, CANCEL, REFUNDS, GET = (
     "POST /v1/payments",
@@ -79,7 +79,7 @@ async def test_the_same_order_has_the_same_bytes_and_a_repeat_is_told(
     switch.replays = True
     switch.will_answer(CREATE, 200, PAYMENT)
     assert (await client.create(ORDER, IDEMPOTENCY_KEY)).is_repeat
-    await client.create(Order("b025", dict(ORDER.parameters), 125_000, ORDER.return_url), IDEMPOTENCY_KEY)
+    await client.create(ApiOrder("b025", dict(ORDER.parameters), 125_000, ORDER.return_url), IDEMPOTENCY_KEY)
     assert switch.asked[0][3] == switch.asked[1][3]
 
 
@@ -87,7 +87,7 @@ async def test_a_new_payment_under_the_status_of_a_repeat_is_an_error(
     switch: StubSwitch, client: ApiClient
 ) -> None:
     switch.will_answer(CREATE, 200, PAYMENT)
-    with pytest.raises(UnreadableAnswerError, match="HTTP 200"):
+    with pytest.raises(UnreadableReplyError, match="HTTP 200"):
         await client.create(ORDER, IDEMPOTENCY_KEY)
 
 
@@ -107,7 +107,7 @@ async def test_a_payment_is_looked_up_tried_again_and_cancelled(
         CANCEL, 200, PAYMENT | {"status": "failed", "reason": "cancelled", "next_action": None}
     )
     paid = await client.get(PAYMENT_ID)
-    assert (paid.is_final, paid.tokens) == (True, (TokenLine(1, "credit", "1" * 20),))
+    assert (paid.is_final, paid.tokens) == (True, (ApiTokenLine(1, "credit", "1" * 20),))
     assert (await client.try_again(PAYMENT_ID)).page_url is not None
     cancelled = await client.cancel(PAYMENT_ID)
     assert (cancelled.status, cancelled.page_url, cancelled.reason) == ("failed", None, "cancelled")
@@ -178,13 +178,13 @@ async def test_a_strangers_key_is_refused(switch: StubSwitch) -> None:
     ],
 )
 def test_a_payment_that_is_not_as_the_document_says_is_unreadable(changes: dict[str, object]) -> None:
-    with pytest.raises(UnreadableAnswerError):
+    with pytest.raises(UnreadableReplyError):
         payment_of(PAYMENT | changes)
 
 
 def test_a_payment_without_a_member_is_unreadable() -> None:
     for name in PAYMENT:
-        with pytest.raises(UnreadableAnswerError, match=name):
+        with pytest.raises(UnreadableReplyError, match=name):
             payment_of({key: value for key, value in PAYMENT.items() if key != name})
 
 
@@ -193,7 +193,7 @@ async def test_an_answer_that_is_no_payment_is_an_error(
     switch: StubSwitch, client: ApiClient, document: str
 ) -> None:
     switch.will_answer(GET, 200, document)
-    with pytest.raises(UnreadableAnswerError):
+    with pytest.raises(UnreadableReplyError):
         await client.get(PAYMENT_ID)
 
 
@@ -207,14 +207,14 @@ async def test_a_refusal_that_is_not_as_the_document_says_is_unreadable(
         "application/problem+json",
         {"type": "about:blank", "title": "Conflict"} | changes,
     )
-    with pytest.raises(UnreadableAnswerError):
+    with pytest.raises(UnreadableReplyError):
         await client.get(PAYMENT_ID)
 
 
 async def test_a_refusal_without_a_code_is_unreadable(switch: StubSwitch, client: ApiClient) -> None:
     bare = {"type": "about:blank", "title": "busy", "status": 503}
     switch.will_answer(GET, 503, bare, "application/problem+json")
-    with pytest.raises(UnreadableAnswerError, match="code"):
+    with pytest.raises(UnreadableReplyError, match="code"):
         await client.get(PAYMENT_ID)
 
 
@@ -231,11 +231,11 @@ def test_a_key_is_new_each_time_and_fits_the_rule() -> None:
 
 
 async def test_the_return_page_counts_who_came_back_for_what() -> None:
-    async with opened() as page, aiohttp.ClientSession() as browser:
+    async with open_return_page() as page, aiohttp.ClientSession() as browser:
         for query in (f"&payment_id={PAYMENT_ID}", f"&payment_id={PAYMENT_ID}", ""):
             async with browser.get(page.url("7") + query) as answer:
                 await answer.read()
         assert dict(page.visits) == {("7", PAYMENT_ID): 2}
         assert page.unknown_visits == 1
-        async with opened() as other:
-            assert other.place != page.place
+        async with open_return_page() as other:
+            assert other.address != page.address

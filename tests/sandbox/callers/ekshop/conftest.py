@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 
 from sandbox.callers.ekshop.app import build_app, build_server
 from sandbox.callers.ekshop.listener_conduct import Conduct
-from sandbox.callers.ekshop.shop import Settings, Shop
+from sandbox.callers.ekshop.shop import Shop, ShopSettings
 from sandbox.callers.ekshop.wire import Merchant
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.hang_up import HangUpProtocol
@@ -97,7 +97,7 @@ async def _opened(switch: StubMerchantApi, home: Path) -> AsyncIterator[Customer
     with listen("127.0.0.1", 0) as listener:
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
         merchant = Merchant(switch.base_url, "ekshop_test", "a-pass-key")
-        shop = Shop(Settings(home, origin, merchant, slow_seconds=0.05), Clock())
+        shop = Shop(ShopSettings(home, origin, merchant, slow_seconds=0.05), Clock())
         config = build_server(build_app(shop)).config
         config.load()
         state = ServerState()

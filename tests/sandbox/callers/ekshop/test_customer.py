@@ -10,7 +10,7 @@ from sandbox.callers.ekshop.customer import (
     pay_again,
     trnx_id_of,
 )
-from sandbox.callers.ekshop.wire import Customer as Buyer
+from sandbox.callers.ekshop.wire import ShopCustomer as Buyer
 from sandbox.callers.payer.browser import Browser, LostPayerError
 from tests.sandbox.callers.ekshop.conftest import Customer
 from tests.sandbox.callers.ekshop.stub_merchant_api import StubMerchantApi

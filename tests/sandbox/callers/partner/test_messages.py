@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.callers.partner.messages import ECHOED_MEMBERS_MIN, Payout, Writer, new_reference
+from sandbox.callers.partner.messages import ECHOED_MEMBERS_MIN, MessageWriter, Payout, new_reference
 
-WRITER = Writer("NS42", "s7", now=lambda: datetime(2026, 3, 10, 20, 0, tzinfo=UTC))
+WRITER = MessageWriter("NS42", "s7", now=lambda: datetime(2026, 3, 10, 20, 0, tzinfo=UTC))
 FETCHED: dict[str, Any] = {
     "hdrs": {"nm": "FETCH_BLL_REQ", "ref_id": "R" * 24},
     "trx": {"trx_id": "F" * 24},

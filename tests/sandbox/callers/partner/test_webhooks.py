@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sandbox.callers.partner.webhooks import (
     MessageRefusedError,
-    Receiver,
+    WebhookReceiver,
     build_server,
     public_key,
     read_ipn,
@@ -61,8 +61,8 @@ class Signed:
         return headers | {name.replace("_", "-"): value for name, value in replaced.items()}
 
 
-def a_receiver() -> Receiver:
-    return Receiver([published(SIGNER)], lambda: float(NOW))
+def a_receiver() -> WebhookReceiver:
+    return WebhookReceiver([published(SIGNER)], lambda: float(NOW))
 
 
 def an_ipn(**replaced: object) -> bytes:
@@ -70,7 +70,7 @@ def an_ipn(**replaced: object) -> bytes:
 
 
 def test_an_ipn_of_ours_is_taken_and_nothing_else_is_one() -> None:
-    receiver = Receiver([published(SIGNER)], lambda: float(NOW), read=read_ipn)
+    receiver = WebhookReceiver([published(SIGNER)], lambda: float(NOW), read=read_ipn)
     for body, status in (
         (an_ipn(), 204),
         (an_ipn(msg_code=1020), 400),
@@ -78,7 +78,7 @@ def test_an_ipn_of_ours_is_taken_and_nothing_else_is_one() -> None:
         (BODY, 400),
     ):
         assert receiver.take(Signed(body=body).headers(), body) == status
-    assert receiver.taken == {"msg_1": json.loads(an_ipn())}
+    assert receiver.events == {"msg_1": json.loads(an_ipn())}
     assert receiver.take(Signed(body=an_ipn(), key=OTHER).headers(), an_ipn()) == 400
     assert receiver.take(Signed(body=an_ipn(), timestamp=str(NOW - 301)).headers(), an_ipn()) == 400
 
@@ -86,9 +86,9 @@ def test_an_ipn_of_ours_is_taken_and_nothing_else_is_one() -> None:
 @pytest.mark.parametrize("signature", ["", "v1", "v1,%%%", "v1,a,b", "v1a,%%%", "v1a," + "A" * 1_000_000])
 def test_an_ipn_under_a_signature_of_rubbish_is_refused(signature: str) -> None:
     """T69."""
-    receiver = Receiver([published(SIGNER)], lambda: float(NOW), read=read_ipn)
+    receiver = WebhookReceiver([published(SIGNER)], lambda: float(NOW), read=read_ipn)
     assert receiver.take(Signed(body=an_ipn()).headers(webhook_signature=signature), an_ipn()) == 400
-    assert receiver.taken == {}
+    assert receiver.events == {}
 
 
 def test_a_message_of_ours_is_taken_and_a_repeat_is_the_same_message() -> None:
@@ -96,8 +96,8 @@ def test_a_message_of_ours_is_taken_and_a_repeat_is_the_same_message() -> None:
     assert [receiver.take(signed.headers(), BODY) for _ in range(2)] == [204, 204]
     later = Signed(timestamp=str(NOW + 299))
     assert receiver.take(later.headers(), BODY) == 204
-    assert receiver.taken == {"msg_1": EVENT}
-    assert receiver.heard == ["msg_1"] * 3
+    assert receiver.events == {"msg_1": EVENT}
+    assert receiver.received_ids == ["msg_1"] * 3
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_message_of_ours_is_taken_and_a_repeat_is_the_same_message() -> None:
 def test_a_message_that_is_old_foreign_or_no_event_is_refused(message: Signed) -> None:
     receiver = a_receiver()
     assert receiver.take(message.headers(), message.body) == 400
-    assert (receiver.taken, len(receiver.refused)) == ({}, 1)
+    assert (receiver.events, len(receiver.refused)) == ({}, 1)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_receiver_without_keys_takes_nothing() -> None:
 
 
 @asynccontextmanager
-async def served(receiver: Receiver) -> AsyncIterator[str]:
+async def served(receiver: WebhookReceiver) -> AsyncIterator[str]:
     listener = listen("127.0.0.1", 0)
     server = build_server(receiver)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -211,7 +211,7 @@ async def test_over_the_wire_every_message_is_answered_and_a_megabyte_is_refused
         assert await status("GET", Signed().headers(), BODY) == 400
         assert await status("POST", {}, b"") == 400
         assert await status("POST", Signed().headers(webhook_signature="v1"), BODY) == 400
-    assert receiver.heard == ["msg_1"]
+    assert receiver.received_ids == ["msg_1"]
 
 
 async def test_the_receiver_is_started_by_hand_and_prints_each_event_once() -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
+from sandbox.callers.payer.browser import Browser, LostPayerError, PageView
 from sandbox.callers.payer.checkout import InstrumentChoice, NotOfferedError, check_out, instruments_of
 from sandbox.callers.payer.forms import forms_of, links_of, refresh_of
-from sandbox.callers.payer.payer import Does, Payer
+from sandbox.callers.payer.payer import Payer, PayerDecision
 
 PAYER = Payer("01700000000")
 CHOOSE = """
@@ -108,7 +108,9 @@ async def stage() -> AsyncIterator[Stage]:
         await runner.cleanup()
 
 
-def choices(*instruments: str, does: Does = Does.APPROVE, is_followed: bool = True) -> list[InstrumentChoice]:
+def choices(
+    *instruments: str, does: PayerDecision = PayerDecision.APPROVE, is_followed: bool = True
+) -> list[InstrumentChoice]:
     return [InstrumentChoice(name, PAYER, does, is_followed) for name in instruments]
 
 
@@ -148,7 +150,7 @@ async def test_a_payer_cancels_by_the_link_and_the_form_behind_it(stage: Stage) 
 async def test_who_left_comes_back_to_the_page_that_is_open_already(stage: Stage) -> None:
     stage.verdicts = ["open"]
     async with Browser(hurries=True) as browser:
-        left = await check_out(browser, f"{stage.checkout}/pay/1", choices("bkash", does=Does.LEAVE))
+        left = await check_out(browser, f"{stage.checkout}/pay/1", choices("bkash", does=PayerDecision.LEAVE))
         assert (left.is_left, left.page.text) == (True, PROVIDER)
         done = await check_out(browser, f"{stage.checkout}/pay/1", choices("bkash"))
     assert (len(stage.tries), done.page.text) == (1, "<p>thank you</p>")
@@ -200,4 +202,4 @@ def test_instruments_that_are_buttons_or_forms_of_their_own_are_found_as_well() 
         '<form method="post" action="/try"><input type="hidden" name="instrument" value="b"></form>'
         '<form method="post" action="/other"><button name="instrument" value="c">C</button></form>'
     )
-    assert instruments_of(Shown("http://x.example/", 200, page)) == ["a", "b"]
+    assert instruments_of(PageView("http://x.example/", 200, page)) == ["a", "b"]

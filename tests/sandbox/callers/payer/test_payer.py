@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sandbox.callers.payer.browser import Browser, LostPayerError
 from sandbox.callers.payer.forms import forms_of, refresh_of
-from sandbox.callers.payer.payer import Does, Payer, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
 from tests.sandbox.providers.bkash.caller import WALLET, BkashCaller
 
 PAYER = Payer(WALLET)
@@ -52,16 +52,16 @@ def leading(location: str) -> Handler:
 @pytest.mark.parametrize(
     ("does", "status", "verification"),
     [
-        (Does.APPROVE, "success", "Complete"),
-        (Does.CANCEL, "cancel", "Incomplete"),
-        (Does.WRONG_PIN, "failure", "Incomplete"),
-        (Does.LEAVE, None, "Incomplete"),
-        (Does.LEAVE_AT_PIN, None, "Incomplete"),
-        (Does.RETURN, "success", "Complete"),
+        (PayerDecision.APPROVE, "success", "Complete"),
+        (PayerDecision.CANCEL, "cancel", "Incomplete"),
+        (PayerDecision.WRONG_PIN, "failure", "Incomplete"),
+        (PayerDecision.LEAVE, None, "Incomplete"),
+        (PayerDecision.LEAVE_AT_PIN, None, "Incomplete"),
+        (PayerDecision.RETURN, "success", "Complete"),
     ],
 )
 async def test_each_behaviour_comes_to_what_it_says(
-    bkash: BkashCaller, does: Does, status: str | None, verification: str
+    bkash: BkashCaller, does: PayerDecision, status: str | None, verification: str
 ) -> None:
     created = await bkash.create()
     visit = await pay(created["bkashURL"], PAYER, does)
@@ -72,7 +72,7 @@ async def test_each_behaviour_comes_to_what_it_says(
 
 async def test_a_payer_who_waits_is_late_but_comes(bkash: BkashCaller) -> None:
     created = await bkash.create()
-    visit = await pay(created["bkashURL"], PAYER, Does.APPROVE, wait_seconds=0.01)
+    visit = await pay(created["bkashURL"], PAYER, PayerDecision.APPROVE, wait_seconds=0.01)
     assert visit.status == "success"
 
 
@@ -168,7 +168,7 @@ async def test_a_page_that_sends_its_payer_on_with_a_form_is_followed() -> None:
         text = SENDING.replace("ACTION", f"{merchant}/back?order=9")
         async with pages(page=showing(text), stays=showing(SENDING.replace("ACTION", ""))) as provider:
             visit = await pay(f"{provider}/page", PAYER, follow=True)
-            assert (await pay(f"{provider}/stays", PAYER, Does.LEAVE)).sent_to is None
+            assert (await pay(f"{provider}/stays", PAYER, PayerDecision.LEAVE)).sent_to is None
     assert (visit.sent_to, visit.carries) == (f"{merchant}/back?order=9", {"id": "7", "status": "success"})
     assert (visit.status, visit.merchant_status) == ("success", 200)
     # What the merchant shows is its own: nobody presses anything there.

@@ -5,18 +5,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sandbox.kit.biller.accounts import World
-from sandbox.kit.biller.bills import AmountSplitRules, Kind, SimulatedBill
+from sandbox.kit.biller.accounts import BillerAccounts
+from sandbox.kit.biller.bills import AmountSplitRules, BillerAccountKind, SimulatedBill
 from sandbox.kit.biller.book import BillerBook
 from sandbox.kit.biller.call_results import PaymentResult
 from sandbox.kit.biller.faults import BillerFaultTable
-from sandbox.kit.biller.institution import AmountRange, House
+from sandbox.kit.biller.institution import AmountRange, BillerInstitution
 from sandbox.kit.biller.payment_intake import PaymentIntake, PaymentOrder
 from sandbox.kit.institution.clock import Clock
 from tests.sandbox.caller import AdminCaller, Json, SetClock
 
 OPENED_ON = date(2026, 3, 10)
-HOUSE = House(
+HOUSE = BillerInstitution(
     id="a_house",
     name="A house",
     family="a_family",
@@ -28,12 +28,12 @@ HOUSE = House(
 )
 
 
-def a_house(**changes: Any) -> House:  # noqa: ANN401 - whatever a house is made of
+def a_house(**changes: Any) -> BillerInstitution:  # noqa: ANN401 - whatever a house is made of
     return replace(HOUSE, **changes)
 
 
-def a_world(house: House = HOUSE, accounts: int = 200) -> World:
-    return World(house, 7, accounts, OPENED_ON)
+def a_world(house: BillerInstitution = HOUSE, accounts: int = 200) -> BillerAccounts:
+    return BillerAccounts(house, 7, accounts, OPENED_ON)
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Shop:
     """One house whose till a test speaks to, with a book that can be closed and opened again."""
 
     folder: Path
-    house: House = HOUSE
+    house: BillerInstitution = HOUSE
     clock: SetClock = field(default_factory=SetClock)
     faults: BillerFaultTable = field(default_factory=BillerFaultTable)
 
@@ -51,14 +51,14 @@ class Shop:
     def open(self) -> None:
         clock = Clock(self.clock.now)
         self.book = BillerBook(self.folder / "book.jsonl", 7, clock.today())
-        self.accounts = World(self.house, 7, 200, self.book.opened_on)
+        self.accounts = BillerAccounts(self.house, 7, 200, self.book.opened_on)
         self.intake = PaymentIntake(self.accounts, self.book, self.faults, clock)
 
     def reopen(self) -> None:
         self.book.close()
         self.open()
 
-    def bill(self, kind: Kind = Kind.NORMAL, nth: int = 0) -> SimulatedBill:
+    def bill(self, kind: BillerAccountKind = BillerAccountKind.NORMAL, nth: int = 0) -> SimulatedBill:
         number = self.accounts.number_of(kind, nth)
         assert number is not None
         return self.accounts.bills_of(number)[0]

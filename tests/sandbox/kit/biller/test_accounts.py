@@ -5,8 +5,8 @@ import pytest
 from sandbox.kit.biller.accounts import NORMAL_MAX
 from sandbox.kit.biller.bills import (
     AmountSplitRules,
+    BillerAccountKind,
     BillPeriod,
-    Kind,
     SimulatedBill,
     split_amount,
     split_part_payment,
@@ -18,7 +18,7 @@ from tests.sandbox.kit.biller.sample_institutions import HOUSE, OPENED_ON, a_hou
 FEES = FeeByChoice({"regular": 402_500, "express": 632_500}, parameter="delivery")
 
 
-def bills(kind: Kind = Kind.NORMAL, nth: int = 0) -> tuple[SimulatedBill, ...]:
+def bills(kind: BillerAccountKind = BillerAccountKind.NORMAL, nth: int = 0) -> tuple[SimulatedBill, ...]:
     return a_world().bills_of(a_world().number_of(kind, nth) or "")
 
 
@@ -59,15 +59,15 @@ def test_no_amount_changes_on_the_days_around_the_opening() -> None:
         assert bill.total_on(OPENED_ON) == bill.total_on(OPENED_ON + timedelta(days=2))
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_each_kind_is_known_by_its_serial_and_has_so_many_accounts(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", BillerAccountKind)
+def test_each_kind_is_known_by_its_serial_and_has_so_many_accounts(kind: BillerAccountKind) -> None:
     accounts = a_world()
-    count = 200 if kind is Kind.NORMAL else 999 if kind is Kind.UNKNOWN else 1_000
+    count = 200 if kind is BillerAccountKind.NORMAL else 999 if kind is BillerAccountKind.UNKNOWN else 1_000
     first, last = accounts.number_of(kind, 0), accounts.number_of(kind, count - 1)
     assert first is not None
     assert last is not None
     assert accounts.kind(first) is accounts.kind(last) is kind
-    assert bool(accounts.bills_of(first)) == (kind is not Kind.UNKNOWN)
+    assert bool(accounts.bills_of(first)) == (kind is not BillerAccountKind.UNKNOWN)
     assert accounts.number_of(kind, count) is None
     assert accounts.number_of(kind, -1) is None
 
@@ -88,20 +88,20 @@ def test_each_kind_is_known_by_its_serial_and_has_so_many_accounts(kind: Kind) -
 )
 def test_other_numbers_are_unknown(number: str) -> None:
     accounts = a_world()
-    assert accounts.kind(number) is Kind.UNKNOWN
+    assert accounts.kind(number) is BillerAccountKind.UNKNOWN
     assert accounts.bills_of(number) == ()
     assert accounts.bill(f"2602{number}") is None
 
 
 def test_more_accounts_than_there_are_serials_leave_the_odd_ones_alone() -> None:
     accounts = a_world(accounts=10 * NORMAL_MAX)
-    assert accounts.kind(HOUSE.number_of(NORMAL_MAX)) is Kind.NORMAL
-    assert accounts.kind(HOUSE.number_of(NORMAL_MAX + 1)) is Kind.UNKNOWN
-    assert accounts.kind(HOUSE.number_of(91_000)) is Kind.ALREADY_PAID
+    assert accounts.kind(HOUSE.number_of(NORMAL_MAX)) is BillerAccountKind.NORMAL
+    assert accounts.kind(HOUSE.number_of(NORMAL_MAX + 1)) is BillerAccountKind.UNKNOWN
+    assert accounts.kind(HOUSE.number_of(91_000)) is BillerAccountKind.ALREADY_PAID
 
 
 def test_range_98_has_three_bills_of_following_months_oldest_first() -> None:
-    three = bills(Kind.THREE_BILLS)
+    three = bills(BillerAccountKind.THREE_BILLS)
     months = [bill.period.year * 12 + bill.period.month for bill in three]
     assert months == [months[0], months[0] + 1, months[0] + 2]
     assert [bill.due_on for bill in three] == sorted(bill.due_on for bill in three)
@@ -126,13 +126,13 @@ def test_a_house_whose_bills_have_the_number_of_the_account_has_one_bill_each() 
 
 def test_a_bill_is_found_by_its_number_alone() -> None:
     accounts = a_world()
-    for bill in bills(Kind.THREE_BILLS):
+    for bill in bills(BillerAccountKind.THREE_BILLS):
         assert accounts.bill(bill.bill_number) == bill
         assert accounts.bill(f"0001{bill.number}") is None
 
 
 def test_parameters_name_the_bills_that_agree_with_all_of_them() -> None:
-    accounts, (oldest, *_) = a_world(), bills(Kind.THREE_BILLS)
+    accounts, (oldest, *_) = a_world(), bills(BillerAccountKind.THREE_BILLS)
     fields = HOUSE.fields_of(oldest)
     assert fields == {"customer_no": oldest.number, "bill_period": "{:04d}{:02d}".format(*oldest.period)}
     assert accounts.find_bills(fields) == (oldest,)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.kit.biller.bills import Kind
+from sandbox.kit.biller.bills import BillerAccountKind
 from sandbox.kit.biller.call_results import PaymentTaken
 from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import JournalInUseError
@@ -18,12 +18,12 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def test_everything_is_known_again_after_reopening(shop: Shop) -> None:
-    bill, other = shop.bill(), shop.bill(Kind.ECHOES_OTHER)
+    bill, other = shop.bill(), shop.bill(BillerAccountKind.ECHOES_OTHER)
     order = shop.order(bill, facts={"channel": "web"})
     shop.intake.pay(order)
     shop.intake.pay(order)
     shop.pay(bill, "T2", amount_paisa=1)
-    shop.pay(shop.bill(Kind.LOST_UNPAID), "T3")
+    shop.pay(shop.bill(BillerAccountKind.LOST_UNPAID), "T3")
     shop.pay(other, "T4")
     shop.book.record_facts(HOUSE, "T1", {"certificate": "C-1", "channel": "shop"})
     shop.book.record_note(HOUSE, "quote-1", {"amount": "100.00"})
@@ -55,7 +55,7 @@ def test_a_reference_is_of_one_house_only(shop: Shop) -> None:
 
 
 def test_the_dump_tells_the_real_amount_and_how_much_more_is_told(shop: Shop) -> None:
-    bill = shop.bill(Kind.ECHOES_OTHER)
+    bill = shop.bill(BillerAccountKind.ECHOES_OTHER)
     taken = shop.pay(bill)
     assert isinstance(taken, PaymentTaken)
     (line,) = dumped(shop)

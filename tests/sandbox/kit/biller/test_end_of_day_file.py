@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.kit.biller.bills import Kind
+from sandbox.kit.biller.bills import BillerAccountKind
 from sandbox.kit.biller.end_of_day_file import COMMON_LAYOUT, EndOfDayLayout, rows_of_day
 from sandbox.kit.biller.own_file_columns import GAS, NESCO, WASA
 from sandbox.kit.biller.taka_text import paisa_of, taka
@@ -18,7 +18,14 @@ NEXT_DAY = date(2026, 3, 11)
 def shop(tmp_path: Path) -> Shop:
     """Four payments of one day, the first of which is taken back that day and the second on the next."""
     shop = Shop(tmp_path)
-    for nth, kind in enumerate((Kind.NORMAL, Kind.LOST_PAID, Kind.ECHOES_OTHER, Kind.HTML)):
+    for nth, kind in enumerate(
+        (
+            BillerAccountKind.NORMAL,
+            BillerAccountKind.LOST_PAID,
+            BillerAccountKind.ECHOES_OTHER,
+            BillerAccountKind.HTML,
+        )
+    ):
         shop.pay(shop.bill(kind), f"T{nth}", facts={"channel": "web, or so"})
     shop.clock.advance(seconds=1)
     shop.intake.cancel("T0")

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.kit.biller.institution import AmountRange, AnyAmount, FeeByChoice, FixedFee, House, InParts
+from sandbox.kit.biller.institution import (
+    AmountRange,
+    AnyAmount,
+    BillerInstitution,
+    FeeByChoice,
+    FixedFee,
+    InParts,
+)
 from sandbox.kit.biller.institution_file import InstitutionFileError, load_institutions
 from sandbox.kit.biller.own_file_columns import GAS
 
@@ -16,10 +23,10 @@ fields = { account_no = "{number}" }
 FEE = "amount = { paisa = 5_000 }\n"
 
 
-def load(tmp_path: Path, text: str) -> tuple[House, ...]:
+def load(tmp_path: Path, text: str) -> tuple[BillerInstitution, ...]:
     path = tmp_path / "institutions.toml"
     path.write_text(text, encoding="utf-8")
-    return load_institutions(path, "direct", House)
+    return load_institutions(path, "direct", BillerInstitution)
 
 
 def test_each_table_is_an_institution_of_the_family(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.kit.biller.bills import Kind
+from sandbox.kit.biller.bills import BillerAccountKind
 from sandbox.kit.biller.book import PaymentState
 from sandbox.kit.biller.call_results import (
     BillPaidAlready,
@@ -13,13 +13,19 @@ from sandbox.kit.biller.call_results import (
     UnpaidBills,
     WrongAmount,
 )
-from sandbox.kit.biller.faults import MAGIC, Fault
+from sandbox.kit.biller.faults import MAGIC, BillerFault
 from sandbox.kit.biller.institution import AmountRange, AnyAmount, InParts
 from sandbox.kit.biller.payment_intake import PaymentOrder
 from sandbox.kit.institution.faults import ANYBODY
 from tests.sandbox.kit.biller.sample_institutions import Shop, a_house
 
-PLAIN_KINDS = {Kind.NORMAL, Kind.UNKNOWN, Kind.ALREADY_PAID, Kind.THREE_BILLS, Kind.AMOUNT_CHANGES}
+PLAIN_KINDS = {
+    BillerAccountKind.NORMAL,
+    BillerAccountKind.UNKNOWN,
+    BillerAccountKind.ALREADY_PAID,
+    BillerAccountKind.THREE_BILLS,
+    BillerAccountKind.AMOUNT_CHANGES,
+}
 
 
 @pytest.fixture
@@ -27,8 +33,8 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_each_kind_either_misbehaves_or_is_plain(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", BillerAccountKind)
+def test_each_kind_either_misbehaves_or_is_plain(kind: BillerAccountKind) -> None:
     assert (kind in MAGIC) != (kind in PLAIN_KINDS)
 
 
@@ -81,7 +87,7 @@ def test_another_amount_or_bill_is_refused_and_nothing_is_taken(shop: Shop) -> N
 
 
 def test_an_account_stands_for_its_oldest_unpaid_bill_and_a_repeat_for_the_same(shop: Shop) -> None:
-    bills = shop.accounts.bills_of(shop.bill(Kind.THREE_BILLS).number)
+    bills = shop.accounts.bills_of(shop.bill(BillerAccountKind.THREE_BILLS).number)
     assert shop.intake.find_unpaid_bills({"customer_no": bills[0].number}) == UnpaidBills(bills)
     paid = []
     for nth, bill in enumerate(bills):
@@ -100,15 +106,25 @@ def test_looking_up_tells_unknown_from_paid(shop: Shop) -> None:
         shop.intake.find_unpaid_bills({"customer_no": "23490001", "bill_period": "202601"}) == UnknownBill()
     )
     assert shop.intake.find_unpaid_bills({}) == UnknownBill()
-    paid = shop.bill(Kind.ALREADY_PAID)
+    paid = shop.bill(BillerAccountKind.ALREADY_PAID)
     assert shop.intake.find_unpaid_bills(shop.house.fields_of(paid)) == BillPaidAlready()
     assert shop.pay(paid, amount_paisa=paid.base_paisa) == BillPaidAlready()
     assert shop.intake.has_account(paid.number)
     assert not shop.intake.has_account("23490001")
 
 
-@pytest.mark.parametrize("kind", [Kind.SLOW, Kind.LOST_PAID, Kind.HTML, Kind.ECHOES_OTHER])
-def test_kinds_whose_answer_goes_wrong_are_paid_and_a_repeat_is_plain(shop: Shop, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        BillerAccountKind.SLOW,
+        BillerAccountKind.LOST_PAID,
+        BillerAccountKind.HTML,
+        BillerAccountKind.ECHOES_OTHER,
+    ],
+)
+def test_kinds_whose_answer_goes_wrong_are_paid_and_a_repeat_is_plain(
+    shop: Shop, kind: BillerAccountKind
+) -> None:
     bill = shop.bill(kind)
     order = shop.order(bill)
     first, again = shop.intake.pay(order), shop.intake.pay(order)
@@ -117,27 +133,27 @@ def test_kinds_whose_answer_goes_wrong_are_paid_and_a_repeat_is_plain(shop: Shop
     assert first.fault is MAGIC[kind]
     assert (again.is_repeat, again.fault) == (True, None)
     told = first.payment.reported_paisa - first.payment.amount_paisa
-    assert told == (100 if kind is Kind.ECHOES_OTHER else 0)
+    assert told == (100 if kind is BillerAccountKind.ECHOES_OTHER else 0)
 
 
 def test_range_94_drops_the_first_payment_of_each_reference(shop: Shop) -> None:
-    bill = shop.bill(Kind.LOST_UNPAID)
-    assert shop.pay(bill, "T1") == PaymentRefused(Fault.LOST_UNPAID)
+    bill = shop.bill(BillerAccountKind.LOST_UNPAID)
+    assert shop.pay(bill, "T1") == PaymentRefused(BillerFault.LOST_UNPAID)
     assert shop.intake.status("T1") is None
     shop.reopen()
-    assert shop.pay(bill, "T2") == PaymentRefused(Fault.LOST_UNPAID)
+    assert shop.pay(bill, "T2") == PaymentRefused(BillerFault.LOST_UNPAID)
     assert isinstance(shop.pay(bill, "T1"), PaymentTaken)
     assert shop.reasons() == []
 
 
 def test_range_95_refuses_for_ever(shop: Shop) -> None:
-    bill = shop.bill(Kind.REFUSES)
+    bill = shop.bill(BillerAccountKind.REFUSES)
     assert [shop.pay(bill), shop.pay(bill)] == [PaymentRefused(), PaymentRefused()]
     assert shop.intake.is_paid(bill) is False
 
 
 def test_range_99_wants_another_amount_than_was_told(shop: Shop) -> None:
-    bill = shop.bill(Kind.AMOUNT_CHANGES)
+    bill = shop.bill(BillerAccountKind.AMOUNT_CHANGES)
     told = shop.intake.outstanding_paisa(bill)
     assert [shop.pay(bill), shop.pay(bill)] == [WrongAmount(told + 100)] * 2
     assert isinstance(shop.pay(bill, amount_paisa=told + 100), PaymentTaken)
@@ -168,7 +184,7 @@ def test_parts_never_come_to_more_than_the_total(tmp_path: Path) -> None:
 
 def test_range_99_of_a_house_that_takes_parts_has_less_left_than_was_told(tmp_path: Path) -> None:
     shop = Shop(tmp_path, a_house(payment_rule=InParts()))
-    bill = shop.bill(Kind.AMOUNT_CHANGES)
+    bill = shop.bill(BillerAccountKind.AMOUNT_CHANGES)
     told = shop.intake.outstanding_paisa(bill)
     assert shop.pay(bill) == WrongAmount(told - 100)
 
@@ -176,7 +192,12 @@ def test_range_99_of_a_house_that_takes_parts_has_less_left_than_was_told(tmp_pa
 def test_any_amount_within_bounds_is_taken_any_number_of_times(tmp_path: Path) -> None:
     takes = AnyAmount(10_000, 1_500_000)
     shop = Shop(tmp_path, a_house(payment_rule=takes, amount=AmountRange(10_000, 500_000, 10_000)))
-    for kind in (Kind.NORMAL, Kind.ALREADY_PAID, Kind.THREE_BILLS, Kind.AMOUNT_CHANGES):
+    for kind in (
+        BillerAccountKind.NORMAL,
+        BillerAccountKind.ALREADY_PAID,
+        BillerAccountKind.THREE_BILLS,
+        BillerAccountKind.AMOUNT_CHANGES,
+    ):
         number = shop.bill(kind).number
         for amount in (10_000, 1_500_000):
             assert isinstance(shop.intake.pay(PaymentOrder(f"{kind}{amount}", amount, number)), PaymentTaken)
@@ -207,8 +228,8 @@ def test_a_cancelled_payment_owes_its_bill_again_and_its_reference_stays_refused
     assert isinstance(shop.pay(bill, "T2"), PaymentTaken)
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_UNPAID, Fault.HTTP_500, Fault.CLOSE_BEFORE])
-def test_an_ordered_fault_keeps_a_payment_from_being_looked_at(shop: Shop, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [BillerFault.LOST_UNPAID, BillerFault.HTTP_500, BillerFault.CLOSE_BEFORE])
+def test_an_ordered_fault_keeps_a_payment_from_being_looked_at(shop: Shop, fault: BillerFault) -> None:
     bill = shop.bill()
     shop.faults.add(ANYBODY, fault, 1)
     shop.faults.add(bill.bill_number, fault, 1)
@@ -224,14 +245,14 @@ def test_a_refusal_never_takes_back_what_was_taken(shop: Shop) -> None:
     bill = shop.bill()
     order = shop.order(bill)
     shop.intake.pay(order)
-    shop.faults.add(bill.number, Fault.REFUSE, 1)
+    shop.faults.add(bill.number, BillerFault.REFUSE, 1)
     assert isinstance(shop.intake.pay(order), PaymentTaken)
 
 
 def test_asking_calls_are_cut_off_by_close_before_only(shop: Shop) -> None:
-    shop.faults.add("1", Fault.LOST_PAID, 1)
-    shop.faults.add("2", Fault.CLOSE_BEFORE, 1)
-    shop.faults.add(ANYBODY, Fault.CLOSE_BEFORE, 1)
+    shop.faults.add("1", BillerFault.LOST_PAID, 1)
+    shop.faults.add("2", BillerFault.CLOSE_BEFORE, 1)
+    shop.faults.add(ANYBODY, BillerFault.CLOSE_BEFORE, 1)
     assert [
         shop.intake.is_connection_cut("2", "1"),
         shop.intake.is_connection_cut("1"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.kit.institution.amounts import paisa, taka
 from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.pages import is_web_address
@@ -22,32 +22,32 @@ from sandbox.kit.institution.payer_page import Text
 from sandbox.kit.institution.replies import Errors, Reply, error_reply, json_reply
 from sandbox.kit.institution.requests import MalformedRequestError, text_field
 from sandbox.kit.provider.call_results import RefundResult, Refusal, ReportedOrder
-from sandbox.kit.provider.family import GatewayFarSide, InstitutionCall, InstitutionPage
-from sandbox.kit.provider.faults import Fault, Step
+from sandbox.kit.provider.family import InstitutionCall, InstitutionPage, ProviderFamily
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, Push
-from sandbox.kit.provider.institution import House, RefundRules
-from sandbox.kit.provider.magic_numbers import Magic, PayerBehaviour
+from sandbox.kit.provider.institution import ProviderInstitution, RefundRules
+from sandbox.kit.provider.magic_numbers import PayerBehaviour, PayerKindRow
 from sandbox.kit.provider.orders import NewOrder, ProviderOrder
-from sandbox.kit.provider.payer_numbers import Kind
+from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.kit.provider.provider import Provider
 from sandbox.kit.provider.refunds import NewRefund
-from sandbox.kit.provider.settings import GatewaySettings
+from sandbox.kit.provider.settings import ProviderSettings
 from sandbox.kit.provider.settlement_file import SettlementLayout
 from tests.sandbox.caller import AdminCaller, Json
 
 WALLET = "01700000003"
 
 
-class Sample(GatewayFarSide):
+class Sample(ProviderFamily):
     """Two houses: one takes at its page and goes back with GET, the other agrees there and goes with POST."""
 
     name = "Sample"
     family = "sample"
     errors = Errors(error_reply)
     pushes_refunds = True
-    own_kinds = (Magic(90, "risky", "paid, and held for a look", PayerBehaviour(facts={"risk": "1"})),)
-    houses = (
-        House(
+    own_kinds = (PayerKindRow(90, "risky", "paid, and held for a look", PayerBehaviour(facts={"risk": "1"})),)
+    institutions = (
+        ProviderInstitution(
             id="getpay",
             name=Text("গেটপে", "GetPay"),
             family=family,
@@ -55,11 +55,11 @@ class Sample(GatewayFarSide):
             push_seconds=(1, 1, 1),
             refunds=RefundRules(parts_max=3, is_partial=True, is_fee_returned=True),
         ),
-        House(
+        ProviderInstitution(
             id="postpay",
             name=Text("পোস্টপে", "PostPay"),
             family=family,
-            kind=Kind.CARD,
+            kind=PayerKind.CARD,
             page_seconds=600,
             takes_at_page=False,
             layout=SettlementLayout(
@@ -209,8 +209,8 @@ def _refused(refusal: Refusal) -> Reply:
     return json_reply({"refused": refusal})
 
 
-def gateway_settings(folder: Path) -> GatewaySettings:
-    return GatewaySettings(
+def gateway_settings(folder: Path) -> ProviderSettings:
+    return ProviderSettings(
         home=folder, accounts=200, slow_seconds=0.3, hang_seconds=0.3, push_times_divisor=50
     )
 
@@ -260,8 +260,12 @@ class Merchant(AdminCaller):
         return number
 
     async def a_visited(
-        self, kind: str = "normal", behaviour: Does = Does.APPROVE, *, follow: bool = False
-    ) -> tuple[str, Visit]:
+        self,
+        kind: str = "normal",
+        behaviour: PayerDecision = PayerDecision.APPROVE,
+        *,
+        follow: bool = False,
+    ) -> tuple[str, PayerVisit]:
         """An order whose page a payer of a kind has been to."""
         reference, creation_time = await self.create()
         visit = await pay(creation_time["page"], Payer(await self.number(kind)), behaviour, follow=follow)
@@ -273,7 +277,7 @@ class Merchant(AdminCaller):
     async def order(self, reference: str) -> Json:
         return await self.admin("GET", f"order?house={self.house}&reference={reference}")
 
-    async def fault(self, fault: Fault, step: Step | None = None, **more: object) -> None:
+    async def fault(self, fault: ProviderFault, step: ProviderStep | None = None, **more: object) -> None:
         answer = await self.admin(
             "POST", "faults", {"house": self.house, "fault": fault, "step": step, **more}
         )

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.payer_page import Text
-from sandbox.kit.provider.institution import House, ProviderDataError, RefundRules
+from sandbox.kit.provider.institution import ProviderDataError, ProviderInstitution, RefundRules
 from sandbox.kit.provider.magic_numbers import COMMON_KINDS
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.conftest import served
@@ -112,7 +112,7 @@ async def test_faults_are_kept_house_by_house_until_cleared(merchant: Merchant) 
 
 async def test_a_settlement_file_has_what_moved_on_its_day(merchant: Merchant, clock: SetClock) -> None:
     reference, _ = await merchant.a_visited()
-    await merchant.a_visited(behaviour=Does.CANCEL)
+    await merchant.a_visited(behaviour=PayerDecision.CANCEL)
     await merchant.a_visited("pending")
     other, _ = await merchant.a_visited("other_amount")
     clock.advance(seconds=1)
@@ -194,4 +194,4 @@ async def test_passwords_come_from_the_environment(
 )
 def test_a_house_that_cannot_be_is_refused(changes: Json) -> None:
     with pytest.raises(ProviderDataError):
-        House(id="x", name=Text("x", "x"), family="x", **changes)
+        ProviderInstitution(id="x", name=Text("x", "x"), family="x", **changes)

@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
-from sandbox.callers.payer.payer import Does, Payer, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.provider.faults import Fault, Step
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from sandbox.kit.provider.switch_environment import settings_for_switch
 from tests.sandbox.caller import SetClock
 from tests.sandbox.conftest import served
@@ -52,15 +52,15 @@ async def test_what_was_only_agreed_is_taken_once_by_the_merchants_own_call(by_c
 @pytest.mark.parametrize(
     ("behaviour", "word", "state"),
     [
-        (Does.CANCEL, "cancelled", "cancelled"),
-        (Does.WRONG_PIN, "declined", "declined"),
-        (Does.LEAVE, None, "opened"),
-        (Does.LEAVE_AT_PIN, None, "opened"),
-        (Does.RETURN, "paid", "paid"),
+        (PayerDecision.CANCEL, "cancelled", "cancelled"),
+        (PayerDecision.WRONG_PIN, "declined", "declined"),
+        (PayerDecision.LEAVE, None, "opened"),
+        (PayerDecision.LEAVE_AT_PIN, None, "opened"),
+        (PayerDecision.RETURN, "paid", "paid"),
     ],
 )
 async def test_each_behaviour_of_a_payer_comes_to_what_it_says(
-    merchant: Merchant, behaviour: Does, word: str | None, state: str
+    merchant: Merchant, behaviour: PayerDecision, word: str | None, state: str
 ) -> None:
     reference, visit = await merchant.a_visited(behaviour=behaviour)
     assert visit.status == word
@@ -96,7 +96,7 @@ async def test_a_page_lapses_and_one_that_nobody_has_is_not_found(
 
 
 async def test_a_reference_is_taken_for_ever_at_its_house_only(merchant: Merchant, by_card: Merchant) -> None:
-    reference, _ = await merchant.a_visited(behaviour=Does.CANCEL)
+    reference, _ = await merchant.a_visited(behaviour=PayerDecision.CANCEL)
     assert (await merchant.create(reference))[1] == {"refused": "duplicate"}
     assert "page" in (await by_card.create(reference))[1]
 
@@ -151,7 +151,7 @@ async def test_a_restart_replays_the_book(tmp_path: Path, clock: SetClock) -> No
         paid, _ = await merchant.a_visited("refund_processing")
         await merchant.a_visited("pending_then_paid")
         await merchant.a_visited("second_try")
-        await merchant.a_visited(behaviour=Does.CANCEL)
+        await merchant.a_visited(behaviour=PayerDecision.CANCEL)
         await merchant.refund(paid, "20.00", "RF1")
         before = await merchant.admin("GET", "orders?house=getpay")
         counted = await merchant.admin("GET", "calls?house=getpay")
@@ -192,12 +192,12 @@ async def test_a_number_that_nobody_has_is_asked_for_again(merchant: Merchant) -
 async def test_faults_of_the_desk_strike_one_order_one_step_or_anybody(merchant: Merchant) -> None:
     reference, _ = await merchant.a_visited()
     other, _ = await merchant.a_visited()
-    await merchant.fault(Fault.HTTP_500, Step.STATUS, order=reference, times=2)
+    await merchant.fault(ProviderFault.HTTP_500, ProviderStep.STATUS, order=reference, times=2)
     assert (await merchant.call("GET", f"orders/{other}"))[0] == 200
     for _ in range(2):
         assert (await merchant.call("GET", f"orders/{reference}"))[0] == 500
     assert (await merchant.call("GET", f"orders/{reference}"))[0] == 200
-    await merchant.fault(Fault.LOST_DONE, Step.CREATE)
+    await merchant.fault(ProviderFault.LOST_DONE, ProviderStep.CREATE)
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await merchant.create("LOST")
     assert (await merchant.status("LOST"))["state"] == "opened"

@@ -5,16 +5,22 @@ import time
 import aiohttp
 import pytest
 
-from sandbox.callers.payer.payer import Does, Payer, pay
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.kit.provider.magic_numbers import COMMON_KINDS, DuplicateKindError, Magic, PayerBehaviour, Payers
-from sandbox.kit.provider.payer_numbers import Kind, digits_of, masked, normal_numbers, number_of
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.kit.provider.magic_numbers import (
+    COMMON_KINDS,
+    DuplicateKindError,
+    PayerBehaviour,
+    PayerKindRow,
+    Payers,
+)
+from sandbox.kit.provider.payer_numbers import PayerKind, digits_of, masked, normal_numbers, number_of
 from tests.sandbox.caller import SetClock
 from tests.sandbox.kit.provider.sample_family import Merchant
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_kind_of_number_is_found_again_and_no_other_is(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", PayerKind)
+def test_every_kind_of_number_is_found_again_and_no_other_is(kind: PayerKind) -> None:
     for digits in (0, 10, 44, 99):
         for nth in (0, 199):
             assert digits_of(kind, number_of(kind, digits, nth), 200) == digits
@@ -33,19 +39,19 @@ def test_a_number_is_masked_but_for_its_ends() -> None:
 
 
 def test_no_two_kinds_share_a_number_or_a_name() -> None:
-    rows = list(Payers(Kind.WALLET, 10).rows())
+    rows = list(Payers(PayerKind.WALLET, 10).rows())
     assert len(rows) == len(COMMON_KINDS) + 1
     for own in ("digits", "name", "range"):
-        one = Magic(
+        one = PayerKindRow(
             {"digits": 90, "name": 90, "range": 89}[own],
             "cancels" if own == "name" else "own",
             "",
             PayerBehaviour(),
         )
-        other = Magic(90 if own == "digits" else 91, "other", "", PayerBehaviour())
+        other = PayerKindRow(90 if own == "digits" else 91, "other", "", PayerBehaviour())
         with pytest.raises(DuplicateKindError):
-            Payers(Kind.WALLET, 10, (one, other))
-    assert Payers(Kind.WALLET, 10).number_of("unheard") is None
+            Payers(PayerKind.WALLET, 10, (one, other))
+    assert Payers(PayerKind.WALLET, 10).number_of("unheard") is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,7 @@ async def test_a_reason_is_kept_and_tries_are_listed(merchant: Merchant) -> None
     assert reasons == {kind: kind for kind in reasons}
     reference, _ = await merchant.a_visited("second_try")
     assert (await merchant.status(reference))["tries"] == ["declined"]
-    reference, _ = await merchant.a_visited(behaviour=Does.WRONG_PIN)
+    reference, _ = await merchant.a_visited(behaviour=PayerDecision.WRONG_PIN)
     assert (await merchant.status(reference))["reason"] == "wrong_pin"
 
 
@@ -139,23 +145,30 @@ async def test_a_family_reads_its_own_kinds(merchant: Merchant) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault.LOST_DONE, Fault.HTML, Fault.HTTP_500, Fault.SLOW, Fault.UNAUTHORISED]
+    "fault",
+    [
+        ProviderFault.LOST_DONE,
+        ProviderFault.HTML,
+        ProviderFault.HTTP_500,
+        ProviderFault.SLOW,
+        ProviderFault.UNAUTHORISED,
+    ],
 )
-async def test_the_first_status_alone_is_struck(merchant: Merchant, fault: Fault) -> None:
+async def test_the_first_status_alone_is_struck(merchant: Merchant, fault: ProviderFault) -> None:
     reference, _ = await merchant.a_visited(f"status_{fault}")
     begun = time.monotonic()
-    if fault is Fault.LOST_DONE:
+    if fault is ProviderFault.LOST_DONE:
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await merchant.status(reference)
     else:
         status, answer = await merchant.call("GET", f"orders/{reference}")
         assert (status, isinstance(answer, str)) == {
-            Fault.HTML: (200, True),
-            Fault.HTTP_500: (500, False),
-            Fault.SLOW: (200, False),
-            Fault.UNAUTHORISED: (401, False),
+            ProviderFault.HTML: (200, True),
+            ProviderFault.HTTP_500: (500, False),
+            ProviderFault.SLOW: (200, False),
+            ProviderFault.UNAUTHORISED: (401, False),
         }[fault]
-        assert (time.monotonic() - begun >= 0.3) is (fault is Fault.SLOW)
+        assert (time.monotonic() - begun >= 0.3) is (fault is ProviderFault.SLOW)
     assert (await merchant.status(reference))["state"] == "paid"
 
 
@@ -184,8 +197,8 @@ async def test_a_named_payer_strikes_the_first_create(
 
 
 async def test_a_hanging_call_closes_late_done_or_not(merchant: Merchant) -> None:
-    for fault, is_done in ((Fault.HANG_DONE, True), (Fault.HANG_UNDONE, False)):
-        await merchant.fault(fault, Step.CREATE, order=f"H{fault}")
+    for fault, is_done in ((ProviderFault.HANG_DONE, True), (ProviderFault.HANG_UNDONE, False)):
+        await merchant.fault(fault, ProviderStep.CREATE, order=f"H{fault}")
         begun = time.monotonic()
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await merchant.create(f"H{fault}")

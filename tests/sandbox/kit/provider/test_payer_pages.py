@@ -6,12 +6,12 @@ import aiohttp
 import pytest
 
 from sandbox.callers.payer.browser import Browser
-from sandbox.callers.payer.payer import Does, Payer, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.http_request import read_request
 from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.requests import MalformedRequestError
-from sandbox.kit.provider.faults import Fault, Step
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from sandbox.kit.provider.hooks import OpenProvider
 from sandbox.kit.provider.orders import NewOrder
 from tests.sandbox.caller import SetClock
@@ -21,9 +21,9 @@ from tests.sandbox.kit.provider.sample_family import Merchant, Sample, gateway_s
 CONFIRM = ("do", "confirm")
 
 
-@pytest.mark.parametrize("behaviour", [Does.APPROVE, Does.RETURN])
+@pytest.mark.parametrize("behaviour", [PayerDecision.APPROVE, PayerDecision.RETURN])
 async def test_a_page_can_be_at_an_address_that_the_merchant_makes_up(
-    merchant: Merchant, behaviour: Does
+    merchant: Merchant, behaviour: PayerDecision
 ) -> None:
     reference, _ = await merchant.create()
     session = await merchant.ask("POST", f"orders/{reference}/session")
@@ -48,7 +48,7 @@ async def test_two_orders_at_one_address_do_not_disturb_each_other(merchant: Mer
 
 async def test_a_call_before_the_page_can_be_struck_and_one_of_nothing_is_unknown(merchant: Merchant) -> None:
     reference, _ = await merchant.create()
-    await merchant.fault(Fault.LOST_DONE, Step.PREPARE)
+    await merchant.fault(ProviderFault.LOST_DONE, ProviderStep.PREPARE)
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await merchant.call("POST", f"orders/{reference}/session")
     assert (await merchant.order(reference))["facts"]["device"] == "phone"
@@ -65,17 +65,22 @@ async def test_a_browser_that_has_nowhere_to_go_stays(merchant: Merchant) -> Non
 
 @pytest.mark.parametrize(
     ("fault", "status"),
-    [(Fault.REFUSE, 401), (Fault.UNAUTHORISED, 401), (Fault.HTTP_500, 500), (Fault.HTTP_500_DONE, 500)],
+    [
+        (ProviderFault.REFUSE, 401),
+        (ProviderFault.UNAUTHORISED, 401),
+        (ProviderFault.HTTP_500, 500),
+        (ProviderFault.HTTP_500_DONE, 500),
+    ],
 )
-async def test_a_login_can_be_struck(merchant: Merchant, fault: Fault, status: int) -> None:
+async def test_a_login_can_be_struck(merchant: Merchant, fault: ProviderFault, status: int) -> None:
     body = {"user": "ekpay", "password": "gateway-sandbox"}
-    await merchant.fault(fault, Step.LOGIN)
+    await merchant.fault(fault, ProviderStep.LOGIN)
     assert (await merchant.call("POST", "token", body))[0] == status
     assert (await merchant.call("POST", "token", body))[0] == 200
 
 
 async def test_a_step_that_is_refused_is_refused_in_the_familys_words(merchant: Merchant) -> None:
-    await merchant.fault(Fault.REFUSE, Step.CREATE)
+    await merchant.fault(ProviderFault.REFUSE, ProviderStep.CREATE)
     assert (await merchant.create("N1"))[1] == {"refused": "refused"}
     assert "page" in (await merchant.create("N1"))[1]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from sandbox.kit.institution.clock import Clock
 from tests.sandbox.caller import SetClock
 from tests.sandbox.conftest import served
@@ -27,16 +27,16 @@ async def pushes_of(merchant: Merchant) -> list[tuple[str, int, int | None, bool
 @pytest.mark.parametrize(
     ("kind", "behaviour", "told"),
     [
-        ("normal", Does.APPROVE, [("notice", "paid")]),
-        ("declined", Does.APPROVE, [("notice", "declined")]),
-        ("normal", Does.CANCEL, [("notice", "cancelled")]),
-        ("push_twice", Does.APPROVE, [("again", "paid"), ("notice", "paid")]),
-        ("push_forged", Does.APPROVE, [("forged", "paid")]),
-        ("push_unfounded", Does.APPROVE, [("unfounded", "paid")]),
+        ("normal", PayerDecision.APPROVE, [("notice", "paid")]),
+        ("declined", PayerDecision.APPROVE, [("notice", "declined")]),
+        ("normal", PayerDecision.CANCEL, [("notice", "cancelled")]),
+        ("push_twice", PayerDecision.APPROVE, [("again", "paid"), ("notice", "paid")]),
+        ("push_forged", PayerDecision.APPROVE, [("forged", "paid")]),
+        ("push_unfounded", PayerDecision.APPROVE, [("unfounded", "paid")]),
     ],
 )
 async def test_each_end_is_told_as_its_payer_says(
-    merchant: Merchant, shop: Shop, kind: str, behaviour: Does, told: list[tuple[str, str]]
+    merchant: Merchant, shop: Shop, kind: str, behaviour: PayerDecision, told: list[tuple[str, str]]
 ) -> None:
     reference, _ = await merchant.a_visited(kind, behaviour)
     await shop.until(pushes=len(told))

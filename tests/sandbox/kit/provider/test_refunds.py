@@ -3,8 +3,8 @@
 import aiohttp
 import pytest
 
-from sandbox.callers.payer.payer import Does
-from sandbox.kit.provider.faults import Fault
+from sandbox.callers.payer.payer import PayerDecision
+from sandbox.kit.provider.faults import ProviderFault
 from tests.sandbox.caller import SetClock
 from tests.sandbox.kit.provider.sample_family import Merchant
 
@@ -42,7 +42,7 @@ async def test_without_a_reference_each_call_gives_back_again_until_there_were_t
 
 
 async def test_what_was_not_paid_or_is_too_old_is_not_given_back(merchant: Merchant, clock: SetClock) -> None:
-    cancelled, _ = await merchant.a_visited(behaviour=Does.CANCEL)
+    cancelled, _ = await merchant.a_visited(behaviour=PayerDecision.CANCEL)
     assert (await merchant.refund(cancelled, "1.00"))["refused"] == "not_paid"
     assert (await merchant.refund("NONE", "1.00"))["refused"] == "unknown"
     reference, _ = await merchant.a_visited()
@@ -82,14 +82,21 @@ async def test_a_refused_payer_is_refused_every_time_and_no_money_moves(merchant
 
 @pytest.mark.parametrize(
     ("fault", "is_done"),
-    [(Fault.LOST_DONE, True), (Fault.LOST_UNDONE, False), (Fault.HTML, True), (Fault.HTTP_500, False)],
+    [
+        (ProviderFault.LOST_DONE, True),
+        (ProviderFault.LOST_UNDONE, False),
+        (ProviderFault.HTML, True),
+        (ProviderFault.HTTP_500, False),
+    ],
 )
-async def test_the_first_refund_alone_is_struck(merchant: Merchant, fault: Fault, *, is_done: bool) -> None:
+async def test_the_first_refund_alone_is_struck(
+    merchant: Merchant, fault: ProviderFault, *, is_done: bool
+) -> None:
     reference, _ = await merchant.a_visited(f"refund_{fault}")
     try:
         await merchant.call("POST", f"orders/{reference}/refunds", {"amount": "1.00", "refund": "RF1"})
     except aiohttp.ServerDisconnectedError:
-        assert fault in {Fault.LOST_DONE, Fault.LOST_UNDONE}
+        assert fault in {ProviderFault.LOST_DONE, ProviderFault.LOST_UNDONE}
     assert (len((await merchant.order(reference))["refunds"]) == 1) is is_done
     assert (await merchant.refund(reference, "1.00", "RF1"))["state"] == "done"
     assert len((await merchant.order(reference))["refunds"]) == 1

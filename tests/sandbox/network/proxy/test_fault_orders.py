@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from sandbox.network.proxy.fault_proxy import FaultProxy, UnknownFarSideError
-from sandbox.network.proxy.faults import Fault, FaultQueue, NetworkFaultOrder
+from sandbox.network.proxy.faults import FaultQueue, NetworkFault, NetworkFaultOrder
 from tests.sandbox.network.proxy.test_pass_through import (
     Caller,
     EchoFarSide,
@@ -29,14 +29,14 @@ async def kind_of_answer(caller: Caller, body: bytes = b"{}", path: str = "/desc
 
 async def test_an_order_strikes_as_often_as_it_says() -> None:
     async with before(EchoFarSide().serve) as proxy, calling(proxy.port("far")) as caller:
-        proxy.set("far", Fault.HTML, times=2)
+        proxy.set("far", NetworkFault.HTML, times=2)
         assert [await kind_of_answer(caller) for _ in range(3)] == ["page", "page", "plain"]
         assert proxy.faults()["faults"] == []
 
 
 async def test_an_order_without_times_strikes_until_it_is_lifted() -> None:
     async with before(EchoFarSide().serve) as proxy, calling(proxy.port("far")) as caller:
-        proxy.set("far", Fault.HTML)
+        proxy.set("far", NetworkFault.HTML)
         assert [await kind_of_answer(caller) for _ in range(5)] == ["page"] * 5
         proxy.lift()
         assert await kind_of_answer(caller) == "plain"
@@ -44,14 +44,14 @@ async def test_an_order_without_times_strikes_until_it_is_lifted() -> None:
 
 async def test_orders_strike_in_the_order_in_which_they_were_given() -> None:
     async with before(EchoFarSide().serve) as proxy, calling(proxy.port("far")) as caller:
-        proxy.set("far", Fault.CORRUPT, times=1)
-        proxy.set("far", Fault.HTML_BEFORE, times=1)
+        proxy.set("far", NetworkFault.CORRUPT, times=1)
+        proxy.set("far", NetworkFault.HTML_BEFORE, times=1)
         assert [await kind_of_answer(caller) for _ in range(3)] == ["spoiled", "page", "plain"]
 
 
 async def test_only_requests_with_the_text_are_struck() -> None:
     async with before(EchoFarSide().serve) as proxy, calling(proxy.port("far")) as caller:
-        proxy.set("far", Fault.HTML, times=1, match="/payment ")
+        proxy.set("far", NetworkFault.HTML, times=1, match="/payment ")
         assert await kind_of_answer(caller, path=LOGIN) == "plain"
         assert await kind_of_answer(caller, path="/desco/api/payment-status") == "plain"
         assert await kind_of_answer(caller) == "page"
@@ -60,7 +60,7 @@ async def test_only_requests_with_the_text_are_struck() -> None:
 
 async def test_where_two_texts_are_wanted_only_requests_with_both_are_struck() -> None:
     async with before(EchoFarSide().serve) as proxy, calling(proxy.port("far")) as caller:
-        proxy.set("far", Fault.HTML, match="94000001", also="/payment ")
+        proxy.set("far", NetworkFault.HTML, match="94000001", also="/payment ")
         assert await kind_of_answer(caller, b"94000001", path="/desco/api/payment-status") == "plain"
         assert await kind_of_answer(caller, b"94000002") == "plain"
         assert await kind_of_answer(caller, b"94000001") == "page"
@@ -68,7 +68,7 @@ async def test_where_two_texts_are_wanted_only_requests_with_both_are_struck() -
 
 async def test_the_text_is_found_in_a_body_that_comes_after_its_head() -> None:
     async with before(EchoFarSide().serve) as proxy, calling(proxy.port("far")) as caller:
-        proxy.set("far", Fault.HTML, match="94000001")
+        proxy.set("far", NetworkFault.HTML, match="94000001")
         for piece in (b"POST / HTTP/1.1\r\nContent-", b"Length: 10\r\n\r\n94", b"00000", b"1  "):
             caller.writer.write(piece)
             await caller.writer.drain()
@@ -79,7 +79,7 @@ async def test_the_text_is_found_in_a_body_that_comes_after_its_head() -> None:
 
 async def test_the_text_is_not_looked_for_beyond_the_first_512_bytes() -> None:
     async with before(EchoFarSide().serve) as proxy, calling(proxy.port("far")) as caller:
-        proxy.set("far", Fault.HTML, match="needle")
+        proxy.set("far", NetworkFault.HTML, match="needle")
         assert await kind_of_answer(caller, b" " * 600 + b"needle") == "plain"
         assert await kind_of_answer(caller, b" " * 300 + b"needle") == "page"
 
@@ -87,7 +87,7 @@ async def test_the_text_is_not_looked_for_beyond_the_first_512_bytes() -> None:
 async def test_a_request_that_is_no_http_is_looked_at_as_well() -> None:
     async with before(LineFarSide().serve) as proxy, calling(proxy.port("far")) as caller:
         await caller.reader.readline()
-        proxy.set("far", Fault.HTML_BEFORE, times=1, match="pay")
+        proxy.set("far", NetworkFault.HTML_BEFORE, times=1, match="pay")
         caller.writer.write(b"\x00sign on\n")
         assert await caller.reader.readline() == b"\x00SIGN ON\n"
         caller.writer.write(b"\x00pay\n")
@@ -96,7 +96,7 @@ async def test_a_request_that_is_no_http_is_looked_at_as_well() -> None:
 
 async def test_a_greeting_is_not_lost_while_a_request_is_looked_at() -> None:
     async with before(LineFarSide().serve) as proxy:
-        proxy.set("far", Fault.HTML, match="nobody says this")
+        proxy.set("far", NetworkFault.HTML, match="nobody says this")
         async with calling(proxy.port("far")) as caller:
             caller.writer.write(b"\x00pay\n")
             assert await caller.reader.readexactly(12) == b"\x00ready\n\x00PAY\n"
@@ -104,7 +104,7 @@ async def test_a_greeting_is_not_lost_while_a_request_is_looked_at() -> None:
 
 async def test_the_end_of_a_request_that_was_looked_at_is_passed_on() -> None:
     async with before(read_to_the_end) as proxy, calling(proxy.port("far")) as caller:
-        proxy.set("far", Fault.HTML, match="nobody says this")
+        proxy.set("far", NetworkFault.HTML, match="nobody says this")
         caller.writer.write(b"\x00pay")
         caller.writer.write_eof()
         assert await caller.end() == b"\x00PAY"
@@ -118,7 +118,7 @@ async def test_a_caller_that_waits_for_leave_is_not_held_up_by_an_order_for_othe
         writer.close()
 
     async with before(give_leave) as proxy, calling(proxy.port("far")) as caller:
-        proxy.set("far", Fault.HTML, match="/payment ")
+        proxy.set("far", NetworkFault.HTML, match="/payment ")
         caller.writer.write(b"POST / HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
         await caller.reader.readuntil(b"\r\n\r\n")
         caller.writer.write(b"body")
@@ -126,15 +126,15 @@ async def test_a_caller_that_waits_for_leave_is_not_held_up_by_an_order_for_othe
 
 
 def an_order(**changes: object) -> NetworkFaultOrder:
-    return NetworkFaultOrder.model_validate({"far_side": "far", "fault": Fault.CUT} | changes)
+    return NetworkFaultOrder.model_validate({"far_side": "far", "fault": NetworkFault.CUT} | changes)
 
 
 def test_a_later_order_that_fits_strikes_before_an_earlier_one_that_does_not() -> None:
     queue = FaultQueue()
     queue.add(an_order(match="/payment "))
-    queue.add(an_order(fault=Fault.HTML))
+    queue.add(an_order(fault=NetworkFault.HTML))
     taken = [queue.take(opening) for opening in (b"POST /login ", b"POST /payment ")]
-    assert [order.fault for order in taken if order] == [Fault.HTML, Fault.CUT]
+    assert [order.fault for order in taken if order] == [NetworkFault.HTML, NetworkFault.CUT]
 
 
 def test_the_listing_tells_how_often_an_order_will_still_strike() -> None:
@@ -153,13 +153,13 @@ def test_the_listing_tells_how_often_an_order_will_still_strike() -> None:
         ({"times": 0}, "times"),
         ({"times": True}, "times"),
         ({"times": 1.5}, "times"),
-        ({"fault": Fault.REFUSE, "times": 1}, "times"),
-        ({"fault": Fault.REFUSE, "match": "x"}, "match"),
-        ({"fault": Fault.REFUSE, "also": "x"}, "also"),
-        ({"fault": Fault.DELAY_ANSWER}, "seconds"),
-        ({"fault": Fault.SLOW_DRIP, "seconds": 0}, "seconds"),
-        ({"fault": Fault.DELAY_REQUEST, "seconds": float("nan")}, "seconds"),
-        ({"fault": Fault.DELAY_REQUEST, "seconds": 86_401}, "seconds"),
+        ({"fault": NetworkFault.REFUSE, "times": 1}, "times"),
+        ({"fault": NetworkFault.REFUSE, "match": "x"}, "match"),
+        ({"fault": NetworkFault.REFUSE, "also": "x"}, "also"),
+        ({"fault": NetworkFault.DELAY_ANSWER}, "seconds"),
+        ({"fault": NetworkFault.SLOW_DRIP, "seconds": 0}, "seconds"),
+        ({"fault": NetworkFault.DELAY_REQUEST, "seconds": float("nan")}, "seconds"),
+        ({"fault": NetworkFault.DELAY_REQUEST, "seconds": 86_401}, "seconds"),
         ({"seconds": 1}, "seconds"),
         ({"match": ""}, "match"),
         ({"match": "x" * 513}, "match"),
@@ -179,7 +179,7 @@ def test_an_order_that_means_nothing_is_refused_by_the_name_of_its_field(
 async def test_an_order_for_nobody_is_refused() -> None:
     async with FaultProxy({}) as proxy:
         with pytest.raises(UnknownFarSideError):
-            proxy.set("far", Fault.CUT)
+            proxy.set("far", NetworkFault.CUT)
         with pytest.raises(UnknownFarSideError):
             proxy.lift("far")
         with pytest.raises(UnknownFarSideError):

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.network.proxy.far_side import ProxyRoute
 from sandbox.network.proxy.fault_proxy import FaultProxy
-from sandbox.network.proxy.faults import Fault
+from sandbox.network.proxy.faults import NetworkFault
 
 PATIENCE_SECONDS = 20
 SILENCE_SECONDS = 0.3
@@ -196,7 +196,7 @@ async def test_big_bodies_pass_whole_both_ways() -> None:
     body = os.urandom(1_048_576)
     async with before(EchoFarSide().serve) as proxy, calling(proxy.port("far")) as caller:
         assert await caller.ask(body) == body
-        proxy.set("far", Fault.DUPLICATE)
+        proxy.set("far", NetworkFault.DUPLICATE)
         assert await caller.ask(body) == body
 
 
@@ -328,7 +328,7 @@ async def test_several_far_sides_do_not_mix() -> None:
             calling(proxy.port("one")) as to_one,
             calling(proxy.port("other")) as to_other,
         ):
-            proxy.set("one", Fault.CUT)
+            proxy.set("one", NetworkFault.CUT)
             to_one.send(b"1")
             assert await to_one.end() == b""
             assert await to_other.ask(b"2") == b"2"
@@ -343,10 +343,10 @@ async def test_leaving_ends_connections_in_every_state() -> None:
         port = proxy.port("far")
         async with calling(port) as idle, calling(port) as held, calling(port) as swallowed:
             await idle.ask(b"idle")
-            proxy.set("far", Fault.HOLD_REQUEST, times=1)
+            proxy.set("far", NetworkFault.HOLD_REQUEST, times=1)
             held.send(b"held")
             await until(lambda: proxy.faults()["held"] == {"far": 1})
-            proxy.set("far", Fault.BLACK_HOLE_AFTER, times=1)
+            proxy.set("far", NetworkFault.BLACK_HOLE_AFTER, times=1)
             swallowed.send(b"swallowed")
             await until(lambda: b"swallowed" in far_side.got)
             await standing.aclose()

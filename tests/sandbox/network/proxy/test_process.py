@@ -17,7 +17,7 @@ import typer
 
 import sandbox
 from sandbox.network.proxy.commands import lift, release, show, strike
-from sandbox.network.proxy.faults import Fault
+from sandbox.network.proxy.faults import NetworkFault
 from tests.sandbox.network.proxy.test_fault_effects import (
     ANSWERED,
     BODY,
@@ -128,7 +128,7 @@ async def test_orders_are_given_listed_counted_and_lifted() -> None:
 async def test_the_process_resets_refuses_holds_and_releases() -> None:
     far_side = EchoFarSide()
     async with standing(far_side) as one:
-        for fault in (Fault.RESET_BEFORE, Fault.RESET_AFTER):
+        for fault in (NetworkFault.RESET_BEFORE, NetworkFault.RESET_AFTER):
             await one.order(far_side="far", fault=fault, times=1)
             async with calling(one.port) as caller:
                 caller.send(fault.encode())
@@ -200,7 +200,7 @@ async def test_rubbish_is_400_with_the_names_of_its_fields_and_changes_nothing()
 
 async def test_the_commands_print_what_the_proxy_answers(capsys: pytest.CaptureFixture[str]) -> None:
     async with standing(EchoFarSide()) as one:
-        strike("far", Fault.DELAY_ANSWER, times=3, seconds=2, match="/pay", control=one.control)
+        strike("far", NetworkFault.DELAY_ANSWER, times=3, seconds=2, match="/pay", control=one.control)
         order = {"far_side": "far", "fault": "delay_answer", "times": 3, "seconds": 2.0, "match": "/pay"}
         order |= {"also": None}
         assert json.loads(capsys.readouterr().out)["faults"] == [order]
@@ -214,7 +214,7 @@ async def test_the_commands_print_what_the_proxy_answers(capsys: pytest.CaptureF
         lift(control=one.control)
         assert json.loads(capsys.readouterr().out) == {"faults": [], "held": {"far": 0}}
         with pytest.raises(typer.Exit) as refused:
-            strike("a far side & more", Fault.CUT, control=one.control)
+            strike("a far side & more", NetworkFault.CUT, control=one.control)
         assert refused.value.exit_code == 1
         assert capsys.readouterr().err == 'refused: {"message": "cannot read: far_side"}\n'
 

@@ -9,10 +9,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.provider.settings import GatewaySettings
-from sandbox.providers.bank_redirect.family import Institution
+from sandbox.kit.provider.settings import ProviderSettings
+from sandbox.providers.bank_redirect.family import BankRedirectFamily
 from tests.sandbox.caller import AdminCaller, Json, SetClock
 from tests.sandbox.conftest import served
 from tests.sandbox.kit.provider.push_receiver import Letterbox, a_letterbox
@@ -46,7 +46,9 @@ class Merchant(AdminCaller):
         told: Json = answer
         return told
 
-    async def visit(self, page: str, kind: str = "normal", does: Does = Does.APPROVE) -> Visit:
+    async def visit(
+        self, page: str, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE
+    ) -> PayerVisit:
         return await pay(page, Payer(await self.number(kind)), does)
 
     async def number(self, kind: str) -> str:
@@ -74,7 +76,7 @@ class Dbbl(Merchant):
     async def getresult(self, name: str, **changes: object) -> Json:
         return await self.ask("ecomrs/rsvr/ecomtxn/getresult", self.login(transid=name) | changes)
 
-    async def result_of(self, kind: str = "normal", does: Does = Does.APPROVE) -> Json:
+    async def result_of(self, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE) -> Json:
         opened = await self.getransid()
         await self.visit(opened["REDIRECT_URL"], kind, does)
         return await self.getresult(opened["TRANSACTION_ID"])
@@ -170,14 +172,14 @@ async def all_banks(
 ) -> AsyncIterator[tuple[Dbbl, Dbbl, Spg, City]]:
     async with a_letterbox() as letterbox:
         letterbox.answer = TAKEN
-        settings = GatewaySettings(
+        settings = ProviderSettings(
             home=folder,
             accounts=200,
             push_times_divisor=1_000,
             registered_return_url=f"{letterbox.url}/{{house}}/return" if is_registered else "",
             registered_push_url=f"{letterbox.url}/{{house}}/push" if is_registered else "",
         )
-        async with served(Institution.open(settings, Clock(clock.now))) as (session, origin):
+        async with served(BankRedirectFamily.open(settings, Clock(clock.now))) as (session, origin):
             yield (
                 Dbbl(session, origin, letterbox, "dbbl_nexus"),
                 Dbbl(session, origin, letterbox, "rocket"),

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
-from sandbox.callers.payer.payer import Does
-from sandbox.kit.provider.faults import Fault, Step
+from sandbox.callers.payer.payer import PayerDecision
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from sandbox.providers.bank_redirect.dbbl import signature
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.providers.bank_redirect.caller import City, Dbbl, Spg, a_name, all_banks
@@ -94,17 +94,17 @@ async def test_a_card_and_a_wallet_pay_at_dbbls_page(banks: Banks, at: int) -> N
 @pytest.mark.parametrize(
     ("kind", "does", "words"),
     [
-        ("insufficient_funds", Does.APPROVE, ("FAILED", "116")),
-        ("declined", Does.APPROVE, ("FAILED", "100")),
-        ("failed_by_error", Does.APPROVE, ("FAILED", "911")),
-        ("normal", Does.WRONG_PIN, ("FAILED", "106")),
-        ("normal", Does.CANCEL, ("CANCELLED", "")),
-        ("normal", Does.LEAVE, ("CREATED", "")),
-        ("pending", Does.APPROVE, ("PENDING", "")),
+        ("insufficient_funds", PayerDecision.APPROVE, ("FAILED", "116")),
+        ("declined", PayerDecision.APPROVE, ("FAILED", "100")),
+        ("failed_by_error", PayerDecision.APPROVE, ("FAILED", "911")),
+        ("normal", PayerDecision.WRONG_PIN, ("FAILED", "106")),
+        ("normal", PayerDecision.CANCEL, ("CANCELLED", "")),
+        ("normal", PayerDecision.LEAVE, ("CREATED", "")),
+        ("pending", PayerDecision.APPROVE, ("PENDING", "")),
     ],
 )
 async def test_dbbl_tells_what_has_become_of_it(
-    dbbl: Dbbl, kind: str, does: Does, words: tuple[str, str]
+    dbbl: Dbbl, kind: str, does: PayerDecision, words: tuple[str, str]
 ) -> None:
     result = await dbbl.result_of(kind, does)
     assert (result["RESULT"], result["RESULT_CODE"], result["RRN"]) == (*words, "")
@@ -248,12 +248,14 @@ async def test_sonali_lets_nobody_else_in(spg: Spg) -> None:
 @pytest.mark.parametrize(
     ("kind", "does", "status"),
     [
-        ("declined", Does.APPROVE, "400"),
-        ("normal", Does.CANCEL, "499"),
-        ("pending", Does.APPROVE, "202"),
+        ("declined", PayerDecision.APPROVE, "400"),
+        ("normal", PayerDecision.CANCEL, "499"),
+        ("pending", PayerDecision.APPROVE, "202"),
     ],
 )
-async def test_sonali_tells_what_has_become_of_it(spg: Spg, kind: str, does: Does, status: str) -> None:
+async def test_sonali_tells_what_has_become_of_it(
+    spg: Spg, kind: str, does: PayerDecision, status: str
+) -> None:
     _, session = await spg.opened()
     visit = await spg.visit(spg.page(session), kind, does)
     assert visit.status == status
@@ -297,14 +299,14 @@ async def test_a_notification_can_be_forged_or_unfounded(spg: Spg, kind: str, *,
 @pytest.mark.parametrize(
     ("kind", "does", "path", "status"),
     [
-        ("normal", Does.APPROVE, "approved", "APPROVED"),
-        ("declined", Does.APPROVE, "declined", "DECLINED"),
-        ("normal", Does.CANCEL, "cancelled", "CANCELED"),
-        ("pending", Does.APPROVE, "approved", "ON-LOCK"),
+        ("normal", PayerDecision.APPROVE, "approved", "APPROVED"),
+        ("declined", PayerDecision.APPROVE, "declined", "DECLINED"),
+        ("normal", PayerDecision.CANCEL, "cancelled", "CANCELED"),
+        ("pending", PayerDecision.APPROVE, "approved", "ON-LOCK"),
     ],
 )
 async def test_a_browser_comes_back_from_city_with_a_message(
-    city: City, kind: str, does: Does, path: str, status: str
+    city: City, kind: str, does: PayerDecision, path: str, status: str
 ) -> None:
     creation_time = await city.createorder(description="A<B")
     items = creation_time["items"]
@@ -355,7 +357,11 @@ async def test_an_order_of_city_needs_its_session_and_a_description_counts_for_n
 
 
 async def test_a_lost_answer_of_city_has_opened_an_order(city: City) -> None:
-    await city.admin("POST", "faults", {"house": "city_bank", "step": Step.CREATE, "fault": Fault.LOST_DONE})
+    await city.admin(
+        "POST",
+        "faults",
+        {"house": "city_bank", "step": ProviderStep.CREATE, "fault": ProviderFault.LOST_DONE},
+    )
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await city.createorder()
     assert len((await city.admin("GET", "orders?house=city_bank"))["orders"]) == 1

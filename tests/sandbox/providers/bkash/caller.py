@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from tests.sandbox.caller import AdminCaller, Json
 
 PREFIX = "/v1.2.0-beta/tokenized/checkout"
@@ -66,7 +66,9 @@ class BkashCaller(AdminCaller):
         payment_id: str = creation_time["paymentID"]
         return payment_id
 
-    async def visit(self, creation_time: Json, wallet: str = WALLET, does: Does = Does.APPROVE) -> Visit:
+    async def visit(
+        self, creation_time: Json, wallet: str = WALLET, does: PayerDecision = PayerDecision.APPROVE
+    ) -> PayerVisit:
         return await pay(creation_time["bkashURL"], Payer(wallet), does)
 
     async def execute(self, payment_id: str) -> Json:

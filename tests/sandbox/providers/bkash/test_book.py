@@ -7,9 +7,9 @@ from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import JournalInUseError
 from sandbox.providers.bkash.book import BkashBook, Execution
 from sandbox.providers.bkash.faults import BkashStep
-from sandbox.providers.bkash.payment import BkashRefund, BkashStatus, Payment
+from sandbox.providers.bkash.payment import BkashPayment, BkashRefund, BkashStatus
 from sandbox.providers.bkash.tokens import BkashTokenState, block_event, grant_event
-from sandbox.providers.bkash.wallets import WalletKind, World, magic_wallet
+from sandbox.providers.bkash.wallets import BkashWallets, WalletKind, magic_wallet
 from tests.sandbox.caller import NOON
 
 TODAY = date(2026, 3, 10)
@@ -17,8 +17,10 @@ WALLET = "01700000000"
 OTHER = "01700000001"
 
 
-def a_payment(payment_id: str = "P1", invoice: str = "I1") -> Payment:
-    return Payment(payment_id, "hash", invoice, 10_000, "01712345678", "https://m.example", NOON.isoformat())
+def a_payment(payment_id: str = "P1", invoice: str = "I1") -> BkashPayment:
+    return BkashPayment(
+        payment_id, "hash", invoice, 10_000, "01712345678", "https://m.example", NOON.isoformat()
+    )
 
 
 def open_book(folder: Path, seed: int = 7, today: date = TODAY) -> BkashBook:
@@ -109,13 +111,13 @@ def test_a_payment_is_initiated_for_24_hours_and_then_expired() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in WalletKind if kind is not WalletKind.NORMAL])
 def test_every_magic_kind_has_a_thousand_wallets(kind: WalletKind) -> None:
-    wallets = World(accounts=3)
+    wallets = BkashWallets(accounts=3)
     assert {wallets.kind(magic_wallet(kind, number)) for number in (0, 999)} == {kind}
     assert wallets.kind(magic_wallet(kind, 1_000)) is None
 
 
 def test_normal_wallets_are_as_many_as_were_asked_for() -> None:
-    wallets = World(accounts=3)
+    wallets = BkashWallets(accounts=3)
     numbers = list(wallets.normal_wallets())
     assert numbers == ["01700000000", "01700000001", "01700000002"]
     assert {wallets.kind(number) for number in numbers} == {WalletKind.NORMAL}

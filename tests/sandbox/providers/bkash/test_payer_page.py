@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from sandbox.callers.payer.browser import Browser
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from sandbox.providers.bkash.wallets import WalletKind, magic_wallet
 from tests.sandbox.caller import Json
 from tests.sandbox.providers.bkash.caller import WALLET, BkashCaller
@@ -109,7 +109,7 @@ async def test_a_third_wrong_pin_ends_the_payment_even_from_new_browsers(bkash: 
     steps = ({"wallet": WALLET}, {"otp": "123456"}, {"pin": "1"})
     for _ in range(2):
         await refused_step(bkash, creation_time, *steps)
-    visit = await bkash.visit(creation_time, does=Does.WRONG_PIN)
+    visit = await bkash.visit(creation_time, does=PayerDecision.WRONG_PIN)
     assert visit.status == "failure"
     assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2015"
     status = await bkash.status(creation_time["paymentID"])
@@ -144,7 +144,7 @@ async def test_the_page_of_an_approved_payment_sends_the_browser_back_again(bkas
 async def test_cancel_after_approval_changes_nothing(bkash: BkashCaller) -> None:
     creation_time = await bkash.create()
     await bkash.visit(creation_time)
-    assert (await bkash.visit(creation_time, does=Does.CANCEL)).status == "success"
+    assert (await bkash.visit(creation_time, does=PayerDecision.CANCEL)).status == "success"
     assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "0000"
 
 

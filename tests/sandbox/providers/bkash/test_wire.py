@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.providers.bkash.caller import APP, CALLBACK, LOGIN, PREFIX, WALLET, BkashCaller, a_create
 
@@ -112,7 +112,7 @@ async def test_an_executed_payment_never_lapses(bkash: BkashCaller, clock: SetCl
 
 async def test_a_cancelled_payment_is_2069_at_execute(bkash: BkashCaller) -> None:
     creation_time = await bkash.create()
-    assert (await bkash.visit(creation_time, does=Does.CANCEL)).status == "cancel"
+    assert (await bkash.visit(creation_time, does=PayerDecision.CANCEL)).status == "cancel"
     assert await bkash.code("execute", paymentID=creation_time["paymentID"]) == "2069"
     assert (await bkash.status(creation_time["paymentID"]))["transactionStatus"] == "Cancelled"
 

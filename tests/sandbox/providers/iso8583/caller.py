@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.kit.institution.clock import DHAKA, Clock
 from sandbox.providers.iso8583.codec import IsoMessage, decode, encode, frame
-from sandbox.providers.iso8583.family import Institution
+from sandbox.providers.iso8583.family import HostsFamily
 from sandbox.providers.iso8583.settings import HostSettings
 from tests.sandbox.caller import AdminCaller, HasNow, Json, SetClock
 from tests.sandbox.conftest import served
@@ -142,10 +142,12 @@ class Switch(AdminCaller):
         number: str = answer["payers"][0]["number"]
         return number
 
-    async def visit(self, link: str, kind: str = "normal", does: Does = Does.APPROVE, nth: int = 0) -> Visit:
+    async def visit(
+        self, link: str, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE, nth: int = 0
+    ) -> PayerVisit:
         return await pay(link, Payer(await self.number(kind, nth)), does)
 
-    def returned(self, visit: Visit) -> dict[str, str]:
+    def returned(self, visit: PayerVisit) -> dict[str, str]:
         """What the browser brings back, with its signature looked at and taken off."""
         assert visit.sent_to is not None
         query = dict(parse_qsl(urlsplit(visit.sent_to).query))
@@ -270,7 +272,7 @@ def host_settings(folder: Path, **changes: Any) -> HostSettings:  # noqa: ANN401
 @asynccontextmanager
 async def a_switch(folder: Path, clock: SetClock, **changes: Any) -> AsyncIterator[Switch]:  # noqa: ANN401
     """All seven houses open, and a switch before Janata's."""
-    institution = Institution.open(host_settings(folder, **changes), Clock(clock.now))
+    institution = HostsFamily.open(host_settings(folder, **changes), Clock(clock.now))
     async with served(institution) as (session, origin):
         hosts = (await AdminCaller(session, origin).admin("GET", "hosts"))["hosts"]
         places = {one["house"]: one["place"] for one in hosts}

@@ -9,7 +9,7 @@ from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.journal import JournalInUseError
 from sandbox.providers.iso8583.book import HostBook
-from sandbox.providers.iso8583.family import Institution
+from sandbox.providers.iso8583.family import HostsFamily
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.iso8583.caller import AMOUNT, Fields, a_switch, host_settings
 
@@ -89,7 +89,7 @@ async def test_a_replayed_book_is_the_book(tmp_path: Path, clock: SetClock) -> N
     settings = host_settings(tmp_path)
     dumps = []
     for _ in range(2):
-        institution = Institution.open(settings, Clock(clock.now))
+        institution = HostsFamily.open(settings, Clock(clock.now))
         dumps.append(institution.admin_api().dump())
         institution.close()
     for dump in dumps:
@@ -161,7 +161,7 @@ async def test_a_port_that_is_taken_stops_the_start_and_gives_the_others_back(
     async with a_switch(tmp_path / "first", clock) as switch:
         port = int(switch.places["npsb"].rpartition(":")[2])
         ports = dict.fromkeys(switch.places, 0) | {"npsb": port}
-        second = Institution.open(host_settings(tmp_path / "second", host_ports=ports), Clock(clock.now))
+        second = HostsFamily.open(host_settings(tmp_path / "second", host_ports=ports), Clock(clock.now))
         with pytest.raises(OSError, match="in use"):
             second.set_origin("http://127.0.0.1:1")
         assert second.listeners == {}
@@ -169,10 +169,10 @@ async def test_a_port_that_is_taken_stops_the_start_and_gives_the_others_back(
 
 
 def test_a_switch_is_told_where_the_hosts_of_a_process_listen(tmp_path: Path) -> None:
-    institution = Institution.open(host_settings(tmp_path), Clock(SetClock().now))
+    institution = HostsFamily.open(host_settings(tmp_path), Clock(SetClock().now))
     institution.set_origin("http://127.0.0.1:1")
     places = {name: listener.place for name, listener in institution.listeners.items()}
-    assert institution.places_for_switch() == {
+    assert institution.host_addresses_for_switch() == {
         f"EKPAY_{name.upper()}_HOST": place for name, place in places.items()
     }
     assert len({*places.values()}) == 7

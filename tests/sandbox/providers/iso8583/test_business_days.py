@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.kit.provider.switch_environment import settings_for_switch
-from sandbox.providers.iso8583.family import Institution
+from sandbox.providers.iso8583.family import HostsFamily
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.iso8583.caller import AMOUNT, HOUSES, Switch, a_switch, mac_key
 
@@ -78,7 +78,7 @@ async def test_a_file_can_have_one_thing_wrong(
 
 
 async def test_a_switch_is_told_where_the_hosts_are_and_what_it_shares_with_them() -> None:
-    told = settings_for_switch([Institution], {"iso8583": "http://127.0.0.1:8207"}, "unused")
+    told = settings_for_switch([HostsFamily], {"iso8583": "http://127.0.0.1:8207"}, "unused")
     assert told["EKPAY_JANATA_URL"] == "http://127.0.0.1:8207/janata"
     assert [told[f"EKPAY_{house.upper()}_HOST"] for house in HOUSES] == [
         f"127.0.0.1:{port}" for port in range(8211, 8218)
@@ -86,7 +86,7 @@ async def test_a_switch_is_told_where_the_hosts_are_and_what_it_shares_with_them
     assert told["EKPAY_NPSB_MAC_KEY"] == mac_key("npsb").hex().upper()
     assert told["EKPAY_NPSB_CONSENT_SECRET"] == "sandbox-consent-npsb"
     assert len(told) == 4 * len(HOUSES)
-    elsewhere = Institution.hosts_at({"janata": 9})
+    elsewhere = HostsFamily.host_port_variables({"janata": 9})
     assert elsewhere == {
         "EKPAY_SANDBOX_GATEWAY_HOST_PORTS": '{"janata": 9}',
         "EKPAY_JANATA_HOST": "127.0.0.1:9",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.iso8583.caller import (
     ACQUIRERS,
@@ -54,18 +54,18 @@ async def test_a_payer_agrees_and_the_host_gives_the_money_and_takes_it_back(
 @pytest.mark.parametrize(
     ("kind", "does", "status", "state"),
     [
-        ("normal", Does.APPROVE, "AGREED", "agreed"),
-        ("normal", Does.RETURN, "AGREED", "agreed"),
-        ("normal", Does.CANCEL, "CANCELLED", "cancelled"),
-        ("cancels", Does.APPROVE, "CANCELLED", "cancelled"),
-        ("normal", Does.WRONG_PIN, "REFUSED", "declined"),
-        ("refused_at_page", Does.APPROVE, "REFUSED", "declined"),
-        ("insufficient_funds", Does.APPROVE, "AGREED", "agreed"),
-        ("says_declined", Does.APPROVE, "REFUSED", "agreed"),
+        ("normal", PayerDecision.APPROVE, "AGREED", "agreed"),
+        ("normal", PayerDecision.RETURN, "AGREED", "agreed"),
+        ("normal", PayerDecision.CANCEL, "CANCELLED", "cancelled"),
+        ("cancels", PayerDecision.APPROVE, "CANCELLED", "cancelled"),
+        ("normal", PayerDecision.WRONG_PIN, "REFUSED", "declined"),
+        ("refused_at_page", PayerDecision.APPROVE, "REFUSED", "declined"),
+        ("insufficient_funds", PayerDecision.APPROVE, "AGREED", "agreed"),
+        ("says_declined", PayerDecision.APPROVE, "REFUSED", "agreed"),
     ],
 )
 async def test_the_browser_brings_back_what_the_payer_did(
-    switch: Switch, kind: str, does: Does, status: str, state: str
+    switch: Switch, kind: str, does: PayerDecision, status: str, state: str
 ) -> None:
     reference = a_reference()
     back = switch.returned(await switch.visit(switch.link(switch.members(reference)), kind, does))
@@ -75,8 +75,8 @@ async def test_the_browser_brings_back_what_the_payer_did(
     assert (await switch.order(reference))["state"] == state
 
 
-@pytest.mark.parametrize("does", [Does.LEAVE, Does.LEAVE_AT_PIN])
-async def test_who_leaves_is_sent_nowhere_and_may_come_back(switch: Switch, does: Does) -> None:
+@pytest.mark.parametrize("does", [PayerDecision.LEAVE, PayerDecision.LEAVE_AT_PIN])
+async def test_who_leaves_is_sent_nowhere_and_may_come_back(switch: Switch, does: PayerDecision) -> None:
     reference = a_reference()
     link = switch.link(switch.members(reference))
     assert (await switch.visit(link, does=does)).sent_to is None
@@ -137,7 +137,7 @@ async def test_a_link_that_is_not_right_is_refused_and_nothing_is_recorded(
 async def test_a_changed_amount_breaks_the_signature_and_a_signed_one_is_refused(switch: Switch) -> None:
     reference = a_reference()
     link = switch.link(switch.members(reference))
-    await switch.visit(link, does=Does.LEAVE)
+    await switch.visit(link, does=PayerDecision.LEAVE)
     signed = switch.link(switch.members(reference, amount="100"))
     elsewhere = switch.link(switch.members(reference, **{"return": "https://evil.example/"}))
     tampered = link.replace(f"amount={AMOUNT}", "amount=100")
@@ -165,9 +165,9 @@ async def test_a_forged_return_bears_an_alias_of_nobody(switch: Switch) -> None:
 
 async def test_a_page_lapses(switch: Switch, clock: SetClock) -> None:
     link = switch.link(switch.members(a_reference()))
-    await switch.visit(link, does=Does.LEAVE)
+    await switch.visit(link, does=PayerDecision.LEAVE)
     clock.advance(seconds=1_800)
-    visit = await switch.visit(link, does=Does.LEAVE)
+    visit = await switch.visit(link, does=PayerDecision.LEAVE)
     assert visit.sent_to is None
     assert "The time for this payment is over" in visit.page
 
@@ -186,6 +186,6 @@ async def test_the_desk_agrees_for_a_payer(switch: Switch) -> None:
     async with switch.session.post(url, json={"page": page.replace("sign=", "sign=0")}) as answer:
         assert answer.status == 403
     over = a_reference()
-    await switch.visit(switch.link(switch.members(over)), does=Does.CANCEL)
+    await switch.visit(switch.link(switch.members(over)), does=PayerDecision.CANCEL)
     async with switch.session.post(url, json={"reference": over}) as answer:
         assert answer.status == 409

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.providers.iso8583.codec import UnreadableMessageError, decode
-from sandbox.providers.iso8583.faults import Fault, Step
+from sandbox.providers.iso8583.faults import HostFault, HostStep
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.iso8583.caller import AMOUNT, Fields, Line, Switch, a_switch
 
@@ -34,11 +34,11 @@ async def a_request(switch: Switch, kind: str = "normal", nth: int = 0) -> Field
 
 
 # How a fault comes about: ordered at the desk, or brought by a payer. Each is (fault, kind of payer).
-async def struck(switch: Switch, how: str, fault: Fault, kind: str) -> Fields:
+async def struck(switch: Switch, how: str, fault: HostFault, kind: str) -> Fields:
     if how == "payer":
         return await a_request(switch, kind)
     request = await a_request(switch)
-    await switch.fault(fault, Step.REQUEST, order=request[48])
+    await switch.fault(fault, HostStep.REQUEST, order=request[48])
     return request
 
 
@@ -47,7 +47,7 @@ both = pytest.mark.parametrize("how", ["desk", "payer"])
 
 @both
 async def test_posted_and_never_answered(switch: Switch, line: Line, how: str) -> None:
-    request = await struck(switch, how, Fault.LOST_DONE, "take_lost_done")
+    request = await struck(switch, how, HostFault.LOST_DONE, "take_lost_done")
     await line.send("0200", request)
     assert await line.is_silent()
     assert await state(switch, request) == "paid"
@@ -59,7 +59,7 @@ async def test_posted_and_never_answered(switch: Switch, line: Line, how: str) -
 
 @both
 async def test_not_posted_and_never_answered(switch: Switch, line: Line, how: str) -> None:
-    request = await struck(switch, how, Fault.LOST_UNDONE, "take_lost_undone")
+    request = await struck(switch, how, HostFault.LOST_UNDONE, "take_lost_undone")
     await line.send("0200", request)
     assert await line.is_silent()
     assert (await state(switch, request), await switch.requests()) == ("agreed", [])
@@ -72,7 +72,7 @@ async def test_not_posted_and_never_answered(switch: Switch, line: Line, how: st
 async def test_posted_and_answered_late_while_others_are_answered(
     switch: Switch, line: Line, how: str
 ) -> None:
-    request = await struck(switch, how, Fault.SLOW, "take_slow")
+    request = await struck(switch, how, HostFault.SLOW, "take_slow")
     began = time.monotonic()
     await line.send("0200", request)
     assert (await line.network("301"))[39] == "00"
@@ -88,7 +88,7 @@ async def test_posted_and_answered_late_while_others_are_answered(
 async def test_the_answer_comes_after_the_reversal_was_confirmed(
     switch: Switch, line: Line, how: str
 ) -> None:
-    request = await struck(switch, how, Fault.AFTER_REVERSAL, "after_reversal")
+    request = await struck(switch, how, HostFault.AFTER_REVERSAL, "after_reversal")
     await line.send("0200", request)
     assert await line.is_silent()
     assert await state(switch, request) == "paid"
@@ -102,7 +102,7 @@ async def test_the_answer_comes_after_the_reversal_was_confirmed(
 async def test_a_late_answer_waits_for_a_confirmation_that_is_sent(switch: Switch, line: Line) -> None:
     request = await a_request(switch, "after_reversal")
     await line.send("0200", request)
-    await switch.fault(Fault.LOST_DONE, Step.REVERSAL)
+    await switch.fault(HostFault.LOST_DONE, HostStep.REVERSAL)
     await line.send("0420", switch.reversal(request))
     assert await line.is_silent()
     other = await switch.signed_on()
@@ -112,14 +112,14 @@ async def test_a_late_answer_waits_for_a_confirmation_that_is_sent(switch: Switc
 
 @both
 async def test_the_answer_has_a_wrong_mac(switch: Switch, line: Line, how: str) -> None:
-    await line.send("0200", await struck(switch, how, Fault.BAD_MAC, "bad_mac"))
+    await line.send("0200", await struck(switch, how, HostFault.BAD_MAC, "bad_mac"))
     told = decode(await line.read_bytes())
     assert (told.fields[39], told.is_sealed(line.key)) == ("00", False)
 
 
 @both
 async def test_the_answer_is_no_message(switch: Switch, line: Line, how: str) -> None:
-    request = await struck(switch, how, Fault.RUBBISH, "take_html")
+    request = await struck(switch, how, HostFault.RUBBISH, "take_html")
     await line.send("0200", request)
     with pytest.raises(UnreadableMessageError):
         decode(await line.read_bytes())
@@ -128,26 +128,26 @@ async def test_the_answer_is_no_message(switch: Switch, line: Line, how: str) ->
 
 @both
 async def test_the_answer_tells_another_amount(switch: Switch, line: Line, how: str) -> None:
-    request = await struck(switch, how, Fault.OTHER_AMOUNT, "other_amount")
+    request = await struck(switch, how, HostFault.OTHER_AMOUNT, "other_amount")
     assert (await line.ask("0200", request))[4] == f"{AMOUNT + 100:012d}"
     assert (await switch.totals())["taken_paisa"] == AMOUNT
 
 
 @both
 async def test_the_answer_tells_another_currency(switch: Switch, line: Line, how: str) -> None:
-    request = await struck(switch, how, Fault.OTHER_CURRENCY, "other_currency")
+    request = await struck(switch, how, HostFault.OTHER_CURRENCY, "other_currency")
     assert (await line.ask("0200", request))[49] == "840"
 
 
 @both
 async def test_the_answer_bears_another_stan(switch: Switch, line: Line, how: str) -> None:
-    request = await struck(switch, how, Fault.OTHER_STAN, "other_stan")
+    request = await struck(switch, how, HostFault.OTHER_STAN, "other_stan")
     assert (await line.ask("0200", request))[11] == f"{int(request[11]) + 1:06d}"
 
 
 @both
 async def test_the_link_is_dropped_in_the_middle_of_the_answer(switch: Switch, line: Line, how: str) -> None:
-    request = await struck(switch, how, Fault.CUT, "cut")
+    request = await struck(switch, how, HostFault.CUT, "cut")
     await line.send("0200", request)
     async with asyncio.timeout(10):
         length = int.from_bytes(await line.reader.readexactly(2))
@@ -158,13 +158,13 @@ async def test_the_link_is_dropped_in_the_middle_of_the_answer(switch: Switch, l
 
 @both
 async def test_the_answer_comes_twice_in_one_segment(switch: Switch, line: Line, how: str) -> None:
-    await line.send("0200", await struck(switch, how, Fault.TWICE_IN_ONE, "twice_in_one"))
+    await line.send("0200", await struck(switch, how, HostFault.TWICE_IN_ONE, "twice_in_one"))
     assert await line.read_bytes() == await line.read_bytes()
 
 
 @both
 async def test_the_answer_comes_byte_by_byte(switch: Switch, line: Line, how: str) -> None:
-    request = await struck(switch, how, Fault.SINGLE_BYTES, "single_bytes")
+    request = await struck(switch, how, HostFault.SINGLE_BYTES, "single_bytes")
     await line.send("0200", request)
     pieces = [await line.reader.read(1_000)]
     async with asyncio.timeout(10):
@@ -184,7 +184,7 @@ async def test_the_answer_has_another_code_and_nothing_is_posted(
     switch: Switch, line: Line, how: str, code: str
 ) -> None:
     if how == "desk":
-        request = await struck(switch, how, Fault(f"code_{code}"), "")
+        request = await struck(switch, how, HostFault(f"code_{code}"), "")
     else:
         request = await a_request(switch, "any_code", int(code))
     told = await line.ask("0200", request)
@@ -204,7 +204,7 @@ async def test_the_answer_has_another_code_and_it_is_posted(
     switch: Switch, line: Line, how: str, code: str
 ) -> None:
     if how == "desk":
-        request = await struck(switch, how, Fault(f"code_{code}_done"), "")
+        request = await struck(switch, how, HostFault(f"code_{code}_done"), "")
     else:
         request = await a_request(switch, "any_code", 100 + int(code))
     told = await line.ask("0200", request)
@@ -268,10 +268,10 @@ async def test_a_payers_reversals_fail_as_often_as_the_number_says(
 async def test_reversals_fail_by_order_of_the_desk_so_many_times(switch: Switch, line: Line) -> None:
     request, _ = await switch.paid(line)
     reversal = switch.reversal(request)
-    await switch.fault(Fault.CODE_96, Step.REVERSAL, order=request[48], times=2)
+    await switch.fault(HostFault.CODE_96, HostStep.REVERSAL, order=request[48], times=2)
     assert [(await line.ask("0421", reversal))[39] for _ in range(2)] == ["96", "96"]
     assert await state(switch, request) == "paid"
-    await switch.fault(Fault.LOST_DONE, Step.REVERSAL)
+    await switch.fault(HostFault.LOST_DONE, HostStep.REVERSAL)
     await line.send("0421", reversal)
     assert await line.is_silent()
     assert await state(switch, request) == "cancelled"
@@ -280,7 +280,7 @@ async def test_reversals_fail_by_order_of_the_desk_so_many_times(switch: Switch,
 
 async def test_a_reversal_is_carried_out_and_answered_with_25(switch: Switch, line: Line) -> None:
     request, _ = await switch.paid(line)
-    await switch.fault(Fault.NO_ORIGINAL)
+    await switch.fault(HostFault.NO_ORIGINAL)
     assert [(await line.ask("0420", switch.reversal(request)))[39] for _ in range(2)] == ["25", "25"]
     assert await state(switch, request) == "cancelled"
     assert (await switch.totals())["taken_paisa"] == 0
@@ -288,7 +288,7 @@ async def test_a_reversal_is_carried_out_and_answered_with_25(switch: Switch, li
 
 async def test_a_reversal_and_its_answer_are_spoilt_as_any(switch: Switch, line: Line) -> None:
     request, _ = await switch.paid(line)
-    await switch.fault(Fault.BAD_MAC, Step.REVERSAL)
+    await switch.fault(HostFault.BAD_MAC, HostStep.REVERSAL)
     await line.send("0420", switch.reversal(request))
     assert not decode(await line.read_bytes()).is_sealed(line.key)
     assert await state(switch, request) == "cancelled"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.providers.iso8583.faults import Fault, Step
+from sandbox.providers.iso8583.faults import HostFault, HostStep
 from sandbox.providers.iso8583.institutions import INSTITUTIONS
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.iso8583.caller import AMOUNT, Fields, Line, Switch, a_switch
@@ -37,11 +37,11 @@ async def a_request(switch: Switch, kind: str = "normal", nth: int = 0) -> Field
 
 
 async def test_signing_on_is_refused_or_not_answered(switch: Switch) -> None:
-    await switch.fault(Fault.CODE_91, Step.SIGN_ON)
+    await switch.fault(HostFault.CODE_91, HostStep.SIGN_ON)
     line = await switch.connected()
     assert (await line.network("001"))[39] == "91"
     assert (await switch.host())["signed_on"] == 0
-    await switch.fault(Fault.LOST_UNDONE, Step.SIGN_ON)
+    await switch.fault(HostFault.LOST_UNDONE, HostStep.SIGN_ON)
     await line.send("0800", {7: "0310060000", 11: "000002", 70: "001"})
     assert await line.is_silent()
     assert (await switch.host())["signed_on"] == 0
@@ -49,12 +49,12 @@ async def test_signing_on_is_refused_or_not_answered(switch: Switch) -> None:
 
 
 async def test_echoes_are_lost_and_late(switch: Switch, line: Line) -> None:
-    await switch.fault(Fault.LOST_DONE, Step.ECHO, times=2)
+    await switch.fault(HostFault.LOST_DONE, HostStep.ECHO, times=2)
     for _ in range(2):
         await line.send("0800", {7: "0310060000", 11: "000002", 70: "301"})
     assert await line.is_silent()
     await switch.habits(slow_seconds=0.2)
-    await switch.fault(Fault.SLOW, Step.ECHO)
+    await switch.fault(HostFault.SLOW, HostStep.ECHO)
     began = time.monotonic()
     assert (await line.network("301", "000003"))[11] == "000003"
     assert time.monotonic() - began >= 0.2
@@ -63,7 +63,7 @@ async def test_echoes_are_lost_and_late(switch: Switch, line: Line) -> None:
 async def test_connections_are_refused_for_a_while(switch: Switch, line: Line) -> None:
     agrani = switch.at("agrani")
     other = await agrani.signed_on()
-    await switch.fault(Fault.REFUSE, seconds=0.3)
+    await switch.fault(HostFault.REFUSE, seconds=0.3)
     assert await line.is_over()
     assert (await switch.host())["is_open"] is False
     with pytest.raises(ConnectionRefusedError):
@@ -80,8 +80,8 @@ async def test_connections_are_refused_for_a_while(switch: Switch, line: Line) -
 
 
 async def test_a_second_refusal_lasts_as_long_as_it_says(switch: Switch) -> None:
-    await switch.fault(Fault.REFUSE, seconds=60)
-    await switch.fault(Fault.REFUSE, seconds=0.05)
+    await switch.fault(HostFault.REFUSE, seconds=60)
+    await switch.fault(HostFault.REFUSE, seconds=0.05)
     async with asyncio.timeout(10):
         while True:
             if (await switch.host())["is_open"]:
@@ -101,10 +101,10 @@ async def test_connections_are_dropped_and_may_come_again(switch: Switch, line: 
 
 async def test_a_fault_is_of_one_order_one_payer_or_anybody(switch: Switch, line: Line) -> None:
     request, other = await a_request(switch), await a_request(switch)
-    await switch.fault(Fault.CODE_06, Step.REQUEST, order=request[48])
+    await switch.fault(HostFault.CODE_06, HostStep.REQUEST, order=request[48])
     assert (await line.ask("0200", other))[39] == "00"
     assert (await line.ask("0200", request))[39] == "06"
-    await switch.fault(Fault.CODE_77, Step.REQUEST, payer=await switch.number("normal"), times=2)
+    await switch.fault(HostFault.CODE_77, HostStep.REQUEST, payer=await switch.number("normal"), times=2)
     assert (await switch.paid(line))[1][39] == "77"
     listed = (await switch.admin("GET", "faults"))["faults"]
     assert [(one["house"], one["step"], one["fault"], one["times"]) for one in listed] == [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sandbox.kit.institution.clock import Clock
 from sandbox.providers.iso8583 import consent_page as consent
 from sandbox.providers.iso8583.codec import FORMS, decode, encode, frame
-from sandbox.providers.iso8583.family import Institution
+from sandbox.providers.iso8583.family import HostsFamily
 from sandbox.providers.iso8583.host import Host, LinkState
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.iso8583.caller import Switch, a_switch, host_settings, mac_key
@@ -22,8 +22,8 @@ FIELDS = st.dictionaries(st.sampled_from(sorted(FORMS)), DIGITS | st.text("AZaz 
 
 
 @pytest.fixture(scope="module")
-def institution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Institution]:
-    opened = Institution.open(host_settings(tmp_path_factory.mktemp("hosts")), Clock(SetClock().now))
+def institution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostsFamily]:
+    opened = HostsFamily.open(host_settings(tmp_path_factory.mktemp("hosts")), Clock(SetClock().now))
     yield opened
     opened.close()
 
@@ -34,7 +34,7 @@ async def switch(tmp_path: Path, clock: SetClock) -> AsyncIterator[Switch]:
         yield opened
 
 
-def the_host(institution: Institution) -> Host:
+def the_host(institution: HostsFamily) -> Host:
     return institution.hosts["janata"]
 
 
@@ -47,7 +47,7 @@ def written(mti: str, fields: dict[int, str]) -> bytes | None:
 
 @given(content=st.binary(max_size=300), is_signed_on=st.booleans())
 def test_any_bytes_end_the_connection(
-    institution: Institution, content: bytes, *, is_signed_on: bool
+    institution: HostsFamily, content: bytes, *, is_signed_on: bool
 ) -> None:
     host = the_host(institution)
     before = host.counted["unreadable"] + host.counted["wrong_mac"]
@@ -57,7 +57,7 @@ def test_any_bytes_end_the_connection(
 
 @given(mti=st.sampled_from(MTIS), fields=FIELDS, is_signed_on=st.booleans())
 def test_any_sealed_message_is_answered_or_ends_the_connection(
-    institution: Institution, mti: str, fields: dict[int, str], *, is_signed_on: bool
+    institution: HostsFamily, mti: str, fields: dict[int, str], *, is_signed_on: bool
 ) -> None:
     content = written(mti, fields)
     if content is None:
@@ -146,7 +146,7 @@ async def test_a_question_about_no_house_is_400(switch: Switch, question: str) -
 
 
 @given(query=st.dictionaries(st.sampled_from(["order", "amount", "sign", "return"]), st.text(max_size=40)))
-def test_any_link_is_refused_and_opens_nothing(institution: Institution, query: dict[str, str]) -> None:
+def test_any_link_is_refused_and_opens_nothing(institution: HostsFamily, query: dict[str, str]) -> None:
     found = consent.open_order_of_link(institution.providers["janata"], query)
     assert getattr(found, "start", {}).get("status") == 403
     assert list(institution.book.orders_of("janata")) == []

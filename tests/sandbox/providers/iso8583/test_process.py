@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sandbox.registry import UnreadablePortError, named_host_ports
+from sandbox.registry import UnreadablePortError, read_host_ports
 from tests.sandbox.caller import ROOT
 from tests.sandbox.providers.iso8583.caller import AMOUNT, HOUSES, Switch
 from tests.sandbox.test_process import RealClock, run
@@ -66,8 +66,8 @@ async def test_what_was_posted_before_a_kill_is_reversed_after_it(tmp_path: Path
 
 
 def test_the_port_of_a_host_is_named_by_its_house() -> None:
-    assert named_host_ports([]) == {}
-    assert named_host_ports(["janata=0", "npsb=65535"]) == {"janata": 0, "npsb": 65_535}
+    assert read_host_ports([]) == {}
+    assert read_host_ports(["janata=0", "npsb=65535"]) == {"janata": 0, "npsb": 65_535}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_port_of_a_host_is_named_by_its_house() -> None:
 )
 def test_the_port_of_a_host_in_another_form_is_refused(texts: list[str]) -> None:
     with pytest.raises(UnreadablePortError, match="agrani, bank_asia"):
-        named_host_ports(texts)
+        read_host_ports(texts)
 
 
 async def test_the_command_refuses_the_port_of_no_house(tmp_path: Path) -> None:

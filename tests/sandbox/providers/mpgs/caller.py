@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.kit.institution.clock import Clock
-from sandbox.providers.mpgs.family import Institution
+from sandbox.providers.mpgs.family import MpgsFamily
 from tests.sandbox.caller import AdminCaller, Json, SetClock
 from tests.sandbox.conftest import served
 from tests.sandbox.kit.provider.push_receiver import Letterbox, a_letterbox
@@ -74,7 +74,9 @@ class Merchant(AdminCaller):
     def page(self, answer: Json) -> str:
         return f"{self.origin}/{self.house}/checkout/pay/{answer['session']['id']}"
 
-    async def visited(self, kind: str = "normal", does: Does = Does.APPROVE) -> tuple[str, Json, Visit]:
+    async def visited(
+        self, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE
+    ) -> tuple[str, Json, PayerVisit]:
         reference, answer, page = await self.opened()
         return reference, answer, await pay(page, Payer(await self.number(kind)), does)
 
@@ -99,12 +101,12 @@ class Merchant(AdminCaller):
 
 @asynccontextmanager
 async def a_merchant(folder: Path, clock: SetClock) -> AsyncIterator[Merchant]:
-    far_side = Institution.open(gateway_settings(folder), Clock(clock.now))
+    far_side = MpgsFamily.open(gateway_settings(folder), Clock(clock.now))
     async with a_letterbox() as letterbox, served(far_side) as (session, origin):
         yield Merchant(session, origin, letterbox)
 
 
-def indicator_of(visit: Visit) -> str | None:
+def indicator_of(visit: PayerVisit) -> str | None:
     assert visit.sent_to is not None
     return dict(parse_qsl(urlsplit(visit.sent_to).query)).get("resultIndicator")
 

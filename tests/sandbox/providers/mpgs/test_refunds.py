@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.mpgs.caller import Merchant, a_merchant, rows_of
 
@@ -62,7 +62,7 @@ async def test_a_refund_that_cannot_be_is_refused(
 
 async def test_what_was_not_paid_is_not_given_back(ebl: Merchant, clock: SetClock) -> None:
     assert (await ebl.refund("UNKNOWN", "R1", "1.00"))[0] == 404
-    cancelled, _, _ = await ebl.visited(does=Does.CANCEL)
+    cancelled, _, _ = await ebl.visited(does=PayerDecision.CANCEL)
     assert (await ebl.refund(cancelled, "R1", "1.00"))[1]["error"]["cause"] == "REQUEST_REJECTED"
     old, _, _ = await ebl.visited()
     clock.advance(days=180)

@@ -8,9 +8,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sandbox.callers.payer.payer import Does, Payer, pay
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.providers.mpgs.family import Institution
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.providers.mpgs.family import MpgsFamily
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.providers.mpgs.caller import AUTH, Merchant, a_merchant, basic, indicator_of, rows_of
 
@@ -21,7 +21,7 @@ async def ebl(tmp_path: Path, clock: SetClock) -> AsyncIterator[Merchant]:
         yield merchant
 
 
-@pytest.mark.parametrize("house", [house.id for house in Institution.houses])
+@pytest.mark.parametrize("house", [house.id for house in MpgsFamily.institutions])
 async def test_a_card_pays_at_the_page_of_each_bank(ebl: Merchant, house: str) -> None:
     ebl.house = house
     reference, answer, visit = await ebl.visited()
@@ -140,21 +140,26 @@ async def test_the_payer_has_as_long_as_the_merchant_says(ebl: Merchant, clock: 
 @pytest.mark.parametrize(
     ("kind", "does", "rows", "status"),
     [
-        ("insufficient_funds", Does.APPROVE, [("1", "PAYMENT", "FAILURE", "INSUFFICIENT_FUNDS")], "FAILED"),
-        ("declined", Does.APPROVE, [("1", "PAYMENT", "FAILURE", "DECLINED")], "FAILED"),
-        ("normal", Does.WRONG_PIN, [("1", "PAYMENT", "FAILURE", "DECLINED")], "FAILED"),
-        ("pending", Does.APPROVE, [("1", "PAYMENT", "PENDING", "PENDING")], "AUTHENTICATED"),
-        ("normal", Does.CANCEL, [], "CANCELLED"),
+        (
+            "insufficient_funds",
+            PayerDecision.APPROVE,
+            [("1", "PAYMENT", "FAILURE", "INSUFFICIENT_FUNDS")],
+            "FAILED",
+        ),
+        ("declined", PayerDecision.APPROVE, [("1", "PAYMENT", "FAILURE", "DECLINED")], "FAILED"),
+        ("normal", PayerDecision.WRONG_PIN, [("1", "PAYMENT", "FAILURE", "DECLINED")], "FAILED"),
+        ("pending", PayerDecision.APPROVE, [("1", "PAYMENT", "PENDING", "PENDING")], "AUTHENTICATED"),
+        ("normal", PayerDecision.CANCEL, [], "CANCELLED"),
         (
             "second_try",
-            Does.APPROVE,
+            PayerDecision.APPROVE,
             [("1", "PAYMENT", "FAILURE", "DECLINED"), ("2", "PAYMENT", "SUCCESS", "APPROVED")],
             "CAPTURED",
         ),
     ],
 )
 async def test_an_order_tells_every_try(
-    ebl: Merchant, kind: str, does: Does, rows: list[tuple[str, ...]], status: str
+    ebl: Merchant, kind: str, does: PayerDecision, rows: list[tuple[str, ...]], status: str
 ) -> None:
     reference, _, _ = await ebl.visited(kind, does)
     order = await ebl.order(reference)
@@ -172,7 +177,7 @@ async def test_no_indicator_but_the_right_one_shows_success(ebl: Merchant, kind:
 
 
 async def test_who_turns_back_goes_elsewhere_and_an_indicator_can_be_missing(ebl: Merchant) -> None:
-    _, _, visit = await ebl.visited(does=Does.CANCEL)
+    _, _, visit = await ebl.visited(does=PayerDecision.CANCEL)
     assert visit.sent_to == f"{ebl.letterbox.url}/cancelled"
     reference, _, visit = await ebl.visited("indicator_missing")
     assert indicator_of(visit) is None
@@ -202,7 +207,7 @@ async def test_a_movement_is_notified_under_the_secret(ebl: Merchant, kind: str,
 
 
 async def test_a_refund_is_notified_and_who_turned_back_is_not(ebl: Merchant) -> None:
-    await ebl.visited(does=Does.CANCEL)
+    await ebl.visited(does=PayerDecision.CANCEL)
     reference, _, _ = await ebl.visited("push_never")
     await ebl.refund(reference, "R1", "20.00")
     await ebl.letterbox.until(1)
@@ -221,7 +226,7 @@ async def test_a_notice_can_carry_a_wrong_secret_or_come_first(ebl: Merchant) ->
 
 
 async def test_a_lost_answer_has_opened_the_page(ebl: Merchant) -> None:
-    order = {"house": "ebl", "step": Step.CREATE, "fault": Fault.LOST_DONE}
+    order = {"house": "ebl", "step": ProviderStep.CREATE, "fault": ProviderFault.LOST_DONE}
     await ebl.admin("POST", "faults", order)
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await ebl.session_for("LOST-1")

@@ -13,10 +13,10 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.provider.settings import GatewaySettings
-from sandbox.providers.nagad.family import Institution
+from sandbox.kit.provider.settings import ProviderSettings
+from sandbox.providers.nagad.family import NagadFamily
 from tests.sandbox.caller import AdminCaller, Json, SetClock
 from tests.sandbox.conftest import served
 
@@ -102,7 +102,9 @@ class NagadCaller(AdminCaller):
         assert (status, answer["status"]) == (200, "Success")
         return order_id, begun["paymentReferenceId"], answer["callBackUrl"]
 
-    async def visited(self, kind: str = "normal", does: Does = Does.APPROVE) -> tuple[str, str, Visit]:
+    async def visited(
+        self, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE
+    ) -> tuple[str, str, PayerVisit]:
         order_id, payment, page_url = await self.creation_time()
         payers = await self.admin("GET", f"payers?house=nagad&kind={kind}")
         return order_id, payment, await pay(page_url, Payer(payers["payers"][0]["number"]), does)
@@ -129,8 +131,8 @@ class NagadCaller(AdminCaller):
 
 @asynccontextmanager
 async def nagad_served(folder: Path, clock: SetClock) -> AsyncIterator[NagadCaller]:
-    settings = GatewaySettings(home=folder, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
-    async with served(Institution.open(settings, Clock(clock.now))) as (session, origin):
+    settings = ProviderSettings(home=folder, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
+    async with served(NagadFamily.open(settings, Clock(clock.now))) as (session, origin):
         caller = NagadCaller(session, origin)
         caller.keys = await caller.admin("GET", "keys?house=nagad")
         yield caller

@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.provider.settings import GatewaySettings
-from sandbox.providers.nagad.family import Institution
+from sandbox.kit.provider.settings import ProviderSettings
+from sandbox.providers.nagad.family import NagadFamily
 from sandbox.providers.nagad.keys import UnreadableKeysError, load_or_make_keys
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.nagad.caller import MERCHANT_ID, NagadCaller, nagad_served
@@ -108,16 +108,16 @@ async def test_each_standing_has_its_word(nagad: NagadCaller, clock: SetClock) -
 @pytest.mark.parametrize(
     ("kind", "does", "status"),
     [
-        ("normal", Does.CANCEL, "Cancelled"),
-        ("declined", Does.APPROVE, "Failed"),
-        ("says_paid", Does.APPROVE, "Success"),
-        ("return_forged", Does.APPROVE, "Success"),
-        ("pending", Does.APPROVE, None),
-        ("return_lost", Does.APPROVE, None),
+        ("normal", PayerDecision.CANCEL, "Cancelled"),
+        ("declined", PayerDecision.APPROVE, "Failed"),
+        ("says_paid", PayerDecision.APPROVE, "Success"),
+        ("return_forged", PayerDecision.APPROVE, "Success"),
+        ("pending", PayerDecision.APPROVE, None),
+        ("return_lost", PayerDecision.APPROVE, None),
     ],
 )
 async def test_what_the_browser_brings_back(
-    nagad: NagadCaller, kind: str, does: Does, status: str | None
+    nagad: NagadCaller, kind: str, does: PayerDecision, status: str | None
 ) -> None:
     _, _, visit = await nagad.visited(kind, does)
     assert visit.status == status
@@ -335,14 +335,14 @@ async def test_the_file_of_a_day_has_payments_and_what_went_back(nagad: NagadCal
 
 
 def test_keys_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
-    told = Institution.settings_of_home(tmp_path / "home")
+    told = NagadFamily.settings_of_home(tmp_path / "home")
     assert stat.S_IMODE((tmp_path / "home" / KEYS).stat().st_mode) == 0o600
     assert [path.name for path in (tmp_path / "home").iterdir()] == [KEYS]
-    assert Institution.settings_of_home(tmp_path / "home") == told
+    assert NagadFamily.settings_of_home(tmp_path / "home") == told
 
 
 async def test_keys_and_amounts_outlive_the_process(tmp_path: Path, clock: SetClock) -> None:
-    told = Institution.settings_of_home(tmp_path)
+    told = NagadFamily.settings_of_home(tmp_path)
     async with nagad_served(tmp_path, clock) as first:
         assert first.keys == told
         _, payment, _ = await first.visited()
@@ -355,14 +355,14 @@ def test_a_file_that_holds_no_keys_is_said_so(tmp_path: Path) -> None:
     for text in ("", "[]", "{}", json.dumps({"gateway": "QUJD", "merchant": 1})):
         (tmp_path / KEYS).write_text(text)
         with pytest.raises(UnreadableKeysError):
-            Institution.open(GatewaySettings(home=tmp_path), Clock())
+            NagadFamily.open(ProviderSettings(home=tmp_path), Clock())
 
 
 def test_the_settings_of_a_switch_are_those_of_the_manifest(tmp_path: Path) -> None:
-    told = Institution.settings_for_switch("http://127.0.0.1:1", "secret")
+    told = NagadFamily.settings_for_switch("http://127.0.0.1:1", "secret")
     assert told == {"EKPAY_NAGAD_URL": "http://127.0.0.1:1/nagad", "EKPAY_NAGAD_MERCHANT_ID": MERCHANT_ID}
-    institution = Institution.open(GatewaySettings(home=tmp_path), Clock())
+    institution = NagadFamily.open(ProviderSettings(home=tmp_path), Clock())
     try:
-        assert institution.keys_for_switch() == Institution.settings_of_home(tmp_path)
+        assert institution.keys_for_switch() == NagadFamily.settings_of_home(tmp_path)
     finally:
         institution.close()

@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.provider.settings import GatewaySettings
-from sandbox.providers.sslcommerz.family import Institution
+from sandbox.kit.provider.settings import ProviderSettings
+from sandbox.providers.sslcommerz.family import SslcommerzFamily
 from tests.sandbox.caller import AdminCaller, Json, SetClock
 from tests.sandbox.conftest import served
 
@@ -81,7 +81,9 @@ class Shop(AdminCaller):
         assert answer["status"] == "SUCCESS", answer
         return fields["tran_id"], answer
 
-    async def visited(self, kind: str = "normal", does: Does = Does.APPROVE) -> tuple[str, Visit]:
+    async def visited(
+        self, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE
+    ) -> tuple[str, PayerVisit]:
         tran_id, answer = await self.opened()
         payer = Payer(await self.number("sslcommerz", kind))
         return tran_id, await pay(answer["GatewayPageURL"], payer, does)
@@ -123,7 +125,9 @@ class Shop(AdminCaller):
         named = {"amount": "120.50", "currency": "BDT", "tran_id": f"A{next(_NUMBERS)}", "desc": "Bill"}
         return {**KEY, **CUSTOMER, **urls, **named, "opt_a": "a", "type": "json", **changes}
 
-    async def at_aamarpay(self, kind: str = "normal", does: Does = Does.APPROVE) -> tuple[str, Visit]:
+    async def at_aamarpay(
+        self, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE
+    ) -> tuple[str, PayerVisit]:
         order = self.order()
         answer = await self.call("aamarpay", "jsonpost.php", "POST", json=order)
         assert answer["result"] == "true"
@@ -136,8 +140,8 @@ class Shop(AdminCaller):
 
 @asynccontextmanager
 async def sslcommerz_served(home: Path, clock: SetClock) -> AsyncIterator[Shop]:
-    settings = GatewaySettings(home=home, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
-    async with served(Institution.open(settings, Clock(clock.now))) as (session, origin):
+    settings = ProviderSettings(home=home, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
+    async with served(SslcommerzFamily.open(settings, Clock(clock.now))) as (session, origin):
         shop = Shop(session, origin)
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", shop.take)

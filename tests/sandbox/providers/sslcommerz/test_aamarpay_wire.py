@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.sslcommerz.caller import KEY, TRXCHECK, Shop, sslcommerz_served
 
@@ -37,15 +37,15 @@ async def test_an_order_may_come_as_a_form(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("kind", "does", "told", "way"),
     [
-        ("declined", Does.APPROVE, ("7", "Failed"), "fail_url"),
-        ("normal", Does.CANCEL, ("7", "Failed"), "cancel_url"),
-        ("pending", Does.APPROVE, ("0", "Initiated"), "success_url"),
-        ("says_paid", Does.APPROVE, ("7", "Failed"), "success_url"),
-        ("return_forged", Does.APPROVE, ("0", "Initiated"), "success_url"),
+        ("declined", PayerDecision.APPROVE, ("7", "Failed"), "fail_url"),
+        ("normal", PayerDecision.CANCEL, ("7", "Failed"), "cancel_url"),
+        ("pending", PayerDecision.APPROVE, ("0", "Initiated"), "success_url"),
+        ("says_paid", PayerDecision.APPROVE, ("7", "Failed"), "success_url"),
+        ("return_forged", PayerDecision.APPROVE, ("0", "Initiated"), "success_url"),
     ],
 )
 async def test_each_end_at_aamarpay_has_its_code(
-    shop: Shop, kind: str, does: Does, told: tuple[str, str], way: str
+    shop: Shop, kind: str, does: PayerDecision, told: tuple[str, str], way: str
 ) -> None:
     tran_id, visit = await shop.at_aamarpay(kind, does)
     answer = await shop.trxcheck(tran_id)

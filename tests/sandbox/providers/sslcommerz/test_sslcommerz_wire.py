@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.callers.payer.payer import Does, Payer, pay
-from sandbox.providers.sslcommerz.family import Institution
+from sandbox.callers.payer.payer import Payer, PayerDecision, pay
+from sandbox.providers.sslcommerz.family import SslcommerzFamily
 from sandbox.providers.sslcommerz.verify_sign import plain_text, sign_fields
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.sslcommerz.caller import (
@@ -170,15 +170,15 @@ async def test_who_is_not_let_in_learns_nothing(shop: Shop, path: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "does", "attempts"),
     [
-        ("second_try", Does.APPROVE, ["FAILED", "VALID"]),
-        ("paid_twice", Does.APPROVE, ["VALID", "VALID"]),
-        ("declined", Does.APPROVE, ["FAILED"]),
-        ("normal", Does.CANCEL, ["CANCELLED"]),
-        ("pending", Does.APPROVE, ["PENDING"]),
+        ("second_try", PayerDecision.APPROVE, ["FAILED", "VALID"]),
+        ("paid_twice", PayerDecision.APPROVE, ["VALID", "VALID"]),
+        ("declined", PayerDecision.APPROVE, ["FAILED"]),
+        ("normal", PayerDecision.CANCEL, ["CANCELLED"]),
+        ("pending", PayerDecision.APPROVE, ["PENDING"]),
     ],
 )
 async def test_one_name_may_have_several_attempts(
-    shop: Shop, kind: str, does: Does, attempts: list[str]
+    shop: Shop, kind: str, does: PayerDecision, attempts: list[str]
 ) -> None:
     tran_id, _ = await shop.visited(kind, does)
     rows = await shop.attempts(tran_id)
@@ -208,13 +208,13 @@ async def test_odd_payments_are_told_alike_everywhere(shop: Shop, kind: str, tol
 @pytest.mark.parametrize(
     ("kind", "does", "status", "way"),
     [
-        ("normal", Does.APPROVE, "VALID", "success_url"),
-        ("declined", Does.APPROVE, "FAILED", "fail_url"),
-        ("normal", Does.CANCEL, "CANCELLED", "cancel_url"),
+        ("normal", PayerDecision.APPROVE, "VALID", "success_url"),
+        ("declined", PayerDecision.APPROVE, "FAILED", "fail_url"),
+        ("normal", PayerDecision.CANCEL, "CANCELLED", "cancel_url"),
     ],
 )
 async def test_browser_and_ipn_carry_the_same_signed_form(
-    shop: Shop, kind: str, does: Does, status: str, way: str
+    shop: Shop, kind: str, does: PayerDecision, status: str, way: str
 ) -> None:
     tran_id, visit = await shop.visited(kind, does)
     await shop.until(1)
@@ -323,7 +323,7 @@ async def test_the_file_of_a_day_has_payments_and_what_went_back(shop: Shop) -> 
 
 
 def test_the_settings_of_a_switch_are_those_of_the_manifests() -> None:
-    assert Institution.settings_for_switch("http://127.0.0.1:1", "secret") == {
+    assert SslcommerzFamily.settings_for_switch("http://127.0.0.1:1", "secret") == {
         "EKPAY_SSLCOMMERZ_URL": "http://127.0.0.1:1/sslcommerz",
         "EKPAY_SSLCOMMERZ_STORE_ID": "ekpay",
         "EKPAY_SSLCOMMERZ_STORE_PASSWORD": "secret",

@@ -7,11 +7,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.kit.provider.settings import GatewaySettings
-from sandbox.providers.token_init_status.family import Institution
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.kit.provider.settings import ProviderSettings
+from sandbox.providers.token_init_status.family import TokenInitStatusFamily
 from tests.sandbox.caller import AdminCaller, Json, SetClock
 from tests.sandbox.conftest import served
 
@@ -144,8 +144,13 @@ class TokenMerchant(AdminCaller):
         return named, theirs, next(data[name] for name in pages if name in data)
 
     async def a_visited(
-        self, kind: str = "normal", does: Does = Does.APPROVE, *, follow: bool = False, **changes: object
-    ) -> tuple[str, str, Visit]:
+        self,
+        kind: str = "normal",
+        does: PayerDecision = PayerDecision.APPROVE,
+        *,
+        follow: bool = False,
+        **changes: object,
+    ) -> tuple[str, str, PayerVisit]:
         """An order whose page a payer of a kind has been to."""
         reference, theirs, page = await self.a_page("", **changes)
         visit = await pay(page, Payer(await self.number(kind)), does, follow=follow)
@@ -181,7 +186,7 @@ class TokenMerchant(AdminCaller):
     async def order(self, reference: str) -> Json:
         return await self.admin("GET", f"order?house={self.house}&reference={reference}")
 
-    async def fault(self, fault: Fault, step: Step | None = None, **more: object) -> None:
+    async def fault(self, fault: ProviderFault, step: ProviderStep | None = None, **more: object) -> None:
         body = {"house": self.house, "fault": fault, "step": step, **more}
         assert "faults" in await self.admin("POST", "faults", body)
 
@@ -218,8 +223,8 @@ async def upay_refund(upay: TokenMerchant, *rows: tuple[str, object]) -> tuple[i
 @asynccontextmanager
 async def merchant_at(home: Path, clock: SetClock) -> AsyncIterator[TokenMerchant]:
     """A merchant of Tap, let in; `at` leads to the other houses."""
-    settings = GatewaySettings(home=home, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
-    async with served(Institution.open(settings, Clock(clock.now))) as (session, origin):
+    settings = ProviderSettings(home=home, accounts=200, slow_seconds=0.3, hang_seconds=0.3)
+    async with served(TokenInitStatusFamily.open(settings, Clock(clock.now))) as (session, origin):
         merchant = TokenMerchant(session, origin)
         await merchant.log_in()
         yield merchant

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
-from sandbox.callers.payer.payer import Does
-from sandbox.kit.provider.faults import Fault, Step
+from sandbox.callers.payer.payer import PayerDecision
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from sandbox.kit.provider.switch_environment import settings_for_switch
-from sandbox.providers.token_init_status.family import Institution
+from sandbox.providers.token_init_status.family import TokenInitStatusFamily
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.token_init_status.caller import (
     ALL,
@@ -79,7 +79,7 @@ async def test_the_houses_are_those_of_the_spec(tap: TokenMerchant) -> None:
 
 
 def test_a_switch_is_told_each_houses_own_secrets() -> None:
-    told = settings_for_switch([Institution], {"token_init_status": "http://127.0.0.1:1"}, "secret")
+    told = settings_for_switch([TokenInitStatusFamily], {"token_init_status": "http://127.0.0.1:1"}, "secret")
     assert told["EKPAY_UPAY_MERCHANT_ID"] == told["EKPAY_SHURJOPAY_USER"] == told["EKPAY_TAP_USER"] == "ekpay"
     assert told["EKPAY_UPAY_MERCHANT_KEY"] == told["EKPAY_OKWALLET_PASSWORD"] == "secret"
     assert len(told) == 3 * len(ALL)
@@ -89,19 +89,19 @@ def test_a_switch_is_told_each_houses_own_secrets() -> None:
 @pytest.mark.parametrize(
     ("kind", "does", "word"),
     [
-        ("normal", Does.CANCEL, "cancelled"),
-        ("cancels", Does.APPROVE, "cancelled"),
-        ("insufficient_funds", Does.APPROVE, "declined"),
-        ("normal", Does.WRONG_PIN, "declined"),
-        ("normal", Does.LEAVE_AT_PIN, "pending"),
-        ("pending", Does.APPROVE, "pending"),
-        ("says_paid", Does.APPROVE, "declined"),
-        ("says_declined", Does.APPROVE, "paid"),
-        ("return_forged", Does.APPROVE, "pending"),
+        ("normal", PayerDecision.CANCEL, "cancelled"),
+        ("cancels", PayerDecision.APPROVE, "cancelled"),
+        ("insufficient_funds", PayerDecision.APPROVE, "declined"),
+        ("normal", PayerDecision.WRONG_PIN, "declined"),
+        ("normal", PayerDecision.LEAVE_AT_PIN, "pending"),
+        ("pending", PayerDecision.APPROVE, "pending"),
+        ("says_paid", PayerDecision.APPROVE, "declined"),
+        ("says_declined", PayerDecision.APPROVE, "paid"),
+        ("return_forged", PayerDecision.APPROVE, "pending"),
     ],
 )
 async def test_each_end_has_its_word(
-    tap: TokenMerchant, house: str, kind: str, does: Does, word: str
+    tap: TokenMerchant, house: str, kind: str, does: PayerDecision, word: str
 ) -> None:
     merchant = await tap.at(house)
     reference, theirs, _ = await merchant.a_visited(kind, does)
@@ -147,7 +147,7 @@ async def test_an_answer_can_tell_another_amount_or_currency(
 async def test_a_token_that_has_ended_is_401_until_the_next_login(tap: TokenMerchant, house: str) -> None:
     merchant = await tap.at(house)
     reference, theirs, _ = await merchant.a_page()
-    await merchant.fault(Fault.EXPIRE_TOKENS)
+    await merchant.fault(ProviderFault.EXPIRE_TOKENS)
     assert (await merchant.status(reference, theirs))[0] == 401
     assert (await merchant.create())[0] == 401
     await merchant.log_in()
@@ -182,7 +182,7 @@ async def test_a_token_of_another_house_or_under_another_scheme_opens_nothing(
 async def test_a_lost_answer_leaves_an_order_behind(tap: TokenMerchant, house: str) -> None:
     merchant = await tap.at(house)
     reference = new_reference()
-    await merchant.fault(Fault.LOST_DONE, Step.CREATE, order=reference)
+    await merchant.fault(ProviderFault.LOST_DONE, ProviderStep.CREATE, order=reference)
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await merchant.create(reference)
     assert (await merchant.order(reference))["state"] == "opened"
@@ -195,7 +195,7 @@ async def test_a_reference_opens_one_page_for_ever(
     tap: TokenMerchant, house: str, status: int, code: str
 ) -> None:
     merchant = await tap.at(house)
-    reference, _, _ = await merchant.a_visited(does=Does.CANCEL)
+    reference, _, _ = await merchant.a_visited(does=PayerDecision.CANCEL)
     answered, told = await merchant.create(reference)
     assert (answered, told.get("code", told.get("sp_code"))) == (status, code)
     assert (await merchant.order(reference))["calls"]["create"] == 2
@@ -203,14 +203,17 @@ async def test_a_reference_opens_one_page_for_ever(
 
 @pytest.mark.parametrize("house", DIALECTS)
 @pytest.mark.parametrize(
-    ("order", "status"), [(Fault.HTML, 200), (Fault.HTTP_500, 500), (Fault.UNAUTHORISED, 401)]
+    ("order", "status"),
+    [(ProviderFault.HTML, 200), (ProviderFault.HTTP_500, 500), (ProviderFault.UNAUTHORISED, 401)],
 )
-async def test_a_call_goes_wrong_on_demand(tap: TokenMerchant, house: str, order: Fault, status: int) -> None:
+async def test_a_call_goes_wrong_on_demand(
+    tap: TokenMerchant, house: str, order: ProviderFault, status: int
+) -> None:
     merchant = await tap.at(house)
     named = await merchant.a_visited()
-    await merchant.fault(order, Step.STATUS)
+    await merchant.fault(order, ProviderStep.STATUS)
     answered, told = await merchant.status(*named[:2])
-    assert (answered, isinstance(told, str)) == (status, order is Fault.HTML)
+    assert (answered, isinstance(told, str)) == (status, order is ProviderFault.HTML)
 
 
 @pytest.mark.parametrize("house", DIALECTS)

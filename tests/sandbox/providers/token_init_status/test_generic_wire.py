@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from sandbox.kit.provider.faults import Fault, Step
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.providers.token_init_status.caller import (
     GENERIC,
@@ -162,7 +162,7 @@ async def test_a_refund_in_work_is_decided_and_asked_about(
     assert await generic_refund(tap, named, "W", "120.50") == (200, "0000", "processing")
     clock.advance(seconds=60)
     assert await generic_refund(tap, named, "W", "120.50") == (200, "0000", word)
-    await tap.fault(Fault.HTTP_500, Step.REFUND_STATUS)
+    await tap.fault(ProviderFault.HTTP_500, ProviderStep.REFUND_STATUS)
     path = f"v1/payments/{named[1]}/refunds"
     assert [(await tap.call("GET", path))[0] for _ in range(2)] == [500, 200]
 

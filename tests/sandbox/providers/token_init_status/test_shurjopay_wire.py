@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.token_init_status.caller import (
     PASSWORD,
@@ -91,7 +91,7 @@ async def test_verifies_with_a_list_and_both_spellings(shurjo: TokenMerchant) ->
 
 
 async def test_a_payer_who_cancels_goes_to_the_address_for_that(shurjo: TokenMerchant) -> None:
-    _, theirs, visit = await shurjo.a_visited(does=Does.CANCEL)
+    _, theirs, visit = await shurjo.a_visited(does=PayerDecision.CANCEL)
     assert visit.sent_to == f"https://merchant.example/cancel?order_id={theirs}"
 
 

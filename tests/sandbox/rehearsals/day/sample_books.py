@@ -11,7 +11,7 @@ from reconciliation.intake.file_names import parse_file_name
 from reconciliation.statement.layout import Layout, read_layouts
 from reconciliation.statement.reader import Reading, read_file
 from sandbox.kit.institution.clock import DHAKA
-from sandbox.kit.institution.movements import Moved, Movement
+from sandbox.kit.institution.movements import Movement, MovementKind
 from sandbox.rehearsals.day.institutions import INSTITUTIONS
 from sandbox.rehearsals.day.movement_queries import DayBook
 from sandbox.rehearsals.month.model.institutions import Leg, MonthInstitution, Trait
@@ -47,7 +47,7 @@ def movement(house: MonthInstitution, number: int, instant: str, **changes: obje
     keeps = house.leg is Leg.FUNDS
     values: dict[str, object] = {
         "house": house.id,
-        "moved": Moved.PAYMENT,
+        "moved": MovementKind.PAYMENT,
         "at": instant,
         "ours": name_of(house, number),
         "theirs": "" if house.has(Trait.NO_THEIRS) else f"T{number:05d}",
@@ -66,9 +66,9 @@ def day_of(house: MonthInstitution, payments: int = 3, day: date = DAY) -> DayBo
         moved.append(movement(house, 900, at(10, 0, day), is_success=False, is_plain=False, fee_paisa=0))
     if house.has(Trait.TAKES_BACK):
         first = moved[0]
-        back = {"moved": Moved.REFUND, "gross_paisa": -first.gross_paisa, "fee_paisa": 0}
-        named = {"ours": first.ours, "theirs": "" if house.has(Trait.NO_THEIRS) else "R00001"}
-        more = {"original": first.theirs, "is_plain": False}
+        back = {"moved": MovementKind.REFUND, "gross_paisa": -first.gross_paisa, "fee_paisa": 0}
+        named = {"ours": first.our_reference, "theirs": "" if house.has(Trait.NO_THEIRS) else "R00001"}
+        more = {"original": first.their_reference, "is_plain": False}
         moved.append(movement(house, 1, at(11, 0, day), **back, **named, **more))
     return DayBook(day, tuple(moved))
 
@@ -83,8 +83,8 @@ def told_by(house: MonthInstitution, book: DayBook) -> set[Told]:
     listed = (one for one in book.movements if one.is_success or house.has(Trait.STATUS))
     return {
         Told(
-            one.ours,
-            one.moved is not Moved.PAYMENT,
+            one.our_reference,
+            one.kind is not MovementKind.PAYMENT,
             one.is_success,
             one.gross_paisa - one.fee_paisa - one.fee_vat_paisa if one.is_success else 0,
         )

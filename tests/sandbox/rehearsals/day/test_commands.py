@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from sandbox.billers.desco.book import Payment
-from sandbox.billers.desco.institution import Institution
+from sandbox.billers.desco.book import DescoPayment
+from sandbox.billers.desco.institution import DescoInstitution
 from sandbox.billers.desco.settings import DescoSettings
 from sandbox.commands import app
 from sandbox.kit.institution.clock import Clock
@@ -24,10 +24,10 @@ def typed(*arguments: str) -> Result:
 
 async def test_files_are_left_once_and_what_is_wrong_is_printed(tmp_path: Path) -> None:
     settings = DescoSettings(home=tmp_path / "books")
-    institution = Institution.open(settings, Clock(SetClock().now))
+    institution = DescoInstitution.open(settings, Clock(SetClock().now))
     for number in range(3):
         bill, account = f"02261000000{number}", f"1000000{number}"
-        saved = Payment(bill, f"OURS{number}", account, number, NIGHT, 50_000, 0, 0, 0, NOON.isoformat())
+        saved = DescoPayment(bill, f"OURS{number}", account, number, NIGHT, 50_000, 0, 0, 0, NOON.isoformat())
         institution.book.record_saved(saved)
     async with served(institution) as (_, origin):
         where = ("--out", f"{tmp_path / 'out'}", "--home", f"{tmp_path / 'home'}", "--date", NIGHT)
@@ -77,7 +77,7 @@ async def test_what_was_left_is_kept_in_the_home_of_the_house(
 ) -> None:
     """Two houses on one machine: what one has left is not taken as left by the other."""
     monkeypatch.setenv("EKPAY_HOME", str(tmp_path / "house"))
-    institution = Institution.open(DescoSettings(home=tmp_path / "books"), Clock(SetClock().now))
+    institution = DescoInstitution.open(DescoSettings(home=tmp_path / "books"), Clock(SetClock().now))
     async with served(institution) as (_, origin):
         where = ("--out", f"{tmp_path / 'out'}", "--date", NIGHT, "--address", f"desco={origin}")
         done = await asyncio.to_thread(typed, *where)

@@ -63,8 +63,9 @@ def _line(house_id: str, one: Movement, payment: UUID, day: date) -> Sequence[ob
     net = one.gross_paisa - one.fee_paisa - one.fee_vat_paisa
     instant = one.instant.astimezone(UTC)
     return (
-        payment, INSTITUTIONS[house_id].leg.value, house_id, one.moved.value,
-        "success" if one.is_success else "failed", one.ours, one.theirs if one.is_success else "",
+        payment, INSTITUTIONS[house_id].leg.value, house_id, one.kind.value,
+        "success" if one.is_success else "failed", one.our_reference,
+        one.their_reference if one.is_success else "",
         one.gross_paisa, one.fee_paisa, one.fee_vat_paisa, net, "BDT",
         f"{instant:%Y-%m-%dT%H:%M:%S}.000Z", day,
     )  # fmt: skip

@@ -45,7 +45,9 @@ def test_a_file_is_read_as_its_book_meant_it(house: MonthInstitution, tmp_path: 
     if not house.has(Trait.NET_ONLY):
         assert set(mine["gross"]) == {one.gross_paisa for one in book.movements if _is_listed(house, one)}
     if not house.has(Trait.NO_THEIRS):
-        assert set(mine["theirs"]) == {one.theirs for one in book.movements if _is_listed(house, one)}
+        assert set(mine["theirs"]) == {
+            one.their_reference for one in book.movements if _is_listed(house, one)
+        }
 
 
 def _is_listed(house: MonthInstitution, one: object) -> bool:
@@ -136,7 +138,7 @@ def test_what_moves_at_or_after_a_cut_off_is_in_the_next_file(tmp_path: Path) ->
         for layout, reading in readings(tmp_path / "out")
         if layout.institution == house.id and reading.rows.height
     }
-    assert of_file == {DAY: [before.ours], DAY + timedelta(days=1): [after.ours]}
+    assert of_file == {DAY: [before.our_reference], DAY + timedelta(days=1): [after.our_reference]}
 
 
 def test_a_file_is_made_once_and_what_comes_after_an_early_end_is_in_the_next_one(tmp_path: Path) -> None:
@@ -149,5 +151,5 @@ def test_a_file_is_made_once_and_what_comes_after_an_early_end_is_in_the_next_on
     assert deposit_files_of({house.id: book(DAY, (early, late))}, first).files == []
     second = Night(DAY + timedelta(days=1), tmp_path / "home", tmp_path / "two")
     deposit_files_of({house.id: book(DAY, (early, late))}, second)
-    assert rows_read(tmp_path / "one")["ours"].to_list() == [early.ours]
-    assert rows_read(tmp_path / "two")["ours"].to_list() == [late.ours]
+    assert rows_read(tmp_path / "one")["ours"].to_list() == [early.our_reference]
+    assert rows_read(tmp_path / "two")["ours"].to_list() == [late.our_reference]

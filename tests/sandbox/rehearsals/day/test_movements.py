@@ -12,24 +12,23 @@ import sandbox.billers.nesco.institution as nesco
 import sandbox.providers.bkash.institution as bkash
 from sandbox.billers.breb.book import BrebPayment
 from sandbox.billers.breb.settings import BrebSettings
-from sandbox.billers.desco.book import Payment as DescoPayment
+from sandbox.billers.desco.book import DescoPayment
 from sandbox.billers.desco.settings import DescoSettings
 from sandbox.billers.nesco.book import NescoQuote, NescoVend
 from sandbox.billers.nesco.settings import NescoSettings
-from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.biller.settings import BillerSettings
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import FarSide
-from sandbox.kit.institution.movements import Moved
+from sandbox.kit.institution.movements import MovementKind
 from sandbox.kit.provider.book import Decision
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, ProviderRefund, RefundState, State
+from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder, ProviderRefund, RefundState
 from sandbox.kit.provider.payer_numbers import normal_numbers
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.bkash.book import Execution
-from sandbox.providers.bkash.payment import BkashRefund
-from sandbox.providers.bkash.payment import Payment as BkashPayment
+from sandbox.providers.bkash.payment import BkashPayment, BkashRefund
 from sandbox.providers.bkash.settings import BkashSettings
 from sandbox.providers.iso8583.book import REQUEST_IDENTITY, FinancialRequest, HostBook
-from sandbox.registry import COUNTERS, GATEWAYS, Name
+from sandbox.registry import BILLER_FAMILIES, PROVIDER_FAMILIES, InstitutionName
 from sandbox.rehearsals.day.institutions import book_sources
 from sandbox.rehearsals.day.movement_queries import DayBook, read_book
 from tests.sandbox.caller import NOON, SetClock
@@ -37,13 +36,14 @@ from tests.sandbox.caller import NOON, SetClock
 OURS = "AGRBLY7QFF2YJG5IJDQBQ4JRKM"
 PAISA = 50_000
 HOUSES = sorted(book_sources())
-COUNTED = [one for one in HOUSES if book_sources()[one].name in COUNTERS]
+COUNTED = [one for one in HOUSES if book_sources()[one].name in BILLER_FAMILIES]
 COLLECTING = [
     one
     for one in HOUSES
-    if book_sources()[one].name in GATEWAYS and book_sources()[one].name is not Name.ISO8583
+    if book_sources()[one].name in PROVIDER_FAMILIES
+    and book_sources()[one].name is not InstitutionName.ISO8583
 ]
-HOSTS = [one for one in HOUSES if book_sources()[one].name is Name.ISO8583]
+HOSTS = [one for one in HOUSES if book_sources()[one].name is InstitutionName.ISO8583]
 
 
 def told(far_side: FarSide, house: str = "", since: str = "2026-03-01") -> DayBook | None:
@@ -62,11 +62,11 @@ def clock() -> SetClock:
 def test_a_counter_tells_what_was_paid_and_what_was_taken_back(
     house: str, tmp_path: Path, clock: SetClock
 ) -> None:
-    family = COUNTERS[book_sources()[house].name]
-    with closing(family.open(CounterSettings(home=tmp_path), Clock(clock.now))) as far_side:
+    family = BILLER_FAMILIES[book_sources()[house].name]
+    with closing(family.open(BillerSettings(home=tmp_path), Clock(clock.now))) as far_side:
         assert told(far_side, house) is None
-        intake = far_side.counters[house].intake
-        bill = intake.unpaid_bills_of(next(far_side.counters[house].accounts.normal_numbers()))[0]
+        intake = far_side.billers[house].intake
+        bill = intake.unpaid_bills_of(next(far_side.billers[house].accounts.normal_numbers()))[0]
         facts = {"channel": "API", "collector_txn_id": "C1"}
         verdict = intake.pay(_order(bill, facts))
         payment = far_side.book.payment(house, OURS)
@@ -74,16 +74,20 @@ def test_a_counter_tells_what_was_paid_and_what_was_taken_back(
         book = told(far_side, house)
         assert book is not None
         [paid] = book.movements
-        assert (paid.ours, paid.moved, paid.gross_paisa) == (OURS, Moved.PAYMENT, payment.amount_paisa)
-        assert (paid.theirs, paid.is_success, paid.is_plain) == (payment.receipt, True, True)
+        assert (paid.our_reference, paid.kind, paid.gross_paisa) == (
+            OURS,
+            MovementKind.PAYMENT,
+            payment.amount_paisa,
+        )
+        assert (paid.their_reference, paid.is_success, paid.is_plain) == (payment.receipt, True, True)
         clock.advance(minutes=5)
         intake.cancel(OURS)
         assert told(far_side, house, "2026-03-11") == DayBook(book.first, ())
         again = told(far_side, house)
         assert again is not None
-        assert [(one.moved, one.gross_paisa) for one in again.movements] == [
-            (Moved.PAYMENT, payment.amount_paisa),
-            (Moved.REVERSAL, -payment.amount_paisa),
+        assert [(one.kind, one.gross_paisa) for one in again.movements] == [
+            (MovementKind.PAYMENT, payment.amount_paisa),
+            (MovementKind.REVERSAL, -payment.amount_paisa),
         ]
 
 
@@ -95,7 +99,7 @@ def _order(bill: Any, facts: dict[str, str]) -> Any:  # noqa: ANN401 - whatever 
     )
 
 
-def decided(provider: Provider, reference: str, state: State, fee_paisa: int = 0) -> ProviderOrder:
+def decided(provider: Provider, reference: str, state: OrderState, fee_paisa: int = 0) -> ProviderOrder:
     """An order of a normal payer, ended by its book alone."""
     order = provider.open(NewOrder(reference, PAISA, facts={"asked_as": reference, "prefix": "sp"}))
     assert isinstance(order, ProviderOrder)
@@ -109,34 +113,34 @@ def decided(provider: Provider, reference: str, state: State, fee_paisa: int = 0
 def test_a_provider_tells_what_was_paid_declined_and_given_back(
     house: str, tmp_path: Path, clock: SetClock
 ) -> None:
-    family = GATEWAYS[book_sources()[house].name]
+    family = PROVIDER_FAMILIES[book_sources()[house].name]
     with closing(family.open(family.settings_type(home=tmp_path), Clock(clock.now))) as far_side:
         assert told(far_side, house) is None
         provider = far_side.providers[house]
-        order = decided(provider, OURS, State.PAID, 750)
-        decided(provider, f"{OURS[:-1]}2", State.DECLINED)
-        decided(provider, f"{OURS[:-1]}3", State.CANCELLED)
+        order = decided(provider, OURS, OrderState.PAID, 750)
+        decided(provider, f"{OURS[:-1]}2", OrderState.DECLINED)
+        decided(provider, f"{OURS[:-1]}3", OrderState.CANCELLED)
         book = told(far_side, house)
         assert book is not None
         paid, failed = book.movements
-        assert (paid.ours, paid.theirs, paid.gross_paisa) == (OURS, f"T{OURS}", PAISA)
+        assert (paid.our_reference, paid.their_reference, paid.gross_paisa) == (OURS, f"T{OURS}", PAISA)
         assert (paid.fee_paisa, paid.is_success, paid.is_plain) == (750, True, True)
-        assert (failed.ours, failed.is_success, failed.fee_paisa) == (f"{OURS[:-1]}2", False, 0)
+        assert (failed.our_reference, failed.is_success, failed.fee_paisa) == (f"{OURS[:-1]}2", False, 0)
         now = clock.now().isoformat()
         for name, state in (("R1", RefundState.DONE), ("R2", RefundState.FAILED)):
             provider.book.record_refund(order, ProviderRefund(name, name, 20_000, now, state, done_at=now))
         again = told(far_side, house)
         assert again is not None
-        back = [one for one in again.movements if one.moved is Moved.REFUND]
-        assert [(one.ours, one.theirs, one.original, one.gross_paisa) for one in back] == [
+        back = [one for one in again.movements if one.kind is MovementKind.REFUND]
+        assert [(one.our_reference, one.their_reference, one.original, one.gross_paisa) for one in back] == [
             (OURS, "R1", f"T{OURS}", -20_000)
         ]
-        assert [one.is_plain for one in again.movements if one.ours == OURS] == [False, True]
+        assert [one.is_plain for one in again.movements if one.our_reference == OURS] == [False, True]
 
 
 @pytest.mark.parametrize("house", HOSTS)
 def test_a_host_tells_what_was_posted_under_the_rrn(house: str, tmp_path: Path, clock: SetClock) -> None:
-    family = GATEWAYS[Name.ISO8583]
+    family = PROVIDER_FAMILIES[InstitutionName.ISO8583]
     with closing(family.open(family.settings_type(home=tmp_path), Clock(clock.now))) as far_side:
         book = far_side.book
         assert isinstance(book, HostBook)
@@ -157,17 +161,17 @@ def test_a_host_tells_what_was_posted_under_the_rrn(house: str, tmp_path: Path, 
                 is_posted,
                 "AB12CD",
             )
-            decision = Decision(State.PAID, clock.now(), "AB12CD", 250) if is_posted else None
+            decision = Decision(OrderState.PAID, clock.now(), "AB12CD", 250) if is_posted else None
             book.record_request(request, {REQUEST_IDENTITY: identity}, decision)
         told_book = told(far_side, house)
         assert told_book is not None
         [one] = told_book.movements
-        assert (one.ours, one.theirs, one.gross_paisa) == ("606906000000", "AB12CD", PAISA)
+        assert (one.our_reference, one.their_reference, one.gross_paisa) == ("606906000000", "AB12CD", PAISA)
         assert (one.fee_paisa, one.is_success) == (250, True)
 
 
 def test_desco_tells_what_was_saved(tmp_path: Path, clock: SetClock) -> None:
-    with closing(desco.Institution.open(DescoSettings(home=tmp_path), Clock(clock.now))) as far_side:
+    with closing(desco.DescoInstitution.open(DescoSettings(home=tmp_path), Clock(clock.now))) as far_side:
         assert told(far_side) is None
         saved = DescoPayment(
             "022610000000", OURS, "10000000", 7, "2026-03-10", PAISA, 0, 0, 0, NOON.isoformat()
@@ -176,7 +180,7 @@ def test_desco_tells_what_was_saved(tmp_path: Path, clock: SetClock) -> None:
         book = told(far_side)
         assert book is not None
         [one] = book.movements
-        assert (one.ours, one.theirs, one.gross_paisa) == (OURS, "2026031000000007", PAISA)
+        assert (one.our_reference, one.their_reference, one.gross_paisa) == (OURS, "2026031000000007", PAISA)
 
 
 def test_breb_tells_what_was_acknowledged_with_the_whole_taka(tmp_path: Path, clock: SetClock) -> None:
@@ -188,7 +192,7 @@ def test_breb_tells_what_was_acknowledged_with_the_whole_taka(tmp_path: Path, cl
         book = told(far_side)
         assert book is not None
         [one] = book.movements
-        assert (one.ours, one.gross_paisa) == (OURS, 50_100)
+        assert (one.our_reference, one.gross_paisa) == (OURS, 50_100)
 
 
 def test_nesco_tells_what_was_vended_under_its_quote(tmp_path: Path, clock: SetClock) -> None:
@@ -202,7 +206,7 @@ def test_nesco_tells_what_was_vended_under_its_quote(tmp_path: Path, clock: SetC
         book = told(far_side)
         assert book is not None
         [one] = book.movements
-        assert (one.ours, one.theirs, one.gross_paisa) == (quote, "26031000000001", PAISA)
+        assert (one.our_reference, one.their_reference, one.gross_paisa) == (quote, "26031000000001", PAISA)
 
 
 def test_bkash_tells_what_was_executed_and_given_back(tmp_path: Path, clock: SetClock) -> None:
@@ -218,8 +222,11 @@ def test_bkash_tells_what_was_executed_and_given_back(tmp_path: Path, clock: Set
         book.record_refunded("P1", BkashRefund("RTRX1", 4_000, NOON.isoformat(), "sku", "why"))
         found = told(far_side)
         assert found is not None
-        lines = [(one.moved, one.ours, one.theirs, one.gross_paisa, one.fee_paisa) for one in found.movements]
+        lines = [
+            (one.kind, one.our_reference, one.their_reference, one.gross_paisa, one.fee_paisa)
+            for one in found.movements
+        ]
         assert lines == [
-            (Moved.PAYMENT, "I1", "TRX1", 10_000, 150),
-            (Moved.REFUND, "I1", "RTRX1", -4_000, 0),
+            (MovementKind.PAYMENT, "I1", "TRX1", 10_000, 150),
+            (MovementKind.REFUND, "I1", "RTRX1", -4_000, 0),
         ]

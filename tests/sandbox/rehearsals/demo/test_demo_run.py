@@ -15,7 +15,14 @@ import pytest
 import sandbox
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
-from sandbox.rehearsals.installation.parties import Cast, CastUnreadableError, Person, Player, load, save
+from sandbox.rehearsals.installation.parties import (
+    Parties,
+    PartiesUnreadableError,
+    Person,
+    StagePartner,
+    load,
+    save,
+)
 from sandbox.rehearsals.installation.processes import ChildDiedError, Children
 
 ROOT = Path(str(sandbox.__file__)).parent.parent
@@ -140,10 +147,10 @@ async def test_a_child_that_was_stopped_may_be_started_again(tmp_path: Path) -> 
         assert await children.watched(asyncio.sleep(0, "done")) == "done"
 
 
-def a_cast() -> Cast:
-    player = Player("bank", "A Bank", "NS1", "s1", "bank", "pass-key", "s" * 32)
+def a_cast() -> Parties:
+    player = StagePartner("bank", "A Bank", "NS1", "s1", "bank", "pass-key", "s" * 32)
     people = (Person("rahima", "a passphrase"), Person("tanvir", "another one"))
-    return Cast("http://127.0.0.1:8180", people, (player,))
+    return Parties("http://127.0.0.1:8180", people, (player,))
 
 
 def test_the_secrets_of_a_cast_are_kept_for_their_owner_alone(tmp_path: Path) -> None:
@@ -158,5 +165,5 @@ def test_a_cast_that_cannot_be_read_is_not_replaced_silently(tmp_path: Path) -> 
     assert load(tmp_path) is None
     save(a_cast(), tmp_path)
     (tmp_path / "partners.json").write_text("{}")
-    with pytest.raises(CastUnreadableError):
+    with pytest.raises(PartiesUnreadableError):
         load(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.callers.ekshop.listener_conduct import Conduct
 from sandbox.callers.ekshop.orders import Standing
-from sandbox.kit.provider.payer_numbers import Kind
+from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.rehearsals.demo.collecting.provider_scenarios import DemoProvider
 from sandbox.rehearsals.ekshop.day.plan import (
     ENDS,
@@ -23,7 +23,7 @@ PROVIDERS = [
     DemoProvider(
         id=name,
         family={"bkash": "bkash", "nagad": "nagad"}.get(name, "token_init_status"),
-        kind=Kind.WALLET,
+        kind=PayerKind.WALLET,
         parts_max=1 if name in {"nagad", "upay"} else 10,
         takes_money_on_order=name == "bkash",
         kept_basis_points=150,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sandbox.rehearsals.installation.ekpay_command import ToolFailedError, run_few_at_once
+from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, run_few_at_once
 
 
 async def test_a_few_run_at_once_and_all_of_them_in_the_end() -> None:
@@ -26,7 +26,7 @@ async def test_a_few_run_at_once_and_all_of_them_in_the_end() -> None:
 async def test_one_that_fails_ends_the_others() -> None:
     async def run(item: int) -> None:
         if item == 1:
-            raise ToolFailedError("refused")
+            raise CommandFailedError("refused")
         await asyncio.sleep(600)
 
     with pytest.raises(ExceptionGroup) as failed:

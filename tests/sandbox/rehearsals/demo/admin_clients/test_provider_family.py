@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.provider.faults import Fault, Step
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
+from sandbox.rehearsals.demo.admin_clients.admin_client import SimulatorAddress
 from sandbox.rehearsals.demo.admin_clients.provider_family import ProviderAdminClient, order_of
 from tests.sandbox.caller import SetClock
 from tests.sandbox.conftest import served
@@ -17,7 +17,10 @@ from tests.sandbox.kit.provider.sample_family import Merchant, Sample, gateway_s
 @pytest.fixture
 async def sample(tmp_path: Path) -> AsyncIterator[tuple[Merchant, ProviderAdminClient]]:
     far_side = Sample.open(gateway_settings(tmp_path), Clock(SetClock().now))
-    async with served(far_side) as (session, origin), ProviderAdminClient(Address(origin, "")) as desk:
+    async with (
+        served(far_side) as (session, origin),
+        ProviderAdminClient(SimulatorAddress(origin, "")) as desk,
+    ):
         merchant = Merchant(session, origin)
         await merchant.log_in()
         yield merchant, desk
@@ -65,7 +68,7 @@ async def test_a_fault_strikes_and_logins_die_at_one_house(
     sample: tuple[Merchant, ProviderAdminClient],
 ) -> None:
     merchant, desk = sample
-    await desk.strike("getpay", Step.CREATE, Fault.HTTP_500)
+    await desk.strike("getpay", ProviderStep.CREATE, ProviderFault.HTTP_500)
     status, _ = await merchant.call("POST", "orders/R-STRUCK", {"amount": "1.00", "return_url": "x"})
     assert status == 500
     await desk.end_logins("getpay")

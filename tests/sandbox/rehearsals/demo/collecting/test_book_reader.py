@@ -15,11 +15,11 @@ from typing_extensions import override
 from sandbox.callers.client.client import ApiClient
 from sandbox.callers.client.messages import payment_of
 from sandbox.callers.client.return_page import ReturnPage
-from sandbox.kit.provider.payer_numbers import Kind
+from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.rehearsals.day.injected_errors import InjectedError
 from sandbox.rehearsals.demo import commands
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address, Payable
-from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk, BkashNotificationCounts
+from sandbox.rehearsals.demo.admin_clients.admin_client import Payable, SimulatorAddress
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient, BkashNotificationCounts
 from sandbox.rehearsals.demo.admin_clients.provider_family import ProviderAdminClient
 from sandbox.rehearsals.demo.collecting.book_reader import (
     ComparisonInputs,
@@ -33,12 +33,12 @@ from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, DemoPro
 from sandbox.rehearsals.demo.collecting.report import disagreements, open_payments, payers_json, show_payers
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse, PayerOrder
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison, Disagreement
-from sandbox.rehearsals.demo.comparison.bkash_books import Movement, OurRefund, OurTry
+from sandbox.rehearsals.demo.comparison.bkash_books import OurRefund, OurTry, WalletMovement
 from sandbox.rehearsals.demo.comparison.provider_books import ProviderOrder, ProviderRefund
 from sandbox.rehearsals.demo.night.night_run import NightOutcome
 from sandbox.rehearsals.demo.paying.load import PartnerExperience
 from sandbox.rehearsals.demo.report import CLEAN, DemoOutcome
-from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 from sandbox.rehearsals.month.model.answer_key import Code as MonthCode
 from tests.sandbox.callers.client.stub_rest_v1 import PAYMENT, PAYMENT_ID, REFUND
 
@@ -46,7 +46,7 @@ from tests.sandbox.callers.client.stub_rest_v1 import PAYMENT, PAYMENT_ID, REFUN
 SEEDED = [InjectedError(code, "bkash", code.value, 0) for code in list(MonthCode)[:8]]
 TOTAL, FEE, PART = 127_875, 1_918, 50_000
 BY_NAGAD = "pay_0196f0c8a4b27d3e9c5b7a1d2e3f4a5d"
-MOVED = Movement("TRX1", "TR1", "INV1", TOTAL, FEE, told_paisa=TOTAL)
+MOVED = WalletMovement("TRX1", "TR1", "INV1", TOTAL, FEE, stated_paisa=TOTAL)
 TRY = {
     "connector_id": BKASH,
     "reference": "INV1",
@@ -88,13 +88,13 @@ ORDER = ProviderOrder(
     names=frozenset({"TRX9"}), refunds=[ProviderRefund(PART, names=frozenset({"BACK1"}))],
 )  # fmt: skip
 PROVIDERS = [
-    DemoProvider(BKASH, BKASH, Kind.WALLET, 10, takes_money_on_order=True, kept_basis_points=150),
-    DemoProvider("nagad", "nagad", Kind.WALLET, 1, takes_money_on_order=False, kept_basis_points=150),
+    DemoProvider(BKASH, BKASH, PayerKind.WALLET, 10, takes_money_on_order=True, kept_basis_points=150),
+    DemoProvider("nagad", "nagad", PayerKind.WALLET, 1, takes_money_on_order=False, kept_basis_points=150),
 ]
 ALL_TAKEN = BkashNotificationCounts(is_confirmed=True, created=1, undelivered=0)
 
 
-class BalanceTool(Tool):
+class BalanceTool(EkpayCommand):
     """A tool whose ledger says what two providers owe us."""
 
     @override
@@ -103,15 +103,15 @@ class BalanceTool(Tool):
         return f'{{"receivable:bkash": {TOTAL - FEE}, "receivable:nagad": {TOTAL - FEE - PART}}}\n'
 
 
-class StillWallet(BkashDesk):
+class StillWallet(BkashAdminClient):
     """A desk at a wallet that has moved one payment."""
 
     def __init__(self, notified: BkashNotificationCounts) -> None:
-        super().__init__(Address("http://127.0.0.1:1", ""))
+        super().__init__(SimulatorAddress("http://127.0.0.1:1", ""))
         self.notified = notified
 
     @override
-    async def book(self) -> list[Movement]:
+    async def book(self) -> list[WalletMovement]:
         return [MOVED]
 
     @override
@@ -123,7 +123,7 @@ class StillGateway(ProviderAdminClient):
     """A desk at a family with these orders."""
 
     def __init__(self, *orders: ProviderOrder, owed: int = 0) -> None:
-        super().__init__(Address("http://127.0.0.1:1", ""))
+        super().__init__(SimulatorAddress("http://127.0.0.1:1", ""))
         self.orders = list(orders)
         self.owed = owed
 

@@ -10,13 +10,13 @@ from typer.testing import CliRunner
 
 from ekpay_switch.cli.connectors.commands import app
 from sandbox.kit.provider.magic_numbers import Payers
-from sandbox.kit.provider.payer_numbers import Kind
-from sandbox.providers.bkash.wallets import WalletKind, World
-from sandbox.registry import GATEWAYS
+from sandbox.kit.provider.payer_numbers import PayerKind
+from sandbox.providers.bkash.wallets import BkashWallets, WalletKind
+from sandbox.registry import PROVIDER_FAMILIES
 from sandbox.rehearsals.demo.admin_clients.admin_client import Payable
-from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
-from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
+from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
 from sandbox.rehearsals.demo.collecting.provider_scenarios import (
     ANY_PAGE,
     BKASH,
@@ -43,8 +43,8 @@ from sandbox.rehearsals.demo.collecting.script import (
 )
 from tests.sandbox.kit.provider.sample_family import Sample
 
-BILLERS = (DescoDesk.biller, BrebDesk.biller, NescoDesk.biller)
-FAMILIES = list(GATEWAYS.values())
+BILLERS = (DescoAdminClient.biller, BrebAdminClient.biller, NescoAdminClient.biller)
+FAMILIES = list(PROVIDER_FAMILIES.values())
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ LINE = {
 
 def test_a_family_that_no_table_names_plays_what_every_page_can() -> None:
     (provider,) = providers_of([LINE], [Sample])[0]
-    assert (provider.family, provider.kind, provider.parts_max) == ("sample", Kind.WALLET, 2)
+    assert (provider.family, provider.kind, provider.parts_max) == ("sample", PayerKind.WALLET, 2)
     back = {
         CollectionCourse.REFUND_WHOLE,
         CollectionCourse.REFUND_PART,
@@ -149,7 +149,7 @@ def test_every_course_of_every_provider_has_a_payer(providers: Sequence[DemoProv
 
 def test_every_wallet_of_bkash_behaves_as_its_course_wants(providers: Sequence[DemoProvider]) -> None:
     (bkash,) = (one for one in providers if one.id == BKASH)
-    world = World(2_000)
+    world = BkashWallets(2_000)
     for course in bkash.courses():
         assert world.kind(bkash.number(course, 7)) is BKASH_PAYERS.get(course, WalletKind.NORMAL)
 
@@ -207,7 +207,7 @@ def test_whoever_is_to_be_too_late_comes_first_and_buys_what_is_quoted_for_minut
     orders = script(PayerPlan(1, 400, providers))
     lapsing = [order for order in orders if order.course is CollectionCourse.LAPSED]
     assert orders[: len(lapsing)] == lapsing
-    assert {order.bill.biller for order in lapsing} == {NescoDesk.biller}
+    assert {order.bill.biller for order in lapsing} == {NescoAdminClient.biller}
 
 
 def test_some_plain_orders_are_sent_twice(providers: Sequence[DemoProvider]) -> None:

@@ -7,18 +7,24 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from sandbox.callers.payer.payer import Does
+from sandbox.callers.payer.payer import PayerDecision
 from sandbox.commands import first_number
 from sandbox.kit.tcp_ports import free_port
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address
-from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk, BkashNotificationCounts
-from sandbox.rehearsals.demo.collecting.single_collection import Wish, collect_once
-from sandbox.rehearsals.demo.comparison.bkash_books import Movement
+from sandbox.rehearsals.demo.admin_clients.admin_client import SimulatorAddress
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient, BkashNotificationCounts
+from sandbox.rehearsals.demo.collecting.single_collection import SingleCollectionRequest, collect_once
+from sandbox.rehearsals.demo.comparison.bkash_books import WalletMovement
 from sandbox.rehearsals.demo.paying.single_payment import UnpayableError
 from sandbox.rehearsals.installation import rest_shop as shops
-from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError
-from sandbox.rehearsals.installation.parties import Cast, CastUnreadableError, Person, Player, save
-from sandbox.rehearsals.installation.rest_shop import Shop, open_account
+from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, EkpayCommand
+from sandbox.rehearsals.installation.parties import (
+    Parties,
+    PartiesUnreadableError,
+    Person,
+    StagePartner,
+    save,
+)
+from sandbox.rehearsals.installation.rest_shop import RestShop, open_account
 from tests.sandbox.callers.client.stub_rest_v1 import KEY, PAYMENT, PAYMENT_ID, StubSwitch, stub_switch
 from tests.sandbox.providers.bkash.caller import WALLET, BkashCaller
 
@@ -32,7 +38,7 @@ class Stand:
 
     switch: StubSwitch
     bkash: BkashCaller
-    shop: Shop
+    shop: RestShop
     said: list[str]
 
     async def will_ask_for(self, wallet_page: bool = True) -> None:  # noqa: FBT001, FBT002 - a test's
@@ -43,8 +49,11 @@ class Stand:
         self.switch.will_answer(CREATE, 201, PAYMENT | {"next_action": action})
 
     async def collect(self, **changes: object) -> str:
-        wish = {"biller": "b025", "account": "10000007", "wallet": WALLET, "does": Does.APPROVE}
-        await collect_once(Wish(**(wish | {"amount_taka": "1250.00"} | changes)), self.said.append)  # type: ignore[arg-type]
+        wish = {"biller": "b025", "account": "10000007", "wallet": WALLET, "does": PayerDecision.APPROVE}
+        await collect_once(
+            SingleCollectionRequest(**(wish | {"amount_taka": "1250.00"} | changes)),  # type: ignore[arg-type]
+            self.said.append,
+        )
         return "\n".join(self.said)
 
 
@@ -52,9 +61,9 @@ class Stand:
 async def stand(tmp_path: Path, bkash: BkashCaller, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stand]:
     monkeypatch.setenv("EKPAY_HOME", str(tmp_path))
     async with stub_switch() as switch:
-        shop = Shop("bank", f"127.0.0.1:{free_port()}", KEY)
-        player = Player("bank", "A Bank", "NS1", "s1", "bank", "pass-key", "s" * 32)
-        save(Cast(switch.origin, (Person("rahima", "words"),), (player,)), tmp_path / "sandbox")
+        shop = RestShop("bank", f"127.0.0.1:{free_port()}", KEY)
+        player = StagePartner("bank", "A Bank", "NS1", "s1", "bank", "pass-key", "s" * 32)
+        save(Parties(switch.origin, (Person("rahima", "words"),), (player,)), tmp_path / "sandbox")
         shops.save(shop, tmp_path / "sandbox")
         yield Stand(switch, bkash, shop, [])
 
@@ -75,7 +84,7 @@ async def test_a_payer_pays_comes_back_and_the_end_is_told(stand: Stand) -> None
 async def test_a_payer_who_leaves_leaves_it_open(stand: Stand) -> None:
     await stand.will_ask_for()
     stand.switch.will_answer(GET, 200, PAYMENT)
-    said = await stand.collect(does=Does.LEAVE)
+    said = await stand.collect(does=PayerDecision.LEAVE)
     assert "left the page, and was sent nowhere" in said
     assert "payment: pending" in said
     assert "next look    10:03:00Z" in said
@@ -86,7 +95,7 @@ async def test_a_payer_who_cancels_may_try_again(stand: Stand) -> None:
     await stand.will_ask_for()
     between = {"next_action": None, "next_check_at": PAYMENT["pay_until"]}
     stand.switch.will_answer(GET, 200, PAYMENT | between)
-    said = await stand.collect(does=Does.CANCEL)
+    said = await stand.collect(does=PayerDecision.CANCEL)
     assert "was sent back with cancel" in said
     assert "another try  may begin until 12:00:00Z" in said
 
@@ -133,10 +142,10 @@ async def test_a_payment_without_a_page_is_told(stand: Stand) -> None:
 async def test_without_a_shop_it_says_what_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EKPAY_HOME", str(tmp_path))
     with pytest.raises(UnpayableError, match="make run"):
-        await collect_once(Wish("b025", "10000007", WALLET, Does.APPROVE), print)
+        await collect_once(SingleCollectionRequest("b025", "10000007", WALLET, PayerDecision.APPROVE), print)
 
 
-class PrintingTool(Tool):
+class PrintingTool(EkpayCommand):
     """A tool whose commands print what they are told to."""
 
     printed = ""
@@ -160,29 +169,29 @@ async def test_a_key_is_found_however_it_is_printed(printed: str) -> None:
 
 async def test_a_command_that_prints_no_key_is_an_error() -> None:
     PrintingTool.printed = "sk_short"
-    with pytest.raises(ToolFailedError, match="no key"):
+    with pytest.raises(CommandFailedError, match="no key"):
         await open_account(PrintingTool({}), "bank", "127.0.0.1:8196")
 
 
 def test_the_key_of_a_shop_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
     assert shops.load(tmp_path) is None
-    shop = Shop("bank", "127.0.0.1:8196", KEY)
+    shop = RestShop("bank", "127.0.0.1:8196", KEY)
     shops.save(shop, tmp_path)
     assert shops.load(tmp_path) == shop
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
     (tmp_path / "shop.json").write_text("[]")
-    with pytest.raises(CastUnreadableError):
+    with pytest.raises(PartiesUnreadableError):
         shops.load(tmp_path)
 
 
 async def test_the_wallets_book_is_read_from_its_settlement_files(bkash: BkashCaller) -> None:
-    async with BkashDesk(Address(bkash.origin, "")) as desk:
+    async with BkashAdminClient(SimulatorAddress(bkash.origin, "")) as desk:
         assert await desk.book() == []
         payment_id, trx_id = await bkash.a_paid(amount="100.00", merchantInvoiceNumber="INV-D")
         _, refund = await bkash.refund_v2(payment_id, trx_id, "25.00")
-        collected = Movement(trx_id, payment_id, "INV-D", 10_000, fee_paisa=150, told_paisa=10_000)
+        collected = WalletMovement(trx_id, payment_id, "INV-D", 10_000, fee_paisa=150, stated_paisa=10_000)
         refunded = replace(collected, transaction=refund["refundTrxId"], amount_paisa=2_500, fee_paisa=0)
-        assert await desk.book() == [collected, replace(refunded, refund_of=trx_id, told_paisa=2_500)]
+        assert await desk.book() == [collected, replace(refunded, refund_of=trx_id, stated_paisa=2_500)]
         assert await desk.notification_counts() == BkashNotificationCounts(
             is_confirmed=False, created=0, undelivered=0
         )

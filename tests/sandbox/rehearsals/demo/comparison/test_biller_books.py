@@ -45,7 +45,7 @@ def books(
 
 
 def faults(compared: ComparedBooks) -> list[str]:
-    return [one.what for one in compare(compared).unexplained]
+    return [one.problem for one in compare(compared).unexplained]
 
 
 def given_back(state: str, code: str, theirs: tuple[TheirLine, ...] = ()) -> ComparedBooks:
@@ -113,7 +113,7 @@ def test_a_review_is_explained_only_by_a_biller_that_contradicts_itself() -> Non
     in_review, told = replace(OURS, state="in_review"), replace(TOLD, code="0102")
     compared = compare(books(in_review, (replace(THEIRS, stated_paisa=50_100),), told))
     assert compared.unexplained == []
-    assert [one.where for one in compared.contradictions] == ["payment P1"]
+    assert [one.subject for one in compared.contradictions] == ["payment P1"]
     for theirs in ((), (THEIRS,), (replace(THEIRS, stated_paisa=50_000),)):
         assert faults(books(in_review, theirs, told)) == [
             "in review, and the biller's book shows no contradiction"
@@ -237,4 +237,4 @@ def test_two_billers_may_give_the_same_number_to_two_payments() -> None:
     theirs = (THEIRS, replace(THEIRS, biller="other"))
     told = [TOLD, replace(TOLD, reference="R2")]
     compared = compare(ComparedBooks([OURS, other], theirs, told, {}))
-    assert [one.what for one in compared.unexplained] == []
+    assert [one.problem for one in compared.unexplained] == []

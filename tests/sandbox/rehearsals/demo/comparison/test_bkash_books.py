@@ -8,27 +8,27 @@ import pytest
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison
 from sandbox.rehearsals.demo.comparison.bkash_books import (
     Collection,
-    Movement,
     OurRefund,
     OurTry,
     ShopLine,
     WalletBooks,
+    WalletMovement,
     compare_wallet,
 )
 
 TRY = OurTry("INV1", "approved", "TR1", "TRX1", 10_000)
 LEFT = OurTry("INV0", "lapsed", "TR0")
 PAID = Collection("pay_1", "completed", "B1", 10_000, [LEFT, TRY])
-MOVED = Movement("TRX1", "TR1", "INV1", 10_000, 150, told_paisa=10_000)
+MOVED = WalletMovement("TRX1", "TR1", "INV1", 10_000, 150, stated_paisa=10_000)
 REFUND = OurRefund("rfd_1", "refund", "done", 4_000, "RTRX1")
-MOVED_BACK = Movement("RTRX1", "TR1", "INV1", 4_000, refund_of="TRX1", told_paisa=4_000)
+MOVED_BACK = WalletMovement("RTRX1", "TR1", "INV1", 4_000, refund_of="TRX1", stated_paisa=4_000)
 TOLD = ShopLine("pay_1", "paid", 10_000, 0)
 NO_TOKENS: Mapping[str, str] = {}
 
 
 def books(
     ours: Collection = PAID,
-    *theirs: Movement,
+    *theirs: WalletMovement,
     receivable: int | None = None,
     shop: Sequence[ShopLine] | None = None,
     tokens: Mapping[str, str] = NO_TOKENS,
@@ -40,10 +40,10 @@ def books(
 
 
 def faults(compared: WalletBooks) -> list[str]:
-    return [one.what for one in compare_wallet(compared).unexplained]
+    return [one.problem for one in compare_wallet(compared).unexplained]
 
 
-def with_refund(moved_back: Movement = MOVED_BACK) -> WalletBooks:
+def with_refund(moved_back: WalletMovement = MOVED_BACK) -> WalletBooks:
     return books(replace(PAID, refunds=[REFUND]), MOVED, moved_back)
 
 
@@ -118,7 +118,7 @@ def test_a_refund_that_is_still_open_is_never_explained() -> None:
 
 
 def test_a_try_that_came_to_nothing_although_the_wallet_took_money_is_noticed() -> None:
-    also = Movement("TRX2", "TR0", "INV0", 10_000, 150, told_paisa=10_000)
+    also = WalletMovement("TRX2", "TR0", "INV0", 10_000, 150, stated_paisa=10_000)
     assert "try INV0 brought in nothing, and the wallet moved money" in faults(books(PAID, MOVED, also))
 
 
@@ -146,7 +146,7 @@ def test_an_open_payment_is_never_explained(state: str) -> None:
     assert faults(books(replace(PAID, state=state), shop=told)) == [f"{state}, and the demo is over"]
 
 
-TOLD_MORE = replace(MOVED, told_paisa=10_100)
+TOLD_MORE = replace(MOVED, stated_paisa=10_100)
 DISAGREED = replace(
     PAID, state="in_review", tries=[replace(TRY, outcome="disagreed", collected_paisa=10_100)]
 )
@@ -158,7 +158,7 @@ AHEAD_PAISA = 9_948
 def test_a_review_is_explained_only_by_a_wallet_that_contradicts_itself() -> None:
     compared = compare_wallet(books(DISAGREED, TOLD_MORE, receivable=AHEAD_PAISA, shop=PENDING))
     assert compared.unexplained == []
-    assert [one.what for one in compared.contradictions] == [
+    assert [one.problem for one in compared.contradictions] == [
         "the wallet has moved 10000 paisa and says 10100 when it is asked"
     ]
     plain = replace(DISAGREED, tries=[TRY])

@@ -44,7 +44,7 @@ def books(
 
 
 def faults(compared: ProviderBooks) -> list[str]:
-    return [one.what for one in compare_provider(compared).unexplained]
+    return [one.problem for one in compare_provider(compared).unexplained]
 
 
 def given_back(*refunds: OurRefund) -> Collection:
@@ -244,7 +244,7 @@ def test_a_review_is_explained_by_a_provider_that_tells_another_amount() -> None
     # 10,100 of which 152 are kept stand in our ledger, 10,000 of which 150 are kept moved.
     compared = compare_provider(books(ours, there, shop=PENDING, receivable_paisa=10_100 - 152))
     assert compared.unexplained == []
-    assert [one.what for one in compared.contradictions] == [
+    assert [one.problem for one in compared.contradictions] == [
         "nagad has moved 10000 paisa and says 10100 paisa when it is asked"
     ]
 
@@ -254,7 +254,7 @@ def test_a_review_is_explained_by_a_provider_that_tells_another_currency() -> No
     there = replace(ORDER, stated_currency="USD")
     compared = compare_provider(books(ours, there, shop=PENDING, receivable_paisa=0))
     assert compared.unexplained == []
-    assert [one.what for one in compared.contradictions] == [
+    assert [one.problem for one in compared.contradictions] == [
         "nagad has moved 10000 paisa and says USD when it is asked"
     ]
 
@@ -273,7 +273,7 @@ def test_a_review_without_that_contradiction_is_not_explained(there: ProviderOrd
     ours = replace(PAID, state="in_review", tries=[DISAGREED])
     compared = compare_provider(books(ours, there, shop=PENDING))
     assert compared.contradictions == []
-    said = [one.what for one in compared.unexplained]
+    said = [one.problem for one in compared.unexplained]
     assert "in_review".replace("_", " ") + ", and the provider's book shows no contradiction" in said
 
 

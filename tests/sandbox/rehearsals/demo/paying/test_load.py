@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from typing_extensions import override
 
-from sandbox.rehearsals.demo.admin_clients.admin_client import Address, Document
-from sandbox.rehearsals.demo.admin_clients.biller_family import BillerListing, HouseDesk
+from sandbox.rehearsals.demo.admin_clients.admin_client import Document, SimulatorAddress
+from sandbox.rehearsals.demo.admin_clients.biller_family import BillerListing, FamilyBillerAdminClient
 from sandbox.rehearsals.demo.paying.load import DemoBillers, PartnerLoad
 from sandbox.rehearsals.demo.paying.network_faults import NetworkFaults
 from sandbox.rehearsals.demo.paying.script import BillerIncident
@@ -14,11 +14,11 @@ from sandbox.rehearsals.demo.paying.script import BillerIncident
 TREASURY, WATER = "http://127.0.0.1:1", "http://127.0.0.1:2"
 
 
-class CountedHouse(HouseDesk):
+class CountedHouse(FamilyBillerAdminClient):
     """A house whose admin calls are written down."""
 
     def __init__(self, name: str, url: str, heard: list[tuple[str, object]]) -> None:
-        super().__init__(Address(url, ""), BillerListing(name, f"b-{name}", "postpaid", {}))
+        super().__init__(SimulatorAddress(url, ""), BillerListing(name, f"b-{name}", "postpaid", {}))
         self._heard = heard
 
     @override

@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from sandbox.rehearsals.demo.admin_clients.admin_client import Desk, Payable
-from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
-from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
-from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
+from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient, Payable
+from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
 from sandbox.rehearsals.demo.paying import network_faults as network
 from sandbox.rehearsals.demo.paying.script import (
     BadRequest,
@@ -18,7 +18,9 @@ from sandbox.rehearsals.demo.paying.script import (
     write_script,
 )
 
-DESKS: dict[str, type[Desk]] = {desk.biller: desk for desk in (DescoDesk, BrebDesk, NescoDesk)}
+DESKS: dict[str, type[BillerAdminClient]] = {
+    desk.biller: desk for desk in (DescoAdminClient, BrebAdminClient, NescoAdminClient)
+}
 
 
 def script(plan: PartnerPlan) -> list[Scene]:
