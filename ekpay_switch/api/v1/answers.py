@@ -73,8 +73,8 @@ def refund(view: RefundView) -> Answer:
 
 def payment_status(state: State) -> str:
     """The public state as one word."""
-    public_state = public_state(state)
-    return "refund_pending" if public_state is PublicState.REFUND_PENDING else public_state.value
+    shown = public_state(state)
+    return "refund_pending" if shown is PublicState.REFUND_PENDING else shown.value
 
 
 def refund_status(state: RefundState) -> str:

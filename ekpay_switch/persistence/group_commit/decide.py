@@ -215,7 +215,8 @@ class Judge:
 
     def _move_balance(self, account: str, growth: int) -> None:
         self.changes.balances[account] = self.changes.balances.get(account, 0) + growth
-        # `decide` has already taken an accepted claim off the headroom; what is given back is added here.
+        # `decide_claims` has already taken an accepted claim off the headroom; what is given back is added
+        # here.
         if growth > 0 and account in self.seen.snapshot.headroom:
             self.seen.snapshot.headroom[account] += growth
 

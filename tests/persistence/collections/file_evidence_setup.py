@@ -145,8 +145,11 @@ async def open_night(books: Books) -> AsyncIterator[Night]:
 
 
 def of_delivery(
-    started: StartedClaim, says: FileSays, night: date = FIRST_NIGHT, **changes: Any
-) -> FileAnswer:  # noqa: ANN401 - its fields
+    started: StartedClaim,
+    says: FileSays,
+    night: date = FIRST_NIGHT,
+    **changes: Any,  # noqa: ANN401 - its fields
+) -> FileAnswer:
     answer = FileAnswer(
         movement=started.claim.attempt_id,
         payment_id=started.claim.payment_id,
