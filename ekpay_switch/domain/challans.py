@@ -176,7 +176,7 @@ class Spendable:
     """What is read under lock before money is set aside.
 
     `credited` is what the payment credited to the merchant itself less what refunds took of it, `raised` what
-    earlier challans against it took and did not give back, `owed` what the merchant is owed altogether.
+    earlier challans against it took and did not give back, `payable` what the merchant is owed altogether.
     """
 
     payment_state: State

@@ -1,7 +1,8 @@
 """Claiming payments from a prefund: which may start, decided for a whole batch at once.
 
-`decide` is pure. The group commit locks, reads a `Snapshot`, calls it and writes the verdicts; the unique
-indexes and the CHECK on the account row refuse the same claims again (architecture.md 6, "Group commit").
+`decide_claims` is pure. The group commit locks, reads a `Snapshot`, calls it and writes the verdicts; the
+unique indexes and the CHECK on the account row refuse the same claims again (architecture.md 6, "Group
+commit").
 """
 
 from collections.abc import Iterable, Mapping
@@ -82,7 +83,7 @@ class PaymentRecord:
 class Snapshot:
     """What the database says, read after every lock is held.
 
-    `decide` updates it: a claim accepted earlier in the batch counts for the later ones.
+    `decide_claims` updates it: a claim accepted earlier in the batch counts for the later ones.
     """
 
     now: datetime

@@ -62,7 +62,7 @@ class Delivery:
     """A payment that is being delivered, as far as judging an answer needs it.
 
     Its money came from `prefund`, or was collected by the connector `collected_by`; the other one is empty.
-    `sends` counts the sends of its attempt: one, and one more after a proven loss. `asked` counts the
+    `sends` counts the sends of its attempt: one, and one more after a proven loss. `questions` counts the
     inquiries of its present doubt, which set the time of the next one. `terms` are those of its biller's
     profile about the money and the receipt.
     """

@@ -8,7 +8,7 @@
     ├── UnknownAccountError       an account code is not in the chart of accounts
     ├── NoFeeError                no fee row covers this payee, instrument, amount and day
     ├── OverloadedError           the queue to the database is full; nothing was done
-    └── VerdictUnknownError       the connection to the database was lost before the commit was confirmed
+    └── CommitUnknownError        the connection to the database was lost before the commit was confirmed
 
 A decline is an answer and no error, see `outcome`.
 A refusal of a partner's request is a value and no error, see `refusals`.

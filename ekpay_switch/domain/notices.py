@@ -156,7 +156,7 @@ class RetryPace:
 class RetryDecision:
     """What follows from one try.
 
-    `again_seconds` is when a waiting one is retried; `throttle_seconds` is how long the endpoint asks for no
+    `retry_seconds` is when a waiting one is retried; `throttle_seconds` is how long the endpoint asks for no
     messages; `is_gone`: the endpoint answered 410; `is_unsent`: nothing was sent.
     """
 

@@ -116,7 +116,7 @@ def next_state(state: State, event: Event) -> State:
 
 
 def walk(state: State, events: Iterable[Event]) -> list[tuple[State, Event, State]]:
-    """Every step from `state` through `events`, in order; raises like `after`."""
+    """Every step from `state` through `events`, in order; raises like `next_state`."""
     steps = []
     for event in events:
         following = next_state(state, event)

@@ -32,9 +32,9 @@ class Stake:
 class Split:
     """What refunds of a merchant payment take money from, as read under lock.
 
-    `merchant` takes the place of a biller's id (`merchants.payee_of`). `room` is how much less the merchant
-    and its payees together may be owed before its debt limit is reached. `alone_max` is how much of one
-    payment may be refunded without a second person.
+    `merchant` takes the place of a biller's id (`merchants.payee_of`). `debt_headroom` is how much less the
+    merchant and its payees together may be owed before its debt limit is reached. `single_approval_max` is
+    how much of one payment may be refunded without a second person.
     """
 
     merchant: str

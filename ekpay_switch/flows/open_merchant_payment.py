@@ -63,7 +63,7 @@ class OrderRefusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenedOrder:
-    """The payment is stored; its token is valid for `left_seconds` from now."""
+    """The payment is stored; its token is valid for `token_left_seconds` from now."""
 
     payment: MerchantPayment
     token_left_seconds: int

@@ -51,7 +51,7 @@ class ShortTransactions:
 
         Raises:
             OverloadedError: no connection became free in time; nothing was done.
-            VerdictUnknownError: the database was lost, or locks were not granted, for too long.
+            CommitUnknownError: the database was lost, or locks were not granted, for too long.
         """
         give_up_at = time.monotonic() + self._limits.patience_seconds
         while True:

@@ -64,7 +64,7 @@ class Challans(Protocol):
 
         Raises:
             OverloadedError: no connection became free; nothing was done.
-            VerdictUnknownError: the connection was lost during the commit; nothing may be paid.
+            CommitUnknownError: the connection was lost during the commit; nothing may be paid.
         """
         ...
 

@@ -159,7 +159,7 @@ class StartedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class FundedPayment:
-    """A funded payment whose delivery is due; `is_over` says that its quote has expired."""
+    """A funded payment whose delivery is due; `is_quote_expired` says that its quote has expired."""
 
     payment_id: UUID
     biller_id: str

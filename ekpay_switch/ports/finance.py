@@ -73,9 +73,9 @@ class Windows(Protocol):
 class Adjustment:
     """A journal entry that finance decides on: its moment, and accounts with signed paisa, debit positive.
 
-    `id` is the entry's id, made before anything is written; the same id is the same entry. `owed` is how many
-    paisa more each merchant is owed (below zero: less), where an account of the merchant or its payees moves
-    (`share_postings.move_owed`).
+    `id` is the entry's id, made before anything is written; the same id is the same entry. `payable_changes`
+    is how many paisa more each merchant is owed (below zero: less), where an account of the merchant or its
+    payees moves (`share_postings.move_owed`).
     """
 
     id: UUID

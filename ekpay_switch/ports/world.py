@@ -82,7 +82,7 @@ class Payments(Protocol):
 
         Raises:
             OverloadedError: the queue is full; nothing was done.
-            VerdictUnknownError: the connection was lost during the commit; send nothing.
+            CommitUnknownError: the connection was lost during the commit; send nothing.
         """
         ...
 
@@ -107,7 +107,7 @@ class Payments(Protocol):
     async def postpone(
         self, leased: LeasedPayment, ask_again_seconds: float | None, why: str, *, was_asked: bool
     ) -> None:
-        """Release the payment until its next inquiry, None for never; `asked` counts one more inquiry."""
+        """Release the payment until its next inquiry, None for never; `was_asked` counts one more inquiry."""
         ...
 
     async def begin_send(self, send: NextSend) -> SendAnswer:

@@ -2,7 +2,7 @@
 
 Like in `outcome`, answers are values: a connector returns one and raises nothing for what the far side did.
 Money counts as collected only where the provider says so with our reference, amount and currency (law 6);
-`judge` compares them, so that no connector has to be trusted with it.
+`judge_collected` compares them, so that no connector has to be trusted with it.
 """
 
 from collections.abc import Mapping

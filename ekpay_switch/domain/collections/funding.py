@@ -1,8 +1,8 @@
 """How a payment is funded by a payer: tries, findings about them, and what follows.
 
-A try is one attempt of the funds leg: one page of one connector. `decide` is pure; `persistence.collections`
-locks the payment and the try, calls it and writes the plan in the same transaction. A payment is funded once:
-any other money goes to suspense and back to the payer (architecture.md 4).
+A try is one attempt of the funds leg: one page of one connector. `decide_try` is pure;
+`persistence.collections` locks the payment and the try, calls it and writes the plan in the same transaction.
+A payment is funded once: any other money goes to suspense and back to the payer (architecture.md 4).
 """
 
 from collections.abc import Mapping
@@ -112,10 +112,10 @@ class NewCollection:
 class LockedTry:
     """A try that this process holds under `epoch`, with its payment as of the lease.
 
-    `executes_begun` counts the executes; `asked` the inquiries of the present doubt. `is_agreed` says that a
-    callback states the payer's agreement, which is a hint only. `page_until` is when the page lapses at the
-    provider, `send_until` the send deadline of its last send; times are the database's, UTC. `files` are the
-    statements of the connector's settlement files about the try when it was leased.
+    `executes_begun` counts the executes; `questions` the inquiries of the present doubt. `is_agreed` says
+    that a callback states the payer's agreement, which is a hint only. `page_until` is when the page lapses
+    at the provider, `send_until` the send deadline of its last send; times are the database's, UTC. `files`
+    are the statements of the connector's settlement files about the try when it was leased.
     """
 
     payment_id: UUID
@@ -165,7 +165,7 @@ class PageOpened:
 
 @dataclass(frozen=True, slots=True)
 class MoneyCollected:
-    """The connector has collected money under this try; it keeps `kept_basis_points` of it."""
+    """The connector has collected money under this try; it keeps `charge_basis_points` of it."""
 
     judged: ConfirmedCollection | MismatchedCollection
     charge_basis_points: int

@@ -122,8 +122,9 @@ class RefundRefusal(StrEnum):
 class NewRefund:
     """A request to refund a completed payment, whole or in part.
 
-    `reference` is the caller's idempotency key; `fingerprint` covers what a repeat must equal. `asked_by` is
-    a person of the staff, or `api:` and the partner. Where `needs_approval`, a second person has to approve.
+    `reference` is the caller's idempotency key; `fingerprint` covers what a repeat must equal. `requested_by`
+    is a person of the staff, or `api:` and the partner. Where `needs_approval`, a second person has to
+    approve.
     """
 
     refund_id: UUID
@@ -197,7 +198,7 @@ def takes_two_persons(new: NewRefund, payment: Refundable) -> bool:
 class LockedRefund:
     """A refund that this process holds under `epoch`, with all that its connector needs.
 
-    `sends` counts how often a send was begun, `asked` the inquiries. `collected_at` is when its money was
+    `sends` counts how often a send was begun, `questions` the inquiries. `collected_at` is when its money was
     collected; times are the database's, UTC. `files` are the statements of the connector's settlement files
     about the refund when it was leased.
     """

@@ -16,8 +16,8 @@ from ekpay_switch.domain.shares import Split
 class ShareReversal:
     """What a refund, or a failed one, writes: entries, and what each stake has given back.
 
-    `refunded` has the order of the split's stakes. `owed` is how much more the merchant and its payees are
-    owed now, less where it is below zero.
+    `refunded` has the order of the split's stakes. `payable_change` is how much more the merchant and its
+    payees are owed now, less where it is below zero.
     """
 
     entries: tuple[Entry, ...]

@@ -2,8 +2,9 @@
 
 It judges the outcomes of payment calls, so that payers are not sent to a connector that does not answer; the
 breaker of the wire (`wire.breaker`) judges single requests of one process. It opens on doubts, half-opens
-once the connector answers an inquiry (which moves no money) and closes when a payment is collected. `judge`
-is pure; `persistence` calls it under the lock of the breaker's row, with the finding's transaction.
+once the connector answers an inquiry (which moves no money) and closes when a payment is collected.
+`breaker_after` is pure; `persistence` calls it under the lock of the breaker's row, with the finding's
+transaction.
 """
 
 from collections.abc import Sequence

@@ -72,7 +72,7 @@ class Candidate:
 class CandidateVerdict(NamedTuple):
     """The verdict on one candidate; amounts in paisa, `p` in parts per million, `score` is p times margin.
 
-    `by` names the rule that excluded it. Nothing is worked out for a candidate of another instrument.
+    `rule` names the rule that excluded it. Nothing is worked out for a candidate of another instrument.
     """
 
     connector_id: str

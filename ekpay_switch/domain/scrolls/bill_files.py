@@ -130,8 +130,8 @@ def judge_taking(taking: Taking, stored_bill: StoredBill | None) -> TakingRefusa
 class LoadResult:
     """The result of loading a file, as numbers of bills.
 
-    `kept` were not changed since a payment of ours has taken them; `paid_twice` are the lines of those that
-    the biller says were paid elsewhere as well.
+    `unchanged` were not changed since a payment of ours has taken them; `paid_twice` are the lines of those
+    that the biller says were paid elsewhere as well.
     """
 
     added: int

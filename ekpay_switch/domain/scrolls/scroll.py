@@ -39,7 +39,7 @@ class ScrollTerms:
 
 @dataclass(frozen=True, slots=True)
 class ScrollLines:
-    """The parts of an amount; `other` is what has no column of its own, such as rounding."""
+    """The parts of an amount; `remainder` is what has no column of its own, such as rounding."""
 
     principal: Money
     vat: Money
@@ -60,7 +60,7 @@ def split_lines(paid: Money, bill: Mapping[str, Money], charges: Mapping[str, Mo
     """Divide what was paid by the parts that the biller stated.
 
     `bill` has the members amount, vat and late_fee, `charges` the biller's own labels; the stamp is the
-    charge whose label contains "stamp", and is part of the amount. The rest is `other`.
+    charge whose label contains "stamp", and is part of the amount. The rest is `remainder`.
     """
     vat, late_fee = bill["vat"], bill["late_fee"]
     stamp = total(amount for label, amount in charges.items() if "stamp" in label.lower())
@@ -99,7 +99,7 @@ class PaidRow:
 class ScrollListing:
     """The rows of a payment in earlier files.
 
-    `told` is its PAY row. Among `refunds`, None stands for a return without a refund record.
+    `paid_row` is its PAY row. Among `refunds`, None stands for a return without a refund record.
     """
 
     has_void: bool = False
@@ -112,7 +112,7 @@ class ScrollPayment:
     """One payment as far as a scroll needs it.
 
     `number` is its own number (0 where it has none) and `number_date` the day of it. `posted` is when the
-    biller was owed for it, `came_to_nothing` when it was given up unposted; `exact` is what the biller is
+    biller was owed for it, `voided` when it was given up unposted; `exact` is what the biller is
     owed, without rounding.
     """
 

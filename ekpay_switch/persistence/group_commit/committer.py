@@ -75,7 +75,7 @@ class GroupCommit:
 
         Raises:
             OverloadedError: the queue is full; nothing was written.
-            VerdictUnknownError: the database was lost and did not come back in time; the outcome is unknown.
+            CommitUnknownError: the database was lost and did not come back in time; the outcome is unknown.
         """
         return await self._committers[lane_of(step) % len(self._committers)].submit(step)
 

@@ -215,9 +215,10 @@ class BatchDecider:
 
     def _move_balance(self, account: str, growth: int) -> None:
         self.changes.balances[account] = self.changes.balances.get(account, 0) + growth
-        # `decide` has already taken an accepted claim off the headroom; what is given back is added here.
-        if growth > 0 and account in self.snapshot.claims.headroom:
-            self.snapshot.claims.headroom[account] += growth
+        # `decide_claims` has already taken an accepted claim off the headroom; what is given back is added
+        # here.
+        if growth > 0 and account in self.seen.snapshot.headroom:
+            self.seen.snapshot.headroom[account] += growth
 
     def _add_payment(
         self,

@@ -35,7 +35,7 @@ class PostgresLockedBills:
         self._engine = engine
 
     async def current(self, biller_id: str, bill_name: str) -> LockedBill | None:
-        """See `ports.world.HeldBills`. A bill that was paid through us is no longer locked: None."""
+        """See `ports.world.LockedBills`. A bill that was paid through us is no longer locked: None."""
         is_paid = exists().where(
             payments.c.biller_id == held_bills.c.biller_id,
             payments.c.bill_key == held_bills.c.bill_key,
@@ -52,7 +52,7 @@ class PostgresLockedBills:
         return None if row is None else LockedBill(_BILL.validate_python(row.bill), row.held_until)
 
     async def lease(self, biller_id: str, bill_name: str, seconds: float) -> int | None:
-        """See `ports.world.HeldBills`."""
+        """See `ports.world.LockedBills`."""
         until = func.now() + timedelta(seconds=seconds)
         asks = (
             insert(held_bills)
@@ -69,7 +69,7 @@ class PostgresLockedBills:
         return epoch
 
     async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> LockedBill:
-        """See `ports.world.HeldBills`."""
+        """See `ports.world.LockedBills`."""
         life = timedelta(seconds=life_seconds)
         statement = (
             update(held_bills)
@@ -92,7 +92,7 @@ class PostgresLockedBills:
         return LockedBill(bill, now + life)
 
     async def release(self, biller_id: str, bill_name: str, epoch: int) -> None:
-        """See `ports.world.HeldBills`."""
+        """See `ports.world.LockedBills`."""
         async with self._engine.begin() as connection:
             await connection.execute(
                 update(held_bills)

@@ -130,7 +130,7 @@ async def test_a_prefund_never_gets_below_zero_and_what_was_given_back_pays_agai
 
     answers = await books.submit_all([books.claim_on(quote) for quote in quotes])
 
-    assert kinds(answers) == {"Refused": 15, "Started": 10}
+    assert kinds(answers) == {"RefusedClaim": 15, "StartedClaim": 10}
     assert set(refusals(answers)) == {Refusal.PREFUND_TOO_LOW}
     assert await books.balance() == 0
     await books.finish(next(one for one in answers if isinstance(one, StartedClaim)), REFUSED)
@@ -144,7 +144,7 @@ async def test_fifty_first_uses_of_one_reference_are_one_payment(books: Books) -
 
     answers = await books.submit_all([books.claim_on(quote, "the same") for _ in range(50)])
 
-    assert kinds(answers) == {"Repeated": 49, "Started": 1}
+    assert kinds(answers) == {"RepeatedClaim": 49, "StartedClaim": 1}
     assert await books.balance() == 99 * 6_000
     assert await books.audit() is None
 
@@ -160,7 +160,7 @@ async def test_a_bill_is_paid_under_one_reference_of_thirty_in_any_lane(books: B
 
     answers = await books.submit_all(claims)
 
-    assert kinds(answers) == {"Refused": 29, "Started": 1}
+    assert kinds(answers) == {"RefusedClaim": 29, "StartedClaim": 1}
     assert set(refusals(answers)) == {Refusal.BILL_TAKEN}
     assert await books.audit() is None
 

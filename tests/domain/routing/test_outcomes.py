@@ -57,6 +57,6 @@ def test_what_a_finding_says_about_its_connector(finding: TryFinding, outcome: R
 )
 def test_only_unreached_and_named_declines_may_be_asked_elsewhere(
     nothing: NothingCollected,
-    may: bool,  # noqa: FBT001 - a case of the table
+    may: bool,  # noqa: FBT001
 ) -> None:
     assert may_try_another_connector(nothing) is may

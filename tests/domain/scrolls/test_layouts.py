@@ -20,8 +20,8 @@ WATER = {"sewerBill": Money(20_000), "fixedCharge": Money(3_000)}
 def a_file(layout: str = "common") -> ScrollFile:
     """A payment, a void and the payment taken back whole."""
     payments = [
-        a_payment(1, given_back=(back(PAID - Money(50)),), charges=WATER),
-        a_payment(2, posted=None, came_to_nothing=POSTED),
+        a_payment(1, refunds=(back(PAID - Money(50)),), charges=WATER),
+        a_payment(2, posted=None, voided=POSTED),
     ]
     return with_digest(
         ScrollFile("wasa", DAY, 1, is_last=True, layout=layout, rows=rows_due(payments, DAY, 1, NUMBERED))

@@ -87,7 +87,7 @@ def test_lines_always_sum_to_what_was_paid(parts: list[int]) -> None:
 
 def test_numbers_that_came_to_nothing_are_void_and_those_in_doubt_wait() -> None:
     payments = [
-        a_payment(3, posted=None, came_to_nothing=POSTED),
+        a_payment(3, posted=None, voided=POSTED),
         a_payment(1),
         a_payment(2, posted=None),
     ]
@@ -108,18 +108,18 @@ def test_a_number_keeps_the_day_that_it_was_given_on() -> None:
 
 
 def test_what_was_told_is_not_told_again() -> None:
-    paid = a_payment(1, listed=ScrollListing(paid_row=PaidRow(DAY, 1_000, LINES)))
-    void = a_payment(2, posted=None, came_to_nothing=POSTED, listed=ScrollListing(has_void=True))
+    paid = a_payment(1, listing=ScrollListing(paid_row=PaidRow(DAY, 1_000, LINES)))
+    void = a_payment(2, posted=None, voided=POSTED, listing=ScrollListing(has_void=True))
     assert rows_due([paid, void], DAY, 1, NUMBERED) == ()
 
 
 def test_what_was_void_and_posted_after_all_is_told_as_paid_under_its_number() -> None:
-    late = a_payment(2, came_to_nothing=POSTED, listed=ScrollListing(has_void=True))
+    late = a_payment(2, voided=POSTED, listing=ScrollListing(has_void=True))
     assert told(rows_due([late], DAY, 9, NUMBERED)) == [(9, "PAY", 1_001)]
 
 
 def test_all_of_a_payment_is_taken_back_with_its_lines_but_for_the_rounding() -> None:
-    payment = a_payment(given_back=(back(PAID - Money(50)),))
+    payment = a_payment(refunds=(back(PAID - Money(50)),))
     pay, rev = rows_due([payment], DAY, 1, NUMBERED)
     assert (rev.row_type, rev.seq, rev.scroll_no, rev.scroll_date) == (RowType.REV, 2, pay.scroll_no, DAY)
     assert rev.lines == ScrollLines(Money(-90_000), Money(-5_000), Money(-4_000), Money(-1_000), ZERO)
@@ -129,7 +129,7 @@ def test_all_of_a_payment_is_taken_back_with_its_lines_but_for_the_rounding() ->
 def test_parts_are_taken_back_by_their_amount_alone_in_the_order_of_their_time() -> None:
     listed = ScrollListing(paid_row=PaidRow(DAY, 1_000, LINES), refunds=frozenset({UUID(int=3)}))
     parts = (back(Money(700), 1, 30), back(Money(200), 2, 20), back(Money(1), 3, 10))
-    rows = rows_due([a_payment(given_back=parts, listed=listed)], DAY, 4, NUMBERED)
+    rows = rows_due([a_payment(refunds=parts, listing=listed)], DAY, 4, NUMBERED)
     assert [(row.seq, row.lines.total.minor, row.refund_id) for row in rows] == [
         (4, -200, UUID(int=2)),
         (5, -700, UUID(int=1)),
@@ -138,7 +138,7 @@ def test_parts_are_taken_back_by_their_amount_alone_in_the_order_of_their_time()
 
 
 def test_what_was_given_back_without_a_refund_is_taken_back_once() -> None:
-    payment = a_payment(given_back=(back(Money(5), None),))
+    payment = a_payment(refunds=(back(Money(5), None),))
     assert [row.row_type for row in rows_due([payment], DAY, 1, PLAIN)] == [RowType.PAY, RowType.REV]
     listed = ScrollListing(paid_row=PaidRow(DAY, 1, LINES), refunds=frozenset({None}))
     assert rows_due([replace(payment, listing=listed)], DAY, 1, PLAIN) == ()
@@ -166,9 +166,9 @@ def test_rows_are_numbered_without_a_gap_and_every_payment_is_told_at_most_once(
             a_payment(
                 number,
                 posted=POSTED if fate == "posted" else None,
-                came_to_nothing=POSTED if fate == "nothing" else None,
-                given_back=given if fate == "posted" else (),
-                listed=ScrollListing(paid_row=PaidRow(DAY, number, LINES))
+                voided=POSTED if fate == "nothing" else None,
+                refunds=given if fate == "posted" else (),
+                listing=ScrollListing(paid_row=PaidRow(DAY, number, LINES))
                 if is_listed and fate == "posted"
                 else ScrollListing(),
             )
@@ -220,8 +220,8 @@ def test_the_first_day_before_that_has_something_to_tell_was_forgotten() -> None
     payments = [a_payment(number, posted=BookedAt(day, NOON)) for number, day in enumerate(days, 1)]
     refunded = a_payment(
         9,
-        listed=ScrollListing(paid_row=PaidRow(DAY, 9, LINES)),
-        given_back=(replace(back(Money(1)), on=DAY - timedelta(days=5)),),
+        listing=ScrollListing(paid_row=PaidRow(DAY, 9, LINES)),
+        refunds=(replace(back(Money(1)), on=DAY - timedelta(days=5)),),
     )
     assert missing_day(payments, DAY, NUMBERED, None) == DAY - timedelta(days=3)
     assert missing_day([*payments, refunded], DAY, NUMBERED, None) == DAY - timedelta(days=5)

@@ -148,7 +148,7 @@ def of_delivery(
     started: StartedClaim,
     says: FileSays,
     night: date = FIRST_NIGHT,
-    **changes: Any,  # noqa: ANN401 - it names any field of the answer
+    **changes: Any,  # noqa: ANN401 - its fields
 ) -> FileAnswer:
     answer = FileAnswer(
         movement=started.claim.attempt_id,

@@ -56,7 +56,7 @@ async def test_a_hundred_first_uses_of_a_key_are_one_payment(books: Books) -> No
 
         answers = await _at_once(*(tills[n % 2].collections.open(new) for n, new in enumerate(news)))
 
-    assert kinds(answers) == {"AlreadyOpened": 99, "Opened": 1}
+    assert kinds(answers) == {"AlreadyOpened": 99, "CollectionOpened": 1}
     told = {answer.view.payment_id for answer in answers if isinstance(answer, AlreadyOpened)}
     assert told == {
         answer.locked_try.payment_id for answer in answers if isinstance(answer, CollectionOpened)
@@ -73,7 +73,7 @@ async def test_a_hundred_keys_on_one_bill_are_one_payment(books: Books) -> None:
 
         answers = await _at_once(*(tills[n % 2].collections.open(new) for n, new in enumerate(news)))
 
-    assert kinds(answers) == {"BillHeld": 99, "Opened": 1}
+    assert kinds(answers) == {"BillTaken": 99, "CollectionOpened": 1}
     assert await books.count("payments") == 1
     assert await _is_well(books)
 
@@ -95,9 +95,11 @@ async def test_of_a_syndicate_order_and_a_payer_one_gets_the_bill(books: Books) 
 
             told = kinds(await _at_once(*calls))
 
-            winners = {name: count for name, count in told.items() if name in {"Started", "Opened"}}
+            winners = {
+                name: count for name, count in told.items() if name in {"StartedClaim", "CollectionOpened"}
+            }
             assert sum(winners.values()) == 1, told
-            assert set(told) <= {"Started", "Opened", "Refused", "BillHeld"}
+            assert set(told) <= {"StartedClaim", "CollectionOpened", "RefusedClaim", "BillTaken"}
             won |= set(winners)
         live = "state NOT IN ('declined', 'expired', 'refunded') AND refusal IS NULL"
         assert await books.count("payments", live) == 15
@@ -238,7 +240,7 @@ async def test_many_further_tries_at_once_leave_one_open(books: Books) -> None:
         )
         shown = (await tills[0].view(held)).connector_id
 
-    assert kinds(answers) == {"HeldTry": 20}
+    assert kinds(answers) == {"LockedTry": 20}
     assert shown == await books.value("SELECT far_side FROM attempts WHERE state = 'open'")
     assert await books.count("attempts", "state = 'open'") == 1
     assert await books.count("attempts", "state = 'abandoned'") == 20
@@ -300,7 +302,7 @@ async def test_a_delivery_is_begun_once_and_the_days_scroll_has_no_gap(books: Bo
         started = [answer for answer in answers if isinstance(answer, StartedDelivery)]
         assert {one.delivery.payment_id for one in started} == {one.payment_id for one in held}
         assert len(started) == 15
-        assert kinds(answers) == {"NoneType": 30, "Started": 15, "StartedDelivery": 15}
+        assert kinds(answers) == {"NoneType": 30, "StartedClaim": 15, "StartedDelivery": 15}
         numbers = await books.rows("SELECT scroll_no FROM payments ORDER BY 1")
         assert [row[0] for row in numbers] == list(range(1, 31))
         await _at_once(*(tills[0].delivered(one) for one in started))

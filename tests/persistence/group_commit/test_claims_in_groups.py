@@ -30,7 +30,7 @@ async def test_concurrent_claims_each_start_a_payment_of_their_own(books: Books)
 
     answers = await books.submit_all([books.claim_on(quote) for quote in quotes])
 
-    assert kinds(answers) == {"Started": 100}
+    assert kinds(answers) == {"StartedClaim": 100}
     assert [answer.claim.quote_id for answer in answers] == [quote.quote_id for quote in quotes]
     assert await books.balance() == 0
     assert await books.audit() is None
@@ -59,7 +59,7 @@ async def test_of_three_sixties_on_a_hundred_one_is_paid(books: Books) -> None:
 
     answers = await books.submit_all([books.claim_on(quote) for quote in quotes])
 
-    assert kinds(answers) == {"Refused": 2, "Started": 1}
+    assert kinds(answers) == {"RefusedClaim": 2, "StartedClaim": 1}
     assert await books.balance() == 40_00
 
 
@@ -70,7 +70,7 @@ async def test_idempotency_key_concurrent_first_use(books: Books) -> None:
 
     answers = await books.submit_all([books.claim_on(quote, "the same") for _ in range(100)])
 
-    assert kinds(answers) == {"Repeated": 99, "Started": 1}
+    assert kinds(answers) == {"RepeatedClaim": 99, "StartedClaim": 1}
     assert len(standing_ids(answers)) == 1
     assert await books.count("payments") == await books.count("attempts") == 1
     assert await books.balance() == 99 * 6_000
@@ -87,7 +87,7 @@ async def test_the_same_first_use_in_every_committer_at_once_is_one_payment(plac
             *(here.submit(claim) for claim in claims[:30]), *(there.submit(claim) for claim in claims[30:])
         )
 
-        assert kinds(answers) == {"Repeated": 59, "Started": 1}
+        assert kinds(answers) == {"RepeatedClaim": 59, "StartedClaim": 1}
         assert len(standing_ids(answers)) == 1
         assert await here.balance() == 99 * 6_000
 
@@ -103,7 +103,7 @@ async def test_a_bill_is_paid_under_one_reference_of_fifty(books: Books) -> None
 
     answers = await books.submit_all(claims)
 
-    assert kinds(answers) == {"Refused": 49, "Started": 1}
+    assert kinds(answers) == {"RefusedClaim": 49, "StartedClaim": 1}
     assert set(refusals(answers)) == {Refusal.BILL_TAKEN}
     assert await books.count("payments", "state = 'declined' AND refusal = 'bill_taken'") == 49
     assert sum([await books.balance(f"bank{lane}") for lane in range(5)]) == 499 * 6_000
@@ -258,7 +258,7 @@ async def test_scroll_numbers_have_no_gap_over_concurrent_batches_and_refusals(p
 
         numbers = [answer.scroll_no for answer in answers if isinstance(answer, StartedClaim)]
         assert sorted(numbers) == list(range(1, 25))
-        assert kinds(answers) == {"Refused": 16, "Started": 24}
+        assert kinds(answers) == {"RefusedClaim": 16, "StartedClaim": 24}
         assert await books.audit() is None
 
 
@@ -289,7 +289,7 @@ async def test_a_full_queue_refuses_and_writes_nothing(place: Endpoint) -> None:
 
         answers = await books.submit_all([books.claim_on(quote) for quote in quotes])
 
-        assert kinds(answers) == {"OverloadedError": 3, "Started": 3}
+        assert kinds(answers) == {"OverloadedError": 3, "StartedClaim": 3}
         assert await books.count("payments") == 3
         assert await books.balance() == 60_000 - 3 * 6_000
 
@@ -303,6 +303,6 @@ async def test_stopping_writes_what_waits_and_takes_no_more(place: Endpoint) -> 
 
         await books.group_commit.stop()
 
-        assert kinds(await asyncio.gather(*waiting)) == {"Started": 7}
+        assert kinds(await asyncio.gather(*waiting)) == {"StartedClaim": 7}
         with pytest.raises(OverloadedError):
             await books.submit(a_top_up("bank1", 1))

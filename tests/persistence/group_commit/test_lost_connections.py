@@ -254,7 +254,7 @@ async def test_a_verdict_that_was_lost_with_its_connection_is_unknown_however_re
     # Read back by its own id, it is told as it stands; under another id it is only a repeat.
     assert isinstance(await books.submit(claim), StartedClaim)
     again = await books.submit(books.claim_on(await books.quote(), claim.reference))
-    assert kinds([again]) == {"Conflicting": 1}
+    assert kinds([again]) == {"ConflictingClaim": 1}
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ async def test_a_repeated_claim_starts_nothing_once_the_resolver_has_taken_it_ov
 
     answer = await books.submit(started.claim)
 
-    assert type(answer).__name__ == "Repeated"
+    assert type(answer).__name__ == "RepeatedClaim"
     assert answer.standing.state is State.DELIVERING
 
 
@@ -277,7 +277,7 @@ async def test_a_step_that_cannot_be_written_fails_alone(books: Books, kind: str
 
     failed = answers.pop(5)
     assert isinstance(failed, Exception)
-    assert type(failed).__name__ != "VerdictUnknownError"
+    assert type(failed).__name__ != "CommitUnknownError"
     assert all(isinstance(answer, StartedClaim) for answer in answers)
     assert sorted(answer.scroll_no for answer in answers) == list(range(2, 12))
     assert await books.state_of(started.claim.payment_id) == State.DELIVERING

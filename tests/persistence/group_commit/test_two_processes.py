@@ -50,9 +50,9 @@ def _each_reference_has_one_truth(told: list[Told]) -> None:
         by_reference[one.reference].append(one)
     for reference, some in by_reference.items():
         verdicts = sorted(one.verdict for one in some)
-        assert verdicts[0] in {"Refused", "Repeated"}, reference
-        assert verdicts.count("Started") + verdicts.count("Refused") == 1, (reference, verdicts)
-        assert set(verdicts) <= {"Started", "Refused", "Repeated"}, (reference, verdicts)
+        assert verdicts[0] in {"RefusedClaim", "RepeatedClaim"}, reference
+        assert verdicts.count("StartedClaim") + verdicts.count("RefusedClaim") == 1, (reference, verdicts)
+        assert set(verdicts) <= {"StartedClaim", "RefusedClaim", "RepeatedClaim"}, (reference, verdicts)
         assert len({one.payment_id for one in some}) == 1, reference
 
 

@@ -89,7 +89,7 @@ async def test_of_many_clicks_at_once_one_begins_a_try(books: Books) -> None:
             answers = await asyncio.gather(
                 *(_begin((here, there)[n % 2], payment, a_priced_try(CARD, nth)) for n in range(20))
             )
-            assert kinds(answers) == {"HeldTry": 1, "NoNewTry": 19}
+            assert kinds(answers) == {"LockedTry": 1, "NoNewTry": 19}
             (held,) = (answer for answer in answers if isinstance(answer, LockedTry))
             await here.till.record(held, page(f"TR{nth}"))
         assert await books.count("tries") == 2

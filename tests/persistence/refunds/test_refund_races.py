@@ -70,7 +70,7 @@ async def test_refund_toctou(offices: tuple[Office, Office]) -> None:
         one, one.ask(wanted(paid.payment_id, SIXTY)), other.ask(wanted(paid.payment_id, SIXTY))
     )
 
-    assert _kinds(answers) == {"RefundTaken": 1, "refund_exceeds_remaining": 1}
+    assert _kinds(answers) == {"RefundOpened": 1, "refund_exceeds_remaining": 1}
     assert await one.running_total(paid) == SIXTY
     assert await one.books.count("refunds") == 1
     assert (await one.entries(paid.payment_id)).count("owed_back_by_payee") == 1
@@ -113,7 +113,7 @@ async def test_one_reference_for_two_payments_at_once_is_one_refund(offices: tup
 
     answers = await _together(one, one.ask(news[0]), other.ask(news[1]))
 
-    assert _kinds(answers) == {"RefundTaken": 1, "idempotency_key_reused": 1}
+    assert _kinds(answers) == {"RefundOpened": 1, "idempotency_key_reused": 1}
     assert await one.running_total(paid) + await one.running_total(also) == 1_000
 
 
@@ -172,7 +172,7 @@ async def test_fifty_partial_refunds_at_once_never_exceed_what_was_taken_nor_mee
 
     answers = await asyncio.gather(*(offices[n % 2].ask(new, parts_max=99) for n, new in enumerate(news)))
 
-    assert _kinds(answers) == {"RefundTaken": 35, "refund_exceeds_remaining": 15}
+    assert _kinds(answers) == {"RefundOpened": 35, "refund_exceeds_remaining": 15}
     assert await one.running_total(paid) == BILLED
     await asyncio.gather(*(_send_all(office, provider) for office in offices * 2))
 
@@ -193,7 +193,7 @@ async def test_what_fails_frees_the_total_for_exactly_as_much(offices: tuple[Off
         one.refunds.record(held, NO), *(other.ask(wanted(paid.payment_id, SIXTY)) for _ in range(4))
     )
 
-    assert _kinds(answers)["RefundTaken"] <= 1
+    assert _kinds(answers)["RefundOpened"] <= 1
     assert await one.running_total(paid) in {0, SIXTY}
 
 

@@ -160,7 +160,7 @@ async def test_refunds_of_many_payments_at_once_never_pass_the_debt_limit(stall:
         answers = await asyncio.gather(
             *(ask(offices[number % 2], held, 30_000) for number, held in enumerate(sold))
         )
-    assert Counter(type(answer).__name__ for answer in answers) == {"RefundTaken": 3, "RefundRefusal": 3}
+    assert Counter(type(answer).__name__ for answer in answers) == {"RefundOpened": 3, "RefundRefusal": 3}
     assert await stall.owed() == -90_000
 
 
