@@ -9,11 +9,9 @@ from typing import Annotated
 import aiohttp
 import typer
 
-from sandbox.billers.breb.faults import BrebFault as BrebFault
-from sandbox.billers.breb.faults import BrebStep as BrebStep
-from sandbox.billers.desco.faults import DescoFault as DescoFault
-from sandbox.billers.nesco.faults import NescoFault as NescoFault
-from sandbox.billers.nesco.faults import NescoStep
+from sandbox.billers.breb.faults import BrebFault, BrebStep
+from sandbox.billers.desco.faults import DescoFault
+from sandbox.billers.nesco.faults import NescoFault, NescoStep
 from sandbox.callers.payer import commands as payer_commands
 from sandbox.callers.payer.payer import PayerDecision
 from sandbox.kit.biller.faults import BillerFault as CounterFault
@@ -23,7 +21,7 @@ from sandbox.kit.institution.journal import BrokenJournalError, JournalInUseErro
 from sandbox.kit.institution.settings import ACCOUNTS_MAX
 from sandbox.kit.provider.payer_numbers import PayerKind, normal_numbers
 from sandbox.network.proxy import commands as proxy_commands
-from sandbox.network.proxy.faults import NetworkFault as NetworkFault
+from sandbox.network.proxy.faults import NetworkFault
 from sandbox.network.sftp.commands import sftp
 from sandbox.providers.bkash.faults import BkashFault, BkashStep
 from sandbox.registry import (

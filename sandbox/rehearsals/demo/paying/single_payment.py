@@ -87,9 +87,8 @@ async def _pay(client: PartnerClient, request: SinglePaymentRequest, say: Say) -
     payment_id = await _payment_id(reference)
     if payment_id:
         say(f"  payment id   {payment_id}")
-    say(
-        f"See its life: {EkpayCommand.in_current_environment().command_text()} payments show {payment_id or reference}"
-    )
+    command = EkpayCommand.in_current_environment().command_text()
+    say(f"See its life: {command} payments show {payment_id or reference}")
 
 
 def _grouped(digits: str) -> str:
