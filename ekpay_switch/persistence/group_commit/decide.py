@@ -217,8 +217,8 @@ class BatchDecider:
         self.changes.balances[account] = self.changes.balances.get(account, 0) + growth
         # `decide_claims` has already taken an accepted claim off the headroom; what is given back is added
         # here.
-        if growth > 0 and account in self.snapshot.snapshot.headroom:
-            self.snapshot.snapshot.headroom[account] += growth
+        if growth > 0 and account in self.snapshot.claims.headroom:
+            self.snapshot.claims.headroom[account] += growth
 
     def _add_payment(
         self,
