@@ -2,8 +2,8 @@
 
 A new connector is thus one file and always tested. A reply is replayed at the operation that it names; every
 other operation answers with its first successful example. A login is rehearsed by an inquiry, and a renewal
-by an inquiry whose first token is refused. A family with encryption has its own `Staging`, so that examples
-are readable and have no key.
+by an inquiry whose first token is refused. A family with encryption has its own `RehearsalStaging`, so that
+examples are readable and have no key.
 """
 
 import re
@@ -88,7 +88,7 @@ class RehearsalResult:
     lines: int | None = None
 
 
-class Staging(Protocol):
+class RehearsalStaging(Protocol):
     """The settings and the answers of a family's rehearsals, where those cannot be plain text."""
 
     @property
@@ -102,7 +102,7 @@ class Staging(Protocol):
 
 
 class PlainStaging:
-    """The staging of most families, whose examples are the bytes on the wire; implements `Staging`."""
+    """The staging of most families: examples are the bytes on the wire; implements `RehearsalStaging`."""
 
     environ: Mapping[str, str] = MappingProxyType({})
 
@@ -112,10 +112,10 @@ class PlainStaging:
 
 
 # By family.
-STAGINGS: Mapping[str, Callable[[Manifest], Staging]] = MappingProxyType({"nagad": stage_nagad})
+STAGINGS: Mapping[str, Callable[[Manifest], RehearsalStaging]] = MappingProxyType({"nagad": stage_nagad})
 
 
-def _staging(manifest: Manifest) -> Staging:
+def _staging(manifest: Manifest) -> RehearsalStaging:
     stage = STAGINGS.get(manifest.family)
     return stage(manifest) if stage else PlainStaging()
 

@@ -103,7 +103,7 @@ class ChallanCalls:
 
     async def pay(self, order: PayOrder) -> Outcome:
         """Register a payment and confirm it; a repeat registers nothing and returns the same challan."""
-        if order.sums.billed != parse_taka(order.biller_quote["amount"]):
+        if order.sums.billed_amount != parse_taka(order.biller_quote["amount"]):
             return Unreached("the amount is not the one that was quoted")
         fields = _initiate_fields(order.biller_quote, payment_id_of(order.reference))
         result = await self.client.call("initiate", fields, order.send_before)
@@ -201,7 +201,7 @@ def _confirmation_outcome(
     try:
         if any(text(document, name) != confirmation[name] for name in ("paymentid", "transaction_id")):
             return InDoubt("an answer about another payment")
-        if taka(document, "paidamount") != order.sums.billed:
+        if taka(document, "paidamount") != order.sums.billed_amount:
             return InDoubt("confirmed for another amount")
         facts = {"receipt": challan_number(document), "payment_id": text(document, "paymentid")}
         return Approved({**facts, "transaction_id": text(document, "transaction_id")})

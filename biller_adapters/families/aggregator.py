@@ -170,7 +170,7 @@ class Aggregator:
                 return Declined("no_such_bill")
             case BillFound(bill=bill) if bill.is_paid:
                 return await self._outcome_of_paid_bill(order)
-            case BillFound(bill=bill) if bill.total + bill.rounding == order.sums.billed:
+            case BillFound(bill=bill) if bill.total + bill.rounding == order.sums.billed_amount:
                 return None
             case BillFound() | AmountRefused():
                 return Declined("amount_differs")
@@ -221,7 +221,7 @@ def _read_posted(result: MappedReply, order: PayOrder) -> Posted:
 
 
 def _approval_outcome(posted: Posted, order: PayOrder) -> Outcome:
-    if posted.amount_minor != order.sums.billed.minor:
+    if posted.amount_minor != order.sums.billed_amount.minor:
         return InDoubt("paid with another amount")
     return Approved(posted.facts)
 

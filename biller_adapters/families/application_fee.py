@@ -129,7 +129,7 @@ class ApplicationFee:
     async def pay(self, order: PayOrder) -> Outcome:
         """Pay one demand; a repeat under the same reference is answered as before and takes nothing."""
         quote = order.biller_quote
-        if format_taka(order.sums.billed.minor) != quote["amount"]:
+        if format_taka(order.sums.billed_amount.minor) != quote["amount"]:
             return Unreached("the amount is not the one that was quoted")
         result = await self._client.call(_PAY, self._pay_fields(order), order.send_before)
         if not has_meaning(result, Means.APPROVED):
@@ -138,7 +138,11 @@ class ApplicationFee:
             paid_amount, facts = self._read_payment(result.document, order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
-        return Approved(facts) if paid_amount == order.sums.billed else InDoubt("taken with another amount")
+        return (
+            Approved(facts)
+            if paid_amount == order.sums.billed_amount
+            else InDoubt("taken with another amount")
+        )
 
     async def inquire(self, order: PayOrder) -> Inquiry:
         """Ask what was paid under our reference, and for the final receipt; moves no money."""

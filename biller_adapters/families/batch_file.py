@@ -27,10 +27,10 @@ from ekpay_switch.domain.outcome import (
 )
 from ekpay_switch.domain.scrolls.bill_files import (
     BillStatus,
+    BillTaking,
     FiledBill,
     StoredBill,
     TakenBill,
-    Taking,
     TakingRefusal,
 )
 from ekpay_switch.ports.billers import BillerProfile
@@ -87,12 +87,12 @@ class BatchFile:
         closed_because = self._opening.closure_reason(self._clock.now())
         if closed_because or self._clock.monotonic() >= order.send_before:
             return Unreached(closed_because or _TOO_LATE)
-        taking = Taking(
+        taking = BillTaking(
             biller_id=order.biller_id,
             reference=order.reference,
             payment_id=order.payment_id,
             bill_key=order.biller_quote["bill_no"],
-            amount=order.sums.billed,
+            amount=order.sums.billed_amount,
             on=order.business_date,
             receipt=f"{self._prefix}-{order.reference[-_RECEIPT_SIGNS:]}",
         )

@@ -251,9 +251,9 @@ class DirectRest:
             **field_map.fixed,
             **bill,
             field_map.pay_reference: order.reference,
-            field_map.pay_amount: field_map.write_amount(order.sums.billed),
+            field_map.pay_amount: field_map.write_amount(order.sums.billed_amount),
             field_map.pay_time: field_map.write_time(self._clock.now()),
-            field_map.pay_stamps: self._stamps(order.sums.billed),
+            field_map.pay_stamps: self._stamps(order.sums.billed_amount),
             field_map.pay_channel: field_map.channel,
         }
         return {member: value for member, value in fields.items() if member}
@@ -289,7 +289,7 @@ class DirectRest:
             return InDoubt("an answer about another payment")
         if (
             field_map.paid_amount
-            and field_map.read_amount(payment, field_map.paid_amount) != order.sums.billed
+            and field_map.read_amount(payment, field_map.paid_amount) != order.sums.billed_amount
         ):
             return InDoubt("paid with another amount")
         return Approved(self._facts(result, payment, field_map.paid_receipt))

@@ -161,7 +161,7 @@ class PrepaidVend:
 
     async def pay(self, order: PayOrder) -> Outcome:
         """Vend the quote; a repeat is answered as the first and vends nothing."""
-        if order.sums.billed != parse_taka(order.biller_quote["amount"]):
+        if order.sums.billed_amount != parse_taka(order.biller_quote["amount"]):
             return Unreached("the amount is not the one that was quoted")
         result = await self._client.call("vend", _vend_fields(order), order.send_before)
         if not has_meaning(result, Means.APPROVED):
@@ -170,7 +170,7 @@ class PrepaidVend:
             vend = self._read_vend(result, order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
-        if vend.amount != order.sums.billed:
+        if vend.amount != order.sums.billed_amount:
             return InDoubt("vended for another amount")
         return Approved(vend.facts, vend.tokens) if vend.is_whole else InDoubt(_NO_TOKEN)
 

@@ -173,9 +173,9 @@ class ScrollRest:
 
     def _save_fields(self, order: PayOrder) -> dict[str, object]:
         quote = order.biller_quote
-        paid = format_taka(order.sums.billed.minor)
+        paid = format_taka(order.sums.billed_amount.minor)
         is_late = self._is_late(order.business_date, day(quote, "due_date"))
-        is_stamped = self._stamp_above is not None and order.sums.billed > self._stamp_above
+        is_stamped = self._stamp_above is not None and order.sums.billed_amount > self._stamp_above
         stamp = self._manifest.stamp
         return {
             "billNumber": quote["bill_number"],

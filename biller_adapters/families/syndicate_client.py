@@ -249,7 +249,7 @@ class SyndicateClient:
             if name.startswith(_ECHO_PREFIX)
         }
         trace = payment_trace(order.reference, quote[_REFNO_ACK], now)
-        paid = paid_part(order.reference, order.sums.billed, now)
+        paid = paid_part(order.reference, order.sums.billed_amount, now)
         return self._messages.payment(quote[_REF_ID], trace, echoed, paid)
 
     def _with_reroute(self, outcome: Outcome) -> Outcome:
@@ -267,7 +267,7 @@ class SyndicateClient:
             return InDoubt("an answer about another biller")
         if text_or_empty(bill, "is_bll_pd") not in {"", "Y"}:
             return InDoubt("approved, but the bill is unpaid")
-        if bill.get("bll_amnt_ttl") is not None and taka(bill, "bll_amnt_ttl") != order.sums.billed:
+        if bill.get("bll_amnt_ttl") is not None and taka(bill, "bll_amnt_ttl") != order.sums.billed_amount:
             return InDoubt("paid with another amount")
         return Approved(self._facts(message, order))
 

@@ -132,7 +132,7 @@ class ThreeStep:
         return {
             **self._bill_fields(quote["account"], quote["period"], quote["mobile"]),
             "_pBILL_NO": quote["bill_number"],
-            "_pPAY_AMOUNT": str(order.sums.billed.minor // PAISA_PER_TAKA),
+            "_pPAY_AMOUNT": str(order.sums.billed_amount.minor // PAISA_PER_TAKA),
             "_pTRANSACTION_ID": order.reference,
         }
 
@@ -191,7 +191,7 @@ def _order_fault(order: PayOrder) -> str:
     """Why this order must not be sent, or empty; no answer would reveal a wrong amount."""
     if order.sums.amount != parse_taka(order.biller_quote["due_amount"]):
         return "the amount is not the one that was locked"
-    if order.sums.billed.minor % PAISA_PER_TAKA:
+    if order.sums.billed_amount.minor % PAISA_PER_TAKA:
         return "the amount is not in whole taka"
     return ""
 

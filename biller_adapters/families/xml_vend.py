@@ -118,7 +118,7 @@ class XmlVend:
     async def pay(self, order: PayOrder) -> Outcome:
         """Vend the verified amount, then acknowledge the token; the outcome does not depend on the latter."""
         quote = order.biller_quote
-        if order.sums.billed != parse_taka(quote["amount"]):
+        if order.sums.billed_amount != parse_taka(quote["amount"]):
             return Unreached("the amount is not the one that was verified")
         fields = self._vend_fields(quote["meter_no"], quote["amount"]) | _vend_ids(order)
         result = await self._client.call("vend", fields, order.send_before)
@@ -128,8 +128,10 @@ class XmlVend:
             vend = _read_vend(result.document, order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
-        if vend.amount != order.sums.billed or not vend.tokens:
-            return InDoubt(_NO_TOKEN if vend.amount == order.sums.billed else "vended for another amount")
+        if vend.amount != order.sums.billed_amount or not vend.tokens:
+            return InDoubt(
+                _NO_TOKEN if vend.amount == order.sums.billed_amount else "vended for another amount"
+            )
         return Approved(await self._acknowledge(vend, order), vend.tokens)
 
     async def inquire(self, order: PayOrder) -> Inquiry:
@@ -147,7 +149,7 @@ class XmlVend:
             return NoAnswer(_NO_TOKEN)
         facts = vend.facts
         # Another amount is not acknowledged: it goes to review.
-        if vend.amount == order.sums.billed:
+        if vend.amount == order.sums.billed_amount:
             is_acknowledged = result.document.get(_ACKNOWLEDGED) == _YES
             facts = _with_final_receipt(facts) if is_acknowledged else await self._acknowledge(vend, order)
         return Posted(order.reference, vend.amount.minor, facts, vend.tokens)

@@ -20,7 +20,7 @@ from ekpay_switch.api.v1 import routes as v1_routes
 from ekpay_switch.api.v1.calls import RestV1
 from ekpay_switch.composition.challans import mount_echallan, treasury_office
 from ekpay_switch.composition.checkout import mount_checkout
-from ekpay_switch.composition.switch import Switch, WrapWorld, open_switch, unwrapped
+from ekpay_switch.composition.switch import Switch, WrapWorld, open_switch, same_world
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.safe_headers import SafeHeaders
@@ -55,7 +55,7 @@ OUTSIDERS_PER_SECOND, OUTSIDERS_AT_ONCE = 5, 200
 LAST_PAYMENTS_SECONDS = 30.0
 
 
-def build_app(settings: Settings, database: Database, wrap: WrapWorld = unwrapped) -> FastAPI:
+def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_world) -> FastAPI:
     """The HTTP side as an ASGI application; its database is reached when it starts."""
 
     @asynccontextmanager

@@ -63,14 +63,14 @@ class Switch:
 WrapWorld = Callable[[World], World]
 
 
-def unwrapped(world: World) -> World:
+def same_world(world: World) -> World:
     """The world as it is, for a process that is no rehearsal."""
     return world
 
 
 @asynccontextmanager
 async def open_switch(
-    settings: Settings, database: Database, wrap: WrapWorld = unwrapped
+    settings: Settings, database: Database, wrap: WrapWorld = same_world
 ) -> AsyncIterator[Switch]:
     """Build the world; on leaving, what waits for a batch is written and every connection closed.
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from ekpay_switch import telemetry
 from ekpay_switch.composition.challans import treasury_office
-from ekpay_switch.composition.switch import Switch, WrapWorld, open_switch, unwrapped
+from ekpay_switch.composition.switch import Switch, WrapWorld, open_switch, same_world
 from ekpay_switch.jobs.challans import run_challans
 from ekpay_switch.jobs.collector import run_collector
 from ekpay_switch.jobs.host_links import keep_host_links
@@ -38,7 +38,7 @@ NOTIFIER_POLL_SECONDS_MAX = 0.25
 
 
 async def run_worker(
-    settings: Settings, database: Database, stop: asyncio.Event, wrap: WrapWorld = unwrapped
+    settings: Settings, database: Database, stop: asyncio.Event, wrap: WrapWorld = same_world
 ) -> None:
     """Run the background jobs until `stop` is set."""
     async with (

@@ -196,7 +196,7 @@ def _first_refusal(claim: Claim, quote: QuotedBill | None, snapshot: Snapshot) -
 
 def _matches(claim: Claim, quote: QuotedBill) -> bool:
     """Whether every echoed value equals the quote's; a difference is refused, never corrected."""
-    billed, charged = quote.sums.billed, quote.sums.fee + quote.sums.vat
+    billed, charged = quote.sums.billed_amount, quote.sums.fee + quote.sums.vat
     return (
         claim.biller_id == quote.biller_id
         and claim.paid in {billed, billed + charged}

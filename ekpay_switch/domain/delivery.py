@@ -221,7 +221,7 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> DeliveryPla
     meanwhile goes to review with the biller owed out of suspense (law 15).
     """
     facts = dict(posted.facts)
-    if posted.amount_minor is not None and posted.amount_minor != delivery.sums.billed.minor:
+    if posted.amount_minor is not None and posted.amount_minor != delivery.sums.billed_amount.minor:
         facts |= {"echoed_amount": str(posted.amount_minor)}
         return DeliveryPlan(
             AttemptEnd.DISAGREED,

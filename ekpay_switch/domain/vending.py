@@ -37,6 +37,6 @@ class TokenLine:
             raise ValueError("a token line has a number from 1 and 20 digits")
 
     @property
-    def grouped(self) -> str:
+    def grouped_digits(self) -> str:
         """The digits as people read them out: five groups of four."""
         return " ".join(self.digits[start : start + 4] for start in range(0, 20, 4))

@@ -17,7 +17,7 @@ from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.domain.routing.rules import RouteRequest
 from ekpay_switch.flows.fetch_bill import FetchOrder, quote_for
 from ekpay_switch.flows.open_page import new_try, open_page, seconds_until_page_expiry
-from ekpay_switch.flows.route import Routed, active_connectors, is_excluded_by_amount, route
+from ekpay_switch.flows.route import RoutedConnector, active_connectors, is_excluded_by_amount, route
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.collections import (
     AlreadyOpened,
@@ -79,7 +79,7 @@ class CollectionTerms:
     """The priced bill, and the connector that would collect it."""
 
     quote: Quote
-    routed: Routed
+    routed: RoutedConnector
 
 
 async def collect(order: ClientCollectOrder, world: World) -> CollectionAnswer | CollectRefusal | BillTaken:
@@ -148,7 +148,7 @@ async def _work_out_terms(order: ClientCollectOrder, world: World) -> Collection
         return quote
     if quote.bill.is_paid or quote.bill.total.minor == 0:
         return CollectRefusal.BILL_ALREADY_PAID
-    if order.amount != quote.sums.billed:
+    if order.amount != quote.sums.billed_amount:
         return CollectRefusal.AMOUNT_MISMATCH
     return await _route_quote(order, quote, world)
 
@@ -160,7 +160,7 @@ async def _route_quote(
     sums = quote.sums
     request = RouteRequest(
         instrument=order.instrument,
-        billed=sums.billed,
+        billed=sums.billed_amount,
         fee=sums.fee,
         vat=sums.vat,
         biller_id=quote.biller_id,
@@ -171,7 +171,7 @@ async def _route_quote(
     if isinstance(routed, Decision):
         return _routing_refusal(routed)
     charge = routed.decision.verdict_on(routed.connector.profile.id).charge
-    return CollectionTerms(replace(quote, charge=Money(charge, sums.billed.currency)), routed)
+    return CollectionTerms(replace(quote, charge=Money(charge, sums.billed_amount.currency)), routed)
 
 
 def _request_for_next_try(view: PaymentView, instrument: str, world: World) -> RouteRequest:
@@ -179,7 +179,7 @@ def _request_for_next_try(view: PaymentView, instrument: str, world: World) -> R
     is_routed = instrument in world.routing.rules.instruments
     return RouteRequest(
         instrument=instrument,
-        billed=view.sums.billed,
+        billed=view.sums.billed_amount,
         fee=view.sums.fee,
         vat=view.sums.vat,
         biller_id=view.biller_id,

@@ -145,9 +145,9 @@ def _offer(
 ) -> Offer:
     rules, profiles = world.routing.rules, [connector.profile for connector in connectors]
     decision = decide(request, candidates, rules, _NO_LUCK)
-    verdict = decision.verdict_on(decision.chosen or profiles[0].id)
+    verdict = decision.verdict_on(decision.chosen_connector or profiles[0].id)
     charges = Charges(Money(verdict.charge, request.billed.currency), request.fee, request.vat)
-    why_not = None if decision.chosen else unavailable_reason(decision, connectors)
+    why_not = None if decision.chosen_connector else unavailable_reason(decision, connectors)
     ends = (down_until(rules.calendar.get(profile.id, ()), request.at) for profile in profiles)
     return Offer(
         instrument=request.instrument,

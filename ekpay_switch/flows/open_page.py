@@ -20,7 +20,7 @@ from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.domain.routing.outcomes import may_try_another_connector
 from ekpay_switch.flows.resolve_collection import log_answer, record_finding
-from ekpay_switch.flows.route import Routed, route_again
+from ekpay_switch.flows.route import RoutedConnector, route_again
 from ekpay_switch.ports.collections import NoNewTry
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile
 from ekpay_switch.ports.world import World
@@ -32,7 +32,7 @@ CALLBACK_PATH = "/callbacks"
 MORE_CONNECTORS_MAX = 2
 
 
-def new_try(routed: Routed, charges: Charges | None = None, nth: int | None = None) -> NewTry:
+def new_try(routed: RoutedConnector, charges: Charges | None = None, nth: int | None = None) -> NewTry:
     """A try at the routed connector, before it is stored or sent."""
     profile = routed.connector.profile
     return NewTry(
@@ -55,7 +55,7 @@ def seconds_until_page_expiry(older: ConnectorProfile) -> float:
     return 0.0 if older.executes else older.page_life_seconds
 
 
-async def open_page(locked_try: LockedTry, routed: Routed, new: NewTry, world: World) -> None:
+async def open_page(locked_try: LockedTry, routed: RoutedConnector, new: NewTry, world: World) -> None:
     """Ask for a page; where that fails and the switch chose the connector, ask the next one.
 
     `locked_try` is the try that was begun as `new`. Each further one is a try of its own at the same price,

@@ -125,7 +125,7 @@ def _status(paid: PaidPayment) -> ReceiptStatus | None:
         return None
     if paid.state is not State.COMPLETED:
         return ReceiptStatus.UNKNOWN
-    if paid.refunded >= paid.sums.billed:
+    if paid.refunded >= paid.sums.billed_amount:
         return ReceiptStatus.REFUNDED
     return ReceiptStatus.PARTLY_REFUNDED if paid.refunded.minor else ReceiptStatus.VALID
 

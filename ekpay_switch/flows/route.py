@@ -14,7 +14,7 @@ from ekpay_switch.security.identifiers import uuid7
 
 
 @dataclass(frozen=True, slots=True)
-class Routed:
+class RoutedConnector:
     """The chosen connector, the attempt's id, and the decision."""
 
     attempt_id: UUID
@@ -27,7 +27,7 @@ class Routed:
         return self.decision.approach is not Approach.NAMED
 
 
-async def route(request: RouteRequest, world: World) -> Routed | Decision:
+async def route(request: RouteRequest, world: World) -> RoutedConnector | Decision:
     """The connector to ask, or the decision that left none.
 
     A half-open breaker lets one payment through at a time: where another payment was first, that connector is
@@ -37,17 +37,19 @@ async def route(request: RouteRequest, world: World) -> Routed | Decision:
     while True:
         candidates = await world.routing.candidates()
         decision = decide(request, candidates, world.routing.rules, draw_of(attempt_id))
-        connector = None if decision.chosen is None else world.connectors.by_id(decision.chosen)
+        connector = (
+            None if decision.chosen_connector is None else world.connectors.by_id(decision.chosen_connector)
+        )
         if connector is None:
             return decision
         profile = connector.profile
         if await world.routing.reserve_probe(profile.id, attempt_id, profile.timing.lease_seconds):
             telemetry.ROUTED_TRIES.labels(profile.id, decision.approach).inc()
-            return Routed(attempt_id, connector, decision)
+            return RoutedConnector(attempt_id, connector, decision)
         request = replace(request, probed=request.probed | {profile.id})
 
 
-async def route_again(before: Routed, charge: Money, world: World) -> Routed | Decision:
+async def route_again(before: RoutedConnector, charge: Money, world: World) -> RoutedConnector | Decision:
     """The next connector after a failed try, at the same charge, since the sums are frozen."""
     request = before.decision.request
     tried = request.tried | {before.connector.profile.id}

@@ -39,7 +39,7 @@ class Collector:
             self.slots.free,
             self.lease_seconds,
             per_far_side=PER_FAR_SIDE_MAX,
-            passing_over=self.slots.crowded,
+            passing_over=self.slots.full_far_sides,
         )
         for locked_try in due:
             work = resolve_collection(locked_try, self.world)
@@ -47,7 +47,7 @@ class Collector:
 
     async def _take_up_refunds(self) -> None:
         due = await self.world.refunds.lease_due(
-            min(self.slots.free, PER_FAR_SIDE_MAX), self.lease_seconds, passing_over=self.slots.crowded
+            min(self.slots.free, PER_FAR_SIDE_MAX), self.lease_seconds, passing_over=self.slots.full_far_sides
         )
         for locked_refund in due:
             work, connector_id = send_refund(locked_refund, self.world), locked_refund.order.connector_id
@@ -56,7 +56,7 @@ class Collector:
     async def _take_up_deliveries(self) -> None:
         """Deliver as far as each biller has free slots; giving up needs none, since no far side is called."""
         due = await self.world.collections.funded_due(
-            CHORES_AT_ONCE, per_far_side=PER_FAR_SIDE_MAX, passing_over=self.slots.crowded
+            CHORES_AT_ONCE, per_far_side=PER_FAR_SIDE_MAX, passing_over=self.slots.full_far_sides
         )
         for funded in due:
             payment_id, biller_id = funded.payment_id, funded.biller_id

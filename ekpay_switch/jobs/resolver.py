@@ -30,7 +30,7 @@ class Resolver:
             self.slots.free,
             self.lease_seconds,
             per_far_side=PER_FAR_SIDE_MAX,
-            passing_over=self.slots.crowded,
+            passing_over=self.slots.full_far_sides,
         )
         for leased in due:
             delivery = leased.delivery

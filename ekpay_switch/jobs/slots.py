@@ -43,7 +43,7 @@ class Slots:
         return max(self.at_once - len(self.running), 0)
 
     @property
-    def crowded(self) -> list[str]:
+    def full_far_sides(self) -> list[str]:
         """The far sides that have no free slot, sorted."""
         return sorted(far_side for far_side, count in self.counts.items() if count >= self.per_far_side)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from ekpay_switch.domain.scrolls.bill_files import StoredBill, TakeAnswer, TakenBill, Taking
+from ekpay_switch.domain.scrolls.bill_files import BillTaking, StoredBill, TakeAnswer, TakenBill
 
 
 class BillFiles(Protocol):
@@ -18,7 +18,7 @@ class BillFiles(Protocol):
         """The bills that these parameters name, in any status, by due date."""
         ...
 
-    async def take(self, taking: Taking) -> TakeAnswer:
+    async def take(self, taking: BillTaking) -> TakeAnswer:
         """Take a bill for a payment, once: a repeat with the same bill and amount gets the same answer."""
         ...
 

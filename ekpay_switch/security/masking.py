@@ -7,7 +7,7 @@ _SHOWN_MAX = 4
 _LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){6,}")
 
 
-class Masked:
+class MaskedText:
     """A text whose printed form says nothing; whoever needs it asks for it by name.
 
     Not a `str` on purpose: formatting, joining and JSON encoders would quietly take the real text.
@@ -29,10 +29,10 @@ class Masked:
         return "Masked(****)"
 
     def __eq__(self, value: object) -> bool:
-        return isinstance(value, Masked) and value._text == self._text
+        return isinstance(value, MaskedText) and value._text == self._text
 
     def __hash__(self) -> int:
-        return hash((Masked, self._text))
+        return hash((MaskedText, self._text))
 
 
 def mask_account(number: str) -> str:

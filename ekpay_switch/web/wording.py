@@ -72,7 +72,7 @@ class Wording:
         """The same for a title, which holds no markup."""
         return displayable_text(self.pick(Text(bangla, english))) or displayable_text(bangla or english)
 
-    def isolated(self, text: str) -> Markup:
+    def isolate(self, text: str) -> Markup:
         """Any text that is not ours, kept apart from the text around it (T59)."""
         return Markup("<bdi>{}</bdi>").format(displayable_text(text))
 

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from ekpay_switch.domain.scrolls.bill_files import StoredBill, TakeAnswer, TakenBill, Taking, TakingRefusal
+from ekpay_switch.domain.scrolls.bill_files import (
+    BillTaking,
+    StoredBill,
+    TakeAnswer,
+    TakenBill,
+    TakingRefusal,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ class NoBillFiles:
         del biller_id, parameters
         return ()
 
-    async def take(self, taking: Taking) -> TakeAnswer:
+    async def take(self, taking: BillTaking) -> TakeAnswer:
         """Never taken: there is no such bill."""
         del taking
         return TakingRefusal.NO_SUCH_BILL

@@ -146,13 +146,13 @@ class _FarSidePool:
             return reply
         finally:
             # Cancelled or not: whatever task of aiohttp still runs, nothing more may leave.
-            body.shut()
+            body.close_gate()
         self._record_outcome(reply)
         return reply
 
     async def _read(self, response: aiohttp.ClientResponse, body: SingleWriteBody) -> WireReply:
         if not body.is_written:
-            body.shut()
+            body.close_gate()
             response.close()
             return NotSent("the connection held an answer before anything was asked")
         if response.headers.get("Content-Encoding", "identity") != "identity":

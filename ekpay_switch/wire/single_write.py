@@ -30,7 +30,7 @@ class SingleWriteBody(BytesPayload):
         self.is_written = False
         self.refusal = ""
 
-    def shut(self) -> bool:
+    def close_gate(self) -> bool:
         """Close the gate for good and say whether anything may have left before."""
         self.refusal = self.refusal or "given up before it was written"
         return self.is_written

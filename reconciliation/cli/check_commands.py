@@ -145,7 +145,7 @@ def _check_and_show(
 
 
 def _json_of(result: "CheckResult") -> dict[str, object]:
-    ours, theirs = result.matched
+    ours, theirs = result.matched_counts
     request, judged = result.request, result.judged
     return {
         "institution": request.institution,
@@ -158,7 +158,7 @@ def _json_of(result: "CheckResult") -> dict[str, object]:
         "theirs": sum(judged.theirs.values()),
         "ours_matched": ours,
         "theirs_matched": theirs,
-        "ours_waiting": result.waiting,
+        "ours_waiting": result.waiting_count,
         "ours_quiet": result.quiet,
         "theirs_of_other_dates": result.of_other_dates,
         "codes": {
@@ -186,7 +186,7 @@ def _json_of(result: "CheckResult") -> dict[str, object]:
 
 def _show(result: "CheckResult") -> None:
     request, judged = result.request, result.judged
-    ours, theirs = result.matched
+    ours, theirs = result.matched_counts
     rows = [
         *((name, str(count)) for name, count in judged.theirs.items()),
         ("rows of theirs", str(sum(judged.theirs.values()))),
@@ -194,7 +194,7 @@ def _show(result: "CheckResult") -> None:
         ("with lines of other dates", str(result.of_other_dates)),
         ("lines of ours", str(judged.ours)),
         ("of them matched", str(ours)),
-        ("not yet in a file", str(result.waiting)),
+        ("not yet in a file", str(result.waiting_count)),
         ("failed, in no file", str(result.quiet)),
     ]
     show_table(f"{request.institution} {request.day.date}", ("what", ">rows"), rows)

@@ -98,6 +98,11 @@ def _show(report: "MonthComparison") -> None:
         (code, str(numbers["seeded"]), str(numbers["found"]), str(numbers["invented"]))
         for code, numbers in report.by_code().items()
     ]
-    total = ("all", str(len(report.seeded)), str(len(report.found_entries)), str(len(report.invented)))
+    total = (
+        "all",
+        str(len(report.seeded)),
+        str(len(report.found_entries)),
+        str(len(report.invented_entries)),
+    )
     show_table("Breaks", ("code", ">seeded", ">found", ">invented"), [*rows, total])
     typer.echo(f"rows {report.rows}, invariants {report.invariants}, run digest {report.run_digest}")

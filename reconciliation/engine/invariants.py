@@ -182,7 +182,7 @@ class MonthChecks:
         fated = int(rows["verdict"].is_in(FATES).sum())
         hold(Invariant.CONSERVATION, fated == rows.height, "a row has no fate")
         counted = file_totals(rows)
-        for arrival in self.progress.register.loaded():
+        for arrival in self.progress.register.loaded_files():
             name = arrival.name.text
             stated = (arrival.rows, arrival.settled)
             rows_and_net = counted.pop(name, (0, 0))

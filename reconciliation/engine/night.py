@@ -158,7 +158,7 @@ def pool_with_due(
 def complete_dates(schedule: FileSchedule, register: FileRegister) -> Mapping[str, set[date]]:
     """The dates of each institution of which every cycle is loaded."""
     cycles: dict[tuple[str, date], int] = {}
-    for arrival in register.loaded():
+    for arrival in register.loaded_files():
         place = (arrival.name.key.institution, arrival.name.key.day)
         cycles[place] = cycles.get(place, 0) + 1
     complete: dict[str, set[date]] = {}

@@ -88,7 +88,7 @@ class Payouts:
     def update_expected_rows(self, register: FileRegister) -> tuple[pl.DataFrame, list[str]]:
         """Rows for credits that are newly expected or have changed, and the origins of rows they replace."""
         if self._schedule.is_open:
-            loaded = (arrival.name.key for arrival in register.loaded())
+            loaded = (arrival.name.key for arrival in register.loaded_files())
             self._batches = self._of_keys(sorted({*self._schedule.ordinals, *loaded}))
         rows, replaced = [], []
         for batch, owed_paisa in self._complete_batches(register):

@@ -37,7 +37,7 @@ class RestatementMaterial(Protocol):
         """Our rows of one institution up to a night, as a run takes them in."""
         ...
 
-    def expected(self, institution: str) -> pl.DataFrame:
+    def expected_rows(self, institution: str) -> pl.DataFrame:
         """Further rows of ours of one institution, whose due dates are known."""
         ...
 
@@ -66,10 +66,12 @@ def agrees_from_scratch(
         [
             with_windows(material.books(institution, night), setting.calendar),
             expected.filter(pl.col("institution") == institution),
-            material.expected(institution),
+            material.expected_rows(institution),
         ]
     )
-    live = (arrival for arrival in progress.register.loaded() if arrival.name.key.institution == institution)
+    live = (
+        arrival for arrival in progress.register.loaded_files() if arrival.name.key.institution == institution
+    )
     theirs = _files(live, material, setting)
     pool = pl.concat([ours, with_references(theirs, ours)])
     judged = judge_pool(pool_with_due(pool, setting, progress.register, payouts), engine, setting.kinds)

@@ -74,13 +74,13 @@ class FileRegister:
         """
         return any(arrival.name.key == key or arrival.rows for arrival in self._by_bytes.get(sha256, []))
 
-    def loaded(self) -> Iterator[Arrival]:
+    def loaded_files(self) -> Iterator[Arrival]:
         """Every file that counts."""
         return (arrival for arrival in self.arrivals if arrival.state is FileState.LOADED)
 
     def loaded_file_named(self, name: str) -> Arrival:
         """The loaded file of a name."""
-        return next(arrival for arrival in self.loaded() if arrival.name.text == name)
+        return next(arrival for arrival in self.loaded_files() if arrival.name.text == name)
 
     def set_state(self, arrival: Arrival, state: FileState) -> None:
         """Replace the state of a file, as when a correction takes its place."""

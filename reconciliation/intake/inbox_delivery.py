@@ -62,7 +62,7 @@ class InboxDelivery:
     def of(cls, home: Path, source: str) -> "InboxDelivery":
         """The places of an installation, made where they are missing."""
         delivery = cls(home / "reconciliation", source)
-        for folder in (delivery.inbox, delivery.arriving):
+        for folder in (delivery.inbox, delivery.arriving_folder):
             folder.mkdir(parents=True, exist_ok=True)
         return delivery
 
@@ -72,7 +72,7 @@ class InboxDelivery:
         return self.root / "inbox" / self.source
 
     @property
-    def arriving(self) -> Path:
+    def arriving_folder(self) -> Path:
         """Where files are written until they are complete; on the same file system."""
         return self.root / "arriving"
 
@@ -105,7 +105,7 @@ class InboxDelivery:
         Raises:
             SourceError: there are more than `bytes_max`, or other bytes wait under this name.
         """
-        unfinished = self.arriving / f"{self.source}.{os.getpid()}.{name}.part"
+        unfinished = self.arriving_folder / f"{self.source}.{os.getpid()}.{name}.part"
         try:
             with unfinished.open("xb") as file:
                 for chunk in _chunks(stream):

@@ -142,7 +142,7 @@ class Intake:
     def _neighbour(self, key: LogicalKey) -> Arrival | None:
         """The live file right before this one in its institution's schedule."""
         place = self.schedule.place(key) - 1
-        for arrival in self.register.loaded():
+        for arrival in self.register.loaded_files():
             neighbour_key = arrival.name.key
             if neighbour_key.institution == key.institution and self.schedule.place(neighbour_key) == place:
                 return arrival

@@ -197,7 +197,7 @@ class ServerFetch:
         delivery = InboxDelivery.of(self.home, "sftp")
         # Another size or time is another file: a partial file of one is never continued with the other.
         changed = file.changed.replace("/", "-")
-        part = delivery.arriving / f"{self.name}.{file.name}.{file.size}.{changed}.part"
+        part = delivery.arriving_folder / f"{self.name}.{file.name}.{file.size}.{changed}.part"
         try:
             await self._download(sftp, file, part)
             sha256 = file_digest(part)

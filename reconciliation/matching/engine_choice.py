@@ -25,9 +25,9 @@ class ByInstitution:
     rows_max: int = ROWS_MAX
     name: str = "by institution"
 
-    def unsettled(self, sources: Sources) -> pl.DataFrame:
+    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
-        return self._each(sources, lambda engine, part: engine.unsettled(part))
+        return self._each(sources, lambda engine, part: engine.unsettled_families(part))
 
     def judge(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""

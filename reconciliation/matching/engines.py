@@ -30,7 +30,7 @@ class Engine(Protocol):
         """Which engine it is."""
         ...
 
-    def unsettled(self, sources: Sources) -> pl.DataFrame:
+    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
         """The families of the sources `ledger` and `file` that are not settled at first sight, in any order.
 
         Sources of one institution may lack the column `institution`; then so does the answer.
@@ -62,7 +62,7 @@ def unsettled_question(sources: Sources) -> "Question":
     return "unsettled" if "institution" in sources["ledger"].columns else "unsettled_in_one"
 
 
-def normalised(answer: pl.DataFrame) -> pl.DataFrame:
+def normalise(answer: pl.DataFrame) -> pl.DataFrame:
     """The answer with the same column types and order from every engine."""
     if answer.width <= len(FAMILY):
         return answer.select(name for name in FAMILY if name in answer.columns)
@@ -94,7 +94,7 @@ class DuckDbEngine:
             self._opened = duckdb.connect(config=self._config)
         return self._opened
 
-    def unsettled(self, sources: Sources) -> pl.DataFrame:
+    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
         return self._answer(unsettled_question(sources), sources)
 
@@ -115,7 +115,7 @@ class DuckDbEngine:
             # An Arrow table is read where it lies; nothing is copied into the engine.
             self._connection.register(name, frame.to_arrow())
         try:
-            return normalised(self._connection.sql(sql_of(question, self.name)).pl())
+            return normalise(self._connection.sql(sql_of(question, self.name)).pl())
         finally:
             for name in sources:
                 self._connection.unregister(name)
@@ -133,7 +133,7 @@ class PolarsEngine:
 
     name: str = "polars"
 
-    def unsettled(self, sources: Sources) -> pl.DataFrame:
+    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
         return self._answer(unsettled_question(sources), sources)
 
@@ -151,4 +151,4 @@ class PolarsEngine:
     def _answer(question: "Question", sources: Sources) -> pl.DataFrame:
         from reconciliation.matching.compiled_kernel import polars_answer  # noqa: PLC0415 - heavy
 
-        return normalised(polars_answer(question, sources))
+        return normalise(polars_answer(question, sources))

@@ -63,7 +63,7 @@ class DayLines(Protocol):
         """The canonical rows of all lines from a month back on that have one of these references."""
         ...
 
-    def bearing(self, names: Sequence[str]) -> pl.DataFrame:
+    def rows_with_references(self, names: Sequence[str]) -> pl.DataFrame:
         """The canonical rows of all lines from a month back on with one of these references of theirs."""
         ...
 
@@ -111,7 +111,7 @@ class FrozenLines:
         condition = f"{self._from_back} AND our_reference IN ({_listed(references)})"
         return canonical(self.books.query(self._sql(_WHOLE_COLUMNS, condition)), self.institution)
 
-    def bearing(self, names: Sequence[str]) -> pl.DataFrame:
+    def rows_with_references(self, names: Sequence[str]) -> pl.DataFrame:
         """See `DayLines`."""
         condition = f"{self._from_back} AND their_reference IN ({_listed(names)})"
         return canonical(self.books.query(self._sql(_WHOLE_COLUMNS, condition)), self.institution)

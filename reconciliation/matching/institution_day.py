@@ -107,7 +107,7 @@ def _read_all(day: InstitutionDay) -> dict[FileName, pl.DataFrame]:
 
 def _with_references(rows: pl.DataFrame, lines: DayLines) -> pl.DataFrame:
     names = lookup_keys(rows)["theirs"].unique()
-    return with_references(rows, lines.bearing(names.to_list()) if len(names) else no_rows())
+    return with_references(rows, lines.rows_with_references(names.to_list()) if len(names) else no_rows())
 
 
 def _with_digests(rows: pl.DataFrame, day: InstitutionDay) -> pl.DataFrame:

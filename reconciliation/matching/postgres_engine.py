@@ -7,7 +7,7 @@ import polars as pl
 
 from reconciliation.canonical_row import KEY
 from reconciliation.matching.compiled_kernel import QUESTIONS, Question, columns_of, sql_of
-from reconciliation.matching.engines import Sources, normalised, unsettled_question
+from reconciliation.matching.engines import Sources, normalise, unsettled_question
 from reconciliation.postgres_arrow import Database
 
 _TEXT = (*KEY, "ledger_currency_first", "ledger_currency_last", "file_currency_first", "file_currency_last")
@@ -22,7 +22,7 @@ class PostgresEngine:
         """Remember the libpq URL; nothing is opened yet."""
         self._url = url
 
-    def unsettled(self, sources: Sources) -> pl.DataFrame:
+    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
         return self._answer(unsettled_question(sources), sources)
 
@@ -39,7 +39,7 @@ class PostgresEngine:
             for name, frame in sources.items():
                 database.create_temporary(name, frame)
                 database.update(f"ANALYZE pg_temp.{name}")
-            return normalised(database.query(_narrowed(question)))
+            return normalise(database.query(_narrowed(question)))
 
 
 def _narrowed(question: Question) -> str:

@@ -34,7 +34,7 @@ def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Instituti
 
     Only the rows of families that are not settled at first sight are copied, counted and looked at.
     """
-    unsettled_families = engine.unsettled(_sides(pool))
+    unsettled_families = engine.unsettled_families(_sides(pool))
     places = places_of(pool, unsettled_families)
     outcome = judge_rest(pool[places], engine, kinds)
     fates = pl.repeat(MATCHED, pool.height, dtype=pl.String, eager=True)
@@ -47,7 +47,9 @@ def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Instituti
 def unsettled_rows(ours: pl.DataFrame, theirs: pl.DataFrame, engine: Engine) -> tuple[pl.Series, pl.Series]:
     """The references of one institution not settled at first sight, and their places in `theirs`."""
     sides = {"ledger": kernel_columns(ours), "file": kernel_columns(theirs)}
-    unsettled_families = engine.unsettled({name: side.drop("institution") for name, side in sides.items()})
+    unsettled_families = engine.unsettled_families(
+        {name: side.drop("institution") for name, side in sides.items()}
+    )
     return unsettled_families["reference"].sort(), places_of(theirs, unsettled_families)
 
 

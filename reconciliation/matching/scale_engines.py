@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from reconciliation.matching.compiled_kernel import Question, sql, sql_of
-from reconciliation.matching.engines import Sources, normalised, unsettled_question
+from reconciliation.matching.engines import Sources, normalise, unsettled_question
 
 _CLICKHOUSE = "clickhouse"
 _SPARK = "pyspark"
@@ -31,7 +31,7 @@ class ClickHouseEngine:
         self._chdb: ModuleType = chdb
         self._folder = folder
 
-    def unsettled(self, sources: Sources) -> pl.DataFrame:
+    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
         return self._answer(unsettled_question(sources), sources)
 
@@ -52,7 +52,7 @@ class ClickHouseEngine:
         answer.unlink(missing_ok=True)
         into = f"INSERT INTO FUNCTION file('{answer}', Parquet) {sql_of(question, _CLICKHOUSE)};"
         self._chdb.query(views + into)
-        return normalised(pl.read_parquet(answer))
+        return normalise(pl.read_parquet(answer))
 
 
 class SparkEngine:
@@ -68,7 +68,7 @@ class SparkEngine:
         self._session: Any = builder.config("spark.ui.enabled", "false").getOrCreate()
         self._folder = folder
 
-    def unsettled(self, sources: Sources) -> pl.DataFrame:
+    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
         return self._answer(unsettled_question(sources), sources)
 
@@ -85,7 +85,7 @@ class SparkEngine:
             self._session.read.parquet(str(path)).createOrReplaceTempView(name)
         answer = self._folder / "answer"
         self._session.sql(sql_of(question, _SPARK)).write.mode("overwrite").parquet(str(answer))
-        return normalised(pl.read_parquet(answer / "*.parquet"))
+        return normalise(pl.read_parquet(answer / "*.parquet"))
 
     def close(self) -> None:
         """End the session."""

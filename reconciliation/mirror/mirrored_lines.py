@@ -74,9 +74,9 @@ class MirroredLines:
         """See `DayLines`."""
         return self.frozen.of(references)
 
-    def bearing(self, names: Sequence[str]) -> pl.DataFrame:
+    def rows_with_references(self, names: Sequence[str]) -> pl.DataFrame:
         """See `DayLines`."""
-        return self.frozen.bearing(names)
+        return self.frozen.rows_with_references(names)
 
     def _windows_query(self) -> str:
         return _WINDOWS.format(

@@ -30,19 +30,19 @@ class MonthComparison:
         return self.seeded & self.findings
 
     @property
-    def missed(self) -> frozenset[Entry]:
+    def missed_entries(self) -> frozenset[Entry]:
         """What was seeded and not found."""
         return self.seeded - self.findings
 
     @property
-    def invented(self) -> frozenset[Entry]:
+    def invented_entries(self) -> frozenset[Entry]:
         """What was found and not seeded."""
         return self.findings - self.seeded
 
     @property
     def is_perfect(self) -> bool:
         """Everything found, nothing invented, every invariant holds."""
-        return not self.missed and not self.invented and self.invariants == "hold"
+        return not self.missed_entries and not self.invented_entries and self.invariants == "hold"
 
     def by_code(self) -> Mapping[str, Mapping[str, int]]:
         """The three numbers of each code."""
@@ -50,7 +50,7 @@ class MonthComparison:
             code.value: {
                 "seeded": _count(self.seeded, code),
                 "found": _count(self.found_entries, code),
-                "invented": _count(self.invented, code),
+                "invented": _count(self.invented_entries, code),
             }
             for code in BreakCode
         }
@@ -62,13 +62,13 @@ class MonthComparison:
                 "rows": self.rows,
                 "seeded": len(self.seeded),
                 "found": len(self.found_entries),
-                "invented": len(self.invented),
+                "invented": len(self.invented_entries),
                 "invariants": self.invariants,
                 "run_digest": self.run_digest,
                 "key_sha256": self.key_sha256,
                 "by_code": self.by_code(),
-                "missed": _listed(self.missed),
-                "inventions": _listed(self.invented),
+                "missed": _listed(self.missed_entries),
+                "inventions": _listed(self.invented_entries),
             },
             indent=2,
         )

@@ -40,7 +40,7 @@ class Month:
         days = [read_ledger_day(self.ledger(night)) for night in self.nights if night <= up_to]
         return pl.concat(days).filter(pl.col("institution") == institution)
 
-    def expected(self, institution: str) -> pl.DataFrame:  # noqa: ARG002 - a month instructs nobody
+    def expected_rows(self, institution: str) -> pl.DataFrame:  # noqa: ARG002 - a month instructs nobody
         """No further rows of ours."""
         return no_rows()
 
@@ -48,7 +48,7 @@ class Month:
         """The bytes of a file that came."""
         return (self.files(arrival.night) / arrival.name.text).read_bytes()
 
-    def named(self) -> frozenset[str]:
+    def named_institutions(self) -> frozenset[str]:
         """The institutions that our books or files name."""
         files = {parse_file_name(path.name).key.institution for path in (self.folder / "files").glob("*/*")}
         days = [pl.scan_csv(self.ledger(night)).select("institution") for night in self.nights]

@@ -30,7 +30,9 @@ Watcher = Callable[[int, int, Night], None]
 def setting_of(config: Path, month: Month) -> RunConfiguration:
     """The configuration of the run; files are expected of institutions in the month's books or files."""
     layouts = read_layouts(config / "statements")
-    calendar = only_participants(with_banks(month.named(), layouts), read_calendar(config / "calendar.toml"))
+    calendar = only_participants(
+        with_banks(month.named_institutions(), layouts), read_calendar(config / "calendar.toml")
+    )
     schedule = FileSchedule(calendar, month.nights[0], month.nights[-1])
     return RunConfiguration(layouts, read_rules(config / "breaks.toml"), calendar, schedule)
 

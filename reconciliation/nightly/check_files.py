@@ -175,7 +175,7 @@ class CheckResult:
         return with_rounding_broken(self.judged.judged, _off_by_too_much(self.judged.judged, self.request))
 
     @property
-    def matched(self) -> tuple[int, int]:
+    def matched_counts(self) -> tuple[int, int]:
         """Matched lines of ours of the date, and matched rows of theirs."""
         mine = (pl.col("source") == LEDGER) & self._of_the_date
         theirs = pl.col("source") == FILE
@@ -185,7 +185,7 @@ class CheckResult:
         return self.judged.ours - unmatched[0], sum(self.judged.theirs.values()) - unmatched[1]
 
     @property
-    def waiting(self) -> int:
+    def waiting_count(self) -> int:
         """Our lines of the date in no file yet; a missing cycle or the next date may have them."""
         return self._count(LEDGER, OPEN)
 

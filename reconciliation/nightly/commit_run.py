@@ -143,7 +143,7 @@ async def _break_writes(connection: Connection, run: RunCommit, changes: BreakCh
 
 
 def _cover_figures(judged: JudgedRun, balances: Mapping[str, int]) -> dict[str, int]:
-    return cover_figures(balances, judged.progress.register.loaded(), judged.setting.kinds)
+    return cover_figures(balances, judged.progress.register.loaded_files(), judged.setting.kinds)
 
 
 def _record(run: RunCommit, writes: _BreakWrites, more: Mapping[str, int]) -> RunRecord:

@@ -41,7 +41,7 @@ class TakenFile:
     path: Path
 
     @property
-    def incoming(self) -> IncomingFile:
+    def as_incoming_file(self) -> IncomingFile:
         """The file in the form that intake reads."""
         return IncomingFile(self.name, self.path.read_bytes)
 
@@ -62,14 +62,14 @@ class Inbox:
         self._inbox = folders.inbox
         self._archive = folders.archive
 
-    def waiting(self) -> list[WaitingFile]:
+    def waiting_files(self) -> list[WaitingFile]:
         """The files that no run has taken yet, ordered by name."""
         files = [WaitingFile(path, source, _day(path.name)) for source, path in self._waiting_paths()]
         return sorted(files, key=lambda file: (file.path.name, file.source))
 
     def take(self, run: int, night: date) -> list[TakenFile]:
         """Take every file of dates up to a night, and those that a killed run took, in a fixed order."""
-        for file in self.waiting():
+        for file in self.waiting_files():
             if file.day is not None and file.day <= night:
                 self._take(file, run)
         return sorted(self._taken_files(run))
@@ -80,7 +80,7 @@ class Inbox:
             if int(folder.name.removeprefix(_RUN)) <= last:
                 shutil.rmtree(folder)
 
-    def archived(self, sha256: str) -> Path:
+    def archived_path(self, sha256: str) -> Path:
         """The path of the archived file with this digest."""
         return self._archive / sha256[:2] / sha256
 
@@ -100,7 +100,7 @@ class Inbox:
         sync_to_disk(place)
 
     def _archive_content(self, sha256: str, content: bytes) -> None:
-        path = self.archived(sha256)
+        path = self.archived_path(sha256)
         if path.exists():
             return
         path.parent.mkdir(exist_ok=True)
@@ -117,13 +117,13 @@ class Inbox:
         for path in (self._inbox / f"{_RUN}{run}").glob("*/*/*"):
             sha256, source = path.parts[-3:-1]
             written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            yield TakenFile(path.name, sha256, source, written, self.archived(sha256))
+            yield TakenFile(path.name, sha256, source, written, self.archived_path(sha256))
 
 
 def missing_from(archive: Inbox, digests: Sequence[str]) -> str | None:
     """The first of these digests whose archived file is missing or changed; None where all are whole."""
     for sha256 in digests:
-        path = archive.archived(sha256)
+        path = archive.archived_path(sha256)
         if not path.is_file() or sha256_of(path.read_bytes()) != sha256:
             return sha256
     return None

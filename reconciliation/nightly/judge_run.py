@@ -81,14 +81,14 @@ class RunMaterial:
         lines = read_lines(self.locations.url, 0, self.inputs.lines.last, institution).frame
         return rows_of_lines(with_institutions(lines, {institution}))[0]
 
-    def expected(self, institution: str) -> pl.DataFrame:
+    def expected_rows(self, institution: str) -> pl.DataFrame:
         """Debits that its statements must have, of this run and all before."""
         earlier = [expected_of(self.locations.rows, run) for run in range(1, self.run)]
         return pl.concat([*earlier, self.inputs.expected]).filter(pl.col("institution") == institution)
 
     def content(self, arrival: Arrival) -> bytes:
         """The archived bytes of a file."""
-        return self.locations.archive.archived(arrival.sha256).read_bytes()
+        return self.locations.archive.archived_path(arrival.sha256).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)

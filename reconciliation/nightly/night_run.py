@@ -228,4 +228,4 @@ async def _reports(
 
 
 def _names(inbox: Inbox) -> tuple[str, ...]:
-    return tuple(file.path.name for file in inbox.waiting())
+    return tuple(file.path.name for file in inbox.waiting_files())

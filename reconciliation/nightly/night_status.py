@@ -101,7 +101,7 @@ async def status_of(finance: Finance, night: date | None) -> NightStatus | None:
         )
     finally:
         await connection.close()
-    return _status(run, rules, Inbox(folders).waiting(), files, breaks)
+    return _status(run, rules, Inbox(folders).waiting_files(), files, breaks)
 
 
 def _status(

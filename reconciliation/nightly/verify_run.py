@@ -155,7 +155,7 @@ def _replay_runs(
 
 def _taken_file(kept_file: KeptFile, inbox: Inbox) -> TakenFile:
     file = kept_file.file
-    return TakenFile(file.name, file.sha256, file.source, file.received_at, inbox.archived(file.sha256))
+    return TakenFile(file.name, file.sha256, file.source, file.received_at, inbox.archived_path(file.sha256))
 
 
 def _difference(run: RunRecord, judged: JudgedRun, changes: BreakChanges, replay: _Replay) -> str | None:

@@ -16,7 +16,7 @@ class Lifetimes:
     def __init__(self) -> None:
         self._ended: dict[FindingKey, date] = {}
 
-    def ended(self, key: FindingKey) -> date | None:
+    def end_night(self, key: FindingKey) -> date | None:
         """The night in which a finding ended, or None while it is open."""
         return self._ended.get(key)
 

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from reconciliation.reports.report_model import AGES, FileLine, Report
-from reconciliation.reports.wording import BilingualText, grouped, grouped_taka
+from reconciliation.reports.wording import BilingualText, group_digits, grouped_taka
 
 NIGHTS_SHOWN: Final = 30
 LISTED_MAX: Final = 24
@@ -149,7 +149,7 @@ def _ageing(report: Report) -> tuple[str, str]:
         for row, counts in enumerate(count):
             for column, number in enumerate(counts):
                 if number:
-                    axes.text(column, row, grouped(number), ha="center", va="center")
+                    axes.text(column, row, group_digits(number), ha="center", va="center")
         _rows(axes, names)
         axes.set_xticks(range(len(AGES)), [_days(place) for place in range(len(AGES))])
         axes.set_xlabel("business days; colour: exposure, number: breaks · কর্মদিবস; রং: ঝুঁকি, সংখ্যা: অমিল")

@@ -19,7 +19,7 @@ from reconciliation.reports.wording import (
     EVIDENCE,
     INVARIANTS,
     BilingualText,
-    grouped,
+    group_digits,
     grouped_taka,
 )
 
@@ -133,8 +133,8 @@ def _more(rest: int) -> dict[str, str] | None:
     if not rest:
         return None
     return {
-        "en": f"The largest are listed; {grouped(rest)} more stand in the workbook.",
-        "bn": f"সবচেয়ে বড়গুলো দেওয়া হলো; আরও {grouped(rest)}টি ওয়ার্কবুকে আছে।",
+        "en": f"The largest are listed; {group_digits(rest)} more stand in the workbook.",
+        "bn": f"সবচেয়ে বড়গুলো দেওয়া হলো; আরও {group_digits(rest)}টি ওয়ার্কবুকে আছে।",
     }
 
 
@@ -194,7 +194,7 @@ def _text(cell: Cell) -> str:
         case Share():
             return f"{cell // 100}.{cell % 100:02d}%"
         case int():
-            return grouped(cell)
+            return group_digits(cell)
         case _:
             return "" if cell is None else str(cell)
 

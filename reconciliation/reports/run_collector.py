@@ -156,7 +156,7 @@ class Collector:
         explainer = Explainer(self._setting.rules, self._setting.calendar)
         lines = []
         for key, (night, finding) in self._progress.findings.items():
-            ended = self._lifetimes.ended(key)
+            ended = self._lifetimes.end_night(key)
             if is_selected(ended):
                 lines.append(BreakLine(explainer.explain(finding, night, as_of), ended))
         return tuple(sorted(lines, key=_place))

@@ -83,10 +83,10 @@ def grouped_taka(paisa: int) -> str:
     """Paisa as taka with two decimals, grouped by thousand, lakh and crore: `1,23,456.78`."""
     taka, rest = divmod(abs(paisa), PAISA_PER_TAKA)
     sign = "-" if paisa < 0 else ""
-    return f"{sign}{grouped(taka)}.{rest:02d}"
+    return f"{sign}{group_digits(taka)}.{rest:02d}"
 
 
-def grouped(count: int) -> str:
+def group_digits(count: int) -> str:
     """A whole number that is not negative, grouped as `1,23,456`."""
     digits = str(count)
     head, groups = digits[:-_THOUSAND], [digits[-_THOUSAND:]]

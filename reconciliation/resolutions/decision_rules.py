@@ -52,7 +52,7 @@ def plan_of(
     code = BreakCode(record.code)
     refuse_unless_open(record, standing)
     if code not in rules.rules[action].codes:
-        fitting = ", ".join(rules.fitting(code))
+        fitting = ", ".join(rules.actions_for(code))
         raise UnfitError(f"{action.value} does not fit {code.value}: {fitting}")
     _refuse_out_of_turn(action, standing, rules)
     try:
@@ -69,7 +69,7 @@ def fitting_actions(
 ) -> list[ResolutionAction]:
     """The actions that fit a break as it stands, by its code and by what was decided so far."""
     actions = []
-    for action in rules.fitting(BreakCode(record.code)):
+    for action in rules.actions_for(BreakCode(record.code)):
         try:
             refuse_unless_open(record, standing)
             _refuse_out_of_turn(action, standing, rules)

@@ -100,7 +100,7 @@ class ResolutionRules:
         reaching = (band for band in self.bands if band.up_to_paisa is None or amount <= band.up_to_paisa)
         return next(reaching).checkers
 
-    def fitting(self, code: BreakCode) -> tuple[ResolutionAction, ...]:
+    def actions_for(self, code: BreakCode) -> tuple[ResolutionAction, ...]:
         """The decisions that fit a code, in the order of the file."""
         return tuple(name for name, rule in self.rules.items() if code in rule.codes)
 

@@ -36,11 +36,11 @@ class ChangedRows:
 class CommittedRows(Protocol):
     """The rows of runs as settlement reads them."""
 
-    def changed(self, run: RunRecord) -> ChangedRows:
+    def changed_rows(self, run: RunRecord) -> ChangedRows:
         """The rows that a run judged, and all that are open after it."""
         ...
 
-    def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
+    def settled_rows(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
         """Rows of these names that some runs settled, as far as they count behind `run`."""
         ...
 
@@ -59,7 +59,7 @@ class RunRows:
 
     home: Path
 
-    def changed(self, run: RunRecord) -> ChangedRows:
+    def changed_rows(self, run: RunRecord) -> ChangedRows:
         """See `CommittedRows`; only a run that took corrections reads what others left."""
         store = self._store(run)
         before = set(CarriedState.read(store.folder_of(run.seq - 1)).withdrawn)
@@ -68,7 +68,7 @@ class RunRows:
         withdrawn_rows = [store.of_origins(withdrawn), earlier.open_of_origins(withdrawn)]
         return ChangedRows(store.written_rows(), frozenset(row_names(pl.concat(withdrawn_rows))))
 
-    def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
+    def settled_rows(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
         """See `CommittedRows`."""
         # Filtered by origin first, for which a file has statistics.
         origins = sorted({name.rpartition(":")[0] for name in names})

@@ -155,11 +155,11 @@ async def _take_in_run(
     newest = await newest_sheet(connection)
     # What becomes known after a sheet is too late for it.
     night = run.night if newest is None else max(run.night, newest)
-    changed = rows.changed(run)
+    changed = rows.changed_rows(run)
     touched = {*row_names(changed.rows), *changed.withdrawn}
     waiting = waits - touched
     before = await lines_about(connection, touched | waiting)
-    stand = rows.settled(run, await runs_about(connection, waiting), waiting)
+    stand = rows.settled_rows(run, await runs_about(connection, waiting), waiting)
     judged = JudgedRows(
         pl.concat([changed.rows, stand]),
         night,

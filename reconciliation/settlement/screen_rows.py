@@ -154,8 +154,8 @@ async def _references_by_row(
 ) -> Mapping[tuple[str, int], tuple[str, str, str | None]]:
     """The references of rows on both sides, read from the runs that made lines of them."""
     runs = await runs_about(work.connection, names)
-    settled = work.setting.rows.settled(work.run, runs, names)
-    rows = pl.concat([settled, work.setting.rows.changed(work.run).rows])
+    settled = work.setting.rows.settled_rows(work.run, runs, names)
+    rows = pl.concat([settled, work.setting.rows.changed_rows(work.run).rows])
     values = rows.select("origin", "ordinal", "reference", "theirs", "payment_id").iter_rows()
     return {(origin, ordinal): (ours, theirs, payment) for origin, ordinal, ours, theirs, payment in values}
 

@@ -164,7 +164,7 @@ def _passed_sheets(
         sheet = _sheet(day, lines, work)
         outgoing = carry_whole_sheet(sheet, carried)
         yield day, settle_positions(sheet, outgoing, carried)
-        carried = outgoing.carried
+        carried = outgoing.carried_amounts
 
 
 async def carried_into(

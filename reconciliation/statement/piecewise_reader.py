@@ -147,7 +147,7 @@ class _OnePass:
         # A line end inside a row would be inside quotes, where only amounts are.
         if not is_whole or (self.are_searched and not _has_a_row_a_line(piece, rows.height, self.text)):
             return None
-        return self.plain.finished(rows)
+        return self.plain.complete(rows)
 
     def _rows(self, piece: bytes) -> pl.DataFrame | None:
         cells = pl.scan_csv(piece, **_how(self.plain.row.names, self.text))

@@ -95,7 +95,7 @@ class PlainReading:
         told_currency = ["currency"] if self.fields.currency else []
         return frame.select(*_READ, *told_currency, *more, BYTES, GROUPED, self._holds().alias(PLAIN))
 
-    def finished(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def complete(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows with all of `COLUMNS`; constant columns take no memory."""
         if "raw_hash" in rows.columns:
             rows = rows.with_columns(hashes_of(rows["raw_hash"]))

@@ -157,7 +157,7 @@ def test_a_later_step_that_is_approved_completes() -> None:
 
 def test_the_biller_echoes_what_it_was_told_and_is_owed_the_exact_bill() -> None:
     rounded = replace(DELIVERY, sums=replace(SUMS, rounding=Money(44)))
-    assert rounded.sums.billed == Money(100_044)
+    assert rounded.sums.billed_amount == Money(100_044)
     assert rounded.sums.total == Money(100_619)
     plan = plan_posted(rounded, State.DELIVERING, replace(POSTED, amount_minor=100_044))
     assert ending(plan) is State.COMPLETED

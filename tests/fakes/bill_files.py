@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from ekpay_switch.domain.scrolls.bill_files import (
+    BillTaking,
     FiledBill,
     StoredBill,
     TakeAnswer,
     TakenBill,
-    Taking,
     TakingRefusal,
     judge_taking,
 )
@@ -20,7 +20,7 @@ class BillShelf:
     """Bills by their key; `broken` is what every call raises while it is set."""
 
     bills: dict[str, FiledBill] = field(default_factory=dict)
-    takings: dict[str, Taking] = field(default_factory=dict)
+    takings: dict[str, BillTaking] = field(default_factory=dict)
     barred: set[str] = field(default_factory=set)
     broken: Exception | None = None
 
@@ -33,7 +33,7 @@ class BillShelf:
         found = [bill for bill in self.bills.values() if parameters.items() <= bill.parameters.items()]
         return [self._found(bill) for bill in sorted(found, key=lambda bill: (bill.due_on, bill.bill_key))]
 
-    async def take(self, taking: Taking) -> TakeAnswer:
+    async def take(self, taking: BillTaking) -> TakeAnswer:
         self._fail()
         if taking.reference in self.barred:
             return TakingRefusal.BARRED

@@ -212,7 +212,7 @@ class FakePayments:
         chosen = next((q for q in asked if q.quote_id in paid_on), asked[-1])
         paid = paid_on.get(chosen.quote_id)
         standing = None if paid is None else paid.standing
-        return RequestStatus(chosen.biller_id, chosen.bill.is_paid, chosen.sums.billed, standing)
+        return RequestStatus(chosen.biller_id, chosen.bill.is_paid, chosen.sums.billed_amount, standing)
 
     # ---- how it is done ------------------------------------------------------------
 

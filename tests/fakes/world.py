@@ -281,7 +281,7 @@ class FakeBiller:
             self.was_asked.set()
             deed = self.deeds.popleft() if self.deeds else APPROVES
             if deed.posts:
-                self.book.setdefault(order.reference, order.sums.billed.minor)
+                self.book.setdefault(order.reference, order.sums.billed_amount.minor)
             if self.gate is not None:
                 await self.gate.wait()
             return deed.says

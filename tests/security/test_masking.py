@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from ekpay_switch.security.masking import Masked, mask_account
+from ekpay_switch.security.masking import MaskedText, mask_account
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_an_account_shows_four_characters_and_never_more_than_half(number: str, 
 
 
 def test_a_masked_text_shows_itself_only_when_asked() -> None:
-    secret = Masked("open-sesame")
+    secret = MaskedText("open-sesame")
     assert secret.reveal() == "open-sesame"
     assert "sesame" not in f"{secret} {secret!r} {[secret]}"
     with pytest.raises(TypeError):
@@ -29,6 +29,6 @@ def test_a_masked_text_shows_itself_only_when_asked() -> None:
 
 
 def test_masked_texts_compare_by_what_they_hide() -> None:
-    assert Masked("a") == Masked("a")
-    assert len({Masked("a"), Masked("a"), Masked("b")}) == 2
-    assert Masked("a") != "a"
+    assert MaskedText("a") == MaskedText("a")
+    assert len({MaskedText("a"), MaskedText("a"), MaskedText("b")}) == 2
+    assert MaskedText("a") != "a"

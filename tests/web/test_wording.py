@@ -113,7 +113,7 @@ def test_a_time_of_today_is_a_clock_time_in_dhaka_and_another_has_its_day() -> N
 def test_what_is_put_into_a_text_is_escaped_and_markup_of_ours_is_not() -> None:
     words = wording_of(Language.ENGLISH)
     assert words("earlier.open", name="<b>", until="1").count("&lt;b&gt;") == 1
-    assert "<bdi>Shop &amp; Sons</bdi>" in words("paid.to", merchant=words.isolated("Shop & Sons"))
+    assert "<bdi>Shop &amp; Sons</bdi>" in words("paid.to", merchant=words.isolate("Shop & Sons"))
 
 
 def test_a_text_or_a_place_that_is_missing_is_a_bug() -> None:

@@ -20,8 +20,8 @@ from connectors.families.bkash.client import BkashClient
 from connectors.families.bkash.refunds import BkashRefunds
 from connectors.families.bkash.replies import (
     COMPLETED,
-    collected,
     is_reference,
+    read_collection,
     reference,
 )
 from connectors.families.bkash.settings import BkashSettings
@@ -179,7 +179,7 @@ def _create_fields(order: CollectOrder) -> dict[str, object]:
 def _execute_outcome(document: Mapping[str, Any], order: CollectOrder) -> ExecuteOutcome:
     try:
         require_same(document, "transactionStatus", COMPLETED)
-        return collected(document, order)
+        return read_collection(document, order)
     except BrokenReplyError as error:
         return InDoubt(str(error))
 
@@ -204,7 +204,7 @@ def _inquiry_by_status(document: Mapping[str, Any], order: CollectOrder) -> Coll
     require_same(document, "paymentID", order.provider_reference)
     status = text(document, "transactionStatus")
     if status == COMPLETED:
-        return collected(document, order)
+        return read_collection(document, order)
     if status == _INITIATED:
         verification = next(
             (verification for name in _VERIFICATIONS if (verification := text_or_empty(document, name))), ""

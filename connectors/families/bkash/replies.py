@@ -70,7 +70,7 @@ def is_reference(value: str) -> bool:
     return _REFERENCE.fullmatch(value) is not None
 
 
-def collected(document: Mapping[str, Any], order: CollectOrder) -> Collected:
+def read_collection(document: Mapping[str, Any], order: CollectOrder) -> Collected:
     """The collected money as bKash states it, whatever the amount; raises BrokenReplyError."""
     require_same(document, "paymentID", order.provider_reference)
     executed_at = instant(text_or_empty(document, "paymentExecuteTime"))

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from connectors.call_result import CallResult, MappedReply
 from connectors.families.nagad.credentials import Credentials, read_credentials
-from connectors.families.nagad.replies import decrypted, is_there
+from connectors.families.nagad.replies import decrypt_document, is_there
 from connectors.families.nagad.settings import NagadSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
@@ -92,10 +92,10 @@ class NagadClient:
             raise BrokenReplyError("a status without a mapping")
         return status, reply.means
 
-    def decrypted(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    def decrypt(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """The decrypted document of an answer; raises BrokenReplyError."""
         assert isinstance(self._credentials, Credentials), "there are credentials where a call was made"
-        return decrypted(self._credentials.encryption, document)
+        return decrypt_document(self._credentials.encryption, document)
 
     def _read(self, answer: WireAnswer) -> MappedReply | NoUsableAnswer:
         if answer.status != _OK and answer.status not in _CLIENT_ERRORS:

@@ -21,10 +21,10 @@ from connectors.families.nagad.replies import (
     CURRENCY_CODE,
     DAY_AND_TIME,
     SUCCESS,
-    collected,
     instant,
     is_reference,
     is_there,
+    read_collection,
     reference,
 )
 from connectors.families.nagad.settings import NagadSettings
@@ -67,7 +67,7 @@ _IN_PROGRESS_SHARE_MAX = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Initialised:
+class InitialisedOrder:
     """An initialised order; the call that completes it sends the challenge back."""
 
     reference: str
@@ -99,7 +99,7 @@ class Nagad:
         initialised = await self._initialise(order, credentials)
         return (
             await self._complete(order, credentials, initialised)
-            if isinstance(initialised, Initialised)
+            if isinstance(initialised, InitialisedOrder)
             else initialised
         )
 
@@ -144,7 +144,7 @@ class Nagad:
 
     async def _initialise(
         self, order: CollectOrder, credentials: Credentials
-    ) -> Initialised | Declined | Unreached | InDoubt:
+    ) -> InitialisedOrder | Declined | Unreached | InDoubt:
         now = in_dhaka(self._clock.now()).strftime(DAY_AND_TIME)
         plaintext = {
             "merchantId": credentials.merchant_id,
@@ -161,12 +161,12 @@ class Nagad:
         if not has_meaning(result, Means.DONE):
             return unsuccessful_outcome(result)
         try:
-            return _read_initialised(self._client.decrypted(result.document))
+            return _read_initialised(self._client.decrypt(result.document))
         except BrokenReplyError as error:
             return InDoubt(str(error))
 
     async def _complete(
-        self, order: CollectOrder, credentials: Credentials, initialised: Initialised
+        self, order: CollectOrder, credentials: Credentials, initialised: InitialisedOrder
     ) -> CreateOutcome:
         plaintext = {
             "merchantId": credentials.merchant_id,
@@ -207,7 +207,7 @@ class Nagad:
         require_same(document, "paymentRefId", order.provider_reference)
         status, means = self._client.means(document)
         if means is Means.DONE:
-            return collected(document, status)
+            return read_collection(document, status)
         # A try may only be ended by an answer about it; a collected payment is compared by the core.
         require_same(document, "orderId", order.reference)
         if means is Means.AWAITING_PAYER:
@@ -237,8 +237,8 @@ def _encrypted_members(credentials: Credentials, fields: Mapping[str, str]) -> d
     return {"sensitiveData": encrypted.sensitive_data, "signature": encrypted.signature}
 
 
-def _read_initialised(document: Mapping[str, Any]) -> Initialised:
+def _read_initialised(document: Mapping[str, Any]) -> InitialisedOrder:
     challenge = text(document, "challenge")
     if not _CHALLENGE.fullmatch(challenge):
         raise BrokenReplyError("challenge is none")
-    return Initialised(reference(document, "paymentReferenceId"), challenge)
+    return InitialisedOrder(reference(document, "paymentReferenceId"), challenge)

@@ -104,7 +104,7 @@ class NagadRefunds:
         if not has_meaning(result, Means.DONE):
             return unsuccessful_outcome(result)
         try:
-            return self._read_refund(self._client.decrypted(result.document), order)
+            return self._read_refund(self._client.decrypt(result.document), order)
         except BrokenReplyError as error:
             return InDoubt(str(error))
 

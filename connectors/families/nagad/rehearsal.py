@@ -28,7 +28,7 @@ _EXPONENT = 65_537
 
 @dataclass(frozen=True, slots=True)
 class NagadStaging:
-    """The settings of a merchant and the encryption of answers; implements `Staging`."""
+    """The settings of a merchant and the encryption of answers; implements `RehearsalStaging`."""
 
     environ: Mapping[str, str]
     encryption: MessageEncryption

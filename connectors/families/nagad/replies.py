@@ -33,7 +33,7 @@ _REFERENCE = re.compile(r"[A-Za-z0-9][\x21-\x7e]{0,127}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d{1,6})?", re.ASCII)
 
 
-def decrypted(encryption: MessageEncryption, document: Mapping[str, Any]) -> Mapping[str, Any]:
+def decrypt_document(encryption: MessageEncryption, document: Mapping[str, Any]) -> Mapping[str, Any]:
     """The decrypted JSON object of a document; raises BrokenReplyError."""
     return json_object(encryption.decrypt(document.get("sensitiveData"), document.get("signature")))
 
@@ -59,7 +59,7 @@ def require_taka(document: Mapping[str, Any]) -> None:
         require_same(document, "currencyCode", CURRENCY_CODE)
 
 
-def collected(document: Mapping[str, Any], status: str) -> Collected:
+def read_collection(document: Mapping[str, Any], status: str) -> Collected:
     """The collected money as Nagad states it, whatever reference and amount.
 
     The whole was collected even where some of it was refunded since; the fact `status` shows that.

@@ -44,7 +44,7 @@ Standing = Literal["paid", "awaiting_payer", "never_paid"]
 RefundStanding = Literal["done", "processing", "refused"]
 
 
-class Sent(Section):
+class SentMember(Section):
     """One member of a call: a value of the order, a secret, a value kept from the login, or a literal."""
 
     source: Source | None = Field(default=None, alias="from")
@@ -59,7 +59,7 @@ class Sent(Section):
         return self
 
 
-Sends = Mapping[Member, Sent]
+Sends = Mapping[Member, SentMember]
 
 
 class LoginAnswer(Section):

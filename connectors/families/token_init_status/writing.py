@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import quote
 
-from connectors.families.token_init_status.dialect import Dialect, Sends, Sent
+from connectors.families.token_init_status.dialect import Dialect, Sends, SentMember
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.money import Money, format_taka
 
@@ -47,7 +47,7 @@ class Writer:
         )
         return "{" + ", ".join(members) + "}"
 
-    def _member_json(self, sent: Sent, values: Values, kept_values: Mapping[str, str | int]) -> str:
+    def _member_json(self, sent: SentMember, values: Values, kept_values: Mapping[str, str | int]) -> str:
         if sent.source is not None:
             value = values[sent.source]
             return self._amount(value) if isinstance(value, Money) else json.dumps(value)

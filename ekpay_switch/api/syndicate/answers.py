@@ -79,7 +79,7 @@ def fetch_answer(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
         "bll_amnt": taka(bill.amount),
         "bll_vat": taka(bill.vat),
         "bll_late_fee": taka(bill.late_fee),
-        "bll_amnt_ttl": taka(quote.sums.billed),
+        "bll_amnt_ttl": taka(quote.sums.billed_amount),
         "ekpay_fee": taka(quote.fee.total),
         "is_bll_pd": "Y" if bill.is_paid else "N",
     }

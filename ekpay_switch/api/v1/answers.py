@@ -38,7 +38,7 @@ def payment_document(view: PaymentView, biller: str, tokens: Sequence[TokenLine]
         "reason": _reason(view),
         "biller": biller,
         "bill": {name: view.bill.get(name) for name in _BILL_MEMBERS},
-        "amount": sums.billed.minor,
+        "amount": sums.billed_amount.minor,
         "charge": sums.charge.minor,
         "fee": sums.fee.minor,
         "vat": sums.vat.minor,

@@ -81,7 +81,7 @@ class BillerConformance(ConformanceRun):
         is_held = isinstance(inquiry, Posted)
         yield StepFinding("asked after that", _inquiry_wording(inquiry), is_held, SafetyFact.CAN_BE_ASKED)
         if isinstance(inquiry, Posted) and inquiry.amount_minor is not None:
-            is_equal = inquiry.amount_minor == order.sums.billed.minor
+            is_equal = inquiry.amount_minor == order.sums.billed_amount.minor
             yield StepFinding(
                 "the amount it echoes", str(inquiry.amount_minor), is_equal, SafetyFact.ECHOES_AMOUNT
             )

@@ -135,7 +135,7 @@ def _token_lines(tokens: Sequence[TokenLine]) -> Iterator[str]:
     heading = f"Token of {len(tokens)} lines, to be typed in in this order"
     yield from _heading(heading if len(tokens) > 1 else "Token", tokens)
     for line in tokens:
-        yield f"  {line.seq:>2}  {line.grouped}  {line.kind.replace('_', ' ')}"
+        yield f"  {line.seq:>2}  {line.grouped_digits}  {line.kind.replace('_', ' ')}"
 
 
 def _steps(story: PaymentDetails) -> Iterator[str]:

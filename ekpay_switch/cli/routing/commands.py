@@ -298,14 +298,14 @@ def _show(summary: RehearsalSummary, draft: RoutingRules) -> None:
 
 
 def _name(decision: Decision) -> str:
-    return decision.chosen or "nobody"
+    return decision.chosen_connector or "nobody"
 
 
 def _why(rehearsed: Rehearsal) -> str:
     """Why the connector of then would not be chosen by the draft."""
-    if rehearsed.before.chosen is None:
+    if rehearsed.before.chosen_connector is None:
         return "nobody was left then"
-    verdict = rehearsed.after.verdict_on(rehearsed.before.chosen)
+    verdict = rehearsed.after.verdict_on(rehearsed.before.chosen_connector)
     if verdict.why is not None:
         return exclusion_wording(verdict)
     return f"goes behind: chosen {APPROACH_WORDING[rehearsed.after.approach]}"

@@ -43,7 +43,7 @@ HEADINGS = ("connector", ">record", ">p", ">charge", ">margin", ">score", "verdi
 
 def heading_of(decision: Decision) -> str:
     """What was asked for and who was chosen, in a line."""
-    chosen = decision.chosen or "nobody"
+    chosen = decision.chosen_connector or "nobody"
     return f"{decision.request.instrument}: {chosen}, {APPROACH_WORDING[decision.approach]}"
 
 

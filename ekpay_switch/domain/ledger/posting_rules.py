@@ -36,14 +36,14 @@ class Sums:
     rounding: Money = field(default=ZERO)
 
     @property
-    def billed(self) -> Money:
+    def billed_amount(self) -> Money:
         """The amount that is reported to the biller as paid: the bill, rounded as the biller wants it."""
         return self.amount + self.rounding
 
     @property
     def total(self) -> Money:
         """T, all parts together."""
-        return self.billed + self.charge + self.fee + self.vat
+        return self.billed_amount + self.charge + self.fee + self.vat
 
 
 def prefund_account(partner_id: str, bucket: str) -> str:

@@ -109,7 +109,7 @@ class Decision:
     verdicts: tuple[CandidateVerdict, ...]
 
     @property
-    def chosen(self) -> str | None:
+    def chosen_connector(self) -> str | None:
         """The connector to ask, or None where none was left."""
         return self.ranking[0] if self.ranking else None
 

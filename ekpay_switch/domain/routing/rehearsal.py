@@ -25,7 +25,7 @@ class Rehearsal:
     @property
     def differs(self) -> bool:
         """Whether the draft chooses another connector."""
-        return self.before.chosen != self.after.chosen
+        return self.before.chosen_connector != self.after.chosen_connector
 
 
 def rehearse(before: Decision, draft: RoutingRules, candidates: Sequence[Candidate]) -> Rehearsal:
@@ -38,7 +38,7 @@ def rehearse(before: Decision, draft: RoutingRules, candidates: Sequence[Candida
     known = {candidate.connector_id for candidate in past_candidates}
     new_candidates = [candidate for candidate in candidates if candidate.connector_id not in known]
     after = decide(before.request, [*past_candidates, *new_candidates], draft, before.draw)
-    if before.chosen is None or after.chosen is None:
+    if before.chosen_connector is None or after.chosen_connector is None:
         return Rehearsal(before, after, 0)
-    original = weigh(before.verdict_on(before.chosen).candidate, before.request, draft)
-    return Rehearsal(before, after, after.verdict_on(after.chosen).score - original.score)
+    original = weigh(before.verdict_on(before.chosen_connector).candidate, before.request, draft)
+    return Rehearsal(before, after, after.verdict_on(after.chosen_connector).score - original.score)

@@ -82,7 +82,7 @@ class StoredBill:
 
 
 @dataclass(frozen=True, slots=True)
-class Taking:
+class BillTaking:
     """A payment that is to take its bill for this amount on this Dhaka day, and the receipt it would get."""
 
     biller_id: str
@@ -115,7 +115,7 @@ class TakenBill:
 TakeAnswer = TakenBill | TakingRefusal
 
 
-def judge_taking(taking: Taking, stored_bill: StoredBill | None) -> TakingRefusal | None:
+def judge_taking(taking: BillTaking, stored_bill: StoredBill | None) -> TakingRefusal | None:
     """Why this bill cannot be taken by a new reference, or None."""
     if stored_bill is None or stored_bill.bill.status is BillStatus.WITHDRAWN:
         return TakingRefusal.NO_SUCH_BILL

@@ -71,7 +71,7 @@ async def read_returning(engine: AsyncEngine, reference: str) -> ReturnPage | No
     if row is None:
         return None
     sums = _sums(row)
-    total = sums.total if row.price is None else sums.billed + Money(row.price, row.currency)
+    total = sums.total if row.price is None else sums.billed_amount + Money(row.price, row.currency)
     return ReturnPage(
         payment_id=row.id,
         connector_id=row.far_side,

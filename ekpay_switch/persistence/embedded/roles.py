@@ -55,7 +55,7 @@ def read_passwords(file: Path) -> Mapping[str, str]:
     return dict(line.split(":")[3:] for line in lines)
 
 
-def provisioning(passwords: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def provisioning_script(passwords: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """A psql script that creates the roles and database that are missing, and its environment.
 
     The passwords travel in the environment: in psql's arguments any user could read them.

@@ -30,7 +30,7 @@ from ekpay_switch.persistence.embedded.roles import (
     ROLES,
     SUPERUSER,
     make_passwords,
-    provisioning,
+    provisioning_script,
     read_passwords,
     rename_durably,
     replace_file,
@@ -293,7 +293,7 @@ class EmbeddedPostgres:
     def _provision(self) -> Endpoint:
         """Create missing roles, database and grants; returns where the server is."""
         command, environment = self.psql_command()
-        script, additions = provisioning(read_passwords(self.passwords_file))
+        script, additions = provisioning_script(read_passwords(self.passwords_file))
         # The database of the last argument may not exist yet.
         command = [*command[:-1], SUPERUSER, "-X", "-q", "-v", "ON_ERROR_STOP=1"]
         done = self._execute(command, environment | additions, _TOOL_SECONDS, script)

@@ -38,10 +38,10 @@ async def keep_decision(
     connection: Connection, attempt_id: UUID, payment_id: UUID, decision: Decision, amount: Money
 ) -> None:
     """Write the decision in the transaction that begins the try; `amount` is what the payer is to pay."""
-    assert decision.chosen is not None, "a try is begun only with a chosen connector"
-    kind = decision.verdict_on(decision.chosen).candidate.instrument
+    assert decision.chosen_connector is not None, "a try is begun only with a chosen connector"
+    kind = decision.verdict_on(decision.chosen_connector).candidate.instrument
     await connection.execute(
-        NEW_DECISION, attempt_id, payment_id, decision.request.instrument, kind, decision.chosen,
+        NEW_DECISION, attempt_id, payment_id, decision.request.instrument, kind, decision.chosen_connector,
         amount.minor, str(decision.approach), decision.version, orjson.dumps(as_document(decision)).decode(),
     )  # fmt: skip
 

@@ -17,12 +17,12 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.scrolls.bill_files import (
     BillFile,
     BillStatus,
+    BillTaking,
     FiledBill,
     LoadResult,
     StoredBill,
     TakeAnswer,
     TakenBill,
-    Taking,
     TakingRefusal,
     judge_taking,
 )
@@ -116,7 +116,7 @@ class PostgresBillFiles:
         )
         return [_found_bill(row) for row in rows]
 
-    async def take(self, taking: Taking) -> TakeAnswer:
+    async def take(self, taking: BillTaking) -> TakeAnswer:
         """See `ports.bill_files.BillFiles`."""
         return await self._transactions.run(lambda connection: _take(connection, taking))
 
@@ -156,7 +156,7 @@ async def _load(connection: Connection, file: BillFile, file_id: UUID, *, is_see
     return LoadResult(len(new) - changed, changed, len(ours), tuple(file.lines[key] for key in paid))
 
 
-async def _take(connection: Connection, taking: Taking) -> TakeAnswer:
+async def _take(connection: Connection, taking: BillTaking) -> TakeAnswer:
     standing = await connection.fetchrow(_READ_TAKING, taking.biller_id, taking.reference)
     if standing is not None:
         return _repeated_answer(standing, taking)
@@ -177,7 +177,7 @@ async def _take(connection: Connection, taking: Taking) -> TakeAnswer:
     return TakingRefusal.ALREADY_PAID if standing is None else _repeated_answer(standing, taking)
 
 
-def _repeated_answer(standing: Row, taking: Taking) -> TakeAnswer:
+def _repeated_answer(standing: Row, taking: BillTaking) -> TakeAnswer:
     if standing["state"] != "taken":
         return TakingRefusal.BARRED
     is_same = (standing["bill_key"], standing["amount"]) == (taking.bill_key, taking.amount.minor)

@@ -92,7 +92,7 @@ class OutgoingInstructions:
         return sum(instruction.amount for instruction in self.instructions)
 
     @property
-    def carried(self) -> Mapping[Party, int]:
+    def carried_amounts(self) -> Mapping[Party, int]:
         """What the next window begins with, in paisa owed to each party."""
         return {remainder.party: remainder.amount for remainder in self.remainders if remainder.is_carried}
 

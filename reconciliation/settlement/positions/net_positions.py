@@ -50,7 +50,7 @@ class NetPosition:
     net: int = 0
 
     @property
-    def claimed(self) -> int:
+    def claimed_amount(self) -> int:
         """Everything that was claimed for this window, agreed or not."""
         gross = self.gross_in + self.gross_out
         return gross + self.fees + self.refunds + self.chargebacks + self.commissions + self.adjustments
@@ -58,7 +58,7 @@ class NetPosition:
     @property
     def rest(self) -> int:
         """The part of the net that the columns do not explain: zero, unless money was made or lost."""
-        return self.net - (self.claimed - self.held + self.released)
+        return self.net - (self.claimed_amount - self.held + self.released)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def unexplained_rest(sheet: SettlementSheet) -> int:
     all_positions = (*sheet.positions, sheet.ours)
     differences = [
         sum(position.net for position in all_positions),
-        sum(position.claimed for position in all_positions),
+        sum(position.claimed_amount for position in all_positions),
     ]
     differences += [position.rest for position in all_positions]
     differences += [sum(position.held for position in sheet.positions) - sheet.suspense.held]

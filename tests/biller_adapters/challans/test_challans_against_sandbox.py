@@ -26,7 +26,7 @@ async def test_paid_once_however_often_it_is_sent(tmp_path: Path, house: str) ->
     async with town(tmp_path) as stage:
         adapter, order = stage.adapters[house], await stage.order(house)
         told = await stage.cast(house)
-        assert order.sums.billed == Money(told["total_paisa"])
+        assert order.sums.billed_amount == Money(told["total_paisa"])
         assert await adapter.inquire(order) == NotFound()
         paid = await adapter.pay(order)
         assert isinstance(paid, Approved), paid
@@ -35,7 +35,7 @@ async def test_paid_once_however_often_it_is_sent(tmp_path: Path, house: str) ->
         assert await adapter.pay(order) == paid
         posted = await adapter.inquire(order)
         assert isinstance(posted, Posted), posted
-        assert posted.amount_minor == order.sums.billed.minor
+        assert posted.amount_minor == order.sums.billed_amount.minor
         assert posted.facts == {
             "receipt": "2526-0000000001",
             "payment_id": paid.facts["payment_id"],
@@ -43,7 +43,7 @@ async def test_paid_once_however_often_it_is_sent(tmp_path: Path, house: str) ->
             "bank_name": "EKPAY",
             "challan_used": "no",
         }
-        assert await stage.paid_paisa(house) == [order.sums.billed]
+        assert await stage.paid_paisa(house) == [order.sums.billed_amount]
 
 
 @pytest.mark.parametrize("house", DEMANDED)
@@ -100,7 +100,7 @@ async def test_a_challan_whose_answer_was_lost_is_found(tmp_path: Path, house: s
         posted = await adapter.inquire(order)
         assert isinstance(posted, Posted), posted
         more = 100 if kind == "echoes_other" else 0
-        assert posted.amount_minor == order.sums.billed.minor + more
+        assert posted.amount_minor == order.sums.billed_amount.minor + more
         assert posted.facts["receipt"] == "2526-0000000001"
         again = await adapter.pay(order)
         assert isinstance(again, InDoubt if more else Approved)

@@ -74,8 +74,8 @@ async def test_an_amount_is_quoted_vended_vended_again_and_asked_about(house: Ho
     (taken,) = await house.payments()
     assert isinstance(first, Approved)
     assert first == again
-    assert asked == Posted(order.reference, order.sums.billed.minor, first.facts, first.tokens)
-    assert taken["amount_paisa"] == order.sums.billed.minor
+    assert asked == Posted(order.reference, order.sums.billed_amount.minor, first.facts, first.tokens)
+    assert taken["amount_paisa"] == order.sums.billed_amount.minor
     assert first.facts["vendor_balance"] == taken["facts"]["balance"]
     assert ",".join(line.digits for line in first.tokens) == taken["facts"].get("token", "")
     assert not any(line.digits in repr((first, asked)) for line in first.tokens)
@@ -176,7 +176,7 @@ async def test_a_vend_without_an_answer_brings_its_last_response(house: HouseSta
     asked = await house.adapter.inquire(order)
     (taken,) = await house.payments()
     assert isinstance(asked, Posted)
-    assert asked.amount_minor == order.sums.billed.minor
+    assert asked.amount_minor == order.sums.billed_amount.minor
     assert ",".join(line.digits for line in asked.tokens) == taken["facts"].get("token", "")
     assert await house.adapter.pay(order) == Approved(asked.facts, asked.tokens)
     assert len(await house.payments()) == 1
@@ -197,7 +197,7 @@ async def test_an_echo_of_another_amount_is_told_as_it_is(house: HouseStage) -> 
     assert isinstance(await house.adapter.pay(order), InDoubt)
     asked = await house.adapter.inquire(order)
     assert isinstance(asked, Posted)
-    assert asked.amount_minor == order.sums.billed.minor + 100
+    assert asked.amount_minor == order.sums.billed_amount.minor + 100
     assert FINAL_RECEIPT not in asked.facts
 
 

@@ -38,14 +38,14 @@ class Counter:
             return Declined("already_paid")
         if self.paid_by not in {"", order.reference} and self.wrong != "takes twice":
             return Declined("already_paid")
-        self.paid_by, self.paid_minor = order.reference, order.sums.billed.minor
+        self.paid_by, self.paid_minor = order.reference, order.sums.billed_amount.minor
         return Approved({"receipt": "R-1"})
 
     async def inquire(self, order: PayOrder) -> Inquiry:
         if self.wrong == "cannot be asked":
             return NoAnswer("cut off")
         if self.wrong == "knows everything":
-            return Posted(order.reference, order.sums.billed.minor)
+            return Posted(order.reference, order.sums.billed_amount.minor)
         if self.paid_by != order.reference:
             return NotFound()
         return Posted(

@@ -65,7 +65,7 @@ def test_a_connector_that_may_not_be_asked_is_left_out(
 ) -> None:
     decision = decided(candidates=(a_candidate("ebl", **changes), *ALL[1:]))
     assert decision.verdict_on("ebl").why is why
-    assert decision.chosen == ("ebl" if why is None else "brac_bank")
+    assert decision.chosen_connector == ("ebl" if why is None else "brac_bank")
 
 
 def test_one_that_does_not_stand_for_the_instrument_is_left_out() -> None:
@@ -86,7 +86,7 @@ def test_a_cap_may_be_reached_and_not_passed() -> None:
 
 
 def test_without_a_cap_nothing_is_used_up() -> None:
-    assert decided(candidates=(a_candidate("ebl", used_today=Money(10**12)),)).chosen == "ebl"
+    assert decided(candidates=(a_candidate("ebl", used_today=Money(10**12)),)).chosen_connector == "ebl"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,11 @@ def test_frozen_sums_leave_only_those_with_the_same_charge() -> None:
 
 def test_nobody_is_left() -> None:
     decision = decided(a_rule(Action.EXCLUDE, *CARDS))
-    assert (decision.chosen, decision.approach, decision.ranking) == (None, Approach.NO_CONNECTOR, ())
+    assert (decision.chosen_connector, decision.approach, decision.ranking) == (
+        None,
+        Approach.NO_CONNECTOR,
+        (),
+    )
 
 
 # ---- named by the caller
@@ -139,18 +143,18 @@ def test_a_named_connector_is_taken_whatever_rules_and_scores_say() -> None:
     rules = card_rules(a_rule(Action.EXCLUDE, "ebl"), a_split({"city_bank": 100}))
     bad = a_candidate("ebl", successes=0)
     decision = decide(a_request(instrument="ebl"), (bad, *ALL[1:]), rules, EXPLORES)
-    assert (decision.chosen, decision.approach, decision.rules) == ("ebl", Approach.NAMED, ())
+    assert (decision.chosen_connector, decision.approach, decision.rules) == ("ebl", Approach.NAMED, ())
     assert left_out(decision) == {"ebl": None, "brac_bank": "instrument", "city_bank": "instrument"}
 
 
 def test_a_named_connector_that_may_not_be_asked_is_never_exchanged() -> None:
     candidates = (a_candidate("ebl", breaker=BreakerState.OPEN), *ALL[1:])
     decision = decide(a_request(instrument="ebl"), candidates, card_rules(), NO_LUCK)
-    assert (decision.chosen, decision.approach) == (None, Approach.NO_CONNECTOR)
+    assert (decision.chosen_connector, decision.approach) == (None, Approach.NO_CONNECTOR)
 
 
 def test_of_an_unknown_instrument_nobody_is_left() -> None:
-    assert decide(a_request(instrument="cheque"), ALL, card_rules(), NO_LUCK).chosen is None
+    assert decide(a_request(instrument="cheque"), ALL, card_rules(), NO_LUCK).chosen_connector is None
 
 
 # ---- rules
@@ -161,7 +165,7 @@ def test_only_leaves_nobody_else_and_exclude_takes_out() -> None:
         a_rule(Action.ONLY, "brac_bank", "city_bank", name="two"),
         a_rule(Action.EXCLUDE, "brac_bank", "ebl", name="not these"),
     )
-    assert (decision.chosen, decision.rules) == ("city_bank", ("two", "not these"))
+    assert (decision.chosen_connector, decision.rules) == ("city_bank", ("two", "not these"))
     by = {one.connector_id: (one.why, one.rule) for one in decision.verdicts}
     assert by == {
         "ebl": (Exclusion.RULE, "two"),
@@ -204,7 +208,7 @@ def test_the_preferred_go_first_and_the_others_stay_behind_them() -> None:
 )
 def test_a_rule_speaks_about_its_own_payments_alone(condition: dict[str, Any], *, holds: bool) -> None:
     decision = decided(a_rule(Action.ONLY, "city_bank", **condition))
-    assert decision.chosen == ("city_bank" if holds else "ebl")
+    assert decision.chosen_connector == ("city_bank" if holds else "ebl")
     assert decision.rules == (("a rule",) if holds else ())
 
 
@@ -219,24 +223,24 @@ def test_shares_are_kept_to_the_millionth() -> None:
     split = a_split({"city_bank": 60, "ebl": 40})
     for place, chosen in ((0, "city_bank"), (599_999, "city_bank"), (600_000, "ebl"), (999_999, "ebl")):
         decision = placed(place, split)
-        assert (decision.chosen, decision.approach) == (chosen, Approach.SPLIT)
+        assert (decision.chosen_connector, decision.approach) == (chosen, Approach.SPLIT)
 
 
 def test_a_share_of_one_who_is_away_goes_to_the_others_as_they_stand_to_each_other() -> None:
     split = a_split({"ebl": 60, "brac_bank": 30, "city_bank": 10})
     away = (a_candidate("ebl", breaker=BreakerState.OPEN), *ALL[1:])
-    assert placed(749_999, split, candidates=away).chosen == "brac_bank"
-    assert placed(750_000, split, candidates=away).chosen == "city_bank"
+    assert placed(749_999, split, candidates=away).chosen_connector == "brac_bank"
+    assert placed(750_000, split, candidates=away).chosen_connector == "city_bank"
 
 
 def test_of_two_splits_the_first_one_holds() -> None:
-    assert placed(0, a_split({"city_bank": 100}), a_split({"ebl": 100})).chosen == "city_bank"
+    assert placed(0, a_split({"city_bank": 100}), a_split({"ebl": 100})).chosen_connector == "city_bank"
 
 
 def test_a_split_among_nobody_leaves_it_to_the_score() -> None:
     away = (*ALL[:2], a_candidate("city_bank", breaker=BreakerState.OPEN))
     decision = decided(a_split({"city_bank": 100}), candidates=away)
-    assert (decision.chosen, decision.approach) == ("ebl", Approach.SCORED)
+    assert (decision.chosen_connector, decision.approach) == ("ebl", Approach.SCORED)
 
 
 @given(st.uuids())
@@ -251,7 +255,7 @@ def test_two_percent_explore() -> None:
     draws = [draw_of(UUID(int=number)) for number in range(5_000)]
     explored = sum(decided(draw=draw).approach is Approach.EXPLORED for draw in draws)
     assert 70 <= explored <= 130
-    shares = Counter(decided(split, draw=draw).chosen for draw in draws)
+    shares = Counter(decided(split, draw=draw).chosen_connector for draw in draws)
     assert 2_900 <= shares["ebl"] <= 3_100
 
 
@@ -296,7 +300,7 @@ def test_where_collecting_costs_more_than_it_brings_the_better_record_still_goes
     losing = {"charge_basis_points": 250, "payer_charge_basis_points": 0}
     candidates = tuple(a_candidate(n, successes=s, **losing) for n, s in (("ebl", 100), ("brac_bank", 199)))
     decision = decide(request, candidates, rules, NO_LUCK)
-    assert decision.chosen == "brac_bank"
+    assert decision.chosen_connector == "brac_bank"
     assert {one.margin for one in decision.verdicts} == {1}
 
 
@@ -304,7 +308,7 @@ def test_exploring_asks_one_of_the_others_and_keeps_the_rest_in_order() -> None:
     decision = decided(draw=EXPLORES)
     assert (decision.approach, decision.ranking) == (Approach.EXPLORED, ("brac_bank", "ebl", "city_bank"))
     last = decided(draw=Draw(explore=19_999, place=999_999))
-    assert (last.approach, last.chosen) == (Approach.EXPLORED, "city_bank")
+    assert (last.approach, last.chosen_connector) == (Approach.EXPLORED, "city_bank")
     assert decided(draw=Draw(explore=20_000, place=0)).approach is Approach.SCORED
 
 
@@ -312,9 +316,9 @@ def test_nobody_pays_more_so_that_we_learn_something() -> None:
     terms = {"payer_charge_basis_points": 250, "charge_basis_points": 250}
     dear = tuple(a_candidate(name, **terms) for name in CARDS[1:])
     decision = decided(candidates=(a_candidate("ebl", successes=200), *dear), draw=EXPLORES)
-    assert (decision.chosen, decision.approach) == ("ebl", Approach.SCORED)
+    assert (decision.chosen_connector, decision.approach) == ("ebl", Approach.SCORED)
 
 
 def test_exploring_stays_among_the_preferred() -> None:
     decision = decided(a_rule(Action.PREFER, "ebl"), draw=EXPLORES)
-    assert (decision.chosen, decision.approach) == ("ebl", Approach.SCORED)
+    assert (decision.chosen_connector, decision.approach) == ("ebl", Approach.SCORED)

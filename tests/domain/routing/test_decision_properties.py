@@ -81,10 +81,10 @@ def test_whatever_is_decided_is_explained_and_can_be_repeated(
     assert set(reasons) == {one.connector_id for one in known}
     assert set(decision.ranking) == {name for name, why in reasons.items() if why is None}
     assert len(decision.ranking) == len(set(decision.ranking))
-    assert (decision.chosen is None) is (decision.approach is Approach.NO_CONNECTOR)
+    assert (decision.chosen_connector is None) is (decision.approach is Approach.NO_CONNECTOR)
     assert all(bool(one.rule) is (one.why is Exclusion.RULE) for one in decision.verdicts)
     if request.instrument != "card":
-        assert decision.chosen in {None, request.instrument}
+        assert decision.chosen_connector in {None, request.instrument}
 
 
 @given(REQUESTS, candidates(), RULES, DRAWS)
@@ -113,8 +113,8 @@ def test_a_better_record_never_costs_a_connector_its_place(
         return
     better = tuple(
         replace(one, successes=min(one.successes + more, one.outcomes))
-        if one.connector_id == before.chosen
+        if one.connector_id == before.chosen_connector
         else one
         for one in known
     )
-    assert decide(request, better, rules, NO_LUCK).chosen == before.chosen
+    assert decide(request, better, rules, NO_LUCK).chosen_connector == before.chosen_connector

@@ -13,10 +13,10 @@ from ekpay_switch.domain.scrolls.bill_file_reading import BYTES_MAX, FIXED, Nami
 from ekpay_switch.domain.scrolls.bill_files import (
     BillFile,
     BillStatus,
+    BillTaking,
     FiledBill,
     Problem,
     StoredBill,
-    Taking,
     TakingRefusal,
     judge_taking,
 )
@@ -253,7 +253,7 @@ def test_any_text_in_any_cell_is_read_or_named_at_its_line_or_after(text: str, c
 
 # ---- taking a bill
 
-TAKING = Taking("nu_fee", "REF1", UUID(int=1), "NU-1", Money(48_500), DUE, "NUF-1")
+TAKING = BillTaking("nu_fee", "REF1", UUID(int=1), "NU-1", Money(48_500), DUE, "NUF-1")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ async def test_a_second_look_is_answered_from_what_is_held() -> None:
     assert small.steps.taken.count("fetch") == 1
     assert first.quote_id != second.quote_id
     assert first.sums == second.sums
-    assert first.sums.billed == Money(105_044)
+    assert first.sums.billed_amount == Money(105_044)
     # Who pays is told by each payer for itself; the lock ends for both at the same time.
     assert (first.bill.biller_quote["mobile"], second.bill.biller_quote["mobile"]) == (
         "01712345678", "01812345678",

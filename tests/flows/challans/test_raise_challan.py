@@ -86,7 +86,7 @@ async def test_the_treasury_is_told_whose_money_it_is_and_where_it_goes() -> Non
         "organization_code": "1090101100001",
         "amount": "500.50",
     }
-    assert order.sums.billed.minor == 50_050
+    assert order.sums.billed_amount.minor == 50_050
 
 
 @pytest.mark.parametrize(

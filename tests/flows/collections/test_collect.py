@@ -249,7 +249,7 @@ async def test_what_a_biller_rounds_up_is_part_of_the_amount() -> None:
     assert await collect(a_collect_order(), payer.small.world) is CollectRefusal.AMOUNT_MISMATCH
     answer = await collect(a_collect_order(amount=TOTAL + 44), payer.small.world)
     assert isinstance(answer, CollectionAnswer)
-    assert answer.view.sums.billed == Money(TOTAL + 44)
+    assert answer.view.sums.billed_amount == Money(TOTAL + 44)
 
 
 @pytest.mark.parametrize(("least", "most"), [(COLLECTED + 1, 10**9), (1, COLLECTED - 1)])

@@ -40,7 +40,7 @@ async def test_what_was_paid_for_is_delivered_under_a_reference_of_its_own() -> 
     (order,) = payer.small.biller.orders
     assert payer.state is State.COMPLETED
     assert (order.payment_id, order.scroll_no, order.step) == (payer.payment_id, 1, "pay")
-    assert order.sums.billed.minor == TOTAL
+    assert order.sums.billed_amount.minor == TOTAL
     assert order.reference != payer.tries()[0].new.reference
     assert order.biller_quote == {"billToken": "token of 092512345678"}
 

@@ -80,4 +80,4 @@ def test_a_line_counts_from_one() -> None:
 def test_a_line_shows_no_digit_by_accident_and_groups_them_on_purpose() -> None:
     line = TokenLine(1, TokenKind.CREDIT, "12345678901234567890")
     assert "1234" not in repr(line)
-    assert line.grouped == "1234 5678 9012 3456 7890"
+    assert line.grouped_digits == "1234 5678 9012 3456 7890"

@@ -40,7 +40,7 @@ async def test_a_card_is_routed_and_its_payment_collected() -> None:
     assert isinstance(view, PaymentView)
     assert (view.state, view.connector_id) == (State.COLLECTING, "ebl")
     (decision,) = shop.decisions()
-    assert decision.chosen == "ebl"
+    assert decision.chosen_connector == "ebl"
     assert decision.approach is Approach.SCORED
     assert left_out(decision)["bkash"] == "instrument"
     shop.of["ebl"].take(shop.page_of("ebl"))
@@ -62,7 +62,7 @@ async def test_a_named_connector_has_its_decision_kept_as_well() -> None:
     await payer.order()
     decision = payer.tries()[0].new.decision
     assert decision is not None
-    assert (decision.chosen, decision.approach) == ("bkash", Approach.NAMED)
+    assert (decision.chosen_connector, decision.approach) == ("bkash", Approach.NAMED)
 
 
 async def test_the_luck_of_a_decision_is_that_of_its_try() -> None:

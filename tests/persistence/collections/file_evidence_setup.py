@@ -160,7 +160,7 @@ def of_delivery(
         ordinal=7,
         night=night,
         their_reference="D-1",
-        amount=started.quote.sums.billed.minor,
+        amount=started.quote.sums.billed_amount.minor,
     )
     return replace(answer, **changes)
 

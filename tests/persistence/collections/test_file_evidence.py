@@ -54,7 +54,7 @@ def make(night: Night, safety: SafetyFacts, *, gives_tokens: bool = False) -> No
 async def test_10a_success_has_the_biller_asked_and_what_it_says_is_recorded(night: Night) -> None:
     started = await night.delivery()
     order = started.claim.attempt_reference
-    night.small.biller.book[order] = started.quote.sums.billed.minor
+    night.small.biller.book[order] = started.quote.sums.billed_amount.minor
     assert not (await night.row(started.claim.payment_id))["is_due"]
 
     assert await night.tell(of_delivery(started, SUCCESS)) == 1
@@ -70,7 +70,7 @@ async def test_10a_a_vend_stays_in_doubt_until_its_token_has_come_and_a_person_i
     make(night, SAFETY, gives_tokens=True)
     started = await night.delivery()
     payment_id = started.claim.payment_id
-    billed = started.quote.sums.billed.minor
+    billed = started.quote.sums.billed_amount.minor
     line = TokenLine(1, TokenKind.CREDIT, "1234" * 5)
     night.small.biller.inquiries.extend(
         [NoAnswer("no token yet"), NoAnswer("no token yet"), Posted("D-1", billed, tokens=(line,))]
@@ -161,7 +161,7 @@ async def test_10b_failed_without_an_answer_of_the_biller_changes_nothing(night:
 
 async def test_10b_a_biller_that_holds_what_its_file_names_as_failed_is_believed(night: Night) -> None:
     started = await night.delivery()
-    night.small.biller.book[started.claim.attempt_reference] = started.quote.sums.billed.minor
+    night.small.biller.book[started.claim.attempt_reference] = started.quote.sums.billed_amount.minor
     await night.tell(of_delivery(started, FAILED))
     await night.resolve()
     assert await night.state(started.claim.payment_id) == "completed"
@@ -222,7 +222,7 @@ async def test_10c_where_the_biller_cannot_be_asked_absence_gives_nothing_back(n
 
 async def test_10c_a_row_that_comes_late_counts_and_the_absences_before_it_do_not(night: Night) -> None:
     started = await night.delivery()
-    night.small.biller.book[started.claim.attempt_reference] = started.quote.sums.billed.minor
+    night.small.biller.book[started.claim.attempt_reference] = started.quote.sums.billed_amount.minor
     await night.tell(of_delivery(started, ABSENT), of_delivery(started, SUCCESS, SECOND_NIGHT))
     await night.resolve()
     assert await night.state(started.claim.payment_id) == "completed"
@@ -290,7 +290,7 @@ async def test_whoever_asked_before_the_file_came_still_records_what_it_heard(ni
 async def test_an_answer_about_what_is_finished_is_kept_and_wakes_nobody(night: Night) -> None:
     completed, refused = await night.delivery(), await night.delivery()
     make(night, NEVER_FINAL)
-    night.small.biller.book[completed.claim.attempt_reference] = completed.quote.sums.billed.minor
+    night.small.biller.book[completed.claim.attempt_reference] = completed.quote.sums.billed_amount.minor
     await night.tell(of_delivery(completed, SUCCESS), of_delivery(refused, FAILED))
     await night.resolve()
     await night.books.tell("UPDATE payments SET next_action_at = NULL")
@@ -312,7 +312,7 @@ async def test_a_success_of_what_was_given_back_is_asked_about_like_a_late_answe
     await night.tell(of_delivery(started, FAILED))
     await night.resolve()
     await night.books.tell("UPDATE payments SET next_action_at = NULL")
-    night.small.biller.book[started.claim.attempt_reference] = started.quote.sums.billed.minor
+    night.small.biller.book[started.claim.attempt_reference] = started.quote.sums.billed_amount.minor
 
     await night.tell(of_delivery(started, SUCCESS, SECOND_NIGHT))
     await night.resolve()

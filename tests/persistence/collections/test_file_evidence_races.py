@@ -120,7 +120,7 @@ async def test_nights_resolvers_and_new_payments_never_wait_in_a_circle(night: N
     started = [await night.delivery() for _ in range(COUNT)]
     done, failed = started[: COUNT // 2], started[COUNT // 2 :]
     for one in done:
-        night.small.biller.book[one.claim.attempt_reference] = one.quote.sums.billed.minor
+        night.small.biller.book[one.claim.attempt_reference] = one.quote.sums.billed_amount.minor
     answers = [of_delivery(one, FileSays.SUCCESS) for one in done]
     answers += [of_delivery(one, FileSays.FAILED) for one in failed]
     is_over = asyncio.Event()

@@ -186,7 +186,7 @@ async def test_what_is_rounded_up_is_taken_from_the_payer_and_owed_to_nobody(
     assert refused.refusal == "amount_differs"
     started = await books.submit(_claim_of(books, quote, 123_500))
     assert isinstance(started, StartedClaim)
-    assert started.quote.sums.billed == Money(123_500)
+    assert started.quote.sums.billed_amount == Money(123_500)
     await payments.record(recording_of(started, APPROVED))
 
     sums = dict(await books.rows("SELECT account, sum(amount)::bigint FROM postings GROUP BY account"))
@@ -206,7 +206,7 @@ async def test_rounding_is_given_back_whole(books: Books, payments: PostgresPaym
     await payments.record(recording_of(started, SILENT))
     await books.tell(DUE)
     (leased,) = await payments.lease_due(10, 30)
-    assert leased.order.sums.billed == Money(123_500)
+    assert leased.order.sums.billed_amount == Money(123_500)
     await payments.record(Recording(leased.delivery, plan_not_posted(leased.delivery)))
     assert await books.state_of(started.claim.payment_id) == State.REFUNDED
     assert await books.balance() == 200_000

@@ -46,8 +46,8 @@ def a_decision(instrument: str = "card") -> Decision:
 
 def a_routed_try(instrument: str = "ebl") -> NewTry:
     decision = a_decision(instrument)
-    assert decision.chosen is not None
-    return NewTry(uuid7(), unguessable(), decision.chosen, 10.0, HOLD_SECONDS, decision)
+    assert decision.chosen_connector is not None
+    return NewTry(uuid7(), unguessable(), decision.chosen_connector, 10.0, HOLD_SECONDS, decision)
 
 
 @dataclass

@@ -73,7 +73,7 @@ async def test_an_opening_that_is_written_again_keeps_one_decision(desk: Desk) -
 async def test_each_further_try_has_a_decision_of_its_own(desk: Desk) -> None:
     held = await desk.lost()
     await desk.till.collections.open_try("bank1", held.payment_id, a_routed_try("city_bank"), 0.0)
-    assert [decision.chosen for decision in await kept(desk)] == ["ebl", "city_bank"]
+    assert [decision.chosen_connector for decision in await kept(desk)] == ["ebl", "city_bank"]
 
 
 async def test_decisions_are_read_in_portions_of_any_size(

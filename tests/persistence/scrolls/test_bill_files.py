@@ -17,11 +17,11 @@ from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.scrolls.bill_files import (
     BillFile,
     BillStatus,
+    BillTaking,
     FiledBill,
     LoadResult,
     TakeAnswer,
     TakenBill,
-    Taking,
     TakingRefusal,
 )
 from ekpay_switch.persistence.embedded.server import Endpoint
@@ -74,9 +74,9 @@ class Shelf:
         self.bills[started.claim.payment_id] = bill
         return started
 
-    def taking(self, started: StartedClaim, **changes: object) -> Taking:
+    def taking(self, started: StartedClaim, **changes: object) -> BillTaking:
         claim = started.claim
-        taking = Taking(
+        taking = BillTaking(
             biller_id=BILLER,
             reference=claim.attempt_reference,
             payment_id=claim.payment_id,
@@ -217,7 +217,7 @@ async def test_who_is_asked_about_before_it_takes_its_bill_never_takes_it(shelf:
 # ---- at once
 
 
-def race(endpoint: Endpoint, takings: list[Taking], *, asks: bool) -> list[str]:
+def race(endpoint: Endpoint, takings: list[BillTaking], *, asks: bool) -> list[str]:
     """Take, or ask about, every reference in a process of its own; what each was told."""
 
     async def run() -> list[str]:
@@ -253,11 +253,11 @@ async def test_a_payment_and_the_question_about_it_agree_whoever_comes_first(
     assert told <= {("taken", "taken"), ("barred", "none")}, "each has one truth"
 
 
-def _take_all(endpoint: Endpoint, takings: list[Taking]) -> list[str]:
+def _take_all(endpoint: Endpoint, takings: list[BillTaking]) -> list[str]:
     return race(endpoint, takings, asks=False)
 
 
-def _ask_all(endpoint: Endpoint, takings: list[Taking]) -> list[str]:
+def _ask_all(endpoint: Endpoint, takings: list[BillTaking]) -> list[str]:
     return race(endpoint, takings, asks=True)
 
 

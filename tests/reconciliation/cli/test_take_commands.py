@@ -69,7 +69,7 @@ def test_a_copy_is_laid_into_the_inbox(tmp_path: Path, given: Callable[..., Path
 
 def test_the_night_finds_it_there(tmp_path: Path, given: Callable[..., Path]) -> None:
     taken(tmp_path, given())
-    (waiting,) = Inbox(NightFolders.of(tmp_path)).waiting()
+    (waiting,) = Inbox(NightFolders.of(tmp_path)).waiting_files()
     assert (waiting.path.name, waiting.source) == (NAME, "upload")
 
 
@@ -121,7 +121,7 @@ def test_a_file_that_is_too_large_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="more than 9 bytes"):
         landing.copy_stream(BytesIO(b"x" * 10), "bkash_20260405_01_c1.csv", 9)
     assert set(inbox(tmp_path)) == {NAME}
-    assert list(landing.arriving.iterdir()) == []
+    assert list(landing.arriving_folder.iterdir()) == []
 
 
 def test_a_name_is_in_the_inbox_only_when_its_bytes_are(tmp_path: Path, given: Callable[..., Path]) -> None:

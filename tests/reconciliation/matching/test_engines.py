@@ -45,7 +45,7 @@ def sides(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 def digests(rows: pl.DataFrame, engines: tuple[Engine, ...]) -> list[tuple[str, str]]:
     sources = sides(rows)
-    return [(digest(engine.unsettled(sources)), digest(engine.judge(sources))) for engine in engines]
+    return [(digest(engine.unsettled_families(sources)), digest(engine.judge(sources))) for engine in engines]
 
 
 @few
@@ -75,7 +75,7 @@ def test_three_engines_say_the_same_of_twenty_thousand_payments(
 def test_what_is_settled_at_first_sight_agrees_by_the_full_count(rows: pl.DataFrame) -> None:
     engine, sources = PolarsEngine(), sides(rows)
     groups = engine.judge(sources)
-    settled = groups.join(engine.unsettled(sources), on=list(FAMILY), how="anti")
+    settled = groups.join(engine.unsettled_families(sources), on=list(FAMILY), how="anti")
     assert set(settled["verdict"]) <= {AGREED}
 
 
@@ -98,13 +98,13 @@ def test_a_family_in_which_anything_differs_is_not_settled_at_first_sight(
     told: dict[str, Any] = {"reference": "A", "net": 10_000} | theirs
     rows = pool([row(LEDGER, 1, "A"), row(FILE, 1, **told)])
     for engine in engines:
-        assert ("npsb", "A") in engine.unsettled(sides(rows)).rows(), engine.name
+        assert ("npsb", "A") in engine.unsettled_families(sides(rows)).rows(), engine.name
 
 
 def test_a_net_alone_is_settled_by_the_net(engines: tuple[Engine, Engine, Engine]) -> None:
     rows = pool([row(LEDGER, 1, "A"), row(FILE, 1, "A", gross=None)])
     for engine in engines:
-        assert engine.unsettled(sides(rows)).is_empty(), engine.name
+        assert engine.unsettled_families(sides(rows)).is_empty(), engine.name
 
 
 @few
@@ -126,16 +126,16 @@ def test_a_giant_goes_to_the_engine_with_bounded_memory() -> None:
     names: list[str] = []
 
     class Named(PolarsEngine):
-        def unsettled(self, sources: Sources) -> pl.DataFrame:
+        def unsettled_families(self, sources: Sources) -> pl.DataFrame:
             names.append(self.name)
-            return super().unsettled(sources)
+            return super().unsettled_families(sources)
 
     giant = rows["institution"].value_counts().sort("count")["count"][-1]
     both = ByInstitution(Named("fast"), Named("bounded"), rows_max=giant - 1)
-    both.unsettled(sides(rows))
+    both.unsettled_families(sides(rows))
     assert sorted(names) == ["bounded", "fast", "fast"]
     names.clear()
-    ByInstitution(Named("fast"), Named("bounded")).unsettled(sides(rows))
+    ByInstitution(Named("fast"), Named("bounded")).unsettled_families(sides(rows))
     assert names == ["fast"]
 
 
@@ -183,9 +183,9 @@ def test_rows_of_one_institution_are_asked_about_without_its_name(
     engines: tuple[Engine, Engine, Engine],
 ) -> None:
     rows = many(500, seed=4).filter(pl.col("institution") == "npsb")
-    named = PolarsEngine().unsettled(sides(rows))
+    named = PolarsEngine().unsettled_families(sides(rows))
     bare = {name: side.drop("institution") for name, side in sides(rows).items()}
     for engine in engines:
-        answer = engine.unsettled(bare)
+        answer = engine.unsettled_families(bare)
         assert sorted(answer["reference"]) == sorted(named["reference"]), engine.name
         assert answer.columns == ["reference"], engine.name

@@ -128,7 +128,7 @@ def test_lines_of_other_dates_are_found_by_name_alone(books: Database) -> None:
     later = FrozenLines(books, "upay", span_of(CALENDAR, "upay", DAY + timedelta(days=1)), LAST)
     assert later.at_sight().is_empty()
     assert later.of(["R2", "R9", "nobody's"])["ours"].sort().to_list() == ["R2", "R9"]
-    assert later.bearing(["T9"])["ours"].to_list() == ["R9"]
+    assert later.rows_with_references(["T9"])["ours"].to_list() == ["R9"]
     assert later.of([]).is_empty()
     far = FrozenLines(books, "upay", span_of(CALENDAR, "upay", DAY + timedelta(days=32)), LAST)
     assert far.of(["R2"]).is_empty()
@@ -156,9 +156,9 @@ def test_only_lines_of_the_range_count(books: Database) -> None:
 
 def test_names_are_looked_up_whatever_is_in_them(books: Database) -> None:
     lines = FrozenLines(books, "upay", SPAN, LAST)
-    found = lines.bearing(["it's \\ T6", "T9", "'); DROP TABLE ledger_lines; --"])
+    found = lines.rows_with_references(["it's \\ T6", "T9", "'); DROP TABLE ledger_lines; --"])
     assert sorted(found["ours"]) == ["R6", "R9"]
-    assert lines.bearing([]).is_empty()
+    assert lines.rows_with_references([]).is_empty()
     assert FrozenLines(books, "no'body", SPAN, LAST).at_sight().is_empty()
 
 

@@ -88,7 +88,7 @@ async def test_plain_lines_come_out_of_the_mirror_alone(stood: Scene) -> None:
     assert lines.at_sight().height == 5
     assert lines.mirrored == 4
     assert lines.of(["R5"])["ours"].to_list() == ["R5"]
-    assert lines.bearing([""]).height == 5
+    assert lines.rows_with_references([""]).height == 5
     assert lines.mirrored == 4
 
 

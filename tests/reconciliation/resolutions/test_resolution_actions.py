@@ -14,7 +14,7 @@ RULES = read_resolution_rules(CONFIG)
 
 @pytest.mark.parametrize("code", BreakCode)
 def test_every_code_has_an_action(code: BreakCode) -> None:
-    assert RULES.fitting(code)
+    assert RULES.actions_for(code)
 
 
 @pytest.mark.parametrize("action", ResolutionAction)

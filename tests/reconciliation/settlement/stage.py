@@ -67,15 +67,15 @@ class KeptRows:
 
     kept: Mapping[int, pl.DataFrame]
 
-    def changed(self, run: RunRecord) -> ChangedRows:
+    def changed_rows(self, run: RunRecord) -> ChangedRows:
         """What is new or says something else than behind the run before."""
         now = self.kept[run.seq]
         before = self.kept.get(run.seq - 1, now.clear())
         lost = frozenset(row_names(before)) - frozenset(row_names(now))
         return ChangedRows(now.join(before, on=list(now.columns), how="anti", nulls_equal=True), lost)
 
-    def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
-        written = [self.changed(replace(run, seq=one)).rows for one in sorted(runs)]
+    def settled_rows(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
+        written = [self.changed_rows(replace(run, seq=one)).rows for one in sorted(runs)]
         rows = pl.concat([self.kept[run.seq].clear(), *written])
         rows = rows.unique(IDENTITY, keep="last", maintain_order=True)
         counting = set(row_names(self.kept[run.seq])) & set(names)

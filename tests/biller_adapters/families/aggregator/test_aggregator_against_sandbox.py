@@ -68,8 +68,8 @@ async def test_a_bill_is_fetched_paid_paid_again_and_asked_about(house: HouseSta
         "transaction_id": order.biller_quote["aggregator_transaction"],
     }
     assert first == again == Approved(facts)
-    assert asked == Posted(order.reference, order.sums.billed.minor, facts | {"message": "OK"})
-    assert (taken["reference"], taken["amount_paisa"]) == (order.reference, order.sums.billed.minor)
+    assert asked == Posted(order.reference, order.sums.billed_amount.minor, facts | {"message": "OK"})
+    assert (taken["reference"], taken["amount_paisa"]) == (order.reference, order.sums.billed_amount.minor)
 
 
 @every_house
@@ -108,7 +108,7 @@ async def test_a_payment_that_was_taken_without_an_answer_is_found(house: HouseS
     assert isinstance(await house.adapter.pay(order), InDoubt)
     asked = await house.adapter.inquire(order)
     assert isinstance(asked, Posted)
-    assert asked.amount_minor == order.sums.billed.minor
+    assert asked.amount_minor == order.sums.billed_amount.minor
 
 
 @every_house
@@ -126,7 +126,7 @@ async def test_an_echo_of_another_amount_is_told_as_it_is(house: HouseStage) -> 
     assert isinstance(await house.adapter.pay(order), InDoubt)
     asked = await house.adapter.inquire(order)
     assert isinstance(asked, Posted)
-    assert asked.amount_minor == order.sums.billed.minor + 100
+    assert asked.amount_minor == order.sums.billed_amount.minor + 100
 
 
 @every_house
@@ -168,7 +168,7 @@ async def test_a_water_account_stands_for_its_oldest_bill_under_the_same_key(hou
 async def test_a_bill_less_tax_is_paid_and_its_challan_goes_with_no_other(house: HouseStage) -> None:
     whole, order = await house.bill(), await house.order("normal", 0, **TAX)
     rival = await house.order("normal", 1, **TAX)
-    assert order.sums.billed == whole.total - Money(5_000)
+    assert order.sums.billed_amount == whole.total - Money(5_000)
     assert isinstance(await house.adapter.pay(order), Approved)
     assert await house.adapter.pay(rival) == Declined("refused", "905")
     assert await house.fetch("normal", 1, **TAX) == AmountRefused()
@@ -180,7 +180,7 @@ async def test_months_are_stated_surcharged_and_paid_once(house: HouseStage) -> 
     order = await house.order(from_month="202512", to_month="202602")
     month = await house.bill(from_month="202605")
     # Two of the three are overdue on the tenth of March.
-    assert order.sums.billed.minor == month.total.minor * 3 + month.total.minor // 10 * 2
+    assert order.sums.billed_amount.minor == month.total.minor * 3 + month.total.minor // 10 * 2
     overlapping = await house.order(from_month="202602", to_month="202604")
     assert isinstance(await house.adapter.pay(order), Approved)
     assert await house.adapter.pay(overlapping) == Declined("already_paid", "902")

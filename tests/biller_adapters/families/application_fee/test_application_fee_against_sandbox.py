@@ -104,9 +104,9 @@ async def test_a_taken_payment_whose_answer_is_lost_is_found(
     assert isinstance(await stage.pay(order), InDoubt)
     asked = await stage.inquire(order)
     assert isinstance(asked, Posted)
-    assert (asked.amount_minor, bool(asked.facts["receipt"])) == (order.sums.billed.minor, True)
+    assert (asked.amount_minor, bool(asked.facts["receipt"])) == (order.sums.billed_amount.minor, True)
     assert isinstance(await stage.pay(order), Approved)
-    assert await stage.booked(office) == [order.sums.billed.minor]
+    assert await stage.booked(office) == [order.sums.billed_amount.minor]
 
 
 @every_office
@@ -115,7 +115,7 @@ async def test_a_payment_that_was_never_taken_is_sent_again(stage: OfficesStage,
     assert isinstance(await stage.pay(order), InDoubt)
     assert await stage.inquire(order) == NotFound()
     assert isinstance(await stage.pay(order), Approved)
-    assert await stage.booked(office) == [order.sums.billed.minor]
+    assert await stage.booked(office) == [order.sums.billed_amount.minor]
 
 
 @every_office
@@ -124,7 +124,7 @@ async def test_an_echo_of_another_amount_is_told_as_it_is(stage: OfficesStage, o
     assert isinstance(await stage.pay(order), InDoubt)
     asked = await stage.inquire(order)
     assert isinstance(asked, Posted)
-    assert asked.amount_minor == order.sums.billed.minor + 100
+    assert asked.amount_minor == order.sums.billed_amount.minor + 100
     assert isinstance(await stage.pay(order), InDoubt)
 
 

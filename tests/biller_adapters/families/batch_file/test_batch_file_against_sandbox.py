@@ -86,7 +86,7 @@ class Exchange:
 
 def paid(order: PayOrder, receipt: str, minute: int = 0) -> ScrollPayment:
     """A payment as the books tell the scroll of it."""
-    billed, nothing = order.sums.billed, Money(0)
+    billed, nothing = order.sums.billed_amount, Money(0)
     stated = {"amount": billed, "vat": nothing, "late_fee": nothing}
     return ScrollPayment(
         payment_id=order.payment_id,
@@ -126,7 +126,7 @@ async def test_bills_come_are_paid_and_leave_as_a_scroll_that_the_office_posts(e
         assert await exchange.adapter.pay(order) == outcome
         receipt = outcome.facts["receipt"]
         assert await exchange.adapter.inquire(order) == Posted(
-            order.reference, order.sums.billed.minor, {"receipt": receipt}
+            order.reference, order.sums.billed_amount.minor, {"receipt": receipt}
         )
         scrolled.append(replace(paid(order, receipt, minute), payment_id=UUID(int=minute + 1)))
         again = await exchange.fetch("normal", minute)
@@ -137,7 +137,7 @@ async def test_bills_come_are_paid_and_leave_as_a_scroll_that_the_office_posts(e
 
     assert (answer["code"], answer["posted"], answer["rejected"]) == ("200", 3, [])
     posted = {payment["reference"]: payment["amount_paisa"] for payment in await exchange.office.payments()}
-    assert posted == {order.reference: order.sums.billed.minor for order in orders}
+    assert posted == {order.reference: order.sums.billed_amount.minor for order in orders}
     assert (await exchange.bring(exchange.scroll(*scrolled)))["code"] == "409"
     assert (await exchange.load(is_next=True)).number == 2
 
@@ -198,7 +198,7 @@ async def test_an_amount_that_grew_in_the_next_file_refuses_the_old_quote_and_is
     await exchange.load(is_next=True)
     assert await exchange.adapter.pay(old) == Declined("amount_differs", "amount_differs")
     new = replace(await exchange.order("amount_changes"), reference="NEW".ljust(26, "X"))
-    assert new.sums.billed == old.sums.billed + Money(100)
+    assert new.sums.billed_amount == old.sums.billed_amount + Money(100)
     assert isinstance(await exchange.adapter.pay(new), Approved)
     assert (await exchange.bring(exchange.scroll(paid(new, "A"))))["posted"] == 1
 

@@ -50,8 +50,8 @@ async def test_a_bill_is_fetched_paid_paid_again_and_asked_about(house: HouseSta
     (taken,) = await house.payments()
     facts = {"message": "Payment received", "receipt": taken["receipt"]}
     assert first == again == Approved(facts)
-    assert asked == Posted(order.reference, order.sums.billed.minor, facts | {"message": "OK"})
-    assert (taken["reference"], taken["amount_paisa"]) == (order.reference, order.sums.billed.minor)
+    assert asked == Posted(order.reference, order.sums.billed_amount.minor, facts | {"message": "OK"})
+    assert (taken["reference"], taken["amount_paisa"]) == (order.reference, order.sums.billed_amount.minor)
 
 
 @every_house
@@ -96,7 +96,7 @@ async def test_a_payment_that_was_taken_without_an_answer_is_found(house: HouseS
     assert isinstance(await house.adapter.pay(order), InDoubt)
     asked = await house.adapter.inquire(order)
     assert isinstance(asked, Posted)
-    assert asked.amount_minor == order.sums.billed.minor
+    assert asked.amount_minor == order.sums.billed_amount.minor
 
 
 @every_house
@@ -114,7 +114,7 @@ async def test_an_echo_of_another_amount_is_told_as_it_is(house: HouseStage) -> 
     assert isinstance(await house.adapter.pay(order), InDoubt)
     asked = await house.adapter.inquire(order)
     assert isinstance(asked, Posted)
-    assert asked.amount_minor == order.sums.billed.minor + 100
+    assert asked.amount_minor == order.sums.billed_amount.minor + 100
 
 
 @every_house
@@ -140,7 +140,7 @@ async def test_the_oldest_of_three_bills_comes_first(house: HouseStage) -> None:
 async def test_a_tax_is_paid_in_parts_and_never_beyond_what_is_left(house: HouseStage) -> None:
     whole = await house.bill()
     part = await house.order(amount="100.00")
-    assert part.sums.billed == Money(10_000)
+    assert part.sums.billed_amount == Money(10_000)
     assert isinstance(await house.adapter.pay(part), Approved)
     left = await house.bill()
     assert left.total == whole.total - Money(10_000)

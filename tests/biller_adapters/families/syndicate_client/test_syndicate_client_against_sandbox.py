@@ -50,8 +50,8 @@ async def test_a_bill_is_fetched_paid_paid_again_and_asked_about(house: HouseSta
     (taken,) = await house.payments()
     facts = {"message": "success", "receipt": taken["receipt"], "upstream_fee": "5.75"}
     assert first == again == Approved(facts)
-    assert asked == Posted(order.reference, order.sums.billed.minor, facts)
-    assert (taken["reference"], taken["amount_paisa"]) == (order.reference, order.sums.billed.minor)
+    assert asked == Posted(order.reference, order.sums.billed_amount.minor, facts)
+    assert (taken["reference"], taken["amount_paisa"]) == (order.reference, order.sums.billed_amount.minor)
     assert taken["sends"] == 2
 
 
@@ -111,7 +111,7 @@ async def test_a_payment_that_was_taken_without_an_answer_is_found(house: HouseS
     assert isinstance(await house.adapter.pay(order), InDoubt)
     asked = await house.adapter.inquire(order)
     assert isinstance(asked, Posted)
-    assert asked.amount_minor == order.sums.billed.minor
+    assert asked.amount_minor == order.sums.billed_amount.minor
 
 
 @every_house
@@ -129,7 +129,7 @@ async def test_an_echo_of_another_amount_is_told_as_it_is(house: HouseStage) -> 
     assert isinstance(await house.adapter.pay(order), InDoubt)
     asked = await house.adapter.inquire(order)
     assert isinstance(asked, Posted)
-    assert asked.amount_minor == order.sums.billed.minor + 100
+    assert asked.amount_minor == order.sums.billed_amount.minor + 100
     assert await house.adapter.pay(order) == InDoubt("paid with another amount")
 
 
@@ -166,7 +166,7 @@ async def test_a_payment_lowers_the_prefund_by_the_bill_and_their_fee(house: Hou
     order = await house.order()
     for _ in range(2):
         assert isinstance(await house.adapter.pay(order), Approved)
-    left = Money(OPENING - order.sums.billed.minor - FEE)
+    left = Money(OPENING - order.sums.billed_amount.minor - FEE)
     assert await house.adapter.prefunds() == {"postpaid": left, "prepaid": Money(0)}
 
 

@@ -72,7 +72,7 @@ def partnership() -> Partnership:
 
 async def test_a_bill_is_fetched_paid_paid_again_and_asked_about(partnership: Partnership) -> None:
     adapter, order = partnership.adapter, await partnership.order()
-    assert order.sums.billed == Money(105_000)
+    assert order.sums.billed_amount == Money(105_000)
     assert await adapter.inquire(order) == NotFound()
     first, again = await adapter.pay(order), await adapter.pay(order)
     assert isinstance(first, Approved)

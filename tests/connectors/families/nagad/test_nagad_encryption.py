@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.families.nagad.encryption import MessageEncryption, private_key, public_key
 from connectors.families.nagad.rehearsal import private_key_text, public_key_text, stage_nagad
-from connectors.families.nagad.replies import decrypted
+from connectors.families.nagad.replies import decrypt_document
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.nagad.nagad_stage import a_key, private_text, public_text, read, sealed
@@ -58,7 +58,7 @@ def test_every_spelling_of_a_text_is_read_alike(
 ) -> None:
     spelt = json.dumps(document, indent=indent, separators=separators).encode()
     if len(spelt) <= 245:
-        assert decrypted(OURS, sealed(spelt)) == document
+        assert decrypt_document(OURS, sealed(spelt)) == document
 
 
 def test_no_more_is_sealed_than_fits() -> None:
@@ -106,7 +106,7 @@ def test_nothing_else_is_ever_raised(sensitive_data: bytes, signature: bytes) ->
 @pytest.mark.parametrize("plaintext", [b"[]", b"null", b"{", b"", b"\xff", b'{"a": NaN}'])
 def test_what_is_signed_and_no_object_is_refused_without_a_word_of_it(plaintext: bytes) -> None:
     with pytest.raises(BrokenReplyError, match=r"^(not JSON|no JSON object)$"):
-        decrypted(OURS, sealed(plaintext))
+        decrypt_document(OURS, sealed(plaintext))
 
 
 def with_password() -> str:
@@ -181,7 +181,7 @@ def test_a_rehearsal_seals_what_its_example_shows_in_the_open() -> None:
     assert own is not None
     assert theirs is not None
     told = json.loads(staged.wire_form('{"sensitiveData": {"challenge": "a"}}'))
-    assert decrypted(MessageEncryption(own, theirs), told) == {"challenge": "a"}
+    assert decrypt_document(MessageEncryption(own, theirs), told) == {"challenge": "a"}
     assert b"challenge" not in staged.wire_form('{"sensitiveData": {"challenge": "a"}}')
     wrong = json.loads(staged.wire_form('{"sensitiveData": {}, "signature": "QUJD"}'))
     assert wrong["signature"] == "QUJD"

@@ -66,7 +66,7 @@ def test_nobody_is_paid_below_a_minimum_above_a_maximum_or_without_an_account() 
         EKSHOP: RemainderReason.BELOW_MINIMUM,
         COURIER: RemainderReason.NO_ACCOUNT,
     }
-    assert out.carried == {DESCO: 9_999_999, BREB: 10**12, EKSHOP: 999, COURIER: 50_000}
+    assert out.carried_amounts == {DESCO: 9_999_999, BREB: 10**12, EKSHOP: 999, COURIER: 50_000}
 
 
 @pytest.mark.parametrize("amount", [1_000, 999_999_999_999])
@@ -77,16 +77,16 @@ def test_an_amount_on_a_bound_is_paid(amount: int) -> None:
 def test_whoever_owes_us_is_not_paid_and_only_a_connector_pays_by_itself() -> None:
     out = instructions_of(sheet(ekshop=-700, npsb=-90_000), REGISTRY)
     assert reasons(out) == {EKSHOP: RemainderReason.OWES_US, NPSB: RemainderReason.OWES_US}
-    assert out.carried == {EKSHOP: -700}
+    assert out.carried_amounts == {EKSHOP: -700}
 
 
 def test_what_was_carried_is_paid_with_what_comes_next() -> None:
     first = instructions_of(sheet(ekshop=999), REGISTRY)
-    second = instructions_of(sheet_of(TUE, [], CYCLES), REGISTRY, {EKSHOP: first.carried[EKSHOP] + 1})
+    second = instructions_of(sheet_of(TUE, [], CYCLES), REGISTRY, {EKSHOP: first.carried_amounts[EKSHOP] + 1})
     assert [one.amount for one in second.instructions] == [1_000]
     settled = instructions_of(sheet(ekshop=700), REGISTRY, {EKSHOP: -700})
     assert reasons(settled) == {EKSHOP: RemainderReason.NOTHING_OWED}
-    assert settled.carried == {}
+    assert settled.carried_amounts == {}
 
 
 @given(many_lines())
@@ -97,7 +97,7 @@ def test_everything_owed_is_instructed_or_carried(lines: list[SettlementLine]) -
     for day in value_dates(lines, CYCLES):
         one = sheet_of(day, lines, CYCLES)
         out = instructions_of(one, REGISTRY, carried)
-        carried = dict(out.carried)
+        carried = dict(out.carried_amounts)
         owed.update({position.party: -position.net for position in one.positions})
         paid.update({each.creditor.creditor: each.amount for each in out.instructions})
         creditors = [each.creditor.creditor for each in out.instructions]

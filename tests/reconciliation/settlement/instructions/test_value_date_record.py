@@ -55,7 +55,7 @@ def test_every_line_of_a_sheet_says_what_became_of_it(
             assert rows[-1].position.party == OURS
             assert {
                 row.position.party: row.carried_out for row in rows if row.carried_out
-            } == outgoing.carried
+            } == outgoing.carried_amounts
             assert all(
                 row.instructed <= max(0, owed.get(row.position.party, 0)) for row in rows if row.instructed
             )
@@ -79,7 +79,7 @@ def test_a_chain_of_value_dates_loses_nothing(lines: list[SettlementLine], settl
         paid += sum(row.instructed for row in rows)
         by_itself += sum(row.pays_itself for row in rows)
         net += sum(row.position.net for row in rows[:-1])
-        carried = dict(outgoing.carried)
+        carried = dict(outgoing.carried_amounts)
     assert paid + sum(carried.values()) - by_itself == -net
 
 
@@ -111,13 +111,13 @@ def test_nobody_is_paid_beyond_what_our_books_owe() -> None:
         EKSHOP: (1, RemainderReason.LESS_IN_BOOKS),
         DESCO: (10_000_000, RemainderReason.LESS_IN_BOOKS),
     }
-    assert out.carried == {EKSHOP: 1, DESCO: 10_000_000}
+    assert out.carried_amounts == {EKSHOP: 1, DESCO: 10_000_000}
 
 
 def test_a_value_date_that_passed_pays_nobody() -> None:
     sheet = sheet_of(MON, [line(EKSHOP, -5_000), line(BREB, 70), line(NPSB, 90)], CYCLES)
     out = carry_whole_sheet(sheet, {DESCO: 3})
-    assert (out.instructions, out.carried) == ((), {EKSHOP: 5_000, BREB: -70, DESCO: 3})
+    assert (out.instructions, out.carried_amounts) == ((), {EKSHOP: 5_000, BREB: -70, DESCO: 3})
     assert {one.party: one.reason for one in out.remainders}[EKSHOP] is RemainderReason.PUT_OFF
     assert passed_value_dates((SUN, MON, TUE), TUE, None) == (SUN, MON)
     assert passed_value_dates((SUN, MON, TUE), TUE, SUN) == (MON,)

@@ -109,7 +109,7 @@ def test_nothing_is_lost_between_gross_and_net(lines: list[SettlementLine]) -> N
         assert sheet.suspense.opening == closing, "a window begins with what the one before left"
         closing = sheet.suspense.closing
         dropped += sheet.suspense.dropped
-        claimed += sum(one.claimed for one in sheet.positions)
+        claimed += sum(one.claimed_amount for one in sheet.positions)
         net.update({one.party: one.net for one in sheet.positions})
     for party in PARTIES:
         agreed = (one for one in lines if one.agreed_on is not None and one.cycle.party == party)

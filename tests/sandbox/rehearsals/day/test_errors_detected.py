@@ -108,8 +108,8 @@ def test_all_that_is_made_wrong_is_found_and_nothing_else(tmp_path: Path, seed: 
     (tmp_path / "files").rename(month / "files")
     seal(month / "key", seeded)
     report = run_month(month, CONFIG, tmp_path / "kept", lambda *_: None, None)
-    assert report.missed == frozenset()
-    assert report.invented == frozenset()
+    assert report.missed_entries == frozenset()
+    assert report.invented_entries == frozenset()
     assert report.invariants == "hold"
 
 
