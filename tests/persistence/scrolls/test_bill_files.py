@@ -31,7 +31,8 @@ from ekpay_switch.persistence.scrolls.bill_files import (
     FileSeenBeforeError,
     PostgresBillFiles,
 )
-from tests.persistence.books import BILLER, REFUSED, Books, database_of
+from tests.database import database_of
+from tests.persistence.books import BILLER, REFUSED, Books
 
 DUE = date(2099, 3, 20)
 
