@@ -8,3 +8,6 @@ from hypothesis import settings
 # are tried on every run, so that a change is judged by what it changed; people's own runs look for new ones.
 settings.register_profile("ekpay", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("ekpay")
+
+# The server that all tests over PostgreSQL share.
+pytest_plugins = ("tests.database",)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.api.echallan import outside as echallan
+from ekpay_switch.api.echallan import error_answers as echallan
 from ekpay_switch.api.merchant.refusals import answer_with, is_under_merchant_api
 from ekpay_switch.api.v1.problems import is_under_v1, problem_of_status
 from ekpay_switch.domain import errors

@@ -21,12 +21,12 @@ from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCo
 from ekpay_switch.persistence.host_links.store import PostgresHosts
 from ekpay_switch.persistence.merchants.directory import PostgresMerchants
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
-from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.payments.bill_locks import PostgresLockedBills
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.persistence.routing.store import PostgresRouting
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.plugins import load_billers, load_connectors
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.connectors import Connectors

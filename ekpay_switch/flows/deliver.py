@@ -11,7 +11,6 @@ from typing import assert_never
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.asking import Timing
 from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
@@ -26,6 +25,7 @@ from ekpay_switch.domain.delivery import (
     Stale,
     plan_outcome,
 )
+from ekpay_switch.domain.inquiries import Timing
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.outcome import (
     Approved,

@@ -16,7 +16,7 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.merchants import code_of
 from ekpay_switch.domain.money import format_taka
-from ekpay_switch.domain.notices import (
+from ekpay_switch.domain.notifications import (
     NOTICES,
     EndpointKind,
     RetryDecision,

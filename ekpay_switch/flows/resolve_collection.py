@@ -10,7 +10,6 @@ from typing import assert_never
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.asking import send_date
 from ekpay_switch.domain.collections.connector_calls import (
     TECHNICAL_DECLINES,
     AwaitingPayer,
@@ -29,6 +28,7 @@ from ekpay_switch.domain.collections.funding import (
     TryFinding,
     TryState,
 )
+from ekpay_switch.domain.inquiries import send_date
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile

@@ -10,13 +10,6 @@ from typing import assert_never
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.asking import (
-    NextStep,
-    final_not_found_at,
-    is_watched,
-    next_step_after_not_found,
-    send_date,
-)
 from ekpay_switch.domain.collections.file_proofs import (
     SAYS_DONE,
     FileProof,
@@ -34,6 +27,13 @@ from ekpay_switch.domain.delivery import (
     plan_half_done,
     plan_posted,
     plan_receipt,
+)
+from ekpay_switch.domain.inquiries import (
+    NextStep,
+    final_not_found_at,
+    is_watched,
+    next_step_after_not_found,
+    send_date,
 )
 from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import State

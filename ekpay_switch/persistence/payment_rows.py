@@ -21,8 +21,8 @@ from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_state
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_LANES, WINDOW_LOCK, sums_of
 from ekpay_switch.persistence.group_commit.write import LostRowError
-from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.routing.decisions import keep_decision
+from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.security.identifiers import uuid7
 
 Row = Mapping[str, Any]

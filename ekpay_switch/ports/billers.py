@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ekpay_switch.domain.amount_bounds import AmountBounds
-from ekpay_switch.domain.asking import SafetyFacts, Timing
 from ekpay_switch.domain.bill import BillQuery, FetchReply
 from ekpay_switch.domain.delivery import BillerTerms, PayOrder
+from ekpay_switch.domain.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.domain.scrolls.scroll import ScrollTerms
 

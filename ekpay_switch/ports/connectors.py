@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ekpay_switch.domain.asking import SafetyFacts, Timing
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
@@ -23,6 +22,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundOrder,
     RefundOutcome,
 )
+from ekpay_switch.domain.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer, NotFound
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import EndpointKind, RetryDecision, SendResult, Siblings
+from ekpay_switch.domain.notifications import EndpointKind, RetryDecision, SendResult, Siblings
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.merchants import MerchantPayment, MerchantPayments

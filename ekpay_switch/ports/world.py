@@ -12,7 +12,6 @@ from typing import Protocol
 from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.asking import DoubtfulSend
 from ekpay_switch.domain.bill import Bill, BillQuery, LockedBill, Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
 from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
@@ -25,6 +24,7 @@ from ekpay_switch.domain.delivery import (
     SendAnswer,
 )
 from ekpay_switch.domain.fees import FeeTable
+from ekpay_switch.domain.inquiries import DoubtfulSend
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenLine

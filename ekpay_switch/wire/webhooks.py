@@ -19,7 +19,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from ekpay_switch.domain.notices import SendResult
+from ekpay_switch.domain.notifications import SendResult
 from ekpay_switch.ports.world import Clock
 from ekpay_switch.wire.public_addresses import (
     AddressRules,

@@ -205,7 +205,7 @@ def _first_dates(lines: pl.DataFrame) -> dict[str, date]:
 def _night_inputs(inputs: RunInputs, lines: pl.DataFrame, part: Participants) -> NightInputs:
     ours, replaced = rows_of_lines(lines)
     expected = inputs.expected.filter(pl.col("institution").is_in(list(part.since))).sort("origin", "ordinal")
-    files = tuple(file.incoming for file in inputs.files)
+    files = tuple(file.as_incoming_file for file in inputs.files)
     return NightInputs(inputs.night, ours, files, expected, replaced)
 
 

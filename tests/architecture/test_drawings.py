@@ -5,7 +5,7 @@ from ekpay_switch.api.v1.problems import MEANINGS, ProblemCode
 from ekpay_switch.cli.payments.wording import EVENT_WORDING, REFUND_EVENT_WORDING, REFUND_STATE_WORDING
 from ekpay_switch.cli.reference import codes_and_events, payment_states
 from ekpay_switch.domain.alarms import MEANING, Alarm
-from ekpay_switch.domain.notices import NOTICES, EventType
+from ekpay_switch.domain.notifications import NOTICES, EventType
 from ekpay_switch.domain.payment import TRANSITIONS, Event, State, public_state
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.refusals import Refusal

@@ -11,12 +11,14 @@ from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.settings import Settings
+from tests.database import relax_durability
 
 
 @contextmanager
 def a_home(folders: pytest.TempPathFactory) -> Iterator[Path]:
     """The home; its server is stopped and deleted at the end."""
     home = folders.mktemp("ekpay") / "home"
+    asyncio.run(relax_durability(EmbeddedPostgres(home).start()))
     asyncio.run(migrate(open_database(Settings(home=home, database_url=None))))
     yield home
     EmbeddedPostgres(home).destroy()

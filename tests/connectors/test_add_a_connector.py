@@ -22,7 +22,6 @@ from connectors.new_connector import first_misunderstood_example, write_manifest
 from connectors.registry import FAMILIES, build
 from ekpay_switch.cli.conformance.run import FactVerdict, SafetyFact
 from ekpay_switch.cli.connectors.conformance import ConnectorConformance
-from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectOrder,
@@ -30,6 +29,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     PageCreated,
     RefundLine,
 )
+from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.wing_kit.manifest_draft import MARK, DraftRequest, UnwritableError

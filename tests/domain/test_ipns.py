@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.merchants import MerchantCode, code_of
-from ekpay_switch.domain.notices import (
+from ekpay_switch.domain.notifications import (
     FAILURES_MAX,
     GIVEN_UP_MAX,
     IPN_CODES,

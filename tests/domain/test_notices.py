@@ -18,7 +18,7 @@ from ekpay_switch.domain.delivery import (
 )
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import (
+from ekpay_switch.domain.notifications import (
     AGE_SECONDS_MAX,
     FAILURES_MAX,
     GIVEN_UP_MAX,

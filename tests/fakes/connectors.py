@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
-from ekpay_switch.domain.asking import SafetyFacts, Timing
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
@@ -25,6 +24,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundOutcome,
     RefundsFound,
 )
+from ekpay_switch.domain.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile, RefundRules

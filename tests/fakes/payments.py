@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ekpay_switch.domain.asking import DoubtfulSend
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.claims import (
@@ -36,6 +35,7 @@ from ekpay_switch.domain.delivery import (
     Stale,
     plan_receipt_taken,
 )
+from ekpay_switch.domain.inquiries import DoubtfulSend
 from ekpay_switch.domain.ledger.entries import Entry, kind_of
 from ekpay_switch.domain.ledger.posting_rules import (
     IN_FLIGHT,

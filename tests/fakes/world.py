@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from ekpay_switch.domain.asking import SafetyFacts, Timing
 from ekpay_switch.domain.bill import Bill, BillFound, BillMissing, BillQuery, FetchReply, LockedBill
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.fees import ANY, FeeRow, FeeTable
+from ekpay_switch.domain.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, InDoubt, Inquiry, NotFound, Outcome, Posted, Unreached

@@ -24,6 +24,7 @@ from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCo
 from ekpay_switch.persistence.group_commit.steps import PostEntry, SaveQuote, Step
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.sealed_fields import Sealer
+from tests.database import database_of
 from tests.factories import a_bill, a_quote
 
 BILLER = "desco_postpaid"
@@ -38,11 +39,6 @@ VALUES ($1, $1, $2, $3, $1, '', '', $4)
 NEW_PREFUNDS = """
 INSERT INTO accounts (code, kind, balance, floor) SELECT c, 'liability', 0, 0 FROM unnest($1::text[]) AS c
 """
-
-
-def database_of(endpoint: Endpoint) -> Database:
-    """The three roles' way to the endpoint's database."""
-    return Database(endpoint.dsn("ekpay_app"), endpoint.dsn("ekpay_owner"), endpoint.dsn("ekpay_audit"))
 
 
 @dataclass

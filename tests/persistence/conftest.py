@@ -1,52 +1,17 @@
-"""One PostgreSQL server a test process; each test gets a copy of the migrated database for itself."""
+"""Books over a database of the test's own, and what stands upon them."""
 
-import asyncio
-import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
-import asyncpg
 import pytest
 
-from ekpay_switch.persistence.embedded.server import EmbeddedPostgres, Endpoint
-from ekpay_switch.persistence.migrate import migrate
+from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.payments.store import PostgresPayments
-from tests.persistence.books import SEALER, Books, database_of, group_commit_of
+from tests.database import database_of
+from tests.persistence.books import SEALER, Books, group_commit_of
 from tests.persistence.collections.collection_setup import Till, open_till
 from tests.persistence.collections.merchant_money_setup import PAYEES, Stall, open_stall
 from tests.persistence.notifications.notifier_setup import Post
-
-TEMPLATE = "ekpay"
-NAMES = (f"books_{number}" for number in itertools.count())
-
-
-@pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "home")
-    endpoint = server.start()
-    asyncio.run(migrate(database_of(endpoint)))
-    yield endpoint
-    server.destroy()
-
-
-@asynccontextmanager
-async def a_copy(endpoint: Endpoint, template: str = TEMPLATE) -> AsyncIterator[Endpoint]:
-    """A fresh copy of a database that nobody is connected to; it is gone afterwards."""
-    name = next(NAMES)
-    await at_the_server(endpoint, f"CREATE DATABASE {name} TEMPLATE {template} OWNER ekpay_owner")
-    try:
-        yield replace(endpoint, database=name)
-    finally:
-        await at_the_server(endpoint, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def at_the_server(endpoint: Endpoint, statement: str) -> None:
-    connection = await asyncpg.connect(replace(endpoint, database="postgres").dsn("postgres"))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @asynccontextmanager
@@ -57,13 +22,6 @@ async def open_books(endpoint: Endpoint, **limits: float) -> AsyncIterator[Books
         yield Books(endpoint, group_commit)
     finally:
         await group_commit.stop()
-
-
-@pytest.fixture
-async def place(endpoint: Endpoint) -> AsyncIterator[Endpoint]:
-    """An empty migrated database."""
-    async with a_copy(endpoint) as place:
-        yield place
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from ekpay_switch.domain.payment import FINAL, State
 from ekpay_switch.persistence import housekeeping
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
-from tests.persistence.books import APPROVED, SILENT, Books, database_of
-from tests.persistence.conftest import a_copy
+from tests.database import a_copy, database_of
+from tests.persistence.books import APPROVED, SILENT, Books
 
 
 @pytest.fixture

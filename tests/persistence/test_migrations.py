@@ -22,8 +22,8 @@ from ekpay_switch.persistence.schema.notifications import NOTIFICATION_APPEND_ON
 from ekpay_switch.persistence.schema.routing import ROUTING_APPEND_ONLY
 from ekpay_switch.persistence.schema.scrolls import SCROLL_APPEND_ONLY
 from ekpay_switch.persistence.schema.triggers import BALANCE_TRIGGER, SCROLL_TRIGGERS
-from tests.persistence.books import Books, database_of
-from tests.persistence.conftest import a_copy
+from tests.database import a_copy, database_of
+from tests.persistence.books import Books
 
 COLUMNS = """
 SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
-from ekpay_switch.domain.notices import SendResult
+from ekpay_switch.domain.notifications import SendResult
 from ekpay_switch.wire.public_addresses import AddressRules, UnsafeAddressError, target_of
 from ekpay_switch.wire.webhooks import NameResolver, WebhookLimits, WebhookSender, resolve_checked
 from tests.wire.conftest import HandClock

@@ -11,9 +11,9 @@ from datetime import date
 from uuid import UUID, uuid4
 
 from ekpay_switch.cli.conformance.run import ConformanceRun, SafetyFact, StepFinding
-from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO
 from ekpay_switch.domain.outcome import (

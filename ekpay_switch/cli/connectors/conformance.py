@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from ekpay_switch.cli.conformance.run import ConformanceRun, SafetyFact, StepFinding
-from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     Collected,
@@ -26,6 +25,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundsFound,
     judge_collected,
 )
+from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.ports.connectors import Connector, FindsMovements

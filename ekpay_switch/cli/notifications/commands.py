@@ -11,7 +11,7 @@ from ekpay_switch.cli.notifications import ipns
 from ekpay_switch.cli.notifications.replay_options import FORMS, read_id, read_range, shown_url
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
-from ekpay_switch.domain.notices import EndpointKind
+from ekpay_switch.domain.notifications import EndpointKind
 from ekpay_switch.persistence.notifications.delivery_log import (
     Line,
     ReplayRange,

@@ -12,7 +12,7 @@ from ekpay_switch.api.webhook_keys import PATH
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
 from ekpay_switch.composition.worker import address_rules
-from ekpay_switch.domain.notices import EndpointKind, EventType
+from ekpay_switch.domain.notifications import EndpointKind, EventType
 from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.wire.public_addresses import AddressRules, UnsafeAddressError, target_of

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.cli.notifications.replay_options import FORMS, bar_when_slow, read_id, read_range, shown_url
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
-from ekpay_switch.domain.notices import EndpointKind
+from ekpay_switch.domain.notifications import EndpointKind
 from ekpay_switch.persistence.notifications.delivery_log import (
     ReplayRange,
     TryFilter,

@@ -11,14 +11,14 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.composition.switch import token_sealer
 from ekpay_switch.domain.payment import State, public_state
-from ekpay_switch.persistence.payments.store import read_tokens
-from ekpay_switch.persistence.payments.story import (
+from ekpay_switch.persistence.payments.payment_details import (
     Line,
     PaymentFilter,
     export_payments,
     list_payments,
     read_payment_details,
 )
+from ekpay_switch.persistence.payments.store import read_tokens
 from ekpay_switch.security.masking import mask_account
 
 _OF_PAYMENT = (

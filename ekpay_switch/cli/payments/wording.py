@@ -11,11 +11,11 @@ from ekpay_switch.cli.routing.wording import decision_lines
 from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_wording, taka
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.merchants import is_merchant
-from ekpay_switch.domain.notices import DeliveryState
+from ekpay_switch.domain.notifications import DeliveryState
 from ekpay_switch.domain.payment import FINAL, Event, State, public_state
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.vending import TokenLine
-from ekpay_switch.persistence.payments.story import Line, PaymentDetails
+from ekpay_switch.persistence.payments.payment_details import Line, PaymentDetails
 from ekpay_switch.persistence.routing.documents import decision_of
 from ekpay_switch.security.masking import mask_account, printable
 

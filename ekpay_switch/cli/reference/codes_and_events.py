@@ -10,7 +10,7 @@ from ekpay_switch.api.syndicate.codes import DONE, IN_PROGRESS, MESSAGES, REFUSA
 from ekpay_switch.api.v1.problems import MEANINGS
 from ekpay_switch.cli.payments.wording import EVENT_WORDING, REFUND_EVENT_WORDING, REFUND_STATE_WORDING
 from ekpay_switch.domain import alarms
-from ekpay_switch.domain.notices import NOTICES
+from ekpay_switch.domain.notifications import NOTICES
 from ekpay_switch.domain.payment import public_state
 from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS
 from ekpay_switch.domain.refusals import BURNING

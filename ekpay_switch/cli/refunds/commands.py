@@ -14,9 +14,9 @@ from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, 
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.refunds.refund import RefundState
-from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.refunds.staff_actions import Line, RefundStaffActions
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.collections import RefundView
 from ekpay_switch.ports.connectors import BY_HAND, RefundRules
 from ekpay_switch.security.masking import printable

@@ -12,8 +12,8 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain
 from ekpay_switch.domain.scrolls.bill_file_reading import NamingParameter, read_bill_file
 from ekpay_switch.domain.scrolls.bill_files import BillFile, LoadResult, Problem
-from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.billers import BillerProfile
 
 _PROBLEMS_MAX = 50

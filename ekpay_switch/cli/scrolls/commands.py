@@ -13,8 +13,8 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import taka
 from ekpay_switch.domain.scrolls.layouts import content_of
 from ekpay_switch.domain.scrolls.scroll import ScrollFile
-from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 
 _STDOUT = "-"
 

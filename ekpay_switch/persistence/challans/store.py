@@ -33,8 +33,8 @@ from ekpay_switch.persistence.collections.share_postings import move_owed
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_ACCOUNTS
 from ekpay_switch.persistence.group_commit.steps import PostEntry
-from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import as_json, from_json, lock_books, lock_payment
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.security.identifiers import uuid7
 
 Row = Mapping[str, Any]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.persistence.collections.findings import CALM_SECONDS
-from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import LEG, REFERENCE_LOCK, as_json, lock_name
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.collections import RawCallback
 
 BODY_BYTES_MAX = 65_536

@@ -19,7 +19,6 @@ from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import WINDOW_LOCK, open_window, sums_of
 from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.persistence.group_commit.write import ALLOCATE
-from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import (
     NEW_ATTEMPT,
     Row,
@@ -30,6 +29,7 @@ from ekpay_switch.persistence.payment_rows import (
     lock_payment,
     move_payment,
 )
+from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.collections import DeliveryStart, StartedDelivery
 from ekpay_switch.security.identifiers import uuid7
 

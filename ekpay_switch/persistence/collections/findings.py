@@ -32,7 +32,6 @@ from ekpay_switch.persistence.collections.share_postings import (
     read_shares,
     sums_of_try,
 )
-from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import (
     LEG,
     LOCK_TRY,
@@ -47,6 +46,7 @@ from ekpay_switch.persistence.payment_rows import (
     move_payment,
     update_row,
 )
+from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.collections import TryRecorded
 from ekpay_switch.security.identifiers import unguessable, uuid7
 

@@ -17,7 +17,6 @@ from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.group_commit.batch import bill_lock
 from ekpay_switch.persistence.group_commit.lock_and_read import WINDOW_LOCK, open_window
-from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import (
     LOCK_UNDECIDED,
     Row,
@@ -31,6 +30,7 @@ from ekpay_switch.persistence.payment_rows import (
     read_own_try,
     update_row,
 )
+from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.collections import BillTaken, CollectionOpened, NoNewTry, OtherContent
 
 LOCK_BILL = "SELECT pg_advisory_xact_lock($1::bigint)"

@@ -19,8 +19,8 @@ from ekpay_switch.domain.routing.breaker import (
     breaker_after,
 )
 from ekpay_switch.domain.routing.outcomes import outcome_of
-from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import Row
+from ekpay_switch.persistence.short_transactions import Connection
 
 READ_STATE = "SELECT state FROM connector_breakers WHERE connector_id = $1"
 KNOW_BREAKER = "INSERT INTO connector_breakers (connector_id) VALUES ($1) ON CONFLICT DO NOTHING"

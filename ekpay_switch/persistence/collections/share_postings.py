@@ -17,7 +17,7 @@ from ekpay_switch.domain.shares import Split, Stake
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
 from ekpay_switch.persistence.group_commit.steps import PostEntry
-from ekpay_switch.persistence.own_transactions import Connection
+from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.security.identifiers import uuid7
 
 Row = Mapping[str, Any]

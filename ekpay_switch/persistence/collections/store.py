@@ -33,9 +33,9 @@ from ekpay_switch.persistence.collections.findings import begin_execute, record_
 from ekpay_switch.persistence.collections.openings import begin_another_try, cancel_payment, open_collection
 from ekpay_switch.persistence.collections.share_postings import accounts_of_shares, read_shares
 from ekpay_switch.persistence.collections.views import read_reference, read_returning, read_view
-from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import LEG, read_locked_tries
 from ekpay_switch.persistence.schema.books import payments
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.collections import (
     AlreadyOpened,
     DeliveryStart,

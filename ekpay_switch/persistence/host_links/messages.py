@@ -25,8 +25,8 @@ from ekpay_switch.domain.host_messages import (
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.group_commit.write import LostRowError
 from ekpay_switch.persistence.host_links.message_changes import HostNews
-from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import HOST_LOCK, LEG, from_json, lock_name
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 
 Row = Mapping[str, Any]
 

@@ -19,14 +19,14 @@ from ekpay_switch.persistence.host_links.messages import (
     message_of,
     read_messages,
 )
-from ekpay_switch.persistence.own_transactions import (
+from ekpay_switch.persistence.payment_rows import as_json, from_json
+from ekpay_switch.persistence.schema.host_links import host_messages
+from ekpay_switch.persistence.short_transactions import (
     Connect,
     Connection,
     ShortTransactions,
     TransactionLimits,
 )
-from ekpay_switch.persistence.payment_rows import as_json, from_json
-from ekpay_switch.persistence.schema.host_links import host_messages
 from ekpay_switch.ports.host_links import AnswerRecord, LinkLease, OutgoingMessage
 
 Row = Mapping[str, Any]

@@ -11,8 +11,8 @@ from ekpay_switch.domain.money import ZERO
 from ekpay_switch.persistence.collections.openings import LOCK_BILL, NEW_COLLECTION, READ_STANDING
 from ekpay_switch.persistence.group_commit.batch import bill_lock
 from ekpay_switch.persistence.group_commit.lock_and_read import WINDOW_LOCK, open_window
-from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import Row, as_json
+from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.merchants import NewMerchantPayment, OrderText
 
 # Five random hex digits tell apart the ids made within one second: a million names, far more than the orders

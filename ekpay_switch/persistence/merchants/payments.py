@@ -14,13 +14,13 @@ from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import IPN_CODES
+from ekpay_switch.domain.notifications import IPN_CODES
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.merchants.directory import can_be_stored
 from ekpay_switch.persistence.merchants.openings import open_order, text_of
-from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.schema.books import one_of
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.merchants import (
     Funding,
     MerchantOpened,

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, TextClause, bindparam, case, selec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.notices import NOTICES, EndpointKind
+from ekpay_switch.domain.notifications import NOTICES, EndpointKind
 from ekpay_switch.persistence.notifications.ipn_rows import IS_OUTDATED, KINDS, WANTS
 from ekpay_switch.persistence.notifications.store import UUIDS, lock_notifications
 from ekpay_switch.persistence.schema.books import notifications

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.notices import EndpointKind, EventType
+from ekpay_switch.domain.notifications import EndpointKind, EventType
 from ekpay_switch.persistence.notifications.store import valid_generations
 from ekpay_switch.persistence.parties.partners import UnknownPartnerError
 from ekpay_switch.persistence.schema.books import partners

@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.notices import IPN_CODES, EndpointKind
+from ekpay_switch.domain.notifications import IPN_CODES, EndpointKind
 from ekpay_switch.persistence.merchants.staff_actions import UnknownMerchantError
 from ekpay_switch.persistence.schema.books import notifications
 from ekpay_switch.persistence.schema.merchants import merchant_orders, merchants

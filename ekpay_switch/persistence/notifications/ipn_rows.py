@@ -5,7 +5,7 @@
 
 import orjson
 
-from ekpay_switch.domain.notices import IPN_CODES, NOTICES
+from ekpay_switch.domain.notifications import IPN_CODES, NOTICES
 
 KINDS = {
     "events": orjson.dumps({notice: terms.event for notice, terms in NOTICES.items()}).decode(),

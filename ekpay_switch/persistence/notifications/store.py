@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import (
+from ekpay_switch.domain.notifications import (
     IPN_CODES,
     DeliveryState,
     EndpointHealth,

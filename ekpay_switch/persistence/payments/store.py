@@ -23,7 +23,6 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from ekpay_switch.domain.asking import DoubtfulSend
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
 from ekpay_switch.domain.delivery import (
@@ -34,6 +33,7 @@ from ekpay_switch.domain.delivery import (
     Recording,
     SendAnswer,
 )
+from ekpay_switch.domain.inquiries import DoubtfulSend
 from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State

@@ -23,7 +23,6 @@ from ekpay_switch.domain.refunds.refund import (
 )
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.collections.share_postings import read_split
-from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.payment_rows import add_notification, from_json, update_row
 from ekpay_switch.persistence.refunds.rows import (
@@ -45,6 +44,7 @@ from ekpay_switch.persistence.refunds.steps import (
     write_plan,
 )
 from ekpay_switch.persistence.refunds.store import open_refund
+from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.collections import RefundOpened, RefundView
 
 LAST_STEP = "SELECT from_state, facts FROM history WHERE payment_id = $1 ORDER BY seq DESC LIMIT 1"

@@ -20,8 +20,8 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import LockedRefund, NewRefund, RefundKind, RefundState
 from ekpay_switch.persistence.collections.share_postings import accounts_of_refunds
 from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_statements_of
-from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import LOCK_TRY, lock_books, lock_payment
+from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.collections import RefundView
 from ekpay_switch.security.identifiers import unguessable
 

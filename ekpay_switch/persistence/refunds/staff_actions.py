@@ -14,7 +14,6 @@ import asyncpg
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundRefusal, RefundState
-from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import from_json
 from ekpay_switch.persistence.refunds.decisions import (
     NothingInSuspenseError,
@@ -39,6 +38,7 @@ from ekpay_switch.persistence.refunds.rows import (
     view_of,
 )
 from ekpay_switch.persistence.refunds.store import open_refund
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.collections import RefundOpened, RefundView
 from ekpay_switch.security.identifiers import uuid7
 

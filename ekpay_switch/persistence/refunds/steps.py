@@ -25,7 +25,6 @@ from ekpay_switch.persistence.collections.share_postings import write_share_reve
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.steps import PostEntry
-from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import (
     NEW_EVIDENCE,
     NEW_HISTORY,
@@ -34,6 +33,7 @@ from ekpay_switch.persistence.payment_rows import (
     update_row,
 )
 from ekpay_switch.persistence.refunds.rows import CHANGE_RUNNING_TOTAL, Row
+from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.security.identifiers import uuid7
 
 NEW_STEP = """

@@ -36,7 +36,6 @@ from ekpay_switch.domain.refunds.refund import (
 from ekpay_switch.persistence.collections.share_postings import read_split
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
-from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.refunds.rows import (
     TARGET_OF_FUNDING,
     TARGET_OF_REFUND,
@@ -51,6 +50,7 @@ from ekpay_switch.persistence.refunds.rows import (
     view_of,
 )
 from ekpay_switch.persistence.refunds.steps import StepDetails, keep_as_evidence, move_refund, owe, write_plan
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundView
 from ekpay_switch.security.identifiers import uuid7
 

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.decision import Decision
-from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.routing.documents import as_document, decision_of
 from ekpay_switch.persistence.schema.routing import routing_decisions
+from ekpay_switch.persistence.short_transactions import Connection
 
 AT_ONCE = 500
 NEW_DECISION = """

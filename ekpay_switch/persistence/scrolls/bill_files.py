@@ -26,7 +26,7 @@ from ekpay_switch.domain.scrolls.bill_files import (
     TakingRefusal,
     judge_taking,
 )
-from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.security.identifiers import uuid7
 
 Row = Mapping[str, Any]

@@ -21,7 +21,7 @@ from ekpay_switch.domain.scrolls.scroll import (
     ScrollRow,
     split_lines,
 )
-from ekpay_switch.persistence.own_transactions import Connection
+from ekpay_switch.persistence.short_transactions import Connection
 
 Row = Mapping[str, Any]
 

@@ -23,13 +23,13 @@ from ekpay_switch.domain.scrolls.scroll import (
     refuse_scroll,
     rows_due,
 )
-from ekpay_switch.persistence.own_transactions import Connection, ShortTransactions
 from ekpay_switch.persistence.scrolls.reading import (
     read_changed_payments,
     read_file,
     read_last_seq,
     read_newest,
 )
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 
 # The first keys of two-key advisory locks are listed in `payment_rows`; 4 is used by scrolls.
 _LOCK = "SELECT pg_advisory_xact_lock(4, hashtext($1))"

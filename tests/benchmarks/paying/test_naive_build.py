@@ -20,6 +20,7 @@ from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.payments.store import PostgresPayments
+from tests.database import a_copy, database_of
 from tests.persistence.books import (
     APPROVED,
     REFUSED,
@@ -27,15 +28,11 @@ from tests.persistence.books import (
     SILENT,
     Books,
     a_top_up,
-    database_of,
     delivery_of,
     kinds,
     recording_of,
     refusals,
 )
-from tests.persistence.conftest import a_copy, endpoint, place
-
-__all__ = ["endpoint", "place"]
 
 ROWS = {
     "quotes": "SELECT * FROM quotes ORDER BY quote_id",

@@ -27,7 +27,8 @@ from ekpay_switch.persistence.audit.run import run
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.ledger.lines import FREEZE_STANDING
 from ekpay_switch.persistence.migrate import migrate
-from tests.persistence.books import Books, database_of, group_commit_of
+from tests.database import database_of
+from tests.persistence.books import Books, group_commit_of
 
 PAYMENTS = 501
 DAY = PrefillDay("2026-11-01", 7, 10, 0)

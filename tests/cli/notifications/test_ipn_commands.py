@@ -15,7 +15,8 @@ from ekpay_switch.cli.notifications.replay_options import SILENT_SECONDS, bar_wh
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay
 from tests.cli.migrated_home import a_home
-from tests.persistence.books import Books, database_of, group_commit_of
+from tests.database import database_of
+from tests.persistence.books import Books, group_commit_of
 from tests.persistence.merchants.merchant_setup import open_shop
 from tests.persistence.notifications.ipn_setup import Stand
 from tests.persistence.notifications.notifier_setup import Post, answering

@@ -21,7 +21,8 @@ from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.settings import Settings
-from tests.persistence.books import Books, database_of, group_commit_of
+from tests.database import database_of
+from tests.persistence.books import Books, group_commit_of
 from tests.persistence.collections.collection_setup import agreed, page
 from tests.persistence.merchants.merchant_setup import Shop, a_text, open_shop
 from tests.persistence.notifications.notifier_setup import until

@@ -13,7 +13,8 @@ from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from tests.cli.command_result import Ekpay, Typed
-from tests.persistence.books import Books, database_of, group_commit_of
+from tests.database import database_of
+from tests.persistence.books import Books, group_commit_of
 from tests.persistence.notifications.notifier_setup import Post, answering
 from tests.wire.scripted_peer import rude_peer
 

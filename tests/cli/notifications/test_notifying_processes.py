@@ -20,7 +20,8 @@ from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
 from sandbox.callers.partner.webhooks import WebhookReceiver
-from tests.persistence.books import Books, database_of, group_commit_of
+from tests.database import database_of
+from tests.persistence.books import Books, group_commit_of
 from tests.persistence.notifications.notifier_setup import Post, taking, until
 from tests.wire.scripted_peer import rude_peer
 

@@ -19,7 +19,8 @@ from ekpay_switch.persistence.ledger.windows import SettlementWindows
 from ekpay_switch.persistence.parties.partner_statements import DayNotClosedError
 from tests.cli.command_result import Ekpay
 from tests.cli.migrated_home import a_home
-from tests.persistence.books import REFUSED, Books, database_of
+from tests.database import database_of
+from tests.persistence.books import REFUSED, Books
 from tests.persistence.conftest import open_books
 
 WAIT_UNTIL_OVER = "the business date is not closed: it has a settlement window that is open, or none"

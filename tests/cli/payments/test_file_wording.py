@@ -3,7 +3,7 @@
 import pytest
 
 from ekpay_switch.cli.payments.wording import payment_lines
-from ekpay_switch.persistence.payments.story import PaymentDetails
+from ekpay_switch.persistence.payments.payment_details import PaymentDetails
 from tests.cli.payments.test_payment_wording import NOON, PAYMENT
 
 FACTS = {

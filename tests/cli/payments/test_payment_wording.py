@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from ekpay_switch.cli.payments.wording import payment_lines
-from ekpay_switch.persistence.payments.story import PaymentDetails
+from ekpay_switch.persistence.payments.payment_details import PaymentDetails
 
 NOON = datetime(2026, 3, 1, 6, tzinfo=UTC)
 PAYMENT = {

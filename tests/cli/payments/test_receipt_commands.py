@@ -13,7 +13,8 @@ from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys, SignedFacts, key_id
 from tests.cli.command_result import Ekpay, Typed
-from tests.persistence.books import Books, database_of, group_commit_of
+from tests.database import database_of
+from tests.persistence.books import Books, group_commit_of
 from tests.persistence.collections.collection_setup import SUMS, open_till
 from tests.persistence.refunds.refund_setup import open_office
 

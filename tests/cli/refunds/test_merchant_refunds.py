@@ -14,7 +14,8 @@ from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.shares import apportion
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay
-from tests.persistence.books import Books, database_of, group_commit_of
+from tests.database import database_of
+from tests.persistence.books import Books, group_commit_of
 from tests.persistence.collections.merchant_money_setup import AMOUNT, PAYEES, SPLIT, Stall, open_stall
 
 FIRST = {"EKPAY_STAFF_PASSPHRASE": "correct horse battery"}

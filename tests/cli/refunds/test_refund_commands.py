@@ -16,7 +16,8 @@ from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.ports.collections import RawCallback
 from tests.cli.command_result import Ekpay, Typed
-from tests.persistence.books import Books, database_of, group_commit_of
+from tests.database import database_of
+from tests.persistence.books import Books, group_commit_of
 from tests.persistence.collections.collection_setup import TAKEN, open_till
 from tests.persistence.refunds.refund_setup import BILLED, NO, Office, given, open_office
 

@@ -14,7 +14,8 @@ from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.routing.decision import decide
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay
-from tests.persistence.books import Books, database_of, group_commit_of
+from tests.database import database_of
+from tests.persistence.books import Books, group_commit_of
 from tests.persistence.collections.collection_setup import open_till
 from tests.persistence.routing.routing_setup import OPEN_SINCE, a_routed_try
 from tests.scenarios.routing import CARDS, NO_LUCK, a_candidate, a_request, card_rules

@@ -8,15 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.asking import (
-    DoubtfulSend,
-    NextStep,
-    SafetyFacts,
-    Timing,
-    final_not_found_at,
-    next_step_after_not_found,
-    send_date,
-)
 from ekpay_switch.domain.collections.connector_calls import (
     RefundLine,
     RefundOrder,
@@ -32,6 +23,15 @@ from ekpay_switch.domain.collections.file_proofs import (
     proof_of,
     refund_by_file,
     step_without_inquiry,
+)
+from ekpay_switch.domain.inquiries import (
+    DoubtfulSend,
+    NextStep,
+    SafetyFacts,
+    Timing,
+    final_not_found_at,
+    next_step_after_not_found,
+    send_date,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached

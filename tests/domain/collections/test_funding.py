@@ -39,7 +39,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     owed_back_from_suspense_entry,
 )
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import NOTICES
+from ekpay_switch.domain.notifications import NOTICES
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
 from ekpay_switch.domain.shares import Stake
 

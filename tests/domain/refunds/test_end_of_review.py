@@ -2,7 +2,7 @@
 
 import pytest
 
-from ekpay_switch.domain.notices import NOTICES
+from ekpay_switch.domain.notifications import NOTICES
 from ekpay_switch.domain.payment import FINAL, State, walk
 from ekpay_switch.domain.refunds.refund import RefundKind, ReviewEnd, end_of_review
 

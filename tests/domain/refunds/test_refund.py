@@ -16,7 +16,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     paid_back_entry,
 )
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import NOTICES
+from ekpay_switch.domain.notifications import NOTICES
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refunds.refund import (

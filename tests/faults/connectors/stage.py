@@ -14,8 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.persistence.engine import Database, open_database
-from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from sandbox.callers.client import return_page
 from sandbox.callers.client.client import ApiClient
 from sandbox.callers.client.return_page import ReturnPage

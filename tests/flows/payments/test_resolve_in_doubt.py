@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.asking import SafetyFacts
+from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Posted
 from ekpay_switch.domain.payment import State

@@ -13,9 +13,10 @@ from ekpay_switch.domain.ledger.entries import GENESIS, Entry, EntryHeader, Post
 from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.embedded.server import Endpoint
+from tests.database import a_copy, at_the_server
 from tests.persistence.audit.tamperings import PLACES, TAMPERINGS, Tampering, placed
 from tests.persistence.books import APPROVED, REFUSED, SILENT, Books, a_top_up, delivery_of
-from tests.persistence.conftest import a_copy, at_the_server, open_books
+from tests.persistence.conftest import open_books
 
 LIVELY = "lively"
 

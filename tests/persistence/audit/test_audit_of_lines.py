@@ -9,10 +9,11 @@ import pytest
 from ekpay_switch.persistence.audit import run as audit_module
 from ekpay_switch.persistence.audit.run import audit, run
 from ekpay_switch.persistence.embedded.server import Endpoint
+from tests.database import a_copy, at_the_server, database_of
 from tests.persistence.audit.tamperings import Tampering
-from tests.persistence.books import REFUSED, SILENT, Books, database_of
+from tests.persistence.books import REFUSED, SILENT, Books
 from tests.persistence.collections.collection_setup import LAPSED, agreed, open_till
-from tests.persistence.conftest import a_copy, at_the_server, open_books
+from tests.persistence.conftest import open_books
 from tests.persistence.ledger.window_closing_setup import Closing
 from tests.persistence.refunds.refund_setup import open_office
 

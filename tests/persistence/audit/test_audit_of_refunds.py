@@ -12,11 +12,11 @@ from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.audit.run import audit, run
 from ekpay_switch.persistence.embedded.server import Endpoint
+from tests.database import a_copy, at_the_server, database_of
 from tests.persistence.audit.refund_tamperings import TAMPERINGS, placed
 from tests.persistence.audit.tamperings import Tampering
-from tests.persistence.books import database_of
 from tests.persistence.collections.collection_setup import open_till
-from tests.persistence.conftest import a_copy, at_the_server, open_books
+from tests.persistence.conftest import open_books
 from tests.persistence.refunds.refund_setup import NO, SILENCE, Office, open_office
 
 COLLECTED = "collected"

@@ -12,11 +12,12 @@ from ekpay_switch.domain.scrolls.layouts import digest_of
 from ekpay_switch.persistence.audit.run import audit
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.scrolls.reading import read_file
+from tests.database import a_copy, at_the_server
 from tests.persistence.audit.scroll_tamperings import REWRITTEN, TAMPERINGS
 from tests.persistence.audit.tamperings import Tampering
 from tests.persistence.books import REFUSED
 from tests.persistence.collections.collection_setup import open_till
-from tests.persistence.conftest import a_copy, at_the_server, open_books
+from tests.persistence.conftest import open_books
 from tests.persistence.refunds.refund_setup import BILLED, Office, open_office
 from tests.persistence.scrolls.scroll_setup import ScrollDesk, a_day, resolved
 

@@ -12,8 +12,8 @@ from ekpay_switch.flows.raise_challan import continue_challan, raise_challan
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.persistence.challans.store import PostgresChallans
 from ekpay_switch.persistence.challans.users import ChallanAccess, ChallanKey, PostgresChallanUsers
-from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.payments.store import PostgresPayments
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.challans import ChallanPorts
 from ekpay_switch.ports.world import World
 from ekpay_switch.system_clock import SystemClock

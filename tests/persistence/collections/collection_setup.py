@@ -29,7 +29,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Outcome
 from ekpay_switch.persistence.collections.callbacks import PostgresCallbacks
 from ekpay_switch.persistence.collections.store import PostgresCollections
-from ekpay_switch.persistence.own_transactions import Connect, ShortTransactions, TransactionLimits
+from ekpay_switch.persistence.short_transactions import Connect, ShortTransactions, TransactionLimits
 from ekpay_switch.ports.collections import (
     CollectionOpened,
     DeliveryStart,

@@ -13,8 +13,8 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.collections.share_postings import move_owed
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
-from ekpay_switch.persistence.own_transactions import Connect, Connection, ShortTransactions
 from ekpay_switch.persistence.payment_rows import lock_books
+from ekpay_switch.persistence.short_transactions import Connect, Connection, ShortTransactions
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import Books

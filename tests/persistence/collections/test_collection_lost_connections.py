@@ -13,7 +13,7 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
-from ekpay_switch.persistence.own_transactions import ShortTransactions, TransactionLimits
+from ekpay_switch.persistence.short_transactions import ShortTransactions, TransactionLimits
 from ekpay_switch.ports.collections import (
     CollectionOpened,
     DeliveryStart,

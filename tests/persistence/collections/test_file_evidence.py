@@ -11,12 +11,12 @@ import asyncpg
 import pytest
 
 from ekpay_switch.cli.payments.wording import payment_lines
-from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.delivery import Recorded
+from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.outcome import NoAnswer, Posted
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
-from ekpay_switch.persistence.payments.story import read_payment_details
+from ekpay_switch.persistence.payments.payment_details import read_payment_details
 from ekpay_switch.ports.finance import FileSays, LineEvent, LineRole
 from ekpay_switch.security.identifiers import uuid7
 from tests.fakes.world import SAFETY

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ekpay_switch.domain.payment import State
-from ekpay_switch.persistence.own_transactions import Connect
+from ekpay_switch.persistence.short_transactions import Connect
 from ekpay_switch.ports.collections import RefundOpened
 from tests.persistence.books import Books
 from tests.persistence.collections.merchant_money_setup import AMOUNT, PAYEES, SPLIT, Stall, open_stall

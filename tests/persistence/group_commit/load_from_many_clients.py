@@ -9,12 +9,12 @@ from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, StartedClaim
 from ekpay_switch.domain.outcome import Outcome, Unreached
 from ekpay_switch.persistence.embedded.server import Endpoint
+from tests.database import database_of
 from tests.persistence.books import (
     APPROVED,
     REFUSED,
     SILENT,
     Books,
-    database_of,
     group_commit_of,
 )
 

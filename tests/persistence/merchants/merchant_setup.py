@@ -13,7 +13,7 @@ from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.merchants.directory import PostgresMerchants
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
-from ekpay_switch.persistence.own_transactions import Connect, ShortTransactions, TransactionLimits
+from ekpay_switch.persistence.short_transactions import Connect, ShortTransactions, TransactionLimits
 from ekpay_switch.ports.merchants import MerchantOpened, MerchantPayment, NewMerchantPayment, OrderText
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from tests.persistence.books import Books

@@ -1,7 +1,7 @@
 """What reads every payment reads a merchant's as well."""
 
 from ekpay_switch.cli.payments.wording import payment_lines
-from ekpay_switch.persistence.payments.story import (
+from ekpay_switch.persistence.payments.payment_details import (
     PaymentFilter,
     export_payments,
     list_payments,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from ekpay_switch.domain.notices import IPN_CODES, NOTICES
+from ekpay_switch.domain.notifications import IPN_CODES, NOTICES
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.notifications.delivery_log import TryFilter, list_tries

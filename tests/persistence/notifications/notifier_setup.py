@@ -13,7 +13,7 @@ from ekpay_switch.jobs.slots import run_round
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
 from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
 from ekpay_switch.persistence.notifications.store import PostgresNotifications
-from ekpay_switch.persistence.own_transactions import ShortTransactions
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.notifications import IpnPorts, LeasedNotification, NotificationPorts
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys

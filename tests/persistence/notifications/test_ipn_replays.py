@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.notices import EndpointKind
+from ekpay_switch.domain.notifications import EndpointKind
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.merchants.staff_actions import UnknownMerchantError
 from ekpay_switch.persistence.notifications.delivery_log import (
@@ -28,7 +28,7 @@ from ekpay_switch.persistence.notifications.ipn_log import (
     partner_of_merchant,
     payment_of_ipn,
 )
-from ekpay_switch.persistence.payments.story import read_payment_details
+from ekpay_switch.persistence.payments.payment_details import read_payment_details
 from tests.persistence.notifications.ipn_setup import Stand, a_stand
 from tests.persistence.notifications.notifier_setup import DUE, UNPAUSED, Post, a_receiver, answering
 from tests.wire.scripted_peer import rude_peer

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from ekpay_switch.domain.notices import FAILURES_MAX, IPN_CODES, TRIES_MAX
+from ekpay_switch.domain.notifications import FAILURES_MAX, IPN_CODES, TRIES_MAX
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.merchant_document import instrument_lookup, payment_document
 from ekpay_switch.persistence.notifications.endpoints import Endpoints, IpnEndpointError

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.notices import EventType
+from ekpay_switch.domain.notifications import EventType
 from ekpay_switch.persistence.notifications.delivery_log import (
     REPLAYED_AT_ONCE,
     NoActiveEndpointError,

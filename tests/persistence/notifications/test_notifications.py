@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.notices import (
+from ekpay_switch.domain.notifications import (
     FAILURES_MAX,
     NOTICES,
     RETRY_SECONDS,

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from ekpay_switch.domain.notices import DeliveryState, RetryDecision, SendResult
+from ekpay_switch.domain.notifications import DeliveryState, RetryDecision, SendResult
 from tests.persistence.notifications.notifier_setup import KEYS, Post, a_receiver, answering, are_all, until
 from tests.wire.scripted_peer import Caller, RudePeer, rude_peer
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ekpay_switch.persistence.payments.story import Line, export_payments
+from ekpay_switch.persistence.payments.payment_details import Line, export_payments
 from tests.persistence.books import Books
 from tests.persistence.collections.collection_setup import LAPSED, TAKEN, Till
 from tests.persistence.refunds.refund_setup import BILLED, given, open_office

@@ -15,8 +15,8 @@ from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.group_commit.steps import SaveQuote
+from ekpay_switch.persistence.payments.payment_details import read_payment_details
 from ekpay_switch.persistence.payments.store import PostgresPayments, read_tokens
-from ekpay_switch.persistence.payments.story import read_payment_details
 from ekpay_switch.security.sealed_fields import SealBrokenError, Sealer
 from tests.factories import a_bill, a_quote
 from tests.persistence.books import APPROVED, SEALER, SILENT, Books, delivery_of, recording_of

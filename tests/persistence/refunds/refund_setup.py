@@ -17,9 +17,9 @@ from ekpay_switch.domain.refunds.refund import (
     RefundKind,
     RefundRefusal,
 )
-from ekpay_switch.persistence.own_transactions import Connect, ShortTransactions, TransactionLimits
 from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
+from ekpay_switch.persistence.short_transactions import Connect, ShortTransactions, TransactionLimits
 from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundView
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import REFUSED, Books

@@ -13,9 +13,10 @@ from ekpay_switch.domain.outcome import Outcome, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.scrolls.scroll import ScrollFile, ScrollTerms
 from ekpay_switch.persistence.embedded.server import Endpoint
-from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
-from tests.persistence.books import APPROVED, BILLER, REFUSED, Books, database_of, delivery_of, recording_of
+from ekpay_switch.persistence.short_transactions import ShortTransactions
+from tests.database import database_of
+from tests.persistence.books import APPROVED, BILLER, REFUSED, Books, delivery_of, recording_of
 
 NUMBERED = ScrollTerms(layout="common", cycles=4, is_numbered=True, base=1)
 PLAIN = ScrollTerms(layout="common", cycles=4)

@@ -25,13 +25,14 @@ from ekpay_switch.domain.scrolls.bill_files import (
     TakingRefusal,
 )
 from ekpay_switch.persistence.embedded.server import Endpoint
-from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.scrolls.bill_files import (
     FileOutOfTurnError,
     FileSeenBeforeError,
     PostgresBillFiles,
 )
-from tests.persistence.books import BILLER, REFUSED, Books, database_of
+from ekpay_switch.persistence.short_transactions import ShortTransactions
+from tests.database import database_of
+from tests.persistence.books import BILLER, REFUSED, Books
 
 DUE = date(2099, 3, 20)
 

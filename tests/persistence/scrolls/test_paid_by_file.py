@@ -20,10 +20,10 @@ from ekpay_switch.domain.scrolls.scroll import RowType, ScrollTerms
 from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.persistence.group_commit.steps import SaveQuote
-from ekpay_switch.persistence.own_transactions import ShortTransactions
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
 from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.ports.world import WireReply, WireRequest, World
 from ekpay_switch.system_clock import SystemClock

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from ekpay_switch.persistence.embedded.server import Endpoint
-from tests.persistence.conftest import a_copy, at_the_server, endpoint, place
+from tests.database import a_copy, at_the_server
 from tests.reconciliation.nightly.stage import NightStage
-
-__all__ = ["endpoint", "place"]
 
 Build = Callable[[NightStage], Awaitable[NightStage]]
 Again = Callable[[Build], AbstractAsyncContextManager[NightStage]]

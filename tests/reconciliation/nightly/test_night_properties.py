@@ -12,7 +12,7 @@ from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.engine.restatement import outcome
 from reconciliation.matching.institution_positions import positions, unexplained_rest
 from reconciliation.results.committed_rows import all_rows
-from tests.persistence.conftest import a_copy
+from tests.database import a_copy
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, NightStage, digests
 

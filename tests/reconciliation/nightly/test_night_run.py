@@ -15,7 +15,7 @@ from reconciliation.matching.institution_positions import positions
 from reconciliation.nightly.night_run import LOCK
 from reconciliation.results.committed_rows import all_rows
 from reconciliation.results.runs import read_positions, read_runs
-from tests.persistence.conftest import a_copy
+from tests.database import a_copy
 from tests.reconciliation.institution_files import Credit, Movement, at
 from tests.reconciliation.nightly.stage import (
     BREB,

@@ -1,5 +1,5 @@
 """The stage of nights, for reports of what they left."""
 
-from tests.reconciliation.nightly.conftest import again, endpoint, place, stage
+from tests.reconciliation.nightly.conftest import again, stage
 
-__all__ = ["again", "endpoint", "place", "stage"]
+__all__ = ["again", "stage"]

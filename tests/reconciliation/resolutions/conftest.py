@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ekpay_switch.persistence.embedded.server import Endpoint
-from tests.persistence.conftest import endpoint, place
 from tests.reconciliation.resolutions.scene import Scene, set_scene
 
-__all__ = ["endpoint", "place", "scene"]
+__all__ = ["scene"]
 
 
 @pytest.fixture

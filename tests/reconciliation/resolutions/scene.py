@@ -42,7 +42,7 @@ from reconciliation.results.records import (
     RunRecord,
 )
 from reconciliation.results.runs import write_run
-from tests.persistence.books import database_of
+from tests.database import database_of
 
 CONFIG = Path(__file__).parents[3] / "config"
 NIGHT = date(2026, 11, 2)

@@ -19,7 +19,7 @@ from ekpay_switch.ports.audit import AuditFinding
 from reconciliation.resolutions.break_audit import first_broken
 from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
 from reconciliation.results.records import BreakEventKind, BreakState
-from tests.persistence.books import database_of
+from tests.database import database_of
 from tests.reconciliation.resolutions.scene import CHECKER, NIGHT, Scene
 
 HEAVY = ("adbc_driver_manager", "duckdb", "ibis", "lxml", "matplotlib", "polars", "pyarrow")

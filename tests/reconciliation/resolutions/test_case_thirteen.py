@@ -28,8 +28,7 @@ from reconciliation.results.break_results import read_current_breaks
 from reconciliation.results.committed_rows import all_rows
 from reconciliation.results.event_chain import verify_chain
 from reconciliation.results.records import BreakFilter, BreakState
-from tests.persistence.books import database_of
-from tests.persistence.conftest import a_copy
+from tests.database import a_copy, database_of
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, TUE, NightStage
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.persistence.books import Books
-from tests.persistence.conftest import books, endpoint, place
+from tests.persistence.conftest import books
 from tests.reconciliation.settlement.stage import Stage
 
-__all__ = ["books", "endpoint", "place"]
+__all__ = ["books"]
 
 
 @pytest.fixture

@@ -1,0 +1,77 @@
+"""One PostgreSQL server a test process; each test gets a copy of the migrated database for itself.
+
+A plugin of the root's conftest, so that every folder of tests shares the same server.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres, Endpoint
+from ekpay_switch.persistence.engine import Database
+from ekpay_switch.persistence.migrate import migrate
+
+TEMPLATE = "ekpay"
+NAMES = (f"books_{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """The server, with a migrated database to copy."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "home")
+    endpoint = server.start()
+    asyncio.run(relax_durability(endpoint))
+    asyncio.run(migrate(database_of(endpoint)))
+    yield endpoint
+    server.destroy()
+
+
+@asynccontextmanager
+async def a_copy(endpoint: Endpoint, template: str = TEMPLATE) -> AsyncIterator[Endpoint]:
+    """A fresh copy of a database that nobody is connected to; it is gone afterwards."""
+    name = next(NAMES)
+    await at_the_server(endpoint, f"CREATE DATABASE {name} TEMPLATE {template} OWNER ekpay_owner")
+    try:
+        yield replace(endpoint, database=name)
+    finally:
+        await at_the_server(endpoint, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def at_the_server(endpoint: Endpoint, statement: str) -> None:
+    connection = await asyncpg.connect(replace(endpoint, database="postgres").dsn("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def place(endpoint: Endpoint) -> AsyncIterator[Endpoint]:
+    """An empty migrated database."""
+    async with a_copy(endpoint) as place:
+        yield place
+
+
+def database_of(endpoint: Endpoint) -> Database:
+    """The three roles' way to the endpoint's database."""
+    return Database(endpoint.dsn("ekpay_app"), endpoint.dsn("ekpay_owner"), endpoint.dsn("ekpay_audit"))
+
+
+async def relax_durability(endpoint: Endpoint) -> None:
+    """Write nothing through to the disk: a test's database need not outlive the machine.
+
+    Killed processes still lose nothing, since the kernel keeps what they wrote. Dropping a database makes
+    a checkpoint, which costs a test a second and more where each file is synced.
+    """
+    connection = await asyncpg.connect(replace(endpoint, database="postgres").dsn("postgres"))
+    try:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()

@@ -1,3 +1,0 @@
-from tests.persistence.conftest import endpoint, place
-
-__all__ = ["endpoint", "place"]
