@@ -28,10 +28,11 @@ from ekpay_switch.ports.merchants import Funding, MerchantPayment, OrderText
 from ekpay_switch.ports.notifications import IpnPorts, LeasedNotification, NotificationPorts
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
+from tests.fakes.billers import FakeBiller, FakeBillers
 from tests.fakes.connectors import FakeConnector, FakeConnectors
 from tests.fakes.crash_points import Steps
 from tests.fakes.merchants import FakeMerchantPayments
-from tests.fakes.world import NOON, FakeAlarms, FakeBiller, FakeBillers, FakeClock
+from tests.fakes.world import NOON, FakeAlarms, FakeClock
 
 ENDPOINT = UUID(int=7)
 TAKEN = SendResult(204, "HTTP 204")

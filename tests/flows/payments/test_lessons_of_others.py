@@ -33,8 +33,9 @@ from tests.factories import (
     an_order,
     quote_another,
 )
+from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.fakes.payments import books_balance
-from tests.fakes.world import LOSES_ANSWER, LOSES_ORDER, Deed, SmallWorld
+from tests.fakes.world import SmallWorld
 
 START = 1_000_000
 
