@@ -30,9 +30,10 @@ from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
 from ekpay_switch.ports.billers import Parameter
 from ekpay_switch.ports.challans import ChallanPorts, ChallanUser
+from tests.fakes.billers import PROFILE, Deed, FakeBiller
 from tests.fakes.crash_points import Steps
 from tests.fakes.payments import FakePayments
-from tests.fakes.world import FIVE_TAKA, NOON, PROFILE, Deed, FakeBiller, FakeClock, SmallWorld
+from tests.fakes.world import FIVE_TAKA, NOON, FakeClock, SmallWorld
 
 FEE, VAT, STRANGE = "1-4331-0000-2043", "1-1133-0035-0311", "9-9999-9999-9999"
 ACCOUNTS = {FEE: TreasuryHead("1422199", "1090101100001"), VAT: TreasuryHead("1141101", "1090101100001")}

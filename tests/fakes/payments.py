@@ -1,9 +1,9 @@
 """The books in memory: the same judgements as the real ones, without the database."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Quote
@@ -25,6 +25,7 @@ from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
     Delivery,
+    DeliveryPlan,
     NextSend,
     PayOrder,
     RecordAnswer,
@@ -67,11 +68,19 @@ class StoredPayment:
     lease_until: datetime | None = None
     next_action_at: datetime | None = None
     asked: int = 0
+    is_woken: bool = False
+    business_date: date | None = None
     history: list[tuple[State, Event, State]] = field(default_factory=list)
 
     @property
     def state(self) -> State:
         return self.standing.state
+
+    @property
+    def holds_bill(self) -> bool:
+        """What was refused once holds its bill no more, unless its success is under review."""
+        is_open = self.state not in RELEASED and self.standing.refusal is None
+        return is_open or self.state is State.IN_REVIEW
 
 
 @dataclass
@@ -152,9 +161,10 @@ class FakePayments:
         with self.steps.step("lease_due"):
             self.fail_if_told()
             due: list[StoredPayment] = []
-            for payment in self.payments.values():
+            waiting = [payment for payment in self.payments.values() if _is_due(payment, now)]
+            for payment in sorted(waiting, key=lambda each: each.next_action_at or now):
                 biller_id = payment.claim.biller_id
-                if _is_due(payment, now) and places[biller_id] < per_far_side and len(due) < limit:
+                if places[biller_id] < per_far_side and len(due) < limit:
                     places[biller_id] += 1
                     due.append(payment)
             return [self._lease(payment, now + timedelta(seconds=lease_seconds)) for payment in due]
@@ -166,9 +176,10 @@ class FakePayments:
             payment = self.payments[leased.delivery.payment_id]
             if payment.standing.epoch != leased.delivery.epoch:
                 return
-            payment.next_action_at = (
-                None if ask_again_seconds is None else self.clock.now() + timedelta(seconds=ask_again_seconds)
-            )
+            again = None if ask_again_seconds is None else timedelta(seconds=ask_again_seconds)
+            payment.next_action_at = None if again is None else self.clock.now() + again
+            if payment.is_woken:
+                payment.next_action_at = self.clock.now()
             payment.lease_until = None
             payment.asked += 1 if was_asked else 0
             if was_asked:
@@ -208,11 +219,17 @@ class FakePayments:
         ]
         if not asked:
             return None
-        paid_on = {p.standing.quote_id: p for p in self.payments.values() if p.state is not State.DECLINED}
-        chosen = next((q for q in asked if q.quote_id in paid_on), asked[-1])
-        paid = paid_on.get(chosen.quote_id)
-        standing = None if paid is None else paid.standing
-        return RequestStatus(chosen.biller_id, chosen.bill.is_paid, chosen.sums.billed_amount, standing)
+        quoted = {q.quote_id for q in asked if q.partner_id == partner_id}
+        paid = [
+            p
+            for p in self.payments.values()
+            if p.claim.partner_id == partner_id and p.claim.quote_id in quoted
+        ]
+        # The newest of those that were not declined, else the newest that was.
+        newest = max(reversed(paid), key=lambda p: p.state is not State.DECLINED, default=None)
+        standing = None if newest is None else newest.standing
+        chosen = asked[-1] if newest is None else self.quotes[partner_id, newest.claim.quote_id]
+        return RequestStatus(chosen.biller_id, chosen.bill.is_paid, chosen.sums.billed, standing)
 
     # ---- how it is done ------------------------------------------------------------
 
@@ -224,7 +241,7 @@ class FakePayments:
         taken = {
             (p.quote.biller_id, p.quote.bill_key): payment_id
             for payment_id, p in self.payments.items()
-            if p.quote is not None and p.state not in RELEASED
+            if p.quote is not None and p.holds_bill
         }
         prefunds = {
             prefund_account(c.partner_id, bucket) for c in claims for bucket in ("postpaid", "prepaid")
@@ -244,7 +261,7 @@ class FakePayments:
             case AcceptedClaim(claim=claim, quote=quote):
                 return self._start(verdict, claim, quote)
             case RefusedClaim(claim=claim, quote=quote, refusal=refusal):
-                standing = replace(_standing(claim, State.DECLINED), refusal=refusal)
+                standing = replace(_standing(claim, State.DECLINED, self.clock.now()), refusal=refusal)
                 history = walk(State.CREATED, (Event.REFUSED,))
                 self.payments[claim.payment_id] = StoredPayment(standing, claim, quote, history=history)
                 return verdict
@@ -252,12 +269,16 @@ class FakePayments:
                 return verdict
 
     def _start(self, accepted: AcceptedClaim, claim: Claim, quote: QuotedBill) -> StartedClaim:
-        now = self.clock.now()
+        now, standing = self.clock.now(), self.payments.get(claim.payment_id)
+        if standing is not None:
+            return StartedClaim(
+                claim, quote, standing.scroll_no, standing.business_date or business_date(now)
+            )
         if claim.scroll_series:
             self.scrolls[claim.scroll_series] += 1
         lease_until = now + timedelta(seconds=claim.lease_seconds)
         self.payments[claim.payment_id] = StoredPayment(
-            standing=_standing(claim, State.DELIVERING),
+            standing=_standing(claim, State.DELIVERING, now),
             claim=claim,
             quote=quote,
             scroll_no=self.scrolls[claim.scroll_series],
@@ -265,6 +286,7 @@ class FakePayments:
             send_until=now + timedelta(seconds=claim.send_seconds),
             lease_until=lease_until,
             next_action_at=lease_until,
+            business_date=business_date(now),
             history=walk(State.CREATED, (Event.PREFUND_TAKEN,)),
         )
         self.entries.append((claim.payment_id, prefund_accepted_entry(accepted.prefund, quote.sums)))
@@ -284,16 +306,18 @@ class FakePayments:
         steps = walk(standing.state, plan.events)
         state = steps[-1][2] if steps else standing.state
         payment.history += steps
+        self.evidence += [] if steps else [(standing.payment_id, plan.end)]
         payment.standing = replace(
             standing,
             state=state,
             refusal=plan.refusal or standing.refusal,
-            facts={**standing.facts, **plan.facts},
+            facts=_facts_after(standing, plan),
             paid_at=now,
         )
         payment.lease_until = None
-        again = None if was_taken else recording.ask_again_seconds
-        payment.next_action_at = None if again is None else now + timedelta(seconds=again)
+        payment.next_action_at = self._next_action_at(
+            payment, None if was_taken else recording.ask_again_seconds
+        )
         if plan.entry is not None:
             self.entries.append((standing.payment_id, plan.entry))
         if plan.notice:
@@ -309,12 +333,20 @@ class FakePayments:
     def _keep_as_evidence(self, payment: StoredPayment, recording: Recording) -> Stale:
         self.evidence.append((payment.standing.payment_id, f"late:{recording.plan.end}"))
         if recording.plan.end in LATE_TO_ASK_ABOUT and payment.state is State.REFUNDED:
-            payment.next_action_at = self.clock.now()
+            payment.next_action_at, payment.is_woken = self.clock.now(), True
         return Stale(payment.state, payment.standing.refusal, payment.standing.paid_at)
+
+    def _next_action_at(self, payment: StoredPayment, ask_again_seconds: float | None) -> datetime | None:
+        """At once where money went back although an answer under an old epoch says that it arrived."""
+        now, late = self.clock.now(), {f"late:{end}" for end in LATE_TO_ASK_ABOUT}
+        kept = {kind for owner, kind in self.evidence if owner == payment.standing.payment_id}
+        if payment.state is State.REFUNDED and late & kept:
+            return now
+        return None if ask_again_seconds is None else now + timedelta(seconds=ask_again_seconds)
 
     def _lease(self, payment: StoredPayment, until: datetime) -> LeasedPayment:
         payment.standing = replace(payment.standing, epoch=payment.standing.epoch + 1)
-        payment.lease_until = until
+        payment.lease_until, payment.is_woken = until, False
         claim, quote, now = payment.claim, payment.quote, self.clock.now()
         assert quote is not None
         assert payment.send_until is not None
@@ -337,7 +369,7 @@ class FakePayments:
             sums=quote.sums,
             biller_quote=quote.biller_quote,
             scroll_no=payment.scroll_no,
-            business_date=business_date(now),
+            business_date=payment.business_date or business_date(now),
             send_before=0.0,
             step=payment.step,
         )
@@ -379,7 +411,7 @@ def _stored(quote: Quote) -> QuotedBill:
     )
 
 
-def _standing(claim: Claim, state: State) -> PaymentRecord:
+def _standing(claim: Claim, state: State, now: datetime) -> PaymentRecord:
     return PaymentRecord(
         payment_id=claim.payment_id,
         partner_id=claim.partner_id,
@@ -390,7 +422,15 @@ def _standing(claim: Claim, state: State) -> PaymentRecord:
         refusal=None,
         quote_id=claim.quote_id,
         biller_id=claim.biller_id,
+        paid_at=now,
     )
+
+
+def _facts_after(standing: PaymentRecord, plan: DeliveryPlan) -> Mapping[str, str]:
+    """What is known of a payment after a plan: its last answer, and a final receipt beside the first one."""
+    if plan.events == (Event.RECEIPT_ISSUED,):
+        return {**standing.facts, **plan.facts}
+    return plan.facts if plan.events else standing.facts
 
 
 def _stands_already(standing: PaymentRecord, events: Sequence[Event]) -> bool:

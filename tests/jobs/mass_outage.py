@@ -23,8 +23,9 @@ from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wire.breaker import Breaker
 from tests.factories import a_bill, a_quote, a_world, an_order
+from tests.fakes.billers import PROFILE
 from tests.fakes.payments import StoredPayment
-from tests.fakes.world import PROFILE, FakeClock
+from tests.fakes.world import FakeClock
 from tests.scenarios.job_rounds import resolve_due
 
 FAR_SIDES = 25

@@ -20,8 +20,9 @@ from ekpay_switch.jobs.collector import PER_FAR_SIDE_MAX, Collector, run_collect
 from ekpay_switch.jobs.slots import AT_ONCE, Pace
 from ekpay_switch.ports.collections import FundedPayment
 from tests.factories import BILL_NO, a_bill
+from tests.fakes.billers import PROFILE, Deed, FakeBiller
 from tests.fakes.connectors import BKASH, FakeConnector
-from tests.fakes.world import PROFILE, Deed, FakeBiller, SmallWorld
+from tests.fakes.world import SmallWorld
 from tests.scenarios.collections import Payer
 
 PACE = Pace(poll_seconds=0.001, lease_seconds=45.0, leave_seconds=0.01)

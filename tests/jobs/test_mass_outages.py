@@ -9,8 +9,8 @@ from itertools import pairwise, repeat
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.payment import State
 from ekpay_switch.wire.breaker import Breaker, BreakerSettings
+from tests.fakes.billers import PROFILE, TIMING
 from tests.fakes.payments import books_balance
-from tests.fakes.world import PROFILE, TIMING
 from tests.jobs.mass_outage import FAR_SIDES, DarkBiller, Storm
 
 DARK_SECONDS = 600.0

@@ -10,7 +10,8 @@ from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.jobs.resolver import PER_FAR_SIDE_MAX, Resolver, run_resolver
 from ekpay_switch.jobs.slots import Pace
 from tests.factories import TOTAL, a_world, an_order, quote_another
-from tests.fakes.world import LOSES_ANSWER, PROFILE, FakeBiller, SmallWorld
+from tests.fakes.billers import LOSES_ANSWER, PROFILE, FakeBiller
+from tests.fakes.world import SmallWorld
 
 DARK, HEALTHY = "dark_biller", "desco_postpaid"
 FIRST_QUESTION_SECONDS = 90.0

@@ -23,8 +23,9 @@ from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace
 from ekpay_switch.ports.world import LeasedPayment, World
 from tests.factories import TOTAL, a_world, an_order, quote_another
+from tests.fakes.billers import LOSES_ANSWER
 from tests.fakes.payments import FakePayments, books_balance
-from tests.fakes.world import LOSES_ANSWER, FakeBudget, SmallWorld
+from tests.fakes.world import FakeBudget, SmallWorld
 from tests.scenarios.job_rounds import resolve_due
 
 LEASE_SECONDS = 45.0

@@ -11,8 +11,8 @@ from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
 from tests.api.echallan.echallan_setup import CREATE, Window
+from tests.fakes.billers import LOSES_ANSWER, Deed
 from tests.fakes.challans import CREDITED, FEE, STRANGE, VAT, gives
-from tests.fakes.world import LOSES_ANSWER, Deed
 
 REFUSES = Deed(Declined("refused", "104"))
 ONE = [{"SLNO": "1", "CREDIT_ACCOUNT": FEE, "AMOUNT": "500"}]

@@ -12,7 +12,7 @@ from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.ports.billers import Parameter
 from tests.api.api_setup import Caller, Desk, code_of
 from tests.factories import BILL_NO, a_bill
-from tests.fakes.world import LOSES_ANSWER, PROFILE, Deed
+from tests.fakes.billers import LOSES_ANSWER, PROFILE, Deed
 
 
 async def test_a_fetched_bill(desk: Desk, bank: Caller) -> None:

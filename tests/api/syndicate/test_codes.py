@@ -16,7 +16,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from tests.api.api_setup import Caller, Desk, code_of
 from tests.factories import BILL_NO, PREFUND, TAKEN, a_bill
-from tests.fakes.world import LOSES_ANSWER, Deed
+from tests.fakes.billers import LOSES_ANSWER, Deed
 
 
 def kinds_of(error: type[SwitchError]) -> Iterator[type[SwitchError]]:

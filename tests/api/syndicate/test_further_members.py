@@ -7,7 +7,7 @@ import pytest
 from ekpay_switch.ports.billers import Parameter
 from tests.api.api_setup import Caller, Content, Desk, code_of
 from tests.factories import BILL_NO
-from tests.fakes.world import PROFILE
+from tests.fakes.billers import PROFILE
 
 LICENCE = Parameter(
     "bill_no", "x_licence_no", "Licence", "লাইসেন্স", "^[0-9]{12}$", BILL_NO, "A", is_required=True

@@ -17,7 +17,7 @@ from ekpay_switch.ports.billers import BillerProfile, Parameter
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from tests.api.api_setup import Caller, Content, Desk
-from tests.fakes.world import BILL_NUMBER, PROFILE
+from tests.fakes.billers import BILL_NUMBER, PROFILE
 from tests.wire.conftest import HandClock
 
 CONFIG = Path(__file__).parents[3] / "config"

@@ -9,7 +9,7 @@ import pytest
 from ekpay_switch.api.syndicate.codes import MESSAGES
 from tests.api.api_setup import PATHS, Caller, Content, Desk, code_of
 from tests.factories import BILL_NO, CHARGED, PREFUND, TAKEN
-from tests.fakes.world import LOSES_ANSWER
+from tests.fakes.billers import LOSES_ANSWER
 from tests.scenarios.job_rounds import resolve_due
 
 MEMBERS = {

@@ -16,7 +16,7 @@ from ekpay_switch.edge_kit.bilingual_text import taka_text
 from ekpay_switch.ports.collections import Client
 from tests.api.api_setup import Reply
 from tests.api.v1.v1_setup import SHOP_KEY, Shop, Till, an_order
-from tests.fakes.world import LOSES_ANSWER
+from tests.fakes.billers import LOSES_ANSWER
 from tests.scenarios.job_rounds import resolve_due
 
 KNOWN = (State.CREATED, State.COMPLETED, State.DECLINED, State.EXPIRED, State.REFUNDING, State.REFUNDED)

@@ -25,10 +25,10 @@ from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.collections import Client, NoNewTry, RefundOpened
 from tests.api.api_setup import Reply
 from tests.factories import BILL_NO, TOTAL, a_bill, a_world
+from tests.fakes.billers import Deed
 from tests.fakes.collections.refunds import FakeRefunds
 from tests.fakes.collections.store import FakeCollections
 from tests.fakes.connectors import FakeConnector, Page
-from tests.fakes.world import Deed
 from tests.scenarios.job_rounds import collect_due
 
 Content = dict[str, Any]

@@ -13,7 +13,7 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, Declined, Inquiry, NoAnswer, NotFound, Outcome, Posted
 from ekpay_switch.ports.billers import BillerProfile
 from tests.factories import BILL_NO, a_bill
-from tests.fakes.world import PROFILE
+from tests.fakes.billers import PROFILE
 
 TODAY = date(2026, 3, 1)
 

@@ -21,6 +21,11 @@ from ekpay_switch.domain.refunds.refund import RefundKind
 from ekpay_switch.ports.collections import TryRecorded
 from tests.fakes.collections.tables import MONEY_ENDS, CollectTables, StoredTry
 
+ALARM_OF_END: dict[TryEnd | None, Alarm] = {
+    TryEnd.SECOND_SUCCESS: Alarm.UNEXPECTED_MONEY,
+    TryEnd.DISAGREED: Alarm.COLLECTED_MISMATCH,
+}
+
 
 @dataclass
 class Findings:
@@ -28,7 +33,7 @@ class Findings:
 
     tables: CollectTables
 
-    def begin_execute(self, held: LockedTry, hold_seconds: float) -> bool:
+    def begin_execute(self, held: LockedTry, send_seconds: float, hold_seconds: float) -> bool:
         tables, one = self.tables, self.tables.one(held)
         if not _is_ours(one, held) or one.state is not TryState.OPEN or tables.is_over(held.payment_id):
             return False
@@ -36,12 +41,16 @@ class Findings:
             return False
         one.executes_begun, one.asked = held.executes_begun + 1, 0
         one.lease_until = one.next_action_at = tables.later(hold_seconds)
-        one.send_until = tables.clock.now()
+        one.send_until = tables.later(send_seconds)
         tables.keep_evidence(held.payment_id, f"begun:execute:{one.executes_begun}")
         return True
 
     def record(self, held: LockedTry, finding: TryFinding) -> TryRecorded | None:
         tables, one = self.tables, self.tables.one(held)
+        has_recorded = one.epoch == held.epoch == one.recorded
+        if has_recorded and (not isinstance(finding, MoneyCollected) or one.end in MONEY_ENDS):
+            # Written again under its own epoch: it stands already.
+            return TryRecorded(tables.books.payments[held.payment_id].state, ALARM_OF_END.get(one.end))
         if not _is_ours(one, held):
             tables.keep_evidence(held.payment_id, f"late:{type(finding).__name__}")
             if isinstance(finding, MoneyCollected) and one.collected is None:
@@ -135,7 +144,7 @@ class Findings:
                 one.page_until, one.next_action_at = tables.later(life), tables.later(again)
                 for hint in tables.hints_for(one):
                     one.is_woken, one.is_agreed = True, one.is_agreed or hint.is_agreed
-                    one.consent = one.consent or hint.consent
+                    one.consent = one.consent or (hint.consent if hint.is_agreed else "")
             case StillOpen(ask_again_seconds=again):
                 one.next_action_at = None if again is None else tables.later(again)
                 one.asked = finding.was_asked + (0 if finding.is_new_doubt else one.asked)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
+from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import RefundOrder
 from ekpay_switch.domain.collections.file_proofs import NO_FILES
 from ekpay_switch.domain.collections.funding import TryState
@@ -88,7 +89,8 @@ class FakeRefunds:
                 return (
                     RefundOpened(standing.view, is_repeat=True) if is_repeat else RefundRefusal.OTHER_CONTENT
                 )
-            if tables.payment(new.partner_id, new.payment_id) is None:
+            known = tables.books.payments.get(new.payment_id)
+            if known is None or known.claim.partner_id != new.partner_id:
                 return RefundRefusal.UNKNOWN_PAYMENT
             one = tables.funding_try(new.payment_id)
             if one is None:
@@ -119,12 +121,11 @@ class FakeRefunds:
     ) -> Sequence[LockedRefund]:
         with self.tables.steps.step("lease_due_refunds"):
             self.tables.books.fail_if_told()
-            due: list[StoredRefund] = []
+            oldest: dict[UUID, StoredRefund] = {}
             for refund in self.tables.refunds.values():
-                connector_id = refund.held_by.new.connector_id
-                is_alone = refund.held_by not in [other.held_by for other in due]
-                if self._is_due(refund) and is_alone and connector_id not in passing_over:
-                    due.append(refund)
+                if self._is_due(refund) and refund.held_by.new.connector_id not in passing_over:
+                    oldest.setdefault(refund.held_by.new.attempt_id, refund)
+            due = self.tables.in_due_order(oldest.values())
             return [self._hold(refund, lease_seconds) for refund in due[:limit]]
 
     async def begin_send(self, held: LockedRefund, hold_seconds: float) -> bool:
@@ -150,8 +151,7 @@ class FakeRefunds:
             payment = self.tables.books.payments[held.payment_id]
             plan = decide_refund(held, payment.state, finding)
             if refund.epoch != held.epoch or (refund.state, plan.event) not in REFUND_TRANSITIONS:
-                self.tables.books.evidence.append((held.payment_id, f"late:{type(finding).__name__}"))
-                return None
+                return self._record_late(refund, held, plan)
             self._write(refund, plan)
             if plan.event is RefundEvent.NOT_SENT:
                 refund.sends = held.sends
@@ -183,7 +183,9 @@ class FakeRefunds:
             collected=one.collected,
             refunded=one.refunded,
             amount_max=billed if split is None else split.amount,
-            parts=len([r for r in tables.refunds_of(new.payment_id) if r.state not in FREED]),
+            parts=len(
+                [r for r in tables.refunds_of(new.payment_id) if r.held_by is one and r.state not in FREED]
+            ),
             parts_max=parts_max,
             collected_at=one.collected_at,
             now=tables.clock.now(),
@@ -246,6 +248,21 @@ class FakeRefunds:
             now=tables.clock.now(),
             files=tables.books.files.get(new.refund_id, NO_FILES),
         )
+
+    def _record_late(
+        self, refund: StoredRefund, held: LockedRefund, plan: RefundPlan
+    ) -> RefundRecorded | None:
+        """A finding that sets nothing: it stands already, or the refund is asked about at once."""
+        is_unheld = refund.epoch == held.epoch + 1 and refund.lease_until is None
+        if is_unheld and refund.history[-1][1] is plan.event:
+            return RefundRecorded(refund.state, plan.alarm)
+        now = self.tables.clock.now()
+        self.tables.books.evidence.append((held.payment_id, f"late_refund:{plan.event}"))
+        refund.next_action_at = refund.next_action_at and min(refund.next_action_at, now)
+        is_by_hand = any(event is RefundEvent.PAID_BY_HAND for _, event, _ in refund.history)
+        if plan.event is RefundEvent.PAID_BACK and (is_by_hand or refund.state is RefundState.FAILED):
+            return RefundRecorded(refund.state, Alarm.LATE_REFUND)
+        return None
 
     def _write(self, refund: StoredRefund, plan: RefundPlan) -> None:
         tables, new = self.tables, refund.new

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.business_day import business_date
@@ -20,7 +20,7 @@ from ekpay_switch.domain.collections.funding import (
 from ekpay_switch.domain.delivery import Delivery, PayOrder
 from ekpay_switch.domain.ledger.posting_rules import merchant_credited_entry, owed_back_entry
 from ekpay_switch.domain.merchants import is_merchant
-from ekpay_switch.domain.payment import RELEASED, Event, State
+from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.collections import (
     AlreadyOpened,
@@ -87,7 +87,10 @@ class FakeCollections:
                 return BillTaken(holder.standing.payment_id if is_own else None)
             tables.collections[new.payment_id] = new
             tables.created_at[new.payment_id] = tables.clock.now()
-            tables.books.payments[new.payment_id] = stored_payment(new)
+            payment = stored_payment(new)
+            payment.business_date = business_date(tables.clock.now())
+            payment.standing = replace(payment.standing, paid_at=tables.clock.now())
+            tables.books.payments[new.payment_id] = payment
             return CollectionOpened(self._begin(new.payment_id, new.first))
 
     async def open_try(
@@ -113,7 +116,7 @@ class FakeCollections:
             payment = tables.payment(partner_id, payment_id)
             if payment is None:
                 return NoNewTry(None)
-            if payment.standing.refusal is Refusal.CANCELLED:
+            if payment.state is State.DECLINED and payment.standing.refusal is Refusal.CANCELLED:
                 return None
             open_try = tables.open_try(payment_id)
             is_used = any(
@@ -127,7 +130,7 @@ class FakeCollections:
                 open_try.state, open_try.end = TryState.CLOSED, TryEnd.LAPSED
                 open_try.epoch, open_try.lease_until = open_try.epoch + 1, None
                 events = (Event.COLLECTION_CAME_TO_NOTHING, Event.REFUSED)
-            tables.move(payment_id, events, {}, Refusal.CANCELLED)
+            tables.move(payment_id, events, {"refusal": Refusal.CANCELLED.value}, Refusal.CANCELLED)
             payment.next_action_at = None
             tables.tell(payment_id, "cancelled")
             return None
@@ -148,9 +151,9 @@ class FakeCollections:
         with self.tables.steps.step("lease_due_tries"):
             self.tables.books.fail_if_told()
             due: list[StoredTry] = []
-            for one in self.tables.tries:
+            for one in self.tables.in_due_order(self.tables.tries):
                 connector_id = one.new.connector_id
-                if self.tables.is_due(one) and places[connector_id] < per_far_side and len(due) < limit:
+                if places[connector_id] < per_far_side and len(due) < limit:
                     places[connector_id] += 1
                     due.append(one)
             return [self.tables.hold(one, lease_seconds) for one in due]
@@ -158,7 +161,7 @@ class FakeCollections:
     async def begin_execute(self, held: LockedTry, send_seconds: float, hold_seconds: float) -> bool:
         with self.tables.steps.step("begin_execute"):
             assert send_seconds <= hold_seconds
-            return Findings(self.tables).begin_execute(held, hold_seconds)
+            return Findings(self.tables).begin_execute(held, send_seconds, hold_seconds)
 
     async def record(self, held: LockedTry, finding: TryFinding) -> TryRecorded | None:
         with self.tables.steps.step("record_try"):
@@ -174,7 +177,8 @@ class FakeCollections:
                 if tables.books.payments[payment_id].state is State.CREATED and tables.is_over(payment_id)
             ]
             for payment_id in due[:limit]:
-                tables.move(payment_id, (Event.PAYER_NEVER_PAID,), {})
+                facts = tables.books.payments[payment_id].standing.facts
+                tables.move(payment_id, (Event.PAYER_NEVER_PAID,), facts)
                 tables.books.payments[payment_id].next_action_at = None
                 tables.tell(payment_id, "expired")
             return len(due[:limit])
@@ -199,7 +203,7 @@ class FakeCollections:
                 and payment.next_action_at <= now
             ]
             chosen = []
-            for funded in due:
+            for funded in sorted(due, key=lambda each: self._due_at(each.payment_id)):
                 if funded.is_quote_expired or places[funded.biller_id] < per_far_side:
                     chosen.append(funded)
                     places[funded.biller_id] += not funded.is_quote_expired
@@ -207,8 +211,8 @@ class FakeCollections:
 
     async def start_delivery(self, start: DeliveryStart) -> StartedDelivery | None:
         with self.tables.steps.step("start_delivery"):
-            payment = self.tables.books.payments[start.payment_id]
-            if payment.state is not State.FUNDED or self.tables.is_over(start.payment_id):
+            payment = self.tables.books.payments.get(start.payment_id)
+            if payment is None or not self._is_deliverable(payment) or self.tables.is_over(start.payment_id):
                 return None
             if payment.next_action_at is None or payment.next_action_at > self.tables.clock.now():
                 return None
@@ -216,10 +220,11 @@ class FakeCollections:
 
     async def credit_merchant(self, payment_id: UUID) -> bool:
         with self.tables.steps.step("credit_merchant"):
-            tables, payment = self.tables, self.tables.books.payments[payment_id]
-            shares, sums = tables.shares.of(payment_id), tables.collections[payment_id].sums
-            if payment.state is not State.FUNDED or shares is None:
+            tables, payment = self.tables, self.tables.books.payments.get(payment_id)
+            shares = tables.shares.of(payment_id)
+            if payment is None or payment.state is not State.FUNDED or shares is None:
                 return False
+            sums = tables.collections[payment_id].sums
             tables.move(payment_id, (Event.MERCHANT_CREDITED,), payment.standing.facts)
             tables.post(payment_id, merchant_credited_entry(shares, sums))
             tables.shares.credit(payment_id, sums)
@@ -229,8 +234,8 @@ class FakeCollections:
 
     async def give_up_delivery(self, payment_id: UUID) -> bool:
         with self.tables.steps.step("give_up_delivery"):
-            tables, payment = self.tables, self.tables.books.payments[payment_id]
-            if payment.state is not State.FUNDED or not tables.is_over(payment_id):
+            tables, payment = self.tables, self.tables.books.payments.get(payment_id)
+            if payment is None or not self._is_deliverable(payment) or not tables.is_over(payment_id):
                 return False
             facts = {"why": "the time to deliver was over"}
             tables.move(payment_id, (Event.DELIVERY_GIVEN_UP,), facts, Refusal.BILLER_UNAVAILABLE)
@@ -268,6 +273,13 @@ class FakeCollections:
     def _by_reference(self, reference: str) -> StoredTry | None:
         return next((one for one in self.tables.tries if one.new.reference == reference), None)
 
+    def _is_deliverable(self, payment: StoredPayment) -> bool:
+        """Whether the money of a bill is there; a merchant is credited instead."""
+        return payment.state is State.FUNDED and not is_merchant(payment.standing.biller_id)
+
+    def _due_at(self, payment_id: UUID) -> datetime:
+        return self.tables.books.payments[payment_id].next_action_at or self.tables.clock.now()
+
     def _under(self, partner_id: str, reference: str) -> NewCollection | None:
         return next(
             (
@@ -284,7 +296,7 @@ class FakeCollections:
                 payment
                 for payment in self.tables.books.payments.values()
                 if payment.quote is not None
-                and payment.state not in RELEASED
+                and payment.holds_bill
                 and (payment.quote.biller_id, payment.quote.bill_key) == (new.biller_id, new.bill_key)
             ),
             None,
@@ -293,6 +305,7 @@ class FakeCollections:
     def _begin(self, payment_id: UUID, new: NewTry) -> LockedTry:
         tables, until = self.tables, self.tables.later(new.hold_seconds)
         one = StoredTry(payment_id, new, tables.clock.now(), until, until)
+        one.send_until = tables.later(new.send_seconds)
         tables.tries.append(one)
         if tables.books.payments[payment_id].state is State.CREATED:
             tables.move(payment_id, (Event.COLLECTION_STARTED,), {})
@@ -328,6 +341,7 @@ class FakeCollections:
         if start.scroll_series and not payment.scroll_no:
             books.scrolls[start.scroll_series] += 1
             payment.scroll_no = books.scrolls[start.scroll_series]
+            payment.business_date = business_date(now)
         payment.step, payment.sends, payment.asked = start.step, 1, 0
         payment.send_until = tables.later(start.send_seconds)
         payment.lease_until = payment.next_action_at = tables.later(start.hold_seconds)
@@ -350,7 +364,7 @@ class FakeCollections:
             sums=new.sums,
             biller_quote=new.biller_quote,
             scroll_no=payment.scroll_no,
-            business_date=business_date(now),
+            business_date=payment.business_date or business_date(now),
             send_before=0.0,
             step=start.step,
         )
@@ -366,9 +380,10 @@ class FakeCallbacks:
     async def keep(self, callback: RawCallback, hint: CallbackHint | None) -> bool:
         with self.tables.steps.step("keep_callback"):
             name = (callback.connector_id, callback.name)
+            hint = None if callback.is_forged else hint
             is_new = name not in self.tables.callbacks
             if is_new:
                 self.tables.callbacks[name] = (callback, hint)
-            if hint is not None and not callback.is_forged:
+            if hint is not None:
                 self.tables.wake(callback.connector_id, hint)
             return is_new

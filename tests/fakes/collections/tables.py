@@ -1,8 +1,9 @@
 """What the tables of collected payments would hold, in memory, and what all their fakes need to do to it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from ekpay_switch.domain.claims import Claim, PaymentRecord, QuotedBill
@@ -108,6 +109,13 @@ class StoredRefund:
         )
 
 
+Row = TypeVar("Row", StoredTry, StoredRefund)
+REASONS = {
+    RefundKind.GIVE_BACK: "the bill was not paid",
+    RefundKind.UNEXPECTED: "the payment did not wait for this money",
+}
+
+
 @dataclass
 class CollectTables:
     """Everything about collected payments beside the books."""
@@ -170,7 +178,7 @@ class CollectTables:
             biller_id=new.biller_id,
             sums=new.sums,
             bill=new.bill,
-            connector_id=newest.new.connector_id,
+            connector_id=payment.collected_by or newest.new.connector_id,
             page_url=newest.page_url if is_payable else "",
             pay_until=new.pay_until,
             next_look_at=min((moment for moment in moments if moment), default=None),
@@ -187,6 +195,11 @@ class CollectTables:
         now = self.clock.now()
         is_free = row.lease_until is None or row.lease_until < now
         return row.next_action_at is not None and row.next_action_at <= now and is_free
+
+    def in_due_order(self, rows: Iterable[Row]) -> list[Row]:
+        """Those that are due, the longest due first."""
+        due = [row for row in rows if self.is_due(row)]
+        return sorted(due, key=lambda row: row.next_action_at or self.clock.now())
 
     def hold(self, one: StoredTry, lease_seconds: float) -> LockedTry:
         one.epoch += 1
@@ -242,6 +255,8 @@ class CollectTables:
         payment = self.books.payments[payment_id]
         steps = walk(payment.state, events)
         kept = payment.standing.facts if payment.state in FINAL else {}
+        if steps[-1][2] is State.EXPIRED:
+            refusal = Refusal.QUOTE_EXPIRED
         payment.history += steps
         payment.lease_until = None
         payment.standing = replace(
@@ -305,7 +320,7 @@ class CollectTables:
             reference=f"{kind}:{one.new.attempt_id}",
             fingerprint=b"",
             amount=amount,
-            reason=kind.value,
+            reason=REASONS[kind],
             requested_by="switch",
             needs_approval=False,
             kind=kind,

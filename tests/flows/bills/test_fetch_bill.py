@@ -9,8 +9,8 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_bill import FetchOrder, chosen_parameters, fetch_bill
 from ekpay_switch.ports.billers import Parameter
 from tests.factories import BILL_NO, a_bill, a_fetch, a_world
+from tests.fakes.billers import BILL_NUMBER, PROFILE
 from tests.fakes.crash_points import CrashError
-from tests.fakes.world import BILL_NUMBER, PROFILE
 
 ACCOUNT = Parameter("account_no", "bllr_accno", "", "", "^[0-9]{8}$", "12345678", "B", is_required=True)
 MOBILE = Parameter("mobile", "bill_mobno", "", "", "^01[0-9]{9}$", "", "B", is_required=False)

@@ -8,7 +8,8 @@ import pytest
 from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillMissing
 from ekpay_switch.flows.fetch_in_bulk import BulkFetchRequest, BulkFetchResult, fetch_in_bulk
 from tests.factories import BILL_NO, TOTAL, a_bill
-from tests.fakes.world import PROFILE, FakeBiller, SmallWorld
+from tests.fakes.billers import PROFILE, FakeBiller
+from tests.fakes.world import SmallWorld
 
 
 def wanted(number: int, biller_id: str = "desco_postpaid", **named: str) -> BulkFetchRequest:

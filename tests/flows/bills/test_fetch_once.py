@@ -12,8 +12,9 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_bill import FetchOrder, fetch_bill
 from ekpay_switch.ports.billers import Parameter
 from tests.factories import BILL_NO, a_bill, a_world
+from tests.fakes.billers import PROFILE
 from tests.fakes.crash_points import CrashError
-from tests.fakes.world import PROFILE, SmallWorld
+from tests.fakes.world import SmallWorld
 
 MOBILE = Parameter(
     "mobile", "bill_mobno", "Mobile", "মোবাইল", "^01[3-9][0-9]{8}$", "01712345678", "A",

@@ -19,9 +19,10 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.raise_challan import continue_challan, raise_challan
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.fakes.challans import CREDITED, STRANGE, FakeChallans, Scene, an_order, gives
 from tests.fakes.crash_points import CrashError
-from tests.fakes.world import FIVE_TAKA, LOSES_ANSWER, LOSES_ORDER, Deed
+from tests.fakes.world import FIVE_TAKA
 
 REFUSES = Deed(Declined("refused", "104"))
 ASIDE = 57_500

@@ -13,8 +13,8 @@ from ekpay_switch.domain.payment import FINAL, State
 from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.flows.collect import try_again
 from ekpay_switch.ports.collections import NoNewTry
+from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.fakes.connectors import LOST, LOST_ORDER, FakeConnector, Move
-from tests.fakes.world import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.scenarios.collections import (
     CLIENT,
     COLLECTED,

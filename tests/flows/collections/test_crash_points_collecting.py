@@ -7,9 +7,9 @@ from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import FINAL, State
 from ekpay_switch.flows.collect import CollectionAnswer, collect
 from tests.factories import TOTAL
+from tests.fakes.billers import Deed
 from tests.fakes.connectors import LOST, LOST_ORDER, Move
 from tests.fakes.crash_points import CrashError
-from tests.fakes.world import Deed
 from tests.scenarios.collections import (
     COLLECTED,
     KEPT,

@@ -13,8 +13,8 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.deliver_collected import deliver_collected
 from ekpay_switch.jobs.resolver import Resolver
 from tests.factories import TAKEN, TOTAL, a_world
+from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.fakes.payments import books_balance
-from tests.fakes.world import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.scenarios.collections import COLLECTED, KEPT, RECEIVABLE, REFUND_DUE, Payer
 from tests.scenarios.job_rounds import collect_due, resolve_due
 

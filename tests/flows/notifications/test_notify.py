@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.notifications import NOTICES, TRIES_MAX, DeliveryState, SendResult
+from ekpay_switch.domain.notices import NOTICES, RETRY_SECONDS, TRIES_MAX, DeliveryState, SendResult
 from ekpay_switch.flows.notify import message_body, message_id, notify
 from ekpay_switch.jobs.notifier import Notifier, NotifierPace, run_notifier
 from ekpay_switch.jobs.slots import Slots
@@ -124,9 +124,9 @@ async def test_after_the_last_try_nobody_tries_any_more() -> None:
     small = SmallPost()
     small.is_told(a_notice())
     small.sender.answers.extend([FAILED] * TRIES_MAX)
-    for _ in range(TRIES_MAX + 5):
+    for seconds in (*RETRY_SECONDS[1:], *[100_000.0] * 6):
         await one_round(small)
-        small.clock.pass_by(100_000)
+        small.clock.pass_by(seconds)
     assert len(small.sender.sent) == TRIES_MAX
     assert small.notifications.ended == {UUID(int=1): DeliveryState.GIVEN_UP}
 

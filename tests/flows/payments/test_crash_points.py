@@ -11,9 +11,10 @@ from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.ports.world import LeasedPayment
 from tests.factories import PREFUND, TAKEN, TOTAL, a_world, an_order
+from tests.fakes.billers import APPROVES, LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.fakes.crash_points import CrashError
 from tests.fakes.payments import books_balance
-from tests.fakes.world import APPROVES, LOSES_ANSWER, LOSES_ORDER, Deed, SmallWorld
+from tests.fakes.world import SmallWorld
 
 START = 1_000_000
 PAYING = [f"{side} {step}" for step in ("claim", "pay", "record") for side in ("before", "after")]

@@ -10,7 +10,8 @@ from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from tests.factories import TAKEN, TOTAL, a_world, an_order
-from tests.fakes.world import PROFILE, Deed, SmallWorld
+from tests.fakes.billers import PROFILE, Deed
+from tests.fakes.world import SmallWorld
 
 INTERIM, FINAL = {"receipt": "INT-1"}, {"receipt": "INT-1", "final_receipt": "DAK-9"}
 

@@ -25,8 +25,9 @@ from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.ports.billers import BillerProfile
 from tests.factories import PREFUND, TOTAL
+from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, PROFILE
 from tests.fakes.connectors import LOST, LOST_ORDER, Move
-from tests.fakes.world import LOSES_ANSWER, LOSES_ORDER, NOON, PROFILE, SmallWorld
+from tests.fakes.world import NOON, SmallWorld
 from tests.flows.payments.test_resolve_in_doubt import in_doubt, seconds_to_next_question
 from tests.scenarios.collections import COLLECTED, KEPT, RECEIVABLE, Payer
 from tests.scenarios.job_rounds import collect_due

@@ -33,8 +33,9 @@ from tests.factories import (
     an_order,
     quote_another,
 )
+from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.fakes.payments import books_balance
-from tests.fakes.world import LOSES_ANSWER, LOSES_ORDER, Deed, SmallWorld
+from tests.fakes.world import SmallWorld
 
 START = 1_000_000
 
@@ -97,7 +98,7 @@ async def test_pending_without_peer_id_not_failed() -> None:
     small = a_world()
     small.biller.deeds.append(LOSES_ORDER)
     await pay_bill(an_order(), small.world)
-    assert small.books.only().standing.facts == {"why": "the answer was cut off"}
+    assert [kind for _, kind in small.books.evidence] == ["in_doubt"]
     small.biller.inquiries.extend([NoAnswer("timed out")] * 20)
     for _ in range(20):
         await resolve_in_doubt(await lease(small, 4_000), small.world)

@@ -11,8 +11,9 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
 from tests.factories import CHARGED, PREFUND, TAKEN, TOTAL, a_bill, a_quote, a_world, an_order
+from tests.fakes.billers import LOSES_ANSWER, Deed
 from tests.fakes.payments import FakePayments, books_balance
-from tests.fakes.world import LOSES_ANSWER, Deed, SmallWorld
+from tests.fakes.world import SmallWorld
 
 START = 1_000_000
 

@@ -11,7 +11,8 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from tests.factories import PREFUND, TAKEN, TOTAL, a_world, an_order
-from tests.fakes.world import LOSES_ANSWER, LOSES_ORDER, SAFETY, Deed, SmallWorld
+from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, SAFETY, Deed
+from tests.fakes.world import SmallWorld
 
 START = 1_000_000
 FINAL_SECONDS = 10 + 120 + 60  # send deadline, settle time, margin

@@ -24,9 +24,10 @@ from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.ports.world import LeasedPayment
 from tests.factories import BILL_NO, PREFUND, TAKEN, TOTAL, a_bill, a_world, an_order
+from tests.fakes.billers import PROFILE, FakeBiller
 from tests.fakes.crash_points import CrashError
 from tests.fakes.payments import books_balance
-from tests.fakes.world import PROFILE, FakeBiller, SmallWorld
+from tests.fakes.world import SmallWorld
 
 START = 1_000_000
 STEPS = ("save", "acknowledge")

@@ -10,7 +10,8 @@ from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from tests.factories import TOTAL, a_world, an_order
-from tests.fakes.world import LOSES_ANSWER, PROFILE, Deed, SmallWorld
+from tests.fakes.billers import LOSES_ANSWER, PROFILE, Deed
+from tests.fakes.world import SmallWorld
 
 LINES = tuple(TokenLine(seq, TokenKind.CREDIT, f"{seq:020d}") for seq in range(1, 13))
 

@@ -20,9 +20,9 @@ from ekpay_switch.flows.refund import send_refund
 from ekpay_switch.ports.collections import RefundOpened
 from ekpay_switch.ports.connectors import RefundRules
 from tests.factories import TOTAL
+from tests.fakes.billers import Deed
 from tests.fakes.collections.tables import StoredRefund
 from tests.fakes.connectors import LOST, LOST_ORDER, Move
-from tests.fakes.world import Deed
 from tests.scenarios.collections import (
     COLLECTED,
     DAY,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.flows.refund import send_refund
-from tests.fakes.world import Deed
+from tests.fakes.billers import Deed
 from tests.scenarios.collections import Payer
 
 

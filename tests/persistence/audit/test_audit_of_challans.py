@@ -4,7 +4,7 @@ import pytest
 
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.persistence.audit.challans import challan_line_fault, challans_of_payment_fault
-from tests.fakes.world import LOSES_ANSWER, Deed
+from tests.fakes.billers import LOSES_ANSWER, Deed
 from tests.persistence.books import Books
 from tests.persistence.challans.challan_setup import open_counter
 

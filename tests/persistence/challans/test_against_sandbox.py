@@ -14,7 +14,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.raise_challan import raise_challan
 from ekpay_switch.ports.challans import ChallanPorts
 from tests.biller_adapters.challans.treasury_sandbox_stage import Town, town
-from tests.fakes.world import FakeBillers
+from tests.fakes.billers import FakeBillers
 from tests.persistence.challans.challan_setup import Counter
 from tests.persistence.collections.merchant_money_setup import AMOUNT
 

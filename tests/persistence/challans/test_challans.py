@@ -10,9 +10,9 @@ from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.flows.raise_challan import continue_challan, raise_challan
+from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.fakes.challans import FEE, VAT, an_order, gives
 from tests.fakes.crash_points import CrashError
-from tests.fakes.world import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.persistence.challans.challan_setup import Counter
 from tests.persistence.collections.merchant_money_setup import AMOUNT, SELLER
 from tests.persistence.refunds.refund_setup import wanted

@@ -19,7 +19,7 @@ from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.payments.payment_details import read_payment_details
 from ekpay_switch.ports.finance import FileSays, LineEvent, LineRole
 from ekpay_switch.security.identifiers import uuid7
-from tests.fakes.world import SAFETY
+from tests.fakes.billers import SAFETY
 from tests.persistence.books import APPROVED, Books, recording_of
 from tests.persistence.collections.file_evidence_setup import (
     DUE_NOW,

@@ -13,7 +13,7 @@ from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.collections.connector_calls import AwaitingPayer, CallbackHint
 from ekpay_switch.ports.collections import RawCallback
 from ekpay_switch.ports.finance import FileAnswer, FileSays
-from tests.fakes.world import SAFETY
+from tests.fakes.billers import SAFETY
 from tests.persistence.books import APPROVED, Books
 from tests.persistence.collections.file_evidence_setup import (
     FIRST_NIGHT,

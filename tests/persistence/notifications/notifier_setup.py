@@ -21,9 +21,10 @@ from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.webhooks import WebhookLimits, WebhookSender
 from sandbox.callers.partner.webhooks import WebhookReceiver
+from tests.fakes.billers import FakeBiller, FakeBillers
 from tests.fakes.connectors import FakeConnector, FakeConnectors
 from tests.fakes.crash_points import Steps
-from tests.fakes.world import FakeAlarms, FakeBiller, FakeBillers, FakeClock
+from tests.fakes.world import FakeAlarms, FakeClock
 from tests.persistence.books import APPROVED, Books
 from tests.wire.scripted_peer import Caller, Manners, RudePeer, rude_peer
 

@@ -30,7 +30,8 @@ from tests.biller_adapters.families.syndicate_client.syndicate_stage import (
 )
 from tests.biller_adapters.far_side_stage import FarStage
 from tests.factories import a_quote
-from tests.fakes.world import FakeBillers, SmallWorld
+from tests.fakes.billers import FakeBillers
+from tests.fakes.world import SmallWorld
 from tests.persistence.books import Books
 from tests.wire.scripted_peer import Caller
 

@@ -24,7 +24,7 @@ from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from tests.api.api_setup import Desk
 from tests.biller_adapters.conftest import the_manifest
 from tests.factories import BILL_NO, PASS_KEY, PREFUND, SECRET
-from tests.fakes.world import LOSES_ANSWER
+from tests.fakes.billers import LOSES_ANSWER
 from tests.scenarios.job_rounds import resolve_due
 
 ENVIRON = {
