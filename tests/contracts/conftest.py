@@ -9,8 +9,7 @@ from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.contracts.in_memory import InMemoryBooks, InMemoryNotifications
 from tests.contracts.postgres import DatabaseCopy, PostgresBooks, PostgresEndpoints, open_copy
 from tests.contracts.setups import CollectionsSetup, NotificationsSetup, PaymentsSetup, RefundsSetup
-from tests.persistence.conftest import a_copy
-from tests.persistence.conftest import endpoint as endpoint  # noqa: PLC0414 - a fixture
+from tests.database import a_copy
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

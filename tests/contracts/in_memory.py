@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import EndpointKind, EventType
+from ekpay_switch.domain.notifications import EndpointKind, EventType
 from ekpay_switch.security.identifiers import uuid7
 from tests.contracts.setups import LoggedTry, StoredNotification
 from tests.fakes.collections.refunds import FakeRefunds

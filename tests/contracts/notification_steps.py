@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from ekpay_switch.domain.notices import (
+from ekpay_switch.domain.notifications import (
     DeliveryState,
     RetryDecision,
     RetryPace,

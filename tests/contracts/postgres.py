@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.merchants import Share
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import EventType
+from ekpay_switch.domain.notifications import EventType
 from ekpay_switch.persistence.collections.callbacks import PostgresCallbacks
 from ekpay_switch.persistence.collections.store import PostgresCollections
 from ekpay_switch.persistence.embedded.server import Endpoint
@@ -18,10 +18,10 @@ from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
 from ekpay_switch.persistence.notifications.delivery_log import TryFilter, list_tries, replay_notification
 from ekpay_switch.persistence.notifications.endpoints import Endpoints
 from ekpay_switch.persistence.notifications.store import PostgresNotifications
-from ekpay_switch.persistence.own_transactions import ShortTransactions, TransactionLimits
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
+from ekpay_switch.persistence.short_transactions import ShortTransactions, TransactionLimits
 from ekpay_switch.ports.merchants import MerchantOpened, NewMerchantPayment
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from tests.contracts.setups import LoggedTry, StoredNotification

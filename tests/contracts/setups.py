@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import EventType
+from ekpay_switch.domain.notifications import EventType
 from ekpay_switch.ports.collections import Callbacks, Collections, Refunds
 from ekpay_switch.ports.notifications import Notifications
 from ekpay_switch.ports.world import Enquiries, Payments

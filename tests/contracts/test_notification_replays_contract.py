@@ -4,7 +4,7 @@ import pytest
 import pytest_asyncio
 
 from ekpay_switch.domain.merchants import MerchantCode
-from ekpay_switch.domain.notices import (
+from ekpay_switch.domain.notifications import (
     GIVEN_UP_MAX,
     EndpointKind,
     SendResult,

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import (
+from ekpay_switch.domain.notifications import (
     FAILURES_MAX,
     GIVEN_UP_MAX,
     EndpointKind,

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ekpay_switch.domain.asking import SafetyFacts, Timing
 from ekpay_switch.domain.bill import Bill, BillFound, BillMissing, BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.outcome import Approved, InDoubt, Inquiry, NotFound, Outcome, Posted, Unreached
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile, Parameter
 from tests.fakes.connectors import PassingClock
@@ -97,7 +97,7 @@ class FakeBiller:
             self.was_asked.set()
             deed = self.deeds.popleft() if self.deeds else APPROVES
             if deed.posts:
-                self.book.setdefault(order.reference, order.sums.billed.minor)
+                self.book.setdefault(order.reference, order.sums.billed_amount.minor)
             if self.gate is not None:
                 await self.gate.wait()
             return deed.says

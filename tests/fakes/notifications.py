@@ -10,7 +10,7 @@ from uuid import UUID
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import Share
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import (
+from ekpay_switch.domain.notifications import (
     IPN_CODES,
     NOTICES,
     DeliveryState,

@@ -229,7 +229,7 @@ class FakePayments:
         newest = max(reversed(paid), key=lambda p: p.state is not State.DECLINED, default=None)
         standing = None if newest is None else newest.standing
         chosen = asked[-1] if newest is None else self.quotes[partner_id, newest.claim.quote_id]
-        return RequestStatus(chosen.biller_id, chosen.bill.is_paid, chosen.sums.billed, standing)
+        return RequestStatus(chosen.biller_id, chosen.bill.is_paid, chosen.sums.billed_amount, standing)
 
     # ---- how it is done ------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from ekpay_switch.domain.bill import Bill, BillQuery, LockedBill
 from ekpay_switch.domain.fees import ANY, FeeRow, FeeTable
-from ekpay_switch.domain.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.world import Clock, NotSent, Partner, WireReply, WireRequest, World

@@ -7,7 +7,7 @@ from typing import Any
 from ekpay_switch.domain.challans import Progress
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.persistence.challans.store import PostgresChallans
-from ekpay_switch.persistence.own_transactions import ShortTransactions, TransactionLimits
+from ekpay_switch.persistence.short_transactions import ShortTransactions, TransactionLimits
 from tests.fakes.billers import Deed
 from tests.persistence.challans.challan_setup import Counter
 from tests.persistence.group_commit.test_lost_connections import (
