@@ -19,7 +19,7 @@ def test_the_page_of_payment_states_is_what_the_table_says() -> None:
 
 
 def test_every_state_and_every_transition_is_drawn() -> None:
-    page = codes_and_events.render_page()
+    page = payment_states.render_page()
     for (here, event), there in TRANSITIONS.items():
         assert f"    {here} --> {there}: {event}\n" in page
     for state in State:

@@ -73,11 +73,8 @@ async def test_a_refund_is_owed_by_the_payee_from_the_moment_it_is_taken_on() ->
     payer = await a_paid_bill()
     taken = await ask(payer, amount=5_000)
     assert isinstance(taken, RefundOpened)
-    assert (taken.view.state, taken.view.amount, taken.is_repeat) == (
-        RefundState.APPROVED,
-        Money(5_000),
-        False,
-    )
+    view = taken.view
+    assert (view.state, view.amount, taken.is_repeat) == (RefundState.APPROVED, Money(5_000), False)
     assert (payer.balance(PAYABLE), payer.balance(REFUND_DUE)) == (TOTAL - 5_000, 5_000)
 
 
