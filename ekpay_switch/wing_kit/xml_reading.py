@@ -13,11 +13,11 @@ from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 _BYTES_MAX = 65_536
 
 OnStart = Callable[[str, Mapping[str, str]], None]
-OnText = Callable[[str], None]
+TextHandling = Callable[[str], None]
 OnEnd = Callable[[str], None]
 
 
-def read_xml(body: bytes, start: OnStart, say: OnText, end: OnEnd | None = None) -> None:
+def read_xml(body: bytes, start: OnStart, say: TextHandling, end: OnEnd | None = None) -> None:
     """Call `start`, `say` and `end` for every element, text and end; read as UTF-8, whatever it declares.
 
     Raises:
