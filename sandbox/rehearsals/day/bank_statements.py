@@ -104,7 +104,7 @@ class BankAccounts:
                 spoiled.append(stray)
                 self.injected.append(InjectedError(request.code, bank.id, stray.theirs, day))
             else:
-                raise NothingToInjectError(f"{request.code} befalls no statement")
+                raise NothingToInjectError(f"{request.code} cannot be injected into a statement")
         return spoiled
 
     def _name(self, bank: MonthInstitution) -> str:

@@ -35,18 +35,25 @@ class StatementsOptions:
     ] = None
     wrong: Annotated[
         list[str] | None,
-        typer.Option(metavar="CODE[@INSTITUTION]", help=f"What shall be wrong, repeatable: {_CODES}."),
+        typer.Option(metavar="CODE[@INSTITUTION]", help=f"Error to inject, repeatable: {_CODES}."),
     ] = None
-    seed: Annotated[int, typer.Option(min=0, help="Decides whom a wrong thing befalls.")] = 1
+    seed: Annotated[int, typer.Option(min=0, help="Decides where errors are injected.")] = 1
     home_folder: Annotated[
         Path | None,
-        typer.Option("--home", help="Where is kept what was left before; EKPAY_HOME/sandbox/day by default."),
+        typer.Option(
+            "--home", help="Folder of the state kept between nights; EKPAY_HOME/sandbox/day by default."
+        ),
     ] = None
     address: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=URL", help="Where an institution listens; all at their own ports else."),
+        typer.Option(
+            metavar="NAME=URL",
+            help="Where an institution listens; by default all listen at their default ports.",
+        ),
     ] = None
-    as_json: Annotated[bool, typer.Option("--json", help="Print names and wrong things as JSON.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print file names and injected errors as JSON.")] = (
+        False
+    )
 
 
 @with_options(StatementsOptions)
@@ -92,7 +99,7 @@ def _injection_request(text: str) -> InjectionRequest:
     if code not in set(CODES):
         raise typer.BadParameter(f"{code} is none of {_CODES}", param_hint="--wrong")
     if institution and institution not in {*INSTITUTIONS, *BANKS}:
-        raise typer.BadParameter(f"{institution} leaves no files here", param_hint="--wrong")
+        raise typer.BadParameter(f"{institution} sends no files here", param_hint="--wrong")
     return InjectionRequest(Code(code), institution)
 
 

@@ -75,7 +75,7 @@ def demo(
         typer.Option(
             min=COLLECTED_MIN,
             max=COLLECTED_MAX,
-            help="How many payers pay themselves, by all connectors; more if every trouble needs one.",
+            help="How many payers pay by connectors; more if every course needs one.",
         ),
     ] = 400,
     partners: Annotated[int, typer.Option(min=2, max=PARTNERS_MAX, help="How many partners pay them.")] = 3,
@@ -122,7 +122,7 @@ def run(
         ),
     ] = 8190,
     time_divisor: Annotated[
-        int, typer.Option(min=1, help="Waiting times are divided by it; 1 is life's own pace.")
+        int, typer.Option(min=1, help="Waiting times are divided by it; 1 is real time.")
     ] = TIME_DIVISOR,
 ) -> None:
     """Start database, switch, worker, proxy, billers and bKash, print what to try, and run until Ctrl-C."""
@@ -138,7 +138,7 @@ def run(
     for number, name in (port_options | dict.fromkeys(ports, "--billers-port")).items():
         if not is_port_free(number):
             raise typer.BadParameter(
-                f"port {number} is taken: stop who listens there, or choose another {name}"
+                f"port {number} is taken: stop the process that listens there, or choose another {name}"
             )
     try:
         run_until_stopped(_keep_stage_open(setting, screen), screen)

@@ -58,8 +58,8 @@ from sandbox.rehearsals.installation.progress import ProgressSteps
 
 CONCURRENCY = 24
 
-_SETTLING = "settling what is in doubt"
-_WAITING = "waiting for payers who left, for doubts and refunds"
+_SETTLING = "settling doubtful payments"
+_WAITING = "waiting for abandoned pages, doubtful payments and refunds"
 
 # Money in a prefund beyond the bills that its partner will pay, in taka: for fees and holds.
 _ROOM_TAKA = 50_000
@@ -109,12 +109,12 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
         async with _open_billers(stage) as billers:
             with steps.step("making staff, partners, a shop and prefunds"):
                 opening = await _open(stage, billers, plan, payers)
-            with steps.step("taking over the bill files of offices that have no wire"):
+            with steps.step("importing the bill files of offices without an API"):
                 await _offices(stage).load_bills()
             began_on = dhaka_day(utc_now())
             async with _open_participants(stage, billers, opening) as participants:
                 await _act(participants, opening, steps)
-                with steps.step("bringing those offices the day's scrolls"):
+                with steps.step("sending those offices the day's scrolls"):
                     await _offices(stage).send_scrolls(began_on)
                 with steps.step("waiting for the last notifications"):
                     await participants.endpoint.wait_for(_notified_references(participants))
@@ -202,7 +202,7 @@ async def _pay(load: PartnerLoad, opening: _Opening, steps: ProgressSteps) -> No
     with steps.step(f"{_SETTLING} …") as step:
         await load.settle(lambda count: step.describe(f"{_SETTLING}: {count} left"))
         step.describe(_SETTLING)
-    with steps.step("sending again what is over"):
+    with steps.step("repeating finished orders"):
         await load.repeat()
 
 

@@ -175,7 +175,7 @@ def _payments_table(outcome: DemoOutcome) -> Table:
 
 
 def _tried_table(outcome: DemoOutcome) -> Table:
-    table = _table("What went wrong on purpose")
+    table = _table("Injected faults")
     table.add_column("what")
     table.add_column("times", justify="right")
     table.add_column("ended or answered as")

@@ -123,7 +123,7 @@ def shop_order(options: OrderOptions) -> None:
     try:
         is_right = asyncio.run(order_once(request, typer.echo))
     except LostPayerError as problem:
-        typer.echo(f"the customer is lost: {problem}", err=True)
+        typer.echo(f"the customer cannot go on: {problem}", err=True)
         raise typer.Exit(1) from problem
     if not is_right:
         raise typer.Exit(1)

@@ -56,7 +56,7 @@ async def open_account(tool: EkpayCommand, partner_id: str, place: str) -> RestS
     printed = await tool.run("partners", "add-key", partner_id, "--return-host", place, "--json")
     match = _KEY.search(printed)
     if match is None:
-        raise CommandFailedError("ekpay partners add-key: it printed no key")
+        raise CommandFailedError("ekpay partners add-key: no key was printed")
     return RestShop(partner_id, place, match[0])
 
 

@@ -73,7 +73,7 @@ def _days(dump: Document, today: date) -> Iterator[date]:
 
 def _movement(row: dict[str, str], stated_paisa: dict[str, int]) -> WalletMovement:
     if tuple(row) != COLUMNS or row["transactionStatus"] != "Completed" or row["currency"] != "BDT":
-        raise AdminCallRefusedError(f"a line of the settlement file that nobody understands: {row}")
+        raise AdminCallRefusedError(f"an unknown kind of line in the settlement file: {row}")
     amount, fee, credited = (_signed_paisa(row[name]) for name in ("amount", "serviceFee", "creditedAmount"))
     is_refund = row["transactionType"] == _REFUND
     if credited != (-amount if is_refund else amount - fee):
@@ -92,5 +92,5 @@ def _movement(row: dict[str, str], stated_paisa: dict[str, int]) -> WalletMoveme
 def _signed_paisa(text: str) -> int:
     amount = paisa(text.removeprefix("-"))
     if amount is None:
-        raise AdminCallRefusedError(f"an amount of the settlement file that is none: {text}")
+        raise AdminCallRefusedError(f"an unreadable amount in the settlement file: {text}")
     return -amount if text.startswith("-") else amount

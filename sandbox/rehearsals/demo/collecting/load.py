@@ -174,7 +174,7 @@ class PayerLoad:
         unknown_visits = self._side.page.unknown_visits + sum(pair not in own for pair in visits)
         if unknown_visits:
             self._surprise(
-                f"{unknown_visits} payers came back for nothing, or for another payment than theirs"
+                f"{unknown_visits} payers came back unexpectedly, or for another payment than theirs"
             )
         self.experience.came_back = visits.total()
 

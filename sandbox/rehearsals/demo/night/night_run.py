@@ -207,13 +207,13 @@ async def run_nights(
     first_payout = _first_payout(ended_on)
     later_nights = _dates(ended_on + timedelta(days=1), date_of(payout_ends(day_number(ended_on))))
     with steps.step(
-        "the nights behind it, until all files have come and are paid", total=len(later_nights)
+        "the nights after it, until all files have arrived and are paid", total=len(later_nights)
     ) as step:
         for night in later_nights:
             await nights.deposit_files(night, PAYOUT_INJECTION_REQUESTS if night == first_payout else ())
             await nights.run(night)
             step.advance()
-    with steps.step("settling, and holding what was found against what was made wrong"):
+    with steps.step("settling, and comparing the breaks found with the injected errors"):
         return await _night_outcome(nights, (*days, *later_nights), exported, began_at)
 
 

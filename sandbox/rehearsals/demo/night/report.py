@@ -55,7 +55,7 @@ def show_night(night: NightOutcome, screen: Console) -> None:
 
 def _injected_errors_table(night: NightOutcome) -> Table:
     table = Table(
-        title="Made wrong in files, on purpose, and found again",
+        title="Errors injected into files, and found",
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

@@ -78,7 +78,7 @@ class PartnerSide:
             if result_code(answer) != NOTHING_SENT:
                 return answer
             await asyncio.sleep(_PAUSE_SECONDS)
-        raise SwitchSilentError(f"the biller was away for {_TRIES_MAX} tries")
+        raise SwitchSilentError(f"the biller was unavailable for {_TRIES_MAX} tries")
 
     def new_reference_for(self, fetched: Mapping[str, Any]) -> Reference:
         """Record a new reference for a fetched bill, before anything is sent under it.

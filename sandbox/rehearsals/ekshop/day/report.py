@@ -113,7 +113,7 @@ def show(outcome: ShopDayOutcome, screen: Console) -> None:
 
 def _course_table(outcome: ShopDayOutcome) -> Table:
     table = _table("Orders of the day")
-    for heading in ("what befell them", "ends"):
+    for heading in ("course", "ends"):
         table.add_column(heading)
     table.add_column("orders", justify="right")
     table.add_column("payments", justify="right")
