@@ -64,7 +64,7 @@ class CreatedRefund(NamedTuple):
 class ApiClient:
     """One shop's connection to the switch; use it as an asynchronous context manager.
 
-    Every call raises `MerchantApiError` if the switch refuses it, `UnreadableReplyError` if the answer is not
+    Every call raises `RefusedError` if the switch refuses it, `UnreadableReplyError` if the answer is not
     as documented, and `aiohttp.ClientError` or `TimeoutError` if none came; after the latter two the call is
     in doubt.
     """

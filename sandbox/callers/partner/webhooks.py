@@ -153,11 +153,11 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 class WebhookReceiver:
-    """The receiver as a bare ASGI application; `taken` holds each event once, by its `webhook-id`.
+    """The receiver as a bare ASGI application; `events` holds each event once, by its `webhook-id`.
 
     `read` parses a message: an event, or with `read_ipn` the IPN of a merchant.
 
-    `heard` holds the id of every valid message, repeats included. A real partner stores both in the
+    `received_ids` holds the id of every valid message, repeats included. A real partner stores both in the
     transaction that uses the event, and answers only after it.
     """
 

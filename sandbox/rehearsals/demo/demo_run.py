@@ -100,7 +100,7 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
         NoBillsLeftError: there are too few bills for the plan.
         InstitutionUnavailableError: a simulator does not return its movements.
         NothingToInjectError: no connector has anything to pay.
-        ToolFailedError: a command of the switch failed.
+        CommandFailedError: a command of the switch failed.
     """
     began_at = time.monotonic()
     with ProgressSteps(screen) as steps:

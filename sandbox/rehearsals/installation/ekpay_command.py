@@ -39,7 +39,7 @@ class EkpayCommand:
         """The command line of a process that keeps running.
 
         Raises:
-            ToolMissingError: it is not installed.
+            CommandMissingError: it is not installed.
         """
         program = Path(sys.executable).with_name("ekpay")
         if not program.is_file():
@@ -56,7 +56,7 @@ class EkpayCommand:
         """Run a command until it exits and return its output; `secrets` are added to its environment.
 
         Raises:
-            ToolFailedError: it ended with another code than 0.
+            CommandFailedError: it ended with another code than 0.
         """
         code, output, complaint = await self._run_to_end(arguments, secrets)
         if code != 0:
@@ -74,7 +74,7 @@ class EkpayCommand:
         """Run a command that prints JSON and return its value.
 
         Raises:
-            ToolFailedError: it ended with another code than 0.
+            CommandFailedError: it ended with another code than 0.
         """
         return json.loads(await self.run(*arguments, **secrets))
 
@@ -82,7 +82,7 @@ class EkpayCommand:
         """Run a command that prints JSON and answers with its exit code too: whether it was 0, and the value.
 
         Raises:
-            ToolFailedError: it printed no JSON.
+            CommandFailedError: it printed no JSON.
         """
         code, output, complaint = await self._run_to_end(arguments, {})
         try:
@@ -94,7 +94,7 @@ class EkpayCommand:
         """Run a command that prints a JSON value a line and return them all.
 
         Raises:
-            ToolFailedError: it ended with another code than 0.
+            CommandFailedError: it ended with another code than 0.
         """
         return [json.loads(line) for line in (await self.run(*arguments)).splitlines()]
 

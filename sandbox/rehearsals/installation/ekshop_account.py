@@ -42,7 +42,7 @@ async def create_merchant(
     It accepts these instruments, or all if none is named. The file of payees is written to `folder`.
 
     Raises:
-        ToolFailedError: the switch refused, and not because the id is already in use.
+        CommandFailedError: the switch refused, and not because the id is already in use.
     """
     terms = [f"return_hosts={place}", *_TERMS]
     terms += [f"instruments={' '.join(instruments)}"] if instruments else []
@@ -85,7 +85,7 @@ def load(folder: Path) -> ShopAccount | None:
     """Return the account stored in this folder, or None if there is none.
 
     Raises:
-        CastUnreadableError: its file holds something else.
+        PartiesUnreadableError: its file holds something else.
     """
     try:
         return ShopAccount(**json.loads((folder / _FILE).read_text()))

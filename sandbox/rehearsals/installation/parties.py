@@ -73,7 +73,7 @@ async def create_parties(tool: EkpayCommand, address: str, partners: int) -> Par
     """Create two members of staff and the given number of partners.
 
     Raises:
-        ToolFailedError: the switch refused, and not because a name is already in use.
+        CommandFailedError: the switch refused, and not because a name is already in use.
     """
     staff = await asyncio.gather(*(add_staff_member(tool, name) for name in _STAFF))
     players = await asyncio.gather(*(_add_partner(tool, number) for number in range(partners)))
@@ -117,7 +117,7 @@ def load(folder: Path) -> Parties | None:
     """Return the parties stored in this folder, or None if there are none.
 
     Raises:
-        CastUnreadableError: its files hold something else.
+        PartiesUnreadableError: its files hold something else.
     """
     try:
         partners = json.loads((folder / "partners.json").read_text())

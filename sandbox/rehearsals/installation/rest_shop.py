@@ -36,7 +36,7 @@ async def create_shop(tool: EkpayCommand, place: str) -> RestShop:
     """Create a partner that only collects, with an API key.
 
     Raises:
-        ToolFailedError: the switch refused, and not because the name is already in use.
+        CommandFailedError: the switch refused, and not because the name is already in use.
     """
 
     async def _add(free_id: str) -> str:
@@ -51,7 +51,7 @@ async def open_account(tool: EkpayCommand, partner_id: str, place: str) -> RestS
     """Create an API key for a partner, whose payers may be sent back to this `host:port`.
 
     Raises:
-        ToolFailedError: the switch refused, or printed no key.
+        CommandFailedError: the switch refused, or printed no key.
     """
     printed = await tool.run("partners", "add-key", partner_id, "--return-host", place, "--json")
     match = _KEY.search(printed)
@@ -69,7 +69,7 @@ def load(folder: Path) -> RestShop | None:
     """Return the shop stored in this folder, or None if there is none.
 
     Raises:
-        CastUnreadableError: its file holds something else.
+        PartiesUnreadableError: its file holds something else.
     """
     try:
         return RestShop(**json.loads((folder / _FILE).read_text()))

@@ -35,7 +35,7 @@ class BillFileOffices:
         """Import the newest bill file of every office into the switch.
 
         Raises:
-            ToolFailedError: the switch refused one.
+            CommandFailedError: the switch refused one.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         async with AdminClient(self._address) as admin_client:
@@ -47,7 +47,7 @@ class BillFileOffices:
         A past date gets its last scroll, today its first.
 
         Raises:
-            ToolFailedError: the switch made no scroll.
+            CommandFailedError: the switch made no scroll.
             ScrollRefusedError: an office refused one.
         """
         today = dhaka_day(utc_now())

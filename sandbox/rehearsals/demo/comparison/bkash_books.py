@@ -45,7 +45,7 @@ _WHOLE = 10_000
 class WalletMovement:
     """A movement of money in the wallet's own book; a refund names the transaction that it refunds.
 
-    `payment` is the wallet's id of the payment and `invoice` our reference of the try. `told_paisa` is the
+    `payment` is the wallet's id of the payment and `invoice` our reference of the try. `stated_paisa` is the
     amount in its answers, which differs from `amount_paisa` only where the wallet contradicts itself.
     """
 

@@ -190,7 +190,7 @@ async def run_nights(
     `began_on` is its first day; `seed` decides where errors are injected.
 
     Raises:
-        ToolFailedError: a command of the switch failed.
+        CommandFailedError: a command of the switch failed.
         InstitutionUnavailableError: a simulator does not answer.
         NothingToInjectError: the bank has no credit that could be short.
     """

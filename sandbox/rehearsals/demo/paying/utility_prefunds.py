@@ -16,7 +16,7 @@ async def fill_deposits(tool: EkpayCommand, cast: Parties) -> Mapping[str, int]:
     """Book a transfer to every prefunded utility; return the amounts in paisa.
 
     Raises:
-        ToolFailedError: the switch refused one.
+        CommandFailedError: the switch refused one.
     """
     listed = await tool.read("billers", "list", "--json")
     prefunded = [biller["id"] for biller in listed if biller["pays_from_deposit"]]

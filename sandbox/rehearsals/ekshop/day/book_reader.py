@@ -102,7 +102,7 @@ async def switch_book(tool: EkpayCommand, merchant: str) -> SwitchBook:
     """All payments of a merchant by the rows of the switch.
 
     Raises:
-        ToolFailedError: the database cannot be read.
+        CommandFailedError: the database cannot be read.
     """
     lines = await tool.read("db", "psql", "-XAtqc", _PAYMENTS.format(merchant=merchant))
     ids = {line["trnx_id"]: f"pay_{line['id'].replace('-', '')}" for line in lines}

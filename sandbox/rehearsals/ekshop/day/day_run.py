@@ -43,7 +43,7 @@ async def play(stage: Stage, parameters: DayParameters, screen: Console) -> Shop
     """Run one day on a stage whose processes are not started yet, and return its outcome.
 
     Raises:
-        ToolFailedError: a command of the switch failed.
+        CommandFailedError: a command of the switch failed.
         TooFewProvidersError: a wallet of the day is missing.
     """
     began_at = time.monotonic()
