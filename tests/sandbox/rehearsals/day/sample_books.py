@@ -46,11 +46,11 @@ def movement(house: MonthInstitution, number: int, instant: str, **changes: obje
     gross = number * 10_000 + 25
     keeps = house.leg is Leg.FUNDS
     values: dict[str, object] = {
-        "house": house.id,
-        "moved": MovementKind.PAYMENT,
+        "institution_id": house.id,
+        "kind": MovementKind.PAYMENT,
         "at": instant,
-        "ours": name_of(house, number),
-        "theirs": "" if house.has(Trait.NO_THEIRS) else f"T{number:05d}",
+        "our_reference": name_of(house, number),
+        "their_reference": "" if house.has(Trait.NO_THEIRS) else f"T{number:05d}",
         "gross_paisa": gross,
         "fee_paisa": gross * 15 // 1_000 if keeps else 0,
         "bill": f"B{number:09d}",
@@ -66,8 +66,11 @@ def day_of(house: MonthInstitution, payments: int = 3, day: date = DAY) -> DayBo
         moved.append(movement(house, 900, at(10, 0, day), is_success=False, is_plain=False, fee_paisa=0))
     if house.has(Trait.TAKES_BACK):
         first = moved[0]
-        back = {"moved": MovementKind.REFUND, "gross_paisa": -first.gross_paisa, "fee_paisa": 0}
-        named = {"ours": first.our_reference, "theirs": "" if house.has(Trait.NO_THEIRS) else "R00001"}
+        back = {"kind": MovementKind.REFUND, "gross_paisa": -first.gross_paisa, "fee_paisa": 0}
+        named = {
+            "our_reference": first.our_reference,
+            "their_reference": "" if house.has(Trait.NO_THEIRS) else "R00001",
+        }
         more = {"original": first.their_reference, "is_plain": False}
         moved.append(movement(house, 1, at(11, 0, day), **back, **named, **more))
     return DayBook(day, tuple(moved))

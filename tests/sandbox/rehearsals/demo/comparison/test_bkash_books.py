@@ -91,7 +91,7 @@ def test_a_movement_that_stands_twice_is_noticed_on_either_side() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"amount_paisa": 10_001, "told_paisa": 10_001}, "amount 10000 here, 10001 there"),
+        ({"amount_paisa": 10_001, "stated_paisa": 10_001}, "amount 10000 here, 10001 there"),
         ({"payment": "TR2"}, "payment TR1 here, TR2 there"),
         ({"invoice": "INV2"}, "invoice INV1 here, INV2 there"),
         ({"refund_of": "TRX0"}, "refund of None here, TRX0 there"),
