@@ -87,7 +87,7 @@ class Scrolls:
         Raises:
             RefusedScrollError: it is not its turn; nothing was written.
             ChangedScrollError: somebody has tampered with it.
-            OverloadedError, CommitUnknownError: see `OwnTransactions`.
+            OverloadedError, CommitUnknownError: see `ShortTransactions`.
         """
         return await self._transactions.run(lambda connection: _make(connection, order))
 

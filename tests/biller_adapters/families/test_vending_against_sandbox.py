@@ -50,7 +50,8 @@ def code_of(house: HouseStage, json_code: str, state: str) -> str:
 
 
 def test_every_house_of_the_simulators_has_its_biller() -> None:
-    houses = {house.id for far_side in (prepaid, xmlvend) for house in far_side.Institution.houses}
+    families = (prepaid.PrepaidFamily, xmlvend.XmlVendFamily)
+    houses = {institution.id for family in families for institution in family.institutions}
     assert houses == {*BILLERS, "rehearsal"}
     known = {one.id for one in MANIFESTS if one.family in {"prepaid_vend", "xml_vend"}}
     assert known == {*BILLERS, "nesco_prepaid"}

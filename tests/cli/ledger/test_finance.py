@@ -35,7 +35,7 @@ def test_a_command_of_a_wing_gets_it_and_nothing_is_opened_for_that(
     @wing.command()
     def night(context: typer.Context) -> None:
         handed.append(context.obj)
-        typer.echo(context.obj.home)
+        typer.echo(context.obj.home_folder)
 
     @wing.command()
     def other() -> None:

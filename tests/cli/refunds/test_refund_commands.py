@@ -252,7 +252,7 @@ async def _with_a_callback_and_refunds(office: Office) -> LockedTry:
     await office.record(await office.sent(failed.refund_id), NO)
     done = await office.take(held, 40_000)
     await office.record(await office.sent(done.refund_id), given(f"RFD-{name}", 40_000))
-    await office.take(held, 5_000, needs_approval=True, asked_by="Rahima")
+    await office.take(held, 5_000, needs_approval=True, requested_by="Rahima")
     return held
 
 

@@ -72,6 +72,6 @@ async def _hammer(endpoint: Endpoint, orders: list[Order], chance: random.Random
 
 
 def _told(claim: Claim, answer: ClaimAnswer) -> Told:
-    standing = getattr(answer, "standing", None)
+    standing = getattr(answer, "payment", None)
     payment_id = standing.payment_id if standing else claim.payment_id
     return Told(claim.reference, type(answer).__name__, payment_id)

@@ -231,7 +231,7 @@ async def test_a_repeated_claim_starts_nothing_once_the_resolver_has_taken_it_ov
     answer = await books.submit(started.claim)
 
     assert type(answer).__name__ == "RepeatedClaim"
-    assert answer.standing.state is State.DELIVERING
+    assert answer.payment.state is State.DELIVERING
 
 
 # ---- one bad step among good ones

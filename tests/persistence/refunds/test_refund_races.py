@@ -203,7 +203,7 @@ async def test_what_fails_frees_the_total_for_exactly_as_much(offices: tuple[Off
 async def test_approvals_and_a_rejection_at_once_decide_once(offices: tuple[Office, Office]) -> None:
     one, other = offices
     paid = await one.completed()
-    view = await one.take(paid, 1_000, needs_approval=True, asked_by="Rahima")
+    view = await one.take(paid, 1_000, needs_approval=True, requested_by="Rahima")
 
     answers = await _together(
         one,

@@ -113,7 +113,7 @@ async def test_a_payment_that_is_not_completed_unknown_or_anothers_gives_nothing
 async def test_what_needs_a_second_person_is_held_in_the_total_and_not_owed(office: Office) -> None:
     paid = await office.completed()
 
-    view = await office.take(paid, BILLED, needs_approval=True, asked_by="Rahima")
+    view = await office.take(paid, BILLED, needs_approval=True, requested_by="Rahima")
 
     assert view.state is RefundState.REQUESTED
     assert await office.ask(wanted(paid.payment_id, 1)) is RefundRefusal.EXCEEDS_REMAINING

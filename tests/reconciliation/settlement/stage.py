@@ -49,7 +49,7 @@ class Office:
     """`Finance` over the books of a test."""
 
     books_: Books
-    home: Path
+    home_folder: Path
     config: Path = CONFIG
     persons: Persons = field(default_factory=Persons)
 

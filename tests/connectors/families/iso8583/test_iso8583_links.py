@@ -239,7 +239,7 @@ async def test_an_owner_that_dies_is_followed_once_its_lease_is_over(monkeypatch
         await stage.host.until(lambda: len(stage.host.of("0200")) == 1)
         with monkeypatch.context() as killed:
             killed.setattr(InMemoryHostLinks, "release", never)
-            killed.setattr(InMemoryHostLinks, "lose", never)
+            killed.setattr(InMemoryHostLinks, "mark_lost", never)
             dying.cancel()
             await asyncio.gather(dying, return_exceptions=True)
         stage.keep(stage.another())
