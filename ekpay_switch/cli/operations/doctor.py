@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ekpay_switch.cli.session import keys_of
 from ekpay_switch.cli.terminal import screen
+from ekpay_switch.persistence.database_guards import changeable_tables, missing_triggers
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.security.masking import printable
 from ekpay_switch.settings import Settings, read_settings
@@ -64,7 +65,7 @@ def check_key(settings: Settings) -> str:
 
 
 def check_database(settings: Settings) -> str:
-    """The server's version, if it is new enough and holds the books."""
+    """The server's version, if it is new enough and holds the books with their guards."""
     return asyncio.run(_ask_database(open_database(settings)))
 
 
@@ -76,6 +77,13 @@ async def _ask_database(database: Database) -> str:
             raise InstallationError(f"PostgreSQL {version} is too old: {POSTGRES_MIN} or later is needed")
         if not await connection.fetchval(_HAS_BOOKS):
             raise InstallationError("it has no tables yet: run ekpay migrate")
+        if changeable := await changeable_tables(connection):
+            raise InstallationError(
+                f"the application may change {', '.join(changeable)}: give it a role of its own, and let "
+                "ekpay migrate grant it its rights (docs/how-to/use-a-real-postgresql.md)"
+            )
+        if missing := await missing_triggers(connection):
+            raise InstallationError(f"no trigger {', '.join(missing)}: make or enable it as the owner")
     finally:
         await connection.close()
     return f"PostgreSQL {version}"

@@ -1,8 +1,12 @@
-"""Every table of the switch; importing this package registers all of them with one metadata.
+"""Every table of the switch with its triggers; importing this package registers all with one metadata.
 
 Migrations compare a database with that metadata, so a table that is not imported here would be missing; a
-test checks that every module of this folder is imported.
+test checks that every module of this folder is imported. `metadata.create_all` makes the triggers too.
 """
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, MetaData, Table, event
 
 from ekpay_switch.persistence.schema import (
     bill_files,
@@ -22,6 +26,8 @@ from ekpay_switch.persistence.schema import (
 )
 
 __all__ = [
+    "TRIGGERS",
+    "append_only_tables",
     "bill_files",
     "billers",
     "books",
@@ -37,3 +43,25 @@ __all__ = [
     "triggers",
     "upkeep",
 ]
+
+
+# Each trigger with the statements that make it: its function, then itself.
+TRIGGERS: Mapping[str, tuple[str, str]] = {
+    **triggers.LEDGER_TRIGGERS,
+    **triggers.SCROLL_TRIGGERS,
+    **host_links.HOST_TRIGGERS,
+    **merchants.MERCHANT_TRIGGERS,
+    **challans.CHALLAN_TRIGGERS,
+}
+
+
+def append_only_tables() -> list[Table]:
+    """The tables whose rows the application may add and read, and neither change nor remove."""
+    return [table for table in books.metadata.sorted_tables if table.info == books.APPEND_ONLY]
+
+
+@event.listens_for(books.metadata, "after_create")
+def _create_triggers(_target: MetaData, connection: Connection, **_kept: object) -> None:
+    for statements in TRIGGERS.values():
+        for statement in statements:
+            connection.exec_driver_sql(statement)

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ekpay_switch.domain.scrolls.bill_files import BillStatus
-from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 # A biller numbers its files without a gap; the same bytes are loaded once.
 bill_files = Table(
@@ -37,6 +37,7 @@ bill_files = Table(
     UniqueConstraint("biller_id", "digest"),
     CheckConstraint("number > 0", name="number"),
     CheckConstraint("least(bills, sum) >= 0", name="totals"),
+    info=APPEND_ONLY,
 )
 
 # `parameters` identify the bill for a payer, by their names in the manifest; `file_id` is the newest file
@@ -81,6 +82,7 @@ bill_takings = Table(
     Column("receipt", Text, nullable=False),
     instant("at", server_default=func.now()),
     CheckConstraint("state IN ('taken', 'barred')", name="state"),
+    info=APPEND_ONLY,
 )
 Index(
     "uq_bill_takings_one_per_bill",
@@ -96,5 +98,3 @@ Index(
     unique=True,
     postgresql_where=text("state = 'taken'"),
 )
-
-BILL_FILE_APPEND_ONLY = (bill_files, bill_takings)

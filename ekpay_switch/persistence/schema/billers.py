@@ -13,7 +13,7 @@ from sqlalchemy import (
     text,
 )
 
-from ekpay_switch.persistence.schema.books import instant, metadata, postings
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, postings
 
 # A receipt that pays for one service only, as a treasury challan does, and the payment that used it.
 used_receipts = Table(
@@ -22,6 +22,7 @@ used_receipts = Table(
     Column("receipt", Text, primary_key=True),
     Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False, unique=True),
     instant("at", server_default=func.now()),
+    info=APPEND_ONLY,
 )
 
 # A transfer from our bank account to our deposit at a prefunded utility; takes two persons, like a top-up.
@@ -47,5 +48,3 @@ Index(
     postgresql_include=["amount", "entry_id"],
     postgresql_where=text("account LIKE 'biller_deposit:%'"),
 )
-
-BILLER_APPEND_ONLY = (used_receipts,)

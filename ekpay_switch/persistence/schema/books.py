@@ -59,6 +59,10 @@ _RELEASED = ", ".join(f"'{state}'" for state in sorted(RELEASED))
 _HOLDS_BILL = text(f"state NOT IN ({_RELEASED}) AND refusal IS NULL")
 
 
+# Marks a table whose rows the application may read and add, and neither change nor remove (law 9).
+APPEND_ONLY = {"append_only": True}
+
+
 def instant(name: str, *, nullable: bool = False, **more: object) -> Column[object]:
     """A column of instants, in UTC, not null by default."""
     return Column(name, DateTime(timezone=True), nullable=nullable, **more)  # type: ignore[arg-type]
@@ -290,6 +294,7 @@ history = Table(
     Column("facts", JSONB, nullable=False),
     instant("at", server_default=func.now()),
     CheckConstraint(_legal_steps(), name="legal_step"),
+    info=APPEND_ONLY,
 )
 
 # Answers that set nothing: late ones under an older epoch, and answers to inquiries.
@@ -303,6 +308,7 @@ evidence = Table(
     Column("kind", Text, nullable=False),
     Column("facts", JSONB, nullable=False),
     instant("at", server_default=func.now()),
+    info=APPEND_ONLY,
 )
 
 # An answer is stored once, however often its batch is written; inquiries may repeat.
@@ -330,6 +336,7 @@ journal_entries = Table(
     Column("hash", LargeBinary, nullable=False),
     instant("at", server_default=func.now()),
     UniqueConstraint("lane", "seq"),
+    info=APPEND_ONLY,
 )
 Index("ix_journal_entries_payment_id", journal_entries.c.payment_id)
 # Entries are written in the order of their dates, so a BRIN index is small and cheap.
@@ -343,6 +350,7 @@ postings = Table(
     Column("account", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
     CheckConstraint("amount <> 0", name="amount"),
+    info=APPEND_ONLY,
 )
 
 notifications = Table(
@@ -371,6 +379,7 @@ token_lines = Table(
     Column("digits_sealed", LargeBinary, nullable=False),
     CheckConstraint("seq > 0", name="seq"),
     CheckConstraint(one_of("kind", TokenKind), name="kind"),
+    info=APPEND_ONLY,
 )
 
 scroll_counters = Table(
@@ -397,5 +406,3 @@ top_ups = Table(
     CheckConstraint("bucket IN ('postpaid', 'prepaid')", name="bucket"),
     CheckConstraint("approved_by <> asked_by", name="two_persons"),
 )
-
-APPEND_ONLY = (history, evidence, journal_entries, postings, token_lines)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ekpay_switch.domain.challans import LineEnd
-from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 # A merchant that may raise challans: its user name and key, and its number at the treasury. A token is valid
 # for one generation.
@@ -59,6 +59,7 @@ challan_requests = Table(
     instant("created_at", server_default=func.now()),
     UniqueConstraint("partner_id", "request_id"),
     CheckConstraint("total > 0", name="total"),
+    info=APPEND_ONLY,
 )
 
 # `reference` is that of the line's payment to the treasury, in `payments` with the same partner.
@@ -75,6 +76,7 @@ challan_lines = Table(
     Column("reference", Text, nullable=False, unique=True),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("seq > 0", name="seq"),
+    info=APPEND_ONLY,
 )
 
 # A line ends once; one that moved back has its entry.
@@ -89,6 +91,7 @@ challan_line_ends = Table(
     ForeignKeyConstraint(["challan_id", "seq"], ["challan_lines.challan_id", "challan_lines.seq"]),
     CheckConstraint(one_of("ending", LineEnd), name="ending"),
     CheckConstraint(f"(ending = '{LineEnd.MOVED_BACK}') = (entry_id IS NOT NULL)", name="entry_id"),
+    info=APPEND_ONLY,
 )
 
 # When the worker looks at a request again; null once every line has ended.
@@ -144,5 +147,7 @@ _SUMS_TRIGGER = """
 CREATE TRIGGER challan_lines_sums AFTER INSERT ON challan_lines
   REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION check_challan_lines()
 """
-CHALLAN_TRIGGERS = (_LIMIT, _LIMIT_TRIGGER, _SUMS, _SUMS_TRIGGER)
-CHALLAN_APPEND_ONLY = (challan_requests, challan_lines, challan_line_ends)
+CHALLAN_TRIGGERS = {
+    "challan_requests_limit": (_LIMIT, _LIMIT_TRIGGER),
+    "challan_lines_sums": (_SUMS, _SUMS_TRIGGER),
+}

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS, RefundKind, RefundState
-from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 # Who may call REST v1: a partner by a key of which only the hash is stored.
 api_keys = Table(
@@ -42,6 +42,7 @@ collections = Table(
     Column("bill", JSONB, nullable=False),
     Column("return_url", Text, nullable=False),
     instant("pay_until"),
+    info=APPEND_ONLY,
 )
 
 # One row for each attempt of the funds leg. Several tries of a payment may be asked about at once, so each
@@ -116,6 +117,7 @@ callbacks = Table(
     instant("at", server_default=func.now()),
     Column("consent", Text),
     UniqueConstraint("connector_id", "name"),
+    info=APPEND_ONLY,
 )
 Index(
     "ix_callbacks_provider_reference",
@@ -209,6 +211,5 @@ refund_history = Table(
     Column("facts", JSONB, nullable=False),
     instant("at", server_default=func.now()),
     CheckConstraint(_legal_steps(), name="legal_step"),
+    info=APPEND_ONLY,
 )
-
-COLLECT_APPEND_ONLY = (collections, callbacks, refund_history)

@@ -203,4 +203,7 @@ CREATE TRIGGER tries_host_money BEFORE UPDATE ON tries
   FOR EACH ROW WHEN (NEW.collected IS NOT NULL AND OLD.collected IS NULL)
   EXECUTE FUNCTION check_host_money()
 """
-HOST_TRIGGERS = (_MOVES, _MOVES_TRIGGER, _MONEY, _MONEY_TRIGGER)
+HOST_TRIGGERS = {
+    "host_messages_moves": (_MOVES, _MOVES_TRIGGER),
+    "tries_host_money": (_MONEY, _MONEY_TRIGGER),
+}

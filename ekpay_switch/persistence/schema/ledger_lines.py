@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 from ekpay_switch.ports.finance import LineEvent, LineRole, LineStatus
 
 # `movement` is the attempt of a connector's or a biller's payment, the refund of a refund, and the payment
@@ -59,6 +59,7 @@ ledger_lines = Table(
     CheckConstraint("gross - fee - vat = net", name="net"),
     CheckConstraint("our_reference <> ''", name="our_reference"),
     CheckConstraint("ordinal > 0 AND revision > 0", name="numbers"),
+    info=APPEND_ONLY,
 )
 Index("ix_ledger_lines_business_date", ledger_lines.c.business_date, postgresql_using="brin")
 Index(
@@ -77,5 +78,3 @@ Index(
     ledger_lines.c.instant,
     postgresql_where=text("status <> 'success' OR event <> 'payment' OR currency <> 'BDT'"),
 )
-
-LEDGER_LINE_APPEND_ONLY = (ledger_lines,)

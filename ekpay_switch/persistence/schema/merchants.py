@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
-from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 # A pass key is stored as a hash; the previous one is valid until `previous_pass_key_until`. `instruments` is
 # null where the merchant takes all. `owed` is the locked running total of its accounts and its payees'.
@@ -76,6 +76,7 @@ merchant_changes = Table(
     instant("at", server_default=func.now()),
     Column("by", Text, nullable=False),
     Column("what", JSONB, nullable=False),
+    info=APPEND_ONLY,
 )
 
 # `text` is the order as the merchant sent it; the other columns are for look-ups.
@@ -93,6 +94,7 @@ merchant_orders = Table(
     Column("ipn_uri", Text, nullable=False),
     instant("created_at", server_default=func.now()),
     UniqueConstraint("partner_id", "trnx_id"),
+    info=APPEND_ONLY,
 )
 Index(
     "ix_merchant_orders_trnx_id_created_at",
@@ -128,7 +130,6 @@ merchant_sums = Table(
     CheckConstraint("least(charge_refunded, fee_refunded, vat_refunded) >= 0", name="refunded"),
 )
 
-MERCHANT_APPEND_ONLY = (merchant_orders, merchant_changes)
 
 # The shares of a payment are written together and make up its amount.
 _SUMS = """
@@ -146,4 +147,4 @@ _SUMS_TRIGGER = """
 CREATE TRIGGER merchant_shares_sum AFTER INSERT ON merchant_shares
   REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION check_merchant_shares()
 """
-MERCHANT_TRIGGERS = (_SUMS, _SUMS_TRIGGER)
+MERCHANT_TRIGGERS = {"merchant_shares_sum": (_SUMS, _SUMS_TRIGGER)}

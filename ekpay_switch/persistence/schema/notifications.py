@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ekpay_switch.persistence.schema.books import metadata
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, metadata
 
 # `events` are the types that the endpoint receives; empty means all. A merchant has one endpoint of the kind
 # `ipn`, whose `url` is no address: each order has its own.
@@ -99,10 +99,9 @@ notification_tries = Table(
         ["notification_deliveries.notification_id", "notification_deliveries.endpoint_id"],
         name="fk_notification_tries_delivery",
     ),
+    info=APPEND_ONLY,
 )
 Index(
     "ix_notification_tries_delivery", notification_tries.c.notification_id, notification_tries.c.endpoint_id
 )
 Index("ix_notification_tries_endpoint_id", notification_tries.c.endpoint_id, notification_tries.c.id)
-
-NOTIFICATION_APPEND_ONLY = (notification_tries,)

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ekpay_switch.domain.routing.breaker import UNCOUNTED, BreakerState, RouteOutcome
 from ekpay_switch.domain.routing.decision import Approach
-from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 _COUNTED = text(f"outcome NOT IN ({', '.join(repr(str(outcome)) for outcome in sorted(UNCOUNTED))})")
 
@@ -41,6 +41,7 @@ routing_decisions = Table(
         one_of("approach", [approach for approach in Approach if approach is not Approach.NO_CONNECTOR]),
         name="approach",
     ),
+    info=APPEND_ONLY,
 )
 Index("ix_routing_decisions_chosen", routing_decisions.c.chosen, routing_decisions.c.at)
 Index("ix_routing_decisions_at", routing_decisions.c.at)
@@ -83,5 +84,3 @@ connector_breakers = Table(
     CheckConstraint(one_of("state", BreakerState), name="state"),
     CheckConstraint("state <> 'closed' OR probe_until IS NULL", name="probe"),
 )
-
-ROUTING_APPEND_ONLY = (routing_decisions,)

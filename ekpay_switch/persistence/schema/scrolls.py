@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ekpay_switch.domain.scrolls.layouts import LAYOUTS
 from ekpay_switch.domain.scrolls.scroll import RowType
-from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 # `rows` and `sum` are the control totals, `sha256` the digest of the rows as the layout writes them, so that
 # the same bytes can be made again. After the last file of a day none is made for that day or an earlier one.
@@ -45,6 +45,7 @@ scroll_files = Table(
     CheckConstraint(one_of("layout", LAYOUTS), name="layout"),
     CheckConstraint("rows > 0 OR (rows = 0 AND sum = 0)", name="rows"),
     CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
+    info=APPEND_ONLY,
 )
 Index(
     "uq_scroll_files_one_last",
@@ -97,6 +98,7 @@ scroll_rows = Table(
     CheckConstraint(
         "sign(total) = CASE row_type WHEN 'PAY' THEN 1 WHEN 'REV' THEN -1 ELSE 0 END", name="sign"
     ),
+    info=APPEND_ONLY,
 )
 # A payment has one PAY row and one VOID row at most, and one REV row for each refund.
 Index(
@@ -117,5 +119,3 @@ Index(
     postgresql_where=text("row_type <> 'REV'"),
 )
 Index("ix_scroll_rows_payment_id", scroll_rows.c.payment_id)
-
-SCROLL_APPEND_ONLY = (scroll_files, scroll_rows)

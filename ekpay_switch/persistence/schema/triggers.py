@@ -4,7 +4,7 @@
 # statement trigger with a transition table: a deferred row trigger costs 40 % (architecture.md 6). LATERAL
 # keeps each look-up by key: with plain joins, a plan made while the tables were empty reads all postings for
 # every batch, as long as its connection lives.
-BALANCE_TRIGGER = """
+_BALANCE = """
 CREATE FUNCTION check_entries() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE broken text;
 BEGIN
@@ -22,9 +22,11 @@ BEGIN
     RAISE EXCEPTION 'posting of entry % has no entry or no account', broken USING ERRCODE = 'check_violation';
   END IF;
   RETURN NULL;
-END $$;
+END $$
+"""
+_BALANCE_TRIGGER = """
 CREATE TRIGGER postings_balance AFTER INSERT ON postings
-  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_entries();
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_entries()
 """
 
 # Refuses rows of a biller's day that are not 1..n, a PAY row of a payment that was never posted for its
@@ -80,4 +82,8 @@ _SCROLL_FILES_TRIGGER = """
 CREATE CONSTRAINT TRIGGER scroll_files_whole AFTER INSERT ON scroll_files
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_scroll_file()
 """
-SCROLL_TRIGGERS = (_SCROLL_ROWS, _SCROLL_ROWS_TRIGGER, _SCROLL_FILES, _SCROLL_FILES_TRIGGER)
+LEDGER_TRIGGERS = {"postings_balance": (_BALANCE, _BALANCE_TRIGGER)}
+SCROLL_TRIGGERS = {
+    "scroll_rows_whole": (_SCROLL_ROWS, _SCROLL_ROWS_TRIGGER),
+    "scroll_files_whole": (_SCROLL_FILES, _SCROLL_FILES_TRIGGER),
+}

@@ -4,7 +4,8 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.claims import StartedClaim
-from ekpay_switch.persistence.schema.books import APPEND_ONLY, metadata
+from ekpay_switch.persistence.schema import append_only_tables
+from ekpay_switch.persistence.schema.books import metadata
 from tests.persistence.books import APPROVED, REFUSED, Books, recording_of
 
 NEW_ENTRY = """
@@ -182,7 +183,7 @@ async def test_a_top_up_takes_two_persons(books: Books) -> None:
 
 @pytest.mark.usefixtures("started")
 @pytest.mark.parametrize("command", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}"])
-@pytest.mark.parametrize("table", APPEND_ONLY, ids=str)
+@pytest.mark.parametrize("table", append_only_tables(), ids=str)
 async def test_the_application_cannot_change_what_is_written(
     books: Books, table: object, command: str
 ) -> None:

@@ -1,0 +1,31 @@
+"""What keeps the books in the database: the application's rights, and the triggers (laws 9 and 11).
+
+Migrations put both in place; a restore without roles, or a hand that helps, can lose them unseen, since
+payments go on all the same.
+"""
+
+import asyncpg
+
+from ekpay_switch.persistence.schema import TRIGGERS, append_only_tables
+
+_CHANGEABLE = """
+SELECT name FROM unnest($1::text[]) AS name
+WHERE has_table_privilege(name, 'UPDATE, DELETE, TRUNCATE') OR has_any_column_privilege(name, 'UPDATE')
+ORDER BY name
+"""
+_ENABLED = """
+SELECT tgname FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND relnamespace = 'public'::regnamespace
+"""
+
+
+async def changeable_tables(connection: asyncpg.Connection) -> list[str]:
+    """The append-only tables that the connection's role may change or empty, sorted; none in good order."""
+    names = [table.name for table in append_only_tables()]
+    return [row["name"] for row in await connection.fetch(_CHANGEABLE, names)]
+
+
+async def missing_triggers(connection: asyncpg.Connection) -> list[str]:
+    """The triggers that do not exist or are switched off, sorted; none in good order."""
+    enabled = {row["tgname"] for row in await connection.fetch(_ENABLED)}
+    return sorted(set(TRIGGERS) - enabled)
