@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.bill import BillQuery, FetchReply
@@ -97,6 +97,15 @@ class BillerAdapter(Protocol):
 
     async def inquire(self, order: PayOrder) -> Inquiry:
         """Inquire about a payment by our reference; moves no money."""
+        ...
+
+
+@runtime_checkable
+class UndoingBillerAdapter(BillerAdapter, Protocol):
+    """A biller that takes an accepted payment back on our call, for some time."""
+
+    async def undo(self, order: PayOrder) -> Outcome:
+        """Void an accepted payment. Approved: it is void, by this call or an earlier one."""
         ...
 
 

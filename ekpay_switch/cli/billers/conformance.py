@@ -27,12 +27,12 @@ from ekpay_switch.domain.outcome import (
     outcome_name,
 )
 from ekpay_switch.flows.fetch_bill import payer_of
-from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.billers import BillerAdapter, UndoingBillerAdapter
 
 
 @dataclass
 class BillerConformance(ConformanceRun):
-    """One run over the bill that `parameters` name: it is fetched, paid twice and asked about."""
+    """One run over the bill that `parameters` name: it is fetched, paid twice, asked about and undone."""
 
     institution = "biller"
     biller: BillerAdapter
@@ -46,7 +46,7 @@ class BillerConformance(ConformanceRun):
         return self.biller.profile.safety
 
     async def steps(self) -> AsyncIterator[StepFinding]:
-        """Fetch, ask, pay, pay again under the same reference, ask again and pay under another one."""
+        """Fetch, ask, pay, pay again under the same reference, ask again, pay under another one and undo."""
         profile = self.biller.profile
         query = BillQuery(profile.id, self.parameters, payer_of(profile, self.parameters))
         fetched = await self.biller.fetch(query)
@@ -69,6 +69,23 @@ class BillerConformance(ConformanceRun):
         if profile.takes_bill_once:
             async for finding in self._only_once(order, query):
                 yield finding
+        if self.safety.can_be_undone and isinstance(self.biller, UndoingBillerAdapter):
+            async for finding in self._undo(self.biller, order):
+                yield finding
+
+    async def _undo(self, biller: UndoingBillerAdapter, order: PayOrder) -> AsyncIterator[StepFinding]:
+        """Undo the payment twice: it is void once, and no longer held."""
+        for step in ("undone", "undone again"):
+            outcome = await biller.undo(
+                replace(order, send_before=time.monotonic() + biller.profile.timing.send_seconds)
+            )
+            is_undone = isinstance(outcome, Approved)
+            yield StepFinding(step, outcome_name(outcome), is_undone, SafetyFact.CAN_BE_UNDONE)
+        inquiry = await biller.inquire(order)
+        is_released = not isinstance(inquiry, Posted | HalfDone)
+        yield StepFinding(
+            "asked after that", _inquiry_wording(inquiry), is_released, SafetyFact.CAN_BE_UNDONE
+        )
 
     async def _repeat_and_inquire(self, order: PayOrder, first: Approved) -> AsyncIterator[StepFinding]:
         """Pay again under the same reference, then inquire: one payment, of our amount."""

@@ -114,6 +114,42 @@ async def test_the_run_is_shown_step_by_step(
 
 
 @dataclass
+class UndoingCounter(Counter):
+    """A biller that takes payments back, as its manifest says, or wrong in one way."""
+
+    async def undo(self, order: PayOrder) -> Outcome:
+        if self.wrong == "closed" or (self.wrong == "refuses a second time" and not self.paid_by):
+            return Declined("not_open")
+        assert self.paid_by in {"", order.reference}
+        self.paid_by = self.paid_by if self.wrong == "keeps it" else ""
+        return Approved()
+
+
+UNDOING = replace(PROFILE, safety=replace(PROFILE.safety, can_be_undone=True))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [
+        ("", FactVerdict.PROVEN),
+        ("closed", FactVerdict.CONTRADICTED),
+        ("refuses a second time", FactVerdict.CONTRADICTED),
+        ("keeps it", FactVerdict.CONTRADICTED),
+    ],
+)
+async def test_what_a_manifest_says_of_undoing_is_tried(wrong: str, verdict: FactVerdict) -> None:
+    conformance = await run(UndoingCounter(UNDOING, wrong))
+    assert conformance.verdicts()[SafetyFact.CAN_BE_UNDONE] is verdict
+
+
+async def test_nothing_is_undone_where_the_manifest_does_not_say_so_or_no_call_exists() -> None:
+    for biller in (UndoingCounter(), Counter(UNDOING)):
+        conformance = await run(biller)
+        assert conformance.verdicts()[SafetyFact.CAN_BE_UNDONE] is FactVerdict.NOT_SHOWN
+        assert biller.paid_by
+
+
+@dataclass
 class TwoSteps(Counter):
     """A biller that saves and is then to be acknowledged."""
 
