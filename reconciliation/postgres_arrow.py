@@ -1,4 +1,4 @@
-"""PostgreSQL read and filled by ADBC: rows go from and to the server as Arrow columns, never as objects.
+"""PostgreSQL read by ADBC: rows come from the server as Arrow columns, never as objects.
 
 The driver's own level is used: its DB-API would import pandas, half a second and a hundred megabytes that a
 night has no use for.
@@ -10,8 +10,6 @@ from typing import Self
 import adbc_driver_postgresql
 import polars as pl
 from adbc_driver_manager import AdbcConnection, AdbcStatement
-
-_INTO_TEMPORARY = {"adbc.ingest.temporary": "true", "adbc.ingest.mode": "adbc.ingest.mode.create"}
 
 
 class Database:
@@ -34,7 +32,7 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Leave the server; temporary tables go."""
+        """Leave the server."""
         self._connection.close()
         self._database.close()
 
@@ -44,16 +42,3 @@ class Database:
             statement.set_sql_query(sql)
             stream, _ = statement.execute_query()
             return pl.DataFrame(stream)
-
-    def update(self, sql: str) -> None:
-        """Run a statement that answers no rows."""
-        with AdbcStatement(self._connection) as statement:
-            statement.set_sql_query(sql)
-            statement.execute_update()
-
-    def create_temporary(self, table: str, frame: pl.DataFrame) -> None:
-        """Make a temporary table of a frame, in its column order; it ends with the connection."""
-        with AdbcStatement(self._connection) as statement:
-            statement.set_options(**{"adbc.ingest.target_table": table}, **_INTO_TEMPORARY)
-            statement.bind_stream(frame)
-            statement.execute_update()

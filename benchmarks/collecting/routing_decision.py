@@ -21,7 +21,6 @@ from ekpay_switch.domain.routing.rules import (
 )
 
 CONNECTORS = 25
-AIM_MICROSECONDS = 50.0
 _DECISIONS = 2_000
 _ROUNDS = 9
 _DRAWS = 100

@@ -7,34 +7,6 @@ _SHOWN_MAX = 4
 _LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){6,}")
 
 
-class MaskedText:
-    """A text whose printed form says nothing; whoever needs it asks for it by name.
-
-    Not a `str` on purpose: formatting, joining and JSON encoders would quietly take the real text.
-    """
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The real text."""
-        return self._text
-
-    def __str__(self) -> str:
-        return "****"
-
-    def __repr__(self) -> str:
-        return "Masked(****)"
-
-    def __eq__(self, value: object) -> bool:
-        return isinstance(value, MaskedText) and value._text == self._text
-
-    def __hash__(self) -> int:
-        return hash((MaskedText, self._text))
-
-
 def mask_account(number: str) -> str:
     """A number with its last four characters, and never more than half of it: `12345678` is `****5678`."""
     shown_count = min(_SHOWN_MAX, len(number) // 2)

@@ -53,11 +53,6 @@ def sql_of(question: Question, dialect: str) -> str:
     return str(ibis.to_sql(_expression(question), dialect=dialect))
 
 
-def columns_of(question: Question) -> tuple[str, ...]:
-    """The columns of the answer, in its order."""
-    return tuple(_expression(question).columns)
-
-
 def sql(dialect: str) -> str:
     """Every statement of a run, as stored with it for evidence."""
     return "".join(f"-- {question}\n{sql_of(question, dialect)};\n" for question in QUESTIONS)

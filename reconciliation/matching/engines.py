@@ -1,7 +1,8 @@
 """The engines on which the kernel runs: DuckDB with bounded memory, and Polars as the fast path.
 
 DuckDB is the reference: it spills to disk inside its memory limit. Polars must give the same digest, which a
-test and every run check. `postgres_engine` and `scale_engines` hold engines that only prove that digest.
+test and every run check; the tests prove it on PostgreSQL,
+ClickHouse and Spark too.
 Heavy modules are imported by the engine that needs them, when it first runs.
 """
 

@@ -34,7 +34,6 @@ from reconciliation.results.table_values import Connection
 from reconciliation.settlement.store.expected_debits import expected_debits
 
 LOCK: Final = "SELECT pg_try_advisory_lock(8, 1)"
-UNLOCK: Final = "SELECT pg_advisory_unlock(8, 1)"
 _FIRST_WINDOW: Final = "SELECT min(business_date) FROM settlement_windows"
 _ONE_DAY: Final = timedelta(days=1)
 

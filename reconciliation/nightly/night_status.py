@@ -81,11 +81,6 @@ class NightStatus:
     strangers: tuple[str, ...]
     red: tuple[str, ...]
 
-    @property
-    def is_green(self) -> bool:
-        """Whether nobody has to look at anything but the breaks."""
-        return not self.red
-
 
 async def status_of(finance: Finance, night: date | None) -> NightStatus | None:
     """The status of a night, by default the newest; None where it has no run."""

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from reconciliation.calendar import Calendar
 from reconciliation.results.records import BreakEvent, BreakEventKind, BreakFilter, BreakRecord, BreakState
-from reconciliation.results.runs import latest_run
 from reconciliation.results.table_values import Columns, Connection, Row, as_json, from_json, insert
 
 _NEWEST: Final = """
@@ -85,14 +84,6 @@ async def read_breaks(
     return [
         record for record in records if not break_filter.older_than or record.age > break_filter.older_than
     ]
-
-
-async def read_current_breaks(
-    connection: Connection, break_filter: BreakFilter, calendar: Calendar
-) -> list[BreakRecord]:
-    """Breaks as they stand now, aged up to the newest run's night; none before the first run."""
-    run = await latest_run(connection)
-    return [] if run is None else await read_breaks(connection, break_filter, run.night, calendar)
 
 
 async def events_of(connection: Connection, break_id: UUID) -> list[BreakEvent]:

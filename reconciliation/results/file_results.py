@@ -60,11 +60,6 @@ class KeptFile:
     file: FileRecord
 
 
-async def read_files(connection: Connection) -> list[FileRecord]:
-    """Every file that was judged, in the order in which it was, as it stands now."""
-    return [kept_file.file for kept_file in await kept_files(connection)]
-
-
 async def kept_files(connection: Connection, up_to: int = NEWEST) -> list[KeptFile]:
     """The files of all runs up to a number, as they stood after it."""
     return [_kept_file(row) for row in await connection.fetch(_FILES, up_to)]

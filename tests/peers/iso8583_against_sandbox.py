@@ -55,12 +55,12 @@ def payer_at(origin: str) -> Answer:
 
 def told_of(hosts: HostsFamily) -> str:
     """What a switch is told of each house."""
-    places = hosts.host_addresses_for_switch()
+    places = {name: listener.place for name, listener in hosts.listeners.items()}
     return json.dumps(
         [
             {
                 "id": house,
-                "place": places[f"EKPAY_{house.upper()}_HOST"],
+                "place": places[house],
                 "mac_key": mac_key_of(house).hex(),
                 "alias_field": field,
                 "acquirer": acquirer,

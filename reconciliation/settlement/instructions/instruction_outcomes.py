@@ -13,7 +13,6 @@ from typing import Final
 from reconciliation.matching.institution_positions import CURRENCY
 from reconciliation.settlement.instructions.bank_answers import AnswerKind, BankAnswer
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
-from reconciliation.settlement.positions.cycles import Party
 from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
 
 
@@ -111,12 +110,6 @@ def match_instructions(instructions: Iterable[Instruction], records: BankRecords
     used = {answer for answers in answers_by_id.values() for answer in answers}
     unknown = tuple(answer for answer in dict.fromkeys(records.answers) if answer not in used)
     return MatchedInstructions(tuple(outcomes), tuple(strangers), unknown)
-
-
-def rejected_amounts(matched: MatchedInstructions) -> Mapping[Party, int]:
-    """What the next window has to carry, in paisa: rejected instructions, and nothing that may still move."""
-    again = (outcome.instruction for outcome in matched.outcomes if outcome.ending is Ending.REJECTED)
-    return {instruction.creditor.creditor: instruction.amount for instruction in again}
 
 
 def _unique_entries(statements: Iterable[AccountStatement]) -> tuple[StatementEntry, ...]:

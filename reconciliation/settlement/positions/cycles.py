@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from reconciliation.calendar import Calendar, FileTimes
-from reconciliation.statement.values.dates import DHAKA, dhaka_midnight
+from reconciliation.statement.values.dates import DHAKA
 
 _MINUTES_AN_HOUR = 60
 
@@ -81,11 +81,6 @@ class Cycles:
             return Cycle(party, day, 1)
         number = next(place for place, end in enumerate(times.cycle_ends, start=1) if minute < end)
         return Cycle(party, day, number)
-
-    def closes_at(self, cycle: Cycle) -> datetime:
-        """The first instant, in UTC, that no longer belongs to the cycle."""
-        end = self.times(cycle.party).cycle_ends[cycle.number - 1]
-        return dhaka_midnight(cycle.day) + timedelta(minutes=end)
 
     def arrival(self, cycle: Cycle) -> date:
         """The night in which the file of the cycle is expected."""

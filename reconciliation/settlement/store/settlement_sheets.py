@@ -9,7 +9,7 @@ from uuid import UUID
 from reconciliation.results.table_values import Columns, Connection, Row, insert
 from reconciliation.settlement.instructions.account_registry import CreditorAccount
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
-from reconciliation.settlement.instructions.value_date_record import BankFile, SettledPosition, sheet_digest
+from reconciliation.settlement.instructions.value_date_record import BankFile, SettledPosition
 from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.net_positions import NetPosition
 
@@ -214,11 +214,6 @@ async def load_bank_files(connection: Connection, value_date: date) -> tuple[Ban
 async def ids_by_message(connection: Connection) -> Mapping[str, frozenset[str]]:
     """The ids of the instructions of each issued message and batch."""
     return {row["message_id"]: frozenset(row["ids"]) for row in await connection.fetch(_MESSAGES)}
-
-
-def is_as_written(head: SheetHead, rows: Sequence[SettledPosition]) -> bool:
-    """Whether the figures of a sheet are still those that were written."""
-    return sheet_digest(rows) == head.digest
 
 
 def _values(value_date: date, row: SettledPosition) -> tuple[object, ...]:

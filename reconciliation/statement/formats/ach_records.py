@@ -80,11 +80,6 @@ class AchEntry:
         """Whether money goes to the account of the receiver: 22, 32, and their returns 21, 31."""
         return 0 < int(self.fields["TransactionCode"][1]) <= _LAST_OF_CREDITS
 
-    @property
-    def return_reason(self) -> str:
-        """R01 and its like where the entry is a return, else nothing."""
-        return next((fields["ReturnReason"] for fields in self.addenda if "ReturnReason" in fields), "")
-
 
 @dataclass(slots=True)
 class AchBatch:

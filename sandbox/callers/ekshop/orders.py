@@ -92,11 +92,6 @@ class Attempt:
         self.standing, self.source, self.facts = standing, source, dict(facts)
         self.handed_out += standing is Standing.PAID
 
-    @property
-    def accepted_ipns(self) -> int:
-        """How many IPNs were answered with 2xx."""
-        return sum(_HTTP_OK <= ipn.answered < _HTTP_REDIRECT for ipn in self.ipns)
-
 
 @dataclass(slots=True)
 class ShopOrder:

@@ -132,8 +132,8 @@ class PartnerClient:
         """Ask for the balance of the prefund."""
         return await self.exchange("check-bbalance", self.write.balance())
 
-    async def mdm(self) -> Message:
-        """Fetch the list of billers."""
+    async def master_data(self) -> Message:
+        """Fetch the list of billers, with what names a bill of each."""
         return await self.exchange("fetch-MDMbillers", self.write.master_data())
 
     async def exchange(self, path: str, message: Mapping[str, Any]) -> Message:

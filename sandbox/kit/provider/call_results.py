@@ -47,11 +47,6 @@ class ReportedOrder:
     amount_paisa: int
     currency: str
 
-    @property
-    def is_pending(self) -> bool:
-        """Whether the payer is still expected, or has agreed and nothing is decided."""
-        return self.state in {OrderState.OPENED, OrderState.AGREED}
-
 
 @dataclass(frozen=True, slots=True)
 class RefundResult:

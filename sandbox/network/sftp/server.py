@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+from typing_extensions import override
 
 from sandbox.network.sftp.outbox import move_to_institution_folders
 
@@ -72,13 +73,16 @@ class _KeyLogin(asyncssh.SSHServer):
     def __init__(self, key: asyncssh.SSHKey) -> None:
         self._key = key
 
+    @override
     def begin_auth(self, username: str) -> bool:
         del username
         return True
 
+    @override
     def public_key_auth_supported(self) -> bool:
         return True
 
+    @override
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         return username == USER and key == self._key
 

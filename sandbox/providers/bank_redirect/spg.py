@@ -231,11 +231,6 @@ def _wrong_field(form: Form, about: Form, granted: Mapping[str, str]) -> str:
     return next((name for name, is_so in is_wrong.items() if is_so), "")
 
 
-def _are_modes(listed: object) -> bool:
-    rows = listed if isinstance(listed, list) else []
-    return all(isinstance(row, dict) and row.get("tranMode") in _MODES for row in rows)
-
-
 def _verify(provider: Provider, request: Request) -> Reply:
     form = json_object(request.body)
 

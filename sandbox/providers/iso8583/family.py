@@ -127,10 +127,6 @@ class HostsFamily(ProviderFamily):
         variables = {f"{ENVIRONMENT_PREFIX}HOST_PORTS": json.dumps(dict(ports))}
         return variables | _as_variables({name: f"127.0.0.1:{port}" for name, port in ports.items()})
 
-    def host_addresses_for_switch(self) -> dict[str, str]:
-        """Return the environment variables that name where the hosts of this process listen."""
-        return _as_variables({name: listener.place for name, listener in self.listeners.items()})
-
     # ---- what the server asks
 
     @override

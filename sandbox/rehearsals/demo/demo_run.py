@@ -177,7 +177,7 @@ async def _open_participants(
     stage: Stage, billers: DemoBillers, opening: _Opening
 ) -> AsyncIterator[_Participants]:
     async with (
-        _open_partner_sides(opening.parties) as sides,
+        _open_partner_sides(opening) as sides,
         _open_endpoint(stage, opening.parties) as endpoint,
         open_payer_side(stage) as payer_side,
     ):
@@ -329,12 +329,17 @@ def _needed_taka(billers: DemoBillers, scenes: Sequence[Scene], partner: int, bu
 
 
 @asynccontextmanager
-async def _open_partner_sides(parties: Parties) -> AsyncIterator[list[PartnerSide]]:
+async def _open_partner_sides(opening: _Opening) -> AsyncIterator[list[PartnerSide]]:
+    parties = opening.parties
+    billers = {scene.bill.biller for scene in opening.scenes if isinstance(scene, PartnerOrder)}
     async with AsyncExitStack() as closing:
         clients = [PartnerClient(parties.address, player.credentials()) for player in parties.partners]
         for client in clients:
             await closing.enter_async_context(client)
-        yield [PartnerSide(*pair) for pair in zip(parties.partners, clients, strict=True)]
+        sides = [PartnerSide(*pair) for pair in zip(parties.partners, clients, strict=True)]
+        for side in sides:
+            await side.require_listed(billers)
+        yield sides
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from reconciliation.canonical_row import FILE, LEDGER, MATCHED, complete
 from reconciliation.engine.restatement import outcome
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.matching.engines import DuckDbEngine, PolarsEngine, kernel_columns
-from reconciliation.matching.fee_schedule import FeeSchedule
 from reconciliation.matching.institution_positions import positions
 from reconciliation.matching.kernel import groups_of
 from reconciliation.statement.reader import read_file
@@ -126,12 +125,6 @@ def test_case_6_the_same_row_in_tomorrows_file_is_a_duplicate_there(small: Make)
     done = small("npsb").book("npsb", row).send("npsb", [row], SUN).send("npsb", [row], MON, cycle=1).run()
     assert done.found == {("DUP_ACROSS_FILES", row.ours, "2026-04-06")}
     assert sorted(fate for *_, fate in done.fates(row.ours)) == ["break", MATCHED, MATCHED]
-
-
-def test_case_7_fee_and_vat_of_the_schedule() -> None:
-    schedule = FeeSchedule(basis_points=115, floor=300, cap=25_000, vat_basis_points=1_500)
-    assert (schedule.fee(100_000), schedule.fee_with_vat(100_000)) == (1_150, 1_323)
-    assert (schedule.fee(1_000), schedule.fee(100_000_000)) == (300, 25_000)
 
 
 @pytest.mark.parametrize(

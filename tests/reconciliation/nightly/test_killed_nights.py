@@ -11,7 +11,7 @@ import pytest
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.nightly.night_run import NightStep
 from reconciliation.results import event_chain as chain
-from reconciliation.results.file_results import read_files
+from reconciliation.results.file_results import kept_files
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.conftest import Again
 from tests.reconciliation.nightly.kill_points import INSIDE
@@ -81,7 +81,7 @@ async def whole(stage: NightStage) -> None:
     connection = await stage.connect()
     try:
         assert await chain.verify_chain(connection) is None
-        files = await read_files(connection)
+        files = await kept_files(connection)
     finally:
         await connection.close()
     assert len(files) == 5

@@ -24,7 +24,7 @@ from reconciliation.resolutions.decision_records import CheckerVerdict
 from reconciliation.resolutions.decision_store import resolutions_of
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
 from reconciliation.resolutions.resolution_actions import ResolutionAction
-from reconciliation.results.break_results import read_current_breaks
+from reconciliation.results.break_results import read_breaks
 from reconciliation.results.committed_rows import all_rows
 from reconciliation.results.event_chain import verify_chain
 from reconciliation.results.records import BreakFilter, BreakState
@@ -65,7 +65,7 @@ async def write_off_and_close(switch: Switch) -> tuple[UUID, ClosedDay]:
     desk = ResolutionActions.of(cast("Finance", switch))
     connection = await switch.connect()
     try:
-        breaks = await read_current_breaks(connection, AMOUNTS, desk.calendar)
+        breaks = await read_breaks(connection, AMOUNTS, SUN, desk.calendar)
         assert sorted(one.reference for one in breaks) == ["EKP1", "EKP2", "EKP3"]
     finally:
         await connection.close()
@@ -99,11 +99,9 @@ async def test_a_correction_after_an_approved_write_off(switch: Switch) -> None:
     connection, calendar = await switch.connect(), ResolutionActions.of(cast("Finance", switch)).calendar
     try:
         # v1 is superseded, and every one of its breaks has ended.
-        [superseded] = await read_current_breaks(
-            connection, BreakFilter(codes=("FILE_SUPERSEDED",)), calendar
-        )
+        [superseded] = await read_breaks(connection, BreakFilter(codes=("FILE_SUPERSEDED",)), TUE, calendar)
         assert len(list(superseded.details["rows"])) == 3  # type: ignore[call-overload]
-        assert {one.state for one in await read_current_breaks(connection, AMOUNTS, calendar)} == {
+        assert {one.state for one in await read_breaks(connection, AMOUNTS, TUE, calendar)} == {
             BreakState.CLOSED
         }
         # The write-off is reversed by a new entry and is still there.

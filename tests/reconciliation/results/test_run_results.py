@@ -1,8 +1,8 @@
 """What readers of results see: breaks by a filter, events in their order, files and runs."""
 
 from reconciliation.calendar import read_calendar
-from reconciliation.results.break_results import events_of, read_breaks, read_current_breaks
-from reconciliation.results.file_results import read_files
+from reconciliation.results.break_results import events_of, read_breaks
+from reconciliation.results.file_results import kept_files
 from reconciliation.results.records import BreakFilter, BreakState
 from reconciliation.results.runs import latest_run, read_runs, run_of
 from tests.reconciliation.institution_files import Movement, at
@@ -48,7 +48,7 @@ async def test_breaks_are_read_by_a_filter(again: Again) -> None:
                 ("EKP1", BreakState.OPEN, 0),
                 ("EKP2", BreakState.OPEN, 0),
             }
-            now = await read_current_breaks(connection, BreakFilter(reference="EKP2"), CALENDAR)
+            now = await read_breaks(connection, BreakFilter(reference="EKP2"), MON, CALENDAR)
             assert [(one.age, one.first_seen, one.details["net"]) for one in now] == [(1, SUN, 100_002)]
             assert len(now[0].details["movements"]) == 1  # type: ignore[arg-type]
         finally:
@@ -59,7 +59,7 @@ async def test_events_runs_and_files_are_read_in_their_order(again: Again) -> No
     async with again(two_nights) as stage:
         connection = await stage.connect("audit")
         try:
-            (amount,) = await read_current_breaks(connection, BreakFilter(codes=["AMOUNT"]), CALENDAR)
+            (amount,) = await read_breaks(connection, BreakFilter(codes=["AMOUNT"]), MON, CALENDAR)
             events = await events_of(connection, amount.id)
             assert [(one.event.value, one.night, one.actor, one.facts["run"]) for one in events] == [
                 ("found", SUN, "night", 1),
@@ -74,7 +74,9 @@ async def test_events_runs_and_files_are_read_in_their_order(again: Again) -> No
             assert (newest.night, first.night) == (MON, SUN)
             assert await latest_run(connection, TUE) is None
             assert await run_of(connection, 3) is None
-            files = [(one.name, one.state, one.source) for one in await read_files(connection)]
+            files = [
+                (kept.file.name, kept.file.state, kept.file.source) for kept in await kept_files(connection)
+            ]
             assert files[:2] == [
                 ("breb_postpaid_20260405_01.txt", "loaded", "folder"),
                 ("breb_postpaid_20260405_02.txt", "superseded", "folder"),
@@ -86,6 +88,6 @@ async def test_events_runs_and_files_are_read_in_their_order(again: Again) -> No
 async def test_before_the_first_run_there_is_nothing(stage: NightStage) -> None:
     connection = await stage.connect("audit")
     try:
-        assert await read_current_breaks(connection, BreakFilter(), CALENDAR) == []
+        assert await read_breaks(connection, BreakFilter(), SUN, CALENDAR) == []
     finally:
         await connection.close()

@@ -8,8 +8,8 @@ import pytest
 from reconciliation.canonical_row import FILE, LEDGER
 from reconciliation.matching.engines import Engine, PolarsEngine, digest, kernel_columns
 from reconciliation.matching.row_pool import judge_pool
-from reconciliation.matching.scale_engines import ClickHouseEngine, SparkEngine
 from tests.reconciliation.row_pools import KINDS, many, tangled
+from tests.reconciliation.scale.scale_engines import ClickHouseEngine, SparkEngine
 
 
 @pytest.fixture(scope="module", params=["clickhouse", "pyspark"])

@@ -73,7 +73,7 @@ def test_what_was_stated_and_counted_is_told() -> None:
 def test_a_return_tells_its_reason_and_what_it_returns() -> None:
     (batch,) = ach.read_lines(ach_file([RETURNED])).batches
     (entry,) = batch.entries
-    assert entry.return_reason == "R03"
+    assert entry.addenda[0]["ReturnReason"] == "R03"
     assert entry.addenda[0]["OriginalTraceNumber"] == "990260000000009"
     assert (entry.line, entry.is_credit) == (3, True)
 

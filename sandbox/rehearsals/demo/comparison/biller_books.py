@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW = (
     "completed", "refunded", "declined", "expired", "in_review",
 )  # fmt: skip
-FINAL_STATES = (COMPLETED, REFUNDED, DECLINED, EXPIRED)
 NOT_POSTED = (REFUNDED, DECLINED, EXPIRED)
 
 IN_PROGRESS = "0102"

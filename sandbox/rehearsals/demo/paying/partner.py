@@ -5,7 +5,7 @@ not sent to the biller is paid under a new one, and one in progress is queried a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,10 @@ class SwitchSilentError(Exception):
 
 class UnexpectedAnswerError(Exception):
     """An existing bill was not returned; the text is the code of the answer."""
+
+
+class UnlistedBillersError(Exception):
+    """The switch's master data lacks billers whose bills the partner is to pay."""
 
 
 @dataclass(slots=True)
@@ -70,6 +74,16 @@ class PartnerSide:
     player: StagePartner
     client: PartnerClient
     references: dict[str, Reference] = field(default_factory=dict)
+
+    async def require_listed(self, billers: Iterable[str]) -> None:
+        """Fetch the master data, as a bank does each morning, and look for these billers in it.
+
+        Raises:
+            UnlistedBillersError: some are not in it.
+        """
+        answer = await send_until_answered(self.client.master_data)
+        if missing := sorted({*billers} - {row["bllr_id"] for row in answer["mdm_data"]}):
+            raise UnlistedBillersError(f"the master data for {self.player.id} lacks {', '.join(missing)}")
 
     async def fetch(self, biller: str, **bill: str) -> Mapping[str, Any]:
         """Fetch a bill, repeatedly while the biller is unavailable; the answer may be a refusal."""

@@ -8,8 +8,6 @@ from sandbox.rehearsals.month.model.instants import day_of, minute_of
 from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, Leg, MonthInstitution
 from sandbox.rehearsals.month.model.rows import MonthRow
 
-Batches = Mapping[int, Mapping[MonthInstitution, int]]
-
 
 class InstitutionFiles:
     """Finds the file for a row; a file ends with the day of its date."""

@@ -18,7 +18,6 @@ from reconciliation.settlement.instructions.instruction_outcomes import (
     MatchedInstructions,
     StatementSide,
     match_instructions,
-    rejected_amounts,
 )
 from reconciliation.settlement.instructions.pacs009 import message_id
 from reconciliation.statement.formats import camt
@@ -80,17 +79,15 @@ def test_nothing_is_missing_before_its_value_date_is_over() -> None:
     assert outcome(said=[answer(AnswerKind.ACCEPTED)]).ending is Ending.MISSING, "accepted is not settled"
 
 
-def test_a_no_without_money_is_rejected_and_owed_again() -> None:
+def test_a_no_without_money_is_rejected() -> None:
     matched = match_instructions([ONE], told(said=[answer(AnswerKind.REJECTED, reason="AC04")]))
     (found,) = matched.outcomes
     assert (found.ending, found.answers[0].reason) == (Ending.REJECTED, "AC04")
-    assert rejected_amounts(matched) == {DESCO: 10_000_000}
 
 
 def test_a_no_beside_a_yes_is_not_paid_again() -> None:
     matched = match_instructions([ONE], told(said=[answer(AnswerKind.REJECTED), answer(AnswerKind.ACCEPTED)]))
     assert matched.outcomes[0].ending is Ending.MISSING
-    assert rejected_amounts(matched) == {}
 
 
 def test_money_that_moved_in_spite_of_a_no_is_shown() -> None:

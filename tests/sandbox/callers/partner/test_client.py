@@ -99,7 +99,7 @@ async def test_the_five_calls_go_to_their_paths(switch: FakeSwitch, client: Part
     await client.pay(fetched, Payout("PAY1"))
     await client.status(fetched["hdrs"]["ref_id"], "b025")
     await client.balance()
-    await client.mdm()
+    await client.master_data()
     assert [(path, message["hdrs"]["nm"]) for path, message in switch.received] == [
         ("fetch-bill", "FETCH_BLL_REQ"),
         ("update-billPayment", "UPDT_BLL_PYMNT_REQ"),

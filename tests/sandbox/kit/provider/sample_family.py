@@ -185,7 +185,7 @@ def _told(provider: Provider, told: ReportedOrder | Refusal) -> Reply:
         {
             "order": order.reference,
             "state": told.state,
-            "is_pending": told.is_pending,
+            "is_pending": told.state in {"opened", "agreed"},
             "amount": taka(told.amount_paisa),
             "currency": told.currency,
             "payment": order.transaction_id,

@@ -166,14 +166,3 @@ async def test_a_port_that_is_taken_stops_the_start_and_gives_the_others_back(
             second.set_origin("http://127.0.0.1:1")
         assert second.listeners == {}
         second.close()
-
-
-def test_a_switch_is_told_where_the_hosts_of_a_process_listen(tmp_path: Path) -> None:
-    institution = HostsFamily.open(host_settings(tmp_path), Clock(SetClock().now))
-    institution.set_origin("http://127.0.0.1:1")
-    places = {name: listener.place for name, listener in institution.listeners.items()}
-    assert institution.host_addresses_for_switch() == {
-        f"EKPAY_{name.upper()}_HOST": place for name, place in places.items()
-    }
-    assert len({*places.values()}) == 7
-    institution.close()
