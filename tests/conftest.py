@@ -2,12 +2,34 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # A busy machine is slow, not wrong: an example has no deadline of its own. Where CI is set, the same examples
 # are tried on every run, so that a change is judged by what it changed; people's own runs look for new ones.
 settings.register_profile("ekpay", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("ekpay")
+
+# Files whose tests take minutes: started first, so that no worker is left alone with them at the end.
+LONG_FILES = (
+    "rehearsals/demo/test_demo_run.py",
+    "rehearsals/ekshop/test_day_process.py",
+    "acceptance/",
+    "rehearsals/day/",
+    "reconciliation/nightly/",
+    "persistence/collections/",
+    "test_process.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long files in front; the order within a file stays."""
+    items.sort(
+        key=lambda item: next(
+            (n for n, part in enumerate(LONG_FILES) if part in str(item.path)), len(LONG_FILES)
+        )
+    )
+
 
 # The server that all tests over PostgreSQL share.
 pytest_plugins = ("tests.database",)
