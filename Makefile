@@ -6,6 +6,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
+# Where the environment forbids bytecode, every process compiles all of our code before it begins.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first interpreter that is new enough: some systems still call an older one python3.
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
@@ -74,7 +77,7 @@ migrate: $(CORE) ## bring the database to the newest schema
 # ---- proving it
 
 # More workers than cores: tests that start processes wait much. Long files begin first (tests/conftest.py).
-WORKERS ?= 4
+WORKERS ?= 3
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 TEST_FOLDERS = $(BIN)/pytest -n $(WORKERS) $(SIDE_BY_SIDE) --ignore=tests/reconciliation/scale
 

@@ -4,58 +4,48 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from pkgutil import resolve_name
 
 import asyncpg
 import typer
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
-from ekpay_switch.cli.billers import commands as billers
-from ekpay_switch.cli.connectors import commands as connectors
-from ekpay_switch.cli.ledger.finance import OpenedFinance
-from ekpay_switch.cli.merchants import commands as merchants
-from ekpay_switch.cli.notifications import commands as notifications
-from ekpay_switch.cli.operations import database
-from ekpay_switch.cli.operations import serve as serving
-from ekpay_switch.cli.operations.doctor import doctor
 from ekpay_switch.cli.operations.plugin_commands import add_plugin_commands, installed_apps
-from ekpay_switch.cli.parties import partners, staff
-from ekpay_switch.cli.parties.partner_crypto import partner_crypto
-from ekpay_switch.cli.payments import bills, receipts
-from ekpay_switch.cli.payments import commands as payments
-from ekpay_switch.cli.refunds import commands as refunds
-from ekpay_switch.cli.routing import commands as routing
 from ekpay_switch.cli.terminal import complain
 
 TRACEBACK_VARIABLE = "EKPAY_TRACEBACK"
 FAILED = 1
-_COMMANDS = {
-    "serve": serving.serve,
-    "worker": serving.worker,
-    "migrate": database.migrate,
-    "audit": database.audit,
-    "doctor": doctor,
-    "partner-crypto": partner_crypto,
+# Where each command stands. Only the one that is typed is imported: all of them take more than a second.
+COMMANDS = {
+    "serve": "ekpay_switch.cli.operations.serve:serve",
+    "worker": "ekpay_switch.cli.operations.serve:worker",
+    "migrate": "ekpay_switch.cli.operations.database:migrate",
+    "audit": "ekpay_switch.cli.operations.database:audit",
+    "doctor": "ekpay_switch.cli.operations.doctor:doctor",
+    "partner-crypto": "ekpay_switch.cli.parties.partner_crypto:partner_crypto",
 }
-_GROUPS = {
-    "payments": payments.app,
-    "refunds": refunds.app,
-    "receipts": receipts.app,
-    "partners": partners.app,
-    "merchants": merchants.app,
-    "notifications": notifications.app,
-    "staff": staff.app,
-    "billers": billers.app,
-    "bills": bills.app,
-    "connectors": connectors.app,
-    "routing": routing.app,
-    "db": database.app,
+GROUPS = {
+    "payments": "ekpay_switch.cli.payments.commands:app",
+    "refunds": "ekpay_switch.cli.refunds.commands:app",
+    "receipts": "ekpay_switch.cli.payments.receipts:app",
+    "partners": "ekpay_switch.cli.parties.partners:app",
+    "merchants": "ekpay_switch.cli.merchants.commands:app",
+    "notifications": "ekpay_switch.cli.notifications.commands:app",
+    "staff": "ekpay_switch.cli.parties.staff:app",
+    "billers": "ekpay_switch.cli.billers.commands:app",
+    "bills": "ekpay_switch.cli.payments.bills:app",
+    "connectors": "ekpay_switch.cli.connectors.commands:app",
+    "routing": "ekpay_switch.cli.routing.commands:app",
+    "db": "ekpay_switch.cli.operations.database:app",
 }
-CORE = frozenset(_COMMANDS | _GROUPS)
+# What a wing's command gets as its context's object.
+FINANCE = "ekpay_switch.cli.ledger.finance:OpenedFinance"
+CORE = frozenset(COMMANDS | GROUPS)
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
-    """The application for these arguments; other packages are loaded unless the core's own word leads."""
+    """The application for these arguments: the command that leads them, or all where none does."""
     app = typer.Typer(
         name="ekpay",
         help="The payment switch: serve it, look into it, prove its books.",
@@ -63,13 +53,24 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for name, command in _COMMANDS.items():
-        app.command(name)(command)
-    for name, group in _GROUPS.items():
-        app.add_typer(group, name=name)
-    if not arguments or arguments[0] not in CORE:
-        add_plugin_commands(app, installed_apps(), CORE)
+    # With a callback, a single command keeps its name.
+    app.callback()(_take_no_options)
+    leading = arguments[0] if arguments else ""
+    points = () if leading in CORE else installed_apps()
+    named = [point for point in points if point.name == leading]
+    wanted = {leading} if leading in CORE or named else CORE
+    for name, place in COMMANDS.items():
+        if name in wanted:
+            app.command(name)(resolve_name(place))
+    for name, place in GROUPS.items():
+        if name in wanted:
+            app.add_typer(resolve_name(place), name=name)
+    add_plugin_commands(app, named or points, CORE)
     return app
+
+
+def _take_no_options() -> None:
+    pass
 
 
 def run() -> None:
@@ -98,7 +99,9 @@ def carry_out(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 def _exit_code(app: typer.Typer, arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
-    code = command.main(list(arguments), prog_name="ekpay", standalone_mode=False, obj=OpenedFinance())
+    is_core = bool(arguments) and arguments[0] in CORE
+    handed = None if is_core else resolve_name(FINANCE)()
+    code = command.main(list(arguments), prog_name="ekpay", standalone_mode=False, obj=handed)
     return code if isinstance(code, int) else 0
 
 

@@ -42,6 +42,10 @@ class ChargeLine:
     label: str
     amount: Money
 
+    def as_json(self) -> dict[str, object]:
+        """The line as it is stored and shown: its label, and its amount in minor units."""
+        return {"label": self.label, "amount": self.amount.minor}
+
 
 @dataclass(frozen=True, slots=True)
 class Bill:

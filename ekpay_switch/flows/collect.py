@@ -255,7 +255,7 @@ def shown_bill(quote: Quote) -> dict[str, object]:
         "late_fee": bill.late_fee.minor,
         "rounding": bill.rounding.minor,
         "due_on": None if bill.due_on is None else bill.due_on.isoformat(),
-        "lines": [{"label": line.label, "amount": line.amount.minor} for line in bill.charges],
+        "lines": [line.as_json() for line in bill.charges],
     }
 
 

@@ -12,6 +12,8 @@ import pytest
 from vulture import Vulture
 from vulture.core import Item
 
+from ekpay_switch.cli.main import COMMANDS, FINANCE, GROUPS
+
 ROOT = Path(__file__).parents[2]
 PRODUCT = (
     "ekpay_switch",
@@ -69,6 +71,7 @@ def _is_public_code(item: Item) -> bool:
 def test_every_public_name_is_used_by_the_product() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     points = [project["scripts"], *project["entry-points"].values()]
+    points += [COMMANDS, GROUPS, {"finance": FINANCE}]
     mentioned = {target.rpartition(":")[2] for group in points for target in group.values()}
     for page in (ROOT / "ekpay_switch").rglob("templates/**/*.html"):
         mentioned |= set(re.findall(r"[A-Za-z_]\w*", page.read_text(encoding="utf-8")))

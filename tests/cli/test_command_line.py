@@ -1,6 +1,8 @@
 """What holds for every command: help, exit codes, one line for an error, and strangers' commands."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -112,6 +114,18 @@ def test_a_password_never_reaches_the_command_line_of_psql() -> None:
     assert without_password("postgresql://h/d") == ("postgresql://h/d", "")
 
 
+def test_only_the_command_that_is_typed_is_imported() -> None:
+    """What one command imports, another need not wait for; `ekpay --help` alone imports all."""
+    code = (
+        "import sys; from ekpay_switch.cli.main import build; build(['staff', 'list']); "
+        "print(*sorted(name for name in sys.modules if name.startswith('ekpay_switch.cli.')))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    rooms = {name.split(".")[2] for name in ended.stdout.split()}
+    assert "parties" in rooms
+    assert rooms.isdisjoint({"billers", "connectors", "merchants", "payments", "refunds", "routing"})
+
+
 # ---- commands that other packages bring
 
 
@@ -119,8 +133,8 @@ def a_point(name: str, value: str) -> EntryPoint:
     return EntryPoint(name, value, "ekpay.apps")
 
 
-def _with(*points: EntryPoint) -> typer.Typer:
-    app = build(["serve"])
+def _with(*points: EntryPoint, leading: str = "serve") -> typer.Typer:
+    app = build([leading])
     add_plugin_commands(app, points, CORE)
     return app
 
@@ -145,7 +159,7 @@ def test_a_broken_plugin_breaks_its_own_command_only(value: str, capsys: pytest.
 
 
 def test_a_plugin_cannot_take_a_name_of_the_core(capsys: pytest.CaptureFixture[str]) -> None:
-    app = _with(a_point("audit", "ekpay_switch.cli.operations.doctor:doctor"))
+    app = _with(a_point("audit", "ekpay_switch.cli.operations.doctor:doctor"), leading="audit")
     assert "ignored" in capsys.readouterr().err
     assert carry_out(app, ["audit", "--help"]) == 0
     assert "Prove the books" in capsys.readouterr().out

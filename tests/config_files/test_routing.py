@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.connectors.commands import profiles_of
+from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.config_files.routing import RoutingFileError, read_routing_rules
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import BreakerRules

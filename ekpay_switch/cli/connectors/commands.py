@@ -10,9 +10,9 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.alarms import LoggedAlarms
-from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
 from ekpay_switch.cli.conformance.run import is_on_this_machine, show_run
 from ekpay_switch.cli.connectors.conformance import ConnectorConformance
+from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import screen, show_json, show_table, taka
 from ekpay_switch.composition.switch import FAR_SIDE_TOKENS
@@ -113,12 +113,6 @@ def certify(
 def _link_of(profile: ConnectorProfile) -> list[str]:
     """The address of the host link as a URL, if there is one."""
     return [f"http://{profile.host}"] if profile.host else []
-
-
-def profiles_of(settings: Settings) -> list[ConnectorProfile]:
-    """The profile of every connector whose manifest can be read; raises what the wings raise."""
-    connectors = load_connectors(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-    return [connector.profile for connector in connectors.all()]
 
 
 async def _certify(

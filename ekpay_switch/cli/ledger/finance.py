@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ekpay_switch.cli.connectors.commands import profiles_of
+from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.parties.partner_statements import write_statements
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ekpay_switch.cli.connectors.commands import profiles_of
+from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.merchants.terms import TermChoices
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.config_files.fees import read_fee_table

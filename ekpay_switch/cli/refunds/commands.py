@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.connectors.commands import profiles_of
+from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.payments.wording import refund_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka

@@ -111,7 +111,7 @@ def _bill_facts(quote: Quote) -> dict[str, object]:
         "amount": bill.amount.minor,
         "vat": bill.vat.minor,
         "late_fee": bill.late_fee.minor,
-        "charges": [{"label": line.label, "amount": line.amount.minor} for line in bill.charges],
+        "charges": [line.as_json() for line in bill.charges],
         "issued_on": bill.issued_on,
         "due_on": bill.due_on,
         **bill.details,

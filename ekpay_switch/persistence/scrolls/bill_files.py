@@ -190,11 +190,10 @@ def _taken_bill(row: Row) -> TakenBill:
 
 def _values(bill: FiledBill) -> tuple[object, ...]:
     """The bill in the order of _COLUMNS."""
-    lines = [{"label": line.label, "amount": line.amount.minor} for line in bill.lines]
     return (
         bill.bill_key, str(bill.status), json.dumps(dict(bill.parameters)), bill.customer_name, bill.period,
         bill.issued_on, bill.due_on, bill.amount.minor, bill.vat.minor, bill.late_fee.minor,
-        json.dumps(lines),
+        json.dumps([line.as_json() for line in bill.lines]),
     )  # fmt: skip
 
 

@@ -4,18 +4,17 @@ The database is always the embedded one: a stage invents partners and moves mone
 database that `EKPAY_DATABASE_URL` names.
 """
 
-import asyncio
 import os
 import secrets
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from sandbox.kit.biller.switch_environment import settings_for_switch
 from sandbox.kit.provider.switch_environment import settings_for_switch as settings_for_gateways
@@ -41,7 +40,6 @@ WALLET = "bkash"
 _REAL_DATABASE = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATABASE_AUDIT_URL")
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.1
-_HTTP_OK = 200
 _BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
 _GATEWAYS, _SHOP = "gateways", "ekshop"
 _PENDING_SECONDS = 120
@@ -340,14 +338,16 @@ async def wait_until_ready(url: str) -> None:
     Raises:
         NotReadyError: it did not answer within a minute.
     """
-    give_up_at = time.monotonic() + _READY_SECONDS
-    async with aiohttp.ClientSession() as session:
-        while time.monotonic() < give_up_at:
-            try:
-                async with session.get(url) as answer:
-                    if answer.status == _HTTP_OK:
+    tries = AsyncRetrying(
+        retry=retry_if_exception_type(aiohttp.ClientError),
+        stop=stop_after_delay(_READY_SECONDS),
+        wait=wait_fixed(_POLL_SECONDS),
+    )
+    try:
+        async with aiohttp.ClientSession(raise_for_status=True) as session:
+            async for attempt in tries:
+                with attempt:
+                    async with session.get(url):
                         return
-            except aiohttp.ClientError:
-                pass  # not listening yet
-            await asyncio.sleep(_POLL_SECONDS)
-    raise NotReadyError(f"{url} does not answer")
+    except RetryError:
+        raise NotReadyError(f"{url} does not answer") from None
