@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from ekpay_switch.domain.bill import Bill, Quote
+from ekpay_switch.domain.bill import Bill, ChargeLine, Quote
 from ekpay_switch.domain.fees import Fee
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
@@ -34,3 +34,7 @@ def test_a_partner_pays_the_bill_and_our_fee_and_no_connector_charge() -> None:
 def test_what_may_be_paid_once_is_the_bill_or_else_the_quote() -> None:
     assert QUOTE.bill_key == "012345678901"
     assert replace(QUOTE, bill=replace(BILL, bill_key="")).bill_key == "quote:Q1"
+
+
+def test_a_rebate_is_stored_as_it_was_stated() -> None:
+    assert ChargeLine("rebate", Money(-2_550)).as_json() == {"label": "rebate", "amount": -2_550}
