@@ -21,7 +21,7 @@ from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCo
 from ekpay_switch.persistence.host_links.store import PostgresHosts
 from ekpay_switch.persistence.merchants.directory import PostgresMerchants
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
-from ekpay_switch.persistence.payments.bill_locks import PostgresLockedBills
+from ekpay_switch.persistence.payments.biller_locked_bills import PostgresLockedBills
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.persistence.routing.store import PostgresRouting

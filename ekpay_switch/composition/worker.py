@@ -20,7 +20,7 @@ from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.ledger.deposits import deposit_alarms
 from ekpay_switch.persistence.notifications.store import PostgresNotifications, count_waiting
-from ekpay_switch.persistence.payments.bill_locks import OldLockedBills
+from ekpay_switch.persistence.payments.biller_locked_bills import OldLockedBills
 from ekpay_switch.persistence.routing.store import count_breakers, drop_old_outcomes
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.notifications import IpnPorts, NotificationPorts

@@ -13,7 +13,7 @@ from ekpay_switch.persistence.host_links.store import count_reversals
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.notifications.store import count_waiting
-from ekpay_switch.persistence.payments.bill_locks import OldLockedBills
+from ekpay_switch.persistence.payments.biller_locked_bills import OldLockedBills
 from ekpay_switch.persistence.routing import store as routing
 from ekpay_switch.persistence.routing.store import drop_old_outcomes
 from tests.persistence.books import BILLER, Books

@@ -1,4 +1,8 @@
-"""The port `LockedBills` over PostgreSQL: one row for each bill that its biller locks when it is fetched."""
+"""The port `LockedBills` over PostgreSQL: one row for each bill that its biller locks when it is fetched.
+
+It spares the biller a second fetch. That one bill is paid once is not kept here but by the claim: see
+`group_commit.lock_and_read` and the partial unique index of `payments`.
+"""
 
 from datetime import timedelta
 

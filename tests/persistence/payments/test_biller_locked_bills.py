@@ -9,7 +9,7 @@ import pytest
 
 from ekpay_switch.domain.bill import Bill, BillQuery, ChargeLine
 from ekpay_switch.domain.money import Money
-from ekpay_switch.persistence.payments.bill_locks import OldLockedBills, PostgresLockedBills
+from ekpay_switch.persistence.payments.biller_locked_bills import OldLockedBills, PostgresLockedBills
 from tests.factories import a_bill
 from tests.persistence.books import BILLER, Books
 
