@@ -12,9 +12,9 @@ from tests.cli.migrated_home import a_home
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home() -> Iterator[Path]:
     """One database for all tests here, whose books are always sound: some of them audit it."""
-    with a_home(tmp_path_factory) as home:
+    with a_home() as home:
         yield home
 
 

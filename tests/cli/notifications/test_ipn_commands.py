@@ -69,9 +69,9 @@ async def _sell(stand: Stand, merchant: str) -> Sold:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home() -> Iterator[Path]:
     """A database apart: here payments are moved by hand, and their books are not sound."""
-    with a_home(tmp_path_factory) as home:
+    with a_home() as home:
         yield home
 
 

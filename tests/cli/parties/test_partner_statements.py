@@ -33,9 +33,9 @@ ORDER BY seq LIMIT 1
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home() -> Iterator[Path]:
     """Books of their own with a closed date: a top-up, a payment, one given back, and a quiet partner."""
-    with a_home(tmp_path_factory) as home:
+    with a_home() as home:
         asyncio.run(_a_day(home))
         yield home
 
