@@ -3,12 +3,14 @@
 import json
 import tomllib
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 Model = TypeVar("Model", bound=BaseModel)
+_PARSED_MAX = 256
 
 
 class ManifestError(Exception):
@@ -22,14 +24,21 @@ def read_manifest_file(path: Path, model: type[Model]) -> Model:
         ManifestError: it is no TOML, breaks a rule of `model`, or has another id than its file name.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        # Through JSON, because strict models take lists for tuples and text for dates only from there.
-        manifest = model.model_validate_json(json.dumps(tables, default=str))
+        named: tuple[str, Model] = _parse(path.read_text(encoding="utf-8"), model)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
         raise ManifestError(f"{path.name}: {error}") from error
-    if tables["id"] != path.stem:
-        raise ManifestError(f"{path.name}: is about {tables['id']}")
+    name, manifest = named
+    if name != path.stem:
+        raise ManifestError(f"{path.name}: is about {name}")
     return manifest
+
+
+# A process reads the same manifests for profiles and for adapters; models are frozen, so both may share one.
+@lru_cache(_PARSED_MAX)
+def _parse(text: str, model: type[Model]) -> tuple[str, Model]:
+    tables = tomllib.loads(text)
+    # Through JSON, because strict models take lists for tuples and text for dates only from there.
+    return tables["id"], model.model_validate_json(json.dumps(tables, default=str))
 
 
 def refuse_repeats(kind: str, names: Iterable[str]) -> None:
