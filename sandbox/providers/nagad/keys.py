@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -93,6 +94,8 @@ def _private_key_text(key: RSAPrivateKey) -> str:
     return base64.b64encode(der).decode()
 
 
+# Loading a key proves its primes, which takes a tenth of a second; simulators of one home share their keys.
+@cache
 def _read(written: str) -> RSAPrivateKey:
     key = load_der_private_key(base64.b64decode(written), password=None)
     if not isinstance(key, RSAPrivateKey):
