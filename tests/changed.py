@@ -28,6 +28,9 @@ ROOMS_BY_PREFIX = {
     "config/": ("biller_adapters", "connectors"),
     "": ("architecture",),
 }
+# What both the stores and the fakes of the tests must keep to: the suite that runs over either.
+CONTRACTS = "contracts"
+UNDER_CONTRACT = (f"{CORE}/persistence/", f"{CORE}/ports/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ def rooms_for(path: str, repository: Repository) -> set[str]:
         rooms = {repository.deepest_room(rest if top == CORE else path)}
         if module and rooms == {None}:
             rooms = repository.rooms_of(repository.importers(module))
+        if path.startswith(UNDER_CONTRACT) and CONTRACTS in repository.rooms:
+            rooms.add(CONTRACTS)
     else:
         prefix = max((prefix for prefix in ROOMS_BY_PREFIX if path.startswith(prefix)), key=len)
         mentions = repository.files_with(re.compile(rf"\b{re.escape(name)}\b"))

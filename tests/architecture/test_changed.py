@@ -13,6 +13,7 @@ FILES = {
     "ekpay_switch/settings.py": "",
     "tests/biller_adapters/test_manifests.py": "",
     "tests/connectors/test_manifests.py": "",
+    "tests/contracts/test_refunds.py": "",
     "tests/architecture/test_limits.py": "",
     "tests/cli/test_fees.py": '"config/fees.toml"',
     "tests/fakes/books.py": "from ekpay_switch.settings import Settings",
@@ -44,8 +45,9 @@ def git(root: Path, *arguments: str) -> None:
 @pytest.mark.parametrize(
     ("path", "folders"),
     [
-        ("ekpay_switch/persistence/refunds/rows.py", ["persistence/refunds"]),
-        ("ekpay_switch/persistence/schema/books.py", ["persistence"]),
+        ("ekpay_switch/persistence/refunds/rows.py", ["contracts", "persistence/refunds"]),
+        ("ekpay_switch/persistence/schema/books.py", ["contracts", "persistence"]),
+        ("ekpay_switch/ports/refunds.py", ["contracts"]),
         ("ekpay_switch/flows/refund.py", ["flows"]),
         ("ekpay_switch/cli/templates/x.txt", ["cli"]),
         ("reconciliation/matching/lines.py", ["reconciliation/matching"]),
@@ -98,7 +100,7 @@ def test_what_nothing_smaller_than_all_tests_covers_is_named(root: Path) -> None
 
 def test_a_folder_inside_another_one_is_not_run_twice(root: Path) -> None:
     paths = ["ekpay_switch/persistence/refunds/rows.py", "migrations/env.py"]
-    assert select(paths, Repository(root)).folders == ["tests/persistence"]
+    assert select(paths, Repository(root)).folders == ["tests/contracts", "tests/persistence"]
 
 
 def test_a_heavy_suite_is_named_by_its_command_and_not_run(root: Path) -> None:
