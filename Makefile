@@ -77,7 +77,7 @@ migrate: $(CORE) ## bring the database to the newest schema
 # ---- proving it
 
 # More workers than cores: tests that start processes wait much. Long files begin first (tests/conftest.py).
-WORKERS ?= 3
+WORKERS ?= 4
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 TEST_FOLDERS = $(BIN)/pytest -n $(WORKERS) $(SIDE_BY_SIDE) --ignore=tests/reconciliation/scale
 
@@ -89,7 +89,8 @@ else
 	$(BIN)/coverage run -m pytest -n 2 $(SIDE_BY_SIDE) tests/domain tests/flows
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=100
-	$(TEST_FOLDERS) --ignore=tests/faults --ignore=tests/browser --ignore=tests/domain --ignore=tests/flows
+	$(TEST_FOLDERS) --ignore=tests/faults --ignore=tests/browser --ignore=tests/rehearsals \
+		--ignore=tests/domain --ignore=tests/flows
 endif
 
 .PHONY: test-changed
@@ -101,6 +102,10 @@ test-changed: $(DEV) $(RECONCILIATION) ## the tests of the rooms that differ fro
 .PHONY: test-faults
 test-faults: $(DEV) ## kill processes at every step of a payment, then audit
 	$(BIN)/pytest tests/faults
+
+.PHONY: test-rehearsals
+test-rehearsals: $(DEV) $(RECONCILIATION) ## a small demo and two small days of ekShop as a person runs them
+	$(BIN)/pytest -n 2 $(SIDE_BY_SIDE) tests/rehearsals
 
 .PHONY: test-browser
 test-browser: $(DEV) ## walk through shop, checkout and providers in Chromium; needs Debian's chromium

@@ -13,8 +13,6 @@ settings.load_profile("ekpay")
 
 # Files whose tests take minutes: started first, so that no worker is left alone with them at the end.
 LONG_FILES = (
-    "rehearsals/demo/test_demo_run.py",
-    "rehearsals/ekshop/test_day_process.py",
     "acceptance/",
     "rehearsals/day/",
     "reconciliation/nightly/",

@@ -12,6 +12,7 @@ TESTS = Path(__file__).parent
 HEAVY_SUITES = {
     "browser": "make test-browser",
     "faults": "make test-faults",
+    "rehearsals": "make test-rehearsals",
     "reconciliation/scale": "make test-scale",
 }
 SIMILAR_MAX = 12

@@ -187,7 +187,8 @@ async def test_a_top_up_takes_two_persons(books: Books) -> None:
 async def test_the_application_cannot_change_what_is_written(
     books: Books, table: object, command: str
 ) -> None:
-    column = metadata.tables[str(table)].columns.keys()[0]
+    # A column that PostgreSQL numbers itself is refused to everybody.
+    column = next(column.name for column in metadata.tables[str(table)].columns if column.identity is None)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await _as_app(books, command.format(table, column, column))
 

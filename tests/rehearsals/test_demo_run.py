@@ -15,15 +15,6 @@ import pytest
 import sandbox
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
-from sandbox.rehearsals.installation.parties import (
-    Parties,
-    PartiesUnreadableError,
-    Person,
-    StagePartner,
-    load,
-    save,
-)
-from sandbox.rehearsals.installation.processes import ChildDiedError, Children
 
 ROOT = Path(str(sandbox.__file__)).parent.parent
 EKPAY = Path(sys.executable).with_name("ekpay")
@@ -128,42 +119,3 @@ async def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
     await process.communicate()
     assert process.returncode == 130
     assert names_in(tmp_path) == []
-
-
-async def test_a_child_that_dies_ends_the_work_and_shows_what_it_said_last(tmp_path: Path) -> None:
-    async with Children(tmp_path, os.environ) as children:
-        await children.start("patient", [sys.executable, "-c", "import time; time.sleep(600)"])
-        await children.start("hasty", [sys.executable, "-c", "print('no bread left'); raise SystemExit(3)"])
-        with pytest.raises(ChildDiedError, match=r"hasty ended by itself with 3(.|\n)*no bread left"):
-            await children.watched(asyncio.sleep(600))
-
-
-async def test_a_child_that_was_stopped_may_be_started_again(tmp_path: Path) -> None:
-    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
-    async with Children(tmp_path, os.environ) as children:
-        await children.start("sleeper", sleeper)
-        await children.stop("sleeper", signal.SIGKILL)
-        await children.start("sleeper", sleeper)
-        assert await children.watched(asyncio.sleep(0, "done")) == "done"
-
-
-def a_cast() -> Parties:
-    player = StagePartner("bank", "A Bank", "NS1", "s1", "bank", "pass-key", "s" * 32)
-    people = (Person("rahima", "a passphrase"), Person("tanvir", "another one"))
-    return Parties("http://127.0.0.1:8180", people, (player,))
-
-
-def test_the_secrets_of_a_cast_are_kept_for_their_owner_alone(tmp_path: Path) -> None:
-    save(a_cast(), tmp_path)
-    assert load(tmp_path) == a_cast()
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
-    assert "pass-key" not in repr(a_cast())
-    assert "passphrase" not in repr(a_cast())
-
-
-def test_a_cast_that_cannot_be_read_is_not_replaced_silently(tmp_path: Path) -> None:
-    assert load(tmp_path) is None
-    save(a_cast(), tmp_path)
-    (tmp_path / "partners.json").write_text("{}")
-    with pytest.raises(PartiesUnreadableError):
-        load(tmp_path)
