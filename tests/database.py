@@ -27,7 +27,7 @@ NAMES = (f"books_{number}" for number in itertools.count())
 # A copied database is 700 files. Where so many were just deleted, ext4 looks at each of them before it makes
 # another one, which was half of all processor time of a run.
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own below it
-MEMORY_MIN_BYTES = 4 * 2**30
+MEMORY_MIN_BYTES = 2 * 2**30
 
 
 @pytest.fixture(scope="session")
