@@ -5,6 +5,9 @@ import os
 
 import pytest
 from hypothesis import settings
+from typing_extensions import override
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # A busy machine is slow, not wrong: an example has no deadline of its own. Where CI is set, the same examples
 # are tried on every run, so that a change is judged by what it changed; people's own runs look for new ones.
@@ -19,6 +22,24 @@ LONG_FILES = (
     "persistence/collections/",
     "test_process.py",
 )
+
+
+# Folders whose tests share one running installation: all of a folder go to the same worker.
+SHARED_INSTALLATIONS = ("tests/acceptance/",)
+
+
+class FilesOrFolders(LoadFileScheduling):  # type: ignore[misc]
+    """Gives a worker one file after another, or a folder whose tests share an installation."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        folder = next((folder for folder in SHARED_INSTALLATIONS if nodeid.startswith(folder)), None)
+        return folder or super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Divide the tests among the workers of `pytest -n`."""
+    return FilesOrFolders(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ import pytest_asyncio
 from tests.acceptance.installation import House, opened
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with opened(tmp_path_factory.mktemp("acceptance") / "home") as house:
         yield house
