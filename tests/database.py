@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -94,6 +95,11 @@ async def relax_durability(endpoint: Endpoint) -> None:
             await connection.execute(f"ALTER SYSTEM SET {setting} = off")
         # Little log is kept, since it may lie in memory.
         await connection.execute("ALTER SYSTEM SET max_wal_size = '128MB'")
+        # A test opens a dozen connections, and each side hashes a password 4,096 times for every one.
+        await connection.execute("SET scram_iterations = 1")
+        for role in ("ekpay_app", "ekpay_owner", "ekpay_audit", "postgres"):
+            password = urlsplit(endpoint.dsn(role)).password
+            await connection.execute(f"ALTER ROLE {role} PASSWORD '{password}'")
         await connection.execute("SELECT pg_reload_conf()")
     finally:
         await connection.close()
