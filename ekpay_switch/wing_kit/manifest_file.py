@@ -38,7 +38,8 @@ def read_manifest_file(path: Path, model: type[Model]) -> Model:
 def _parse(text: str, model: type[Model]) -> tuple[str, Model]:
     tables = tomllib.loads(text)
     # Through JSON, because strict models take lists for tuples and text for dates only from there.
-    return tables["id"], model.model_validate_json(json.dumps(tables, default=str))
+    manifest = model.model_validate_json(json.dumps(tables, default=str))
+    return tables["id"], manifest
 
 
 def refuse_repeats(kind: str, names: Iterable[str]) -> None:

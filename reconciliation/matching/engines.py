@@ -1,11 +1,11 @@
 """The engines on which the kernel runs: DuckDB with bounded memory, and Polars as the fast path.
 
 DuckDB is the reference: it spills to disk inside its memory limit. Polars must give the same digest, which a
-test and every run check; the tests prove it on PostgreSQL,
-ClickHouse and Spark too.
-Heavy modules are imported by the engine that needs them, when it first runs.
+test and every run check; the tests prove it on PostgreSQL, ClickHouse and Spark too. Heavy modules are
+imported by the engine that needs them, when it first runs.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,31 @@ def normalise(answer: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-class DuckDbEngine:
+class SqlEngine(ABC):
+    """An engine that answers each question in SQL of its dialect, which is its name (`Engine`)."""
+
+    name: str
+
+    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
+        """See `Engine`."""
+        return self._answer(unsettled_question(sources), sources)
+
+    def judge(self, sources: Sources) -> pl.DataFrame:
+        """See `Engine`."""
+        return self._answer("judged", sources)
+
+    def sql(self) -> str:
+        """See `Engine`."""
+        from reconciliation.matching.compiled_kernel import sql  # noqa: PLC0415 - heavy
+
+        return sql(self.name)
+
+    @abstractmethod
+    def _answer(self, question: "Question", sources: Sources) -> pl.DataFrame:
+        """The answer to one question about the sources, by `normalise`."""
+
+
+class DuckDbEngine(SqlEngine):
     """DuckDB in process: a memory limit, a folder to spill to, no promise about order."""
 
     name = "duckdb"
@@ -94,20 +118,6 @@ class DuckDbEngine:
 
             self._opened = duckdb.connect(config=self._config)
         return self._opened
-
-    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
-        """See `Engine`."""
-        return self._answer(unsettled_question(sources), sources)
-
-    def judge(self, sources: Sources) -> pl.DataFrame:
-        """See `Engine`."""
-        return self._answer("judged", sources)
-
-    def sql(self) -> str:
-        """See `Engine`."""
-        from reconciliation.matching.compiled_kernel import sql  # noqa: PLC0415 - heavy
-
-        return sql(self.name)
 
     def _answer(self, question: "Question", sources: Sources) -> pl.DataFrame:
         from reconciliation.matching.compiled_kernel import sql_of  # noqa: PLC0415 - heavy

@@ -102,6 +102,7 @@ FAULTS = {
         "how many tokens",
     ),
     "no TOML": (r"^id = ", "id : ", "desco_postpaid.toml"),
+    "no id": (r"^id = .*\n", "", r"desco_postpaid\.toml(.|\n)*id"),
 }
 
 

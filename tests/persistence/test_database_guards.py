@@ -9,6 +9,7 @@ from ekpay_switch.persistence.database_guards import changeable_tables, missing_
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.schema import TRIGGERS
 from ekpay_switch.settings import Settings
+from tests.database import a_copy
 from tests.persistence.books import Books
 
 
@@ -44,6 +45,19 @@ async def test_a_right_too_many_is_named(books: Books, grant: str, table: str) -
 
     with pytest.raises(InstallationError, match=f"may change {table}:"):
         await _diagnosis(books.endpoint)
+
+
+async def test_a_database_that_is_behind_is_sent_to_migrate(books: Books) -> None:
+    await books.tell("DROP TABLE routing_decisions CASCADE")
+
+    with pytest.raises(InstallationError, match="it lacks routing_decisions: run ekpay migrate"):
+        await _diagnosis(books.endpoint)
+
+
+async def test_an_empty_database_is_sent_to_migrate(endpoint: Endpoint) -> None:
+    async with a_copy(endpoint, "template0") as empty:
+        with pytest.raises(InstallationError, match=r"it lacks accounts, .* and more: run ekpay migrate"):
+            await _diagnosis(empty, "ekpay_owner")
 
 
 async def test_a_switch_that_serves_as_the_owner_is_not_well(books: Books) -> None:

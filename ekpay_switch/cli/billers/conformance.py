@@ -82,9 +82,11 @@ class BillerConformance(ConformanceRun):
             is_undone = isinstance(outcome, Approved)
             yield StepFinding(step, outcome_name(outcome), is_undone, SafetyFact.CAN_BE_UNDONE)
         inquiry = await biller.inquire(order)
-        is_released = not isinstance(inquiry, Posted | HalfDone)
         yield StepFinding(
-            "asked after that", _inquiry_wording(inquiry), is_released, SafetyFact.CAN_BE_UNDONE
+            "asked after that",
+            _inquiry_wording(inquiry),
+            isinstance(inquiry, NotFound),
+            SafetyFact.CAN_BE_UNDONE,
         )
 
     async def _repeat_and_inquire(self, order: PayOrder, first: Approved) -> AsyncIterator[StepFinding]:

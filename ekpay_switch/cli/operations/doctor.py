@@ -10,15 +10,15 @@ from rich.text import Text
 
 from ekpay_switch.cli.session import keys_of
 from ekpay_switch.cli.terminal import screen
-from ekpay_switch.persistence.database_guards import changeable_tables, missing_triggers
+from ekpay_switch.persistence.database_guards import changeable_tables, missing_tables, missing_triggers
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.security.masking import printable
 from ekpay_switch.settings import Settings, read_settings
 
 PYTHON_MIN = (3, 11)
 POSTGRES_MIN = 16
+_NAMED_MAX = 3
 _VERSION = "SELECT current_setting('server_version_num')::integer / 10000"
-_HAS_BOOKS = "SELECT to_regclass('public.journal_entries') IS NOT NULL"
 
 
 class InstallationError(Exception):
@@ -75,15 +75,16 @@ async def _ask_database(database: Database) -> str:
         version = int(await connection.fetchval(_VERSION))
         if version < POSTGRES_MIN:
             raise InstallationError(f"PostgreSQL {version} is too old: {POSTGRES_MIN} or later is needed")
-        if not await connection.fetchval(_HAS_BOOKS):
-            raise InstallationError("it has no tables yet: run ekpay migrate")
+        if missing := await missing_tables(connection):
+            more = " and more" if len(missing) > _NAMED_MAX else ""
+            raise InstallationError(f"it lacks {', '.join(missing[:_NAMED_MAX])}{more}: run ekpay migrate")
         if changeable := await changeable_tables(connection):
             raise InstallationError(
                 f"the application may change {', '.join(changeable)}: give it a role of its own, and let "
                 "ekpay migrate grant it its rights (docs/how-to/use-a-real-postgresql.md)"
             )
-        if missing := await missing_triggers(connection):
-            raise InstallationError(f"no trigger {', '.join(missing)}: make or enable it as the owner")
+        if off := await missing_triggers(connection):
+            raise InstallationError(f"no trigger {', '.join(off)}: make or enable it as the owner")
     finally:
         await connection.close()
     return f"PostgreSQL {version}"

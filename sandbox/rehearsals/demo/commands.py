@@ -19,7 +19,7 @@ from sandbox.rehearsals.day.movement_queries import InstitutionUnavailableError
 from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
 from sandbox.rehearsals.demo.demo_run import NoBillsLeftError, play
-from sandbox.rehearsals.demo.paying.partner import SwitchSilentError
+from sandbox.rehearsals.demo.paying.partner import SwitchSilentError, UnlistedBillersError
 from sandbox.rehearsals.demo.paying.script import PartnerPlan
 from sandbox.rehearsals.demo.report import DemoOutcome, as_json, show
 from sandbox.rehearsals.demo.run_session import keep_open
@@ -60,7 +60,7 @@ _HIGHEST = 65_400
 _PIPE_WIDTH = 140
 EXPECTED_ERRORS = (
     PartiesUnreadableError, ChildDiedError, AdminCallRefusedError, InstitutionUnavailableError,
-    NoBillsLeftError,
+    NoBillsLeftError, UnlistedBillersError,
     NothingToInjectError, NotReadyError, SwitchSilentError, CommandFailedError, CommandMissingError,
 )  # fmt: skip
 

@@ -26,6 +26,7 @@ class Counter:
     wrong: str = ""
     paid_by: str = ""
     paid_minor: int = 0
+    is_void: bool = False
 
     async def fetch(self, query: BillQuery) -> FetchReply:
         assert query.parameters == {"bill_no": BILL_NO}
@@ -42,7 +43,7 @@ class Counter:
         return Approved({"receipt": "R-1"})
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        if self.wrong == "cannot be asked":
+        if self.wrong == "cannot be asked" or (self.wrong == "is silent afterwards" and self.is_void):
             return NoAnswer("cut off")
         if self.wrong == "knows everything":
             return Posted(order.reference, order.sums.billed_amount.minor)
@@ -121,7 +122,7 @@ class UndoingCounter(Counter):
         if self.wrong == "closed" or (self.wrong == "refuses a second time" and not self.paid_by):
             return Declined("not_open")
         assert self.paid_by in {"", order.reference}
-        self.paid_by = self.paid_by if self.wrong == "keeps it" else ""
+        self.paid_by, self.is_void = self.paid_by if self.wrong == "keeps it" else "", True
         return Approved()
 
 
@@ -135,6 +136,7 @@ UNDOING = replace(PROFILE, safety=replace(PROFILE.safety, can_be_undone=True))
         ("closed", FactVerdict.CONTRADICTED),
         ("refuses a second time", FactVerdict.CONTRADICTED),
         ("keeps it", FactVerdict.CONTRADICTED),
+        ("is silent afterwards", FactVerdict.CONTRADICTED),
     ],
 )
 async def test_what_a_manifest_says_of_undoing_is_tried(wrong: str, verdict: FactVerdict) -> None:

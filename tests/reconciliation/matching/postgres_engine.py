@@ -5,9 +5,10 @@ Rows come by ADBC into temporary tables, the answer goes back by ADBC.
 
 import polars as pl
 from adbc_driver_manager import AdbcStatement
+from typing_extensions import override
 
-from reconciliation.matching.compiled_kernel import Question, sql, sql_of
-from reconciliation.matching.engines import Sources, normalise, unsettled_question
+from reconciliation.matching.compiled_kernel import Question, sql_of
+from reconciliation.matching.engines import Sources, SqlEngine, normalise
 from reconciliation.postgres_arrow import Database
 
 _DIALECT = "postgres"
@@ -18,7 +19,7 @@ WHERE attrelid = 'pg_temp.answer'::regclass ORDER BY attnum
 """
 
 
-class PostgresEngine:
+class PostgresEngine(SqlEngine):
     """A database whose role may make temporary tables; it holds one connection while it judges."""
 
     name = _DIALECT
@@ -27,18 +28,7 @@ class PostgresEngine:
         """Remember the libpq URL; nothing is opened yet."""
         self._url = url
 
-    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
-        """See `Engine`."""
-        return self._answer(unsettled_question(sources), sources)
-
-    def judge(self, sources: Sources) -> pl.DataFrame:
-        """See `Engine`."""
-        return self._answer("judged", sources)
-
-    def sql(self) -> str:
-        """See `Engine`."""
-        return sql(_DIALECT)
-
+    @override
     def _answer(self, question: Question, sources: Sources) -> pl.DataFrame:
         with TemporaryTables(self._url) as database:
             for name, frame in sources.items():

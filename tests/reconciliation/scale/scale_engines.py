@@ -11,15 +11,16 @@ from types import ModuleType
 from typing import Any
 
 import polars as pl
+from typing_extensions import override
 
-from reconciliation.matching.compiled_kernel import Question, sql, sql_of
-from reconciliation.matching.engines import Sources, normalise, unsettled_question
+from reconciliation.matching.compiled_kernel import Question, sql_of
+from reconciliation.matching.engines import Sources, SqlEngine, normalise
 
 _CLICKHOUSE = "clickhouse"
 _SPARK = "pyspark"
 
 
-class ClickHouseEngine:
+class ClickHouseEngine(SqlEngine):
     """ClickHouse inside this process (chDB), over Parquet files in a folder that the caller clears."""
 
     name = _CLICKHOUSE
@@ -31,18 +32,7 @@ class ClickHouseEngine:
         self._chdb: ModuleType = chdb
         self._folder = folder
 
-    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
-        """See `Engine`."""
-        return self._answer(unsettled_question(sources), sources)
-
-    def judge(self, sources: Sources) -> pl.DataFrame:
-        """See `Engine`."""
-        return self._answer("judged", sources)
-
-    def sql(self) -> str:
-        """See `Engine`."""
-        return sql(self.name)
-
+    @override
     def _answer(self, question: Question, sources: Sources) -> pl.DataFrame:
         views = "".join(
             f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM file('{path}', Parquet);\n"  # noqa: S608
@@ -55,7 +45,7 @@ class ClickHouseEngine:
         return normalise(pl.read_parquet(answer))
 
 
-class SparkEngine:
+class SparkEngine(SqlEngine):
     """Spark on this machine's cores, over Parquet files in a folder that the caller clears."""
 
     name = _SPARK
@@ -68,18 +58,7 @@ class SparkEngine:
         self._session: Any = builder.config("spark.ui.enabled", "false").getOrCreate()
         self._folder = folder
 
-    def unsettled_families(self, sources: Sources) -> pl.DataFrame:
-        """See `Engine`."""
-        return self._answer(unsettled_question(sources), sources)
-
-    def judge(self, sources: Sources) -> pl.DataFrame:
-        """See `Engine`."""
-        return self._answer("judged", sources)
-
-    def sql(self) -> str:
-        """See `Engine`."""
-        return sql(self.name)
-
+    @override
     def _answer(self, question: Question, sources: Sources) -> pl.DataFrame:
         for name, path in _as_parquet(sources, self._folder).items():
             self._session.read.parquet(str(path)).createOrReplaceTempView(name)

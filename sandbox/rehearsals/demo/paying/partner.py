@@ -79,10 +79,10 @@ class PartnerSide:
         """Fetch the master data, as a bank does each morning, and look for these billers in it.
 
         Raises:
-            UnlistedBillersError: some are not in it.
+            UnlistedBillersError: some are not in it, or the switch gave no list.
         """
         answer = await send_until_answered(self.client.master_data)
-        if missing := sorted({*billers} - {row["bllr_id"] for row in answer["mdm_data"]}):
+        if missing := sorted({*billers} - {row["bllr_id"] for row in answer.get("mdm_data", ())}):
             raise UnlistedBillersError(f"the master data for {self.player.id} lacks {', '.join(missing)}")
 
     async def fetch(self, biller: str, **bill: str) -> Mapping[str, Any]:
