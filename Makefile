@@ -99,9 +99,17 @@ test-changed: $(DEV) $(RECONCILIATION) ## the tests of the rooms that differ fro
 	if [ -n "$$folders" ]; then echo "testing $$folders"; $(TEST_FOLDERS) $$folders; \
 	else echo "no folder of tests covers what changed"; fi
 
-.PHONY: test-faults
+# Two halves side by side, since killed processes are mostly waited for; what is not named is in the other half.
+SLOW_FAULTS = tests/faults/crashes_under_load tests/faults/outages tests/faults/wallet_crashes
+.PHONY: test-faults test-slow-faults test-other-faults
 test-faults: $(DEV) ## kill processes at every step of a payment, then audit
-	$(BIN)/pytest tests/faults
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync test-slow-faults test-other-faults
+
+test-slow-faults:
+	$(BIN)/pytest $(SLOW_FAULTS)
+
+test-other-faults:
+	$(BIN)/pytest tests/faults $(addprefix --ignore=,$(SLOW_FAULTS))
 
 .PHONY: test-rehearsals
 test-rehearsals: $(DEV) $(RECONCILIATION) ## a small demo and two small days of ekShop as a person runs them
