@@ -7,6 +7,7 @@ columns are refused.
 
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,7 @@ Container = Literal[
 ]
 # Files that become a table of cells; of the others, each is made of account statements.
 TABLES: frozenset[Container] = frozenset({"text", "workbook", "iso8583", "ach", "beftn"})
+_PARSED_MAX = 256
 _FIXED_CELLS: Mapping[Container, tuple[str, ...]] = {"ach": ACH_CELLS, "beftn": ACH_CELLS}
 
 
@@ -222,12 +224,18 @@ def read_layout(path: Path) -> Layout:
         ConfigurationError: the file is no valid layout, or has another name.
     """
     try:
-        layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        layout = _parse(path.read_text(encoding="utf-8"))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
     if layout.institution != path.stem:
         raise ConfigurationError(f"{path.name} describes {layout.institution}")
     return layout
+
+
+# A night reads all of them, and a month thirty times; layouts are frozen, so that all may share one.
+@lru_cache(_PARSED_MAX)
+def _parse(text: str) -> Layout:
+    return Layout.model_validate(tomllib.loads(text))
 
 
 def read_layouts(folder: Path) -> Mapping[str, Layout]:
