@@ -23,7 +23,7 @@ from sandbox.providers.bkash.book import BkashBook
 from sandbox.providers.bkash.checkout import BkashCheckout
 from sandbox.providers.bkash.faults import BkashStep
 from sandbox.providers.bkash.notification_delivery import NotificationSender
-from sandbox.providers.bkash.notifications import Composer, Sender, Signer
+from sandbox.providers.bkash.notifications import STRANGER, Composer, Sender, Signer
 from sandbox.providers.bkash.payment_calls import PAGE_PATH, PaymentCalls
 from sandbox.providers.bkash.refund_calls import RefundCalls
 from sandbox.providers.bkash.settings import BkashSettings
@@ -62,7 +62,7 @@ class BkashInstitution(FarSide):
         book = BkashBook(settings.journal_path, settings.seed, clock.today())
         sender = Sender(settings.sns_topic_arn, settings.merchant_name, settings.short_code)
         signer = Signer(clock.now())
-        composer = Composer(sender, signer, Signer(clock.now()))
+        composer = Composer(sender, signer, Signer(clock.now(), STRANGER))
         shared = BkashSharedState(
             settings=settings,
             clock=clock,

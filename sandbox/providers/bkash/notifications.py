@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 
 import orjson
 from cryptography import x509
@@ -81,15 +81,26 @@ class Sender:
         return f"sns.{self.topic_arn.split(':')[3]}.amazonaws.com"
 
 
+AMAZON, STRANGER = "amazon", "a stranger"
+
+
+@cache
+def _key_of(owner: str) -> rsa.RSAPrivateKey:
+    """The key of an owner, made once a process, which takes a tenth of a second."""
+    del owner
+    return rsa.generate_private_key(public_exponent=65_537, key_size=_KEY_BITS)
+
+
 class Signer:
     """A key with a certificate of its own; both are made when they are first needed."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, owner: str = AMAZON) -> None:
         self._now = now
+        self._owner = owner
 
-    @cached_property
+    @property
     def _key(self) -> rsa.RSAPrivateKey:
-        return rsa.generate_private_key(public_exponent=65_537, key_size=_KEY_BITS)
+        return _key_of(self._owner)
 
     @cached_property
     def _certificate(self) -> x509.Certificate:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from sandbox.providers.bkash.notifications import Composer, NotificationKind, Sender, Signer
+from sandbox.providers.bkash.notifications import STRANGER, Composer, NotificationKind, Sender, Signer
 from sandbox.providers.bkash.payment import BkashPayment
 from tests.faults.connectors.stage import Site
 
@@ -24,7 +24,7 @@ async def stranger_notifies(site: Site, reference: str, total: int) -> None:
         BelievedError: it was answered otherwise than a forged one is.
     """
     now, topic = datetime.now(UTC), site.stage.tool.environment["EKPAY_BKASH_SNS_TOPIC_ARN"]
-    composer = Composer(Sender(topic, _ORGANISATION, _SHORT_CODE), Signer(now), Signer(now))
+    composer = Composer(Sender(topic, _ORGANISATION, _SHORT_CODE), Signer(now), Signer(now, STRANGER))
     paid = BkashPayment(
         payment_id="",
         page_hash="",

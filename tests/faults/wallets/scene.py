@@ -13,7 +13,14 @@ import aiohttp
 from sandbox.callers.client.messages import ApiPayment, RefundOrder, new_key
 from sandbox.callers.payer.browser import Browser, PageView
 from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
-from sandbox.providers.bkash.notifications import Composer, NotificationKind, Sender, SignedMessage, Signer
+from sandbox.providers.bkash.notifications import (
+    STRANGER,
+    Composer,
+    NotificationKind,
+    Sender,
+    SignedMessage,
+    Signer,
+)
 from sandbox.providers.bkash.payment import BkashPayment
 from tests.faults.installation import PATIENCE_SECONDS
 from tests.faults.wallets.stage import WalletSite
@@ -108,7 +115,7 @@ class Scene:
 
     def _written_by_stranger(self, kind: NotificationKind, line: dict[str, str]) -> SignedMessage:
         now = datetime.now(UTC)
-        composer = Composer(Sender(self._topic, "ekPay", "50022"), Signer(now), Signer(now))
+        composer = Composer(Sender(self._topic, "ekPay", "50022"), Signer(now), Signer(now, STRANGER))
         paid = BkashPayment(
             payment_id=line["paymentID"],
             page_hash="",
