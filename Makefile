@@ -81,17 +81,22 @@ WORKERS ?= 4
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 TEST_FOLDERS = $(BIN)/pytest -n $(WORKERS) $(SIDE_BY_SIDE) --ignore=tests/reconciliation/scale
 
-.PHONY: test
+.PHONY: test test-core test-outside
 test: $(DEV) $(RECONCILIATION) ## every test but the heavy suites; ROOM=persistence/refunds runs those of one room
 ifdef ROOM
 	@folders=$$($(BIN)/python -m tests.rooms $(ROOM)); $(TEST_FOLDERS) $$folders
 else
+	@$(MAKE) --no-print-directory --jobs=2 test-core test-outside
+endif
+
+test-core:
 	$(BIN)/coverage run -m pytest -n 2 $(SIDE_BY_SIDE) tests/domain tests/flows
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=100
+
+test-outside:
 	$(TEST_FOLDERS) --ignore=tests/faults --ignore=tests/browser --ignore=tests/rehearsals \
 		--ignore=tests/domain --ignore=tests/flows
-endif
 
 .PHONY: test-changed
 test-changed: $(DEV) $(RECONCILIATION) ## the tests of the rooms that differ from main, or from BASE=rev

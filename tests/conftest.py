@@ -9,10 +9,13 @@ from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from tests import passphrase_cost
+
 # A busy machine is slow, not wrong: an example has no deadline of its own. Where CI is set, the same examples
 # are tried on every run, so that a change is judged by what it changed; people's own runs look for new ones.
 settings.register_profile("ekpay", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("ekpay")
+passphrase_cost.lower()
 
 # Files whose tests take minutes: started first, so that no worker is left alone with them at the end.
 LONG_FILES = (

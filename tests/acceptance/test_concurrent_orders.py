@@ -11,7 +11,7 @@ from sandbox.rehearsals.installation.installation import wait_until_ready
 from tests.acceptance.installation import DONE, IN_PROGRESS, Bank, House, a_reference
 
 # The processes and connections of the house live in one event loop, so its stories do too.
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 CROWD = 50
 

@@ -9,7 +9,7 @@ from tests.acceptance.installation import DESCO, DONE, House, a_reference, seale
 from tests.acceptance.raw_socket import RawLine, post
 
 # The processes and connections of the house live in one event loop, so its stories do too.
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 TEN_MEGABYTES = 10 * 1024 * 1024
 

@@ -21,7 +21,7 @@ from tests.acceptance.installation import (
 from tests.acceptance.raw_socket import RawLine, post
 
 # The processes and connections of the house live in one event loop, so its stories do too.
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def test_a_lost_answer_ends_as_what_the_biller_did(house: House) -> None:

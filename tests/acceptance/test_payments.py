@@ -9,7 +9,7 @@ from sandbox.callers.partner.messages import Message, Payout, dhaka_now, new_ref
 from tests.acceptance.installation import DONE, House, UnpaidBill, a_reference, paisa
 
 # The processes and connections of the house live in one event loop, so its stories do too.
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def test_a_bank_fetches_and_pays_and_everybody_can_see_it(house: House) -> None:

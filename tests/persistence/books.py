@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,11 +44,16 @@ INSERT INTO accounts (code, kind, balance, floor) SELECT c, 'liability', 0, 0 FR
 
 @dataclass
 class Books:
-    """One test's database and a group commit upon it."""
+    """One test's database and a group commit upon it.
+
+    Who `keeps_connections` closes the books, too: a new connection costs more than most queries.
+    """
 
     endpoint: Endpoint
     group_commit: GroupCommit
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    keeps_connections: bool = False
+    _spare: list[asyncpg.Connection] = field(default_factory=list)
 
     @property
     def database(self) -> Database:
@@ -59,17 +65,32 @@ class Books:
         return await asyncpg.connect(self.endpoint.dsn("postgres"))
 
     async def tell(self, statement: str, *values: object) -> str:
-        connection = await self.superuser()
-        try:
+        async with self._borrowed() as connection:
             return str(await connection.execute(statement, *values))
-        finally:
-            await connection.close()
 
     async def rows(self, query: str, *values: object) -> list[Any]:
-        connection = await self.superuser()
-        try:
+        async with self._borrowed() as connection:
             return list(await connection.fetch(query, *values))
-        finally:
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection that nobody else uses meanwhile, without a cache: a test may change the schema."""
+        connection = self._spare.pop() if self._spare else None
+        if connection is None or connection.is_closed():
+            connection = await asyncpg.connect(self.endpoint.dsn("postgres"), statement_cache_size=0)
+        try:
+            yield connection
+        except BaseException:
+            await connection.close()
+            raise
+        if self.keeps_connections:
+            self._spare.append(connection)
+        else:
+            await connection.close()
+
+    async def close(self) -> None:
+        """Close what was kept."""
+        for connection in self._spare:
             await connection.close()
 
     async def value(self, query: str, *values: object) -> Any:  # noqa: ANN401 - whatever the query asks for

@@ -18,9 +18,11 @@ from tests.persistence.notifications.notifier_setup import Post
 async def open_books(endpoint: Endpoint, **limits: float) -> AsyncIterator[Books]:
     group_commit = group_commit_of(database_of(endpoint), **limits)
     await group_commit.start()
+    books = Books(endpoint, group_commit, keeps_connections=True)
     try:
-        yield Books(endpoint, group_commit)
+        yield books
     finally:
+        await books.close()
         await group_commit.stop()
 
 

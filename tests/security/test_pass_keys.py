@@ -1,10 +1,12 @@
 import re
 
 import pytest
+from argon2 import Type
 
 from ekpay_switch.security import pass_keys, passphrases
 from ekpay_switch.security.pass_keys import hash_pass_key, new_pass_key, new_shared_secret, pass_key_matches
 from ekpay_switch.security.passphrases import WeakPassphraseError, hash_passphrase, passphrase_matches
+from tests.passphrase_cost import PRODUCT_HASHER
 
 
 def test_a_pass_key_matches_its_own_hash_alone() -> None:
@@ -25,6 +27,12 @@ def test_new_keys_have_the_promised_form_and_are_all_different() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", key) for key in keys)
     assert all(re.fullmatch(r"[A-Za-z0-9]{32}", secret) for secret in secrets)
     assert set("".join(secrets)) == set(pass_keys._LETTERS_AND_DIGITS)  # noqa: SLF001 - all letters come up
+
+
+def test_a_guess_costs_64_mib_and_three_passes() -> None:
+    assert PRODUCT_HASHER.type is Type.ID
+    assert (PRODUCT_HASHER.memory_cost, PRODUCT_HASHER.time_cost) == (64 * 1024, 3)
+    assert PRODUCT_HASHER.hash("correct horse battery").startswith("$argon2id$v=19$m=65536,t=3,")
 
 
 def test_a_passphrase_matches_its_own_hash_alone() -> None:

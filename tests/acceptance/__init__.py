@@ -1,0 +1,1 @@
+"""A package, so that its installation lives as long as its stories."""
