@@ -114,9 +114,9 @@ class Choice(Section):
 class ParameterEntry(Section):
     """One field that a payer fills in; a bill is named by all required fields of one group.
 
-    One that
-    `names_payer` says who pays and is no part of the bill's name. Where there are `choices`, the value is one
-    of them. `hint_en` and `hint_bn` say where a payer finds it.
+    One that `names_payer` says who pays and is no part of the bill's name. Where there are `choices`, the
+    value is one of them. A member of ours that ekPay's clients do not send has a `default`. `hint_en` and
+    `hint_bn` say where a payer finds it.
     """
 
     name: Name
@@ -131,6 +131,13 @@ class ParameterEntry(Section):
     is_required: bool = True
     names_payer: bool = False
     choices: tuple[Choice, ...] = ()
+    default: str = ""
+
+    @model_validator(mode="after")
+    def _default_is_a_choice(self) -> Self:
+        if self.default and (self.is_required or self.default not in self.values):
+            raise ValueError(f"the default of {self.name} must be a choice of a field that is not required")
+        return self
 
     @model_validator(mode="after")
     def _example_fits(self) -> Self:

@@ -122,9 +122,9 @@ def office_wording_of(manifest: Manifest, operations: frozenset[str]) -> OfficeW
 
 
 def _require_known_parameters(manifest: Manifest, wording: OfficeWording) -> None:
-    """Raise ManifestError where a setting names a parameter that is not defined, or is not required."""
+    """Raise ManifestError where a setting names a parameter that is not defined, or that may be missing."""
     known = {entry.name for entry in manifest.parameters}
-    required = {entry.name for entry in manifest.parameters if entry.is_required}
+    required = {entry.name for entry in manifest.parameters if entry.is_required or entry.default}
     conditions = [when[0] for when in (wording.needed_when, wording.part_when) if when is not None]
     must_be_required = {
         wording.reference_names[0],

@@ -56,8 +56,9 @@ class Manifest(Section):
     after it was created and is asked about `page_ask_after_seconds` after that. The provider keeps
     `charge_basis_points`. Our references have `reference_length` characters there. `protocol` says how its
     protocol is known: `public`, `borrowed` from an institution whose protocol is, or our `generic` dialect.
-    What it sends unasked is answered with the JSON text `callback_answer`. `secrets` are settings by what
-    each holds; `family_settings` and what `secrets` must hold are read by the family alone. All operations
+    What it sends unasked is answered with the JSON text `callback_answer`. `ekpay_gateway` is the
+    `pi_gateway` that ekPay's merchants read of it, where one is recorded. `secrets` are settings by what each
+    holds; `family_settings` and what `secrets` must hold are read by the family alone. All operations
     share the codes of `replies`.
     """
 
@@ -80,6 +81,7 @@ class Manifest(Section):
     reference_length: Annotated[int, Field(ge=20, le=32)] = 26
     callback_answer: Annotated[str, Field(max_length=500)] = '{"received": true}'
     registers_return: bool = False
+    ekpay_gateway: Annotated[str, Field(max_length=64)] = ""
     refunds: Refunds | None = None
     safety: Safety
     timing: TimingEntry
@@ -179,6 +181,7 @@ class Manifest(Section):
             protocol=self.protocol,
             callback_answer=self.callback_answer,
             registers_return=self.registers_return,
+            ekpay_gateway=self.ekpay_gateway,
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from fastapi import FastAPI
@@ -20,7 +21,13 @@ from ekpay_switch.api.v1 import routes as v1_routes
 from ekpay_switch.api.v1.calls import RestV1
 from ekpay_switch.composition.challans import mount_echallan, treasury_office
 from ekpay_switch.composition.checkout import mount_checkout
-from ekpay_switch.composition.switch import Switch, WrapWorld, open_switch, same_world
+from ekpay_switch.composition.switch import (
+    Switch,
+    WrapWorld,
+    address_rules,
+    open_switch,
+    same_world,
+)
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.safe_headers import SafeHeaders
@@ -29,6 +36,7 @@ from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
 from ekpay_switch.persistence.housekeeping import is_ready
 from ekpay_switch.persistence.notifications.endpoints import Endpoints
 from ekpay_switch.persistence.parties.api_keys import ApiKeys
+from ekpay_switch.persistence.parties.failed_logins import FailedLogins
 from ekpay_switch.persistence.parties.partners import CachedPartners, Partners
 from ekpay_switch.persistence.payments.receipts import PostgresReceipts
 from ekpay_switch.security.access_tokens import AccessTokens
@@ -40,8 +48,10 @@ from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts import routes as receipt_routes
 from ekpay_switch.web.receipts.routes import ReceiptPages
 from ekpay_switch.web.receipts.typesetter import Typesetter
+from ekpay_switch.wire.public_addresses import may_be_notified
 
-LOGINS_PER_SECOND, LOGINS_AT_ONCE = 1, 20
+# Where a partner's agreement says nothing else.
+TOKENS_PER_SECOND = 1_000
 QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE = 50, 200
 ORDERS_PER_SECOND, ORDERS_AT_ONCE = 50, 200
 VISITS_PER_SECOND, VISITS_AT_ONCE = 1, 20
@@ -100,7 +110,8 @@ def _syndicate(switch: Switch, tasks: BackgroundTasks) -> SyndicateApi:
         enquiries=switch.payments,
         tokens=AccessTokens(switch.keys),
         answer_seconds=settings.answer_deadline_seconds,
-        logins=RateLimit(clock, LOGINS_PER_SECOND, LOGINS_AT_ONCE),
+        failed_logins=FailedLogins(switch.engine, clock),
+        token_calls=RateLimit(clock, TOKENS_PER_SECOND, TOKENS_PER_SECOND),
         questions=RateLimit(clock, QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
         tasks=tasks,
     )
@@ -135,7 +146,7 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: BackgroundTasks) -> N
 
 
 def _merchant_api(switch: Switch, tasks: BackgroundTasks) -> MerchantApi:
-    clock = switch.world.clock
+    clock, rules = switch.world.clock, address_rules(switch.settings)
     return MerchantApi(
         world=switch.world,
         tokens=MerchantTokens(switch.keys),
@@ -144,6 +155,7 @@ def _merchant_api(switch: Switch, tasks: BackgroundTasks) -> MerchantApi:
         arrivals=RateLimit(clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE),
         strangers=RateLimit(clock, OUTSIDERS_PER_SECOND, OUTSIDERS_AT_ONCE),
         servers=KnownServers(clock),
+        may_be_notified=lambda url, plain: may_be_notified(url, replace(rules, plain=plain)),
         tasks=tasks,
     )
 

@@ -38,6 +38,7 @@ from ekpay_switch.settings import Settings
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.breaker import BreakerSettings
 from ekpay_switch.wire.http import HttpWire, WireSettings
+from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.tcp import TcpLines
 
 FAR_SIDE_TOKENS, BOUGHT_TOKENS = "far-side-tokens/1", "bought-tokens/1"
@@ -152,3 +153,8 @@ def _wire_settings(divisor: float) -> WireSettings:
         usual, open_seconds=usual.open_seconds / divisor, probe_seconds=usual.probe_seconds / divisor
     )
     return WireSettings(breaker=breaker)
+
+
+def address_rules(settings: Settings) -> AddressRules:
+    """Where notifications may go."""
+    return AddressRules(settings.webhook_ports, settings.webhook_trusted_hosts)

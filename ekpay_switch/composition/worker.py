@@ -6,7 +6,7 @@ from functools import partial
 
 from ekpay_switch import telemetry
 from ekpay_switch.composition.challans import treasury_office
-from ekpay_switch.composition.switch import Switch, WrapWorld, open_switch, same_world
+from ekpay_switch.composition.switch import Switch, WrapWorld, address_rules, open_switch, same_world
 from ekpay_switch.jobs.challans import run_challans
 from ekpay_switch.jobs.collector import run_collector
 from ekpay_switch.jobs.host_links import keep_host_links
@@ -20,6 +20,7 @@ from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.ledger.deposits import deposit_alarms
 from ekpay_switch.persistence.notifications.store import PostgresNotifications, count_waiting
+from ekpay_switch.persistence.parties.failed_logins import FailedLogins
 from ekpay_switch.persistence.payments.biller_locked_bills import OldLockedBills
 from ekpay_switch.persistence.routing.store import count_breakers, drop_old_outcomes
 from ekpay_switch.ports.merchants import MerchantPayment
@@ -27,7 +28,6 @@ from ekpay_switch.ports.notifications import IpnPorts, NotificationPorts
 from ekpay_switch.security.merchant_tokens import MerchantTokens
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
-from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.webhooks import NameResolver, WebhookLimits, WebhookSender
 
 HOUSEKEEPING_SECONDS = 10.0
@@ -61,6 +61,7 @@ async def run_worker(
                 (
                     partial(drop_old_quotes, switch.engine, settings.quote_keep_days),
                     OldLockedBills(switch.engine).drop,
+                    FailedLogins(switch.engine, switch.world.clock).drop_old,
                     partial(count_open, switch.engine),
                     partial(count_waiting, switch.engine),
                     partial(count_reversals, switch.engine),
@@ -107,8 +108,3 @@ def merchant_post(switch: Switch) -> IpnPorts:
         return tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
 
     return IpnPorts(world.merchant_payments, world.connectors, token_of)
-
-
-def address_rules(settings: Settings) -> AddressRules:
-    """Where notifications may go."""
-    return AddressRules(settings.webhook_ports, settings.webhook_trusted_hosts)

@@ -4,6 +4,7 @@ A merchant is a partner that sells (docs/adr/0044). Its payment has no biller: t
 to the shares that it named, in the transaction that collects it (architecture.md 4 and 6).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -58,6 +59,11 @@ class Share:
 def payee_of(partner_id: str) -> str:
     """The value that takes the place of a biller's id in a merchant's payments."""
     return f"{_PREFIX}{partner_id}"
+
+
+def plain_http_hosts(return_hosts: Collection[str]) -> frozenset[str]:
+    """A merchant's hosts as `host:port` for plain http: one that is listed without a port is its port 80."""
+    return frozenset(host if ":" in host else f"{host}:80" for host in return_hosts)
 
 
 def is_merchant(biller_id: str) -> bool:

@@ -72,6 +72,11 @@ NOTICES: Mapping[str, NoticeTerms] = MappingProxyType(
         "cancelled": NoticeTerms(
             EventType.FAILED, State.DECLINED, "The payment was cancelled before it was paid; no money moved."
         ),
+        "instrument_refused": NoticeTerms(
+            EventType.FAILED,
+            State.DECLINED,
+            "The payer was refused, and gave up or had tried often enough; no money moved.",
+        ),
         "given_back": NoticeTerms(
             EventType.REFUNDED,
             State.REFUNDED,
@@ -103,6 +108,7 @@ IPN_CODES: Mapping[str, MerchantCode] = MappingProxyType(
     {
         "completed": MerchantCode.SUCCESS,
         "expired": MerchantCode.FAILED,
+        "instrument_refused": MerchantCode.FAILED,
         "given_back": MerchantCode.FAILED,
         "cancelled": MerchantCode.CANCELLED,
     }
@@ -123,6 +129,8 @@ TRIES_MAX = len(RETRY_SECONDS)
 # A notification whose tries were delayed by pauses is given up once all of them could have been made.
 AGE_SECONDS_MAX = sum(RETRY_SECONDS) * 1.1
 JITTER_PART = 0.1
+# An end that asks for nothing is told for 7 h 35 min at most: goods wait for a success alone.
+UNPAID_TRIES_MAX = 6
 RETRY_AFTER_SECONDS_MAX = 86_400.0
 THROTTLE_SECONDS = 60.0
 FAILURES_MAX = 5
@@ -133,6 +141,8 @@ GIVEN_UP_MAX = 3
 HTTP_GONE = 410
 THROTTLING = frozenset({429, 502, 504})
 _SUCCESS = range(200, 300)
+# 408 is a server that did not read the message in time, 429 one that asks for fewer.
+_REJECTIONS = frozenset(range(400, 500)) - {408, 429}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +167,15 @@ class RetryDecision:
     """What follows from one try.
 
     `retry_seconds` is when a waiting one is retried; `throttle_seconds` is how long the endpoint asks for no
-    messages; `is_gone`: the endpoint answered 410; `is_unsent`: nothing was sent.
+    messages; `is_gone`: the endpoint answered 410; `is_rejected`: it answered and will not take this message;
+    `is_unsent`: nothing was sent.
     """
 
     state: DeliveryState
     retry_seconds: float = 0.0
     throttle_seconds: float = 0.0
     is_gone: bool = False
+    is_rejected: bool = False
     is_unsent: bool = False
 
     @property
@@ -178,7 +190,15 @@ class RetryDecision:
         return self.state.value
 
 
-def decide_retry(tried: SendResult, tries: int, age_seconds: float, pace: RetryPace) -> RetryDecision:
+def most_tries(notice: str, kind: EndpointKind) -> int:
+    """How often a notification is tried; the IPN of a payment that was not paid less often than a success."""
+    is_unpaid = kind is EndpointKind.IPN and IPN_CODES.get(notice) is not MerchantCode.SUCCESS
+    return UNPAID_TRIES_MAX if is_unpaid else TRIES_MAX
+
+
+def decide_retry(
+    tried: SendResult, tries: int, age_seconds: float, pace: RetryPace, tries_max: int = TRIES_MAX
+) -> RetryDecision:
     """What a try leads to; `tries` includes it, `age_seconds` is the age of the notification.
 
     Only 2xx is a success: a redirect is a failure. Retry-After is followed up to a day and never shortens our
@@ -187,13 +207,15 @@ def decide_retry(tried: SendResult, tries: int, age_seconds: float, pace: RetryP
     if tried.status in _SUCCESS:
         return RetryDecision(DeliveryState.DELIVERED)
     if tried.status == HTTP_GONE:
-        return RetryDecision(DeliveryState.GIVEN_UP, is_gone=True)
+        return RetryDecision(DeliveryState.GIVEN_UP, is_gone=True, is_rejected=True)
+    is_rejected = tried.status in _REJECTIONS
     requested_seconds = min(tried.retry_after_seconds or 0.0, RETRY_AFTER_SECONDS_MAX)
     throttle = max(THROTTLE_SECONDS / pace.divisor, requested_seconds) if tried.status in THROTTLING else 0.0
-    if tries >= TRIES_MAX or age_seconds >= AGE_SECONDS_MAX / pace.divisor:
-        return RetryDecision(DeliveryState.GIVEN_UP, throttle_seconds=throttle)
+    if tries >= tries_max or age_seconds >= AGE_SECONDS_MAX / pace.divisor:
+        return RetryDecision(DeliveryState.GIVEN_UP, throttle_seconds=throttle, is_rejected=is_rejected)
     scheduled = RETRY_SECONDS[tries] * (1 + JITTER_PART * pace.luck) / pace.divisor
-    return RetryDecision(DeliveryState.WAITING, max(scheduled, requested_seconds, throttle), throttle)
+    retry = max(scheduled, requested_seconds, throttle)
+    return RetryDecision(DeliveryState.WAITING, retry, throttle, is_rejected=is_rejected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +277,7 @@ def judge_endpoint(
     """What a try means for the endpoint: five failures in a row pause it, longer each time.
 
     The first try after a pause is a probe. Three notifications given up in a row disable a webhook. IPNs go
-    to as many addresses as there are orders: 410, throttling and giving up concern that order alone, a pause
+    to as many addresses as there are orders: 4xx, throttling and giving up concern that order alone, a pause
     is short, and nothing disables them; the first one given up in a row raises an alarm.
     """
     if decision.is_unsent:
@@ -263,11 +285,14 @@ def judge_endpoint(
     if decision.state is DeliveryState.DELIVERED:
         return EndpointVerdict(EndpointHealth())
     is_given_up = decision.state is DeliveryState.GIVEN_UP
-    after = EndpointHealth(health.failures_in_a_row + 1, health.given_up_in_a_row + is_given_up)
     if kind is EndpointKind.IPN:
+        # A server that says no is up: the merchant's other orders need not wait.
+        is_failure = not decision.is_rejected
+        after = EndpointHealth(health.failures_in_a_row + is_failure, health.given_up_in_a_row + is_given_up)
         is_first = is_given_up and after.given_up_in_a_row == 1
-        pause = _pause(after, IPN_PAUSE_SECONDS_MAX, divisor)
+        pause = _pause(after, IPN_PAUSE_SECONDS_MAX, divisor) if is_failure else 0.0
         return EndpointVerdict(after, pause, alarming="a merchant did not take an IPN" if is_first else "")
+    after = EndpointHealth(health.failures_in_a_row + 1, health.given_up_in_a_row + is_given_up)
     pause = max(decision.throttle_seconds, _pause(after, PAUSE_SECONDS_MAX, divisor))
     why = ""
     if decision.is_gone:

@@ -19,6 +19,7 @@ class Refusal(StrEnum):
     BILLER_UNAVAILABLE = "biller_unavailable"  # nothing was sent, or it was proven not posted
     BILLER_REFUSED = "biller_refused"
     CANCELLED = "cancelled"  # by its maker, before any money moved
+    INSTRUMENT_REFUSED = "instrument_refused"  # and its payer gave up, or had tried often enough
 
 
 # These refusals burn the reference, so that a late duplicate can never succeed after its sender was refused

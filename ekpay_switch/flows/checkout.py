@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
-from ekpay_switch.domain.collections.funding import WAITS_FOR_MONEY, TryState
+from ekpay_switch.domain.collections.funding import INSTRUMENT_REFUSALS, WAITS_FOR_MONEY, TryState
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.flows.offers import (
     UnavailableReason,
@@ -114,12 +115,14 @@ async def _opened_page(payment: MerchantPayment, world: World) -> ChosenPage | C
 
 
 async def cancel_by_payer(payment: MerchantPayment, world: World) -> bool:
-    """Cancel the payment for the payer before an execute; False where that is not possible (any more).
+    """End the payment for the payer before an execute; False where that is not possible (any more).
 
+    A payer who gives up after an instrument has refused did not cancel: to the merchant the payment failed.
     A page that moves money without our execute may still be paid: that money goes back to the payer.
     """
-    refused = await world.collections.cancel(payment.partner_id, payment.payment_id)
-    return refused is None
+    why = Refusal.INSTRUMENT_REFUSED if has_just_been_refused(payment) else Refusal.CANCELLED
+    not_ended = await world.collections.cancel(payment.partner_id, payment.payment_id, why)
+    return not_ended is None
 
 
 async def inquire_now(payment: MerchantPayment, world: World) -> None:
@@ -144,6 +147,11 @@ def next_try(payment: MerchantPayment) -> int:
 def open_try_of(payment: MerchantPayment) -> TryLine | None:
     """The try that the payment waits for, or None."""
     return next((payment_try for payment_try in payment.tries if payment_try.state is TryState.OPEN), None)
+
+
+def has_just_been_refused(payment: MerchantPayment) -> bool:
+    """Whether the newest try ended with a refusal at its instrument."""
+    return bool(payment.tries) and payment.tries[-1].end in INSTRUMENT_REFUSALS
 
 
 def may_cancel(payment: MerchantPayment) -> bool:

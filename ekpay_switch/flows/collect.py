@@ -15,7 +15,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.domain.routing.rules import RouteRequest
-from ekpay_switch.flows.fetch_bill import FetchOrder, quote_for
+from ekpay_switch.flows.fetch_bill import FetchOrder, ParameterFault, quote_for
 from ekpay_switch.flows.open_page import new_try, open_page, seconds_until_page_expiry
 from ekpay_switch.flows.route import RoutedConnector, active_connectors, is_excluded_by_amount, route
 from ekpay_switch.ports.billers import BillerAdapter
@@ -205,15 +205,14 @@ async def _quote_bill(order: ClientCollectOrder, instrument: str, world: World) 
         return CollectRefusal.MALFORMED_PARAMETERS
     fetch = FetchOrder(order.client.partner_id, order.reference, order.ekpay_biller_id, fields)
     quote = await quote_for(fetch, instrument, world)
-    if isinstance(quote, Refusal):
-        return _REFUSALS.get(quote, CollectRefusal.BILLER_UNAVAILABLE)
-    return quote
+    return quote if isinstance(quote, Quote) else _refusal_of(quote)
 
 
-_REFUSALS = {
-    Refusal.MALFORMED: CollectRefusal.MALFORMED_PARAMETERS,
-    Refusal.NO_SUCH_BILL: CollectRefusal.BILL_NOT_FOUND,
-}
+def _refusal_of(refusal: Refusal | ParameterFault) -> CollectRefusal:
+    if isinstance(refusal, ParameterFault):
+        return CollectRefusal.MALFORMED_PARAMETERS
+    missing = refusal is Refusal.NO_SUCH_BILL
+    return CollectRefusal.BILL_NOT_FOUND if missing else CollectRefusal.BILLER_UNAVAILABLE
 
 
 def _by_wire_name(biller: BillerAdapter, parameters: Mapping[str, str]) -> dict[str, str] | None:

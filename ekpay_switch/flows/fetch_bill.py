@@ -19,6 +19,7 @@ from ekpay_switch.domain.bill import (
     quote_expiry,
 )
 from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.mobile_numbers import national_number
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_once import fetch_once
 from ekpay_switch.ports.billers import BillerProfile, Parameter
@@ -38,7 +39,15 @@ class FetchOrder:
     fields: Mapping[str, str]
 
 
-async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal:
+@dataclass(frozen=True, slots=True)
+class ParameterFault:
+    """A field of the request that names no bill: its wire name, and what is wrong, without its value."""
+
+    wire_name: str
+    why: str
+
+
+async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal | ParameterFault:
     """Ask the biller, add our fee, store the quote; the quote is durable before it is returned.
 
     A bill that is paid already gets a quote too, which cannot be paid.
@@ -49,7 +58,7 @@ async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal:
     return quote
 
 
-async def quote_for(order: FetchOrder, instrument: str, world: World) -> Quote | Refusal:
+async def quote_for(order: FetchOrder, instrument: str, world: World) -> Quote | Refusal | ParameterFault:
     """Ask the biller and add our fee for the instrument; nothing is stored.
 
     Where a fetch locks the bill, only the first fetch reaches the biller.
@@ -59,8 +68,8 @@ async def quote_for(order: FetchOrder, instrument: str, world: World) -> Quote |
         return Refusal.UNKNOWN_BILLER
     profile = biller.profile
     parameters = chosen_parameters(profile, order.fields)
-    if parameters is None:
-        return Refusal.MALFORMED
+    if isinstance(parameters, ParameterFault):
+        return parameters
     query = BillQuery(profile.id, parameters, payer_of(profile, parameters))
     if profile.fetch_has_side_effects:
         bill = _quotable(await fetch_once(query, biller, world), profile)
@@ -125,23 +134,51 @@ def payer_of(profile: BillerProfile, parameters: Mapping[str, str]) -> dict[str,
     return {name: text for name, text in parameters.items() if name in names}
 
 
-def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict[str, str] | None:
+def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict[str, str] | ParameterFault:
     """The first group of parameters that is filled in whole and well formed, by the manifest's names.
 
-    None where no group is complete, or where a field that is filled in breaks its rule: guessing could fetch
-    another payer's bill. Callers with human input convert Bangla digits first.
+    A fault where no group is complete, or where a field that is filled in breaks its rule: guessing could
+    fetch another payer's bill. Callers with human input convert Bangla digits first.
     """
     groups: dict[str, dict[str, str]] = {}
-    incomplete = set()
+    missing: dict[str, str] = {}
     for parameter in profile.parameters:
-        text = fields.get(parameter.wire_name, "")
+        text = _filled_text(parameter, profile, fields)
         if text and not _fits(parameter, text):
-            return None
+            return ParameterFault(parameter.wire_name, "is not as this biller's master data say")
         if text:
             groups.setdefault(parameter.group, {})[parameter.name] = text
         elif parameter.is_required:
-            incomplete.add(parameter.group)
-    return next((parameters for group, parameters in groups.items() if group not in incomplete), None)
+            missing.setdefault(parameter.group, parameter.wire_name)
+    complete = next((group for group in groups if group not in missing), None)
+    if complete is None:
+        # Of the group that the caller began, else of the first.
+        begun = next((group for group in groups if group in missing), next(iter(missing), ""))
+        return ParameterFault(missing.get(begun, ""), "is missing")
+    defaults = {
+        parameter.name: parameter.default
+        for parameter in profile.parameters
+        if parameter.group == complete and parameter.default
+    }
+    return defaults | groups[complete]
+
+
+_BILL, _ACCOUNT, _MOBILE = "bll_no", "bllr_accno", "bill_mobno"
+_OTHER_NUMBER = {_BILL: _ACCOUNT, _ACCOUNT: _BILL}
+
+
+def _filled_text(parameter: Parameter, profile: BillerProfile, fields: Mapping[str, str]) -> str:
+    """The text of a field: a mobile number as `01…`; the one number of a biller from either member for it.
+
+    Public clients send `bllr_accno` where a biller has a bill number alone, and the other way round.
+    """
+    text = fields.get(parameter.wire_name, "")
+    if parameter.wire_name == _MOBILE:
+        return national_number(text) or text
+    other = _OTHER_NUMBER.get(parameter.wire_name)
+    if text or other is None or any(known.wire_name == other for known in profile.parameters):
+        return text
+    return fields.get(other, "")
 
 
 def _fits(parameter: Parameter, text: str) -> bool:

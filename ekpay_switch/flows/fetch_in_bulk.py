@@ -19,7 +19,7 @@ from ekpay_switch.domain.bill import (
     BillQuery,
     FetchReply,
 )
-from ekpay_switch.flows.fetch_bill import chosen_parameters, payer_of
+from ekpay_switch.flows.fetch_bill import ParameterFault, chosen_parameters, payer_of
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import World
 
@@ -95,7 +95,9 @@ async def _fetch(request: BulkFetchRequest, biller: BillerAdapter | None, world:
         for field in profile.parameters
     }
     parameters = chosen_parameters(profile, fields)
-    if parameters is None or request.parameters.keys() - {field.name for field in profile.parameters}:
+    if isinstance(parameters, ParameterFault) or request.parameters.keys() - {
+        field.name for field in profile.parameters
+    }:
         return BulkFetchResult(request, why="malformed")
     while (seconds := await world.budget.take(profile.id, profile.inquiries_per_second)) > 0:
         await world.clock.sleep(seconds)

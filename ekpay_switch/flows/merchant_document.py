@@ -1,8 +1,9 @@
 """The merchant's document of a payment, posted as IPN and returned by get-status.
 
-Its keys are in the order of ekpay-merchant-api.md 2.4, every leaf is a text or null, and every block is
-present in every state, since live clients index them unchecked (3.3). docs/adr/0046 decides what no source
-records.
+Its keys are in the order of ekpay-merchant-api.md 2.4 and present in every state, since live clients index
+them unchecked (3.3). A leaf that was a text in every recorded row is a text always, empty where nothing is
+known, since clients call methods on it; only a leaf that was recorded as null may be null. docs/adr/0046
+decides what no source records.
 """
 
 import re
@@ -33,6 +34,14 @@ _DETAILS: Mapping[MerchantCode, str] = MappingProxyType(
     }
 )
 _CUSTOMER = ("cust_id", "cust_name", "cust_mobo_no", "cust_email", "cust_mail_addr")
+_BASIC = ("mer_reg_id", "ipn_info", "redirect_to", "dgtl_sign", "ord_desc", "remarks")
+_TRANSACTION = (
+    "trnx_amt", "trnx_id", "mer_trnx_id", "curr", "pi_trnx_id", "pi_charge", "ekpay_charge", "pi_discount",
+    "discount", "promo_discount", "total_ser_chrg", "total_pabl_amt",
+)  # fmt: skip
+_INSTRUMENT = ("pay_timestamp", "pi_name", "pi_type", "pi_number", "pi_gateway", "card_holder_name")
+# Recorded as null; every other leaf was a text in each recorded row.
+_NULLABLE = frozenset({"scroll_no", "remarks", "pi_charge", "pi_discount", "discount", "promo_discount"})
 _SPACED_ZONE = re.compile(r"GMT\s*\+\s*(?=[0-9])")
 # Fields that only the merchant's own servers see, by block; cust_id is not hidden, since it finds a record.
 _PERSONAL = MappingProxyType(
@@ -46,10 +55,14 @@ _HIDDEN = "***"
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """The payer's instrument as a merchant sees it; `kind` is the connector's own."""
+    """The payer's instrument as a merchant sees it; `kind` is the connector's own.
+
+    `gateway` is what ekPay calls the route to it: `bKash-msbksh` (LIVE).
+    """
 
     name: str
     kind: str
+    gateway: str
 
 
 InstrumentOf = Callable[[str], Instrument]
@@ -61,8 +74,10 @@ def instrument_lookup(connectors: Connectors) -> InstrumentOf:
     def instrument(connector_id: str) -> Instrument:
         connector = connectors.by_id(connector_id)
         if connector is None:
-            return Instrument(connector_id, "")
-        return Instrument(connector.profile.name_en, connector.profile.instrument)
+            return Instrument(connector_id, "", connector_id)
+        profile = connector.profile
+        gateway = profile.ekpay_gateway or f"{profile.name_en}-{profile.id}"
+        return Instrument(profile.name_en, profile.instrument, gateway)
 
     return instrument
 
@@ -76,9 +91,9 @@ def payment_document(payment: MerchantPayment, token: str, instrument_of: Instru
         "secure_token": token,
         "msg_code": code.value,
         "msg_det": _DETAILS[code],
-        "req_timestamp": readable_timestamp(order.get("req_timestamp")),
+        "req_timestamp": readable_timestamp(order.get("req_timestamp") or ""),
         "basic_Info": _basic(payment, code),
-        "cust_info": {name: order.get(name) for name in _CUSTOMER},
+        "cust_info": {name: order.get(name) or "" for name in _CUSTOMER},
         "scroll_no": None,
         "trnx_info": _transaction(payment, funding),
         "pi_det_info": _instrument(funding, instrument_of),
@@ -86,9 +101,19 @@ def payment_document(payment: MerchantPayment, token: str, instrument_of: Instru
 
 
 def not_found_document() -> Document:
-    """The document of a payment that does not exist, or that the caller may not see."""
+    """The document of a payment that does not exist, or is not for the caller: empty but for its code."""
     code = MerchantCode.NOT_FOUND
-    return {"msg_code": code.value, "msg_det": _DETAILS[code]}
+    return {
+        "secure_token": "",
+        "msg_code": code.value,
+        "msg_det": _DETAILS[code],
+        "req_timestamp": "",
+        "basic_Info": _empty_block(_BASIC),
+        "cust_info": _empty_block(_CUSTOMER),
+        "scroll_no": None,
+        "trnx_info": _empty_block(_TRANSACTION),
+        "pi_det_info": _empty_block(_INSTRUMENT),
+    }
 
 
 def mask_document(full_document: Document) -> Document:
@@ -100,8 +125,8 @@ def mask_document(full_document: Document) -> Document:
     channel = (basic["ipn_info"] or "").partition(",")[0]
     return {
         **full_document,
-        "secure_token": None,
-        "basic_Info": {**basic, "ipn_info": f"{channel},{_HIDDEN},{_HIDDEN}", "redirect_to": None},
+        "secure_token": "",
+        "basic_Info": {**basic, "ipn_info": f"{channel},{_HIDDEN},{_HIDDEN}", "redirect_to": ""},
         **{
             block: _hide_fields(_get_block(full_document, block), names) for block, names in _PERSONAL.items()
         },
@@ -113,9 +138,9 @@ def ekpay_timestamp(instant: datetime) -> str:
     return in_dhaka(instant).strftime("%Y-%m-%d %H:%M:%S GMT+06:00")
 
 
-def readable_timestamp(written: str | None) -> str | None:
+def readable_timestamp(written: str) -> str:
     """A merchant's time without spaces in its zone: strict parsers fail on `GMT + 6` (2.4)."""
-    return None if written is None else _SPACED_ZONE.sub("GMT+", written)
+    return _SPACED_ZONE.sub("GMT+", written)
 
 
 def plain_taka(minor: int) -> str:
@@ -130,29 +155,29 @@ def _basic(payment: MerchantPayment, code: MerchantCode) -> Block:
         "ipn_info": f"{text.ipn_channel},{text.ipn_email},{text.ipn_uri}",
         "redirect_to": _redirect_address(text, code),
         "dgtl_sign": "WEB",
-        "ord_desc": text.order.get("ord_det"),
+        "ord_desc": text.order.get("ord_det") or "",
         "remarks": None,
     }
 
 
-def _redirect_address(text: OrderText, code: MerchantCode) -> str | None:
-    """The address that the payer is redirected to with this result, None while there is no result."""
+def _redirect_address(text: OrderText, code: MerchantCode) -> str:
+    """The address that the payer is redirected to with this result, empty while there is no result."""
     addresses = {
         MerchantCode.SUCCESS: text.s_uri,
         MerchantCode.FAILED: text.f_uri,
         MerchantCode.CANCELLED: text.c_uri,
     }
-    return addresses.get(code)
+    return addresses.get(code, "")
 
 
 def _transaction(payment: MerchantPayment, funding: Funding | None) -> Block:
     order = payment.text.order
     return {
-        "trnx_amt": order.get("trnx_amt"),
+        "trnx_amt": order.get("trnx_amt") or "",
         "trnx_id": payment.ekpay_trnx_id,
         "mer_trnx_id": payment.text.trnx_id,
-        "curr": order.get("trnx_currency"),
-        "pi_trnx_id": funding.transaction if funding else None,
+        "curr": order.get("trnx_currency") or "",
+        "pi_trnx_id": funding.transaction if funding else "",
         **_charges(payment.sums),
     }
 
@@ -174,19 +199,21 @@ def _charges(sums: Sums) -> Block:
 def _instrument(funding: Funding | None, instrument_of: InstrumentOf) -> Block:
     """The instrument that funded the payment."""
     if funding is None:
-        names = ("pay_timestamp", "pi_name", "pi_type", "pi_number", "pi_gateway", "card_holder_name")
-        return dict.fromkeys(names)
+        return _empty_block(_INSTRUMENT)
     instrument = instrument_of(funding.connector_id)
-    is_card = instrument.kind == _CARD
-    number = funding.facts.get("payer_account") if is_card else None
+    number = funding.facts.get("payer_account") if instrument.kind == _CARD else None
     return {
         "pay_timestamp": ekpay_timestamp(funding.collected_at),
         "pi_name": instrument.name,
         "pi_type": funding.connector_id,
         "pi_number": number or NOTHING_PROVIDED,
-        "pi_gateway": None,
-        "card_holder_name": None if is_card else NOTHING_PROVIDED,
+        "pi_gateway": instrument.gateway,
+        "card_holder_name": NOTHING_PROVIDED,
     }
+
+
+def _empty_block(names: tuple[str, ...]) -> Block:
+    return {name: None if name in _NULLABLE else "" for name in names}
 
 
 def _get_block(full_document: Document, name: str) -> Block:

@@ -24,6 +24,7 @@ from ekpay_switch.domain.notifications import (
     SendResult,
     WithheldIpn,
     decide_retry,
+    most_tries,
     withhold_ipn,
 )
 from ekpay_switch.domain.payment import public_state
@@ -43,15 +44,20 @@ async def notify(leased: LeasedNotification, ports: NotificationPorts) -> None:
         return
     timestamp = int(ports.clock.now().timestamp())
     headers = ports.signer.headers(
-        leased.endpoint_id, leased.key_generations, message_id(leased), timestamp, body
+        leased.endpoint_id,
+        leased.key_generations,
+        message_id(leased),
+        timestamp,
+        body,
+        has_shared_secret=leased.has_shared_secret,
     )
     began_at = ports.clock.monotonic()
-    tried = await ports.sender.send(leased.url, headers, body)
+    tried = await ports.sender.send(leased.url, headers, body, leased.plain_hosts)
     took_ms = round((ports.clock.monotonic() - began_at) * 1_000)
     pace = RetryPace(ports.time_divisor, ports.luck())
-    await _record(
-        leased, tried, decide_retry(tried, leased.tries + 1, leased.age_seconds, pace), ports, took_ms
-    )
+    tries_max = most_tries(leased.notice, leased.kind)
+    decision = decide_retry(tried, leased.tries + 1, leased.age_seconds, pace, tries_max)
+    await _record(leased, tried, decision, ports, took_ms)
 
 
 async def _build_body(leased: LeasedNotification, ports: NotificationPorts) -> bytes | WithheldIpn:

@@ -21,7 +21,6 @@ from ekpay_switch.ports.merchants import (
 )
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.identifiers import random_text, unguessable, uuid7
-from ekpay_switch.security.merchant_tokens import TOKEN_SECONDS
 
 CHECKOUT_PATH = "/pay/checkout"
 # As in REST v1: ten thousand million taka.
@@ -139,7 +138,7 @@ def _new_payment(
         fingerprint=order.fingerprint,
         checkout_reference=checkout_reference,
         ekpay_trnx_id=_ekpay_trnx_id(now),
-        token_expires_at=now.replace(microsecond=0) + timedelta(seconds=TOKEN_SECONDS),
+        token_expires_at=now.replace(microsecond=0) + timedelta(minutes=merchant.order_minutes),
         return_url=f"{world.public_url}{CHECKOUT_PATH}/{checkout_reference}",
         shares=shares,
     )

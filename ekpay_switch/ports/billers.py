@@ -14,7 +14,10 @@ from ekpay_switch.domain.scrolls.scroll import ScrollTerms
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One field that a payer fills in to name a bill, or, where `names_payer`, itself."""
+    """One field that a payer fills in to name a bill, or, where `names_payer`, itself.
+
+    Left empty it is `default`, where there is one.
+    """
 
     name: str
     wire_name: str  # the member of the syndicate message that carries it
@@ -27,6 +30,7 @@ class Parameter:
     names_payer: bool = False
     choices: tuple[tuple[str, str, str], ...] = ()  # value, English label, Bangla label
     bounds: AmountBounds | None = None
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,8 +208,13 @@ class Collections(Protocol):
         """
         ...
 
-    async def cancel(self, partner_id: str, payment_id: UUID) -> NoNewTry | None:
-        """Decline a payment before any execute; None where it is declined now (or was already)."""
+    async def cancel(
+        self, partner_id: str, payment_id: UUID, refusal: Refusal = Refusal.CANCELLED
+    ) -> NoNewTry | None:
+        """Decline a payment before any execute; None where it is declined now (or was already).
+
+        `refusal` is CANCELLED, or INSTRUMENT_REFUSED where its payer gives up after one.
+        """
         ...
 
     async def lease_try(self, reference: str, lease_seconds: float) -> LockedTry | None:

@@ -56,7 +56,8 @@ class ConnectorProfile:
     `protocol` says how its protocol is known: `public`, `borrowed` from an institution with a public one, or
     our `generic` dialect. Callbacks are answered with the JSON text `callback_answer`. Where
     `registers_return`, payers come back to one address that was registered with the provider, with the
-    provider's name of their payment.
+    provider's name of their payment. `ekpay_gateway` is the text that merchants read as `pi_gateway`, empty
+    where ekPay's own is not known.
     """
 
     id: str
@@ -81,6 +82,7 @@ class ConnectorProfile:
     callback_answer: str = '{"received": true}'
     host: str = ""
     registers_return: bool = False
+    ekpay_gateway: str = ""
 
 
 class Connector(Protocol):

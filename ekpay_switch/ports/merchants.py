@@ -13,7 +13,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind, Share
+from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind, Share, plain_http_hosts
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
@@ -26,7 +26,9 @@ class Merchant:
     `pass_key_hashes` are the valid ones, the newest first. `fee_plan` is a payee name of config/fees.toml.
     `instruments` are the kinds and connector ids that it accepts, None for all.
     `return_hosts` are the hosts (`host` or `host:port`) that payers and IPNs may go to; `networks` are the
-    addresses its servers call from, in CIDR notation. Above `refund_limit` a refund takes two persons.
+    addresses its servers call from, in CIDR notation. Above `refund_limit` a refund takes two persons. An
+    order ends after `refusals_max` refusals of instruments, or `order_minutes` after it came. Where
+    `insecure_ipns` two persons have agreed to IPNs over plain http.
     """
 
     partner_id: str
@@ -43,6 +45,14 @@ class Merchant:
     networks: tuple[str, ...]
     refund_limit: Money
     debt_limit: Money
+    refusals_max: int = 5
+    order_minutes: int = 500
+    insecure_ipns: bool = False
+
+    @property
+    def plain_ipn_hosts(self) -> frozenset[str]:
+        """Where its IPNs may go without https, as `host:port`; empty unless two persons have agreed to it."""
+        return plain_http_hosts(self.return_hosts) if self.insecure_ipns else frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ class LeasedNotification:
     """One leased notification for one endpoint, with all the data of its message.
 
     `key_generations` are those to sign with, the newest first; `tries` counts the earlier tries. For an IPN
-    `url` is the address in its order, as the merchant wrote it, and `siblings` are the payment's other IPNs
-    at this moment.
+    `url` is the address in its order, as the merchant wrote it, `siblings` are the payment's other IPNs at
+    this moment, and `plain_hosts` where its merchant's IPNs may go without https.
     """
 
     notification_id: UUID
@@ -42,6 +42,8 @@ class LeasedNotification:
     total: Money
     kind: EndpointKind = EndpointKind.WEBHOOK
     siblings: Siblings = field(default_factory=Siblings)
+    plain_hosts: frozenset[str] = frozenset()
+    has_shared_secret: bool = False
 
 
 class Notifications(Protocol):
@@ -72,8 +74,13 @@ class Notifications(Protocol):
 class NotificationSender(Protocol):
     """HTTP to URLs that partners chose, which are not trusted."""
 
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> SendResult:
-        """Post once, within a deadline, to a public address; raises nothing for what the endpoint does."""
+    async def send(
+        self, url: str, headers: Mapping[str, str], body: bytes, plain_hosts: frozenset[str] = frozenset()
+    ) -> SendResult:
+        """Post once, within a deadline, to a public address; raises nothing for what the endpoint does.
+
+        `plain_hosts` are the `host:port` that may be reached without https.
+        """
         ...
 
 
@@ -85,9 +92,16 @@ class NotificationSigner(Protocol):
         ...
 
     def headers(
-        self, endpoint_id: UUID, generations: Sequence[int], message_id: str, timestamp: int, body: bytes
+        self,
+        endpoint_id: UUID,
+        generations: Sequence[int],
+        message_id: str,
+        timestamp: int,
+        body: bytes,
+        *,
+        has_shared_secret: bool = False,
     ) -> Mapping[str, str]:
-        """The headers of one try, a signature for each generation."""
+        """The headers of one try: a signature for each generation, with a shared secret one more each."""
         ...
 
 

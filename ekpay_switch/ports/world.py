@@ -148,7 +148,10 @@ class LockedBills(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A partner as the API needs it; `secrets` holds the current key, then in an overlap the one before."""
+    """A partner as the API needs it; `secrets` holds the current key, then in an overlap the one before.
+
+    It may take `tokens_per_second` at get-token by its agreement.
+    """
 
     id: str
     nd_id: str
@@ -159,6 +162,7 @@ class Partner:
     is_active: bool
     pass_key_hash: bytes = field(repr=False)
     secrets: tuple[bytes, ...] = field(repr=False)
+    tokens_per_second: int = 1_000
 
 
 class PartnerDirectory(Protocol):
@@ -166,6 +170,10 @@ class PartnerDirectory(Protocol):
 
     async def by_user_id(self, user_id: str) -> Partner | None:
         """The partner that logs in under this name, or None."""
+        ...
+
+    async def by_user_id_now(self, user_id: str) -> Partner | None:
+        """The same as it stands now, with a pass key of this second."""
         ...
 
     async def by_id(self, partner_id: str) -> Partner | None:
@@ -185,6 +193,14 @@ class RequestStatus:
     is_bill_paid: bool
     amount: Money
     standing: PaymentRecord | None
+
+
+class FailedLogins(Protocol):
+    """Logins with a wrong pass key, counted for all processes together."""
+
+    async def count(self, address: str, name: str) -> bool:
+        """Count a failure; False where this address has failed too often, with this name or with any."""
+        ...
 
 
 class Enquiries(Protocol):

@@ -16,7 +16,6 @@ from joserfc.jwk import OctKey
 
 from ekpay_switch.security.keys import KeyRing
 
-TOKEN_SECONDS = 30_000
 _PURPOSE = "merchant-tokens/1"
 _ALGORITHM = "HS512"
 _ROLE = "ROLE_MERCHANT"

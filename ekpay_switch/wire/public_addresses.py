@@ -50,17 +50,23 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class AddressRules:
-    """The ports that may be used, and the exact `host:port` of rehearsals, none in real life."""
+    """The ports that may be used with https, and exact `host:port` that need none.
+
+    `trusted` are those of rehearsals, none in real life, and may be in our own network. `plain` are a
+    merchant's, to which two persons have agreed; their addresses must be public.
+    """
 
     ports: frozenset[int] = frozenset({443, 8443})
     trusted: frozenset[str] = frozenset()
+    plain: frozenset[str] = frozenset()
 
 
 def target_of(url: str, rules: AddressRules) -> Target:
     """Where a URL leads, told from its text alone; nothing is resolved.
 
     Raises:
-        UnsafeAddressError: it is no https URL of a host on an allowed port and nothing more.
+        UnsafeAddressError: it is no https URL of a host on an allowed port and nothing more, and none that
+            needs no https.
     """
     if len(url) > URL_LENGTH_MAX or not _URL_TEXT.fullmatch(url):
         raise UnsafeAddressError("the URL is too long or has characters that no URL has")
@@ -72,13 +78,25 @@ def target_of(url: str, rules: AddressRules) -> Target:
         raise UnsafeAddressError("the URL must be https:// and a host name")
     # Port 0 is a port that was given, unlike None.
     port = _PORTS[parts.scheme] if parts.port is None else parts.port
-    if (f"[{host}]:{port}" if ":" in host else f"{host}:{port}") in rules.trusted:
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if place in rules.trusted:
         return Target(url, host, port, is_trusted=True)
+    if parts.scheme == "http" and place in rules.plain:
+        return Target(url, host, port, is_trusted=False)
     if parts.scheme != "https":
         raise UnsafeAddressError("the URL must begin with https://")
     if port not in rules.ports:
         raise UnsafeAddressError(f"port {port} is not among those allowed")
     return Target(url, host, port, is_trusted=False)
+
+
+def may_be_notified(url: str, rules: AddressRules) -> bool:
+    """Whether notifications may be sent to this URL, as far as its text tells; nothing is resolved."""
+    try:
+        target_of(url, rules)
+    except UnsafeAddressError:
+        return False
+    return True
 
 
 def _parse_url(url: str) -> SplitResult:

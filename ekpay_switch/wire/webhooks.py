@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -101,12 +101,14 @@ class WebhookSender:
         self._limits = limits or WebhookLimits()
         self._certificates = certificates or ssl.create_default_context()
 
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> SendResult:
+    async def send(
+        self, url: str, headers: Mapping[str, str], body: bytes, plain_hosts: frozenset[str] = frozenset()
+    ) -> SendResult:
         """Try once; raises nothing for whatever the URL, the network or the endpoint does."""
         heard = _ReceivedStatus()
         try:
             async with asyncio.timeout(self._limits.try_seconds):
-                target = target_of(url, self._limits.rules)
+                target = target_of(url, replace(self._limits.rules, plain=plain_hosts))
                 addresses = await resolve_checked(target, self._resolve)
                 await self._post(target, addresses, _Message(headers, body), heard)
         except TimeoutError:

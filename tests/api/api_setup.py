@@ -17,7 +17,7 @@ from ekpay_switch.security.keys import KeyRing
 from sandbox.callers.partner.messages import MessageWriter, Payout
 from sandbox.kit.jwe import seal, unseal
 from tests.factories import BILL_NO, PASS_KEY, SECRET, a_partner, a_world
-from tests.fakes.world import SmallWorld
+from tests.fakes.world import FakeFailedLogins, SmallWorld
 
 Content = dict[str, Any]
 PATHS = {
@@ -56,7 +56,8 @@ class Desk:
             enquiries=self.small.books,
             tokens=AccessTokens(KeyRing(bytes(32))),
             answer_seconds=answer_seconds,
-            logins=RateLimit(clock, 1, 20),
+            failed_logins=FakeFailedLogins(),
+            token_calls=RateLimit(clock, 1, 1),
             questions=RateLimit(clock, 50, 200),
         )
         self.is_ready = True

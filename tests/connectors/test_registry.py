@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from connectors.registry import build
+from ekpay_switch.flows.merchant_document import instrument_lookup
 from ekpay_switch.plugins import load_connectors
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.wing_kit.manifest_file import ManifestError
@@ -32,6 +33,17 @@ def test_a_connector_is_found_by_its_id() -> None:
     assert bkash is not None
     assert bkash in connectors.all()
     assert connectors.by_id("nobody") is None
+
+
+def test_merchants_read_a_gateway_for_each_connector_and_ekpays_own_where_it_is_recorded() -> None:
+    connectors = built()
+    instrument_of = instrument_lookup(connectors)
+    gateways = {
+        connector.profile.id: instrument_of(connector.profile.id).gateway for connector in connectors.all()
+    }
+    assert len(set(gateways.values())) == len(gateways) == 25
+    assert all(gateways.values())
+    assert (gateways["bkash"], gateways["nagad"]) == ("bKash-msbksh", "Nagad-nagad")
 
 
 def test_the_switch_finds_the_wing_by_its_entry_point() -> None:

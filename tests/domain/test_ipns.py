@@ -23,15 +23,16 @@ from ekpay_switch.domain.notifications import (
     WithheldIpn,
     decide_retry,
     judge_endpoint,
+    most_tries,
     withhold_ipn,
 )
-from ekpay_switch.domain.payment import FINAL, State
+from ekpay_switch.domain.payment import FINAL
 from ekpay_switch.domain.refusals import Refusal
 
 AGAIN = RetryDecision(DeliveryState.WAITING, 5.0)
 LOST = RetryDecision(DeliveryState.GIVEN_UP)
 DONE = RetryDecision(DeliveryState.DELIVERED)
-GONE = RetryDecision(DeliveryState.GIVEN_UP, is_gone=True)
+GONE = RetryDecision(DeliveryState.GIVEN_UP, is_gone=True, is_rejected=True)
 ENDS = (MerchantCode.SUCCESS, MerchantCode.FAILED, MerchantCode.CANCELLED)
 CODES = st.sampled_from(MerchantCode)
 
@@ -46,7 +47,8 @@ def of_ipn(health: EndpointHealth, decision: RetryDecision) -> EndpointVerdict:
 @pytest.mark.parametrize("notice", IPN_CODES)
 def test_an_ipn_tells_the_code_of_the_state_that_its_notice_led_to(notice: str) -> None:
     state = NOTICES[notice].state
-    refusal = Refusal.CANCELLED if state is State.DECLINED else None
+    refusals = {"cancelled": Refusal.CANCELLED, "instrument_refused": Refusal.INSTRUMENT_REFUSED}
+    refusal = refusals.get(notice)
     assert state in FINAL
     assert IPN_CODES[notice] is code_of(state, refusal)
 
@@ -142,3 +144,29 @@ def test_an_address_that_wants_to_be_left_alone_delays_its_own_order_alone(statu
     assert decision.retry_seconds == 600.0
     assert of_ipn(EndpointHealth(), decision).pause_seconds == 0
     assert judge_endpoint(EndpointHealth(), decision, 1.0).pause_seconds == 600.0
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 415, 417, 422, 499])
+def test_a_server_that_says_no_pauses_its_own_order_alone(status: int) -> None:
+    health = EndpointHealth(FAILURES_MAX + 3, 2)
+    decision = decide_retry(SendResult(status), 1, 0.0, RetryPace())
+    verdict = of_ipn(health, decision)
+    assert (verdict.health.failures_in_a_row, verdict.pause_seconds) == (FAILURES_MAX + 3, 0)
+    assert judge_endpoint(health, decision, 1.0).health.failures_in_a_row == FAILURES_MAX + 4
+
+
+@pytest.mark.parametrize("status", [None, 302, 408, 429, 500, 502, 503, 504])
+def test_a_server_that_fails_pauses_them_all(status: int | None) -> None:
+    decision = decide_retry(SendResult(status), 1, 0.0, RetryPace())
+    verdict = of_ipn(EndpointHealth(FAILURES_MAX - 1), decision)
+    assert (verdict.health.failures_in_a_row, verdict.pause_seconds) == (FAILURES_MAX, PAUSE_SECONDS)
+
+
+def test_an_end_without_money_is_told_six_times_and_a_success_ten_times() -> None:
+    tries = {notice: most_tries(notice, EndpointKind.IPN) for notice in IPN_CODES}
+    assert tries == {"completed": 10, "expired": 6, "instrument_refused": 6, "given_back": 6, "cancelled": 6}
+    assert {most_tries(notice, EndpointKind.WEBHOOK) for notice in NOTICES} == {10}
+    last = decide_retry(SendResult(400), 6, 0.0, RetryPace(), 6)
+    assert (last.state, last.is_rejected) == (DeliveryState.GIVEN_UP, True)
+    assert decide_retry(SendResult(400), 5, 0.0, RetryPace(), 6).state is DeliveryState.WAITING
+    assert of_ipn(EndpointHealth(), last).alarming

@@ -65,7 +65,7 @@ FAILED = SendResult(500, "HTTP 500")
 SILENT = SendResult(None, "no answer within 15 s")
 AGAIN = RetryDecision(DeliveryState.WAITING, 5.0)
 LOST = RetryDecision(DeliveryState.GIVEN_UP)
-GONE = RetryDecision(DeliveryState.GIVEN_UP, is_gone=True)
+GONE = RetryDecision(DeliveryState.GIVEN_UP, is_gone=True, is_rejected=True)
 
 
 # ---- what is told
@@ -93,7 +93,11 @@ def test_every_notice_that_plans_are_written_with_is_classified() -> None:
         path.read_text(encoding="utf-8")
         for path in (*deciding, core / "persistence" / "collections" / "openings.py")
     )
-    written = set(re.findall(r'(?:notice ?= ?|else |add_notification\(connection, payment, )"(\w+)"', text))
+    written = set(
+        re.findall(
+            r'(?:notice ?= ?|else |add_notification\(connection, payment, |Refusal\.[A-Z_]+: )"(\w+)"', text
+        )
+    )
     assert written == set(NOTICES)
 
 

@@ -12,6 +12,7 @@ NOT_BURNING = {
     Refusal.OTHER_CONTENT,
     Refusal.BILLER_UNAVAILABLE,
     Refusal.CANCELLED,
+    Refusal.INSTRUMENT_REFUSED,
 }
 
 

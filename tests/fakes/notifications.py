@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.merchants import Share
+from ekpay_switch.domain.merchants import MerchantCode, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import (
     IPN_CODES,
@@ -168,6 +168,12 @@ class StoredDelivery:
     epoch: int = 0
     lease_until: datetime | None = None
     is_replay: bool = False
+
+    @property
+    def rank(self) -> int:
+        """A merchant hears of a success first."""
+        code = IPN_CODES.get(self.notice.notice)
+        return int(self.endpoint.kind is EndpointKind.IPN and code is not MerchantCode.SUCCESS)
 
     def is_leased(self, now: datetime) -> bool:
         return self.lease_until is not None and self.lease_until >= now
@@ -336,7 +342,7 @@ class FakeNotifications:
         )
         is_ipn = endpoint.kind is EndpointKind.IPN
         due = [row for row in rows if row.is_due(now) and not (is_ipn and self._payment_key(row) in busy)]
-        due.sort(key=lambda row: (row.next_try_at, row.notice.notification_id))
+        due.sort(key=lambda row: (row.rank, row.next_try_at, row.notice.notification_id))
         return due[: max(free_places, 0)]
 
     def _payment_key(self, row: StoredDelivery) -> tuple[UUID, UUID]:
@@ -431,7 +437,10 @@ class FakeSender:
     answers: deque[SendResult] = field(default_factory=deque)
     sent: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
 
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> SendResult:
+    async def send(
+        self, url: str, headers: Mapping[str, str], body: bytes, plain_hosts: frozenset[str] = frozenset()
+    ) -> SendResult:
+        del plain_hosts
         with self.steps.step("send"):
             self.sent.append((url, headers, body))
             return self.answers.popleft() if self.answers else TAKEN

@@ -187,12 +187,27 @@ class FakePartners:
     async def by_user_id(self, user_id: str) -> Partner | None:
         return next((found for found in self.known.values() if found.user_id == user_id), None)
 
+    async def by_user_id_now(self, user_id: str) -> Partner | None:
+        return await self.by_user_id(user_id)
+
     async def by_id(self, partner_id: str) -> Partner | None:
         return self.known.get(partner_id)
 
     async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
         buckets = ("postpaid", "prepaid")
         return {bucket: Money(self.books.balance(prefund_account(partner_id, bucket))) for bucket in buckets}
+
+
+@dataclass
+class FakeFailedLogins:
+    """The port `FailedLogins`: each address and name may fail so often, and the clock forgives nothing."""
+
+    at_once: int = 20
+    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    async def count(self, address: str, name: str) -> bool:
+        self.failures[address, name] += 1
+        return self.failures[address, name] <= self.at_once
 
 
 FIVE_TAKA = FeeRow(

@@ -1,11 +1,15 @@
 import base64
 import re
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from standardwebhooks import WebhookVerificationError
 
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys, signature, signed_content
@@ -77,3 +81,52 @@ def test_a_signing_key_never_changes_between_versions() -> None:
     """Receivers have configured its public half."""
     assert KEYS.public_key(ENDPOINT, 1) == "whpk_fEhQ5wfYfxzXvPP8T2vs3/ZSE8JInMn7v098J5/RYN8="
     assert KEYS.public_key(ENDPOINT, 1) == WebhookKeys(KeyRing(bytes(range(32)))).public_key(ENDPOINT, 1)
+
+
+# ---- under a shared secret as well, for the libraries of receivers
+
+
+def _shared_headers(generations: tuple[int, ...] = (1,)) -> dict[str, str]:
+    return KEYS.headers(ENDPOINT, generations, "msg_1", int(time.time()), BODY, has_shared_secret=True)
+
+
+def _snippet() -> Callable[[str, Mapping[str, str], bytes], object]:
+    """The lines of the how-to, as its reader would have them."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "receive-notifications.md"
+    text = page.read_text(encoding="utf-8").partition("## With a library")[2]
+    code = text.partition("```python\n")[2].partition("```")[0]
+    place: dict[str, Any] = {}
+    exec(code, place)  # noqa: S102 - our own page
+    read: Callable[[str, Mapping[str, str], bytes], object] = place["read_event"]
+    return read
+
+
+@pytest.mark.parametrize("generations", [(1,), (2, 1)])
+def test_the_official_library_reads_a_message_as_the_how_to_says(generations: tuple[int, ...]) -> None:
+    read = _snippet()
+    for generation in generations:
+        secret = KEYS.shared_secret(ENDPOINT, generation)
+        assert read(secret, _shared_headers(generations), BODY) == {"test": 2432232314}
+
+
+def test_the_official_library_refuses_what_is_not_ours() -> None:
+    read, secret = _snippet(), KEYS.shared_secret(ENDPOINT, 1)
+    without = KEYS.headers(ENDPOINT, (1,), "msg_1", int(time.time()), BODY)
+    old = KEYS.headers(ENDPOINT, (1,), "msg_1", 1_700_000_000, BODY, has_shared_secret=True)
+    for key, headers, body in (
+        (secret, _shared_headers(), BODY + b" "),
+        (secret, _shared_headers((2,)), BODY),
+        (KEYS.shared_secret(OTHER, 1), _shared_headers(), BODY),
+        (secret, without, BODY),
+        (secret, old, BODY),
+    ):
+        with pytest.raises(WebhookVerificationError):
+            read(key, headers, body)
+
+
+def test_a_message_carries_public_signatures_first_and_shared_ones_where_they_are_wanted() -> None:
+    marks = [part.partition(",")[0] for part in _shared_headers((2, 1))["webhook-signature"].split(" ")]
+    assert marks == ["v1a", "v1a", "v1", "v1"]
+    secrets = {KEYS.shared_secret(one, generation) for one in (ENDPOINT, OTHER) for generation in (1, 2)}
+    assert len(secrets) == 4
+    assert all(re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", secret) for secret in secrets)

@@ -9,6 +9,7 @@ from ekpay_switch.wire.public_addresses import (
     AddressRules,
     UnsafeAddressError,
     is_public,
+    may_be_notified,
     refuse_unless_public,
     target_of,
 )
@@ -151,3 +152,23 @@ def test_a_trusted_host_is_trusted_on_its_own_port_alone() -> None:
             target_of(url, rules)
     with pytest.raises(UnsafeAddressError, match="credentials"):
         target_of("http://a@127.0.0.1:8191/", rules)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://shop.example/ipn", "http://shop.example:80/ipn", "http://SHOP.example/"]
+)
+def test_plain_http_goes_to_exactly_the_hosts_to_which_persons_agreed(url: str) -> None:
+    agreed = AddressRules(plain=frozenset({"shop.example:80"}))
+    target = target_of(url, agreed)
+    assert (target.port, target.is_trusted) == (80, False)
+    assert may_be_notified(url, agreed)
+    assert not may_be_notified(url, RULES)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://shop.example:8080/", "http://other.example/", "http://a:b@shop.example/", "ftp://shop.example:80/",
+     "https://shop.example:80/", "http://shop.example/#x"],
+)  # fmt: skip
+def test_nothing_else_goes_without_https(url: str) -> None:
+    assert not may_be_notified(url, AddressRules(plain=frozenset({"shop.example:80"})))

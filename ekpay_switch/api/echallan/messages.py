@@ -17,9 +17,9 @@ from ekpay_switch.api.strict_json import MalformedJsonError, parse_object
 from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.challans import LINES_MAX
 from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.mobile_numbers import national_number
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
 
-_MOBILE = re.compile(r"(?:\+?88)?(01[3-9][0-9]{8})", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
@@ -40,10 +40,10 @@ def _day(value: object) -> date:
 
 
 def _mobile(value: str) -> str:
-    match = _MOBILE.fullmatch(fold_bangla_digits(value))
-    if match is None:
+    number = national_number(fold_bangla_digits(value))
+    if number is None:
         raise ValueError("not a mobile number")
-    return match[1]
+    return number
 
 
 def _null_is_empty(value: object) -> object:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import phonenumbers
@@ -16,7 +16,7 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.edge_kit.return_urls import listed_url_fault
 from ekpay_switch.flows.open_merchant_payment import MerchantOrder, SplitLine
-from ekpay_switch.ports.merchants import OrderText
+from ekpay_switch.ports.merchants import Merchant, OrderText
 
 AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
 Members = dict[str, object]
@@ -24,7 +24,7 @@ Members = dict[str, object]
 # What differs between two sendings of one order, and the pass key, which is no part of one.
 _NOT_CONTENT = frozenset({"req_timestamp", "mac_addr"})
 _PASS_KEY = "mer_pas_key"  # noqa: S105 - the name of a member
-_MOBILE = re.compile(r"(?:\+88)?01[0-9]{9}", re.ASCII)
+_MOBILE = re.compile(r"(?:\+?88)?(01[0-9]{9})", re.ASCII)
 _IPN_CHANNELS = frozenset({"1", "3"})
 
 
@@ -37,7 +37,7 @@ def read_members(body: bytes) -> Members:
     try:
         return parse_object(body)
     except MalformedJsonError:
-        raise MerchantApiError(ResponseCode.MALFORMED) from None
+        raise _malformed("the body is no JSON object") from None
 
 
 def read_message(kind: type[AnyMessage], members: Members) -> AnyMessage:
@@ -48,13 +48,17 @@ def read_message(kind: type[AnyMessage], members: Members) -> AnyMessage:
     """
     try:
         return kind.model_validate(members)
-    except ValidationError:
+    except ValidationError as error:
         # The pydantic error holds what was sent, and must not travel on with ours.
-        raise MerchantApiError(ResponseCode.MALFORMED) from None
+        raise _malformed(_member_of(error)) from None
 
 
-def read_order(members: Members, return_hosts: Collection[str]) -> MerchantOrder:
-    """The order of a merchant that may send payers and IPNs to these hosts.
+# Whether a notification may be sent to a URL, given the `host:port` that may be reached without https.
+MayBeNotified = Callable[[str, frozenset[str]], bool]
+
+
+def read_order(members: Members, merchant: Merchant, may_be_notified: MayBeNotified) -> MerchantOrder:
+    """The order of a merchant, whose payers and IPNs go to its own hosts alone.
 
     Raises:
         RefusedError: 1024, 1030 or 1052, in this order.
@@ -62,10 +66,10 @@ def read_order(members: Members, return_hosts: Collection[str]) -> MerchantOrder
     message = read_message(OrderMessage, members)
     amount = _amount(message.trns_info.trnx_amt)
     if message.ipn_info.ipn_channel in _IPN_CHANNELS and not message.ipn_info.ipn_uri:
-        raise MerchantApiError(ResponseCode.MALFORMED)
+        raise _malformed("ipn_info.ipn_uri")
     if not is_mobile_number(message.cust_info.cust_mobo_no):
-        raise MerchantApiError(ResponseCode.NO_MOBILE_NUMBER)
-    _require_addresses(message, return_hosts)
+        raise MerchantApiError(ResponseCode.NO_MOBILE_NUMBER, fault="cust_info.cust_mobo_no")
+    _require_addresses(message, merchant, may_be_notified)
     split = message.settlement_split
     return MerchantOrder(
         text=_text(message),
@@ -76,10 +80,11 @@ def read_order(members: Members, return_hosts: Collection[str]) -> MerchantOrder
 
 
 def is_mobile_number(text: str) -> bool:
-    """Whether this is a mobile number of Bangladesh, `+8801…` or `01…`, of a range that is given out."""
-    if not _MOBILE.fullmatch(text):
+    """Whether this is a mobile number of Bangladesh of a range in use: `01…`, `8801…` or `+8801…`."""
+    match = _MOBILE.fullmatch(text)
+    if match is None:
         return False
-    number = phonenumbers.parse(text, "BD")
+    number = phonenumbers.parse(match[1], "BD")
     kind = phonenumbers.number_type(number)
     return kind == phonenumbers.PhoneNumberType.MOBILE and phonenumbers.is_valid_number(number)
 
@@ -97,7 +102,7 @@ def fingerprint(members: Members) -> bytes:
     try:
         return hashlib.sha256(_canonical(content).encode()).digest()
     except RecursionError:
-        raise MerchantApiError(ResponseCode.MALFORMED) from None
+        raise _malformed("the body is nested too deep") from None
 
 
 def _canonical(value: object) -> str:
@@ -109,23 +114,38 @@ def _canonical(value: object) -> str:
     return value if isinstance(value, Number) else json.dumps(value)
 
 
+def _malformed(fault: str) -> MerchantApiError:
+    return MerchantApiError(ResponseCode.MALFORMED, fault=fault)
+
+
+def _member_of(error: ValidationError) -> str:
+    """The first member that is wrong."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return ".".join(str(name) for name in first["loc"])
+
+
 def _amount(text: str) -> Money:
     try:
         return parse_taka(text)
     except MalformedAmountError:
-        raise MerchantApiError(ResponseCode.MALFORMED) from None
+        raise _malformed("trns_info.trnx_amt") from None
 
 
-def _require_addresses(message: OrderMessage, return_hosts: Collection[str]) -> None:
-    """Refuse an address that is not at a host of the merchant, and an IPN address with a fragment."""
+def _require_addresses(message: OrderMessage, merchant: Merchant, may_be_notified: MayBeNotified) -> None:
+    """Refuse a URL that is none or at a host which is not listed, and an IPN address that we never post to.
+
+    What could not be sent later is refused now: a sale without its IPN is a sale that nobody hears of.
+    """
     uris, ipn = message.feed_uri, message.ipn_info
-    used = [uris.s_uri, uris.f_uri, uris.c_uri]
+    used = {"feed_uri.s_uri": uris.s_uri, "feed_uri.f_uri": uris.f_uri, "feed_uri.c_uri": uris.c_uri}
+    for member, uri in used.items():
+        if listed_url_fault(uri, merchant.return_hosts) is not None:
+            raise MerchantApiError(ResponseCode.NO_VALID_URL, fault=member)
     if ipn.ipn_channel in _IPN_CHANNELS:
-        used.append(ipn.ipn_uri)
-        if "#" in ipn.ipn_uri:
-            raise MerchantApiError(ResponseCode.NO_VALID_URL)
-    if any(listed_url_fault(uri, return_hosts) is not None for uri in used):
-        raise MerchantApiError(ResponseCode.NO_VALID_URL)
+        plain_hosts = merchant.plain_ipn_hosts
+        is_listed = listed_url_fault(ipn.ipn_uri, merchant.return_hosts | plain_hosts) is None
+        if not is_listed or not may_be_notified(ipn.ipn_uri, plain_hosts):
+            raise MerchantApiError(ResponseCode.NO_VALID_URL, fault="ipn_info.ipn_uri")
 
 
 def _text(message: OrderMessage) -> OrderText:

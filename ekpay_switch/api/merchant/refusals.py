@@ -1,7 +1,7 @@
 """Refusals of the merchant API: two keys, both texts (ekpay-merchant-api.md 2.3).
 
-1024, 1030 and 1052 are ekPay's; the others are ours (docs/adr/0046). No body has a msg_code beside them,
-since clients show whichever they find first.
+1024, 1030 and 1052 are ekPay's; the others are ours (docs/adr/0046). The member that is wrong stands behind
+ekPay's words. No body has a msg_code beside them, since clients show whichever they find first.
 """
 
 from collections.abc import Mapping
@@ -59,16 +59,22 @@ _TROUBLE = Page(
 
 
 class MerchantApiError(Exception):
-    """A call that is answered with a responseCode; ekPay's own are HTTP 400."""
+    """A call that is answered with a responseCode; ekPay's own are HTTP 400.
 
-    def __init__(self, code: ResponseCode, status: int | None = None) -> None:
+    `fault` is the member that is wrong, or what else is, without any value of the caller's.
+    """
+
+    def __init__(self, code: ResponseCode, status: int | None = None, fault: str = "") -> None:
         super().__init__(code)
         self.code = code
+        self.fault = fault
         self.status = status or _STATUSES.get(code, 400)
 
     def body(self) -> bytes:
         """The two keys."""
-        return orjson.dumps({"responseCode": self.code, "responseMessage": MESSAGES[self.code]})
+        text = MESSAGES[self.code]
+        text = f"{text}: {self.fault}" if self.fault else text
+        return orjson.dumps({"responseCode": self.code, "responseMessage": text})
 
     def headers(self) -> dict[str, str]:
         """The headers that go with it."""

@@ -16,7 +16,13 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.merchant import answers, pages
 from ekpay_switch.api.merchant.known_servers import KnownServers
 from ekpay_switch.api.merchant.messages import CallerPart, StatusMessage
-from ekpay_switch.api.merchant.reading import Members, read_members, read_message, read_order
+from ekpay_switch.api.merchant.reading import (
+    MayBeNotified,
+    Members,
+    read_members,
+    read_message,
+    read_order,
+)
 from ekpay_switch.api.merchant.refusals import BASE, NO_COPIES, MerchantApiError, ResponseCode
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.rates import RateLimit
@@ -50,6 +56,7 @@ class MerchantApi:
     arrivals: RateLimit
     strangers: RateLimit
     servers: KnownServers
+    may_be_notified: MayBeNotified
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
 
 
@@ -102,7 +109,7 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
     """`merchant-api`: 1000 with a token, 1001 where the trnx_id stands for another order."""
     merchant = await _authenticate(members, address, api)
     _count(api.orders, merchant.partner_id)
-    order = read_order(members, merchant.return_hosts)
+    order = read_order(members, merchant, api.may_be_notified)
     try:
         # In a background task, which a disconnecting caller never cancels.
         outcome = await api.tasks.run_within(
@@ -120,10 +127,10 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
         case OrderRefusal.OTHER_CONTENT | OrderRefusal.TOKEN_ENDED:
             telemetry.log("merchant_order_refused", partner_id=merchant.partner_id, refusal=outcome)
             return answers.failure_answer(now)
-        case OrderRefusal.AMOUNT_OUT_OF_RANGE | OrderRefusal.SPLIT_DOES_NOT_ADD_UP:
-            raise MerchantApiError(ResponseCode.MALFORMED)
-        case OrderRefusal.UNKNOWN_PAYEE:
-            raise MerchantApiError(ResponseCode.MALFORMED)
+        case OrderRefusal.AMOUNT_OUT_OF_RANGE:
+            raise MerchantApiError(ResponseCode.MALFORMED, fault="trns_info.trnx_amt")
+        case OrderRefusal.SPLIT_DOES_NOT_ADD_UP | OrderRefusal.UNKNOWN_PAYEE:
+            raise MerchantApiError(ResponseCode.MALFORMED, fault="settlement_split")
         case _:
             assert_never(outcome)
 

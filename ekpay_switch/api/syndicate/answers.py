@@ -1,12 +1,24 @@
-"""The blocks of every answer (ekpay-syndicate-api.md, "Messages"); amounts are taka with two decimals."""
+"""The blocks of every answer (ekpay-syndicate-api.md, "Messages"); amounts are taka with two decimals.
 
+Every member of the specification stands in every answer of its message, empty where nothing is known: clients
+index them unchecked (docs/ekpay-members.md). Only `pyd_inf` comes and goes, since its presence says "paid".
+"""
+
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from ekpay_switch.api.syndicate.codes import DONE, MESSAGES, code_of
 from ekpay_switch.api.syndicate.messages import (
+    AnyRequest,
+    BalanceRequest,
+    BillPart,
+    FetchRequest,
     Headers,
+    MasterDataRequest,
+    PaidBillPart,
+    PaidTrace,
     PayRequest,
     ReferencedHeaders,
     StatusRequest,
@@ -24,6 +36,11 @@ from ekpay_switch.ports.world import RequestStatus
 
 Answer = dict[str, Any]
 VERSION = "v1.3.0"  # ours, whatever version a caller states
+BILL_MEMBERS = (
+    "bllr_id", "bll_no", "bllr_accno", "bll_mobno", "bll_typ", "bll_cstnm", "bll_add", "meter_no", "totalKwh",
+    "bll_dt_frm", "bll_dt_to", "bll_dt_gnrt", "bll_dt_due", "bll_amnt", "bll_vat", "bll_late_fee",
+    "bll_amnt_ttl", "ekpay_fee", "is_bll_pd",
+)  # fmt: skip
 DETAIL_MEMBERS = {
     "customer_name": "bll_cstnm",
     "address": "bll_add",
@@ -36,6 +53,9 @@ DETAIL_MEMBERS = {
 
 STATUS_LETTERS = {"active": "A", "down": "D", "suspended": "S"}
 
+# Of a bill, an account, a meter or a telephone.
+_NUMBER = re.compile(r"\+?[A-Za-z0-9-]{1,64}", re.ASCII)
+
 
 def stamp(instant: datetime) -> str:
     """`YYYY-MM-DDTHH:MM:SS+06:00`, as every time in this API is written."""
@@ -44,18 +64,79 @@ def stamp(instant: datetime) -> str:
 
 def envelope(headers: Headers | None, trace: Trace | None, now: datetime) -> Answer:
     """`hdrs` and `trx` of an answer: the caller's own ids and our clock."""
-    header_members = {"nm": headers.nm if headers else "", "ver": VERSION}
-    if isinstance(headers, ReferencedHeaders):
-        header_members["ref_id"] = headers.ref_id
-    header_members |= {"tms": stamp(now)} | ({"nd_id": headers.nd_id} if headers else {})
-    trace_members = {"trx_id": trace.trx_id, "trx_tms": stamp(now)} if trace else {"trx_tms": stamp(now)}
-    return {"hdrs": header_members, "trx": trace_members}
+    return {
+        "hdrs": {
+            "nm": headers.nm if headers else "",
+            "ver": VERSION,
+            "tms": stamp(now),
+            "ref_id": headers.ref_id if isinstance(headers, ReferencedHeaders) else "",
+            "nd_id": headers.nd_id if headers else "",
+        },
+        "trx": {
+            "trx_id": trace.trx_id if trace else "",
+            "trx_tms": stamp(now),
+            "refno_ack": trace.refno_ack if isinstance(trace, PaidTrace) else "",
+        },
+    }
 
 
-def status_block(code: str, refno_ack: str | None = None) -> Answer:
-    """`resp_status`: the code, the text that a payer may be shown and, where there is one, the quote."""
-    block = {"rsp_cd": code, "rsp_msg": MESSAGES[code]}
-    return {"resp_status": block | ({"refno_ack": refno_ack} if refno_ack else {})}
+def status_block(code: str, refno_ack: str = "", fault: str = "") -> Answer:
+    """`resp_status`: the code, the text that a payer may be shown, and the quote if there is one.
+
+    `fault` says which member of the message is wrong.
+    """
+    text = f"{MESSAGES[code]}: {fault}" if fault else MESSAGES[code]
+    return {"resp_status": {"rsp_cd": code, "rsp_msg": text, "refno_ack": refno_ack}}
+
+
+def refused_block(kind: type[AnyRequest], message: AnyRequest | None) -> Answer:
+    """The block of a refused call of this kind; the bill is named as the caller named it."""
+    if kind is MasterDataRequest:
+        return {"mdm_data": []}
+    if kind is BalanceRequest:
+        return {"bckt_blnc_inf": {"bckt_blnc": "", "prepaid_blnc": ""}}
+    match message:
+        case FetchRequest(bll_inf=bill):
+            named = _named_by(bill)
+        case PayRequest(bllr_inf=bill):
+            named = _paid_by(bill)
+        case StatusRequest(bll_inf=bill):
+            named = {"bllr_id": _echo(bill.bllr_id)}
+        case _:
+            named = {}
+    return {"bllr_inf": bill_block(named)}
+
+
+def bill_block(known: Answer) -> Answer:
+    """`bllr_inf` whole and in the order of the specification; members of our own follow."""
+    return {**dict.fromkeys(BILL_MEMBERS, ""), "is_bll_pd": "N", **known}
+
+
+def _named_by(bill: BillPart) -> Answer:
+    """What a caller named the bill by."""
+    return {
+        "bllr_id": _echo(bill.bllr_id),
+        "bll_no": _echo(bill.bll_no),
+        "bllr_accno": _echo(bill.bllr_accno),
+        "bll_mobno": _echo(bill.bill_mobno),
+        "bll_typ": bill.bll_typ or "NM",
+        "meter_no": _echo(bill.meter_no),
+    }
+
+
+def _paid_by(bill: PaidBillPart) -> Answer:
+    """What a caller says it pays."""
+    amounts = {"bll_amnt_ttl": bill.bll_amnt_ttl, "ekpay_fee": bill.ekpay_fee}
+    return {
+        "bllr_id": _echo(bill.bllr_id),
+        **{name: _echo(text) for name, text in bill.named.items()},
+        **{name: taka(amount) for name, amount in amounts.items() if amount is not None},
+    }
+
+
+def _echo(text: str | None) -> str:
+    """A caller's number; anything else is not repeated, since somebody may show it as it is."""
+    return text if text and _NUMBER.fullmatch(text) else ""
 
 
 def taka(money: Money) -> str:
@@ -63,17 +144,17 @@ def taka(money: Money) -> str:
     return format_taka(money.minor)
 
 
-def fetch_answer(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
+def fetch_answer(quote: Quote, asked: BillPart) -> Answer:
     """`bllr_inf` and `resp_status` of a fetch; a bill that is paid already is a normal answer."""
     bill = quote.bill
-    bill_members: Answer = {
+    bill_members = _named_by(asked)
+    bill_members |= {
         DETAIL_MEMBERS[name]: text for name, text in bill.details.items() if name in DETAIL_MEMBERS
     }
     bill_members |= {
-        "bllr_id": ekpay_id,
+        "bllr_id": asked.bllr_id,
         "bll_no": bill.bill_number,
         "bllr_accno": bill.account,
-        "bll_typ": bill_type,
         "bll_dt_gnrt": bill.issued_on.isoformat() if bill.issued_on else "",
         "bll_dt_due": bill.due_on.isoformat() if bill.due_on else "",
         "bll_amnt": taka(bill.amount),
@@ -89,15 +170,15 @@ def fetch_answer(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
         bill_members["bll_lines"] = [{"nm": line.label, "amnt": taka(line.amount)} for line in bill.charges]
     if bill.unpaid_count > 1:
         bill_members["bll_cnt"] = str(bill.unpaid_count)
-    return {"bllr_inf": bill_members, **status_block(DONE, quote.quote_id)}
+    return {"bllr_inf": bill_block(bill_members), **status_block(DONE, quote.quote_id)}
 
 
 def payment_answer(request: PayRequest, answer: PaymentAnswer) -> Answer:
     """`bllr_inf` and `resp_status` of a payment in any state."""
-    biller_members = {"bllr_id": request.bllr_inf.bllr_id, "is_bll_pd": _paid_mark(answer.state)}
+    biller_members = _paid_by(request.bllr_inf) | {"is_bll_pd": _paid_mark(answer.state)}
     biller_members |= token_members(answer.tokens) | receipt_members(answer.receipts)
     return {
-        "bllr_inf": biller_members,
+        "bllr_inf": bill_block(biller_members),
         **status_block(code_of(answer.state, answer.refusal), request.trx.refno_ack),
     }
 
@@ -124,7 +205,7 @@ def status_answer(request: StatusRequest, status: RequestStatus, tokens: Sequenc
             "bllr_id": request.bll_inf.bllr_id,
             "is_bll_pd": "Y" if status.is_bill_paid else "N",
         }
-        return {"bllr_inf": biller_members, **status_block(DONE)}
+        return {"bllr_inf": bill_block(biller_members), **status_block(DONE)}
     biller_members = {
         "bllr_id": request.bll_inf.bllr_id,
         "is_bll_pd": _paid_mark(standing.state),
@@ -132,7 +213,7 @@ def status_answer(request: StatusRequest, status: RequestStatus, tokens: Sequenc
     if standing.state is State.COMPLETED:
         biller_members |= receipt_members(receipts_of(standing.facts))
     answer: Answer = {
-        "bllr_inf": biller_members,
+        "bllr_inf": bill_block(biller_members),
         **status_block(code_of(standing.state, standing.refusal), standing.quote_id),
     }
     if standing.state is State.COMPLETED and standing.paid_at is not None:

@@ -16,8 +16,9 @@ REFUSALS = {
     Refusal.QUOTE_EXPIRED: "1005",
     Refusal.PREFUND_TOO_LOW: "1006",
     Refusal.BILLER_UNAVAILABLE: "1007",
-    # Only what REST v1 collects can be cancelled, and nothing of that is answered here.
+    # Only what we collect can be cancelled or refused by an instrument, and nothing of that is answered here.
     Refusal.CANCELLED: "1007",
+    Refusal.INSTRUMENT_REFUSED: "1007",
     Refusal.BILLER_REFUSED: "1008",
     Refusal.OTHER_CONTENT: "1009",
     Refusal.BILL_TAKEN: "1010",

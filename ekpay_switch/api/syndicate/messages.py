@@ -1,7 +1,7 @@
 """The five request messages, checked at the edge (ekpay-syndicate-api.md, "Messages").
 
-Unknown members are ignored, since real clients send more than they need; a malformed known member is refused.
-Numbers arrive as the text that was sent, so an amount is read by our own parser alone.
+Unknown members are ignored, since real clients send more than they need; a malformed known member is refused
+by its name. Numbers arrive as the text that was sent, so an amount is read by our own parser alone.
 """
 
 import hashlib
@@ -9,7 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic import Field as Member
 
 from ekpay_switch.domain.errors import MalformedAmountError
@@ -19,11 +26,15 @@ Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{20,32}$")]
 Instant = Annotated[
     str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+06:00$")
 ]
-
+# A caller's own name of a call, which only stands in logs: clients send from 12 characters up.
+TraceId = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,64}$")]
 
 # Members of `bll_inf` that are ours, and how many of them one message may have.
 _FURTHER = re.compile(r"x_[a-z0-9_]{2,40}", re.ASCII)
 _FURTHER_MAX = 16
+
+# Members of `bllr_inf` that name a bill.
+_NAMES = frozenset({"bll_no", "bllr_accno", "bll_mobno", "bll_typ", "meter_no"})
 
 Field = Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -68,7 +79,7 @@ class ReferencedHeaders(Headers):
 class Trace(_Part):
     """`trx`: the partner's own id of this call, logged and never checked for reuse."""
 
-    trx_id: Reference
+    trx_id: TraceId
     trx_tms: Field | None = None
 
 
@@ -126,11 +137,24 @@ class StatusBillPart(_Part):
 
 
 class PaidBillPart(_Part):
-    """`bllr_inf` of a payment: what was fetched, whole or in part, echoed."""
+    """`bllr_inf` of a payment: what was fetched, whole or in part, echoed.
+
+    `named` are the members that name the bill, as far as they are texts; they are echoed and not judged.
+    """
 
     bllr_id: Field
     bll_amnt_ttl: OptionalAmount = None
     ekpay_fee: OptionalAmount = None
+    named: Mapping[str, str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_named(cls, members: object) -> object:
+        """Collect the names; a member `named` of the caller is ignored as unknown."""
+        if not isinstance(members, dict):
+            return members
+        named = {name: value for name, value in members.items() if name in _NAMES and isinstance(value, str)}
+        return {**members, "named": named}
 
 
 class PaidPart(_Part):
@@ -203,6 +227,35 @@ class BalanceRequest(_Part):
     hdrs: Headers
     trx: Trace | None = None
     usr_inf: UserPart
+
+
+# What a member must be, where its name alone does not say it.
+_RULES = {
+    "nd_id": "must be NS and digits",
+    "syndct_id": "must be s and digits",
+    "ref_id": "must be 20 to 32 of A-Z and 0-9",
+    "tms": "must be YYYY-MM-DDTHH:MM:SS+06:00",
+    "trx_id": "must be 1 to 64 printable characters",
+    "refno_ack": "must be that of a fetch answer",
+    "bll_typ": "must be M or NM",
+    "pyd_trxn_refid": "must be 1 to 64 of A-Z, a-z, 0-9, . _ : / and -",
+    "amount": "must be taka with at most two decimals",
+    "bll_amnt_ttl": "must be taka with at most two decimals",
+    "ekpay_fee": "must be taka with at most two decimals",
+    "pyd_amnt": "must be taka with at most two decimals",
+}
+
+
+def fault_of(error: ValidationError) -> str:
+    """The first member that is wrong and what is wrong with it, never with its value."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    names = [str(name) for name in first["loc"] if name != "further"]
+    if first["type"] == "missing":
+        why = "is missing"
+    else:
+        rule = _RULES.get(names[-1] if names else "")
+        why = rule or ("is too long" if first["type"] == "string_too_long" else "is not as specified")
+    return f"{'.'.join(names) or 'the message'} {why}"
 
 
 AnyRequest = MasterDataRequest | FetchRequest | PayRequest | StatusRequest | BalanceRequest

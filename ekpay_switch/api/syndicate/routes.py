@@ -28,6 +28,7 @@ from ekpay_switch.api.syndicate.messages import (
     MasterDataRequest,
     PayRequest,
     StatusRequest,
+    fault_of,
 )
 from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.bill import Quote
@@ -37,9 +38,9 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.flows.fetch_bill import FetchOrder, fetch_bill
+from ekpay_switch.flows.fetch_bill import FetchOrder, ParameterFault, fetch_bill
 from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
-from ekpay_switch.ports.world import Enquiries, Partner, PartnerDirectory, World
+from ekpay_switch.ports.world import Enquiries, FailedLogins, Partner, PartnerDirectory, World
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.envelope import EnvelopeError, close_envelope, open_envelope
 from ekpay_switch.security.pass_keys import pass_key_matches
@@ -58,7 +59,8 @@ class SyndicateApi:
     enquiries: Enquiries
     tokens: AccessTokens
     answer_seconds: float
-    logins: RateLimit
+    failed_logins: FailedLogins
+    token_calls: RateLimit
     questions: RateLimit
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
 
@@ -75,16 +77,17 @@ class SyndicateCall:
 class PlainError(Exception):
     """An answer that is given before anything could be decrypted: plain JSON with an HTTP status."""
 
-    def __init__(self, status: int, code: str, retry_after_seconds: int = 0) -> None:
+    def __init__(self, status: int, code: str, retry_after_seconds: int = 0, fault: str = "") -> None:
         super().__init__(code)
         self.status, self.code, self.retry_after_seconds = status, code, retry_after_seconds
+        self.fault = fault
 
     def response(self) -> Response:
         """The answer itself."""
         headers = {"Retry-After": str(self.retry_after_seconds)} if self.retry_after_seconds else None
-        return _plain(
-            self.status, {"resp_cd": self.code, "resp_msg": MESSAGES.get(self.code, "busy")}, headers
-        )
+        text = MESSAGES[self.code]
+        text = f"{text}: {self.fault}" if self.fault else text
+        return _plain(self.status, {"resp_cd": self.code, "resp_msg": text}, headers)
 
 
 def _plain(status: int, body: dict[str, str], headers: dict[str, str] | None = None) -> Response:
@@ -157,7 +160,11 @@ def _open_with_secret(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
     for secret in partner.secrets:
         with contextlib.suppress(EnvelopeError):
             return open_envelope(body, (secret,)), secret
-    raise PlainError(400, REFUSALS[Refusal.MALFORMED])
+    raise _malformed("the body is no JWE that a key of this partner opens")
+
+
+def _malformed(fault: str) -> PlainError:
+    return PlainError(400, REFUSALS[Refusal.MALFORMED], fault=fault)
 
 
 def _read(
@@ -166,10 +173,11 @@ def _read(
     """The message as its model, or the answer that refuses it: malformed first, then not allowed."""
     try:
         message = kind.model_validate(call.message)
-    except ValidationError:
-        return _refusal_answer(None, Refusal.MALFORMED, syndicate)
+    except ValidationError as error:
+        fault = fault_of(error) if call.message else "the message is no JSON object"
+        return _malformed_answer(kind, None, fault, syndicate)
     if message.hdrs.nm != name:
-        return _refusal_answer(None, Refusal.MALFORMED, syndicate)
+        return _malformed_answer(kind, None, f"hdrs.nm must be {name}", syndicate)
     if not _is_own(message, call.partner):
         return _refusal_answer(message, Refusal.NOT_ALLOWED, syndicate)
     return message
@@ -183,14 +191,21 @@ def _is_own(message: AnyRequest, partner: Partner) -> bool:
 
 
 def _refusal_answer(
-    message: AnyRequest | None, refusal: Refusal, syndicate: SyndicateApi, refno_ack: str | None = None
+    message: AnyRequest, refusal: Refusal, syndicate: SyndicateApi, refno_ack: str = ""
 ) -> answers.Answer:
+    head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
+    block = answers.refused_block(type(message), message)
+    return head | block | answers.status_block(REFUSALS[refusal], refno_ack)
+
+
+def _malformed_answer(
+    kind: type[AnyRequest], message: AnyRequest | None, fault: str, syndicate: SyndicateApi
+) -> answers.Answer:
+    """2001 with what is wrong; `message` is None where it could not be read."""
     now = syndicate.world.clock.now()
-    if message is None:
-        head = answers.envelope(None, None, now)
-    else:
-        head = answers.envelope(message.hdrs, message.trx, now)
-    return head | answers.status_block(REFUSALS[refusal], refno_ack)
+    head = answers.envelope(message.hdrs if message else None, message.trx if message else None, now)
+    block = answers.refused_block(kind, message)
+    return head | block | answers.status_block(REFUSALS[Refusal.MALFORMED], fault=fault)
 
 
 async def _master_data(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer:
@@ -214,11 +229,14 @@ async def _fetch(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer
         {name: fold_bangla_digits(text) for name, text in bill.filled_members().items()},
     )
     quote = await _fetch_in_time(order, syndicate)
+    if isinstance(quote, ParameterFault):
+        fault = f"bll_inf.{quote.wire_name} {quote.why}"
+        return _malformed_answer(FetchRequest, message, fault, syndicate)
     if isinstance(quote, Refusal):
         return _refusal_answer(message, quote, syndicate)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
     head["trx"]["refno_ack"] = quote.quote_id
-    return head | answers.fetch_answer(quote, bill.bllr_id, bill.bll_typ or "NM")
+    return head | answers.fetch_answer(quote, bill)
 
 
 async def _pay(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer:
@@ -257,7 +275,7 @@ async def _pay_in_time(order: PartnerPayOrder, syndicate: SyndicateApi) -> Payme
         return PaymentAnswer(State.DELIVERING, None)
 
 
-async def _fetch_in_time(order: FetchOrder, syndicate: SyndicateApi) -> Quote | Refusal:
+async def _fetch_in_time(order: FetchOrder, syndicate: SyndicateApi) -> Quote | Refusal | ParameterFault:
     """Fetch within the answer deadline; a fetch moves no money, so it may simply be broken off."""
     try:
         return await asyncio.wait_for(fetch_bill(order, syndicate.world), syndicate.answer_seconds)
@@ -307,21 +325,40 @@ def _token_endpoint(syndicate: SyndicateApi) -> Callable[[Request], Awaitable[Re
     return get_token
 
 
+async def _partner_of(user_id: str, pass_key: str, partners: PartnerDirectory) -> Partner | None:
+    """The active partner that knows its pass key; a new pass key is seen at once, an old one for a second."""
+    if not user_id.isprintable():
+        pass_key_matches(pass_key, None)
+        return None
+    for find in (partners.by_user_id, partners.by_user_id_now):
+        partner = await find(user_id)
+        is_right = pass_key_matches(pass_key, partner.pass_key_hash if partner else None)
+        if partner is None or (is_right and partner.is_active):
+            return partner
+    return None
+
+
 async def _token(request: Request, syndicate: SyndicateApi) -> Response:
     """get-token: six members exactly, since clients count them; a wrong pass key answers two."""
     try:
         message = parse_object(await request.body())
     except MalformedJsonError as error:
-        raise PlainError(400, REFUSALS[Refusal.MALFORMED]) from error
+        raise _malformed("the body is no JSON object") from error
     user_id, pass_key = message.get("user_id"), message.get("pass_key")
-    if not isinstance(user_id, str) or not isinstance(pass_key, str):
-        raise PlainError(400, REFUSALS[Refusal.MALFORMED])
-    if not syndicate.logins.allows(user_id[:128]):
-        raise PlainError(429, TOO_MANY, 5)
-    partner = await syndicate.partners.by_user_id(user_id) if user_id.isprintable() else None
-    is_right = pass_key_matches(pass_key, partner.pass_key_hash if partner else None)
-    if partner is None or not is_right or not partner.is_active:
+    if not isinstance(user_id, str):
+        raise _malformed("user_id is missing or no text")
+    if not isinstance(pass_key, str):
+        raise _malformed("pass_key is missing or no text")
+    partner = await _partner_of(user_id, pass_key, syndicate.partners)
+    if partner is None:
+        # Whoever is wrong waits, and nobody else: a right pass key is never counted among the failures.
+        address = request.client.host if request.client else ""
+        if not await syndicate.failed_logins.count(address, user_id):
+            raise PlainError(429, TOO_MANY, 5)
         raise PlainError(401, REFUSALS[Refusal.NOT_ALLOWED])
+    rate = partner.tokens_per_second
+    if not syndicate.token_calls.take(partner.id, rate, rate):
+        raise PlainError(429, TOO_MANY, 1)
     now = syndicate.world.clock.now()
     expires_at = now + timedelta(seconds=TOKEN_SECONDS)
     telemetry.HTTP_REQUESTS.labels("get-token", 200).inc()

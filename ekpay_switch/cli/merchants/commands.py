@@ -10,6 +10,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.challans import access as merchant_challans
+from ekpay_switch.cli.merchants import insecure_ipns
 from ekpay_switch.cli.merchants import payees as merchant_payees
 from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out
 from ekpay_switch.cli.merchants.imports import import_merchants
@@ -43,6 +44,7 @@ from ekpay_switch.persistence.merchants.staff_actions import (
 app = typer.Typer(help="Merchants, their agreements, pass keys and payees.", no_args_is_help=True)
 app.add_typer(merchant_payees.app, name="payees")
 app.add_typer(merchant_challans.app, name="challan-access")
+app.add_typer(insecure_ipns.app, name="insecure-ipns")
 app.command("import")(import_merchants)
 
 _PARTNER_ID = "partner_id"
@@ -51,8 +53,8 @@ _Set = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A term: return_hosts, networks, instruments, fee_plan, charges_on_refund, refund_limit or "
-        "debt_limit; several values are separated by spaces. May be repeated.",
+        help="A term: return_hosts, networks, instruments, fee_plan, charges_on_refund, refund_limit, "
+        "debt_limit, refusals_max or order_minutes; several values are separated by spaces. May be repeated.",
     ),
 ]
 

@@ -7,6 +7,8 @@ fee_plan           a payee of config/fees.toml; `*` for everybody's
 charges_on_refund  `kept` or `returned`
 refund_limit       taka; a refund above it takes two persons
 debt_limit         taka that the merchant and its payees may owe us after refunds
+refusals_max       refusals of instruments after which an order ends as failed: 1 for the first, 5, up to 20
+order_minutes      minutes after which an unpaid order ends as failed: from 5 to 500
 name_en, name_bn   what payers read
 partner_id         our id of it, for good; made of mer_reg_id if left out
 
@@ -172,6 +174,16 @@ def _taka(text: str, _: TermChoices) -> Money:
         raise TermError("not taka with at most two decimals, such as 1250.50") from problem
 
 
+def _whole_number(least: int, most: int) -> Callable[[str, TermChoices], int]:
+    def read(text: str, _: TermChoices) -> int:
+        number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(most)) else None
+        if number is None or not least <= number <= most:
+            raise TermError(f"not a whole number from {least} to {most}")
+        return number
+
+    return read
+
+
 _READERS: Mapping[str, Callable[[str, TermChoices], object]] = {
     "name_en": lambda text, _: check_name(text),
     "name_bn": lambda text, _: check_name(text),
@@ -182,5 +194,7 @@ _READERS: Mapping[str, Callable[[str, TermChoices], object]] = {
     "charges_on_refund": _charges_on_refund,
     "refund_limit": _taka,
     "debt_limit": _taka,
+    "refusals_max": _whole_number(1, 20),
+    "order_minutes": _whole_number(5, 500),
 }
 TERMS = frozenset(_READERS)

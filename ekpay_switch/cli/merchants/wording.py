@@ -56,10 +56,18 @@ def table_of_one(line: MerchantLine) -> list[tuple[str, str]]:
         ("charges on refund", merchant.charges_on_refund.value),
         ("refund limit", taka(merchant.refund_limit.minor)),
         ("debt limit", taka(merchant.debt_limit.minor)),
+        ("an order ends after", f"{merchant.refusals_max} refusals or {merchant.order_minutes} minutes"),
+        ("IPNs over plain http", _plain_http(line)),
         ("owed", taka(line.amount_owed.minor)),
         ("former pass key until (Dhaka)", dhaka(until)),
         ("since (Dhaka)", dhaka(line.created_at)),
     ]
+
+
+def _plain_http(line: MerchantLine) -> str:
+    if line.merchant.insecure_ipns:
+        return "allowed: anybody on the way may read and change them"
+    return f"asked for by {line.insecure_ipns_asked_by}" if line.insecure_ipns_asked_by else "no"
 
 
 def for_programs(line: MerchantLine) -> dict[str, object]:
@@ -70,6 +78,8 @@ def for_programs(line: MerchantLine) -> dict[str, object]:
         "mer_reg_id": merchant.mer_reg_id,
         "is_active": merchant.is_active,
         **agreement_document(agreement_of(merchant)),
+        "insecure_ipns": merchant.insecure_ipns,
+        "insecure_ipns_asked_by": line.insecure_ipns_asked_by,
         "owed": line.amount_owed.minor,
         "previous_pass_key_until": line.previous_pass_key_until,
         "created_at": line.created_at,

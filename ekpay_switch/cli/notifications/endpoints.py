@@ -11,7 +11,7 @@ import typer
 from ekpay_switch.api.webhook_keys import PATH
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
-from ekpay_switch.composition.worker import address_rules
+from ekpay_switch.composition.switch import address_rules
 from ekpay_switch.domain.notifications import EndpointKind, EventType
 from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
 from ekpay_switch.security.webhook_signatures import WebhookKeys
@@ -79,6 +79,19 @@ def enable(endpoint_id: EndpointId) -> None:
     typer.echo(f"Endpoint {line.id} is active.")
 
 
+@app.command("share-secret")
+def share_secret(
+    endpoint_id: EndpointId,
+    *,
+    stop: Annotated[bool, typer.Option("--stop", help="Sign under the public key alone again.")] = False,
+    as_json: Annotated[bool, _AS_JSON] = False,
+) -> None:
+    """Sign under a shared secret as well, for libraries that know no public keys, and print the secret."""
+    session = open_session()
+    line = session.run(lambda engine: Endpoints(engine).share_secret(endpoint_id, is_shared=not stop))
+    _show_keys(session, line, as_json=as_json)
+
+
 @app.command("rotate-key")
 def rotate_key(
     endpoint_id: EndpointId,
@@ -107,13 +120,22 @@ async def _check(url: str, rules: AddressRules) -> None:
 
 def _show_keys(session: Session, line: EndpointLine, *, as_json: bool) -> None:
     keys = WebhookKeys(session.keys())
+    secrets = _shared_secrets(line, keys)
     if as_json:
-        show_json(_for_programs(line, keys))
+        show_json(_for_programs(line, keys) | ({"shared_secrets": secrets} if secrets else {}))
         return
     rows = [("endpoint", str(line.id)), ("URL", _place(line)), ("events", _events(line))]
     rows += [("public key", key) for key in _public_keys(line, keys)]
     rows += [("keys at", f"{PATH}/{line.id}")]
+    rows += [("shared secret, hand it over safely", secret) for secret in secrets]
     show_table("Give the partner its public key", ("what", "value"), rows)
+
+
+def _shared_secrets(line: EndpointLine, keys: WebhookKeys) -> list[str]:
+    """The secrets of the valid generations, the newest first; none where none is shared."""
+    if not line.has_shared_secret:
+        return []
+    return [keys.shared_secret(line.id, generation) for generation in line.key_generations]
 
 
 def _events(line: EndpointLine) -> str:

@@ -100,6 +100,18 @@ def rotate_secret(
     _show_once(credentials, as_json=as_json)
 
 
+@app.command("set-token-rate")
+def set_token_rate(
+    partner_id: PartnerId,
+    tokens_per_second: Annotated[int, typer.Argument(min=1, max=100_000, help="By its agreement.")],
+) -> None:
+    """Let a partner take so many tokens a second at get-token, in each process that serves it."""
+    session = open_session()
+    keys = session.keys()
+    session.run(lambda engine: Partners(engine, keys).set_token_rate(partner_id, tokens_per_second))
+    typer.echo(f"{partner_id} may take {tokens_per_second} tokens a second.")
+
+
 @app.command("list")
 def list_(*, as_json: Annotated[bool, _AS_JSON] = False) -> None:
     """List partners and what stands in their prefunds."""

@@ -6,7 +6,7 @@ A payment is funded once: any other money goes to suspense and back to the payer
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -30,6 +30,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
 )
 from ekpay_switch.domain.money import BDT, Money, percent_half_up
 from ekpay_switch.domain.payment import FINAL, Event, State
+from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.domain.shares import Stake
 
@@ -210,6 +211,7 @@ class TrySnapshot:
     """What is read under the locks before a finding is judged.
 
     `sums` are the try's own price. `shares` are those of a merchant's payment, None where a bill is paid.
+    `refusals_left` is how many more refusals of instruments the payment bears after this try, None for any.
     """
 
     payment_state: State
@@ -221,6 +223,7 @@ class TrySnapshot:
     is_movement_known: bool = False
     """Whether this movement of money was recorded under another try already."""
     shares: tuple[Stake, ...] | None = None
+    refusals_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,7 @@ class TryPlan:
 
     `payment_due_seconds` is when the payment is next due for work, None for no change. `gives_back` is money
     that is refunded to the payer at once. `collected` is what the try collected. `entries` are posted in
-    order.
+    order. `refusal` is why the payment ends here.
     """
 
     state: TryState
@@ -242,6 +245,7 @@ class TryPlan:
     facts: Mapping[str, str] = field(default_factory=dict)
     notice: str = ""
     alarm: Alarm | None = None
+    refusal: Refusal | None = None
 
 
 WAITS_FOR_MONEY = frozenset({State.CREATED, State.COLLECTING})
@@ -274,16 +278,22 @@ def connector_fee_of(amount: Money, basis_points: int) -> Money:
     return Money(percent_half_up(amount.minor, basis_points), amount.currency)
 
 
+# The payer was refused, or refused, at the instrument; the other ends are ours or the connector's.
+INSTRUMENT_REFUSALS = frozenset({TryEnd.DECLINED, TryEnd.NEVER_PAID})
+
+
 def _plan_nothing_collected(snapshot: TrySnapshot, finding: NothingCollected) -> TryPlan:
-    """The payment waits for another try, or expires with its quote; any other try just ends."""
+    """The payment waits for another try, or ends with its quote or its refusals; any other try just ends."""
     plan = TryPlan(TryState.CLOSED, finding.end, facts={"why": finding.why})
     if snapshot.state is not TryState.OPEN or snapshot.payment_state is not State.COLLECTING:
         return plan
     events: tuple[Event, ...] = (Event.COLLECTION_CAME_TO_NOTHING,)
     if snapshot.is_quote_expired:
-        events += (Event.PAYER_NEVER_PAID,)
-    notice = "expired" if snapshot.is_quote_expired else ""
-    return TryPlan(plan.state, plan.end, events, facts=plan.facts, notice=notice)
+        return replace(plan, events=(*events, Event.PAYER_NEVER_PAID), notice="expired")
+    if snapshot.refusals_left == 0 and finding.end in INSTRUMENT_REFUSALS:
+        refusal = Refusal.INSTRUMENT_REFUSED
+        return replace(plan, events=(*events, Event.REFUSED), refusal=refusal, notice="instrument_refused")
+    return replace(plan, events=events)
 
 
 def _plan_funded(snapshot: TrySnapshot, amount: Money, finding: MoneyCollected) -> TryPlan:

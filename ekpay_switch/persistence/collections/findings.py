@@ -25,6 +25,7 @@ from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState, refund_due_entry
 from ekpay_switch.domain.routing.breaker import BreakerRules
 from ekpay_switch.domain.shares import Stake
+from ekpay_switch.persistence.collections.refusals_left import read_refusals_left
 from ekpay_switch.persistence.collections.route_outcomes import note_outcome
 from ekpay_switch.persistence.collections.share_postings import (
     owe_merchant,
@@ -223,11 +224,9 @@ class _LockedFinding:
         return TryRecorded(state, plan.alarm)
 
     async def _snapshot(self, finding: TryFinding) -> TrySnapshot:
-        is_known = False
-        if isinstance(finding, MoneyCollected):
-            is_known = await self._belongs_to_other_try(
-                "provider_transaction", finding.judged.collected.provider_transaction
-            )
+        is_known = isinstance(finding, MoneyCollected) and await self._belongs_to_other_try(
+            "provider_transaction", finding.judged.collected.provider_transaction
+        )
         return TrySnapshot(
             payment_state=State(self.payment["state"]),
             state=TryState(self.try_row["state"]),
@@ -236,6 +235,7 @@ class _LockedFinding:
             is_quote_expired=self.now >= self.payment["quote_expires_at"],
             is_movement_known=is_known,
             shares=await self._shares(finding),
+            refusals_left=await read_refusals_left(self.connection, self.payment, self.locked_try, finding),
         )
 
     async def _shares(self, finding: TryFinding) -> tuple[Stake, ...] | None:
@@ -255,7 +255,7 @@ class _LockedFinding:
             due = self.after(plan.payment_due_seconds)
         elif plan.events[-1:] == (Event.COLLECTION_CAME_TO_NOTHING,):
             due = self.payment["quote_expires_at"]
-        new: dict[str, object] = {"next_action_at": due}
+        new: dict[str, object] = {"next_action_at": due} | ({"refusal": plan.refusal} if plan.refusal else {})
         if plan.end is TryEnd.APPROVED:
             new |= {"collected_by": self.locked_try.connector_id, **self._price()}
             payment_id, attempt_id = self.locked_try.payment_id, self.locked_try.attempt_id

@@ -160,7 +160,13 @@ def _is_in_use(try_row: Row, now: object, page_is_ours_after_seconds: float) -> 
     return try_row["provider_reference"] is not None and now < ours_at
 
 
-async def cancel_payment(connection: Connection, partner_id: str, payment_id: UUID) -> NoNewTry | None:
+# The notice of each way in which a payment ends before its money came.
+_END_NOTICES = {Refusal.CANCELLED: "cancelled", Refusal.INSTRUMENT_REFUSED: "instrument_refused"}
+
+
+async def cancel_payment(
+    connection: Connection, partner_id: str, payment_id: UUID, refusal: Refusal
+) -> NoNewTry | None:
     """See `ports.collections.Collections.cancel`.
 
     While a try's page is being opened nothing is cancelled, and the caller has to repeat. Any other holder of
@@ -171,7 +177,7 @@ async def cancel_payment(connection: Connection, partner_id: str, payment_id: UU
     if payment is None:
         return NoNewTry(None)
     state = State(payment["state"])
-    if state is State.DECLINED and payment["refusal"] == Refusal.CANCELLED:
+    if state is State.DECLINED and payment["refusal"] in _END_NOTICES:
         return None
     undecided = await connection.fetch(LOCK_UNDECIDED, payment_id)
     open_try = _find_open_try(undecided)
@@ -183,9 +189,9 @@ async def cancel_payment(connection: Connection, partner_id: str, payment_id: UU
         await _close_as_lapsed(connection, open_try, payment["now"])
     end_of_collecting = (Event.COLLECTION_CAME_TO_NOTHING,) if state is State.COLLECTING else ()
     events = (*end_of_collecting, Event.REFUSED)
-    changes = {"refusal": str(Refusal.CANCELLED), "next_action_at": None}
-    await move_payment(connection, payment, events, {"refusal": str(Refusal.CANCELLED)}, changes)
-    await add_notification(connection, payment, "cancelled", payment["steps"] + len(events))
+    changes = {"refusal": str(refusal), "next_action_at": None}
+    await move_payment(connection, payment, events, {"refusal": str(refusal)}, changes)
+    await add_notification(connection, payment, _END_NOTICES[refusal], payment["steps"] + len(events))
     return None
 
 

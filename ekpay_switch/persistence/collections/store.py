@@ -20,6 +20,7 @@ from ekpay_switch.domain.collections.funding import (
 )
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.breaker import BreakerRules
 from ekpay_switch.persistence.collections.deliveries import (
     BOOKS_OF,
@@ -121,10 +122,12 @@ class PostgresCollections:
 
         return await self._transactions.run(begin)
 
-    async def cancel(self, partner_id: str, payment_id: UUID) -> NoNewTry | None:
+    async def cancel(
+        self, partner_id: str, payment_id: UUID, refusal: Refusal = Refusal.CANCELLED
+    ) -> NoNewTry | None:
         """See `ports.collections.Collections`."""
         return await self._transactions.run(
-            lambda connection: cancel_payment(connection, partner_id, payment_id)
+            lambda connection: cancel_payment(connection, partner_id, payment_id, refusal)
         )
 
     async def lease_try(self, reference: str, lease_seconds: float) -> LockedTry | None:

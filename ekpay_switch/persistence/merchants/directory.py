@@ -78,4 +78,7 @@ def merchant_of(row: Row[Any]) -> Merchant:
         networks=tuple(row.networks),
         refund_limit=Money(row.refund_limit),
         debt_limit=Money(row.debt_limit),
+        refusals_max=row.refusals_max,
+        order_minutes=row.order_minutes,
+        insecure_ipns=row.insecure_ipns,
     )

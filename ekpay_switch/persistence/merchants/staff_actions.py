@@ -53,6 +53,8 @@ class Agreement:
     charges_on_refund: ChargesOnRefund = ChargesOnRefund.RETAINED
     refund_limit: Money = field(default=Money(0))
     debt_limit: Money = field(default=Money(0))
+    refusals_max: int = 5
+    order_minutes: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,16 @@ class ClashError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class MerchantLine:
-    """A merchant as an operator sees it; `owed` is what it and its payees are owed now, net."""
+    """A merchant as an operator sees it; `owed` is what it and its payees are owed now, net.
+
+    `insecure_ipns_asked_by` is who asked for IPNs over plain http, while nobody else has agreed.
+    """
 
     merchant: Merchant
     amount_owed: Money
     previous_pass_key_until: datetime | None
     created_at: datetime
+    insecure_ipns_asked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +174,8 @@ class MerchantStaffActions:
             "previous_pass_key_until": func.now() + overlap if has_overlap else null(),
         }
         async with self._engine.begin() as connection:
-            line = await _lock_merchant(connection, partner_id)
-            await _update_merchant(connection, partner_id, changes)
+            line = await lock_merchant(connection, partner_id)
+            await update_merchant(connection, partner_id, changes)
             details = {"did": "key_rotated", "overlap_seconds": int(overlap.total_seconds())}
             await note_change(connection, partner_id, by, details)
         return MerchantKey(partner_id, line.merchant.mer_reg_id, line.merchant.name_en, pass_key)
@@ -182,7 +188,7 @@ class MerchantStaffActions:
             DebtAboveLimitError: it owes more than the new debt limit.
         """
         async with self._engine.begin() as connection:
-            before = agreement_of((await _lock_merchant(connection, partner_id)).merchant)
+            before = agreement_of((await lock_merchant(connection, partner_id)).merchant)
             after = Agreement(**{**_field_values(before), **changes})  # type: ignore[arg-type]
             differs = _differing_fields(before, after)
             if differs:
@@ -190,7 +196,7 @@ class MerchantStaffActions:
                 was, became = agreement_document(before), agreement_document(after)
                 steps = {name: [was[name], became[name]] for name in differs}
                 await note_change(connection, partner_id, by, {"did": "changed", "fields": steps})
-            return await _lock_merchant(connection, partner_id)
+            return await lock_merchant(connection, partner_id)
 
     async def set_active(self, partner_id: str, by: str, *, is_active: bool) -> None:
         """Activate or deactivate the merchant from its next call on; existing payments go on.
@@ -199,7 +205,7 @@ class MerchantStaffActions:
             UnknownMerchantError: there is no such merchant.
         """
         async with self._engine.begin() as connection:
-            line = await _lock_merchant(connection, partner_id)
+            line = await lock_merchant(connection, partner_id)
             if line.merchant.is_active == is_active:
                 return
             of = partners.c.id == partner_id
@@ -261,6 +267,8 @@ def agreement_document(agreement: Agreement) -> dict[str, object]:
         "charges_on_refund": str(agreement.charges_on_refund),
         "refund_limit": agreement.refund_limit.minor,
         "debt_limit": agreement.debt_limit.minor,
+        "refusals_max": agreement.refusals_max,
+        "order_minutes": agreement.order_minutes,
     }
 
 
@@ -269,7 +277,7 @@ async def _lock_adding(connection: AsyncConnection) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(1, 3)))
 
 
-async def _lock_merchant(connection: AsyncConnection, partner_id: str) -> MerchantLine:
+async def lock_merchant(connection: AsyncConnection, partner_id: str) -> MerchantLine:
     """Read and lock the merchant, so that it is changed one transaction after the other."""
     query = MERCHANTS.where(merchants.c.partner_id == partner_id)
     row = (await connection.execute(query.with_for_update(key_share=True))).first()
@@ -336,12 +344,13 @@ async def _write_agreement(connection: AsyncConnection, partner_id: str, agreeme
     renaming = update(partners).where(partners.c.id == partner_id).values(name=document.pop("name_en"))
     await connection.execute(renaming)
     try:
-        await _update_merchant(connection, partner_id, document)
+        await update_merchant(connection, partner_id, document)
     except IntegrityError as problem:
         raise DebtAboveLimitError from problem
 
 
-async def _update_merchant(connection: AsyncConnection, partner_id: str, values: Mapping[str, Any]) -> None:
+async def update_merchant(connection: AsyncConnection, partner_id: str, values: Mapping[str, Any]) -> None:
+    """Write these columns of a merchant that is locked."""
     await connection.execute(
         update(merchants).where(merchants.c.partner_id == partner_id).values(dict(values))
     )
@@ -354,4 +363,5 @@ def _field_values(agreement: Agreement) -> dict[str, object]:
 
 def _line(row: Any) -> MerchantLine:  # noqa: ANN401 - a row of MERCHANTS
     until = row.previous_pass_key_until if row.has_previous else None
-    return MerchantLine(merchant_of(row), Money(row.owed), until, row.created_at)
+    asked_by = row.insecure_ipns_asked_by
+    return MerchantLine(merchant_of(row), Money(row.owed), until, row.created_at, asked_by)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.notifications import NOTICES, EndpointKind
-from ekpay_switch.persistence.notifications.ipn_rows import IS_OUTDATED, KINDS, WANTS
+from ekpay_switch.persistence.notifications.ipn_rows import IS_OUTDATED, KINDS, RANK, WANTS
 from ekpay_switch.persistence.notifications.store import UUIDS, lock_notifications
 from ekpay_switch.persistence.schema.books import notifications
 from ekpay_switch.persistence.schema.merchants import merchant_orders
@@ -63,8 +63,8 @@ UPDATE notification_deliveries AS d SET state = 'waiting', tries = 0, is_replay 
 {_REPLAYABLE_FROM} RETURNING d.notification_id
 """)  # noqa: S608 - constants
 _DELIVER_FIRST_TIME = _of_ids(f"""
-INSERT INTO notification_deliveries (notification_id, endpoint_id, is_replay)
-SELECT n.id, e.id, true {_UNDELIVERED_FROM}
+INSERT INTO notification_deliveries (notification_id, endpoint_id, is_replay, rank)
+SELECT n.id, e.id, true, {RANK} {_UNDELIVERED_FROM}
 ON CONFLICT (notification_id, endpoint_id) DO NOTHING RETURNING notification_id
 """)
 _COUNT = _of_ids(f"""

@@ -57,6 +57,7 @@ class EndpointLine:
     paused_until: datetime | None
     created_at: datetime
     kind: EndpointKind = EndpointKind.WEBHOOK
+    has_shared_secret: bool = False
 
 
 class Endpoints:
@@ -121,6 +122,10 @@ class Endpoints:
             paused_until=null(),
         )
 
+    async def share_secret(self, endpoint_id: UUID, *, is_shared: bool) -> EndpointLine:
+        """Sign under a shared secret as well, or under the public key alone. Raises like `enable`."""
+        return await self._change(endpoint_id, has_shared_secret=is_shared)
+
     async def rotate_key(self, endpoint_id: UUID, overlap: timedelta) -> EndpointLine:
         """Sign with a new key, and for `overlap` with the previous one as well. Raises like `enable`."""
         return await self._change(
@@ -160,4 +165,5 @@ def _line(row: Row[Any]) -> EndpointLine:
         paused_until=row.paused_until,
         created_at=row.created_at,
         kind=EndpointKind(row.kind),
+        has_shared_secret=row.has_shared_secret,
     )

@@ -5,6 +5,7 @@
 
 import orjson
 
+from ekpay_switch.domain.merchants import MerchantCode
 from ekpay_switch.domain.notifications import IPN_CODES, NOTICES
 
 KINDS = {
@@ -17,6 +18,10 @@ CASE e.kind WHEN 'ipn' THEN CAST(:ipns AS jsonb) ? n.notice AND EXISTS (
   SELECT FROM merchant_orders AS o
   WHERE o.payment_id = n.payment_id AND o.ipn_channel IN ('1', '3') AND o.ipn_uri <> ''
 ) ELSE e.events = '[]' OR e.events @> (CAST(:events AS jsonb) -> n.notice) END
+"""
+# A success is told first: somebody waits for goods.
+RANK = f"""
+CASE WHEN e.kind = 'ipn' AND CAST(:ipns AS jsonb) ->> n.notice <> '{MerchantCode.SUCCESS}' THEN 1 ELSE 0 END
 """
 # The version grows with each step of a payment, under its lock.
 IS_OUTDATED = """
@@ -40,6 +45,12 @@ CASE e.kind WHEN 'ipn' THEN (
   JOIN notification_deliveries AS sd ON sd.notification_id = s.id AND sd.endpoint_id = e.id
   WHERE s.payment_id = n.payment_id AND (s.version, s.id) < (n.version, n.id) AND sd.state = 'delivered'
   ORDER BY s.version DESC, s.id DESC LIMIT 1
+) END
+"""
+# The hosts that the merchant has listed, where two persons have agreed to plain http.
+PLAIN_HOSTS = """
+CASE e.kind WHEN 'ipn' THEN (
+  SELECT return_hosts FROM merchants AS m WHERE m.partner_id = e.partner_id AND m.insecure_ipns
 ) END
 """
 URL = """

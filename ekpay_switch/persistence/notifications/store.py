@@ -14,6 +14,7 @@ from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, insert, null, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.merchants import plain_http_hosts
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import (
     IPN_CODES,
@@ -29,6 +30,8 @@ from ekpay_switch.persistence.notifications.ipn_rows import (
     HAS_SIBLING_ON_THE_WAY,
     IS_OUTDATED,
     KINDS,
+    PLAIN_HOSTS,
+    RANK,
     TAKEN_LAST,
     URL,
     WANTS,
@@ -52,8 +55,8 @@ WITH fresh AS (
   WHERE state = 'waiting' AND CAST(:events AS jsonb) ? notice
   ORDER BY id LIMIT :count FOR NO KEY UPDATE SKIP LOCKED
 ), made AS (
-  INSERT INTO notification_deliveries (notification_id, endpoint_id)
-  SELECT n.id, e.id FROM fresh AS n
+  INSERT INTO notification_deliveries (notification_id, endpoint_id, rank)
+  SELECT n.id, e.id, {RANK} FROM fresh AS n
   JOIN notification_endpoints AS e ON e.partner_id = n.partner_id AND e.state = 'active'
   WHERE {WANTS}
   RETURNING notification_id
@@ -103,7 +106,7 @@ _LEASE = text(f"""
 WITH due AS (
   SELECT d.notification_id, d.endpoint_id FROM notification_endpoints AS e CROSS JOIN LATERAL (
     SELECT w.notification_id, w.endpoint_id FROM notification_deliveries AS w WHERE {_IS_DUE}
-    ORDER BY w.next_try_at, w.notification_id LIMIT greatest({_FREE_PLACES}, 0)
+    ORDER BY w.rank, w.next_try_at, w.notification_id LIMIT greatest({_FREE_PLACES}, 0)
     FOR NO KEY UPDATE SKIP LOCKED
   ) AS d WHERE e.id = ANY(:ids) LIMIT :count
 ), served AS (
@@ -117,6 +120,7 @@ WITH due AS (
 SELECT l.notification_id, l.endpoint_id, l.epoch, l.tries, l.is_replay,
   extract(epoch FROM now() - l.asked_at)::float8 AS age_seconds,
   {URL} AS url, {IS_OUTDATED} AS is_outdated, {TAKEN_LAST} AS taken,
+  {PLAIN_HOSTS} AS plain_hosts, e.has_shared_secret,
   e.partner_id, e.kind, e.key_generation, e.previous_key_until > now() AS has_previous_key,
   n.notice, n.created_at, n.version,
   p.id AS payment_id, p.reference, p.quote_id, p.biller_id, p.currency,
@@ -279,6 +283,8 @@ def _leased(row: Row[Any]) -> LeasedNotification:
         total=Money(int(row.total), row.currency),
         kind=EndpointKind(row.kind),
         siblings=Siblings(bool(row.is_outdated), IPN_CODES.get(row.taken)),
+        has_shared_secret=row.has_shared_secret,
+        plain_hosts=plain_http_hosts(row.plain_hosts or ()),
     )
 
 

@@ -80,6 +80,7 @@ class PartnerLine:
     nd_id: str | None
     syndct_id: str | None
     user_id: str | None
+    tokens_per_second: int
     generation: int
     is_active: bool
     created_at: datetime
@@ -152,6 +153,18 @@ class Partners:
                 raise UnknownPartnerError if known is None else NoSyndicateError
         return Credentials(partner_id, row.nd_id, row.syndct_id, row.user_id, secret)
 
+    async def set_token_rate(self, partner_id: str, tokens_per_second: int) -> None:
+        """Let the partner take so many tokens a second at get-token, from 1 to 100,000.
+
+        Raises:
+            UnknownPartnerError: there is no such partner.
+        """
+        change = update(partners).where(partners.c.id == partner_id)
+        async with self._engine.begin() as connection:
+            changed = await connection.execute(change.values(tokens_per_second=tokens_per_second))
+            if not changed.rowcount:
+                raise UnknownPartnerError
+
     async def by_id(self, partner_id: str) -> Partner | None:
         """The partner with its secrets unsealed; None if there is none with a shared secret."""
         return await self._find(partners.c.id, partner_id)
@@ -197,6 +210,7 @@ class Partners:
             is_active=row.is_active,
             pass_key_hash=bytes(row.pass_key_hash),
             secrets=tuple(self._sealer.unseal(_context(row.id), bytes(text)) for text in sealed),
+            tokens_per_second=row.tokens_per_second,
         )
 
 
@@ -219,6 +233,8 @@ class CachedPartners:
         self._keep_seconds = keep_seconds
         self._monotonic = monotonic
         self._cached: dict[str, tuple[float, Partner]] = {}
+        # A user id never changes its partner; only real ones are remembered.
+        self._ids: dict[str, str] = {}
         self._reading: dict[str, asyncio.Task[Partner | None]] = {}
 
     async def by_id(self, partner_id: str) -> Partner | None:
@@ -233,9 +249,17 @@ class CachedPartners:
         return await asyncio.shield(self._read_once(partner_id))
 
     async def by_user_id(self, user_id: str) -> Partner | None:
-        """The active partner with this user id; not cached, since get-token must see a new pass key."""
+        """The active partner with this user id, at most `keep_seconds` old, or None."""
+        partner_id = self._ids.get(user_id)
+        return await (self.by_user_id_now(user_id) if partner_id is None else self.by_id(partner_id))
+
+    async def by_user_id_now(self, user_id: str) -> Partner | None:
+        """The active partner with this user id, read now, or None."""
         partner = await self._partners.by_user_id(user_id)
-        return partner if partner is not None and partner.is_active else None
+        if partner is None or not partner.is_active:
+            return None
+        self._ids[user_id] = partner.id
+        return partner
 
     async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
         """The balance of each bucket now; never cached."""
@@ -298,6 +322,7 @@ def _line(row: Row[Any], balance_by_code: Mapping[str, int]) -> PartnerLine:
         nd_id=row.nd_id,
         syndct_id=row.syndct_id,
         user_id=row.user_id,
+        tokens_per_second=row.tokens_per_second,
         generation=row.generation,
         is_active=row.is_active,
         created_at=row.created_at,

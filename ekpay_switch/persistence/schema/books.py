@@ -85,7 +85,9 @@ partners = Table(
     Column("lane", SmallInteger, nullable=False),
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
     instant("created_at", server_default=func.now()),
+    Column("tokens_per_second", Integer, nullable=False, server_default=text("1000")),
     CheckConstraint("nd_id ~ '^NS[0-9]+$'", name="nd_id"),
+    CheckConstraint("tokens_per_second BETWEEN 1 AND 100000", name="tokens_per_second"),
     CheckConstraint("syndct_id ~ '^s[0-9]+$'", name="syndct_id"),
     CheckConstraint(
         "num_nulls(nd_id, syndct_id, user_id, pass_key_hash, secret_sealed) IN (0, 5)", name="syndicate"

@@ -26,7 +26,8 @@ from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
 from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 # A pass key is stored as a hash; the previous one is valid until `previous_pass_key_until`. `instruments` is
-# null where the merchant takes all. `owed` is the locked running total of its accounts and its payees'.
+# null where the merchant takes all. `owed` is the locked running total of its accounts and its payees'. IPNs
+# over plain http take two persons: one has asked for them, another sets them.
 merchants = Table(
     "merchants",
     metadata,
@@ -45,6 +46,12 @@ merchants = Table(
     Column("debt_limit", BigInteger, nullable=False),
     Column("owed", BigInteger, nullable=False, server_default=text("0")),
     instant("created_at", server_default=func.now()),
+    Column("refusals_max", SmallInteger, nullable=False, server_default=text("5")),
+    Column("order_minutes", SmallInteger, nullable=False, server_default=text("500")),
+    Column("insecure_ipns", Boolean, nullable=False, server_default=text("false")),
+    Column("insecure_ipns_asked_by", Text),
+    CheckConstraint("refusals_max BETWEEN 1 AND 20", name="refusals_max"),
+    CheckConstraint("order_minutes BETWEEN 5 AND 500", name="order_minutes"),
     CheckConstraint(one_of("charges_on_refund", ChargesOnRefund), name="charges_on_refund"),
     CheckConstraint("least(refund_limit, debt_limit) >= 0", name="limits"),
     CheckConstraint("owed >= -debt_limit", name="owed"),

@@ -44,13 +44,15 @@ notification_endpoints = Table(
     Column("served_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("kind", Text, nullable=False, server_default=text("'webhook'")),
+    Column("has_shared_secret", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("partner_id", "url"),
     CheckConstraint("state IN ('active', 'disabled')", name="state"),
     CheckConstraint("(state = 'disabled') = (disabled_why IS NOT NULL)", name="disabled_why"),
     CheckConstraint("kind IN ('ipn', 'webhook')", name="kind"),
 )
 
-# `asked_at` is when the delivery or its last replay was requested; the age of its tries counts from there.
+# `asked_at` is when the delivery or its last replay was requested; the age of its tries counts from there. Of
+# the due deliveries of an endpoint those of the lowest `rank` are tried first.
 notification_deliveries = Table(
     "notification_deliveries",
     metadata,
@@ -66,6 +68,7 @@ notification_deliveries = Table(
     Column("last_why", Text),
     Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("delivered_at", DateTime(timezone=True)),
+    Column("rank", SmallInteger, nullable=False, server_default=text("0")),
     CheckConstraint("state IN ('waiting', 'delivered', 'given_up')", name="state"),
     CheckConstraint("(state = 'waiting') = (next_try_at IS NOT NULL)", name="next_try_at"),
     CheckConstraint("state = 'waiting' OR lease_until IS NULL", name="lease_until"),
@@ -73,6 +76,13 @@ notification_deliveries = Table(
 Index(
     "ix_notification_deliveries_waiting",
     notification_deliveries.c.endpoint_id,
+    notification_deliveries.c.next_try_at,
+    postgresql_where=text("state = 'waiting'"),
+)
+Index(
+    "ix_notification_deliveries_ranked",
+    notification_deliveries.c.endpoint_id,
+    notification_deliveries.c.rank,
     notification_deliveries.c.next_try_at,
     postgresql_where=text("state = 'waiting'"),
 )

@@ -1,7 +1,9 @@
 """The merchant API over a small world, called from any address without a network in between."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from fastapi import FastAPI
 
@@ -14,11 +16,13 @@ from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.merchants import MerchantOpened, MerchantPayment, NewMerchantPayment, TrnxIdTaken
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.merchant_tokens import MerchantTokens
+from ekpay_switch.wire.public_addresses import AddressRules, may_be_notified
 from tests.api.api_setup import Content, Reply
 from tests.scenarios.merchant_orders import SERVER, Market, OrderBook, an_order, as_bytes
 
 TOKENS = MerchantTokens(KeyRing(bytes(range(32))))
 STAMP = "2026-03-01 12:00:00 GMT+06:00"
+RULES = AddressRules(trusted=frozenset({"localhost:3000"}))
 JSON = [("Content-Type", "application/json")]
 
 
@@ -64,6 +68,7 @@ class Stall:
             arrivals=RateLimit(clock, 1, calls),
             strangers=RateLimit(clock, 1, strange_calls),
             servers=KnownServers(clock),
+            may_be_notified=lambda url, plain: may_be_notified(url, replace(RULES, plain=plain)),
         )
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
         install_error_handlers(self.app, (OSError,))
@@ -139,8 +144,23 @@ def refusal(code: str, message: str) -> bytes:
     return f'{{"responseCode":"{code}","responseMessage":"{message}"}}'.encode()
 
 
+def without_member(body: bytes) -> bytes:
+    """A refusal without the member that it names."""
+    told = json.loads(body)
+    assert list(told) == ["responseCode", "responseMessage"]
+    return refusal(told["responseCode"], told["responseMessage"].partition(": ")[0])
+
+
 MALFORMED = refusal("1024", "Validation error")
 NO_MOBILE = refusal("1030", "Not a BD mobile number")
 NO_URL = refusal("1052", "must be a valid URL")
 NOBODY = refusal("1004", "Merchant authentication failed")
 TOO_MANY = refusal("1029", "Too many requests")
+
+
+async def refused(stall: Stall, content: object, status: int = 400) -> bytes:
+    """The body without the member that it names, provided that nothing was written."""
+    reply = await stall.order(content)
+    assert (reply.status, reply.headers["content-type"]) == (status, "application/json")
+    assert stall.books.news == []
+    return without_member(reply.body)

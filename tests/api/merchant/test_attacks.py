@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.api.merchant.refusals import BASE
-from tests.api.merchant.merchant_api_setup import MALFORMED, NOBODY, Stall
+from tests.api.merchant.merchant_api_setup import MALFORMED, NOBODY, Stall, without_member
 from tests.scenarios.merchant_orders import ELSEWHERE, an_order, as_bytes
 
 ROUTES = ("merchant-api", "get-status")
@@ -61,7 +61,7 @@ async def test_no_spelling_of_a_sum_is_taken_for_another(stall: Stall, written: 
         assert written == '"00100"'
         assert stall.books.news[0].amount.minor == 10_000
     else:
-        assert (reply.status, reply.body, stall.books.news) == (400, MALFORMED, [])
+        assert (reply.status, without_member(reply.body), stall.books.news) == (400, MALFORMED, [])
 
 
 def with_further(route: str, number: str) -> bytes:
@@ -76,7 +76,7 @@ def with_further(route: str, number: str) -> bytes:
 async def test_what_is_no_number_is_400_on_every_route(stall: Stall, route: str, number: str) -> None:
     """T24: where a stock framework answers 500."""
     reply = await stall.request("POST", f"{BASE}/{route}", with_further(route, number))
-    assert (reply.status, reply.body, stall.books.news) == (400, MALFORMED, [])
+    assert (reply.status, without_member(reply.body), stall.books.news) == (400, MALFORMED, [])
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -98,7 +98,7 @@ async def test_a_million_members_and_deep_nests_are_refused_before_they_are_read
     assert (await stall.request("POST", f"{BASE}/{route}", many)).status == 413
     for nest in (b"[" * 65_000, b'{"a":' * 12_000, b"[" * 30_000 + b"]" * 30_000):
         reply = await stall.request("POST", f"{BASE}/{route}", nest)
-        assert (reply.status, reply.body) == (400, MALFORMED)
+        assert (reply.status, without_member(reply.body)) == (400, MALFORMED)
 
 
 async def test_members_that_name_our_own_columns_change_nothing(stall: Stall) -> None:

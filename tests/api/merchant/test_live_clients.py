@@ -67,7 +67,7 @@ async def test_e_indexes_blocks_that_a_failure_must_have_as_well(stall: Stall) -
     for state, refusal in ((State.EXPIRED, None), (State.DECLINED, Refusal.CANCELLED)):
         stall.market.stands(replace(PAID, state=state, refusal=refusal))
         told = await status(stall)
-        assert told["pi_det_info"]["pi_type"] is None
+        assert told["pi_det_info"]["pi_type"] == ""
         assert told["cust_info"]["cust_id"] == "1042"
         assert told["msg_code"] == ("1021" if refusal is None else "1022")
 

@@ -7,7 +7,10 @@ from ekpay_switch.api.syndicate.codes import MESSAGES
 from sandbox.kit.jwe import PROTECTED_HEADER, seal
 from tests.api.api_setup import Caller, Desk, code_of
 
-MALFORMED = {"resp_cd": "2001", "resp_msg": MESSAGES["2001"]}
+MALFORMED = {
+    "resp_cd": "2001",
+    "resp_msg": f"{MESSAGES['2001']}: the body is no JWE that a key of this partner opens",
+}
 
 
 def under(header: bytes, envelope: bytes) -> bytes:
@@ -119,7 +122,13 @@ async def test_a_sealed_text_that_is_no_message_is_malformed_under_seal(
     ):
         answer = await bank.say(name, plain)
         assert code_of(answer) == "2001"
-        assert answer["hdrs"] == {"nm": "", "ver": "v1.3.0", "tms": "2026-03-01T12:00:00+06:00"}
+        assert answer["hdrs"] == {
+            "nm": "",
+            "ver": "v1.3.0",
+            "tms": "2026-03-01T12:00:00+06:00",
+            "ref_id": "",
+            "nd_id": "",
+        }
     assert desk.small.books.image() == before
 
 

@@ -79,17 +79,32 @@ async def test_a_partner_that_was_switched_off_gets_no_token_and_its_old_one_die
 )
 async def test_rubbish_is_malformed_and_nothing_of_it_comes_back(desk: Desk, body: bytes) -> None:
     reply = await desk.request("POST", PATH, body)
-    assert (reply.status, reply.plain) == (400, {"resp_cd": "2001", "resp_msg": "malformed message"})
+    assert (reply.status, reply.plain["resp_cd"], len(reply.plain)) == (400, "2001", 2)
+    assert reply.plain["resp_msg"].removeprefix("malformed message: ") in {
+        "the body is no JSON object",
+        "user_id is missing or no text",
+        "pass_key is missing or no text",
+    }
 
 
-async def test_guessing_is_slowed_down_for_one_user_and_not_for_another(desk: Desk) -> None:
-    for _ in range(20):
-        assert (await log_in(desk, pass_key="wrong")).status == 401
-    reply = await log_in(desk)
+async def test_guesses_wait_and_the_right_key_works_throughout(desk: Desk) -> None:
+    """Whoever knows the name of a bank must not be able to lock it out."""
+    for guess in range(100):
+        expected = 401 if guess < 20 else 429
+        assert (await log_in(desk, pass_key=f"guess {guess}")).status == expected
+        assert (await log_in(desk)).status == 200
+    reply = await log_in(desk, pass_key="wrong")
     assert (reply.status, reply.plain["resp_cd"], reply.headers["retry-after"]) == (429, "2004", "5")
+    assert (await log_in(desk, "bank2-user", "wrong")).status == 401
+
+
+async def test_a_partner_takes_as_many_tokens_as_it_agreed_to(desk: Desk) -> None:
+    desk.small.partners.add(replace(a_partner(), tokens_per_second=50))
+    answers = [(await log_in(desk)).status for _ in range(51)]
+    assert answers == [200] * 50 + [429]
     assert (await log_in(desk, "bank2-user")).status == 200
     desk.small.clock.pass_by(1)
-    assert (await log_in(desk)).status == 200
+    assert [(await log_in(desk)).status for _ in range(50)] == [200] * 50
 
 
 def test_made_up_names_do_not_fill_the_memory() -> None:

@@ -20,6 +20,7 @@ from ekpay_switch.domain.collections.connector_calls import CollectInquiry, Coll
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal
+from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.collections import Client, NoNewTry, RefundOpened
@@ -96,9 +97,11 @@ class SlowRefunds(FakeRefunds):
 class SlowCollections(FakeCollections):
     """A database that thinks a while before it cancels."""
 
-    async def cancel(self, partner_id: str, payment_id: UUID) -> NoNewTry | None:
+    async def cancel(
+        self, partner_id: str, payment_id: UUID, refusal: Refusal = Refusal.CANCELLED
+    ) -> NoNewTry | None:
         await asyncio.sleep(0.1)
-        return await super().cancel(partner_id, payment_id)
+        return await super().cancel(partner_id, payment_id, refusal)
 
 
 class Till:

@@ -167,6 +167,10 @@ def test_a_change_says_what_it_was_before_and_who_made_it(ekpay: Ekpay, by: str,
         ("fee_plan=cheap", "fee_plan: not a payee of config/fees.toml"),
         ("charges_on_refund=some", "charges_on_refund: not one of kept, returned"),
         ("name_en=two\nlines", "name_en: a name is one line"),
+        ("refusals_max=0", "refusals_max: not a whole number from 1 to 20"),
+        ("refusals_max=many", "refusals_max: not a whole number from 1 to 20"),
+        ("order_minutes=4", "order_minutes: not a whole number from 5 to 500"),
+        ("order_minutes=501", "order_minutes: not a whole number from 5 to 500"),
         ("colour=blue", "colour: there is no such term"),
         ("debt_limit", "debt_limit is not NAME=VALUE"),
     ],
@@ -244,3 +248,37 @@ def test_payees_are_registered_listed_and_shut_off(ekpay: Ekpay, by: str, shop: 
     assert (unknown.code, unknown.err) == (1, "ekpay: The merchant has no payee of this code.\n")
     did = [change["did"] for change in _shown(ekpay, shop)["changes"]]
     assert did == ["added", "payee_added", "payee_deactivated", "payee_activated"]
+
+
+# ---- IPNs over plain http
+
+
+def _insecure(ekpay: Ekpay, did: str, shop: str, by: str) -> Typed:
+    return ekpay("merchants", "insecure-ipns", did, shop, "--by", by, **WRITES)
+
+
+def test_plain_http_takes_two_persons_and_a_warning(ekpay: Ekpay, by: str, shop: str) -> None:
+    other = f"Second {next(_NUMBERS)}"
+    assert ekpay("staff", "add", other, "--role", "finance", **WRITES).code == 0
+
+    assert "Nobody has asked" in _insecure(ekpay, "allow", shop, by).err
+    asked = _insecure(ekpay, "ask", shop, by)
+    assert asked.code == 0
+    assert "Anybody between us and the merchant may read these IPNs" in asked.out
+    assert _shown(ekpay, shop)["insecure_ipns"] is False
+    assert f"asked for by {by}" in ekpay("merchants", "show", shop).out
+
+    alone = _insecure(ekpay, "allow", shop, by)
+    assert (alone.code, _shown(ekpay, shop)["insecure_ipns"]) == (1, False)
+
+    allowed = _insecure(ekpay, "allow", shop, other)
+    assert (allowed.code, _shown(ekpay, shop)["insecure_ipns"]) == (0, True)
+    assert "must check the signature" in allowed.out
+    assert "anybody on the way may read and change them" in ekpay("merchants", "show", shop).out
+    assert _insecure(ekpay, "allow", shop, other).code == 1
+
+    assert _insecure(ekpay, "forbid", shop, by).code == 0
+    shown = _shown(ekpay, shop)
+    assert (shown["insecure_ipns"], shown["insecure_ipns_asked_by"]) == (False, None)
+    did = [change["did"] for change in shown["changes"]]
+    assert did == ["added", "insecure_ipns_asked_for", "insecure_ipns_allowed", "insecure_ipns_forbidden"]

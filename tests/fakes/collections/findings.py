@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.funding import (
+    INSTRUMENT_REFUSALS,
     LockedTry,
     MoneyCollected,
     NothingCollected,
@@ -96,12 +97,24 @@ class Findings:
             is_quote_expired=self.tables.is_over(one.payment_id),
             is_movement_known=any(name == other.provider_transaction != "" for other in self._others(one)),
             shares=self.tables.shares.of(one.payment_id),
+            refusals_left=self._refusals_left(one),
         )
+
+    def _refusals_left(self, one: StoredTry) -> int | None:
+        """What the merchant's agreement leaves after this try; None for the payment of a bill."""
+        if self.tables.shares.of(one.payment_id) is None:
+            return None
+        earlier = [
+            other
+            for other in self.tables.tries_of(one.payment_id)
+            if other is not one and other.end in INSTRUMENT_REFUSALS
+        ]
+        return max(self.tables.refusals_max - 1 - len(earlier), 0)
 
     def _write(self, one: StoredTry, plan: TryPlan, finding: TryFinding) -> None:
         tables = self.tables
         if plan.events:
-            tables.move(one.payment_id, plan.events, plan.facts)
+            tables.move(one.payment_id, plan.events, plan.facts, plan.refusal)
             self._plan_payment(one, plan)
         elif plan.end is not None:
             tables.keep_evidence(one.payment_id, plan.end)

@@ -110,13 +110,16 @@ class FakeCollections:
                 before.state = TryState.ABANDONED
             return self._begin(payment_id, new)
 
-    async def cancel(self, partner_id: str, payment_id: UUID) -> NoNewTry | None:
+    async def cancel(
+        self, partner_id: str, payment_id: UUID, refusal: Refusal = Refusal.CANCELLED
+    ) -> NoNewTry | None:
         with self.tables.steps.step("cancel"):
             tables = self.tables
             payment = tables.payment(partner_id, payment_id)
             if payment is None:
                 return NoNewTry(None)
-            if payment.state is State.DECLINED and payment.standing.refusal is Refusal.CANCELLED:
+            notices = {Refusal.CANCELLED: "cancelled", Refusal.INSTRUMENT_REFUSED: "instrument_refused"}
+            if payment.state is State.DECLINED and payment.standing.refusal in notices:
                 return None
             open_try = tables.open_try(payment_id)
             is_used = any(
@@ -130,9 +133,9 @@ class FakeCollections:
                 open_try.state, open_try.end = TryState.CLOSED, TryEnd.LAPSED
                 open_try.epoch, open_try.lease_until = open_try.epoch + 1, None
                 events = (Event.COLLECTION_CAME_TO_NOTHING, Event.REFUSED)
-            tables.move(payment_id, events, {"refusal": Refusal.CANCELLED.value}, Refusal.CANCELLED)
+            tables.move(payment_id, events, {"refusal": refusal.value}, refusal)
             payment.next_action_at = None
-            tables.tell(payment_id, "cancelled")
+            tables.tell(payment_id, notices[refusal])
             return None
 
     # ---- following up ------------------------------------------------------------

@@ -130,6 +130,7 @@ class CollectTables:
     callbacks: dict[tuple[str, str], tuple[RawCallback, CallbackHint | None]] = field(default_factory=dict)
     client_names: Mapping[str, str] = field(default_factory=dict)
     shares: FakeShares = field(default_factory=FakeShares)
+    refusals_max: int = 5
     tell_routing: Callable[[LockedTry, TryFinding], None] = lambda _held, _finding: None
 
     # ---- reading ------------------------------------------------------------

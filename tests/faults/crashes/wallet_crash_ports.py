@@ -34,6 +34,7 @@ from ekpay_switch.domain.collections.funding import (
     TryFinding,
 )
 from ekpay_switch.domain.refunds.refund import LockedRefund, NewRefund, RefundFinding, RefundRefusal
+from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.collections import (
     Callbacks,
     Collections,
@@ -82,8 +83,10 @@ class CrashingCollections:
         opening = self.inner.open_try(partner_id, payment_id, new, page_is_ours_after_seconds)
         return await self.fuse.around("open_try", opening)
 
-    async def cancel(self, partner_id: str, payment_id: UUID) -> NoNewTry | None:
-        return await self.fuse.around("cancel", self.inner.cancel(partner_id, payment_id))
+    async def cancel(
+        self, partner_id: str, payment_id: UUID, refusal: Refusal = Refusal.CANCELLED
+    ) -> NoNewTry | None:
+        return await self.fuse.around("cancel", self.inner.cancel(partner_id, payment_id, refusal))
 
     async def lease_try(self, reference: str, lease_seconds: float) -> LockedTry | None:
         return await self.fuse.around("lease_try", self.inner.lease_try(reference, lease_seconds))

@@ -6,7 +6,7 @@ from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillMissing, FetchReply, Quote
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.fetch_bill import FetchOrder, chosen_parameters, fetch_bill
+from ekpay_switch.flows.fetch_bill import FetchOrder, ParameterFault, chosen_parameters, fetch_bill
 from ekpay_switch.ports.billers import Parameter
 from tests.factories import BILL_NO, a_bill, a_fetch, a_world
 from tests.fakes.billers import BILL_NUMBER, PROFILE
@@ -63,8 +63,10 @@ async def test_an_unknown_biller_is_not_asked() -> None:
 
 async def test_a_bill_that_is_not_named_properly_is_not_asked_for() -> None:
     small = a_world()
-    assert await fetch_bill(a_fetch("12"), small.world) is Refusal.MALFORMED
-    assert await fetch_bill(FetchOrder("bank1", "F" * 24, "b025", {}), small.world) is Refusal.MALFORMED
+    wrong = ParameterFault("bll_no", "is not as this biller's master data say")
+    assert await fetch_bill(a_fetch("12"), small.world) == wrong
+    nothing = FetchOrder("bank1", "F" * 24, "b025", {})
+    assert await fetch_bill(nothing, small.world) == ParameterFault("bll_no", "is missing")
     assert small.steps.taken == []
 
 
@@ -105,7 +107,7 @@ def test_a_field_with_choices_takes_one_of_them(told: str, *, is_taken: bool) ->
     kind = replace(kind, choices=(("M", "metered", "মিটারযুক্ত"), ("NM", "non-metered", "মিটারবিহীন")))
     profile = replace(PROFILE, parameters=(ACCOUNT, kind))
     chosen = chosen_parameters(profile, {"bllr_accno": "12345678", "bll_typ": told})
-    assert (chosen is not None) == is_taken
+    assert isinstance(chosen, dict) == is_taken
 
 
 @pytest.mark.parametrize(
@@ -116,12 +118,13 @@ def test_an_amount_that_the_payer_chooses_keeps_its_bounds(told: str, *, is_take
     amount = replace(ACCOUNT, name="amount", wire_name="amount", pattern="^[0-9.]+$", bounds=bounds)
     profile = replace(PROFILE, parameters=(ACCOUNT, amount))
     chosen = chosen_parameters(profile, {"bllr_accno": "12345678", "amount": told})
-    assert (chosen is not None) == is_taken
+    assert isinstance(chosen, dict) == is_taken
 
 
 def test_an_optional_field_alone_names_no_bill() -> None:
     profile = replace(PROFILE, parameters=(ACCOUNT, MOBILE))
-    assert chosen_parameters(profile, {"bill_mobno": "01711111111"}) is None
+    found = chosen_parameters(profile, {"bill_mobno": "01711111111"})
+    assert found == ParameterFault("bllr_accno", "is missing")
     filled = {"bll_no": "ignored", "bllr_accno": "12345678", "bill_mobno": "01711111111"}
     assert chosen_parameters(profile, filled) == {"account_no": "12345678", "mobile": "01711111111"}
 
@@ -129,4 +132,43 @@ def test_an_optional_field_alone_names_no_bill() -> None:
 @pytest.mark.parametrize("text", ["12345678\n", "১২৩৪৫৬৭৮", "1234567", "٣٤٥٦٧٨٩٠", " 12345678", "123456789"])
 def test_one_field_with_rubbish_spoils_the_whole_request(text: str) -> None:
     profile = replace(PROFILE, parameters=(BILL_NUMBER, ACCOUNT))
-    assert chosen_parameters(profile, {"bll_no": BILL_NO, "bllr_accno": text}) is None
+    found = chosen_parameters(profile, {"bll_no": BILL_NO, "bllr_accno": text})
+    assert found == ParameterFault("bllr_accno", "is not as this biller's master data say")
+
+
+@pytest.mark.parametrize("spelled", ["01711111111", "8801711111111", "+8801711111111"])
+def test_a_mobile_number_is_one_number_however_it_is_spelled(spelled: str) -> None:
+    profile = replace(PROFILE, parameters=(ACCOUNT, MOBILE))
+    chosen = chosen_parameters(profile, {"bllr_accno": "12345678", "bill_mobno": spelled})
+    assert chosen == {"account_no": "12345678", "mobile": "01711111111"}
+
+
+@pytest.mark.parametrize("spelled", ["1711111111", "008801711111111", "+88 01711111111", "88017111111110"])
+def test_what_is_no_mobile_number_is_named(spelled: str) -> None:
+    profile = replace(PROFILE, parameters=(ACCOUNT, MOBILE))
+    found = chosen_parameters(profile, {"bllr_accno": "12345678", "bill_mobno": spelled})
+    assert found == ParameterFault("bill_mobno", "is not as this biller's master data say")
+
+
+def test_the_one_number_of_a_biller_is_taken_from_either_member() -> None:
+    """Public clients send `bllr_accno` where a biller has a bill number alone."""
+    by_bill = replace(PROFILE, parameters=(BILL_NUMBER, MOBILE))
+    assert chosen_parameters(by_bill, {"bllr_accno": BILL_NO}) == {"bill_no": BILL_NO}
+    by_account = replace(PROFILE, parameters=(ACCOUNT,))
+    assert chosen_parameters(by_account, {"bll_no": "12345678"}) == {"account_no": "12345678"}
+    both = replace(PROFILE, parameters=(replace(BILL_NUMBER, group="B"), ACCOUNT))
+    assert isinstance(chosen_parameters(both, {"bll_no": "12345678"}), ParameterFault)
+
+
+def test_a_member_of_ours_that_nobody_sends_has_a_default() -> None:
+    choices = (("counter", "At the counter", "কাউন্টারে"), ("post", "By post", "ডাকে"))
+    delivery = replace(
+        ACCOUNT, name="delivery", wire_name="x_delivery", pattern="^(counter|post)$", choices=choices,
+        is_required=False, default="counter",
+    )  # fmt: skip
+    profile = replace(PROFILE, parameters=(ACCOUNT, delivery))
+    named = {"bllr_accno": "12345678"}
+    assert chosen_parameters(profile, named) == {"account_no": "12345678", "delivery": "counter"}
+    chosen = chosen_parameters(profile, named | {"x_delivery": "post"})
+    assert chosen == {"account_no": "12345678", "delivery": "post"}
+    assert chosen_parameters(profile, {}) == ParameterFault("bllr_accno", "is missing")

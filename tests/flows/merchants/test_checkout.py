@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ekpay_switch.domain.collections.funding import LockedTry, TryEnd, TryFinding, TryState
+from ekpay_switch.domain.merchants import MerchantCode, code_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import State
@@ -299,6 +300,32 @@ async def test_leaving_ends_the_payment_before_money_was_asked_for(instrument: s
     payment = await shopper.now()
     assert (payment.state, payment.refusal) == (State.DECLINED, Refusal.CANCELLED)
     assert await cancel_by_payer(payment, shopper.world), "leaving twice is leaving"
+
+
+async def refused(shopper: Shopper, nth: int) -> None:
+    """The payer chooses a wallet, and is refused there."""
+    await shopper.choose("bkash", nth)
+    shopper.page("bkash").is_gone = True
+    await shopper.wait(200)
+
+
+async def test_giving_up_after_a_refusal_is_a_failure_and_no_cancellation() -> None:
+    shopper = Shopper()
+    await refused(shopper, 1)
+    assert (await shopper.now()).state is State.CREATED
+    assert await cancel_by_payer(await shopper.now(), shopper.world)
+    payment = await shopper.now()
+    assert (payment.state, payment.refusal) == (State.DECLINED, Refusal.INSTRUMENT_REFUSED)
+    assert code_of(payment.state, payment.refusal) is MerchantCode.FAILED
+
+
+async def test_five_refusals_end_the_order() -> None:
+    shopper = Shopper()
+    for nth in range(1, 6):
+        assert (await shopper.now()).state is State.CREATED
+        await refused(shopper, nth)
+    payment = await shopper.now()
+    assert (payment.state, payment.refusal) == (State.DECLINED, Refusal.INSTRUMENT_REFUSED)
 
 
 async def test_a_page_that_is_paid_after_its_payer_left_goes_back_to_its_payer() -> None:

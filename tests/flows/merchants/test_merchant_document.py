@@ -27,9 +27,13 @@ from ekpay_switch.ports.merchants import MerchantPayment
 from tests.fakes.world import SmallWorld
 from tests.scenarios.merchant_orders import A_TEXT, BY_BKASH, a_payment
 
-INSTRUMENTS = {"bkash": Instrument("bKash", "wallet"), "dbbl_nexus": Instrument("DBBL Nexus", "card")}
+INSTRUMENTS = {
+    "bkash": Instrument("bKash", "wallet", "bKash-msbksh"),
+    "dbbl_nexus": Instrument("DBBL Nexus", "card", "DBBL-Nexus Network"),
+}
+NULL_AS_RECORDED = {"scroll_no", "remarks", "pi_charge", "pi_discount", "discount", "promo_discount"}
 # What a payment of 1 taka with a charge of 1.50 looked like (LIVE, 34 rows); names and ids are ours.
-PAID = {
+PAID: Document = {
     "secure_token": "a.b.c",
     "msg_code": "1020",
     "msg_det": "Transaction completed successfully",
@@ -47,7 +51,7 @@ PAID = {
         "cust_name": "Rahela Khatun",
         "cust_mobo_no": "+8801712345678",
         "cust_email": "",
-        "cust_mail_addr": None,
+        "cust_mail_addr": "",
     },
     "scroll_no": None,
     "trnx_info": {
@@ -69,7 +73,7 @@ PAID = {
         "pi_name": "bKash",
         "pi_type": "bkash",
         "pi_number": "NOTHING PROVIDED",
-        "pi_gateway": None,
+        "pi_gateway": "bKash-msbksh",
         "card_holder_name": "NOTHING PROVIDED",
     },
 }
@@ -98,11 +102,11 @@ def test_a_paid_payment_reads_as_it_was_recorded_to_the_byte() -> None:
 @pytest.mark.parametrize(
     ("state", "refusal", "code", "detail", "uri"),
     [
-        (State.CREATED, None, "1023", "Transaction is pending", None),
-        (State.COLLECTING, None, "1023", "Transaction is pending", None),
-        (State.FUNDED, None, "1023", "Transaction is pending", None),
-        (State.IN_REVIEW, None, "1023", "Transaction is pending", None),
-        (State.REFUNDING, None, "1023", "Transaction is pending", None),
+        (State.CREATED, None, "1023", "Transaction is pending", ""),
+        (State.COLLECTING, None, "1023", "Transaction is pending", ""),
+        (State.FUNDED, None, "1023", "Transaction is pending", ""),
+        (State.IN_REVIEW, None, "1023", "Transaction is pending", ""),
+        (State.REFUNDING, None, "1023", "Transaction is pending", ""),
         (State.EXPIRED, None, "1021", "Transaction failed", "https://shop.example/failed"),
         (State.DECLINED, None, "1021", "Transaction failed", "https://shop.example/failed"),
         (State.REFUNDED, None, "1021", "Transaction failed", "https://shop.example/failed"),
@@ -116,7 +120,7 @@ def test_a_paid_payment_reads_as_it_was_recorded_to_the_byte() -> None:
     ],
 )
 def test_every_state_has_every_block_and_nothing_but_a_success_looks_paid(
-    state: State, refusal: Refusal | None, code: str, detail: str, uri: str | None
+    state: State, refusal: Refusal | None, code: str, detail: str, uri: str
 ) -> None:
     found = told(replace(one_taka(), state=state, refusal=refusal))
     assert list(found) == list(PAID)
@@ -125,8 +129,8 @@ def test_every_state_has_every_block_and_nothing_but_a_success_looks_paid(
             assert list(block(found, name)) == list(part)
     assert (found["msg_code"], found["msg_det"]) == (code, detail)
     assert block(found, "basic_Info")["redirect_to"] == uri
-    assert block(found, "trnx_info")["pi_trnx_id"] is None
-    assert set(block(found, "pi_det_info").values()) == {None}
+    assert block(found, "trnx_info")["pi_trnx_id"] == ""
+    assert set(block(found, "pi_det_info").values()) == {""}
     assert block(found, "cust_info") == PAID["cust_info"]
 
 
@@ -148,18 +152,38 @@ def test_a_card_is_told_masked_and_a_wallet_is_not_told() -> None:
     card = replace(BY_BKASH, connector_id="dbbl_nexus", facts=facts)
     found = block(told(replace(one_taka(), funding=card)), "pi_det_info")
     assert (found["pi_name"], found["pi_type"]) == ("DBBL Nexus", "dbbl_nexus")
-    assert (found["pi_number"], found["card_holder_name"]) == ("************3114", None)
+    assert (found["pi_number"], found["card_holder_name"]) == ("************3114", "NOTHING PROVIDED")
     unknown = replace(one_taka(), funding=replace(card, facts={}))
     assert block(told(unknown), "pi_det_info")["pi_number"] == "NOTHING PROVIDED"
 
 
-def test_what_was_left_out_is_null() -> None:
-    bare = replace(A_TEXT, order={"trnx_amt": "100"}, ipn_email="", ipn_uri="", ipn_channel="0")
+def test_what_was_left_out_is_empty() -> None:
+    bare = replace(
+        A_TEXT, order={"trnx_amt": "100", "cust_id": None}, ipn_email="", ipn_uri="", ipn_channel="0"
+    )
     found = told(a_payment(text=bare))
-    assert found["req_timestamp"] is None
-    assert set(block(found, "cust_info").values()) == {None}
-    assert block(found, "basic_Info")["ord_desc"] is None
+    assert found["req_timestamp"] == ""
+    assert set(block(found, "cust_info").values()) == {""}
+    assert block(found, "basic_Info")["ord_desc"] == ""
     assert block(found, "basic_Info")["ipn_info"] == "0,,"
+
+
+def leaves(found: Document) -> dict[str, str | None]:
+    """Every leaf by its name; no name occurs twice."""
+    flat: dict[str, str | None] = {}
+    for name, part in found.items():
+        flat |= part if isinstance(part, dict) else {name: part}
+    return flat
+
+
+@pytest.mark.parametrize("state", State)
+def test_only_what_was_recorded_as_null_is_null(state: State) -> None:
+    payment = replace(one_taka(), state=state)
+    bare = replace(payment, text=replace(A_TEXT, order={}))
+    for document in (told(payment), told(bare), mask_document(told(bare)), not_found_document()):
+        assert list(document) == list(PAID)
+        assert list(leaves(document)) == list(leaves(PAID))
+        assert {name for name, leaf in leaves(document).items() if leaf is None} == NULL_AS_RECORDED
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=20))
@@ -177,14 +201,14 @@ def test_what_merchants_find_their_records_by_comes_back_byte_for_byte(
 def test_strangers_see_that_it_was_paid_and_not_by_whom() -> None:
     seen = mask_document(told(one_taka()))
     assert list(seen) == list(PAID)
-    assert seen["secure_token"] is None
+    assert seen["secure_token"] == ""
     assert (seen["msg_code"], seen["trnx_info"]) == ("1020", PAID["trnx_info"])
     assert seen["cust_info"] == {
         "cust_id": "1042",
         "cust_name": "R***",
         "cust_mobo_no": "+***",
         "cust_email": "",
-        "cust_mail_addr": None,
+        "cust_mail_addr": "",
     }
     assert block(seen, "pi_det_info")["pi_number"] == "N***"
     assert block(seen, "pi_det_info")["card_holder_name"] == "N***"
@@ -195,19 +219,20 @@ def test_strangers_do_not_learn_where_the_ipn_goes() -> None:
     whole = told(one_taka())
     seen = mask_document(whole)
     assert block(seen, "basic_Info")["ipn_info"] == "3,***,***"
-    assert block(seen, "basic_Info")["redirect_to"] is None
+    assert block(seen, "basic_Info")["redirect_to"] == ""
     assert block(whole, "basic_Info") == PAID["basic_Info"]
 
 
-def test_a_payment_that_is_not_there_has_a_code_alone() -> None:
-    assert json.dumps(not_found_document()) == '{"msg_code": "404", "msg_det": "Transaction not found"}'
+def test_a_payment_that_is_not_there_says_its_code_and_is_empty_otherwise() -> None:
+    said = {name: leaf for name, leaf in leaves(not_found_document()).items() if leaf}
+    assert said == {"msg_code": "404", "msg_det": "Transaction not found"}
 
 
 def test_instruments_have_the_names_of_their_connectors() -> None:
     small = SmallWorld()
     instrument_of = instrument_lookup(small.connectors)
-    assert instrument_of("bkash") == Instrument("bKash", "wallet")
-    assert instrument_of("gone") == Instrument("gone", "")
+    assert instrument_of("bkash") == Instrument("bKash", "wallet", "bKash-bkash")
+    assert instrument_of("gone") == Instrument("gone", "", "gone")
 
 
 def test_times_are_dhakas() -> None:

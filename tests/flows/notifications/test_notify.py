@@ -217,7 +217,10 @@ async def test_a_send_that_hangs_holds_up_nobody_and_is_cut_off_at_the_end() -> 
     class OneHangs:
         """A sender whose first call never ends."""
 
-        async def send(self, url: str, headers: dict[str, str], body: bytes) -> SendResult:
+        async def send(
+            self, url: str, headers: dict[str, str], body: bytes, plain_hosts: frozenset[str]
+        ) -> SendResult:
+            del plain_hosts
             if b'"R1"' in body:
                 await hang(a_notice(1))
             return await small.sender.send(url, headers, body)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.domain.collections.funding import LockedTry, TryEnd, TryState
+from ekpay_switch.domain.collections.funding import LockedTry, NothingCollected, TryEnd, TryState
 from ekpay_switch.domain.ledger.posting_rules import Charges, Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
@@ -247,3 +247,60 @@ async def test_sendings_are_counted_and_the_newest_message_is_the_one_that_count
     await shop.books.tell(newer)
     seen = await shop.seen(payment.payment_id)
     assert (seen.is_told, seen.ipn_tries) == (False, 0)
+
+
+# ---- refusals of instruments
+
+
+async def _refused(shop: Shop, payment: MerchantPayment, nth: int) -> State:
+    """One more try, whose payer is refused at the instrument."""
+    held = await shop.begun(payment, BKASH, nth=nth)
+    await shop.till.record(held, page(f"TR{nth}"))
+    recorded = await shop.till.record(await shop.till.leased(held), LAPSED)
+    assert recorded is not None
+    return recorded.state
+
+
+async def test_an_order_ends_after_so_many_refusals_as_its_merchant_agreed_to(shop: Shop) -> None:
+    await shop.books.tell("UPDATE merchants SET refusals_max = 3")
+    payment = await shop.opened()
+    states = [await _refused(shop, payment, nth) for nth in (1, 2, 3)]
+    assert states == [State.CREATED, State.CREATED, State.DECLINED]
+    seen = await shop.seen(payment.payment_id)
+    assert (seen.state, seen.refusal) == (State.DECLINED, Refusal.INSTRUMENT_REFUSED)
+    notice = "SELECT notice FROM notifications WHERE payment_id = $1"
+    assert await shop.books.value(notice, payment.payment_id) == "instrument_refused"
+    assert await _begin(shop, payment, a_priced_try(nth=4)) == NoNewTry(State.DECLINED)
+    assert await shop.books.audit() is None
+
+
+async def test_a_merchant_may_end_its_orders_at_the_first_refusal(shop: Shop) -> None:
+    await shop.books.tell("UPDATE merchants SET refusals_max = 1")
+    assert await _refused(shop, await shop.opened(), 1) is State.DECLINED
+
+
+async def test_a_page_that_the_connector_never_opened_is_no_refusal_of_the_payers(shop: Shop) -> None:
+    await shop.books.tell("UPDATE merchants SET refusals_max = 1")
+    payment = await shop.opened()
+    held = await shop.begun(payment, BKASH)
+    recorded = await shop.till.record(held, NothingCollected(TryEnd.NO_PAGE, "no answer"))
+    assert recorded is not None
+    assert recorded.state is State.CREATED
+
+
+async def test_a_payer_who_gives_up_after_a_refusal_did_not_cancel(shop: Shop) -> None:
+    payment = await shop.opened()
+    await _refused(shop, payment, 1)
+    refusal = Refusal.INSTRUMENT_REFUSED
+    assert await shop.till.collections.cancel("shop", payment.payment_id, refusal) is None
+    assert (await shop.seen(payment.payment_id)).refusal is refusal
+    assert await shop.till.collections.cancel("shop", payment.payment_id) is None, "leaving twice is leaving"
+
+
+async def test_the_payment_of_a_bill_bears_any_refusal(shop: Shop) -> None:
+    await shop.books.tell("UPDATE merchants SET refusals_max = 1")
+    await shop.books.partner()
+    held = await shop.till.on_page()
+    recorded = await shop.till.record(await shop.till.leased(held), LAPSED)
+    assert recorded is not None
+    assert recorded.state is State.CREATED

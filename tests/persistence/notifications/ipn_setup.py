@@ -49,8 +49,8 @@ class Stand:
     async def ends(self, payment_id: UUID, notice: str, version: int = 5) -> UUID:
         """The payment ends as this notice says, without the money that a real end moves; the notice's id."""
         state = NOTICES[notice].state
-        refusal = Refusal.CANCELLED.value if state is State.DECLINED else None
-        await self.books.tell(END, payment_id, state.value, refusal)
+        refusals = {"cancelled": Refusal.CANCELLED, "instrument_refused": Refusal.INSTRUMENT_REFUSED}
+        await self.books.tell(END, payment_id, state.value, refusals.get(notice))
         partner_id = await self.books.value("SELECT partner_id FROM payments WHERE id = $1", payment_id)
         notification_id = uuid7()
         await self.books.tell(NOTICE, notification_id, payment_id, partner_id, notice, version)

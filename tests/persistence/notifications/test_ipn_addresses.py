@@ -180,3 +180,22 @@ async def test_an_address_that_wastes_our_time_is_cut_off_and_the_others_go_on(
 
 async def on_loopback(_: str, __: int) -> Sequence[str]:
     return ["127.0.0.1"]
+
+
+async def test_plain_http_is_posted_to_where_two_persons_have_agreed_to_it(stand: Stand) -> None:
+    """And only to a public address: the agreement is about reading on the way, not about our own network."""
+    payment_id = await stand.ordered("http://shop.example/ipn")
+    await stand.ends(payment_id, "completed")
+    tried: list[tuple[str, int]] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        tried.append((host, port))
+        return ["127.0.0.1"]
+
+    office = office_of(stand, resolve)
+    await one_round(office)
+    assert (await stand.whys(payment_id), tried) == (["the URL must begin with https://"], [])
+    await stand.books.tell("UPDATE merchants SET insecure_ipns = true, return_hosts = '[\"shop.example\"]'")
+    await stand.books.tell(DUE)
+    await one_round(office)
+    assert (await stand.whys(payment_id), tried) == ([NOT_PUBLIC], [("shop.example", 80)])
