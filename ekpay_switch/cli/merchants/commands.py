@@ -40,6 +40,7 @@ from ekpay_switch.persistence.merchants.staff_actions import (
     MerchantStaffActions,
     NewMerchant,
 )
+from ekpay_switch.security.webhook_signatures import WebhookKeys
 
 app = typer.Typer(help="Merchants, their agreements, pass keys and payees.", no_args_is_help=True)
 app.add_typer(merchant_payees.app, name="payees")
@@ -183,6 +184,10 @@ def _show_once(credentials: MerchantKey, *, as_json: bool) -> None:
         "mer_reg_id": credentials.mer_reg_id,
         "pass_key": credentials.pass_key,
     }
+    if credentials.ipn_endpoint_id is not None:
+        keys = WebhookKeys(open_session().keys())
+        values["ipn_endpoint"] = str(credentials.ipn_endpoint_id)
+        values["ipn_public_key"] = keys.public_key(credentials.ipn_endpoint_id, 1)
     if as_json:
         show_json(values)
         return

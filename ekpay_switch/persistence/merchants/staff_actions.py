@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
@@ -71,12 +72,16 @@ class NewMerchant:
 
 @dataclass(frozen=True, slots=True)
 class MerchantKey:
-    """A new pass key of a merchant; it is shown once and stored only as a hash."""
+    """A new pass key of a merchant; it is shown once and stored only as a hash.
+
+    `ipn_endpoint_id` is that of the IPNs of a merchant that was just added.
+    """
 
     partner_id: str
     mer_reg_id: str
     name_en: str
     pass_key: str = field(repr=False)
+    ipn_endpoint_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,11 +300,12 @@ async def _add(connection: AsyncConnection, new: NewMerchant, by: str) -> Mercha
     ids = {"partner_id": new.partner_id, "mer_reg_id": new.mer_reg_id}
     row = ids | {"pass_key_hash": hash_pass_key(pass_key)} | document
     await connection.execute(insert(merchants).values(row))
-    endpoint = {"id": uuid7(), "partner_id": new.partner_id, "url": IPN, "kind": IPN}
+    endpoint_id = uuid7()
+    endpoint = {"id": endpoint_id, "partner_id": new.partner_id, "url": IPN, "kind": IPN}
     await connection.execute(insert(notification_endpoints).values(endpoint))
     details = {"did": "added", "mer_reg_id": new.mer_reg_id, "fields": agreement_document(new.agreement)}
     await note_change(connection, new.partner_id, by, details)
-    return MerchantKey(new.partner_id, new.mer_reg_id, new.agreement.name_en, pass_key)
+    return MerchantKey(new.partner_id, new.mer_reg_id, new.agreement.name_en, pass_key, endpoint_id)
 
 
 async def _find_new(connection: AsyncConnection, news: Sequence[NewMerchant]) -> list[NewMerchant]:

@@ -24,7 +24,7 @@ from sandbox.rehearsals.demo.paying.script import PartnerPlan
 from sandbox.rehearsals.demo.report import DemoOutcome, as_json, show
 from sandbox.rehearsals.demo.run_session import keep_open
 from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, CommandMissingError
-from sandbox.rehearsals.installation.home_folder import home_folder
+from sandbox.rehearsals.installation.home_folder import HomeInUseError, hold_home, home_folder
 from sandbox.rehearsals.installation.installation import (
     TIME_DIVISOR,
     NotReadyError,
@@ -141,7 +141,10 @@ def run(
                 f"port {number} is taken: stop the process that listens there, or choose another {name}"
             )
     try:
-        run_until_stopped(_keep_stage_open(setting, screen), screen)
+        with hold_home(setting.home_folder):
+            run_until_stopped(_keep_stage_open(setting, screen), screen)
+    except HomeInUseError as taken:
+        raise typer.BadParameter(f"{taken}: stop it, or set EKPAY_HOME to another folder") from taken
     except KeyboardInterrupt:
         screen.print(f"Stopped; the data stays in {setting.home_folder}.")
 

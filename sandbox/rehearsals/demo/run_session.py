@@ -11,7 +11,7 @@ from sandbox.rehearsals.demo.admin_clients.admin_client import SimulatorAddress
 from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient
 from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
 from sandbox.rehearsals.installation import ekshop_account as ekshop
-from sandbox.rehearsals.installation.installation import WALLET, Stage
+from sandbox.rehearsals.installation.installation import LOGINS, WALLET, Stage
 from sandbox.rehearsals.installation.parties import BUCKETS, Parties, create_parties, load, save, top_up
 from sandbox.rehearsals.installation.rest_shop import load as load_shop
 from sandbox.rehearsals.installation.rest_shop import open_account
@@ -41,6 +41,7 @@ async def keep_open(stage: Stage, screen: Console) -> None:
     parties = await _parties(stage, screen)
     await _shop(stage, parties)
     await _ekshop(stage, parties)
+    stage.save_logins()
     address = SimulatorAddress(stage.setting.biller_address("breb"), stage.passwords["breb"])
     async with BrebAdminClient(address) as admin_client:
         (bill,) = await admin_client.payables(1)
@@ -102,8 +103,12 @@ def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[s
         f"partners {partners}   their secrets: {setting.sandbox_home / 'partners.json'}",
         f"shop     {cast.partners[0].id}   its API key: {setting.sandbox_home / 'shop.json'}",
         f"ekShop   http://{setting.shop_place}   a shop of several sellers, paid through the merchant API",
+        f"logins   of every biller and provider: {setting.sandbox_home / LOGINS}",
+        f"mailbox  {setting.mailbox_port}   a port of yours that notifications may go to",
         f"logs     {setting.logs}",
         f"Waiting times are divided by {setting.time_divisor}.",
+        "",
+        *_own_far_sides(setting.switch_address),
         "",
         "Try in another terminal:",
         f"{pay} --biller b025 --account 10000007                  DESCO",
@@ -125,4 +130,14 @@ def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[s
         f"  {program} audit",
         "",
         "Ctrl-C stops everything; the data stays.",
+    ]
+
+
+def _own_far_sides(switch: str) -> list[str]:
+    """How a bank, a shop or a biller of one's own is pointed at this switch."""
+    return [
+        "Bring your own, in another terminal:",
+        f"  bank    {switch}/syndicate/api, as one of the partners above",
+        f"  shop    {switch}/ekpaypg/v1, once it is added (docs/how-to/integrate-a-shop.md)",
+        "  biller  EKPAY_DESCO_URL=http://127.0.0.1:PORT make run sends you its payments; any URL in logins",
     ]

@@ -21,6 +21,7 @@ from sandbox.kit.provider.switch_environment import settings_for_switch as setti
 from sandbox.providers.iso8583.family import HostsFamily as Hosts
 from sandbox.registry import BILLER_FAMILIES, PROVIDER_FAMILIES, InstitutionName
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
+from sandbox.rehearsals.installation.parties import write_secret_json
 from sandbox.rehearsals.installation.processes import Children
 
 TIME_DIVISOR = 20
@@ -38,6 +39,8 @@ COUNTER_ACCOUNTS = 2_000
 WALLET = "bkash"
 
 _REAL_DATABASE = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATABASE_AUDIT_URL")
+_TRUSTED = "EKPAY_WEBHOOK_TRUSTED_HOSTS"
+LOGINS = "logins.json"
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
@@ -154,12 +157,13 @@ class Stage:
         names = (*setting.billers, WALLET, _COUNTERS, _GATEWAYS)
         self.passwords = {name: _secret(name, "PASSWORD") for name in names}
         environment = {name: value for name, value in os.environ.items() if name not in _REAL_DATABASE}
-        environment |= {
+        own = {
             "EKPAY_HOME": str(setting.home_folder),
             "EKPAY_TIME_DIVISOR": str(setting.time_divisor),
             "EKPAY_PUBLIC_URL": setting.switch_address,
-            "EKPAY_WEBHOOK_TRUSTED_HOSTS": _trusted_hosts(setting),
+            _TRUSTED: _trusted_hosts(setting),
         }
+        environment |= own
         for name in setting.billers:
             environment |= self._far_side_settings(
                 name, f"http://127.0.0.1:{setting.proxied[name]}/{name}/api"
@@ -171,8 +175,19 @@ class Stage:
         if setting.wallet_ports is not None:
             environment |= self._far_side_settings(WALLET, f"http://127.0.0.1:{setting.wallet.proxied_port}")
             environment |= _wallet_settings(setting.wallet)
+        # Whoever builds a biller or a provider has set its address: theirs is called, not ours.
+        environment |= {name: os.environ[name] for name in environment if _is_far_side(name)}
+        self._logins = {
+            name: value
+            for name, value in environment.items()
+            if name.startswith("EKPAY_") and name not in own
+        }
         self.tool = EkpayCommand(environment)
         self.children = Children(setting.logs, environment)
+
+    def save_logins(self) -> None:
+        """Store how far sides are called, by the settings of the switch, readable by their owner only."""
+        write_secret_json(self.setting.sandbox_home / LOGINS, self._logins)
 
     @property
     def counter_password(self) -> str:
@@ -296,9 +311,16 @@ class Stage:
 
 
 def _trusted_hosts(setting: StageSettings) -> str:
-    """Loopback addresses to which the switch may send: a partner's notification endpoint, and the shop."""
-    shop = f",{setting.shop_place}" if setting.shop_port else ""
-    return f"127.0.0.1:{setting.mailbox_port}{shop}"
+    """Where the switch may send without https: a partner's endpoint, the shop, and what its user trusts."""
+    hosts = [f"127.0.0.1:{setting.mailbox_port}"]
+    if setting.shop_port:
+        hosts.append(setting.shop_place)
+    return ",".join([*hosts, *filter(None, os.environ.get(_TRUSTED, "").split(","))])
+
+
+def _is_far_side(name: str) -> bool:
+    """Whether this setting is the address of a far side, and its user has set it."""
+    return name.endswith("_URL") and name != "EKPAY_PUBLIC_URL" and bool(os.environ.get(name))
 
 
 def _secret(far_side: str, name: str) -> str:

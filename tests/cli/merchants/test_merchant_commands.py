@@ -53,7 +53,7 @@ def _change(ekpay: Ekpay, shop: str, by: str, *terms: str) -> Typed:
 def test_a_new_merchant_is_told_its_pass_key_once(ekpay: Ekpay, by: str) -> None:
     told = _added(ekpay, by)
 
-    assert told.keys() == {"partner_id", "mer_reg_id", "pass_key"}
+    assert told.keys() == {"partner_id", "mer_reg_id", "pass_key", "ipn_endpoint", "ipn_public_key"}
     assert told["partner_id"] == told["mer_reg_id"].replace("_", "-")
     assert len(told["pass_key"]) == 24
     assert told["pass_key"].isalnum()
@@ -282,3 +282,20 @@ def test_plain_http_takes_two_persons_and_a_warning(ekpay: Ekpay, by: str, shop:
     assert (shown["insecure_ipns"], shown["insecure_ipns_asked_by"]) == (False, None)
     did = [change["did"] for change in shown["changes"]]
     assert did == ["added", "insecure_ipns_asked_for", "insecure_ipns_allowed", "insecure_ipns_forbidden"]
+
+
+def test_a_new_merchant_is_told_what_its_ipns_are_checked_with(ekpay: Ekpay, by: str) -> None:
+    told = _added(ekpay, by)
+    (line,) = json.loads(
+        ekpay("notifications", "endpoints", "list", "--partner", told["partner_id"], "--json").out
+    )
+    assert told["ipn_endpoint"] == line["id"]
+    assert [told["ipn_public_key"]] == line["public_keys"]
+    assert "ipn_public_key" not in _rotated(ekpay, by, told["partner_id"])
+
+
+def _rotated(ekpay: Ekpay, by: str, shop: str) -> dict[str, str]:
+    told: dict[str, str] = json.loads(
+        ekpay("merchants", "rotate-key", shop, "--by", by, "--json", **WRITES).out
+    )
+    return told
