@@ -57,7 +57,7 @@ from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, 
 
 _OPERATIONS = frozenset({"initialise", "complete", "verify", "refund"})
 _ORDER_ID = re.compile(r"[A-Za-z0-9]{5,20}")
-_CHALLENGE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,40}")
+_CHALLENGE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")
 _CHALLENGE_BYTES = 20
 _URL_LENGTH_MAX = 2_000
 # The payer has done everything that is asked of them.

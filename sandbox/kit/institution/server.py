@@ -7,6 +7,7 @@ are told apart by the port they were called at.
 
 import asyncio
 import gc
+import re
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,9 @@ _KEEP_ALIVE_SECONDS = 75
 _SHUTDOWN_SECONDS = 2
 _BACKLOG = 2_048
 _OLDEST_GENERATION = 2
+
+
+_SLASHES = re.compile("/{2,}")
 
 
 class InstitutionApp:
@@ -70,6 +74,8 @@ class InstitutionApp:
         await send(reply.body)
 
     async def _answer_call(self, scope: Scope, receive: Receive, body: bytes) -> Reply:
+        # Clients join a base URL and a path with two slashes, which the servers of providers merge.
+        scope = {**scope, "path": _SLASHES.sub("/", scope["path"])}
         call = self._calls.get(scope["path"])
         page = self._pages.get(scope["path"]) if call is None else None
         route = (

@@ -56,7 +56,8 @@ _API = "api/dfs"
 _VERSION = "v-0.2.0"
 _ORDER_ID = re.compile(r"[A-Za-z0-9]{5,20}")
 _MOMENT = re.compile(r"[0-9]{14}")
-_CHALLENGE_LENGTH_MAX = 40
+# What Nagad gives has 40 characters; public clients send from 20 to 45.
+_CHALLENGE_LENGTH, _CHALLENGE_LENGTH_MAX = 40, 64
 _RETURN_WORDS = {
     ReportedOutcome.PAID: ("Success", "00_0000_000"),
     ReportedOutcome.DECLINED: ("Failed", "99_0000_001"),
@@ -230,7 +231,7 @@ class NagadFamily(ProviderFamily):
     def _initialised_reply(self, provider: Provider, wrong: str, order: ProviderOrder | Refusal) -> Reply:
         if isinstance(order, Refusal):
             return refusal_reply(order)
-        challenge = random_text(_CHALLENGE_LENGTH_MAX, "0123456789abcdef")
+        challenge = random_text(_CHALLENGE_LENGTH, "0123456789abcdef")
         provider.keep(order, challenge=challenge)
         fields = {
             "paymentReferenceId": order.provider_reference,

@@ -33,7 +33,8 @@ from sandbox.providers.sslcommerz.institutions import (
     timed_name,
 )
 
-_NAME_LENGTH_MAX = 32
+# The manual has 32; public clients send a UUID, and the store takes it.
+_NAME_LENGTH_MAX = 36
 _CUSTOMER = ("cus_name", "cus_email", "cus_phone")
 _OPTIONS = ("opt_a", "opt_b", "opt_c", "opt_d")
 _URLS = ("success_url", "fail_url", "cancel_url")

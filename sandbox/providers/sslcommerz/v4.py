@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from typing_extensions import override
 
-from sandbox.kit.institution.amounts import paisa
+from sandbox.kit.institution.amounts import paisa, taka
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.pages import is_web_address
@@ -46,7 +46,8 @@ from sandbox.providers.sslcommerz.verify_sign import sign_fields
 _SESSION, _VALIDATION = "gwprocess/v4/api.php", "validator/api/validationserverAPI.php"
 _QUESTIONS = "validator/api/merchantTransIDvalidationAPI.php"
 _GET_AND_POST = "GET POST"
-_NAME_LENGTH_MAX, _TEXT_LENGTH_MAX = 30, 255
+# The manual has 30; public clients send a UUID, and the store takes it.
+_NAME_LENGTH_MAX, _TEXT_LENGTH_MAX = 36, 255
 _URLS = ("success_url", "fail_url", "cancel_url")
 _CUSTOMER = ("name", "email", "add1", "city", "postcode", "country", "phone")
 _MANDATORY = (
@@ -190,7 +191,7 @@ def _session_refusal(form: Form, amount_paisa: int | None) -> str:
     if missing:
         return f"{missing} is missing"
     if not 0 < len(_text(form, "tran_id")) <= _NAME_LENGTH_MAX:
-        return "tran_id must have 1 to 30 characters"
+        return f"tran_id must have 1 to {_NAME_LENGTH_MAX} characters"
     if amount_paisa is None or not AMOUNT_MIN_PAISA <= amount_paisa <= AMOUNT_MAX_PAISA:
         return "total_amount must be from 10.00 to 500000.00"
     if _text(form, "currency") != "BDT":
@@ -250,7 +251,14 @@ def _by_session(provider: Provider, form: Form) -> Reply:
         if isinstance(report, Refusal):
             return _api_connect_reply("DONE", status="INVALID_TRANSACTION")
         rows = list(attempts_of(provider, report))
-        row = rows[-1] if rows else {"status": "PENDING", "tran_id": report.order.reference}
+        # Clients of a session that nobody has paid yet compare its amount and currency all the same.
+        pending = {
+            "status": "PENDING",
+            "tran_id": report.order.reference,
+            "amount": taka(report.order.amount_paisa),
+            "currency": "BDT",
+        }
+        row = rows[-1] if rows else pending
         return _api_connect_reply("DONE", sessionkey=report.order.provider_reference, **row)
 
     order = provider.find_by_provider_name(_text(form, "sessionkey"))

@@ -100,7 +100,9 @@ def _pay(provider: Provider, request: Request) -> Reply:
     if str(form.get("store_id")) != str(replies.STORE_ID):
         return replies.UNKNOWN_STORE
     amount_paisa = amount(form, "amount")
-    if text(form, "currency") != replies.TAKA or not is_amount_accepted(provider, amount_paisa):
+    # Public clients leave the currency out.
+    is_taka = form.get("currency") in {None, "", replies.TAKA}
+    if not is_taka or not is_amount_accepted(provider, amount_paisa):
         return replies.NOT_ACCEPTED
     facts = {
         "prefix": matching_text(form, "prefix", _PREFIX),

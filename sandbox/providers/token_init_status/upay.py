@@ -32,7 +32,8 @@ TOKEN_SECONDS = 1_200
 """How long a token lives, which Upay does not publish; integrators have seen 10 to 20 minutes."""
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TAKA, _BANGLADESH = re.compile("BDT"), re.compile("BD")
+# The manual has BDT; public clients send the country in its place, and are taken.
+_TAKA, _BANGLADESH = re.compile("BDT?"), re.compile("BD")
 _ABOUT_THE_MERCHANT = (
     "merchant_name",
     "merchant_code",

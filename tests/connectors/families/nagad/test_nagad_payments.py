@@ -295,7 +295,7 @@ async def test_with_another_gateway_key_than_nagads_no_page_is_believed() -> Non
     "changes",
     [
         {"challenge": ""},
-        {"challenge": "c" * 41},
+        {"challenge": "c" * 65},
         {"challenge": None},
         {"challenge": 'a"b'},
         {"paymentReferenceId": ""},

@@ -136,13 +136,19 @@ async def test_an_order_is_begun_once_for_ever(nagad: NagadCaller) -> None:
         ({"merchantId": [1]}, "InvalidMerchant"),
         ({"orderId": "OTHER001"}, "InvalidOrderId"),
         ({"datetime": "2026-03-10"}, "InvalidRequest"),
-        ({"challenge": "c" * 41}, "InvalidRequest"),
+        ({"challenge": "c" * 65}, "InvalidRequest"),
         ({"challenge": ""}, "InvalidRequest"),
     ],
 )
 async def test_what_cannot_be_begun(nagad: NagadCaller, changes: dict[str, object], reason: str) -> None:
     status, answer = await nagad.initialise("ORDER1", changes)
     assert (status // 100, answer["reason"]) == (4, reason)
+
+
+@pytest.mark.parametrize("length", [20, 40, 45, 64])
+async def test_challenges_are_as_long_as_public_clients_make_them(nagad: NagadCaller, length: int) -> None:
+    status, answer = await nagad.initialise(f"ORDER{length}", {"challenge": "c" * length})
+    assert (status, "sensitiveData" in answer or "paymentReferenceId" in answer) == (200, True)
 
 
 @pytest.mark.parametrize("order_id", ["A123", "A" * 21, "ORDER-1"])

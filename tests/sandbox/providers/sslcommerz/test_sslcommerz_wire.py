@@ -87,8 +87,8 @@ async def test_a_session_comes_in_any_of_four_forms(shop: Shop) -> None:
         ({"total_amount": "500000.01"}, "total_amount must be from 10.00 to 500000.00"),
         ({"total_amount": "ten"}, "total_amount must be from 10.00 to 500000.00"),
         ({"currency": "USD"}, "currency must be BDT"),
-        ({"tran_id": ""}, "tran_id must have 1 to 30 characters"),
-        ({"tran_id": "T" * 31}, "tran_id must have 1 to 30 characters"),
+        ({"tran_id": ""}, "tran_id must have 1 to 36 characters"),
+        ({"tran_id": "T" * 37}, "tran_id must have 1 to 36 characters"),
         ({"cus_email": ""}, "cus_email is missing"),
         ({"shipping_method": ""}, "shipping_method is missing"),
         ({"fail_url": "javascript:1"}, "fail_url is no address"),
@@ -98,6 +98,12 @@ async def test_a_session_comes_in_any_of_four_forms(shop: Shop) -> None:
 async def test_what_opens_no_session(shop: Shop, changes: dict[str, str], reason: str) -> None:
     answer = await shop.call("sslcommerz", SESSION, "POST", data=shop.fields(**changes))
     assert answer == {"status": "FAILED", "failedreason": reason, "sessionkey": ""}
+
+
+async def test_a_uuid_names_a_session_and_a_doubled_slash_leads_to_it(shop: Shop) -> None:
+    fields = shop.fields(tran_id="6f1c2a52-6f0e-4d3e-9c0a-4a8f4f1d7c11")
+    answer = await shop.call("sslcommerz", f"/{SESSION}", "POST", data=fields)
+    assert answer["status"] == "SUCCESS"
 
 
 async def test_a_name_opens_one_session_for_ever(shop: Shop) -> None:
@@ -122,6 +128,7 @@ async def test_nothing_is_found_until_somebody_tries(shop: Shop, clock: SetClock
     assert await shop.attempts("NOBODY") == []
     flat = await shop.ask(sessionkey=answer["sessionkey"])
     assert (flat["APIConnect"], flat["status"], flat["tran_id"]) == ("DONE", "PENDING", tran_id)
+    assert (flat["amount"], flat["currency"]) == ("120.50", "BDT")
     assert (await shop.ask(sessionkey=tran_id))["status"] == "INVALID_TRANSACTION"
     clock.advance(hours=1)
     assert [row["status"] for row in await shop.attempts(tran_id)] == ["EXPIRED"]
@@ -298,7 +305,7 @@ async def test_what_is_not_given_back(shop: Shop, clock: SetClock) -> None:
     unknown = await shop.refund({"bank_tran_id": "NOBODY"}, "20.00", "R2")
     assert (unknown["status"], unknown["refund_ref_id"]) == ("failed", "")
     assert (await shop.refund(row, "nothing", "R3"))["errorReason"] == "too_much"
-    assert (await shop.refund(row, "1.00", "R" * 31))["APIConnect"] == "INVALID_REQUEST"
+    assert (await shop.refund(row, "1.00", "R" * 37))["APIConnect"] == "INVALID_REQUEST"
     assert (await shop.ask(refund_ref_id="NOBODY"))["APIConnect"] == "INVALID_REQUEST"
     clock.advance(days=90)
     assert (await shop.refund(row, "1.00", "R4"))["errorReason"] == "too_late"

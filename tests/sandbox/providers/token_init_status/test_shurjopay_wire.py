@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sandbox.callers.payer.payer import PayerDecision
-from tests.sandbox.caller import SetClock
+from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.providers.token_init_status.caller import (
     PASSWORD,
     TokenMerchant,
@@ -100,6 +100,12 @@ async def test_lists_a_first_try_after_the_one_that_paid(shurjo: TokenMerchant) 
     lines = (await shurjo.status(*named))[1]
     assert [line["sp_code"] for line in lines] == ["1000", "1001"]
     assert len({line["bank_trx_id"] for line in lines}) == 2
+
+
+@pytest.mark.parametrize("changes", [{"currency": None}, {"currency": ""}])
+async def test_a_payment_without_a_currency_is_in_taka(shurjo: TokenMerchant, changes: Json) -> None:
+    status, told = await shurjo.create(**changes)
+    assert (status, told["amount"]) == (200, "120.50")
 
 
 async def test_refusals_have_their_codes(shurjo: TokenMerchant) -> None:

@@ -64,6 +64,7 @@ async def test_a_payment_keeps_the_name_that_was_told_with_its_page(upay: TokenM
         ({"txn_id": "x" * 51}, 400, "DVE4001"),
         ({"txn_id": "x" * 50}, 200, "MPIS2002"),
         ({"transaction_currency_code": "USD"}, 400, "DVE4001"),
+        ({"transaction_currency_code": "BD"}, 200, "MPIS2002"),
         ({"redirect_url": "no address"}, 400, "DVE4001"),
         ({"merchant_name": None}, 400, "DVE4001"),
         ({"merchant_id": "somebody"}, 404, "MNF4002"),
