@@ -4,11 +4,13 @@ import sys
 
 from tests.peers import (
     iso8583_against_sandbox,
+    jose_against_sandbox,
     nagad_against_sandbox,
     pybkash_against_sandbox,
     shurjopay_against_sandbox,
     sns_against_sandbox,
     sslcommerz_against_sandbox,
+    webhooks_against_sandbox,
 )
 from tests.peers.peer import run
 
@@ -19,6 +21,8 @@ PEERS = (
     shurjopay_against_sandbox,
     iso8583_against_sandbox,
     sns_against_sandbox,
+    webhooks_against_sandbox,
+    jose_against_sandbox,
 )
 
 

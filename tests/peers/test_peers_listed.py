@@ -10,7 +10,7 @@ PEERS = Path(__file__).parent
 LOCKS = PEERS / "locks"
 DOCUMENT = (PEERS.parents[1] / "docs" / "operations" / "peers.md").read_text(encoding="utf-8")
 ROWS = {
-    name: (version, source)
+    (name, source): version
     for name, version, source in re.findall(
         r"^\| [^|]+ \| `([^`]+)` \| ([0-9.]+) \| [^|]+ \| (PyPI|npm) \|$", DOCUMENT, re.MULTILINE
     )
@@ -20,15 +20,15 @@ NODE = sorted(path.parent.name for path in LOCKS.glob("*/package-lock.json"))
 
 
 def test_every_client_is_in_the_table_and_has_a_lock() -> None:
-    assert {name for name, (_, source) in ROWS.items() if source == "PyPI"} == set(PYTHON)
-    assert {name for name, (_, source) in ROWS.items() if source == "npm"} == set(NODE)
+    assert {name for name, source in ROWS if source == "PyPI"} == set(PYTHON)
+    assert {name for name, source in ROWS if source == "npm"} == set(NODE)
 
 
 @pytest.mark.parametrize("name", PYTHON)
 def test_a_package_from_pypi_is_pinned_with_all_that_it_needs(name: str) -> None:
     text = (LOCKS / f"{name}.lock").read_text(encoding="utf-8")
     pins = re.findall(r"^([a-z0-9-]+)==([^ ;]+)", text, re.MULTILINE)
-    assert ROWS[name][0] == dict(pins)[name]
+    assert ROWS[name, "PyPI"] == dict(pins)[name]
     blocks = re.split(r"^(?=[a-z])", text, flags=re.MULTILINE)[1:]
     assert len(blocks) == len(pins)
     assert all("--hash=sha256:" in block for block in blocks)
@@ -37,7 +37,7 @@ def test_a_package_from_pypi_is_pinned_with_all_that_it_needs(name: str) -> None
 @pytest.mark.parametrize("name", NODE)
 def test_a_package_from_npm_is_pinned_with_all_that_it_needs(name: str) -> None:
     packages = json.loads((LOCKS / name / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    assert packages[f"node_modules/{name}"]["version"] == ROWS[name][0]
+    assert packages[f"node_modules/{name}"]["version"] == ROWS[name, "npm"]
     assert all("integrity" in package for place, package in packages.items() if place)
 
 
