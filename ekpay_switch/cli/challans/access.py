@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out
+from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out, of_merchant
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
 from ekpay_switch.persistence.challans.users import ChallanAccess, ChallanKey, ChallanUserLine
@@ -43,30 +44,36 @@ def give(
     as_json: AsJson = False,
 ) -> None:
     """Let a merchant raise treasury challans, and print its key this once."""
-    _show_once(
-        carry_out(by, lambda engine: ChallanAccess(engine).grant(merchant, username, bin_, by)),
-        as_json=as_json,
-    )
+    granting = of_merchant(merchant, lambda engine, of: ChallanAccess(engine).grant(of, username, bin_, by))
+    _show_once(carry_out(by, granting), as_json=as_json)
 
 
 @app.command("rotate-key")
 def rotate_key(merchant: PartnerId, by: By, *, as_json: AsJson = False) -> None:
     """Give a new key; the one before is dead at once."""
-    _show_once(carry_out(by, lambda engine: ChallanAccess(engine).rotate_key(merchant, by)), as_json=as_json)
+    rotating = of_merchant(merchant, lambda engine, of: ChallanAccess(engine).rotate_key(of, by))
+    _show_once(carry_out(by, rotating), as_json=as_json)
 
 
 @app.command()
 def on(merchant: PartnerId, by: By) -> None:
     """Switch the access on again."""
-    carry_out(by, lambda engine: ChallanAccess(engine).set_active(merchant, by, is_active=True))
+    _set_active(merchant, by, is_active=True)
     typer.echo(f"{merchant} may raise challans.")
 
 
 @app.command()
 def off(merchant: PartnerId, by: By) -> None:
     """Switch the access off; what was taken on already is seen through."""
-    carry_out(by, lambda engine: ChallanAccess(engine).set_active(merchant, by, is_active=False))
+    _set_active(merchant, by, is_active=False)
     typer.echo(f"{merchant} may raise no challans.")
+
+
+def _set_active(merchant: str, by: str, *, is_active: bool) -> None:
+    async def _set(engine: AsyncEngine, partner_id: str) -> None:
+        await ChallanAccess(engine).set_active(partner_id, by, is_active=is_active)
+
+    carry_out(by, of_merchant(merchant, _set))
 
 
 @app.command("list")

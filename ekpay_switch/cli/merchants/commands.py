@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.cli.challans import access as merchant_challans
 from ekpay_switch.cli.merchants import insecure_ipns
 from ekpay_switch.cli.merchants import payees as merchant_payees
-from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out
+from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out, of_merchant
 from ekpay_switch.cli.merchants.imports import import_merchants
 from ekpay_switch.cli.merchants.terms import (
     REQUIRED,
@@ -37,6 +37,7 @@ from ekpay_switch.cli.terminal import show_json, show_table
 from ekpay_switch.persistence.merchants.staff_actions import (
     Agreement,
     MerchantKey,
+    MerchantLine,
     MerchantStaffActions,
     NewMerchant,
 )
@@ -100,7 +101,8 @@ def list_(*, as_json: AsJson = False) -> None:
 @app.command()
 def show(partner_id: PartnerId, *, as_json: AsJson = False) -> None:
     """Show a merchant, its agreement, what it is owed and who changed what."""
-    line, changes = open_session().run(lambda engine: MerchantStaffActions(engine).show(partner_id))
+    reading = of_merchant(partner_id, lambda engine, merchant: MerchantStaffActions(engine).show(merchant))
+    line, changes = open_session().run(reading)
     if as_json:
         show_json(for_programs(line) | {"changes": changes_for_programs(changes)})
         return
@@ -121,17 +123,21 @@ def rotate_key(
     """Give a merchant a new pass key, and print it this once."""
     overlap = timedelta(hours=overlap_hours)
 
-    async def _rotate(engine: AsyncEngine) -> MerchantKey:
-        return await MerchantStaffActions(engine).rotate_key(partner_id, overlap, by)
+    async def _rotate(engine: AsyncEngine, merchant: str) -> MerchantKey:
+        return await MerchantStaffActions(engine).rotate_key(merchant, overlap, by)
 
-    _show_once(carry_out(by, _rotate), as_json=as_json)
+    _show_once(carry_out(by, of_merchant(partner_id, _rotate)), as_json=as_json)
 
 
 @app.command()
 def change(partner_id: PartnerId, terms: _Set, by: By, *, as_json: AsJson = False) -> None:
     """Change a merchant's agreement or its names; what is set replaces what was."""
     changes = _read_agreement(_texts(terms))
-    line = carry_out(by, lambda engine: MerchantStaffActions(engine).change(partner_id, changes, by))
+
+    async def _change(engine: AsyncEngine, merchant: str) -> MerchantLine:
+        return await MerchantStaffActions(engine).change(merchant, changes, by)
+
+    line = carry_out(by, of_merchant(partner_id, _change))
     if as_json:
         show_json(for_programs(line))
         return
@@ -151,7 +157,10 @@ def deactivate(partner_id: PartnerId, by: By, *, as_json: AsJson = False) -> Non
 
 
 def _set_active(partner_id: str, by: str, *, is_active: bool, as_json: bool) -> None:
-    carry_out(by, lambda engine: MerchantStaffActions(engine).set_active(partner_id, by, is_active=is_active))
+    async def _set(engine: AsyncEngine, merchant: str) -> None:
+        await MerchantStaffActions(engine).set_active(merchant, by, is_active=is_active)
+
+    carry_out(by, of_merchant(partner_id, _set))
     if as_json:
         show_json({"partner_id": partner_id, "is_active": is_active})
         return

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import passphrase
+from ekpay_switch.persistence.merchants.directory import partner_of_merchant
 from ekpay_switch.persistence.parties.staff import Role, Staff
 
 PASSPHRASE_VARIABLE = "EKPAY_STAFF_PASSPHRASE"  # noqa: S105 - a variable's name
@@ -15,7 +16,24 @@ PASSPHRASE_VARIABLE = "EKPAY_STAFF_PASSPHRASE"  # noqa: S105 - a variable's name
 Result = TypeVar("Result")
 By = Annotated[str, typer.Option("--by", help="Who does it, of the staff; finance.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-PartnerId = Annotated[str, typer.Argument(metavar="MERCHANT", help="The merchant's partner id.")]
+PartnerId = Annotated[
+    str, typer.Argument(metavar="MERCHANT", help="The merchant's partner id, or its registration id.")
+]
+
+
+def of_merchant(
+    name: str, work: Callable[[AsyncEngine, str], Awaitable[Result]]
+) -> Callable[[AsyncEngine], Awaitable[Result]]:
+    """The work on a merchant that is named by either of its ids; it gets the partner id.
+
+    Raises, when it runs:
+        UnknownMerchantError: there is none of that name.
+    """
+
+    async def _resolved(engine: AsyncEngine) -> Result:
+        return await work(engine, await partner_of_merchant(engine, name))
+
+    return _resolved
 
 
 def carry_out(by: str, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:

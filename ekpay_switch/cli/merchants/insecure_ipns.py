@@ -2,7 +2,7 @@
 
 import typer
 
-from ekpay_switch.cli.merchants.finance_persons import By, PartnerId, carry_out
+from ekpay_switch.cli.merchants.finance_persons import By, PartnerId, carry_out, of_merchant
 from ekpay_switch.persistence.merchants.insecure_ipns import InsecureIpns
 
 app = typer.Typer(help="IPNs over plain http: asked for by one person, allowed by another.")
@@ -16,19 +16,19 @@ _WARNING = (
 @app.command()
 def ask(partner_id: PartnerId, by: By) -> None:
     """Ask for IPNs over plain http to the hosts that a merchant has listed."""
-    carry_out(by, lambda engine: InsecureIpns(engine).ask(partner_id, by))
+    carry_out(by, of_merchant(partner_id, lambda engine, of: InsecureIpns(engine).ask(of, by)))
     typer.echo(f"{_WARNING}\nAnother person of finance has to allow it: ekpay merchants insecure-ipns allow.")
 
 
 @app.command()
 def allow(partner_id: PartnerId, by: By) -> None:
     """Allow what another person has asked for."""
-    carry_out(by, lambda engine: InsecureIpns(engine).allow(partner_id, by))
+    carry_out(by, of_merchant(partner_id, lambda engine, of: InsecureIpns(engine).allow(of, by)))
     typer.echo(f"IPNs of {partner_id} may go over plain http.\n{_WARNING}")
 
 
 @app.command()
 def forbid(partner_id: PartnerId, by: By) -> None:
     """Send a merchant's IPNs over https alone again; orders that name another address lose their IPN."""
-    carry_out(by, lambda engine: InsecureIpns(engine).forbid(partner_id, by))
+    carry_out(by, of_merchant(partner_id, lambda engine, of: InsecureIpns(engine).forbid(of, by)))
     typer.echo(f"IPNs of {partner_id} go over https alone.")

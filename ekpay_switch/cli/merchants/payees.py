@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out
+from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out, of_merchant
 from ekpay_switch.cli.merchants.imports import import_payees
 from ekpay_switch.cli.merchants.terms import read_payee
 from ekpay_switch.cli.session import open_session
@@ -35,11 +35,11 @@ def add(
     if payee is None:
         raise typer.BadParameter("; ".join(f"{column}: {fault}" for column, fault in wrong.items()))
 
-    async def _add(engine: AsyncEngine) -> bool:
-        return bool(await MerchantPayees(engine).add_all(partner_id, [payee], by))
+    async def _add(engine: AsyncEngine, merchant: str) -> bool:
+        return bool(await MerchantPayees(engine).add_all(merchant, [payee], by))
 
     try:
-        is_new = carry_out(by, _add)
+        is_new = carry_out(by, of_merchant(partner_id, _add))
     except ClashError as problem:
         raise typer.BadParameter(f"{code} stands already with another kind or name") from problem
     if as_json:
@@ -51,7 +51,8 @@ def add(
 @app.command("list")
 def list_(partner_id: PartnerId, *, as_json: AsJson = False) -> None:
     """List a merchant's payees."""
-    lines = open_session().run(lambda engine: MerchantPayees(engine).list(partner_id))
+    reading = of_merchant(partner_id, lambda engine, merchant: MerchantPayees(engine).list(merchant))
+    lines = open_session().run(reading)
     if as_json:
         show_json([_for_programs(line) for line in lines])
         return
@@ -72,10 +73,10 @@ def deactivate(partner_id: PartnerId, code: _Code, by: By, *, as_json: AsJson = 
 
 
 def _set_active(partner_id: str, code: str, by: str, *, is_active: bool, as_json: bool) -> None:
-    async def _set(engine: AsyncEngine) -> None:
-        await MerchantPayees(engine).set_active(partner_id, code, by, is_active=is_active)
+    async def _set(engine: AsyncEngine, merchant: str) -> None:
+        await MerchantPayees(engine).set_active(merchant, code, by, is_active=is_active)
 
-    carry_out(by, _set)
+    carry_out(by, of_merchant(partner_id, _set))
     if as_json:
         show_json({"code": code, "is_active": is_active})
         return

@@ -13,6 +13,7 @@ from ekpay_switch.cli.notifications.replay_options import FORMS, bar_when_slow, 
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
 from ekpay_switch.domain.notifications import EndpointKind
+from ekpay_switch.persistence.merchants.directory import partner_of_merchant
 from ekpay_switch.persistence.notifications.delivery_log import (
     ReplayRange,
     TryFilter,
@@ -27,7 +28,6 @@ from ekpay_switch.persistence.notifications.ipn_log import (
     IpnFilter,
     Line,
     list_ipns,
-    partner_of_merchant,
     payment_of_ipn,
 )
 

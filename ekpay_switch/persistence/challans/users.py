@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ekpay_switch.domain.challans import challan_prefund
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import kind_of
-from ekpay_switch.persistence.merchants.directory import can_be_stored
-from ekpay_switch.persistence.merchants.staff_actions import UnknownMerchantError, note_change
+from ekpay_switch.persistence.merchants.directory import UnknownMerchantError, can_be_stored
+from ekpay_switch.persistence.merchants.staff_actions import note_change
 from ekpay_switch.persistence.schema.books import accounts, partners
 from ekpay_switch.persistence.schema.challans import challan_users
 from ekpay_switch.persistence.schema.merchants import merchants

@@ -6,9 +6,10 @@ A deactivated merchant or a replaced pass key counts from the next call on.
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.schema.books import partners
@@ -19,6 +20,10 @@ _HAS_PREVIOUS = (merchants.c.previous_pass_key_until > func.now()).label("has_pr
 MERCHANTS = select(
     merchants, partners.c.name, partners.c.lane, partners.c.is_active, _HAS_PREVIOUS
 ).join_from(merchants, partners)
+
+
+class UnknownMerchantError(SwitchError):
+    """There is no such merchant."""
 
 
 class PostgresMerchants:
@@ -53,6 +58,25 @@ class PostgresMerchants:
         async with self._engine.connect() as connection:
             row = (await connection.execute(MERCHANTS.where(column == value))).first()
         return None if row is None else merchant_of(row)
+
+
+async def partner_of_merchant(engine: AsyncEngine, name: str) -> str:
+    """The partner id of a merchant, given its partner id or its registration id.
+
+    Raises:
+        UnknownMerchantError: there is none.
+    """
+    table = merchants
+    query = (
+        select(table.c.partner_id)
+        .where(or_(table.c.partner_id == name, table.c.mer_reg_id == name))
+        .order_by(table.c.partner_id != name)
+    )
+    async with engine.connect() as connection:
+        partner_id: str | None = await connection.scalar(query)
+    if partner_id is None:
+        raise UnknownMerchantError
+    return partner_id
 
 
 def can_be_stored(text: str) -> bool:

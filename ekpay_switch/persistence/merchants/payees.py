@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.merchants import PayeeKind
+from ekpay_switch.persistence.merchants.directory import UnknownMerchantError
 from ekpay_switch.persistence.merchants.staff_actions import (
     Clash,
     ClashError,
-    UnknownMerchantError,
     note_change,
 )
 from ekpay_switch.persistence.schema.merchants import merchant_payees, merchants

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.merchants import ChargesOnRefund
 from ekpay_switch.domain.money import Money
-from ekpay_switch.persistence.merchants.directory import MERCHANTS, merchant_of
+from ekpay_switch.persistence.merchants.directory import MERCHANTS, UnknownMerchantError, merchant_of
 from ekpay_switch.persistence.parties.partners import emptiest_lane
 from ekpay_switch.persistence.schema.books import partners
 from ekpay_switch.persistence.schema.merchants import merchant_changes, merchants
@@ -27,10 +27,6 @@ from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.pass_keys import hash_pass_key, new_merchant_pass_key
 
 IPN = "ipn"
-
-
-class UnknownMerchantError(SwitchError):
-    """There is no such merchant."""
 
 
 class MerchantExistsError(SwitchError):

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, literal, or_, select
+from sqlalchemy import and_, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.notifications import IPN_CODES, EndpointKind
-from ekpay_switch.persistence.merchants.staff_actions import UnknownMerchantError
 from ekpay_switch.persistence.schema.books import notifications
 from ekpay_switch.persistence.schema.merchants import merchant_orders, merchants
 from ekpay_switch.persistence.schema.notifications import notification_deliveries, notification_endpoints
@@ -33,25 +32,6 @@ class IpnFilter:
     payment_id: UUID | None = None
     states: Sequence[str] = STATES
     count_max: int = 50
-
-
-async def partner_of_merchant(engine: AsyncEngine, name: str) -> str:
-    """The partner id of a merchant, given its partner id or its registration id.
-
-    Raises:
-        UnknownMerchantError: there is none.
-    """
-    table = merchants
-    query = (
-        select(table.c.partner_id)
-        .where(or_(table.c.partner_id == name, table.c.mer_reg_id == name))
-        .order_by(table.c.partner_id != name)
-    )
-    async with engine.connect() as connection:
-        partner_id: str | None = await connection.scalar(query)
-    if partner_id is None:
-        raise UnknownMerchantError
-    return partner_id
 
 
 async def payment_of_ipn(engine: AsyncEngine, id_: UUID) -> tuple[UUID, UUID | None]:

@@ -250,6 +250,20 @@ def test_payees_are_registered_listed_and_shut_off(ekpay: Ekpay, by: str, shop: 
     assert did == ["added", "payee_added", "payee_deactivated", "payee_activated"]
 
 
+# ---- either name
+
+
+def test_a_merchant_is_found_by_either_of_its_names(ekpay: Ekpay, by: str) -> None:
+    told = _added(ekpay, by)
+    either = [_shown(ekpay, told[name]) for name in ("partner_id", "mer_reg_id")]
+    assert either[0] == either[1]
+    assert _change(ekpay, told["mer_reg_id"], by, "refusals_max=1").code == 0
+    assert _shown(ekpay, told["partner_id"])["refusals_max"] == 1
+    assert ekpay("merchants", "payees", "list", told["mer_reg_id"]).code == 0
+    unknown = ekpay("merchants", "show", "nobody_test")
+    assert (unknown.code, unknown.err) == (1, "ekpay: There is no such merchant.\n")
+
+
 # ---- IPNs over plain http
 
 

@@ -7,7 +7,8 @@ from ekpay_switch.persistence.challans.users import (
     NoChallanAccessError,
     SyndicateMerchantError,
 )
-from ekpay_switch.persistence.merchants.staff_actions import MerchantStaffActions, UnknownMerchantError
+from ekpay_switch.persistence.merchants.directory import UnknownMerchantError
+from ekpay_switch.persistence.merchants.staff_actions import MerchantStaffActions
 from ekpay_switch.security.pass_keys import pass_key_matches
 from tests.persistence.challans.challan_setup import BIN, Counter
 

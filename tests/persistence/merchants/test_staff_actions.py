@@ -10,7 +10,7 @@ import pytest
 
 from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
 from ekpay_switch.domain.money import Money
-from ekpay_switch.persistence.merchants.directory import PostgresMerchants
+from ekpay_switch.persistence.merchants.directory import PostgresMerchants, UnknownMerchantError
 from ekpay_switch.persistence.merchants.payees import MerchantPayees, UnknownPayeeError
 from ekpay_switch.persistence.merchants.staff_actions import (
     Agreement,
@@ -21,7 +21,6 @@ from ekpay_switch.persistence.merchants.staff_actions import (
     MerchantKey,
     MerchantStaffActions,
     NewMerchant,
-    UnknownMerchantError,
 )
 from ekpay_switch.persistence.parties.partners import CachedPartners, NewPartner, NoSyndicateError, Partners
 from ekpay_switch.persistence.parties.top_ups import RefusedTopUpError, TopUp, TopUps

@@ -9,7 +9,7 @@ import pytest
 
 from ekpay_switch.domain.notifications import EndpointKind
 from ekpay_switch.domain.payment import State
-from ekpay_switch.persistence.merchants.staff_actions import UnknownMerchantError
+from ekpay_switch.persistence.merchants.directory import UnknownMerchantError, partner_of_merchant
 from ekpay_switch.persistence.notifications.delivery_log import (
     IpnNotReplayedError,
     RangeCount,
@@ -25,7 +25,6 @@ from ekpay_switch.persistence.notifications.ipn_log import (
     IpnFilter,
     NoSuchIpnError,
     list_ipns,
-    partner_of_merchant,
     payment_of_ipn,
 )
 from ekpay_switch.persistence.payments.payment_details import read_payment_details
