@@ -15,6 +15,17 @@ GOODS = {"lamp": 1}
 # What sandbox/kit/provider/magic_numbers.py calls so.
 PENDING_THEN_DECLINED = 15
 FAILURES: dict[str, Callable[[Shopper], None]] = {}
+# Who gives up after a refusal at the instrument did not cancel: the payment failed.
+STANDINGS = {
+    "paid": "paid",
+    "refused_and_left": "failed",
+    "browser_says_success_and_nothing_is_paid": "cancelled",
+    "cancelled": "failed",
+    "answer_lost_and_paid": "paid",
+    "undecided_and_never_paid": "failed",
+    "page_left_and_come_back_to": "paid",
+}
+CODES = {"paid": "1020", "failed": "1021", "cancelled": "1022"}
 
 
 def failure(play: Callable[[Shopper], None]) -> Callable[[Shopper], None]:
@@ -87,8 +98,7 @@ def test_goods_are_handed_out_for_money_alone(
     attempt = attempt_of(street, shopper)
     trnx_id = attempt["trnx_id"]
     told = payment_of(street, trnx_id)["msg_code"]
-    is_paid = told == "1020"
-    assert is_paid == (play in {"paid", "answer_lost_and_paid", "page_left_and_come_back_to"})
-    shopper.sees_standing("paid" if is_paid else "cancelled")
-    assert attempt_of(street, shopper)["handed_out"] == (1 if is_paid else 0)
+    assert told == CODES[STANDINGS[play]]
+    shopper.sees_standing(STANDINGS[play])
+    assert attempt_of(street, shopper)["handed_out"] == (1 if told == "1020" else 0)
     assert ipns_of(street, trnx_id) == [told]

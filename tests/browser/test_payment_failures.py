@@ -53,6 +53,17 @@ def test_cancelled_at_the_provider_and_then_at_the_checkout(
     shopper.page.wait_for_url(CHECKOUT)
     shopper.leave()
     shopper.back_at_shop()
+    # After a refusal at the instrument giving up is a failure, to the shop and at its page.
+    shopper.sees_standing("failed")
+    trnx_id = attempt_of(street, shopper)["trnx_id"]
+    assert payment_of(street, trnx_id)["msg_code"] == "1021"
+    assert ipns_of(street, trnx_id) == ["1021"]
+
+
+def test_left_before_any_instrument_was_tried(street: Street, window: OpenWindow) -> None:
+    shopper = _ordered(window, "bn")
+    shopper.leave()
+    shopper.back_at_shop()
     shopper.sees_standing("cancelled")
     trnx_id = attempt_of(street, shopper)["trnx_id"]
     assert payment_of(street, trnx_id)["msg_code"] == "1022"

@@ -17,7 +17,7 @@ API_PATH = "/ekpaypg/v1"
 _FILE = "ekshop.json"
 _REG_ID = "ekshop_test"
 # The shop calls from this machine, and one person may request a refund of any order.
-_TERMS = ("networks=127.0.0.1", "refund_limit=100000.00", "debt_limit=1000000.00")
+_TERMS = ("networks=127.0.0.1", "refund_limit=100000.00", "debt_limit=1000000.00", "order_minutes=30")
 
 
 @dataclass(frozen=True, slots=True)
