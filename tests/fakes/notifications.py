@@ -342,7 +342,9 @@ class FakeNotifications:
         )
         is_ipn = endpoint.kind is EndpointKind.IPN
         due = [row for row in rows if row.is_due(now) and not (is_ipn and self._payment_key(row) in busy)]
-        due.sort(key=lambda row: (row.rank, row.next_try_at, row.notice.notification_id))
+        due.sort(
+            key=lambda row: (row.next_try_at + row.rank * timedelta(seconds=2), row.notice.notification_id)
+        )
         return due[: max(free_places, 0)]
 
     def _payment_key(self, row: StoredDelivery) -> tuple[UUID, UUID]:

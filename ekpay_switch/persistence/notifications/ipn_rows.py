@@ -19,7 +19,8 @@ CASE e.kind WHEN 'ipn' THEN CAST(:ipns AS jsonb) ? n.notice AND EXISTS (
   WHERE o.payment_id = n.payment_id AND o.ipn_channel IN ('1', '3') AND o.ipn_uri <> ''
 ) ELSE e.events = '[]' OR e.events @> (CAST(:events AS jsonb) -> n.notice) END
 """
-# A success is told first: somebody waits for goods.
+# A success is told first: somebody waits for goods. Other ends stand back for two seconds and no longer:
+# their payers wait at the checkout until the shop has heard.
 RANK = f"""
 CASE WHEN e.kind = 'ipn' AND CAST(:ipns AS jsonb) ->> n.notice <> '{MerchantCode.SUCCESS}' THEN 1 ELSE 0 END
 """

@@ -106,7 +106,7 @@ _LEASE = text(f"""
 WITH due AS (
   SELECT d.notification_id, d.endpoint_id FROM notification_endpoints AS e CROSS JOIN LATERAL (
     SELECT w.notification_id, w.endpoint_id FROM notification_deliveries AS w WHERE {_IS_DUE}
-    ORDER BY w.rank, w.next_try_at, w.notification_id LIMIT greatest({_FREE_PLACES}, 0)
+    ORDER BY w.next_try_at + w.rank * interval '2 s', w.notification_id LIMIT greatest({_FREE_PLACES}, 0)
     FOR NO KEY UPDATE SKIP LOCKED
   ) AS d WHERE e.id = ANY(:ids) LIMIT :count
 ), served AS (

@@ -52,7 +52,7 @@ notification_endpoints = Table(
 )
 
 # `asked_at` is when the delivery or its last replay was requested; the age of its tries counts from there. Of
-# the due deliveries of an endpoint those of the lowest `rank` are tried first.
+# the due deliveries of an endpoint those of the higher `rank` stand back for a moment.
 notification_deliveries = Table(
     "notification_deliveries",
     metadata,
@@ -76,13 +76,6 @@ notification_deliveries = Table(
 Index(
     "ix_notification_deliveries_waiting",
     notification_deliveries.c.endpoint_id,
-    notification_deliveries.c.next_try_at,
-    postgresql_where=text("state = 'waiting'"),
-)
-Index(
-    "ix_notification_deliveries_ranked",
-    notification_deliveries.c.endpoint_id,
-    notification_deliveries.c.rank,
     notification_deliveries.c.next_try_at,
     postgresql_where=text("state = 'waiting'"),
 )

@@ -346,6 +346,18 @@ async def test_a_merchant_that_refuses_cancelled_orders_hears_of_a_success_at_on
     assert (line.failures_in_a_row, line.paused_until) == (0, None)
 
 
+async def test_a_payer_who_left_does_not_wait_behind_successes_without_end(stand: Stand) -> None:
+    """Its payer waits at the checkout until the shop has heard: two seconds are all that it stands back."""
+    async with rude_peer(answering(200)) as peer:
+        left = await stand.sold(peer, "/left", "cancelled")
+        await stand.post.notifications.fan_out()
+        await stand.books.tell("UPDATE notification_deliveries SET next_try_at = now() - interval '3 s'")
+        for number in range(6):
+            await stand.sold(peer, f"/{number}")
+        await stand.post.round()
+        assert await stand.deliveries(left) == [("cancelled", "delivered")]
+
+
 async def test_an_end_without_money_is_told_six_times_at_most(stand: Stand) -> None:
     async with rude_peer(answering(400)) as peer:
         payment_id = await stand.sold(peer, notice="expired")

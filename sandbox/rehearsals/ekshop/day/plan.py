@@ -23,7 +23,7 @@ class OrderCourse(StrEnum):
 
     PAID = "paid"
     OTHER_INSTRUMENT = "refused, then paid by another instrument"
-    REFUSED = "refused, then cancelled"
+    REFUSED = "refused, then given up"
     CANCELLED = "cancelled at the checkout"
     PAID_ANEW = "cancelled, then paid by a new payment"
     CALLBACK_LOST = "paid, and never sent back"
@@ -47,7 +47,7 @@ _PER_MILLE: Mapping[OrderCourse, int] = MappingProxyType(
 ENDS: Mapping[OrderCourse, Standing] = MappingProxyType(
     dict.fromkeys(OrderCourse, Standing.PAID)
     | {
-        OrderCourse.REFUSED: Standing.CANCELLED,
+        OrderCourse.REFUSED: Standing.FAILED,
         OrderCourse.CANCELLED: Standing.CANCELLED,
         OrderCourse.TAB_CLOSED: Standing.WAITING,
     }
