@@ -129,7 +129,7 @@ TRIES_MAX = len(RETRY_SECONDS)
 # A notification whose tries were delayed by pauses is given up once all of them could have been made.
 AGE_SECONDS_MAX = sum(RETRY_SECONDS) * 1.1
 JITTER_PART = 0.1
-# An end that asks for nothing is told for 7 h 35 min at most: goods wait for a success alone.
+# The IPN of an order that was not paid is tried for 7 h 35 min at most: nobody waits with goods.
 UNPAID_TRIES_MAX = 6
 RETRY_AFTER_SECONDS_MAX = 86_400.0
 THROTTLE_SECONDS = 60.0

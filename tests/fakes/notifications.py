@@ -171,7 +171,7 @@ class StoredDelivery:
 
     @property
     def rank(self) -> int:
-        """A merchant hears of a success first."""
+        """Of a merchant's IPNs a success is 0, any other end 1."""
         code = IPN_CODES.get(self.notice.notice)
         return int(self.endpoint.kind is EndpointKind.IPN and code is not MerchantCode.SUCCESS)
 
@@ -342,9 +342,12 @@ class FakeNotifications:
         )
         is_ipn = endpoint.kind is EndpointKind.IPN
         due = [row for row in rows if row.is_due(now) and not (is_ipn and self._payment_key(row) in busy)]
-        due.sort(
-            key=lambda row: (row.next_try_at + row.rank * timedelta(seconds=2), row.notice.notification_id)
-        )
+        due.sort(key=lambda row: (row.next_try_at, row.notice.notification_id))
+        # A place for each rank.
+        taken = [sum(row.is_leased(now) and row.rank == rank for row in rows) for rank in (0, 1)]
+        queues = [[row for row in due if row.rank == rank] for rank in (0, 1)]
+        turns = [(taken[rank] + turn, rank, row) for rank in (0, 1) for turn, row in enumerate(queues[rank])]
+        due = [row for _, _, row in sorted(turns, key=lambda turn: turn[:2])]
         return due[: max(free_places, 0)]
 
     def _payment_key(self, row: StoredDelivery) -> tuple[UUID, UUID]:

@@ -12,7 +12,7 @@ from ekpay_switch.persistence import housekeeping
 from ekpay_switch.persistence.host_links.store import count_reversals
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
-from ekpay_switch.persistence.notifications.store import count_waiting
+from ekpay_switch.persistence.notifications.store import PostgresNotifications, count_waiting
 from ekpay_switch.persistence.payments.biller_locked_bills import OldLockedBills
 from ekpay_switch.persistence.routing import store as routing
 from ekpay_switch.persistence.routing.store import drop_old_outcomes
@@ -64,6 +64,21 @@ SELECT gen_random_uuid(), lane, seq, 'delivered', 'BDT', current_date, 1, '' FRO
 INSERT INTO postings (entry_id, seq, account, amount)
 SELECT id, 1, 'biller_deposit:desco', -1 FROM journal_entries WHERE lane = 100 ORDER BY seq DESC LIMIT 1;
 """
+# A merchant that was away: both of its queues are long, and all of it is due.
+LONG_QUEUES = (
+    """
+INSERT INTO notification_endpoints (id, partner_id, url, kind)
+VALUES (gen_random_uuid(), 'bank1', 'ipn', 'ipn')
+""",
+    """
+UPDATE notification_deliveries AS d SET state = 'waiting', endpoint_id = e.id, rank = q.n % 2,
+  next_try_at = now() - q.n * interval '1 s'
+FROM notification_endpoints AS e, (
+  SELECT notification_id, row_number() OVER () AS n FROM notification_deliveries
+) AS q WHERE q.notification_id = d.notification_id
+""",
+    "VACUUM ANALYZE notification_deliveries",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -156,3 +171,13 @@ async def test_a_watch_of_deposits_reads_what_was_posted_since(books: Books, eng
     await watch.refresh()
     await books.tell(ONE_MORE_VEND)
     assert _read(await _plans(engine, watch.refresh)) == {"journal_entries": 1, "postings": 1}
+
+
+async def test_a_lease_reads_the_heads_of_long_queues(books: Books, engine: AsyncEngine) -> None:
+    for statement in LONG_QUEUES:
+        await books.tell(statement)
+    notifications = PostgresNotifications(engine)
+    # A lease that ends as it begins, so that the plan is of one that finds both places free.
+    _, lease = await _plans(engine, lambda: notifications.lease_due(10, 0))
+    assert _read_through([lease]) == []
+    assert _read([lease])["notification_deliveries"] < ROWS / 20

@@ -19,8 +19,8 @@ CASE e.kind WHEN 'ipn' THEN CAST(:ipns AS jsonb) ? n.notice AND EXISTS (
   WHERE o.payment_id = n.payment_id AND o.ipn_channel IN ('1', '3') AND o.ipn_uri <> ''
 ) ELSE e.events = '[]' OR e.events @> (CAST(:events AS jsonb) -> n.notice) END
 """
-# A success is told first: somebody waits for goods. Other ends stand back for two seconds and no longer:
-# their payers wait at the checkout until the shop has heard.
+# Of the two IPNs of a merchant that may be under way, one place is for successes (0), for which somebody
+# waits with goods, and one for other ends (1), whose payers wait at the checkout until the shop was notified.
 RANK = f"""
 CASE WHEN e.kind = 'ipn' AND CAST(:ipns AS jsonb) ->> n.notice <> '{MerchantCode.SUCCESS}' THEN 1 ELSE 0 END
 """
@@ -48,10 +48,11 @@ CASE e.kind WHEN 'ipn' THEN (
   ORDER BY s.version DESC, s.id DESC LIMIT 1
 ) END
 """
-# The hosts that the merchant has listed, where two persons have agreed to plain http.
+# The hosts that the merchant has listed, where a second person has approved plain http.
 PLAIN_HOSTS = """
 CASE e.kind WHEN 'ipn' THEN (
-  SELECT return_hosts FROM merchants AS m WHERE m.partner_id = e.partner_id AND m.insecure_ipns
+  SELECT return_hosts FROM merchants AS m
+  WHERE m.partner_id = e.partner_id AND m.insecure_ipns_approved_by IS NOT NULL
 ) END
 """
 URL = """

@@ -94,20 +94,32 @@ _FREE_PLACES = """
 CASE WHEN e.failures_in_a_row > 0 THEN 1 ELSE 2 END
   - (SELECT count(*) FROM notification_deliveries AS r WHERE r.endpoint_id = e.id AND r.lease_until >= now())
 """
+_PLACES_TAKEN = """
+(SELECT count(*) FROM notification_deliveries AS r
+ WHERE r.endpoint_id = e.id AND r.rank = of.rank AND r.lease_until >= now())
+"""
+# Every rank there is, so that the index finds the heads of both queues.
 _LOCK_ENDPOINTS = text(f"""
 SELECT e.id FROM notification_endpoints AS e
 WHERE e.state = 'active' AND (e.paused_until IS NULL OR e.paused_until <= now())
-  AND EXISTS (SELECT FROM notification_deliveries AS w WHERE {_IS_DUE})
+  AND EXISTS (SELECT FROM notification_deliveries AS w WHERE w.rank IN (0, 1) AND {_IS_DUE})
   AND {_FREE_PLACES} > 0
 ORDER BY e.served_at LIMIT :count FOR NO KEY UPDATE SKIP LOCKED
 """)  # noqa: S608 - constants
-# A separate statement: it sees the leases of whoever had the endpoints locked before.
+# A separate statement: it sees the leases of whoever had the endpoints locked before. Where both ranks wait,
+# each gets one of the two places, and a single place is the lower rank's. Only the head of a queue is read.
 _LEASE = text(f"""
 WITH due AS (
   SELECT d.notification_id, d.endpoint_id FROM notification_endpoints AS e CROSS JOIN LATERAL (
-    SELECT w.notification_id, w.endpoint_id FROM notification_deliveries AS w WHERE {_IS_DUE}
-    ORDER BY w.next_try_at + w.rank * interval '2 s', w.notification_id LIMIT greatest({_FREE_PLACES}, 0)
-    FOR NO KEY UPDATE SKIP LOCKED
+    SELECT head.notification_id, head.endpoint_id FROM (VALUES (0), (1)) AS of (rank) CROSS JOIN LATERAL (
+      SELECT w.notification_id, w.endpoint_id, w.next_try_at FROM notification_deliveries AS w
+      WHERE w.rank = of.rank AND {_IS_DUE}
+      ORDER BY w.next_try_at, w.notification_id LIMIT greatest({_FREE_PLACES}, 0)
+      FOR NO KEY UPDATE SKIP LOCKED
+    ) AS head
+    ORDER BY {_PLACES_TAKEN} + row_number() OVER (
+      PARTITION BY of.rank ORDER BY head.next_try_at, head.notification_id
+    ), of.rank LIMIT greatest({_FREE_PLACES}, 0)
   ) AS d WHERE e.id = ANY(:ids) LIMIT :count
 ), served AS (
   UPDATE notification_endpoints SET served_at = clock_timestamp()

@@ -51,8 +51,8 @@ notification_endpoints = Table(
     CheckConstraint("kind IN ('ipn', 'webhook')", name="kind"),
 )
 
-# `asked_at` is when the delivery or its last replay was requested; the age of its tries counts from there. Of
-# the due deliveries of an endpoint those of the higher `rank` stand back for a moment.
+# `asked_at` is when the delivery or its last replay was requested; the age of its tries counts from there.
+# Each `rank` (0 or 1) of an endpoint is a queue of its own (persistence/notifications/ipn_rows.py).
 notification_deliveries = Table(
     "notification_deliveries",
     metadata,
@@ -76,6 +76,7 @@ notification_deliveries = Table(
 Index(
     "ix_notification_deliveries_waiting",
     notification_deliveries.c.endpoint_id,
+    notification_deliveries.c.rank,
     notification_deliveries.c.next_try_at,
     postgresql_where=text("state = 'waiting'"),
 )

@@ -319,45 +319,6 @@ async def test_an_address_that_may_not_be_reached_is_a_failed_try_and_the_queue_
     assert await stand.deliveries(good) == [("completed", "delivered")]
 
 
-async def test_a_merchant_that_refuses_cancelled_orders_hears_of_a_success_at_once(stand: Stand) -> None:
-    """Some live clients answer 400 to whatever is no success."""
-    codes: list[str] = []
-
-    async def manners(caller: Caller) -> None:
-        codes.append(json.loads(caller.heard.body)["msg_code"])
-        await caller.answer(b"", 200 if codes[-1] == "1020" else 400)
-
-    async with rude_peer(manners) as peer:
-        for number in range(FAILURES_MAX + 5):
-            await stand.sold(peer, f"/{number}", "cancelled")
-        paid = await stand.sold(peer, "/paid")
-        await stand.post.notifications.fan_out()
-        # As if the worker had been away for an hour: the success is due last of all.
-        await stand.books.tell(
-            "UPDATE notification_deliveries SET next_try_at = next_try_at - interval '1 h'"
-        )
-        await stand.post.round()
-        assert await stand.deliveries(paid) == [("completed", "delivered")]
-        assert "1020" in codes[:2]
-        for _ in range(FAILURES_MAX + 5):
-            await stand.post.round()
-    assert sorted(codes) == ["1020", *["1022"] * (FAILURES_MAX + 5)]
-    (line,) = await stand.post.endpoints.list("shop")
-    assert (line.failures_in_a_row, line.paused_until) == (0, None)
-
-
-async def test_a_payer_who_left_does_not_wait_behind_successes_without_end(stand: Stand) -> None:
-    """Its payer waits at the checkout until the shop has heard: two seconds are all that it stands back."""
-    async with rude_peer(answering(200)) as peer:
-        left = await stand.sold(peer, "/left", "cancelled")
-        await stand.post.notifications.fan_out()
-        await stand.books.tell("UPDATE notification_deliveries SET next_try_at = now() - interval '3 s'")
-        for number in range(6):
-            await stand.sold(peer, f"/{number}")
-        await stand.post.round()
-        assert await stand.deliveries(left) == [("cancelled", "delivered")]
-
-
 async def test_an_end_without_money_is_told_six_times_at_most(stand: Stand) -> None:
     async with rude_peer(answering(400)) as peer:
         payment_id = await stand.sold(peer, notice="expired")
