@@ -15,15 +15,21 @@ UP = """
 ALTER TABLE merchants
   ADD COLUMN refusals_max SMALLINT DEFAULT 5 NOT NULL,
   ADD COLUMN order_minutes SMALLINT DEFAULT 500 NOT NULL,
-  ADD COLUMN insecure_ipns BOOLEAN DEFAULT false NOT NULL,
   ADD COLUMN insecure_ipns_asked_by TEXT,
+  ADD COLUMN insecure_ipns_approved_by TEXT,
+  ADD CONSTRAINT fk_merchants_insecure_ipns_asked_by_staff
+    FOREIGN KEY(insecure_ipns_asked_by) REFERENCES staff (name),
+  ADD CONSTRAINT fk_merchants_insecure_ipns_approved_by_staff
+    FOREIGN KEY(insecure_ipns_approved_by) REFERENCES staff (name),
+  ADD CONSTRAINT ck_merchants_insecure_ipns CHECK (insecure_ipns_approved_by IS NULL
+    OR (insecure_ipns_asked_by IS NOT NULL AND insecure_ipns_approved_by <> insecure_ipns_asked_by)),
   ADD CONSTRAINT ck_merchants_refusals_max CHECK (refusals_max BETWEEN 1 AND 20),
   ADD CONSTRAINT ck_merchants_order_minutes CHECK (order_minutes BETWEEN 5 AND 500)
 """
 
 DOWN = """
-ALTER TABLE merchants DROP COLUMN refusals_max, DROP COLUMN order_minutes, DROP COLUMN insecure_ipns,
-  DROP COLUMN insecure_ipns_asked_by
+ALTER TABLE merchants DROP COLUMN refusals_max, DROP COLUMN order_minutes,
+  DROP COLUMN insecure_ipns_asked_by, DROP COLUMN insecure_ipns_approved_by
 """
 
 

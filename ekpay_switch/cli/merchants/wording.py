@@ -66,7 +66,7 @@ def table_of_one(line: MerchantLine) -> list[tuple[str, str]]:
 
 def _plain_http(line: MerchantLine) -> str:
     if line.merchant.insecure_ipns:
-        return "allowed: anybody on the way may read and change them"
+        return "approved: anybody on the way may read and change them"
     return f"asked for by {line.insecure_ipns_asked_by}" if line.insecure_ipns_asked_by else "no"
 
 

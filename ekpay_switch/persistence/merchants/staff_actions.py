@@ -100,7 +100,7 @@ class ClashError(SwitchError):
 class MerchantLine:
     """A merchant as an operator sees it; `owed` is what it and its payees are owed now, net.
 
-    `insecure_ipns_asked_by` is who asked for IPNs over plain http, while nobody else has agreed.
+    `insecure_ipns_asked_by` is who asked for IPNs over plain http, whether or not they are approved.
     """
 
     merchant: Merchant
@@ -189,7 +189,8 @@ class MerchantStaffActions:
             DebtAboveLimitError: it owes more than the new debt limit.
         """
         async with self._engine.begin() as connection:
-            before = agreement_of((await lock_merchant(connection, partner_id)).merchant)
+            line = await lock_merchant(connection, partner_id)
+            before = agreement_of(line.merchant)
             after = Agreement(**{**_field_values(before), **changes})  # type: ignore[arg-type]
             differs = _differing_fields(before, after)
             if differs:
@@ -197,6 +198,9 @@ class MerchantStaffActions:
                 was, became = agreement_document(before), agreement_document(after)
                 steps = {name: [was[name], became[name]] for name in differs}
                 await note_change(connection, partner_id, by, {"did": "changed", "fields": steps})
+            if "return_hosts" in differs:
+                # Two persons have agreed to plain http to the hosts of before, not to these.
+                await forbid_insecure_ipns(connection, line, by)
             return await lock_merchant(connection, partner_id)
 
     async def set_active(self, partner_id: str, by: str, *, is_active: bool) -> None:
@@ -356,6 +360,16 @@ async def update_merchant(connection: AsyncConnection, partner_id: str, values: 
     await connection.execute(
         update(merchants).where(merchants.c.partner_id == partner_id).values(dict(values))
     )
+
+
+async def forbid_insecure_ipns(connection: AsyncConnection, line: MerchantLine, by: str) -> None:
+    """Let no IPN of a locked merchant go over plain http any more, and drop the request for it."""
+    if line.insecure_ipns_asked_by is None:
+        return
+    partner_id = line.merchant.partner_id
+    nobody = {"insecure_ipns_asked_by": None, "insecure_ipns_approved_by": None}
+    await update_merchant(connection, partner_id, nobody)
+    await note_change(connection, partner_id, by, {"did": "insecure_ipns_forbidden"})
 
 
 def _field_values(agreement: Agreement) -> dict[str, object]:

@@ -27,7 +27,7 @@ from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata
 
 # A pass key is stored as a hash; the previous one is valid until `previous_pass_key_until`. `instruments` is
 # null where the merchant takes all. `owed` is the locked running total of its accounts and its payees'. IPNs
-# over plain http take two persons: one has asked for them, another sets them.
+# over plain http take two persons of the staff: they are sent once the second has approved them.
 merchants = Table(
     "merchants",
     metadata,
@@ -48,10 +48,15 @@ merchants = Table(
     instant("created_at", server_default=func.now()),
     Column("refusals_max", SmallInteger, nullable=False, server_default=text("5")),
     Column("order_minutes", SmallInteger, nullable=False, server_default=text("500")),
-    Column("insecure_ipns", Boolean, nullable=False, server_default=text("false")),
-    Column("insecure_ipns_asked_by", Text),
+    Column("insecure_ipns_asked_by", Text, ForeignKey("staff.name")),
+    Column("insecure_ipns_approved_by", Text, ForeignKey("staff.name")),
     CheckConstraint("refusals_max BETWEEN 1 AND 20", name="refusals_max"),
     CheckConstraint("order_minutes BETWEEN 5 AND 500", name="order_minutes"),
+    CheckConstraint(
+        "insecure_ipns_approved_by IS NULL"
+        " OR (insecure_ipns_asked_by IS NOT NULL AND insecure_ipns_approved_by <> insecure_ipns_asked_by)",
+        name="insecure_ipns",
+    ),
     CheckConstraint(one_of("charges_on_refund", ChargesOnRefund), name="charges_on_refund"),
     CheckConstraint("least(refund_limit, debt_limit) >= 0", name="limits"),
     CheckConstraint("owed >= -debt_limit", name="owed"),

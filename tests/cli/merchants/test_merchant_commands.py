@@ -275,27 +275,45 @@ def test_plain_http_takes_two_persons_and_a_warning(ekpay: Ekpay, by: str, shop:
     other = f"Second {next(_NUMBERS)}"
     assert ekpay("staff", "add", other, "--role", "finance", **WRITES).code == 0
 
-    assert "Nobody has asked" in _insecure(ekpay, "allow", shop, by).err
+    assert "Nobody has asked" in _insecure(ekpay, "approve", shop, by).err
     asked = _insecure(ekpay, "ask", shop, by)
     assert asked.code == 0
     assert "Anybody between us and the merchant may read these IPNs" in asked.out
     assert _shown(ekpay, shop)["insecure_ipns"] is False
     assert f"asked for by {by}" in ekpay("merchants", "show", shop).out
 
-    alone = _insecure(ekpay, "allow", shop, by)
+    alone = _insecure(ekpay, "approve", shop, by)
     assert (alone.code, _shown(ekpay, shop)["insecure_ipns"]) == (1, False)
 
-    allowed = _insecure(ekpay, "allow", shop, other)
-    assert (allowed.code, _shown(ekpay, shop)["insecure_ipns"]) == (0, True)
-    assert "must check the signature" in allowed.out
+    approved = _insecure(ekpay, "approve", shop, other)
+    assert (approved.code, _shown(ekpay, shop)["insecure_ipns"]) == (0, True)
+    assert "must check the signature" in approved.out
     assert "anybody on the way may read and change them" in ekpay("merchants", "show", shop).out
-    assert _insecure(ekpay, "allow", shop, other).code == 1
+    assert "has approved it already" in _insecure(ekpay, "approve", shop, other).err
+    assert "has approved it already" in _insecure(ekpay, "ask", shop, by).err
 
     assert _insecure(ekpay, "forbid", shop, by).code == 0
     shown = _shown(ekpay, shop)
     assert (shown["insecure_ipns"], shown["insecure_ipns_asked_by"]) == (False, None)
     did = [change["did"] for change in shown["changes"]]
-    assert did == ["added", "insecure_ipns_asked_for", "insecure_ipns_allowed", "insecure_ipns_forbidden"]
+    assert did == ["added", "insecure_ipns_asked_for", "insecure_ipns_approved", "insecure_ipns_forbidden"]
+
+
+def test_plain_http_to_other_hosts_is_asked_for_anew(ekpay: Ekpay, by: str, shop: str) -> None:
+    """Two persons agreed to the hosts of then; one person alone may change the hosts."""
+    other = f"Second {next(_NUMBERS)}"
+    assert ekpay("staff", "add", other, "--role", "finance", **WRITES).code == 0
+    assert _insecure(ekpay, "ask", shop, by).code == _insecure(ekpay, "approve", shop, other).code == 0
+
+    def change(term: str) -> None:
+        assert ekpay("merchants", "change", shop, "--set", term, "--by", by, **WRITES).code == 0
+
+    change("refund_limit=7.00")
+    assert _shown(ekpay, shop)["insecure_ipns"] is True
+    change("return_hosts=shop.example evil.example")
+    shown = _shown(ekpay, shop)
+    assert (shown["insecure_ipns"], shown["insecure_ipns_asked_by"]) == (False, None)
+    assert shown["changes"][-1]["did"] == "insecure_ipns_forbidden"
 
 
 def test_a_new_merchant_is_told_what_its_ipns_are_checked_with(ekpay: Ekpay, by: str) -> None:

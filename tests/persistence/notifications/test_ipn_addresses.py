@@ -5,6 +5,7 @@ import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
+import asyncpg
 import pytest
 
 from ekpay_switch.jobs.notifier import Notifier
@@ -195,7 +196,23 @@ async def test_plain_http_is_posted_to_where_two_persons_have_agreed_to_it(stand
     office = office_of(stand, resolve)
     await one_round(office)
     assert (await stand.whys(payment_id), tried) == (["the URL must begin with https://"], [])
-    await stand.books.tell("UPDATE merchants SET insecure_ipns = true, return_hosts = '[\"shop.example\"]'")
+    await stand.books.tell(
+        "INSERT INTO staff (name, roles, passphrase_hash) VALUES ('a', '[]', ''), ('b', '[]', '')"
+    )
+    await stand.books.tell(
+        "UPDATE merchants SET return_hosts = '[\"shop.example\"]', insecure_ipns_asked_by = 'a', "
+        "insecure_ipns_approved_by = 'b'"
+    )
     await stand.books.tell(DUE)
     await one_round(office)
     assert (await stand.whys(payment_id), tried) == ([NOT_PUBLIC], [("shop.example", 80)])
+
+
+@pytest.mark.parametrize(("asked_by", "approved_by"), [("a", "a"), (None, "a"), ("a", "nobody")])
+async def test_the_table_takes_no_single_persons_approval_of_plain_http(
+    stand: Stand, asked_by: str | None, approved_by: str
+) -> None:
+    await stand.books.tell("INSERT INTO staff (name, roles, passphrase_hash) VALUES ('a', '[]', '')")
+    approval = "UPDATE merchants SET insecure_ipns_asked_by = $1, insecure_ipns_approved_by = $2"
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="insecure_ipns"):
+        await stand.books.tell(approval, asked_by, approved_by)
