@@ -1,18 +1,19 @@
 """Letters for a library of webhooks: it has to take what is ours and refuse what was changed on the way."""
 
-from collections.abc import Callable, Mapping
+import importlib
+from typing import Any
 
-from telling import expect, want  # type: ignore[import-not-found]  # beside us where we run
-
-Verify = Callable[[str, bytes, Mapping[str, str]], object]
+from telling import expect, versions, want  # type: ignore[import-not-found]  # beside us where we run
 
 
-def judge(verify: Verify, error: type[Exception]) -> None:
-    """Have each letter judged by the library."""
+def judge(package: str, module: str) -> None:
+    """Have each letter judged by the library, which has a `Webhook` and its error in this module."""
+    versions(package)
+    library: Any = importlib.import_module(module)
     for letter in want("letters")["letters"]:
         try:
-            verify(letter["secret"], letter["body"].encode(), letter["headers"])
-        except error as refused:
+            library.Webhook(letter["secret"]).verify(letter["body"].encode(), dict(letter["headers"]))
+        except library.WebhookVerificationError as refused:
             expect(letter["title"], is_right=not letter["is_ours"], error=str(refused))
         else:
             expect(letter["title"], is_right=letter["is_ours"])

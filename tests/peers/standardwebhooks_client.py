@@ -3,20 +3,7 @@
 Run by `webhooks_against_sandbox.py` in an environment that has nothing but that package.
 """
 
-import importlib
-from collections.abc import Mapping
-from typing import Any
-
 from judging import judge  # type: ignore[import-not-found]  # beside us where we run
-from telling import versions  # type: ignore[import-not-found]  # beside us where we run
-
-library: Any = importlib.import_module("standardwebhooks")
-
-
-def verify(secret: str, body: bytes, headers: Mapping[str, str]) -> object:
-    return library.Webhook(secret).verify(body, dict(headers))
-
 
 if __name__ == "__main__":
-    versions("standardwebhooks")
-    judge(verify, library.WebhookVerificationError)
+    judge("standardwebhooks", "standardwebhooks")

@@ -132,7 +132,9 @@ async def test_i_uses_two_accounts_of_which_each_knows_its_own_orders(stall: Sta
 
 
 async def test_i_and_k_have_a_query_in_their_address_already(stall: Stall) -> None:
-    await stall.taken(an_order({"feed_uri": {"s_uri": "https://shop.example/done?c=payment/done&appid=7"}}))
+    uri = "https://shop.example/done?c=payment/done&appid=7"
+    await stall.taken(an_order({"feed_uri": {"s_uri": uri}}))
+    assert stall.books.news[0].text.s_uri == uri
 
 
 async def test_j_sends_a_number_and_an_empty_mail_and_asks_again_for_its_whole_history() -> None:

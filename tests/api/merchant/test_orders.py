@@ -97,11 +97,13 @@ async def test_a_trnx_id_may_be_a_number(stall: Stall) -> None:
 )  # fmt: skip
 async def test_every_trnx_id_that_was_seen_is_taken(stall: Stall, trnx_id: str) -> None:
     await stall.taken(an_order({"trns_info": {"trnx_id": trnx_id}}))
+    assert stall.books.news[0].text.trnx_id == trnx_id
 
 
 async def test_more_members_than_we_know_are_taken_at_every_level(stall: Stall) -> None:
     order = an_order({"cust_info": {"cust_country": "BD"}, "trns_info": {"x": [1, {"y": None}]}})
     await stall.taken(order | {"invoice": "7", "payment_purpose": None, "_token": ["form"]})
+    assert not {"cust_country", "x", "invoice", "_token"} & stall.books.news[0].text.order.keys()
 
 
 @pytest.mark.parametrize(
@@ -116,11 +118,13 @@ async def test_more_members_than_we_know_are_taken_at_every_level(stall: Stall) 
     ],
 )
 async def test_what_some_clients_leave_out_or_empty_is_not_missed(block: str, member: str) -> None:
-    for value in (None, ""):
-        await Stall().taken(an_order({block: {member: value}}))
-    order = an_order()
-    del order[block][member]
-    await Stall().taken(order)
+    without = an_order()
+    del without[block][member]
+    for order in (an_order({block: {member: None}}), an_order({block: {member: ""}}), without):
+        stall = Stall()
+        await stall.taken(order)
+        text = stall.books.news[0].text
+        assert not (text.ipn_email if member == "ipn_email" else text.order.get(member))
 
 
 async def test_the_address_that_a_server_claims_does_not_matter(stall: Stall) -> None:
@@ -149,6 +153,7 @@ async def test_an_ipn_that_nobody_asked_for_needs_no_address(
     stall: Stall, channel: str, uri: str | None
 ) -> None:
     await stall.taken(an_order({"ipn_info": {"ipn_channel": channel, "ipn_uri": uri}}))
+    assert stall.books.news[0].text.ipn_channel == channel
 
 
 # ---- the second time -------------------------------------------------------------------------------------
