@@ -55,7 +55,7 @@ class UnknownTopUpError(SwitchError):
 
 
 class OnePersonError(SwitchError):
-    """Who asked for a top-up cannot approve it: that takes a second person."""
+    """Who asked for it cannot approve it: that takes a second person."""
 
 
 @dataclass(frozen=True, slots=True)

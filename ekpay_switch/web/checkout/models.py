@@ -124,6 +124,7 @@ def waiting_page(payment: MerchantPayment, world: World, *, stays: bool) -> Page
 def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, stays: bool) -> Page:
     """The page of an ended payment, with the link back to the shop once the shop was notified."""
     situation, back = situation_of(payment), way_back(payment)
+    refused = last_refusal(payment) if situation is Situation.FAILED else None
     is_final = situation not in {Situation.OVER, Situation.REVIEW, Situation.GOES_BACK}
     refresh: Refresh | None = None
     if back is not None and leaves_by_itself(payment):
@@ -132,12 +133,16 @@ def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, s
         refresh = Refresh(WAITING_REFRESH_SECONDS)
     elif not is_shop_notified(payment):
         refresh = Refresh(SHOP_REFRESH_SECONDS)
+    earlier = earlier_pages(payment, world)
     values = {
         "situation": situation,
         "back": back,
         "leaves": LEAVING_REFRESH_SECONDS if back is not None and refresh is not None and not stays else None,
         "profile": _profile(payment.tries[-1] if payment.tries else None, world),
-        "earlier": earlier_pages(payment, world),
+        "refused": None if refused is None else _refused_try(refused, world),
+        "earlier": earlier,
+        # We go on asking about a try: money may have been taken.
+        "is_unsure": bool(earlier) or any(each.next_look_at is not None for each in payment.tries),
         "receipt": receipt,
         "paid_with": world.connectors.by_id(payment.funding.connector_id) if payment.funding else None,
     }

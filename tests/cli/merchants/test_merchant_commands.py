@@ -284,6 +284,7 @@ def test_plain_http_takes_two_persons_and_a_warning(ekpay: Ekpay, by: str, shop:
 
     alone = _insecure(ekpay, "approve", shop, by)
     assert (alone.code, _shown(ekpay, shop)["insecure_ipns"]) == (1, False)
+    assert "Who asked for it cannot approve it" in " ".join(alone.err.split())
 
     approved = _insecure(ekpay, "approve", shop, other)
     assert (approved.code, _shown(ekpay, shop)["insecure_ipns"]) == (0, True)

@@ -9,6 +9,7 @@ from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import DatedWindow
 from tests.fakes.world import NOON
@@ -155,6 +156,38 @@ async def test_a_refusal_says_why_in_plain_words_and_offers_the_others(
     assert len(seen.html.all("input", type="radio")) == 5
     assert seen.html.all("div", role="alert")
     assert seen.html.fields()["nth"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Declined("insufficient_balance", "2023"), "insufficient_balance"),
+        (Declined("X <b>", "X"), "declined"),
+    ],
+)
+async def test_a_payer_whose_last_refusal_ends_the_order_reads_why(
+    stand: Stand, outcome: Declined, reason: str
+) -> None:
+    stand.shopper.refuses("bkash", outcome)
+    await stand.browser.follow(await stand.browser.choose("bkash"))
+    stand.put(state=State.DECLINED, refusal=Refusal.INSTRUMENT_REFUSED)
+    seen = await stand.browser.get()
+    assert stand.says(seen, "ended.failed.title")
+    assert stand.says(seen, f"refused.{reason}", name=stand.name("bkash"))
+    assert stand.says(seen, "ended.failed.text")
+
+
+@pytest.mark.parametrize("refusal", [Refusal.CANCELLED, Refusal.INSTRUMENT_REFUSED])
+async def test_an_order_that_ended_while_we_ask_about_a_try_does_not_say_that_nothing_was_taken(
+    stand: Stand, refusal: Refusal
+) -> None:
+    await stand.browser.choose("nagad")
+    await stand.shopper.wait(901)
+    await stand.shopper.wait(91)
+    stand.put(state=State.DECLINED, refusal=refusal)
+    seen = await stand.browser.get()
+    assert stand.says(seen, "ended.unsure")
+    assert not stand.says(seen, "ended.failed.text")
 
 
 async def test_a_page_that_lapsed_undecided_does_not_say_that_nothing_was_taken(stand: Stand) -> None:
