@@ -17,9 +17,9 @@ ALTER TABLE merchants
   ADD COLUMN order_minutes SMALLINT DEFAULT 500 NOT NULL,
   ADD COLUMN insecure_ipns_asked_by TEXT,
   ADD COLUMN insecure_ipns_approved_by TEXT,
-  ADD CONSTRAINT fk_merchants_insecure_ipns_asked_by_staff
+  ADD CONSTRAINT fk_merchants_insecure_ipns_asked_by
     FOREIGN KEY(insecure_ipns_asked_by) REFERENCES staff (name),
-  ADD CONSTRAINT fk_merchants_insecure_ipns_approved_by_staff
+  ADD CONSTRAINT fk_merchants_insecure_ipns_approved_by
     FOREIGN KEY(insecure_ipns_approved_by) REFERENCES staff (name),
   ADD CONSTRAINT ck_merchants_insecure_ipns CHECK (insecure_ipns_approved_by IS NULL
     OR (insecure_ipns_asked_by IS NOT NULL AND insecure_ipns_approved_by <> insecure_ipns_asked_by)),
