@@ -10,12 +10,12 @@ from ekpay_switch.config_files.challan_accounts import read_challan_accounts
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.persistence.challans.users import PostgresChallanUsers
+from ekpay_switch.persistence.parties.failed_logins import FailedLogins
 from ekpay_switch.ports.challans import ChallanPorts, Challans
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
 
-LOGINS_PER_SECOND, LOGINS_AT_ONCE = 1, 20
 CALLS_PER_SECOND, CALLS_AT_ONCE = 50, 200
 
 
@@ -39,7 +39,7 @@ def mount_echallan(
         users=PostgresChallanUsers(engine),
         tokens=AccessTokens(keys, TOKEN_PURPOSE),
         answer_seconds=answer_seconds,
-        logins=RateLimit(clock, LOGINS_PER_SECOND, LOGINS_AT_ONCE),
+        failed_logins=FailedLogins(engine, clock),
         orders=RateLimit(clock, CALLS_PER_SECOND, CALLS_AT_ONCE),
         questions=RateLimit(clock, CALLS_PER_SECOND, CALLS_AT_ONCE),
         tasks=tasks,

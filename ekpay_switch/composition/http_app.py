@@ -38,6 +38,7 @@ from ekpay_switch.persistence.notifications.endpoints import Endpoints
 from ekpay_switch.persistence.parties.api_keys import ApiKeys
 from ekpay_switch.persistence.parties.failed_logins import FailedLogins
 from ekpay_switch.persistence.parties.partners import CachedPartners, Partners
+from ekpay_switch.persistence.parties.token_permits import PostgresTokenPermits
 from ekpay_switch.persistence.payments.receipts import PostgresReceipts
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.merchant_tokens import MerchantTokens
@@ -51,7 +52,6 @@ from ekpay_switch.web.receipts.typesetter import Typesetter
 from ekpay_switch.wire.public_addresses import may_be_notified
 
 # Where a partner's agreement says nothing else.
-TOKENS_PER_SECOND = 1_000
 QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE = 50, 200
 ORDERS_PER_SECOND, ORDERS_AT_ONCE = 50, 200
 VISITS_PER_SECOND, VISITS_AT_ONCE = 1, 20
@@ -111,7 +111,7 @@ def _syndicate(switch: Switch, tasks: BackgroundTasks) -> SyndicateApi:
         tokens=AccessTokens(switch.keys),
         answer_seconds=settings.answer_deadline_seconds,
         failed_logins=FailedLogins(switch.engine, clock),
-        token_calls=RateLimit(clock, TOKENS_PER_SECOND, TOKENS_PER_SECOND),
+        token_permits=PostgresTokenPermits(switch.engine, clock),
         questions=RateLimit(clock, QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
         tasks=tasks,
     )

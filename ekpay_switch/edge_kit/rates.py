@@ -22,13 +22,9 @@ class RateLimit:
 
     def allows(self, caller: str) -> bool:
         """Take one call; False when the caller has to wait."""
-        return self.take(caller, self._per_second, self._burst)
-
-    def take(self, caller: str, per_second: float, burst: float) -> bool:
-        """The same for a caller with a rate of its own."""
         now = self._clock.monotonic()
-        calls_left, since = self._callers.pop(caller, (burst, now))
-        calls_left = min(burst, calls_left + (now - since) * per_second)
+        calls_left, since = self._callers.pop(caller, (self._burst, now))
+        calls_left = min(self._burst, calls_left + (now - since) * self._per_second)
         is_allowed = calls_left >= 1
         self._callers[caller] = (calls_left - 1 if is_allowed else calls_left, now)
         if len(self._callers) > CALLERS_MAX:

@@ -203,6 +203,14 @@ class FailedLogins(Protocol):
         ...
 
 
+class TokenPermits(Protocol):
+    """How many tokens a partner may take, counted for all processes together."""
+
+    async def take(self, partner_id: str, per_second: int) -> bool:
+        """Take a permit for one token; False where `per_second` were taken within a second."""
+        ...
+
+
 class Enquiries(Protocol):
     """Answers to partners' status calls, from our database without a wire call (architecture.md 5)."""
 

@@ -17,7 +17,7 @@ from ekpay_switch.security.keys import KeyRing
 from sandbox.callers.partner.messages import MessageWriter, Payout
 from sandbox.kit.jwe import seal, unseal
 from tests.factories import BILL_NO, PASS_KEY, SECRET, a_partner, a_world
-from tests.fakes.world import FakeFailedLogins, SmallWorld
+from tests.fakes.world import FakeFailedLogins, FakeTokenPermits, SmallWorld
 
 Content = dict[str, Any]
 PATHS = {
@@ -57,7 +57,7 @@ class Desk:
             tokens=AccessTokens(KeyRing(bytes(32))),
             answer_seconds=answer_seconds,
             failed_logins=FakeFailedLogins(),
-            token_calls=RateLimit(clock, 1, 1),
+            token_permits=FakeTokenPermits(clock),
             questions=RateLimit(clock, 50, 200),
         )
         self.is_ready = True

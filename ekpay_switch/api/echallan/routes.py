@@ -21,6 +21,7 @@ from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.raise_challan import raise_challan
 from ekpay_switch.ports.challans import ChallanPorts, ChallanUser, ChallanUsers
+from ekpay_switch.ports.world import FailedLogins
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.pass_keys import pass_key_matches
 
@@ -28,7 +29,6 @@ BASE = "/echallan/api"
 TOKEN_PURPOSE = "challan-tokens/1"  # noqa: S105 - the name of a use of the master key
 TOKEN_SECONDS = 3600
 _NO_COPIES = {"Cache-Control": "no-store"}
-_NAME_LENGTH = 128
 Message = TypeVar("Message", bound=BaseModel)
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -41,7 +41,7 @@ class EChallanApi:
     users: ChallanUsers
     tokens: AccessTokens
     answer_seconds: float
-    logins: RateLimit
+    failed_logins: FailedLogins
     orders: RateLimit
     questions: RateLimit
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
@@ -196,11 +196,13 @@ async def _login(request: Request, api: EChallanApi) -> tuple[int, answers.Answe
         message = LoginMessage.model_validate(read_members(await request.body()))
     except (MalformedJsonError, ValidationError):
         return 400, answers.login_answer(answers.LOGIN_MALFORMED)
-    if not api.logins.allows(message.username[:_NAME_LENGTH]):
-        return 429, answers.login_answer(answers.LOGIN_TOO_MANY)
     user = await api.users.by_username(message.username)
     is_right = pass_key_matches(message.key, user.key_hash if user else None)
     if user is None or not is_right or not user.is_active:
+        # Whoever is wrong waits, and nobody else: a right key is never counted among the failures.
+        address = request.client.host if request.client else ""
+        if not await api.failed_logins.count(address, message.username):
+            return 429, answers.login_answer(answers.LOGIN_TOO_MANY)
         return 401, answers.login_answer(answers.LOGIN_FAILED)
     expires_at = api.office.world.clock.now() + timedelta(seconds=TOKEN_SECONDS)
     token = api.tokens.issue(user.partner_id, user.generation, expires_at)

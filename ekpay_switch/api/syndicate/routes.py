@@ -40,7 +40,14 @@ from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.fetch_bill import FetchOrder, ParameterFault, fetch_bill
 from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
-from ekpay_switch.ports.world import Enquiries, FailedLogins, Partner, PartnerDirectory, World
+from ekpay_switch.ports.world import (
+    Enquiries,
+    FailedLogins,
+    Partner,
+    PartnerDirectory,
+    TokenPermits,
+    World,
+)
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.envelope import EnvelopeError, close_envelope, open_envelope
 from ekpay_switch.security.pass_keys import pass_key_matches
@@ -60,7 +67,7 @@ class SyndicateApi:
     tokens: AccessTokens
     answer_seconds: float
     failed_logins: FailedLogins
-    token_calls: RateLimit
+    token_permits: TokenPermits
     questions: RateLimit
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
 
@@ -356,8 +363,7 @@ async def _token(request: Request, syndicate: SyndicateApi) -> Response:
         if not await syndicate.failed_logins.count(address, user_id):
             raise PlainError(429, TOO_MANY, 5)
         raise PlainError(401, REFUSALS[Refusal.NOT_ALLOWED])
-    rate = partner.tokens_per_second
-    if not syndicate.token_calls.take(partner.id, rate, rate):
+    if not await syndicate.token_permits.take(partner.id, partner.tokens_per_second):
         raise PlainError(429, TOO_MANY, 1)
     now = syndicate.world.clock.now()
     expires_at = now + timedelta(seconds=TOKEN_SECONDS)

@@ -1,6 +1,6 @@
-"""The table of failed logins, which all processes share: no guessing faster than it allows."""
+"""Limits at the login that all processes share: on failures, and on a partner's tokens."""
 
-from sqlalchemy import Column, Table, Text
+from sqlalchemy import Column, ForeignKey, Table, Text
 
 from ekpay_switch.persistence.schema.books import instant, metadata
 
@@ -11,4 +11,12 @@ failed_logins = Table(
     metadata,
     Column("caller", Text, primary_key=True),
     instant("free_at", index=True),
+)
+
+# A partner that takes tokens evenly would be at `free_at` by now; a second ahead of the clock it waits.
+token_permits = Table(
+    "token_permits",
+    metadata,
+    Column("partner_id", Text, ForeignKey("partners.id"), primary_key=True),
+    instant("free_at"),
 )

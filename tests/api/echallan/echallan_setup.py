@@ -16,6 +16,7 @@ from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.pass_keys import hash_pass_key
 from tests.fakes.challans import FEE, VAT, FakeChallanUsers, Scene
+from tests.fakes.world import FakeFailedLogins
 
 Content = dict[str, Any]
 KEY = "a key that opens nothing"
@@ -64,7 +65,7 @@ class Window:
             users=self.users,
             tokens=self.tokens,
             answer_seconds=answer_seconds,
-            logins=RateLimit(clock, 1, 20),
+            failed_logins=FakeFailedLogins(),
             orders=RateLimit(clock, 50, 200),
             questions=RateLimit(clock, 50, 200),
         )
@@ -74,7 +75,13 @@ class Window:
         self.app.add_middleware(LimitRequests, limits=RequestLimits(64 * 1024))
 
     async def request(
-        self, method: str, path: str, body: bytes = b"", token: str | None = None, query: str = ""
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        token: str | None = None,
+        query: str = "",
+        address: str = "shop",
     ) -> Reply:
         headers = [(b"content-type", b"application/json")]
         headers += [] if token is None else [(b"authorization", token.encode("latin-1"))]
@@ -90,7 +97,7 @@ class Window:
             "scheme": "http",
             "headers": headers,
             "server": ("switch", 80),
-            "client": ("shop", 1),
+            "client": (address, 1),
         }
         arriving: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         sent: list[Message] = []
@@ -106,9 +113,11 @@ class Window:
         told = {name.decode(): value.decode() for name, value in start["headers"]}
         return Reply(start["status"], told, json.loads(b"".join(one.get("body", b"") for one in rest)))
 
-    async def log_in(self, username: object = "shop_challan_test", key: object = KEY) -> Reply:
+    async def log_in(
+        self, username: object = "shop_challan_test", key: object = KEY, address: str = "shop"
+    ) -> Reply:
         body = json.dumps({"username": username, "key": key}).encode()
-        return await self.request("POST", "authenticate", body)
+        return await self.request("POST", "authenticate", body, address=address)
 
     async def token(self) -> str:
         return str((await self.log_in()).content["jwt_token"])

@@ -1,0 +1,84 @@
+"""How many tokens a second a partner may take at get-token, for all processes together.
+
+A process takes permits from the database a batch at a time and gives them out from memory, so that a partner
+that takes a token for every call costs the database a few statements a second.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.ports.world import Clock
+
+BATCHES_PER_SECOND = 20
+VALID_SECONDS = 1.0
+
+# A bucket of one second's permits that refills evenly, kept as the instant at which it would be full again.
+_TAKE = text("""
+INSERT INTO token_permits AS p (partner_id, free_at) VALUES (:partner_id, clock_timestamp() + :spacing)
+ON CONFLICT (partner_id) DO UPDATE SET free_at = greatest(p.free_at, clock_timestamp()) + :spacing
+WHERE p.free_at <= clock_timestamp() + :ahead
+RETURNING true
+""")
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A partner's permits in this process; instants are monotonic seconds."""
+
+    permits: int = 0
+    valid_until: float = 0.0
+    next_take_at: float = 0.0
+    taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class PostgresTokenPermits:
+    """The port `ports.world.TokenPermits` over PostgreSQL.
+
+    Permits lapse after a second, so that no process keeps what others could use; those of a process that
+    stops are lost.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._batches: dict[str, _Batch] = {}
+
+    async def take(self, partner_id: str, per_second: int) -> bool:
+        """See `ports.world.TokenPermits`."""
+        batch = self._batches.setdefault(partner_id, _Batch())
+        if self._take_from(batch):
+            return True
+        async with batch.taking:
+            if not self._take_from(batch) and not await self._refill(partner_id, per_second, batch):
+                return False
+        return True
+
+    def _take_from(self, batch: _Batch) -> bool:
+        if batch.permits == 0 or self._clock.monotonic() >= batch.valid_until:
+            return False
+        batch.permits -= 1
+        return True
+
+    async def _refill(self, partner_id: str, per_second: int, batch: _Batch) -> bool:
+        """Take a batch from the database and one permit from it; False where the bucket has too few left."""
+        if self._clock.monotonic() < batch.next_take_at:
+            return False
+        size = max(1, per_second // BATCHES_PER_SECOND)
+        spacing = timedelta(seconds=size / per_second)
+        values = {
+            "partner_id": partner_id,
+            "spacing": spacing,
+            "ahead": timedelta(seconds=1) - spacing,
+        }
+        async with self._engine.begin() as connection:
+            is_taken = await connection.scalar(_TAKE, values)
+        now = self._clock.monotonic()
+        if not is_taken:
+            batch.next_take_at = now + spacing.total_seconds() / 2
+            return False
+        batch.permits, batch.valid_until = size - 1, now + VALID_SECONDS
+        return True
