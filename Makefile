@@ -130,8 +130,12 @@ peers: $(DEV) ## let public clients use the sandbox, each in an environment of i
 
 MONTH_PAYMENTS ?= 300000
 MONTH_SEED ?= 1
+# Properties of which `make test` tries a third of the examples (tests/examples.py).
+PROPERTIES = $(addprefix tests/reconciliation/,mirror/test_mirrors.py nightly/test_night_properties.py \
+	matching/test_engines.py engine/test_engine_properties.py)
 .PHONY: test-month
-test-month: $(RECONCILIATION) ## a month of 300,000 payments with sealed faults: found all, invented none
+test-month: $(DEV) $(RECONCILIATION) ## a month of 300,000 payments with sealed faults: found all, invented none
+	EKPAY_ALL_EXAMPLES=1 $(BIN)/pytest -n 2 $(PROPERTIES)
 	rm -rf .ekpay/month && mkdir -p .ekpay
 	$(BIN)/ekpay sandbox month --payments $(MONTH_PAYMENTS) --seed $(MONTH_SEED) --out .ekpay/month
 	$(BIN)/ekpay reconcile month .ekpay/month --json .ekpay/month.json

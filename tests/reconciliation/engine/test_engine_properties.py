@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from reconciliation.canonical_row import FILE
 from reconciliation.engine.restatement import outcome
 from reconciliation.matching.institution_positions import positions, unexplained_rest
+from tests.examples import examples
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.small_month import Outcome, SmallMonth
 
 SUN = date(2026, 4, 5)
 MON = date(2026, 4, 6)
 # The same empty folder serves each example, so it is emptied first.
-few = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 amounts = st.integers(min_value=100, max_value=10_000_000)
 states = st.sampled_from(["success", "success", "success", "failed", "unknown"])

@@ -21,10 +21,13 @@ from reconciliation.matching.engines import (
 )
 from reconciliation.matching.kernel_verdicts import AGREED, LOOK
 from reconciliation.matching.row_pool import judge_pool
+from tests.examples import examples
 from tests.reconciliation.matching.postgres_engine import PostgresEngine
 from tests.reconciliation.row_pools import KINDS, many, pool, pools, row
 
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(
+    max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture(scope="module")

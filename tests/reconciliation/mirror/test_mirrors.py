@@ -21,6 +21,7 @@ from reconciliation.mirror.mirror_folder import MirrorFault, MirrorFolder
 from reconciliation.mirror.mirrored_lines import MirroredLines, Mirrors
 from reconciliation.postgres_arrow import Database
 from reconciliation.resolutions.break_audit import first_broken
+from tests.examples import examples
 from tests.reconciliation.mirror.mirror_scene import DAY, HOUR, NOON, Line, Scene
 
 
@@ -57,7 +58,10 @@ NUMBERS = iter(range(10**6))
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    database=None,
 )
 @given(st.lists(LINES, max_size=14), st.lists(LINES, max_size=6))
 def test_mirrors_and_what_came_behind_them_are_what_the_tables_hold(

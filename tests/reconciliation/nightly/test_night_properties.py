@@ -13,11 +13,12 @@ from reconciliation.engine.restatement import outcome
 from reconciliation.matching.institution_positions import positions, unexplained_rest
 from reconciliation.results.committed_rows import all_rows
 from tests.database import a_copy
+from tests.examples import examples
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, NightStage, digests
 
 few = settings(
-    max_examples=4,
+    max_examples=examples(4),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -12,9 +12,9 @@ from reconciliation.intake.file_names import LogicalKey
 from reconciliation.nightly.night_run import NightStep
 from reconciliation.results import event_chain as chain
 from reconciliation.results.file_results import kept_files
+from tests.faults.nights.kill_points import INSIDE
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.conftest import Again
-from tests.reconciliation.nightly.kill_points import INSIDE
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, NightStage, digests
 
 ROOT = Path(__file__).parents[3]
@@ -40,7 +40,7 @@ def killed(stage: NightStage, folder: Path, place: str) -> None:
     """Run the second night in a process that dies at a place."""
     path = folder / "stage.pickle"
     path.write_bytes(pickle.dumps(stage))
-    program = "from tests.reconciliation.nightly.kill_points import main; main()"
+    program = "from tests.faults.nights.kill_points import main; main()"
     asked = [sys.executable, "-c", program, str(path), MON.isoformat(), place]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == -signal.SIGKILL, done.stderr
