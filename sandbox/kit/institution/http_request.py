@@ -12,6 +12,8 @@ from sandbox.kit.institution.pages import PageVisit, read_visit
 from sandbox.kit.institution.replies import Reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError
 
+BROWSER_PATH = "browser_path"
+"""The member of a scope that keeps the path as it came, before the server merged its slashes."""
 _FIELDS_MAX = 200
 
 
@@ -34,6 +36,12 @@ class Request(NamedTuple):
         """Where the caller found us, such as `http://127.0.0.1:8190`; also if a proxy stands between."""
         host, port = self.scope.get("server") or ("", 0)
         return f"http://{self.headers.get('host', f'{host}:{port}')}"
+
+    @property
+    def browser_path(self) -> str:
+        """The path as it came; cookies go by it, and a browser keeps two slashes that are one in `path`."""
+        path: str = self.scope.get(BROWSER_PATH, self.path)
+        return path
 
     @property
     def basic(self) -> tuple[str, str] | None:

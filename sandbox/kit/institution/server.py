@@ -20,7 +20,7 @@ from typing_extensions import override
 from sandbox.kit.institution import admin_api as admin
 from sandbox.kit.institution.far_side import Call, FarSide
 from sandbox.kit.institution.hang_up import HangUpProtocol, hang_up
-from sandbox.kit.institution.http_request import Route, read_request
+from sandbox.kit.institution.http_request import BROWSER_PATH, Route, read_request
 from sandbox.kit.institution.outage import Outage, OutageMode
 from sandbox.kit.institution.pages import METHODS, PageHandler, read_visit
 from sandbox.kit.institution.replies import LOST, Message, Reply
@@ -75,7 +75,7 @@ class InstitutionApp:
 
     async def _answer_call(self, scope: Scope, receive: Receive, body: bytes) -> Reply:
         # Clients join a base URL and a path with two slashes, which the servers of providers merge.
-        scope = {**scope, "path": _SLASHES.sub("/", scope["path"])}
+        scope = {**scope, "path": _SLASHES.sub("/", scope["path"]), BROWSER_PATH: scope["path"]}
         call = self._calls.get(scope["path"])
         page = self._pages.get(scope["path"]) if call is None else None
         route = (

@@ -326,7 +326,7 @@ def _visit(
     checkout: ProviderCheckout, page: InstitutionPage, values: Mapping[str, str], request: Request
 ) -> Reply:
     order = page.find(request._replace(values=values))
-    return order if isinstance(order, Reply) else checkout.visit(order, request.visit(), request.path)
+    return order if isinstance(order, Reply) else checkout.visit(order, request.visit(), request.browser_path)
 
 
 def _by_token(provider: Provider, request: Request) -> ProviderOrder | None:

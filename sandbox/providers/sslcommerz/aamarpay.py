@@ -1,9 +1,11 @@
 """aamarPay's calls: a page by JSON or by form, and one inquiry; nothing is signed.
 
 Each order has one end. Only the browser brings the result, with POST; there is no push and no refund.
+Old shops call request.php, which answers with a path alone; they put aamarPay's address before it.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -13,11 +15,11 @@ from sandbox.kit.institution.amounts import paisa, taka
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.pages import is_web_address
-from sandbox.kit.institution.replies import Errors, Reply, json_reply
+from sandbox.kit.institution.replies import Errors, Reply, bytes_reply, json_reply
 from sandbox.kit.institution.requests import Form
 from sandbox.kit.provider.call_results import Refusal, ReportedOrder
 from sandbox.kit.provider.dialect_family import Dialect
-from sandbox.kit.provider.family import InstitutionCall
+from sandbox.kit.provider.family import InstitutionCall, InstitutionPage
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
 from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder
@@ -30,7 +32,6 @@ from sandbox.providers.sslcommerz.institutions import (
     RISK,
     STORE_ID,
     card_of,
-    timed_name,
 )
 
 # The manual has 32; public clients send a UUID, and the store takes it.
@@ -59,6 +60,10 @@ _STATE_BY_OUTCOME = {
     ReportedOutcome.EXPIRED: OrderState.EXPIRED,
 }
 _OK, _UNAUTHORISED = 200, 401
+_TRACKED_PAGE = "paynow.php"
+# The track of a page becomes the name of the payment, and old shops compare the two. The book wants
+# two names, so the order has the same letters behind a prefix that nobody is shown.
+_TRACK_PREFIX, _ORDER_PREFIX = "AAM", "EPW"
 
 
 def _text_reply(message: str, status: int = _OK) -> Reply:
@@ -77,8 +82,16 @@ class Aamarpay(Dialect):
         return (
             InstitutionCall("create", "POST", "jsonpost.php", partial(create, provider), needs_login=False),
             InstitutionCall("create", "POST", "index.php", partial(create, provider), needs_login=False),
+            InstitutionCall(
+                "create", "POST", "request.php", partial(create_track, provider), needs_login=False
+            ),
             InstitutionCall("query", "GET POST", "api/v1/trxcheck/request.php", partial(query, provider)),
         )
+
+    @override
+    def institution_pages(self, provider: Provider) -> Iterable[InstitutionPage]:
+        """Return where old shops send the payer; one asks with GET, another posts an empty form."""
+        return (InstitutionPage(_TRACKED_PAGE, partial(_find_tracked, provider)),)
 
     @override
     def is_admitted(self, provider: Provider, request: Request) -> bool:
@@ -97,11 +110,11 @@ class Aamarpay(Dialect):
 
     @override
     def new_provider_reference(self, provider: OpenProvider, new: NewOrder) -> str:
-        return f"AAM{random_text(20)}"
+        return f"{_ORDER_PREFIX}{random_text(20)}"
 
     @override
     def new_transaction_id(self, provider: OpenProvider, order: ProviderOrder) -> str:
-        return timed_name(provider)
+        return _track_of(order)
 
     @override
     def secrets_for_switch(self, password: str) -> Mapping[str, str]:
@@ -114,7 +127,16 @@ def _is_store(provider: Provider, form: Form) -> bool:
 
 
 def create(provider: Provider, request: Request) -> Reply:
-    """Open an order and answer with its page."""
+    """Open an order and answer with the address of its page."""
+    return _create(provider, request, partial(_page_reply, provider))
+
+
+def create_track(provider: Provider, request: Request) -> Reply:
+    """Open an order and answer with a path to its page, to be put behind aamarPay's address."""
+    return _create(provider, request, _track_reply)
+
+
+def _create(provider: Provider, request: Request, to_reply: Callable[[ProviderOrder], Reply]) -> Reply:
     form = request.fields()
     if not _is_store(provider, form):
         return _text_reply("Invalid Store ID")
@@ -124,7 +146,7 @@ def create(provider: Provider, request: Request) -> Reply:
         return json_reply({"result": "false", "reason": wrong}, code="false")
     facts = {name: _text(form, name) for name in (*_URLS, *_CUSTOMER, *_OPTIONS)}
     new = NewOrder(_text(form, "tran_id"), amount_paisa, payer=_text(form, "cus_phone"), facts=facts)
-    return provider.create(new, partial(_opened_reply, provider))
+    return provider.create(new, partial(_opened_reply, to_reply))
 
 
 def query(provider: Provider, request: Request) -> Reply:
@@ -152,11 +174,32 @@ def _order_refusal(form: Form, amount_paisa: int | None) -> str:
     return next((f"Invalid {name}" for name in _URLS if not is_web_address(_text(form, name))), "")
 
 
-def _opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
+def _opened_reply(to_reply: Callable[[ProviderOrder], Reply], order: ProviderOrder | Refusal) -> Reply:
     if isinstance(order, Refusal):
         reason = "Duplicate tran_id" if order is Refusal.DUPLICATE else "Store is not active"
         return json_reply({"result": "false", "reason": reason}, code="false")
+    return to_reply(order)
+
+
+def _page_reply(provider: Provider, order: ProviderOrder) -> Reply:
     return json_reply({"result": "true", "payment_url": provider.page_url(order)}, code="true")
+
+
+def _track_reply(order: ProviderOrder) -> Reply:
+    """Return a JSON text with escaped slashes; some shops read it, others strip quotes and backslashes."""
+    text = json.dumps(f"/{_TRACKED_PAGE}?track={_track_of(order)}").replace("/", "\\/")
+    return bytes_reply("application/json", text.encode())._replace(code="true")
+
+
+def _track_of(order: ProviderOrder) -> str:
+    return f"{_TRACK_PREFIX}{order.provider_reference.removeprefix(_ORDER_PREFIX)}"
+
+
+def _find_tracked(provider: Provider, request: Request) -> ProviderOrder | None:
+    track = request.query.get("track", "")
+    order = provider.find_by_provider_name(f"{_ORDER_PREFIX}{track.removeprefix(_TRACK_PREFIX)}")
+    # The name of a payment without its prefix is no key to the page.
+    return order if order is not None and _track_of(order) == track else None
 
 
 def _order_fields(provider: OpenProvider, report: ReportedOrder, says: OrderState) -> dict[str, str]:
@@ -179,8 +222,8 @@ def _order_fields(provider: OpenProvider, report: ReportedOrder, says: OrderStat
         "convertion_rate": "",
         "ip_address": "192.0.2.1",
         "other_currency": amount,
-        "pg_txnid": order.transaction_id or (order.provider_reference if is_over else ""),
-        "epw_txnid": order.provider_reference,
+        "pg_txnid": _track_of(order) if is_over else "",
+        "epw_txnid": _track_of(order),
         "mer_txnid": order.reference,
         "store_id": STORE_ID,
         "merchant_id": STORE_ID,

@@ -125,6 +125,15 @@ class Shop(AdminCaller):
         named = {"amount": "120.50", "currency": "BDT", "tran_id": f"A{next(_NUMBERS)}", "desc": "Bill"}
         return {**KEY, **CUSTOMER, **urls, **named, "opt_a": "a", "type": "json", **changes}
 
+    async def text_of_request_php(self, order: dict[str, str] | bytes) -> str:
+        """Open an order as old shops do, by a form; the answer as it is written."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        async with self.session.post(
+            f"{self.origin}/aamarpay/request.php", data=order, headers=headers
+        ) as answer:
+            assert answer.status == 200
+            return await answer.text()
+
     async def at_aamarpay(
         self, kind: str = "normal", does: PayerDecision = PayerDecision.APPROVE
     ) -> tuple[str, PayerVisit]:

@@ -1,11 +1,13 @@
 """aamarPay's wire, from a merchant's side."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from sandbox.callers.payer.payer import PayerDecision
+from sandbox.callers.payer.browser import Browser
+from sandbox.callers.payer.payer import Payer, PayerDecision, behave, pay
 from tests.sandbox.caller import SetClock
 from tests.sandbox.providers.sslcommerz.caller import KEY, TRXCHECK, Shop, sslcommerz_served
 
@@ -95,3 +97,76 @@ async def test_aamarpay_has_a_file_of_the_day(shop: Shop) -> None:
     assert header == "pg_txnid,mer_txnid,card_type,pay_time,amount,gateway_fee,store_amount,pay_status"
     paid = "VISA-Brac bank,2026-03-10 12:00:00,120.50,3.01,117.49,Successful"
     assert rows == [f"{told['pg_txnid']},{tran_id},{paid}"]
+
+
+async def test_an_old_shop_gets_a_path_whose_track_becomes_the_name_of_the_payment(shop: Shop) -> None:
+    order = shop.order()
+    del order["type"]
+    text = await shop.text_of_request_php(order)
+    assert text.startswith('"\\/paynow.php?track=AAM')
+    # One shop reads the JSON, another strips it by hand; both have the same.
+    path: str = json.loads(text)
+    assert text.replace("\\", "").replace('"', "") == path
+    payer = Payer(await shop.number("aamarpay", "second_try"))
+    visit = await pay(f"{shop.origin}/aamarpay{path}", payer)
+    told = await shop.trxcheck(order["tran_id"])
+    track = path.removeprefix("/paynow.php?track=")
+    assert (visit.sent_to, visit.carries) == (f"{shop.url}/success_url", told)
+    assert (told["pay_status"], told["pg_txnid"], told["epw_txnid"]) == ("Successful", track, track)
+
+
+async def test_an_old_shop_may_post_an_empty_form_to_the_path_with_a_slash_too_many(shop: Shop) -> None:
+    path = json.loads(await shop.text_of_request_php(shop.order()))
+    async with Browser() as browser:
+        page = await browser.send(f"{shop.origin}/aamarpay/{path}", {})
+        payer = Payer(await shop.number("aamarpay", "normal"))
+        left = await behave(browser, page.url, payer, PayerDecision.APPROVE)
+    assert left.sent_to == f"{shop.url}/success_url"
+
+
+async def test_a_form_that_was_glued_together_by_hand_is_read(shop: Shop) -> None:
+    order = shop.order(cus_fax="Not¬Applicable", desc="A T-Shirt")
+    body = "&".join(f"{name}={value}" for name, value in order.items())
+    assert json.loads(await shop.text_of_request_php(body.encode())).startswith("/paynow.php")
+    assert (await shop.trxcheck(order["tran_id"]))["pay_status"] == "Initiated"
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer"),
+    [
+        ({"store_id": "nobody"}, "Invalid Store ID"),
+        ({"signature_key": "wrong"}, "Invalid Store ID"),
+        ({"cus_phone": ""}, {"result": "false", "reason": "cus_phone is required"}),
+        ({"amount": "1,200.00"}, {"result": "false", "reason": "Invalid amount"}),
+    ],
+)
+async def test_an_old_shop_is_refused_as_a_new_one(
+    shop: Shop, changes: dict[str, str], answer: object
+) -> None:
+    order = shop.order(**changes)
+    assert json.loads(await shop.text_of_request_php(order)) == answer
+    assert await shop.trxcheck(order["tran_id"]) == "Invalid request_id"
+
+
+async def test_a_name_is_known_once_whatever_opened_it(shop: Shop) -> None:
+    order = shop.order()
+    assert "paynow" in await shop.text_of_request_php(order)
+    again = {"result": "false", "reason": "Duplicate tran_id"}
+    assert json.loads(await shop.text_of_request_php(order)) == again
+    assert await shop.call("aamarpay", "jsonpost.php", "POST", json=order) == again
+
+
+@pytest.mark.parametrize("query", ["", "?track=", "?track=AAMNOBODY", "?track={tran_id}", "?track={letters}"])
+async def test_no_other_track_opens_a_page(shop: Shop, query: str) -> None:
+    order = shop.order()
+    path: str = json.loads(await shop.text_of_request_php(order))
+    names = {"tran_id": order["tran_id"], "letters": path.partition("=AAM")[2]}
+    async with shop.session.get(f"{shop.origin}/aamarpay/paynow.php{query.format(**names)}") as answer:
+        assert answer.status == 404
+
+
+@pytest.mark.parametrize("form", ["json", "xml", ""])
+async def test_an_inquiry_is_answered_with_json_whatever_type_it_names(shop: Shop, form: str) -> None:
+    tran_id, _ = await shop.at_aamarpay()
+    query = {**KEY, "request_id": tran_id} | ({"type": form} if form else {})
+    assert (await shop.call("aamarpay", TRXCHECK, params=query))["pay_status"] == "Successful"
