@@ -1,4 +1,4 @@
-"""Upay v4.1.0: a wallet that knows a payment by the merchant's own txn_id, and gives back in bulk."""
+"""Upay v4.1.0: a wallet that knows a payment by the merchant's txn_id, and reports and gives back in bulk."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.replies import Errors, Reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError
 from sandbox.kit.provider import refunds
-from sandbox.kit.provider.call_results import RefundResult, Refusal
+from sandbox.kit.provider.call_results import RefundResult, Refusal, ReportedOrder
 from sandbox.kit.provider.family import InstitutionCall
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
 from sandbox.kit.provider.orders import NewOrder, ProviderOrder
@@ -42,6 +42,7 @@ _ABOUT_THE_MERCHANT = (
     "merchant_mobile",
 )
 _TXN_ID_LENGTH_MAX = 50
+# How many rows one call takes; ours, as nobody publishes a bound.
 _ROWS_MAX = 100
 
 
@@ -59,6 +60,9 @@ class Upay(TokenDialect):
             InstitutionCall("auth", "POST", "payment/merchant-auth/", auth, needs_login=False),
             InstitutionCall("init", "POST", "payment/merchant-payment-init/", partial(_init, provider)),
             InstitutionCall("status", "GET", status, partial(_status, provider)),
+            InstitutionCall(
+                "bulk_status", "POST", "payment/bulk-payment-status/", partial(_bulk_status, provider)
+            ),
             InstitutionCall("refund", "POST", "payment/bulk/refund/", partial(_refund, provider)),
         )
 
@@ -122,6 +126,29 @@ def _accepted_amount(provider: Provider, form: Form) -> int:
 
 def _status(provider: Provider, request: Request) -> Reply:
     return provider.status(provider.find(request.values["txn_id"]), replies.status_reply)
+
+
+def _bulk_status(provider: Provider, request: Request) -> Reply:
+    """Report each payment that there is; faults strike with the first of them, as the call is one."""
+    found = [provider.find(txn_id) for txn_id in _txn_ids(request.json())]
+    orders = [order for order in found if order is not None]
+
+    def to_reply(report: ReportedOrder | Refusal) -> Reply:
+        if isinstance(report, Refusal):
+            return replies.status_reply(report)
+        return replies.bulk_status_reply([report, *map(provider.report_of, orders[1:])])
+
+    return provider.status(orders[0] if orders else None, to_reply)
+
+
+def _txn_ids(body: object) -> list[str]:
+    """Read which payments are asked about, each once and in the order in which they came."""
+    names = body.get("txn_id_list") if isinstance(body, dict) else None
+    if not isinstance(names, list) or not 0 < len(names) <= _ROWS_MAX:
+        raise MalformedRequestError(f"txn_id_list must be a list of 1 to {_ROWS_MAX} names")
+    if not all(isinstance(name, str) and 0 < len(name) <= _TXN_ID_LENGTH_MAX for name in names):
+        raise MalformedRequestError(f"txn_id_list must hold texts of 1 to {_TXN_ID_LENGTH_MAX} characters")
+    return list(dict.fromkeys(names))
 
 
 def _refund(provider: Provider, request: Request) -> Reply:

@@ -78,18 +78,12 @@ def status_reply(report: ReportedOrder | Refusal) -> Reply:
     """Say what has become of a payment."""
     if isinstance(report, Refusal):
         return UNKNOWN_PAYMENT if report is Refusal.UNKNOWN else _REFUSED
-    order = report.order
-    at = order.decision_time if order.decided_at else order.creation_time
-    more = {
-        "status": _STATUSES[report.state],
-        "amount": _number(report.amount_paisa),
-        "merchant_name": order.facts["merchant_name"],
-        "customer_wallet": masked(order.payer),
-        "date": f"{at.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}",
-    }
-    # Only one kind of magic payer makes it name a currency.
-    foreign = {} if report.currency == _TAKA else {"currency": report.currency}
-    return _success("PS2005", "Payment status", _names(order) | more | foreign)
+    return _success("PS2005", "Payment status", _payment(report))
+
+
+def bulk_status_reply(reports: Iterable[ReportedOrder]) -> Reply:
+    """Say what has become of several payments: a list of what is said of each by itself."""
+    return _success("PS2005", "Payment status", [_payment(report) for report in reports])
 
 
 def refund_reply(rows: Sequence[tuple[str, int]], accepted: Iterable[bool]) -> Reply:
@@ -101,7 +95,22 @@ def refund_reply(rows: Sequence[tuple[str, int]], accepted: Iterable[bool]) -> R
     return _success("MPR200", "Refund processed", data)
 
 
-def _success(code: str, message: str, data: Mapping[str, object]) -> Reply:
+def _payment(report: ReportedOrder) -> dict[str, object]:
+    order = report.order
+    at = order.decision_time if order.decided_at else order.creation_time
+    more = {
+        "status": _STATUSES[report.state],
+        "amount": _number(report.amount_paisa),
+        "merchant_name": order.facts["merchant_name"],
+        "customer_wallet": masked(order.payer),
+        "date": f"{at.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}",
+    }
+    # Only one kind of magic payer makes it name a currency.
+    foreign = {} if report.currency == _TAKA else {"currency": report.currency}
+    return _names(order) | more | foreign
+
+
+def _success(code: str, message: str, data: Mapping[str, object] | list[dict[str, object]]) -> Reply:
     return json_reply({"code": code, "lang": "en", "message": message, "data": data}, code=code)
 
 

@@ -211,6 +211,10 @@ async def generic_refund(
     return status, told["code"], told.get("status", "")
 
 
+async def upay_bulk_status(upay: TokenMerchant, *references: str) -> tuple[int, Any]:
+    return await upay.call("POST", "payment/bulk-payment-status/", {"txn_id_list": references})
+
+
 async def upay_refund(upay: TokenMerchant, *rows: tuple[str, object]) -> tuple[int, list[str], list[str]]:
     """Give back in bulk: the HTTP status, whose refunds were given, and whose were not."""
     body = [{"txn_id": reference, "refund_amount": amount} for reference, amount in rows]

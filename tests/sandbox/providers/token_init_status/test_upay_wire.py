@@ -6,12 +6,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from tests.sandbox.caller import Json, SetClock
 from tests.sandbox.providers.token_init_status.caller import (
     PASSWORD,
     TokenMerchant,
     merchant_at,
     new_reference,
+    upay_bulk_status,
     upay_refund,
 )
 
@@ -43,6 +45,67 @@ async def test_answers_have_their_members(upay: TokenMerchant) -> None:
         "customer_wallet": "",
         "date": "2026-03-10 12:00:00",
     }
+
+
+async def test_many_payments_are_reported_as_each_is_by_itself(upay: TokenMerchant) -> None:
+    paid, declined = [(await upay.a_visited(kind))[0] for kind in ("normal", "declined")]
+    unpaid = (await upay.a_page())[0]
+    status, told = await upay_bulk_status(upay, unpaid, "NOBODY", paid, declined, paid)
+    assert (status, told["code"], told["lang"]) == (200, "PS2005", "en")
+    assert [(row["txn_id"], row["status"]) for row in told["data"]] == [
+        (unpaid, "pending"),
+        (paid, "success"),
+        (declined, "failed"),
+    ]
+    alone = [(await upay.status(one, ""))[1]["data"] for one in (unpaid, paid, declined)]
+    assert told["data"] == alone
+
+
+async def test_many_payments_of_which_there_is_none_are_not_found(upay: TokenMerchant) -> None:
+    status, told = await upay_bulk_status(upay, "NOBODY", "NOBODY2")
+    assert (status, told["code"]) == (404, "PNF4012")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        ["T1"],
+        {"txn_id_list": "T1"},
+        {"txn_id_list": []},
+        {"txn_id_list": [1]},
+        {"txn_id_list": ["T1", ""]},
+        {"txn_id_list": ["x" * 51]},
+        {"txn_id_list": ["T1"] * 101},
+    ],
+)
+async def test_a_list_of_payments_that_is_none_is_refused_by_its_name(
+    upay: TokenMerchant, body: object
+) -> None:
+    status, told = await upay.call("POST", "payment/bulk-payment-status/", body)
+    assert (status, told["code"]) == (400, "DVE4001")
+    assert "txn_id_list" in told["message"]
+
+
+async def test_as_many_payments_as_are_taken_are_reported(upay: TokenMerchant) -> None:
+    reference = (await upay.a_page())[0]
+    status, told = await upay_bulk_status(upay, *(f"NOBODY{n}" for n in range(99)), reference)
+    assert (status, [row["txn_id"] for row in told["data"]]) == (200, [reference])
+
+
+async def test_many_payments_are_reported_to_whoever_has_a_token(upay: TokenMerchant) -> None:
+    reference = (await upay.a_page())[0]
+    upay.header = "UPAY other"
+    status, told = await upay_bulk_status(upay, reference)
+    assert (status, list(told)) == (401, ["detail"])
+
+
+async def test_a_status_of_many_is_lost_as_a_whole_with_its_first(upay: TokenMerchant) -> None:
+    first, second = [(await upay.a_page())[0] for _ in range(2)]
+    await upay.fault(ProviderFault.LOST_UNDONE, ProviderStep.STATUS, order=second)
+    assert len((await upay_bulk_status(upay, first, second))[1]["data"]) == 2
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await upay_bulk_status(upay, second, first)
 
 
 async def test_a_payment_keeps_the_name_that_was_told_with_its_page(upay: TokenMerchant) -> None:
