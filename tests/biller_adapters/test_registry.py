@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from biller_adapters.registry import build
+from ekpay_switch.flows.fetch_bill import chosen_parameters
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
@@ -41,6 +42,23 @@ def test_every_biller_of_this_installation_is_there() -> None:
     assert (
         ids.items() >= {"breb_postpaid": "b9001", "desco_postpaid": "b025", "nesco_prepaid": "b9002"}.items()
     )
+
+
+@pytest.mark.parametrize(
+    ("biller_id", "member", "default"),
+    [("ldtax", "owner_type", "citizen"), ("eporcha_khatian", "delivery", "counter")],
+)
+def test_what_clients_of_ekpay_do_not_send_has_a_default(biller_id: str, member: str, default: str) -> None:
+    biller = built().by_id(biller_id)
+    assert biller is not None
+    of_ekpay = {
+        field.wire_name: field.example
+        for field in biller.profile.parameters
+        if not field.wire_name.startswith("x_")
+    }
+    chosen = chosen_parameters(biller.profile, of_ekpay)
+    assert isinstance(chosen, dict)
+    assert chosen[member] == default
 
 
 def test_an_unknown_biller_is_none() -> None:
