@@ -62,6 +62,32 @@ class PaymentDue(NamedTuple):
     invoice: str
     amount_paisa: int
 
+    @property
+    def rows(self) -> tuple[tuple[Text, str], ...]:
+        """Each name with its value, which is escaped."""
+        amount = taka(self.amount_paisa)
+        return (
+            (Text("মার্চেন্ট", "Merchant"), escape(self.merchant)),
+            (Text("ইনভয়েস", "Invoice"), escape(self.invoice)),
+            (Text("পরিমাণ", "Amount"), f"৳ {amount.translate(_BANGLA_DIGITS)} / BDT {amount}"),
+        )
+
+
+class AgreementDue(NamedTuple):
+    """What a payer is asked to agree to: a merchant may ask for money again, with the PIN alone."""
+
+    merchant: str
+    reference: str
+
+    @property
+    def rows(self) -> tuple[tuple[Text, str], ...]:
+        """Each name with its value, which is escaped."""
+        return (
+            (Text("মার্চেন্ট", "Merchant"), escape(self.merchant)),
+            (Text("রেফারেন্স", "Reference"), escape(self.reference)),
+            (Text("চুক্তি", "Agreement"), _bilingual(_PIN_ALONE)),
+        )
+
 
 class Branding(NamedTuple):
     """The name at the head of a page, and its colour."""
@@ -74,12 +100,13 @@ UNKNOWN = Text("এই পেমেন্টটি পাওয়া যায�
 LAPSED = Text("এই পেমেন্টের সময় শেষ", "The time for this payment is over")
 APPROVED = Text("পেমেন্ট অনুমোদিত হয়েছে", "The payment is approved")
 
+_PIN_ALONE = Text("পরের পেমেন্টে শুধু পিন লাগবে", "Later payments need the PIN alone")
 _CONFIRM = Text("নিশ্চিত করুন", "Confirm")
 _CANCEL = Text("বাতিল", "Cancel")
 _GO_BACK = Text("মার্চেন্টের কাছে ফিরে যান", "Back to the merchant")
 
 
-def form_page(look: Branding, due: PaymentDue, field: Field, error: Text | None = None) -> str:
+def form_page(look: Branding, due: PaymentDue | AgreementDue, field: Field, error: Text | None = None) -> str:
     """Return the page of one step: one field, and the buttons confirm and cancel."""
     kind = "password" if field.is_secret else "text"
     alert = f'<p class="error" role="alert">{_bilingual(error)}</p>' if error else ""
@@ -111,14 +138,8 @@ def auto_post_page(look: Branding, url: str, fields: Mapping[str, str]) -> str:
     return _page(look, f"{form}<script>{_SEND}</script>")
 
 
-def _due_table(due: PaymentDue) -> str:
-    amount = taka(due.amount_paisa)
-    rows = (
-        (Text("মার্চেন্ট", "Merchant"), escape(due.merchant)),
-        (Text("ইনভয়েস", "Invoice"), escape(due.invoice)),
-        (Text("পরিমাণ", "Amount"), f"৳ {amount.translate(_BANGLA_DIGITS)} / BDT {amount}"),
-    )
-    return f"<dl>{''.join(f'<dt>{_bilingual(name)}</dt><dd>{value}</dd>' for name, value in rows)}</dl>"
+def _due_table(due: PaymentDue | AgreementDue) -> str:
+    return f"<dl>{''.join(f'<dt>{_bilingual(name)}</dt><dd>{value}</dd>' for name, value in due.rows)}</dl>"
 
 
 def _bilingual(text: Text) -> str:

@@ -165,6 +165,7 @@ class BkashAdminApi(AdminApi):
         wallets = sorted({payment.wallet for payment in payments if payment.wallet is not None})
         return {
             "payments": [self._line(payment) for payment in payments],
+            "agreements": [asdict(agreement) for agreement in book.agreements()],
             "wallets": {wallet: self._shared.balance_paisa(wallet) for wallet in wallets},
             "notices": [asdict(notice) for notice in book.notices()],
             "subscription": {"endpoint": book.endpoint, "is_confirmed": post.is_confirmed},
@@ -248,6 +249,7 @@ class BkashAdminApi(AdminApi):
         return {
             "invoice": payment.invoice,
             "paymentID": payment.payment_id,
+            "mode": payment.mode,
             "trxID": payment.trx_id,
             "wallet": payment.wallet,
             "amount_paisa": payment.amount_paisa,

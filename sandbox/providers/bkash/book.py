@@ -1,11 +1,11 @@
-"""What bKash believes: which payments were opened, approved, executed and refunded, and who has what.
+"""What bKash believes: payments opened, approved, executed and refunded, agreements, and who has what.
 
 The book is the second opinion the switch is compared with. It changes only through events, each in the
 journal before it counts, and is rebuilt from the same events after a kill.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from sandbox.kit.institution.book import JournalledBook
 from sandbox.kit.institution.journal import JournalLine
+from sandbox.providers.bkash.agreement import BkashAgreement
 from sandbox.providers.bkash.faults import BkashStep
 from sandbox.providers.bkash.payment import BkashPayment, BkashRefund
 from sandbox.providers.bkash.tokens import AppTokens
@@ -47,7 +48,7 @@ class FoundMovement(NamedTuple):
 
 
 class BkashBook(JournalledBook):
-    """The payments, balances, tokens and owed notifications of one simulator."""
+    """The payments, agreements, balances, tokens and owed notifications of one simulator."""
 
     def __init__(self, path: Path, seed: int, today: date) -> None:
         """Open the book kept at `path`, or begin one today.
@@ -60,11 +61,22 @@ class BkashBook(JournalledBook):
         self._payments: dict[str, BkashPayment] = {}
         self._by_invoice: dict[str, BkashPayment] = {}
         self._by_trx: dict[str, FoundMovement] = {}
+        self._agreements: dict[str, BkashAgreement] = {}
         self._moved: Counter[str] = Counter()
         self._dropped: set[tuple[str, str]] = set()
         self._notices: dict[str, OwedNotification] = {}
         self.tokens = AppTokens()
         self.endpoint: str | None = None
+        self._events: dict[str, Callable[[BkashPayment, JournalLine], None]] = {
+            "verified": self._verify,
+            "cancelled": self._cancel,
+            "declined": self._decline,
+            "executed": self._execute,
+            "agreed": self._agree,
+            "repeated": self._repeat,
+            "refunded": self._refund,
+            "dropped": self._drop,
+        }
         super().__init__(path, seed, today)
 
     def payment(self, payment_id: str) -> BkashPayment | None:
@@ -82,6 +94,14 @@ class BkashBook(JournalledBook):
     def movement(self, trx_id: str) -> FoundMovement | None:
         """Return what a transaction id names: a payment, or a refund of one."""
         return self._by_trx.get(trx_id)
+
+    def agreement(self, agreement_id: str) -> BkashAgreement | None:
+        """Return an agreement by its id, a cancelled one too."""
+        return self._agreements.get(agreement_id)
+
+    def agreements(self) -> Iterable[BkashAgreement]:
+        """Return all agreements in the order in which they were executed."""
+        return self._agreements.values()
 
     def moved_paisa(self, wallet: str) -> int:
         """Return what a wallet has gained since the book was begun; negative if it has paid."""
@@ -129,6 +149,16 @@ class BkashBook(JournalledBook):
         values = execution._asdict() | {"at": execution.at.isoformat()}
         self._record({"kind": "executed", "payment_id": payment_id, **values})
 
+    def record_agreed(self, payment_id: str, agreement_id: str, now: datetime) -> None:
+        """Let an agreement begin; the caller has checked that its payer has approved it."""
+        values = {"agreement_id": agreement_id, "at": now.isoformat()}
+        self._record({"kind": "agreed", "payment_id": payment_id, **values})
+
+    def record_agreement_cancelled(self, agreement_id: str, now: datetime) -> None:
+        """Let an agreement end; the caller has checked that it is active."""
+        values = {"agreement_id": agreement_id, "at": now.isoformat()}
+        self._record({"kind": "agreement_cancelled", **values})
+
     def record_repeat(self, payment_id: str) -> None:
         """Count another execute call of an executed payment."""
         self._record({"kind": "repeated", "payment_id": payment_id})
@@ -158,6 +188,8 @@ class BkashBook(JournalledBook):
             case "created":
                 values = {name: value for name, value in line.items() if name not in {"kind", "refunds"}}
                 self._keep(BkashPayment(**values))  # type: ignore[arg-type]  # our own line
+            case "agreement_cancelled":
+                self._agreements[str(line["agreement_id"])].cancelled_at = str(line["at"])
             case "delivered":
                 self._notices[str(line["message_id"])].delivered_at = str(line["at"])
             case "subscribed":
@@ -166,28 +198,42 @@ class BkashBook(JournalledBook):
                 self._advance(kind, self._payments[str(line["payment_id"])], line)
 
     def _advance(self, kind: str, payment: BkashPayment, line: JournalLine) -> None:
-        match kind:
-            case "verified":
-                payment.wallet, payment.verified_at = str(line["wallet"]), str(line["at"])
-            case "cancelled":
-                payment.is_cancelled = True
-            case "declined":
-                payment.failure_code = str(line["code"])
-                payment.wallet = str(line["wallet"]) if line["wallet"] else payment.wallet
-            case "executed":
-                self._execute(payment, line)
-            case "repeated":
-                payment.execute_calls += 1
-            case "refunded":
-                self._refund(payment, BkashRefund(**line["refund"]))  # type: ignore[arg-type]  # our own line
-            case "dropped":
-                self._dropped.add((str(line["step"]), payment.payment_id))
-            case _:
-                raise ValueError(f"the book has no event called {kind}")
+        if kind not in self._events:
+            raise ValueError(f"the book has no event called {kind}")
+        self._events[kind](payment, line)
+
+    def _verify(self, payment: BkashPayment, line: JournalLine) -> None:
+        payment.wallet, payment.verified_at = str(line["wallet"]), str(line["at"])
+
+    def _cancel(self, payment: BkashPayment, _line: JournalLine) -> None:
+        payment.is_cancelled = True
+
+    def _decline(self, payment: BkashPayment, line: JournalLine) -> None:
+        payment.failure_code = str(line["code"])
+        payment.wallet = str(line["wallet"]) if line["wallet"] else payment.wallet
+
+    def _repeat(self, payment: BkashPayment, _line: JournalLine) -> None:
+        payment.execute_calls += 1
+
+    def _drop(self, payment: BkashPayment, line: JournalLine) -> None:
+        self._dropped.add((str(line["step"]), payment.payment_id))
 
     def _keep(self, payment: BkashPayment) -> None:
         self._payments[payment.payment_id] = payment
-        self._by_invoice[payment.invoice] = payment
+        if not payment.opens_agreement:
+            self._by_invoice[payment.invoice] = payment
+
+    def _agree(self, payment: BkashPayment, line: JournalLine) -> None:
+        payment.agreement_id = agreement_id = str(line["agreement_id"])
+        payment.execute_calls += 1
+        self._agreements[agreement_id] = BkashAgreement(
+            agreement_id=agreement_id,
+            payment_id=payment.payment_id,
+            payer_reference=payment.payer_reference,
+            wallet=str(payment.wallet),
+            created_at=payment.created_at,
+            executed_at=str(line["at"]),
+        )
 
     def _execute(self, payment: BkashPayment, line: JournalLine) -> None:
         payment.trx_id, payment.executed_at = str(line["trx_id"]), str(line["at"])
@@ -200,7 +246,8 @@ class BkashBook(JournalledBook):
             notice_id = str(line["notice_id"])
             self._notices[notice_id] = OwedNotification(notice_id, payment.payment_id)
 
-    def _refund(self, payment: BkashPayment, refund: BkashRefund) -> None:
+    def _refund(self, payment: BkashPayment, line: JournalLine) -> None:
+        refund = BkashRefund(**line["refund"])  # type: ignore[arg-type]  # our own line
         payment.refunds.append(refund)
         self._by_trx[refund.refund_trx_id] = FoundMovement(payment, refund)
         self._moved[str(payment.wallet)] += refund.amount_paisa

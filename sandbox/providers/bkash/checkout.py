@@ -2,7 +2,7 @@
 
 A browser is known by a cookie; one that comes without begins anew. Approving moves no money: it only lets
 the payment be executed. Who opens the page of a payment that is over is sent back at once, so a callback
-can come twice.
+can come twice. An agreement is approved like a payment; who pays by one is known and gives the PIN alone.
 """
 
 import secrets
@@ -12,11 +12,19 @@ from hmac import compare_digest
 
 from sandbox.kit.institution import payer_page
 from sandbox.kit.institution.pages import PageVisit, with_query
-from sandbox.kit.institution.payer_page import HEADERS, Field, PaymentDue, Text, form_page, message_page
+from sandbox.kit.institution.payer_page import (
+    HEADERS,
+    AgreementDue,
+    Field,
+    PaymentDue,
+    Text,
+    form_page,
+    message_page,
+)
 from sandbox.kit.institution.replies import Header, Reply, page_reply, redirect
 from sandbox.providers.bkash import page_wording as page
 from sandbox.providers.bkash.payment import BkashPayment, BkashStatus
-from sandbox.providers.bkash.payment_calls import callback_url
+from sandbox.providers.bkash.payment_steps import callback_url
 from sandbox.providers.bkash.shared_state import BkashSharedState
 from sandbox.providers.bkash.wallets import WalletKind
 from sandbox.providers.bkash.wire import API_VERSION
@@ -62,7 +70,11 @@ class BkashCheckout:
         return self._finished_reply(payment) or self._open(payment, visit)
 
     def approve(self, payment: BkashPayment, wallet: str) -> bool:
-        """Approve a payment; False if it is over or there is no such wallet."""
+        """Approve a payment; False if it is over or there is no such wallet.
+
+        One by an agreement is approved with the wallet of the agreement, whichever is named.
+        """
+        wallet = self._agreed_wallet(payment) or wallet
         is_payable = payment.status(self.shared.clock.now()) is BkashStatus.INITIATED
         if not is_payable or self.shared.wallets.kind(wallet) is None:
             return False
@@ -87,6 +99,10 @@ class BkashCheckout:
         is_right = compare_digest(visit.query.get("hash", "").encode(), payment.page_hash.encode())
         return payment if is_right else None
 
+    def _agreed_wallet(self, payment: BkashPayment) -> str | None:
+        agreement = self.shared.book.agreement(payment.agreement_id or "")
+        return None if agreement is None else agreement.wallet
+
     def _finished_reply(self, payment: BkashPayment) -> Reply | None:
         status = payment.status(self.shared.clock.now())
         if status is BkashStatus.EXPIRED:
@@ -97,7 +113,9 @@ class BkashCheckout:
 
     def _begin(self, payment: BkashPayment, visit: PageVisit) -> Reply:
         session_id = secrets.token_urlsafe(18)
-        self._sessions[session_id] = session = _BrowserSession(payment.payment_id)
+        agreed = self._agreed_wallet(payment)
+        session = _BrowserSession(payment.payment_id, agreed, is_known=agreed is not None)
+        self._sessions[session_id] = session
         cookie = (b"set-cookie", f"{_COOKIE}={session_id}; Path=/; HttpOnly; SameSite=Lax".encode())
         if visit.method == "POST":
             # What was filled in belonged to a session that is gone.
@@ -111,7 +129,12 @@ class BkashCheckout:
         error: Text | None = None,
         more: tuple[Header, ...] = (),
     ) -> Reply:
-        due = PaymentDue(self.shared.settings.merchant_name, payment.invoice, payment.amount_paisa)
+        merchant = self.shared.settings.merchant_name
+        due = (
+            AgreementDue(merchant, payment.payer_reference)
+            if payment.opens_agreement
+            else PaymentDue(merchant, payment.invoice, payment.amount_paisa)
+        )
         return page_reply(form_page(page.LOOK, due, session.field, error), headers=(*HEADERS, *more))
 
     def _answer_field(self, payment: BkashPayment, session: _BrowserSession, visit: PageVisit) -> Reply:

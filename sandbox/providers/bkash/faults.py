@@ -20,6 +20,8 @@ class BkashStep(StrEnum):
     SEARCH = "search"
     REFUND = "refund"
     REFUND_STATUS = "refund_status"
+    AGREEMENT_STATUS = "agreement_status"
+    AGREEMENT_CANCEL = "agreement_cancel"
 
 
 class BkashFault(StrEnum):
@@ -67,7 +69,9 @@ AT_ONCE = frozenset({BkashFault.EXPIRE_TOKENS, BkashFault.BLOCK_APP})
 """Set without a target and a step they strike at once."""
 
 EXECUTE_ONLY = frozenset({BkashFault.INSUFFICIENT, BkashFault.OTHER_AMOUNT, BkashFault.NOTICE_FIRST})
-QUESTIONS = frozenset({BkashStep.STATUS, BkashStep.SEARCH, BkashStep.REFUND_STATUS})
+QUESTIONS = frozenset(
+    {BkashStep.STATUS, BkashStep.SEARCH, BkashStep.REFUND_STATUS, BkashStep.AGREEMENT_STATUS}
+)
 """What changes nothing and is never refused."""
 
 DROPS_FIRST = frozenset(

@@ -19,15 +19,18 @@ from sandbox.kit.institution.replies import Errors, Reply, page_reply
 from sandbox.kit.institution.requests import Form, json_object
 from sandbox.providers.bkash import replies
 from sandbox.providers.bkash.admin_api import BkashAdminApi
+from sandbox.providers.bkash.agreement_calls import AgreementCalls
 from sandbox.providers.bkash.book import BkashBook
 from sandbox.providers.bkash.checkout import BkashCheckout
 from sandbox.providers.bkash.faults import BkashStep
 from sandbox.providers.bkash.notification_delivery import NotificationSender
 from sandbox.providers.bkash.notifications import STRANGER, Composer, Sender, Signer
-from sandbox.providers.bkash.payment_calls import PAGE_PATH, PaymentCalls
+from sandbox.providers.bkash.payment_calls import PaymentCalls
+from sandbox.providers.bkash.payment_steps import PAGE_PATH
 from sandbox.providers.bkash.refund_calls import RefundCalls
 from sandbox.providers.bkash.settings import BkashSettings
 from sandbox.providers.bkash.shared_state import BkashSharedState
+from sandbox.providers.bkash.token_calls import TokenCalls
 from sandbox.providers.bkash.tokens import BkashTokenState
 from sandbox.providers.bkash.wallets import BkashWallets
 
@@ -76,12 +79,15 @@ class BkashInstitution(FarSide):
     @override
     def calls(self) -> Mapping[str, Call]:
         payments, refunds = PaymentCalls(self.shared), RefundCalls(self.shared)
+        tokens, agreements = TokenCalls(self.shared), AgreementCalls(self.shared)
         return {
-            "token/grant": Call("grant", payments.grant, needs_login=False),
-            "token/refresh": Call("refresh", payments.refresh, needs_login=False),
+            "token/grant": Call("grant", tokens.grant, needs_login=False),
+            "token/refresh": Call("refresh", tokens.refresh, needs_login=False),
             "create": Call("create", payments.create),
             "execute": Call("execute", payments.execute),
             "payment/status": Call("status", payments.status),
+            "agreement/status": Call("agreement_status", agreements.status),
+            "agreement/cancel": Call("agreement_cancel", agreements.cancel),
             "general/searchTransaction": Call("search", payments.search),
             "payment/refund": Call("refund", refunds.refund),
             "payment/refund/status": Call("refund_status", refunds.refund_status),

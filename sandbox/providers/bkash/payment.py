@@ -1,4 +1,7 @@
-"""One payment as bKash has it: opened, approved by its payer, executed, refunded."""
+"""One payment as bKash has it: opened, approved by its payer, executed, refunded.
+
+What opens an agreement is one too: it has a page and an execute, and moves no money.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -7,6 +10,17 @@ from enum import StrEnum
 PAGE_SECONDS = 86_400
 REFUND_DAYS = 60
 REFUNDS_MAX = 10
+
+
+class BkashMode(StrEnum):
+    """What a payment is for; the values are those of the wire."""
+
+    AGREEMENT = "0000"
+    """Opens an agreement; has no invoice and an amount of 0."""
+    WITH_AGREEMENT = "0001"
+    """Pays by an agreement: the wallet is known, and its payer gives the PIN alone."""
+    WITHOUT_AGREEMENT = "0011"
+    """Pays once."""
 
 
 class BkashStatus(StrEnum):
@@ -39,9 +53,10 @@ class BkashRefund:
 class BkashPayment:
     """A payment; instants are UTC.
 
-    `wallet` is known once the payer has approved or was refused. `failure_code` is what every later execute
-    of a declined payment is answered with. `echo_extra_paisa` is how much more than `amount_paisa` the
-    answers tell; `amount_paisa` is what moved. `execute_calls` counts accepted calls, so 2 means a repeat.
+    `agreement_id` is the agreement that it pays by, or the one that it has opened. `wallet` is known once the
+    payer has approved or was refused. `failure_code` is what every later execute of a declined payment is
+    answered with. `echo_extra_paisa` is how much more than `amount_paisa` the answers tell; `amount_paisa` is
+    what moved. `execute_calls` counts accepted calls, so 2 means a repeat.
     """
 
     payment_id: str
@@ -51,6 +66,8 @@ class BkashPayment:
     payer_reference: str
     callback_url: str
     created_at: str
+    mode: str = BkashMode.WITHOUT_AGREEMENT
+    agreement_id: str | None = None
     wallet: str | None = None
     verified_at: str | None = None
     is_cancelled: bool = False
@@ -93,9 +110,19 @@ class BkashPayment:
         """What can still go back."""
         return self.amount_paisa - self.refunded_paisa if self.trx_id else 0
 
+    @property
+    def opens_agreement(self) -> bool:
+        """Whether it asks for an agreement instead of money."""
+        return self.mode == BkashMode.AGREEMENT
+
+    @property
+    def has_agreed(self) -> bool:
+        """Whether it has opened its agreement."""
+        return self.opens_agreement and self.agreement_id is not None
+
     def status(self, now: datetime) -> BkashStatus:
-        """Return its status; one of no account executed lapses after 24 hours."""
-        if self.trx_id is not None:
+        """Return its status; what nobody executes lapses after 24 hours."""
+        if self.trx_id is not None or self.has_agreed:
             return BkashStatus.COMPLETED
         if self.is_cancelled:
             return BkashStatus.CANCELLED

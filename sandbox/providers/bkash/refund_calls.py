@@ -12,7 +12,7 @@ from sandbox.kit.institution.replies import Reply
 from sandbox.kit.institution.requests import Form, MalformedRequestError
 from sandbox.providers.bkash.faults import BkashFault, BkashStep
 from sandbox.providers.bkash.payment import REFUNDS_MAX, BkashPayment, BkashRefund, BkashStatus
-from sandbox.providers.bkash.payment_calls import new_trx_id
+from sandbox.providers.bkash.payment_steps import new_trx_id
 from sandbox.providers.bkash.replies import refusal_reply, refusal_reply_v2, success, success_v2
 from sandbox.providers.bkash.shared_state import V1, V2, BkashSharedState, FaultTarget
 from sandbox.providers.bkash.wire import TEXT_LENGTH_MAX, id_field, time_v1, time_v2

@@ -30,6 +30,7 @@ _REFUSED_WITH = {
     (BkashFault.REFUSE, BkashStep.CREATE): "2067",
     (BkashFault.REFUSE, BkashStep.EXECUTE): "2037",
     (BkashFault.REFUSE, BkashStep.REFUND): "2074",
+    (BkashFault.REFUSE, BkashStep.AGREEMENT_CANCEL): "2067",
     (BkashFault.DUPLICATE, BkashStep.CREATE): "2029",
     (BkashFault.DUPLICATE, BkashStep.EXECUTE): "2029",
     (BkashFault.INSUFFICIENT, BkashStep.EXECUTE): "2023",

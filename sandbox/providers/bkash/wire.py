@@ -12,23 +12,19 @@ from sandbox.kit.institution.amounts import paisa
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.requests import Form
+from sandbox.providers.bkash.payment import BkashMode
 
-MODE = "0011"
 API_VERSION = "1.2.0-beta"
 TEXT_LENGTH_MAX = 255
 
 _FORBIDDEN = re.compile(r"[<>&\x00-\x1f\x7f]")
 _TAG_LENGTH = 4
-_AGREEMENT_MODES = ("0000", "0001")
-_MANDATORY = (
-    "mode",
-    "payerReference",
-    "callbackURL",
-    "amount",
-    "currency",
-    "intent",
-    "merchantInvoiceNumber",
-)
+_OF_EVERY_PAYMENT = ("mode", "callbackURL", "amount", "currency", "intent", "merchantInvoiceNumber")
+_MANDATORY: dict[str, tuple[str, ...]] = {
+    BkashMode.AGREEMENT: ("callbackURL", "payerReference"),
+    BkashMode.WITH_AGREEMENT: (*_OF_EVERY_PAYMENT, "agreementID"),
+}
+_MANDATORY_ELSE = (*_OF_EVERY_PAYMENT, "payerReference")
 
 
 class BadFieldError(Exception):
@@ -36,47 +32,61 @@ class BadFieldError(Exception):
 
 
 class CreateRequest(NamedTuple):
-    """A payment to be opened for a payer."""
+    """A payment to be opened for a payer, or an agreement, which has no invoice and an amount of 0.
 
+    `payer_reference` is empty if the agreement that is paid by tells it.
+    """
+
+    mode: str
     invoice: str
     amount_paisa: int
     payer_reference: str
     callback_url: str
+    agreement_id: str | None = None
 
 
 def read_create(form: Form) -> CreateRequest:
     """Read a create call.
 
+    Clients send every field of every mode; those that a mode does not need are not looked at.
+
     Raises:
-        BadFieldError: a field is missing or wrong, or asks for an agreement or an authorisation, which this
-            app has not.
+        BadFieldError: a field that the mode needs is missing or wrong, or asks for an authorisation, which
+            this app has not.
     """
-    if form.get("mode") in _AGREEMENT_MODES:
-        raise BadFieldError("2064")
-    if any(form.get(name) in (None, "") for name in _MANDATORY):
+    mode = form.get("mode")
+    mandatory = _MANDATORY.get(str(mode), _MANDATORY_ELSE)
+    if any(form.get(name) in (None, "") for name in mandatory):
         raise BadFieldError("2065")
-    _check_product(form)
+    if not isinstance(mode, str) or mode not in set(BkashMode):
+        raise BadFieldError("2063")
+    if mode == BkashMode.AGREEMENT:
+        reference = _plain(form, "payerReference", "2048")
+        return CreateRequest(mode, "", 0, reference, _callback(form["callbackURL"]))
+    return _read_payment(form, mode)
+
+
+def _read_payment(form: Form, mode: str) -> CreateRequest:
+    if form["currency"] != "BDT":
+        raise BadFieldError("2007")
+    if form["intent"] != "sale":
+        raise BadFieldError("2064" if form["intent"] == "authorization" else "2008")
     amount = paisa(form["amount"])
     if amount is None or amount < 100:  # noqa: PLR2004 - one taka
         raise BadFieldError("2006")
     info = form.get("merchantAssociationInfo")
     if info is not None and not (isinstance(info, str) and _is_tlv(info)):
         raise BadFieldError("2047")
+    pays_by_agreement = mode == BkashMode.WITH_AGREEMENT
+    is_told_by_agreement = pays_by_agreement and form.get("payerReference") in (None, "")
     return CreateRequest(
+        mode=mode,
         invoice=_plain(form, "merchantInvoiceNumber", "2031"),
         amount_paisa=amount,
-        payer_reference=_plain(form, "payerReference", "2048"),
+        payer_reference="" if is_told_by_agreement else _plain(form, "payerReference", "2048"),
         callback_url=_callback(form["callbackURL"]),
+        agreement_id=_plain(form, "agreementID", "2051") if pays_by_agreement else None,
     )
-
-
-def _check_product(form: Form) -> None:
-    if form["mode"] != MODE:
-        raise BadFieldError("2063")
-    if form["currency"] != "BDT":
-        raise BadFieldError("2007")
-    if form["intent"] != "sale":
-        raise BadFieldError("2064" if form["intent"] == "authorization" else "2008")
 
 
 def time_v1(instant: datetime) -> str:

@@ -83,6 +83,15 @@ class BkashCaller(AdminCaller):
         answer = await self.execute(payment_id)
         return payment_id, answer["trxID"]
 
+    async def create_agreement(self, **changes: object) -> Json:
+        return await self.ask("create", **(a_create_of_agreement() | changes))
+
+    async def an_agreement(self, wallet: str = WALLET, **changes: object) -> Json:
+        """Open an agreement that its payer approves at the page, and return what its execute answers."""
+        opened = await self.create_agreement(**changes)
+        assert (await self.visit(opened, wallet)).status == "success"
+        return await self.execute(opened["paymentID"])
+
     async def refund_v2(
         self, payment_id: str, trx_id: str, amount: str, **changes: object
     ) -> tuple[int, Json]:
@@ -121,6 +130,10 @@ def a_create() -> dict[str, object]:
         "intent": "sale",
         "merchantInvoiceNumber": f"INV{next(_INVOICES)}",
     }
+
+
+def a_create_of_agreement() -> dict[str, object]:
+    return {"mode": "0000", "payerReference": f"payer-{next(_INVOICES)}", "callbackURL": CALLBACK}
 
 
 @dataclass

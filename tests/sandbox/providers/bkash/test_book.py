@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import JournalInUseError
 from sandbox.providers.bkash.book import BkashBook, Execution
 from sandbox.providers.bkash.faults import BkashStep
-from sandbox.providers.bkash.payment import BkashPayment, BkashRefund, BkashStatus
+from sandbox.providers.bkash.payment import BkashMode, BkashPayment, BkashRefund, BkashStatus
 from sandbox.providers.bkash.tokens import BkashTokenState, block_event, grant_event
 from sandbox.providers.bkash.wallets import BkashWallets, WalletKind, magic_wallet
 from tests.sandbox.caller import NOON
@@ -42,6 +43,11 @@ def fill(book: BkashBook) -> None:
     book.record_executed("P4", Execution("TRX4", NOON, 0, notice_id="N4"))
     book.record_delivered("N4", NOON)
     book.record_delivered("never owed", NOON)
+    for number in ("5", "6"):
+        book.record_created(replace(a_payment(f"P{number}", ""), mode=BkashMode.AGREEMENT, amount_paisa=0))
+        book.record_verified(f"P{number}", OTHER, NOON)
+        book.record_agreed(f"P{number}", f"A{number}", NOON)
+    book.record_agreement_cancelled("A6", NOON)
 
 
 def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
@@ -50,7 +56,7 @@ def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
     pair = grant_event(NOON)
     book.record(pair)
     book.record(block_event(NOON))
-    believed = list(book.payments())
+    believed, agreed = list(book.payments()), list(book.agreements())
     book.close()
 
     again = open_book(tmp_path, today=date(2026, 4, 1))
@@ -59,12 +65,18 @@ def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
         BkashStatus.COMPLETED,
         BkashStatus.CANCELLED,
         BkashStatus.DECLINED,
-        BkashStatus.COMPLETED,
+        *[BkashStatus.COMPLETED] * 3,
     ]
     assert (again.moved_paisa(WALLET), again.moved_paisa(OTHER)) == (-6_000, -10_000)
     first = again.payment("P1")
     assert first is not None
     assert (first.execute_calls, first.reported_paisa, first.refundable_paisa) == (2, 10_100, 6_000)
+    assert list(again.agreements()) == agreed
+    assert [(one.agreement_id, one.wallet, one.is_active) for one in agreed] == [
+        ("A5", OTHER, True),
+        ("A6", OTHER, False),
+    ]
+    assert again.latest_of("") is None
     assert again.movement("TRX1") == (first, None)
     assert again.movement("RTRX1") == (first, first.refunds[0])
     assert again.latest_of("I1") is first

@@ -18,7 +18,15 @@ from tests.sandbox.providers.bkash.caller import BkashCaller, a_create
 
 FIELDS = (
     *a_create(),
-    *("app_key", "app_secret", "refresh_token", "merchantAssociationInfo", "paymentID", "trxID"),
+    *(
+        "app_key",
+        "app_secret",
+        "refresh_token",
+        "merchantAssociationInfo",
+        "paymentID",
+        "trxID",
+        "agreementID",
+    ),
     *("paymentId", "trxId", "refundAmount", "sku", "reason"),
 )
 JSON = st.recursive(

@@ -138,8 +138,7 @@ async def test_amounts_come_as_text_or_as_a_number(bkash: BkashCaller, amount: o
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"mode": "0000"}, "2064"),
-        ({"mode": "0001", "agreementID": "TokenizedMerchant01"}, "2064"),
+        ({"mode": ["0000"]}, "2063"),
         ({"mode": "0012"}, "2063"),
         ({"mode": 11}, "2063"),
         ({"intent": "authorization"}, "2064"),
