@@ -1,5 +1,5 @@
 """A bKash Tokenized Checkout simulator: tokens, a payer's page, execute, agreements, refunds, notices.
 
 Field names, envelopes and codes follow connectors.md 1; what no public document settles is said where it is
-decided. The money moves at execute and nowhere else, whatever the browser reports.
+decided. The money moves at execute, or at the capture of an authorisation, whatever the browser reports.
 """

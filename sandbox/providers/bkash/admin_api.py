@@ -167,6 +167,7 @@ class BkashAdminApi(AdminApi):
             "payments": [self._line(payment) for payment in payments],
             "agreements": [asdict(agreement) for agreement in book.agreements()],
             "wallets": {wallet: self._shared.balance_paisa(wallet) for wallet in wallets},
+            "held": {wallet: held for wallet in wallets if (held := book.held_paisa(wallet))},
             "notices": [asdict(notice) for notice in book.notices()],
             "subscription": {"endpoint": book.endpoint, "is_confirmed": post.is_confirmed},
         }
@@ -250,6 +251,7 @@ class BkashAdminApi(AdminApi):
             "invoice": payment.invoice,
             "paymentID": payment.payment_id,
             "mode": payment.mode,
+            "intent": payment.intent,
             "trxID": payment.trx_id,
             "wallet": payment.wallet,
             "amount_paisa": payment.amount_paisa,

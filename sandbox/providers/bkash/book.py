@@ -41,7 +41,7 @@ class Execution(NamedTuple):
 
 
 class FoundMovement(NamedTuple):
-    """The payment that a transaction belongs to; the refund, if the transaction is one."""
+    """The payment or the authorisation that a transaction is; the refund, if it is one of it."""
 
     payment: BkashPayment
     refund: BkashRefund | None = None
@@ -63,6 +63,7 @@ class BkashBook(JournalledBook):
         self._by_trx: dict[str, FoundMovement] = {}
         self._agreements: dict[str, BkashAgreement] = {}
         self._moved: Counter[str] = Counter()
+        self._held: Counter[str] = Counter()
         self._dropped: set[tuple[str, str]] = set()
         self._notices: dict[str, OwedNotification] = {}
         self.tokens = AppTokens()
@@ -72,6 +73,9 @@ class BkashBook(JournalledBook):
             "cancelled": self._cancel,
             "declined": self._decline,
             "executed": self._execute,
+            "authorised": self._authorise,
+            "captured": self._capture,
+            "voided": self._void,
             "agreed": self._agree,
             "repeated": self._repeat,
             "refunded": self._refund,
@@ -92,7 +96,7 @@ class BkashBook(JournalledBook):
         return self._by_invoice.get(invoice)
 
     def movement(self, trx_id: str) -> FoundMovement | None:
-        """Return what a transaction id names: a payment, or a refund of one."""
+        """Return what a transaction id names: a payment, an authorisation, or a refund."""
         return self._by_trx.get(trx_id)
 
     def agreement(self, agreement_id: str) -> BkashAgreement | None:
@@ -106,6 +110,10 @@ class BkashBook(JournalledBook):
     def moved_paisa(self, wallet: str) -> int:
         """Return what a wallet has gained since the book was begun; negative if it has paid."""
         return self._moved[wallet]
+
+    def held_paisa(self, wallet: str) -> int:
+        """Return what is held in a wallet by authorisations that are neither captured nor voided."""
+        return self._held[wallet]
 
     def was_dropped(self, step: BkashStep, payment_id: str) -> bool:
         """Whether this step of the payment was once dropped on purpose."""
@@ -148,6 +156,20 @@ class BkashBook(JournalledBook):
         """Move the money; the caller has checked that it can be moved and has not been."""
         values = execution._asdict() | {"at": execution.at.isoformat()}
         self._record({"kind": "executed", "payment_id": payment_id, **values})
+
+    def record_authorised(self, payment_id: str, trx_id: str, echo_extra_paisa: int, now: datetime) -> None:
+        """Hold the money in the payer's wallet; the caller has checked that it can be held."""
+        values = {"trx_id": trx_id, "echo_extra_paisa": echo_extra_paisa, "at": now.isoformat()}
+        self._record({"kind": "authorised", "payment_id": payment_id, **values})
+
+    def record_captured(self, payment_id: str, execution: Execution) -> None:
+        """Move the money that an authorisation holds; the caller has checked that it holds it."""
+        values = execution._asdict() | {"at": execution.at.isoformat()}
+        self._record({"kind": "captured", "payment_id": payment_id, **values})
+
+    def record_voided(self, payment_id: str, now: datetime) -> None:
+        """Hold the money of an authorisation no longer; none moves."""
+        self._record({"kind": "voided", "payment_id": payment_id, "at": now.isoformat()})
 
     def record_agreed(self, payment_id: str, agreement_id: str, now: datetime) -> None:
         """Let an agreement begin; the caller has checked that its payer has approved it."""
@@ -235,11 +257,29 @@ class BkashBook(JournalledBook):
             executed_at=str(line["at"]),
         )
 
+    def _authorise(self, payment: BkashPayment, line: JournalLine) -> None:
+        payment.authorised_trx_id, payment.authorised_at = str(line["trx_id"]), str(line["at"])
+        payment.echo_extra_paisa = int(str(line["echo_extra_paisa"]))
+        payment.execute_calls += 1
+        self._by_trx[payment.authorised_trx_id] = FoundMovement(payment)
+        self._held[str(payment.wallet)] += payment.amount_paisa
+
+    def _capture(self, payment: BkashPayment, line: JournalLine) -> None:
+        self._held[str(payment.wallet)] -= payment.amount_paisa
+        self._move(payment, line)
+
+    def _void(self, payment: BkashPayment, line: JournalLine) -> None:
+        payment.voided_at = str(line["at"])
+        self._held[str(payment.wallet)] -= payment.amount_paisa
+
     def _execute(self, payment: BkashPayment, line: JournalLine) -> None:
+        payment.execute_calls += 1
+        self._move(payment, line)
+
+    def _move(self, payment: BkashPayment, line: JournalLine) -> None:
         payment.trx_id, payment.executed_at = str(line["trx_id"]), str(line["at"])
         payment.fee_paisa = int(str(line["fee_paisa"]))
         payment.echo_extra_paisa = int(str(line["echo_extra_paisa"]))
-        payment.execute_calls += 1
         self._by_trx[payment.trx_id] = FoundMovement(payment)
         self._moved[str(payment.wallet)] -= payment.amount_paisa
         if line["notice_id"] is not None:

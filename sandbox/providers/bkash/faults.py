@@ -16,6 +16,8 @@ class BkashStep(StrEnum):
     GRANT = "grant"
     CREATE = "create"
     EXECUTE = "execute"
+    CAPTURE = "capture"
+    VOID = "void"
     STATUS = "status"
     SEARCH = "search"
     REFUND = "refund"

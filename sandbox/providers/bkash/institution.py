@@ -4,16 +4,19 @@ Calls stand below the prefix of version 1.2.0-beta, refunds of version 2 at the 
 payer's page on the same port. Every call is synchronous and runs to its end before the next begins.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hmac import compare_digest
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from typing_extensions import override
 
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import Call, FarSide, Headers
 from sandbox.kit.institution.faults import StepFaults
+from sandbox.kit.institution.http_request import Request, Route
 from sandbox.kit.institution.pages import PageHandler, PageVisit
 from sandbox.kit.institution.replies import Errors, Reply, page_reply
 from sandbox.kit.institution.requests import Form, json_object
@@ -39,6 +42,14 @@ _BAD_TOKEN = {
     BkashTokenState.EXPIRED: replies.TOKEN_EXPIRED,
     BkashTokenState.UNKNOWN: replies.ERRORS.unauthorised,
 }
+
+
+class PathCall(NamedTuple):
+    """A call that names in its path what it is about; the names in the pattern are those of the fields."""
+
+    method: str
+    pattern: re.Pattern[str]
+    call: Call
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,11 @@ class BkashInstitution(FarSide):
             "token/refresh": Call("refresh", tokens.refresh, needs_login=False),
             "create": Call("create", payments.create),
             "execute": Call("execute", payments.execute),
+            # Clients who authorise call it so.
+            "payment/create": Call("create", payments.create),
+            "payment/confirm/capture": Call("capture", payments.capture),
+            "payment/confirm/void": Call("void", payments.void),
+            "payment/confirm/capture/void": Call("void", payments.void),
             "payment/status": Call("status", payments.status),
             "agreement/status": Call("agreement_status", agreements.status),
             "agreement/cancel": Call("agreement_cancel", agreements.cancel),
@@ -102,6 +118,17 @@ class BkashInstitution(FarSide):
                 "refund_status_v2", refunds.refund_status_v2
             ),
         }
+
+    @override
+    def route(self, method: str, path: str) -> Route | None:
+        for path_call in self._path_calls():
+            match = path_call.pattern.fullmatch(path)
+            if match is not None:
+                values = match.groupdict()
+                if method != path_call.method:
+                    return Route("other", lambda _request: self.errors.wrong_method)
+                return Route(path_call.call.name, partial(self._answer_path_call, path_call.call, values))
+        return None
 
     @override
     def pages(self) -> Mapping[str, PageHandler]:
@@ -142,6 +169,17 @@ class BkashInstitution(FarSide):
     @override
     def close(self) -> None:
         self.shared.book.close()
+
+    def _path_calls(self) -> tuple[PathCall, ...]:
+        # Clients who authorise name the payment in the path; the body, if there is one, says nothing.
+        execute = Call("execute", PaymentCalls(self.shared).execute)
+        return (PathCall("POST", re.compile(rf"{self.base_path}/execute/(?P<paymentID>[^/]+)"), execute),)
+
+    def _answer_path_call(self, call: Call, values: Mapping[str, str], request: Request) -> Reply:
+        headers = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()
+        ]
+        return self.check_headers(call, headers) or call.answer(dict(values))
 
     def _knows_user(self, headers: Mapping[bytes, bytes]) -> bool:
         settings = self.shared.settings

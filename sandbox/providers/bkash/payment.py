@@ -1,5 +1,6 @@
 """One payment as bKash has it: opened, approved by its payer, executed, refunded.
 
+One with the intent to authorise is executed first and captured or voided later; its money moves at capture.
 What opens an agreement is one too: it has a page and an execute, and moves no money.
 """
 
@@ -23,10 +24,19 @@ class BkashMode(StrEnum):
     """Pays once."""
 
 
+class BkashIntent(StrEnum):
+    """What an execute does with the money; the values are those of the wire."""
+
+    SALE = "sale"
+    AUTHORISATION = "authorization"
+    """Holds it in the payer's wallet until it is captured or voided."""
+
+
 class BkashStatus(StrEnum):
-    """What bKash says of a payment; a refund does not change it."""
+    """What bKash says of a payment; a refund does not change it, and one that was voided is cancelled."""
 
     INITIATED = "Initiated"
+    AUTHORISED = "Authorized"
     COMPLETED = "Completed"
     CANCELLED = "Cancelled"
     DECLINED = "Declined"
@@ -56,7 +66,8 @@ class BkashPayment:
     `agreement_id` is the agreement that it pays by, or the one that it has opened. `wallet` is known once the
     payer has approved or was refused. `failure_code` is what every later execute of a declined payment is
     answered with. `echo_extra_paisa` is how much more than `amount_paisa` the answers tell; `amount_paisa` is
-    what moved. `execute_calls` counts accepted calls, so 2 means a repeat.
+    what moved. `execute_calls` counts accepted calls, so 2 means a repeat. An authorisation has the id of its
+    transaction in `authorised_trx_id` from the execute on, and in `trx_id` once it is captured.
     """
 
     payment_id: str
@@ -68,6 +79,7 @@ class BkashPayment:
     created_at: str
     mode: str = BkashMode.WITHOUT_AGREEMENT
     agreement_id: str | None = None
+    intent: str = BkashIntent.SALE
     wallet: str | None = None
     verified_at: str | None = None
     is_cancelled: bool = False
@@ -77,6 +89,9 @@ class BkashPayment:
     fee_paisa: int = 0
     echo_extra_paisa: int = 0
     execute_calls: int = 0
+    authorised_trx_id: str | None = None
+    authorised_at: str | None = None
+    voided_at: str | None = None
     refunds: list[BkashRefund] = field(default_factory=list)
 
     @property
@@ -94,6 +109,24 @@ class BkashPayment:
         if self.executed_at is None:
             raise ValueError("not executed")
         return datetime.fromisoformat(self.executed_at)
+
+    @property
+    def reported_trx_id(self) -> str | None:
+        """The transaction id that the answers report: of an authorisation too, though no money has moved."""
+        return self.trx_id or self.authorised_trx_id
+
+    @property
+    def execute_done_at(self) -> datetime | None:
+        """When its execute was done, of an authorisation before its money moves; None until then."""
+        instant = self.authorised_at or self.executed_at
+        return None if instant is None else datetime.fromisoformat(instant)
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it was last changed: opened, executed, captured or voided."""
+        return datetime.fromisoformat(
+            self.voided_at or self.executed_at or self.authorised_at or self.created_at
+        )
 
     @property
     def reported_paisa(self) -> int:
@@ -124,13 +157,15 @@ class BkashPayment:
         """Return its status; what nobody executes lapses after 24 hours."""
         if self.trx_id is not None or self.has_agreed:
             return BkashStatus.COMPLETED
-        if self.is_cancelled:
+        if self.is_cancelled or self.voided_at is not None:
             return BkashStatus.CANCELLED
+        return BkashStatus.AUTHORISED if self.authorised_trx_id is not None else self._unexecuted(now)
+
+    def _unexecuted(self, now: datetime) -> BkashStatus:
         if self.failure_code is not None:
             return BkashStatus.DECLINED
-        if now >= self.creation_time + timedelta(seconds=PAGE_SECONDS):
-            return BkashStatus.EXPIRED
-        return BkashStatus.INITIATED
+        is_lapsed = now >= self.creation_time + timedelta(seconds=PAGE_SECONDS)
+        return BkashStatus.EXPIRED if is_lapsed else BkashStatus.INITIATED
 
     def may_be_refunded(self, now: datetime) -> bool:
         """Whether it is young enough."""

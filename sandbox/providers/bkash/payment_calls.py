@@ -1,6 +1,10 @@
-"""The calls of a payment: create, execute, status and search; create and execute are an agreement's too."""
+"""The calls of a payment: create, execute, capture, void, status and search.
+
+Create and execute are an agreement's too. The transaction id of an authorisation is told from its execute on.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.replies import Reply
@@ -9,7 +13,7 @@ from sandbox.providers.bkash.agreement_calls import AgreementCalls, opened_reply
 from sandbox.providers.bkash.book import FoundMovement
 from sandbox.providers.bkash.faults import BkashFault, BkashStep
 from sandbox.providers.bkash.payment import BkashMode, BkashPayment, BkashStatus
-from sandbox.providers.bkash.payment_steps import PaymentSteps, callback_url, numbers_of
+from sandbox.providers.bkash.payment_steps import PaymentSteps, StepResult, callback_url, numbers_of
 from sandbox.providers.bkash.replies import refusal_reply, success
 from sandbox.providers.bkash.shared_state import V1, BkashSharedState, FaultTarget
 from sandbox.providers.bkash.wire import BadFieldError, CreateRequest, id_field, read_create, time_v1
@@ -39,10 +43,30 @@ class PaymentCalls:
         payment = self._payment(form)
         if payment is None:
             return refusal_reply("2002")
-        is_done = payment.trx_id is not None or payment.has_agreed
+        is_done = payment.reported_trx_id is not None or payment.has_agreed
         is_open = payment.verified_at is not None and not is_done
         aim = FaultTarget(BkashStep.EXECUTE, numbers_of(payment), payment, is_open)
         return self.shared.apply_fault(aim, V1, lambda fault: self._execute(payment, fault))
+
+    def capture(self, form: Form) -> Reply:
+        """Move the money that an authorisation holds, once."""
+        payment = self._payment(form)
+        if payment is None:
+            return refusal_reply("2002")
+        aim = FaultTarget(BkashStep.CAPTURE, numbers_of(payment), payment)
+        return self.shared.apply_fault(
+            aim, V1, lambda fault: self._confirmation_reply(payment, self._steps.capture(payment, fault))
+        )
+
+    def void(self, form: Form) -> Reply:
+        """Let the payer have the money again that an authorisation holds, once."""
+        payment = self._payment(form)
+        if payment is None:
+            return refusal_reply("2002")
+        aim = FaultTarget(BkashStep.VOID, numbers_of(payment), payment)
+        return self.shared.apply_fault(
+            aim, V1, lambda fault: self._confirmation_reply(payment, self._steps.void(payment, fault))
+        )
 
     def status(self, form: Form) -> Reply:
         """Report what has become of a payment; changes nothing."""
@@ -77,7 +101,7 @@ class PaymentCalls:
             failureCallbackURL=callback_url(payment, "failure"),
             cancelledCallbackURL=callback_url(payment, "cancel"),
             amount=taka(payment.amount_paisa),
-            intent="sale",
+            intent=payment.intent,
             currency="BDT",
             paymentCreateTime=time_v1(payment.creation_time),
             transactionStatus=BkashStatus.INITIATED,
@@ -96,12 +120,12 @@ class PaymentCalls:
             paymentID=payment.payment_id,
             payerReference=payment.payer_reference,
             customerMsisdn=payment.wallet,
-            trxID=payment.trx_id,
+            trxID=payment.reported_trx_id,
             amount=taka(payment.reported_paisa),
-            transactionStatus=BkashStatus.COMPLETED,
-            paymentExecuteTime=time_v1(payment.execution_time),
+            transactionStatus=payment.status(self.shared.clock.now()),
+            paymentExecuteTime=_time(payment.execute_done_at),
             currency="BDT",
-            intent="sale",
+            intent=payment.intent,
             merchantInvoiceNumber=payment.invoice,
             agreementID=payment.agreement_id,
             payerType="Customer" if pays_by_agreement else None,
@@ -109,27 +133,38 @@ class PaymentCalls:
         )
         return result.hold_reply(reply)
 
+    def _confirmation_reply(self, payment: BkashPayment, result: StepResult) -> Reply:
+        if result.refused_with is not None:
+            return refusal_reply(result.refused_with)
+        return success(
+            paymentID=payment.payment_id,
+            createTime=time_v1(payment.creation_time),
+            updateTime=time_v1(payment.updated_at),
+            trxID=payment.reported_trx_id,
+            transactionStatus=payment.status(self.shared.clock.now()),
+        )
+
     def _status(self, payment: BkashPayment) -> Reply:
         if payment.opens_agreement:
             return self._opening_status(payment)
-        is_done = payment.trx_id is not None
+        has_moved = payment.trx_id is not None
         return success(
             paymentID=payment.payment_id,
             mode=payment.mode,
             paymentCreateTime=time_v1(payment.creation_time),
-            paymentExecuteTime=time_v1(payment.execution_time) if is_done else None,
+            paymentExecuteTime=_time(payment.execute_done_at),
             amount=taka(payment.reported_paisa),
             currency="BDT",
-            intent="sale",
+            intent=payment.intent,
             merchantInvoice=payment.invoice,
-            trxID=payment.trx_id,
+            trxID=payment.reported_trx_id,
             transactionStatus=payment.status(self.shared.clock.now()),
             verificationStatus="Complete" if payment.verified_at else "Incomplete",
             payerReference=payment.payer_reference,
             customerMsisdn=payment.wallet,
             payerAccount=payment.wallet or "",
             payerType="Customer",
-            maxRefundableAmount=taka(payment.refundable_paisa) if is_done else None,
+            maxRefundableAmount=taka(payment.refundable_paisa) if has_moved else None,
             agreementID=payment.agreement_id,
         )
 
@@ -155,7 +190,7 @@ class PaymentCalls:
         common: dict[str, object] = {
             "customerMsisdn": payment.wallet,
             "payerAccount": payment.wallet,
-            "transactionStatus": BkashStatus.COMPLETED,
+            "transactionStatus": payment.status(self.shared.clock.now()),
             "currency": "BDT",
             "organizationShortCode": self.shared.settings.short_code,
             "transactionReference": payment.payer_reference,
@@ -170,17 +205,22 @@ class PaymentCalls:
                 originalTrxAmount=taka(amount_paisa),
                 **common,
             )
+        has_moved = payment.trx_id is not None
         return success(
-            trxID=payment.trx_id,
+            trxID=payment.reported_trx_id,
             initiationTime=time_v1(payment.creation_time),
-            completedTime=time_v1(payment.execution_time),
+            completedTime=time_v1(payment.updated_at),
             transactionType="bKash Tokenized Checkout via API",
             payerType="Customer",
             amount=taka(amount_paisa),
-            serviceFee=taka(payment.fee_paisa),
-            creditedAmount=taka(amount_paisa - payment.fee_paisa),
+            serviceFee=taka(payment.fee_paisa) if has_moved else None,
+            creditedAmount=taka(amount_paisa - payment.fee_paisa) if has_moved else None,
             maxRefundableAmount=taka(payment.refundable_paisa),
             saleAmount=taka(amount_paisa),
             couponAmount="0.00",
             **common,
         )
+
+
+def _time(instant: datetime | None) -> str | None:
+    return None if instant is None else time_v1(instant)

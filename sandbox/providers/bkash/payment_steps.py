@@ -1,4 +1,4 @@
-"""The steps of a payment, whatever product asks for them: opening it and executing it.
+"""The steps of a payment, whatever product asks for them: open, execute, and capture or void.
 
 A step is refused with one of bKash's codes, or done and in the book; how either is answered is the product's.
 """
@@ -18,7 +18,7 @@ from sandbox.kit.institution.seeded_values import share_half_up
 from sandbox.providers.bkash import wire
 from sandbox.providers.bkash.book import Execution
 from sandbox.providers.bkash.faults import BkashFault, BkashStep
-from sandbox.providers.bkash.payment import BkashMode, BkashPayment, BkashStatus
+from sandbox.providers.bkash.payment import BkashIntent, BkashMode, BkashPayment, BkashStatus
 from sandbox.providers.bkash.shared_state import BkashSharedState
 from sandbox.providers.bkash.wallets import WalletKind
 from sandbox.providers.bkash.wire import CreateRequest
@@ -71,13 +71,14 @@ class PaymentSteps:
             created_at=now.isoformat(),
             mode=request.mode,
             agreement_id=request.agreement_id,
+            intent=request.intent,
         )
         self.shared.book.record_created(payment)
         return payment
 
     def execute(self, payment: BkashPayment, fault: BkashFault | None) -> StepResult:
-        """Move the money of an approved payment, once."""
-        if payment.trx_id is not None:
+        """Move the money of an approved payment, or hold it for an authorisation; once."""
+        if payment.reported_trx_id is not None:
             self.shared.book.record_repeat(payment.payment_id)
             kind = self.shared.wallets.kind(payment.wallet or "")
             return StepResult("2062" if kind is WalletKind.COMPLETED_ALREADY else "2117")
@@ -86,8 +87,33 @@ class PaymentSteps:
             if code in _ENDS_PAYMENT and payment.failure_code is None:
                 self.shared.book.record_declined(payment.payment_id, payment.wallet, code)
             return StepResult(code)
-        tried = self._move(payment, fault)
+        extra_paisa = _OTHER_AMOUNT_PAISA if fault is BkashFault.OTHER_AMOUNT else 0
+        book, trx_id = self.shared.book, new_trx_id(self.shared)
+        if payment.intent == BkashIntent.AUTHORISATION:
+            book.record_authorised(payment.payment_id, trx_id, extra_paisa, self.shared.clock.now())
+            return StepResult()
+        execution = self._execution(payment, trx_id, extra_paisa)
+        book.record_executed(payment.payment_id, execution)
+        tried = self._deliver_notice(payment, execution)
         return StepResult(notice=tried if fault is BkashFault.NOTICE_FIRST else None)
+
+    def capture(self, payment: BkashPayment, fault: BkashFault | None) -> StepResult:
+        """Move the money that an authorisation holds, once."""
+        code = _refusal_of_confirmation(payment) or self.shared.refusal_code(fault, BkashStep.CAPTURE)
+        if code is not None:
+            return StepResult(code)
+        execution = self._execution(payment, payment.authorised_trx_id or "", payment.echo_extra_paisa)
+        self.shared.book.record_captured(payment.payment_id, execution)
+        self._deliver_notice(payment, execution)
+        return StepResult()
+
+    def void(self, payment: BkashPayment, fault: BkashFault | None) -> StepResult:
+        """Hold the money of an authorisation no longer, once; none moves."""
+        code = _refusal_of_confirmation(payment) or self.shared.refusal_code(fault, BkashStep.VOID)
+        if code is not None:
+            return StepResult(code)
+        self.shared.book.record_voided(payment.payment_id, self.shared.clock.now())
+        return StepResult()
 
     def page_url(self, payment: BkashPayment) -> str:
         """Return where the payer approves a payment."""
@@ -123,24 +149,34 @@ class PaymentSteps:
         agreement = self.shared.book.agreement(payment.agreement_id or "")
         if agreement is not None and not agreement.is_active:
             return "2053"
-        if self.shared.balance_paisa(payment.wallet) < payment.amount_paisa:
+        if self.shared.spendable_paisa(payment.wallet) < payment.amount_paisa:
             return "2023"
         return self.shared.refusal_code(fault, BkashStep.EXECUTE)
 
-    def _move(self, payment: BkashPayment, fault: BkashFault | None) -> asyncio.Future[None] | None:
-        book, settings = self.shared.book, self.shared.settings
-        execution = Execution(
-            trx_id=new_trx_id(self.shared),
+    def _execution(self, payment: BkashPayment, trx_id: str, extra_paisa: int) -> Execution:
+        endpoint, settings = self.shared.book.endpoint, self.shared.settings
+        return Execution(
+            trx_id=trx_id,
             at=self.shared.clock.now(),
             fee_paisa=share_half_up(payment.amount_paisa, settings.fee_basis_points, _WHOLE),
-            echo_extra_paisa=_OTHER_AMOUNT_PAISA if fault is BkashFault.OTHER_AMOUNT else 0,
-            notice_id=None if book.endpoint is None else self.shared.notifications.message_id(payment),
+            echo_extra_paisa=extra_paisa,
+            notice_id=None if endpoint is None else self.shared.notifications.message_id(payment),
         )
-        book.record_executed(payment.payment_id, execution)
+
+    def _deliver_notice(self, payment: BkashPayment, execution: Execution) -> asyncio.Future[None] | None:
+        book = self.shared.book
         notice = book.notice(execution.notice_id or "")
         if notice is None or book.endpoint is None:
             return None
         return self.shared.notifications.deliver(notice, payment, book.endpoint)
+
+
+def _refusal_of_confirmation(payment: BkashPayment) -> str | None:
+    """The code with which a capture or a void is refused, if it is."""
+    if payment.authorised_trx_id is None:
+        return "2056"
+    is_over = payment.trx_id is not None or payment.voided_at is not None
+    return "2119" if is_over else None
 
 
 def callback_url(payment: BkashPayment, status: str) -> str:

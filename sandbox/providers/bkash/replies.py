@@ -44,7 +44,6 @@ MESSAGES = {
     "2060": "Execute pre-requisite has not run or expired",
     "2062": "The payment has already been completed",
     "2063": "Mode is not valid as per request data",
-    "2064": "This product mode currently unavailable",
     "2065": "Mandatory field missing",
     "2067": "Not permitted",
     "2069": "The payment has already been cancelled",
@@ -55,6 +54,7 @@ MESSAGES = {
     "2076": "Invalid transaction ID",
     "2116": "The agreement execution has already been completed",
     "2117": "Payment execution already been called before",
+    "2119": "The authorized payment has already been processed",
     "2127": "Payment has not been completed",
 }
 

@@ -29,6 +29,8 @@ _DONE_BUT = {
 _REFUSED_WITH = {
     (BkashFault.REFUSE, BkashStep.CREATE): "2067",
     (BkashFault.REFUSE, BkashStep.EXECUTE): "2037",
+    (BkashFault.REFUSE, BkashStep.CAPTURE): "2037",
+    (BkashFault.REFUSE, BkashStep.VOID): "2067",
     (BkashFault.REFUSE, BkashStep.REFUND): "2074",
     (BkashFault.REFUSE, BkashStep.AGREEMENT_CANCEL): "2067",
     (BkashFault.DUPLICATE, BkashStep.CREATE): "2029",
@@ -103,8 +105,12 @@ class BkashSharedState:
         self.book.record(tokens.block_event(self.clock.now()))
 
     def balance_paisa(self, wallet: str) -> int:
-        """Return what a wallet can pay."""
+        """Return what is in a wallet, with what authorisations hold there."""
         return self.settings.balance_paisa + self.book.moved_paisa(wallet)
+
+    def spendable_paisa(self, wallet: str) -> int:
+        """Return what of its balance no authorisation holds."""
+        return self.balance_paisa(wallet) - self.book.held_paisa(wallet)
 
     def _fault(self, aim: FaultTarget) -> BkashFault | None:
         fault = self.faults.take(aim.step, *aim.numbers)

@@ -12,7 +12,7 @@ from sandbox.kit.institution.amounts import paisa
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.requests import Form
-from sandbox.providers.bkash.payment import BkashMode
+from sandbox.providers.bkash.payment import BkashIntent, BkashMode
 
 API_VERSION = "1.2.0-beta"
 TEXT_LENGTH_MAX = 255
@@ -43,6 +43,7 @@ class CreateRequest(NamedTuple):
     payer_reference: str
     callback_url: str
     agreement_id: str | None = None
+    intent: str = BkashIntent.SALE
 
 
 def read_create(form: Form) -> CreateRequest:
@@ -51,8 +52,7 @@ def read_create(form: Form) -> CreateRequest:
     Clients send every field of every mode; those that a mode does not need are not looked at.
 
     Raises:
-        BadFieldError: a field that the mode needs is missing or wrong, or asks for an authorisation, which
-            this app has not.
+        BadFieldError: a field that the mode needs is missing or wrong.
     """
     mode = form.get("mode")
     mandatory = _MANDATORY.get(str(mode), _MANDATORY_ELSE)
@@ -69,8 +69,9 @@ def read_create(form: Form) -> CreateRequest:
 def _read_payment(form: Form, mode: str) -> CreateRequest:
     if form["currency"] != "BDT":
         raise BadFieldError("2007")
-    if form["intent"] != "sale":
-        raise BadFieldError("2064" if form["intent"] == "authorization" else "2008")
+    intent = form["intent"]
+    if not isinstance(intent, str) or intent not in set(BkashIntent):
+        raise BadFieldError("2008")
     amount = paisa(form["amount"])
     if amount is None or amount < 100:  # noqa: PLR2004 - one taka
         raise BadFieldError("2006")
@@ -86,6 +87,7 @@ def _read_payment(form: Form, mode: str) -> CreateRequest:
         payer_reference="" if is_told_by_agreement else _plain(form, "payerReference", "2048"),
         callback_url=_callback(form["callbackURL"]),
         agreement_id=_plain(form, "agreementID", "2051") if pays_by_agreement else None,
+        intent=intent,
     )
 
 

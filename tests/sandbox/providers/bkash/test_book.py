@@ -8,7 +8,7 @@ from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import JournalInUseError
 from sandbox.providers.bkash.book import BkashBook, Execution
 from sandbox.providers.bkash.faults import BkashStep
-from sandbox.providers.bkash.payment import BkashMode, BkashPayment, BkashRefund, BkashStatus
+from sandbox.providers.bkash.payment import BkashIntent, BkashMode, BkashPayment, BkashRefund, BkashStatus
 from sandbox.providers.bkash.tokens import BkashTokenState, block_event, grant_event
 from sandbox.providers.bkash.wallets import BkashWallets, WalletKind, magic_wallet
 from tests.sandbox.caller import NOON
@@ -16,6 +16,7 @@ from tests.sandbox.caller import NOON
 TODAY = date(2026, 3, 10)
 WALLET = "01700000000"
 OTHER = "01700000001"
+THIRD = "01700000002"
 
 
 def a_payment(payment_id: str = "P1", invoice: str = "I1") -> BkashPayment:
@@ -48,6 +49,12 @@ def fill(book: BkashBook) -> None:
         book.record_verified(f"P{number}", OTHER, NOON)
         book.record_agreed(f"P{number}", f"A{number}", NOON)
     book.record_agreement_cancelled("A6", NOON)
+    for number in ("7", "8", "9"):
+        book.record_created(replace(a_payment(f"P{number}", f"I{number}"), intent=BkashIntent.AUTHORISATION))
+        book.record_verified(f"P{number}", THIRD, NOON)
+        book.record_authorised(f"P{number}", f"TRX{number}", 0, NOON)
+    book.record_captured("P8", Execution("TRX8", NOON + timedelta(days=1), 150))
+    book.record_voided("P9", NOON)
 
 
 def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
@@ -66,7 +73,11 @@ def test_everything_is_known_again_after_reopening(tmp_path: Path) -> None:
         BkashStatus.CANCELLED,
         BkashStatus.DECLINED,
         *[BkashStatus.COMPLETED] * 3,
+        BkashStatus.AUTHORISED,
+        BkashStatus.COMPLETED,
+        BkashStatus.CANCELLED,
     ]
+    assert (again.held_paisa(THIRD), again.moved_paisa(THIRD)) == (10_000, -10_000)
     assert (again.moved_paisa(WALLET), again.moved_paisa(OTHER)) == (-6_000, -10_000)
     first = again.payment("P1")
     assert first is not None

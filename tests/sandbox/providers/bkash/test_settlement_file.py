@@ -85,6 +85,7 @@ async def test_the_dump_tells_what_was_asked_moved_and_given_back(bkash: BkashCa
             "invoice": "INV-D",
             "paymentID": payment_id,
             "mode": "0011",
+            "intent": "sale",
             "trxID": trx_id,
             "wallet": WALLET,
             "amount_paisa": 10_000,
