@@ -3,6 +3,7 @@
 Everything that came from outside is escaped; nothing is loaded from elsewhere.
 """
 
+import json
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
@@ -33,11 +34,26 @@ HEADERS: tuple[Header, ...] = (
 )
 """What every page is sent with."""
 
+_TELL = "parent.postMessage(JSON.parse(document.querySelector('[data-told]').dataset.told),'*')"
+_TELL_HASH = b64encode(sha256(_TELL.encode()).digest())
+
 AUTO_POST_HEADERS: tuple[Header, ...] = (
     *HEADERS[:-1],
     (b"content-security-policy", _POLICY + b"; script-src 'sha256-" + _SEND_HASH + b"'"),
 )
 """What a page is sent with that sends its form by itself."""
+
+FRAMED_HEADERS: tuple[Header, ...] = (
+    *HEADERS[:-1],
+    (
+        b"content-security-policy",
+        _POLICY.replace(b"frame-ancestors 'none'", b"frame-ancestors *")
+        + b"; script-src 'sha256-"
+        + _TELL_HASH
+        + b"'",
+    ),
+)
+"""What a page is sent with that stands in a frame of anybody's page, and tells it how the payer has ended."""
 
 
 class Text(NamedTuple):
@@ -99,6 +115,7 @@ class Branding(NamedTuple):
 UNKNOWN = Text("এই পেমেন্টটি পাওয়া যায়নি", "There is no such payment")
 LAPSED = Text("এই পেমেন্টের সময় শেষ", "The time for this payment is over")
 APPROVED = Text("পেমেন্ট অনুমোদিত হয়েছে", "The payment is approved")
+NOT_APPROVED = Text("পেমেন্ট অনুমোদিত হয়নি", "The payment is not approved")
 
 _PIN_ALONE = Text("পরের পেমেন্টে শুধু পিন লাগবে", "Later payments need the PIN alone")
 _CONFIRM = Text("নিশ্চিত করুন", "Confirm")
@@ -136,6 +153,12 @@ def auto_post_page(look: Branding, url: str, fields: Mapping[str, str]) -> str:
         f'<form method="post" action="{escape(url)}">{hidden}<button>{_bilingual(_GO_BACK)}</button></form>'
     )
     return _page(look, f"{form}<script>{_SEND}</script>")
+
+
+def page_for_parent(look: Branding, text: Text, told: Mapping[str, str]) -> str:
+    """Return a page with one message that tells the page around its frame these fields, whosever it is."""
+    told_as_json = escape(json.dumps(told))
+    return _page(look, f'<p data-told="{told_as_json}">{_bilingual(text)}</p><script>{_TELL}</script>')
 
 
 def _due_table(due: PaymentDue | AgreementDue) -> str:

@@ -3,6 +3,9 @@
 A browser is known by a cookie; one that comes without begins anew. Approving moves no money: it only lets
 the payment be executed. Who opens the page of a payment that is over is sent back at once, so a callback
 can come twice. An agreement is approved like a payment; who pays by one is known and gives the PIN alone.
+
+In a frame of a shop's page a browser keeps no cookie of ours, so there the session is in the address; and
+instead of being sent back the browser tells the shop's page how it went.
 """
 
 import secrets
@@ -13,6 +16,7 @@ from hmac import compare_digest
 from sandbox.kit.institution import payer_page
 from sandbox.kit.institution.pages import PageVisit, with_query
 from sandbox.kit.institution.payer_page import (
+    FRAMED_HEADERS,
     HEADERS,
     AgreementDue,
     Field,
@@ -20,6 +24,7 @@ from sandbox.kit.institution.payer_page import (
     Text,
     form_page,
     message_page,
+    page_for_parent,
 )
 from sandbox.kit.institution.replies import Header, Reply, page_reply, redirect
 from sandbox.providers.bkash import page_wording as page
@@ -32,6 +37,7 @@ from sandbox.providers.bkash.wire import API_VERSION
 TRIES_MAX = 3
 
 _COOKIE = "bkash_visit"
+_SESSION_FIELD = "visit"
 _SENT_BACK = {
     BkashStatus.COMPLETED: "success",
     BkashStatus.CANCELLED: "cancel",
@@ -69,6 +75,17 @@ class BkashCheckout:
             return page_reply(message_page(page.LOOK, payer_page.UNKNOWN), status=404, headers=HEADERS)
         return self._finished_reply(payment) or self._open(payment, visit)
 
+    def visit_in_frame(self, visit: PageVisit) -> Reply:
+        """Show the page of a payment of the product that has it in a frame, or do what its form says.
+
+        The shop's page knows the payment by its id alone, so no hash is asked for.
+        """
+        payment = self.shared.book.payment(visit.query.get("paymentID", ""))
+        if payment is None or not payment.is_in_frame:
+            page_text = page_for_parent(page.LOOK, payer_page.UNKNOWN, {"status": "failure"})
+            return page_reply(page_text, status=404, headers=FRAMED_HEADERS)
+        return self._finished_reply(payment) or self._open(payment, visit)
+
     def approve(self, payment: BkashPayment, wallet: str) -> bool:
         """Approve a payment; False if it is over or there is no such wallet.
 
@@ -85,7 +102,8 @@ class BkashCheckout:
     def _open(self, payment: BkashPayment, visit: PageVisit) -> Reply:
         if visit.method == "POST" and visit.form.get("do") == "cancel":
             return self._cancel(payment)
-        session = self._sessions.get(visit.cookies.get(_COOKIE, ""))
+        kept = visit.query.get(_SESSION_FIELD) if payment.is_in_frame else visit.cookies.get(_COOKIE)
+        session = self._sessions.get(kept or "")
         if session is None or session.payment_id != payment.payment_id:
             return self._begin(payment, visit)
         if visit.method == "GET":
@@ -105,6 +123,8 @@ class BkashCheckout:
 
     def _finished_reply(self, payment: BkashPayment) -> Reply | None:
         status = payment.status(self.shared.clock.now())
+        if status is BkashStatus.EXPIRED and payment.is_in_frame:
+            return _tell_parent(payment, "failure", payer_page.LAPSED)
         if status is BkashStatus.EXPIRED:
             return page_reply(message_page(page.LOOK, payer_page.LAPSED), headers=HEADERS)
         if status in _SENT_BACK:
@@ -116,6 +136,8 @@ class BkashCheckout:
         agreed = self._agreed_wallet(payment)
         session = _BrowserSession(payment.payment_id, agreed, is_known=agreed is not None)
         self._sessions[session_id] = session
+        if payment.is_in_frame:
+            return redirect(_same_page(visit, session_id), headers=FRAMED_HEADERS)
         cookie = (b"set-cookie", f"{_COOKIE}={session_id}; Path=/; HttpOnly; SameSite=Lax".encode())
         if visit.method == "POST":
             # What was filled in belonged to a session that is gone.
@@ -135,7 +157,8 @@ class BkashCheckout:
             if payment.opens_agreement
             else PaymentDue(merchant, payment.invoice, payment.amount_paisa)
         )
-        return page_reply(form_page(page.LOOK, due, session.field, error), headers=(*HEADERS, *more))
+        headers = (*_headers(payment), *more)
+        return page_reply(form_page(page.LOOK, due, session.field, error), headers=headers)
 
     def _answer_field(self, payment: BkashPayment, session: _BrowserSession, visit: PageVisit) -> Reply:
         next_field = session.field
@@ -150,7 +173,7 @@ class BkashCheckout:
             session.is_known = True
         else:
             return self._finish(payment, session, value)
-        return redirect(_same_page(visit), headers=HEADERS)
+        return redirect(_same_page(visit), headers=_headers(payment))
 
     def _finish(self, payment: BkashPayment, session: _BrowserSession, pin: str) -> Reply:
         wallet = session.wallet or ""
@@ -164,7 +187,7 @@ class BkashCheckout:
         if kind is not WalletKind.SAYS_SUCCESS:
             self.approve(payment, wallet)
         if kind is WalletKind.LEAVES:
-            return page_reply(message_page(page.LOOK, payer_page.APPROVED), headers=HEADERS)
+            return page_reply(message_page(page.LOOK, payer_page.APPROVED), headers=_headers(payment))
         return _send_back(payment, "success")
 
     def _reject_entry(self, payment: BkashPayment, session: _BrowserSession, error: Text, code: str) -> Reply:
@@ -183,11 +206,24 @@ class BkashCheckout:
 
 
 def _send_back(payment: BkashPayment, status: str) -> Reply:
+    if payment.is_in_frame:
+        is_approved = status == "success"
+        return _tell_parent(payment, status, payer_page.APPROVED if is_approved else payer_page.NOT_APPROVED)
     url = callback_url(payment, status)
     # No method of checking the signature is public, so it means nothing here either.
     signed = with_query(url, signature=secrets.token_urlsafe(8), apiVersion=API_VERSION)
     return redirect(signed, headers=HEADERS)
 
 
-def _same_page(visit: PageVisit) -> str:
-    return with_query("", **visit.query)
+def _tell_parent(payment: BkashPayment, status: str, text: Text) -> Reply:
+    told = {"paymentID": payment.payment_id, "status": status}
+    return page_reply(page_for_parent(page.LOOK, text, told), headers=FRAMED_HEADERS)
+
+
+def _headers(payment: BkashPayment) -> tuple[Header, ...]:
+    return FRAMED_HEADERS if payment.is_in_frame else HEADERS
+
+
+def _same_page(visit: PageVisit, session_id: str | None = None) -> str:
+    query = dict(visit.query) if session_id is None else {**visit.query, _SESSION_FIELD: session_id}
+    return with_query("", **query)

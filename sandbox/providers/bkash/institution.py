@@ -1,13 +1,14 @@
 """bKash behind one port: the dispatch of its calls, and the checks before them.
 
-Calls stand below the prefix of version 1.2.0-beta, refunds of version 2 at the root of the host, and the
-payer's page on the same port. Every call is synchronous and runs to its end before the next begins.
+Calls of the tokenised product stand below the prefix of version 1.2.0-beta, refunds of version 2 at the root
+of the host, those of the product with a frame below a prefix of their own in two versions, and pages and
+script on the same port. Every call is synchronous and runs to its end before the next begins.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from hmac import compare_digest
 from typing import ClassVar, NamedTuple
 
@@ -25,18 +26,21 @@ from sandbox.providers.bkash.admin_api import BkashAdminApi
 from sandbox.providers.bkash.agreement_calls import AgreementCalls
 from sandbox.providers.bkash.book import BkashBook
 from sandbox.providers.bkash.checkout import BkashCheckout
+from sandbox.providers.bkash.checkout_script import SCRIPT_PATH, script_reply
 from sandbox.providers.bkash.faults import BkashStep
+from sandbox.providers.bkash.frame_calls import FrameCalls
 from sandbox.providers.bkash.notification_delivery import NotificationSender
 from sandbox.providers.bkash.notifications import STRANGER, Composer, Sender, Signer
 from sandbox.providers.bkash.payment_calls import PaymentCalls
 from sandbox.providers.bkash.payment_steps import PAGE_PATH
 from sandbox.providers.bkash.refund_calls import RefundCalls
 from sandbox.providers.bkash.settings import BkashSettings
-from sandbox.providers.bkash.shared_state import BkashSharedState
+from sandbox.providers.bkash.shared_state import IN_FRAME, BkashSharedState
 from sandbox.providers.bkash.token_calls import TokenCalls
 from sandbox.providers.bkash.tokens import BkashTokenState
 from sandbox.providers.bkash.wallets import BkashWallets
 
+_FRAME_BASE = r"/v1\.[12]\.0-beta/checkout"
 _BEARER = b"bearer "
 _BAD_TOKEN = {
     BkashTokenState.EXPIRED: replies.TOKEN_EXPIRED,
@@ -121,7 +125,9 @@ class BkashInstitution(FarSide):
 
     @override
     def route(self, method: str, path: str) -> Route | None:
-        for path_call in self._path_calls():
+        if SCRIPT_PATH.fullmatch(path) is not None and method == "GET":
+            return Route("script", lambda request: script_reply(self._address(request)))
+        for path_call in self._path_calls:
             match = path_call.pattern.fullmatch(path)
             if match is not None:
                 values = match.groupdict()
@@ -132,7 +138,11 @@ class BkashInstitution(FarSide):
 
     @override
     def pages(self) -> Mapping[str, PageHandler]:
-        return {PAGE_PATH: self.checkout.visit, "/": self._confirm_subscription}
+        return {
+            PAGE_PATH: self.checkout.visit,
+            f"{PAGE_PATH}/frame": self.checkout.visit_in_frame,
+            "/": self._confirm_subscription,
+        }
 
     @override
     def set_origin(self, origin: str) -> None:
@@ -170,16 +180,45 @@ class BkashInstitution(FarSide):
     def close(self) -> None:
         self.shared.book.close()
 
+    @cached_property
     def _path_calls(self) -> tuple[PathCall, ...]:
-        # Clients who authorise name the payment in the path; the body, if there is one, says nothing.
-        execute = Call("execute", PaymentCalls(self.shared).execute)
-        return (PathCall("POST", re.compile(rf"{self.base_path}/execute/(?P<paymentID>[^/]+)"), execute),)
+        frame, payments = FrameCalls(self.shared), PaymentCalls(self.shared)
+        tokens = TokenCalls(self.shared, IN_FRAME)
+        refunds = RefundCalls(self.shared, IN_FRAME)
+        payment_id, trx_id = r"/(?P<paymentID>[^/]+)", r"/(?P<trxID>[^/]+)"
+        in_frame = {
+            ("POST", "token/grant"): Call("grant", tokens.grant, needs_login=False),
+            ("POST", "token/refresh"): Call("refresh", tokens.refresh, needs_login=False),
+            ("POST", "payment/create"): Call("create", frame.create),
+            ("POST", "payment/execute" + payment_id): Call("execute", frame.execute),
+            ("POST", "payment/capture" + payment_id): Call("capture", frame.capture),
+            ("POST", "payment/void" + payment_id): Call("void", frame.void),
+            ("POST", "payment/refund"): Call("refund", refunds.refund),
+            ("GET", "payment/query" + payment_id): Call("status", frame.query),
+            ("GET", "payment/search" + trx_id): Call("search", frame.search),
+        }
+        # Clients who authorise name the payment in the path.
+        execute = re.compile(f"{re.escape(self.base_path)}/execute{payment_id}")
+        return (
+            PathCall("POST", execute, Call("execute", payments.execute)),
+            *(
+                PathCall(method, re.compile(f"{_FRAME_BASE}/{path}"), call)
+                for (method, path), call in in_frame.items()
+            ),
+        )
 
     def _answer_path_call(self, call: Call, values: Mapping[str, str], request: Request) -> Reply:
         headers = [
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()
         ]
-        return self.check_headers(call, headers) or call.answer(dict(values))
+        refused = self.check_headers(call, headers)
+        if refused is not None:
+            return refused
+        # Where the path says it all, clients send whatever body their library makes of nothing.
+        return call.answer(dict(values) if values else self.read(request.body))
+
+    def _address(self, request: Request) -> str:
+        return self.shared.settings.public_url or request.origin
 
     def _knows_user(self, headers: Mapping[bytes, bytes]) -> bool:
         settings = self.shared.settings

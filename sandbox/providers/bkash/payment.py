@@ -14,7 +14,7 @@ REFUNDS_MAX = 10
 
 
 class BkashMode(StrEnum):
-    """What a payment is for; the values are those of the wire."""
+    """What a payment is for; the values are those of the wire, but for the frame, which has none there."""
 
     AGREEMENT = "0000"
     """Opens an agreement; has no invoice and an amount of 0."""
@@ -22,6 +22,8 @@ class BkashMode(StrEnum):
     """Pays by an agreement: the wallet is known, and its payer gives the PIN alone."""
     WITHOUT_AGREEMENT = "0011"
     """Pays once."""
+    IN_FRAME = "frame"
+    """Pays once, at a page in a frame of the shop's page; has no callback, and no payer's reference."""
 
 
 class BkashIntent(StrEnum):
@@ -142,6 +144,11 @@ class BkashPayment:
     def refundable_paisa(self) -> int:
         """What can still go back."""
         return self.amount_paisa - self.refunded_paisa if self.trx_id else 0
+
+    @property
+    def is_in_frame(self) -> bool:
+        """Whether it belongs to the product whose page stands in a frame."""
+        return self.mode == BkashMode.IN_FRAME
 
     @property
     def opens_agreement(self) -> bool:

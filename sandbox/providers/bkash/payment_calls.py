@@ -85,7 +85,8 @@ class PaymentCalls:
         return self.shared.apply_fault(aim, V1, lambda _fault: self._movement_reply(movement))
 
     def _payment(self, form: Form) -> BkashPayment | None:
-        return self.shared.book.payment(id_field(form, "paymentID") or "")
+        payment = self.shared.book.payment(id_field(form, "paymentID") or "")
+        return None if payment is not None and payment.is_in_frame else payment
 
     def _create(self, request: CreateRequest, fault: BkashFault | None) -> Reply:
         payment = self._steps.open(request, fault)

@@ -204,6 +204,8 @@ def new_agreement_id(now: datetime) -> str:
 
 
 def _payment_id(mode: str, now: datetime) -> str:
+    if mode == BkashMode.IN_FRAME:
+        return f"{_random(_TRX_LETTERS, 7)}{_milliseconds(now)}"
     return f"TR{mode}{_random(_ID_LETTERS, 8)}{_milliseconds(now)}"
 
 

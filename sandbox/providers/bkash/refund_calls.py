@@ -13,8 +13,8 @@ from sandbox.kit.institution.requests import Form, MalformedRequestError
 from sandbox.providers.bkash.faults import BkashFault, BkashStep
 from sandbox.providers.bkash.payment import REFUNDS_MAX, BkashPayment, BkashRefund, BkashStatus
 from sandbox.providers.bkash.payment_steps import new_trx_id
-from sandbox.providers.bkash.replies import refusal_reply, refusal_reply_v2, success, success_v2
-from sandbox.providers.bkash.shared_state import V1, V2, BkashSharedState, FaultTarget
+from sandbox.providers.bkash.replies import refusal_reply_v2, success_v2
+from sandbox.providers.bkash.shared_state import V1, V2, BkashSharedState, Envelopes, FaultTarget
 from sandbox.providers.bkash.wire import TEXT_LENGTH_MAX, id_field, time_v1, time_v2
 
 _V2_FIELDS = ("paymentId", "trxId", "refundAmount", "sku", "reason")
@@ -22,9 +22,13 @@ _V2_FIELDS = ("paymentId", "trxId", "refundAmount", "sku", "reason")
 
 @dataclass(frozen=True)
 class RefundCalls:
-    """Answers these calls; each runs to its end before the next begins."""
+    """Answers these calls; each runs to its end before the next begins.
+
+    Version 1 is answered in the envelopes of the product that asks.
+    """
 
     shared: BkashSharedState
+    envelopes: Envelopes = V1
 
     def refund(self, form: Form) -> Reply:
         """Give back a payment, whole or in part, once; without an amount, report whether that was done."""
@@ -32,20 +36,20 @@ class RefundCalls:
             return self.refund_status(form)
         payment = self._refundable_payment(form, "paymentID", "trxID")
         if isinstance(payment, str):
-            return refusal_reply(payment)
+            return self.envelopes.refusal_reply(payment)
         return self.shared.apply_fault(
-            _aim(BkashStep.REFUND, payment), V1, lambda fault: self._refund(form, payment, fault)
+            _aim(BkashStep.REFUND, payment), self.envelopes, lambda fault: self._refund(form, payment, fault)
         )
 
     def refund_status(self, form: Form) -> Reply:
         """Report the first refund of a payment; without one there is no refundTrxID."""
         payment = self._refundable_payment(form, "paymentID", "trxID")
         if isinstance(payment, str):
-            return refusal_reply(payment)
+            return self.envelopes.refusal_reply(payment)
         return self.shared.apply_fault(
             _aim(BkashStep.REFUND_STATUS, payment),
-            V1,
-            lambda _fault: _first_refund_reply(payment) if payment.refunds else _no_refund_reply(payment),
+            self.envelopes,
+            lambda _fault: self._refund_reply(payment),
         )
 
     def refund_v2(self, form: Form) -> Reply:
@@ -83,7 +87,21 @@ class RefundCalls:
             return "2026" if amount > payment.amount_paisa else None
 
         made = self._make(form, payment, form.get("amount"), fault, refusal)
-        return refusal_reply(made) if isinstance(made, str) else _first_refund_reply(payment)
+        return self.envelopes.refusal_reply(made) if isinstance(made, str) else self._refund_reply(payment)
+
+    def _refund_reply(self, payment: BkashPayment) -> Reply:
+        if not payment.refunds:
+            return self.envelopes.success_reply(originalTrxID=payment.trx_id, currency="BDT")
+        refund = payment.refunds[0]
+        return self.envelopes.success_reply(
+            originalTrxID=payment.trx_id,
+            refundTrxID=refund.refund_trx_id,
+            transactionStatus=BkashStatus.COMPLETED,
+            amount=taka(refund.amount_paisa),
+            currency="BDT",
+            charge="0.00",
+            completedTime=time_v1(refund.at),
+        )
 
     def _refund_v2(self, form: Form, payment: BkashPayment, fault: BkashFault | None) -> Reply:
         def refusal(amount: int) -> str | None:
@@ -134,23 +152,6 @@ class RefundCalls:
 def _aim(step: BkashStep, payment: BkashPayment) -> FaultTarget:
     numbers = (payment.payment_id, payment.invoice, payment.wallet or "")
     return FaultTarget(step, numbers, payment, is_open=not payment.refunds)
-
-
-def _first_refund_reply(payment: BkashPayment) -> Reply:
-    refund = payment.refunds[0]
-    return success(
-        originalTrxID=payment.trx_id,
-        refundTrxID=refund.refund_trx_id,
-        transactionStatus=BkashStatus.COMPLETED,
-        amount=taka(refund.amount_paisa),
-        currency="BDT",
-        charge="0.00",
-        completedTime=time_v1(refund.at),
-    )
-
-
-def _no_refund_reply(payment: BkashPayment) -> Reply:
-    return success(originalTrxID=payment.trx_id, currency="BDT")
 
 
 def _refunds_reply(payment: BkashPayment) -> Reply:

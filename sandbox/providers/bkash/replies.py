@@ -1,7 +1,8 @@
 """bKash's four envelopes, and its codes.
 
 1. HTTP 200 with statusCode and statusMessage: the result of a call. 2. HTTP 200 with errorCode and
-errorMessage: here for 2003 and for maintenance, where the platform rather than the call is in trouble.
+errorMessage: here for 2003 and for maintenance, where the platform rather than the call is in trouble, and
+for every refusal of the product whose page stands in a frame.
 3. Refund v2: HTTP 400 with internalCode, externalCode and a message in two languages. 4. The gateway before
 it all: 400, 401, 403 or 500 with a single message.
 """
@@ -95,6 +96,11 @@ def success(**fields: object) -> Reply:
     """Return a success reply; fields without a value are left out."""
     present = {name: value for name, value in fields.items() if value is not None}
     return json_reply({"statusCode": SUCCESS, "statusMessage": "Successful", **present}, code=SUCCESS)
+
+
+def success_in_frame(**fields: object) -> Reply:
+    """Return the same of the product with a frame, which has no code for it."""
+    return json_reply({name: value for name, value in fields.items() if value is not None}, code=SUCCESS)
 
 
 def success_v2(**fields: object) -> Reply:

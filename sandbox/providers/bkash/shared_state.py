@@ -52,14 +52,16 @@ class FaultTarget(NamedTuple):
 
 
 class Envelopes(NamedTuple):
-    """How one version of the interface says no, and how it says that it does not know."""
+    """How one version of the interface says no, how it says that it does not know, and how it says yes."""
 
     refusal_reply: RefusalReply
     trouble_reply: RefusalReply
+    success_reply: Callable[..., Reply]
 
 
-V1 = Envelopes(replies.refusal_reply, replies.trouble_reply)
-V2 = Envelopes(replies.refusal_reply_v2, replies.refusal_reply_v2)
+V1 = Envelopes(replies.refusal_reply, replies.trouble_reply, replies.success)
+V2 = Envelopes(replies.refusal_reply_v2, replies.refusal_reply_v2, replies.success_v2)
+IN_FRAME = Envelopes(replies.trouble_reply, replies.trouble_reply, replies.success_in_frame)
 
 
 @dataclass(slots=True)

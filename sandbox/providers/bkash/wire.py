@@ -25,6 +25,8 @@ _MANDATORY: dict[str, tuple[str, ...]] = {
     BkashMode.WITH_AGREEMENT: (*_OF_EVERY_PAYMENT, "agreementID"),
 }
 _MANDATORY_ELSE = (*_OF_EVERY_PAYMENT, "payerReference")
+_MANDATORY_IN_FRAME = ("amount", "currency", "intent", "merchantInvoiceNumber")
+_TOKENISED = frozenset({BkashMode.AGREEMENT, BkashMode.WITH_AGREEMENT, BkashMode.WITHOUT_AGREEMENT})
 
 
 class BadFieldError(Exception):
@@ -34,7 +36,8 @@ class BadFieldError(Exception):
 class CreateRequest(NamedTuple):
     """A payment to be opened for a payer, or an agreement, which has no invoice and an amount of 0.
 
-    `payer_reference` is empty if the agreement that is paid by tells it.
+    `payer_reference` is empty if the agreement that is paid by tells it, and in a frame, which has no
+    `callback_url` either.
     """
 
     mode: str
@@ -58,12 +61,30 @@ def read_create(form: Form) -> CreateRequest:
     mandatory = _MANDATORY.get(str(mode), _MANDATORY_ELSE)
     if any(form.get(name) in (None, "") for name in mandatory):
         raise BadFieldError("2065")
-    if not isinstance(mode, str) or mode not in set(BkashMode):
+    if not isinstance(mode, str) or mode not in _TOKENISED:
         raise BadFieldError("2063")
     if mode == BkashMode.AGREEMENT:
         reference = _plain(form, "payerReference", "2048")
         return CreateRequest(mode, "", 0, reference, _callback(form["callbackURL"]))
-    return _read_payment(form, mode)
+    request = _read_payment(form, mode)
+    pays_by_agreement = mode == BkashMode.WITH_AGREEMENT
+    is_told_by_agreement = pays_by_agreement and form.get("payerReference") in (None, "")
+    return request._replace(
+        payer_reference="" if is_told_by_agreement else _plain(form, "payerReference", "2048"),
+        callback_url=_callback(form["callbackURL"]),
+        agreement_id=_plain(form, "agreementID", "2051") if pays_by_agreement else None,
+    )
+
+
+def read_create_in_frame(form: Form) -> CreateRequest:
+    """Read a create call of the product whose page stands in a frame: the payment and nothing of its payer.
+
+    Raises:
+        BadFieldError: a field is missing or wrong.
+    """
+    if any(form.get(name) in (None, "") for name in _MANDATORY_IN_FRAME):
+        raise BadFieldError("2065")
+    return _read_payment(form, BkashMode.IN_FRAME)
 
 
 def _read_payment(form: Form, mode: str) -> CreateRequest:
@@ -78,15 +99,12 @@ def _read_payment(form: Form, mode: str) -> CreateRequest:
     info = form.get("merchantAssociationInfo")
     if info is not None and not (isinstance(info, str) and _is_tlv(info)):
         raise BadFieldError("2047")
-    pays_by_agreement = mode == BkashMode.WITH_AGREEMENT
-    is_told_by_agreement = pays_by_agreement and form.get("payerReference") in (None, "")
     return CreateRequest(
         mode=mode,
         invoice=_plain(form, "merchantInvoiceNumber", "2031"),
         amount_paisa=amount,
-        payer_reference="" if is_told_by_agreement else _plain(form, "payerReference", "2048"),
-        callback_url=_callback(form["callbackURL"]),
-        agreement_id=_plain(form, "agreementID", "2051") if pays_by_agreement else None,
+        payer_reference="",
+        callback_url="",
         intent=intent,
     )
 
