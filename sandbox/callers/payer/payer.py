@@ -15,6 +15,9 @@ _STEPS_MAX = 20
 _WRONG_PIN = "00000"
 _CONFIRM = ("do", "confirm")
 _CANCEL = ("do", "cancel")
+_PIN = frozenset({"pin"})
+# Who pays by an agreement is asked for the PIN at once; to confirm that would be to pay.
+_CODES = frozenset({"otp", "pin"})
 
 
 class PayerDecision(StrEnum):
@@ -23,7 +26,7 @@ class PayerDecision(StrEnum):
     APPROVE = "approve"
     """Fills everything in and confirms."""
     CANCEL = "cancel"
-    """Fills in the wallet and presses cancel at the next step."""
+    """Fills in the wallet and presses cancel where a code or the PIN is asked for."""
     WRONG_PIN = "wrong-pin"
     """Gives a wrong PIN until the page gives up."""
     LEAVE = "leave"
@@ -99,28 +102,28 @@ async def behave(
         case PayerDecision.LEAVE:
             pass
         case PayerDecision.CANCEL:
-            page = await _fill(browser, page, payer, until="otp")
+            page = await _fill(browser, page, payer, until=_CODES)
             await asyncio.sleep(wait_seconds)
             page = await _press(browser, page, payer, _CANCEL)
         case PayerDecision.RETURN:
-            await _fill(browser, page, payer, until="pin")
+            await _fill(browser, page, payer, until=_PIN)
             await asyncio.sleep(wait_seconds)
             browser.clear_cookies()
             page = await behave(browser, url, payer, PayerDecision.APPROVE)
         case PayerDecision.LEAVE_AT_PIN:
-            page = await _fill(browser, page, payer, until="pin")
+            page = await _fill(browser, page, payer, until=_PIN)
         case PayerDecision.APPROVE | PayerDecision.WRONG_PIN:
-            page = await _fill(browser, page, payer, until="pin")
+            page = await _fill(browser, page, payer, until=_PIN)
             await asyncio.sleep(wait_seconds)
             page = await _finish(browser, page, payer, is_right=does is PayerDecision.APPROVE)
     return page
 
 
-async def _fill(browser: Browser, page: PageView, payer: Payer, until: str) -> PageView:
-    """Confirm step after step until the page has a field, or the browser is sent away."""
+async def _fill(browser: Browser, page: PageView, payer: Payer, until: frozenset[str]) -> PageView:
+    """Confirm step after step until the page has one of the fields, or the browser is sent away."""
     for _ in range(_STEPS_MAX):
         form = page.form
-        if page.sent_to is not None or form is None or until in form.fields:
+        if page.sent_to is not None or form is None or until & set(form.fields):
             return page
         before = list(form.fields)
         page = await _press(browser, page, payer, _CONFIRM)

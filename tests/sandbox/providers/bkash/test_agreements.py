@@ -133,6 +133,13 @@ async def test_a_wrong_pin_declines_a_payment_by_agreement_as_any_other(bkash: B
     assert (await status_of(bkash, agreed["agreementID"]))["agreementStatus"] == "Completed"
 
 
+async def test_a_payer_may_cancel_a_payment_by_agreement(bkash: BkashCaller) -> None:
+    agreed = await bkash.an_agreement()
+    opened = await bkash.ask("create", **by_agreement(agreed["agreementID"]))
+    assert (await bkash.visit(opened, does=PayerDecision.CANCEL)).status == "cancel"
+    assert await bkash.code("execute", paymentID=opened["paymentID"]) == "2069"
+
+
 async def test_an_admin_approves_a_payment_by_agreement_with_its_own_wallet(bkash: BkashCaller) -> None:
     agreed = await bkash.an_agreement()
     opened = await bkash.ask("create", **by_agreement(agreed["agreementID"]))
