@@ -31,6 +31,15 @@ async def test_an_order_at_aamarpay_is_paid_told_and_carried_back(shop: Shop) ->
     assert shop.forms == []
 
 
+async def test_a_uuid_names_an_order_and_nothing_longer(shop: Shop) -> None:
+    uuid = "0192f0a4-6f6e-7c58-9d5e-2b8a1f0c3d4e"
+    answers = [
+        await shop.call("aamarpay", "jsonpost.php", "POST", json=shop.order() | {"tran_id": tran_id})
+        for tran_id in (uuid, f"{uuid}0")
+    ]
+    assert [answer["result"] for answer in answers] == ["true", "false"]
+
+
 async def test_an_order_may_come_as_a_form(shop: Shop) -> None:
     answer = await shop.call("aamarpay", "index.php", "POST", data=shop.order())
     assert answer["result"] == "true"
