@@ -10,11 +10,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "lessons-of-others.md"
 _NAMES = """
-    ack_before_commit amount_echo_mismatch batch_cap_overshoot cap_lowered_now
-    client_gives_up_in_bounded_time crash_between_commit_and_notify decimal_no_float
-    disabled_connector_never_chosen docs_list_every_event duplicate_timeout_events
-    fallback_after_ineligible idempotency_key_concurrent_first_use inflight_counts_as_used
-    late_success_after_timeout lost_after_hash pending_without_peer_id_not_failed refund_toctou
+    ack_before_commit amount_echo_mismatch amount_mismatch_is_review_not_failed batch_cap_overshoot
+    cap_lowered_now client_gives_up_in_bounded_time crash_between_commit_and_notify decimal_no_float
+    disabled_connector_never_chosen docs_list_every_event duplicate_timeout_events early_run_can_be_repeated
+    equal_lines_stay_two fallback_after_ineligible gateway_pending_is_not_failed
+    idempotency_key_concurrent_first_use inflight_counts_as_used late_success_after_timeout lost_after_hash
+    no_receipt_yet_is_not_failed_page pending_without_peer_id_not_failed refund_toctou
     refund_webhook_without_peer_id status_storm swallowed_db_error_alarms timeout_resets_position
     two_commits_of_one_reservation webhook_before_response window_close_races_commit zero_window_settles
 """
@@ -50,8 +51,8 @@ def proven() -> list[tuple[str, str]]:
     ]
 
 
-def test_there_are_twenty_five_lessons_and_the_page_lists_each() -> None:
-    assert len(LESSONS) == 25
+def test_there_are_thirty_lessons_and_the_page_lists_each() -> None:
+    assert len(LESSONS) == 30
     assert sorted(rows()) == LESSONS
 
 

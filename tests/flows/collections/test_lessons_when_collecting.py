@@ -4,7 +4,16 @@ import asyncio
 
 import pytest
 
-from ekpay_switch.domain.collections.connector_calls import CollectOrder, CreateOutcome, ExecuteOutcome
+from ekpay_switch.domain.collections.connector_calls import (
+    AwaitingPayer,
+    Collected,
+    CollectOrder,
+    CreateOutcome,
+    ExecuteOutcome,
+)
+from ekpay_switch.domain.collections.funding import TryState
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
 from ekpay_switch.flows.payer_returned import CallbackReceipt, receive_callback
@@ -95,3 +104,32 @@ async def test_refund_toctou() -> None:
     assert RefundRefusal.EXCEEDS_REMAINING in answers
     await payer.wait_for_days()
     assert payer.small.connector.given_back() == 6_000
+
+
+async def test_gateway_pending_is_not_failed() -> None:
+    """Whatever is no final answer keeps the try open: it is asked again, and its late success is booked."""
+    payer = Payer()
+    payer.small.connector.inquiries.extend([AwaitingPayer(), NoAnswer("an unknown state")])
+    await payer.order()
+    await payer.come_back(status="failure")
+    for _ in range(2):
+        await payer.wait(200)
+    assert (payer.small.connector.asked["inquire"], payer.state) == (2, State.COLLECTING)
+    assert [one.state for one in payer.tries()] == [TryState.OPEN]
+    await payer.pay()
+    assert payer.state is State.COMPLETED
+    assert payer.moments() == ["collected", "delivered"]
+
+
+async def test_amount_mismatch_is_review_not_failed() -> None:
+    """Money of another amount is booked and waits for two persons; the payer is told of no failure."""
+    payer = Payer()
+    await payer.order()
+    order = payer.page().order
+    paid = Collected(order.reference, Money(order.amount.minor - 100), "TRX9", {})
+    payer.small.connector.inquiries.append(paid)
+    await payer.wait(200)
+    assert payer.state is State.IN_REVIEW
+    assert payer.moments() == ["collected_without_payment"]
+    assert payer.notices() == ["collected_mismatch"]
+    assert payer.balance("suspense:bkash") == paid.amount.minor

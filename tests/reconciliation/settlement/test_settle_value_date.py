@@ -252,6 +252,19 @@ async def test_the_database_refuses_what_python_would_never_write(day: Stage) ->
         await connection.close()
 
 
+async def test_zero_window_settles(stage: Stage) -> None:
+    """A date on which nothing was paid closes, settles, and keeps no later date waiting."""
+    await stage.run(SUN)
+    nothing = await stage.settle(MON)
+    assert {row.position.net for row in nothing.rows} == {0}
+    assert (nothing.files, await stage.journal()) == ((), [])
+    stage.rows = [*pair("npsb", "N1", RTGS), *pair("desco_postpaid", "D1", RTGS)]
+    await stage.hold({"receivable:npsb": RTGS, "payable:desco_postpaid": RTGS})
+    await stage.run(MON)
+    assert figures(await stage.settle(TUE), DESCO) == (-RTGS, 0, RTGS, 0, 0)
+    assert await stage.books.audit() is None
+
+
 async def test_a_claim_of_ours_alone_is_held(stage: Stage) -> None:
     stage.rows = [ours("npsb", "N1", 500, verdict=BROKEN)]
     await stage.run(SUN)

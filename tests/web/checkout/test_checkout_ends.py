@@ -146,6 +146,18 @@ async def test_what_has_not_ended_leads_nowhere_and_looks_again(
     assert seen.headers["refresh"] == "20"
 
 
+@pytest.mark.parametrize("state", [State.FUNDED, State.DELIVERING, State.IN_REVIEW, State.REFUNDING])
+async def test_no_receipt_yet_is_not_failed_page(stand: Stand, state: State) -> None:
+    """Money came and nothing proves the end yet: the page says neither failed nor that nothing was taken."""
+    stand.put(state=state, **TOLD)
+    seen = await stand.browser.get()
+    for end in ("failed", "expired", "cancelled", "given_back"):
+        assert not stand.says(seen, f"ended.{end}.title")
+    assert not stand.says(seen, "refused.nothing_taken")
+    assert seen.html.all("input") == []
+    assert "refresh" in seen.headers
+
+
 async def test_after_the_time_to_pay_nothing_can_be_chosen(stand: Stand) -> None:
     stand.shopper.small.clock.pass_by(LIFE_SECONDS)
     seen = await stand.browser.get()
