@@ -22,7 +22,13 @@ from ekpay_switch.persistence.group_commit.steps import Answer, Step, lane_of, p
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 QueuedStep = tuple[Step, "asyncio.Future[Answer]"]
 
-RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+RETRYABLE = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    # A migration has changed a column meanwhile; the driver prepares the statement anew.
+    asyncpg.InvalidCachedStatementError,
+)
 CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,

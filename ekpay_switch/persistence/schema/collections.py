@@ -147,8 +147,9 @@ refunds = Table(
     Column("bank_reference", Text, unique=True),
     Column("our_reference", Text, nullable=False, unique=True),  # sent to the connector
     Column("provider_refund", Text),
-    Column("sends", SmallInteger, nullable=False, server_default=text("0")),
-    Column("steps", SmallInteger, nullable=False, server_default=text("0")),  # the number of history rows
+    # A refund in doubt is asked about for as long as it takes, so none of its numbers is a SMALLINT.
+    Column("sends", Integer, nullable=False, server_default=text("0")),
+    Column("steps", Integer, nullable=False, server_default=text("0")),  # the number of history rows
     Column("epoch", Integer, nullable=False, server_default=text("0")),
     instant("lease_until", nullable=True),
     instant("next_action_at", nullable=True),
@@ -203,7 +204,7 @@ refund_history = Table(
     "refund_history",
     metadata,
     Column("refund_id", Uuid, ForeignKey("refunds.id"), primary_key=True),
-    Column("seq", SmallInteger, primary_key=True, autoincrement=False),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("from_state", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("to_state", Text, nullable=False),

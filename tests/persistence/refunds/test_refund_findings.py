@@ -26,6 +26,17 @@ INSERT INTO evidence (payment_id, attempt_id, epoch, kind, facts)
 SELECT payment_id, id, 0, 'late:approved', '{}' FROM attempts WHERE payment_id = $1 AND leg = 'delivery'
 """
 
+SMALLINT_MAX = 32_767
+# The history of a refund that nobody could tell about for 682 days: one send and one doubt an hour.
+ASKED_EVERY_HOUR = """
+INSERT INTO refund_history (refund_id, seq, from_state, event, to_state, actor, facts)
+SELECT $1, n, CASE WHEN n = 1 THEN 'approved' WHEN n % 2 = 0 THEN 'sent' ELSE 'in_doubt' END,
+  CASE WHEN n % 2 = 0 THEN 'doubted' ELSE 'sending' END,
+  CASE WHEN n % 2 = 0 THEN 'in_doubt' ELSE 'sent' END, 'switch', '{}'
+FROM generate_series(1, $2) AS n
+"""
+AS_OFTEN = "UPDATE refunds SET state = 'in_doubt', sends = $2, steps = $3 WHERE id = $1"
+
 
 @pytest.fixture
 async def office(till: Till) -> AsyncIterator[Office]:
@@ -63,6 +74,28 @@ async def test_a_refund_that_is_done_leaves_the_payment_completed_and_tells_its_
     assert (await office.till.payment(paid))["state"] == "completed"
     assert await office.till.notices(paid) == [("completed", 4), ("refund_done", 4)]
     assert await office.steps(view.refund_id) == [("sending", "switch"), ("given", "switch")]
+
+
+async def test_counters_of_sends_do_not_overflow(office: Office) -> None:
+    view = await office.take(await office.completed())
+    await office.books.tell(ASKED_EVERY_HOUR, view.refund_id, SMALLINT_MAX - 1)
+    await office.books.tell(AS_OFTEN, view.refund_id, SMALLINT_MAX, SMALLINT_MAX - 1)
+
+    await office.record(await office.sent(view.refund_id), SILENCE)
+
+    row = await office.row(view.refund_id)
+    assert (row["state"], row["sends"], row["steps"]) == ("in_doubt", SMALLINT_MAX + 1, SMALLINT_MAX + 1)
+    await office.done(view.refund_id)
+
+
+async def test_a_column_that_is_widened_meanwhile_costs_a_repeat_and_no_refund(office: Office) -> None:
+    """The driver's prepared statements say which types they return (migration 0024)."""
+    first = await office.take(await office.completed(), 40_000)
+    await office.record(await office.sent(first.refund_id), SILENCE)
+
+    await office.books.tell("ALTER TABLE refunds ALTER COLUMN sends TYPE bigint")
+
+    await office.done(first.refund_id)
 
 
 async def test_a_refund_that_is_refused_fails_and_the_payee_keeps_the_money(office: Office) -> None:

@@ -1,0 +1,31 @@
+"""A SMALLINT ends at 32,767, so whatever is one has a named end."""
+
+from sqlalchemy import SmallInteger
+
+from ekpay_switch.persistence.schema import append_only_tables
+from ekpay_switch.persistence.schema.books import metadata
+
+ENDS = {
+    "set by people or configuration": {
+        "journal_entries.lane", "lanes.lane", "partners.lane", "payments.lane", "merchants.order_minutes",
+        "merchants.refusals_max", "notification_deliveries.rank",
+    },
+    "a code of HTTP": {"notification_deliveries.last_status", "notification_tries.status"},
+    "the lines of one document": {
+        "challan_line_ends.seq", "challan_lines.seq", "merchant_shares.seq", "postings.seq",
+        "token_lines.seq",
+    },
+    "no payment is sent or tried after its quote": {
+        "attempts.sends", "history.seq", "notifications.version", "payments.steps", "tries.executes_begun",
+    },
+    "the schedule of retries": {"notification_deliveries.tries", "notification_tries.number"},
+    "once a window or cycle of a day": {"ledger_lines.revision", "scroll_files.cycle", "scroll_rows.cycle"},
+}  # fmt: skip
+
+
+def test_every_smallint_has_an_end() -> None:
+    assert append_only_tables(), "every table is defined"
+    columns = (column for table in metadata.tables.values() for column in table.columns)
+    small = {str(column) for column in columns if isinstance(column.type, SmallInteger)}
+
+    assert small == set().union(*ENDS.values())
