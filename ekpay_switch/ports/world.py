@@ -39,7 +39,7 @@ class Clock(Protocol):
     """The clock of this process; for deadlines, never for anything that is stored."""
 
     def monotonic(self) -> float:
-        """A reading of the monotonic clock, in seconds."""
+        """A reading of the monotonic clock, in seconds; it goes on while the machine is suspended."""
         ...
 
     def now(self) -> datetime:

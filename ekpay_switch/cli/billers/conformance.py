@@ -28,6 +28,7 @@ from ekpay_switch.domain.outcome import (
 )
 from ekpay_switch.flows.fetch_bill import payer_of
 from ekpay_switch.ports.billers import BillerAdapter, UndoingBillerAdapter
+from ekpay_switch.system_clock import seconds_since_boot
 
 
 @dataclass
@@ -77,7 +78,7 @@ class BillerConformance(ConformanceRun):
         """Undo the payment twice: it is void once, and no longer held."""
         for step in ("undone", "undone again"):
             outcome = await biller.undo(
-                replace(order, send_before=time.monotonic() + biller.profile.timing.send_seconds)
+                replace(order, send_before=seconds_since_boot() + biller.profile.timing.send_seconds)
             )
             is_undone = isinstance(outcome, Approved)
             yield StepFinding(step, outcome_name(outcome), is_undone, SafetyFact.CAN_BE_UNDONE)
@@ -133,7 +134,7 @@ class BillerConformance(ConformanceRun):
         outcome: Outcome = Approved()
         facts: dict[str, str] = {}
         for step in self.biller.profile.steps:
-            send_before = time.monotonic() + self.biller.profile.timing.send_seconds
+            send_before = seconds_since_boot() + self.biller.profile.timing.send_seconds
             outcome = await self.biller.pay(replace(order, step=step, send_before=send_before))
             if not isinstance(outcome, Approved):
                 return outcome

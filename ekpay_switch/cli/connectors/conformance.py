@@ -3,7 +3,6 @@
 It uses the ports alone and runs against whatever the connector speaks to. Money moves.
 """
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.ports.connectors import Connector, FindsMovements
+from ekpay_switch.system_clock import seconds_since_boot
 
 _UNKNOWN_REFERENCE = "TR0011NOBODYKNOWS0001"
 
@@ -188,11 +188,11 @@ class ConnectorConformance(ConformanceRun):
             amount=self.amount,
             payer_reference="certify",
             return_url="http://127.0.0.1/certify",
-            send_before=time.monotonic() + self.send_seconds,
+            send_before=seconds_since_boot() + self.send_seconds,
         )
 
     def _send_now(self, order: CollectOrder) -> CollectOrder:
-        return replace(order, send_before=time.monotonic() + self.send_seconds)
+        return replace(order, send_before=seconds_since_boot() + self.send_seconds)
 
     def _refund(self, order: CollectOrder, collected: Collected, amount: Money) -> RefundOrder:
         """A new refund; where refunds can be inquired after, it is sent as one that may be known already."""
@@ -206,7 +206,7 @@ class ConnectorConformance(ConformanceRun):
             amount=amount,
             collected=collected.amount,
             reason="certify",
-            send_before=time.monotonic() + self.send_seconds,
+            send_before=seconds_since_boot() + self.send_seconds,
             may_have_been_heard=rules is not None and rules.can_be_asked,
             collected_reference=order.reference,
             collected_at=datetime.now(UTC),

@@ -3,7 +3,6 @@
 Both routes are HTTP servers that speak the syndicate protocol; the payment stands in a real PostgreSQL.
 """
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -64,7 +63,7 @@ class Switch:
             paid=quote.bill.total,
             stated_total=None,
             stated_fee=None,
-            answer_before=time.monotonic() + 20,
+            answer_before=SystemClock().monotonic() + 20,
         )
         answer = await pay_bill(order, self.world)
         assert isinstance(answer, PaymentAnswer), answer

@@ -1,7 +1,6 @@
 """A bank's host that is polite except where a test says otherwise, and a connector whose link goes there."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from connectors.rehearsal import order_for
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import CollectOrder
 from ekpay_switch.ports.host_links import HostPorts
-from ekpay_switch.system_clock import SystemClock
+from ekpay_switch.system_clock import SystemClock, seconds_since_boot
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.in_memory_host_links import InMemoryHostLinks
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
@@ -173,7 +172,7 @@ class LinkStage:
             provider_reference="EXAMPLE0000000000000001",
             consent=ALIASES[str(self.manifest.family_settings["alias_field"])],
             epoch=1,
-            send_before=time.monotonic() + seconds,
+            send_before=seconds_since_boot() + seconds,
         )
         return replace(order, **changes)
 
