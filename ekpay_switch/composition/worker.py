@@ -14,6 +14,7 @@ from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace
+from ekpay_switch.persistence.collections.unclaimed_callbacks import drop_unclaimed_callbacks
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.host_links.store import count_reversals
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
@@ -52,6 +53,7 @@ async def run_worker(
             max(usual.lease_seconds / divisor, LEASE_SECONDS_MIN),
         )
         office = treasury_office(switch.world, switch.challans, settings.config)
+        connector_ids = [connector.profile.id for connector in switch.world.connectors.all()]
         await asyncio.gather(
             run_resolver(switch.world, pace, stop),
             run_collector(switch.world, pace, stop),
@@ -67,6 +69,7 @@ async def run_worker(
                     partial(count_reversals, switch.engine),
                     partial(count_breakers, switch.engine),
                     partial(drop_old_outcomes, switch.engine),
+                    partial(drop_unclaimed_callbacks, switch.engine, connector_ids),
                     DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).refresh,
                 ),
                 HOUSEKEEPING_SECONDS,

@@ -1,10 +1,14 @@
-"""The port `Callbacks` over PostgreSQL: a callback is stored once and makes its try or refund due (law 6)."""
+"""The port `Callbacks` over PostgreSQL: a callback is stored once and makes its try or refund due (law 6).
+
+What no payment claims is kept apart and for a while only (`unclaimed_callbacks`).
+"""
 
 import hashlib
 from collections.abc import Mapping
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.persistence.collections.findings import CALM_SECONDS
+from ekpay_switch.persistence.collections.unclaimed_callbacks import IS_CLAIMED, KEEP, KEEP_UNCLAIMED
 from ekpay_switch.persistence.payment_rows import LEG, REFERENCE_LOCK, as_json, lock_name
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.collections import RawCallback
@@ -14,11 +18,6 @@ BODY_BYTES_MAX = 65_536
 NAME_LENGTH_MAX = 200
 # Credentials: who reads the table could act in somebody's name.
 DROPPED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
-KEEP = """
-INSERT INTO callbacks (connector_id, name, headers, body, provider_reference, reference, is_agreed, is_forged,
-  why, consent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (connector_id, name) DO NOTHING RETURNING true
-"""
 # In one order, so that two callbacks never deadlock on each other's tries.
 LOCK_NAMED = f"""
 SELECT attempt_id FROM tries WHERE connector_id = $1 AND attempt_id IN (
@@ -64,14 +63,16 @@ async def _keep(connection: Connection, callback: RawCallback, hint: CallbackHin
     if provider_reference is not None:
         # Who records this provider reference for a try sees this callback, or this transaction sees that try.
         await lock_name(connection, REFERENCE_LOCK, connector_id, provider_reference)
+    names = (connector_id, provider_reference, reference)
+    named = await connection.fetch(LOCK_NAMED, *names) if hint is not None else []
+    is_claimed = hint is not None and await connection.fetchval(IS_CLAIMED, *names, bool(named))
     is_new = await connection.fetchval(
-        KEEP, connector_id, _name_or_digest(callback.name), as_json(_headers_to_store(callback.headers)),
+        KEEP if is_claimed else KEEP_UNCLAIMED, connector_id,
+        _name_or_digest(callback.name), as_json(_headers_to_store(callback.headers)),
         callback.body[:BODY_BYTES_MAX], provider_reference, reference, hint is not None and hint.is_agreed,
         callback.is_forged, _storable_text(callback.why), consent,
     )  # fmt: skip
     if hint is not None:
-        names = (connector_id, provider_reference, reference)
-        named = await connection.fetch(LOCK_NAMED, *names)
         await connection.execute(WAKE_TRIES, [row["attempt_id"] for row in named], hint.is_agreed, consent)
         await connection.execute(WAKE_REFUNDS, *names)
     return bool(is_new)

@@ -33,6 +33,7 @@ from ekpay_switch.persistence.collections.share_postings import (
     read_shares,
     sums_of_try,
 )
+from ekpay_switch.persistence.collections.unclaimed_callbacks import claim_callbacks
 from ekpay_switch.persistence.payment_rows import (
     LEG,
     LOCK_TRY,
@@ -57,11 +58,6 @@ IS_BEGUN = """
 SELECT true FROM evidence WHERE payment_id = $1 AND attempt_id = $2 AND epoch = $3 AND kind = $4
 """
 OTHER_WITH = "SELECT true FROM tries WHERE connector_id = $1 AND attempt_id <> $2 AND {} = $3"
-CALLED_BACK = """
-SELECT bool_or(is_agreed) AS is_agreed, (array_agg(consent ORDER BY id) FILTER (WHERE consent IS NOT NULL))[1]
-  AS consent FROM callbacks
-WHERE connector_id = $1 AND provider_reference = $2 AND NOT is_forged
-"""
 ABANDON_OTHERS = """
 UPDATE attempts SET state = 'abandoned'
 WHERE payment_id = $1 AND leg = $2 AND state = 'open' AND id <> $3
@@ -284,7 +280,8 @@ class _LockedFinding:
                 due = self.after(again)
                 new |= {"provider_reference": page.provider_reference, "page_url": page.page_url}
                 new["page_until"] = self.after(life)
-                claimed = await self._read_callbacks(page.provider_reference)
+                connector_id = self.locked_try.connector_id
+                claimed = await claim_callbacks(self.connection, connector_id, page.provider_reference)
                 is_woken = is_woken or claimed["is_agreed"] is not None
                 is_agreed = is_agreed or bool(claimed["is_agreed"])
                 new["consent"] = self.try_row["consent"] or claimed["consent"]
@@ -304,13 +301,6 @@ class _LockedFinding:
         new["is_agreed"] = is_agreed and is_woken
         new["next_action_at"] = self._due_when_woken(due, asked_at) if is_woken else due
         return new
-
-    async def _read_callbacks(self, provider_reference: str) -> Row:
-        """What earlier callbacks said of this page: agreement (None where no callback came) and consent."""
-        claimed: Row = await self.connection.fetchrow(
-            CALLED_BACK, self.locked_try.connector_id, provider_reference
-        )
-        return claimed
 
     def _due_when_woken(self, due: datetime | None, asked_at: datetime | None) -> datetime:
         soon = self.now if asked_at is None else max(self.now, asked_at + timedelta(seconds=CALM_SECONDS))

@@ -100,7 +100,7 @@ Index(
 )
 Index("ix_tries_next_action_at", tries.c.next_action_at, postgresql_where=text("next_action_at IS NOT NULL"))
 
-# Every callback as it came, once (architecture law 6).
+# Every callback of a payment or refund of ours as it came, once (architecture law 6).
 callbacks = Table(
     "callbacks",
     metadata,
@@ -125,6 +125,40 @@ Index(
     callbacks.c.provider_reference,
     postgresql_where=text("provider_reference IS NOT NULL"),
 )
+
+Index(
+    "ix_callbacks_reference",
+    callbacks.c.connector_id,
+    callbacks.c.reference,
+    postgresql_where=text("reference IS NOT NULL"),
+)
+
+# Callbacks that no payment or refund claims, the forged ones among them; dropped after a while, and beyond a
+# number for each connector (persistence/collections/unclaimed_callbacks.py).
+unclaimed_callbacks = Table(
+    "unclaimed_callbacks",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("connector_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("provider_reference", Text),
+    Column("reference", Text),
+    Column("is_agreed", Boolean, nullable=False, server_default=text("false")),
+    Column("is_forged", Boolean, nullable=False, server_default=text("false")),
+    Column("why", Text, nullable=False, server_default=text("''")),
+    instant("at", server_default=func.now(), index=True),
+    Column("consent", Text),
+    UniqueConstraint("connector_id", "name"),
+)
+Index(
+    "ix_unclaimed_callbacks_provider_reference",
+    unclaimed_callbacks.c.connector_id,
+    unclaimed_callbacks.c.provider_reference,
+    postgresql_where=text("provider_reference IS NOT NULL"),
+)
+Index("ix_unclaimed_callbacks_connector_id", unclaimed_callbacks.c.connector_id, unclaimed_callbacks.c.id)
 
 refunds = Table(
     "refunds",

@@ -44,7 +44,7 @@ SELECT e.payment_id, o.account, sum(o.amount)::bigint AS net
 FROM journal_entries AS e JOIN postings AS o ON o.entry_id = e.id JOIN payments AS p ON p.id = e.payment_id
 WHERE p.partner_id = $1 GROUP BY 1, 2 HAVING sum(o.amount) <> 0
 """
-FORGED = "SELECT body FROM callbacks WHERE is_forged"
+FORGED = "SELECT body FROM unclaimed_callbacks WHERE is_forged"
 RECEIVABLES = """
 SELECT split_part(account, ':', 2) AS connector, sum(amount)::bigint AS net
 FROM postings WHERE account LIKE 'receivable:%' GROUP BY 1

@@ -52,7 +52,8 @@ WHERE e.payment_id = $1 GROUP BY 1 HAVING sum(o.amount) <> 0
 KEPT = """
 SELECT CASE WHEN is_forged THEN 'forged, ' || why
   WHEN reference = ANY($2) THEN 'notification' ELSE 'callback' END AS kind, count(*) AS count
-FROM callbacks
+FROM (SELECT provider_reference, reference, is_forged, why, body FROM callbacks
+  UNION ALL SELECT provider_reference, reference, is_forged, why, body FROM unclaimed_callbacks) AS kept
 WHERE provider_reference = ANY($1) OR reference = ANY($2) OR is_forged AND EXISTS (
   SELECT FROM unnest($2::text[]) AS named WHERE position(named IN encode(body, 'escape')) > 0)
 GROUP BY 1 ORDER BY 1

@@ -6,6 +6,7 @@ from ekpay_switch.persistence import payment_rows as collection_rows
 from ekpay_switch.persistence.collections import (
     callbacks,
     openings,
+    unclaimed_callbacks,
 )
 from ekpay_switch.persistence.collections import (
     deliveries as collection_deliveries,
@@ -37,7 +38,8 @@ READS = {
     "of partner": (openings.LOCK_OF_PARTNER, "uuid, text"),
     "page": (PAGE, "text, uuid, text"),
     "movement": (MOVEMENT, "text, uuid, text"),
-    "called back": (collection_findings.CALLED_BACK, "text, text"),
+    "claimed": (unclaimed_callbacks.IS_CLAIMED, "text, text, text, boolean"),
+    "called back": (unclaimed_callbacks.CLAIM, "text, text"),
     "begun": (collection_findings.IS_BEGUN, "uuid, uuid, int, text"),
     "abandon": (collection_findings.ABANDON_OTHERS, "uuid, text, uuid"),
     "expire": (collection_deliveries.EXPIRE, "int, text, text, text, text, uuid[], text"),
