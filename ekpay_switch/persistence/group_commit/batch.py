@@ -24,10 +24,13 @@ from ekpay_switch.persistence.group_commit.steps import Answer, PostEntry, SaveQ
 from ekpay_switch.persistence.group_commit.write import write_changes, write_quotes
 
 
-async def write_batch(connection: asyncpg.Connection, steps: list[Step]) -> list[Answer]:
+async def write_batch(
+    connection: asyncpg.Connection, steps: list[Step], lock_seconds: float | None = None
+) -> list[Answer]:
     """Do all steps or none, durably, and answer each in order.
 
-    A refused step is an answer and fails nobody else; an error of the database undoes the whole batch.
+    A refused step is an answer and fails nobody else; an error of the database undoes the whole batch, and so
+    does a lock of a row that is not granted within `lock_seconds` (None: as long as the session waits).
     """
     quotes = [quote_row(step.quote) for step in steps if isinstance(step, SaveQuote)]
     money: list[Step] = [step for step in steps if not isinstance(step, SaveQuote)]
@@ -36,7 +39,7 @@ async def write_batch(connection: asyncpg.Connection, steps: list[Step]) -> list
         if quotes:
             await write_quotes(connection, quotes)
         return [None] * len(steps)
-    async with under_window_lock(connection):
+    async with under_window_lock(connection, lock_seconds):
         if quotes:
             await write_quotes(connection, quotes)
         decider = BatchDecider(await lock_and_read(connection, money))

@@ -2,13 +2,16 @@
 
 There is no timer: an idle committer takes whatever is in its queue. Lanes are divided among the committers to
 avoid lock contention; correctness comes from the row locks alone (architecture.md 6, "Group commit").
+
+Where somebody else holds a row for long, the steps that need it are set aside and tried again by themselves:
+they wait outside of any transaction, so nobody waits for them.
 """
 
 import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -17,10 +20,10 @@ from ekpay_switch import telemetry
 from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.ledger.entries import keeps_balance, kind_of
 from ekpay_switch.persistence.group_commit.batch import write_batch
+from ekpay_switch.persistence.group_commit.locked_rows import find_blocked
 from ekpay_switch.persistence.group_commit.steps import Answer, Step, lane_of, postings_of
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
-QueuedStep = tuple[Step, "asyncio.Future[Answer]"]
 
 RETRYABLE = (
     asyncpg.DeadlockDetectedError,
@@ -41,16 +44,33 @@ CONNECTION_LOST = (
 NEW_ACCOUNTS = """
 INSERT INTO accounts (code, kind) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
 """
+# How long what is left of a batch, or was set aside, waits for a lock: the first wait was the long one.
+LOCK_SECONDS_AFTER_ONE = 0.1
+LOOK_AGAIN_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class GroupCommitLimits:
-    """The largest batch and queue, and for how many seconds a lost connection is retried."""
+    """The largest batch and queue, and seconds.
+
+    A lost connection or a locked row is retried for `reconnect_seconds`; a batch waits `lock_seconds` for the
+    locks of its rows before the steps that need a locked one are set aside.
+    """
 
     committers: int = 1
     batch_max: int = 256
     queue_max: int = 4096
     reconnect_seconds: float = 8.0
+    lock_seconds: float = 0.5
+
+
+@dataclass(slots=True, eq=False)
+class QueuedStep:
+    """A step and who waits for its answer; once a lock held it up, the monotonic second at which it fails."""
+
+    step: Step
+    future: "asyncio.Future[Answer]"
+    give_up_at: float | None = None
 
 
 class GroupCommit:
@@ -81,7 +101,8 @@ class GroupCommit:
 
         Raises:
             OverloadedError: the queue is full; nothing was written.
-            CommitUnknownError: the database was lost and did not come back in time; the outcome is unknown.
+            CommitUnknownError: the database was lost and did not come back in time, or somebody else held a
+                row of the step all the time; the outcome is unknown.
         """
         return await self._committers[lane_of(step) % len(self._committers)].submit(step)
 
@@ -93,6 +114,8 @@ class _Committer:
         self._connect = connect
         self._limits = limits
         self._queue: deque[QueuedStep] = deque()
+        self._blocked: list[QueuedStep] = []
+        self._look_at = 0.0
         self._filled = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
         self._known_accounts: set[str] = set()
@@ -101,7 +124,7 @@ class _Committer:
 
     @property
     def depth(self) -> int:
-        return len(self._queue)
+        return len(self._queue) + len(self._blocked)
 
     async def start(self) -> None:
         self._connection = await self._connect()
@@ -116,56 +139,125 @@ class _Committer:
             await self._connection.close()
 
     async def submit(self, step: Step) -> Answer:
-        if len(self._queue) >= self._limits.queue_max or self._is_stopping:
+        if self.depth >= self._limits.queue_max or self._is_stopping:
             telemetry.QUEUE_REFUSALS.inc()
             raise OverloadedError
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._queue.append((step, future))
+        self._queue.append(QueuedStep(step, future))
         self._filled.set()
         return await future
 
     async def _run(self) -> None:
-        while self._queue or not self._is_stopping:
-            if not self._queue:
-                self._filled.clear()
-                await self._filled.wait()
-                continue
-            size = min(len(self._queue), self._limits.batch_max)
-            await self._commit([self._queue.popleft() for _ in range(size)])
+        while self._queue or self._blocked or not self._is_stopping:
+            if self._blocked and time.monotonic() >= self._look_at:
+                await self._retry_blocked()
+            elif self._queue:
+                size = min(len(self._queue), self._limits.batch_max)
+                batch = [self._queue.popleft() for _ in range(size)]
+                await self._commit(batch, self._limits.lock_seconds)
+            else:
+                await self._wait_for_work()
 
-    async def _commit(self, batch: list[QueuedStep]) -> None:
+    async def _wait_for_work(self) -> None:
+        """Wait for a step, or until steps that were set aside are to be looked at."""
+        self._filled.clear()
+        seconds = self._look_at - time.monotonic() if self._blocked else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._filled.wait()
+
+    async def _commit(self, batch: list[QueuedStep], lock_seconds: float) -> None:
         """Write a batch; where it fails, split it until the failing step is alone."""
-        started = time.perf_counter()
+        started, began_at = time.perf_counter(), time.monotonic()
         try:
-            answers = await self._write_until_acknowledged([step for step, _ in batch])
+            answers = await self._write_until_acknowledged([queued.step for queued in batch], lock_seconds)
         except CommitUnknownError as error:
             _fail(batch, error)
+        except asyncpg.LockNotAvailableError as error:
+            await self._part_with_blocked(batch, began_at, error)
         except Exception as error:  # noqa: BLE001 - the failing step is found by splitting, and its caller gets the error
-            await self._split(batch, error)
+            await self._split(batch, lock_seconds, error)
         else:
             telemetry.BATCH_SIZE.observe(len(batch))
             telemetry.BATCH_SECONDS.observe(time.perf_counter() - started)
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
+            for queued, answer in zip(batch, answers, strict=True):
+                if not queued.future.done():
+                    queued.future.set_result(answer)
 
-    async def _split(self, batch: list[QueuedStep], error: Exception) -> None:
+    async def _split(self, batch: list[QueuedStep], lock_seconds: float, error: Exception) -> None:
         if len(batch) == 1:
-            telemetry.count_error("batch_step_failed", error=error, step=type(batch[0][0]).__name__)
+            telemetry.count_error("batch_step_failed", error=error, step=type(batch[0].step).__name__)
             _fail(batch, error)
             return
         middle = len(batch) // 2
-        await self._commit(batch[:middle])
-        await self._commit(batch[middle:])
+        await self._commit(batch[:middle], lock_seconds)
+        await self._commit(batch[middle:], lock_seconds)
 
-    async def _write_until_acknowledged(self, steps: list[Step]) -> list[Answer]:
-        """Write a batch, again after a deadlock or a lost connection; steps written before are recognised."""
+    async def _part_with_blocked(self, batch: list[QueuedStep], began_at: float, error: Exception) -> None:
+        """Set aside the steps that need a row of somebody else, and write the others at once.
+
+        A batch that is held up by something else, such as a counter, is split until the step is alone.
+        """
+        telemetry.BATCH_REPEATS.labels("locked_row").inc()
+        telemetry.log_warning("locked_row", error=error, batch_size=len(batch))
+        for queued in batch:
+            queued.give_up_at = queued.give_up_at or began_at + self._limits.reconnect_seconds
+        blocked = await self._find_blocked(batch, with_lanes=False)
+        blocked = blocked or await self._find_blocked(batch, with_lanes=True)
+        if len(batch) == 1 or began_at + self._limits.reconnect_seconds <= time.monotonic():
+            blocked = batch
+        self._set_aside(blocked, error)
+        others = [queued for queued in batch if queued not in blocked]
+        middle = 0 if blocked else len(others) // 2
+        for part in (others[:middle], others[middle:]):
+            if part:
+                await self._commit(part, LOCK_SECONDS_AFTER_ONE)
+
+    async def _retry_blocked(self) -> None:
+        """Write what was set aside and is free now; what has been held for too long fails."""
+        waiting, self._blocked = self._blocked, []
+        blocked = await self._find_blocked(waiting, with_lanes=False)
+        self._set_aside(blocked, asyncpg.LockNotAvailableError("somebody else holds the row"))
+        free = [queued for queued in waiting if queued not in blocked]
+        for first in range(0, len(free), self._limits.batch_max):
+            await self._commit(free[first : first + self._limits.batch_max], LOCK_SECONDS_AFTER_ONE)
+
+    def _set_aside(self, blocked: Sequence[QueuedStep], error: Exception) -> None:
+        """Keep steps for another look; those that have waited long enough fail by themselves."""
+        now = time.monotonic()
+        self._look_at = now + LOOK_AGAIN_SECONDS
+        for queued in blocked:
+            if queued.give_up_at is None or queued.give_up_at > now:
+                self._blocked.append(queued)
+                continue
+            unknown = CommitUnknownError()
+            unknown.__cause__ = error
+            _fail([queued], unknown)
+
+    async def _find_blocked(self, batch: Sequence[QueuedStep], *, with_lanes: bool) -> list[QueuedStep]:
+        """The steps that need a row of somebody else; none where the database does not say."""
+        try:
+            connection = await self._open_connection()
+            found = await find_blocked(connection, [queued.step for queued in batch], with_lanes=with_lanes)
+        except Exception as error:  # noqa: BLE001 - the batch is split without it, and meets the same error there
+            telemetry.log_warning("locked_row_not_found", error=error)
+            return []
+        return [queued for queued, is_blocked in zip(batch, found, strict=True) if is_blocked]
+
+    async def _write_until_acknowledged(self, steps: list[Step], lock_seconds: float) -> list[Answer]:
+        """Write a batch, again after a deadlock or a lost connection; steps written before are recognised.
+
+        Raises:
+            LockNotAvailableError: somebody else held a lock for longer; nothing was written this time.
+        """
         give_up_at = time.monotonic() + self._limits.reconnect_seconds
         while True:
             try:
                 connection = await self._open_connection()
                 await self._add_accounts(connection, steps)
-                return await write_batch(connection, steps)
+                return await write_batch(connection, steps, lock_seconds)
+            except asyncpg.LockNotAvailableError:
+                raise
             except RETRYABLE as error:
                 telemetry.BATCH_REPEATS.labels("deadlock").inc()
                 telemetry.log_warning("batch_repeated", error=error)
@@ -207,6 +299,6 @@ def _give_up_after(give_up_at: float, error: Exception) -> None:
 
 
 def _fail(batch: list[QueuedStep], error: Exception) -> None:
-    for _, future in batch:
-        if not future.done():
-            future.set_exception(error)
+    for queued in batch:
+        if not queued.future.done():
+            queued.future.set_exception(error)

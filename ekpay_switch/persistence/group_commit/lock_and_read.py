@@ -29,6 +29,7 @@ BUCKETS = ("postpaid", "prepaid")
 # Advisory locks with two keys are a separate space; those with one key are bills.
 WINDOW_LOCK = "SELECT pg_advisory_xact_lock_shared(1, 1)"
 BEGIN_UNDER_WINDOW_LOCK = f"BEGIN; {WINDOW_LOCK}"
+SET_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '{milliseconds}ms'"
 LOCK_LANES = "SELECT lane, seq, hash FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE"
 LOCK_ACCOUNTS = "SELECT code, balance, floor FROM accounts WHERE code = ANY($1) ORDER BY code FOR UPDATE"
 _LATE_KINDS = ", ".join(f"'late:{end}'" for end in sorted(LATE_TO_ASK_ABOUT))
@@ -184,7 +185,7 @@ async def _lock_bills_and_payments(
     connection: asyncpg.Connection, claims: Sequence[Claim], steps: Sequence[Step]
 ) -> dict[UUID, LockedPayment]:
     """Lock the bills of the claims and the payments that other steps move; the payments by id."""
-    payment_ids = sorted({payment_id for step in steps if (payment_id := _payment_of(step)) is not None})
+    payment_ids = sorted({payment_id for step in steps if (payment_id := payment_of(step)) is not None})
     if not claims and not payment_ids:
         return {}
     quote_ids = [claim.quote_id for claim in claims]
@@ -194,7 +195,7 @@ async def _lock_bills_and_payments(
 
 async def _lock_and_read_receipts(connection: asyncpg.Connection, steps: Sequence[Step]) -> dict[str, UUID]:
     """Lock the receipts that the steps bring; those that are used already, with the payment of each."""
-    receipts = sorted({receipt for step in steps if (receipt := _receipt_of(step))})
+    receipts = sorted({receipt for step in steps if (receipt := receipt_of(step))})
     if not receipts:
         return {}
     await connection.execute(LOCK_RECEIPTS, receipts)
@@ -203,10 +204,13 @@ async def _lock_and_read_receipts(connection: asyncpg.Connection, steps: Sequenc
 
 
 @asynccontextmanager
-async def under_window_lock(connection: asyncpg.Connection) -> AsyncIterator[None]:
+async def under_window_lock(
+    connection: asyncpg.Connection, lock_seconds: float | None = None
+) -> AsyncIterator[None]:
     """A transaction under the shared lock on the settlement window, both begun in one round trip.
 
-    Inside another transaction it is a savepoint, which alone is rolled back if it fails.
+    `lock_seconds` is how long it waits for any other lock; None: as long as its session does. Inside another
+    transaction it is a savepoint, which alone is rolled back if it fails, and waits like the other one.
     """
     if connection.is_in_transaction():
         async with connection.transaction():
@@ -214,12 +218,20 @@ async def under_window_lock(connection: asyncpg.Connection) -> AsyncIterator[Non
             yield
         return
     try:
-        await connection.execute(BEGIN_UNDER_WINDOW_LOCK)
+        await connection.execute(_begin(lock_seconds))
         yield
     except BaseException:
         await connection.execute("ROLLBACK")
         raise
     await connection.execute("COMMIT")
+
+
+def _begin(lock_seconds: float | None) -> str:
+    """BEGIN and the window's lock, for which a batch waits as long as its session: it is everybody's."""
+    if lock_seconds is None:
+        return BEGIN_UNDER_WINDOW_LOCK
+    milliseconds = round(lock_seconds * 1_000)
+    return f"{BEGIN_UNDER_WINDOW_LOCK}; {SET_LOCK_TIMEOUT.format(milliseconds=milliseconds)}"
 
 
 async def open_window(connection: asyncpg.Connection) -> Any:  # noqa: ANN401 - asyncpg's Record
@@ -231,14 +243,14 @@ async def open_window(connection: asyncpg.Connection) -> Any:  # noqa: ANN401 - 
     return window
 
 
-def _receipt_of(step: Step) -> str:
+def receipt_of(step: Step) -> str:
     """The receipt of a recording that pays for one service only, or empty."""
     if isinstance(step, SealedRecording):
         step = step.recording
     return step.plan.unique_receipt if isinstance(step, Recording) else ""
 
 
-def _payment_of(step: Step) -> UUID | None:
+def payment_of(step: Step) -> UUID | None:
     """The payment that a step moves or begins to send, or None."""
     if isinstance(step, SealedRecording):
         return step.recording.delivery.payment_id
