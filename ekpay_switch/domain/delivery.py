@@ -50,11 +50,13 @@ class BillerTerms:
 
     `from_deposit`: it takes each payment off money that we keep there. `has_unique_receipt`: its receipt
     buys one service only. `receipt_comes_later`: the final receipt follows some time after the payment.
+    `answers_repeats_alike`: it answers a repeat as it answered the first send.
     """
 
     from_deposit: bool = False
     has_unique_receipt: bool = False
     receipt_comes_later: bool = False
+    answers_repeats_alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +198,14 @@ def plan_outcome(delivery: Delivery, outcome: Outcome, *, is_first_step: bool = 
 
     Only the first step can come to nothing. After it the biller holds the payment, so a later step that was
     refused or never sent leaves a doubt for the resolver, and never gives money back by itself.
+
+    A decline of a second send is a doubt as well: "already paid" may mean the first one, which was not lost
+    after all. It is believed only where the biller answers a repeat as it answered the first.
     """
     if not is_first_step:
         outcome = _doubted(outcome)
+    elif delivery.sends > 1 and not delivery.terms.answers_repeats_alike:
+        outcome = _doubted_decline(outcome)
     match outcome:
         case Approved(facts=facts, tokens=tokens):
             return _completed(delivery, facts, tokens)
@@ -294,6 +301,12 @@ def _doubted(outcome: Outcome) -> Outcome:
             return outcome
         case _:
             assert_never(outcome)
+
+
+def _doubted_decline(outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Declined):
+        return InDoubt(f"a repeat was refused: {outcome.reason} {outcome.code}".rstrip())
+    return outcome
 
 
 def _completed(delivery: Delivery, facts: Mapping[str, str], tokens: tuple[TokenLine, ...]) -> DeliveryPlan:

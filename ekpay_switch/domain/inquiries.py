@@ -20,7 +20,8 @@ class SafetyFacts:
     """The four facts that decide safety (law 13), as an institution's manifest states them; times in seconds.
 
     `not_found_settle_seconds` is how long after the send deadline a "not found" may still be too early;
-    None means that it is never final.
+    None means that it is never final. One that `answers_repeats_alike` answers a payment that it has taken
+    as taken, however often it is sent; without that a decline of a repeat says nothing about the first send.
     """
 
     deduplicates: bool
@@ -28,6 +29,7 @@ class SafetyFacts:
     not_found_settle_seconds: float | None
     can_be_undone: bool
     echoes_amount: bool
+    answers_repeats_alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)

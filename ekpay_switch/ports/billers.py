@@ -76,7 +76,12 @@ class BillerProfile:
     @property
     def terms(self) -> BillerTerms:
         """The settlement terms of this biller, for a delivery."""
-        return BillerTerms(self.pays_from_deposit, self.has_unique_receipt, self.receipt_comes_later)
+        return BillerTerms(
+            self.pays_from_deposit,
+            self.has_unique_receipt,
+            self.receipt_comes_later,
+            self.safety.answers_repeats_alike,
+        )
 
 
 class BillerAdapter(Protocol):

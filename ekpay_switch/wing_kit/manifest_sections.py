@@ -25,7 +25,9 @@ class Safety(Section):
     """The four facts that decide safety (law 13), every one of them stated.
 
     Deduplication is by our reference for `deduplicates_for`; a "not found" is final
-    `not_found_settle_seconds` after the send deadline, or never.
+    `not_found_settle_seconds` after the send deadline, or never. `answers_repeats_alike` goes beyond
+    deduplication: what was taken is answered as taken on every repeat, never as declined or paid already. It
+    is false where not stated, and counts for payments to billers.
     """
 
     deduplicates: bool
@@ -34,6 +36,13 @@ class Safety(Section):
     not_found_settle_seconds: Annotated[float, Field(ge=0)] | Literal["never"]
     can_be_undone: bool
     echoes_amount: bool
+    answers_repeats_alike: bool = False
+
+    @model_validator(mode="after")
+    def _only_what_deduplicates_answers_alike(self) -> Self:
+        if self.answers_repeats_alike and not self.deduplicates:
+            raise ValueError("answers_repeats_alike goes with deduplicates")
+        return self
 
     def facts(self, divisor: float) -> SafetyFacts:
         """The same for the core, its time divided by `divisor`."""
@@ -46,6 +55,7 @@ class Safety(Section):
             not_found_settle_seconds=None if settle == "never" else settle / divisor,
             can_be_undone=self.can_be_undone,
             echoes_amount=self.echoes_amount,
+            answers_repeats_alike=self.answers_repeats_alike,
         )
 
 

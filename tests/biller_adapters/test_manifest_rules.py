@@ -46,6 +46,11 @@ FAULTS = {
     "no fact on undoing": (r"^can_be_undone = false\n", "", "can_be_undone"),
     "no fact on what a fetch does": (r"^fetch_has_side_effects = false\n", "", "fetch_has_side_effects"),
     "no fact on the echo": (r"^echoes_amount = true", "", "echoes_amount"),
+    "alike on repeats that it would post twice": (
+        r"^deduplicates = true\n",
+        "deduplicates = false\nanswers_repeats_alike = true\n",
+        "goes with deduplicates",
+    ),
     "a fact as text": (r"^deduplicates = true", 'deduplicates = "yes"', "deduplicates"),
     "an approval with a reason": (
         r'"323" = { means = "approved" }',
@@ -267,6 +272,12 @@ def test_a_not_found_may_never_be_final(write: Write) -> None:
         write(changed("not_found_settle_seconds = 120", 'not_found_settle_seconds = "never"'))
     )
     assert manifest.profile().safety.not_found_settle_seconds is None
+
+
+def test_a_biller_answers_repeats_alike_only_where_its_manifest_says_so(write: Write) -> None:
+    said = changed(r"^deduplicates = true\n", "deduplicates = true\nanswers_repeats_alike = true\n")
+    assert read_manifest(write(said)).profile().terms.answers_repeats_alike
+    assert not read_manifest(write(DESCO)).profile().terms.answers_repeats_alike
 
 
 def test_the_schema_for_editors_names_the_safety_facts_as_required() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from ekpay_switch.domain.delivery import (
     AttemptEnd,
+    BillerTerms,
     Delivery,
     DeliveryPlan,
     plan_not_posted,
@@ -111,6 +112,24 @@ def test_collected_money_whose_first_sending_was_lost_is_owed_back_and_not_sent_
     assert ending(plan) is State.REFUNDING
     assert (plan.end, plan.refusal) == (AttemptEnd.UNREACHED, Refusal.BILLER_UNAVAILABLE)
     assert plan.entry == owed_back_entry("bkash", SUMS)
+
+
+@pytest.mark.parametrize("delivery", [DELIVERY, COLLECTED])
+def test_a_decline_of_a_second_send_moves_no_money(delivery: Delivery) -> None:
+    plan = plan_outcome(replace(delivery, sends=2), Declined("already_paid", "09"))
+    assert (plan.end, plan.events, plan.entry, plan.refusal) == (AttemptEnd.IN_DOUBT, (), None, None)
+    assert plan.facts == {"why": "a repeat was refused: already_paid 09"}
+
+
+@pytest.mark.parametrize("outcome", [Approved({"receipt": "R1"}), InDoubt("cut"), Unreached("refused")])
+def test_only_a_decline_is_doubted_for_being_the_answer_to_a_second_send(outcome: Outcome) -> None:
+    assert plan_outcome(replace(DELIVERY, sends=2), outcome) == plan_outcome(DELIVERY, outcome)
+
+
+def test_a_decline_of_a_second_send_is_believed_where_repeats_are_answered_alike() -> None:
+    alike = replace(DELIVERY, sends=2, terms=BillerTerms(answers_repeats_alike=True))
+    refused = Declined("bill_changed", code="17")
+    assert plan_outcome(alike, refused) == plan_outcome(DELIVERY, refused)
 
 
 @pytest.mark.parametrize("outcome", [Approved({"receipt": "R1"}), InDoubt("no answer in 20 s")])

@@ -85,6 +85,7 @@ def _for_programs(profile: BillerProfile) -> dict[str, object]:
             "not_found_settle_seconds": profile.safety.not_found_settle_seconds,
             "can_be_undone": profile.safety.can_be_undone,
             "echoes_amount": profile.safety.echoes_amount,
+            "answers_repeats_alike": profile.safety.answers_repeats_alike,
         },
         "parameters": [_field_for_programs(parameter) for parameter in profile.parameters],
     }

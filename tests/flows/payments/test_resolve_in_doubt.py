@@ -6,7 +6,7 @@ import pytest
 
 from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
-from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Posted
+from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
@@ -106,6 +106,46 @@ async def test_a_second_doubt_ends_in_a_give_back_and_no_third_send() -> None:
     assert await resolve(small, 300) == ["lease_due", "budget", "inquire", "record"]
     assert small.books.only().state is State.REFUNDED
     assert len(small.biller.orders) == 2
+    assert (small.books.balance(PREFUND), small.books.balance(IN_FLIGHT)) == (START, 0)
+
+
+ALREADY_PAID = Deed(Declined("already_paid", "09"))
+
+
+async def refused_the_second_time(first: Deed, **safety: object) -> SmallWorld:
+    """A world whose payment was sent again after a "not found", and was declined then."""
+    small = await in_doubt(first, **safety)
+    if first.posts:
+        small.biller.inquiries.append(NotFound())
+    small.biller.deeds.append(ALREADY_PAID)
+    await resolve(small, FINAL_SECONDS)
+    assert len(small.biller.orders) == 2
+    return small
+
+
+async def test_decline_after_a_second_send_is_in_doubt() -> None:
+    """The biller took the first send and says so to the second: the partner must not be refunded."""
+    small = await refused_the_second_time(LOSES_ANSWER)
+    assert (small.books.only().state, small.books.balance(IN_FLIGHT)) == (State.DELIVERING, TAKEN)
+    await resolve(small, 90)
+    assert small.books.only().state is State.COMPLETED
+    assert (small.books.balance("payable:desco_postpaid"), small.books.balance(IN_FLIGHT)) == (TOTAL, 0)
+    assert len(small.biller.orders) == 2
+
+
+async def test_a_decline_after_a_second_send_is_given_back_once_an_inquiry_has_proven_it() -> None:
+    small = await refused_the_second_time(LOSES_ORDER)
+    await resolve(small, 90)
+    assert small.books.only().state is State.DELIVERING
+    await resolve(small, 300)
+    assert small.books.only().state is State.REFUNDED
+    assert (small.books.balance(PREFUND), small.books.balance(IN_FLIGHT)) == (START, 0)
+    assert len(small.biller.orders) == 2
+
+
+async def test_a_decline_after_a_second_send_is_believed_where_the_biller_answers_repeats_alike() -> None:
+    small = await refused_the_second_time(LOSES_ORDER, answers_repeats_alike=True)
+    assert small.books.only().state is State.REFUNDED
     assert (small.books.balance(PREFUND), small.books.balance(IN_FLIGHT)) == (START, 0)
 
 
