@@ -74,6 +74,15 @@ class BillerProfile:
     has_bill_files: bool = False
 
     @property
+    def takes_back(self) -> bool:
+        """Whether a completed payment may be refunded at this biller's cost without asking it.
+
+        It can be undone, and nothing was handed out that may have been used: no token, and no receipt or
+        challan that buys a service.
+        """
+        return self.safety.can_be_undone and not (self.gives_tokens or self.has_unique_receipt)
+
+    @property
     def terms(self) -> BillerTerms:
         """The settlement terms of this biller, for a delivery."""
         return BillerTerms(

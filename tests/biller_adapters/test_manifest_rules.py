@@ -274,6 +274,19 @@ def test_a_not_found_may_never_be_final(write: Write) -> None:
     assert manifest.profile().safety.not_found_settle_seconds is None
 
 
+def test_these_billers_take_completed_payments_back_and_no_other() -> None:
+    """Whoever adds a name here says that a client alone may refund at this biller's cost."""
+    manifests = [read_manifest(path) for path in sorted((CONFIG / "billers").glob("*.toml"))]
+    assert {manifest.id for manifest in manifests if manifest.profile().takes_back} == {
+        "bpdb_postpaid",
+        "breb_postpaid",
+        "dhaka_wasa",
+        "dpdc_postpaid_aggregator",
+        "titas_metered",
+        "titas_nonmetered",
+    }
+
+
 def test_a_biller_answers_repeats_alike_only_where_its_manifest_says_so(write: Write) -> None:
     said = changed(r"^deduplicates = true\n", "deduplicates = true\nanswers_repeats_alike = true\n")
     assert read_manifest(write(said)).profile().terms.answers_repeats_alike

@@ -9,6 +9,7 @@ from ekpay_switch.domain.collections.connector_calls import RefundLine
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
+from ekpay_switch.domain.refunds.burden import Burden
 from ekpay_switch.domain.refunds.refund import (
     LockedRefund,
     NewRefund,
@@ -26,6 +27,8 @@ from tests.persistence.collections.collection_setup import SUMS
 
 BILLED, TOTAL = SUMS.amount.minor, SUMS.total.minor
 PARTS_MAX, DAYS_MAX = 10, 60
+# Its biller takes payments back, so a refund may be at its cost.
+UNDOABLE = Burden(biller_takes_back=True)
 INCOME = {"charge_income": -1_575, "fee_income": -500, "vat_payable": -75}
 RECEIVABLE = COLLECTED["receivable:bkash"]
 LEASE_SECONDS, SEND_SECONDS, ASK_SECONDS = 45.0, 60.0, 90.0
@@ -58,6 +61,7 @@ def new_refund(payment_id: UUID, amount: int = BILLED, **changes: Any) -> NewRef
         reason="paid for the wrong meter",
         requested_by="api:bank1",
         needs_approval=False,
+        burden=UNDOABLE,
     )
     return replace(new, **changes)
 

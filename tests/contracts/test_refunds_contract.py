@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refunds.burden import UNNAMED
 from ekpay_switch.domain.refunds.refund import (
     RefundKind,
     RefundRefusal,
@@ -57,6 +58,16 @@ async def setup(refunds_setup: RefundsSetup) -> RefundsSetup:
 
 
 # ---- taking on
+
+
+async def test_a_payment_that_its_biller_keeps_is_refunded_where_somebody_bears_it(
+    setup: RefundsSetup,
+) -> None:
+    paid = await complete(setup)
+    before = await setup.balances()
+    assert await ask(setup, new_refund(paid.payment_id, burden=UNNAMED)) is RefundRefusal.FINAL
+    assert await setup.refunds.of_payment(PARTNER, paid.payment_id) == []
+    assert await setup.balances() == before
 
 
 async def test_a_refund_is_owed_from_the_moment_it_is_taken_on(setup: RefundsSetup) -> None:

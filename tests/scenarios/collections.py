@@ -6,6 +6,7 @@ from ekpay_switch.domain.collections.funding import connector_fee_of
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refunds.burden import Burden
 from ekpay_switch.domain.refunds.refund import NewRefund, RefundKind, RefundState
 from ekpay_switch.flows.collect import ClientCollectOrder, CollectionAnswer, collect, try_again
 from ekpay_switch.flows.payer_returned import payer_returned, receive_callback
@@ -24,6 +25,8 @@ KEPT = connector_fee_of(Money(COLLECTED), 150).minor
 CLIENT = Client("bank1", "Shop One", 0, frozenset({"shop.example"}))
 RECEIVABLE, REFUND_DUE, SUSPENSE = "receivable:bkash", "refund_due:bkash", "suspense:bkash"
 DAY = 86_400.0
+# Its biller takes payments back, so a refund may be at its cost.
+UNDOABLE = Burden(biller_takes_back=True)
 
 
 def a_collect_order(
@@ -54,6 +57,7 @@ def a_refund(
         reason="the wrong meter",
         requested_by="api:bank1",
         needs_approval=needs_approval,
+        burden=UNDOABLE,
         kind=RefundKind.REFUND,
     )
 

@@ -33,6 +33,7 @@ class ProblemCode(StrEnum):
     PAYMENT_NOT_PAYABLE = "payment_not_payable"
     PAYMENT_NOT_CANCELLABLE = "payment_not_cancellable"
     NOT_REFUNDABLE = "not_refundable"
+    PAYMENT_IS_FINAL = "payment_is_final"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     VALIDATION_FAILED = "validation_failed"
@@ -122,6 +123,11 @@ MEANINGS: Mapping[ProblemCode, ProblemMeaning] = MappingProxyType(
         ),
         ProblemCode.NOT_REFUNDABLE: ProblemMeaning(
             409, "The payment cannot be refunded", "Only a paid payment can; look it up."
+        ),
+        ProblemCode.PAYMENT_IS_FINAL: ProblemMeaning(
+            409,
+            "The biller takes no payment back",
+            "The payer has what was paid for, such as a token or a receipt: ask the switch's finance staff.",
         ),
         ProblemCode.BODY_TOO_LARGE: ProblemMeaning(
             413, "The body is too large", "No request here needs more than 64 KiB."

@@ -11,6 +11,7 @@ from ekpay_switch.api.v1.problems import ProblemCode, ProblemError
 from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read_message, require_json
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.refunds.burden import Burden
 from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
 from ekpay_switch.ports.collections import PaymentView, RefundOpened
@@ -36,6 +37,7 @@ async def create_refund(call: RestCall, v1: RestV1) -> RestAnswer:
         reason=message.reason,
         requested_by=f"api:{call.client.partner_id}",
         needs_approval=await _needs_approval(view, message.amount, v1),
+        burden=Burden(biller_takes_back=_biller_takes_back(view, v1)),
     )
     rules = _rules(view, v1)
     work = v1.world.refunds.request(new, rules.parts_max, rules.days_max)
@@ -67,6 +69,12 @@ async def _needs_approval(view: PaymentView, amount: int, v1: RestV1) -> bool:
         return False
     merchant = await v1.world.merchants.by_partner(view.partner_id)
     return merchant is None or amount > merchant.refund_limit.minor
+
+
+def _biller_takes_back(view: PaymentView, v1: RestV1) -> bool:
+    """Whether the bill's payment may be taken back; not where nothing is known of its biller."""
+    biller = v1.world.billers.by_id(view.biller_id)
+    return biller is not None and biller.profile.takes_back
 
 
 def _rules(view: PaymentView, v1: RestV1) -> RefundRules:

@@ -13,12 +13,20 @@ from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.notifications import DeliveryState
 from ekpay_switch.domain.payment import FINAL, Event, State, public_state
+from ekpay_switch.domain.refunds.burden import Bearer
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.persistence.payments.payment_details import Line, PaymentDetails
 from ekpay_switch.persistence.routing.documents import decision_of
 from ekpay_switch.security.masking import mask_account, printable
 
+BEARER_WORDING: Mapping[Bearer, str] = MappingProxyType(
+    {
+        Bearer.PAYEE: "the payee bears it",
+        Bearer.CONSENT: "the biller bears it, by its written consent",
+        Bearer.LOSS: "we bear it: the biller keeps what it was credited",
+    }
+)
 REFUND_STATE_WORDING: Mapping[RefundState, str] = MappingProxyType(
     {
         RefundState.REQUESTED: "a second person has to agree; the amount is held in the running total",
@@ -214,6 +222,9 @@ def refund_lines(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
     heading = f"{refund['kind'].replace('_', ' ')} {refund['id']}"
     yield f"{heading} of {taka(refund['amount'])} by {refund['connector_id']}"
     yield f"  asked for by {refund['asked_by']} at {dhaka(refund['created_at'])}: {refund['reason']}"
+    bearer = Bearer(refund["bearer"])
+    if bearer is not Bearer.PAYEE:
+        yield f"  {BEARER_WORDING[bearer]}{': ' + refund['consent'] if refund['consent'] else ''}"
     for step in steps:
         facts = facts_wording(step["facts"])
         words = REFUND_EVENT_WORDING[RefundEvent(step["event"])]

@@ -7,12 +7,14 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.billers import profiles as billers
 from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.payments.wording import refund_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.refunds.burden import Bearer, Burden
 from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.refunds.staff_actions import Line, RefundStaffActions
@@ -28,7 +30,7 @@ _COUNT_MAX = 1_000
 _OF_REFUND = (
     "id", "payment_id", "partner_id", "connector_id", "kind", "state", "amount", "currency", "reason",
     "asked_by", "approved_by", "by_hand_by", "confirmed_by", "bank_reference", "our_reference",
-    "provider_refund", "sends", "created_at", "updated_at", "next_action_at",
+    "provider_refund", "bearer", "consent", "sends", "created_at", "updated_at", "next_action_at",
 )  # fmt: skip
 
 Result = TypeVar("Result")
@@ -51,10 +53,22 @@ def _visible_text(text: str) -> str:
     return text.strip()
 
 
+def _visible_text_or_none(text: str | None) -> str | None:
+    return None if text is None else _visible_text(text)
+
+
 RefundId = Annotated[UUID, typer.Argument(metavar="ID", help="The refund, as `list` names it.")]
 PaymentId = Annotated[UUID, typer.Argument(metavar="PAYMENT", help="The payment's id.")]
 Amount = Annotated[Money, typer.Option(parser=_amount, metavar="TAKA", help="At most two decimals.")]
 Reason = Annotated[str, typer.Option(callback=_visible_text, help="Why; the connector may be told so.")]
+Consent = Annotated[
+    str | None,
+    typer.Option(
+        callback=_visible_text_or_none,
+        help="The reference of the biller's written consent: the biller bears it.",
+    ),
+]
+OurLoss = Annotated[bool, typer.Option("--our-loss", help="We bear it; the biller keeps its money.")]
 First = Annotated[str, typer.Option("--as", help="Who asks or says so, of the staff.")]
 Second = Annotated[str, typer.Option("--as", help="The second person of the staff.")]
 
@@ -85,13 +99,27 @@ def show(refund_id: RefundId) -> None:
 
 
 @app.command()
-def ask(payment_id: PaymentId, amount: Amount, reason: Reason, as_: First) -> None:
-    """Ask that a completed payment be given back, whole or in part."""
-    session = open_session()
+def ask(
+    payment_id: PaymentId,
+    amount: Amount,
+    reason: Reason,
+    as_: First,
+    consent: Consent = None,
+    *,
+    our_loss: OurLoss = False,
+) -> None:
+    """Ask that a completed payment be given back, whole or in part.
+
+    Where its biller takes nothing back, say who bears it: --consent REFERENCE or --our-loss.
+    """
+    session, bearer = open_session(), _bearer(consent, our_loss=our_loss)
 
     async def _ask(desk: RefundStaffActions) -> RefundView:
         rules = _rules(session, await desk.connector_of(payment_id))
-        return await desk.request(payment_id, amount, reason, as_, rules.parts_max, rules.days_max)
+        burden = _burden(session, await desk.payee_of(payment_id), bearer, consent)
+        return await desk.request(
+            payment_id, amount, reason, as_, rules.parts_max, rules.days_max, burden=burden
+        )
 
     _report_waiting(_decide(as_, _ASKER_VARIABLE, _ask, session))
 
@@ -102,11 +130,21 @@ def chargeback(
     amount: Amount,
     reference: Annotated[str, typer.Option(callback=_visible_text, help="The connector's own name of it.")],
     as_: First,
+    consent: Consent = None,
+    *,
+    our_loss: OurLoss = False,
 ) -> None:
-    """Write down that a connector has taken money back by itself."""
-    _report_waiting(
-        _decide(as_, _ASKER_VARIABLE, lambda desk: desk.record_chargeback(payment_id, amount, reference, as_))
-    )
+    """Write down that a connector has taken money back by itself.
+
+    Where the biller takes nothing back, say who bears it: --consent REFERENCE or --our-loss.
+    """
+    session, bearer = open_session(), _bearer(consent, our_loss=our_loss)
+
+    async def _record(desk: RefundStaffActions) -> RefundView:
+        burden = _burden(session, await desk.payee_of(payment_id), bearer, consent)
+        return await desk.record_chargeback(payment_id, amount, reference, as_, burden)
+
+    _report_waiting(_decide(as_, _ASKER_VARIABLE, _record, session))
 
 
 @app.command("give-back")
@@ -181,6 +219,20 @@ def _rules(session: Session, connector_id: str | None) -> RefundRules:
     if connector_id not in profiles:
         raise typer.BadParameter(f"there is no connector {connector_id} here to give it back")
     return profiles[connector_id].refunds or BY_HAND
+
+
+def _bearer(consent: str | None, *, our_loss: bool) -> Bearer:
+    if consent is not None and our_loss:
+        raise typer.BadParameter("either the biller bears it, by its consent, or we do")
+    if our_loss:
+        return Bearer.LOSS
+    return Bearer.PAYEE if consent is None else Bearer.CONSENT
+
+
+def _burden(session: Session, payee: str | None, bearer: Bearer, consent: str | None) -> Burden:
+    """Who bears it; a biller without a manifest here is one that takes nothing back."""
+    takers = {profile.id for profile in billers.profiles_of(session.settings) if profile.takes_back}
+    return Burden(payee in takers, bearer, consent or "")
 
 
 def _report_waiting(view: RefundView) -> None:

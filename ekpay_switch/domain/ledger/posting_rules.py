@@ -11,6 +11,7 @@ from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.shares import Stake
 
 IN_FLIGHT = "in_flight"
+WRITE_OFF = "write_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,15 @@ def owed_back_by_payee_entry(payee: str, connector_id: str, amount: Money) -> En
         increase(f"refund_due:{connector_id}", amount.minor),
     )
     return Entry.of("owed_back_by_payee", postings, amount.currency)
+
+
+def owed_back_as_loss_entry(connector_id: str, amount: Money) -> Entry:
+    """A completed payment is refunded at our own loss: the biller keeps what it was credited."""
+    postings = (
+        increase(WRITE_OFF, amount.minor),
+        increase(f"refund_due:{connector_id}", amount.minor),
+    )
+    return Entry.of("owed_back_as_loss", postings, amount.currency)
 
 
 def owed_back_by_shares_entry(

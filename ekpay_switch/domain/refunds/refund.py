@@ -19,6 +19,7 @@ from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
 from ekpay_switch.domain.errors import IllegalTransitionError
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import (
+    owed_back_as_loss_entry,
     owed_back_by_payee_entry,
     owed_back_from_suspense_entry,
     paid_back_by_hand_entry,
@@ -28,6 +29,7 @@ from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import Event, State
+from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
 from ekpay_switch.domain.shares import Split
 
 
@@ -110,6 +112,7 @@ class RefundRefusal(StrEnum):
 
     UNKNOWN_PAYMENT = "unknown_payment"  # or another partner's: the answer does not tell which
     NOT_REFUNDABLE = "not_refundable"  # it is not completed, or was not collected by a connector
+    FINAL = "payment_is_final"  # its biller takes nothing back, and nobody is named who bears the refund
     EXCEEDS_REMAINING = "refund_exceeds_remaining"
     TOO_MANY_PARTS = "too_many_refunds"  # the connector allows no more refunds of one payment
     TOO_LATE = "refund_period_over"  # the connector's refund period is over
@@ -124,7 +127,7 @@ class NewRefund:
 
     `reference` is the caller's idempotency key; `fingerprint` covers what a repeat must equal. `requested_by`
     is a person of the staff, or `api:` and the partner. Where `needs_approval`, a second person has to
-    approve.
+    approve. `burden` says who bears it.
     """
 
     refund_id: UUID
@@ -137,6 +140,7 @@ class NewRefund:
     requested_by: str
     needs_approval: bool
     kind: RefundKind = RefundKind.REFUND
+    burden: Burden = UNNAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,7 @@ def refuse_refund(new: NewRefund, payment: Refundable) -> RefundRefusal | None:
     """The first reason that applies; None where the refund may be accepted.
 
     A chargeback has happened already, so the limits of parts and days and the debt limit do not apply to it.
+    Of a bill whose biller takes nothing back, both need somebody who is named to bear them.
     """
     is_completed = payment.payment_state is State.COMPLETED
     if not is_completed or payment.collected is None or payment.collected_at is None:
@@ -173,7 +178,9 @@ def refuse_refund(new: NewRefund, payment: Refundable) -> RefundRefusal | None:
         return RefundRefusal.OTHER_CURRENCY
     is_asked_for = new.kind is not RefundKind.CHARGEBACK
     age = payment.now - payment.collected_at
+    is_final = payment.split is None and not new.burden.biller_takes_back
     checks = (
+        (RefundRefusal.FINAL, is_final and not new.burden.is_named),
         (RefundRefusal.EXCEEDS_REMAINING, (new.amount + payment.refunded).minor > payment.amount_max.minor),
         (RefundRefusal.TOO_MANY_PARTS, is_asked_for and payment.parts >= payment.parts_max),
         (RefundRefusal.TOO_LATE, is_asked_for and age.days >= payment.days_max),
@@ -186,12 +193,12 @@ def refuse_refund(new: NewRefund, payment: Refundable) -> RefundRefusal | None:
 
 
 def takes_two_persons(new: NewRefund, payment: Refundable) -> bool:
-    """Whether a second person has to approve: by the request, or by the merchant's refund limit.
+    """Whether a second person has to approve: by the request, a named bearer or the merchant's refund limit.
 
     All refunds of a payment together count against the limit, so that small parts cannot evade it.
     """
     is_alone = payment.split is None or new.amount + payment.refunded <= payment.split.single_approval_max
-    return new.needs_approval or not is_alone
+    return new.needs_approval or new.burden.is_named or not is_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +207,7 @@ class LockedRefund:
 
     `sends` counts how often a send was begun, `questions` the inquiries. `collected_at` is when its money was
     collected; times are the database's, UTC. `files` are the statements of the connector's settlement files
-    about the refund when it was leased.
+    about the refund when it was leased. Who bears a refund has its money again where the connector refuses.
     """
 
     payment_id: UUID
@@ -216,6 +223,7 @@ class LockedRefund:
     collected_at: datetime
     now: datetime
     files: FileStatements = NO_FILES
+    bearer: Bearer = Bearer.PAYEE
 
     @property
     def refund_id(self) -> UUID:
@@ -326,16 +334,14 @@ def _plan_done(
 
 
 def _plan_refused(refund: LockedRefund, facts: Mapping[str, str]) -> RefundPlan:
-    """The connector refused: a requested refund fails and the payee keeps the money.
+    """The connector refused: a requested refund fails, and whoever bore it has the money again.
 
     Money that is owed to the payer is left to finance.
     """
     if refund.kind is RefundKind.REFUND:
-        entry = None
-        if not is_merchant(refund.payee):
-            entry = owed_back_by_payee_entry(
-                refund.payee, refund.order.connector_id, refund.order.amount
-            ).reversal()
+        order = refund.order
+        due = refund_due_entry(refund.kind, refund.payee, order.connector_id, order.amount, refund.bearer)
+        entry = None if due is None else due.reversal()
         return RefundPlan(RefundEvent.REFUSED, entry, frees=True, facts=facts, notice="refund_failed")
     return _plan_by_hand(facts)
 
@@ -344,15 +350,20 @@ def _plan_by_hand(facts: Mapping[str, str]) -> RefundPlan:
     return RefundPlan(RefundEvent.LEFT_TO_FINANCE, facts=facts, alarm=Alarm.REFUND_NEEDS_A_PERSON)
 
 
-def refund_due_entry(kind: RefundKind, payee: str, connector_id: str, amount: Money) -> Entry | None:
+def refund_due_entry(
+    kind: RefundKind, payee: str, connector_id: str, amount: Money, bearer: Bearer = Bearer.PAYEE
+) -> Entry | None:
     """The entry that makes the money owed to its payer; None where another entry does.
 
-    A give-back is owed by an earlier entry, a merchant payment's refund by `share_reversals`.
+    A give-back is owed by an earlier entry, a merchant payment's refund by `share_reversals`. `bearer` says
+    whose money a refund or a chargeback of a bill is.
     """
     match kind:
         case RefundKind.REFUND | RefundKind.CHARGEBACK:
             if is_merchant(payee):
                 return None
+            if bearer is Bearer.LOSS:
+                return owed_back_as_loss_entry(connector_id, amount)
             return owed_back_by_payee_entry(payee, connector_id, amount)
         case RefundKind.UNEXPECTED:
             return owed_back_from_suspense_entry(connector_id, amount)
@@ -360,39 +371,3 @@ def refund_due_entry(kind: RefundKind, payee: str, connector_id: str, amount: Mo
             return None
         case _:
             assert_never(kind)
-
-
-# The event that restores a payment's final state once money that contradicted it has gone back, and its
-# notice.
-_STATE_RESTORED: Mapping[State, tuple[Event, str]] = MappingProxyType(
-    {
-        State.COMPLETED: (Event.REVIEWED_AS_COMPLETED, "completed"),
-        State.DECLINED: (Event.REVIEWED_AS_DECLINED, "cancelled"),
-        State.EXPIRED: (Event.REVIEWED_AS_EXPIRED, "expired"),
-        State.REFUNDED: (Event.REVIEWED_AS_REFUNDED, "given_back"),
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewEnd:
-    """What the refund of mismatched money does to its payment; without events the payment does not change."""
-
-    kind: RefundKind
-    payment_events: tuple[Event, ...] = ()
-    notice: str = ""
-
-
-def end_of_review(state: State, previous_state: State, *, is_its_reason: bool) -> ReviewEnd:
-    """What the refund of mismatched money in suspense means for its payment.
-
-    `previous_state` is the state before the payment's last step, and `is_its_reason` says that this money was
-    the reason of that step. A payment that waited for the money is given back; one that was final before is
-    final again; one that is not in review because of this money does not change.
-    """
-    if state is not State.IN_REVIEW or not is_its_reason:
-        return ReviewEnd(RefundKind.UNEXPECTED)
-    if previous_state in _STATE_RESTORED:
-        event, notice = _STATE_RESTORED[previous_state]
-        return ReviewEnd(RefundKind.UNEXPECTED, (event,), notice)
-    return ReviewEnd(RefundKind.GIVE_BACK, (Event.REVIEWED_TO_GIVE_BACK,))

@@ -23,6 +23,7 @@ LEFT JOIN collections AS c ON c.payment_id = p.id
 LEFT JOIN (
   SELECT payment_id, sum(amount) AS taken FROM refunds
   WHERE kind IN ('refund', 'chargeback') AND state NOT IN ('asked', 'failed', 'rejected')
+    AND bearer <> 'our_loss'
   GROUP BY payment_id) AS r ON r.payment_id = p.id
 ORDER BY 1
 """  # noqa: S608 - constants

@@ -6,6 +6,8 @@ Refunds have no entry id: they are compared with entries by payment, connector a
 from typing import Any
 
 from ekpay_switch.domain.collections.funding import TryEnd
+from ekpay_switch.domain.ledger.posting_rules import WRITE_OFF
+from ekpay_switch.domain.refunds.burden import Bearer
 from ekpay_switch.domain.refunds.refund import FREED, REFUND_TRANSITIONS, RefundEvent, RefundKind, RefundState
 
 
@@ -57,6 +59,7 @@ GROUP BY t.attempt_id, a.outcome ORDER BY t.attempt_id
 """  # noqa: S608 - constants
 STEPS = """
 SELECT r.id, r.kind, r.state, r.steps, r.asked_by, r.approved_by, r.by_hand_by, r.confirmed_by,
+  r.bearer, r.consent,
   t.payment_id = r.payment_id AND t.connector_id = r.connector_id AND p.partner_id = r.partner_id AS belongs,
   h.numbers, h.starts, h.events, h.ends
 FROM refunds AS r JOIN tries AS t ON t.attempt_id = r.attempt_id JOIN payments AS p ON p.id = r.payment_id
@@ -86,6 +89,19 @@ FULL JOIN (
   WHERE o.account LIKE 'refund_due:%' AND j.payment_id IS NOT NULL GROUP BY j.payment_id, o.account) AS e
   ON e.payment_id = r.payment_id AND e.account = r.account
 ORDER BY 1, 2
+"""  # noqa: S608 - constants
+# What refunds at our own loss come to, with what was posted of them.
+LOSSES = f"""
+SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.borne, 0) AS borne, coalesce(e.lost, 0) AS lost
+FROM (
+  SELECT payment_id, sum(amount) AS borne FROM refunds
+  WHERE bearer = '{Bearer.LOSS}' AND state NOT IN ({_quoted_list(UNDECIDED)}) GROUP BY payment_id) AS r
+FULL JOIN (
+  SELECT j.payment_id, sum(o.amount) AS lost
+  FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
+  WHERE j.moment IN ('owed_back_as_loss', 'owed_back_as_loss_reversed') AND o.account = '{WRITE_OFF}'
+  GROUP BY j.payment_id) AS e ON e.payment_id = r.payment_id
+ORDER BY 1
 """  # noqa: S608 - constants
 SUSPENSE = f"""
 SELECT w.payment_id AS id, w.account, w.waiting, coalesce(e.held, 0) AS held
@@ -167,7 +183,7 @@ def refund_fault(row: Row) -> str | None:
     for before, event, following in zip(starts, events, ends, strict=True):
         if REFUND_TRANSITIONS.get((before, event)) != following:
             return f"{before} does not become {following} by {event}"
-    return _person_fault(row, first, events)
+    return _person_fault(row, first, events) or _bearer_fault(row, first)
 
 
 def _person_fault(row: Row, first: str, events: list[str]) -> str | None:
@@ -188,11 +204,27 @@ def _person_fault(row: Row, first: str, events: list[str]) -> str | None:
     return None
 
 
+def _bearer_fault(row: Row, first: str) -> str | None:
+    """What is wrong unless two persons name who bears a refund, and a biller has consented to it."""
+    if row["bearer"] != Bearer.PAYEE and first != RefundState.REQUESTED:
+        return "nobody had to approve who bears it"
+    if (row["bearer"] == Bearer.CONSENT) != bool(row["consent"]):
+        return "its biller bears it without a consent, or has consented and does not bear it"
+    return None
+
+
 def due_fault(row: Row) -> str | None:
     """What is wrong unless refund_due holds what is owed to the payer and not yet paid."""
     if row["due"] == row["held"]:
         return None
     return f"{row['account']} holds {row['held']} paisa for it instead of {row['due']}"
+
+
+def loss_fault(row: Row) -> str | None:
+    """What is wrong unless our losses by refunds of a payment are what was posted of them."""
+    if row["borne"] == row["lost"]:
+        return None
+    return f"we bear {row['borne']} paisa of it, and {row['lost']} were posted"
 
 
 def suspense_fault(row: Row) -> str | None:

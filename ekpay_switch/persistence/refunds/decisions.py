@@ -10,6 +10,8 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.posting_rules import owed_back_from_suspense_entry, paid_back_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refunds.burden import UNNAMED, Burden
+from ekpay_switch.domain.refunds.end_of_review import ReviewEnd, end_of_review
 from ekpay_switch.domain.refunds.refund import (
     NewRefund,
     PaidByHand,
@@ -17,9 +19,7 @@ from ekpay_switch.domain.refunds.refund import (
     RefundKind,
     RefundRefusal,
     RefundState,
-    ReviewEnd,
     decide_refund,
-    end_of_review,
 )
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.collections.share_postings import read_split
@@ -70,6 +70,7 @@ class RefundRequest:
     refund_id: UUID
     reason: str
     by: str
+    burden: Burden = UNNAMED
 
     def new(self, target: RefundTarget, kind: RefundKind, amount: Money) -> NewRefund:
         """The requested refund, which a second person has to approve."""
@@ -85,6 +86,7 @@ class RefundRequest:
             requested_by=self.by,
             needs_approval=True,
             kind=kind,
+            burden=self.burden,
         )
 
 

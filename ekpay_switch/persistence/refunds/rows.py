@@ -11,12 +11,14 @@ from uuid import UUID
 
 from ekpay_switch.domain.collections.connector_calls import RefundOrder
 from ekpay_switch.domain.ledger.posting_rules import (
+    owed_back_as_loss_entry,
     owed_back_by_payee_entry,
     owed_back_from_suspense_entry,
     paid_back_by_hand_entry,
     paid_back_entry,
 )
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.refunds.burden import Bearer
 from ekpay_switch.domain.refunds.refund import LockedRefund, NewRefund, RefundKind, RefundState
 from ekpay_switch.persistence.collections.share_postings import accounts_of_refunds
 from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_statements_of
@@ -56,8 +58,8 @@ READ_REFUND = f"{WITH_ITS_TRY.format(source='refunds')} WHERE r.id = $1"
 LOCK_REFUND = f"{READ_REFUND} FOR UPDATE OF r"
 NEW_REFUND = """
 INSERT INTO refunds (id, payment_id, attempt_id, partner_id, connector_id, kind, reference, fingerprint,
-  amount, reason, state, asked_by, our_reference, next_action_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $14 THEN now() END)
+  amount, reason, state, asked_by, our_reference, bearer, consent, next_action_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, CASE WHEN $16 THEN now() END)
 """
 CHANGE_RUNNING_TOTAL = "UPDATE tries SET refunded = refunded + $2 WHERE attempt_id = $1"
 
@@ -83,6 +85,7 @@ class RefundTarget:
         amount, connector_id = Money(1), self.connector_id
         entries = (
             owed_back_by_payee_entry(self.payee, connector_id, amount),
+            owed_back_as_loss_entry(connector_id, amount),
             owed_back_from_suspense_entry(connector_id, amount),
             paid_back_entry(connector_id, amount),
             paid_back_by_hand_entry(connector_id, amount),
@@ -126,7 +129,7 @@ async def add_refund(connection: Connection, new: NewRefund, target: RefundTarge
     await connection.execute(
         NEW_REFUND, new.refund_id, new.payment_id, target.attempt_id, new.partner_id, target.connector_id,
         new.kind, new.reference, new.fingerprint, new.amount.minor, new.reason, state, new.requested_by,
-        unguessable(), state is RefundState.APPROVED,
+        unguessable(), new.burden.bearer, new.burden.consent or None, state is RefundState.APPROVED,
     )  # fmt: skip
     await connection.execute(CHANGE_RUNNING_TOTAL, target.attempt_id, new.amount.minor)
     return await lock_refund(connection, new.refund_id)
@@ -163,6 +166,7 @@ def locked_refund_of(row: Row) -> LockedRefund:
         collected_at=row["collected_at"],
         now=row["now"],
         files=file_statements_of(row["files"]),
+        bearer=Bearer(row["bearer"]),
     )
 
 

@@ -12,7 +12,9 @@ from uuid import UUID
 import asyncpg
 
 from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundRefusal, RefundState
 from ekpay_switch.persistence.payment_rows import from_json
 from ekpay_switch.persistence.refunds.decisions import (
@@ -70,6 +72,10 @@ class ReferenceTakenError(SwitchError):
     """The reference is empty or belongs to another refund: a movement of money is recorded once."""
 
 
+class BearerError(SwitchError):
+    """A biller's consent needs its reference, and only a bill's refund has a bearer that staff names."""
+
+
 class RefundStaffActions:
     """Refunds as finance works on them; each call is one transaction."""
 
@@ -110,34 +116,56 @@ class RefundStaffActions:
         target = await self._find(TARGET_OF_FUNDING, payment_id)
         return None if target is None else target.connector_id
 
+    async def payee_of(self, payment_id: UUID) -> str | None:
+        """The biller or merchant of this payment; None if nothing was collected, or no such payment."""
+        target = await self._find(TARGET_OF_FUNDING, payment_id)
+        return None if target is None else target.payee
+
     # ---- the first person
 
     async def request(
-        self, payment_id: UUID, amount: Money, reason: str, by: str, parts_max: int, days_max: int
+        self,
+        payment_id: UUID,
+        amount: Money,
+        reason: str,
+        by: str,
+        parts_max: int,
+        days_max: int,
+        *,
+        burden: Burden = UNNAMED,
     ) -> RefundView:
         """Request a refund of a completed payment, within what its connector allows.
 
+        Where its biller takes nothing back, `burden` names who bears the refund.
+
         Raises:
             RefundRefusedError: the refund is refused; its `refusal` says why.
+            BearerError: `burden` names nobody who can bear it.
         """
         target = await self._funding(payment_id)
-        new = RefundRequest(uuid7(), reason, by).new(target, RefundKind.REFUND, amount)
+        _require_bearer(burden, target)
+        new = RefundRequest(uuid7(), reason, by, burden).new(target, RefundKind.REFUND, amount)
         work = partial(open_refund, new=new, target=target, parts_max=parts_max, days_max=days_max)
         return _view_or_raise(await self._transactions.run(work, target.accounts))
 
-    async def record_chargeback(self, payment_id: UUID, amount: Money, reference: str, by: str) -> RefundView:
+    async def record_chargeback(
+        self, payment_id: UUID, amount: Money, reference: str, by: str, burden: Burden = UNNAMED
+    ) -> RefundView:
         """Record that the connector has taken money back, under its own reference.
+
+        Where the payment's biller takes nothing back, `burden` names who bears it.
 
         Raises:
             RefundRefusedError: this amount cannot have been taken; its `refusal` says why.
             ReferenceTakenError: the reference is empty, or exists already.
+            BearerError: `burden` names nobody who can bear it.
         """
         target, name = await self._funding(payment_id), reference.strip()
         if not name:
             raise ReferenceTakenError
-        new = RefundRequest(uuid7(), "taken back by the connector", by).new(
-            target, RefundKind.CHARGEBACK, amount
-        )
+        _require_bearer(burden, target)
+        request = RefundRequest(uuid7(), "taken back by the connector", by, burden)
+        new = request.new(target, RefundKind.CHARGEBACK, amount)
         work = partial(ask_chargeback, new=new, target=target, name=name)
         try:
             return _view_or_raise(await self._transactions.run(work, target.accounts))
@@ -230,6 +258,13 @@ class RefundStaffActions:
 
     async def _find(self, query: str, row_id: UUID) -> RefundTarget | None:
         return await self._transactions.run(partial(read_target, query=query, row_id=row_id))
+
+
+def _require_bearer(burden: Burden, target: RefundTarget) -> None:
+    """Raise BearerError unless a consent has its reference, and a merchant's payment no named bearer."""
+    is_complete = (burden.bearer is Bearer.CONSENT) == bool(burden.consent.strip())
+    if not is_complete or (burden.is_named and is_merchant(target.payee)):
+        raise BearerError
 
 
 def _view_or_raise(answer: RefundOpened | RefundRefusal) -> RefundView:

@@ -12,6 +12,7 @@ from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State, walk
+from ekpay_switch.domain.refunds.burden import Bearer
 from ekpay_switch.domain.refunds.refund import (
     LockedRefund,
     RefundEvent,
@@ -128,7 +129,8 @@ async def post(connection: Connection, refund: Row, entry: Entry) -> None:
 async def owe(connection: Connection, payment: Row, refund: Row) -> None:
     """Post what becomes owed to the payer by an approved refund, taken from whoever was credited."""
     kind, amount = RefundKind(refund["kind"]), Money(refund["amount"], refund["currency"])
-    entry = refund_due_entry(kind, payment["biller_id"], refund["connector_id"], amount)
+    bearer = Bearer(refund["bearer"])
+    entry = refund_due_entry(kind, payment["biller_id"], refund["connector_id"], amount, bearer)
     if entry is not None:
         await post(connection, refund, entry)
     elif kind in {RefundKind.REFUND, RefundKind.CHARGEBACK}:

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ekpay_switch.domain.refunds.burden import Bearer
 from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS, RefundKind, RefundState
 from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
@@ -190,12 +191,21 @@ refunds = Table(
     Column("asked", Integer, nullable=False, server_default=text("0")),
     instant("created_at", server_default=func.now()),
     instant("updated_at", server_default=func.now()),
+    Column("bearer", Text, nullable=False, server_default=text("'payee'")),
+    Column("consent", Text),  # the reference of the biller's written consent to bear it
     UniqueConstraint("partner_id", "reference"),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint(one_of("kind", RefundKind), name="kind"),
     CheckConstraint(one_of("state", RefundState), name="state"),
     CheckConstraint("approved_by <> asked_by", name="two_persons"),
     CheckConstraint("state <> 'asked' OR approved_by IS NULL", name="asked"),
+    CheckConstraint(one_of("bearer", Bearer), name="bearer"),
+    CheckConstraint("(bearer = 'consent') = (coalesce(consent, '') <> '')", name="consent"),
+    CheckConstraint(
+        "bearer = 'payee' OR (kind IN ('refund', 'chargeback')"
+        " AND (approved_by IS NOT NULL OR state IN ('asked', 'rejected')))",
+        name="named_bearer",
+    ),
     CheckConstraint("(by_hand_by IS NULL) = (bank_reference IS NULL)", name="by_hand"),
     CheckConstraint(
         "confirmed_by IS NULL OR (by_hand_by IS NOT NULL AND confirmed_by <> by_hand_by)", name="confirmed"

@@ -102,6 +102,44 @@ async def test_only_a_paid_payment_is_refunded(till: Till, shop: Shop, state: St
     assert (reply.status, code_of(reply)) == (409, "not_refundable")
 
 
+async def test_vend_is_not_refunded_after_its_token(till: Till, shop: Shop) -> None:
+    """The payer has the token: what goes back now is energy for nothing."""
+    till.sells_tokens("12345678901234567890")
+    paid = await shop.paid()
+    assert [one["digits"] for one in paid["tokens"]] == ["12345678901234567890"]
+    for amount in (1, paid["amount"]):
+        reply = await shop.refund(paid["id"], a_refund(amount=amount))
+        assert (reply.status, code_of(reply)) == (409, "payment_is_final")
+    assert till.small.tables.refunds == {}
+    assert till.small.books.balance("payable:desco_postpaid") == paid["amount"]
+    assert till.small.books.balance("refund_due:bkash") == 0
+
+
+@pytest.mark.parametrize("fact", ["no undo", "tokens", "a receipt that buys a service", "no such biller"])
+async def test_what_its_biller_keeps_is_not_refunded(till: Till, shop: Shop, fact: str) -> None:
+    paid = await shop.paid()
+    biller = till.small.biller
+    cannot = replace(biller.profile.safety, can_be_undone=False)
+    biller.profile = {
+        "no undo": replace(biller.profile, safety=cannot),
+        "tokens": replace(biller.profile, gives_tokens=True),
+        "a receipt that buys a service": replace(biller.profile, has_unique_receipt=True),
+        "no such biller": replace(biller.profile, id="another"),
+    }[fact]
+    reply = await shop.refund(paid["id"])
+    assert (reply.status, code_of(reply)) == (409, "payment_is_final")
+    assert till.small.tables.refunds == {}
+
+
+async def test_a_refund_that_stands_is_told_again_though_its_biller_keeps_payments_now(
+    till: Till, shop: Shop
+) -> None:
+    paid = await shop.paid()
+    assert (await shop.refund(paid["id"], key="k" * 16)).status == 201
+    till.small.biller.profile = replace(till.small.biller.profile, gives_tokens=True)
+    assert (await shop.refund(paid["id"], key="k" * 16)).status == 200
+
+
 async def test_a_refund_in_another_currency_is_refused(till: Till, shop: Shop) -> None:
     paid = await shop.paid()
     reply = await shop.refund(paid["id"], a_refund(currency="USD"))

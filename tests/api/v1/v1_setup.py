@@ -119,6 +119,8 @@ class Till:
         self.small.tables.client_names = {one.partner_id: one.name for one in (SHOP, OTHER)}
         self.wallet = GatedConnector(self.small.clock, self.small.steps)
         self.small.connector, self.small.connectors.known = self.wallet, [self.wallet]
+        biller = self.small.biller
+        biller.profile = replace(biller.profile, safety=replace(biller.profile.safety, can_be_undone=True))
         clock, world = self.small.clock, self.small.world
         self.v1 = RestV1(
             world=world,

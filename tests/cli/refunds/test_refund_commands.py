@@ -23,6 +23,8 @@ from tests.persistence.refunds.refund_setup import BILLED, NO, Office, given, op
 
 FIRST = {"EKPAY_STAFF_PASSPHRASE": "correct horse battery"}
 SECOND = {"EKPAY_APPROVER_PASSPHRASE": "another horse battery"}
+# DESCO takes no payment back, so somebody is named who bears its refunds.
+OUR_LOSS = ("--our-loss",)
 _NUMBERS = count(1)
 Made = TypeVar("Made")
 Make = Callable[[Callable[[Office], Awaitable[Made]]], Made]
@@ -75,8 +77,10 @@ def _line(ekpay: Ekpay, refund_id: str) -> dict[str, object]:
     return found
 
 
-def _ask(ekpay: Ekpay, paid: LockedTry, name: str, amount: str = "400.00") -> str:
-    words = ("--amount", amount, "--reason", "paid for the wrong meter", "--as", name)
+def _ask(
+    ekpay: Ekpay, paid: LockedTry, name: str, amount: str = "400.00", bearer: tuple[str, ...] = OUR_LOSS
+) -> str:
+    words = ("--amount", amount, "--reason", "paid for the wrong meter", "--as", name, *bearer)
     done = ekpay("refunds", "ask", str(paid.payment_id), *words, **FIRST)
     refund_id = _refund_of(done)
     assert done.out == f"Refund {refund_id} waits: ekpay refunds approve {refund_id} --as NAME\n"
@@ -95,6 +99,32 @@ def test_two_persons_give_a_payment_back_in_part(
     line = _line(ekpay, refund_id)
     assert (line["amount"], line["state"], line["kind"]) == (40_000, "approved", "refund")
     assert (line["asked_by"], line["approved_by"], line["partner_id"]) == (asks, approves, "bank1")
+
+
+def test_a_payment_that_its_biller_keeps_is_refunded_only_where_somebody_bears_it(
+    ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]
+) -> None:
+    asks, approves = persons
+    payment, words = str(paid.payment_id), ("--amount", "400", "--as", asks)
+    for command in (("ask", payment, "--reason", "x"), ("chargeback", payment, "--reference", "x")):
+        done = ekpay("refunds", *command, *words, **FIRST)
+        assert (done.code, done.err) == (1, "ekpay: the refund was not taken on: payment is final\n")
+        both = ekpay("refunds", *command, *words, "--our-loss", "--consent", "LETTER-1", **FIRST)
+        assert both.code == 2
+    assert ekpay("refunds", "ask", payment, "--reason", "x", *words, "--consent", " ", **FIRST).code == 2
+
+    lost = _ask(ekpay, paid, asks)
+    agreed = _ask(ekpay, paid, asks, "100", ("--consent", "LETTER-1"))
+
+    for refund_id, bearer, consent, words_of_it in (
+        (lost, "our_loss", None, "we bear it: the biller keeps what it was credited"),
+        (agreed, "consent", "LETTER-1", "the biller bears it, by its written consent: LETTER-1"),
+    ):
+        assert ekpay("refunds", "approve", refund_id, "--as", approves, **SECOND).code == 0
+        line = _line(ekpay, refund_id)
+        assert (line["bearer"], line["consent"]) == (bearer, consent)
+        assert words_of_it in ekpay("refunds", "show", refund_id).out
+    assert ekpay("audit").out == "clean\n"
 
 
 def test_one_person_alone_gives_nothing_back(ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]) -> None:
@@ -162,7 +192,7 @@ def test_what_cannot_be_given_back_is_refused_in_words(
         (uuid4(), "1", "the refund was not taken on: not refundable"),
     ):
         words = ("--amount", amount, "--reason", "because", "--as", asks)
-        done = ekpay("refunds", "ask", str(payment), *words, **FIRST)
+        done = ekpay("refunds", "ask", str(payment), *words, *OUR_LOSS, **FIRST)
         assert (done.code, done.err) == (1, f"ekpay: {why}\n")
     for amount in ("0", "1.005", "-1", "much"):
         words = ("--amount", amount, "--reason", "because", "--as", asks)
@@ -180,7 +210,7 @@ def test_a_chargeback_is_written_down_by_two_persons(
 ) -> None:
     asks, approves = persons
     name = f"CB-{uuid4().hex}"
-    words = ("--amount", "1050", "--reference", name, "--as", asks)
+    words = ("--amount", "1050", "--reference", name, "--as", asks, *OUR_LOSS)
     refund_id = _refund_of(ekpay("refunds", "chargeback", str(paid.payment_id), *words, **FIRST))
 
     done = ekpay("refunds", "approve", refund_id, "--as", approves, **SECOND)

@@ -16,6 +16,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     deposited_entry,
     given_back_entry,
     merchant_credited_entry,
+    owed_back_as_loss_entry,
     owed_back_by_payee_entry,
     owed_back_by_shares_entry,
     owed_back_entry,
@@ -173,6 +174,12 @@ def test_a_refund_is_owed_by_the_payee_or_out_of_suspense() -> None:
     suspended = owed_back_from_suspense_entry("bkash", Money(500))
     assert suspended.moment == "owed_back_from_suspense"
     assert lines(suspended) == {"suspense:bkash": 500, "refund_due:bkash": -500}
+
+
+def test_a_refund_at_our_own_loss_leaves_the_biller_its_money() -> None:
+    entry = owed_back_as_loss_entry("bkash", Money(500))
+    assert entry.moment == "owed_back_as_loss"
+    assert lines(entry) == {"write_off": 500, "refund_due:bkash": -500}
 
 
 def test_what_was_paid_back_is_owed_no_more_and_missing_where_it_came_from() -> None:

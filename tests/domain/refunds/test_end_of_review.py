@@ -4,7 +4,8 @@ import pytest
 
 from ekpay_switch.domain.notifications import NOTICES
 from ekpay_switch.domain.payment import FINAL, State, walk
-from ekpay_switch.domain.refunds.refund import RefundKind, ReviewEnd, end_of_review
+from ekpay_switch.domain.refunds.end_of_review import ReviewEnd, end_of_review
+from ekpay_switch.domain.refunds.refund import RefundKind
 
 
 def test_a_payment_that_waited_for_the_money_ends_with_it() -> None:

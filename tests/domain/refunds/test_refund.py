@@ -10,6 +10,7 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder
 from ekpay_switch.domain.errors import IllegalTransitionError
 from ekpay_switch.domain.ledger.posting_rules import (
+    owed_back_as_loss_entry,
     owed_back_by_payee_entry,
     owed_back_from_suspense_entry,
     paid_back_by_hand_entry,
@@ -19,6 +20,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import NOTICES
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import Event, State, walk
+from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
 from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
@@ -44,6 +46,8 @@ from ekpay_switch.domain.shares import Split, Stake
 
 NOON = datetime(2026, 3, 1, 6, tzinfo=UTC)
 AMOUNT = Money(60_000)
+UNDOABLE = Burden(biller_takes_back=True)
+OUR_LOSS, CONSENTED = Burden(bearer=Bearer.LOSS), Burden(bearer=Bearer.CONSENT, consent="LETTER-1")
 ASKED = NewRefund(
     refund_id=UUID(int=9),
     payment_id=UUID(int=1),
@@ -54,6 +58,7 @@ ASKED = NewRefund(
     reason="the wrong meter",
     requested_by="api:bank1",
     needs_approval=False,
+    burden=UNDOABLE,
 )
 SEEN = Refundable(
     payment_state=State.COMPLETED,
@@ -149,6 +154,27 @@ def test_why_a_refund_is_not_taken_on(seen: Refundable, refusal: RefundRefusal |
     assert refuse_refund(ASKED, seen) is refusal
 
 
+@pytest.mark.parametrize("kind", [RefundKind.REFUND, RefundKind.CHARGEBACK])
+def test_a_bill_that_cannot_be_undone_is_refunded_where_somebody_is_named_to_bear_it(
+    kind: RefundKind,
+) -> None:
+    final = replace(ASKED, kind=kind, burden=UNNAMED)
+    assert refuse_refund(final, SEEN) is RefundRefusal.FINAL
+    for burden in (OUR_LOSS, CONSENTED):
+        assert refuse_refund(replace(final, burden=burden), SEEN) is None
+        too_much = replace(SEEN, refunded=Money(40_001))
+        assert refuse_refund(replace(final, burden=burden), too_much) is RefundRefusal.EXCEEDS_REMAINING
+
+
+@pytest.mark.parametrize("burden", [OUR_LOSS, CONSENTED])
+def test_nobody_alone_says_who_bears_a_refund(burden: Burden) -> None:
+    assert takes_two_persons(replace(ASKED, burden=burden), SEEN)
+
+
+def test_a_merchants_refund_asks_no_biller() -> None:
+    assert refuse_refund(replace(ASKED, burden=UNNAMED), replace(SEEN, split=a_split(60_000))) is None
+
+
 def test_a_chargeback_is_a_fact_that_no_limit_of_parts_or_days_undoes() -> None:
     chargeback = replace(ASKED, kind=RefundKind.CHARGEBACK)
     late = replace(SEEN, parts=10, now=NOON + timedelta(days=400))
@@ -237,6 +263,12 @@ def test_a_refund_that_was_asked_for_and_is_refused_fails() -> None:
     assert NOTICES[plan.notice].state is State.COMPLETED
 
 
+def test_our_loss_is_ours_no_longer_where_the_connector_refuses() -> None:
+    held = replace(HELD, bearer=Bearer.LOSS)
+    plan = decide_refund(held, State.COMPLETED, RefundAnswer(Declined("refused", "2077"), 90))
+    assert plan.entry == owed_back_as_loss_entry("bkash", AMOUNT).reversal()
+
+
 def test_a_merchants_refund_that_is_refused_moves_back_by_its_shares_alone() -> None:
     held = replace(HELD, payee="merchant:m")
     plan = decide_refund(held, State.COMPLETED, RefundAnswer(Declined("refused", "2077"), 90))
@@ -305,6 +337,18 @@ def test_money_is_owed_once_whatever_it_is_owed_for(kind: RefundKind) -> None:
         RefundKind.GIVE_BACK: None,  # the delivery that came to nothing has written it
     }
     assert refund_due_entry(kind, "desco_postpaid", "bkash", AMOUNT) == expected[kind]
+
+
+@pytest.mark.parametrize("kind", [RefundKind.REFUND, RefundKind.CHARGEBACK])
+@pytest.mark.parametrize("bearer", Bearer)
+def test_a_refund_is_taken_from_whoever_bears_it(bearer: Bearer, kind: RefundKind) -> None:
+    by_payee = owed_back_by_payee_entry("desco_postpaid", "bkash", AMOUNT)
+    expected = {
+        Bearer.PAYEE: by_payee,
+        Bearer.CONSENT: by_payee,
+        Bearer.LOSS: owed_back_as_loss_entry("bkash", AMOUNT),
+    }
+    assert refund_due_entry(kind, "desco_postpaid", "bkash", AMOUNT, bearer) == expected[bearer]
 
 
 @pytest.mark.parametrize("kind", RefundKind)

@@ -247,6 +247,7 @@ class FakeRefunds:
             collected_at=one.collected_at,
             now=tables.clock.now(),
             files=tables.books.files.get(new.refund_id, NO_FILES),
+            bearer=new.burden.bearer,
         )
 
     def _record_late(

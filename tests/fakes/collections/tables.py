@@ -301,7 +301,9 @@ class CollectTables:
         """The refund is approved: its money is owed, and it is due."""
         new = refund.new
         payee, connector_id = self.collections[new.payment_id].biller_id, refund.held_by.new.connector_id
-        self.post(new.payment_id, refund_due_entry(new.kind, payee, connector_id, new.amount))
+        self.post(
+            new.payment_id, refund_due_entry(new.kind, payee, connector_id, new.amount, new.burden.bearer)
+        )
         if new.kind in {RefundKind.REFUND, RefundKind.CHARGEBACK}:
             self.unwind(refund, new.amount)
         refund.next_action_at = self.clock.now()

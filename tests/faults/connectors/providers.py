@@ -13,6 +13,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from ekpay_switch.ports.connectors import BY_HAND, RefundRules
 from sandbox.callers.payer.payer import Payer
 from sandbox.kit.provider.faults import ProviderFault, ProviderStep
 from sandbox.kit.provider.hooks import PushKind
@@ -85,6 +86,14 @@ class Provider(ABC):
     def gives_back(self) -> bool:
         """Whether it has a call that gives money back."""
         return "refunds" in self.manifest
+
+    @property
+    def refund_rules(self) -> RefundRules:
+        """How often and how long it gives back; finance does without limits where it does not."""
+        if not self.gives_back:
+            return BY_HAND
+        limits = self.manifest["refunds"]
+        return RefundRules(days_max=limits["days_max"], parts_max=limits["parts_max"])
 
     @abstractmethod
     def payer(self, acts: Acts, nth: int) -> Payer:

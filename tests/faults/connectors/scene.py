@@ -6,18 +6,19 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
 
+from ekpay_switch.persistence.refunds.staff_actions import RefundRefusedError
 from sandbox.callers.client.client import RefusedError
-from sandbox.callers.client.messages import ApiOrder, ApiPayment, RefundOrder, new_key
+from sandbox.callers.client.messages import ApiOrder, ApiPayment, new_key
 from sandbox.callers.payer.browser import Browser, PageView
 from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.rehearsals.demo.admin_clients.admin_client import by_own_names
 from tests.faults.connectors.providers import Provider
 from tests.faults.connectors.stage import Site, Standing
+from tests.faults.finance import ASKER, CONFIRMER, refund_at_our_loss
 
 # A busy machine is slow, not wrong.
 PATIENCE_SECONDS = 150
 PAISA = 100
-ASKER, CONFIRMER = "asker", "confirmer"
 DONE, BY_HAND = "done", "by_hand"
 SETTLED = frozenset({DONE, "failed", "rejected"})
 TRY = """
@@ -132,14 +133,17 @@ class Scene:
         return True
 
     async def asks_refund(self, amount: int) -> bool:
-        """Ask for money back and wait for what becomes of it; False where it is refused or fails."""
-        before = len(self._standing().refunds)
+        """Have finance give money back and wait for what becomes of it; False where it is refused or fails.
+
+        Its payer has a token, so it is our loss, and the shop cannot ask for it.
+        """
+        before, rules = len(self._standing().refunds), self.provider.refund_rules
         try:
-            await self.site.client.refund(
-                self.payment.id, RefundOrder(amount, "paid for the wrong meter"), new_key()
+            await refund_at_our_loss(
+                self.site.finance, self.payment_id, amount, rules.parts_max, rules.days_max
             )
-        except RefusedError as refused:
-            self.last.append(f"then {refused.problem.code}")
+        except RefundRefusedError as refused:
+            self.last.append(f"then {refused.refusal}")
             return False
         await self.until_given_back(before + 1)
         return self._standing().refunds[-1] == DONE

@@ -27,7 +27,7 @@ KEPT_BASIS_POINTS = 150
 RECEIVABLE = "receivable:bkash"
 ACCOUNTS_IN_ORDER = (
     "receivable", "connector_fee", "in_flight", "refund_due", "suspense", "payable", "biller_deposit",
-    "charge_income", "fee_income", "vat_payable",
+    "charge_income", "fee_income", "vat_payable", "write_off",
 )  # fmt: skip
 
 PAYMENT = """

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 
-from sandbox.callers.client.client import RefusedError
+from ekpay_switch.domain.refunds.refund import RefundRefusal
+from ekpay_switch.persistence.refunds.staff_actions import RefundRefusedError
 from sandbox.callers.client.messages import ApiOrder, new_key
 from sandbox.callers.payer.payer import Payer, PayerDecision
 from sandbox.providers.bkash.notifications import NotificationKind
@@ -147,8 +148,8 @@ async def _refunded_in_parts(scene: Scene) -> None:
     await asyncio.gather(*(scene.asks_refund(part) for part in PARTS))
     try:
         await scene.asks_refund(1)
-    except RefusedError as refused:
-        if refused.problem.code != "refund_exceeds_remaining":
+    except RefundRefusedError as refused:
+        if refused.refusal is not RefundRefusal.EXCEEDS_REMAINING:
             raise
     else:
         raise UnexpectedAnswerError("a paisa more than was paid may be refunded")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ekpay_switch.persistence.engine import open_database
+from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from sandbox.callers.client import return_page
 from sandbox.callers.client.client import ApiClient
 from sandbox.callers.client.return_page import ReturnPage
@@ -50,6 +52,7 @@ class WalletSite(OpenSite):
     wallet: BkashAdminClient
     desks: Mapping[str, BillerAdminClient]
     witness: Witness
+    finance: RefundStaffActions
 
 
 @asynccontextmanager
@@ -69,9 +72,12 @@ async def open_site(folder: Path) -> AsyncIterator[WalletSite]:
             wallet = BkashAdminClient(SimulatorAddress(ports.address, stage.passwords[WALLET]))
             await closing.enter_async_context(wallet)
             await wallet.subscribe(stage.callback_address)
+            database = open_database(settings)
+            transactions = ShortTransactions(database.connect_hot)
+            closing.push_async_callback(transactions.close)
             yield WalletSite(
                 stage=stage,
-                database=open_database(settings),
+                database=database,
                 client=await closing.enter_async_context(ApiClient(setting.switch_address, shop.key)),
                 page=await closing.enter_async_context(return_page.open_return_page(shop.port)),
                 wallet=wallet,
@@ -82,6 +88,7 @@ async def open_site(folder: Path) -> AsyncIterator[WalletSite]:
                     for name, kind in DESKS.items()
                 },
                 witness=witness,
+                finance=RefundStaffActions(transactions),
             )
 
 

@@ -16,6 +16,8 @@ _REFUNDS = {
     "unexpected": _REFUND.format("unexpected", "approved"),
     "review": _REFUND.format("give_back", "asked"),
     "taken": _REFUND.format("chargeback", "done"),
+    "lost": "(SELECT id FROM refunds WHERE bearer = 'our_loss' AND state = 'approved')",
+    "consented": "(SELECT id FROM refunds WHERE bearer = 'consent')",
     "by_hand": "(SELECT id FROM refunds WHERE confirmed_by IS NOT NULL)",
 }
 PLACES = {
@@ -97,6 +99,35 @@ TAMPERINGS = (
         "what came for a payment made into what came beside it",
         "SELECT 'attempts of payment ' || $payment_of_done",
         ("UPDATE attempts SET outcome = 'second_success' WHERE id = $try_of_done",),
+    ),
+    # ---- who bears a refund
+    Tampering(
+        "our loss put on its biller",
+        "SELECT 'payments ' || $payment_of_lost",
+        ("UPDATE refunds SET bearer = 'payee' WHERE id = $lost",),
+    ),
+    Tampering(
+        "what a biller consented to made our loss",
+        "SELECT 'payments ' || $payment_of_consented",
+        ("UPDATE refunds SET bearer = 'our_loss', consent = NULL WHERE id = $consented",),
+    ),
+    Tampering(
+        "our loss made one that nobody approved",
+        "SELECT 'refunds ' || $lost",
+        (
+            "ALTER TABLE refunds DROP CONSTRAINT ck_refunds_named_bearer",
+            "SET session_replication_role = replica",
+            "DELETE FROM refund_history WHERE refund_id = $lost",
+            "UPDATE refunds SET steps = 0, approved_by = NULL WHERE id = $lost",
+        ),
+    ),
+    Tampering(
+        "a consent taken away",
+        "SELECT 'refunds ' || $consented",
+        (
+            "ALTER TABLE refunds DROP CONSTRAINT ck_refunds_consent",
+            "UPDATE refunds SET consent = NULL WHERE id = $consented",
+        ),
     ),
     # ---- the running total
     Tampering(

@@ -17,7 +17,15 @@ from tests.persistence.audit.refund_tamperings import TAMPERINGS, placed
 from tests.persistence.audit.tamperings import Tampering
 from tests.persistence.collections.collection_setup import open_till
 from tests.persistence.conftest import open_books
-from tests.persistence.refunds.refund_setup import NO, SILENCE, Office, open_office
+from tests.persistence.refunds.refund_setup import (
+    CONSENTED,
+    NO,
+    OUR_LOSS,
+    SILENCE,
+    UNDOABLE,
+    Office,
+    open_office,
+)
 
 COLLECTED = "collected"
 ASKS, AGREES = "Rahima", "Karim"
@@ -26,6 +34,7 @@ ASKS, AGREES = "Rahima", "Karim"
 async def _live(office: Office) -> None:
     """Every fate that collected money and its refunds can have."""
     await _refund(office)
+    await _bear(office)
     await _give_back(office)
     await _surprise(office)
     await office.till.on_page()
@@ -46,8 +55,20 @@ async def _refund(office: Office) -> None:
     await office.take(waiting, 10_000)
     rejected = await office.take(waiting, 7_000, needs_approval=True, requested_by=ASKS)
     await office.desk.reject(rejected.refund_id, AGREES)
-    view = await office.desk.record_chargeback(taken.payment_id, Money(9_000), "CB-1", ASKS)
+    view = await office.desk.record_chargeback(taken.payment_id, Money(9_000), "CB-1", ASKS, UNDOABLE)
     await office.desk.approve(view.refund_id, AGREES)
+
+
+async def _bear(office: Office) -> None:
+    """Bills whose biller takes nothing back: our loss, one that was refused, and a biller that consents."""
+    for burden, is_refused in ((OUR_LOSS, False), (OUR_LOSS, True), (CONSENTED, False)):
+        held = await office.completed()
+        view = await office.desk.request(
+            held.payment_id, Money(4_000), "paid twice", ASKS, 10, 60, burden=burden
+        )
+        await office.desk.approve(view.refund_id, AGREES)
+        if is_refused:
+            await office.record(await office.sent(view.refund_id), NO)
 
 
 async def _give_back(office: Office) -> None:

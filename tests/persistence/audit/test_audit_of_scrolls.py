@@ -18,7 +18,7 @@ from tests.persistence.audit.tamperings import Tampering
 from tests.persistence.books import REFUSED
 from tests.persistence.collections.collection_setup import open_till
 from tests.persistence.conftest import open_books
-from tests.persistence.refunds.refund_setup import BILLED, Office, open_office
+from tests.persistence.refunds.refund_setup import BILLED, UNDOABLE, Office, open_office
 from tests.persistence.scrolls.scroll_setup import ScrollDesk, a_day, resolved
 
 SCROLLED = "scrolled"
@@ -35,7 +35,9 @@ async def _live(desk: ScrollDesk, office: Office) -> None:
     await office.done((await office.take(whole, BILLED)).refund_id)
     await office.done((await office.take(part, 20_000)).refund_id)
     await office.take(unfinished, 10_000)
-    view = await office.desk.record_chargeback(unfinished.payment_id, Money(9_000), "CB-1", "Rahima")
+    view = await office.desk.record_chargeback(
+        unfinished.payment_id, Money(9_000), "CB-1", "Rahima", UNDOABLE
+    )
     await office.desk.approve(view.refund_id, "Karim")
     await desk.make(cycle=2)
     await desk.paid(REFUSED)

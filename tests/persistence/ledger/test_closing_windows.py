@@ -14,7 +14,7 @@ from tests.persistence.books import REFUSED, Books, delivery_of
 from tests.persistence.collections.collection_setup import KEPT, LAPSED, TAKEN, Till, agreed
 from tests.persistence.host_links.host_message_setup import BANK, rows_desk
 from tests.persistence.ledger.window_closing_setup import Closing
-from tests.persistence.refunds.refund_setup import BILLED, NO, SILENCE, Office, given, open_office
+from tests.persistence.refunds.refund_setup import BILLED, NO, SILENCE, UNDOABLE, Office, given, open_office
 
 ASKS, AGREES = "Rahima", "Karim"
 ROUNDED_UP = """
@@ -101,7 +101,7 @@ async def test_refunds_bear_the_reference_of_what_they_take_back(closing: Closin
     held = await office.completed()
     for amount in (30_000, 20_000):
         await office.done((await office.take(held, amount)).refund_id)
-    view = await office.desk.record_chargeback(held.payment_id, Money(9_000), "CB-1", ASKS)
+    view = await office.desk.record_chargeback(held.payment_id, Money(9_000), "CB-1", ASKS, UNDOABLE)
     await office.desk.approve(view.refund_id, AGREES)
 
     await closing.close()

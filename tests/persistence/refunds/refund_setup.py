@@ -10,6 +10,7 @@ from ekpay_switch.domain.collections.connector_calls import RefundLine
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
+from ekpay_switch.domain.refunds.burden import Bearer, Burden
 from ekpay_switch.domain.refunds.refund import (
     LockedRefund,
     NewRefund,
@@ -26,6 +27,9 @@ from tests.persistence.books import REFUSED, Books
 from tests.persistence.collections.collection_setup import KEPT, SUMS, TAKEN, Till, agreed
 
 PARTS_MAX, DAYS_MAX = 10, 60
+# Its biller takes payments back, so a refund may be at its cost.
+UNDOABLE = Burden(biller_takes_back=True)
+OUR_LOSS, CONSENTED = Burden(bearer=Bearer.LOSS), Burden(bearer=Bearer.CONSENT, consent="DESCO/2026/117")
 AGAIN_SECONDS = 90.0
 BILLED = SUMS.amount.minor
 # What the books hold of one payment that was collected and delivered, debit positive.
@@ -60,6 +64,7 @@ def wanted(payment_id: UUID, amount: int = BILLED, **changes: Any) -> NewRefund:
         reason="paid for the wrong meter",
         requested_by="api:bank1",
         needs_approval=False,
+        burden=UNDOABLE,
     )
     return replace(new, **changes)
 

@@ -20,6 +20,7 @@ from tests.persistence.refunds.refund_setup import (
     NOT_SENT,
     PARTS_MAX,
     SILENCE,
+    UNDOABLE,
     Office,
     given,
     open_office,
@@ -83,8 +84,8 @@ async def test_refund_toctou_of_staff_and_chargebacks_too(offices: tuple[Office,
 
     answers = await _together(
         one,
-        one.desk.request(payment_id, sixty, "a mistake", "Rahima", PARTS_MAX, DAYS_MAX),
-        other.desk.record_chargeback(payment_id, sixty, "CB-1", "Karim"),
+        one.desk.request(payment_id, sixty, "a mistake", "Rahima", PARTS_MAX, DAYS_MAX, burden=UNDOABLE),
+        other.desk.record_chargeback(payment_id, sixty, "CB-1", "Karim", UNDOABLE),
         other.ask(wanted(payment_id, SIXTY)),
     )
 

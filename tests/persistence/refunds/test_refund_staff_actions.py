@@ -18,7 +18,15 @@ from ekpay_switch.persistence.refunds.staff_actions import (
     UnknownRefundError,
 )
 from tests.persistence.collections.collection_setup import KEPT, TAKEN, Till, agreed
-from tests.persistence.refunds.refund_setup import BILLED, DAYS_MAX, PARTS_MAX, Office, open_office, wanted
+from tests.persistence.refunds.refund_setup import (
+    BILLED,
+    DAYS_MAX,
+    PARTS_MAX,
+    UNDOABLE,
+    Office,
+    open_office,
+    wanted,
+)
 
 ASKS, AGREES = "Rahima", "Karim"
 
@@ -32,7 +40,9 @@ async def office(till: Till) -> AsyncIterator[Office]:
 
 
 async def _asked(office: Office, paid: LockedTry, amount: int = BILLED) -> UUID:
-    view = await office.desk.request(paid.payment_id, Money(amount), "a mistake", ASKS, PARTS_MAX, DAYS_MAX)
+    view = await office.desk.request(
+        paid.payment_id, Money(amount), "a mistake", ASKS, PARTS_MAX, DAYS_MAX, burden=UNDOABLE
+    )
     assert view.state is RefundState.REQUESTED
     return view.refund_id
 
@@ -121,6 +131,8 @@ async def test_what_cannot_be_given_back_is_refused_with_its_reason(office: Offi
         assert refused.value.refusal is why
     assert await office.desk.connector_of(paid.payment_id) == "bkash"
     assert await office.desk.connector_of(waiting.payment_id) is None
+    assert await office.desk.payee_of(paid.payment_id) == "desco_postpaid"
+    assert await office.desk.payee_of(waiting.payment_id) is None
 
 
 async def test_a_refund_that_nobody_knows_cannot_be_decided_or_told(office: Office) -> None:
@@ -227,7 +239,7 @@ async def test_a_chargeback_is_written_down_by_two_persons_in_the_same_total(off
     paid = await office.completed()
     before = await office.till.balances()
     await office.done((await office.take(paid, 5_000)).refund_id)
-    view = await office.desk.record_chargeback(paid.payment_id, Money(100_000), " CB-9 ", ASKS)
+    view = await office.desk.record_chargeback(paid.payment_id, Money(100_000), " CB-9 ", ASKS, UNDOABLE)
     assert (view.kind, view.state) == ("chargeback", "asked")
     with pytest.raises(OnePersonError):
         await office.desk.approve(view.refund_id, ASKS)
@@ -249,22 +261,22 @@ async def test_a_chargeback_is_written_down_by_two_persons_in_the_same_total(off
 async def test_parts_and_days_do_not_bind_what_the_connector_has_taken(office: Office) -> None:
     paid = await office.completed()
     await office.books.tell("UPDATE tries SET collected_at = collected_at - interval '400 days'")
-    view = await office.desk.record_chargeback(paid.payment_id, Money(BILLED), "CB-9", ASKS)
+    view = await office.desk.record_chargeback(paid.payment_id, Money(BILLED), "CB-9", ASKS, UNDOABLE)
     assert (await office.desk.approve(view.refund_id, AGREES)).state is RefundState.DONE
 
 
 async def test_a_chargeback_is_written_down_once_and_again_only_if_it_was_rejected(office: Office) -> None:
     paid = await office.completed()
-    view = await office.desk.record_chargeback(paid.payment_id, Money(1_000), "CB-9", ASKS)
+    view = await office.desk.record_chargeback(paid.payment_id, Money(1_000), "CB-9", ASKS, UNDOABLE)
     for name in ("CB-9", "  "):
         with pytest.raises(ReferenceTakenError):
-            await office.desk.record_chargeback(paid.payment_id, Money(2_000), name, ASKS)
+            await office.desk.record_chargeback(paid.payment_id, Money(2_000), name, ASKS, UNDOABLE)
     with pytest.raises(RefundRefusedError):
-        await office.desk.record_chargeback(paid.payment_id, Money(BILLED), "CB-10", ASKS)
+        await office.desk.record_chargeback(paid.payment_id, Money(BILLED), "CB-10", ASKS, UNDOABLE)
 
     await office.desk.reject(view.refund_id, AGREES)
 
-    again = await office.desk.record_chargeback(paid.payment_id, Money(2_000), "CB-9", ASKS)
+    again = await office.desk.record_chargeback(paid.payment_id, Money(2_000), "CB-9", ASKS, UNDOABLE)
     assert (await office.desk.approve(again.refund_id, AGREES)).amount == Money(2_000)
 
 

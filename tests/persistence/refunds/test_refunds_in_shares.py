@@ -13,7 +13,7 @@ from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
 from ekpay_switch.domain.shares import apportion
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.refunds.decisions import DebtLimitError
-from ekpay_switch.persistence.refunds.staff_actions import RefundRefusedError
+from ekpay_switch.persistence.refunds.staff_actions import BearerError, RefundRefusedError
 from ekpay_switch.ports.collections import RefundOpened
 from tests.persistence.books import BILLER, Books
 from tests.persistence.collections.merchant_money_setup import (
@@ -27,7 +27,16 @@ from tests.persistence.collections.merchant_money_setup import (
     Stall,
     open_stall,
 )
-from tests.persistence.refunds.refund_setup import DAYS_MAX, NO, PARTS_MAX, Office, given, wanted
+from tests.persistence.refunds.refund_setup import (
+    CONSENTED,
+    DAYS_MAX,
+    NO,
+    OUR_LOSS,
+    PARTS_MAX,
+    Office,
+    given,
+    wanted,
+)
 
 WEIGHTS = [share.amount.minor for share in SPLIT]
 CHARGES = [1_575, 500, 75]
@@ -202,6 +211,16 @@ async def test_staff_is_refused_alike(stall: Stall) -> None:
         await stall.office.desk.request(
             held.payment_id, Money(DEBT_LIMIT + 1), "returned", ASKS, PARTS_MAX, DAYS_MAX
         )
+
+
+async def test_nobody_bears_a_merchants_refund_but_its_shares(stall: Stall) -> None:
+    held = await stall.sold(SPLIT)
+    for burden in (OUR_LOSS, CONSENTED):
+        with pytest.raises(BearerError, match="only a bill"):
+            await stall.office.desk.request(
+                held.payment_id, Money(1), "returned", ASKS, PARTS_MAX, DAYS_MAX, burden=burden
+            )
+    assert await stall.books.count("refunds") == 0
 
 
 async def test_a_refund_that_waits_for_a_second_person_moves_no_share(stall: Stall) -> None:

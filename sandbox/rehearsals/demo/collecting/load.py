@@ -292,7 +292,7 @@ class PayerLoad:
             )
 
     async def _refund(self, collected: CollectedPayment, percent: int) -> None:
-        key, order = new_key(), RefundOrder(collected.payment.amount * percent // 100, _REASON)
+        key, order = new_key(), RefundOrder(_owed_paisa(collected.payment) * percent // 100, _REASON)
         await self._send_until_answered(lambda: self._side.client.refund(collected.payment.id, order, key))
 
     async def _refresh(self, collected: CollectedPayment) -> None:
@@ -364,3 +364,8 @@ class PayerLoad:
 def _payment_at_wallet(page_url: str) -> str:
     """The wallet's own id of the payment that its page is for."""
     return parse_qs(urlsplit(page_url).query)["paymentId"][0]
+
+
+def _owed_paisa(payment: ApiPayment) -> int:
+    """What the biller is owed, and so the most that goes back: rounding stays, as charges do."""
+    return sum(int(payment.bill[name]) for name in ("amount", "vat", "late_fee"))

@@ -14,7 +14,7 @@ from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
 from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
 from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
 from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, DemoProvider
-from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse, PayerOrder
+from sandbox.rehearsals.demo.collecting.scenarios import STEPS_OF_COURSE, CollectionCourse, PayerOrder
 
 COLLECTED_MIN = 20
 
@@ -23,7 +23,7 @@ BKASH_PERCENT = 20
 ODD_PERCENT = 50
 """The percentage of a family's payments that take another course than the plain one."""
 _TWICE_EVERY = 10
-# The billers of payers with a plain course, in turn; the others pay DESCO.
+# The billers of payers with a plain course, in turn; most others pay DESCO.
 _PLAIN_BILLERS = (
     NescoAdminClient.biller, BrebAdminClient.biller, DescoAdminClient.biller, DescoAdminClient.biller,
     DescoAdminClient.biller,
@@ -114,8 +114,12 @@ def write_payer_script(plan: PayerPlan, payables: Mapping[str, Sequence[Payable]
 def _billers(parts: Sequence[ScriptPart]) -> list[str]:
     """The biller of each of these payments."""
     plain = cycle(_PLAIN_BILLERS)
-    # Only NESCO's quotes expire within a demo, so payments that are too late go there.
+    # Only NESCO's quotes expire within a demo, so payments that are too late go there. Only BREB is said to
+    # take payments back, so who asks for a refund has paid there.
     fixed = {CollectionCourse.LAPSED: NescoAdminClient.biller}
+    fixed |= {
+        course: BrebAdminClient.biller for course, steps in STEPS_OF_COURSE.items() if steps.refund_percents
+    }
     return [
         next(plain) if course is CollectionCourse.PLAIN else fixed.get(course, DescoAdminClient.biller)
         for course, _ in parts

@@ -222,3 +222,11 @@ def test_every_course_has_a_conduct_and_says_how_its_refunds_must_end() -> None:
         gives_back = bool(conduct.biller_fault) + (conduct.next_action is NextAction.PAYS_TOO_LATE)
         assert len(conduct.refunds) == len(conduct.refund_percents) + gives_back, course
         assert sum(conduct.refund_percents) <= 100
+
+
+def test_who_asks_for_a_refund_has_paid_a_biller_that_takes_payments_back(
+    providers: Sequence[DemoProvider],
+) -> None:
+    orders = script(PayerPlan(7, COLLECTED_MIN, providers))
+    refunded = [order for order in orders if order.steps.refund_percents]
+    assert {order.bill.biller for order in refunded} == {BrebAdminClient.biller}
