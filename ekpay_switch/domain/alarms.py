@@ -24,6 +24,7 @@ class Alarm(StrEnum):
     REVERSAL_NOT_CONFIRMED = "reversal_not_confirmed"
     FILE_NEEDS_A_PERSON = "file_needs_a_person"
     SHUT_OUT = "shut_out"
+    RECEIPT_MISSING = "receipt_missing"
 
 
 MEANING: Mapping[Alarm, str] = MappingProxyType(
@@ -59,5 +60,7 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "its institution says otherwise, cannot be asked, or owes a token or receipt; somebody has to ask it",
         Alarm.SHUT_OUT: "a biller was to be asked about money in doubt and does not take our login, "
         "not even one that it has just given; we ask again and again, and its operations desk has to look",
+        Alarm.RECEIPT_MISSING: "a biller has not given the final receipt of a payment in time, and we ask no "
+        "more; once its operations desk has looked, `ekpay receipts ask` asks again",
     }
 )

@@ -36,7 +36,8 @@ class SafetyFacts:
 class Timing:
     """An institution's timings, in seconds, already divided for demos and tests.
 
-    A payment that was given back on a "not found" is inquired about for `watch_seconds` after its last send.
+    A payment that was given back on a "not found" is inquired about for `watch_seconds` after its last send,
+    and a completed one for its final receipt for `receipt_seconds`.
     """
 
     answer_seconds: float
@@ -46,6 +47,7 @@ class Timing:
     settle_margin_seconds: float
     quote_life_seconds: float
     watch_seconds: float = 172_800.0
+    receipt_seconds: float = 1_209_600.0
 
     @property
     def lease_seconds(self) -> float:

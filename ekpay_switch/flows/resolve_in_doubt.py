@@ -6,6 +6,7 @@ where the far side cannot be asked.
 """
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 
 from ekpay_switch import telemetry
@@ -149,12 +150,21 @@ async def _ask_later(leased: LeasedPayment, answer: NoAnswer, biller: BillerAdap
 async def _look_for_receipt(
     leased: LeasedPayment, inquiry: Inquiry, biller: BillerAdapter, world: World
 ) -> None:
-    """Record the final receipt of a completed payment, or inquire again; nothing else can change here."""
+    """Record the final receipt of a completed payment, or inquire again; nothing else can change here.
+
+    A receipt that never comes ends in an alarm, not in questions without end.
+    """
     receipt = inquiry.facts.get(FINAL_RECEIPT, "") if isinstance(inquiry, Posted) else ""
     if receipt:
         await world.payments.record(Recording(leased.delivery, plan_receipt(receipt)))
         return
-    again = biller.profile.timing.next_ask_seconds(leased.questions + 1)
+    timing = biller.profile.timing
+    if leased.now >= leased.send.send_until + timedelta(seconds=timing.receipt_seconds):
+        payment_id, biller_id = leased.delivery.payment_id, biller.profile.id
+        world.alarms.raise_alarm(Alarm.RECEIPT_MISSING, payment_id, biller_id=biller_id)
+        await world.payments.postpone(leased, None, "the final receipt never came", was_asked=True)
+        return
+    again = timing.next_ask_seconds(leased.questions + 1)
     await world.payments.postpone(leased, again, "the final receipt is not there yet", was_asked=True)
 
 

@@ -100,7 +100,8 @@ class Payments(Protocol):
     ) -> Sequence[LeasedPayment]:
         """Lease payments whose next inquiry is due and that are not leased; each gets a new epoch.
 
-        At most `per_far_side` of one far side, and none of the far sides in `passing_over`.
+        At most `per_far_side` of one far side, and none of the far sides in `passing_over`. Money in doubt
+        comes first, then completed payments whose final receipt is still to come; the longest due first.
         """
         ...
 

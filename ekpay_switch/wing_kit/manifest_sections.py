@@ -63,7 +63,8 @@ class TimingEntry(Section):
     """When to give up and when to ask again, in seconds of real life (architecture.md 5).
 
     A payment that was given back on a "not found" is asked about for `watch_seconds` more, two days if not
-    stated: a late success must be noticed.
+    stated: a late success must be noticed. A final receipt that comes later is asked for until
+    `receipt_seconds` after the payment, two weeks if not stated; then a person has to.
     """
 
     answer_seconds: Seconds
@@ -72,6 +73,7 @@ class TimingEntry(Section):
     ask_every_seconds: Seconds
     settle_margin_seconds: Annotated[float, Field(ge=0)]
     watch_seconds: Seconds = 172_800
+    receipt_seconds: Seconds = 1_209_600
 
     @model_validator(mode="after")
     def _questions_come_in_order(self) -> Self:
@@ -89,6 +91,7 @@ class TimingEntry(Section):
             settle_margin_seconds=self.settle_margin_seconds / divisor,
             quote_life_seconds=quote_life_seconds / divisor,
             watch_seconds=self.watch_seconds / divisor,
+            receipt_seconds=self.receipt_seconds / divisor,
         )
 
 

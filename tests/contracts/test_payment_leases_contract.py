@@ -55,6 +55,22 @@ async def setup(payments_setup: PaymentsSetup) -> PaymentsSetup:
 # ---- leases
 
 
+async def test_receipt_questions_do_not_starve_doubts(setup: PaymentsSetup) -> None:
+    """A completed payment whose receipt is to come waits behind all money in doubt."""
+    for _ in range(2):
+        completed = await accept_payment(setup)
+        outcome = recording(delivery_of(completed), APPROVED)
+        await setup.payments.record(replace(outcome, ask_again_seconds=1.0))
+    await setup.pass_by(ASK_SECONDS)
+    doubtful = {(await doubt_payment(setup)).claim.payment_id for _ in range(2)}
+    await setup.pass_by(ASK_SECONDS + 1)
+
+    first = await setup.payments.lease_due(10, LEASE_SECONDS, per_far_side=2)
+    assert {leased.delivery.payment_id for leased in first} == doubtful
+    (third,) = await setup.payments.lease_due(1, LEASE_SECONDS)
+    assert third.state is State.COMPLETED
+
+
 async def test_a_payment_is_leased_when_its_question_is_due(setup: PaymentsSetup) -> None:
     started = await doubt_payment(setup)
     assert await lease(setup) == []

@@ -162,7 +162,9 @@ class FakePayments:
             self.fail_if_told()
             due: list[StoredPayment] = []
             waiting = [payment for payment in self.payments.values() if _is_due(payment, now)]
-            for payment in sorted(waiting, key=lambda each: each.next_action_at or now):
+            for payment in sorted(
+                waiting, key=lambda each: (each.state is State.COMPLETED, each.next_action_at or now)
+            ):
                 biller_id = payment.claim.biller_id
                 if places[biller_id] < per_far_side and len(due) < limit:
                     places[biller_id] += 1

@@ -12,7 +12,7 @@ from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
 from ekpay_switch.cli.session import Session, keys_of, open_session
 from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
 from ekpay_switch.flows.receipt import Receipt, receipt_of
-from ekpay_switch.persistence.payments.receipts import PostgresReceipts
+from ekpay_switch.persistence.payments.receipts import PostgresReceipts, ask_for_final_receipt
 from ekpay_switch.plugins import load_billers, load_connectors
 from ekpay_switch.security.keys import KEY_FILE
 from ekpay_switch.security.receipt_keys import (
@@ -67,6 +67,22 @@ def show(
     typer.echo(signed_receipt.signed)
     if pdf is not None:
         _write_pdf(signed_receipt, pdf)
+
+
+@app.command()
+def ask(payment: Annotated[str, typer.Argument(help="The payment's id.")]) -> None:
+    """Have the worker ask the biller once more for a final receipt that did not come in time."""
+    payment_id, session = _payment_id(payment), open_session()
+    config, divisor = session.settings.config, session.settings.time_divisor
+    billers = load_billers(config, NoWire(), NoTokens(), SystemClock(), divisor)
+    ids = [biller.profile.id for biller in billers.all() if biller.profile.receipt_comes_later]
+    biller_id = session.run(lambda engine: ask_for_final_receipt(engine, payment_id, ids))
+    if biller_id is None:
+        raise typer.BadParameter(
+            f"payment {payment} waits for no final receipt: unknown, not completed, of a biller that gives "
+            "none later, or it is there"
+        )
+    typer.echo(f"{biller_id} is asked again for the final receipt of {payment}.")
 
 
 @app.command()

@@ -1,13 +1,14 @@
 """The port `Receipts` over PostgreSQL: one statement, so one snapshot, without locks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, ScalarSelect, and_, exists, func, select
+from sqlalchemy import ColumnElement, RowMapping, ScalarSelect, and_, exists, func, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.collections.funding import TryEnd
+from ekpay_switch.domain.delivery import FINAL_RECEIPT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import FREED, RefundKind, RefundState
@@ -55,6 +56,29 @@ class PostgresReceipts:
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else _paid(row)
+
+
+async def ask_for_final_receipt(
+    engine: AsyncEngine, payment_id: UUID, biller_ids: Collection[str]
+) -> str | None:
+    """Have the worker ask a completed payment's biller, one of these, for its final receipt once more.
+
+    Returns the biller, or None where the payment is not completed, has its receipt or is of another biller.
+    """
+    ask = (
+        update(payments)
+        .where(
+            payments.c.id == payment_id,
+            payments.c.biller_id.in_(biller_ids),
+            payments.c.state == State.COMPLETED,
+            not_(payments.c.facts.has_key(FINAL_RECEIPT)),
+        )
+        .values(next_action_at=func.now())
+        .returning(payments.c.biller_id)
+    )
+    async with engine.begin() as connection:
+        biller_id: str | None = await connection.scalar(ask)
+    return biller_id
 
 
 def _given_back(is_counted: ColumnElement[bool]) -> ScalarSelect[Any]:

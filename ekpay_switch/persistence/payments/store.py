@@ -103,7 +103,9 @@ class PostgresPayments:
             or_(payments.c.lease_until.is_(None), payments.c.lease_until < func.now()),
             payments.c.state.in_(RESOLVABLE),
         )
-        nth = func.row_number().over(partition_by=payments.c.biller_id, order_by=payments.c.next_action_at)
+        # Money in doubt comes before a receipt that is still to come.
+        order = (payments.c.state == State.COMPLETED, payments.c.next_action_at)
+        nth = func.row_number().over(partition_by=payments.c.biller_id, order_by=order)
         first = (
             select(payments.c.id, nth.label("nth"))
             .where(is_due, payments.c.biller_id.not_in(passing_over))
@@ -113,7 +115,7 @@ class PostgresPayments:
         due = (
             select(payments.c.id)
             .where(is_due, payments.c.id.in_(select(first.c.id).where(first.c.nth <= per_far_side)))
-            .order_by(payments.c.next_action_at)
+            .order_by(*order)
             .limit(limit)
             .with_for_update(skip_locked=True)
             .cte("due")

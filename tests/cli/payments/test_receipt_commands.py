@@ -82,6 +82,13 @@ def test_a_payment_without_a_receipt_is_said_to_have_none(ekpay: Ekpay, payment:
     assert payment in done.err
 
 
+def test_a_receipt_that_nobody_owes_is_not_asked_for(ekpay: Ekpay, paid: UUID) -> None:
+    for payment in (f"pay_{paid.hex}", str(UUID(int=1)), "x"):
+        done = ekpay("receipts", "ask", payment)
+        assert (done.code, payment in done.err) == (2, True)
+    assert "waits for no final receipt" in ekpay("receipts", "ask", str(paid)).err.replace("\n", " ")
+
+
 # ---- checking
 
 

@@ -60,6 +60,18 @@ async def test_a_final_receipt_is_asked_for_until_it_is_there() -> None:
     assert small.books.moments(kept.claim.payment_id) == ["accepted", "delivered"]
 
 
+async def test_a_receipt_that_never_comes_ends_in_an_alarm() -> None:
+    small = await paid(Deed(Approved(INTERIM), posts=True), receipt_comes_later=True)
+    day = 86_400
+    for _ in range(13):
+        await ask(small, Posted("A1", TOTAL, INTERIM), day)
+    assert small.alarms.raised == []
+    await ask(small, NoAnswer("cut off"), day + 60)
+    kept = small.books.only()
+    assert small.alarms.raised == [(Alarm.RECEIPT_MISSING, kept.claim.payment_id)]
+    assert (kept.state, kept.next_action_at) == (State.COMPLETED, None)
+
+
 async def test_a_final_receipt_that_comes_at_once_is_not_asked_for() -> None:
     small = await paid(Deed(Approved(FINAL), posts=True), receipt_comes_later=True)
     small.clock.pass_by(10_000)

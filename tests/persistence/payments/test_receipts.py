@@ -14,6 +14,7 @@ from ekpay_switch.domain.delivery import (
 )
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
+from ekpay_switch.persistence.payments.receipts import ask_for_final_receipt
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from tests.persistence.books import Books, delivery_of
 
@@ -86,3 +87,22 @@ async def test_a_final_receipt_joins_what_was_known_and_is_kept_once(
     assert await books.count("history", "event = 'receipt_issued'") == 1
     assert await payments.lease_due(10, 30) == []
     assert await books.audit() is None
+
+
+async def test_a_final_receipt_is_asked_for_again_until_it_is_there(books: Books) -> None:
+    (delivery,) = await _started(books, 1)
+    engine = books.database.engine()
+
+    async def ask(*billers: str) -> str | None:
+        return await ask_for_final_receipt(engine, delivery.payment_id, billers)
+
+    assert await ask("desco_postpaid") is None
+    await books.submit(_with(CHALLAN, delivery))
+    assert await ask("ldtax") is None
+    assert await books.value("SELECT next_action_at FROM payments") is None
+
+    assert await ask("ldtax", "desco_postpaid") == "desco_postpaid"
+    assert await books.value("SELECT next_action_at <= now() FROM payments")
+    await books.submit(Recording(delivery, plan_receipt("DAK-9")))
+    assert await ask("desco_postpaid") is None
+    await engine.dispose()
