@@ -32,7 +32,7 @@ HEADINGS = (
 )  # fmt: skip
 # What a spreadsheet may take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_RECORD_NAMES = {"topped_up": "top_up"}
+_RECORD_NAMES = {"topped_up": "top_up", "topped_up_reversed": "top_up_reversal"}
 
 
 class StatementFormat(StrEnum):

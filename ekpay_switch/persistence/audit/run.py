@@ -75,6 +75,7 @@ from ekpay_switch.persistence.audit.scrolls import (
     scroll_totals_fault,
     taking_fault,
 )
+from ekpay_switch.persistence.audit.transfers import TRANSFER_CHECKS
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.ports.audit import AuditCheck, AuditFinding
 
@@ -158,7 +159,7 @@ async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = 
         lambda c: _first_finding(c, TAKINGS, taking_fault, "bill_takings {biller_id} {reference}"),
         *(
             partial(_first_finding, query=query, fault=fault, name=name)
-            for query, fault, name in CHALLAN_CHECKS
+            for query, fault, name in (*CHALLAN_CHECKS, *TRANSFER_CHECKS)
         ),
         _frozen_lines,
         *further,

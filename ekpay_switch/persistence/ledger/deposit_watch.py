@@ -26,7 +26,8 @@ WHERE account = ANY(CAST(:accounts AS text[])) AND account LIKE 'biller_deposit:
 _BY_MINUTE = """
 SELECT p.account, (extract(epoch FROM date_trunc('minute', j.at)) / 60)::bigint AS minute,
   sum(p.amount)::bigint AS moved,
-  coalesce(-sum(p.amount) FILTER (WHERE j.moment <> 'deposited'), 0)::bigint AS vended
+  coalesce(-sum(p.amount) FILTER (
+    WHERE j.moment NOT IN ('deposited', 'deposited_reversed')), 0)::bigint AS vended
 """
 # The index is on the business date, which is within a day of the instant.
 READ_RECENT = text(f"""{_BY_MINUTE}

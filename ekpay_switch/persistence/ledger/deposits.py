@@ -34,7 +34,7 @@ INSERT INTO deposit_transfers (id, biller_id, amount, reference, asked_by) VALUE
 """
 _LOCK_TRANSFER = """
 SELECT asked_by, biller_id, amount FROM deposit_transfers
-WHERE id = $1 AND approved_by IS NULL FOR UPDATE
+WHERE id = $1 AND approved_by IS NULL AND rejected_by IS NULL FOR UPDATE
 """
 _APPROVE = "UPDATE deposit_transfers SET approved_by = $2, approved_at = now() WHERE id = $1"
 _NEW_ACCOUNTS = """
@@ -44,7 +44,8 @@ INSERT INTO accounts (code, kind) SELECT * FROM unnest($1::text[], $2::text[]) O
 _BALANCES = text("""
 SELECT d.account, coalesce(sum(p.amount), 0) AS balance,
   coalesce(-sum(p.amount) FILTER (
-    WHERE j.moment <> 'deposited' AND j.at > now() - d.days * interval '1 day'), 0) AS vended
+    WHERE j.moment NOT IN ('deposited', 'deposited_reversed')
+      AND j.at > now() - d.days * interval '1 day'), 0) AS vended
 FROM unnest(CAST(:accounts AS text[]), CAST(:days AS float[])) AS d (account, days)
 LEFT JOIN postings AS p ON p.account = d.account AND p.account LIKE 'biller_deposit:%'
 LEFT JOIN journal_entries AS j ON j.id = p.entry_id
@@ -110,7 +111,7 @@ class Deposits:
 
         Raises:
             OnePersonError: the approver is the person who requested it.
-            UnknownTransferError: unknown, or approved before.
+            UnknownTransferError: unknown, or approved or rejected before.
         """
         connection = await self._connect()
         try:

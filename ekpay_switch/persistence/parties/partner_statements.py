@@ -46,7 +46,8 @@ UNION ALL
 SELECT split_part(o.account, ':', 2), e.at, e.moment, split_part(o.account, ':', 3), NULL,
   coalesce(t.reference, ''), '', NULL, NULL, NULL, NULL, -o.amount, e.seq
 FROM journal_entries AS e JOIN postings AS o ON o.entry_id = e.id AND o.account LIKE 'prefund:%'
-LEFT JOIN top_ups AS t ON t.id = e.id
+LEFT JOIN transfer_reversals AS r ON r.id = e.id
+LEFT JOIN top_ups AS t ON t.id = coalesce(r.top_up_id, e.id)
 WHERE e.business_date = $1 AND e.moment NOT IN ('accepted', 'given_back')
   AND ($2::text IS NULL OR split_part(o.account, ':', 2) = $2)
 ORDER BY partner_id, instant, kind, nth
@@ -70,7 +71,7 @@ class StatementLine:
     """One movement of a prefund, in paisa; `change` is above zero where the balance grew.
 
     `what` is payment, reversal, or the moment of another kind of entry, which has no payment and no parts.
-    `reference` is the partner's own, or the bank's for a top-up.
+    `reference` is the partner's own, or the bank's for a top-up and its reversal.
     """
 
     at: datetime

@@ -1,8 +1,8 @@
 """Top-ups: a partner's transfer to our bank account, put into its prefund by two persons.
 
 One requests it with the reference of the bank statement line, another approves it; the approval and the
-journal entry are one transaction, so an approved top-up is a posted one. The reference is unique: a statement
-line is booked once.
+journal entry are one transaction, so an approved top-up is a posted one. The reference is unique among those
+that are neither rejected nor reversed (`ledger.transfer_corrections`): a statement line is booked once.
 """
 
 from collections.abc import Awaitable, Callable
@@ -34,7 +34,8 @@ SELECT true FROM partners WHERE id = $1 AND NOT EXISTS (SELECT FROM accounts WHE
 # The row is locked before any lock of the batch; nothing else locks it, so there is no deadlock.
 _LOCK_TOP_UP = """
 SELECT t.asked_by, t.partner_id, t.bucket, t.amount, p.lane FROM top_ups AS t
-JOIN partners AS p ON p.id = t.partner_id WHERE t.id = $1 AND t.approved_by IS NULL FOR UPDATE OF t
+JOIN partners AS p ON p.id = t.partner_id WHERE t.id = $1
+  AND t.approved_by IS NULL AND t.rejected_by IS NULL FOR UPDATE OF t
 """
 _APPROVE = "UPDATE top_ups SET approved_by = $2, approved_at = now() WHERE id = $1"
 _NEW_ACCOUNTS = """
@@ -108,7 +109,7 @@ class TopUps:
 
         Raises:
             OnePersonError: the approver is the person who requested it.
-            UnknownTopUpError: unknown, or approved before.
+            UnknownTopUpError: unknown, or approved or rejected before.
         """
         connection = await self._connect()
         try:

@@ -22,6 +22,7 @@ from ekpay_switch.persistence.schema import (
     notifications,
     routing,
     scrolls,
+    transfers,
     triggers,
     upkeep,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "notifications",
     "routing",
     "scrolls",
+    "transfers",
     "triggers",
     "upkeep",
 ]

@@ -32,13 +32,27 @@ deposit_transfers = Table(
     Column("id", Uuid, primary_key=True),
     Column("biller_id", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
-    Column("reference", Text, nullable=False, unique=True),  # the bank statement's own, so it is booked once
+    Column("reference", Text, nullable=False),  # the bank statement's own, so it is booked once
     Column("asked_by", Text, ForeignKey("staff.name"), nullable=False),
     Column("approved_by", Text, ForeignKey("staff.name")),
     instant("asked_at", server_default=func.now()),
     instant("approved_at", nullable=True),
+    Column("rejected_by", Text, ForeignKey("staff.name")),
+    instant("rejected_at", nullable=True),
+    Column("rejection_reason", Text),
+    instant("reversed_at", nullable=True),  # when its reversal was approved and posted
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("approved_by <> asked_by", name="two_persons"),
+    CheckConstraint("num_nonnulls(rejected_by, rejected_at, rejection_reason) IN (0, 3)", name="rejection"),
+    CheckConstraint("num_nonnulls(approved_by, rejected_by) <= 1", name="one_decision"),
+    CheckConstraint("reversed_at IS NULL OR approved_by IS NOT NULL", name="reversal"),
+)
+# A line of the bank statement is booked once; what was rejected or reversed leaves its reference free.
+Index(
+    "uq_deposit_transfers_reference",
+    deposit_transfers.c.reference,
+    unique=True,
+    postgresql_where=text("rejected_at IS NULL AND reversed_at IS NULL"),
 )
 
 # Deposits are sums over the ledger, read whole when their watch begins; no other account is read like that.

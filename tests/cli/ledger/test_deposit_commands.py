@@ -1,4 +1,4 @@
-"""`ekpay billers deposits`, `deposit` and `approve-deposit` as people type them."""
+"""`ekpay billers deposits`, `deposit`, `approve-deposit` and their corrections as people type them."""
 
 import json
 import re
@@ -72,3 +72,37 @@ def test_a_transfer_that_makes_no_sense_changes_nothing(
 def test_one_person_is_not_two(ekpay: Ekpay, persons: tuple[str, str]) -> None:
     asks, _ = persons
     assert ekpay(*_deposit(asks, "--approved-by", asks), **BOTH).code == 1
+
+
+def _waiting(ekpay: Ekpay, transfer_id: str) -> list[str]:
+    listed = json.loads(ekpay("billers", "transfers", "--json").out)
+    return [line["waits_for"] for line in listed if line["id"] == transfer_id]
+
+
+def test_a_wrong_transfer_is_rejected_or_reversed(ekpay: Ekpay, persons: tuple[str, str]) -> None:
+    (asks, approves), reference, before = persons, f"BANK-{uuid4()}", _left(ekpay)
+
+    def _ask(taka: str) -> str:
+        words = ("billers", "deposit", UTILITY, taka, "--reference", reference, "--asked-by", asks)
+        waiting = re.search(r"approve-deposit (\S+)", ekpay(*words, **BOTH).out)
+        assert waiting is not None
+        return waiting[1]
+
+    def _done(command: str, *words: str) -> int:
+        return ekpay("billers", command, *words, **BOTH).code
+
+    wrong, by, why = _ask("12505"), ("--approved-by", approves), ("--reason", "a digit too many")
+    assert _waiting(ekpay, wrong) == ["approval"]
+    assert _done("reject-deposit", wrong, *why, "--rejected-by", approves) == 0
+    posted = _ask("125.05")
+    assert _done("approve-deposit", posted, *by) == 0
+    for _ in range(2):
+        assert _done("reverse-deposit", posted, *why, "--asked-by", asks) == 0
+        assert _waiting(ekpay, posted) == ["reversal"]
+        assert _done("reject-deposit-reversal", posted, *why, "--rejected-by", approves) == 0
+    assert _left(ekpay) - before == 12_505
+    assert _done("reverse-deposit", posted, *why, "--asked-by", asks) == 0
+    assert _done("approve-deposit-reversal", posted, *by) == 0
+    assert _left(ekpay) == before
+    assert _done("approve-deposit", _ask("1250.50"), *by) == 0
+    assert _left(ekpay) - before == 125_050

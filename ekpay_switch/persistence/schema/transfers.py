@@ -1,0 +1,42 @@
+"""The reversals of top-ups (`books`) and of transfers to utilities (`billers`)."""
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Text, Uuid, func, text
+
+from ekpay_switch.persistence.schema.books import instant, metadata
+
+_STANDS = text("rejected_at IS NULL")
+
+# A request to reverse a posted transfer; takes two persons. The entry that mirrors the first has its id.
+transfer_reversals = Table(
+    "transfer_reversals",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("top_up_id", Uuid, ForeignKey("top_ups.id")),
+    Column("deposit_transfer_id", Uuid, ForeignKey("deposit_transfers.id")),
+    Column("reason", Text, nullable=False),
+    Column("asked_by", Text, ForeignKey("staff.name"), nullable=False),
+    instant("asked_at", server_default=func.now()),
+    Column("approved_by", Text, ForeignKey("staff.name")),
+    instant("approved_at", nullable=True),
+    Column("rejected_by", Text, ForeignKey("staff.name")),
+    instant("rejected_at", nullable=True),
+    Column("rejection_reason", Text),
+    CheckConstraint("num_nonnulls(top_up_id, deposit_transfer_id) = 1", name="one_transfer"),
+    CheckConstraint("reason <> ''", name="reason"),
+    CheckConstraint("approved_by <> asked_by", name="two_persons"),
+    CheckConstraint("num_nonnulls(approved_by, approved_at) <> 1", name="approval"),
+    CheckConstraint("num_nonnulls(rejected_by, rejected_at, rejection_reason) IN (0, 3)", name="rejection"),
+    CheckConstraint("num_nonnulls(approved_by, rejected_by) <= 1", name="one_decision"),
+)
+Index(
+    "uq_transfer_reversals_top_up_id",
+    transfer_reversals.c.top_up_id,
+    unique=True,
+    postgresql_where=_STANDS,
+)
+Index(
+    "uq_transfer_reversals_deposit_transfer_id",
+    transfer_reversals.c.deposit_transfer_id,
+    unique=True,
+    postgresql_where=_STANDS,
+)
