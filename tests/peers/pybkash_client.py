@@ -35,7 +35,6 @@ def use(client: Any) -> None:  # noqa: ANN401 - the client has no types
     created = create()
     expect("create", is_right=created.status_code == "0000", payment_id=created.payment_id)
     expect_refusal("create the same at once", "2029", create)
-    expect_refusal("an agreement", "2064", lambda: client.create_agreement(CALLBACK, "01712345678"))
     waiting = client.query_payment(created.payment_id)
     expect("query before", is_right=not waiting.is_complete(), status=waiting.status)
     want("payer", page=created.bkash_url)
@@ -57,6 +56,31 @@ def use(client: Any) -> None:  # noqa: ANN401 - the client has no types
     expect("search the refund", is_right=given_back.original_trx_amount == "120.50")
 
 
+def use_agreement(client: Any) -> None:  # noqa: ANN401 - the client has no types
+    opened = client.create_agreement(CALLBACK, "01712345678")
+    expect("agreement", is_right=opened.agreement_status == "Initiated", payment_id=opened.payment_id)
+    waiting = client.query_agreement(opened.payment_id)
+    expect("agreement before", is_right=not waiting.is_complete(), status=waiting.status)
+    expect_refusal("agreement too early", "2054", lambda: client.execute_agreement(opened.payment_id))
+    want("payer", page=opened.bkash_url)
+    agreed = client.execute_agreement(opened.payment_id)
+    expect("agreement executed", is_right=agreed.is_complete(), agreement_id=agreed.agreement_id)
+    found = client.query_agreement(opened.payment_id)
+    expect("agreement after", is_right=found.is_complete() and found.agreement_id == agreed.agreement_id)
+    number = agreed.agreement_id
+    created = client.create_payment(CALLBACK, "01712345678", 80, number, invoice_number="PEER-3")
+    want("payer", page=created.bkash_url)
+    paid = client.execute_payment(created.payment_id)
+    expect("paid by agreement", is_right=paid.is_complete() and paid.agreement_id == number)
+    ended = client.cancel_agreement(number)
+    expect("agreement cancelled", is_right=ended.agreement_status == "Cancelled")
+    expect_refusal(
+        "paying by it",
+        "2053",
+        lambda: client.create_payment(CALLBACK, "01712345678", 80, number, invoice_number="PEER-4"),
+    )
+
+
 async def use_asynchronously(token: Any) -> None:  # noqa: ANN401 - the client has no types
     async with pybkash.AsyncClient(token) as client:
         created = await client.create_payment(CALLBACK, "01712345678", 99, invoice_number="PEER-2")
@@ -73,6 +97,7 @@ def main(origin: str) -> None:
     token.base_url = f"{origin}/v1.2.0-beta"
     with pybkash.Client(token) as client:
         use(client)
+        use_agreement(client)
     token = pybkash.AsyncToken(*facts, sandbox=True)
     token.base_url = f"{origin}/v1.2.0-beta"
     asyncio.run(use_asynchronously(token))

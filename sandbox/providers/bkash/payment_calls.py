@@ -170,18 +170,21 @@ class PaymentCalls:
         )
 
     def _opening_status(self, payment: BkashPayment) -> Reply:
+        """Report an agreement by its opening; clients insist on every member, so none is left out."""
         agreement = self.shared.book.agreement(payment.agreement_id or "")
         return success(
             paymentID=payment.payment_id,
             mode=payment.mode,
             payerReference=payment.payer_reference,
-            customerMsisdn=payment.wallet,
-            agreementID=payment.agreement_id,
+            customerMsisdn=payment.wallet or "",
+            payerAccount=payment.wallet or "",
+            payerType="Customer",
+            agreementID=payment.agreement_id or "",
             agreementStatus=payment.status(self.shared.clock.now())
             if agreement is None
             else agreement.status,
             agreementCreateTime=time_v1(payment.creation_time),
-            agreementExecuteTime=None if agreement is None else time_v1(agreement.execution_time),
+            agreementExecuteTime="" if agreement is None else time_v1(agreement.execution_time),
             verificationStatus="Complete" if payment.verified_at else "Incomplete",
         )
 

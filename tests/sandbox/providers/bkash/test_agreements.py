@@ -221,10 +221,14 @@ async def test_the_status_of_an_opening_tells_of_its_agreement(bkash: BkashCalle
         "Initiated",
         "Incomplete",
     )
-    assert not {"agreementID", "amount", "trxID", "transactionStatus"} & set(before)
+    assert not {"amount", "trxID", "transactionStatus"} & set(before)
+    empty = ("customerMsisdn", "payerAccount", "agreementID", "agreementExecuteTime")
+    assert [before[member] for member in empty] == [""] * 4
     await bkash.visit(opened)
     agreed = await bkash.execute(opened["paymentID"])
     after = await bkash.status(opened["paymentID"])
+    assert set(after) == set(before)
+    assert (after["payerAccount"], after["payerType"]) == (WALLET, "Customer")
     assert (after["agreementID"], after["agreementStatus"]) == (agreed["agreementID"], "Completed")
 
 
