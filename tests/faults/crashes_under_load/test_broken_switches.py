@@ -58,7 +58,9 @@ async def test_the_history_convicts_a_switch_that_sends_twice(site: Installation
 async def test_a_switch_that_acknowledges_without_sending_loses_what_payers_gave(
     site: Installation, shop: WalletShop
 ) -> None:
-    await site.web("--mutant", "boasts")
+    # Whoever comes first delivers, so that the worker has to be broken as well.
+    mutant = ("--mutant", "boasts")
+    await asyncio.gather(site.web(*mutant), site.worker(*mutant))
     await shop.place(errands := await shop.prepare(["polite", "polite"]))
     await shop.send_payers(errands)
     await shop.settle()
