@@ -1,7 +1,7 @@
-"""When a merchant's order ends, and whether its IPNs may go over plain http.
+"""When a merchant's order ends, whether its IPNs may go over plain http, and which have a shared secret.
 
 Safe while the switch runs: the columns have constant defaults, which are what the code before does, but for
-the five refusals, which it does not count.
+the five refusals, which it does not count. A shared secret itself is derived, and not stored.
 """
 
 from alembic import op
@@ -31,15 +31,22 @@ DOWN = """
 ALTER TABLE merchants DROP COLUMN refusals_max, DROP COLUMN order_minutes,
   DROP COLUMN insecure_ipns_asked_by, DROP COLUMN insecure_ipns_approved_by
 """
+UP_SECRETS = "ALTER TABLE notification_endpoints ADD COLUMN has_shared_secret BOOLEAN DEFAULT false NOT NULL"
+DOWN_SECRETS = "ALTER TABLE notification_endpoints DROP COLUMN has_shared_secret"
 
 
 def upgrade() -> None:
     """Add what is new."""
     op.execute("SET LOCAL lock_timeout = '3s'")
     op.execute(UP)
+    op.execute(UP_SECRETS)
 
 
 def downgrade() -> None:
-    """Orders live for 500 minutes and bear any refusal again; no IPN goes over plain http."""
+    """Orders live for 500 minutes and bear any refusal again; no IPN goes over plain http.
+
+    Receivers that check by a shared secret refuse what comes then.
+    """
     op.execute("SET LOCAL lock_timeout = '3s'")
+    op.execute(DOWN_SECRETS)
     op.execute(DOWN)
