@@ -1,6 +1,6 @@
-"""Failed logins, and how many tokens a second a partner may take, for all processes together.
+"""Failed logins of all processes, and how many tokens a second a partner may take.
 
-Safe while the switch runs: old code uses none of it.
+Safe while the switch runs: old code uses neither.
 """
 
 from alembic import op
@@ -19,21 +19,12 @@ CREATE TABLE failed_logins (
 CREATE INDEX ix_failed_logins_free_at ON failed_logins (free_at);
 GRANT SELECT, INSERT, UPDATE, DELETE ON failed_logins TO ekpay_app;
 GRANT SELECT ON failed_logins TO ekpay_audit;
-CREATE TABLE token_permits (
-  partner_id TEXT NOT NULL,
-  free_at TIMESTAMP WITH TIME ZONE NOT NULL,
-  CONSTRAINT pk_token_permits PRIMARY KEY (partner_id),
-  CONSTRAINT fk_token_permits_partner_id FOREIGN KEY(partner_id) REFERENCES partners (id)
-);
-GRANT SELECT, INSERT, UPDATE ON token_permits TO ekpay_app;
-GRANT SELECT ON token_permits TO ekpay_audit;
 ALTER TABLE partners ADD COLUMN tokens_per_second INTEGER DEFAULT 1000 NOT NULL,
   ADD CONSTRAINT ck_partners_tokens_per_second CHECK (tokens_per_second BETWEEN 1 AND 100000)
 """
 
 DOWN = """
 ALTER TABLE partners DROP COLUMN tokens_per_second;
-DROP TABLE token_permits;
 DROP TABLE failed_logins
 """
 
@@ -46,7 +37,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop all: partners may take as many tokens as the code before allows."""
+    """Drop both: partners may take as many tokens as the code before allows."""
     op.execute("SET LOCAL lock_timeout = '3s'")
     for statement in DOWN.split(";"):
         op.execute(statement)

@@ -93,6 +93,42 @@ async def test_down_and_up_again_ends_where_it_began(nothing: Endpoint) -> None:
     assert await _catalogue(database) == first
 
 
+BEFORE_APPROVALS = "0023"
+MERCHANTS_OF_BEFORE = """
+INSERT INTO staff (name, passphrase_hash, roles) VALUES ('Rahima', '', '[]'), ('Karim', '', '[]');
+INSERT INTO partners (id, name, lane)
+VALUES ('allowed', '', 0), ('by_a_stranger', '', 0), ('asked_for', '', 0);
+INSERT INTO merchants (partner_id, mer_reg_id, name_bn, pass_key_hash, fee_plan, charges_on_refund,
+  return_hosts, networks, refund_limit, debt_limit, insecure_ipns, insecure_ipns_asked_by)
+SELECT id, id, '', '', '', 'kept', '[]', '[]', 0, 0, id <> 'asked_for',
+  CASE WHEN id = 'asked_for' THEN 'Karim' END FROM partners;
+INSERT INTO merchant_changes (partner_id, by, what)
+SELECT v.id, 'Karim', jsonb_build_object('did', 'insecure_ipns_allowed', 'asked_by', v.asked_by)
+FROM (VALUES ('allowed', 'Rahima'), ('by_a_stranger', 'Nobody')) AS v (id, asked_by)
+"""
+APPROVALS = """
+SELECT partner_id, insecure_ipns, insecure_ipns_asked_by, insecure_ipns_approved_by FROM merchants ORDER BY 1
+"""
+
+
+async def test_allowances_become_approvals_where_both_persons_are_on_the_staff(nothing: Endpoint) -> None:
+    """A database of before keeps what two persons decided, and nothing that nobody can be named for."""
+    database = database_of(nothing)
+    await migrate(database, BEFORE_APPROVALS)
+    connection = await database.connect("owner")
+    try:
+        await connection.execute(MERCHANTS_OF_BEFORE)
+        await migrate(database)
+        approvals = [tuple(row) for row in await connection.fetch(APPROVALS)]
+    finally:
+        await connection.close()
+    assert approvals == [
+        ("allowed", True, "Rahima", "Karim"),
+        ("asked_for", False, "Karim", None),
+        ("by_a_stranger", False, None, None),
+    ]
+
+
 async def test_migrating_what_is_migrated_changes_nothing(books: Books) -> None:
     await books.partner(prefund=60_000)
     await books.start()

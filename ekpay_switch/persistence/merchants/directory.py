@@ -104,5 +104,5 @@ def merchant_of(row: Row[Any]) -> Merchant:
         debt_limit=Money(row.debt_limit),
         refusals_max=row.refusals_max,
         order_minutes=row.order_minutes,
-        insecure_ipns=row.insecure_ipns_approved_by is not None,
+        insecure_ipns=row.insecure_ipns,
     )

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     ForeignKey,
     Index,
     LargeBinary,
@@ -50,6 +51,7 @@ merchants = Table(
     Column("order_minutes", SmallInteger, nullable=False, server_default=text("500")),
     Column("insecure_ipns_asked_by", Text, ForeignKey("staff.name")),
     Column("insecure_ipns_approved_by", Text, ForeignKey("staff.name")),
+    Column("insecure_ipns", Boolean, Computed("insecure_ipns_approved_by IS NOT NULL"), nullable=False),
     CheckConstraint("refusals_max BETWEEN 1 AND 20", name="refusals_max"),
     CheckConstraint("order_minutes BETWEEN 5 AND 500", name="order_minutes"),
     CheckConstraint(

@@ -89,7 +89,7 @@ async def test_counters_of_sends_do_not_overflow(office: Office) -> None:
 
 
 async def test_a_column_that_is_widened_meanwhile_costs_a_repeat_and_no_refund(office: Office) -> None:
-    """The driver's prepared statements say which types they return (migration 0023)."""
+    """The driver's prepared statements say which types they return (migration 0025)."""
     first = await office.take(await office.completed(), 40_000)
     await office.record(await office.sent(first.refund_id), SILENCE)
 

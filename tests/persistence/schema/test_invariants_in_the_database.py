@@ -203,8 +203,8 @@ async def test_the_application_deletes_nothing_that_money_hangs_on(books: Books,
 
 @pytest.mark.parametrize("table", sorted(metadata.tables))
 async def test_the_audit_cannot_write(books: Books, table: str) -> None:
-    # The last one: a number that PostgreSQL counts by itself is refused for another reason.
-    column = metadata.tables[table].columns.keys()[-1]
+    # The last one: what PostgreSQL counts or computes by itself is refused for another reason.
+    column = [column.name for column in metadata.tables[table].columns if column.computed is None][-1]
     commands = (
         f"UPDATE {table} SET {column} = {column}",  # noqa: S608 - our own words
         f"DELETE FROM {table}",  # noqa: S608 - our own words
