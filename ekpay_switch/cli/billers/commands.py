@@ -6,7 +6,8 @@ import typer
 
 from ekpay_switch.cli.billers.certify import certify
 from ekpay_switch.cli.billers.profiles import profiles_of
-from ekpay_switch.cli.ledger import deposit_corrections, deposits
+from ekpay_switch.cli.ledger import deposits
+from ekpay_switch.cli.parties.corrections import DEPOSIT_CORRECTIONS
 from ekpay_switch.cli.scrolls import bill_files
 from ekpay_switch.cli.scrolls import commands as scrolls
 from ekpay_switch.cli.terminal import show_json, show_table
@@ -16,7 +17,7 @@ from ekpay_switch.settings import read_settings
 app = typer.Typer(help="The billers that can be paid.", no_args_is_help=True)
 app.command("certify")(certify)
 deposits.register(app)
-deposit_corrections.register(app)
+DEPOSIT_CORRECTIONS.register(app)
 scrolls.register(app)
 bill_files.register(app)
 

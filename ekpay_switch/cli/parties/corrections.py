@@ -1,7 +1,12 @@
-"""What the commands that correct top-ups and those that correct transfers to utilities have in common."""
+"""The commands that reject and reverse wrong top-ups, and those that do so with transfers to utilities.
+
+`ekpay partners top-ups`, `reject`, `reverse`, `approve-reversal` and `reject-reversal`; `ekpay billers
+transfers` and the same with `deposit` in their names.
+"""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -9,16 +14,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
+from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.ledger.transfer_corrections import (
+    DEPOSITS,
+    TOP_UPS,
     TransferCorrections,
     TransferKind,
     WaitingTransfer,
 )
 from ekpay_switch.persistence.parties.staff import Role, Staff
 
-ASKER_VARIABLE, APPROVER_VARIABLE = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
+_ASKER_VARIABLE, _APPROVER_VARIABLE = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
 
-Result = TypeVar("Result")
+Decision = Callable[[TransferCorrections], Awaitable[Money]]
 
 
 def _visible_text(text: str) -> str:
@@ -37,29 +45,90 @@ Rejects = Annotated[str, typer.Option("--rejected-by", help="Who rejects; also w
 AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
 
 
-def decide(
-    kind: TransferKind, name: str, variable: str, work: Callable[[TransferCorrections], Awaitable[Result]]
-) -> Result:
-    """Carry out the decision of a person of finance, once their passphrase is verified."""
-    secret = passphrase(variable, f"Passphrase of {name}")
-    session = open_session()
+@dataclass(frozen=True, slots=True)
+class CorrectionCommands:
+    """The five commands of one kind of transfer; `suffix` ends their names, `group` is where they stand."""
 
-    async def _carry_out(engine: AsyncEngine) -> Result:
-        await Staff(engine).verify(name, secret, Role.FINANCE)
-        return await work(TransferCorrections(session.database.connect, kind))
+    kind: TransferKind
+    noun: str
+    group: str
+    list_name: str
+    suffix: str
 
-    return session.run(_carry_out)
+    def register(self, app: typer.Typer) -> None:
+        """Add the commands to those of the group."""
+        name, noun = self.suffix, self.noun
+        waiting = f"List {noun}s that wait for a second person, to be approved or to be reversed."
+        reject = f"Reject a {noun} that is not approved, also one's own; its bank reference is free again."
+        reverse = f"Ask that a posted {noun} be reversed; it takes two persons of finance."
+        approve = "Approve the reversal that somebody else has asked for, which posts it."
+        stand = f"Reject the reversal that waits, also one's own: the {noun} stands."
+        app.command(self.list_name, help=waiting)(self.list_waiting)
+        app.command(f"reject{name}", help=reject)(self.reject)
+        app.command(f"reverse{name}", help=reverse)(self.reverse)
+        app.command(f"approve{name}-reversal", help=approve)(self.approve_reversal)
+        app.command(f"reject{name}-reversal", help=stand)(self.reject_reversal)
+
+    def list_waiting(self, *, as_json: AsJson = False) -> None:
+        """Print what waits for a second person."""
+        session = open_session()
+        waiting = session.run(
+            lambda _: TransferCorrections(session.database.connect, self.kind).list_waiting()
+        )
+        if as_json:
+            show_json([_for_programs(line) for line in waiting])
+            return
+        title = f"{self.noun.capitalize()}s that wait"
+        show_table(title, _HEADINGS, (_for_people(line) for line in waiting))
+
+    def reject(self, transfer_id: TransferId, reason: Reason, rejected_by: Rejects) -> None:
+        """Reject what is not approved."""
+        amount = self._decide(
+            rejected_by, _APPROVER_VARIABLE, lambda actions: actions.reject(transfer_id, reason, rejected_by)
+        )
+        typer.echo(f"Rejected {amount}; the bank reference is free again.")
+
+    def reverse(self, transfer_id: TransferId, reason: Reason, asked_by: AsksReversal) -> None:
+        """Ask for the reversal of what was posted."""
+        amount = self._decide(
+            asked_by, _ASKER_VARIABLE, lambda actions: actions.ask_reversal(transfer_id, reason, asked_by)
+        )
+        approve = f"ekpay {self.group} approve{self.suffix}-reversal {transfer_id} --approved-by NAME"
+        typer.echo(f"The reversal of {amount} waits: {approve}")
+
+    def approve_reversal(self, transfer_id: TransferId, approved_by: ApprovesReversal) -> None:
+        """Approve and post the reversal that waits."""
+        amount = self._decide(
+            approved_by,
+            _APPROVER_VARIABLE,
+            lambda actions: actions.approve_reversal(transfer_id, approved_by),
+        )
+        typer.echo(f"Reversed {amount}; the bank reference is free again.")
+
+    def reject_reversal(self, transfer_id: TransferId, reason: Reason, rejected_by: Rejects) -> None:
+        """Reject the reversal that waits."""
+        amount = self._decide(
+            rejected_by,
+            _APPROVER_VARIABLE,
+            lambda actions: actions.reject_reversal(transfer_id, reason, rejected_by),
+        )
+        typer.echo(f"The {self.noun} of {amount} stands.")
+
+    def _decide(self, name: str, variable: str, decision: Decision) -> Money:
+        """Carry out the decision of a person of finance, once their passphrase is verified."""
+        secret = passphrase(variable, f"Passphrase of {name}")
+        session = open_session()
+
+        async def _carry_out(engine: AsyncEngine) -> Money:
+            await Staff(engine).verify(name, secret, Role.FINANCE)
+            return await decision(TransferCorrections(session.database.connect, self.kind))
+
+        return session.run(_carry_out)
 
 
-def show_waiting(kind: TransferKind, title: str, *, as_json: bool) -> None:
-    """Print what waits for a second person."""
-    session = open_session()
-    waiting = session.run(lambda _: TransferCorrections(session.database.connect, kind).list_waiting())
-    if as_json:
-        show_json([_for_programs(line) for line in waiting])
-        return
-    headings = ("asked (Dhaka)", "id", "of", "bucket", ">amount", "reference", "waits for", "asked by", "why")
-    show_table(title, headings, (_for_people(line) for line in waiting))
+TOP_UP_CORRECTIONS = CorrectionCommands(TOP_UPS, "top-up", "partners", "top-ups", "")
+DEPOSIT_CORRECTIONS = CorrectionCommands(DEPOSITS, "transfer", "billers", "transfers", "-deposit")
+_HEADINGS = ("asked (Dhaka)", "id", "of", "bucket", ">amount", "reference", "waits for", "asked by", "why")
 
 
 def _for_people(line: WaitingTransfer) -> tuple[str, ...]:

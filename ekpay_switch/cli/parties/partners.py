@@ -10,7 +10,8 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.parties import api_keys, partner_statements, top_up_corrections
+from ekpay_switch.cli.parties import api_keys, partner_statements
+from ekpay_switch.cli.parties.corrections import TOP_UP_CORRECTIONS
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
@@ -22,7 +23,7 @@ from ekpay_switch.persistence.parties.top_ups import OnePersonError, TopUp, TopU
 app = typer.Typer(help="Partners, their secrets, API keys and prefunds.", no_args_is_help=True)
 api_keys.register(app)
 partner_statements.register(app)
-top_up_corrections.register(app)
+TOP_UP_CORRECTIONS.register(app)
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _AS_JSON = typer.Option("--json", help="For programs.")

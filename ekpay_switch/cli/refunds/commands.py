@@ -13,6 +13,7 @@ from ekpay_switch.cli.payments.wording import refund_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
 from ekpay_switch.domain.refunds.refund import RefundState
@@ -232,6 +233,11 @@ def _bearer(consent: str | None, *, our_loss: bool) -> Bearer:
 def _burden(session: Session, payee: str | None, bearer: Bearer, consent: str | None) -> Burden:
     """Who bears it; a biller without a manifest here is one that takes nothing back."""
     takers = {profile.id for profile in billers.profiles_of(session.settings) if profile.takes_back}
+    is_final = payee is not None and not is_merchant(payee) and payee not in takers
+    if is_final and bearer is Bearer.PAYEE:
+        raise typer.BadParameter(
+            f"{payee} takes no payment back: say who bears it, --consent REFERENCE or --our-loss"
+        )
     return Burden(payee in takers, bearer, consent or "")
 
 

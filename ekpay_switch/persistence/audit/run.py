@@ -6,6 +6,7 @@ found, since every entry is hashed into the chain of its lane.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -163,6 +164,10 @@ async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = 
         ),
         _frozen_lines,
         *further,
+    )
+    # The driver's own form of a sum is 5E+4, which nobody reads as paisa.
+    await connection.set_type_codec(
+        "numeric", schema="pg_catalog", encoder=str, decoder=Decimal, format="text"
     )
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for check in checks:

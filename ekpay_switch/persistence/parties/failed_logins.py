@@ -10,22 +10,17 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, func, text
+from sqlalchemy import delete, func
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.persistence.parties.shared_buckets import take_statement
 from ekpay_switch.persistence.schema.logins import failed_logins
 from ekpay_switch.ports.world import Clock
 
 KEPT_HOURS = 1
 WAITING_MAX = 10_000
 
-# A bucket that refills evenly, kept as the instant at which it would be full again.
-_TAKE = text("""
-INSERT INTO failed_logins AS f (caller, free_at) VALUES (:caller, clock_timestamp() + :spacing)
-ON CONFLICT (caller) DO UPDATE SET free_at = greatest(f.free_at, clock_timestamp()) + :spacing
-WHERE f.free_at <= clock_timestamp() + :ahead
-RETURNING true
-""")
+_TAKE = take_statement("failed_logins", "caller")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +63,7 @@ class FailedLogins:
         if self._waiting.get(caller, 0.0) > self._clock.monotonic():
             return False
         spacing = timedelta(seconds=1 / rate.per_second)
-        values = {"caller": caller, "spacing": spacing, "ahead": spacing * (rate.at_once - 1)}
+        values = {"key": caller, "spacing": spacing, "ahead": spacing * (rate.at_once - 1)}
         async with self._engine.begin() as connection:
             if await connection.scalar(_TAKE, values):
                 return True

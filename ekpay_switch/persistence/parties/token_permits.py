@@ -8,21 +8,16 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.persistence.parties.shared_buckets import take_statement
 from ekpay_switch.ports.world import Clock
 
 BATCHES_PER_SECOND = 20
 VALID_SECONDS = 1.0
 
-# A bucket of one second's permits that refills evenly, kept as the instant at which it would be full again.
-_TAKE = text("""
-INSERT INTO token_permits AS p (partner_id, free_at) VALUES (:partner_id, clock_timestamp() + :spacing)
-ON CONFLICT (partner_id) DO UPDATE SET free_at = greatest(p.free_at, clock_timestamp()) + :spacing
-WHERE p.free_at <= clock_timestamp() + :ahead
-RETURNING true
-""")
+# A bucket holds the permits of one second.
+_TAKE = take_statement("token_permits", "partner_id")
 
 
 @dataclass(slots=True)
@@ -69,11 +64,7 @@ class PostgresTokenPermits:
             return False
         size = max(1, per_second // BATCHES_PER_SECOND)
         spacing = timedelta(seconds=size / per_second)
-        values = {
-            "partner_id": partner_id,
-            "spacing": spacing,
-            "ahead": timedelta(seconds=1) - spacing,
-        }
+        values = {"key": partner_id, "spacing": spacing, "ahead": timedelta(seconds=1) - spacing}
         async with self._engine.begin() as connection:
             is_taken = await connection.scalar(_TAKE, values)
         now = self._clock.monotonic()

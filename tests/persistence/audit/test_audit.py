@@ -12,6 +12,7 @@ from ekpay_switch.domain.delivery import Recording, plan_posted
 from ekpay_switch.domain.ledger.entries import GENESIS, Entry, EntryHeader, Posting, chain_hash
 from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.payment import State
+from ekpay_switch.persistence.audit.run import audit
 from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.database import a_copy, at_the_server
 from tests.persistence.audit.tamperings import PLACES, TAMPERINGS, Tampering, placed
@@ -64,6 +65,14 @@ async def test_a_lively_book_is_clean(books: Books) -> None:
     states = {row["state"] for row in await books.rows("SELECT DISTINCT state FROM payments")}
     assert states == {"completed", "refunded", "delivering", "declined", "in_review"}
     assert await books.audit() is None
+
+
+async def test_a_finding_writes_a_sum_as_whole_paisa(books: Books) -> None:
+    connection = await books.database.connect("audit")
+    assert await audit(connection) is None
+    total = await connection.fetchval("SELECT sum(amount) FROM (VALUES (50000::bigint)) AS v (amount)")
+    await connection.close()
+    assert f"{total} paisa" == "50000 paisa"
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda tampering: tampering.name.replace(" ", "_"))
