@@ -1,6 +1,7 @@
 """Bringing a database to the newest schema, with Alembic as a library."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from alembic import command
@@ -10,12 +11,15 @@ from sqlalchemy import Connection
 from ekpay_switch.persistence.engine import Database
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+VERSIONS = MIGRATIONS / "versions"
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
     """Alembic's settings, without an alembic.ini."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", os.pathsep.join(map(str, sorted(VERSIONS.glob("from_*")))))
     config.attributes["connection"] = connection
     return config
 

@@ -1,1 +1,1 @@
-"""The migrations, oldest first by number."""
+"""The migrations, oldest first by number, in folders of a size that a reader surveys."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.persistence.audit.run import run as run_audit
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
-from ekpay_switch.persistence.migrate import MIGRATIONS, alembic_config, migrate_now
+from ekpay_switch.persistence.migrate import VERSIONS, alembic_config, migrate_now
 from ekpay_switch.plugins import load_audits
 from ekpay_switch.settings import read_settings
 
@@ -69,9 +69,10 @@ def audit() -> None:
 
 
 def _draft(name: str) -> None:
-    """An empty migration with the next number, to be written by hand."""
-    number = 1 + len([file for file in (MIGRATIONS / "versions").glob("*.py") if file.name[:1].isdigit()])
-    command.revision(alembic_config(), message=name, rev_id=f"{number:04d}")
+    """An empty migration with the next number, in the newest folder, to be written by hand."""
+    number = 1 + len(list(VERSIONS.glob("*/[0-9]*.py")))
+    newest = str(max(VERSIONS.glob("from_*")))
+    command.revision(alembic_config(), message=name, rev_id=f"{number:04d}", version_path=newest)
 
 
 def _psql(session: Session) -> tuple[list[str], dict[str, str]]:
