@@ -41,9 +41,10 @@ _OWN_FIELDS = """
     approved_by asked asked_by attempt_id attempt_reference batch_size biller_id bucket business_date
     code committers connector_id count currency delay_seconds duration_ms ekpay_id endpoint_id entry_id
     epoch error event far_side from_state generation home host http_method http_status is_replay job
-    kind lane lanes lease_until leg logger moment name next_action_at notice notification_id operation
-    outcome partner_id payment_event payment_id pid plugin port queue_depth refund_id refusal role route
-    seconds sends server staff state step time_divisor to_state tries version waiting
+    kind lane lanes lease_until leg logger moment name next_action_at notice notification_id oldest open
+    operation outcome overdue owner paisa partner_id payment_event payment_id pid plugin port queue_depth
+    refund_id refusal role route seconds sends server staff state step subject time_divisor to_state tries
+    version waiting
 """
 # Free text of far sides: any long number in it may be an account.
 _FREE_TEXT_FIELDS = "reason"
@@ -261,6 +262,12 @@ BATCH_REPEATS = Counter(
 QUEUE_DEPTH = Gauge("ekpay_queue_depth", "Steps waiting for a group commit", registry=_REGISTRY)
 QUEUE_REFUSALS = Counter(
     "ekpay_queue_refusals", "Steps refused because the queue was full", registry=_REGISTRY
+)
+OPEN_ALARMS = Gauge(
+    "ekpay_alarms_open",
+    "Alarms that are open, by kind and whether they are due",
+    ["kind", "age"],
+    registry=_REGISTRY,
 )
 OPEN_PAYMENTS = Gauge(
     "ekpay_open_payments", "Payments that are not final, counted by SQL", ["state"], registry=_REGISTRY

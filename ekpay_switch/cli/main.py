@@ -32,6 +32,8 @@ GROUPS = {
     "partners": "ekpay_switch.cli.parties.partners:app",
     "merchants": "ekpay_switch.cli.merchants.commands:app",
     "notifications": "ekpay_switch.cli.notifications.commands:app",
+    "alarms": "ekpay_switch.cli.alarms.commands:app",
+    "decide": "ekpay_switch.cli.decisions.commands:app",
     "staff": "ekpay_switch.cli.parties.staff:app",
     "billers": "ekpay_switch.cli.billers.commands:app",
     "bills": "ekpay_switch.cli.payments.bills:app",

@@ -14,6 +14,7 @@ from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace
+from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.collections.unclaimed_callbacks import drop_unclaimed_callbacks
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.host_links.store import count_reversals
@@ -31,7 +32,7 @@ from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
 from ekpay_switch.wire.webhooks import NameResolver, WebhookLimits, WebhookSender
 
-HOUSEKEEPING_SECONDS = 10.0
+HOUSEKEEPING_SECONDS, ALARM_SWEEP_SECONDS = 10.0, 60.0
 # A demo divides every time, but not below what the machine can do.
 POLL_SECONDS_MIN, LEASE_SECONDS_MIN = 0.1, 5.0
 # A payer who has just paid waits until the merchant is notified (docs/adr/0048).
@@ -73,6 +74,11 @@ async def run_worker(
                     DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).refresh,
                 ),
                 HOUSEKEEPING_SECONDS,
+                stop,
+            ),
+            run_housekeeping(
+                (AlarmUpkeep(switch.engine, divisor).sweep,),
+                max(ALARM_SWEEP_SECONDS / divisor, POLL_SECONDS_MIN),
                 stop,
             ),
         )

@@ -1,8 +1,15 @@
-"""Every alarm that can be raised, and its meaning for the operator."""
+"""Every alarm that can be raised, its meaning, and the row that it is kept as.
 
-from collections.abc import Mapping
+An alarm is a row that is written in the transaction of what raises it, so that no crash loses one
+(architecture law 16). One that is raised again while it is open is the same row with a higher count. Who owns
+it and when it is due stand in config/alarms.toml.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from uuid import UUID
 
 
 class Alarm(StrEnum):
@@ -25,6 +32,77 @@ class Alarm(StrEnum):
     FILE_NEEDS_A_PERSON = "file_needs_a_person"
     SHUT_OUT = "shut_out"
     RECEIPT_MISSING = "receipt_missing"
+    PAYMENT_IN_REVIEW = "payment_in_review"
+    DELIVERY_STUCK = "delivery_stuck"
+    COLLECTION_STUCK = "collection_stuck"
+    REFUND_STUCK = "refund_stuck"
+    REFUND_WAITS_FOR_APPROVAL = "refund_waits_for_approval"
+    MONEY_IN_SUSPENSE = "money_in_suspense"
+    DECISION_WAITS = "decision_waits"
+    TRANSFER_WAITS = "transfer_waits"
+    MERCHANT_OWES = "merchant_owes"
+
+
+class AlarmOwner(StrEnum):
+    """The role of the staff that an alarm belongs to; the values are those of `staff.roles`."""
+
+    FINANCE = "finance"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmTerms:
+    """Who owns an alarm and when it is due.
+
+    It is due after `due_business_days`, from the day on which it is raised. `after_hours` is how long a state
+    that ends by itself in most cases may last before the alarm is raised; 0 where it never does.
+    """
+
+    owner: AlarmOwner
+    due_business_days: int
+    after_hours: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedAlarm:
+    """An alarm as its row begins.
+
+    `subject` is what it is about, and an alarm of one kind is open once for each subject. `amount` is the
+    money in paisa; None: the total of its payment, if it has one.
+    """
+
+    kind: Alarm
+    subject: str
+    payment_id: UUID | None = None
+    amount: int | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_payment(
+        cls, kind: Alarm, payment_id: UUID, facts: Mapping[str, str] | None = None
+    ) -> "RaisedAlarm":
+        """An alarm about a payment as a whole."""
+        return cls(kind, payment_subject(payment_id), payment_id, facts=dict(facts or {}))
+
+
+def payment_subject(payment_id: UUID) -> str:
+    """The subject of an alarm about a payment as a whole."""
+    return f"payment {payment_id}"
+
+
+def refund_subject(refund_id: UUID) -> str:
+    """The subject of an alarm about a refund."""
+    return f"refund {refund_id}"
+
+
+def endpoint_subject(endpoint_id: UUID) -> str:
+    """The subject of an alarm about an endpoint of notifications."""
+    return f"endpoint {endpoint_id}"
+
+
+def distinct_alarms(alarms: Iterable[RaisedAlarm]) -> list[RaisedAlarm]:
+    """The alarms without repeats of one kind about one subject; the last of them counts."""
+    return list({(alarm.kind, alarm.subject): alarm for alarm in alarms}.values())
 
 
 MEANING: Mapping[Alarm, str] = MappingProxyType(
@@ -62,5 +140,18 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "not even one that it has just given; we ask again and again, and its operations desk has to look",
         Alarm.RECEIPT_MISSING: "a biller has not given the final receipt of a payment in time, and we ask no "
         "more; once its operations desk has looked, `ekpay receipts ask` asks again",
+        Alarm.PAYMENT_IN_REVIEW: "the facts about a payment disagree, and two persons have to decide",
+        Alarm.DELIVERY_STUCK: "a biller has not said for a long time whether it holds a payment, or is not "
+        "configured any more; its operations desk has to say so, and two persons decide",
+        Alarm.COLLECTION_STUCK: "a connector has not said for a long time whether it collected money, or is "
+        "not configured any more; its operations desk has to say so, and two persons decide",
+        Alarm.REFUND_STUCK: "a connector has not said for a long time whether it gave money back, or gave "
+        "back another amount; its operations desk has to say so, and two persons decide",
+        Alarm.REFUND_WAITS_FOR_APPROVAL: "a refund waits for the approval of a second person",
+        Alarm.MONEY_IN_SUSPENSE: "collected money stands in suspense, and nobody has asked that it go back",
+        Alarm.DECISION_WAITS: "a decision is proposed and waits for the approval of a second person",
+        Alarm.TRANSFER_WAITS: "a top-up, a deposit or the reversal of one waits for a second person",
+        Alarm.MERCHANT_OWES: "a merchant owes us more than its sales have set off; it has to pay, or finance "
+        "writes it off",
     }
 )

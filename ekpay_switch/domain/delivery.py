@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import assert_never
 from uuid import UUID
 
+from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
@@ -94,6 +95,18 @@ class AttemptEnd:
     DISAGREED = "disagreed"
 
 
+# The notifications that are alarms as well.
+CONTRADICTIONS = frozenset(
+    {
+        Alarm.LATE_SUCCESS,
+        Alarm.AMOUNT_ECHO_MISMATCH,
+        Alarm.LATE_ECHO_MISMATCH,
+        Alarm.HALF_DONE_AFTER_GIVE_BACK,
+        Alarm.RECEIPT_USED_TWICE,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryPlan:
     """What to write about one answer.
@@ -111,6 +124,11 @@ class DeliveryPlan:
     notice: str = ""
     tokens: tuple[TokenLine, ...] = ()
     unique_receipt: str = ""
+
+    @property
+    def alarm(self) -> Alarm | None:
+        """The alarm that goes with the notification of a contradiction, under the same name."""
+        return Alarm(self.notice) if self.notice in CONTRADICTIONS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ async def record_plan(
     again = _ask_again_seconds(delivery, plan, biller.profile.timing)
     recorded = await world.payments.record(Recording(delivery, plan, again))
     if isinstance(recorded, Recorded) and recorded.receipt_was_taken:
-        world.alarms.raise_alarm(Alarm.RECEIPT_USED_TWICE, delivery.payment_id)
+        world.alarms.announce(Alarm.RECEIPT_USED_TWICE, delivery.payment_id)
     return recorded
 
 

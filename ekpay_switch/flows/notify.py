@@ -105,7 +105,7 @@ async def _record(
     )
     if why:
         is_ipn = leased.kind is EndpointKind.IPN
-        ports.alarms.raise_alarm(
+        ports.alarms.announce(
             Alarm.IPNS_NOT_TAKEN if is_ipn else Alarm.NOTIFICATION_ENDPOINT_DISABLED,
             leased.payment_id,
             partner_id=leased.partner_id,

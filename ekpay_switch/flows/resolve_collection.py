@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.collections.connector_calls import (
     TECHNICAL_DECLINES,
     AwaitingPayer,
@@ -134,11 +134,12 @@ async def _leave_to_a_person(locked_try: LockedTry, connector: Connector, world:
     """
     why = "its settlement file has the money, and it says that it does not"
     again = connector.profile.timing.next_ask_seconds(locked_try.questions + 1)
-    state = await record_finding(locked_try, StillOpen(again, why), world)
-    if state is not None and locked_try.files.is_news:
+    if locked_try.files.is_news:
         facts = {"connector_id": locked_try.connector_id, "why": why}
-        world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, locked_try.payment_id, **facts)
-    return state
+        await world.alarms.raise_alarm(
+            RaisedAlarm.of_payment(Alarm.FILE_NEEDS_A_PERSON, locked_try.payment_id, facts)
+        )
+    return await record_finding(locked_try, StillOpen(again, why), world)
 
 
 def _proof(locked_try: LockedTry, connector: Connector) -> FileProof:
@@ -151,7 +152,7 @@ async def record_finding(locked_try: LockedTry, finding: TryFinding, world: Worl
     if recorded is None:
         return None
     if recorded.alarm is not None:
-        world.alarms.raise_alarm(recorded.alarm, locked_try.payment_id, connector_id=locked_try.connector_id)
+        world.alarms.announce(recorded.alarm, locked_try.payment_id, connector_id=locked_try.connector_id)
     return recorded.state
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.collections.file_proofs import (
     SAYS_DONE,
     FileProof,
@@ -109,7 +109,7 @@ async def _resolve_by_files(leased: LeasedPayment, biller: BillerAdapter | None,
 async def _leave_to_a_person(leased: LeasedPayment, biller: BillerAdapter, world: World) -> None:
     why = f"settlement files come to {_proof(leased, biller)}, and the biller cannot be asked"
     if leased.files.is_news:
-        world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, leased.delivery.payment_id, why=why)
+        await _raise_for_file(leased, why, world)
     # Counted like an inquiry, so that the statements are no longer news.
     await world.payments.postpone(leased, LOOK_AGAIN_SECONDS, why, was_asked=leased.files.is_news)
 
@@ -118,10 +118,17 @@ def _proof(leased: LeasedPayment, biller: BillerAdapter) -> FileProof:
     return proof_of(leased.files, send_date(leased.send.send_until, biller.profile.timing))
 
 
-def _alarm_for_file(leased: LeasedPayment, why: str, biller: BillerAdapter, world: World) -> None:
+async def _alarm_for_file(leased: LeasedPayment, why: str, biller: BillerAdapter, world: World) -> None:
     """Raise an alarm where the biller's file contradicts its answer; once for each new statement."""
     if leased.files.is_news and _proof(leased, biller) in SAYS_DONE:
-        world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, leased.delivery.payment_id, why=why)
+        await _raise_for_file(leased, why, world)
+
+
+async def _raise_for_file(leased: LeasedPayment, why: str, world: World) -> None:
+    payment_id = leased.delivery.payment_id
+    await world.alarms.raise_alarm(
+        RaisedAlarm.of_payment(Alarm.FILE_NEEDS_A_PERSON, payment_id, {"why": why})
+    )
 
 
 async def _may_ask(leased: LeasedPayment, biller: BillerAdapter, world: World) -> bool:
@@ -135,14 +142,17 @@ async def _may_ask(leased: LeasedPayment, biller: BillerAdapter, world: World) -
 
 async def _ask_later(leased: LeasedPayment, answer: NoAnswer, biller: BillerAdapter, world: World) -> None:
     if answer.was_asked and biller.profile.gives_tokens:
-        _alarm_for_file(
+        await _alarm_for_file(
             leased, "its settlement file holds a vend whose token it does not give", biller, world
         )
     # Where our login is refused, the inquiry does not count: the schedule stops, and a retry is due soon.
     questions = 0 if answer.is_shut_out else leased.questions + answer.was_asked
     if answer.is_shut_out:
-        facts = {"biller_id": biller.profile.id, "why": answer.why}
-        world.alarms.raise_alarm(Alarm.SHUT_OUT, leased.delivery.payment_id, **facts)
+        # All payments of a biller that does not take our login are one alarm.
+        subject, facts = f"biller {biller.profile.id}", {"biller_id": biller.profile.id, "why": answer.why}
+        await world.alarms.raise_alarm(
+            RaisedAlarm(Alarm.SHUT_OUT, subject, leased.delivery.payment_id, facts=facts)
+        )
     again = biller.profile.timing.next_ask_seconds(questions)
     await world.payments.postpone(leased, again, answer.why, was_asked=answer.was_asked)
 
@@ -161,7 +171,8 @@ async def _look_for_receipt(
     timing = biller.profile.timing
     if leased.now >= leased.send.send_until + timedelta(seconds=timing.receipt_seconds):
         payment_id, biller_id = leased.delivery.payment_id, biller.profile.id
-        world.alarms.raise_alarm(Alarm.RECEIPT_MISSING, payment_id, biller_id=biller_id)
+        facts = {"biller_id": biller_id}
+        await world.alarms.raise_alarm(RaisedAlarm.of_payment(Alarm.RECEIPT_MISSING, payment_id, facts))
         await world.payments.postpone(leased, None, "the final receipt never came", was_asked=True)
         return
     again = timing.next_ask_seconds(leased.questions + 1)
@@ -172,7 +183,7 @@ async def _record_posted(leased: LeasedPayment, posted: Posted, biller: BillerAd
     plan = plan_posted(leased.delivery, leased.state, posted)
     await record_plan(leased.delivery, plan, biller, world)
     if plan.notice != "completed":
-        world.alarms.raise_alarm(Alarm(plan.notice), leased.delivery.payment_id)
+        world.alarms.announce(Alarm(plan.notice), leased.delivery.payment_id)
 
 
 async def _send_next_step(leased: LeasedPayment, step: str, biller: BillerAdapter, world: World) -> None:
@@ -180,7 +191,7 @@ async def _send_next_step(leased: LeasedPayment, step: str, biller: BillerAdapte
     if leased.state is State.REFUNDED:
         plan = plan_half_done(step)
         await world.payments.record(Recording(leased.delivery, plan))
-        world.alarms.raise_alarm(Alarm(plan.notice), leased.delivery.payment_id)
+        world.alarms.announce(Alarm(plan.notice), leased.delivery.payment_id)
         return
     # The doubt goes on, so the next inquiry is scheduled as after one without an answer.
     delivery = replace(leased.delivery, questions=leased.questions + 1)
@@ -200,7 +211,7 @@ async def _act_on_not_found(leased: LeasedPayment, biller: BillerAdapter, world:
     """Wait until "not found" is final; then send once more where that is safe, else give the money back."""
     profile, timing, safety = biller.profile, biller.profile.timing, biller.profile.safety
     if leased.state is State.REFUNDED:
-        _alarm_for_file(leased, "its settlement file holds what was given back", biller, world)
+        await _alarm_for_file(leased, "its settlement file holds what was given back", biller, world)
         again = timing.ask_every_seconds if is_watched(leased.send, leased.now, timing) else None
         await world.payments.postpone(leased, again, "not found, as given back", was_asked=True)
         return
@@ -218,7 +229,7 @@ async def _act_on_not_found(leased: LeasedPayment, biller: BillerAdapter, world:
             await give_back(leased.delivery, timing.ask_every_seconds, world)
         case NextStep.ASK_A_PERSON:
             why = 'its settlement file names the payment that it answers "not found" about'
-            _alarm_for_file(leased, why, biller, world)
+            await _alarm_for_file(leased, why, biller, world)
             await world.payments.postpone(
                 leased, timing.next_ask_seconds(leased.questions + 1), why, was_asked=True
             )

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.bill import Bill, BillQuery, LockedBill, Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
 from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
@@ -323,10 +323,17 @@ class Wire(Protocol):
 
 
 class Alarms(Protocol):
-    """Raises alarms to the log, the metrics and the operator's screen."""
+    """Alarms are rows; a line of the log and the metrics announce each time that one is raised."""
 
-    def raise_alarm(self, event: Alarm, payment_id: UUID, **facts: str) -> None:
-        """Raise an alarm once, with its payment."""
+    async def raise_alarm(self, alarm: RaisedAlarm) -> None:
+        """Write the alarm in a transaction of its own, and announce it; one that is open counts once more.
+
+        For what no other write goes with: call it before the step after which nobody would notice again.
+        """
+        ...
+
+    def announce(self, event: Alarm, payment_id: UUID, **facts: str) -> None:
+        """Announce an alarm that a store has written in the transaction of its cause."""
         ...
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from ekpay_switch.domain.alarms import RaisedAlarm
 from ekpay_switch.domain.bill import Bill, BillQuery, LockedBill
 from ekpay_switch.domain.fees import ANY, FeeRow, FeeTable
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
@@ -51,7 +52,11 @@ class FakeClock:
 class FakeAlarms:
     raised: list[tuple[str, UUID]] = field(default_factory=list)
 
-    def raise_alarm(self, event: str, payment_id: UUID, **_: str) -> None:
+    async def raise_alarm(self, alarm: RaisedAlarm) -> None:
+        assert alarm.payment_id is not None, "every alarm of a flow is about a payment"
+        self.announce(alarm.kind, alarm.payment_id)
+
+    def announce(self, event: str, payment_id: UUID, **_: str) -> None:
         self.raised.append((event, payment_id))
 
 

@@ -23,7 +23,7 @@ from connectors.families.iso8583.messages import (
     require_reversal_answer,
 )
 from ekpay_switch import telemetry
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.host_messages import HostMessage, HostReply, MessageKey
 from ekpay_switch.ports.host_links import AnswerRecord, HostPorts
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
@@ -84,7 +84,7 @@ class InboundMessages:
         if self._host.approves(code) and (
             recorded is AnswerRecord.LATE or self._is_contradiction(recorded, message)
         ):
-            self._raise_alarm(Alarm.LATE_APPROVAL, message, code)
+            await self._raise_alarm(Alarm.LATE_APPROVAL, message, code)
 
     def _is_contradiction(self, recorded: AnswerRecord, message: HostMessage) -> bool:
         """Whether an answer that is not awaited approves a request that was declined or never sent."""
@@ -103,9 +103,9 @@ class InboundMessages:
             return
         self._log("host_answered_reversal", message, code=code)
         if code == NO_SUCH_ORIGINAL:
-            self._raise_alarm(Alarm.REVERSAL_NOT_KNOWN, message, code)
+            await self._raise_alarm(Alarm.REVERSAL_NOT_KNOWN, message, code)
         elif not is_confirmed:
-            self._raise_alarm(Alarm.REVERSAL_NOT_CONFIRMED, message, code)
+            await self._raise_alarm(Alarm.REVERSAL_NOT_CONFIRMED, message, code)
 
     async def _find_request(self, answer: Fields) -> HostMessage:
         """The request of an answer; raises BrokenReplyError where we sent none."""
@@ -121,6 +121,7 @@ class InboundMessages:
         ids = {"connector_id": self._host.connector_id, "payment_id": message.new.payment_id}
         telemetry.log(event, **ids, **fields)
 
-    def _raise_alarm(self, alarm: Alarm, message: HostMessage, code: str) -> None:
+    async def _raise_alarm(self, alarm: Alarm, message: HostMessage, code: str) -> None:
         payment_id, connector_id = message.new.payment_id, self._host.connector_id
-        self._ports.alarms.raise_alarm(alarm, payment_id, connector_id=connector_id, code=code)
+        facts = {"connector_id": connector_id, "code": code}
+        await self._ports.alarms.raise_alarm(RaisedAlarm.of_payment(alarm, payment_id, facts))

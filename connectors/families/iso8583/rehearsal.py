@@ -25,7 +25,7 @@ from connectors.families.iso8583.messages import (
 )
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Example, Role
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.collections.connector_calls import CollectOrder
 from ekpay_switch.ports.host_links import FramedConnection, HostPorts
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireReply, WireRequest
@@ -126,7 +126,10 @@ class ReplayLines:
 class NoAlarms:
     """Raises no alarms in a rehearsal; implements the port `Alarms`."""
 
-    def raise_alarm(self, event: Alarm, payment_id: UUID, **facts: str) -> None:
+    async def raise_alarm(self, alarm: RaisedAlarm) -> None:
+        """See `ports.world.Alarms`."""
+
+    def announce(self, event: Alarm, payment_id: UUID, **facts: str) -> None:
         """Nothing."""
 
 

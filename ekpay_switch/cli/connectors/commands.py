@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.cli.conformance.run import is_on_this_machine, show_run
 from ekpay_switch.cli.connectors.conformance import ConnectorConformance
 from ekpay_switch.cli.connectors.profiles import profiles_of
@@ -28,11 +27,13 @@ from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.rules import RoutingRules
 from ekpay_switch.jobs.host_links import keep_host_links
+from ekpay_switch.persistence.alarms.store import PostgresAlarms
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import DATABASE_AWAY, open_database
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.persistence.host_links.store import PostgresHosts
 from ekpay_switch.persistence.routing.store import read_breakers
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.plugins import load_connectors
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile
 from ekpay_switch.ports.host_links import HostPorts
@@ -121,7 +122,8 @@ async def _certify(
     """One run under the cluster's own tokens, since a provider may limit logins."""
     clock = SystemClock()
     wire, hosts = HttpWire(clock), PostgresHosts(session.database.connect_hot)
-    ports = HostPorts(hosts.messages, hosts.links, TcpLines(clock), LoggedAlarms())
+    transactions = ShortTransactions(session.database.connect_hot)
+    ports = HostPorts(hosts.messages, hosts.links, TcpLines(clock), PostgresAlarms(transactions))
     try:
         tokens = FarSides(engine, Sealer(session.keys().sub_key(FAR_SIDE_TOKENS)))
         connectors = load_connectors(session.settings.config, wire, tokens, clock, 1.0, ports)
@@ -135,6 +137,7 @@ async def _certify(
         async with keep_host_links([connector]):
             return await show_run(conformance)
     finally:
+        await transactions.close()
         await hosts.close()
         await wire.close()
 

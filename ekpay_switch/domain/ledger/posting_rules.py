@@ -6,6 +6,7 @@ T = amount + rounding + charge + fee + VAT; T is what the payer or the partner g
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ekpay_switch.domain.errors import UnbalancedEntryError
 from ekpay_switch.domain.ledger.entries import Entry, Posting, decrease, increase
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.shares import Stake
@@ -204,6 +205,42 @@ def posted_after_give_back_entry(payee: str, amount: Money, *, from_deposit: boo
         _payee_posting(payee, amount, from_deposit=from_deposit),
     )
     return Entry.of("posted_after_give_back", postings, amount.currency)
+
+
+def funded_from_suspense_entry(connector_id: str, sums: Sums, collected: Money) -> Entry:
+    """Two persons take money that differs from its order as its payment; what is short of T is our loss.
+
+    Raises:
+        UnbalancedEntryError: more was collected than T.
+    """
+    short = sums.total.minor - collected.minor
+    if short < 0:
+        raise UnbalancedEntryError
+    postings = (
+        decrease(f"suspense:{connector_id}", collected.minor),
+        increase(WRITE_OFF, short),
+        increase(IN_FLIGHT, sums.total.minor),
+    )
+    return Entry.of("funded_from_suspense", postings, collected.currency)
+
+
+def debited_after_late_success_entry(prefund: str, payee: str, sums: Sums) -> Entry:
+    """The partner pays what its biller holds after the give-back; our charges are earned after all."""
+    postings = (
+        decrease(prefund, sums.total.minor),
+        increase(f"suspense:{payee}", sums.amount.minor),
+        increase("charge_income", sums.charge.minor),
+        increase("fee_income", sums.fee.minor),
+        increase("vat_payable", sums.vat.minor),
+        increase("rounding", sums.rounding.minor),
+    )
+    return Entry.of("debited_after_late_success", postings, sums.amount.currency)
+
+
+def late_success_written_off_entry(payee: str, amount: Money) -> Entry:
+    """The biller keeps what it holds after the give-back, and we bear it."""
+    postings = (increase(WRITE_OFF, amount.minor), increase(f"suspense:{payee}", amount.minor))
+    return Entry.of("late_success_written_off", postings, amount.currency)
 
 
 def deposit_account(biller_id: str) -> str:

@@ -68,6 +68,8 @@ class RefundEvent(StrEnum):
     LEFT_TO_FINANCE = "left_to_finance"
     PAID_BY_HAND = "paid_by_hand"
     TAKEN_BY_CONNECTOR = "taken_by_connector"
+    REVIEWED_AS_PAID_BACK = "reviewed_as_paid_back"
+    REVIEWED_AS_UNPAID = "reviewed_as_unpaid"
 
 
 REFUND_TRANSITIONS: Mapping[tuple[RefundState, RefundEvent], RefundState] = MappingProxyType(
@@ -85,6 +87,10 @@ REFUND_TRANSITIONS: Mapping[tuple[RefundState, RefundEvent], RefundState] = Mapp
         (RefundState.SENT, RefundEvent.REFUSED): RefundState.FAILED,
         (RefundState.SENT, RefundEvent.LEFT_TO_FINANCE): RefundState.BY_HAND,
         (RefundState.IN_DOUBT, RefundEvent.SENDING): RefundState.SENT,
+        # By two persons, with the connector's word (docs/adr/0077).
+        (RefundState.IN_DOUBT, RefundEvent.REVIEWED_AS_PAID_BACK): RefundState.DONE,
+        (RefundState.IN_DOUBT, RefundEvent.REVIEWED_AS_UNPAID): RefundState.BY_HAND,
+        (RefundState.APPROVED, RefundEvent.REVIEWED_AS_UNPAID): RefundState.BY_HAND,
         (RefundState.BY_HAND, RefundEvent.PAID_BY_HAND): RefundState.DONE,
     }
 )

@@ -11,6 +11,7 @@ _IS_MERCHANT = f"starts_with(p.biller_id, '{payee_of('')}') AS is_merchant"
 PAYMENTS = f"""
 SELECT coalesce(p.id, e.payment_id) AS id, p.state, p.amount, {_IS_MERCHANT},
   p.collected_by IS NOT NULL OR c.payment_id IS NOT NULL AS is_collected, coalesce(r.taken, 0) AS taken,
+  coalesce(d.kept, 0) AS kept,
   p.amount + p.rounding + p.charge + p.fee + p.vat AS total,
   coalesce(e.in_flight, 0) AS in_flight, coalesce(e.payable, 0) AS payable,
   (SELECT from_state FROM history AS h WHERE h.payment_id = p.id ORDER BY h.seq DESC LIMIT 1) AS came_from
@@ -25,6 +26,9 @@ LEFT JOIN (
   WHERE kind IN ('refund', 'chargeback') AND state NOT IN ('asked', 'failed', 'rejected')
     AND bearer <> 'our_loss'
   GROUP BY payment_id) AS r ON r.payment_id = p.id
+LEFT JOIN (
+  SELECT payment_id, sum(amount) AS kept FROM decisions
+  WHERE action = 'write_off' AND approved_at IS NOT NULL GROUP BY payment_id) AS d ON d.payment_id = p.id
 ORDER BY 1
 """  # noqa: S608 - constants
 SUCCESSES = f"""
@@ -52,6 +56,8 @@ FROM scroll_counters AS c FULL JOIN (
   ON p.biller_id = c.series AND p.business_date = c.business_date
 ORDER BY 1, 2
 """
+# How a review may end what was still open before it.
+_ENDS_OF = {State.DELIVERING: State.COMPLETED, State.COLLECTING: State.EXPIRED}
 HOLDING = frozenset({State.FUNDED, State.DELIVERING, State.REFUNDING})
 
 Row = Any
@@ -74,7 +80,10 @@ def payment_fault(row: Row) -> str | None:
         return f"{state}, and in_flight holds {row['in_flight']} paisa for it instead of {expected_in_flight}"
     if row["is_merchant"]:
         return None
-    expected_payable = row["amount"] - row["taken"] if effective_state is State.COMPLETED else 0
+    # What a biller keeps of a payment that went back, as two persons decided.
+    expected_payable = row["kept"]
+    if effective_state is State.COMPLETED:
+        expected_payable = row["amount"] - row["taken"]
     if state is not State.IN_REVIEW and row["payable"] != expected_payable:
         return f"{state}, and its payee was credited {row['payable']} paisa instead of {expected_payable}"
     return None
@@ -105,10 +114,14 @@ def history_fault(row: Row) -> str | None:
 
 
 def _review_fault(starts: list[str], events: list[str], ends: list[str]) -> str | None:
-    """What is wrong unless a review leads back to a state that the payment had before."""
+    """What is wrong unless a review leads back to a state that the payment had before.
+
+    A delivery may end completed, and a collection that brought nothing expired.
+    """
     for number, (event, following) in enumerate(zip(events, ends, strict=True)):
         is_return = event.startswith("reviewed_as_")
-        if is_return and following not in starts[:number]:
+        before = {*starts[:number], *(_ENDS_OF.get(State(start)) for start in starts[:number])}
+        if is_return and following not in before:
             return f"reviewed as {following}, which it never was"
     return None
 

@@ -43,10 +43,12 @@ FROM (
   FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id GROUP BY t.payment_id) AS t
 FULL JOIN (
   SELECT j.payment_id,
-    -sum(o.amount) FILTER (WHERE j.moment = 'collected' AND o.account = 'in_flight') AS funding,
+    -sum(o.amount) FILTER (WHERE (j.moment = 'collected' AND o.account = 'in_flight')
+      OR (j.moment = 'funded_from_suspense' AND o.account IN ('in_flight', 'write_off'))) AS funding,
     -sum(o.amount) FILTER (WHERE j.moment <> 'collected' AND o.account LIKE 'suspense:%') AS beside
   FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
-  WHERE j.moment IN ('collected', 'collected_without_payment') GROUP BY j.payment_id) AS e
+  WHERE j.moment IN ('collected', 'collected_without_payment', 'funded_from_suspense')
+  GROUP BY j.payment_id) AS e
   ON e.payment_id = t.payment_id
 ORDER BY 1
 """

@@ -29,6 +29,7 @@ from ekpay_switch.persistence.audit.connector_requests import (
     decision_fault,
     request_fault,
 )
+from ekpay_switch.persistence.audit.decisions import DECISION_CHECKS
 from ekpay_switch.persistence.audit.lines import IS_CLOSED, LINE_CHECKS
 from ekpay_switch.persistence.audit.merchants import (
     BALANCES,
@@ -160,7 +161,7 @@ async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = 
         lambda c: _first_finding(c, TAKINGS, taking_fault, "bill_takings {biller_id} {reference}"),
         *(
             partial(_first_finding, query=query, fault=fault, name=name)
-            for query, fault, name in (*CHALLAN_CHECKS, *TRANSFER_CHECKS)
+            for query, fault, name in (*CHALLAN_CHECKS, *TRANSFER_CHECKS, *DECISION_CHECKS)
         ),
         _frozen_lines,
         *further,

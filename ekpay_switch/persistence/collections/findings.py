@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.collections.funding import (
     LockedTry,
     MoneyCollected,
@@ -25,6 +25,7 @@ from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState, refund_due_entry
 from ekpay_switch.domain.routing.breaker import BreakerRules
 from ekpay_switch.domain.shares import Stake
+from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.collections.refusals_left import read_refusals_left
 from ekpay_switch.persistence.collections.route_outcomes import note_outcome
 from ekpay_switch.persistence.collections.share_postings import (
@@ -130,10 +131,10 @@ async def record_finding(
         await case.keep_late(finding)
         return None
     if try_row["collected"] is not None:
-        return await case.keep_after_collecting(finding)
+        return await case.raise_alarm_of(await case.keep_after_collecting(finding))
     if isinstance(finding, PageOpened) and await case.is_named_twice(finding):
         finding = NothingCollected(TryEnd.NO_PAGE, "the connector returned another try's reference")
-    recorded = await case.write(finding)
+    recorded = await case.raise_alarm_of(await case.write(finding))
     await note_outcome(connection, locked_try, finding, breaker)
     return recorded
 
@@ -196,6 +197,14 @@ class _LockedFinding:
             and finding.judged.collected.provider_transaction != self.try_row["provider_transaction"]
         )
         return TryRecorded(State(self.payment["state"]), Alarm.COLLECTED_MISMATCH if is_another else None)
+
+    async def raise_alarm_of(self, recorded: TryRecorded) -> TryRecorded:
+        """Write the alarm of what was recorded, in the same transaction."""
+        if recorded.alarm is not None:
+            facts = {"connector_id": self.locked_try.connector_id}
+            alarm = RaisedAlarm.of_payment(recorded.alarm, self.locked_try.payment_id, facts)
+            await raise_alarms(self.connection, [alarm])
+        return recorded
 
     async def is_named_twice(self, page: PageOpened) -> bool:
         return await self._belongs_to_other_try("provider_reference", page.created.provider_reference)

@@ -18,6 +18,7 @@ from ekpay_switch.domain.claims import (
     StartedClaim,
 )
 from ekpay_switch.domain.delivery import NextSend, Recording
+from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.group_commit.decide import BatchDecider, Row
 from ekpay_switch.persistence.group_commit.lock_and_read import lock_and_read, under_window_lock
 from ekpay_switch.persistence.group_commit.steps import Answer, PostEntry, SaveQuote, SealedRecording, Step
@@ -45,6 +46,8 @@ async def write_batch(
         decider = BatchDecider(await lock_and_read(connection, money))
         answers = _decide_steps(decider, money)
         first_numbers = await write_changes(connection, decider.changes, decider.snapshot.business_date)
+        # Hardly ever any, so not a part of the one statement.
+        await raise_alarms(connection, decider.changes.alarms)
         ranks = decider.changes.scroll_ranks
         return [_with_scroll_number(answers.get(id(step)), ranks, first_numbers) for step in steps]
 

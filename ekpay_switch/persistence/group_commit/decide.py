@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from ekpay_switch.domain.alarms import RaisedAlarm
 from ekpay_switch.domain.claims import (
     AcceptedClaim,
     Claim,
@@ -65,6 +66,7 @@ class RowChanges:
     # How many new scroll numbers each series needs, and which of them each payment gets, counted from 0.
     numbers_needed: dict[str, int] = field(default_factory=dict)
     scroll_ranks: dict[UUID, int] = field(default_factory=dict)
+    alarms: list[RaisedAlarm] = field(default_factory=list)
 
 
 class BatchDecider:
@@ -261,6 +263,11 @@ class BatchDecider:
         if notice:
             row = (uuid7(), delivery.payment_id, delivery.partner_id, notice, version)
             self.changes.notifications.append(row)
+        if recording.plan.alarm is not None:
+            facts = recording.plan.facts
+            self.changes.alarms.append(
+                RaisedAlarm.of_payment(recording.plan.alarm, delivery.payment_id, facts)
+            )
 
     def _add_evidence(self, recording: Recording, kind: str) -> None:
         delivery, facts = recording.delivery, _json(recording.plan.facts)

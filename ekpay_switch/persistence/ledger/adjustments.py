@@ -56,30 +56,35 @@ class Adjustments:
             await connection.close()
 
     async def post(self, connection: Connection, adjustments: Sequence[Adjustment]) -> None:
-        """Write entries in order and change what merchants are owed; entries written before are skipped.
-
-        The order of locks is the usual one: window, lane, prefunds, and merchants last.
-
-        Raises:
-            ProvenByPaymentError: an entry names a payment and moves an account that is audited by payment.
-            UnbalancedEntryError: the postings of an entry do not sum to zero.
-            asyncpg.CheckViolationError: a floor or a debt limit does not allow it.
-        """
-        steps = [_step_of(adjustment) for adjustment in adjustments]
-        await lock_books(connection, _LANE)
-        prefunds = {line.account for step in steps for line in step.entry.postings}
-        await connection.fetch(LOCK_ACCOUNTS, sorted(filter(keeps_balance, prefunds)))
-        ids = [step.entry_id for step in steps]
-        standing = {row["id"] for row in await connection.fetch(_STANDING, ids)}
-        new = {adjustment.id: adjustment for adjustment in adjustments if adjustment.id not in standing}
-        written: list[Step] = [step for step in steps if step.entry_id in new]
-        await write_batch(connection, written)
-        for partner_id, minor in sorted(_owed_changes(new.values()).items()):
-            await move_owed(connection, partner_id, minor)
+        """See `post_adjustments`."""
+        await post_adjustments(connection, adjustments)
 
     async def balances(self, connection: Connection) -> dict[str, int]:
         """Every account's balance: the sum of its postings in the account's own direction, in paisa."""
         return {row["code"]: row["balance"] for row in await connection.fetch(_BALANCES)}
+
+
+async def post_adjustments(connection: Connection, adjustments: Sequence[Adjustment]) -> None:
+    """Write entries in order and change what merchants are owed; entries written before are skipped.
+
+    The order of locks is the usual one: window, lane, prefunds, and merchants last.
+
+    Raises:
+        ProvenByPaymentError: an entry names a payment and moves an account that is audited by payment.
+        UnbalancedEntryError: the postings of an entry do not sum to zero.
+        asyncpg.CheckViolationError: a floor or a debt limit does not allow it.
+    """
+    steps = [_step_of(adjustment) for adjustment in adjustments]
+    await lock_books(connection, _LANE)
+    prefunds = {line.account for step in steps for line in step.entry.postings}
+    await connection.fetch(LOCK_ACCOUNTS, sorted(filter(keeps_balance, prefunds)))
+    ids = [step.entry_id for step in steps]
+    standing = {row["id"] for row in await connection.fetch(_STANDING, ids)}
+    new = {adjustment.id: adjustment for adjustment in adjustments if adjustment.id not in standing}
+    written: list[Step] = [step for step in steps if step.entry_id in new]
+    await write_batch(connection, written)
+    for partner_id, minor in sorted(_owed_changes(new.values()).items()):
+        await move_owed(connection, partner_id, minor)
 
 
 def _step_of(adjustment: Adjustment) -> PostEntry:

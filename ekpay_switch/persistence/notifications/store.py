@@ -14,6 +14,7 @@ from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, insert, null, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, endpoint_subject
 from ekpay_switch.domain.merchants import plain_http_hosts
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import (
@@ -26,6 +27,7 @@ from ekpay_switch.domain.notifications import (
     Siblings,
     judge_endpoint,
 )
+from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.notifications.ipn_rows import (
     HAS_SIBLING_ON_THE_WAY,
     IS_OUTDATED,
@@ -187,7 +189,10 @@ class PostgresNotifications:
                 return ""
             if decision.state is not DeliveryState.WAITING:
                 await connection.execute(_SETTLE, {"ids": [leased.notification_id]})
-            return await self._judge_endpoint(connection, leased, decision)
+            why = await self._judge_endpoint(connection, leased, decision)
+            if why:
+                await _raise_alarm(connection, leased, why)
+            return why
 
     async def _judge_endpoint(
         self, connection: AsyncConnection, leased: LeasedNotification, decision: RetryDecision
@@ -217,6 +222,16 @@ class PostgresNotifications:
             return verdict.alarming
         await connection.execute(change.values(state="disabled", disabled_why=verdict.disabled_why))
         return verdict.disabled_why
+
+
+async def _raise_alarm(connection: AsyncConnection, leased: LeasedNotification, why: str) -> None:
+    """Write the alarm about an endpoint that does not take notifications, in the same transaction."""
+    is_ipn = leased.kind is EndpointKind.IPN
+    kind = Alarm.IPNS_NOT_TAKEN if is_ipn else Alarm.NOTIFICATION_ENDPOINT_DISABLED
+    facts = {"partner_id": leased.partner_id, "endpoint_id": str(leased.endpoint_id), "reason": why}
+    alarm = RaisedAlarm(kind, endpoint_subject(leased.endpoint_id), leased.payment_id, facts=facts)
+    driver = (await connection.get_raw_connection()).driver_connection
+    await raise_alarms(driver, [alarm])
 
 
 async def _log(

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -27,6 +27,10 @@ class Role(StrEnum):
 
 class StaffExistsError(SwitchError):
     """Somebody of that name is on the staff already."""
+
+
+class UnknownStaffError(SwitchError):
+    """Nobody of that name is on the staff, or they may do nothing any more."""
 
 
 class NotAllowedError(SwitchError):
@@ -64,6 +68,21 @@ class Staff:
             raise StaffExistsError from problem
         return member
 
+    async def disable(self, name: str, disabled_by: str) -> None:
+        """From now on this person may do nothing, and what they proposed is not carried out any more.
+
+        Raises:
+            UnknownStaffError: there is nobody of this name who may do anything.
+        """
+        change = (
+            update(staff)
+            .where(staff.c.name == name, staff.c.disabled_at.is_(None))
+            .values(disabled_at=func.now(), disabled_by=disabled_by)
+        )
+        async with self._engine.begin() as connection:
+            if (await connection.execute(change)).rowcount != 1:
+                raise UnknownStaffError
+
     async def verify(self, name: str, passphrase: str, role: Role) -> StaffMember:
         """The member of this name, if the passphrase is right and they have the role.
 
@@ -75,6 +94,6 @@ class Staff:
             row = (await connection.execute(query)).first()
         stored = None if row is None else row.passphrase_hash
         is_right = await asyncio.to_thread(passphrase_matches, passphrase, stored)
-        if row is None or not is_right or role not in row.roles:
+        if row is None or not is_right or role not in row.roles or row.disabled_at is not None:
             raise NotAllowedError
         return StaffMember(name, frozenset(Role(word) for word in row.roles))

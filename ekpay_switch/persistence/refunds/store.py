@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, refund_subject
 from ekpay_switch.domain.collections.connector_calls import RefundLine
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import InDoubt
@@ -33,6 +33,7 @@ from ekpay_switch.domain.refunds.refund import (
     refuse_refund,
     takes_two_persons,
 )
+from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.collections.share_postings import read_split
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
@@ -164,7 +165,7 @@ class PostgresRefunds:
             partial(read_target, query=TARGET_OF_REFUND, row_id=locked_refund.refund_id)
         )
         assert target is not None, "a leased refund exists"
-        work = partial(_record, locked_refund=locked_refund, finding=finding, target=target)
+        work = partial(_record_with_alarm, locked_refund=locked_refund, finding=finding, target=target)
         return await self._transactions.run(work, target.accounts)
 
     async def of_payment(self, partner_id: str, payment_id: UUID) -> Sequence[RefundView]:
@@ -290,6 +291,22 @@ async def _begin_send(connection: Connection, locked_refund: LockedRefund, hold:
 
 
 # ---- recording
+
+
+async def _record_with_alarm(
+    connection: Connection, locked_refund: LockedRefund, finding: RefundFinding, target: RefundTarget
+) -> RefundRecorded | None:
+    recorded = await _record(connection, locked_refund, finding, target)
+    if recorded is not None and recorded.alarm is not None:
+        alarm = RaisedAlarm(
+            recorded.alarm,
+            refund_subject(locked_refund.refund_id),
+            locked_refund.payment_id,
+            locked_refund.order.amount.minor,
+            {"refund_id": str(locked_refund.refund_id), "connector_id": locked_refund.order.connector_id},
+        )
+        await raise_alarms(connection, [alarm])
+    return recorded
 
 
 async def _record(

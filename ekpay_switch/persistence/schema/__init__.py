@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, MetaData, Table, event
 
 from ekpay_switch.persistence.schema import (
+    alarms,
     bill_files,
     billers,
     books,
     challans,
     collections,
+    decisions,
     far_sides,
     host_links,
     ledger_lines,
@@ -29,12 +31,14 @@ from ekpay_switch.persistence.schema import (
 
 __all__ = [
     "TRIGGERS",
+    "alarms",
     "append_only_tables",
     "bill_files",
     "billers",
     "books",
     "challans",
     "collections",
+    "decisions",
     "far_sides",
     "host_links",
     "ledger_lines",

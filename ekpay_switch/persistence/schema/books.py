@@ -101,6 +101,9 @@ staff = Table(
     Column("passphrase_hash", Text, nullable=False),
     Column("roles", JSONB, nullable=False),
     instant("created_at", server_default=func.now()),
+    instant("disabled_at", nullable=True),  # since when they may do nothing
+    Column("disabled_by", Text),
+    CheckConstraint("(disabled_at IS NULL) = (disabled_by IS NULL)", name="disabled"),
 )
 
 # The head of each hash chain; locking this row orders the entries of its lane.
@@ -276,6 +279,8 @@ Index(
     unique=True,
     postgresql_where=text("leg = 'funds'"),
 )
+# Money that differed from its order, which is looked for every minute.
+Index("ix_attempts_disagreed", attempts.c.payment_id, postgresql_where=text("outcome = 'disagreed'"))
 Index(
     "uq_attempts_one_success",
     attempts.c.payment_id,

@@ -12,7 +12,7 @@ from connectors.families.iso8583.connector import HostLink
 from connectors.families.iso8583.mac import MacKey
 from connectors.manifest import Manifest
 from connectors.rehearsal import order_for
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.collections.connector_calls import CollectOrder
 from ekpay_switch.ports.host_links import HostPorts
 from ekpay_switch.system_clock import SystemClock, seconds_since_boot
@@ -141,7 +141,11 @@ class Bell:
     rung: list[tuple[Alarm, str]] = field(default_factory=list)
     _rang: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def raise_alarm(self, event: Alarm, payment_id: UUID, **facts: str) -> None:
+    async def raise_alarm(self, alarm: RaisedAlarm) -> None:
+        assert alarm.payment_id is not None, "every alarm of a link is about a payment"
+        self.announce(alarm.kind, alarm.payment_id, **alarm.facts)
+
+    def announce(self, event: Alarm, payment_id: UUID, **facts: str) -> None:
         del payment_id
         self.rung.append((event, facts["code"]))
         self._rang.set()

@@ -1,0 +1,194 @@
+"""`ekpay decide`: two persons decide about money that waits; both see the same before anything moves."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.cli.billers.profiles import profiles_of
+from ekpay_switch.cli.decisions.wording import case_lines, option_lines, proposal_lines
+from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
+from ekpay_switch.config_files.journal import read_journal_chart
+from ekpay_switch.domain.decisions.case import CaseKind
+from ekpay_switch.domain.decisions.options import DecisionAction
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import parse_taka
+from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
+from ekpay_switch.persistence.parties.staff import Role, Staff
+from ekpay_switch.persistence.short_transactions import ShortTransactions
+from ekpay_switch.ports.decisions import (
+    DecisionDesk,
+    JournalProposal,
+    Proposal,
+    ProposalState,
+    ProposalView,
+)
+from ekpay_switch.security.identifiers import uuid7
+from ekpay_switch.security.masking import printable
+
+app = typer.Typer(help="Two persons decide about money that waits.", no_args_is_help=True)
+
+_PROPOSER_VARIABLE, _APPROVER_VARIABLE = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
+Result = TypeVar("Result")
+Work = Callable[[DecisionDesk], Awaitable[Result]]
+
+
+def _visible_text(text: str) -> str:
+    if not text.isprintable():
+        raise typer.BadParameter("visible characters, please")
+    return text.strip()
+
+
+Subject = Annotated[
+    UUID, typer.Argument(metavar="SUBJECT", help="The payment or refund, as `list` names it.")
+]
+ProposalId = Annotated[UUID, typer.Argument(metavar="DECISION", help="The proposal, as `show` names it.")]
+Reason = Annotated[str, typer.Option(callback=_visible_text, help="Why.")]
+Reference = Annotated[
+    str, typer.Option(callback=_visible_text, help="What proves it: a consent, a receipt, a credit note.")
+]
+First = Annotated[str, typer.Option("--as", help="Who proposes it, of finance.")]
+Second = Annotated[str, typer.Option("--as", help="The second person, of finance.")]
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[CaseKind | None, typer.Option(help="Only cases of this kind.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    after: Annotated[UUID | None, typer.Option(help="Only those after this subject.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
+) -> None:
+    """List what waits for a decision of two persons."""
+    cases = _read(lambda desk: desk.list(kind, count, after))
+    if as_json:
+        show_json([asdict(case) for case in cases])
+        return
+    headings = ("subject", "kind", ">taka", "since (Dhaka)", "proposed")
+    rows = (
+        (
+            str(case.subject),
+            case.kind.replace("_", " "),
+            taka(case.amount),
+            dhaka(case.since),
+            str(case.proposal_id or ""),
+        )
+        for case in cases
+    )
+    show_table("Waiting for a decision", headings, rows)
+
+
+@app.command()
+def show(subject: Subject) -> None:
+    """Print a case with both sides, or a proposal: what is known, what may be done, what each would post."""
+    session = open_session()
+
+    async def _show(desk: DecisionDesk) -> list[str]:
+        proposal = await desk.find(subject)
+        if proposal is not None:
+            return proposal_lines(proposal)
+        view = await desk.show(subject)
+        return [*case_lines(view), *option_lines(view.options)]
+
+    for line in _read(_show, session):
+        typer.echo(printable(line))
+
+
+@app.command()
+def propose(
+    subject: Subject,
+    action: Annotated[DecisionAction, typer.Argument(help="What is to be done, as `show` names it.")],
+    reason: Reason,
+    as_: First,
+    reference: Reference = "",
+) -> None:
+    """Propose what is to be done; nothing moves until another person approves it."""
+    proposal = Proposal(uuid7(), subject, action, reason, as_, reference)
+    _report_waiting(_decide(as_, _PROPOSER_VARIABLE, lambda desk: desk.propose(proposal)))
+
+
+@app.command()
+def journal(
+    posting: Annotated[
+        list[str],
+        typer.Option(metavar="ACCOUNT=TAKA", help="An account and what is debited, or -TAKA credited."),
+    ],
+    reason: Reason,
+    reference: Reference,
+    as_: First,
+) -> None:
+    """Propose an entry between accounts that the chart lets meet, such as money that left suspense."""
+    proposal = JournalProposal(uuid7(), tuple(_posting(text) for text in posting), reason, reference, as_)
+    _report_waiting(_decide(as_, _PROPOSER_VARIABLE, lambda desk: desk.propose_journal(proposal)))
+
+
+@app.command()
+def approve(
+    proposal_id: ProposalId,
+    code: Annotated[str, typer.Option(help="The code that `show DECISION` prints: you have seen it.")],
+    as_: Second,
+) -> None:
+    """Approve what another person proposed; it is carried out at once."""
+    view = _decide(as_, _APPROVER_VARIABLE, lambda desk: desk.approve(proposal_id, code.strip(), as_))
+    _report_end(view)
+    if view.state is ProposalState.LAPSED:
+        raise typer.Exit(1)
+
+
+@app.command()
+def reject(proposal_id: ProposalId, reason: Reason, as_: Second) -> None:
+    """Reject what somebody proposed, also oneself; nothing moves."""
+    _report_end(_decide(as_, _APPROVER_VARIABLE, lambda desk: desk.reject(proposal_id, reason, as_)))
+
+
+def _posting(text: str) -> tuple[str, int]:
+    account, _, amount = text.partition("=")
+    sign = -1 if amount.startswith("-") else 1
+    try:
+        return account.strip(), sign * parse_taka(amount.lstrip("+-")).minor
+    except MalformedAmountError as problem:
+        raise typer.BadParameter(
+            f"posting: {text} is not ACCOUNT=TAKA, such as suspense:bkash=-125.50"
+        ) from problem
+
+
+def _decide(name: str, variable: str, work: Work[ProposalView]) -> ProposalView:
+    """Carry out the act of a person of finance, once their passphrase is verified."""
+    secret, session = passphrase(variable, f"Passphrase of {name}"), open_session()
+
+    async def _verified(engine: AsyncEngine) -> ProposalView:
+        await Staff(engine).verify(name, secret, Role.FINANCE)
+        return await _at_desk(session, work)
+
+    return session.run(_verified)
+
+
+def _read(work: Work[Result], session: Session | None = None) -> Result:
+    opened = session or open_session()
+    return opened.run(lambda _: _at_desk(opened, work))
+
+
+async def _at_desk(session: Session, work: Work[Result]) -> Result:
+    settings = session.settings
+    deposits = [profile.id for profile in profiles_of(settings) if profile.pays_from_deposit]
+    chart = read_journal_chart(settings.config / "journal.toml")
+    transactions = ShortTransactions(session.database.connect)
+    try:
+        return await work(PostgresDecisionDesk(transactions, deposits, chart))
+    finally:
+        await transactions.close()
+
+
+def _report_waiting(view: ProposalView) -> None:
+    for line in proposal_lines(view):
+        typer.echo(printable(line))
+    typer.echo(f"It waits: ekpay decide approve {view.id} --code CODE --as NAME")
+
+
+def _report_end(view: ProposalView) -> None:
+    why = f": {view.end_reason}" if view.end_reason else ""
+    typer.echo(printable(f"Decision {view.id} is {view.state}{why}."))

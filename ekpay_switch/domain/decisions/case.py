@@ -1,0 +1,101 @@
+"""The cases that two persons decide, as they are read under lock.
+
+A case is a payment or a refund at which nothing further happens by itself, or has not for a long time. Its
+digest changes with everything that a decision may rest on, so what was proposed about another state of it is
+stale and is not carried out.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from uuid import UUID
+
+from ekpay_switch.domain.ledger.posting_rules import Sums
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refunds.refund import RefundState
+
+
+class CaseKind(StrEnum):
+    """What waits for two persons; the comment of each member says why."""
+
+    REVIEW = "review"  # a payment is in review: facts disagree
+    STUCK_DELIVERY = "stuck_delivery"  # its biller does not say whether it holds a payment
+    MISMATCHED_MONEY = "mismatched_money"  # money that differs from its order, and is no reason of a review
+    DOUBTFUL_REFUND = "doubtful_refund"  # its connector does not say whether it gave the money back
+    MISSING_RECEIPT = "missing_receipt"  # its biller does not give the final receipt of a completed payment
+    JOURNAL = "journal"  # no case: an entry that finance writes by hand
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentCase:
+    """A payment that waits for a decision, as of one moment under its lock.
+
+    `came_from` is its state before it went to review, its present state if it is in none. The money came from
+    `prefund`, or was collected by `connector_id`; the other one is empty. `in_suspense` is collected money
+    that differs from the order and is not on its way back, and `late_posting` what its biller holds though
+    the money went back: both in paisa. `echoed` is the amount that the biller says, if it says another than
+    we booked. `last_facts` are those of its last step. `steps` counts its history.
+    """
+
+    kind: CaseKind
+    payment_id: UUID
+    partner_id: str
+    lane: int
+    payee: str
+    state: State
+    came_from: State
+    steps: int
+    sums: Sums
+    prefund: str
+    connector_id: str
+    in_suspense: int = 0
+    late_posting: int = 0
+    echoed: int | None = None
+    from_deposit: bool = False
+    last_facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> UUID:
+        """What a proposal about it names."""
+        return self.payment_id
+
+
+@dataclass(frozen=True, slots=True)
+class RefundInDoubt:
+    """A refund of which nobody knows whether its connector gave the money back; `steps` counts its history.
+
+    `asked` counts the inquiries, `sends` the sends.
+    """
+
+    refund_id: UUID
+    payment_id: UUID
+    partner_id: str
+    lane: int
+    connector_id: str
+    state: RefundState
+    amount: Money
+    steps: int
+    sends: int
+    kind: CaseKind = CaseKind.DOUBTFUL_REFUND
+
+    @property
+    def subject(self) -> UUID:
+        """What a proposal about it names."""
+        return self.refund_id
+
+
+Case = PaymentCase | RefundInDoubt
+
+
+def case_digest(case: Case) -> bytes:
+    """SHA-256 over everything that a decision about the case may rest on."""
+    parts = [f"{name.name}={_canonical(getattr(case, name.name))}" for name in fields(case)]
+    return hashlib.sha256("\x1f".join(["ekpay-case-1", *parts]).encode()).digest()
+
+
+def _canonical(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "\x1e".join(f"{name}={value[name]}" for name in sorted(value))
+    return str(value)

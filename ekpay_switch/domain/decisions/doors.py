@@ -1,0 +1,46 @@
+"""The doors of every alarm: the commands by which a person ends what it is about."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ekpay_switch.domain.alarms import Alarm
+
+_DECIDE = ("ekpay decide show PAYMENT", "ekpay decide propose PAYMENT ACTION")
+_DECIDE_REFUND = ("ekpay decide show REFUND", "ekpay decide propose REFUND ACTION")
+_BY_HAND = ("ekpay refunds by-hand REFUND", "ekpay refunds confirm REFUND")
+_CLOSE = ("ekpay alarms close ALARM",)
+
+DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
+    {
+        Alarm.LATE_SUCCESS: _DECIDE,
+        Alarm.AMOUNT_ECHO_MISMATCH: _DECIDE,
+        Alarm.LATE_ECHO_MISMATCH: _DECIDE,
+        Alarm.HALF_DONE_AFTER_GIVE_BACK: _DECIDE,
+        Alarm.RECEIPT_USED_TWICE: _DECIDE,
+        Alarm.COLLECTED_MISMATCH: _DECIDE,
+        Alarm.PAYMENT_IN_REVIEW: _DECIDE,
+        Alarm.DELIVERY_STUCK: _DECIDE,
+        Alarm.COLLECTION_STUCK: _DECIDE,
+        Alarm.MONEY_IN_SUSPENSE: _DECIDE,
+        Alarm.REFUND_STUCK: _DECIDE_REFUND,
+        Alarm.RECEIPT_MISSING: ("ekpay receipts ask PAYMENT", *_DECIDE),
+        Alarm.DECISION_WAITS: ("ekpay decide approve DECISION", "ekpay decide reject DECISION"),
+        Alarm.REFUND_WAITS_FOR_APPROVAL: ("ekpay refunds approve REFUND", "ekpay refunds reject REFUND"),
+        Alarm.REFUND_NEEDS_A_PERSON: _BY_HAND,
+        Alarm.UNEXPECTED_MONEY: ("ekpay refunds list", *_BY_HAND),
+        Alarm.LATE_REFUND: _CLOSE,
+        Alarm.LATE_APPROVAL: _CLOSE,
+        Alarm.REVERSAL_NOT_KNOWN: _CLOSE,
+        Alarm.REVERSAL_NOT_CONFIRMED: _CLOSE,
+        Alarm.FILE_NEEDS_A_PERSON: (*_DECIDE, *_CLOSE),
+        Alarm.SHUT_OUT: ("ekpay billers certify BILLER", *_CLOSE),
+        Alarm.NOTIFICATION_ENDPOINT_DISABLED: ("ekpay notifications enable ENDPOINT",),
+        Alarm.IPNS_NOT_TAKEN: ("ekpay notifications replay ENDPOINT", *_CLOSE),
+        Alarm.TRANSFER_WAITS: (
+            "ekpay partners approve-top-up TOP_UP",
+            "ekpay partners reject-top-up TOP_UP",
+            "ekpay billers approve-deposit DEPOSIT",
+        ),
+        Alarm.MERCHANT_OWES: ("ekpay decide journal",),
+    }
+)

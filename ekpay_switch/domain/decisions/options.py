@@ -1,0 +1,299 @@
+"""What may be decided about a case, and what each decision does: its entries and the payment's events.
+
+Pure: the same case has the same options, so the second person approves just what the first one saw.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import assert_never
+
+from ekpay_switch.domain.decisions.case import Case, CaseKind, PaymentCase, RefundInDoubt
+from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.ledger.posting_rules import (
+    debited_after_late_success_entry,
+    delivered_entry,
+    funded_from_suspense_entry,
+    given_back_entry,
+    late_success_written_off_entry,
+    owed_back_entry,
+    owed_back_from_suspense_entry,
+    paid_back_entry,
+    posted_after_give_back_entry,
+)
+from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import Event, State
+from ekpay_switch.domain.refusals import Refusal
+
+
+class DecisionAction(StrEnum):
+    """What two persons may decide; the values of `decisions.action`."""
+
+    ACCEPT = "accept"  # the payment stands as it is: its biller holds it, or nothing contradicts it any more
+    DELIVER = "deliver"  # its money is taken as it came, and its payee is to get it
+    GIVE_BACK = "give_back"  # everything goes back to where it came from
+    DEBIT_PARTNER = "debit_partner"  # the partner consents to pay what its biller holds after all
+    BILLER_RETURNED = "biller_returned"  # the biller has let go of what it held
+    WRITE_OFF = "write_off"  # the biller keeps it, and we bear it
+    CLOSE = "close"  # no money of ours is in it
+    PAID_BACK = "paid_back"  # the connector has given the money back
+    NOT_PAID_BACK = "not_paid_back"  # the connector has not and will not: finance pays it by hand
+    JOURNAL = "journal"  # the entry is posted as it is written
+
+
+# What the reference of a decision names, for each action that needs one.
+REFERENCE: Mapping[DecisionAction, str] = MappingProxyType(
+    {
+        DecisionAction.ACCEPT: "how the biller names the payment: its receipt or acknowledgement",
+        DecisionAction.DEBIT_PARTNER: "the partner's written consent",
+        DecisionAction.BILLER_RETURNED: "the biller's credit note or written word",
+        DecisionAction.PAID_BACK: "how the connector names the refund",
+        DecisionAction.NOT_PAID_BACK: "the connector's written word",
+        DecisionAction.JOURNAL: "the document that the entry rests on",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that may be decided, with all that its approval does.
+
+    `entries` are posted in order; `events` move the payment; `refusal` is why it ends unpaid; `notice` names
+    the notification of its partner. Where `opens_refund`, the money goes back by a refund that is approved
+    with the decision, and `entries` are those of the refund. Where `is_delivered`, the delivery counts as
+    acknowledged by the biller.
+    """
+
+    action: DecisionAction
+    meaning: str
+    entries: tuple[Entry, ...] = ()
+    events: tuple[Event, ...] = ()
+    refusal: Refusal | None = None
+    notice: str = ""
+    opens_refund: bool = False
+    is_delivered: bool = False
+
+    @property
+    def amount(self) -> int:
+        """The money that it moves, in paisa: the debits of its largest entry."""
+        debits = (sum(max(posting.amount, 0) for posting in entry.postings) for entry in self.entries)
+        return max(debits, default=0)
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether a reference must prove it."""
+        return self.action in REFERENCE
+
+
+def options_of(case: Case) -> tuple[Option, ...]:
+    """Everything that may be decided about a case; never empty for a case that is one."""
+    if isinstance(case, RefundInDoubt):
+        return _options_of_refund(case)
+    return _OPTIONS[case.kind](case)
+
+
+def option_named(case: Case, action: DecisionAction) -> Option | None:
+    """The option of this action, or None where the case does not allow it."""
+    return next((option for option in options_of(case) if option.action is action), None)
+
+
+def _options_of_review(case: PaymentCase) -> tuple[Option, ...]:
+    match case.came_from:
+        case State.DELIVERING:
+            return _options_of_delivery(case, ())
+        case State.CREATED | State.COLLECTING:
+            return _options_of_collection(case)
+        case State.REFUNDED | State.COMPLETED | State.DECLINED | State.EXPIRED:
+            return _options_of_contradiction(case)
+        case State.FUNDED | State.REFUNDING | State.IN_REVIEW:
+            return ()
+        case _:
+            assert_never(case.came_from)
+
+
+def _options_of_contradiction(case: PaymentCase) -> tuple[Option, ...]:
+    """A payment that was final: what contradicts it is paid for, let go, or turns out to be nothing."""
+    if case.late_posting:
+        return _options_of_late_success(case)
+    if case.in_suspense:
+        return (_money_goes_back(case),)
+    if case.echoed and case.came_from is State.REFUNDED:
+        return _options_of_late_echo(case, case.echoed)
+    return (_closed(case),)
+
+
+def _options_of_delivery(case: PaymentCase, before: tuple[Event, ...]) -> tuple[Option, ...]:
+    """A delivery whose end nobody knows, or whose facts disagree: the biller holds it, or it goes back."""
+    accepted = Option(
+        DecisionAction.ACCEPT,
+        "the biller holds the payment: it is completed as it was booked",
+        (delivered_entry(case.payee, case.sums, from_deposit=case.from_deposit),),
+        (*before, Event.REVIEWED_AS_COMPLETED),
+        notice="completed",
+        is_delivered=True,
+    )
+    if not case.connector_id:
+        to_prefund = Option(
+            DecisionAction.GIVE_BACK,
+            "the biller does not hold the payment: everything goes back to the prefund",
+            (given_back_entry(case.prefund, case.sums),),
+            (*before, Event.REVIEWED_TO_GIVE_BACK, Event.GIVEN_BACK),
+            Refusal.BILLER_REFUSED,
+            "refunded",
+        )
+        return (accepted, to_prefund)
+    to_payer = Option(
+        DecisionAction.GIVE_BACK,
+        "the biller does not hold the payment: everything goes back to the payer",
+        (owed_back_entry(case.connector_id, case.sums),),
+        (*before, Event.REVIEWED_TO_GIVE_BACK),
+        Refusal.BILLER_REFUSED,
+    )
+    again = Option(
+        DecisionAction.DELIVER,
+        "the biller does not hold the payment: it is sent once more",
+        (),
+        (*before, Event.REVIEWED_TO_DELIVER),
+    )
+    return (accepted, to_payer, again)
+
+
+def _options_of_collection(case: PaymentCase) -> tuple[Option, ...]:
+    """Money that differs from the order of a payment which waited for it."""
+    if not case.in_suspense:
+        return (
+            Option(
+                DecisionAction.CLOSE,
+                "no money of ours came: the payer never paid",
+                (),
+                (Event.REVIEWED_AS_EXPIRED,),
+                Refusal.QUOTE_EXPIRED,
+                "expired",
+            ),
+        )
+    options: tuple[Option, ...] = (_money_goes_back(case, Refusal.AMOUNT_DIFFERS),)
+    if case.in_suspense <= case.sums.total.minor:
+        came = Money(case.in_suspense, case.sums.amount.currency)
+        options += (
+            Option(
+                DecisionAction.DELIVER,
+                "the money is taken as it came, what is short is our loss, and the payee gets the payment",
+                (funded_from_suspense_entry(case.connector_id, case.sums, came),),
+                (Event.REVIEWED_TO_DELIVER,),
+            ),
+        )
+    return options
+
+
+def _options_of_late_success(case: PaymentCase) -> tuple[Option, ...]:
+    """The biller holds what went back: somebody pays for it, or the biller lets go of it."""
+    posted = posted_after_give_back_entry(case.payee, case.sums.amount, from_deposit=case.from_deposit)
+    options: tuple[Option, ...] = (
+        Option(
+            DecisionAction.BILLER_RETURNED,
+            "the biller has taken its booking back: the payment stays refunded",
+            (posted.reversal(),),
+            (Event.REVIEWED_AS_REFUNDED,),
+        ),
+        Option(
+            DecisionAction.WRITE_OFF,
+            "the biller keeps the money and we bear it: the payment stays refunded",
+            (late_success_written_off_entry(case.payee, case.sums.amount),),
+            (Event.REVIEWED_AS_REFUNDED,),
+        ),
+    )
+    if case.prefund and not is_merchant(case.payee):
+        debited = Option(
+            DecisionAction.DEBIT_PARTNER,
+            "the partner pays after all, charges included: the payment is completed",
+            (debited_after_late_success_entry(case.prefund, case.payee, case.sums),),
+            (Event.REVIEWED_AS_COMPLETED,),
+            notice="completed",
+            is_delivered=True,
+        )
+        options = (debited, *options)
+    return options
+
+
+def _options_of_late_echo(case: PaymentCase, echoed: int) -> tuple[Option, ...]:
+    """The biller says that it holds another amount of what went back; nothing is booked yet."""
+    held = Money(echoed, case.sums.amount.currency)
+    kept = posted_after_give_back_entry(case.payee, held, from_deposit=case.from_deposit)
+    written_off = late_success_written_off_entry(case.payee, held)
+    return (
+        Option(
+            DecisionAction.BILLER_RETURNED,
+            "the biller has taken its booking back: the payment stays refunded",
+            (),
+            (Event.REVIEWED_AS_REFUNDED,),
+        ),
+        Option(
+            DecisionAction.WRITE_OFF,
+            "the biller keeps what it says and we bear it: the payment stays refunded",
+            (kept, written_off),
+            (Event.REVIEWED_AS_REFUNDED,),
+        ),
+    )
+
+
+_RESTORED: Mapping[State, tuple[Event, str]] = MappingProxyType(
+    {
+        State.COMPLETED: (Event.REVIEWED_AS_COMPLETED, "the payment stays completed"),
+        State.DECLINED: (Event.REVIEWED_AS_DECLINED, "the payment stays declined"),
+        State.EXPIRED: (Event.REVIEWED_AS_EXPIRED, "the payment stays expired"),
+        State.REFUNDED: (Event.REVIEWED_AS_REFUNDED, "the payment stays refunded"),
+    }
+)
+
+
+def _closed(case: PaymentCase) -> Option:
+    event, meaning = _RESTORED[case.came_from]
+    return Option(DecisionAction.CLOSE, f"no money of ours is in it: {meaning}", (), (event,))
+
+
+def _money_goes_back(case: PaymentCase, refusal: Refusal | None = None) -> Option:
+    came = Money(case.in_suspense, case.sums.amount.currency)
+    return Option(
+        DecisionAction.GIVE_BACK,
+        "the money that differs goes back to its payer",
+        (owed_back_from_suspense_entry(case.connector_id, came),),
+        refusal=refusal,
+        opens_refund=True,
+    )
+
+
+def _options_of_refund(case: RefundInDoubt) -> tuple[Option, ...]:
+    return (
+        Option(
+            DecisionAction.PAID_BACK,
+            "the connector has given the money back",
+            (paid_back_entry(case.connector_id, case.amount),),
+        ),
+        Option(
+            DecisionAction.NOT_PAID_BACK,
+            "the connector has not given the money back and will not: finance pays it by hand",
+        ),
+    )
+
+
+def _options_of_missing_receipt(_case: PaymentCase) -> tuple[Option, ...]:
+    meaning = "the final receipt is the one that the biller's operations desk has named"
+    return (Option(DecisionAction.ACCEPT, meaning, (), (Event.RECEIPT_ISSUED,), notice="receipt_issued"),)
+
+
+def _no_options(_case: PaymentCase) -> tuple[Option, ...]:
+    return ()
+
+
+_OPTIONS: Mapping[CaseKind, Callable[[PaymentCase], tuple[Option, ...]]] = MappingProxyType(
+    {
+        CaseKind.REVIEW: _options_of_review,
+        CaseKind.STUCK_DELIVERY: lambda case: _options_of_delivery(case, (Event.FACTS_DISAGREED,)),
+        CaseKind.MISSING_RECEIPT: _options_of_missing_receipt,
+        CaseKind.MISMATCHED_MONEY: lambda case: (_money_goes_back(case),),
+        CaseKind.DOUBTFUL_REFUND: _no_options,
+        CaseKind.JOURNAL: _no_options,
+    }
+)

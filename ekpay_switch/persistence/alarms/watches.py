@@ -1,0 +1,146 @@
+# ruff: noqa: S608 - every part of the queries is a constant
+"""The states in which money waits on a person, each as a query: what raises an alarm, and while it is open.
+
+The queries are the net below the flows: a state that has its alarm from the transaction that led to it is not
+raised again, one that has none gets it within a minute, and an alarm whose state is over ends by evidence.
+Each query returns the subject, its payment or null, the amount in paisa or null, and since when.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.delivery import FINAL_RECEIPT
+from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
+
+REVIEW_ALARMS = frozenset(
+    {
+        Alarm.PAYMENT_IN_REVIEW,
+        Alarm.LATE_SUCCESS,
+        Alarm.AMOUNT_ECHO_MISMATCH,
+        Alarm.LATE_ECHO_MISMATCH,
+        Alarm.HALF_DONE_AFTER_GIVE_BACK,
+        Alarm.RECEIPT_USED_TWICE,
+        Alarm.COLLECTED_MISMATCH,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One such state.
+
+    `waiting` selects the subjects that are in it. Where `raises` is false, only the flows raise its alarm,
+    and the query just ends it. Where `is_closable`, its owner may close it before. `covered_by` are alarms
+    about the same subject that are as good as this one.
+    """
+
+    waiting: str
+    raises: bool = True
+    is_closable: bool = False
+    covered_by: frozenset[Alarm] = frozenset()
+
+
+_PAYMENT = "'payment ' || p.id AS subject, p.id AS payment_id, NULL::bigint AS amount, p.updated_at AS since"
+_REFUND = "'refund ' || r.id AS subject, r.payment_id, r.amount, r.created_at AS since"
+_IN_REVIEW = f"SELECT {_PAYMENT} FROM payments AS p WHERE p.state = 'in_review'"
+# Two partial indexes together contain every open payment (`schema.upkeep`).
+_OPEN = f"""
+(SELECT * FROM payments WHERE {OPEN} AND next_action_at IS NOT NULL
+ UNION ALL SELECT * FROM payments WHERE {UNSCHEDULED}) AS p
+"""
+_IN_SUSPENSE = """
+SELECT 'payment ' || t.payment_id AS subject, t.payment_id, sum(t.collected - t.refunded)::bigint AS amount,
+  min(t.collected_at) AS since
+FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
+WHERE a.outcome = 'disagreed' AND t.collected > t.refunded GROUP BY t.payment_id
+"""
+# What a file says otherwise of has not moved since.
+_UNMOVED = """
+SELECT a.subject, a.payment_id, a.amount, a.raised_at AS since
+FROM alarms AS a JOIN payments AS p ON p.id = a.payment_id
+WHERE a.kind = 'file_needs_a_person' AND a.ended_at IS NULL AND (
+  (starts_with(a.subject, 'payment ') AND p.updated_at < a.last_raised_at)
+  OR EXISTS (SELECT FROM refunds AS r WHERE r.payment_id = a.payment_id AND 'refund ' || r.id = a.subject
+    AND r.state IN ('sent', 'in_doubt')))
+"""
+_NOT_TAKEN = """
+SELECT a.subject, NULL::uuid AS payment_id, NULL::bigint AS amount, a.raised_at AS since
+FROM alarms AS a JOIN notification_endpoints AS e ON a.subject = 'endpoint ' || e.id
+WHERE a.kind = 'ipns_not_taken' AND a.ended_at IS NULL AND e.given_up_in_a_row > 0
+"""
+_SHUT_OUT = """
+SELECT s.subject, NULL::uuid AS payment_id, NULL::bigint AS amount, now() AS since
+FROM alarms AS s WHERE s.kind = 'shut_out' AND s.ended_at IS NULL AND NOT EXISTS (
+  SELECT FROM payments AS p JOIN history AS h ON h.payment_id = p.id
+  WHERE 'biller ' || p.biller_id = s.subject AND p.updated_at > s.last_raised_at
+    AND h.at > s.last_raised_at AND h.event IN ('biller_acknowledged', 'biller_refused', 'proven_not_posted'))
+"""
+
+WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
+    {
+        Alarm.PAYMENT_IN_REVIEW: Watch(_IN_REVIEW, covered_by=REVIEW_ALARMS),
+        **dict.fromkeys(
+            sorted(REVIEW_ALARMS - {Alarm.PAYMENT_IN_REVIEW, Alarm.COLLECTED_MISMATCH}),
+            Watch(_IN_REVIEW, raises=False),
+        ),
+        Alarm.COLLECTED_MISMATCH: Watch(
+            f"{_IN_REVIEW} UNION SELECT subject, payment_id, NULL, since FROM ({_IN_SUSPENSE}) AS s",
+            raises=False,
+        ),
+        Alarm.MONEY_IN_SUSPENSE: Watch(_IN_SUSPENSE, covered_by=REVIEW_ALARMS),
+        Alarm.DELIVERY_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'delivering'"),
+        Alarm.COLLECTION_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'collecting'"),
+        Alarm.REFUND_STUCK: Watch(
+            f"SELECT {_REFUND} FROM refunds AS r"
+            " WHERE r.state IN ('approved', 'sent', 'in_doubt') AND r.next_action_at IS NOT NULL"
+        ),
+        Alarm.REFUND_WAITS_FOR_APPROVAL: Watch(f"SELECT {_REFUND} FROM refunds AS r WHERE r.state = 'asked'"),
+        Alarm.REFUND_NEEDS_A_PERSON: Watch(f"SELECT {_REFUND} FROM refunds AS r WHERE r.state = 'by_hand'"),
+        Alarm.UNEXPECTED_MONEY: Watch(
+            "SELECT 'payment ' || r.payment_id AS subject, r.payment_id, r.amount, r.created_at AS since"
+            " FROM refunds AS r WHERE r.kind = 'unexpected'"
+            " AND (r.next_action_at IS NOT NULL OR r.state IN ('asked', 'by_hand'))",
+            raises=False,
+        ),
+        Alarm.FILE_NEEDS_A_PERSON: Watch(_UNMOVED, raises=False, is_closable=True),
+        Alarm.RECEIPT_MISSING: Watch(
+            "SELECT a.subject, a.payment_id, NULL::bigint AS amount, now() AS since FROM alarms AS a"
+            " JOIN payments AS p ON p.id = a.payment_id WHERE a.kind = 'receipt_missing'"
+            f" AND a.ended_at IS NULL AND NOT p.facts ? '{FINAL_RECEIPT}'",
+            raises=False,
+            is_closable=True,
+        ),
+        Alarm.NOTIFICATION_ENDPOINT_DISABLED: Watch(
+            "SELECT 'endpoint ' || e.id AS subject, NULL::uuid AS payment_id, NULL::bigint AS amount,"
+            " now() AS since FROM notification_endpoints AS e WHERE e.state = 'disabled'"
+            " AND e.disabled_why IS NOT NULL",
+            raises=False,
+        ),
+        Alarm.IPNS_NOT_TAKEN: Watch(_NOT_TAKEN, raises=False, is_closable=True),
+        Alarm.SHUT_OUT: Watch(_SHUT_OUT, raises=False, is_closable=True),
+        Alarm.REVERSAL_NOT_CONFIRMED: Watch(
+            "SELECT 'payment ' || m.payment_id AS subject, m.payment_id, NULL::bigint AS amount,"
+            " now() AS since FROM host_messages AS m WHERE m.state = 'reversing'",
+            raises=False,
+        ),
+        Alarm.DECISION_WAITS: Watch(
+            "SELECT 'decision ' || d.id AS subject, d.payment_id, d.amount, d.proposed_at AS since"
+            " FROM decisions AS d WHERE num_nonnulls(d.approved_at, d.rejected_at, d.lapsed_at) = 0"
+        ),
+        Alarm.TRANSFER_WAITS: Watch(
+            "SELECT 'transfer ' || w.id AS subject, NULL::uuid AS payment_id, w.amount, w.since FROM ("
+            "SELECT id, amount, asked_at AS since FROM top_ups"
+            " WHERE num_nonnulls(approved_by, rejected_by) = 0"
+            " UNION ALL SELECT id, amount, asked_at FROM deposit_transfers"
+            " WHERE num_nonnulls(approved_by, rejected_by) = 0"
+            " UNION ALL SELECT id, NULL, asked_at FROM transfer_reversals"
+            " WHERE num_nonnulls(approved_by, rejected_by) = 0) AS w"
+        ),
+        Alarm.MERCHANT_OWES: Watch(
+            "SELECT 'merchant ' || m.partner_id AS subject, NULL::uuid AS payment_id, -m.owed AS amount,"
+            " now() AS since FROM merchants AS m WHERE m.owed < 0"
+        ),
+    }
+)

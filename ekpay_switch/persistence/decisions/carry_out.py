@@ -1,0 +1,231 @@
+"""What an approval does: entries, the payment's steps, the refund's step, in the caller's transaction.
+
+The caller holds the locks of `cases.lock_subject`, and has found the case to be the one that was proposed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, payment_subject, refund_subject
+from ekpay_switch.domain.decisions.case import Case, PaymentCase, RefundInDoubt
+from ekpay_switch.domain.decisions.options import DecisionAction, Option
+from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, AttemptEnd
+from ekpay_switch.domain.payment import Event, State, walk
+from ekpay_switch.domain.refunds.refund import RefundEvent
+from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_alarms
+from ekpay_switch.persistence.collections.findings import ABANDON_OTHERS
+from ekpay_switch.persistence.group_commit.batch import write_batch
+from ekpay_switch.persistence.group_commit.steps import PostEntry, Step
+from ekpay_switch.persistence.payment_rows import (
+    LEG,
+    NEW_HISTORY,
+    add_notification,
+    as_json,
+    from_json,
+    lock_payment,
+    update_row,
+)
+from ekpay_switch.persistence.refunds.decisions import (
+    RefundCase,
+    RefundRequest,
+    approve,
+    ask_review_give_back,
+)
+from ekpay_switch.persistence.refunds.rows import TARGET_IN_SUSPENSE, lock_refund, lock_target, read_target
+from ekpay_switch.persistence.refunds.steps import StepDetails, move_payment_of_refund, move_refund
+from ekpay_switch.persistence.short_transactions import Connection
+
+Row = Mapping[str, Any]
+
+# The biller's bill may have lapsed while two persons decided; they have decided that it is paid all the same.
+DELIVER_WITHIN = timedelta(hours=1)
+_LATEST_DELIVERY = """
+SELECT id FROM attempts WHERE payment_id = $1 AND leg = 'delivery' ORDER BY opened_at DESC, id DESC LIMIT 1
+"""
+_CLOSE_DELIVERIES = """
+UPDATE attempts SET state = 'closed', outcome = $2, closed_at = now()
+WHERE payment_id = $1 AND leg = 'delivery' AND state <> 'closed'
+"""
+_ACKNOWLEDGE_DELIVERY = """
+UPDATE attempts SET state = 'closed', outcome = $2, closed_at = coalesce(closed_at, now()) WHERE id = $1
+"""
+_FUND = "UPDATE attempts SET outcome = 'approved' WHERE id = $1 AND outcome = 'disagreed'"
+_MISMATCHED_TRY = """
+SELECT t.attempt_id, t.connector_id, t.charge, t.fee, t.vat FROM tries AS t
+JOIN attempts AS a ON a.id = t.attempt_id
+WHERE t.payment_id = $1 AND a.outcome = 'disagreed' AND t.collected IS NOT NULL AND t.refunded = 0
+ORDER BY a.opened_at LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An approved proposal: what it is, who made and who approves it, and the ids of its entries."""
+
+    decision_id: UUID
+    action: DecisionAction
+    reason: str
+    reference: str
+    proposed_by: str
+    approved_by: str
+    entry_ids: tuple[UUID, ...]
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the history says of it."""
+        facts = {"decision": str(self.decision_id), "proposed_by": self.proposed_by, "reason": self.reason}
+        return facts | ({"reference": self.reference} if self.reference else {})
+
+
+async def carry_out(connection: Connection, case: Case, option: Option, approval: Approval) -> None:
+    """Do what an option says; alarms about its payment and its refund end with it."""
+    subjects = [payment_subject(case.payment_id)]
+    if isinstance(case, RefundInDoubt):
+        subjects = [refund_subject(case.refund_id)]
+        await _end_refund(connection, case, option, approval)
+    elif option.opens_refund:
+        await _give_back_from_suspense(connection, case, approval)
+    else:
+        await _post(connection, case, option, approval)
+        await _move_payment(connection, case, option, approval)
+    reason = f"decision {approval.decision_id}: {approval.action}"
+    await end_alarms(connection, subjects, AlarmEnd.DECISION, reason)
+    if isinstance(case, RefundInDoubt) and approval.action is DecisionAction.NOT_PAID_BACK:
+        left = RaisedAlarm(
+            Alarm.REFUND_NEEDS_A_PERSON, subjects[0], case.payment_id, case.amount.minor, approval.facts
+        )
+        await raise_alarms(connection, [left])
+
+
+async def _post(connection: Connection, case: Case, option: Option, approval: Approval) -> None:
+    steps: list[Step] = [
+        PostEntry(entry_id, case.lane, entry, case.payment_id)
+        for entry_id, entry in zip(approval.entry_ids, option.entries, strict=True)
+    ]
+    if steps:
+        await write_batch(connection, steps)
+
+
+# ---- payments
+
+
+async def _move_payment(
+    connection: Connection, case: PaymentCase, option: Option, approval: Approval
+) -> None:
+    """Walk the payment through the option's events; the new epoch makes late answers mere evidence."""
+    payment = await lock_payment(connection, case.payment_id)
+    assert payment is not None, "a case has its payment"
+    steps = walk(case.state, option.events)
+    for seq, step in enumerate(steps, payment["steps"] + 1):
+        facts = as_json(approval.facts)
+        await connection.execute(
+            NEW_HISTORY, case.payment_id, seq, *map(str, step), approval.approved_by, facts
+        )
+    state = steps[-1][2]
+    columns: dict[str, object] = {
+        "state": str(state),
+        "steps": payment["steps"] + len(steps),
+        "epoch": payment["epoch"] + 1,
+        "lease_until": None,
+        "updated_at": payment["now"],
+        "facts": as_json({**from_json(payment["facts"]), **_receipts(option, approval)}),
+        **_when_next(state, payment),
+    }
+    if option.refusal is not None and payment["refusal"] is None:
+        columns["refusal"] = str(option.refusal)
+    if state is State.FUNDED and not case.prefund:
+        columns |= await _fund(connection, case)
+    await update_row(connection, "payments", {"id": case.payment_id}, columns)
+    await _end_deliveries(connection, case, option)
+    if option.notice:
+        await add_notification(connection, payment, option.notice, payment["steps"] + len(steps))
+
+
+def _receipts(option: Option, approval: Approval) -> dict[str, str]:
+    """What the biller's desk has named in writing, where it is what the payer is shown."""
+    if option.action is not DecisionAction.ACCEPT:
+        return {}
+    name = FINAL_RECEIPT if option.events == (Event.RECEIPT_ISSUED,) else RECEIPT
+    return {name: approval.reference}
+
+
+def _when_next(state: State, payment: Row) -> dict[str, object]:
+    """When the payment is due for work: at once where a job goes on with it, or watches it."""
+    now = payment["now"]
+    match state:
+        case State.FUNDED:
+            # The quote of a payment of a merchant is never over.
+            expires_at = max(payment["quote_expires_at"] or now, now + DELIVER_WITHIN)
+            return {"next_action_at": now, "quote_expires_at": expires_at}
+        case State.REFUNDING | State.REFUNDED:
+            return {"next_action_at": now}
+        case _:
+            return {"next_action_at": None}
+
+
+async def _fund(connection: Connection, case: PaymentCase) -> dict[str, object]:
+    """Make the try whose money was taken as it came the one that funded the payment; returns its price."""
+    try_row = await connection.fetchrow(_MISMATCHED_TRY, case.payment_id)
+    if case.came_from not in {State.CREATED, State.COLLECTING} or try_row is None:
+        return {}
+    await connection.execute(_FUND, try_row["attempt_id"])
+    await connection.execute(ABANDON_OTHERS, case.payment_id, LEG, try_row["attempt_id"])
+    price = {"charge": case.sums.charge.minor, "fee": case.sums.fee.minor, "vat": case.sums.vat.minor}
+    return {"collected_by": try_row["connector_id"], **price}
+
+
+async def _end_deliveries(connection: Connection, case: PaymentCase, option: Option) -> None:
+    await connection.execute(_CLOSE_DELIVERIES, case.payment_id, AttemptEnd.NOT_POSTED)
+    if option.is_delivered:
+        attempt_id = await connection.fetchval(_LATEST_DELIVERY, case.payment_id)
+        await connection.execute(_ACKNOWLEDGE_DELIVERY, attempt_id, AttemptEnd.APPROVED)
+
+
+# ---- refunds
+
+
+async def _give_back_from_suspense(connection: Connection, case: PaymentCase, approval: Approval) -> None:
+    """Have the refund of mismatched money requested by the first person and approved by the second."""
+    target = await read_target(connection, TARGET_IN_SUSPENSE, case.payment_id)
+    assert target is not None, "the case says that money stands in suspense"
+    request = RefundRequest(approval.decision_id, approval.reason, approval.proposed_by)
+    await ask_review_give_back(connection, request, target)
+    payment, try_row = await lock_target(connection, target)
+    refund = await lock_refund(connection, approval.decision_id)
+    await approve(RefundCase(connection, payment, try_row, refund), approval.approved_by)
+
+
+async def _end_refund(
+    connection: Connection, case: RefundInDoubt, option: Option, approval: Approval
+) -> None:
+    """End a refund in doubt: as paid back, or left to finance; what the connector says later is evidence."""
+    await _post(connection, case, option, approval)
+    refund = await lock_refund(connection, case.refund_id)
+    event = RefundEvent.REVIEWED_AS_UNPAID
+    changes: dict[str, object] = {"lease_until": None, "next_action_at": None, "epoch": refund["epoch"] + 1}
+    if approval.action is DecisionAction.PAID_BACK:
+        event = RefundEvent.REVIEWED_AS_PAID_BACK
+        changes |= {"provider_refund": refund["provider_refund"] or approval.reference}
+    details = StepDetails(approval.approved_by, changes)
+    await move_refund(connection, refund, event, approval.facts, details)
+    if approval.action is DecisionAction.PAID_BACK:
+        await _end_payment_of_refund(connection, case, refund, approval)
+
+
+async def _end_payment_of_refund(
+    connection: Connection, case: RefundInDoubt, refund: Row, approval: Approval
+) -> None:
+    """A payment that waited for this refund is refunded; a partner hears of any other one."""
+    payment = await lock_payment(connection, case.payment_id)
+    assert payment is not None, "a refund has its payment"
+    is_waited_for = refund["kind"] == "give_back" and payment["state"] == State.REFUNDING
+    if not is_waited_for:
+        if refund["kind"] == "refund":
+            await add_notification(connection, payment, "refund_done", payment["steps"])
+        return
+    events = (Event.GIVEN_BACK,)
+    version = await move_payment_of_refund(connection, payment, events, approval.facts, approval.approved_by)
+    await add_notification(connection, payment, "given_back", version)

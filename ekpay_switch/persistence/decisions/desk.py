@@ -1,0 +1,340 @@
+"""The port `DecisionDesk` over PostgreSQL.
+
+    propose   lock the subject, read the case, check the action, write the proposal with the case's digest
+    approve   lock the proposal and its subject, read the case again; if it is the same: carry it out and end
+              the proposal, all in one transaction
+
+Every action can be repeated after a COMMIT that was not acknowledged: ids are made before the first try.
+"""
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from uuid import UUID
+
+import asyncpg
+
+from ekpay_switch.domain.decisions.case import Case, CaseKind, case_digest
+from ekpay_switch.domain.decisions.journal import JOURNAL_MOMENT, JournalChart, journal_entry
+from ekpay_switch.domain.decisions.options import DecisionAction, Option, option_named, options_of
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.ledger.entries import Entry, keeps_balance
+from ekpay_switch.domain.ledger.settlement_postings import payable_changes
+from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms
+from ekpay_switch.persistence.decisions.carry_out import Approval, carry_out
+from ekpay_switch.persistence.decisions.cases import (
+    list_cases,
+    lock_subject,
+    read_balances,
+    read_case,
+    read_evidence,
+)
+from ekpay_switch.persistence.decisions.proposals import (
+    NewProposal,
+    Row,
+    add_proposal,
+    entry_ids_of,
+    lock_proposal,
+    lock_waiting,
+    read_proposal,
+    read_proposals,
+    view_of,
+    write_approval,
+    write_lapse,
+    write_rejection,
+)
+from ekpay_switch.persistence.ledger.adjustments import post_adjustments
+from ekpay_switch.persistence.ledger.transfer_corrections import PrefundTooLowError
+from ekpay_switch.persistence.parties.top_ups import OnePersonError
+from ekpay_switch.persistence.refunds.rows import TARGET_IN_SUSPENSE, read_target
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
+from ekpay_switch.ports.decisions import (
+    CaseLine,
+    CaseView,
+    JournalProposal,
+    Proposal,
+    ProposalState,
+    ProposalView,
+)
+from ekpay_switch.ports.finance import Adjustment
+
+_FLOOR = "ck_accounts_floor"
+_MAY_DECIDE = "SELECT roles ? 'finance' FROM staff WHERE name = $1 AND disabled_at IS NULL"
+
+
+class NoCaseError(SwitchError):
+    """Nothing about this payment or refund waits for a decision of two persons."""
+
+
+class UnknownProposalError(SwitchError):
+    """There is no such proposal."""
+
+
+class UnfitActionError(SwitchError):
+    """The case does not allow this action."""
+
+
+class MissingFieldError(SwitchError):
+    """A field is missing."""
+
+
+class ProposalWaitsError(SwitchError):
+    """Another proposal about it waits: it is approved or rejected first."""
+
+
+class ProposalEndedError(SwitchError):
+    """The proposal has ended."""
+
+
+class WrongCodeError(SwitchError):
+    """The code is not the one of this proposal: read it first, `show` prints it."""
+
+
+class PostgresDecisionDesk:
+    """The desk in PostgreSQL.
+
+    `deposit_billers` are the billers that take each payment off our deposit; `chart` says which accounts may
+    meet in an entry that is written by hand.
+    """
+
+    def __init__(
+        self, transactions: ShortTransactions, deposit_billers: Collection[str], chart: JournalChart
+    ) -> None:
+        self._transactions = transactions
+        self._deposit_billers = frozenset(deposit_billers)
+        self._chart = chart
+
+    # ---- reading
+
+    async def list(self, kind: CaseKind | None, limit: int, after: UUID | None = None) -> Sequence[CaseLine]:
+        """See `ports.decisions.DecisionDesk`."""
+        return await self._transactions.run(partial(list_cases, kind=kind, limit=limit, after=after))
+
+    async def show(self, subject: UUID) -> CaseView:
+        """See `ports.decisions.DecisionDesk`."""
+
+        async def _show(connection: Connection) -> CaseView:
+            case = await self._case(connection, subject)
+            return CaseView(
+                case,
+                options_of(case),
+                await read_balances(connection, case.payment_id),
+                await read_evidence(connection, case.payment_id),
+                await read_proposals(connection, subject),
+            )
+
+        return await self._transactions.run(_show)
+
+    async def find(self, proposal_id: UUID) -> ProposalView | None:
+        """See `ports.decisions.DecisionDesk`."""
+
+        async def _read(connection: Connection) -> ProposalView | None:
+            row = await read_proposal(connection, proposal_id)
+            return None if row is None else view_of(row)
+
+        return await self._transactions.run(_read)
+
+    # ---- the first person
+
+    async def propose(self, proposal: Proposal) -> ProposalView:
+        """See `ports.decisions.DecisionDesk`."""
+        _require("reason", proposal.reason)
+
+        async def _propose(connection: Connection) -> ProposalView:
+            standing = await read_proposal(connection, proposal.id)
+            if standing is not None:
+                return view_of(standing)
+            await lock_subject(connection, proposal.subject)
+            case = await self._case(connection, proposal.subject)
+            option = _fitting_option(case, proposal.action)
+            if option.needs_reference:
+                _require("reference", proposal.reference)
+            await _make_room(connection, proposal.subject, case)
+            new = NewProposal(
+                proposal.id,
+                case.kind,
+                proposal.subject,
+                case.payment_id,
+                proposal.action,
+                option.amount,
+                proposal.reason,
+                proposal.reference,
+                # The refund posts its own.
+                () if option.opens_refund else option.entries,
+                case_digest(case),
+                proposal.by,
+            )
+            return await add_proposal(connection, new)
+
+        return await self._transactions.run(_propose)
+
+    async def propose_journal(self, proposal: JournalProposal) -> ProposalView:
+        """See `ports.decisions.DecisionDesk`."""
+        _require("reason", proposal.reason)
+        _require("reference", proposal.reference)
+        entry = journal_entry(proposal.postings, self._chart)
+
+        async def _propose(connection: Connection) -> ProposalView:
+            standing = await read_proposal(connection, proposal.id)
+            if standing is not None:
+                return view_of(standing)
+            new = NewProposal(
+                proposal.id,
+                CaseKind.JOURNAL,
+                proposal.id,
+                None,
+                DecisionAction.JOURNAL,
+                sum(max(posting.amount, 0) for posting in entry.postings),
+                proposal.reason,
+                proposal.reference,
+                (entry,),
+                b"",
+                proposal.by,
+            )
+            return await add_proposal(connection, new)
+
+        return await self._transactions.run(_propose)
+
+    # ---- the second person
+
+    async def approve(self, proposal_id: UUID, code: str, by: str) -> ProposalView:
+        """See `ports.decisions.DecisionDesk`."""
+        accounts = await self._transactions.run(partial(_accounts_of, proposal_id=proposal_id))
+
+        async def _approve(connection: Connection) -> ProposalView:
+            row = await _waiting_proposal(connection, proposal_id, by)
+            view = view_of(row)
+            if view.state is ProposalState.APPROVED:
+                return view
+            if view.proposed_by == by:
+                raise OnePersonError("whoever proposes a decision is not the second person that it takes")
+            if view.code != code:
+                raise WrongCodeError
+            why = await self._carry_out(connection, row, by)
+            if why:
+                await write_lapse(connection, proposal_id, why)
+            else:
+                await write_approval(connection, proposal_id, by)
+            subject = f"decision {proposal_id}"
+            end = AlarmEnd.EVIDENCE if why else AlarmEnd.DECISION
+            await end_alarms(connection, [subject], end, why or f"approved by {by}")
+            return view_of(await _written(connection, proposal_id))
+
+        try:
+            return await self._transactions.run(_approve, accounts)
+        except asyncpg.CheckViolationError as problem:
+            if problem.constraint_name == _FLOOR:
+                raise PrefundTooLowError("amount: the prefund does not cover the decision") from problem
+            raise
+
+    async def reject(self, proposal_id: UUID, reason: str, by: str) -> ProposalView:
+        """See `ports.decisions.DecisionDesk`."""
+        _require("reason", reason)
+
+        async def _reject(connection: Connection) -> ProposalView:
+            row = await lock_proposal(connection, proposal_id)
+            if row is None:
+                raise UnknownProposalError
+            if row["rejected_by"] == by:
+                return view_of(row)
+            if view_of(row).state is not ProposalState.WAITING:
+                raise ProposalEndedError
+            await write_rejection(connection, proposal_id, by, reason.strip())
+            await end_alarms(connection, [f"decision {proposal_id}"], AlarmEnd.DECISION, f"rejected by {by}")
+            return view_of(await _written(connection, proposal_id))
+
+        return await self._transactions.run(_reject)
+
+    # ---- the case
+
+    async def _case(self, connection: Connection, subject: UUID) -> Case:
+        case = await read_case(connection, subject, self._deposit_billers)
+        if case is None or not options_of(case):
+            raise NoCaseError
+        return case
+
+    async def _carry_out(self, connection: Connection, row: Row, by: str) -> str:
+        """Carry a proposal out; returns why it has lapsed instead, or nothing."""
+        if not await connection.fetchval(_MAY_DECIDE, row["proposed_by"]):
+            return f"{row['proposed_by']} may decide nothing any more"
+        approval = Approval(
+            decision_id=row["id"],
+            action=DecisionAction(row["action"]),
+            reason=row["reason"],
+            reference=row["reference"],
+            proposed_by=row["proposed_by"],
+            approved_by=by,
+            entry_ids=entry_ids_of(row),
+        )
+        if approval.action is DecisionAction.JOURNAL:
+            return await self._post_journal(connection, view_of(row).entries[0], approval)
+        await lock_subject(connection, row["subject"])
+        case = await read_case(connection, row["subject"], self._deposit_billers)
+        if case is None or case_digest(case) != row["seen"]:
+            return "the case has changed since it was proposed"
+        option = option_named(case, approval.action)
+        assert option is not None, "the same case has the same options"
+        await carry_out(connection, case, option, approval)
+        return ""
+
+    async def _post_journal(self, connection: Connection, entry: Entry, approval: Approval) -> str:
+        try:
+            journal_entry([(posting.account, posting.amount) for posting in entry.postings], self._chart)
+        except SwitchError as problem:
+            return f"the chart does not allow it any more: {problem}"
+        postings = tuple((posting.account, posting.amount) for posting in entry.postings)
+        adjustment = Adjustment(
+            approval.entry_ids[0], JOURNAL_MOMENT, postings, None, payable_changes(entry), entry.currency
+        )
+        await post_adjustments(connection, [adjustment])
+        return ""
+
+
+def _require(name: str, text: str) -> None:
+    if not text.strip():
+        raise MissingFieldError(f"{name}: it is missing")
+
+
+def _fitting_option(case: Case, action: DecisionAction) -> Option:
+    option = option_named(case, action)
+    if option is None:
+        allowed = ", ".join(sorted(option.action for option in options_of(case)))
+        raise UnfitActionError(f"action: {action} does not fit; it allows {allowed}")
+    return option
+
+
+async def _make_room(connection: Connection, subject: UUID, case: Case) -> None:
+    """Refuse a second proposal about a subject; one about a case that has changed since has lapsed."""
+    waiting = await lock_waiting(connection, subject)
+    if waiting is None:
+        return
+    if waiting["seen"] == case_digest(case):
+        raise ProposalWaitsError(f"proposal {waiting['id']} of {waiting['proposed_by']} waits already")
+    await write_lapse(connection, waiting["id"], "the case has changed since it was proposed")
+
+
+async def _written(connection: Connection, proposal_id: UUID) -> Row:
+    row = await read_proposal(connection, proposal_id)
+    assert row is not None, "it was written in this transaction"
+    return row
+
+
+async def _waiting_proposal(connection: Connection, proposal_id: UUID, by: str) -> Row:
+    """The proposal under lock: one that waits, or that the same person has approved."""
+    row = await lock_proposal(connection, proposal_id)
+    if row is None:
+        raise UnknownProposalError
+    if view_of(row).state is not ProposalState.WAITING and row["approved_by"] != by:
+        raise ProposalEndedError
+    return row
+
+
+async def _accounts_of(connection: Connection, proposal_id: UUID) -> set[str]:
+    """The accounts that the approval may post to and that need a row; prefunds have theirs."""
+    row = await read_proposal(connection, proposal_id)
+    if row is None:
+        raise UnknownProposalError
+    accounts = {posting.account for entry in view_of(row).entries for posting in entry.postings}
+    target = await read_target(connection, TARGET_IN_SUSPENSE, row["subject"])
+    if target is not None:
+        accounts |= target.accounts
+    return {account for account in accounts if not keeps_balance(account)}
