@@ -24,7 +24,9 @@ UPDATE lanes SET seq = seq + 1, hash = sha256(hash || convert_to(concat_ws(chr(3
 WHERE lane = :lane::smallint RETURNING seq, hash
 \gset
 -- The CHECK on the row refuses what the prefund does not cover. After the lane, so that nobody waits crosswise.
-UPDATE accounts SET balance = balance - :total::bigint WHERE code = :prefund;
+UPDATE accounts SET balance = balance - :total::bigint, taken_on = greatest(taken_on, :business_date::date),
+  taken = CASE WHEN taken_on >= :business_date::date THEN taken ELSE 0 END + :total::bigint
+WHERE code = :prefund;
 \set scroll_no 0
 \if :has_scroll
 -- One row for all clients: last of the locks, because everybody waits for it until the commit.

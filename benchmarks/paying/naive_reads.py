@@ -1,6 +1,6 @@
 """Locks and reads of the naive build for one step: a statement a row, in the group commit's order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from ekpay_switch.persistence.group_commit.lock_and_read import (
     OPEN_WINDOW,
     BatchSnapshot,
     LockedPayment,
+    day_total,
+    left_by_partner,
+    locked_payment,
     prefund_accounts_of,
     quoted_bill,
     stored_payment_of,
@@ -44,32 +47,37 @@ async def lock_and_read(connection: AsyncConnection, step: Step) -> BatchSnapsho
     """Take the locks that a step needs, then read what decides it."""
     await connection.execute(select(func.pg_advisory_xact_lock_shared(1, 1)))
     lane = await _single_row(connection, select(lanes).where(lanes.c.lane == lane_of(step)).with_for_update())
-    headroom = await _headroom(connection, prefund_accounts_of([step]))
+    prefunds = await _prefunds(connection, prefund_accounts_of([step]))
     quote = await _quote(connection, step) if isinstance(step, Claim) else None
     locked_payment = await _locked_payment(connection, step)
     receipts = await _receipts(connection, step)
     window = await _window(connection)
+    today, totals = window["business_date"], {row["code"]: day_total(row) for row in prefunds}
+    headroom = {row["code"]: row["balance"] - row["floor"] for row in prefunds}
+    claims = [step] if isinstance(step, Claim) else []
     snapshot = BatchSnapshot(
         window_id=window["id"],
-        business_date=window["business_date"],
-        claims=Snapshot(window["now"], {}, {}, {}, headroom),
+        business_date=today,
+        claims=Snapshot(window["now"], {}, {}, {}, headroom, left_by_partner(claims, totals, today)),
         lanes={lane["lane"]: (lane["seq"], lane["hash"])},
         payments={locked_payment.stored.payment_id: locked_payment} if locked_payment else {},
         scrolls={},
         receipts=receipts,
         entries=await _entries(connection, step),
+        counted_on={code: total.counts_on(today) for code, total in totals.items()},
     )
     if isinstance(step, Claim):
         await _read_claim(connection, step, quote, snapshot)
     return snapshot
 
 
-async def _headroom(connection: AsyncConnection, codes: list[str]) -> dict[str, int]:
+async def _prefunds(connection: AsyncConnection, codes: list[str]) -> Sequence[Row]:
+    """The account rows, under lock."""
     if not codes:
-        return {}
+        return ()
     chosen = select(accounts).where(accounts.c.code.in_(codes)).order_by(accounts.c.code).with_for_update()
     rows: Any = (await connection.execute(chosen)).mappings()
-    return {row["code"]: row["balance"] - row["floor"] for row in rows}
+    return list(rows)
 
 
 async def _quote(connection: AsyncConnection, claim: Claim) -> Row | None:
@@ -97,9 +105,7 @@ async def _locked_payment(connection: AsyncConnection, step: Step) -> LockedPaym
         .with_for_update()
     )
     row = await _single_row(connection, chosen)
-    return LockedPayment(
-        stored_payment_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_answer"]
-    )
+    return locked_payment(row)
 
 
 async def _receipts(connection: AsyncConnection, step: Step) -> dict[str, UUID]:

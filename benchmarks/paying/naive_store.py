@@ -103,7 +103,7 @@ async def _write(connection: AsyncConnection, step: Step) -> Answer:
     if isinstance(step, Claim):
         return await _claim(connection, decider, step)
     answer = _decide(decider, step)
-    await write_entries(connection, decider.changes)
+    await write_entries(connection, decider.changes, decider.snapshot.business_date)
     await write_payments(connection, decider.changes)
     return answer
 
@@ -129,7 +129,7 @@ async def _claim(connection: AsyncConnection, decider: BatchDecider, claim: Clai
     if not isinstance(verdict, AcceptedClaim):
         return verdict
     started = decider.start_payment(verdict)
-    await write_entries(connection, decider.changes)
+    await write_entries(connection, decider.changes, decider.snapshot.business_date)
     if decider.changes.numbers_needed:
         number = await next_number(connection, claim.scroll_series, decider.snapshot.business_date)
         started = replace(started, scroll_no=number)

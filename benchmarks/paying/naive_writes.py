@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, Update, func, update
+from sqlalchemy import Table, Update, case, func, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,7 +46,7 @@ async def next_number(connection: AsyncConnection, series: str, day: date) -> in
     return number
 
 
-async def write_entries(connection: AsyncConnection, changes: RowChanges) -> None:
+async def write_entries(connection: AsyncConnection, changes: RowChanges, day: date) -> None:
     """Journal entries with their postings, and the balances and lanes that they move.
 
     Raises:
@@ -57,9 +57,14 @@ async def write_entries(connection: AsyncConnection, changes: RowChanges) -> Non
         # The trigger checks a statement: the rows of an entry are inserted by one.
         rows = [_values(postings, batch_write.POSTINGS.columns, row) for row in changes.postings]
         await connection.execute(insert(postings).returning(postings.c.seq), rows)
-    for code, growth in sorted(changes.balances.items()):
-        statement = update(accounts).where(accounts.c.code == code)
-        await _update_row(connection, statement.values(balance=accounts.c.balance + growth))
+    for code, growth, taken, _ in batch_write.balance_rows(changes, day):
+        is_counted = accounts.c.taken_on >= day
+        values = {
+            "balance": accounts.c.balance + growth,
+            "taken": func.greatest(case((is_counted, accounts.c.taken), else_=0) + taken, 0),
+            "taken_on": func.greatest(accounts.c.taken_on, day),
+        }
+        await _update_row(connection, update(accounts).where(accounts.c.code == code).values(values))
     for lane, (seq, digest) in sorted(changes.lanes.items()):
         await _update_row(connection, update(lanes).where(lanes.c.lane == lane).values(seq=seq, hash=digest))
 

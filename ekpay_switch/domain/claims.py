@@ -2,7 +2,7 @@
 
 `decide_claims` is pure. The group commit locks, reads a `Snapshot`, calls it and writes the verdicts; the
 unique indexes and the CHECK on the account row refuse the same claims again (architecture.md 6, "Group
-commit").
+commit"). Floors above zero and daily limits are decided here alone, under the lock (docs/adr/0076).
 """
 
 from collections.abc import Iterable, Mapping
@@ -83,7 +83,9 @@ class PaymentRecord:
 class Snapshot:
     """What the database says, read after every lock is held.
 
-    `decide_claims` updates it: a claim accepted earlier in the batch counts for the later ones.
+    `decide_claims` updates it: a claim accepted earlier in the batch counts for the later ones. `headroom` is
+    what an account holds above its floor; `left_today` is what a partner with a daily limit may still pay.
+    Both are paisa, and negative where a limit was set below what stands.
     """
 
     now: datetime
@@ -91,6 +93,7 @@ class Snapshot:
     quotes: dict[tuple[str, str], QuotedBill]
     taken_bills: dict[tuple[str, str], UUID]
     headroom: dict[str, int]
+    left_today: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +150,9 @@ def decide_claims(claims: Iterable[Claim], snapshot: Snapshot) -> list[ClaimVerd
     """Judge the claims in order of arrival, one verdict each.
 
     A refused claim frees its headroom for later ones: of 60, 60 and 30 on 100 the first and the third
-    are accepted. A claim that is stored already under the same payment id (a batch that was committed without
-    our knowing) is accepted again as long as no other process has taken the payment over.
+    are accepted, and so it is under a daily limit. A claim that is stored already under the same payment id
+    (a batch that was committed without our knowing) is accepted again as long as no other process has taken
+    the payment over.
     """
     return [_judge_claim(claim, snapshot) for claim in claims]
 
@@ -182,6 +186,7 @@ def _first_refusal(claim: Claim, quote: QuotedBill | None, snapshot: Snapshot) -
     """The first reason that applies, in the order in which docs/adr/0011 says they are checked."""
     if quote is None:
         return Refusal.QUOTE_EXPIRED
+    total = quote.sums.total.minor
     headroom = snapshot.headroom.get(prefund_account(claim.partner_id, quote.bucket), 0)
     checks = (
         (Refusal.BILL_TAKEN, (quote.biller_id, quote.bill_key) in snapshot.taken_bills),
@@ -189,7 +194,8 @@ def _first_refusal(claim: Claim, quote: QuotedBill | None, snapshot: Snapshot) -
         (Refusal.ALREADY_PAID, quote.is_paid or quote.sums.amount.minor <= 0),
         (Refusal.QUOTE_EXPIRED, quote.expires_at <= snapshot.now),
         (Refusal.AMOUNT_DIFFERS, not _matches(claim, quote)),
-        (Refusal.PREFUND_TOO_LOW, quote.sums.total.minor > headroom),
+        (Refusal.PREFUND_TOO_LOW, total > headroom),
+        (Refusal.DAILY_LIMIT_REACHED, total > snapshot.left_today.get(claim.partner_id, total)),
     )
     return next((refusal for refusal, applies in checks if applies), None)
 
@@ -224,3 +230,5 @@ def _update_snapshot(verdict: AcceptedClaim | RefusedClaim, snapshot: Snapshot) 
         return
     snapshot.taken_bills[quote.biller_id, quote.bill_key] = claim.payment_id
     snapshot.headroom[prefund_account(claim.partner_id, quote.bucket)] -= quote.sums.total.minor
+    if claim.partner_id in snapshot.left_today:
+        snapshot.left_today[claim.partner_id] -= quote.sums.total.minor

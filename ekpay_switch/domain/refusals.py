@@ -15,7 +15,8 @@ class Refusal(StrEnum):
     BILL_TAKEN = "bill_taken"  # we pay, or have paid, this bill under another reference
     ALREADY_PAID = "already_paid"  # the biller says so
     AMOUNT_DIFFERS = "amount_differs"
-    PREFUND_TOO_LOW = "prefund_too_low"
+    PREFUND_TOO_LOW = "prefund_too_low"  # it would fall below its floor
+    DAILY_LIMIT_REACHED = "daily_limit_reached"  # of the partner, for both its prefunds together
     BILLER_UNAVAILABLE = "biller_unavailable"  # nothing was sent, or it was proven not posted
     BILLER_REFUSED = "biller_refused"
     CANCELLED = "cancelled"  # by its maker, before any money moved
@@ -31,6 +32,7 @@ BURNING = frozenset(
         Refusal.ALREADY_PAID,
         Refusal.AMOUNT_DIFFERS,
         Refusal.PREFUND_TOO_LOW,
+        Refusal.DAILY_LIMIT_REACHED,
         Refusal.BILLER_REFUSED,
     }
 )

@@ -109,7 +109,7 @@ class AdjustmentBooks(Protocol):
         Raises:
             ProvenByPaymentError: one names its payment and moves an account that is proven by payments.
             UnbalancedEntryError: the postings of one do not sum to zero.
-            asyncpg.CheckViolationError: a floor or a debt limit does not allow it.
+            asyncpg.CheckViolationError: a prefund or a debt limit does not allow it.
         """
         ...
 

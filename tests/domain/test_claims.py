@@ -227,7 +227,10 @@ def test_reasons_are_checked_in_one_order() -> None:
     for repaired in (replace(bad_quote, is_paid=False), a_quote()):
         seen.quotes["bank1", "Q1"] = repaired
         found.append(refusal_of(a_claim(10 + len(found), paid=99), seen))
+    seen.left_today["bank1"] = 0
     found.append(refusal_of(a_claim(20), seen))
+    seen.headroom[PREFUND] = 1_000
+    found.append(refusal_of(a_claim(21), seen))
     assert found == [
         Refusal.QUOTE_EXPIRED,
         Refusal.BILL_TAKEN,
@@ -235,6 +238,7 @@ def test_reasons_are_checked_in_one_order() -> None:
         Refusal.QUOTE_EXPIRED,
         Refusal.AMOUNT_DIFFERS,
         Refusal.PREFUND_TOO_LOW,
+        Refusal.DAILY_LIMIT_REACHED,
     ]
 
 

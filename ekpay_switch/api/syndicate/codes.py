@@ -15,6 +15,7 @@ REFUSALS = {
     Refusal.AMOUNT_DIFFERS: "1004",
     Refusal.QUOTE_EXPIRED: "1005",
     Refusal.PREFUND_TOO_LOW: "1006",
+    Refusal.DAILY_LIMIT_REACHED: "1006",
     Refusal.BILLER_UNAVAILABLE: "1007",
     # Only what we collect can be cancelled or refused by an instrument, and nothing of that is answered here.
     Refusal.CANCELLED: "1007",
@@ -34,7 +35,7 @@ MESSAGES = {
     "1003": "this bill is already paid",
     "1004": "amount, fee or biller differs from the fetched bill",
     "1005": "the fetched bill has expired or is not known; fetch again",
-    "1006": "prefund too low",
+    "1006": "prefund too low, or daily limit reached",
     "1007": "biller unavailable, nothing was paid",
     "1008": "biller refused, prefund given back",
     "1009": "this reference was used with other content",

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.parties import api_keys, partner_statements
+from ekpay_switch.cli.parties import api_keys, limits, partner_statements
 from ekpay_switch.cli.parties.corrections import TOP_UP_CORRECTIONS
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
@@ -24,6 +24,7 @@ app = typer.Typer(help="Partners, their secrets, API keys and prefunds.", no_arg
 api_keys.register(app)
 partner_statements.register(app)
 TOP_UP_CORRECTIONS.register(app)
+app.add_typer(limits.app, name="limits")
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _AS_JSON = typer.Option("--json", help="For programs.")

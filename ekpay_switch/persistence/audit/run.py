@@ -30,6 +30,7 @@ from ekpay_switch.persistence.audit.connector_requests import (
     request_fault,
 )
 from ekpay_switch.persistence.audit.decisions import DECISION_CHECKS
+from ekpay_switch.persistence.audit.limits import LIMITS, limit_fault
 from ekpay_switch.persistence.audit.lines import IS_CLOSED, LINE_CHECKS
 from ekpay_switch.persistence.audit.merchants import (
     BALANCES,
@@ -107,7 +108,7 @@ WHERE w.id IS NULL ORDER BY e.lane, e.seq
 """
 ACCOUNTS = """
 SELECT coalesce(a.code, s.account) AS code, a.code IS NOT NULL AS stands, a.kind, a.currency, a.balance,
-  a.floor, coalesce(s.total, 0) AS total
+  coalesce(s.total, 0) AS total
 FROM accounts AS a FULL JOIN (
   SELECT account, sum(amount)::bigint AS total FROM postings GROUP BY account) AS s ON s.account = a.code
 ORDER BY 1
@@ -138,6 +139,7 @@ async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = 
         ),
         lambda c: _first_finding(c, WINDOWS, lambda _: "not in a window of its day", "journal_entries {id}"),
         lambda c: _first_finding(c, ACCOUNTS, _account_fault, "accounts {code}"),
+        lambda c: _first_finding(c, LIMITS, limit_fault, "accounts {code}"),
         lambda c: _first_finding(c, PAYMENTS, payment_fault, "payments {id}"),
         lambda c: _first_finding(c, SUCCESSES, success_fault, "attempts of payment {id}"),
         lambda c: _first_finding(c, HISTORY, history_fault, "history of payment {id}"),
@@ -266,6 +268,4 @@ def _account_fault(row: Row) -> str | None:
 def _balance_fault(row: Row) -> str | None:
     if not keeps_balance(row["code"]):
         return None if row["balance"] is None else "a balance stands on an account that keeps none"
-    if row["floor"] != 0:
-        return "the floor of a prefund is zero"
     return None if row["balance"] == -row["total"] else "its balance is not the sum of its postings"

@@ -57,7 +57,7 @@ from ekpay_switch.ports.decisions import (
 )
 from ekpay_switch.ports.finance import Adjustment
 
-_FLOOR = "ck_accounts_floor"
+_NOT_COVERED = "ck_accounts_balance"
 _MAY_DECIDE = "SELECT roles ? 'finance' FROM staff WHERE name = $1 AND disabled_at IS NULL"
 
 
@@ -222,7 +222,7 @@ class PostgresDecisionDesk:
         try:
             return await self._transactions.run(_approve, accounts)
         except asyncpg.CheckViolationError as problem:
-            if problem.constraint_name == _FLOOR:
+            if problem.constraint_name == _NOT_COVERED:
                 raise PrefundTooLowError("amount: the prefund does not cover the decision") from problem
             raise
 

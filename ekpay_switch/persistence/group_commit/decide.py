@@ -61,7 +61,9 @@ class RowChanges:
     started_sends: list[Row] = field(default_factory=list)
     moved_payments: dict[UUID, Row] = field(default_factory=dict)
     ended_attempts: list[Row] = field(default_factory=list)
+    # How much each balance grows; and, where payments take from it or are given back, its total of the day.
     balances: dict[str, int] = field(default_factory=dict)
+    day_totals: dict[str, int] = field(default_factory=dict)
     lanes: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     # How many new scroll numbers each series needs, and which of them each payment gets, counted from 0.
     numbers_needed: dict[str, int] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class BatchDecider:
         self._add_history(delivery.payment_id, payment.steps, steps, plan.facts)
         if plan.entry is not None:
             self.add_entry(uuid7(), delivery.lane, delivery.payment_id, plan.entry)
+            self._free_day_total(payment, plan.entry)
         state = steps[-1][2] if steps else payment.stored.state
         refusal = plan.refusal or payment.stored.refusal
         ask_at = None
@@ -175,6 +178,7 @@ class BatchDecider:
         self._add_history(claim.payment_id, 0, walk(State.CREATED, (Event.PREFUND_TAKEN,)), {})
         entry = prefund_accepted_entry(accepted.prefund, quote.sums)
         self.add_entry(uuid7(), claim.lane, claim.payment_id, entry)
+        self._move_day_total(accepted.prefund, quote.sums.total.minor)
         return StartedClaim(claim, quote, 0, self.snapshot.business_date)
 
     def _rank(self, claim: Claim) -> int | None:
@@ -221,6 +225,19 @@ class BatchDecider:
         # here.
         if growth > 0 and account in self.snapshot.claims.headroom:
             self.snapshot.claims.headroom[account] += growth
+
+    def _free_day_total(self, payment: LockedPayment, entry: Entry) -> None:
+        """What a prefund is given back on the day on which it was taken may be paid again that day."""
+        for posting in entry.postings:
+            account, growth = posting.account, -posting.amount
+            if growth > 0 and self.snapshot.counted_on.get(account) == payment.business_date:
+                self._move_day_total(account, -growth)
+                partner_id = payment.stored.partner_id
+                if partner_id in self.snapshot.claims.left_today:
+                    self.snapshot.claims.left_today[partner_id] += growth
+
+    def _move_day_total(self, account: str, growth: int) -> None:
+        self.changes.day_totals[account] = self.changes.day_totals.get(account, 0) + growth
 
     def _add_payment(
         self,

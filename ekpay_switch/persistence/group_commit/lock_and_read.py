@@ -21,6 +21,7 @@ from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT, NextSend, Recording
 from ekpay_switch.domain.ledger.entries import keeps_balance
 from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_account
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.partner_limits import DayTotal, left_today
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.group_commit.steps import PostEntry, SealedRecording, Step, lane_of, postings_of
@@ -41,7 +42,7 @@ WITH bills AS MATERIALIZED (
     SELECT DISTINCT bill_lock FROM quotes WHERE quote_id = ANY($1) ORDER BY bill_lock) AS quoted),
 locked_payments AS MATERIALIZED (
   SELECT id, partner_id, reference, fingerprint, state, epoch, steps, refusal, quote_id, biller_id, facts,
-    updated_at, next_action_at,
+    updated_at, next_action_at, business_date,
     (SELECT true FROM evidence WHERE payment_id = payments.id AND kind IN ({_LATE_KINDS}) LIMIT 1)
       IS NOT NULL AS has_late_answer
   FROM payments WHERE (SELECT count(*) FROM bills) >= 0 AND id = ANY($2) ORDER BY id FOR UPDATE)
@@ -57,13 +58,14 @@ LOCK_LANES_AND_ACCOUNTS = """
 WITH locked_lanes AS MATERIALIZED (
   SELECT lane, seq, hash FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE),
 locked_accounts AS MATERIALIZED (
-  SELECT code, balance - floor AS headroom FROM accounts
+  SELECT code, balance - floor AS headroom, daily_limit, taken, taken_on FROM accounts
   WHERE (SELECT count(*) FROM locked_lanes) >= 0 AND code = ANY($2) ORDER BY code FOR UPDATE)
-SELECT l.lane, l.seq, l.hash, w.id, w.business_date, now() AS now, NULL AS code, NULL AS headroom
+SELECT l.lane, l.seq, l.hash, w.id, w.business_date, now() AS now, NULL AS code, NULL AS headroom,
+  NULL AS daily_limit, NULL AS taken, NULL AS taken_on
 FROM locked_lanes AS l LEFT JOIN settlement_windows AS w
   ON w.state = 'open' AND w.business_date = (now() AT TIME ZONE INTERVAL '+06:00')::date
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, code, headroom FROM locked_accounts
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, code, headroom, daily_limit, taken, taken_on FROM locked_accounts
 """
 NEW_WINDOW = """
 INSERT INTO settlement_windows (business_date) VALUES ((now() AT TIME ZONE INTERVAL '+06:00')::date)
@@ -113,6 +115,7 @@ class LockedPayment:
     epoch: int
     steps: int
     next_action_at: datetime | None
+    business_date: date
     # Whether an answer under an older epoch says that the biller may have posted the payment.
     has_late_answer: bool
 
@@ -132,6 +135,8 @@ class BatchSnapshot:
     receipts: dict[str, UUID]
     # Ids of entries of their own (`PostEntry`) that were written before.
     entries: set[UUID]
+    # The business date on which each prefund counts what is taken from it now.
+    counted_on: dict[str, date]
 
     @property
     def now(self) -> datetime:
@@ -166,15 +171,25 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Ba
     window = lane_rows[0] if has_window else await open_window(connection)
     entries = await connection.fetch(READ_ENTRIES, entry_ids) if entry_ids else []
     headroom = {row["code"]: row["headroom"] for row in locked if row["code"] is not None}
+    today: date = window["business_date"]
+    totals = {row["code"]: day_total(row) for row in locked if row["code"] is not None}
     snapshot = BatchSnapshot(
         window_id=window["id"],
-        business_date=window["business_date"],
-        claims=Snapshot(window["now"], payments={}, quotes={}, taken_bills={}, headroom=headroom),
+        business_date=today,
+        claims=Snapshot(
+            window["now"],
+            payments={},
+            quotes={},
+            taken_bills={},
+            headroom=headroom,
+            left_today=left_by_partner(claims, totals, today),
+        ),
         lanes={row["lane"]: (row["seq"], row["hash"]) for row in lane_rows},
         payments=payments,
         scrolls={},
         receipts=used_receipts,
         entries={row["id"] for row in entries},
+        counted_on={code: total.counts_on(today) for code, total in totals.items()},
     )
     if claims:
         await _read_claims(connection, claims, snapshot)
@@ -190,7 +205,7 @@ async def _lock_bills_and_payments(
         return {}
     quote_ids = [claim.quote_id for claim in claims]
     rows = await connection.fetch(LOCK_BILLS_AND_PAYMENTS, quote_ids, payment_ids)
-    return {row["id"]: _locked_payment(row) for row in rows if row["id"] is not None}
+    return {row["id"]: locked_payment(row) for row in rows if row["id"] is not None}
 
 
 async def _lock_and_read_receipts(connection: asyncpg.Connection, steps: Sequence[Step]) -> dict[str, UUID]:
@@ -276,6 +291,22 @@ async def _read_claims(connection: asyncpg.Connection, claims: list[Claim], snap
             known.taken_bills[row["quoted_biller"], row["bill_key"]] = row["taken_by"]
 
 
+def day_total(row: Mapping[str, Any]) -> DayTotal:
+    """The running total of a row of `accounts`."""
+    return DayTotal(row["daily_limit"], row["taken"], row["taken_on"])
+
+
+def left_by_partner(claims: Iterable[Claim], totals: Mapping[str, DayTotal], today: date) -> dict[str, int]:
+    """What each partner that claims and has a daily limit may still pay today; `totals` are by account."""
+    left: dict[str, int] = {}
+    for partner_id in {claim.partner_id for claim in claims}:
+        codes = [prefund_account(partner_id, bucket) for bucket in BUCKETS]
+        paisa = left_today((totals[code] for code in codes if code in totals), today)
+        if paisa is not None:
+            left[partner_id] = paisa
+    return left
+
+
 def sums_of(row: Mapping[str, Any]) -> Sums:
     """The sums of a row of `quotes` or `payments`."""
     currency = row["currency"]
@@ -297,9 +328,15 @@ def quoted_bill(row: Mapping[str, Any]) -> QuotedBill:
     )
 
 
-def _locked_payment(row: Mapping[str, Any]) -> LockedPayment:
+def locked_payment(row: Mapping[str, Any]) -> LockedPayment:
+    """A row of LOCK_BILLS_AND_PAYMENTS as the steps of the batch move it."""
     return LockedPayment(
-        stored_payment_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_answer"]
+        stored=stored_payment_of(row),
+        epoch=row["epoch"],
+        steps=row["steps"],
+        next_action_at=row["next_action_at"],
+        business_date=row["business_date"],
+        has_late_answer=row["has_late_answer"],
     )
 
 

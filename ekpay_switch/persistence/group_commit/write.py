@@ -156,11 +156,15 @@ UPDATE attempts AS a SET state = u.state, outcome = u.outcome, closed_at = u.clo
 FROM unnest({arrays}) AS u (id, state, outcome, closed_at) WHERE a.id = ANY({keys}) AND a.id = u.id
 """
 END_ATTEMPTS_TYPES = ("uuid", "text", "text", "timestamptz")
+# The total of a day begins with the first batch of that day, and never goes back to an earlier one. What was
+# paid before totals were kept may be given back after, so none falls below zero.
 MOVE_BALANCES = """
-UPDATE accounts AS a SET balance = a.balance + u.growth
-FROM unnest({arrays}) AS u (code, growth) WHERE a.code = ANY({keys}) AND a.code = u.code RETURNING 1
+UPDATE accounts AS a SET balance = a.balance + u.growth, taken_on = greatest(a.taken_on, u.day),
+  taken = greatest(CASE WHEN a.taken_on >= u.day THEN a.taken ELSE 0 END + u.taken, 0)
+FROM unnest({arrays}) AS u (code, growth, taken, day)
+WHERE a.code = ANY({keys}) AND a.code = u.code RETURNING 1
 """
-MOVE_BALANCES_TYPES = ("text", "bigint")
+MOVE_BALANCES_TYPES = ("text", "bigint", "bigint", "date")
 MOVE_LANES = """
 UPDATE lanes AS l SET seq = u.seq, hash = u.hash
 FROM unnest({arrays}) AS u (lane, seq, hash) WHERE l.lane = ANY({keys}) AND l.lane = u.lane
@@ -210,6 +214,12 @@ async def write_quotes(connection: asyncpg.Connection, rows: Sequence[Row]) -> N
     await connection.execute(WRITE_QUOTES, *_columns(rows, len(QUOTES.columns)))
 
 
+def balance_rows(changes: RowChanges, day: date) -> list[Row]:
+    """The prefunds that move, by code, as `MOVE_BALANCES` wants them; a total moves with its balance only."""
+    totals = changes.day_totals
+    return [(code, growth, totals.get(code, 0), day) for code, growth in sorted(changes.balances.items())]
+
+
 async def write_changes(connection: asyncpg.Connection, changes: RowChanges, day: date) -> dict[str, int]:
     """Write every row of the batch in one statement; returns the first new scroll number of each series.
 
@@ -220,7 +230,7 @@ async def write_changes(connection: asyncpg.Connection, changes: RowChanges, day
         changes.payments, changes.attempts, changes.history, changes.evidence, changes.entries,
         changes.postings, changes.notifications, changes.token_lines, changes.used_receipts,
     )  # fmt: skip
-    balances = sorted(changes.balances.items())
+    balances = balance_rows(changes, day)
     lanes = [(lane, *head) for lane, head in sorted(changes.lanes.items())]
     update_rows: tuple[Sequence[Row], ...] = (
         list(changes.moved_payments.values()),

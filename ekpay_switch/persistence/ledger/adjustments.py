@@ -72,7 +72,7 @@ async def post_adjustments(connection: Connection, adjustments: Sequence[Adjustm
     Raises:
         ProvenByPaymentError: an entry names a payment and moves an account that is audited by payment.
         UnbalancedEntryError: the postings of an entry do not sum to zero.
-        asyncpg.CheckViolationError: a floor or a debt limit does not allow it.
+        asyncpg.CheckViolationError: a prefund or a debt limit does not allow it.
     """
     steps = [_step_of(adjustment) for adjustment in adjustments]
     await lock_books(connection, _LANE)

@@ -33,7 +33,7 @@ _COLUMNS = """
 t.id, t.amount, t.reference, t.asked_by, t.asked_at, t.approved_by, t.rejected_by, t.rejection_reason,
 t.reversed_at
 """
-_FLOOR = "ck_accounts_floor"
+_NOT_COVERED = "ck_accounts_balance"
 _BALANCE = "SELECT balance FROM accounts WHERE code = $1"
 _APPROVE = "UPDATE transfer_reversals SET approved_by = $2, approved_at = now() WHERE id = $1"
 _REJECT = """
@@ -50,7 +50,7 @@ class RefusedReasonError(SwitchError):
 
 
 class PrefundTooLowError(SwitchError):
-    """The prefund no longer covers the reversal, and never falls below its floor; nothing was changed."""
+    """The prefund no longer covers the reversal, and never falls below zero; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,7 @@ async def _post(connection: Any, step: PostEntry) -> None:  # noqa: ANN401 - an 
     try:
         await write_batch(connection, [step])
     except asyncpg.CheckViolationError as problem:
-        if problem.constraint_name == _FLOOR:
+        if problem.constraint_name == _NOT_COVERED:
             raise PrefundTooLowError("amount: the prefund does not cover the reversal") from problem
         raise
 

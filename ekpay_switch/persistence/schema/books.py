@@ -115,7 +115,11 @@ lanes = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
-# Only prefunds have `balance` and `floor`, in the account's own direction; other balances are sums.
+# Only prefunds have `balance` and `floor`, in the account's own direction; other balances are sums. `floor`
+# and `daily_limit` are the newest that two persons approved (`limits`); the daily limit is the partner's, the
+# same in both its rows. `taken` is what payments took on the business date `taken_on`. A floor may be raised
+# above the balance, and what is given back must be booked even so: a floor is kept under the lock of the row,
+# and a condition keeps zero (docs/adr/0076).
 accounts = Table(
     "accounts",
     metadata,
@@ -125,9 +129,13 @@ accounts = Table(
     Column("balance", BigInteger),
     Column("floor", BigInteger),
     instant("created_at", server_default=func.now()),
+    Column("daily_limit", BigInteger),
+    Column("taken", BigInteger, nullable=False, server_default=text("0")),
+    Column("taken_on", Date),
     CheckConstraint("kind IN ('asset', 'expense', 'liability', 'income')", name="kind"),
     CheckConstraint("(balance IS NULL) = (floor IS NULL)", name="balance_with_floor"),
-    CheckConstraint("balance >= floor", name="floor"),
+    CheckConstraint("balance >= 0", name="balance"),
+    CheckConstraint("least(floor, daily_limit, taken) >= 0", name="limits"),
 )
 
 settlement_windows = Table(

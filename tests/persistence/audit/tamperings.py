@@ -137,9 +137,14 @@ TAMPERINGS = (
         ("UPDATE accounts SET balance = balance + 1 WHERE code = 'prefund:bank0:postpaid'",),
     ),
     Tampering(
-        "a floor lowered",
+        "a floor that nobody approved",
         "SELECT 'accounts prefund:bank0:postpaid'",
-        ("UPDATE accounts SET floor = -100 WHERE code = 'prefund:bank0:postpaid'",),
+        ("UPDATE accounts SET floor = 100 WHERE code = 'prefund:bank0:postpaid'",),
+    ),
+    Tampering(
+        "a daily limit that nobody approved",
+        "SELECT 'accounts prefund:bank0:prepaid'",
+        ("UPDATE accounts SET daily_limit = 100 WHERE code = 'prefund:bank0:prepaid'",),
     ),
     Tampering(
         "a kind changed",

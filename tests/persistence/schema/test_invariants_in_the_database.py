@@ -88,7 +88,10 @@ async def test_a_line_of_nothing_is_refused(books: Books) -> None:
 @pytest.mark.parametrize(
     ("statement", "rule"),
     [
-        ("UPDATE accounts SET balance = -1 WHERE code LIKE 'prefund:%'", "ck_accounts_floor"),
+        ("UPDATE accounts SET balance = -1 WHERE code LIKE 'prefund:%'", "ck_accounts_balance"),
+        ("UPDATE accounts SET floor = -1 WHERE code LIKE 'prefund:%'", "ck_accounts_limits"),
+        ("UPDATE accounts SET daily_limit = -1 WHERE code LIKE 'prefund:%'", "ck_accounts_limits"),
+        ("UPDATE accounts SET taken = -1 WHERE code LIKE 'prefund:%'", "ck_accounts_limits"),
         ("UPDATE accounts SET balance = NULL WHERE code LIKE 'prefund:%'", "ck_accounts_balance_with_floor"),
         ("UPDATE payments SET state = 'lost'", "ck_payments_state"),
         ("UPDATE payments SET state = 'declined'", "ck_payments_declined_has_refusal"),

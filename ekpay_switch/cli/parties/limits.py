@@ -1,0 +1,162 @@
+"""`ekpay partners limits`: what a partner's prefunds must keep and may pay in a day, by two persons."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.partner_limits import LimitKind
+from ekpay_switch.persistence.parties.partner_limits import (
+    LimitChange,
+    LimitOrder,
+    LimitState,
+    PartnerLimits,
+)
+from ekpay_switch.persistence.parties.staff import Role, Staff
+
+app = typer.Typer(
+    help="Floors of prefunds and daily limits: asked for by one person, approved by another.",
+    no_args_is_help=True,
+)
+
+Result = TypeVar("Result")
+NO_LIMIT = "none"
+_ASKER_VARIABLE, _APPROVER_VARIABLE = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
+_HEADINGS = (
+    "partner", "limit", ">taka", "state", "asked by", "asked (Dhaka)", "decided by", "approved (Dhaka)",
+    "why", "id",
+)  # fmt: skip
+
+
+def _visible_text(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise typer.BadParameter("visible characters, please")
+    return text.strip()
+
+
+ChangeId = Annotated[UUID, typer.Argument(metavar="ID", help="As `limits show` names it.")]
+Reason = Annotated[str, typer.Option(callback=_visible_text, help="Why; kept with it for good.")]
+
+
+@app.command()
+def show(
+    partner_id: Annotated[
+        str | None, typer.Argument(metavar="[PARTNER]", help="All of one partner's changes.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
+) -> None:
+    """List limits that are in force or wait, with who set them; of one partner also those of before."""
+    changes = open_session().run(lambda engine: PartnerLimits(engine).list(partner_id))
+    if partner_id is None:
+        changes = [line for line in changes if line.state in {LimitState.WAITS, LimitState.IN_FORCE}]
+    if as_json:
+        show_json([_for_programs(line) for line in changes])
+        return
+    show_table("Limits of partners", _HEADINGS, (_for_people(line) for line in changes))
+
+
+@app.command()
+def ask(
+    partner_id: Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's id.")],
+    kind: Annotated[LimitKind, typer.Argument(metavar="LIMIT", help="Which limit.")],
+    amount: Annotated[
+        str, typer.Argument(metavar="TAKA", help="At most two decimals; `none` takes a daily limit away.")
+    ],
+    reason: Reason,
+    asked_by: Annotated[str, typer.Option(help="Who asks, of the staff.")],
+) -> None:
+    """Ask for another floor of a prefund or another daily limit; it binds nothing until it is approved."""
+    order = LimitOrder(partner_id, kind, _amount(amount), reason)
+    change_id = _carry_out(asked_by, _ASKER_VARIABLE, lambda limits: limits.ask(order, asked_by))
+    typer.echo(f"{_told(order)} waits: ekpay partners limits approve {change_id} --approved-by NAME")
+
+
+@app.command()
+def approve(
+    change_id: ChangeId,
+    approved_by: Annotated[str, typer.Option(help="Who approves; not who asked.")],
+) -> None:
+    """Approve what somebody else has asked for; it binds every payment from this moment."""
+    change = _carry_out(
+        approved_by, _APPROVER_VARIABLE, lambda limits: limits.approve(change_id, approved_by)
+    )
+    typer.echo(f"{_told(change)} was approved and binds every payment from now on.")
+
+
+@app.command()
+def reject(
+    change_id: ChangeId,
+    reason: Reason,
+    rejected_by: Annotated[str, typer.Option(help="Who rejects; also who asked.")],
+) -> None:
+    """Reject what waits, also one's own request; the limit stays as it is."""
+    change = _carry_out(
+        rejected_by, _APPROVER_VARIABLE, lambda limits: limits.reject(change_id, reason, rejected_by)
+    )
+    typer.echo(f"{_told(change)} was rejected; the limit stays as it is.")
+
+
+def _carry_out(name: str, variable: str, work: Callable[[PartnerLimits], Awaitable[Result]]) -> Result:
+    """Do the work of a person of finance, once their passphrase is verified."""
+    secret = passphrase(variable, f"Passphrase of {name}")
+
+    async def _verified(engine: AsyncEngine) -> Result:
+        await Staff(engine).verify(name, secret, Role.FINANCE)
+        return await work(PartnerLimits(engine))
+
+    return open_session().run(_verified)
+
+
+def _amount(text: str) -> Money | None:
+    if text == NO_LIMIT:
+        return None
+    try:
+        return parse_taka(text)
+    except MalformedAmountError as problem:
+        raise typer.BadParameter(
+            "not taka with at most two decimals, such as 1250.50", param_hint="TAKA"
+        ) from problem
+
+
+def _told(limit: LimitOrder | LimitChange) -> str:
+    amount = "none" if limit.amount is None else str(limit.amount)
+    return f"{limit.kind} of {limit.partner_id}: {amount}"
+
+
+def _for_people(line: LimitChange) -> tuple[str, ...]:
+    return (
+        line.partner_id,
+        line.kind,
+        NO_LIMIT if line.amount is None else taka(line.amount.minor),
+        line.state,
+        line.asked_by,
+        dhaka(line.asked_at),
+        line.approved_by or line.rejected_by or "",
+        dhaka(line.approved_at),
+        f"{line.reason}; rejected: {line.rejection_reason}" if line.rejection_reason else line.reason,
+        str(line.change_id),
+    )
+
+
+def _for_programs(line: LimitChange) -> dict[str, object]:
+    return {
+        "id": line.change_id,
+        "partner": line.partner_id,
+        "limit": line.kind,
+        "amount_paisa": None if line.amount is None else line.amount.minor,
+        "state": line.state,
+        "reason": line.reason,
+        "asked_by": line.asked_by,
+        "asked_at": line.asked_at,
+        "approved_by": line.approved_by,
+        "approved_at": line.approved_at,
+        "rejected_by": line.rejected_by,
+        "rejection_reason": line.rejection_reason,
+    }
