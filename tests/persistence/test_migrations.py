@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.engine import Database
-from ekpay_switch.persistence.migrate import migrate
+from ekpay_switch.persistence.migrate import alembic_config, migrate
 from ekpay_switch.persistence.schema import append_only_tables
 from ekpay_switch.persistence.schema.books import metadata
 from tests.database import a_copy, database_of
@@ -93,7 +94,7 @@ async def test_down_and_up_again_ends_where_it_began(nothing: Endpoint) -> None:
     assert await _catalogue(database) == first
 
 
-BEFORE_APPROVALS = "0023"
+BEFORE_APPROVALS, BEFORE_LIMITS = "0023", "0025"
 MERCHANTS_OF_BEFORE = """
 INSERT INTO staff (name, passphrase_hash, roles) VALUES ('Rahima', '', '[]'), ('Karim', '', '[]');
 INSERT INTO partners (id, name, lane)
@@ -127,6 +128,20 @@ async def test_allowances_become_approvals_where_both_persons_are_on_the_staff(n
         ("asked_for", False, "Karim", None),
         ("by_a_stranger", False, None, None),
     ]
+
+
+async def test_a_database_with_limits_goes_back_to_one_without(books: Books) -> None:
+    """A floor above the balance, which the condition of before would refuse, is zero again."""
+    await books.partner(prefund=60_000)
+    await books.tell("UPDATE accounts SET floor = 90000, daily_limit = 1, taken = 5 WHERE floor IS NOT NULL")
+    owner = books.database.engine("owner")
+    async with owner.connect() as connection:
+        await connection.run_sync(lambda plain: command.downgrade(alembic_config(plain), BEFORE_LIMITS))
+        await connection.commit()
+    await owner.dispose()
+    assert {row["floor"] for row in await books.rows("SELECT floor FROM accounts")} == {None, 0}
+    await migrate(books.database)
+    assert await books.audit() is None
 
 
 async def test_migrating_what_is_migrated_changes_nothing(books: Books) -> None:

@@ -29,10 +29,15 @@ def kinds_of(error: type[SwitchError]) -> Iterator[type[SwitchError]]:
 
 def test_every_refusal_has_a_code_and_every_code_a_text() -> None:
     assert REFUSALS.keys() == set(Refusal)
-    # What was collected from a payer is never asked for here: its two refusals borrow a code.
-    borrowing = {Refusal.CANCELLED, Refusal.INSTRUMENT_REFUSED}
-    assert len(set(REFUSALS.values())) == len(REFUSALS) - len(borrowing)
-    assert {REFUSALS[refusal] for refusal in borrowing} == {REFUSALS[Refusal.BILLER_UNAVAILABLE]} == {"1007"}
+    # What was collected from a payer is never asked for here: its two refusals borrow a code. So does the
+    # daily limit, for which clients of ekPay know none.
+    borrowed = {
+        Refusal.CANCELLED: Refusal.BILLER_UNAVAILABLE,
+        Refusal.INSTRUMENT_REFUSED: Refusal.BILLER_UNAVAILABLE,
+        Refusal.DAILY_LIMIT_REACHED: Refusal.PREFUND_TOO_LOW,
+    }
+    assert len(set(REFUSALS.values())) == len(REFUSALS) - len(borrowed)
+    assert all(REFUSALS[refusal] == REFUSALS[owner] for refusal, owner in borrowed.items())
     assert MESSAGES.keys() == {DONE, IN_PROGRESS, "2002", "2004", *REFUSALS.values()}
 
 
@@ -114,6 +119,10 @@ async def test_1006_the_prefund_does_not_cover_it(desk: Desk, bank: Caller) -> N
     desk.small.books.top_up("bank1", "postpaid", TAKEN - 1)
     assert code_of(await bank.fetch_and_pay()) == "1006"
     assert desk.small.books.balance(PREFUND) == TAKEN - 1
+
+
+def test_1006_the_daily_limit_is_reached() -> None:
+    assert code_of_state(State.DECLINED, Refusal.DAILY_LIMIT_REACHED) == "1006"
 
 
 async def test_1007_the_biller_was_not_reached(desk: Desk, bank: Caller) -> None:
