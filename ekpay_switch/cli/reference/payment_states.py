@@ -1,11 +1,14 @@
-"""docs/payment-states.md, the states of a payment, generated from the table of transitions.
+"""docs/payment-states.md, the states of a payment and who moves each on, generated from the tables.
 
 `make states` draws it again; a test compares file and table.
 """
 
 import sys
+from collections.abc import Iterator
 
+from ekpay_switch.domain.decisions.doors import DOORS
 from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State, public_state
+from ekpay_switch.domain.states_and_movers import MOVED_STATES
 
 _OPENING = """\
 # The life of a payment
@@ -14,6 +17,11 @@ Drawn by `make states` from `TRANSITIONS` in `ekpay_switch/domain/payment.py`; c
 An arrow is labelled with the event that leads from one state to the next.
 What has no arrow cannot happen: Python refuses it, and so does a CHECK on the table `history`.
 """
+
+_MOVERS = """\
+Drawn from `ekpay_switch/domain/states_and_movers.py` and `ekpay_switch/domain/decisions/doors.py`.
+What a person moves on has an alarm, which is a row (`ekpay alarms list`), and a door, which is a command.
+What the switch moves on has one as well once it lasts too long (`after_hours` in config/alarms.toml)."""
 
 _MEANING = {
     State.CREATED: "recorded; nothing asked, or the last try came to nothing and another may start",
@@ -30,8 +38,8 @@ _MEANING = {
 
 
 def render_page() -> str:
-    """The whole page as Markdown: a mermaid diagram, the states and the table of transitions."""
-    return "\n".join((_OPENING, *_diagram(), "", *_states(), "", *_transitions(), ""))
+    """The whole page as Markdown: a mermaid diagram, the states, the transitions, and who moves what on."""
+    return "\n".join((_OPENING, *_diagram(), "", *_states(), "", *_transitions(), "", *_movers(), ""))
 
 
 def _diagram() -> list[str]:
@@ -52,6 +60,20 @@ def _transitions() -> list[str]:
         f"| {from_state} | {event} | {to_state} |" for (from_state, event), to_state in TRANSITIONS.items()
     ]
     return ["| in this state | this event | leads to |", "| --- | --- | --- |", *rows]
+
+
+def _movers() -> Iterator[str]:
+    """Every state of every record of money, who moves it on, and by which door a person does."""
+    yield from ("## Who moves each state on", "", _MOVERS, "")
+    yield from (
+        "| record | state | moved on by | how | alarms | doors |",
+        "| --- | --- | --- | --- | --- | --- |",
+    )
+    for row in MOVED_STATES:
+        alarms = ", ".join(f"`{alarm}`" for alarm in row.alarms)
+        doors = dict.fromkeys(door for alarm in row.alarms for door in DOORS[alarm])
+        shown = ", ".join(f"`{door}`" for door in doors)
+        yield f"| {row.record} | {row.state} | {row.mover} | {row.how} | {alarms} | {shown} |"
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ class CaseKind(StrEnum):
     """What waits for two persons; the comment of each member says why."""
 
     REVIEW = "review"  # a payment is in review: facts disagree
+    STUCK_COLLECTION = "stuck_collection"  # its connector does not say whether it collected the money
     STUCK_DELIVERY = "stuck_delivery"  # its biller does not say whether it holds a payment
     MISMATCHED_MONEY = "mismatched_money"  # money that differs from its order, and is no reason of a review
     DOUBTFUL_REFUND = "doubtful_refund"  # its connector does not say whether it gave the money back

@@ -12,6 +12,7 @@ from typing import assert_never
 from ekpay_switch.domain.decisions.case import Case, CaseKind, PaymentCase, RefundInDoubt
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import (
+    collected_entry,
     debited_after_late_success_entry,
     delivered_entry,
     funded_from_suspense_entry,
@@ -34,6 +35,8 @@ class DecisionAction(StrEnum):
     ACCEPT = "accept"  # the payment stands as it is: its biller holds it, or nothing contradicts it any more
     DELIVER = "deliver"  # its money is taken as it came, and its payee is to get it
     GIVE_BACK = "give_back"  # everything goes back to where it came from
+    COLLECTED = "collected"  # the connector has collected the whole of it
+    NOTHING_COLLECTED = "nothing_collected"  # and never will under this try
     DEBIT_PARTNER = "debit_partner"  # the partner consents to pay what its biller holds after all
     BILLER_RETURNED = "biller_returned"  # the biller has let go of what it held
     WRITE_OFF = "write_off"  # the biller keeps it, and we bear it
@@ -47,6 +50,8 @@ class DecisionAction(StrEnum):
 REFERENCE: Mapping[DecisionAction, str] = MappingProxyType(
     {
         DecisionAction.ACCEPT: "how the biller names the payment: its receipt or acknowledgement",
+        DecisionAction.COLLECTED: "how the connector names the movement of money",
+        DecisionAction.NOTHING_COLLECTED: "the connector's written word",
         DecisionAction.DEBIT_PARTNER: "the partner's written consent",
         DecisionAction.BILLER_RETURNED: "the biller's credit note or written word",
         DecisionAction.PAID_BACK: "how the connector names the refund",
@@ -278,6 +283,25 @@ def _options_of_refund(case: RefundInDoubt) -> tuple[Option, ...]:
     )
 
 
+def _options_of_stuck_collection(case: PaymentCase) -> tuple[Option, ...]:
+    """What the connector's operations desk says; its fee shows in its settlement file."""
+    no_fee = Money(0, case.sums.amount.currency)
+    return (
+        Option(
+            DecisionAction.COLLECTED,
+            "the connector has collected the whole of it: the payee gets the payment",
+            (collected_entry(case.connector_id, case.sums, no_fee),),
+            (Event.COLLECTED,),
+        ),
+        Option(
+            DecisionAction.NOTHING_COLLECTED,
+            "the connector has collected nothing: another may be tried until the quote expires",
+            (),
+            (Event.COLLECTION_CAME_TO_NOTHING,),
+        ),
+    )
+
+
 def _options_of_missing_receipt(_case: PaymentCase) -> tuple[Option, ...]:
     meaning = "the final receipt is the one that the biller's operations desk has named"
     return (Option(DecisionAction.ACCEPT, meaning, (), (Event.RECEIPT_ISSUED,), notice="receipt_issued"),)
@@ -290,6 +314,7 @@ def _no_options(_case: PaymentCase) -> tuple[Option, ...]:
 _OPTIONS: Mapping[CaseKind, Callable[[PaymentCase], tuple[Option, ...]]] = MappingProxyType(
     {
         CaseKind.REVIEW: _options_of_review,
+        CaseKind.STUCK_COLLECTION: _options_of_stuck_collection,
         CaseKind.STUCK_DELIVERY: lambda case: _options_of_delivery(case, (Event.FACTS_DISAGREED,)),
         CaseKind.MISSING_RECEIPT: _options_of_missing_receipt,
         CaseKind.MISMATCHED_MONEY: lambda case: (_money_goes_back(case),),

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, payment_subject, refund_subject
+from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.decisions.case import Case, PaymentCase, RefundInDoubt
 from ekpay_switch.domain.decisions.options import DecisionAction, Option
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, AttemptEnd
@@ -53,6 +54,18 @@ _ACKNOWLEDGE_DELIVERY = """
 UPDATE attempts SET state = 'closed', outcome = $2, closed_at = coalesce(closed_at, now()) WHERE id = $1
 """
 _FUND = "UPDATE attempts SET outcome = 'approved' WHERE id = $1 AND outcome = 'disagreed'"
+_OPEN_TRY = """
+SELECT id FROM attempts WHERE payment_id = $1 AND leg = 'funds' AND state <> 'closed'
+ORDER BY state = 'open' DESC, opened_at DESC LIMIT 1
+"""
+_CLOSE_TRY = "UPDATE attempts SET state = 'closed', outcome = $2, closed_at = now() WHERE id = $1"
+# The new epoch makes what its connector still says mere evidence, and wakes nobody.
+_SETTLE_TRY = """
+UPDATE tries SET epoch = epoch + 1, lease_until = NULL, next_action_at = NULL, is_woken = false,
+  collected = $2, collected_at = CASE WHEN $2::bigint IS NULL THEN NULL ELSE now() END,
+  provider_transaction = coalesce(provider_transaction, $3)
+WHERE attempt_id = $1
+"""
 _MISMATCHED_TRY = """
 SELECT t.attempt_id, t.connector_id, t.charge, t.fee, t.vat FROM tries AS t
 JOIN attempts AS a ON a.id = t.attempt_id
@@ -136,7 +149,9 @@ async def _move_payment(
     }
     if option.refusal is not None and payment["refusal"] is None:
         columns["refusal"] = str(option.refusal)
-    if state is State.FUNDED and not case.prefund:
+    if case.state is State.COLLECTING:
+        columns |= await _end_try(connection, case, approval)
+    elif state is State.FUNDED:
         columns |= await _fund(connection, case)
     await update_row(connection, "payments", {"id": case.payment_id}, columns)
     await _end_deliveries(connection, case, option)
@@ -160,6 +175,8 @@ def _when_next(state: State, payment: Row) -> dict[str, object]:
             # The quote of a payment of a merchant is never over.
             expires_at = max(payment["quote_expires_at"] or now, now + DELIVER_WITHIN)
             return {"next_action_at": now, "quote_expires_at": expires_at}
+        case State.CREATED:
+            return {"next_action_at": payment["quote_expires_at"]}
         case State.REFUNDING | State.REFUNDED:
             return {"next_action_at": now}
         case _:
@@ -173,8 +190,28 @@ async def _fund(connection: Connection, case: PaymentCase) -> dict[str, object]:
         return {}
     await connection.execute(_FUND, try_row["attempt_id"])
     await connection.execute(ABANDON_OTHERS, case.payment_id, LEG, try_row["attempt_id"])
+    return _funded_by(case)
+
+
+async def _end_try(connection: Connection, case: PaymentCase, approval: Approval) -> dict[str, object]:
+    """End the try of a collection as its connector's desk says; returns the payment's price then."""
+    attempt_id = await connection.fetchval(_OPEN_TRY, case.payment_id)
+    is_collected = approval.action is DecisionAction.COLLECTED
+    end = TryEnd.APPROVED if is_collected else TryEnd.NEVER_PAID
+    await connection.execute(_CLOSE_TRY, attempt_id, str(end))
+    collected = case.sums.total.minor if is_collected else None
+    transaction = approval.reference if is_collected else None
+    await connection.execute(_SETTLE_TRY, attempt_id, collected, transaction)
+    if not is_collected:
+        return {}
+    await connection.execute(ABANDON_OTHERS, case.payment_id, LEG, attempt_id)
+    return _funded_by(case)
+
+
+def _funded_by(case: PaymentCase) -> dict[str, object]:
+    """The columns of a payment that this case's connector has funded, at the price of its try."""
     price = {"charge": case.sums.charge.minor, "fee": case.sums.fee.minor, "vat": case.sums.vat.minor}
-    return {"collected_by": try_row["connector_id"], **price}
+    return {"collected_by": case.connector_id, **price}
 
 
 async def _end_deliveries(connection: Connection, case: PaymentCase, option: Option) -> None:

@@ -28,7 +28,7 @@ _TOTAL = "p.amount + p.rounding + p.charge + p.fee + p.vat"
 _ALARMED = """
 EXISTS (SELECT FROM alarms AS a WHERE a.payment_id = p.id AND a.ended_at IS NULL AND a.kind IN ({kinds}))
 """
-_STUCK = (Alarm.DELIVERY_STUCK, Alarm.FILE_NEEDS_A_PERSON)
+_STUCK = (Alarm.COLLECTION_STUCK, Alarm.DELIVERY_STUCK, Alarm.FILE_NEEDS_A_PERSON)
 _STUCK_REFUND = (Alarm.REFUND_STUCK, Alarm.FILE_NEEDS_A_PERSON)
 
 
@@ -36,16 +36,21 @@ def _listed(kinds: Collection[Alarm]) -> str:
     return ", ".join(f"'{kind}'" for kind in kinds)
 
 
+def _stuck(state: State) -> str:
+    return f"""
+        SELECT p.id, p.id, {_TOTAL}, p.updated_at FROM (
+          SELECT * FROM payments WHERE {OPEN} AND next_action_at IS NOT NULL
+          UNION ALL SELECT * FROM payments WHERE {UNSCHEDULED}) AS p
+        WHERE p.state = '{state}' AND {_ALARMED.format(kinds=_listed(_STUCK))}"""
+
+
 # Of each kind: the subject, its payment, the money and since when.
 _CASES: Mapping[CaseKind, str] = {
     CaseKind.REVIEW: f"""
         SELECT p.id AS subject, p.id AS payment_id, {_TOTAL} AS amount, p.updated_at AS since
         FROM payments AS p WHERE p.state = 'in_review'""",
-    CaseKind.STUCK_DELIVERY: f"""
-        SELECT p.id, p.id, {_TOTAL}, p.updated_at FROM (
-          SELECT * FROM payments WHERE {OPEN} AND next_action_at IS NOT NULL
-          UNION ALL SELECT * FROM payments WHERE {UNSCHEDULED}) AS p
-        WHERE p.state = 'delivering' AND {_ALARMED.format(kinds=_listed(_STUCK))}""",
+    CaseKind.STUCK_COLLECTION: _stuck(State.COLLECTING),
+    CaseKind.STUCK_DELIVERY: _stuck(State.DELIVERING),
     CaseKind.MISMATCHED_MONEY: """
         SELECT p.id, p.id, t.collected, t.collected_at FROM attempts AS a
         JOIN tries AS t ON t.attempt_id = a.id JOIN payments AS p ON p.id = t.payment_id
@@ -77,7 +82,9 @@ SELECT p.*, now() AS now, h.from_state AS came_from, h.facts AS last_facts,
     AND a.kind = '{Alarm.RECEIPT_MISSING}') AS lacks_receipt,
   (SELECT t.attempt_id FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
     WHERE t.payment_id = p.id AND a.outcome = 'disagreed' AND t.collected IS NOT NULL AND t.refunded = 0
-    ORDER BY a.opened_at LIMIT 1) AS mismatched_try
+    ORDER BY a.opened_at LIMIT 1) AS mismatched_try,
+  (SELECT a.id FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'funds' AND a.state <> 'closed'
+    ORDER BY a.state = 'open' DESC, a.opened_at DESC LIMIT 1) AS open_try
 FROM payments AS p
 LEFT JOIN LATERAL (
   SELECT from_state, facts FROM history WHERE payment_id = p.id ORDER BY seq DESC LIMIT 1) AS h ON true
@@ -106,6 +113,7 @@ SELECT * FROM (
   ORDER BY at DESC LIMIT 50) AS e ORDER BY at
 """
 _MARKS = {
+    CaseKind.STUCK_COLLECTION: (State.COLLECTING, "is_stuck"),
     CaseKind.STUCK_DELIVERY: (State.DELIVERING, "is_stuck"),
     CaseKind.MISSING_RECEIPT: (State.COMPLETED, "lacks_receipt"),
 }
@@ -157,7 +165,8 @@ async def _payment_case(
     kind = _kind_of(row)
     if kind is None:
         return None
-    try_row = await connection.fetchrow(LOCK_TRY.replace(" FOR UPDATE", ""), row["mismatched_try"])
+    attempt_id = row["open_try"] if kind is CaseKind.STUCK_COLLECTION else row["mismatched_try"]
+    try_row = await connection.fetchrow(LOCK_TRY.replace(" FOR UPDATE", ""), attempt_id)
     state = State(row["state"])
     facts = from_json(row["last_facts"]) if row["last_facts"] is not None else {}
     connector_id = row["collected_by"] or ("" if try_row is None else try_row["connector_id"])
@@ -175,7 +184,7 @@ async def _payment_case(
         sums=sums,
         prefund="" if connector_id else prefund_account(row["partner_id"], row["bucket"]),
         connector_id=connector_id if try_row is None else try_row["connector_id"],
-        in_suspense=0 if try_row is None else try_row["collected"],
+        in_suspense=0 if try_row is None else try_row["collected"] or 0,
         late_posting=max(row["late_posting"] or 0, 0),
         echoed=int(facts["echoed_amount"]) if "echoed_amount" in facts else None,
         from_deposit=row["biller_id"] in deposit_billers,

@@ -85,6 +85,10 @@ class ProposalEndedError(SwitchError):
     """The proposal has ended."""
 
 
+class ReferenceTakenError(SwitchError):
+    """The reference names another movement of money already."""
+
+
 class WrongCodeError(SwitchError):
     """The code is not the one of this proposal: read it first, `show` prints it."""
 
@@ -199,32 +203,33 @@ class PostgresDecisionDesk:
     async def approve(self, proposal_id: UUID, code: str, by: str) -> ProposalView:
         """See `ports.decisions.DecisionDesk`."""
         accounts = await self._transactions.run(partial(_accounts_of, proposal_id=proposal_id))
-
-        async def _approve(connection: Connection) -> ProposalView:
-            row = await _waiting_proposal(connection, proposal_id, by)
-            view = view_of(row)
-            if view.state is ProposalState.APPROVED:
-                return view
-            if view.proposed_by == by:
-                raise OnePersonError("whoever proposes a decision is not the second person that it takes")
-            if view.code != code:
-                raise WrongCodeError
-            why = await self._carry_out(connection, row, by)
-            if why:
-                await write_lapse(connection, proposal_id, why)
-            else:
-                await write_approval(connection, proposal_id, by)
-            subject = f"decision {proposal_id}"
-            end = AlarmEnd.EVIDENCE if why else AlarmEnd.DECISION
-            await end_alarms(connection, [subject], end, why or f"approved by {by}")
-            return view_of(await _written(connection, proposal_id))
-
+        work = partial(self._approve, proposal_id=proposal_id, code=code, by=by)
         try:
-            return await self._transactions.run(_approve, accounts)
+            return await self._transactions.run(work, accounts)
+        except asyncpg.UniqueViolationError as problem:
+            raise ReferenceTakenError("reference: it names another movement of money already") from problem
         except asyncpg.CheckViolationError as problem:
             if problem.constraint_name == _NOT_COVERED:
                 raise PrefundTooLowError("amount: the prefund does not cover the decision") from problem
             raise
+
+    async def _approve(self, connection: Connection, proposal_id: UUID, code: str, by: str) -> ProposalView:
+        row = await _waiting_proposal(connection, proposal_id, by)
+        view = view_of(row)
+        if view.state is ProposalState.APPROVED:
+            return view
+        if view.proposed_by == by:
+            raise OnePersonError("whoever proposes a decision is not the second person that it takes")
+        if view.code != code:
+            raise WrongCodeError
+        why = await self._carry_out(connection, row, by)
+        if why:
+            await write_lapse(connection, proposal_id, why)
+        else:
+            await write_approval(connection, proposal_id, by)
+        end = AlarmEnd.EVIDENCE if why else AlarmEnd.DECISION
+        await end_alarms(connection, [f"decision {proposal_id}"], end, why or f"approved by {by}")
+        return view_of(await _written(connection, proposal_id))
 
     async def reject(self, proposal_id: UUID, reason: str, by: str) -> ProposalView:
         """See `ports.decisions.DecisionDesk`."""

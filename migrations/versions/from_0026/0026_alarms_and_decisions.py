@@ -84,10 +84,10 @@ CREATE TABLE decisions (
   CONSTRAINT pk_decisions PRIMARY KEY (id),
   CONSTRAINT ck_decisions_case_kind
     CHECK (case_kind IN ('doubtful_refund', 'journal', 'mismatched_money', 'missing_receipt', 'review',
-    'stuck_delivery')),
+    'stuck_collection', 'stuck_delivery')),
   CONSTRAINT ck_decisions_action
-    CHECK (action IN ('accept', 'biller_returned', 'close', 'debit_partner', 'deliver', 'give_back',
-    'journal', 'not_paid_back', 'paid_back', 'write_off')),
+    CHECK (action IN ('accept', 'biller_returned', 'close', 'collected', 'debit_partner', 'deliver',
+    'give_back', 'journal', 'not_paid_back', 'nothing_collected', 'paid_back', 'write_off')),
   CONSTRAINT ck_decisions_amount CHECK (amount >= 0),
   CONSTRAINT ck_decisions_reason CHECK (reason <> ''),
   CONSTRAINT ck_decisions_entry_ids CHECK (jsonb_array_length(entries) = jsonb_array_length(entry_ids)),

@@ -107,6 +107,13 @@ class Desk:
         await self.upkeep.sweep()
         return started.claim.payment_id
 
+    async def stuck_collection(self) -> UUID:
+        """A payment whose connector has not said for a month whether its payer paid."""
+        held = await self.office.till.on_page()
+        await self.books.tell(LONG_AGO["payments"], held.payment_id)
+        await self.upkeep.sweep()
+        return held.payment_id
+
     async def short_money(self) -> UUID:
         """A payment in review whose connector collected less than it was asked for."""
         return (await self.office.disagreed()).payment_id

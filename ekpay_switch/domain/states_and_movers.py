@@ -1,0 +1,127 @@
+"""Who moves each state on: the switch by itself, a person, or nobody because it is final.
+
+Every state and sub-state of every record of money stands here once (architecture law 16). A test compares the
+table with the enums, and fails for one that waits on a person without an alarm and a door. It is drawn into
+docs/payment-states.md.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ekpay_switch.domain.alarms import Alarm
+
+
+class Mover(StrEnum):
+    """Who moves a state on; the comment of each member says what follows."""
+
+    SWITCH = "the switch"  # a job goes on with it by itself; an alarm tells if it lasts too long
+    PERSON = "a person"  # nothing further happens by itself, and money is not final: alarm and door
+    NOBODY = "nobody"  # it is final
+
+
+@dataclass(frozen=True, slots=True)
+class MovedState:
+    """One state: its record, the state or sub-state, who moves it on and how.
+
+    `alarms` are raised while it waits on a person, or once the switch has not moved it for a long time.
+    """
+
+    record: str
+    state: str
+    mover: Mover
+    how: str
+    alarms: tuple[Alarm, ...] = ()
+
+
+def _switch(record: str, state: str, how: str, *alarms: Alarm) -> MovedState:
+    return MovedState(record, state, Mover.SWITCH, how, alarms)
+
+
+def _person(record: str, state: str, how: str, *alarms: Alarm) -> MovedState:
+    return MovedState(record, state, Mover.PERSON, how, alarms)
+
+
+def _final(record: str, state: str, how: str = "final") -> MovedState:
+    return MovedState(record, state, Mover.NOBODY, how)
+
+
+MOVED_STATES: tuple[MovedState, ...] = (
+    _switch("payment", "created", "expires with its quote"),
+    _switch("payment", "collecting", "its tries are asked about", Alarm.COLLECTION_STUCK),
+    _switch("payment", "funded", "is delivered, or goes back once its quote has expired"),
+    _switch("payment", "delivering", "its biller is asked about it", Alarm.DELIVERY_STUCK, Alarm.SHUT_OUT),
+    _final("payment", "completed"),
+    _person("payment", "completed, its receipt late", "the biller is asked no more", Alarm.RECEIPT_MISSING),
+    _final("payment", "declined"),
+    _final("payment", "expired"),
+    _switch("payment", "refunding", "its refund goes on"),
+    _final("payment", "refunded"),
+    _person(
+        "payment",
+        "in_review",
+        "two persons decide",
+        Alarm.PAYMENT_IN_REVIEW,
+        Alarm.LATE_SUCCESS,
+        Alarm.AMOUNT_ECHO_MISMATCH,
+        Alarm.LATE_ECHO_MISMATCH,
+        Alarm.HALF_DONE_AFTER_GIVE_BACK,
+        Alarm.RECEIPT_USED_TWICE,
+        Alarm.COLLECTED_MISMATCH,
+    ),
+    _person("payment", "said otherwise by a file", "its institution is asked", Alarm.FILE_NEEDS_A_PERSON),
+    _switch("try", "open", "its connector is asked about it", Alarm.COLLECTION_STUCK),
+    _switch("try", "abandoned", "its connector is asked until its page has expired"),
+    _final("try", "approved"),
+    _final("try", "declined"),
+    _final("try", "unreached"),
+    _final("try", "no_page"),
+    _final("try", "never_paid"),
+    _final("try", "lapsed"),
+    _person("try", "disagreed", "its money stands in suspense", Alarm.MONEY_IN_SUSPENSE),
+    _switch("try", "second_success", "its refund goes on", Alarm.UNEXPECTED_MONEY),
+    _person("refund", "asked", "a second person approves or rejects", Alarm.REFUND_WAITS_FOR_APPROVAL),
+    _switch("refund", "approved", "is sent to its connector", Alarm.REFUND_STUCK),
+    _switch("refund", "sent", "its connector is asked", Alarm.REFUND_STUCK),
+    _switch("refund", "in_doubt", "its connector is asked", Alarm.REFUND_STUCK),
+    _final("refund", "done"),
+    _person("refund", "given back after all", "it failed here and was given there", Alarm.LATE_REFUND),
+    _final("refund", "failed"),
+    _person("refund", "by_hand", "finance pays it, and another confirms", Alarm.REFUND_NEEDS_A_PERSON),
+    _final("refund", "rejected"),
+    _switch("host message", "waiting", "is sent, or withdrawn once its deadline is over"),
+    _final("host message", "withdrawn"),
+    _switch("host message", "taken", "is reversed unless an answer comes"),
+    _final("host message", "answered", "its payment goes on"),
+    _person(
+        "host message", "approved too late", "the bank's file must show it reversed", Alarm.LATE_APPROVAL
+    ),
+    _switch("host message", "reversing", "its reversal is repeated", Alarm.REVERSAL_NOT_CONFIRMED),
+    _person("host message", "not known to be reversed", "the bank is asked", Alarm.REVERSAL_NOT_KNOWN),
+    _final("host message", "reversed"),
+    _switch("notification", "waiting", "is sent again"),
+    _final("notification", "delivered"),
+    _person(
+        "notification",
+        "given_up",
+        "its partner mends the endpoint",
+        Alarm.NOTIFICATION_ENDPOINT_DISABLED,
+        Alarm.IPNS_NOT_TAKEN,
+    ),
+    _final("notification", "unwanted"),
+    _switch("challan line", "open", "its payment goes on"),
+    _final("challan line", "paid"),
+    _final("challan line", "moved_back"),
+    _person("decision", "waiting", "a second person approves or rejects", Alarm.DECISION_WAITS),
+    _final("decision", "approved"),
+    _final("decision", "rejected"),
+    _final("decision", "lapsed"),
+    _person("top-up", "asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
+    _final("top-up", "approved"),
+    _final("top-up", "rejected"),
+    _person("top-up", "reversal asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
+    _person("deposit", "asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
+    _final("deposit", "approved"),
+    _final("deposit", "rejected"),
+    _person("deposit", "reversal asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
+    _person("merchant", "in debt", "sales set it off, or the merchant pays", Alarm.MERCHANT_OWES),
+)

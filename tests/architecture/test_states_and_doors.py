@@ -1,0 +1,84 @@
+"""No state of money waits for ever: each is moved on by the switch, by a person with a door, or is final."""
+
+import shlex
+from collections.abc import Iterator
+from enum import StrEnum
+
+import pytest
+import typer
+
+from ekpay_switch.cli.main import build
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.challans import LineEnd
+from ekpay_switch.domain.collections.funding import TryEnd, TryState
+from ekpay_switch.domain.decisions.doors import DOORS
+from ekpay_switch.domain.host_messages import HostState
+from ekpay_switch.domain.notifications import DeliveryState
+from ekpay_switch.domain.payment import FINAL, State
+from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS, RefundState
+from ekpay_switch.domain.states_and_movers import MOVED_STATES, MovedState, Mover
+from ekpay_switch.persistence.alarms.watches import WATCHES
+from ekpay_switch.ports.decisions import ProposalState
+
+# The states that the code knows of each record; a try that is closed has its end as its state.
+ENUMS: dict[str, tuple[type[StrEnum], ...]] = {
+    "payment": (State,),
+    "try": (TryState, TryEnd),
+    "refund": (RefundState,),
+    "host message": (HostState,),
+    "notification": (DeliveryState,),
+    "challan line": (LineEnd,),
+    "decision": (ProposalState,),
+}
+# Alarms that only a person ends: no row of ours tells when what they are about is over.
+CLOSED_BY_PERSONS = {Alarm.LATE_APPROVAL, Alarm.LATE_REFUND, Alarm.REVERSAL_NOT_KNOWN}
+WAITING = [row for row in MOVED_STATES if row.mover is Mover.PERSON]
+
+
+def _commands(app: typer.Typer) -> Iterator[str]:
+    command = typer.main.get_command(app)
+    for name, inner in command.commands.items():  # type: ignore[attr-defined]
+        yield name
+        yield from (f"{name} {deeper}" for deeper in getattr(inner, "commands", ()))
+        for deeper, group in getattr(inner, "commands", {}).items():
+            yield from (f"{name} {deeper} {deepest}" for deepest in getattr(group, "commands", ()))
+
+
+@pytest.mark.parametrize("record", ENUMS)
+def test_every_state_that_the_code_knows_stands_in_the_table(record: str) -> None:
+    known = {str(state) for enum in ENUMS[record] for state in enum} - {"closed"}
+    stated = {row.state for row in MOVED_STATES if row.record == record}
+    assert known <= stated, f"say in states_and_movers.py who moves on {sorted(known - stated)}"
+
+
+def test_no_state_stands_in_the_table_twice() -> None:
+    names = [(row.record, row.state) for row in MOVED_STATES]
+    assert len(set(names)) == len(names)
+
+
+def test_what_is_final_is_what_the_transitions_call_final() -> None:
+    final = {row.state for row in MOVED_STATES if row.record == "payment" and row.mover is Mover.NOBODY}
+    assert final == {str(state) for state in FINAL}
+    ends = {row.state for row in MOVED_STATES if row.record == "refund" and row.mover is Mover.NOBODY}
+    assert ends <= {str(state) for state in RefundState} - {str(before) for before, _ in REFUND_TRANSITIONS}
+
+
+@pytest.mark.parametrize("row", WAITING, ids=lambda row: f"{row.record}-{row.state}")
+def test_what_waits_on_a_person_has_an_alarm_and_a_door(row: MovedState) -> None:
+    assert row.alarms, f"{row.record} {row.state} waits on a person, and nobody hears of it"
+    for alarm in row.alarms:
+        assert DOORS.get(alarm), f"{alarm} has no door"
+        assert alarm in WATCHES or alarm in CLOSED_BY_PERSONS, f"nothing tells when {alarm} is over"
+
+
+def test_every_alarm_is_about_a_state() -> None:
+    assert {alarm for row in MOVED_STATES for alarm in row.alarms} == set(Alarm)
+    assert set(DOORS) == set(Alarm)
+
+
+@pytest.mark.parametrize("alarm", Alarm)
+def test_every_door_is_a_command(alarm: Alarm) -> None:
+    commands = set(_commands(build([])))
+    for door in DOORS[alarm]:
+        words = [word for word in shlex.split(door)[1:] if not word.isupper()]
+        assert " ".join(words) in commands, f"{door} is no command"
