@@ -122,8 +122,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "the payment is in review",
         Alarm.UNEXPECTED_MONEY: "a connector collected money that its payment does not wait for; "
         "it stands in suspense and is being given back",
-        Alarm.COLLECTED_MISMATCH: "a connector collected something else than it was asked for; "
-        "the payment is in review and the money in suspense",
+        Alarm.COLLECTED_MISMATCH: "a connector collected something else than it was asked for; the payment "
+        "is in review and the money in suspense; a further movement under one page is owed to its payer",
         Alarm.REFUND_NEEDS_A_PERSON: "money is owed to a payer and the connector does not give it back; "
         "finance has to pay it by hand",
         Alarm.LATE_REFUND: "a connector gave back what had failed or is paid by hand; "

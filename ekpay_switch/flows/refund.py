@@ -26,8 +26,12 @@ async def send_refund(locked_refund: LockedRefund, world: World) -> None:
 
     The send is durable before it happens. A connector that keeps no reference of ours for refunds gets one at
     a time, with the names of those already done, so that it recognises the new one. A refund that its
-    settlement file names as done is never sent again.
+    settlement file names as done is never sent again. A further movement is left to finance at once.
     """
+    if locked_refund.is_of_further_movement:
+        why = "the connector has other money under the same page, and would give back that"
+        await _record(locked_refund, NoRefundRoute(why), world)
+        return
     connector = world.connectors.by_id(locked_refund.order.connector_id)
     if connector is None:
         await world.refunds.postpone(locked_refund, ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS)

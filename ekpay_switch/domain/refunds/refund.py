@@ -214,6 +214,8 @@ class LockedRefund:
     `sends` counts how often a send was begun, `questions` the inquiries. `collected_at` is when its money was
     collected; times are the database's, UTC. `files` are the statements of the connector's settlement files
     about the refund when it was leased. Who bears a refund has its money again where the connector refuses.
+    `is_of_further_movement`: what goes back is not the movement that its try has collected; the order then
+    names that other movement, and the connector is never asked for it (docs/adr/0075).
     """
 
     payment_id: UUID
@@ -230,6 +232,7 @@ class LockedRefund:
     now: datetime
     files: FileStatements = NO_FILES
     bearer: Bearer = Bearer.PAYEE
+    is_of_further_movement: bool = False
 
     @property
     def refund_id(self) -> UUID:

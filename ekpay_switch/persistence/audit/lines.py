@@ -90,7 +90,8 @@ ORDER BY l.window_id
 NAMED = f"""
 SELECT l.id, l.our_reference, a.reference FROM ledger_lines AS l
 LEFT JOIN refunds AS r ON r.id = l.movement
-JOIN attempts AS a ON a.id = coalesce(r.attempt_id, l.movement)
+LEFT JOIN further_movements AS f ON f.id = l.movement
+JOIN attempts AS a ON a.id = coalesce(r.attempt_id, f.attempt_id, l.movement)
 JOIN payments AS p ON p.id = a.payment_id
 LEFT JOIN host_messages AS h ON h.connector_id = l.party AND h.reference = a.reference
   AND h.rrn = l.our_reference

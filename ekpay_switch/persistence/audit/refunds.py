@@ -32,15 +32,19 @@ FULL JOIN (
 ) AS f ON f.payment_id = p.id
 ORDER BY 1
 """
-# What the tries of each payment collected, with what was posted of it.
+# What the tries of each payment collected, and what came beside them, with what was posted of it.
 COLLECTED = """
 SELECT coalesce(t.payment_id, e.payment_id) AS id, coalesce(t.funding, 0) AS funding,
   coalesce(t.beside, 0) AS beside, coalesce(e.funding, 0) AS posted_funding,
   coalesce(e.beside, 0) AS posted_beside
 FROM (
   SELECT t.payment_id, sum(t.collected) FILTER (WHERE a.outcome = 'approved') AS funding,
-    sum(t.collected) FILTER (WHERE a.outcome IS DISTINCT FROM 'approved') AS beside
-  FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id GROUP BY t.payment_id) AS t
+    coalesce(sum(t.collected) FILTER (WHERE a.outcome IS DISTINCT FROM 'approved'), 0)
+      + coalesce(sum(m.further), 0) AS beside
+  FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
+  LEFT JOIN (SELECT attempt_id, sum(amount) AS further FROM further_movements GROUP BY attempt_id) AS m
+    ON m.attempt_id = t.attempt_id
+  GROUP BY t.payment_id) AS t
 FULL JOIN (
   SELECT j.payment_id,
     -sum(o.amount) FILTER (WHERE (j.moment = 'collected' AND o.account = 'in_flight')
@@ -56,9 +60,27 @@ TOTALS = f"""
 SELECT t.attempt_id, a.outcome, t.collected, t.refunded,
   coalesce(sum(r.amount) FILTER (WHERE r.state NOT IN ({_quoted_list(FREED)})), 0) AS held
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
-LEFT JOIN refunds AS r ON r.attempt_id = t.attempt_id
+LEFT JOIN refunds AS r ON r.attempt_id = t.attempt_id AND r.further_movement_id IS NULL
 GROUP BY t.attempt_id, a.outcome ORDER BY t.attempt_id
 """  # noqa: S608 - constants
+# Every further movement with its try, the entry that it names and the refund that gives it back; `is_named`:
+# the movement counts elsewhere, too.
+FURTHER = """
+SELECT m.id, m.amount, m.connector_id, t.connector_id AS try_connector_id, t.payment_id,
+  t.collected IS NOT NULL AS has_collected, e.payment_id AS entry_payment_id, e.moment, e.posted,
+  r.payment_id AS refund_payment_id, r.attempt_id = m.attempt_id AS is_refund_of_try, r.kind,
+  r.state AS refund_state, r.amount AS refund_amount,
+  EXISTS (SELECT FROM tries AS o WHERE o.connector_id = m.connector_id
+    AND o.provider_transaction = m.provider_transaction) AS is_named
+FROM further_movements AS m JOIN tries AS t ON t.attempt_id = m.attempt_id
+LEFT JOIN LATERAL (
+  SELECT j.payment_id, j.moment, -sum(o.amount) AS posted
+  FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
+  WHERE j.id = m.entry_id AND o.account = 'suspense:' || m.connector_id
+  GROUP BY j.payment_id, j.moment) AS e ON true
+LEFT JOIN refunds AS r ON r.further_movement_id = m.id
+ORDER BY m.id
+"""
 STEPS = """
 SELECT r.id, r.kind, r.state, r.steps, r.asked_by, r.approved_by, r.by_hand_by, r.confirmed_by,
   r.bearer, r.consent,
@@ -108,13 +130,20 @@ ORDER BY 1
 SUSPENSE = f"""
 SELECT w.payment_id AS id, w.account, w.waiting, coalesce(e.held, 0) AS held
 FROM (
-  SELECT t.payment_id, 'suspense:' || t.connector_id AS account,
-    sum(t.collected - coalesce(r.opened, 0)) AS waiting
-  FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id AND a.outcome <> 'approved'
-  LEFT JOIN (
-    SELECT attempt_id, sum(amount) AS opened FROM refunds
-    WHERE state NOT IN ({_quoted_list(UNDECIDED)}) GROUP BY attempt_id) AS r ON r.attempt_id = t.attempt_id
-  WHERE t.collected IS NOT NULL GROUP BY t.payment_id, t.connector_id) AS w
+  SELECT c.payment_id, c.account, sum(c.waiting) AS waiting FROM (
+    SELECT t.payment_id, 'suspense:' || t.connector_id AS account,
+      t.collected - coalesce(r.opened, 0) AS waiting
+    FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id AND a.outcome <> 'approved'
+    LEFT JOIN (
+      SELECT attempt_id, sum(amount) AS opened FROM refunds
+      WHERE state NOT IN ({_quoted_list(UNDECIDED)}) AND further_movement_id IS NULL
+      GROUP BY attempt_id) AS r ON r.attempt_id = t.attempt_id
+    WHERE t.collected IS NOT NULL
+    UNION ALL
+    SELECT t.payment_id, 'suspense:' || m.connector_id, m.amount - coalesce(r.amount, 0)
+    FROM further_movements AS m JOIN tries AS t ON t.attempt_id = m.attempt_id
+    LEFT JOIN refunds AS r ON r.further_movement_id = m.id AND r.state NOT IN ({_quoted_list(UNDECIDED)})
+  ) AS c GROUP BY c.payment_id, c.account) AS w
 LEFT JOIN (
   SELECT j.payment_id, o.account, -sum(o.amount) AS held
   FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
@@ -169,6 +198,22 @@ def total_fault(row: Row) -> str | None:
         return f"{row['refunded']} paisa go back of {row['collected'] or 0} that came"
     if row["outcome"] == TryEnd.SECOND_SUCCESS and row["refunded"] != row["collected"]:
         return "nobody waited for its money, and it does not go back"
+    return None
+
+
+def further_fault(row: Row) -> str | None:
+    """What is wrong unless a further movement counts once, was booked by its entry and goes back whole."""
+    if not row["has_collected"] or row["connector_id"] != row["try_connector_id"]:
+        return "its try is another connector's, or has collected nothing"
+    if row["is_named"]:
+        return "a try has collected the same movement of money"
+    booked = (row["entry_payment_id"], row["moment"], row["posted"])
+    if booked != (row["payment_id"], "collected_without_payment", row["amount"]):
+        return "its entry does not book it for the payment of its try"
+    refund = (row["refund_payment_id"], row["is_refund_of_try"], row["kind"], row["refund_amount"])
+    is_undecided = row["refund_state"] in UNDECIDED
+    if is_undecided or refund != (row["payment_id"], True, RefundKind.UNEXPECTED, row["amount"]):
+        return "no refund gives it back whole"
     return None
 
 

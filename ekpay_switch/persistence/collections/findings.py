@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
+from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.funding import (
     LockedTry,
     MoneyCollected,
@@ -20,12 +20,18 @@ from ekpay_switch.domain.collections.funding import (
     TryState,
     decide_try,
 )
+from ekpay_switch.domain.collections.further_movements import FurtherMovement, is_other_movement
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.payment import Event, State
-from ekpay_switch.domain.refunds.refund import RefundKind, RefundState, refund_due_entry
+from ekpay_switch.domain.refunds.refund import RefundKind, refund_due_entry
 from ekpay_switch.domain.routing.breaker import BreakerRules
 from ekpay_switch.domain.shares import Stake
-from ekpay_switch.persistence.alarms.rows import raise_alarms
+from ekpay_switch.persistence.collections.further_movements import (
+    book_further_movement,
+    is_further_movement,
+    open_unexpected_refund,
+    unbooked_movement,
+)
 from ekpay_switch.persistence.collections.refusals_left import read_refusals_left
 from ekpay_switch.persistence.collections.route_outcomes import note_outcome
 from ekpay_switch.persistence.collections.share_postings import (
@@ -51,7 +57,6 @@ from ekpay_switch.persistence.payment_rows import (
 )
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.collections import TryRecorded
-from ekpay_switch.security.identifiers import unguessable, uuid7
 
 # A try is asked about at most once in so many seconds, however many callbacks come (architecture.md 5).
 CALM_SECONDS = 5.0
@@ -62,12 +67,6 @@ OTHER_WITH = "SELECT true FROM tries WHERE connector_id = $1 AND attempt_id <> $
 ABANDON_OTHERS = """
 UPDATE attempts SET state = 'abandoned'
 WHERE payment_id = $1 AND leg = $2 AND state = 'open' AND id <> $3
-"""
-NEW_REFUND = """
-INSERT INTO refunds (id, payment_id, attempt_id, partner_id, connector_id, kind, reference, fingerprint,
-  amount, reason, state, asked_by, our_reference, next_action_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, 'the payment did not wait for this money', $9, 'switch', $10,
-  now())
 """
 # The ends at which money came in, and the alarm that each raises.
 _MONEY_ENDS: Mapping[str, Alarm | None] = {
@@ -124,17 +123,18 @@ async def record_finding(
     try_row = await connection.fetchrow(LOCK_TRY, locked_try.attempt_id)
     assert payment is not None, "a locked try has its payment"
     case = _LockedFinding(connection, locked_try, payment, try_row)
+    further = await unbooked_movement(connection, try_row, finding)
     has_recorded = try_row["recorded"] == locked_try.epoch == try_row["epoch"]
-    if has_recorded and (not isinstance(finding, MoneyCollected) or try_row["outcome"] in _MONEY_ENDS):
-        return TryRecorded(State(payment["state"]), _MONEY_ENDS.get(try_row["outcome"]))
+    if has_recorded and further is None and case.is_recorded(finding):
+        return TryRecorded(State(payment["state"]), case.alarm_of_repeat(finding))
     if has_recorded or try_row["epoch"] != locked_try.epoch:
-        await case.keep_late(finding)
+        await case.keep_late(finding, further)
         return None
     if try_row["collected"] is not None:
-        return await case.raise_alarm_of(await case.keep_after_collecting(finding))
+        return await case.keep_after_collecting(finding, further)
     if isinstance(finding, PageOpened) and await case.is_named_twice(finding):
         finding = NothingCollected(TryEnd.NO_PAGE, "the connector returned another try's reference")
-    recorded = await case.raise_alarm_of(await case.write(finding))
+    recorded = await case.write(finding)
     await note_outcome(connection, locked_try, finding, breaker)
     return recorded
 
@@ -175,36 +175,38 @@ class _LockedFinding:
     def after(self, seconds: float) -> datetime:
         return self.now + timedelta(seconds=seconds)
 
-    async def keep_late(self, finding: TryFinding) -> None:
-        """Keep a finding under an older epoch as evidence; if money came, make the try due at once."""
+    @property
+    def name(self) -> str:
+        """The provider's name of the movement that the try has collected."""
+        return self.try_row["provider_transaction"] or ""
+
+    def is_recorded(self, finding: TryFinding) -> bool:
+        """Whether a finding whose epoch has recorded is written: of money, only an end with money is."""
+        return not isinstance(finding, MoneyCollected) or self.try_row["outcome"] in _MONEY_ENDS
+
+    def alarm_of_repeat(self, finding: TryFinding) -> Alarm | None:
+        """The alarm that this finding raised when it was written."""
+        is_beside = self.try_row["collected"] is not None and is_other_movement(finding, self.name)
+        return Alarm.COLLECTED_MISMATCH if is_beside else _MONEY_ENDS.get(self.try_row["outcome"])
+
+    async def keep_late(self, finding: TryFinding, further: FurtherMovement | None) -> None:
+        """Keep a finding under an older epoch as evidence; if unbooked money came, make the try due."""
         await keep_evidence(self.connection, self.locked_try, f"late:{_kind(finding)}", _facts(finding))
-        if isinstance(finding, MoneyCollected) and self.try_row["collected"] is None:
+        is_first = isinstance(finding, MoneyCollected) and self.try_row["collected"] is None
+        if is_first or further is not None:
             await self._set_try({"next_action_at": self.now, "is_woken": True})
 
-    async def keep_after_collecting(self, finding: TryFinding) -> TryRecorded:
+    async def keep_after_collecting(
+        self, finding: TryFinding, further: FurtherMovement | None
+    ) -> TryRecorded:
         """Keep a finding about a try that has collected its money; another movement raises an alarm."""
         await keep_evidence(self.connection, self.locked_try, _kind(finding), _facts(finding))
-        await self._set_try(
-            {
-                "recorded": self.locked_try.epoch,
-                "lease_until": None,
-                "next_action_at": None,
-                "is_woken": False,
-            }
-        )
-        is_another = (
-            isinstance(finding, MoneyCollected)
-            and finding.judged.collected.provider_transaction != self.try_row["provider_transaction"]
-        )
-        return TryRecorded(State(self.payment["state"]), Alarm.COLLECTED_MISMATCH if is_another else None)
-
-    async def raise_alarm_of(self, recorded: TryRecorded) -> TryRecorded:
-        """Write the alarm of what was recorded, in the same transaction."""
-        if recorded.alarm is not None:
-            facts = {"connector_id": self.locked_try.connector_id}
-            alarm = RaisedAlarm.of_payment(recorded.alarm, self.locked_try.payment_id, facts)
-            await raise_alarms(self.connection, [alarm])
-        return recorded
+        if further is not None:
+            await book_further_movement(self.connection, self.payment, self.try_row, further)
+        unleased: dict[str, object] = {"lease_until": None, "next_action_at": None, "is_woken": False}
+        await self._set_try({"recorded": self.locked_try.epoch, **unleased})
+        is_other = is_other_movement(finding, self.name)
+        return TryRecorded(State(self.payment["state"]), Alarm.COLLECTED_MISMATCH if is_other else None)
 
     async def is_named_twice(self, page: PageOpened) -> bool:
         return await self._belongs_to_other_try("provider_reference", page.created.provider_reference)
@@ -221,7 +223,7 @@ class _LockedFinding:
         await self._end_attempt(plan)
         await self._set_try(await self._try_columns(plan, finding))
         if plan.gives_back is not None:
-            await self._open_refund(plan)
+            await open_unexpected_refund(self.connection, self.payment, self.try_row, plan.gives_back)
         await self._post(plan)
         if plan.notice:
             version = self.payment["steps"] + len(plan.events)
@@ -229,8 +231,8 @@ class _LockedFinding:
         return TryRecorded(state, plan.alarm)
 
     async def _snapshot(self, finding: TryFinding) -> TrySnapshot:
-        is_known = isinstance(finding, MoneyCollected) and await self._belongs_to_other_try(
-            "provider_transaction", finding.judged.collected.provider_transaction
+        is_known = isinstance(finding, MoneyCollected) and await self._is_movement_known(
+            finding.judged.collected.provider_transaction
         )
         return TrySnapshot(
             payment_state=State(self.payment["state"]),
@@ -248,6 +250,11 @@ class _LockedFinding:
         if not isinstance(finding, MoneyCollected) or not is_merchant(self.payment["biller_id"]):
             return None
         return await read_shares(self.connection, self.locked_try.payment_id)
+
+    async def _is_movement_known(self, name: str) -> bool:
+        return await self._belongs_to_other_try("provider_transaction", name) or await is_further_movement(
+            self.connection, self.locked_try.connector_id, name
+        )
 
     async def _belongs_to_other_try(self, column: str, name: str) -> bool:
         connector_id, attempt_id = self.locked_try.connector_id, self.locked_try.attempt_id
@@ -324,16 +331,6 @@ class _LockedFinding:
             "provider_transaction": name or None,
             "refunded": 0 if plan.gives_back is None else plan.gives_back.minor,
         }
-
-    async def _open_refund(self, plan: TryPlan) -> None:
-        """Add the refund of money that its payment did not wait for; it needs no request and no approval."""
-        assert plan.gives_back is not None, "the caller looked"
-        kind, attempt_id = RefundKind.UNEXPECTED, self.locked_try.attempt_id
-        await self.connection.execute(
-            NEW_REFUND, uuid7(), self.locked_try.payment_id, attempt_id, self.payment["partner_id"],
-            self.locked_try.connector_id, kind, f"{kind}:{attempt_id}", plan.gives_back.minor,
-            RefundState.APPROVED, unguessable(),
-        )  # fmt: skip
 
     async def _post(self, plan: TryPlan) -> None:
         entries = [*plan.entries]

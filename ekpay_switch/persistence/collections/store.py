@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.domain.alarms import RaisedAlarm
 from ekpay_switch.domain.collections.funding import (
     LockedTry,
     MoneyCollected,
@@ -22,6 +23,7 @@ from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.breaker import BreakerRules
+from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.collections.deliveries import (
     BOOKS_OF,
     FUNDED_DUE,
@@ -163,9 +165,16 @@ class PostgresCollections:
         if isinstance(finding, MoneyCollected):
             accounts.update(collect_accounts(locked_try.connector_id))
             accounts |= await self._credit_accounts(locked_try.payment_id, locked_try.biller_id)
-        return await self._transactions.run(
-            lambda connection: record_finding(connection, locked_try, finding, self._breaker), accounts
-        )
+
+        async def _record(connection: Connection) -> TryRecorded | None:
+            recorded = await record_finding(connection, locked_try, finding, self._breaker)
+            if recorded is not None and recorded.alarm is not None:
+                facts = {"connector_id": locked_try.connector_id}
+                alarm = RaisedAlarm.of_payment(recorded.alarm, locked_try.payment_id, facts)
+                await raise_alarms(connection, [alarm])
+            return recorded
+
+        return await self._transactions.run(_record, accounts)
 
     async def _credit_accounts(self, payment_id: UUID, biller_id: str) -> set[str]:
         """The accounts that crediting a merchant may post to; shares never change, so no lock is needed."""

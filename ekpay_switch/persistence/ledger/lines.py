@@ -50,10 +50,11 @@ LEFT JOIN host_messages AS host ON host.connector_id = {connector} AND host.refe
   AND host.state <> 'withdrawn'"""
 _COLLECTED = f"""
 SELECT e.window_id, e.business_date, '{LineRole.CONNECTOR}', m.connector_id, '', e.payment_id,
-  coalesce(t.attempt_id, e.id), '{LineEvent.PAYMENT}', '{LineStatus.SUCCESS}',
-  coalesce(host.rrn, t.reference, e.id::text), coalesce(t.provider_transaction, ''), m.gross, m.fee,
-  m.gross - m.fee, e.currency, e.at
+  coalesce(f.id, t.attempt_id, e.id), '{LineEvent.PAYMENT}', '{LineStatus.SUCCESS}',
+  coalesce(host.rrn, t.reference, e.id::text), coalesce(f.provider_transaction, t.provider_transaction, ''),
+  m.gross, m.fee, m.gross - m.fee, e.currency, e.at
 FROM entries AS e
+LEFT JOIN further_movements AS f ON f.entry_id = e.id
 CROSS JOIN LATERAL (
   SELECT split_part(max(o.account) FILTER (WHERE starts_with(o.account, 'receivable:')), ':', 2)
       AS connector_id,
@@ -65,8 +66,9 @@ LEFT JOIN LATERAL (
   SELECT t.attempt_id, a.reference, t.provider_transaction FROM tries AS t
   JOIN attempts AS a ON a.id = t.attempt_id
   WHERE t.payment_id = e.payment_id AND t.connector_id = m.connector_id
-  ORDER BY (t.collected_at = e.at) IS TRUE DESC, (t.collected = m.gross) IS TRUE DESC,
-    (a.outcome = 'approved') IS TRUE = (e.moment = 'collected') DESC, t.attempt_id LIMIT 1) AS t ON true
+  ORDER BY (t.attempt_id = f.attempt_id) IS TRUE DESC, (t.collected_at = e.at) IS TRUE DESC,
+    (t.collected = m.gross) IS TRUE DESC, (a.outcome = 'approved') IS TRUE = (e.moment = 'collected') DESC,
+    t.attempt_id LIMIT 1) AS t ON true
 {_NAMED_BY_HOST.format(connector="m.connector_id", reference="t.reference")}
 WHERE e.moment IN ('collected', 'collected_without_payment')
 """  # noqa: S608 - constants

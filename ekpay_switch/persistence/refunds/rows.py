@@ -42,17 +42,20 @@ TARGET_IN_SUSPENSE = f"""
 ORDER BY a.opened_at LIMIT 1
 """
 # Refunds with columns of their payment and their try, and the provider's references of the try's other
-# refunds, which are looked up by payment, where there is an index; `r` is the source of rows.
+# refunds, which are looked up by payment, where there is an index; `r` is the source of rows. What a further
+# movement brought takes the place of what its try collected.
 _FILES = FILE_STATEMENTS.format(payment="r.payment_id", attempt="r.id", since="r.updated_at")
 WITH_ITS_TRY = f"""
 SELECT r.*, p.lane, p.biller_id AS payee, p.currency, p.state AS payment_state, t.provider_reference,
-  t.provider_transaction, t.collected, t.collected_at, a.reference AS collected_reference, now() AS now,
+  coalesce(m.provider_transaction, t.provider_transaction) AS provider_transaction,
+  coalesce(m.amount, t.collected) AS collected, coalesce(m.booked_at, t.collected_at) AS collected_at,
+  a.reference AS collected_reference, now() AS now,
   (SELECT array_agg(o.provider_refund) FROM refunds AS o
    WHERE o.payment_id = r.payment_id AND o.attempt_id = r.attempt_id AND o.id <> r.id
      AND o.provider_refund IS NOT NULL) AS known_refunds,
   {_FILES} AS files
 FROM {{source}} AS r JOIN payments AS p ON p.id = r.payment_id JOIN tries AS t ON t.attempt_id = r.attempt_id
-  JOIN attempts AS a ON a.id = r.attempt_id
+  JOIN attempts AS a ON a.id = r.attempt_id LEFT JOIN further_movements AS m ON m.id = r.further_movement_id
 """  # noqa: S608 - constants
 READ_REFUND = f"{WITH_ITS_TRY.format(source='refunds')} WHERE r.id = $1"
 LOCK_REFUND = f"{READ_REFUND} FOR UPDATE OF r"
@@ -167,6 +170,7 @@ def locked_refund_of(row: Row) -> LockedRefund:
         now=row["now"],
         files=file_statements_of(row["files"]),
         bearer=Bearer(row["bearer"]),
+        is_of_further_movement=row["further_movement_id"] is not None,
     )
 
 

@@ -64,6 +64,7 @@ READ_OF_PAYMENT = (
 IS_KNOWN = "SELECT true FROM payments WHERE id = $1 AND partner_id = $2"
 COUNT_PARTS = """
 SELECT count(*) FROM refunds WHERE payment_id = $1 AND attempt_id = $2 AND state <> ALL($3::text[])
+  AND further_movement_id IS NULL
 """
 # A payment that becomes refunding is due as well, so it is found by the index on due payments; LATERAL makes
 # the plan start there even if it was made on empty tables. Only a try with the whole amount left is given
@@ -78,18 +79,19 @@ WHERE p.next_action_at < 'infinity' AND p.state = 'refunding' AND p.collected_by
   AND NOT EXISTS (SELECT FROM refunds AS r WHERE r.payment_id = p.id AND r.kind = 'give_back')
 ORDER BY p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED
 """
+# A further movement is paid by hand, so its refund waits for no other of its try.
 _IS_DUE = f"""
 r.next_action_at <= now() AND (r.lease_until IS NULL OR r.lease_until < now())
   AND r.state IN ('approved', {_IN_THE_AIR}) AND r.connector_id <> ALL($3)
-  AND NOT EXISTS (SELECT FROM refunds AS o
+  AND (r.further_movement_id IS NOT NULL OR NOT EXISTS (SELECT FROM refunds AS o
     WHERE o.payment_id = r.payment_id AND o.attempt_id = r.attempt_id AND o.id <> r.id
-    AND (o.state IN ({_IN_THE_AIR}) OR o.lease_until >= now()))
+    AND (o.state IN ({_IN_THE_AIR}) OR o.lease_until >= now())))
 """
 # Checked again under the lock: another process may have leased a row meanwhile.
 LEASE_DUE = f"""
 WITH firsts AS (
-  SELECT DISTINCT ON (r.attempt_id) r.id FROM refunds AS r WHERE {_IS_DUE}
-  ORDER BY r.attempt_id, r.created_at, r.id
+  SELECT DISTINCT ON (coalesce(r.further_movement_id, r.attempt_id)) r.id FROM refunds AS r WHERE {_IS_DUE}
+  ORDER BY coalesce(r.further_movement_id, r.attempt_id), r.created_at, r.id
 ), due AS (
   SELECT r.id FROM refunds AS r WHERE r.id IN (SELECT id FROM firsts) AND {_IS_DUE}
   ORDER BY r.next_action_at LIMIT $1 FOR UPDATE SKIP LOCKED

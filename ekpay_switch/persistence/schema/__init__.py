@@ -60,6 +60,7 @@ TRIGGERS: Mapping[str, tuple[str, str]] = {
     **triggers.LEDGER_TRIGGERS,
     **triggers.SCROLL_TRIGGERS,
     **host_links.HOST_TRIGGERS,
+    **collections.MOVEMENT_TRIGGERS,
     **merchants.MERCHANT_TRIGGERS,
     **challans.CHALLAN_TRIGGERS,
 }

@@ -1,4 +1,7 @@
-"""The tables of collected payments: tries, callbacks, refunds, and the API keys of REST v1."""
+"""The tables of collected payments: tries, callbacks, refunds, and the API keys of REST v1.
+
+Further checks beside the constraints are in `MOVEMENT_TRIGGERS` (docs/adr/0075).
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -101,6 +104,24 @@ Index(
 )
 Index("ix_tries_next_action_at", tries.c.next_action_at, postgresql_where=text("next_action_at IS NOT NULL"))
 
+# Money that a connector has under a try beside the movement that the try collected (docs/adr/0075); booked by
+# the entry, and given back by the one refund that names it.
+further_movements = Table(
+    "further_movements",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("attempt_id", Uuid, ForeignKey("tries.attempt_id"), nullable=False, index=True),
+    Column("connector_id", Text, nullable=False),
+    Column("provider_transaction", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("entry_id", Uuid, nullable=False, unique=True),
+    instant("booked_at", server_default=func.now()),
+    UniqueConstraint("connector_id", "provider_transaction"),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("provider_transaction <> ''", name="provider_transaction"),
+    info=APPEND_ONLY,
+)
+
 # Every callback of a payment or refund of ours as it came, once (architecture law 6).
 callbacks = Table(
     "callbacks",
@@ -193,6 +214,8 @@ refunds = Table(
     instant("updated_at", server_default=func.now()),
     Column("bearer", Text, nullable=False, server_default=text("'payee'")),
     Column("consent", Text),  # the reference of the biller's written consent to bear it
+    # The further movement that goes back, which the running total of its try does not count.
+    Column("further_movement_id", Uuid, ForeignKey("further_movements.id"), unique=True),
     UniqueConstraint("partner_id", "reference"),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint(one_of("kind", RefundKind), name="kind"),
@@ -209,6 +232,9 @@ refunds = Table(
     CheckConstraint("(by_hand_by IS NULL) = (bank_reference IS NULL)", name="by_hand"),
     CheckConstraint(
         "confirmed_by IS NULL OR (by_hand_by IS NOT NULL AND confirmed_by <> by_hand_by)", name="confirmed"
+    ),
+    CheckConstraint(
+        "further_movement_id IS NULL OR (kind = 'unexpected' AND sends = 0)", name="further_movement"
     ),
 )
 # A provider without our references for refunds could not distinguish two refunds of a try.
@@ -229,7 +255,9 @@ Index(
     "uq_refunds_one_give_back",
     refunds.c.attempt_id,
     unique=True,
-    postgresql_where=text("kind IN ('give_back', 'unexpected') AND state <> 'rejected'"),
+    postgresql_where=text(
+        "kind IN ('give_back', 'unexpected') AND state <> 'rejected' AND further_movement_id IS NULL"
+    ),
 )
 Index(
     "ix_refunds_next_action_at",
@@ -260,3 +288,43 @@ refund_history = Table(
     CheckConstraint(_legal_steps(), name="legal_step"),
     info=APPEND_ONLY,
 )
+
+# A movement of money at the provider counts once, under a try or beside it. Writers about one movement wait
+# for each other (`MOVEMENT_LOCK`), so each of the two tables can be checked against the other.
+_FURTHER = """
+CREATE FUNCTION check_further_movement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM tries WHERE connector_id = NEW.connector_id
+      AND provider_transaction = NEW.provider_transaction) THEN
+    RAISE EXCEPTION 'a movement of money at the provider counts once' USING ERRCODE = 'check_violation';
+  END IF;
+  IF NOT EXISTS (SELECT FROM tries WHERE attempt_id = NEW.attempt_id AND connector_id = NEW.connector_id
+      AND collected IS NOT NULL AND provider_transaction IS NOT NULL) THEN
+    RAISE EXCEPTION 'a further movement of a try without its first' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+_FURTHER_TRIGGER = """
+CREATE TRIGGER further_movements_once AFTER INSERT ON further_movements
+  FOR EACH ROW EXECUTE FUNCTION check_further_movement()
+"""
+_FIRST = """
+CREATE FUNCTION check_first_movement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM further_movements WHERE connector_id = NEW.connector_id
+      AND provider_transaction = NEW.provider_transaction) THEN
+    RAISE EXCEPTION 'a movement of money at the provider counts once' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+_FIRST_TRIGGER = """
+CREATE TRIGGER tries_movement_once AFTER UPDATE OF provider_transaction ON tries
+  FOR EACH ROW WHEN (NEW.provider_transaction IS DISTINCT FROM OLD.provider_transaction)
+  EXECUTE FUNCTION check_first_movement()
+"""
+MOVEMENT_TRIGGERS = {
+    "further_movements_once": (_FURTHER, _FURTHER_TRIGGER),
+    "tries_movement_once": (_FIRST, _FIRST_TRIGGER),
+}

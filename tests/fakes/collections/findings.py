@@ -17,6 +17,11 @@ from ekpay_switch.domain.collections.funding import (
     TryState,
     decide_try,
 )
+from ekpay_switch.domain.collections.further_movements import (
+    FurtherMovement,
+    further_movement_of,
+    is_other_movement,
+)
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.refund import RefundKind
 from ekpay_switch.ports.collections import TryRecorded
@@ -48,17 +53,20 @@ class Findings:
 
     def record(self, held: LockedTry, finding: TryFinding) -> TryRecorded | None:
         tables, one = self.tables, self.tables.one(held)
+        further = self._unbooked(one, finding)
         has_recorded = one.epoch == held.epoch == one.recorded
-        if has_recorded and (not isinstance(finding, MoneyCollected) or one.end in MONEY_ENDS):
+        is_written = not isinstance(finding, MoneyCollected) or one.end in MONEY_ENDS
+        if has_recorded and further is None and is_written:
             # Written again under its own epoch: it stands already.
-            return TryRecorded(tables.books.payments[held.payment_id].state, ALARM_OF_END.get(one.end))
+            return TryRecorded(tables.books.payments[held.payment_id].state, _alarm_of_repeat(one, finding))
         if not _is_ours(one, held):
             tables.keep_evidence(held.payment_id, f"late:{type(finding).__name__}")
-            if isinstance(finding, MoneyCollected) and one.collected is None:
+            is_first = isinstance(finding, MoneyCollected) and one.collected is None
+            if is_first or further is not None:
                 one.next_action_at, one.is_woken = tables.clock.now(), True
             return None
         if one.collected is not None:
-            return self._beside(one, held, finding)
+            return self._beside(one, held, finding, further)
         if isinstance(finding, PageOpened) and self._is_anothers(one, finding):
             finding = NothingCollected(TryEnd.NO_PAGE, "the connector told another try's name")
         plan = decide_try(self._seen(one, finding), finding)
@@ -68,13 +76,31 @@ class Findings:
 
     # ---- how it is done ------------------------------------------------------------
 
-    def _beside(self, one: StoredTry, held: LockedTry, finding: TryFinding) -> TryRecorded:
-        """The money of this try stands already; another movement under it is a matter for people."""
+    def _unbooked(self, one: StoredTry, finding: TryFinding) -> FurtherMovement | None:
+        """The further movement that a finding proves and that stands nowhere yet."""
+        if one.collected is None:
+            return None
+        further = further_movement_of(finding, one.new.connector_id, one.provider_transaction)
+        return None if further is None or self._is_known(one, further.provider_transaction) else further
+
+    def _is_known(self, one: StoredTry, name: str) -> bool:
+        """Whether a movement counts already, under another try or beside one."""
+        is_further = (one.new.connector_id, name) in self.tables.further
+        return is_further or any(name == other.provider_transaction != "" for other in self._others(one))
+
+    def _beside(
+        self, one: StoredTry, held: LockedTry, finding: TryFinding, further: FurtherMovement | None
+    ) -> TryRecorded:
+        """The money of this try stands already; another movement under it is booked beside it, once."""
         self.tables.keep_evidence(held.payment_id, f"beside:{type(finding).__name__}")
         one.recorded, one.lease_until, one.next_action_at, one.is_woken = held.epoch, None, None, False
-        is_another = _movement_of(finding) not in {"", one.provider_transaction}
+        if further is not None:
+            self.tables.further.add((one.new.connector_id, further.provider_transaction))
+            self.tables.post(one.payment_id, further.entry)
+            self.tables.owe_by_itself(one, RefundKind.UNEXPECTED, further.amount, further)
+        is_other = is_other_movement(finding, one.provider_transaction)
         state = self.tables.books.payments[held.payment_id].state
-        return TryRecorded(state, Alarm.COLLECTED_MISMATCH if is_another else None)
+        return TryRecorded(state, Alarm.COLLECTED_MISMATCH if is_other else None)
 
     def _others(self, one: StoredTry) -> list[StoredTry]:
         return [
@@ -95,7 +121,7 @@ class Findings:
             connector_id=one.new.connector_id,
             sums=self.tables.sums_of(one),
             is_quote_expired=self.tables.is_over(one.payment_id),
-            is_movement_known=any(name == other.provider_transaction != "" for other in self._others(one)),
+            is_movement_known=self._is_known(one, name),
             shares=self.tables.shares.of(one.payment_id),
             refusals_left=self._refusals_left(one),
         )
@@ -175,6 +201,11 @@ class Findings:
 def _is_ours(one: StoredTry, held: LockedTry) -> bool:
     """An epoch has one holder, who records one finding."""
     return one.epoch == held.epoch != one.recorded
+
+
+def _alarm_of_repeat(one: StoredTry, finding: TryFinding) -> Alarm | None:
+    is_beside = one.collected is not None and is_other_movement(finding, one.provider_transaction)
+    return Alarm.COLLECTED_MISMATCH if is_beside else ALARM_OF_END.get(one.end)
 
 
 def _movement_of(finding: TryFinding) -> str:

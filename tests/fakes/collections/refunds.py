@@ -124,7 +124,10 @@ class FakeRefunds:
             oldest: dict[UUID, StoredRefund] = {}
             for refund in self.tables.refunds.values():
                 if self._is_due(refund) and refund.held_by.new.connector_id not in passing_over:
-                    oldest.setdefault(refund.held_by.new.attempt_id, refund)
+                    is_further = refund.further is not None
+                    oldest.setdefault(
+                        refund.new.refund_id if is_further else refund.held_by.new.attempt_id, refund
+                    )
             due = self.tables.in_due_order(oldest.values())
             return [self._hold(refund, lease_seconds) for refund in due[:limit]]
 
@@ -184,7 +187,11 @@ class FakeRefunds:
             refunded=one.refunded,
             amount_max=billed if split is None else split.amount,
             parts=len(
-                [r for r in tables.refunds_of(new.payment_id) if r.held_by is one and r.state not in FREED]
+                [
+                    r
+                    for r in tables.refunds_of(new.payment_id)
+                    if r.held_by is one and r.state not in FREED and r.further is None
+                ]
             ),
             parts_max=parts_max,
             collected_at=one.collected_at,
@@ -195,6 +202,8 @@ class FakeRefunds:
 
     def _is_due(self, refund: StoredRefund) -> bool:
         is_to_be_sent = refund.state in TO_BE_SENT and self.tables.is_due(refund)
+        if refund.further is not None:
+            return is_to_be_sent
         return is_to_be_sent and not self._another_is_in_the_air(refund) and not self._another_is_held(refund)
 
     def _others(self, refund: StoredRefund) -> list[StoredRefund]:
@@ -216,21 +225,22 @@ class FakeRefunds:
         refund.lease_until = tables.clock.now() + timedelta(seconds=lease_seconds)
         assert one.collected is not None
         assert one.collected_at is not None
-        known = {other.provider_refund for other in self._others(refund)}
+        further, known = refund.further, {other.provider_refund for other in self._others(refund)}
+        collected_at = refund.created_at if further else one.collected_at
         collection = tables.collections[new.payment_id]
         order = RefundOrder(
             refund_id=new.refund_id,
             connector_id=one.new.connector_id,
             reference=refund.our_reference,
             provider_reference=one.provider_reference,
-            provider_transaction=one.provider_transaction,
+            provider_transaction=further.provider_transaction if further else one.provider_transaction,
             amount=new.amount,
-            collected=one.collected,
+            collected=further.amount if further else one.collected,
             reason=new.reason,
             known_refunds=frozenset(known - {""}),
             may_have_been_heard=refund.sends > 0,
             collected_reference=one.new.reference,
-            collected_at=one.collected_at,
+            collected_at=collected_at,
             provider_refund=refund.provider_refund,
         )
         return LockedRefund(
@@ -244,10 +254,11 @@ class FakeRefunds:
             order=order,
             sends=refund.sends,
             questions=refund.asked,
-            collected_at=one.collected_at,
+            collected_at=collected_at,
             now=tables.clock.now(),
             files=tables.books.files.get(new.refund_id, NO_FILES),
             bearer=new.burden.bearer,
+            is_of_further_movement=further is not None,
         )
 
     def _record_late(

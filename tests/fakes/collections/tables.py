@@ -17,6 +17,7 @@ from ekpay_switch.domain.collections.funding import (
     TryFinding,
     TryState,
 )
+from ekpay_switch.domain.collections.further_movements import FurtherMovement
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money
@@ -88,6 +89,7 @@ class StoredRefund:
     lease_until: datetime | None = None
     next_action_at: datetime | None = None
     history: list[tuple[RefundState, RefundEvent, RefundState]] = field(default_factory=list)
+    further: FurtherMovement | None = None
 
     def walk(self, event: RefundEvent) -> None:
         """One step, as the history keeps it."""
@@ -131,6 +133,7 @@ class CollectTables:
     client_names: Mapping[str, str] = field(default_factory=dict)
     shares: FakeShares = field(default_factory=FakeShares)
     refusals_max: int = 5
+    further: set[tuple[str, str]] = field(default_factory=set)
     tell_routing: Callable[[LockedTry, TryFinding], None] = lambda _held, _finding: None
 
     # ---- reading ------------------------------------------------------------
@@ -286,13 +289,14 @@ class CollectTables:
         if notice:
             self.books.notices.append((payment_id, notice))
 
-    def owe(self, one: StoredTry, new: NewRefund) -> StoredRefund:
+    def owe(self, one: StoredTry, new: NewRefund, further: FurtherMovement | None = None) -> StoredRefund:
         """Take a refund on: the running total holds it, and what is owed without a second person stands."""
         now = self.clock.now()
         state = RefundState.REQUESTED if new.needs_approval else RefundState.APPROVED
-        refund = StoredRefund(new, one, state, now, now)
+        refund = StoredRefund(new, one, state, now, now, further=further)
         self.refunds[new.refund_id] = refund
-        one.refunded += new.amount
+        if further is None:
+            one.refunded += new.amount
         if not new.needs_approval:
             self.let_go(refund)
         return refund
@@ -314,13 +318,15 @@ class CollectTables:
         for entry in self.shares.unwind(payment_id, refund.held_by.new.connector_id, change):
             self.post(payment_id, entry)
 
-    def owe_by_itself(self, one: StoredTry, kind: RefundKind, amount: Money) -> None:
+    def owe_by_itself(
+        self, one: StoredTry, kind: RefundKind, amount: Money, further: FurtherMovement | None = None
+    ) -> None:
         """A refund that nobody asked for: what the payment never got, or never used."""
         new = NewRefund(
             refund_id=uuid7(),
             payment_id=one.payment_id,
             partner_id=self.collections[one.payment_id].partner_id,
-            reference=f"{kind}:{one.new.attempt_id}",
+            reference=f"{kind}:{further.provider_transaction if further else one.new.attempt_id}",
             fingerprint=b"",
             amount=amount,
             reason=REASONS[kind],
@@ -328,7 +334,7 @@ class CollectTables:
             needs_approval=False,
             kind=kind,
         )
-        self.owe(one, new)
+        self.owe(one, new, further)
 
     # ---- waking ------------------------------------------------------------
 

@@ -13,12 +13,15 @@ _REFUNDS = {
     "done": _REFUND.format("refund", "done"),
     "approved": _REFUND.format("refund", "approved"),
     "asked": _REFUND.format("refund", "asked"),
-    "unexpected": _REFUND.format("unexpected", "approved"),
+    "unexpected": """(SELECT id FROM refunds WHERE kind = 'unexpected' AND state = 'approved'
+      AND further_movement_id IS NULL ORDER BY id LIMIT 1)""",
+    "further": "(SELECT id FROM refunds WHERE further_movement_id IS NOT NULL AND state = 'approved')",
     "review": _REFUND.format("give_back", "asked"),
     "taken": _REFUND.format("chargeback", "done"),
     "lost": "(SELECT id FROM refunds WHERE bearer = 'our_loss' AND state = 'approved')",
     "consented": "(SELECT id FROM refunds WHERE bearer = 'consent')",
-    "by_hand": "(SELECT id FROM refunds WHERE confirmed_by IS NOT NULL)",
+    "by_hand": """(SELECT id FROM refunds
+      WHERE confirmed_by IS NOT NULL AND further_movement_id IS NULL)""",
 }
 PLACES = {
     **_REFUNDS,
@@ -27,6 +30,9 @@ PLACES = {
     "refunding": """(SELECT id FROM payments WHERE state = 'refunding' AND collected_by IS NOT NULL
       ORDER BY id LIMIT 1)""",
 }
+
+
+_FURTHER = "(SELECT id FROM further_movements WHERE provider_transaction = 'FURTHER-1')"
 
 
 def placed(statement: str) -> str:
@@ -290,5 +296,44 @@ TAMPERINGS = (
             """UPDATE refunds SET steps = 3, by_hand_by = 'me', confirmed_by = 'myself', bank_reference = 'B'
             WHERE id = $done""",
         ),
+    ),
+    # ---- further movements
+    Tampering(
+        "the amount of a further movement changed",
+        "SELECT 'tries of payment ' || $payment_of_further",
+        ("UPDATE further_movements SET amount = amount + 1 WHERE provider_transaction = 'FURTHER-1'",),
+    ),
+    Tampering(
+        "two further movements with each other's amounts",
+        f"SELECT 'further_movements ' || {_FURTHER}",
+        ("UPDATE further_movements SET amount = 3300 - amount",),
+    ),
+    Tampering(
+        "a further movement of another connector than its try",
+        f"SELECT 'further_movements ' || {_FURTHER}",
+        ("UPDATE further_movements SET connector_id = 'nagad' WHERE provider_transaction = 'FURTHER-1'",),
+    ),
+    Tampering(
+        "a further movement that a try has collected as well",
+        f"SELECT 'further_movements ' || {_FURTHER}",
+        (
+            "SET LOCAL session_replication_role = replica",
+            "UPDATE tries SET provider_transaction = 'FURTHER-1' WHERE attempt_id = $try_of_done",
+        ),
+    ),
+    Tampering(
+        "the refund of a further movement no longer named",
+        "SELECT 'tries ' || $try_of_further",
+        ("UPDATE refunds SET further_movement_id = NULL WHERE id = $further",),
+    ),
+    Tampering(
+        "a further movement that goes back in part",
+        f"SELECT 'further_movements ' || {_FURTHER}",
+        ("UPDATE refunds SET amount = amount - 1 WHERE id = $further",),
+    ),
+    Tampering(
+        "a refund of a further movement that nobody paid",
+        "SELECT 'refunds ' || $further",
+        ("UPDATE refunds SET state = 'done' WHERE id = $further",),
     ),
 )

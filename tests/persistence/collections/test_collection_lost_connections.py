@@ -107,6 +107,33 @@ async def test_second_success_is_written_once_wherever_the_connection_dies(books
     assert await books.audit() is None
 
 
+async def test_a_further_movement_is_written_once_wherever_the_connection_dies(books: Books) -> None:
+    """The movement, its two entries, its refund and evidence."""
+    await books.partner()
+    trouble = Trouble()
+
+    async def connect() -> Any:  # noqa: ANN401 - stands in for asyncpg's
+        return Outermost(await books.database.connect_hot(), books, trouble)
+
+    async with open_till(books) as calm, open_till(books, connect, connections=1) as till:
+        await _further_movement(calm, till, 1)
+        count, rounds, trouble.statement = len(trouble.seen) - 1, 1, 0
+        assert count > 10
+        for place in (*range(1, count + 1), BEFORE_COMMIT, AFTER_COMMIT):
+            trouble.at, trouble.statement = place, 0
+            recorded = await _further_movement(calm, till, rounds := rounds + 1)
+            assert (trouble.at, recorded) == (NEVER, Alarm.COLLECTED_MISMATCH), place
+            assert await books.count("further_movements") == rounds
+            assert await books.count("refunds") == rounds
+            assert (await calm.balances())["refund_due:bkash"] == -rounds * TAKEN, place
+    assert await books.audit() is None
+
+
+async def _further_movement(calm: Till, till: Till, number: int) -> Alarm | None:
+    held = await calm.leased(await calm.funded())
+    return (await till.record(held, agreed(held, f"FURTHER{number}"))).alarm
+
+
 async def _statements_of(calm: Till, till: Till, trouble: Trouble) -> int:
     await _second_success(calm, till, 1)
     # The first time accounts are opened as well; after that it is one statement less.

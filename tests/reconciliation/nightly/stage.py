@@ -216,12 +216,17 @@ class NightStage:
         last = self.first + timedelta(days=40)
         return FileSchedule(calendar, self.first, last, dict.fromkeys(sorted(names), self.first))
 
-    def book(self, party: str, *rows: Movement, day: date | None = None, revision: int = 1) -> "NightStage":
-        """Put movements into our books; they are frozen with the window of their date, or of `day`."""
+    def book(
+        self, party: str, *rows: Movement, day: date | None = None, revision: int = 1, further: str = ""
+    ) -> "NightStage":
+        """Put movements into our books; they are frozen with the window of their date, or of `day`.
+
+        `further` names a movement that came under the reference of another one.
+        """
         role = "biller" if party == BREB else "connector"
         for row in rows:
             when = row.at.date() if day is None else day
-            self.lines.append(Line(when, party, row, role, revision))
+            self.lines.append(Line(when, party, row, role, revision, further))
         return self
 
     def send(

@@ -1,0 +1,82 @@
+"""What every implementation of `Collections` promises of further movements under a try that has collected."""
+
+import pytest
+import pytest_asyncio
+
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
+from ekpay_switch.ports.collections import TryRecorded
+from tests.contracts.collection_steps import HOLD_SECONDS, collect, lease_awake, open_page, view
+from tests.contracts.payment_steps import PARTNER
+from tests.contracts.setups import CollectionsSetup
+from tests.persistence.collections.collection_setup import agreed
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def setup(collections_setup: CollectionsSetup) -> CollectionsSetup:
+    """A partner, bank1, that collects."""
+    await collections_setup.add_partner(PARTNER)
+    return collections_setup
+
+
+async def test_a_further_movement_is_booked_and_owed_once(setup: CollectionsSetup) -> None:
+    held = await open_page(setup)
+    await collect(setup, held, "TRX1", amount=Money(100_000))
+    for _ in range(3):
+        recorded = await collect(setup, held, "TRX2", amount=Money(7_000))
+        assert recorded == TryRecorded(State.IN_REVIEW, Alarm.COLLECTED_MISMATCH)
+    assert await setup.balances() == {
+        "receivable:bkash": 98_500 + 6_895,
+        "connector_fee:bkash": 1_500 + 105,
+        "suspense:bkash": -100_000,
+        "refund_due:bkash": -7_000,
+    }
+    (refund,) = (await view(setup, held)).refunds
+    assert (refund.kind, refund.amount, refund.state) == (
+        RefundKind.UNEXPECTED, Money(7_000), RefundState.APPROVED,
+    )  # fmt: skip
+
+
+async def test_a_repeated_further_movement_under_its_epoch_raises_its_alarm(setup: CollectionsSetup) -> None:
+    held = await open_page(setup)
+    await collect(setup, held, "TRX1", amount=Money(100_000))
+    again = await lease_awake(setup, held)
+    finding = agreed(again, "TRX2")
+    answers = [await setup.collections.record(again, finding) for _ in range(2)]
+    assert answers == [TryRecorded(State.IN_REVIEW, Alarm.COLLECTED_MISMATCH)] * 2
+
+
+async def test_a_further_movement_funds_no_other_payment(setup: CollectionsSetup) -> None:
+    held, other = await open_page(setup), await open_page(setup)
+    await collect(setup, held, "TRX1", amount=Money(100_000))
+    await collect(setup, held, "TRX2")
+    before = await setup.balances()
+    assert await collect(setup, other, "TRX2") == TryRecorded(State.IN_REVIEW, Alarm.COLLECTED_MISMATCH)
+    assert await setup.balances() == before
+
+
+@pytest.mark.parametrize("changes", [{"amount": Money(7_000, "USD")}, {"amount": Money(0)}])
+async def test_a_further_movement_that_is_no_taka_is_not_booked(
+    setup: CollectionsSetup, changes: dict[str, Money]
+) -> None:
+    held = await open_page(setup)
+    await collect(setup, held, "TRX1", amount=Money(100_000))
+    before = await setup.balances()
+    recorded = await collect(setup, held, "TRX2", **changes)
+    assert recorded == TryRecorded(State.IN_REVIEW, Alarm.COLLECTED_MISMATCH)
+    assert await setup.balances() == before
+
+
+async def test_a_late_further_movement_is_asked_about_at_once(setup: CollectionsSetup) -> None:
+    held = await open_page(setup)
+    await collect(setup, held, "TRX1", amount=Money(100_000))
+    late = await lease_awake(setup, held)
+    await setup.pass_by(HOLD_SECONDS + 1)
+    await lease_awake(setup, held)
+    assert await setup.collections.record(late, agreed(late, "TRX2")) is None
+    await setup.pass_by(HOLD_SECONDS + 1)
+    assert await setup.collections.lease_try(held.order.reference, HOLD_SECONDS) is not None
