@@ -131,7 +131,7 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         Alarm.LATE_APPROVAL: "a bank's host approved a payment that it had refused, or that was being taken "
         "back; it was not credited, and the bank's settlement file must show it as reversed",
         Alarm.REVERSAL_NOT_KNOWN: "a bank's host knows nothing of a payment that we took back; "
-        "nothing was collected, and the bank's settlement file must not hold it",
+        "nothing was collected, and the bank's settlement file must not hold it; late approvals are reversed",
         Alarm.REVERSAL_NOT_CONFIRMED: "a bank's host does not confirm that it took a payment back; we ask "
         "again and again, and the bank's operations desk has to look",
         Alarm.FILE_NEEDS_A_PERSON: "a settlement file speaks of money in doubt and does not end the doubt: "

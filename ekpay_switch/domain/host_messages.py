@@ -15,6 +15,8 @@ from uuid import UUID
 from ekpay_switch.domain.money import Money
 
 STAN_MAX = 999_999
+# DE39 in the answer to a reversal: the request is reversed, or the host has no such request (12.5).
+REVERSAL_DONE, NO_SUCH_ORIGINAL = "00", "25"
 
 
 class HostState(StrEnum):
@@ -25,7 +27,7 @@ class HostState(StrEnum):
     SENDING = "taken"  # about to be sent, or sent; from here on only an answer proves anything
     ANSWERED = "answered"  # the host's answer is recorded; it may not settle the request
     REVERSING = "reversing"  # a reversal is repeated until the host confirms it
-    REVERSED = "reversed"  # the host has confirmed that nothing moved, or moved back
+    REVERSED = "reversed"  # the host has confirmed that nothing moved, or moved back; see REVERSAL_OVERTOOK
 
 
 class HostEvent(StrEnum):
@@ -37,6 +39,7 @@ class HostEvent(StrEnum):
     ANSWERED = "answered"
     REVERSAL_BEGUN = "reversal_begun"
     REVERSAL_CONFIRMED = "reversal_confirmed"
+    REVERSAL_OVERTOOK = "reversal_overtook"  # the host had no such request then, and has approved it since
 
 
 # An answer that settles the request ends it. The state ANSWERED does not tell: only an answered request whose
@@ -50,6 +53,8 @@ HOST_TRANSITIONS: Mapping[tuple[HostState, HostEvent], HostState] = MappingProxy
         (HostState.SENDING, HostEvent.REVERSAL_BEGUN): HostState.REVERSING,
         (HostState.ANSWERED, HostEvent.REVERSAL_BEGUN): HostState.REVERSING,
         (HostState.REVERSING, HostEvent.REVERSAL_CONFIRMED): HostState.REVERSED,
+        (HostState.REVERSING, HostEvent.REVERSAL_OVERTOOK): HostState.REVERSING,
+        (HostState.REVERSED, HostEvent.REVERSAL_OVERTOOK): HostState.REVERSING,
     }
 )
 
@@ -103,25 +108,55 @@ class NewHostMessage:
 class HostReply:
     """What the host answered; `is_decided` where its code settles the request, by the manifest.
 
-    `fields` are those of the answer by their numbers, without alias and MAC.
+    `is_approval` where it says that the money was taken. `fields` are those of the answer by their numbers,
+    without alias and MAC.
     """
 
     code: str
     is_decided: bool
     fields: Mapping[str, str] = field(default_factory=dict)
+    is_approval: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
     """The progress of a reversal; `code` is the host's last response code.
 
-    `sends` counts the sends that were begun, `answers` the answers.
+    `sends` counts the sends that were begun, `answers` the answers. Where the reversal had overtaken its
+    request and was begun anew, `trace` is that of the new message, and `earlier_sends` were of the first one.
     """
 
     trace: Trace
     sends: int = 0
     answers: int = 0
     code: str = ""
+    earlier_sends: int = 0
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the send that was begun last repeats its message."""
+        return self.sends - self.earlier_sends > 1
+
+
+class ReversalRecord(StrEnum):
+    """How a host's answer to a reversal was recorded."""
+
+    CONFIRMED = "confirmed"  # no money moved, or it moved back
+    UNCONFIRMED = "unconfirmed"  # the reversal is repeated
+    OVERTOOK = "overtook"  # it came before its request, which the host has approved: reversed anew
+
+
+def judge_reversal(code: str, *, is_approved: bool, is_anew: bool) -> ReversalRecord:
+    """How far an answer to a reversal ends it.
+
+    A host that has approved the request (`is_approved`) has it, so 25 confirms nothing: the reversal came
+    first, and is begun anew, once (`is_anew`: it was).
+    """
+    if code == REVERSAL_DONE or (code == NO_SUCH_ORIGINAL and not is_approved):
+        return ReversalRecord.CONFIRMED
+    if code == NO_SUCH_ORIGINAL and not is_anew:
+        return ReversalRecord.OVERTOOK
+    return ReversalRecord.UNCONFIRMED
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from ekpay_switch.domain.host_messages import HostMessage, HostReply, MessageKey, NewHostMessage, Trace
+from ekpay_switch.domain.host_messages import (
+    HostMessage,
+    HostReply,
+    MessageKey,
+    NewHostMessage,
+    ReversalRecord,
+    Trace,
+)
 from ekpay_switch.ports.world import Alarms, NotSent, NoUsableAnswer
 
 
@@ -44,7 +51,7 @@ class HostMessages(Protocol):
     async def reverse(self, key: MessageKey, trace: Trace) -> HostMessage:
         """Start or repeat the reversal of a request, unless an answer has settled it; the request then.
 
-        `trace` names the first reversal and all its repeats.
+        `trace` names the first reversal and all its repeats; a reversal that was begun anew has its own.
         """
         ...
 
@@ -120,11 +127,15 @@ class HostLinks(Protocol):
         ...
 
     async def answer(self, key: MessageKey, reply: HostReply) -> AnswerRecord:
-        """Record what the host answered; the first answer counts, unless the request is being reversed."""
+        """Record what the host answered; the first answer counts, unless the request is being reversed.
+
+        A late approval of a request whose reversal was answered with 25 begins the reversal anew, once: a new
+        message, to be sent and repeated until it is confirmed, and its try is due to be asked about.
+        """
         ...
 
-    async def answer_reversal(self, key: MessageKey, code: str, *, is_confirmed: bool) -> bool:
-        """Record the host's answer to a reversal; False where none is open."""
+    async def answer_reversal(self, key: MessageKey, code: str) -> ReversalRecord | None:
+        """Record the host's answer to a reversal, by `judge_reversal`; None where none is open."""
         ...
 
 

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.host_messages import (
+    NO_SUCH_ORIGINAL,
     STAN_MAX,
     HostEvent,
     HostMessage,
@@ -20,7 +21,9 @@ from ekpay_switch.domain.host_messages import (
     MessageKey,
     NewHostMessage,
     Reversal,
+    ReversalRecord,
     Trace,
+    judge_reversal,
     state_after,
 )
 from ekpay_switch.ports.host_links import AnswerRecord, LinkLease, OutgoingMessage
@@ -38,6 +41,7 @@ class StoredMessage:
     link_epoch: int = 0
     reversals_requested: int = 0
     late_reply: HostReply | None = None
+    is_reversed_anew: bool = False
 
     def apply(self, event: HostEvent) -> bool:
         """Apply the event, if the state allows it; whether it did."""
@@ -201,24 +205,45 @@ class InMemoryHostLinks:
             await self._notify()
             return AnswerRecord.RECORDED
         if row.message.state in _LATE:
-            row.late_reply = row.late_reply or reply
+            has_approved = row.late_reply is not None and row.late_reply.is_approval
+            is_first_approval = reply.is_approval and not has_approved
+            if row.late_reply is None or is_first_approval:
+                row.late_reply = reply
+            reversal = row.message.reversal
+            is_over = row.message.state is HostState.REVERSED
+            if is_first_approval and is_over and reversal is not None and reversal.code == NO_SUCH_ORIGINAL:
+                await self._reverse_anew(row, reversal)
             return AnswerRecord.LATE
         return AnswerRecord.RECORDED if row.message.reply == reply else AnswerRecord.NOT_AWAITED
 
-    async def answer_reversal(self, key: MessageKey, code: str, *, is_confirmed: bool) -> bool:
+    async def answer_reversal(self, key: MessageKey, code: str) -> ReversalRecord | None:
         """See `ports.host_links.HostLinks`."""
         row = self.rows[key]
         reversal = row.message.reversal
         if row.message.state is not HostState.REVERSING or reversal is None:
-            return False
+            return None
         answered = replace(reversal, answers=reversal.answers + 1, code=code)
         row.message = replace(row.message, reversal=answered)
-        if is_confirmed:
+        is_approved = row.late_reply is not None and row.late_reply.is_approval
+        record = judge_reversal(code, is_approved=is_approved, is_anew=row.is_reversed_anew)
+        if record is ReversalRecord.CONFIRMED:
             row.apply(HostEvent.REVERSAL_CONFIRMED)
+        elif record is ReversalRecord.OVERTOOK:
+            await self._reverse_anew(row, answered)
         await self._notify()
-        return True
+        return record
 
     # ---- internals
+
+    async def _reverse_anew(self, row: StoredMessage, reversal: Reversal) -> None:
+        """Begin the reversal again, as a new message; without a STAN the first one is repeated."""
+        row.apply(HostEvent.REVERSAL_OVERTOOK)
+        trace = await self.next_trace(row.message.new.acquirer)
+        if trace is not None:
+            reversal = replace(reversal, trace=trace, earlier_sends=reversal.sends)
+        row.message = replace(row.message, reversal=reversal)
+        row.is_reversed_anew, row.reversals_requested = True, reversal.sends + 1
+        self._arrivals[row.message.key.connector_id].set()
 
     def _seconds_from_now(self, seconds: float) -> datetime:
         return self.clock.now() + timedelta(seconds=seconds)

@@ -17,7 +17,9 @@ from ekpay_switch.domain.host_messages import (
     MessageKey,
     NewHostMessage,
     Reversal,
+    ReversalRecord,
     Trace,
+    judge_reversal,
     state_after,
     states_before,
 )
@@ -29,14 +31,18 @@ NEW = NewHostMessage(
 )
 MESSAGE = HostMessage(NEW, HostState.SENDING)
 EVENTS = st.lists(st.sampled_from(HostEvent), max_size=12)
-# What nobody can take back: nothing left us, the host has settled it, or it has confirmed the reversal.
-ENDS = {HostState.WITHDRAWN, HostState.REVERSED}
+
+
+def events_leaving(state: HostState) -> set[HostEvent]:
+    return {event for before, event in HOST_TRANSITIONS if before is state}
 
 
 def test_every_state_is_reached_and_every_event_leads_somewhere() -> None:
     assert {HostState.WAITING, *HOST_TRANSITIONS.values()} == set(HostState)
     assert {event for _, event in HOST_TRANSITIONS} == set(HostEvent)
-    assert not ENDS & {before for before, _ in HOST_TRANSITIONS}
+    # What nobody can take back: nothing left us. A confirmed reversal ends it unless it had overtaken it.
+    assert HostState.WITHDRAWN not in {before for before, _ in HOST_TRANSITIONS}
+    assert events_leaving(HostState.REVERSED) == {HostEvent.REVERSAL_OVERTOOK}
 
 
 @pytest.mark.parametrize("event", HostEvent)
@@ -97,6 +103,30 @@ def test_only_an_answer_that_decides_settles(
     reply: HostReply | None, state: HostState, *, is_settled: bool
 ) -> None:
     assert replace(MESSAGE, state=state, reply=reply).is_settled is is_settled
+
+
+@pytest.mark.parametrize(
+    ("code", "is_approved", "is_anew", "record"),
+    [
+        ("00", False, False, ReversalRecord.CONFIRMED),
+        ("00", True, True, ReversalRecord.CONFIRMED),
+        ("25", False, False, ReversalRecord.CONFIRMED),
+        ("25", True, False, ReversalRecord.OVERTOOK),
+        ("25", True, True, ReversalRecord.UNCONFIRMED),
+        ("96", False, False, ReversalRecord.UNCONFIRMED),
+        ("96", True, False, ReversalRecord.UNCONFIRMED),
+    ],
+)
+def test_no_such_original_confirms_nothing_once_the_host_has_approved(
+    code: str, record: ReversalRecord, *, is_approved: bool, is_anew: bool
+) -> None:
+    assert judge_reversal(code, is_approved=is_approved, is_anew=is_anew) is record
+
+
+def test_the_first_send_of_each_message_is_no_repeat() -> None:
+    assert [Reversal(TRACE, sends).is_repeat for sends in (1, 2)] == [False, True]
+    anew = Reversal(TRACE, 4, earlier_sends=3)
+    assert [anew.is_repeat, replace(anew, sends=5).is_repeat] == [False, True]
 
 
 def test_nothing_shows_the_alias() -> None:

@@ -10,9 +10,7 @@ from connectors.families.iso8583.codec import MTI, Fields, decode
 from connectors.families.iso8583.host import Host
 from connectors.families.iso8583.messages import (
     CODE,
-    CONFIRMS_REVERSAL,
     NETWORK_ANSWER,
-    NO_SUCH_ORIGINAL,
     REQUEST_ANSWER,
     REVERSAL_ANSWER,
     RRN,
@@ -24,7 +22,13 @@ from connectors.families.iso8583.messages import (
 )
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
-from ekpay_switch.domain.host_messages import HostMessage, HostReply, MessageKey
+from ekpay_switch.domain.host_messages import (
+    NO_SUCH_ORIGINAL,
+    HostMessage,
+    HostReply,
+    MessageKey,
+    ReversalRecord,
+)
 from ekpay_switch.ports.host_links import AnswerRecord, HostPorts
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
@@ -36,6 +40,7 @@ class InboundMessages:
         self._host = host
         self._ports = ports
         self._network_requests: dict[str, tuple[Fields, asyncio.Future[str]]] = {}
+        self._late_approvals: set[MessageKey] = set()
         self.unanswered: set[MessageKey] = set()
 
     def expect_network_answer(self, request: Fields) -> "asyncio.Future[str]":
@@ -78,12 +83,14 @@ class InboundMessages:
         require_answer(answer, message.new, self._host.settings)
         self.unanswered.discard(message.key)
         code = answer[CODE]
-        reply = HostReply(code, self._host.decides(code), evidence_fields(answer, self._host.settings))
+        fields, is_approval = evidence_fields(answer, self._host.settings), self._host.approves(code)
+        reply = HostReply(code, self._host.decides(code), fields, is_approval)
         recorded = await self._ports.links.answer(message.key, reply)
         self._log("host_answered", message, code=code, outcome=recorded)
-        if self._host.approves(code) and (
-            recorded is AnswerRecord.LATE or self._is_contradiction(recorded, message)
-        ):
+        is_late = recorded is AnswerRecord.LATE or self._is_contradiction(recorded, message)
+        # An approval that comes twice is one.
+        if is_approval and is_late and message.key not in self._late_approvals:
+            self._late_approvals.add(message.key)
             await self._raise_alarm(Alarm.LATE_APPROVAL, message, code)
 
     def _is_contradiction(self, recorded: AnswerRecord, message: HostMessage) -> bool:
@@ -98,14 +105,14 @@ class InboundMessages:
             return
         require_reversal_answer(answer, message, self._host.settings)
         code = answer[CODE]
-        is_confirmed = code in CONFIRMS_REVERSAL
-        if not await self._ports.links.answer_reversal(message.key, code, is_confirmed=is_confirmed):
+        recorded = await self._ports.links.answer_reversal(message.key, code)
+        if recorded is None:
             return
-        self._log("host_answered_reversal", message, code=code)
-        if code == NO_SUCH_ORIGINAL:
-            await self._raise_alarm(Alarm.REVERSAL_NOT_KNOWN, message, code)
-        elif not is_confirmed:
+        self._log("host_answered_reversal", message, code=code, outcome=recorded)
+        if recorded is ReversalRecord.UNCONFIRMED:
             await self._raise_alarm(Alarm.REVERSAL_NOT_CONFIRMED, message, code)
+        elif recorded is ReversalRecord.CONFIRMED and code == NO_SUCH_ORIGINAL:
+            await self._raise_alarm(Alarm.REVERSAL_NOT_KNOWN, message, code)
 
     async def _find_request(self, answer: Fields) -> HostMessage:
         """The request of an answer; raises BrokenReplyError where we sent none."""

@@ -23,9 +23,6 @@ REVERSAL, REVERSAL_REPEAT, REVERSAL_ANSWER = "0420", "0421", "0430"
 SIGN_ON, SIGN_OFF, ECHO = "001", "002", "301"
 CODE, STAN, RRN = "39", "11", "37"
 APPROVED = "00"
-# The host has no such request (12.5): no money moved, and its books must agree.
-NO_SUCH_ORIGINAL = "25"
-CONFIRMS_REVERSAL = frozenset({APPROVED, NO_SUCH_ORIGINAL})
 _OUTCOME_UNKNOWN = "68"
 _TAKA = "050"
 _ACQUIRER_DIGITS = 11

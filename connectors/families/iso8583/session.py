@@ -113,7 +113,7 @@ class Session:
         assert message.reversal is not None, "taken as a reversal"
         # An answer to the request itself changes nothing any more.
         self._inbound.unanswered.discard(message.key)
-        fields = reversal_message(message, self._host.settings, is_repeat=message.reversal.sends > 1)
+        fields = reversal_message(message, self._host.settings, is_repeat=message.reversal.is_repeat)
         await self._send(encode(fields, self._host.key), self._lease.until)
 
     async def _send_network_message(self, purpose: str) -> str:

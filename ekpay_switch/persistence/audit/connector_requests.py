@@ -7,11 +7,12 @@ its try (docs/adr/0037).
 from typing import Any
 
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
-from ekpay_switch.domain.host_messages import HostState
+from ekpay_switch.domain.host_messages import NO_SUCH_ORIGINAL, HostState
 
 # Each request that was not withdrawn, with its try and the total at the try's own price or its payment's.
 REQUESTS = """
-SELECT m.connector_id, m.reference, m.state, m.reply_decided, m.reply_code, m.amount,
+SELECT m.connector_id, m.reference, m.state, m.reply_decided, m.reply_code, m.amount, m.reversal_code,
+  m.late_approved, m.overtaken_stan IS NOT NULL AND t.next_action_at IS NOT NULL AS is_reversed_anew,
   t.attempt_id IS NOT NULL AND t.payment_id = m.payment_id AS belongs, a.state AS try_state, a.outcome,
   t.collected, p.amount + p.rounding + coalesce(t.charge, p.charge) + coalesce(t.fee, p.fee)
     + coalesce(t.vat, p.vat) AS total
@@ -42,7 +43,16 @@ def request_fault(row: Row) -> str | None:
         (not row["belongs"], "it is of no try of its payment"),
         (row["amount"] != row["total"], f"it asked for {row['amount']} of {row['total']}"),
         (row["collected"] is not None and not is_taken, f"its money is believed, and it is {row['state']}"),
-        (has_ended and row["state"] in _UNANSWERED, f"its try has ended, and it is {row['state']}"),
+        (
+            has_ended and row["state"] in _UNANSWERED and not row["is_reversed_anew"],
+            f"its try has ended, and it is {row['state']}",
+        ),
+        (
+            row["state"] == HostState.REVERSED
+            and row["late_approved"]
+            and row["reversal_code"] == NO_SUCH_ORIGINAL,
+            "its reversal came before it, the host has approved it since, and it is not reversed anew",
+        ),
         (
             has_ended and is_taken and row["collected"] is None and row["outcome"] != TryEnd.DISAGREED,
             "the host has taken the money, and its try came to nothing",

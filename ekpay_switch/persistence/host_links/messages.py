@@ -177,9 +177,8 @@ def message_of(row: Row) -> HostMessage:
         reply = HostReply(row["reply_code"], row["reply_decided"], from_json(row["reply"]))
     if row["reversal_stan"] is not None:
         trace = Trace(row["reversal_stan"], row["reversal_at"])
-        reversal = Reversal(
-            trace, row["reversals_sent"], row["reversal_answers"], code=row["reversal_code"] or ""
-        )
+        code, earlier_sends = row["reversal_code"] or "", row["overtaken_sends"] or 0
+        reversal = Reversal(trace, row["reversals_sent"], row["reversal_answers"], code, earlier_sends)
     return HostMessage(new, HostState(row["state"]), row["lost_at"] is not None, reply, reversal)
 
 

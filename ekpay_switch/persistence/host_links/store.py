@@ -8,10 +8,21 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.host_messages import HostEvent, HostMessage, HostReply, HostState, MessageKey
+from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.host_messages import (
+    NO_SUCH_ORIGINAL,
+    HostEvent,
+    HostMessage,
+    HostReply,
+    HostState,
+    MessageKey,
+    ReversalRecord,
+    judge_reversal,
+)
 from ekpay_switch.persistence.host_links.message_changes import HostNews
 from ekpay_switch.persistence.host_links.messages import (
     KEYED,
+    NEXT_TRACE,
     PostgresHostMessages,
     in_states,
     key_of,
@@ -19,7 +30,7 @@ from ekpay_switch.persistence.host_links.messages import (
     message_of,
     read_messages,
 )
-from ekpay_switch.persistence.payment_rows import as_json, from_json
+from ekpay_switch.persistence.payment_rows import LEG, as_json, from_json
 from ekpay_switch.persistence.schema.host_links import host_messages
 from ekpay_switch.persistence.short_transactions import (
     Connect,
@@ -90,13 +101,27 @@ UPDATE host_messages SET state = 'answered', reply_code = $4, reply_decided = $5
 WHERE {KEYED}
 """  # noqa: S608 - constants
 KEEP_LATE = f"""
-UPDATE host_messages SET late_code = $4, late_reply = $5, late_at = clock_timestamp() WHERE {KEYED}
+UPDATE host_messages SET late_code = $4, late_reply = $5, late_approved = $6, late_at = clock_timestamp()
+WHERE {KEYED}
 """  # noqa: S608 - constants
 ANSWER_REVERSAL = f"""
 UPDATE host_messages SET reversal_code = $4, reversal_answers = reversal_answers + 1,
   state = CASE WHEN $5 THEN 'reversed' ELSE state END,
   reversed_at = CASE WHEN $5 THEN clock_timestamp() END
-WHERE {KEYED} AND {in_states(HostEvent.REVERSAL_CONFIRMED)} RETURNING true
+WHERE {KEYED} AND {in_states(HostEvent.REVERSAL_CONFIRMED)}
+"""  # noqa: S608 - constants
+# Without a STAN (all of the day are used) the first message is repeated.
+REVERSE_ANEW = f"""
+UPDATE host_messages SET state = 'reversing', reversed_at = NULL, overtaken_day = reversal_day,
+  overtaken_stan = reversal_stan, overtaken_sends = CASE WHEN $4::int IS NULL THEN 0 ELSE reversals_sent END,
+  reversal_stan = coalesce($4, reversal_stan), reversal_at = coalesce($5, reversal_at),
+  reversal_day = coalesce($6, reversal_day), reversals_wanted = reversals_sent + 1
+WHERE {KEYED} AND {in_states(HostEvent.REVERSAL_OVERTOOK)}
+"""  # noqa: S608 - constants
+# Its try has ended, and nobody would ask the host any more.
+WAKE_TRY = f"""
+UPDATE tries SET is_woken = true, next_action_at = least(next_action_at, now()) WHERE connector_id = $1
+  AND attempt_id = (SELECT id FROM attempts WHERE reference = $2 AND leg = '{LEG}')
 """  # noqa: S608 - constants
 _CONNECTIONS = 3
 _LATE = frozenset({HostState.REVERSING, HostState.REVERSED})
@@ -175,15 +200,15 @@ class PostgresHostLinks:
         """See `ports.host_links.HostLinks`. Idempotent."""
         result = await self._transactions.run(lambda connection: _answer(connection, key, reply))
         self._news.there_are_news()
+        self._news.there_is_work(key.connector_id)
         return result
 
-    async def answer_reversal(self, key: MessageKey, code: str, *, is_confirmed: bool) -> bool:
+    async def answer_reversal(self, key: MessageKey, code: str) -> ReversalRecord | None:
         """See `ports.host_links.HostLinks`."""
-        is_open = await self._transactions.run(
-            lambda connection: connection.fetchval(ANSWER_REVERSAL, *key_of(key), code, is_confirmed)
-        )
+        record = await self._transactions.run(lambda connection: _answer_reversal(connection, key, code))
         self._news.there_are_news()
-        return bool(is_open)
+        self._news.there_is_work(key.connector_id)
+        return record
 
 
 class PostgresHosts:
@@ -227,12 +252,36 @@ async def _answer(connection: Connection, key: MessageKey, reply: HostReply) -> 
         await connection.execute(ANSWER, *key_of(key), reply.code, reply.is_decided, fields)
         return AnswerRecord.RECORDED
     if state in _LATE:
-        if row["late_code"] is None:
-            await connection.execute(KEEP_LATE, *key_of(key), reply.code, fields)
+        is_first_approval = reply.is_approval and not row["late_approved"]
+        if row["late_code"] is None or is_first_approval:
+            await connection.execute(KEEP_LATE, *key_of(key), reply.code, fields, reply.is_approval)
+        if is_first_approval and state is HostState.REVERSED and row["reversal_code"] == NO_SUCH_ORIGINAL:
+            await _reverse_anew(connection, row)
+            await connection.execute(WAKE_TRY, key.connector_id, key.reference)
         return AnswerRecord.LATE
     is_same_code = (row["reply_code"], row["reply_decided"]) == (reply.code, reply.is_decided)
     is_known = is_same_code and from_json(row["reply"]) == reply.fields
     return AnswerRecord.RECORDED if is_known else AnswerRecord.NOT_AWAITED
+
+
+async def _answer_reversal(connection: Connection, key: MessageKey, code: str) -> ReversalRecord | None:
+    row = await lock_row(connection, key)
+    if HostState(row["state"]) is not HostState.REVERSING:
+        return None
+    is_anew = row["overtaken_stan"] is not None
+    record = judge_reversal(code, is_approved=row["late_approved"], is_anew=is_anew)
+    await connection.execute(ANSWER_REVERSAL, *key_of(key), code, record is ReversalRecord.CONFIRMED)
+    if record is ReversalRecord.OVERTOOK:
+        await _reverse_anew(connection, row)
+    return record
+
+
+async def _reverse_anew(connection: Connection, row: Row) -> None:
+    """Begin the reversal of a locked request again, as a new message, which is durable before it is sent."""
+    trace = await connection.fetchrow(NEXT_TRACE, row["acquirer"])
+    stan, at = (None, None) if trace is None else (trace["last"], trace["at"])
+    day = None if at is None else business_date(at)
+    await connection.execute(REVERSE_ANEW, row["connector_id"], row["reference"], row["epoch"], stan, at, day)
 
 
 def _interval(seconds: float) -> timedelta:

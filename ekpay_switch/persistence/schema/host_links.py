@@ -81,6 +81,11 @@ host_messages = Table(
     Column("late_code", Text),
     Column("late_reply", JSONB),
     instant("late_at", nullable=True),
+    Column("late_approved", Boolean, nullable=False, server_default=text("false")),
+    # The reversal that came before its request; that of `reversal_stan` was begun anew then.
+    Column("overtaken_day", Date),
+    Column("overtaken_stan", Integer),
+    Column("overtaken_sends", Integer),
     CheckConstraint(one_of("state", HostState), name="state"),
     CheckConstraint(
         "num_nulls(payment_id, acquirer, day, stan, at, rrn, amount, currency, alias, send_until) IN (0, 10)",
@@ -104,6 +109,9 @@ host_messages = Table(
         name="reversed_at",
     ),
     CheckConstraint("num_nulls(late_code, late_reply, late_at) IN (0, 3)", name="late_reply"),
+    CheckConstraint("late_code IS NOT NULL OR NOT late_approved", name="late_approved"),
+    CheckConstraint("num_nulls(overtaken_day, overtaken_stan, overtaken_sends) IN (0, 3)", name="overtaken"),
+    CheckConstraint("overtaken_stan IS NULL OR late_approved", name="reversed_anew"),
 )
 # A try's money is requested once, unless the request provably was never sent.
 Index(
@@ -153,14 +161,17 @@ Index(
 
 
 def _legal_moves() -> str:
-    moves = sorted({(before, after) for (before, _), after in HOST_TRANSITIONS.items()})
+    moves = sorted({(before, after) for (before, _), after in HOST_TRANSITIONS.items() if before != after})
     return ",\n    ".join(f"('{before}', '{after}')" for before, after in moves)
 
 
 # Refuses a change of state without an event, the reversal of an answered request, and changed content of an
-# existing request.
+# existing request. A confirmed reversal is begun anew only if it had overtaken its request, as a new message.
 _MOVES = f"""
 CREATE FUNCTION check_host_message() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE is_anew boolean := OLD.overtaken_stan IS NULL AND NEW.overtaken_stan IS NOT NULL
+  AND (OLD.reversal_day, OLD.reversal_stan) = (NEW.overtaken_day, NEW.overtaken_stan)
+  AND NEW.reversal_code = '25' AND NEW.state = 'reversing';
 BEGIN
   IF OLD.state <> NEW.state AND (OLD.reply_decided OR (OLD.state, NEW.state) NOT IN (
     {_legal_moves()})) THEN
@@ -175,8 +186,13 @@ BEGIN
     OR (OLD.reply_code IS NOT NULL AND (OLD.reply_code, OLD.reply_decided, OLD.reply)
       IS DISTINCT FROM (NEW.reply_code, NEW.reply_decided, NEW.reply))
     OR (OLD.reversal_stan IS NOT NULL AND (OLD.reversal_day, OLD.reversal_stan)
-      IS DISTINCT FROM (NEW.reversal_day, NEW.reversal_stan)) THEN
+      IS DISTINCT FROM (NEW.reversal_day, NEW.reversal_stan) AND NOT is_anew)
+    OR (OLD.overtaken_stan IS NOT NULL AND (OLD.overtaken_day, OLD.overtaken_stan, OLD.overtaken_sends)
+      IS DISTINCT FROM (NEW.overtaken_day, NEW.overtaken_stan, NEW.overtaken_sends)) THEN
     RAISE EXCEPTION 'what a host message says never changes' USING ERRCODE = 'check_violation';
+  END IF;
+  IF OLD.state = 'reversed' AND NEW.state <> 'reversed' AND NOT is_anew THEN
+    RAISE EXCEPTION 'a reversal that the host has confirmed' USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;
 END $$

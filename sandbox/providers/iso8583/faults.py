@@ -33,6 +33,8 @@ class HostFault(StrEnum):
     """Done at once, answered after `slow_seconds`."""
     AFTER_REVERSAL = "after_reversal"
     """Posted, and answered only after a reversal of it was confirmed."""
+    BEHIND_REVERSAL = "behind_reversal"
+    """Overtaken: posted and answered only after a reversal of it was answered with 25."""
     BAD_MAC = "bad_mac"
     RUBBISH = "rubbish"
     """Done, and answered with bytes that are no message."""

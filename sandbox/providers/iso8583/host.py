@@ -74,6 +74,7 @@ class Host:
     faults: StepFaults[HostFault] = field(default_factory=lambda: StepFaults(HostStep))
     counted: Counter[str] = field(default_factory=Counter)
     _withheld_answers: dict[str, HostAnswer] = field(default_factory=dict)
+    _overtaken: dict[str, IsoMessage] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.key = mac_key_of(self.provider.institution.id)
@@ -148,7 +149,9 @@ class Host:
         if self.book.reversal(self.provider.institution.id, identity) is not None:
             self.book.record_message(self.provider.institution.id, reference, _REQUEST)
             return self._answer(message, authorisation.DUPLICATE)
-        if effect.fault is HostFault.LOST_UNDONE:
+        if effect.fault in {HostFault.LOST_UNDONE, HostFault.BEHIND_REVERSAL}:
+            if effect.fault is HostFault.BEHIND_REVERSAL:
+                self._overtaken[identity.name] = message
             self.book.record_message(self.provider.institution.id, reference, _REQUEST)
             return []
         request = self._record_request(message, identity, order, effect)
@@ -239,6 +242,9 @@ class Host:
         if not effect.is_done:
             self.book.record_message(house_id, "" if order is None else order.reference, message.mti)
             return self._answer(message, effect.code, None, effect) if effect.code else []
+        overtaken = self._overtaken.pop(identity.name, None)
+        if overtaken is not None:
+            return self._answer_before_request(message, overtaken, identity, order)
         known = self.book.reversal(house_id, identity)
         if known is not None:
             self.book.record_reversal_repeated(known, message.mti)
@@ -251,6 +257,17 @@ class Host:
         # An unconfirmed reversal is sent again, and the late answer waits for that.
         late = self._withheld_answers.pop(known.identity, None) if host_answers else None
         return host_answers if late is None else [*host_answers, late]
+
+    def _answer_before_request(
+        self, message: IsoMessage, request: IsoMessage, identity: RequestIdentity, order: ProviderOrder | None
+    ) -> Sequence[HostAnswer]:
+        """Answer a reversal that knows no original and is not kept, then the 0200 that it has overtaken."""
+        self.book.record_message(
+            self.provider.institution.id, "" if order is None else order.reference, message.mti
+        )
+        recorded = self._record_request(request, identity, order, NO_EFFECT)
+        no_original = self._answer(message, authorisation.NO_ORIGINAL)
+        return [*no_original, *self._request_answers(request, recorded, NO_EFFECT)]
 
     def _effect_on_reversal(self, order: ProviderOrder | None) -> FaultEffect:
         effect = self._effect_at_step(HostStep.REVERSAL, *_names(order))

@@ -15,7 +15,7 @@ from ekpay_switch.wing_kit.in_memory_host_links import InMemoryHostLinks
 from tests.persistence.books import Books
 
 BANK, ACQUIRER = "janata", "025135000"
-APPROVED = HostReply("00", is_decided=True, fields={"4": "000000050000", "15": "0101"})
+APPROVED = HostReply("00", is_decided=True, fields={"4": "000000050000", "15": "0101"}, is_approval=True)
 DECLINED = HostReply("51", is_decided=True)
 UNKNOWN = HostReply("96", is_decided=False)
 KEY = MessageKey(BANK, "R1", 1)

@@ -257,9 +257,7 @@ async def test_an_answer_that_comes_after_the_reversal_was_begun_is_evidence_onl
     two: TwoProcesses, *, is_confirmed: bool
 ) -> None:
     message = await two.one.reversing()
-    await two.one.links.answer_reversal(
-        message.key, "00" if is_confirmed else "96", is_confirmed=is_confirmed
-    )
+    await two.one.links.answer_reversal(message.key, "00" if is_confirmed else "96")
     before = await two.one.now()
     assert await two.one.links.answer(message.key, APPROVED) is AnswerRecord.LATE
     assert await two.one.links.answer(message.key, DECLINED) is AnswerRecord.LATE
@@ -305,15 +303,15 @@ async def test_a_reversal_keeps_its_number_and_counts_its_sends(two: TwoProcesse
 
 async def test_a_reversal_is_open_until_it_is_confirmed(desk: Desk) -> None:
     message = await desk.reversing()
-    assert await desk.links.answer_reversal(message.key, "96", is_confirmed=False)
+    assert await desk.links.answer_reversal(message.key, "96")
     still = await desk.now()
     assert still.reversal is not None
     assert (still.state, still.reversal.code, still.reversal.answers) == (HostState.REVERSING, "96", 1)
-    assert await desk.links.answer_reversal(message.key, "00", is_confirmed=True)
+    assert await desk.links.answer_reversal(message.key, "00")
     over = await desk.now()
     assert over.reversal is not None
     assert (over.state, over.reversal.code) == (HostState.REVERSED, "00")
-    assert not await desk.links.answer_reversal(message.key, "25", is_confirmed=True)
+    assert not await desk.links.answer_reversal(message.key, "25")
     assert await desk.reverse(message.key) == over
 
 
@@ -321,7 +319,7 @@ async def test_what_an_answer_has_settled_is_not_reversed(desk: Desk) -> None:
     sent = await desk.sent()
     await desk.links.answer(sent.key, APPROVED)
     assert (await desk.reverse(sent.key)).is_settled
-    assert not await desk.links.answer_reversal(sent.key, "00", is_confirmed=True)
+    assert not await desk.links.answer_reversal(sent.key, "00")
     undecided = await desk.sent("R2")
     await desk.links.answer(undecided.key, UNKNOWN)
     reversing = await desk.reverse(undecided.key)
@@ -344,7 +342,7 @@ async def test_open_reversals_are_counted(books: Books, postgres: Desk) -> None:
     engine = books.database.engine()
     await count_reversals(engine)
     assert b'ekpay_open_reversals{connector_id="janata"} 1.0' in render()
-    await postgres.links.answer_reversal(KEY, "00", is_confirmed=True)
+    await postgres.links.answer_reversal(KEY, "00")
     await count_reversals(engine)
     assert b"ekpay_open_reversals{" not in render()
     await engine.dispose()

@@ -1,5 +1,6 @@
 """The connectors over host links against simulated banks, written by others from the same document."""
 
+import asyncio
 import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     PageCreated,
     judge_collected,
 )
-from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
+from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from sandbox.callers.payer.payer import PayerDecision
 from tests.connectors.conftest import the_manifest
 from tests.connectors.families.iso8583.bank_stage import BankStage, a_bank, doubted, next_name
@@ -207,3 +208,16 @@ async def test_another_secret_opens_no_page(opens: Opens) -> None:
         assert isinstance(created, PageCreated)
         async with stage.desk.session.get(created.page_url) as answer:
             assert answer.status == 403
+
+
+async def test_a_payment_whose_reversal_overtook_it_is_reversed_anew(opens: Opens) -> None:
+    async with opens() as stage:
+        order = await stage.agreed()
+        await stage.desk.fault("behind_reversal", "request", order=order.reference)
+        assert isinstance(await stage.bank.execute(order), InDoubt)
+        confirmed = NeverPaid("reversed, response code 00")
+        async with asyncio.timeout(20):
+            while (told := await stage.bank.inquire(doubted(order))) != confirmed:
+                assert isinstance(told, NoAnswer | NeverPaid)
+        assert await stage.taken() == 0
+        assert stage.bell.rung == [(Alarm.REVERSAL_NOT_KNOWN, "25"), (Alarm.LATE_APPROVAL, "00")]

@@ -99,6 +99,23 @@ async def test_the_answer_comes_after_the_reversal_was_confirmed(
     assert (await switch.totals())["taken_paisa"] == 0
 
 
+async def test_a_request_that_its_reversal_overtook_is_posted_and_reversed_by_a_new_one(
+    switch: Switch, line: Line
+) -> None:
+    request = await a_request(switch)
+    await switch.fault(HostFault.BEHIND_REVERSAL, HostStep.REQUEST)
+    await line.send("0200", request)
+    assert await line.is_silent()
+    assert (await state(switch, request), await switch.requests()) == ("agreed", [])
+    no_original = await line.ask("0420", switch.reversal(request))
+    late = await line.read()
+    assert (no_original[39], late.mti, late.fields[39]) == ("25", "0210", "00")
+    assert await state(switch, request) == "paid"
+    assert (await line.ask("0420", switch.reversal(request)))[39] == "00"
+    assert await state(switch, request) == "cancelled"
+    assert (await switch.totals())["taken_paisa"] == 0
+
+
 async def test_a_late_answer_waits_for_a_confirmation_that_is_sent(switch: Switch, line: Line) -> None:
     request = await a_request(switch, "after_reversal")
     await line.send("0200", request)
