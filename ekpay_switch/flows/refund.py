@@ -29,7 +29,8 @@ async def send_refund(locked_refund: LockedRefund, world: World) -> None:
     settlement file names as done is never sent again. A further movement is left to finance at once.
     """
     if locked_refund.is_of_further_movement:
-        why = "the connector has other money under the same page, and would give back that"
+        name = locked_refund.order.provider_transaction
+        why = f"{name} came beside other money of the same page, which the connector would give back"
         await _record(locked_refund, NoRefundRoute(why), world)
         return
     connector = world.connectors.by_id(locked_refund.order.connector_id)

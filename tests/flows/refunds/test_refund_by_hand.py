@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ekpay_switch.domain.outcome import Declined
-from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.flows.refund import send_refund
 from tests.fakes.billers import Deed
 from tests.scenarios.collections import Payer
@@ -39,4 +39,5 @@ async def test_a_further_movement_is_left_to_finance_and_never_sent() -> None:
 
     (stored,) = payer.small.tables.refunds.values()
     assert (stored.state, stored.sends) == (RefundState.BY_HAND, 0)
+    assert payer.small.tables.refunds[held.refund_id].history[-1][1] is RefundEvent.LEFT_TO_FINANCE
     assert payer.alarms() == ["refund_needs_a_person"]
