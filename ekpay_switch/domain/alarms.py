@@ -23,6 +23,7 @@ class Alarm(StrEnum):
     IPNS_NOT_TAKEN = "ipns_not_taken"
     RECEIPT_USED_TWICE = "receipt_used_twice"
     UNEXPECTED_MONEY = "unexpected_money"
+    PAID_BACK_AT_DESK = "paid_back_at_desk"
     COLLECTED_MISMATCH = "collected_mismatch"
     REFUND_NEEDS_A_PERSON = "refund_needs_a_person"
     LATE_REFUND = "late_refund"
@@ -122,6 +123,9 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "the payment is in review",
         Alarm.UNEXPECTED_MONEY: "a connector collected money that its payment does not wait for; "
         "it stands in suspense and is being given back",
+        Alarm.PAID_BACK_AT_DESK: "a connector collected after all what finance owes or has paid back by a "
+        "decision about a break; it stands in suspense and is not given back again: finish the break's "
+        "decision, or reverse it and ask for the give-back",
         Alarm.COLLECTED_MISMATCH: "a connector collected something else than it was asked for; the payment "
         "is in review and the money in suspense; a further movement under one page is owed to its payer",
         Alarm.REFUND_NEEDS_A_PERSON: "money is owed to a payer and the connector does not give it back; "

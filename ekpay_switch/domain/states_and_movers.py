@@ -79,6 +79,13 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _final("try", "lapsed"),
     _person("try", "disagreed", "its money stands in suspense", Alarm.MONEY_IN_SUSPENSE),
     _switch("try", "second_success", "its refund goes on", Alarm.UNEXPECTED_MONEY),
+    _person(
+        "try",
+        "paid back at the desk",
+        "its break is finished, or its money goes back",
+        Alarm.PAID_BACK_AT_DESK,
+    ),
+    _person("try", "with a further movement", "finance pays it by hand", Alarm.COLLECTED_MISMATCH),
     _person("refund", "asked", "a second person approves or rejects", Alarm.REFUND_WAITS_FOR_APPROVAL),
     _switch("refund", "approved", "is sent to its connector", Alarm.REFUND_STUCK),
     _switch("refund", "sent", "its connector is asked", Alarm.REFUND_STUCK),

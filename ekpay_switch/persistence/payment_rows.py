@@ -28,6 +28,8 @@ from ekpay_switch.security.identifiers import uuid7
 Row = Mapping[str, Any]
 
 LEG = "funds"
+# The entries that finance decides on belong to no partner, so they go to one lane.
+ADJUSTMENT_LANE = 0
 # First keys of the two-key advisory locks; 1 is used by windows, migrations and partners.
 REFERENCE_LOCK, MOVEMENT_LOCK, HOST_LOCK = 2, 3, 4
 LOCK_PAYMENT = "SELECT *, now() AS now FROM payments WHERE id = $1 FOR UPDATE"

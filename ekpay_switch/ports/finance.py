@@ -15,6 +15,8 @@ from uuid import UUID
 
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.settlement_postings import payable_changes
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refunds.refund import RefundState
 
 # An asyncpg connection; the driver does not type its methods.
 Connection = Any
@@ -167,6 +169,64 @@ class FileEvidence(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LiveRefund:
+    """A refund of the switch that was neither rejected nor refused, as it stands now; amount in paisa."""
+
+    refund_id: UUID
+    state: RefundState
+    amount: int
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMovement:
+    """What the switch has booked by now about the movement of a frozen line; sums in paisa, instants in UTC.
+
+    `collected` is None where nothing was collected, and for what collects nothing. `booked_at` is the newest
+    booking about it but for refunds, None without any. `owed_at_desk` is what decisions about breaks owe its
+    payer, or have paid.
+    """
+
+    movement: UUID
+    payment_id: UUID
+    payment_state: State
+    collected: int | None
+    booked_at: datetime | None
+    owed_at_desk: int
+    refunds: tuple[LiveRefund, ...] = ()
+
+
+class LiveMovements(Protocol):
+    """The movements of frozen lines as the switch has them now, and what finance owes their payers beside it.
+
+    All in the caller's transaction.
+    """
+
+    async def lock(self, connection: Connection, movements: Collection[UUID]) -> Sequence[LiveMovement]:
+        """Lock the books, and the payments, tries and refunds of these movements, and read them.
+
+        Nothing of them changes until the transaction ends. Movements that are neither an attempt nor a refund
+        of ours are left out.
+        """
+        ...
+
+    async def owe(
+        self, connection: Connection, entry_id: UUID, movements: Collection[UUID], amount: int
+    ) -> None:
+        """Keep that an entry owes the payers of these tries so many paisa, or not twice under its id.
+
+        From then on the switch gives back nothing of what such a try turns out to have collected. Only tries
+        without money are kept: of any other, what is owed by a decision is not what the try collected. The
+        movements are locked by `lock` in the same transaction.
+        """
+        ...
+
+    async def release(self, connection: Connection, entry_id: UUID, reversal_id: UUID) -> None:
+        """Keep that the entry `reversal_id` owes nothing any more of what `entry_id` owed; once."""
+        ...
+
+
 class Persons(Protocol):
     """The staff with the role `finance`."""
 
@@ -201,6 +261,11 @@ class Finance(Protocol):
     @property
     def evidence(self) -> FileEvidence:
         """See `FileEvidence`."""
+        ...
+
+    @property
+    def movements(self) -> LiveMovements:
+        """See `LiveMovements`."""
         ...
 
     @property

@@ -207,12 +207,15 @@ def break_(context: typer.Context, break_id: BreakId, *, as_json: AsJson = False
         content["events"] = [plain_values(event) for event in story.events]
         content["resolutions"] = [plain_values(resolution) for resolution in story.resolutions]
         content["fitting"] = [action.value for action in story.fitting]
+        content["stale"] = list(story.changes)
         show_json(content)
         return
     show_break(story.broken, story.night)
     show_events(story.events)
     if story.resolutions:
         show_resolutions(story.resolutions)
+    if story.changes:
+        typer.echo(f"Stale, since the night has not seen this yet: {'; '.join(story.changes)}")
     if story.fitting:
         typer.echo(f"Fitting: {', '.join(action.value for action in story.fitting)}")
 

@@ -7,7 +7,7 @@ Both take the lock of the event chain first, so two of them, or one and a night'
 other. Both can be repeated after a lost COMMIT: the ids were made before the first try.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,14 @@ from reconciliation.resolutions.resolution_actions import (
     read_resolution_rules,
 )
 from reconciliation.resolutions.resolution_postings import BreakAmounts, suspense_of, touches_our_bank
+from reconciliation.resolutions.stale_breaks import (
+    StaleBreakError,
+    keep_owed_back,
+    movements_of_break,
+    moves_money,
+    refuse_stale,
+    release_owed_back,
+)
 from reconciliation.results.event_chain import CHAIN_LOCK, NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakRecord, BreakState
 
@@ -107,6 +115,7 @@ class ResolutionActions:
         """Write a proposal down.
 
         Raises:
+            StaleBreakError: it moves money, and the break's movement has changed since the night.
             UnfitError: it does not fit the break as it stands.
             UnknownIdError: there is no such break, or no such decision to reverse.
         """
@@ -131,6 +140,8 @@ class ResolutionActions:
             plan = plan_of(proposal.action, broken, amounts, side, decisions, self.rules)
             entry_id = uuid5(proposal.id, "entry")
             await _refuse_without_movements(connection, proposal.action, broken)
+            if moves_money(proposal.action):
+                await refuse_stale(connection, self.finance, broken)
         else:
             reversed_ = _decision_of(decisions, proposal.reverses)
             plan = self._plan_of_reversal(broken, reversed_, decisions)
@@ -160,6 +171,7 @@ class ResolutionActions:
         Raises:
             BooksRefuseError: a floor or limit of the books does not allow the entry.
             OnePersonError: the checker is the maker.
+            StaleBreakError: it moves money, and the movement has changed; the attempt is written down.
             UnfitError: the proposal has ended, the break was closed meanwhile, or the checker has spoken.
             UnknownIdError: there is no such proposal.
         """
@@ -176,8 +188,12 @@ class ResolutionActions:
                 async with connection.transaction():
                     return await self._write_check(connection, order)
             except asyncpg.IntegrityConstraintViolationError as problem:
-                await self._write_refused_attempt(connection, resolution, order, problem)
+                why = {"constraint": problem.constraint_name or ""}
+                await self._write_refused_attempt(connection, resolution, order, why)
                 raise _refusal_of(problem) from problem
+            except StaleBreakError as problem:
+                await self._write_refused_attempt(connection, resolution, order, {"why": str(problem)})
+                raise
         finally:
             await connection.close()
 
@@ -193,6 +209,9 @@ class ResolutionActions:
         broken = await break_by(connection, resolution.break_id, self.calendar)
         if broken.state is not BreakState.PROPOSED:
             raise UnfitError(f"the break is {broken.state.value} meanwhile, so nothing is decided any more")
+        is_approval = order.verdict is CheckerVerdict.APPROVED and resolution.reverses is None
+        if is_approval and moves_money(resolution.action):
+            await refuse_stale(connection, self.finance, broken)
         await write_check(connection, resolution, order.checker, order.verdict, order.reason)
         approvals = [*resolution.approved_by, order.checker]
         facts: dict[str, object] = {"reason": order.reason} if order.reason else {}
@@ -213,6 +232,11 @@ class ResolutionActions:
             movements = await known_movements(connection, movements_of_break(broken))
             return {"woken": await self.finance.evidence.wake(connection, movements)}
         await self.finance.books.post(connection, resolution.adjustments)
+        if resolution.reverses is None:
+            await keep_owed_back(connection, self.finance, resolution, broken)
+        else:
+            owed = await existing_resolution(connection, resolution.reverses)
+            await release_owed_back(connection, self.finance, owed, resolution)
         return {"settlement": resolution.settlement} if resolution.settlement else {}
 
     async def _append_check_event(
@@ -233,15 +257,15 @@ class ResolutionActions:
         connection: Connection,
         resolution: Resolution,
         order: CheckOrder,
-        problem: asyncpg.PostgresError,
+        why: Mapping[str, str],
     ) -> None:
-        """Record a refusal by the database, in a transaction of its own: the first was rolled back."""
+        """Record a refusal, in a transaction of its own: the first was rolled back."""
         async with connection.transaction():
             await connection.execute(CHAIN_LOCK)
             broken = await break_by(connection, resolution.break_id, self.calendar)
             event = await _event(connection, resolution, order.checker, BreakEventKind.REFUSED, broken.state)
-            why = {"attempt": order.verdict.value, "constraint": problem.constraint_name or ""}
-            await append(connection, [replace(event, facts={**event.facts, **why})])
+            facts = {**event.facts, "attempt": order.verdict.value, **why}
+            await append(connection, [replace(event, facts=facts)])
 
     async def note(self, break_id: UUID, text: str, by: str) -> None:
         """Keep a word about a break; its state stays.
@@ -271,12 +295,6 @@ async def existing_resolution(connection: Connection, resolution_id: UUID) -> Re
     if resolution is None:
         raise UnknownIdError(f"there is no resolution {resolution_id}")
     return resolution
-
-
-def movements_of_break(broken: BreakRecord) -> list[UUID]:
-    """The movements of our books that a break is about."""
-    movements = broken.details.get("movements", ())
-    return [UUID(str(movement)) for movement in movements] if isinstance(movements, Sequence) else []
 
 
 async def _break_amounts(connection: Connection, broken: BreakRecord, *, gains: bool) -> BreakAmounts:

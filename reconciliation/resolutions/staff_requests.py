@@ -14,19 +14,25 @@ from reconciliation.resolutions.decision_rules import fitting_actions
 from reconciliation.resolutions.decision_store import id_by_prefix, resolutions_of
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions, existing_resolution
 from reconciliation.resolutions.resolution_actions import ResolutionAction
+from reconciliation.resolutions.stale_breaks import changes_since_frozen, moves_money
 from reconciliation.results.break_results import events_of, read_breaks
 from reconciliation.results.records import BreakEvent, BreakFilter, BreakRecord
 
 
 @dataclass(frozen=True, slots=True)
 class BreakHistory:
-    """One break with its events and decisions, and the actions that fit it as it stands."""
+    """One break with its events and decisions, and the actions that fit it as it stands.
+
+    `changes` is what the switch has booked about it since the night froze it; then the break is stale, and
+    only actions that move no money fit.
+    """
 
     broken: BreakRecord
     night: date
     events: Sequence[BreakEvent]
     resolutions: Sequence[Resolution]
     fitting: Sequence[ResolutionAction]
+    changes: Sequence[str]
 
 
 async def breaks_of(finance: Finance, break_filter: BreakFilter) -> tuple[list[BreakRecord], date]:
@@ -52,12 +58,16 @@ async def break_history(finance: Finance, text: str) -> BreakHistory:
         break_id = await id_by_prefix(connection, "break", text)
         broken = await break_by(connection, break_id, actions.calendar)
         decisions = await resolutions_of(connection, break_id)
+        async with connection.transaction():
+            changes = await changes_since_frozen(connection, finance, broken)
+        fitting = fitting_actions(broken, decisions, actions.rules)
         return BreakHistory(
             broken,
             await newest_night(connection),
             await events_of(connection, break_id),
             decisions,
-            fitting_actions(broken, decisions, actions.rules),
+            [action for action in fitting if not (changes and moves_money(action))],
+            changes,
         )
     finally:
         await connection.close()

@@ -24,7 +24,9 @@ from reconciliation.resolutions.decision_store import (
     write_resolution,
 )
 from reconciliation.resolutions.decisions import resolution_facts
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.resolution_postings import reversal_after_closing
+from reconciliation.resolutions.stale_breaks import release_owed_back
 from reconciliation.results.event_chain import NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakState, RunRecord
 
@@ -68,7 +70,10 @@ async def react_to_run(
     for item in lapsed:
         await write_outcome(connection, item, ProposalOutcome.LAPSED)
         events.append(_event(item, run, BreakEventKind.REJECTED, states[item.break_id]))
-    for item in reversed([item for item in decisions if item.stands]):
+    undone = list(reversed([item for item in decisions if item.stands]))
+    # What our bank has paid to a payer stays paid: the switch gives nothing of it back.
+    paid = {item.break_id for item in undone if item.action is ResolutionAction.PAY_BACK_BY_HAND}
+    for item in undone:
         numbers[item.break_id] += 1
         reversal = _reversal(item, institutions[item.break_id], numbers[item.break_id])
         await write_resolution(connection, reversal)
@@ -78,6 +83,9 @@ async def react_to_run(
         events.append(_event(reversal, run, BreakEventKind.REVERSED, states[item.break_id]))
     if adjustments:
         await finance.books.post(connection, adjustments)
+    for item, reversal in zip(undone, reversals, strict=True):
+        if item.break_id not in paid:
+            await release_owed_back(connection, finance, item, reversal)
     await append(connection, events)
     closed = [break_id for break_id, state in states.items() if state is BreakState.CLOSED]
     calendar = read_calendar(finance.config / "calendar.toml")

@@ -14,6 +14,7 @@ from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.parties.partner_statements import write_statements
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
+from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.persistence.ledger.windows import SettlementWindows
 from ekpay_switch.persistence.parties.staff import Role, Staff
@@ -72,6 +73,11 @@ class OpenedFinance:
     def evidence(self) -> finance_ports.FileEvidence:
         """The statements of files, as evidence for the payments that wait for it."""
         return FileEvidenceStore()
+
+    @property
+    def movements(self) -> finance_ports.LiveMovements:
+        """What was booked about the movements of breaks."""
+        return LiveMovementRows()
 
     @property
     def persons(self) -> finance_ports.Persons:

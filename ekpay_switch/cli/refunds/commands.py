@@ -150,7 +150,10 @@ def chargeback(
 
 @app.command("give-back")
 def give_back(payment_id: PaymentId, reason: Reason, as_: First) -> None:
-    """Ask that collected money which disagreed goes back; that ends the review of its payment."""
+    """Ask that collected money which disagreed goes back; that ends the review of its payment.
+
+    So does money that was held in suspense for a decision about a break, once that does not owe it any more.
+    """
     _report_waiting(
         _decide(as_, _ASKER_VARIABLE, lambda desk: desk.request_review_give_back(payment_id, reason, as_))
     )

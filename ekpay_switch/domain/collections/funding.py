@@ -224,6 +224,8 @@ class TrySnapshot:
     """Whether this movement of money was recorded under another try already."""
     shares: tuple[Stake, ...] | None = None
     refusals_left: int | None = None
+    is_owed_at_desk: bool = False
+    """Whether finance owes this try's payer its money, or has paid it, by a decision about a break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,7 @@ def decide_try(snapshot: TrySnapshot, finding: TryFinding) -> TryPlan:
         case NothingCollected():
             return _plan_nothing_collected(snapshot, finding)
         case MoneyCollected(judged=ConfirmedCollection(collected=money)) if not snapshot.is_movement_known:
-            if snapshot.payment_state in WAITS_FOR_MONEY:
+            if snapshot.payment_state in WAITS_FOR_MONEY and not snapshot.is_owed_at_desk:
                 return _plan_funded(snapshot, money.amount, finding)
             return _plan_unexpected(snapshot, money.amount, finding)
         case MoneyCollected(judged=judged):
@@ -318,16 +320,20 @@ def _plan_funded(snapshot: TrySnapshot, amount: Money, finding: MoneyCollected) 
 
 
 def _plan_unexpected(snapshot: TrySnapshot, amount: Money, finding: MoneyCollected) -> TryPlan:
-    """Money that its payment does not wait for (any more) goes to suspense and back to the payer (law 15)."""
+    """Money that its payment does not wait for (any more) goes to suspense and back to the payer (law 15).
+
+    What finance owes at its desk stays in suspense, and neither funds the payment nor goes back twice.
+    """
+    is_owed = snapshot.is_owed_at_desk
     connector_fee = connector_fee_of(amount, finding.charge_basis_points)
     return TryPlan(
         TryState.CLOSED,
         TryEnd.SECOND_SUCCESS,
         entries=(collected_without_payment_entry(snapshot.connector_id, amount, connector_fee),),
         collected=amount,
-        gives_back=amount,
+        gives_back=None if is_owed else amount,
         facts=_movement_facts(finding),
-        alarm=Alarm.UNEXPECTED_MONEY,
+        alarm=Alarm.PAID_BACK_AT_DESK if is_owed else Alarm.UNEXPECTED_MONEY,
     )
 
 

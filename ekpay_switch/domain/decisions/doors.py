@@ -28,6 +28,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.REFUND_WAITS_FOR_APPROVAL: ("ekpay refunds approve REFUND", "ekpay refunds reject REFUND"),
         Alarm.REFUND_NEEDS_A_PERSON: _BY_HAND,
         Alarm.UNEXPECTED_MONEY: ("ekpay refunds list", *_BY_HAND),
+        Alarm.PAID_BACK_AT_DESK: ("ekpay refunds give-back PAYMENT", *_CLOSE),
         Alarm.LATE_REFUND: _CLOSE,
         Alarm.LATE_APPROVAL: _CLOSE,
         Alarm.REVERSAL_NOT_KNOWN: _CLOSE,

@@ -54,7 +54,18 @@ _IN_SUSPENSE = """
 SELECT 'payment ' || t.payment_id AS subject, t.payment_id, sum(t.collected - t.refunded)::bigint AS amount,
   min(t.collected_at) AS since
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
-WHERE a.outcome = 'disagreed' AND t.collected > t.refunded GROUP BY t.payment_id
+WHERE a.outcome = 'disagreed' AND t.collected > t.refunded AND NOT EXISTS (
+  SELECT FROM break_refunds AS b WHERE b.attempt_id = t.attempt_id
+  GROUP BY b.attempt_id HAVING sum(b.amount) > 0)
+GROUP BY t.payment_id
+"""
+# Late money of a try that finance owes back for a break: until the break or a refund ends it.
+_PAID_AT_DESK = """
+SELECT a.subject, a.payment_id, a.amount, a.raised_at AS since FROM alarms AS a
+WHERE a.kind = 'paid_back_at_desk' AND a.ended_at IS NULL AND EXISTS (
+  SELECT FROM tries AS t JOIN break_refunds AS b ON b.attempt_id = t.attempt_id
+  WHERE t.payment_id = a.payment_id AND t.collected > t.refunded
+  GROUP BY t.attempt_id HAVING sum(b.amount) > 0)
 """
 # What a file says otherwise of has not moved since.
 _UNMOVED = """
@@ -89,6 +100,7 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
             f"{_IN_REVIEW} UNION SELECT subject, payment_id, NULL, since FROM ({_IN_SUSPENSE}) AS s",
             raises=False,
         ),
+        Alarm.PAID_BACK_AT_DESK: Watch(_PAID_AT_DESK, raises=False, is_closable=True),
         Alarm.MONEY_IN_SUSPENSE: Watch(_IN_SUSPENSE, covered_by=REVIEW_ALARMS),
         Alarm.DELIVERY_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'delivering'"),
         Alarm.COLLECTION_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'collecting'"),

@@ -57,11 +57,14 @@ FULL JOIN (
 ORDER BY 1
 """
 TOTALS = f"""
-SELECT t.attempt_id, a.outcome, t.collected, t.refunded,
+SELECT t.attempt_id, a.outcome, t.collected, t.refunded, b.owed_at_desk,
   coalesce(sum(r.amount) FILTER (WHERE r.state NOT IN ({_quoted_list(FREED)})), 0) AS held
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
 LEFT JOIN refunds AS r ON r.attempt_id = t.attempt_id AND r.further_movement_id IS NULL
-GROUP BY t.attempt_id, a.outcome ORDER BY t.attempt_id
+LEFT JOIN (
+  SELECT attempt_id, sum(amount) AS owed_at_desk FROM break_refunds GROUP BY attempt_id) AS b
+  ON b.attempt_id = t.attempt_id
+GROUP BY t.attempt_id, a.outcome, b.owed_at_desk ORDER BY t.attempt_id
 """  # noqa: S608 - constants
 # Every further movement with its try, the entry that it names and the refund that gives it back; `is_named`:
 # the movement counts elsewhere, too.
@@ -191,13 +194,27 @@ def collected_fault(row: Row) -> str | None:
 
 
 def total_fault(row: Row) -> str | None:
-    """What is wrong unless a try's running total is the sum of its refunds, and at most what it collected."""
+    """What is wrong unless a try's running total is the sum of its refunds, and at most what it collected.
+
+    What finance owes by decisions about breaks is not given back as well (`break_refunds`).
+    """
     if row["refunded"] != row["held"]:
         return f"its running total is {row['refunded']} paisa, and its refunds hold {row['held']}"
     if row["refunded"] > (row["collected"] or 0):
         return f"{row['refunded']} paisa go back of {row['collected'] or 0} that came"
-    if row["outcome"] == TryEnd.SECOND_SUCCESS and row["refunded"] != row["collected"]:
+    is_unexpected = row["outcome"] == TryEnd.SECOND_SUCCESS and row["refunded"] != row["collected"]
+    if is_unexpected and (row["refunded"] or row["owed_at_desk"] is None):
         return "nobody waited for its money, and it does not go back"
+    return _desk_fault(row)
+
+
+def _desk_fault(row: Row) -> str | None:
+    """What is wrong if finance owes a try's money by decisions about breaks, and the switch gives it back."""
+    owed: int = row["owed_at_desk"] or 0
+    if owed < 0:
+        return "more was released than decisions about breaks owed"
+    if owed and row["refunded"]:
+        return "finance has paid it back for a break, or owes it, and the switch gives it back as well"
     return None
 
 

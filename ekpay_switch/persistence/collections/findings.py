@@ -26,6 +26,12 @@ from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.refund import RefundKind, refund_due_entry
 from ekpay_switch.domain.routing.breaker import BreakerRules
 from ekpay_switch.domain.shares import Stake
+from ekpay_switch.persistence.collections.break_refunds import is_owed_at_desk
+from ekpay_switch.persistence.collections.finding_evidence import (
+    evidence_facts,
+    evidence_kind,
+    is_worth_keeping,
+)
 from ekpay_switch.persistence.collections.further_movements import (
     book_further_movement,
     is_further_movement,
@@ -187,11 +193,13 @@ class _LockedFinding:
     def alarm_of_repeat(self, finding: TryFinding) -> Alarm | None:
         """The alarm that this finding raised when it was written."""
         is_beside = self.try_row["collected"] is not None and is_other_movement(finding, self.name)
-        return Alarm.COLLECTED_MISMATCH if is_beside else _MONEY_ENDS.get(self.try_row["outcome"])
+        return Alarm.COLLECTED_MISMATCH if is_beside else _alarm_of(self.try_row)
 
     async def keep_late(self, finding: TryFinding, further: FurtherMovement | None) -> None:
         """Keep a finding under an older epoch as evidence; if unbooked money came, make the try due."""
-        await keep_evidence(self.connection, self.locked_try, f"late:{_kind(finding)}", _facts(finding))
+        await keep_evidence(
+            self.connection, self.locked_try, f"late:{evidence_kind(finding)}", evidence_facts(finding)
+        )
         is_first = isinstance(finding, MoneyCollected) and self.try_row["collected"] is None
         if is_first or further is not None:
             await self._set_try({"next_action_at": self.now, "is_woken": True})
@@ -200,7 +208,7 @@ class _LockedFinding:
         self, finding: TryFinding, further: FurtherMovement | None
     ) -> TryRecorded:
         """Keep a finding about a try that has collected its money; another movement raises an alarm."""
-        await keep_evidence(self.connection, self.locked_try, _kind(finding), _facts(finding))
+        await keep_evidence(self.connection, self.locked_try, evidence_kind(finding), evidence_facts(finding))
         if further is not None:
             await book_further_movement(self.connection, self.payment, self.try_row, further)
         unleased: dict[str, object] = {"lease_until": None, "next_action_at": None, "is_woken": False}
@@ -217,9 +225,9 @@ class _LockedFinding:
         state = State(self.payment["state"])
         if plan.events:
             state = await self._move(plan)
-        elif _is_worth_keeping(finding):
-            facts = {**_facts(finding), **plan.facts}
-            await keep_evidence(self.connection, self.locked_try, plan.end or _kind(finding), facts)
+        elif is_worth_keeping(finding):
+            facts = {**evidence_facts(finding), **plan.facts}
+            await keep_evidence(self.connection, self.locked_try, plan.end or evidence_kind(finding), facts)
         await self._end_attempt(plan)
         await self._set_try(await self._try_columns(plan, finding))
         if plan.gives_back is not None:
@@ -243,6 +251,8 @@ class _LockedFinding:
             is_movement_known=is_known,
             shares=await self._shares(finding),
             refusals_left=await read_refusals_left(self.connection, self.payment, self.locked_try, finding),
+            is_owed_at_desk=isinstance(finding, MoneyCollected)
+            and await is_owed_at_desk(self.connection, self.locked_try.attempt_id),
         )
 
     async def _shares(self, finding: TryFinding) -> tuple[Stake, ...] | None:
@@ -347,50 +357,8 @@ class _LockedFinding:
         await update_row(self.connection, "tries", key, new)
 
 
-def _is_worth_keeping(finding: TryFinding) -> bool:
-    """Whether a finding that moves nothing is stored; waiting for our own inquiry budget is not."""
-    match finding:
-        case StillOpen():
-            return finding.was_asked or finding.is_new_doubt
-        case PageOpened(created=created):
-            return bool(created.facts)
-        case MoneyCollected() | NothingCollected():
-            return True
-        case _:
-            assert_never(finding)
-
-
-def _kind(finding: TryFinding) -> str:
-    """The kind under which a finding is stored as evidence."""
-    match finding:
-        case PageOpened():
-            return "page_opened"
-        case MoneyCollected():
-            return "money_came"
-        case NothingCollected(end=end):
-            return end.value
-        case StillOpen(is_new_doubt=True):
-            return "execute_in_doubt"
-        case StillOpen(was_asked=was_asked):
-            return "inquiry" if was_asked else "still_open"
-        case _:
-            assert_never(finding)
-
-
-def _facts(finding: TryFinding) -> dict[str, str]:
-    match finding:
-        case PageOpened(created=created):
-            return {**created.facts, "provider_reference": created.provider_reference}
-        case MoneyCollected(judged=judged):
-            collected = judged.collected
-            return {
-                **collected.facts,
-                "provider_transaction": collected.provider_transaction,
-                "reference": collected.reference,
-                "collected_amount": str(collected.amount.minor),
-                "collected_currency": collected.amount.currency,
-            }
-        case NothingCollected(why=why) | StillOpen(why=why):
-            return {"why": why}
-        case _:
-            assert_never(finding)
+def _alarm_of(try_row: Row) -> Alarm | None:
+    """The alarm of a try whose end was recorded before."""
+    if try_row["outcome"] == TryEnd.SECOND_SUCCESS and not try_row["refunded"]:
+        return Alarm.PAID_BACK_AT_DESK
+    return _MONEY_ENDS.get(try_row["outcome"])

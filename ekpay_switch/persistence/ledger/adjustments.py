@@ -14,13 +14,11 @@ from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.committer import NEW_ACCOUNTS
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_ACCOUNTS
 from ekpay_switch.persistence.group_commit.steps import PostEntry, Step
-from ekpay_switch.persistence.payment_rows import lock_books
+from ekpay_switch.persistence.payment_rows import ADJUSTMENT_LANE, lock_books
 from ekpay_switch.ports.finance import Adjustment, Connection
 
 Connect = Callable[[], Awaitable[Connection]]
 
-# Adjustments belong to no partner, so their entries go to one lane.
-_LANE = 0
 # Prefixes of accounts whose balance the audit proves payment by payment.
 _PROVEN = ("in_flight", "suspense:", "refund_due:", "payable:", "biller_deposit:")
 _STANDING = "SELECT id FROM journal_entries WHERE id = ANY($1)"
@@ -75,7 +73,7 @@ async def post_adjustments(connection: Connection, adjustments: Sequence[Adjustm
         asyncpg.CheckViolationError: a prefund or a debt limit does not allow it.
     """
     steps = [_step_of(adjustment) for adjustment in adjustments]
-    await lock_books(connection, _LANE)
+    await lock_books(connection, ADJUSTMENT_LANE)
     prefunds = {line.account for step in steps for line in step.entry.postings}
     await connection.fetch(LOCK_ACCOUNTS, sorted(filter(keeps_balance, prefunds)))
     ids = [step.entry_id for step in steps]
@@ -92,7 +90,7 @@ def _step_of(adjustment: Adjustment) -> PostEntry:
     if adjustment.payment_id is not None and any(line.account.startswith(_PROVEN) for line in postings):
         raise ProvenByPaymentError
     entry = Entry.of(adjustment.moment, postings, adjustment.currency)
-    return PostEntry(adjustment.id, _LANE, entry, adjustment.payment_id)
+    return PostEntry(adjustment.id, ADJUSTMENT_LANE, entry, adjustment.payment_id)
 
 
 def _owed_changes(adjustments: Collection[Adjustment]) -> dict[str, int]:

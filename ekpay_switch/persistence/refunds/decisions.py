@@ -22,6 +22,7 @@ from ekpay_switch.domain.refunds.refund import (
     decide_refund,
 )
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.persistence.collections.break_refunds import is_owed_at_desk
 from ekpay_switch.persistence.collections.share_postings import read_split
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.payment_rows import add_notification, from_json, update_row
@@ -61,6 +62,10 @@ class DebtLimitError(SwitchError):
 
 class NothingInSuspenseError(SwitchError):
     """No collected money of this payment stands in suspense, or somebody asks for it already."""
+
+
+class PaidAtDeskError(SwitchError):
+    """Finance owes or has paid this money back by a decision about a break; reverse that if it is not so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +143,10 @@ async def ask_review_give_back(
 
     Raises:
         NothingInSuspenseError: it was given back meanwhile.
+        PaidAtDeskError: a decision about a break owes it, or has paid it.
     """
     payment, try_row = await lock_target(connection, target)
+    await _refuse_owed_at_desk(connection, target.attempt_id)
     end = await _end_of_review(connection, payment, try_row)
     stands = await read_refund(connection, asking.refund_id)
     if stands is None:
@@ -169,6 +176,7 @@ async def approve(case: RefundCase, by: str) -> None:
         NotWaitingError: the refund does not wait for approval, or its payment has moved on.
         OnePersonError: the approver is the person who requested it.
         DebtLimitError: the merchant's debt limit does not allow it.
+        PaidAtDeskError: a decision about a break owes the money, or has paid it.
     """
     if case.refund["approved_by"] == by:
         return
@@ -208,6 +216,7 @@ async def _approve_chargeback(case: RefundCase, by: str) -> None:
 
 async def _approve_give_back(case: RefundCase, by: str, kind: RefundKind) -> None:
     """Approve that money leaves suspense for its payer, which ends the review that it caused."""
+    await _refuse_owed_at_desk(case.connection, case.refund["attempt_id"])
     end = await _end_of_review(case.connection, case.payment, case.try_row)
     if end.kind is not kind:
         raise NotWaitingError
@@ -226,6 +235,12 @@ async def _approve_give_back(case: RefundCase, by: str, kind: RefundKind) -> Non
         await update_row(case.connection, "payments", {"id": case.payment["id"]}, refused)
     if end.notice:
         await add_notification(case.connection, case.payment, end.notice, version)
+
+
+async def _refuse_owed_at_desk(connection: Connection, attempt_id: UUID) -> None:
+    """Raise PaidAtDeskError where the payer of this try has the money from finance, or is owed it there."""
+    if await is_owed_at_desk(connection, attempt_id):
+        raise PaidAtDeskError
 
 
 async def reject(case: RefundCase, by: str) -> None:

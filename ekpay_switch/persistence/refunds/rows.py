@@ -36,9 +36,10 @@ FROM tries AS t JOIN payments AS p ON p.id = t.payment_id JOIN attempts AS a ON 
 """
 TARGET_OF_REFUND = f"{_TARGETS} JOIN refunds AS r ON r.attempt_id = t.attempt_id WHERE r.id = $1"
 TARGET_OF_FUNDING = f"{_TARGETS} WHERE p.id = $1 AND a.outcome = 'approved'"
-# The oldest try of a payment whose money disagreed and is not being given back yet.
+# The oldest try of a payment whose money disagreed, or was held for the desk, and does not go back yet.
 TARGET_IN_SUSPENSE = f"""
-{_TARGETS} WHERE p.id = $1 AND a.outcome = 'disagreed' AND t.collected IS NOT NULL AND t.refunded = 0
+{_TARGETS} WHERE p.id = $1 AND a.outcome IN ('disagreed', 'second_success')
+  AND t.collected IS NOT NULL AND t.refunded = 0
 ORDER BY a.opened_at LIMIT 1
 """
 # Refunds with columns of their payment and their try, and the provider's references of the try's other

@@ -177,6 +177,7 @@ class RefundStaffActions:
 
         Raises:
             NothingInSuspenseError: there is none.
+            PaidAtDeskError: a decision about a break owes it, or has paid it.
         """
         target = await self._find(TARGET_IN_SUSPENSE, payment_id)
         if target is None:
@@ -215,6 +216,7 @@ class RefundStaffActions:
             OnePersonError: the approver is the person who requested it.
             NotWaitingError: the refund does not wait for approval, or its payment has moved on.
             DebtLimitError: the merchant's debt limit does not allow it.
+            PaidAtDeskError: a decision about a break owes the money, or has paid it.
         """
         return await self._decide(refund_id, by, approve)
 

@@ -328,3 +328,16 @@ MOVEMENT_TRIGGERS = {
     "further_movements_once": (_FURTHER, _FURTHER_TRIGGER),
     "tries_movement_once": (_FIRST, _FIRST_TRIGGER),
 }
+# What finance owes the payer of a try without money, or has paid, by a decision about a break: one row for
+# the entry that owes it, one with the sign turned for an entry that does not any more. While the sum is above
+# zero the switch gives back nothing of what the try turns out to have collected.
+break_refunds = Table(
+    "break_refunds",
+    metadata,
+    Column("attempt_id", Uuid, ForeignKey("tries.attempt_id"), primary_key=True),
+    Column("entry_id", Uuid, primary_key=True, index=True),
+    Column("amount", BigInteger, nullable=False),
+    instant("at", server_default=func.now()),
+    CheckConstraint("amount <> 0", name="amount"),
+    info=APPEND_ONLY,
+)

@@ -109,6 +109,16 @@ def test_money_that_its_payment_does_not_wait_for_is_suspended_and_goes_back(sta
     assert (plan.alarm, plan.payment_due_seconds) == (Alarm.UNEXPECTED_MONEY, None)
 
 
+@pytest.mark.parametrize("state", State)
+def test_money_that_finance_owes_at_its_desk_stays_in_suspense(state: State) -> None:
+    """It funds no payment, and the switch does not give it back as well."""
+    seen = replace(SEEN, payment_state=state, state=TryState.CLOSED, is_owed_at_desk=True)
+    plan = decide_try(seen, CAME)
+    assert (plan.end, plan.events, plan.collected) == (TryEnd.SECOND_SUCCESS, (), TOTAL)
+    assert plan.entries == (collected_without_payment_entry("bkash", TOTAL, KEPT),)
+    assert (plan.gives_back, plan.alarm) == (None, Alarm.PAID_BACK_AT_DESK)
+
+
 @pytest.mark.parametrize("state", WAITING)
 @pytest.mark.parametrize("came", [differing(), differing("another reference", Money(7))])
 def test_money_that_differs_puts_a_waiting_payment_into_review(came: MoneyCollected, state: State) -> None:

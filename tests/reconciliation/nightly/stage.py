@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
+from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.ports.finance import (
     Adjustment,
@@ -18,6 +19,7 @@ from ekpay_switch.ports.finance import (
     ClosedWindow,
     Connection,
     FileAnswer,
+    LiveMovements,
     Persons,
 )
 from reconciliation.calendar import read_calendar
@@ -182,6 +184,10 @@ class NightStage:
     @property
     def books(self) -> AdjustmentBooks:
         return FakeBooks(self.balances)
+
+    @property
+    def movements(self) -> LiveMovements:
+        return LiveMovementRows()
 
     @property
     def persons(self) -> Persons:

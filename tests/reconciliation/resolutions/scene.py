@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID, uuid4, uuid5
 
 from ekpay_switch.persistence.audit.run import run as audit
+from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.persistence.ledger.windows import SettlementWindows
@@ -18,6 +19,7 @@ from ekpay_switch.ports.finance import (
     FileAnswer,
     FileEvidence,
     Finance,
+    LiveMovements,
     Persons,
     Windows,
 )
@@ -104,6 +106,10 @@ class FinanceOnTrial:
     @property
     def evidence(self) -> FileEvidence:
         return self.waker
+
+    @property
+    def movements(self) -> LiveMovements:
+        return LiveMovementRows()
 
     @property
     def persons(self) -> Persons:
@@ -210,7 +216,8 @@ class Scene:
 
     async def is_sound(self) -> bool:
         """The audit of the books, the chain of events, every closing, and decisions beside entries."""
-        assert await audit(database_of(self.endpoint)) is None
+        finding = await audit(database_of(self.endpoint))
+        assert finding is None, finding
         assert await verify_chain(self.connection) is None
         assert await verify_closings(self.connection) is None
         assert await verify_decisions(self.connection) is None
