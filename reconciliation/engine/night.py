@@ -23,7 +23,7 @@ from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.intake.receive_files import IncomingFile, Intake, ReceivedFiles
 from reconciliation.matching.due_windows import due_states, with_due, with_windows
 from reconciliation.matching.engines import Engine
-from reconciliation.matching.reference_keys import lookup_keys, with_references
+from reconciliation.matching.reference_keys import lookup_keys, stranger_families, with_references
 from reconciliation.matching.row_family import InstitutionKind, PoolRow
 from reconciliation.matching.row_pool import JudgedPool, judge_pool, with_rounding_broken
 from reconciliation.statement.layout import Layout
@@ -105,7 +105,8 @@ def run_night(inputs: NightInputs, setting: RunConfiguration, progress: RunProgr
     settled, still_open = progress.store.of_origins(withdrawn), progress.store.open_of_origins(withdrawn)
     progress.store.withdrawn.extend(withdrawn)
     received.findings = with_changed_lines(received, settled)
-    pool = _pool(received, pl.concat([ours, expected, inputs.expected]), settled, progress)
+    statements = [name for name, kind in setting.kinds.items() if kind == "statement"]
+    pool = _pool(received, pl.concat([ours, expected, inputs.expected]), settled, progress, statements)
     pool = pool_with_due(pool, setting, progress.register, progress.payouts)
     judged = judge_pool(pool, engine, setting.kinds)
     rounding = _rounding(judged.rounded, received.loaded, setting, progress.register)
@@ -125,7 +126,11 @@ def _awaited_keys(progress: RunProgress) -> set[LogicalKey]:
 
 
 def _pool(
-    received: ReceivedFiles, ours: pl.DataFrame, replaced: pl.DataFrame, progress: RunProgress
+    received: ReceivedFiles,
+    ours: pl.DataFrame,
+    replaced: pl.DataFrame,
+    progress: RunProgress,
+    statements: Collection[str],
 ) -> pl.DataFrame:
     """Open rows, new rows, and settled rows of the families that a new or withdrawn row belongs to."""
     store = progress.store
@@ -134,7 +139,9 @@ def _pool(
     # A correction may replace a file of the same night.
     theirs = theirs.filter(~pl.col("origin").is_in(store.withdrawn))
     lookups = lookup_keys(theirs)
-    known = pl.concat([store.known_names(lookups), carried.filter(pl.col("source") == LEDGER), ours])
+    bookings = theirs.filter(pl.col("institution").is_in(statements))
+    earlier = pl.concat([store.known_names(lookups), store.of_families(stranger_families(bookings)), carried])
+    known = pl.concat([earlier.filter(pl.col("source") == LEDGER), ours])
     new = pl.concat([ours, with_references(theirs, known)])
     touched = pl.concat([new.select(FAMILY), replaced.select(FAMILY)]).unique()
     return pool_rows(store.of_families(touched), carried, new)

@@ -77,6 +77,19 @@ class RowStore:
         rows = self._settled(names.unique(), ("institution", "direction", "theirs"))
         return rows.filter(pl.col("source") == LEDGER)
 
+    def of_names(self, institution: str, names: Sequence[str]) -> pl.DataFrame:
+        """Rows of one institution under one of these references, ours or theirs, open or settled."""
+        keys = pl.DataFrame(
+            {"institution": institution, "name": list(names)}, schema_overrides={"name": pl.String}
+        )
+        settled = [
+            self._settled(keys.rename({"name": column}), ("institution", column))
+            for column in ("ours", "theirs")
+        ]
+        is_named = pl.col("ours").is_in(names) | pl.col("theirs").is_in(names)
+        still_open = self.open_rows().filter((pl.col("institution") == institution) & is_named)
+        return latest_rows(latest_rows(*settled), still_open)
+
     def write_run(self, rows: pl.DataFrame) -> Path:
         """Write the rows of a run in a fixed order; returns their folder."""
         ordered = complete(rows).sort(IDENTITY)

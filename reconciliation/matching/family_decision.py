@@ -37,11 +37,10 @@ class FamilyDecision:
         self, code: BreakCode, family: Family, row: PoolRow, reason: str = "", ours: PoolRow | None = None
     ) -> None:
         """Raise a finding about a row, beside the row of ours that it was compared with."""
-        reference = row.theirs if family.reference.startswith(STRANGER) and row.theirs else family.reference
         compared = None if ours is None else _compared(ours, row)
         self.findings.append(
             BreakFinding(
-                FindingKey(code, family.institution, reference.removeprefix(STRANGER)),
+                FindingKey(code, family.institution, family.reference.removeprefix(STRANGER)),
                 amount=row.amount,
                 difference=0 if compared is None else compared.difference,
                 file=row.origin,

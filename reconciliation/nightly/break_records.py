@@ -109,7 +109,9 @@ async def movements_of_findings(
     lines = ours.join(named, on=list(FAMILY), how="semi").select(*FAMILY, "origin", "ordinal")
     places = lines.with_columns(
         window=pl.col("origin").str.extract(r"^lines-(\d+)$", 1).cast(pl.Int64),
-        movement=pl.col("origin").str.extract(r"^(?:unknown|failed)-([0-9a-f-]{36})-", 1),
+        movement=pl.col("origin").str.extract(
+            r"^(?:(?:unknown|failed)-|(?:top-up|deposit|by-hand) )([0-9a-f-]{36})", 1
+        ),
     )
     window_lines = places.filter(pl.col("window").is_not_null()).select("window", "ordinal").unique()
     rows = await connection.fetch(_LINES, window_lines["window"].to_list(), window_lines["ordinal"].to_list())

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.canonical_row import SCHEMA, no_rows
+from reconciliation.canonical_row import FAILED, SCHEMA, no_rows
 from reconciliation.digests import sha256_of, sha256_of_frame, sha256_of_lines
 from reconciliation.engine.invariants import NightChecks
 from reconciliation.engine.night import Night, NightInputs, RunConfiguration, RunProgress, run_night
@@ -30,8 +30,12 @@ from reconciliation.nightly.run_proofs import carried_totals, check_run, invaria
 from reconciliation.nightly.run_totals import run_figures, unwatched_figures, unwatched_institutions
 from reconciliation.results.records import PositionRecord
 from reconciliation.results.run_state import CarriedState, RunState, folder_digest
+from reconciliation.settlement.store.expected_debits import INSTRUCTION
+from reconciliation.settlement.store.expected_transfers import WITHDRAWN
 
 EXPECTED: Final = "expected.parquet"
+# An expected row that failed only withdraws the one whose origin it extends.
+_STANDS: Final = pl.col("status") != FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,10 @@ class RunMaterial:
         return rows_of_lines(with_institutions(lines, {institution}))[0]
 
     def expected_rows(self, institution: str) -> pl.DataFrame:
-        """Debits that its statements must have, of this run and all before."""
+        """Lines that its statements must have, of this run and all before, without what was withdrawn."""
         earlier = [expected_of(self.locations.rows, run) for run in range(1, self.run)]
-        return pl.concat([*earlier, self.inputs.expected]).filter(pl.col("institution") == institution)
+        told = pl.concat([*earlier, self.inputs.expected]).filter(pl.col("institution") == institution)
+        return told.filter(_STANDS & ~pl.col("origin").is_in(_withdrawn_origins(told)))
 
     def content(self, arrival: Arrival) -> bytes:
         """The archived bytes of a file."""
@@ -129,7 +134,8 @@ class RunJudge:
         watched = lines.filter(pl.col("institution").is_in(list(part.since)))
         setting = self.rules.setting(run_inputs.night, part.since)
         progress = self._progress(before, setting)
-        inputs = _night_inputs(run_inputs, watched, part)
+        expected = _expected(run_inputs, part)
+        inputs = _night_inputs(run_inputs, watched, expected)
         duckdb = DuckDbEngine(self.locations.spill, self.rules.settings.memory_limit)
         engine = ByInstitution(PolarsEngine(), duckdb)
         try:
@@ -155,7 +161,7 @@ class RunJudge:
             invariant_wording(checks),
             sheet_after(before.sheet, night),
             outcome(night.judged.rows),
-            self._write_carried(before, inputs, progress),
+            self._write_carried(before, expected, progress),
             sql,
         )
 
@@ -175,17 +181,17 @@ class RunJudge:
         payouts = Payouts(setting.layouts, setting.schedule, before.carried.payouts)
         return RunProgress(store, before.register, payouts, dict(before.standing))
 
-    def _write_carried(self, before: RunState, inputs: NightInputs, progress: RunProgress) -> str:
+    def _write_carried(self, before: RunState, expected: pl.DataFrame, progress: RunProgress) -> str:
         """Write the state for the next run beside the rows; the digest of the run's folder."""
         place = progress.store.folder_of(progress.store.last)
-        taken_instructions = {*before.carried.instructions, *inputs.expected["origin"].to_list()}
+        taken_instructions = {*before.carried.instructions, *expected["origin"].to_list()}
         carried = CarriedState(
             tuple(progress.store.withdrawn),
             progress.payouts.expected_credits,
             tuple(sorted(taken_instructions)),
         )
-        if inputs.expected.height:
-            inputs.expected.write_parquet(place / EXPECTED)
+        if expected.height:
+            expected.write_parquet(place / EXPECTED)
             sync_to_disk(place / EXPECTED)
         carried.write(place)
         return folder_digest(place)
@@ -202,11 +208,27 @@ def _first_dates(lines: pl.DataFrame) -> dict[str, date]:
     return dict(first.sort("institution").iter_rows())
 
 
-def _night_inputs(inputs: RunInputs, lines: pl.DataFrame, part: Participants) -> NightInputs:
+def _expected(inputs: RunInputs, part: Participants) -> pl.DataFrame:
+    """The expected lines of statements that are watched, and were when a transfer was due on them."""
+    since = pl.DataFrame(
+        {"institution": list(part.since), "_since": list(part.since.values())},
+        schema={"institution": pl.String(), "_since": pl.Date()},
+    )
+    watched = inputs.expected.join(since, on="institution", how="inner")
+    is_asked_for = pl.col("origin").str.starts_with(INSTRUCTION) | (pl.col("due_date") >= pl.col("_since"))
+    return watched.filter(is_asked_for).select(inputs.expected.columns).sort("origin", "ordinal")
+
+
+def _withdrawn_origins(expected: pl.DataFrame) -> list[str]:
+    """The origins of rows that are not expected any more."""
+    return expected.filter(~_STANDS)["origin"].str.strip_suffix(WITHDRAWN).to_list()
+
+
+def _night_inputs(inputs: RunInputs, lines: pl.DataFrame, expected: pl.DataFrame) -> NightInputs:
     ours, replaced = rows_of_lines(lines)
-    expected = inputs.expected.filter(pl.col("institution").is_in(list(part.since))).sort("origin", "ordinal")
     files = tuple(file.as_incoming_file for file in inputs.files)
-    return NightInputs(inputs.night, ours, files, expected, replaced)
+    withdrawn = (*replaced, *_withdrawn_origins(expected))
+    return NightInputs(inputs.night, ours, files, expected.filter(_STANDS), withdrawn)
 
 
 def _identity(before: RunState, inputs: RunInputs, rules: NightRules) -> dict[str, str]:

@@ -17,7 +17,9 @@ import polars as pl
 
 from ekpay_switch.ports.finance import Finance
 from ekpay_switch.security.identifiers import uuid7
-from reconciliation.canonical_row import complete
+from reconciliation.calendar import read_calendar
+from reconciliation.canonical_row import complete, no_rows
+from reconciliation.engine.row_store import RowStore
 from reconciliation.errors import NightError, ReportError
 from reconciliation.intake.ledger_rows import read_new_lines
 from reconciliation.nightly.break_changes import changes_of
@@ -31,7 +33,9 @@ from reconciliation.results.records import RunRecord
 from reconciliation.results.run_state import RunState, folder_digest, read_state
 from reconciliation.results.runs import latest_run
 from reconciliation.results.table_values import Connection
+from reconciliation.settlement.instructions.account_registry import read_registry
 from reconciliation.settlement.store.expected_debits import expected_debits
+from reconciliation.settlement.store.expected_transfers import OwnStatement, booked_transfers
 
 LOCK: Final = "SELECT pg_try_advisory_lock(8, 1)"
 _FIRST_WINDOW: Final = "SELECT min(business_date) FROM settlement_windows"
@@ -203,13 +207,32 @@ async def _read_inputs(
     connection: Connection, finance: Finance, night: date, before: RunState, taken_files: Sequence[TakenFile]
 ) -> RunInputs:
     lines = read_new_lines(finance.url("audit"), before.last_line, night)
-    return RunInputs(night, lines, tuple(taken_files), await _instructed(connection, before))
+    expected = pl.concat(
+        [await _instructed(connection, before), await _transferred(connection, finance, before)]
+    )
+    return RunInputs(night, lines, tuple(taken_files), expected)
 
 
 async def _instructed(connection: Connection, before: RunState) -> pl.DataFrame:
     """Debits that banks must book for our own instructions and that no run has taken yet."""
     rows = complete(await expected_debits(connection))
     return rows.filter(~pl.col("origin").is_in(list(before.carried.instructions)))
+
+
+async def _transferred(connection: Connection, finance: Finance, before: RunState) -> pl.DataFrame:
+    """Lines that our own bank must have for top-ups, deposits and refunds by hand that no run has taken."""
+    transfers = await booked_transfers(connection)
+    if not transfers:
+        return no_rows()
+    statement = read_registry(finance.config / "settlement.toml").debtor.statement
+    since = before.since.get(statement)
+    if before.run is not None and since is None:
+        return no_rows()
+    store = RowStore(NightFolders.of(finance.home_folder).rows, before.seq, before.carried.withdrawn)
+    calendar = read_calendar(finance.config / "calendar.toml")
+    own = OwnStatement(statement, calendar, store, set(before.carried.instructions))
+    rows = own.rows(transfers)
+    return rows if since is None else rows.filter(pl.col("due_date") >= since)
 
 
 async def _reports(

@@ -20,6 +20,7 @@ from ekpay_switch.ports.finance import Connection, Finance
 from ekpay_switch.security.identifiers import uuid7
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar, read_calendar
+from reconciliation.resolutions.booked_transfers import BookedTransferError, refuse_booked
 from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.decision_records import (
     BooksRefuseError,
@@ -60,7 +61,6 @@ from reconciliation.resolutions.stale_breaks import (
     keep_owed_back,
     movements_of_break,
     moves_money,
-    refuse_stale,
     release_owed_back,
 )
 from reconciliation.results.event_chain import CHAIN_LOCK, NewEvent, append
@@ -115,6 +115,7 @@ class ResolutionActions:
         """Write a proposal down.
 
         Raises:
+            BookedTransferError: it moves money, and the break is about a booked transfer.
             StaleBreakError: it moves money, and the break's movement has changed since the night.
             UnfitError: it does not fit the break as it stands.
             UnknownIdError: there is no such break, or no such decision to reverse.
@@ -135,13 +136,13 @@ class ResolutionActions:
         decisions = await resolutions_of(connection, proposal.break_id)
         if proposal.reverses is None:
             refuse_unless_open(broken, decisions)
+            if moves_money(proposal.action):
+                await refuse_booked(connection, self.finance, broken)
             amounts = await _break_amounts(connection, broken, gains=proposal.gains)
             side = institution_side(self.finance.config, broken.institution)
             plan = plan_of(proposal.action, broken, amounts, side, decisions, self.rules)
             entry_id = uuid5(proposal.id, "entry")
             await _refuse_without_movements(connection, proposal.action, broken)
-            if moves_money(proposal.action):
-                await refuse_stale(connection, self.finance, broken)
         else:
             reversed_ = _decision_of(decisions, proposal.reverses)
             plan = self._plan_of_reversal(broken, reversed_, decisions)
@@ -171,6 +172,7 @@ class ResolutionActions:
         Raises:
             BooksRefuseError: a floor or limit of the books does not allow the entry.
             OnePersonError: the checker is the maker.
+            BookedTransferError: the money is a transfer's that is booked; the attempt is written down.
             StaleBreakError: it moves money, and the movement has changed; the attempt is written down.
             UnfitError: the proposal has ended, the break was closed meanwhile, or the checker has spoken.
             UnknownIdError: there is no such proposal.
@@ -191,7 +193,7 @@ class ResolutionActions:
                 why = {"constraint": problem.constraint_name or ""}
                 await self._write_refused_attempt(connection, resolution, order, why)
                 raise _refusal_of(problem) from problem
-            except StaleBreakError as problem:
+            except (BookedTransferError, StaleBreakError) as problem:
                 await self._write_refused_attempt(connection, resolution, order, {"why": str(problem)})
                 raise
         finally:
@@ -211,7 +213,7 @@ class ResolutionActions:
             raise UnfitError(f"the break is {broken.state.value} meanwhile, so nothing is decided any more")
         is_approval = order.verdict is CheckerVerdict.APPROVED and resolution.reverses is None
         if is_approval and moves_money(resolution.action):
-            await refuse_stale(connection, self.finance, broken)
+            await refuse_booked(connection, self.finance, broken)
         await write_check(connection, resolution, order.checker, order.verdict, order.reason)
         approvals = [*resolution.approved_by, order.checker]
         facts: dict[str, object] = {"reason": order.reason} if order.reason else {}

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from ekpay_switch.ports.finance import Finance
 from reconciliation.calendar import read_calendar
+from reconciliation.resolutions.booked_transfers import booked_transfer_of
 from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.day_closing import ClosedDay, closings_of, verify_closings
 from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
@@ -61,12 +62,13 @@ async def break_history(finance: Finance, text: str) -> BreakHistory:
         async with connection.transaction():
             changes = await changes_since_frozen(connection, finance, broken)
         fitting = fitting_actions(broken, decisions, actions.rules)
+        is_bound = bool(changes or await booked_transfer_of(connection, finance, broken))
         return BreakHistory(
             broken,
             await newest_night(connection),
             await events_of(connection, break_id),
             decisions,
-            [action for action in fitting if not (changes and moves_money(action))],
+            [action for action in fitting if not (is_bound and moves_money(action))],
             changes,
         )
     finally:

@@ -8,6 +8,8 @@ from reconciliation.canonical_row import BRINGS, LEDGER, SUCCESS, complete, no_r
 from reconciliation.matching.institution_positions import CURRENCY
 from reconciliation.results.table_values import Connection, Row
 
+# How the origins of these rows begin.
+INSTRUCTION: Final = "instruction "
 # A rejected instruction is not booked.
 _EXPECTED: Final = """
 SELECT end_to_end_id, statement, value_date, amount FROM reconciliation.settlement_instructions AS i
@@ -27,7 +29,7 @@ async def expected_debits(connection: Connection) -> pl.DataFrame:
 def _row(row: Row) -> dict[str, object]:
     return {
         "source": LEDGER,
-        "origin": f"instruction {row['end_to_end_id']}",
+        "origin": f"{INSTRUCTION}{row['end_to_end_id']}",
         "ordinal": 1,
         "institution": row["statement"],
         "reference": row["end_to_end_id"],

@@ -6,7 +6,9 @@ the amount of the correct file, even if an error was injected into that file.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from sandbox.rehearsals.day.bank_transfers import OWN_BANK, noted_transfers
 from sandbox.rehearsals.day.injected_errors import InjectedError, InjectionRequest, NothingToInjectError
 from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS
 from sandbox.rehearsals.day.plan import file_key
@@ -40,6 +42,7 @@ class BankAccounts:
     first_days: Mapping[str, int]
     requests: Sequence[InjectionRequest]
     made_at: str
+    state_folder: Path
     injected: list[InjectedError] = field(default_factory=list)
 
     def write(self, night: int) -> Iterator[WrittenStatement]:
@@ -62,7 +65,8 @@ class BankAccounts:
         self, bank: MonthInstitution, day: int, requests: Sequence[InjectionRequest]
     ) -> WrittenStatement:
         number, opening, _ = self.state.statements.get(bank.id, [0, 0, day])
-        entries = self._inject_errors(bank, day, list(self._credits(bank, day)), requests)
+        booked = list(self._credits(bank, day))
+        entries = [*self._inject_errors(bank, day, booked, requests), *self._transfers(bank, day)]
         closing = opening + sum(entry.amount for entry in entries)
         self.state.statements[bank.id] = [number + 1, closing, day]
         statement = Statement(bank, day, number + 1, opening, closing, entries)
@@ -85,6 +89,14 @@ class BankAccounts:
             if paisa:
                 charge, batch = BANK_CHARGES[bank.id], INSTITUTIONS[institution_id].batch(plain(day))
                 yield Entry(paisa - charge, charge, batch, self._name(bank))
+
+    def _transfers(self, bank: MonthInstitution, day: int) -> Iterator[Entry]:
+        """What persons have moved through our account since the last statement."""
+        if bank.id != OWN_BANK:
+            return
+        before = self.state.statements.get(bank.id)
+        for transfer in noted_transfers(self.state_folder, None if before is None else before[2], day):
+            yield Entry(transfer.paisa, 0, "", transfer.reference)
 
     def _inject_errors(
         self, bank: MonthInstitution, day: int, entries: list[Entry], requests: Sequence[InjectionRequest]

@@ -91,6 +91,7 @@ class _Writer:
 
     def __init__(self, night: Night, folder: Path, state: DayState) -> None:
         self._folder = folder
+        self._state_folder = night.state_folder
         self._requests = night.requests
         self._shuffle = night.seed
         self._is_strict = night.is_strict
@@ -186,7 +187,7 @@ class _Writer:
 
     def _deposit_statements(self, books: Mapping[str, DayBook]) -> None:
         requests = [request for request in self._requests if request.institution in BANK_CHARGES]
-        accounts = BankAccounts(self.state, _first_days(books), requests, self._made_at)
+        accounts = BankAccounts(self.state, _first_days(books), requests, self._made_at, self._state_folder)
         for statement in accounts.write(self._night):
             (self._folder / statement.name).write_bytes(statement.content)
             self.state.deposited[statement.key] = statement.deposited

@@ -35,6 +35,12 @@ class EkpayCommand:
         """The command in this process's own environment."""
         return cls(dict(os.environ))
 
+    @property
+    def home(self) -> Path | None:
+        """The folder of the installation, where the environment names one."""
+        folder = self.environment.get("EKPAY_HOME")
+        return Path(folder) if folder else None
+
     def command(self, *arguments: str) -> list[str]:
         """The command line of a process that keeps running.
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sandbox.callers.partner.client import Partner
+from sandbox.rehearsals.day.bank_transfers import note_transfer
 from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, EkpayCommand
 
 Added = TypeVar("Added")
 
 PARTNERS_MAX = 20
+_PAISA = 100
 BUCKETS = ("postpaid", "prepaid")
 
 _STAFF = ("rahima", "tanvir")
@@ -83,9 +85,14 @@ async def create_parties(tool: EkpayCommand, address: str, partners: int) -> Par
 async def top_up(
     tool: EkpayCommand, cast: Parties, player: StagePartner, bucket: str, amount_taka: int
 ) -> None:
-    """Put money into one of a partner's prefunds: one person asks, the other approves."""
+    """Put money into one of a partner's prefunds: one person asks, the other approves.
+
+    The bank has it on its statement.
+    """
     asking, approving = cast.staff
     reference = f"DEMO-{secrets.token_hex(6)}"
+    if tool.home is not None:
+        note_transfer(tool.home, reference, amount_taka * _PAISA)
     await tool.run(
         "partners", "top-up", player.id, bucket, str(amount_taka),
         "--reference", reference, "--asked-by", asking.name, "--approved-by", approving.name,

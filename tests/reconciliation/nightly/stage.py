@@ -126,7 +126,7 @@ class FakeBooks:
     told: dict[str, int]
 
     async def open_accounts(self, accounts: Collection[str]) -> None:
-        raise NotImplementedError
+        assert accounts
 
     async def post(self, _connection: Connection, adjustments: Sequence[Adjustment]) -> None:
         raise NotImplementedError

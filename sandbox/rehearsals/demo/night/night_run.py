@@ -17,6 +17,7 @@ from typing import Any
 from sandbox.kit.institution.clock import dhaka_day, utc_now
 from sandbox.registry import InstitutionName
 from sandbox.rehearsals.day.bank_statements import payout_ends
+from sandbox.rehearsals.day.bank_transfers import state_folder
 from sandbox.rehearsals.day.file_writer import Night, deposit_files
 from sandbox.rehearsals.day.injected_errors import InjectedError, InjectionRequest
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
@@ -119,9 +120,7 @@ class _Nights:
         """Deposit the files of every institution in the inbox."""
         home_folder = self.stage.setting.home_folder
         inbox = home_folder / "reconciliation" / "inbox"
-        night_plan = Night(
-            night, home_folder / "sandbox" / "day", inbox, requests, self.seed, is_strict=False
-        )
+        night_plan = Night(night, state_folder(home_folder), inbox, requests, self.seed, is_strict=False)
         deposited = await deposit_files(night_plan, _addresses(self.stage))
         self.files += len(deposited.files)
         self.injected += deposited.injected

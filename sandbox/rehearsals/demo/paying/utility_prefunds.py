@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+from sandbox.rehearsals.day.bank_transfers import note_transfer
 from sandbox.rehearsals.demo.comparison.biller_books import COMPLETED, Disagreement, OurLine
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand, run_few_at_once
 from sandbox.rehearsals.installation.parties import Parties
@@ -26,9 +27,12 @@ async def fill_deposits(tool: EkpayCommand, cast: Parties) -> Mapping[str, int]:
 
 async def _deposit(tool: EkpayCommand, cast: Parties, biller_id: str) -> None:
     asking, approving = cast.staff
+    reference = f"DEMO-{secrets.token_hex(6)}"
+    if tool.home is not None:
+        note_transfer(tool.home, reference, -DEPOSIT_TAKA * _PAISA)
     await tool.run(
         "billers", "deposit", biller_id, str(DEPOSIT_TAKA),
-        "--reference", f"DEMO-{secrets.token_hex(6)}",
+        "--reference", reference,
         "--asked-by", asking.name, "--approved-by", approving.name,
         EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
     )  # fmt: skip

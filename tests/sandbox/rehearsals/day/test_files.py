@@ -1,12 +1,15 @@
 """Whatever an institution leaves, the product reads as its book meant it; both sides share no code."""
 
+import json
 import tomllib
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from reconciliation.calendar import read_calendar
+from sandbox.rehearsals.day.bank_transfers import OWN_BANK, BankTransfer
 from sandbox.rehearsals.day.file_writer import Night, deposit_files_of
 from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS, SECOND_ROUTES, book_sources
 from sandbox.rehearsals.month.model.days import date_of, day_number, is_business
@@ -81,6 +84,25 @@ def test_statements_go_on_from_each_other(tmp_path: Path) -> None:
     told = [reading for layout, reading in readings(tmp_path / "out") if layout.institution == house.bank]
     assert len(told) > 2
     assert [one.opening for one in told] == [0, *(one.closing for one in told[:-1])]
+
+
+def test_transfers_of_persons_are_on_the_first_statement_of_their_day_or_later(tmp_path: Path) -> None:
+    """Each once, with the sign of the money and under the bank's reference alone."""
+    house = next(house for house in INSTITUTIONS.values() if house.bank == OWN_BANK)
+    folder = tmp_path / "home"
+    first = day_number(DAY)
+    folder.mkdir()
+    noted = [BankTransfer("T1", 50_000, first - 3), BankTransfer("T2", -70_000, first)]
+    lines = [json.dumps(asdict(transfer)) for transfer in noted]
+    (folder / "transfers.jsonl").write_text("\n".join(lines) + "\n")
+    leave_all({house.id: day_of(house)}, tmp_path)
+    told = [
+        row
+        for layout, reading in readings(tmp_path / "out")
+        if layout.institution == OWN_BANK
+        for row in reading.rows.select("ours", "theirs", "net").rows()
+    ]
+    assert [row for row in told if row[1].startswith("T")] == [("", "T1", 50_000), ("", "T2", -70_000)]
 
 
 def test_both_sides_agree_when_files_come() -> None:

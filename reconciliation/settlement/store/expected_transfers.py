@@ -1,0 +1,159 @@
+"""Expected lines of our own bank's statement for what two persons have booked by the bank's reference.
+
+A top-up brings money, a transfer to a utility and a refund that was paid by hand take some. Each is a row of
+ours beside the instructions (`expected_debits`), so that the night matches the bank's line with it instead of
+calling it a stranger; without a line by the business day after its approval it is a break.
+
+What was booked wrong and reversed is withdrawn, unless the bank has a line that takes the money back: then
+both are expected.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+import polars as pl
+
+from ekpay_switch.domain.business_day import business_date
+from reconciliation.calendar import Calendar
+from reconciliation.canonical_row import BRINGS, FAILED, FILE, LEDGER, SUCCESS, complete, no_rows
+from reconciliation.engine.row_store import RowStore
+from reconciliation.matching.institution_positions import CURRENCY
+from reconciliation.matching.reference_keys import STRANGER
+from reconciliation.results.table_values import Connection
+
+WITHDRAWN: Final = " withdrawn"
+_TRANSFERS: Final = """
+SELECT 'top-up' AS kind, id, amount, reference, approved_at AS at, reversed_at IS NOT NULL AS is_reversed
+FROM public.top_ups WHERE approved_by IS NOT NULL
+UNION ALL
+SELECT 'deposit', id, -amount, reference, approved_at, reversed_at IS NOT NULL
+FROM public.deposit_transfers WHERE approved_by IS NOT NULL
+UNION ALL
+SELECT 'by-hand', id, -amount, bank_reference, updated_at, false
+FROM public.refunds WHERE state = 'done' AND confirmed_by IS NOT NULL
+ORDER BY kind, id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BankTransfer:
+    """A booked transfer; `amount` is in paisa, positive where it brings money to our bank account."""
+
+    kind: str
+    id: UUID
+    amount: int
+    reference: str
+    approved_on: date
+    is_reversed: bool
+
+    @property
+    def origin(self) -> str:
+        """The origin of its row."""
+        return f"{self.kind} {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class _BankLine:
+    reference: str
+    direction: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnStatement:
+    """The statement of the account through which transfers go, with what earlier runs have left of it."""
+
+    institution: str
+    calendar: Calendar
+    store: RowStore
+    taken: Collection[str]
+
+    def rows(self, transfers: Sequence[BankTransfer]) -> pl.DataFrame:
+        """Canonical rows of ours for what no run has taken yet.
+
+        A row that failed is none: it says that the one whose origin it extends is not expected any more.
+        """
+        unsettled = [transfer for transfer in transfers if self._is_unsettled(transfer)]
+        lines = self._lines_of(sorted({transfer.reference for transfer in unsettled}))
+        rows = [
+            row
+            for transfer in unsettled
+            for row in self._rows_of(transfer, lines.get(transfer.reference, []))
+        ]
+        return complete(pl.DataFrame(rows)) if rows else no_rows()
+
+    def _is_unsettled(self, transfer: BankTransfer) -> bool:
+        if transfer.is_reversed:
+            return f"{transfer.origin} returned" not in self.taken
+        return transfer.origin not in self.taken
+
+    def _lines_of(self, references: Sequence[str]) -> dict[str, list[_BankLine]]:
+        """The lines of the bank that bear one of these references, as its own or as the sender's."""
+        lines: dict[str, list[_BankLine]] = {}
+        known = self.store.of_names(self.institution, references) if references else no_rows()
+        columns = ("ours", "theirs", "reference", "direction", "net")
+        for ours, theirs, reference, direction, net in (
+            known.filter(pl.col("source") == FILE).sort("origin", "ordinal").select(columns).iter_rows()
+        ):
+            for name in {ours, theirs}:
+                lines.setdefault(name, []).append(_BankLine(reference, direction, net))
+        return lines
+
+    def _rows_of(self, transfer: BankTransfer, lines: Sequence[_BankLine]) -> Iterator[dict[str, object]]:
+        origin = transfer.origin
+        reference = lines[0].reference if lines else f"{STRANGER}{transfer.reference}"
+        row = self._row(transfer, reference)
+        if not transfer.is_reversed:
+            yield row
+            return
+        withdrawn = f"{origin}{WITHDRAWN}"
+        returned = next((line for line in lines if line.amount == -transfer.amount), None)
+        if returned is None:
+            if origin in self.taken and withdrawn not in self.taken:
+                yield row | {"origin": withdrawn, "status": FAILED}
+            return
+        if origin not in self.taken or withdrawn in self.taken:
+            yield row | {"origin": f"{origin} again" if origin in self.taken else origin}
+        row = self._row(transfer, returned.reference)
+        amounts = {"gross": -transfer.amount, "net": -transfer.amount}
+        yield row | amounts | {"origin": f"{origin} returned", "direction": returned.direction}
+
+    def _row(self, transfer: BankTransfer, reference: str) -> dict[str, object]:
+        booked_on = self.calendar.on_or_after(transfer.approved_on)
+        return {
+            "source": LEDGER,
+            "origin": transfer.origin,
+            "ordinal": 1,
+            "institution": self.institution,
+            "reference": reference,
+            "direction": BRINGS,
+            "ours": reference,
+            "theirs": "",
+            "status": SUCCESS,
+            "gross": transfer.amount,
+            "fee": 0,
+            "vat": 0,
+            "net": transfer.amount,
+            "currency": CURRENCY,
+            "business_date": transfer.approved_on,
+            "due_date": self.calendar.business_day_after(booked_on),
+            "is_late": False,
+        }
+
+
+async def booked_transfers(connection: Connection) -> list[BankTransfer]:
+    """Every transfer that is booked, reversed ones too."""
+    return [
+        BankTransfer(
+            row["kind"],
+            row["id"],
+            row["amount"],
+            row["reference"],
+            business_date(row["at"]),
+            row["is_reversed"],
+        )
+        for row in await connection.fetch(_TRANSFERS)
+    ]
