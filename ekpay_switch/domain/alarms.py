@@ -130,8 +130,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "is in review and the money in suspense; a further movement under one page is owed to its payer",
         Alarm.REFUND_NEEDS_A_PERSON: "money is owed to a payer and the connector does not give it back; "
         "finance has to pay it by hand",
-        Alarm.LATE_REFUND: "a connector gave back what had failed or is paid by hand; "
-        "the payer has or will have it without a record",
+        Alarm.LATE_REFUND: "a connector gave back what had failed, or what was left to finance; "
+        "nobody may pay it by hand, and what the payer has twice or without cause is a claim in suspense",
         Alarm.LATE_APPROVAL: "a bank's host approved a payment that it had refused, or that was being taken "
         "back; it was not credited, and the bank's settlement file must show it as reversed",
         Alarm.REVERSAL_NOT_KNOWN: "a bank's host knows nothing of a payment that we took back; "

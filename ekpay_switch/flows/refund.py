@@ -5,8 +5,9 @@ from dataclasses import replace
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, refund_subject
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.collections.connector_calls import RefundOutcome
+from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOutcome
 from ekpay_switch.domain.collections.file_proofs import SAYS_DONE, found_refund, proof_of, refund_by_file
+from ekpay_switch.domain.outcome import InDoubt
 from ekpay_switch.domain.refunds.refund import (
     LockedRefund,
     NoRefundRoute,
@@ -18,6 +19,7 @@ from ekpay_switch.ports.connectors import Connector
 from ekpay_switch.ports.world import World
 
 ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS = 3_600.0
+ASK_AGAIN_BY_HAND_SECONDS = 3_600.0
 DAY_SECONDS = 86_400.0
 
 
@@ -26,7 +28,8 @@ async def send_refund(locked_refund: LockedRefund, world: World) -> None:
 
     The send is durable before it happens. A connector that keeps no reference of ours for refunds gets one at
     a time, with the names of those already done, so that it recognises the new one. A refund that its
-    settlement file names as done is never sent again. A further movement is left to finance at once.
+    settlement file names as done is never sent again, and one that is left to finance is only asked about. A
+    further movement is left to finance at once.
     """
     if locked_refund.is_of_further_movement:
         name = locked_refund.order.provider_transaction
@@ -37,6 +40,9 @@ async def send_refund(locked_refund: LockedRefund, world: World) -> None:
     if connector is None:
         await world.refunds.postpone(locked_refund, ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS)
         return
+    if locked_refund.state is RefundState.BY_HAND:
+        await _ask_while_by_hand(locked_refund, connector, world)
+        return
     rules, timing = connector.profile.refunds, connector.profile.timing
     age_seconds = (locked_refund.now - locked_refund.collected_at).total_seconds()
     is_over = rules is None or age_seconds > rules.days_max * DAY_SECONDS
@@ -44,9 +50,7 @@ async def send_refund(locked_refund: LockedRefund, world: World) -> None:
         why = "the connector gives nothing back, or not any more, or never named what it collected"
         await _record(locked_refund, NoRefundRoute(why), world)
         return
-    wait_seconds = await world.budget.take(connector.profile.id, connector.profile.inquiries_per_second)
-    if wait_seconds > 0:
-        await world.refunds.postpone(locked_refund, wait_seconds)
+    if not await _has_budget(locked_refund, connector, world):
         return
     send_before = world.clock.monotonic() + timing.send_seconds
     if not await world.refunds.begin_send(locked_refund, timing.hold_seconds):
@@ -65,6 +69,37 @@ async def send_refund(locked_refund: LockedRefund, world: World) -> None:
     await _record(
         locked_refund, RefundAnswer(outcome, timing.next_ask_seconds(locked_refund.questions)), world
     )
+
+
+async def _has_budget(locked_refund: LockedRefund, connector: Connector, world: World) -> bool:
+    """Whether the connector may be called now; else the refund is postponed."""
+    wait_seconds = await world.budget.take(connector.profile.id, connector.profile.inquiries_per_second)
+    if wait_seconds > 0:
+        await world.refunds.postpone(locked_refund, wait_seconds)
+    return wait_seconds <= 0
+
+
+async def _ask_while_by_hand(locked_refund: LockedRefund, connector: Connector, world: World) -> None:
+    """Ask whether the connector has paid what is left to finance; it is never sent again.
+
+    Only that it is paid changes anything, so nothing else is recorded.
+    """
+    rules, order = connector.profile.refunds, locked_refund.order
+    if rules is None or not rules.can_be_asked:
+        unasked = InDoubt("the connector cannot be asked about refunds")
+        begun_on = business_date(locked_refund.collected_at)
+        outcome = refund_by_file(unasked, order, locked_refund.files, begun_on)
+    elif await _has_budget(locked_refund, connector, world):
+        send_before = world.clock.monotonic() + connector.profile.timing.send_seconds
+        outcome = found_refund(
+            order, await connector.inquire_refunds(replace(order, send_before=send_before))
+        )
+    else:
+        return
+    if isinstance(outcome, RefundLine) and outcome.is_done and outcome.amount == order.amount:
+        await _record(locked_refund, RefundAnswer(outcome, ASK_AGAIN_BY_HAND_SECONDS), world)
+    else:
+        await world.refunds.postpone(locked_refund, ASK_AGAIN_BY_HAND_SECONDS)
 
 
 async def _send_or_inquire(locked_refund: LockedRefund, connector: Connector) -> RefundOutcome:

@@ -152,7 +152,10 @@ async def test_a_refund_that_was_given_after_it_failed_is_an_alarm(setup: Refund
     recorded = await setup.refunds.record(stale, refund_confirmation("R-1"))
 
     assert recorded == RefundRecorded(RefundState.FAILED, Alarm.LATE_REFUND)
-    assert await setup.balances() == balances_with(BILLED)
+    claim = {"receivable_of_bkash": RECEIVABLE - BILLED, "suspense_of_bkash": BILLED}
+    assert await setup.balances() == balances_with(BILLED, **claim)
+    assert await setup.refunds.record(stale, refund_confirmation("R-1")) == recorded
+    assert await setup.balances() == balances_with(BILLED, **claim)
 
 
 async def test_a_refund_that_was_given_after_it_was_paid_by_hand_is_an_alarm(setup: RefundsSetup) -> None:
@@ -165,6 +168,43 @@ async def test_a_refund_that_was_given_after_it_was_paid_by_hand_is_an_alarm(set
     assert await setup.refunds.record(stale, SILENT) is None
     await setup.confirm_paid_by_hand(refund.refund_id, "BEFTN-1")
     recorded = await setup.refunds.record(stale, refund_confirmation("R-1", TOTAL))
+    assert recorded == RefundRecorded(RefundState.DONE, Alarm.LATE_REFUND)
+    balances = await setup.balances()
+    assert (balances["suspense:bkash"], balances["settlement_bank"]) == (TOTAL, -TOTAL)
+    assert balances["receivable:bkash"] == RECEIVABLE - TOTAL
+
+
+async def test_a_refund_that_was_given_after_it_was_left_to_finance_is_done_and_an_alarm(
+    setup: RefundsSetup,
+) -> None:
+    refund = await open_give_back(setup)
+    stale = await send(setup)
+    await setup.pass_by(SEND_SECONDS + 1)
+    current = await lease_only(setup)
+    assert await setup.refunds.begin_send(current, SEND_SECONDS)
+    await record(setup, current, DECLINED)
+    for _ in range(2):
+        recorded = await setup.refunds.record(stale, refund_confirmation("R-1", TOTAL))
+        assert recorded == RefundRecorded(RefundState.DONE, Alarm.LATE_REFUND)
+    assert (await view_of(setup, refund)).state is RefundState.DONE
+    assert await setup.balances() == COLLECTED | {"receivable:bkash": RECEIVABLE - TOTAL}
+    assert await setup.notices(refund.payment_id) == ["given_back"]
+
+
+async def test_what_is_left_to_finance_is_asked_about_where_an_earlier_send_may_have_arrived(
+    setup: RefundsSetup,
+) -> None:
+    await open_give_back(setup)
+    await send(setup)
+    await setup.pass_by(SEND_SECONDS + 1)
+    current = await lease_only(setup)
+    assert await setup.refunds.begin_send(current, SEND_SECONDS)
+    await record(setup, current, DECLINED)
+    assert await lease(setup) == []
+    await setup.pass_by(ASK_SECONDS + 1)
+    asked = await lease_only(setup)
+    assert asked.state is RefundState.BY_HAND
+    recorded = await record(setup, asked, refund_confirmation("R-1", TOTAL))
     assert recorded == RefundRecorded(RefundState.DONE, Alarm.LATE_REFUND)
 
 

@@ -50,6 +50,8 @@ REFUND_EVENT_WORDING: Mapping[RefundEvent, str] = MappingProxyType(
         RefundEvent.REFUSED: "the connector refused it",
         RefundEvent.LEFT_TO_FINANCE: "the connector does not give back what is owed",
         RefundEvent.PAID_BY_HAND: "our bank has paid it, two persons say",
+        RefundEvent.BY_HAND_WITHDRAWN: "somebody withdrew that our bank has paid it",
+        RefundEvent.PAID_LATE: "the connector has given it back after all; suspense has the claim",
         RefundEvent.TAKEN_BY_CONNECTOR: "the connector has taken the money back by itself",
         RefundEvent.REVIEWED_AS_PAID_BACK: "two persons decided that the connector has given it back",
         RefundEvent.REVIEWED_AS_UNPAID: "two persons decided that the connector will not give it back",

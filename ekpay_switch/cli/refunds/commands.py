@@ -185,6 +185,18 @@ def by_hand(
 
 
 @app.command()
+def withdraw(
+    refund_id: RefundId,
+    reason: Annotated[str, typer.Option(callback=_visible_text, help="Why; kept in the refund's history.")],
+    as_: Annotated[str, typer.Option("--as", help="Either person of the staff.")],
+) -> None:
+    """Withdraw that our bank has paid it, before anybody has confirmed that."""
+    _report_state(
+        _decide(as_, _ASKER_VARIABLE, lambda desk: desk.withdraw_paid_by_hand(refund_id, reason, as_))
+    )
+
+
+@app.command()
 def confirm(refund_id: RefundId, as_: Second) -> None:
     """Confirm that our bank has paid it, as somebody else said."""
     _report_state(_decide(as_, _APPROVER_VARIABLE, lambda desk: desk.confirm_paid_by_hand(refund_id, as_)))

@@ -97,7 +97,7 @@ def step_without_inquiry(proof: FileProof, state: State, *, owes_us: bool) -> Fi
 
 
 def found_refund(order: RefundOrder, answer: RefundInquiry) -> RefundOutcome:
-    """The outcome of a refund that files name as done, by an inquiry; it is not sent again.
+    """The outcome of a refund that is only asked about: files name it as done, or it is left to finance.
 
     The refund is the provider's one of the same name, or one that no other record of ours has, of the same
     amount.

@@ -189,6 +189,18 @@ def paid_back_by_hand_entry(connector_id: str, amount: Money) -> Entry:
     return Entry.of("paid_back_by_hand", postings, amount.currency)
 
 
+def paid_back_late_entry(connector_id: str, amount: Money) -> Entry:
+    """The connector has refunded the payer although the refund had failed or was paid by hand.
+
+    Suspense below zero is a claim, whose debtor finance has to find.
+    """
+    postings = (
+        decrease(f"suspense:{connector_id}", amount.minor),
+        decrease(f"receivable:{connector_id}", amount.minor),
+    )
+    return Entry.of("paid_back_late", postings, amount.currency)
+
+
 def _receivable_postings(connector_id: str, amount: int, connector_fee: int) -> tuple[Posting, ...]:
     receivable = f"receivable:{connector_id}"
     return (

@@ -67,6 +67,8 @@ class RefundEvent(StrEnum):
     REFUSED = "refused"
     LEFT_TO_FINANCE = "left_to_finance"
     PAID_BY_HAND = "paid_by_hand"
+    BY_HAND_WITHDRAWN = "by_hand_withdrawn"
+    PAID_LATE = "given_late"
     TAKEN_BY_CONNECTOR = "taken_by_connector"
     REVIEWED_AS_PAID_BACK = "reviewed_as_paid_back"
     REVIEWED_AS_UNPAID = "reviewed_as_unpaid"
@@ -92,6 +94,10 @@ REFUND_TRANSITIONS: Mapping[tuple[RefundState, RefundEvent], RefundState] = Mapp
         (RefundState.IN_DOUBT, RefundEvent.REVIEWED_AS_UNPAID): RefundState.BY_HAND,
         (RefundState.APPROVED, RefundEvent.REVIEWED_AS_UNPAID): RefundState.BY_HAND,
         (RefundState.BY_HAND, RefundEvent.PAID_BY_HAND): RefundState.DONE,
+        (RefundState.BY_HAND, RefundEvent.PAID_BACK): RefundState.DONE,
+        (RefundState.BY_HAND, RefundEvent.BY_HAND_WITHDRAWN): RefundState.BY_HAND,
+        (RefundState.FAILED, RefundEvent.PAID_LATE): RefundState.FAILED,
+        (RefundState.DONE, RefundEvent.PAID_LATE): RefundState.DONE,
     }
 )
 # Refunds in these states no longer count in the running total.
@@ -298,8 +304,8 @@ def decide_refund(refund: LockedRefund, payment_state: State, finding: RefundFin
         case RefundAnswer(outcome=RefundLine(name, amount, is_done=True)) if amount == refund.order.amount:
             entry = paid_back_entry(refund.order.connector_id, amount)
             return _plan_done(refund, payment_state, RefundEvent.PAID_BACK, entry, {"provider_refund": name})
-        case RefundAnswer(outcome=Declined(reason=reason, code=code)):
-            return _plan_refused(refund, {"reason": reason, "code": code})
+        case RefundAnswer(outcome=Declined(reason=reason, code=code), ask_again_seconds=again):
+            return _plan_refused(refund, {"reason": reason, "code": code}, again)
         case RefundAnswer(outcome=outcome, ask_again_seconds=again):
             # An earlier send may have arrived: only a refund that was never sent is not in doubt.
             is_unsent = isinstance(outcome, Unreached) and refund.sends == 0
@@ -342,21 +348,26 @@ def _plan_done(
     )
 
 
-def _plan_refused(refund: LockedRefund, facts: Mapping[str, str]) -> RefundPlan:
+def _plan_refused(refund: LockedRefund, facts: Mapping[str, str], again_seconds: float) -> RefundPlan:
     """The connector refused: a requested refund fails, and whoever bore it has the money again.
 
-    Money that is owed to the payer is left to finance.
+    Money that is owed to the payer is left to finance, and asked about if an earlier send may have arrived.
     """
     if refund.kind is RefundKind.REFUND:
         order = refund.order
         due = refund_due_entry(refund.kind, refund.payee, order.connector_id, order.amount, refund.bearer)
         entry = None if due is None else due.reversal()
         return RefundPlan(RefundEvent.REFUSED, entry, frees=True, facts=facts, notice="refund_failed")
-    return _plan_by_hand(facts)
+    return _plan_by_hand(facts, again_seconds if refund.sends else None)
 
 
-def _plan_by_hand(facts: Mapping[str, str]) -> RefundPlan:
-    return RefundPlan(RefundEvent.LEFT_TO_FINANCE, facts=facts, alarm=Alarm.REFUND_NEEDS_A_PERSON)
+def _plan_by_hand(facts: Mapping[str, str], again_seconds: float | None = None) -> RefundPlan:
+    return RefundPlan(
+        RefundEvent.LEFT_TO_FINANCE,
+        ask_again_seconds=again_seconds,
+        facts=facts,
+        alarm=Alarm.REFUND_NEEDS_A_PERSON,
+    )
 
 
 def refund_due_entry(

@@ -18,7 +18,7 @@ _CLOSED = "SELECT id, business_date FROM settlement_windows WHERE state <> 'open
 # The role, place and event of each posting on the statement it belongs to, and its amount there.
 _POSTED = f"""
 SELECT e.window_id, e.payment_id,
-  CASE WHEN e.moment IN ('paid_back', 'owed_back_by_shares') THEN '{LineEvent.REFUND}'
+  CASE WHEN e.moment IN ('paid_back', 'paid_back_late', 'owed_back_by_shares') THEN '{LineEvent.REFUND}'
     WHEN e.moment IN ('given_back', 'owed_back_by_shares_reversed') THEN '{LineEvent.REVERSAL}'
     ELSE '{LineEvent.PAYMENT}' END AS event,
   CASE split_part(o.account, ':', 1) WHEN 'receivable' THEN '{LineRole.CONNECTOR}'
@@ -34,7 +34,8 @@ FROM ({_CLOSED}) AS w
 JOIN journal_entries AS e ON e.window_id = w.id AND e.business_date = w.business_date
 JOIN postings AS o ON o.entry_id = e.id
 WHERE e.payment_id IS NOT NULL AND (
-  e.moment IN ('collected', 'collected_without_payment', 'paid_back') AND o.account LIKE 'receivable:%'
+  e.moment IN ('collected', 'collected_without_payment', 'paid_back', 'paid_back_late')
+    AND o.account LIKE 'receivable:%'
   OR e.moment IN ('accepted', 'given_back') AND o.account LIKE 'prefund:%'
   OR e.moment IN ('delivered', 'posted_after_give_back', 'owed_back_by_shares',
       'owed_back_by_shares_reversed')

@@ -130,17 +130,24 @@ FULL JOIN (
   GROUP BY j.payment_id) AS e ON e.payment_id = r.payment_id
 ORDER BY 1
 """  # noqa: S608 - constants
+# What each payment has in suspense: what came beside it and does not go back, less what the connector paid
+# after all.
 SUSPENSE = f"""
 SELECT w.payment_id AS id, w.account, w.waiting, coalesce(e.held, 0) AS held
 FROM (
   SELECT c.payment_id, c.account, sum(c.waiting) AS waiting FROM (
     SELECT t.payment_id, 'suspense:' || t.connector_id AS account,
-      t.collected - coalesce(r.opened, 0) AS waiting
-    FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id AND a.outcome <> 'approved'
+      CASE WHEN a.outcome = 'approved' THEN 0 ELSE t.collected - coalesce(r.opened, 0) END
+        - coalesce(l.late, 0) AS waiting
+    FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
     LEFT JOIN (
       SELECT attempt_id, sum(amount) AS opened FROM refunds
       WHERE state NOT IN ({_quoted_list(UNDECIDED)}) AND further_movement_id IS NULL
       GROUP BY attempt_id) AS r ON r.attempt_id = t.attempt_id
+    LEFT JOIN (
+      SELECT r.attempt_id, sum(r.amount) AS late FROM refunds AS r JOIN refund_history AS h
+        ON h.refund_id = r.id AND h.event = '{RefundEvent.PAID_LATE}' GROUP BY r.attempt_id) AS l
+      ON l.attempt_id = t.attempt_id
     WHERE t.collected IS NOT NULL
     UNION ALL
     SELECT t.payment_id, 'suspense:' || m.connector_id, m.amount - coalesce(r.amount, 0)
@@ -150,7 +157,8 @@ FROM (
 LEFT JOIN (
   SELECT j.payment_id, o.account, -sum(o.amount) AS held
   FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
-  WHERE o.account LIKE 'suspense:%' GROUP BY j.payment_id, o.account) AS e
+  WHERE o.account LIKE 'suspense:%' AND j.moment <> 'posted_after_give_back'
+  GROUP BY j.payment_id, o.account) AS e
   ON e.payment_id = w.payment_id AND e.account = w.account
 ORDER BY 1, 2
 """  # noqa: S608 - constants

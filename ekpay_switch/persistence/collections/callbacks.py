@@ -37,7 +37,7 @@ WAKE_REFUNDS = """
 UPDATE refunds SET next_action_at = least(next_action_at, now()) WHERE id IN (
   SELECT id FROM refunds WHERE connector_id = $1 AND provider_refund = $2
   UNION ALL SELECT id FROM refunds WHERE our_reference = $3 AND connector_id = $1)
-AND state IN ('sent', 'in_doubt')
+AND state IN ('sent', 'in_doubt', 'by_hand')
 """
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import IN_THE_AIR
+from ekpay_switch.domain.refunds.refund import IN_THE_AIR, RefundState
 from ekpay_switch.persistence.collections.findings import CALM_SECONDS
 from ekpay_switch.persistence.file_statements import COUNTED
 from ekpay_switch.persistence.payment_rows import as_json
@@ -43,9 +43,11 @@ FROM attempts AS a WHERE t.attempt_id = ANY($1) AND a.id = t.attempt_id
 RETURNING true
 """  # noqa: S608 - constants
 _IN_THE_AIR = ", ".join(f"'{state}'" for state in sorted(IN_THE_AIR))
+# What was left to finance is asked about where a file says that the connector has paid it.
 WAKE_REFUNDS = f"""
 UPDATE refunds SET next_action_at = least(next_action_at, clock_timestamp())
-WHERE id = ANY($1) AND state IN ({_IN_THE_AIR}) RETURNING true
+WHERE id = ANY($1) AND (state IN ({_IN_THE_AIR}) OR (state = '{RefundState.BY_HAND}' AND id = ANY($2)))
+RETURNING true
 """  # noqa: S608 - constants
 # What each id is, and its payment, which is locked first.
 OF_MOVEMENTS = """
@@ -64,6 +66,7 @@ class _WakeTargets:
     refunds: Collection[UUID]
     even_ended_payments: Collection[UUID]
     even_ended_tries: Collection[UUID]
+    even_ended_refunds: Collection[UUID]
 
 
 class FileEvidenceStore:
@@ -93,7 +96,7 @@ class FileEvidenceStore:
         payments = {row["payment_id"] for row in rows if row["kind"] == "delivery"}
         tries = {row["id"] for row in rows if row["kind"] == "try"}
         refunds = {row["id"] for row in rows if row["kind"] == "refund"}
-        return await _wake(connection, _WakeTargets(payments, tries, refunds, payments, tries))
+        return await _wake(connection, _WakeTargets(payments, tries, refunds, payments, tries, refunds))
 
 
 def _wake_targets(answers: Sequence[FileAnswer]) -> _WakeTargets:
@@ -106,6 +109,9 @@ def _wake_targets(answers: Sequence[FileAnswer]) -> _WakeTargets:
         refunds={answer.movement for answer in answers if _is_refund(answer)},
         even_ended_payments={answer.payment_id for answer in delivered if answer.says is FileSays.SUCCESS},
         even_ended_tries={answer.movement for answer in collected if answer.says is FileSays.SUCCESS},
+        even_ended_refunds={
+            answer.movement for answer in answers if _is_refund(answer) and answer.says is FileSays.SUCCESS
+        },
     )
 
 
@@ -120,7 +126,7 @@ async def _wake(connection: Connection, targets: _WakeTargets) -> int:
         woken += await connection.fetch(WAKE_TRIES, tries, sorted(targets.even_ended_tries))
     if refunds:
         await connection.execute(LOCK_REFUNDS, refunds)
-        woken += await connection.fetch(WAKE_REFUNDS, refunds)
+        woken += await connection.fetch(WAKE_REFUNDS, refunds, sorted(targets.even_ended_refunds))
     return len(woken)
 
 

@@ -15,7 +15,7 @@ _MERCHANTS = f"""(starts_with(o.account, 'payable:{_MERCHANT}')
       OR starts_with(o.account, 'commission_payable:{_MERCHANT}'))"""
 MOMENTS = (
     "accepted", "collected", "collected_without_payment", "delivered", "given_back", "owed_back_by_shares",
-    "owed_back_by_shares_reversed", "paid_back", "posted_after_give_back",
+    "owed_back_by_shares_reversed", "paid_back", "paid_back_late", "posted_after_give_back",
 )  # fmt: skip
 _LISTED = ", ".join(f"'{moment}'" for moment in MOMENTS)
 _CAME_TO_NOTHING = ", ".join(
@@ -79,15 +79,16 @@ SELECT e.window_id, e.business_date, '{LineRole.CONNECTOR}', m.connector_id, '',
   e.currency, e.at
 FROM entries AS e
 CROSS JOIN LATERAL (
-  SELECT split_part(max(o.account), ':', 2) AS connector_id, coalesce(sum(o.amount), 0)::bigint AS amount
-  FROM postings AS o WHERE o.entry_id = e.id AND starts_with(o.account, 'refund_due:')) AS m
+  SELECT split_part(max(o.account), ':', 2) AS connector_id, coalesce(-sum(o.amount), 0)::bigint AS amount
+  FROM postings AS o WHERE o.entry_id = e.id AND starts_with(o.account, 'receivable:')) AS m
 LEFT JOIN LATERAL (
   SELECT r.id, a.reference, r.provider_refund FROM refunds AS r JOIN attempts AS a ON a.id = r.attempt_id
-  LEFT JOIN refund_history AS s ON s.refund_id = r.id AND s.to_state = 'done'
+  LEFT JOIN refund_history AS s ON s.refund_id = r.id
+    AND (s.to_state = 'done' OR s.event = 'given_late')
   WHERE r.payment_id = e.payment_id AND r.connector_id = m.connector_id
   ORDER BY (s.at = e.at) IS TRUE DESC, r.amount = m.amount DESC, r.id LIMIT 1) AS r ON true
 {_NAMED_BY_HOST.format(connector="m.connector_id", reference="r.reference")}
-WHERE e.moment = 'paid_back'
+WHERE e.moment IN ('paid_back', 'paid_back_late')
 """  # noqa: S608 - constants
 # The attempt that succeeded is looked up by its payment; for a late success, among the attempts before it.
 _DELIVERED = f"""

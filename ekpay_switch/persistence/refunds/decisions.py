@@ -26,6 +26,7 @@ from ekpay_switch.persistence.collections.break_refunds import is_owed_at_desk
 from ekpay_switch.persistence.collections.share_postings import read_split
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.payment_rows import add_notification, from_json, update_row
+from ekpay_switch.persistence.refunds.late_payments import require_unpaid, settle_late_payment
 from ekpay_switch.persistence.refunds.rows import (
     CHANGE_RUNNING_TOTAL,
     RefundTarget,
@@ -255,15 +256,52 @@ async def reject(case: RefundCase, by: str) -> None:
     await case.connection.execute(CHANGE_RUNNING_TOTAL, case.refund["attempt_id"], -case.refund["amount"])
 
 
+async def record_by_hand(case: RefundCase, by: str, *, bank_reference: str) -> None:
+    """Record who paid a refund by hand and the bank's reference; recorded again, it replaces the record.
+
+    Raises:
+        PaidByConnectorError: the connector says that it has paid it.
+        NotWaitingError: the refund does not wait to be paid by hand.
+    """
+    await require_unpaid(case.connection, case.refund)
+    _require_waiting(case, RefundState.BY_HAND)
+    recorded = {"by_hand_by": by, "bank_reference": bank_reference, "updated_at": case.refund["now"]}
+    await update_row(case.connection, "refunds", {"id": case.refund["id"]}, recorded)
+
+
+async def withdraw_by_hand(case: RefundCase, by: str, *, reason: str) -> None:
+    """Withdraw that a refund was paid by hand, also if another person has recorded it; then it is unpaid.
+
+    Where the connector says that it has paid it, the refund ends so; where a file says so, it is asked.
+
+    Raises:
+        NotWaitingError: nobody has recorded that it was paid by hand, or it is confirmed.
+    """
+    _require_waiting(case, RefundState.BY_HAND)
+    recorded_by, bank_reference = case.refund["by_hand_by"], case.refund["bank_reference"]
+    if recorded_by is None:
+        raise NotWaitingError
+    facts = {"recorded_by": recorded_by, "bank_reference": bank_reference, "reason": reason}
+    is_worth_asking = case.refund["sends"] or locked_refund_of(case.refund).files.amounts
+    due = case.refund["now"] if is_worth_asking else None
+    changes = {"by_hand_by": None, "bank_reference": None, "next_action_at": due}
+    await move_refund(
+        case.connection, case.refund, RefundEvent.BY_HAND_WITHDRAWN, facts, StepDetails(by, changes)
+    )
+    await settle_late_payment(case.connection, case.payment, case.refund)
+
+
 async def confirm(case: RefundCase, by: str) -> None:
     """Confirm that a refund was paid by hand; idempotent for the same person.
 
     Raises:
+        PaidByConnectorError: the connector says that it has paid it.
         NotWaitingError: nobody has recorded that it was paid by hand.
         OnePersonError: the same person has recorded it.
     """
     if case.refund["confirmed_by"] == by:
         return
+    await require_unpaid(case.connection, case.refund)
     _require_waiting(case, RefundState.BY_HAND)
     recorded_by, bank_reference = case.refund["by_hand_by"], case.refund["bank_reference"]
     if recorded_by is None:

@@ -16,6 +16,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     owed_back_from_suspense_entry,
     paid_back_by_hand_entry,
     paid_back_entry,
+    paid_back_late_entry,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import Bearer
@@ -93,6 +94,7 @@ class RefundTarget:
             owed_back_from_suspense_entry(connector_id, amount),
             paid_back_entry(connector_id, amount),
             paid_back_by_hand_entry(connector_id, amount),
+            paid_back_late_entry(connector_id, amount),
         )
         lines = frozenset(posting.account for entry in entries for posting in entry.postings)
         return lines | accounts_of_refunds(self.payee, self.shares)

@@ -19,7 +19,6 @@ from ekpay_switch.domain.refunds.refund import RefundKind, RefundRefusal, Refund
 from ekpay_switch.persistence.payment_rows import from_json
 from ekpay_switch.persistence.refunds.decisions import (
     NothingInSuspenseError,
-    NotWaitingError,
     RefundCase,
     RefundRequest,
     StaffDecision,
@@ -27,7 +26,9 @@ from ekpay_switch.persistence.refunds.decisions import (
     ask_chargeback,
     ask_review_give_back,
     confirm,
+    record_by_hand,
     reject,
+    withdraw_by_hand,
 )
 from ekpay_switch.persistence.refunds.rows import (
     TARGET_IN_SUSPENSE,
@@ -48,10 +49,6 @@ _LINES = "SELECT r.*, p.currency FROM refunds AS r JOIN payments AS p ON p.id = 
 READ_LIST = f"{_LINES} WHERE r.state = ANY($1) ORDER BY r.created_at DESC, r.id DESC LIMIT $2"
 READ_LINE = f"{_LINES} WHERE r.id = $1"
 READ_STEPS = "SELECT * FROM refund_history WHERE refund_id = $1 ORDER BY seq"
-RECORD_BY_HAND = """
-UPDATE refunds SET by_hand_by = $2, bank_reference = $3, updated_at = now()
-WHERE id = $1 AND state = 'by_hand' RETURNING true
-"""
 
 Line = Mapping[str, Any]
 
@@ -189,22 +186,29 @@ class RefundStaffActions:
         """Record who paid it by hand and the bank's reference; recorded again, it replaces the first record.
 
         Raises:
+            UnknownRefundError: there is no such refund.
+            PaidByConnectorError: the connector says that it has paid it; the error names the evidence.
             NotWaitingError: the refund does not wait to be paid by hand.
             ReferenceTakenError: the bank's reference is empty, or belongs to another refund.
         """
         reference = bank_reference.strip()
         if not reference:
             raise ReferenceTakenError
-
-        async def _record(connection: Connection) -> bool:
-            return bool(await connection.fetchval(RECORD_BY_HAND, refund_id, by, reference))
-
         try:
-            is_recorded = await self._transactions.run(_record)
+            await self._decide(refund_id, by, partial(record_by_hand, bank_reference=reference))
         except asyncpg.UniqueViolationError as problem:
             raise ReferenceTakenError from problem
-        if not is_recorded:
-            raise NotWaitingError
+
+    async def withdraw_paid_by_hand(self, refund_id: UUID, reason: str, by: str) -> RefundView:
+        """Withdraw that our bank has paid it, for a reason; any person of finance may, until it is confirmed.
+
+        The refund waits again to be paid by hand, or ends as paid back where the connector has paid it.
+
+        Raises:
+            UnknownRefundError: there is no such refund.
+            NotWaitingError: nobody has recorded that it was paid by hand, or it is confirmed.
+        """
+        return await self._decide(refund_id, by, partial(withdraw_by_hand, reason=reason))
 
     # ---- the second person
 
@@ -235,6 +239,7 @@ class RefundStaffActions:
         Raises:
             UnknownRefundError: there is no such refund.
             OnePersonError: the same person has recorded the payment.
+            PaidByConnectorError: the connector says that it has paid it; the error names the evidence.
             NotWaitingError: nobody has recorded that it was paid by hand.
         """
         return await self._decide(refund_id, by, confirm)

@@ -37,6 +37,7 @@ from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.collections.share_postings import read_split
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
+from ekpay_switch.persistence.refunds.late_payments import settle_late_payment
 from ekpay_switch.persistence.refunds.rows import (
     TARGET_OF_FUNDING,
     TARGET_OF_REFUND,
@@ -82,7 +83,7 @@ ORDER BY p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED
 # A further movement is paid by hand, so its refund waits for no other of its try.
 _IS_DUE = f"""
 r.next_action_at <= now() AND (r.lease_until IS NULL OR r.lease_until < now())
-  AND r.state IN ('approved', {_IN_THE_AIR}) AND r.connector_id <> ALL($3)
+  AND r.state IN ('approved', 'by_hand', {_IN_THE_AIR}) AND r.connector_id <> ALL($3)
   AND (r.further_movement_id IS NOT NULL OR NOT EXISTS (SELECT FROM refunds AS o
     WHERE o.payment_id = r.payment_id AND o.attempt_id = r.attempt_id AND o.id <> r.id
     AND (o.state IN ({_IN_THE_AIR}) OR o.lease_until >= now())))
@@ -106,7 +107,7 @@ POSTPONE = """
 UPDATE refunds SET next_action_at = now() + $3::interval, lease_until = NULL WHERE id = $1 AND epoch = $2
 """
 IS_ANOTHERS = "SELECT true FROM refunds WHERE connector_id = $1 AND provider_refund = $2 AND id <> $3"
-LAST_EVENT = "SELECT event FROM refund_history WHERE refund_id = $1 AND seq = $2"
+LAST_STEP = "SELECT from_state, event FROM refund_history WHERE refund_id = $1 AND seq = $2"
 ONE_PER_REFERENCE = "uq_refunds_partner_id_reference"
 ONE_IN_THE_AIR = "uq_refunds_one_in_the_air"
 
@@ -319,22 +320,27 @@ async def _record(
     believed = await _believable_finding(connection, locked_refund, finding)
     plan = decide_refund(locked_refund, State(payment["state"]), believed)
     state = RefundState(row["state"])
-    if row["epoch"] == locked_refund.epoch and (state, plan.event) in REFUND_TRANSITIONS:
+    is_held = row["epoch"] == locked_refund.epoch and state is not RefundState.BY_HAND
+    if is_held and (state, plan.event) in REFUND_TRANSITIONS:
         # Nothing was sent, so the next send counts as the first one.
         unsent = {"sends": locked_refund.sends} if plan.event is RefundEvent.NOT_SENT else {}
-        return RefundRecorded(
-            await write_plan(connection, payment, row, plan, StepDetails(changes=unsent)), plan.alarm
-        )
+        state = await write_plan(connection, payment, row, plan, StepDetails(changes=unsent))
+        # An answer that came before, under an old epoch, may say that it is paid.
+        late = await settle_late_payment(connection, payment, row)
+        return late or RefundRecorded(state, plan.alarm)
+    last = await connection.fetchrow(LAST_STEP, row["id"], row["steps"])
+    was_by_hand = last is not None and tuple(last) == (RefundState.BY_HAND, RefundEvent.PAID_BACK)
+    known = RefundRecorded(state, Alarm.LATE_REFUND if was_by_hand else plan.alarm)
     # Recording ends the epoch. A refund that was not leased since and whose last step is this one was
     # recorded by this very call, whose COMMIT was not acknowledged.
     is_itself = row["epoch"] == locked_refund.epoch + 1 and row["lease_until"] is None
-    if is_itself and await connection.fetchval(LAST_EVENT, row["id"], row["steps"]) == plan.event:
-        return RefundRecorded(state, plan.alarm)
+    if is_itself and last is not None and last["event"] == plan.event:
+        return known
     await keep_as_evidence(connection, locked_refund, plan)
-    is_given_twice = state is RefundState.FAILED or row["by_hand_by"] is not None
-    if plan.event is RefundEvent.PAID_BACK and is_given_twice:
-        return RefundRecorded(state, Alarm.LATE_REFUND)
-    return None
+    if plan.event is not RefundEvent.PAID_BACK:
+        return None
+    late = await settle_late_payment(connection, payment, row)
+    return known if late is None and was_by_hand else late
 
 
 async def _believable_finding(

@@ -236,6 +236,8 @@ refunds = Table(
     CheckConstraint(
         "further_movement_id IS NULL OR (kind = 'unexpected' AND sends = 0)", name="further_movement"
     ),
+    # Paid by the connector or by hand, never both.
+    CheckConstraint("state <> 'done' OR (by_hand_by IS NULL) = (confirmed_by IS NULL)", name="paid_once"),
 )
 # A provider without our references for refunds could not distinguish two refunds of a try.
 Index(

@@ -33,7 +33,8 @@ WITH touched AS (
   WHERE business_date BETWEEN $2 AND $3 AND payment_id IS NOT NULL
     AND moment IN ('delivered', 'posted_after_give_back', 'given_back', 'owed_back')
   UNION
-  SELECT r.payment_id FROM refunds AS r JOIN refund_history AS h ON h.refund_id = r.id AND h.to_state = 'done'
+  SELECT r.payment_id FROM refunds AS r JOIN refund_history AS h ON h.refund_id = r.id
+    AND h.to_state = 'done' AND h.from_state <> 'done'
   WHERE r.state = 'done' AND r.kind IN ('refund', 'chargeback')
     AND (h.at AT TIME ZONE INTERVAL '+06:00')::date BETWEEN $2 AND $3
 )
@@ -58,7 +59,8 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
   SELECT array_agg(f.id ORDER BY h.at, f.id) AS refunds, array_agg(f.amount ORDER BY h.at, f.id) AS amounts,
     array_agg(h.at ORDER BY h.at, f.id) AS ats
-  FROM refunds AS f JOIN refund_history AS h ON h.refund_id = f.id AND h.to_state = 'done'
+  FROM refunds AS f JOIN refund_history AS h ON h.refund_id = f.id
+    AND h.to_state = 'done' AND h.from_state <> 'done'
   WHERE f.payment_id = p.id AND f.state = 'done' AND f.kind IN ('refund', 'chargeback')
     AND (h.at AT TIME ZONE INTERVAL '+06:00')::date <= $3) AS r ON true
 LEFT JOIN LATERAL (

@@ -158,6 +158,7 @@ def test_a_wrong_passphrase_leaves_nothing_behind(
         ("approve", refund_id, "--as", approves),
         ("reject", refund_id, "--as", approves),
         ("confirm", refund_id, "--as", approves),
+        ("withdraw", refund_id, "--reason", "x", "--as", asks),
     ):
         done = ekpay("refunds", *words, **wrong)
         assert done.code == 1, words
@@ -248,6 +249,36 @@ def test_two_persons_pay_by_hand_what_the_connector_does_not_give_back(
     ):
         assert sentence in shown
     assert refund_id not in ekpay("refunds", "list", "--state", "by_hand").out
+
+
+async def _paid_after_all(office: Office) -> UUID:
+    """A give-back that finance is about to pay by hand, and that its connector has paid meanwhile."""
+    refund_id = await office.given_back(await office.refused())
+    slow = await office.sent(refund_id)
+    await office.record(await office.sent(refund_id), NO)
+    await office.desk.record_paid_by_hand(refund_id, f"BANK-{uuid4()}", "Asha")
+    await office.record(slow, given(f"RFD-{refund_id.hex[-12:]}", TAKEN))
+    return refund_id
+
+
+def test_what_the_connector_has_paid_is_not_confirmed_as_paid_by_hand(
+    ekpay: Ekpay, make: "Make[UUID]", persons: tuple[str, str]
+) -> None:
+    says, confirms = persons
+    refund_id = str(make(_paid_after_all))
+
+    stopped = ekpay("refunds", "confirm", refund_id, "--as", confirms, **SECOND)
+    assert stopped.code == 1
+    assert "the connector has paid this refund itself, so nobody pays it by hand: refund RFD-" in stopped.err
+    words = ("--reason", "our bank has not sent it", "--as", says)
+    done = ekpay("refunds", "withdraw", refund_id, *words, **FIRST)
+
+    assert done.out == f"Refund {refund_id} of 1071.50 BDT is done.\n"
+    shown = ekpay("refunds", "show", refund_id).out
+    assert "somebody withdrew that our bank has paid it: " in shown
+    assert "reason our bank has not sent it" in shown
+    assert f"by_hand → by_hand, by {says}" in shown
+    assert ekpay("audit").out == "clean\n"
 
 
 def test_money_that_disagreed_goes_back_and_ends_its_review(

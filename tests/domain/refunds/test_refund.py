@@ -21,6 +21,7 @@ from ekpay_switch.domain.notifications import NOTICES
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
+from ekpay_switch.domain.refunds.late_refunds import LateStep, late_step
 from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
@@ -117,13 +118,37 @@ def test_every_state_and_every_event_of_a_refund_stands_in_the_table() -> None:
 
 
 def test_what_is_done_failed_or_rejected_stays_so() -> None:
-    final = set(RefundState) - {state for state, _ in REFUND_TRANSITIONS}
-    assert final == {RefundState.DONE, *FREED}
+    left = {state for (state, _), following in REFUND_TRANSITIONS.items() if following is not state}
+    assert set(RefundState) - left == {RefundState.DONE, *FREED}
 
 
-def test_only_what_is_being_sent_can_be_given_by_the_connector() -> None:
+def test_the_connector_can_give_what_is_being_sent_or_was_left_to_finance() -> None:
     before = {state for (state, event), _ in REFUND_TRANSITIONS.items() if event is RefundEvent.PAID_BACK}
-    assert before == {RefundState.SENT} < IN_THE_AIR
+    assert before == {RefundState.SENT, RefundState.BY_HAND}
+    assert RefundState.SENT in IN_THE_AIR
+
+
+@pytest.mark.parametrize("state", RefundState)
+@pytest.mark.parametrize("is_paid_by_hand", [False, True])
+def test_what_it_means_that_the_connector_has_paid(state: RefundState, *, is_paid_by_hand: bool) -> None:
+    expected = {
+        (RefundState.BY_HAND, False): LateStep.END,
+        (RefundState.BY_HAND, True): LateStep.STOP,
+        (RefundState.DONE, True): LateStep.BOOK,
+        (RefundState.FAILED, False): LateStep.BOOK,
+        (RefundState.FAILED, True): LateStep.BOOK,
+    }
+    step = late_step(state, is_paid_by_hand=is_paid_by_hand)
+    assert step is expected.get((state, is_paid_by_hand), LateStep.NOTHING)
+
+
+@pytest.mark.parametrize(("sends", "again_seconds"), [(0, None), (1, 90)])
+def test_what_is_left_to_finance_is_asked_about_where_an_earlier_send_may_have_arrived(
+    sends: int, again_seconds: float | None
+) -> None:
+    held = replace(KINDS[RefundKind.GIVE_BACK], sends=sends)
+    plan = decide_refund(held, State.REFUNDING, RefundAnswer(Declined("refused", "2077"), 90))
+    assert (plan.event, plan.ask_again_seconds) == (RefundEvent.LEFT_TO_FINANCE, again_seconds)
 
 
 # ---- taking one on

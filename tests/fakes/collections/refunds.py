@@ -6,13 +6,14 @@ from datetime import timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collections.connector_calls import RefundOrder
+from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder
 from ekpay_switch.domain.collections.file_proofs import NO_FILES
 from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT
-from ekpay_switch.domain.ledger.posting_rules import paid_back_entry
+from ekpay_switch.domain.ledger.posting_rules import paid_back_entry, paid_back_late_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State
+from ekpay_switch.domain.refunds.late_refunds import LateStep, late_step
 from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
@@ -21,6 +22,7 @@ from ekpay_switch.domain.refunds.refund import (
     NewRefund,
     PaidByHand,
     Refundable,
+    RefundAnswer,
     RefundEvent,
     RefundFinding,
     RefundKind,
@@ -35,7 +37,7 @@ from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundV
 from tests.fakes.collections.tables import CollectTables, StoredRefund, StoredTry
 from tests.fakes.payments import StoredPayment
 
-TO_BE_SENT = {RefundState.APPROVED, *IN_THE_AIR}
+TO_BE_ASKED = {RefundState.APPROVED, RefundState.BY_HAND, *IN_THE_AIR}
 
 
 @dataclass
@@ -153,12 +155,13 @@ class FakeRefunds:
             refund = self.tables.refunds[held.refund_id]
             payment = self.tables.books.payments[held.payment_id]
             plan = decide_refund(held, payment.state, finding)
-            if refund.epoch != held.epoch or (refund.state, plan.event) not in REFUND_TRANSITIONS:
+            is_legal = (refund.state, plan.event) in REFUND_TRANSITIONS
+            if refund.epoch != held.epoch or refund.state is RefundState.BY_HAND or not is_legal:
                 return self._record_late(refund, held, plan)
             self._write(refund, plan)
             if plan.event is RefundEvent.NOT_SENT:
                 refund.sends = held.sends
-            return RefundRecorded(refund.state, plan.alarm)
+            return self._settle_late(refund) or RefundRecorded(refund.state, plan.alarm)
 
     async def of_payment(self, partner_id: str, payment_id: UUID) -> Sequence[RefundView]:
         if self.tables.payment(partner_id, payment_id) is None:
@@ -201,10 +204,12 @@ class FakeRefunds:
         )
 
     def _is_due(self, refund: StoredRefund) -> bool:
-        is_to_be_sent = refund.state in TO_BE_SENT and self.tables.is_due(refund)
+        is_to_be_asked = refund.state in TO_BE_ASKED and self.tables.is_due(refund)
         if refund.further is not None:
-            return is_to_be_sent
-        return is_to_be_sent and not self._another_is_in_the_air(refund) and not self._another_is_held(refund)
+            return is_to_be_asked
+        return (
+            is_to_be_asked and not self._another_is_in_the_air(refund) and not self._another_is_held(refund)
+        )
 
     def _others(self, refund: StoredRefund) -> list[StoredRefund]:
         rows = self.tables.refunds.values()
@@ -265,16 +270,36 @@ class FakeRefunds:
         self, refund: StoredRefund, held: LockedRefund, plan: RefundPlan
     ) -> RefundRecorded | None:
         """A finding that sets nothing: it stands already, or the refund is asked about at once."""
+        was_by_hand = refund.history[-1][:2] == (RefundState.BY_HAND, RefundEvent.PAID_BACK)
+        known = RefundRecorded(refund.state, Alarm.LATE_REFUND if was_by_hand else plan.alarm)
         is_unheld = refund.epoch == held.epoch + 1 and refund.lease_until is None
         if is_unheld and refund.history[-1][1] is plan.event:
-            return RefundRecorded(refund.state, plan.alarm)
+            return known
         now = self.tables.clock.now()
         self.tables.books.evidence.append((held.payment_id, f"late_refund:{plan.event}"))
         refund.next_action_at = refund.next_action_at and min(refund.next_action_at, now)
+        if plan.event is not RefundEvent.PAID_BACK:
+            return None
+        refund.paid_late_as = refund.paid_late_as or plan.provider_refund
+        return self._settle_late(refund) or (known if was_by_hand else None)
+
+    def _settle_late(self, refund: StoredRefund) -> RefundRecorded | None:
+        """What a late answer means now; here finance records and confirms at once."""
+        name, new = refund.paid_late_as, refund.new
         is_by_hand = any(event is RefundEvent.PAID_BY_HAND for _, event, _ in refund.history)
-        if plan.event is RefundEvent.PAID_BACK and (is_by_hand or refund.state is RefundState.FAILED):
-            return RefundRecorded(refund.state, Alarm.LATE_REFUND)
-        return None
+        step = late_step(refund.state, is_paid_by_hand=is_by_hand)
+        if name is None or step is LateStep.NOTHING:
+            return None
+        if step is LateStep.END:
+            done = RefundAnswer(RefundLine(name, new.amount, is_done=True), 0)
+            state = self.tables.books.payments[new.payment_id].state
+            self._write(refund, decide_refund(self._hold(refund, 0), state, done))
+        elif all(event is not RefundEvent.PAID_LATE for _, event, _ in refund.history):
+            refund.walk(RefundEvent.PAID_LATE)
+            refund.provider_refund = name or refund.provider_refund
+            entry = paid_back_late_entry(refund.held_by.new.connector_id, new.amount)
+            self.tables.post(new.payment_id, entry)
+        return RefundRecorded(refund.state, Alarm.LATE_REFUND)
 
     def _write(self, refund: StoredRefund, plan: RefundPlan) -> None:
         tables, new = self.tables, refund.new

@@ -83,6 +83,7 @@ class StoredRefund:
     updated_at: datetime
     our_reference: str = field(default_factory=unguessable)
     provider_refund: str = ""
+    paid_late_as: str | None = None
     sends: int = 0
     asked: int = 0
     epoch: int = 0
@@ -361,7 +362,7 @@ class CollectTables:
         for refund in self.refunds.values():
             is_meant = _names(hint, refund.provider_refund, refund.our_reference)
             is_ours = refund.held_by.new.connector_id == connector_id
-            if is_ours and is_meant and refund.state in IN_THE_AIR:
+            if is_ours and is_meant and refund.state in {RefundState.BY_HAND, *IN_THE_AIR}:
                 refund.next_action_at = self.clock.now()
 
     def wake_newest_closed(self, connector_id: str) -> None:

@@ -22,6 +22,7 @@ _REFUNDS = {
     "consented": "(SELECT id FROM refunds WHERE bearer = 'consent')",
     "by_hand": """(SELECT id FROM refunds
       WHERE confirmed_by IS NOT NULL AND further_movement_id IS NULL)""",
+    "late": "(SELECT refund_id FROM refund_history WHERE event = 'given_late')",
 }
 PLACES = {
     **_REFUNDS,
@@ -284,6 +285,22 @@ TAMPERINGS = (
         (
             _step("$review", 1, "asked approved approved"),
             "UPDATE refunds SET state = 'approved', approved_by = 'me', steps = 1 WHERE id = $review",
+        ),
+    ),
+    Tampering(
+        "a late payment of the connector's on paper alone",
+        "SELECT 'suspense of payment ' || $payment_of_by_hand",
+        (
+            _step("$by_hand", 4, "done given_late done"),
+            "UPDATE refunds SET steps = 4 WHERE id = $by_hand",
+        ),
+    ),
+    Tampering(
+        "a late payment of the connector's taken away",
+        "SELECT 'suspense of payment ' || $payment_of_late",
+        (
+            "UPDATE refunds SET steps = steps - 1 WHERE id = $late",
+            "DELETE FROM refund_history WHERE event = 'given_late'",
         ),
     ),
     Tampering(

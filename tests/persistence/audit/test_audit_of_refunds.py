@@ -25,6 +25,7 @@ from tests.persistence.refunds.refund_setup import (
     SILENCE,
     UNDOABLE,
     Office,
+    given,
     open_office,
 )
 
@@ -50,6 +51,10 @@ async def _refund(office: Office) -> None:
     await office.done((await office.take(paid, 30_000)).refund_id)
     failed = await office.take(paid, 20_000)
     await office.record(await office.sent(failed.refund_id), NO)
+    late = await office.take(paid, 3_000)
+    slow = await office.sent(late.refund_id)
+    await office.record(await office.sent(late.refund_id), NO)
+    await office.record(slow, given("LATE-1", 3_000))
     unsure = await office.take(doubtful, 10_000)
     await office.record(await office.sent(unsure.refund_id), SILENCE)
     await office.take(doubtful, 5_000, needs_approval=True, requested_by=ASKS)

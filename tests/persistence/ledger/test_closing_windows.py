@@ -256,6 +256,27 @@ async def test_a_refund_that_finance_paid_by_hand_failed_at_its_connector(
     assert await office.books.audit() is None
 
 
+async def test_a_refund_that_its_connector_paid_beside_finance_has_a_line(
+    closing: Closing, office: Office
+) -> None:
+    refund_id = await office.given_back(await office.refused())
+    slow = await office.sent(refund_id)
+    await office.record(await office.sent(refund_id), SILENCE)
+    await closing.close()
+    await office.record(await office.sent(refund_id), NO)
+    await office.desk.record_paid_by_hand(refund_id, "BANK-1", ASKS)
+    await office.desk.confirm_paid_by_hand(refund_id, AGREES)
+    await closing.close()
+
+    await office.record(slow, given("RFD1", TAKEN))
+    await closing.close()
+
+    assert await closing.told(refund_id) == ["unknown", "failed", "success"]
+    line = (await closing.lines(event="refund"))[-1]
+    assert (line["their_reference"], line["net"]) == ("RFD1", -TAKEN)
+    assert await office.books.audit() is None
+
+
 async def test_a_failure_that_turned_out_well_comes_again(closing: Closing, books: Books) -> None:
     """The biller holds what we gave back, and is owed it."""
     await books.partner(prefund=60_000)

@@ -18,7 +18,7 @@ UNLINED = """
 SELECT e.id, e.moment, e.payment_id FROM journal_entries AS e
 JOIN settlement_windows AS w ON w.id = e.window_id AND w.state = 'closed'
 WHERE e.moment IN ('accepted', 'collected', 'collected_without_payment', 'delivered', 'given_back',
-  'paid_back', 'posted_after_give_back')
+  'paid_back', 'paid_back_late', 'posted_after_give_back')
 AND 1 <> (
   SELECT count(DISTINCT movement) FROM ledger_lines AS l
   WHERE l.window_id = e.window_id AND l.payment_id = e.payment_id AND l.instant = e.at
@@ -29,7 +29,7 @@ AND 1 <> (
           WHEN 'posted_after_give_back' THEN 'biller'
           WHEN 'collected' THEN 'connector' WHEN 'collected_without_payment' THEN 'connector' END),
         ('reversal', CASE e.moment WHEN 'given_back' THEN 'partner' END),
-        ('refund', CASE e.moment WHEN 'paid_back' THEN 'connector' END)))
+        ('refund', CASE WHEN e.moment IN ('paid_back', 'paid_back_late') THEN 'connector' END)))
 """
 # No gap in ordinals or revisions, and nothing frozen again but what was open or turned out well.
 NUMBERS = """

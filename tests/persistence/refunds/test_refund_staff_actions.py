@@ -146,7 +146,7 @@ async def test_a_refund_that_nobody_knows_cannot_be_decided_or_told(office: Offi
             await decide(uuid4(), AGREES)
     with pytest.raises(UnknownRefundError):
         await office.desk.details(uuid4())
-    with pytest.raises(NotWaitingError):
+    with pytest.raises(UnknownRefundError):
         await office.desk.record_paid_by_hand(uuid4(), "BANK-1", ASKS)
 
 
