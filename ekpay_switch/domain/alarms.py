@@ -27,6 +27,7 @@ class Alarm(StrEnum):
     COLLECTED_MISMATCH = "collected_mismatch"
     REFUND_NEEDS_A_PERSON = "refund_needs_a_person"
     LATE_REFUND = "late_refund"
+    CHARGEBACK_BEYOND_THE_BILL = "chargeback_beyond_the_bill"
     LATE_APPROVAL = "late_approval"
     REVERSAL_NOT_KNOWN = "reversal_not_known"
     REVERSAL_NOT_CONFIRMED = "reversal_not_confirmed"
@@ -132,6 +133,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "finance has to pay it by hand",
         Alarm.LATE_REFUND: "a connector gave back what had failed, or what was left to finance; "
         "nobody may pay it by hand, and what the payer has twice or without cause is a claim in suspense",
+        Alarm.CHARGEBACK_BEYOND_THE_BILL: "a connector took back more than the payee can give: our charges, "
+        "or what the payer had back already; suspense below zero is the claim, and finance has to follow it",
         Alarm.LATE_APPROVAL: "a bank's host approved a payment that it had refused, or that was being taken "
         "back; it was not credited, and the bank's settlement file must show it as reversed",
         Alarm.REVERSAL_NOT_KNOWN: "a bank's host knows nothing of a payment that we took back; "

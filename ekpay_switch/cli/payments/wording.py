@@ -229,6 +229,8 @@ def refund_lines(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
     bearer = Bearer(refund["bearer"])
     if bearer is not Bearer.PAYEE:
         yield f"  {BEARER_WORDING[bearer]}{': ' + refund['consent'] if refund['consent'] else ''}"
+    if refund["from_suspense"]:
+        yield f"  {taka(refund['from_suspense'])} of it is taken from suspense: its payee does not give it"
     for step in steps:
         facts = facts_wording(step["facts"])
         words = REFUND_EVENT_WORDING[RefundEvent(step["event"])]

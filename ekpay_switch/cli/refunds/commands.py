@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.cli.billers import profiles as billers
 from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.payments.wording import refund_lines
@@ -16,9 +17,9 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
-from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
 from ekpay_switch.persistence.parties.staff import Role, Staff
-from ekpay_switch.persistence.refunds.staff_actions import Line, RefundStaffActions
+from ekpay_switch.persistence.refunds.staff_actions import Line, RefundRefusedError, RefundStaffActions
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.collections import RefundView
 from ekpay_switch.ports.connectors import BY_HAND, RefundRules
@@ -31,7 +32,8 @@ _COUNT_MAX = 1_000
 _OF_REFUND = (
     "id", "payment_id", "partner_id", "connector_id", "kind", "state", "amount", "currency", "reason",
     "asked_by", "approved_by", "by_hand_by", "confirmed_by", "bank_reference", "our_reference",
-    "provider_refund", "bearer", "consent", "sends", "created_at", "updated_at", "next_action_at",
+    "provider_refund", "bearer", "consent", "from_suspense", "sends", "created_at", "updated_at",
+    "next_action_at",
 )  # fmt: skip
 
 Result = TypeVar("Result")
@@ -132,18 +134,35 @@ def chargeback(
     reference: Annotated[str, typer.Option(callback=_visible_text, help="The connector's own name of it.")],
     as_: First,
     consent: Consent = None,
+    transaction: Annotated[
+        str | None,
+        typer.Option(
+            callback=_visible_text_or_none,
+            help="The connector's name of what it had collected, where it collected more than once.",
+        ),
+    ] = None,
     *,
     our_loss: OurLoss = False,
 ) -> None:
-    """Write down that a connector has taken money back by itself.
+    """Write down that a connector has taken money back by itself, up to all that it collected.
 
-    Where the biller takes nothing back, say who bears it: --consent REFERENCE or --our-loss.
+    The payment may be in any state. What its payee was credited and has not given back is taken from there;
+    where a biller takes nothing back, say who bears it: --consent REFERENCE or --our-loss.
+    The rest is a claim.
     """
     session, bearer = open_session(), _bearer(consent, our_loss=our_loss)
 
     async def _record(desk: RefundStaffActions) -> RefundView:
-        burden = _burden(session, await desk.payee_of(payment_id), bearer, consent)
-        return await desk.record_chargeback(payment_id, amount, reference, as_, burden)
+        payee = await desk.payee_of(payment_id)
+        burden = Burden(payee in _takers(session), bearer, consent or "")
+        try:
+            return await desk.record_chargeback(
+                payment_id, amount, reference, as_, burden, transaction=transaction or ""
+            )
+        except RefundRefusedError as problem:
+            if problem.refusal is RefundRefusal.FINAL:
+                raise _unnamed(payee) from problem
+            raise
 
     _report_waiting(_decide(as_, _ASKER_VARIABLE, _record, session))
 
@@ -222,7 +241,7 @@ def _read(work: Work[Result]) -> Result:
 async def _with_refund_actions(session: Session, work: Work[Result]) -> Result:
     transactions = ShortTransactions(session.database.connect)
     try:
-        return await work(RefundStaffActions(transactions))
+        return await work(RefundStaffActions(transactions, LoggedAlarms()))
     finally:
         await transactions.close()
 
@@ -247,13 +266,22 @@ def _bearer(consent: str | None, *, our_loss: bool) -> Bearer:
 
 def _burden(session: Session, payee: str | None, bearer: Bearer, consent: str | None) -> Burden:
     """Who bears it; a biller without a manifest here is one that takes nothing back."""
-    takers = {profile.id for profile in billers.profiles_of(session.settings) if profile.takes_back}
+    takers = _takers(session)
     is_final = payee is not None and not is_merchant(payee) and payee not in takers
     if is_final and bearer is Bearer.PAYEE:
-        raise typer.BadParameter(
-            f"{payee} takes no payment back: say who bears it, --consent REFERENCE or --our-loss"
-        )
+        raise _unnamed(payee)
     return Burden(payee in takers, bearer, consent or "")
+
+
+def _takers(session: Session) -> set[str]:
+    """The billers that take payments back."""
+    return {profile.id for profile in billers.profiles_of(session.settings) if profile.takes_back}
+
+
+def _unnamed(payee: str | None) -> typer.BadParameter:
+    return typer.BadParameter(
+        f"{payee} takes no payment back: say who bears it, --consent REFERENCE or --our-loss"
+    )
 
 
 def _report_waiting(view: RefundView) -> None:

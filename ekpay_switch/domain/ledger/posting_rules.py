@@ -189,6 +189,15 @@ def paid_back_by_hand_entry(connector_id: str, amount: Money) -> Entry:
     return Entry.of("paid_back_by_hand", postings, amount.currency)
 
 
+def charged_back_from_suspense_entry(connector_id: str, amount: Money) -> Entry:
+    """The part of a chargeback that no payee gives: the payer's money that waited in suspense, or a claim."""
+    postings = (
+        decrease(f"suspense:{connector_id}", amount.minor),
+        increase(f"refund_due:{connector_id}", amount.minor),
+    )
+    return Entry.of("charged_back_from_suspense", postings, amount.currency)
+
+
 def paid_back_late_entry(connector_id: str, amount: Money) -> Entry:
     """The connector has refunded the payer although the refund had failed or was paid by hand.
 

@@ -26,7 +26,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     paid_back_entry,
 )
 from ekpay_switch.domain.merchants import is_merchant
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
@@ -139,7 +139,8 @@ class NewRefund:
 
     `reference` is the caller's idempotency key; `fingerprint` covers what a repeat must equal. `requested_by`
     is a person of the staff, or `api:` and the partner. Where `needs_approval`, a second person has to
-    approve. `burden` says who bears it.
+    approve. `burden` says who bears it. `from_suspense` is the part of a chargeback that its payee does not
+    give (`chargebacks`).
     """
 
     refund_id: UUID
@@ -153,6 +154,7 @@ class NewRefund:
     needs_approval: bool
     kind: RefundKind = RefundKind.REFUND
     burden: Burden = UNNAMED
+    from_suspense: Money = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,8 @@ class Refundable:
     `collected` is what the try collected, `refunded` the running total, `amount_max` the limit of the running
     total: what the payee was credited, since charges stay, unless a merchant's agreement returns them
     (architecture.md 4). `parts` counts the refunds that are not freed. `split` is a merchant payment's, None
-    where a bill was paid.
+    where a bill was paid. `charged_back` is what chargebacks took of the try, `from_suspense` the part of it
+    that is not in the running total. `is_funding` says that the try's money paid for the payment.
     """
 
     payment_state: State
@@ -175,31 +178,35 @@ class Refundable:
     now: datetime
     days_max: int
     split: Split | None = None
+    charged_back: Money = ZERO
+    from_suspense: Money = ZERO
+    is_funding: bool = True
 
 
 def refuse_refund(new: NewRefund, payment: Refundable) -> RefundRefusal | None:
-    """The first reason that applies; None where the refund may be accepted.
+    """The first reason that applies; None where the refund may be accepted (a chargeback: `chargebacks`).
 
-    A chargeback has happened already, so the limits of parts and days and the debt limit do not apply to it.
-    Of a bill whose biller takes nothing back, both need somebody who is named to bear them.
+    A bill whose biller takes nothing back needs somebody who is named to bear it. What chargebacks took from
+    suspense is back with the payer and is not given again.
     """
     is_completed = payment.payment_state is State.COMPLETED
     if not is_completed or payment.collected is None or payment.collected_at is None:
         return RefundRefusal.NOT_REFUNDABLE
     if new.amount.currency != payment.collected.currency:
         return RefundRefusal.OTHER_CURRENCY
-    is_asked_for = new.kind is not RefundKind.CHARGEBACK
+    taken = new.amount + payment.refunded
+    is_too_much = taken > payment.amount_max or taken + payment.from_suspense > payment.collected
     age = payment.now - payment.collected_at
     is_final = payment.split is None and not new.burden.biller_takes_back
     checks = (
         (RefundRefusal.FINAL, is_final and not new.burden.is_named),
-        (RefundRefusal.EXCEEDS_REMAINING, (new.amount + payment.refunded).minor > payment.amount_max.minor),
-        (RefundRefusal.TOO_MANY_PARTS, is_asked_for and payment.parts >= payment.parts_max),
-        (RefundRefusal.TOO_LATE, is_asked_for and age.days >= payment.days_max),
+        (RefundRefusal.EXCEEDS_REMAINING, is_too_much),
+        (RefundRefusal.TOO_MANY_PARTS, payment.parts >= payment.parts_max),
+        (RefundRefusal.TOO_LATE, age.days >= payment.days_max),
     )
     refusal = next((refusal for refusal, applies in checks if applies), None)
     split = payment.split
-    if refusal is None and is_asked_for and split is not None and not split.covers(new.amount):
+    if refusal is None and split is not None and not split.covers(new.amount):
         return RefundRefusal.DEBT_LIMIT
     return refusal
 

@@ -41,7 +41,7 @@ LEFT JOIN (
   SELECT payment_id, count(*) AS attempts FROM attempts WHERE leg = 'delivery' GROUP BY payment_id) AS a
   ON a.payment_id = p.id
 LEFT JOIN (
-  SELECT payment_id, sum(amount)::bigint AS taken FROM refunds
+  SELECT payment_id, sum(amount - from_suspense)::bigint AS taken FROM refunds
   WHERE kind IN ('refund', 'chargeback') AND state NOT IN ({_UNDECIDED}) GROUP BY payment_id) AS r
   ON r.payment_id = p.id
 LEFT JOIN (

@@ -22,7 +22,7 @@ FROM payments AS p FULL JOIN (
   WHERE j.payment_id IS NOT NULL GROUP BY j.payment_id) AS e ON e.payment_id = p.id
 LEFT JOIN collections AS c ON c.payment_id = p.id
 LEFT JOIN (
-  SELECT payment_id, sum(amount) AS taken FROM refunds
+  SELECT payment_id, sum(amount - from_suspense) AS taken FROM refunds
   WHERE kind IN ('refund', 'chargeback') AND state NOT IN ('asked', 'failed', 'rejected')
     AND bearer <> 'our_loss'
   GROUP BY payment_id) AS r ON r.payment_id = p.id

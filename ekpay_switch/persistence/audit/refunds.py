@@ -57,10 +57,12 @@ FULL JOIN (
 ORDER BY 1
 """
 TOTALS = f"""
-SELECT t.attempt_id, a.outcome, t.collected, t.refunded, b.owed_at_desk,
-  coalesce(sum(r.amount) FILTER (WHERE r.state NOT IN ({_quoted_list(FREED)})), 0) AS held
+SELECT t.attempt_id, a.outcome, t.collected, t.refunded, t.charged_back, b.owed_at_desk,
+  coalesce(sum(r.amount - r.from_suspense), 0) AS held,
+  coalesce(sum(r.amount) FILTER (WHERE r.kind = '{RefundKind.CHARGEBACK}'), 0) AS taken
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
 LEFT JOIN refunds AS r ON r.attempt_id = t.attempt_id AND r.further_movement_id IS NULL
+  AND r.state NOT IN ({_quoted_list(FREED)})
 LEFT JOIN (
   SELECT attempt_id, sum(amount) AS owed_at_desk FROM break_refunds GROUP BY attempt_id) AS b
   ON b.attempt_id = t.attempt_id
@@ -121,7 +123,7 @@ ORDER BY 1, 2
 LOSSES = f"""
 SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.borne, 0) AS borne, coalesce(e.lost, 0) AS lost
 FROM (
-  SELECT payment_id, sum(amount) AS borne FROM refunds
+  SELECT payment_id, sum(amount - from_suspense) AS borne FROM refunds
   WHERE bearer = '{Bearer.LOSS}' AND state NOT IN ({_quoted_list(UNDECIDED)}) GROUP BY payment_id) AS r
 FULL JOIN (
   SELECT j.payment_id, sum(o.amount) AS lost
@@ -130,18 +132,18 @@ FULL JOIN (
   GROUP BY j.payment_id) AS e ON e.payment_id = r.payment_id
 ORDER BY 1
 """  # noqa: S608 - constants
-# What each payment has in suspense: what came beside it and does not go back, less what the connector paid
-# after all.
+# What each payment has in suspense: what came beside it and does not go back, less what chargebacks took from
+# there and what the connector paid after all.
 SUSPENSE = f"""
 SELECT w.payment_id AS id, w.account, w.waiting, coalesce(e.held, 0) AS held
 FROM (
   SELECT c.payment_id, c.account, sum(c.waiting) AS waiting FROM (
     SELECT t.payment_id, 'suspense:' || t.connector_id AS account,
-      CASE WHEN a.outcome = 'approved' THEN 0 ELSE t.collected - coalesce(r.opened, 0) END
-        - coalesce(l.late, 0) AS waiting
+      CASE WHEN a.outcome = 'approved' THEN -coalesce(r.from_suspense, 0)
+        ELSE t.collected - coalesce(r.opened, 0) END - coalesce(l.late, 0) AS waiting
     FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
     LEFT JOIN (
-      SELECT attempt_id, sum(amount) AS opened FROM refunds
+      SELECT attempt_id, sum(amount) AS opened, sum(from_suspense) AS from_suspense FROM refunds
       WHERE state NOT IN ({_quoted_list(UNDECIDED)}) AND further_movement_id IS NULL
       GROUP BY attempt_id) AS r ON r.attempt_id = t.attempt_id
     LEFT JOIN (
@@ -202,7 +204,7 @@ def collected_fault(row: Row) -> str | None:
 
 
 def total_fault(row: Row) -> str | None:
-    """What is wrong unless a try's running total is the sum of its refunds, and at most what it collected.
+    """What is wrong unless a try's running totals are those of its refunds, and at most what it collected.
 
     What finance owes by decisions about breaks is not given back as well (`break_refunds`).
     """
@@ -210,6 +212,8 @@ def total_fault(row: Row) -> str | None:
         return f"its running total is {row['refunded']} paisa, and its refunds hold {row['held']}"
     if row["refunded"] > (row["collected"] or 0):
         return f"{row['refunded']} paisa go back of {row['collected'] or 0} that came"
+    if row["charged_back"] != row["taken"] or row["taken"] > (row["collected"] or 0):
+        return f"{row['charged_back']} paisa are charged back, and its chargebacks took {row['taken']}"
     is_unexpected = row["outcome"] == TryEnd.SECOND_SUCCESS and row["refunded"] != row["collected"]
     if is_unexpected and (row["refunded"] or row["owed_at_desk"] is None):
         return "nobody waited for its money, and it does not go back"

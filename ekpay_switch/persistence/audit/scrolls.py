@@ -46,7 +46,7 @@ LEFT JOIN payments AS p ON p.id = coalesce(r.payment_id, e.payment_id)
 LEFT JOIN (SELECT biller_id, max(business_date) AS newest FROM scroll_files GROUP BY biller_id) AS n
   ON n.biller_id = p.biller_id
 LEFT JOIN (
-  SELECT payment_id, sum(amount)::bigint AS refunded FROM refunds
+  SELECT payment_id, sum(amount - from_suspense)::bigint AS refunded FROM refunds
   WHERE state = 'done' AND kind IN ('refund', 'chargeback') GROUP BY payment_id) AS d
   ON d.payment_id = r.payment_id
 ORDER BY 1

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
+from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.ledger.posting_rules import owed_back_from_suspense_entry, paid_back_entry
+from ekpay_switch.domain.ledger.posting_rules import owed_back_from_suspense_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.burden import UNNAMED, Burden
 from ekpay_switch.domain.refunds.end_of_review import ReviewEnd, end_of_review
 from ekpay_switch.domain.refunds.refund import (
+    FREED,
     NewRefund,
     PaidByHand,
     RefundEvent,
     RefundKind,
-    RefundRefusal,
     RefundState,
     decide_refund,
 )
@@ -26,12 +27,14 @@ from ekpay_switch.persistence.collections.break_refunds import is_owed_at_desk
 from ekpay_switch.persistence.collections.share_postings import read_split
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.payment_rows import add_notification, from_json, update_row
+from ekpay_switch.persistence.refunds.chargebacks import alarm_of_chargeback, take_chargeback
 from ekpay_switch.persistence.refunds.late_payments import require_unpaid, settle_late_payment
 from ekpay_switch.persistence.refunds.rows import (
-    CHANGE_RUNNING_TOTAL,
+    READ_PARTS,
     RefundTarget,
     Row,
     add_refund,
+    change_running_totals,
     lock_target,
     locked_refund_of,
     read_refund,
@@ -45,9 +48,8 @@ from ekpay_switch.persistence.refunds.steps import (
     post,
     write_plan,
 )
-from ekpay_switch.persistence.refunds.store import open_refund
 from ekpay_switch.persistence.short_transactions import Connection
-from ekpay_switch.ports.collections import RefundOpened, RefundView
+from ekpay_switch.ports.collections import RefundView
 
 LAST_STEP = "SELECT from_state, facts FROM history WHERE payment_id = $1 ORDER BY seq DESC LIMIT 1"
 _ONE_PERSON = "whoever asked for a refund, or says that it was paid, is not the second person that it takes"
@@ -59,6 +61,10 @@ class NotWaitingError(SwitchError):
 
 class DebtLimitError(SwitchError):
     """The merchant's debt limit does not allow it: approve it after further sales, or reject it."""
+
+
+class ChargedBackError(SwitchError):
+    """The connector has taken the money back since it was asked for: reject it."""
 
 
 class NothingInSuspenseError(SwitchError):
@@ -121,20 +127,11 @@ class RefundCase:
         return Money(self.refund["amount"], self.refund["currency"])
 
 
-StaffDecision = Callable[[RefundCase, str], Awaitable[None]]
+# Its answer is the alarm to raise once it is durable.
+StaffDecision = Callable[[RefundCase, str], Awaitable[Alarm | None]]
 
 
 # ---- requests
-
-
-async def ask_chargeback(
-    connection: Connection, new: NewRefund, target: RefundTarget, name: str
-) -> RefundOpened | RefundRefusal:
-    """Record a chargeback under the connector's own reference for it, so that it is recorded once."""
-    answer = await open_refund(connection, new, target, parts_max=0, days_max=0)
-    if isinstance(answer, RefundOpened) and not answer.is_repeat:
-        await update_row(connection, "refunds", {"id": new.refund_id}, {"provider_refund": name})
-    return answer
 
 
 async def ask_review_give_back(
@@ -151,9 +148,10 @@ async def ask_review_give_back(
     end = await _end_of_review(connection, payment, try_row)
     stands = await read_refund(connection, asking.refund_id)
     if stands is None:
-        if try_row["refunded"]:
+        left = try_row["collected"] - try_row["refunded"] - try_row["charged_back"]
+        if left <= 0:
             raise NothingInSuspenseError
-        amount = Money(try_row["collected"], payment["currency"])
+        amount = Money(left, payment["currency"])
         stands = await add_refund(connection, asking.new(target, end.kind, amount), target)
     return view_of(stands)
 
@@ -170,17 +168,18 @@ async def _end_of_review(connection: Connection, payment: Row, try_row: Row) -> 
 # ---- decisions
 
 
-async def approve(case: RefundCase, by: str) -> None:
-    """Approve a requested refund; idempotent for the same person.
+async def approve(case: RefundCase, by: str) -> Alarm | None:
+    """Approve a requested refund; idempotent for the same person. Returns the alarm of a chargeback.
 
     Raises:
         NotWaitingError: the refund does not wait for approval, or its payment has moved on.
         OnePersonError: the approver is the person who requested it.
         DebtLimitError: the merchant's debt limit does not allow it.
         PaidAtDeskError: a decision about a break owes the money, or has paid it.
+        ChargedBackError: the connector has taken the money back since it was requested.
     """
     if case.refund["approved_by"] == by:
-        return
+        return alarm_of_chargeback(case.try_row, case.refund)
     _require_waiting(case, RefundState.REQUESTED)
     if case.refund["asked_by"] == by:
         raise OnePersonError(_ONE_PERSON)
@@ -189,15 +188,19 @@ async def approve(case: RefundCase, by: str) -> None:
         case RefundKind.REFUND:
             await _approve_refund(case, by)
         case RefundKind.CHARGEBACK:
-            await _approve_chargeback(case, by)
+            return await take_chargeback(case.connection, case.payment, case.try_row, case.refund, by)
         case RefundKind.GIVE_BACK | RefundKind.UNEXPECTED:
             await _approve_give_back(case, by, kind)
         case _:
             assert_never(kind)
+    return None
 
 
 async def _approve_refund(case: RefundCase, by: str) -> None:
-    _require_completed(case)
+    if case.payment_state is not State.COMPLETED:
+        # Only then was its payee credited.
+        raise NotWaitingError
+    await _require_not_charged_back(case)
     split = await read_split(case.connection, case.payment)
     if split is not None and not split.covers(case.amount):
         raise DebtLimitError
@@ -207,20 +210,13 @@ async def _approve_refund(case: RefundCase, by: str) -> None:
     await owe(case.connection, case.payment, case.refund)
 
 
-async def _approve_chargeback(case: RefundCase, by: str) -> None:
-    """Approve a chargeback: the connector has taken it, so it is owed and paid back in one transaction."""
-    _require_completed(case)
-    await _move(case, RefundEvent.TAKEN_BY_CONNECTOR, StepDetails(by, {"approved_by": by}))
-    await owe(case.connection, case.payment, case.refund)
-    await post(case.connection, case.refund, paid_back_entry(case.refund["connector_id"], case.amount))
-
-
 async def _approve_give_back(case: RefundCase, by: str, kind: RefundKind) -> None:
     """Approve that money leaves suspense for its payer, which ends the review that it caused."""
     await _refuse_owed_at_desk(case.connection, case.refund["attempt_id"])
     end = await _end_of_review(case.connection, case.payment, case.try_row)
     if end.kind is not kind:
         raise NotWaitingError
+    await _require_not_charged_back(case)
     await _move(
         case, RefundEvent.APPROVED, StepDetails(by, {"approved_by": by, "next_action_at": case.refund["now"]})
     )
@@ -253,7 +249,7 @@ async def reject(case: RefundCase, by: str) -> None:
     _require_waiting(case, RefundState.REQUESTED)
     # The connector's reference of a chargeback may be recorded again.
     await _move(case, RefundEvent.REJECTED, StepDetails(by, {"provider_refund": None}))
-    await case.connection.execute(CHANGE_RUNNING_TOTAL, case.refund["attempt_id"], -case.refund["amount"])
+    await change_running_totals(case.connection, case.refund, -1)
 
 
 async def record_by_hand(case: RefundCase, by: str, *, bank_reference: str) -> None:
@@ -318,10 +314,12 @@ def _require_waiting(case: RefundCase, state: RefundState) -> None:
         raise NotWaitingError
 
 
-def _require_completed(case: RefundCase) -> None:
-    """Raise NotWaitingError unless the payment is completed: only then was its payee credited."""
-    if case.payment_state is not State.COMPLETED:
-        raise NotWaitingError
+async def _require_not_charged_back(case: RefundCase) -> None:
+    """Raise ChargedBackError where the payer would then have more than the try collected."""
+    payment_id, attempt_id = case.payment["id"], case.refund["attempt_id"]
+    held = await case.connection.fetchrow(READ_PARTS, payment_id, attempt_id, sorted(FREED))
+    if case.try_row["refunded"] + held["from_suspense"] > case.try_row["collected"]:
+        raise ChargedBackError
 
 
 async def _move(case: RefundCase, event: RefundEvent, details: StepDetails) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.collections.connector_calls import RefundOrder
 from ekpay_switch.domain.ledger.posting_rules import (
+    charged_back_from_suspense_entry,
     owed_back_as_loss_entry,
     owed_back_by_payee_entry,
     owed_back_from_suspense_entry,
@@ -37,11 +38,20 @@ FROM tries AS t JOIN payments AS p ON p.id = t.payment_id JOIN attempts AS a ON 
 """
 TARGET_OF_REFUND = f"{_TARGETS} JOIN refunds AS r ON r.attempt_id = t.attempt_id WHERE r.id = $1"
 TARGET_OF_FUNDING = f"{_TARGETS} WHERE p.id = $1 AND a.outcome = 'approved'"
-# The oldest try of a payment whose money disagreed, or was held for the desk, and does not go back yet.
+# The oldest try of a payment whose money disagreed, or was held for the desk, and is not all back or being
+# given back yet.
 TARGET_IN_SUSPENSE = f"""
 {_TARGETS} WHERE p.id = $1 AND a.outcome IN ('disagreed', 'second_success')
-  AND t.collected IS NOT NULL AND t.refunded = 0
+  AND t.refunded + t.charged_back < t.collected
 ORDER BY a.opened_at LIMIT 1
+"""
+# The try that paid for the payment, else the oldest one that collected money.
+TARGET_OF_CHARGEBACK = f"""
+{_TARGETS} WHERE p.id = $1 AND t.collected IS NOT NULL
+ORDER BY (a.outcome = 'approved') IS TRUE DESC, a.opened_at, t.attempt_id LIMIT 1
+"""
+TARGET_OF_TRANSACTION = f"""
+{_TARGETS} WHERE p.id = $1 AND t.provider_transaction = $2 AND t.collected IS NOT NULL LIMIT 1
 """
 # Refunds with columns of their payment and their try, and the provider's references of the try's other
 # refunds, which are looked up by payment, where there is an index; `r` is the source of rows. What a further
@@ -63,10 +73,18 @@ READ_REFUND = f"{WITH_ITS_TRY.format(source='refunds')} WHERE r.id = $1"
 LOCK_REFUND = f"{READ_REFUND} FOR UPDATE OF r"
 NEW_REFUND = """
 INSERT INTO refunds (id, payment_id, attempt_id, partner_id, connector_id, kind, reference, fingerprint,
-  amount, reason, state, asked_by, our_reference, bearer, consent, next_action_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, CASE WHEN $16 THEN now() END)
+  amount, reason, state, asked_by, our_reference, bearer, consent, from_suspense, next_action_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+  CASE WHEN $17 THEN now() END)
 """
-CHANGE_RUNNING_TOTAL = "UPDATE tries SET refunded = refunded + $2 WHERE attempt_id = $1"
+CHANGE_RUNNING_TOTALS = """
+UPDATE tries SET refunded = refunded + $2, charged_back = charged_back + $3 WHERE attempt_id = $1
+"""
+# Of the refunds of a try that are not freed: how many they are, and what chargebacks took from suspense.
+READ_PARTS = """
+SELECT count(*) AS parts, coalesce(sum(from_suspense), 0)::bigint AS from_suspense FROM refunds
+WHERE payment_id = $1 AND attempt_id = $2 AND state <> ALL($3::text[])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +110,7 @@ class RefundTarget:
             owed_back_by_payee_entry(self.payee, connector_id, amount),
             owed_back_as_loss_entry(connector_id, amount),
             owed_back_from_suspense_entry(connector_id, amount),
+            charged_back_from_suspense_entry(connector_id, amount),
             paid_back_entry(connector_id, amount),
             paid_back_by_hand_entry(connector_id, amount),
             paid_back_late_entry(connector_id, amount),
@@ -100,9 +119,9 @@ class RefundTarget:
         return lines | accounts_of_refunds(self.payee, self.shares)
 
 
-async def read_target(connection: Connection, query: str, row_id: UUID) -> RefundTarget | None:
+async def read_target(connection: Connection, query: str, row_id: UUID, *names: str) -> RefundTarget | None:
     """The target found by one of the queries TARGET_… for the id of a refund or payment, or None."""
-    row = await connection.fetchrow(query, row_id)
+    row = await connection.fetchrow(query, row_id, *names)
     return None if row is None else RefundTarget(**row)
 
 
@@ -135,10 +154,24 @@ async def add_refund(connection: Connection, new: NewRefund, target: RefundTarge
     await connection.execute(
         NEW_REFUND, new.refund_id, new.payment_id, target.attempt_id, new.partner_id, target.connector_id,
         new.kind, new.reference, new.fingerprint, new.amount.minor, new.reason, state, new.requested_by,
-        unguessable(), new.burden.bearer, new.burden.consent or None, state is RefundState.APPROVED,
+        unguessable(), new.burden.bearer, new.burden.consent or None, new.from_suspense.minor,
+        state is RefundState.APPROVED,
     )  # fmt: skip
-    await connection.execute(CHANGE_RUNNING_TOTAL, target.attempt_id, new.amount.minor)
-    return await lock_refund(connection, new.refund_id)
+    row = await lock_refund(connection, new.refund_id)
+    await change_running_totals(connection, row, 1)
+    return row
+
+
+async def change_running_totals(connection: Connection, refund: Row, sign: int) -> None:
+    """Add a refund (1) to the running totals of its try, which is locked, or free them of it (-1).
+
+    What a chargeback takes from suspense counts in that of chargebacks alone.
+    """
+    charged_back = refund["amount"] if refund["kind"] == RefundKind.CHARGEBACK else 0
+    refunded = refund["amount"] - refund["from_suspense"]
+    await connection.execute(
+        CHANGE_RUNNING_TOTALS, refund["attempt_id"], sign * refunded, sign * charged_back
+    )
 
 
 def locked_refund_of(row: Row) -> LockedRefund:

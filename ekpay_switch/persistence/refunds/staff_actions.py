@@ -11,19 +11,20 @@ from uuid import UUID
 
 import asyncpg
 
+from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundRefusal, RefundState
 from ekpay_switch.persistence.payment_rows import from_json
+from ekpay_switch.persistence.refunds.chargebacks import ChargebackLimit, ask_chargeback
 from ekpay_switch.persistence.refunds.decisions import (
     NothingInSuspenseError,
     RefundCase,
     RefundRequest,
     StaffDecision,
     approve,
-    ask_chargeback,
     ask_review_give_back,
     confirm,
     record_by_hand,
@@ -32,8 +33,10 @@ from ekpay_switch.persistence.refunds.decisions import (
 )
 from ekpay_switch.persistence.refunds.rows import (
     TARGET_IN_SUSPENSE,
+    TARGET_OF_CHARGEBACK,
     TARGET_OF_FUNDING,
     TARGET_OF_REFUND,
+    TARGET_OF_TRANSACTION,
     RefundTarget,
     lock_refund,
     lock_target,
@@ -43,6 +46,7 @@ from ekpay_switch.persistence.refunds.rows import (
 from ekpay_switch.persistence.refunds.store import open_refund
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.collections import RefundOpened, RefundView
+from ekpay_switch.ports.world import Alarms
 from ekpay_switch.security.identifiers import uuid7
 
 _LINES = "SELECT r.*, p.currency FROM refunds AS r JOIN payments AS p ON p.id = r.payment_id"
@@ -65,6 +69,18 @@ class RefundRefusedError(SwitchError):
         self.refusal = refusal
 
 
+class ChargebackTooLargeError(RefundRefusedError):
+    """More is said to be charged back than what is left of the collected money."""
+
+    def __init__(self, limit: ChargebackLimit) -> None:
+        super().__init__(RefundRefusal.EXCEEDS_REMAINING)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        """What is left of how much."""
+        return f"at most {self.limit.collected} were collected, {self.limit.left} of it are left"
+
+
 class ReferenceTakenError(SwitchError):
     """The reference is empty or belongs to another refund: a movement of money is recorded once."""
 
@@ -76,8 +92,8 @@ class BearerError(SwitchError):
 class RefundStaffActions:
     """Refunds as finance works on them; each call is one transaction."""
 
-    def __init__(self, transactions: ShortTransactions) -> None:
-        self._transactions = transactions
+    def __init__(self, transactions: ShortTransactions, alarms: Alarms) -> None:
+        self._transactions, self._alarms = transactions, alarms
 
     # ---- reading
 
@@ -146,18 +162,31 @@ class RefundStaffActions:
         return _view_or_raise(await self._transactions.run(work, target.accounts))
 
     async def record_chargeback(
-        self, payment_id: UUID, amount: Money, reference: str, by: str, burden: Burden = UNNAMED
+        self,
+        payment_id: UUID,
+        amount: Money,
+        reference: str,
+        by: str,
+        burden: Burden = UNNAMED,
+        *,
+        transaction: str = "",
     ) -> RefundView:
-        """Record that the connector has taken money back, under its own reference.
+        """Record that the connector has taken collected money back, under its own reference.
 
-        Where the payment's biller takes nothing back, `burden` names who bears it.
+        The payment may be in any state. `transaction` is the connector's name of the collected movement; if
+        it is empty, the one that paid for the payment is meant, else the oldest one. Where the payment's
+        biller takes nothing back, `burden` names who bears what the payee would give.
 
         Raises:
             RefundRefusedError: this amount cannot have been taken; its `refusal` says why.
+            ChargebackTooLargeError: no so much is left of what was collected; it says how much is.
             ReferenceTakenError: the reference is empty, or exists already.
             BearerError: `burden` names nobody who can bear it.
         """
-        target, name = await self._funding(payment_id), reference.strip()
+        query, names = (TARGET_OF_TRANSACTION, (transaction,)) if transaction else (TARGET_OF_CHARGEBACK, ())
+        target, name = await self._find(query, payment_id, *names), reference.strip()
+        if target is None:
+            raise RefundRefusedError(RefundRefusal.NOT_REFUNDABLE)
         if not name:
             raise ReferenceTakenError
         _require_bearer(burden, target)
@@ -165,9 +194,12 @@ class RefundStaffActions:
         new = request.new(target, RefundKind.CHARGEBACK, amount)
         work = partial(ask_chargeback, new=new, target=target, name=name)
         try:
-            return _view_or_raise(await self._transactions.run(work, target.accounts))
+            answer = await self._transactions.run(work, target.accounts)
         except asyncpg.UniqueViolationError as problem:
             raise ReferenceTakenError from problem
+        if isinstance(answer, ChargebackLimit):
+            raise ChargebackTooLargeError(answer)
+        return _view_or_raise(answer)
 
     async def request_review_give_back(self, payment_id: UUID, reason: str, by: str) -> RefundView:
         """Request that collected money which disagreed go back; its approval ends the review that it caused.
@@ -221,6 +253,7 @@ class RefundStaffActions:
             NotWaitingError: the refund does not wait for approval, or its payment has moved on.
             DebtLimitError: the merchant's debt limit does not allow it.
             PaidAtDeskError: a decision about a break owes the money, or has paid it.
+            ChargedBackError: the connector has taken the money back since it was requested.
         """
         return await self._decide(refund_id, by, approve)
 
@@ -249,13 +282,16 @@ class RefundStaffActions:
         if target is None:
             raise UnknownRefundError
 
-        async def _work(connection: Connection) -> RefundView:
+        async def _work(connection: Connection) -> tuple[RefundView, Alarm | None]:
             payment, try_row = await lock_target(connection, target)
             refund = await lock_refund(connection, refund_id)
-            await decision(RefundCase(connection, payment, try_row, refund), by)
-            return view_of(await lock_refund(connection, refund_id))
+            alarm = await decision(RefundCase(connection, payment, try_row, refund), by)
+            return view_of(await lock_refund(connection, refund_id)), alarm
 
-        return await self._transactions.run(_work, target.accounts)
+        view, alarm = await self._transactions.run(_work, target.accounts)
+        if alarm is not None:
+            self._alarms.raise_alarm(alarm, view.payment_id, refund_id=str(refund_id))
+        return view
 
     async def _funding(self, payment_id: UUID) -> RefundTarget:
         target = await self._find(TARGET_OF_FUNDING, payment_id)
@@ -263,8 +299,8 @@ class RefundStaffActions:
             raise RefundRefusedError(RefundRefusal.NOT_REFUNDABLE)
         return target
 
-    async def _find(self, query: str, row_id: UUID) -> RefundTarget | None:
-        return await self._transactions.run(partial(read_target, query=query, row_id=row_id))
+    async def _find(self, query: str, row_id: UUID, *names: str) -> RefundTarget | None:
+        return await self._transactions.run(lambda connection: read_target(connection, query, row_id, *names))
 
 
 def _require_bearer(burden: Burden, target: RefundTarget) -> None:

@@ -33,7 +33,7 @@ from ekpay_switch.persistence.payment_rows import (
     as_json,
     update_row,
 )
-from ekpay_switch.persistence.refunds.rows import CHANGE_RUNNING_TOTAL, Row
+from ekpay_switch.persistence.refunds.rows import Row, change_running_totals
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.security.identifiers import uuid7
 
@@ -82,7 +82,7 @@ async def write_plan(
     }
     state = await move_refund(connection, refund, plan.event, plan.facts, StepDetails(details.actor, written))
     if plan.frees:
-        await connection.execute(CHANGE_RUNNING_TOTAL, refund["attempt_id"], -refund["amount"])
+        await change_running_totals(connection, refund, -1)
         if is_merchant(payment["biller_id"]):
             moves_back = Money(-refund["amount"], refund["currency"])
             await write_share_reversal(connection, payment, refund["connector_id"], moves_back)
@@ -127,8 +127,12 @@ async def post(connection: Connection, refund: Row, entry: Entry) -> None:
 
 
 async def owe(connection: Connection, payment: Row, refund: Row) -> None:
-    """Post what becomes owed to the payer by an approved refund, taken from whoever was credited."""
-    kind, amount = RefundKind(refund["kind"]), Money(refund["amount"], refund["currency"])
+    """Post what becomes owed to the payer by an approved refund, taken from whoever was credited.
+
+    What a chargeback takes from suspense is another entry.
+    """
+    kind = RefundKind(refund["kind"])
+    amount = Money(refund["amount"] - refund["from_suspense"], refund["currency"])
     bearer = Bearer(refund["bearer"])
     entry = refund_due_entry(kind, payment["biller_id"], refund["connector_id"], amount, bearer)
     if entry is not None:

@@ -13,9 +13,11 @@ import asyncpg
 
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, refund_subject
 from ekpay_switch.domain.collections.connector_calls import RefundLine
+from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import InDoubt
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refunds.chargebacks import divide_chargeback, refuse_chargeback
 from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
@@ -39,6 +41,7 @@ from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
 from ekpay_switch.persistence.refunds.late_payments import settle_late_payment
 from ekpay_switch.persistence.refunds.rows import (
+    READ_PARTS,
     TARGET_OF_FUNDING,
     TARGET_OF_REFUND,
     WITH_ITS_TRY,
@@ -63,10 +66,6 @@ READ_OF_PAYMENT = (
     f"{_WITH_CURRENCY} WHERE r.partner_id = $1 AND r.payment_id = $2 ORDER BY r.created_at, r.id"
 )
 IS_KNOWN = "SELECT true FROM payments WHERE id = $1 AND partner_id = $2"
-COUNT_PARTS = """
-SELECT count(*) FROM refunds WHERE payment_id = $1 AND attempt_id = $2 AND state <> ALL($3::text[])
-  AND further_movement_id IS NULL
-"""
 # A payment that becomes refunding is due as well, so it is found by the index on due payments; LATERAL makes
 # the plan start there even if it was made on empty tables. Only a try with the whole amount left is given
 # back; one that has refunded some of it is for people to look at.
@@ -214,28 +213,41 @@ async def open_refund(
     standing = await _standing_answer(connection, new)
     if standing is not None:
         return standing
-    currency = payment["currency"]
-    split = await read_split(connection, payment)
-    refundable = Refundable(
-        payment_state=State(payment["state"]),
-        collected=Money(try_row["collected"], currency),
-        refunded=Money(try_row["refunded"], currency),
-        amount_max=Money(payment["amount"], currency) if split is None else split.amount,
-        parts=await connection.fetchval(COUNT_PARTS, target.payment_id, target.attempt_id, sorted(FREED)),
-        parts_max=parts_max,
-        collected_at=try_row["collected_at"],
-        now=payment["now"],
-        days_max=days_max,
-        split=split,
-    )
-    refusal = refuse_refund(new, refundable)
+    refundable = await _refundable(connection, payment, try_row, parts_max=parts_max, days_max=days_max)
+    is_chargeback = new.kind is RefundKind.CHARGEBACK
+    refusal = (refuse_chargeback if is_chargeback else refuse_refund)(new, refundable)
     if refusal is not None:
         return refusal
+    if is_chargeback:
+        new = divide_chargeback(new, refundable)
     new = replace(new, needs_approval=takes_two_persons(new, refundable))
     row = await add_refund(connection, new, target)
     if not new.needs_approval:
         await owe(connection, payment, row)
     return RefundOpened(view_of(row))
+
+
+async def _refundable(
+    connection: Connection, payment: Row, try_row: Row, *, parts_max: int, days_max: int
+) -> Refundable:
+    currency = payment["currency"]
+    split = await read_split(connection, payment)
+    held = await connection.fetchrow(READ_PARTS, payment["id"], try_row["attempt_id"], sorted(FREED))
+    return Refundable(
+        payment_state=State(payment["state"]),
+        collected=Money(try_row["collected"], currency),
+        refunded=Money(try_row["refunded"], currency),
+        amount_max=Money(payment["amount"], currency) if split is None else split.amount,
+        parts=held["parts"],
+        parts_max=parts_max,
+        collected_at=try_row["collected_at"],
+        now=payment["now"],
+        days_max=days_max,
+        split=split,
+        charged_back=Money(try_row["charged_back"], currency),
+        from_suspense=Money(held["from_suspense"], currency),
+        is_funding=try_row["outcome"] == TryEnd.APPROVED,
+    )
 
 
 async def _open_give_backs(connection: Connection, limit: int) -> int:

@@ -51,7 +51,8 @@ collections = Table(
 
 # One row for each attempt of the funds leg. Several tries of a payment may be asked about at once, so each
 # has its own epoch and lease. `collected` is the amount it collected, `refunded` the locked running total of
-# refunds. `recorded` is the last epoch whose finding was written, so that a repeated write is recognised.
+# refunds, without what chargebacks took from suspense, `charged_back` that of chargebacks, whole. `recorded`
+# is the last epoch whose finding was written, so that a repeated write is recognised.
 # `is_woken`: a callback came since the try was leased, so its holder may have asked too early. `consent` is
 # that of the payer's first agreement and never changes. `charge`, `fee` and `vat` are the try's own price (a
 # merchant's payment); null: the payment's sums.
@@ -81,9 +82,11 @@ tries = Table(
     Column("charge", BigInteger),
     Column("fee", BigInteger),
     Column("vat", BigInteger),
+    Column("charged_back", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("collected > 0", name="collected"),
     CheckConstraint("(collected IS NULL) = (collected_at IS NULL)", name="collected_at"),
     CheckConstraint("refunded >= 0 AND refunded <= coalesce(collected, 0)", name="refunded"),
+    CheckConstraint("charged_back >= 0 AND charged_back <= coalesce(collected, 0)", name="charged_back"),
     CheckConstraint("num_nulls(charge, fee, vat) IN (0, 3)", name="price"),
     CheckConstraint("least(charge, fee, vat) >= 0", name="price_sums"),
 )
@@ -216,6 +219,8 @@ refunds = Table(
     Column("consent", Text),  # the reference of the biller's written consent to bear it
     # The further movement that goes back, which the running total of its try does not count.
     Column("further_movement_id", Uuid, ForeignKey("further_movements.id"), unique=True),
+    # The part of a chargeback that its payee does not give.
+    Column("from_suspense", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("partner_id", "reference"),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint(one_of("kind", RefundKind), name="kind"),
@@ -228,6 +233,10 @@ refunds = Table(
         "bearer = 'payee' OR (kind IN ('refund', 'chargeback')"
         " AND (approved_by IS NOT NULL OR state IN ('asked', 'rejected')))",
         name="named_bearer",
+    ),
+    CheckConstraint(
+        "from_suspense = 0 OR (kind = 'chargeback' AND from_suspense BETWEEN 0 AND amount)",
+        name="from_suspense",
     ),
     CheckConstraint("(by_hand_by IS NULL) = (bank_reference IS NULL)", name="by_hand"),
     CheckConstraint(

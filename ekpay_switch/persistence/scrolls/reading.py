@@ -26,7 +26,8 @@ from ekpay_switch.persistence.short_transactions import Connection
 Row = Mapping[str, Any]
 
 # The payments of biller $1 that were posted, given back or refunded from day $2 to day $3, with all of that
-# until $3. A refund counts once it is done: before, it may still fail.
+# until $3. A refund counts once it is done: before, it may still fail. What a chargeback takes from suspense
+# is not told.
 _CHANGED_PAYMENTS = """
 WITH touched AS (
   SELECT payment_id FROM journal_entries
@@ -35,7 +36,7 @@ WITH touched AS (
   UNION
   SELECT r.payment_id FROM refunds AS r JOIN refund_history AS h ON h.refund_id = r.id
     AND h.to_state = 'done' AND h.from_state <> 'done'
-  WHERE r.state = 'done' AND r.kind IN ('refund', 'chargeback')
+  WHERE r.state = 'done' AND r.kind IN ('refund', 'chargeback') AND r.amount > r.from_suspense
     AND (h.at AT TIME ZONE INTERVAL '+06:00')::date BETWEEN $2 AND $3
 )
 SELECT p.id, p.scroll_no, p.business_date, p.reference, p.facts, p.partner_id, p.collected_by, p.amount,
@@ -57,11 +58,13 @@ LEFT JOIN LATERAL (
     WHERE payment_id = p.id AND business_date <= $3
       AND moment IN ('delivered', 'posted_after_give_back', 'given_back', 'owed_back')) AS moved) AS e ON true
 LEFT JOIN LATERAL (
-  SELECT array_agg(f.id ORDER BY h.at, f.id) AS refunds, array_agg(f.amount ORDER BY h.at, f.id) AS amounts,
+  SELECT array_agg(f.id ORDER BY h.at, f.id) AS refunds,
+    array_agg(f.amount - f.from_suspense ORDER BY h.at, f.id) AS amounts,
     array_agg(h.at ORDER BY h.at, f.id) AS ats
   FROM refunds AS f JOIN refund_history AS h ON h.refund_id = f.id
     AND h.to_state = 'done' AND h.from_state <> 'done'
   WHERE f.payment_id = p.id AND f.state = 'done' AND f.kind IN ('refund', 'chargeback')
+    AND f.amount > f.from_suspense
     AND (h.at AT TIME ZONE INTERVAL '+06:00')::date <= $3) AS r ON true
 LEFT JOIN LATERAL (
   SELECT bool_or(row_type = 'VOID') AS has_void,

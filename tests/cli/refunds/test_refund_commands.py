@@ -219,7 +219,20 @@ def test_a_chargeback_is_written_down_by_two_persons(
 
     assert done.out == f"Refund {refund_id} of 1050.00 BDT is done.\n"
     assert _line(ekpay, refund_id)["provider_refund"] == name
-    assert ekpay("refunds", "chargeback", str(paid.payment_id), *words, **FIRST).code == 1
+    again = ekpay("refunds", "chargeback", str(paid.payment_id), *words, **FIRST)
+    assert (again.code, again.err) == (
+        1,
+        "ekpay: at most 1071.50 BDT were collected, 21.50 BDT of it are left\n",
+    )
+    rest = ("--amount", "21.50", "--reference", f"{name}-2", "--as", asks)
+    beyond = _refund_of(ekpay("refunds", "chargeback", str(paid.payment_id), *rest, **FIRST))
+    done = ekpay("refunds", "approve", beyond, "--as", approves, **SECOND)
+    assert (done.code, done.out) == (0, f"Refund {beyond} of 21.50 BDT is done.\n")
+    assert "chargeback_beyond_the_bill" in done.err
+    assert "21.50 of it is taken from suspense: its payee does not give it" in (
+        ekpay("refunds", "show", beyond).out
+    )
+    assert ekpay("audit").out == "clean\n"
 
 
 def test_two_persons_pay_by_hand_what_the_connector_does_not_give_back(

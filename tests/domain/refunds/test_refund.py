@@ -179,11 +179,8 @@ def test_why_a_refund_is_not_taken_on(seen: Refundable, refusal: RefundRefusal |
     assert refuse_refund(ASKED, seen) is refusal
 
 
-@pytest.mark.parametrize("kind", [RefundKind.REFUND, RefundKind.CHARGEBACK])
-def test_a_bill_that_cannot_be_undone_is_refunded_where_somebody_is_named_to_bear_it(
-    kind: RefundKind,
-) -> None:
-    final = replace(ASKED, kind=kind, burden=UNNAMED)
+def test_a_bill_that_cannot_be_undone_is_refunded_where_somebody_is_named_to_bear_it() -> None:
+    final = replace(ASKED, burden=UNNAMED)
     assert refuse_refund(final, SEEN) is RefundRefusal.FINAL
     for burden in (OUR_LOSS, CONSENTED):
         assert refuse_refund(replace(final, burden=burden), SEEN) is None
@@ -200,19 +197,19 @@ def test_a_merchants_refund_asks_no_biller() -> None:
     assert refuse_refund(replace(ASKED, burden=UNNAMED), replace(SEEN, split=a_split(60_000))) is None
 
 
-def test_a_chargeback_is_a_fact_that_no_limit_of_parts_or_days_undoes() -> None:
-    chargeback = replace(ASKED, kind=RefundKind.CHARGEBACK)
-    late = replace(SEEN, parts=10, now=NOON + timedelta(days=400))
-    assert refuse_refund(chargeback, late) is None
-    assert refuse_refund(chargeback, replace(late, refunded=Money(40_001))) is RefundRefusal.EXCEEDS_REMAINING
+@pytest.mark.parametrize(
+    ("from_suspense", "refusal"), [(42_075, None), (42_076, RefundRefusal.EXCEEDS_REMAINING)]
+)
+def test_what_the_payer_got_by_a_chargeback_is_not_refunded_again(
+    from_suspense: int, refusal: RefundRefusal | None
+) -> None:
+    assert refuse_refund(ASKED, replace(SEEN, from_suspense=Money(from_suspense))) is refusal
 
 
-def test_a_merchants_refund_is_refused_beyond_its_debt_limit_and_a_chargeback_is_not() -> None:
+def test_a_merchants_refund_is_refused_beyond_its_debt_limit() -> None:
     sold = replace(SEEN, split=a_split(59_999))
-    chargeback = replace(ASKED, kind=RefundKind.CHARGEBACK)
     assert refuse_refund(ASKED, sold) is RefundRefusal.DEBT_LIMIT
     assert refuse_refund(replace(ASKED, amount=Money(59_999)), sold) is None
-    assert refuse_refund(chargeback, sold) is None
     assert refuse_refund(ASKED, replace(sold, split=a_split(60_000))) is None
 
 

@@ -11,8 +11,9 @@ from ekpay_switch.domain.collections.file_proofs import NO_FILES
 from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT
 from ekpay_switch.domain.ledger.posting_rules import paid_back_entry, paid_back_late_entry
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.payment import Event, State
+from ekpay_switch.domain.refunds.chargebacks import divide_chargeback, refuse_chargeback
 from ekpay_switch.domain.refunds.late_refunds import LateStep, late_step
 from ekpay_switch.domain.refunds.refund import (
     FREED,
@@ -56,7 +57,7 @@ class FakeRefunds:
     def reject(self, refund_id: UUID) -> None:
         refund = self.tables.refunds[refund_id]
         refund.walk(RefundEvent.REJECTED)
-        refund.held_by.refunded -= refund.new.amount
+        self.tables.count(refund, -1)
 
     def take_by_connector(self, refund_id: UUID) -> None:
         """Two persons have written down that the connector took money back by itself."""
@@ -98,8 +99,13 @@ class FakeRefunds:
             if one is None:
                 return RefundRefusal.NOT_REFUNDABLE
             seen = self._refundable(new, one, parts_max, days_max)
+            is_chargeback = new.kind is RefundKind.CHARGEBACK
+            refusal = (refuse_chargeback if is_chargeback else refuse_refund)(new, seen)
+            if refusal is not None:
+                return refusal
+            new = divide_chargeback(new, seen) if is_chargeback else new
             new = replace(new, needs_approval=takes_two_persons(new, seen))
-            return refuse_refund(new, seen) or RefundOpened(tables.owe(one, new).view)
+            return RefundOpened(tables.owe(one, new).view)
 
     async def open_give_backs(self, limit: int) -> int:
         with self.tables.steps.step("open_give_backs"):
@@ -189,19 +195,24 @@ class FakeRefunds:
             collected=one.collected,
             refunded=one.refunded,
             amount_max=billed if split is None else split.amount,
-            parts=len(
-                [
-                    r
-                    for r in tables.refunds_of(new.payment_id)
-                    if r.held_by is one and r.state not in FREED and r.further is None
-                ]
-            ),
+            parts=len(self._held_by(one)),
             parts_max=parts_max,
             collected_at=one.collected_at,
             now=tables.clock.now(),
             days_max=days_max,
             split=split,
+            charged_back=one.charged_back,
+            from_suspense=total(
+                r.new.from_suspense for r in self._held_by(one) if r.new.kind is RefundKind.CHARGEBACK
+            ),
         )
+
+    def _held_by(self, one: StoredTry) -> list[StoredRefund]:
+        return [
+            refund
+            for refund in self.tables.refunds_of(one.payment_id)
+            if refund.held_by is one and refund.state not in FREED and refund.further is None
+        ]
 
     def _is_due(self, refund: StoredRefund) -> bool:
         is_to_be_asked = refund.state in TO_BE_ASKED and self.tables.is_due(refund)
@@ -309,7 +320,7 @@ class FakeRefunds:
         refund.provider_refund = plan.provider_refund or refund.provider_refund
         refund.updated_at, refund.lease_until = tables.clock.now(), None
         if plan.frees:
-            refund.held_by.refunded -= new.amount
+            tables.count(refund, -1)
             tables.unwind(refund, Money(-new.amount.minor, new.amount.currency))
         again = plan.ask_again_seconds
         refund.next_action_at = None if again is None else tables.later(again)

@@ -19,7 +19,7 @@ from ekpay_switch.domain.collections.funding import (
 )
 from ekpay_switch.domain.collections.further_movements import FurtherMovement
 from ekpay_switch.domain.ledger.entries import Entry
-from ekpay_switch.domain.ledger.posting_rules import Sums
+from ekpay_switch.domain.ledger.posting_rules import Sums, charged_back_from_suspense_entry
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
 from ekpay_switch.domain.refunds.refund import (
@@ -70,6 +70,7 @@ class StoredTry:
     collected: Money | None = None
     collected_at: datetime | None = None
     refunded: Money = ZERO
+    charged_back: Money = ZERO
 
 
 @dataclass
@@ -297,20 +298,31 @@ class CollectTables:
         refund = StoredRefund(new, one, state, now, now, further=further)
         self.refunds[new.refund_id] = refund
         if further is None:
-            one.refunded += new.amount
+            self.count(refund, 1)
         if not new.needs_approval:
             self.let_go(refund)
         return refund
+
+    def count(self, refund: StoredRefund, sign: int) -> None:
+        """Count a refund in the running totals of its try (1), or not any more (-1)."""
+        new, one = refund.new, refund.held_by
+        one.refunded += Money(sign * (new.amount - new.from_suspense).minor)
+        if new.kind is RefundKind.CHARGEBACK:
+            one.charged_back += Money(sign * new.amount.minor)
 
     def let_go(self, refund: StoredRefund) -> None:
         """The refund is approved: its money is owed, and it is due."""
         new = refund.new
         payee, connector_id = self.collections[new.payment_id].biller_id, refund.held_by.new.connector_id
-        self.post(
-            new.payment_id, refund_due_entry(new.kind, payee, connector_id, new.amount, new.burden.bearer)
-        )
-        if new.kind in {RefundKind.REFUND, RefundKind.CHARGEBACK}:
-            self.unwind(refund, new.amount)
+        taken = new.amount - new.from_suspense
+        if taken > ZERO:
+            self.post(
+                new.payment_id, refund_due_entry(new.kind, payee, connector_id, taken, new.burden.bearer)
+            )
+        if new.from_suspense > ZERO:
+            self.post(new.payment_id, charged_back_from_suspense_entry(connector_id, new.from_suspense))
+        if new.kind in {RefundKind.REFUND, RefundKind.CHARGEBACK} and taken > ZERO:
+            self.unwind(refund, taken)
         refund.next_action_at = self.clock.now()
 
     def unwind(self, refund: StoredRefund, change: Money) -> None:

@@ -18,6 +18,7 @@ _REFUNDS = {
     "further": "(SELECT id FROM refunds WHERE further_movement_id IS NOT NULL AND state = 'approved')",
     "review": _REFUND.format("give_back", "asked"),
     "taken": _REFUND.format("chargeback", "done"),
+    "beyond": "(SELECT id FROM refunds WHERE from_suspense > 0)",
     "lost": "(SELECT id FROM refunds WHERE bearer = 'our_loss' AND state = 'approved')",
     "consented": "(SELECT id FROM refunds WHERE bearer = 'consent')",
     "by_hand": """(SELECT id FROM refunds
@@ -148,6 +149,33 @@ TAMPERINGS = (
         ("UPDATE tries SET refunded = refunded + 1 WHERE attempt_id = $try_of_done",),
     ),
     Tampering(
+        "a running total of chargebacks lowered",
+        "SELECT 'tries ' || $try_of_taken",
+        ("UPDATE tries SET charged_back = charged_back - 1 WHERE attempt_id = $try_of_taken",),
+    ),
+    Tampering(
+        "a running total of chargebacks where there is none",
+        "SELECT 'tries ' || $try_of_done",
+        ("UPDATE tries SET charged_back = 1 WHERE attempt_id = $try_of_done",),
+    ),
+    Tampering(
+        "what a chargeback took from suspense put on its payee",
+        "SELECT 'payments ' || $payment_of_beyond",
+        (
+            """UPDATE tries SET refunded = refunded + (SELECT from_suspense FROM refunds WHERE id = $beyond)
+            WHERE attempt_id = $try_of_beyond""",
+            "UPDATE refunds SET from_suspense = 0 WHERE id = $beyond",
+        ),
+    ),
+    Tampering(
+        "our loss by a chargeback moved into suspense",
+        "SELECT 'payments ' || $payment_of_taken",
+        (
+            "UPDATE tries SET refunded = refunded - 1 WHERE attempt_id = $try_of_taken",
+            "UPDATE refunds SET from_suspense = from_suspense + 1 WHERE id = $taken",
+        ),
+    ),
+    Tampering(
         "more given back than came",
         "SELECT 'tries ' || $try_of_asked",
         (
@@ -267,7 +295,11 @@ TAMPERINGS = (
     Tampering(
         "a refund made a chargeback",
         "SELECT 'refunds ' || $done",
-        ("UPDATE refunds SET kind = 'chargeback' WHERE id = $done",),
+        (
+            """UPDATE tries SET charged_back = (SELECT amount FROM refunds WHERE id = $done)
+            WHERE attempt_id = $try_of_done""",
+            "UPDATE refunds SET kind = 'chargeback' WHERE id = $done",
+        ),
     ),
     # ---- where the money is meanwhile
     Tampering(

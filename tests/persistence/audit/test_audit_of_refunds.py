@@ -16,7 +16,7 @@ from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.database import a_copy, at_the_server, database_of
 from tests.persistence.audit.refund_tamperings import TAMPERINGS, placed
 from tests.persistence.audit.tamperings import Tampering
-from tests.persistence.collections.collection_setup import agreed, open_till
+from tests.persistence.collections.collection_setup import TAKEN, agreed, open_till
 from tests.persistence.conftest import open_books
 from tests.persistence.refunds.refund_setup import (
     CONSENTED,
@@ -61,8 +61,9 @@ async def _refund(office: Office) -> None:
     await office.take(waiting, 10_000)
     rejected = await office.take(waiting, 7_000, needs_approval=True, requested_by=ASKS)
     await office.desk.reject(rejected.refund_id, AGREES)
-    view = await office.desk.record_chargeback(taken.payment_id, Money(9_000), "CB-1", ASKS, UNDOABLE)
-    await office.desk.approve(view.refund_id, AGREES)
+    for name, amount in (("CB-1", 9_000), ("CB-2", TAKEN - 9_000)):
+        view = await office.desk.record_chargeback(taken.payment_id, Money(amount), name, ASKS, UNDOABLE)
+        await office.desk.approve(view.refund_id, AGREES)
 
 
 async def _bear(office: Office) -> None:

@@ -23,6 +23,7 @@ from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.persistence.short_transactions import Connect, ShortTransactions, TransactionLimits
 from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundView
 from ekpay_switch.security.identifiers import uuid7
+from tests.fakes.world import FakeAlarms
 from tests.persistence.books import REFUSED, Books
 from tests.persistence.collections.collection_setup import KEPT, SUMS, TAKEN, Till, agreed
 
@@ -76,6 +77,7 @@ class Office:
     till: Till
     refunds: PostgresRefunds
     desk: RefundStaffActions
+    alarms: FakeAlarms
 
     @property
     def books(self) -> Books:
@@ -196,5 +198,6 @@ async def open_office(
 ) -> AsyncIterator[Office]:
     limits = TransactionLimits(connections)
     transactions = ShortTransactions(connect or till.books.database.connect_hot, limits)
-    yield Office(till, PostgresRefunds(transactions), RefundStaffActions(transactions))
+    alarms = FakeAlarms()
+    yield Office(till, PostgresRefunds(transactions), RefundStaffActions(transactions, alarms), alarms)
     await transactions.close()

@@ -7,7 +7,8 @@ import pytest
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
-from ekpay_switch.persistence.refunds.store import COUNT_PARTS, LEASE_DUE, OWED_BACK, READ_STANDING
+from ekpay_switch.persistence.refunds.rows import READ_PARTS
+from ekpay_switch.persistence.refunds.store import LEASE_DUE, OWED_BACK, READ_STANDING
 from ekpay_switch.ports.collections import RefundOpened
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import Books
@@ -250,7 +251,7 @@ async def test_a_refund_that_is_postponed_is_let_go(office: Office) -> None:
 QUEUES = {
     "refunds": (LEASE_DUE, "bigint, interval, text[]", "9, '1 s', '{}'", "ix_refunds_next_action_at"),
     "give_backs": (OWED_BACK, "bigint", "9", "ix_payments_next_action_at"),
-    "parts": (COUNT_PARTS, "uuid, uuid, text[]", "NULL, NULL, NULL", "ix_refunds_payment_id"),
+    "parts": (READ_PARTS, "uuid, uuid, text[]", "NULL, NULL, NULL", "ix_refunds_payment_id"),
     "reference": (READ_STANDING, "text, text", "'', ''", "uq_refunds_partner_id_reference"),
 }
 

@@ -301,6 +301,14 @@ async def test_a_chargeback_beyond_the_debt_limit_is_owed_to_us_by_the_merchant(
     assert await stall.owed() == AMOUNT - DEBT_LIMIT
 
 
+async def test_a_chargeback_of_all_that_was_collected_takes_the_charges_from_suspense(stall: Stall) -> None:
+    held, whole = await stall.sold(SPLIT), AMOUNT + sum(CHARGES)
+    await _charged_back(stall, held, whole)
+    assert await stall.refunded(held) == WEIGHTS
+    assert (await stall.owed(), await stall.balance("suspense:bkash")) == (0, sum(CHARGES))
+    assert [event for event, _ in stall.office.alarms.raised] == ["chargeback_beyond_the_bill"]
+
+
 async def test_a_failed_refund_leaves_what_a_chargeback_made_the_merchant_owe(stall: Stall) -> None:
     held, other = await stall.sold(SPLIT), await stall.sold()
     await stall.settled(2 * AMOUNT)
