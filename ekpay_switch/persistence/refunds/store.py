@@ -337,8 +337,9 @@ async def _record(
         # Nothing was sent, so the next send counts as the first one.
         unsent = {"sends": locked_refund.sends} if plan.event is RefundEvent.NOT_SENT else {}
         state = await write_plan(connection, payment, row, plan, StepDetails(changes=unsent))
+        is_given_up = state in {RefundState.BY_HAND, RefundState.FAILED}
         # An answer that came before, under an old epoch, may say that it is paid.
-        late = await settle_late_payment(connection, payment, row)
+        late = await settle_late_payment(connection, payment, row) if is_given_up else None
         return late or RefundRecorded(state, plan.alarm)
     last = await connection.fetchrow(LAST_STEP, row["id"], row["steps"])
     was_by_hand = last is not None and tuple(last) == (RefundState.BY_HAND, RefundEvent.PAID_BACK)

@@ -246,3 +246,13 @@ def _named_as_done(payment_id: UUID, refund_id: UUID) -> FileAnswer:
         their_reference="SF-1",
         amount=-TAKEN,
     )
+
+
+async def test_an_answer_that_came_before_it_failed_is_a_claim_as_well(office: Office) -> None:
+    view = await office.take(await office.completed())
+    slow, held = await office.sent(view.refund_id), await office.sent(view.refund_id)
+    assert await office.refunds.record(slow, given("RFD1", BILLED)) is None
+
+    assert await office.record(held, NO) == RefundRecorded(RefundState.FAILED, Alarm.LATE_REFUND)
+
+    assert (await office.till.balances())["suspense:bkash"] == BILLED
