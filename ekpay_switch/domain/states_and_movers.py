@@ -92,6 +92,12 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _switch("refund", "in_doubt", "its connector is asked", Alarm.REFUND_STUCK),
     _final("refund", "done"),
     _person("refund", "given back after all", "it failed here and was given there", Alarm.LATE_REFUND),
+    _person(
+        "refund",
+        "a chargeback beyond the bill",
+        "its claim is collected, or written off",
+        Alarm.CHARGEBACK_BEYOND_THE_BILL,
+    ),
     _final("refund", "failed"),
     _person("refund", "by_hand", "finance pays it, and another confirms", Alarm.REFUND_NEEDS_A_PERSON),
     _final("refund", "rejected"),

@@ -31,25 +31,18 @@ async def send_refund(locked_refund: LockedRefund, world: World) -> None:
     settlement file names as done is never sent again, and one that is left to finance is only asked about. A
     further movement is left to finance at once.
     """
-    if locked_refund.is_of_further_movement:
-        name = locked_refund.order.provider_transaction
-        why = f"{name} came beside other money of the same page, which the connector would give back"
-        await _record(locked_refund, NoRefundRoute(why), world)
-        return
     connector = world.connectors.by_id(locked_refund.order.connector_id)
-    if connector is None:
+    if connector is None and not locked_refund.is_of_further_movement:
         await world.refunds.postpone(locked_refund, ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS)
+        return
+    why = _why_no_route(locked_refund, connector)
+    if connector is None or why:
+        await _record(locked_refund, NoRefundRoute(why), world)
         return
     if locked_refund.state is RefundState.BY_HAND:
         await _ask_while_by_hand(locked_refund, connector, world)
         return
-    rules, timing = connector.profile.refunds, connector.profile.timing
-    age_seconds = (locked_refund.now - locked_refund.collected_at).total_seconds()
-    is_over = rules is None or age_seconds > rules.days_max * DAY_SECONDS
-    if not locked_refund.sends and (is_over or not locked_refund.order.provider_transaction):
-        why = "the connector gives nothing back, or not any more, or never named what it collected"
-        await _record(locked_refund, NoRefundRoute(why), world)
-        return
+    timing = connector.profile.timing
     if not await _has_budget(locked_refund, connector, world):
         return
     send_before = world.clock.monotonic() + timing.send_seconds
@@ -69,6 +62,21 @@ async def send_refund(locked_refund: LockedRefund, world: World) -> None:
     await _record(
         locked_refund, RefundAnswer(outcome, timing.next_ask_seconds(locked_refund.questions)), world
     )
+
+
+def _why_no_route(locked_refund: LockedRefund, connector: Connector | None) -> str:
+    """Why the connector cannot give it back, or nothing."""
+    name = locked_refund.order.provider_transaction
+    if locked_refund.is_of_further_movement:
+        return f"{name} came beside other money of the same page, which the connector would give back"
+    if connector is None or locked_refund.state is RefundState.BY_HAND:
+        return ""
+    rules = connector.profile.refunds
+    age_seconds = (locked_refund.now - locked_refund.collected_at).total_seconds()
+    is_over = rules is None or age_seconds > rules.days_max * DAY_SECONDS
+    if not locked_refund.sends and (is_over or not name):
+        return "the connector gives nothing back, or not any more, or never named what it collected"
+    return ""
 
 
 async def _has_budget(locked_refund: LockedRefund, connector: Connector, world: World) -> bool:

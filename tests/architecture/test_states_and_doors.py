@@ -31,7 +31,12 @@ ENUMS: dict[str, tuple[type[StrEnum], ...]] = {
     "decision": (ProposalState,),
 }
 # Alarms that only a person ends: no row of ours tells when what they are about is over.
-CLOSED_BY_PERSONS = {Alarm.LATE_APPROVAL, Alarm.LATE_REFUND, Alarm.REVERSAL_NOT_KNOWN}
+CLOSED_BY_PERSONS = {
+    Alarm.CHARGEBACK_BEYOND_THE_BILL,
+    Alarm.LATE_APPROVAL,
+    Alarm.LATE_REFUND,
+    Alarm.REVERSAL_NOT_KNOWN,
+}
 WAITING = [row for row in MOVED_STATES if row.mover is Mover.PERSON]
 
 

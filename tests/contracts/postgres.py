@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.domain.merchants import Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import EventType
@@ -138,13 +137,13 @@ class PostgresBooks:
         return [row["notice"] for row in await self.copy.books.rows(NOTICES, payment_id)]
 
     async def approve_refund(self, refund_id: UUID) -> None:
-        await RefundStaffActions(self.copy.transactions, LoggedAlarms()).approve(refund_id, "second person")
+        await RefundStaffActions(self.copy.transactions).approve(refund_id, "second person")
 
     async def reject_refund(self, refund_id: UUID) -> None:
-        await RefundStaffActions(self.copy.transactions, LoggedAlarms()).reject(refund_id, "second person")
+        await RefundStaffActions(self.copy.transactions).reject(refund_id, "second person")
 
     async def confirm_paid_by_hand(self, refund_id: UUID, bank_reference: str) -> None:
-        staff = RefundStaffActions(self.copy.transactions, LoggedAlarms())
+        staff = RefundStaffActions(self.copy.transactions)
         await staff.record_paid_by_hand(refund_id, bank_reference, "first person")
         await staff.confirm_paid_by_hand(refund_id, "second person")
 

@@ -7,7 +7,6 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.cli.billers import profiles as billers
 from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.payments.wording import refund_lines
@@ -241,7 +240,7 @@ def _read(work: Work[Result]) -> Result:
 async def _with_refund_actions(session: Session, work: Work[Result]) -> Result:
     transactions = ShortTransactions(session.database.connect)
     try:
-        return await work(RefundStaffActions(transactions, LoggedAlarms()))
+        return await work(RefundStaffActions(transactions))
     finally:
         await transactions.close()
 

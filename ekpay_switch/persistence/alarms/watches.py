@@ -51,10 +51,10 @@ _OPEN = f"""
  UNION ALL SELECT * FROM payments WHERE {UNSCHEDULED}) AS p
 """
 _IN_SUSPENSE = """
-SELECT 'payment ' || t.payment_id AS subject, t.payment_id, sum(t.collected - t.refunded)::bigint AS amount,
-  min(t.collected_at) AS since
+SELECT 'payment ' || t.payment_id AS subject, t.payment_id,
+  sum(t.collected - t.refunded - t.charged_back)::bigint AS amount, min(t.collected_at) AS since
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
-WHERE a.outcome = 'disagreed' AND t.collected > t.refunded AND NOT EXISTS (
+WHERE a.outcome = 'disagreed' AND t.collected > t.refunded + t.charged_back AND NOT EXISTS (
   SELECT FROM break_refunds AS b WHERE b.attempt_id = t.attempt_id
   GROUP BY b.attempt_id HAVING sum(b.amount) > 0)
 GROUP BY t.payment_id

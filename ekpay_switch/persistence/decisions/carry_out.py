@@ -69,7 +69,7 @@ WHERE attempt_id = $1
 _MISMATCHED_TRY = """
 SELECT t.attempt_id, t.connector_id, t.charge, t.fee, t.vat FROM tries AS t
 JOIN attempts AS a ON a.id = t.attempt_id
-WHERE t.payment_id = $1 AND a.outcome = 'disagreed' AND t.collected IS NOT NULL AND t.refunded = 0
+WHERE t.payment_id = $1 AND a.outcome = 'disagreed' AND t.refunded + t.charged_back < t.collected
 ORDER BY a.opened_at LIMIT 1
 """
 

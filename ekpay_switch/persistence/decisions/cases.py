@@ -52,9 +52,9 @@ _CASES: Mapping[CaseKind, str] = {
     CaseKind.STUCK_COLLECTION: _stuck(State.COLLECTING),
     CaseKind.STUCK_DELIVERY: _stuck(State.DELIVERING),
     CaseKind.MISMATCHED_MONEY: """
-        SELECT p.id, p.id, t.collected, t.collected_at FROM attempts AS a
+        SELECT p.id, p.id, t.collected - t.refunded - t.charged_back, t.collected_at FROM attempts AS a
         JOIN tries AS t ON t.attempt_id = a.id JOIN payments AS p ON p.id = t.payment_id
-        WHERE a.outcome = 'disagreed' AND t.collected IS NOT NULL AND t.refunded = 0
+        WHERE a.outcome = 'disagreed' AND t.refunded + t.charged_back < t.collected
           AND p.state <> 'in_review'""",
     CaseKind.MISSING_RECEIPT: f"""
         SELECT p.id, p.id, {_TOTAL}, al.raised_at FROM alarms AS al JOIN payments AS p ON p.id = al.payment_id
@@ -81,7 +81,7 @@ SELECT p.*, now() AS now, h.from_state AS came_from, h.facts AS last_facts,
   EXISTS (SELECT FROM alarms AS a WHERE a.payment_id = p.id AND a.ended_at IS NULL
     AND a.kind = '{Alarm.RECEIPT_MISSING}') AS lacks_receipt,
   (SELECT t.attempt_id FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
-    WHERE t.payment_id = p.id AND a.outcome = 'disagreed' AND t.collected IS NOT NULL AND t.refunded = 0
+    WHERE t.payment_id = p.id AND a.outcome = 'disagreed' AND t.refunded + t.charged_back < t.collected
     ORDER BY a.opened_at LIMIT 1) AS mismatched_try,
   (SELECT a.id FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'funds' AND a.state <> 'closed'
     ORDER BY a.state = 'open' DESC, a.opened_at DESC LIMIT 1) AS open_try
@@ -184,12 +184,18 @@ async def _payment_case(
         sums=sums,
         prefund="" if connector_id else prefund_account(row["partner_id"], row["bucket"]),
         connector_id=connector_id if try_row is None else try_row["connector_id"],
-        in_suspense=0 if try_row is None else try_row["collected"] or 0,
+        in_suspense=0 if try_row is None else _in_suspense(try_row),
         late_posting=max(row["late_posting"] or 0, 0),
         echoed=int(facts["echoed_amount"]) if "echoed_amount" in facts else None,
         from_deposit=row["biller_id"] in deposit_billers,
         last_facts=facts,
     )
+
+
+def _in_suspense(try_row: Row) -> int:
+    """What a try has brought and neither gives back nor has lost to its connector, in paisa."""
+    left: int = (try_row["collected"] or 0) - try_row["refunded"] - try_row["charged_back"]
+    return left
 
 
 def _kind_of(row: Row) -> CaseKind | None:

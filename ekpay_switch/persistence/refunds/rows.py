@@ -83,7 +83,7 @@ UPDATE tries SET refunded = refunded + $2, charged_back = charged_back + $3 WHER
 # Of the refunds of a try that are not freed: how many they are, and what chargebacks took from suspense.
 READ_PARTS = """
 SELECT count(*) AS parts, coalesce(sum(from_suspense), 0)::bigint AS from_suspense FROM refunds
-WHERE payment_id = $1 AND attempt_id = $2 AND state <> ALL($3::text[])
+WHERE payment_id = $1 AND attempt_id = $2 AND state <> ALL($3::text[]) AND further_movement_id IS NULL
 """
 
 

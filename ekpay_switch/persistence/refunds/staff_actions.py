@@ -11,12 +11,13 @@ from uuid import UUID
 
 import asyncpg
 
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import RaisedAlarm, refund_subject
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundRefusal, RefundState
+from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.payment_rows import from_json
 from ekpay_switch.persistence.refunds.chargebacks import ChargebackLimit, ask_chargeback
 from ekpay_switch.persistence.refunds.decisions import (
@@ -46,7 +47,6 @@ from ekpay_switch.persistence.refunds.rows import (
 from ekpay_switch.persistence.refunds.store import open_refund
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.collections import RefundOpened, RefundView
-from ekpay_switch.ports.world import Alarms
 from ekpay_switch.security.identifiers import uuid7
 
 _LINES = "SELECT r.*, p.currency FROM refunds AS r JOIN payments AS p ON p.id = r.payment_id"
@@ -92,8 +92,8 @@ class BearerError(SwitchError):
 class RefundStaffActions:
     """Refunds as finance works on them; each call is one transaction."""
 
-    def __init__(self, transactions: ShortTransactions, alarms: Alarms) -> None:
-        self._transactions, self._alarms = transactions, alarms
+    def __init__(self, transactions: ShortTransactions) -> None:
+        self._transactions = transactions
 
     # ---- reading
 
@@ -282,16 +282,20 @@ class RefundStaffActions:
         if target is None:
             raise UnknownRefundError
 
-        async def _work(connection: Connection) -> tuple[RefundView, Alarm | None]:
+        async def _work(connection: Connection) -> RefundView:
             payment, try_row = await lock_target(connection, target)
             refund = await lock_refund(connection, refund_id)
             alarm = await decision(RefundCase(connection, payment, try_row, refund), by)
-            return view_of(await lock_refund(connection, refund_id)), alarm
+            view = view_of(await lock_refund(connection, refund_id))
+            if alarm is not None:
+                facts = {"refund_id": str(refund_id), "connector_id": target.connector_id}
+                raised = RaisedAlarm(
+                    alarm, refund_subject(refund_id), view.payment_id, view.amount.minor, facts
+                )
+                await raise_alarms(connection, [raised])
+            return view
 
-        view, alarm = await self._transactions.run(_work, target.accounts)
-        if alarm is not None:
-            self._alarms.raise_alarm(alarm, view.payment_id, refund_id=str(refund_id))
-        return view
+        return await self._transactions.run(_work, target.accounts)
 
     async def _funding(self, payment_id: UUID) -> RefundTarget:
         target = await self._find(TARGET_OF_FUNDING, payment_id)

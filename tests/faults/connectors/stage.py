@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
 from ekpay_switch.persistence.short_transactions import ShortTransactions
@@ -158,7 +157,7 @@ async def open_site(folder: Path) -> AsyncIterator[Site]:
                     for name, port in setting.gateways.items()
                 },
                 biller=await closing.enter_async_context(NescoAdminClient(biller)),
-                finance=RefundStaffActions(transactions, LoggedAlarms()),
+                finance=RefundStaffActions(transactions),
                 lookout=lookout,
             )
 

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
 from ekpay_switch.persistence.short_transactions import ShortTransactions
@@ -89,7 +88,7 @@ async def open_site(folder: Path) -> AsyncIterator[WalletSite]:
                     for name, kind in DESKS.items()
                 },
                 witness=witness,
-                finance=RefundStaffActions(transactions, LoggedAlarms()),
+                finance=RefundStaffActions(transactions),
             )
 
 

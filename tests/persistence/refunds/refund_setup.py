@@ -23,7 +23,6 @@ from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.persistence.short_transactions import Connect, ShortTransactions, TransactionLimits
 from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundView
 from ekpay_switch.security.identifiers import uuid7
-from tests.fakes.world import FakeAlarms
 from tests.persistence.books import REFUSED, Books
 from tests.persistence.collections.collection_setup import KEPT, SUMS, TAKEN, Till, agreed
 
@@ -77,7 +76,6 @@ class Office:
     till: Till
     refunds: PostgresRefunds
     desk: RefundStaffActions
-    alarms: FakeAlarms
 
     @property
     def books(self) -> Books:
@@ -176,6 +174,11 @@ class Office:
 
     # ---- what is asked
 
+    async def alarms(self) -> list[tuple[str, UUID]]:
+        """The kind and the payment of every open alarm about a chargeback, oldest first."""
+        query = "SELECT kind, payment_id FROM alarms WHERE kind = 'chargeback_beyond_the_bill' ORDER BY id"
+        return [tuple(row) for row in await self.books.rows(query)]
+
     async def row(self, refund_id: UUID) -> Any:  # noqa: ANN401 - a record of the driver
         query = "SELECT *, extract(epoch FROM next_action_at - now())::float8 AS due_seconds FROM refunds"
         return (await self.books.rows(f"{query} WHERE id = $1", refund_id))[0]
@@ -198,6 +201,5 @@ async def open_office(
 ) -> AsyncIterator[Office]:
     limits = TransactionLimits(connections)
     transactions = ShortTransactions(connect or till.books.database.connect_hot, limits)
-    alarms = FakeAlarms()
-    yield Office(till, PostgresRefunds(transactions), RefundStaffActions(transactions, alarms), alarms)
+    yield Office(till, PostgresRefunds(transactions), RefundStaffActions(transactions))
     await transactions.close()

@@ -72,8 +72,8 @@ async def _moved(office: Office, before: dict[str, int]) -> dict[str, int]:
     return {name: change for name, change in changes.items() if change}
 
 
-def _raised(office: Office) -> list[str]:
-    return [event for event, _ in office.alarms.raised]
+async def _raised(office: Office) -> list[str]:
+    return [event for event, _ in await office.alarms()]
 
 
 async def test_chargeback_of_the_whole_collection(office: Office) -> None:
@@ -90,7 +90,7 @@ async def test_chargeback_of_the_whole_collection(office: Office) -> None:
         await office.desk.approve(refund_id, AGREES)
 
     assert await _moved(office, before) == {RECEIVABLE: -COLLECTED, PAYABLE: BILL, SUSPENSE: 8_977}
-    assert office.alarms.raised == [(Alarm.CHARGEBACK_BEYOND_THE_BILL, paid.payment_id)]
+    assert await office.alarms() == [(Alarm.CHARGEBACK_BEYOND_THE_BILL, paid.payment_id)]
     assert (await office.row(part))["from_suspense"] == 0
     assert (await office.row(rest))["from_suspense"] == 8_977
     row = await office.till.row(paid)
@@ -117,7 +117,7 @@ async def test_one_chargeback_takes_the_bill_from_its_payee_and_the_rest_from_su
     assert await office.ask(wanted(paid.payment_id, 1)) is RefundRefusal.EXCEEDS_REMAINING
     # Said again by the same person: told again, and nothing moves.
     await office.desk.approve(refund_id, AGREES)
-    assert _raised(office) == [Alarm.CHARGEBACK_BEYOND_THE_BILL] * 2
+    assert await _raised(office) == [Alarm.CHARGEBACK_BEYOND_THE_BILL] * 2
     assert (await _moved(office, before))[RECEIVABLE] == -COLLECTED
 
 
@@ -142,7 +142,7 @@ async def test_a_chargeback_after_a_refund_is_a_claim(office: Office) -> None:
     refund_id = await _take(office, paid, burden=OUR_LOSS)
 
     assert await _moved(office, before) == {RECEIVABLE: -COLLECTED, SUSPENSE: COLLECTED}
-    assert _raised(office) == [Alarm.CHARGEBACK_BEYOND_THE_BILL]
+    assert await _raised(office) == [Alarm.CHARGEBACK_BEYOND_THE_BILL]
     row = await office.row(refund_id)
     assert (row["bearer"], row["from_suspense"]) == ("payee", COLLECTED)
     assert (await office.till.row(paid))["refunded"] == BILL
@@ -167,7 +167,7 @@ async def test_what_is_not_paid_for_good_is_charged_back_from_suspense(office: O
 
     assert await _moved(office, before) == {RECEIVABLE: -COLLECTED, SUSPENSE: COLLECTED}
     assert (await office.till.payment(held))["state"] == state
-    assert _raised(office) == [Alarm.CHARGEBACK_BEYOND_THE_BILL]
+    assert await _raised(office) == [Alarm.CHARGEBACK_BEYOND_THE_BILL]
     assert await office.books.audit() is None
 
 
@@ -228,7 +228,7 @@ async def test_money_that_waited_in_suspense_is_charged_back_without_a_claim(off
     before = await office.till.balances()
     await _take(office, held, 60_000, burden=UNNAMED)
     assert await _moved(office, before) == {RECEIVABLE: -60_000, SUSPENSE: 60_000}
-    assert _raised(office) == []
+    assert await _raised(office) == []
 
     view = await office.desk.request_review_give_back(held.payment_id, "too little", ASKS)
     assert view.amount == Money(39_900)
@@ -245,7 +245,7 @@ async def test_a_give_back_that_waits_is_not_approved_after_the_chargeback(offic
     await _take(office, held, 99_900, burden=UNNAMED)
     with pytest.raises(ChargedBackError):
         await office.desk.approve(view.refund_id, AGREES)
-    assert _raised(office) == [Alarm.CHARGEBACK_BEYOND_THE_BILL]
+    assert await _raised(office) == [Alarm.CHARGEBACK_BEYOND_THE_BILL]
 
 
 async def test_the_provider_names_which_of_two_collections_it_took_back(office: Office) -> None:
@@ -257,7 +257,7 @@ async def test_the_provider_names_which_of_two_collections_it_took_back(office: 
     )
     await office.desk.approve(view.refund_id, AGREES)
     assert (await office.till.row(second))["charged_back"] == TAKEN
-    assert _raised(office) == [Alarm.CHARGEBACK_BEYOND_THE_BILL]
+    assert await _raised(office) == [Alarm.CHARGEBACK_BEYOND_THE_BILL]
     with pytest.raises(RefundRefusedError, match="not refundable"):
         await office.desk.record_chargeback(
             second.payment_id, Money(1), "CB-2", ASKS, transaction="another's"

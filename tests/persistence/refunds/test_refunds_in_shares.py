@@ -306,7 +306,7 @@ async def test_a_chargeback_of_all_that_was_collected_takes_the_charges_from_sus
     await _charged_back(stall, held, whole)
     assert await stall.refunded(held) == WEIGHTS
     assert (await stall.owed(), await stall.balance("suspense:bkash")) == (0, sum(CHARGES))
-    assert [event for event, _ in stall.office.alarms.raised] == ["chargeback_beyond_the_bill"]
+    assert [event for event, _ in await stall.office.alarms()] == ["chargeback_beyond_the_bill"]
 
 
 async def test_a_failed_refund_leaves_what_a_chargeback_made_the_merchant_owe(stall: Stall) -> None:

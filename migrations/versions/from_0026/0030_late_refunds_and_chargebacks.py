@@ -12,19 +12,22 @@ total: use the new one.
 
 from alembic import op
 
-revision = "0027"
-down_revision = "0025"
+revision = "0030"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 
 _STEPS = (
     "('approved', 'left_to_finance', 'by_hand')",
     "('approved', 'refused', 'failed')",
+    "('approved', 'reviewed_as_unpaid', 'by_hand')",
     "('approved', 'sending', 'sent')",
     "('asked', 'approved', 'approved')",
     "('asked', 'rejected', 'rejected')",
     "('asked', 'taken_by_connector', 'done')",
     "('by_hand', 'paid_by_hand', 'done')",
+    "('in_doubt', 'reviewed_as_paid_back', 'done')",
+    "('in_doubt', 'reviewed_as_unpaid', 'by_hand')",
     "('in_doubt', 'sending', 'sent')",
     "('sent', 'doubted', 'in_doubt')",
     "('sent', 'given', 'done')",
