@@ -34,15 +34,25 @@ class FamilyDecision:
         self.passes.append(f"{number}: {reason}")
 
     def raise_finding(
-        self, code: BreakCode, family: Family, row: PoolRow, reason: str = "", ours: PoolRow | None = None
+        self,
+        code: BreakCode,
+        family: Family,
+        row: PoolRow,
+        reason: str = "",
+        *,
+        ours: PoolRow | None = None,
+        surplus: int = 0,
     ) -> None:
-        """Raise a finding about a row, beside the row of ours that it was compared with."""
+        """Raise a finding about a row, beside the row of ours that it was compared with.
+
+        `surplus` is what several rows of theirs come to beyond our books.
+        """
         compared = None if ours is None else _compared(ours, row)
         self.findings.append(
             BreakFinding(
                 FindingKey(code, family.institution, family.reference.removeprefix(STRANGER)),
                 amount=row.amount,
-                difference=0 if compared is None else compared.difference,
+                difference=surplus if compared is None else compared.difference,
                 file=row.origin,
                 reason=reason,
                 day=row.due_date or row.business_date,

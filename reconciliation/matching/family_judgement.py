@@ -50,7 +50,7 @@ def _judge_side(family: Family, direction: int, decision: FamilyDecision, *, net
         return _theirs_is_missing(family, side, ours, decision)
     if len(ours) > 1:
         return _match_as_a_whole(family, ours, theirs, decision)
-    return _pair(family, ours, _their_movement(family, theirs, decision), decision)
+    return _pair(family, ours, _their_movement(family, ours, theirs, decision), decision)
 
 
 def _pair(family: Family, ours: Sequence[PoolRow], theirs: PoolRow | None, decision: FamilyDecision) -> bool:
@@ -118,7 +118,9 @@ def _missing_code(family: Family, row: PoolRow) -> BreakCode | None:
     return BreakCode.BILLER_NOT_POSTED if family.kind == "delivery" else BreakCode.LEDGER_ONLY
 
 
-def _their_movement(family: Family, theirs: Sequence[PoolRow], decision: FamilyDecision) -> PoolRow | None:
+def _their_movement(
+    family: Family, ours: Sequence[PoolRow], theirs: Sequence[PoolRow], decision: FamilyDecision
+) -> PoolRow | None:
     """The row that stands for the movement, without copies and second postings; None for a tie."""
     succeeded = [row for row in theirs if row.has_succeeded]
     # A failed try beside a success says nothing more.
@@ -147,9 +149,16 @@ def _their_movement(family: Family, theirs: Sequence[PoolRow], decision: FamilyD
         family,
         first,
         reason=", ".join(sorted(str(row.amount) for row in distinct.values())),
+        surplus=_surplus_amount(ours, list(distinct.values())),
     )
     decision.settle(distinct.values(), BROKEN)
     return None
+
+
+def _surplus_amount(ours: Sequence[PoolRow], theirs: Sequence[PoolRow]) -> int:
+    """What rows of theirs come to beyond what our books have of them, in gross."""
+    booked = sum(row.amount for row in ours if row.has_succeeded)
+    return sum(row.amount for row in theirs if row.has_succeeded) - booked
 
 
 def _surplus(family: Family, row: PoolRow, candidates: Sequence[PoolRow], decision: FamilyDecision) -> None:
@@ -197,6 +206,11 @@ def _compare(family: Family, ours: PoolRow, theirs: PoolRow, decision: FamilyDec
         return False
     if theirs.has_failed:
         decision.settle([ours, theirs], MATCHED)
+        return False
+    if ours.awaits_booking:
+        # Their file has the money and our books have not: only the entry, a newer revision, makes them agree.
+        decision.note_refused_pass(1, "their file has it, and our books do not know the outcome yet")
+        decision.raise_finding(BreakCode.UNKNOWN_OPEN, family, theirs)
         return False
     if ours.currency != theirs.currency:
         decision.note_refused_pass(1, f"{theirs.currency} against {ours.currency}")

@@ -117,7 +117,7 @@ def judged_groups(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Groups of `ledger` and `file` with a verdict: agreed, waiting, silent, or look (needs the passes).
 
     Agreed is one row on each side that says the same: success with equal amounts in one currency, failure
-    on both sides, or any answer to an unknown of ours. Waiting is one side alone inside its window.
+    on both sides, or a failure that answers an unknown of ours. Waiting is one side alone inside its window.
     Silent is a failure of ours that need not be in any file.
     """
     groups = groups_of(sources)
@@ -129,7 +129,7 @@ def judged_groups(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
     )
     both_failed = (groups.ledger_failed == 1) & (groups.file_failed == 1)
     answered = (groups.ledger_unknown == 1) & (groups.file_failed == 1)
-    succeeded = (groups.ledger_failed == 0) & (groups.file_succeeded == 1) & equal
+    succeeded = (groups.ledger_succeeded == 1) & (groups.file_succeeded == 1) & equal
     agreed = one_each & (both_failed | answered | succeeded)
     ours_alone = (groups.ledger_rows == 1) & (groups.file_rows == 0)
     theirs_alone = (groups.ledger_rows == 0) & (groups.file_rows == 1)

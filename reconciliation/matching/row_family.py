@@ -13,6 +13,8 @@ import polars as pl
 
 from reconciliation.canonical_row import FAILED, LEDGER, SUCCESS, UNKNOWN
 
+# The origins of frozen lines of an unknown outcome, each with its movement, event and revision.
+FROZEN_UNKNOWN: Final = "unknown-"
 InstitutionKind = Literal["funds", "delivery", "statement"]
 RowIdentity = tuple[int, str, int]
 
@@ -65,6 +67,14 @@ class PoolRow(NamedTuple):
     def is_unknown(self) -> bool:
         """Whether we do not know; only rows of ours can say so."""
         return self.status == UNKNOWN
+
+    @property
+    def awaits_booking(self) -> bool:
+        """Whether it is a frozen line of an outcome that was unknown: once it is known, a newer one has it.
+
+        The ledger days of a month have no newer lines, and what a file answers there is its end (case 10).
+        """
+        return self.is_unknown and self.origin.startswith(FROZEN_UNKNOWN)
 
     @property
     def says(self) -> tuple[object, ...]:

@@ -53,6 +53,8 @@ FROM reconciliation.breaks b
 JOIN reconciliation.break_events e ON e.break_id = b.id
 WHERE b.code = $1 AND b.day IS NOT NULL AND b.id = ANY ($2::uuid[])
   AND e.event = 'answered' AND e.facts ->> 'says' = 'absent'
+  AND NOT EXISTS (SELECT FROM reconciliation.break_events o
+    WHERE o.break_id = b.id AND o.event = 'answered' AND o.facts ->> 'says' <> 'absent')
 GROUP BY b.id
 HAVING count(*) = 1 AND max(e.night) < $3
 """
@@ -136,10 +138,15 @@ async def _break_writes(connection: Connection, run: RunCommit, changes: BreakCh
         )
         for row in once
     ]
-    again = repeated_absences(absences, night.date, setting, run.judged.progress.register)
+    answers = answers_of(night, setting)
+    answered = {(answer.institution, answer.reference) for answer in answers}
+    silent = [
+        absence for absence in absences if (absence.key.institution, absence.key.reference) not in answered
+    ]
+    again = repeated_absences(silent, night.date, setting, run.judged.progress.register)
     movements = await movements_of_findings(connection, night, changes.new_findings)
     breaks = records_of(changes.new_findings, night, setting, run.id, movements)
-    return _BreakWrites(changes, breaks, [*answers_of(night, setting), *again], states)
+    return _BreakWrites(changes, breaks, [*answers, *again], states)
 
 
 def _cover_figures(judged: JudgedRun, balances: Mapping[str, int]) -> dict[str, int]:

@@ -6,7 +6,7 @@ have at it) the other way round. Every entry is that account, or where an earlie
 against one other; its reverse is the same entry with its signs turned.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from ekpay_switch.domain.ledger.entries import Entry, Posting
@@ -128,6 +128,8 @@ def entry_of(action: ResolutionAction, amounts: BreakAmounts, side: InstitutionS
     """
     if action in {ResolutionAction.NO_ACTION, ResolutionAction.REPOST} or _moves_nothing(action, side):
         return None
+    if _is_about_surplus(action, amounts.code):
+        amounts = _surplus_of(amounts)
     debit = (amounts.gap if action in _GAINS else amounts.net_gap) * side.sign
     if debit == 0:
         raise NoEntryError("no amount stands apart")
@@ -146,6 +148,27 @@ def entry_of(action: ResolutionAction, amounts: BreakAmounts, side: InstitutionS
 def _moves_nothing(action: ResolutionAction, side: InstitutionSide) -> bool:
     """A claim on a biller that we have not paid: its demand beyond our books is refused, nothing moves."""
     return action is ResolutionAction.CLAIM and side.account.startswith("payable:")
+
+
+# The decisions about several rows of one payment that are about the row which our books lack.
+_OF_A_SURPLUS: Final = frozenset(
+    {
+        ResolutionAction.TO_SUSPENSE,
+        ResolutionAction.FROM_SUSPENSE_TO_REFUND,
+        ResolutionAction.PAY_BACK_BY_HAND,
+    }
+)
+
+
+def _is_about_surplus(action: ResolutionAction, code: BreakCode) -> bool:
+    return code is BreakCode.AMBIGUOUS and action in _OF_A_SURPLUS
+
+
+def _surplus_of(amounts: BreakAmounts) -> BreakAmounts:
+    """The second of two equal rows, one of which our books have: like a row that they do not know."""
+    if amounts.difference != amounts.amount:
+        raise NoEntryError("their rows are not two of one amount of which our books have one")
+    return replace(amounts, code=BreakCode.FILE_ONLY)
 
 
 _LOSSES: Final = frozenset(
@@ -221,4 +244,5 @@ def settlement_of(action: ResolutionAction, code: BreakCode, entry: Entry | None
         return "dropped" if is_given_up else ""
     if code is BreakCode.REVERSAL_PENDING:
         return ""
-    return "dropped" if code in _OURS_ALONE else "agreed"
+    is_given_up = code in _OURS_ALONE and not _is_about_surplus(action, code)
+    return "dropped" if is_given_up else "agreed"

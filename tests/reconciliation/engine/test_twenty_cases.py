@@ -120,6 +120,17 @@ def test_case_5_a_partial_twin_is_ambiguous_and_matches_nothing(small: Make, tur
     assert {fate for *_, fate in done.fates(row.ours)} == {"break"}
 
 
+@pytest.mark.parametrize(("status", "difference"), [("success", 100_000), ("unknown", 200_000)])
+def test_a_page_that_was_paid_twice_says_what_our_books_lack(
+    small: Make, status: str, difference: int
+) -> None:
+    row = paid()
+    month = small("npsb").book("npsb", row.but(status=status))
+    done = month.send("npsb", [row, row.but(theirs="T2")], SUN).run()
+    assert done.found == {("AMBIGUOUS", row.ours, "2026-04-05")}
+    assert done.difference("AMBIGUOUS") == difference
+
+
 def test_case_6_the_same_row_in_tomorrows_file_is_a_duplicate_there(small: Make) -> None:
     row = paid()
     done = small("npsb").book("npsb", row).send("npsb", [row], SUN).send("npsb", [row], MON, cycle=1).run()

@@ -61,7 +61,7 @@ def test_each_action_can_be_carried_out_for_each_of_its_codes(
     action: ResolutionAction, code: BreakCode
 ) -> None:
     """With some side and some sign; an action that never fits a code would be a trap in the list."""
-    amounts = itertools.product((700, -700), (70, -70))
+    amounts = itertools.product((700, -700), (70, -70, 700))
     sides = [InstitutionSide("x", kind, has_deposit=has) for kind in KINDS for has in (False, True)]
     made = []
     for (amount, difference), side in itertools.product(amounts, sides):
@@ -104,6 +104,20 @@ def test_money_that_nobody_waits_for_is_the_payers_in_gross() -> None:
     assert lines(entry_of(ResolutionAction.PAY_BACK_BY_HAND, apart, BKASH)) == {
         "refund_due:bkash": 10_000,
         "settlement_bank": -10_000,
+    }
+
+
+def test_the_second_of_two_equal_rows_of_one_payment_goes_to_suspense_and_back() -> None:
+    """A page that was paid twice: our books have one of the two, and the other is its payer's."""
+    twice = BreakAmounts(BreakCode.AMBIGUOUS, 10_000, 10_000, our_net=9_850, their_net=9_850)
+    assert lines(entry_of(ResolutionAction.TO_SUSPENSE, twice, BKASH)) == {
+        "receivable:bkash": 9_850,
+        "connector_fee:bkash": 150,
+        "suspense:bkash": -10_000,
+    }
+    assert lines(entry_of(ResolutionAction.FROM_SUSPENSE_TO_REFUND, twice, BKASH)) == {
+        "suspense:bkash": 10_000,
+        "refund_due:bkash": -10_000,
     }
 
 
@@ -162,6 +176,7 @@ def test_books_that_hold_a_payment_twice_keep_the_second_in_suspense() -> None:
             BKASH,
             "missing",
         ),
+        (ResolutionAction.TO_SUSPENSE, BreakAmounts(BreakCode.AMBIGUOUS, 100, 60), BKASH, "of one amount"),
         (ResolutionAction.WRITE_OFF, BreakAmounts(BreakCode.AMOUNT, 100, 0), BKASH, "no amount"),
         (ResolutionAction.WRITE_OFF, BreakAmounts(BreakCode.FILE_MISSING, 100, 9), BKASH, "no amount"),
         (
@@ -188,6 +203,13 @@ def test_what_came_by_transfer_stays_when_the_claim_ends_by_itself() -> None:
         "claim:bkash": 100,
         "suspense:bkash": -100,
     }
+
+
+def test_settlement_counts_both_rows_once_the_second_is_in_suspense() -> None:
+    entry = entry_of(ResolutionAction.TO_SUSPENSE, BreakAmounts(BreakCode.AMBIGUOUS, 100, 100), BKASH)
+    assert settlement_of(ResolutionAction.TO_SUSPENSE, BreakCode.AMBIGUOUS, entry) == "agreed"
+    given_up = entry_of(ResolutionAction.WRITE_OFF, BreakAmounts(BreakCode.AMBIGUOUS, 100, 100), BKASH)
+    assert settlement_of(ResolutionAction.WRITE_OFF, BreakCode.AMBIGUOUS, given_up) == "dropped"
 
 
 @pytest.mark.parametrize(
