@@ -29,9 +29,9 @@ from sandbox.providers.sslcommerz.institutions import (
     AMOUNT_MIN_PAISA,
     CARD_ISSUER,
     CARD_TYPE,
-    RISK,
     STORE_ID,
     card_of,
+    risk_of,
 )
 
 # The manual has 32; public clients send a UUID, and the store takes it.
@@ -234,7 +234,7 @@ def _order_fields(provider: OpenProvider, report: ReportedOrder, says: OrderStat
         "bank_txn": f"BANK{order.transaction_id}" if order.is_paid else "",
         "card_type": CARD_TYPE,
         "reason": order.reason,
-        "pg_card_risklevel": provider.behaviour(order).facts.get(RISK, "0"),
+        "pg_card_risklevel": risk_of(provider, order),
         "pg_error_code_details": order.reason,
         **names,
     }

@@ -20,6 +20,8 @@ CARD_TYPE, CARD_BRAND, CARD_ISSUER = "VISA-Brac bank", "VISA", "BRAC BANK, LTD."
 AMOUNT_MIN_PAISA, AMOUNT_MAX_PAISA = 1_000, 50_000_000
 RISK, GOOD_ATTEMPTS = "risk_level", "good_attempts"
 """Facts of the magic payers of this family: a risky payment, and two good attempts for one."""
+SAFE, IS_REFUSED = "0", "is_refused"
+"""The risk level of what is not held, and the fact that a risky payment was refused for its risk."""
 
 _DATE_LENGTH = 12
 _DAYS_TO_SETTLE = timedelta(days=2)
@@ -29,6 +31,18 @@ def val_id_of(order: ProviderOrder) -> str:
     """Return what a paid order is validated by, a name that can be read back; nothing if it is not paid."""
     name = order.transaction_id
     return f"{name[:_DATE_LENGTH]}0{name[_DATE_LENGTH:]}" if order.is_paid else ""
+
+
+def risk_of(provider: OpenProvider, order: ProviderOrder) -> str:
+    """Return the risk level of an order, by its payer until the institution has decided otherwise."""
+    if not order.is_paid:
+        return SAFE
+    return order.facts.get(RISK) or provider.behaviour(order).facts.get(RISK, SAFE)
+
+
+def is_held(provider: OpenProvider, order: ProviderOrder) -> bool:
+    """Return whether an order is paid and held for its risk."""
+    return risk_of(provider, order) != SAFE
 
 
 def movement_name_of(val_id: str) -> str:
@@ -109,7 +123,7 @@ INSTITUTIONS = (
 )
 
 OWN_KINDS = (
-    PayerKindRow(90, "risky", "paid, and held by the institution for a review",
+    PayerKindRow(90, "risky", "paid, and held for its risk until `POST holds` decides",
           PayerBehaviour(facts={RISK: "1"})),
     PayerKindRow(91, "paid_twice", "paid, and SSLCommerz tells two good attempts of it",
           PayerBehaviour(facts={GOOD_ATTEMPTS: "2"})),

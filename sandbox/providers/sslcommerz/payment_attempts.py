@@ -17,12 +17,16 @@ from sandbox.providers.sslcommerz.institutions import (
     CARD_ISSUER,
     CARD_TYPE,
     GOOD_ATTEMPTS,
-    RISK,
+    IS_REFUSED,
+    SAFE,
     STORE_ID,
     card_of,
+    risk_of,
     val_id_of,
 )
 
+SECOND = "B"
+"""The end of the names of a second good attempt."""
 VALIDATED_ON = "validated_on"
 """The fact that a validation was answered before, and when."""
 
@@ -48,11 +52,13 @@ def attempts_of(provider: OpenProvider, report: ReportedOrder) -> Iterator[Attem
             "tran_date": _time(datetime.fromisoformat(failed_try.at)),
         }
         yield _row(provider, report, "FAILED") | failed | _error(failed_try.reason)
-    if report.state is OrderState.PAID:
+    if report.state is OrderState.PAID and IS_REFUSED in order.facts:
+        refused = {"bank_tran_id": order.transaction_id}
+        yield _row(provider, report, "FAILED") | refused | _error("refused for its risk")
+    elif report.state is OrderState.PAID:
         yield successful_attempt(provider, report)
-        if provider.behaviour(order).facts.get(GOOD_ATTEMPTS):
-            again = {"val_id": f"{val_id_of(order)}B", "bank_tran_id": f"{order.transaction_id}B"}
-            yield successful_attempt(provider, report) | again
+        if is_paid_twice(provider, order):
+            yield second_attempt(provider, report)
     elif report.state in _ENDED:
         yield _row(provider, report, _ENDED[report.state]) | _error(order.reason)
     if (
@@ -70,6 +76,17 @@ def successful_attempt(provider: OpenProvider, report: ReportedOrder) -> Attempt
     return _row(provider, report, word) | names
 
 
+def is_paid_twice(provider: OpenProvider, order: ProviderOrder) -> bool:
+    """Return whether an order has a second good attempt."""
+    return bool(provider.behaviour(order).facts.get(GOOD_ATTEMPTS))
+
+
+def second_attempt(provider: OpenProvider, report: ReportedOrder) -> AttemptRow:
+    """Return the attempt that paid an order once more."""
+    first = successful_attempt(provider, report)
+    return first | {name: f"{first[name]}{SECOND}" for name in ("val_id", "bank_tran_id")}
+
+
 def notification_fields(provider: OpenProvider, order: ProviderOrder, message: OutcomeMessage) -> AttemptRow:
     """Return the fields of an IPN or of a browser's return; an outcome of paid always has names."""
     fields = _row(provider, provider.report_of(order), _PUSHED[message.outcome])
@@ -84,7 +101,7 @@ def notification_fields(provider: OpenProvider, order: ProviderOrder, message: O
 
 def _row(provider: OpenProvider, report: ReportedOrder, status: str) -> AttemptRow:
     order = report.order
-    risk = provider.behaviour(order).facts.get(RISK, "0") if order.is_paid else "0"
+    risk = risk_of(provider, order)
     return {
         "status": status,
         "tran_date": _time(order.decision_time if order.decided_at else order.creation_time),
@@ -106,7 +123,7 @@ def _row(provider: OpenProvider, report: ReportedOrder, status: str) -> AttemptR
         "card_issuer_country": "Bangladesh",
         "card_issuer_country_code": "BD",
         "risk_level": risk,
-        "risk_title": "Safe" if risk == "0" else "Not Safe",
+        "risk_title": "Safe" if risk == SAFE else "Not Safe",
     }
 
 

@@ -36,9 +36,12 @@ from sandbox.providers.sslcommerz.institutions import (
     val_id_of,
 )
 from sandbox.providers.sslcommerz.payment_attempts import (
+    SECOND,
     VALIDATED_ON,
     attempts_of,
+    is_paid_twice,
     notification_fields,
+    second_attempt,
     successful_attempt,
 )
 from sandbox.providers.sslcommerz.verify_sign import sign_fields
@@ -167,9 +170,15 @@ def validate(provider: Provider, request: Request) -> Reply:
     val_id = _text(request.fields(), "val_id")
     if not val_id:
         return _api_connect_reply("INVALID_REQUEST")
+    twice = _validated(provider, val_id.removesuffix(SECOND)) if val_id.endswith(SECOND) else None
+    if twice is not None and is_paid_twice(provider, twice):
+        return provider.status(twice, partial(_validation_reply, provider, is_second=True))
+    return provider.status(_validated(provider, val_id), partial(_validation_reply, provider))
+
+
+def _validated(provider: Provider, val_id: str) -> ProviderOrder | None:
     order = provider.find_by_provider_name(movement_name_of(val_id))
-    is_right = order is not None and val_id_of(order) == val_id
-    return provider.status(order if is_right else None, partial(_validation_reply, provider))
+    return order if order is not None and val_id_of(order) == val_id else None
 
 
 def ask(provider: Provider, request: Request) -> Reply:
@@ -226,16 +235,18 @@ def _opened_reply(provider: Provider, order: ProviderOrder | Refusal) -> Reply:
     )
 
 
-def _validation_reply(provider: Provider, report: ReportedOrder | Refusal) -> Reply:
+def _validation_reply(
+    provider: Provider, report: ReportedOrder | Refusal, *, is_second: bool = False
+) -> Reply:
     if isinstance(report, Refusal):
         return _api_connect_reply("DONE", status="INVALID_TRANSACTION")
-    first = successful_attempt(provider, report)
+    attempt = second_attempt(provider, report) if is_second else successful_attempt(provider, report)
     on = report.order.facts.get(VALIDATED_ON) or _time(provider.clock.now())
     provider.keep(report.order, **{VALIDATED_ON: on})
     values = {name: report.order.facts[name] for name in _STORED_FIELDS if name.startswith("value_")}
     more = {"emi_instalment": "0", "emi_amount": "0.00", "gw_version": ""}
     more |= {"discount_amount": "0.00", "discount_percentage": "0.00", "discount_remarks": ""}
-    return _api_connect_reply("DONE", **first, **values, **more, validated_on=on)
+    return _api_connect_reply("DONE", **attempt, **values, **more, validated_on=on)
 
 
 def _by_tran_id(provider: Provider, form: Form) -> Reply:

@@ -1,7 +1,7 @@
 """SSLCommerz's wire, from a merchant's side."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +207,54 @@ async def test_odd_payments_are_told_alike_everywhere(shop: Shop, kind: str, tol
     await shop.until(1)
     for answer in (row, await shop.validate(row["val_id"]), shop.forms[0]):
         assert told.items() <= answer.items()
+
+
+async def test_a_risk_is_held_until_it_is_released(shop: Shop) -> None:
+    row = await shop.paid("risky")
+    await shop.until(1)
+    decided = await shop.admin("POST", "holds", hold_of(row, "release"))
+    assert decided == {"reference": row["tran_id"], "is_held": False}
+    (told,) = await shop.attempts(row["tran_id"])
+    assert (told["status"], told["risk_level"], told["bank_tran_id"]) == ("VALID", "0", row["bank_tran_id"])
+    await shop.until(2)
+    assert (shop.forms[1]["status"], shop.forms[1]["risk_level"]) == ("VALID", "0")
+
+
+async def test_a_risk_that_is_refused_has_failed_and_is_given_back(shop: Shop) -> None:
+    row = await shop.paid("risky")
+    await shop.admin("POST", "holds", hold_of(row, "refuse"))
+    (told,) = await shop.attempts(row["tran_id"])
+    assert (told["status"], told["risk_level"], told["val_id"]) == ("FAILED", "0", "")
+    order = await shop.admin("GET", f"order?house=sslcommerz&reference={row['tran_id']}")
+    assert order["refunded_paisa"] == 12_050
+
+
+async def test_only_what_is_held_is_decided(shop: Shop) -> None:
+    row = await shop.paid()
+    url = f"{shop.origin}/_admin/holds"
+    for hold, status in ((hold_of(row, "release"), 409), (hold_of({"tran_id": "NOBODY"}, "refuse"), 404)):
+        async with shop.session.post(url, json=hold) as answer:
+            assert answer.status == status
+    tran_id, _ = await shop.at_aamarpay("risky")
+    hold = {"house": "aamarpay", "reference": tran_id, "decision": "refuse"}
+    async with shop.session.post(url, json=hold) as answer:
+        assert answer.status == 409
+    assert (await shop.admin("POST", "holds", hold | {"decision": "release"}))["is_held"] is False
+    (told,) = [await shop.trxcheck(tran_id)]
+    assert told["pg_card_risklevel"] == "0"
+
+
+def hold_of(row: Mapping[str, str], decision: str) -> dict[str, str]:
+    return {"house": "sslcommerz", "reference": row["tran_id"], "decision": decision}
+
+
+async def test_each_of_two_good_attempts_is_valid_by_its_own_name(shop: Shop) -> None:
+    tran_id, _ = await shop.visited("paid_twice")
+    for row in await shop.attempts(tran_id):
+        told = await shop.validate(row["val_id"])
+        assert (told["status"] in {"VALID", "VALIDATED"}, told["bank_tran_id"]) == (True, row["bank_tran_id"])
+    row = await shop.paid()
+    assert (await shop.validate(f"{row['val_id']}B"))["status"] == "INVALID_TRANSACTION"
 
 
 # ---- what is posted to the merchant
