@@ -120,6 +120,7 @@ class Example(Section):
         "not_renewed",
         "created",
         "collected",
+        "held",
         "awaiting_payer",
         "may_execute",
         "never_paid",

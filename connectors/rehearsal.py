@@ -27,6 +27,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     CollectOrder,
     CreateOutcome,
     ExecuteOutcome,
+    HeldForRisk,
     MovementFound,
     NeverPaid,
     PageCreated,
@@ -277,6 +278,8 @@ def _result_of_inquiry(inquiry: CollectInquiry) -> RehearsalResult:
     match inquiry:
         case Collected(amount=amount):
             return RehearsalResult("collected", amount=amount)
+        case HeldForRisk(money=money):
+            return RehearsalResult("held", amount=money.amount)
         case AwaitingPayer(may_execute=may_execute):
             return RehearsalResult("may_execute" if may_execute else "awaiting_payer")
         case NeverPaid():

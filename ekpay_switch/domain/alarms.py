@@ -34,6 +34,8 @@ class Alarm(StrEnum):
     FILE_NEEDS_A_PERSON = "file_needs_a_person"
     SHUT_OUT = "shut_out"
     RECEIPT_MISSING = "receipt_missing"
+    HELD_FOR_RISK = "held_for_risk"
+    PAID_TWICE = "paid_twice"
     PAYMENT_IN_REVIEW = "payment_in_review"
     DELIVERY_STUCK = "delivery_stuck"
     COLLECTION_STUCK = "collection_stuck"
@@ -160,5 +162,9 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         Alarm.TRANSFER_WAITS: "a top-up, a deposit or the reversal of one waits for a second person",
         Alarm.MERCHANT_OWES: "a merchant owes us more than its sales have set off; it has to pay, or finance "
         "writes it off",
+        Alarm.HELD_FOR_RISK: "a connector has a payer's money and holds it for its risk; the payment and its "
+        "bill wait until the connector releases or refuses it, or two persons accept or refuse it",
+        Alarm.PAID_TWICE: "a payer has paid more than once on one page; one payment counts, and the further "
+        "one is owed to its payer, whom finance pays by hand",
     }
 )

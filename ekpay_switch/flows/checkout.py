@@ -155,25 +155,28 @@ def has_just_been_refused(payment: MerchantPayment) -> bool:
 
 
 def may_cancel(payment: MerchantPayment) -> bool:
-    """Whether the payer may still cancel: no execute was begun."""
+    """Whether the payer may still cancel: no execute was begun, and no connector holds the money."""
     is_executed = any(
         payment_try.executes_begun
         for payment_try in payment.tries
         if payment_try.state is not TryState.CLOSED
     )
-    return payment.state in WAITS_FOR_MONEY and not is_executed
+    is_held = any(payment_try.is_held for payment_try in payment.tries)
+    return payment.state in WAITS_FOR_MONEY and not is_executed and not is_held
 
 
 def another_try_from(payment: MerchantPayment, world: World) -> datetime | None:
-    """From when another instrument may be chosen, maybe in the past; None while an execute may be running.
+    """From when another instrument may be chosen, maybe in the past; None while money may be ours.
 
+    That is while an execute may be running, or a connector holds the payer's money for its risk.
     Where the payer's agreement alone moves money, the open page may be paid until it lapses.
     """
     open_try = open_try_of(payment)
+    is_held = any(payment_try.is_held for payment_try in payment.tries)
+    if is_held or (open_try is not None and open_try.executes_begun):
+        return None
     if open_try is None or not open_try.page_url:
         return payment.created_at
-    if open_try.executes_begun:
-        return None
     return open_try.opened_at + timedelta(seconds=_page_expiry_seconds(payment, world))
 
 

@@ -10,7 +10,7 @@ from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.collections.funding import NewCollection
+from ekpay_switch.domain.collections.new_tries import NewCollection
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.decision import Decision

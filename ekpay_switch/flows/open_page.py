@@ -9,12 +9,12 @@ from typing import assert_never
 from ekpay_switch.domain.collections.connector_calls import TECHNICAL_DECLINES, PageCreated
 from ekpay_switch.domain.collections.funding import (
     LockedTry,
-    NewTry,
     NothingCollected,
     PageOpened,
     TryEnd,
     TryFinding,
 )
+from ekpay_switch.domain.collections.new_tries import NewTry
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.routing.decision import Decision

@@ -14,7 +14,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     TECHNICAL_DECLINES,
     AwaitingPayer,
     Collected,
-    CollectInquiry,
+    HeldForRisk,
     NeverPaid,
     judge_collected,
 )
@@ -28,6 +28,7 @@ from ekpay_switch.domain.collections.funding import (
     TryFinding,
     TryState,
 )
+from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.inquiries import send_date
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.domain.payment import State
@@ -100,6 +101,8 @@ async def _inquire(locked_try: LockedTry, connector: Connector, world: World) ->
     log_answer(locked_try, "inquired", inquiry)
     if not isinstance(inquiry, NoAnswer):
         await world.routing.record_answer(profile.id)
+    if isinstance(inquiry, HeldForRisk):
+        return await _hold(locked_try, inquiry, connector, world)
     if isinstance(inquiry, AwaitingPayer):
         if _proof(locked_try, connector) in SAYS_DONE:
             return await _leave_to_a_person(locked_try, connector, world)
@@ -109,10 +112,15 @@ async def _inquire(locked_try: LockedTry, connector: Connector, world: World) ->
     return await record_finding(locked_try, _finding_of(locked_try, inquiry, connector), world)
 
 
-def _finding_of(locked_try: LockedTry, inquiry: CollectInquiry, connector: Connector) -> TryFinding:
+def _finding_of(
+    locked_try: LockedTry, inquiry: Collected | AwaitingPayer | NeverPaid | NoAnswer, connector: Connector
+) -> TryFinding:
     match inquiry:
         case Collected():
             return _money_finding(locked_try, inquiry, connector)
+        case AwaitingPayer() if locked_try.held_at is not None:
+            # It took the money: only its word that the payment failed ends the try, never the page's time.
+            return StillOpen(connector.profile.timing.ask_every_seconds, "held before, and not paid now")
         case AwaitingPayer(is_execute_undone=is_undone):
             return _awaiting_finding(
                 locked_try, connector, has_executed=is_undone and locked_try.executes_begun > 0
@@ -120,10 +128,31 @@ def _finding_of(locked_try: LockedTry, inquiry: CollectInquiry, connector: Conne
         case NeverPaid(why=why):
             return NothingCollected(TryEnd.NEVER_PAID, why)
         case NoAnswer(why=why, was_asked=was_asked):
-            again = connector.profile.timing.next_ask_seconds(locked_try.questions + was_asked)
+            timing, asked = connector.profile.timing, locked_try.questions + was_asked
+            again = timing.next_ask_seconds(asked) if locked_try.held_at is None else timing.ask_every_seconds
             return StillOpen(again, why, was_asked)
         case _:
             assert_never(inquiry)
+
+
+async def _hold(
+    locked_try: LockedTry, inquiry: HeldForRisk, connector: Connector, world: World
+) -> State | None:
+    """The connector holds the payer's money for its risk: the try waits for its word, or for two persons.
+
+    People decide there, so it is asked rarely; a callback or a settlement file wakes the try before.
+    """
+    profile = connector.profile
+    again = profile.timing.ask_every_seconds
+    held = MoneyHeld(inquiry.money, profile.charge_basis_points, again, inquiry.why)
+    state = await record_finding(locked_try, held, world)
+    if state is not None and locked_try.files.is_news and _proof(locked_try, connector) in SAYS_DONE:
+        why = "its settlement file has the money, and it says that it holds it"
+        facts = {"connector_id": locked_try.connector_id, "why": why}
+        await world.alarms.raise_alarm(
+            RaisedAlarm.of_payment(Alarm.FILE_NEEDS_A_PERSON, locked_try.payment_id, facts)
+        )
+    return state
 
 
 async def _leave_to_a_person(locked_try: LockedTry, connector: Connector, world: World) -> State | None:
@@ -134,12 +163,8 @@ async def _leave_to_a_person(locked_try: LockedTry, connector: Connector, world:
     """
     why = "its settlement file has the money, and it says that it does not"
     again = connector.profile.timing.next_ask_seconds(locked_try.questions + 1)
-    if locked_try.files.is_news:
-        facts = {"connector_id": locked_try.connector_id, "why": why}
-        await world.alarms.raise_alarm(
-            RaisedAlarm.of_payment(Alarm.FILE_NEEDS_A_PERSON, locked_try.payment_id, facts)
-        )
-    return await record_finding(locked_try, StillOpen(again, why), world)
+    alarm = Alarm.FILE_NEEDS_A_PERSON if locked_try.files.is_news else None
+    return await record_finding(locked_try, StillOpen(again, why, alarm=alarm), world)
 
 
 def _proof(locked_try: LockedTry, connector: Connector) -> FileProof:
@@ -151,8 +176,9 @@ async def record_finding(locked_try: LockedTry, finding: TryFinding, world: Worl
     recorded = await world.collections.record(locked_try, finding)
     if recorded is None:
         return None
-    if recorded.alarm is not None:
-        world.alarms.announce(recorded.alarm, locked_try.payment_id, connector_id=locked_try.connector_id)
+    for alarm in (recorded.alarm, recorded.further_alarm):
+        if alarm is not None:
+            world.alarms.announce(alarm, locked_try.payment_id, connector_id=locked_try.connector_id)
     return recorded.state
 
 

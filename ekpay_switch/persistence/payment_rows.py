@@ -14,7 +14,8 @@ from uuid import UUID
 import orjson
 
 from ekpay_switch.domain.collections.connector_calls import CollectOrder
-from ekpay_switch.domain.collections.funding import LockedTry, NewTry, Step, TryState
+from ekpay_switch.domain.collections.funding import LockedTry, Step, TryState
+from ekpay_switch.domain.collections.new_tries import NewTry
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_statements_of
@@ -47,11 +48,17 @@ READ_LOCKED_TRIES = f"""
 SELECT p.partner_id, p.lane, p.state AS payment_state, p.biller_id, p.currency, p.amount, p.rounding,
   coalesce(t.charge, p.charge) AS charge, coalesce(t.fee, p.fee) AS fee, coalesce(t.vat, p.vat) AS vat,
   p.quote_expires_at, t.payment_id, t.attempt_id, t.connector_id, t.provider_reference,
-  t.page_until, t.executes_begun, t.is_agreed, t.consent, t.epoch, t.asked, a.reference, a.state, a.opened_at,
+  t.page_until, t.executes_begun, t.is_agreed, t.consent, t.epoch, t.asked, t.held_at, a.reference, a.state,
+  a.opened_at, EXISTS (SELECT FROM tries AS o WHERE o.payment_id = t.payment_id
+    AND o.attempt_id <> t.attempt_id AND o.held_at IS NOT NULL) AS is_other_held,
   a.send_until, now() AS now, {_FILES} AS files
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id JOIN payments AS p ON p.id = t.payment_id
 WHERE t.attempt_id = ANY($1) ORDER BY t.next_action_at
 """  # noqa: S608 - constants
+IS_MONEY_HELD = """
+SELECT EXISTS (SELECT FROM tries
+  WHERE payment_id = $1 AND attempt_id IS DISTINCT FROM $2 AND held_at IS NOT NULL)
+"""
 NEW_ATTEMPT = """
 INSERT INTO attempts (id, payment_id, leg, far_side, reference, state, step, sends, send_until)
 VALUES ($1, $2, $3, $4, $5, 'open', $6, 1, now() + $7::interval)
@@ -189,6 +196,11 @@ async def keep_evidence(
     )
 
 
+async def is_money_held(connection: Connection, payment_id: UUID, apart_from: UUID | None = None) -> bool:
+    """Whether a connector holds money of this payment for its risk, under another try than `apart_from`."""
+    return bool(await connection.fetchval(IS_MONEY_HELD, payment_id, apart_from))
+
+
 def is_leased(row: Row, now: object) -> bool:
     """Whether a try or a payment is leased at that moment."""
     return row["lease_until"] is not None and row["lease_until"] > now
@@ -218,6 +230,7 @@ def _locked_try(row: Row) -> LockedTry:
         consent=row["consent"] or "",
         executes_begun=row["executes_begun"],
         epoch=row["epoch"],
+        is_held=row["held_at"] is not None,
     )
     return LockedTry(
         payment_id=row["payment_id"],
@@ -239,4 +252,6 @@ def _locked_try(row: Row) -> LockedTry:
         send_until=row["send_until"],
         now=row["now"],
         files=file_statements_of(row["files"]),
+        held_at=row["held_at"],
+        is_other_held=row["is_other_held"],
     )

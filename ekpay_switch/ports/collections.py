@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
-from ekpay_switch.domain.collections.funding import LockedTry, NewCollection, NewTry, TryFinding, TryState
+from ekpay_switch.domain.collections.funding import LockedTry, TryFinding, TryState
+from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.delivery import Delivery, PayOrder
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
@@ -130,10 +131,20 @@ class NoNewTry:
 
 @dataclass(frozen=True, slots=True)
 class TryRecorded:
-    """The finding is recorded; `state` is the payment's new state."""
+    """The finding is recorded; `state` is the payment's new state.
+
+    `further_alarm` is about another movement of money than the one that was recorded.
+    """
 
     state: State
     alarm: Alarm | None = None
+    further_alarm: Alarm | None = None
+
+    def raised(self, payment_id: UUID, connector_id: str) -> list[RaisedAlarm]:
+        """The alarms as their rows begin."""
+        facts = {"connector_id": connector_id}
+        kinds = (self.alarm, self.further_alarm)
+        return [RaisedAlarm.of_payment(kind, payment_id, facts) for kind in kinds if kind is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +215,8 @@ class Collections(Protocol):
         """Begin another try of a payment that waits for money; the open one is abandoned.
 
         Not where the quote has expired, where the open try has begun an execute, or where its page is younger
-        than `page_is_ours_after_seconds` (0 where only our execute moves money).
+        than `page_is_ours_after_seconds` (0 where only our execute moves money), or where a connector holds
+        the payer's money for its risk.
         """
         ...
 
@@ -213,6 +225,7 @@ class Collections(Protocol):
     ) -> NoNewTry | None:
         """Decline a payment before any execute; None where it is declined now (or was already).
 
+        Not where a connector holds the payer's money for its risk.
         `refusal` is CANCELLED, or INSTRUMENT_REFUSED where its payer gives up after one.
         """
         ...

@@ -127,6 +127,7 @@ class TryLine:
     """One try as the payer's page needs it; `total` is the price on its page.
 
     `page_url` is empty where no page was opened; `page_until` is when it lapses at the provider.
+    `is_held`: the provider holds the payer's money for its risk.
     """
 
     attempt_id: UUID
@@ -141,6 +142,7 @@ class TryLine:
     executes_begun: int
     next_look_at: datetime | None
     total: Money
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from ekpay_switch.domain.collections.connector_calls import CallbackHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, Collected
 from ekpay_switch.domain.collections.funding import (
     LockedTry,
-    NewCollection,
-    NewTry,
     NothingCollected,
     StillOpen,
     TryEnd,
     TryFinding,
 )
+from ekpay_switch.domain.collections.held_money import MoneyHeld
+from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.delivery import Recorded, Recording, plan_outcome
 from ekpay_switch.domain.outcome import Outcome
 from ekpay_switch.domain.payment import State
@@ -30,7 +30,7 @@ from tests.contracts.payment_steps import APPROVED, BILLER, PARTNER
 from tests.contracts.setups import CollectionsSetup
 from tests.persistence.collections.collection_setup import KEPT, SUMS, agreed, page
 
-HOLD_SECONDS, PAY_SECONDS, PAGE_ASK_SECONDS = 42.0, 900.0, 180.0
+HOLD_SECONDS, PAY_SECONDS, PAGE_ASK_SECONDS, HELD_ASK_SECONDS = 42.0, 900.0, 180.0, 600.0
 COLLECTED = {"receivable:bkash": SUMS.total.minor - KEPT, "connector_fee:bkash": KEPT}
 # Cancelled by the payer; and not decided yet, asked once more in three minutes.
 NEVER_PAID = NothingCollected(TryEnd.NEVER_PAID, "cancelled by the payer")
@@ -115,6 +115,19 @@ async def lease_awake(setup: CollectionsSetup, held: LockedTry) -> LockedTry:
     """The same try, due by a callback, under a new epoch."""
     await wake(setup, held)
     return await lease(setup, held)
+
+
+def held_money(held: LockedTry, transaction: str = "TRX1", further: tuple[Collected, ...] = ()) -> MoneyHeld:
+    """The connector has the money of this try, and holds it for its risk."""
+    facts = {"risk_level": "1", "payer_account_tail": "770"}
+    money = Collected(held.order.reference, held.order.amount, transaction, facts, further)
+    return MoneyHeld(money, 150, HELD_ASK_SECONDS, "held for its risk")
+
+
+async def hold(setup: CollectionsSetup, held: LockedTry) -> TryRecorded:
+    """The connector turns out to hold the money of this try for its risk."""
+    again = await lease_awake(setup, held)
+    return await record(setup, again, held_money(again))
 
 
 async def collect(

@@ -6,7 +6,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from ekpay_switch.domain.collections.connector_calls import CreateOutcome
-from ekpay_switch.domain.collections.funding import NewCollection, NewTry, TryEnd
+from ekpay_switch.domain.collections.funding import TryEnd
+from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import ChargesOnRefund, Share, payee_of
 from ekpay_switch.domain.money import ZERO, Money
@@ -182,6 +183,7 @@ def _line(one: StoredTry, tables: CollectTables) -> TryLine:
         executes_begun=one.executes_begun,
         next_look_at=one.next_action_at,
         total=tables.sums_of(one).total,
+        is_held=one.held_at is not None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from ekpay_switch.domain.collections.funding import connector_fee_of
+from ekpay_switch.domain.collections.connector_calls import connector_fee_of
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State

@@ -1,15 +1,18 @@
 """aamarPay: JSON, an inquiry by our reference, no signature and no refund (connectors.md 5).
 
 Before it is paid a payment has no id but our reference, so that is the provider reference as well. Each
-reference has one outcome: failed or expired, it is final.
+reference has one outcome: failed or expired, it is final. Where the answer lists several, as after a second
+payment on one page, the first successful one as ordered counts and the others are further movements.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.call_result import CallResult, MappedReply, inconclusive_answer
 from connectors.families.sslcommerz.client import CallFormat, SslcommerzClient
 from connectors.families.sslcommerz.notices import Fields, hint
+from connectors.families.sslcommerz.paid_twice import PaidAnswer, one_of_several
 from connectors.families.sslcommerz.replies import instant, reference, word
 from connectors.families.sslcommerz.settings import AamarPaySettings
 from connectors.manifest import Manifest
@@ -21,6 +24,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     CollectInquiry,
     CollectOrder,
+    HeldForRisk,
     NeverPaid,
     NoHint,
     PageCreated,
@@ -50,6 +54,8 @@ _CALL_FORMAT = CallFormat(
     posts_json=True,
 )
 _SUCCESSFUL = "Successful"
+# The entries of the answer as they were mapped; one where it is no list.
+_REPLIES = "replies"
 # An empty risk level is safe (C).
 _SAFE = frozenset({"", "0"})
 
@@ -87,8 +93,7 @@ class AamarPay:
         if not isinstance(result, MappedReply):
             return inconclusive_answer(result)
         try:
-            require_same(result.document, "mer_txnid", order.reference)
-            return _inquiry_of(result)
+            return _inquiry_of(result.document[_REPLIES], order)
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
@@ -117,7 +122,13 @@ class AamarPay:
         return self._client.map_reply("create", word(document, "result"), document)
 
     def _read_standing(self, body: bytes) -> MappedReply:
-        document = as_object(_unwrap_list(body))
+        value = json_value(body)
+        replies = [
+            self._map_standing(as_object(row)) for row in (value if isinstance(value, list) else [value])
+        ]
+        return MappedReply(Means.DONE, None, "", {_REPLIES: replies})
+
+    def _map_standing(self, document: Mapping[str, Any]) -> MappedReply:
         return self._client.map_reply("status", word(document, "status_code"), document)
 
 
@@ -127,7 +138,28 @@ def _unwrap_list(body: bytes) -> object:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _inquiry_of(reply: MappedReply) -> CollectInquiry:
+def _inquiry_of(replies: Sequence[MappedReply], order: CollectOrder) -> CollectInquiry:
+    """The result of an inquiry, of whatever has not ended where nothing is paid; raises BrokenReplyError."""
+    for reply in replies:
+        require_same(reply.document, "mer_txnid", order.reference)
+    if not replies:
+        raise BrokenReplyError("an empty list")
+    paid = [reply for reply in replies if reply.means is Means.DONE]
+    if len(paid) <= 1:
+        unended = [reply for reply in replies if reply.means is not Means.ENDED]
+        return _single_inquiry((paid or unended or replies)[0])
+    answers = {text_or_empty(reply.document, "pg_txnid"): _paid_answer(reply) for reply in paid}
+    return one_of_several(list(answers.values()), order)
+
+
+def _paid_answer(reply: MappedReply) -> PaidAnswer:
+    try:
+        return _collected(reply.document)
+    except BrokenReplyError as error:
+        return NoAnswer(str(error))
+
+
+def _single_inquiry(reply: MappedReply) -> CollectInquiry:
     """The result of an inquiry by aamarPay's status code; raises BrokenReplyError."""
     match reply:
         case MappedReply(means=Means.DONE, document=document):
@@ -140,11 +172,17 @@ def _inquiry_of(reply: MappedReply) -> CollectInquiry:
             return inconclusive_answer(reply)
 
 
-def _collected(document: Mapping[str, Any]) -> Collected | NoAnswer:
-    """The collected money, whatever the amount; raises BrokenReplyError."""
+def _collected(document: Mapping[str, Any]) -> Collected | HeldForRisk:
+    """The money, collected or held, whatever the amount; raises BrokenReplyError."""
     require_same(document, "pay_status", _SUCCESSFUL)
-    if text_or_empty(document, "pg_card_risklevel") not in _SAFE:
-        return NoAnswer("paid, and held for its risk: a person must decide at aamarPay")
+    money, risk_level = _movement(document), text_or_empty(document, "pg_card_risklevel")
+    if risk_level in _SAFE:
+        return money
+    risky = replace(money, facts={**money.facts, "risk_level": risk_level})
+    return HeldForRisk(risky, "paid, and held for its risk until aamarPay or we decide")
+
+
+def _movement(document: Mapping[str, Any]) -> Collected:
     return Collected(
         reference=text(document, "mer_txnid"),
         amount=_money(document),

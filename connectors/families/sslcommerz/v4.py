@@ -1,17 +1,21 @@
 """SSLCommerz v4: a session, an order query, and a validation of its result (connectors.md 3).
 
 Our reference may have several attempts, and only a successful one is final. A failed or cancelled attempt
-leaves the page open for another; the page ends by its time, or where SSLCommerz says EXPIRED. Two successful
-attempts are a payment too many and are left to a person. So is a successful one with a risk flag: SSLCommerz
-has that money and leaves the decision to us.
+leaves the page open for another; the page ends by its time, or where SSLCommerz says EXPIRED. A successful
+one with a risk flag is held: SSLCommerz has that money until somebody has judged it. Of several successful
+ones the first that is validated and as ordered counts, and the others are told as further movements: the
+payer has paid twice. One that was held and is failed by now has come to nothing.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.call_result import CallResult, MappedReply, has_meaning, inconclusive_answer
 from connectors.families.sslcommerz.client import CallFormat, SslcommerzClient
 from connectors.families.sslcommerz.notices import Fields, signed_hint
+from connectors.families.sslcommerz.paid_twice import PaidAnswer, one_of_several
 from connectors.families.sslcommerz.refunds import SslcommerzRefunds
 from connectors.families.sslcommerz.replies import (
     instant,
@@ -28,6 +32,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     CollectInquiry,
     CollectOrder,
+    HeldForRisk,
     NeverPaid,
     NoHint,
     PageCreated,
@@ -57,7 +62,7 @@ _CALL_FORMAT = CallFormat(
     posts_json=False,
 )
 _SAFE = "0"
-_RISK_REVIEW = "paid, and held for its risk: a person must decide at SSLCommerz"
+_RISK_REVIEW = "paid, and held for its risk until SSLCommerz or we decide"
 
 
 class V4:
@@ -100,11 +105,12 @@ class V4:
         try:
             attempts = [self._attempt(row, order) for row in _rows(result.document)]
             paid_rows = [attempt.document for attempt in attempts if attempt.means is Means.DONE]
-            if len({_attempt_name(row) for row in paid_rows}) > 1:
-                return NoAnswer("paid more than once under one reference: a person must look")
-            return (
-                await self._validate(paid_rows[0], order) if paid_rows else _inquiry_without_payment(attempts)
-            )
+            distinct = {_attempt_name(row): row for row in reversed(paid_rows)}
+            if not distinct:
+                return _inquiry_without_payment(attempts, order)
+            rows = list(reversed(distinct.values()))
+            answers = [await self._validated(row, order) for row in rows]
+            return answers[0] if len(answers) == 1 else one_of_several(answers, order, _unread(rows, answers))
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
@@ -122,7 +128,14 @@ class V4:
             return NoHint(f"{self._client.missing} is not set")
         return signed_hint(fields, self._client.secret("store_passwd"))
 
-    async def _validate(self, row: Mapping[str, Any], order: CollectOrder) -> CollectInquiry:
+    async def _validated(self, row: Mapping[str, Any], order: CollectOrder) -> PaidAnswer:
+        """What SSLCommerz says of a successful attempt; one that cannot be read settles nothing."""
+        try:
+            return await self._validate(row, order)
+        except BrokenReplyError as error:
+            return NoAnswer(str(error))
+
+    async def _validate(self, row: Mapping[str, Any], order: CollectOrder) -> PaidAnswer:
         """The validated attempt; the attempt itself where it has no validation id."""
         if row.get("val_id") is None or row["val_id"] == "":
             return _collected(row, order)
@@ -132,9 +145,10 @@ class V4:
             return inconclusive_answer(result)
         require_same(result.document, "val_id", val_id)
         require_same(result.document, "bank_tran_id", text(row, "bank_tran_id"))
-        if text_or_empty(row, "risk_level") not in {"", _SAFE}:
-            return NoAnswer(_RISK_REVIEW)
-        return _collected(result.document, order)
+        judged = _collected(result.document, order)
+        if isinstance(judged, Collected) and text_or_empty(row, "risk_level") not in {"", _SAFE}:
+            return HeldForRisk(judged, _RISK_REVIEW)
+        return judged
 
     def _attempt(self, row: Mapping[str, Any], order: CollectOrder) -> MappedReply:
         require_same(row, "tran_id", order.reference)
@@ -169,21 +183,43 @@ def _attempt_name(row: Mapping[str, Any]) -> tuple[str, str]:
     return text_or_empty(row, "val_id"), reference(row, "bank_tran_id")
 
 
-def _inquiry_without_payment(attempts: Sequence[MappedReply]) -> CollectInquiry:
-    """The result of an inquiry without a successful attempt."""
+def _unread(rows: Sequence[Mapping[str, Any]], answers: Sequence[PaidAnswer]) -> list[Collected]:
+    """The successful attempts that their validation does not confirm, as the query tells them."""
+    unread = []
+    for row, answer in zip(rows, answers, strict=True):
+        if isinstance(answer, NoAnswer):
+            with contextlib.suppress(BrokenReplyError):
+                money = _movement(row)
+                unread.append(replace(money, facts={**money.facts, "validation": answer.why}))
+    return unread
+
+
+def _inquiry_without_payment(attempts: Sequence[MappedReply], order: CollectOrder) -> CollectInquiry:
+    """The result of an inquiry without a successful attempt.
+
+    Where money was held, attempts that have all failed mean that it was refused; none at all mean nothing.
+    """
     unmapped = next((attempt for attempt in attempts if attempt.means is Means.IN_DOUBT), None)
     if unmapped is not None:
         return inconclusive_answer(unmapped)
     is_under_way = any(attempt.means is Means.AWAITING_PAYER for attempt in attempts)
-    ended = next((attempt for attempt in attempts if attempt.means is Means.ENDED), None)
+    finals = {Means.ENDED, Means.DECLINED} if order.is_held else {Means.ENDED}
+    ended = next((attempt for attempt in attempts if attempt.means in finals), None)
     return AwaitingPayer() if is_under_way or ended is None else NeverPaid(f"reply code {ended.code}")
 
 
-def _collected(document: Mapping[str, Any], order: CollectOrder) -> Collected | NoAnswer:
-    """The collected money of a successful attempt, whatever the amount; raises BrokenReplyError."""
+def _collected(document: Mapping[str, Any], order: CollectOrder) -> Collected | HeldForRisk:
+    """The money of a successful attempt, collected or held, whatever the amount; raises BrokenReplyError."""
     require_same(document, "tran_id", order.reference)
-    if text(document, "risk_level") != _SAFE:
-        return NoAnswer(_RISK_REVIEW)
+    risk_level = text(document, "risk_level")
+    money = _movement(document)
+    if risk_level == _SAFE:
+        return money
+    facts = {"risk_level": risk_level, "risk_title": text_or_empty(document, "risk_title")}
+    return HeldForRisk(replace(money, facts={**money.facts, **facts}), _RISK_REVIEW)
+
+
+def _movement(document: Mapping[str, Any]) -> Collected:
     return Collected(
         reference=text(document, "tran_id"),
         amount=_money(document),

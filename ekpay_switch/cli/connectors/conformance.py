@@ -16,6 +16,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     CollectOrder,
     ConfirmedCollection,
     ExecuteOutcome,
+    HeldForRisk,
     MovementFound,
     NeverPaid,
     PageCreated,
@@ -230,6 +231,8 @@ def _answer_wording(answer: object) -> str:
 
 def _movement_wording(answer: object) -> str:
     match answer:
+        case HeldForRisk(money=money):
+            return f"held for its risk: {money.amount} as {money.provider_transaction}"
         case RefundLine(amount=amount, provider_refund=refund, is_done=is_done):
             return f"{amount} given back as {refund}" + ("" if is_done else ", not yet done")
         case RefundsFound(lines=lines):

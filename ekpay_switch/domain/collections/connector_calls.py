@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.money import Money, percent_half_up
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 
 
@@ -23,7 +23,8 @@ class CollectOrder:
     `notify_url` where the provider sends callbacks; only a create call needs them. `send_before` is a reading
     of the monotonic clock, in seconds: not a byte may leave after it. `consent` comes from the payer's
     agreement and is shown at the execute, empty where there is none. `executes_begun` counts the executes
-    that may have arrived; `epoch` grows with each holder of the try.
+    that may have arrived; `epoch` grows with each holder of the try. `is_held` says that the provider has
+    answered before that it holds the payer's money for its risk.
     """
 
     payment_id: UUID
@@ -38,6 +39,7 @@ class CollectOrder:
     consent: str = field(default="", repr=False)
     executes_begun: int = 0
     epoch: int = 0
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,27 @@ CreateOutcome = PageCreated | Declined | Unreached | InDoubt
 class Collected:
     """The provider says that it has collected this amount under this reference.
 
-    `provider_transaction` is the provider's name of the movement of money; a refund needs it.
+    `provider_transaction` is the provider's name of the movement of money; a refund needs it. `further` are
+    other movements of money under the same reference, of a payer who has paid twice on one page.
     """
 
     reference: str
     amount: Money
     provider_transaction: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    further: tuple["Collected", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldForRisk:
+    """The provider has taken the payer's money and holds it until somebody has judged its risk.
+
+    It is neither collected nor refused: the provider decides later, or two persons do. `money` is what it
+    says it holds.
+    """
+
+    money: Collected
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +99,7 @@ class NeverPaid:
     why: str
 
 
-CollectInquiry = Collected | AwaitingPayer | NeverPaid | NoAnswer
+CollectInquiry = Collected | HeldForRisk | AwaitingPayer | NeverPaid | NoAnswer
 ExecuteOutcome = Collected | AwaitingPayer | Declined | Unreached | InDoubt
 
 
@@ -199,3 +215,8 @@ def judge_collected(order: CollectOrder, collected: Collected) -> ConfirmedColle
 
 # The named declines of a call that say that the provider refuses us and not our payer.
 TECHNICAL_DECLINES = frozenset({"malformed", "not_allowed"})
+
+
+def connector_fee_of(amount: Money, basis_points: int) -> Money:
+    """The connector's fee on an amount that it collected, half a paisa rounded up."""
+    return Money(percent_half_up(amount.minor, basis_points), amount.currency)

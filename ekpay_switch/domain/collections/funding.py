@@ -18,20 +18,20 @@ from ekpay_switch.domain.collections.connector_calls import (
     ConfirmedCollection,
     MismatchedCollection,
     PageCreated,
+    connector_fee_of,
 )
 from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
+from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import (
-    Charges,
     Sums,
     collected_entry,
     collected_without_payment_entry,
     merchant_credited_entry,
 )
-from ekpay_switch.domain.money import BDT, Money, percent_half_up
+from ekpay_switch.domain.money import BDT, Money
 from ekpay_switch.domain.payment import FINAL, Event, State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.domain.shares import Stake
 
 
@@ -64,59 +64,15 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NewTry:
-    """A try before its connector is asked; ids and reference are made by us.
-
-    `reference` is unguessable, since it names the page that the payer's browser comes back to. No other
-    process touches the try within `hold_seconds` of the database's now. `decision` is why this connector is
-    asked. `charges` are what this try adds to the price where each instrument has its own (a merchant's
-    payment); None: the payment's own. `nth` is the number of this try within its payment, so that a repeated
-    order of a payer begins only one; None: any number.
-    """
-
-    attempt_id: UUID
-    reference: str
-    connector_id: str
-    send_seconds: float
-    hold_seconds: float
-    decision: Decision | None = None
-    charges: Charges | None = None
-    nth: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewCollection:
-    """A payment whose money is to be collected, before it is stored.
-
-    `reference` is the caller's idempotency key, in a name space apart from the syndicate's references;
-    `fingerprint` covers what a repeat must equal. `pay_until` is when its quote expires: no money is
-    taken after it. `bill` is what may be shown of the bill, as text and whole paisa.
-    """
-
-    payment_id: UUID
-    partner_id: str
-    lane: int
-    reference: str
-    fingerprint: bytes
-    biller_id: str
-    bill_key: str
-    bucket: str
-    sums: Sums
-    biller_quote: Mapping[str, str]
-    bill: Mapping[str, object]
-    pay_until: datetime
-    return_url: str
-    first: NewTry
-
-
-@dataclass(frozen=True, slots=True)
 class LockedTry:
     """A try that this process holds under `epoch`, with its payment as of the lease.
 
     `executes_begun` counts the executes; `questions` the inquiries of the present doubt. `is_agreed` says
     that a callback states the payer's agreement, which is a hint only. `page_until` is when the page lapses
     at the provider, `send_until` the send deadline of its last send; times are the database's, UTC. `files`
-    are the statements of the connector's settlement files about the try when it was leased.
+    are the statements of the connector's settlement files about the try when it was leased. `held_at` is
+    since when the connector holds the payer's money for its risk; `is_other_held`: it holds some that was
+    given under another try of this payment.
     """
 
     payment_id: UUID
@@ -138,6 +94,8 @@ class LockedTry:
     send_until: datetime
     now: datetime
     files: FileStatements = NO_FILES
+    held_at: datetime | None = None
+    is_other_held: bool = False
 
     @property
     def connector_id(self) -> str:
@@ -146,9 +104,11 @@ class LockedTry:
 
     @property
     def may_be_executed(self) -> bool:
-        """Whether the try is open, its provider reference known and its quote alive."""
+        """Whether the try is open, its provider reference known, its quote alive and no money held."""
         return (
             self.state is TryState.OPEN
+            and self.held_at is None
+            and not self.is_other_held
             and self.payment_state is State.COLLECTING
             and bool(self.order.provider_reference)
             and self.now < self.pay_until
@@ -166,10 +126,15 @@ class PageOpened:
 
 @dataclass(frozen=True, slots=True)
 class MoneyCollected:
-    """The connector has collected money under this try; it keeps `charge_basis_points` of it."""
+    """The connector has collected money under this try; it keeps `charge_basis_points` of it.
+
+    `is_refused` says that two persons refused it while the connector held it for its risk: it goes back to
+    its payer, and the payment is as if nothing had been collected.
+    """
 
     judged: ConfirmedCollection | MismatchedCollection
     charge_basis_points: int
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,17 +166,21 @@ class StillOpen:
     was_asked: bool = True
     is_new_doubt: bool = False
     is_execute_undone: bool = False
+    alarm: Alarm | None = None
 
 
-TryFinding = PageOpened | MoneyCollected | NothingCollected | StillOpen
+TryFinding = PageOpened | MoneyCollected | MoneyHeld | NothingCollected | StillOpen
 
 
 @dataclass(frozen=True, slots=True)
 class TrySnapshot:
     """What is read under the locks before a finding is judged.
 
-    `sums` are the try's own price. `shares` are those of a merchant's payment, None where a bill is paid.
+    `sums` are the try's own price; `is_quote_expired` is by the database's clock. `is_movement_known`: this
+    movement of money was recorded under another try already. `is_held`: the connector is known to hold the
+    payer's money for its risk. `shares` are those of a merchant's payment, None where a bill is paid.
     `refusals_left` is how many more refusals of instruments the payment bears after this try, None for any.
+    `is_owed_at_desk`: finance owes the payer the money, or has paid it, by a decision about a break.
     """
 
     payment_state: State
@@ -219,13 +188,11 @@ class TrySnapshot:
     connector_id: str
     sums: Sums
     is_quote_expired: bool
-    """Whether the quote has expired, by the database's clock."""
     is_movement_known: bool = False
-    """Whether this movement of money was recorded under another try already."""
+    is_held: bool = False
     shares: tuple[Stake, ...] | None = None
     refusals_left: int | None = None
     is_owed_at_desk: bool = False
-    """Whether finance owes this try's payer its money, or has paid it, by a decision about a break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,28 +223,33 @@ WAITS_FOR_MONEY = frozenset({State.CREATED, State.COLLECTING})
 def decide_try(snapshot: TrySnapshot, finding: TryFinding) -> TryPlan:
     """What a finding about a try leads to, by the states of payment and try under lock."""
     match finding:
-        case PageOpened() | StillOpen():
+        case PageOpened():
             return TryPlan(snapshot.state)
+        case StillOpen(alarm=alarm):
+            return TryPlan(snapshot.state, alarm=alarm)
         case NothingCollected():
             return _plan_nothing_collected(snapshot, finding)
-        case MoneyCollected(judged=ConfirmedCollection(collected=money)) if not snapshot.is_movement_known:
-            if snapshot.payment_state in WAITS_FOR_MONEY and not snapshot.is_owed_at_desk:
-                return _plan_funded(snapshot, money.amount, finding)
-            return _plan_unexpected(snapshot, money.amount, finding)
-        case MoneyCollected(judged=judged):
-            why = (
-                judged.why
-                if isinstance(judged, MismatchedCollection)
-                else "this movement of money is another try's"
-            )
-            return _plan_mismatch(snapshot, judged.collected.amount, why, finding)
+        case MoneyHeld(why=why):
+            alarm = None if snapshot.is_held else Alarm.HELD_FOR_RISK  # once for each hold
+            return TryPlan(snapshot.state, facts={"why": why}, alarm=alarm)
+        case MoneyCollected():
+            return _plan_money(snapshot, finding)
         case _:
             assert_never(finding)
 
 
-def connector_fee_of(amount: Money, basis_points: int) -> Money:
-    """The connector's fee on an amount that it collected, half a paisa rounded up."""
-    return Money(percent_half_up(amount.minor, basis_points), amount.currency)
+def _plan_money(snapshot: TrySnapshot, finding: MoneyCollected) -> TryPlan:
+    judged, is_known = finding.judged, snapshot.is_movement_known
+    amount = judged.collected.amount
+    if finding.is_refused and not is_known:
+        return _plan_refused(snapshot, amount, finding)
+    if isinstance(judged, MismatchedCollection):
+        return _plan_mismatch(snapshot, amount, judged.why, finding)
+    if is_known:
+        return _plan_mismatch(snapshot, amount, "this movement of money is another try's", finding)
+    if snapshot.payment_state in WAITS_FOR_MONEY and not snapshot.is_owed_at_desk:
+        return _plan_funded(snapshot, amount, finding)
+    return _plan_unexpected(snapshot, amount, finding)
 
 
 # The payer was refused, or refused, at the instrument; the other ends are ours or the connector's.
@@ -335,6 +307,19 @@ def _plan_unexpected(snapshot: TrySnapshot, amount: Money, finding: MoneyCollect
         facts=_movement_facts(finding),
         alarm=Alarm.PAID_BACK_AT_DESK if is_owed else Alarm.UNEXPECTED_MONEY,
     )
+
+
+def _plan_refused(snapshot: TrySnapshot, amount: Money, finding: MoneyCollected) -> TryPlan:
+    """Held money that two persons refused goes to suspense and back; the payment and its bill are free."""
+    plan = replace(_plan_unexpected(snapshot, amount, finding), alarm=None)
+    if snapshot.state is not TryState.OPEN or snapshot.payment_state is not State.COLLECTING:
+        return plan
+    events: tuple[Event, ...] = (Event.COLLECTION_CAME_TO_NOTHING,)
+    # The payment's facts say what became of it; those of the movement stay with the evidence.
+    plan = replace(plan, events=events, facts={"why": "held for its risk, and refused by two persons"})
+    if snapshot.is_quote_expired:
+        return replace(plan, events=(*events, Event.PAYER_NEVER_PAID), notice="expired")
+    return plan
 
 
 def _plan_mismatch(snapshot: TrySnapshot, amount: Money, why: str, finding: MoneyCollected) -> TryPlan:

@@ -6,7 +6,8 @@ since no payment waits for it (docs/adr/0075).
 
 from dataclasses import dataclass
 
-from ekpay_switch.domain.collections.funding import MoneyCollected, TryFinding, connector_fee_of
+from ekpay_switch.domain.collections.connector_calls import Collected, connector_fee_of
+from ekpay_switch.domain.collections.funding import MoneyCollected, TryFinding
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import collected_without_payment_entry
 from ekpay_switch.domain.money import BDT, Money
@@ -38,9 +39,18 @@ def further_movement_of(
     """
     if not isinstance(finding, MoneyCollected) or not is_other_movement(finding, provider_transaction):
         return None
-    collected = finding.judged.collected
-    name, amount = collected.provider_transaction, collected.amount
-    if not name or not provider_transaction or amount.currency != BDT or amount.minor <= 0:
+    collected, basis_points = finding.judged.collected, finding.charge_basis_points
+    return further_movement(collected, connector_id, provider_transaction, basis_points)
+
+
+def further_movement(
+    further: Collected, connector_id: str, provider_transaction: str, charge_basis_points: int
+) -> FurtherMovement | None:
+    """A movement beside the one that a try has collected under this name; None where none can be booked."""
+    name, amount = further.provider_transaction, further.amount
+    if not name or name == provider_transaction or not provider_transaction:
         return None
-    fee = connector_fee_of(amount, finding.charge_basis_points)
+    if amount.currency != BDT or amount.minor <= 0:
+        return None
+    fee = connector_fee_of(amount, charge_basis_points)
     return FurtherMovement(name, amount, collected_without_payment_entry(connector_id, amount, fee))

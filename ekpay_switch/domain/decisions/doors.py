@@ -27,6 +27,8 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.DECISION_WAITS: ("ekpay decide approve DECISION", "ekpay decide reject DECISION"),
         Alarm.REFUND_WAITS_FOR_APPROVAL: ("ekpay refunds approve REFUND", "ekpay refunds reject REFUND"),
         Alarm.REFUND_NEEDS_A_PERSON: _BY_HAND,
+        Alarm.HELD_FOR_RISK: _DECIDE,
+        Alarm.PAID_TWICE: ("ekpay refunds list", *_BY_HAND),
         Alarm.UNEXPECTED_MONEY: ("ekpay refunds list", *_BY_HAND),
         Alarm.PAID_BACK_AT_DESK: ("ekpay refunds give-back PAYMENT", *_CLOSE),
         Alarm.CHARGEBACK_BEYOND_THE_BILL: ("ekpay decide journal", *_CLOSE),

@@ -15,6 +15,7 @@ from ekpay_switch.domain.collections.funding import (
     TryEnd,
     TryFinding,
 )
+from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.routing.breaker import RouteOutcome
 
 
@@ -32,6 +33,9 @@ def outcome_of(finding: TryFinding) -> RouteOutcome | None:
             return _outcome_of_ended_try(finding)
         case StillOpen():
             return _outcome_of_open_try(finding)
+        case MoneyHeld():
+            # Once it is released or refused, that is its outcome.
+            return None
         case _:
             assert_never(finding)
 

@@ -1,7 +1,9 @@
-"""How a finding about a try is stored as evidence: whether at all, under which kind, with which facts."""
+"""Under which kind, and with which facts, a finding about a try is stored as evidence."""
 
 from typing import assert_never
 
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.collections.connector_calls import Collected
 from ekpay_switch.domain.collections.funding import (
     MoneyCollected,
     NothingCollected,
@@ -9,6 +11,48 @@ from ekpay_switch.domain.collections.funding import (
     StillOpen,
     TryFinding,
 )
+from ekpay_switch.domain.collections.held_money import MoneyHeld
+from ekpay_switch.domain.money import Money
+
+HELD = "held"
+"""The kind of an answer that the connector holds the payer's money for its risk."""
+# Whether one answer alone has said so, since a moment.
+IS_FIRST_HELD = """
+SELECT count(*) = 1 FROM evidence WHERE payment_id = $1 AND attempt_id = $2 AND kind = $3 AND at >= $4
+"""
+_OUR_NAMES = frozenset(
+    {
+        "provider_transaction",
+        "reference",
+        "collected_amount",
+        "collected_currency",
+        "further",
+        "why",
+        "charge_basis_points",
+    }
+)
+
+
+def facts_of_movement(collected: Collected) -> dict[str, str]:
+    """Everything that a connector said of a movement of money; amounts in paisa."""
+    facts = {
+        **collected.facts,
+        "provider_transaction": collected.provider_transaction,
+        "reference": collected.reference,
+        "collected_amount": str(collected.amount.minor),
+        "collected_currency": collected.amount.currency,
+    }
+    if collected.further:
+        names = (f"{other.provider_transaction} {other.amount}" for other in collected.further)
+        facts["further"] = ", ".join(names)
+    return facts
+
+
+def movement_of_facts(facts: dict[str, str]) -> Collected:
+    """The movement of money of a stored finding, without its further ones."""
+    others = {name: fact for name, fact in facts.items() if name not in _OUR_NAMES}
+    amount = Money(int(facts["collected_amount"]), facts["collected_currency"])
+    return Collected(facts["reference"], amount, facts["provider_transaction"], others)
 
 
 def is_worth_keeping(finding: TryFinding) -> bool:
@@ -18,44 +62,60 @@ def is_worth_keeping(finding: TryFinding) -> bool:
             return finding.was_asked or finding.is_new_doubt
         case PageOpened(created=created):
             return bool(created.facts)
-        case MoneyCollected() | NothingCollected():
+        case MoneyCollected() | MoneyHeld() | NothingCollected():
             return True
         case _:
             assert_never(finding)
 
 
-def evidence_kind(finding: TryFinding) -> str:
+def kind_of_finding(finding: TryFinding) -> str:
     """The kind under which a finding is stored as evidence."""
     match finding:
         case PageOpened():
             return "page_opened"
         case MoneyCollected():
             return "money_came"
+        case MoneyHeld():
+            return HELD
         case NothingCollected(end=end):
             return end.value
-        case StillOpen(is_new_doubt=True):
-            return "execute_in_doubt"
-        case StillOpen(was_asked=was_asked):
-            return "inquiry" if was_asked else "still_open"
+        case StillOpen():
+            return _kind_of_open(finding)
         case _:
             assert_never(finding)
 
 
-def evidence_facts(finding: TryFinding) -> dict[str, str]:
-    """What is stored of a finding, as text."""
+def _kind_of_open(finding: StillOpen) -> str:
+    if finding.is_new_doubt:
+        return "execute_in_doubt"
+    return "inquiry" if finding.was_asked else "still_open"
+
+
+def facts_of_finding(finding: TryFinding) -> dict[str, str]:
+    """What is stored of a finding."""
     match finding:
         case PageOpened(created=created):
             return {**created.facts, "provider_reference": created.provider_reference}
         case MoneyCollected(judged=judged):
-            collected = judged.collected
-            return {
-                **collected.facts,
-                "provider_transaction": collected.provider_transaction,
-                "reference": collected.reference,
-                "collected_amount": str(collected.amount.minor),
-                "collected_currency": collected.amount.currency,
-            }
+            return facts_of_movement(judged.collected)
+        case MoneyHeld(money=money, charge_basis_points=basis_points, why=why):
+            own = {"why": why, "charge_basis_points": str(basis_points)}
+            return {**facts_of_movement(money), **own}
         case NothingCollected(why=why) | StillOpen(why=why):
             return {"why": why}
         case _:
             assert_never(finding)
+
+
+def further_alarm(finding: TryFinding, alarm: Alarm | None) -> Alarm | None:
+    """The alarm of a payer who paid twice on one page; `alarm` is the finding's own.
+
+    An answer that repeats a hold raises neither.
+    """
+    match finding:
+        case MoneyCollected(judged=judged) if judged.collected.further:
+            return Alarm.PAID_TWICE
+        case MoneyHeld(money=money) if money.further and alarm is not None:
+            return Alarm.PAID_TWICE
+        case _:
+            return None

@@ -11,7 +11,6 @@ from ekpay_switch.domain.collections.funding import (
     MoneyCollected,
     NothingCollected,
     PageOpened,
-    Step,
     StillOpen,
     TryEnd,
     TryFinding,
@@ -21,6 +20,7 @@ from ekpay_switch.domain.collections.funding import (
     decide_try,
 )
 from ekpay_switch.domain.collections.further_movements import FurtherMovement, is_other_movement
+from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.refund import RefundKind, refund_due_entry
@@ -28,13 +28,17 @@ from ekpay_switch.domain.routing.breaker import BreakerRules
 from ekpay_switch.domain.shares import Stake
 from ekpay_switch.persistence.collections.break_refunds import is_owed_at_desk
 from ekpay_switch.persistence.collections.finding_evidence import (
-    evidence_facts,
-    evidence_kind,
+    HELD,
+    IS_FIRST_HELD,
+    facts_of_finding,
+    further_alarm,
     is_worth_keeping,
+    kind_of_finding,
 )
 from ekpay_switch.persistence.collections.further_movements import (
     book_further_movement,
     is_further_movement,
+    keep_further,
     open_unexpected_refund,
     unbooked_movement,
 )
@@ -66,9 +70,6 @@ from ekpay_switch.ports.collections import TryRecorded
 
 # A try is asked about at most once in so many seconds, however many callbacks come (architecture.md 5).
 CALM_SECONDS = 5.0
-IS_BEGUN = """
-SELECT true FROM evidence WHERE payment_id = $1 AND attempt_id = $2 AND epoch = $3 AND kind = $4
-"""
 OTHER_WITH = "SELECT true FROM tries WHERE connector_id = $1 AND attempt_id <> $2 AND {} = $3"
 ABANDON_OTHERS = """
 UPDATE attempts SET state = 'abandoned'
@@ -80,40 +81,6 @@ _MONEY_ENDS: Mapping[str, Alarm | None] = {
     TryEnd.SECOND_SUCCESS: Alarm.UNEXPECTED_MONEY,
     TryEnd.DISAGREED: Alarm.COLLECTED_MISMATCH,
 }
-
-
-async def begin_execute(
-    connection: Connection, locked_try: LockedTry, send_seconds: float, hold_seconds: float
-) -> bool:
-    """See `ports.collections.Collections.begin_execute`; repeated, it begins the execute once."""
-    payment = await lock_payment(connection, locked_try.payment_id)
-    try_row = await connection.fetchrow(LOCK_TRY, locked_try.attempt_id)
-    assert payment is not None, "a locked try has its payment"
-    if (
-        try_row["epoch"] != locked_try.epoch
-        or try_row["recorded"] == locked_try.epoch
-        or try_row["state"] != TryState.OPEN
-    ):
-        return False
-    if State(payment["state"]) is not State.COLLECTING or payment["now"] >= payment["quote_expires_at"]:
-        return False
-    count = locked_try.executes_begun + 1
-    kind = f"begun:{Step.EXECUTE}:{count}"
-    if await connection.fetchval(
-        IS_BEGUN, locked_try.payment_id, locked_try.attempt_id, locked_try.epoch, kind
-    ):
-        return True
-    now: datetime = payment["now"]
-    hold_until = now + timedelta(seconds=hold_seconds)
-    holding = {"executes_begun": count, "asked": 0, "lease_until": hold_until, "next_action_at": hold_until}
-    await update_row(
-        connection, "tries", {"attempt_id": locked_try.attempt_id, "epoch": locked_try.epoch}, holding
-    )
-    send_until = now + timedelta(seconds=send_seconds)
-    sending = {"step": Step.EXECUTE, "sends": try_row["sends"] + 1, "send_until": send_until}
-    await update_row(connection, "attempts", {"id": locked_try.attempt_id}, sending)
-    await keep_evidence(connection, locked_try, kind, {})
-    return True
 
 
 async def record_finding(
@@ -132,7 +99,7 @@ async def record_finding(
     further = await unbooked_movement(connection, try_row, finding)
     has_recorded = try_row["recorded"] == locked_try.epoch == try_row["epoch"]
     if has_recorded and further is None and case.is_recorded(finding):
-        return TryRecorded(State(payment["state"]), case.alarm_of_repeat(finding))
+        return await case.recorded_before(finding)
     if has_recorded or try_row["epoch"] != locked_try.epoch:
         await case.keep_late(finding, further)
         return None
@@ -145,6 +112,20 @@ async def record_finding(
     return recorded
 
 
+async def write_decision(
+    connection: Connection, locked_try: LockedTry, finding: MoneyCollected
+) -> TryRecorded:
+    """Write what persons decided about held money, under the new epoch that the caller has given the try.
+
+    It locks as `record_finding` does, and says nothing of the connector's record.
+    """
+    await _lock_names(connection, locked_try, finding)
+    payment = await lock_payment(connection, locked_try.payment_id)
+    try_row = await connection.fetchrow(LOCK_TRY, locked_try.attempt_id)
+    assert payment is not None, "a locked try has its payment"
+    return await _LockedFinding(connection, locked_try, payment, try_row).write(finding)
+
+
 async def _lock_names(connection: Connection, locked_try: LockedTry, finding: TryFinding) -> None:
     """Take the locks that come before the payment's row: the books, if money came, and the provider's names.
 
@@ -154,11 +135,12 @@ async def _lock_names(connection: Connection, locked_try: LockedTry, finding: Tr
     match finding:
         case MoneyCollected(judged=judged):
             await lock_books(connection, locked_try.lane)
-            name = judged.collected.provider_transaction
-            await lock_name(connection, MOVEMENT_LOCK, locked_try.connector_id, name)
+            movements = (judged.collected, *judged.collected.further)
+            for name in sorted({movement.provider_transaction for movement in movements}):
+                await lock_name(connection, MOVEMENT_LOCK, locked_try.connector_id, name)
         case PageOpened(created=created):
             await lock_name(connection, REFERENCE_LOCK, locked_try.connector_id, created.provider_reference)
-        case NothingCollected() | StillOpen():
+        case NothingCollected() | StillOpen() | MoneyHeld():
             pass
         case _:
             assert_never(finding)
@@ -198,7 +180,7 @@ class _LockedFinding:
     async def keep_late(self, finding: TryFinding, further: FurtherMovement | None) -> None:
         """Keep a finding under an older epoch as evidence; if unbooked money came, make the try due."""
         await keep_evidence(
-            self.connection, self.locked_try, f"late:{evidence_kind(finding)}", evidence_facts(finding)
+            self.connection, self.locked_try, f"late:{kind_of_finding(finding)}", facts_of_finding(finding)
         )
         is_first = isinstance(finding, MoneyCollected) and self.try_row["collected"] is None
         if is_first or further is not None:
@@ -208,13 +190,28 @@ class _LockedFinding:
         self, finding: TryFinding, further: FurtherMovement | None
     ) -> TryRecorded:
         """Keep a finding about a try that has collected its money; another movement raises an alarm."""
-        await keep_evidence(self.connection, self.locked_try, evidence_kind(finding), evidence_facts(finding))
+        await keep_evidence(
+            self.connection, self.locked_try, kind_of_finding(finding), facts_of_finding(finding)
+        )
         if further is not None:
             await book_further_movement(self.connection, self.payment, self.try_row, further)
         unleased: dict[str, object] = {"lease_until": None, "next_action_at": None, "is_woken": False}
         await self._set_try({"recorded": self.locked_try.epoch, **unleased})
         is_other = is_other_movement(finding, self.name)
         return TryRecorded(State(self.payment["state"]), Alarm.COLLECTED_MISMATCH if is_other else None)
+
+    async def recorded_before(self, finding: TryFinding) -> TryRecorded:
+        """What was answered when this finding was recorded under its epoch; nothing is written."""
+        state, alarm = State(self.payment["state"]), self.alarm_of_repeat(finding)
+        if isinstance(finding, MoneyHeld) and await self.connection.fetchval(
+            IS_FIRST_HELD,
+            self.locked_try.payment_id,
+            self.locked_try.attempt_id,
+            HELD,
+            self.try_row["held_at"],
+        ):
+            alarm = Alarm.HELD_FOR_RISK
+        return TryRecorded(state, alarm, further_alarm(finding, alarm))
 
     async def is_named_twice(self, page: PageOpened) -> bool:
         return await self._belongs_to_other_try("provider_reference", page.created.provider_reference)
@@ -226,8 +223,8 @@ class _LockedFinding:
         if plan.events:
             state = await self._move(plan)
         elif is_worth_keeping(finding):
-            facts = {**evidence_facts(finding), **plan.facts}
-            await keep_evidence(self.connection, self.locked_try, plan.end or evidence_kind(finding), facts)
+            facts = {**facts_of_finding(finding), **plan.facts}
+            await keep_evidence(self.connection, self.locked_try, plan.end or kind_of_finding(finding), facts)
         await self._end_attempt(plan)
         await self._set_try(await self._try_columns(plan, finding))
         if plan.gives_back is not None:
@@ -236,7 +233,9 @@ class _LockedFinding:
         if plan.notice:
             version = self.payment["steps"] + len(plan.events)
             await add_notification(self.connection, self.payment, plan.notice, version)
-        return TryRecorded(state, plan.alarm)
+        if isinstance(finding, MoneyCollected) and plan.collected is not None:
+            await keep_further(self.connection, self.locked_try, self.payment, self.try_row, finding)
+        return TryRecorded(state, plan.alarm, further_alarm(finding, plan.alarm))
 
     async def _snapshot(self, finding: TryFinding) -> TrySnapshot:
         is_known = isinstance(finding, MoneyCollected) and await self._is_movement_known(
@@ -249,6 +248,7 @@ class _LockedFinding:
             sums=sums_of_try(self.payment, self.try_row),
             is_quote_expired=self.now >= self.payment["quote_expires_at"],
             is_movement_known=is_known,
+            is_held=self.try_row["held_at"] is not None,
             shares=await self._shares(finding),
             refusals_left=await read_refusals_left(self.connection, self.payment, self.locked_try, finding),
             is_owed_at_desk=isinstance(finding, MoneyCollected)
@@ -317,10 +317,16 @@ class _LockedFinding:
                 inquiries = 0 if finding.is_new_doubt else self.try_row["asked"]
                 new |= {"asked": inquiries + finding.was_asked, "asked_at": asked_at}
                 new["executes_begun"] = self.try_row["executes_begun"] - finding.is_execute_undone
+            case MoneyHeld(ask_again_seconds=again):
+                due, asked_at = self.after(again), self.now
+                new |= {"asked": self.try_row["asked"] + 1, "asked_at": asked_at}
+                new["held_at"] = self.try_row["held_at"] or self.now
             case MoneyCollected(judged=judged):
+                new["held_at"] = None
                 new |= self._collected_columns(plan, judged.collected.provider_transaction)
                 is_woken = False
             case NothingCollected(look_again_seconds=again):
+                new["held_at"] = None
                 due = None if again is None else self.after(again)
             case _:
                 assert_never(finding)

@@ -5,14 +5,19 @@ The caller has locked the books, the provider's name of the movement, the paymen
 
 from uuid import UUID
 
-from ekpay_switch.domain.collections.funding import TryFinding
-from ekpay_switch.domain.collections.further_movements import FurtherMovement, further_movement_of
+from ekpay_switch.domain.collections.funding import LockedTry, MoneyCollected, TryFinding
+from ekpay_switch.domain.collections.further_movements import (
+    FurtherMovement,
+    further_movement,
+    further_movement_of,
+)
 from ekpay_switch.domain.ledger.posting_rules import owed_back_from_suspense_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
+from ekpay_switch.persistence.collections.finding_evidence import facts_of_movement
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
-from ekpay_switch.persistence.payment_rows import Row
+from ekpay_switch.persistence.payment_rows import Row, keep_evidence
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.security.identifiers import unguessable, uuid7
 
@@ -68,6 +73,25 @@ async def book_further_movement(
         PostEntry(uuid7(), lane, owed, payment_id),
     )
     await write_batch(connection, [*entries])
+
+
+async def keep_further(
+    connection: Connection, locked_try: LockedTry, payment: Row, try_row: Row, finding: MoneyCollected
+) -> None:
+    """Keep what a payer has paid besides on the same page as evidence, and book what can be booked of it.
+
+    The try has collected its own movement in this transaction.
+    """
+    connector_id, collected = locked_try.connector_id, finding.judged.collected
+    for number, further in enumerate(collected.further, 1):
+        await keep_evidence(connection, locked_try, f"paid_twice:{number}", facts_of_movement(further))
+        movement = further_movement(
+            further, connector_id, collected.provider_transaction, finding.charge_basis_points
+        )
+        if movement is None:
+            continue
+        if not await connection.fetchval(IS_KNOWN, connector_id, movement.provider_transaction):
+            await book_further_movement(connection, payment, try_row, movement)
 
 
 async def open_unexpected_refund(

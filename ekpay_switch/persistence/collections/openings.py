@@ -4,14 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from ekpay_switch.domain.collections.funding import (
-    WAITS_FOR_MONEY,
-    LockedTry,
-    NewCollection,
-    NewTry,
-    TryEnd,
-    TryState,
-)
+from ekpay_switch.domain.collections.funding import WAITS_FOR_MONEY, LockedTry, TryEnd, TryState
+from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refusals import Refusal
@@ -24,6 +18,7 @@ from ekpay_switch.persistence.payment_rows import (
     as_json,
     begin_try,
     is_leased,
+    is_money_held,
     lock_payment,
     move_payment,
     price_of,
@@ -134,9 +129,10 @@ async def begin_another_try(
     if is_over or not await _is_next_try(connection, payment, new):
         return NoNewTry(state)
     before = _find_open_try(await connection.fetch(LOCK_UNDECIDED, payment_id))
+    is_used = before is not None and _is_in_use(before, payment["now"], page_is_ours_after_seconds)
+    if is_used or await is_money_held(connection, payment_id):
+        return NoNewTry(state)
     if before is not None:
-        if _is_in_use(before, payment["now"], page_is_ours_after_seconds):
-            return NoNewTry(state)
         await update_row(connection, "attempts", {"id": before["attempt_id"]}, {"state": TryState.ABANDONED})
     return await _begin(connection, payment_id, new)
 
@@ -181,7 +177,8 @@ async def cancel_payment(
         return None
     undecided = await connection.fetch(LOCK_UNDECIDED, payment_id)
     open_try = _find_open_try(undecided)
-    if state not in WAITS_FOR_MONEY or any(try_row["executes_begun"] for try_row in undecided):
+    is_used = any(try_row["executes_begun"] for try_row in undecided)
+    if state not in WAITS_FOR_MONEY or is_used or await is_money_held(connection, payment_id):
         return NoNewTry(state)
     if open_try is not None:
         if open_try["provider_reference"] is None and is_leased(open_try, payment["now"]):

@@ -11,14 +11,8 @@ from uuid import UUID
 from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.domain.alarms import RaisedAlarm
-from ekpay_switch.domain.collections.funding import (
-    LockedTry,
-    MoneyCollected,
-    NewCollection,
-    NewTry,
-    TryFinding,
-)
+from ekpay_switch.domain.collections.funding import LockedTry, MoneyCollected, TryFinding
+from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.refusals import Refusal
@@ -32,7 +26,8 @@ from ekpay_switch.persistence.collections.deliveries import (
     expire_due,
     give_up_delivery,
 )
-from ekpay_switch.persistence.collections.findings import begin_execute, record_finding
+from ekpay_switch.persistence.collections.executes import begin_execute
+from ekpay_switch.persistence.collections.findings import record_finding
 from ekpay_switch.persistence.collections.openings import begin_another_try, cancel_payment, open_collection
 from ekpay_switch.persistence.collections.share_postings import accounts_of_shares, read_shares
 from ekpay_switch.persistence.collections.views import read_reference, read_returning, read_view
@@ -168,10 +163,10 @@ class PostgresCollections:
 
         async def _record(connection: Connection) -> TryRecorded | None:
             recorded = await record_finding(connection, locked_try, finding, self._breaker)
-            if recorded is not None and recorded.alarm is not None:
-                facts = {"connector_id": locked_try.connector_id}
-                alarm = RaisedAlarm.of_payment(recorded.alarm, locked_try.payment_id, facts)
-                await raise_alarms(connection, [alarm])
+            if recorded is not None:
+                await raise_alarms(
+                    connection, recorded.raised(locked_try.payment_id, locked_try.connector_id)
+                )
             return recorded
 
         return await self._transactions.run(_record, accounts)

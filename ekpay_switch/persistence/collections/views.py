@@ -90,7 +90,12 @@ def _newest_try() -> LateralFromClause:
     Of two tries begun at the same time, the one that got the lock on the payment later is open.
     """
     is_open = attempts.c.state == TryState.OPEN
-    is_payable = and_(is_open, tries.c.executes_begun == 0, func.now() < payments.c.quote_expires_at)
+    is_payable = and_(
+        is_open,
+        tries.c.executes_begun == 0,
+        tries.c.held_at.is_(None),
+        func.now() < payments.c.quote_expires_at,
+    )
     return (
         select(
             tries.c.payment_id,

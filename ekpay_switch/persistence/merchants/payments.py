@@ -63,7 +63,7 @@ NAMED = text(
 _TRIES = text("""
 SELECT t.payment_id, t.attempt_id, a.reference, t.connector_id, a.state, a.outcome, t.page_url, t.page_until,
   a.opened_at, t.executes_begun, t.next_action_at, t.charge, t.fee, t.vat, t.provider_transaction,
-  t.collected_at, t.refunded,
+  t.collected_at, t.refunded, t.held_at,
   coalesce(
     (SELECT e.facts ->> 'why' FROM evidence AS e WHERE e.payment_id = t.payment_id
        AND e.attempt_id = t.attempt_id AND e.kind = a.outcome ORDER BY e.id DESC LIMIT 1),
@@ -194,6 +194,7 @@ def _line(row: Row[Any], sums: Sums) -> TryLine:
         executes_begun=row.executes_begun,
         next_look_at=row.next_action_at,
         total=_total(row, sums),
+        is_held=row.held_at is not None,
     )
 
 

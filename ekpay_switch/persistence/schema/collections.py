@@ -83,6 +83,8 @@ tries = Table(
     Column("fee", BigInteger),
     Column("vat", BigInteger),
     Column("charged_back", BigInteger, nullable=False, server_default=text("0")),
+    # Since when the connector holds the payer's money for its risk; NULL once that is over.
+    instant("held_at", nullable=True),
     CheckConstraint("collected > 0", name="collected"),
     CheckConstraint("(collected IS NULL) = (collected_at IS NULL)", name="collected_at"),
     CheckConstraint("refunded >= 0 AND refunded <= coalesce(collected, 0)", name="refunded"),
@@ -105,6 +107,7 @@ Index(
     unique=True,
     postgresql_where=text("provider_transaction IS NOT NULL"),
 )
+Index("ix_tries_held_at", tries.c.held_at, postgresql_where=text("held_at IS NOT NULL"))
 Index("ix_tries_next_action_at", tries.c.next_action_at, postgresql_where=text("next_action_at IS NOT NULL"))
 
 # Money that a connector has under a try beside the movement that the try collected (docs/adr/0075); booked by

@@ -53,11 +53,13 @@ class RefusedTry:
     """The last try that failed; `reason` is one of `REASONS`, or how the try ended.
 
     `is_watched` says that its page was over before its provider said what came of it: we go on asking.
+    `goes_back`: money was taken, held for its risk and refused, and is on its way back.
     """
 
     profile: ConnectorProfile | None
     reason: str
     is_watched: bool
+    goes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,12 @@ def earlier_pages(payment: MerchantPayment, world: World) -> list[EarlierPage]:
 def _refused_try(refused_try: TryLine, world: World) -> RefusedTry:
     stated_reason = refused_try.why.partition(" ")[0]
     reason = stated_reason if stated_reason in REASONS else str(refused_try.end or TryEnd.NEVER_PAID)
-    return RefusedTry(_profile(refused_try, world), reason, is_watched=refused_try.next_look_at is not None)
+    return RefusedTry(
+        _profile(refused_try, world),
+        reason,
+        is_watched=refused_try.next_look_at is not None,
+        goes_back=refused_try.end is TryEnd.SECOND_SUCCESS,
+    )
 
 
 def _profile(shown_try: TryLine | None, world: World) -> ConnectorProfile | None:

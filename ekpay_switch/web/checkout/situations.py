@@ -82,7 +82,7 @@ _OF_STATE = {
 
 def _while_collecting(payment: MerchantPayment) -> Situation:
     current_try = open_try_of(payment)
-    if current_try is None or current_try.executes_begun:
+    if current_try is None or current_try.executes_begun or current_try.is_held:
         return Situation.ASKING
     return Situation.AT_PROVIDER if current_try.page_url else Situation.OPENING
 

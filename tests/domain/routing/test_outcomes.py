@@ -14,6 +14,7 @@ from ekpay_switch.domain.collections.funding import (
     TryEnd,
     TryFinding,
 )
+from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import RouteOutcome
 from ekpay_switch.domain.routing.outcomes import may_try_another_connector, outcome_of
@@ -27,6 +28,7 @@ CAME = Collected("A1", Money(100), "TRX1")
         (PageOpened(PageCreated("P1", "https://page.example"), 180.0, 1_800.0), RouteOutcome.PAGE),
         (MoneyCollected(ConfirmedCollection(CAME), 150), RouteOutcome.COLLECTED),
         (MoneyCollected(MismatchedCollection(CAME, "another amount"), 150), RouteOutcome.IN_DOUBT),
+        (MoneyHeld(CAME, 150, 3_600.0, "held for its risk"), None),
         (NothingCollected(TryEnd.DECLINED, "not_allowed", is_technical=True), RouteOutcome.DECLINED),
         (NothingCollected(TryEnd.DECLINED, "insufficient_balance"), RouteOutcome.REFUSED),
         (NothingCollected(TryEnd.UNREACHED, "connect refused"), RouteOutcome.UNREACHED),

@@ -22,8 +22,10 @@ from ekpay_switch.domain.collections.further_movements import (
     further_movement_of,
     is_other_movement,
 )
+from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.refund import RefundKind
+from ekpay_switch.persistence.collections.finding_evidence import further_alarm
 from ekpay_switch.ports.collections import TryRecorded
 from tests.fakes.collections.tables import MONEY_ENDS, CollectTables, StoredTry
 
@@ -45,6 +47,8 @@ class Findings:
             return False
         if tables.books.payments[held.payment_id].state is not State.COLLECTING:
             return False
+        if tables.is_money_held(held.payment_id):
+            return False
         one.executes_begun, one.asked = held.executes_begun + 1, 0
         one.lease_until = one.next_action_at = tables.later(hold_seconds)
         one.send_until = tables.later(send_seconds)
@@ -58,7 +62,11 @@ class Findings:
         is_written = not isinstance(finding, MoneyCollected) or one.end in MONEY_ENDS
         if has_recorded and further is None and is_written:
             # Written again under its own epoch: it stands already.
-            return TryRecorded(tables.books.payments[held.payment_id].state, _alarm_of_repeat(one, finding))
+            alarm = _alarm_of_repeat(one, finding)
+            if isinstance(finding, MoneyHeld) and one.answers_held == 1:
+                alarm = Alarm.HELD_FOR_RISK
+            state = tables.books.payments[held.payment_id].state
+            return TryRecorded(state, alarm, further_alarm(finding, alarm))
         if not _is_ours(one, held):
             tables.keep_evidence(held.payment_id, f"late:{type(finding).__name__}")
             is_first = isinstance(finding, MoneyCollected) and one.collected is None
@@ -72,7 +80,8 @@ class Findings:
         plan = decide_try(self._seen(one, finding), finding)
         self._write(one, plan, finding)
         tables.tell_routing(held, finding)
-        return TryRecorded(tables.books.payments[held.payment_id].state, plan.alarm)
+        state = tables.books.payments[held.payment_id].state
+        return TryRecorded(state, plan.alarm, further_alarm(finding, plan.alarm))
 
     # ---- how it is done ------------------------------------------------------------
 
@@ -124,6 +133,7 @@ class Findings:
             is_movement_known=self._is_known(one, name),
             shares=self.tables.shares.of(one.payment_id),
             refusals_left=self._refusals_left(one),
+            is_held=one.held_at is not None,
         )
 
     def _refusals_left(self, one: StoredTry) -> int | None:
@@ -189,9 +199,19 @@ class Findings:
                 one.asked = finding.was_asked + (0 if finding.is_new_doubt else one.asked)
                 one.asked_at = tables.clock.now() if finding.was_asked else one.asked_at
                 one.executes_begun -= finding.is_execute_undone
+            case MoneyHeld(ask_again_seconds=again):
+                one.held_at = one.held_at or tables.clock.now()
+                one.asked, one.asked_at, one.answers_held = (
+                    one.asked + 1,
+                    tables.clock.now(),
+                    one.answers_held + 1,
+                )
+                one.next_action_at = tables.later(again)
+                tables.keep_evidence(one.payment_id, "held")
             case MoneyCollected():
-                one.is_woken = False
+                one.is_woken, one.held_at = False, None
             case NothingCollected(look_again_seconds=again):
+                one.held_at = None
                 one.next_action_at = None if again is None else tables.later(again)
         if one.is_woken:
             one.next_action_at = tables.soon(one)

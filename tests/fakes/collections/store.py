@@ -11,12 +11,11 @@ from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import (
     WAITS_FOR_MONEY,
     LockedTry,
-    NewCollection,
-    NewTry,
     TryEnd,
     TryFinding,
     TryState,
 )
+from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.delivery import Delivery, PayOrder
 from ekpay_switch.domain.ledger.posting_rules import merchant_credited_entry, owed_back_entry
 from ekpay_switch.domain.merchants import is_merchant
@@ -103,7 +102,7 @@ class FakeCollections:
                 return NoNewTry(None)
             before = tables.open_try(payment_id)
             is_late = tables.is_over(payment_id) or payment.state not in WAITS_FOR_MONEY
-            is_late = is_late or not self._is_in_turn(payment_id, new)
+            is_late = is_late or not self._is_in_turn(payment_id, new) or tables.is_money_held(payment_id)
             if is_late or (before is not None and self._is_in_use(before, page_is_ours_after_seconds)):
                 return NoNewTry(payment.state)
             if before is not None:
@@ -126,6 +125,7 @@ class FakeCollections:
                 one.executes_begun for one in tables.tries_of(payment_id) if one.state is not TryState.CLOSED
             )
             is_being_opened = open_try is not None and self._is_being_opened(open_try)
+            is_used = is_used or tables.is_money_held(payment_id)
             if payment.state not in WAITS_FOR_MONEY or is_used or is_being_opened:
                 return NoNewTry(payment.state)
             events: tuple[Event, ...] = (Event.REFUSED,)

@@ -9,15 +9,9 @@ from uuid import UUID
 from ekpay_switch.domain.claims import Claim, PaymentRecord, QuotedBill
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, CollectOrder
 from ekpay_switch.domain.collections.file_proofs import NO_FILES
-from ekpay_switch.domain.collections.funding import (
-    LockedTry,
-    NewCollection,
-    NewTry,
-    TryEnd,
-    TryFinding,
-    TryState,
-)
+from ekpay_switch.domain.collections.funding import LockedTry, TryEnd, TryFinding, TryState
 from ekpay_switch.domain.collections.further_movements import FurtherMovement
+from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import Sums, charged_back_from_suspense_entry
 from ekpay_switch.domain.money import ZERO, Money
@@ -71,6 +65,8 @@ class StoredTry:
     collected_at: datetime | None = None
     refunded: Money = ZERO
     charged_back: Money = ZERO
+    held_at: datetime | None = None
+    answers_held: int = 0
 
 
 @dataclass
@@ -162,6 +158,10 @@ class CollectTables:
     def is_over(self, payment_id: UUID) -> bool:
         return self.clock.now() >= self.collections[payment_id].pay_until
 
+    def is_money_held(self, payment_id: UUID, apart_from: StoredTry | None = None) -> bool:
+        """Whether a connector holds money of this payment for its risk."""
+        return any(one.held_at is not None for one in self.tries_of(payment_id) if one is not apart_from)
+
     def sums_of(self, one: StoredTry) -> Sums:
         """What the payer is asked for under a try: its own charges where it has any, else its payment's."""
         sums, own = self.collections[one.payment_id].sums, one.new.charges
@@ -172,7 +172,8 @@ class CollectTables:
         tries, standing = self.tries_of(payment_id), payment.standing
         newest = tries[-1]
         is_open = newest.state is TryState.OPEN
-        is_payable = is_open and not newest.executes_begun and not self.is_over(payment_id)
+        is_asked = newest.executes_begun or newest.held_at is not None
+        is_payable = is_open and not is_asked and not self.is_over(payment_id)
         moments = [payment.next_action_at, newest.next_action_at if is_open else None]
         return PaymentView(
             payment_id=payment_id,
@@ -225,6 +226,7 @@ class CollectTables:
             consent=one.consent,
             executes_begun=one.executes_begun,
             epoch=one.epoch,
+            is_held=one.held_at is not None,
         )
         return LockedTry(
             payment_id=one.payment_id,
@@ -246,6 +248,8 @@ class CollectTables:
             send_until=one.send_until or one.opened_at,
             now=self.clock.now(),
             files=self.books.files.get(one.new.attempt_id, NO_FILES),
+            held_at=one.held_at,
+            is_other_held=self.is_money_held(one.payment_id, one),
         )
 
     # ---- writing ------------------------------------------------------------

@@ -26,13 +26,13 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.collections.funding import (
     LockedTry,
     MoneyCollected,
-    NewCollection,
-    NewTry,
     NothingCollected,
     PageOpened,
     StillOpen,
     TryFinding,
 )
+from ekpay_switch.domain.collections.held_money import MoneyHeld
+from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.refunds.refund import LockedRefund, NewRefund, RefundFinding, RefundRefusal
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.collections import (
@@ -149,6 +149,8 @@ def _kind_of(finding: TryFinding) -> str:
             return "nothing"
         case StillOpen():
             return "still_open"
+        case MoneyHeld():
+            return "held"
         case _:
             assert_never(finding)
 

@@ -229,6 +229,17 @@ async def test_no_other_instrument_while_the_money_is_asked_for() -> None:
     assert not await cancel_by_payer(payment, shopper.world)
 
 
+async def test_no_other_instrument_and_no_cancel_while_money_is_held_for_its_risk() -> None:
+    shopper = Shopper()
+    await shopper.choose("bkash")
+    shopper.tries()[0].held_at = NOON
+    payment = await shopper.now()
+    assert another_try_from(payment, shopper.world) is None
+    assert not may_cancel(payment)
+    assert await shopper.choose("nagad", nth=2) is ChoiceRefusal.MOVED_ON
+    assert not await cancel_by_payer(payment, shopper.world)
+
+
 async def test_before_any_page_everything_is_free() -> None:
     shopper = Shopper()
     payment = await shopper.now()

@@ -16,13 +16,12 @@ from ekpay_switch.domain.collections.connector_calls import (
 from ekpay_switch.domain.collections.funding import (
     LockedTry,
     MoneyCollected,
-    NewCollection,
-    NewTry,
     NothingCollected,
     PageOpened,
     StillOpen,
     TryEnd,
 )
+from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.delivery import RecordAnswer, Recording, plan_outcome
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money

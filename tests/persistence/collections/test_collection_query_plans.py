@@ -5,6 +5,7 @@ import pytest
 from ekpay_switch.persistence import payment_rows as collection_rows
 from ekpay_switch.persistence.collections import (
     callbacks,
+    executes,
     openings,
     unclaimed_callbacks,
 )
@@ -40,7 +41,7 @@ READS = {
     "movement": (MOVEMENT, "text, uuid, text"),
     "claimed": (unclaimed_callbacks.IS_CLAIMED, "text, text, text, boolean"),
     "called back": (unclaimed_callbacks.CLAIM, "text, text"),
-    "begun": (collection_findings.IS_BEGUN, "uuid, uuid, int, text"),
+    "begun": (executes.IS_BEGUN, "uuid, uuid, int, text"),
     "abandon": (collection_findings.ABANDON_OTHERS, "uuid, text, uuid"),
     "expire": (collection_deliveries.EXPIRE, "int, text, text, text, text, uuid[], text"),
     "funded": (collection_deliveries.FUNDED_DUE, "int, int, text[]"),

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.collections.funding import LockedTry, NewTry
+from ekpay_switch.domain.collections.funding import LockedTry
+from ekpay_switch.domain.collections.new_tries import NewTry
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money

@@ -176,7 +176,10 @@ class Office:
 
     async def alarms(self) -> list[tuple[str, UUID]]:
         """The kind and the payment of every open alarm about a chargeback, oldest first."""
-        query = "SELECT kind, payment_id FROM alarms WHERE kind = 'chargeback_beyond_the_bill' ORDER BY id"
+        query = (
+            "SELECT kind, payment_id FROM alarms, generate_series(1, count)"
+            " WHERE kind = 'chargeback_beyond_the_bill' ORDER BY id"
+        )
         return [tuple(row) for row in await self.books.rows(query)]
 
     async def row(self, refund_id: UUID) -> Any:  # noqa: ANN401 - a record of the driver

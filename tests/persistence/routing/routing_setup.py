@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ekpay_switch.domain.collections.funding import LockedTry, NewTry, NothingCollected, TryEnd
+from ekpay_switch.domain.collections.funding import LockedTry, NothingCollected, TryEnd
+from ekpay_switch.domain.collections.new_tries import NewTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.decision import Candidate, Decision, decide

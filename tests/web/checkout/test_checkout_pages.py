@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from ekpay_switch.domain.collections.funding import TryState
+from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt
-from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import DatedWindow
 from tests.fakes.world import NOON
-from tests.scenarios.checkout import LIFE_SECONDS
+from tests.scenarios.checkout import LIFE_SECONDS, PAYMENT_ID
 from tests.web.checkout.checkout_setup import HOME, Browser, Counter
 from tests.web.checkout.language_setup import Stand
 
@@ -258,6 +258,25 @@ async def test_while_the_money_is_asked_for_there_is_nothing_to_press_but_look_n
     assert stand.says(seen, "waiting.asking.warning")
     assert len(seen.html.all("button")) == 1
     assert not any("/go" in link or "/cancel" in link or "other=1" in link for link in seen.html.links())
+
+
+async def test_while_money_is_held_for_its_risk_no_page_is_led_to(stand: Stand) -> None:
+    await stand.shopper.choose("bkash")
+    stand.shopper.tries()[0].held_at = NOON
+    seen = await stand.browser.get()
+    assert stand.shopper.tries()[0].page_url not in seen.text
+    assert not seen.html.all("input", type="radio")
+
+
+async def test_held_money_that_was_refused_is_said_to_go_back(stand: Stand) -> None:
+    shopper = stand.shopper
+    await shopper.choose("bkash")
+    one = shopper.tries()[0]
+    one.state, one.end, one.next_action_at = TryState.CLOSED, TryEnd.SECOND_SUCCESS, None
+    shopper.small.tables.move(PAYMENT_ID, (Event.COLLECTION_CAME_TO_NOTHING,), {}, None)
+    seen = await stand.browser.get()
+    assert stand.says(seen, "refused.goes_back")
+    assert not stand.says(seen, "refused.nothing_taken")
 
 
 async def test_a_page_that_is_being_opened_is_waited_for_shortly(stand: Stand) -> None:

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 from connectors.families.sslcommerz.connector import Sslcommerz
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
+from ekpay_switch.domain.collections.connector_calls import Collected, CollectOrder, RefundOrder
+from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
@@ -38,6 +39,12 @@ GOOD = {
     "card_no": "432149XXXXXX0667",
     "risk_level": "0",
 } | MONEY
+COLLECTED = Collected(
+    REFERENCE,
+    Money(50_000),
+    MOVEMENT,
+    {"executed_at": "2026-09-18T06:00:19+00:00", "payer_account": "************0667", "val_id": VAL_ID},
+)
 FAILED = GOOD | {"status": "FAILED", "val_id": "", "bank_tran_id": "EXAMPLE000"}
 VALIDATION = GOOD | {"APIConnect": "DONE"}
 SESSION = {

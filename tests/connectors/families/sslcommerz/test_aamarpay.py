@@ -1,6 +1,7 @@
 """aamarPay, the dialect without a signature: created by JSON, asked by our reference, believed only then."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     Collected,
     ConfirmedCollection,
+    HeldForRisk,
     MismatchedCollection,
     NeverPaid,
     NoHint,
@@ -132,7 +134,8 @@ async def test_money_is_collected_where_the_query_says_so(manifest: Manifest) ->
 
 async def test_an_answer_in_a_list_of_one_is_the_same_answer(manifest: Manifest) -> None:
     assert await a_connector(manifest, query=said([PAID])).inquire(an_order()) == MONEY
-    for strange in ([], [PAID, PAID], [[PAID]], ["paid"]):
+    assert await a_connector(manifest, query=said([PAID, PAID])).inquire(an_order()) == MONEY
+    for strange in ([], [[PAID]], ["paid"], [PAID, "paid"]):
         assert isinstance(await a_connector(manifest, query=said(strange)).inquire(an_order()), NoAnswer)
 
 
@@ -191,8 +194,27 @@ async def test_an_answer_that_is_not_whole_is_no_answer(
 
 async def test_money_at_a_risk_is_held_for_a_person(manifest: Manifest) -> None:
     told = await a_connector(manifest, query=said(PAID | {"pg_card_risklevel": "1"})).inquire(an_order())
-    assert isinstance(told, NoAnswer)
+    assert isinstance(told, HeldForRisk)
     assert "held for its risk" in told.why
+    assert told.money == replace(MONEY, facts={**MONEY.facts, "risk_level": "1"})
+
+
+async def test_of_several_payments_in_a_list_the_one_as_ordered_counts(manifest: Manifest) -> None:
+    cheaper = PAID | {"pg_txnid": "AAM0", "amount": "5.00", "other_currency": "5.00"}
+    risky = PAID | {"pg_txnid": "AAM2", "pg_card_risklevel": "1"}
+    broken = PAID | {"pg_txnid": "AAM3", "pay_status": "Failed"}
+    failed = PAID | {"pg_txnid": "AAM4", "status_code": "7", "pay_status": "Failed"}
+    rows = said([failed, cheaper, risky, PAID, broken])
+    told = await a_connector(manifest, query=rows).inquire(an_order())
+    assert isinstance(told, Collected)
+    assert replace(told, further=()) == MONEY
+    assert [other.provider_transaction for other in told.further] == ["AAM0", "AAM2"]
+    assert await a_connector(manifest, query=said([failed, PAID])).inquire(an_order()) == MONEY
+    assert isinstance(
+        await a_connector(manifest, query=said([failed, failed])).inquire(an_order()), NeverPaid
+    )
+    stranger = said([PAID, PAID | {"mer_txnid": "ANOTHER"}])
+    assert await a_connector(manifest, query=stranger).inquire(an_order()) == NoAnswer("another mer_txnid")
 
 
 @pytest.mark.parametrize(

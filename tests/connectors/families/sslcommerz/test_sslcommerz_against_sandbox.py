@@ -10,6 +10,8 @@ from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
+    CollectOrder,
+    HeldForRisk,
     MismatchedCollection,
     NeverPaid,
     NoHint,
@@ -133,13 +135,37 @@ async def test_what_is_pending_for_ever_never_ends(house: SandboxStage) -> None:
     assert await house.connector.inquire(order) == AwaitingPayer()
 
 
-@pytest.mark.parametrize("kind", ["risky", "paid_twice"])
-async def test_a_risk_and_two_payments_are_for_people(ssl: SandboxStage, kind: str) -> None:
-    assert isinstance(await ssl.inquired(kind), NoAnswer)
+async def test_a_risk_is_held_until_it_is_released(house: SandboxStage) -> None:
+    order, _ = await house.visited("risky")
+    held = await house.connector.inquire(order)
+    assert isinstance(held, HeldForRisk)
+    assert (held.money.amount, held.money.facts["risk_level"]) == (order.amount, "1")
+    await house.desk.admin("POST", "holds", hold_of(house, order, "release"))
+    released = await house.connector.inquire(order)
+    assert isinstance(released, Collected)
+    assert released.provider_transaction == held.money.provider_transaction
 
 
-async def test_a_risk_at_aamarpay_is_for_people(aamarpay: SandboxStage) -> None:
-    assert isinstance(await aamarpay.inquired("risky"), NoAnswer)
+async def test_a_risk_that_is_refused_has_come_to_nothing(ssl: SandboxStage) -> None:
+    order, _ = await ssl.visited("risky")
+    await ssl.desk.admin("POST", "holds", hold_of(ssl, order, "refuse"))
+    assert await ssl.connector.inquire(order) == AwaitingPayer()
+    held = await ssl.connector.inquire(replace(order, is_held=True))
+    assert held == NeverPaid("reply code attempt FAILED")
+
+
+def hold_of(house: SandboxStage, order: CollectOrder, decision: str) -> dict[str, str]:
+    return {"house": house.house, "reference": order.reference, "decision": decision}
+
+
+async def test_of_two_payments_the_first_counts_and_the_other_is_told(ssl: SandboxStage) -> None:
+    order, _ = await ssl.visited("paid_twice")
+    told = await ssl.connector.inquire(order)
+    assert isinstance(told, Collected)
+    (further,) = told.further
+    assert further.provider_transaction == f"{told.provider_transaction}B"
+    assert further.amount == order.amount
+    assert "validation" not in further.facts
 
 
 @pytest.mark.parametrize(

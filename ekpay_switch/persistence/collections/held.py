@@ -1,0 +1,206 @@
+"""Payers' money that a connector holds for its risk: what is held, and what two persons decide about it.
+
+The decisions are called in a transaction of their caller, who has checked the two persons and has given the
+accounts of `accounts_of_held` their rows before. They lock as everything that posts does: the books, the
+movement, the payment, the try (`payment_rows`); whoever holds the try loses it, so that an answer that is on
+its way becomes evidence. Each is done once, and repeated it answers the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ekpay_switch.domain.collections.connector_calls import (
+    Collected,
+    judge_collected,
+)
+from ekpay_switch.domain.collections.funding import MoneyCollected, TryState
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.money import BDT, Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.persistence.collections.finding_evidence import HELD, facts_of_movement, movement_of_facts
+from ekpay_switch.persistence.collections.findings import write_decision
+from ekpay_switch.persistence.collections.share_postings import accounts_of_shares, read_shares
+from ekpay_switch.persistence.collections.store import collect_accounts
+from ekpay_switch.persistence.payment_rows import (
+    LOCK_TRY,
+    MOVEMENT_LOCK,
+    Row,
+    from_json,
+    keep_evidence,
+    lock_books,
+    lock_name,
+    lock_payment,
+    read_locked_tries,
+    update_row,
+)
+from ekpay_switch.persistence.short_transactions import Connection
+from ekpay_switch.ports.collections import TryRecorded
+
+ACCEPTED, REFUSED = "held_accepted", "held_refused"
+"""The kinds of evidence of the two decisions."""
+
+# The newest answer that says that it is held has everything that would be booked.
+_READ = """
+SELECT t.payment_id, t.attempt_id, t.connector_id, t.held_at, t.asked_at, a.state AS try_state, p.partner_id,
+  p.lane, p.biller_id, p.state AS payment_state, p.currency, p.quote_expires_at <= now() AS is_quote_expired,
+  p.amount + p.rounding + coalesce(t.charge, p.charge) + coalesce(t.fee, p.fee) + coalesce(t.vat, p.vat)
+    AS ordered, e.facts
+FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id JOIN payments AS p ON p.id = t.payment_id
+CROSS JOIN LATERAL (
+  SELECT facts FROM evidence WHERE payment_id = t.payment_id AND attempt_id = t.attempt_id AND kind = $1
+  ORDER BY epoch DESC LIMIT 1) AS e
+"""
+READ_HELD = f"{_READ} WHERE t.held_at IS NOT NULL ORDER BY t.held_at LIMIT $2"
+READ_ONE = f"{_READ} WHERE t.attempt_id = $2"
+DECIDED = """
+SELECT kind FROM evidence WHERE payment_id = $1 AND attempt_id = $2 AND kind = ANY($3::text[])
+"""
+
+
+class NotHeldError(SwitchError):
+    """No money of this try is held for its risk; the message says what became of it."""
+
+
+class NotRefusableError(SwitchError):
+    """The held money cannot be refused here; the message names the field of the provider's answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTry:
+    """A try whose money its connector holds for its risk, since `held_at`.
+
+    `ordered` is the price that the connector was asked to collect, `money` what it says it holds, with the
+    facts of its newest answer; `why` is its reason. Where `is_quote_expired`, accepting it collects a bill
+    that is not delivered any more, so that the money goes back to the payer. Times are the database's, UTC.
+    """
+
+    payment_id: UUID
+    attempt_id: UUID
+    partner_id: str
+    payee: str
+    connector_id: str
+    payment_state: State
+    try_state: TryState
+    held_at: datetime | None
+    asked_at: datetime | None
+    is_quote_expired: bool
+    ordered: Money
+    money: Collected
+    why: str
+
+
+async def read_held(connection: Connection, limit: int = 1_000) -> Sequence[HeldTry]:
+    """Every try whose money is held, the one held longest first."""
+    return [_held_try(row) for row in await connection.fetch(READ_HELD, HELD, limit)]
+
+
+async def find_held(connection: Connection, attempt_id: UUID) -> HeldTry | None:
+    """The try if its money is or was held, `held_at` None where that is over; None for any other."""
+    row = await connection.fetchrow(READ_ONE, HELD, attempt_id)
+    return None if row is None else _held_try(row)
+
+
+async def accounts_of_held(connection: Connection, attempt_id: UUID) -> set[str]:
+    """The ledger accounts that either decision about this try may post to; they never change.
+
+    Raises:
+        NotHeldError: no money of it was ever held.
+    """
+    row = await _read(connection, attempt_id)
+    accounts = set(collect_accounts(row["connector_id"]))
+    if is_merchant(row["biller_id"]):
+        shares = await read_shares(connection, row["payment_id"])
+        accounts |= accounts_of_shares(share.account for share in shares)
+    return accounts
+
+
+async def accept_held(connection: Connection, attempt_id: UUID, by: str, reason: str) -> TryRecorded:
+    """Take the held money as ours: it is recorded as the connector's own "collected" would be.
+
+    It funds its payment, goes to suspense and back where the payment waits for none, and is left to a review
+    where it differs from the order. `by` is the person who decided last.
+
+    Raises:
+        NotHeldError: none is held, or it was refused; nothing was written.
+    """
+    return await _decide(connection, attempt_id, ACCEPTED, {"by": by, "reason": reason})
+
+
+async def refuse_held(connection: Connection, attempt_id: UUID, by: str, reason: str) -> TryRecorded:
+    """Give the held money back: it is booked to suspense, and its refund is sent to the connector.
+
+    Its payment waits for another try, or expires where its quote has, as if nothing had been collected.
+
+    Raises:
+        NotHeldError: none is held, or it was accepted; nothing was written.
+        NotRefusableError: it cannot be booked or refunded as the connector told it; nothing was written.
+    """
+    return await _decide(connection, attempt_id, REFUSED, {"by": by, "reason": reason})
+
+
+async def _decide(
+    connection: Connection, attempt_id: UUID, decision: str, said: Mapping[str, str]
+) -> TryRecorded:
+    row = await _read(connection, attempt_id)
+    money = movement_of_facts(from_json(row["facts"]))
+    await lock_books(connection, row["lane"])
+    await lock_name(connection, MOVEMENT_LOCK, row["connector_id"], money.provider_transaction)
+    payment = await lock_payment(connection, row["payment_id"])
+    try_row = await connection.fetchrow(LOCK_TRY, attempt_id)
+    assert payment is not None, "a try has its payment"
+    decided = await connection.fetchval(DECIDED, row["payment_id"], attempt_id, [ACCEPTED, REFUSED])
+    if decided == decision:
+        return TryRecorded(State(payment["state"]))
+    if try_row["held_at"] is None or try_row["collected"] is not None:
+        raise NotHeldError(f"its try is {try_row['state']}: {decided or try_row['outcome'] or 'not paid'}")
+    # A newer answer may have come before the locks were granted.
+    facts = from_json((await _read(connection, attempt_id))["facts"])
+    if movement_of_facts(facts) != money:
+        raise NotHeldError("the connector says another thing since; look again")
+    if decision == REFUSED:
+        _require_refusable(money)
+    key = {"attempt_id": attempt_id, "epoch": try_row["epoch"]}
+    await update_row(connection, "tries", key, {"epoch": try_row["epoch"] + 1, "lease_until": None})
+    (locked_try,) = await read_locked_tries(connection, [attempt_id])
+    judged, basis_points = judge_collected(locked_try.order, money), int(facts["charge_basis_points"])
+    finding = MoneyCollected(judged, basis_points, is_refused=decision == REFUSED)
+    await keep_evidence(connection, locked_try, decision, {**facts_of_movement(money), **said})
+    return await write_decision(connection, locked_try, finding)
+
+
+def _require_refusable(money: Collected) -> None:
+    if money.amount.currency != BDT or money.amount.minor <= 0:
+        raise NotRefusableError(f"amount: {money.amount} is not in taka, and is given back by hand")
+    if not money.provider_transaction:
+        raise NotRefusableError("provider_transaction: without its name no refund can be sent")
+
+
+async def _read(connection: Connection, attempt_id: UUID) -> Row:
+    row: Any = await connection.fetchrow(READ_ONE, HELD, attempt_id)
+    if row is None:
+        raise NotHeldError("its connector never said that it holds money of it")
+    found: Row = row
+    return found
+
+
+def _held_try(row: Row) -> HeldTry:
+    facts = from_json(row["facts"])
+    return HeldTry(
+        payment_id=row["payment_id"],
+        attempt_id=row["attempt_id"],
+        partner_id=row["partner_id"],
+        payee=row["biller_id"],
+        connector_id=row["connector_id"],
+        payment_state=State(row["payment_state"]),
+        try_state=TryState(row["try_state"]),
+        held_at=row["held_at"],
+        asked_at=row["asked_at"],
+        is_quote_expired=row["is_quote_expired"],
+        ordered=Money(row["ordered"], row["currency"]),
+        money=movement_of_facts(facts),
+        why=facts.get("why", ""),
+    )
