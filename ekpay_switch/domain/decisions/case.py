@@ -21,12 +21,23 @@ class CaseKind(StrEnum):
     """What waits for two persons; the comment of each member says why."""
 
     REVIEW = "review"  # a payment is in review: facts disagree
+    HELD = "held"  # its connector holds the payer's money for its risk
     STUCK_COLLECTION = "stuck_collection"  # its connector does not say whether it collected the money
     STUCK_DELIVERY = "stuck_delivery"  # its biller does not say whether it holds a payment
     MISMATCHED_MONEY = "mismatched_money"  # money that differs from its order, and is no reason of a review
     DOUBTFUL_REFUND = "doubtful_refund"  # its connector does not say whether it gave the money back
     MISSING_RECEIPT = "missing_receipt"  # its biller does not give the final receipt of a completed payment
     JOURNAL = "journal"  # no case: an entry that finance writes by hand
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMoney:
+    """What a connector says it holds for its risk under a try; it keeps `charge_basis_points` of it."""
+
+    attempt_id: UUID
+    amount: Money
+    provider_transaction: str
+    charge_basis_points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,7 @@ class PaymentCase:
     echoed: int | None = None
     from_deposit: bool = False
     last_facts: Mapping[str, str] = field(default_factory=dict)
+    held: HeldMoney | None = None
 
     @property
     def subject(self) -> UUID:

@@ -9,10 +9,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import assert_never
 
+from ekpay_switch.domain.collections.connector_calls import connector_fee_of
 from ekpay_switch.domain.decisions.case import Case, CaseKind, PaymentCase, RefundInDoubt
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import (
     collected_entry,
+    collected_without_payment_entry,
     debited_after_late_success_entry,
     delivered_entry,
     funded_from_suspense_entry,
@@ -24,7 +26,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     posted_after_give_back_entry,
 )
 from ekpay_switch.domain.merchants import is_merchant
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.money import BDT, ZERO, Money
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refusals import Refusal
 
@@ -37,6 +39,8 @@ class DecisionAction(StrEnum):
     GIVE_BACK = "give_back"  # everything goes back to where it came from
     COLLECTED = "collected"  # the connector has collected the whole of it
     NOTHING_COLLECTED = "nothing_collected"  # and never will under this try
+    TAKE_HELD = "take_held"  # the connector's risk desk releases what it holds
+    REFUSE_HELD = "refuse_held"  # what the connector holds goes back to its payer
     DEBIT_PARTNER = "debit_partner"  # the partner consents to pay what its biller holds after all
     BILLER_RETURNED = "biller_returned"  # the biller has let go of what it held
     WRITE_OFF = "write_off"  # the biller keeps it, and we bear it
@@ -52,6 +56,8 @@ REFERENCE: Mapping[DecisionAction, str] = MappingProxyType(
         DecisionAction.ACCEPT: "how the biller names the payment: its receipt or acknowledgement",
         DecisionAction.COLLECTED: "how the connector names the movement of money",
         DecisionAction.NOTHING_COLLECTED: "the connector's written word",
+        DecisionAction.TAKE_HELD: "the written word of the connector's risk desk",
+        DecisionAction.REFUSE_HELD: "the written word of the connector's risk desk, or our reason's document",
         DecisionAction.DEBIT_PARTNER: "the partner's written consent",
         DecisionAction.BILLER_RETURNED: "the biller's credit note or written word",
         DecisionAction.PAID_BACK: "how the connector names the refund",
@@ -66,8 +72,8 @@ class Option:
     """One thing that may be decided, with all that its approval does.
 
     `entries` are posted in order; `events` move the payment; `refusal` is why it ends unpaid; `notice` names
-    the notification of its partner. Where `opens_refund`, the money goes back by a refund that is approved
-    with the decision, and `entries` are those of the refund. Where `is_delivered`, the delivery counts as
+    the notification of its partner. Where `is_delegated`, the refund or the try whose money it is posts the
+    entries, in the same transaction. Where `is_delivered`, the delivery counts as
     acknowledged by the biller.
     """
 
@@ -77,7 +83,7 @@ class Option:
     events: tuple[Event, ...] = ()
     refusal: Refusal | None = None
     notice: str = ""
-    opens_refund: bool = False
+    is_delegated: bool = False
     is_delivered: bool = False
 
     @property
@@ -265,7 +271,7 @@ def _money_goes_back(case: PaymentCase, refusal: Refusal | None = None) -> Optio
         "the money that differs goes back to its payer",
         (owed_back_from_suspense_entry(case.connector_id, came),),
         refusal=refusal,
-        opens_refund=True,
+        is_delegated=True,
     )
 
 
@@ -281,6 +287,33 @@ def _options_of_refund(case: RefundInDoubt) -> tuple[Option, ...]:
             "the connector has not given the money back and will not: finance pays it by hand",
         ),
     )
+
+
+def _options_of_held(case: PaymentCase) -> tuple[Option, ...]:
+    """Money that the connector has and does not release: it is ours, or it goes back to its payer."""
+    held = case.held
+    if held is None:
+        return ()
+    fee = connector_fee_of(held.amount, held.charge_basis_points)
+    is_whole = held.amount == case.sums.total
+    came = collected_without_payment_entry(case.connector_id, held.amount, fee)
+    taken = Option(
+        DecisionAction.TAKE_HELD,
+        "the money is ours: the payee gets the payment"
+        if is_whole
+        else "the money is ours; it differs from the order, so a review follows",
+        (collected_entry(case.connector_id, case.sums, fee) if is_whole else came,),
+        is_delegated=True,
+    )
+    if held.amount.currency != BDT or held.amount <= ZERO or not held.provider_transaction:
+        return (taken,)
+    refused = Option(
+        DecisionAction.REFUSE_HELD,
+        "the money goes back to its payer, and the bill is free",
+        (came, owed_back_from_suspense_entry(case.connector_id, held.amount)),
+        is_delegated=True,
+    )
+    return (taken, refused)
 
 
 def _options_of_stuck_collection(case: PaymentCase) -> tuple[Option, ...]:
@@ -314,6 +347,7 @@ def _no_options(_case: PaymentCase) -> tuple[Option, ...]:
 _OPTIONS: Mapping[CaseKind, Callable[[PaymentCase], tuple[Option, ...]]] = MappingProxyType(
     {
         CaseKind.REVIEW: _options_of_review,
+        CaseKind.HELD: _options_of_held,
         CaseKind.STUCK_COLLECTION: _options_of_stuck_collection,
         CaseKind.STUCK_DELIVERY: lambda case: _options_of_delivery(case, (Event.FACTS_DISAGREED,)),
         CaseKind.MISSING_RECEIPT: _options_of_missing_receipt,

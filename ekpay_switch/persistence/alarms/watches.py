@@ -59,6 +59,12 @@ WHERE a.outcome = 'disagreed' AND t.collected > t.refunded + t.charged_back AND 
   GROUP BY b.attempt_id HAVING sum(b.amount) > 0)
 GROUP BY t.payment_id
 """
+# Money besides what a try has collected, until finance has paid it back.
+_FURTHER = """
+SELECT 'payment ' || r.payment_id AS subject, r.payment_id, NULL::bigint AS amount, r.created_at AS since
+FROM refunds AS r WHERE r.further_movement_id IS NOT NULL
+  AND (r.next_action_at IS NOT NULL OR r.state = 'by_hand')
+"""
 # Late money of a try that finance owes back for a break: until the break or a refund ends it.
 _PAID_AT_DESK = """
 SELECT a.subject, a.payment_id, a.amount, a.raised_at AS since FROM alarms AS a
@@ -97,9 +103,15 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
             Watch(_IN_REVIEW, raises=False),
         ),
         Alarm.COLLECTED_MISMATCH: Watch(
-            f"{_IN_REVIEW} UNION SELECT subject, payment_id, NULL, since FROM ({_IN_SUSPENSE}) AS s",
+            f"{_IN_REVIEW} UNION SELECT subject, payment_id, NULL, since FROM ({_IN_SUSPENSE}) AS s"
+            f" UNION {_FURTHER}",
             raises=False,
         ),
+        Alarm.HELD_FOR_RISK: Watch(
+            "SELECT 'payment ' || t.payment_id AS subject, t.payment_id, NULL::bigint AS amount,"
+            " t.held_at AS since FROM tries AS t WHERE t.held_at IS NOT NULL"
+        ),
+        Alarm.PAID_TWICE: Watch(_FURTHER, raises=False),
         Alarm.PAID_BACK_AT_DESK: Watch(_PAID_AT_DESK, raises=False, is_closable=True),
         Alarm.MONEY_IN_SUSPENSE: Watch(_IN_SUSPENSE, covered_by=REVIEW_ALARMS),
         Alarm.DELIVERY_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'delivering'"),

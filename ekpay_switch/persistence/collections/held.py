@@ -74,8 +74,9 @@ class HeldTry:
     """A try whose money its connector holds for its risk, since `held_at`.
 
     `ordered` is the price that the connector was asked to collect, `money` what it says it holds, with the
-    facts of its newest answer; `why` is its reason. Where `is_quote_expired`, accepting it collects a bill
-    that is not delivered any more, so that the money goes back to the payer. Times are the database's, UTC.
+    facts of its newest answer, of which it keeps `charge_basis_points`; `why` is its reason. Where
+    `is_quote_expired`, accepting it collects a bill that is not delivered any more, so that the money goes
+    back to the payer. Times are the database's, UTC.
     """
 
     payment_id: UUID
@@ -90,6 +91,7 @@ class HeldTry:
     is_quote_expired: bool
     ordered: Money
     money: Collected
+    charge_basis_points: int
     why: str
 
 
@@ -202,5 +204,6 @@ def _held_try(row: Row) -> HeldTry:
         is_quote_expired=row["is_quote_expired"],
         ordered=Money(row["ordered"], row["currency"]),
         money=movement_of_facts(facts),
+        charge_basis_points=int(facts["charge_basis_points"]),
         why=facts.get("why", ""),
     )

@@ -11,13 +11,14 @@ from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, payment_subject, refund_subject
 from ekpay_switch.domain.collections.funding import TryEnd
-from ekpay_switch.domain.decisions.case import Case, PaymentCase, RefundInDoubt
+from ekpay_switch.domain.decisions.case import Case, HeldMoney, PaymentCase, RefundInDoubt
 from ekpay_switch.domain.decisions.options import DecisionAction, Option
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, AttemptEnd
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refunds.refund import RefundEvent
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_alarms
 from ekpay_switch.persistence.collections.findings import ABANDON_OTHERS
+from ekpay_switch.persistence.collections.held import accept_held, refuse_held
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry, Step
 from ekpay_switch.persistence.payment_rows import (
@@ -52,6 +53,9 @@ WHERE payment_id = $1 AND leg = 'delivery' AND state <> 'closed'
 """
 _ACKNOWLEDGE_DELIVERY = """
 UPDATE attempts SET state = 'closed', outcome = $2, closed_at = coalesce(closed_at, now()) WHERE id = $1
+"""
+_EXTEND_QUOTE = """
+UPDATE payments SET quote_expires_at = greatest(quote_expires_at, now() + $2::interval) WHERE id = $1
 """
 _FUND = "UPDATE attempts SET outcome = 'approved' WHERE id = $1 AND outcome = 'disagreed'"
 _OPEN_TRY = """
@@ -95,11 +99,13 @@ class Approval:
 
 async def carry_out(connection: Connection, case: Case, option: Option, approval: Approval) -> None:
     """Do what an option says; alarms about its payment and its refund end with it."""
-    subjects = [payment_subject(case.payment_id)]
+    subjects, alarms = [payment_subject(case.payment_id)], list[RaisedAlarm]()
     if isinstance(case, RefundInDoubt):
         subjects = [refund_subject(case.refund_id)]
         await _end_refund(connection, case, option, approval)
-    elif option.opens_refund:
+    elif case.held is not None:
+        alarms = await _end_hold(connection, case, case.held, approval)
+    elif option.is_delegated:
         await _give_back_from_suspense(connection, case, approval)
     else:
         await _post(connection, case, option, approval)
@@ -110,7 +116,9 @@ async def carry_out(connection: Connection, case: Case, option: Option, approval
         left = RaisedAlarm(
             Alarm.REFUND_NEEDS_A_PERSON, subjects[0], case.payment_id, case.amount.minor, approval.facts
         )
-        await raise_alarms(connection, [left])
+        alarms.append(left)
+    # After those that end, since they may be about the same subject.
+    await raise_alarms(connection, alarms)
 
 
 async def _post(connection: Connection, case: Case, option: Option, approval: Approval) -> None:
@@ -219,6 +227,17 @@ async def _end_deliveries(connection: Connection, case: PaymentCase, option: Opt
     if option.is_delivered:
         attempt_id = await connection.fetchval(_LATEST_DELIVERY, case.payment_id)
         await connection.execute(_ACKNOWLEDGE_DELIVERY, attempt_id, AttemptEnd.APPROVED)
+
+
+async def _end_hold(
+    connection: Connection, case: PaymentCase, held: HeldMoney, approval: Approval
+) -> list[RaisedAlarm]:
+    """Take or refuse what the connector holds; a bill that is funded so is delivered within an hour."""
+    decide = accept_held if approval.action is DecisionAction.TAKE_HELD else refuse_held
+    recorded = await decide(connection, held.attempt_id, approval.approved_by, approval.reason)
+    if recorded.state is State.FUNDED:
+        await connection.execute(_EXTEND_QUOTE, case.payment_id, DELIVER_WITHIN)
+    return recorded.raised(case.payment_id, case.connector_id)
 
 
 # ---- refunds

@@ -9,12 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.decisions.case import Case, CaseKind, PaymentCase, RefundInDoubt
+from ekpay_switch.domain.decisions.case import Case, CaseKind, HeldMoney, PaymentCase, RefundInDoubt
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.persistence.collections.held import find_held
 from ekpay_switch.persistence.collections.share_postings import sums_of_try
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_ACCOUNTS, sums_of
 from ekpay_switch.persistence.payment_rows import LOCK_TRY, from_json, lock_books
@@ -49,6 +50,9 @@ _CASES: Mapping[CaseKind, str] = {
     CaseKind.REVIEW: f"""
         SELECT p.id AS subject, p.id AS payment_id, {_TOTAL} AS amount, p.updated_at AS since
         FROM payments AS p WHERE p.state = 'in_review'""",
+    CaseKind.HELD: f"""
+        SELECT p.id, p.id, {_TOTAL}, t.held_at FROM tries AS t JOIN payments AS p ON p.id = t.payment_id
+        WHERE t.held_at IS NOT NULL""",
     CaseKind.STUCK_COLLECTION: _stuck(State.COLLECTING),
     CaseKind.STUCK_DELIVERY: _stuck(State.DELIVERING),
     CaseKind.MISMATCHED_MONEY: """
@@ -83,6 +87,8 @@ SELECT p.*, now() AS now, h.from_state AS came_from, h.facts AS last_facts,
   (SELECT t.attempt_id FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
     WHERE t.payment_id = p.id AND a.outcome = 'disagreed' AND t.refunded + t.charged_back < t.collected
     ORDER BY a.opened_at LIMIT 1) AS mismatched_try,
+  (SELECT t.attempt_id FROM tries AS t WHERE t.payment_id = p.id AND t.held_at IS NOT NULL
+    ORDER BY t.held_at LIMIT 1) AS held_try,
   (SELECT a.id FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'funds' AND a.state <> 'closed'
     ORDER BY a.state = 'open' DESC, a.opened_at DESC LIMIT 1) AS open_try
 FROM payments AS p
@@ -112,6 +118,8 @@ SELECT * FROM (
   UNION ALL SELECT at, kind, facts FROM evidence WHERE payment_id = $1
   ORDER BY at DESC LIMIT 50) AS e ORDER BY at
 """
+# Which try of a payment a case is about.
+_TRY_OF = {CaseKind.STUCK_COLLECTION: "open_try", CaseKind.HELD: "held_try"}
 _MARKS = {
     CaseKind.STUCK_COLLECTION: (State.COLLECTING, "is_stuck"),
     CaseKind.STUCK_DELIVERY: (State.DELIVERING, "is_stuck"),
@@ -165,7 +173,7 @@ async def _payment_case(
     kind = _kind_of(row)
     if kind is None:
         return None
-    attempt_id = row["open_try"] if kind is CaseKind.STUCK_COLLECTION else row["mismatched_try"]
+    attempt_id = row[_TRY_OF.get(kind, "mismatched_try")]
     try_row = await connection.fetchrow(LOCK_TRY.replace(" FOR UPDATE", ""), attempt_id)
     state = State(row["state"])
     facts = from_json(row["last_facts"]) if row["last_facts"] is not None else {}
@@ -189,6 +197,7 @@ async def _payment_case(
         echoed=int(facts["echoed_amount"]) if "echoed_amount" in facts else None,
         from_deposit=row["biller_id"] in deposit_billers,
         last_facts=facts,
+        held=await _held_money(connection, attempt_id) if kind is CaseKind.HELD else None,
     )
 
 
@@ -198,10 +207,20 @@ def _in_suspense(try_row: Row) -> int:
     return left
 
 
+async def _held_money(connection: Connection, attempt_id: UUID) -> HeldMoney | None:
+    held = await find_held(connection, attempt_id)
+    if held is None:
+        return None
+    money = held.money
+    return HeldMoney(attempt_id, money.amount, money.provider_transaction, held.charge_basis_points)
+
+
 def _kind_of(row: Row) -> CaseKind | None:
     state = State(row["state"])
     if state is State.IN_REVIEW:
         return CaseKind.REVIEW
+    if row["held_try"] is not None:
+        return CaseKind.HELD
     if row["mismatched_try"] is not None:
         return CaseKind.MISMATCHED_MONEY
     return next((kind for kind, (at, mark) in _MARKS.items() if state is at and row[mark]), None)

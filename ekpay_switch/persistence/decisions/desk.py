@@ -20,6 +20,7 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import Entry, keeps_balance
 from ekpay_switch.domain.ledger.settlement_postings import payable_changes
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms
+from ekpay_switch.persistence.collections.held import accounts_of_held
 from ekpay_switch.persistence.decisions.carry_out import Approval, carry_out
 from ekpay_switch.persistence.decisions.cases import (
     list_cases,
@@ -58,6 +59,7 @@ from ekpay_switch.ports.decisions import (
 from ekpay_switch.ports.finance import Adjustment
 
 _NOT_COVERED = "ck_accounts_balance"
+_HELD_TRIES = "SELECT attempt_id FROM tries WHERE payment_id = $1 AND held_at IS NOT NULL"
 _MAY_DECIDE = "SELECT roles ? 'finance' FROM staff WHERE name = $1 AND disabled_at IS NULL"
 
 
@@ -162,8 +164,8 @@ class PostgresDecisionDesk:
                 option.amount,
                 proposal.reason,
                 proposal.reference,
-                # The refund posts its own.
-                () if option.opens_refund else option.entries,
+                option.entries,
+                option.is_delegated,
                 case_digest(case),
                 proposal.by,
             )
@@ -191,8 +193,9 @@ class PostgresDecisionDesk:
                 proposal.reason,
                 proposal.reference,
                 (entry,),
-                b"",
-                proposal.by,
+                is_delegated=False,
+                seen=b"",
+                by=proposal.by,
             )
             return await add_proposal(connection, new)
 
@@ -339,6 +342,8 @@ async def _accounts_of(connection: Connection, proposal_id: UUID) -> set[str]:
     if row is None:
         raise UnknownProposalError
     accounts = {posting.account for entry in view_of(row).entries for posting in entry.postings}
+    for held in await connection.fetch(_HELD_TRIES, row["subject"]):
+        accounts |= await accounts_of_held(connection, held["attempt_id"])
     target = await read_target(connection, TARGET_IN_SUSPENSE, row["subject"])
     if target is not None:
         accounts |= target.accounts

@@ -35,7 +35,10 @@ _LAPSE = "UPDATE decisions SET lapsed_at = now(), end_reason = $2 WHERE id = $1"
 
 @dataclass(frozen=True, slots=True)
 class NewProposal:
-    """A proposal before it is stored; `seen` is the digest of the case that its proposer saw."""
+    """A proposal before it is stored; `seen` is the digest of the case that its proposer saw.
+
+    Where `is_delegated`, its entries are posted by whose money it is, under ids of their own.
+    """
 
     id: UUID
     kind: CaseKind
@@ -46,13 +49,14 @@ class NewProposal:
     reason: str
     reference: str
     entries: tuple[Entry, ...]
+    is_delegated: bool
     seen: bytes
     by: str
 
 
 async def add_proposal(connection: Connection, new: NewProposal) -> ProposalView:
     """Write a new proposal, with the ids of the entries that its approval will post."""
-    entry_ids = orjson.dumps([str(uuid7()) for _ in new.entries]).decode()
+    entry_ids = orjson.dumps([str(uuid7()) for _ in new.entries if not new.is_delegated]).decode()
     await connection.execute(
         _NEW, new.id, str(new.kind), new.subject, new.payment_id, str(new.action), new.amount,
         new.reason.strip(), new.reference.strip(), _entries_json(new.entries), entry_ids, new.seen, new.by,

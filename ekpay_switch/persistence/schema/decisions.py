@@ -23,8 +23,9 @@ _WAITS = "num_nonnulls(approved_at, rejected_at, lapsed_at) = 0"
 
 # `subject` is the payment, try, refund or entry that the decision is about; of a manual journal it is the
 # decision itself. `seen` is the digest of the case as its proposer saw it. `entries` are the entries that the
-# approval posts, with their accounts and signed paisa; `entry_ids` are their ids, in order. `amount` is the
-# sum of their debits. Not append-only: a proposal ends.
+# approval posts, with their accounts and signed paisa; `entry_ids` are their ids, in order, none where a
+# refund or a try posts them under ids of its own. `amount` is the money that moves. Not append-only: a
+# proposal ends.
 decisions = Table(
     "decisions",
     metadata,
@@ -35,9 +36,7 @@ decisions = Table(
     Column("action", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
-    Column(
-        "reference", Text, nullable=False
-    ),  # what proves it: a consent, a bank's or a provider's reference
+    Column("reference", Text, nullable=False),  # what proves it: a consent, a bank's reference
     Column("entries", JSONB, nullable=False),
     Column("entry_ids", JSONB, nullable=False),
     Column("seen", LargeBinary, nullable=False),
@@ -53,7 +52,7 @@ decisions = Table(
     CheckConstraint(one_of("action", DecisionAction), name="action"),
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint("reason <> ''", name="reason"),
-    CheckConstraint("jsonb_array_length(entries) = jsonb_array_length(entry_ids)", name="entry_ids"),
+    CheckConstraint("jsonb_array_length(entry_ids) IN (0, jsonb_array_length(entries))", name="entry_ids"),
     CheckConstraint("approved_by <> proposed_by", name="two_persons"),
     CheckConstraint("num_nonnulls(approved_by, approved_at) <> 1", name="approval"),
     CheckConstraint("num_nonnulls(rejected_by, rejected_at) <> 1", name="rejection"),

@@ -15,6 +15,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     ConfirmedCollection,
     MismatchedCollection,
     PageCreated,
+    connector_fee_of,
 )
 from ekpay_switch.domain.collections.funding import (
     LockedTry,
@@ -27,7 +28,6 @@ from ekpay_switch.domain.collections.funding import (
     TryPlan,
     TrySnapshot,
     TryState,
-    connector_fee_of,
     decide_try,
 )
 from ekpay_switch.domain.collections.held_money import MoneyHeld

@@ -27,6 +27,7 @@ from ekpay_switch.ports.decisions import Proposal, ProposalView
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import APPROVED, REFUSED, SILENT, Books, delivery_of
 from tests.persistence.collections.collection_setup import agreed
+from tests.persistence.collections.test_held import held_page
 from tests.persistence.refunds.refund_setup import SILENCE, Office
 
 PROPOSES, APPROVES, THIRD = "Rahima", "Karim", "Salma"
@@ -113,6 +114,10 @@ class Desk:
         await self.books.tell(LONG_AGO["payments"], held.payment_id)
         await self.upkeep.sweep()
         return held.payment_id
+
+    async def held_money(self) -> UUID:
+        """A payment whose connector holds the payer's money for its risk."""
+        return (await held_page(self.office.till)).payment_id
 
     async def short_money(self) -> UUID:
         """A payment in review whose connector collected less than it was asked for."""

@@ -42,6 +42,8 @@ DECISIONS: tuple[tuple[Scene, CaseKind, DecisionAction, State], ...] = (
     (Desk.collected_in_review, CaseKind.REVIEW, DecisionAction.DELIVER, State.FUNDED),
     (Desk.stuck_delivery, CaseKind.STUCK_DELIVERY, DecisionAction.ACCEPT, State.COMPLETED),
     (Desk.stuck_delivery, CaseKind.STUCK_DELIVERY, DecisionAction.GIVE_BACK, State.REFUNDED),
+    (Desk.held_money, CaseKind.HELD, DecisionAction.TAKE_HELD, State.FUNDED),
+    (Desk.held_money, CaseKind.HELD, DecisionAction.REFUSE_HELD, State.CREATED),
     (Desk.stuck_collection, CaseKind.STUCK_COLLECTION, DecisionAction.COLLECTED, State.FUNDED),
     (Desk.stuck_collection, CaseKind.STUCK_COLLECTION, DecisionAction.NOTHING_COLLECTED, State.CREATED),
     (Desk.short_money, CaseKind.REVIEW, DecisionAction.GIVE_BACK, State.REFUNDING),
