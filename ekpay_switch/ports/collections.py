@@ -140,7 +140,7 @@ class TryRecorded:
     alarm: Alarm | None = None
     further_alarm: Alarm | None = None
 
-    def raised(self, payment_id: UUID, connector_id: str) -> list[RaisedAlarm]:
+    def alarms_of(self, payment_id: UUID, connector_id: str) -> list[RaisedAlarm]:
         """The alarms as their rows begin."""
         facts = {"connector_id": connector_id}
         kinds = (self.alarm, self.further_alarm)

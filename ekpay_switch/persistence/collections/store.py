@@ -165,7 +165,7 @@ class PostgresCollections:
             recorded = await record_finding(connection, locked_try, finding, self._breaker)
             if recorded is not None:
                 await raise_alarms(
-                    connection, recorded.raised(locked_try.payment_id, locked_try.connector_id)
+                    connection, recorded.alarms_of(locked_try.payment_id, locked_try.connector_id)
                 )
             return recorded
 

@@ -237,7 +237,7 @@ async def _end_hold(
     recorded = await decide(connection, held.attempt_id, approval.approved_by, approval.reason)
     if recorded.state is State.FUNDED:
         await connection.execute(_EXTEND_QUOTE, case.payment_id, DELIVER_WITHIN)
-    return recorded.raised(case.payment_id, case.connector_id)
+    return recorded.alarms_of(case.payment_id, case.connector_id)
 
 
 # ---- refunds

@@ -87,7 +87,7 @@ class ProposalEndedError(SwitchError):
     """The proposal has ended."""
 
 
-class ReferenceTakenError(SwitchError):
+class MovementTakenError(SwitchError):
     """The reference names another movement of money already."""
 
 
@@ -210,7 +210,7 @@ class PostgresDecisionDesk:
         try:
             return await self._transactions.run(work, accounts)
         except asyncpg.UniqueViolationError as problem:
-            raise ReferenceTakenError("reference: it names another movement of money already") from problem
+            raise MovementTakenError("reference: it names another movement of money already") from problem
         except asyncpg.CheckViolationError as problem:
             if problem.constraint_name == _NOT_COVERED:
                 raise PrefundTooLowError("amount: the prefund does not cover the decision") from problem
