@@ -15,6 +15,7 @@ from uuid import UUID
 from ekpay_switch.domain.decisions.case import Case, CaseKind
 from ekpay_switch.domain.decisions.options import DecisionAction, Option
 from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.money import Money
 
 
 class ProposalState(StrEnum):
@@ -42,7 +43,8 @@ class CaseLine:
 class Proposal:
     """What one person proposes; its id is made before the database is asked, so a repeat writes nothing new.
 
-    `subject` is the payment or the refund of the case. `reference` proves it, for actions that need one.
+    `subject` is the payment or the refund of the case. `reference` proves it, for actions that need one, and
+    `stated` is the amount that some of them state.
     """
 
     id: UUID
@@ -51,6 +53,7 @@ class Proposal:
     reason: str
     by: str
     reference: str = ""
+    stated: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from ekpay_switch.config_files.journal import read_journal_chart
 from ekpay_switch.domain.decisions.case import CaseKind
 from ekpay_switch.domain.decisions.options import DecisionAction
 from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import parse_taka
+from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.short_transactions import ShortTransactions
@@ -41,6 +41,13 @@ def _visible_text(text: str) -> str:
     if not text.isprintable():
         raise typer.BadParameter("visible characters, please")
     return text.strip()
+
+
+def _amount(text: str) -> Money:
+    try:
+        return parse_taka(text)
+    except MalformedAmountError as problem:
+        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
 
 
 Subject = Annotated[
@@ -105,9 +112,15 @@ def propose(
     reason: Reason,
     as_: First,
     reference: Reference = "",
+    amount: Annotated[
+        Money | None,
+        typer.Option(
+            parser=_amount, metavar="TAKA", help="What was really given back, where it is asked for."
+        ),
+    ] = None,
 ) -> None:
     """Propose what is to be done; nothing moves until another person approves it."""
-    proposal = Proposal(uuid7(), subject, action, reason, as_, reference)
+    proposal = Proposal(uuid7(), subject, action, reason, as_, reference, amount)
     _report_waiting(_decide(as_, _PROPOSER_VARIABLE, lambda desk: desk.propose(proposal)))
 
 

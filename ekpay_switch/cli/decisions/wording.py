@@ -51,6 +51,7 @@ def option_lines(options: Sequence[Option]) -> list[str]:
     lines = ["", "What two persons may decide:"]
     for option in options:
         needs = f"; --reference: {REFERENCE[option.action]}" if option.needs_reference else ""
+        needs += "; --amount: what was really given back" if option.states_amount else ""
         lines.append(f"  {option.action}: {option.meaning}{needs}")
         lines += [f"    {line}" for line in _entries(option.entries)]
     return lines

@@ -27,6 +27,7 @@ class CaseKind(StrEnum):
     MISMATCHED_MONEY = "mismatched_money"  # money that differs from its order, and is no reason of a review
     DOUBTFUL_REFUND = "doubtful_refund"  # its connector does not say whether it gave the money back
     MISSING_RECEIPT = "missing_receipt"  # its biller does not give the final receipt of a completed payment
+    COMPLETED = "completed"  # paid from a prefund; nothing waits, but it may be returned
     JOURNAL = "journal"  # no case: an entry that finance writes by hand
 
 
@@ -48,7 +49,8 @@ class PaymentCase:
     `prefund`, or was collected by `connector_id`; the other one is empty. `in_suspense` is collected money
     that differs from the order and is not on its way back, and `late_posting` what its biller holds though
     the money went back: both in paisa. `echoed` is the amount that the biller says, if it says another than
-    we booked. `last_facts` are those of its last step. `steps` counts its history.
+    we booked. `last_facts` are those of its last step. `steps` counts its history. `is_returned`: two persons
+    have returned it to its prefund already.
     """
 
     kind: CaseKind
@@ -68,6 +70,7 @@ class PaymentCase:
     from_deposit: bool = False
     last_facts: Mapping[str, str] = field(default_factory=dict)
     held: HeldMoney | None = None
+    is_returned: bool = False
 
     @property
     def subject(self) -> UUID:

@@ -23,7 +23,10 @@ from ekpay_switch.domain.ledger.posting_rules import (
     owed_back_entry,
     owed_back_from_suspense_entry,
     paid_back_entry,
+    paid_back_otherwise_entry,
     posted_after_give_back_entry,
+    returned_at_our_loss_entry,
+    returned_to_prefund_entry,
 )
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import BDT, ZERO, Money
@@ -45,7 +48,10 @@ class DecisionAction(StrEnum):
     BILLER_RETURNED = "biller_returned"  # the biller has let go of what it held
     WRITE_OFF = "write_off"  # the biller keeps it, and we bear it
     CLOSE = "close"  # no money of ours is in it
+    RETURN_TO_PREFUND = "return_to_prefund"  # a completed payment, at its biller's cost
+    RETURN_AT_OUR_LOSS = "return_at_our_loss"  # the same, and the biller keeps its money
     PAID_BACK = "paid_back"  # the connector has given the money back
+    PAID_BACK_OTHERWISE = "paid_back_otherwise"  # but another amount, which is stated
     NOT_PAID_BACK = "not_paid_back"  # the connector has not and will not: finance pays it by hand
     JOURNAL = "journal"  # the entry is posted as it is written
 
@@ -60,7 +66,10 @@ REFERENCE: Mapping[DecisionAction, str] = MappingProxyType(
         DecisionAction.REFUSE_HELD: "the written word of the connector's risk desk, or our reason's document",
         DecisionAction.DEBIT_PARTNER: "the partner's written consent",
         DecisionAction.BILLER_RETURNED: "the biller's credit note or written word",
+        DecisionAction.RETURN_TO_PREFUND: "the biller's written consent",
+        DecisionAction.RETURN_AT_OUR_LOSS: "the document that the loss rests on",
         DecisionAction.PAID_BACK: "how the connector names the refund",
+        DecisionAction.PAID_BACK_OTHERWISE: "how the connector names the refund, and our bank what it paid",
         DecisionAction.NOT_PAID_BACK: "the connector's written word",
         DecisionAction.JOURNAL: "the document that the entry rests on",
     }
@@ -73,8 +82,8 @@ class Option:
 
     `entries` are posted in order; `events` move the payment; `refusal` is why it ends unpaid; `notice` names
     the notification of its partner. Where `is_delegated`, the refund or the try whose money it is posts the
-    entries, in the same transaction. Where `is_delivered`, the delivery counts as
-    acknowledged by the biller.
+    entries, in the same transaction. Where `states_amount`, its proposer states one. Where `is_delivered`,
+    the delivery counts as acknowledged by the biller.
     """
 
     action: DecisionAction
@@ -84,6 +93,7 @@ class Option:
     refusal: Refusal | None = None
     notice: str = ""
     is_delegated: bool = False
+    states_amount: bool = False
     is_delivered: bool = False
 
     @property
@@ -98,16 +108,19 @@ class Option:
         return self.action in REFERENCE
 
 
-def options_of(case: Case) -> tuple[Option, ...]:
-    """Everything that may be decided about a case; never empty for a case that is one."""
+def options_of(case: Case, stated: Money | None = None) -> tuple[Option, ...]:
+    """Everything that may be decided about a case; never empty for a case that is one.
+
+    `stated` is the amount that an option states which needs one.
+    """
     if isinstance(case, RefundInDoubt):
-        return _options_of_refund(case)
+        return _options_of_refund(case, stated)
     return _OPTIONS[case.kind](case)
 
 
-def option_named(case: Case, action: DecisionAction) -> Option | None:
+def option_named(case: Case, action: DecisionAction, stated: Money | None = None) -> Option | None:
     """The option of this action, or None where the case does not allow it."""
-    return next((option for option in options_of(case) if option.action is action), None)
+    return next((option for option in options_of(case, stated) if option.action is action), None)
 
 
 def _options_of_review(case: PaymentCase) -> tuple[Option, ...]:
@@ -275,7 +288,17 @@ def _money_goes_back(case: PaymentCase, refusal: Refusal | None = None) -> Optio
     )
 
 
-def _options_of_refund(case: RefundInDoubt) -> tuple[Option, ...]:
+def _options_of_refund(case: RefundInDoubt, stated: Money | None) -> tuple[Option, ...]:
+    not_paid_back = Option(
+        DecisionAction.NOT_PAID_BACK,
+        "the connector has not given the money back and will not: finance pays it by hand",
+    )
+    if not case.sends:
+        return (not_paid_back,)
+    otherwise = (
+        "the connector has given back another amount: our bank has paid the rest, or we bear the excess"
+    )
+    entry = None if stated is None else paid_back_otherwise_entry(case.connector_id, case.amount, stated)
     return (
         Option(
             DecisionAction.PAID_BACK,
@@ -283,9 +306,12 @@ def _options_of_refund(case: RefundInDoubt) -> tuple[Option, ...]:
             (paid_back_entry(case.connector_id, case.amount),),
         ),
         Option(
-            DecisionAction.NOT_PAID_BACK,
-            "the connector has not given the money back and will not: finance pays it by hand",
+            DecisionAction.PAID_BACK_OTHERWISE,
+            otherwise,
+            () if entry is None else (entry,),
+            states_amount=True,
         ),
+        not_paid_back,
     )
 
 
@@ -335,6 +361,29 @@ def _options_of_stuck_collection(case: PaymentCase) -> tuple[Option, ...]:
     )
 
 
+def _options_of_completed(case: PaymentCase) -> tuple[Option, ...]:
+    """A completed payment from a prefund that is returned once, whole; what it cost stays."""
+    if not case.prefund or case.is_returned or is_merchant(case.payee):
+        return ()
+    at_biller = returned_to_prefund_entry(
+        case.prefund, case.payee, case.sums.amount, from_deposit=case.from_deposit
+    )
+    return (
+        Option(
+            DecisionAction.RETURN_TO_PREFUND,
+            "the biller consents to give the bill back: it returns to the prefund, charges stay",
+            (at_biller,),
+            notice="refund_done",
+        ),
+        Option(
+            DecisionAction.RETURN_AT_OUR_LOSS,
+            "the bill returns to the prefund at our loss, charges stay",
+            (returned_at_our_loss_entry(case.prefund, case.sums.amount),),
+            notice="refund_done",
+        ),
+    )
+
+
 def _options_of_missing_receipt(_case: PaymentCase) -> tuple[Option, ...]:
     meaning = "the final receipt is the one that the biller's operations desk has named"
     return (Option(DecisionAction.ACCEPT, meaning, (), (Event.RECEIPT_ISSUED,), notice="receipt_issued"),)
@@ -352,6 +401,7 @@ _OPTIONS: Mapping[CaseKind, Callable[[PaymentCase], tuple[Option, ...]]] = Mappi
         CaseKind.STUCK_DELIVERY: lambda case: _options_of_delivery(case, (Event.FACTS_DISAGREED,)),
         CaseKind.MISSING_RECEIPT: _options_of_missing_receipt,
         CaseKind.MISMATCHED_MONEY: lambda case: (_money_goes_back(case),),
+        CaseKind.COMPLETED: _options_of_completed,
         CaseKind.DOUBTFUL_REFUND: _no_options,
         CaseKind.JOURNAL: _no_options,
     }

@@ -264,6 +264,32 @@ def late_success_written_off_entry(payee: str, amount: Money) -> Entry:
     return Entry.of("late_success_written_off", postings, amount.currency)
 
 
+def paid_back_otherwise_entry(connector_id: str, amount: Money, given: Money) -> Entry:
+    """The connector has refunded another amount: our bank pays the rest, or we bear what was too much."""
+    rest = amount.minor - given.minor
+    postings = (
+        decrease(f"refund_due:{connector_id}", amount.minor),
+        decrease(f"receivable:{connector_id}", given.minor),
+        decrease("settlement_bank", max(rest, 0)),
+        increase(WRITE_OFF, max(-rest, 0)),
+    )
+    return Entry.of("paid_back", postings, amount.currency)
+
+
+def returned_to_prefund_entry(
+    prefund: str, payee: str, amount: Money, *, from_deposit: bool = False
+) -> Entry:
+    """The biller has let go of a completed payment: the partner has the bill again, our charges stay."""
+    taken = _payee_posting(payee, Money(-amount.minor, amount.currency), from_deposit=from_deposit)
+    return Entry.of("returned_to_prefund", (taken, increase(prefund, amount.minor)), amount.currency)
+
+
+def returned_at_our_loss_entry(prefund: str, amount: Money) -> Entry:
+    """The partner has the bill of a completed payment again, and the biller keeps what it was credited."""
+    postings = (increase(WRITE_OFF, amount.minor), increase(prefund, amount.minor))
+    return Entry.of("returned_at_our_loss", postings, amount.currency)
+
+
 def deposit_account(biller_id: str) -> str:
     """The account of what we keep at a prefunded utility."""
     return f"biller_deposit:{biller_id}"

@@ -11,6 +11,8 @@ _BY_DECISION = (
     "debited_after_late_success",
     "funded_from_suspense",
     "late_success_written_off",
+    "returned_at_our_loss",
+    "returned_to_prefund",
 )
 # Each entry that a decision names, with what stands under its id.
 POSTED = """

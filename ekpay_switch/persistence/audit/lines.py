@@ -18,8 +18,10 @@ _CLOSED = "SELECT id, business_date FROM settlement_windows WHERE state <> 'open
 # The role, place and event of each posting on the statement it belongs to, and its amount there.
 _POSTED = f"""
 SELECT e.window_id, e.payment_id,
-  CASE WHEN e.moment IN ('paid_back', 'paid_back_late', 'owed_back_by_shares') THEN '{LineEvent.REFUND}'
-    WHEN e.moment IN ('given_back', 'owed_back_by_shares_reversed') THEN '{LineEvent.REVERSAL}'
+  CASE WHEN e.moment IN ('paid_back', 'paid_back_late', 'owed_back_by_shares')
+      OR (e.moment LIKE 'returned_%' AND o.account LIKE 'prefund:%') THEN '{LineEvent.REFUND}'
+    WHEN e.moment IN ('given_back', 'owed_back_by_shares_reversed', 'posted_after_give_back_reversed',
+      'returned_to_prefund') THEN '{LineEvent.REVERSAL}'
     ELSE '{LineEvent.PAYMENT}' END AS event,
   CASE split_part(o.account, ':', 1) WHEN 'receivable' THEN '{LineRole.CONNECTOR}'
     WHEN 'prefund' THEN '{LineRole.PARTNER}'
@@ -36,16 +38,17 @@ JOIN postings AS o ON o.entry_id = e.id
 WHERE e.payment_id IS NOT NULL AND (
   e.moment IN ('collected', 'collected_without_payment', 'paid_back', 'paid_back_late')
     AND o.account LIKE 'receivable:%'
-  OR e.moment IN ('accepted', 'given_back') AND o.account LIKE 'prefund:%'
-  OR e.moment IN ('delivered', 'posted_after_give_back', 'owed_back_by_shares',
-      'owed_back_by_shares_reversed')
+  OR e.moment IN ('accepted', 'debited_after_late_success', 'given_back', 'returned_at_our_loss',
+      'returned_to_prefund') AND o.account LIKE 'prefund:%'
+  OR e.moment IN ('delivered', 'posted_after_give_back', 'posted_after_give_back_reversed',
+      'returned_to_prefund', 'owed_back_by_shares', 'owed_back_by_shares_reversed')
     AND (o.account LIKE '%payable:%' OR o.account LIKE 'biller_deposit:%'))
 """  # noqa: S608 - constants
 # The biller was sent the rounded bill (docs/adr/0025), and is owed the exact one.
 _STATED = f"""
 SELECT l.window_id, l.payment_id, l.event, l.role,
   CASE WHEN l.account = '' THEN l.party ELSE l.account END AS place,
-  l.net - CASE l.role WHEN '{LineRole.BILLER}' THEN p.rounding ELSE 0 END AS said, l.id
+  l.net - CASE l.role WHEN '{LineRole.BILLER}' THEN sign(l.net)::int * p.rounding ELSE 0 END AS said, l.id
 FROM ledger_lines AS l LEFT JOIN payments AS p ON p.id = l.payment_id
 WHERE l.status = '{LineStatus.SUCCESS}'
 """  # noqa: S608 - constants

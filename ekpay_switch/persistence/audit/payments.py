@@ -10,7 +10,8 @@ _IS_MERCHANT = f"starts_with(p.biller_id, '{payee_of('')}') AS is_merchant"
 # collected payments also what refunds have taken from the payee.
 PAYMENTS = f"""
 SELECT coalesce(p.id, e.payment_id) AS id, p.state, p.amount, {_IS_MERCHANT},
-  p.collected_by IS NOT NULL OR c.payment_id IS NOT NULL AS is_collected, coalesce(r.taken, 0) AS taken,
+  p.collected_by IS NOT NULL OR c.payment_id IS NOT NULL AS is_collected,
+  coalesce(r.taken, 0) + coalesce(d.returned, 0) AS taken,
   coalesce(d.kept, 0) AS kept,
   p.amount + p.rounding + p.charge + p.fee + p.vat AS total,
   coalesce(e.in_flight, 0) AS in_flight, coalesce(e.payable, 0) AS payable,
@@ -27,8 +28,9 @@ LEFT JOIN (
     AND bearer <> 'our_loss'
   GROUP BY payment_id) AS r ON r.payment_id = p.id
 LEFT JOIN (
-  SELECT payment_id, sum(amount) AS kept FROM decisions
-  WHERE action = 'write_off' AND approved_at IS NOT NULL GROUP BY payment_id) AS d ON d.payment_id = p.id
+  SELECT payment_id, sum(amount) FILTER (WHERE action = 'write_off') AS kept,
+    sum(amount) FILTER (WHERE action = 'return_to_prefund') AS returned
+  FROM decisions WHERE approved_at IS NOT NULL GROUP BY payment_id) AS d ON d.payment_id = p.id
 ORDER BY 1
 """  # noqa: S608 - constants
 SUCCESSES = f"""

@@ -139,6 +139,9 @@ async def _move_payment(
     """Walk the payment through the option's events; the new epoch makes late answers mere evidence."""
     payment = await lock_payment(connection, case.payment_id)
     assert payment is not None, "a case has its payment"
+    if not option.events:
+        await add_notification(connection, payment, option.notice, payment["steps"])
+        return
     steps = walk(case.state, option.events)
     for seq, step in enumerate(steps, payment["steps"] + 1):
         facts = as_json(approval.facts)
@@ -262,12 +265,13 @@ async def _end_refund(
     refund = await lock_refund(connection, case.refund_id)
     event = RefundEvent.REVIEWED_AS_UNPAID
     changes: dict[str, object] = {"lease_until": None, "next_action_at": None, "epoch": refund["epoch"] + 1}
-    if approval.action is DecisionAction.PAID_BACK:
+    is_paid_back = approval.action is not DecisionAction.NOT_PAID_BACK
+    if is_paid_back:
         event = RefundEvent.REVIEWED_AS_PAID_BACK
         changes |= {"provider_refund": refund["provider_refund"] or approval.reference}
     details = StepDetails(approval.approved_by, changes)
     await move_refund(connection, refund, event, approval.facts, details)
-    if approval.action is DecisionAction.PAID_BACK:
+    if is_paid_back:
         await _end_payment_of_refund(connection, case, refund, approval)
 
 

@@ -87,6 +87,8 @@ SELECT p.*, now() AS now, h.from_state AS came_from, h.facts AS last_facts,
   (SELECT t.attempt_id FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
     WHERE t.payment_id = p.id AND a.outcome = 'disagreed' AND t.refunded + t.charged_back < t.collected
     ORDER BY a.opened_at LIMIT 1) AS mismatched_try,
+  EXISTS (SELECT FROM decisions AS d WHERE d.payment_id = p.id AND d.approved_at IS NOT NULL
+    AND d.action IN ('return_to_prefund', 'return_at_our_loss')) AS is_returned,
   (SELECT t.attempt_id FROM tries AS t WHERE t.payment_id = p.id AND t.held_at IS NOT NULL
     ORDER BY t.held_at LIMIT 1) AS held_try,
   (SELECT a.id FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'funds' AND a.state <> 'closed'
@@ -197,6 +199,7 @@ async def _payment_case(
         echoed=int(facts["echoed_amount"]) if "echoed_amount" in facts else None,
         from_deposit=row["biller_id"] in deposit_billers,
         last_facts=facts,
+        is_returned=row["is_returned"],
         held=await _held_money(connection, attempt_id) if kind is CaseKind.HELD else None,
     )
 
@@ -223,7 +226,10 @@ def _kind_of(row: Row) -> CaseKind | None:
         return CaseKind.HELD
     if row["mismatched_try"] is not None:
         return CaseKind.MISMATCHED_MONEY
-    return next((kind for kind, (at, mark) in _MARKS.items() if state is at and row[mark]), None)
+    marked = next((kind for kind, (at, mark) in _MARKS.items() if state is at and row[mark]), None)
+    if marked is None and state is State.COMPLETED and row["collected_by"] is None:
+        return CaseKind.COMPLETED
+    return marked
 
 
 def _refund_case(row: Row) -> RefundInDoubt | None:

@@ -19,6 +19,7 @@ from ekpay_switch.domain.decisions.options import DecisionAction, Option, option
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import Entry, keeps_balance
 from ekpay_switch.domain.ledger.settlement_postings import payable_changes
+from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms
 from ekpay_switch.persistence.collections.held import accounts_of_held
 from ekpay_switch.persistence.decisions.carry_out import Approval, carry_out
@@ -151,7 +152,7 @@ class PostgresDecisionDesk:
                 return view_of(standing)
             await lock_subject(connection, proposal.subject)
             case = await self._case(connection, proposal.subject)
-            option = _fitting_option(case, proposal.action)
+            option = _fitting_option(case, proposal)
             if option.needs_reference:
                 _require("reference", proposal.reference)
             await _make_room(connection, proposal.subject, case)
@@ -168,6 +169,7 @@ class PostgresDecisionDesk:
                 option.is_delegated,
                 case_digest(case),
                 proposal.by,
+                None if proposal.stated is None else proposal.stated.minor,
             )
             return await add_proposal(connection, new)
 
@@ -279,7 +281,8 @@ class PostgresDecisionDesk:
         case = await read_case(connection, row["subject"], self._deposit_billers)
         if case is None or case_digest(case) != row["seen"]:
             return "the case has changed since it was proposed"
-        option = option_named(case, approval.action)
+        stated = None if row["stated"] is None else Money(row["stated"])
+        option = option_named(case, approval.action, stated)
         assert option is not None, "the same case has the same options"
         await carry_out(connection, case, option, approval)
         return ""
@@ -302,11 +305,13 @@ def _require(name: str, text: str) -> None:
         raise MissingFieldError(f"{name}: it is missing")
 
 
-def _fitting_option(case: Case, action: DecisionAction) -> Option:
-    option = option_named(case, action)
+def _fitting_option(case: Case, proposal: Proposal) -> Option:
+    option = option_named(case, proposal.action, proposal.stated)
     if option is None:
         allowed = ", ".join(sorted(option.action for option in options_of(case)))
-        raise UnfitActionError(f"action: {action} does not fit; it allows {allowed}")
+        raise UnfitActionError(f"action: {proposal.action} does not fit; it allows {allowed}")
+    if option.states_amount and (proposal.stated is None or proposal.stated <= ZERO):
+        raise MissingFieldError("amount: it is missing; say what was really given back")
     return option
 
 

@@ -22,8 +22,8 @@ CODE_LENGTH = 8
 _WAITS = "num_nonnulls(approved_at, rejected_at, lapsed_at) = 0"
 _NEW = """
 INSERT INTO decisions (id, case_kind, subject, payment_id, action, amount, reason, reference, entries,
-  entry_ids, seen, proposed_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  entry_ids, seen, proposed_by, stated)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 """
 _ONE = "SELECT * FROM decisions WHERE id = $1"
 _WAITING = f"SELECT * FROM decisions WHERE subject = $1 AND {_WAITS} FOR UPDATE"
@@ -52,6 +52,7 @@ class NewProposal:
     is_delegated: bool
     seen: bytes
     by: str
+    stated: int | None = None
 
 
 async def add_proposal(connection: Connection, new: NewProposal) -> ProposalView:
@@ -60,6 +61,7 @@ async def add_proposal(connection: Connection, new: NewProposal) -> ProposalView
     await connection.execute(
         _NEW, new.id, str(new.kind), new.subject, new.payment_id, str(new.action), new.amount,
         new.reason.strip(), new.reference.strip(), _entries_json(new.entries), entry_ids, new.seen, new.by,
+        new.stated,
     )  # fmt: skip
     return view_of(await connection.fetchrow(_ONE, new.id))
 

@@ -14,8 +14,10 @@ _MERCHANT = payee_of("")
 _MERCHANTS = f"""(starts_with(o.account, 'payable:{_MERCHANT}')
       OR starts_with(o.account, 'commission_payable:{_MERCHANT}'))"""
 MOMENTS = (
-    "accepted", "collected", "collected_without_payment", "delivered", "given_back", "owed_back_by_shares",
-    "owed_back_by_shares_reversed", "paid_back", "paid_back_late", "posted_after_give_back",
+    "accepted", "collected", "collected_without_payment", "debited_after_late_success", "delivered",
+    "given_back", "owed_back_by_shares", "owed_back_by_shares_reversed", "paid_back", "paid_back_late",
+    "posted_after_give_back", "posted_after_give_back_reversed", "returned_at_our_loss",
+    "returned_to_prefund",
 )  # fmt: skip
 _LISTED = ", ".join(f"'{moment}'" for moment in MOMENTS)
 _CAME_TO_NOTHING = ", ".join(
@@ -93,10 +95,11 @@ WHERE e.moment IN ('paid_back', 'paid_back_late')
 # The attempt that succeeded is looked up by its payment; for a late success, among the attempts before it.
 _DELIVERED = f"""
 SELECT e.window_id, e.business_date, '{LineRole.BILLER}', m.biller_id, '', e.payment_id,
-  coalesce(a.id, e.id), '{LineEvent.PAYMENT}', '{LineStatus.SUCCESS}',
-  coalesce({NAMED_BY_BILLER}, a.reference, e.id::text),
-  coalesce(p.facts ->> '{RECEIPT}', ''), m.amount + coalesce(p.rounding, 0), 0,
-  m.amount + coalesce(p.rounding, 0), e.currency, e.at
+  coalesce(a.id, e.id),
+  CASE WHEN m.amount < 0 THEN '{LineEvent.REVERSAL}' ELSE '{LineEvent.PAYMENT}' END,
+  '{LineStatus.SUCCESS}', coalesce({NAMED_BY_BILLER}, a.reference, e.id::text),
+  coalesce(p.facts ->> '{RECEIPT}', ''), m.amount + sign(m.amount)::int * coalesce(p.rounding, 0), 0,
+  m.amount + sign(m.amount)::int * coalesce(p.rounding, 0), e.currency, e.at
 FROM entries AS e
 LEFT JOIN payments AS p ON p.id = e.payment_id
 JOIN LATERAL (
@@ -106,20 +109,23 @@ JOIN LATERAL (
   HAVING count(*) > 0) AS m ON true
 LEFT JOIN LATERAL (
   SELECT a.id, a.reference FROM attempts AS a WHERE a.payment_id = e.payment_id AND a.leg = 'delivery'
-    AND a.outcome = '{AttemptEnd.APPROVED}' AND e.moment = 'delivered'
+    AND a.outcome = '{AttemptEnd.APPROVED}' AND e.moment IN ('delivered', 'returned_to_prefund')
   UNION ALL (
     SELECT a.id, a.reference FROM attempts AS a WHERE a.payment_id = e.payment_id AND a.leg = 'delivery'
       AND a.opened_at BETWEEN p.created_at AND e.at
     ORDER BY (a.outcome = '{AttemptEnd.DISAGREED}') IS TRUE DESC, (a.closed_at = e.at) IS TRUE DESC,
       a.opened_at DESC, a.id LIMIT 1)
   LIMIT 1) AS a ON true
-WHERE e.moment IN ('delivered', 'posted_after_give_back')
+WHERE e.moment IN ('delivered', 'posted_after_give_back', 'posted_after_give_back_reversed',
+  'returned_to_prefund')
 """  # noqa: S608 - constants
-# A payment is positive as in all lines, though it takes from the prefund; its reversal is negative.
+# A payment is positive as in all lines, though it takes from the prefund; its reversal is negative. One that
+# the partner pays after all, once it had been reversed, is a movement of its own.
 _PREFUND_MOVEMENTS = f"""
 SELECT e.window_id, e.business_date, '{LineRole.PARTNER}', split_part(m.account, ':', 2), m.account,
-  e.payment_id, e.payment_id,
-  CASE e.moment WHEN 'accepted' THEN '{LineEvent.PAYMENT}' ELSE '{LineEvent.REVERSAL}' END,
+  e.payment_id, CASE e.moment WHEN 'debited_after_late_success' THEN e.id ELSE e.payment_id END,
+  CASE WHEN e.moment IN ('accepted', 'debited_after_late_success') THEN '{LineEvent.PAYMENT}'
+    WHEN e.moment = 'given_back' THEN '{LineEvent.REVERSAL}' ELSE '{LineEvent.REFUND}' END,
   '{LineStatus.SUCCESS}', e.payment_id::text, coalesce(p.reference, ''), m.amount, 0, m.amount, e.currency,
   e.at
 FROM entries AS e
@@ -127,7 +133,8 @@ LEFT JOIN payments AS p ON p.id = e.payment_id
 CROSS JOIN LATERAL (
   SELECT o.account, sum(o.amount)::bigint AS amount FROM postings AS o
   WHERE o.entry_id = e.id AND starts_with(o.account, 'prefund:') GROUP BY o.account) AS m
-WHERE e.moment IN ('accepted', 'given_back')
+WHERE e.moment IN ('accepted', 'debited_after_late_success', 'given_back', 'returned_at_our_loss',
+  'returned_to_prefund')
 """  # noqa: S608 - constants
 _CREDITED = f"""
 SELECT e.window_id, e.business_date, '{LineRole.MERCHANT}', split_part(m.account, ':', 3), m.account,

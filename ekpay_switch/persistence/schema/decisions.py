@@ -40,6 +40,7 @@ decisions = Table(
     Column("entries", JSONB, nullable=False),
     Column("entry_ids", JSONB, nullable=False),
     Column("seen", LargeBinary, nullable=False),
+    Column("stated", BigInteger),  # the amount that the proposer stated, in paisa, where the action needs one
     Column("proposed_by", Text, ForeignKey("staff.name"), nullable=False),
     instant("proposed_at", server_default=func.now()),
     Column("approved_by", Text, ForeignKey("staff.name")),
@@ -51,6 +52,7 @@ decisions = Table(
     CheckConstraint(one_of("case_kind", CaseKind), name="case_kind"),
     CheckConstraint(one_of("action", DecisionAction), name="action"),
     CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint("stated > 0", name="stated"),
     CheckConstraint("reason <> ''", name="reason"),
     CheckConstraint("jsonb_array_length(entry_ids) IN (0, jsonb_array_length(entries))", name="entry_ids"),
     CheckConstraint("approved_by <> proposed_by", name="two_persons"),

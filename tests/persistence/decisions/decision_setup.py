@@ -150,9 +150,15 @@ class Desk:
 
     # ---- what two persons do
 
-    async def propose(self, subject: UUID, action: DecisionAction, by: str = PROPOSES) -> ProposalView:
+    async def propose(
+        self, subject: UUID, action: DecisionAction, by: str = PROPOSES, stated: Money | None = None
+    ) -> ProposalView:
         reference = "DOC-1" if action in REFERENCE else ""
-        return await self.desk.propose(Proposal(uuid7(), subject, action, "they said so", by, reference))
+        if stated is None and action is DecisionAction.PAID_BACK_OTHERWISE:
+            stated = Money(1_000)
+        return await self.desk.propose(
+            Proposal(uuid7(), subject, action, "they said so", by, reference, stated)
+        )
 
     async def decide(self, subject: UUID, action: DecisionAction) -> ProposalView:
         view = await self.propose(subject, action)

@@ -9,6 +9,7 @@ import pytest
 
 from ekpay_switch.domain.decisions.case import CaseKind
 from ekpay_switch.domain.decisions.options import DecisionAction
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.decisions.desk import (
     MissingFieldError,
@@ -20,10 +21,11 @@ from ekpay_switch.persistence.decisions.desk import (
     WrongCodeError,
 )
 from ekpay_switch.persistence.ledger.transfer_corrections import PrefundTooLowError
+from ekpay_switch.persistence.ledger.windows import SettlementWindows
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.ports.decisions import Proposal, ProposalState
 from ekpay_switch.security.identifiers import uuid7
-from tests.persistence.collections.collection_setup import TAKEN, Till
+from tests.persistence.collections.collection_setup import KEPT_BASIS_POINTS, TAKEN, Till
 from tests.persistence.decisions.decision_setup import APPROVES, PROPOSES, THIRD, Desk, Scene, open_desk
 from tests.persistence.refunds.refund_setup import open_office
 
@@ -52,16 +54,24 @@ DECISIONS: tuple[tuple[Scene, CaseKind, DecisionAction, State], ...] = (
     (Desk.money_beside, CaseKind.REVIEW, DecisionAction.GIVE_BACK, State.COMPLETED),
     (Desk.doubtful_refund, CaseKind.DOUBTFUL_REFUND, DecisionAction.PAID_BACK, State.REFUNDED),
     (Desk.doubtful_refund, CaseKind.DOUBTFUL_REFUND, DecisionAction.NOT_PAID_BACK, State.REFUNDING),
+    (Desk.doubtful_refund, CaseKind.DOUBTFUL_REFUND, DecisionAction.PAID_BACK_OTHERWISE, State.REFUNDED),
     (Desk.missing_receipt, CaseKind.MISSING_RECEIPT, DecisionAction.ACCEPT, State.COMPLETED),
 )
+RETURNS = {
+    DecisionAction.RETURN_TO_PREFUND: "payable:desco_postpaid",
+    DecisionAction.RETURN_AT_OUR_LOSS: "write_off",
+}
 NAMES = [f"{scene.__name__}-{action}" for scene, _, action, _ in DECISIONS]
 
 
 @pytest.fixture
 async def desk(till: Till) -> AsyncIterator[Desk]:
-    """A desk whose books are proven once the test is through."""
+    """A desk whose books are proven once the test is through, and its day's lines once they are frozen."""
     async with open_office(till) as office, open_desk(office) as desk:
         yield desk
+        assert await till.books.audit() is None
+        windows = SettlementWindows(till.books.database.connect, lambda: {"bkash": KEPT_BASIS_POINTS})
+        await windows.close(await till.books.value("SELECT (now() AT TIME ZONE 'Asia/Dhaka')::date"))
         assert await till.books.audit() is None
 
 
@@ -87,8 +97,8 @@ async def test_two_persons_end_what_waits(
     assert (decided.state, decided.ended_by) == (ProposalState.APPROVED, APPROVES)
     assert await desk.books.state_of(payment_id) == state
     assert await desk.desk.list(None, 10) == []
-    with pytest.raises(NoCaseError):
-        await desk.desk.show(subject)
+    with pytest.raises((NoCaseError, UnfitActionError)):
+        await desk.propose(subject, action)
     # Nothing of the case is left, and no alarm of it stays open.
     left = {"refund_needs_a_person"} if action is DecisionAction.NOT_PAID_BACK else set()
     await desk.upkeep.sweep()
@@ -97,10 +107,9 @@ async def test_two_persons_end_what_waits(
 
 def test_every_action_of_a_case_is_tried() -> None:
     tried = {action for _, _, action, _ in DECISIONS}
-    assert tried | {DecisionAction.JOURNAL} == set(DecisionAction)
-    assert {kind for _, kind, _, _ in DECISIONS} | {CaseKind.JOURNAL, CaseKind.MISMATCHED_MONEY} == set(
-        CaseKind
-    )
+    assert tried | {DecisionAction.JOURNAL, *RETURNS} == set(DecisionAction)
+    others = {CaseKind.COMPLETED, CaseKind.JOURNAL, CaseKind.MISMATCHED_MONEY}
+    assert {kind for _, kind, _, _ in DECISIONS} | others == set(CaseKind)
 
 
 async def test_a_partner_that_consents_pays_what_the_biller_holds(desk: Desk) -> None:
@@ -257,9 +266,56 @@ async def test_a_missing_field_is_named(desk: Desk, field: str) -> None:
 
 async def test_what_does_not_wait_is_no_case(desk: Desk) -> None:
     started = await desk.books.start()
-    await desk.books.finish(started)
     for subject in (started.claim.payment_id, uuid7()):
         with pytest.raises(NoCaseError):
             await desk.propose(subject, DecisionAction.ACCEPT)
     with pytest.raises(UnknownProposalError):
         await desk.desk.approve(uuid7(), "12345678", APPROVES)
+
+
+# ---- completed payments from a prefund
+
+
+@pytest.mark.parametrize("action", RETURNS)
+async def test_a_completed_payment_returns_to_its_prefund_once(desk: Desk, action: DecisionAction) -> None:
+    started = await desk.books.start()
+    await desk.books.finish(started)
+    payment_id, bill = started.claim.payment_id, started.quote.sums.amount.minor
+    assert await desk.desk.list(None, 10) == []
+    before, prefund = await desk.balances(), await desk.books.balance()
+
+    await desk.decide(payment_id, action)
+
+    assert await desk.books.balance() - prefund == bill
+    after = await desk.balances()
+    assert after.get(RETURNS[action], 0) - before.get(RETURNS[action], 0) == bill
+    assert await desk.books.state_of(payment_id) == State.COMPLETED
+    with pytest.raises(NoCaseError):
+        await desk.propose(payment_id, action)
+
+
+# ---- refunds of another amount
+
+
+@pytest.mark.parametrize(
+    ("given", "account", "amount"), [(TAKEN - 500, "settlement_bank", -500), (TAKEN + 700, "write_off", 700)]
+)
+async def test_what_was_given_back_differs_and_the_rest_has_its_place(
+    desk: Desk, given: int, account: str, amount: int
+) -> None:
+    refund_id = await desk.doubtful_refund()
+    before = await desk.balances()
+    view = await desk.propose(refund_id, DecisionAction.PAID_BACK_OTHERWISE, stated=Money(given))
+
+    await desk.desk.approve(view.id, view.code, APPROVES)
+
+    after = await desk.balances()
+    moved = {name: after.get(name, 0) - before.get(name, 0) for name in (account, "receivable:bkash")}
+    assert moved == {account: amount, "receivable:bkash": -given}
+    assert (await desk.office.row(refund_id))["state"] == "done"
+
+
+async def test_an_amount_that_must_be_stated_is_asked_for(desk: Desk) -> None:
+    refund_id = await desk.doubtful_refund()
+    with pytest.raises(MissingFieldError, match="amount"):
+        await desk.propose(refund_id, DecisionAction.PAID_BACK_OTHERWISE, stated=Money(0))
