@@ -8,13 +8,11 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.config_files.alarms import read_alarm_terms, read_business_days
+from ekpay_switch.composition.alarm_terms import store_configured_terms
 from ekpay_switch.config_files.fees import read_fee_table
 from ekpay_switch.config_files.routing import read_routing_rules
-from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.routing.rules import RoutingRules
 from ekpay_switch.persistence.alarms.store import PostgresAlarms
-from ekpay_switch.persistence.alarms.terms import store_alarm_terms
 from ekpay_switch.persistence.challans.store import PostgresChallans
 from ekpay_switch.persistence.collections.callbacks import PostgresCallbacks
 from ekpay_switch.persistence.collections.store import PostgresCollections
@@ -34,7 +32,7 @@ from ekpay_switch.plugins import load_billers, load_connectors
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.host_links import HostPorts
-from ekpay_switch.ports.world import Clock, World
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.sealed_fields import Sealer
 from ekpay_switch.settings import Settings
@@ -118,7 +116,7 @@ async def open_switch(
     async with AsyncExitStack() as closing:
         for close in (engine.dispose, transactions.close, hosts.close, wire.close):
             closing.push_async_callback(close)
-        await _store_alarm_terms(engine, settings, clock)
+        await store_configured_terms(engine, settings.config, clock.now())
         await group_commit.start()
         closing.push_async_callback(group_commit.stop)
         challans = PostgresChallans(transactions)
@@ -128,12 +126,6 @@ async def open_switch(
 def _require_assertions() -> None:
     if sys.flags.optimize:
         raise AssertionsDisabledError
-
-
-async def _store_alarm_terms(engine: AsyncEngine, settings: Settings, clock: Clock) -> None:
-    """Store who owns which alarm and the business days from today on, by this installation's files."""
-    days = read_business_days(settings.config / "calendar.toml", business_date(clock.now()))
-    await store_alarm_terms(engine, read_alarm_terms(settings.config / "alarms.toml"), days)
 
 
 def _group_commit_limits(settings: Settings) -> GroupCommitLimits:

@@ -11,11 +11,13 @@ from alembic import command
 from rich.console import Console
 
 from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.composition.alarm_terms import store_configured_terms
 from ekpay_switch.persistence.audit.run import run as run_audit
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.migrate import VERSIONS, alembic_config, migrate_now
 from ekpay_switch.plugins import load_audits
 from ekpay_switch.settings import read_settings
+from ekpay_switch.system_clock import SystemClock
 
 app = typer.Typer(help="The database itself.", no_args_is_help=True)
 
@@ -54,6 +56,7 @@ def migrate(
         return
     session = open_session()
     migrate_now(session.database)
+    session.run(lambda engine: store_configured_terms(engine, session.settings.config, SystemClock().now()))
     typer.echo("The database has the newest schema.")
 
 
