@@ -4,7 +4,7 @@ Pure: the same case has the same options, so the second person approves just wha
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import assert_never
@@ -320,18 +320,23 @@ def _options_of_held(case: PaymentCase) -> tuple[Option, ...]:
     held = case.held
     if held is None:
         return ()
+    is_ours = held.amount.currency == BDT and held.amount > ZERO
+    if not is_ours:
+        # It is posted nowhere; the review that follows closes it.
+        meaning = "the connector releases it; nothing of it is ours, so a review follows"
+        return (Option(DecisionAction.TAKE_HELD, meaning, is_delegated=True),)
     fee = connector_fee_of(held.amount, held.charge_basis_points)
-    is_whole = held.amount == case.sums.total
     came = collected_without_payment_entry(case.connector_id, held.amount, fee)
     taken = Option(
         DecisionAction.TAKE_HELD,
-        "the money is ours: the payee gets the payment"
-        if is_whole
-        else "the money is ours; it differs from the order, so a review follows",
-        (collected_entry(case.connector_id, case.sums, fee) if is_whole else came,),
+        "the money is ours; it differs from the order, so a review follows",
+        (came,),
         is_delegated=True,
     )
-    if held.amount.currency != BDT or held.amount <= ZERO or not held.provider_transaction:
+    if held.amount == case.sums.total:
+        whole = (collected_entry(case.connector_id, case.sums, fee),)
+        taken = replace(taken, meaning="the money is ours: the payee gets the payment", entries=whole)
+    if not held.provider_transaction:
         return (taken,)
     refused = Option(
         DecisionAction.REFUSE_HELD,
