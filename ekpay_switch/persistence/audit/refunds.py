@@ -132,10 +132,12 @@ FULL JOIN (
   GROUP BY j.payment_id) AS e ON e.payment_id = r.payment_id
 ORDER BY 1
 """  # noqa: S608 - constants
-# What each payment has in suspense: what came beside it and does not go back, less what chargebacks took from
-# there and what the connector paid after all.
+# What each payment has in suspense of its connectors: what came beside it and does not go back, less what
+# chargebacks took from there and what the connector paid after all. What a biller holds after a give-back
+# stands under the biller, and is no collected money.
 SUSPENSE = f"""
-SELECT w.payment_id AS id, w.account, w.waiting, coalesce(e.held, 0) AS held
+SELECT coalesce(w.payment_id, e.payment_id) AS id, coalesce(w.account, e.account) AS account,
+  coalesce(w.waiting, 0) AS waiting, coalesce(e.held, 0) AS held
 FROM (
   SELECT c.payment_id, c.account, sum(c.waiting) AS waiting FROM (
     SELECT t.payment_id, 'suspense:' || t.connector_id AS account,
@@ -156,10 +158,11 @@ FROM (
     FROM further_movements AS m JOIN tries AS t ON t.attempt_id = m.attempt_id
     LEFT JOIN refunds AS r ON r.further_movement_id = m.id AND r.state NOT IN ({_quoted_list(UNDECIDED)})
   ) AS c GROUP BY c.payment_id, c.account) AS w
-LEFT JOIN (
+FULL JOIN (
   SELECT j.payment_id, o.account, -sum(o.amount) AS held
   FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
-  WHERE o.account LIKE 'suspense:%' AND j.moment <> 'posted_after_give_back'
+  WHERE o.account LIKE 'suspense:%' AND EXISTS (
+    SELECT FROM tries AS t WHERE t.payment_id = j.payment_id AND o.account = 'suspense:' || t.connector_id)
   GROUP BY j.payment_id, o.account) AS e
   ON e.payment_id = w.payment_id AND e.account = w.account
 ORDER BY 1, 2
