@@ -49,8 +49,9 @@ class PaymentCase:
     `prefund`, or was collected by `connector_id`; the other one is empty. `in_suspense` is collected money
     that differs from the order and is not on its way back, and `late_posting` what its biller holds though
     the money went back: both in paisa. `echoed` is the amount that the biller says, if it says another than
-    we booked. `last_facts` are those of its last step. `steps` counts its history. `is_returned`: two persons
-    have returned it to its prefund already.
+    we booked. `last_facts` are those of its last step. `steps` counts its history, `sends` how often its
+    delivery was begun, `late_answers` the answers of its far sides that came too late to set anything.
+    `is_returned`: two persons have returned it to its prefund already.
     """
 
     kind: CaseKind
@@ -71,6 +72,8 @@ class PaymentCase:
     last_facts: Mapping[str, str] = field(default_factory=dict)
     held: HeldMoney | None = None
     is_returned: bool = False
+    sends: int = 0
+    late_answers: int = 0
 
     @property
     def subject(self) -> UUID:
@@ -82,7 +85,7 @@ class PaymentCase:
 class RefundInDoubt:
     """A refund of which nobody knows whether its connector gave the money back; `steps` counts its history.
 
-    `asked` counts the inquiries, `sends` the sends.
+    `sends` counts the sends, `late_answers` the answers of its connector that came too late to set anything.
     """
 
     refund_id: UUID
@@ -94,6 +97,7 @@ class RefundInDoubt:
     amount: Money
     steps: int
     sends: int
+    late_answers: int = 0
     kind: CaseKind = CaseKind.DOUBTFUL_REFUND
 
     @property

@@ -92,7 +92,10 @@ SELECT p.*, now() AS now, h.from_state AS came_from, h.facts AS last_facts,
   (SELECT t.attempt_id FROM tries AS t WHERE t.payment_id = p.id AND t.held_at IS NOT NULL
     ORDER BY t.held_at LIMIT 1) AS held_try,
   (SELECT a.id FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'funds' AND a.state <> 'closed'
-    ORDER BY a.state = 'open' DESC, a.opened_at DESC LIMIT 1) AS open_try
+    ORDER BY a.state = 'open' DESC, a.opened_at DESC LIMIT 1) AS open_try,
+  (SELECT coalesce(sum(a.sends), 0)::int FROM attempts AS a
+    WHERE a.payment_id = p.id AND a.leg = 'delivery') AS sends,
+  (SELECT count(*) FROM evidence AS e WHERE e.payment_id = p.id AND e.kind LIKE 'late:%') AS late_answers
 FROM payments AS p
 LEFT JOIN LATERAL (
   SELECT from_state, facts FROM history WHERE payment_id = p.id ORDER BY seq DESC LIMIT 1) AS h ON true
@@ -100,7 +103,9 @@ WHERE p.id = $1
 """
 _REFUND = f"""
 SELECT r.*, p.currency, p.lane, EXISTS (SELECT FROM alarms AS a WHERE a.subject = 'refund ' || r.id
-  AND a.ended_at IS NULL AND a.kind IN ({_listed(_STUCK_REFUND)})) AS is_stuck
+  AND a.ended_at IS NULL AND a.kind IN ({_listed(_STUCK_REFUND)})) AS is_stuck,
+  (SELECT count(*) FROM evidence AS e WHERE e.payment_id = r.payment_id AND e.attempt_id = r.id
+    AND e.kind LIKE 'late_refund:%') AS late_answers
 FROM refunds AS r JOIN payments AS p ON p.id = r.payment_id WHERE r.id = $1
 """
 _LANE = """
@@ -201,6 +206,8 @@ async def _payment_case(
         last_facts=facts,
         is_returned=row["is_returned"],
         held=await _held_money(connection, attempt_id) if kind is CaseKind.HELD else None,
+        sends=row["sends"],
+        late_answers=row["late_answers"],
     )
 
 
@@ -246,6 +253,7 @@ def _refund_case(row: Row) -> RefundInDoubt | None:
         amount=Money(row["amount"], row["currency"]),
         steps=row["steps"],
         sends=row["sends"],
+        late_answers=row["late_answers"],
     )
 
 
