@@ -166,7 +166,7 @@ class DecisionDesk(Protocol):
             WrongCodeError: the code is not that of the proposal.
             ProposalEndedError: it was decided by somebody else, or has lapsed before.
             PrefundTooLowError: the partner's prefund does not cover it; the proposal still waits.
-            MovementTakenError: the reference names another movement of money; the proposal still waits.
+            ReferenceTakenError: the reference names another movement of money; the proposal still waits.
         """
         ...
 

@@ -1,9 +1,10 @@
 """The port `DecisionDesk` over PostgreSQL.
 
     propose   lock the subject, read the case, check the action, write the proposal with the case's digest
-    approve   lock the proposal and its subject, read the case again; if it is the same: carry it out and end
+    approve   lock the subject and its proposal, read the case again; if it is the same: carry it out and end
               the proposal, all in one transaction
 
+Locks are taken in one order: the subject, the proposal, the two persons.
 Every action can be repeated after a COMMIT that was not acknowledged: ids are made before the first try.
 """
 
@@ -46,8 +47,10 @@ from ekpay_switch.persistence.decisions.proposals import (
 )
 from ekpay_switch.persistence.ledger.adjustments import post_adjustments
 from ekpay_switch.persistence.ledger.transfer_corrections import PrefundTooLowError
+from ekpay_switch.persistence.parties.staff import NotAllowedError
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.refunds.rows import TARGET_IN_SUSPENSE, read_target
+from ekpay_switch.persistence.refunds.staff_actions import ReferenceTakenError
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.decisions import (
     CaseLine,
@@ -60,8 +63,11 @@ from ekpay_switch.ports.decisions import (
 from ekpay_switch.ports.finance import Adjustment
 
 _NOT_COVERED = "ck_accounts_balance"
+# How connectors name a refund, and a movement of money: each belongs to one.
+_NAMES = ("uq_refunds_provider_refund", "uq_tries_provider_transaction")
 _HELD_TRIES = "SELECT attempt_id FROM tries WHERE payment_id = $1 AND held_at IS NOT NULL"
-_MAY_DECIDE = "SELECT roles ? 'finance' FROM staff WHERE name = $1 AND disabled_at IS NULL"
+# Whoever removes this person meanwhile waits until the decision is over.
+_MAY_DECIDE = "SELECT roles ? 'finance' FROM staff WHERE name = $1 AND disabled_at IS NULL FOR SHARE"
 
 
 class NoCaseError(SwitchError):
@@ -86,10 +92,6 @@ class ProposalWaitsError(SwitchError):
 
 class ProposalEndedError(SwitchError):
     """The proposal has ended."""
-
-
-class MovementTakenError(SwitchError):
-    """The reference names another movement of money already."""
 
 
 class WrongCodeError(SwitchError):
@@ -211,22 +213,18 @@ class PostgresDecisionDesk:
         work = partial(self._approve, proposal_id=proposal_id, code=code, by=by)
         try:
             return await self._transactions.run(work, accounts)
-        except asyncpg.UniqueViolationError as problem:
-            raise MovementTakenError("reference: it names another movement of money already") from problem
-        except asyncpg.CheckViolationError as problem:
-            if problem.constraint_name == _NOT_COVERED:
-                raise PrefundTooLowError("amount: the prefund does not cover the decision") from problem
-            raise
+        except asyncpg.IntegrityConstraintViolationError as problem:
+            refusal = _refusal_of(problem)
+            if refusal is None:
+                raise
+            raise refusal from problem
 
     async def _approve(self, connection: Connection, proposal_id: UUID, code: str, by: str) -> ProposalView:
         row = await _waiting_proposal(connection, proposal_id, by)
         view = view_of(row)
         if view.state is ProposalState.APPROVED:
             return view
-        if view.proposed_by == by:
-            raise OnePersonError("whoever proposes a decision is not the second person that it takes")
-        if view.code != code:
-            raise WrongCodeError
+        await _require_second_person(connection, view, code, by)
         why = await self._carry_out(connection, row, by)
         if why:
             await write_lapse(connection, proposal_id, why)
@@ -277,7 +275,6 @@ class PostgresDecisionDesk:
         )
         if approval.action is DecisionAction.JOURNAL:
             return await self._post_journal(connection, view_of(row).entries[0], approval)
-        await lock_subject(connection, row["subject"])
         case = await read_case(connection, row["subject"], self._deposit_billers)
         if case is None or case_digest(case) != row["seen"]:
             return "the case has changed since it was proposed"
@@ -332,13 +329,35 @@ async def _written(connection: Connection, proposal_id: UUID) -> Row:
 
 
 async def _waiting_proposal(connection: Connection, proposal_id: UUID, by: str) -> Row:
-    """The proposal under lock: one that waits, or that the same person has approved."""
-    row = await lock_proposal(connection, proposal_id)
-    if row is None:
+    """The proposal and its subject under lock: one that waits, or that the same person has approved."""
+    found = await read_proposal(connection, proposal_id)
+    if found is None:
         raise UnknownProposalError
+    await lock_subject(connection, found["subject"])
+    row = await lock_proposal(connection, proposal_id)
+    assert row is not None, "a proposal is never deleted"
     if view_of(row).state is not ProposalState.WAITING and row["approved_by"] != by:
         raise ProposalEndedError
     return row
+
+
+async def _require_second_person(connection: Connection, view: ProposalView, code: str, by: str) -> None:
+    """Raise unless another person than the first, who may decide, has seen this proposal."""
+    if view.proposed_by == by:
+        raise OnePersonError("whoever proposes a decision is not the second person that it takes")
+    if view.code != code:
+        raise WrongCodeError
+    if not await connection.fetchval(_MAY_DECIDE, by):
+        raise NotAllowedError
+
+
+def _refusal_of(problem: asyncpg.IntegrityConstraintViolationError) -> SwitchError | None:
+    """What a condition of the database means to the person who approves; None where it is our fault."""
+    if problem.constraint_name == _NOT_COVERED:
+        return PrefundTooLowError("amount: the prefund does not cover the decision")
+    if problem.constraint_name in _NAMES:
+        return ReferenceTakenError("reference: it names another refund or payment of this connector")
+    return None
 
 
 async def _accounts_of(connection: Connection, proposal_id: UUID) -> set[str]:

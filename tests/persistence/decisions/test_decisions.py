@@ -9,6 +9,7 @@ import pytest
 
 from ekpay_switch.domain.decisions.case import CaseKind
 from ekpay_switch.domain.decisions.options import DecisionAction
+from ekpay_switch.domain.delivery import NextSend
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.decisions.desk import (
@@ -23,11 +24,21 @@ from ekpay_switch.persistence.decisions.desk import (
 from ekpay_switch.persistence.ledger.transfer_corrections import PrefundTooLowError
 from ekpay_switch.persistence.ledger.windows import SettlementWindows
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
+from ekpay_switch.persistence.refunds.staff_actions import ReferenceTakenError
 from ekpay_switch.ports.decisions import Proposal, ProposalState
 from ekpay_switch.security.identifiers import uuid7
+from tests.persistence.books import SILENT, delivery_of
 from tests.persistence.collections.collection_setup import KEPT_BASIS_POINTS, TAKEN, Till
-from tests.persistence.decisions.decision_setup import APPROVES, PROPOSES, THIRD, Desk, Scene, open_desk
-from tests.persistence.refunds.refund_setup import open_office
+from tests.persistence.decisions.decision_setup import (
+    APPROVES,
+    LONG_AGO,
+    PROPOSES,
+    THIRD,
+    Desk,
+    Scene,
+    open_desk,
+)
+from tests.persistence.refunds.refund_setup import SILENCE, given, open_office
 
 # What waits, its kind, each action that fits, and the state of the payment after it.
 DECISIONS: tuple[tuple[Scene, CaseKind, DecisionAction, State], ...] = (
@@ -152,6 +163,17 @@ async def test_short_money_is_taken_and_what_is_short_is_our_loss(desk: Desk) ->
     assert (row["collected_by"], row["next_action_at"] is not None) == ("bkash", True)
 
 
+async def test_a_reference_of_another_refund_proves_nothing(desk: Desk) -> None:
+    await desk.decide(await desk.doubtful_refund(), DecisionAction.PAID_BACK)
+    refund_id = await desk.doubtful_refund()
+    proposed = await desk.propose(refund_id, DecisionAction.PAID_BACK)
+
+    with pytest.raises(ReferenceTakenError, match="reference"):
+        await desk.desk.approve(proposed.id, proposed.code, APPROVES)
+
+    assert (await desk.office.row(refund_id))["state"] == "in_doubt"
+
+
 # ---- who may, and what they have seen
 
 
@@ -225,6 +247,36 @@ async def test_what_changed_since_is_not_carried_out(desk: Desk) -> None:
     assert await desk.balances() == before
     with pytest.raises(ProposalEndedError):
         await desk.desk.approve(proposed.id, proposed.code, APPROVES)
+
+
+async def test_an_answer_that_came_too_late_is_news_to_a_decision(desk: Desk) -> None:
+    """The connector says that it has paid, after its epoch and before the second person approves."""
+    refund_id = await desk.office.given_back(await desk.office.refused())
+    first = await desk.office.sent(refund_id)
+    await desk.office.record(await desk.office.sent(refund_id), SILENCE)
+    await desk.books.tell(LONG_AGO["refunds"], refund_id)
+    await desk.upkeep.sweep()
+    proposed = await desk.propose(refund_id, DecisionAction.NOT_PAID_BACK)
+    assert await desk.office.refunds.record(first, given("R-1", TAKEN)) is None
+
+    view = await desk.desk.approve(proposed.id, proposed.code, APPROVES)
+
+    assert view.state is ProposalState.LAPSED
+    assert (await desk.office.row(refund_id))["state"] == "in_doubt"
+
+
+async def test_a_delivery_that_is_sent_again_is_news_to_a_decision(desk: Desk) -> None:
+    started = await desk.books.start()
+    await desk.books.finish(started, SILENT)
+    await desk.books.tell(LONG_AGO["payments"], started.claim.payment_id)
+    await desk.upkeep.sweep()
+    proposed = await desk.propose(started.claim.payment_id, DecisionAction.GIVE_BACK)
+    await desk.books.submit(NextSend(delivery_of(started), "pay", 2, 10.0, 30.0))
+
+    view = await desk.desk.approve(proposed.id, proposed.code, APPROVES)
+
+    assert view.state is ProposalState.LAPSED
+    assert await desk.books.state_of(started.claim.payment_id) == State.DELIVERING
 
 
 async def test_what_somebody_proposed_who_has_left_is_not_carried_out(desk: Desk) -> None:
