@@ -116,4 +116,7 @@ async def test_money_that_was_paid_twice_is_collected_once_and_raises_an_alarm(
     twice = agreed(held, further=(agreed(held, "TRX2").judged.collected,))
     answers = [await setup.collections.record(held, twice) for _ in range(2)]
     assert answers == [TryRecorded(State.FUNDED, None, Alarm.PAID_TWICE)] * 2
-    assert await setup.balances() == FUNDED
+    balances = await setup.balances()
+    # The further money is owed to its payer, once.
+    assert balances["refund_due:bkash"] == balances["in_flight"] == FUNDED["in_flight"]
+    assert balances["receivable:bkash"] == 2 * FUNDED["receivable:bkash"]

@@ -7,6 +7,7 @@ from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.posting_rules import owed_back_from_suspense_entry
 from ekpay_switch.domain.money import Money
@@ -149,7 +150,8 @@ async def ask_review_give_back(
     stands = await read_refund(connection, asking.refund_id)
     if stands is None:
         left = try_row["collected"] - try_row["refunded"] - try_row["charged_back"]
-        if left <= 0:
+        # Two persons may have taken it as it came meanwhile, so that it funds its payment.
+        if left <= 0 or try_row["outcome"] == TryEnd.APPROVED:
             raise NothingInSuspenseError
         amount = Money(left, payment["currency"])
         stands = await add_refund(connection, asking.new(target, end.kind, amount), target)
@@ -213,6 +215,8 @@ async def _approve_refund(case: RefundCase, by: str) -> None:
 async def _approve_give_back(case: RefundCase, by: str, kind: RefundKind) -> None:
     """Approve that money leaves suspense for its payer, which ends the review that it caused."""
     await _refuse_owed_at_desk(case.connection, case.refund["attempt_id"])
+    if case.try_row["outcome"] == TryEnd.APPROVED:
+        raise NotWaitingError
     end = await _end_of_review(case.connection, case.payment, case.try_row)
     if end.kind is not kind:
         raise NotWaitingError

@@ -19,6 +19,7 @@ from ekpay_switch.domain.collections.funding import (
 )
 from ekpay_switch.domain.collections.further_movements import (
     FurtherMovement,
+    further_movement,
     further_movement_of,
     is_other_movement,
 )
@@ -79,6 +80,8 @@ class Findings:
             finding = NothingCollected(TryEnd.NO_PAGE, "the connector told another try's name")
         plan = decide_try(self._seen(one, finding), finding)
         self._write(one, plan, finding)
+        if isinstance(finding, MoneyCollected) and plan.collected is not None:
+            self._book_further(one, finding)
         tables.tell_routing(held, finding)
         state = tables.books.payments[held.payment_id].state
         return TryRecorded(state, plan.alarm, further_alarm(finding, plan.alarm))
@@ -97,6 +100,21 @@ class Findings:
         is_further = (one.new.connector_id, name) in self.tables.further
         return is_further or any(name == other.provider_transaction != "" for other in self._others(one))
 
+    def _book_further(self, one: StoredTry, finding: MoneyCollected) -> None:
+        """Book what the payer has paid besides on the same page."""
+        collected = finding.judged.collected
+        for other in collected.further:
+            further = further_movement(
+                other, one.new.connector_id, collected.provider_transaction, finding.charge_basis_points
+            )
+            if further is not None and not self._is_known(one, further.provider_transaction):
+                self._book(one, further)
+
+    def _book(self, one: StoredTry, further: FurtherMovement) -> None:
+        self.tables.further.add((one.new.connector_id, further.provider_transaction))
+        self.tables.post(one.payment_id, further.entry)
+        self.tables.owe_by_itself(one, RefundKind.UNEXPECTED, further.amount, further)
+
     def _beside(
         self, one: StoredTry, held: LockedTry, finding: TryFinding, further: FurtherMovement | None
     ) -> TryRecorded:
@@ -104,9 +122,7 @@ class Findings:
         self.tables.keep_evidence(held.payment_id, f"beside:{type(finding).__name__}")
         one.recorded, one.lease_until, one.next_action_at, one.is_woken = held.epoch, None, None, False
         if further is not None:
-            self.tables.further.add((one.new.connector_id, further.provider_transaction))
-            self.tables.post(one.payment_id, further.entry)
-            self.tables.owe_by_itself(one, RefundKind.UNEXPECTED, further.amount, further)
+            self._book(one, further)
         is_other = is_other_movement(finding, one.provider_transaction)
         state = self.tables.books.payments[held.payment_id].state
         return TryRecorded(state, Alarm.COLLECTED_MISMATCH if is_other else None)

@@ -158,7 +158,8 @@ RACES = (
     Race("given back, and posted", _answer(_BACK, APPROVED), "refunded", "completed", "late:approved"),
     Race("given back, and refused", _answer(_BACK, REFUSED), "refunded", "refunded", "late:declined"),
     Race("given back, and sent again", _send_again, "refunded", "refunded"),
-    Race("unpaid, and paid", _late_answer(_UNPAID, None), "refunding", "refunding", "late_refund:given"),
+    # Left to finance, it is done by what its connector says after all (docs/adr/0072).
+    Race("unpaid, and paid", _late_answer(_UNPAID, None), "refunded", "refunding", "late_refund:given"),
     Race("paid, and paid", _late_answer(_PAID, None), "refunded", "refunding", "late_refund:given"),
     Race(
         "paid, and refused", _late_answer(_PAID, NO), "refunded", "refunding", "late_refund:left_to_finance"

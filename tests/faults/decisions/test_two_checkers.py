@@ -88,5 +88,5 @@ async def test_one_who_approves_and_one_who_proposes_anew_do_not_wait_for_each_o
             ends = await in_line(desk.books, *calls)
             approval, proposal = ends if is_approved_first else reversed(ends)
             assert approval.state == "approved"
-            assert proposal.state == ("NoCaseError" if is_approved_first else "ProposalWaitsError")
+            assert proposal.state == ("UnfitActionError" if is_approved_first else "ProposalWaitsError")
             assert (approval.repeats, proposal.repeats) == (0, 0)

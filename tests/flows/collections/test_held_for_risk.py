@@ -116,7 +116,7 @@ async def test_a_page_that_was_paid_twice_is_paid_once_and_says_so() -> None:
     await counter.payer.wait(180)
     one = counter.payer.tries()[0]
     assert (one.end, one.provider_transaction) == (TryEnd.APPROVED, GOOD["bank_tran_id"])
-    assert counter.payer.alarms() == ["paid_twice"]
+    assert counter.payer.alarms() == ["paid_twice", "refund_needs_a_person"]
 
 
 # ---- any connector
