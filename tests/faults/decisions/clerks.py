@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -174,7 +175,9 @@ class Clerk:
     async def dies_in(self, place: Place, method: str, *arguments: object) -> None:
         """Begin one act and be killed in it."""
         self._pipe.send(Act(method, arguments, place))
-        await asyncio.to_thread(self._process.join, PATIENCE_SECONDS)
+        # How it ended is read once, and by this thread: whoever starts another process reads it as well.
+        await asyncio.to_thread(wait, [self._process.sentinel], PATIENCE_SECONDS)
+        self._process.join(PATIENCE_SECONDS)
         assert self._process.exitcode == -signal.SIGKILL, (place, self._process.exitcode)
 
     def close(self) -> None:

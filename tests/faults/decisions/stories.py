@@ -10,7 +10,8 @@ from ekpay_switch.ports.decisions import DecisionDesk, JournalProposal, Proposal
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.decisions.decision_setup import PROPOSES, Desk
 
-# What came of a decision, without the ids and times that differ from payment to payment.
+# What came of a decision, without the ids and times that differ from payment to payment. Whether somebody was
+# told meanwhile that it waits depends on what else a scene does; no such alarm may stay open.
 OUTCOME = """
 WITH d AS (SELECT * FROM decisions WHERE id = $1)
 SELECT (SELECT p.state FROM payments AS p WHERE p.id = d.payment_id) AS payment,
@@ -32,7 +33,8 @@ SELECT (SELECT p.state FROM payments AS p WHERE p.id = d.payment_id) AS payment,
   (SELECT array_agg(a.kind || ' ' || a.count ORDER BY a.kind) FROM alarms AS a
     WHERE a.payment_id = d.payment_id AND a.ended_at IS NULL) AS alarms,
   (SELECT array_agg(a.kind || ' ' || a.ended_by ORDER BY a.kind) FROM alarms AS a
-    WHERE a.payment_id = d.payment_id AND a.ended_at IS NOT NULL) AS ended_alarms,
+    WHERE a.payment_id = d.payment_id AND a.ended_at IS NOT NULL
+      AND a.kind <> 'decision_waits') AS ended_alarms,
   d.approved_by, d.rejected_by, d.lapsed_at IS NOT NULL AS has_lapsed
 FROM d
 """

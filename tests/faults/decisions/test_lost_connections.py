@@ -16,8 +16,8 @@ from tests.persistence.group_commit.test_lost_connections import AFTER_COMMIT, B
 # The proposal is read in a transaction of its own, before the one that carries it out.
 AROUND_COMMIT = [(where, before) for where in (BEFORE_COMMIT, AFTER_COMMIT) for before in (0, 1)]
 # What moves money twice in one transaction; the others are struck around their COMMIT alone. Every statement
-# is met by a kill in test_killed_decisions.py: each fourth one says whether the same process goes on.
-IN_THE_MIDDLE, STRIDE = STORIES[3], 4
+# is met by a kill in test_killed_decisions.py: each sixth one says whether the same process goes on.
+IN_THE_MIDDLE, STRIDE = STORIES[3], 6
 
 
 @pytest.mark.parametrize("story", STORIES, ids=str)
