@@ -99,6 +99,11 @@ def refund_subject(refund_id: UUID) -> str:
     return f"refund {refund_id}"
 
 
+def entry_subject(entry_id: UUID) -> str:
+    """The subject of an alarm about what an entry has put into suspense."""
+    return f"entry {entry_id}"
+
+
 def endpoint_subject(endpoint_id: UUID) -> str:
     """The subject of an alarm about an endpoint of notifications."""
     return f"endpoint {endpoint_id}"
@@ -157,7 +162,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         Alarm.REFUND_STUCK: "a connector has not said for a long time whether it gave money back, or gave "
         "back another amount; its operations desk has to say so, and two persons decide",
         Alarm.REFUND_WAITS_FOR_APPROVAL: "a refund waits for the approval of a second person",
-        Alarm.MONEY_IN_SUSPENSE: "collected money stands in suspense, and nobody has asked that it go back",
+        Alarm.MONEY_IN_SUSPENSE: "money stands in suspense: collected, and nobody has asked that it go back; "
+        "or of no payment, such as a payout that was not agreed, until two persons have settled the entry",
         Alarm.DECISION_WAITS: "a decision is proposed and waits for the approval of a second person",
         Alarm.TRANSFER_WAITS: "a top-up, a deposit or the reversal of one waits for a second person",
         Alarm.MERCHANT_OWES: "a merchant owes us more than its sales have set off; it has to pay, or finance "

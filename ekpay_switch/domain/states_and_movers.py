@@ -130,6 +130,12 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _final("decision", "approved"),
     _final("decision", "rejected"),
     _final("decision", "lapsed"),
+    _person(
+        "entry",
+        "in suspense without a payment",
+        "two persons link, split or return it",
+        Alarm.MONEY_IN_SUSPENSE,
+    ),
     _person("top-up", "asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
     _final("top-up", "approved"),
     _final("top-up", "rejected"),

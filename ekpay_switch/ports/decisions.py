@@ -14,6 +14,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.decisions.case import Case, CaseKind
 from ekpay_switch.domain.decisions.options import DecisionAction, Option
+from ekpay_switch.domain.decisions.suspense import SuspenseItem
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.money import Money
 
@@ -58,13 +59,17 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class JournalProposal:
-    """An entry that one person proposes; `postings` are accounts and signed paisa, debit positive."""
+    """An entry that one person proposes; `postings` are accounts and signed paisa, debit positive.
+
+    `takes_from` is the entry whose item in suspense it takes from, None where it takes from none.
+    """
 
     id: UUID
     postings: tuple[tuple[str, int], ...]
     reason: str
     reference: str
     by: str
+    takes_from: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class ProposalView:
     ended_by: str
     ended_at: datetime | None
     end_reason: str
+    takes_from: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,14 @@ class CaseView:
     proposals: Sequence[ProposalView]
 
 
+@dataclass(frozen=True, slots=True)
+class SuspenseView:
+    """An item in suspense that belongs to no payment, with every proposal about its entry, oldest first."""
+
+    item: SuspenseItem
+    proposals: Sequence[ProposalView]
+
+
 class DecisionDesk(Protocol):
     """The desk; the caller has verified the person (`Staff.verify`)."""
 
@@ -134,6 +148,18 @@ class DecisionDesk(Protocol):
         """One proposal, or None where there is none of this id."""
         ...
 
+    async def list_suspense(self, limit: int, after: UUID | None = None) -> Sequence[SuspenseView]:
+        """At most `limit` items of which something remains, by entry, those of entries after `after`."""
+        ...
+
+    async def show_suspense(self, entry_id: UUID) -> Sequence[SuspenseView]:
+        """The items of an entry, settled ones too.
+
+        Raises:
+            NoItemError: the entry has put nothing into suspense that is decided here.
+        """
+        ...
+
     async def propose(self, proposal: Proposal) -> ProposalView:
         """Write a proposal down; nothing moves.
 
@@ -151,6 +177,8 @@ class DecisionDesk(Protocol):
         Raises:
             MissingFieldError: a reason or a reference is missing; it names the field.
             ForbiddenEntryError: the entry does not balance, or the chart does not let its accounts meet.
+            NoItemError: it is to take from an entry that has put nothing into suspense.
+            UnfitTakingError: it cannot take from that item; it says why, and what remains.
         """
         ...
 

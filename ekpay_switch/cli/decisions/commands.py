@@ -1,7 +1,7 @@
 """`ekpay decide`: two persons decide about money that waits; both see the same before anything moves."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, replace
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.profiles import profiles_of
-from ekpay_switch.cli.decisions.wording import case_lines, option_lines, proposal_lines
+from ekpay_switch.cli.decisions.wording import case_lines, option_lines, proposal_lines, suspense_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.config_files.journal import read_journal_chart
@@ -97,11 +97,33 @@ def show(subject: Subject) -> None:
     async def _show(desk: DecisionDesk) -> list[str]:
         proposal = await desk.find(subject)
         if proposal is not None:
-            return proposal_lines(proposal)
+            return [*proposal_lines(proposal), *await _item_lines(desk, proposal)]
         view = await desk.show(subject)
         return [*case_lines(view), *option_lines(view.options)]
 
     for line in _read(_show, session):
+        typer.echo(printable(line))
+
+
+@app.command()
+def suspense(
+    entry: Annotated[UUID | None, typer.Argument(metavar="ENTRY", help="Only this one, in full.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    after: Annotated[UUID | None, typer.Option(help="Only those after this entry.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
+) -> None:
+    """List money in suspense that belongs to no payment, with what was decided about it, or show one."""
+    if entry is not None:
+        views = _read(lambda desk: desk.show_suspense(entry))
+    else:
+        views = _read(lambda desk: desk.list_suspense(count, after))
+    if as_json:
+        show_json([asdict(view) for view in views])
+        return
+    if not views:
+        typer.echo("Nothing stands in suspense without a payment.")
+    for line in suspense_lines(views, in_full=entry is not None):
         typer.echo(printable(line))
 
 
@@ -133,10 +155,16 @@ def journal(
     reason: Reason,
     reference: Reference,
     as_: First,
+    of: Annotated[
+        UUID | None,
+        typer.Option(metavar="ENTRY", help="What it takes from suspense, as `suspense` names it."),
+    ] = None,
 ) -> None:
-    """Propose an entry between accounts that the chart lets meet, such as money that left suspense."""
-    proposal = JournalProposal(uuid7(), tuple(_posting(text) for text in posting), reason, reference, as_)
-    _report_waiting(_decide(as_, _PROPOSER_VARIABLE, lambda desk: desk.propose_journal(proposal)))
+    """Propose an entry between accounts that the chart lets meet, such as money that leaves suspense."""
+    postings = tuple(_posting(text) for text in posting)
+    proposal = JournalProposal(uuid7(), postings, reason, reference, as_, of)
+    view = _decide(as_, _PROPOSER_VARIABLE, lambda desk: desk.propose_journal(proposal))
+    _report_waiting(view, _read(lambda desk: _item_lines(desk, view)))
 
 
 @app.command()
@@ -156,6 +184,20 @@ def approve(
 def reject(proposal_id: ProposalId, reason: Reason, as_: Second) -> None:
     """Reject what somebody proposed, also oneself; nothing moves."""
     _report_end(_decide(as_, _APPROVER_VARIABLE, lambda desk: desk.reject(proposal_id, reason, as_)))
+
+
+async def _item_lines(desk: DecisionDesk, proposal: ProposalView) -> list[str]:
+    """The item that a proposal takes from, with whatever else was proposed about it."""
+    if proposal.takes_from is None:
+        return []
+    views = [
+        replace(view, proposals=[other for other in view.proposals if other.id != proposal.id])
+        for view in await desk.show_suspense(proposal.takes_from)
+    ]
+    return [
+        "What it takes from, and what was proposed about it before:",
+        *suspense_lines(views, in_full=True),
+    ]
 
 
 def _posting(text: str) -> tuple[str, int]:
@@ -196,8 +238,8 @@ async def _at_desk(session: Session, work: Work[Result]) -> Result:
         await transactions.close()
 
 
-def _report_waiting(view: ProposalView) -> None:
-    for line in proposal_lines(view):
+def _report_waiting(view: ProposalView, about_item: Sequence[str] = ()) -> None:
+    for line in (*proposal_lines(view), *about_item):
         typer.echo(printable(line))
     typer.echo(f"It waits: ekpay decide approve {view.id} --code CODE --as NAME")
 

@@ -6,7 +6,7 @@ from ekpay_switch.cli.terminal import dhaka, facts_wording, taka
 from ekpay_switch.domain.decisions.case import Case, RefundInDoubt
 from ekpay_switch.domain.decisions.options import REFERENCE, Option
 from ekpay_switch.domain.ledger.entries import Entry
-from ekpay_switch.ports.decisions import CaseView, ProposalState, ProposalView
+from ekpay_switch.ports.decisions import CaseView, ProposalState, ProposalView, SuspenseView
 
 
 def case_lines(view: CaseView) -> list[str]:
@@ -64,6 +64,8 @@ def proposal_lines(view: ProposalView) -> list[str]:
         f"Decision {view.id}: {view.action.replace('_', ' ')}{about}, {taka(view.amount)} taka",
         f"  proposed by {view.proposed_by} on {dhaka(view.proposed_at)}: {view.reason}",
     ]
+    if view.takes_from is not None:
+        lines.append(f"  takes from entry {view.takes_from}")
     if view.reference:
         lines.append(f"  reference {view.reference}")
     lines += [f"  {line}" for line in _entries(view.entries)]
@@ -74,6 +76,28 @@ def proposal_lines(view: ProposalView) -> list[str]:
         why = f": {view.end_reason}" if view.end_reason else ""
         lines.append(f"  {view.state}{by} on {dhaka(view.ended_at)}{why}")
     return lines
+
+
+def suspense_lines(views: Iterable[SuspenseView], *, in_full: bool) -> list[str]:
+    """Items in suspense with what was learned about each: every proposal in full, or only those approved."""
+    lines = []
+    for view in views:
+        item = view.item
+        lines.append(
+            f"Entry {item.entry_id} of {dhaka(item.since)}, {item.moment.replace('_', ' ')}: "
+            f"{taka(item.posted)} taka on {item.account}, {taka(item.remains)} remain"
+        )
+        for proposal in view.proposals:
+            if in_full:
+                lines += [f"  {line}" for line in proposal_lines(proposal)]
+            elif proposal.state in {ProposalState.APPROVED, ProposalState.WAITING}:
+                lines.append(f"  {_short(proposal)}")
+    return lines
+
+
+def _short(proposal: ProposalView) -> str:
+    learned = f"{proposal.reason} ({proposal.reference})"
+    return f"{proposal.state} {proposal.id}, {taka(proposal.amount)} taka: {learned}"
 
 
 def _entries(entries: Iterable[Entry]) -> list[str]:

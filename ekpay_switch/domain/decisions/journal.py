@@ -38,7 +38,9 @@ class JournalChart:
         return frozenset(heads) in self.pairs
 
 
-def journal_entry(postings: Sequence[tuple[str, int]], chart: JournalChart) -> Entry:
+def journal_entry(
+    postings: Sequence[tuple[str, int]], chart: JournalChart, moment: str = JOURNAL_MOMENT
+) -> Entry:
     """The entry of these postings: accounts with signed paisa, debit positive.
 
     Raises:
@@ -55,6 +57,6 @@ def journal_entry(postings: Sequence[tuple[str, int]], chart: JournalChart) -> E
             if not chart.lets_meet(debited, credited):
                 raise ForbiddenEntryError(f"postings: {debited} and {credited} may not meet")
     try:
-        return Entry.of(JOURNAL_MOMENT, [Posting(*posting) for posting in postings], BDT)
+        return Entry.of(moment, [Posting(*posting) for posting in postings], BDT)
     except UnbalancedEntryError as problem:
         raise ForbiddenEntryError("postings: they do not sum to zero") from problem

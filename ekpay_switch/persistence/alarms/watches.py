@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.delivery import FINAL_RECEIPT
+from ekpay_switch.persistence.ledger.suspense_items import ENTRIES_WITH_REMAINDER
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 
 REVIEW_ALARMS = frozenset(
@@ -113,7 +114,9 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
         ),
         Alarm.PAID_TWICE: Watch(_FURTHER, raises=False),
         Alarm.PAID_BACK_AT_DESK: Watch(_PAID_AT_DESK, raises=False, is_closable=True),
-        Alarm.MONEY_IN_SUSPENSE: Watch(_IN_SUSPENSE, covered_by=REVIEW_ALARMS),
+        Alarm.MONEY_IN_SUSPENSE: Watch(
+            f"{_IN_SUSPENSE} UNION ALL {ENTRIES_WITH_REMAINDER}", covered_by=REVIEW_ALARMS
+        ),
         Alarm.DELIVERY_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'delivering'"),
         Alarm.COLLECTION_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'collecting'"),
         Alarm.REFUND_STUCK: Watch(

@@ -5,15 +5,36 @@ from typing import Any
 import orjson
 
 from ekpay_switch.domain.decisions.journal import JOURNAL_MOMENT
+from ekpay_switch.domain.decisions.suspense import TAKING_MOMENT
 
 _BY_DECISION = (
     JOURNAL_MOMENT,
+    TAKING_MOMENT,
     "debited_after_late_success",
     "funded_from_suspense",
     "late_success_written_off",
     "returned_at_our_loss",
     "returned_to_prefund",
 )
+# Each approved decision that takes from an item in suspense, or whose entry says so, with what it took.
+TAKINGS = f"""
+SELECT d.id, d.takes_from IS NOT NULL AS names_item, j.moment, count(o.entry_id) AS on_suspense
+FROM decisions AS d CROSS JOIN jsonb_array_elements_text(d.entry_ids) AS i (entry_id)
+JOIN journal_entries AS j ON j.id = i.entry_id::uuid
+LEFT JOIN postings AS o ON o.entry_id = j.id AND starts_with(o.account, 'suspense:')
+WHERE d.takes_from IS NOT NULL OR j.moment = '{TAKING_MOMENT}'
+GROUP BY d.id, j.id ORDER BY d.id
+"""  # noqa: S608 - constants
+# What decisions took from each account of an entry, beside what it holds there; debit positive.
+ITEMS = """
+SELECT m.takes_from AS id, m.account, m.taken, o.amount AS posted FROM (
+  SELECT d.takes_from, t.account, sum(t.amount)::bigint AS taken FROM decisions AS d
+  CROSS JOIN jsonb_array_elements_text(d.entry_ids) AS i (entry_id)
+  JOIN postings AS t ON t.entry_id = i.entry_id::uuid AND starts_with(t.account, 'suspense:')
+  WHERE d.takes_from IS NOT NULL AND d.approved_at IS NOT NULL GROUP BY 1, 2) AS m
+LEFT JOIN postings AS o ON o.entry_id = m.takes_from AND o.account = m.account
+ORDER BY m.takes_from, m.account
+"""
 # Each entry that a decision names, with what stands under its id.
 POSTED = """
 SELECT d.id, d.approved_at IS NOT NULL AS is_approved, d.payment_id AS about, d.proposed_by, d.approved_by,
@@ -60,7 +81,24 @@ def undecided_fault(row: Row) -> str | None:
     return f"{row['moment']} without a decision"
 
 
+def taking_fault(row: Row) -> str | None:
+    """What is wrong unless whatever takes from an item names it, and posts to suspense once."""
+    if not row["names_item"] or row["moment"] != TAKING_MOMENT:
+        return "it takes from suspense and names no item, or names one and takes nothing"
+    return None if row["on_suspense"] == 1 else f"it posts to suspense {row['on_suspense']} times"
+
+
+def item_fault(row: Row) -> str | None:
+    """What is wrong unless an item gave at most what it holds."""
+    held, taken = row["posted"] or 0, row["taken"]
+    if held * taken < 0 and abs(taken) <= abs(held):
+        return None
+    return f"{-taken} paisa of {held} on {row['account']} were taken"
+
+
 DECISION_CHECKS = (
     (POSTED, posted_fault, "decisions {id}"),
     (UNDECIDED_ENTRIES, undecided_fault, "journal_entries {id}"),
+    (TAKINGS, taking_fault, "decisions {id}"),
+    (ITEMS, item_fault, "journal_entries {id}"),
 )

@@ -15,11 +15,10 @@ from uuid import UUID
 import asyncpg
 
 from ekpay_switch.domain.decisions.case import Case, CaseKind, case_digest
-from ekpay_switch.domain.decisions.journal import JOURNAL_MOMENT, JournalChart, journal_entry
+from ekpay_switch.domain.decisions.journal import JournalChart
 from ekpay_switch.domain.decisions.options import DecisionAction, Option, option_named, options_of
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.ledger.entries import Entry, keeps_balance
-from ekpay_switch.domain.ledger.settlement_postings import payable_changes
+from ekpay_switch.domain.ledger.entries import keeps_balance
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms
 from ekpay_switch.persistence.collections.held import accounts_of_held
@@ -30,6 +29,13 @@ from ekpay_switch.persistence.decisions.cases import (
     read_balances,
     read_case,
     read_evidence,
+)
+from ekpay_switch.persistence.decisions.journals import (
+    end_settled_item,
+    list_suspense,
+    post_journal,
+    proposed_entry,
+    show_suspense,
 )
 from ekpay_switch.persistence.decisions.proposals import (
     NewProposal,
@@ -45,7 +51,6 @@ from ekpay_switch.persistence.decisions.proposals import (
     write_lapse,
     write_rejection,
 )
-from ekpay_switch.persistence.ledger.adjustments import post_adjustments
 from ekpay_switch.persistence.ledger.transfer_corrections import PrefundTooLowError
 from ekpay_switch.persistence.parties.staff import NotAllowedError
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
@@ -59,8 +64,8 @@ from ekpay_switch.ports.decisions import (
     Proposal,
     ProposalState,
     ProposalView,
+    SuspenseView,
 )
-from ekpay_switch.ports.finance import Adjustment
 
 _NOT_COVERED = "ck_accounts_balance"
 # How connectors name a refund, and a movement of money: each belongs to one.
@@ -142,6 +147,14 @@ class PostgresDecisionDesk:
 
         return await self._transactions.run(_read)
 
+    async def list_suspense(self, limit: int, after: UUID | None = None) -> Sequence[SuspenseView]:
+        """See `ports.decisions.DecisionDesk`."""
+        return await self._transactions.run(partial(list_suspense, limit=limit, after=after))
+
+    async def show_suspense(self, entry_id: UUID) -> Sequence[SuspenseView]:
+        """See `ports.decisions.DecisionDesk`."""
+        return await self._transactions.run(partial(show_suspense, entry_id=entry_id))
+
     # ---- the first person
 
     async def propose(self, proposal: Proposal) -> ProposalView:
@@ -181,12 +194,12 @@ class PostgresDecisionDesk:
         """See `ports.decisions.DecisionDesk`."""
         _require("reason", proposal.reason)
         _require("reference", proposal.reference)
-        entry = journal_entry(proposal.postings, self._chart)
 
         async def _propose(connection: Connection) -> ProposalView:
             standing = await read_proposal(connection, proposal.id)
             if standing is not None:
                 return view_of(standing)
+            entry = await proposed_entry(connection, proposal, self._chart)
             new = NewProposal(
                 proposal.id,
                 CaseKind.JOURNAL,
@@ -200,6 +213,7 @@ class PostgresDecisionDesk:
                 is_delegated=False,
                 seen=b"",
                 by=proposal.by,
+                takes_from=proposal.takes_from,
             )
             return await add_proposal(connection, new)
 
@@ -230,6 +244,8 @@ class PostgresDecisionDesk:
             await write_lapse(connection, proposal_id, why)
         else:
             await write_approval(connection, proposal_id, by)
+            if view.takes_from is not None:
+                await end_settled_item(connection, view.takes_from, proposal_id)
         end = AlarmEnd.EVIDENCE if why else AlarmEnd.DECISION
         await end_alarms(connection, [f"decision {proposal_id}"], end, why or f"approved by {by}")
         return view_of(await _written(connection, proposal_id))
@@ -274,7 +290,7 @@ class PostgresDecisionDesk:
             entry_ids=entry_ids_of(row),
         )
         if approval.action is DecisionAction.JOURNAL:
-            return await self._post_journal(connection, view_of(row).entries[0], approval)
+            return await post_journal(connection, view_of(row), approval, self._chart)
         case = await read_case(connection, row["subject"], self._deposit_billers)
         if case is None or case_digest(case) != row["seen"]:
             return "the case has changed since it was proposed"
@@ -282,18 +298,6 @@ class PostgresDecisionDesk:
         option = option_named(case, approval.action, stated)
         assert option is not None, "the same case has the same options"
         await carry_out(connection, case, option, approval)
-        return ""
-
-    async def _post_journal(self, connection: Connection, entry: Entry, approval: Approval) -> str:
-        try:
-            journal_entry([(posting.account, posting.amount) for posting in entry.postings], self._chart)
-        except SwitchError as problem:
-            return f"the chart does not allow it any more: {problem}"
-        postings = tuple((posting.account, posting.amount) for posting in entry.postings)
-        adjustment = Adjustment(
-            approval.entry_ids[0], JOURNAL_MOMENT, postings, None, payable_changes(entry), entry.currency
-        )
-        await post_adjustments(connection, [adjustment])
         return ""
 
 

@@ -2,7 +2,7 @@
 """The rows of proposals: written once, ended once, and the code that stands for all that one would do."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -22,12 +22,13 @@ CODE_LENGTH = 8
 _WAITS = "num_nonnulls(approved_at, rejected_at, lapsed_at) = 0"
 _NEW = """
 INSERT INTO decisions (id, case_kind, subject, payment_id, action, amount, reason, reference, entries,
-  entry_ids, seen, proposed_by, stated)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+  entry_ids, seen, proposed_by, stated, takes_from)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """
 _ONE = "SELECT * FROM decisions WHERE id = $1"
 _WAITING = f"SELECT * FROM decisions WHERE subject = $1 AND {_WAITS} FOR UPDATE"
 _OF_SUBJECT = "SELECT * FROM decisions WHERE subject = $1 OR payment_id = $1 ORDER BY id"
+_OF_ITEM = "SELECT * FROM decisions WHERE takes_from = ANY($1) ORDER BY id"
 _APPROVE = "UPDATE decisions SET approved_by = $2, approved_at = now() WHERE id = $1"
 _REJECT = "UPDATE decisions SET rejected_by = $2, rejected_at = now(), end_reason = $3 WHERE id = $1"
 _LAPSE = "UPDATE decisions SET lapsed_at = now(), end_reason = $2 WHERE id = $1"
@@ -37,7 +38,8 @@ _LAPSE = "UPDATE decisions SET lapsed_at = now(), end_reason = $2 WHERE id = $1"
 class NewProposal:
     """A proposal before it is stored; `seen` is the digest of the case that its proposer saw.
 
-    Where `is_delegated`, its entries are posted by whose money it is, under ids of their own.
+    Where `is_delegated`, its entries are posted by whose money it is, under ids of their own. `takes_from` is
+    the entry whose item in suspense it takes from.
     """
 
     id: UUID
@@ -53,6 +55,7 @@ class NewProposal:
     seen: bytes
     by: str
     stated: int | None = None
+    takes_from: UUID | None = None
 
 
 async def add_proposal(connection: Connection, new: NewProposal) -> ProposalView:
@@ -61,7 +64,7 @@ async def add_proposal(connection: Connection, new: NewProposal) -> ProposalView
     await connection.execute(
         _NEW, new.id, str(new.kind), new.subject, new.payment_id, str(new.action), new.amount,
         new.reason.strip(), new.reference.strip(), _entries_json(new.entries), entry_ids, new.seen, new.by,
-        new.stated,
+        new.stated, new.takes_from,
     )  # fmt: skip
     return view_of(await connection.fetchrow(_ONE, new.id))
 
@@ -87,6 +90,11 @@ async def lock_waiting(connection: Connection, subject: UUID) -> Row | None:
 async def read_proposals(connection: Connection, subject: UUID) -> list[ProposalView]:
     """Every proposal about a payment with its refunds, or about a refund; oldest first."""
     return [view_of(row) for row in await connection.fetch(_OF_SUBJECT, subject)]
+
+
+async def read_takings(connection: Connection, entry_ids: Collection[UUID]) -> list[ProposalView]:
+    """Every proposal to take from the items of these entries, whatever became of it; oldest first."""
+    return [view_of(row) for row in await connection.fetch(_OF_ITEM, list(entry_ids))]
 
 
 async def write_approval(connection: Connection, proposal_id: UUID, by: str) -> None:
@@ -129,6 +137,7 @@ def view_of(row: Row) -> ProposalView:
         ended_by=ended_by or "",
         ended_at=ended_at,
         end_reason=row["end_reason"] or "",
+        takes_from=row["takes_from"],
     )
 
 
@@ -147,6 +156,7 @@ def _code_of(row: Row) -> str:
     parts = (
         str(row["id"]), row["action"], row["reason"], row["reference"], row["proposed_by"],
         orjson.dumps(_from_json(row["entries"])).decode(), row["seen"].hex(),
+        str(row["takes_from"] or ""),
     )  # fmt: skip
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:CODE_LENGTH]
 

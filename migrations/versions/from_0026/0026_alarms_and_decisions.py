@@ -2,8 +2,9 @@
 
 Safe while the switch runs: the tables are new, and old code neither reads nor writes them. A refund in doubt
 may end by a decision, so more of its steps are legal than before: the condition is added NOT VALID and then
-validated, which reads `refund_history` once and blocks no payment. The index of `attempts` is made
-CONCURRENTLY, outside the transaction, after all else; if that is interrupted, run the migration again.
+validated, which reads `refund_history` once and blocks no payment. The indexes of `attempts` and
+`journal_entries` are made CONCURRENTLY, outside the transaction, after all else; if that is interrupted, run
+the migration again.
 """
 
 from collections.abc import Sequence
@@ -82,6 +83,7 @@ CREATE TABLE decisions (
   rejected_at TIMESTAMP WITH TIME ZONE,
   lapsed_at TIMESTAMP WITH TIME ZONE,
   end_reason TEXT,
+  takes_from UUID,
   CONSTRAINT pk_decisions PRIMARY KEY (id),
   CONSTRAINT ck_decisions_case_kind
     CHECK (case_kind IN ('completed', 'doubtful_refund', 'held', 'journal', 'mismatched_money',
@@ -92,6 +94,7 @@ CREATE TABLE decisions (
     'refuse_held', 'return_at_our_loss', 'return_to_prefund', 'take_held', 'write_off')),
   CONSTRAINT ck_decisions_amount CHECK (amount >= 0),
   CONSTRAINT ck_decisions_stated CHECK (stated > 0),
+  CONSTRAINT ck_decisions_takes_from CHECK (takes_from IS NULL OR case_kind = 'journal'),
   CONSTRAINT ck_decisions_reason CHECK (reason <> ''),
   CONSTRAINT ck_decisions_entry_ids CHECK (jsonb_array_length(entry_ids) IN (0, jsonb_array_length(entries))),
   CONSTRAINT ck_decisions_two_persons CHECK (approved_by <> proposed_by),
@@ -103,10 +106,12 @@ CREATE TABLE decisions (
   CONSTRAINT fk_decisions_payment_id FOREIGN KEY(payment_id) REFERENCES payments (id),
   CONSTRAINT fk_decisions_proposed_by FOREIGN KEY(proposed_by) REFERENCES staff (name),
   CONSTRAINT fk_decisions_approved_by FOREIGN KEY(approved_by) REFERENCES staff (name),
-  CONSTRAINT fk_decisions_rejected_by FOREIGN KEY(rejected_by) REFERENCES staff (name)
+  CONSTRAINT fk_decisions_rejected_by FOREIGN KEY(rejected_by) REFERENCES staff (name),
+  CONSTRAINT fk_decisions_takes_from FOREIGN KEY(takes_from) REFERENCES journal_entries (id)
 );
 CREATE INDEX ix_decisions_payment_id ON decisions (payment_id);
 CREATE INDEX ix_decisions_subject ON decisions (subject);
+CREATE INDEX ix_decisions_takes_from ON decisions (takes_from) WHERE takes_from IS NOT NULL;
 CREATE UNIQUE INDEX uq_decisions_one_waiting ON decisions (subject)
     WHERE num_nonnulls(approved_at, rejected_at, lapsed_at) = 0;
 GRANT SELECT, INSERT, UPDATE ON alarms, alarm_terms, decisions TO ekpay_app;
@@ -146,7 +151,11 @@ _REVIEWED_REFUNDS = (
     ("in_doubt", "reviewed_as_paid_back", "done"),
     ("in_doubt", "reviewed_as_unpaid", "by_hand"),
 )
-_DROP_INDEX = "DROP INDEX CONCURRENTLY IF EXISTS ix_attempts_disagreed"
+_INDEXES = {
+    "ix_attempts_disagreed": "attempts (payment_id) WHERE outcome = 'disagreed'",
+    "ix_journal_entries_items": "journal_entries (id)"
+    " WHERE payment_id IS NULL AND moment IN ('journal', 'payout_received')",
+}
 
 
 def upgrade() -> None:
@@ -155,18 +164,15 @@ def upgrade() -> None:
     for statement in UP.split(";\n"):
         op.execute(statement)
     _allow((*_REFUND_STEPS, *_REVIEWED_REFUNDS))
+    _drop_indexes()
     with op.get_context().autocommit_block():
-        op.execute(_DROP_INDEX)
-        op.execute(
-            "CREATE INDEX CONCURRENTLY ix_attempts_disagreed ON attempts (payment_id)"
-            " WHERE outcome = 'disagreed'"
-        )
+        for name, on in _INDEXES.items():
+            op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {on}")
 
 
 def downgrade() -> None:
     """Take it away, alarms and decisions with it; only before one of the new steps was taken."""
-    with op.get_context().autocommit_block():
-        op.execute(_DROP_INDEX)
+    _drop_indexes()
     op.execute("SET LOCAL lock_timeout = '3s'")
     _allow(_REFUND_STEPS)
     for statement in DOWN.split(";\n"):
@@ -183,3 +189,9 @@ def _allow(steps: Sequence[Step]) -> None:
         f"CHECK ((from_state, event, to_state) IN ({listed})) NOT VALID"
     )
     op.execute("ALTER TABLE refund_history VALIDATE CONSTRAINT ck_refund_history_legal_step")
+
+
+def _drop_indexes() -> None:
+    with op.get_context().autocommit_block():
+        for name in _INDEXES:
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
