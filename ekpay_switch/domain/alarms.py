@@ -45,6 +45,7 @@ class Alarm(StrEnum):
     DECISION_WAITS = "decision_waits"
     TRANSFER_WAITS = "transfer_waits"
     MERCHANT_OWES = "merchant_owes"
+    BREAKS_OPEN = "breaks_open"
 
 
 class AlarmOwner(StrEnum):
@@ -102,6 +103,11 @@ def refund_subject(refund_id: UUID) -> str:
 def entry_subject(entry_id: UUID) -> str:
     """The subject of an alarm about what an entry has put into suspense."""
     return f"entry {entry_id}"
+
+
+def breaks_subject(institution: str) -> str:
+    """The subject of an alarm about all standing breaks of an institution."""
+    return f"breaks {institution}"
 
 
 def endpoint_subject(endpoint_id: UUID) -> str:
@@ -168,6 +174,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         Alarm.TRANSFER_WAITS: "a top-up, a deposit or the reversal of one waits for a second person",
         Alarm.MERCHANT_OWES: "a merchant owes us more than its sales have set off; it has to pay, or finance "
         "writes it off",
+        Alarm.BREAKS_OPEN: "breaks of an institution are open or proposed after a night; finance "
+        "resolves each by two persons, and the alarm ends with the last of them",
         Alarm.HELD_FOR_RISK: "a connector has a payer's money and holds it for its risk; the payment and its "
         "bill wait until the connector releases or refuses it, or two persons accept or refuse it",
         Alarm.PAID_TWICE: "a payer has paid more than once on one page; one payment counts, and the further "

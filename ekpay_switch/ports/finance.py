@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
+from ekpay_switch.domain.alarms import RaisedAlarm
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.settlement_postings import payable_changes
 from ekpay_switch.domain.payment import State
@@ -227,6 +228,18 @@ class LiveMovements(Protocol):
         ...
 
 
+class AlarmBooks(Protocol):
+    """Alarms that the wing raises and ends itself, in the caller's transaction; the core never ends them."""
+
+    async def raise_alarms(self, connection: Connection, alarms: Sequence[RaisedAlarm]) -> None:
+        """Write alarms; one that is open already counts, with the newest amount and facts."""
+        ...
+
+    async def end_alarms(self, connection: Connection, subjects: Sequence[str], reason: str) -> None:
+        """End every open alarm about these subjects, which are over. A repeat changes nothing."""
+        ...
+
+
 class Persons(Protocol):
     """The staff with the role `finance`."""
 
@@ -266,6 +279,11 @@ class Finance(Protocol):
     @property
     def movements(self) -> LiveMovements:
         """See `LiveMovements`."""
+        ...
+
+    @property
+    def alarms(self) -> AlarmBooks:
+        """See `AlarmBooks`."""
         ...
 
     @property

@@ -1,7 +1,7 @@
 """Commit a run in one transaction: before it nothing of the run exists, after it everything.
 
 Lock order: the event chain, the books (reversals of decisions about breaks that ended or reopened), payments
-that receive evidence from files.
+that receive evidence from files, the alarms of breaks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +25,7 @@ from reconciliation.nightly.trust_cover_figures import cover_figures
 from reconciliation.nightly.unknown_outcomes import Absence, FamilyAnswer, answers_of, repeated_absences
 from reconciliation.resolutions.withdrawn_decisions import ChangedBreak, react_to_run
 from reconciliation.results import event_chain as chain
+from reconciliation.results.break_alarms import raise_break_alarms
 from reconciliation.results.break_results import write_breaks
 from reconciliation.results.event_chain import NewEvent
 from reconciliation.results.file_results import write_files, write_states
@@ -120,6 +121,7 @@ async def commit_run(
         await chain.append(connection, events)
         await _react(connection, finance, record, changes)
         await finance.evidence.tell(connection, [answer.file_answer for answer in writes.answers])
+        await raise_break_alarms(connection, finance)
     return record
 
 

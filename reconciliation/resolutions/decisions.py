@@ -63,6 +63,7 @@ from reconciliation.resolutions.stale_breaks import (
     moves_money,
     release_owed_back,
 )
+from reconciliation.results.break_alarms import end_break_alarms, raise_break_alarms
 from reconciliation.results.event_chain import CHAIN_LOCK, NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakRecord, BreakState
 
@@ -154,6 +155,9 @@ class ResolutionActions:
             connection, resolution, proposal.maker, BreakEventKind.PROPOSED, BreakState.PROPOSED
         )
         await append(connection, [replace(event, facts={**event.facts, "reason": resolution.reason})])
+        if proposal.reverses is not None:
+            # A resolved break stands again until this is decided.
+            await raise_break_alarms(connection, self.finance, [broken.institution])
         return resolution
 
     def _plan_of_reversal(
@@ -225,6 +229,7 @@ class ResolutionActions:
             await write_outcome(connection, resolution, ProposalOutcome.APPROVED, approvals)
             facts |= await self._carry_out(connection, resolution, broken)
         await self._append_check_event(connection, resolution, order, facts)
+        await end_break_alarms(connection, self.finance, broken.institution)
         return await existing_resolution(connection, resolution.id)
 
     async def _carry_out(

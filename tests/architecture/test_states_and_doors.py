@@ -17,8 +17,9 @@ from ekpay_switch.domain.notifications import DeliveryState
 from ekpay_switch.domain.payment import FINAL, State
 from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS, RefundState
 from ekpay_switch.domain.states_and_movers import MOVED_STATES, MovedState, Mover
-from ekpay_switch.persistence.alarms.watches import WATCHES
+from ekpay_switch.persistence.alarms.watches import ENDED_BY_WING, WATCHES
 from ekpay_switch.ports.decisions import ProposalState
+from reconciliation.results.records import BreakState
 
 # The states that the code knows of each record; a try that is closed has its end as its state.
 ENUMS: dict[str, tuple[type[StrEnum], ...]] = {
@@ -29,6 +30,7 @@ ENUMS: dict[str, tuple[type[StrEnum], ...]] = {
     "notification": (DeliveryState,),
     "challan line": (LineEnd,),
     "decision": (ProposalState,),
+    "break": (BreakState,),
 }
 # Alarms that only a person ends: no row of ours tells when what they are about is over.
 CLOSED_BY_PERSONS = {
@@ -74,7 +76,13 @@ def test_what_waits_on_a_person_has_an_alarm_and_a_door(row: MovedState) -> None
     assert row.alarms, f"{row.record} {row.state} waits on a person, and nobody hears of it"
     for alarm in row.alarms:
         assert DOORS.get(alarm), f"{alarm} has no door"
-        assert alarm in WATCHES or alarm in CLOSED_BY_PERSONS, f"nothing tells when {alarm} is over"
+        ends = [alarm in WATCHES, alarm in CLOSED_BY_PERSONS, alarm in ENDED_BY_WING]
+        assert ends.count(True) == 1, f"one thing has to tell when {alarm} is over"
+
+
+def test_what_the_wing_ends_is_listed_here() -> None:
+    """The reconciliation ends these in the transaction that ends the last break; its own tests show it."""
+    assert {Alarm.BREAKS_OPEN} == ENDED_BY_WING
 
 
 def test_every_alarm_is_about_a_state() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.parties.partner_statements import write_statements
 from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.persistence.alarms.wing import WingAlarms
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
@@ -78,6 +79,11 @@ class OpenedFinance:
     def movements(self) -> finance_ports.LiveMovements:
         """What was booked about the movements of breaks."""
         return LiveMovementRows()
+
+    @property
+    def alarms(self) -> finance_ports.AlarmBooks:
+        """The alarms of the wing."""
+        return WingAlarms()
 
     @property
     def persons(self) -> finance_ports.Persons:

@@ -48,6 +48,11 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay billers approve-deposit DEPOSIT",
             "ekpay billers reject-deposit DEPOSIT",
         ),
+        Alarm.BREAKS_OPEN: (
+            "ekpay reconcile breaks",
+            "ekpay reconcile resolve BREAK",
+            "ekpay reconcile approve RESOLUTION",
+        ),
         Alarm.MERCHANT_OWES: ("ekpay decide journal",),
     }
 )

@@ -1,7 +1,8 @@
 """Writing alarms in the transaction that raises them, and ending them.
 
-An alarm that is open already only counts. Its owner and its due date come from the tables `alarm_terms` and
-`business_days`; a kind without terms belongs to the operators and is due on the next day.
+An alarm that is open already only counts, with the newest amount and facts. Its owner and its due date come
+from the tables `alarm_terms` and `business_days`; a kind without terms belongs to the operators and is due on
+the next day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +40,8 @@ SELECT u.id, u.kind, u.subject, u.payment_id,
     {TODAY} + coalesce(t.due_business_days, 1)) END
 FROM unnest({{arrays}}) AS u ({", ".join(COLUMNS)}) LEFT JOIN alarm_terms AS t ON t.kind = u.kind
 ON CONFLICT (kind, subject) WHERE ended_at IS NULL
-DO UPDATE SET count = alarms.count + 1, last_raised_at = now(), facts = excluded.facts
+DO UPDATE SET count = alarms.count + 1, last_raised_at = now(), facts = excluded.facts,
+  amount = excluded.amount
 """  # noqa: S608 - constants
 _RAISE = RAISE_ALARMS.format(
     arrays=", ".join(f"${number}::{kind}[]" for number, kind in enumerate(COLUMNS.values(), 1))

@@ -11,11 +11,13 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
+from ekpay_switch.persistence.alarms.wing import WingAlarms
 from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.ports.finance import (
     Adjustment,
     AdjustmentBooks,
+    AlarmBooks,
     ClosedWindow,
     Connection,
     FileAnswer,
@@ -190,6 +192,10 @@ class NightStage:
         return LiveMovementRows()
 
     @property
+    def alarms(self) -> AlarmBooks:
+        return WingAlarms()
+
+    @property
     def persons(self) -> Persons:
         raise NotImplementedError
 
@@ -305,6 +311,10 @@ class NightStage:
             reference,
         )
         return [row["told"] for row in found]
+
+    async def alarms_of_breaks(self) -> list[Any]:
+        """Every alarm about breaks, oldest first."""
+        return await self.rows("SELECT * FROM alarms WHERE kind = 'breaks_open' ORDER BY raised_at, subject")
 
     def _balance(self, day: date) -> int:
         earlier = [one for one in self._closing if one < day]

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID, uuid4, uuid5
 
+from ekpay_switch.persistence.alarms.wing import WingAlarms
 from ekpay_switch.persistence.audit.run import run as audit
 from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.embedded.server import Endpoint
@@ -15,6 +16,7 @@ from ekpay_switch.persistence.ledger.windows import SettlementWindows
 from ekpay_switch.ports.finance import (
     Adjustment,
     AdjustmentBooks,
+    AlarmBooks,
     Connection,
     FileAnswer,
     FileEvidence,
@@ -110,6 +112,10 @@ class FinanceOnTrial:
     @property
     def movements(self) -> LiveMovements:
         return LiveMovementRows()
+
+    @property
+    def alarms(self) -> AlarmBooks:
+        return WingAlarms()
 
     @property
     def persons(self) -> Persons:
