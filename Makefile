@@ -186,6 +186,10 @@ bench-full: $(DEV) $(RECONCILIATION) ## ten million payments that stand, a soak 
 	$(BIN)/python -m benchmarks.endurance --write
 	$(BIN)/python -m benchmarks.reconciling.million_rows --full
 
+.PHONY: bench-alarms
+bench-alarms: $(DEV) ## the lists of ten thousand open alarms and reviews, each in under 200 ms: about a minute
+	$(BIN)/python -m benchmarks.deciding.open_alarms
+
 .PHONY: profile
 profile: $(DEV) ## where each microsecond of a payment goes: writes docs/operations/profile-of-a-payment.md
 	$(BIN)/python -m benchmarks.profile.payment_profile

@@ -15,17 +15,22 @@ from ekpay_switch.ports.alarms import AlarmFilter, AlarmView
 Connection = Any
 Connect = Callable[[], Awaitable[Connection]]
 
+# As an AlarmView has them.
+_COLUMNS = f"""
+a.id, a.kind, a.subject, a.payment_id, a.amount, a.owner, a.due_on,
+a.ended_at IS NULL AND a.due_on < {TODAY} AS is_overdue, a.facts, a.count, a.raised_at, a.last_raised_at,
+coalesce(a.acknowledged_by, '') AS acknowledged_by, a.ended_at, coalesce(a.ended_by, '') AS ended_by,
+coalesce(a.end_reason, '') AS end_reason
+"""
 # A page starts after the alarm $6, in the order of the index.
 _LIST = f"""
-SELECT a.*, a.ended_at IS NULL AND a.due_on < {TODAY} AS is_overdue FROM alarms AS a
+SELECT {_COLUMNS} FROM alarms AS a
 WHERE {{open}} AND ($1::text IS NULL OR a.owner = $1) AND ($2::text IS NULL OR a.kind = $2)
   AND ($3::uuid IS NULL OR a.payment_id = $3) AND (NOT $4 OR (a.ended_at IS NULL AND a.due_on < {TODAY}))
   AND ($6::uuid IS NULL OR (a.due_on, a.id) > (SELECT due_on, id FROM alarms WHERE id = $6))
 ORDER BY a.due_on, a.id LIMIT $5
 """  # noqa: S608 - constants
-_ONE = f"""
-SELECT a.*, a.ended_at IS NULL AND a.due_on < {TODAY} AS is_overdue FROM alarms AS a WHERE a.id = $1
-"""  # noqa: S608 - constants
+_ONE = f"SELECT {_COLUMNS} FROM alarms AS a WHERE a.id = $1"  # noqa: S608 - constants
 _STANDS = "SELECT EXISTS (SELECT FROM ({waiting}) AS w WHERE w.subject = $1)"
 _ACKNOWLEDGE = "UPDATE alarms SET acknowledged_by = $2, acknowledged_at = now() WHERE id = $1"
 _CLOSE = "UPDATE alarms SET ended_at = now(), ended_by = $2, end_reason = $3 WHERE id = $1"
@@ -114,21 +119,9 @@ class PostgresAlarmDesk:
 
 
 def _view(row: Any) -> AlarmView:  # noqa: ANN401 - asyncpg's Record
+    # By position, since a list may have ten thousand.
+    alarm_id, kind, subject, payment_id, amount, owner, due_on, is_overdue, facts, *rest = row
     return AlarmView(
-        alarm_id=row["id"],
-        kind=Alarm(row["kind"]),
-        subject=row["subject"],
-        payment_id=row["payment_id"],
-        amount=row["amount"],
-        owner=AlarmOwner(row["owner"]),
-        due_on=row["due_on"],
-        is_overdue=row["is_overdue"],
-        facts=from_json(row["facts"]),
-        count=row["count"],
-        raised_at=row["raised_at"],
-        last_raised_at=row["last_raised_at"],
-        acknowledged_by=row["acknowledged_by"] or "",
-        ended_at=row["ended_at"],
-        ended_by=row["ended_by"] or "",
-        end_reason=row["end_reason"] or "",
-    )
+        alarm_id, Alarm(kind), subject, payment_id, amount, AlarmOwner(owner), due_on, is_overdue,
+        from_json(facts), *rest,
+    )  # fmt: skip
