@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import Case, CaseKind
-from ekpay_switch.domain.decisions.options import DecisionAction, Option
+from ekpay_switch.domain.decisions.options import Option
 from ekpay_switch.domain.decisions.suspense import SuspenseItem
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.money import Money

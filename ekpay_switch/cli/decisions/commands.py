@@ -13,8 +13,8 @@ from ekpay_switch.cli.decisions.wording import case_lines, option_lines, proposa
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.config_files.journal import read_journal_chart
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import CaseKind
-from ekpay_switch.domain.decisions.options import DecisionAction
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from ekpay_switch.cli.terminal import dhaka, facts_wording, taka
+from ekpay_switch.domain.decisions.actions import REFERENCE
 from ekpay_switch.domain.decisions.case import Case, RefundInDoubt
-from ekpay_switch.domain.decisions.options import REFERENCE, Option
+from ekpay_switch.domain.decisions.options import Option
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.ports.decisions import CaseView, ProposalState, ProposalView, SuspenseView
 

@@ -75,7 +75,7 @@ def ask(
     """Ask for another floor of a prefund or another daily limit; it binds nothing until it is approved."""
     order = LimitOrder(partner_id, kind, _amount(amount), reason)
     change_id = _carry_out(asked_by, _ASKER_VARIABLE, lambda limits: limits.ask(order, asked_by))
-    typer.echo(f"{_told(order)} waits: ekpay partners limits approve {change_id} --approved-by NAME")
+    typer.echo(f"{_wording(order)} waits: ekpay partners limits approve {change_id} --approved-by NAME")
 
 
 @app.command()
@@ -87,7 +87,7 @@ def approve(
     change = _carry_out(
         approved_by, _APPROVER_VARIABLE, lambda limits: limits.approve(change_id, approved_by)
     )
-    typer.echo(f"{_told(change)} was approved and binds every payment from now on.")
+    typer.echo(f"{_wording(change)} was approved and binds every payment from now on.")
 
 
 @app.command()
@@ -100,7 +100,7 @@ def reject(
     change = _carry_out(
         rejected_by, _APPROVER_VARIABLE, lambda limits: limits.reject(change_id, reason, rejected_by)
     )
-    typer.echo(f"{_told(change)} was rejected; the limit stays as it is.")
+    typer.echo(f"{_wording(change)} was rejected; the limit stays as it is.")
 
 
 def _carry_out(name: str, variable: str, work: Callable[[PartnerLimits], Awaitable[Result]]) -> Result:
@@ -125,7 +125,7 @@ def _amount(text: str) -> Money | None:
         ) from problem
 
 
-def _told(limit: LimitOrder | LimitChange) -> str:
+def _wording(limit: LimitOrder | LimitChange) -> str:
     amount = "none" if limit.amount is None else str(limit.amount)
     return f"{limit.kind} of {limit.partner_id}: {amount}"
 

@@ -25,9 +25,9 @@ def limit_fault(row: Row) -> str | None:
     for limit in ("floor", "daily_limit"):
         standing, approved = row[limit], row[f"approved_{limit}"]
         if standing != approved:
-            return f"its {limit.replace('_', ' ')} is {_told(standing)}, and {_told(approved)} was approved"
+            return f"its {limit.replace('_', ' ')} is {_paisa(standing)}, and {_paisa(approved)} was approved"
     return None
 
 
-def _told(paisa: int | None) -> str:
+def _paisa(paisa: int | None) -> str:
     return "none" if paisa is None else f"{paisa} paisa"

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, payment_subject, refund_subject
 from ekpay_switch.domain.collections.funding import TryEnd
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import Case, HeldMoney, PaymentCase, RefundInDoubt
-from ekpay_switch.domain.decisions.options import DecisionAction, Option
+from ekpay_switch.domain.decisions.options import Option
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, AttemptEnd
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refunds.refund import RefundEvent

@@ -14,9 +14,10 @@ from uuid import UUID
 
 import asyncpg
 
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import Case, CaseKind, case_digest
 from ekpay_switch.domain.decisions.journal import JournalChart
-from ekpay_switch.domain.decisions.options import DecisionAction, Option, option_named, options_of
+from ekpay_switch.domain.decisions.options import Option, option_named, options_of
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import keeps_balance
 from ekpay_switch.domain.money import ZERO, Money

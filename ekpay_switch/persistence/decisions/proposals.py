@@ -9,8 +9,8 @@ from uuid import UUID
 
 import orjson
 
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import CaseKind
-from ekpay_switch.domain.decisions.options import DecisionAction
 from ekpay_switch.domain.ledger.entries import Entry, Posting
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.decisions import ProposalState, ProposalView

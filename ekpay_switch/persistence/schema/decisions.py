@@ -15,8 +15,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import CaseKind
-from ekpay_switch.domain.decisions.options import DecisionAction
 from ekpay_switch.domain.decisions.suspense import SUSPENSE_MOMENTS
 from ekpay_switch.persistence.schema.books import instant, journal_entries, metadata, one_of
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ekpay_switch.domain.decisions.actions import REFERENCE, DecisionAction
 from ekpay_switch.domain.decisions.case import (
     CaseKind,
     HeldMoney,
@@ -15,13 +16,7 @@ from ekpay_switch.domain.decisions.case import (
     case_digest,
 )
 from ekpay_switch.domain.decisions.journal import ForbiddenEntryError, JournalChart, journal_entry
-from ekpay_switch.domain.decisions.options import (
-    REFERENCE,
-    DecisionAction,
-    Option,
-    option_named,
-    options_of,
-)
+from ekpay_switch.domain.decisions.options import Option, option_named, options_of
 from ekpay_switch.domain.errors import UnknownAccountError
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.decisions.options import DecisionAction
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.delivery import NextSend, SendStarted
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.outcome import Outcome

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.decisions.options import REFERENCE, DecisionAction
+from ekpay_switch.domain.decisions.actions import REFERENCE, DecisionAction
 from ekpay_switch.ports.decisions import DecisionDesk, JournalProposal, Proposal, ProposalView
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.decisions.decision_setup import PROPOSES, Desk

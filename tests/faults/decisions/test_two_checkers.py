@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ekpay_switch.domain.decisions.options import DecisionAction
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from tests.faults.decisions.clerks import Done, clerks
 from tests.faults.decisions.races import in_line
 from tests.faults.decisions.stories import LATE_SUCCESS, outcome, proposal_of

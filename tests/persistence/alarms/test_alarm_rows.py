@@ -9,7 +9,7 @@ import pytest
 
 from ekpay_switch.config_files.alarms import read_alarm_terms, read_business_days
 from ekpay_switch.domain.alarms import Alarm, AlarmOwner, RaisedAlarm
-from ekpay_switch.domain.decisions.options import DecisionAction
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.alarms.desk import (
     AlarmEndedError,

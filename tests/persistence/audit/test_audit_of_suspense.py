@@ -1,6 +1,6 @@
 """`ekpay audit` sees money that left suspense although nothing of its payment stood there any more."""
 
-from ekpay_switch.domain.decisions.options import DecisionAction
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from tests.persistence.collections.collection_setup import Till
 from tests.persistence.decisions.decision_setup import APPROVES, THIRD, Desk, open_desk
 from tests.persistence.refunds.refund_setup import open_office

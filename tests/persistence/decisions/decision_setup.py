@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ekpay_switch.config_files.alarms import read_alarm_terms
 from ekpay_switch.config_files.journal import read_journal_chart
-from ekpay_switch.domain.decisions.options import REFERENCE, DecisionAction
+from ekpay_switch.domain.decisions.actions import REFERENCE, DecisionAction
 from ekpay_switch.domain.delivery import (
     Recording,
     plan_half_done,

@@ -7,8 +7,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import CaseKind
-from ekpay_switch.domain.decisions.options import DecisionAction
 from ekpay_switch.domain.delivery import NextSend
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
