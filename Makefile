@@ -63,7 +63,7 @@ lock: $(DEV) ## pin the dependencies of pyproject.toml again, with hashes
 # ---- using it
 
 .PHONY: demo
-demo: $(CORE) $(RECONCILIATION) ## run one business day over real protocols with seeded faults, close it, and prove the books
+demo: $(CORE) $(RECONCILIATION) ## run one business day over real protocols with seeded faults, close it, decide what waits, prove the books
 	$(BIN)/ekpay demo
 
 .PHONY: run

@@ -15,6 +15,7 @@ import pytest
 import sandbox
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
+from sandbox.rehearsals.demo.deciding.doors import DOORS
 
 ROOT = Path(str(sandbox.__file__)).parent.parent
 EKPAY = Path(sys.executable).with_name("ekpay")
@@ -78,6 +79,15 @@ async def test_a_small_demo_explains_every_payment_and_leaves_nothing(
     assert names_in(tmp_path) == ["outcome.json"]
     assert_that_every_provider_was_paid(payers)
     assert_that_the_night_found_what_was_wrong(told["night"])
+    assert_that_people_decided_what_waits(told["doors"])
+
+
+def assert_that_people_decided_what_waits(doors: dict[str, Any]) -> None:
+    """Every kind of door was opened, and no alarm is left that nobody can explain."""
+    assert {door["door"] for door in doors["played"]} >= DOORS
+    assert all(door["acts"] for door in doors["played"])
+    assert doors["unexplained"] == []
+    assert all(alarm["cause"] for alarm in doors["alarms"])
 
 
 def assert_that_the_night_found_what_was_wrong(night: dict[str, Any]) -> None:

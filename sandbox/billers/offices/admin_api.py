@@ -19,6 +19,13 @@ class FinalReceiptOrder(AdminRequest):
     transaction: str | None = Field(default=None, min_length=1, max_length=64)
 
 
+class WithheldReceiptsOrder(AdminRequest):
+    """Whether an institution withholds the final receipts of payments from now on."""
+
+    institution_id: InstitutionId
+    is_withheld: bool
+
+
 class OfficesAdminApi(BillerAdminApi):
     """The admin API of all offices."""
 
@@ -31,10 +38,19 @@ class OfficesAdminApi(BillerAdminApi):
 
     @override
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
-        return {**super().routes(), "final_receipts": {"POST": self._make_final_receipts}}
+        return {
+            **super().routes(),
+            "final_receipts": {"POST": self._make_final_receipts},
+            "withheld_receipts": {"POST": self._withhold_receipts},
+        }
 
     def _make_final_receipts(self, _query: Query, body: bytes) -> Reply:
         order = FinalReceiptOrder.model_validate_json(body)
         institution = self._offices.get(order.institution_id)
         made = 0 if institution is None else self._final_receipts.make_all(institution, order.transaction)
         return json_reply({"made": made})
+
+    def _withhold_receipts(self, _query: Query, body: bytes) -> Reply:
+        order = WithheldReceiptsOrder.model_validate_json(body)
+        self._final_receipts.withhold(order.institution_id, is_withheld=order.is_withheld)
+        return json_reply(order.model_dump(mode="json", by_alias=True))

@@ -31,6 +31,14 @@ class FinalReceipts:
         self._book = book
         self._clock = clock
         self._times = times
+        self._withheld: set[str] = set()
+
+    def withhold(self, institution_id: str, *, is_withheld: bool) -> None:
+        """Let an institution make no final receipt by itself from now on, or make them again."""
+        if is_withheld:
+            self._withheld.add(institution_id)
+        else:
+            self._withheld.discard(institution_id)
 
     def number_of_payment(self, payment: BillerPayment, institution: OfficeInstitution) -> str:
         """Return the number of a payment's final receipt, made now if its time has come; empty for none."""
@@ -55,7 +63,8 @@ class FinalReceipts:
         due_at = datetime.fromisoformat(payment.paid_at) + timedelta(
             seconds=self._times.final_receipt_seconds
         )
-        return self._times.final_receipt_by_itself and self._clock.now() >= due_at
+        is_made = self._times.final_receipt_by_itself and payment.institution_id not in self._withheld
+        return is_made and self._clock.now() >= due_at
 
     def _make(self, payment: BillerPayment) -> None:
         self._book.record_facts(payment.institution_id, payment.reference, {_FACT: f"DK{payment.receipt}"})

@@ -18,6 +18,12 @@ from sandbox.rehearsals.day.injected_errors import NothingToInjectError
 from sandbox.rehearsals.day.movement_queries import InstitutionUnavailableError
 from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
+from sandbox.rehearsals.demo.deciding.finance_desk import NothingWaitsError
+from sandbox.rehearsals.demo.deciding.shortened_times import (
+    SHORTENED_BILLERS,
+    UnknownSectionError,
+    write_configuration,
+)
 from sandbox.rehearsals.demo.demo_run import NoBillsLeftError, play
 from sandbox.rehearsals.demo.paying.partner import SwitchSilentError, UnlistedBillersError
 from sandbox.rehearsals.demo.paying.script import PartnerPlan
@@ -61,7 +67,8 @@ _PIPE_WIDTH = 140
 EXPECTED_ERRORS = (
     PartiesUnreadableError, ChildDiedError, AdminCallRefusedError, InstitutionUnavailableError,
     NoBillsLeftError, UnlistedBillersError,
-    NothingToInjectError, NotReadyError, SwitchSilentError, CommandFailedError, CommandMissingError,
+    NothingToInjectError, NothingWaitsError, UnknownSectionError,
+    NotReadyError, SwitchSilentError, CommandFailedError, CommandMissingError,
 )  # fmt: skip
 
 
@@ -97,7 +104,8 @@ def demo(
         f"{collected:,} by payers with wallets, cards and accounts, seed {seed}. Logs: {setting.logs}"
     )
     screen.print(
-        f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds."
+        f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds; at "
+        f"{len(SHORTENED_BILLERS)} billers, where something waits for people, some are shorter still."
     )
     try:
         outcome = run_until_stopped(_staged_play(setting, plan, collected, screen, keep=keep), screen)
@@ -157,6 +165,7 @@ def _settings_on_free_ports(folder: Path) -> StageSettings:
         billers={name: free_port() for name in _BILLERS},
         counters={str(name): free_port() for name in BILLER_FAMILIES},
         gateways={str(name): free_port() for name in PROVIDER_FAMILIES},
+        config=folder / "config",
         hosts={
             institution.id: free_port()
             for institution in PROVIDER_FAMILIES[InstitutionName.ISO8583].institutions
@@ -196,6 +205,8 @@ def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> S
 async def _staged_play(
     setting: StageSettings, plan: PartnerPlan, payers: int, screen: Console, *, keep: bool
 ) -> DemoOutcome:
+    assert setting.config is not None, "a demo has a configuration of its own"
+    write_configuration(setting.config)
     async with running_stage(setting) as stage:
         stage.keeps_data = keep
         try:

@@ -1,4 +1,4 @@
-"""The steps of a demo: start the installation, pay and collect, settle, compare, end the day, audit."""
+"""The steps of a demo: start it, pay and collect, settle, compare, end the day, decide what waits, audit."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 
@@ -34,25 +34,24 @@ from sandbox.rehearsals.demo.comparison.biller_books import (
     compare,
 )
 from sandbox.rehearsals.demo.comparison.exported_payments import our_line
+from sandbox.rehearsals.demo.deciding.doors import DayEvidence, open_doors
 from sandbox.rehearsals.demo.night.night_run import run_nights
 from sandbox.rehearsals.demo.paying import notification_endpoint as mailbox
 from sandbox.rehearsals.demo.paying.load import DemoBillers, PartnerLoad
 from sandbox.rehearsals.demo.paying.network_faults import NetworkFaults
 from sandbox.rehearsals.demo.paying.notification_endpoint import NotificationEndpoint
 from sandbox.rehearsals.demo.paying.partner import PartnerSide
+from sandbox.rehearsals.demo.paying.partner_prefunds import fill_prefunds
 from sandbox.rehearsals.demo.paying.script import PartnerOrder, PartnerPlan, Scene, write_script
 from sandbox.rehearsals.demo.paying.utility_prefunds import deposit_faults, deposit_paisa, fill_deposits
 from sandbox.rehearsals.demo.report import CLEAN, DemoOutcome, EndpointCounts
-from sandbox.rehearsals.installation.ekpay_command import run_few_at_once
 from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.parties import (
-    BUCKETS,
     Parties,
     StagePartner,
     create_parties,
     prefund_paisa,
     rotate_secret,
-    top_up,
 )
 from sandbox.rehearsals.installation.progress import ProgressSteps
 
@@ -61,9 +60,6 @@ CONCURRENCY = 24
 _SETTLING = "settling doubtful payments"
 _WAITING = "waiting for abandoned pages, doubtful payments and refunds"
 
-# Money in a prefund beyond the bills that its partner will pay, in taka: for fees and holds.
-_ROOM_TAKA = 50_000
-_PAISA = 100
 # Paid or refunded; a partner is not notified of an order that was refused before any money moved.
 _NOTIFIED_CODES = frozenset({"0000", "1007", "1008"})
 _ADMIN_CLIENTS: tuple[type[BillerAdminClient], ...] = (DescoAdminClient, BrebAdminClient, NescoAdminClient)
@@ -101,28 +97,26 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
         InstitutionUnavailableError: a simulator does not return its movements.
         NothingToInjectError: no connector has anything to pay.
         CommandFailedError: a command of the switch failed.
+        NothingWaitsError: nothing waits where two persons must have something to decide.
     """
     began_at = time.monotonic()
     with ProgressSteps(screen) as steps:
         with steps.step("starting PostgreSQL, billers, providers, proxy, switch and worker"):
             await _start(stage)
         async with _open_billers(stage) as billers:
-            with steps.step("making staff, partners, a shop and prefunds"):
-                opening = await _open(stage, billers, plan, payers)
-            with steps.step("importing the bill files of offices without an API"):
-                await _offices(stage).load_bills()
+            opening = await _open_day(stage, billers, plan, payers, steps)
             began_on = dhaka_day(utc_now())
             async with _open_participants(stage, billers, opening) as participants:
                 await _act(participants, opening, steps)
                 with steps.step("sending those offices the day's scrolls"):
                     await _offices(stage).send_scrolls(began_on)
-                with steps.step("waiting for the last notifications"):
-                    await participants.endpoint.wait_for(_notified_references(participants))
-                with steps.step("comparing the books, line by line"):
-                    proof = await _compare_books(stage, billers, opening, participants)
+                proof = await _prove_day(stage, billers, opening, participants, steps)
             night = await run_nights(
                 stage, opening.parties, proof.exported, steps, began_on=began_on, seed=plan.seed
             )
+            with steps.step("deciding by two persons what waits, and explaining every open alarm"):
+                evidence = DayEvidence(proof.exported, proof.comparison, proof.payers)
+                doors = await open_doors(stage.tool, billers, opening.parties, evidence)
         with steps.step("proving the books (ekpay audit)"):
             is_clean, last_line = await stage.tool.ask("audit")
     names = {player.id: player.name for player in opening.parties.partners}
@@ -138,6 +132,7 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
         audit=CLEAN if is_clean else last_line,
         payers=proof.payers,
         night=night,
+        doors=doors,
         partner_names=names,
     )
 
@@ -251,6 +246,16 @@ async def _open_billers(stage: Stage) -> AsyncIterator[DemoBillers]:
         yield DemoBillers(admin_clients, network)
 
 
+async def _open_day(
+    stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: int, steps: ProgressSteps
+) -> _Opening:
+    with steps.step("making staff, partners, a shop and prefunds"):
+        opening = await _open(stage, billers, plan, payers)
+    with steps.step("importing the bill files of offices without an API"):
+        await _offices(stage).load_bills()
+    return opening
+
+
 async def _open(stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: int) -> _Opening:
     """Create the parties, end one token by a rotation, write the scripts and fill the prefunds for them."""
     listed = await stage.tool.read("connectors", "list", "--json")
@@ -265,34 +270,10 @@ async def _open(stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: i
     scenes = write_script(
         plan, payables, {biller: desk.mischief for biller, desk in billers.admin_clients.items()}
     )
-    topped_up = await _fill_prefunds(stage, billers, parties, scenes)
+    topped_up = await fill_prefunds(stage.tool, billers.admin_clients, parties, scenes)
     deposits = await fill_deposits(stage.tool, parties)
     orders = write_payer_script(payer_plan, collected)
     return _Opening(parties, scenes, orders, providers, missing, topped_up, dead_token, deposits)
-
-
-class _PartnerBucket(NamedTuple):
-    """One of the prefunds of a partner."""
-
-    partner: StagePartner
-    name: str
-
-
-async def _fill_prefunds(
-    stage: Stage, billers: DemoBillers, parties: Parties, scenes: Sequence[Scene]
-) -> dict[tuple[str, str], int]:
-    """Put into each bucket what its partner will need; return the amounts in paisa by partner and bucket."""
-    taka_by_bucket = {
-        _PartnerBucket(player, name): _needed_taka(billers, scenes, number, name)
-        for number, player in enumerate(parties.partners)
-        for name in BUCKETS
-    }
-
-    async def _fill(bucket: _PartnerBucket) -> None:
-        await top_up(stage.tool, parties, bucket.partner, bucket.name, taka_by_bucket[bucket])
-
-    await run_few_at_once(_fill, taka_by_bucket)
-    return {(bucket.partner.id, bucket.name): taka * _PAISA for bucket, taka in taka_by_bucket.items()}
 
 
 async def _payables(
@@ -315,17 +296,6 @@ async def _payables(
 async def _token_of(parties: Parties, player: StagePartner) -> str:
     async with PartnerClient(parties.address, player.credentials()) as client:
         return await client.get_token()
-
-
-def _needed_taka(billers: DemoBillers, scenes: Sequence[Scene], partner: int, bucket: str) -> int:
-    """What one partner will pay from one bucket, and a reserve."""
-    partner_bills = [
-        scene.bill for scene in scenes if isinstance(scene, PartnerOrder) and scene.partner == partner
-    ]
-    paid = [
-        bill.amount_paisa for bill in partner_bills if billers.admin_clients[bill.biller].bucket == bucket
-    ]
-    return sum(paid) // _PAISA + _ROOM_TAKA
 
 
 @asynccontextmanager
@@ -354,6 +324,19 @@ class _ComparedBooks:
     posted: dict[str, int]
     payers: PayerOutcome
     comparison: Comparison
+
+
+async def _prove_day(
+    stage: Stage,
+    billers: DemoBillers,
+    opening: _Opening,
+    participants: _Participants,
+    steps: ProgressSteps,
+) -> _ComparedBooks:
+    with steps.step("waiting for the last notifications"):
+        await participants.endpoint.wait_for(_notified_references(participants))
+    with steps.step("comparing the books, line by line"):
+        return await _compare_books(stage, billers, opening, participants)
 
 
 async def _compare_books(

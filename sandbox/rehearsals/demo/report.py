@@ -20,6 +20,8 @@ from sandbox.rehearsals.demo.comparison.biller_books import (
     Comparison,
     OurLine,
 )
+from sandbox.rehearsals.demo.deciding.doors import DoorsOutcome
+from sandbox.rehearsals.demo.deciding.report import doors_json, show_doors
 from sandbox.rehearsals.demo.night.night_run import NightOutcome
 from sandbox.rehearsals.demo.night.report import night_json, show_night
 from sandbox.rehearsals.demo.paying.load import PartnerExperience
@@ -62,6 +64,7 @@ class DemoOutcome:
     audit: str
     payers: PayerOutcome
     night: NightOutcome
+    doors: DoorsOutcome
     notified: EndpointCounts = field(default_factory=EndpointCounts)
     partner_names: Mapping[str, str] = field(default_factory=dict)
 
@@ -77,9 +80,10 @@ class DemoOutcome:
 
     @property
     def is_proven(self) -> bool:
-        """Whether all payments are final or rightly in review, and comparison and audit found nothing."""
+        """Whether all payments are final or rightly in review, alarms explained, and the audit is clean."""
         is_whole = self.unexplained == 0 and self.open == 0
-        return is_whole and self.notified.strangers == 0 and self.audit == CLEAN and self.night.is_explained
+        is_whole = is_whole and self.notified.strangers == 0 and self.audit == CLEAN
+        return is_whole and self.night.is_explained and self.doors.is_explained
 
     def count(self, column: str, partner_id: str | None = None) -> int:
         """The number of payments in this state, or `open`: neither final nor in review."""
@@ -118,6 +122,7 @@ def as_json(outcome: DemoOutcome) -> dict[str, object]:
         },
         "payers": payers_json(outcome.payers),
         "night": night_json(outcome.night),
+        "doors": doors_json(outcome.doors),
         "disagreements": _disagreements(outcome),
     }
 
@@ -130,6 +135,7 @@ def show(outcome: DemoOutcome, screen: Console) -> None:
         screen.print(f"In review, rightly: {disagreement.subject}: {disagreement.problem}.")
     show_payers(outcome.payers, screen)
     show_night(outcome.night, screen)
+    show_doors(outcome.doors, screen)
     unexplained = _disagreements(outcome)
     for line in unexplained[:_LINES_MAX]:
         screen.print(f"UNEXPLAINED {line}", style="bold red")

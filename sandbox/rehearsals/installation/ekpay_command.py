@@ -70,9 +70,9 @@ class EkpayCommand:
             raise CommandFailedError(f"{command_name}: {(complaint or output).strip()}")
         return output
 
-    async def ask(self, *arguments: str) -> tuple[bool, str]:
+    async def ask(self, *arguments: str, **secrets: str) -> tuple[bool, str]:
         """Run a command that answers with its exit code: whether it was 0, and its last line."""
-        code, output, complaint = await self._run_to_end(arguments, {})
+        code, output, complaint = await self._run_to_end(arguments, secrets)
         lines = (output.strip() or complaint.strip()).splitlines()
         return code == 0, lines[-1] if lines else ""
 

@@ -88,7 +88,7 @@ class StageSettings:
     partner's notification endpoint listens at `mailbox_port`. `hosts` are the ports of the banks' hosts by
     institution, where they do not follow from the port of their pages. Page lifetimes are divided by
     `page_divisor`, or like all other times if it is 0. ekShop listens at `shop_port`; if that is 0 there is
-    no shop.
+    no shop. The switch reads its configuration from `config`, or where it does by itself if that is None.
     """
 
     home_folder: Path
@@ -105,6 +105,7 @@ class StageSettings:
     hosts: Mapping[str, int] = field(default_factory=dict)
     page_divisor: int = 0
     shop_port: int = 0
+    config: Path | None = None
 
     @property
     def shop_place(self) -> str:
@@ -163,6 +164,8 @@ class Stage:
             "EKPAY_PUBLIC_URL": setting.switch_address,
             _TRUSTED: _trusted_hosts(setting),
         }
+        if setting.config is not None:
+            own["EKPAY_CONFIG"] = str(setting.config)
         environment |= own
         for name in setting.billers:
             environment |= self._far_side_settings(

@@ -1,6 +1,6 @@
 """Network faults between switch and billers, injected by the fault proxy one exchange at a time."""
 
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 
@@ -37,13 +37,24 @@ class NetworkFaults:
         """Close the connections."""
         await self._session.close()
 
-    async def strike(self, far_side: str, fault: str, match: str) -> None:
-        """Set a fault for the next request to a simulator that contains this text.
+    async def strike(self, far_side: str, fault: str, match: str, times: int | None = 1) -> None:
+        """Set a fault for the next requests to a simulator that contain this text; None is all of them.
 
         Raises:
             AdminCallRefusedError: the proxy refused the order.
         """
-        order = {"far_side": far_side, "fault": fault, "times": 1, "match": match}
-        async with self._session.post(f"{self._control}/faults", json=order) as answer:
+        order = {"far_side": far_side, "fault": fault, "times": times, "match": match}
+        await self._order("POST", "faults", json=order)
+
+    async def lift(self, far_side: str) -> None:
+        """Remove every fault set before a simulator; raises as `strike` does."""
+        await self._order("DELETE", "faults", params={"far_side": far_side})
+
+    async def release(self, far_side: str) -> None:
+        """Let the requests arrive that are held before a simulator; raises as `strike` does."""
+        await self._order("POST", "release", params={"far_side": far_side})
+
+    async def _order(self, method: str, path: str, **order: Any) -> None:  # noqa: ANN401 - as aiohttp takes it
+        async with self._session.request(method, f"{self._control}/{path}", **order) as answer:
             if not answer.ok:
                 raise AdminCallRefusedError(await answer.text())

@@ -223,6 +223,16 @@ async def test_final_receipts_may_wait_for_an_order(tmp_path: Path, clock: SetCl
         assert (await offices.admin("POST", "final_receipts", {"house": "none"})) == {"made": 0}
 
 
+async def test_an_office_may_withhold_its_final_receipts(offices: OfficesCaller, clock: SetClock) -> None:
+    await offices.pay(LDTAX, await offices.a_payment(LDTAX))
+    withheld: Json = {"house": LDTAX, "is_withheld": True}
+    assert await offices.admin("POST", "withheld_receipts", withheld) == withheld
+    clock.advance(days=9)
+    assert (await offices.status(LDTAX))["interim"]
+    await offices.admin("POST", "withheld_receipts", withheld | {"is_withheld": False})
+    assert not (await offices.status(LDTAX))["interim"]
+
+
 async def test_the_book_survives_a_restart(tmp_path: Path, clock: SetClock) -> None:
     async with offices_at(tmp_path, clock) as offices:
         await offices.pay(MUTATION, payment := await offices.a_payment(MUTATION))

@@ -35,6 +35,7 @@ from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse, Payer
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison, Disagreement
 from sandbox.rehearsals.demo.comparison.bkash_books import OurRefund, OurTry, WalletMovement
 from sandbox.rehearsals.demo.comparison.provider_books import ProviderOrder, ProviderRefund
+from sandbox.rehearsals.demo.deciding.doors import DOORS, DoorsOutcome, PlayedDoor
 from sandbox.rehearsals.demo.night.night_run import NightOutcome
 from sandbox.rehearsals.demo.paying.load import PartnerExperience
 from sandbox.rehearsals.demo.report import CLEAN, DemoOutcome
@@ -316,6 +317,8 @@ async def test_what_is_owed_is_told_as_work_for_finance() -> None:
 
 # ---- what the command ends with
 
+OPENED = [PlayedDoor(name, "something waited", ["it was decided"]) for name in sorted(DOORS)]
+
 
 def proof_of(payers: PayerOutcome) -> DemoOutcome:
     return DemoOutcome(
@@ -329,6 +332,7 @@ def proof_of(payers: PayerOutcome) -> DemoOutcome:
         audit=CLEAN,
         payers=payers,
         night=NightOutcome([], 0, SEEDED, [], [], [], [], [], []),
+        doors=DoorsOutcome(OPENED, []),
     )
 
 
@@ -377,5 +381,6 @@ async def test_a_payment_that_is_open_ends_with_an_error(
 ) -> None:
     outcome = proof_of(await proven(EXPORTED | {"state": "delivering"}, EXPORTED_OF_NAGAD))
     strays = [Disagreement("payment P", "is odd")]
-    for one in (outcome, replace(outcome, payers=replace(await proven(), strays=strays))):
+    no_door = replace(proof_of(await proven()), doors=DoorsOutcome([], []))
+    for one in (outcome, no_door, replace(outcome, payers=replace(await proven(), strays=strays))):
         assert ended(one, monkeypatch, tmp_path)[0] == 1

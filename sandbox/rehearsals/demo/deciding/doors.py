@@ -1,0 +1,331 @@
+"""The end of a demo: two persons of finance open every kind of door through which money leaves a wait.
+
+What waits already after the day is decided first; what nothing made wait yet is paid meanwhile, and the wire
+keeps it from its end (`waiting_payments`). Whatever alarm is open afterwards must have a cause.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.billers.desco.wire import taka
+from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome
+from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
+from sandbox.rehearsals.demo.comparison.biller_books import IN_REVIEW, Comparison
+from sandbox.rehearsals.demo.deciding.finance_desk import (
+    DecisionRequest,
+    FinanceDesk,
+    NothingWaitsError,
+    WaitingProposal,
+)
+from sandbox.rehearsals.demo.deciding.open_alarms import DemoCauses, OpenAlarm, plain_id
+from sandbox.rehearsals.demo.deciding.shortened_times import (
+    ANSWERING_BILLER,
+    LATE_BILLER,
+    RECEIPT_BILLER,
+    STUCK_BILLER,
+)
+from sandbox.rehearsals.demo.deciding.waiting_payments import (
+    WaitingPayments,
+    open_waiting_payments,
+    pay_all,
+)
+from sandbox.rehearsals.demo.paying.load import DemoBillers
+from sandbox.rehearsals.demo.paying.partner import Reference
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
+from sandbox.rehearsals.installation.parties import Parties
+
+_ENDED_SECONDS, _POLL_SECONDS = 30.0, 1.0
+_CLOSED_BY_PERSONS = ("late_approval", "reversal_not_known")
+_BANK_FEE = ("bank_charges=57.50", "settlement_bank=-57.50")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedDoor:
+    """One door: what waited and why, and what two persons did about it."""
+
+    name: str
+    waited: str
+    acts: Sequence[str]
+
+
+DOORS = frozenset(
+    {
+        "another amount at the biller", "collected money that differs", "a refund paid by hand",
+        "an entry by hand", "late success", "a delivery without an answer", "a proposal that lapses",
+        "a final receipt that never came",
+    }
+)  # fmt: skip
+"""Every kind of door; a demo that opened less is not proven."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorsOutcome:
+    """The doors that were opened, and every alarm that is open afterwards."""
+
+    played: Sequence[PlayedDoor]
+    alarms: Sequence[OpenAlarm]
+    seconds: float = 0.0
+
+    @property
+    def unexplained(self) -> Sequence[OpenAlarm]:
+        """The open alarms without a cause."""
+        return [alarm for alarm in self.alarms if not alarm.cause]
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether every kind of door was opened, and every alarm that is still open has a cause."""
+        return {door.name for door in self.played} >= DOORS and not self.unexplained
+
+
+@dataclass(frozen=True, slots=True)
+class DayEvidence:
+    """What the comparison of the books has found: our exported payments, and who contradicts whom."""
+
+    exported: Sequence[Row]
+    comparison: Comparison
+    payers: PayerOutcome
+
+    def causes(self) -> DemoCauses:
+        """What has made the day's alarms."""
+        contradictions = [*self.comparison.contradictions]
+        for provider in self.payers.providers:
+            contradictions += provider.comparison.contradictions
+        return DemoCauses(contradictions, self.payers.experience.payments)
+
+    def review_at(self, biller: str) -> Row:
+        """A payment from a prefund in review because its biller says another amount.
+
+        Raises:
+            NothingWaitsError: there is none.
+        """
+        contradicted = {plain_id(each.subject) for each in self.comparison.contradictions}
+        for line in self.exported:
+            is_review = line["state"] == IN_REVIEW and line["biller_id"] == biller
+            if is_review and plain_id(line["id"]) in contradicted:
+                return line
+        raise NothingWaitsError(f"{biller} contradicts itself about no payment")
+
+    def has_course(self, payment_id: str, course: CollectionCourse) -> bool:
+        """Whether a payer paid it in this course."""
+        collected = self.payers.experience.payments.get(f"pay_{plain_id(payment_id)}")
+        return collected is not None and collected.order.course is course
+
+
+async def open_doors(
+    tool: EkpayCommand, billers: DemoBillers, parties: Parties, evidence: DayEvidence
+) -> DoorsOutcome:
+    """Decide what waits, at least once by each kind of door, and explain what is left.
+
+    Raises:
+        CommandFailedError: a command of the switch failed.
+        NothingWaitsError: something that must wait for two persons does not.
+    """
+    began_at = time.monotonic()
+    first, second, *_ = parties.staff
+    desk = FinanceDesk(tool, first, second)
+    async with open_waiting_payments(billers, parties) as waiting:
+        of_the_day, of_the_wire = await asyncio.gather(
+            _decide_day(desk, evidence), _decide_waiting(desk, waiting)
+        )
+    alarms = await _left_alarms(desk, evidence.causes())
+    return DoorsOutcome([*of_the_wire, *of_the_day], alarms, time.monotonic() - began_at)
+
+
+async def _left_alarms(desk: FinanceDesk, causes: DemoCauses) -> Sequence[OpenAlarm]:
+    """The open alarms; those whose state is over end at the next sweep, for which this waits."""
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + _ENDED_SECONDS
+    while True:
+        alarms = causes.open_alarms(await desk.open_alarms())
+        if all(alarm.cause for alarm in alarms) or loop.time() > give_up_at:
+            return alarms
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _decided(desk: FinanceDesk, request: DecisionRequest) -> str:
+    """Propose and approve; what was done, in words."""
+    proposal = await desk.propose(request)
+    return await _approved(desk, proposal, _proposed_words(desk, request))
+
+
+async def _approved(desk: FinanceDesk, proposal: WaitingProposal, proposed: str) -> str:
+    answer = await desk.approve(proposal)
+    if not answer.endswith("is approved."):
+        raise NothingWaitsError(answer)
+    return f"{proposed}; {desk.second.name} approved it. Posted: {proposal.posted or 'nothing'}."
+
+
+def _proposed_words(desk: FinanceDesk, request: DecisionRequest) -> str:
+    reference = f" ({request.reference})" if request.reference else ""
+    return f"{desk.first.name} proposed {request.action.replace('_', ' ')}: {request.reason}{reference}"
+
+
+def _payment(line: Row) -> str:
+    return f"payment {line['payment_id']}, {taka(line['amount'])} taka"
+
+
+# ---- what waits after the day
+
+
+async def _decide_day(desk: FinanceDesk, evidence: DayEvidence) -> list[PlayedDoor]:
+    alarms = await desk.open_alarms()
+    closed = {alarm["kind"]: alarm for alarm in alarms if alarm["kind"] in _CLOSED_BY_PERSONS}
+    plays: list[Awaitable[PlayedDoor]] = [
+        _accept_other_amount(desk, evidence),
+        _give_back_what_differs(desk, evidence, alarms),
+        _pay_by_hand(desk, alarms),
+        _write_entry(desk),
+        *(_close(desk, alarm) for alarm in closed.values()),
+    ]
+    return list(await asyncio.gather(*plays))
+
+
+async def _accept_other_amount(desk: FinanceDesk, evidence: DayEvidence) -> PlayedDoor:
+    """DESCO says another amount than it booked: its book decides, and holds what we sent."""
+    line = evidence.review_at(DescoAdminClient.known_as)
+    held = line["attempts"][-1]["reference"]
+    request = DecisionRequest(line["id"], "accept", "its book holds the amount that we sent", held)
+    waited = f"payment {line['id']}, {taka(line['amount'])} taka: DESCO says another amount when it is asked"
+    return PlayedDoor("another amount at the biller", waited, [await _decided(desk, request)])
+
+
+async def _give_back_what_differs(
+    desk: FinanceDesk, evidence: DayEvidence, alarms: Sequence[Row]
+) -> PlayedDoor:
+    """A provider says that it collected more than it was asked for: nobody owes us to keep that."""
+
+    def _is_meant(alarm: Row) -> bool:
+        return evidence.has_course(alarm["payment_id"] or "", CollectionCourse.OTHER_AMOUNT)
+
+    alarm = _alarm(alarms, "collected_mismatch", _is_meant)
+    await desk.acknowledge(alarm["alarm_id"])
+    request = DecisionRequest(alarm["payment_id"], "give_back", "the payer does not owe us what is more")
+    waited = f"{_payment(alarm)}: {alarm['facts']['connector_id']} says that it collected more than that"
+    acknowledged = f"{desk.first.name} acknowledged its alarm, due on {alarm['due_on']}."
+    return PlayedDoor("collected money that differs", waited, [acknowledged, await _decided(desk, request)])
+
+
+async def _pay_by_hand(desk: FinanceDesk, alarms: Sequence[Row]) -> PlayedDoor:
+    """A connector gives nothing back: our bank pays the payer."""
+    alarm = _alarm(alarms, "refund_needs_a_person", lambda _: True)
+    refund, connector = alarm["subject"].removeprefix("refund "), alarm["facts"]["connector_id"]
+    bank_reference = f"FT{refund[-12:].upper()}"
+    await desk.pay_by_hand(refund, bank_reference)
+    amount = taka(alarm["amount"])
+    act = (
+        f"{desk.first.name} wrote down our bank's transfer {bank_reference}; {desk.second.name} confirmed "
+        f"it. Posted: debit refund_due:{connector} {amount}, credit settlement_bank {amount}."
+    )
+    waited = f"refund {refund}, {amount} taka: {connector} does not give it back"
+    return PlayedDoor("a refund paid by hand", waited, [act])
+
+
+async def _write_entry(desk: FinanceDesk) -> PlayedDoor:
+    """The bank has taken a fee, of which no message tells the switch."""
+    reason, reference = "the bank's fee of November", "STATEMENT-2026-11"
+    proposal = await desk.propose_journal(_BANK_FEE, reason, reference)
+    proposed = f"{desk.first.name} proposed an entry: {reason} ({reference})"
+    waited = "57.50 taka on our bank's statement, of which nothing in the books knows"
+    return PlayedDoor("an entry by hand", waited, [await _approved(desk, proposal, proposed)])
+
+
+async def _close(desk: FinanceDesk, alarm: Row) -> PlayedDoor:
+    """Nothing is posted: the bank's file of the night agrees with our books."""
+    reason = "the file of the bank agrees with our books"
+    await desk.close(alarm["alarm_id"], reason)
+    waited = f"{_payment(alarm)}: {alarm['kind'].replace('_', ' ')}, at {alarm['facts']['connector_id']}"
+    return PlayedDoor("an alarm that a person closes", waited, [f"{desk.first.name} closed it: {reason}."])
+
+
+def _alarm(alarms: Sequence[Row], kind: str, is_meant: Callable[[Row], bool]) -> Row:
+    chosen = next((alarm for alarm in alarms if alarm["kind"] == kind and is_meant(alarm)), None)
+    if chosen is None:
+        raise NothingWaitsError(f"no alarm {kind} is open")
+    return chosen
+
+
+# ---- what the wire keeps from its end
+
+
+async def _decide_waiting(desk: FinanceDesk, waiting: WaitingPayments) -> list[PlayedDoor]:
+    references = await pay_all(waiting)
+    ids = await desk.payment_ids(references.texts())
+    return list(
+        await asyncio.gather(
+            _decide_late_success(desk, waiting, references.late, ids[references.late.text]),
+            _decide_stuck(desk, waiting, references.stuck, ids[references.stuck.text]),
+            _let_lapse(desk, waiting, references.answering, ids[references.answering.text]),
+            _name_receipt(desk, waiting, references.without_receipt, ids[references.without_receipt.text]),
+        )
+    )
+
+
+async def _decide_late_success(
+    desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
+) -> PlayedDoor:
+    """The biller books what it had not found; a first proposal is rejected, the partner pays after all."""
+    await waiting.arrive_after_give_back(reference)
+    await desk.until_listed(payment_id, "review")
+    hasty = DecisionRequest(payment_id, "write_off", "it is our loss")
+    await desk.reject(await desk.propose(hasty), "the partner is asked first")
+    rejected = f"{_proposed_words(desk, hasty)}; {desk.second.name} rejected it: the partner is asked first."
+    consent = DecisionRequest(payment_id, "debit_partner", "the partner agrees to pay", "MEMO-2026-17")
+    waited = (
+        f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {LATE_BILLER} found nothing, the money "
+        "went back, and then the request arrived and was booked"
+    )
+    return PlayedDoor("late success", waited, [rejected, await _decided(desk, consent)])
+
+
+async def _decide_stuck(
+    desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
+) -> PlayedDoor:
+    """The biller says nothing on the wire, and its desk says on the telephone what it holds."""
+    await desk.until_listed(payment_id, "stuck_delivery")
+    receipt = await waiting.known_at_biller(STUCK_BILLER, reference)
+    request = DecisionRequest(payment_id, "accept", "its desk names the receipt by telephone", receipt)
+    waited = (
+        f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {STUCK_BILLER} answers nobody, and the "
+        "payment counts as stuck"
+    )
+    return PlayedDoor("a delivery without an answer", waited, [await _decided(desk, request)])
+
+
+async def _let_lapse(
+    desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
+) -> PlayedDoor:
+    """The biller answers while a proposal waits: what was proposed about another state is not carried out."""
+    await desk.until_listed(payment_id, "stuck_delivery")
+    request = DecisionRequest(payment_id, "give_back", "the partner wants its money back")
+    proposal = await desk.propose(request)
+    await waiting.let_answers_through()
+    await waiting.until_paid(reference)
+    answer = await desk.approve(proposal)
+    if "is lapsed" not in answer:
+        raise NothingWaitsError(answer)
+    act = (
+        f"{_proposed_words(desk, request)}; meanwhile the biller answered that it is paid. "
+        f"{desk.second.name} approved too late: {answer.partition(': ')[2]} Posted: nothing."
+    )
+    waited = f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {ANSWERING_BILLER} answers nobody"
+    return PlayedDoor("a proposal that lapses", waited, [act])
+
+
+async def _name_receipt(
+    desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
+) -> PlayedDoor:
+    """The office makes no final receipt by itself, and names it in writing."""
+    await desk.until_listed(payment_id, "missing_receipt")
+    number = f"DK{await waiting.known_at_biller(RECEIPT_BILLER, reference)}"
+    request = DecisionRequest(payment_id, "accept", "the office names the dakhila in a letter", number)
+    waited = (
+        f"payment {payment_id}, {taka(reference.amount_paisa)} taka: complete, and {RECEIPT_BILLER} made no "
+        "final receipt in time"
+    )
+    return PlayedDoor("a final receipt that never came", waited, [await _decided(desk, request)])

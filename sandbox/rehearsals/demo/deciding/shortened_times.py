@@ -1,0 +1,76 @@
+"""The configuration of a demo: that of the switch, with a few waiting times that no demo can last.
+
+The time divisor shortens every time alike, and a day of it is still more than an hour. Only times are
+changed, in a copy, and only at the institutions at which something waits on purpose.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import sandbox
+
+LATE_BILLER, STUCK_BILLER, ANSWERING_BILLER = "chattogram_wasa", "btcl_bill", "kgdcl_gas"
+RECEIPT_BILLER = "ldtax"
+SHORTENED_BILLERS = (LATE_BILLER, ANSWERING_BILLER, RECEIPT_BILLER)
+
+_REPOSITORY = Path(str(sandbox.__file__)).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class ShortenedTime:
+    """A setting of a file of the configuration, in TOML; it is added where its section has none."""
+
+    file: str
+    section: str
+    name: str
+    text: str
+
+
+SHORTENED_TIMES = (
+    # A delivery without an answer is an alarm after 18 seconds of a demo, not after 72 minutes.
+    ShortenedTime("alarms.toml", "alarms.delivery_stuck", "after_hours", "0.1"),
+    # This biller says "not found" too early; it is asked soon after its money went back.
+    ShortenedTime(f"billers/{LATE_BILLER}.toml", "safety", "not_found_settle_seconds", "20"),
+    ShortenedTime(f"billers/{LATE_BILLER}.toml", "timing", "ask_after_seconds", "[100, 200, 300]"),
+    ShortenedTime(f"billers/{LATE_BILLER}.toml", "timing", "ask_every_seconds", "100"),
+    # This one is asked often enough to answer while a proposal about it waits.
+    ShortenedTime(f"billers/{ANSWERING_BILLER}.toml", "timing", "ask_after_seconds", "[90, 300]"),
+    ShortenedTime(f"billers/{ANSWERING_BILLER}.toml", "timing", "ask_every_seconds", "100"),
+    ShortenedTime(f"billers/{RECEIPT_BILLER}.toml", "timing", "receipt_seconds", "200"),
+)
+
+
+class UnknownSectionError(Exception):
+    """The configuration has no such section; the text names file and section."""
+
+
+def write_configuration(folder: Path) -> None:
+    """Copy the configuration in use to this folder, with the shortened times.
+
+    Raises:
+        UnknownSectionError: it lacks a section of them.
+    """
+    source = Path(os.environ.get("EKPAY_CONFIG") or _REPOSITORY / "config")
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    for time in SHORTENED_TIMES:
+        path = folder / time.file
+        path.write_text(with_setting(path.read_text(encoding="utf-8"), time), encoding="utf-8")
+
+
+def with_setting(document: str, time: ShortenedTime) -> str:
+    """The TOML document with this setting.
+
+    Raises:
+        UnknownSectionError: it has no such section.
+    """
+    lines = document.splitlines()
+    headers = [number for number, line in enumerate(lines) if line.startswith("[")]
+    begin = next((number for number in headers if lines[number].startswith(f"[{time.section}]")), None)
+    if begin is None:
+        raise UnknownSectionError(f"{time.file} has no [{time.section}]")
+    end = next((number for number in headers if number > begin), len(lines))
+    kept = [line for line in lines[begin + 1 : end] if line.split("=")[0].strip() != time.name]
+    section = [lines[begin], f"{time.name} = {time.text}", *kept]
+    return "\n".join([*lines[:begin], *section, *lines[end:], ""])
