@@ -54,7 +54,8 @@ def show(alarm_id: AlarmId) -> None:
     session = open_session()
     alarm = session.run(lambda _: _desk(session).show(alarm_id))
     typer.echo(f"{alarm.kind.replace('_', ' ')}, about {alarm.subject}: {MEANING[alarm.kind]}.")
-    typer.echo(f"It belongs to {alarm.owner} and is due on {alarm.due_on}; raised {alarm.count} times.")
+    often = "once" if alarm.count == 1 else f"{alarm.count} times"
+    typer.echo(f"It belongs to {alarm.owner} and is due on {alarm.due_on}; raised {often}.")
     if alarm.facts:
         typer.echo(facts_wording(alarm.facts))
     if alarm.ended_at is not None:
