@@ -85,18 +85,19 @@ class DoorsOutcome:
 
 @dataclass(frozen=True, slots=True)
 class DayEvidence:
-    """What the comparison of the books has found: our exported payments, and who contradicts whom."""
+    """What the day and its nights have found: our exported payments, contradictions, standing breaks."""
 
     exported: Sequence[Row]
     comparison: Comparison
     payers: PayerOutcome
+    standing_breaks: Mapping[str, int]
 
     def causes(self) -> DemoCauses:
         """What has made the day's alarms."""
         contradictions = [*self.comparison.contradictions]
         for provider in self.payers.providers:
             contradictions += provider.comparison.contradictions
-        return DemoCauses(contradictions, self.payers.experience.payments)
+        return DemoCauses(contradictions, self.payers.experience.payments, self.standing_breaks)
 
     def review_at(self, biller: str) -> Row:
         """A payment from a prefund in review because its biller says another amount.

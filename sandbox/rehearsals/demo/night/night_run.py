@@ -7,6 +7,7 @@ itself; the day is closed by two persons.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ _RESOLUTIONS = {
 }
 """How two persons resolve some of them, and the reason they give."""
 
+# A break with one of these states keeps the alarm of its institution open.
+_STANDING = frozenset({"open", "proposed"})
 _CHECKER = "nasrin"
 _CODES_MIN = 8
 _STATES = ("open", "proposed", "resolved", "closed")
@@ -67,7 +70,8 @@ class NightOutcome:
     """The outcome of the `nights`, with `files` files in all, and what was found of the injected errors.
 
     `explained` are breaks of payments that are rightly in review. `missed` errors were injected and not
-    found, `unexplained` breaks have no cause, `waiting` names the breaks that are open at the end.
+    found, `unexplained` breaks have no cause, `waiting` names the breaks that are open at the end, and
+    `standing` counts those that nothing has ended, with a cause, by institution.
     """
 
     nights: Sequence[date]
@@ -79,6 +83,7 @@ class NightOutcome:
     decided: Sequence[str]
     closed: Sequence[date]
     waiting: Sequence[str]
+    standing: Mapping[str, int]
     positions: int = 0
     position_sum_paisa: int = 0
     cover_paisa: int = 0
@@ -236,6 +241,11 @@ async def _night_outcome(
         decided=nights.decided,
         closed=nights.closed,
         waiting=[_break_text(item) for item in breaks if item["state"] == "open"],
+        standing=Counter(
+            item["institution"]
+            for item in breaks
+            if item["state"] in _STANDING and _break_text(item) not in unexplained
+        ),
         positions=len(sheet["positions"]),
         position_sum_paisa=sheet["sum"],
         cover_paisa=cover["strict"],

@@ -331,7 +331,7 @@ def proof_of(payers: PayerOutcome) -> DemoOutcome:
         comparison=Comparison([], []),
         audit=CLEAN,
         payers=payers,
-        night=NightOutcome([], 0, SEEDED, [], [], [], [], [], []),
+        night=NightOutcome([], 0, SEEDED, [], [], [], [], [], [], {}),
         doors=DoorsOutcome(OPENED, []),
     )
 

@@ -17,7 +17,7 @@ CONTRADICTION = [Disagreement(f"payment {NAME}", "it says 5 and holds 4")]
 
 
 def _alarm(kind: str, payment_id: str | None = PAYMENT) -> dict[str, Any]:
-    return {"kind": kind, "subject": f"payment {payment_id}", "payment_id": payment_id}
+    return {"kind": kind, "subject": f"payment {payment_id}", "payment_id": payment_id, "facts": {}}
 
 
 def _paid(course: CollectionCourse, *, gives_back: bool = True) -> dict[str, CollectedPayment]:
@@ -33,8 +33,8 @@ def _cause(causes: DemoCauses, alarm: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("kind", ["amount_echo_mismatch", "collected_mismatch", "payment_in_review"])
 def test_a_review_is_explained_by_a_contradiction(kind: str) -> None:
-    assert _cause(DemoCauses(CONTRADICTION, {}), _alarm(kind)) == "it says 5 and holds 4"
-    assert not _cause(DemoCauses([], {}), _alarm(kind))
+    assert _cause(DemoCauses(CONTRADICTION, {}, {}), _alarm(kind)) == "it says 5 and holds 4"
+    assert not _cause(DemoCauses([], {}, {}), _alarm(kind))
 
 
 @pytest.mark.parametrize(
@@ -50,19 +50,27 @@ def test_a_review_is_explained_by_a_contradiction(kind: str) -> None:
 def test_a_refund_by_hand_is_explained_by_its_connector_or_its_course(
     course: CollectionCourse, *, gives_back: bool, is_explained: bool
 ) -> None:
-    causes = DemoCauses([], _paid(course, gives_back=gives_back))
+    causes = DemoCauses([], _paid(course, gives_back=gives_back), {})
     assert bool(_cause(causes, _alarm("refund_needs_a_person"))) is is_explained
 
 
 def test_a_host_is_explained_by_what_was_done_to_it() -> None:
-    assert _cause(DemoCauses([], _paid(CollectionCourse.HOST_LATE)), _alarm("late_approval")) == (
+    assert _cause(DemoCauses([], _paid(CollectionCourse.HOST_LATE), {}), _alarm("late_approval")) == (
         "nagad: host heard after the reversal"
     )
-    assert not _cause(DemoCauses([], _paid(CollectionCourse.PLAIN)), _alarm("late_approval"))
+    assert not _cause(DemoCauses([], _paid(CollectionCourse.PLAIN), {}), _alarm("late_approval"))
 
 
 @pytest.mark.parametrize("kind", ["late_success", "delivery_stuck", "receipt_missing", "shut_out"])
 def test_whatever_the_demo_decides_itself_has_no_cause_to_stay_open(kind: str) -> None:
-    causes = DemoCauses(CONTRADICTION, _paid(CollectionCourse.REFUND_OWED, gives_back=False))
+    causes = DemoCauses(CONTRADICTION, _paid(CollectionCourse.REFUND_OWED, gives_back=False), {})
     assert not _cause(causes, _alarm(kind))
     assert not _cause(causes, _alarm(kind, None))
+
+
+@pytest.mark.parametrize(("count", "is_explained"), [("2", True), ("3", False), ("1", False)])
+def test_open_breaks_are_explained_by_as_many_as_the_nights_left(count: str, *, is_explained: bool) -> None:
+    causes = DemoCauses([], {}, {"agrani": 2})
+    alarm = {"kind": "breaks_open", "payment_id": None, "facts": {"breaks": count}}
+    assert bool(_cause(causes, alarm | {"subject": "breaks agrani"})) is is_explained
+    assert not _cause(causes, alarm | {"subject": "breaks nagad"})
