@@ -34,9 +34,8 @@ def late(home: Path, ekpay: Ekpay) -> UUID:
         await group_commit.start()
         books = Books(endpoint, group_commit, numbers=count(uuid4().int % 10**9))
         try:
-            if not await books.count("partners", "id = 'bank1'"):
-                await books.partner(prefund=1_000_000)
-            started = await books.start()
+            partner_id = await books.partner(f"bank-{uuid4().hex[:8]}", prefund=1_000_000)
+            started = await books.start(partner_id)
             await books.finish(started, REFUSED)
             delivery = delivery_of(started)
             posted = Posted(started.claim.attempt_reference, started.quote.sums.amount.minor)
@@ -51,7 +50,7 @@ def late(home: Path, ekpay: Ekpay) -> UUID:
 @pytest.fixture
 def persons(ekpay: Ekpay) -> tuple[str, str]:
     number = next(_NUMBERS)
-    names = (f"Asha {number}", f"Babul {number}")
+    names = (f"Decider {number}", f"Approver {number}")
     for name, shown in zip(names, (FIRST, SECOND), strict=True):
         (passphrase,) = shown.values()
         assert ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=passphrase).code == 0
