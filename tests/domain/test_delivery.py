@@ -3,6 +3,7 @@ from uuid import UUID
 
 import pytest
 
+from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.delivery import (
     AttemptEnd,
     BillerTerms,
@@ -160,6 +161,11 @@ def test_a_late_success_goes_to_review_and_is_owed_out_of_suspense() -> None:
     assert ending(plan, State.REFUNDED) is State.IN_REVIEW
     assert (plan.end, plan.notice) == (AttemptEnd.DISAGREED, "late_success")
     assert plan.entry == posted_after_give_back_entry("desco_postpaid", Money(100_000))
+
+
+def test_a_contradiction_raises_the_alarm_of_its_name_and_a_completion_none() -> None:
+    assert plan_posted(DELIVERY, State.REFUNDED, POSTED).alarm is Alarm.LATE_SUCCESS
+    assert plan_posted(DELIVERY, State.DELIVERING, POSTED).alarm is None
 
 
 @pytest.mark.parametrize("outcome", [Declined("refused", "1283"), Unreached("breaker open"), InDoubt("cut")])

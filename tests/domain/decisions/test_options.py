@@ -154,7 +154,41 @@ def test_held_money_that_cannot_be_booked_is_not_refused(amount: Money) -> None:
     assert option_named(held, DecisionAction.REFUSE_HELD) is None
 
 
+def test_held_money_that_differs_from_the_order_goes_to_suspense() -> None:
+    assert HELD.held is not None
+    differs = replace(HELD, held=replace(HELD.held, amount=Money(700)))
+    (entry,) = _named(differs, DecisionAction.TAKE_HELD).entries
+    assert {posting.account: posting.amount for posting in entry.postings}["suspense:bkash"] == -700
+
+
+def test_held_money_without_a_name_of_the_connector_cannot_be_sent_back() -> None:
+    assert HELD.held is not None
+    nameless = replace(HELD, held=replace(HELD.held, provider_transaction=""))
+    assert [option.action for option in options_of(nameless)] == [DecisionAction.TAKE_HELD]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        replace(HELD, held=None),
+        *(replace(FROM_PREFUND, came_from=state) for state in (State.FUNDED, State.REFUNDING)),
+        replace(FROM_PREFUND, kind=CaseKind.JOURNAL),
+    ],
+)
+def test_where_nothing_waits_nothing_is_decided(case: PaymentCase) -> None:
+    assert options_of(case) == ()
+
+
+def test_an_option_moves_what_its_largest_entry_debits() -> None:
+    assert _named(FROM_PREFUND, DecisionAction.GIVE_BACK).amount == SUMS.total.minor
+    assert _named(replace(LATE, late_posting=0), DecisionAction.CLOSE).amount == 0
+
+
 # ---- what was seen
+
+
+def test_a_proposal_names_the_payment_or_the_refund() -> None:
+    assert (FROM_PREFUND.subject, DOUBTFUL.subject) == (UUID(int=1), UUID(int=3))
 
 
 @pytest.mark.parametrize("case", [FROM_PREFUND, HELD, DOUBTFUL])

@@ -9,11 +9,13 @@ from ekpay_switch.domain.errors import UnbalancedEntryError
 from ekpay_switch.domain.ledger.entries import Entry, Posting
 from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
+    charged_back_from_suspense_entry,
     collected_entry,
     collected_without_payment_entry,
     delivered_entry,
     deposit_account,
     deposited_entry,
+    funded_from_suspense_entry,
     given_back_entry,
     merchant_credited_entry,
     owed_back_as_loss_entry,
@@ -24,6 +26,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     owed_by_merchant_entry,
     paid_back_by_hand_entry,
     paid_back_entry,
+    paid_back_late_entry,
     posted_after_give_back_entry,
     prefund_accepted_entry,
     prefund_account,
@@ -174,6 +177,20 @@ def test_a_refund_is_owed_by_the_payee_or_out_of_suspense() -> None:
     suspended = owed_back_from_suspense_entry("bkash", Money(500))
     assert suspended.moment == "owed_back_from_suspense"
     assert lines(suspended) == {"suspense:bkash": 500, "refund_due:bkash": -500}
+
+
+def test_what_a_connector_takes_and_no_payee_owes_is_a_claim_in_suspense() -> None:
+    taken = charged_back_from_suspense_entry("bkash", Money(500))
+    assert taken.moment == "charged_back_from_suspense"
+    assert lines(taken) == {"suspense:bkash": 500, "refund_due:bkash": -500}
+    late = paid_back_late_entry("bkash", Money(500))
+    assert late.moment == "paid_back_late"
+    assert lines(late) == {"suspense:bkash": 500, "receivable:bkash": -500}
+
+
+def test_no_more_than_the_total_is_funded_from_suspense() -> None:
+    with pytest.raises(UnbalancedEntryError):
+        funded_from_suspense_entry("bkash", SUMS, Money(SUMS.total.minor + 1))
 
 
 def test_a_refund_at_our_own_loss_leaves_the_biller_its_money() -> None:
