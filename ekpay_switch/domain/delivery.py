@@ -198,6 +198,8 @@ SendAnswer = SendStarted | Stale
 LATE_TO_ASK_ABOUT = frozenset({AttemptEnd.APPROVED, AttemptEnd.IN_DOUBT, AttemptEnd.DISAGREED})
 # The facts of an approval that a payer is given: what proves the payment, and what proves it for good.
 RECEIPT, FINAL_RECEIPT = "receipt", "final_receipt"
+# The fact of a refunded payment that its biller holds and is to undo: the decision that says so.
+UNDO_WANTED = "undo_wanted"
 REFUSED = (Event.BILLER_REFUSED,)
 UNSENT = (Event.BILLER_UNREACHED, Event.DELIVERY_GIVEN_UP)
 NOT_POSTED = (Event.PROVEN_NOT_POSTED,)
@@ -298,6 +300,25 @@ def plan_half_done(waits_for: str) -> DeliveryPlan:
     return DeliveryPlan(
         AttemptEnd.DISAGREED, (Event.CONTRARY_EVIDENCE,), facts=facts, notice="half_done_after_give_back"
     )
+
+
+def plan_undone(delivery: Delivery, decision: str, facts: Mapping[str, str]) -> DeliveryPlan:
+    """The biller has undone what it held of a payment that was given back: its booking is reversed."""
+    posted = posted_after_give_back_entry(
+        delivery.biller_id, delivery.sums.amount, from_deposit=delivery.terms.from_deposit
+    )
+    return DeliveryPlan(
+        AttemptEnd.NOT_POSTED,
+        (Event.CONTRARY_EVIDENCE, Event.REVIEWED_AS_REFUNDED),
+        posted.reversal(),
+        facts={**facts, "undone_by_decision": decision},
+    )
+
+
+def plan_not_undone(why: str) -> DeliveryPlan:
+    """The biller keeps what it holds of a payment that was given back: its review goes on."""
+    facts = {"why": f"the biller does not undo it: {why}"}
+    return DeliveryPlan(AttemptEnd.DISAGREED, (Event.CONTRARY_EVIDENCE,), facts=facts, notice="late_success")
 
 
 def plan_not_posted(delivery: Delivery) -> DeliveryPlan:

@@ -56,6 +56,7 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _final("payment", "expired"),
     _switch("payment", "refunding", "its refund goes on"),
     _final("payment", "refunded"),
+    _switch("payment", "refunded, being undone at its biller", "the biller does so, or its review goes on"),
     _person(
         "payment",
         "in_review",

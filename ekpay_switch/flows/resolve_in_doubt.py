@@ -40,6 +40,7 @@ from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, P
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.deliver import record_plan, send_and_record
 from ekpay_switch.flows.give_back import give_back
+from ekpay_switch.flows.undo import undo_late_success
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import LeasedPayment, World
 
@@ -48,6 +49,9 @@ LOOK_AGAIN_SECONDS = 3_600.0
 
 async def resolve_in_doubt(leased: LeasedPayment, world: World) -> None:
     """Inquire once about one payment that we hold under a fresh epoch, and do what the answer allows."""
+    if leased.undo_wanted and leased.state is State.REFUNDED:
+        await undo_late_success(leased, world)
+        return
     biller = world.billers.by_id(leased.delivery.biller_id)
     if biller is None or not biller.profile.safety.can_be_asked:
         await _resolve_by_files(leased, biller, world)
@@ -66,7 +70,13 @@ async def resolve_in_doubt(leased: LeasedPayment, world: World) -> None:
     )
     if leased.state is State.COMPLETED:
         await _look_for_receipt(leased, inquiry, biller, world)
-        return
+    else:
+        await _act_on_inquiry(leased, inquiry, biller, world)
+
+
+async def _act_on_inquiry(
+    leased: LeasedPayment, inquiry: Inquiry, biller: BillerAdapter, world: World
+) -> None:
     match inquiry:
         case Posted():
             await _record_posted(leased, inquiry, biller, world)

@@ -57,7 +57,7 @@ class LeasedPayment:
 
     `ask_before` is a reading of the monotonic clock, in seconds, after which no inquiry may be sent: the next
     holder may be inquiring already. `files` are the statements of its biller's settlement files about the
-    attempt when it was leased.
+    attempt when it was leased. `undo_wanted` is the decision by which its biller is to undo it, or empty.
     """
 
     delivery: Delivery
@@ -68,6 +68,7 @@ class LeasedPayment:
     now: datetime
     ask_before: float = math.inf
     files: FileStatements = NO_FILES
+    undo_wanted: str = ""
 
 
 class Payments(Protocol):

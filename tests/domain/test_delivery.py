@@ -10,9 +10,11 @@ from ekpay_switch.domain.delivery import (
     Delivery,
     DeliveryPlan,
     plan_not_posted,
+    plan_not_undone,
     plan_outcome,
     plan_posted,
     plan_receipt_taken,
+    plan_undone,
 )
 from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
@@ -161,6 +163,20 @@ def test_a_late_success_goes_to_review_and_is_owed_out_of_suspense() -> None:
     assert ending(plan, State.REFUNDED) is State.IN_REVIEW
     assert (plan.end, plan.notice) == (AttemptEnd.DISAGREED, "late_success")
     assert plan.entry == posted_after_give_back_entry("desco_postpaid", Money(100_000))
+
+
+def test_what_its_biller_undoes_stays_refunded_and_leaves_suspense() -> None:
+    plan = plan_undone(DELIVERY, "D1", {"message": "void"})
+    assert ending(plan, State.REFUNDED) is State.REFUNDED
+    posted = posted_after_give_back_entry("desco_postpaid", Money(100_000))
+    assert (plan.entry, plan.notice) == (posted.reversal(), "")
+    assert plan.facts == {"message": "void", "undone_by_decision": "D1"}
+
+
+def test_what_its_biller_does_not_undo_is_reviewed_again_and_moves_no_money() -> None:
+    plan = plan_not_undone("not_open")
+    assert ending(plan, State.REFUNDED) is State.IN_REVIEW
+    assert (plan.entry, plan.alarm) == (None, Alarm.LATE_SUCCESS)
 
 
 def test_a_contradiction_raises_the_alarm_of_its_name_and_a_completion_none() -> None:

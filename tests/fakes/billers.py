@@ -111,6 +111,20 @@ class FakeBiller:
 
 
 @dataclass
+class FakeUndoingBiller(FakeBiller):
+    """A biller that undoes an accepted payment, or answers as it is told to."""
+
+    undo_answers: deque[Outcome] = field(default_factory=deque)
+
+    async def undo(self, order: PayOrder) -> Outcome:
+        with self.steps.step("undo"):
+            if self.undo_answers:
+                return self.undo_answers.popleft()
+            self.book.pop(order.reference, None)
+            return Approved()
+
+
+@dataclass
 class FakeBillers:
     known: list[BillerAdapter] = field(default_factory=list)
 

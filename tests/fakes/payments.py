@@ -24,6 +24,7 @@ from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
+    UNDO_WANTED,
     Delivery,
     DeliveryPlan,
     NextSend,
@@ -377,7 +378,10 @@ class FakePayments:
         )
         send = DoubtfulSend(payment.send_until, payment.sends, quote.expires_at)
         files = self.files.get(claim.attempt_id, NO_FILES)
-        return LeasedPayment(delivery, order, payment.state, send, payment.asked, now, files=files)
+        wanted = payment.standing.facts.get(UNDO_WANTED, "")
+        return LeasedPayment(
+            delivery, order, payment.state, send, payment.asked, now, files=files, undo_wanted=wanted
+        )
 
 
 def books_balance(books: FakePayments) -> bool:
@@ -438,6 +442,8 @@ def _facts_after(standing: PaymentRecord, plan: DeliveryPlan) -> Mapping[str, st
 def _stands_already(standing: PaymentRecord, events: Sequence[Event]) -> bool:
     if events == (Event.RECEIPT_ISSUED,):
         return FINAL_RECEIPT in standing.facts
+    if events[-1:] == (Event.REVIEWED_AS_REFUNDED,):
+        return UNDO_WANTED not in standing.facts
     return bool(events) and standing.state in {
         to for (_, event), to in TRANSITIONS.items() if event is events[-1]
     }

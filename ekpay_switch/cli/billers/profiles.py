@@ -2,7 +2,7 @@
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.plugins import load_billers
-from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.ports.billers import BillerProfile, UndoingBillerAdapter
 from ekpay_switch.ports.world import NotSent, WireReply, WireRequest
 from ekpay_switch.settings import Settings
 from ekpay_switch.system_clock import SystemClock
@@ -51,6 +51,16 @@ def profiles_of(settings: Settings) -> list[BillerProfile]:
     """The profile of every biller whose manifest can be read; raises what the wings raise for the others."""
     billers = load_billers(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
     return [adapter.profile for adapter in billers.all()]
+
+
+def undoing_billers_of(settings: Settings) -> list[str]:
+    """The billers that undo an accepted payment on our call, by id."""
+    billers = load_billers(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
+    return [
+        adapter.profile.id
+        for adapter in billers.all()
+        if isinstance(adapter, UndoingBillerAdapter) and adapter.profile.safety.can_be_undone
+    ]
 
 
 def profile_of(settings: Settings, biller_id: str) -> BillerProfile:

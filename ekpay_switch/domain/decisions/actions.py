@@ -17,6 +17,7 @@ class DecisionAction(StrEnum):
     REFUSE_HELD = "refuse_held"  # what the connector holds goes back to its payer
     DEBIT_PARTNER = "debit_partner"  # the partner consents to pay what its biller holds after all
     BILLER_RETURNED = "biller_returned"  # the biller has let go of what it held
+    UNDO = "undo"  # the biller is called to take its booking back
     WRITE_OFF = "write_off"  # the biller keeps it, and we bear it
     CLOSE = "close"  # no money of ours is in it
     RETURN_TO_PREFUND = "return_to_prefund"  # a completed payment, at its biller's cost

@@ -51,7 +51,8 @@ class PaymentCase:
     the money went back: both in paisa. `echoed` is the amount that the biller says, if it says another than
     we booked. `last_facts` are those of its last step. `steps` counts its history, `sends` how often its
     delivery was begun, `late_answers` the answers of its far sides that came too late to set anything.
-    `is_returned`: two persons have returned it to its prefund already.
+    `is_returned`: two persons have returned it to its prefund already. `biller_undoes`: its biller takes an
+    accepted payment back on our call.
     """
 
     kind: CaseKind
@@ -74,6 +75,7 @@ class PaymentCase:
     is_returned: bool = False
     sends: int = 0
     late_answers: int = 0
+    biller_undoes: bool = False
 
     @property
     def subject(self) -> UUID:

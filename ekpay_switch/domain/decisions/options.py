@@ -196,6 +196,14 @@ def _options_of_late_success(case: PaymentCase) -> tuple[Option, ...]:
             is_delivered=True,
         )
         options = (debited, *options)
+    if case.biller_undoes:
+        undone = Option(
+            DecisionAction.UNDO,
+            "the biller is called to undo it: once it has, its booking is reversed, else this review goes on",
+            (),
+            (Event.REVIEWED_AS_REFUNDED,),
+        )
+        options = (undone, *options)
     return options
 
 

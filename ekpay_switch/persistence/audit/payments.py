@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ekpay_switch.domain.delivery import UNDO_WANTED
 from ekpay_switch.domain.merchants import payee_of
 from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State
 
@@ -12,7 +13,7 @@ PAYMENTS = f"""
 SELECT coalesce(p.id, e.payment_id) AS id, p.state, p.amount, {_IS_MERCHANT},
   p.collected_by IS NOT NULL OR c.payment_id IS NOT NULL AS is_collected,
   coalesce(r.taken, 0) + coalesce(d.returned, 0) AS taken,
-  coalesce(d.kept, 0) AS kept,
+  coalesce(d.kept, 0) + CASE WHEN p.facts ? '{UNDO_WANTED}' THEN p.amount ELSE 0 END AS kept,
   p.amount + p.rounding + p.charge + p.fee + p.vat AS total,
   coalesce(e.in_flight, 0) AS in_flight, coalesce(e.payable, 0) AS payable,
   (SELECT from_state FROM history AS h WHERE h.payment_id = p.id ORDER BY h.seq DESC LIMIT 1) AS came_from
@@ -82,7 +83,7 @@ def payment_fault(row: Row) -> str | None:
         return f"{state}, and in_flight holds {row['in_flight']} paisa for it instead of {expected_in_flight}"
     if row["is_merchant"]:
         return None
-    # What a biller keeps of a payment that went back, as two persons decided.
+    # What a biller keeps of a payment that went back, as two persons decided, or until it has undone it.
     expected_payable = row["kept"]
     if effective_state is State.COMPLETED:
         expected_payable = row["amount"] - row["taken"]

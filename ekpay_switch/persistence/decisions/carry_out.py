@@ -14,7 +14,7 @@ from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import Case, HeldMoney, PaymentCase, RefundInDoubt
 from ekpay_switch.domain.decisions.options import Option
-from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, AttemptEnd
+from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, UNDO_WANTED, AttemptEnd
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refunds.refund import RefundEvent
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_alarms
@@ -156,7 +156,7 @@ async def _move_payment(
         "epoch": payment["epoch"] + 1,
         "lease_until": None,
         "updated_at": payment["now"],
-        "facts": as_json({**from_json(payment["facts"]), **_receipts(option, approval)}),
+        "facts": as_json(_facts_after(from_json(payment["facts"]), option, approval)),
         **_when_next(state, payment),
     }
     if option.refusal is not None and payment["refusal"] is None:
@@ -171,12 +171,18 @@ async def _move_payment(
         await add_notification(connection, payment, option.notice, payment["steps"] + len(steps))
 
 
-def _receipts(option: Option, approval: Approval) -> dict[str, str]:
-    """What the biller's desk has named in writing, where it is what the payer is shown."""
-    if option.action is not DecisionAction.ACCEPT:
-        return {}
-    name = FINAL_RECEIPT if option.events == (Event.RECEIPT_ISSUED,) else RECEIPT
-    return {name: approval.reference}
+def _facts_after(facts: Mapping[str, str], option: Option, approval: Approval) -> dict[str, str]:
+    """The facts with the receipt that the biller's desk has named, or with what the biller is to undo.
+
+    What an earlier decision wanted undone, and another one has overtaken, is wanted no more.
+    """
+    known = {name: fact for name, fact in facts.items() if name != UNDO_WANTED}
+    if option.action is DecisionAction.UNDO:
+        return known | {UNDO_WANTED: str(approval.decision_id)}
+    if option.action is DecisionAction.ACCEPT:
+        name = FINAL_RECEIPT if option.events == (Event.RECEIPT_ISSUED,) else RECEIPT
+        return known | {name: approval.reference}
+    return known
 
 
 def _when_next(state: State, payment: Row) -> dict[str, object]:

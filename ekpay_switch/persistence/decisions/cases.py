@@ -5,6 +5,7 @@ A payment that is merely late is a case once its alarm is open, so nobody decide
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -165,18 +166,28 @@ async def lock_subject(connection: Connection, subject: UUID) -> None:
         await connection.fetchrow("SELECT 1 FROM refunds WHERE id = $1 FOR UPDATE", subject)
 
 
-async def read_case(connection: Connection, subject: UUID, deposit_billers: Collection[str]) -> Case | None:
+@dataclass(frozen=True, slots=True)
+class BillerGroups:
+    """Billers by what a decision must know of them.
+
+    Those `from_deposit` take each payment off our deposit there; those `undoing` take an accepted payment
+    back on our call.
+    """
+
+    from_deposit: frozenset[str] = frozenset()
+    undoing: frozenset[str] = frozenset()
+
+
+async def read_case(connection: Connection, subject: UUID, billers: BillerGroups) -> Case | None:
     """The case of a payment or a refund as it stands, or None where nothing of it waits for a decision."""
     row = await connection.fetchrow(_PAYMENT, subject)
     if row is not None:
-        return await _payment_case(connection, row, deposit_billers)
+        return await _payment_case(connection, row, billers)
     refund = await connection.fetchrow(_REFUND, subject)
     return None if refund is None else _refund_case(refund)
 
 
-async def _payment_case(
-    connection: Connection, row: Row, deposit_billers: Collection[str]
-) -> PaymentCase | None:
+async def _payment_case(connection: Connection, row: Row, billers: BillerGroups) -> PaymentCase | None:
     kind = _kind_of(row)
     if kind is None:
         return None
@@ -202,12 +213,13 @@ async def _payment_case(
         in_suspense=0 if try_row is None else _in_suspense(try_row),
         late_posting=max(row["late_posting"] or 0, 0),
         echoed=int(facts["echoed_amount"]) if "echoed_amount" in facts else None,
-        from_deposit=row["biller_id"] in deposit_billers,
+        from_deposit=row["biller_id"] in billers.from_deposit,
         last_facts=facts,
         is_returned=row["is_returned"],
         held=await _held_money(connection, attempt_id) if kind is CaseKind.HELD else None,
         sends=row["sends"],
         late_answers=row["late_answers"],
+        biller_undoes=row["biller_id"] in billers.undoing,
     )
 
 

@@ -8,7 +8,7 @@ Locks are taken in one order: the subject, the proposal, the two persons.
 Every action can be repeated after a COMMIT that was not acknowledged: ids are made before the first try.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms
 from ekpay_switch.persistence.collections.held import accounts_of_held
 from ekpay_switch.persistence.decisions.carry_out import Approval, carry_out
 from ekpay_switch.persistence.decisions.cases import (
+    BillerGroups,
     list_cases,
     lock_subject,
     read_balances,
@@ -107,15 +108,12 @@ class WrongCodeError(SwitchError):
 class PostgresDecisionDesk:
     """The desk in PostgreSQL.
 
-    `deposit_billers` are the billers that take each payment off our deposit; `chart` says which accounts may
-    meet in an entry that is written by hand.
+    `chart` says which accounts may meet in an entry that is written by hand.
     """
 
-    def __init__(
-        self, transactions: ShortTransactions, deposit_billers: Collection[str], chart: JournalChart
-    ) -> None:
+    def __init__(self, transactions: ShortTransactions, billers: BillerGroups, chart: JournalChart) -> None:
         self._transactions = transactions
-        self._deposit_billers = frozenset(deposit_billers)
+        self._billers = billers
         self._chart = chart
 
     # ---- reading
@@ -272,7 +270,7 @@ class PostgresDecisionDesk:
     # ---- the case
 
     async def _case(self, connection: Connection, subject: UUID) -> Case:
-        case = await read_case(connection, subject, self._deposit_billers)
+        case = await read_case(connection, subject, self._billers)
         if case is None or not options_of(case):
             raise NoCaseError
         return case
@@ -292,7 +290,7 @@ class PostgresDecisionDesk:
         )
         if approval.action is DecisionAction.JOURNAL:
             return await post_journal(connection, view_of(row), approval, self._chart)
-        case = await read_case(connection, row["subject"], self._deposit_billers)
+        case = await read_case(connection, row["subject"], self._billers)
         if case is None or case_digest(case) != row["seen"]:
             return "the case has changed since it was proposed"
         stated = None if row["stated"] is None else Money(row["stated"])

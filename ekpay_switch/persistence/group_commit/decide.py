@@ -20,6 +20,7 @@ from ekpay_switch.domain.claims import (
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
+    UNDO_WANTED,
     DeliveryPlan,
     NextSend,
     RecordAnswer,
@@ -318,13 +319,16 @@ def _is_recorded_already(payment: LockedPayment, recording: Recording) -> bool:
     """Whether this very recording was written before, and only its COMMIT was not acknowledged.
 
     An epoch has one holder and a holder records one end, so the same epoch with that end is this recording. A
-    final receipt ends nothing: it was written if its fact is there.
+    final receipt ends nothing: it was written if its fact is there. An undone payment was refunded before: it
+    was written if nothing is to be undone any more.
     """
     events = recording.plan.events
     if not events or payment.epoch != recording.delivery.epoch:
         return False
     if events[-1] is Event.RECEIPT_ISSUED:
         return FINAL_RECEIPT in payment.stored.facts
+    if events[-1] is Event.REVIEWED_AS_REFUNDED:
+        return UNDO_WANTED not in payment.stored.facts
     return payment.stored.state in {
         following for (_, event), following in TRANSITIONS.items() if event is events[-1]
     }

@@ -26,6 +26,7 @@ from sqlalchemy.sql.selectable import LateralFromClause
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
 from ekpay_switch.domain.delivery import (
+    UNDO_WANTED,
     Delivery,
     NextSend,
     PayOrder,
@@ -290,7 +291,9 @@ def _leased(row: Row[Any]) -> LeasedPayment:
     )
     send = DoubtfulSend(row.send_until, row.sends, row.quote_expires_at)
     files = file_statements_of(row.files)
-    return LeasedPayment(delivery, order, State(row.state), send, row.asked, row.now, files=files)
+    wanted = _mapping(row.facts).get(UNDO_WANTED, "")
+    state = State(row.state)
+    return LeasedPayment(delivery, order, state, send, row.asked, row.now, files=files, undo_wanted=wanted)
 
 
 def _mapping(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec

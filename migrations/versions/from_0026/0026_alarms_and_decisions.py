@@ -91,7 +91,7 @@ CREATE TABLE decisions (
   CONSTRAINT ck_decisions_action
     CHECK (action IN ('accept', 'biller_returned', 'close', 'collected', 'debit_partner', 'deliver',
     'give_back', 'journal', 'not_paid_back', 'nothing_collected', 'paid_back', 'paid_back_otherwise',
-    'refuse_held', 'return_at_our_loss', 'return_to_prefund', 'take_held', 'write_off')),
+    'refuse_held', 'return_at_our_loss', 'return_to_prefund', 'take_held', 'undo', 'write_off')),
   CONSTRAINT ck_decisions_amount CHECK (amount >= 0),
   CONSTRAINT ck_decisions_stated CHECK (stated > 0),
   CONSTRAINT ck_decisions_takes_from CHECK (takes_from IS NULL OR case_kind = 'journal'),

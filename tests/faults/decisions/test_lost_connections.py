@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ekpay_switch.persistence.decisions.cases import BillerGroups
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.short_transactions import ShortTransactions, TransactionLimits
 from ekpay_switch.ports.decisions import ProposalState
@@ -61,4 +62,4 @@ def _unlucky(desk: Desk, trouble: Patient) -> tuple[ShortTransactions, PostgresD
         return Outermost(await desk.books.database.connect_hot(), desk.books, trouble)
 
     transactions = ShortTransactions(connect, TransactionLimits(1))
-    return transactions, PostgresDecisionDesk(transactions, (), CHART)
+    return transactions, PostgresDecisionDesk(transactions, BillerGroups(), CHART)

@@ -21,6 +21,7 @@ from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.alarms.terms import store_alarm_terms
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
+from ekpay_switch.persistence.decisions.cases import BillerGroups
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.decisions import Proposal, ProposalView
@@ -32,6 +33,7 @@ from tests.persistence.refunds.refund_setup import SILENCE, Office
 
 PROPOSES, APPROVES, THIRD = "Rahima", "Karim", "Salma"
 CHART = read_journal_chart(Path("config/journal.toml"))
+BILLERS = BillerGroups(undoing=frozenset({"desco_postpaid"}))
 NEW_STAFF = """
 INSERT INTO staff (name, passphrase_hash, roles) SELECT n, '', '["finance"]' FROM unnest($1::text[]) AS n
 """
@@ -186,7 +188,7 @@ async def open_desk(office: Office) -> AsyncIterator[Desk]:
     engine = books.database.engine()
     await store_alarm_terms(engine, read_alarm_terms(Path("config/alarms.toml")), [])
     try:
-        yield Desk(office, PostgresDecisionDesk(transactions, (), CHART), AlarmUpkeep(engine))
+        yield Desk(office, PostgresDecisionDesk(transactions, BILLERS, CHART), AlarmUpkeep(engine))
     finally:
         await transactions.close()
         await engine.dispose()

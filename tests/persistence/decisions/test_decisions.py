@@ -45,6 +45,7 @@ DECISIONS: tuple[tuple[Scene, CaseKind, DecisionAction, State], ...] = (
     (Desk.late_success, CaseKind.REVIEW, DecisionAction.DEBIT_PARTNER, State.COMPLETED),
     (Desk.late_success, CaseKind.REVIEW, DecisionAction.BILLER_RETURNED, State.REFUNDED),
     (Desk.late_success, CaseKind.REVIEW, DecisionAction.WRITE_OFF, State.REFUNDED),
+    (Desk.late_success, CaseKind.REVIEW, DecisionAction.UNDO, State.REFUNDED),
     (Desk.late_echo, CaseKind.REVIEW, DecisionAction.BILLER_RETURNED, State.REFUNDED),
     (Desk.late_echo, CaseKind.REVIEW, DecisionAction.WRITE_OFF, State.REFUNDED),
     (Desk.half_done, CaseKind.REVIEW, DecisionAction.CLOSE, State.REFUNDED),

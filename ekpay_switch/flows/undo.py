@@ -1,0 +1,56 @@
+"""Undoing at its biller what two persons have decided that it shall not keep (ADR 0077).
+
+The call may be repeated: a biller answers that the payment is void, by this call or by an earlier one. So a
+lost answer is followed by the same call again, until the biller has undone it or says that it does not.
+"""
+
+from dataclasses import replace
+from typing import assert_never
+
+from ekpay_switch import telemetry
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.delivery import Recording, plan_not_undone, plan_undone
+from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Unreached
+from ekpay_switch.ports.billers import UndoingBillerAdapter
+from ekpay_switch.ports.world import LeasedPayment, World
+
+
+async def undo_late_success(leased: LeasedPayment, world: World) -> None:
+    """Call the biller once to undo a payment that was given back, and do what its answer allows."""
+    biller = world.billers.by_id(leased.delivery.biller_id)
+    if not isinstance(biller, UndoingBillerAdapter) or not biller.profile.safety.can_be_undone:
+        await _keep_in_review(leased, "it takes no such call", world)
+        return
+    profile = biller.profile
+    wait_seconds = await world.budget.take(profile.id, profile.inquiries_per_second)
+    if wait_seconds > 0:
+        await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", was_asked=False)
+        return
+    if world.clock.monotonic() >= leased.ask_before:
+        return
+    order = replace(leased.order, send_before=world.clock.monotonic() + profile.timing.send_seconds)
+    outcome = await biller.undo(order)
+    telemetry.log(
+        "undo_called",
+        payment_id=leased.delivery.payment_id,
+        biller_id=profile.id,
+        outcome=type(outcome).__name__,
+        decision=leased.undo_wanted,
+    )
+    match outcome:
+        case Approved(facts=facts):
+            delivery = replace(leased.delivery, terms=profile.terms)
+            plan = plan_undone(delivery, leased.undo_wanted, facts)
+            await world.payments.record(Recording(delivery, plan))
+        case Declined(reason=reason, code=code):
+            await _keep_in_review(leased, f"{reason} {code}".rstrip(), world)
+        case Unreached(why=why) | InDoubt(why=why):
+            again = profile.timing.next_ask_seconds(leased.questions + 1)
+            await world.payments.postpone(leased, again, f"undo without an answer: {why}", was_asked=True)
+        case _:
+            assert_never(outcome)
+
+
+async def _keep_in_review(leased: LeasedPayment, why: str, world: World) -> None:
+    await world.payments.record(Recording(leased.delivery, plan_not_undone(why)))
+    world.alarms.announce(Alarm.LATE_SUCCESS, leased.delivery.payment_id)
