@@ -214,13 +214,24 @@ class _Committer:
                 await self._commit(part, LOCK_SECONDS_AFTER_ONE)
 
     async def _retry_blocked(self) -> None:
-        """Write what was set aside and is free now; what has been held for too long fails."""
+        """Write what was set aside and is free now; what has been held for too long fails.
+
+        A look takes no place in line, so on a busy row each may find another holder. Before steps fail they
+        wait in line once, all together.
+        """
         waiting, self._blocked = self._blocked, []
         blocked = await self._find_blocked(waiting, with_lanes=False)
-        self._set_aside(blocked, asyncpg.LockNotAvailableError("somebody else holds the row"))
+        now = time.monotonic()
+        last_try = [
+            queued for queued in blocked if queued.give_up_at is not None and queued.give_up_at <= now
+        ]
+        later = [queued for queued in blocked if queued not in last_try]
+        self._set_aside(later, asyncpg.LockNotAvailableError("somebody else holds the row"))
         free = [queued for queued in waiting if queued not in blocked]
         for first in range(0, len(free), self._limits.batch_max):
             await self._commit(free[first : first + self._limits.batch_max], LOCK_SECONDS_AFTER_ONE)
+        for first in range(0, len(last_try), self._limits.batch_max):
+            await self._commit(last_try[first : first + self._limits.batch_max], self._limits.lock_seconds)
 
     def _set_aside(self, blocked: Sequence[QueuedStep], error: Exception) -> None:
         """Keep steps for another look; those that have waited long enough fail by themselves."""

@@ -1,7 +1,7 @@
 """A row that somebody else holds: only its own caller waits, and fails by itself where it takes too long."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,7 @@ from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.delivery import Recorded
 from ekpay_switch.domain.errors import CommitUnknownError
 from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.persistence.group_commit import committer
 from tests.persistence.books import APPROVED, BILLER, Books, recording_of
 from tests.persistence.conftest import open_books
 
@@ -74,6 +75,26 @@ async def test_a_row_that_is_let_go_in_time_fails_nobody(books: Books) -> None:
 
     assert isinstance(await waiting, Recorded)
     assert await books.audit() is None
+
+
+async def test_who_finds_a_busy_row_held_at_every_look_waits_in_line_before_it_fails(
+    hasty: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where two processes post to one prefund without a pause: the row is free between two looks."""
+
+    async def _held_at_every_look(_: object, steps: Sequence[object], *, with_lanes: bool) -> list[bool]:
+        assert with_lanes in {True, False}
+        return [True] * len(steps)
+
+    monkeypatch.setattr(committer, "find_blocked", _held_at_every_look)
+    await hasty.partner(prefund=600_000)
+    payment = await hasty.start()
+    async with held(hasty, PAYMENT, payment.claim.payment_id):
+        (waiting,) = begin(hasty, recording_of(payment, APPROVED))
+        await asyncio.sleep(0.8)  # longer than a batch waits for a lock
+
+    assert isinstance(await waiting, Recorded)
+    assert await hasty.audit() is None
 
 
 async def test_who_comes_while_a_row_is_locked_is_not_held_up(books: Books) -> None:
