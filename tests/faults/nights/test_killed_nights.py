@@ -77,6 +77,8 @@ async def whole(stage: NightStage) -> None:
         ("BILLER_NOT_POSTED", "EKP11", "2026-04-06", "open"),
         ("FILE_MISSING", "breb_postpaid_20260405_01.txt", "2026-04-05", "closed"),
         ("FILE_SUPERSEDED", "breb_postpaid_20260405_02.txt", "2026-04-06", "open"),
+        # The file has it as done; it stands apart until our books have it.
+        ("UNKNOWN_OPEN", "EKP9", "2026-04-06", "open"),
     }
     connection = await stage.connect()
     try:
