@@ -35,7 +35,6 @@ async def undo_late_success(leased: LeasedPayment, world: World) -> None:
         payment_id=leased.delivery.payment_id,
         biller_id=profile.id,
         outcome=type(outcome).__name__,
-        decision=leased.undo_wanted,
     )
     match outcome:
         case Approved(facts=facts):
