@@ -50,6 +50,8 @@ BKASH_IN_A_HURRY = {
     "page_ask_after_seconds": "[10, 30, 60, 100]",
 }
 SLOW_SECONDS = 6
+# More than a rehearsal uses on the slowest machine; an account costs nothing before it is used.
+ACCOUNTS = 200_000
 
 
 @dataclass(slots=True)
@@ -249,7 +251,8 @@ class Installation:
         }
         if name in served:
             where = [*served[name], "--home", str(self._folder / name)]
-            return [*python, "-m", "sandbox", "serve", *where, "--slow-seconds", str(SLOW_SECONDS)]
+            accounts = ["--accounts", str(ACCOUNTS)]
+            return [*python, "-m", "sandbox", "serve", *where, "--slow-seconds", str(SLOW_SECONDS), *accounts]
         if crash:
             return [*python, "-m", "tests.faults.crashes.crashing_switch", name, *crash]
         verb = "serve" if name == "web" else "worker"
