@@ -7,7 +7,7 @@ from typing import Any
 
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.scrolls.layouts import LAYOUTS, row_text
-from ekpay_switch.persistence.scrolls.reading import row_of
+from ekpay_switch.persistence.scrolls.reading import POSTED, RETURNED, TAKEN_BACK, row_of
 
 # Each file with its rows, in the order in which they were written.
 FILES = """
@@ -22,11 +22,11 @@ FROM scroll_files AS f FULL JOIN scroll_rows AS r
 ORDER BY 1, 2, 3, r.seq
 """
 # The totals of each payment in scroll rows, with those of the books; either may be missing.
-SCROLL_TOTALS = """
+SCROLL_TOTALS = f"""
 SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.pays, 0) AS pays, coalesce(r.voids, 0) AS voids,
   coalesce(r.paid, 0) AS paid, coalesce(r.taken_back, 0) AS taken_back,
   coalesce(r.refunded, 0) AS told_refunded, r.billers, p.biller_id, p.amount, p.rounding, p.scroll_no,
-  e.posted_on, e.back_on, n.newest,
+  e.posted_on, e.back_on, e.returned_on, n.newest,
   coalesce(d.refunded, 0) AS refunded
 FROM (
   SELECT payment_id, array_agg(DISTINCT biller_id) AS billers,
@@ -37,10 +37,12 @@ FROM (
   FROM scroll_rows GROUP BY payment_id) AS r
 FULL JOIN (
   SELECT payment_id, min(business_date) FILTER (WHERE NOT is_back) AS posted_on,
-    min(business_date) FILTER (WHERE is_back) AS back_on
+    min(business_date) FILTER (WHERE is_back) AS back_on,
+    min(business_date) FILTER (WHERE is_returned) AS returned_on
   FROM (
-    SELECT payment_id, business_date, moment IN ('given_back', 'owed_back') AS is_back FROM journal_entries
-    WHERE moment IN ('delivered', 'posted_after_give_back', 'given_back', 'owed_back')) AS moved
+    SELECT payment_id, business_date, moment IN ({TAKEN_BACK}) AS is_back,
+      moment IN ({RETURNED}) AS is_returned FROM journal_entries
+    WHERE moment IN ({POSTED}, {TAKEN_BACK})) AS moved
   WHERE payment_id IS NOT NULL GROUP BY payment_id) AS e ON e.payment_id = r.payment_id
 LEFT JOIN payments AS p ON p.id = coalesce(r.payment_id, e.payment_id)
 LEFT JOIN (SELECT biller_id, max(business_date) AS newest FROM scroll_files GROUP BY biller_id) AS n
@@ -50,7 +52,7 @@ LEFT JOIN (
   WHERE state = 'done' AND kind IN ('refund', 'chargeback') GROUP BY payment_id) AS d
   ON d.payment_id = r.payment_id
 ORDER BY 1
-"""
+"""  # noqa: S608 - constants
 # The scroll rows of payments that got a scroll number while they were paid; `base` is the least difference of
 # the two numbers of a biller's day, which is the same for all of them.
 NUMBERS = """
@@ -162,6 +164,9 @@ def _missing_rows_fault(row: Row) -> str | None:
     is_void = row["scroll_no"] is not None and row["posted_on"] is None
     if row["posted_on"] is not None and row["posted_on"] < over and not row["pays"]:
         return "posted, and no scroll tells of it though later ones were made"
+    is_returned = row["returned_on"] is not None and row["returned_on"] < over
+    if is_returned and row["pays"] and row["taken_back"] < row["amount"]:
+        return "its biller has let go of it, and no scroll tells of it though later ones were made"
     if is_void and row["back_on"] is not None and row["back_on"] < over and not row["voids"]:
         return "its number came to nothing, and no scroll tells of it though later ones were made"
     return None

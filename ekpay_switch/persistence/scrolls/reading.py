@@ -25,14 +25,21 @@ from ekpay_switch.persistence.short_transactions import Connection
 
 Row = Mapping[str, Any]
 
+POSTED = "'delivered', 'posted_after_give_back'"
+"""The moments at which a biller is owed for a payment, as a list of SQL."""
+RETURNED = "'posted_after_give_back_reversed', 'returned_to_prefund'"
+"""The moments at which it lets go of what it was owed."""
+TAKEN_BACK = f"'given_back', 'owed_back', {RETURNED}"
+"""The moments at which it gets nothing, or nothing any more."""
+
 # The payments of biller $1 that were posted, given back or refunded from day $2 to day $3, with all of that
 # until $3. A refund counts once it is done: before, it may still fail. What a chargeback takes from suspense
 # is not told.
-_CHANGED_PAYMENTS = """
+_CHANGED_PAYMENTS = f"""
 WITH touched AS (
   SELECT payment_id FROM journal_entries
   WHERE business_date BETWEEN $2 AND $3 AND payment_id IS NOT NULL
-    AND moment IN ('delivered', 'posted_after_give_back', 'given_back', 'owed_back')
+    AND moment IN ({POSTED}, {TAKEN_BACK})
   UNION
   SELECT r.payment_id FROM refunds AS r JOIN refund_history AS h ON h.refund_id = r.id
     AND h.to_state = 'done' AND h.from_state <> 'done'
@@ -54,9 +61,9 @@ LEFT JOIN LATERAL (
     min(at) FILTER (WHERE NOT is_back) AS posted_at,
     max(business_date) FILTER (WHERE is_back) AS back_on, max(at) FILTER (WHERE is_back) AS back_at
   FROM (
-    SELECT business_date, at, moment IN ('given_back', 'owed_back') AS is_back FROM journal_entries
+    SELECT business_date, at, moment IN ({TAKEN_BACK}) AS is_back FROM journal_entries
     WHERE payment_id = p.id AND business_date <= $3
-      AND moment IN ('delivered', 'posted_after_give_back', 'given_back', 'owed_back')) AS moved) AS e ON true
+      AND moment IN ({POSTED}, {TAKEN_BACK})) AS moved) AS e ON true
 LEFT JOIN LATERAL (
   SELECT array_agg(f.id ORDER BY h.at, f.id) AS refunds,
     array_agg(f.amount - f.from_suspense ORDER BY h.at, f.id) AS amounts,
@@ -71,7 +78,7 @@ LEFT JOIN LATERAL (
     array_agg(refund_id) FILTER (WHERE row_type = 'REV') AS told_back
   FROM scroll_rows WHERE payment_id = p.id) AS l ON true
 LEFT JOIN scroll_rows AS t ON t.payment_id = p.id AND t.row_type = 'PAY'
-"""
+"""  # noqa: S608 - constants
 _NEWEST = """
 SELECT business_date, cycle, is_last FROM scroll_files WHERE biller_id = $1
 ORDER BY business_date DESC, cycle DESC LIMIT 1

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import date
 
 import asyncpg
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.scrolls.layouts import digest_of
 from ekpay_switch.persistence.audit.run import audit
+from ekpay_switch.persistence.audit.scrolls import scroll_totals_fault
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.scrolls.reading import read_file
 from tests.database import a_copy, at_the_server
@@ -131,3 +133,18 @@ async def _seal_again(superuser: asyncpg.Connection) -> None:
             "UPDATE scroll_files SET rows = $1, sum = $2, sha256 = $3 WHERE cycle = $4",
             len(file.rows), file.sum.minor, digest_of(file), file.cycle,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(("taken_back", "is_fault"), [(0, True), (5_425, False)])
+def test_what_its_biller_let_go_of_and_no_later_scroll_tells_is_found(
+    taken_back: int, *, is_fault: bool
+) -> None:
+    today = date(2026, 11, 29)
+    row = {
+        "billers": ["desco_postpaid"], "biller_id": "desco_postpaid", "pays": 1, "voids": 0, "paid": 5_425,
+        "amount": 5_425, "rounding": 0, "taken_back": taken_back, "told_refunded": 0, "refunded": 0,
+        "scroll_no": 1, "posted_on": date(2026, 11, 24), "back_on": date(2026, 11, 25),
+        "returned_on": date(2026, 11, 25), "newest": today,
+    }  # fmt: skip
+    assert bool(scroll_totals_fault(row)) is is_fault
+    assert scroll_totals_fault(row | {"newest": date(2026, 11, 26)}) is None

@@ -36,6 +36,7 @@ CHART = read_journal_chart(Path("config/journal.toml"))
 BILLERS = BillerGroups(undoing=frozenset({"desco_postpaid"}))
 NEW_STAFF = """
 INSERT INTO staff (name, passphrase_hash, roles) SELECT n, '', '["finance"]' FROM unnest($1::text[]) AS n
+ON CONFLICT DO NOTHING
 """
 LONG_AGO = {
     "payments": "UPDATE payments SET updated_at = now() - interval '30 days' WHERE id = $1",

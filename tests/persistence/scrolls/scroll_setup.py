@@ -8,15 +8,21 @@ from uuid import UUID
 
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.claims import StartedClaim
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.delivery import Recording, plan_posted
 from ekpay_switch.domain.outcome import Outcome, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.scrolls.scroll import ScrollFile, ScrollTerms
+from ekpay_switch.persistence.decisions.cases import BillerGroups
+from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
 from ekpay_switch.persistence.short_transactions import ShortTransactions
+from ekpay_switch.ports.decisions import Proposal
+from ekpay_switch.security.identifiers import uuid7
 from tests.database import database_of
 from tests.persistence.books import APPROVED, BILLER, REFUSED, Books, delivery_of, recording_of
+from tests.persistence.decisions.decision_setup import APPROVES, CHART, NEW_STAFF, PROPOSES
 
 NUMBERED = ScrollTerms(layout="common", cycles=4, is_numbered=True, base=1)
 PLAIN = ScrollTerms(layout="common", cycles=4)
@@ -56,6 +62,18 @@ class ScrollDesk:
         posted = Posted(started.claim.attempt_reference, started.quote.sums.amount.minor)
         plan = plan_posted(delivery_of(started), State.REFUNDED, posted)
         await self.books.submit(Recording(delivery_of(started), plan))
+
+    async def decide(self, started: StartedClaim, action: DecisionAction) -> None:
+        """Two persons decide about a payment."""
+        await self.books.tell(NEW_STAFF, [PROPOSES, APPROVES])
+        transactions = ShortTransactions(self.books.database.connect_hot)
+        desk = PostgresDecisionDesk(transactions, BillerGroups(), CHART)
+        try:
+            proposal = Proposal(uuid7(), started.claim.payment_id, action, "they said so", PROPOSES, "DOC-1")
+            view = await desk.propose(proposal)
+            await desk.approve(view.id, view.code, APPROVES)
+        finally:
+            await transactions.close()
 
     async def move(self, started: StartedClaim, days: int, number: int = 1) -> None:
         """Let a payment have happened on another day."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.scrolls.layouts import content_of
 from ekpay_switch.domain.scrolls.scroll import RowType
 from ekpay_switch.persistence.scrolls.store import ChangedScrollError, RefusedScrollError
@@ -80,6 +81,36 @@ async def test_one_found_posted_before_any_file_was_made_is_told_as_paid_alone(d
     started = await desk.paid(REFUSED)
     await desk.found_posted(started)
     assert [row.row_type for row in (await desk.make()).rows] == [RowType.PAY]
+
+
+async def test_what_its_biller_has_let_go_of_is_told_as_reversed(desk: ScrollDesk) -> None:
+    """A late success that was undone, and a completed payment that two persons returned to its prefund."""
+    late, completed = await desk.paid(REFUSED), await desk.paid()
+    await desk.found_posted(late)
+    assert [row.row_type for row in (await desk.make()).rows] == [RowType.PAY, RowType.PAY]
+
+    await desk.decide(late, DecisionAction.BILLER_RETURNED)
+    await desk.decide(completed, DecisionAction.RETURN_TO_PREFUND)
+
+    rows = (await desk.make(cycle=2)).rows
+    assert {(row.row_type, row.payment_id, row.lines.total.minor) for row in rows} == {
+        (RowType.REV, one.claim.payment_id, -one.quote.sums.amount.minor) for one in (late, completed)
+    }
+    assert (await desk.make(cycle=3)).rows == ()
+    assert await desk.books.audit() is None
+
+
+@pytest.mark.parametrize(
+    "action", [DecisionAction.WRITE_OFF, DecisionAction.DEBIT_PARTNER], ids=lambda action: action.value
+)
+async def test_what_its_biller_keeps_is_not_told_as_reversed(
+    desk: ScrollDesk, action: DecisionAction
+) -> None:
+    late = await desk.paid(REFUSED)
+    await desk.found_posted(late)
+    await desk.decide(late, action)
+    assert [row.row_type for row in (await desk.make()).rows] == [RowType.PAY]
+    assert await desk.books.audit() is None
 
 
 async def test_a_biller_that_numbers_nothing_gets_its_rows_numbered(desk: ScrollDesk) -> None:
