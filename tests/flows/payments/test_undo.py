@@ -91,6 +91,19 @@ async def test_what_is_not_undone_is_reviewed_again_with_its_reason() -> None:
     assert small.alarms.raised == [("late_success", payment.claim.payment_id)]
 
 
+async def test_a_refusal_after_a_lost_answer_is_settled_by_an_inquiry() -> None:
+    """The first call has undone it, its answer was lost, and then the day was over."""
+    small, biller = await _late_success()
+    biller.undo_answers += [InDoubt("the answer was cut off"), Declined("not_open")]
+    await _resolve(small, 1)
+    biller.book.clear()
+
+    assert await _resolve(small, 3_600) == ["lease_due", "budget", "undo", "inquire", "record"]
+
+    assert small.books.only().state is State.REFUNDED
+    assert small.books.balance(SUSPENSE) == 0
+
+
 async def test_a_biller_that_undoes_no_more_is_not_called() -> None:
     small, biller = await _late_success(can_be_undone=False)
 

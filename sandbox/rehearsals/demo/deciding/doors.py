@@ -27,6 +27,7 @@ from sandbox.rehearsals.demo.deciding.shortened_times import (
     LATE_BILLER,
     RECEIPT_BILLER,
     STUCK_BILLER,
+    UNDOING_BILLER,
 )
 from sandbox.rehearsals.demo.deciding.waiting_payments import (
     WaitingPayments,
@@ -57,8 +58,8 @@ class PlayedDoor:
 DOORS = frozenset(
     {
         "another amount at the biller", "collected money that differs", "a refund paid by hand",
-        "an entry by hand", "late success", "a delivery without an answer", "a proposal that lapses",
-        "a final receipt that never came",
+        "an entry by hand", "late success", "a late success that is undone", "a delivery without an answer",
+        "a proposal that lapses", "a final receipt that never came",
     }
 )  # fmt: skip
 """Every kind of door; a demo that opened less is not proven."""
@@ -260,6 +261,7 @@ async def _decide_waiting(desk: FinanceDesk, waiting: WaitingPayments) -> list[P
     return list(
         await asyncio.gather(
             _decide_late_success(desk, waiting, references.late, ids[references.late.text]),
+            _undo_late_success(desk, waiting, references.late_to_undo, ids[references.late_to_undo.text]),
             _decide_stuck(desk, waiting, references.stuck, ids[references.stuck.text]),
             _let_lapse(desk, waiting, references.answering, ids[references.answering.text]),
             _name_receipt(desk, waiting, references.without_receipt, ids[references.without_receipt.text]),
@@ -271,7 +273,7 @@ async def _decide_late_success(
     desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
 ) -> PlayedDoor:
     """The biller books what it had not found; a first proposal is rejected, the partner pays after all."""
-    await waiting.arrive_after_give_back(reference)
+    await waiting.arrive_after_give_back(LATE_BILLER, reference)
     await desk.until_listed(payment_id, "review")
     hasty = DecisionRequest(payment_id, "write_off", "it is our loss")
     await desk.reject(await desk.propose(hasty), "the partner is asked first")
@@ -282,6 +284,20 @@ async def _decide_late_success(
         "went back, and then the request arrived and was booked"
     )
     return PlayedDoor("late success", waited, [rejected, await _decided(desk, consent)])
+
+
+async def _undo_late_success(
+    desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
+) -> PlayedDoor:
+    """The same at a biller that undoes on our call: it is called, and its booking reversed."""
+    await waiting.arrive_after_give_back(UNDOING_BILLER, reference)
+    await desk.until_listed(payment_id, "review")
+    request = DecisionRequest(payment_id, "undo", "the biller shall not keep what went back")
+    decided = await _decided(desk, request)
+    await desk.until_undone(payment_id)
+    waited = f"payment {payment_id}, {taka(reference.amount_paisa)} taka: the same at {UNDOING_BILLER}"
+    called = f"The switch called {UNDOING_BILLER}, which has undone it: its booking is reversed."
+    return PlayedDoor("a late success that is undone", waited, [decided, called])
 
 
 async def _decide_stuck(

@@ -15,6 +15,8 @@ _ENTRY = re.compile(r"^ +posts (.+):$")
 _POSTING = re.compile(r"^ +(debit|credit) +(\S+) (\S+)$")
 # Starting a command keeps a processor busy for a second or two.
 _AT_ONCE = 3
+# As `ekpay payments show` says it.
+_UNDONE = "undone by decision"
 _POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 90.0
 # More than wait at the end of any demo.
 _COUNT = "10000"
@@ -82,6 +84,19 @@ class FinanceDesk:
                     await asyncio.sleep(_POLL_SECONDS)
                     cases = await self._read("decide", "list", "--count", _COUNT, "--json")
                     self._listed = {case["subject"]: case["kind"] for case in cases}
+
+    async def until_undone(self, payment: str) -> None:
+        """Wait until the biller has undone a payment on the switch's call.
+
+        Raises:
+            NothingWaitsError: it has not within 90 seconds.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + _PATIENCE_SECONDS
+        while _UNDONE not in await self._run("payments", "show", payment):
+            if loop.time() > give_up_at:
+                raise NothingWaitsError(f"{payment} is not undone")
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def acknowledge(self, alarm: str) -> None:
         """The first person says that they work on an alarm."""

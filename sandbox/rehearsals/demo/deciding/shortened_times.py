@@ -12,8 +12,9 @@ from pathlib import Path
 import sandbox
 
 LATE_BILLER, STUCK_BILLER, ANSWERING_BILLER = "chattogram_wasa", "btcl_bill", "kgdcl_gas"
+UNDOING_BILLER = "dhaka_wasa"
 RECEIPT_BILLER = "ldtax"
-SHORTENED_BILLERS = (LATE_BILLER, ANSWERING_BILLER, RECEIPT_BILLER)
+SHORTENED_BILLERS = (LATE_BILLER, UNDOING_BILLER, ANSWERING_BILLER, RECEIPT_BILLER)
 
 _REPOSITORY = Path(str(sandbox.__file__)).parent.parent
 
@@ -31,10 +32,16 @@ class ShortenedTime:
 SHORTENED_TIMES = (
     # A delivery without an answer is an alarm after 18 seconds of a demo, not after 72 minutes.
     ShortenedTime("alarms.toml", "alarms.delivery_stuck", "after_hours", "0.1"),
-    # This biller says "not found" too early; it is asked soon after its money went back.
-    ShortenedTime(f"billers/{LATE_BILLER}.toml", "safety", "not_found_settle_seconds", "20"),
-    ShortenedTime(f"billers/{LATE_BILLER}.toml", "timing", "ask_after_seconds", "[100, 200, 300]"),
-    ShortenedTime(f"billers/{LATE_BILLER}.toml", "timing", "ask_every_seconds", "100"),
+    # These billers say "not found" too early; they are asked soon after their money went back.
+    *(
+        ShortenedTime(f"billers/{biller}.toml", section, name, text)
+        for biller in (LATE_BILLER, UNDOING_BILLER)
+        for section, name, text in (
+            ("safety", "not_found_settle_seconds", "20"),
+            ("timing", "ask_after_seconds", "[100, 200, 300]"),
+            ("timing", "ask_every_seconds", "100"),
+        )
+    ),
     # This one is asked often enough to answer while a proposal about it waits.
     ShortenedTime(f"billers/{ANSWERING_BILLER}.toml", "timing", "ask_after_seconds", "[90, 300]"),
     ShortenedTime(f"billers/{ANSWERING_BILLER}.toml", "timing", "ask_every_seconds", "100"),

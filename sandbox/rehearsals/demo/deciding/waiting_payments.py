@@ -18,6 +18,7 @@ from sandbox.rehearsals.demo.deciding.shortened_times import (
     LATE_BILLER,
     RECEIPT_BILLER,
     STUCK_BILLER,
+    UNDOING_BILLER,
 )
 from sandbox.rehearsals.demo.paying.load import DemoBillers
 from sandbox.rehearsals.demo.paying.partner import NOTHING_SENT, PartnerSide, Reference
@@ -25,6 +26,8 @@ from sandbox.rehearsals.installation.parties import Parties
 
 _FAR_SIDE = "direct"
 """The family of the billers whose network fails here, as the proxy names it."""
+_HELD_CALLS = {LATE_BILLER: (_FAR_SIDE, "payment"), UNDOING_BILLER: ("aggregator", "bill-payment")}
+"""Of the billers that get a payment too late, the family and the call that pays."""
 _ASK_EVERY_SECONDS = 0.5
 _PATIENCE_SECONDS = 60.0
 # Both sends of a payment: a biller that deduplicates is sent a lost one again.
@@ -41,19 +44,21 @@ class WaitingPayments:
         self._network = billers.network
         self._clients = {client.known_as: client for client in billers.admin_clients.values()}
 
-    async def pay_too_late(self) -> Reference:
+    async def pay_too_late(self, biller: str) -> Reference:
         """A payment whose sends the network holds: its biller finds nothing when it is asked."""
-        await self._strike(NetworkFault.HOLD_REQUEST, f"{LATE_BILLER}/payment", _SENDS)
-        return await self._pay(LATE_BILLER)
+        far_side, call = _HELD_CALLS[biller]
+        await self._network.strike(far_side, NetworkFault.HOLD_REQUEST, f"{biller}/{call}", _SENDS)
+        return await self._pay(biller)
 
-    async def arrive_after_give_back(self, reference: Reference) -> None:
+    async def arrive_after_give_back(self, biller: str, reference: Reference) -> None:
         """Let the held sends arrive once the money has gone back.
 
         Raises:
             NothingWaitsError: it does not go back.
         """
         await self._until(reference, _GIVEN_BACK)
-        await self._network.release(_FAR_SIDE)
+        far_side, _ = _HELD_CALLS[biller]
+        await self._network.release(far_side)
 
     async def until_paid(self, reference: Reference) -> None:
         """Wait until the switch says that a payment is paid.
@@ -65,8 +70,8 @@ class WaitingPayments:
 
     async def pay_unanswered(self, biller: str) -> Reference:
         """A payment that its biller has taken, and nobody hears of it, however often it is asked."""
-        await self._strike(NetworkFault.RESET_AFTER, f"{biller}/payment", 1)
-        await self._strike(NetworkFault.RESET_BEFORE, f"{biller}/status", None)
+        await self._network.strike(_FAR_SIDE, NetworkFault.RESET_AFTER, f"{biller}/payment", 1)
+        await self._network.strike(_FAR_SIDE, NetworkFault.RESET_BEFORE, f"{biller}/status", None)
         return await self._pay(biller)
 
     async def let_answers_through(self) -> None:
@@ -97,9 +102,6 @@ class WaitingPayments:
                 raise NothingWaitsError(f"the payment {reference.text} is still {code}")
             await asyncio.sleep(_ASK_EVERY_SECONDS)
 
-    async def _strike(self, fault: NetworkFault, match: str, times: int | None) -> None:
-        await self._network.strike(_FAR_SIDE, fault, match, times)
-
     async def _pay(self, biller: str) -> Reference:
         client = self._clients[biller]
         (bill, *_) = await client.payables(1)
@@ -116,13 +118,17 @@ class WaitingReferences:
     """The partner's references of the payments that wait."""
 
     late: Reference
+    late_to_undo: Reference
     stuck: Reference
     answering: Reference
     without_receipt: Reference
 
     def texts(self) -> list[str]:
         """All of them."""
-        return [one.text for one in (self.late, self.stuck, self.answering, self.without_receipt)]
+        return [
+            one.text
+            for one in (self.late, self.late_to_undo, self.stuck, self.answering, self.without_receipt)
+        ]
 
 
 @asynccontextmanager
@@ -135,10 +141,11 @@ async def open_waiting_payments(billers: DemoBillers, parties: Parties) -> Async
 
 async def pay_all(waiting: WaitingPayments) -> WaitingReferences:
     """Make every payment that waits, at once."""
-    late, stuck, answering, without_receipt = await asyncio.gather(
-        waiting.pay_too_late(),
+    late, late_to_undo, stuck, answering, without_receipt = await asyncio.gather(
+        waiting.pay_too_late(LATE_BILLER),
+        waiting.pay_too_late(UNDOING_BILLER),
         waiting.pay_unanswered(STUCK_BILLER),
         waiting.pay_unanswered(ANSWERING_BILLER),
         waiting.pay_without_final_receipt(),
     )
-    return WaitingReferences(late, stuck, answering, without_receipt)
+    return WaitingReferences(late, late_to_undo, stuck, answering, without_receipt)
