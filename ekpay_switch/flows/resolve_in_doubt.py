@@ -40,6 +40,7 @@ from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, P
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.deliver import record_plan, send_and_record
 from ekpay_switch.flows.give_back import give_back
+from ekpay_switch.flows.inquiry_budget import may_ask
 from ekpay_switch.flows.undo import undo_late_success
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import LeasedPayment, World
@@ -56,7 +57,7 @@ async def resolve_in_doubt(leased: LeasedPayment, world: World) -> None:
     if biller is None or not biller.profile.safety.can_be_asked:
         await _resolve_by_files(leased, biller, world)
         return
-    if not await _may_ask(leased, biller, world):
+    if not await may_ask(leased, biller.profile, world):
         return
     leased = _with_terms(leased, biller)
     inquiry = await biller.inquire(leased.order)
@@ -139,15 +140,6 @@ async def _raise_for_file(leased: LeasedPayment, why: str, world: World) -> None
     await world.alarms.raise_alarm(
         RaisedAlarm.of_payment(Alarm.FILE_NEEDS_A_PERSON, payment_id, {"why": why})
     )
-
-
-async def _may_ask(leased: LeasedPayment, biller: BillerAdapter, world: World) -> bool:
-    """Whether the budget allows an inquiry now, and the payment is still ours to inquire about."""
-    wait_seconds = await world.budget.take(biller.profile.id, biller.profile.inquiries_per_second)
-    if wait_seconds > 0:
-        await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", was_asked=False)
-        return False
-    return world.clock.monotonic() < leased.ask_before
 
 
 async def _ask_later(leased: LeasedPayment, answer: NoAnswer, biller: BillerAdapter, world: World) -> None:

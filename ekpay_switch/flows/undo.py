@@ -13,6 +13,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.delivery import PayOrder, Recording, plan_not_undone, plan_undone
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Outcome, Unreached
+from ekpay_switch.flows.inquiry_budget import may_ask
 from ekpay_switch.ports.billers import UndoingBillerAdapter
 from ekpay_switch.ports.world import LeasedPayment, World
 
@@ -24,11 +25,7 @@ async def undo_late_success(leased: LeasedPayment, world: World) -> None:
         await _keep_in_review(leased, "it takes no such call", world)
         return
     profile = biller.profile
-    wait_seconds = await world.budget.take(profile.id, profile.inquiries_per_second)
-    if wait_seconds > 0:
-        await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", was_asked=False)
-        return
-    if world.clock.monotonic() >= leased.ask_before:
+    if not await may_ask(leased, profile, world):
         return
     order = replace(leased.order, send_before=world.clock.monotonic() + profile.timing.send_seconds)
     outcome = await biller.undo(order)
