@@ -165,7 +165,8 @@ class Refundable:
     total: what the payee was credited, since charges stay, unless a merchant's agreement returns them
     (architecture.md 4). `parts` counts the refunds that are not freed. `split` is a merchant payment's, None
     where a bill was paid. `charged_back` is what chargebacks took of the try, `from_suspense` the part of it
-    that is not in the running total. `is_funding` says that the try's money paid for the payment.
+    that is not in the running total, and `paid_late` what its connector paid after the refund had ended.
+    `is_funding` says that the try's money paid for the payment.
     """
 
     payment_state: State
@@ -180,6 +181,7 @@ class Refundable:
     split: Split | None = None
     charged_back: Money = ZERO
     from_suspense: Money = ZERO
+    paid_late: Money = ZERO
     is_funding: bool = True
 
 
@@ -187,7 +189,7 @@ def refuse_refund(new: NewRefund, payment: Refundable) -> RefundRefusal | None:
     """The first reason that applies; None where the refund may be accepted (a chargeback: `chargebacks`).
 
     A bill whose biller takes nothing back needs somebody who is named to bear it. What chargebacks took from
-    suspense is back with the payer and is not given again.
+    suspense, and what a connector paid late, is back with the payer and is not given again.
     """
     is_completed = payment.payment_state is State.COMPLETED
     if not is_completed or payment.collected is None or payment.collected_at is None:
@@ -195,7 +197,8 @@ def refuse_refund(new: NewRefund, payment: Refundable) -> RefundRefusal | None:
     if new.amount.currency != payment.collected.currency:
         return RefundRefusal.OTHER_CURRENCY
     taken = new.amount + payment.refunded
-    is_too_much = taken > payment.amount_max or taken + payment.from_suspense > payment.collected
+    with_payer = payment.from_suspense + payment.paid_late
+    is_too_much = taken > payment.amount_max or taken + with_payer > payment.collected
     age = payment.now - payment.collected_at
     is_final = payment.split is None and not new.burden.biller_takes_back
     checks = (

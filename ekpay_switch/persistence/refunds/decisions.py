@@ -202,7 +202,7 @@ async def _approve_refund(case: RefundCase, by: str) -> None:
     if case.payment_state is not State.COMPLETED:
         # Only then was its payee credited.
         raise NotWaitingError
-    await _require_not_charged_back(case)
+    await _require_not_with_payer(case)
     split = await read_split(case.connection, case.payment)
     if split is not None and not split.covers(case.amount):
         raise DebtLimitError
@@ -220,7 +220,7 @@ async def _approve_give_back(case: RefundCase, by: str, kind: RefundKind) -> Non
     end = await _end_of_review(case.connection, case.payment, case.try_row)
     if end.kind is not kind:
         raise NotWaitingError
-    await _require_not_charged_back(case)
+    await _require_not_with_payer(case)
     await _move(
         case, RefundEvent.APPROVED, StepDetails(by, {"approved_by": by, "next_action_at": case.refund["now"]})
     )
@@ -318,11 +318,12 @@ def _require_waiting(case: RefundCase, state: RefundState) -> None:
         raise NotWaitingError
 
 
-async def _require_not_charged_back(case: RefundCase) -> None:
+async def _require_not_with_payer(case: RefundCase) -> None:
     """Raise ChargedBackError where the payer would then have more than the try collected."""
     payment_id, attempt_id = case.payment["id"], case.refund["attempt_id"]
     held = await case.connection.fetchrow(READ_PARTS, payment_id, attempt_id, sorted(FREED))
-    if case.try_row["refunded"] + held["from_suspense"] > case.try_row["collected"]:
+    with_payer = case.try_row["refunded"] + held["from_suspense"] + held["paid_late"]
+    if with_payer > case.try_row["collected"]:
         raise ChargedBackError
 
 

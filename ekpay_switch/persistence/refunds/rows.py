@@ -21,7 +21,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import Bearer
-from ekpay_switch.domain.refunds.refund import LockedRefund, NewRefund, RefundKind, RefundState
+from ekpay_switch.domain.refunds.refund import LockedRefund, NewRefund, RefundEvent, RefundKind, RefundState
 from ekpay_switch.persistence.collections.share_postings import accounts_of_refunds
 from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_statements_of
 from ekpay_switch.persistence.payment_rows import LOCK_TRY, lock_books, lock_payment
@@ -80,11 +80,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
 CHANGE_RUNNING_TOTALS = """
 UPDATE tries SET refunded = refunded + $2, charged_back = charged_back + $3 WHERE attempt_id = $1
 """
-# Of the refunds of a try that are not freed: how many they are, and what chargebacks took from suspense.
-READ_PARTS = """
-SELECT count(*) AS parts, coalesce(sum(from_suspense), 0)::bigint AS from_suspense FROM refunds
-WHERE payment_id = $1 AND attempt_id = $2 AND state <> ALL($3::text[]) AND further_movement_id IS NULL
-"""
+# Of the refunds of a try that are not freed: how many they are, and what chargebacks took from suspense. Of
+# all refunds: what the connector has paid after they had ended, which no running total holds.
+READ_PARTS = f"""
+SELECT count(*) FILTER (WHERE state <> ALL($3::text[])) AS parts,
+  coalesce(sum(from_suspense) FILTER (WHERE state <> ALL($3::text[])), 0)::bigint AS from_suspense,
+  coalesce(sum(amount) FILTER (WHERE EXISTS (SELECT FROM refund_history AS h
+    WHERE h.refund_id = r.id AND h.event = '{RefundEvent.PAID_LATE}')), 0)::bigint AS paid_late
+FROM refunds AS r
+WHERE payment_id = $1 AND attempt_id = $2 AND further_movement_id IS NULL
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,7 @@ async def _refundable(
         split=split,
         charged_back=Money(try_row["charged_back"], currency),
         from_suspense=Money(held["from_suspense"], currency),
+        paid_late=Money(held["paid_late"], currency),
         is_funding=try_row["outcome"] == TryEnd.APPROVED,
     )
 

@@ -92,6 +92,12 @@ KINDS = {kind: replace(HELD, kind=kind) for kind in RefundKind}
 OWED = [RefundKind.GIVE_BACK, RefundKind.UNEXPECTED]
 
 
+def test_what_a_connector_paid_after_all_is_not_given_again() -> None:
+    assert refuse_refund(ASKED, replace(SEEN, paid_late=Money(102_075) - AMOUNT)) is None
+    more = replace(SEEN, paid_late=Money(102_076) - AMOUNT)
+    assert refuse_refund(ASKED, more) is RefundRefusal.EXCEEDS_REMAINING
+
+
 def a_split(room: int, alone_max: int = 100_000) -> Split:
     return Split("merchant:m", SHARES, Money(room), Money(alone_max))
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.refunds.refund import LockedRefund, NoRefundRoute, RefundState
+from ekpay_switch.domain.refunds.refund import LockedRefund, NoRefundRoute, RefundRefusal, RefundState
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.refunds.decisions import NotWaitingError
 from ekpay_switch.persistence.refunds.late_payments import PaidByConnectorError
@@ -16,7 +16,7 @@ from ekpay_switch.persistence.refunds.staff_actions import UnknownRefundError
 from ekpay_switch.ports.collections import RefundRecorded
 from ekpay_switch.ports.finance import FileAnswer, FileSays, LineEvent, LineRole
 from tests.persistence.collections.collection_setup import KEPT, TAKEN, Till
-from tests.persistence.refunds.refund_setup import BILLED, DELIVERED, NO, Office, given, open_office
+from tests.persistence.refunds.refund_setup import BILLED, DELIVERED, NO, Office, given, open_office, wanted
 
 SAYS, CONFIRMS = "Rahima", "Karim"
 LATE = given("RFD1", TAKEN)
@@ -166,8 +166,9 @@ async def test_what_had_failed_and_is_paid_after_all_is_a_claim(office: Office) 
     assert recorded == RefundRecorded(RefundState.FAILED, Alarm.LATE_REFUND)
     claim = {"suspense:bkash": BILLED, "receivable:bkash": TAKEN - KEPT - BILLED}
     assert await office.till.balances() == DELIVERED | claim
+    assert await office.ask(wanted(paid.payment_id, BILLED)) is RefundRefusal.EXCEEDS_REMAINING
     # Its name is known, so that another refund of the payment is not taken for it.
-    again = await office.take(paid)
+    again = await office.take(paid, TAKEN - BILLED)
     assert (await office.leased(again.refund_id)).order.known_refunds == {"RFD1"}
 
 
