@@ -18,14 +18,8 @@ from ekpay_switch.domain.delivery import Delivery, PayOrder
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import (
-    LockedRefund,
-    NewRefund,
-    RefundFinding,
-    RefundKind,
-    RefundRefusal,
-    RefundState,
-)
+from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
+from ekpay_switch.domain.refunds.refund import LockedRefund, RefundFinding, RefundKind, RefundState
 from ekpay_switch.domain.refusals import Refusal
 
 

@@ -10,14 +10,8 @@ from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.refunds.burden import Burden
-from ekpay_switch.domain.refunds.refund import (
-    LockedRefund,
-    NewRefund,
-    RefundAnswer,
-    RefundFinding,
-    RefundKind,
-    RefundRefusal,
-)
+from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
+from ekpay_switch.domain.refunds.refund import LockedRefund, RefundAnswer, RefundFinding, RefundKind
 from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundView
 from ekpay_switch.security.identifiers import uuid7
 from tests.contracts.collection_steps import COLLECTED, deliver, fund, new_collection, new_try

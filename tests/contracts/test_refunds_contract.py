@@ -8,11 +8,8 @@ import pytest_asyncio
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.burden import UNNAMED
-from ekpay_switch.domain.refunds.refund import (
-    RefundKind,
-    RefundRefusal,
-    RefundState,
-)
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
 from ekpay_switch.ports.collections import RefundOpened
 from ekpay_switch.security.identifiers import uuid7
 from tests.contracts.collection_steps import (

@@ -7,7 +7,8 @@ from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.burden import Burden
-from ekpay_switch.domain.refunds.refund import NewRefund, RefundKind, RefundState
+from ekpay_switch.domain.refunds.new_refund import NewRefund
+from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
 from ekpay_switch.flows.collect import ClientCollectOrder, CollectionAnswer, collect, try_again
 from ekpay_switch.flows.payer_returned import payer_returned, receive_callback
 from ekpay_switch.flows.resolve_collection import resolve_collection

@@ -12,7 +12,7 @@ from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read_messa
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import Burden
-from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal
+from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
 from ekpay_switch.ports.collections import PaymentView, RefundOpened
 from ekpay_switch.ports.connectors import BY_HAND, RefundRules

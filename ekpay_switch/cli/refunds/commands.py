@@ -16,7 +16,8 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
-from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.refunds.staff_actions import Line, RefundRefusedError, RefundStaffActions
 from ekpay_switch.persistence.short_transactions import ShortTransactions

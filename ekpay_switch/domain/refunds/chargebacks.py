@@ -9,7 +9,7 @@ from dataclasses import replace
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.burden import UNNAMED
-from ekpay_switch.domain.refunds.refund import NewRefund, Refundable, RefundRefusal
+from ekpay_switch.domain.refunds.new_refund import NewRefund, Refundable, RefundRefusal
 
 
 def payee_remaining(payment: Refundable) -> Money:

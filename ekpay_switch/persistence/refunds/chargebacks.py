@@ -11,7 +11,8 @@ from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.ledger.posting_rules import charged_back_from_suspense_entry, paid_back_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import NewRefund, RefundEvent, RefundRefusal
+from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundEvent
 from ekpay_switch.persistence.payment_rows import update_row
 from ekpay_switch.persistence.refunds.rows import CHANGE_RUNNING_TOTALS, RefundTarget, Row
 from ekpay_switch.persistence.refunds.steps import StepDetails, move_refund, owe, post

@@ -14,9 +14,11 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.burden import UNNAMED, Burden
 from ekpay_switch.domain.refunds.end_of_review import ReviewEnd, end_of_review
+from ekpay_switch.domain.refunds.new_refund import (
+    NewRefund,
+)
 from ekpay_switch.domain.refunds.refund import (
     FREED,
-    NewRefund,
     PaidByHand,
     RefundEvent,
     RefundKind,

@@ -21,7 +21,8 @@ from ekpay_switch.domain.ledger.posting_rules import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import Bearer
-from ekpay_switch.domain.refunds.refund import LockedRefund, NewRefund, RefundEvent, RefundKind, RefundState
+from ekpay_switch.domain.refunds.new_refund import NewRefund
+from ekpay_switch.domain.refunds.refund import LockedRefund, RefundEvent, RefundKind, RefundState
 from ekpay_switch.persistence.collections.share_postings import accounts_of_refunds
 from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_statements_of
 from ekpay_switch.persistence.payment_rows import LOCK_TRY, lock_books, lock_payment

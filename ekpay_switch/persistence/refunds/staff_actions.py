@@ -16,7 +16,8 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
-from ekpay_switch.domain.refunds.refund import RefundKind, RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
 from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.payment_rows import from_json
 from ekpay_switch.persistence.refunds.chargebacks import ChargebackLimit, ask_chargeback

@@ -18,22 +18,24 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import InDoubt
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.chargebacks import divide_chargeback, refuse_chargeback
+from ekpay_switch.domain.refunds.new_refund import (
+    NewRefund,
+    Refundable,
+    RefundRefusal,
+    refuse_refund,
+    takes_two_persons,
+)
 from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
     REFUND_TRANSITIONS,
     LockedRefund,
-    NewRefund,
-    Refundable,
     RefundAnswer,
     RefundEvent,
     RefundFinding,
     RefundKind,
-    RefundRefusal,
     RefundState,
     decide_refund,
-    refuse_refund,
-    takes_two_persons,
 )
 from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.collections.share_postings import read_split

@@ -9,7 +9,8 @@ import pytest
 from ekpay_switch.api.v1.answers import refund_status
 from ekpay_switch.api.v1.problems import ProblemCode
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.ports.connectors import RefundRules
 from tests.api.v1.v1_setup import NO_PAYMENT, PAYMENTS, Shop, Till, a_refund, code_of
 from tests.factories import TOTAL

@@ -19,7 +19,7 @@ from ekpay_switch.api.v1.routes import RestV1, mount
 from ekpay_switch.domain.collections.connector_calls import CollectInquiry, CollectOrder, CreateOutcome
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal
+from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.edge_kit.rates import RateLimit

@@ -9,7 +9,8 @@ from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.burden import UNNAMED
 from ekpay_switch.domain.refunds.chargebacks import divide_chargeback, payee_remaining, refuse_chargeback
-from ekpay_switch.domain.refunds.refund import Refundable, RefundKind, RefundRefusal
+from ekpay_switch.domain.refunds.new_refund import Refundable, RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundKind
 from tests.domain.refunds.test_refund import ASKED, CONSENTED, NOON, OUR_LOSS, SEEN, a_split
 
 TAKEN = replace(ASKED, kind=RefundKind.CHARGEBACK)

@@ -22,26 +22,28 @@ from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
 from ekpay_switch.domain.refunds.late_refunds import LateStep, late_step
+from ekpay_switch.domain.refunds.new_refund import (
+    NewRefund,
+    Refundable,
+    RefundRefusal,
+    refuse_refund,
+    takes_two_persons,
+)
 from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
     REFUND_TRANSITIONS,
     LockedRefund,
-    NewRefund,
     NoRefundRoute,
     PaidByHand,
-    Refundable,
     RefundAnswer,
     RefundEvent,
     RefundKind,
     RefundPlan,
-    RefundRefusal,
     RefundState,
     decide_refund,
     refund_after,
     refund_due_entry,
-    refuse_refund,
-    takes_two_persons,
 )
 from ekpay_switch.domain.shares import Split, Stake
 

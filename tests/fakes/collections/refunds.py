@@ -15,24 +15,26 @@ from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.chargebacks import divide_chargeback, refuse_chargeback
 from ekpay_switch.domain.refunds.late_refunds import LateStep, late_step
+from ekpay_switch.domain.refunds.new_refund import (
+    NewRefund,
+    Refundable,
+    RefundRefusal,
+    refuse_refund,
+    takes_two_persons,
+)
 from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
     REFUND_TRANSITIONS,
     LockedRefund,
-    NewRefund,
     PaidByHand,
-    Refundable,
     RefundAnswer,
     RefundEvent,
     RefundFinding,
     RefundKind,
     RefundPlan,
-    RefundRefusal,
     RefundState,
     decide_refund,
-    refuse_refund,
-    takes_two_persons,
 )
 from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundView
 from tests.fakes.collections.tables import CollectTables, StoredRefund, StoredTry

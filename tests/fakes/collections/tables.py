@@ -16,9 +16,11 @@ from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import Sums, charged_back_from_suspense_entry
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
+from ekpay_switch.domain.refunds.new_refund import (
+    NewRefund,
+)
 from ekpay_switch.domain.refunds.refund import (
     IN_THE_AIR,
-    NewRefund,
     RefundEvent,
     RefundKind,
     RefundState,

@@ -33,7 +33,8 @@ from ekpay_switch.domain.collections.funding import (
 )
 from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
-from ekpay_switch.domain.refunds.refund import LockedRefund, NewRefund, RefundFinding, RefundRefusal
+from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
+from ekpay_switch.domain.refunds.refund import LockedRefund, RefundFinding
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.collections import (
     Callbacks,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 
-from ekpay_switch.domain.refunds.refund import RefundRefusal
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.persistence.refunds.staff_actions import RefundRefusedError
 from sandbox.callers.client.messages import ApiOrder, new_key
 from sandbox.callers.payer.payer import Payer, PayerDecision

@@ -15,7 +15,8 @@ from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.flows.payer_returned import CallbackReceipt, receive_callback
 from ekpay_switch.ports.collections import RefundOpened
 from tests.factories import BILL_NO, TOTAL, a_bill

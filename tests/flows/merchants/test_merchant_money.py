@@ -11,7 +11,8 @@ from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.flows.deliver_collected import deliver_collected
 from tests.fakes.connectors import Move
 from tests.fakes.payments import books_balance

@@ -11,13 +11,8 @@ from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
-from ekpay_switch.domain.refunds.refund import (
-    LockedRefund,
-    NewRefund,
-    RefundAnswer,
-    RefundKind,
-    RefundRefusal,
-)
+from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
+from ekpay_switch.domain.refunds.refund import LockedRefund, RefundAnswer, RefundKind
 from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.persistence.short_transactions import Connect, ShortTransactions, TransactionLimits

@@ -11,7 +11,8 @@ from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import UNNAMED, Burden
-from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.persistence.refunds.decisions import ChargedBackError, NothingInSuspenseError
 from ekpay_switch.persistence.refunds.staff_actions import ChargebackTooLargeError, RefundRefusedError
 from tests.persistence.books import REFUSED

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.refunds.refund import LockedRefund, NoRefundRoute, RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
+from ekpay_switch.domain.refunds.refund import LockedRefund, NoRefundRoute, RefundState
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.refunds.decisions import NotWaitingError
 from ekpay_switch.persistence.refunds.late_payments import PaidByConnectorError

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunds.refund import LockedRefund, RefundAnswer, RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
+from ekpay_switch.domain.refunds.refund import LockedRefund, RefundAnswer, RefundState
 from ekpay_switch.ports.collections import RefundOpened, RefundView
 from tests.persistence.collections.collection_setup import TAKEN, Till
 from tests.persistence.refunds.refund_setup import (

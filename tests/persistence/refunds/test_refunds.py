@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.persistence.refunds.rows import READ_PARTS
 from ekpay_switch.persistence.refunds.store import LEASE_DUE, OWED_BACK, READ_STANDING
 from ekpay_switch.ports.collections import RefundOpened

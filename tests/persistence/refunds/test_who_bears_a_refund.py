@@ -7,7 +7,7 @@ import pytest
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
-from ekpay_switch.domain.refunds.refund import RefundRefusal
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.refunds.staff_actions import BearerError, RefundRefusedError
 from ekpay_switch.ports.collections import RefundView
