@@ -29,7 +29,6 @@ from ekpay_switch.domain.decisions.journal import JournalChart
 from ekpay_switch.persistence.alarms.desk import PostgresAlarmDesk
 from ekpay_switch.persistence.alarms.terms import store_alarm_terms
 from ekpay_switch.persistence.alarms.upkeep import RAISED_AT_ONCE, AlarmUpkeep
-from ekpay_switch.persistence.decisions.cases import BillerGroups
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.embedded.roles import SUPERUSER
 from ekpay_switch.persistence.short_transactions import ShortTransactions
@@ -104,7 +103,7 @@ async def measure() -> ListTimes:
         upkeep = AlarmUpkeep(stage.database.engine())
         transactions = ShortTransactions(stage.database.connect)
         try:
-            cases = PostgresDecisionDesk(transactions, BillerGroups(), JournalChart(frozenset()))
+            cases = PostgresDecisionDesk(transactions, {}, JournalChart(frozenset()))
             questions = await _questions(PostgresAlarmDesk(stage.database.connect), cases)
             lists = {name: await _times(ask) for name, ask in questions.items()}
             return ListTimes(lists, await _times(upkeep.sweep), first_sweeps)

@@ -113,7 +113,8 @@ class DeliveryPlan:
 
     An empty `events` leaves the state alone (the doubt goes on); `entry` is the journal entry of the same
     transaction; `notice` names the notification, or is empty; `tokens` are kept sealed.
-    `unique_receipt` is a receipt that no other payment may have, or empty.
+    `unique_receipt` is a receipt that no other payment may have, or empty. Where it `keeps_facts`, they are
+    added to those that the payment has, instead of replacing them.
     """
 
     end: str
@@ -124,6 +125,7 @@ class DeliveryPlan:
     notice: str = ""
     tokens: tuple[TokenLine, ...] = ()
     unique_receipt: str = ""
+    keeps_facts: bool = False
 
     @property
     def alarm(self) -> Alarm | None:
@@ -279,6 +281,7 @@ def plan_receipt(final_receipt: str) -> DeliveryPlan:
         (Event.RECEIPT_ISSUED,),
         facts={FINAL_RECEIPT: final_receipt},
         notice="receipt_issued",
+        keeps_facts=True,
     )
 
 
@@ -302,23 +305,12 @@ def plan_half_done(waits_for: str) -> DeliveryPlan:
     )
 
 
-def plan_undone(delivery: Delivery, decision: str, facts: Mapping[str, str]) -> DeliveryPlan:
-    """The biller has undone what it held of a payment that was given back: its booking is reversed."""
-    posted = posted_after_give_back_entry(
-        delivery.biller_id, delivery.sums.amount, from_deposit=delivery.terms.from_deposit
-    )
-    return DeliveryPlan(
-        AttemptEnd.NOT_POSTED,
-        (Event.CONTRARY_EVIDENCE, Event.REVIEWED_AS_REFUNDED),
-        posted.reversal(),
-        facts={**facts, "undone_by_decision": decision},
-    )
-
-
-def plan_not_undone(why: str) -> DeliveryPlan:
-    """The biller keeps what it holds of a payment that was given back: its review goes on."""
-    facts = {"why": f"the biller does not undo it: {why}"}
-    return DeliveryPlan(AttemptEnd.DISAGREED, (Event.CONTRARY_EVIDENCE,), facts=facts, notice="late_success")
+def facts_after(facts: Mapping[str, str], plan: DeliveryPlan) -> Mapping[str, str]:
+    """What is known of a payment after a plan: its last answer, or that beside what was known before."""
+    if not plan.events:
+        return facts
+    known = {name: fact for name, fact in facts.items() if plan.keeps_facts and name != UNDO_WANTED}
+    return known | dict(plan.facts)
 
 
 def plan_not_posted(delivery: Delivery) -> DeliveryPlan:

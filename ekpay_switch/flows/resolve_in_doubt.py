@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.after_give_back import KnownHolding, is_known_holding
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.collections.file_proofs import (
     SAYS_DONE,
@@ -46,6 +47,7 @@ from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import LeasedPayment, World
 
 LOOK_AGAIN_SECONDS = 3_600.0
+_DECIDED = "two persons have decided about what the biller holds"
 
 
 async def resolve_in_doubt(leased: LeasedPayment, world: World) -> None:
@@ -71,6 +73,8 @@ async def resolve_in_doubt(leased: LeasedPayment, world: World) -> None:
     )
     if leased.state is State.COMPLETED:
         await _look_for_receipt(leased, inquiry, biller, world)
+    elif is_known_holding(leased.known_to_hold, inquiry):
+        await world.payments.postpone(leased, None, _DECIDED, was_asked=True)
     else:
         await _act_on_inquiry(leased, inquiry, biller, world)
 
@@ -103,7 +107,9 @@ async def _resolve_by_files(leased: LeasedPayment, biller: BillerAdapter | None,
         # No file contains a token or a final receipt.
         owes_us = profile.gives_tokens or profile.has_unique_receipt or profile.receipt_comes_later
         step = step_without_inquiry(_proof(leased, biller), leased.state, owes_us=owes_us)
-    if biller is None or step is FileStep.WAIT:
+    if step is FileStep.BELIEVE and leased.known_to_hold == KnownHolding.WHOLE:
+        await world.payments.postpone(leased, None, _DECIDED, was_asked=False)
+    elif biller is None or step is FileStep.WAIT:
         # A payment that was given back needs no inquiry; a file that names it as done wakes it.
         again = None if leased.state is State.REFUNDED else LOOK_AGAIN_SECONDS
         await world.payments.postpone(leased, again, "the biller cannot be asked", was_asked=False)

@@ -57,7 +57,8 @@ class LeasedPayment:
 
     `ask_before` is a reading of the monotonic clock, in seconds, after which no inquiry may be sent: the next
     holder may be inquiring already. `files` are the statements of its biller's settlement files about the
-    attempt when it was leased. `undo_wanted` is the decision by which its biller is to undo it, or empty.
+    attempt when it was leased. `undo_wanted` is the decision by which its biller is to undo it, or empty;
+    `known_to_hold` is what two persons have decided about that its biller holds (`KnownHolding`), or empty.
     """
 
     delivery: Delivery
@@ -69,6 +70,7 @@ class LeasedPayment:
     ask_before: float = math.inf
     files: FileStatements = NO_FILES
     undo_wanted: str = ""
+    known_to_hold: str = ""
 
 
 class Payments(Protocol):

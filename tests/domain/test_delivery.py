@@ -3,6 +3,7 @@ from uuid import UUID
 
 import pytest
 
+from ekpay_switch.domain.after_give_back import plan_not_undone, plan_undone
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.delivery import (
     AttemptEnd,
@@ -10,11 +11,9 @@ from ekpay_switch.domain.delivery import (
     Delivery,
     DeliveryPlan,
     plan_not_posted,
-    plan_not_undone,
     plan_outcome,
     plan_posted,
     plan_receipt_taken,
-    plan_undone,
 )
 from ekpay_switch.domain.ledger.posting_rules import (
     Sums,

@@ -1,11 +1,12 @@
 """The books in memory: the same judgements as the real ones, without the database."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from ekpay_switch.domain.after_give_back import KNOWN_TO_HOLD
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.claims import (
@@ -26,7 +27,6 @@ from ekpay_switch.domain.delivery import (
     LATE_TO_ASK_ABOUT,
     UNDO_WANTED,
     Delivery,
-    DeliveryPlan,
     NextSend,
     PayOrder,
     RecordAnswer,
@@ -35,6 +35,7 @@ from ekpay_switch.domain.delivery import (
     SendAnswer,
     SendStarted,
     Stale,
+    facts_after,
     plan_receipt_taken,
 )
 from ekpay_switch.domain.inquiries import DoubtfulSend
@@ -314,7 +315,7 @@ class FakePayments:
             standing,
             state=state,
             refusal=plan.refusal or standing.refusal,
-            facts=_facts_after(standing, plan),
+            facts=facts_after(standing.facts, plan),
             paid_at=now,
         )
         payment.lease_until = None
@@ -378,9 +379,17 @@ class FakePayments:
         )
         send = DoubtfulSend(payment.send_until, payment.sends, quote.expires_at)
         files = self.files.get(claim.attempt_id, NO_FILES)
-        wanted = payment.standing.facts.get(UNDO_WANTED, "")
+        facts = payment.standing.facts
         return LeasedPayment(
-            delivery, order, payment.state, send, payment.asked, now, files=files, undo_wanted=wanted
+            delivery,
+            order,
+            payment.state,
+            send,
+            payment.asked,
+            now,
+            files=files,
+            undo_wanted=facts.get(UNDO_WANTED, ""),
+            known_to_hold=facts.get(KNOWN_TO_HOLD, ""),
         )
 
 
@@ -430,13 +439,6 @@ def _standing(claim: Claim, state: State, now: datetime) -> PaymentRecord:
         biller_id=claim.biller_id,
         paid_at=now,
     )
-
-
-def _facts_after(standing: PaymentRecord, plan: DeliveryPlan) -> Mapping[str, str]:
-    """What is known of a payment after a plan: its last answer, and a final receipt beside the first one."""
-    if plan.events == (Event.RECEIPT_ISSUED,):
-        return {**standing.facts, **plan.facts}
-    return plan.facts if plan.events else standing.facts
 
 
 def _stands_already(standing: PaymentRecord, events: Sequence[Event]) -> bool:

@@ -1,8 +1,9 @@
 """Reading the profiles of billers without calling any far side."""
 
+from ekpay_switch.domain.decisions.case import BillerTraits
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.plugins import load_billers
-from ekpay_switch.ports.billers import BillerProfile, UndoingBillerAdapter
+from ekpay_switch.ports.billers import BillerAdapter, BillerProfile, UndoingBillerAdapter
 from ekpay_switch.ports.world import NotSent, WireReply, WireRequest
 from ekpay_switch.settings import Settings
 from ekpay_switch.system_clock import SystemClock
@@ -53,14 +54,20 @@ def profiles_of(settings: Settings) -> list[BillerProfile]:
     return [adapter.profile for adapter in billers.all()]
 
 
-def undoing_billers_of(settings: Settings) -> list[str]:
-    """The billers that undo an accepted payment on our call, by id."""
+def biller_traits_of(settings: Settings) -> dict[str, BillerTraits]:
+    """What decisions must know of each biller, by id."""
     billers = load_billers(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-    return [
-        adapter.profile.id
-        for adapter in billers.all()
-        if isinstance(adapter, UndoingBillerAdapter) and adapter.profile.safety.can_be_undone
-    ]
+    return {adapter.profile.id: _traits_of(adapter) for adapter in billers.all()}
+
+
+def _traits_of(adapter: BillerAdapter) -> BillerTraits:
+    profile = adapter.profile
+    return BillerTraits(
+        from_deposit=profile.pays_from_deposit,
+        undoes=isinstance(adapter, UndoingBillerAdapter) and profile.safety.can_be_undone,
+        has_unique_receipt=profile.has_unique_receipt,
+        receipt_comes_later=profile.receipt_comes_later,
+    )
 
 
 def profile_of(settings: Settings, biller_id: str) -> BillerProfile:

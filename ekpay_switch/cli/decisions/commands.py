@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.billers.profiles import profiles_of, undoing_billers_of
+from ekpay_switch.cli.billers.profiles import biller_traits_of
 from ekpay_switch.cli.decisions.wording import case_lines, option_lines, proposal_lines, suspense_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
@@ -17,7 +17,6 @@ from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import CaseKind
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
-from ekpay_switch.persistence.decisions.cases import BillerGroups
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.short_transactions import ShortTransactions
@@ -230,14 +229,10 @@ def _read(work: Work[Result], session: Session | None = None) -> Result:
 
 async def _at_desk(session: Session, work: Work[Result]) -> Result:
     settings = session.settings
-    billers = BillerGroups(
-        frozenset(profile.id for profile in profiles_of(settings) if profile.pays_from_deposit),
-        frozenset(undoing_billers_of(settings)),
-    )
     chart = read_journal_chart(settings.config / "journal.toml")
     transactions = ShortTransactions(session.database.connect)
     try:
-        return await work(PostgresDecisionDesk(transactions, billers, chart))
+        return await work(PostgresDecisionDesk(transactions, biller_traits_of(settings), chart))
     finally:
         await transactions.close()
 

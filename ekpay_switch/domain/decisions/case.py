@@ -42,6 +42,21 @@ class HeldMoney:
 
 
 @dataclass(frozen=True, slots=True)
+class BillerTraits:
+    """What a decision must know of a biller.
+
+    `from_deposit`: it takes each payment off our deposit there. `undoes`: it takes an accepted payment back
+    on our call. `has_unique_receipt`: its receipt buys one service only. `receipt_comes_later`: it is asked
+    for its final receipt after the payment.
+    """
+
+    from_deposit: bool = False
+    undoes: bool = False
+    has_unique_receipt: bool = False
+    receipt_comes_later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentCase:
     """A payment that waits for a decision, as of one moment under its lock.
 
@@ -50,9 +65,9 @@ class PaymentCase:
     that differs from the order and is not on its way back, and `late_posting` what its biller holds though
     the money went back: both in paisa. `echoed` is the amount that the biller says, if it says another than
     we booked. `last_facts` are those of its last step. `steps` counts its history, `sends` how often its
-    delivery was begun, `late_answers` the answers of its far sides that came too late to set anything.
-    `is_returned`: two persons have returned it to its prefund already. `biller_undoes`: its biller takes an
-    accepted payment back on our call.
+    delivery was begun, `late_answers` the answers of its far sides that came too late to
+    set anything, and what their files say. `attempt_id` is the try that it is about, if it is about one.
+    `is_returned`: two persons have returned it to its prefund already. `biller` says what its biller does.
     """
 
     kind: CaseKind
@@ -69,13 +84,13 @@ class PaymentCase:
     in_suspense: int = 0
     late_posting: int = 0
     echoed: int | None = None
-    from_deposit: bool = False
     last_facts: Mapping[str, str] = field(default_factory=dict)
     held: HeldMoney | None = None
     is_returned: bool = False
     sends: int = 0
     late_answers: int = 0
-    biller_undoes: bool = False
+    biller: BillerTraits = BillerTraits()
+    attempt_id: UUID | None = None
 
     @property
     def subject(self) -> UUID:
@@ -87,7 +102,8 @@ class PaymentCase:
 class RefundInDoubt:
     """A refund of which nobody knows whether its connector gave the money back; `steps` counts its history.
 
-    `sends` counts the sends, `late_answers` the answers of its connector that came too late to set anything.
+    `sends` counts the sends, `late_answers` the answers of its connector that came too late to set anything,
+    and what its files say.
     """
 
     refund_id: UUID

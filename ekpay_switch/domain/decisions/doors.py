@@ -1,9 +1,10 @@
-"""The doors of every alarm: the commands by which a person ends what it is about."""
+"""The doors of every alarm: the commands by which a person ends what it is about, and what decisions end."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.decisions.case import CaseKind
 
 _DECIDE = ("ekpay decide show PAYMENT", "ekpay decide propose PAYMENT ACTION")
 _DECIDE_REFUND = ("ekpay decide show REFUND", "ekpay decide propose REFUND ACTION")
@@ -56,3 +57,29 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.MERCHANT_OWES: ("ekpay decide journal",),
     }
 )
+
+DECIDED: Mapping[CaseKind, frozenset[Alarm]] = MappingProxyType(
+    {
+        CaseKind.REVIEW: frozenset(
+            {
+                Alarm.PAYMENT_IN_REVIEW,
+                Alarm.LATE_SUCCESS,
+                Alarm.AMOUNT_ECHO_MISMATCH,
+                Alarm.LATE_ECHO_MISMATCH,
+                Alarm.HALF_DONE_AFTER_GIVE_BACK,
+                Alarm.RECEIPT_USED_TWICE,
+                Alarm.COLLECTED_MISMATCH,
+                Alarm.MONEY_IN_SUSPENSE,
+            }
+        ),
+        CaseKind.HELD: frozenset({Alarm.HELD_FOR_RISK}),
+        CaseKind.STUCK_COLLECTION: frozenset({Alarm.COLLECTION_STUCK, Alarm.FILE_NEEDS_A_PERSON}),
+        CaseKind.STUCK_DELIVERY: frozenset({Alarm.DELIVERY_STUCK, Alarm.FILE_NEEDS_A_PERSON}),
+        CaseKind.MISMATCHED_MONEY: frozenset({Alarm.MONEY_IN_SUSPENSE, Alarm.COLLECTED_MISMATCH}),
+        CaseKind.DOUBTFUL_REFUND: frozenset({Alarm.REFUND_STUCK, Alarm.FILE_NEEDS_A_PERSON}),
+        CaseKind.MISSING_RECEIPT: frozenset({Alarm.RECEIPT_MISSING}),
+        CaseKind.COMPLETED: frozenset(),
+        CaseKind.JOURNAL: frozenset(),
+    }
+)
+"""The alarms about its subject that a decision about a case answers; it ends no other one."""

@@ -111,7 +111,7 @@ def _options_of_delivery(case: PaymentCase, before: tuple[Event, ...]) -> tuple[
     accepted = Option(
         DecisionAction.ACCEPT,
         "the biller holds the payment: it is completed as it was booked",
-        (delivered_entry(case.payee, case.sums, from_deposit=case.from_deposit),),
+        (delivered_entry(case.payee, case.sums, from_deposit=case.biller.from_deposit),),
         (*before, Event.REVIEWED_AS_COMPLETED),
         notice="completed",
         is_delivered=True,
@@ -171,7 +171,7 @@ def _options_of_collection(case: PaymentCase) -> tuple[Option, ...]:
 
 def _options_of_late_success(case: PaymentCase) -> tuple[Option, ...]:
     """The biller holds what went back: somebody pays for it, or the biller lets go of it."""
-    posted = posted_after_give_back_entry(case.payee, case.sums.amount, from_deposit=case.from_deposit)
+    posted = posted_after_give_back_entry(case.payee, case.sums.amount, from_deposit=case.biller.from_deposit)
     options: tuple[Option, ...] = (
         Option(
             DecisionAction.BILLER_RETURNED,
@@ -196,7 +196,7 @@ def _options_of_late_success(case: PaymentCase) -> tuple[Option, ...]:
             is_delivered=True,
         )
         options = (debited, *options)
-    if case.biller_undoes:
+    if case.biller.undoes:
         undone = Option(
             DecisionAction.UNDO,
             "the biller is called to undo it: once it has, its booking is reversed, else this review goes on",
@@ -210,7 +210,7 @@ def _options_of_late_success(case: PaymentCase) -> tuple[Option, ...]:
 def _options_of_late_echo(case: PaymentCase, echoed: int) -> tuple[Option, ...]:
     """The biller says that it holds another amount of what went back; nothing is booked yet."""
     held = Money(echoed, case.sums.amount.currency)
-    kept = posted_after_give_back_entry(case.payee, held, from_deposit=case.from_deposit)
+    kept = posted_after_give_back_entry(case.payee, held, from_deposit=case.biller.from_deposit)
     written_off = late_success_written_off_entry(case.payee, held)
     return (
         Option(
@@ -337,7 +337,7 @@ def _options_of_completed(case: PaymentCase) -> tuple[Option, ...]:
     if not case.prefund or case.is_returned or is_merchant(case.payee):
         return ()
     at_biller = returned_to_prefund_entry(
-        case.prefund, case.payee, case.sums.amount, from_deposit=case.from_deposit
+        case.prefund, case.payee, case.sums.amount, from_deposit=case.biller.from_deposit
     )
     return (
         Option(

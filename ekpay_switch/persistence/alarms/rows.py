@@ -5,13 +5,13 @@ from the tables `alarm_terms` and `business_days`; a kind without terms belongs 
 the next day.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
-from ekpay_switch.domain.alarms import RaisedAlarm, distinct_alarms
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, distinct_alarms
 from ekpay_switch.security.identifiers import uuid7
 
 # An asyncpg connection; the driver does not type its methods.
@@ -48,7 +48,7 @@ _RAISE = RAISE_ALARMS.format(
 )
 _END = """
 UPDATE alarms SET ended_at = now(), ended_by = $2, end_reason = $3
-WHERE subject = ANY($1) AND ended_at IS NULL
+WHERE subject = ANY($1) AND ended_at IS NULL AND ($4::text[] IS NULL OR kind = ANY($4))
 """
 
 
@@ -77,6 +77,13 @@ async def raise_alarms(connection: Connection, alarms: Sequence[RaisedAlarm]) ->
         await connection.execute(_RAISE, *(list(column) for column in zip(*rows, strict=True)))
 
 
-async def end_alarms(connection: Connection, subjects: Sequence[str], end: AlarmEnd, reason: str) -> None:
-    """End every open alarm about these subjects, in the transaction of `connection`."""
-    await connection.execute(_END, list(subjects), str(end), reason)
+async def end_alarms(
+    connection: Connection,
+    subjects: Sequence[str],
+    end: AlarmEnd,
+    reason: str,
+    kinds: Collection[Alarm] | None = None,
+) -> None:
+    """End the open alarms about these subjects, all or of these kinds, in the transaction of `connection`."""
+    chosen = None if kinds is None else sorted(kinds)
+    await connection.execute(_END, list(subjects), str(end), reason, chosen)

@@ -9,10 +9,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from ekpay_switch.domain.after_give_back import KNOWN_TO_HOLD, KnownHolding
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, payment_subject, refund_subject
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import Case, HeldMoney, PaymentCase, RefundInDoubt
+from ekpay_switch.domain.decisions.doors import DECIDED
 from ekpay_switch.domain.decisions.options import Option
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, UNDO_WANTED, AttemptEnd
 from ekpay_switch.domain.payment import Event, State, walk
@@ -21,6 +23,7 @@ from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_ala
 from ekpay_switch.persistence.collections.findings import ABANDON_OTHERS
 from ekpay_switch.persistence.collections.held import accept_held, refuse_held
 from ekpay_switch.persistence.group_commit.batch import write_batch
+from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_RECEIPTS, READ_RECEIPTS
 from ekpay_switch.persistence.group_commit.steps import PostEntry, Step
 from ekpay_switch.persistence.payment_rows import (
     LEG,
@@ -38,6 +41,7 @@ from ekpay_switch.persistence.refunds.decisions import (
     ask_review_give_back,
 )
 from ekpay_switch.persistence.refunds.rows import TARGET_IN_SUSPENSE, lock_refund, lock_target, read_target
+from ekpay_switch.persistence.refunds.staff_actions import ReferenceTakenError
 from ekpay_switch.persistence.refunds.steps import StepDetails, move_payment_of_refund, move_refund
 from ekpay_switch.persistence.short_transactions import Connection
 
@@ -48,6 +52,7 @@ DELIVER_WITHIN = timedelta(hours=1)
 _LATEST_DELIVERY = """
 SELECT id FROM attempts WHERE payment_id = $1 AND leg = 'delivery' ORDER BY opened_at DESC, id DESC LIMIT 1
 """
+_USE_RECEIPT = "INSERT INTO used_receipts (receipt, payment_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _CLOSE_DELIVERIES = """
 UPDATE attempts SET state = 'closed', outcome = $2, closed_at = now()
 WHERE payment_id = $1 AND leg = 'delivery' AND state <> 'closed'
@@ -99,7 +104,7 @@ class Approval:
 
 
 async def carry_out(connection: Connection, case: Case, option: Option, approval: Approval) -> None:
-    """Do what an option says; alarms about its payment and its refund end with it."""
+    """Do what an option says; the alarms that it answers end with it."""
     subjects, alarms = [payment_subject(case.payment_id)], list[RaisedAlarm]()
     if isinstance(case, RefundInDoubt):
         subjects = [refund_subject(case.refund_id)]
@@ -112,7 +117,7 @@ async def carry_out(connection: Connection, case: Case, option: Option, approval
         await _post(connection, case, option, approval)
         await _move_payment(connection, case, option, approval)
     reason = f"decision {approval.decision_id}: {approval.action}"
-    await end_alarms(connection, subjects, AlarmEnd.DECISION, reason)
+    await end_alarms(connection, subjects, AlarmEnd.DECISION, reason, DECIDED[case.kind])
     if isinstance(case, RefundInDoubt) and approval.action is DecisionAction.NOT_PAID_BACK:
         left = RaisedAlarm(
             Alarm.REFUND_NEEDS_A_PERSON, subjects[0], case.payment_id, case.amount.minor, approval.facts
@@ -144,20 +149,22 @@ async def _move_payment(
         await add_notification(connection, payment, option.notice, payment["steps"])
         return
     steps = walk(case.state, option.events)
+    why = as_json(approval.facts)
     for seq, step in enumerate(steps, payment["steps"] + 1):
-        facts = as_json(approval.facts)
         await connection.execute(
-            NEW_HISTORY, case.payment_id, seq, *map(str, step), approval.approved_by, facts
+            NEW_HISTORY, case.payment_id, seq, *map(str, step), approval.approved_by, why
         )
     state = steps[-1][2]
+    facts = _facts_after(from_json(payment["facts"]), option, approval)
+    is_receipt_due = case.biller.receipt_comes_later and FINAL_RECEIPT not in facts
     columns: dict[str, object] = {
         "state": str(state),
         "steps": payment["steps"] + len(steps),
         "epoch": payment["epoch"] + 1,
         "lease_until": None,
         "updated_at": payment["now"],
-        "facts": as_json(_facts_after(from_json(payment["facts"]), option, approval)),
-        **_when_next(state, payment),
+        "facts": as_json(facts),
+        **_when_next(state, payment, is_receipt_due=is_receipt_due),
     }
     if option.refusal is not None and payment["refusal"] is None:
         columns["refusal"] = str(option.refusal)
@@ -167,6 +174,8 @@ async def _move_payment(
         columns |= await _fund(connection, case)
     await update_row(connection, "payments", {"id": case.payment_id}, columns)
     await _end_deliveries(connection, case, option)
+    if option.is_delivered and case.biller.has_unique_receipt:
+        await _use_receipt(connection, case.payment_id, facts.get(RECEIPT, ""))
     if option.notice:
         await add_notification(connection, payment, option.notice, payment["steps"] + len(steps))
 
@@ -174,18 +183,37 @@ async def _move_payment(
 def _facts_after(facts: Mapping[str, str], option: Option, approval: Approval) -> dict[str, str]:
     """The facts with the receipt that the biller's desk has named, or with what the biller is to undo.
 
-    What an earlier decision wanted undone, and another one has overtaken, is wanted no more.
+    What an earlier decision wanted undone, and another one has overtaken, is wanted no more. What the biller
+    of a refunded payment is known to hold is noted, so that the same answer is no news.
     """
-    known = {name: fact for name, fact in facts.items() if name != UNDO_WANTED}
+    known = {name: fact for name, fact in facts.items() if name not in {UNDO_WANTED, KNOWN_TO_HOLD}}
     if option.action is DecisionAction.UNDO:
         return known | {UNDO_WANTED: str(approval.decision_id)}
     if option.action is DecisionAction.ACCEPT:
         name = FINAL_RECEIPT if option.events == (Event.RECEIPT_ISSUED,) else RECEIPT
         return known | {name: approval.reference}
+    if option.events == (Event.REVIEWED_AS_REFUNDED,):
+        is_close = option.action is DecisionAction.CLOSE
+        return known | {KNOWN_TO_HOLD: KnownHolding.HALF if is_close else KnownHolding.WHOLE}
     return known
 
 
-def _when_next(state: State, payment: Row) -> dict[str, object]:
+async def _use_receipt(connection: Connection, payment_id: UUID, receipt: str) -> None:
+    """Keep the receipt from buying a second service.
+
+    Raises:
+        ReferenceTakenError: another payment has it.
+    """
+    if not receipt:
+        return
+    await connection.execute(LOCK_RECEIPTS, [receipt])
+    await connection.execute(_USE_RECEIPT, receipt, payment_id)
+    used = await connection.fetchrow(READ_RECEIPTS, [receipt])
+    if used is not None and used["payment_id"] != payment_id:
+        raise ReferenceTakenError("reference: another payment has this receipt")
+
+
+def _when_next(state: State, payment: Row, *, is_receipt_due: bool) -> dict[str, object]:
     """When the payment is due for work: at once where a job goes on with it, or watches it."""
     now = payment["now"]
     match state:
@@ -196,6 +224,8 @@ def _when_next(state: State, payment: Row) -> dict[str, object]:
         case State.CREATED:
             return {"next_action_at": payment["quote_expires_at"]}
         case State.REFUNDING | State.REFUNDED:
+            return {"next_action_at": now}
+        case State.COMPLETED if is_receipt_due:
             return {"next_action_at": now}
         case _:
             return {"next_action_at": None}

@@ -5,12 +5,18 @@ A payment that is merely late is a case once its alarm is open, so nobody decide
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.decisions.case import Case, CaseKind, HeldMoney, PaymentCase, RefundInDoubt
+from ekpay_switch.domain.decisions.case import (
+    BillerTraits,
+    Case,
+    CaseKind,
+    HeldMoney,
+    PaymentCase,
+    RefundInDoubt,
+)
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
@@ -18,6 +24,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.persistence.collections.held import find_held
 from ekpay_switch.persistence.collections.share_postings import sums_of_try
+from ekpay_switch.persistence.file_statements import COUNTED
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_ACCOUNTS, sums_of
 from ekpay_switch.persistence.payment_rows import LOCK_TRY, from_json, lock_books
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
@@ -25,10 +32,12 @@ from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.decisions import CaseLine, EvidenceLine
 
 Row = Mapping[str, Any]
+Billers = Mapping[str, BillerTraits]
 
 _TOTAL = "p.amount + p.rounding + p.charge + p.fee + p.vat"
 _ALARMED = """
-EXISTS (SELECT FROM alarms AS a WHERE a.payment_id = p.id AND a.ended_at IS NULL AND a.kind IN ({kinds}))
+EXISTS (SELECT FROM alarms AS a WHERE a.payment_id = p.id AND a.subject = 'payment ' || p.id
+  AND a.ended_at IS NULL AND a.kind IN ({kinds}))
 """
 _STUCK = (Alarm.COLLECTION_STUCK, Alarm.DELIVERY_STUCK, Alarm.FILE_NEEDS_A_PERSON)
 _STUCK_REFUND = (Alarm.REFUND_STUCK, Alarm.FILE_NEEDS_A_PERSON)
@@ -81,8 +90,7 @@ _PAYMENT = f"""
 SELECT p.*, now() AS now, h.from_state AS came_from, h.facts AS last_facts,
   (SELECT sum(o.amount)::bigint FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
     WHERE j.payment_id = p.id AND o.account = 'suspense:' || p.biller_id) AS late_posting,
-  EXISTS (SELECT FROM alarms AS a WHERE a.payment_id = p.id AND a.ended_at IS NULL
-    AND a.kind IN ({_listed(_STUCK)})) AS is_stuck,
+  {_ALARMED.format(kinds=_listed(_STUCK))} AS is_stuck,
   EXISTS (SELECT FROM alarms AS a WHERE a.payment_id = p.id AND a.ended_at IS NULL
     AND a.kind = '{Alarm.RECEIPT_MISSING}') AS lacks_receipt,
   (SELECT t.attempt_id FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
@@ -96,7 +104,8 @@ SELECT p.*, now() AS now, h.from_state AS came_from, h.facts AS last_facts,
     ORDER BY a.state = 'open' DESC, a.opened_at DESC LIMIT 1) AS open_try,
   (SELECT coalesce(sum(a.sends), 0)::int FROM attempts AS a
     WHERE a.payment_id = p.id AND a.leg = 'delivery') AS sends,
-  (SELECT count(*) FROM evidence AS e WHERE e.payment_id = p.id AND e.kind LIKE 'late:%') AS late_answers
+  (SELECT count(*) FROM evidence AS e WHERE e.payment_id = p.id
+    AND (e.kind LIKE 'late:%' OR e.kind LIKE '{COUNTED}%')) AS late_answers
 FROM payments AS p
 LEFT JOIN LATERAL (
   SELECT from_state, facts FROM history WHERE payment_id = p.id ORDER BY seq DESC LIMIT 1) AS h ON true
@@ -106,7 +115,7 @@ _REFUND = f"""
 SELECT r.*, p.currency, p.lane, EXISTS (SELECT FROM alarms AS a WHERE a.subject = 'refund ' || r.id
   AND a.ended_at IS NULL AND a.kind IN ({_listed(_STUCK_REFUND)})) AS is_stuck,
   (SELECT count(*) FROM evidence AS e WHERE e.payment_id = r.payment_id AND e.attempt_id = r.id
-    AND e.kind LIKE 'late_refund:%') AS late_answers
+    AND (e.kind LIKE 'late_refund:%' OR e.kind LIKE '{COUNTED}%')) AS late_answers
 FROM refunds AS r JOIN payments AS p ON p.id = r.payment_id WHERE r.id = $1
 """
 _LANE = """
@@ -166,19 +175,7 @@ async def lock_subject(connection: Connection, subject: UUID) -> None:
         await connection.fetchrow("SELECT 1 FROM refunds WHERE id = $1 FOR UPDATE", subject)
 
 
-@dataclass(frozen=True, slots=True)
-class BillerGroups:
-    """Billers by what a decision must know of them.
-
-    Those `from_deposit` take each payment off our deposit there; those `undoing` take an accepted payment
-    back on our call.
-    """
-
-    from_deposit: frozenset[str] = frozenset()
-    undoing: frozenset[str] = frozenset()
-
-
-async def read_case(connection: Connection, subject: UUID, billers: BillerGroups) -> Case | None:
+async def read_case(connection: Connection, subject: UUID, billers: Billers) -> Case | None:
     """The case of a payment or a refund as it stands, or None where nothing of it waits for a decision."""
     row = await connection.fetchrow(_PAYMENT, subject)
     if row is not None:
@@ -187,7 +184,7 @@ async def read_case(connection: Connection, subject: UUID, billers: BillerGroups
     return None if refund is None else _refund_case(refund)
 
 
-async def _payment_case(connection: Connection, row: Row, billers: BillerGroups) -> PaymentCase | None:
+async def _payment_case(connection: Connection, row: Row, billers: Billers) -> PaymentCase | None:
     kind = _kind_of(row)
     if kind is None:
         return None
@@ -200,6 +197,7 @@ async def _payment_case(connection: Connection, row: Row, billers: BillerGroups)
     sums = sums_of_try(row, try_row) if has_own_price else sums_of(row)
     return PaymentCase(
         kind=kind,
+        attempt_id=attempt_id,
         payment_id=row["id"],
         partner_id=row["partner_id"],
         lane=row["lane"],
@@ -213,13 +211,12 @@ async def _payment_case(connection: Connection, row: Row, billers: BillerGroups)
         in_suspense=0 if try_row is None else _in_suspense(try_row),
         late_posting=max(row["late_posting"] or 0, 0),
         echoed=int(facts["echoed_amount"]) if "echoed_amount" in facts else None,
-        from_deposit=row["biller_id"] in billers.from_deposit,
         last_facts=facts,
         is_returned=row["is_returned"],
         held=await _held_money(connection, attempt_id) if kind is CaseKind.HELD else None,
         sends=row["sends"],
         late_answers=row["late_answers"],
-        biller_undoes=row["biller_id"] in billers.undoing,
+        biller=billers.get(row["biller_id"], BillerTraits()),
     )
 
 

@@ -25,7 +25,7 @@ from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms
 from ekpay_switch.persistence.collections.held import accounts_of_held
 from ekpay_switch.persistence.decisions.carry_out import Approval, carry_out
 from ekpay_switch.persistence.decisions.cases import (
-    BillerGroups,
+    Billers,
     list_cases,
     lock_subject,
     read_balances,
@@ -108,10 +108,11 @@ class WrongCodeError(SwitchError):
 class PostgresDecisionDesk:
     """The desk in PostgreSQL.
 
-    `chart` says which accounts may meet in an entry that is written by hand.
+    `billers` are the traits of billers, by id; `chart` says which accounts may meet in an entry that is
+    written by hand.
     """
 
-    def __init__(self, transactions: ShortTransactions, billers: BillerGroups, chart: JournalChart) -> None:
+    def __init__(self, transactions: ShortTransactions, billers: Billers, chart: JournalChart) -> None:
         self._transactions = transactions
         self._billers = billers
         self._chart = chart

@@ -1,6 +1,6 @@
 """Deciding the steps of one batch and collecting the rows to write; pure, between its reads and its write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,7 +21,6 @@ from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
     UNDO_WANTED,
-    DeliveryPlan,
     NextSend,
     RecordAnswer,
     Recorded,
@@ -29,6 +28,7 @@ from ekpay_switch.domain.delivery import (
     SendAnswer,
     SendStarted,
     Stale,
+    facts_after,
     plan_receipt_taken,
 )
 from ekpay_switch.domain.ledger.entries import Entry, EntryHeader, chain_hash, keeps_balance
@@ -106,7 +106,7 @@ class BatchDecider:
             ask_at = self.snapshot.now + timedelta(seconds=recording.ask_again_seconds)
         if state is State.REFUNDED and payment.has_late_answer:
             ask_at = self.snapshot.now
-        facts = _facts_after(payment, plan)
+        facts = facts_after(payment.stored.facts, plan)
         if not steps:
             self._add_evidence(recording, plan.end)
         self.changes.moved_payments[delivery.payment_id] = (
@@ -306,13 +306,6 @@ class BatchDecider:
             standing.payment_id, standing.epoch, standing.state, standing.refusal, _json(standing.facts),
             payment.steps, self.snapshot.now,
         )  # fmt: skip
-
-
-def _facts_after(payment: LockedPayment, plan: DeliveryPlan) -> Mapping[str, str]:
-    """What is known of a payment after a plan: its last answer; a final receipt is added to the first one."""
-    if plan.events == (Event.RECEIPT_ISSUED,):
-        return {**payment.stored.facts, **plan.facts}
-    return plan.facts if plan.events else payment.stored.facts
 
 
 def _is_recorded_already(payment: LockedPayment, recording: Recording) -> bool:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from ekpay_switch.domain.after_give_back import KNOWN_TO_HOLD
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
 from ekpay_switch.domain.delivery import (
@@ -291,9 +292,18 @@ def _leased(row: Row[Any]) -> LeasedPayment:
     )
     send = DoubtfulSend(row.send_until, row.sends, row.quote_expires_at)
     files = file_statements_of(row.files)
-    wanted = _mapping(row.facts).get(UNDO_WANTED, "")
-    state = State(row.state)
-    return LeasedPayment(delivery, order, state, send, row.asked, row.now, files=files, undo_wanted=wanted)
+    facts = _mapping(row.facts)
+    return LeasedPayment(
+        delivery,
+        order,
+        State(row.state),
+        send,
+        row.asked,
+        row.now,
+        files=files,
+        undo_wanted=facts.get(UNDO_WANTED, ""),
+        known_to_hold=facts.get(KNOWN_TO_HOLD, ""),
+    )
 
 
 def _mapping(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ekpay_switch.domain.decisions.actions import REFERENCE, DecisionAction
 from ekpay_switch.domain.decisions.case import (
+    BillerTraits,
     CaseKind,
     HeldMoney,
     PaymentCase,
@@ -60,7 +61,7 @@ CASES = (
     replace(DISAGREED, in_suspense=SUMS.total.minor + 1),
     LATE,
     replace(LATE, prefund="", connector_id="bkash"),
-    replace(LATE, biller_undoes=True),
+    replace(LATE, biller=BillerTraits(undoes=True)),
     replace(LATE, late_posting=0, echoed=99_000),
     replace(LATE, late_posting=0),
     *(replace(COLLECTED, came_from=state, in_suspense=700) for state in sorted(FINAL)),
@@ -120,7 +121,7 @@ def test_only_a_partner_with_a_prefund_pays_what_the_biller_holds() -> None:
 
 def test_only_a_biller_that_undoes_is_called_to_undo() -> None:
     assert option_named(LATE, DecisionAction.UNDO) is None
-    undone = _named(replace(LATE, biller_undoes=True), DecisionAction.UNDO)
+    undone = _named(replace(LATE, biller=BillerTraits(undoes=True)), DecisionAction.UNDO)
     assert (undone.entries, undone.needs_reference) == ((), False)
     assert walk(State.IN_REVIEW, undone.events)[-1][2] is State.REFUNDED
 

@@ -34,8 +34,11 @@ PLACES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("before_record_not_posted", LOST_TWICE),
     ("after_record_not_posted", LOST_TWICE),
 )
-# Here the one more send that a payment has is on record and did not happen: it may be given back.
-SPENT = frozenset({"after_begin_send", "before_pay"})
+# From here on the one more send of a payment may be on record without having happened, be it the payment that
+# the worker dies at or one that it resolves beside it: it may be given back.
+SPENT = frozenset(
+    {"after_begin_send", "before_pay", "after_pay", "before_record_approved", "after_record_approved"}
+)
 
 
 def _fates(kind: str, point: str) -> set[str]:

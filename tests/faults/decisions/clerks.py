@@ -20,11 +20,11 @@ from unittest import mock
 
 from ekpay_switch.config_files.journal import read_journal_chart
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.persistence.decisions.cases import BillerGroups
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.short_transactions import ShortTransactions, TransactionLimits
 from ekpay_switch.ports.decisions import ProposalView
+from tests.persistence.decisions.decision_setup import BILLERS
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 60
@@ -136,7 +136,7 @@ def serve(database: Database, pipe: Pipe) -> None:
     chart, death = read_journal_chart(ROOT / "config/journal.toml"), Death()
     with asyncio.Runner() as runner:
         transactions = ShortTransactions(partial(_mortal, database, death), TransactionLimits(1))
-        desk = PostgresDecisionDesk(transactions, BillerGroups(), chart)
+        desk = PostgresDecisionDesk(transactions, BILLERS, chart)
         try:
             while True:
                 pipe.send(runner.run(_done(desk, death, pipe.recv())))

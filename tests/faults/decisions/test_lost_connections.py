@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.persistence.decisions.cases import BillerGroups
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.short_transactions import ShortTransactions, TransactionLimits
 from ekpay_switch.ports.decisions import ProposalState
 from tests.faults.crash_points.test_merchant_lost_connections import Patient
 from tests.faults.decisions.stories import STORIES, Story, outcome, propose
 from tests.persistence.collections.test_collection_lost_connections import Outermost
-from tests.persistence.decisions.decision_setup import APPROVES, CHART, Desk
+from tests.persistence.decisions.decision_setup import APPROVES, BILLERS, CHART, Desk
 from tests.persistence.group_commit.test_lost_connections import AFTER_COMMIT, BEFORE_COMMIT, NEVER
 
 # The proposal is read in a transaction of its own, before the one that carries it out.
@@ -62,4 +61,4 @@ def _unlucky(desk: Desk, trouble: Patient) -> tuple[ShortTransactions, PostgresD
         return Outermost(await desk.books.database.connect_hot(), desk.books, trouble)
 
     transactions = ShortTransactions(connect, TransactionLimits(1))
-    return transactions, PostgresDecisionDesk(transactions, BillerGroups(), CHART)
+    return transactions, PostgresDecisionDesk(transactions, BILLERS, CHART)

@@ -44,7 +44,9 @@ async def _late_success(*, can_be_undone: bool = True) -> tuple[SmallWorld, Fake
     await _resolve(small, 3_600)
     assert payment.state is State.IN_REVIEW
     small.alarms.raised.clear()
-    payment.standing = replace(payment.standing, state=State.REFUNDED, facts={UNDO_WANTED: DECISION})
+    payment.standing = replace(
+        payment.standing, state=State.REFUNDED, facts={"receipt_no": "D-1", UNDO_WANTED: DECISION}
+    )
     payment.next_action_at = small.clock.now()
     return small, biller
 
@@ -86,7 +88,7 @@ async def test_what_is_not_undone_is_reviewed_again_with_its_reason() -> None:
 
     payment = small.books.only()
     assert payment.state is State.IN_REVIEW
-    assert payment.standing.facts == {"why": "the biller does not undo it: not_open 71"}
+    assert payment.standing.facts == {"receipt_no": "D-1", "not_undone": "not_open 71"}
     assert small.books.balance(SUSPENSE) == -TOTAL
     assert small.alarms.raised == [("late_success", payment.claim.payment_id)]
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from ekpay_switch.config_files.alarms import read_alarm_terms
 from ekpay_switch.config_files.journal import read_journal_chart
 from ekpay_switch.domain.decisions.actions import REFERENCE, DecisionAction
+from ekpay_switch.domain.decisions.case import BillerTraits
 from ekpay_switch.domain.delivery import (
     Recording,
     plan_half_done,
@@ -21,7 +22,6 @@ from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.alarms.terms import store_alarm_terms
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
-from ekpay_switch.persistence.decisions.cases import BillerGroups
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.decisions import Proposal, ProposalView
@@ -33,7 +33,7 @@ from tests.persistence.refunds.refund_setup import SILENCE, Office
 
 PROPOSES, APPROVES, THIRD = "Rahima", "Karim", "Salma"
 CHART = read_journal_chart(Path("config/journal.toml"))
-BILLERS = BillerGroups(undoing=frozenset({"desco_postpaid"}))
+BILLERS = {"desco_postpaid": BillerTraits(undoes=True)}
 NEW_STAFF = """
 INSERT INTO staff (name, passphrase_hash, roles) SELECT n, '', '["finance"]' FROM unnest($1::text[]) AS n
 ON CONFLICT DO NOTHING

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from ekpay_switch.domain.after_give_back import plan_not_undone, plan_undone
 from ekpay_switch.domain.decisions.actions import DecisionAction
-from ekpay_switch.domain.delivery import DeliveryPlan, Recorded, Recording, plan_not_undone, plan_undone
+from ekpay_switch.domain.delivery import DeliveryPlan, Recorded, Recording
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.decisions.desk import NoCaseError
 from ekpay_switch.persistence.payments.store import PostgresPayments
@@ -90,7 +91,7 @@ async def test_what_is_not_undone_waits_for_two_persons_again(desk: Desk, store:
     view = await desk.desk.show(payment_id)
     actions = [option.action for option in view.options]
     assert {DecisionAction.UNDO, DecisionAction.WRITE_OFF} <= set(actions)
-    assert await _facts(desk, payment_id) == '{"why": "the biller does not undo it: not_open"}'
+    assert await _facts(desk, payment_id) == '{"not_undone": "not_open"}'
     await desk.decide(payment_id, DecisionAction.WRITE_OFF)
 
 

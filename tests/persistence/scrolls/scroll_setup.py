@@ -13,7 +13,6 @@ from ekpay_switch.domain.delivery import Recording, plan_posted
 from ekpay_switch.domain.outcome import Outcome, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.scrolls.scroll import ScrollFile, ScrollTerms
-from ekpay_switch.persistence.decisions.cases import BillerGroups
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
@@ -22,7 +21,7 @@ from ekpay_switch.ports.decisions import Proposal
 from ekpay_switch.security.identifiers import uuid7
 from tests.database import database_of
 from tests.persistence.books import APPROVED, BILLER, REFUSED, Books, delivery_of, recording_of
-from tests.persistence.decisions.decision_setup import APPROVES, CHART, NEW_STAFF, PROPOSES
+from tests.persistence.decisions.decision_setup import APPROVES, BILLERS, CHART, NEW_STAFF, PROPOSES
 
 NUMBERED = ScrollTerms(layout="common", cycles=4, is_numbered=True, base=1)
 PLAIN = ScrollTerms(layout="common", cycles=4)
@@ -67,7 +66,7 @@ class ScrollDesk:
         """Two persons decide about a payment."""
         await self.books.tell(NEW_STAFF, [PROPOSES, APPROVES])
         transactions = ShortTransactions(self.books.database.connect_hot)
-        desk = PostgresDecisionDesk(transactions, BillerGroups(), CHART)
+        desk = PostgresDecisionDesk(transactions, BILLERS, CHART)
         try:
             proposal = Proposal(uuid7(), started.claim.payment_id, action, "they said so", PROPOSES, "DOC-1")
             view = await desk.propose(proposal)
