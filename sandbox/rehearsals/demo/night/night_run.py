@@ -105,6 +105,24 @@ class Review:
     names: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Explanations:
+    """What explains breaks that nobody injected: reviews, and the references of `unpaid` tries."""
+
+    reviews: Sequence[Review]
+    unpaid: frozenset[str]
+
+    def of(self, item: _Row) -> str:
+        """Why a break is right; empty where nothing explains it."""
+        review = next((review for review in self.reviews if item["reference"] in review.names), None)
+        if review is not None:
+            return f"payment {review.payment} is in review"
+        is_answered = item["code"] == "UNKNOWN_OPEN" and item["state"] == "closed"
+        if is_answered and item["reference"] in self.unpaid:
+            return "its page was open at the cut-off and brought no money"
+        return ""
+
+
 @dataclass(slots=True)
 class _Nights:
     """Runs the nights."""
@@ -230,7 +248,8 @@ async def _night_outcome(
         # The connectors' debts do not count as cover, so the result is negative on the evening of the day.
         nights.tool.read_answer("settle", "cover", "--json"),
     )
-    explained, missed, unexplained = _classified_breaks(nights.injected, breaks, list(reviews_of(exported)))
+    known = Explanations(tuple(reviews_of(exported)), frozenset(_unpaid_tries(exported)))
+    explained, missed, unexplained = _classified_breaks(nights.injected, breaks, known)
     return NightOutcome(
         nights=dates,
         files=nights.files,
@@ -255,9 +274,9 @@ async def _night_outcome(
 
 
 def _classified_breaks(
-    injected: Iterable[InjectedError], breaks: Iterable[_Row], reviews: Sequence[Review]
+    injected: Iterable[InjectedError], breaks: Iterable[_Row], known: Explanations
 ) -> tuple[list[str], list[str], list[str]]:
-    """Breaks explained by a review, errors that were not found, and unexplained breaks."""
+    """Breaks that something else explains, errors that were not found, and unexplained breaks."""
     expected = {
         (item.code.value, item.institution, item.reference, item.night_date.isoformat()) for item in injected
     }
@@ -266,15 +285,11 @@ def _classified_breaks(
         key = (item["code"], item["institution"], item["reference"], item["first_seen"])
         if key in expected:
             expected.discard(key)
-        elif (review := _review_of(item, reviews)) is not None:
-            explained.append(f"{_break_text(item)} (payment {review.payment} is in review)")
+        elif why := known.of(item):
+            explained.append(f"{_break_text(item)} ({why})")
         else:
             unexplained.append(_break_text(item))
     return explained, [" ".join(key) for key in sorted(expected)], unexplained
-
-
-def _review_of(item: _Row, reviews: Iterable[Review]) -> Review | None:
-    return next((review for review in reviews if item["reference"] in review.names), None)
 
 
 def _break_text(item: _Row) -> str:
@@ -286,6 +301,11 @@ def reviews_of(exported: Iterable[_Row]) -> Iterator[Review]:
     for line in exported:
         if line["state"] == "in_review":
             yield Review(line["id"], frozenset(_names(line)))
+
+
+def _unpaid_tries(exported: Iterable[_Row]) -> Iterator[str]:
+    for line in exported:
+        yield from (item["reference"] for item in line["tries"] if item["collected"] is None)
 
 
 def _names(line: _Row) -> Iterator[str]:
