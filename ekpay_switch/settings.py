@@ -95,6 +95,19 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", min_length=1, description="Address that the HTTP server listens on.")
     port: int = Field(8180, ge=1, le=65_535, description="TCP port that the HTTP server listens on.")
+    operations_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address of the health checks and metrics of each process, for operators only.",
+    )
+    operations_port: int = Field(
+        9180,
+        ge=0,
+        le=65_535,
+        description="TCP port of the web process's health checks and metrics; 0: a free one, that its log "
+        "names.",
+    )
+    worker_operations_port: int = Field(9181, ge=0, le=65_535, description="The same of the worker.")
     trusted_proxies: Networks = Field(
         frozenset(),
         description="Addresses or networks of our own reverse proxies, with commas: what they write into "

@@ -7,6 +7,7 @@ the list is dropped and its name noted, so that no value leaks by being passed a
 
 import contextlib
 import logging
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -331,6 +332,12 @@ BREAKER_OPEN = Gauge(
     ["connector_id"],
     registry=_REGISTRY,
 )
+WORKER_SILENT_SECONDS = Gauge(
+    "ekpay_worker_silent_seconds", "Seconds since a worker did its rounds, read by SQL", registry=_REGISTRY
+)
+DATABASE_UP = Gauge(
+    "ekpay_database_up", "1 where the numbers counted by SQL are those of this moment", registry=_REGISTRY
+)
 LOOP_ERRORS = Counter(
     "ekpay_loop_errors",
     "Errors in loops that go on and try again, by the event of their log line",
@@ -343,6 +350,28 @@ def count_error(event: str, **fields: object) -> None:
     """Count and log an error after which a loop goes on; pass the exception as `error`."""
     LOOP_ERRORS.labels(event).inc()
     log_error(event, **fields)
+
+
+_COUNTED_BY_SQL = (
+    STUCK_PAYMENTS,
+    OLDEST_OPEN_SECONDS,
+    WAITING_NOTIFICATIONS,
+    WAITING_DELIVERIES,
+    WORKER_SILENT_SECONDS,
+)
+_COUNTED_BY_LABEL = (OPEN_PAYMENTS, OPEN_ALARMS, OPEN_REVERSALS, BREAKER_OPEN, DEPOSIT_PAISA, DEPOSIT_LOW)
+
+
+def forget_counted() -> None:
+    """Drop every number that SQL counts: what is not counted is NaN or absent, never 0."""
+    DATABASE_UP.set(0)
+    for gauge in _COUNTED_BY_SQL:
+        gauge.set(math.nan)
+    for gauge in _COUNTED_BY_LABEL:
+        gauge.clear()
+
+
+forget_counted()
 
 
 def render() -> bytes:

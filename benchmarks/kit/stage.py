@@ -214,7 +214,7 @@ def served_switch(
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    process_environ = environment(home_folder, EKPAY_PORT=str(port), **environ)
+    process_environ = environment(home_folder, EKPAY_PORT=str(port), EKPAY_OPERATIONS_PORT="0", **environ)
     command_line = ekpay_command("serve") if command is None else list(command)
     # Its log goes to a file as in production: log lines are part of the cost of the hot path.
     with (
@@ -246,6 +246,18 @@ async def until_ready(url: str, switch: subprocess.Popen[bytes], home_folder: Pa
     raise StageError(
         f"the switch did not start: {_log_path(home_folder, url).read_text(errors='replace')[-500:]}"
     )
+
+
+def operations_url(home_folder: Path, url: str) -> str:
+    """Where the switch at this address serves its metrics, as its log says.
+
+    Raises:
+        StageError: its log does not say so.
+    """
+    for line in _log_path(home_folder, url).read_text(errors="replace").splitlines():
+        if '"operations_served"' in line:
+            return f"http://127.0.0.1:{json.loads(line)['port']}"
+    raise StageError(f"the switch at {url} serves no metrics")
 
 
 def _log_path(home_folder: Path, url: str) -> Path:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -21,7 +20,7 @@ from benchmarks.kit.payment_counts import (
     rows_per_payment,
 )
 from benchmarks.kit.prepared_requests import DESCO, Payee, PreparedRequest, RequestPreparer
-from benchmarks.kit.stage import Stage
+from benchmarks.kit.stage import Stage, operations_url
 
 _FETCH, _PAY = "/syndicate/api/fetch-bill", "/syndicate/api/update-billPayment"
 # More than pgbench will reach with any number of clients, so that its quotes never run out.
@@ -172,7 +171,7 @@ class Turns:
         return turn, result, grown
 
     async def _batch_metrics(self) -> dict[str, float]:
-        url = urlsplit(self._stage.switch_url)._replace(path="/metrics").geturl()
+        url = f"{operations_url(self._stage.home_folder, self._stage.switch_url)}/metrics"
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
             matches = _METRIC.findall(await answer.text())
         return {f"{name}_{kind}": float(number) for name, kind, number in matches}

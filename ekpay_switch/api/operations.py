@@ -1,17 +1,71 @@
-"""Health checks and metrics, for operators and their tools."""
+"""Health checks and metrics: two health checks for proxies, and an application of their own for operators.
+
+What an operator reads is served on an address of its own (docs/adr/0079): nobody outside learns it or slows
+payments down by asking for it (api-conventions-and-security.md, T81).
+"""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from ekpay_switch import telemetry
 
+IsReady = Callable[[], Awaitable[bool]]
 
-def mount(app: FastAPI, is_ready: Callable[[], Awaitable[bool]], queue_depth: Callable[[], int]) -> None:
-    """Add /health/live, /health/ready and /metrics. A proxy keeps all three from the outside (T81)."""
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What operators ask of a process.
+
+    `count` counts what SQL counts, unless that was done a moment ago, and returns the seconds since a worker
+    did its rounds; None where the database does not answer. `queue_depth` counts the steps that wait for a
+    group commit.
+    """
+
+    is_ready: IsReady
+    count: Callable[[], Awaitable[float | None]]
+    queue_depth: Callable[[], int]
+    worker_silent_seconds_max: float
+
+
+def mount(app: FastAPI, is_ready: IsReady) -> None:
+    """Add /health/live and /health/ready to the public application."""
+    for route in _health_routes(is_ready):
+        app.router.routes.append(route)
+
+
+def build_operations_app(health: Health) -> Starlette:
+    """The application for operators: both health checks, /health/detail and /metrics."""
+
+    async def detail(_: Request) -> Response:
+        silent_seconds = await health.count()
+        if silent_seconds is None:
+            return JSONResponse({"status": "database unavailable"}, 503)
+        is_silent = silent_seconds > health.worker_silent_seconds_max
+        return JSONResponse(
+            {
+                "status": "worker silent" if is_silent else "well",
+                "worker_silent_seconds": round(silent_seconds, 1),
+                "queue_depth": health.queue_depth(),
+            },
+            503 if is_silent else 200,
+        )
+
+    async def metrics(_: Request) -> Response:
+        await health.count()
+        telemetry.QUEUE_DEPTH.set(health.queue_depth())
+        return Response(telemetry.render(), media_type=telemetry.METRICS_CONTENT_TYPE)
+
+    own = [Route("/health/detail", detail), Route("/metrics", metrics)]
+    return Starlette(routes=[*_health_routes(health.is_ready), *own])
+
+
+def _health_routes(is_ready: IsReady) -> list[Route]:
     async def live(_: Request) -> Response:
         return JSONResponse({"status": "live"})
 
@@ -20,10 +74,4 @@ def mount(app: FastAPI, is_ready: Callable[[], Awaitable[bool]], queue_depth: Ca
             return JSONResponse({"status": "ready"})
         return JSONResponse({"status": "database unavailable"}, 503, {"Retry-After": "1"})
 
-    async def metrics(_: Request) -> Response:
-        telemetry.QUEUE_DEPTH.set(queue_depth())
-        return Response(telemetry.render(), media_type=telemetry.METRICS_CONTENT_TYPE)
-
-    app.add_route("/health/live", live)
-    app.add_route("/health/ready", ready)
-    app.add_route("/metrics", metrics)
+    return [Route("/health/live", live), Route("/health/ready", ready)]

@@ -1,5 +1,6 @@
 """The HTTP side of a switch: every API and page on one ASGI application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from ekpay_switch.api.v1 import routes as v1_routes
 from ekpay_switch.api.v1.calls import RestV1
 from ekpay_switch.composition.challans import mount_echallan, treasury_office
 from ekpay_switch.composition.checkout import mount_checkout
+from ekpay_switch.composition.operations import operations_listener
 from ekpay_switch.composition.switch import (
     Switch,
     WrapWorld,
@@ -32,6 +34,8 @@ from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.safe_headers import SafeHeaders
 from ekpay_switch.jobs.host_links import keep_host_links
+from ekpay_switch.jobs.housekeeping import run_housekeeping
+from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
 from ekpay_switch.persistence.housekeeping import is_ready
 from ekpay_switch.persistence.notifications.endpoints import Endpoints
@@ -63,6 +67,7 @@ PDFS_PER_SECOND, PDFS_AT_ONCE = 1, 10
 # Callers of the merchant API that have not proven to be a merchant's server.
 OUTSIDERS_PER_SECOND, OUTSIDERS_AT_ONCE = 5, 200
 LAST_PAYMENTS_SECONDS = 30.0
+WORKER_WATCH_SECONDS = 15.0
 
 
 def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_world) -> FastAPI:
@@ -73,10 +78,12 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
         async with (
             open_switch(settings, database, wrap) as switch,
             keep_host_links(switch.world.connectors.all()),
+            operations_listener(switch, settings.operations_port),
+            _worker_watched(switch),
         ):
             tasks = BackgroundTasks()
             mount(app, _syndicate(switch, tasks))
-            operations.mount(app, partial(is_ready, switch.engine), lambda: switch.group_commit.depth)
+            operations.mount(app, partial(is_ready, switch.engine))
             webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
             _mount_collecting(app, switch, tasks)
             mount_checkout(app, switch.world, switch.keys, tasks)
@@ -100,6 +107,19 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
     # Outermost: the framework answers unhandled errors outside of every middleware that is added to it.
     app.middleware_stack = SafeHeaders(app.build_middleware_stack(), settings.public_url)
     return app
+
+
+@asynccontextmanager
+async def _worker_watched(switch: Switch) -> AsyncIterator[None]:
+    """Raise the alarm of a silent worker while this process runs, and end it."""
+    stop = asyncio.Event()
+    chores = (AlarmUpkeep(switch.engine).sweep_worker,)
+    watching = asyncio.create_task(run_housekeeping(chores, WORKER_WATCH_SECONDS, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 def _syndicate(switch: Switch, tasks: BackgroundTasks) -> SyndicateApi:

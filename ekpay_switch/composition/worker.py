@@ -6,6 +6,7 @@ from functools import partial
 
 from ekpay_switch import telemetry
 from ekpay_switch.composition.challans import treasury_office
+from ekpay_switch.composition.operations import operations_listener
 from ekpay_switch.composition.switch import Switch, WrapWorld, address_rules, open_switch, same_world
 from ekpay_switch.jobs.challans import run_challans
 from ekpay_switch.jobs.collector import run_collector
@@ -17,14 +18,14 @@ from ekpay_switch.jobs.slots import Pace
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.collections.unclaimed_callbacks import drop_unclaimed_callbacks
 from ekpay_switch.persistence.engine import Database
-from ekpay_switch.persistence.host_links.store import count_reversals
-from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
+from ekpay_switch.persistence.housekeeping import drop_old_quotes
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.ledger.deposits import deposit_alarms
-from ekpay_switch.persistence.notifications.store import PostgresNotifications, count_waiting
+from ekpay_switch.persistence.notifications.store import PostgresNotifications
 from ekpay_switch.persistence.parties.failed_logins import FailedLogins
 from ekpay_switch.persistence.payments.biller_locked_bills import OldLockedBills
-from ekpay_switch.persistence.routing.store import count_breakers, drop_old_outcomes
+from ekpay_switch.persistence.routing.store import drop_old_outcomes
+from ekpay_switch.persistence.worker_mark import move_worker_mark
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.notifications import IpnPorts, NotificationPorts
 from ekpay_switch.security.merchant_tokens import MerchantTokens
@@ -46,6 +47,7 @@ async def run_worker(
     async with (
         open_switch(settings, database, wrap) as switch,
         keep_host_links(switch.world.connectors.all()),
+        operations_listener(switch, settings.worker_operations_port),
     ):
         telemetry.log("worker_started", time_divisor=settings.time_divisor)
         usual, divisor = Pace(settings.worker_poll_seconds), settings.time_divisor
@@ -62,16 +64,13 @@ async def run_worker(
             _deliver_notifications(switch, stop),
             run_housekeeping(
                 (
+                    partial(move_worker_mark, switch.engine),
                     partial(drop_old_quotes, switch.engine, settings.quote_keep_days),
                     OldLockedBills(switch.engine).drop,
                     FailedLogins(switch.engine, switch.world.clock).drop_old,
-                    partial(count_open, switch.engine),
-                    partial(count_waiting, switch.engine),
-                    partial(count_reversals, switch.engine),
-                    partial(count_breakers, switch.engine),
                     partial(drop_old_outcomes, switch.engine),
                     partial(drop_unclaimed_callbacks, switch.engine, connector_ids),
-                    DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).refresh,
+                    DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).warn,
                 ),
                 HOUSEKEEPING_SECONDS,
                 stop,

@@ -46,6 +46,7 @@ class Alarm(StrEnum):
     TRANSFER_WAITS = "transfer_waits"
     MERCHANT_OWES = "merchant_owes"
     BREAKS_OPEN = "breaks_open"
+    WORKER_SILENT = "worker_silent"
 
 
 class AlarmOwner(StrEnum):
@@ -176,6 +177,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "writes it off",
         Alarm.BREAKS_OPEN: "breaks of an institution are open or proposed after a night; finance "
         "resolves each by two persons, and the alarm ends with the last of them",
+        Alarm.WORKER_SILENT: "no worker has done its rounds for a minute: doubts, notifications, refunds and "
+        "alarms wait; start one, and look into its log if it runs",
         Alarm.HELD_FOR_RISK: "a connector has a payer's money and holds it for its risk; the payment and its "
         "bill wait until the connector releases or refuses it, or two persons accept or refuse it",
         Alarm.PAID_TWICE: "a payer has paid more than once on one page; one payment counts, and the further "

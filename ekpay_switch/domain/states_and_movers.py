@@ -149,5 +149,6 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _final("deposit", "approved"),
     _final("deposit", "rejected"),
     _person("deposit", "reversal asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
+    _person("worker", "silent", "an operator starts it", Alarm.WORKER_SILENT),
     _person("merchant", "in debt", "sales set it off, or the merchant pays", Alarm.MERCHANT_OWES),
 )

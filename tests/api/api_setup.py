@@ -20,6 +20,8 @@ from tests.factories import BILL_NO, PASS_KEY, SECRET, a_partner, a_world
 from tests.fakes.world import FakeFailedLogins, FakeTokenPermits, SmallWorld
 
 Content = dict[str, Any]
+# The driver of an ASGI application, which its framework does not type.
+Application = Any
 PATHS = {
     "FETCH_MDM_DATA_REQ": "fetch-MDMbillers",
     "FETCH_BLL_REQ": "fetch-bill",
@@ -40,6 +42,39 @@ class Reply:
         found = json.loads(self.body)
         assert isinstance(found, dict)
         return found
+
+
+async def request_of(
+    app: Application, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()
+) -> Reply:
+    """One request, whole at once."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "scheme": "http",
+        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
+        "server": ("switch", 80),
+        "client": ("partner", 1),
+    }
+    arriving: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return arriving.pop() if arriving else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    start, *rest = sent
+    told = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Reply(start["status"], told, b"".join(message.get("body", b"") for message in rest))
 
 
 class Desk:
@@ -64,7 +99,7 @@ class Desk:
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         install_error_handlers(self.app, (OSError,))
         mount(self.app, self.syndicate)
-        operations.mount(self.app, self._ready, lambda: 7)
+        operations.mount(self.app, self._ready)
         self.app.add_middleware(LimitRequests, limits=RequestLimits(64 * 1024, body_seconds))
 
     async def _ready(self) -> bool:
@@ -74,33 +109,7 @@ class Desk:
         self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()
     ) -> Reply:
         """One request, whole at once."""
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "root_path": "",
-            "scheme": "http",
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
-            "server": ("switch", 80),
-            "client": ("partner", 1),
-        }
-        arriving: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-        sent: list[Message] = []
-
-        async def receive() -> Message:
-            return arriving.pop() if arriving else {"type": "http.disconnect"}
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        await self.app(scope, receive, send)
-        start, *rest = sent
-        told = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Reply(start["status"], told, b"".join(message.get("body", b"") for message in rest))
+        return await request_of(self.app, method, path, body, headers)
 
     def partner(self, number: int = 101) -> "Caller":
         """A caller that is `bank1` (101) or `bank2` (202)."""

@@ -1,18 +1,44 @@
 import pytest
 
+from ekpay_switch.api.operations import Health, build_operations_app
 from ekpay_switch.api.problems import STATUS_OF
 from ekpay_switch.api.syndicate.routes import BASE
 from ekpay_switch.domain.errors import CommitUnknownError, NoFeeError, OverloadedError, SwitchError
-from tests.api.api_setup import Caller, Desk
+from tests.api.api_setup import Caller, Desk, request_of
 
 PROBLEM = "application/problem+json"
 
 
-async def test_alive_ready_and_counted(desk: Desk) -> None:
+async def test_outsiders_learn_whether_it_is_alive_and_ready_and_no_more(desk: Desk) -> None:
     assert (await desk.request("GET", "/health/live")).plain == {"status": "live"}
     assert (await desk.request("GET", "/health/ready")).status == 200
-    metrics = (await desk.request("GET", "/metrics")).body.decode()
-    assert "queue_depth 7.0" in metrics
+    assert (await desk.request("GET", "/metrics")).status == 404
+    assert (await desk.request("GET", "/health/detail")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("silent_seconds", "status", "said"),
+    [
+        (12.34, 200, {"status": "well", "worker_silent_seconds": 12.3, "queue_depth": 7}),
+        (60.1, 503, {"status": "worker silent", "worker_silent_seconds": 60.1, "queue_depth": 7}),
+        (None, 503, {"status": "database unavailable"}),
+    ],
+)
+async def test_operators_learn_what_waits_and_whether_a_worker_works(
+    silent_seconds: float | None, status: int, said: dict[str, object]
+) -> None:
+    async def is_ready() -> bool:
+        return silent_seconds is not None
+
+    async def count() -> float | None:
+        return silent_seconds
+
+    app = build_operations_app(Health(is_ready, count, lambda: 7, 60))
+    detail = await request_of(app, "GET", "/health/detail")
+    assert (detail.status, detail.plain) == (status, said)
+    assert b"queue_depth 7.0" in (await request_of(app, "GET", "/metrics")).body
+    assert (await request_of(app, "GET", "/health/live")).status == 200
+    assert (await request_of(app, "GET", "/health/ready")).status == (503 if silent_seconds is None else 200)
 
 
 async def test_a_switch_without_its_database_is_alive_and_not_ready(desk: Desk) -> None:

@@ -204,6 +204,8 @@ class Installation:
             "EKPAY_HOME": str(self.settings.home),
             "EKPAY_CONFIG": str(self.settings.config),
             "EKPAY_PORT": str(self._port),
+            "EKPAY_OPERATIONS_PORT": "0",
+            "EKPAY_WORKER_OPERATIONS_PORT": "0",
             "EKPAY_TIME_DIVISOR": str(TIME_DIVISOR),
             "EKPAY_DESCO_URL": f"http://127.0.0.1:{self._far_side_port}/desco/api",
             "EKPAY_DESCO_USER": "ekpay",

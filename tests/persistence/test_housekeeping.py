@@ -44,7 +44,9 @@ async def test_quotes_are_dropped_when_they_are_old_and_nobody_paid_them(
 
 async def _passed(books: Books) -> timedelta:
     """How long ago the quotes were made that stand next to be looked at."""
-    age: timedelta = await books.value("SELECT now() - passed_until FROM housekeeping_marks")
+    age: timedelta = await books.value(
+        "SELECT now() - passed_until FROM housekeeping_marks WHERE chore = 'old_quotes'"
+    )
     return age
 
 

@@ -168,9 +168,9 @@ async def test_paid_quotes_are_read_once(engine: AsyncEngine, monkeypatch: pytes
 
 async def test_a_watch_of_deposits_reads_what_was_posted_since(books: Books, engine: AsyncEngine) -> None:
     watch = DepositWatch(engine, {"desco": 1.0})
-    await watch.refresh()
+    await watch.show()
     await books.tell(ONE_MORE_VEND)
-    assert _read(await _plans(engine, watch.refresh)) == {"journal_entries": 1, "postings": 1}
+    assert _read(await _plans(engine, watch.show)) == {"journal_entries": 1, "postings": 1}
 
 
 async def test_a_lease_reads_the_heads_of_long_queues(books: Books, engine: AsyncEngine) -> None:

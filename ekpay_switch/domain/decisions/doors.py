@@ -55,6 +55,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay reconcile approve RESOLUTION",
         ),
         Alarm.MERCHANT_OWES: ("ekpay decide journal",),
+        Alarm.WORKER_SILENT: ("ekpay worker",),
     }
 )
 

@@ -13,6 +13,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.persistence.alarms.rows import TODAY, AlarmEnd, raise_alarms
 from ekpay_switch.persistence.alarms.watches import WATCHES, Watch
+from ekpay_switch.persistence.worker_mark import WORKER_SILENT
 
 RAISED_AT_ONCE = 1_000
 # Set operations and lookups by index, since no statistics tell how many alarms were raised a moment ago: a
@@ -47,6 +48,15 @@ SELECT kind, CASE WHEN due_on < {TODAY} THEN 'overdue' WHEN due_on = {TODAY} THE
 """)  # noqa: S608 - constants
 
 
+async def count_alarms(engine: AsyncEngine) -> None:
+    """Bring the gauge of open alarms up to date."""
+    async with engine.connect() as connection:
+        counted = (await connection.execute(_COUNT)).all()
+    telemetry.OPEN_ALARMS.clear()
+    for row in counted:
+        telemetry.OPEN_ALARMS.labels(row.kind, row.age).set(row.alarms)
+
+
 class AlarmUpkeep:
     """Keeps the alarms true; `time_divisor` divides how long a state may last, as in every rehearsal."""
 
@@ -55,18 +65,18 @@ class AlarmUpkeep:
         self._hour = timedelta(hours=1) / time_divisor
 
     async def sweep(self) -> None:
-        """End, raise, remind and count; each kind is one transaction, and a repeat changes nothing."""
+        """End, raise and remind; each kind is one transaction, and a repeat changes nothing."""
         for kind, watch in WATCHES.items():
             async with self._engine.begin() as connection:
                 await self._sweep_kind(connection, kind, watch)
         async with self._engine.begin() as connection:
             for reminder in (await connection.execute(_REMIND)).mappings():
                 telemetry.log_warning("alarms_open", **reminder)
-        async with self._engine.connect() as connection:
-            counted = (await connection.execute(_COUNT)).all()
-        telemetry.OPEN_ALARMS.clear()
-        for row in counted:
-            telemetry.OPEN_ALARMS.labels(row.kind, row.age).set(row.alarms)
+
+    async def sweep_worker(self) -> None:
+        """End or raise the alarm about a silent worker; the web process calls it, since no worker can."""
+        async with self._engine.begin() as connection:
+            await self._sweep_kind(connection, Alarm.WORKER_SILENT, Watch(WORKER_SILENT))
 
     async def _sweep_kind(self, connection: AsyncConnection, kind: Alarm, watch: Watch) -> None:
         await connection.execute(

@@ -14,6 +14,7 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.delivery import FINAL_RECEIPT
 from ekpay_switch.persistence.ledger.suspense_items import ENTRIES_WITH_REMAINDER
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
+from ekpay_switch.persistence.worker_mark import WORKER_SILENT
 
 REVIEW_ALARMS = frozenset(
     {
@@ -168,6 +169,8 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
             " UNION ALL SELECT id, NULL, asked_at FROM transfer_reversals"
             " WHERE num_nonnulls(approved_by, rejected_by) = 0) AS w"
         ),
+        # The web process raises it (`AlarmUpkeep.sweep_worker`): a sweep is done by a worker that works.
+        Alarm.WORKER_SILENT: Watch(WORKER_SILENT, raises=False),
         Alarm.MERCHANT_OWES: Watch(
             "SELECT 'merchant ' || m.partner_id AS subject, NULL::uuid AS payment_id, -m.owed AS amount,"
             " now() AS since FROM merchants AS m WHERE m.owed < 0"

@@ -50,7 +50,7 @@ GROUP BY 1, 2
 
 
 class DepositWatch:
-    """The gauges and the alarm of deposits; its state belongs to one process.
+    """The gauges and the warnings of deposits; its state belongs to one process.
 
     `alarm_days` maps every prefunded utility to the days of vending that its deposit should cover.
     """
@@ -63,17 +63,26 @@ class DepositWatch:
         self._balances: dict[str, int] = {}
         self._vended = _by_minute()
 
-    async def refresh(self) -> None:
-        """Bring the gauges of deposits up to date, and log a warning for each that is low."""
-        if not self._alarm_days:
-            return
-        now = await self._read()
-        for biller_id, days in self._alarm_days.items():
-            line = self._line(biller_id, now - days * SECONDS_OF_A_DAY)
-            telemetry.DEPOSIT_PAISA.labels(line.biller_id).set(line.balance.minor)
-            telemetry.DEPOSIT_LOW.labels(line.biller_id).set(line.is_low)
+    async def warn(self) -> None:
+        """Log a warning for each deposit that is low."""
+        for line in await self._lines():
             if line.is_low:
                 telemetry.log_warning("deposit_low", biller_id=line.biller_id)
+
+    async def show(self) -> None:
+        """Bring the gauges of deposits up to date."""
+        for line in await self._lines():
+            telemetry.DEPOSIT_PAISA.labels(line.biller_id).set(line.balance.minor)
+            telemetry.DEPOSIT_LOW.labels(line.biller_id).set(line.is_low)
+
+    async def _lines(self) -> Sequence[DepositLine]:
+        if not self._alarm_days:
+            return ()
+        now = await self._read()
+        return [
+            self._line(biller_id, now - days * SECONDS_OF_A_DAY)
+            for biller_id, days in self._alarm_days.items()
+        ]
 
     async def _read(self) -> int:
         """Add what was posted since the last look; returns the database's time in seconds."""

@@ -59,6 +59,7 @@ _BILLERS = ("desco", "breb", "nesco")
 # 8194 on. The proxy's port before each of them, except provider families, is a hundred higher; it takes
 # orders at 8319.
 _PROXY_ABOVE, _CONTROL_ABOVE = 100, 29
+_OPERATIONS_ABOVE = 1_000
 # A partner's sample receiver may listen at 8210 (docs/how-to/receive-notifications.md), from 8211 on the
 # banks' hosts do, payers come back to a shop at 8218, and ekShop is at 8220.
 _MAILBOX_ABOVE, _RETURN_ABOVE, _SHOP_ABOVE = 20, 28, 30
@@ -199,6 +200,8 @@ def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> S
         time_divisor=time_divisor,
         wallet_ports=WalletPorts(wallet_port, wallet_port + _PROXY_ABOVE, billers_port + _RETURN_ABOVE),
         shop_port=billers_port + _SHOP_ABOVE,
+        operations_port=port + _OPERATIONS_ABOVE,
+        worker_operations_port=port + _OPERATIONS_ABOVE + 1,
     )
 
 

@@ -94,7 +94,8 @@ def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[s
     counters = ", ".join(f"{name} {port}" for name, port in setting.counters.items())
     gateways = ", ".join(f"{name} {port}" for name, port in setting.gateways.items())
     return [
-        f"switch   {setting.switch_address}   /health/ready, /metrics, /syndicate/api, /v1",
+        f"switch   {setting.switch_address}   /health/ready, /syndicate/api, /v1",
+        f"watching http://127.0.0.1:{setting.operations_port}   /metrics, /health/detail; worker: a port up",
         f"billers  {billers}   simulated",
         f"houses   {counters}   47 more billers, a port a family; GET /_admin/houses, /_admin/unpaid",
         f"gateways {gateways}   24 more ways to pay, a port a family; GET /_admin/houses, /_admin/payers",

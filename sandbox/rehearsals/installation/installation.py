@@ -88,7 +88,8 @@ class StageSettings:
     partner's notification endpoint listens at `mailbox_port`. `hosts` are the ports of the banks' hosts by
     institution, where they do not follow from the port of their pages. Page lifetimes are divided by
     `page_divisor`, or like all other times if it is 0. ekShop listens at `shop_port`; if that is 0 there is
-    no shop. The switch reads its configuration from `config`, or where it does by itself if that is None.
+    no shop. Health checks and metrics are at `operations_port` and `worker_operations_port`; 0 is a free one.
+    The switch reads its configuration from `config`, or where it does by itself if that is None.
     """
 
     home_folder: Path
@@ -105,6 +106,8 @@ class StageSettings:
     hosts: Mapping[str, int] = field(default_factory=dict)
     page_divisor: int = 0
     shop_port: int = 0
+    operations_port: int = 0
+    worker_operations_port: int = 0
     config: Path | None = None
 
     @property
@@ -162,6 +165,8 @@ class Stage:
             "EKPAY_HOME": str(setting.home_folder),
             "EKPAY_TIME_DIVISOR": str(setting.time_divisor),
             "EKPAY_PUBLIC_URL": setting.switch_address,
+            "EKPAY_OPERATIONS_PORT": str(setting.operations_port),
+            "EKPAY_WORKER_OPERATIONS_PORT": str(setting.worker_operations_port),
             _TRUSTED: _trusted_hosts(setting),
         }
         if setting.config is not None:

@@ -110,6 +110,8 @@ async def test_a_shop_that_asks_from_within_the_ipn_is_told_the_same_and_is_not_
                     home=home,
                     database_url=None,
                     worker_poll_seconds=AN_HOUR,
+                    operations_port=0,
+                    worker_operations_port=0,
                     webhook_trusted_hosts=frozenset({f"127.0.0.1:{peer.port}"}),
                 )
                 async with both_sides(settings, listener):

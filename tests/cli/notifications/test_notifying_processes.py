@@ -87,6 +87,8 @@ async def test_a_worker_tells_what_happened_and_the_web_side_shows_the_key(
             home=home,
             database_url=None,
             worker_poll_seconds=0.1,
+            operations_port=0,
+            worker_operations_port=0,
             webhook_trusted_hosts=frozenset({f"127.0.0.1:{peer.port}"}),
         )
         database = open_database(settings)

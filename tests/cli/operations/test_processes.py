@@ -1,5 +1,6 @@
 """`ekpay serve` and `ekpay worker` as processes of their own, as they run in production."""
 
+import asyncio
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.settings import Settings
 from sandbox.kit.tcp_ports import free_port
 from tests.cli.command_result import Ekpay
@@ -24,10 +26,11 @@ WAIT_SECONDS = 60
 
 
 @contextmanager
-def _running(home: Path, log: Path, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+def _running(home: Path, log: Path, *words: str, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
     ours = {f"EKPAY_{name.upper()}" for name in Settings.model_fields}
     environment = {name: value for name, value in os.environ.items() if name not in ours}
     environment |= {"EKPAY_HOME": str(home)}
+    environment |= {"EKPAY_OPERATIONS_PORT": "0", "EKPAY_WORKER_OPERATIONS_PORT": "0"} | more
     with log.open("wb") as stderr:
         process = subprocess.Popen([*EKPAY, *words], env=environment, stderr=stderr)  # noqa: S603 - ourselves
     try:
@@ -61,10 +64,64 @@ def test_serve_is_ready_shows_its_numbers_and_leaves_when_told(home: Path, tmp_p
     with _running(home, log, "serve", "--port", str(port)) as process:
         _wait_for(log, "serving", process)
         _wait_until_it_answers(port)
-        assert "ekpay_queue_depth" in _get(port, "/metrics")
+        operations = _operations_port(log)
+        assert "ekpay_queue_depth" in _get(operations, "/metrics")
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            _get(port, "/metrics")
         process.send_signal(signal.SIGTERM)
         assert process.wait(WAIT_SECONDS) in {0, -signal.SIGTERM}
     assert {line["process"] for line in _lines(log)} == {"web"}
+
+
+def _operations_port(log: Path) -> int:
+    return next(int(str(line["port"])) for line in _lines(log) if line["event"] == "operations_served")
+
+
+WORKER_GONE = """
+UPDATE housekeeping_marks SET passed_until = now() - interval '61 seconds' WHERE chore = 'worker'
+"""
+
+
+def test_the_worker_tells_its_metrics_and_a_dead_one_shows(home: Path, tmp_path: Path) -> None:
+    port, web_log, worker_log = free_port(), tmp_path / "web", tmp_path / "worker"
+    with _running(home, web_log, "serve", "--port", str(port)) as web:
+        _wait_for(web_log, "serving", web)
+        with _running(home, worker_log, "worker") as worker:
+            _wait_for(worker_log, "worker_started", worker)
+            for log in (web_log, worker_log):
+                shown = _get(_operations_port(log), "/metrics")
+                assert "ekpay_stuck_payments 0.0" in shown
+                assert "ekpay_database_up 1.0" in shown
+            assert json.loads(_get(_operations_port(worker_log), "/health/detail"))["status"] == "well"
+            worker.kill()
+        asyncio.run(_tell(home, WORKER_GONE))
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            _wait_for_silence(_operations_port(web_log))
+        assert "ready" in _get(port, "/health/ready"), "payments are taken without a worker"
+
+
+def _wait_for_silence(port: int) -> None:
+    """Ask until an answer is another one: a number that was just counted is told for five seconds."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        assert json.loads(_get(port, "/health/detail"))["status"] == "well"
+        time.sleep(0.2)
+
+
+async def _tell(home: Path, statement: str) -> None:
+    connection = await open_database(Settings(home=home, database_url=None)).connect("owner")
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def test_a_port_for_operators_that_is_taken_stops_the_worker(home: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        variable = {"EKPAY_WORKER_OPERATIONS_PORT": str(taken.getsockname()[1])}
+        with _running(home, tmp_path / "log", "worker", **variable) as worker:
+            assert worker.wait(WAIT_SECONDS) == 1
+    assert "EKPAY_WORKER_OPERATIONS_PORT" in (tmp_path / "log").read_text()
 
 
 def _wait_until_it_answers(port: int) -> None:

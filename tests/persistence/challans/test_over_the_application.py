@@ -57,7 +57,9 @@ async def test_a_shop_logs_in_and_loses_nothing_to_a_treasury_that_is_away(
 ) -> None:
     # Nobody listens there: not a byte leaves us.
     monkeypatch.setenv("EKPAY_ACHALLAN_URL", "http://127.0.0.1:9/acs")
-    settings = Settings(home=tmp_path, master_key=KEY, time_divisor=10)
+    settings = Settings(
+        home=tmp_path, master_key=KEY, time_divisor=10, operations_port=0, worker_operations_port=0
+    )
     app = build_app(settings, books.database)
     async with open_counter(books) as counter, app.router.lifespan_context(app):
         given = await counter.given()

@@ -114,7 +114,7 @@ async def test_vends_lower_the_deposit_and_less_than_a_days_vending_is_an_alarm(
     await books.tell("UPDATE journal_entries SET at = at - interval '3 hours' WHERE moment = 'delivered'")
     assert not (await _line(books, days=0.05)).is_low
     engine = books.database.engine()
-    await DepositWatch(engine, {BILLER: 1.0, "quiet": 1.0}).refresh()
+    await DepositWatch(engine, {BILLER: 1.0, "quiet": 1.0}).show()
     await engine.dispose()
 
 
@@ -138,18 +138,18 @@ async def test_a_watch_goes_on_from_what_it_has_seen(
     await _put(deposits, vended * 4)
     engine = books.database.engine()
     watch = DepositWatch(engine, {BILLER: 1.0})
-    await watch.refresh()
+    await watch.show()
     assert _shown() == (vended * 3, False)
     # From here on it must not need what it would read at its beginning.
     monkeypatch.setattr(deposit_watch, "READ_BALANCES", None)
-    await watch.refresh()
+    await watch.show()
     assert _shown() == (vended * 3, False)
     await asyncio.gather(_vend(books), _vend(books))
-    await watch.refresh()
+    await watch.show()
     assert _shown() == (vended, True)
     await _put(deposits, vended * 5)
-    await watch.refresh()
-    await watch.refresh()
+    await watch.show()
+    await watch.show()
     assert _shown() == (vended * 6, False)
     assert (await _line(books)).balance == Money(vended * 6)
     await engine.dispose()
@@ -160,14 +160,14 @@ async def test_a_watch_forgets_what_was_vended_long_ago(books: Books, deposits: 
     engine = books.database.engine()
     watch = DepositWatch(engine, {BILLER: 0.05})
     await _put(deposits, await _vend(books) + 1)
-    await watch.refresh()
+    await watch.show()
     assert _shown() == (1, True)
     # Minutes that have gone by since, as the database tells the time.
     watch._vended[deposit_account(BILLER)] = {  # noqa: SLF001 - nothing else makes hours go by
         minute - 180: vended
         for minute, vended in watch._vended[deposit_account(BILLER)].items()  # noqa: SLF001
     }
-    await watch.refresh()
+    await watch.show()
     assert _shown() == (1, False)
     await engine.dispose()
 
@@ -177,14 +177,14 @@ async def test_a_watch_begins_again_where_another_database_was_put(books: Books,
     await _put(deposits, 500)
     engine = books.database.engine()
     watch = DepositWatch(engine, {BILLER: 1.0})
-    await watch.refresh()
+    await watch.show()
     await books.tell("UPDATE lanes SET seq = seq - 1 WHERE seq > 0")
     await books.tell("UPDATE postings SET amount = 300 WHERE account = $1", deposit_account(BILLER))
-    await watch.refresh()
+    await watch.show()
     assert _shown() == (300, False)
     await engine.dispose()
 
 
 async def test_a_watch_of_nothing_asks_nothing(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deposit_watch, "READ_HEADS", None)
-    await DepositWatch(books.database.engine(), {}).refresh()
+    await DepositWatch(books.database.engine(), {}).show()

@@ -289,7 +289,7 @@ async def test_a_reversed_deposit_is_no_vending(books: Books) -> None:
     (line,) = await read_deposits(engine, {BILLER: 1.0})
     assert (line.balance, line.vended, line.is_low) == (Money(100), Money(0), False)
     watch = DepositWatch(engine, {BILLER: 1.0})
-    await watch.refresh()
+    await watch.show()
     minutes = watch._vended[f"biller_deposit:{BILLER}"]  # noqa: SLF001 - what it has seen
     assert sum(minutes.values()) == 0
     await engine.dispose()

@@ -1,0 +1,125 @@
+"""The listener for operators that each process has, and the numbers that are counted when they ask."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import uvicorn
+
+from ekpay_switch import telemetry
+from ekpay_switch.api.operations import Health, build_operations_app
+from ekpay_switch.composition.switch import Switch
+from ekpay_switch.persistence.alarms.upkeep import count_alarms
+from ekpay_switch.persistence.host_links.store import count_reversals
+from ekpay_switch.persistence.housekeeping import count_open, is_ready
+from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
+from ekpay_switch.persistence.ledger.deposits import deposit_alarms
+from ekpay_switch.persistence.notifications.store import count_waiting
+from ekpay_switch.persistence.routing.store import count_breakers
+from ekpay_switch.persistence.worker_mark import SILENT_SECONDS, read_worker_silence
+from ekpay_switch.ports.world import Clock
+
+# A scrape costs the database nothing if another one was just answered, and never waits longer than this.
+COUNTED_FOR_SECONDS, COUNT_SECONDS_MAX = 5.0, 10.0
+
+
+class OperationsPortError(Exception):
+    """The address for operators is taken, or is not ours."""
+
+
+class Counts:
+    """The numbers that SQL counts: counted when they are asked for, and dropped when they cannot be."""
+
+    def __init__(
+        self,
+        chores: Sequence[Callable[[], Awaitable[object]]],
+        silence: Callable[[], Awaitable[float]],
+        clock: Clock,
+    ) -> None:
+        """`silence` returns the seconds since a worker did its rounds."""
+        self._chores = chores
+        self._silence = silence
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._fresh_until = -1.0
+        self._silent_seconds: float | None = None
+
+    async def refresh(self) -> float | None:
+        """Count again unless that was just done; seconds since a worker's rounds, None without a database."""
+        async with self._lock:
+            if self._clock.monotonic() >= self._fresh_until:
+                self._silent_seconds = await self._count()
+                self._fresh_until = self._clock.monotonic() + COUNTED_FOR_SECONDS
+            return self._silent_seconds
+
+    async def _count(self) -> float | None:
+        try:
+            async with asyncio.timeout(COUNT_SECONDS_MAX):
+                silent_seconds = await self._silence()
+                for chore in self._chores:
+                    await chore()
+        except Exception as error:  # noqa: BLE001 - shown as ekpay_database_up 0
+            telemetry.forget_counted()
+            telemetry.log_warning("numbers_not_counted", error=error)
+            return None
+        telemetry.DATABASE_UP.set(1)
+        return silent_seconds
+
+
+def counts_of(switch: Switch) -> Counts:
+    """Everything that SQL counts of a switch."""
+    engine = switch.engine
+    deposits = DepositWatch(engine, deposit_alarms(switch.world.billers.all()))
+    counted = (count_open, count_waiting, count_reversals, count_breakers, count_alarms)
+    chores: list[Callable[[], Awaitable[object]]] = [partial(count, engine) for count in counted]
+    chores.append(deposits.show)
+    return Counts(chores, partial(read_worker_silence, engine), switch.world.clock)
+
+
+@asynccontextmanager
+async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
+    """Serve health checks and metrics to operators; port 0 is a free one, which the log names.
+
+    Raises:
+        OperationsPortError: the address cannot be listened on.
+    """
+    host = switch.settings.operations_host
+    listener = _listen(host, port)
+    health = Health(
+        partial(is_ready, switch.engine),
+        counts_of(switch).refresh,
+        lambda: switch.group_commit.depth,
+        SILENT_SECONDS,
+    )
+    config = uvicorn.Config(
+        build_operations_app(health),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    # Without `serve`, which would take the signals from the main server of the process.
+    serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001
+    telemetry.log("operations_served", host=host, port=listener.getsockname()[1])
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise OperationsPortError(
+            f"health checks and metrics cannot be served on {host}, port {port} ({error.strerror}): set "
+            "EKPAY_OPERATIONS_HOST, and EKPAY_OPERATIONS_PORT or EKPAY_WORKER_OPERATIONS_PORT"
+        ) from error
