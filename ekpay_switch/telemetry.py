@@ -39,19 +39,19 @@ _INTEGER_BITS_MAX = 63
 
 # Made by us: numbers, identifiers, words of the glossary.
 _OWN_FIELDS = """
-    approved_by asked asked_by attempt_id attempt_reference batch_size biller_id bucket business_date
-    code committers connector_id count currency delay_seconds duration_ms ekpay_id endpoint_id entry_id
-    epoch error event far_side from_state generation home host http_method http_status is_replay job
-    kind lane lanes lease_until leg logger moment name next_action_at notice notification_id oldest open
-    operation outcome overdue owner paisa partner_id payment_event payment_id pid plugin port queue_depth
-    refund_id refusal role route seconds sends server staff state step subject time_divisor to_state tries
-    version waiting
+    address api approved_by asked asked_by attempt_id attempt_reference batch_size biller_id bucket
+    business_date code committers connector_id count currency delay_seconds duration_ms ekpay_id
+    endpoint_id entry_id epoch error event far_side from_state generation home host http_method
+    http_status is_replay job kind lane lanes lease_until leg logger moment name next_action_at notice
+    notification_id oldest open operation outcome overdue owner paisa partner_id payment_event payment_id
+    pid plugin port queue_depth refund_id refusal role route seconds sends server staff state step
+    subject time_divisor to_state tries version waiting
 """
 # Free text of far sides: any long number in it may be an account.
 _FREE_TEXT_FIELDS = "reason"
 # References that others gave their requests; only what may be a card number is hidden.
 _FOREIGN_ID_FIELDS = (
-    "far_side_reference message ref_id reference refno_ack request_id trx_id user_agent user_id"
+    "far_side_reference login_name message ref_id reference refno_ack request_id trx_id user_agent user_id"
 )
 # Shown by their last characters alone.
 _ACCOUNT_FIELDS = "account bill_no meter_no mobile"

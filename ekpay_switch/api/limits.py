@@ -5,7 +5,7 @@ these are the last ones, and in a demo the only ones. Pure ASGI, since it is on 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,14 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+Headers = Sequence[tuple[bytes, bytes]]
+
 HEADERS_MAX = 64
+_LENGTH_DIGITS_MAX = 18
+_ONCE = frozenset({b"host", b"authorization", b"content-length", b"content-type"})
 HEADER_BYTES_MAX = 16 * 1024
 _CLOSE_HEADERS = {"Connection": "close"}
-_REFUSAL = b'{"resp_cd":"2001","resp_msg":"request too large or too slow"}'
+_REFUSAL = b'{"resp_cd":"2001","resp_msg":"request too large, too slow or ambiguous"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class RequestLimits:
 
 
 class LimitRequests:
-    """Answers 431, 413 or 408 itself; the application only ever sees a whole body of bounded size."""
+    """Answers 431, 413, 408 or 400 itself; the application only ever sees a whole body of bounded size."""
 
     def __init__(self, app: App, limits: RequestLimits) -> None:
         self._app = app
@@ -46,9 +50,8 @@ class LimitRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = scope["headers"]
-        if len(headers) > HEADERS_MAX or sum(len(k) + len(v) for k, v in headers) > HEADER_BYTES_MAX:
-            await _refuse(scope, receive, send, 431)
+        if refusal := _refusal_of(scope["headers"]):
+            await _refuse(scope, receive, send, refusal)
             return
         try:
             async with asyncio.timeout(self._limits.body_seconds):
@@ -66,7 +69,7 @@ class LimitRequests:
     async def _whole_body(self, scope: Scope, receive: Receive) -> bytes | None:
         """The body, or None once it is known to be too long; reads no further than that."""
         for name, value in scope["headers"]:
-            if name == b"content-length" and int(value) > self._limits.body_max_bytes:
+            if name == b"content-length" and _is_above(value, self._limits.body_max_bytes):
                 return None
         body = bytearray()
         while True:
@@ -78,6 +81,23 @@ class LimitRequests:
                 return None
             if not message.get("more_body", False):
                 return bytes(body)
+
+
+def _refusal_of(headers: Headers) -> int:
+    """The status that refuses these headers, or 0.
+
+    Of a header that stands there twice, a proxy and we might believe different ones.
+    """
+    if len(headers) > HEADERS_MAX or sum(len(k) + len(v) for k, v in headers) > HEADER_BYTES_MAX:
+        return 431
+    names = [name for name, _ in headers if name in _ONCE]
+    return 400 if len(names) != len(set(names)) else 0
+
+
+def _is_above(length: bytes, bytes_max: int) -> bool:
+    """Whether a body is longer than this; digits without end are no number that Python reads."""
+    digits = length.strip().lstrip(b"0")
+    return len(digits) > _LENGTH_DIGITS_MAX or int(digits or b"0") > bytes_max
 
 
 class _Replay:

@@ -2,14 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 import uvicorn
+from typing_extensions import override
 
 from ekpay_switch import telemetry
 from ekpay_switch.api.operations import Health, build_operations_app
+from ekpay_switch.composition.http_protocol import PromptHttp
 from ekpay_switch.composition.switch import Switch
 from ekpay_switch.persistence.alarms.upkeep import count_alarms
 from ekpay_switch.persistence.host_links.store import count_reversals
@@ -95,7 +97,7 @@ async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
     )
     config = uvicorn.Config(
         build_operations_app(health),
-        http="httptools",
+        http=PromptHttp,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -103,15 +105,23 @@ async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
-    # Without `serve`, which would take the signals from the main server of the process.
-    serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([listener]))
     telemetry.log("operations_served", host=host, port=listener.getsockname()[1])
     try:
         yield
     finally:
         server.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """A server beside the main one of its process, which keeps the signals."""
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

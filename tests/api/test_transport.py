@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import pytest
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from ekpay_switch.api.limits import LimitRequests, Message, Receive, RequestLimits, Scope, Send
 from ekpay_switch.api.syndicate.routes import BASE
+from ekpay_switch.composition import http_protocol
+from ekpay_switch.composition.http_protocol import PromptHttp
 from tests.api.api_setup import Desk, code_of
 
 FETCH = f"{BASE}/fetch-bill"
+HALF_A_HEAD = b"POST /x HTTP/1.1\r\nHost: s\r\n"
+WHOLE_REQUEST = b"GET /health/live HTTP/1.1\r\nHost: s\r\n\r\n"
 
 
 @dataclass
@@ -45,11 +48,11 @@ class Line:
 @pytest.fixture
 async def line() -> AsyncIterator[Line]:
     desk = Desk(body_seconds=0.3)
-    config = uvicorn.Config(desk.app, http="httptools", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(desk.app, http=PromptHttp, lifespan="off", log_config=None, access_log=False)
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: HttpToolsProtocol(config, state, {}), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: PromptHttp(config, state, {}), "127.0.0.1", 0)
     yield Line(desk, server.sockets[0].getsockname()[1])
     server.close()
     for connection in list(state.connections):
@@ -92,6 +95,10 @@ async def test_a_half_sent_body_is_not_waited_for_long(line: Line) -> None:
         ["Content-Length: abc"],
         ["Content-Length: -1"],
         ["Content-Length: " + "9" * 5_000],
+        ["Content-Length: " + "0" * 5_000 + "5"],
+        ["Host: another"],
+        ["Content-Type: text/plain", "Content-Type: application/json"],
+        ["Authorization: Bearer a", "Authorization: Bearer b"],
         ["Content-Length: 1", "Content-Length: 2"],
         ["Content-Length: 4", "Transfer-Encoding: chunked"],
         ["no colon"],
@@ -101,6 +108,40 @@ async def test_a_half_sent_body_is_not_waited_for_long(line: Line) -> None:
 async def test_broken_headers_are_refused(line: Line, headers: list[str]) -> None:
     assert status_of(await line.raw(post(*headers, "Connection: close"))) in {0, 400, 408, 413, 431}
     assert await line.is_alive()
+
+
+@pytest.mark.parametrize("twice", ["Host: another", "Authorization: Bearer b", "Content-Type: text/plain"])
+async def test_a_header_that_two_may_read_differently_is_refused(line: Line, twice: str) -> None:
+    headers = ["Authorization: Bearer a", "Content-Type: text/plain", "Content-Length: 0", twice]
+    assert status_of(await line.raw(post(*headers, "Connection: close"))) == 400
+    assert await line.is_alive()
+
+
+@pytest.mark.parametrize("sent", [b"", HALF_A_HEAD, WHOLE_REQUEST + HALF_A_HEAD], ids=repr)
+async def test_a_head_that_never_ends_is_cut(
+    line: Line, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.3)
+    reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
+    writer.write(sent)
+    async with asyncio.timeout(10):
+        heard = await reader.read()  # to the end, though the caller never hangs up
+    assert heard.startswith(b"HTTP/1.1 200 ") is sent.startswith(b"GET")
+    writer.close()
+    assert await line.is_alive()
+
+
+async def test_a_body_that_comes_after_its_head_has_its_own_time(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
+    writer.write(post("Content-Length: 2", "Connection: close"))
+    await asyncio.sleep(0.2)
+    writer.write(b"{}")
+    async with asyncio.timeout(10):
+        assert status_of(await reader.read(1_000_000)) == 401
+    writer.close()
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,7 @@ async def _login(request: Request, api: EChallanApi) -> tuple[int, answers.Answe
         address = request.client.host if request.client else ""
         if not await api.failed_logins.count(address, message.username):
             return 429, answers.login_answer(answers.LOGIN_TOO_MANY)
+        telemetry.log_warning("login_failed", api="echallan", address=address, login_name=message.username)
         return 401, answers.login_answer(answers.LOGIN_FAILED)
     expires_at = api.office.world.clock.now() + timedelta(seconds=TOKEN_SECONDS)
     token = api.tokens.issue(user.partner_id, user.generation, expires_at)

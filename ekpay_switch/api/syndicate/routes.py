@@ -362,6 +362,7 @@ async def _token(request: Request, syndicate: SyndicateApi) -> Response:
         address = request.client.host if request.client else ""
         if not await syndicate.failed_logins.count(address, user_id):
             raise PlainError(429, TOO_MANY, 5)
+        telemetry.log_warning("login_failed", api="syndicate", address=address, login_name=user_id)
         raise PlainError(401, REFUSALS[Refusal.NOT_ALLOWED])
     if not await syndicate.token_permits.take(partner.id, partner.tokens_per_second):
         raise PlainError(429, TOO_MANY, 1)

@@ -12,6 +12,7 @@ import uvloop
 from ekpay_switch import telemetry
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.composition.http_app import build_app
+from ekpay_switch.composition.http_protocol import PromptHttp
 from ekpay_switch.composition.worker import run_worker
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.settings import Settings
@@ -58,7 +59,7 @@ def server_config(settings: Settings, database: Database) -> uvicorn.Config:
         build_app(settings, database),
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=PromptHttp,
         loop="uvloop",
         ws="none",
         lifespan="on",

@@ -98,6 +98,21 @@ async def test_guesses_wait_and_the_right_key_works_throughout(desk: Desk) -> No
     assert (await log_in(desk, "bank2-user", "wrong")).status == 401
 
 
+async def test_each_failed_login_is_a_line_of_the_log_without_the_pass_key(
+    desk: Desk, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for guess in range(25):
+        await log_in(desk, pass_key=f"guess {guess}")
+    await log_in(desk)
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    failed = [line for line in lines if line["event"] == "login_failed"]
+    assert len(failed) == 20, "those that have to wait fill no log"
+    assert {(line["api"], line["address"], line["login_name"]) for line in failed} == {
+        ("syndicate", "partner", "bank1-user")
+    }
+    assert "guess" not in json.dumps(lines)
+
+
 async def test_a_partner_takes_as_many_tokens_as_it_agreed_to(desk: Desk) -> None:
     desk.small.partners.add(replace(a_partner(), tokens_per_second=50))
     answers = [(await log_in(desk)).status for _ in range(51)]
