@@ -93,6 +93,10 @@ class Settings(BaseSettings):
         ge=1,
         description="Waiting times of the resolver are divided by this; above 1 only in demos and tests.",
     )
+    rehearsal: bool = Field(
+        default=False,
+        description="Says that no money is real: allows what `ekpay doctor` calls unsafe (docs/adr/0080).",
+    )
     host: str = Field("127.0.0.1", min_length=1, description="Address that the HTTP server listens on.")
     port: int = Field(8180, ge=1, le=65_535, description="TCP port that the HTTP server listens on.")
     operations_host: str = Field(

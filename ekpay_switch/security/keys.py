@@ -50,6 +50,15 @@ class KeyRing:
         except OSError as problem:
             raise MasterKeyError(f"{file}: {problem.strerror}") from problem
 
+    @staticmethod
+    def is_weak(configured: str) -> bool:
+        """Whether a configured key is one byte repeated, as an example or a mistake makes it.
+
+        Raises:
+            MasterKeyError: the text holds no key of 32 bytes.
+        """
+        return len(set(_decode(configured, "EKPAY_MASTER_KEY"))) == 1
+
     def sub_key(self, purpose: str) -> bytes:
         """The 32-byte key of one purpose; a purpose that is renamed loses everything it has locked."""
         derivation = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=_SALT, info=purpose.encode())

@@ -99,7 +99,7 @@ def test_migrating_twice_changes_nothing(ekpay: Ekpay) -> None:
 def test_the_doctor_finds_all_well_and_names_what_is_not(ekpay: Ekpay, tmp_path: Path) -> None:
     done = ekpay("doctor")
     assert done.code == 0
-    assert done.out.count(" ok ") == 5
+    assert done.out.count(" ok ") == 6
     done = ekpay("doctor", EKPAY_CONFIG=str(tmp_path), EKPAY_MASTER_KEY="x")
     assert done.code == 1
     assert "holds no billers" in done.out

@@ -202,6 +202,7 @@ class Installation:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("EKPAY_")}
         return inherited | {
             "EKPAY_HOME": str(self.settings.home),
+            "EKPAY_REHEARSAL": "true",
             "EKPAY_CONFIG": str(self.settings.config),
             "EKPAY_PORT": str(self._port),
             "EKPAY_OPERATIONS_PORT": "0",

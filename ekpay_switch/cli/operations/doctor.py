@@ -8,7 +8,8 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
-from ekpay_switch.cli.session import keys_of
+from ekpay_switch.cli.operations.safety import find_unsafe
+from ekpay_switch.cli.session import Session, keys_of
 from ekpay_switch.cli.terminal import screen
 from ekpay_switch.persistence.database_guards import changeable_tables, missing_tables, missing_triggers
 from ekpay_switch.persistence.engine import Database, open_database
@@ -30,7 +31,13 @@ def doctor() -> None:
     is_well = _run_check("Python", check_python)
     settings: list[Settings] = []
     is_well &= _run_check("settings", lambda: _read_settings(settings))
-    for name, check in (("config", check_config), ("master key", check_key), ("database", check_database)):
+    checks = (
+        ("config", check_config),
+        ("master key", check_key),
+        ("database", check_database),
+        ("safety", check_safety),
+    )
+    for name, check in checks:
         if settings:
             is_well &= _run_check(name, lambda check=check: check(settings[0]))  # type: ignore[misc]
     if not is_well:
@@ -62,6 +69,15 @@ def check_key(settings: Settings) -> str:
     """Where the master key comes from; one is made if there is none yet."""
     keys_of(settings)
     return "from EKPAY_MASTER_KEY" if settings.master_key else f"the key file in {settings.home}"
+
+
+def check_safety(settings: Settings) -> str:
+    """Whether anything is unsafe where real money moves; a rehearsal may be."""
+    session = Session(settings, open_database(settings))
+    faults = find_unsafe(session)
+    if faults and not settings.rehearsal:
+        raise InstallationError("; ".join(faults))
+    return f"a rehearsal: {'; '.join(faults)}" if faults else "nothing unsafe was found"
 
 
 def check_database(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import uvicorn
 import uvloop
 
 from ekpay_switch import telemetry
+from ekpay_switch.cli.operations.safety import refuse_unsafe
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.composition.http_app import build_app
 from ekpay_switch.composition.http_protocol import PromptHttp
@@ -30,10 +32,12 @@ def serve(
 ) -> None:
     """Serve the partner API until interrupted."""
     telemetry.configure("web")
-    session = open_session()
+    opened = open_session()
     overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    session = replace(opened, settings=opened.settings.model_copy(update=overrides))
+    refuse_unsafe(session)
     _collect_seldom()
-    server = uvicorn.Server(server_config(session.settings.model_copy(update=overrides), session.database))
+    server = uvicorn.Server(server_config(session.settings, session.database))
     try:
         server.run()
     except SystemExit as error:
@@ -76,7 +80,9 @@ def server_config(settings: Settings, database: Database) -> uvicorn.Config:
 def worker() -> None:
     """Ask far sides about payments in doubt, and tidy up, until interrupted."""
     telemetry.configure("worker")
-    uvloop.run(_work_until_signalled(open_session()))
+    session = open_session()
+    refuse_unsafe(session)
+    uvloop.run(_work_until_signalled(session))
 
 
 async def _work_until_signalled(session: Session) -> None:

@@ -163,6 +163,7 @@ class Stage:
         environment = {name: value for name, value in os.environ.items() if name not in _REAL_DATABASE}
         own = {
             "EKPAY_HOME": str(setting.home_folder),
+            "EKPAY_REHEARSAL": "true",
             "EKPAY_TIME_DIVISOR": str(setting.time_divisor),
             "EKPAY_PUBLIC_URL": setting.switch_address,
             "EKPAY_OPERATIONS_PORT": str(setting.operations_port),
