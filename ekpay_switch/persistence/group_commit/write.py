@@ -132,10 +132,12 @@ INSERTS = (
 
 # The epoch in the WHERE is the fence: a row with a newer epoch is not updated, and the row count shows it.
 # Keys are passed twice, as a list and by row: with the list, even a plan made while a table was small finds
-# its rows by their index instead of scanning the table.
+# its rows by their index instead of scanning the table. An answer that leaves the state alone does not count
+# as a change: how long a payment has been in its state, and so its alarm, is told from `updated_at`.
 MOVE_PAYMENTS = """
 UPDATE payments AS p SET state = u.state, refusal = u.refusal, facts = u.facts, steps = u.steps,
-  next_action_at = u.next_action_at, lease_until = NULL, updated_at = now()
+  next_action_at = u.next_action_at, lease_until = NULL,
+  updated_at = CASE WHEN u.steps > p.steps THEN now() ELSE p.updated_at END
 FROM unnest({arrays}) AS u (id, epoch, state, refusal, facts, steps, next_action_at)
 WHERE p.id = ANY({keys}) AND p.id = u.id AND p.epoch = u.epoch RETURNING 1
 """

@@ -23,8 +23,9 @@ from ekpay_switch.persistence.alarms.terms import store_alarm_terms
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.alarms import AlarmFilter, AlarmView
 from ekpay_switch.security.identifiers import uuid7
+from tests.persistence.books import SILENT
 from tests.persistence.collections.collection_setup import Till
-from tests.persistence.decisions.decision_setup import PROPOSES, THIRD, Desk, open_desk
+from tests.persistence.decisions.decision_setup import LONG_AGO, PROPOSES, THIRD, Desk, open_desk
 from tests.persistence.refunds.refund_setup import open_office
 
 EVERYTHING = AlarmFilter()
@@ -108,6 +109,21 @@ async def test_a_fault_that_repeats_is_one_row_with_a_count(desk: Desk, alarms: 
     counts = {alarm.subject: alarm.count for alarm in await alarms.list(EVERYTHING, 10)}
 
     assert counts == {"biller desco_postpaid": 3, "biller titas": 1}
+
+
+async def test_a_delivery_that_is_asked_about_again_and_again_is_stuck(
+    desk: Desk, alarms: PostgresAlarmDesk
+) -> None:
+    """As one whose biller waits for a further step that it never takes: each answer leaves it in doubt."""
+    started = await desk.books.start()
+    await desk.books.finish(started, SILENT)
+    await desk.books.tell(LONG_AGO["payments"], started.claim.payment_id)
+
+    await desk.books.finish(started, SILENT)
+    await desk.upkeep.sweep()
+
+    alarm = await _only(alarms)
+    assert (alarm.kind, alarm.payment_id) == (Alarm.DELIVERY_STUCK, started.claim.payment_id)
 
 
 # ---- whose, and until when
