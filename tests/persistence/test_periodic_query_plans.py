@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.persistence import housekeeping
+from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.host_links.store import count_reversals
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
@@ -63,6 +64,15 @@ INSERT INTO journal_entries (id, lane, seq, moment, currency, business_date, win
 SELECT gen_random_uuid(), lane, seq, 'delivered', 'BDT', current_date, 1, '' FROM lanes WHERE lane = 100;
 INSERT INTO postings (entry_id, seq, account, amount)
 SELECT id, 1, 'biller_deposit:desco', -1 FROM journal_entries WHERE lane = 100 ORDER BY seq DESC LIMIT 1;
+"""
+# A biller that did not take our login, and that has answered about all payments since.
+RAISED_LONG_AGO = """
+SET session_replication_role = replica;
+INSERT INTO history (payment_id, seq, from_state, event, to_state, actor, facts)
+SELECT id, 2, 'delivering', 'biller_acknowledged', 'completed', 'switch', '{}' FROM payments;
+INSERT INTO alarms (id, kind, subject, payment_id, owner, due_on, facts, raised_at, last_raised_at)
+SELECT gen_random_uuid(), 'shut_out', 'biller of others', id, 'operator', current_date, '{}',
+  now() - interval '1 year', now() - interval '1 year' FROM payments WHERE state = 'delivering' LIMIT 1
 """
 # A merchant that was away: both of its queues are long, and all of it is due.
 LONG_QUEUES = (
@@ -155,6 +165,14 @@ async def test_no_chore_reads_what_stands(engine: AsyncEngine) -> None:
         plans = await _plans(engine, chore(engine))
         assert _read_through(plans) == [], name
         assert sum(_read(plans).values()) < ROWS / 20, (name, _read(plans))
+
+
+async def test_a_sweep_of_alarms_reads_no_payment_that_has_ended(books: Books, engine: AsyncEngine) -> None:
+    for statement in (RAISED_LONG_AGO, "VACUUM ANALYZE history, alarms"):
+        await books.tell(statement)
+    plans = await _plans(engine, AlarmUpkeep(engine).sweep)
+    assert "payments" not in _read_through(plans)
+    assert _read(plans)["payments"] < ROWS / 20
 
 
 async def test_paid_quotes_are_read_once(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
 """Writing alarms in the transaction that raises them, and ending them.
 
-An alarm that is open already only counts, with the newest amount and facts. Its owner and its due date come
-from the tables `alarm_terms` and `business_days`; a kind without terms belongs to the operators and is due on
-the next day.
+An alarm that is open already only counts, with the newest payment, amount and facts. Its owner and its due
+date come from the tables `alarm_terms` and `business_days`; a kind without terms belongs to the operators and
+is due on the next day.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,8 +27,9 @@ COLUMNS: Mapping[str, str] = {
     "facts": "jsonb",
 }
 TODAY = "(now() AT TIME ZONE 'Asia/Dhaka')::date"
-# A part of the statement of the group commit as well; `{arrays}` are the arrays of COLUMNS.
-RAISE_ALARMS = f"""
+_ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(COLUMNS.values(), 1))
+# Its parameters are arrays, one for each of COLUMNS.
+_RAISE = f"""
 INSERT INTO alarms (id, kind, subject, payment_id, amount, facts, owner, due_on)
 SELECT u.id, u.kind, u.subject, u.payment_id,
   coalesce(u.amount, (SELECT p.amount + p.rounding + p.charge + p.fee + p.vat FROM payments AS p
@@ -38,14 +39,11 @@ SELECT u.id, u.kind, u.subject, u.payment_id,
     (SELECT b.day FROM business_days AS b WHERE b.day > {TODAY} ORDER BY b.day
       OFFSET coalesce(t.due_business_days, 1) - 1 LIMIT 1),
     {TODAY} + coalesce(t.due_business_days, 1)) END
-FROM unnest({{arrays}}) AS u ({", ".join(COLUMNS)}) LEFT JOIN alarm_terms AS t ON t.kind = u.kind
+FROM unnest({_ARRAYS}) AS u ({", ".join(COLUMNS)}) LEFT JOIN alarm_terms AS t ON t.kind = u.kind
 ON CONFLICT (kind, subject) WHERE ended_at IS NULL
 DO UPDATE SET count = alarms.count + 1, last_raised_at = now(), facts = excluded.facts,
-  amount = excluded.amount
+  amount = excluded.amount, payment_id = excluded.payment_id
 """  # noqa: S608 - constants
-_RAISE = RAISE_ALARMS.format(
-    arrays=", ".join(f"${number}::{kind}[]" for number, kind in enumerate(COLUMNS.values(), 1))
-)
 _END = """
 UPDATE alarms SET ended_at = now(), ended_by = $2, end_reason = $3
 WHERE subject = ANY($1) AND ended_at IS NULL AND ($4::text[] IS NULL OR kind = ANY($4))

@@ -17,12 +17,14 @@ from ekpay_switch.persistence.worker_mark import WORKER_SILENT
 
 RAISED_AT_ONCE = 1_000
 # Set operations and lookups by index, since no statistics tell how many alarms were raised a moment ago: a
-# join of ten thousand that is planned for one compares each with each.
+# join of ten thousand that is planned for one compares each with each. The inner count is that of the
+# snapshot, so what is raised again while this waits for its row stays open.
 _END_OVER = """
-UPDATE alarms SET ended_at = now(), ended_by = :end, end_reason = 'what it was about is over'
-WHERE kind = :kind AND ended_at IS NULL AND subject = ANY(ARRAY(
+UPDATE alarms AS o SET ended_at = now(), ended_by = :end, end_reason = 'what it was about is over'
+WHERE o.kind = :kind AND o.ended_at IS NULL AND o.subject = ANY(ARRAY(
   SELECT a.subject FROM alarms AS a WHERE a.kind = :kind AND a.ended_at IS NULL
   EXCEPT SELECT w.subject FROM ({waiting}) AS w))
+  AND o.count = (SELECT s.count FROM alarms AS s WHERE s.id = o.id)
 """
 _UNCOVERED = """
 SELECT w.subject, w.payment_id, w.amount FROM ({waiting}) AS w
@@ -65,10 +67,28 @@ class AlarmUpkeep:
         self._hour = timedelta(hours=1) / time_divisor
 
     async def sweep(self) -> None:
-        """End, raise and remind; each kind is one transaction, and a repeat changes nothing."""
-        for kind, watch in WATCHES.items():
-            async with self._engine.begin() as connection:
-                await self._sweep_kind(connection, kind, watch)
+        """End, raise and remind; each kind is one transaction, and a repeat changes nothing.
+
+        Raises:
+            ExceptionGroup: kinds that failed, each with its error, once all others are swept.
+        """
+        failures = [failure for kind in WATCHES if (failure := await self._try_kind(kind)) is not None]
+        await self._remind()
+        if failures:
+            raise ExceptionGroup("kinds of alarms that were not swept", failures)
+
+    async def _try_kind(self, kind: Alarm) -> Exception | None:
+        """Sweep one kind, and return why it failed; a database that cannot be reached fails the sweep."""
+        async with self._engine.connect() as connection:
+            try:
+                async with connection.begin():
+                    await self._sweep_kind(connection, kind, WATCHES[kind])
+            except Exception as error:  # noqa: BLE001 - logged here, and raised once the others are swept
+                telemetry.log_error("alarms_not_swept", notice=kind, error=error)
+                return error
+        return None
+
+    async def _remind(self) -> None:
         async with self._engine.begin() as connection:
             for reminder in (await connection.execute(_REMIND)).mappings():
                 telemetry.log_warning("alarms_open", **reminder)

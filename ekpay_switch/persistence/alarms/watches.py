@@ -92,12 +92,15 @@ SELECT a.subject, NULL::uuid AS payment_id, NULL::bigint AS amount, a.raised_at 
 FROM alarms AS a JOIN notification_endpoints AS e ON a.subject = 'endpoint ' || e.id
 WHERE a.kind = 'ipns_not_taken' AND a.ended_at IS NULL AND e.given_up_in_a_row > 0
 """
+# The biller has not answered about the payment over which it was raised last, and that is to be asked about.
 _SHUT_OUT = """
 SELECT s.subject, NULL::uuid AS payment_id, NULL::bigint AS amount, now() AS since
-FROM alarms AS s WHERE s.kind = 'shut_out' AND s.ended_at IS NULL AND NOT EXISTS (
-  SELECT FROM payments AS p JOIN history AS h ON h.payment_id = p.id
-  WHERE 'biller ' || p.biller_id = s.subject AND p.updated_at > s.last_raised_at
-    AND h.at > s.last_raised_at AND h.event IN ('biller_acknowledged', 'biller_refused', 'proven_not_posted'))
+FROM alarms AS s JOIN payments AS p ON p.id = s.payment_id
+WHERE s.kind = 'shut_out' AND s.ended_at IS NULL AND p.next_action_at IS NOT NULL
+  AND NOT EXISTS (SELECT FROM evidence AS e
+    WHERE e.payment_id = p.id AND e.kind = 'inquiry' AND e.at > s.last_raised_at)
+  AND NOT EXISTS (SELECT FROM history AS h WHERE h.payment_id = p.id AND h.at > s.last_raised_at
+    AND h.event IN ('biller_acknowledged', 'biller_refused', 'proven_not_posted'))
 """
 
 WATCHES: Mapping[Alarm, Watch] = MappingProxyType(

@@ -1,5 +1,6 @@
 """Alarms are rows: written with their cause, counted while open, owned, due, and ended by evidence."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from ekpay_switch.config_files.alarms import read_alarm_terms, read_business_day
 from ekpay_switch.domain.alarms import Alarm, AlarmOwner, RaisedAlarm
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.payment import State
+from ekpay_switch.persistence.alarms import upkeep
 from ekpay_switch.persistence.alarms.desk import (
     AlarmEndedError,
     AlarmStandsError,
@@ -20,15 +22,22 @@ from ekpay_switch.persistence.alarms.desk import (
 from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.alarms.store import PostgresAlarms
 from ekpay_switch.persistence.alarms.terms import store_alarm_terms
+from ekpay_switch.persistence.alarms.watches import WATCHES, Watch
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.alarms import AlarmFilter, AlarmView
 from ekpay_switch.security.identifiers import uuid7
-from tests.persistence.books import SILENT
+from tests.persistence.books import BILLER, SILENT
 from tests.persistence.collections.collection_setup import Till
 from tests.persistence.decisions.decision_setup import LONG_AGO, PROPOSES, THIRD, Desk, open_desk
 from tests.persistence.refunds.refund_setup import open_office
 
 EVERYTHING = AlarmFilter()
+WAITS_FOR_A_LOCK = """
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())
+"""
+ASKED = """
+INSERT INTO evidence (payment_id, attempt_id, epoch, kind, facts) VALUES ($1, $2, 1, 'inquiry', '{}')
+"""
 
 
 @pytest.fixture
@@ -214,6 +223,59 @@ async def test_what_nothing_else_ends_is_closed_with_a_reason(desk: Desk, alarms
         await alarms.acknowledge(alarm.alarm_id, PROPOSES)
     with pytest.raises(UnknownAlarmError):
         await alarms.show(uuid7())
+
+
+async def test_an_alarm_that_is_raised_again_meanwhile_is_not_ended(
+    desk: Desk, alarms: PostgresAlarmDesk
+) -> None:
+    over = RaisedAlarm(Alarm.REFUND_NEEDS_A_PERSON, f"refund {uuid7()}")
+    connection = await desk.books.database.connect()
+    await raise_alarms(connection, [over])
+    transaction = connection.transaction()
+    await transaction.start()
+    await raise_alarms(connection, [over])
+    sweep = asyncio.create_task(desk.upkeep.sweep())
+    async with asyncio.timeout(10):
+        while not await desk.books.value(WAITS_FOR_A_LOCK):
+            assert not sweep.done()
+    await transaction.commit()
+    await connection.close()
+    await sweep
+
+    assert ((await _only(alarms)).count, sweep.done()) == (2, True)
+
+    await desk.upkeep.sweep()
+
+    assert await alarms.list(EVERYTHING, 10) == []
+
+
+async def test_a_biller_that_answers_again_is_not_shut_out(desk: Desk, alarms: PostgresAlarmDesk) -> None:
+    """It is asked about the payment over which the alarm was raised last, so one answer is looked for."""
+    first, last = [await desk.books.start() for _ in range(2)]
+    for started in (first, last):
+        await desk.books.finish(started, SILENT)
+        await _raise(desk, Alarm.SHUT_OUT, f"biller {BILLER}", started.claim.payment_id)
+    await desk.upkeep.sweep()
+    assert (await _only(alarms)).payment_id == last.claim.payment_id
+    await desk.books.tell(ASKED, last.claim.payment_id, last.claim.attempt_id)
+
+    await desk.upkeep.sweep()
+
+    assert await alarms.list(EVERYTHING, 10) == []
+
+
+async def test_a_kind_that_cannot_be_swept_stops_no_other(
+    desk: Desk, alarms: PostgresAlarmDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment_id = await desk.late_success()
+    await desk.books.tell("DELETE FROM alarms")
+    monkeypatch.setattr(upkeep, "WATCHES", {Alarm.LATE_APPROVAL: Watch("SELECT 1 / 0 AS subject"), **WATCHES})
+
+    with pytest.raises(ExceptionGroup, match="not swept") as failed:
+        await desk.upkeep.sweep()
+
+    assert len(failed.value.exceptions) == 1
+    assert (await _only(alarms)).payment_id == payment_id
 
 
 # ---- reminders
