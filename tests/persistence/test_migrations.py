@@ -6,6 +6,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.exc import DBAPIError
 
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.engine import Database
@@ -142,6 +143,25 @@ async def test_a_database_with_limits_goes_back_to_one_without(books: Books) -> 
     assert {row["floor"] for row in await books.rows("SELECT floor FROM accounts")} == {None, 0}
     await migrate(books.database)
     assert await books.audit() is None
+
+
+async def test_a_migration_that_builds_indexes_can_be_interrupted_and_run_again(nothing: Endpoint) -> None:
+    """The indexes are built outside of its transaction, so it stands half done then."""
+    database = database_of(nothing)
+    await migrate(database, BEFORE_LIMITS)
+    connection = await database.connect("owner")
+    try:
+        await connection.execute("CREATE TABLE ix_journal_entries_items ()")  # in the way of an index
+        with pytest.raises(DBAPIError, match="ix_journal_entries_items"):
+            await migrate(database)
+        await connection.execute("DROP TABLE ix_journal_entries_items")
+
+        await migrate(database)
+
+        indexes = {row["indexname"] for row in await connection.fetch(INDEXES)}
+    finally:
+        await connection.close()
+    assert {"ix_attempts_disagreed", "ix_journal_entries_items", "uq_alarms_one_open"} <= indexes
 
 
 async def test_migrating_what_is_migrated_changes_nothing(books: Books) -> None:

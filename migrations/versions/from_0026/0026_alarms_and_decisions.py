@@ -3,8 +3,8 @@
 Safe while the switch runs: the tables are new, and old code neither reads nor writes them. A refund in doubt
 may end by a decision, so more of its steps are legal than before: the condition is added NOT VALID and then
 validated, which reads `refund_history` once and blocks no payment. The indexes of `attempts` and
-`journal_entries` are made CONCURRENTLY, outside the transaction, after all else; if that is interrupted, run
-the migration again.
+`journal_entries` are made CONCURRENTLY, outside any transaction and before all else, which is one
+transaction: wherever the migration is interrupted, run it again.
 """
 
 from collections.abc import Sequence
@@ -160,14 +160,11 @@ _INDEXES = {
 
 def upgrade() -> None:
     """Add what is new."""
+    _build_indexes()
     op.execute("SET LOCAL lock_timeout = '3s'")
     for statement in UP.split(";\n"):
         op.execute(statement)
     _allow((*_REFUND_STEPS, *_REVIEWED_REFUNDS))
-    _drop_indexes()
-    with op.get_context().autocommit_block():
-        for name, on in _INDEXES.items():
-            op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {on}")
 
 
 def downgrade() -> None:
@@ -189,6 +186,18 @@ def _allow(steps: Sequence[Step]) -> None:
         f"CHECK ((from_state, event, to_state) IN ({listed})) NOT VALID"
     )
     op.execute("ALTER TABLE refund_history VALIDATE CONSTRAINT ck_refund_history_legal_step")
+
+
+def _build_indexes() -> None:
+    _drop_indexes()  # those of an interrupted run, which may be invalid
+    with op.get_context().autocommit_block():
+        # Whatever reading the tables and waiting for the transactions of before takes: nobody waits for it.
+        op.execute("SET statement_timeout = '30min'")
+        op.execute("SET lock_timeout = '5min'")
+        for name, on in _INDEXES.items():
+            op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {on}")
+        op.execute("RESET lock_timeout")
+        op.execute("RESET statement_timeout")
 
 
 def _drop_indexes() -> None:
