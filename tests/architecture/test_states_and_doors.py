@@ -91,6 +91,14 @@ def test_every_alarm_is_about_a_state() -> None:
 
 
 @pytest.mark.parametrize("alarm", Alarm)
+def test_an_alarm_that_a_person_closes_can_be_closed(alarm: Alarm) -> None:
+    """A door that is refused while the state lasts is none."""
+    watch = WATCHES.get(alarm)
+    can_be_closed = alarm in CLOSED_BY_PERSONS or (watch is not None and watch.is_closable)
+    assert ("ekpay alarms close ALARM" in DOORS[alarm]) == can_be_closed
+
+
+@pytest.mark.parametrize("alarm", Alarm)
 def test_every_door_is_a_command(alarm: Alarm) -> None:
     commands = set(_commands(build([])))
     for door in DOORS[alarm]:

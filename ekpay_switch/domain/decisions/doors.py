@@ -24,7 +24,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.COLLECTION_STUCK: _DECIDE,
         Alarm.MONEY_IN_SUSPENSE: (*_DECIDE, "ekpay decide suspense ENTRY", "ekpay decide journal"),
         Alarm.REFUND_STUCK: _DECIDE_REFUND,
-        Alarm.RECEIPT_MISSING: ("ekpay receipts ask PAYMENT", *_DECIDE),
+        Alarm.RECEIPT_MISSING: ("ekpay receipts ask PAYMENT", *_DECIDE, *_CLOSE),
         Alarm.DECISION_WAITS: ("ekpay decide approve DECISION", "ekpay decide reject DECISION"),
         Alarm.REFUND_WAITS_FOR_APPROVAL: ("ekpay refunds approve REFUND", "ekpay refunds reject REFUND"),
         Alarm.REFUND_NEEDS_A_PERSON: _BY_HAND,

@@ -158,6 +158,7 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
             "SELECT 'payment ' || m.payment_id AS subject, m.payment_id, NULL::bigint AS amount,"
             " now() AS since FROM host_messages AS m WHERE m.state = 'reversing'",
             raises=False,
+            is_closable=True,
         ),
         Alarm.DECISION_WAITS: Watch(
             "SELECT 'decision ' || d.id AS subject, d.payment_id, d.amount, d.proposed_at AS since"
