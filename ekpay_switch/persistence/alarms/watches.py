@@ -48,7 +48,13 @@ class Watch:
 
 
 _PAYMENT = "'payment ' || p.id AS subject, p.id AS payment_id, NULL::bigint AS amount, p.updated_at AS since"
-_REFUND = "'refund ' || r.id AS subject, r.payment_id, r.amount, r.created_at AS since"
+_REFUND = "'refund ' || r.id AS subject, r.payment_id, r.amount, {since} AS since"
+_ASKED_SINCE = _REFUND.format(since="r.created_at")
+# A person may have taken days to approve it; one that nobody has to approve is approved as it is written.
+_APPROVED_SINCE = _REFUND.format(
+    since="coalesce((SELECT max(h.at) FROM refund_history AS h"
+    " WHERE h.refund_id = r.id AND h.event = 'approved'), r.created_at)"
+)
 _IN_REVIEW = f"SELECT {_PAYMENT} FROM payments AS p WHERE p.state = 'in_review'"
 # Two partial indexes together contain every open payment (`schema.upkeep`).
 _OPEN = f"""
@@ -127,11 +133,15 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
         Alarm.DELIVERY_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'delivering'"),
         Alarm.COLLECTION_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'collecting'"),
         Alarm.REFUND_STUCK: Watch(
-            f"SELECT {_REFUND} FROM refunds AS r"
+            f"SELECT {_APPROVED_SINCE} FROM refunds AS r"
             " WHERE r.state IN ('approved', 'sent', 'in_doubt') AND r.next_action_at IS NOT NULL"
         ),
-        Alarm.REFUND_WAITS_FOR_APPROVAL: Watch(f"SELECT {_REFUND} FROM refunds AS r WHERE r.state = 'asked'"),
-        Alarm.REFUND_NEEDS_A_PERSON: Watch(f"SELECT {_REFUND} FROM refunds AS r WHERE r.state = 'by_hand'"),
+        Alarm.REFUND_WAITS_FOR_APPROVAL: Watch(
+            f"SELECT {_ASKED_SINCE} FROM refunds AS r WHERE r.state = 'asked'"
+        ),
+        Alarm.REFUND_NEEDS_A_PERSON: Watch(
+            f"SELECT {_ASKED_SINCE} FROM refunds AS r WHERE r.state = 'by_hand'"
+        ),
         Alarm.UNEXPECTED_MONEY: Watch(
             "SELECT 'payment ' || r.payment_id AS subject, r.payment_id, r.amount, r.created_at AS since"
             " FROM refunds AS r WHERE r.kind = 'unexpected'"

@@ -28,7 +28,7 @@ from ekpay_switch.ports.alarms import AlarmFilter, AlarmView
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import BILLER, SILENT
 from tests.persistence.collections.collection_setup import Till
-from tests.persistence.decisions.decision_setup import LONG_AGO, PROPOSES, THIRD, Desk, open_desk
+from tests.persistence.decisions.decision_setup import APPROVES, LONG_AGO, PROPOSES, THIRD, Desk, open_desk
 from tests.persistence.refunds.refund_setup import open_office
 
 EVERYTHING = AlarmFilter()
@@ -133,6 +133,21 @@ async def test_a_delivery_that_is_asked_about_again_and_again_is_stuck(
 
     alarm = await _only(alarms)
     assert (alarm.kind, alarm.payment_id) == (Alarm.DELIVERY_STUCK, started.claim.payment_id)
+
+
+async def test_a_refund_is_stuck_since_its_approval(desk: Desk, alarms: PostgresAlarmDesk) -> None:
+    """However long it waited for its second person."""
+    completed = await desk.office.completed()
+    refund = await desk.office.take(completed, needs_approval=True)
+    await desk.books.tell(LONG_AGO["refunds"], refund.refund_id)
+    await desk.office.desk.approve(refund.refund_id, APPROVES)
+    await desk.upkeep.sweep()
+    assert await alarms.list(EVERYTHING, 10) == []
+    await desk.books.tell("UPDATE refund_history SET at = now() - interval '73 hours'")
+
+    await desk.upkeep.sweep()
+
+    assert (await _only(alarms)).kind is Alarm.REFUND_STUCK
 
 
 # ---- whose, and until when
