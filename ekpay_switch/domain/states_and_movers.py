@@ -81,7 +81,7 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _final("try", "never_paid"),
     _final("try", "lapsed"),
     _person("try", "disagreed", "its money stands in suspense", Alarm.MONEY_IN_SUSPENSE),
-    _switch("try", "second_success", "its refund goes on", Alarm.UNEXPECTED_MONEY),
+    _switch("try", "second_success", "its refund goes on", Alarm.UNEXPECTED_MONEY, Alarm.MONEY_IN_SUSPENSE),
     _person(
         "try",
         "paid back at the desk",

@@ -161,7 +161,7 @@ async def test_a_migration_that_builds_indexes_can_be_interrupted_and_run_again(
         indexes = {row["indexname"] for row in await connection.fetch(INDEXES)}
     finally:
         await connection.close()
-    assert {"ix_attempts_disagreed", "ix_journal_entries_items", "uq_alarms_one_open"} <= indexes
+    assert {"ix_attempts_in_suspense", "ix_journal_entries_items", "uq_alarms_one_open"} <= indexes
 
 
 async def test_migrating_what_is_migrated_changes_nothing(books: Books) -> None:

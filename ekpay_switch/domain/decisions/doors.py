@@ -22,7 +22,12 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.PAYMENT_IN_REVIEW: _DECIDE,
         Alarm.DELIVERY_STUCK: _DECIDE,
         Alarm.COLLECTION_STUCK: _DECIDE,
-        Alarm.MONEY_IN_SUSPENSE: (*_DECIDE, "ekpay decide suspense ENTRY", "ekpay decide journal"),
+        Alarm.MONEY_IN_SUSPENSE: (
+            *_DECIDE,
+            "ekpay refunds give-back PAYMENT",
+            "ekpay decide suspense ENTRY",
+            "ekpay decide journal",
+        ),
         Alarm.REFUND_STUCK: _DECIDE_REFUND,
         Alarm.RECEIPT_MISSING: ("ekpay receipts ask PAYMENT", *_DECIDE, *_CLOSE),
         Alarm.DECISION_WAITS: ("ekpay decide approve DECISION", "ekpay decide reject DECISION"),

@@ -61,13 +61,15 @@ _OPEN = f"""
 (SELECT * FROM payments WHERE {OPEN} AND next_action_at IS NOT NULL
  UNION ALL SELECT * FROM payments WHERE {UNSCHEDULED}) AS p
 """
+# Money that differs from its order, or that its payment did not wait for, and that is not being given back;
+# what finance owes for a break has its own alarm.
 _IN_SUSPENSE = """
 SELECT 'payment ' || t.payment_id AS subject, t.payment_id,
   sum(t.collected - t.refunded - t.charged_back)::bigint AS amount, min(t.collected_at) AS since
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
-WHERE a.outcome = 'disagreed' AND t.collected > t.refunded + t.charged_back AND NOT EXISTS (
-  SELECT FROM break_refunds AS b WHERE b.attempt_id = t.attempt_id
-  GROUP BY b.attempt_id HAVING sum(b.amount) > 0)
+WHERE a.outcome IN ('disagreed', 'second_success') AND t.collected > t.refunded + t.charged_back
+  AND NOT EXISTS (SELECT FROM break_refunds AS b WHERE b.attempt_id = t.attempt_id
+    GROUP BY b.attempt_id HAVING sum(b.amount) > 0)
 GROUP BY t.payment_id
 """
 # Money besides what a try has collected, until finance has paid it back.

@@ -287,8 +287,12 @@ Index(
     unique=True,
     postgresql_where=text("leg = 'funds'"),
 )
-# Money that differed from its order, which is looked for every minute.
-Index("ix_attempts_disagreed", attempts.c.payment_id, postgresql_where=text("outcome = 'disagreed'"))
+# Money that may stand in suspense, which is looked for every minute.
+Index(
+    "ix_attempts_in_suspense",
+    attempts.c.payment_id,
+    postgresql_where=text("outcome IN ('disagreed', 'second_success')"),
+)
 Index(
     "uq_attempts_one_success",
     attempts.c.payment_id,

@@ -152,7 +152,7 @@ _REVIEWED_REFUNDS = (
     ("in_doubt", "reviewed_as_unpaid", "by_hand"),
 )
 _INDEXES = {
-    "ix_attempts_disagreed": "attempts (payment_id) WHERE outcome = 'disagreed'",
+    "ix_attempts_in_suspense": "attempts (payment_id) WHERE outcome IN ('disagreed', 'second_success')",
     "ix_journal_entries_items": "journal_entries (id)"
     " WHERE payment_id IS NULL AND moment IN ('journal', 'payout_received')",
 }

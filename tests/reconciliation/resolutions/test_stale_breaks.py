@@ -13,6 +13,7 @@ from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
+from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.refunds.decisions import PaidAtDeskError
 from ekpay_switch.ports.collections import TryRecorded
@@ -46,6 +47,17 @@ async def office(place: Endpoint) -> AsyncIterator[Office]:
         await books.partner()
         async with open_till(books) as till, open_office(till) as office:
             yield office
+
+
+async def swept_alarms(office: Office) -> list[Alarm]:
+    """The open alarms about money of the switch, once the sweep has seen what waits."""
+    engine = office.books.database.engine()
+    try:
+        await AlarmUpkeep(engine).sweep()
+    finally:
+        await engine.dispose()
+    query = "SELECT kind FROM alarms WHERE ended_at IS NULL AND payment_id IS NOT NULL ORDER BY kind"
+    return [Alarm(row["kind"]) for row in await office.books.rows(query)]
 
 
 async def failed(office: Office) -> LockedTry:
@@ -284,6 +296,7 @@ async def test_money_that_the_desk_does_not_owe_any_more_goes_back_by_two_person
     else:
         await scene.check(await scene.propose(break_id, by=OTHER, reverses=owed.id))
     assert await scene.is_sound()
+    assert await swept_alarms(office) == [Alarm.MONEY_IN_SUSPENSE]
 
     view = await office.desk.request_review_give_back(held.payment_id, "the desk did not pay", MAKER)
     assert (await office.desk.approve(view.refund_id, CHECKER)).kind is RefundKind.UNEXPECTED
@@ -291,6 +304,7 @@ async def test_money_that_the_desk_does_not_owe_any_more_goes_back_by_two_person
 
     assert (await office.desk.details(view.refund_id))[0]["state"] == RefundState.DONE
     assert await scene.is_sound()
+    assert await swept_alarms(office) == []
 
 
 async def test_money_that_the_desk_owes_does_not_fund_its_payment(scene: Scene, office: Office) -> None:
