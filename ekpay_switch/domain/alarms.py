@@ -162,8 +162,9 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         Alarm.RECEIPT_MISSING: "a biller has not given the final receipt of a payment in time, and we ask no "
         "more; once its operations desk has looked, `ekpay receipts ask` asks again",
         Alarm.PAYMENT_IN_REVIEW: "the facts about a payment disagree, and two persons have to decide",
-        Alarm.DELIVERY_STUCK: "a biller has not said for a long time whether it holds a payment, or is not "
-        "configured any more; its operations desk has to say so, and two persons decide",
+        Alarm.DELIVERY_STUCK: "a biller has not said for a long time whether it holds a payment, or whether "
+        "it has undone one, or is not configured any more; its operations desk has to say so, and two "
+        "persons decide",
         Alarm.COLLECTION_STUCK: "a connector has not said for a long time whether it collected money, or is "
         "not configured any more; its operations desk has to say so, and two persons decide",
         Alarm.REFUND_STUCK: "a connector has not said for a long time whether it gave money back, or gave "

@@ -56,7 +56,12 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _final("payment", "expired"),
     _switch("payment", "refunding", "its refund goes on"),
     _final("payment", "refunded"),
-    _switch("payment", "refunded, being undone at its biller", "the biller does so, or its review goes on"),
+    _switch(
+        "payment",
+        "refunded, being undone at its biller",
+        "the biller does so, or its review goes on",
+        Alarm.DELIVERY_STUCK,
+    ),
     _person(
         "payment",
         "in_review",

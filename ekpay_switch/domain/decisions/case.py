@@ -23,7 +23,7 @@ class CaseKind(StrEnum):
     REVIEW = "review"  # a payment is in review: facts disagree
     HELD = "held"  # its connector holds the payer's money for its risk
     STUCK_COLLECTION = "stuck_collection"  # its connector does not say whether it collected the money
-    STUCK_DELIVERY = "stuck_delivery"  # its biller does not say whether it holds a payment
+    STUCK_DELIVERY = "stuck_delivery"  # its biller does not say whether it holds a payment, or has undone it
     MISMATCHED_MONEY = "mismatched_money"  # money that differs from its order, and is no reason of a review
     DOUBTFUL_REFUND = "doubtful_refund"  # its connector does not say whether it gave the money back
     MISSING_RECEIPT = "missing_receipt"  # its biller does not give the final receipt of a completed payment

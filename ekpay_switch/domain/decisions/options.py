@@ -142,6 +142,17 @@ def _options_of_delivery(case: PaymentCase, before: tuple[Event, ...]) -> tuple[
     return (accepted, to_payer, again)
 
 
+def _options_of_stuck_delivery(case: PaymentCase) -> tuple[Option, ...]:
+    """A biller that does not say whether it holds a payment, or has undone one that was refunded."""
+    if case.state is not State.REFUNDED:
+        return _options_of_delivery(case, (Event.FACTS_DISAGREED,))
+    return tuple(
+        replace(option, events=(Event.CONTRARY_EVIDENCE, *option.events))
+        for option in _options_of_late_success(case)
+        if option.action is not DecisionAction.UNDO
+    )
+
+
 def _options_of_collection(case: PaymentCase) -> tuple[Option, ...]:
     """Money that differs from the order of a payment which waited for it."""
     if not case.in_suspense:
@@ -369,7 +380,7 @@ _OPTIONS: Mapping[CaseKind, Callable[[PaymentCase], tuple[Option, ...]]] = Mappi
         CaseKind.REVIEW: _options_of_review,
         CaseKind.HELD: _options_of_held,
         CaseKind.STUCK_COLLECTION: _options_of_stuck_collection,
-        CaseKind.STUCK_DELIVERY: lambda case: _options_of_delivery(case, (Event.FACTS_DISAGREED,)),
+        CaseKind.STUCK_DELIVERY: _options_of_stuck_delivery,
         CaseKind.MISSING_RECEIPT: _options_of_missing_receipt,
         CaseKind.MISMATCHED_MONEY: lambda case: (_money_goes_back(case),),
         CaseKind.COMPLETED: _options_of_completed,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.delivery import FINAL_RECEIPT
+from ekpay_switch.domain.delivery import FINAL_RECEIPT, UNDO_WANTED
 from ekpay_switch.persistence.ledger.suspense_items import ENTRIES_WITH_REMAINDER
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 from ekpay_switch.persistence.worker_mark import WORKER_SILENT
@@ -132,7 +132,11 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
         Alarm.MONEY_IN_SUSPENSE: Watch(
             f"{_IN_SUSPENSE} UNION ALL {ENTRIES_WITH_REMAINDER}", covered_by=REVIEW_ALARMS
         ),
-        Alarm.DELIVERY_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'delivering'"),
+        Alarm.DELIVERY_STUCK: Watch(
+            f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'delivering'"
+            f" UNION ALL SELECT {_PAYMENT} FROM payments AS p WHERE p.state = 'refunded'"
+            f" AND p.next_action_at IS NOT NULL AND p.facts ? '{UNDO_WANTED}'"
+        ),
         Alarm.COLLECTION_STUCK: Watch(f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'collecting'"),
         Alarm.REFUND_STUCK: Watch(
             f"SELECT {_APPROVED_SINCE} FROM refunds AS r"

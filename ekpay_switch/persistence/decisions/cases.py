@@ -17,6 +17,7 @@ from ekpay_switch.domain.decisions.case import (
     PaymentCase,
     RefundInDoubt,
 )
+from ekpay_switch.domain.delivery import UNDO_WANTED
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
@@ -55,6 +56,8 @@ def _stuck(state: State) -> str:
         WHERE p.state = '{state}' AND {_ALARMED.format(kinds=_listed(_STUCK))}"""
 
 
+# What its biller was called to undo, and has not said a word about.
+_IS_UNDONE_LATE = f"p.facts ? '{UNDO_WANTED}' AND {_ALARMED.format(kinds=_listed((Alarm.DELIVERY_STUCK,)))}"
 # Of each kind: the subject, its payment, the money and since when.
 _CASES: Mapping[CaseKind, str] = {
     CaseKind.REVIEW: f"""
@@ -64,7 +67,9 @@ _CASES: Mapping[CaseKind, str] = {
         SELECT p.id, p.id, {_TOTAL}, t.held_at FROM tries AS t JOIN payments AS p ON p.id = t.payment_id
         WHERE t.held_at IS NOT NULL""",
     CaseKind.STUCK_COLLECTION: _stuck(State.COLLECTING),
-    CaseKind.STUCK_DELIVERY: _stuck(State.DELIVERING),
+    CaseKind.STUCK_DELIVERY: f"""{_stuck(State.DELIVERING)}
+        UNION ALL SELECT p.id, p.id, {_TOTAL}, p.updated_at FROM payments AS p
+        WHERE p.state = 'refunded' AND p.next_action_at IS NOT NULL AND {_IS_UNDONE_LATE}""",
     CaseKind.MISMATCHED_MONEY: """
         SELECT p.id, p.id, t.collected - t.refunded - t.charged_back, t.collected_at FROM attempts AS a
         JOIN tries AS t ON t.attempt_id = a.id JOIN payments AS p ON p.id = t.payment_id
@@ -90,7 +95,7 @@ _PAYMENT = f"""
 SELECT p.*, now() AS now, h.from_state AS came_from, h.facts AS last_facts,
   (SELECT sum(o.amount)::bigint FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
     WHERE j.payment_id = p.id AND o.account = 'suspense:' || p.biller_id) AS late_posting,
-  {_ALARMED.format(kinds=_listed(_STUCK))} AS is_stuck,
+  {_ALARMED.format(kinds=_listed(_STUCK))} AS is_stuck, {_IS_UNDONE_LATE} AS is_undone_late,
   EXISTS (SELECT FROM alarms AS a WHERE a.payment_id = p.id AND a.ended_at IS NULL
     AND a.kind = '{Alarm.RECEIPT_MISSING}') AS lacks_receipt,
   (SELECT t.attempt_id FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
@@ -137,11 +142,12 @@ SELECT * FROM (
 """
 # Which try of a payment a case is about.
 _TRY_OF = {CaseKind.STUCK_COLLECTION: "open_try", CaseKind.HELD: "held_try"}
-_MARKS = {
-    CaseKind.STUCK_COLLECTION: (State.COLLECTING, "is_stuck"),
-    CaseKind.STUCK_DELIVERY: (State.DELIVERING, "is_stuck"),
-    CaseKind.MISSING_RECEIPT: (State.COMPLETED, "lacks_receipt"),
-}
+_MARKS = (
+    (CaseKind.STUCK_COLLECTION, State.COLLECTING, "is_stuck"),
+    (CaseKind.STUCK_DELIVERY, State.DELIVERING, "is_stuck"),
+    (CaseKind.STUCK_DELIVERY, State.REFUNDED, "is_undone_late"),
+    (CaseKind.MISSING_RECEIPT, State.COMPLETED, "lacks_receipt"),
+)
 
 
 async def list_cases(
@@ -242,7 +248,7 @@ def _kind_of(row: Row) -> CaseKind | None:
         return CaseKind.HELD
     if row["mismatched_try"] is not None:
         return CaseKind.MISMATCHED_MONEY
-    marked = next((kind for kind, (at, mark) in _MARKS.items() if state is at and row[mark]), None)
+    marked = next((kind for kind, at, mark in _MARKS if state is at and row[mark]), None)
     if marked is None and state is State.COMPLETED and row["collected_by"] is None:
         return CaseKind.COMPLETED
     return marked

@@ -42,6 +42,9 @@ FROM_PREFUND = PaymentCase(
 COLLECTED = replace(FROM_PREFUND, prefund="", connector_id="bkash")
 DISAGREED = replace(COLLECTED, came_from=State.COLLECTING, in_suspense=90_000)
 LATE = replace(FROM_PREFUND, came_from=State.REFUNDED, late_posting=100_000)
+BEING_UNDONE = replace(
+    LATE, kind=CaseKind.STUCK_DELIVERY, state=State.REFUNDED, biller=BillerTraits(undoes=True)
+)
 HELD = replace(
     COLLECTED,
     kind=CaseKind.HELD,
@@ -68,6 +71,7 @@ CASES = (
     *(replace(COLLECTED, came_from=state) for state in sorted(FINAL)),
     replace(FROM_PREFUND, kind=CaseKind.STUCK_DELIVERY, state=State.DELIVERING),
     replace(COLLECTED, kind=CaseKind.STUCK_DELIVERY, state=State.DELIVERING),
+    BEING_UNDONE,
     replace(HELD, kind=CaseKind.STUCK_COLLECTION, held=None),
     HELD,
     replace(FROM_PREFUND, kind=CaseKind.COMPLETED, state=State.COMPLETED, came_from=State.COMPLETED),
@@ -124,6 +128,16 @@ def test_only_a_biller_that_undoes_is_called_to_undo() -> None:
     undone = _named(replace(LATE, biller=BillerTraits(undoes=True)), DecisionAction.UNDO)
     assert (undone.entries, undone.needs_reference) == ((), False)
     assert walk(State.IN_REVIEW, undone.events)[-1][2] is State.REFUNDED
+
+
+def test_what_a_biller_was_called_to_undo_is_decided_as_a_late_success_but_for_the_call() -> None:
+    late = replace(BEING_UNDONE, kind=CaseKind.REVIEW, state=State.IN_REVIEW)
+    decided = {option.action: option.entries for option in options_of(BEING_UNDONE)}
+    assert decided == {
+        option.action: option.entries
+        for option in options_of(late)
+        if option.action is not DecisionAction.UNDO
+    }
 
 
 def test_a_payment_is_returned_once() -> None:

@@ -111,6 +111,14 @@ class Desk:
         await self.upkeep.sweep()
         return started.claim.payment_id
 
+    async def stuck_undoing(self) -> UUID:
+        """A late success that its biller was called to undo a month ago, and has not said a word since."""
+        payment_id = await self.late_success()
+        await self.decide(payment_id, DecisionAction.UNDO)
+        await self.books.tell(LONG_AGO["payments"], payment_id)
+        await self.upkeep.sweep()
+        return payment_id
+
     async def stuck_collection(self) -> UUID:
         """A payment whose connector has not said for a month whether its payer paid."""
         held = await self.office.till.on_page()

@@ -15,7 +15,7 @@ from ekpay_switch.ports.decisions import ProposalView
 from ekpay_switch.ports.world import LeasedPayment
 from tests.persistence.books import SEALER
 from tests.persistence.collections.collection_setup import Till
-from tests.persistence.decisions.decision_setup import Desk, open_desk
+from tests.persistence.decisions.decision_setup import LONG_AGO, Desk, open_desk
 from tests.persistence.refunds.refund_setup import open_office
 
 SUSPENSE = "suspense:desco_postpaid"
@@ -111,6 +111,25 @@ async def test_another_decision_ends_what_was_wanted(desk: Desk, store: Postgres
     )
     await desk.decide(payment_id, DecisionAction.WRITE_OFF)
     assert "undo_wanted" not in await _facts(desk, payment_id)
+
+
+async def test_what_two_persons_decide_meanwhile_is_not_undone_as_well(
+    desk: Desk, store: PostgresPayments
+) -> None:
+    """The biller answers the call after all, and its booking is reversed once."""
+    _, leased = await _wanted(desk, store)
+    payment_id = leased.delivery.payment_id
+    await desk.books.tell(LONG_AGO["payments"], payment_id)
+    await desk.upkeep.sweep()
+    assert await desk.open_alarms() == ["delivery_stuck"]
+    await desk.decide(payment_id, DecisionAction.BILLER_RETURNED)
+    assert await desk.open_alarms() == []
+
+    await store.record(Recording(leased.delivery, _undone(leased)))
+
+    assert "undo_wanted" not in await _facts(desk, payment_id)
+    assert (await desk.balances()).get(SUSPENSE, 0) == 0
+    assert await desk.books.state_of(payment_id) == State.REFUNDED
 
 
 async def _facts(desk: Desk, payment_id: UUID) -> str:
