@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, refund_subject
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOutcome
 from ekpay_switch.domain.collections.file_proofs import SAYS_DONE, found_refund, proof_of, refund_by_file
@@ -129,19 +128,6 @@ async def _send_or_inquire(locked_refund: LockedRefund, connector: Connector) ->
 
 async def _record(locked_refund: LockedRefund, finding: RefundFinding, world: World) -> None:
     recorded = await world.refunds.record(locked_refund, finding)
-    if recorded is None:
-        return
-    refund_id = str(locked_refund.refund_id)
-    if recorded.alarm is not None:
+    if recorded is not None and recorded.alarm is not None:
+        refund_id = str(locked_refund.refund_id)
         world.alarms.announce(recorded.alarm, locked_refund.payment_id, refund_id=refund_id)
-    if locked_refund.files.is_news and recorded.state is RefundState.IN_DOUBT:
-        why = "the connector does not say what its settlement file says of a refund"
-        await world.alarms.raise_alarm(
-            RaisedAlarm(
-                Alarm.FILE_NEEDS_A_PERSON,
-                refund_subject(locked_refund.refund_id),
-                locked_refund.payment_id,
-                locked_refund.order.amount.minor,
-                {"refund_id": refund_id, "why": why},
-            )
-        )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
+from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import (
     TECHNICAL_DECLINES,
     AwaitingPayer,
@@ -140,19 +140,15 @@ async def _hold(
 ) -> State | None:
     """The connector holds the payer's money for its risk: the try waits for its word, or for two persons.
 
-    People decide there, so it is asked rarely; a callback or a settlement file wakes the try before.
+    People decide there, so it is asked rarely; a callback or a settlement file wakes the try before. A file
+    that has the money, and was read since, raises an alarm.
     """
     profile = connector.profile
     again = profile.timing.ask_every_seconds
-    held = MoneyHeld(inquiry.money, profile.charge_basis_points, again, inquiry.why)
-    state = await record_finding(locked_try, held, world)
-    if state is not None and locked_try.files.is_news and _proof(locked_try, connector) in SAYS_DONE:
-        why = "its settlement file has the money, and it says that it holds it"
-        facts = {"connector_id": locked_try.connector_id, "why": why}
-        await world.alarms.raise_alarm(
-            RaisedAlarm.of_payment(Alarm.FILE_NEEDS_A_PERSON, locked_try.payment_id, facts)
-        )
-    return state
+    is_named = locked_try.files.is_news and _proof(locked_try, connector) in SAYS_DONE
+    alarm = Alarm.FILE_NEEDS_A_PERSON if is_named else None
+    held = MoneyHeld(inquiry.money, profile.charge_basis_points, again, inquiry.why, alarm)
+    return await record_finding(locked_try, held, world)
 
 
 async def _leave_to_a_person(locked_try: LockedTry, connector: Connector, world: World) -> State | None:

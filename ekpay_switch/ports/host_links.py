@@ -6,11 +6,13 @@ and `FramedConnection`). Each call of the first two is one short transaction, an
 call. Seconds count from the database's now.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
+from ekpay_switch.domain.alarms import RaisedAlarm
 from ekpay_switch.domain.host_messages import (
     HostMessage,
     HostReply,
@@ -84,6 +86,9 @@ class AnswerRecord(StrEnum):
     NOT_AWAITED = "not_awaited"  # the request is answered already, or was never sent
 
 
+NO_ALARMS: Mapping[str, RaisedAlarm] = MappingProxyType({})
+
+
 class HostLinks(Protocol):
     """Links to hosts, and requests from the owner's side."""
 
@@ -126,16 +131,25 @@ class HostLinks(Protocol):
         """The newest request that was sent under this name."""
         ...
 
-    async def answer(self, key: MessageKey, reply: HostReply) -> AnswerRecord:
+    async def answer(
+        self, key: MessageKey, reply: HostReply, alarms: Mapping[str, RaisedAlarm] = NO_ALARMS
+    ) -> AnswerRecord:
         """Record what the host answered; the first answer counts, unless the request is being reversed.
+
+        `alarms` has the alarm to raise in the same transaction, by how the answer is recorded.
 
         A late approval of a request whose reversal was answered with 25 begins the reversal anew, once: a new
         message, to be sent and repeated until it is confirmed, and its try is due to be asked about.
         """
         ...
 
-    async def answer_reversal(self, key: MessageKey, code: str) -> ReversalRecord | None:
-        """Record the host's answer to a reversal, by `judge_reversal`; None where none is open."""
+    async def answer_reversal(
+        self, key: MessageKey, code: str, alarms: Mapping[str, RaisedAlarm] = NO_ALARMS
+    ) -> ReversalRecord | None:
+        """Record the host's answer to a reversal, by `judge_reversal`; None where none is open.
+
+        `alarms` has the alarm to raise in the same transaction, by how the answer is recorded.
+        """
         ...
 
 

@@ -1,15 +1,16 @@
 """Host links in memory: requests and leases of one process, for rehearsals.
 
-They keep to the same table of steps as the rows in the database, `domain.host_messages`.
+They keep to the same table of steps as the rows in the database, `domain.host_messages`, and raise no alarm.
 """
 
 import asyncio
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from ekpay_switch.domain.alarms import RaisedAlarm
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.host_messages import (
     NO_SUCH_ORIGINAL,
@@ -26,7 +27,7 @@ from ekpay_switch.domain.host_messages import (
     judge_reversal,
     state_after,
 )
-from ekpay_switch.ports.host_links import AnswerRecord, LinkLease, OutgoingMessage
+from ekpay_switch.ports.host_links import NO_ALARMS, AnswerRecord, LinkLease, OutgoingMessage
 from ekpay_switch.ports.world import Clock
 
 _LATE = frozenset({HostState.REVERSING, HostState.REVERSED})
@@ -197,8 +198,11 @@ class InMemoryHostLinks:
         ]
         return max(sent, key=lambda message: message.new.trace.at, default=None)
 
-    async def answer(self, key: MessageKey, reply: HostReply) -> AnswerRecord:
+    async def answer(
+        self, key: MessageKey, reply: HostReply, alarms: Mapping[str, RaisedAlarm] = NO_ALARMS
+    ) -> AnswerRecord:
         """See `ports.host_links.HostLinks`."""
+        del alarms
         row = self.rows[key]
         if row.apply(HostEvent.ANSWERED):
             row.message = replace(row.message, reply=reply)
@@ -216,8 +220,11 @@ class InMemoryHostLinks:
             return AnswerRecord.LATE
         return AnswerRecord.RECORDED if row.message.reply == reply else AnswerRecord.NOT_AWAITED
 
-    async def answer_reversal(self, key: MessageKey, code: str) -> ReversalRecord | None:
+    async def answer_reversal(
+        self, key: MessageKey, code: str, alarms: Mapping[str, RaisedAlarm] = NO_ALARMS
+    ) -> ReversalRecord | None:
         """See `ports.host_links.HostLinks`."""
+        del alarms
         row = self.rows[key]
         reversal = row.message.reversal
         if row.message.state is not HostState.REVERSING or reversal is None:

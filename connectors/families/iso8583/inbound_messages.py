@@ -85,18 +85,24 @@ class InboundMessages:
         code = answer[CODE]
         fields, is_approval = evidence_fields(answer, self._host.settings), self._host.approves(code)
         reply = HostReply(code, self._host.decides(code), fields, is_approval)
-        recorded = await self._ports.links.answer(message.key, reply)
+        alarms = self._alarms_of_approval(message, code) if is_approval else {}
+        recorded = await self._ports.links.answer(message.key, reply, alarms)
         self._log("host_answered", message, code=code, outcome=recorded)
-        is_late = recorded is AnswerRecord.LATE or self._is_contradiction(recorded, message)
-        # An approval that comes twice is one.
-        if is_approval and is_late and message.key not in self._late_approvals:
+        if recorded in alarms:
             self._late_approvals.add(message.key)
-            await self._raise_alarm(Alarm.LATE_APPROVAL, message, code)
+            self._announce(alarms[recorded])
 
-    def _is_contradiction(self, recorded: AnswerRecord, message: HostMessage) -> bool:
-        """Whether an answer that is not awaited approves a request that was declined or never sent."""
+    def _alarms_of_approval(self, message: HostMessage, code: str) -> dict[AnswerRecord, RaisedAlarm]:
+        """The alarm of an approval that comes late, or contradicts a request declined or never sent.
+
+        An approval that comes twice is one.
+        """
+        if message.key in self._late_approvals:
+            return {}
+        alarm = self._alarm(Alarm.LATE_APPROVAL, message, code)
         is_approved = message.reply is not None and self._host.approves(message.reply.code)
-        return recorded is AnswerRecord.NOT_AWAITED and not is_approved
+        late = {AnswerRecord.LATE: alarm}
+        return late if is_approved else {**late, AnswerRecord.NOT_AWAITED: alarm}
 
     async def _record_reversal_answer(self, answer: Fields) -> None:
         message = await self._find_request(answer)
@@ -105,14 +111,15 @@ class InboundMessages:
             return
         require_reversal_answer(answer, message, self._host.settings)
         code = answer[CODE]
-        recorded = await self._ports.links.answer_reversal(message.key, code)
+        alarms = {ReversalRecord.UNCONFIRMED: self._alarm(Alarm.REVERSAL_NOT_CONFIRMED, message, code)}
+        if code == NO_SUCH_ORIGINAL:
+            alarms[ReversalRecord.CONFIRMED] = self._alarm(Alarm.REVERSAL_NOT_KNOWN, message, code)
+        recorded = await self._ports.links.answer_reversal(message.key, code, alarms)
         if recorded is None:
             return
         self._log("host_answered_reversal", message, code=code, outcome=recorded)
-        if recorded is ReversalRecord.UNCONFIRMED:
-            await self._raise_alarm(Alarm.REVERSAL_NOT_CONFIRMED, message, code)
-        elif recorded is ReversalRecord.CONFIRMED and code == NO_SUCH_ORIGINAL:
-            await self._raise_alarm(Alarm.REVERSAL_NOT_KNOWN, message, code)
+        if recorded in alarms:
+            self._announce(alarms[recorded])
 
     async def _find_request(self, answer: Fields) -> HostMessage:
         """The request of an answer; raises BrokenReplyError where we sent none."""
@@ -128,7 +135,11 @@ class InboundMessages:
         ids = {"connector_id": self._host.connector_id, "payment_id": message.new.payment_id}
         telemetry.log(event, **ids, **fields)
 
-    async def _raise_alarm(self, alarm: Alarm, message: HostMessage, code: str) -> None:
-        payment_id, connector_id = message.new.payment_id, self._host.connector_id
-        facts = {"connector_id": connector_id, "code": code}
-        await self._ports.alarms.raise_alarm(RaisedAlarm.of_payment(alarm, payment_id, facts))
+    def _alarm(self, alarm: Alarm, message: HostMessage, code: str) -> RaisedAlarm:
+        facts = {"connector_id": self._host.connector_id, "code": code}
+        return RaisedAlarm.of_payment(alarm, message.new.payment_id, facts)
+
+    def _announce(self, alarm: RaisedAlarm) -> None:
+        """Announce an alarm that was raised with the record of an answer."""
+        if alarm.payment_id is not None:
+            self._ports.alarms.announce(alarm.kind, alarm.payment_id, **alarm.facts)

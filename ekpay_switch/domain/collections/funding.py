@@ -230,7 +230,7 @@ def decide_try(snapshot: TrySnapshot, finding: TryFinding) -> TryPlan:
         case NothingCollected():
             return _plan_nothing_collected(snapshot, finding)
         case MoneyHeld(why=why):
-            alarm = None if snapshot.is_held else Alarm.HELD_FOR_RISK  # once for each hold
+            alarm = finding.alarm if snapshot.is_held else Alarm.HELD_FOR_RISK  # once for each hold
             return TryPlan(snapshot.state, facts={"why": why}, alarm=alarm)
         case MoneyCollected():
             return _plan_money(snapshot, finding)

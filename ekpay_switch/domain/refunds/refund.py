@@ -216,7 +216,15 @@ def decide_refund(refund: LockedRefund, payment_state: State, finding: RefundFin
             is_unsent = isinstance(outcome, Unreached) and refund.sends == 0
             event = RefundEvent.NOT_SENT if is_unsent else RefundEvent.DOUBTED
             name = _pending_refund_name(outcome, refund.order.amount)
-            return RefundPlan(event, provider_refund=name, ask_again_seconds=again, facts=_why(outcome))
+            # Once for each statement: a settlement file names it, and the connector does not say the same.
+            is_contradicted = refund.files.is_news and event is RefundEvent.DOUBTED
+            return RefundPlan(
+                event,
+                provider_refund=name,
+                ask_again_seconds=again,
+                facts=_why(outcome),
+                alarm=Alarm.FILE_NEEDS_A_PERSON if is_contradicted else None,
+            )
         case _:
             assert_never(finding)
 

@@ -115,7 +115,7 @@ def further_alarm(finding: TryFinding, alarm: Alarm | None) -> Alarm | None:
     match finding:
         case MoneyCollected(judged=judged) if judged.collected.further:
             return Alarm.PAID_TWICE
-        case MoneyHeld(money=money) if money.further and alarm is not None:
+        case MoneyHeld(money=money) if money.further and alarm is Alarm.HELD_FOR_RISK:
             return Alarm.PAID_TWICE
         case _:
             return None

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.alarms import RaisedAlarm
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.host_messages import (
     NO_SUCH_ORIGINAL,
@@ -19,6 +20,7 @@ from ekpay_switch.domain.host_messages import (
     ReversalRecord,
     judge_reversal,
 )
+from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.host_links.message_changes import HostNews
 from ekpay_switch.persistence.host_links.messages import (
     KEYED,
@@ -38,7 +40,7 @@ from ekpay_switch.persistence.short_transactions import (
     ShortTransactions,
     TransactionLimits,
 )
-from ekpay_switch.ports.host_links import AnswerRecord, LinkLease, OutgoingMessage
+from ekpay_switch.ports.host_links import NO_ALARMS, AnswerRecord, LinkLease, OutgoingMessage
 
 Row = Mapping[str, Any]
 
@@ -196,16 +198,32 @@ class PostgresHostLinks:
         row = await self._transactions.run(lambda connection: connection.fetchrow(FIND, connector_id, rrn))
         return None if row is None else message_of(row)
 
-    async def answer(self, key: MessageKey, reply: HostReply) -> AnswerRecord:
-        """See `ports.host_links.HostLinks`. Idempotent."""
-        result = await self._transactions.run(lambda connection: _answer(connection, key, reply))
+    async def answer(
+        self, key: MessageKey, reply: HostReply, alarms: Mapping[str, RaisedAlarm] = NO_ALARMS
+    ) -> AnswerRecord:
+        """See `ports.host_links.HostLinks`. Idempotent, but that an alarm counts once more."""
+
+        async def work(connection: Connection) -> AnswerRecord:
+            record = await _answer(connection, key, reply)
+            await _raise(connection, alarms.get(record))
+            return record
+
+        result = await self._transactions.run(work)
         self._news.there_are_news()
         self._news.there_is_work(key.connector_id)
         return result
 
-    async def answer_reversal(self, key: MessageKey, code: str) -> ReversalRecord | None:
+    async def answer_reversal(
+        self, key: MessageKey, code: str, alarms: Mapping[str, RaisedAlarm] = NO_ALARMS
+    ) -> ReversalRecord | None:
         """See `ports.host_links.HostLinks`."""
-        record = await self._transactions.run(lambda connection: _answer_reversal(connection, key, code))
+
+        async def work(connection: Connection) -> ReversalRecord | None:
+            record = await _answer_reversal(connection, key, code)
+            await _raise(connection, None if record is None else alarms.get(record))
+            return record
+
+        record = await self._transactions.run(work)
         self._news.there_are_news()
         self._news.there_is_work(key.connector_id)
         return record
@@ -242,6 +260,10 @@ async def count_reversals(engine: AsyncEngine) -> None:
     telemetry.OPEN_REVERSALS.clear()
     for connector_id, count in counted:
         telemetry.OPEN_REVERSALS.labels(connector_id).set(count)
+
+
+async def _raise(connection: Connection, alarm: RaisedAlarm | None) -> None:
+    await raise_alarms(connection, [] if alarm is None else [alarm])
 
 
 async def _answer(connection: Connection, key: MessageKey, reply: HostReply) -> AnswerRecord:

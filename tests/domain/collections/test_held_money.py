@@ -29,6 +29,12 @@ def test_held_money_moves_nothing_and_raises_one_alarm(state: TryState) -> None:
     assert decide_try(replace(SEEN, state=state, is_held=True), HOLD).alarm is None
 
 
+def test_a_settlement_file_that_has_held_money_raises_its_alarm_beside_a_known_hold_only() -> None:
+    named = replace(HOLD, alarm=Alarm.FILE_NEEDS_A_PERSON)
+    assert decide_try(replace(SEEN, is_held=True), named).alarm is Alarm.FILE_NEEDS_A_PERSON
+    assert decide_try(SEEN, named).alarm is Alarm.HELD_FOR_RISK
+
+
 @pytest.mark.parametrize("came", [REFUSED, replace(differing(), is_refused=True)])
 def test_held_money_that_is_refused_goes_back_and_leaves_the_payment_as_if_nothing_was(
     came: MoneyCollected,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -10,6 +11,9 @@ import pytest
 
 from ekpay_switch.config_files.alarms import read_alarm_terms, read_business_days
 from ekpay_switch.domain.alarms import Alarm, AlarmOwner, RaisedAlarm
+from ekpay_switch.domain.collections.connector_calls import Collected
+from ekpay_switch.domain.collections.file_proofs import FileStatements
+from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.alarms import upkeep
@@ -27,9 +31,10 @@ from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.alarms import AlarmFilter, AlarmView
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import BILLER, SILENT
-from tests.persistence.collections.collection_setup import Till
+from tests.persistence.collections.collection_setup import KEPT_BASIS_POINTS, Till
+from tests.persistence.collections.test_held import held_page
 from tests.persistence.decisions.decision_setup import APPROVES, LONG_AGO, PROPOSES, THIRD, Desk, open_desk
-from tests.persistence.refunds.refund_setup import open_office
+from tests.persistence.refunds.refund_setup import SILENCE, open_office
 
 EVERYTHING = AlarmFilter()
 WAITS_FOR_A_LOCK = """
@@ -96,6 +101,30 @@ async def test_a_refund_that_is_left_to_finance_raises_its_alarm(
     refund_id = await desk.office.by_hand()
     alarm = await _only(alarms)
     assert (alarm.kind, alarm.subject) == (Alarm.REFUND_NEEDS_A_PERSON, f"refund {refund_id}")
+
+
+async def test_a_file_that_a_connector_contradicts_raises_its_alarm_with_the_answer(
+    desk: Desk, alarms: PostgresAlarmDesk
+) -> None:
+    refund_id = await desk.office.given_back(await desk.office.refused())
+    sent = await desk.office.sent(refund_id)
+    await desk.office.record(replace(sent, files=FileStatements(is_news=True)), SILENCE)
+    alarm = await _only(alarms)
+    assert (alarm.kind, alarm.subject) == (Alarm.FILE_NEEDS_A_PERSON, f"refund {refund_id}")
+    answered = "SELECT at FROM refund_history WHERE refund_id = $1 AND event = 'doubted'"
+    assert alarm.raised_at == await desk.books.value(answered, refund_id)
+
+
+async def test_a_file_that_has_held_money_raises_its_alarm_with_the_answer(
+    desk: Desk, alarms: PostgresAlarmDesk
+) -> None:
+    till = desk.office.till
+    again = await till.leased(await held_page(till))
+    money = Collected(again.order.reference, again.order.amount, "TRX1")
+    said = MoneyHeld(money, KEPT_BASIS_POINTS, 3_600.0, "held still", Alarm.FILE_NEEDS_A_PERSON)
+    await till.record(again, said)
+    open_alarms = {alarm.kind: alarm.count for alarm in await alarms.list(EVERYTHING, 10)}
+    assert open_alarms == {Alarm.HELD_FOR_RISK: 1, Alarm.FILE_NEEDS_A_PERSON: 1}
 
 
 async def test_an_alarm_whose_transaction_is_rolled_back_was_never_raised(

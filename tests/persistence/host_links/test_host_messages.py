@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.host_messages import (
     HostMessage,
@@ -14,6 +16,7 @@ from ekpay_switch.domain.host_messages import (
     HostState,
     MessageKey,
     NewHostMessage,
+    ReversalRecord,
     Trace,
 )
 from ekpay_switch.domain.money import Money
@@ -32,6 +35,11 @@ from tests.persistence.host_links.host_message_setup import (
     Desk,
     TwoProcesses,
 )
+
+ALARMS_FAIL = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no alarm'; END $$;
+CREATE TRIGGER fail BEFORE INSERT ON alarms FOR EACH ROW EXECUTE FUNCTION fail()
+"""
 
 # ---- numbers
 
@@ -324,6 +332,30 @@ async def test_what_an_answer_has_settled_is_not_reversed(desk: Desk) -> None:
     await desk.links.answer(undecided.key, UNKNOWN)
     reversing = await desk.reverse(undecided.key)
     assert (reversing.state, reversing.reply) == (HostState.REVERSING, UNKNOWN)
+
+
+async def test_an_answer_and_its_alarm_are_one_transaction(books: Books, postgres: Desk) -> None:
+    message = await postgres.reversing()
+    alarms: dict[str, RaisedAlarm] = {
+        ReversalRecord.UNCONFIRMED: RaisedAlarm(Alarm.REVERSAL_NOT_CONFIRMED, "payment 7"),
+        AnswerRecord.LATE: RaisedAlarm(Alarm.LATE_APPROVAL, "payment 7"),
+    }
+    await books.tell(ALARMS_FAIL)
+    for answered in (
+        postgres.links.answer_reversal(message.key, "96", alarms),
+        postgres.links.answer(message.key, APPROVED, alarms),
+    ):
+        with pytest.raises(asyncpg.RaiseError):
+            await answered
+    assert await books.count("host_messages", "reversal_answers = 0 AND late_code IS NULL") == 1
+    await books.tell("DROP TRIGGER fail ON alarms")
+
+    await postgres.links.answer_reversal(message.key, "96", alarms)
+    await postgres.links.answer(message.key, APPROVED, alarms)
+    await postgres.links.answer_reversal(message.key, "00", alarms)
+
+    raised = await books.rows("SELECT kind, count FROM alarms ORDER BY kind")
+    assert [tuple(row) for row in raised] == [("late_approval", 1), ("reversal_not_confirmed", 1)]
 
 
 async def test_of_an_answer_and_a_reversal_one_comes_first(two: TwoProcesses) -> None:
