@@ -12,7 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundState
 
@@ -25,7 +25,7 @@ class CaseKind(StrEnum):
     STUCK_COLLECTION = "stuck_collection"  # its connector does not say whether it collected the money
     STUCK_DELIVERY = "stuck_delivery"  # its biller does not say whether it holds a payment, or has undone it
     MISMATCHED_MONEY = "mismatched_money"  # money that differs from its order, and is no reason of a review
-    DOUBTFUL_REFUND = "doubtful_refund"  # its connector does not say whether it gave the money back
+    DOUBTFUL_REFUND = "doubtful_refund"  # whether the connector gave the money back, nobody says or knows
     MISSING_RECEIPT = "missing_receipt"  # its biller does not give the final receipt of a completed payment
     COMPLETED = "completed"  # paid from a prefund; nothing waits, but it may be returned
     JOURNAL = "journal"  # no case: an entry that finance writes by hand
@@ -102,8 +102,10 @@ class PaymentCase:
 class RefundInDoubt:
     """A refund of which nobody knows whether its connector gave the money back; `steps` counts its history.
 
-    `sends` counts the sends, `late_answers` the answers of its connector that came too late to set anything,
-    and what its files say.
+    Or one that is left to finance: its payer may have the money all the same. `sends` counts the sends,
+    `late_answers` the answers of its connector that came too late to set anything, and what its files say.
+    `had` is what the payer of a refund left to finance has of it already, by a chargeback or by another
+    refund of its try that the connector has paid late; suspense holds a claim for as much.
     """
 
     refund_id: UUID
@@ -116,6 +118,7 @@ class RefundInDoubt:
     steps: int
     sends: int
     late_answers: int = 0
+    had: Money = ZERO
     kind: CaseKind = CaseKind.DOUBTFUL_REFUND
 
     @property

@@ -8,7 +8,7 @@ from ekpay_switch.domain.decisions.case import CaseKind
 
 _DECIDE = ("ekpay decide show PAYMENT", "ekpay decide propose PAYMENT ACTION")
 _DECIDE_REFUND = ("ekpay decide show REFUND", "ekpay decide propose REFUND ACTION")
-_BY_HAND = ("ekpay refunds by-hand REFUND", "ekpay refunds confirm REFUND")
+_BY_HAND = ("ekpay refunds by-hand REFUND", "ekpay refunds confirm REFUND", *_DECIDE_REFUND)
 _CLOSE = ("ekpay alarms close ALARM",)
 
 DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
@@ -38,7 +38,12 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.UNEXPECTED_MONEY: ("ekpay refunds list", *_BY_HAND),
         Alarm.PAID_BACK_AT_DESK: ("ekpay refunds give-back PAYMENT", *_CLOSE),
         Alarm.CHARGEBACK_BEYOND_THE_BILL: ("ekpay decide journal", *_CLOSE),
-        Alarm.LATE_REFUND: ("ekpay refunds withdraw REFUND", "ekpay decide journal", *_CLOSE),
+        Alarm.LATE_REFUND: (
+            "ekpay refunds withdraw REFUND",
+            *_DECIDE_REFUND,
+            "ekpay decide journal",
+            *_CLOSE,
+        ),
         Alarm.LATE_APPROVAL: _CLOSE,
         Alarm.REVERSAL_NOT_KNOWN: _CLOSE,
         Alarm.REVERSAL_NOT_CONFIRMED: _CLOSE,
@@ -82,7 +87,9 @@ DECIDED: Mapping[CaseKind, frozenset[Alarm]] = MappingProxyType(
         CaseKind.STUCK_COLLECTION: frozenset({Alarm.COLLECTION_STUCK, Alarm.FILE_NEEDS_A_PERSON}),
         CaseKind.STUCK_DELIVERY: frozenset({Alarm.DELIVERY_STUCK, Alarm.FILE_NEEDS_A_PERSON}),
         CaseKind.MISMATCHED_MONEY: frozenset({Alarm.MONEY_IN_SUSPENSE, Alarm.COLLECTED_MISMATCH}),
-        CaseKind.DOUBTFUL_REFUND: frozenset({Alarm.REFUND_STUCK, Alarm.FILE_NEEDS_A_PERSON}),
+        CaseKind.DOUBTFUL_REFUND: frozenset(
+            {Alarm.REFUND_STUCK, Alarm.FILE_NEEDS_A_PERSON, Alarm.REFUND_NEEDS_A_PERSON}
+        ),
         CaseKind.MISSING_RECEIPT: frozenset({Alarm.RECEIPT_MISSING}),
         CaseKind.COMPLETED: frozenset(),
         CaseKind.JOURNAL: frozenset(),

@@ -210,6 +210,16 @@ def paid_back_late_entry(connector_id: str, amount: Money) -> Entry:
     return Entry.of("paid_back_late", postings, amount.currency)
 
 
+def paid_back_before_entry(connector_id: str, amount: Money, had: Money) -> Entry:
+    """The payer had `had` of a refund before, which settles as much of the claim; our bank pays the rest."""
+    postings = (
+        decrease(f"refund_due:{connector_id}", amount.minor),
+        increase(f"suspense:{connector_id}", had.minor),
+        decrease("settlement_bank", (amount - had).minor),
+    )
+    return Entry.of("paid_back_before", postings, amount.currency)
+
+
 def _receivable_postings(connector_id: str, amount: int, connector_fee: int) -> tuple[Posting, ...]:
     receivable = f"receivable:{connector_id}"
     return (

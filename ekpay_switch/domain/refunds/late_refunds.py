@@ -18,7 +18,7 @@ class LateStep(StrEnum):
 def late_step(state: RefundState, *, is_paid_by_hand: bool) -> LateStep:
     """What follows where the connector says that a refund in this state is paid.
 
-    `is_paid_by_hand` says that somebody has recorded the bank's reference.
+    `is_paid_by_hand` says that somebody has recorded the bank's reference, or that the payer had it before.
     """
     match state:
         case RefundState.BY_HAND:

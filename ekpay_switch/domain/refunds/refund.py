@@ -92,6 +92,7 @@ REFUND_TRANSITIONS: Mapping[tuple[RefundState, RefundEvent], RefundState] = Mapp
         (RefundState.IN_DOUBT, RefundEvent.REVIEWED_AS_PAID_BACK): RefundState.DONE,
         (RefundState.IN_DOUBT, RefundEvent.REVIEWED_AS_UNPAID): RefundState.BY_HAND,
         (RefundState.APPROVED, RefundEvent.REVIEWED_AS_UNPAID): RefundState.BY_HAND,
+        (RefundState.BY_HAND, RefundEvent.REVIEWED_AS_PAID_BACK): RefundState.DONE,
         (RefundState.BY_HAND, RefundEvent.PAID_BY_HAND): RefundState.DONE,
         (RefundState.BY_HAND, RefundEvent.PAID_BACK): RefundState.DONE,
         (RefundState.BY_HAND, RefundEvent.BY_HAND_WITHDRAWN): RefundState.BY_HAND,

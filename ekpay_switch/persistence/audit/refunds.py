@@ -133,8 +133,8 @@ FULL JOIN (
 ORDER BY 1
 """  # noqa: S608 - constants
 # What each payment has in suspense of its connectors: what came beside it and does not go back, less what
-# chargebacks took from there and what the connector paid after all. What a biller holds after a give-back
-# stands under the biller, and is no collected money.
+# chargebacks took from there and what the connector paid after all, and more by what refunds settled of that.
+# What a biller holds after a give-back stands under the biller, and is no collected money.
 SUSPENSE = f"""
 SELECT coalesce(w.payment_id, e.payment_id) AS id, coalesce(w.account, e.account) AS account,
   coalesce(w.waiting, 0) AS waiting, coalesce(e.held, 0) AS held
@@ -142,10 +142,11 @@ FROM (
   SELECT c.payment_id, c.account, sum(c.waiting) AS waiting FROM (
     SELECT t.payment_id, 'suspense:' || t.connector_id AS account,
       CASE WHEN a.outcome = 'approved' THEN -coalesce(r.from_suspense, 0)
-        ELSE t.collected - coalesce(r.opened, 0) END - coalesce(l.late, 0) AS waiting
+        ELSE t.collected - coalesce(r.opened, 0) END - coalesce(l.late, 0) + coalesce(r.settled, 0) AS waiting
     FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
     LEFT JOIN (
-      SELECT attempt_id, sum(amount) AS opened, sum(from_suspense) AS from_suspense FROM refunds
+      SELECT attempt_id, sum(amount) AS opened, sum(from_suspense) AS from_suspense,
+        sum(settles_claim) AS settled FROM refunds
       WHERE state NOT IN ({_quoted_list(UNDECIDED)}) AND further_movement_id IS NULL
       GROUP BY attempt_id) AS r ON r.attempt_id = t.attempt_id
     LEFT JOIN (
@@ -171,13 +172,14 @@ ORDER BY 1, 2
 PAID = """
 SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.moment, e.moment) AS moment, r.done, e.paid
 FROM (
-  SELECT payment_id, CASE WHEN confirmed_by IS NULL THEN 'paid_back' ELSE 'paid_back_by_hand' END AS moment,
+  SELECT payment_id, CASE WHEN confirmed_by IS NOT NULL THEN 'paid_back_by_hand'
+      WHEN settles_claim > 0 THEN 'paid_back_before' ELSE 'paid_back' END AS moment,
     'refund_due:' || connector_id AS account, array_agg(amount ORDER BY amount) AS done
   FROM refunds WHERE state = 'done' GROUP BY 1, 2, 3) AS r
 FULL JOIN (
   SELECT j.payment_id, j.moment, o.account, array_agg(o.amount ORDER BY o.amount) AS paid
   FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id AND o.account LIKE 'refund_due:%'
-  WHERE j.moment IN ('paid_back', 'paid_back_by_hand') GROUP BY 1, 2, 3) AS e
+  WHERE j.moment IN ('paid_back', 'paid_back_before', 'paid_back_by_hand') GROUP BY 1, 2, 3) AS e
   ON e.payment_id = r.payment_id AND e.moment = r.moment AND e.account = r.account
 ORDER BY 1, 2
 """

@@ -17,6 +17,7 @@ from ekpay_switch.domain.decisions.case import Case, HeldMoney, PaymentCase, Ref
 from ekpay_switch.domain.decisions.doors import DECIDED
 from ekpay_switch.domain.decisions.options import Option
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, UNDO_WANTED, AttemptEnd
+from ekpay_switch.domain.money import ZERO
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refunds.refund import RefundEvent
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_alarms
@@ -40,7 +41,14 @@ from ekpay_switch.persistence.refunds.decisions import (
     approve,
     ask_review_give_back,
 )
-from ekpay_switch.persistence.refunds.rows import TARGET_IN_SUSPENSE, lock_refund, lock_target, read_target
+from ekpay_switch.persistence.refunds.late_payments import settle_late_payment
+from ekpay_switch.persistence.refunds.rows import (
+    TARGET_IN_SUSPENSE,
+    lock_refund,
+    lock_target,
+    locked_refund_of,
+    read_target,
+)
 from ekpay_switch.persistence.refunds.staff_actions import ReferenceTakenError
 from ekpay_switch.persistence.refunds.steps import StepDetails, move_payment_of_refund, move_refund
 from ekpay_switch.persistence.short_transactions import Connection
@@ -108,7 +116,7 @@ async def carry_out(connection: Connection, case: Case, option: Option, approval
     subjects, alarms = [payment_subject(case.payment_id)], list[RaisedAlarm]()
     if isinstance(case, RefundInDoubt):
         subjects = [refund_subject(case.refund_id)]
-        await _end_refund(connection, case, option, approval)
+        alarms = await _end_refund(connection, case, option, approval)
     elif case.held is not None:
         alarms = await _end_hold(connection, case, case.held, approval)
     elif option.is_delegated:
@@ -118,11 +126,6 @@ async def carry_out(connection: Connection, case: Case, option: Option, approval
         await _move_payment(connection, case, option, approval)
     reason = f"decision {approval.decision_id}: {approval.action}"
     await end_alarms(connection, subjects, AlarmEnd.DECISION, reason, DECIDED[case.kind])
-    if isinstance(case, RefundInDoubt) and approval.action is DecisionAction.NOT_PAID_BACK:
-        left = RaisedAlarm(
-            Alarm.REFUND_NEEDS_A_PERSON, subjects[0], case.payment_id, case.amount.minor, approval.facts
-        )
-        alarms.append(left)
     # After those that end, since they may be about the same subject.
     await raise_alarms(connection, alarms)
 
@@ -296,20 +299,48 @@ async def _give_back_from_suspense(connection: Connection, case: PaymentCase, ap
 
 async def _end_refund(
     connection: Connection, case: RefundInDoubt, option: Option, approval: Approval
-) -> None:
-    """End a refund in doubt: as paid back, or left to finance; what the connector says later is evidence."""
+) -> list[RaisedAlarm]:
+    """End a refund as paid back, or leave one in doubt to finance; returns the alarms that follow."""
     await _post(connection, case, option, approval)
     refund = await lock_refund(connection, case.refund_id)
-    event = RefundEvent.REVIEWED_AS_UNPAID
-    changes: dict[str, object] = {"lease_until": None, "next_action_at": None, "epoch": refund["epoch"] + 1}
-    is_paid_back = approval.action is not DecisionAction.NOT_PAID_BACK
-    if is_paid_back:
-        event = RefundEvent.REVIEWED_AS_PAID_BACK
-        changes |= {"provider_refund": refund["provider_refund"] or approval.reference}
+    if approval.action is DecisionAction.NOT_PAID_BACK:
+        return await _leave_to_finance(connection, case, refund, approval)
+    # What the payer had before has a name of its own already.
+    name = None if case.had > ZERO else approval.reference
+    changes: dict[str, object] = {
+        **_unasked(refund),
+        "provider_refund": refund["provider_refund"] or name,
+        "settles_claim": case.had.minor,
+    }
     details = StepDetails(approval.approved_by, changes)
-    await move_refund(connection, refund, event, approval.facts, details)
-    if is_paid_back:
-        await _end_payment_of_refund(connection, case, refund, approval)
+    await move_refund(connection, refund, RefundEvent.REVIEWED_AS_PAID_BACK, approval.facts, details)
+    await _end_payment_of_refund(connection, case, refund, approval)
+    return []
+
+
+def _unasked(refund: Row) -> dict[str, object]:
+    """The columns of a refund that nobody holds or asks about any more."""
+    return {"lease_until": None, "next_action_at": None, "epoch": refund["epoch"] + 1}
+
+
+async def _leave_to_finance(
+    connection: Connection, case: RefundInDoubt, refund: Row, approval: Approval
+) -> list[RaisedAlarm]:
+    """Leave it to finance, and go on asking where it may have left us.
+
+    An answer that is stored already and says that it is paid counts: it then ends as paid back.
+    """
+    changes = _unasked(refund)
+    if case.sends or locked_refund_of(refund).files.amounts:
+        changes["next_action_at"] = refund["now"]
+    details = StepDetails(approval.approved_by, changes)
+    await move_refund(connection, refund, RefundEvent.REVIEWED_AS_UNPAID, approval.facts, details)
+    payment = await lock_payment(connection, case.payment_id)
+    assert payment is not None, "a refund has its payment"
+    late = await settle_late_payment(connection, payment, refund)
+    kind = Alarm.REFUND_NEEDS_A_PERSON if late is None or late.alarm is None else late.alarm
+    subject = refund_subject(case.refund_id)
+    return [RaisedAlarm(kind, subject, case.payment_id, case.amount.minor, approval.facts)]
 
 
 async def _end_payment_of_refund(

@@ -20,9 +20,10 @@ from ekpay_switch.domain.decisions.case import (
 from ekpay_switch.domain.delivery import UNDO_WANTED
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
+from ekpay_switch.domain.refunds.with_payer import had_of
 from ekpay_switch.persistence.collections.held import find_held
 from ekpay_switch.persistence.collections.share_postings import sums_of_try
 from ekpay_switch.persistence.file_statements import COUNTED
@@ -83,7 +84,7 @@ _CASES: Mapping[CaseKind, str] = {
         SELECT r.id, r.payment_id, r.amount, r.created_at FROM alarms AS al
         JOIN refunds AS r ON r.payment_id = al.payment_id AND al.subject = 'refund ' || r.id
         WHERE al.kind IN ({_listed(_STUCK_REFUND)}) AND al.ended_at IS NULL
-          AND r.state IN ('approved', 'in_doubt')""",
+          AND (r.state IN ('approved', 'in_doubt') OR (r.state = 'by_hand' AND r.by_hand_by IS NULL))""",
 }  # fmt: skip
 _LIST = """
 SELECT DISTINCT ON (c.subject) c.*, d.id AS proposal_id FROM ({cases}) AS c
@@ -120,8 +121,15 @@ _REFUND = f"""
 SELECT r.*, p.currency, p.lane, EXISTS (SELECT FROM alarms AS a WHERE a.subject = 'refund ' || r.id
   AND a.ended_at IS NULL AND a.kind IN ({_listed(_STUCK_REFUND)})) AS is_stuck,
   (SELECT count(*) FROM evidence AS e WHERE e.payment_id = r.payment_id AND e.attempt_id = r.id
-    AND (e.kind LIKE 'late_refund:%' OR e.kind LIKE '{COUNTED}%')) AS late_answers
-FROM refunds AS r JOIN payments AS p ON p.id = r.payment_id WHERE r.id = $1
+    AND (e.kind LIKE 'late_refund:%' OR e.kind LIKE '{COUNTED}%')) AS late_answers,
+  t.collected, t.refunded, (
+    SELECT coalesce(sum(o.from_suspense - o.settles_claim) FILTER (WHERE o.state = 'done'), 0)::bigint
+      + coalesce(sum(o.amount) FILTER (WHERE EXISTS (SELECT FROM refund_history AS h
+        WHERE h.refund_id = o.id AND h.event = '{RefundEvent.PAID_LATE}')), 0)::bigint
+    FROM refunds AS o WHERE o.payment_id = r.payment_id AND o.attempt_id = r.attempt_id
+      AND o.further_movement_id IS NULL) AS beside
+FROM refunds AS r JOIN payments AS p ON p.id = r.payment_id JOIN tries AS t ON t.attempt_id = r.attempt_id
+WHERE r.id = $1
 """
 _LANE = """
 SELECT p.lane, p.id AS payment_id, p.partner_id, p.bucket, false AS is_refund
@@ -255,9 +263,16 @@ def _kind_of(row: Row) -> CaseKind | None:
 
 
 def _refund_case(row: Row) -> RefundInDoubt | None:
+    """A refund that is stuck, or one left to finance of which nobody says that our bank has paid it."""
     state = RefundState(row["state"])
-    if state not in {RefundState.APPROVED, RefundState.IN_DOUBT} or not row["is_stuck"]:
+    is_by_hand = state is RefundState.BY_HAND and row["by_hand_by"] is None
+    is_stuck = state in {RefundState.APPROVED, RefundState.IN_DOUBT} and row["is_stuck"]
+    if not (is_by_hand or is_stuck):
         return None
+    currency, had = row["currency"], ZERO
+    if is_by_hand and row["further_movement_id"] is None:
+        sums = (Money(row[name], currency) for name in ("amount", "collected", "refunded", "beside"))
+        had = had_of(*sums)
     return RefundInDoubt(
         refund_id=row["id"],
         payment_id=row["payment_id"],
@@ -265,10 +280,11 @@ def _refund_case(row: Row) -> RefundInDoubt | None:
         lane=row["lane"],
         connector_id=row["connector_id"],
         state=state,
-        amount=Money(row["amount"], row["currency"]),
+        amount=Money(row["amount"], currency),
         steps=row["steps"],
         sends=row["sends"],
         late_answers=row["late_answers"],
+        had=had,
     )
 
 

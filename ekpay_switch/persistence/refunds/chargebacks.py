@@ -5,14 +5,16 @@ The caller has locked their target (`rows.lock_target`), or `open_refund` locks 
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.funding import TryEnd
+from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.posting_rules import charged_back_from_suspense_entry, paid_back_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
-from ekpay_switch.domain.refunds.refund import RefundEvent
+from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.persistence.payment_rows import update_row
 from ekpay_switch.persistence.refunds.rows import CHANGE_RUNNING_TOTALS, RefundTarget, Row
 from ekpay_switch.persistence.refunds.steps import StepDetails, move_refund, owe, post
@@ -24,6 +26,22 @@ READ_LIMIT = """
 SELECT t.collected, t.charged_back, p.currency FROM tries AS t JOIN payments AS p ON p.id = t.payment_id
 WHERE t.attempt_id = $1
 """
+
+# The one refund of the further movement that has this name.
+READ_FURTHER_REFUND = """
+SELECT r.id, r.state FROM refunds AS r JOIN further_movements AS m ON m.id = r.further_movement_id
+WHERE r.payment_id = $1 AND m.provider_transaction = $2
+"""
+
+
+class FurtherMovementError(SwitchError):
+    """A further movement is no part of what its try collected: its own refund ends instead."""
+
+    def __init__(self, refund_id: UUID, state: RefundState) -> None:
+        way = f"it is what gives refund {refund_id} back: decide that (ekpay decide show {refund_id})"
+        if state is RefundState.DONE:
+            way = f"refund {refund_id} had given it back, so it is a claim (ekpay decide journal)"
+        super().__init__(f"transaction: it is a further movement of money, and {way}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.posting_rules import owed_back_from_suspense_entry
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.burden import UNNAMED, Burden
 from ekpay_switch.domain.refunds.end_of_review import ReviewEnd, end_of_review
@@ -25,6 +25,7 @@ from ekpay_switch.domain.refunds.refund import (
     RefundState,
     decide_refund,
 )
+from ekpay_switch.domain.refunds.with_payer import had_of
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.collections.break_refunds import is_owed_at_desk
 from ekpay_switch.persistence.collections.share_postings import read_split
@@ -68,6 +69,16 @@ class DebtLimitError(SwitchError):
 
 class ChargedBackError(SwitchError):
     """The connector has taken the money back since it was asked for: reject it."""
+
+
+class AlreadyWithPayerError(SwitchError):
+    """The payer has the money of a refund left to finance already, whole or in part; it names the way out."""
+
+    def __init__(self, refund_id: UUID, had: Money) -> None:
+        super().__init__(
+            f"the payer has {had} of it already, by a chargeback or a late refund of the connector: once that"
+            f" is approved, two persons decide it (ekpay decide show {refund_id})"
+        )
 
 
 class NothingInSuspenseError(SwitchError):
@@ -264,9 +275,11 @@ async def record_by_hand(case: RefundCase, by: str, *, bank_reference: str) -> N
     Raises:
         PaidByConnectorError: the connector says that it has paid it.
         NotWaitingError: the refund does not wait to be paid by hand.
+        AlreadyWithPayerError: the payer would have more than was collected.
     """
     await require_unpaid(case.connection, case.refund)
     _require_waiting(case, RefundState.BY_HAND)
+    await _require_not_had(case)
     recorded = {"by_hand_by": by, "bank_reference": bank_reference, "updated_at": case.refund["now"]}
     await update_row(case.connection, "refunds", {"id": case.refund["id"]}, recorded)
 
@@ -300,6 +313,7 @@ async def confirm(case: RefundCase, by: str) -> None:
         PaidByConnectorError: the connector says that it has paid it.
         NotWaitingError: nobody has recorded that it was paid by hand.
         OnePersonError: the same person has recorded it.
+        AlreadyWithPayerError: the payer would have more than was collected; withdraw the record.
     """
     if case.refund["confirmed_by"] == by:
         return
@@ -310,6 +324,7 @@ async def confirm(case: RefundCase, by: str) -> None:
         raise NotWaitingError
     if recorded_by == by:
         raise OnePersonError(_ONE_PERSON)
+    await _require_not_had(case)
     plan = decide_refund(locked_refund_of(case.refund), case.payment_state, PaidByHand(bank_reference))
     details = StepDetails(by, {"confirmed_by": by})
     await write_plan(case.connection, case.payment, case.refund, plan, details)
@@ -322,11 +337,26 @@ def _require_waiting(case: RefundCase, state: RefundState) -> None:
 
 async def _require_not_with_payer(case: RefundCase) -> None:
     """Raise ChargedBackError where the payer would then have more than the try collected."""
+    if await _had(case) > ZERO:
+        raise ChargedBackError
+
+
+async def _require_not_had(case: RefundCase) -> None:
+    """Raise AlreadyWithPayerError where paying by hand would give the payer more than was collected.
+
+    A further movement is no part of what its try collected.
+    """
+    if case.refund["further_movement_id"] is None and (had := await _had(case)) > ZERO:
+        raise AlreadyWithPayerError(case.refund["id"], had)
+
+
+async def _had(case: RefundCase) -> Money:
+    """What of this refund the payer would have twice; a chargeback counts from its record on."""
     payment_id, attempt_id = case.payment["id"], case.refund["attempt_id"]
     held = await case.connection.fetchrow(READ_PARTS, payment_id, attempt_id, sorted(FREED))
-    with_payer = case.try_row["refunded"] + held["from_suspense"] + held["paid_late"]
-    if with_payer > case.try_row["collected"]:
-        raise ChargedBackError
+    beside = held["from_suspense"] + held["paid_late"] - held["settled"]
+    collected, refunded, currency = case.try_row["collected"], case.try_row["refunded"], case.amount.currency
+    return had_of(case.amount, Money(collected, currency), Money(refunded, currency), Money(beside, currency))
 
 
 async def _move(case: RefundCase, event: RefundEvent, details: StepDetails) -> None:

@@ -78,7 +78,7 @@ async def settle_late_payment(connection: Connection, payment: Row, refund: Row)
     if evidence is None:
         return None
     state = RefundState(row["state"])
-    match late_step(state, is_paid_by_hand=row["by_hand_by"] is not None):
+    match late_step(state, is_paid_by_hand=row["by_hand_by"] is not None or row["settles_claim"] > 0):
         case LateStep.NOTHING:
             return None
         case LateStep.END:

@@ -81,11 +81,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
 CHANGE_RUNNING_TOTALS = """
 UPDATE tries SET refunded = refunded + $2, charged_back = charged_back + $3 WHERE attempt_id = $1
 """
-# Of the refunds of a try that are not freed: how many they are, and what chargebacks took from suspense. Of
-# all refunds: what the connector has paid after they had ended, which no running total holds.
+# Of the refunds of a try that are not freed: how many they are, what chargebacks took from suspense, and what
+# refunds settled of that. Of all refunds: what the connector has paid after they had ended, which no running
+# total holds.
 READ_PARTS = f"""
 SELECT count(*) FILTER (WHERE state <> ALL($3::text[])) AS parts,
   coalesce(sum(from_suspense) FILTER (WHERE state <> ALL($3::text[])), 0)::bigint AS from_suspense,
+  coalesce(sum(settles_claim), 0)::bigint AS settled,
   coalesce(sum(amount) FILTER (WHERE EXISTS (SELECT FROM refund_history AS h
     WHERE h.refund_id = r.id AND h.event = '{RefundEvent.PAID_LATE}')), 0)::bigint AS paid_late
 FROM refunds AS r

@@ -20,7 +20,12 @@ from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
 from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.payment_rows import from_json
-from ekpay_switch.persistence.refunds.chargebacks import ChargebackLimit, ask_chargeback
+from ekpay_switch.persistence.refunds.chargebacks import (
+    READ_FURTHER_REFUND,
+    ChargebackLimit,
+    FurtherMovementError,
+    ask_chargeback,
+)
 from ekpay_switch.persistence.refunds.decisions import (
     NothingInSuspenseError,
     RefundCase,
@@ -181,12 +186,14 @@ class RefundStaffActions:
         Raises:
             RefundRefusedError: this amount cannot have been taken; its `refusal` says why.
             ChargebackTooLargeError: no so much is left of what was collected; it says how much is.
+            FurtherMovementError: the transaction is a further movement; it names what to do instead.
             ReferenceTakenError: the reference is empty, or exists already.
             BearerError: `burden` names nobody who can bear it.
         """
         query, names = (TARGET_OF_TRANSACTION, (transaction,)) if transaction else (TARGET_OF_CHARGEBACK, ())
         target, name = await self._find(query, payment_id, *names), reference.strip()
         if target is None:
+            await self._refuse_further_movement(payment_id, transaction)
             raise RefundRefusedError(RefundRefusal.NOT_REFUNDABLE)
         if not name:
             raise ReferenceTakenError
@@ -221,6 +228,7 @@ class RefundStaffActions:
         Raises:
             UnknownRefundError: there is no such refund.
             PaidByConnectorError: the connector says that it has paid it; the error names the evidence.
+            AlreadyWithPayerError: the payer would have more than was collected.
             NotWaitingError: the refund does not wait to be paid by hand.
             ReferenceTakenError: the bank's reference is empty, or belongs to another refund.
         """
@@ -274,6 +282,7 @@ class RefundStaffActions:
             UnknownRefundError: there is no such refund.
             OnePersonError: the same person has recorded the payment.
             PaidByConnectorError: the connector says that it has paid it; the error names the evidence.
+            AlreadyWithPayerError: the payer would have more than was collected.
             NotWaitingError: nobody has recorded that it was paid by hand.
         """
         return await self._decide(refund_id, by, confirm)
@@ -303,6 +312,13 @@ class RefundStaffActions:
         if target is None:
             raise RefundRefusedError(RefundRefusal.NOT_REFUNDABLE)
         return target
+
+    async def _refuse_further_movement(self, payment_id: UUID, transaction: str) -> None:
+        row = await self._transactions.run(
+            lambda connection: connection.fetchrow(READ_FURTHER_REFUND, payment_id, transaction)
+        )
+        if row is not None:
+            raise FurtherMovementError(row["id"], RefundState(row["state"]))
 
     async def _find(self, query: str, row_id: UUID, *names: str) -> RefundTarget | None:
         return await self._transactions.run(lambda connection: read_target(connection, query, row_id, *names))

@@ -247,7 +247,7 @@ async def _refundable(
         days_max=days_max,
         split=split,
         charged_back=Money(try_row["charged_back"], currency),
-        from_suspense=Money(held["from_suspense"], currency),
+        from_suspense=Money(held["from_suspense"] - held["settled"], currency),
         paid_late=Money(held["paid_late"], currency),
         is_funding=try_row["outcome"] == TryEnd.APPROVED,
     )

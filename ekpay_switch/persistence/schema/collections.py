@@ -224,6 +224,8 @@ refunds = Table(
     Column("further_movement_id", Uuid, ForeignKey("further_movements.id"), unique=True),
     # The part of a chargeback that its payee does not give.
     Column("from_suspense", BigInteger, nullable=False, server_default=text("0")),
+    # What of it the payer had before, by a chargeback or a late refund: it settles the claim in suspense.
+    Column("settles_claim", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("partner_id", "reference"),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint(one_of("kind", RefundKind), name="kind"),
@@ -240,6 +242,11 @@ refunds = Table(
     CheckConstraint(
         "from_suspense = 0 OR (kind = 'chargeback' AND from_suspense BETWEEN 0 AND amount)",
         name="from_suspense",
+    ),
+    CheckConstraint(
+        "settles_claim = 0 OR (kind <> 'chargeback' AND state = 'done' AND by_hand_by IS NULL"
+        " AND further_movement_id IS NULL AND settles_claim BETWEEN 0 AND amount)",
+        name="settles_claim",
     ),
     CheckConstraint("(by_hand_by IS NULL) = (bank_reference IS NULL)", name="by_hand"),
     CheckConstraint(

@@ -1,8 +1,9 @@
 """Refunds that the connector pays after all, and chargebacks of all that was collected.
 
-A refund has four further steps, and one that is done was paid by the connector or by hand, never by both.
+A refund has five further steps, and one that is done was paid by the connector or by hand, never by both.
 `tries` has a running total of chargebacks, which begins with those that stand, and `refunds` the part of each
-that its payee does not give, which was nothing before: a constant default.
+that its payee does not give, and what of a refund the payer had before; both were nothing before: constant
+defaults.
 
 Safe while the switch runs. `tries`, `refunds` and `refund_history` are locked and read once to prove the new
 conditions; none is rewritten. Callbacks and collected payments wait meanwhile, payments from prefunds do not.
@@ -39,16 +40,23 @@ _STEPS = (
 _NEW_STEPS = (
     "('by_hand', 'by_hand_withdrawn', 'by_hand')",
     "('by_hand', 'given', 'done')",
+    "('by_hand', 'reviewed_as_paid_back', 'done')",
     "('done', 'given_late', 'done')",
     "('failed', 'given_late', 'failed')",
 )
 _PAID_ONCE = "state <> 'done' OR (by_hand_by IS NULL) = (confirmed_by IS NULL)"
 _FROM_SUSPENSE = "from_suspense = 0 OR (kind = 'chargeback' AND from_suspense BETWEEN 0 AND amount)"
+_SETTLES_CLAIM = (
+    "settles_claim = 0 OR (kind <> 'chargeback' AND state = 'done' AND by_hand_by IS NULL"
+    " AND further_movement_id IS NULL AND settles_claim BETWEEN 0 AND amount)"
+)
 _CHARGED_BACK = "charged_back >= 0 AND charged_back <= coalesce(collected, 0)"
 UP = f"""
 ALTER TABLE refunds
   ADD COLUMN from_suspense BIGINT DEFAULT 0 NOT NULL,
+  ADD COLUMN settles_claim BIGINT DEFAULT 0 NOT NULL,
   ADD CONSTRAINT ck_refunds_from_suspense CHECK ({_FROM_SUSPENSE}),
+  ADD CONSTRAINT ck_refunds_settles_claim CHECK ({_SETTLES_CLAIM}),
   ADD CONSTRAINT ck_refunds_paid_once CHECK ({_PAID_ONCE});
 ALTER TABLE tries ADD COLUMN charged_back BIGINT DEFAULT 0 NOT NULL;
 UPDATE tries AS t SET charged_back = r.taken FROM (
@@ -77,7 +85,10 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '3s'")
     op.execute("SET LOCAL statement_timeout = '30min'")
     _allow(*_STEPS)
-    op.execute("ALTER TABLE refunds DROP CONSTRAINT ck_refunds_paid_once, DROP COLUMN from_suspense")
+    op.execute(
+        "ALTER TABLE refunds DROP CONSTRAINT ck_refunds_paid_once, DROP COLUMN from_suspense,"
+        " DROP COLUMN settles_claim"
+    )
     op.execute("ALTER TABLE tries DROP COLUMN charged_back")
 
 

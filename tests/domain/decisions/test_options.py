@@ -152,6 +152,28 @@ def test_a_refund_that_was_never_sent_is_only_paid_by_hand() -> None:
     assert [option.action for option in options_of(unsent)] == [DecisionAction.NOT_PAID_BACK]
 
 
+def test_a_refund_left_to_finance_was_given_back_all_the_same() -> None:
+    by_hand = replace(DOUBTFUL, state=RefundState.BY_HAND, sends=0)
+    assert [option.action for option in options_of(by_hand)] == [
+        DecisionAction.PAID_BACK,
+        DecisionAction.PAID_BACK_OTHERWISE,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("had", "action", "from_bank"),
+    [(50_000, DecisionAction.PAID_BACK, 0), (20_000, DecisionAction.PAID_BACK_OTHERWISE, 30_000)],
+)
+def test_what_the_payer_had_before_settles_the_claim(
+    had: int, action: DecisionAction, from_bank: int
+) -> None:
+    (option,) = options_of(replace(DOUBTFUL, state=RefundState.BY_HAND, had=Money(had)))
+    assert (option.action, option.states_amount, option.amount) == (action, False, 50_000)
+    (entry,) = option.entries
+    moved = {posting.account: posting.amount for posting in entry.postings}
+    assert (moved["suspense:bkash"], moved.get("settlement_bank", 0)) == (-had, -from_bank)
+
+
 @given(st.integers(1, 10**12), st.integers(1, 10**12))
 def test_another_amount_given_back_leaves_nothing_owed(owed: int, given_back: int) -> None:
     case = replace(DOUBTFUL, amount=Money(owed))

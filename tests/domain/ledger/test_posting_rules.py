@@ -24,6 +24,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     owed_back_entry,
     owed_back_from_suspense_entry,
     owed_by_merchant_entry,
+    paid_back_before_entry,
     paid_back_by_hand_entry,
     paid_back_entry,
     paid_back_late_entry,
@@ -186,6 +187,9 @@ def test_what_a_connector_takes_and_no_payee_owes_is_a_claim_in_suspense() -> No
     late = paid_back_late_entry("bkash", Money(500))
     assert late.moment == "paid_back_late"
     assert lines(late) == {"suspense:bkash": 500, "receivable:bkash": -500}
+    before = paid_back_before_entry("bkash", Money(500), Money(300))
+    assert before.moment == "paid_back_before"
+    assert lines(before) == {"refund_due:bkash": 500, "suspense:bkash": -300, "settlement_bank": -200}
 
 
 def test_no_more_than_the_total_is_funded_from_suspense() -> None:
