@@ -15,6 +15,8 @@ from uuid import UUID
 from ekpay_switch.domain.money import Money
 
 STAN_MAX = 999_999
+# DE39 in the answer to a request: approved, in every edition of ISO 8583 of 1987 (connectors.md 12.4).
+APPROVAL = "00"
 # DE39 in the answer to a reversal: the request is reversed, or the host has no such request (12.5).
 REVERSAL_DONE, NO_SUCH_ORIGINAL = "00", "25"
 

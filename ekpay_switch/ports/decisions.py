@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import Case, CaseKind
-from ekpay_switch.domain.decisions.options import Option
+from ekpay_switch.domain.decisions.option import Option
 from ekpay_switch.domain.decisions.suspense import SuspenseItem
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.money import Money
@@ -167,6 +167,7 @@ class DecisionDesk(Protocol):
         Raises:
             NoCaseError: nothing about its subject waits for a decision.
             UnfitActionError: the case does not allow the action; it names those that it allows.
+            HostRequestOpenError: the host of its connector decides it, by its answer.
             MissingFieldError: a reason or a reference is missing; it names the field.
             ProposalWaitsError: another proposal about it waits.
         """

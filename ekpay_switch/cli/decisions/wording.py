@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from ekpay_switch.cli.terminal import dhaka, facts_wording, taka
 from ekpay_switch.domain.decisions.actions import REFERENCE
 from ekpay_switch.domain.decisions.case import Case, RefundInDoubt
-from ekpay_switch.domain.decisions.options import Option
+from ekpay_switch.domain.decisions.host_requests import HostRequest
+from ekpay_switch.domain.decisions.option import Option
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.ports.decisions import CaseView, ProposalState, ProposalView, SuspenseView
 
@@ -44,6 +45,8 @@ def _heading(case: Case) -> list[str]:
         lines.append(f"Its payee holds {taka(case.late_posting)} taka that went back already.")
     if case.echoed is not None:
         lines.append(f"Its payee says that it holds {taka(case.echoed)} taka.")
+    if case.host_request is HostRequest.OPEN:
+        lines.append("Its request over a host link is open: the bank's host ends it, and nobody decides it.")
     return lines
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from uuid import UUID
 
+from ekpay_switch.domain.decisions.host_requests import HostRequest
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
@@ -68,6 +69,7 @@ class PaymentCase:
     delivery was begun, `late_answers` the answers of its far sides that came too late to
     set anything, and what their files say. `attempt_id` is the try that it is about, if it is about one.
     `is_returned`: two persons have returned it to its prefund already. `biller` says what its biller does.
+    `host_request` is that of the try of a stuck collection.
     """
 
     kind: CaseKind
@@ -91,6 +93,7 @@ class PaymentCase:
     late_answers: int = 0
     biller: BillerTraits = BillerTraits()
     attempt_id: UUID | None = None
+    host_request: HostRequest = HostRequest.NONE
 
     @property
     def subject(self) -> UUID:

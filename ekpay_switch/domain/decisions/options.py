@@ -4,17 +4,15 @@ Pure: the same case has the same options, so the second person approves just wha
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import assert_never
 
-from ekpay_switch.domain.collections.connector_calls import connector_fee_of
-from ekpay_switch.domain.decisions.actions import REFERENCE, DecisionAction
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import Case, CaseKind, PaymentCase, RefundInDoubt
-from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.decisions.connector_options import options_of_held, options_of_stuck_collection
+from ekpay_switch.domain.decisions.option import Option
+from ekpay_switch.domain.decisions.refund_options import options_of_refund
 from ekpay_switch.domain.ledger.posting_rules import (
-    collected_entry,
-    collected_without_payment_entry,
     debited_after_late_success_entry,
     delivered_entry,
     funded_from_suspense_entry,
@@ -22,59 +20,25 @@ from ekpay_switch.domain.ledger.posting_rules import (
     late_success_written_off_entry,
     owed_back_entry,
     owed_back_from_suspense_entry,
-    paid_back_before_entry,
-    paid_back_entry,
-    paid_back_otherwise_entry,
     posted_after_give_back_entry,
     returned_at_our_loss_entry,
     returned_to_prefund_entry,
 )
 from ekpay_switch.domain.merchants import is_merchant
-from ekpay_switch.domain.money import BDT, ZERO, Money
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State
-from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.domain.refusals import Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One thing that may be decided, with all that its approval does.
-
-    `entries` are posted in order; `events` move the payment; `refusal` is why it ends unpaid; `notice` names
-    the notification of its partner. Where `is_delegated`, the refund or the try whose money it is posts the
-    entries, in the same transaction. Where `states_amount`, its proposer states one. Where `is_delivered`,
-    the delivery counts as acknowledged by the biller.
-    """
-
-    action: DecisionAction
-    meaning: str
-    entries: tuple[Entry, ...] = ()
-    events: tuple[Event, ...] = ()
-    refusal: Refusal | None = None
-    notice: str = ""
-    is_delegated: bool = False
-    states_amount: bool = False
-    is_delivered: bool = False
-
-    @property
-    def amount(self) -> int:
-        """The money that it moves, in paisa: the debits of its largest entry."""
-        debits = (sum(max(posting.amount, 0) for posting in entry.postings) for entry in self.entries)
-        return max(debits, default=0)
-
-    @property
-    def needs_reference(self) -> bool:
-        """Whether a reference must prove it."""
-        return self.action in REFERENCE
 
 
 def options_of(case: Case, stated: Money | None = None) -> tuple[Option, ...]:
     """Everything that may be decided about a case; never empty for a case that is one.
 
+    But for a collection whose request over a host link is open: its host decides.
+
     `stated` is the amount that an option states which needs one.
     """
     if isinstance(case, RefundInDoubt):
-        return _options_of_refund(case, stated)
+        return options_of_refund(case, stated)
     return _OPTIONS[case.kind](case)
 
 
@@ -267,98 +231,6 @@ def _money_goes_back(case: PaymentCase, refusal: Refusal | None = None) -> Optio
     )
 
 
-def _options_of_refund(case: RefundInDoubt, stated: Money | None) -> tuple[Option, ...]:
-    """A refund in doubt was given back or not; one that is left to finance is not paid by hand after all."""
-    if case.had > ZERO:
-        return (_had_before(case),)
-    not_paid_back = Option(
-        DecisionAction.NOT_PAID_BACK,
-        "the connector has not given the money back and will not: finance pays it by hand",
-    )
-    is_by_hand = case.state is RefundState.BY_HAND
-    if not case.sends and not is_by_hand:
-        return (not_paid_back,)
-    otherwise = (
-        "the connector has given back another amount: our bank has paid the rest, or we bear the excess"
-    )
-    entry = None if stated is None else paid_back_otherwise_entry(case.connector_id, case.amount, stated)
-    given_back = (
-        Option(
-            DecisionAction.PAID_BACK,
-            "the connector has given the money back",
-            (paid_back_entry(case.connector_id, case.amount),),
-        ),
-        Option(
-            DecisionAction.PAID_BACK_OTHERWISE,
-            otherwise,
-            () if entry is None else (entry,),
-            states_amount=True,
-        ),
-    )
-    return given_back if is_by_hand else (*given_back, not_paid_back)
-
-
-def _had_before(case: RefundInDoubt) -> Option:
-    """The payer has all of it, or a part, by a chargeback or a late refund: the claim is settled by it."""
-    entries = (paid_back_before_entry(case.connector_id, case.amount, case.had),)
-    if case.had == case.amount:
-        meaning = "the payer has the money already, by a chargeback or a late refund: the claim is settled"
-        return Option(DecisionAction.PAID_BACK, meaning, entries)
-    meaning = f"the payer has {case.had} of it already, which settles the claim; our bank has paid the rest"
-    return Option(DecisionAction.PAID_BACK_OTHERWISE, meaning, entries)
-
-
-def _options_of_held(case: PaymentCase) -> tuple[Option, ...]:
-    """Money that the connector has and does not release: it is ours, or it goes back to its payer."""
-    held = case.held
-    if held is None:
-        return ()
-    is_ours = held.amount.currency == BDT and held.amount > ZERO
-    if not is_ours:
-        # It is posted nowhere; the review that follows closes it.
-        meaning = "the connector releases it; nothing of it is ours, so a review follows"
-        return (Option(DecisionAction.TAKE_HELD, meaning, is_delegated=True),)
-    fee = connector_fee_of(held.amount, held.charge_basis_points)
-    came = collected_without_payment_entry(case.connector_id, held.amount, fee)
-    taken = Option(
-        DecisionAction.TAKE_HELD,
-        "the money is ours; it differs from the order, so a review follows",
-        (came,),
-        is_delegated=True,
-    )
-    if held.amount == case.sums.total:
-        whole = (collected_entry(case.connector_id, case.sums, fee),)
-        taken = replace(taken, meaning="the money is ours: the payee gets the payment", entries=whole)
-    if not held.provider_transaction:
-        return (taken,)
-    refused = Option(
-        DecisionAction.REFUSE_HELD,
-        "the money goes back to its payer, and the bill is free",
-        (came, owed_back_from_suspense_entry(case.connector_id, held.amount)),
-        is_delegated=True,
-    )
-    return (taken, refused)
-
-
-def _options_of_stuck_collection(case: PaymentCase) -> tuple[Option, ...]:
-    """What the connector's operations desk says; its fee shows in its settlement file."""
-    no_fee = Money(0, case.sums.amount.currency)
-    return (
-        Option(
-            DecisionAction.COLLECTED,
-            "the connector has collected the whole of it: the payee gets the payment",
-            (collected_entry(case.connector_id, case.sums, no_fee),),
-            (Event.COLLECTED,),
-        ),
-        Option(
-            DecisionAction.NOTHING_COLLECTED,
-            "the connector has collected nothing: another may be tried until the quote expires",
-            (),
-            (Event.COLLECTION_CAME_TO_NOTHING,),
-        ),
-    )
-
-
 def _options_of_completed(case: PaymentCase) -> tuple[Option, ...]:
     """A completed payment from a prefund that is returned once, whole; what it cost stays."""
     if not case.prefund or case.is_returned or is_merchant(case.payee):
@@ -394,8 +266,8 @@ def _no_options(_case: PaymentCase) -> tuple[Option, ...]:
 _OPTIONS: Mapping[CaseKind, Callable[[PaymentCase], tuple[Option, ...]]] = MappingProxyType(
     {
         CaseKind.REVIEW: _options_of_review,
-        CaseKind.HELD: _options_of_held,
-        CaseKind.STUCK_COLLECTION: _options_of_stuck_collection,
+        CaseKind.HELD: options_of_held,
+        CaseKind.STUCK_COLLECTION: options_of_stuck_collection,
         CaseKind.STUCK_DELIVERY: _options_of_stuck_delivery,
         CaseKind.MISSING_RECEIPT: _options_of_missing_receipt,
         CaseKind.MISMATCHED_MONEY: lambda case: (_money_goes_back(case),),

@@ -7,7 +7,7 @@ its try (docs/adr/0037).
 from typing import Any
 
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
-from ekpay_switch.domain.host_messages import NO_SUCH_ORIGINAL, HostState
+from ekpay_switch.domain.host_messages import APPROVAL, NO_SUCH_ORIGINAL, HostState
 
 # Each request that was not withdrawn, with its try and the total at the try's own price or its payment's.
 REQUESTS = """
@@ -29,8 +29,6 @@ WHERE t.attempt_id IS NULL ORDER BY d.attempt_id
 """
 
 Row = Any
-# Approved, in every edition of ISO 8583 of 1987 (connectors.md 12.4).
-_APPROVED = "00"
 _UNANSWERED = frozenset({HostState.WAITING, HostState.SENDING, HostState.REVERSING})
 
 
@@ -38,7 +36,7 @@ def request_fault(row: Row) -> str | None:
     """What is wrong unless a request to a host and its try agree."""
     is_settled = row["state"] == HostState.ANSWERED and row["reply_decided"]
     has_ended = row["try_state"] == TryState.CLOSED
-    is_taken = is_settled and row["reply_code"] == _APPROVED
+    is_taken = is_settled and row["reply_code"] == APPROVAL
     checks = (
         (not row["belongs"], "it is of no try of its payment"),
         (row["amount"] != row["total"], f"it asked for {row['amount']} of {row['total']}"),

@@ -15,7 +15,7 @@ from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import Case, HeldMoney, PaymentCase, RefundInDoubt
 from ekpay_switch.domain.decisions.doors import DECIDED
-from ekpay_switch.domain.decisions.options import Option
+from ekpay_switch.domain.decisions.option import Option
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, UNDO_WANTED, AttemptEnd
 from ekpay_switch.domain.money import ZERO
 from ekpay_switch.domain.payment import Event, State, walk
@@ -26,6 +26,7 @@ from ekpay_switch.persistence.collections.held import accept_held, refuse_held
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_RECEIPTS, READ_RECEIPTS
 from ekpay_switch.persistence.group_commit.steps import PostEntry, Step
+from ekpay_switch.persistence.host_links.decided import end_unsent
 from ekpay_switch.persistence.payment_rows import (
     LEG,
     NEW_HISTORY,
@@ -248,6 +249,8 @@ async def _end_try(connection: Connection, case: PaymentCase, approval: Approval
     """End the try of a collection as its connector's desk says; returns the payment's price then."""
     attempt_id = await connection.fetchval(_OPEN_TRY, case.payment_id)
     is_collected = approval.action is DecisionAction.COLLECTED
+    if not is_collected:
+        await end_unsent(connection, attempt_id)
     end = TryEnd.APPROVED if is_collected else TryEnd.NEVER_PAID
     await connection.execute(_CLOSE_TRY, attempt_id, str(end))
     collected = case.sums.total.minor if is_collected else None

@@ -17,6 +17,7 @@ from ekpay_switch.domain.decisions.case import (
     PaymentCase,
     RefundInDoubt,
 )
+from ekpay_switch.domain.decisions.host_requests import HostRequest
 from ekpay_switch.domain.delivery import UNDO_WANTED
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
@@ -28,6 +29,7 @@ from ekpay_switch.persistence.collections.held import find_held
 from ekpay_switch.persistence.collections.share_postings import sums_of_try
 from ekpay_switch.persistence.file_statements import COUNTED
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_ACCOUNTS, sums_of
+from ekpay_switch.persistence.host_links.decided import read_host_request
 from ekpay_switch.persistence.payment_rows import LOCK_TRY, from_json, lock_books
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 from ekpay_switch.persistence.short_transactions import Connection
@@ -231,7 +233,14 @@ async def _payment_case(connection: Connection, row: Row, billers: Billers) -> P
         sends=row["sends"],
         late_answers=row["late_answers"],
         biller=billers.get(row["biller_id"], BillerTraits()),
+        host_request=await _host_request(connection, kind, attempt_id),
     )
+
+
+async def _host_request(connection: Connection, kind: CaseKind, attempt_id: UUID | None) -> HostRequest:
+    if kind is not CaseKind.STUCK_COLLECTION or attempt_id is None:
+        return HostRequest.NONE
+    return await read_host_request(connection, attempt_id)
 
 
 def _in_suspense(try_row: Row) -> int:

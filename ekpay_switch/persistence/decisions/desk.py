@@ -15,9 +15,11 @@ from uuid import UUID
 import asyncpg
 
 from ekpay_switch.domain.decisions.actions import DecisionAction
-from ekpay_switch.domain.decisions.case import Case, CaseKind, case_digest
+from ekpay_switch.domain.decisions.case import Case, CaseKind, PaymentCase, case_digest
+from ekpay_switch.domain.decisions.host_requests import HostRequest, HostRequestOpenError
 from ekpay_switch.domain.decisions.journal import JournalChart
-from ekpay_switch.domain.decisions.options import Option, option_named, options_of
+from ekpay_switch.domain.decisions.option import Option
+from ekpay_switch.domain.decisions.options import option_named, options_of
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import keeps_balance
 from ekpay_switch.domain.money import ZERO, Money
@@ -272,7 +274,7 @@ class PostgresDecisionDesk:
 
     async def _case(self, connection: Connection, subject: UUID) -> Case:
         case = await read_case(connection, subject, self._billers)
-        if case is None or not options_of(case):
+        if case is None or not (options_of(case) or _is_at_host(case)):
             raise NoCaseError
         return case
 
@@ -306,7 +308,14 @@ def _require(name: str, text: str) -> None:
         raise MissingFieldError(f"{name}: it is missing")
 
 
+def _is_at_host(case: Case) -> bool:
+    """Whether the host decides a collection: its request over a host link is open."""
+    return isinstance(case, PaymentCase) and case.host_request is HostRequest.OPEN
+
+
 def _fitting_option(case: Case, proposal: Proposal) -> Option:
+    if _is_at_host(case):
+        raise HostRequestOpenError
     option = option_named(case, proposal.action, proposal.stated)
     if option is None:
         allowed = ", ".join(sorted(option.action for option in options_of(case)))

@@ -16,9 +16,12 @@ from ekpay_switch.domain.decisions.case import (
     RefundInDoubt,
     case_digest,
 )
+from ekpay_switch.domain.decisions.host_requests import HostRequest, host_request_of
 from ekpay_switch.domain.decisions.journal import ForbiddenEntryError, JournalChart, journal_entry
-from ekpay_switch.domain.decisions.options import Option, option_named, options_of
+from ekpay_switch.domain.decisions.option import Option
+from ekpay_switch.domain.decisions.options import option_named, options_of
 from ekpay_switch.domain.errors import UnknownAccountError
+from ekpay_switch.domain.host_messages import HostState
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import NOTICES
@@ -191,6 +194,40 @@ def test_short_money_funds_the_whole_and_the_rest_is_our_loss(came: int) -> None
     moved = {posting.account: posting.amount for posting in entry.postings}
     assert moved["in_flight"] == -SUMS.total.minor
     assert moved.get("write_off", 0) == SUMS.total.minor - came
+
+
+@pytest.mark.parametrize(
+    ("request_", "actions"),
+    [
+        (HostRequest.UNSENT, [DecisionAction.NOTHING_COLLECTED]),
+        (HostRequest.ENDED, [DecisionAction.NOTHING_COLLECTED]),
+        (HostRequest.APPROVED, [DecisionAction.COLLECTED]),
+        (HostRequest.OPEN, []),
+    ],
+)
+def test_nobody_overrules_a_host(request_: HostRequest, actions: list[DecisionAction]) -> None:
+    stuck = replace(HELD, kind=CaseKind.STUCK_COLLECTION, held=None, host_request=request_)
+    assert [option.action for option in options_of(stuck)] == actions
+    assert case_digest(stuck) != case_digest(replace(stuck, host_request=HostRequest.NONE))
+
+
+@pytest.mark.parametrize(
+    ("state", "is_decided", "is_approval", "expected"),
+    [
+        (HostState.WITHDRAWN, False, False, HostRequest.UNSENT),
+        (HostState.WAITING, False, False, HostRequest.OPEN),
+        (HostState.SENDING, False, False, HostRequest.OPEN),
+        (HostState.ANSWERED, False, True, HostRequest.OPEN),
+        (HostState.ANSWERED, True, True, HostRequest.APPROVED),
+        (HostState.ANSWERED, True, False, HostRequest.ENDED),
+        (HostState.REVERSING, False, False, HostRequest.OPEN),
+        (HostState.REVERSED, False, False, HostRequest.ENDED),
+    ],
+)
+def test_how_a_request_to_a_host_stands(
+    state: HostState, *, is_decided: bool, is_approval: bool, expected: HostRequest
+) -> None:
+    assert host_request_of(state, is_decided=is_decided, is_approval=is_approval) is expected
 
 
 @pytest.mark.parametrize("amount", [Money(100, "USD"), Money(0)])
