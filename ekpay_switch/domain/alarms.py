@@ -35,6 +35,7 @@ class Alarm(StrEnum):
     SHUT_OUT = "shut_out"
     RECEIPT_MISSING = "receipt_missing"
     HELD_FOR_RISK = "held_for_risk"
+    HELD_ENDED_OTHERWISE = "held_ended_otherwise"
     PAID_TWICE = "paid_twice"
     PAYMENT_IN_REVIEW = "payment_in_review"
     DELIVERY_STUCK = "delivery_stuck"
@@ -182,6 +183,9 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "alarms wait; start one, and look into its log if it runs",
         Alarm.HELD_FOR_RISK: "a connector has a payer's money and holds it for its risk; the payment and its "
         "bill wait until the connector releases or refuses it, or two persons accept or refuse it",
+        Alarm.HELD_ENDED_OTHERWISE: "a connector says otherwise of money that it held than two persons have "
+        "decided; nothing is booked: what was taken and is gone is a chargeback, and a refund of what the "
+        "payer has already is decided",
         Alarm.PAID_TWICE: "a payer has paid more than once on one page; one payment counts, and the further "
         "one is owed to its payer, whom finance pays by hand",
     }

@@ -77,6 +77,12 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _person("payment", "said otherwise by a file", "its institution is asked", Alarm.FILE_NEEDS_A_PERSON),
     _switch("try", "open", "its connector is asked about it", Alarm.COLLECTION_STUCK),
     _person("try", "held for risk", "its connector says so, or two persons decide", Alarm.HELD_FOR_RISK),
+    _person(
+        "try",
+        "held, and ended otherwise",
+        "finance charges it back, or decides its refund",
+        Alarm.HELD_ENDED_OTHERWISE,
+    ),
     _person("try", "paid twice", "finance pays the further money by hand", Alarm.PAID_TWICE),
     _switch("try", "abandoned", "its connector is asked until its page has expired"),
     _final("try", "approved"),

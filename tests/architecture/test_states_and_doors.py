@@ -35,6 +35,7 @@ ENUMS: dict[str, tuple[type[StrEnum], ...]] = {
 # Alarms that only a person ends: no row of ours tells when what they are about is over.
 CLOSED_BY_PERSONS = {
     Alarm.CHARGEBACK_BEYOND_THE_BILL,
+    Alarm.HELD_ENDED_OTHERWISE,
     Alarm.LATE_APPROVAL,
     Alarm.LATE_REFUND,
     Alarm.REVERSAL_NOT_KNOWN,

@@ -18,15 +18,20 @@ from ekpay_switch.domain.payment import Event
 
 
 def options_of_held(case: PaymentCase) -> tuple[Option, ...]:
-    """Money that the connector has and does not release: it is ours, or it goes back to its payer."""
+    """Money that the connector has and does not release: it is ours, goes back to its payer, or is gone."""
     held = case.held
     if held is None:
         return ()
+    let_go = Option(
+        DecisionAction.NOTHING_COLLECTED,
+        "the connector has let go of it, and nothing is booked: another may be tried until the quote expires",
+        is_delegated=True,
+    )
     is_ours = held.amount.currency == BDT and held.amount > ZERO
     if not is_ours:
         # It is posted nowhere; the review that follows closes it.
         meaning = "the connector releases it; nothing of it is ours, so a review follows"
-        return (Option(DecisionAction.TAKE_HELD, meaning, is_delegated=True),)
+        return (Option(DecisionAction.TAKE_HELD, meaning, is_delegated=True), let_go)
     fee = connector_fee_of(held.amount, held.charge_basis_points)
     came = collected_without_payment_entry(case.connector_id, held.amount, fee)
     taken = Option(
@@ -39,14 +44,14 @@ def options_of_held(case: PaymentCase) -> tuple[Option, ...]:
         whole = (collected_entry(case.connector_id, case.sums, fee),)
         taken = replace(taken, meaning="the money is ours: the payee gets the payment", entries=whole)
     if not held.provider_transaction:
-        return (taken,)
+        return (taken, let_go)
     refused = Option(
         DecisionAction.REFUSE_HELD,
         "the money goes back to its payer, and the bill is free",
         (came, owed_back_from_suspense_entry(case.connector_id, held.amount)),
         is_delegated=True,
     )
-    return (taken, refused)
+    return (taken, refused, let_go)
 
 
 def options_of_stuck_collection(case: PaymentCase) -> tuple[Option, ...]:

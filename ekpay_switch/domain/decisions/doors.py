@@ -34,6 +34,12 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.REFUND_WAITS_FOR_APPROVAL: ("ekpay refunds approve REFUND", "ekpay refunds reject REFUND"),
         Alarm.REFUND_NEEDS_A_PERSON: _BY_HAND,
         Alarm.HELD_FOR_RISK: _DECIDE,
+        Alarm.HELD_ENDED_OTHERWISE: (
+            "ekpay refunds chargeback PAYMENT",
+            "ekpay refunds list",
+            *_DECIDE_REFUND,
+            *_CLOSE,
+        ),
         Alarm.PAID_TWICE: ("ekpay refunds list", *_BY_HAND),
         Alarm.UNEXPECTED_MONEY: ("ekpay refunds list", *_BY_HAND),
         Alarm.PAID_BACK_AT_DESK: ("ekpay refunds give-back PAYMENT", *_CLOSE),

@@ -42,6 +42,7 @@ from ekpay_switch.persistence.collections.further_movements import (
     open_unexpected_refund,
     unbooked_movement,
 )
+from ekpay_switch.persistence.collections.held_contradictions import tell_contradiction
 from ekpay_switch.persistence.collections.refusals_left import read_refusals_left
 from ekpay_switch.persistence.collections.route_outcomes import note_outcome
 from ekpay_switch.persistence.collections.share_postings import (
@@ -113,7 +114,7 @@ async def record_finding(
 
 
 async def write_decision(
-    connection: Connection, locked_try: LockedTry, finding: MoneyCollected
+    connection: Connection, locked_try: LockedTry, finding: MoneyCollected | NothingCollected
 ) -> TryRecorded:
     """Write what persons decided about held money, under the new epoch that the caller has given the try.
 
@@ -182,6 +183,7 @@ class _LockedFinding:
         await keep_evidence(
             self.connection, self.locked_try, f"late:{kind_of_finding(finding)}", facts_of_finding(finding)
         )
+        await tell_contradiction(self.connection, self.locked_try, finding)
         is_first = isinstance(finding, MoneyCollected) and self.try_row["collected"] is None
         if is_first or further is not None:
             await self._set_try({"next_action_at": self.now, "is_woken": True})
@@ -193,6 +195,7 @@ class _LockedFinding:
         await keep_evidence(
             self.connection, self.locked_try, kind_of_finding(finding), facts_of_finding(finding)
         )
+        await tell_contradiction(self.connection, self.locked_try, finding)
         if further is not None:
             await book_further_movement(self.connection, self.payment, self.try_row, further)
         unleased: dict[str, object] = {"lease_until": None, "next_action_at": None, "is_woken": False}

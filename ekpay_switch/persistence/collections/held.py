@@ -16,13 +16,21 @@ from ekpay_switch.domain.collections.connector_calls import (
     Collected,
     judge_collected,
 )
-from ekpay_switch.domain.collections.funding import MoneyCollected, TryState
+from ekpay_switch.domain.collections.funding import (
+    LockedTry,
+    MoneyCollected,
+    NothingCollected,
+    TryEnd,
+    TryState,
+)
+from ekpay_switch.domain.collections.held_decisions import HeldDecision
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import BDT, Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.collections.finding_evidence import HELD, facts_of_movement, movement_of_facts
 from ekpay_switch.persistence.collections.findings import write_decision
+from ekpay_switch.persistence.collections.held_contradictions import read_held_decision
 from ekpay_switch.persistence.collections.share_postings import accounts_of_shares, read_shares
 from ekpay_switch.persistence.collections.store import collect_accounts
 from ekpay_switch.persistence.payment_rows import (
@@ -40,9 +48,6 @@ from ekpay_switch.persistence.payment_rows import (
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.collections import TryRecorded
 
-ACCEPTED, REFUSED = "held_accepted", "held_refused"
-"""The kinds of evidence of the two decisions."""
-
 # The newest answer that says that it is held has everything that would be booked.
 _READ = """
 SELECT t.payment_id, t.attempt_id, t.connector_id, t.held_at, t.asked_at, a.state AS try_state, p.partner_id,
@@ -56,9 +61,6 @@ CROSS JOIN LATERAL (
 """
 READ_HELD = f"{_READ} WHERE t.held_at IS NOT NULL ORDER BY t.held_at LIMIT $2"
 READ_ONE = f"{_READ} WHERE t.attempt_id = $2"
-DECIDED = """
-SELECT kind FROM evidence WHERE payment_id = $1 AND attempt_id = $2 AND kind = ANY($3::text[])
-"""
 
 
 class NotHeldError(SwitchError):
@@ -107,7 +109,7 @@ async def find_held(connection: Connection, attempt_id: UUID) -> HeldTry | None:
 
 
 async def accounts_of_held(connection: Connection, attempt_id: UUID) -> set[str]:
-    """The ledger accounts that either decision about this try may post to; they never change.
+    """The ledger accounts that any decision about this try may post to; they never change.
 
     Raises:
         NotHeldError: no money of it was ever held.
@@ -129,7 +131,7 @@ async def accept_held(connection: Connection, attempt_id: UUID, by: str, reason:
     Raises:
         NotHeldError: none is held, or it was refused; nothing was written.
     """
-    return await _decide(connection, attempt_id, ACCEPTED, {"by": by, "reason": reason})
+    return await _decide(connection, attempt_id, HeldDecision.ACCEPTED, {"by": by, "reason": reason})
 
 
 async def refuse_held(connection: Connection, attempt_id: UUID, by: str, reason: str) -> TryRecorded:
@@ -141,11 +143,22 @@ async def refuse_held(connection: Connection, attempt_id: UUID, by: str, reason:
         NotHeldError: none is held, or it was accepted; nothing was written.
         NotRefusableError: it cannot be booked or refunded as the connector told it; nothing was written.
     """
-    return await _decide(connection, attempt_id, REFUSED, {"by": by, "reason": reason})
+    return await _decide(connection, attempt_id, HeldDecision.REFUSED, {"by": by, "reason": reason})
+
+
+async def let_go_of_held(connection: Connection, attempt_id: UUID, by: str, reason: str) -> TryRecorded:
+    """End a hold whose money the connector has no more, as its desk says: nothing is booked.
+
+    Its payment waits for another try, or ends, as if the connector had said that nothing was collected.
+
+    Raises:
+        NotHeldError: none is held, or it was accepted or refused; nothing was written.
+    """
+    return await _decide(connection, attempt_id, HeldDecision.LET_GO, {"by": by, "reason": reason})
 
 
 async def _decide(
-    connection: Connection, attempt_id: UUID, decision: str, said: Mapping[str, str]
+    connection: Connection, attempt_id: UUID, decision: HeldDecision, said: Mapping[str, str]
 ) -> TryRecorded:
     row = await _read(connection, attempt_id)
     money = movement_of_facts(from_json(row["facts"]))
@@ -154,24 +167,34 @@ async def _decide(
     payment = await lock_payment(connection, row["payment_id"])
     try_row = await connection.fetchrow(LOCK_TRY, attempt_id)
     assert payment is not None, "a try has its payment"
-    decided = await connection.fetchval(DECIDED, row["payment_id"], attempt_id, [ACCEPTED, REFUSED])
-    if decided == decision:
+    (locked_try,) = await read_locked_tries(connection, [attempt_id])
+    decided = await read_held_decision(connection, locked_try)
+    is_held = try_row["held_at"] is not None
+    if decided is decision and not is_held:
         return TryRecorded(State(payment["state"]))
-    if try_row["held_at"] is None or try_row["collected"] is not None:
+    if not is_held or try_row["collected"] is not None:
         raise NotHeldError(f"its try is {try_row['state']}: {decided or try_row['outcome'] or 'not paid'}")
     # A newer answer may have come before the locks were granted.
     facts = from_json((await _read(connection, attempt_id))["facts"])
     if movement_of_facts(facts) != money:
         raise NotHeldError("the connector says another thing since; look again")
-    if decision == REFUSED:
+    if decision is HeldDecision.REFUSED:
         _require_refusable(money)
     key = {"attempt_id": attempt_id, "epoch": try_row["epoch"]}
     await update_row(connection, "tries", key, {"epoch": try_row["epoch"] + 1, "lease_until": None})
     (locked_try,) = await read_locked_tries(connection, [attempt_id])
-    judged, basis_points = judge_collected(locked_try.order, money), int(facts["charge_basis_points"])
-    finding = MoneyCollected(judged, basis_points, is_refused=decision == REFUSED)
     await keep_evidence(connection, locked_try, decision, {**facts_of_movement(money), **said})
+    finding = _finding_of(decision, locked_try, money, int(facts["charge_basis_points"]))
     return await write_decision(connection, locked_try, finding)
+
+
+def _finding_of(
+    decision: HeldDecision, locked_try: LockedTry, money: Collected, basis_points: int
+) -> MoneyCollected | NothingCollected:
+    if decision is HeldDecision.LET_GO:
+        return NothingCollected(TryEnd.NEVER_PAID, "the connector has let go of what it held")
+    judged = judge_collected(locked_try.order, money)
+    return MoneyCollected(judged, basis_points, is_refused=decision is HeldDecision.REFUSED)
 
 
 def _require_refusable(money: Collected) -> None:

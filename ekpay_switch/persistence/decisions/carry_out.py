@@ -6,6 +6,7 @@ The caller holds the locks of `cases.lock_subject`, and has found the case to be
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refunds.refund import RefundEvent
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_alarms
 from ekpay_switch.persistence.collections.findings import ABANDON_OTHERS
-from ekpay_switch.persistence.collections.held import accept_held, refuse_held
+from ekpay_switch.persistence.collections.held import accept_held, let_go_of_held, refuse_held
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_RECEIPTS, READ_RECEIPTS
 from ekpay_switch.persistence.group_commit.steps import PostEntry, Step
@@ -91,6 +92,14 @@ JOIN attempts AS a ON a.id = t.attempt_id
 WHERE t.payment_id = $1 AND a.outcome = 'disagreed' AND t.refunded + t.charged_back < t.collected
 ORDER BY a.opened_at LIMIT 1
 """
+
+_HELD = MappingProxyType(
+    {
+        DecisionAction.TAKE_HELD: accept_held,
+        DecisionAction.REFUSE_HELD: refuse_held,
+        DecisionAction.NOTHING_COLLECTED: let_go_of_held,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +287,10 @@ async def _end_deliveries(connection: Connection, case: PaymentCase, option: Opt
 async def _end_hold(
     connection: Connection, case: PaymentCase, held: HeldMoney, approval: Approval
 ) -> list[RaisedAlarm]:
-    """Take or refuse what the connector holds; a bill that is funded so is delivered within an hour."""
-    decide = accept_held if approval.action is DecisionAction.TAKE_HELD else refuse_held
-    recorded = await decide(connection, held.attempt_id, approval.approved_by, approval.reason)
+    """End a hold as was decided; a bill that is funded so is delivered within an hour."""
+    recorded = await _HELD[approval.action](
+        connection, held.attempt_id, approval.approved_by, approval.reason
+    )
     if recorded.state is State.FUNDED:
         await connection.execute(_EXTEND_QUOTE, case.payment_id, DELIVER_WITHIN)
     return recorded.alarms_of(case.payment_id, case.connector_id)

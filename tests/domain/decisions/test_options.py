@@ -246,7 +246,10 @@ def test_held_money_that_differs_from_the_order_goes_to_suspense() -> None:
 def test_held_money_without_a_name_of_the_connector_cannot_be_sent_back() -> None:
     assert HELD.held is not None
     nameless = replace(HELD, held=replace(HELD.held, provider_transaction=""))
-    assert [option.action for option in options_of(nameless)] == [DecisionAction.TAKE_HELD]
+    assert [option.action for option in options_of(nameless)] == [
+        DecisionAction.TAKE_HELD,
+        DecisionAction.NOTHING_COLLECTED,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from ekpay_switch.persistence.collections.held import (
     accept_held,
     accounts_of_held,
     find_held,
+    let_go_of_held,
     read_held,
     refuse_held,
 )
@@ -194,17 +195,82 @@ async def test_what_cannot_be_given_back_names_its_field_and_writes_nothing(
     assert await till.evidence(held) == ["page_opened", "held"]
 
 
-# ---- what is not held
+# ---- let go of
+
+
+async def test_what_the_connector_has_let_go_of_books_nothing_and_frees_the_bill(till: Till) -> None:
+    held = await held_page(till)
+    asking = await till.leased(held)
+
+    assert await decide(till, held, let_go_of_held) == TryRecorded(State.CREATED)
+    assert await decide(till, held, let_go_of_held) == TryRecorded(State.CREATED)
+
+    assert await till.collections.record(asking, LAPSED) is None
+    assert await till.balances() == {}
+    row = await till.row(held)
+    assert (row["state"], row["outcome"], row["held_at"]) == ("closed", "never_paid", None)
+    with pytest.raises(NotHeldError, match="held_let_go"):
+        await decide(till, held, accept_held)
+    assert await _alarms(till) == []
+
+
+async def test_what_is_held_again_is_decided_again(till: Till) -> None:
+    held = await held_page(till)
+    await decide(till, held, let_go_of_held)
+    await hold(till, held)
+    assert await decide(till, held, let_go_of_held) == TryRecorded(State.CREATED)
+    assert (await till.row(held))["held_at"] is None
+
+
+# ---- the connector ends it otherwise afterwards
 
 
 @pytest.mark.parametrize("decision", [accept_held, refuse_held])
+async def test_a_late_refusal_of_the_connector_is_told_to_finance(till: Till, decision: Decision) -> None:
+    held = await held_page(till)
+    slow = await till.leased(held)
+    await decide(till, held, decision)
+    before = await till.balances()
+
+    assert await till.collections.record(slow, LAPSED) is None
+
+    assert await _alarms(till) == ["held_ended_otherwise"]
+    assert await till.balances() == before
+
+
+async def test_a_later_refusal_of_what_was_taken_is_told_to_finance(till: Till) -> None:
+    held = await held_page(till)
+    await decide(till, held, accept_held)
+    await till.record(await till.leased(held), LAPSED)
+    assert await _alarms(till) == ["held_ended_otherwise"]
+
+
+async def test_a_late_release_contradicts_a_refusal_alone(till: Till) -> None:
+    taken, refused = await held_page(till), await hold(till, await till.on_page(), provider_transaction="T2")
+    for held, decision in ((taken, accept_held), (refused, refuse_held)):
+        slow = await till.leased(held)
+        await decide(till, held, decision)
+        assert await till.collections.record(slow, agreed(slow, "TRX1" if held is taken else "T2")) is None
+    rows = await till.books.rows("SELECT payment_id FROM alarms WHERE kind = 'held_ended_otherwise'")
+    assert [row["payment_id"] for row in rows] == [refused.payment_id]
+
+
+async def _alarms(till: Till) -> list[str]:
+    query = "SELECT kind FROM alarms WHERE ended_at IS NULL AND kind <> 'held_for_risk' ORDER BY kind"
+    return [row["kind"] for row in await till.books.rows(query)]
+
+
+# ---- what is not held
+
+
+@pytest.mark.parametrize("decision", [accept_held, refuse_held, let_go_of_held])
 async def test_what_was_never_held_is_not_decided(till: Till, decision: Decision) -> None:
     held = await till.on_page()
     with pytest.raises(NotHeldError, match="never said"):
         await decide(till, held, decision)
 
 
-@pytest.mark.parametrize("decision", [accept_held, refuse_held])
+@pytest.mark.parametrize("decision", [accept_held, refuse_held, let_go_of_held])
 async def test_what_the_connector_has_ended_meanwhile_is_not_decided(till: Till, decision: Decision) -> None:
     released, failed = (
         await held_page(till),

@@ -61,6 +61,7 @@ DECISIONS: tuple[tuple[Scene, CaseKind, DecisionAction, State], ...] = (
     (Desk.stuck_undoing, CaseKind.STUCK_DELIVERY, DecisionAction.WRITE_OFF, State.REFUNDED),
     (Desk.held_money, CaseKind.HELD, DecisionAction.TAKE_HELD, State.FUNDED),
     (Desk.held_money, CaseKind.HELD, DecisionAction.REFUSE_HELD, State.CREATED),
+    (Desk.held_money, CaseKind.HELD, DecisionAction.NOTHING_COLLECTED, State.CREATED),
     (Desk.stuck_collection, CaseKind.STUCK_COLLECTION, DecisionAction.COLLECTED, State.FUNDED),
     (Desk.stuck_collection, CaseKind.STUCK_COLLECTION, DecisionAction.NOTHING_COLLECTED, State.CREATED),
     (Desk.short_money, CaseKind.REVIEW, DecisionAction.GIVE_BACK, State.REFUNDING),
