@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.journal import JOURNAL_MOMENT
 from ekpay_switch.domain.decisions.suspense import TAKING_MOMENT
 
@@ -46,10 +47,14 @@ CROSS JOIN jsonb_array_elements_text(d.entry_ids) WITH ORDINALITY AS i (entry_id
 LEFT JOIN journal_entries AS j ON j.id = i.entry_id::uuid
 ORDER BY d.id, i.number
 """
+# What a biller has undone on our call is reversed when it has said so: by the decision that it be called.
+_UNDONE = "posted_after_give_back_reversed"
 UNDECIDED_ENTRIES = f"""
 SELECT j.id, j.moment FROM journal_entries AS j
-WHERE j.moment IN ({", ".join(f"'{moment}'" for moment in _BY_DECISION)})
+WHERE j.moment IN ({", ".join(f"'{moment}'" for moment in (*_BY_DECISION, _UNDONE))})
   AND NOT EXISTS (SELECT FROM decisions AS d WHERE d.approved_at IS NOT NULL AND d.entry_ids ? j.id::text)
+  AND NOT (j.moment = '{_UNDONE}' AND EXISTS (SELECT FROM decisions AS d
+    WHERE d.payment_id = j.payment_id AND d.action = '{DecisionAction.UNDO}' AND d.approved_at IS NOT NULL))
 ORDER BY j.lane, j.seq
 """  # noqa: S608 - constants
 
