@@ -26,14 +26,15 @@ from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.decisions import Proposal, ProposalView
 from ekpay_switch.security.identifiers import uuid7
-from tests.persistence.books import APPROVED, REFUSED, SILENT, Books, delivery_of
+from tests.persistence.books import APPROVED, BILLER, REFUSED, SILENT, Books, delivery_of
 from tests.persistence.collections.collection_setup import agreed
 from tests.persistence.collections.test_held import held_page
 from tests.persistence.refunds.refund_setup import SILENCE, Office
 
 PROPOSES, APPROVES, THIRD = "Rahima", "Karim", "Salma"
 CHART = read_journal_chart(Path("config/journal.toml"))
-BILLERS = {"desco_postpaid": BillerTraits(undoes=True)}
+UNDOING = BillerTraits(undoes=True)
+BILLERS = {BILLER: UNDOING}
 NEW_STAFF = """
 INSERT INTO staff (name, passphrase_hash, roles) SELECT n, '', '["finance"]' FROM unnest($1::text[]) AS n
 ON CONFLICT DO NOTHING
@@ -189,7 +190,7 @@ Scene = Callable[[Desk], Awaitable[UUID]]
 
 
 @asynccontextmanager
-async def open_desk(office: Office) -> AsyncIterator[Desk]:
+async def open_desk(office: Office, traits: BillerTraits = UNDOING) -> AsyncIterator[Desk]:
     books = office.books
     await books.tell(NEW_STAFF, [PROPOSES, APPROVES, THIRD])
     await books.top_up("bank1", 100_000)
@@ -197,7 +198,7 @@ async def open_desk(office: Office) -> AsyncIterator[Desk]:
     engine = books.database.engine()
     await store_alarm_terms(engine, read_alarm_terms(Path("config/alarms.toml")), [])
     try:
-        yield Desk(office, PostgresDecisionDesk(transactions, BILLERS, CHART), AlarmUpkeep(engine))
+        yield Desk(office, PostgresDecisionDesk(transactions, {BILLER: traits}, CHART), AlarmUpkeep(engine))
     finally:
         await transactions.close()
         await engine.dispose()
