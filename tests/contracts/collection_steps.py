@@ -117,10 +117,10 @@ async def lease_awake(setup: CollectionsSetup, held: LockedTry) -> LockedTry:
     return await lease(setup, held)
 
 
-def held_money(held: LockedTry, transaction: str = "TRX1", further: tuple[Collected, ...] = ()) -> MoneyHeld:
+def held_money(held: LockedTry, transaction: str = "TRX1", unproven: tuple[Collected, ...] = ()) -> MoneyHeld:
     """The connector has the money of this try, and holds it for its risk."""
     facts = {"risk_level": "1", "payer_account_tail": "770"}
-    money = Collected(held.order.reference, held.order.amount, transaction, facts, further)
+    money = Collected(held.order.reference, held.order.amount, transaction, facts, unproven=unproven)
     return MoneyHeld(money, 150, HELD_ASK_SECONDS, "held for its risk")
 
 

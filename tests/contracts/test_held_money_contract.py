@@ -66,12 +66,12 @@ async def test_a_hold_is_marked_raised_once_and_asked_about_rarely(setup: Collec
 
 async def test_a_hold_under_its_epoch_raises_the_same_alarm_again(setup: CollectionsSetup) -> None:
     held = await lease_awake(setup, await open_page(setup))
-    finding = held_money(held, further=(agreed(held, "TRX2").judged.collected,))
+    finding = held_money(held, unproven=(agreed(held, "TRX2").judged.collected,))
     answers = [await setup.collections.record(held, finding) for _ in range(2)]
     assert answers == [TryRecorded(State.COLLECTING, Alarm.HELD_FOR_RISK, Alarm.PAID_TWICE)] * 2
     await setup.pass_by(6)
     again = await lease_awake(setup, held)
-    finding = held_money(again, further=finding.money.further)
+    finding = held_money(again, unproven=finding.money.unproven)
     answers = [await setup.collections.record(again, finding) for _ in range(2)]
     assert answers == [TryRecorded(State.COLLECTING)] * 2
 
@@ -120,3 +120,12 @@ async def test_money_that_was_paid_twice_is_collected_once_and_raises_an_alarm(
     # The further money is owed to its payer, once.
     assert balances["refund_due:bkash"] == balances["in_flight"] == FUNDED["in_flight"]
     assert balances["receivable:bkash"] == 2 * FUNDED["receivable:bkash"]
+
+
+async def test_money_that_is_unproven_beside_a_collection_is_booked_nowhere(setup: CollectionsSetup) -> None:
+    held = await lease_awake(setup, await open_page(setup))
+    finding = agreed(held, unproven=(agreed(held, "TRX2").judged.collected,))
+    answers = [await setup.collections.record(held, finding) for _ in range(2)]
+    assert answers == [TryRecorded(State.FUNDED, None, Alarm.PAID_TWICE)] * 2
+    assert await setup.balances() == FUNDED
+    assert (await view(setup, held)).refunds == ()

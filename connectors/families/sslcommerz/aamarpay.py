@@ -2,9 +2,11 @@
 
 Before it is paid a payment has no id but our reference, so that is the provider reference as well. Each
 reference has one outcome: failed or expired, it is final. Where the answer lists several, as after a second
-payment on one page, the first successful one as ordered counts and the others are further movements.
+payment on one page, the first successful one as ordered counts; the others are further movements, or unproven
+ones where they are held.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -148,8 +150,20 @@ def _inquiry_of(replies: Sequence[MappedReply], order: CollectOrder) -> CollectI
     if len(paid) <= 1:
         unended = [reply for reply in replies if reply.means is not Means.ENDED]
         return _single_inquiry((paid or unended or replies)[0])
-    answers = {text_or_empty(reply.document, "pg_txnid"): _paid_answer(reply) for reply in paid}
-    return one_of_several(list(answers.values()), order)
+    rows = {text_or_empty(reply.document, "pg_txnid"): reply for reply in paid}
+    answers = [_paid_answer(reply) for reply in rows.values()]
+    return one_of_several(answers, order, _unread([reply.document for reply in rows.values()], answers))
+
+
+def _unread(documents: Sequence[Mapping[str, Any]], answers: Sequence[PaidAnswer]) -> list[Collected]:
+    """The payments that their status code calls successful and whose other fields do not."""
+    unread = []
+    for document, answer in zip(documents, answers, strict=True):
+        if isinstance(answer, NoAnswer):
+            with contextlib.suppress(BrokenReplyError):
+                money = _movement(document)
+                unread.append(replace(money, facts={**money.facts, "status": answer.why}))
+    return unread
 
 
 def _paid_answer(reply: MappedReply) -> PaidAnswer:

@@ -1,4 +1,4 @@
-"""Several payments under one reference: which of them counts, and which are further movements of money."""
+"""Several payments under one reference: which of them counts, and what the others are."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,18 +13,22 @@ PaidAnswer = Collected | HeldForRisk | NoAnswer
 def one_of_several(
     answers: Sequence[PaidAnswer], order: CollectOrder, unconfirmed: Sequence[Collected] = ()
 ) -> PaidAnswer:
-    """The payment that counts, with the others as its further movements; `answers` are in their order.
+    """The payment that counts, with the others beside it; `answers` are in their order.
 
-    Collected money counts before held money, and as ordered before any other. `unconfirmed` payments, of
-    which the provider says one thing here and nothing there, never count and keep none waiting.
+    Collected money counts before held money, and as ordered before any other. Of the others, what is
+    collected as well is further money; what is held is unproven, and so are the `unconfirmed` payments, of
+    which the provider says one thing here and nothing there. They never count and keep none waiting.
     """
     collected = [answer for answer in answers if isinstance(answer, Collected)]
-    held = [answer for answer in answers if isinstance(answer, HeldForRisk)]
-    moneys = _as_ordered_first(collected, order) + _as_ordered_first([hold.money for hold in held], order)
-    if not moneys:
-        return answers[0]
-    first = replace(moneys[0], further=(*moneys[1:], *unconfirmed))
-    return first if collected else HeldForRisk(first, held[0].why)
+    holds = [answer for answer in answers if isinstance(answer, HeldForRisk)]
+    held = _as_ordered_first([hold.money for hold in holds], order)
+    if collected:
+        first, *others = _as_ordered_first(collected, order)
+        return replace(first, further=tuple(others), unproven=(*held, *unconfirmed))
+    if held:
+        first, *others = held
+        return HeldForRisk(replace(first, unproven=(*others, *unconfirmed)), holds[0].why)
+    return answers[0]
 
 
 def _as_ordered_first(moneys: Sequence[Collected], order: CollectOrder) -> list[Collected]:

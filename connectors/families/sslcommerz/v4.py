@@ -3,8 +3,9 @@
 Our reference may have several attempts, and only a successful one is final. A failed or cancelled attempt
 leaves the page open for another; the page ends by its time, or where SSLCommerz says EXPIRED. A successful
 one with a risk flag is held: SSLCommerz has that money until somebody has judged it. Of several successful
-ones the first that is validated and as ordered counts, and the others are told as further movements: the
-payer has paid twice. One that was held and is failed by now has come to nothing.
+ones the first that is validated and as ordered counts, since the payer has paid twice. The others are told as
+further movements where they are validated, and as unproven ones where they are held or their validation does
+not confirm them. One that was held and is failed by now has come to nothing.
 """
 
 import contextlib

@@ -59,7 +59,9 @@ class Collected:
     """The provider says that it has collected this amount under this reference.
 
     `provider_transaction` is the provider's name of the movement of money; a refund needs it. `further` are
-    other movements of money under the same reference, of a payer who has paid twice on one page.
+    other movements of money under the same reference, of a payer who has paid twice on one page, that the
+    provider says it has collected as well. `unproven` are those of which it does not say so: it holds them
+    for their risk, or does not confirm them. They are no money of ours, and nothing is owed for them.
     """
 
     reference: str
@@ -67,6 +69,7 @@ class Collected:
     provider_transaction: str
     facts: Mapping[str, str] = field(default_factory=dict)
     further: tuple["Collected", ...] = ()
+    unproven: tuple["Collected", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Pure: the same case has the same options, so the second person approves just wha
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import assert_never
 

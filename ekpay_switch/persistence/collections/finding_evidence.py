@@ -27,6 +27,7 @@ _OUR_NAMES = frozenset(
         "collected_amount",
         "collected_currency",
         "further",
+        "unproven",
         "why",
         "charge_basis_points",
     }
@@ -42,14 +43,14 @@ def facts_of_movement(collected: Collected) -> dict[str, str]:
         "collected_amount": str(collected.amount.minor),
         "collected_currency": collected.amount.currency,
     }
-    if collected.further:
-        names = (f"{other.provider_transaction} {other.amount}" for other in collected.further)
-        facts["further"] = ", ".join(names)
+    for name, others in (("further", collected.further), ("unproven", collected.unproven)):
+        if others:
+            facts[name] = ", ".join(f"{other.provider_transaction} {other.amount}" for other in others)
     return facts
 
 
 def movement_of_facts(facts: dict[str, str]) -> Collected:
-    """The movement of money of a stored finding, without its further ones."""
+    """The movement of money of a stored finding, without what came beside it."""
     others = {name: fact for name, fact in facts.items() if name not in _OUR_NAMES}
     amount = Money(int(facts["collected_amount"]), facts["collected_currency"])
     return Collected(facts["reference"], amount, facts["provider_transaction"], others)
@@ -113,9 +114,13 @@ def further_alarm(finding: TryFinding, alarm: Alarm | None) -> Alarm | None:
     An answer that repeats a hold raises neither.
     """
     match finding:
-        case MoneyCollected(judged=judged) if judged.collected.further:
+        case MoneyCollected(judged=judged) if _has_others(judged.collected):
             return Alarm.PAID_TWICE
-        case MoneyHeld(money=money) if money.further and alarm is Alarm.HELD_FOR_RISK:
+        case MoneyHeld(money=money) if _has_others(money) and alarm is Alarm.HELD_FOR_RISK:
             return Alarm.PAID_TWICE
         case _:
             return None
+
+
+def _has_others(collected: Collected) -> bool:
+    return bool(collected.further or collected.unproven)

@@ -80,9 +80,11 @@ async def keep_further(
 ) -> None:
     """Keep what a payer has paid besides on the same page as evidence, and book what can be booked of it.
 
-    The try has collected its own movement in this transaction.
+    The try has collected its own movement in this transaction. What is unproven is evidence alone.
     """
     connector_id, collected = locked_try.connector_id, finding.judged.collected
+    for number, unproven in enumerate(collected.unproven, 1):
+        await keep_evidence(connection, locked_try, f"unproven:{number}", facts_of_movement(unproven))
     for number, further in enumerate(collected.further, 1):
         await keep_evidence(connection, locked_try, f"paid_twice:{number}", facts_of_movement(further))
         movement = further_movement(

@@ -207,8 +207,10 @@ async def test_of_several_payments_in_a_list_the_one_as_ordered_counts(manifest:
     rows = said([failed, cheaper, risky, PAID, broken])
     told = await a_connector(manifest, query=rows).inquire(an_order())
     assert isinstance(told, Collected)
-    assert replace(told, further=()) == MONEY
-    assert [other.provider_transaction for other in told.further] == ["AAM0", "AAM2"]
+    assert replace(told, further=(), unproven=()) == MONEY
+    assert [other.provider_transaction for other in told.further] == ["AAM0"]
+    assert [other.provider_transaction for other in told.unproven] == ["AAM2", "AAM3"]
+    assert "status" in told.unproven[1].facts
     assert await a_connector(manifest, query=said([failed, PAID])).inquire(an_order()) == MONEY
     assert isinstance(
         await a_connector(manifest, query=said([failed, failed])).inquire(an_order()), NeverPaid

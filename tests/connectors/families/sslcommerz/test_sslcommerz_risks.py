@@ -73,13 +73,16 @@ async def test_of_two_payments_the_one_as_ordered_counts_and_a_held_one_last(man
     told = await a_connector(manifest, query=attempts(risky, cheaper, GOOD)).inquire(an_order())
     assert isinstance(told, Collected)
     assert told.provider_transaction == MOVEMENT
-    assert [further.provider_transaction for further in told.further] == ["EXAMPLE003", "EXAMPLE004"]
-    assert told.further[1].facts["risk_level"] == "1"
+    assert [further.provider_transaction for further in told.further] == ["EXAMPLE003"]
+    # What is held is nobody's yet: it is told, and is no money to be booked.
+    assert [unproven.provider_transaction for unproven in told.unproven] == ["EXAMPLE004"]
+    assert told.unproven[0].facts["risk_level"] == "1"
     held = await a_connector(manifest, query=attempts(risky, risky | {"bank_tran_id": "EXAMPLE005"})).inquire(
         an_order()
     )
     assert isinstance(held, HeldForRisk)
-    assert [further.provider_transaction for further in held.money.further] == ["EXAMPLE005"]
+    assert held.money.further == ()
+    assert [unproven.provider_transaction for unproven in held.money.unproven] == ["EXAMPLE005"]
 
 
 async def test_a_second_payment_that_is_not_confirmed_does_not_keep_the_first_waiting(
@@ -89,7 +92,8 @@ async def test_a_second_payment_that_is_not_confirmed_does_not_keep_the_first_wa
     told = await a_connector(manifest, query=attempts(GOOD, unconfirmed)).inquire(an_order())
     assert isinstance(told, Collected)
     assert told.provider_transaction == MOVEMENT
-    assert told.further[0].facts["validation"] == "another val_id"
+    assert told.further == ()
+    assert told.unproven[0].facts["validation"] == "another val_id"
     broken = unconfirmed | {"currency_amount": None}
     told = await a_connector(manifest, query=attempts(GOOD, broken)).inquire(an_order())
     assert told == COLLECTED
