@@ -187,6 +187,7 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "decided; nothing is booked: what was taken and is gone is a chargeback, and a refund of what the "
         "payer has already is decided",
         Alarm.PAID_TWICE: "a payer has paid more than once on one page; one payment counts, and the further "
-        "one is owed to its payer, whom finance pays by hand",
+        "one is owed to its payer, whom finance pays by hand; what the connector holds or does not confirm "
+        "is in no account, until it confirms it or two persons decide",
     }
 )

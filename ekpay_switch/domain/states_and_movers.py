@@ -84,6 +84,13 @@ MOVED_STATES: tuple[MovedState, ...] = (
         Alarm.HELD_ENDED_OTHERWISE,
     ),
     _person("try", "paid twice", "finance pays the further money by hand", Alarm.PAID_TWICE),
+    _person(
+        "try",
+        "with unbooked money",
+        "its connector confirms it, or two persons decide",
+        Alarm.PAID_TWICE,
+        Alarm.COLLECTED_MISMATCH,
+    ),
     _switch("try", "abandoned", "its connector is asked until its page has expired"),
     _final("try", "approved"),
     _final("try", "declined"),

@@ -47,6 +47,11 @@ def _heading(case: Case) -> list[str]:
         lines.append(f"Its payee says that it holds {taka(case.echoed)} taka.")
     if case.host_request is HostRequest.OPEN:
         lines.append("Its request over a host link is open: the bank's host ends it, and nobody decides it.")
+    for other in case.unbooked:
+        name = other.provider_transaction or "without a name"
+        lines.append(
+            f"Its connector tells {other.amount} beside it ({name}), and no account has it: {other.why}."
+        )
     return lines
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from uuid import UUID
 
+from ekpay_switch.domain.collections.further_movements import UnbookedMovement
 from ekpay_switch.domain.decisions.host_requests import HostRequest
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money
@@ -26,6 +27,7 @@ class CaseKind(StrEnum):
     STUCK_COLLECTION = "stuck_collection"  # its connector does not say whether it collected the money
     STUCK_DELIVERY = "stuck_delivery"  # its biller does not say whether it holds a payment, or has undone it
     MISMATCHED_MONEY = "mismatched_money"  # money that differs from its order, and is no reason of a review
+    UNBOOKED_MONEY = "unbooked_money"  # its connector tells money under it that no account has
     DOUBTFUL_REFUND = "doubtful_refund"  # whether the connector gave the money back, nobody says or knows
     MISSING_RECEIPT = "missing_receipt"  # its biller does not give the final receipt of a completed payment
     COMPLETED = "completed"  # paid from a prefund; nothing waits, but it may be returned
@@ -68,6 +70,7 @@ class PaymentCase:
     we booked. `last_facts` are those of its last step. `steps` counts its history, `sends` how often its
     delivery was begun, `late_answers` the answers of its far sides that came too late to
     set anything, and what their files say. `attempt_id` is the try that it is about, if it is about one.
+    `unbooked` is money that its connector tells under it and that no account has.
     `is_returned`: two persons have returned it to its prefund already. `biller` says what its biller does.
     `host_request` is that of the try of a stuck collection.
     """
@@ -89,6 +92,7 @@ class PaymentCase:
     last_facts: Mapping[str, str] = field(default_factory=dict)
     held: HeldMoney | None = None
     is_returned: bool = False
+    unbooked: tuple[UnbookedMovement, ...] = ()
     sends: int = 0
     late_answers: int = 0
     biller: BillerTraits = BillerTraits()

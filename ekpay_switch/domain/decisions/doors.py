@@ -40,7 +40,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             *_DECIDE_REFUND,
             *_CLOSE,
         ),
-        Alarm.PAID_TWICE: ("ekpay refunds list", *_BY_HAND),
+        Alarm.PAID_TWICE: ("ekpay refunds list", *_BY_HAND, *_DECIDE),
         Alarm.UNEXPECTED_MONEY: ("ekpay refunds list", *_BY_HAND),
         Alarm.PAID_BACK_AT_DESK: ("ekpay refunds give-back PAYMENT", *_CLOSE),
         Alarm.CHARGEBACK_BEYOND_THE_BILL: ("ekpay decide journal", *_CLOSE),
@@ -97,6 +97,8 @@ DECIDED: Mapping[CaseKind, frozenset[Alarm]] = MappingProxyType(
             {Alarm.REFUND_STUCK, Alarm.FILE_NEEDS_A_PERSON, Alarm.REFUND_NEEDS_A_PERSON}
         ),
         CaseKind.MISSING_RECEIPT: frozenset({Alarm.RECEIPT_MISSING}),
+        # The sweep ends its alarms, which may be about booked money as well.
+        CaseKind.UNBOOKED_MONEY: frozenset(),
         CaseKind.COMPLETED: frozenset(),
         CaseKind.JOURNAL: frozenset(),
     }

@@ -260,6 +260,12 @@ def _options_of_missing_receipt(_case: PaymentCase) -> tuple[Option, ...]:
     return (Option(DecisionAction.ACCEPT, meaning, (), (Event.RECEIPT_ISSUED,), notice="receipt_issued"),)
 
 
+def _options_of_unbooked_money(_case: PaymentCase) -> tuple[Option, ...]:
+    """Money that is really ours comes by the connector's own word, or by a break of its settlement file."""
+    meaning = "no account is to have it: it is not ours, or a decision about a break has settled it"
+    return (Option(DecisionAction.CLOSE, meaning),)
+
+
 def _no_options(_case: PaymentCase) -> tuple[Option, ...]:
     return ()
 
@@ -272,6 +278,7 @@ _OPTIONS: Mapping[CaseKind, Callable[[PaymentCase], tuple[Option, ...]]] = Mappi
         CaseKind.STUCK_DELIVERY: _options_of_stuck_delivery,
         CaseKind.MISSING_RECEIPT: _options_of_missing_receipt,
         CaseKind.MISMATCHED_MONEY: lambda case: (_money_goes_back(case),),
+        CaseKind.UNBOOKED_MONEY: _options_of_unbooked_money,
         CaseKind.COMPLETED: _options_of_completed,
         CaseKind.DOUBTFUL_REFUND: _no_options,
         CaseKind.JOURNAL: _no_options,

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, UNDO_WANTED
 from ekpay_switch.persistence.ledger.suspense_items import ENTRIES_WITH_REMAINDER
+from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 from ekpay_switch.persistence.worker_mark import WORKER_SILENT
 
@@ -78,6 +79,11 @@ SELECT 'payment ' || r.payment_id AS subject, r.payment_id, NULL::bigint AS amou
 FROM refunds AS r WHERE r.further_movement_id IS NOT NULL
   AND (r.next_action_at IS NOT NULL OR r.state = 'by_hand')
 """
+# Money that a connector tells and no account has, until it is booked after all or two persons have decided.
+_UNBOOKED = f"""
+SELECT 'payment ' || t.payment_id AS subject, t.payment_id, NULL::bigint AS amount, u.told_at AS since
+FROM unbooked_movements AS u JOIN tries AS t ON t.attempt_id = u.attempt_id WHERE {IS_UNBOOKED}
+"""
 # Late money of a try that finance owes back for a break: until the break or a refund ends it.
 _PAID_AT_DESK = """
 SELECT a.subject, a.payment_id, a.amount, a.raised_at AS since FROM alarms AS a
@@ -120,14 +126,16 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
         ),
         Alarm.COLLECTED_MISMATCH: Watch(
             f"{_IN_REVIEW} UNION SELECT subject, payment_id, NULL, since FROM ({_IN_SUSPENSE}) AS s"
-            f" UNION {_FURTHER}",
+            f" UNION {_FURTHER} UNION {_UNBOOKED}",
             raises=False,
         ),
         Alarm.HELD_FOR_RISK: Watch(
             "SELECT 'payment ' || t.payment_id AS subject, t.payment_id, NULL::bigint AS amount,"
             " t.held_at AS since FROM tries AS t WHERE t.held_at IS NOT NULL"
         ),
-        Alarm.PAID_TWICE: Watch(_FURTHER, raises=False),
+        Alarm.PAID_TWICE: Watch(
+            f"{_FURTHER} UNION {_UNBOOKED}", covered_by=frozenset({Alarm.COLLECTED_MISMATCH})
+        ),
         Alarm.PAID_BACK_AT_DESK: Watch(_PAID_AT_DESK, raises=False, is_closable=True),
         Alarm.MONEY_IN_SUSPENSE: Watch(
             f"{_IN_SUSPENSE} UNION ALL {ENTRIES_WITH_REMAINDER}", covered_by=REVIEW_ALARMS

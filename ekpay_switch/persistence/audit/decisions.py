@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from ekpay_switch.domain.decisions.actions import DecisionAction
+from ekpay_switch.domain.decisions.case import CaseKind
 from ekpay_switch.domain.decisions.journal import JOURNAL_MOMENT
 from ekpay_switch.domain.decisions.suspense import TAKING_MOMENT
 
@@ -57,6 +58,13 @@ WHERE j.moment IN ({", ".join(f"'{moment}'" for moment in (*_BY_DECISION, _UNDON
     WHERE d.payment_id = j.payment_id AND d.action = '{DecisionAction.UNDO}' AND d.approved_at IS NOT NULL))
 ORDER BY j.lane, j.seq
 """  # noqa: S608 - constants
+# Each movement that two persons decided to book nowhere, with their decision.
+UNBOOKED = """
+SELECT u.attempt_id, u.provider_transaction, d.case_kind, d.approved_at IS NOT NULL AS is_approved,
+  d.payment_id = t.payment_id AS is_about
+FROM unbooked_movements AS u JOIN tries AS t ON t.attempt_id = u.attempt_id
+JOIN decisions AS d ON d.id = u.decision_id ORDER BY u.attempt_id, u.provider_transaction
+"""
 
 Row = Any
 
@@ -101,7 +109,14 @@ def item_fault(row: Row) -> str | None:
     return f"{-taken} paisa of {held} on {row['account']} were taken"
 
 
+def unbooked_fault(row: Row) -> str | None:
+    """What is wrong unless two persons have decided that money which is told is booked nowhere."""
+    is_decided = row["is_approved"] and row["is_about"] and row["case_kind"] == CaseKind.UNBOOKED_MONEY
+    return None if is_decided else "no approved decision about it ends what waits"
+
+
 DECISION_CHECKS = (
+    (UNBOOKED, unbooked_fault, "unbooked_movements {attempt_id} {provider_transaction}"),
     (POSTED, posted_fault, "decisions {id}"),
     (UNDECIDED_ENTRIES, undecided_fault, "journal_entries {id}"),
     (TAKINGS, taking_fault, "decisions {id}"),

@@ -10,6 +10,7 @@ from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.persistence.collections.findings import CALM_SECONDS
 from ekpay_switch.persistence.collections.unclaimed_callbacks import IS_CLAIMED, KEEP, KEEP_UNCLAIMED
 from ekpay_switch.persistence.payment_rows import LEG, REFERENCE_LOCK, as_json, lock_name
+from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.collections import RawCallback
 
@@ -25,13 +26,15 @@ SELECT attempt_id FROM tries WHERE connector_id = $1 AND attempt_id IN (
   UNION ALL SELECT id FROM attempts WHERE reference = $3 AND leg = '{LEG}')
 ORDER BY attempt_id FOR UPDATE
 """  # noqa: S608 - constants
-# Read again under the locks. A try that collected money is not asked about again. The first consent stays:
+# Read again under the locks. A try that collected money is not asked about again, unless its connector tells
+# money under it that no account has. The first consent stays:
 # one that may be on its way to the provider is never replaced.
 WAKE_TRIES = f"""
 UPDATE tries AS t SET is_woken = true, is_agreed = t.is_agreed OR $2, consent = coalesce(t.consent, $3),
   next_action_at = least(t.next_action_at, greatest(now(), t.asked_at + interval '{CALM_SECONDS} seconds'))
 FROM attempts AS a WHERE t.attempt_id = ANY($1) AND a.id = t.attempt_id
-  AND (a.state <> 'closed' OR a.outcome NOT IN ('approved', 'second_success'))
+  AND (a.state <> 'closed' OR a.outcome NOT IN ('approved', 'second_success') OR EXISTS (
+    SELECT FROM unbooked_movements AS u WHERE u.attempt_id = t.attempt_id AND {IS_UNBOOKED}))
 """  # noqa: S608 - constants
 WAKE_REFUNDS = """
 UPDATE refunds SET next_action_at = least(next_action_at, now()) WHERE id IN (

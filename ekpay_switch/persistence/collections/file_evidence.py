@@ -13,6 +13,7 @@ from ekpay_switch.domain.refunds.refund import IN_THE_AIR, RefundState
 from ekpay_switch.persistence.collections.findings import CALM_SECONDS
 from ekpay_switch.persistence.file_statements import COUNTED
 from ekpay_switch.persistence.payment_rows import as_json
+from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.ports.finance import Connection, FileAnswer, FileSays, LineEvent, LineRole
 
 # What a file says of anything but the sending of a payment or refund is stored, and proves nothing here.
@@ -33,13 +34,14 @@ WAKE_PAYMENTS = f"""
 UPDATE payments SET next_action_at = clock_timestamp() WHERE id = ANY($1)
   AND (state = '{State.DELIVERING}' OR (state = '{State.REFUNDED}' AND id = ANY($2))) RETURNING true
 """  # noqa: S608 - constants
-# As after a callback: a try that collected money is not asked about again, and one that ended without money
-# only where a file has some.
+# As after a callback: a try that collected money is not asked about again unless its connector tells more of
+# it, and one that ended without money only where a file has some.
 WAKE_TRIES = f"""
 UPDATE tries AS t SET is_woken = true,
   next_action_at = least(t.next_action_at, greatest(now(), t.asked_at + interval '{CALM_SECONDS} seconds'))
 FROM attempts AS a WHERE t.attempt_id = ANY($1) AND a.id = t.attempt_id
-  AND (a.state <> 'closed' OR (t.attempt_id = ANY($2) AND a.outcome NOT IN ('approved', 'second_success')))
+  AND (a.state <> 'closed' OR (t.attempt_id = ANY($2) AND a.outcome NOT IN ('approved', 'second_success'))
+    OR EXISTS (SELECT FROM unbooked_movements AS u WHERE u.attempt_id = t.attempt_id AND {IS_UNBOOKED}))
 RETURNING true
 """  # noqa: S608 - constants
 _IN_THE_AIR = ", ".join(f"'{state}'" for state in sorted(IN_THE_AIR))

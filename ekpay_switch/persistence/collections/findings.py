@@ -1,7 +1,7 @@
 """Writing a finding about a try under locks in one transaction, as `collections.funding.decide` plans it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -19,7 +19,11 @@ from ekpay_switch.domain.collections.funding import (
     TryState,
     decide_try,
 )
-from ekpay_switch.domain.collections.further_movements import FurtherMovement, is_other_movement
+from ekpay_switch.domain.collections.further_movements import (
+    is_other_movement,
+    name_of_own_movement,
+    own_movement_left_over,
+)
 from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.payment import Event, State
@@ -36,11 +40,13 @@ from ekpay_switch.persistence.collections.finding_evidence import (
     kind_of_finding,
 )
 from ekpay_switch.persistence.collections.further_movements import (
-    book_further_movement,
+    MoneyBeside,
     is_further_movement,
-    keep_further,
+    keep_told,
+    keep_unbooked,
     open_unexpected_refund,
-    unbooked_movement,
+    read_money_beside,
+    write_money_beside,
 )
 from ekpay_switch.persistence.collections.held_contradictions import tell_contradiction
 from ekpay_switch.persistence.collections.refusals_left import read_refusals_left
@@ -97,15 +103,16 @@ async def record_finding(
     try_row = await connection.fetchrow(LOCK_TRY, locked_try.attempt_id)
     assert payment is not None, "a locked try has its payment"
     case = _LockedFinding(connection, locked_try, payment, try_row)
-    further = await unbooked_movement(connection, try_row, finding)
+    first = None if try_row["collected"] is None else case.name
+    beside = await read_money_beside(connection, try_row, finding, first)
     has_recorded = try_row["recorded"] == locked_try.epoch == try_row["epoch"]
-    if has_recorded and further is None and case.is_recorded(finding):
+    if has_recorded and not beside.to_book and case.is_recorded(finding):
         return await case.recorded_before(finding)
     if has_recorded or try_row["epoch"] != locked_try.epoch:
-        await case.keep_late(finding, further)
+        await case.keep_late(finding, beside)
         return None
     if try_row["collected"] is not None:
-        return await case.keep_after_collecting(finding, further)
+        return await case.keep_after_collecting(finding, beside)
     if isinstance(finding, PageOpened) and await case.is_named_twice(finding):
         finding = NothingCollected(TryEnd.NO_PAGE, "the connector returned another try's reference")
     recorded = await case.write(finding)
@@ -178,30 +185,44 @@ class _LockedFinding:
         is_beside = self.try_row["collected"] is not None and is_other_movement(finding, self.name)
         return Alarm.COLLECTED_MISMATCH if is_beside else _alarm_of(self.try_row)
 
-    async def keep_late(self, finding: TryFinding, further: FurtherMovement | None) -> None:
+    async def keep_late(self, finding: TryFinding, beside: MoneyBeside) -> None:
         """Keep a finding under an older epoch as evidence; if unbooked money came, make the try due."""
+        await keep_unbooked(self.connection, self.locked_try.attempt_id, beside.unbooked)
         await keep_evidence(
             self.connection, self.locked_try, f"late:{kind_of_finding(finding)}", facts_of_finding(finding)
         )
         await tell_contradiction(self.connection, self.locked_try, finding)
         is_first = isinstance(finding, MoneyCollected) and self.try_row["collected"] is None
-        if is_first or further is not None:
+        if is_first or beside.to_book:
             await self._set_try({"next_action_at": self.now, "is_woken": True})
 
-    async def keep_after_collecting(
-        self, finding: TryFinding, further: FurtherMovement | None
-    ) -> TryRecorded:
-        """Keep a finding about a try that has collected its money; another movement raises an alarm."""
+    async def keep_after_collecting(self, finding: TryFinding, beside: MoneyBeside) -> TryRecorded:
+        """Keep a finding about a try that has collected its money; another movement raises an alarm.
+
+        Who was woken meanwhile is asked again: this answer may be older than the news.
+        """
         await keep_evidence(
             self.connection, self.locked_try, kind_of_finding(finding), facts_of_finding(finding)
         )
         await tell_contradiction(self.connection, self.locked_try, finding)
-        if further is not None:
-            await book_further_movement(self.connection, self.payment, self.try_row, further)
-        unleased: dict[str, object] = {"lease_until": None, "next_action_at": None, "is_woken": False}
+        news = await self._write_beside(finding, beside)
+        again = self._due_when_woken(None, self.now) if self.try_row["is_woken"] else None
+        unleased: dict[str, object] = {"lease_until": None, "next_action_at": again, "is_woken": False}
         await self._set_try({"recorded": self.locked_try.epoch, **unleased})
         is_other = is_other_movement(finding, self.name)
-        return TryRecorded(State(self.payment["state"]), Alarm.COLLECTED_MISMATCH if is_other else None)
+        if isinstance(finding, MoneyCollected):
+            news -= {finding.judged.collected.provider_transaction}
+        return TryRecorded(
+            State(self.payment["state"]),
+            Alarm.COLLECTED_MISMATCH if is_other else None,
+            Alarm.PAID_TWICE if news else None,
+        )
+
+    async def _write_beside(self, finding: TryFinding, beside: MoneyBeside) -> set[str]:
+        """Book and keep what came beside the try's own money; the provider's names of what is new."""
+        if isinstance(finding, MoneyCollected):
+            await keep_told(self.connection, self.locked_try, finding)
+        return await write_money_beside(self.connection, self.payment, self.try_row, beside)
 
     async def recorded_before(self, finding: TryFinding) -> TryRecorded:
         """What was answered when this finding was recorded under its epoch; nothing is written."""
@@ -221,7 +242,8 @@ class _LockedFinding:
 
     async def write(self, finding: TryFinding) -> TryRecorded:
         """Decide the finding and write everything that its plan says."""
-        plan = decide_try(await self._snapshot(finding), finding)
+        snapshot = await self._snapshot(finding)
+        plan = decide_try(snapshot, finding)
         state = State(self.payment["state"])
         if plan.events:
             state = await self._move(plan)
@@ -236,9 +258,15 @@ class _LockedFinding:
         if plan.notice:
             version = self.payment["steps"] + len(plan.events)
             await add_notification(self.connection, self.payment, plan.notice, version)
-        if isinstance(finding, MoneyCollected) and plan.collected is not None:
-            await keep_further(self.connection, self.locked_try, self.payment, self.try_row, finding)
+        await self._write_beside(finding, await self._beside(snapshot, plan, finding))
         return TryRecorded(state, plan.alarm, further_alarm(finding, plan.alarm))
+
+    async def _beside(self, snapshot: TrySnapshot, plan: TryPlan, finding: TryFinding) -> MoneyBeside:
+        """What came beside the money that the try collects by this plan, and what the plan leaves over."""
+        first = name_of_own_movement(finding, plan)
+        beside = await read_money_beside(self.connection, self.try_row, finding, first)
+        own = own_movement_left_over(finding, plan, is_known=snapshot.is_movement_known)
+        return beside if own is None else replace(beside, unbooked=(own, *beside.unbooked))
 
     async def _snapshot(self, finding: TryFinding) -> TrySnapshot:
         is_known = isinstance(finding, MoneyCollected) and await self._is_movement_known(

@@ -1,15 +1,19 @@
-"""Writing money that its payment does not wait for: further movements, and the refunds that give it back.
+"""Writing money that its payment does not wait for: further movements with the refunds that give them back.
+
+What a connector tells beside a try and cannot be booked is kept as an unbooked movement (docs/adr/0075).
 
 The caller has locked the books, the provider's name of the movement, the payment and the try.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from ekpay_switch.domain.collections.funding import LockedTry, MoneyCollected, TryFinding
 from ekpay_switch.domain.collections.further_movements import (
     FurtherMovement,
-    further_movement,
-    further_movement_of,
+    UnbookedMovement,
+    movements_beside,
 )
 from ekpay_switch.domain.ledger.posting_rules import owed_back_from_suspense_entry
 from ekpay_switch.domain.money import Money
@@ -18,6 +22,7 @@ from ekpay_switch.persistence.collections.finding_evidence import facts_of_movem
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.persistence.payment_rows import Row, keep_evidence
+from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.security.identifiers import unguessable, uuid7
 
@@ -30,6 +35,21 @@ NEW_MOVEMENT = """
 INSERT INTO further_movements (id, attempt_id, connector_id, provider_transaction, amount, entry_id)
 VALUES ($1, $2, $3, $4, $5, $6)
 """
+# One that is told otherwise than before waits anew.
+KEEP_UNBOOKED = """
+INSERT INTO unbooked_movements AS u (attempt_id, provider_transaction, currency, amount, why)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (attempt_id, provider_transaction) DO UPDATE SET currency = excluded.currency,
+  amount = excluded.amount, why = excluded.why, told_at = now(), decision_id = NULL
+WHERE (u.currency, u.amount, u.why) IS DISTINCT FROM (excluded.currency, excluded.amount, excluded.why)
+RETURNING true
+"""
+_UNBOOKED_OF = f"FROM tries AS t WHERE t.payment_id = $1 AND t.attempt_id = u.attempt_id AND {IS_UNBOOKED}"
+DECIDE_UNBOOKED = f"UPDATE unbooked_movements AS u SET decision_id = $2 {_UNBOOKED_OF}"  # noqa: S608
+READ_UNBOOKED = f"""
+SELECT u.* FROM tries AS t JOIN unbooked_movements AS u ON u.attempt_id = t.attempt_id
+WHERE t.payment_id = $1 AND {IS_UNBOOKED} ORDER BY u.attempt_id, u.provider_transaction
+"""  # noqa: S608 - constants
 NEW_REFUND = """
 INSERT INTO refunds (id, payment_id, attempt_id, partner_id, connector_id, kind, reference, fingerprint,
   amount, reason, state, asked_by, our_reference, further_movement_id, next_action_at)
@@ -38,17 +58,72 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, 'the payment did not wait for this m
 """
 
 
-async def unbooked_movement(
-    connection: Connection, try_row: Row, finding: TryFinding
-) -> FurtherMovement | None:
-    """The further movement that a finding proves and that stands nowhere yet; None for any other finding."""
-    if try_row["collected"] is None:
-        return None
+@dataclass(frozen=True, slots=True)
+class MoneyBeside:
+    """Money beside what a try has collected that counts nowhere yet: to be booked, or impossible to book."""
+
+    to_book: tuple[FurtherMovement, ...] = ()
+    unbooked: tuple[UnbookedMovement, ...] = ()
+
+
+async def read_money_beside(
+    connection: Connection, try_row: Row, finding: TryFinding, first: str | None
+) -> MoneyBeside:
+    """What a finding tells beside the movement that its try has collected under the name `first`."""
     connector_id = try_row["connector_id"]
-    movement = further_movement_of(finding, connector_id, try_row["provider_transaction"] or "")
-    if movement is None or await connection.fetchval(IS_KNOWN, connector_id, movement.provider_transaction):
-        return None
-    return movement
+    movements = movements_beside(finding, connector_id, first)
+    # Under one name the first of them counts.
+    told = {each.provider_transaction: each for each in reversed(movements)}
+    new = [
+        each
+        for name, each in told.items()
+        if not (name and await connection.fetchval(IS_KNOWN, connector_id, name))
+    ]
+    return MoneyBeside(
+        tuple(each for each in new if isinstance(each, FurtherMovement)),
+        tuple(each for each in new if isinstance(each, UnbookedMovement)),
+    )
+
+
+async def write_money_beside(
+    connection: Connection, payment: Row, try_row: Row, beside: MoneyBeside
+) -> set[str]:
+    """Book what can be booked and keep the rest, each once; the provider's names of what is new."""
+    for movement in beside.to_book:
+        await book_further_movement(connection, payment, try_row, movement)
+    kept = await keep_unbooked(connection, try_row["attempt_id"], beside.unbooked)
+    return {movement.provider_transaction for movement in beside.to_book} | kept
+
+
+async def keep_unbooked(
+    connection: Connection, attempt_id: UUID, movements: Sequence[UnbookedMovement]
+) -> set[str]:
+    """Keep money that is told and cannot be booked; the names of what is new, or told otherwise than before.
+
+    What two persons have decided about waits again only where it is told otherwise.
+    """
+    return {
+        movement.provider_transaction
+        for movement in movements
+        if await connection.fetchval(
+            KEEP_UNBOOKED, attempt_id, movement.provider_transaction, movement.amount.currency,
+            movement.amount.minor, movement.why,
+        )
+    }  # fmt: skip
+
+
+async def decide_unbooked(connection: Connection, payment_id: UUID, decision_id: UUID) -> None:
+    """Nothing of a payment's unbooked movements waits any more: two persons have decided."""
+    await connection.execute(DECIDE_UNBOOKED, payment_id, decision_id)
+
+
+async def read_unbooked(connection: Connection, payment_id: UUID) -> tuple[UnbookedMovement, ...]:
+    """The unbooked movements under any try of a payment that wait for a decision, by name."""
+    rows = await connection.fetch(READ_UNBOOKED, payment_id)
+    return tuple(
+        UnbookedMovement(row["provider_transaction"], Money(row["amount"], row["currency"]), row["why"])
+        for row in rows
+    )
 
 
 async def is_further_movement(connection: Connection, connector_id: str, name: str) -> bool:
@@ -75,25 +150,12 @@ async def book_further_movement(
     await write_batch(connection, [*entries])
 
 
-async def keep_further(
-    connection: Connection, locked_try: LockedTry, payment: Row, try_row: Row, finding: MoneyCollected
-) -> None:
-    """Keep what a payer has paid besides on the same page as evidence, and book what can be booked of it.
-
-    The try has collected its own movement in this transaction. What is unproven is evidence alone.
-    """
-    connector_id, collected = locked_try.connector_id, finding.judged.collected
-    for number, unproven in enumerate(collected.unproven, 1):
-        await keep_evidence(connection, locked_try, f"unproven:{number}", facts_of_movement(unproven))
-    for number, further in enumerate(collected.further, 1):
-        await keep_evidence(connection, locked_try, f"paid_twice:{number}", facts_of_movement(further))
-        movement = further_movement(
-            further, connector_id, collected.provider_transaction, finding.charge_basis_points
-        )
-        if movement is None:
-            continue
-        if not await connection.fetchval(IS_KNOWN, connector_id, movement.provider_transaction):
-            await book_further_movement(connection, payment, try_row, movement)
+async def keep_told(connection: Connection, locked_try: LockedTry, finding: MoneyCollected) -> None:
+    """Keep what a payer has paid besides on the same page as evidence, movement by movement."""
+    collected = finding.judged.collected
+    for kind, others in (("paid_twice", collected.further), ("unproven", collected.unproven)):
+        for number, other in enumerate(others, 1):
+            await keep_evidence(connection, locked_try, f"{kind}:{number}", facts_of_movement(other))
 
 
 async def open_unexpected_refund(

@@ -14,7 +14,7 @@ from ekpay_switch.domain.after_give_back import KNOWN_TO_HOLD, KnownHolding
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, payment_subject, refund_subject
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.decisions.actions import DecisionAction
-from ekpay_switch.domain.decisions.case import Case, HeldMoney, PaymentCase, RefundInDoubt
+from ekpay_switch.domain.decisions.case import Case, CaseKind, HeldMoney, PaymentCase, RefundInDoubt
 from ekpay_switch.domain.decisions.doors import DECIDED
 from ekpay_switch.domain.decisions.option import Option
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, UNDO_WANTED, AttemptEnd
@@ -23,6 +23,7 @@ from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refunds.refund import RefundEvent
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_alarms
 from ekpay_switch.persistence.collections.findings import ABANDON_OTHERS
+from ekpay_switch.persistence.collections.further_movements import decide_unbooked
 from ekpay_switch.persistence.collections.held import accept_held, let_go_of_held, refuse_held
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_RECEIPTS, READ_RECEIPTS
@@ -129,6 +130,8 @@ async def carry_out(connection: Connection, case: Case, option: Option, approval
         alarms = await _end_refund(connection, case, option, approval)
     elif case.held is not None:
         alarms = await _end_hold(connection, case, case.held, approval)
+    elif case.kind is CaseKind.UNBOOKED_MONEY:
+        await decide_unbooked(connection, case.payment_id, approval.decision_id)
     elif option.is_delegated:
         await _give_back_from_suspense(connection, case, approval)
     else:

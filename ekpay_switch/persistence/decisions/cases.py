@@ -25,12 +25,14 @@ from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.refunds.with_payer import had_of
+from ekpay_switch.persistence.collections.further_movements import read_unbooked
 from ekpay_switch.persistence.collections.held import find_held
 from ekpay_switch.persistence.collections.share_postings import sums_of_try
 from ekpay_switch.persistence.file_statements import COUNTED
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_ACCOUNTS, sums_of
 from ekpay_switch.persistence.host_links.decided import read_host_request
 from ekpay_switch.persistence.payment_rows import LOCK_TRY, from_json, lock_books
+from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.decisions import CaseLine, EvidenceLine
@@ -82,6 +84,11 @@ _CASES: Mapping[CaseKind, str] = {
         SELECT p.id, p.id, {_TOTAL}, al.raised_at FROM alarms AS al JOIN payments AS p ON p.id = al.payment_id
         WHERE al.kind = '{Alarm.RECEIPT_MISSING}' AND al.ended_at IS NULL AND p.state = 'completed'
           AND NOT p.facts ? 'final_receipt'""",
+    CaseKind.UNBOOKED_MONEY: f"""
+        SELECT p.id, p.id, u.amount, u.told_at FROM unbooked_movements AS u
+        JOIN tries AS t ON t.attempt_id = u.attempt_id JOIN payments AS p ON p.id = t.payment_id
+        WHERE {IS_UNBOOKED} AND p.state <> 'in_review' AND NOT EXISTS (
+          SELECT FROM tries AS h WHERE h.payment_id = p.id AND h.held_at IS NOT NULL)""",
     CaseKind.DOUBTFUL_REFUND: f"""
         SELECT r.id, r.payment_id, r.amount, r.created_at FROM alarms AS al
         JOIN refunds AS r ON r.payment_id = al.payment_id AND al.subject = 'refund ' || r.id
@@ -108,6 +115,8 @@ SELECT p.*, now() AS now, h.from_state AS came_from, h.facts AS last_facts,
     AND d.action IN ('return_to_prefund', 'return_at_our_loss')) AS is_returned,
   (SELECT t.attempt_id FROM tries AS t WHERE t.payment_id = p.id AND t.held_at IS NOT NULL
     ORDER BY t.held_at LIMIT 1) AS held_try,
+  (SELECT t.attempt_id FROM tries AS t JOIN unbooked_movements AS u ON u.attempt_id = t.attempt_id
+    WHERE t.payment_id = p.id AND {IS_UNBOOKED} ORDER BY u.told_at LIMIT 1) AS unbooked_try,
   (SELECT a.id FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'funds' AND a.state <> 'closed'
     ORDER BY a.state = 'open' DESC, a.opened_at DESC LIMIT 1) AS open_try,
   (SELECT coalesce(sum(a.sends), 0)::int FROM attempts AS a
@@ -151,7 +160,12 @@ SELECT * FROM (
   ORDER BY at DESC LIMIT 50) AS e ORDER BY at
 """
 # Which try of a payment a case is about.
-_TRY_OF = {CaseKind.STUCK_COLLECTION: "open_try", CaseKind.HELD: "held_try"}
+_TRY_OF = {
+    CaseKind.STUCK_COLLECTION: "open_try",
+    CaseKind.HELD: "held_try",
+    CaseKind.UNBOOKED_MONEY: "unbooked_try",
+}
+_TRY_MARKS = {CaseKind.HELD: "held_try", CaseKind.MISMATCHED_MONEY: "mismatched_try"}
 _MARKS = (
     (CaseKind.STUCK_COLLECTION, State.COLLECTING, "is_stuck"),
     (CaseKind.STUCK_DELIVERY, State.DELIVERING, "is_stuck"),
@@ -224,7 +238,8 @@ async def _payment_case(connection: Connection, row: Row, billers: Billers) -> P
         sums=sums,
         prefund="" if connector_id else prefund_account(row["partner_id"], row["bucket"]),
         connector_id=connector_id if try_row is None else try_row["connector_id"],
-        in_suspense=0 if try_row is None else _in_suspense(try_row),
+        in_suspense=0 if row["mismatched_try"] is None or try_row is None else _in_suspense(try_row),
+        unbooked=await read_unbooked(connection, row["id"]),
         late_posting=max(row["late_posting"] or 0, 0),
         echoed=int(facts["echoed_amount"]) if "echoed_amount" in facts else None,
         last_facts=facts,
@@ -261,11 +276,10 @@ def _kind_of(row: Row) -> CaseKind | None:
     state = State(row["state"])
     if state is State.IN_REVIEW:
         return CaseKind.REVIEW
-    if row["held_try"] is not None:
-        return CaseKind.HELD
-    if row["mismatched_try"] is not None:
-        return CaseKind.MISMATCHED_MONEY
-    marked = next((kind for kind, at, mark in _MARKS if state is at and row[mark]), None)
+    marks = [kind for kind, name in _TRY_MARKS.items() if row[name] is not None]
+    marks += [kind for kind, at, mark in _MARKS if state is at and row[mark]]
+    marks += [CaseKind.UNBOOKED_MONEY] if row["unbooked_try"] is not None else []
+    marked = next(iter(marks), None)
     if marked is None and state is State.COMPLETED and row["collected_by"] is None:
         return CaseKind.COMPLETED
     return marked

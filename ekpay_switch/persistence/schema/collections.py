@@ -128,6 +128,33 @@ further_movements = Table(
     info=APPEND_ONLY,
 )
 
+# Money that a connector tells under a try and that no account has, by its name there, empty where it has
+# none. `why` says why it was not booked. It waits until it is booked after all, or two persons have decided.
+unbooked_movements = Table(
+    "unbooked_movements",
+    metadata,
+    Column("attempt_id", Uuid, ForeignKey("tries.attempt_id"), primary_key=True),
+    Column("provider_transaction", Text, primary_key=True),
+    Column("currency", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),  # in the smallest unit of its currency
+    Column("why", Text, nullable=False),
+    instant("told_at", server_default=func.now()),
+    Column("decision_id", Uuid, ForeignKey("decisions.id")),
+    CheckConstraint("why <> ''", name="why"),
+)
+Index(
+    "ix_unbooked_movements_undecided",
+    unbooked_movements.c.attempt_id,
+    postgresql_where=text("decision_id IS NULL"),
+)
+# The condition that an unbooked movement `u` of the try `t` waits.
+IS_UNBOOKED = """
+u.decision_id IS NULL AND NOT EXISTS (SELECT FROM tries AS o
+  WHERE o.connector_id = t.connector_id AND o.provider_transaction = u.provider_transaction)
+AND NOT EXISTS (SELECT FROM further_movements AS f
+  WHERE f.connector_id = t.connector_id AND f.provider_transaction = u.provider_transaction)
+"""
+
 # Every callback of a payment or refund of ours as it came, once (architecture law 6).
 callbacks = Table(
     "callbacks",

@@ -80,6 +80,7 @@ CASES = (
     replace(FROM_PREFUND, kind=CaseKind.COMPLETED, state=State.COMPLETED, came_from=State.COMPLETED),
     replace(FROM_PREFUND, kind=CaseKind.MISSING_RECEIPT, state=State.COMPLETED, came_from=State.COMPLETED),
     replace(COLLECTED, kind=CaseKind.MISMATCHED_MONEY, state=State.COMPLETED, in_suspense=700),
+    replace(COLLECTED, kind=CaseKind.UNBOOKED_MONEY, state=State.FUNDED, came_from=State.FUNDED),
 )
 
 

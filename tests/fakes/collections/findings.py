@@ -1,5 +1,6 @@
 """Writing what was found out about a try, in memory: judged by `domain.funding.decide` like the real ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ekpay_switch.domain.alarms import Alarm
@@ -19,16 +20,18 @@ from ekpay_switch.domain.collections.funding import (
 )
 from ekpay_switch.domain.collections.further_movements import (
     FurtherMovement,
-    further_movement,
-    further_movement_of,
+    UnbookedMovement,
     is_other_movement,
+    movements_beside,
+    name_of_own_movement,
+    own_movement_left_over,
 )
 from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.refund import RefundKind
 from ekpay_switch.persistence.collections.finding_evidence import further_alarm
 from ekpay_switch.ports.collections import TryRecorded
-from tests.fakes.collections.tables import MONEY_ENDS, CollectTables, StoredTry
+from tests.fakes.collections.tables import MONEY_ENDS, ONCE_IN_SECONDS, CollectTables, StoredTry
 
 ALARM_OF_END: dict[TryEnd | None, Alarm] = {
     TryEnd.SECOND_SUCCESS: Alarm.UNEXPECTED_MONEY,
@@ -58,10 +61,11 @@ class Findings:
 
     def record(self, held: LockedTry, finding: TryFinding) -> TryRecorded | None:
         tables, one = self.tables, self.tables.one(held)
-        further = self._unbooked(one, finding)
+        beside = self._beside(one, finding, None if one.collected is None else one.provider_transaction)
+        to_book = [each for each in beside if isinstance(each, FurtherMovement)]
         has_recorded = one.epoch == held.epoch == one.recorded
         is_written = not isinstance(finding, MoneyCollected) or one.end in MONEY_ENDS
-        if has_recorded and further is None and is_written:
+        if has_recorded and not to_book and is_written:
             # Written again under its own epoch: it stands already.
             alarm = _alarm_of_repeat(one, finding)
             if isinstance(finding, MoneyHeld) and one.answers_held == 1:
@@ -70,62 +74,75 @@ class Findings:
             return TryRecorded(state, alarm, further_alarm(finding, alarm))
         if not _is_ours(one, held):
             tables.keep_evidence(held.payment_id, f"late:{type(finding).__name__}")
+            self._keep(one, [each for each in beside if isinstance(each, UnbookedMovement)])
             is_first = isinstance(finding, MoneyCollected) and one.collected is None
-            if is_first or further is not None:
+            if is_first or to_book:
                 one.next_action_at, one.is_woken = tables.clock.now(), True
             return None
         if one.collected is not None:
-            return self._beside(one, held, finding, further)
+            return self._after_collecting(one, held, finding, beside)
         if isinstance(finding, PageOpened) and self._is_anothers(one, finding):
             finding = NothingCollected(TryEnd.NO_PAGE, "the connector told another try's name")
-        plan = decide_try(self._seen(one, finding), finding)
+        seen = self._seen(one, finding)
+        plan = decide_try(seen, finding)
         self._write(one, plan, finding)
-        if isinstance(finding, MoneyCollected) and plan.collected is not None:
-            self._book_further(one, finding)
+        self._keep(one, self._beside(one, finding, name_of_own_movement(finding, plan)))
+        own = own_movement_left_over(finding, plan, is_known=seen.is_movement_known)
+        self._keep(one, [] if own is None else [own])
         tables.tell_routing(held, finding)
         state = tables.books.payments[held.payment_id].state
         return TryRecorded(state, plan.alarm, further_alarm(finding, plan.alarm))
 
     # ---- how it is done ------------------------------------------------------------
 
-    def _unbooked(self, one: StoredTry, finding: TryFinding) -> FurtherMovement | None:
-        """The further movement that a finding proves and that stands nowhere yet."""
-        if one.collected is None:
-            return None
-        further = further_movement_of(finding, one.new.connector_id, one.provider_transaction)
-        return None if further is None or self._is_known(one, further.provider_transaction) else further
+    def _beside(
+        self, one: StoredTry, finding: TryFinding, first: str | None
+    ) -> list[FurtherMovement | UnbookedMovement]:
+        """What a finding tells beside what its try has collected, and that stands nowhere yet."""
+        movements = movements_beside(finding, one.new.connector_id, first)
+        return [each for each in movements if not self._is_known(one, each.provider_transaction)]
 
     def _is_known(self, one: StoredTry, name: str) -> bool:
         """Whether a movement counts already, under another try or beside one."""
         is_further = (one.new.connector_id, name) in self.tables.further
         return is_further or any(name == other.provider_transaction != "" for other in self._others(one))
 
-    def _book_further(self, one: StoredTry, finding: MoneyCollected) -> None:
-        """Book what the payer has paid besides on the same page."""
-        collected = finding.judged.collected
-        for other in collected.further:
-            further = further_movement(
-                other, one.new.connector_id, collected.provider_transaction, finding.charge_basis_points
-            )
-            if further is not None and not self._is_known(one, further.provider_transaction):
-                self._book(one, further)
+    def _keep(self, one: StoredTry, movements: Sequence[FurtherMovement | UnbookedMovement]) -> set[str]:
+        """Book what can be booked and keep the rest; the names of what is new."""
+        news = set()
+        for movement in movements:
+            if isinstance(movement, FurtherMovement):
+                self._book(one, movement)
+                news.add(movement.provider_transaction)
+            elif self.tables.unbooked.get((one.new.attempt_id, movement.provider_transaction)) != movement:
+                self.tables.unbooked[one.new.attempt_id, movement.provider_transaction] = movement
+                news.add(movement.provider_transaction)
+        return news
 
     def _book(self, one: StoredTry, further: FurtherMovement) -> None:
+        self.tables.unbooked.pop((one.new.attempt_id, further.provider_transaction), None)
         self.tables.further.add((one.new.connector_id, further.provider_transaction))
         self.tables.post(one.payment_id, further.entry)
         self.tables.owe_by_itself(one, RefundKind.UNEXPECTED, further.amount, further)
 
-    def _beside(
-        self, one: StoredTry, held: LockedTry, finding: TryFinding, further: FurtherMovement | None
+    def _after_collecting(
+        self,
+        one: StoredTry,
+        held: LockedTry,
+        finding: TryFinding,
+        beside: Sequence[FurtherMovement | UnbookedMovement],
     ) -> TryRecorded:
         """The money of this try stands already; another movement under it is booked beside it, once."""
         self.tables.keep_evidence(held.payment_id, f"beside:{type(finding).__name__}")
-        one.recorded, one.lease_until, one.next_action_at, one.is_woken = held.epoch, None, None, False
-        if further is not None:
-            self._book(one, further)
+        one.recorded, one.lease_until, one.next_action_at = held.epoch, None, None
+        if one.is_woken:
+            one.next_action_at, one.is_woken = self.tables.clock.now() + ONCE_IN_SECONDS, False
+        news = self._keep(one, beside) - {_movement_of(finding)}
         is_other = is_other_movement(finding, one.provider_transaction)
         state = self.tables.books.payments[held.payment_id].state
-        return TryRecorded(state, Alarm.COLLECTED_MISMATCH if is_other else None)
+        return TryRecorded(
+            state, Alarm.COLLECTED_MISMATCH if is_other else None, Alarm.PAID_TWICE if news else None
+        )
 
     def _others(self, one: StoredTry) -> list[StoredTry]:
         return [

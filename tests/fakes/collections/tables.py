@@ -10,7 +10,7 @@ from ekpay_switch.domain.claims import Claim, PaymentRecord, QuotedBill
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, CollectOrder
 from ekpay_switch.domain.collections.file_proofs import NO_FILES
 from ekpay_switch.domain.collections.funding import LockedTry, TryEnd, TryFinding, TryState
-from ekpay_switch.domain.collections.further_movements import FurtherMovement
+from ekpay_switch.domain.collections.further_movements import FurtherMovement, UnbookedMovement
 from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import Sums, charged_back_from_suspense_entry
@@ -134,6 +134,7 @@ class CollectTables:
     shares: FakeShares = field(default_factory=FakeShares)
     refusals_max: int = 5
     further: set[tuple[str, str]] = field(default_factory=set)
+    unbooked: dict[tuple[UUID, str], UnbookedMovement] = field(default_factory=dict)
     tell_routing: Callable[[LockedTry, TryFinding], None] = lambda _held, _finding: None
 
     # ---- reading ------------------------------------------------------------
@@ -371,7 +372,8 @@ class CollectTables:
         """What the hint names is due now, a try at most once in five seconds."""
         for one in self.tries:
             is_meant = _names(hint, one.provider_reference, one.new.reference)
-            is_decided = one.end in MONEY_ENDS - {TryEnd.DISAGREED}
+            has_unbooked = any(attempt_id == one.new.attempt_id for attempt_id, _ in self.unbooked)
+            is_decided = one.end in MONEY_ENDS - {TryEnd.DISAGREED} and not has_unbooked
             if one.new.connector_id == connector_id and is_meant and not is_decided:
                 one.is_woken = True
                 one.is_agreed = one.is_agreed or hint.is_agreed

@@ -145,6 +145,12 @@ class Desk:
         """A completed payment in review, since another try of it brought too little."""
         return (await self.office.completed_and_disagreed()).payment_id
 
+    async def unbooked_money(self) -> UUID:
+        """A funded payment whose connector holds another payment of its page for its risk."""
+        held = await self.office.till.leased(await self.office.till.on_page())
+        await self.office.till.record(held, agreed(held, unproven=(agreed(held, "TRX2").judged.collected,)))
+        return held.payment_id
+
     async def doubtful_refund(self) -> UUID:
         """A give-back of which the connector has said nothing for a month."""
         refund_id = await self.office.given_back(await self.office.refused())

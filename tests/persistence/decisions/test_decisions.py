@@ -68,6 +68,7 @@ DECISIONS: tuple[tuple[Scene, CaseKind, DecisionAction, State], ...] = (
     (Desk.short_money, CaseKind.REVIEW, DecisionAction.DELIVER, State.FUNDED),
     (Desk.foreign_money, CaseKind.REVIEW, DecisionAction.CLOSE, State.EXPIRED),
     (Desk.money_beside, CaseKind.REVIEW, DecisionAction.GIVE_BACK, State.COMPLETED),
+    (Desk.unbooked_money, CaseKind.UNBOOKED_MONEY, DecisionAction.CLOSE, State.FUNDED),
     (Desk.doubtful_refund, CaseKind.DOUBTFUL_REFUND, DecisionAction.PAID_BACK, State.REFUNDED),
     (Desk.doubtful_refund, CaseKind.DOUBTFUL_REFUND, DecisionAction.NOT_PAID_BACK, State.REFUNDING),
     (Desk.doubtful_refund, CaseKind.DOUBTFUL_REFUND, DecisionAction.PAID_BACK_OTHERWISE, State.REFUNDED),
