@@ -207,8 +207,8 @@ class LiveMovements(Protocol):
     async def lock(self, connection: Connection, movements: Collection[UUID]) -> Sequence[LiveMovement]:
         """Lock the books, and the payments, tries and refunds of these movements, and read them.
 
-        Nothing of them changes until the transaction ends. Movements that are neither an attempt nor a refund
-        of ours are left out.
+        Nothing of them changes until the transaction ends. What is neither an attempt, nor a refund, nor a
+        further movement of ours is left out.
         """
         ...
 
@@ -217,9 +217,9 @@ class LiveMovements(Protocol):
     ) -> None:
         """Keep that an entry owes the payers of these tries so many paisa, or not twice under its id.
 
-        From then on the switch gives back nothing of what such a try turns out to have collected. Only tries
-        without money are kept: of any other, what is owed by a decision is not what the try collected. The
-        movements are locked by `lock` in the same transaction.
+        From then on the switch gives back nothing of what such a try turns out to have collected. Of a try
+        that has collected before, what is owed is other money, and the switch books no further movement of
+        it. The movements are locked by `lock` in the same transaction.
         """
         ...
 

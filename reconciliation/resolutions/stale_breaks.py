@@ -24,6 +24,10 @@ SELECT r.night, (SELECT max(w.closed_at) FROM public.settlement_windows w
   WHERE w.business_date = r.night AND w.closed_at <= r.finished_at) AS closed_at
 FROM reconciliation.runs r ORDER BY r.night DESC, r.seq DESC LIMIT 1
 """
+_TRY_OF_REFERENCE: Final = """
+SELECT t.attempt_id FROM public.attempts a JOIN public.tries t ON t.attempt_id = a.id
+WHERE a.far_side = $2 AND a.reference = $1
+"""
 # An instant is that of the beginning of its transaction, which may have waited for the closing.
 _MARGIN: Final = timedelta(minutes=1)
 _MOVES_NOTHING: Final = frozenset({ResolutionAction.NO_ACTION, ResolutionAction.REPOST})
@@ -43,6 +47,13 @@ def movements_of_break(broken: BreakRecord) -> list[UUID]:
     """The movements of our books that a break is about."""
     movements = broken.details.get("movements", ())
     return [UUID(str(movement)) for movement in movements] if isinstance(movements, Sequence) else []
+
+
+async def _all_movements(connection: Connection, broken: BreakRecord) -> list[UUID]:
+    """The movements of a break with the try of its reference, whose line may be of an earlier night."""
+    named = await connection.fetch(_TRY_OF_REFERENCE, broken.reference, broken.institution)
+    known = movements_of_break(broken)
+    return known + [row["attempt_id"] for row in named if row["attempt_id"] not in known]
 
 
 def moves_money(action: ResolutionAction) -> bool:
@@ -66,7 +77,7 @@ async def changes_since_frozen(connection: Connection, finance: Finance, broken:
 
     Empty where nothing has changed. Takes the locks of `LiveMovements.lock`.
     """
-    movements = await finance.movements.lock(connection, movements_of_break(broken))
+    movements = await finance.movements.lock(connection, await _all_movements(connection, broken))
     if not movements:
         return []
     frozen = await connection.fetchrow(_FROZEN)
@@ -107,7 +118,7 @@ async def keep_owed_back(
 ) -> None:
     """Tell the switch what an approved decision owes payers, so that it does not give that back as well."""
     if resolution.action is ResolutionAction.FROM_SUSPENSE_TO_REFUND:
-        movements = movements_of_break(broken)
+        movements = await _all_movements(connection, broken)
         await finance.movements.owe(connection, resolution.entry_id, movements, resolution.amount)
 
 

@@ -19,6 +19,7 @@ HELD_OR_UNCONFIRMED = "its connector holds it for its risk, or does not confirm 
 NO_FIRST = "its try has collected nothing that it could stand beside"
 NO_NAME = "it or what its try has collected has no name, so they may be one"
 NO_TAKA = "it is no positive amount of taka"
+OWED_FOR_BREAK = "a decision about a break owes or has paid money beside its try, which may be this"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class UnbookedMovement:
     provider_transaction: str
     amount: Money
     why: str
+
+
+def owed_for_break(movement: FurtherMovement) -> UnbookedMovement:
+    """A movement that could be booked, and is not while finance owes money beside its try for a break."""
+    return UnbookedMovement(movement.provider_transaction, movement.amount, OWED_FOR_BREAK)
 
 
 def is_other_movement(finding: TryFinding, provider_transaction: str) -> bool:

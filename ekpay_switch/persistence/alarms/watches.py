@@ -69,7 +69,7 @@ SELECT 'payment ' || t.payment_id AS subject, t.payment_id,
   sum(t.collected - t.refunded - t.charged_back)::bigint AS amount, min(t.collected_at) AS since
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
 WHERE a.outcome IN ('disagreed', 'second_success') AND t.collected > t.refunded + t.charged_back
-  AND NOT EXISTS (SELECT FROM break_refunds AS b WHERE b.attempt_id = t.attempt_id
+  AND NOT EXISTS (SELECT FROM break_refunds AS b WHERE b.attempt_id = t.attempt_id AND NOT b.is_beside
     GROUP BY b.attempt_id HAVING sum(b.amount) > 0)
 GROUP BY t.payment_id
 """
@@ -89,7 +89,7 @@ _PAID_AT_DESK = """
 SELECT a.subject, a.payment_id, a.amount, a.raised_at AS since FROM alarms AS a
 WHERE a.kind = 'paid_back_at_desk' AND a.ended_at IS NULL AND EXISTS (
   SELECT FROM tries AS t JOIN break_refunds AS b ON b.attempt_id = t.attempt_id
-  WHERE t.payment_id = a.payment_id AND t.collected > t.refunded
+  WHERE t.payment_id = a.payment_id AND t.collected > t.refunded AND NOT b.is_beside
   GROUP BY t.attempt_id HAVING sum(b.amount) > 0)
 """
 # What a file says otherwise of has not moved since.

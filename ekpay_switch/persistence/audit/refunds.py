@@ -57,16 +57,17 @@ FULL JOIN (
 ORDER BY 1
 """
 TOTALS = f"""
-SELECT t.attempt_id, a.outcome, t.collected, t.refunded, t.charged_back, b.owed_at_desk,
+SELECT t.attempt_id, a.outcome, t.collected, t.refunded, t.charged_back, b.owed_at_desk, b.owed_beside,
   coalesce(sum(r.amount - r.from_suspense), 0) AS held,
   coalesce(sum(r.amount) FILTER (WHERE r.kind = '{RefundKind.CHARGEBACK}'), 0) AS taken
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
 LEFT JOIN refunds AS r ON r.attempt_id = t.attempt_id AND r.further_movement_id IS NULL
   AND r.state NOT IN ({_quoted_list(FREED)})
 LEFT JOIN (
-  SELECT attempt_id, sum(amount) AS owed_at_desk FROM break_refunds GROUP BY attempt_id) AS b
+  SELECT attempt_id, sum(amount) FILTER (WHERE NOT is_beside) AS owed_at_desk,
+    sum(amount) FILTER (WHERE is_beside) AS owed_beside FROM break_refunds GROUP BY attempt_id) AS b
   ON b.attempt_id = t.attempt_id
-GROUP BY t.attempt_id, a.outcome, b.owed_at_desk ORDER BY t.attempt_id
+GROUP BY t.attempt_id, a.outcome, b.owed_at_desk, b.owed_beside ORDER BY t.attempt_id
 """  # noqa: S608 - constants
 # Every further movement with its try, the entry that it names and the refund that gives it back; `is_named`:
 # the movement counts elsewhere, too.
@@ -228,7 +229,7 @@ def total_fault(row: Row) -> str | None:
 def _desk_fault(row: Row) -> str | None:
     """What is wrong if finance owes a try's money by decisions about breaks, and the switch gives it back."""
     owed: int = row["owed_at_desk"] or 0
-    if owed < 0:
+    if min(owed, row["owed_beside"] or 0) < 0:
         return "more was released than decisions about breaks owed"
     if owed and row["refunded"]:
         return "finance has paid it back for a break, or owes it, and the switch gives it back as well"

@@ -14,10 +14,12 @@ from ekpay_switch.domain.collections.further_movements import (
     FurtherMovement,
     UnbookedMovement,
     movements_beside,
+    owed_for_break,
 )
 from ekpay_switch.domain.ledger.posting_rules import owed_back_from_suspense_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
+from ekpay_switch.persistence.collections.break_refunds import is_owed_beside
 from ekpay_switch.persistence.collections.finding_evidence import facts_of_movement
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
@@ -69,7 +71,11 @@ class MoneyBeside:
 async def read_money_beside(
     connection: Connection, try_row: Row, finding: TryFinding, first: str | None
 ) -> MoneyBeside:
-    """What a finding tells beside the movement that its try has collected under the name `first`."""
+    """What a finding tells beside the movement that its try has collected under the name `first`.
+
+    While a decision about a break owes money beside the try, or has paid it, nothing is booked: it may be
+    the same money. Decision and booking see each other under the payment's lock (docs/adr/0073).
+    """
     connector_id = try_row["connector_id"]
     movements = movements_beside(finding, connector_id, first)
     # Under one name the first of them counts.
@@ -79,10 +85,11 @@ async def read_money_beside(
         for name, each in told.items()
         if not (name and await connection.fetchval(IS_KNOWN, connector_id, name))
     ]
-    return MoneyBeside(
-        tuple(each for each in new if isinstance(each, FurtherMovement)),
-        tuple(each for each in new if isinstance(each, UnbookedMovement)),
-    )
+    to_book = tuple(each for each in new if isinstance(each, FurtherMovement))
+    unbooked = tuple(each for each in new if isinstance(each, UnbookedMovement))
+    if to_book and await is_owed_beside(connection, try_row["attempt_id"]):
+        return MoneyBeside(unbooked=(*map(owed_for_break, to_book), *unbooked))
+    return MoneyBeside(to_book, unbooked)
 
 
 async def write_money_beside(

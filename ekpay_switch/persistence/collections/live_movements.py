@@ -20,16 +20,23 @@ Row = Mapping[str, Any]
 
 LOCK_TRIES_OF = "SELECT FROM tries WHERE payment_id = ANY($1) ORDER BY attempt_id FOR UPDATE"
 LOCK_REFUNDS_OF = "SELECT FROM refunds WHERE payment_id = ANY($1) ORDER BY id FOR UPDATE"
+# The same with further movements, whose frozen lines have ids of their own.
+OF_LIVE = f"""
+SELECT o.*, NULL::uuid AS attempt_id, NULL::bigint AS amount, NULL::timestamptz AS booked_at
+FROM ({OF_MOVEMENTS}) AS o
+UNION ALL SELECT 'further', f.id, t.payment_id, f.attempt_id, f.amount, f.booked_at
+FROM further_movements AS f JOIN tries AS t ON t.attempt_id = f.attempt_id WHERE f.id = ANY($1)
+"""  # noqa: S608 - constants
 # The entries of a payment are of its delivery as well as of its tries: a delivery counts them all.
 READ_MOVEMENTS = f"""
-SELECT m.id AS movement, m.kind, m.payment_id, p.state, t.collected,
-  CASE m.kind WHEN 'try' THEN t.collected_at
+SELECT m.id AS movement, m.kind, m.payment_id, p.state, coalesce(t.collected, m.amount) AS collected,
+  CASE m.kind WHEN 'try' THEN t.collected_at WHEN 'further' THEN m.booked_at
     WHEN 'delivery' THEN (SELECT max(e.at) FROM journal_entries AS e WHERE e.payment_id = m.payment_id)
   END AS booked_at,
-  coalesce(r.attempt_id, m.id) AS attempt_id,
-  (SELECT coalesce(sum(b.amount), 0) FROM break_refunds AS b WHERE b.attempt_id = m.id)::bigint
-    AS owed_at_desk
-FROM ({OF_MOVEMENTS}) AS m JOIN payments AS p ON p.id = m.payment_id
+  coalesce(r.attempt_id, m.attempt_id, m.id) AS attempt_id,
+  (SELECT coalesce(sum(b.amount), 0) FROM break_refunds AS b
+    WHERE b.attempt_id = m.id AND NOT b.is_beside)::bigint AS owed_at_desk
+FROM ({OF_LIVE}) AS m JOIN payments AS p ON p.id = m.payment_id
 LEFT JOIN tries AS t ON t.attempt_id = m.id AND m.kind = 'try'
 LEFT JOIN refunds AS r ON r.id = m.id AND m.kind = 'refund'
 ORDER BY m.id
@@ -45,7 +52,7 @@ class LiveMovementRows:
 
     async def lock(self, connection: Connection, movements: Collection[UUID]) -> Sequence[LiveMovement]:
         """See `ports.finance.LiveMovements`."""
-        known = await connection.fetch(OF_MOVEMENTS, list(movements))
+        known = await connection.fetch(OF_LIVE, list(movements))
         if not known:
             return []
         payments = sorted({row["payment_id"] for row in known})

@@ -350,6 +350,9 @@ BEGIN
       AND collected IS NOT NULL AND provider_transaction IS NOT NULL) THEN
     RAISE EXCEPTION 'a further movement of a try without its first' USING ERRCODE = 'check_violation';
   END IF;
+  IF (SELECT sum(amount) FROM break_refunds WHERE attempt_id = NEW.attempt_id AND is_beside) > 0 THEN
+    RAISE EXCEPTION 'a decision about a break owes money beside this try' USING ERRCODE = 'check_violation';
+  END IF;
   RETURN NULL;
 END $$
 """
@@ -376,9 +379,10 @@ MOVEMENT_TRIGGERS = {
     "further_movements_once": (_FURTHER, _FURTHER_TRIGGER),
     "tries_movement_once": (_FIRST, _FIRST_TRIGGER),
 }
-# What finance owes the payer of a try without money, or has paid, by a decision about a break: one row for
-# the entry that owes it, one with the sign turned for an entry that does not any more. While the sum is above
-# zero the switch gives back nothing of what the try turns out to have collected.
+# What finance owes the payer of a try, or has paid, by a decision about a break: one row for the entry that
+# owes it, one with the sign turned for an entry that does not any more. While the sum is above zero the
+# switch gives back nothing of what the try turns out to have collected. `is_beside`: the try had collected
+# before, so what is owed is other money; while that sum is above zero, no further movement of it is booked.
 break_refunds = Table(
     "break_refunds",
     metadata,
@@ -386,6 +390,7 @@ break_refunds = Table(
     Column("entry_id", Uuid, primary_key=True, index=True),
     Column("amount", BigInteger, nullable=False),
     instant("at", server_default=func.now()),
+    Column("is_beside", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("amount <> 0", name="amount"),
     info=APPEND_ONLY,
 )

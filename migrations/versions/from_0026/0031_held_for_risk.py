@@ -7,7 +7,11 @@ it records of a held try leaves the mark, which new code takes away with its nex
 and old code keeps what belongs there as evidence alone. Two persons decide about it, so decisions have one
 kind of case more.
 
-Going back is refused once such a decision was proposed.
+What a decision about a break owes beside the money of a try has a row as well now, so that the switch books
+no further movement of it. Old code writes none, and the guard refuses what it would book against one: replace
+every process before finance decides again.
+
+Going back is refused once such a decision was proposed, or while money is owed beside that of a try.
 """
 
 from collections.abc import Sequence
@@ -38,6 +42,33 @@ CREATE INDEX ix_unbooked_movements_undecided ON unbooked_movements (attempt_id) 
 GRANT SELECT, INSERT, UPDATE ON unbooked_movements TO ekpay_app;
 GRANT SELECT ON unbooked_movements TO ekpay_audit
 """
+_FURTHER = """
+CREATE OR REPLACE FUNCTION check_further_movement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM tries WHERE connector_id = NEW.connector_id
+      AND provider_transaction = NEW.provider_transaction) THEN
+    RAISE EXCEPTION 'a movement of money at the provider counts once' USING ERRCODE = 'check_violation';
+  END IF;
+  IF NOT EXISTS (SELECT FROM tries WHERE attempt_id = NEW.attempt_id AND connector_id = NEW.connector_id
+      AND collected IS NOT NULL AND provider_transaction IS NOT NULL) THEN
+    RAISE EXCEPTION 'a further movement of a try without its first' USING ERRCODE = 'check_violation';
+  END IF;
+{more}  RETURN NULL;
+END $$
+"""
+_NOT_WHILE_OWED = """\
+  IF (SELECT sum(amount) FROM break_refunds WHERE attempt_id = NEW.attempt_id AND is_beside) > 0 THEN
+    RAISE EXCEPTION 'a decision about a break owes money beside this try' USING ERRCODE = 'check_violation';
+  END IF;
+"""
+REFUSE = """
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM break_refunds WHERE is_beside) THEN
+    RAISE EXCEPTION 'decisions about breaks owe money beside tries, and it would be given back as well';
+  END IF;
+END $$
+"""
 _KINDS = (
     "completed",
     "doubtful_refund",
@@ -58,13 +89,18 @@ def upgrade() -> None:
     op.execute("CREATE INDEX ix_tries_held_at ON tries (held_at) WHERE held_at IS NOT NULL")
     for statement in UNBOOKED.split(";\n"):
         op.execute(statement)
+    op.execute("ALTER TABLE break_refunds ADD COLUMN is_beside BOOLEAN DEFAULT false NOT NULL")
+    op.execute(_FURTHER.format(more=_NOT_WHILE_OWED))
     _allow_cases((*_KINDS, "unbooked_money"))
 
 
 def downgrade() -> None:
     """Take it away: what is held is in doubt again, and alarms and evidence stay."""
     op.execute("SET LOCAL lock_timeout = '3s'")
+    op.execute(REFUSE)
     op.execute("DROP TABLE unbooked_movements")
+    op.execute(_FURTHER.format(more=""))
+    op.execute("ALTER TABLE break_refunds DROP COLUMN is_beside")
     _allow_cases(_KINDS)
     op.execute("DROP INDEX ix_tries_held_at")
     op.execute("ALTER TABLE tries DROP COLUMN held_at")

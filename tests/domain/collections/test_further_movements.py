@@ -9,11 +9,13 @@ from ekpay_switch.domain.collections.further_movements import (
     NO_FIRST,
     NO_NAME,
     NO_TAKA,
+    OWED_FOR_BREAK,
     FurtherMovement,
     UnbookedMovement,
     is_other_movement,
     movements_beside,
     name_of_own_movement,
+    owed_for_break,
     own_movement_left_over,
 )
 from ekpay_switch.domain.collections.held_money import MoneyHeld
@@ -122,3 +124,7 @@ def test_money_that_a_plan_neither_books_nor_reviews_is_left_over() -> None:
     for plan in (COLLECTS, REVIEWED):
         assert own_movement_left_over(came(FIRST), plan, is_known=False) is None
     assert own_movement_left_over(held(FIRST), TryPlan(TryState.OPEN), is_known=False) is None
+
+
+def test_a_movement_that_may_be_paid_for_a_break_is_not_booked() -> None:
+    assert owed_for_break(SECOND) == UnbookedMovement("TRX2", AMOUNT, OWED_FOR_BREAK)
