@@ -310,8 +310,12 @@ def _plan_unexpected(snapshot: TrySnapshot, amount: Money, finding: MoneyCollect
 
 
 def _plan_refused(snapshot: TrySnapshot, amount: Money, finding: MoneyCollected) -> TryPlan:
-    """Held money that two persons refused goes to suspense and back; the payment and its bill are free."""
-    plan = replace(_plan_unexpected(snapshot, amount, finding), alarm=None)
+    """Held money that two persons refused goes to suspense and back; the payment and its bill are free.
+
+    What finance owes at its desk stays in suspense, with the alarm that says so.
+    """
+    plan = _plan_unexpected(snapshot, amount, finding)
+    plan = plan if snapshot.is_owed_at_desk else replace(plan, alarm=None)
     if snapshot.state is not TryState.OPEN or snapshot.payment_state is not State.COLLECTING:
         return plan
     events: tuple[Event, ...] = (Event.COLLECTION_CAME_TO_NOTHING,)

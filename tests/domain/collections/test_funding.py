@@ -119,6 +119,19 @@ def test_money_that_finance_owes_at_its_desk_stays_in_suspense(state: State) -> 
     assert (plan.gives_back, plan.alarm) == (None, Alarm.PAID_BACK_AT_DESK)
 
 
+@pytest.mark.parametrize(
+    ("is_owed", "gives_back", "alarm"), [(False, TOTAL, None), (True, None, Alarm.PAID_BACK_AT_DESK)]
+)
+def test_refused_money_goes_back_unless_finance_owes_it_at_its_desk(
+    is_owed: bool,  # noqa: FBT001
+    gives_back: Money | None,
+    alarm: Alarm | None,
+) -> None:
+    plan = decide_try(replace(SEEN, is_owed_at_desk=is_owed), replace(CAME, is_refused=True))
+    assert (plan.end, plan.gives_back, plan.alarm) == (TryEnd.SECOND_SUCCESS, gives_back, alarm)
+    assert ending(State.COLLECTING, plan) is State.CREATED
+
+
 @pytest.mark.parametrize("state", WAITING)
 @pytest.mark.parametrize("came", [differing(), differing("another reference", Money(7))])
 def test_money_that_differs_puts_a_waiting_payment_into_review(came: MoneyCollected, state: State) -> None:
