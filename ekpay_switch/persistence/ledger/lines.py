@@ -8,16 +8,16 @@ nothing was posted.
 
 from ekpay_switch.domain.delivery import RECEIPT, AttemptEnd
 from ekpay_switch.domain.merchants import payee_of
+from ekpay_switch.persistence.schema.ledger_lines import PREFUND_MOMENTS
 from ekpay_switch.ports.finance import LineEvent, LineRole, LineStatus
 
 _MERCHANT = payee_of("")
 _MERCHANTS = f"""(starts_with(o.account, 'payable:{_MERCHANT}')
       OR starts_with(o.account, 'commission_payable:{_MERCHANT}'))"""
 MOMENTS = (
-    "accepted", "collected", "collected_without_payment", "debited_after_late_success", "delivered",
-    "given_back", "owed_back_by_shares", "owed_back_by_shares_reversed", "paid_back", "paid_back_late",
-    "posted_after_give_back", "posted_after_give_back_reversed", "returned_at_our_loss",
-    "returned_to_prefund",
+    *PREFUND_MOMENTS, "collected", "collected_without_payment", "delivered", "owed_back_by_shares",
+    "owed_back_by_shares_reversed", "paid_back", "paid_back_late", "posted_after_give_back",
+    "posted_after_give_back_reversed",
 )  # fmt: skip
 _LISTED = ", ".join(f"'{moment}'" for moment in MOMENTS)
 _CAME_TO_NOTHING = ", ".join(
@@ -133,8 +133,7 @@ LEFT JOIN payments AS p ON p.id = e.payment_id
 CROSS JOIN LATERAL (
   SELECT o.account, sum(o.amount)::bigint AS amount FROM postings AS o
   WHERE o.entry_id = e.id AND starts_with(o.account, 'prefund:') GROUP BY o.account) AS m
-WHERE e.moment IN ('accepted', 'debited_after_late_success', 'given_back', 'returned_at_our_loss',
-  'returned_to_prefund')
+WHERE e.moment IN {PREFUND_MOMENTS}
 """  # noqa: S608 - constants
 _CREDITED = f"""
 SELECT e.window_id, e.business_date, '{LineRole.MERCHANT}', split_part(m.account, ':', 3), m.account,

@@ -1,7 +1,7 @@
 """The movements of a partner's prefunds on one business date, read for its daily statement.
 
-Payments and their reversals are the frozen lines of the date's closed windows; other movements of a prefund
-are read from the entries of the same windows. All is read in one snapshot.
+Whatever moves a prefund for a payment is a frozen line of the date's closed windows; other movements of a
+prefund are read from the entries of the same windows. All is read in one snapshot.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.persistence.parties.partners import UnknownPartnerError
+from ekpay_switch.persistence.schema.ledger_lines import PREFUND_MOMENTS
 from ekpay_switch.ports.finance import Connection, LineRole
 
 _LAST_CLOSED = """
@@ -48,7 +49,7 @@ SELECT split_part(o.account, ':', 2), e.at, e.moment, split_part(o.account, ':',
 FROM journal_entries AS e JOIN postings AS o ON o.entry_id = e.id AND o.account LIKE 'prefund:%'
 LEFT JOIN transfer_reversals AS r ON r.id = e.id
 LEFT JOIN top_ups AS t ON t.id = coalesce(r.top_up_id, e.id)
-WHERE e.business_date = $1 AND e.moment NOT IN ('accepted', 'given_back')
+WHERE e.business_date = $1 AND e.moment NOT IN {PREFUND_MOMENTS}
   AND ($2::text IS NULL OR split_part(o.account, ':', 2) = $2)
 ORDER BY partner_id, instant, kind, nth
 """  # noqa: S608 - constants
@@ -70,7 +71,8 @@ class Bucket:
 class StatementLine:
     """One movement of a prefund, in paisa; `change` is above zero where the balance grew.
 
-    `what` is payment, reversal, or the moment of another kind of entry, which has no payment and no parts.
+    `kind` is payment, reversal, refund, or the moment of another kind of entry, which has no payment and no
+    parts.
     `reference` is the partner's own, or the bank's for a top-up and its reversal.
     """
 

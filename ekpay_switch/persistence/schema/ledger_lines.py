@@ -25,6 +25,10 @@ from sqlalchemy import (
 from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 from ekpay_switch.ports.finance import LineEvent, LineRole, LineStatus
 
+# The entries of a payment whose movement of a prefund is a line; a partner's statement reads it there.
+PREFUND_MOMENTS = (
+    "accepted", "debited_after_late_success", "given_back", "returned_at_our_loss", "returned_to_prefund",
+)  # fmt: skip
 # `movement` is the attempt of a connector's or a biller's payment, or the further movement beside it, the
 # refund of a refund, and the payment itself of a partner's or a merchant's; `party` is the institution,
 # partner or merchant; `account` is the prefund of a partner's line and the account of whoever was credited
