@@ -247,6 +247,13 @@ class Persons(Protocol):
         """Check the passphrase and the role `finance`; raises NotAllowedError otherwise."""
         ...
 
+    async def may_decide(self, connection: Connection, name: str) -> bool:
+        """Whether this person is still on the staff, with the role `finance`.
+
+        In the caller's transaction; nobody removes them until it ends.
+        """
+        ...
+
 
 class Finance(Protocol):
     """All ports of the reconciliation; each is opened at its first use."""

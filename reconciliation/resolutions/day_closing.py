@@ -20,6 +20,7 @@ from reconciliation.calendar import Calendar
 from reconciliation.digests import sha256_of
 from reconciliation.resolutions.closing_blockers import blockers
 from reconciliation.resolutions.closing_figures import figures_of_night
+from reconciliation.resolutions.deciding_persons import refuse_removed
 from reconciliation.resolutions.decision_records import OnePersonError, Resolution, UnfitError
 from reconciliation.resolutions.resolution_actions import ResolutionRules
 from reconciliation.results.event_chain import CHAIN_LOCK
@@ -102,7 +103,7 @@ async def close_day(
 
     Raises:
         OnePersonError: both are the same person.
-        UnfitError: the night has no run, is closed, or something red stands.
+        UnfitError: the night has no run, is closed, something red stands, or a person may not decide.
     """
     connection = await finance.connect()
     try:
@@ -116,6 +117,7 @@ async def close_day(
                 return standing[0]  # done before; the answer was lost
             if standing:
                 raise UnfitError(f"{night} was closed by {standing[0].closed_by}")
+            await refuse_removed(connection, finance, (closed_by, approved_by))
             run = await latest_run(connection, night)
             if run is None:
                 raise UnfitError(f"{night} was not reconciled yet")

@@ -87,6 +87,11 @@ class Resolution:
         return is_decision and self.outcome is ProposalOutcome.APPROVED and self.reversed_by is None
 
     @property
+    def persons(self) -> tuple[str, ...]:
+        """Its maker, unless a rule made it, and who has approved it so far."""
+        return (*([self.maker] if self.maker else []), *self.approved_by)
+
+    @property
     def made_by(self) -> str:
         """The person, or the rule."""
         return self.maker or f"rule {self.rule}"

@@ -22,6 +22,7 @@ from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.resolutions.booked_transfers import BookedTransferError, refuse_booked
 from reconciliation.resolutions.break_lookup import break_by, newest_night
+from reconciliation.resolutions.deciding_persons import refuse_removed
 from reconciliation.resolutions.decision_records import (
     BooksRefuseError,
     CheckerVerdict,
@@ -178,7 +179,8 @@ class ResolutionActions:
             OnePersonError: the checker is the maker.
             BookedTransferError: the money is a transfer's that is booked; the attempt is written down.
             StaleBreakError: it moves money, and the movement has changed; the attempt is written down.
-            UnfitError: the proposal has ended, the break was closed meanwhile, or the checker has spoken.
+            UnfitError: the proposal has ended, the break was closed meanwhile, the checker has spoken, or
+                one of its persons may decide nothing any more.
             UnknownIdError: there is no such proposal.
         """
         connection = await self.finance.connect()
@@ -218,6 +220,8 @@ class ResolutionActions:
         is_approval = order.verdict is CheckerVerdict.APPROVED and resolution.reverses is None
         if is_approval and moves_money(resolution.action):
             await refuse_booked(connection, self.finance, broken)
+        if order.verdict is CheckerVerdict.APPROVED:
+            await refuse_removed(connection, self.finance, {order.checker, *resolution.persons})
         await write_check(connection, resolution, order.checker, order.verdict, order.reason)
         approvals = [*resolution.approved_by, order.checker]
         facts: dict[str, object] = {"reason": order.reason} if order.reason else {}

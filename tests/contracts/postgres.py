@@ -30,6 +30,7 @@ from tests.persistence.conftest import open_books
 from tests.persistence.merchants.merchant_setup import NEW_ENDPOINT, NEW_MERCHANT, a_text
 from tests.persistence.merchants.merchant_setup import NEW_PARTNER as NEW_MERCHANT_PARTNER
 from tests.persistence.notifications.ipn_setup import NOTICE
+from tests.persistence.refunds.refund_setup import NEW_STAFF
 
 # What a migrated database holds from the start stays. Without triggers: deleting is no part of a test.
 EMPTY = """
@@ -137,15 +138,20 @@ class PostgresBooks:
         return [row["notice"] for row in await self.copy.books.rows(NOTICES, payment_id)]
 
     async def approve_refund(self, refund_id: UUID) -> None:
+        await self._hire()
         await RefundStaffActions(self.copy.transactions).approve(refund_id, "second person")
 
     async def reject_refund(self, refund_id: UUID) -> None:
         await RefundStaffActions(self.copy.transactions).reject(refund_id, "second person")
 
     async def confirm_paid_by_hand(self, refund_id: UUID, bank_reference: str) -> None:
+        await self._hire()
         staff = RefundStaffActions(self.copy.transactions)
         await staff.record_paid_by_hand(refund_id, bank_reference, "first person")
         await staff.confirm_paid_by_hand(refund_id, "second person")
+
+    async def _hire(self) -> None:
+        await self.copy.books.tell(NEW_STAFF, ["first person", "second person"])
 
 
 @dataclass

@@ -18,7 +18,7 @@ from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.persistence.ledger.windows import SettlementWindows
-from ekpay_switch.persistence.parties.staff import Role, Staff
+from ekpay_switch.persistence.parties.staff import Role, Staff, may_decide
 from ekpay_switch.ports import finance as finance_ports
 from ekpay_switch.ports.finance import Connection
 from ekpay_switch.settings import Settings, read_settings
@@ -37,6 +37,10 @@ class FinanceStaff:
             await Staff(engine).verify(name, passphrase, Role.FINANCE)
         finally:
             await engine.dispose()
+
+    async def may_decide(self, connection: Connection, name: str) -> bool:
+        """Whether they may decide now, in the caller's transaction."""
+        return await may_decide(connection, name)
 
 
 class OpenedFinance:

@@ -3,6 +3,7 @@
 Whoever can run this command holds the database, so `add` asks for no passphrase but the new one.
 """
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -42,10 +43,13 @@ def disable(
         raise typer.BadParameter("it takes another person")
     secret = passphrase(_OWN_PASSPHRASE, f"Passphrase of {as_}")
 
-    async def _disable(engine: AsyncEngine) -> None:
+    async def _disable(engine: AsyncEngine) -> Mapping[str, int]:
         staff = Staff(engine)
         await staff.verify(as_, secret, role)
-        await staff.disable(name.strip(), as_)
+        return await staff.disable(name.strip(), as_)
 
-    open_session().run(_disable)
+    waiting = open_session().run(_disable)
     typer.echo(f"{name.strip()} may do nothing any more.")
+    if waiting:
+        kinds = ", ".join(f"{number} {kind}" for kind, number in waiting.items())
+        typer.echo(f"What they asked for waits and is not carried out, reject it: {kinds}.")

@@ -56,7 +56,7 @@ from ekpay_switch.persistence.decisions.proposals import (
     write_rejection,
 )
 from ekpay_switch.persistence.ledger.transfer_corrections import PrefundTooLowError
-from ekpay_switch.persistence.parties.staff import NotAllowedError
+from ekpay_switch.persistence.parties.staff import may_decide, require_decider
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.refunds.rows import TARGET_IN_SUSPENSE, read_target
 from ekpay_switch.persistence.refunds.staff_actions import ReferenceTakenError
@@ -75,8 +75,6 @@ _NOT_COVERED = "ck_accounts_balance"
 # How connectors name a refund, and a movement of money: each belongs to one.
 _NAMES = ("uq_refunds_provider_refund", "uq_tries_provider_transaction")
 _HELD_TRIES = "SELECT attempt_id FROM tries WHERE payment_id = $1 AND held_at IS NOT NULL"
-# Whoever removes this person meanwhile waits until the decision is over.
-_MAY_DECIDE = "SELECT roles ? 'finance' FROM staff WHERE name = $1 AND disabled_at IS NULL FOR SHARE"
 
 
 class NoCaseError(SwitchError):
@@ -280,7 +278,7 @@ class PostgresDecisionDesk:
 
     async def _carry_out(self, connection: Connection, row: Row, by: str) -> str:
         """Carry a proposal out; returns why it has lapsed instead, or nothing."""
-        if not await connection.fetchval(_MAY_DECIDE, row["proposed_by"]):
+        if not await may_decide(connection, row["proposed_by"]):
             return f"{row['proposed_by']} may decide nothing any more"
         approval = Approval(
             decision_id=row["id"],
@@ -360,8 +358,7 @@ async def _require_second_person(connection: Connection, view: ProposalView, cod
         raise OnePersonError("whoever proposes a decision is not the second person that it takes")
     if view.code != code:
         raise WrongCodeError
-    if not await connection.fetchval(_MAY_DECIDE, by):
-        raise NotAllowedError
+    await require_decider(connection, by)
 
 
 def _refusal_of(problem: asyncpg.IntegrityConstraintViolationError) -> SwitchError | None:

@@ -20,6 +20,7 @@ from ekpay_switch.domain.ledger.posting_rules import deposit_account, deposited_
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
+from ekpay_switch.persistence.parties.staff import refuse_without_asker, require_decider
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.security.identifiers import uuid7
@@ -111,6 +112,8 @@ class Deposits:
 
         Raises:
             OnePersonError: the approver is the person who requested it.
+            NotAllowedError: the approver may decide nothing any more.
+            LeftStaffError: who requested it may not.
             UnknownTransferError: unknown, or approved or rejected before.
         """
         connection = await self._connect()
@@ -127,6 +130,8 @@ class Deposits:
                     raise UnknownTransferError
                 if row["asked_by"] == approved_by:
                     raise OnePersonError
+                await require_decider(connection, approved_by)
+                await refuse_without_asker(connection, row["asked_by"])
                 await connection.execute(_APPROVE, transfer_id, approved_by)
                 amount = Money(row["amount"])
                 entry = deposited_entry(row["biller_id"], amount)

@@ -22,6 +22,7 @@ from ekpay_switch.domain.ledger.posting_rules import deposited_entry, prefund_ac
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
+from ekpay_switch.persistence.parties.staff import refuse_without_asker, require_decider
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.security.identifiers import uuid7
 
@@ -207,6 +208,8 @@ class TransferCorrections:
 
         Raises:
             OnePersonError: the approver is the person who asked for the reversal.
+            NotAllowedError: the approver may decide nothing any more.
+            LeftStaffError: who asked for the reversal may not.
             PrefundTooLowError: the prefund holds less than the reversal takes.
             TransferNotWaitingError: unknown, no reversal waits, or somebody else approved it.
         """
@@ -218,6 +221,8 @@ class TransferCorrections:
                 raise TransferNotWaitingError(f"id: {transfer_id} was reversed by {reversal['approved_by']}")
             if reversal["asked_by"] == approved_by:
                 raise OnePersonError(f"approved_by: {approved_by} asked for it, and it takes a second person")
+            await require_decider(locked.connection, approved_by)
+            await refuse_without_asker(locked.connection, reversal["asked_by"])
             await locked.connection.execute(_APPROVE, reversal["id"], approved_by)
             statement = f"UPDATE {self._kind.table} SET reversed_at = now() WHERE id = $1"  # noqa: S608 - constants
             await locked.connection.execute(statement, transfer_id)

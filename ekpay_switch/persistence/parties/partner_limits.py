@@ -21,6 +21,7 @@ from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.partner_limits import LimitKind
 from ekpay_switch.persistence.parties.partners import BUCKETS, NoSyndicateError, UnknownPartnerError
+from ekpay_switch.persistence.parties.staff import refuse_without_asker, require_decider
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.schema.books import accounts, partners
 from ekpay_switch.persistence.schema.limits import partner_limit_changes
@@ -124,6 +125,8 @@ class PartnerLimits:
 
         Raises:
             OnePersonError: the approver is the person who asked.
+            NotAllowedError: the approver may decide nothing any more.
+            LeftStaffError: who asked may not.
             LimitNotWaitingError: unknown, rejected, or approved by somebody else.
         """
         async with self._engine.begin() as connection:
@@ -133,6 +136,7 @@ class PartnerLimits:
                     raise OnePersonError(
                         f"approved_by: {approved_by} asked for it, and it takes a second person"
                     )
+                await _require_persons(connection, row.asked_by, approved_by)
                 # The clock of this moment: approvals of one limit come one after the other.
                 decided = {"approved_by": approved_by, "approved_at": func.clock_timestamp()}
                 await _decide(connection, change_id, decided)
@@ -236,6 +240,13 @@ async def _lock_change(
             f"id: {change_id} was rejected by {row.rejected_by}: {row.rejection_reason}"
         )
     return row
+
+
+async def _require_persons(connection: AsyncConnection, asked_by: str, approved_by: str) -> None:
+    """See `staff`; the driver's own connection is in the transaction that has locked the change."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    await require_decider(driver, approved_by)
+    await refuse_without_asker(driver, asked_by)
 
 
 async def _decide(connection: AsyncConnection, change_id: UUID, decided: dict[str, Any]) -> None:

@@ -5,17 +5,41 @@ They are known by name, so that a top-up, a refund by hand or a resolution can r
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.persistence.schema.books import staff
 from ekpay_switch.security.passphrases import hash_passphrase, passphrase_matches
+
+# The driver does not type its methods.
+Connection = Any
+
+# Whoever removes this person meanwhile waits until the decision is over.
+_MAY_DECIDE = "SELECT roles ? 'finance' AND disabled_at IS NULL FROM staff WHERE name = $1 FOR SHARE"
+# What a person has asked for, or says that was paid, and nobody has decided yet.
+_WAITING = text("""
+SELECT kind, count(*) AS number FROM (
+  SELECT 'top-ups' AS kind FROM top_ups
+  WHERE asked_by = :name AND num_nonnulls(approved_by, rejected_by) = 0
+  UNION ALL SELECT 'deposits' FROM deposit_transfers
+  WHERE asked_by = :name AND num_nonnulls(approved_by, rejected_by) = 0
+  UNION ALL SELECT 'reversals of transfers' FROM transfer_reversals
+  WHERE asked_by = :name AND num_nonnulls(approved_by, rejected_by) = 0
+  UNION ALL SELECT 'limits of partners' FROM partner_limit_changes
+  WHERE asked_by = :name AND num_nonnulls(approved_by, rejected_by) = 0
+  UNION ALL SELECT 'refunds' FROM refunds WHERE asked_by = :name AND state = 'asked'
+  UNION ALL SELECT 'refunds paid by hand' FROM refunds WHERE by_hand_by = :name AND state = 'by_hand'
+  UNION ALL SELECT 'decisions' FROM decisions
+  WHERE proposed_by = :name AND num_nonnulls(approved_at, rejected_at, lapsed_at) = 0) AS waiting
+GROUP BY kind ORDER BY kind
+""")
 
 
 class Role(StrEnum):
@@ -31,6 +55,10 @@ class StaffExistsError(SwitchError):
 
 class UnknownStaffError(SwitchError):
     """Nobody of that name is on the staff, or they may do nothing any more."""
+
+
+class LeftStaffError(SwitchError):
+    """Who asked for it may decide nothing any more: reject it, and let somebody else ask again."""
 
 
 class NotAllowedError(SwitchError):
@@ -68,8 +96,10 @@ class Staff:
             raise StaffExistsError from problem
         return member
 
-    async def disable(self, name: str, disabled_by: str) -> None:
+    async def disable(self, name: str, disabled_by: str) -> Mapping[str, int]:
         """From now on this person may do nothing, and what they proposed is not carried out any more.
+
+        Returns how much of each kind they have asked for that waits; the wing's own is not counted.
 
         Raises:
             UnknownStaffError: there is nobody of this name who may do anything.
@@ -82,6 +112,8 @@ class Staff:
         async with self._engine.begin() as connection:
             if (await connection.execute(change)).rowcount != 1:
                 raise UnknownStaffError
+            waiting = await connection.execute(_WAITING, {"name": name})
+            return {row.kind: row.number for row in waiting}
 
     async def verify(self, name: str, passphrase: str, role: Role) -> StaffMember:
         """The member of this name, if the passphrase is right and they have the role.
@@ -97,3 +129,26 @@ class Staff:
         if row is None or not is_right or role not in row.roles or row.disabled_at is not None:
             raise NotAllowedError
         return StaffMember(name, frozenset(Role(word) for word in row.roles))
+
+
+async def may_decide(connection: Connection, name: str) -> bool:
+    """Whether this person is of finance and on the staff; nobody removes them until the transaction ends."""
+    return bool(await connection.fetchval(_MAY_DECIDE, name))
+
+
+async def require_decider(connection: Connection, name: str) -> None:
+    """Raise NotAllowedError unless this person may decide now, in the transaction that carries it out."""
+    if not await may_decide(connection, name):
+        raise NotAllowedError
+
+
+async def refuse_without_asker(connection: Connection, name: str) -> None:
+    """Refuse to carry out what a person has asked for who may decide nothing any more.
+
+    A name that is nobody's on the staff is a client's, which asks for refunds through the API.
+
+    Raises:
+        LeftStaffError: they may not.
+    """
+    if await connection.fetchval(_MAY_DECIDE, name) is False:
+        raise LeftStaffError(f"asked_by: {name} may decide nothing any more; reject it and ask again")

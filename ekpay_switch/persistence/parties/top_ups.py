@@ -19,6 +19,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.persistence.parties.partners import BUCKETS, UnknownPartnerError
+from ekpay_switch.persistence.parties.staff import refuse_without_asker, require_decider
 from ekpay_switch.security.identifiers import uuid7
 
 # An asyncpg connection; the driver does not type its methods.
@@ -109,6 +110,8 @@ class TopUps:
 
         Raises:
             OnePersonError: the approver is the person who requested it.
+            NotAllowedError: the approver may decide nothing any more.
+            LeftStaffError: who requested it may not.
             UnknownTopUpError: unknown, or approved or rejected before.
         """
         connection = await self._connect()
@@ -121,6 +124,8 @@ class TopUps:
                     raise UnknownTopUpError
                 if row["asked_by"] == approved_by:
                     raise OnePersonError
+                await require_decider(connection, approved_by)
+                await refuse_without_asker(connection, row["asked_by"])
                 await connection.execute(_APPROVE, top_up_id, approved_by)
                 amount = Money(row["amount"])
                 entry = topped_up_entry(prefund_account(row["partner_id"], row["bucket"]), amount)

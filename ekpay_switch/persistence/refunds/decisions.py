@@ -29,6 +29,7 @@ from ekpay_switch.domain.refunds.with_payer import had_of
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.collections.break_refunds import is_owed_at_desk
 from ekpay_switch.persistence.collections.share_postings import read_split
+from ekpay_switch.persistence.parties.staff import refuse_without_asker, require_decider
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.payment_rows import add_notification, from_json, update_row
 from ekpay_switch.persistence.refunds.chargebacks import alarm_of_chargeback, take_chargeback
@@ -189,6 +190,8 @@ async def approve(case: RefundCase, by: str) -> Alarm | None:
     Raises:
         NotWaitingError: the refund does not wait for approval, or its payment has moved on.
         OnePersonError: the approver is the person who requested it.
+        NotAllowedError: the approver may decide nothing any more.
+        LeftStaffError: who requested it may not.
         DebtLimitError: the merchant's debt limit does not allow it.
         PaidAtDeskError: a decision about a break owes the money, or has paid it.
         ChargedBackError: the connector has taken the money back since it was requested.
@@ -198,6 +201,8 @@ async def approve(case: RefundCase, by: str) -> Alarm | None:
     _require_waiting(case, RefundState.REQUESTED)
     if case.refund["asked_by"] == by:
         raise OnePersonError(_ONE_PERSON)
+    await require_decider(case.connection, by)
+    await refuse_without_asker(case.connection, case.refund["asked_by"])
     kind = RefundKind(case.refund["kind"])
     match kind:
         case RefundKind.REFUND:
@@ -314,6 +319,8 @@ async def confirm(case: RefundCase, by: str) -> None:
         NotWaitingError: nobody has recorded that it was paid by hand.
         OnePersonError: the same person has recorded it.
         AlreadyWithPayerError: the payer would have more than was collected; withdraw the record.
+        NotAllowedError: who confirms may decide nothing any more.
+        LeftStaffError: who recorded it may not.
     """
     if case.refund["confirmed_by"] == by:
         return
@@ -325,6 +332,8 @@ async def confirm(case: RefundCase, by: str) -> None:
     if recorded_by == by:
         raise OnePersonError(_ONE_PERSON)
     await _require_not_had(case)
+    await require_decider(case.connection, by)
+    await refuse_without_asker(case.connection, recorded_by)
     plan = decide_refund(locked_refund_of(case.refund), case.payment_state, PaidByHand(bank_reference))
     details = StepDetails(by, {"confirmed_by": by})
     await write_plan(case.connection, case.payment, case.refund, plan, details)

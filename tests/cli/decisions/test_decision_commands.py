@@ -132,7 +132,8 @@ def test_a_person_who_has_left_decides_nothing_any_more(
     first, second = persons
     decision, code = _propose(ekpay, late, first, "write_off")
     left = ekpay("staff", "disable", first, "--as", second, **SECOND)
-    assert (left.code, left.out) == (0, f"{first} may do nothing any more.\n")
+    waits = "What they asked for waits and is not carried out, reject it: 1 decisions.\n"
+    assert (left.code, left.out) == (0, f"{first} may do nothing any more.\n{waits}")
 
     done = ekpay("decide", "approve", decision, "--code", code, "--as", second, **SECOND)
 

@@ -32,6 +32,7 @@ from sandbox.rehearsals.installation.installation import (
     running_stage,
 )
 from sandbox.rehearsals.installation.rest_shop import RestShop, create_shop
+from tests.faults.finance import finance_office
 from tests.faults.installation import ROOT
 from tests.faults.matrix_installation import OpenSite, environment, retimed
 
@@ -157,7 +158,7 @@ async def open_site(folder: Path) -> AsyncIterator[Site]:
                     for name, port in setting.gateways.items()
                 },
                 biller=await closing.enter_async_context(NescoAdminClient(biller)),
-                finance=RefundStaffActions(transactions),
+                finance=await finance_office(transactions),
                 lookout=lookout,
             )
 

@@ -22,6 +22,7 @@ from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
 from sandbox.rehearsals.demo.admin_clients.nesco import NescoAdminClient
 from sandbox.rehearsals.installation.installation import WALLET, StageSettings, WalletPorts, running_stage
 from sandbox.rehearsals.installation.rest_shop import create_shop
+from tests.faults.finance import finance_office
 from tests.faults.installation import ROOT
 from tests.faults.matrix_installation import OpenSite, environment, retimed
 from tests.faults.wallets.counting_proxy import Witness, standing_before
@@ -88,7 +89,7 @@ async def open_site(folder: Path) -> AsyncIterator[WalletSite]:
                     for name, kind in DESKS.items()
                 },
                 witness=witness,
-                finance=RefundStaffActions(transactions),
+                finance=await finance_office(transactions),
             )
 
 

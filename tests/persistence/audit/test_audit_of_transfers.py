@@ -11,7 +11,7 @@ from ekpay_switch.persistence.ledger.transfer_corrections import DEPOSITS, TOP_U
 from ekpay_switch.persistence.parties.top_ups import TopUp, TopUps
 from tests.persistence.books import Books
 
-STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, 'x', '[]')"
+STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, 'x', '[\"finance\"]')"
 # As somebody who is above the conditions would do it.
 FREE = """
 ALTER TABLE {table} DROP CONSTRAINT ck_{table}_two_persons;

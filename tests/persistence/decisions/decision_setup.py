@@ -29,16 +29,12 @@ from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import APPROVED, BILLER, REFUSED, SILENT, Books, delivery_of
 from tests.persistence.collections.collection_setup import agreed
 from tests.persistence.collections.test_held import held_page
-from tests.persistence.refunds.refund_setup import SILENCE, Office
+from tests.persistence.refunds.refund_setup import NEW_STAFF, SILENCE, Office
 
 PROPOSES, APPROVES, THIRD = "Rahima", "Karim", "Salma"
 CHART = read_journal_chart(Path("config/journal.toml"))
 UNDOING = BillerTraits(undoes=True)
 BILLERS = {BILLER: UNDOING}
-NEW_STAFF = """
-INSERT INTO staff (name, passphrase_hash, roles) SELECT n, '', '["finance"]' FROM unnest($1::text[]) AS n
-ON CONFLICT DO NOTHING
-"""
 LONG_AGO = {
     "payments": "UPDATE payments SET updated_at = now() - interval '30 days' WHERE id = $1",
     "refunds": "UPDATE refunds SET created_at = now() - interval '30 days' WHERE id = $1",

@@ -21,7 +21,9 @@ from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import REFUSED, Books, a_top_up, kinds, recording_of, refusals
 from tests.persistence.conftest import open_books
 
-NEW_STAFF = "INSERT INTO staff (name, passphrase_hash, roles) SELECT n, '', '[]' FROM unnest($1::text[]) AS n"
+NEW_STAFF = """
+INSERT INTO staff (name, passphrase_hash, roles) SELECT n, '', '["finance"]' FROM unnest($1::text[]) AS n
+"""
 TAKEN = "SELECT sum(taken)::bigint FROM accounts WHERE code LIKE 'prefund:bank1:%'"
 
 

@@ -26,7 +26,7 @@ from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from tests.persistence.books import Books, delivery_of
 
 BILLER = "desco_postpaid"
-STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, 'x', '[]')"
+STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, 'x', '[\"finance\"]')"
 
 
 @pytest.fixture

@@ -25,13 +25,14 @@ from ekpay_switch.persistence.ledger.transfer_corrections import (
 )
 from ekpay_switch.persistence.ledger.windows import SettlementWindows
 from ekpay_switch.persistence.parties.partner_statements import read_statements
+from ekpay_switch.persistence.parties.staff import LeftStaffError, NotAllowedError
 from ekpay_switch.persistence.parties.top_ups import (
     OnePersonError,
     TopUpExistsError,
     UnknownTopUpError,
 )
 from tests.persistence.books import Books
-from tests.persistence.ledger.transfer_setup import AMOUNT, BILLER, PARTNER, REFERENCE, Desk, open_desk
+from tests.persistence.ledger.transfer_setup import AMOUNT, BILLER, LEFT, PARTNER, REFERENCE, Desk, open_desk
 
 ALREADY_THERE = (TopUpExistsError, TransferExistsError)
 NOT_WAITING = (UnknownTopUpError, UnknownTransferError, TransferNotWaitingError)
@@ -293,3 +294,23 @@ async def test_a_reversed_deposit_is_no_vending(books: Books) -> None:
     minutes = watch._vended[f"biller_deposit:{BILLER}"]  # noqa: SLF001 - what it has seen
     assert sum(minutes.values()) == 0
     await engine.dispose()
+
+
+# ---- whoever has left
+
+
+async def test_nobody_who_has_left_approves_and_nothing_of_theirs_is_carried_out(desk: Desk) -> None:
+    waits, asked_back = await desk.ask(reference="BANK-7"), await desk.asked_back()
+    before = await desk.moved()
+    await desk.books.tell(LEFT, "Karim")
+    for approve in (desk.approve(waits, "Karim"), desk.corrections.approve_reversal(asked_back, "Karim")):
+        with pytest.raises(NotAllowedError):
+            await approve
+    await desk.books.tell(LEFT, "Rahima")
+    for approve in (desk.approve(waits, "Selim"), desk.corrections.approve_reversal(asked_back, "Selim")):
+        with pytest.raises(LeftStaffError, match="asked_by: Rahima may decide nothing any more"):
+            await approve
+    assert await desk.moved() == before
+    # What they have asked for is rejected, and asked for again by somebody else.
+    await desk.corrections.reject(waits, "she has left", "Selim")
+    await desk.corrections.reject_reversal(asked_back, "she has left", "Selim")

@@ -13,7 +13,9 @@ from tests.persistence.books import Books
 BILLER, PARTNER = "nesco_prepaid", "bank1"
 REFERENCE = "BANK-1"
 AMOUNT = Money(50_000)
-STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, 'x', '[]')"
+STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, 'x', '[\"finance\"]')"
+
+LEFT = "UPDATE staff SET disabled_at = now(), disabled_by = 'Selim' WHERE name = $1"
 
 
 @dataclass

@@ -20,13 +20,15 @@ from ekpay_switch.persistence.parties.partner_limits import (
     RefusedLimitError,
 )
 from ekpay_switch.persistence.parties.partners import NoSyndicateError, UnknownPartnerError
+from ekpay_switch.persistence.parties.staff import LeftStaffError, NotAllowedError
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from tests.persistence.books import Books
 
 NEW_STAFF = """
 INSERT INTO staff (name, passphrase_hash, roles)
-SELECT n, '', '[]' FROM unnest('{Rahima,Karim,Selim}'::text[]) AS n
+SELECT n, '', '["finance"]' FROM unnest('{Rahima,Karim,Selim}'::text[]) AS n
 """
+LEFT = "UPDATE staff SET disabled_at = now(), disabled_by = 'Selim' WHERE name = $1"
 ROWS = "SELECT code, floor, daily_limit FROM accounts WHERE code LIKE 'prefund:bank1:%' ORDER BY code"
 ORDER = LimitOrder("bank1", LimitKind.DAILY, Money(10_000), "agreed")
 
@@ -187,3 +189,17 @@ async def test_the_switch_cannot_change_what_was_asked_for(books: Books, limits:
                 await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def test_nobody_who_has_left_approves_and_nothing_of_theirs_is_carried_out(
+    books: Books, limits: PartnerLimits
+) -> None:
+    change_id = await limits.ask(ORDER, "Rahima")
+    await books.tell(LEFT, "Karim")
+    with pytest.raises(NotAllowedError):
+        await limits.approve(change_id, "Karim")
+    await books.tell(LEFT, "Rahima")
+    with pytest.raises(LeftStaffError, match="asked_by: Rahima may decide nothing any more"):
+        await limits.approve(change_id, "Selim")
+    assert await _in_force(books) == [(0, None), (0, None)]
+    assert (await limits.reject(change_id, "she has left", "Selim")).state is LimitState.REJECTED

@@ -11,6 +11,7 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.persistence.parties.staff import LeftStaffError, NotAllowedError
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.refunds.decisions import NothingInSuspenseError, NotWaitingError
 from ekpay_switch.persistence.refunds.staff_actions import (
@@ -18,6 +19,7 @@ from ekpay_switch.persistence.refunds.staff_actions import (
     RefundRefusedError,
     UnknownRefundError,
 )
+from ekpay_switch.ports.collections import RefundOpened
 from tests.persistence.collections.collection_setup import KEPT, TAKEN, Till, agreed
 from tests.persistence.refunds.refund_setup import (
     BILLED,
@@ -29,6 +31,7 @@ from tests.persistence.refunds.refund_setup import (
     wanted,
 )
 
+LEFT = "UPDATE staff SET disabled_at = now(), disabled_by = 'Selim' WHERE name = $1"
 ASKS, AGREES = "Rahima", "Karim"
 
 
@@ -368,3 +371,28 @@ async def test_what_is_not_in_suspense_is_not_given_back_by_a_review(office: Off
         with pytest.raises(NothingInSuspenseError):
             await office.desk.request_review_give_back(held.payment_id, "why not", ASKS)
     assert issubclass(NothingInSuspenseError, SwitchError)
+
+
+async def test_nobody_who_has_left_approves_and_nothing_of_theirs_is_carried_out(office: Office) -> None:
+    refund_id = await _asked(office, await office.completed(), 40_000)
+    by_hand = await office.by_hand()
+    await office.desk.record_paid_by_hand(by_hand, "BANK-1", ASKS)
+    before = await office.till.balances()
+    await office.books.tell(LEFT, AGREES)
+    for decide in (office.desk.approve, office.desk.confirm_paid_by_hand):
+        with pytest.raises(NotAllowedError):
+            await decide(refund_id if decide == office.desk.approve else by_hand, AGREES)
+    await office.books.tell(LEFT, ASKS)
+    for decide in (office.desk.approve, office.desk.confirm_paid_by_hand):
+        with pytest.raises(LeftStaffError, match="asked_by: Rahima may decide nothing any more"):
+            await decide(refund_id if decide == office.desk.approve else by_hand, "Selim")
+    assert await office.till.balances() == before
+    await office.desk.reject(refund_id, "Selim")
+    await office.desk.withdraw_paid_by_hand(by_hand, "she has left", "Selim")
+
+
+async def test_what_a_client_asks_for_needs_nobody_on_the_staff_but_who_approves(office: Office) -> None:
+    paid = await office.completed()
+    opened = await office.refunds.request(wanted(paid.payment_id, needs_approval=True), PARTS_MAX, DAYS_MAX)
+    assert isinstance(opened, RefundOpened)
+    assert (await office.desk.approve(opened.view.refund_id, AGREES)).state is RefundState.APPROVED

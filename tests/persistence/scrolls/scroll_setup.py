@@ -21,7 +21,8 @@ from ekpay_switch.ports.decisions import Proposal
 from ekpay_switch.security.identifiers import uuid7
 from tests.database import database_of
 from tests.persistence.books import APPROVED, BILLER, REFUSED, Books, delivery_of, recording_of
-from tests.persistence.decisions.decision_setup import APPROVES, BILLERS, CHART, NEW_STAFF, PROPOSES
+from tests.persistence.decisions.decision_setup import APPROVES, BILLERS, CHART, PROPOSES
+from tests.persistence.refunds.refund_setup import NEW_STAFF
 
 NUMBERED = ScrollTerms(layout="common", cycles=4, is_numbered=True, base=1)
 PLAIN = ScrollTerms(layout="common", cycles=4)

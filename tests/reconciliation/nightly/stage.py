@@ -31,6 +31,7 @@ from reconciliation.intake.participants import with_banks
 from reconciliation.nightly.night_configuration import NightRules
 from reconciliation.nightly.night_run import NightContext, NightOutcome, NightStep, Watcher, run_nights
 from tests.reconciliation.institution_files import WRITERS, Credit, Head, Movement, stmt_sonali
+from tests.reconciliation.persons import Everybody
 
 CONFIG = Path(__file__).parents[3] / "config"
 SUN, MON, TUE, WED = (date(2026, 4, day) for day in (5, 6, 7, 8))
@@ -197,7 +198,7 @@ class NightStage:
 
     @property
     def persons(self) -> Persons:
-        raise NotImplementedError
+        return Everybody()
 
     async def write_partner_statements(self, _night: date, folder: Path) -> int:
         await asyncio.to_thread(folder.mkdir, parents=True)

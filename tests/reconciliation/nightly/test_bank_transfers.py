@@ -33,7 +33,9 @@ def instant(day: date) -> datetime:
 async def staffed(stage: NightStage) -> NightStage:
     stage.institutions = (NPSB,)
     for person in ("rahima", "karim"):
-        await stage.rows("INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', '[]')", person)
+        await stage.rows(
+            "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', '[\"finance\"]')", person
+        )
     await stage.rows(
         "INSERT INTO partners (id, name, nd_id, syndct_id, user_id, pass_key_hash, secret_sealed, lane)"
         " VALUES ('bank1', 'bank1', 'NS1', 's1', 'bank1', '', '', 0)"

@@ -47,6 +47,7 @@ from reconciliation.results.records import (
 )
 from reconciliation.results.runs import write_run
 from tests.database import database_of
+from tests.reconciliation.persons import Everybody
 
 CONFIG = Path(__file__).parents[3] / "config"
 NIGHT = date(2026, 11, 2)
@@ -77,14 +78,6 @@ class DyingBooks(Adjustments):
     async def post(self, connection: Connection, adjustments: Sequence[Adjustment]) -> None:
         await super().post(connection, adjustments)
         raise ConnectionResetError
-
-
-@dataclass
-class Everybody:
-    """Persons whose passphrase is their name."""
-
-    async def verify(self, name: str, passphrase: str) -> None:
-        assert name == passphrase
 
 
 @dataclass

@@ -19,6 +19,7 @@ from reconciliation.results.records import BreakEventKind, BreakState
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, OTHER, THIRD, DyingBooks, Scene
 
 LARGE = 1_000_001
+LEFT = "UPDATE staff SET disabled_at = now(), disabled_by = 'jamal' WHERE name = $1"
 
 
 async def test_a_write_off_by_its_own_maker_is_refused_by_the_database_and_audited(scene: Scene) -> None:
@@ -302,3 +303,23 @@ async def test_decisions_are_rows_that_nobody_changes(scene: Scene) -> None:
         for statement in (update, delete, f"TRUNCATE {name}"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await scene.connection.execute(statement)
+
+
+@pytest.mark.parametrize("who", [MAKER, CHECKER])
+async def test_a_decision_rests_on_nobody_who_has_left(scene: Scene, who: str) -> None:
+    break_id = await scene.found("LEDGER_ONLY", amount=LARGE, exposure=LARGE)
+    one = await scene.propose(break_id)
+    await scene.check(one)
+    await scene.root.execute(LEFT, who)
+    with pytest.raises(UnfitError, match=f"{who} may decide nothing any more"):
+        await scene.check(one, OTHER)
+    assert await scene.balances() == {}
+    assert (await scene.check(one, OTHER, CheckerVerdict.REJECTED)).outcome is ProposalOutcome.REJECTED
+
+
+async def test_somebody_who_has_left_approves_no_break(scene: Scene) -> None:
+    one = await scene.propose(await scene.found("LEDGER_ONLY"))
+    await scene.root.execute(LEFT, CHECKER)
+    with pytest.raises(UnfitError, match=f"{CHECKER} may decide nothing any more"):
+        await scene.check(one)
+    assert (await scene.check(one, OTHER)).outcome is ProposalOutcome.APPROVED

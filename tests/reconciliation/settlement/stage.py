@@ -12,7 +12,7 @@ import polars as pl
 
 from ekpay_switch.domain.ledger.entries import Entry, increase
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
-from ekpay_switch.ports.finance import Adjustment, Finance
+from ekpay_switch.ports.finance import Adjustment, Connection, Finance
 from reconciliation.canonical_row import BRINGS, FILE, IDENTITY, LEDGER, MATCHED, SUCCESS, complete
 from reconciliation.results.committed_rows import ChangedRows, row_names
 from reconciliation.results.records import RunRecord
@@ -42,6 +42,9 @@ class Persons:
 
     async def verify(self, name: str, passphrase: str) -> None:
         self.asked.append((name, passphrase))
+
+    async def may_decide(self, _connection: Connection, _name: str) -> bool:
+        return True
 
 
 @dataclass
