@@ -227,12 +227,9 @@ class _LockedFinding:
     async def recorded_before(self, finding: TryFinding) -> TryRecorded:
         """What was answered when this finding was recorded under its epoch; nothing is written."""
         state, alarm = State(self.payment["state"]), self.alarm_of_repeat(finding)
+        named = (self.locked_try.payment_id, self.locked_try.attempt_id)
         if isinstance(finding, MoneyHeld) and await self.connection.fetchval(
-            IS_FIRST_HELD,
-            self.locked_try.payment_id,
-            self.locked_try.attempt_id,
-            HELD,
-            self.try_row["held_at"],
+            IS_FIRST_HELD, *named, HELD, self.try_row["held_at"]
         ):
             alarm = Alarm.HELD_FOR_RISK
         return TryRecorded(state, alarm, further_alarm(finding, alarm))
