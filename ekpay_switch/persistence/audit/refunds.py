@@ -58,6 +58,7 @@ ORDER BY 1
 """
 TOTALS = f"""
 SELECT t.attempt_id, a.outcome, t.collected, t.refunded, t.charged_back, b.owed_at_desk, b.owed_beside,
+  t.held_at IS NOT NULL AS is_held,
   coalesce(sum(r.amount - r.from_suspense), 0) AS held,
   coalesce(sum(r.amount) FILTER (WHERE r.kind = '{RefundKind.CHARGEBACK}'), 0) AS taken
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
@@ -212,8 +213,15 @@ def collected_fault(row: Row) -> str | None:
 def total_fault(row: Row) -> str | None:
     """What is wrong unless a try's running totals are those of its refunds, and at most what it collected.
 
-    What finance owes by decisions about breaks is not given back as well (`break_refunds`).
+    What it has collected is held for no risk any more. What finance owes by decisions about breaks is not
+    given back as well (`break_refunds`).
     """
+    if row["is_held"] and row["collected"] is not None:
+        return "it has collected its money, and its connector holds it for its risk"
+    return _running_total_fault(row) or _desk_fault(row)
+
+
+def _running_total_fault(row: Row) -> str | None:
     if row["refunded"] != row["held"]:
         return f"its running total is {row['refunded']} paisa, and its refunds hold {row['held']}"
     if row["refunded"] > (row["collected"] or 0):
@@ -223,7 +231,7 @@ def total_fault(row: Row) -> str | None:
     is_unexpected = row["outcome"] == TryEnd.SECOND_SUCCESS and row["refunded"] != row["collected"]
     if is_unexpected and (row["refunded"] or row["owed_at_desk"] is None):
         return "nobody waited for its money, and it does not go back"
-    return _desk_fault(row)
+    return None
 
 
 def _desk_fault(row: Row) -> str | None:

@@ -89,6 +89,7 @@ tries = Table(
     CheckConstraint("(collected IS NULL) = (collected_at IS NULL)", name="collected_at"),
     CheckConstraint("refunded >= 0 AND refunded <= coalesce(collected, 0)", name="refunded"),
     CheckConstraint("charged_back >= 0 AND charged_back <= coalesce(collected, 0)", name="charged_back"),
+    CheckConstraint("held_at IS NULL OR collected IS NULL", name="held"),
     CheckConstraint("num_nulls(charge, fee, vat) IN (0, 3)", name="price"),
     CheckConstraint("least(charge, fee, vat) >= 0", name="price_sums"),
 )
@@ -375,7 +376,21 @@ CREATE TRIGGER tries_movement_once AFTER UPDATE OF provider_transaction ON tries
   FOR EACH ROW WHEN (NEW.provider_transaction IS DISTINCT FROM OLD.provider_transaction)
   EXECUTE FUNCTION check_first_movement()
 """
+# Money that is collected is held no more, whatever code records it: older one does not know the mark.
+_HOLD = """
+CREATE FUNCTION end_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.held_at := NULL;
+  RETURN NEW;
+END $$
+"""
+_HOLD_TRIGGER = """
+CREATE TRIGGER tries_hold_ends BEFORE UPDATE ON tries
+  FOR EACH ROW WHEN (OLD.collected IS NULL AND NEW.collected IS NOT NULL AND NEW.held_at IS NOT NULL)
+  EXECUTE FUNCTION end_hold()
+"""
 MOVEMENT_TRIGGERS = {
+    "tries_hold_ends": (_HOLD, _HOLD_TRIGGER),
     "further_movements_once": (_FURTHER, _FURTHER_TRIGGER),
     "tries_movement_once": (_FIRST, _FIRST_TRIGGER),
 }

@@ -2,8 +2,10 @@
 
 Safe while the switch runs: a column without a default and an index over none of the rows that stand, which is
 built under a lock that holds back new tries for as long as it takes to read them, 0.2 seconds for a million
-in memory. Old code neither reads nor writes the column: a try that is held is for it a try in doubt, and what
-it records of a held try leaves the mark, which new code takes away with its next answer. The table is new,
+in memory, and as long again for the condition that no try is held and collected at once. Old code neither
+reads nor writes the column: a try that is held is for it a try in doubt. A trigger takes the mark away where
+it records that money was collected; what else it records leaves the mark, which new code takes away with its
+next answer. The table is new,
 and old code keeps what belongs there as evidence alone. Two persons decide about it, so decisions have one
 kind of case more.
 
@@ -61,6 +63,18 @@ _NOT_WHILE_OWED = """\
     RAISE EXCEPTION 'a decision about a break owes money beside this try' USING ERRCODE = 'check_violation';
   END IF;
 """
+_HOLD = """
+CREATE FUNCTION end_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.held_at := NULL;
+  RETURN NEW;
+END $$
+"""
+_HOLD_TRIGGER = """
+CREATE TRIGGER tries_hold_ends BEFORE UPDATE ON tries
+  FOR EACH ROW WHEN (OLD.collected IS NULL AND NEW.collected IS NOT NULL AND NEW.held_at IS NOT NULL)
+  EXECUTE FUNCTION end_hold()
+"""
 REFUSE = """
 DO $$
 BEGIN
@@ -85,7 +99,12 @@ _KINDS = (
 def upgrade() -> None:
     """Add the mark and its index, and the table of money that is told and not booked."""
     op.execute("SET LOCAL lock_timeout = '3s'")
-    op.execute("ALTER TABLE tries ADD COLUMN held_at TIMESTAMP WITH TIME ZONE")
+    op.execute(
+        "ALTER TABLE tries ADD COLUMN held_at TIMESTAMP WITH TIME ZONE,"
+        " ADD CONSTRAINT ck_tries_held CHECK (held_at IS NULL OR collected IS NULL)"
+    )
+    op.execute(_HOLD)
+    op.execute(_HOLD_TRIGGER)
     op.execute("CREATE INDEX ix_tries_held_at ON tries (held_at) WHERE held_at IS NOT NULL")
     for statement in UNBOOKED.split(";\n"):
         op.execute(statement)
@@ -102,6 +121,8 @@ def downgrade() -> None:
     op.execute(_FURTHER.format(more=""))
     op.execute("ALTER TABLE break_refunds DROP COLUMN is_beside")
     _allow_cases(_KINDS)
+    op.execute("DROP TRIGGER tries_hold_ends ON tries")
+    op.execute("DROP FUNCTION end_hold")
     op.execute("DROP INDEX ix_tries_held_at")
     op.execute("ALTER TABLE tries DROP COLUMN held_at")
 

@@ -185,6 +185,14 @@ TAMPERINGS = (
         ),
     ),
     Tampering(
+        "collected money that is held as well",
+        "SELECT 'tries ' || $try_of_done",
+        (
+            "ALTER TABLE tries DROP CONSTRAINT ck_tries_held",
+            "UPDATE tries SET held_at = now() WHERE attempt_id = $try_of_done",
+        ),
+    ),
+    Tampering(
         "the refund of what came twice deleted",
         "SELECT 'tries ' || $try_of_unexpected",
         (

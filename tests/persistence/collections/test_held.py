@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from ekpay_switch.domain.alarms import Alarm
@@ -121,6 +122,20 @@ async def test_what_is_over_is_no_longer_listed(till: Till) -> None:
     assert found.held_at is None
     never = await till.collections._transactions.run(lambda c: find_held(c, UUID(int=1)))  # noqa: SLF001
     assert never is None
+
+
+async def test_money_that_is_collected_is_held_no_more_whatever_code_records_it(till: Till) -> None:
+    """Code of before the mark sets what was collected, and knows nothing of it."""
+    held = await held_page(till)
+    await till.books.tell(
+        "UPDATE tries SET collected = 1, collected_at = now() WHERE attempt_id = $1", held.attempt_id
+    )
+    assert (await till.row(held))["held_at"] is None
+    with pytest.raises(asyncpg.CheckViolationError, match="ck_tries_held"):
+        await till.books.tell("UPDATE tries SET held_at = now() WHERE attempt_id = $1", held.attempt_id)
+    await till.books.tell(
+        "UPDATE tries SET collected = NULL, collected_at = NULL WHERE attempt_id = $1", held.attempt_id
+    )
 
 
 # ---- accepted
