@@ -55,10 +55,7 @@ SELECT p.partner_id, p.lane, p.state AS payment_state, p.biller_id, p.currency, 
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id JOIN payments AS p ON p.id = t.payment_id
 WHERE t.attempt_id = ANY($1) ORDER BY t.next_action_at
 """  # noqa: S608 - constants
-IS_MONEY_HELD = """
-SELECT EXISTS (SELECT FROM tries
-  WHERE payment_id = $1 AND attempt_id IS DISTINCT FROM $2 AND held_at IS NOT NULL)
-"""
+IS_MONEY_HELD = "SELECT EXISTS (SELECT FROM tries WHERE payment_id = $1 AND held_at IS NOT NULL)"
 NEW_ATTEMPT = """
 INSERT INTO attempts (id, payment_id, leg, far_side, reference, state, step, sends, send_until)
 VALUES ($1, $2, $3, $4, $5, 'open', $6, 1, now() + $7::interval)
@@ -196,9 +193,9 @@ async def keep_evidence(
     )
 
 
-async def is_money_held(connection: Connection, payment_id: UUID, apart_from: UUID | None = None) -> bool:
-    """Whether a connector holds money of this payment for its risk, under another try than `apart_from`."""
-    return bool(await connection.fetchval(IS_MONEY_HELD, payment_id, apart_from))
+async def is_money_held(connection: Connection, payment_id: UUID) -> bool:
+    """Whether a connector holds money of this payment for its risk, under any of its tries."""
+    return bool(await connection.fetchval(IS_MONEY_HELD, payment_id))
 
 
 def is_leased(row: Row, now: object) -> bool:

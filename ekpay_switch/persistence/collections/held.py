@@ -6,27 +6,17 @@ movement, the payment, the try (`payment_rows`); whoever holds the try loses it,
 its way becomes evidence. Each is done once, and repeated it answers the same.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.collections.connector_calls import (
-    Collected,
-    judge_collected,
-)
-from ekpay_switch.domain.collections.funding import (
-    LockedTry,
-    MoneyCollected,
-    NothingCollected,
-    TryEnd,
-    TryState,
-)
+from ekpay_switch.domain.collections.connector_calls import Collected, judge_collected
+from ekpay_switch.domain.collections.funding import LockedTry, MoneyCollected, NothingCollected, TryEnd
 from ekpay_switch.domain.collections.held_decisions import HeldDecision
+from ekpay_switch.domain.decisions.case import HeldMoney
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.merchants import is_merchant
-from ekpay_switch.domain.money import BDT, Money
+from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.collections.finding_evidence import HELD, facts_of_movement, movement_of_facts
 from ekpay_switch.persistence.collections.findings import write_decision
@@ -49,18 +39,14 @@ from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.collections import TryRecorded
 
 # The newest answer that says that it is held has everything that would be booked.
-_READ = """
-SELECT t.payment_id, t.attempt_id, t.connector_id, t.held_at, t.asked_at, a.state AS try_state, p.partner_id,
-  p.lane, p.biller_id, p.state AS payment_state, p.currency, p.quote_expires_at <= now() AS is_quote_expired,
-  p.amount + p.rounding + coalesce(t.charge, p.charge) + coalesce(t.fee, p.fee) + coalesce(t.vat, p.vat)
-    AS ordered, e.facts
-FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id JOIN payments AS p ON p.id = t.payment_id
+READ_ONE = """
+SELECT t.payment_id, t.connector_id, p.lane, p.biller_id, e.facts
+FROM tries AS t JOIN payments AS p ON p.id = t.payment_id
 CROSS JOIN LATERAL (
   SELECT facts FROM evidence WHERE payment_id = t.payment_id AND attempt_id = t.attempt_id AND kind = $1
   ORDER BY epoch DESC LIMIT 1) AS e
+WHERE t.attempt_id = $2
 """
-READ_HELD = f"{_READ} WHERE t.held_at IS NOT NULL ORDER BY t.held_at LIMIT $2"
-READ_ONE = f"{_READ} WHERE t.attempt_id = $2"
 
 
 class NotHeldError(SwitchError):
@@ -71,41 +57,14 @@ class NotRefusableError(SwitchError):
     """The held money cannot be refused here; the message names the field of the provider's answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldTry:
-    """A try whose money its connector holds for its risk, since `held_at`.
-
-    `ordered` is the price that the connector was asked to collect, `money` what it says it holds, with the
-    facts of its newest answer, of which it keeps `charge_basis_points`; `why` is its reason. Where
-    `is_quote_expired`, accepting it collects a bill that is not delivered any more, so that the money goes
-    back to the payer. Times are the database's, UTC.
-    """
-
-    payment_id: UUID
-    attempt_id: UUID
-    partner_id: str
-    payee: str
-    connector_id: str
-    payment_state: State
-    try_state: TryState
-    held_at: datetime | None
-    asked_at: datetime | None
-    is_quote_expired: bool
-    ordered: Money
-    money: Collected
-    charge_basis_points: int
-    why: str
-
-
-async def read_held(connection: Connection, limit: int = 1_000) -> Sequence[HeldTry]:
-    """Every try whose money is held, the one held longest first."""
-    return [_held_try(row) for row in await connection.fetch(READ_HELD, HELD, limit)]
-
-
-async def find_held(connection: Connection, attempt_id: UUID) -> HeldTry | None:
-    """The try if its money is or was held, `held_at` None where that is over; None for any other."""
+async def find_held(connection: Connection, attempt_id: UUID) -> HeldMoney | None:
+    """What the connector last said that it holds, or held, under a try; None where it never said so."""
     row = await connection.fetchrow(READ_ONE, HELD, attempt_id)
-    return None if row is None else _held_try(row)
+    if row is None:
+        return None
+    facts = from_json(row["facts"])
+    money = movement_of_facts(facts)
+    return HeldMoney(attempt_id, money.amount, money.provider_transaction, int(facts["charge_basis_points"]))
 
 
 async def accounts_of_held(connection: Connection, attempt_id: UUID) -> set[str]:
@@ -126,7 +85,8 @@ async def accept_held(connection: Connection, attempt_id: UUID, by: str, reason:
     """Take the held money as ours: it is recorded as the connector's own "collected" would be.
 
     It funds its payment, goes to suspense and back where the payment waits for none, and is left to a review
-    where it differs from the order. `by` is the person who decided last.
+    where it differs from the order. What the connector told beside it is not accepted with it. `by` is the
+    person who decided last.
 
     Raises:
         NotHeldError: none is held, or it was refused; nothing was written.
@@ -137,7 +97,8 @@ async def accept_held(connection: Connection, attempt_id: UUID, by: str, reason:
 async def refuse_held(connection: Connection, attempt_id: UUID, by: str, reason: str) -> TryRecorded:
     """Give the held money back: it is booked to suspense, and its refund is sent to the connector.
 
-    Its payment waits for another try, or expires where its quote has, as if nothing had been collected.
+    Its payment waits for another try, or expires where its quote has, as if nothing had been collected. What
+    finance owes for a break already stays in suspense.
 
     Raises:
         NotHeldError: none is held, or it was accepted; nothing was written.
@@ -210,23 +171,3 @@ async def _read(connection: Connection, attempt_id: UUID) -> Row:
         raise NotHeldError("its connector never said that it holds money of it")
     found: Row = row
     return found
-
-
-def _held_try(row: Row) -> HeldTry:
-    facts = from_json(row["facts"])
-    return HeldTry(
-        payment_id=row["payment_id"],
-        attempt_id=row["attempt_id"],
-        partner_id=row["partner_id"],
-        payee=row["biller_id"],
-        connector_id=row["connector_id"],
-        payment_state=State(row["payment_state"]),
-        try_state=TryState(row["try_state"]),
-        held_at=row["held_at"],
-        asked_at=row["asked_at"],
-        is_quote_expired=row["is_quote_expired"],
-        ordered=Money(row["ordered"], row["currency"]),
-        money=movement_of_facts(facts),
-        charge_basis_points=int(facts["charge_basis_points"]),
-        why=facts.get("why", ""),
-    )

@@ -13,7 +13,6 @@ from ekpay_switch.domain.decisions.case import (
     BillerTraits,
     Case,
     CaseKind,
-    HeldMoney,
     PaymentCase,
     RefundInDoubt,
 )
@@ -31,7 +30,13 @@ from ekpay_switch.persistence.collections.share_postings import sums_of_try
 from ekpay_switch.persistence.file_statements import COUNTED
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_ACCOUNTS, sums_of
 from ekpay_switch.persistence.host_links.decided import read_host_request
-from ekpay_switch.persistence.payment_rows import LOCK_TRY, from_json, lock_books
+from ekpay_switch.persistence.payment_rows import (
+    LOCK_TRY,
+    MOVEMENT_LOCK,
+    from_json,
+    lock_books,
+    lock_name,
+)
 from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 from ekpay_switch.persistence.short_transactions import Connection
@@ -148,6 +153,7 @@ FROM payments AS p WHERE p.id = $1
 UNION ALL SELECT p.lane, p.id, p.partner_id, p.bucket, true
 FROM refunds AS r JOIN payments AS p ON p.id = r.payment_id WHERE r.id = $1
 """
+_CONNECTORS = "SELECT DISTINCT connector_id FROM tries WHERE payment_id = $1 ORDER BY connector_id"
 _BALANCES = """
 SELECT o.account, sum(o.amount)::bigint AS total
 FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
@@ -191,13 +197,19 @@ def _named(cases: str) -> str:
     return f"SELECT * FROM ({cases}) AS named (subject, payment_id, amount, since)"
 
 
-async def lock_subject(connection: Connection, subject: UUID) -> None:
-    """Take every lock that a decision about this payment or refund needs, in the usual order."""
+async def lock_subject(connection: Connection, subject: UUID, movement: str = "") -> None:
+    """Take every lock that a decision about this payment or refund needs, in the usual order.
+
+    `movement` is the name of a movement of money that the decision gives to a try of the payment.
+    """
     lane = await connection.fetchrow(_LANE, subject)
     if lane is None:
         return
     await lock_books(connection, lane["lane"])
     await connection.fetch(LOCK_ACCOUNTS, [prefund_account(lane["partner_id"], lane["bucket"])])
+    if movement:
+        for row in await connection.fetch(_CONNECTORS, lane["payment_id"]):
+            await lock_name(connection, MOVEMENT_LOCK, row["connector_id"], movement)
     await connection.fetchrow("SELECT 1 FROM payments WHERE id = $1 FOR UPDATE", lane["payment_id"])
     tries = "SELECT 1 FROM tries WHERE payment_id = $1 ORDER BY attempt_id FOR UPDATE"
     await connection.fetch(tries, lane["payment_id"])
@@ -244,7 +256,7 @@ async def _payment_case(connection: Connection, row: Row, billers: Billers) -> P
         echoed=int(facts["echoed_amount"]) if "echoed_amount" in facts else None,
         last_facts=facts,
         is_returned=row["is_returned"],
-        held=await _held_money(connection, attempt_id) if kind is CaseKind.HELD else None,
+        held=await find_held(connection, attempt_id) if kind is CaseKind.HELD else None,
         sends=row["sends"],
         late_answers=row["late_answers"],
         biller=billers.get(row["biller_id"], BillerTraits()),
@@ -262,14 +274,6 @@ def _in_suspense(try_row: Row) -> int:
     """What a try has brought and neither gives back nor has lost to its connector, in paisa."""
     left: int = (try_row["collected"] or 0) - try_row["refunded"] - try_row["charged_back"]
     return left
-
-
-async def _held_money(connection: Connection, attempt_id: UUID) -> HeldMoney | None:
-    held = await find_held(connection, attempt_id)
-    if held is None:
-        return None
-    money = held.money
-    return HeldMoney(attempt_id, money.amount, money.provider_transaction, held.charge_basis_points)
 
 
 def _kind_of(row: Row) -> CaseKind | None:

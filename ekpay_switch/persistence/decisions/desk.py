@@ -73,7 +73,7 @@ from ekpay_switch.ports.decisions import (
 
 _NOT_COVERED = "ck_accounts_balance"
 # How connectors name a refund, and a movement of money: each belongs to one.
-_NAMES = ("uq_refunds_provider_refund", "uq_tries_provider_transaction")
+_NAMES = ("uq_refunds_provider_refund", "uq_tries_provider_transaction", "tries_movement_once")
 _HELD_TRIES = "SELECT attempt_id FROM tries WHERE payment_id = $1 AND held_at IS NOT NULL"
 
 
@@ -344,7 +344,8 @@ async def _waiting_proposal(connection: Connection, proposal_id: UUID, by: str) 
     found = await read_proposal(connection, proposal_id)
     if found is None:
         raise UnknownProposalError
-    await lock_subject(connection, found["subject"])
+    names_movement = found["action"] == DecisionAction.COLLECTED
+    await lock_subject(connection, found["subject"], found["reference"] if names_movement else "")
     row = await lock_proposal(connection, proposal_id)
     assert row is not None, "a proposal is never deleted"
     if view_of(row).state is not ProposalState.WAITING and row["approved_by"] != by:

@@ -366,7 +366,8 @@ CREATE FUNCTION check_first_movement() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (SELECT FROM further_movements WHERE connector_id = NEW.connector_id
       AND provider_transaction = NEW.provider_transaction) THEN
-    RAISE EXCEPTION 'a movement of money at the provider counts once' USING ERRCODE = 'check_violation';
+    RAISE EXCEPTION 'a movement of money at the provider counts once'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'tries_movement_once';
   END IF;
   RETURN NULL;
 END $$

@@ -13,17 +13,16 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import Collected
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.collections.held_money import MoneyHeld
+from ekpay_switch.domain.decisions.case import HeldMoney
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.collections.held import (
-    HeldTry,
     NotHeldError,
     NotRefusableError,
     accept_held,
     accounts_of_held,
     find_held,
     let_go_of_held,
-    read_held,
     refuse_held,
 )
 from ekpay_switch.persistence.short_transactions import Connection
@@ -72,9 +71,10 @@ async def decide(till: Till, held: LockedTry, decision: Decision, by: str = "nas
     )
 
 
-async def listed(till: Till) -> list[HeldTry]:
+async def found(till: Till, attempt_id: UUID) -> HeldMoney | None:
     transactions = till.collections._transactions  # noqa: SLF001 - as above
-    return list(await transactions.run(read_held))
+    held: HeldMoney | None = await transactions.run(lambda connection: find_held(connection, attempt_id))
+    return held
 
 
 @pytest.fixture(autouse=True)
@@ -87,41 +87,19 @@ async def proven(till: Till) -> AsyncIterator[None]:
 # ---- what is held
 
 
-async def test_what_is_held_is_listed_with_what_the_connector_said(till: Till) -> None:
-    await till.on_page()
-    first, second = await held_page(till), await hold(till, await till.on_page(), provider_transaction="TRX2")
-
-    one, two = await listed(till)
-
-    assert (one.attempt_id, two.attempt_id) == (first.attempt_id, second.attempt_id)
-    assert (one.payment_id, one.partner_id, one.connector_id) == (first.payment_id, "bank1", "bkash")
-    assert one.ordered == one.money.amount == Money(TAKEN)
-    assert (one.money.provider_transaction, one.money.facts) == ("TRX1", {"risk_level": "1"})
-    assert (one.why, one.is_quote_expired, one.payment_state) == (
-        "held for its risk",
-        False,
-        State.COLLECTING,
-    )
-    assert one.held_at is not None
-
-
 async def test_the_newest_answer_is_what_is_shown_and_decided(till: Till) -> None:
     held = await held_page(till)
+    assert await found(till, held.attempt_id) == HeldMoney(
+        held.attempt_id, Money(TAKEN), "TRX1", KEPT_BASIS_POINTS
+    )
     await hold(till, held, amount=Money(TAKEN - 1))
-    (one,) = await listed(till)
-    assert one.money.amount == Money(TAKEN - 1)
+    newest = HeldMoney(held.attempt_id, Money(TAKEN - 1), "TRX1", KEPT_BASIS_POINTS)
+    assert await found(till, held.attempt_id) == newest
     assert await decide(till, held, accept_held) == TryRecorded(State.IN_REVIEW, Alarm.COLLECTED_MISMATCH)
 
 
-async def test_what_is_over_is_no_longer_listed(till: Till) -> None:
-    held = await held_page(till)
-    await till.record(await till.leased(held), LAPSED)
-    assert await listed(till) == []
-    found = await till.collections._transactions.run(lambda c: find_held(c, held.attempt_id))  # noqa: SLF001
-    assert found is not None
-    assert found.held_at is None
-    never = await till.collections._transactions.run(lambda c: find_held(c, UUID(int=1)))  # noqa: SLF001
-    assert never is None
+async def test_nothing_is_found_of_a_try_that_was_never_held(till: Till) -> None:
+    assert await found(till, (await till.on_page()).attempt_id) is None
 
 
 async def test_money_that_is_collected_is_held_no_more_whatever_code_records_it(till: Till) -> None:
