@@ -16,7 +16,7 @@ from ekpay_switch.domain.decisions.case import (
     RefundInDoubt,
     case_digest,
 )
-from ekpay_switch.domain.decisions.host_requests import HostRequest, host_request_of
+from ekpay_switch.domain.decisions.host_requests import HostRequest, HostRequestOpenError, host_request_of
 from ekpay_switch.domain.decisions.journal import ForbiddenEntryError, JournalChart, journal_entry
 from ekpay_switch.domain.decisions.option import Option
 from ekpay_switch.domain.decisions.options import option_named, options_of
@@ -210,6 +210,10 @@ def test_nobody_overrules_a_host(request_: HostRequest, actions: list[DecisionAc
     stuck = replace(HELD, kind=CaseKind.STUCK_COLLECTION, held=None, host_request=request_)
     assert [option.action for option in options_of(stuck)] == actions
     assert case_digest(stuck) != case_digest(replace(stuck, host_request=HostRequest.NONE))
+
+
+def test_what_is_at_the_host_is_refused_by_name() -> None:
+    assert "action: its request over a host link is open" in str(HostRequestOpenError())
 
 
 @pytest.mark.parametrize(
