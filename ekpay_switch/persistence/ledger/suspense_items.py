@@ -14,21 +14,31 @@ Row = Mapping[str, Any]
 
 # A first key of the two-key advisory locks, beside those of `payment_rows`.
 _ITEM_LOCK = 6
-_ITEMS = """
+_CLAIMS = ", ".join(f"'{moment}'" for moment in CLAIM_MOMENTS)
+# What refunds have settled of a payment's claims counts against its oldest claims first, and never more than
+# journals have left of them.
+_ITEMS = f"""
 SELECT j.id AS entry_id, o.account, j.moment, j.currency, j.payment_id, j.at AS since, -o.amount AS posted,
-  (-o.amount - coalesce((
-    SELECT sum(t.amount) FROM decisions AS d
-    CROSS JOIN LATERAL jsonb_array_elements_text(d.entry_ids) AS e (id)
-    JOIN postings AS t ON t.entry_id = e.id::uuid AND t.account = o.account
-    WHERE d.takes_from = j.id AND d.approved_at IS NOT NULL), 0))::bigint AS remains
-FROM (SELECT * FROM journal_entries WHERE {chosen}) AS j
+  (-o.amount - d.taken + CASE WHEN j.moment IN ({_CLAIMS})
+    THEN least(o.amount + d.taken, greatest(s.settled - s.before, 0)) ELSE 0 END)::bigint AS remains
+FROM (SELECT * FROM journal_entries WHERE {{chosen}}) AS j
 JOIN postings AS o ON o.entry_id = j.id AND starts_with(o.account, 'suspense:')
+CROSS JOIN LATERAL (
+  SELECT coalesce(sum(t.amount), 0) AS taken FROM decisions AS d
+  CROSS JOIN LATERAL jsonb_array_elements_text(d.entry_ids) AS e (id)
+  JOIN postings AS t ON t.entry_id = e.id::uuid AND t.account = o.account
+  WHERE d.takes_from = j.id AND d.approved_at IS NOT NULL) AS d
+CROSS JOIN LATERAL (
+  SELECT coalesce((SELECT sum(r.settles_claim) FROM refunds AS r
+    WHERE r.payment_id = j.payment_id AND 'suspense:' || r.connector_id = o.account), 0) AS settled,
+  coalesce((SELECT sum(b.amount) FROM journal_entries AS c JOIN postings AS b ON b.entry_id = c.id
+    WHERE c.payment_id = j.payment_id AND c.moment IN ({_CLAIMS}) AND b.account = o.account
+      AND c.seq < j.seq), 0) AS before) AS s
 """
 _OPEN = f"SELECT * FROM ({_ITEMS.format(chosen=MAKES_ITEM)}) AS i WHERE i.remains <> 0"
 _LIST = f"""
 {_OPEN} AND ($2::uuid IS NULL OR i.entry_id > $2) ORDER BY i.entry_id, i.account LIMIT $1
 """
-_CLAIMS = ", ".join(f"'{moment}'" for moment in CLAIM_MOMENTS)
 _OF_ENTRY = _ITEMS.format(chosen=f"id = $1 AND (({MAKES_ITEM}) OR moment IN ({_CLAIMS}))")
 # One row for each entry of which something remains, as `alarms.watches` wants it.
 ENTRIES_WITH_REMAINDER = f"""

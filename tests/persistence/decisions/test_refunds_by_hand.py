@@ -133,6 +133,26 @@ async def test_two_refunds_settle_a_claim_once(desk: Desk) -> None:
     assert (await desk.balances())[SUSPENSE] == TAKEN - BILLED
 
 
+@pytest.mark.parametrize("amount", [TAKEN, TAKEN - BILLED // 4])
+async def test_what_a_refund_has_settled_of_a_claim_is_not_taken_from_it_again(
+    desk: Desk, amount: int
+) -> None:
+    """The claim is what a completed payment's payee does not give; the journal sees what is left of it."""
+    office, paid = desk.office, await desk.office.completed()
+    refund_id = (await office.take(paid)).refund_id
+    await office.refunds.record(await office.leased(refund_id), NoRefundRoute("gives nothing back"))
+    await _charged_back(desk, refund_id, amount)
+    settled = min(BILLED, amount + BILLED - TAKEN)
+    action = DecisionAction.PAID_BACK if settled == BILLED else DecisionAction.PAID_BACK_OTHERWISE
+
+    await desk.decide(refund_id, action)
+
+    query = "SELECT id FROM journal_entries WHERE moment = 'charged_back_from_suspense'"
+    (item,) = [view.item for view in await desk.desk.show_suspense(await desk.books.value(query))]
+    assert (item.posted, item.remains) == (-amount, settled - amount)
+    assert (await desk.balances()).get(SUSPENSE, 0) == amount - settled
+
+
 async def test_what_the_connector_pays_after_the_chargeback_is_a_claim(desk: Desk) -> None:
     office = desk.office
     refund_id = await office.given_back(await office.refused())
