@@ -228,6 +228,49 @@ class LiveMovements(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class BankBooking:
+    """What books a line of our own bank's statement; `amount` in paisa, above zero where money came.
+
+    `names` are those by which the line is known, the likeliest first. `id` is that of the top-up, transfer,
+    refund or decision, or of the entry of a decision about a break.
+    """
+
+    kind: str
+    id: UUID
+    amount: int
+    names: tuple[str, ...]
+    booked_at: datetime
+    is_reversed: bool = False
+
+    def __str__(self) -> str:
+        """What has booked it, in words."""
+        return f"{'refund' if self.kind == 'by-hand' else self.kind} {self.id}"
+
+
+class BankLines(Protocol):
+    """What is booked of the lines of our own bank's statement; all in the caller's transaction."""
+
+    async def bookings(self, connection: Connection) -> Sequence[BankBooking]:
+        """Whatever persons have booked by a reference, reversed or not, but for decisions about breaks."""
+        ...
+
+    async def lock(self, connection: Connection, names: Collection[str]) -> Sequence[BankBooking]:
+        """Lock lines by their names and read what stands booked of them, by decisions about breaks as well.
+
+        Nobody else books these lines until the transaction ends.
+        """
+        ...
+
+    async def book(self, connection: Connection, entry_id: UUID, names: Collection[str], amount: int) -> None:
+        """Keep that the entry of a decision about a break has booked the line of these names; once."""
+        ...
+
+    async def release(self, connection: Connection, entry_id: UUID, reversal_id: UUID) -> None:
+        """Keep that the entry `reversal_id` has taken back what `entry_id` had booked; once."""
+        ...
+
+
 class AlarmBooks(Protocol):
     """Alarms that the wing raises and ends itself, in the caller's transaction; the core never ends them."""
 
@@ -286,6 +329,11 @@ class Finance(Protocol):
     @property
     def movements(self) -> LiveMovements:
         """See `LiveMovements`."""
+        ...
+
+    @property
+    def bank_lines(self) -> BankLines:
+        """See `BankLines`."""
         ...
 
     @property

@@ -110,7 +110,7 @@ async def movements_of_findings(
     places = lines.with_columns(
         window=pl.col("origin").str.extract(r"^lines-(\d+)$", 1).cast(pl.Int64),
         movement=pl.col("origin").str.extract(
-            r"^(?:(?:unknown|failed)-|(?:top-up|deposit|by-hand) )([0-9a-f-]{36})", 1
+            r"^(?:(?:unknown|failed)-|(?:top-up|deposit|by-hand|decision) )([0-9a-f-]{36})", 1
         ),
     )
     window_lines = places.filter(pl.col("window").is_not_null()).select("window", "ordinal").unique()

@@ -221,7 +221,7 @@ async def _instructed(connection: Connection, before: RunState) -> pl.DataFrame:
 
 async def _transferred(connection: Connection, finance: Finance, before: RunState) -> pl.DataFrame:
     """Lines that our own bank must have for top-ups, deposits and refunds by hand that no run has taken."""
-    transfers = await booked_transfers(connection)
+    transfers = await booked_transfers(connection, finance)
     if not transfers:
         return no_rows()
     statement = read_registry(finance.config / "settlement.toml").debtor.statement

@@ -1,26 +1,30 @@
-"""Breaks about a transfer that two persons have booked: a decision about a break would move our bank twice.
+"""Breaks about a line of our bank that is booked already: a decision about a break would move our bank twice.
 
-A top-up, a transfer to a utility and a refund by hand have moved `settlement_bank` when they were booked, and
-are corrected where they were booked (docs/adr/0071). A break that says otherwise than the bank moves nothing.
+A top-up, a transfer to a utility, a refund by hand and a decision at the other desk have moved
+`settlement_bank` when they were booked, and are corrected where they were booked (docs/adr/0071). A break
+that says otherwise than the bank moves nothing. The other way round, a line that a decision about its break
+has booked is kept under all its names, so that nobody books it as well.
 """
 
+from collections.abc import Collection
 from typing import Final
 
+import polars as pl
+
 from ekpay_switch.ports.finance import Connection, Finance
-from reconciliation.resolutions.decision_records import UnfitError
+from reconciliation.canonical_row import FILE
+from reconciliation.engine.row_store import RowStore
+from reconciliation.resolutions.decision_records import Resolution, UnfitError
+from reconciliation.resolutions.resolution_postings import BANK, touches_our_bank
 from reconciliation.resolutions.stale_breaks import movements_of_break, refuse_stale
+from reconciliation.results.night_folders import NightFolders
 from reconciliation.results.records import BreakRecord
+from reconciliation.results.run_state import CarriedState
+from reconciliation.results.runs import latest_run
 from reconciliation.statement.layout import read_layouts
 
-# What the break was found with, and what was booked under its reference since.
-_BOOKED: Final = """
-SELECT 'top-up ' || id FROM public.top_ups WHERE id = ANY ($1::uuid[])
-  OR (reference = $2 AND approved_by IS NOT NULL AND reversed_at IS NULL)
-UNION ALL SELECT 'deposit ' || id FROM public.deposit_transfers WHERE id = ANY ($1::uuid[])
-  OR (reference = $2 AND approved_by IS NOT NULL AND reversed_at IS NULL)
-UNION ALL SELECT 'refund ' || id FROM public.refunds
-  WHERE bank_reference = $2 AND confirmed_by IS NOT NULL
-"""
+# The kind of what a decision about a break has booked.
+_BREAK: Final = "break"
 
 
 class BookedTransferError(UnfitError):
@@ -28,12 +32,37 @@ class BookedTransferError(UnfitError):
 
 
 async def booked_transfer_of(connection: Connection, finance: Finance, broken: BreakRecord) -> str:
-    """The booked transfer that a break of our own bank's statement is about, in words; empty without one."""
+    """What has booked the line that a break of our own bank's statement is about; empty without one.
+
+    Its names stay locked until the transaction ends.
+    """
+    names = await names_of_line(connection, finance, broken)
+    if not names:
+        return ""
+    standing = await finance.bank_lines.lock(connection, names)
+    movements = movements_of_break(broken)
+    # What the break was found with, whatever the bank calls it.
+    found_with = await finance.bank_lines.bookings(connection) if movements else ()
+    booked = [
+        *(str(booking) for booking in standing if booking.kind != _BREAK),
+        *(str(booking) for booking in found_with if booking.id in movements),
+    ]
+    return booked[0] if booked else ""
+
+
+async def names_of_line(connection: Connection, finance: Finance, broken: BreakRecord) -> Collection[str]:
+    """Every name of the line of our bank that a break is about: the bank's own, and the sender's."""
     layout = read_layouts(finance.config / "statements").get(broken.institution)
     if layout is None or layout.kind != "statement":
-        return ""
-    words = await connection.fetchval(_BOOKED, movements_of_break(broken), broken.reference)
-    return words or ""
+        return ()
+    names, run = {broken.reference}, await latest_run(connection)
+    if run is not None:
+        rows = NightFolders.of(finance.home_folder).rows
+        carried = CarriedState.read(rows / f"{run.seq:06d}")
+        store = RowStore(rows, run.seq, carried.withdrawn)
+        lines = store.of_names(broken.institution, [broken.reference]).filter(pl.col("source") == FILE)
+        names |= {*lines["ours"], *lines["theirs"]}
+    return sorted(name for name in names if name)
 
 
 async def refuse_booked(connection: Connection, finance: Finance, broken: BreakRecord) -> None:
@@ -50,3 +79,20 @@ async def refuse_booked(connection: Connection, finance: Finance, broken: BreakR
             "only what moves no money fits"
         )
     await refuse_stale(connection, finance, broken)
+
+
+async def keep_booked(
+    connection: Connection, finance: Finance, resolution: Resolution, broken: BreakRecord
+) -> None:
+    """Tell the switch that an approved decision has booked the bank's line of its break."""
+    amount = sum(paisa for account, paisa in resolution.postings if account == BANK)
+    if amount and not touches_our_bank(resolution.action):
+        names = await names_of_line(connection, finance, broken)
+        await finance.bank_lines.book(connection, resolution.entry_id, names, amount)
+
+
+async def release_booked(
+    connection: Connection, finance: Finance, booked: Resolution, reversal: Resolution
+) -> None:
+    """Tell the switch that a reversed decision books no line of our bank any more."""
+    await finance.bank_lines.release(connection, booked.entry_id, reversal.entry_id)

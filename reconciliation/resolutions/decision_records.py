@@ -1,5 +1,6 @@
 """Records of decisions about breaks: the proposal, its checks, its outcome."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -115,3 +116,11 @@ class Resolution:
 def posting_lines(entry: Entry | None) -> tuple[tuple[str, int], ...]:
     """The postings of an entry as they are stored."""
     return () if entry is None else tuple((line.account, line.amount) for line in entry.postings)
+
+
+def decision_of(decisions: Sequence[Resolution], resolution_id: UUID) -> Resolution:
+    """The decision of this id among those of a break; raises UnknownIdError."""
+    for decision in decisions:
+        if decision.id == resolution_id:
+            return decision
+    raise UnknownIdError(f"the break has no decision {resolution_id}")

@@ -20,7 +20,12 @@ from ekpay_switch.ports.finance import Connection, Finance
 from ekpay_switch.security.identifiers import uuid7
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar, read_calendar
-from reconciliation.resolutions.booked_transfers import BookedTransferError, refuse_booked
+from reconciliation.resolutions.booked_transfers import (
+    BookedTransferError,
+    keep_booked,
+    refuse_booked,
+    release_booked,
+)
 from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.deciding_persons import refuse_removed
 from reconciliation.resolutions.decision_records import (
@@ -31,6 +36,7 @@ from reconciliation.resolutions.decision_records import (
     Resolution,
     UnfitError,
     UnknownIdError,
+    decision_of,
     posting_lines,
 )
 from reconciliation.resolutions.decision_rules import (
@@ -146,7 +152,7 @@ class ResolutionActions:
             entry_id = uuid5(proposal.id, "entry")
             await _refuse_without_movements(connection, proposal.action, broken)
         else:
-            reversed_ = _decision_of(decisions, proposal.reverses)
+            reversed_ = decision_of(decisions, proposal.reverses)
             plan = self._plan_of_reversal(broken, reversed_, decisions)
             proposal = replace(proposal, action=reversed_.action)
             entry_id = reversal_entry_id(reversed_)
@@ -245,9 +251,11 @@ class ResolutionActions:
         await self.finance.books.post(connection, resolution.adjustments)
         if resolution.reverses is None:
             await keep_owed_back(connection, self.finance, resolution, broken)
+            await keep_booked(connection, self.finance, resolution, broken)
         else:
             owed = await existing_resolution(connection, resolution.reverses)
             await release_owed_back(connection, self.finance, owed, resolution)
+            await release_booked(connection, self.finance, owed, resolution)
         return {"settlement": resolution.settlement} if resolution.settlement else {}
 
     async def _append_check_event(
@@ -264,11 +272,7 @@ class ResolutionActions:
         await append(connection, [replace(event, facts={**event.facts, **facts})])
 
     async def _write_refused_attempt(
-        self,
-        connection: Connection,
-        resolution: Resolution,
-        order: CheckOrder,
-        why: Mapping[str, str],
+        self, connection: Connection, resolution: Resolution, order: CheckOrder, why: Mapping[str, str]
     ) -> None:
         """Record a refusal, in a transaction of its own: the first was rolled back."""
         async with connection.transaction():
@@ -335,13 +339,6 @@ async def _refuse_without_movements(
         connection, movements_of_break(broken)
     ):
         raise UnfitError("no payment of ours is known to this break, so nothing can be asked again")
-
-
-def _decision_of(decisions: Sequence[Resolution], resolution_id: UUID) -> Resolution:
-    for decision in decisions:
-        if decision.id == resolution_id:
-            return decision
-    raise UnknownIdError(f"the break has no decision {resolution_id}")
 
 
 def _resolution_from(proposal: Proposal, plan: ResolutionPlan, entry_id: UUID, number: int) -> Resolution:

@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 
 from ekpay_switch.ports.finance import Adjustment, Connection, Finance
 from reconciliation.calendar import read_calendar
+from reconciliation.resolutions.booked_transfers import release_booked
 from reconciliation.resolutions.day_closing import RunEndings, restate
 from reconciliation.resolutions.decision_records import ProposalOutcome, Resolution, posting_lines
 from reconciliation.resolutions.decision_rules import reversal_entry_id
@@ -86,6 +87,7 @@ async def react_to_run(
     for item, reversal in zip(undone, reversals, strict=True):
         if item.break_id not in paid:
             await release_owed_back(connection, finance, item, reversal)
+        await release_booked(connection, finance, item, reversal)
     await append(connection, events)
     closed = [break_id for break_id, state in states.items() if state is BreakState.CLOSED]
     calendar = read_calendar(finance.config / "calendar.toml")

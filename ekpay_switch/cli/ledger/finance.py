@@ -14,6 +14,7 @@ from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.parties.partner_statements import write_statements
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.persistence.alarms.wing import WingAlarms
+from ekpay_switch.persistence.bank_lines import BankLineRows
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
@@ -83,6 +84,11 @@ class OpenedFinance:
     def movements(self) -> finance_ports.LiveMovements:
         """What was booked about the movements of breaks."""
         return LiveMovementRows()
+
+    @property
+    def bank_lines(self) -> finance_ports.BankLines:
+        """What books the lines of our own bank."""
+        return BankLineRows()
 
     @property
     def alarms(self) -> finance_ports.AlarmBooks:

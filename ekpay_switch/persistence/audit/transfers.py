@@ -5,6 +5,7 @@ from typing import Any
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import deposited_entry, topped_up_entry
 from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.bank_lines import STANDING
 
 _COLUMNS = "id, reference, amount, asked_by, approved_by, rejected_by, reversed_at"
 _LINES = """
@@ -33,6 +34,12 @@ SELECT j.id FROM journal_entries AS j
 LEFT JOIN transfer_reversals AS r ON r.id = j.id AND r.approved_by IS NOT NULL
 WHERE j.moment IN ('topped_up_reversed', 'deposited_reversed') AND r.id IS NULL ORDER BY j.id
 """
+
+# Lines of our bank's statement that stand booked more than once.
+BOOKED_TWICE = f"""
+SELECT reference, count(DISTINCT id) AS times, array_agg(DISTINCT kind ORDER BY kind) AS kinds
+FROM ({STANDING}) AS b GROUP BY reference HAVING count(DISTINCT id) > 1 ORDER BY reference
+"""  # noqa: S608 - constants
 
 Row = Any
 
@@ -79,5 +86,10 @@ TRANSFER_CHECKS = (
         UNAPPROVED_REVERSALS,
         lambda _: "it reverses a transfer, and nobody approved that",
         "journal_entries {id}",
+    ),
+    (
+        BOOKED_TWICE,
+        lambda row: f"{row['times']} bookings name this line of the bank: {', '.join(row['kinds'])}",
+        "bank line {reference}",
     ),
 )

@@ -22,8 +22,10 @@ from ekpay_switch.domain.decisions.option import Option
 from ekpay_switch.domain.decisions.options import option_named, options_of
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import keeps_balance
+from ekpay_switch.domain.ledger.settlement_postings import SETTLEMENT_BANK
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms
+from ekpay_switch.persistence.bank_lines import names_of_decision, refuse_booked_line
 from ekpay_switch.persistence.collections.held import accounts_of_held
 from ekpay_switch.persistence.decisions.carry_out import Approval, carry_out
 from ekpay_switch.persistence.decisions.cases import (
@@ -239,6 +241,9 @@ class PostgresDecisionDesk:
         if view.state is ProposalState.APPROVED:
             return view
         await _require_second_person(connection, view, code, by)
+        if any(posting.account == SETTLEMENT_BANK for entry in view.entries for posting in entry.postings):
+            names = names_of_decision(view.action, view.reference)
+            await refuse_booked_line(connection, names, view.id)
         why = await self._carry_out(connection, row, by)
         if why:
             await write_lapse(connection, proposal_id, why)

@@ -18,6 +18,7 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import deposit_account, deposited_entry
 from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.bank_lines import refuse_booked_line
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.persistence.parties.staff import refuse_without_asker, require_decider
@@ -34,7 +35,7 @@ _NEW_TRANSFER = """
 INSERT INTO deposit_transfers (id, biller_id, amount, reference, asked_by) VALUES ($1, $2, $3, $4, $5)
 """
 _LOCK_TRANSFER = """
-SELECT asked_by, biller_id, amount FROM deposit_transfers
+SELECT asked_by, biller_id, amount, reference FROM deposit_transfers
 WHERE id = $1 AND approved_by IS NULL AND rejected_by IS NULL FOR UPDATE
 """
 _APPROVE = "UPDATE deposit_transfers SET approved_by = $2, approved_at = now() WHERE id = $1"
@@ -114,6 +115,7 @@ class Deposits:
             OnePersonError: the approver is the person who requested it.
             NotAllowedError: the approver may decide nothing any more.
             LeftStaffError: who requested it may not.
+            BankLineBookedError: something else has booked this line of the bank's statement.
             UnknownTransferError: unknown, or approved or rejected before.
         """
         connection = await self._connect()
@@ -132,6 +134,7 @@ class Deposits:
                     raise OnePersonError
                 await require_decider(connection, approved_by)
                 await refuse_without_asker(connection, row["asked_by"])
+                await refuse_booked_line(connection, [row["reference"]], transfer_id)
                 await connection.execute(_APPROVE, transfer_id, approved_by)
                 amount = Money(row["amount"])
                 entry = deposited_entry(row["biller_id"], amount)

@@ -2,7 +2,8 @@
 
 One requests it with the reference of the bank statement line, another approves it; the approval and the
 journal entry are one transaction, so an approved top-up is a posted one. The reference is unique among those
-that are neither rejected nor reversed (`ledger.transfer_corrections`): a statement line is booked once.
+that are neither rejected nor reversed (`ledger.transfer_corrections`), and the approval refuses what anything
+else has booked (`bank_lines`): a statement line is booked once.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import Entry, keeps_balance, kind_of
 from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.bank_lines import refuse_booked_line
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.persistence.parties.partners import BUCKETS, UnknownPartnerError
@@ -34,7 +36,7 @@ SELECT true FROM partners WHERE id = $1 AND NOT EXISTS (SELECT FROM accounts WHE
 """
 # The row is locked before any lock of the batch; nothing else locks it, so there is no deadlock.
 _LOCK_TOP_UP = """
-SELECT t.asked_by, t.partner_id, t.bucket, t.amount, p.lane FROM top_ups AS t
+SELECT t.asked_by, t.partner_id, t.bucket, t.amount, t.reference, p.lane FROM top_ups AS t
 JOIN partners AS p ON p.id = t.partner_id WHERE t.id = $1
   AND t.approved_by IS NULL AND t.rejected_by IS NULL FOR UPDATE OF t
 """
@@ -112,6 +114,7 @@ class TopUps:
             OnePersonError: the approver is the person who requested it.
             NotAllowedError: the approver may decide nothing any more.
             LeftStaffError: who requested it may not.
+            BankLineBookedError: something else has booked this line of the bank's statement.
             UnknownTopUpError: unknown, or approved or rejected before.
         """
         connection = await self._connect()
@@ -126,6 +129,7 @@ class TopUps:
                     raise OnePersonError
                 await require_decider(connection, approved_by)
                 await refuse_without_asker(connection, row["asked_by"])
+                await refuse_booked_line(connection, [row["reference"]], top_up_id)
                 await connection.execute(_APPROVE, top_up_id, approved_by)
                 amount = Money(row["amount"])
                 entry = topped_up_entry(prefund_account(row["partner_id"], row["bucket"]), amount)

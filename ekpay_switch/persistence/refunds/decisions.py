@@ -27,6 +27,7 @@ from ekpay_switch.domain.refunds.refund import (
 )
 from ekpay_switch.domain.refunds.with_payer import had_of
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.persistence.bank_lines import refuse_booked_line
 from ekpay_switch.persistence.collections.break_refunds import is_owed_at_desk
 from ekpay_switch.persistence.collections.share_postings import read_split
 from ekpay_switch.persistence.parties.staff import refuse_without_asker, require_decider
@@ -321,6 +322,7 @@ async def confirm(case: RefundCase, by: str) -> None:
         AlreadyWithPayerError: the payer would have more than was collected; withdraw the record.
         NotAllowedError: who confirms may decide nothing any more.
         LeftStaffError: who recorded it may not.
+        BankLineBookedError: something else has booked this line of the bank's statement.
     """
     if case.refund["confirmed_by"] == by:
         return
@@ -334,6 +336,7 @@ async def confirm(case: RefundCase, by: str) -> None:
     await _require_not_had(case)
     await require_decider(case.connection, by)
     await refuse_without_asker(case.connection, recorded_by)
+    await refuse_booked_line(case.connection, [bank_reference], case.refund["id"])
     plan = decide_refund(locked_refund_of(case.refund), case.payment_state, PaidByHand(bank_reference))
     details = StepDetails(by, {"confirmed_by": by})
     await write_plan(case.connection, case.payment, case.refund, plan, details)

@@ -1,8 +1,8 @@
-"""The reversals of top-ups (`books`) and of transfers to utilities (`billers`)."""
+"""The reversals of top-ups (`books`) and of transfers to utilities (`billers`), and bank lines of breaks."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Text, Uuid, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Table, Text, Uuid, func, text
 
-from ekpay_switch.persistence.schema.books import instant, metadata
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata
 
 _STANDS = text("rejected_at IS NULL")
 
@@ -39,4 +39,18 @@ Index(
     transfer_reversals.c.deposit_transfer_id,
     unique=True,
     postgresql_where=_STANDS,
+)
+# A line of our bank's statement that a decision about its break has booked: one row for each name of the line
+# and the entry that moves our bank, one with the sign turned for the entry that reverses it. While the sum is
+# not zero, nothing else books the line.
+break_bank_lines = Table(
+    "break_bank_lines",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("entry_id", Uuid, primary_key=True, index=True),
+    Column("amount", BigInteger, nullable=False),
+    instant("at", server_default=func.now()),
+    CheckConstraint("reference <> ''", name="reference"),
+    CheckConstraint("amount <> 0", name="amount"),
+    info=APPEND_ONLY,
 )

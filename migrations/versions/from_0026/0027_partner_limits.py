@@ -1,5 +1,8 @@
 """Limits of partners: floors of prefunds above zero, a daily limit, and the total of the day.
 
+And what decisions about breaks book of lines of our bank's statement, a new table that is empty: decisions of
+before have no row there.
+
 Safe while the switch runs. The new columns of `accounts` have constant defaults, so nothing is rewritten; its
 rows are checked once under an ACCESS EXCLUSIVE lock, a moment where there are thousands. Where a lock is not
 granted within 3 seconds the migration ends with nothing changed, and may be run again.
@@ -57,10 +60,23 @@ CREATE UNIQUE INDEX uq_partner_limit_changes_waiting ON partner_limit_changes (p
 CREATE INDEX ix_partner_limit_changes_partner_id ON partner_limit_changes (partner_id, kind, approved_at);
 GRANT SELECT, INSERT, UPDATE (approved_by, approved_at, rejected_by, rejected_at, rejection_reason)
   ON partner_limit_changes TO ekpay_app;
-GRANT SELECT ON partner_limit_changes TO ekpay_audit
+GRANT SELECT ON partner_limit_changes TO ekpay_audit;
+CREATE TABLE break_bank_lines (
+  reference TEXT NOT NULL,
+  entry_id UUID NOT NULL,
+  amount BIGINT NOT NULL,
+  at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+  CONSTRAINT pk_break_bank_lines PRIMARY KEY (reference, entry_id),
+  CONSTRAINT ck_break_bank_lines_reference CHECK (reference <> ''),
+  CONSTRAINT ck_break_bank_lines_amount CHECK (amount <> 0)
+);
+CREATE INDEX ix_break_bank_lines_entry_id ON break_bank_lines (entry_id);
+GRANT SELECT, INSERT ON break_bank_lines TO ekpay_app;
+GRANT SELECT ON break_bank_lines TO ekpay_audit
 """
 # The condition of before holds again only where no floor is above its balance.
 DOWN = """
+DROP TABLE break_bank_lines;
 DROP TABLE partner_limit_changes;
 UPDATE accounts SET floor = 0 WHERE floor <> 0;
 ALTER TABLE accounts
@@ -74,7 +90,7 @@ ALTER TABLE accounts
 
 
 def upgrade() -> None:
-    """Add the columns and the table of changes, and let a floor stand above its balance."""
+    """Add the columns and both tables, and let a floor stand above its balance."""
     _run(UP)
 
 

@@ -1,8 +1,9 @@
 """Expected lines of our own bank's statement for what two persons have booked by the bank's reference.
 
-A top-up brings money, a transfer to a utility and a refund that was paid by hand take some. Each is a row of
-ours beside the instructions (`expected_debits`), so that the night matches the bank's line with it instead of
-calling it a stranger; without a line by the business day after its approval it is a break.
+A top-up brings money, a transfer to a utility and a refund that was paid by hand take some; a decision that
+moves our bank (an entry by hand, the rest of a refund) does either. Each is a row of ours beside the
+instructions (`expected_debits`), so that the night matches the bank's line with it instead of calling it a
+stranger; without a line by the business day after its approval it is a break.
 
 What was booked wrong and reversed is withdrawn, unless the bank has a line that takes the money back: then
 both are expected.
@@ -17,6 +18,7 @@ from uuid import UUID
 import polars as pl
 
 from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.ports.finance import Finance
 from reconciliation.calendar import Calendar
 from reconciliation.canonical_row import BRINGS, FAILED, FILE, LEDGER, SUCCESS, complete, no_rows
 from reconciliation.engine.row_store import RowStore
@@ -25,27 +27,19 @@ from reconciliation.matching.reference_keys import STRANGER
 from reconciliation.results.table_values import Connection
 
 WITHDRAWN: Final = " withdrawn"
-_TRANSFERS: Final = """
-SELECT 'top-up' AS kind, id, amount, reference, approved_at AS at, reversed_at IS NOT NULL AS is_reversed
-FROM public.top_ups WHERE approved_by IS NOT NULL
-UNION ALL
-SELECT 'deposit', id, -amount, reference, approved_at, reversed_at IS NOT NULL
-FROM public.deposit_transfers WHERE approved_by IS NOT NULL
-UNION ALL
-SELECT 'by-hand', id, -amount, bank_reference, updated_at, false
-FROM public.refunds WHERE state = 'done' AND confirmed_by IS NOT NULL
-ORDER BY kind, id
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class BankTransfer:
-    """A booked transfer; `amount` is in paisa, positive where it brings money to our bank account."""
+    """A booked transfer; `amount` is in paisa, positive where it brings money to our bank account.
+
+    The bank's line bears one of `names`.
+    """
 
     kind: str
     id: UUID
     amount: int
-    reference: str
+    names: tuple[str, ...]
     approved_on: date
     is_reversed: bool
 
@@ -77,11 +71,13 @@ class OwnStatement:
         A row that failed is none: it says that the one whose origin it extends is not expected any more.
         """
         unsettled = [transfer for transfer in transfers if self._is_unsettled(transfer)]
-        lines = self._lines_of(sorted({transfer.reference for transfer in unsettled}))
+        lines = self._lines_of(sorted({name for transfer in unsettled for name in transfer.names}))
         rows = [
             row
             for transfer in unsettled
-            for row in self._rows_of(transfer, lines.get(transfer.reference, []))
+            for row in self._rows_of(
+                transfer, [line for name in transfer.names for line in lines.get(name, [])]
+            )
         ]
         return complete(pl.DataFrame(rows)) if rows else no_rows()
 
@@ -104,7 +100,7 @@ class OwnStatement:
 
     def _rows_of(self, transfer: BankTransfer, lines: Sequence[_BankLine]) -> Iterator[dict[str, object]]:
         origin = transfer.origin
-        reference = lines[0].reference if lines else f"{STRANGER}{transfer.reference}"
+        reference = lines[0].reference if lines else f"{STRANGER}{transfer.names[0]}"
         row = self._row(transfer, reference)
         if not transfer.is_reversed:
             yield row
@@ -144,16 +140,16 @@ class OwnStatement:
         }
 
 
-async def booked_transfers(connection: Connection) -> list[BankTransfer]:
+async def booked_transfers(connection: Connection, finance: Finance) -> list[BankTransfer]:
     """Every transfer that is booked, reversed ones too."""
     return [
         BankTransfer(
-            row["kind"],
-            row["id"],
-            row["amount"],
-            row["reference"],
-            business_date(row["at"]),
-            row["is_reversed"],
+            booking.kind,
+            booking.id,
+            booking.amount,
+            booking.names,
+            business_date(booking.booked_at),
+            booking.is_reversed,
         )
-        for row in await connection.fetch(_TRANSFERS)
+        for booking in await finance.bank_lines.bookings(connection)
     ]

@@ -32,6 +32,7 @@ class Counter:
 
     desk: Desk
     adjustments: Adjustments
+    letters: int = 0
 
     async def post(self, entry: Entry) -> UUID:
         made = Adjustment.of(uuid7(), entry)
@@ -49,7 +50,9 @@ class Counter:
         return await self.post(payout_received_entry("bkash", PayoutParts(suspense, 0, 0, suspense, 0)))
 
     async def propose(self, entry_id: UUID | None, lines: Lines, by: str = PROPOSES) -> ProposalView:
-        proposal = JournalProposal(uuid7(), lines, "bKash named it", "MAIL-7", by, entry_id)
+        self.letters += 1
+        reference = f"MAIL-{self.letters}"
+        proposal = JournalProposal(uuid7(), lines, "bKash named it", reference, by, entry_id)
         return await self.desk.desk.propose_journal(proposal)
 
     async def approve(self, view: ProposalView, by: str = APPROVES) -> ProposalView:
@@ -84,7 +87,7 @@ async def test_an_item_is_linked_and_the_rest_returned(counter: Counter) -> None
     assert linked.state is ProposalState.APPROVED
     assert await counter.remains() == {entry_id: 2_000}
     (listed,) = await counter.desk.desk.list_suspense(10)
-    assert [(view.reason, view.reference) for view in listed.proposals] == [("bKash named it", "MAIL-7")]
+    assert [(view.reason, view.reference) for view in listed.proposals] == [("bKash named it", "MAIL-1")]
     await counter.take(entry_id, _to(BANK, 2_000))
 
     assert await counter.remains() == {}

@@ -12,12 +12,14 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from ekpay_switch.persistence.alarms.wing import WingAlarms
+from ekpay_switch.persistence.bank_lines import BankLineRows
 from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.ports.finance import (
     Adjustment,
     AdjustmentBooks,
     AlarmBooks,
+    BankLines,
     ClosedWindow,
     Connection,
     FileAnswer,
@@ -191,6 +193,10 @@ class NightStage:
     @property
     def movements(self) -> LiveMovements:
         return LiveMovementRows()
+
+    @property
+    def bank_lines(self) -> BankLines:
+        return BankLineRows()
 
     @property
     def alarms(self) -> AlarmBooks:

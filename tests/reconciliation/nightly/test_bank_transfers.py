@@ -12,6 +12,7 @@ from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.staff_requests import break_history
 from tests.reconciliation.institution_files import Credit, Movement, at
 from tests.reconciliation.nightly.stage import MON, NPSB, SUN, TUE, WED, NightStage
+from tests.reconciliation.resolutions.test_case_thirteen import Switch
 
 FUNDS = Movement("000000000001", at("2026-04-05 10:00:00"), 100_000, 1_150, theirs="F1")
 PAYOUT = Credit(97_700, "NPSB20260406")
@@ -174,6 +175,83 @@ async def test_a_refund_that_was_paid_by_hand_is_expected(stage: NightStage) -> 
     assert await sound(stage, MON) == set()
 
 
+@pytest.mark.parametrize("action", ["journal", "paid_back_otherwise"])
+async def test_a_decision_that_moves_our_bank_is_expected(stage: NightStage, action: str) -> None:
+    await staffed(stage)
+    connection = await stage.superuser()
+    await connection.execute("SET session_replication_role = replica")
+    reference = "SB9" if action == "journal" else "R-77, SB9"
+    await connection.execute(_DECISION, action, reference)
+    await connection.close()
+    assert await sound(stage, SUN) == set()
+    statement(stage, MON, Credit(-700, "", "SB9", charge=0))
+    assert await sound(stage, MON) == set()
+    assert await sound(stage, TUE) == set()
+
+
+async def test_a_decision_that_the_bank_does_not_know_is_a_break(stage: NightStage) -> None:
+    await staffed(stage)
+    connection = await stage.superuser()
+    await connection.execute("SET session_replication_role = replica")
+    await connection.execute(_DECISION, "journal", "SB9")
+    await connection.close()
+    await sound(stage, SUN)
+    statement(stage, MON)
+    assert await sound(stage, MON) == {("LEDGER_ONLY", "SB9", "open")}
+
+
+async def test_a_line_that_its_break_has_booked_is_booked_by_nothing_else(stage: NightStage) -> None:
+    """Under none of its names, until the decision is reversed."""
+    stage = Switch(stage.endpoint, stage.home_folder)
+    await staffed(stage)
+    await sound(stage, SUN)
+    statement(stage, MON, Credit(500_000, "PARTNER-7", "SB7", charge=0))
+    assert await sound(stage, MON) == {("FILE_ONLY", "PARTNER-7", "open")}
+    (row,) = await stage.rows("SELECT id FROM reconciliation.breaks WHERE code = 'FILE_ONLY'")
+    desk = ResolutionActions.of(stage)
+    asked = await desk.propose(Proposal(row["id"], ResolutionAction.TO_SUSPENSE, "whose is it", "rahima"))
+    await desk.check(CheckOrder(asked.id, "karim", CheckerVerdict.APPROVED))
+    assert await _booked(stage) == {("SB7", "break"), ("PARTNER-7", "break")}
+    undo = Proposal(row["id"], ResolutionAction.TO_SUSPENSE, "the partner's", "rahima", reverses=asked.id)
+    reversal = await desk.propose(undo)
+    await desk.check(CheckOrder(reversal.id, "karim", CheckerVerdict.APPROVED))
+    assert await _booked(stage) == set()
+
+
+async def test_a_line_is_not_decided_once_it_is_booked_under_its_other_name(stage: NightStage) -> None:
+    await staffed(stage)
+    await sound(stage, SUN)
+    statement(stage, MON, Credit(500_000, "PARTNER-7", "SB7", charge=0))
+    assert await sound(stage, MON) == {("FILE_ONLY", "PARTNER-7", "open")}
+    (row,) = await stage.rows("SELECT id FROM reconciliation.breaks WHERE code = 'FILE_ONLY'")
+    transfer_id = await booked(stage, TOP_UP, 500_000, "SB7", MON)
+    with pytest.raises(UnfitError, match=f"top-up {transfer_id} is booked"):
+        await ResolutionActions.of(stage).propose(
+            Proposal(row["id"], ResolutionAction.TO_SUSPENSE, "whose is it", "rahima")
+        )
+
+
+async def _booked(stage: NightStage) -> set[tuple[str, str]]:
+    connection = await stage.connect()
+    try:
+        async with connection.transaction():
+            names = ["SB7", "PARTNER-7"]
+            return {
+                (booking.names[0], booking.kind) for booking in await stage.bank_lines.lock(connection, names)
+            }
+    finally:
+        await connection.close()
+
+
+_DECISION = """
+WITH entry AS (
+  INSERT INTO postings (entry_id, seq, account, amount)
+  VALUES ('00000000-0000-0000-0000-000000000009', 1, 'settlement_bank', -700) RETURNING entry_id)
+INSERT INTO decisions (id, case_kind, subject, action, amount, reason, reference, entries, entry_ids, seen,
+  proposed_by, approved_by, approved_at)
+SELECT gen_random_uuid(), 'journal', gen_random_uuid(), $1, 700, 'a fee', $2, '[{}]',
+  jsonb_build_array(entry_id), '', 'rahima', 'karim', '2026-04-05 06:00+00' FROM entry
+"""
 _BY_HAND = """
 INSERT INTO refunds (id, payment_id, attempt_id, partner_id, connector_id, kind, reference, fingerprint,
   amount, reason, state, asked_by, our_reference, by_hand_by, confirmed_by, bank_reference, updated_at)

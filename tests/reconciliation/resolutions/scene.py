@@ -9,6 +9,7 @@ from uuid import UUID, uuid4, uuid5
 
 from ekpay_switch.persistence.alarms.wing import WingAlarms
 from ekpay_switch.persistence.audit.run import run as audit
+from ekpay_switch.persistence.bank_lines import BankLineRows
 from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
@@ -17,6 +18,7 @@ from ekpay_switch.ports.finance import (
     Adjustment,
     AdjustmentBooks,
     AlarmBooks,
+    BankLines,
     Connection,
     FileAnswer,
     FileEvidence,
@@ -105,6 +107,10 @@ class FinanceOnTrial:
     @property
     def movements(self) -> LiveMovements:
         return LiveMovementRows()
+
+    @property
+    def bank_lines(self) -> BankLines:
+        return BankLineRows()
 
     @property
     def alarms(self) -> AlarmBooks:
