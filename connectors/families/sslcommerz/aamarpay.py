@@ -6,15 +6,15 @@ payment on one page, the first successful one as ordered counts; the others are 
 ones where they are held.
 """
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from connectors.call_result import CallResult, MappedReply, inconclusive_answer
 from connectors.families.sslcommerz.client import CallFormat, SslcommerzClient
 from connectors.families.sslcommerz.notices import Fields, hint
-from connectors.families.sslcommerz.paid_twice import PaidAnswer, one_of_several
+from connectors.families.sslcommerz.paid_twice import PaidAnswer, one_of_several, unconfirmed_payment
 from connectors.families.sslcommerz.replies import instant, reference, word
 from connectors.families.sslcommerz.settings import AamarPaySettings
 from connectors.manifest import Manifest
@@ -152,18 +152,19 @@ def _inquiry_of(replies: Sequence[MappedReply], order: CollectOrder) -> CollectI
         return _single_inquiry((paid or unended or replies)[0])
     rows = {text_or_empty(reply.document, "pg_txnid"): reply for reply in paid}
     answers = [_paid_answer(reply) for reply in rows.values()]
-    return one_of_several(answers, order, _unread([reply.document for reply in rows.values()], answers))
+    documents = {name: reply.document for name, reply in rows.items()}
+    return one_of_several(answers, order, _unread(documents, answers, order))
 
 
-def _unread(documents: Sequence[Mapping[str, Any]], answers: Sequence[PaidAnswer]) -> list[Collected]:
+def _unread(
+    documents: Mapping[str, Mapping[str, Any]], answers: Sequence[PaidAnswer], order: CollectOrder
+) -> list[Collected]:
     """The payments that their status code calls successful and whose other fields do not."""
-    unread = []
-    for document, answer in zip(documents, answers, strict=True):
-        if isinstance(answer, NoAnswer):
-            with contextlib.suppress(BrokenReplyError):
-                money = _movement(document)
-                unread.append(replace(money, facts={**money.facts, "status": answer.why}))
-    return unread
+    return [
+        unconfirmed_payment(partial(_movement, document), order, name, {"status": answer.why})
+        for (name, document), answer in zip(documents.items(), answers, strict=True)
+        if isinstance(answer, NoAnswer)
+    ]
 
 
 def _paid_answer(reply: MappedReply) -> PaidAnswer:

@@ -1,10 +1,12 @@
 """Several payments under one reference: which of them counts, and what the others are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ekpay_switch.domain.collections.connector_calls import Collected, CollectOrder, HeldForRisk
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 PaidAnswer = Collected | HeldForRisk | NoAnswer
 """What the provider says of one successful payment."""
@@ -29,6 +31,20 @@ def one_of_several(
         first, *others = held
         return HeldForRisk(replace(first, unproven=(*others, *unconfirmed)), holds[0].why)
     return answers[0]
+
+
+def unconfirmed_payment(
+    read: Callable[[], Collected], order: CollectOrder, name: str, doubt: Mapping[str, str]
+) -> Collected:
+    """A successful payment that the provider does not confirm, as `read` has it, with the doubt as facts.
+
+    Where it cannot be read either, only its name is known, and its amount stands as 0.
+    """
+    try:
+        money = read()
+    except BrokenReplyError:
+        money = Collected(order.reference, Money(0), name)
+    return replace(money, facts={**money.facts, **doubt})
 
 
 def _as_ordered_first(moneys: Sequence[Collected], order: CollectOrder) -> list[Collected]:

@@ -8,15 +8,15 @@ further movements where they are validated, and as unproven ones where they are 
 not confirm them. One that was held and is failed by now has come to nothing.
 """
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from connectors.call_result import CallResult, MappedReply, has_meaning, inconclusive_answer
 from connectors.families.sslcommerz.client import CallFormat, SslcommerzClient
 from connectors.families.sslcommerz.notices import Fields, signed_hint
-from connectors.families.sslcommerz.paid_twice import PaidAnswer, one_of_several
+from connectors.families.sslcommerz.paid_twice import PaidAnswer, one_of_several, unconfirmed_payment
 from connectors.families.sslcommerz.refunds import SslcommerzRefunds
 from connectors.families.sslcommerz.replies import (
     instant,
@@ -111,7 +111,9 @@ class V4:
                 return _inquiry_without_payment(attempts, order)
             rows = list(reversed(distinct.values()))
             answers = [await self._validated(row, order) for row in rows]
-            return answers[0] if len(answers) == 1 else one_of_several(answers, order, _unread(rows, answers))
+            if len(answers) == 1:
+                return answers[0]
+            return one_of_several(answers, order, _unread(rows, answers, order))
         except BrokenReplyError as error:
             return NoAnswer(str(error))
 
@@ -184,15 +186,17 @@ def _attempt_name(row: Mapping[str, Any]) -> tuple[str, str]:
     return text_or_empty(row, "val_id"), reference(row, "bank_tran_id")
 
 
-def _unread(rows: Sequence[Mapping[str, Any]], answers: Sequence[PaidAnswer]) -> list[Collected]:
+def _unread(
+    rows: Sequence[Mapping[str, Any]], answers: Sequence[PaidAnswer], order: CollectOrder
+) -> list[Collected]:
     """The successful attempts that their validation does not confirm, as the query tells them."""
-    unread = []
-    for row, answer in zip(rows, answers, strict=True):
-        if isinstance(answer, NoAnswer):
-            with contextlib.suppress(BrokenReplyError):
-                money = _movement(row)
-                unread.append(replace(money, facts={**money.facts, "validation": answer.why}))
-    return unread
+    return [
+        unconfirmed_payment(
+            partial(_movement, row), order, reference(row, "bank_tran_id"), {"validation": answer.why}
+        )
+        for row, answer in zip(rows, answers, strict=True)
+        if isinstance(answer, NoAnswer)
+    ]
 
 
 def _inquiry_without_payment(attempts: Sequence[MappedReply], order: CollectOrder) -> CollectInquiry:

@@ -61,7 +61,8 @@ class Collected:
     `provider_transaction` is the provider's name of the movement of money; a refund needs it. `further` are
     other movements of money under the same reference, of a payer who has paid twice on one page, that the
     provider says it has collected as well. `unproven` are those of which it does not say so: it holds them
-    for their risk, or does not confirm them. They are no money of ours, and nothing is owed for them.
+    for their risk, or does not confirm them; of one that it tells no amount of, the amount is 0. They are no
+    money of ours, and nothing is owed for them.
     """
 
     reference: str

@@ -204,13 +204,15 @@ async def test_of_several_payments_in_a_list_the_one_as_ordered_counts(manifest:
     risky = PAID | {"pg_txnid": "AAM2", "pg_card_risklevel": "1"}
     broken = PAID | {"pg_txnid": "AAM3", "pay_status": "Failed"}
     failed = PAID | {"pg_txnid": "AAM4", "status_code": "7", "pay_status": "Failed"}
-    rows = said([failed, cheaper, risky, PAID, broken])
+    unread = broken | {"pg_txnid": "AAM5", "amount": "much"}
+    rows = said([failed, cheaper, risky, PAID, broken, unread])
     told = await a_connector(manifest, query=rows).inquire(an_order())
     assert isinstance(told, Collected)
     assert replace(told, further=(), unproven=()) == MONEY
     assert [other.provider_transaction for other in told.further] == ["AAM0"]
-    assert [other.provider_transaction for other in told.unproven] == ["AAM2", "AAM3"]
+    assert [other.provider_transaction for other in told.unproven] == ["AAM2", "AAM3", "AAM5"]
     assert "status" in told.unproven[1].facts
+    assert (told.unproven[1].amount, told.unproven[2].amount) == (MONEY.amount, Money(0))
     assert await a_connector(manifest, query=said([failed, PAID])).inquire(an_order()) == MONEY
     assert isinstance(
         await a_connector(manifest, query=said([failed, failed])).inquire(an_order()), NeverPaid
