@@ -32,7 +32,7 @@ LEG = "funds"
 # The entries that finance decides on belong to no partner, so they go to one lane.
 ADJUSTMENT_LANE = 0
 # First keys of the two-key advisory locks; 1 is used by windows, migrations and partners.
-REFERENCE_LOCK, MOVEMENT_LOCK, HOST_LOCK = 2, 3, 4
+REFERENCE_LOCK, MOVEMENT_LOCK, HOST_LOCK, PROPOSAL_LOCK = 2, 3, 4, 8
 LOCK_PAYMENT = "SELECT *, now() AS now FROM payments WHERE id = $1 FOR UPDATE"
 _TRIES = """
 SELECT t.*, a.reference, a.state, a.outcome, a.sends, a.opened_at FROM tries AS t

@@ -60,6 +60,7 @@ from ekpay_switch.persistence.decisions.proposals import (
 from ekpay_switch.persistence.ledger.transfer_corrections import PrefundTooLowError
 from ekpay_switch.persistence.parties.staff import may_decide, require_decider
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
+from ekpay_switch.persistence.payment_rows import PROPOSAL_LOCK, lock_name
 from ekpay_switch.persistence.refunds.rows import TARGET_IN_SUSPENSE, read_target
 from ekpay_switch.persistence.refunds.staff_actions import ReferenceTakenError
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
@@ -164,8 +165,7 @@ class PostgresDecisionDesk:
         _require("reason", proposal.reason)
 
         async def _propose(connection: Connection) -> ProposalView:
-            standing = await read_proposal(connection, proposal.id)
-            if standing is not None:
+            if standing := await _standing(connection, proposal.id):
                 return view_of(standing)
             await lock_subject(connection, proposal.subject)
             case = await self._case(connection, proposal.subject)
@@ -198,8 +198,7 @@ class PostgresDecisionDesk:
         _require("reference", proposal.reference)
 
         async def _propose(connection: Connection) -> ProposalView:
-            standing = await read_proposal(connection, proposal.id)
-            if standing is not None:
+            if standing := await _standing(connection, proposal.id):
                 return view_of(standing)
             entry = await proposed_entry(connection, proposal, self._chart)
             new = NewProposal(
@@ -326,6 +325,12 @@ def _fitting_option(case: Case, proposal: Proposal) -> Option:
     if option.states_amount and (proposal.stated is None or proposal.stated <= ZERO):
         raise MissingFieldError("amount: it is missing; say what was really given back")
     return option
+
+
+async def _standing(connection: Connection, proposal_id: UUID) -> Row | None:
+    """The proposal if it is stored; a repeat waits for a process that died in the middle of its COMMIT."""
+    await lock_name(connection, PROPOSAL_LOCK, "", str(proposal_id))
+    return await read_proposal(connection, proposal_id)
 
 
 async def _make_room(connection: Connection, subject: UUID, case: Case) -> None:

@@ -84,7 +84,7 @@ class HostNews:
         while self._awaited or self._workers:
             pause = self._look_seconds
             try:
-                await self._start_watchingce()
+                await self._look_once()
             except Exception as error:  # noqa: BLE001 - each waiter has a timeout of its own, and the database may be back
                 telemetry.count_error("host_watch_failed", error=error)
                 pause = PAUSE_SECONDS
@@ -92,7 +92,7 @@ class HostNews:
                 await asyncio.wait_for(self._changed.wait(), pause)
             self._changed.clear()
 
-    async def _start_watchingce(self) -> None:
+    async def _look_once(self) -> None:
         if self._workers:
             for connector_id in await self._read_work():
                 self._work[connector_id].set()
