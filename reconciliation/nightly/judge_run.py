@@ -156,7 +156,8 @@ class RunJudge:
             setting,
             progress,
             part,
-            _identity(before, run_inputs, self.rules),
+            # What the run takes: a row of a statement that nobody watches yet is in no folder to prove.
+            _identity(before, replace(run_inputs, expected=expected), self.rules),
             figures,
             invariant_wording(checks),
             sheet_after(before.sheet, night),

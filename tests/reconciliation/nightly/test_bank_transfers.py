@@ -33,6 +33,11 @@ def instant(day: date) -> datetime:
 
 async def staffed(stage: NightStage) -> NightStage:
     stage.institutions = (NPSB,)
+    await hired(stage)
+    return stage.book(NPSB, FUNDS).send(NPSB, [FUNDS], SUN)
+
+
+async def hired(stage: NightStage) -> None:
     for person in ("rahima", "karim"):
         await stage.rows(
             "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', '[\"finance\"]')", person
@@ -41,7 +46,6 @@ async def staffed(stage: NightStage) -> NightStage:
         "INSERT INTO partners (id, name, nd_id, syndct_id, user_id, pass_key_hash, secret_sealed, lane)"
         " VALUES ('bank1', 'bank1', 'NS1', 's1', 'bank1', '', '', 0)"
     )
-    return stage.book(NPSB, FUNDS).send(NPSB, [FUNDS], SUN)
 
 
 async def booked(stage: NightStage, kind: str, amount: int, reference: str, day: date = SUN) -> UUID:
@@ -69,6 +73,14 @@ async def sound(stage: NightStage, day: date) -> set[tuple[str, ...]]:
 
 def nobody(_done: int, _of: int) -> None:
     """Watches nothing."""
+
+
+async def test_the_first_run_is_proven_before_any_statement_of_our_bank(stage: NightStage) -> None:
+    """A new installation: transfers are booked, and our bank's statement takes no part yet."""
+    await hired(stage)
+    await booked(stage, TOP_UP, 500_000, "SB7")
+    ran = await stage.night(SUN)
+    assert await verify_run(stage, ran.run.seq, nobody) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
