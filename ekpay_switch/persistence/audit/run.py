@@ -30,7 +30,7 @@ from ekpay_switch.persistence.audit.connector_requests import (
     request_fault,
 )
 from ekpay_switch.persistence.audit.decisions import DECISION_CHECKS
-from ekpay_switch.persistence.audit.limits import LIMITS, limit_fault
+from ekpay_switch.persistence.audit.limits import LIMIT_CHECKS
 from ekpay_switch.persistence.audit.lines import IS_CLOSED, LINE_CHECKS
 from ekpay_switch.persistence.audit.merchants import (
     BALANCES,
@@ -141,7 +141,6 @@ async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = 
         ),
         lambda c: _first_finding(c, WINDOWS, lambda _: "not in a window of its day", "journal_entries {id}"),
         lambda c: _first_finding(c, ACCOUNTS, _account_fault, "accounts {code}"),
-        lambda c: _first_finding(c, LIMITS, limit_fault, "accounts {code}"),
         lambda c: _first_finding(c, PAYMENTS, payment_fault, "payments {id}"),
         lambda c: _first_finding(c, SUCCESSES, success_fault, "attempts of payment {id}"),
         lambda c: _first_finding(c, HISTORY, history_fault, "history of payment {id}"),
@@ -166,7 +165,7 @@ async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = 
         lambda c: _first_finding(c, TAKINGS, taking_fault, "bill_takings {biller_id} {reference}"),
         *(
             partial(_first_finding, query=query, fault=fault, name=name)
-            for query, fault, name in (*CHALLAN_CHECKS, *TRANSFER_CHECKS, *DECISION_CHECKS)
+            for query, fault, name in (*LIMIT_CHECKS, *CHALLAN_CHECKS, *TRANSFER_CHECKS, *DECISION_CHECKS)
         ),
         _frozen_lines,
         *further,

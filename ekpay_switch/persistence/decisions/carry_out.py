@@ -94,6 +94,9 @@ WHERE t.payment_id = $1 AND a.outcome = 'disagreed' AND t.refunded + t.charged_b
 ORDER BY a.opened_at LIMIT 1
 """
 
+# The entry by which a whole payment goes back to its prefund, and on which date it was taken.
+_GIVES_BACK = "given_back"
+_TAKEN_ON = "SELECT business_date FROM payments WHERE id = $1"
 _HELD = MappingProxyType(
     {
         DecisionAction.TAKE_HELD: accept_held,
@@ -144,8 +147,11 @@ async def carry_out(connection: Connection, case: Case, option: Option, approval
 
 
 async def _post(connection: Connection, case: Case, option: Option, approval: Approval) -> None:
+    taken_on = await connection.fetchval(_TAKEN_ON, case.payment_id)
     steps: list[Step] = [
-        PostEntry(entry_id, case.lane, entry, case.payment_id)
+        PostEntry(
+            entry_id, case.lane, entry, case.payment_id, taken_on if entry.moment == _GIVES_BACK else None
+        )
         for entry_id, entry in zip(approval.entry_ids, option.entries, strict=True)
     ]
     if steps:

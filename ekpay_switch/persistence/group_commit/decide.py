@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import orjson
@@ -98,7 +98,7 @@ class BatchDecider:
         self._add_history(delivery.payment_id, payment.steps, steps, plan.facts)
         if plan.entry is not None:
             self.add_entry(uuid7(), delivery.lane, delivery.payment_id, plan.entry)
-            self._free_day_total(payment, plan.entry)
+            self._free_day_total(payment.business_date, plan.entry)
         state = steps[-1][2] if steps else payment.stored.state
         refusal = plan.refusal or payment.stored.refusal
         ask_at = None
@@ -219,6 +219,8 @@ class BatchDecider:
         if step.entry_id not in self.snapshot.entries:
             self.snapshot.entries.add(step.entry_id)
             self.add_entry(step.entry_id, step.lane, step.payment_id, step.entry)
+            if step.gives_back_of is not None:
+                self._free_day_total(step.gives_back_of, step.entry)
 
     def _move_balance(self, account: str, growth: int) -> None:
         self.changes.balances[account] = self.changes.balances.get(account, 0) + growth
@@ -227,13 +229,13 @@ class BatchDecider:
         if growth > 0 and account in self.snapshot.claims.headroom:
             self.snapshot.claims.headroom[account] += growth
 
-    def _free_day_total(self, payment: LockedPayment, entry: Entry) -> None:
+    def _free_day_total(self, taken_on: date, entry: Entry) -> None:
         """What a prefund is given back on the day on which it was taken may be paid again that day."""
         for posting in entry.postings:
             account, growth = posting.account, -posting.amount
-            if growth > 0 and self.snapshot.counted_on.get(account) == payment.business_date:
+            if growth > 0 and self.snapshot.counted_on.get(account) == taken_on:
                 self._move_day_total(account, -growth)
-                partner_id = payment.stored.partner_id
+                partner_id = account.split(":")[1]
                 if partner_id in self.snapshot.claims.left_today:
                     self.snapshot.claims.left_today[partner_id] += growth
 

@@ -5,6 +5,7 @@ batch whose COMMIT was not acknowledged is simply written again.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Quote
@@ -23,12 +24,17 @@ class SaveQuote:
 
 @dataclass(frozen=True, slots=True)
 class PostEntry:
-    """Write an entry of its own: without a payment, as a top-up, or of a payment that the caller locks."""
+    """Write an entry of its own: without a payment, as a top-up, or of a payment that the caller locks.
+
+    What it gives back to a prefund was taken on the business date `gives_back_of`; None where it gives
+    nothing of a payment back.
+    """
 
     entry_id: UUID
     lane: int
     entry: Entry
     payment_id: UUID | None = None
+    gives_back_of: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

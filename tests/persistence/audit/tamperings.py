@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from string import Template
 
+TAKEN_BY_NOBODY = """
+UPDATE accounts SET taken = taken + 10000000, taken_on = coalesce(taken_on, current_date)
+WHERE code = 'prefund:bank0:postpaid'
+"""
 # In the statements, `$middle` is an entry of lane 0 that takes a prefund, `$next` the one after it.
 PLACES = {
     "nobody": "'00000000-0000-0000-0000-000000000001'::uuid",
@@ -145,6 +149,11 @@ TAMPERINGS = (
         "a daily limit that nobody approved",
         "SELECT 'accounts prefund:bank0:prepaid'",
         ("UPDATE accounts SET daily_limit = 100 WHERE code = 'prefund:bank0:prepaid'",),
+    ),
+    Tampering(
+        "a total of the day of what nobody paid",
+        "SELECT 'accounts prefund:bank0:postpaid'",
+        (TAKEN_BY_NOBODY,),
     ),
     Tampering(
         "a kind changed",

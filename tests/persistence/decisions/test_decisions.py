@@ -352,6 +352,18 @@ async def test_a_completed_payment_returns_to_its_prefund_once(desk: Desk, actio
         await desk.propose(payment_id, action)
 
 
+async def test_a_give_back_frees_the_total_of_the_day_on_which_it_was_taken(desk: Desk) -> None:
+    payment_id = await desk.other_amount()
+    taken = "SELECT sum(taken)::bigint FROM accounts WHERE code LIKE 'prefund:bank1:%'"
+    before = await desk.books.value(taken)
+    assert before > 0
+
+    await desk.decide(payment_id, DecisionAction.GIVE_BACK)
+
+    assert await desk.books.value(taken) == 0
+    assert await desk.books.audit() is None
+
+
 # ---- refunds of another amount
 
 

@@ -4,11 +4,12 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, RepeatedClaim, StartedClaim
-from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up_entry
+from ekpay_switch.domain.ledger.posting_rules import given_back_entry, prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.partner_limits import LimitKind
 from ekpay_switch.domain.refusals import Refusal
@@ -183,6 +184,21 @@ async def test_what_is_given_back_the_same_day_may_be_paid_again(books: Books, f
     await books.finish(started, REFUSED)
     assert await books.value(TAKEN) == 0
     assert await _pay(books, 6_000) is None
+
+
+async def test_what_persons_give_back_the_same_day_may_be_paid_again(books: Books, finance: Finance) -> None:
+    await finance.lets(LimitKind.DAILY, 10_000)
+    started = await books.start(total=6_000)
+    entry = given_back_entry(prefund_account("bank1", "postpaid"), started.quote.sums)
+    today = await books.value("SELECT taken_on FROM accounts WHERE taken_on IS NOT NULL")
+    yesterday = today - timedelta(days=1)
+    for gives_back_of, left in ((None, 6_000), (yesterday, 6_000), (today, 0)):
+        step = PostEntry(uuid7(), 0, entry, started.claim.payment_id, gives_back_of)
+        await books.submit(step)
+        assert await books.value(TAKEN) == left
+        await books.submit(step)
+        assert await books.value(TAKEN) == left
+    assert await _pay(books, 10_000) is None
 
 
 async def test_one_batch_gives_back_and_pays_again_under_a_limit(books: Books, finance: Finance) -> None:
