@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from ekpay_switch.ports.finance import Connection, Finance
+from ekpay_switch.ports.finance import BankBooking, Connection, Finance
 from reconciliation.canonical_row import FILE
 from reconciliation.engine.row_store import RowStore
 from reconciliation.resolutions.decision_records import Resolution, UnfitError
@@ -23,6 +23,14 @@ from reconciliation.results.run_state import CarriedState
 from reconciliation.results.runs import latest_run
 from reconciliation.statement.layout import read_layouts
 
+# Where each kind of booking is corrected.
+_DOORS: Final = {
+    "top-up": "reverse it there (ekpay partners reverse), and the next night ends this break",
+    "deposit": "reverse it there (ekpay billers reverse-deposit), and the next night ends this break",
+    "by-hand": "it was paid by hand and stays; what the bank has returned is an entry by hand under the name "
+    "of its own line (ekpay decide journal)",
+    "decision": "what it moved is corrected by an entry by hand (ekpay decide journal)",
+}
 # The kind of what a decision about a break has booked.
 _BREAK: Final = "break"
 
@@ -31,23 +39,25 @@ class BookedTransferError(UnfitError):
     """The break is about a transfer that is booked already, and corrected where it was booked."""
 
 
-async def booked_transfer_of(connection: Connection, finance: Finance, broken: BreakRecord) -> str:
-    """What has booked the line that a break of our own bank's statement is about; empty without one.
+async def booked_transfer_of(
+    connection: Connection, finance: Finance, broken: BreakRecord
+) -> BankBooking | None:
+    """What has booked the line that a break of our own bank's statement is about; None without one.
 
     Its names stay locked until the transaction ends.
     """
     names = await names_of_line(connection, finance, broken)
     if not names:
-        return ""
+        return None
     standing = await finance.bank_lines.lock(connection, names)
     movements = movements_of_break(broken)
     # What the break was found with, whatever the bank calls it.
     found_with = await finance.bank_lines.bookings(connection) if movements else ()
     booked = [
-        *(str(booking) for booking in standing if booking.kind != _BREAK),
-        *(str(booking) for booking in found_with if booking.id in movements),
+        *(booking for booking in standing if booking.kind != _BREAK),
+        *(booking for booking in found_with if booking.id in movements),
     ]
-    return booked[0] if booked else ""
+    return booked[0] if booked else None
 
 
 async def names_of_line(connection: Connection, finance: Finance, broken: BreakRecord) -> Collection[str]:
@@ -72,11 +82,10 @@ async def refuse_booked(connection: Connection, finance: Finance, broken: BreakR
         BookedTransferError: it is about a booked transfer; the message names it.
         StaleBreakError: the switch has booked something about it since the night froze its lines.
     """
-    words = await booked_transfer_of(connection, finance, broken)
-    if words:
+    booking = await booked_transfer_of(connection, finance, broken)
+    if booking is not None:
         raise BookedTransferError(
-            f"{words} is booked: reverse it where it was booked, and the next night ends this break; here "
-            "only what moves no money fits"
+            f"action: {booking} is booked: {_DOORS[booking.kind]}; here only what moves no money fits"
         )
     await refuse_stale(connection, finance, broken)
 

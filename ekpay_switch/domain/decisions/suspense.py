@@ -14,8 +14,10 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import Entry
 
 SUSPENSE = "suspense:"
-# Entries without a payment that make items; what the break desk puts into suspense has doors of its own.
-SUSPENSE_MOMENTS = (JOURNAL_MOMENT, "payout_received")
+# Entries without a payment that make items. What the break desk puts into suspense has doors of its own, but
+# for a claim that an institution has paid and a night's rule has reversed: its break is closed, and the money
+# is at our bank.
+SUSPENSE_MOMENTS = (JOURNAL_MOMENT, "payout_received", "break_claim_received_reversed")
 # A journal that takes from an item; it makes none.
 TAKING_MOMENT = "taken_from_suspense"
 # Entries of a payment that may leave a claim. They are no items, but a journal that settles one names it, or

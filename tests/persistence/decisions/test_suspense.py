@@ -200,6 +200,18 @@ async def test_an_item_has_its_alarm_until_it_is_settled(counter: Counter) -> No
     assert (await alarms.show(alarm["id"])).ended_by == "decision"
 
 
+async def test_a_claim_that_was_paid_before_its_break_closed_waits_with_its_alarm(counter: Counter) -> None:
+    """The night's rule has reversed it; the money is at our bank, and nobody else would ask whose it is."""
+    entry = Entry("break_claim_received_reversed", (Posting("claim:bkash", 700), Posting(SUSPENSE, -700)))
+    entry_id = await counter.post(entry)
+    assert await counter.remains() == {entry_id: 700}
+    await counter.desk.upkeep.sweep()
+    assert await counter.desk.open_alarms() == ["money_in_suspense"]
+    await counter.take(entry_id, _to(BANK, 700))
+    assert await counter.remains() == {}
+    assert await counter.desk.open_alarms() == []
+
+
 OTHER_ITEM = """
 UPDATE decisions SET takes_from = (
   SELECT id FROM journal_entries WHERE id <> takes_from AND moment = 'payout_received')

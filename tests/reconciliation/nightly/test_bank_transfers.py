@@ -187,6 +187,22 @@ async def test_a_refund_that_was_paid_by_hand_is_expected(stage: NightStage) -> 
     assert await sound(stage, MON) == set()
 
 
+async def test_a_refund_that_the_bank_returned_has_a_door(stage: NightStage) -> None:
+    """It cannot be reversed, so its refusal says where the money is booked."""
+    await staffed(stage)
+    connection = await stage.superuser()
+    await connection.execute("SET session_replication_role = replica")
+    await connection.execute(_BY_HAND)
+    await connection.close()
+    await sound(stage, SUN)
+    statement(stage, MON)
+    assert await sound(stage, MON) == {("LEDGER_ONLY", "SB9", "open")}
+    (row,) = await stage.rows("SELECT id FROM reconciliation.breaks WHERE code = 'LEDGER_ONLY'")
+    proposal = Proposal(row["id"], ResolutionAction.WRITE_OFF, "it came back", "rahima")
+    with pytest.raises(UnfitError, match=r"^action: refund [0-9a-f-]{36} is booked: .*ekpay decide journal"):
+        await ResolutionActions.of(stage).propose(proposal)
+
+
 @pytest.mark.parametrize("action", ["journal", "paid_back_otherwise"])
 async def test_a_decision_that_moves_our_bank_is_expected(stage: NightStage, action: str) -> None:
     await staffed(stage)
