@@ -5,6 +5,7 @@ stays unanswered and is reversed.
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from connectors.families.iso8583.codec import MTI, Fields, decode
 from connectors.families.iso8583.host import Host
@@ -92,7 +93,7 @@ class InboundMessages:
             self._late_approvals.add(message.key)
             self._announce(alarms[recorded])
 
-    def _alarms_of_approval(self, message: HostMessage, code: str) -> dict[AnswerRecord, RaisedAlarm]:
+    def _alarms_of_approval(self, message: HostMessage, code: str) -> Mapping[str, RaisedAlarm]:
         """The alarm of an approval that comes late, or contradicts a request declined or never sent.
 
         An approval that comes twice is one.
@@ -101,7 +102,7 @@ class InboundMessages:
             return {}
         alarm = self._alarm(Alarm.LATE_APPROVAL, message, code)
         is_approved = message.reply is not None and self._host.approves(message.reply.code)
-        late = {AnswerRecord.LATE: alarm}
+        late: dict[str, RaisedAlarm] = {AnswerRecord.LATE: alarm}
         return late if is_approved else {**late, AnswerRecord.NOT_AWAITED: alarm}
 
     async def _record_reversal_answer(self, answer: Fields) -> None:
@@ -111,7 +112,8 @@ class InboundMessages:
             return
         require_reversal_answer(answer, message, self._host.settings)
         code = answer[CODE]
-        alarms = {ReversalRecord.UNCONFIRMED: self._alarm(Alarm.REVERSAL_NOT_CONFIRMED, message, code)}
+        not_confirmed = self._alarm(Alarm.REVERSAL_NOT_CONFIRMED, message, code)
+        alarms: dict[str, RaisedAlarm] = {ReversalRecord.UNCONFIRMED: not_confirmed}
         if code == NO_SUCH_ORIGINAL:
             alarms[ReversalRecord.CONFIRMED] = self._alarm(Alarm.REVERSAL_NOT_KNOWN, message, code)
         recorded = await self._ports.links.answer_reversal(message.key, code, alarms)
