@@ -6,19 +6,18 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as
 from ekpay_switch.cli.billers.profiles import biller_traits_of
 from ekpay_switch.cli.decisions.wording import case_lines, option_lines, proposal_lines, suspense_lines
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.config_files.journal import read_journal_chart
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import CaseKind
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
-from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.decisions import (
     DecisionDesk,
@@ -32,7 +31,6 @@ from ekpay_switch.security.masking import printable
 
 app = typer.Typer(help="Two persons decide about money that waits.", no_args_is_help=True)
 
-_PROPOSER_VARIABLE, _APPROVER_VARIABLE = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
 Result = TypeVar("Result")
 Work = Callable[[DecisionDesk], Awaitable[Result]]
 
@@ -143,7 +141,7 @@ def propose(
 ) -> None:
     """Propose what is to be done; nothing moves until another person approves it."""
     proposal = Proposal(uuid7(), subject, action, reason, as_, reference, amount)
-    _report_waiting(_decide(as_, _PROPOSER_VARIABLE, lambda desk: desk.propose(proposal)))
+    _report_waiting(_decide(as_, ASKER_VARIABLE, lambda desk: desk.propose(proposal)))
 
 
 @app.command()
@@ -163,7 +161,7 @@ def journal(
     """Propose an entry between accounts that the chart lets meet, such as money that leaves suspense."""
     postings = tuple(_posting(text) for text in posting)
     proposal = JournalProposal(uuid7(), postings, reason, reference, as_, of)
-    view = _decide(as_, _PROPOSER_VARIABLE, lambda desk: desk.propose_journal(proposal))
+    view = _decide(as_, ASKER_VARIABLE, lambda desk: desk.propose_journal(proposal))
     _report_waiting(view, _read(lambda desk: _item_lines(desk, view)))
 
 
@@ -174,7 +172,7 @@ def approve(
     as_: Second,
 ) -> None:
     """Approve what another person proposed; it is carried out at once."""
-    view = _decide(as_, _APPROVER_VARIABLE, lambda desk: desk.approve(proposal_id, code.strip(), as_))
+    view = _decide(as_, APPROVER_VARIABLE, lambda desk: desk.approve(proposal_id, code.strip(), as_))
     _report_end(view)
     if view.state is ProposalState.LAPSED:
         raise typer.Exit(1)
@@ -183,7 +181,7 @@ def approve(
 @app.command()
 def reject(proposal_id: ProposalId, reason: Reason, as_: Second) -> None:
     """Reject what somebody proposed, also oneself; nothing moves."""
-    _report_end(_decide(as_, _APPROVER_VARIABLE, lambda desk: desk.reject(proposal_id, reason, as_)))
+    _report_end(_decide(as_, APPROVER_VARIABLE, lambda desk: desk.reject(proposal_id, reason, as_)))
 
 
 async def _item_lines(desk: DecisionDesk, proposal: ProposalView) -> list[str]:
@@ -213,13 +211,7 @@ def _posting(text: str) -> tuple[str, int]:
 
 def _decide(name: str, variable: str, work: Work[ProposalView]) -> ProposalView:
     """Carry out the act of a person of finance, once their passphrase is verified."""
-    secret, session = passphrase(variable, f"Passphrase of {name}"), open_session()
-
-    async def _verified(engine: AsyncEngine) -> ProposalView:
-        await Staff(engine).verify(name, secret, Role.FINANCE)
-        return await _at_desk(session, work)
-
-    return session.run(_verified)
+    return act_as(name, variable, lambda session, _: _at_desk(session, work))
 
 
 def _read(work: Work[Result], session: Session | None = None) -> Result:

@@ -6,10 +6,8 @@ from typing import Annotated, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import passphrase
+from ekpay_switch.cli.acting import act_as
 from ekpay_switch.persistence.merchants.directory import partner_of_merchant
-from ekpay_switch.persistence.parties.staff import Role, Staff
 
 PASSPHRASE_VARIABLE = "EKPAY_STAFF_PASSPHRASE"  # noqa: S105 - a variable's name
 
@@ -42,10 +40,4 @@ def carry_out(by: str, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Resu
     Raises:
         NotAllowedError: it is not theirs, or they are not of finance; nothing was done.
     """
-    secret = passphrase(PASSPHRASE_VARIABLE, f"Passphrase of {by}")
-
-    async def _verified(engine: AsyncEngine) -> Result:
-        await Staff(engine).verify(by, secret, Role.FINANCE)
-        return await work(engine)
-
-    return open_session().run(_verified)
+    return act_as(by, PASSPHRASE_VARIABLE, lambda _, engine: work(engine))

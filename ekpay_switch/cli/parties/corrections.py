@@ -10,10 +10,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.ledger.transfer_corrections import (
     DEPOSITS,
@@ -22,21 +22,12 @@ from ekpay_switch.persistence.ledger.transfer_corrections import (
     TransferKind,
     WaitingTransfer,
 )
-from ekpay_switch.persistence.parties.staff import Role, Staff
-
-_ASKER_VARIABLE, _APPROVER_VARIABLE = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
 
 Decision = Callable[[TransferCorrections], Awaitable[Money]]
 
 
-def _visible_text(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise typer.BadParameter("visible characters, please")
-    return text.strip()
-
-
 TransferId = Annotated[UUID, typer.Argument(metavar="ID", help="As the list of what waits names it.")]
-Reason = Annotated[str, typer.Option(callback=_visible_text, help="Why; kept with it for good.")]
+Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; kept with it for good.")]
 AsksReversal = Annotated[str, typer.Option("--asked-by", help="Who asks, of the staff.")]
 ApprovesReversal = Annotated[
     str, typer.Option("--approved-by", help="Who approves; not who asked for the reversal.")
@@ -84,14 +75,14 @@ class CorrectionCommands:
     def reject(self, transfer_id: TransferId, reason: Reason, rejected_by: Rejects) -> None:
         """Reject what is not approved."""
         amount = self._decide(
-            rejected_by, _APPROVER_VARIABLE, lambda actions: actions.reject(transfer_id, reason, rejected_by)
+            rejected_by, APPROVER_VARIABLE, lambda actions: actions.reject(transfer_id, reason, rejected_by)
         )
         typer.echo(f"Rejected {amount}; the bank reference is free again.")
 
     def reverse(self, transfer_id: TransferId, reason: Reason, asked_by: AsksReversal) -> None:
         """Ask for the reversal of what was posted."""
         amount = self._decide(
-            asked_by, _ASKER_VARIABLE, lambda actions: actions.ask_reversal(transfer_id, reason, asked_by)
+            asked_by, ASKER_VARIABLE, lambda actions: actions.ask_reversal(transfer_id, reason, asked_by)
         )
         approve = f"ekpay {self.group} approve{self.suffix}-reversal {transfer_id} --approved-by NAME"
         typer.echo(f"The reversal of {amount} waits: {approve}")
@@ -100,7 +91,7 @@ class CorrectionCommands:
         """Approve and post the reversal that waits."""
         amount = self._decide(
             approved_by,
-            _APPROVER_VARIABLE,
+            APPROVER_VARIABLE,
             lambda actions: actions.approve_reversal(transfer_id, approved_by),
         )
         typer.echo(f"Reversed {amount}; the bank reference is free again.")
@@ -109,21 +100,18 @@ class CorrectionCommands:
         """Reject the reversal that waits."""
         amount = self._decide(
             rejected_by,
-            _APPROVER_VARIABLE,
+            APPROVER_VARIABLE,
             lambda actions: actions.reject_reversal(transfer_id, reason, rejected_by),
         )
         typer.echo(f"The {self.noun} of {amount} stands.")
 
     def _decide(self, name: str, variable: str, decision: Decision) -> Money:
         """Carry out the decision of a person of finance, once their passphrase is verified."""
-        secret = passphrase(variable, f"Passphrase of {name}")
-        session = open_session()
-
-        async def _carry_out(engine: AsyncEngine) -> Money:
-            await Staff(engine).verify(name, secret, Role.FINANCE)
-            return await decision(TransferCorrections(session.database.connect, self.kind))
-
-        return session.run(_carry_out)
+        return act_as(
+            name,
+            variable,
+            lambda session, _: decision(TransferCorrections(session.database.connect, self.kind)),
+        )
 
 
 TOP_UP_CORRECTIONS = CorrectionCommands(TOP_UPS, "top-up", "partners", "top-ups", "")

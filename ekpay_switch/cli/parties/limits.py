@@ -5,10 +5,10 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.partner_limits import LimitKind
@@ -18,7 +18,6 @@ from ekpay_switch.persistence.parties.partner_limits import (
     LimitState,
     PartnerLimits,
 )
-from ekpay_switch.persistence.parties.staff import Role, Staff
 
 app = typer.Typer(
     help="Floors of prefunds and daily limits: asked for by one person, approved by another.",
@@ -27,21 +26,14 @@ app = typer.Typer(
 
 Result = TypeVar("Result")
 NO_LIMIT = "none"
-_ASKER_VARIABLE, _APPROVER_VARIABLE = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
 _HEADINGS = (
     "partner", "limit", ">taka", "state", "asked by", "asked (Dhaka)", "decided by", "approved (Dhaka)",
     "why", "id",
 )  # fmt: skip
 
 
-def _visible_text(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise typer.BadParameter("visible characters, please")
-    return text.strip()
-
-
 ChangeId = Annotated[UUID, typer.Argument(metavar="ID", help="As `limits show` names it.")]
-Reason = Annotated[str, typer.Option(callback=_visible_text, help="Why; kept with it for good.")]
+Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; kept with it for good.")]
 
 
 @app.command()
@@ -74,7 +66,7 @@ def ask(
 ) -> None:
     """Ask for another floor of a prefund or another daily limit; it binds nothing until it is approved."""
     order = LimitOrder(partner_id, kind, _amount(amount), reason)
-    change_id = _carry_out(asked_by, _ASKER_VARIABLE, lambda limits: limits.ask(order, asked_by))
+    change_id = _carry_out(asked_by, ASKER_VARIABLE, lambda limits: limits.ask(order, asked_by))
     typer.echo(f"{_wording(order)} waits: ekpay partners limits approve {change_id} --approved-by NAME")
 
 
@@ -84,9 +76,7 @@ def approve(
     approved_by: Annotated[str, typer.Option(help="Who approves; not who asked.")],
 ) -> None:
     """Approve what somebody else has asked for; it binds every payment from this moment."""
-    change = _carry_out(
-        approved_by, _APPROVER_VARIABLE, lambda limits: limits.approve(change_id, approved_by)
-    )
+    change = _carry_out(approved_by, APPROVER_VARIABLE, lambda limits: limits.approve(change_id, approved_by))
     typer.echo(f"{_wording(change)} was approved and binds every payment from now on.")
 
 
@@ -98,20 +88,14 @@ def reject(
 ) -> None:
     """Reject what waits, also one's own request; the limit stays as it is."""
     change = _carry_out(
-        rejected_by, _APPROVER_VARIABLE, lambda limits: limits.reject(change_id, reason, rejected_by)
+        rejected_by, APPROVER_VARIABLE, lambda limits: limits.reject(change_id, reason, rejected_by)
     )
     typer.echo(f"{_wording(change)} was rejected; the limit stays as it is.")
 
 
 def _carry_out(name: str, variable: str, work: Callable[[PartnerLimits], Awaitable[Result]]) -> Result:
     """Do the work of a person of finance, once their passphrase is verified."""
-    secret = passphrase(variable, f"Passphrase of {name}")
-
-    async def _verified(engine: AsyncEngine) -> Result:
-        await Staff(engine).verify(name, secret, Role.FINANCE)
-        return await work(PartnerLimits(engine))
-
-    return open_session().run(_verified)
+    return act_as(name, variable, lambda _, engine: work(PartnerLimits(engine)))
 
 
 def _amount(text: str) -> Money | None:

@@ -5,20 +5,19 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
 from ekpay_switch.cli.billers import profiles as billers
 from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.payments.wording import refund_lines
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.domain.refunds.refund import RefundState
-from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.refunds.staff_actions import Line, RefundRefusedError, RefundStaffActions
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.collections import RefundView
@@ -27,7 +26,6 @@ from ekpay_switch.security.masking import printable
 
 app = typer.Typer(help="What goes back to payers.", no_args_is_help=True)
 
-_ASKER_VARIABLE, _APPROVER_VARIABLE = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
 _COUNT_MAX = 1_000
 _OF_REFUND = (
     "id", "payment_id", "partner_id", "connector_id", "kind", "state", "amount", "currency", "reason",
@@ -50,20 +48,14 @@ def _amount(text: str) -> Money:
     return amount
 
 
-def _visible_text(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise typer.BadParameter("visible characters, please")
-    return text.strip()
-
-
 def _visible_text_or_none(text: str | None) -> str | None:
-    return None if text is None else _visible_text(text)
+    return None if text is None else visible_text(text)
 
 
 RefundId = Annotated[UUID, typer.Argument(metavar="ID", help="The refund, as `list` names it.")]
 PaymentId = Annotated[UUID, typer.Argument(metavar="PAYMENT", help="The payment's id.")]
 Amount = Annotated[Money, typer.Option(parser=_amount, metavar="TAKA", help="At most two decimals.")]
-Reason = Annotated[str, typer.Option(callback=_visible_text, help="Why; the connector may be told so.")]
+Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; the connector may be told so.")]
 Consent = Annotated[
     str | None,
     typer.Option(
@@ -124,14 +116,14 @@ def ask(
             payment_id, amount, reason, as_, rules.parts_max, rules.days_max, burden=burden
         )
 
-    _report_waiting(_decide(as_, _ASKER_VARIABLE, _ask, session))
+    _report_waiting(_decide(as_, ASKER_VARIABLE, _ask, session))
 
 
 @app.command()
 def chargeback(
     payment_id: PaymentId,
     amount: Amount,
-    reference: Annotated[str, typer.Option(callback=_visible_text, help="The connector's own name of it.")],
+    reference: Annotated[str, typer.Option(callback=visible_text, help="The connector's own name of it.")],
     as_: First,
     consent: Consent = None,
     transaction: Annotated[
@@ -164,7 +156,7 @@ def chargeback(
                 raise _unnamed(payee) from problem
             raise
 
-    _report_waiting(_decide(as_, _ASKER_VARIABLE, _record, session))
+    _report_waiting(_decide(as_, ASKER_VARIABLE, _record, session))
 
 
 @app.command("give-back")
@@ -174,63 +166,56 @@ def give_back(payment_id: PaymentId, reason: Reason, as_: First) -> None:
     So does money that was held in suspense for a decision about a break, once that does not owe it any more.
     """
     _report_waiting(
-        _decide(as_, _ASKER_VARIABLE, lambda desk: desk.request_review_give_back(payment_id, reason, as_))
+        _decide(as_, ASKER_VARIABLE, lambda desk: desk.request_review_give_back(payment_id, reason, as_))
     )
 
 
 @app.command()
 def approve(refund_id: RefundId, as_: Second) -> None:
     """Approve what somebody else has asked for."""
-    _report_state(_decide(as_, _APPROVER_VARIABLE, lambda desk: desk.approve(refund_id, as_)))
+    _report_state(_decide(as_, APPROVER_VARIABLE, lambda desk: desk.approve(refund_id, as_)))
 
 
 @app.command()
 def reject(refund_id: RefundId, as_: Second) -> None:
     """Refuse what somebody has asked for; nothing moves."""
-    _report_state(_decide(as_, _APPROVER_VARIABLE, lambda desk: desk.reject(refund_id, as_)))
+    _report_state(_decide(as_, APPROVER_VARIABLE, lambda desk: desk.reject(refund_id, as_)))
 
 
 @app.command("by-hand")
 def by_hand(
     refund_id: RefundId,
     bank_reference: Annotated[
-        str, typer.Option(callback=_visible_text, help="The bank statement's own reference of the transfer.")
+        str, typer.Option(callback=visible_text, help="The bank statement's own reference of the transfer.")
     ],
     as_: First,
 ) -> None:
     """Say that our bank has paid what the connector does not give back; it takes a second person."""
-    _decide(as_, _ASKER_VARIABLE, lambda desk: desk.record_paid_by_hand(refund_id, bank_reference, as_))
+    _decide(as_, ASKER_VARIABLE, lambda desk: desk.record_paid_by_hand(refund_id, bank_reference, as_))
     typer.echo(f"Refund {refund_id} waits: ekpay refunds confirm {refund_id} --as NAME")
 
 
 @app.command()
 def withdraw(
     refund_id: RefundId,
-    reason: Annotated[str, typer.Option(callback=_visible_text, help="Why; kept in the refund's history.")],
+    reason: Annotated[str, typer.Option(callback=visible_text, help="Why; kept in the refund's history.")],
     as_: Annotated[str, typer.Option("--as", help="Either person of the staff.")],
 ) -> None:
     """Withdraw that our bank has paid it, before anybody has confirmed that."""
     _report_state(
-        _decide(as_, _ASKER_VARIABLE, lambda desk: desk.withdraw_paid_by_hand(refund_id, reason, as_))
+        _decide(as_, ASKER_VARIABLE, lambda desk: desk.withdraw_paid_by_hand(refund_id, reason, as_))
     )
 
 
 @app.command()
 def confirm(refund_id: RefundId, as_: Second) -> None:
     """Confirm that our bank has paid it, as somebody else said."""
-    _report_state(_decide(as_, _APPROVER_VARIABLE, lambda desk: desk.confirm_paid_by_hand(refund_id, as_)))
+    _report_state(_decide(as_, APPROVER_VARIABLE, lambda desk: desk.confirm_paid_by_hand(refund_id, as_)))
 
 
 def _decide(name: str, variable: str, work: Work[Result], session: Session | None = None) -> Result:
     """Carry out the decision of a person of finance, once their passphrase is verified."""
-    secret = passphrase(variable, f"Passphrase of {name}")
-    opened = session or open_session()
-
-    async def _carry_out(engine: AsyncEngine) -> Result:
-        await Staff(engine).verify(name, secret, Role.FINANCE)
-        return await _with_refund_actions(opened, work)
-
-    return opened.run(_carry_out)
+    return act_as(name, variable, lambda opened, _: _with_refund_actions(opened, work), session)
 
 
 def _read(work: Work[Result]) -> Result:
