@@ -33,7 +33,11 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class CallbackApi:
-    """What the endpoint needs; `arrivals` limits all callbacks of a connector, `unrecognised` the unknown."""
+    """What the endpoint needs.
+
+    `arrivals` limits all callbacks of a connector from one address, so that strangers leave the provider's
+    own ones their room; `unrecognised` limits those that name nothing of ours.
+    """
 
     world: World
     arrivals: RateLimit
@@ -55,7 +59,8 @@ async def _receive(request: Request, letterbox: CallbackApi) -> Response:
     connector = letterbox.world.connectors.by_id(request.path_params["connector_id"])
     if connector is None:
         return problem(404)
-    if not letterbox.arrivals.allows(connector.profile.id):
+    sender = f"{connector.profile.id} {request.client.host if request.client else ''}"
+    if not letterbox.arrivals.allows(sender):
         return problem(429, _AGAIN)
     body = await request.body()
     if len(body) > BODY_BYTES_MAX:
@@ -65,7 +70,7 @@ async def _receive(request: Request, letterbox: CallbackApi) -> Response:
         _headers(request),
         body,
         letterbox.world,
-        lambda: letterbox.unrecognised.allows(connector.profile.id),
+        lambda: letterbox.unrecognised.allows(sender),
     )
     telemetry.log("callback_received", connector_id=connector.profile.id, outcome=received)
     status = _STATUS[received]

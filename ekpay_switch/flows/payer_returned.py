@@ -8,7 +8,7 @@ from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.deliver_collected import deliver_collected
 from ekpay_switch.flows.resolve_collection import resolve_collection
-from ekpay_switch.ports.collections import RawCallback, ReturnPage
+from ekpay_switch.ports.collections import RawCallback, ReturnPage, UnclaimedRefusedError
 from ekpay_switch.ports.connectors import Connector
 from ekpay_switch.ports.world import World
 
@@ -19,7 +19,7 @@ class CallbackReceipt(StrEnum):
     UNDERSTOOD = "understood"
     NOT_UNDERSTOOD = "not_understood"  # stored unchanged
     FORGED = "forged"  # stored unchanged
-    NOT_KEPT = "not_kept"  # not understood, and over the limit of such callbacks
+    NOT_KEPT = "not_kept"  # not understood or of nobody we know, and over the limit of such callbacks
 
 
 async def payer_returned(
@@ -74,12 +74,16 @@ async def receive_callback(
 ) -> CallbackReceipt:
     """Store the callback unchanged before acting on it; a hint makes its inquiry due (law 6).
 
-    `may_keep_strange` limits the storing of callbacks that name no payment: anybody can send those, and they
-    must not fill the disk.
+    `may_keep_strange` limits the storing of callbacks that name no payment of ours, whether nobody can read
+    them or their names are invented: anybody can send those, and they must not fill the disk.
     """
     hint = await connector.read_callback(headers, body)
     if isinstance(hint, CallbackHint):
-        await world.callbacks.keep(RawCallback(connector.profile.id, hint.event_id, headers, body), hint)
+        callback = RawCallback(connector.profile.id, hint.event_id, headers, body)
+        try:
+            await world.callbacks.keep(callback, hint, may_keep_strange)
+        except UnclaimedRefusedError:
+            return CallbackReceipt.NOT_KEPT
         return CallbackReceipt.UNDERSTOOD
     if not may_keep_strange():
         return CallbackReceipt.NOT_KEPT

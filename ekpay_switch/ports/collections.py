@@ -4,7 +4,7 @@ Each call is one durable transaction and none is open around a wire call. `ports
 deliveries, `ports.connectors` the connectors themselves.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +15,7 @@ from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import LockedTry, TryFinding, TryState
 from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.delivery import Delivery, PayOrder
+from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
@@ -304,14 +305,27 @@ class RawCallback:
     is_forged: bool = False
 
 
+class UnclaimedRefusedError(SwitchError):
+    """Too many callbacks that name nothing of ours came from one place."""
+
+
 class Callbacks(Protocol):
     """Callbacks of connectors."""
 
-    async def keep(self, callback: RawCallback, hint: CallbackHint | None) -> bool:
+    async def keep(
+        self,
+        callback: RawCallback,
+        hint: CallbackHint | None,
+        may_keep_unclaimed: Callable[[], bool] = lambda: True,
+    ) -> bool:
         """Store it once, durable on return; False where it is stored already.
 
         A hint also makes the inquiry of what it names due now, for each try at most once in five seconds. A
-        hint about an unknown reference takes effect once that reference is known.
+        hint about an unknown reference takes effect once that reference is known; it is asked of
+        `may_keep_unclaimed` whether it is stored, since a stranger may have invented it.
+
+        Raises:
+            UnclaimedRefusedError: it names nothing of ours, and may not be stored; nothing was written.
         """
         ...
 

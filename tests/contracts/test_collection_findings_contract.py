@@ -12,7 +12,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.ports.collections import RawCallback, TryRecorded
+from ekpay_switch.ports.collections import RawCallback, TryRecorded, UnclaimedRefusedError
 from tests.contracts.collection_steps import (
     COLLECTED,
     EXECUTE_IN_DOUBT,
@@ -298,6 +298,20 @@ async def test_a_callback_is_kept_once_and_wakes_its_try(setup: CollectionsSetup
     assert not await setup.callbacks.keep(raw, hint)
     again = await lease(setup, held)
     assert (again.is_agreed, again.order.consent) == (True, "C-1")
+
+
+async def test_an_invented_name_is_not_kept_where_strangers_have_used_up_their_room(
+    setup: CollectionsSetup,
+) -> None:
+    held = await open_page(setup)
+    invented = CallbackHint("call-1", "P-invented", "success")
+    with pytest.raises(UnclaimedRefusedError):
+        await setup.callbacks.keep(RawCallback("bkash", "call-1", {}, b""), invented, lambda: False)
+    assert await setup.callbacks.keep(RawCallback("bkash", "call-1", {}, b""), invented), "nothing was kept"
+
+    ours = CallbackHint("call-2", f"P-{held.attempt_id.hex}", "success", is_agreed=True)
+    assert await setup.callbacks.keep(RawCallback("bkash", "call-2", {}, b""), ours, lambda: False)
+    assert (await lease(setup, held)).is_agreed
 
 
 async def test_callbacks_wake_a_try_once_in_five_seconds(setup: CollectionsSetup) -> None:

@@ -4,15 +4,22 @@ What no payment claims is kept apart and for a while only (`unclaimed_callbacks`
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.persistence.collections.findings import CALM_SECONDS
-from ekpay_switch.persistence.collections.unclaimed_callbacks import IS_CLAIMED, KEEP, KEEP_UNCLAIMED
+from ekpay_switch.persistence.collections.unclaimed_callbacks import (
+    KEEP,
+    KEEP_UNCLAIMED,
+    READ_CLAIM,
+    UNCLAIMED_BYTES_MAX,
+    UNCLAIMED_HEADER_LENGTH_MAX,
+    UNCLAIMED_HEADERS_MAX,
+)
 from ekpay_switch.persistence.payment_rows import LEG, REFERENCE_LOCK, as_json, lock_name
 from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
-from ekpay_switch.ports.collections import RawCallback
+from ekpay_switch.ports.collections import RawCallback, UnclaimedRefusedError
 
 BODY_BYTES_MAX = 65_536
 # A longer name is none of ours, and would not fit into an index.
@@ -50,15 +57,28 @@ class PostgresCallbacks:
     def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
-    async def keep(self, callback: RawCallback, hint: CallbackHint | None) -> bool:
-        """See `ports.collections.Callbacks`. The body is cut at 64 KiB, and credentials are not stored."""
+    async def keep(
+        self,
+        callback: RawCallback,
+        hint: CallbackHint | None,
+        may_keep_unclaimed: Callable[[], bool] = lambda: True,
+    ) -> bool:
+        """See `ports.collections.Callbacks`.
+
+        The body is cut at 64 KiB, that of an unclaimed one at 8 KiB, and credentials are not stored.
+        """
         is_believed = hint is not None and not callback.is_forged
         return await self._transactions.run(
-            lambda connection: _keep(connection, callback, hint if is_believed else None)
+            lambda connection: _keep(connection, callback, hint if is_believed else None, may_keep_unclaimed)
         )
 
 
-async def _keep(connection: Connection, callback: RawCallback, hint: CallbackHint | None) -> bool:
+async def _keep(
+    connection: Connection,
+    callback: RawCallback,
+    hint: CallbackHint | None,
+    may_keep_unclaimed: Callable[[], bool],
+) -> bool:
     connector_id = callback.connector_id
     provider_reference = _storable_name(hint.provider_reference) if hint is not None else None
     reference = _storable_name(hint.reference) if hint is not None else None
@@ -68,11 +88,18 @@ async def _keep(connection: Connection, callback: RawCallback, hint: CallbackHin
         await lock_name(connection, REFERENCE_LOCK, connector_id, provider_reference)
     names = (connector_id, provider_reference, reference)
     named = await connection.fetch(LOCK_NAMED, *names) if hint is not None else []
-    is_claimed = hint is not None and await connection.fetchval(IS_CLAIMED, *names, bool(named))
+    is_claimed = False
+    if hint is not None:
+        claim = await connection.fetchrow(READ_CLAIM, *names, bool(named))
+        if not claim["is_ours"] and not may_keep_unclaimed():
+            raise UnclaimedRefusedError
+        is_claimed = claim["is_ours"] and claim["has_room"]
+    headers = _headers_to_store(callback.headers)
     is_new = await connection.fetchval(
         KEEP if is_claimed else KEEP_UNCLAIMED, connector_id,
-        _name_or_digest(callback.name), as_json(_headers_to_store(callback.headers)),
-        callback.body[:BODY_BYTES_MAX], provider_reference, reference, hint is not None and hint.is_agreed,
+        _name_or_digest(callback.name), as_json(headers if is_claimed else _short_headers(headers)),
+        callback.body[: BODY_BYTES_MAX if is_claimed else UNCLAIMED_BYTES_MAX],
+        provider_reference, reference, hint is not None and hint.is_agreed,
         callback.is_forged, _storable_text(callback.why), consent,
     )  # fmt: skip
     if hint is not None:
@@ -84,6 +111,11 @@ async def _keep(connection: Connection, callback: RawCallback, hint: CallbackHin
 def _headers_to_store(headers: Mapping[str, str]) -> dict[str, str]:
     headers_to_store = (pair for pair in headers.items() if pair[0].lower() not in DROPPED_HEADERS)
     return {_storable_text(name): _storable_text(value) for name, value in headers_to_store}
+
+
+def _short_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    kept = list(headers.items())[:UNCLAIMED_HEADERS_MAX]
+    return {name[:NAME_LENGTH_MAX]: value[:UNCLAIMED_HEADER_LENGTH_MAX] for name, value in kept}
 
 
 def _storable_text(text: str) -> str:

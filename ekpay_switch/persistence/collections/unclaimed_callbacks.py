@@ -15,7 +15,10 @@ from ekpay_switch.persistence.short_transactions import Connection
 
 UNCLAIMED_KEPT = timedelta(days=30)
 # For each connector; the newest ones stay.
-UNCLAIMED_KEPT_MAX = 10_000
+UNCLAIMED_KEPT_MAX = 2_000
+# Enough for every message of a provider that we have seen; the rest is cut.
+UNCLAIMED_BYTES_MAX = 8_192
+UNCLAIMED_HEADERS_MAX, UNCLAIMED_HEADER_LENGTH_MAX = 32, 512
 # So many callbacks of a try or refund are evidence; each further one still wakes it, and is unclaimed.
 CLAIMED_MAX = 100
 PRUNED_AT_ONCE = 20_000
@@ -35,13 +38,13 @@ WHERE NOT EXISTS (SELECT FROM callbacks WHERE connector_id = $1 AND name = $2)
 ON CONFLICT (connector_id, name) DO NOTHING RETURNING true
 """  # noqa: S608 - constants
 # $4: whether it names a try, which is locked.
-IS_CLAIMED = f"""
-SELECT ($4 OR EXISTS (SELECT FROM refunds WHERE connector_id = $1 AND provider_refund = $2)
-    OR EXISTS (SELECT FROM refunds WHERE our_reference = $3 AND connector_id = $1))
-  AND {CLAIMED_MAX} > (SELECT count(*) FROM (
+READ_CLAIM = f"""
+SELECT $4 OR EXISTS (SELECT FROM refunds WHERE connector_id = $1 AND provider_refund = $2)
+    OR EXISTS (SELECT FROM refunds WHERE our_reference = $3 AND connector_id = $1) AS is_ours,
+  {CLAIMED_MAX} > (SELECT count(*) FROM (
     SELECT FROM callbacks WHERE connector_id = $1 AND provider_reference = $2 LIMIT {CLAIMED_MAX}) AS theirs)
   AND {CLAIMED_MAX} > (SELECT count(*) FROM (
-    SELECT FROM callbacks WHERE connector_id = $1 AND reference = $3 LIMIT {CLAIMED_MAX}) AS ours)
+    SELECT FROM callbacks WHERE connector_id = $1 AND reference = $3 LIMIT {CLAIMED_MAX}) AS ours) AS has_room
 """  # noqa: S608 - constants
 # What earlier callbacks said of a page, once we are told of it: they are claimed from now on.
 CLAIM = f"""

@@ -112,6 +112,29 @@ async def test_strangers_fill_no_disk_and_keep_nobody_out() -> None:
     assert (await post(till, message(till))).status == 200
 
 
+async def test_strangers_cannot_fill_the_disk_with_invented_names() -> None:
+    """Well-formed names of nobody count like rubbish, for each address by itself."""
+    till = Till(calls=100)
+    await till.shop().made()
+    till.caller_address = "stranger"
+    statuses = [(await post(till, f"paymentID=NOBODY{n}&status=success".encode())).status for n in range(20)]
+    assert statuses == [200] * 10 + [429] * 10
+    assert len(till.small.tables.callbacks) == 10
+    till.caller_address = "another"
+    assert (await post(till, b"paymentID=P99&status=success")).status == 200
+    till.caller_address = "stranger"
+    assert (await post(till, message(till))).status == 200, "what names a payment of ours is always kept"
+
+
+async def test_a_flood_from_one_address_leaves_the_provider_its_room() -> None:
+    till = Till(calls=10)
+    await till.shop().made()
+    till.caller_address = "stranger"
+    assert [(await post(till, message(till))).status for _ in range(30)][-1] == 429
+    till.caller_address = "provider"
+    assert (await post(till, message(till))).status == 200
+
+
 async def test_a_flood_is_told_to_come_back_later() -> None:
     till = Till(calls=10)
     await till.shop().made()

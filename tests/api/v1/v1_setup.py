@@ -115,6 +115,7 @@ class Till:
         body_max_bytes: int = 64 * 1024,
     ) -> None:
         self.small = a_world(prefund=1)
+        self.caller_address = "shop"
         self.small.clients.known = {SHOP_KEY: SHOP, OTHER_KEY: OTHER}
         self.small.tables.client_names = {one.partner_id: one.name for one in (SHOP, OTHER)}
         self.wallet = GatedConnector(self.small.clock, self.small.steps)
@@ -162,7 +163,7 @@ class Till:
             "scheme": "http",
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
             "server": ("switch", 80),
-            "client": ("shop", 1),
+            "client": (self.caller_address, 1),
         }
         arriving: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         sent: list[Message] = []

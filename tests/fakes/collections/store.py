@@ -1,7 +1,7 @@
 """The ports of collected payments in memory: the same judgements as the real ones, without the database."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -36,6 +36,7 @@ from ekpay_switch.ports.collections import (
     ReturnPage,
     StartedDelivery,
     TryRecorded,
+    UnclaimedRefusedError,
 )
 from tests.fakes.collections.findings import Findings
 from tests.fakes.collections.tables import CollectTables, StoredTry, stored_payment
@@ -380,10 +381,18 @@ class FakeCallbacks:
 
     tables: CollectTables
 
-    async def keep(self, callback: RawCallback, hint: CallbackHint | None) -> bool:
+    async def keep(
+        self,
+        callback: RawCallback,
+        hint: CallbackHint | None,
+        may_keep_unclaimed: Callable[[], bool] = lambda: True,
+    ) -> bool:
         with self.tables.steps.step("keep_callback"):
             name = (callback.connector_id, callback.name)
             hint = None if callback.is_forged else hint
+            is_strange = hint is not None and not self.tables.is_named_by(callback.connector_id, hint)
+            if is_strange and not may_keep_unclaimed():
+                raise UnclaimedRefusedError
             is_new = name not in self.tables.callbacks
             if is_new:
                 self.tables.callbacks[name] = (callback, hint)

@@ -368,6 +368,14 @@ class CollectTables:
             and hint.provider_reference == one.provider_reference
         ]
 
+    def is_named_by(self, connector_id: str, hint: CallbackHint) -> bool:
+        """Whether a hint names a try or a refund of this connector."""
+        tries = [one for one in self.tries if one.new.connector_id == connector_id]
+        refunds = [one for one in self.refunds.values() if one.held_by.new.connector_id == connector_id]
+        return any(_names(hint, one.provider_reference, one.new.reference) for one in tries) or any(
+            _names(hint, one.provider_refund, one.our_reference) for one in refunds
+        )
+
     def wake(self, connector_id: str, hint: CallbackHint) -> None:
         """What the hint names is due now, a try at most once in five seconds."""
         for one in self.tries:

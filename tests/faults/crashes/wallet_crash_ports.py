@@ -4,7 +4,7 @@ What a wrapped port does beside that is nothing, but for two: leases are halved 
 a mutant does what a broken switch would do, so that the suite can see that it sees it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
@@ -163,8 +163,13 @@ class CrashingCallbacks:
     inner: Callbacks
     fuse: Fuse
 
-    async def keep(self, callback: RawCallback, hint: CallbackHint | None) -> bool:
-        return await self.fuse.around("keep", self.inner.keep(callback, hint))
+    async def keep(
+        self,
+        callback: RawCallback,
+        hint: CallbackHint | None,
+        may_keep_unclaimed: Callable[[], bool] = lambda: True,
+    ) -> bool:
+        return await self.fuse.around("keep", self.inner.keep(callback, hint, may_keep_unclaimed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,5 +239,11 @@ async def test_whatever_a_stranger_writes_can_be_kept_and_names_nothing(till: Ti
 
 
 async def test_a_body_is_cut_where_it_would_fill_the_table(till: Till) -> None:
-    await till.callbacks.keep(a_callback(body=b"x" * 70_000), None)
-    assert await till.books.value("SELECT length(body) FROM unclaimed_callbacks") == 65_536
+    held = await till.on_page()
+    long = {"body": b"x" * 70_000, "headers": {f"x-{number}": "y" * 5_000 for number in range(60)}}
+    await till.callbacks.keep(a_callback("ours", **long), a_hint("", held.order.reference))
+    await till.callbacks.keep(a_callback("a stranger's", **long), a_hint("TR-INVENTED"))
+    assert await till.books.value("SELECT length(body) FROM callbacks") == 65_536
+    assert await till.books.value("SELECT length(body) FROM unclaimed_callbacks") == 8_192
+    headers = orjson.loads(await till.books.value("SELECT headers FROM unclaimed_callbacks"))
+    assert (len(headers), {len(value) for value in headers.values()}) == (32, {512})

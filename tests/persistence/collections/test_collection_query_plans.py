@@ -39,7 +39,7 @@ READS = {
     "of partner": (openings.LOCK_OF_PARTNER, "uuid, text"),
     "page": (PAGE, "text, uuid, text"),
     "movement": (MOVEMENT, "text, uuid, text"),
-    "claimed": (unclaimed_callbacks.IS_CLAIMED, "text, text, text, boolean"),
+    "claimed": (unclaimed_callbacks.READ_CLAIM, "text, text, text, boolean"),
     "called back": (unclaimed_callbacks.CLAIM, "text, text"),
     "begun": (executes.IS_BEGUN, "uuid, uuid, int, text"),
     "abandon": (collection_findings.ABANDON_OTHERS, "uuid, text, uuid"),
