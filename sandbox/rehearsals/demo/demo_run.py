@@ -116,7 +116,7 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
             )
             with steps.step("deciding by two persons what waits, and explaining every open alarm"):
                 evidence = DayEvidence(proof.exported, proof.comparison, proof.payers, night.standing)
-                doors = await open_doors(stage.tool, billers, opening.parties, evidence)
+                doors = await open_doors(stage, billers, opening.parties, evidence)
         with steps.step("proving the books (ekpay audit)"):
             is_clean, last_line = await stage.tool.ask("audit")
     names = {player.id: player.name for player in opening.parties.partners}

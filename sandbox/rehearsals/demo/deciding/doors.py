@@ -15,13 +15,10 @@ from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
 from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 from sandbox.rehearsals.demo.comparison.biller_books import IN_REVIEW, Comparison
-from sandbox.rehearsals.demo.deciding.finance_desk import (
-    DecisionRequest,
-    FinanceDesk,
-    NothingWaitsError,
-    WaitingProposal,
-)
+from sandbox.rehearsals.demo.deciding.finance_desk import DecisionRequest, FinanceDesk, NothingWaitsError
+from sandbox.rehearsals.demo.deciding.held_money import take_held_money
 from sandbox.rehearsals.demo.deciding.open_alarms import DemoCauses, OpenAlarm, plain_id
+from sandbox.rehearsals.demo.deciding.played_doors import PlayedDoor, approved, decided, proposed_words
 from sandbox.rehearsals.demo.deciding.shortened_times import (
     ANSWERING_BILLER,
     LATE_BILLER,
@@ -36,7 +33,7 @@ from sandbox.rehearsals.demo.deciding.waiting_payments import (
 )
 from sandbox.rehearsals.demo.paying.load import DemoBillers
 from sandbox.rehearsals.demo.paying.partner import Reference
-from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
+from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.parties import Parties
 
 _ENDED_SECONDS, _POLL_SECONDS = 30.0, 1.0
@@ -46,20 +43,12 @@ _BANK_FEE = ("bank_charges=57.50", "settlement_bank=-57.50")
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class PlayedDoor:
-    """One door: what waited and why, and what two persons did about it."""
-
-    name: str
-    waited: str
-    acts: Sequence[str]
-
-
 DOORS = frozenset(
     {
         "another amount at the biller", "collected money that differs", "a refund paid by hand",
         "an entry by hand", "late success", "a late success that is undone", "a delivery without an answer",
-        "a proposal that lapses", "a final receipt that never came",
+        "a proposal that lapses", "a final receipt that never came", "money that a connector holds",
+        "a completed payment that is returned", "money in suspense of no payment",
     }
 )  # fmt: skip
 """Every kind of door; a demo that opened less is not proven."""
@@ -113,6 +102,19 @@ class DayEvidence:
                 return line
         raise NothingWaitsError(f"{biller} contradicts itself about no payment")
 
+    def completed_at(self, biller: str) -> Row:
+        """The newest completed payment from a prefund to this biller, with nothing that is said against it.
+
+        Raises:
+            NothingWaitsError: there is none.
+        """
+        contradicted = {plain_id(each.subject) for each in self.comparison.contradictions}
+        for line in reversed(self.exported):
+            is_of_prefund = line["biller_id"] == biller and not line["tries"]
+            if is_of_prefund and line["state"] == "completed" and plain_id(line["id"]) not in contradicted:
+                return line
+        raise NothingWaitsError(f"no payment to {biller} is completed")
+
     def has_course(self, payment_id: str, course: CollectionCourse) -> bool:
         """Whether a payer paid it in this course."""
         collected = self.payers.experience.payments.get(f"pay_{plain_id(payment_id)}")
@@ -120,7 +122,7 @@ class DayEvidence:
 
 
 async def open_doors(
-    tool: EkpayCommand, billers: DemoBillers, parties: Parties, evidence: DayEvidence
+    stage: Stage, billers: DemoBillers, parties: Parties, evidence: DayEvidence
 ) -> DoorsOutcome:
     """Decide what waits, at least once by each kind of door, and explain what is left.
 
@@ -130,13 +132,15 @@ async def open_doors(
     """
     began_at = time.monotonic()
     first, second, *_ = parties.staff
-    desk = FinanceDesk(tool, first, second)
+    desk = FinanceDesk(stage.tool, first, second)
     async with open_waiting_payments(billers, parties) as waiting:
-        of_the_day, of_the_wire = await asyncio.gather(
-            _decide_day(desk, evidence), _decide_waiting(desk, waiting)
+        of_the_day, of_the_wire, held = await asyncio.gather(
+            _decide_day(desk, evidence),
+            _decide_waiting(desk, waiting),
+            take_held_money(desk, stage, billers.admin_clients[DescoAdminClient.biller]),
         )
     alarms = await _left_alarms(desk, evidence.causes())
-    return DoorsOutcome([*of_the_wire, *of_the_day], alarms, time.monotonic() - began_at)
+    return DoorsOutcome([*of_the_wire, held, *of_the_day], alarms, time.monotonic() - began_at)
 
 
 async def _left_alarms(desk: FinanceDesk, causes: DemoCauses) -> Sequence[OpenAlarm]:
@@ -148,24 +152,6 @@ async def _left_alarms(desk: FinanceDesk, causes: DemoCauses) -> Sequence[OpenAl
         if all(alarm.cause for alarm in alarms) or loop.time() > give_up_at:
             return alarms
         await asyncio.sleep(_POLL_SECONDS)
-
-
-async def _decided(desk: FinanceDesk, request: DecisionRequest) -> str:
-    """Propose and approve; what was done, in words."""
-    proposal = await desk.propose(request)
-    return await _approved(desk, proposal, _proposed_words(desk, request))
-
-
-async def _approved(desk: FinanceDesk, proposal: WaitingProposal, proposed: str) -> str:
-    answer = await desk.approve(proposal)
-    if not answer.endswith("is approved."):
-        raise NothingWaitsError(answer)
-    return f"{proposed}; {desk.second.name} approved it. Posted: {proposal.posted or 'nothing'}."
-
-
-def _proposed_words(desk: FinanceDesk, request: DecisionRequest) -> str:
-    reference = f" ({request.reference})" if request.reference else ""
-    return f"{desk.first.name} proposed {request.action.replace('_', ' ')}: {request.reason}{reference}"
 
 
 def _payment(line: Row) -> str:
@@ -183,6 +169,8 @@ async def _decide_day(desk: FinanceDesk, evidence: DayEvidence) -> list[PlayedDo
         _give_back_what_differs(desk, evidence, alarms),
         _pay_by_hand(desk, alarms),
         _write_entry(desk),
+        _return_suspense(desk),
+        _return_completed(desk, evidence),
         *(_close(desk, alarm) for alarm in closed.values()),
     ]
     return list(await asyncio.gather(*plays))
@@ -194,7 +182,7 @@ async def _accept_other_amount(desk: FinanceDesk, evidence: DayEvidence) -> Play
     held = line["attempts"][-1]["reference"]
     request = DecisionRequest(line["id"], "accept", "its book holds the amount that we sent", held)
     waited = f"payment {line['id']}, {taka(line['amount'])} taka: DESCO says another amount when it is asked"
-    return PlayedDoor("another amount at the biller", waited, [await _decided(desk, request)])
+    return PlayedDoor("another amount at the biller", waited, [await decided(desk, request)])
 
 
 async def _give_back_what_differs(
@@ -210,7 +198,7 @@ async def _give_back_what_differs(
     request = DecisionRequest(alarm["payment_id"], "give_back", "the payer does not owe us what is more")
     waited = f"{_payment(alarm)}: {alarm['facts']['connector_id']} says that it collected more than that"
     acknowledged = f"{desk.first.name} acknowledged its alarm, due on {alarm['due_on']}."
-    return PlayedDoor("collected money that differs", waited, [acknowledged, await _decided(desk, request)])
+    return PlayedDoor("collected money that differs", waited, [acknowledged, await decided(desk, request)])
 
 
 async def _pay_by_hand(desk: FinanceDesk, alarms: Sequence[Row]) -> PlayedDoor:
@@ -234,7 +222,33 @@ async def _write_entry(desk: FinanceDesk) -> PlayedDoor:
     proposal = await desk.propose_journal(_BANK_FEE, reason, reference)
     proposed = f"{desk.first.name} proposed an entry: {reason} ({reference})"
     waited = "57.50 taka on our bank's statement, of which nothing in the books knows"
-    return PlayedDoor("an entry by hand", waited, [await _approved(desk, proposal, proposed)])
+    return PlayedDoor("an entry by hand", waited, [await approved(desk, proposal, proposed)])
+
+
+async def _return_suspense(desk: FinanceDesk) -> PlayedDoor:
+    """Money came to our bank without a name; once the bank has named its sender, it is sent back."""
+    came, reason = (
+        ("settlement_bank=1250.00", "suspense:bkash=-1250.00"),
+        "nobody is named on the bank's line",
+    )
+    taken = await desk.propose_journal(came, reason, "LINE-2026-11-29-7")
+    kept = await approved(desk, taken, f"{desk.first.name} proposed an entry: {reason} (LINE-2026-11-29-7)")
+    item = await desk.suspense_item("suspense:bkash", 125_000)
+    back, why = ("suspense:bkash=1250.00", "settlement_bank=-1250.00"), "the bank has named the sender"
+    proposal = await desk.propose_journal(back, why, "LETTER-2026-31", item)
+    proposed = f"{desk.first.name} proposed an entry that takes from it: {why} (LETTER-2026-31)"
+    waited = "1250.00 taka on our bank's statement that belong to no payment"
+    acts = [kept, await approved(desk, proposal, proposed)]
+    return PlayedDoor("money in suspense of no payment", waited, acts)
+
+
+async def _return_completed(desk: FinanceDesk, evidence: DayEvidence) -> PlayedDoor:
+    """A bank's customer has paid a stranger's bill; DESCO keeps what is paid, and we bear it."""
+    line = evidence.completed_at(DescoAdminClient.known_as)
+    reason = "our screen showed the wrong account, so we bear it"
+    request = DecisionRequest(line["id"], "return_at_our_loss", reason, "COMPLAINT-2026-118")
+    waited = f"payment {line['id']}, {taka(line['amount'])} taka: complete, and its partner complains"
+    return PlayedDoor("a completed payment that is returned", waited, [await decided(desk, request)])
 
 
 async def _close(desk: FinanceDesk, alarm: Row) -> PlayedDoor:
@@ -277,13 +291,13 @@ async def _decide_late_success(
     await desk.until_listed(payment_id, "review")
     hasty = DecisionRequest(payment_id, "write_off", "it is our loss")
     await desk.reject(await desk.propose(hasty), "the partner is asked first")
-    rejected = f"{_proposed_words(desk, hasty)}; {desk.second.name} rejected it: the partner is asked first."
+    rejected = f"{proposed_words(desk, hasty)}; {desk.second.name} rejected it: the partner is asked first."
     consent = DecisionRequest(payment_id, "debit_partner", "the partner agrees to pay", "MEMO-2026-17")
     waited = (
         f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {LATE_BILLER} found nothing, the money "
         "went back, and then the request arrived and was booked"
     )
-    return PlayedDoor("late success", waited, [rejected, await _decided(desk, consent)])
+    return PlayedDoor("late success", waited, [rejected, await decided(desk, consent)])
 
 
 async def _undo_late_success(
@@ -293,11 +307,11 @@ async def _undo_late_success(
     await waiting.arrive_after_give_back(UNDOING_BILLER, reference)
     await desk.until_listed(payment_id, "review")
     request = DecisionRequest(payment_id, "undo", "the biller shall not keep what went back")
-    decided = await _decided(desk, request)
+    act = await decided(desk, request)
     await desk.until_undone(payment_id)
     waited = f"payment {payment_id}, {taka(reference.amount_paisa)} taka: the same at {UNDOING_BILLER}"
     called = f"The switch called {UNDOING_BILLER}, which has undone it: its booking is reversed."
-    return PlayedDoor("a late success that is undone", waited, [decided, called])
+    return PlayedDoor("a late success that is undone", waited, [act, called])
 
 
 async def _decide_stuck(
@@ -311,7 +325,7 @@ async def _decide_stuck(
         f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {STUCK_BILLER} answers nobody, and the "
         "payment counts as stuck"
     )
-    return PlayedDoor("a delivery without an answer", waited, [await _decided(desk, request)])
+    return PlayedDoor("a delivery without an answer", waited, [await decided(desk, request)])
 
 
 async def _let_lapse(
@@ -327,7 +341,7 @@ async def _let_lapse(
     if "is lapsed" not in answer:
         raise NothingWaitsError(answer)
     act = (
-        f"{_proposed_words(desk, request)}; meanwhile the biller answered that it is paid. "
+        f"{proposed_words(desk, request)}; meanwhile the biller answered that it is paid. "
         f"{desk.second.name} approved too late: {answer.partition(': ')[2]} Posted: nothing."
     )
     waited = f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {ANSWERING_BILLER} answers nobody"
@@ -345,4 +359,4 @@ async def _name_receipt(
         f"payment {payment_id}, {taka(reference.amount_paisa)} taka: complete, and {RECEIPT_BILLER} made no "
         "final receipt in time"
     )
-    return PlayedDoor("a final receipt that never came", waited, [await _decided(desk, request)])
+    return PlayedDoor("a final receipt that never came", waited, [await decided(desk, request)])

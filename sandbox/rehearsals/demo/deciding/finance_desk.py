@@ -116,13 +116,28 @@ class FinanceDesk:
         )  # fmt: skip
         return await self._read_proposal(proposed, options, request.action)
 
-    async def propose_journal(self, postings: Sequence[str], reason: str, reference: str) -> WaitingProposal:
-        """The first person proposes an entry; the second one reads it."""
+    async def propose_journal(
+        self, postings: Sequence[str], reason: str, reference: str, item: str = ""
+    ) -> WaitingProposal:
+        """The first person proposes an entry, which may take from an item; the second one reads it."""
         named = [word for posting in postings for word in ("--posting", posting)]
+        named += ["--of", item] if item else []
         proposed = await self._act(
             self.first, "decide", "journal", *named, "--reason", reason, "--reference", reference
         )
         return await self._read_proposal(proposed, "", "")
+
+    async def suspense_item(self, account: str, paisa: int) -> str:
+        """The entry of the item in suspense on this account of which so much remains.
+
+        Raises:
+            NothingWaitsError: there is none.
+        """
+        for view in await self._read("decide", "suspense", "--count", _COUNT, "--json"):
+            item = view["item"]
+            if (item["account"], item["remains"]) == (account, paisa):
+                return str(item["entry_id"])
+        raise NothingWaitsError(f"no {paisa} paisa stand on {account}")
 
     async def approve(self, proposal: WaitingProposal) -> str:
         """The second person approves; the last line of the answer, also where the proposal has lapsed."""

@@ -35,7 +35,8 @@ from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse, Payer
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison, Disagreement
 from sandbox.rehearsals.demo.comparison.bkash_books import OurRefund, OurTry, WalletMovement
 from sandbox.rehearsals.demo.comparison.provider_books import ProviderOrder, ProviderRefund
-from sandbox.rehearsals.demo.deciding.doors import DOORS, DoorsOutcome, PlayedDoor
+from sandbox.rehearsals.demo.deciding.doors import DOORS, DoorsOutcome
+from sandbox.rehearsals.demo.deciding.played_doors import PlayedDoor
 from sandbox.rehearsals.demo.night.night_run import NightOutcome
 from sandbox.rehearsals.demo.paying.load import PartnerExperience
 from sandbox.rehearsals.demo.report import CLEAN, DemoOutcome

@@ -5,8 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from sandbox.rehearsals.demo.deciding.doors import DOORS, DoorsOutcome, PlayedDoor
+from sandbox.rehearsals.demo.deciding.doors import DOORS, DoorsOutcome
 from sandbox.rehearsals.demo.deciding.open_alarms import OpenAlarm
+from sandbox.rehearsals.demo.deciding.played_doors import PlayedDoor
 from sandbox.rehearsals.demo.deciding.report import doors_json, show_doors
 
 OPENED = [PlayedDoor(name, "something waited", ["it was decided"]) for name in sorted(DOORS)]
