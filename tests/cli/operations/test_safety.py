@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,16 @@ from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
 from tests.cli.command_result import Ekpay
+from tests.cli.migrated_home import a_home
 
 ZEROS, RANDOM = base64.b64encode(bytes(32)).decode(), base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture
+def own_home() -> Iterator[Path]:
+    """A home of this test alone: its partners are sealed by no other key."""
+    with a_home() as home:
+        yield home
 
 
 def _faults(environ: dict[str, str] | None = None, **settings: Any) -> list[str]:  # noqa: ANN401 - of any field
@@ -111,14 +120,14 @@ def test_neither_process_starts_unsafe_and_both_say_all_reasons(ekpay: Ekpay, co
     assert "a rehearsal: EKPAY_TIME_DIVISOR" in done.out
 
 
-def test_another_installations_master_key_is_found(home: Path) -> None:
-    settings = Settings(home=home, database_url=None)
+def test_another_installations_master_key_is_found(own_home: Path) -> None:
+    settings = Settings(home=own_home, database_url=None)
     session = Session(settings, open_database(settings))
 
     async def add() -> None:
         engine = session.database.engine()
         try:
-            await Partners(engine, KeyRing.open(home)).add(NewPartner("keyed", "A bank", "keyed"))
+            await Partners(engine, KeyRing.open(own_home)).add(NewPartner("keyed", "A bank", "keyed"))
         finally:
             await engine.dispose()
 
