@@ -19,6 +19,13 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
+def own_home() -> Iterator[Path]:
+    """A home of one test alone: no other test has put partners into it that are sealed by no key of it."""
+    with a_home() as home:
+        yield home
+
+
+@pytest.fixture
 def ekpay(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ekpay:
     """Types a command; keyword arguments are environment variables for it alone."""
     for name in Settings.model_fields:

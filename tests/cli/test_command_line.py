@@ -96,8 +96,10 @@ def test_migrating_twice_changes_nothing(ekpay: Ekpay) -> None:
     assert ekpay("migrate").code == 0
 
 
-def test_the_doctor_finds_all_well_and_names_what_is_not(ekpay: Ekpay, tmp_path: Path) -> None:
-    done = ekpay("doctor")
+def test_the_doctor_finds_all_well_and_names_what_is_not(
+    ekpay: Ekpay, own_home: Path, tmp_path: Path
+) -> None:
+    done = ekpay("doctor", EKPAY_HOME=str(own_home))
     assert done.code == 0
     assert done.out.count(" ok ") == 6
     done = ekpay("doctor", EKPAY_CONFIG=str(tmp_path), EKPAY_MASTER_KEY="x")

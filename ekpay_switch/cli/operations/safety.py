@@ -98,13 +98,15 @@ async def unsafe_database(database: Database, engine: AsyncEngine, keys: KeyRing
 
 
 async def _opens_secrets(partners: Partners) -> bool:
-    try:
-        for line in await partners.list():
+    """Whether the key opens a secret; without any there is nothing that another key has sealed."""
+    is_broken = False
+    for line in await partners.list():
+        try:
             if await partners.by_id(line.id) is not None:
                 return True
-    except SealBrokenError:
-        return False
-    return True
+        except SealBrokenError:
+            is_broken = True
+    return not is_broken
 
 
 def far_sides(config: Path) -> list[FarSide]:

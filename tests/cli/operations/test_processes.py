@@ -29,7 +29,8 @@ WAIT_SECONDS = 60
 def _running(home: Path, log: Path, *words: str, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
     ours = {f"EKPAY_{name.upper()}" for name in Settings.model_fields}
     environment = {name: value for name, value in os.environ.items() if name not in ours}
-    environment |= {"EKPAY_HOME": str(home)}
+    # Other tests have put partners into this home that no key opens.
+    environment |= {"EKPAY_HOME": str(home), "EKPAY_REHEARSAL": "true"}
     environment |= {"EKPAY_OPERATIONS_PORT": "0", "EKPAY_WORKER_OPERATIONS_PORT": "0"} | more
     with log.open("wb") as stderr:
         process = subprocess.Popen([*EKPAY, *words], env=environment, stderr=stderr)  # noqa: S603 - ourselves

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,8 @@ from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
 from tests.cli.command_result import Ekpay
-from tests.cli.migrated_home import a_home
 
 ZEROS, RANDOM = base64.b64encode(bytes(32)).decode(), base64.b64encode(bytes(range(32))).decode()
-
-
-@pytest.fixture
-def own_home() -> Iterator[Path]:
-    """A home of this test alone: its partners are sealed by no other key."""
-    with a_home() as home:
-        yield home
 
 
 def _faults(environ: dict[str, str] | None = None, **settings: Any) -> list[str]:  # noqa: ANN401 - of any field
