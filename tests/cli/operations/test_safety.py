@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ekpay_switch import telemetry
 from ekpay_switch.cli.operations.safety import find_unsafe, refuse_unsafe, unsafe_settings
 from ekpay_switch.cli.session import Session
 from ekpay_switch.persistence.engine import open_database
@@ -96,7 +97,11 @@ def test_an_institution_that_is_not_asked_or_rightly_asked_is_safe(environ: dict
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
-def test_neither_process_starts_unsafe_and_both_say_all_reasons(ekpay: Ekpay, command: str) -> None:
+def test_neither_process_starts_unsafe_and_both_say_all_reasons(
+    ekpay: Ekpay, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    # A process names itself in its log lines before it looks; this one is the test's.
+    monkeypatch.setattr(telemetry, "configure", lambda _process: None)
     unsafe = {"EKPAY_TIME_DIVISOR": "1000", "EKPAY_DESCO_PASSWORD": "s3cret"}
     done = ekpay(command, **unsafe)
     assert done.code == 1
