@@ -23,8 +23,9 @@ from ekpay_switch.persistence.routing.store import count_breakers
 from ekpay_switch.persistence.worker_mark import SILENT_SECONDS, read_worker_silence
 from ekpay_switch.ports.world import Clock
 
-# A scrape costs the database nothing if another one was just answered, and never waits longer than this.
-COUNTED_FOR_SECONDS, COUNT_SECONDS_MAX = 5.0, 10.0
+# A scrape costs the database nothing if another one was just answered, and waits for numbers no longer than
+# this; counting goes on meanwhile, since the first look at a large database may take longer.
+COUNTED_FOR_SECONDS, WAIT_SECONDS_MAX = 5.0, 8.0
 
 
 class OperationsPortError(Exception):
@@ -44,30 +45,43 @@ class Counts:
         self._chores = chores
         self._silence = silence
         self._clock = clock
-        self._lock = asyncio.Lock()
+        self._counting: asyncio.Task[float | None] | None = None
         self._fresh_until = -1.0
-        self._silent_seconds: float | None = None
 
     async def refresh(self) -> float | None:
-        """Count again unless that was just done; seconds since a worker's rounds, None without a database."""
-        async with self._lock:
-            if self._clock.monotonic() >= self._fresh_until:
-                self._silent_seconds = await self._count()
-                self._fresh_until = self._clock.monotonic() + COUNTED_FOR_SECONDS
-            return self._silent_seconds
+        """Count again unless that was just done; seconds since a worker's rounds.
+
+        None where the database does not answer, or not in `WAIT_SECONDS_MAX`.
+        """
+        is_over = self._counting is not None and self._counting.done()
+        if self._counting is None or (is_over and self._clock.monotonic() >= self._fresh_until):
+            self._counting = asyncio.create_task(self._count())
+        done, _ = await asyncio.wait({self._counting}, timeout=WAIT_SECONDS_MAX)
+        if not done:
+            telemetry.forget_counted()
+            return None
+        return self._counting.result()
+
+    async def stop(self) -> None:
+        """Count no more."""
+        if self._counting is not None:
+            self._counting.cancel()
+            await asyncio.gather(self._counting, return_exceptions=True)
 
     async def _count(self) -> float | None:
         try:
-            async with asyncio.timeout(COUNT_SECONDS_MAX):
-                silent_seconds = await self._silence()
-                for chore in self._chores:
-                    await chore()
+            silent_seconds = await self._silence()
+            for chore in self._chores:
+                await chore()
         except Exception as error:  # noqa: BLE001 - shown as ekpay_database_up 0
             telemetry.forget_counted()
             telemetry.log_warning("numbers_not_counted", error=error)
             return None
-        telemetry.DATABASE_UP.set(1)
-        return silent_seconds
+        else:
+            telemetry.DATABASE_UP.set(1)
+            return silent_seconds
+        finally:
+            self._fresh_until = self._clock.monotonic() + COUNTED_FOR_SECONDS
 
 
 def counts_of(switch: Switch) -> Counts:
@@ -89,9 +103,10 @@ async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
     """
     host = switch.settings.operations_host
     listener = _listen(host, port)
+    counts = counts_of(switch)
     health = Health(
         partial(is_ready, switch.engine),
-        counts_of(switch).refresh,
+        counts.refresh,
         lambda: switch.group_commit.depth,
         SILENT_SECONDS,
     )
@@ -113,6 +128,7 @@ async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
     finally:
         server.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
+        await counts.stop()
 
 
 class _Server(uvicorn.Server):

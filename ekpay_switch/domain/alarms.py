@@ -50,6 +50,18 @@ class Alarm(StrEnum):
     WORKER_SILENT = "worker_silent"
 
 
+REVIEW_ALARMS = (
+    Alarm.PAYMENT_IN_REVIEW,
+    Alarm.LATE_SUCCESS,
+    Alarm.AMOUNT_ECHO_MISMATCH,
+    Alarm.LATE_ECHO_MISMATCH,
+    Alarm.HALF_DONE_AFTER_GIVE_BACK,
+    Alarm.RECEIPT_USED_TWICE,
+    Alarm.COLLECTED_MISMATCH,
+)
+"""The alarms of a payment in review: any of them says why two persons have to decide."""
+
+
 class AlarmOwner(StrEnum):
     """The role of the staff that an alarm belongs to; the values are those of `staff.roles`."""
 

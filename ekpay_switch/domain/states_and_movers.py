@@ -8,7 +8,7 @@ docs/payment-states.md.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import REVIEW_ALARMS, Alarm
 
 
 class Mover(StrEnum):
@@ -66,13 +66,7 @@ MOVED_STATES: tuple[MovedState, ...] = (
         "payment",
         "in_review",
         "two persons decide",
-        Alarm.PAYMENT_IN_REVIEW,
-        Alarm.LATE_SUCCESS,
-        Alarm.AMOUNT_ECHO_MISMATCH,
-        Alarm.LATE_ECHO_MISMATCH,
-        Alarm.HALF_DONE_AFTER_GIVE_BACK,
-        Alarm.RECEIPT_USED_TWICE,
-        Alarm.COLLECTED_MISMATCH,
+        *REVIEW_ALARMS,
     ),
     _person("payment", "said otherwise by a file", "its institution is asked", Alarm.FILE_NEEDS_A_PERSON),
     _switch("try", "open", "its connector is asked about it", Alarm.COLLECTION_STUCK),

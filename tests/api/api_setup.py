@@ -45,9 +45,16 @@ class Reply:
 
 
 async def request_of(
-    app: Application, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()
+    app: Application,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: Iterable[tuple[str, str]] = (),
+    *,
+    query: bytes = b"",
+    address: str = "partner",
 ) -> Reply:
-    """One request, whole at once."""
+    """One request, whole at once; a bug is answered like one, and not raised."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -55,12 +62,12 @@ async def request_of(
         "method": method,
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query,
         "root_path": "",
         "scheme": "http",
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
         "server": ("switch", 80),
-        "client": ("partner", 1),
+        "client": (address, 1) if address else None,
     }
     arriving: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
     sent: list[Message] = []
@@ -71,7 +78,12 @@ async def request_of(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await app(scope, receive, send)
+    try:
+        await app(scope, receive, send)
+    except Exception:
+        # What nothing expected is answered 500 and raised once more, for the server's own log.
+        if not sent:
+            raise
     start, *rest = sent
     told = {name.decode(): value.decode() for name, value in start["headers"]}
     return Reply(start["status"], told, b"".join(message.get("body", b"") for message in rest))

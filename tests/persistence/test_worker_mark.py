@@ -1,6 +1,8 @@
 """A worker that does its rounds, one that does none any more, and what is told of both."""
 
+import asyncio
 import math
+from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -8,6 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch import telemetry
+from ekpay_switch.composition import operations
 from ekpay_switch.composition.operations import COUNTED_FOR_SECONDS, Counts
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep, count_alarms
 from ekpay_switch.persistence.housekeeping import count_open
@@ -80,6 +83,32 @@ async def test_a_database_that_is_away_leaves_no_number() -> None:
     assert _metric("ekpay_database_up") == 0
     assert math.isnan(_metric("ekpay_stuck_payments"))
     assert b'ekpay_open_payments{state="in_review"}' not in telemetry.render()
+
+
+async def test_a_long_first_look_is_not_waited_for_and_counts_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Numbers of a large database may take longer to count than anybody asks: they are not begun anew."""
+    monkeypatch.setattr(operations, "WAIT_SECONDS_MAX", 0.01)
+    may_end, begun = asyncio.Event(), Counter[str]()
+
+    async def look() -> None:
+        begun["looks"] += 1
+        await may_end.wait()
+
+    async def silence() -> float:
+        return 1.0
+
+    counts = Counts([look], silence, FakeClock())
+    telemetry.STUCK_PAYMENTS.set(7)
+    assert await counts.refresh() is None
+    assert math.isnan(_metric("ekpay_stuck_payments"))
+    assert await counts.refresh() is None
+    may_end.set()
+    monkeypatch.setattr(operations, "WAIT_SECONDS_MAX", 10)
+    assert await counts.refresh() == 1.0
+    assert (begun["looks"], _metric("ekpay_database_up")) == (1, 1)
+    await counts.stop()
 
 
 def _metric(name: str) -> float:

@@ -68,11 +68,11 @@ class PaymentCase:
     that differs from the order and is not on its way back, and `late_posting` what its biller holds though
     the money went back: both in paisa. `echoed` is the amount that the biller says, if it says another than
     we booked. `last_facts` are those of its last step. `steps` counts its history, `sends` how often its
-    delivery was begun, `late_answers` the answers of its far sides that came too late to
-    set anything, and what their files say. `attempt_id` is the try that it is about, if it is about one.
-    `unbooked` is money that its connector tells under it and that no account has.
-    `is_returned`: two persons have returned it to its prefund already. `biller` says what its biller does.
-    `host_request` is that of the try of a stuck collection.
+    delivery was begun, `late_answers` the answers of its far sides that came too late to set anything, and
+    what their files say. `attempt_id` is the try that it is about, if it is about one. `unbooked` is money
+    that its connector tells under it and that no account has. `is_returned`: two persons have returned it to
+    its prefund already. `biller` says what its biller does. `host_request` is that of the try of a stuck
+    collection.
     """
 
     kind: CaseKind

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import REVIEW_ALARMS, Alarm
 from ekpay_switch.domain.decisions.case import CaseKind
 
 _DECIDE = ("ekpay decide show PAYMENT", "ekpay decide propose PAYMENT ACTION")
@@ -77,18 +77,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
 
 DECIDED: Mapping[CaseKind, frozenset[Alarm]] = MappingProxyType(
     {
-        CaseKind.REVIEW: frozenset(
-            {
-                Alarm.PAYMENT_IN_REVIEW,
-                Alarm.LATE_SUCCESS,
-                Alarm.AMOUNT_ECHO_MISMATCH,
-                Alarm.LATE_ECHO_MISMATCH,
-                Alarm.HALF_DONE_AFTER_GIVE_BACK,
-                Alarm.RECEIPT_USED_TWICE,
-                Alarm.COLLECTED_MISMATCH,
-                Alarm.MONEY_IN_SUSPENSE,
-            }
-        ),
+        CaseKind.REVIEW: frozenset({*REVIEW_ALARMS, Alarm.MONEY_IN_SUSPENSE}),
         CaseKind.HELD: frozenset({Alarm.HELD_FOR_RISK}),
         CaseKind.STUCK_COLLECTION: frozenset({Alarm.COLLECTION_STUCK, Alarm.FILE_NEEDS_A_PERSON}),
         CaseKind.STUCK_DELIVERY: frozenset({Alarm.DELIVERY_STUCK, Alarm.FILE_NEEDS_A_PERSON}),

@@ -32,11 +32,10 @@ from ekpay_switch.domain.refusals import Refusal
 
 
 def options_of(case: Case, stated: Money | None = None) -> tuple[Option, ...]:
-    """Everything that may be decided about a case; never empty for a case that is one.
+    """Everything that may be decided about a case.
 
-    But for a collection whose request over a host link is open: its host decides.
-
-    `stated` is the amount that an option states which needs one.
+    Empty only for a collection whose request over a host link is open: its host decides. `stated` is the
+    amount that an option states which needs one.
     """
     if isinstance(case, RefundInDoubt):
         return options_of_refund(case, stated)

@@ -10,24 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.alarms import REVIEW_ALARMS, Alarm
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, UNDO_WANTED
 from ekpay_switch.persistence.ledger.suspense_items import ENTRIES_WITH_REMAINDER
 from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 from ekpay_switch.persistence.worker_mark import WORKER_SILENT
 
-REVIEW_ALARMS = frozenset(
-    {
-        Alarm.PAYMENT_IN_REVIEW,
-        Alarm.LATE_SUCCESS,
-        Alarm.AMOUNT_ECHO_MISMATCH,
-        Alarm.LATE_ECHO_MISMATCH,
-        Alarm.HALF_DONE_AFTER_GIVE_BACK,
-        Alarm.RECEIPT_USED_TWICE,
-        Alarm.COLLECTED_MISMATCH,
-    }
-)
 # Alarms that the reconciliation raises and ends in its own transactions (`ports.finance.AlarmBooks`). No
 # query of the core tells when they are over, so the sweep leaves them alone and nobody closes one.
 ENDED_BY_WING = frozenset({Alarm.BREAKS_OPEN})
@@ -119,9 +108,9 @@ WHERE s.kind = 'shut_out' AND s.ended_at IS NULL AND p.next_action_at IS NOT NUL
 
 WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
     {
-        Alarm.PAYMENT_IN_REVIEW: Watch(_IN_REVIEW, covered_by=REVIEW_ALARMS),
+        Alarm.PAYMENT_IN_REVIEW: Watch(_IN_REVIEW, covered_by=frozenset(REVIEW_ALARMS)),
         **dict.fromkeys(
-            sorted(REVIEW_ALARMS - {Alarm.PAYMENT_IN_REVIEW, Alarm.COLLECTED_MISMATCH}),
+            sorted(frozenset(REVIEW_ALARMS) - {Alarm.PAYMENT_IN_REVIEW, Alarm.COLLECTED_MISMATCH}),
             Watch(_IN_REVIEW, raises=False),
         ),
         Alarm.COLLECTED_MISMATCH: Watch(
@@ -138,7 +127,7 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
         ),
         Alarm.PAID_BACK_AT_DESK: Watch(_PAID_AT_DESK, raises=False, is_closable=True),
         Alarm.MONEY_IN_SUSPENSE: Watch(
-            f"{_IN_SUSPENSE} UNION ALL {ENTRIES_WITH_REMAINDER}", covered_by=REVIEW_ALARMS
+            f"{_IN_SUSPENSE} UNION ALL {ENTRIES_WITH_REMAINDER}", covered_by=frozenset(REVIEW_ALARMS)
         ),
         Alarm.DELIVERY_STUCK: Watch(
             f"SELECT {_PAYMENT} FROM {_OPEN} WHERE p.state = 'delivering'"

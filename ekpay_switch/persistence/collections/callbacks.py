@@ -34,8 +34,8 @@ SELECT attempt_id FROM tries WHERE connector_id = $1 AND attempt_id IN (
 ORDER BY attempt_id FOR UPDATE
 """  # noqa: S608 - constants
 # Read again under the locks. A try that collected money is not asked about again, unless its connector tells
-# money under it that no account has. The first consent stays:
-# one that may be on its way to the provider is never replaced.
+# money under it that no account has. The first consent stays: one that may be on its way to the provider is
+# never replaced.
 WAKE_TRIES = f"""
 UPDATE tries AS t SET is_woken = true, is_agreed = t.is_agreed OR $2, consent = coalesce(t.consent, $3),
   next_action_at = least(t.next_action_at, greatest(now(), t.asked_at + interval '{CALM_SECONDS} seconds'))

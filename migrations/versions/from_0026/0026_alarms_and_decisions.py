@@ -154,7 +154,7 @@ _REVIEWED_REFUNDS = (
 _INDEXES = {
     "ix_attempts_in_suspense": "attempts (payment_id) WHERE outcome IN ('disagreed', 'second_success')",
     "ix_journal_entries_items": "journal_entries (id)"
-    " WHERE payment_id IS NULL AND moment IN ('journal', 'payout_received')",
+    " WHERE payment_id IS NULL AND moment IN ('journal', 'payout_received', 'break_claim_received_reversed')",
 }
 
 

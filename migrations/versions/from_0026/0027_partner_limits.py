@@ -87,31 +87,16 @@ ALTER TABLE accounts
   DROP COLUMN taken,
   DROP COLUMN taken_on
 """
-# Entries that make items in suspense: a claim that was paid and whose break has closed is one, too.
-ITEMS = ("journal", "payout_received", "break_claim_received_reversed")
-ITEMS_BEFORE = ("journal", "payout_received")
 
 
 def upgrade() -> None:
     """Add the columns and both tables, and let a floor stand above its balance."""
     _run(UP)
-    _index_items(ITEMS)
 
 
 def downgrade() -> None:
     """Take limits and their changes away; every floor is zero again."""
-    _index_items(ITEMS_BEFORE)
     _run(DOWN)
-
-
-def _index_items(moments: tuple[str, ...]) -> None:
-    """Make the index of items anew while the switch writes entries; may be run again where it was ended."""
-    with op.get_context().autocommit_block():
-        op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix_journal_entries_items")
-        op.execute(
-            "CREATE INDEX CONCURRENTLY ix_journal_entries_items ON journal_entries (id)"
-            f" WHERE payment_id IS NULL AND moment IN {moments}"
-        )
 
 
 def _run(script: str) -> None:

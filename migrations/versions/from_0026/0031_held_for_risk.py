@@ -5,9 +5,8 @@ built under a lock that holds back new tries for as long as it takes to read the
 in memory, and as long again for the condition that no try is held and collected at once. Old code neither
 reads nor writes the column: a try that is held is for it a try in doubt. A trigger takes the mark away where
 it records that money was collected; what else it records leaves the mark, which new code takes away with its
-next answer. The table is new,
-and old code keeps what belongs there as evidence alone. Two persons decide about it, so decisions have one
-kind of case more.
+next answer. The table is new, and old code keeps what belongs there as evidence alone. Two persons decide
+about it, so decisions have one kind of case more.
 
 What a decision about a break owes beside the money of a try has a row as well now, so that the switch books
 no further movement of it. Old code writes none, and the guard refuses what it would book against one: replace

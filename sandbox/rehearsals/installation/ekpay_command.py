@@ -36,7 +36,7 @@ class EkpayCommand:
         return cls(dict(os.environ))
 
     @property
-    def home(self) -> Path | None:
+    def home_folder(self) -> Path | None:
         """The folder of the installation, where the environment names one."""
         folder = self.environment.get("EKPAY_HOME")
         return Path(folder) if folder else None

@@ -91,8 +91,8 @@ async def top_up(
     """
     asking, approving = cast.staff
     reference = f"DEMO-{secrets.token_hex(6)}"
-    if tool.home is not None:
-        note_transfer(tool.home, reference, amount_taka * _PAISA)
+    if tool.home_folder is not None:
+        note_transfer(tool.home_folder, reference, amount_taka * _PAISA)
     await tool.run(
         "partners", "top-up", player.id, bucket, str(amount_taka),
         "--reference", reference, "--asked-by", asking.name, "--approved-by", approving.name,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fastapi import FastAPI
 
-from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
+from ekpay_switch.api.limits import LimitRequests, RequestLimits
 from ekpay_switch.api.merchant.known_servers import KnownServers
 from ekpay_switch.api.merchant.refusals import BASE
 from ekpay_switch.api.merchant.routes import MerchantApi, mount
@@ -17,7 +17,7 @@ from ekpay_switch.ports.merchants import MerchantOpened, MerchantPayment, NewMer
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.merchant_tokens import MerchantTokens
 from ekpay_switch.wire.public_addresses import AddressRules, may_be_notified
-from tests.api.api_setup import Content, Reply
+from tests.api.api_setup import Content, Reply, request_of
 from tests.scenarios.merchant_orders import SERVER, Market, OrderBook, an_order, as_bytes
 
 TOKENS = MerchantTokens(KeyRing(bytes(range(32))))
@@ -86,38 +86,7 @@ class Stall:
         headers: Iterable[tuple[str, str]] = JSON,
     ) -> Reply:
         """One request, whole at once; a bug is answered like one, and not raised."""
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query,
-            "root_path": "",
-            "scheme": "http",
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
-            "server": ("switch", 80),
-            "client": (address, 1) if address else None,
-        }
-        arriving: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-        sent: list[Message] = []
-
-        async def receive() -> Message:
-            return arriving.pop() if arriving else {"type": "http.disconnect"}
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        try:
-            await self.app(scope, receive, send)
-        except Exception:
-            # What nothing expected is answered 500 and raised once more, for the server's own log.
-            if not sent:
-                raise
-        start, *rest = sent
-        told = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Reply(start["status"], told, b"".join(message.get("body", b"") for message in rest))
+        return await request_of(self.app, method, path, body, headers, query=query, address=address)
 
     async def order(self, content: object = None, *, address: str = SERVER) -> Reply:
         """An order as JSON, or as whatever bytes it is given as."""

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from ekpay_switch.api import callbacks, payer_pages
 from ekpay_switch.api.callbacks import CallbackApi
-from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
+from ekpay_switch.api.limits import LimitRequests, RequestLimits
 from ekpay_switch.api.payer_pages import PayerPages
 from ekpay_switch.api.problems import install_error_handlers
 from ekpay_switch.api.v1.routes import RestV1, mount
@@ -24,7 +24,7 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.collections import Client, NoNewTry, RefundOpened
-from tests.api.api_setup import Reply
+from tests.api.api_setup import Reply, request_of
 from tests.factories import BILL_NO, TOTAL, a_bill, a_world
 from tests.fakes.billers import Deed
 from tests.fakes.collections.refunds import FakeRefunds
@@ -151,38 +151,9 @@ class Till:
         query: str = "",
     ) -> Reply:
         """One request, whole at once; a bug is answered like one, and not raised."""
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "scheme": "http",
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
-            "server": ("switch", 80),
-            "client": (self.caller_address, 1),
-        }
-        arriving: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-        sent: list[Message] = []
-
-        async def receive() -> Message:
-            return arriving.pop() if arriving else {"type": "http.disconnect"}
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        try:
-            await self.app(scope, receive, send)
-        except Exception:
-            # What nothing expected is answered 500 and raised once more, for the server's own log.
-            if not sent:
-                raise
-        start, *rest = sent
-        told = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Reply(start["status"], told, b"".join(message.get("body", b"") for message in rest))
+        return await request_of(
+            self.app, method, path, body, headers, query=query.encode(), address=self.caller_address
+        )
 
     def shop(self) -> "Shop":
         return Shop(self, SHOP_KEY)

@@ -28,8 +28,8 @@ async def fill_deposits(tool: EkpayCommand, cast: Parties) -> Mapping[str, int]:
 async def _deposit(tool: EkpayCommand, cast: Parties, biller_id: str) -> None:
     asking, approving = cast.staff
     reference = f"DEMO-{secrets.token_hex(6)}"
-    if tool.home is not None:
-        note_transfer(tool.home, reference, -DEPOSIT_TAKA * _PAISA)
+    if tool.home_folder is not None:
+        note_transfer(tool.home_folder, reference, -DEPOSIT_TAKA * _PAISA)
     await tool.run(
         "billers", "deposit", biller_id, str(DEPOSIT_TAKA),
         "--reference", reference,
