@@ -93,9 +93,11 @@ def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[s
     billers = ", ".join(f"{name.upper()} {setting.biller_address(name)}" for name in setting.billers)
     counters = ", ".join(f"{name} {port}" for name, port in setting.counters.items())
     gateways = ", ".join(f"{name} {port}" for name, port in setting.gateways.items())
+    web, worker = setting.operations_port, setting.worker_operations_port
+    watching = f"the web process http://127.0.0.1:{web}, the worker http://127.0.0.1:{worker}"
     return [
         f"switch   {setting.switch_address}   /health/ready, /syndicate/api, /v1",
-        f"watching http://127.0.0.1:{setting.operations_port}   /metrics, /health/detail; worker: a port up",
+        f"watching {watching}   /metrics, /health/detail",
         f"billers  {billers}   simulated",
         f"houses   {counters}   47 more billers, a port a family; GET /_admin/houses, /_admin/unpaid",
         f"gateways {gateways}   24 more ways to pay, a port a family; GET /_admin/houses, /_admin/payers",
