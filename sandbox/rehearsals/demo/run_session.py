@@ -11,7 +11,7 @@ from sandbox.rehearsals.demo.admin_clients.admin_client import SimulatorAddress
 from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient
 from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
 from sandbox.rehearsals.installation import ekshop_account as ekshop
-from sandbox.rehearsals.installation.installation import LOGINS, WALLET, Stage
+from sandbox.rehearsals.installation.installation import LOGINS, WALLET, Stage, StageSettings
 from sandbox.rehearsals.installation.parties import BUCKETS, Parties, create_parties, load, save, top_up
 from sandbox.rehearsals.installation.rest_shop import load as load_shop
 from sandbox.rehearsals.installation.rest_shop import open_account
@@ -84,11 +84,22 @@ async def _ekshop(stage: Stage, cast: Parties) -> None:
 
 
 def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[str]:
-    setting, program = stage.setting, stage.tool.command_text()
+    setting = stage.setting
+    return [
+        *_places(setting, cast),
+        "",
+        *_own_far_sides(setting.switch_address),
+        "",
+        "Try in another terminal:",
+        *_commands_to_try(setting, stage.tool.command_text(), breb),
+        "",
+        "Ctrl-C stops everything; the data stays.",
+    ]
+
+
+def _places(setting: StageSettings, cast: Parties) -> list[str]:
+    """What listens where, and which file holds which secret."""
     partners = ", ".join(player.id for player in cast.partners)
-    pay, collect = f"  {program} sandbox pay", f"  {program} sandbox collect"
-    order = f"  {program} sandbox shop-order"
-    named = f"--account {breb['bllr_accno']} --period {breb['bll_period']} --mobile {breb['bill_mobno']}"
     proxied = ", ".join(map(str, (*setting.proxied.values(), setting.wallet.proxied_port)))
     billers = ", ".join(f"{name.upper()} {setting.biller_address(name)}" for name in setting.billers)
     counters = ", ".join(f"{name} {port}" for name, port in setting.counters.items())
@@ -110,10 +121,15 @@ def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[s
         f"mailbox  {setting.mailbox_port}   a port of yours that notifications may go to",
         f"logs     {setting.logs}",
         f"Waiting times are divided by {setting.time_divisor}.",
-        "",
-        *_own_far_sides(setting.switch_address),
-        "",
-        "Try in another terminal:",
+    ]
+
+
+def _commands_to_try(setting: StageSettings, program: str, breb: Mapping[str, str]) -> list[str]:
+    """One command for each thing that a person would try first."""
+    pay, collect = f"  {program} sandbox pay", f"  {program} sandbox collect"
+    order = f"  {program} sandbox shop-order"
+    named = f"--account {breb['bllr_accno']} --period {breb['bll_period']} --mobile {breb['bill_mobno']}"
+    return [
         f"{pay} --biller b025 --account 10000007                  DESCO",
         f"{pay} --biller b025 --account 94000001                  its answer is lost",
         f"{pay} --biller b9001 {named}   BREB",
@@ -131,8 +147,6 @@ def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[s
         f"  {program} payments list",
         f"  {program} partners list",
         f"  {program} audit",
-        "",
-        "Ctrl-C stops everything; the data stays.",
     ]
 
 
