@@ -47,6 +47,7 @@ class Alarm(StrEnum):
     TRANSFER_WAITS = "transfer_waits"
     MERCHANT_OWES = "merchant_owes"
     BREAKS_OPEN = "breaks_open"
+    PAYOUT_CONTRADICTED = "payout_contradicted"
     WORKER_SILENT = "worker_silent"
 
 
@@ -124,6 +125,11 @@ def breaks_subject(institution: str) -> str:
     return f"breaks {institution}"
 
 
+def instruction_subject(end_to_end_id: str) -> str:
+    """The subject of an alarm about an instruction to a bank."""
+    return f"instruction {end_to_end_id}"
+
+
 def endpoint_subject(endpoint_id: UUID) -> str:
     """The subject of an alarm about an endpoint of notifications."""
     return f"endpoint {endpoint_id}"
@@ -191,6 +197,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "writes it off",
         Alarm.BREAKS_OPEN: "breaks of an institution are open or proposed after a night; finance "
         "resolves each by two persons, and the alarm ends with the last of them",
+        Alarm.PAYOUT_CONTRADICTED: "a bank has rejected an instruction, and accepted or executed it as well; "
+        "the payee is paid nothing more until two persons have asked the bank and decided",
         Alarm.WORKER_SILENT: "no worker has done its rounds for a minute: doubts, notifications, refunds and "
         "alarms wait; start one, and look into its log if it runs",
         Alarm.HELD_FOR_RISK: "a connector has a payer's money and holds it for its risk; the payment and its "

@@ -153,6 +153,12 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _person("break", "proposed", "a further person approves or rejects", Alarm.BREAKS_OPEN),
     _final("break", "resolved"),
     _final("break", "closed"),
+    _person(
+        "instruction",
+        "rejected and executed",
+        "two persons ask the bank and decide",
+        Alarm.PAYOUT_CONTRADICTED,
+    ),
     _person("top-up", "asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
     _final("top-up", "approved"),
     _final("top-up", "rejected"),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reconciliation.settlement.positions.trust_cover import TrustCover
     from reconciliation.settlement.post_outcomes import PostedOutcomes
     from reconciliation.settlement.settle_value_date import SettledValueDate
+    from reconciliation.settlement.store.contradictions import Contradiction
 
 app = typer.Typer(no_args_is_help=True, help="Settle a day: positions, instructions, credits, cover.")
 
@@ -120,16 +121,12 @@ def instruct(
 
     A value date is settled once; a repeat writes the same files and posts nothing.
     """
-    if by == approved_by:
-        raise typer.BadParameter("two persons settle a day", param_hint="--approved-by")
-    asking = passphrase(_ASKER, f"Passphrase of {by}")
-    approving = passphrase(_APPROVER, f"Passphrase of {approved_by}")
+    verify = _two_persons(by, approved_by)
 
     async def _carry_out(work: "SettlementWork") -> "SettledValueDate":
         from reconciliation.settlement.settle_value_date import SettlementOrder, settle  # noqa: PLC0415 - heavy
 
-        await work.setting.finance.persons.verify(by, asking)
-        await work.setting.finance.persons.verify(approved_by, approving)
+        await verify(work)
         return await settle(work, SettlementOrder(value_date.date(), by, approved_by))
 
     issued = _run(context, _carry_out)
@@ -147,14 +144,73 @@ def _write_files(issued: "SettledValueDate", out: Path) -> tuple[Path, ...]:
 def answer(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who has it from the bank, of finance.")],
+    approved_by: Annotated[str, typer.Option(metavar="NAME", help="Who has looked at it too.")],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Take a bank's answer in (pain.002 or pacs.002): what was rejected is owed again."""
-    from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
+    """Take a bank's answer in (pain.002 or pacs.002): what was rejected is owed again.
 
-    content = file.read_bytes()
-    _show_outcomes(_run(context, lambda work: post_outcomes(work, content)), as_json=as_json)
+    The file is kept as evidence with the names of the two persons.
+    """
+    from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.store.bank_outcomes import AnswerFile  # noqa: PLC0415 - heavy
+
+    verify = _two_persons(by, approved_by)
+    answer_file = AnswerFile(file.read_bytes(), by, approved_by)
+
+    async def _take_in(work: "SettlementWork") -> "PostedOutcomes":
+        await verify(work)
+        return await post_outcomes(work, answer_file)
+
+    _show_outcomes(_run(context, _take_in), as_json=as_json)
+
+
+@app.command()
+def decide(
+    context: typer.Context,
+    instruction: Annotated[str, typer.Argument(help="The end-to-end id that `settle credits` names.")],
+    verdict: Annotated[
+        str, typer.Argument(metavar="executed|rejected", help="What the bank has said of it.")
+    ],
+    reason: Annotated[str, typer.Option(help="Who at the bank has said it, and how it can be found again.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who has asked the bank, of finance.")],
+    approved_by: Annotated[str, typer.Option(metavar="NAME", help="Who approves; not who has asked.")],
+) -> None:
+    """Decide about an instruction that a bank has rejected and executed, and release its payee's payouts."""
+    from reconciliation.settlement.contradictions import decide_contradiction  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.store.contradictions import (  # noqa: PLC0415 - heavy
+        ContradictionDecision,
+        Verdict,
+    )
+
+    if verdict not in set(Verdict):
+        raise typer.BadParameter("say executed or rejected", param_hint="VERDICT")
+    if not reason.strip() or not reason.isprintable():
+        raise typer.BadParameter("a reason has visible characters only", param_hint="--reason")
+    verify = _two_persons(by, approved_by)
+    decision = ContradictionDecision(instruction, Verdict(verdict), reason.strip(), by, approved_by)
+
+    async def _carry_out(work: "SettlementWork") -> "Contradiction":
+        await verify(work)
+        return await decide_contradiction(work, decision)
+
+    decided = _run(context, _carry_out)
+    typer.echo(f"{instruction} was {verdict}; {decided.party} is paid again with the next value date.")
+
+
+def _two_persons(by: str, approved_by: str) -> "Callable[[SettlementWork], Awaitable[None]]":
+    """Ask both for their passphrases; the function returned verifies them."""
+    if by == approved_by:
+        raise typer.BadParameter("it takes two persons", param_hint="--approved-by")
+    asking = passphrase(_ASKER, f"Passphrase of {by}")
+    approving = passphrase(_APPROVER, f"Passphrase of {approved_by}")
+
+    async def _verify(work: "SettlementWork") -> None:
+        await work.setting.finance.persons.verify(by, asking)
+        await work.setting.finance.persons.verify(approved_by, approving)
+
+    return _verify
 
 
 @app.command("credits")
@@ -262,6 +318,7 @@ def _show_outcomes(result: "PostedOutcomes", *, as_json: bool) -> None:
         show_json({
             "new_steps": len(result.steps), "new_credits": len(result.new_credits), "is_new": result.is_new,
             "instructions": outcomes, "credits": credits_, "waiting": [item.key for item in result.waiting],
+            "contradictions": [item.end_to_end_id for item in result.contradictions],
             "strangers": [item.end_to_end_id or item.message_id for item in result.strangers],
         })  # fmt: skip
     else:
@@ -273,9 +330,14 @@ def _show_outcomes(result: "PostedOutcomes", *, as_json: bool) -> None:
         typer.echo(f"{len(result.steps)} instructions and {len(result.new_credits)} credits moved on")
         if result.waiting:
             typer.echo(f"no credit yet: {', '.join(item.key for item in result.waiting)}")
+        for item in result.contradictions:
+            typer.echo(
+                f"{item.end_to_end_id}: {item.reason}. {item.party} is paid nothing until two persons "
+                f"decide: ekpay settle decide {item.end_to_end_id} executed|rejected"
+            )
         if result.strangers:
             typer.echo(f"{len(result.strangers)} answers match no instruction of ours")
-    if any(item.difference for item in result.credits) or any(item.contradicts for item in result.outcomes):
+    if any(item.difference for item in result.credits) or result.contradictions:
         raise typer.Exit(_IMPERFECT)
 
 

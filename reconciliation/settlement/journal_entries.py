@@ -13,6 +13,7 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     payout_received_entry,
     settlement_instructed_entry,
     settlement_paid_entry,
+    settlement_reinstated_entry,
     settlement_rejected_entry,
 )
 from ekpay_switch.ports.finance import Adjustment
@@ -53,11 +54,21 @@ def of_movement(
 def of_rejection(
     issued: IssuedInstruction, step: InstructionStep, before: InstructionStep
 ) -> Adjustment | None:
-    """The reversal of the instruction, if this is the step in which it was rejected."""
+    """The reversal of the instruction, if this is a step in which it was rejected."""
     if before.is_owed_again or not step.is_owed_again:
         return None
-    name = entry_id("rejected", step.end_to_end_id)
+    name = entry_id("rejected", step.end_to_end_id, step.revision)
     return Adjustment.of(name, settlement_rejected_entry(_instructed(issued)))
+
+
+def of_reinstatement(
+    issued: IssuedInstruction, step: InstructionStep, before: InstructionStep
+) -> Adjustment | None:
+    """The entry that takes a rejection back, if this is a step in which the bank carried it out after all."""
+    if step.is_owed_again or not before.is_owed_again:
+        return None
+    name = entry_id("reinstated", step.end_to_end_id, step.revision)
+    return Adjustment.of(name, settlement_reinstated_entry(_instructed(issued)))
 
 
 def of_credit(credit: PayoutCredit, revision: int, before: PayoutCredit | None) -> Adjustment | None:

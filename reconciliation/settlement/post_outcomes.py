@@ -4,15 +4,19 @@ Everything is compared with what was written before, and only changes are writte
 repeated at any time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from ekpay_switch.ports.finance import Adjustment
 from reconciliation.canonical_row import FILE
-from reconciliation.digests import sha256_of
 from reconciliation.matching.institution_positions import COLUMNS
+from reconciliation.settlement.contradictions import (
+    NewStep,
+    entries_of_step,
+    may_reinstate,
+    raise_contradiction_alarms,
+)
 from reconciliation.settlement.current_state import (
     SettlementWork,
     open_accounts,
@@ -28,7 +32,7 @@ from reconciliation.settlement.instructions.instruction_outcomes import (
     match_instructions,
 )
 from reconciliation.settlement.instructions.instruction_steps import InstructionStep, initial_step, next_step
-from reconciliation.settlement.journal_entries import of_credit, of_movement, of_rejection
+from reconciliation.settlement.journal_entries import of_credit
 from reconciliation.settlement.positions.payout_credits import (
     PayoutBatch,
     PayoutCredit,
@@ -37,7 +41,8 @@ from reconciliation.settlement.positions.payout_credits import (
     rounded_by_file,
 )
 from reconciliation.settlement.store.bank_outcomes import (
-    StepEntries,
+    AnswerFile,
+    carried_ids,
     read_answers,
     read_credits,
     read_steps,
@@ -45,6 +50,7 @@ from reconciliation.settlement.store.bank_outcomes import (
     write_credits,
     write_steps,
 )
+from reconciliation.settlement.store.contradictions import Contradiction, open_contradictions
 from reconciliation.settlement.store.settlement_lines import read_agreed
 from reconciliation.settlement.store.settlement_sheets import (
     IssuedInstruction,
@@ -58,8 +64,8 @@ from reconciliation.statement.formats.account_entries import AccountStatement, S
 class PostedOutcomes:
     """The state after posting: new steps, all outcomes, new credits and all credits.
 
-    `strangers` are answers that match no instruction of ours, `waiting` the batches whose payout date is over
-    and that are in no statement.
+    `strangers` are answers that match no instruction of ours, `contradictions` wait for two persons, and
+    `waiting` are the batches whose payout date is over and that are in no statement.
     """
 
     steps: tuple[InstructionStep, ...]
@@ -67,32 +73,36 @@ class PostedOutcomes:
     new_credits: tuple[PayoutCredit, ...]
     credits: tuple[PayoutCredit, ...]
     strangers: tuple[BankAnswer, ...]
+    contradictions: tuple[Contradiction, ...] = ()
     waiting: tuple[PayoutBatch, ...] = ()
     is_new: bool = True
 
 
-async def post_outcomes(work: SettlementWork, answer: bytes | None = None) -> PostedOutcomes:
+async def post_outcomes(work: SettlementWork, answer: AnswerFile | None = None) -> PostedOutcomes:
     """Read an answer of a bank, if there is one, and post what is new since the last time.
+
+    A contradiction of the bank raises an alarm, and stops the payouts of its payee.
 
     Raises:
         UnreadableFileError: the answer is no status report; nothing was written.
     """
-    heard = None if answer is None else parse_report(answer)
+    heard = None if answer is None else parse_report(answer.content)
     statements = statement_rows(work)
     batches = batches_of(statements, work.setting.layouts)
     await open_accounts(work, batches)
     async with settlement_lock(work):
         is_new = True
         if heard is not None and answer is not None:
-            is_new = await write_answers(work.connection, sha256_of(answer), heard)
+            is_new = await write_answers(work.connection, answer, heard)
         await take_in(work)
         steps, outcomes, strangers = await _post_instructions(work, statements)
         new_credits, credits_ = await _post_credits(work, batches)
+        contradictions = await open_contradictions(work.connection)
     about = () if heard is None else tuple(stranger for stranger in strangers if stranger in heard)
     waiting = tuple(
         batch for batch in batches if batch.credited is None and batch.payout_date <= work.run.night
     )
-    return PostedOutcomes(steps, outcomes, new_credits, credits_, about, waiting, is_new)
+    return PostedOutcomes(steps, outcomes, new_credits, credits_, about, contradictions, waiting, is_new)
 
 
 async def _post_instructions(
@@ -113,26 +123,44 @@ async def _post_instructions(
     matched = match_instructions(
         (issued_instruction.instruction for issued_instruction in issued.values()), records
     )
-    known = await read_steps(connection)
-    steps: list[tuple[InstructionStep, StepEntries]] = []
-    entries: list[Adjustment] = []
-    for outcome in matched.outcomes:
-        name = outcome.instruction.end_to_end_id
-        before = known.get(name, initial_step(name))
-        step = next_step(before, outcome)
-        if step is not None:
-            steps.append(_with_entries(issued[name], step, before, entries))
-    await write_steps(connection, steps)
+    new_steps = _new_steps(
+        issued,
+        matched.outcomes,
+        known=await read_steps(connection),
+        carried=await carried_ids(connection),
+        balances=await work.setting.finance.books.balances(connection),
+    )
+    posted = [(new, *entries_of_step(new)) for new in new_steps]
+    await write_steps(connection, [(new.step, ids) for new, ids, _ in posted])
+    entries = [entry for _, _, entries_of_new in posted for entry in entries_of_new]
     await work.setting.finance.books.post(connection, entries)
-    return tuple(step for step, _ in steps), matched.outcomes, matched.answers
+    await raise_contradiction_alarms(connection, work.setting.finance.alarms, new_steps)
+    return tuple(new.step for new in new_steps), matched.outcomes, matched.answers
 
 
-def _with_entries(
-    issued: IssuedInstruction, step: InstructionStep, before: InstructionStep, entries: list[Adjustment]
-) -> tuple[InstructionStep, StepEntries]:
-    movement, rejection = of_movement(issued, step, before), of_rejection(issued, step, before)
-    entries.extend(entry for entry in (movement, rejection) if entry is not None)
-    return step, StepEntries(movement.id if movement else None, rejection.id if rejection else None)
+def _new_steps(
+    issued: Mapping[str, IssuedInstruction],
+    outcomes: Iterable[InstructionOutcome],
+    *,
+    known: Mapping[str, InstructionStep],
+    carried: Collection[str],
+    balances: Mapping[str, int],
+) -> list[NewStep]:
+    """The steps that are new. Of one account one rejection is taken back at a time, by its balance of now."""
+    new_steps: list[NewStep] = []
+    reinstated: set[str] = set()
+    for outcome in outcomes:
+        name = outcome.instruction.end_to_end_id
+        account = issued[name].ledger_account
+        is_free = name not in carried and account not in reinstated
+        before = known.get(name, initial_step(name))
+        step = next_step(before, outcome, may_reinstate=is_free and may_reinstate(issued[name], balances))
+        if step is None:
+            continue
+        new_steps.append(NewStep(issued[name], step, before))
+        if before.is_owed_again and not step.is_owed_again:
+            reinstated.add(account)
+    return new_steps
 
 
 async def _post_credits(

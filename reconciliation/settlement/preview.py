@@ -9,7 +9,12 @@ from reconciliation.settlement.positions.cycles import Party
 from reconciliation.settlement.positions.net_positions import sheet_of
 from reconciliation.settlement.positions.trust_cover import TrustCover, cover_of, overdue_of
 from reconciliation.settlement.screen_rows import LineDetails, position_details
-from reconciliation.settlement.settle_value_date import carried_into, lines_from, owed_to_parties
+from reconciliation.settlement.settle_value_date import (
+    carried_into,
+    lines_from,
+    owed_to_parties,
+    stopped_parties,
+)
 from reconciliation.settlement.store.bank_outcomes import read_closings
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_held, read_lines
 from reconciliation.settlement.store.settlement_sheets import head_of, newest_sheet, read_sheet
@@ -27,9 +32,9 @@ async def sheet_rows(work: SettlementWork, value_date: date) -> tuple[SettledPos
         sheet = sheet_of(value_date, lines, work.setting.cycles)
         balances = await work.setting.finance.books.balances(work.connection)
         owed_to = owed_to_parties(balances, await closed_balances(work.connection))
-        return settle_positions(
-            sheet, instructions_of(sheet, work.setting.registry, carried, owed_to), carried
-        )
+        stopped = await stopped_parties(work.connection)
+        outgoing = instructions_of(sheet, work.setting.registry, carried, owed_to, stopped)
+        return settle_positions(sheet, outgoing, carried)
 
 
 async def explain_party(

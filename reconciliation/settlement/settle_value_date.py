@@ -38,6 +38,7 @@ from reconciliation.settlement.positions.net_positions import (
     value_dates,
 )
 from reconciliation.settlement.store.bank_outcomes import carried_ids, read_steps, write_carries
+from reconciliation.settlement.store.contradictions import open_contradictions, undecided_ids
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_lines
 from reconciliation.settlement.store.settlement_sheets import (
     IssuedInstruction,
@@ -133,7 +134,8 @@ async def _write(work: SettlementWork, order: SettlementOrder) -> None:
     sheet = _sheet(order.value_date, lines, work)
     balances = await work.setting.finance.books.balances(connection)
     owed_to = owed_to_parties(balances, await closed_balances(connection))
-    outgoing = instructions_of(sheet, work.setting.registry, carried, owed_to)
+    stopped = await stopped_parties(connection)
+    outgoing = instructions_of(sheet, work.setting.registry, carried, owed_to, stopped)
     rows = settle_positions(sheet, outgoing, carried)
     head = SheetHead(order.value_date, work.run.id, sheet_digest(rows), order.by, order.approved_by, made_at)
     await write_sheet(connection, head, rows)
@@ -222,8 +224,14 @@ def _owed_amount(party: Party, balances: Balances) -> int:
     return owed_paisa - max(0, balances.get(debt_of(party), 0))
 
 
+async def stopped_parties(connection: Connection) -> frozenset[Party]:
+    """The parties that are paid nothing, since a bank contradicts itself about an instruction to them."""
+    return frozenset(item.party for item in await open_contradictions(connection))
+
+
 async def _rejected_ids(connection: Connection) -> tuple[str, ...]:
-    return tuple(sorted(ids_owed_again(await read_steps(connection), await carried_ids(connection))))
+    steps, undecided = await read_steps(connection), await undecided_ids(connection)
+    return tuple(sorted(ids_owed_again(steps, await carried_ids(connection), undecided)))
 
 
 async def _with_rejected(

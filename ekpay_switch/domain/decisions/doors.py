@@ -70,6 +70,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay reconcile resolve BREAK",
             "ekpay reconcile approve RESOLUTION",
         ),
+        Alarm.PAYOUT_CONTRADICTED: ("ekpay settle credits", "ekpay settle decide INSTRUCTION"),
         Alarm.MERCHANT_OWES: ("ekpay decide journal",),
         Alarm.WORKER_SILENT: ("ekpay worker",),
     }

@@ -35,6 +35,11 @@ def settlement_rejected_entry(instruction: Entry) -> Entry:
     return Entry("settlement_rejected", instruction.reversal().postings, instruction.currency)
 
 
+def settlement_reinstated_entry(instruction: Entry) -> Entry:
+    """The bank has carried the instruction out after its rejection: the party is not owed it again."""
+    return Entry("settlement_reinstated", instruction.postings, instruction.currency)
+
+
 def settlement_paid_entry(rail: str, amount: int) -> Entry:
     """The bank has debited our account; `amount` is below zero where the money was returned."""
     postings = (decrease(clearing_account(rail), amount), decrease(SETTLEMENT_BANK, amount))

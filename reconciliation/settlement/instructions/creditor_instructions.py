@@ -6,7 +6,7 @@ What is owed and not instructed is carried to the next window, so it is never lo
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -40,6 +40,7 @@ class RemainderReason(StrEnum):
     BELOW_MINIMUM = "below_minimum"
     ABOVE_MAXIMUM = "above_maximum"
     LESS_IN_BOOKS = "less_in_books"  # our books owe less than is agreed: people decide about the rest
+    CONTRADICTED = "contradicted"  # its bank has rejected and executed an earlier one: two persons decide
     PUT_OFF = "put_off"  # its value date passed without instructions
 
 
@@ -108,10 +109,11 @@ def instructions_of(
     registry: AccountRegistry,
     carried: Mapping[Party, int] | None = None,
     books: Callable[[Party], int] | None = None,
+    stopped: Collection[Party] = (),
 ) -> OutgoingInstructions:
     """The instructions of a sheet's value date; `books` returns what our books owe a party at this moment.
 
-    Nobody is ever paid more than that: the rest is carried.
+    Nobody is ever paid more than that: the rest is carried. Of `stopped` parties everything is carried.
 
     Raises:
         ClashingInstructionsError: two ids are the same.
@@ -122,6 +124,8 @@ def instructions_of(
         account = registry.account_of(party)
         payable = due if books is None or due <= 0 else max(0, min(due, books(party)))
         reason = _refusal_of(payable, account, registry)
+        if reason is None and party in stopped:
+            reason = RemainderReason.CONTRADICTED
         if reason is None and account is not None:
             name = end_to_end_id(party, sheet.value_date)
             instructions.append(Instruction(name, sheet.value_date, account, payable))

@@ -50,8 +50,9 @@ class InstructionOutcome:
 
     @property
     def contradicts(self) -> bool:
-        """Whether the bank rejected it and money moved all the same, so that people have to ask the bank."""
-        return self.moved_amount != 0 and any(answer.kind is AnswerKind.REJECTED for answer in self.answers)
+        """Whether the bank rejected it, and also accepted it or moved money, so that people must ask."""
+        kinds = {answer.kind for answer in self.answers}
+        return AnswerKind.REJECTED in kinds and (self.moved_amount != 0 or AnswerKind.ACCEPTED in kinds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,20 @@ answers and statements give the same steps however often they are read.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciliation.settlement.instructions.instruction_outcomes import Ending, InstructionOutcome
 
-_CONTRADICTED = "the bank moved it in spite of its rejection"
+_EXECUTED = "the bank moved it in spite of its rejection"
+_BOTH = "the bank both rejected and accepted it"
 
 
 @dataclass(frozen=True, slots=True)
 class InstructionStep:
     """The state after `revision` steps: `moved` in paisa, and whether the party is owed it again.
 
-    Once owed again it stays so, whatever comes later: the next value date pays it.
+    `contradicts` while the bank's answers and statements disagree; its payee is paid nothing until two
+    persons have decided (`settlement.contradictions`).
     """
 
     end_to_end_id: str
@@ -25,6 +27,7 @@ class InstructionStep:
     moved_amount: int = 0
     is_owed_again: bool = False
     reason: str = ""
+    contradicts: bool = False
 
 
 def initial_step(end_to_end_id: str) -> InstructionStep:
@@ -32,22 +35,42 @@ def initial_step(end_to_end_id: str) -> InstructionStep:
     return InstructionStep(end_to_end_id, 0, Ending.WAITING)
 
 
-def next_step(before: InstructionStep, outcome: InstructionOutcome) -> InstructionStep | None:
-    """The step behind `before`, or None where nothing has changed."""
-    again = before.is_owed_again or outcome.ending is Ending.REJECTED
-    why = _CONTRADICTED if again and outcome.moved_amount else _answer_wording(outcome)
+def next_step(
+    before: InstructionStep, outcome: InstructionOutcome, *, may_reinstate: bool = True
+) -> InstructionStep | None:
+    """The step behind `before`, or None where nothing has changed.
+
+    The bank's statement outweighs its rejection: what moved is not owed again, if the instruction
+    `may_reinstate`. It may not where a later sheet has brought the amount in, or our books owe less by now;
+    then it stays owed again, and two persons decide.
+    """
     step = InstructionStep(
-        before.end_to_end_id, before.revision + 1, outcome.ending, outcome.moved_amount, again, why
+        before.end_to_end_id,
+        before.revision + 1,
+        outcome.ending,
+        outcome.moved_amount,
+        _is_owed_again(before, outcome, may_reinstate=may_reinstate),
+        _contradiction_wording(outcome) if outcome.contradicts else _answer_wording(outcome),
+        outcome.contradicts,
     )
-    changed = (step.ending, step.moved_amount, step.is_owed_again, step.reason)
-    return (
-        None if changed == (before.ending, before.moved_amount, before.is_owed_again, before.reason) else step
-    )
+    return None if replace(step, revision=before.revision) == before else step
 
 
-def ids_owed_again(steps: Mapping[str, InstructionStep], carried: frozenset[str]) -> frozenset[str]:
-    """The ids whose amounts the next value date has to carry in."""
-    return frozenset(name for name, step in steps.items() if step.is_owed_again) - carried
+def _is_owed_again(before: InstructionStep, outcome: InstructionOutcome, *, may_reinstate: bool) -> bool:
+    if outcome.ending is Ending.REJECTED:
+        return True
+    return before.is_owed_again and not (outcome.moved_amount > 0 and may_reinstate)
+
+
+def ids_owed_again(
+    steps: Mapping[str, InstructionStep], carried: frozenset[str], undecided: frozenset[str]
+) -> frozenset[str]:
+    """The ids whose amounts the next value date has to carry in, without those still to be decided."""
+    return frozenset(name for name, step in steps.items() if step.is_owed_again) - carried - undecided
+
+
+def _contradiction_wording(outcome: InstructionOutcome) -> str:
+    return _EXECUTED if outcome.moved_amount else _BOTH
 
 
 def _answer_wording(outcome: InstructionOutcome) -> str:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from reconciliation.digests import sha256_of
 from reconciliation.results.table_values import Columns, Connection, Row, insert
 from reconciliation.settlement.instructions.bank_answers import AnswerKind, BankAnswer
 from reconciliation.settlement.instructions.instruction_outcomes import Ending
@@ -17,6 +18,10 @@ SELECT message_id, end_to_end_id, said, reason FROM reconciliation.settlement_an
 ORDER BY file_sha256, ordinal
 """
 _IS_READ: Final = "SELECT EXISTS (SELECT FROM reconciliation.settlement_answers WHERE file_sha256 = $1)"
+_KEEP_FILE: Final = """
+INSERT INTO reconciliation.settlement_answer_files (sha256, content, taken_by, approved_by)
+VALUES ($1, $2, $3, $4)
+"""
 _ANSWER_COLUMNS: Final[Columns] = (
     ("file_sha256", "text"),
     ("ordinal", "integer"),
@@ -26,7 +31,8 @@ _ANSWER_COLUMNS: Final[Columns] = (
     ("reason", "text"),
 )
 _STEPS: Final = """
-SELECT DISTINCT ON (end_to_end_id) end_to_end_id, revision, ending, moved, is_owed_again, why
+SELECT DISTINCT ON (end_to_end_id) end_to_end_id, revision, ending, moved, is_owed_again, why,
+  contradicts
 FROM reconciliation.settlement_endings ORDER BY end_to_end_id, revision DESC
 """
 _STEP_COLUMNS: Final[Columns] = (
@@ -38,6 +44,8 @@ _STEP_COLUMNS: Final[Columns] = (
     ("why", "text"),
     ("moved_entry_id", "uuid"),
     ("rejected_entry_id", "uuid"),
+    ("reinstated_entry_id", "uuid"),
+    ("contradicts", "boolean"),
 )
 _CARRIES: Final = "SELECT end_to_end_id FROM reconciliation.settlement_carries"
 _CARRY_COLUMNS: Final[Columns] = (("end_to_end_id", "text"), ("value_date", "date"))
@@ -75,11 +83,21 @@ ORDER BY f.institution, f.day DESC, f.cycle DESC, f.correction DESC
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerFile:
+    """A bank's status report as two persons of finance, already verified, have taken it in."""
+
+    content: bytes
+    taken_by: str
+    approved_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepEntries:
-    """A step or a credit with the entries that it posted; None where nothing moved."""
+    """A step with the entries that it posted; None where nothing moved."""
 
     movement_entry_id: UUID | None = None
     rejection_entry_id: UUID | None = None
+    reinstatement_entry_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +118,12 @@ async def read_answers(connection: Connection) -> tuple[BankAnswer, ...]:
     )
 
 
-async def write_answers(connection: Connection, sha256: str, answers: Sequence[BankAnswer]) -> bool:
-    """Write the answers of a file, unless these bytes were read before; whether they were new."""
+async def write_answers(connection: Connection, file: AnswerFile, answers: Sequence[BankAnswer]) -> bool:
+    """Write a file as evidence with its answers, unless it was read before; whether it was new."""
+    sha256 = sha256_of(file.content)
     if await connection.fetchval(_IS_READ, sha256):
         return False
+    await connection.execute(_KEEP_FILE, sha256, file.content, file.taken_by, file.approved_by)
     rows = [
         (sha256, place, answer.message_id, answer.end_to_end_id, answer.kind.value, answer.reason)
         for place, answer in enumerate(answers, start=1)
@@ -121,7 +141,8 @@ async def write_steps(connection: Connection, steps: Sequence[tuple[InstructionS
     """Write steps with the entries that they posted.
 
     Raises:
-        asyncpg.UniqueViolationError: the step stands, or the instruction was owed again before.
+        asyncpg.UniqueViolationError: the step stands.
+        asyncpg.CheckViolationError: its entries are not those of the change to the step before.
     """
     rows = [
         (
@@ -133,6 +154,8 @@ async def write_steps(connection: Connection, steps: Sequence[tuple[InstructionS
             step.reason,
             posted.movement_entry_id,
             posted.rejection_entry_id,
+            posted.reinstatement_entry_id,
+            step.contradicts,
         )
         for step, posted in steps
     ]
@@ -202,6 +225,7 @@ def _step(row: Row) -> InstructionStep:
         row["moved"],
         row["is_owed_again"],
         row["why"],
+        row["contradicts"],
     )
 
 

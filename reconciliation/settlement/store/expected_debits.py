@@ -10,12 +10,12 @@ from reconciliation.results.table_values import Connection, Row
 
 # How the origins of these rows begin.
 INSTRUCTION: Final = "instruction "
-# A rejected instruction is not booked.
+# A rejected instruction is not booked, unless the bank's statement says so all the same.
 _EXPECTED: Final = """
 SELECT end_to_end_id, statement, value_date, amount FROM reconciliation.settlement_instructions AS i
-WHERE NOT EXISTS (
-  SELECT FROM reconciliation.settlement_endings AS e
-  WHERE e.end_to_end_id = i.end_to_end_id AND e.is_owed_again)
+WHERE NOT coalesce((
+  SELECT e.is_owed_again FROM reconciliation.settlement_endings AS e
+  WHERE e.end_to_end_id = i.end_to_end_id ORDER BY e.revision DESC LIMIT 1), false)
 ORDER BY end_to_end_id
 """
 

@@ -133,12 +133,37 @@ async def test_a_banks_answer_is_taken_in(typed: Typed, stage: Stage, tmp_path: 
     name = issued.files[0].content.partition(b"<EndToEndId>")[2].partition(b"<")[0].decode()
     file = tmp_path / "answer.xml"
     file.write_bytes(report(name, "RJCT"))
-    found = await typed("answer", str(file))
+    alone = await typed("answer", str(file), "--by", MAKER, "--approved-by", MAKER)
+    assert (alone.exit_code, "it takes two persons" in alone.output) == (2, True)
+    found = await typed("answer", str(file), *TWO_PERSONS)
     assert found.exit_code == 0, found.output
+    assert stage.office.persons.asked == [(MAKER, "one"), (CHECKER, "two")]
     assert "rejected" in found.output
     assert "1 instructions and 0 credits moved on" in found.output
     file.write_bytes(b"<Document/>")
-    assert (await typed("answer", str(file))).exit_code == 1
+    assert (await typed("answer", str(file), *TWO_PERSONS)).exit_code == 1
+
+
+async def test_what_a_bank_rejected_and_executed_is_red_until_two_persons_decide(
+    typed: Typed, stage: Stage
+) -> None:
+    issued = await stage.settle(MON)
+    name = issued.files[0].content.partition(b"<EndToEndId>")[2].partition(b"<")[0].decode()
+    await stage.follow(report(name, "RJCT"))
+    stage.rows.append(booked("stmt_sonali", name, -RTGS, MON, ordinal=9))
+    await stage.run(MON)
+    found = await typed("credits")
+    assert found.exit_code == 1
+    assert f"ekpay settle decide {name} executed|rejected" in " ".join(found.output.split())
+    said = ("--reason", "letter 12", *TWO_PERSONS)
+    assert (await typed("decide", name, "maybe", *said)).exit_code == 2
+    assert (await typed("decide", name, "executed", "--reason", " ", *TWO_PERSONS)).exit_code == 2
+    refused = await typed("decide", name, "rejected", *said)
+    assert (refused.exit_code, "has come back" in refused.output) == (1, True)
+    decided = await typed("decide", name, "executed", *said)
+    assert decided.exit_code == 0, decided.output
+    assert "biller:desco_postpaid is paid again with the next value date" in decided.output
+    assert (await typed("credits")).exit_code == 0
 
 
 async def test_credits_that_are_short_are_red(typed: Typed, stage: Stage) -> None:

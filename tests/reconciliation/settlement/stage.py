@@ -11,16 +11,20 @@ from uuid import UUID, uuid4
 import polars as pl
 
 from ekpay_switch.domain.ledger.entries import Entry, increase
+from ekpay_switch.persistence.alarms.wing import WingAlarms
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import Adjustment, Connection, Finance
 from reconciliation.canonical_row import BRINGS, FILE, IDENTITY, LEDGER, MATCHED, SUCCESS, complete
 from reconciliation.results.committed_rows import ChangedRows, row_names
 from reconciliation.results.records import RunRecord
 from reconciliation.results.runs import write_run
+from reconciliation.settlement.contradictions import decide_contradiction
 from reconciliation.settlement.current_state import SettlementSetting, open_work, read_setting
 from reconciliation.settlement.instructions.account_registry import AccountRegistry
 from reconciliation.settlement.post_outcomes import PostedOutcomes, post_outcomes
 from reconciliation.settlement.settle_value_date import SettledValueDate, SettlementOrder, settle
+from reconciliation.settlement.store.bank_outcomes import AnswerFile
+from reconciliation.settlement.store.contradictions import ContradictionDecision, Verdict
 from tests.persistence.books import Books
 from tests.reconciliation.settlement.sample_lines import CONFIG, SUN
 
@@ -59,6 +63,10 @@ class Office:
     @cached_property
     def books(self) -> Adjustments:
         return Adjustments(self.books_.database.connect)
+
+    @cached_property
+    def alarms(self) -> WingAlarms:
+        return WingAlarms()
 
     async def connect(self, role: str = "app") -> Any:  # noqa: ANN401 - the driver's own
         return await self.books_.database.connect(role)
@@ -166,7 +174,12 @@ class Stage:
 
     async def follow(self, answer: bytes | None = None) -> PostedOutcomes:
         async with open_work(self.desk) as work:
-            return await post_outcomes(work, answer)
+            return await post_outcomes(work, AnswerFile(answer, MAKER, CHECKER) if answer else None)
+
+    async def decide(self, end_to_end_id: str, verdict: Verdict) -> None:
+        async with open_work(self.desk) as work:
+            decision = ContradictionDecision(end_to_end_id, verdict, "asked their desk", MAKER, CHECKER)
+            await decide_contradiction(work, decision)
 
     async def balances(self) -> dict[str, int]:
         connection = await self.office.connect()

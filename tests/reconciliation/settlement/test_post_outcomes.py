@@ -6,7 +6,6 @@ import pytest
 
 from reconciliation.canonical_row import BROKEN, LEDGER, MATCHED
 from reconciliation.settlement.instructions.instruction_outcomes import Ending
-from reconciliation.settlement.instructions.instruction_steps import InstructionStep
 from reconciliation.settlement.positions.payout_credits import FundsComparison
 from reconciliation.settlement.post_outcomes import PostedOutcomes
 from reconciliation.settlement.store.expected_debits import expected_debits
@@ -183,18 +182,6 @@ async def test_money_that_comes_back_is_owed_again(given: Stage) -> None:
     assert [one.instructed for one in issued.rows if one.instructed] == [RTGS]
 
 
-async def test_money_that_moves_in_spite_of_a_no_is_shown_to_people(given: Stage) -> None:
-    await given.follow(report(await name_of(given), "RJCT"))
-    found = await debited(given, RTGS)
-    (step,) = found.steps
-    assert step == InstructionStep(
-        step.end_to_end_id, 2, Ending.SETTLED, RTGS, is_owed_again=True, reason=step.reason
-    )
-    assert "in spite of its rejection" in step.reason
-    assert [one.contradicts for one in found.outcomes] == [True]
-    assert (await given.balances())["settlement_bank"] == 2 * RTGS
-
-
 async def test_an_answer_about_nothing_of_ours_is_handed_back(given: Stage) -> None:
     found = await given.follow(report("EAAAAAAAAAAAAAA", "RJCT"))
     assert [one.end_to_end_id for one in found.strangers] == ["EAAAAAAAAAAAAAA"]
@@ -209,5 +196,7 @@ async def test_the_night_expects_a_debit_for_each_instruction_that_stands(given:
         assert told["origin"] == f"instruction {told['reference']}"
         await given.follow(report(await name_of(given), "RJCT"))
         assert (await expected_debits(connection)).is_empty()
+        await debited(given, RTGS)
+        assert (await expected_debits(connection)).to_dicts() == [told], "the bank has executed it after all"
     finally:
         await connection.close()
