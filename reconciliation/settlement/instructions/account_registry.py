@@ -88,10 +88,14 @@ class Debtor(_Strict):
 
 
 class RailBounds(_Strict):
-    """The least and the most that one instruction of a rail may be, in paisa."""
+    """The least and the most that one instruction of a rail may be, in paisa.
+
+    An amount below the minimum takes the rail `below_minimum`, if there is one.
+    """
 
     minimum: Paisa
     maximum: Paisa
+    below_minimum: Rail | None = None
 
     @model_validator(mode="after")
     def _leaves_room(self) -> "RailBounds":
@@ -134,8 +138,11 @@ class AccountRegistry(_Strict):
         creditors = [account.creditor for account in self.accounts]
         if len(set(creditors)) != len(creditors):
             raise ValueError("a creditor has one account")
-        if {account.rail for account in self.accounts} - set(self.rails):
+        others = {name: bounds.below_minimum for name, bounds in self.rails.items() if bounds.below_minimum}
+        if ({account.rail for account in self.accounts} | set(others.values())) - set(self.rails):
             raise ValueError("a rail is used that has no bounds")
+        if any(other in others for other in others.values()):
+            raise ValueError("below_minimum names a rail that takes smaller amounts by itself")
         return self
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
@@ -151,6 +158,13 @@ class AccountRegistry(_Strict):
     def account_of(self, party: Party) -> CreditorAccount | None:
         """The registered account of a party, if it has one."""
         return self._by_creditor.get(party)
+
+    def on_rail_for(self, account: CreditorAccount, amount: int) -> CreditorAccount:
+        """The account on the rail that takes an amount in paisa: its own, or the one for smaller amounts."""
+        bounds = self.rails[account.rail]
+        if amount >= bounds.minimum or bounds.below_minimum is None:
+            return account
+        return account.model_copy(update={"rail": bounds.below_minimum})
 
 
 def read_registry(path: Path) -> AccountRegistry:

@@ -123,6 +123,8 @@ def instructions_of(
     for party, due in _due(sheet, carried):
         account = registry.account_of(party)
         payable = due if books is None or due <= 0 else max(0, min(due, books(party)))
+        if account is not None:
+            account = registry.on_rail_for(account, payable)
         reason = _refusal_of(payable, account, registry)
         if reason is None and party in stopped:
             reason = RemainderReason.CONTRADICTED

@@ -201,9 +201,9 @@ async def test_a_banks_file_is_kept_with_the_names_of_two_persons(given: Stage) 
     ],
 )
 async def test_the_database_refuses_a_step_whose_entry_does_not_fit(given: Stage, values: str) -> None:
-    statement = (
-        "INSERT INTO reconciliation.settlement_endings (end_to_end_id, revision, ending, moved, why, "
-        f"is_owed_again, reinstated_entry_id) VALUES ($1, 1, 'waiting', 0, '', {values})"
-    )
+    statement = f"""
+    INSERT INTO reconciliation.settlement_endings (end_to_end_id, revision, ending, moved, why, is_owed_again,
+      reinstated_entry_id) VALUES ($1, 1, 'waiting', 0, '', {values})
+    """  # noqa: S608 - the test's own
     with pytest.raises(asyncpg.CheckViolationError, match="by an entry of this step"):
         await given.books.tell(statement, await name_of(given))

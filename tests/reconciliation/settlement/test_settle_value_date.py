@@ -103,7 +103,7 @@ async def test_what_becomes_known_after_the_sheet_belongs_to_a_later_one(day: St
     assert (await day.settle(MON)).rows == first.rows
     await day.run(MON)
     issued = await day.settle(TUE)
-    assert figures(issued, DESCO) == (-900, 0, 0, 900, 0), "below the minimum of RTGS: carried"
+    assert figures(issued, DESCO) == (-900, 0, 0, 900, 0), "below the minimum of BEFTN too: carried"
     assert sum(one.position.net for one in issued.rows) == 0
 
 

@@ -58,7 +58,7 @@ def test_who_is_owed_enough_and_has_an_account_is_paid() -> None:
 
 
 def test_nobody_is_paid_below_a_minimum_above_a_maximum_or_without_an_account() -> None:
-    out = instructions_of(sheet(desco=9_999_999, breb=10**12, ekshop=999, courier=50_000), REGISTRY)
+    out = instructions_of(sheet(desco=999, breb=10**12, ekshop=999, courier=50_000), REGISTRY)
     assert out.instructions == ()
     assert reasons(out) == {
         DESCO: RemainderReason.BELOW_MINIMUM,
@@ -66,7 +66,23 @@ def test_nobody_is_paid_below_a_minimum_above_a_maximum_or_without_an_account() 
         EKSHOP: RemainderReason.BELOW_MINIMUM,
         COURIER: RemainderReason.NO_ACCOUNT,
     }
-    assert out.carried_amounts == {DESCO: 9_999_999, BREB: 10**12, EKSHOP: 999, COURIER: 50_000}
+    assert out.carried_amounts == {DESCO: 999, BREB: 10**12, EKSHOP: 999, COURIER: 50_000}
+
+
+@pytest.mark.parametrize(
+    ("amount", "rail"), [(1_000, "beftn"), (9_999_999, "beftn"), (10_000_000, "rtgs"), (10**12 - 1, "rtgs")]
+)
+def test_what_is_too_little_for_rtgs_takes_the_rail_for_small_amounts(amount: int, rail: str) -> None:
+    (paid,) = instructions_of(sheet(desco=amount), REGISTRY).instructions
+    assert (paid.amount, paid.creditor.rail) == (amount, rail)
+    assert REGISTRY.account_of(DESCO) == paid.creditor.model_copy(update={"rail": "rtgs"})
+
+
+def test_without_a_rail_for_small_amounts_they_are_carried() -> None:
+    rtgs = REGISTRY.rails["rtgs"].model_copy(update={"below_minimum": None})
+    alone = REGISTRY.model_copy(update={"rails": {**REGISTRY.rails, "rtgs": rtgs}})
+    out = instructions_of(sheet(desco=9_999_999), alone)
+    assert (out.instructions, out.carried_amounts) == ((), {DESCO: 9_999_999})
 
 
 @pytest.mark.parametrize("amount", [1_000, 999_999_999_999])
@@ -148,6 +164,8 @@ def test_a_routing_number_ends_in_its_check_digit(number: str) -> None:
         ('role = "merchant"', 'role = "ours"'),
         ("[rails.beftn] # ours", "[rails.cheque]"),
         ('rail = "beftn"', 'rail = "cash"'),
+        ('below_minimum = "beftn"', 'below_minimum = "rtgs"'),
+        ('below_minimum = "beftn"', 'below_minimum = "cash"'),
         ("lag = 0", "lag = 0\nwaits = 1"),
         ("[debtor]", "[debtor"),
     ],
