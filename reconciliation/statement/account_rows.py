@@ -78,7 +78,7 @@ def _check(statement: AccountStatement, layout: Layout) -> None:
     name, container = statement.identification, layout.container
     if statement.kind != _KINDS[container]:
         raise UnreadableFileError(f"account statement {name}: {statement.kind} is no {container}")
-    if layout.statement.account not in {"", statement.account}:
+    if layout.statement.account != statement.account:
         raise UnreadableFileError(f"account statement {name} is of another account")
     currencies = {entry.currency for entry in statement.entries}
     if len(currencies | {statement.currency} - {""}) > 1:

@@ -185,6 +185,8 @@ class Layout(_Strict):
         is_table = self.container in TABLES
         if is_table and not (self.names and self.amounts and self.time and self.events and self.fields):
             raise ValueError("a table needs row, amounts, time, events and fields")
+        if not is_table and not self.statement.account:
+            raise ValueError("statement.account: say of which account the statements are")
         if self.container in _FIXED_CELLS and self.row is not None:
             raise ValueError("the cells of a clearing record are fixed")
         if (self.container == "text") != (self.text is not None):

@@ -181,7 +181,7 @@ def stmt_sonali(entries: Sequence[Credit], head: Head, opening: int = 0) -> byte
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt><Id>S1</Id>'
-        f"<ElctrncSeqNb>{head.sequence}</ElctrncSeqNb><Acct><Id><Othr><Id>A1</Id></Othr></Id></Acct>"
+        f"<ElctrncSeqNb>{head.sequence}</ElctrncSeqNb><Acct><Id><Othr><Id>0127000000001</Id></Othr></Id></Acct>"
         f"{balance('OPBD', opening)}{balance('CLBD', closing)}{summary}"
         f"{''.join(entry_of(entry) for entry in entries)}</Stmt></BkToCstmrStmt></Document>"
     ).encode()

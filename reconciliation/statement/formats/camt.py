@@ -141,10 +141,13 @@ def _entry(element: etree._Element, ordinal: int) -> StatementEntry | None:
     if (_text(element, "Sts/Cd") or _text(element, "Sts")) not in {"BOOK", ""}:
         return None
     amount = _signed(element, place)
-    booked_on = _date(element, "BookgDt")
+    # ISO 20022 has both dates optional; a bank that leaves one out means the same day.
+    booked_on = _date(element, "BookgDt") or _date(element, "ValDt")
     value_date = _date(element, "ValDt") or booked_on
     if booked_on is None or value_date is None:
-        raise UnreadableFileError(f"{place} has no booking date", line=element.sourceline, column="BookgDt")
+        raise UnreadableFileError(
+            f"{place} has neither booking nor value date", line=element.sourceline, column="BookgDt"
+        )
     entry = StatementEntry(
         ordinal=ordinal,
         booked_on=booked_on,

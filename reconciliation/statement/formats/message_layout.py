@@ -18,9 +18,9 @@ class _Strict(BaseModel):
 class StatementOptions(_Strict):
     """How account statements are taken from a file.
 
-    `account` is the one that it must be of, empty for any. With `several`, a file may hold more than one
-    statement of the same account, each opening where the one before closed. With `details`, each payment
-    inside a batch entry becomes a row; otherwise the entry is one.
+    `account` is the one that they are of, as they name it. With `several`, a file may hold more than one
+    statement of it, each opening where the one before closed. With `details`, each payment inside a batch
+    entry becomes a row; otherwise the entry is one.
     """
 
     account: str = ""

@@ -4,6 +4,7 @@ import re
 from datetime import date
 
 import pytest
+from pydantic import ValidationError
 
 from reconciliation.canonical_row import BRINGS, TAKES_BACK
 from reconciliation.errors import ControlTotalError, UnreadableFileError
@@ -22,7 +23,7 @@ def layout(container: str, **statement: object) -> Layout:
         "kind": "statement",
         "container": container,
         "extension": "xml",
-        "statement": statement,
+        "statement": {"account": "A1", **statement},
     }
     return Layout.model_validate(told)
 
@@ -345,3 +346,9 @@ def test_a_field_that_is_none_is_refused_with_its_line(found: str, instead: str,
     with pytest.raises(UnreadableFileError) as caught:
         reading(DAILY.replace(found, instead).encode(), "mt940")
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("container", ["camt052", "camt053", "camt054", "mt940", "mt942"])
+def test_a_layout_of_statements_names_its_account(container: str) -> None:
+    with pytest.raises(ValidationError, match=r"statement\.account"):
+        layout(container, account="")

@@ -1,5 +1,6 @@
 """camt.053 and MT940: signs, reversals, batches, balances, dates without a year, and hostile XML."""
 
+import re
 from datetime import date
 
 import pytest
@@ -82,6 +83,13 @@ def test_balances_must_be_explained_by_entries() -> None:
         check_balances(camt.read(SAMPLE.replace(b">1485.00<", b">1486.00<")))
 
 
+def test_an_entry_without_a_booking_date_is_booked_on_its_value_date() -> None:
+    both = b"<BookgDt><Dt>2026-04-05</Dt></BookgDt><ValDt><Dt>2026-04-05</Dt></ValDt>"
+    assert both in SAMPLE
+    entry, *_ = camt.read(SAMPLE.replace(both, b"<ValDt><Dt>2026-04-06</Dt></ValDt>", 1))[0].entries
+    assert (entry.booked_on, entry.value_date) == (date(2026, 4, 6), date(2026, 4, 6))
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -91,7 +99,7 @@ def test_balances_must_be_explained_by_entries() -> None:
         b"not xml",
         b"\xff\xfe<\x00D\x00",
         SAMPLE.replace(b">CRDT<", b">BOTH<", 1),
-        SAMPLE.replace(b"<BookgDt><Dt>2026-04-05</Dt></BookgDt>", b""),
+        re.sub(b"<(BookgDt|ValDt)>.*?</.*?Dt></(BookgDt|ValDt)>", b"", SAMPLE),
         SAMPLE.replace(b"<BookgDt><Dt>2026-04-05", b"<BookgDt><Dt>2026-04-35"),
     ],
 )

@@ -323,7 +323,7 @@ def test_a_challan_scroll_is_fixed_width() -> None:
 
 
 STATEMENT = (
-    ":20:S1\r\n:25:A1\r\n:28C:5/1\r\n:60F:C260402BDT0,00\r\n"
+    ":20:S1\r\n:25:0202000000002\r\n:28C:5/1\r\n:60F:C260402BDT0,00\r\n"
     ":61:2604050405C1494,25NTRFNAGAD20260405//JB1\r\n:86:/BATCH/NAGAD20260405/CHG/5,75\r\n"
     ":62F:C260405BDT1494,25\r\n-\r\n"
 )
