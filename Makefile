@@ -190,6 +190,10 @@ bench-full: $(DEV) $(RECONCILIATION) ## ten million payments that stand, a soak 
 bench-alarms: $(DEV) ## the lists of ten thousand open alarms and reviews, each in under 200 ms: about a minute
 	$(BIN)/python -m benchmarks.deciding.open_alarms
 
+.PHONY: bench-noise
+bench-noise: $(DEV) ## a quiet partner beside one that floods, with and without limits: about a minute; wants an idle machine
+	$(BIN)/python -m benchmarks.paying.noisy_partner
+
 .PHONY: profile
 profile: $(DEV) ## where each microsecond of a payment goes: writes docs/operations/profile-of-a-payment.md
 	$(BIN)/python -m benchmarks.profile.payment_profile

@@ -235,6 +235,12 @@ HTTP_REQUESTS = Counter(
     ["route", "status"],
     registry=_REGISTRY,
 )
+LIMIT_REFUSALS = Counter(
+    "ekpay_limit_refusals",
+    "Calls that had to wait, by the limit of the agreement and the partner",
+    ["limit", "partner_id"],
+    registry=_REGISTRY,
+)
 HTTP_SECONDS = Histogram(
     "ekpay_http_seconds", "Time from a request's last byte to its answer", ["route"], registry=_REGISTRY
 )

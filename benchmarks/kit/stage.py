@@ -23,6 +23,7 @@ import asyncpg
 from benchmarks.kit.errors import BenchError
 from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.partner_limits import FetchTerms
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.group_commit.batch import write_batch
@@ -41,6 +42,8 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 _SANDBOX_PASSWORD = "desco-sandbox"  # noqa: S105 - the sandbox's own, it opens nothing else
 _COUNTER_PASSWORD = "counter-sandbox"  # noqa: S105 - the same
 _PREFUND = Money(1_000_000_000_000_00)  # a million million taka: no bench ever empties it
+# A few partners fetch what a whole country would.
+_FETCH_TERMS = FetchTerms(10_000, 100_000)
 READY_SECONDS = 30
 STOP_SECONDS = 40
 _POLL_SECONDS = 0.05
@@ -283,9 +286,9 @@ async def _add_partner(number: int, settings: Settings, database: Database) -> t
     name = f"bench{number:02d}"
     engine, connection = database.engine(), await database.connect()
     try:
-        credentials = await Partners(engine, KeyRing.open(settings.home)).add(
-            NewPartner(name, name, f"{name}-user")
-        )
+        partners = Partners(engine, KeyRing.open(settings.home))
+        credentials = await partners.add(NewPartner(name, name, f"{name}-user"))
+        await partners.set_fetch_terms(name, _FETCH_TERMS)
         await connection.execute(_NEW_ACCOUNTS)
         entry = topped_up_entry(prefund_account(name, "postpaid"), _PREFUND)
         await write_batch(connection, [PostEntry(uuid7(), 0, entry)])

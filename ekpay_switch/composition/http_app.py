@@ -17,7 +17,8 @@ from ekpay_switch.api.merchant.known_servers import KnownServers
 from ekpay_switch.api.merchant.routes import MerchantApi
 from ekpay_switch.api.payer_pages import PayerPages
 from ekpay_switch.api.problems import install_error_handlers
-from ekpay_switch.api.syndicate.routes import SyndicateApi, mount
+from ekpay_switch.api.syndicate.calls import SyndicateApi
+from ekpay_switch.api.syndicate.routes import mount
 from ekpay_switch.api.v1 import routes as v1_routes
 from ekpay_switch.api.v1.calls import RestV1
 from ekpay_switch.composition.challans import mount_echallan, treasury_office
@@ -31,6 +32,7 @@ from ekpay_switch.composition.switch import (
     same_world,
 )
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
+from ekpay_switch.edge_kit.fetch_limits import FetchLimits
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.safe_headers import SafeHeaders
 from ekpay_switch.jobs.host_links import keep_host_links
@@ -42,7 +44,7 @@ from ekpay_switch.persistence.notifications.endpoints import Endpoints
 from ekpay_switch.persistence.parties.api_keys import ApiKeys
 from ekpay_switch.persistence.parties.failed_logins import FailedLogins
 from ekpay_switch.persistence.parties.partners import CachedPartners, Partners
-from ekpay_switch.persistence.parties.token_permits import PostgresTokenPermits
+from ekpay_switch.persistence.parties.permits import FETCHES, TOKENS, PostgresPermits
 from ekpay_switch.persistence.payments.receipts import PostgresReceipts
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.merchant_tokens import MerchantTokens
@@ -131,8 +133,9 @@ def _syndicate(switch: Switch, tasks: BackgroundTasks) -> SyndicateApi:
         tokens=AccessTokens(switch.keys),
         answer_seconds=settings.answer_deadline_seconds,
         failed_logins=FailedLogins(switch.engine, clock),
-        token_permits=PostgresTokenPermits(switch.engine, clock),
+        token_permits=PostgresPermits(switch.engine, clock, TOKENS),
         questions=RateLimit(clock, QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
+        fetches=FetchLimits(PostgresPermits(switch.engine, clock, FETCHES), "syndicate"),
         tasks=tasks,
     )
 
@@ -151,6 +154,7 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: BackgroundTasks) -> N
         answer_seconds=seconds,
         orders=orders,
         questions=questions,
+        fetches=FetchLimits(PostgresPermits(switch.engine, world.clock, FETCHES), "v1"),
         tasks=tasks,
         receipt_path=receipt_path,
     )

@@ -1,6 +1,7 @@
-"""Limits of a partner: what each prefund must keep, and what all its payments may take in a day together.
+"""Limits of a partner: what each prefund must keep, what a day's payments may take, and how much it may ask.
 
-They bind payments, which are decided under the lock of the partner's account rows (`claims`). Sums are paisa.
+Those of money bind payments, which are decided under the lock of the partner's account rows (`claims`). Sums
+are paisa.
 """
 
 from collections.abc import Iterable
@@ -18,6 +19,17 @@ class LimitKind(StrEnum):
     POSTPAID_FLOOR = "postpaid_floor"
     PREPAID_FLOOR = "prepaid_floor"
     DAILY = "daily"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTerms:
+    """How many bills a partner may fetch by its agreement: so many at the same time, so many a second."""
+
+    in_flight: int = 128
+    per_second: int = 200
+
+
+USUAL_FETCHES = FetchTerms()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from ekpay_switch.domain.delivery import Delivery, PayOrder
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.partner_limits import USUAL_FETCHES, FetchTerms
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.refunds.refund import LockedRefund, RefundFinding, RefundKind, RefundState
@@ -28,13 +29,15 @@ from ekpay_switch.domain.refusals import Refusal
 class Client:
     """The caller of REST v1: a partner by one of its API keys (docs/adr/0027).
 
-    `return_hosts` are the hosts (`host` or `host:port`) that payers may be sent back to.
+    `return_hosts` are the hosts (`host` or `host:port`) that payers may be sent back to. Its new payments may
+    fetch bills within `fetches`.
     """
 
     partner_id: str
     name: str
     lane: int
     return_hosts: frozenset[str]
+    fetches: FetchTerms = USUAL_FETCHES
 
 
 class Clients(Protocol):

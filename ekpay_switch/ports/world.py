@@ -26,6 +26,7 @@ from ekpay_switch.domain.delivery import (
 from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.inquiries import DoubtfulSend
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.partner_limits import USUAL_FETCHES, FetchTerms
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports.billers import Billers
@@ -154,7 +155,7 @@ class LockedBills(Protocol):
 class Partner:
     """A partner as the API needs it; `secrets` holds the current key, then in an overlap the one before.
 
-    It may take `tokens_per_second` at get-token by its agreement.
+    By its agreement it may take `tokens_per_second` at get-token, and fetch bills within `fetches`.
     """
 
     id: str
@@ -167,6 +168,7 @@ class Partner:
     pass_key_hash: bytes = field(repr=False)
     secrets: tuple[bytes, ...] = field(repr=False)
     tokens_per_second: int = 1_000
+    fetches: FetchTerms = USUAL_FETCHES
 
 
 class PartnerDirectory(Protocol):
@@ -207,11 +209,11 @@ class FailedLogins(Protocol):
         ...
 
 
-class TokenPermits(Protocol):
-    """How many tokens a partner may take, counted for all processes together."""
+class Permits(Protocol):
+    """How often a partner may do something, such as take a token, counted for all processes together."""
 
-    async def take(self, partner_id: str, per_second: int) -> bool:
-        """Take a permit for one token; False where `per_second` were taken within a second."""
+    async def take(self, holder: str, per_second: int) -> bool:
+        """Take a permit for once; False where `per_second` were taken within a second."""
         ...
 
 

@@ -10,14 +10,16 @@ from fastapi import FastAPI
 from ekpay_switch.api import operations
 from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.problems import install_error_handlers
-from ekpay_switch.api.syndicate.routes import BASE, SyndicateApi, mount
+from ekpay_switch.api.syndicate.calls import BASE, SyndicateApi
+from ekpay_switch.api.syndicate.routes import mount
+from ekpay_switch.edge_kit.fetch_limits import FetchLimits
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
 from sandbox.callers.partner.messages import MessageWriter, Payout
 from sandbox.kit.jwe import seal, unseal
 from tests.factories import BILL_NO, PASS_KEY, SECRET, a_partner, a_world
-from tests.fakes.world import FakeFailedLogins, FakeTokenPermits, SmallWorld
+from tests.fakes.world import FakeFailedLogins, FakePermits, SmallWorld
 
 Content = dict[str, Any]
 # The driver of an ASGI application, which its framework does not type.
@@ -104,8 +106,9 @@ class Desk:
             tokens=AccessTokens(KeyRing(bytes(32))),
             answer_seconds=answer_seconds,
             failed_logins=FakeFailedLogins(),
-            token_permits=FakeTokenPermits(clock),
+            token_permits=FakePermits(clock),
             questions=RateLimit(clock, 50, 200),
+            fetches=FetchLimits(FakePermits(clock), "syndicate"),
         )
         self.is_ready = True
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

@@ -2,7 +2,7 @@ import pytest
 
 from ekpay_switch.api.operations import Health, build_operations_app
 from ekpay_switch.api.problems import STATUS_OF
-from ekpay_switch.api.syndicate.routes import BASE
+from ekpay_switch.api.syndicate.calls import BASE
 from ekpay_switch.domain.errors import CommitUnknownError, NoFeeError, OverloadedError, SwitchError
 from tests.api.api_setup import Caller, Desk, request_of
 

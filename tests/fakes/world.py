@@ -216,17 +216,17 @@ class FakeFailedLogins:
 
 
 @dataclass
-class FakeTokenPermits:
-    """The port `TokenPermits`: so many permits at once, refilled evenly by the clock."""
+class FakePermits:
+    """The port `Permits`: so many permits at once, refilled evenly by the clock."""
 
     clock: Clock
     taken: dict[str, tuple[float, float]] = field(default_factory=dict)
 
-    async def take(self, partner_id: str, per_second: int) -> bool:
+    async def take(self, holder: str, per_second: int) -> bool:
         now = self.clock.monotonic()
-        left, since = self.taken.get(partner_id, (float(per_second), now))
+        left, since = self.taken.get(holder, (float(per_second), now))
         left = min(per_second, left + (now - since) * per_second)
-        self.taken[partner_id] = (left - 1 if left >= 1 else left, now)
+        self.taken[holder] = (left - 1 if left >= 1 else left, now)
         return left >= 1
 
 

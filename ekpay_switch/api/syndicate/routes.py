@@ -5,11 +5,9 @@ is nothing for a framework to parse, and this is the hot path.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import orjson
 from fastapi import FastAPI
@@ -18,9 +16,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.api.strict_json import MalformedJsonError, parse_object
 from ekpay_switch.api.syndicate import answers
-from ekpay_switch.api.syndicate.codes import DONE, MESSAGES, REFUSALS, TOKEN_MISSING, TOO_MANY
+from ekpay_switch.api.syndicate.calls import (
+    BASE,
+    PlainError,
+    SyndicateApi,
+    SyndicateCall,
+    authenticate,
+    open_call,
+)
+from ekpay_switch.api.syndicate.codes import REFUSALS, TOO_MANY
+from ekpay_switch.api.syndicate.login import token_endpoint
 from ekpay_switch.api.syndicate.messages import (
     AnyRequest,
     BalanceRequest,
@@ -36,69 +42,14 @@ from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
-from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
-from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.edge_kit.fetch_limits import RETRY_AFTER_SECONDS, FetchLimitError
 from ekpay_switch.flows.fetch_bill import FetchOrder, ParameterFault, fetch_bill
 from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
-from ekpay_switch.ports.world import (
-    Enquiries,
-    FailedLogins,
-    Partner,
-    PartnerDirectory,
-    TokenPermits,
-    World,
-)
-from ekpay_switch.security.access_tokens import AccessTokens
-from ekpay_switch.security.envelope import EnvelopeError, close_envelope, open_envelope
-from ekpay_switch.security.pass_keys import pass_key_matches
+from ekpay_switch.ports.world import Partner
+from ekpay_switch.security.envelope import close_envelope
 
-BASE = "/syndicate/api"
-TOKEN_SECONDS = 3600
+FETCH_BILL = "fetch-bill"
 Message = TypeVar("Message", MasterDataRequest, FetchRequest, PayRequest, StatusRequest, BalanceRequest)
-
-
-@dataclass(slots=True)
-class SyndicateApi:
-    """What the endpoints need; `tasks` keeps the payments whose callers have disconnected."""
-
-    world: World
-    partners: PartnerDirectory
-    enquiries: Enquiries
-    tokens: AccessTokens
-    answer_seconds: float
-    failed_logins: FailedLogins
-    token_permits: TokenPermits
-    questions: RateLimit
-    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
-
-
-@dataclass(frozen=True, slots=True)
-class SyndicateCall:
-    """An authenticated request with its envelope open; `secret` opened it and closes the answer."""
-
-    partner: Partner
-    secret: bytes
-    message: dict[str, Any]
-
-
-class PlainError(Exception):
-    """An answer that is given before anything could be decrypted: plain JSON with an HTTP status."""
-
-    def __init__(self, status: int, code: str, retry_after_seconds: int = 0, fault: str = "") -> None:
-        super().__init__(code)
-        self.status, self.code, self.retry_after_seconds = status, code, retry_after_seconds
-        self.fault = fault
-
-    def response(self) -> Response:
-        """The answer itself."""
-        headers = {"Retry-After": str(self.retry_after_seconds)} if self.retry_after_seconds else None
-        text = MESSAGES[self.code]
-        text = f"{text}: {self.fault}" if self.fault else text
-        return _plain(self.status, {"resp_cd": self.code, "resp_msg": text}, headers)
-
-
-def _plain(status: int, body: dict[str, str], headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, media_type="application/json")
 
 
 def mount(app: FastAPI, syndicate: SyndicateApi) -> None:
@@ -106,12 +57,12 @@ def mount(app: FastAPI, syndicate: SyndicateApi) -> None:
     handlers: dict[str, Callable[[SyndicateCall, SyndicateApi], Awaitable[answers.Answer]]] = {
         "fetch-MDMbillers": _master_data,
         "fetch-MDMbillers-v2": _master_data,
-        "fetch-bill": _fetch,
+        FETCH_BILL: _fetch,
         "update-billPayment": _pay,
         "check-bbalance": _balance,
         "check-bill-status": _status,
     }
-    app.add_route(f"{BASE}/get-token", _token_endpoint(syndicate), methods=["POST"])
+    app.add_route(f"{BASE}/get-token", token_endpoint(syndicate), methods=["POST"])
     for name, handler in handlers.items():
         app.add_route(f"{BASE}/{name}", _endpoint(name, handler, syndicate), methods=["POST"])
 
@@ -124,9 +75,11 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         started = syndicate.world.clock.monotonic()
         try:
-            partner = await _authenticate(request, syndicate)
-            call = await _open_call(request, partner)
-            answer = await handler(call, syndicate)
+            partner = await authenticate(request, syndicate)
+            # Before the envelope is opened: a refusal must cost less than what it refuses.
+            async with _within_limits(name, partner, syndicate):
+                call = await open_call(request, partner)
+                answer = await handler(call, syndicate)
         except PlainError as error:
             telemetry.HTTP_REQUESTS.labels(name, error.status).inc()
             return error.response()
@@ -138,40 +91,17 @@ def _endpoint(
     return endpoint
 
 
-async def _authenticate(request: Request, syndicate: SyndicateApi) -> Partner:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    grant = syndicate.tokens.read(token) if scheme.lower() == "bearer" else None
-    if grant is None or grant.expires_at <= syndicate.world.clock.now():
-        raise PlainError(401, TOKEN_MISSING)
-    partner = await syndicate.partners.by_id(grant.partner_id)
-    if partner is None or not partner.is_active or partner.generation != grant.generation:
-        raise PlainError(401, TOKEN_MISSING)
-    return partner
-
-
-async def _open_call(request: Request, partner: Partner) -> SyndicateCall:
-    """Decrypt and read the message.
-
-    What cannot be decrypted is answered in plain text, since the caller may not hold the key; a message that
-    is no JSON is answered encrypted, as malformed, by its handler.
-    """
-    plain, secret = _open_with_secret(await request.body(), partner)
+@asynccontextmanager
+async def _within_limits(name: str, partner: Partner, syndicate: SyndicateApi) -> AsyncIterator[None]:
+    """Nothing but a fetch of a bill is limited here, so that fetches never refuse a payment."""
+    if name != FETCH_BILL:
+        yield
+        return
     try:
-        return SyndicateCall(partner, secret, parse_object(plain))
-    except MalformedJsonError:
-        return SyndicateCall(partner, secret, {})
-
-
-def _open_with_secret(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
-    """The plaintext and the secret that opened it: during an overlap a caller may hold the old one alone."""
-    for secret in partner.secrets:
-        with contextlib.suppress(EnvelopeError):
-            return open_envelope(body, (secret,)), secret
-    raise _malformed("the body is no JWE that a key of this partner opens")
-
-
-def _malformed(fault: str) -> PlainError:
-    return PlainError(400, REFUSALS[Refusal.MALFORMED], fault=fault)
+        async with syndicate.fetches.place_for(partner.id, partner.fetches):
+            yield
+    except FetchLimitError as error:
+        raise PlainError(429, TOO_MANY, RETRY_AFTER_SECONDS, error.limit) from error
 
 
 def _read(
@@ -319,64 +249,3 @@ async def _balance(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answ
     prefunds = await syndicate.partners.prefunds(call.partner.id)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
     return head | answers.balance_answer(dict(prefunds))
-
-
-def _token_endpoint(syndicate: SyndicateApi) -> Callable[[Request], Awaitable[Response]]:
-    async def get_token(request: Request) -> Response:
-        try:
-            return await _token(request, syndicate)
-        except PlainError as error:
-            telemetry.HTTP_REQUESTS.labels("get-token", error.status).inc()
-            return error.response()
-
-    return get_token
-
-
-async def _partner_of(user_id: str, pass_key: str, partners: PartnerDirectory) -> Partner | None:
-    """The active partner that knows its pass key; a new pass key is seen at once, an old one for a second."""
-    if not user_id.isprintable():
-        pass_key_matches(pass_key, None)
-        return None
-    for find in (partners.by_user_id, partners.by_user_id_now):
-        partner = await find(user_id)
-        is_right = pass_key_matches(pass_key, partner.pass_key_hash if partner else None)
-        if partner is None or (is_right and partner.is_active):
-            return partner
-    return None
-
-
-async def _token(request: Request, syndicate: SyndicateApi) -> Response:
-    """get-token: six members exactly, since clients count them; a wrong pass key answers two."""
-    try:
-        message = parse_object(await request.body())
-    except MalformedJsonError as error:
-        raise _malformed("the body is no JSON object") from error
-    user_id, pass_key = message.get("user_id"), message.get("pass_key")
-    if not isinstance(user_id, str):
-        raise _malformed("user_id is missing or no text")
-    if not isinstance(pass_key, str):
-        raise _malformed("pass_key is missing or no text")
-    partner = await _partner_of(user_id, pass_key, syndicate.partners)
-    if partner is None:
-        # Whoever is wrong waits, and nobody else: a right pass key is never counted among the failures.
-        address = request.client.host if request.client else ""
-        if not await syndicate.failed_logins.count(address, user_id):
-            raise PlainError(429, TOO_MANY, 5)
-        telemetry.log_warning("login_failed", api="syndicate", address=address, login_name=user_id)
-        raise PlainError(401, REFUSALS[Refusal.NOT_ALLOWED])
-    if not await syndicate.token_permits.take(partner.id, partner.tokens_per_second):
-        raise PlainError(429, TOO_MANY, 1)
-    now = syndicate.world.clock.now()
-    expires_at = now + timedelta(seconds=TOKEN_SECONDS)
-    telemetry.HTTP_REQUESTS.labels("get-token", 200).inc()
-    return _plain(
-        200,
-        {
-            "security_token": syndicate.tokens.issue(partner.id, partner.generation, expires_at),
-            "token_exp_time": f"{TOKEN_SECONDS}s",
-            "token_type": "Bearer",
-            "resp_cd": DONE,
-            "resp_msg": MESSAGES[DONE],
-            "ack_timestamp": answers.stamp(now),
-        },
-    )

@@ -12,6 +12,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.v1.problems import NO_COPIES, ProblemCode, ProblemError
 from ekpay_switch.api.v1.reading import authenticate
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
+from ekpay_switch.edge_kit.fetch_limits import FetchLimits
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.collections import Client, Clients
 from ekpay_switch.ports.world import World
@@ -21,7 +22,8 @@ from ekpay_switch.ports.world import World
 class RestV1:
     """What the endpoints need; `tasks` keeps the payments whose callers have disconnected.
 
-    `orders` and `questions` limit each client by itself, POST and GET apart. `receipt_path` names the page of
+    `orders` and `questions` limit each client by itself, POST and GET apart, `fetches` its new payments, each
+    of which fetches a bill. `receipt_path` names the page of
     a payment's receipt, which is there once the payment is completed.
     """
 
@@ -30,6 +32,7 @@ class RestV1:
     answer_seconds: float
     orders: RateLimit
     questions: RateLimit
+    fetches: FetchLimits
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     receipt_path: Callable[[UUID], str] | None = None
 

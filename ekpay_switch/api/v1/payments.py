@@ -16,6 +16,7 @@ from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read_messa
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
+from ekpay_switch.edge_kit.fetch_limits import FetchLimitError
 from ekpay_switch.edge_kit.return_urls import return_url_fault
 from ekpay_switch.flows.collect import (
     ClientCollectOrder,
@@ -56,16 +57,13 @@ async def create(call: RestCall, v1: RestV1) -> RestAnswer:
 async def _collect_in_time(order: ClientCollectOrder, v1: RestV1) -> RestAnswer:
     """Collect in a background task, which a disconnecting caller never cancels."""
     try:
-        answer = await v1.tasks.run_within(collect(order, v1.world), v1.answer_seconds)
+        answer = await v1.tasks.run_within(_collect_within_limits(order, v1), v1.answer_seconds)
     except StillRunningError:
         return await _late_answer(order, v1)
-    except Exception as error:
-        # After any error the payment may have been stored: then it is the answer, and the jobs go on with it.
-        view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
-        if view is None or view.fingerprint != order.fingerprint:
-            raise
-        telemetry.log_error("v1_payment_broke_off", payment_id=view.payment_id, error=error)
-        return await _payment_answer(ACCEPTED, view, v1)
+    except FetchLimitError as error:
+        raise ProblemError(ProblemCode.RATE_LIMITED, detail=error.limit) from None
+    except Exception as error:  # noqa: BLE001 - it is raised again where nothing was stored
+        return await _answer_after(error, order, v1)
     match answer:
         case CollectionAnswer(view=view, is_repeat=True):
             return await _payment_answer(OK, view, v1, REPLAYED)
@@ -79,6 +77,27 @@ async def _collect_in_time(order: ClientCollectOrder, v1: RestV1) -> RestAnswer:
             raise _problem_of(answer)
         case _:
             assert_never(answer)
+
+
+async def _collect_within_limits(
+    order: ClientCollectOrder, v1: RestV1
+) -> CollectionAnswer | CollectRefusal | BillTaken:
+    """Collect while there is a place for one more fetch of this client.
+
+    Raises:
+        FetchLimitError: there is none; nothing was asked and nothing stored.
+    """
+    async with v1.fetches.place_for(order.client.partner_id, order.client.fetches):
+        return await collect(order, v1.world)
+
+
+async def _answer_after(error: Exception, order: ClientCollectOrder, v1: RestV1) -> RestAnswer:
+    """After any error the payment may have been stored: then it is the answer, and the jobs go on with it."""
+    view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
+    if view is None or view.fingerprint != order.fingerprint:
+        raise error
+    telemetry.log_error("v1_payment_broke_off", payment_id=view.payment_id, error=error)
+    return await _payment_answer(ACCEPTED, view, v1)
 
 
 async def _late_answer(order: ClientCollectOrder, v1: RestV1) -> RestAnswer:

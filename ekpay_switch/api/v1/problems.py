@@ -223,13 +223,17 @@ class FieldError:
 
 
 class ProblemError(Exception):
-    """A request of REST v1 that is answered with a problem document."""
+    """A request of REST v1 that is answered with a problem document; `detail` says more in words of ours."""
 
     def __init__(
-        self, code: ProblemCode, errors: Sequence[FieldError] = (), payment_id: str | None = None
+        self,
+        code: ProblemCode,
+        errors: Sequence[FieldError] = (),
+        payment_id: str | None = None,
+        detail: str = "",
     ) -> None:
         super().__init__(code)
-        self.code, self.errors, self.payment_id = code, errors, payment_id
+        self.code, self.errors, self.payment_id, self.detail = code, errors, payment_id, detail
 
     @property
     def status(self) -> int:
@@ -248,6 +252,8 @@ class ProblemError(Exception):
         }
         if meaning.retry_after_s is not None:
             document["retry_after_s"] = meaning.retry_after_s
+        if self.detail:
+            document["detail"] = self.detail
         if self.errors:
             document["errors"] = [{"pointer": error.pointer, "code": error.code} for error in self.errors]
         if self.payment_id is not None:

@@ -16,6 +16,7 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.partner_limits import FetchTerms
 from ekpay_switch.persistence.parties.partners import Credentials, NewPartner, PartnerLine, Partners
 from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.parties.top_ups import OnePersonError, TopUp, TopUps
@@ -113,6 +114,19 @@ def set_token_rate(
     keys = session.keys()
     session.run(lambda engine: Partners(engine, keys).set_token_rate(partner_id, tokens_per_second))
     typer.echo(f"{partner_id} may take {tokens_per_second} tokens a second.")
+
+
+@app.command("set-fetch-limits")
+def set_fetch_limits(
+    partner_id: PartnerId,
+    in_flight: Annotated[int, typer.Option(min=1, max=10_000, help="At the same time, in each process.")],
+    per_second: Annotated[int, typer.Option(min=1, max=100_000, help="A second, in all processes together.")],
+) -> None:
+    """Let a partner fetch so many bills by its agreement; payments are not counted."""
+    session = open_session()
+    keys, terms = session.keys(), FetchTerms(in_flight, per_second)
+    session.run(lambda engine: Partners(engine, keys).set_fetch_terms(partner_id, terms))
+    typer.echo(f"{partner_id} may fetch {in_flight} bills at the same time and {per_second} a second.")
 
 
 @app.command("list")
@@ -226,6 +240,9 @@ def _for_programs(line: PartnerLine) -> dict[str, object]:
         "nd_id": line.nd_id,
         "syndct_id": line.syndct_id,
         "user_id": line.user_id,
+        "tokens_per_second": line.tokens_per_second,
+        "fetches_in_flight": line.fetches.in_flight,
+        "fetches_per_second": line.fetches.per_second,
         "generation": line.generation,
         "is_active": line.is_active,
         "created_at": line.created_at,

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.partner_limits import FetchTerms
 from ekpay_switch.persistence.parties.partners import UnknownPartnerError
 from ekpay_switch.persistence.schema.books import partners
 from ekpay_switch.persistence.schema.collections import api_keys
@@ -93,13 +94,23 @@ class ApiKeys:
     async def by_key(self, key: str) -> Client | None:
         """See `ports.collections.Clients`; takes the same time for any key."""
         query = (
-            select(partners.c.id, partners.c.name, partners.c.lane, api_keys.c.return_hosts)
+            select(
+                partners.c.id,
+                partners.c.name,
+                partners.c.lane,
+                partners.c.fetches_in_flight,
+                partners.c.fetches_per_second,
+                api_keys.c.return_hosts,
+            )
             .join(partners, partners.c.id == api_keys.c.partner_id)
             .where(api_keys.c.key_hash == _hash(key), api_keys.c.revoked_at.is_(None), partners.c.is_active)
         )
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).first()
-        return None if row is None else Client(row.id, row.name, row.lane, frozenset(row.return_hosts))
+        if row is None:
+            return None
+        fetches = FetchTerms(row.fetches_in_flight, row.fetches_per_second)
+        return Client(row.id, row.name, row.lane, frozenset(row.return_hosts), fetches)
 
 
 def _hash(key: str) -> bytes:

@@ -19,6 +19,7 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.partner_limits import FetchTerms
 from ekpay_switch.persistence.schema.books import accounts, lanes, partners
 from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.keys import KeyRing
@@ -81,6 +82,7 @@ class PartnerLine:
     syndct_id: str | None
     user_id: str | None
     tokens_per_second: int
+    fetches: FetchTerms
     generation: int
     is_active: bool
     created_at: datetime
@@ -159,11 +161,16 @@ class Partners:
         Raises:
             UnknownPartnerError: there is no such partner.
         """
-        change = update(partners).where(partners.c.id == partner_id)
-        async with self._engine.begin() as connection:
-            changed = await connection.execute(change.values(tokens_per_second=tokens_per_second))
-            if not changed.rowcount:
-                raise UnknownPartnerError
+        await self._change_terms(partner_id, {"tokens_per_second": tokens_per_second})
+
+    async def set_fetch_terms(self, partner_id: str, terms: FetchTerms) -> None:
+        """Let the partner fetch so many bills: at the same time to 10,000, and a second to 100,000.
+
+        Raises:
+            UnknownPartnerError: there is no such partner.
+        """
+        values = {"fetches_in_flight": terms.in_flight, "fetches_per_second": terms.per_second}
+        await self._change_terms(partner_id, values)
 
     async def by_id(self, partner_id: str) -> Partner | None:
         """The partner with its secrets unsealed; None if there is none with a shared secret."""
@@ -189,6 +196,12 @@ class Partners:
             rows = await connection.execute(query)
             return {codes[row.code]: Money(row.balance, row.currency) for row in rows}
 
+    async def _change_terms(self, partner_id: str, values: Mapping[str, int | None]) -> None:
+        change = update(partners).where(partners.c.id == partner_id).values(dict(values))
+        async with self._engine.begin() as connection:
+            if not (await connection.execute(change)).rowcount:
+                raise UnknownPartnerError
+
     async def _find(self, column: Any, value: str) -> Partner | None:  # noqa: ANN401 - a column of any type
         # PostgreSQL stores no NUL and no unpaired surrogates, so no partner has such a name.
         if not value.isprintable():
@@ -211,6 +224,7 @@ class Partners:
             pass_key_hash=bytes(row.pass_key_hash),
             secrets=tuple(self._sealer.unseal(_context(row.id), bytes(text)) for text in sealed),
             tokens_per_second=row.tokens_per_second,
+            fetches=FetchTerms(row.fetches_in_flight, row.fetches_per_second),
         )
 
 
@@ -323,6 +337,7 @@ def _line(row: Row[Any], balance_by_code: Mapping[str, int]) -> PartnerLine:
         syndct_id=row.syndct_id,
         user_id=row.user_id,
         tokens_per_second=row.tokens_per_second,
+        fetches=FetchTerms(row.fetches_in_flight, row.fetches_per_second),
         generation=row.generation,
         is_active=row.is_active,
         created_at=row.created_at,

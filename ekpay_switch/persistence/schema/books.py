@@ -86,6 +86,16 @@ partners = Table(
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
     instant("created_at", server_default=func.now()),
     Column("tokens_per_second", Integer, nullable=False, server_default=text("1000")),
+    # How many bills it may fetch: at the same time in one process, and a second in all of them.
+    Column("fetches_in_flight", Integer, nullable=False, server_default=text("128")),
+    Column("fetches_per_second", Integer, nullable=False, server_default=text("200")),
+    # How old a message of the syndicate API may be, and how far ahead of our clock; null: any.
+    Column("message_age_seconds", Integer, server_default=text("86400")),
+    Column("message_ahead_seconds", Integer, server_default=text("900")),
+    CheckConstraint("message_age_seconds BETWEEN 60 AND 31622400", name="message_age_seconds"),
+    CheckConstraint("message_ahead_seconds BETWEEN 60 AND 31622400", name="message_ahead_seconds"),
+    CheckConstraint("fetches_in_flight BETWEEN 1 AND 10000", name="fetches_in_flight"),
+    CheckConstraint("fetches_per_second BETWEEN 1 AND 100000", name="fetches_per_second"),
     CheckConstraint("nd_id ~ '^NS[0-9]+$'", name="nd_id"),
     CheckConstraint("tokens_per_second BETWEEN 1 AND 100000", name="tokens_per_second"),
     CheckConstraint("syndct_id ~ '^s[0-9]+$'", name="syndct_id"),

@@ -1,4 +1,4 @@
-"""Limits at the login that all processes share: on failures, and on a partner's tokens."""
+"""Limits that all processes share: on failures, on a partner's tokens and on the bills that it fetches."""
 
 from sqlalchemy import Column, ForeignKey, Table, Text
 
@@ -18,5 +18,13 @@ token_permits = Table(
     "token_permits",
     metadata,
     Column("partner_id", Text, ForeignKey("partners.id"), primary_key=True),
+    instant("free_at"),
+)
+
+# The same for fetches of bills; `holder` is the door and the partner, since a partner may have both.
+fetch_permits = Table(
+    "fetch_permits",
+    metadata,
+    Column("holder", Text, primary_key=True),
     instant("free_at"),
 )

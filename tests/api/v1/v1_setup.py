@@ -22,6 +22,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
+from ekpay_switch.edge_kit.fetch_limits import FetchLimits
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.collections import Client, NoNewTry, RefundOpened
 from tests.api.api_setup import Reply, request_of
@@ -30,6 +31,7 @@ from tests.fakes.billers import Deed
 from tests.fakes.collections.refunds import FakeRefunds
 from tests.fakes.collections.store import FakeCollections
 from tests.fakes.connectors import FakeConnector, Page
+from tests.fakes.world import FakePermits
 from tests.scenarios.job_rounds import collect_due
 
 Content = dict[str, Any]
@@ -129,6 +131,7 @@ class Till:
             answer_seconds=25.0,
             orders=RateLimit(clock, 1, calls),
             questions=RateLimit(clock, 1, calls),
+            fetches=FetchLimits(FakePermits(clock), "v1"),
             receipt_path=lambda payment_id: f"/receipt/{payment_id.hex}",
         )
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
@@ -265,7 +268,7 @@ def code_of(reply: Reply) -> str:
     assert document["status"] == reply.status
     assert {"type", "title", "status", "code", "retryable"} <= document.keys()
     assert document.keys() <= {
-        "type", "title", "status", "code", "retryable", "retry_after_s", "errors", "payment_id",
+        "type", "title", "status", "code", "retryable", "retry_after_s", "detail", "errors", "payment_id",
     }  # fmt: skip
     assert document["type"] == f"/v1/problems#{document['code']}"
     assert document["retryable"] == ("retry_after_s" in document) == ("retry-after" in reply.headers)

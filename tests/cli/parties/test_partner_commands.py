@@ -61,6 +61,22 @@ def test_a_new_partner_is_told_its_secrets_once(ekpay: Ekpay) -> None:
     assert told["pass_key"] not in listed
 
 
+def test_fetch_limits_are_terms_of_the_agreement(ekpay: Ekpay, partner: str) -> None:
+    def limits() -> tuple[int, int]:
+        listed = json.loads(ekpay("partners", "list", "--json").out)
+        (line,) = [line for line in listed if line["id"] == partner]
+        return line["fetches_in_flight"], line["fetches_per_second"]
+
+    command = ("partners", "set-fetch-limits")
+    assert limits() == (128, 200)
+    assert ekpay(*command, partner, "--in-flight", "7", "--per-second", "90").code == 0
+    assert limits() == (7, 90)
+    refused = ekpay(*command, partner, "--in-flight", "0", "--per-second", "90")
+    assert (refused.code, "--in-flight" in refused.err) == (2, True)
+    assert ekpay(*command, "nobody", "--in-flight", "7", "--per-second", "90").code == 1
+    assert limits() == (7, 90)
+
+
 def test_a_partner_is_added_once(ekpay: Ekpay, partner: str) -> None:
     done = ekpay("partners", "add", partner, "--name", "Again")
     assert done.code == 1

@@ -1,4 +1,4 @@
-"""A partner's tokens over PostgreSQL: so many a second, for all processes together."""
+"""Permits over PostgreSQL, of tokens and of fetches: so many a second, for all processes together."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.persistence.parties.token_permits import VALID_SECONDS, PostgresTokenPermits
+from ekpay_switch.persistence.parties.permits import FETCHES, TOKENS, VALID_SECONDS, PostgresPermits
 from tests.fakes.world import FakeClock
 from tests.persistence.books import Books
 
@@ -28,7 +28,7 @@ async def engine(books: Books) -> AsyncIterator[AsyncEngine]:
 
 
 async def test_a_batch_costs_the_database_one_statement(engine: AsyncEngine, books: Books) -> None:
-    permits = PostgresTokenPermits(engine, FakeClock())
+    permits = PostgresPermits(engine, FakeClock(), TOKENS)
     assert await permits.take(BANK, PER_SECOND)
     first = await books.value(VERSION)
 
@@ -43,7 +43,7 @@ async def test_a_batch_costs_the_database_one_statement(engine: AsyncEngine, boo
 
 
 async def test_processes_count_together(engine: AsyncEngine, books: Books) -> None:
-    processes = [PostgresTokenPermits(engine, FakeClock()) for _ in range(2)]
+    processes = [PostgresPermits(engine, FakeClock(), TOKENS) for _ in range(2)]
     started = await books.value(NOW)
     taken = 0
     for _ in range(30):
@@ -54,7 +54,7 @@ async def test_processes_count_together(engine: AsyncEngine, books: Books) -> No
 
 
 async def test_a_partner_waits_for_itself_alone(engine: AsyncEngine, books: Books) -> None:
-    permits = PostgresTokenPermits(engine, FakeClock())
+    permits = PostgresPermits(engine, FakeClock(), TOKENS)
     assert await permits.take(BANK, 1)
     await books.tell(EMPTY)
     assert not await permits.take(BANK, 1)
@@ -63,7 +63,7 @@ async def test_a_partner_waits_for_itself_alone(engine: AsyncEngine, books: Book
 
 async def test_whoever_waits_costs_the_database_nothing_meanwhile(engine: AsyncEngine, books: Books) -> None:
     clock = FakeClock()
-    permits = PostgresTokenPermits(engine, clock)
+    permits = PostgresPermits(engine, clock, TOKENS)
     assert await permits.take(BANK, 1)
     await books.tell(EMPTY)
     assert not await permits.take(BANK, 1)
@@ -75,9 +75,17 @@ async def test_whoever_waits_costs_the_database_nothing_meanwhile(engine: AsyncE
 
 async def test_permits_that_were_not_used_lapse(engine: AsyncEngine, books: Books) -> None:
     clock = FakeClock()
-    permits = PostgresTokenPermits(engine, clock)
+    permits = PostgresPermits(engine, clock, TOKENS)
     assert await permits.take(BANK, PER_SECOND)
     await books.tell(EMPTY)
     assert await permits.take(BANK, PER_SECOND)
     clock.pass_by(VALID_SECONDS)
     assert not await permits.take(BANK, PER_SECOND)
+
+
+async def test_fetches_of_one_door_leave_those_of_another_alone(engine: AsyncEngine) -> None:
+    permits = PostgresPermits(engine, FakeClock(), FETCHES)
+    assert await permits.take("syndicate:bank1", 1)
+    other = PostgresPermits(engine, FakeClock(), FETCHES)
+    assert not await other.take("syndicate:bank1", 1)
+    assert await other.take("v1:bank1", 1)
