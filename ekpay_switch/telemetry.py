@@ -217,6 +217,8 @@ def configure(process: str) -> None:
 
 METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
 _REGISTRY = CollectorRegistry(auto_describe=False)
+# For modules that declare numbers of their own.
+REGISTRY = _REGISTRY
 _WIRE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40)
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _BATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
@@ -233,12 +235,6 @@ HTTP_REQUESTS = Counter(
     "ekpay_http_requests",
     "Requests answered, by route template and status",
     ["route", "status"],
-    registry=_REGISTRY,
-)
-LIMIT_REFUSALS = Counter(
-    "ekpay_limit_refusals",
-    "Calls that had to wait, by the limit of the agreement and the partner",
-    ["limit", "partner_id"],
     registry=_REGISTRY,
 )
 HTTP_SECONDS = Histogram(

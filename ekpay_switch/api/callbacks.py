@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from ekpay_switch import telemetry
 from ekpay_switch.api.problems import problem
+from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.open_page import CALLBACK_PATH
 from ekpay_switch.flows.payer_returned import CallbackReceipt, receive_callback
@@ -42,6 +43,7 @@ class CallbackApi:
     world: World
     arrivals: RateLimit
     unrecognised: RateLimit
+    logins: LoginWatch
 
 
 def mount(app: FastAPI, letterbox: CallbackApi) -> None:
@@ -59,7 +61,7 @@ async def _receive(request: Request, letterbox: CallbackApi) -> Response:
     connector = letterbox.world.connectors.by_id(request.path_params["connector_id"])
     if connector is None:
         return problem(404)
-    sender = f"{connector.profile.id} {request.client.host if request.client else ''}"
+    sender = f"{connector.profile.id} {address_of(request)}"
     if not letterbox.arrivals.allows(sender):
         return problem(429, _AGAIN)
     body = await request.body()
@@ -73,6 +75,8 @@ async def _receive(request: Request, letterbox: CallbackApi) -> Response:
         lambda: letterbox.unrecognised.allows(sender),
     )
     telemetry.log("callback_received", connector_id=connector.profile.id, outcome=received)
+    if received is CallbackReceipt.FORGED:
+        await letterbox.logins.note(address_of(request), "wrong_signature", connector.profile.id)
     status = _STATUS[received]
     if status == _OK:
         return Response(connector.profile.callback_answer, media_type="application/json")

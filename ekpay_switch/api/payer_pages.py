@@ -25,6 +25,7 @@ from ekpay_switch.api.v1.answers import payment_name
 from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.bilingual_text import Text, in_bangla, taka_text
+from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.return_urls import with_payment_id
 from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH
@@ -82,6 +83,7 @@ class PayerPages:
     world: World
     visits: RateLimit
     arrivals: RateLimit
+    logins: LoginWatch
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     look_seconds: float = LOOK_SECONDS
 
@@ -131,7 +133,10 @@ async def _answer_visit(request: Request, pages: PayerPages) -> Response:
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("payer_page_broke_off", error=error)
         return render_page(_unavailable_page(503, reference))
-    return render_page(_NO_PAYMENT) if returning is None else _answer_for(reference, returning)
+    if returning is None:
+        await pages.logins.note(address_of(request), "unknown_page")
+        return render_page(_NO_PAYMENT)
+    return _answer_for(reference, returning)
 
 
 def _answer_for(reference: str, returning: ReturnPage) -> Response:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.api.echallan.routes import TOKEN_PURPOSE, EChallanApi, mount
 from ekpay_switch.config_files.challan_accounts import read_challan_accounts
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
+from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.persistence.challans.users import PostgresChallanUsers
 from ekpay_switch.persistence.parties.failed_logins import FailedLogins
@@ -39,7 +40,7 @@ def mount_echallan(
         users=PostgresChallanUsers(engine),
         tokens=AccessTokens(keys, TOKEN_PURPOSE),
         answer_seconds=answer_seconds,
-        failed_logins=FailedLogins(engine, clock),
+        logins=LoginWatch(FailedLogins(engine, clock), "echallan"),
         orders=RateLimit(clock, CALLS_PER_SECOND, CALLS_AT_ONCE),
         questions=RateLimit(clock, CALLS_PER_SECOND, CALLS_AT_ONCE),
         tasks=tasks,

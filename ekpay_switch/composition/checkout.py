@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
+from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.form_tokens import FormTokens
@@ -17,13 +18,16 @@ VISITS_PER_SECOND, VISITS_AT_ONCE = 1, 20
 VISITORS_PER_SECOND, VISITORS_AT_ONCE = 50, 500
 
 
-def mount_checkout(app: FastAPI, world: World, keys: KeyRing, tasks: BackgroundTasks) -> None:
+def mount_checkout(
+    app: FastAPI, world: World, keys: KeyRing, logins: LoginWatch, tasks: BackgroundTasks
+) -> None:
     """Add the pages of the hosted checkout, and the files that all our pages refer to."""
     checkout = Checkout(
         world=world,
         tokens=FormTokens(keys),
         visits=RateLimit(world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE),
         visitors=RateLimit(world.clock, VISITORS_PER_SECOND, VISITORS_AT_ONCE),
+        logins=logins,
         receipt_path=ReceiptKeys(keys).path,
         tasks=tasks,
     )

@@ -33,6 +33,7 @@ from ekpay_switch.composition.switch import (
 )
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.fetch_limits import FetchLimits
+from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.safe_headers import SafeHeaders
 from ekpay_switch.jobs.host_links import keep_host_links
@@ -65,6 +66,8 @@ ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE = 100, 500
 # Callbacks that name no payment of ours.
 UNRECOGNISED_PER_SECOND, UNRECOGNISED_AT_ONCE = 1, 60
 RECEIPTS_PER_SECOND, RECEIPTS_AT_ONCE = 5, 60
+# Many payers share one address, and a wrong receipt is a typing error now and then.
+NO_RECEIPTS_PER_SECOND, NO_RECEIPTS_AT_ONCE = 1, 30
 PDFS_PER_SECOND, PDFS_AT_ONCE = 1, 10
 # Callers of the merchant API that have not proven to be a merchant's server.
 OUTSIDERS_PER_SECOND, OUTSIDERS_AT_ONCE = 5, 200
@@ -88,7 +91,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
             operations.mount(app, partial(is_ready, switch.engine))
             webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
             _mount_collecting(app, switch, tasks)
-            mount_checkout(app, switch.world, switch.keys, tasks)
+            mount_checkout(app, switch.world, switch.keys, _login_watch(switch, "checkout"), tasks)
             receipt_routes.mount(app, _receipts(switch))
             telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
             yield
@@ -132,12 +135,16 @@ def _syndicate(switch: Switch, tasks: BackgroundTasks) -> SyndicateApi:
         enquiries=switch.payments,
         tokens=AccessTokens(switch.keys),
         answer_seconds=settings.answer_deadline_seconds,
-        failed_logins=FailedLogins(switch.engine, clock),
+        logins=_login_watch(switch, "syndicate"),
         token_permits=PostgresPermits(switch.engine, clock, TOKENS),
         questions=RateLimit(clock, QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
         fetches=FetchLimits(PostgresPermits(switch.engine, clock, FETCHES), "syndicate"),
         tasks=tasks,
     )
+
+
+def _login_watch(switch: Switch, door: str) -> LoginWatch:
+    return LoginWatch(FailedLogins(switch.engine, switch.world.clock), door)
 
 
 def _mount_collecting(app: FastAPI, switch: Switch, tasks: BackgroundTasks) -> None:
@@ -155,6 +162,7 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: BackgroundTasks) -> N
         orders=orders,
         questions=questions,
         fetches=FetchLimits(PostgresPermits(switch.engine, world.clock, FETCHES), "v1"),
+        logins=_login_watch(switch, "v1"),
         tasks=tasks,
         receipt_path=receipt_path,
     )
@@ -162,9 +170,9 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: BackgroundTasks) -> N
     merchant_routes.mount(app, _merchant_api(switch, tasks))
     visits = RateLimit(world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE)
     arrivals = RateLimit(world.clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE)
-    payer_pages.mount(app, PayerPages(world, visits, arrivals, tasks))
+    payer_pages.mount(app, PayerPages(world, visits, arrivals, _login_watch(switch, "payer_pages"), tasks))
     unrecognised = RateLimit(world.clock, UNRECOGNISED_PER_SECOND, UNRECOGNISED_AT_ONCE)
-    callbacks.mount(app, CallbackApi(world, arrivals, unrecognised))
+    callbacks.mount(app, CallbackApi(world, arrivals, unrecognised, _login_watch(switch, "callbacks")))
     office = treasury_office(world, switch.challans, settings.config)
     mount_echallan(app, office, switch.engine, switch.keys, seconds, tasks)
 
@@ -178,6 +186,7 @@ def _merchant_api(switch: Switch, tasks: BackgroundTasks) -> MerchantApi:
         orders=RateLimit(clock, ORDERS_PER_SECOND, ORDERS_AT_ONCE),
         arrivals=RateLimit(clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE),
         strangers=RateLimit(clock, OUTSIDERS_PER_SECOND, OUTSIDERS_AT_ONCE),
+        logins=_login_watch(switch, "merchant"),
         servers=KnownServers(clock),
         may_be_notified=lambda url, plain: may_be_notified(url, replace(rules, plain=plain)),
         tasks=tasks,
@@ -196,5 +205,7 @@ def _receipts(switch: Switch) -> ReceiptPages:
         pages=Pages(public_url),
         visits=RateLimit(world.clock, RECEIPTS_PER_SECOND, RECEIPTS_AT_ONCE),
         pdfs=RateLimit(world.clock, PDFS_PER_SECOND, PDFS_AT_ONCE),
+        refusals=RateLimit(world.clock, NO_RECEIPTS_PER_SECOND, NO_RECEIPTS_AT_ONCE),
+        logins=_login_watch(switch, "receipts"),
         typesetter=Typesetter(),
     )

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ekpay_switch import telemetry
+from ekpay_switch import trouble
 from ekpay_switch.domain.errors import OverloadedError
 from ekpay_switch.domain.partner_limits import FetchTerms
 from ekpay_switch.ports.world import Permits
@@ -53,5 +53,5 @@ class FetchLimits:
                 del self._in_flight[partner_id]
 
     def _refusal(self, partner_id: str, what: str, at_most: int) -> FetchLimitError:
-        telemetry.LIMIT_REFUSALS.labels(what.replace(" ", "_"), partner_id).inc()
+        trouble.LIMIT_REFUSALS.labels(what.replace(" ", "_"), partner_id).inc()
         return FetchLimitError(f"{what}, at most {at_most} by the agreement")

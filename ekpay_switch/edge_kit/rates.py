@@ -22,11 +22,19 @@ class RateLimit:
 
     def allows(self, caller: str) -> bool:
         """Take one call; False when the caller has to wait."""
-        now = self._clock.monotonic()
-        calls_left, since = self._callers.pop(caller, (self._burst, now))
-        calls_left = min(self._burst, calls_left + (now - since) * self._per_second)
+        now, calls_left = self._clock.monotonic(), self._calls_left(caller)
+        self._callers.pop(caller, None)
         is_allowed = calls_left >= 1
         self._callers[caller] = (calls_left - 1 if is_allowed else calls_left, now)
         if len(self._callers) > CALLERS_MAX:
             self._callers.popitem(last=False)
         return is_allowed
+
+    def has_room(self, caller: str) -> bool:
+        """Whether a call of this caller would be allowed; takes none."""
+        return self._calls_left(caller) >= 1
+
+    def _calls_left(self, caller: str) -> float:
+        now = self._clock.monotonic()
+        calls_left, since = self._callers.get(caller, (self._burst, now))
+        return min(self._burst, calls_left + (now - since) * self._per_second)

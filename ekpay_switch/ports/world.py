@@ -202,10 +202,13 @@ class RequestStatus:
 
 
 class FailedLogins(Protocol):
-    """Logins with a wrong pass key, counted for all processes together."""
+    """Failed logins of every door, counted for all processes together."""
 
     async def count(self, address: str, name: str) -> bool:
-        """Count a failure; False where this address has failed too often, with this name or with any."""
+        """Count a failure; False where this address has failed too often, with this name or with any.
+
+        An empty name stands for a door without names.
+        """
         ...
 
 

@@ -13,6 +13,7 @@ from ekpay_switch.api.problems import install_error_handlers
 from ekpay_switch.api.syndicate.calls import BASE, SyndicateApi
 from ekpay_switch.api.syndicate.routes import mount
 from ekpay_switch.edge_kit.fetch_limits import FetchLimits
+from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
@@ -105,7 +106,7 @@ class Desk:
             enquiries=self.small.books,
             tokens=AccessTokens(KeyRing(bytes(32))),
             answer_seconds=answer_seconds,
-            failed_logins=FakeFailedLogins(),
+            logins=LoginWatch(FakeFailedLogins(), "syndicate"),
             token_permits=FakePermits(clock),
             questions=RateLimit(clock, 50, 200),
             fetches=FetchLimits(FakePermits(clock), "syndicate"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from ekpay_switch.domain.addresses import caller_of
 from ekpay_switch.domain.alarms import RaisedAlarm
 from ekpay_switch.domain.bill import Bill, BillQuery, LockedBill
 from ekpay_switch.domain.fees import ANY, FeeRow, FeeTable
@@ -205,14 +206,19 @@ class FakePartners:
 
 @dataclass
 class FakeFailedLogins:
-    """The port `FailedLogins`: each address and name may fail so often, and the clock forgives nothing."""
+    """The port `FailedLogins`: so often by address, so often with one name; the clock forgives nothing."""
 
     at_once: int = 20
+    of_address: int = 200
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     async def count(self, address: str, name: str) -> bool:
-        self.failures[address, name] += 1
-        return self.failures[address, name] <= self.at_once
+        caller = caller_of(address)
+        self.failures[caller, ""] += 1
+        if self.failures[caller, ""] > self.of_address:
+            return False
+        self.failures[caller, name] += bool(name)
+        return self.failures[caller, name] <= (self.at_once if name else self.of_address)
 
 
 @dataclass

@@ -18,10 +18,10 @@ from ekpay_switch.api.strict_json import MalformedJsonError
 from ekpay_switch.domain.challans import ChallanOrder, ChallanRefusal, Credit, StoredChallan
 from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
+from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.raise_challan import raise_challan
 from ekpay_switch.ports.challans import ChallanPorts, ChallanUser, ChallanUsers
-from ekpay_switch.ports.world import FailedLogins
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.pass_keys import pass_key_matches
 
@@ -41,7 +41,7 @@ class EChallanApi:
     users: ChallanUsers
     tokens: AccessTokens
     answer_seconds: float
-    failed_logins: FailedLogins
+    logins: LoginWatch
     orders: RateLimit
     questions: RateLimit
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
@@ -200,10 +200,8 @@ async def _login(request: Request, api: EChallanApi) -> tuple[int, answers.Answe
     is_right = pass_key_matches(message.key, user.key_hash if user else None)
     if user is None or not is_right or not user.is_active:
         # Whoever is wrong waits, and nobody else: a right key is never counted among the failures.
-        address = request.client.host if request.client else ""
-        if not await api.failed_logins.count(address, message.username):
+        if not await api.logins.may_go_on(address_of(request), "wrong_key", message.username):
             return 429, answers.login_answer(answers.LOGIN_TOO_MANY)
-        telemetry.log_warning("login_failed", api="echallan", address=address, login_name=message.username)
         return 401, answers.login_answer(answers.LOGIN_FAILED)
     expires_at = api.office.world.clock.now() + timedelta(seconds=TOKEN_SECONDS)
     token = api.tokens.issue(user.partner_id, user.generation, expires_at)

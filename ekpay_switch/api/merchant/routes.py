@@ -25,6 +25,7 @@ from ekpay_switch.api.merchant.reading import (
 )
 from ekpay_switch.api.merchant.refusals import BASE, NO_COPIES, MerchantApiError, ResponseCode
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
+from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.merchant_callers import Credentials, authenticate
 from ekpay_switch.flows.merchant_document import (
@@ -45,8 +46,9 @@ from ekpay_switch.security.merchant_tokens import MerchantTokens
 class MerchantApi:
     """What the endpoints need; `tasks` keeps the orders whose callers have disconnected.
 
-    `orders` limits each merchant by itself. By address, `arrivals` limits everybody, and `strangers` whoever
-    is wrong about a pass key, or asks for what is not its own without being one of the known `servers`.
+    `orders` limits each merchant by itself. By address, `arrivals` limits everybody, `logins` whoever is
+    wrong about a pass key, and `strangers` whoever asks for what is not its own without being one of the
+    known `servers`.
     """
 
     world: World
@@ -55,6 +57,7 @@ class MerchantApi:
     orders: RateLimit
     arrivals: RateLimit
     strangers: RateLimit
+    logins: LoginWatch
     servers: KnownServers
     may_be_notified: MayBeNotified
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
@@ -79,11 +82,6 @@ def mount(app: FastAPI, api: MerchantApi) -> None:
     app.add_route(BASE, page, methods=["GET"])
     app.add_route(f"{BASE}/merchant-api", _endpoint("merchant-api", _open_payment, api), methods=["POST"])
     app.add_route(f"{BASE}/get-status", _endpoint("merchant-get-status", _status, api), methods=["POST"])
-
-
-def address_of(request: Request) -> str:
-    """The address of whoever holds the connection; empty where it has none."""
-    return request.client.host if request.client else ""
 
 
 def _endpoint(route: str, act: Act, api: MerchantApi) -> Callable[[Request], Awaitable[Response]]:
@@ -139,7 +137,8 @@ async def _authenticate(members: Members, address: str, api: MerchantApi) -> Mer
     caller = read_message(CallerPart, members).mer_info
     merchant = await authenticate(Credentials(caller.mer_reg_id, caller.mer_pas_key, address), api.world)
     if merchant is None:
-        _count(api.strangers, address)
+        if not await api.logins.may_go_on(address, "wrong_key_or_address", caller.mer_reg_id):
+            raise MerchantApiError(ResponseCode.TOO_MANY)
         raise MerchantApiError(ResponseCode.NOT_AUTHENTICATED)
     api.servers.remember(address)
     return merchant

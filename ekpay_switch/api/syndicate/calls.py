@@ -14,10 +14,10 @@ from ekpay_switch.api.syndicate.codes import MESSAGES, REFUSALS, TOKEN_MISSING
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.fetch_limits import FetchLimits
+from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.world import (
     Enquiries,
-    FailedLogins,
     Partner,
     PartnerDirectory,
     Permits,
@@ -38,7 +38,7 @@ class SyndicateApi:
     enquiries: Enquiries
     tokens: AccessTokens
     answer_seconds: float
-    failed_logins: FailedLogins
+    logins: LoginWatch
     token_permits: Permits
     questions: RateLimit
     fetches: FetchLimits

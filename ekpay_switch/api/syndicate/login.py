@@ -12,6 +12,7 @@ from ekpay_switch.api.syndicate import answers
 from ekpay_switch.api.syndicate.calls import PlainError, SyndicateApi, malformed_error, plain_answer
 from ekpay_switch.api.syndicate.codes import DONE, MESSAGES, REFUSALS, TOO_MANY
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.ports.world import Partner, PartnerDirectory
 from ekpay_switch.security.pass_keys import pass_key_matches
 
@@ -58,10 +59,8 @@ async def _token(request: Request, syndicate: SyndicateApi) -> Response:
     partner = await _partner_of(user_id, pass_key, syndicate.partners)
     if partner is None:
         # Whoever is wrong waits, and nobody else: a right pass key is never counted among the failures.
-        address = request.client.host if request.client else ""
-        if not await syndicate.failed_logins.count(address, user_id):
+        if not await syndicate.logins.may_go_on(address_of(request), "wrong_key", user_id):
             raise PlainError(429, TOO_MANY, 5)
-        telemetry.log_warning("login_failed", api="syndicate", address=address, login_name=user_id)
         raise PlainError(401, REFUSALS[Refusal.NOT_ALLOWED])
     if not await syndicate.token_permits.take(partner.id, partner.tokens_per_second):
         raise PlainError(429, TOO_MANY, 1)

@@ -13,6 +13,7 @@ from ekpay_switch.api.v1.problems import NO_COPIES, ProblemCode, ProblemError
 from ekpay_switch.api.v1.reading import authenticate
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.fetch_limits import FetchLimits
+from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.collections import Client, Clients
 from ekpay_switch.ports.world import World
@@ -33,6 +34,7 @@ class RestV1:
     orders: RateLimit
     questions: RateLimit
     fetches: FetchLimits
+    logins: LoginWatch
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     receipt_path: Callable[[UUID], str] | None = None
 
@@ -84,6 +86,10 @@ def endpoint(route: str, act: Endpoint, v1: RestV1) -> Handler:
 
 async def _read_call(request: Request, v1: RestV1) -> RestCall:
     client = await authenticate(request, v1.clients)
+    if client is None:
+        # Whoever is wrong waits, and nobody else.
+        may_go_on = await v1.logins.may_go_on(address_of(request), "wrong_key")
+        raise ProblemError(ProblemCode.UNAUTHENTICATED if may_go_on else ProblemCode.RATE_LIMITED)
     limit = v1.orders if request.method == "POST" else v1.questions
     if not limit.allows(client.partner_id):
         raise ProblemError(ProblemCode.RATE_LIMITED)

@@ -34,19 +34,12 @@ _CODES: Mapping[str, str] = {
 }
 
 
-async def authenticate(request: Request, clients: Clients) -> Client:
-    """The client of the API key that the request brings.
-
-    Raises:
-        RefusedError: unauthenticated.
-    """
+async def authenticate(request: Request, clients: Clients) -> Client | None:
+    """The client of the API key that the request brings, or None."""
     sent = request.headers.getlist("authorization")
     scheme, _, key = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
     is_key = scheme.lower() == "bearer" and _API_KEY.fullmatch(key) is not None
-    client = await clients.by_key(key) if is_key else None
-    if client is None:
-        raise ProblemError(ProblemCode.UNAUTHENTICATED)
-    return client
+    return await clients.by_key(key) if is_key else None
 
 
 def idempotency_key(request: Request) -> str:

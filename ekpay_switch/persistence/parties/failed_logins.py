@@ -1,4 +1,4 @@
-"""Failed logins, counted by address and by address and name, for all processes together.
+"""Failed logins, counted by address (of IPv6 its /64) and by address and name, for all processes together.
 
 Only failures are counted and only failures wait, so whoever knows a partner's name cannot lock the partner
 out. A pass key has 142 random bits or more (`security.pass_keys`): what is limited is the work of answering
@@ -13,6 +13,7 @@ from datetime import timedelta
 from sqlalchemy import delete, func
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.domain.addresses import caller_of
 from ekpay_switch.persistence.parties.shared_buckets import take_statement
 from ekpay_switch.persistence.schema.logins import failed_logins
 from ekpay_switch.ports.world import Clock
@@ -49,8 +50,11 @@ class FailedLogins:
 
     async def count(self, address: str, name: str) -> bool:
         """See `ports.world.FailedLogins`."""
-        of_name = f"{address}\n{name}"
-        return await self._take(address, BY_ADDRESS) and await self._take(of_name, BY_NAME)
+        caller = caller_of(address)
+        if not await self._take(caller, BY_ADDRESS):
+            return False
+        # Names that nobody has are counted like others, or the counts would tell which are known.
+        return not name or await self._take(f"{caller}\n{name}", BY_NAME)
 
     async def drop_old(self) -> int:
         """Forget callers that have not failed for an hour; returns how many."""

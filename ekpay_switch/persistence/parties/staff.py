@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch import trouble
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.persistence.schema.books import staff
 from ekpay_switch.security.passphrases import hash_passphrase, passphrase_matches
@@ -40,6 +41,10 @@ SELECT kind, count(*) AS number FROM (
   WHERE proposed_by = :name AND num_nonnulls(approved_at, rejected_at, lapsed_at) = 0) AS waiting
 GROUP BY kind ORDER BY kind
 """)
+
+
+# Passphrases are typed on the machine itself.
+_HERE = "local"
 
 
 class Role(StrEnum):
@@ -127,6 +132,8 @@ class Staff:
         stored = None if row is None else row.passphrase_hash
         is_right = await asyncio.to_thread(passphrase_matches, passphrase, stored)
         if row is None or not is_right or role not in row.roles or row.disabled_at is not None:
+            trouble.FAILED_LOGINS.labels("staff", "wrong_passphrase_or_role").inc()
+            trouble.log_failed_login("staff", _HERE, "wrong_passphrase_or_role", name)
             raise NotAllowedError
         return StaffMember(name, frozenset(Role(word) for word in row.roles))
 

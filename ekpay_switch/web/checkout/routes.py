@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from ekpay_switch import telemetry
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
+from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.checkout import (
     Choice,
@@ -63,6 +64,7 @@ class Checkout:
     tokens: FormTokens
     visits: RateLimit
     visitors: RateLimit
+    logins: LoginWatch
     receipt_path: Callable[[UUID], str] | None = None
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     answer_seconds: float = ANSWER_SECONDS
@@ -162,12 +164,13 @@ async def _answer_request(
     reference = request.path_params["reference"]
     if not _is_reference(reference):
         return _notice(request, pages, "unknown", 404)
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     if not checkout.visitors.allows(address) or not checkout.visits.allows(reference):
         return _notice(request, pages, "busy", 429, f"{PATH}/{reference}")
     try:
         payment = await checkout.world.merchant_payments.by_checkout(reference)
         if payment is None:
+            await checkout.logins.note(address, "unknown_page")
             return _notice(request, pages, "unknown", 404)
         return await answering(Visit(request, payment, checkout, pages))
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
@@ -274,7 +277,7 @@ async def _to_payment(visit: Visit) -> Response:
 async def _choose(visit: Visit) -> Response:
     fields = await _own_fields(visit)
     if fields is None:
-        return _refuse_foreign_form(visit)
+        return await _refuse_foreign_form(visit)
     choice = choice_of(fields)
     if choice is None:
         return await _nothing_chosen(visit)
@@ -328,7 +331,7 @@ def _may_choose(visit: Visit) -> bool:
 
 async def _look_now(visit: Visit) -> Response:
     if await _own_fields(visit) is None:
-        return _refuse_foreign_form(visit)
+        return await _refuse_foreign_form(visit)
     work = inquire_now(visit.payment, visit.checkout.world)
     try:
         await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds)
@@ -339,7 +342,7 @@ async def _look_now(visit: Visit) -> Response:
 
 async def _leave(visit: Visit) -> Response:
     if await _own_fields(visit) is None:
-        return _refuse_foreign_form(visit)
+        return await _refuse_foreign_form(visit)
     work = cancel_by_payer(visit.payment, visit.checkout.world)
     if await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds):
         return visit.redirect(visit.at())
@@ -354,5 +357,6 @@ async def _own_fields(visit: Visit) -> dict[str, str] | None:
     return None if fields is None else dict(fields)
 
 
-def _refuse_foreign_form(visit: Visit) -> Response:
+async def _refuse_foreign_form(visit: Visit) -> Response:
+    await visit.checkout.logins.note(address_of(visit.request), "wrong_form_token")
     return _notice(visit.request, visit.pages, "foreign", 403, visit.at.base)

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.addresses import caller_of
 from ekpay_switch.edge_kit.bilingual_text import Text
+from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.receipt import receipt_of
 from ekpay_switch.ports.billers import Billers
@@ -89,7 +91,7 @@ _NO_PDF = (
 class ReceiptPages:
     """What the pages need.
 
-    `visits` and `pdfs` limit how often one address may call.
+    `visits` and `pdfs` limit how often one caller may call, `refusals` how often it may be wrong.
     """
 
     receipts: Receipts
@@ -101,6 +103,8 @@ class ReceiptPages:
     pages: Pages
     visits: RateLimit
     pdfs: RateLimit
+    refusals: RateLimit
+    logins: LoginWatch
     typesetter: Typesetter
 
 
@@ -141,15 +145,27 @@ async def _find_receipt(
     request: Request, receipt_pages: ReceiptPages, rate: RateLimit
 ) -> SignedReceipt | Response:
     """The receipt of the token, or the page that says why there is none."""
-    address = request.client.host if request.client else _UNKNOWN_ADDRESS
-    if not rate.allows(address):
-        return message_page(request, receipt_pages.pages, _TOO_OFTEN)
+    address = address_of(request)
+    caller = caller_of(address) or _UNKNOWN_ADDRESS
+    # First of all: who is over a limit costs no signature and no look at the books.
+    if not (rate.allows(caller) and receipt_pages.refusals.has_room(caller)):
+        return _too_often_page(request, receipt_pages)
     try:
         receipt = await _receipt_of_token(request.path_params["token"], receipt_pages)
     except Exception as error:  # noqa: BLE001 - whoever holds a receipt is owed a page
         telemetry.count_error("receipt_page_broke_off", error=error)
         return message_page(request, receipt_pages.pages, _CANNOT_LOOK)
-    return message_page(request, receipt_pages.pages, _NO_RECEIPT) if receipt is None else receipt
+    if receipt is None:
+        receipt_pages.refusals.allows(caller)
+        await receipt_pages.logins.note(address, "no_receipt")
+        return message_page(request, receipt_pages.pages, _NO_RECEIPT)
+    return receipt
+
+
+def _too_often_page(request: Request, receipt_pages: ReceiptPages) -> Response:
+    page = message_page(request, receipt_pages.pages, _TOO_OFTEN)
+    page.headers["Retry-After"] = "1"
+    return page
 
 
 async def _receipt_of_token(token: str, receipt_pages: ReceiptPages) -> SignedReceipt | None:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from ekpay_switch.api.echallan.routes import BASE, TOKEN_PURPOSE, EChallanApi, mount
 from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.problems import install_error_handlers
+from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.challans import ChallanUser
 from ekpay_switch.security.access_tokens import AccessTokens
@@ -65,7 +66,7 @@ class Window:
             users=self.users,
             tokens=self.tokens,
             answer_seconds=answer_seconds,
-            failed_logins=FakeFailedLogins(),
+            logins=LoginWatch(FakeFailedLogins(), "echallan"),
             orders=RateLimit(clock, 50, 200),
             questions=RateLimit(clock, 50, 200),
         )

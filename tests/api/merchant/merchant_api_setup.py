@@ -12,12 +12,14 @@ from ekpay_switch.api.merchant.known_servers import KnownServers
 from ekpay_switch.api.merchant.refusals import BASE
 from ekpay_switch.api.merchant.routes import MerchantApi, mount
 from ekpay_switch.api.problems import install_error_handlers
+from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.merchants import MerchantOpened, MerchantPayment, NewMerchantPayment, TrnxIdTaken
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.merchant_tokens import MerchantTokens
 from ekpay_switch.wire.public_addresses import AddressRules, may_be_notified
 from tests.api.api_setup import Content, Reply, request_of
+from tests.fakes.world import FakeFailedLogins
 from tests.scenarios.merchant_orders import SERVER, Market, OrderBook, an_order, as_bytes
 
 TOKENS = MerchantTokens(KeyRing(bytes(range(32))))
@@ -67,6 +69,7 @@ class Stall:
             orders=RateLimit(clock, 1, calls),
             arrivals=RateLimit(clock, 1, calls),
             strangers=RateLimit(clock, 1, strange_calls),
+            logins=LoginWatch(FakeFailedLogins(of_address=strange_calls), "merchant"),
             servers=KnownServers(clock),
             may_be_notified=lambda url, plain: may_be_notified(url, replace(RULES, plain=plain)),
         )

@@ -23,6 +23,7 @@ from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.edge_kit.fetch_limits import FetchLimits
+from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.collections import Client, NoNewTry, RefundOpened
 from tests.api.api_setup import Reply, request_of
@@ -31,7 +32,7 @@ from tests.fakes.billers import Deed
 from tests.fakes.collections.refunds import FakeRefunds
 from tests.fakes.collections.store import FakeCollections
 from tests.fakes.connectors import FakeConnector, Page
-from tests.fakes.world import FakePermits
+from tests.fakes.world import FakeFailedLogins, FakePermits
 from tests.scenarios.job_rounds import collect_due
 
 Content = dict[str, Any]
@@ -132,16 +133,27 @@ class Till:
             orders=RateLimit(clock, 1, calls),
             questions=RateLimit(clock, 1, calls),
             fetches=FetchLimits(FakePermits(clock), "v1"),
+            logins=LoginWatch(FakeFailedLogins(), "v1"),
             receipt_path=lambda payment_id: f"/receipt/{payment_id.hex}",
         )
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
         install_error_handlers(self.app, (OSError,))
         mount(self.app, self.v1)
         pages = PayerPages(
-            world, RateLimit(clock, 1, calls), RateLimit(clock, 1, calls), self.v1.tasks, look_seconds
+            world,
+            RateLimit(clock, 1, calls),
+            RateLimit(clock, 1, calls),
+            LoginWatch(FakeFailedLogins(), "payer_pages"),
+            self.v1.tasks,
+            look_seconds,
         )
         payer_pages.mount(self.app, pages)
-        letterbox = CallbackApi(world, RateLimit(clock, 1, calls), RateLimit(clock, 1, calls / 10))
+        letterbox = CallbackApi(
+            world,
+            RateLimit(clock, 1, calls),
+            RateLimit(clock, 1, calls / 10),
+            LoginWatch(FakeFailedLogins(), "callbacks"),
+        )
         callbacks.mount(self.app, letterbox)
         self.app.add_middleware(LimitRequests, limits=RequestLimits(body_max_bytes))
 

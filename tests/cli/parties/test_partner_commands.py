@@ -121,7 +121,9 @@ def test_a_wrong_passphrase_of_either_person_leaves_nothing_behind(
     for wrong in ("EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"):
         done = ekpay(*words, **BOTH | {wrong: "not the horse battery"})
         assert done.code == 1
-        assert done.err.startswith("ekpay: Name and passphrase do not belong together")
+        logged, said = done.err.splitlines()
+        assert said.startswith("ekpay: Name and passphrase do not belong together")
+        assert '"event":"login_failed","api":"staff"' in logged
     assert _prefund(ekpay, partner, "postpaid") == 0
     # The reference is still free: nothing of the refused tries was kept.
     assert ekpay(*words, **BOTH).code == 0

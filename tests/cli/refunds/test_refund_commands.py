@@ -162,7 +162,9 @@ def test_a_wrong_passphrase_leaves_nothing_behind(
     ):
         done = ekpay("refunds", *words, **wrong)
         assert done.code == 1, words
-        assert done.err.startswith("ekpay: Name and passphrase do not belong together")
+        logged, said = done.err.splitlines()
+        assert said.startswith("ekpay: Name and passphrase do not belong together")
+        assert '"event":"login_failed","api":"staff"' in logged
     listed = json.loads(ekpay("refunds", "list", "--json").out)
     assert [one["id"] for one in listed if one["payment_id"] == payment] == [refund_id]
     assert _line(ekpay, refund_id)["state"] == "asked"

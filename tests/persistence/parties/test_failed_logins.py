@@ -41,6 +41,19 @@ async def test_an_address_that_tries_many_names_waits_as_well(logins: FailedLogi
     assert await books.value("SELECT count(*) FROM failed_logins") <= BY_ADDRESS.at_once + 60
 
 
+async def test_fifteen_hundred_invented_names_from_one_network_are_one_callers(logins: FailedLogins) -> None:
+    addresses = (f"2001:db8:1:2::{number:x}" for number in range(1_500))
+    counted = [await logins.count(address, f"invented{number}") for number, address in enumerate(addresses)]
+    assert BY_ADDRESS.at_once <= sum(counted) <= BY_ADDRESS.at_once + 100
+    assert not counted[-1]
+    assert await logins.count("2001:db8:1:3::1", "bank1"), "the neighbour is another caller"
+
+
+async def test_a_door_without_names_is_counted_by_address_alone(logins: FailedLogins, books: Books) -> None:
+    assert all(await failures(logins, THIEF, "", BY_NAME.at_once + 20))
+    assert await books.value("SELECT count(*) FROM failed_logins") == 1
+
+
 async def test_processes_count_together(books: Books, logins: FailedLogins) -> None:
     engine = books.database.engine()
     other = FailedLogins(engine, SystemClock())

@@ -1,6 +1,7 @@
 """Partners, staff and top-ups over the embedded PostgreSQL, in a database built by the migrations."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import cast
@@ -286,7 +287,9 @@ async def test_a_partner_that_is_switched_off_or_unknown_is_nobody_to_the_api(
 # ---- staff
 
 
-async def test_staff_are_known_by_passphrase_and_role(engine: AsyncEngine) -> None:
+async def test_staff_are_known_by_passphrase_and_role(
+    engine: AsyncEngine, capfd: pytest.CaptureFixture[str]
+) -> None:
     staff, name = Staff(engine), f"Rahima {uuid4()}"
     await staff.add(name, "correct horse battery", [Role.FINANCE])
     assert (await staff.verify(name, "correct horse battery", Role.FINANCE)).roles == {Role.FINANCE}
@@ -297,6 +300,11 @@ async def test_staff_are_known_by_passphrase_and_role(engine: AsyncEngine) -> No
     ):
         with pytest.raises(NotAllowedError):
             await wrong
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [(line["event"], line["api"], line["address"], line["login_name"]) for line in lines] == [
+        ("login_failed", "staff", "local", known) for known in (name, name, "nobody")
+    ]
+    assert "horse" not in json.dumps(lines)
 
 
 async def test_a_name_is_given_once_and_a_weak_passphrase_never(engine: AsyncEngine) -> None:

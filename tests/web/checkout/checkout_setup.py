@@ -12,11 +12,13 @@ from ekpay_switch.api import payer_pages
 from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.payer_pages import PayerPages
 from ekpay_switch.api.problems import install_error_handlers
+from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.web.checkout import routes
 from ekpay_switch.web.checkout.routes import Checkout
+from tests.fakes.world import FakeFailedLogins
 from tests.scenarios.checkout import CHECKOUT, Shopper
 
 HOME = f"/pay/checkout/{CHECKOUT}"
@@ -101,6 +103,7 @@ class Counter:
             tokens=self.tokens,
             visits=RateLimit(clock, 1, calls),
             visitors=RateLimit(clock, 1, calls),
+            logins=LoginWatch(FakeFailedLogins(), "checkout"),
             receipt_path=_receipt_path if has_receipts else None,
             answer_seconds=answer_seconds,
         )
@@ -108,7 +111,9 @@ class Counter:
         install_error_handlers(self.app, (OSError,))
         routes.mount(self.app, self.checkout)
         limits = RateLimit(clock, 1, calls), RateLimit(clock, 1, calls)
-        payer_pages.mount(self.app, PayerPages(self.shopper.world, *limits, self.checkout.tasks))
+        payer_pages.mount(
+            self.app, PayerPages(self.shopper.world, *limits, self.checkout.logins, self.checkout.tasks)
+        )
         self.app.add_middleware(LimitRequests, limits=RequestLimits(64 * 1024))
 
     async def request(

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from ekpay_switch.api.limits import Message
+from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.security.keys import KeyRing
@@ -18,7 +19,7 @@ from ekpay_switch.web.receipts.routes import ReceiptPages, mount
 from ekpay_switch.web.receipts.typesetter import TypesetLimits, Typesetter
 from tests.api.api_setup import Reply
 from tests.fakes.receipts import FakeReceipts, a_merchants_payment
-from tests.fakes.world import SmallWorld
+from tests.fakes.world import FakeFailedLogins, SmallWorld
 
 PUBLIC_URL = "https://pay.example"
 KEYS = ReceiptKeys(KeyRing(bytes(range(32))))
@@ -69,6 +70,7 @@ class Stage:
         paid: PaidPayment | None = None,
         *,
         visits: int = 1_000,
+        refusals: int = 1_000,
         command: Sequence[str] | None = None,
         limits: TypesetLimits | None = None,
     ) -> None:
@@ -86,6 +88,8 @@ class Stage:
             pages=Pages(PUBLIC_URL),
             visits=RateLimit(clock, 1, visits),
             pdfs=RateLimit(clock, 1, visits),
+            refusals=RateLimit(clock, 1, refusals),
+            logins=LoginWatch(FakeFailedLogins(), "receipts"),
             typesetter=Typesetter(limits, **typed),
         )
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)

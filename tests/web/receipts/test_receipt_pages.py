@@ -4,9 +4,11 @@ import json
 import re
 from dataclasses import replace
 from datetime import date
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
@@ -14,6 +16,7 @@ from ekpay_switch.edge_kit.bilingual_text import in_bangla
 from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys, SignedFacts, key_id, verify_signed_text
+from ekpay_switch.web.receipts.routes import mount
 from tests.fakes.receipts import PAYMENT_ID, SUMS, a_paid_bill, a_paid_order
 from tests.web.receipts.receipt_setup import KEYS, PUBLIC_URL, Stage
 
@@ -216,6 +219,35 @@ async def test_one_address_may_not_look_for_ever() -> None:
     await stage.page(address="198.51.100.8")
     stage.small.clock.pass_by(1)
     await stage.page()
+
+
+class Untouched:
+    """What must not be used."""
+
+    def __getattr__(self, name: str) -> None:
+        raise AssertionError(f"{name} was used for a caller over the limit")
+
+
+async def test_wrong_receipts_cost_nothing_once_their_caller_is_over_the_limit(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    stage = Stage(refusals=2)
+    guessed, network = "a" * 42, "2001:db8:1:2::"
+    for number in range(2):
+        await stage.page(f"/receipt/{guessed}", 404, address=f"{network}{number}")
+    untouched = cast("Any", Untouched())
+    stage_app, stage.app = stage.app, FastAPI()
+    mount(stage.app, replace(stage.desk, receipts=untouched, keys=untouched, typesetter=untouched))
+    for suffix in ("", ".pdf"):
+        reply = await stage.get(f"/receipt/{guessed}{suffix}", address=f"{network}77")
+        assert (reply.status, reply.headers["retry-after"]) == (429, "1")
+    stage.app = stage_app
+    await stage.page(address="198.51.100.8")
+    stage.small.clock.pass_by(1)
+    await stage.page(address=f"{network}77")
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    failed = [line for line in lines if line["event"] == "login_failed"]
+    assert [(line["api"], line["reason"]) for line in failed] == [("receipts", "no_receipt")] * 2
 
 
 async def test_whoever_has_no_address_is_limited_as_one() -> None:
