@@ -8,7 +8,6 @@ the list is dropped and its name noted, so that no value leaks by being passed a
 import contextlib
 import logging
 import math
-import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -30,6 +29,7 @@ from prometheus_client import (
 )
 from structlog.types import EventDict, FilteringBoundLogger, WrappedLogger
 
+from ekpay_switch.security.card_numbers import mask_card_numbers
 from ekpay_switch.security.masking import mask_account, mask_long_numbers, printable
 
 # ---- log lines -------------------------------------------------------------------------------------------
@@ -56,29 +56,16 @@ _FOREIGN_ID_FIELDS = (
 # Shown by their last characters alone.
 _ACCOUNT_FIELDS = "account bill_no meter_no mobile"
 
-# Thirteen to nineteen digits of any script, with the separators that people write between them.
-_CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
-
 
 def _unchanged(text: str) -> str:
     return text
-
-
-def _mask_card_numbers(text: str) -> str:
-    return _CARD_NUMBER.sub(lambda match: mask_account(match[0]) if _is_luhn(match[0]) else match[0], text)
-
-
-def _is_luhn(number: str) -> bool:
-    digits = [int(character) for character in reversed(number) if character.isdecimal()]
-    doubled = (sum(divmod(digit * 2, 10)) for digit in digits[1::2])
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
 _FIELDS: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {
         **dict.fromkeys(_OWN_FIELDS.split(), _unchanged),
         **dict.fromkeys(_FREE_TEXT_FIELDS.split(), mask_long_numbers),
-        **dict.fromkeys(_FOREIGN_ID_FIELDS.split(), _mask_card_numbers),
+        **dict.fromkeys(_FOREIGN_ID_FIELDS.split(), mask_card_numbers),
         **dict.fromkeys(_ACCOUNT_FIELDS.split(), mask_account),
     }
 )

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import passphrase
 from ekpay_switch.persistence.parties.staff import Role, Staff
+from ekpay_switch.security.card_numbers import mask_card_numbers
 
 # Where scripts put the passphrases of the first and of the second person.
 ASKER_VARIABLE, APPROVER_VARIABLE = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
@@ -38,8 +39,13 @@ def act_as(
     return opened.run(_verified)
 
 
-def visible_text(text: str) -> str:
-    """The text of an option without blanks around it; refuses one that nobody can see."""
+def visible_name(text: str) -> str:
+    """What somebody else calls a thing, without blanks around it; refuses one that nobody can see."""
     if not text.strip() or not text.isprintable():
         raise typer.BadParameter("visible characters, please")
     return text.strip()
+
+
+def visible_text(text: str) -> str:
+    """Words of a person, without blanks around them and with card numbers masked (docs/adr/0084)."""
+    return mask_card_numbers(visible_name(text))

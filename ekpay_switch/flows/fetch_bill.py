@@ -24,6 +24,7 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_once import fetch_once
 from ekpay_switch.ports.billers import BillerProfile, Parameter
 from ekpay_switch.ports.world import World
+from ekpay_switch.security.card_numbers import mask_card_numbers
 from ekpay_switch.security.identifiers import unguessable_in_order
 
 PARTNER_INSTRUMENT = "prefund"
@@ -147,7 +148,7 @@ def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict
         if text and not _fits(parameter, text):
             return ParameterFault(parameter.wire_name, "is not as this biller's master data say")
         if text:
-            groups.setdefault(parameter.group, {})[parameter.name] = text
+            groups.setdefault(parameter.group, {})[parameter.name] = _without_card_numbers(parameter, text)
         elif parameter.is_required:
             missing.setdefault(parameter.group, parameter.wire_name)
     complete = next((group for group in groups if group not in missing), None)
@@ -179,6 +180,15 @@ def _filled_text(parameter: Parameter, profile: BillerProfile, fields: Mapping[s
     if text or other is None or any(known.wire_name == other for known in profile.parameters):
         return text
     return fields.get(other, "")
+
+
+def _without_card_numbers(parameter: Parameter, text: str) -> str:
+    """The text with card numbers masked, where such a text fits its field too: names and addresses do.
+
+    A field that takes digits alone names a bill, which has to be payable whatever its check digit.
+    """
+    masked = mask_card_numbers(text)
+    return masked if _fits(parameter, masked) else text
 
 
 def _fits(parameter: Parameter, text: str) -> bool:

@@ -43,10 +43,12 @@ _INSTRUMENT = ("pay_timestamp", "pi_name", "pi_type", "pi_number", "pi_gateway",
 # Recorded as null; every other leaf was a text in each recorded row.
 _NULLABLE = frozenset({"scroll_no", "remarks", "pi_charge", "pi_discount", "discount", "promo_discount"})
 _SPACED_ZONE = re.compile(r"GMT\s*\+\s*(?=[0-9])")
-# Fields that only the merchant's own servers see, by block; cust_id is not hidden, since it finds a record.
+# Fields that only the merchant's own servers see, by block. Any of them may name a person: merchants write
+# phone numbers into the order's text, and cust_id is often one (docs/adr/0084).
 _PERSONAL = MappingProxyType(
     {
-        "cust_info": ("cust_name", "cust_mobo_no", "cust_email", "cust_mail_addr"),
+        "basic_Info": ("ord_desc",),
+        "cust_info": _CUSTOMER,
         "pi_det_info": ("pi_number", "card_holder_name"),
     }
 )
@@ -121,15 +123,16 @@ def mask_document(full_document: Document) -> Document:
 
     The redirect and IPN addresses are left out too: a merchant may keep a secret in either (3.2).
     """
-    basic = _get_block(full_document, "basic_Info")
-    channel = (basic["ipn_info"] or "").partition(",")[0]
+    hidden = {
+        block: _hide_fields(_get_block(full_document, block), names) for block, names in _PERSONAL.items()
+    }
+    channel = (hidden["basic_Info"]["ipn_info"] or "").partition(",")[0]
     return {
         **full_document,
+        **hidden,
         "secure_token": "",
-        "basic_Info": {**basic, "ipn_info": f"{channel},{_HIDDEN},{_HIDDEN}", "redirect_to": ""},
-        **{
-            block: _hide_fields(_get_block(full_document, block), names) for block, names in _PERSONAL.items()
-        },
+        "basic_Info": hidden["basic_Info"]
+        | {"ipn_info": f"{channel},{_HIDDEN},{_HIDDEN}", "redirect_to": ""},
     }
 
 

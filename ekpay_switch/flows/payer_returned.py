@@ -11,14 +11,15 @@ from ekpay_switch.flows.resolve_collection import resolve_collection
 from ekpay_switch.ports.collections import RawCallback, ReturnPage, UnclaimedRefusedError
 from ekpay_switch.ports.connectors import Connector
 from ekpay_switch.ports.world import World
+from ekpay_switch.security.card_numbers import mask_card_bytes
 
 
 class CallbackReceipt(StrEnum):
     """How a callback was received."""
 
     UNDERSTOOD = "understood"
-    NOT_UNDERSTOOD = "not_understood"  # stored unchanged
-    FORGED = "forged"  # stored unchanged
+    NOT_UNDERSTOOD = "not_understood"  # stored as it came
+    FORGED = "forged"  # stored as it came
     NOT_KEPT = "not_kept"  # not understood or of nobody we know, and over the limit of such callbacks
 
 
@@ -72,7 +73,7 @@ async def receive_callback(
     world: World,
     may_keep_strange: Callable[[], bool] = _always,
 ) -> CallbackReceipt:
-    """Store the callback unchanged before acting on it; a hint makes its inquiry due (law 6).
+    """Store the callback before acting on it; a hint makes its inquiry due (law 6).
 
     `may_keep_strange` limits the storing of callbacks that name no payment of ours, whether nobody can read
     them or their names are invented: anybody can send those, and they must not fill the disk.
@@ -87,7 +88,8 @@ async def receive_callback(
         return CallbackReceipt.UNDERSTOOD
     if not may_keep_strange():
         return CallbackReceipt.NOT_KEPT
-    name = hashlib.sha256(body).hexdigest()
+    # Beside the masked body, a hash of the whole one would give a card number away.
+    name = hashlib.sha256(mask_card_bytes(body)).hexdigest()
     callback = RawCallback(connector.profile.id, name, headers, body, hint.why, hint.is_forged)
     await world.callbacks.keep(callback, None)
     return CallbackReceipt.FORGED if hint.is_forged else CallbackReceipt.NOT_UNDERSTOOD

@@ -4,7 +4,6 @@ Read from our database alone: no far side is asked, nothing is written. Whatever
 so that a receipt may be shown as it is. Other names are as their owners wrote them.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -18,9 +17,8 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.receipts import PaidOrder, PaidPayment, Receipts
-from ekpay_switch.security.masking import mask_account, mask_long_numbers
+from ekpay_switch.security.masking import mask_account, mask_personal_text
 
-_E_MAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 _HIDDEN = "***"
 
 
@@ -142,7 +140,7 @@ def _payee(paid: PaidPayment, billers: Billers) -> Name:
 def _purchase_by_order(order: PaidOrder) -> Purchase:
     return Purchase(
         order_id=order.order_id,
-        details=_E_MAIL.sub(_HIDDEN, mask_long_numbers(order.details)),
+        details=mask_personal_text(order.details),
         customer=mask_name(order.customer),
         mobile=mask_account(order.mobile),
     )

@@ -18,6 +18,7 @@ from ekpay_switch.domain.collections.funding import LockedTry, Step, TryState
 from ekpay_switch.domain.collections.new_tries import NewTry
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.persistence.fact_texts import facts_as_json
 from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_statements_of
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_LANES, WINDOW_LOCK, sums_of
@@ -122,12 +123,14 @@ async def move_payment(
     before = State(payment["state"])
     steps = walk(before, events)
     for seq, step in enumerate(steps, payment["steps"] + 1):
-        await connection.execute(NEW_HISTORY, payment["id"], seq, *map(str, step), ACTOR, as_json(facts))
+        await connection.execute(
+            NEW_HISTORY, payment["id"], seq, *map(str, step), ACTOR, facts_as_json(facts)
+        )
     standing_facts = from_json(payment["facts"]) if before in FINAL else {}
     columns = {
         "state": str(steps[-1][2]),
         "steps": payment["steps"] + len(steps),
-        "facts": as_json({**standing_facts, **facts}),
+        "facts": facts_as_json({**standing_facts, **facts}),
         "updated_at": payment["now"],
         "lease_until": None,
     }
@@ -189,7 +192,12 @@ async def keep_evidence(
 ) -> None:
     """Store an answer that sets nothing as evidence, once; only inquiries may repeat."""
     await connection.execute(
-        NEW_EVIDENCE, locked_try.payment_id, locked_try.attempt_id, locked_try.epoch, kind, as_json(facts)
+        NEW_EVIDENCE,
+        locked_try.payment_id,
+        locked_try.attempt_id,
+        locked_try.epoch,
+        kind,
+        facts_as_json(facts),
     )
 
 

@@ -2,7 +2,10 @@
 
 import re
 
+from ekpay_switch.security.card_numbers import mask_card_numbers
+
 _SHOWN_MAX = 4
+_E_MAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 # Digits of any script, with the separators that people write between them.
 _LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){6,}")
 
@@ -16,6 +19,11 @@ def mask_account(number: str) -> str:
 def mask_long_numbers(text: str) -> str:
     """Foreign text with every number of seven digits or more masked: it may be an account."""
     return _LONG_NUMBER.sub(lambda match: mask_account(match[0]), text)
+
+
+def mask_personal_text(text: str) -> str:
+    """Text for people as a stranger may read it: no card, no long number, no e-mail address."""
+    return _E_MAIL.sub("***", mask_long_numbers(mask_card_numbers(text)))
 
 
 def printable(text: str) -> str:

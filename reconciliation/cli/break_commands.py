@@ -18,6 +18,7 @@ from ekpay_switch.cli.terminal import complain, passphrase, show_json, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.ports.finance import Finance
+from ekpay_switch.security.card_numbers import mask_card_numbers
 from reconciliation.cli.night_option import typed_night
 from reconciliation.cli.option_sets import takes_options
 from reconciliation.errors import ReconciliationError
@@ -62,7 +63,7 @@ Night = Annotated[
     date, typer.Argument(parser=typed_night, metavar="NIGHT", help="The business date, 2026-11-25.")
 ]
 By = Annotated[str, typer.Option(callback=_name, metavar="NAME", help="Who you are, of the staff.")]
-Reason = Annotated[str, typer.Option(help="Why; it is kept for good.")]
+Reason = Annotated[str, typer.Option(callback=mask_card_numbers, help="Why; it is kept for good.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: amounts in whole paisa.")]
 
 
@@ -276,7 +277,7 @@ def approve(
     context: typer.Context,
     resolution_id: ResolutionId,
     by: By,
-    reason: Annotated[str, typer.Option(help="The reason of the checker.")] = "",
+    reason: Annotated[str, typer.Option(callback=mask_card_numbers, help="The reason of the checker.")] = "",
     *,
     reject: Annotated[bool, typer.Option("--reject", help="Reject; that ends the proposal.")] = False,
 ) -> None:
@@ -307,7 +308,7 @@ def approve(
 def note(
     context: typer.Context,
     break_id: BreakId,
-    text: Annotated[str, typer.Argument(help="The note; it is kept for good.")],
+    text: Annotated[str, typer.Argument(callback=mask_card_numbers, help="The note; it is kept for good.")],
     by: By,
 ) -> None:
     """Add a note to a break."""

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from connectors.families.mpgs.replies import REFUND, is_reference, word
 from connectors.families.mpgs.settings import MpgsSecrets
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
+from ekpay_switch.security.card_numbers import mask_card_bytes
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, json_object, text
 
 _SECRET_HEADER = "x-notification-secret"  # noqa: S105 - the name of a header
@@ -61,7 +62,7 @@ def _hint(body: bytes) -> CallbackHint:
     if not is_reference(name):
         raise BrokenReplyError("no reference")
     # An order has one notification for each change; only equal bytes are the same notification.
-    event_id = f"notice {hashlib.sha256(body).hexdigest()}"
+    event_id = f"notice {hashlib.sha256(mask_card_bytes(body)).hexdigest()}"
     return CallbackHint(event_id, "", f"{kind} {word(notice, 'result')}", name)
 
 
@@ -75,4 +76,4 @@ def _read_return(query: bytes) -> CallbackHint | NoHint:
     indicators = [value for name, value in pairs if name == _INDICATOR]
     if len(indicators) != 1 or not is_reference(indicators[0]):
         return NoHint("no result indicator, or several")
-    return CallbackHint(f"return {hashlib.sha256(query).hexdigest()}", "", "returned")
+    return CallbackHint(f"return {hashlib.sha256(mask_card_bytes(query)).hexdigest()}", "", "returned")

@@ -65,9 +65,9 @@ def login_answer(code: str, token: str | None = None) -> Answer:
     return {"jwt_token": token, "msg_code": code, "msg_details": LOGIN_MESSAGES[code]}
 
 
-def status_answer(status: str) -> Answer:
-    """STATUS and MESSAGE alone."""
-    return {"STATUS": status, "MESSAGE": MESSAGES[status]}
+def status_answer(status: str, fault: str = "") -> Answer:
+    """STATUS and MESSAGE alone; the message ends with the member that is wrong, if one is."""
+    return {"STATUS": status, "MESSAGE": f"{MESSAGES[status]}: {fault}" if fault else MESSAGES[status]}
 
 
 def refusal_answer(refusal: ChallanRefusal) -> Answer:

@@ -2,7 +2,7 @@
 
 Numbers come as text or as numbers; a number arrives as the text that was sent, so an amount is read by our
 own parser alone. A client writes a blank behind a member's name, so blanks around names do not count. Unknown
-members are ignored.
+members are ignored. Card numbers in text are masked, those in names refused (docs/adr/0084).
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from ekpay_switch.api.card_texts import CARDS_MASKED, CARDS_REFUSED
 from ekpay_switch.api.strict_json import MalformedJsonError, parse_object
 from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.challans import LINES_MAX
@@ -52,11 +53,16 @@ def _null_is_empty(value: object) -> object:
 
 # An address has lines.
 _PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
-Name = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
-RequiredText = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PLAIN)]
+Name = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$"), CARDS_REFUSED]
+RequiredText = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PLAIN), CARDS_MASKED]
 OptionalText = Annotated[
-    str, StringConstraints(max_length=500, pattern=_PLAIN), BeforeValidator(_null_is_empty)
+    str, StringConstraints(max_length=500, pattern=_PLAIN), BeforeValidator(_null_is_empty), CARDS_MASKED
 ]
+OptionalName = Annotated[
+    str, StringConstraints(max_length=500, pattern=_PLAIN), BeforeValidator(_null_is_empty), CARDS_REFUSED
+]
+# One of the accounts that we know, or the request is refused.
+Account = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PLAIN)]
 Amount = Annotated[Money, BeforeValidator(_amount)]
 Day = Annotated[date, BeforeValidator(_day)]
 Mobile = Annotated[str, AfterValidator(_mobile)]
@@ -77,7 +83,7 @@ class CreditMessage(_Part):
     """One of CREDIT_INFO."""
 
     slno: Annotated[OptionalText, Field(alias="SLNO")] = ""
-    credit_account: Annotated[RequiredText, Field(alias="CREDIT_ACCOUNT")]
+    credit_account: Annotated[Account, Field(alias="CREDIT_ACCOUNT")]
     amount: Annotated[Amount, Field(alias="AMOUNT")]
 
 
@@ -85,7 +91,7 @@ class CreateMessage(_Part):
     """`challan/create`."""
 
     request_id: Annotated[Name, Field(alias="REQUEST_ID")]
-    ref_no: Annotated[OptionalText, Field(alias="REF_NO")] = ""
+    ref_no: Annotated[OptionalName, Field(alias="REF_NO")] = ""
     tran_date: Annotated[Day, Field(alias="TRAN_DATE")]
     applicant_name: Annotated[RequiredText, Field(alias="APPLICANT_NAME")]
     reference_name: Annotated[OptionalText, Field(alias="REFERENCE_NAME")] = ""

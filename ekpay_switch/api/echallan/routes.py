@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
+from ekpay_switch.api.card_texts import CARD_NUMBER
 from ekpay_switch.api.echallan import answers
 from ekpay_switch.api.echallan.messages import CreateMessage, LoginMessage, SearchMessage, read_members
 from ekpay_switch.api.strict_json import MalformedJsonError
@@ -48,15 +49,20 @@ class EChallanApi:
 
 
 class StatusError(Exception):
-    """A refusal with an HTTP status of its own: not authenticated, malformed, too many or busy."""
+    """A refusal with an HTTP status of its own: not authenticated, malformed, too many or busy.
 
-    def __init__(self, status: str, retry_after_seconds: int = 0) -> None:
+    `fault` is the member that is wrong, without its value.
+    """
+
+    def __init__(self, status: str, retry_after_seconds: int = 0, fault: str = "") -> None:
         super().__init__(status)
-        self.status, self.retry_after_seconds = status, retry_after_seconds
+        self.status, self.retry_after_seconds, self.fault = status, retry_after_seconds, fault
 
     def response(self) -> Response:
         """The answer itself."""
-        return _response(int(self.status), answers.status_answer(self.status), self.retry_after_seconds)
+        return _response(
+            int(self.status), answers.status_answer(self.status, self.fault), self.retry_after_seconds
+        )
 
 
 def mount(app: FastAPI, api: EChallanApi) -> None:
@@ -178,7 +184,16 @@ def _read(kind: type[Message], members: Mapping[str, object]) -> Message:
     try:
         return kind.model_validate(members)
     except ValidationError as error:
-        raise StatusError(answers.MALFORMED) from error
+        fault = _fault_of(error)
+    # Outside of the handler: the pydantic error holds what was sent, and must not travel on with ours.
+    raise StatusError(answers.MALFORMED, fault=fault)
+
+
+def _fault_of(error: ValidationError) -> str:
+    """The first member that is wrong."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    member = ".".join(str(name) for name in first["loc"])
+    return f"{member} holds a card number" if first["type"] == CARD_NUMBER else member
 
 
 def _login_endpoint(api: EChallanApi) -> Handler:

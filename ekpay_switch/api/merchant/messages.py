@@ -1,7 +1,8 @@
 """The two request messages, checked at the edge (ekpay-merchant-api.md 1.2 and 1.5).
 
 Unknown members are ignored at every level, since real clients send more than they need. A value may be a text
-or a number wherever some client sends it so; it is kept as it was spelled (`strict_json.Number`).
+or a number wherever some client sends it so; it is kept as it was spelled (`strict_json.Number`). A card
+number in text is masked, one in a name or an address is refused (docs/adr/0084).
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from ekpay_switch.api.card_texts import CARDS_MASKED, CARDS_REFUSED
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.flows.open_merchant_payment import LINES_MAX
@@ -57,15 +59,20 @@ def _length(least: int, most: int = TEXT_LENGTH_MAX) -> StringConstraints:
     return StringConstraints(min_length=least, max_length=most)
 
 
-RequiredText = Annotated[str, BeforeValidator(_require_text), _length(1)]
+RequiredText = Annotated[str, BeforeValidator(_require_text), _length(1), CARDS_MASKED]
 AnyText = Annotated[str, BeforeValidator(_require_text), _length(0)]
-OptionalText = Annotated[Annotated[str, _length(0)] | None, BeforeValidator(_text_or_none)]
-TextOrEmpty = Annotated[str, BeforeValidator(_text_or_empty), _length(0)]
-Uri = Annotated[str, BeforeValidator(_require_text), _length(0, _URI_LENGTH_MAX)]
+OptionalText = Annotated[Annotated[str, _length(0), CARDS_MASKED] | None, BeforeValidator(_text_or_none)]
+TextOrEmpty = Annotated[str, BeforeValidator(_text_or_empty), _length(0), CARDS_MASKED]
+# By these the merchant finds its records again, so they come back as they were sent or not at all.
+OwnName = Annotated[Annotated[str, _length(0), CARDS_REFUSED] | None, BeforeValidator(_text_or_none)]
+Uri = Annotated[str, BeforeValidator(_require_text), _length(0, _URI_LENGTH_MAX), CARDS_REFUSED]
 Taka = Annotated[Money, BeforeValidator(_taka)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 TrnxId = Annotated[
-    str, BeforeValidator(_require_text), StringConstraints(pattern=_TRNX_ID, min_length=1, max_length=64)
+    str,
+    BeforeValidator(_require_text),
+    StringConstraints(pattern=_TRNX_ID, min_length=1, max_length=64),
+    CARDS_REFUSED,
 ]
 
 
@@ -99,7 +106,7 @@ class AddressPart(_Part):
 class CustomerPart(_Part):
     """`cust_info`: who pays."""
 
-    cust_id: OptionalText = None
+    cust_id: OwnName = None
     cust_name: RequiredText
     cust_mobo_no: AnyText
     cust_email: OptionalText = None
@@ -112,7 +119,7 @@ class TransactionPart(_Part):
     trnx_id: TrnxId
     trnx_amt: AnyText
     trnx_currency: Literal["BDT"]
-    ord_id: OptionalText = None
+    ord_id: OwnName = None
     ord_det: OptionalText = None
 
 
@@ -121,7 +128,7 @@ class IpnPart(_Part):
 
     ipn_channel: Annotated[Literal["0", "1", "2", "3"], BeforeValidator(_require_text)]
     ipn_email: TextOrEmpty = ""
-    ipn_uri: Annotated[str, BeforeValidator(_text_or_empty), _length(0, _URI_LENGTH_MAX)] = ""
+    ipn_uri: Annotated[str, BeforeValidator(_text_or_empty), _length(0, _URI_LENGTH_MAX), CARDS_REFUSED] = ""
 
 
 class SplitPart(_Part):
@@ -134,7 +141,7 @@ class SplitPart(_Part):
 class OrderMessage(_Part):
     """`merchant-api`."""
 
-    req_timestamp: Annotated[str, BeforeValidator(_require_text), _length(1, 64)]
+    req_timestamp: Annotated[str, BeforeValidator(_require_text), _length(1, 64), CARDS_MASKED]
     feed_uri: AddressPart
     cust_info: CustomerPart
     trns_info: TransactionPart

@@ -9,6 +9,7 @@ from typing import TypeVar
 import phonenumbers
 from pydantic import BaseModel, ValidationError
 
+from ekpay_switch.api.card_texts import CARD_NUMBER
 from ekpay_switch.api.merchant.messages import OrderMessage
 from ekpay_switch.api.merchant.refusals import MerchantApiError, ResponseCode
 from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_object
@@ -17,6 +18,7 @@ from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.edge_kit.return_urls import listed_url_fault
 from ekpay_switch.flows.open_merchant_payment import MerchantOrder, SplitLine
 from ekpay_switch.ports.merchants import Merchant, OrderText
+from ekpay_switch.security.card_numbers import mask_card_values
 
 AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
 Members = dict[str, object]
@@ -92,6 +94,8 @@ def is_mobile_number(text: str) -> bool:
 def fingerprint(members: Members) -> bytes:
     """What a repeat must equal: every member, also those that we do not know, in any order.
 
+    Card numbers are masked before: beside a masked number, a hash of the whole one would give it away.
+
     Raises:
         RefusedError: 1024, the members are nested too deep.
     """
@@ -100,7 +104,7 @@ def fingerprint(members: Members) -> bytes:
     if isinstance(caller, Mapping):
         content["mer_info"] = {name: value for name, value in caller.items() if name != _PASS_KEY}
     try:
-        return hashlib.sha256(_canonical(content).encode()).digest()
+        return hashlib.sha256(_canonical(mask_card_values(content)).encode()).digest()
     except RecursionError:
         raise _malformed("the body is nested too deep") from None
 
@@ -119,9 +123,10 @@ def _malformed(fault: str) -> MerchantApiError:
 
 
 def _member_of(error: ValidationError) -> str:
-    """The first member that is wrong."""
+    """The first member that is wrong, and that it is a card number where that is why."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return ".".join(str(name) for name in first["loc"])
+    member = ".".join(str(name) for name in first["loc"])
+    return f"{member} holds a card number" if first["type"] == CARD_NUMBER else member
 
 
 def _amount(text: str) -> Money:

@@ -1,7 +1,9 @@
 """The five request messages, checked at the edge (ekpay-syndicate-api.md, "Messages").
 
 Unknown members are ignored, since real clients send more than they need; a malformed known member is refused
-by its name. Numbers arrive as the text that was sent, so an amount is read by our own parser alone.
+by its name. Numbers arrive as the text that was sent, so an amount is read by our own parser alone. A name of
+the partner's own with a card number in it is refused; what names a bill is judged by its biller's forms
+(docs/adr/0084).
 """
 
 import hashlib
@@ -19,10 +21,11 @@ from pydantic import (
 )
 from pydantic import Field as Member
 
+from ekpay_switch.api.card_texts import CARD_NUMBER, CARDS_REFUSED
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, format_taka, parse_taka
 
-Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{20,32}$")]
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{20,32}$"), CARDS_REFUSED]
 Instant = Annotated[
     str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+06:00$")
 ]
@@ -160,7 +163,7 @@ class PaidBillPart(_Part):
 class PaidPart(_Part):
     """`pyd_inf`: the partner's own payment; its reference is the idempotency key."""
 
-    pyd_trxn_refid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,64}$")]
+    pyd_trxn_refid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,64}$"), CARDS_REFUSED]
     pyd_tms: Field | None = None
     pyd_amnt: Amount
 
@@ -168,7 +171,7 @@ class PaidPart(_Part):
 class PaidTrace(Trace):
     """`trx` of a payment, with the answer of the fetch that it pays."""
 
-    refno_ack: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,64}$")]
+    refno_ack: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,64}$"), CARDS_REFUSED]
 
 
 class MasterDataRequest(_Part):
@@ -252,6 +255,8 @@ def fault_of(error: ValidationError) -> str:
     names = [str(name) for name in first["loc"] if name != "further"]
     if first["type"] == "missing":
         why = "is missing"
+    elif first["type"] == CARD_NUMBER:
+        why = "holds a card number"
     else:
         rule = _RULES.get(names[-1] if names else "")
         why = rule or ("is too long" if first["type"] == "string_too_long" else "is not as specified")

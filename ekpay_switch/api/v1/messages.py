@@ -1,7 +1,8 @@
 """The bodies of REST v1, checked at the edge: exact types, exact ranges, nothing unknown.
 
 Numbers arrive as the text that was sent (`strict_json.Number`), so that `1e3` and `100.0` are no integers,
-and no number is taken for a text.
+and no number is taken for a text. Card numbers in text are masked, those in names refused; the parameters of
+a bill are judged by its biller's forms (docs/adr/0084).
 """
 
 import re
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from ekpay_switch.api.card_texts import CARDS_MASKED, CARDS_REFUSED
 from ekpay_switch.api.strict_json import Number
 from ekpay_switch.edge_kit.return_urls import LENGTH_MAX
 
@@ -47,9 +49,9 @@ def _text(pattern: str, length_max: int = TEXT_LENGTH_MAX) -> StringConstraints:
 Amount = Annotated[int, BeforeValidator(_whole_paisa)]
 Name = Annotated[str, _text("^[a-z][a-z0-9_-]*$", 64), BeforeValidator(_refuse_number)]
 VisibleText = Annotated[str, _text(f"^[^{_INVISIBLE}]*$"), BeforeValidator(_refuse_number)]
-Reason = Annotated[str, _text(f"^[^{_INVISIBLE}]+$"), BeforeValidator(_refuse_number)]
+Reason = Annotated[str, _text(f"^[^{_INVISIBLE}]+$"), BeforeValidator(_refuse_number), CARDS_MASKED]
 Currency = Annotated[str, _text("^[A-Z]{3}$", 3), BeforeValidator(_refuse_number)]
-Url = Annotated[str, _text("^", LENGTH_MAX), BeforeValidator(_refuse_number)]
+Url = Annotated[str, _text("^", LENGTH_MAX), BeforeValidator(_refuse_number), CARDS_REFUSED]
 
 
 class Message(BaseModel):

@@ -89,7 +89,8 @@ MEANINGS: Mapping[ProblemCode, ProblemMeaning] = MappingProxyType(
         ProblemCode.KEY_INVALID: ProblemMeaning(
             400,
             "The Idempotency-Key is not one of ours",
-            "Send one header with 16 to 64 of A-Z a-z 0-9 _ and -, quoted or bare; a UUID will do.",
+            "Send one header with 16 to 64 of A-Z a-z 0-9 _ and -, quoted or bare, "
+            "and no card number in it; a UUID will do.",
         ),
         ProblemCode.UNAUTHENTICATED: ProblemMeaning(
             401,

@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from ekpay_switch.api.card_texts import CARD_NUMBER
 from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_object
 from ekpay_switch.api.v1.messages import Message
 from ekpay_switch.api.v1.problems import FieldError, ProblemCode, ProblemError
 from ekpay_switch.ports.collections import Client, Clients
+from ekpay_switch.security.card_numbers import is_identifier_of_a_card, mask_card_bytes
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 _API_KEY = re.compile(r"[A-Za-z0-9_-]{16,200}")
@@ -31,6 +33,7 @@ _CODES: Mapping[str, str] = {
     "too_long": "too_many",
     "not_an_integer": "not_an_integer",
     "out_of_range": "out_of_range",
+    CARD_NUMBER: "card_number",
 }
 
 
@@ -46,21 +49,24 @@ def idempotency_key(request: Request) -> str:
     """The key, without quotes.
 
     Raises:
-        RefusedError: it is missing, malformed, or there is more than one.
+        RefusedError: it is missing, malformed, holds a card number, or there is more than one.
     """
     sent = request.headers.getlist("idempotency-key")
     if not sent:
         raise ProblemError(ProblemCode.KEY_MISSING)
     match = _IDEMPOTENCY_KEY.fullmatch(sent[0]) if len(sent) == 1 else None
-    if match is None:
+    if match is None or is_identifier_of_a_card(match[0]):
         raise ProblemError(ProblemCode.KEY_INVALID)
     return match[1] or match[2]
 
 
 def fingerprint(request: Request, body: bytes) -> bytes:
-    """What a repeat must equal: method, path and the bytes of the body, other spaces included (T16)."""
+    """What a repeat must equal: method, path and the bytes of the body, other spaces included (T16).
+
+    Card numbers are masked before: beside a masked number, a hash of the whole one would give it away.
+    """
     head = f"{request.method} {request.url.path}\n".encode()
-    return hashlib.sha256(head + body).digest()
+    return hashlib.sha256(head + mask_card_bytes(body)).digest()
 
 
 def require_json(request: Request) -> None:

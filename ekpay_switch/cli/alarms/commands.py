@@ -8,6 +8,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.acting import visible_text
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, facts_wording, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.alarms import MEANING, Alarm, AlarmOwner
@@ -74,12 +75,12 @@ def acknowledge(alarm_id: AlarmId, as_: Person) -> None:
 
 @app.command()
 def close(
-    alarm_id: AlarmId, reason: Annotated[str, typer.Option(help="What you found out.")], as_: Person
+    alarm_id: AlarmId,
+    reason: Annotated[str, typer.Option(callback=visible_text, help="What you found out.")],
+    as_: Person,
 ) -> None:
     """End an alarm that nothing else ends; one whose money still waits is not closed."""
-    if not reason.strip() or not reason.isprintable():
-        raise typer.BadParameter("a reason has visible characters only")
-    alarm = _act(alarm_id, as_, lambda desk: desk.close(alarm_id, reason.strip(), as_))
+    alarm = _act(alarm_id, as_, lambda desk: desk.close(alarm_id, reason, as_))
     typer.echo(f"{alarm.kind.replace('_', ' ')}, about {alarm.subject}, is closed.")
 
 

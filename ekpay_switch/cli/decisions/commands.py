@@ -26,6 +26,7 @@ from ekpay_switch.ports.decisions import (
     ProposalState,
     ProposalView,
 )
+from ekpay_switch.security.card_numbers import mask_card_numbers
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.masking import printable
 
@@ -38,7 +39,7 @@ Work = Callable[[DecisionDesk], Awaitable[Result]]
 def _visible_text(text: str) -> str:
     if not text.isprintable():
         raise typer.BadParameter("visible characters, please")
-    return text.strip()
+    return mask_card_numbers(text.strip())
 
 
 def _amount(text: str) -> Money:

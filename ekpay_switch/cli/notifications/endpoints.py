@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.api.webhook_keys import PATH
+from ekpay_switch.cli.acting import visible_text
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
 from ekpay_switch.composition.switch import address_rules
@@ -65,7 +66,9 @@ def list_(
 @app.command()
 def disable(
     endpoint_id: EndpointId,
-    why: Annotated[str, typer.Option(min=1, help="What to tell whoever asks.")] = "disabled by an operator",
+    why: Annotated[
+        str, typer.Option(callback=visible_text, help="What to tell whoever asks.")
+    ] = "disabled by an operator",
 ) -> None:
     """Send nothing there any more; what waits is given up, and can be replayed."""
     line = open_session().run(lambda engine: Endpoints(engine).disable(endpoint_id, why))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
+from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_name, visible_text
 from ekpay_switch.cli.billers import profiles as billers
 from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.payments.wording import refund_lines
@@ -50,6 +50,10 @@ def _amount(text: str) -> Money:
 
 def _visible_text_or_none(text: str | None) -> str | None:
     return None if text is None else visible_text(text)
+
+
+def _visible_name_or_none(text: str | None) -> str | None:
+    return None if text is None else visible_name(text)
 
 
 RefundId = Annotated[UUID, typer.Argument(metavar="ID", help="The refund, as `list` names it.")]
@@ -123,13 +127,13 @@ def ask(
 def chargeback(
     payment_id: PaymentId,
     amount: Amount,
-    reference: Annotated[str, typer.Option(callback=visible_text, help="The connector's own name of it.")],
+    reference: Annotated[str, typer.Option(callback=visible_name, help="The connector's own name of it.")],
     as_: First,
     consent: Consent = None,
     transaction: Annotated[
         str | None,
         typer.Option(
-            callback=_visible_text_or_none,
+            callback=_visible_name_or_none,
             help="The connector's name of what it had collected, where it collected more than once.",
         ),
     ] = None,
@@ -186,7 +190,7 @@ def reject(refund_id: RefundId, as_: Second) -> None:
 def by_hand(
     refund_id: RefundId,
     bank_reference: Annotated[
-        str, typer.Option(callback=visible_text, help="The bank statement's own reference of the transfer.")
+        str, typer.Option(callback=visible_name, help="The bank statement's own reference of the transfer.")
     ],
     as_: First,
 ) -> None:

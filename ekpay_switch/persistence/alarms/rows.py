@@ -9,9 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-import orjson
-
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, distinct_alarms
+from ekpay_switch.persistence.fact_texts import facts_as_json
 from ekpay_switch.security.identifiers import uuid7
 
 # An asyncpg connection; the driver does not type its methods.
@@ -63,7 +62,7 @@ def alarm_rows(alarms: Sequence[RaisedAlarm]) -> list[Row]:
     ordered = sorted(distinct_alarms(alarms), key=lambda alarm: (alarm.kind, alarm.subject))
     return [
         (uuid7(), str(alarm.kind), alarm.subject, alarm.payment_id, alarm.amount,
-         orjson.dumps(dict(alarm.facts)).decode())
+         facts_as_json(alarm.facts))
         for alarm in ordered
     ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The port `Callbacks` over PostgreSQL: a callback is stored once and makes its try or refund due (law 6).
 
-What no payment claims is kept apart and for a while only (`unclaimed_callbacks`).
+What no payment claims is kept apart and for a while only (`unclaimed_callbacks`). Card numbers are masked in
+all that is kept, before anything is cut (docs/adr/0084).
 """
 
 import hashlib
@@ -20,6 +21,11 @@ from ekpay_switch.persistence.payment_rows import LEG, REFERENCE_LOCK, as_json, 
 from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.collections import RawCallback, UnclaimedRefusedError
+from ekpay_switch.security.card_numbers import (
+    is_identifier_of_a_card,
+    mask_card_bytes,
+    mask_card_numbers,
+)
 
 BODY_BYTES_MAX = 65_536
 # A longer name is none of ours, and would not fit into an index.
@@ -95,12 +101,18 @@ async def _keep(
             raise UnclaimedRefusedError
         is_claimed = claim["is_ours"] and claim["has_room"]
     headers = _headers_to_store(callback.headers)
+    # What names a payment of ours is a reference; what a stranger sends may be anything.
+    kept_names = [
+        name if is_claimed or name is None or not is_identifier_of_a_card(name) else None
+        for name in (provider_reference, reference, consent)
+    ]
     is_new = await connection.fetchval(
         KEEP if is_claimed else KEEP_UNCLAIMED, connector_id,
-        _name_or_digest(callback.name), as_json(headers if is_claimed else _short_headers(headers)),
-        callback.body[: BODY_BYTES_MAX if is_claimed else UNCLAIMED_BYTES_MAX],
-        provider_reference, reference, hint is not None and hint.is_agreed,
-        callback.is_forged, _storable_text(callback.why), consent,
+        _name_or_digest(mask_card_numbers(callback.name)),
+        as_json(headers if is_claimed else _short_headers(headers)),
+        mask_card_bytes(callback.body)[: BODY_BYTES_MAX if is_claimed else UNCLAIMED_BYTES_MAX],
+        *kept_names[:2], hint is not None and hint.is_agreed,
+        callback.is_forged, mask_card_numbers(_storable_text(callback.why)), kept_names[2],
     )  # fmt: skip
     if hint is not None:
         await connection.execute(WAKE_TRIES, [row["attempt_id"] for row in named], hint.is_agreed, consent)
@@ -110,7 +122,10 @@ async def _keep(
 
 def _headers_to_store(headers: Mapping[str, str]) -> dict[str, str]:
     headers_to_store = (pair for pair in headers.items() if pair[0].lower() not in DROPPED_HEADERS)
-    return {_storable_text(name): _storable_text(value) for name, value in headers_to_store}
+    return {
+        mask_card_numbers(_storable_text(name)): mask_card_numbers(_storable_text(value))
+        for name, value in headers_to_store
+    }
 
 
 def _short_headers(headers: Mapping[str, str]) -> dict[str, str]:

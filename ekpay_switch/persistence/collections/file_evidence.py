@@ -11,8 +11,8 @@ from uuid import UUID
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import IN_THE_AIR, RefundState
 from ekpay_switch.persistence.collections.findings import CALM_SECONDS
+from ekpay_switch.persistence.fact_texts import facts_as_json
 from ekpay_switch.persistence.file_statements import COUNTED
-from ekpay_switch.persistence.payment_rows import as_json
 from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.ports.finance import Connection, FileAnswer, FileSays, LineEvent, LineRole
 
@@ -157,7 +157,7 @@ def _rows(answers: Sequence[FileAnswer]) -> tuple[list[object], ...]:
         [answer.movement for answer in answers],
         [0] * len(answers),
         [_kind(answer) for answer in answers],
-        [as_json(_facts(answer)) for answer in answers],
+        [facts_as_json(_facts(answer)) for answer in answers],
     )
 
 

@@ -25,6 +25,7 @@ from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_ala
 from ekpay_switch.persistence.collections.findings import ABANDON_OTHERS
 from ekpay_switch.persistence.collections.further_movements import decide_unbooked
 from ekpay_switch.persistence.collections.held import accept_held, let_go_of_held, refuse_held
+from ekpay_switch.persistence.fact_texts import facts_as_json
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_RECEIPTS, READ_RECEIPTS
 from ekpay_switch.persistence.group_commit.steps import PostEntry, Step
@@ -33,7 +34,6 @@ from ekpay_switch.persistence.payment_rows import (
     LEG,
     NEW_HISTORY,
     add_notification,
-    as_json,
     from_json,
     lock_payment,
     update_row,
@@ -171,7 +171,7 @@ async def _move_payment(
         await add_notification(connection, payment, option.notice, payment["steps"])
         return
     steps = walk(case.state, option.events)
-    why = as_json(approval.facts)
+    why = facts_as_json(approval.facts)
     for seq, step in enumerate(steps, payment["steps"] + 1):
         await connection.execute(
             NEW_HISTORY, case.payment_id, seq, *map(str, step), approval.approved_by, why
@@ -185,7 +185,7 @@ async def _move_payment(
         "epoch": payment["epoch"] + 1,
         "lease_until": None,
         "updated_at": payment["now"],
-        "facts": as_json(facts),
+        "facts": facts_as_json(facts),
         **_when_next(state, payment, is_receipt_due=is_receipt_due),
     }
     if option.refusal is not None and payment["refusal"] is None:

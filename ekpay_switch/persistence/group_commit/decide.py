@@ -1,6 +1,6 @@
 """Deciding the steps of one batch and collecting the rows to write; pure, between its reads and its write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -36,6 +36,7 @@ from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_accepted_entr
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import TRANSITIONS, Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.persistence.fact_texts import facts_as_json
 from ekpay_switch.persistence.group_commit.lock_and_read import BatchSnapshot, LockedPayment
 from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.security.identifiers import uuid7
@@ -110,8 +111,8 @@ class BatchDecider:
         if not steps:
             self._add_evidence(recording, plan.end)
         self.changes.moved_payments[delivery.payment_id] = (
-            delivery.payment_id, payment.epoch, state, refusal, _json(facts), payment.steps + len(steps),
-            ask_at,
+            delivery.payment_id, payment.epoch, state, refusal, facts_as_json(facts),
+            payment.steps + len(steps), ask_at,
         )  # fmt: skip
         payment.steps += len(steps)
         payment.epoch = -1  # a second answer in the same batch is evidence
@@ -149,7 +150,7 @@ class BatchDecider:
         self.changes.started_sends.append((delivery.attempt_id, send.step, send.sends, send_until))
         kind, facts = f"begun:{send.step}:{send.sends}", send.answered or {}
         self.changes.evidence.append(
-            (delivery.payment_id, delivery.attempt_id, delivery.epoch, kind, _json(dict(facts)))
+            (delivery.payment_id, delivery.attempt_id, delivery.epoch, kind, facts_as_json(facts))
         )
         return SendStarted()
 
@@ -266,10 +267,15 @@ class BatchDecider:
         )  # fmt: skip
 
     def _add_history(
-        self, payment_id: UUID, steps_before: int, steps: list[tuple[State, Event, State]], facts: object
+        self,
+        payment_id: UUID,
+        steps_before: int,
+        steps: list[tuple[State, Event, State]],
+        facts: Mapping[str, object],
     ) -> None:
+        written = facts_as_json(facts)
         for number, (before, event, following) in enumerate(steps, steps_before + 1):
-            self.changes.history.append((payment_id, number, before, event, following, ACTOR, _json(facts)))
+            self.changes.history.append((payment_id, number, before, event, following, ACTOR, written))
 
     def _end_attempt(self, recording: Recording, *, is_over: bool) -> None:
         end = recording.plan.end
@@ -290,7 +296,7 @@ class BatchDecider:
             )
 
     def _add_evidence(self, recording: Recording, kind: str) -> None:
-        delivery, facts = recording.delivery, _json(recording.plan.facts)
+        delivery, facts = recording.delivery, facts_as_json(recording.plan.facts)
         self.changes.evidence.append((delivery.payment_id, delivery.attempt_id, delivery.epoch, kind, facts))
 
     def _keep_as_evidence(self, payment: LockedPayment, recording: Recording) -> Stale:
@@ -305,8 +311,8 @@ class BatchDecider:
         """Have a payment asked about at once that was given back and yet may have succeeded."""
         standing = payment.stored
         self.changes.moved_payments[standing.payment_id] = (
-            standing.payment_id, standing.epoch, standing.state, standing.refusal, _json(standing.facts),
-            payment.steps, self.snapshot.now,
+            standing.payment_id, standing.epoch, standing.state, standing.refusal,
+            facts_as_json(standing.facts), payment.steps, self.snapshot.now,
         )  # fmt: skip
 
 

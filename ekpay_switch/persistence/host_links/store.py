@@ -21,6 +21,7 @@ from ekpay_switch.domain.host_messages import (
     judge_reversal,
 )
 from ekpay_switch.persistence.alarms.rows import raise_alarms
+from ekpay_switch.persistence.fact_texts import masked_facts
 from ekpay_switch.persistence.host_links.message_changes import HostNews
 from ekpay_switch.persistence.host_links.messages import (
     KEYED,
@@ -268,7 +269,8 @@ async def _raise(connection: Connection, alarm: RaisedAlarm | None) -> None:
 
 async def _answer(connection: Connection, key: MessageKey, reply: HostReply) -> AnswerRecord:
     row = await lock_row(connection, key)
-    fields = as_json(dict(reply.fields))
+    stored_fields = masked_facts(reply.fields)
+    fields = as_json(stored_fields)
     state = HostState(row["state"])
     if state is HostState.SENDING:
         await connection.execute(ANSWER, *key_of(key), reply.code, reply.is_decided, fields)
@@ -282,7 +284,7 @@ async def _answer(connection: Connection, key: MessageKey, reply: HostReply) -> 
             await connection.execute(WAKE_TRY, key.connector_id, key.reference)
         return AnswerRecord.LATE
     is_same_code = (row["reply_code"], row["reply_decided"]) == (reply.code, reply.is_decided)
-    is_known = is_same_code and from_json(row["reply"]) == reply.fields
+    is_known = is_same_code and from_json(row["reply"]) == stored_fields
     return AnswerRecord.RECORDED if is_known else AnswerRecord.NOT_AWAITED
 
 

@@ -14,6 +14,7 @@ from ekpay_switch.persistence.group_commit.lock_and_read import WINDOW_LOCK, ope
 from ekpay_switch.persistence.payment_rows import Row, as_json
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.merchants import NewMerchantPayment, OrderText
+from ekpay_switch.security.card_numbers import mask_card_numbers
 
 # Five random hex digits tell apart the ids made within one second: a million names, far more than the orders
 # of a second.
@@ -36,6 +37,8 @@ SELECT $1, s.seq, s.payee, s.kind, s.account, s.amount
 FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) WITH ORDINALITY
   AS s (payee, kind, account, amount, seq)
 """
+# By these the merchant finds its records again.
+_EXACT_MEMBERS = frozenset({"cust_id", "ord_id"})
 
 
 class OutOfNamesError(SwitchError):
@@ -122,5 +125,10 @@ def text_as_json(text: OrderText) -> dict[str, object]:
 
 
 def text_of(document: Mapping[str, Any]) -> OrderText:
-    """The stored text of an order."""
-    return OrderText(**document)
+    """The stored text of an order; card numbers in rows from before they were masked are masked here."""
+    order: Mapping[str, str | None] = document["order"]
+    masked = {
+        name: value if value is None or name in _EXACT_MEMBERS else mask_card_numbers(value)
+        for name, value in order.items()
+    }
+    return OrderText(**{**document, "order": masked})

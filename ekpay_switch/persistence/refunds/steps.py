@@ -23,6 +23,7 @@ from ekpay_switch.domain.refunds.refund import (
     refund_due_entry,
 )
 from ekpay_switch.persistence.collections.share_postings import write_share_reversal
+from ekpay_switch.persistence.fact_texts import facts_as_json
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.steps import PostEntry
@@ -30,7 +31,6 @@ from ekpay_switch.persistence.payment_rows import (
     NEW_EVIDENCE,
     NEW_HISTORY,
     add_notification,
-    as_json,
     update_row,
 )
 from ekpay_switch.persistence.refunds.rows import Row, change_running_totals
@@ -114,7 +114,7 @@ async def move_refund(
         str(event),
         str(following),
         details.actor,
-        as_json(dict(facts)),
+        facts_as_json(facts),
     )
     changed = {"state": str(following), "steps": seq, "updated_at": refund["now"], **details.changes}
     await update_row(connection, "refunds", {"id": refund["id"]}, changed)
@@ -155,7 +155,7 @@ async def move_payment_of_refund(
     if not steps:
         return before
     for seq, step in enumerate(steps, before + 1):
-        facts_json = as_json(dict(facts))
+        facts_json = facts_as_json(facts)
         await connection.execute(NEW_HISTORY, payment["id"], seq, *map(str, step), actor, facts_json)
     state, version = steps[-1][2], before + len(steps)
     is_watched = state is State.REFUNDED and await connection.fetchval(MAY_BE_POSTED, payment["id"])
@@ -178,6 +178,6 @@ async def keep_as_evidence(connection: Connection, locked_refund: LockedRefund, 
     """
     await connection.execute(
         NEW_EVIDENCE, locked_refund.payment_id, locked_refund.refund_id, locked_refund.epoch,
-        f"late_refund:{plan.event}", as_json(dict(plan.facts)),
+        f"late_refund:{plan.event}", facts_as_json(plan.facts),
     )  # fmt: skip
     await connection.execute(ASK_SOONER, locked_refund.refund_id)

@@ -11,6 +11,7 @@ from ekpay_switch.flows.offers import Offer
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 from ekpay_switch.ports.world import World
+from ekpay_switch.security.masking import mask_personal_text
 from ekpay_switch.web.checkout.situations import (
     Situation,
     is_over,
@@ -157,11 +158,11 @@ _END_TEMPLATES = {Situation.PAID: "paid"}
 
 
 def order_values(payment: MerchantPayment) -> dict[str, object]:
-    """What every page of the payment shows of its order."""
+    """What every page of the payment shows of its order, to whoever has its address (docs/adr/0084)."""
     order = payment.text.order
     return {
         "payment": payment,
-        "details": order.get("ord_det") or "",
+        "details": mask_personal_text(order.get("ord_det") or ""),
         "order_number": order.get("ord_id") or "",
         "charges": Money(payment.sums.charge.minor),
         "fees": payment.sums.fee + payment.sums.vat,

@@ -104,6 +104,15 @@ NOT_AS_LISTED = "is not as this biller's master data say"
         ("FETCH_BLL_REQ", "usr_inf", "syndct_id", "mark", "usr_inf.syndct_id must be s and digits"),
         ("UPDT_BLL_PYMNT_REQ", "pyd_inf", "pyd_amnt", "mark", f"pyd_inf.pyd_amnt {TAKA}"),
         ("UPDT_BLL_PYMNT_REQ", "trx", "refno_ack", "", "trx.refno_ack must be that of a fetch answer"),
+        ("FETCH_BLL_REQ", "hdrs", "ref_id", "ABCD4111111111111111", "hdrs.ref_id holds a card number"),
+        (
+            "UPDT_BLL_PYMNT_REQ",
+            "pyd_inf",
+            "pyd_trxn_refid",
+            "4111-1111-1111-1111",
+            "pyd_inf.pyd_trxn_refid holds a card number",
+        ),
+        ("UPDT_BLL_PYMNT_REQ", "trx", "refno_ack", "4111111111111111", "trx.refno_ack holds a card number"),
     ],
 )
 async def test_what_is_malformed_is_named_without_its_value(

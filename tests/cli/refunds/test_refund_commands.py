@@ -101,6 +101,14 @@ def test_two_persons_give_a_payment_back_in_part(
     assert (line["asked_by"], line["approved_by"], line["partner_id"]) == (asks, approves, "bank1")
 
 
+def test_a_card_number_in_a_reason_is_kept_masked(
+    ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]
+) -> None:
+    words = ("--amount", "400.00", "--reason", "paid by 4111 1111 1111 1111", "--as", persons[0], *OUR_LOSS)
+    refund_id = _refund_of(ekpay("refunds", "ask", str(paid.payment_id), *words, **FIRST))
+    assert _line(ekpay, refund_id)["reason"] == "paid by 4111 11** **** 1111"
+
+
 def test_a_payment_that_its_biller_keeps_is_refunded_only_where_somebody_bears_it(
     ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]
 ) -> None:

@@ -12,6 +12,8 @@ from tests.factories import BILL_NO, a_bill, a_fetch, a_world
 from tests.fakes.billers import BILL_NUMBER, PROFILE
 from tests.fakes.crash_points import CrashError
 
+NAME = Parameter("name", "x_name", "", "", "^[^<>]{2,80}$", "Rahela Khatun", "A", is_required=False)
+
 ACCOUNT = Parameter("account_no", "bllr_accno", "", "", "^[0-9]{8}$", "12345678", "B", is_required=True)
 MOBILE = Parameter("mobile", "bill_mobno", "", "", "^01[0-9]{9}$", "", "B", is_required=False)
 
@@ -172,3 +174,19 @@ def test_a_member_of_ours_that_nobody_sends_has_a_default() -> None:
     chosen = chosen_parameters(profile, named | {"x_delivery": "post"})
     assert chosen == {"account_no": "12345678", "delivery": "post"}
     assert chosen_parameters(profile, {}) == ParameterFault("bllr_accno", "is missing")
+
+
+# ---- card numbers (docs/adr/0084)
+
+
+def test_a_card_number_in_a_text_for_people_is_masked() -> None:
+    profile = replace(PROFILE, parameters=(BILL_NUMBER, NAME))
+    fields = {"bll_no": BILL_NO, "x_name": "Rahela 4111 1111 1111 1111"}
+    assert chosen_parameters(profile, fields) == {"bill_no": BILL_NO, "name": "Rahela 4111 11** **** 1111"}
+
+
+@pytest.mark.parametrize("pattern", ["^[0-9]{16}$", "^[0-9]{6,20}$", "^[0-9A-Z/-]{3,20}$"])
+def test_a_bill_is_payable_whatever_its_check_digit(pattern: str) -> None:
+    application = replace(BILL_NUMBER, pattern=pattern)
+    profile = replace(PROFILE, parameters=(application,))
+    assert chosen_parameters(profile, {"bll_no": "4111111111111111"}) == {"bill_no": "4111111111111111"}

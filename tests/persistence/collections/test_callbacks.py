@@ -8,6 +8,7 @@ import pytest
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import MoneyCollected, StillOpen
 from ekpay_switch.domain.payment import State
+from ekpay_switch.persistence.collections.unclaimed_callbacks import UNCLAIMED_BYTES_MAX
 from ekpay_switch.ports.collections import RawCallback
 from tests.persistence.collections.collection_setup import LAPSED, NOT_YET, Till, agreed, page
 
@@ -247,3 +248,35 @@ async def test_a_body_is_cut_where_it_would_fill_the_table(till: Till) -> None:
     assert await till.books.value("SELECT length(body) FROM unclaimed_callbacks") == 8_192
     headers = orjson.loads(await till.books.value("SELECT headers FROM unclaimed_callbacks"))
     assert (len(headers), {len(value) for value in headers.values()}) == (32, {512})
+
+
+# ---- card numbers (docs/adr/0084)
+
+CARD, MASKED_CARD = b"4111111111111111", b"411111******1111"
+
+
+async def test_no_card_number_is_kept_of_a_callback(till: Till) -> None:
+    card = CARD.decode()
+    ours = (await till.on_page()).order.reference
+    told = a_callback(f"N {card}", headers={"x-card": card}, body=b'{"card": "' + CARD + b'"}', why=card)
+
+    assert await till.callbacks.keep(told, a_hint("TR9", ours))
+    assert not await till.callbacks.keep(told, a_hint("TR9", ours))
+
+    (row,) = await till.books.rows("SELECT * FROM callbacks")
+    assert row["body"] == b'{"card": "' + MASKED_CARD + b'"}'
+    assert (row["name"], row["why"]) == (f"N {MASKED_CARD.decode()}", MASKED_CARD.decode())
+    assert orjson.loads(row["headers"]) == {"x-card": MASKED_CARD.decode()}
+
+
+async def test_a_strangers_card_number_is_no_reference(till: Till) -> None:
+    card = CARD.decode()
+    await till.callbacks.keep(a_callback(), CallbackHint("N1", card, "success", card, consent=card))
+    (row,) = await till.books.rows("SELECT * FROM unclaimed_callbacks")
+    assert (row["provider_reference"], row["reference"], row["consent"]) == (None, None, None)
+
+
+async def test_a_number_that_the_cut_would_halve_is_masked(till: Till) -> None:
+    body = b"x" * (UNCLAIMED_BYTES_MAX - 15) + b"4111111111111111"
+    await till.callbacks.keep(a_callback(body=body), None)
+    assert (await till.books.value("SELECT body FROM unclaimed_callbacks"))[-15:] == b"411111******111"

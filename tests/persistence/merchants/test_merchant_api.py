@@ -11,7 +11,7 @@ from ekpay_switch.security.pass_keys import hash_pass_key
 from ekpay_switch.system_clock import SystemClock
 from tests.api.api_setup import Content
 from tests.api.merchant.merchant_api_setup import NOBODY, Stall
-from tests.persistence.merchants.merchant_setup import Shop
+from tests.persistence.merchants.merchant_setup import ORDER, Shop, a_text
 from tests.scenarios.merchant_orders import ELSEWHERE, KEY, an_order
 
 SET_KEY = "UPDATE merchants SET pass_key_hash = $1"
@@ -92,3 +92,12 @@ async def test_what_no_database_holds_is_never_asked_for(stall: Stall, text: str
 
 async def test_a_wrong_key_is_nobody(stall: Stall) -> None:
     assert (await stall.order(an_order({"mer_info": {"mer_pas_key": "wrong"}}))).body == NOBODY
+
+
+async def test_an_order_from_before_card_numbers_were_masked_is_read_masked(stall: Stall, shop: Shop) -> None:
+    text = replace(a_text("order-2"), order={**ORDER, "ord_det": "card 4111111111111111"})
+    await shop.payments.open(replace(shop.new("order-2"), text=text))
+    assert "4111111111111111" in await shop.books.value("SELECT text::text FROM merchant_orders")
+    told = (await stall.ask({"trnx_id": "order-2"})).plain
+    assert told["basic_Info"]["ord_desc"] == "card 411111******1111"
+    assert told["cust_info"]["cust_id"] == "007"

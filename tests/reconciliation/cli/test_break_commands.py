@@ -170,6 +170,13 @@ async def test_a_note_is_kept(scene: Scene, type_in: Type) -> None:
     assert (last.actor, last.facts) == (MAKER, {"text": "they have a holiday"})
 
 
+async def test_a_card_number_in_a_note_is_kept_masked(scene: Scene, type_in: Type) -> None:
+    break_id = await scene.found("FILE_MISSING")
+    await type_in("note", str(break_id), "card 4111-1111-1111-1111", "--by", MAKER)
+    *_, last = await scene.events(break_id)
+    assert last.facts == {"text": "card 4111-11**-****-1111"}
+
+
 async def test_a_day_is_closed_and_listed(scene: Scene, type_in: Type) -> None:
     break_id = await scene.found("FILE_MISSING")
     words = ("close", "2026-11-02", "--by", MAKER, "--approved-by", CHECKER)

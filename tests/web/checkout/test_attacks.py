@@ -105,7 +105,8 @@ async def test_the_way_back_adds_the_merchants_own_name_and_nothing_else(state: 
 async def test_nobody_who_has_the_address_of_a_page_learns_who_ordered() -> None:
     counter = Counter()
     browser = Browser(counter)
-    order = {**PERSON, "ord_id": "1001", "ord_det": "Two saris", "trnx_amt": "1000.00"}
+    order = {**PERSON, "ord_id": "1001", "trnx_amt": "1000.00"}
+    order["ord_det"] = f"Two saris for {PERSON['cust_mobo_no']}, {PERSON['cust_email']}"
     counter.shopper.payments.text = an_order_text(order=order)
     seen = [await browser.get()]
     await browser.choose("bkash")
