@@ -73,6 +73,15 @@ class Settings(BaseSettings):
     home: Path = Field(
         Path(".ekpay"), description="Folder of the embedded database and of the generated master key."
     )
+    positions: Path | None = Field(
+        None,
+        description="Folder that says outside the database how far it has come (docs/adr/0087): best on "
+        "another disk, never in a backup; unset: positions in EKPAY_HOME.",
+    )
+    standby_synchronous: bool = Field(
+        default=False,
+        description="Says that every standby that may be promoted is synchronous: a new timeline is served.",
+    )
     database_url: SecretStr | None = Field(
         None,
         description="libpq URL of the application's role on a real PostgreSQL; unset: the embedded server.",

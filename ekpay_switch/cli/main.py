@@ -39,6 +39,7 @@ GROUPS = {
     "bills": "ekpay_switch.cli.payments.bills:app",
     "connectors": "ekpay_switch.cli.connectors.commands:app",
     "routing": "ekpay_switch.cli.routing.commands:app",
+    "restore": "ekpay_switch.cli.operations.restore:app",
     "db": "ekpay_switch.cli.operations.database:app",
 }
 # What a wing's command gets as its context's object.

@@ -23,7 +23,8 @@ from ekpay_switch.api.v1 import routes as v1_routes
 from ekpay_switch.api.v1.calls import RestV1
 from ekpay_switch.composition.challans import mount_echallan, treasury_office
 from ekpay_switch.composition.checkout import mount_checkout
-from ekpay_switch.composition.operations import operations_listener
+from ekpay_switch.composition.operations import is_fit_to_serve, operations_listener
+from ekpay_switch.composition.positions import position_kept
 from ekpay_switch.composition.switch import (
     Switch,
     WrapWorld,
@@ -40,7 +41,6 @@ from ekpay_switch.jobs.host_links import keep_host_links
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
-from ekpay_switch.persistence.housekeeping import is_ready
 from ekpay_switch.persistence.notifications.endpoints import Endpoints
 from ekpay_switch.persistence.parties.api_keys import ApiKeys
 from ekpay_switch.persistence.parties.failed_logins import FailedLogins
@@ -82,13 +82,14 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             open_switch(settings, database, wrap) as switch,
+            position_kept(switch.positions),
             keep_host_links(switch.world.connectors.all()),
             operations_listener(switch, settings.operations_port),
             _worker_watched(switch),
         ):
             tasks = BackgroundTasks()
             mount(app, _syndicate(switch, tasks))
-            operations.mount(app, partial(is_ready, switch.engine))
+            operations.mount(app, partial(is_fit_to_serve, switch))
             webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
             _mount_collecting(app, switch, tasks)
             mount_checkout(app, switch.world, switch.keys, _login_watch(switch, "checkout"), tasks)

@@ -94,6 +94,11 @@ def counts_of(switch: Switch) -> Counts:
     return Counts(chores, partial(read_worker_silence, engine), switch.world.clock)
 
 
+async def is_fit_to_serve(switch: Switch) -> bool:
+    """Whether the database answers, has a schema and holds the position that was recorded."""
+    return switch.positions.lost is None and await is_ready(switch.engine)
+
+
 @asynccontextmanager
 async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
     """Serve health checks and metrics to operators; port 0 is a free one, which the log names.
@@ -105,7 +110,7 @@ async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
     listener = _listen(host, port)
     counts = counts_of(switch)
     health = Health(
-        partial(is_ready, switch.engine),
+        partial(is_fit_to_serve, switch),
         counts.refresh,
         lambda: switch.group_commit.depth,
         SILENT_SECONDS,

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.composition.alarm_terms import store_configured_terms
+from ekpay_switch.composition.positions import position_keeper
 from ekpay_switch.config_files.fees import read_fee_table
 from ekpay_switch.config_files.routing import read_routing_rules
 from ekpay_switch.domain.routing.rules import RoutingRules
@@ -24,6 +25,7 @@ from ekpay_switch.persistence.merchants.directory import PostgresMerchants
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
 from ekpay_switch.persistence.payments.biller_locked_bills import PostgresLockedBills
 from ekpay_switch.persistence.payments.store import PostgresPayments
+from ekpay_switch.persistence.positions.keeper import PositionKeeper
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.persistence.routing.store import PostgresRouting
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
@@ -60,6 +62,7 @@ class Switch:
     engine: AsyncEngine
     keys: KeyRing
     challans: PostgresChallans
+    positions: PositionKeeper
 
 
 WrapWorld = Callable[[World], World]
@@ -119,8 +122,8 @@ async def open_switch(
         await store_configured_terms(engine, settings.config, clock.now())
         await group_commit.start()
         closing.push_async_callback(group_commit.stop)
-        challans = PostgresChallans(transactions)
-        yield Switch(settings, wrap(world), payments, group_commit, engine, keys, challans)
+        challans, positions = PostgresChallans(transactions), position_keeper(settings, database, keys)
+        yield Switch(settings, wrap(world), payments, group_commit, engine, keys, challans, positions)
 
 
 def _require_assertions() -> None:

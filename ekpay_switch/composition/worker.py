@@ -7,6 +7,7 @@ from functools import partial
 from ekpay_switch import telemetry
 from ekpay_switch.composition.challans import treasury_office
 from ekpay_switch.composition.operations import operations_listener
+from ekpay_switch.composition.positions import position_kept
 from ekpay_switch.composition.switch import Switch, WrapWorld, address_rules, open_switch, same_world
 from ekpay_switch.jobs.challans import run_challans
 from ekpay_switch.jobs.collector import run_collector
@@ -46,6 +47,7 @@ async def run_worker(
     """Run the background jobs until `stop` is set."""
     async with (
         open_switch(settings, database, wrap) as switch,
+        position_kept(switch.positions),
         keep_host_links(switch.world.connectors.all()),
         operations_listener(switch, settings.worker_operations_port),
     ):

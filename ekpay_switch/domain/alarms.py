@@ -49,6 +49,7 @@ class Alarm(StrEnum):
     BREAKS_OPEN = "breaks_open"
     PAYOUT_CONTRADICTED = "payout_contradicted"
     WORKER_SILENT = "worker_silent"
+    DATABASE_RESTORED = "database_restored"
 
 
 REVIEW_ALARMS = (
@@ -118,6 +119,11 @@ def refund_subject(refund_id: UUID) -> str:
 def entry_subject(entry_id: UUID) -> str:
     """The subject of an alarm about what an entry has put into suspense."""
     return f"entry {entry_id}"
+
+
+def restore_subject(restore_id: UUID) -> str:
+    """The subject of an alarm about a database that was restored."""
+    return f"restore {restore_id}"
 
 
 def breaks_subject(institution: str) -> str:
@@ -201,6 +207,9 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "the payee is paid nothing more until two persons have asked the bank and decided",
         Alarm.WORKER_SILENT: "no worker has done its rounds for a minute: doubts, notifications, refunds and "
         "alarms wait; start one, and look into its log if it runs",
+        Alarm.DATABASE_RESTORED: "the database does not hold the position that was recorded outside of it: "
+        "it was restored or cut, and no switch starts until what was lost is asked back and two persons "
+        "release it",
         Alarm.HELD_FOR_RISK: "a connector has a payer's money and holds it for its risk; the payment and its "
         "bill wait until the connector releases or refuses it, or two persons accept or refuse it",
         Alarm.HELD_ENDED_OTHERWISE: "a connector says otherwise of money that it held than two persons have "

@@ -168,5 +168,11 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _final("deposit", "rejected"),
     _person("deposit", "reversal asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
     _person("worker", "silent", "an operator starts it", Alarm.WORKER_SILENT),
+    _person(
+        "database",
+        "restored",
+        "what was lost is asked back, and two persons release it",
+        Alarm.DATABASE_RESTORED,
+    ),
     _person("merchant", "in debt", "sales set it off, or the merchant pays", Alarm.MERCHANT_OWES),
 )

@@ -5,6 +5,7 @@ The hot path uses asyncpg directly (group commit), everything else SQLAlchemy Co
 """
 
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -69,6 +70,11 @@ class Database:
 
     def __repr__(self) -> str:
         return "Database(…)"
+
+    @property
+    def name(self) -> str:
+        """The name of the database in the application's URL."""
+        return unquote(urlsplit(self._app).path.removeprefix("/"))
 
     def url(self, role: str = "app") -> str:
         """The libpq URL of one role: app, owner or audit."""

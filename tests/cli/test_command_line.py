@@ -101,7 +101,7 @@ def test_the_doctor_finds_all_well_and_names_what_is_not(
 ) -> None:
     done = ekpay("doctor", EKPAY_HOME=str(own_home))
     assert done.code == 0
-    assert done.out.count(" ok ") == 6
+    assert done.out.count(" ok ") == 7
     done = ekpay("doctor", EKPAY_CONFIG=str(tmp_path), EKPAY_MASTER_KEY="x")
     assert done.code == 1
     assert "holds no billers" in done.out

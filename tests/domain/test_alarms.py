@@ -12,9 +12,11 @@ from ekpay_switch.domain.alarms import (
     entry_subject,
     payment_subject,
     refund_subject,
+    restore_subject,
 )
 
 ID = UUID(int=1)
+SUBJECTS = (payment_subject, refund_subject, entry_subject, endpoint_subject, restore_subject)
 
 
 def test_every_alarm_has_a_meaning() -> None:
@@ -23,8 +25,8 @@ def test_every_alarm_has_a_meaning() -> None:
 
 
 def test_records_with_the_same_id_are_different_subjects() -> None:
-    subjects = {name(ID) for name in (payment_subject, refund_subject, entry_subject, endpoint_subject)}
-    assert len(subjects) == 4
+    subjects = {name(ID) for name in SUBJECTS}
+    assert len(subjects) == len(SUBJECTS)
     assert breaks_subject("bkash") == "breaks bkash"
 
 

@@ -12,9 +12,11 @@ from rich.console import Console
 
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.composition.alarm_terms import store_configured_terms
+from ekpay_switch.composition.positions import position_path, position_rules
 from ekpay_switch.persistence.audit.run import run as run_audit
-from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import DATABASE, EmbeddedPostgres
 from ekpay_switch.persistence.migrate import VERSIONS, alembic_config, migrate_now
+from ekpay_switch.persistence.positions.proof import position_check
 from ekpay_switch.plugins import load_audits
 from ekpay_switch.settings import read_settings
 from ekpay_switch.system_clock import SystemClock
@@ -43,6 +45,7 @@ def stop(
     server = EmbeddedPostgres(settings.home)
     if destroy:
         server.destroy()
+        position_path(settings, DATABASE).unlink(missing_ok=True)
     else:
         server.stop()
 
@@ -63,8 +66,9 @@ def migrate(
 def audit() -> None:
     """Prove the books from their rows alone; exits 1 and names the first broken row last."""
     session = open_session()
+    position = position_check(position_rules(session.settings, session.database, session.keys()))
     with Console(stderr=True).status("reading the books …"):
-        finding = asyncio.run(run_audit(session.database, load_audits()))
+        finding = asyncio.run(run_audit(session.database, (*load_audits(), position)))
     if finding is not None:
         typer.echo(str(finding))
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ from rich.text import Text
 from ekpay_switch.cli.operations.safety import find_unsafe
 from ekpay_switch.cli.session import Session, keys_of
 from ekpay_switch.cli.terminal import screen
+from ekpay_switch.composition.positions import divergence_of, positions_folder
 from ekpay_switch.persistence.database_guards import changeable_tables, missing_tables, missing_triggers
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.security.masking import printable
@@ -35,6 +36,7 @@ def doctor() -> None:
         ("config", check_config),
         ("master key", check_key),
         ("database", check_database),
+        ("position", check_position),
         ("safety", check_safety),
     )
     for name, check in checks:
@@ -69,6 +71,14 @@ def check_key(settings: Settings) -> str:
     """Where the master key comes from; one is made if there is none yet."""
     keys_of(settings)
     return "from EKPAY_MASTER_KEY" if settings.master_key else f"the key file in {settings.home}"
+
+
+def check_position(settings: Settings) -> str:
+    """Where the position is kept, if the database continues it."""
+    found = asyncio.run(divergence_of(settings, open_database(settings), keys_of(settings)))
+    if found is not None:
+        raise InstallationError(f"{found.text}: it was restored or cut; ekpay restore status says what to do")
+    return f"the database continues what {positions_folder(settings)} says"
 
 
 def check_safety(settings: Settings) -> str:

@@ -11,6 +11,7 @@ import uvicorn
 import uvloop
 
 from ekpay_switch import telemetry
+from ekpay_switch.cli.operations.restore import refuse_restored
 from ekpay_switch.cli.operations.safety import refuse_unsafe
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.composition.http_app import build_app
@@ -36,6 +37,7 @@ def serve(
     overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     session = replace(opened, settings=opened.settings.model_copy(update=overrides))
     refuse_unsafe(session)
+    refuse_restored(session)
     _collect_seldom()
     server = uvicorn.Server(server_config(session.settings, session.database))
     try:
@@ -82,6 +84,7 @@ def worker() -> None:
     telemetry.configure("worker")
     session = open_session()
     refuse_unsafe(session)
+    refuse_restored(session)
     uvloop.run(_work_until_signalled(session))
 
 

@@ -73,6 +73,11 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.PAYOUT_CONTRADICTED: ("ekpay settle credits", "ekpay settle decide INSTRUCTION"),
         Alarm.MERCHANT_OWES: ("ekpay decide journal",),
         Alarm.WORKER_SILENT: ("ekpay worker",),
+        Alarm.DATABASE_RESTORED: (
+            "ekpay restore status",
+            "ekpay restore release RESTORE",
+            "ekpay restore approve RESTORE",
+        ),
     }
 )
 

@@ -14,6 +14,7 @@ from ekpay_switch.domain.alarms import REVIEW_ALARMS, Alarm
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, UNDO_WANTED
 from ekpay_switch.persistence.ledger.suspense_items import ENTRIES_WITH_REMAINDER
 from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
+from ekpay_switch.persistence.schema.restores import IS_OPEN
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 from ekpay_switch.persistence.worker_mark import WORKER_SILENT
 
@@ -188,6 +189,10 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
         ),
         # The web process raises it (`AlarmUpkeep.sweep_worker`): a sweep is done by a worker that works.
         Alarm.WORKER_SILENT: Watch(WORKER_SILENT, raises=False),
+        Alarm.DATABASE_RESTORED: Watch(
+            "SELECT 'restore ' || r.id AS subject, NULL::uuid AS payment_id, NULL::bigint AS amount,"
+            f" r.found_at AS since FROM restores AS r WHERE {IS_OPEN}"
+        ),
         Alarm.MERCHANT_OWES: Watch(
             "SELECT 'merchant ' || m.partner_id AS subject, NULL::uuid AS payment_id, -m.owed AS amount,"
             " now() AS since FROM merchants AS m WHERE m.owed < 0"

@@ -1,0 +1,1 @@
+"""Positions kept outside the database, and what becomes of a database that does not hold them."""
