@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": "ekpay_switch.cli.operations.serve:serve",
     "worker": "ekpay_switch.cli.operations.serve:worker",
     "migrate": "ekpay_switch.cli.operations.database:migrate",
+    "backup": "ekpay_switch.cli.operations.backup:backup",
     "audit": "ekpay_switch.cli.operations.database:audit",
     "doctor": "ekpay_switch.cli.operations.doctor:doctor",
     "partner-crypto": "ekpay_switch.cli.parties.partner_crypto:partner_crypto",

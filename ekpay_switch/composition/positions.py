@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.positions import Divergence
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.positions.keeper import (
@@ -27,9 +28,20 @@ from ekpay_switch.settings import Settings
 KEEP_SECONDS = 1.0
 
 
+class PositionsFolderError(SwitchError):
+    """The folder of the positions is no place for them."""
+
+
 def positions_folder(settings: Settings) -> Path:
-    """The folder of the recorded positions; never within the database, nor in a backup of it."""
-    return (settings.positions or settings.home / "positions").resolve()
+    """The folder of the recorded positions; never within the database, nor in a backup of it.
+
+    Raises:
+        PositionsFolderError: the settings name one within the database.
+    """
+    folder = (settings.positions or settings.home / "positions").resolve()
+    if folder.is_relative_to((settings.home / "data").resolve()):
+        raise PositionsFolderError("EKPAY_POSITIONS lies within the database: a restore would restore it too")
+    return folder
 
 
 def position_path(settings: Settings, database_name: str) -> Path:

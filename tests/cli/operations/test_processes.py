@@ -2,16 +2,11 @@
 
 import asyncio
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,26 +15,7 @@ from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.settings import Settings
 from sandbox.kit.tcp_ports import free_port
 from tests.cli.command_result import Ekpay
-
-EKPAY = [sys.executable, "-c", "from ekpay_switch.cli.main import run; run()"]
-WAIT_SECONDS = 60
-
-
-@contextmanager
-def _running(home: Path, log: Path, *words: str, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
-    ours = {f"EKPAY_{name.upper()}" for name in Settings.model_fields}
-    environment = {name: value for name, value in os.environ.items() if name not in ours}
-    # Other tests have put partners into this home that no key opens.
-    environment |= {"EKPAY_HOME": str(home), "EKPAY_REHEARSAL": "true"}
-    environment |= {"EKPAY_OPERATIONS_PORT": "0", "EKPAY_WORKER_OPERATIONS_PORT": "0"} | more
-    with log.open("wb") as stderr:
-        process = subprocess.Popen([*EKPAY, *words], env=environment, stderr=stderr)  # noqa: S603 - ourselves
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+from tests.cli.operations.own_processes import WAIT_SECONDS, lines, running, wait_for
 
 
 def _get(port: int, path: str) -> str:
@@ -47,23 +23,10 @@ def _get(port: int, path: str) -> str:
         return str(answer.read().decode())
 
 
-def _wait_for(log: Path, event: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not any(line["event"] == event for line in _lines(log)):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
-
-
-def _lines(log: Path) -> list[dict[str, object]]:
-    """Every line of stderr, whole; one that is no JSON fails the test."""
-    return [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-
-
 def test_serve_is_ready_shows_its_numbers_and_leaves_when_told(home: Path, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "stderr"
-    with _running(home, log, "serve", "--port", str(port)) as process:
-        _wait_for(log, "serving", process)
+    with running(home, log, "serve", "--port", str(port)) as process:
+        wait_for(log, "serving", process)
         _wait_until_it_answers(port)
         operations = _operations_port(log)
         assert "ekpay_queue_depth" in _get(operations, "/metrics")
@@ -71,11 +34,11 @@ def test_serve_is_ready_shows_its_numbers_and_leaves_when_told(home: Path, tmp_p
             _get(port, "/metrics")
         process.send_signal(signal.SIGTERM)
         assert process.wait(WAIT_SECONDS) in {0, -signal.SIGTERM}
-    assert {line["process"] for line in _lines(log)} == {"web"}
+    assert {line["process"] for line in lines(log)} == {"web"}
 
 
 def _operations_port(log: Path) -> int:
-    return next(int(str(line["port"])) for line in _lines(log) if line["event"] == "operations_served")
+    return next(int(str(line["port"])) for line in lines(log) if line["event"] == "operations_served")
 
 
 WORKER_GONE = """
@@ -85,10 +48,10 @@ UPDATE housekeeping_marks SET passed_until = now() - interval '61 seconds' WHERE
 
 def test_the_worker_tells_its_metrics_and_a_dead_one_shows(home: Path, tmp_path: Path) -> None:
     port, web_log, worker_log = free_port(), tmp_path / "web", tmp_path / "worker"
-    with _running(home, web_log, "serve", "--port", str(port)) as web:
-        _wait_for(web_log, "serving", web)
-        with _running(home, worker_log, "worker") as worker:
-            _wait_for(worker_log, "worker_started", worker)
+    with running(home, web_log, "serve", "--port", str(port)) as web:
+        wait_for(web_log, "serving", web)
+        with running(home, worker_log, "worker") as worker:
+            wait_for(worker_log, "worker_started", worker)
             for log in (web_log, worker_log):
                 shown = _get(_operations_port(log), "/metrics")
                 assert "ekpay_stuck_payments 0.0" in shown
@@ -120,7 +83,7 @@ async def _tell(home: Path, statement: str) -> None:
 def test_a_port_for_operators_that_is_taken_stops_the_worker(home: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         variable = {"EKPAY_WORKER_OPERATIONS_PORT": str(taken.getsockname()[1])}
-        with _running(home, tmp_path / "log", "worker", **variable) as worker:
+        with running(home, tmp_path / "log", "worker", **variable) as worker:
             assert worker.wait(WAIT_SECONDS) == 1
     assert "EKPAY_WORKER_OPERATIONS_PORT" in (tmp_path / "log").read_text()
 
@@ -140,11 +103,11 @@ def _wait_until_it_answers(port: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_worker_works_until_told_to_leave(number: signal.Signals, home: Path, tmp_path: Path) -> None:
     log = tmp_path / "stderr"
-    with _running(home, log, "worker") as process:
-        _wait_for(log, "worker_started", process)
+    with running(home, log, "worker") as process:
+        wait_for(log, "worker_started", process)
         process.send_signal(number)
         assert process.wait(WAIT_SECONDS) == 0
-    assert {line["process"] for line in _lines(log)} == {"worker"}
+    assert {line["process"] for line in lines(log)} == {"worker"}
 
 
 def test_a_port_that_is_taken_ends_serve_with_a_line_that_says_so(home: Path, tmp_path: Path) -> None:
@@ -153,9 +116,9 @@ def test_a_port_that_is_taken_ends_serve_with_a_line_that_says_so(home: Path, tm
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with _running(home, log, "serve", "--port", str(port)) as process:
+        with running(home, log, "serve", "--port", str(port)) as process:
             assert process.wait(WAIT_SECONDS) == 1
-    assert any(line["level"] == "error" for line in _lines(log))
+    assert any(line["level"] == "error" for line in lines(log))
 
 
 def test_the_billers_are_listed_from_their_manifests(ekpay: Ekpay) -> None:
