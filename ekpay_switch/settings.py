@@ -96,6 +96,11 @@ class Settings(BaseSettings):
         None,
         description="32 bytes in base64 that every other key is derived from; unset: a generated key file.",
     )
+    sends_journal: Path | None = Field(
+        None,
+        description="Folder of the sends journal, which a restore asks by; never part of a backup, best on "
+        "another disk. Unset: `sends` in EKPAY_HOME.",
+    )
     config: Path = Field(_REPOSITORY / "config", description="Folder of the manifests and the fees.")
     time_divisor: float = Field(
         1.0,
@@ -161,6 +166,11 @@ class Settings(BaseSettings):
         description="For rehearsals only: exact host:port that notifications may reach without https or a "
         "public address.",
     )
+
+    @property
+    def sends_folder(self) -> Path:
+        """The folder of the sends journal."""
+        return self.sends_journal or self.home / "sends"
 
 
 def read_settings() -> Settings:

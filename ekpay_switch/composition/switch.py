@@ -1,5 +1,6 @@
 """What both processes of a switch stand on: settings in, an open world of the flows out."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,6 +30,7 @@ from ekpay_switch.persistence.positions.keeper import PositionKeeper
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.persistence.routing.store import PostgresRouting
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
+from ekpay_switch.persistence.sends_journal import FileSendsJournal
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.plugins import load_billers, load_connectors
 from ekpay_switch.ports.billers import Billers
@@ -45,6 +47,7 @@ from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.tcp import TcpLines
 
 FAR_SIDE_TOKENS, BOUGHT_TOKENS = "far-side-tokens/1", "bought-tokens/1"
+SEND_CODES, SEND_SEALS = "sends-journal-codes/1", "sends-journal-seals/1"
 
 
 class AssertionsDisabledError(Exception):
@@ -88,17 +91,15 @@ async def open_switch(
     keys = _key_ring(settings)
     clock, engine = SystemClock(), database.engine()
     group_commit = GroupCommit(database.connect_hot, _group_commit_limits(settings))
-    far_sides = FarSides(engine, Sealer(keys.sub_key(FAR_SIDE_TOKENS)))
     wire = HttpWire(clock, _wire_settings(settings.time_divisor))
+    far_sides = FarSides(engine, Sealer(keys.sub_key(FAR_SIDE_TOKENS)))
     payments = PostgresPayments(engine, group_commit, settings.lanes, token_sealer(keys))
     transactions = ShortTransactions(database.connect_hot)
     alarms, hosts = PostgresAlarms(transactions), PostgresHosts(database.connect_hot)
     host_ports = HostPorts(hosts.messages, hosts.links, TcpLines(clock), alarms)
-    config, divisor = settings.config, settings.time_divisor
     bill_files = PostgresBillFiles(transactions)
-    billers = load_billers(config, wire, far_sides, clock, divisor, bill_files)
-    connectors = load_connectors(config, wire, far_sides, clock, divisor, host_ports)
-    rules = routing_rules(settings, billers, connectors)
+    billers, connectors = _plug_in(settings, wire, far_sides, clock, bill_files, host_ports)
+    rules, sends = routing_rules(settings, billers, connectors), sends_journal(settings, keys)
     world = World(
         billers=billers,
         connectors=connectors,
@@ -115,8 +116,9 @@ async def open_switch(
         public_url=settings.public_url,
         merchants=PostgresMerchants(engine),
         merchant_payments=PostgresMerchantPayments(engine, transactions),
+        sends=sends,
     )
-    async with AsyncExitStack() as closing:
+    async with _kept_synced(sends), AsyncExitStack() as closing:
         for close in (engine.dispose, transactions.close, hosts.close, wire.close):
             closing.push_async_callback(close)
         await store_configured_terms(engine, settings.config, clock.now())
@@ -124,6 +126,33 @@ async def open_switch(
         closing.push_async_callback(group_commit.stop)
         challans, positions = PostgresChallans(transactions), position_keeper(settings, database, keys)
         yield Switch(settings, wrap(world), payments, group_commit, engine, keys, challans, positions)
+
+
+@asynccontextmanager
+async def _kept_synced(sends: FileSendsJournal) -> AsyncIterator[None]:
+    """Sync the journal each second while the block runs, and close it after."""
+    syncing = asyncio.create_task(sends.keep_synced())
+    try:
+        yield
+    finally:
+        syncing.cancel()
+        await asyncio.gather(syncing, return_exceptions=True)
+        sends.close()
+
+
+def _plug_in(
+    settings: Settings,
+    wire: HttpWire,
+    far_sides: FarSides,
+    clock: SystemClock,
+    bill_files: PostgresBillFiles,
+    hosts: HostPorts,
+) -> tuple[Billers, Connectors]:
+    config, divisor = settings.config, settings.time_divisor
+    return (
+        load_billers(config, wire, far_sides, clock, divisor, bill_files),
+        load_connectors(config, wire, far_sides, clock, divisor, hosts),
+    )
 
 
 def _require_assertions() -> None:
@@ -153,6 +182,11 @@ def routing_rules(
 def token_sealer(keys: KeyRing) -> Sealer:
     """What seals and opens the token lines that prepaid billers return."""
     return Sealer(keys.sub_key(BOUGHT_TOKENS))
+
+
+def sends_journal(settings: Settings, keys: KeyRing) -> FileSendsJournal:
+    """The sends journal of this installation."""
+    return FileSendsJournal(settings.sends_folder, keys.sub_key(SEND_CODES), Sealer(keys.sub_key(SEND_SEALS)))
 
 
 def _wire_settings(divisor: float) -> WireSettings:

@@ -9,6 +9,7 @@ from ekpay_switch.composition.challans import treasury_office
 from ekpay_switch.composition.operations import operations_listener
 from ekpay_switch.composition.positions import position_kept
 from ekpay_switch.composition.switch import Switch, WrapWorld, address_rules, open_switch, same_world
+from ekpay_switch.config_files.retention import Retention, read_retention
 from ekpay_switch.jobs.challans import run_challans
 from ekpay_switch.jobs.collector import run_collector
 from ekpay_switch.jobs.host_links import keep_host_links
@@ -26,6 +27,7 @@ from ekpay_switch.persistence.notifications.store import PostgresNotifications
 from ekpay_switch.persistence.parties.failed_logins import FailedLogins
 from ekpay_switch.persistence.payments.biller_locked_bills import OldLockedBills
 from ekpay_switch.persistence.routing.store import drop_old_outcomes
+from ekpay_switch.persistence.sends_journal import drop_old_sends
 from ekpay_switch.persistence.worker_mark import move_worker_mark
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.notifications import IpnPorts, NotificationPorts
@@ -57,6 +59,7 @@ async def run_worker(
             max(usual.poll_seconds / divisor, POLL_SECONDS_MIN),
             max(usual.lease_seconds / divisor, LEASE_SECONDS_MIN),
         )
+        retention = read_retention(settings.config / "retention.toml")
         office = treasury_office(switch.world, switch.challans, settings.config)
         connector_ids = [connector.profile.id for connector in switch.world.connectors.all()]
         await asyncio.gather(
@@ -72,6 +75,7 @@ async def run_worker(
                     FailedLogins(switch.engine, switch.world.clock).drop_old,
                     partial(drop_old_outcomes, switch.engine),
                     partial(drop_unclaimed_callbacks, switch.engine, connector_ids),
+                    partial(_drop_old_sends, switch, retention),
                     DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).warn,
                 ),
                 HOUSEKEEPING_SECONDS,
@@ -83,6 +87,11 @@ async def run_worker(
                 stop,
             ),
         )
+
+
+async def _drop_old_sends(switch: Switch, retention: Retention) -> int:
+    today = switch.world.clock.now().date()
+    return drop_old_sends(switch.settings.sends_folder, retention.sends_journal_days, today)
 
 
 async def _deliver_notifications(switch: Switch, stop: asyncio.Event) -> None:

@@ -49,7 +49,8 @@ class QuotedBill:
     """The stored part of a quote that a claim is judged by, and that paying it needs.
 
     `bill_key` is never empty: where a biller takes any number of payments, it names the quote itself, so
-    that one unique index holds both "one bill, one payment" and "a quote pays at most once".
+    that one unique index holds both "one bill, one payment" and "a quote pays at most once". The last three
+    are kept in the sends journal alone: the partner's name of its fetch, and the biller's of bill and payer.
     """
 
     quote_id: str
@@ -60,6 +61,9 @@ class QuotedBill:
     sums: Sums
     expires_at: datetime
     biller_quote: Mapping[str, str]
+    request_reference: str = ""
+    bill_number: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ payment is pinned to it.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 
 from ekpay_switch import telemetry
@@ -36,7 +37,9 @@ from ekpay_switch.domain.outcome import (
     may_try_another_route,
     outcome_name,
 )
+from ekpay_switch.domain.sends import PrefundClaim, Send, SendKind, prefund_claim
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
+from ekpay_switch.ports.sends import NO_JOURNAL
 from ekpay_switch.ports.world import World
 
 
@@ -67,19 +70,25 @@ async def deliver(
         send_before=send_before,
         step=claim.step,
     )
-    return await send_and_record(delivery, order, biller, world)
+    return await send_and_record(delivery, order, biller, world, prefund_claim(started))
 
 
 async def send_and_record(
-    delivery: Delivery, order: PayOrder, biller: BillerAdapter, world: World
+    delivery: Delivery,
+    order: PayOrder,
+    biller: BillerAdapter,
+    world: World,
+    claim: PrefundClaim | None = None,
 ) -> RecordAnswer:
     """Send the order's step and those after it, each durable before it is sent, then write the outcome.
 
     A step that is not approved ends the sequence: the resolver continues it by the biller's later answers.
+    The sends journal keeps the `claim` with each step: where the payment was never claimed, as after a
+    restore, it is booked again from there.
     """
     profile = biller.profile
     is_first_step = order.step in {profile.steps[0], profile.second_route}
-    outcome = await _send(delivery, order, biller, world)
+    outcome = await _send(delivery, order, claim, biller, world)
     for step in _steps_after(order.step, profile, delivery.sends):
         if not _goes_on(outcome, step, profile):
             break
@@ -88,7 +97,7 @@ async def send_and_record(
         if isinstance(send_before, Stale):
             return send_before
         order = replace(order, step=step, send_before=send_before)
-        outcome = await _send(delivery, order, biller, world)
+        outcome = await _send(delivery, order, claim, biller, world)
     plan = plan_outcome(delivery, outcome, is_first_step=is_first_step)
     return await record_plan(delivery, plan, biller, world)
 
@@ -164,9 +173,15 @@ def _ask_again_seconds(delivery: Delivery, plan: DeliveryPlan, timing: Timing) -
     return timing.ask_every_seconds if is_watched else None
 
 
-async def _send(delivery: Delivery, order: PayOrder, biller: BillerAdapter, world: World) -> Outcome:
+async def _send(
+    delivery: Delivery, order: PayOrder, claim: PrefundClaim | None, biller: BillerAdapter, world: World
+) -> Outcome:
+    """Send one step; not without its line in the sends journal, which is all that a restore leaves of it."""
     asked_at = world.clock.monotonic()
-    outcome = await biller.pay(order)
+    if world.sends.write(_sent(delivery, order, claim, world)):
+        outcome = await biller.pay(order)
+    else:
+        outcome = Unreached(NO_JOURNAL)
     end = outcome_name(outcome)
     telemetry.WIRE_SECONDS.labels(delivery.biller_id).observe(world.clock.monotonic() - asked_at)
     telemetry.WIRE_CALLS.labels(delivery.biller_id, end).inc()
@@ -178,3 +193,21 @@ async def _send(delivery: Delivery, order: PayOrder, biller: BillerAdapter, worl
         outcome=end,
     )
     return outcome
+
+
+def _sent(delivery: Delivery, order: PayOrder, claim: PrefundClaim | None, world: World) -> Send:
+    now = world.clock.now()
+    return Send(
+        kind=SendKind.PAY,
+        far_side=delivery.biller_id,
+        reference=order.reference,
+        step=order.step,
+        payment_id=delivery.payment_id,
+        partner_id=delivery.partner_id,
+        amount=order.sums.billed_amount,
+        sent_at=now,
+        send_until=now + timedelta(seconds=max(order.send_before - world.clock.monotonic(), 0.0)),
+        sends=delivery.sends,
+        order=order,
+        claim=claim,
+    )

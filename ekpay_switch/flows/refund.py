@@ -1,12 +1,13 @@
 """Refunding a payer through the connector that collected the money."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOutcome
+from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder, RefundOutcome
 from ekpay_switch.domain.collections.file_proofs import SAYS_DONE, found_refund, proof_of, refund_by_file
-from ekpay_switch.domain.outcome import InDoubt
+from ekpay_switch.domain.outcome import InDoubt, Unreached
 from ekpay_switch.domain.refunds.refund import (
     LockedRefund,
     NoRefundRoute,
@@ -14,7 +15,9 @@ from ekpay_switch.domain.refunds.refund import (
     RefundFinding,
     RefundState,
 )
+from ekpay_switch.domain.sends import Send, SendKind
 from ekpay_switch.ports.connectors import Connector
+from ekpay_switch.ports.sends import NO_JOURNAL
 from ekpay_switch.ports.world import World
 
 ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS = 3_600.0
@@ -48,7 +51,7 @@ async def send_refund(locked_refund: LockedRefund, world: World) -> None:
     if not await world.refunds.begin_send(locked_refund, timing.hold_seconds):
         return
     outcome = await _send_or_inquire(
-        replace(locked_refund, order=replace(locked_refund.order, send_before=send_before)), connector
+        replace(locked_refund, order=replace(locked_refund.order, send_before=send_before)), connector, world
     )
     telemetry.log(
         "refund_answered",
@@ -109,7 +112,7 @@ async def _ask_while_by_hand(locked_refund: LockedRefund, connector: Connector, 
         await world.refunds.postpone(locked_refund, ASK_AGAIN_BY_HAND_SECONDS)
 
 
-async def _send_or_inquire(locked_refund: LockedRefund, connector: Connector) -> RefundOutcome:
+async def _send_or_inquire(locked_refund: LockedRefund, connector: Connector, world: World) -> RefundOutcome:
     """Send the refund, or only inquire where the connector's settlement file names it as done.
 
     Where the connector cannot be asked about refunds, the file replaces its answer.
@@ -119,11 +122,32 @@ async def _send_or_inquire(locked_refund: LockedRefund, connector: Connector) ->
     if rules is not None and rules.can_be_asked:
         if is_named:
             return found_refund(locked_refund.order, await connector.inquire_refunds(locked_refund.order))
-        return await connector.refund(locked_refund.order)
+        return await _send(locked_refund, locked_refund.order, connector, world)
     # There, a refund that may have arrived is never sent again.
     may_have_been_heard = locked_refund.order.may_have_been_heard or is_named
-    outcome = await connector.refund(replace(locked_refund.order, may_have_been_heard=may_have_been_heard))
+    order = replace(locked_refund.order, may_have_been_heard=may_have_been_heard)
+    outcome = await _send(locked_refund, order, connector, world)
     return refund_by_file(outcome, locked_refund.order, locked_refund.files, begun_on)
+
+
+async def _send(
+    locked_refund: LockedRefund, order: RefundOrder, connector: Connector, world: World
+) -> RefundOutcome:
+    """Send a refund; not without its line in the sends journal."""
+    now = world.clock.now()
+    send = Send(
+        kind=SendKind.REFUND,
+        far_side=order.connector_id,
+        reference=order.reference,
+        step="refund",
+        payment_id=locked_refund.payment_id,
+        partner_id=locked_refund.partner_id,
+        amount=order.amount,
+        sent_at=now,
+        send_until=now + timedelta(seconds=connector.profile.timing.send_seconds),
+        sends=locked_refund.sends + 1,
+    )
+    return await connector.refund(order) if world.sends.write(send) else Unreached(NO_JOURNAL)
 
 
 async def _record(locked_refund: LockedRefund, finding: RefundFinding, world: World) -> None:

@@ -5,7 +5,7 @@ counts (law 6). Delivery is a separate step, so that a slow biller never delays 
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from ekpay_switch import telemetry
@@ -14,6 +14,8 @@ from ekpay_switch.domain.collections.connector_calls import (
     TECHNICAL_DECLINES,
     AwaitingPayer,
     Collected,
+    CollectOrder,
+    ExecuteOutcome,
     HeldForRisk,
     NeverPaid,
     judge_collected,
@@ -32,7 +34,9 @@ from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.inquiries import send_date
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.sends import Send, SendKind
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile
+from ekpay_switch.ports.sends import NO_JOURNAL
 from ekpay_switch.ports.world import World
 
 ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS = 3_600.0
@@ -70,7 +74,7 @@ async def _execute(locked_try: LockedTry, connector: Connector, world: World) ->
     if not await world.collections.begin_execute(locked_try, timing.send_seconds, timing.hold_seconds):
         return None
     order = replace(locked_try.order, send_before=send_before, executes_begun=locked_try.executes_begun + 1)
-    outcome = await connector.execute(order)
+    outcome = await _send_execute(locked_try, order, connector, world)
     log_answer(locked_try, "executed", outcome)
     match outcome:
         case Collected():
@@ -88,6 +92,26 @@ async def _execute(locked_try: LockedTry, connector: Connector, world: World) ->
         case _:
             assert_never(outcome)
     return await record_finding(locked_try, finding, world)
+
+
+async def _send_execute(
+    locked_try: LockedTry, order: CollectOrder, connector: Connector, world: World
+) -> ExecuteOutcome:
+    """Send an execute; not without its line in the sends journal."""
+    now = world.clock.now()
+    send = Send(
+        kind=SendKind.EXECUTE,
+        far_side=order.connector_id,
+        reference=order.reference,
+        step="execute",
+        payment_id=order.payment_id,
+        partner_id=locked_try.partner_id,
+        amount=order.amount,
+        sent_at=now,
+        send_until=now + timedelta(seconds=connector.profile.timing.send_seconds),
+        sends=order.executes_begun,
+    )
+    return await connector.execute(order) if world.sends.write(send) else Unreached(NO_JOURNAL)
 
 
 async def _inquire(locked_try: LockedTry, connector: Connector, world: World) -> State | None:

@@ -34,6 +34,7 @@ from ekpay_switch.ports.collections import Callbacks, Collections, Refunds
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.merchants import MerchantPayments, Merchants
 from ekpay_switch.ports.routing import Routing
+from ekpay_switch.ports.sends import SendsJournal
 
 
 class Clock(Protocol):
@@ -364,3 +365,4 @@ class World:
     public_url: str
     merchants: Merchants
     merchant_payments: MerchantPayments
+    sends: SendsJournal

@@ -423,6 +423,9 @@ def _stored(quote: Quote) -> QuotedBill:
         sums=quote.sums,
         expires_at=quote.expires_at,
         biller_quote=quote.bill.biller_quote,
+        request_reference=quote.request_reference,
+        bill_number=quote.bill.bill_number,
+        account=quote.bill.account,
     )
 
 

@@ -85,7 +85,8 @@ READ_ENTRIES = "SELECT id FROM journal_entries WHERE id = ANY($1)"
 # partner's quotes.
 READ_CLAIMS = """
 SELECT q.quote_id AS quoted, q.biller_id AS quoted_biller, q.bill_key, q.bucket, q.is_paid, q.currency,
-  q.amount, q.charge, q.fee, q.vat, q.rounding, q.expires_at, q.biller_quote,
+  q.amount, q.charge, q.fee, q.vat, q.rounding, q.expires_at, q.biller_quote, q.request_reference,
+  q.bill ->> 'bill_number' AS bill_number, q.bill ->> 'account' AS account,
   s.id, s.partner_id, s.reference, s.fingerprint, s.state, s.epoch, s.refusal, s.quote_id, s.biller_id,
   s.updated_at, s.facts, s.scroll_no, s.business_date, coalesce(b.id, r.id) AS taken_by
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
@@ -325,6 +326,9 @@ def quoted_bill(row: Mapping[str, Any]) -> QuotedBill:
         sums=sums_of(row),
         expires_at=row["expires_at"],
         biller_quote=orjson.loads(row["biller_quote"]),
+        request_reference=row["request_reference"],
+        bill_number=row["bill_number"] or "",
+        account=row["account"] or "",
     )
 
 

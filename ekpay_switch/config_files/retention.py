@@ -1,0 +1,37 @@
+"""Reading config/retention.toml: how long is kept what no account and no payment needs."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days after which each kind is dropped."""
+
+    sends_journal_days: int
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    days: int = Field(ge=7, le=3_650)
+
+
+class _RetentionFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    version: str = Field(min_length=1, max_length=32)
+    sends_journal: _Kept
+
+
+def read_retention(path: Path) -> Retention:
+    """The terms of a file.
+
+    Raises:
+        ValueError: the file is malformed.
+    """
+    file = _RetentionFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    return Retention(file.sends_journal.days)
