@@ -30,7 +30,7 @@ from ekpay_switch.persistence.positions.keeper import PositionKeeper
 from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.persistence.routing.store import PostgresRouting
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
-from ekpay_switch.persistence.sends_journal import FileSendsJournal
+from ekpay_switch.persistence.sends.journal import FileSendsJournal
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.plugins import load_billers, load_connectors
 from ekpay_switch.ports.billers import Billers
@@ -186,7 +186,12 @@ def token_sealer(keys: KeyRing) -> Sealer:
 
 def sends_journal(settings: Settings, keys: KeyRing) -> FileSendsJournal:
     """The sends journal of this installation."""
-    return FileSendsJournal(settings.sends_folder, keys.sub_key(SEND_CODES), Sealer(keys.sub_key(SEND_SEALS)))
+    return FileSendsJournal(settings.sends_folder, keys.sub_key(SEND_CODES), send_sealer(keys))
+
+
+def send_sealer(keys: KeyRing) -> Sealer:
+    """What seals and opens the personal part of the sends journal."""
+    return Sealer(keys.sub_key(SEND_SEALS))
 
 
 def _wire_settings(divisor: float) -> WireSettings:

@@ -27,7 +27,7 @@ from ekpay_switch.persistence.notifications.store import PostgresNotifications
 from ekpay_switch.persistence.parties.failed_logins import FailedLogins
 from ekpay_switch.persistence.payments.biller_locked_bills import OldLockedBills
 from ekpay_switch.persistence.routing.store import drop_old_outcomes
-from ekpay_switch.persistence.sends_journal import drop_old_sends
+from ekpay_switch.persistence.sends.journal import drop_old_sends
 from ekpay_switch.persistence.worker_mark import move_worker_mark
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.notifications import IpnPorts, NotificationPorts

@@ -1,7 +1,10 @@
-"""The sends journal, as flows need it: a line outside the database before each money call."""
+"""The sends journal and the sends that a restored database has lost, as flows need them."""
 
+from collections.abc import Sequence
 from typing import Protocol
+from uuid import UUID
 
+from ekpay_switch.domain.lost_sends import LostFinding, LostSend
 from ekpay_switch.domain.sends import Send
 
 # Why a call was not sent whose line could not be written.
@@ -16,4 +19,16 @@ class SendsJournal(Protocol):
 
         False where it cannot be written: then the call must not be sent, as after any `Unreached`.
         """
+        ...
+
+
+class LostSends(Protocol):
+    """Sends of the journal that no attempt of the database has."""
+
+    async def to_ask(self) -> Sequence[LostSend]:
+        """Those of which nothing is proven or decided and whose payments are not booked, the oldest first."""
+        ...
+
+    async def record(self, lost_id: UUID, finding: LostFinding) -> None:
+        """Keep what was found; what was proven, decided or booked meanwhile stays."""
         ...

@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
+from ekpay_switch.cli.operations import restore_check
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
 from ekpay_switch.composition.positions import place_of, position_keeper, refuse_if_restored
@@ -15,6 +16,8 @@ from ekpay_switch.persistence.positions.restores import CHECK_COMMAND, Restore, 
 app = typer.Typer(
     help="A restored database: what it lost, and its release by two persons.", no_args_is_help=True
 )
+
+restore_check.register(app)
 
 RestoreId = Annotated[UUID, typer.Argument(metavar="RESTORE", help="As `ekpay restore status` names it.")]
 _HEADINGS = (

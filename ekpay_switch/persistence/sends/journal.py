@@ -7,22 +7,18 @@ a line that was cut off spoils none after it.
 """
 
 import asyncio
-import base64
 import errno
-import hashlib
-import hmac
 import os
 import threading
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-import orjson
-
 from ekpay_switch import telemetry
 from ekpay_switch.domain.sends import Send
+from ekpay_switch.persistence.sends.parts import SendLine, line_of, read_line
 from ekpay_switch.security.sealed_fields import Sealer
 
-CODE_BYTES = 12
 SYNC_SECONDS = 1.0
 NAME, SUFFIX = "sends-", ".journal"
 
@@ -94,6 +90,24 @@ class FileSendsJournal:
                 telemetry.count_error("sends_journal_failed", error=error)
 
 
+def holds_journal(folder: Path) -> bool:
+    """Whether any day's file is in the folder."""
+    return any(folder.glob(f"{NAME}*{SUFFIX}"))
+
+
+def read_journal(folder: Path, code_key: bytes) -> Iterator[SendLine | None]:
+    """Every line of the folder, the oldest day first; None for one that was cut off or changed.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    for file in sorted(folder.glob(f"{NAME}*{SUFFIX}")):
+        with file.open("rb") as lines:
+            for line in lines:
+                if line != b"\n":
+                    yield read_line(line.rstrip(b"\n"), code_key)
+
+
 def file_name(day: date) -> str:
     """The name of a day's file."""
     return f"{NAME}{day.isoformat()}{SUFFIX}"
@@ -106,62 +120,3 @@ def drop_old_sends(folder: Path, keep_days: int, today: date) -> int:
     for file in old:
         file.unlink(missing_ok=True)
     return len(old)
-
-
-def line_of(send: Send, code_key: bytes, sealer: Sealer) -> bytes:
-    """A send as its line."""
-    sealed = sealer.seal(_context(send.reference), orjson.dumps(_personal(send)))
-    text = orjson.dumps(
-        {
-            "kind": send.kind,
-            "far_side": send.far_side,
-            "reference": send.reference,
-            "step": send.step,
-            "payment_id": send.payment_id,
-            "partner_id": send.partner_id,
-            "amount": send.amount.minor,
-            "currency": send.amount.currency,
-            "sent_at": send.sent_at,
-            "send_until": send.send_until,
-            "sends": send.sends,
-            "sealed": base64.b64encode(sealed).decode(),
-        }
-    )
-    return b"\n%b\t%b\n" % (text, _code(text, code_key))
-
-
-def _code(text: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, text, hashlib.sha256)[:CODE_BYTES].hex().encode()
-
-
-def _context(reference: str) -> str:
-    return f"send:{reference}"
-
-
-def _personal(send: Send) -> dict[str, object]:
-    """What names the payer or the bill, and what the far side must be asked with."""
-    order, claim = send.order, send.claim
-    parts: dict[str, object] = {}
-    if order is not None:
-        sums = order.sums
-        parts["order"] = {
-            "sums": [part.minor for part in (sums.amount, sums.charge, sums.fee, sums.vat, sums.rounding)],
-            "biller_quote": dict(order.biller_quote),
-            "scroll_no": order.scroll_no,
-            "business_date": order.business_date,
-        }
-    if claim is not None:
-        parts["claim"] = {
-            "attempt_id": claim.attempt_id,
-            "lane": claim.lane,
-            "reference": claim.reference,
-            "fingerprint": claim.fingerprint.hex(),
-            "quote_id": claim.quote_id,
-            "request_reference": claim.request_reference,
-            "bucket": claim.bucket,
-            "bill_key": claim.bill_key,
-            "bill_number": claim.bill_number,
-            "account": claim.account,
-            "quote_expires_at": claim.quote_expires_at,
-        }
-    return parts

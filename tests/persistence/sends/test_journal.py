@@ -1,5 +1,6 @@
 """The journal as files: one line a send, sealed where it is personal, recognised where it was cut off."""
 
+import hmac
 import json
 import os
 import stat
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.persistence.sends_journal import FileSendsJournal, drop_old_sends, file_name
-from tests.persistence.a_send import CODE_KEY, SEALER, a_send
+from ekpay_switch.persistence.sends.journal import FileSendsJournal, drop_old_sends, file_name, read_journal
+from ekpay_switch.persistence.sends.parts import read_line, unseal_line
+from tests.persistence.sends.a_send import CODE_KEY, SEALER, a_send
 
 NOON = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 TODAY = NOON.date()
@@ -91,3 +93,27 @@ def test_what_was_written_is_synced_and_a_closed_journal_opens_again(tmp_path: P
     journal.close()
     assert journal.write(a_send())
     assert len(lines(tmp_path)) == 2
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    sends = [a_send(1), replace(a_send(2), order=None, claim=None)]
+    assert all(a_journal(tmp_path).write(send) for send in sends)
+    lines = list(read_journal(tmp_path, CODE_KEY))
+    assert [line and unseal_line(line, SEALER) for line in lines] == sends
+    assert [line and line.has_claim for line in lines] == [True, False]
+
+
+def test_a_line_that_was_cut_off_or_changed_is_recognised(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path)
+    assert all(journal.write(a_send(number)) for number in (1, 2, 3))
+    file = tmp_path / file_name(TODAY)
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b'"sends":1', b'"sends":9', 1)[:-20])
+    assert [line is not None for line in read_journal(tmp_path, CODE_KEY)] == [False, True, False]
+    assert not any(read_journal(tmp_path, b"x" * 32))
+
+
+def test_a_line_that_no_version_of_ours_wrote_is_none() -> None:
+    text = b'{"kind":"gift"}'
+    code = hmac.digest(CODE_KEY, text, "sha256")[:12].hex().encode()
+    assert read_line(text + b"\t" + code, CODE_KEY) is None

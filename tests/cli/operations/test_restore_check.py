@@ -1,0 +1,50 @@
+"""`ekpay restore check`: what was sent and is not in the books, in words and for programs."""
+
+import json
+from pathlib import Path
+
+from ekpay_switch.composition.switch import SEND_CODES, send_sealer
+from ekpay_switch.persistence.sends.journal import FileSendsJournal
+from ekpay_switch.security.keys import KeyRing
+from tests.cli.command_result import Ekpay
+from tests.persistence.sends.a_send import a_send
+
+REHEARSAL = {"EKPAY_REHEARSAL": "true", "EKPAY_DESCO_POSTPAID_URL": "http://127.0.0.1:1"}
+
+
+def write_journal(home: Path, folder: Path, *references: str) -> None:
+    keys = KeyRing.open(home)
+    journal = FileSendsJournal(folder, keys.sub_key(SEND_CODES), send_sealer(keys))
+    for number, reference in enumerate(references, start=1):
+        assert journal.write(a_send(number, reference=reference))
+    journal.close()
+
+
+def test_without_a_journal_nothing_is_called_sound(ekpay: Ekpay, tmp_path: Path) -> None:
+    typed = ekpay("restore", "check", "--journal", str(tmp_path), **REHEARSAL)
+    assert typed.code == 1
+    assert "it holds no sends journal" in typed.err
+
+
+def test_what_the_books_do_not_know_is_listed_once_and_stays(
+    ekpay: Ekpay, home: Path, tmp_path: Path
+) -> None:
+    write_journal(home, tmp_path, "ASKEDBACK1", "ASKEDBACK2")
+    for new in (2, 0):
+        typed = ekpay("restore", "check", "--journal", str(tmp_path), **REHEARSAL)
+        assert typed.code == 0, typed.err
+        assert f"2 lines, 0 unreadable; {new} sends are new." in typed.out
+    listed = json.loads(ekpay("restore", "lost", "--json").out)
+    ours = [line for line in listed if line["reference"].startswith("ASKEDBACK")]
+    assert [(line["state"], line["is_open"], line["partner_reference"]) for line in ours] == [
+        ("unknown", True, "R1"),
+        ("unknown", True, "R2"),
+    ]
+    assert "092512345678" not in ekpay("restore", "lost").out
+
+
+def test_a_journal_of_another_installation_is_not_believed(ekpay: Ekpay, tmp_path: Path) -> None:
+    write_journal(tmp_path / "other", tmp_path / "sends", "STRANGER")
+    typed = ekpay("restore", "check", "--journal", str(tmp_path / "sends"), **REHEARSAL)
+    assert typed.code == 1
+    assert "no line can be read" in typed.err
