@@ -42,7 +42,6 @@ GROUPS = {
     "routing": "ekpay_switch.cli.routing.commands:app",
     "restore": "ekpay_switch.cli.operations.restore:app",
     "db": "ekpay_switch.cli.operations.database:app",
-    "restore": "ekpay_switch.cli.operations.restore:app",
 }
 # What a wing's command gets as its context's object.
 FINANCE = "ekpay_switch.cli.ledger.finance:OpenedFinance"

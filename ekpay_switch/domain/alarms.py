@@ -50,6 +50,7 @@ class Alarm(StrEnum):
     PAYOUT_CONTRADICTED = "payout_contradicted"
     WORKER_SILENT = "worker_silent"
     DATABASE_RESTORED = "database_restored"
+    STAFF_RECOVERED = "staff_recovered"
 
 
 REVIEW_ALARMS = (
@@ -141,6 +142,11 @@ def endpoint_subject(endpoint_id: UUID) -> str:
     return f"endpoint {endpoint_id}"
 
 
+def staff_subject(name: str) -> str:
+    """The subject of an alarm about a person of the staff."""
+    return f"staff {name}"
+
+
 def distinct_alarms(alarms: Iterable[RaisedAlarm]) -> list[RaisedAlarm]:
     """The alarms without repeats of one kind about one subject; the last of them counts."""
     return list({(alarm.kind, alarm.subject): alarm for alarm in alarms}.values())
@@ -210,6 +216,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         Alarm.DATABASE_RESTORED: "the database does not hold the position that was recorded outside of it: "
         "it was restored or cut, and no switch starts until what was lost is asked back and two persons "
         "release it",
+        Alarm.STAFF_RECOVERED: "the owner of the database added a person to the staff, since fewer than two "
+        "could decide; find out who they are and why, and close it once you know",
         Alarm.HELD_FOR_RISK: "a connector has a payer's money and holds it for its risk; the payment and its "
         "bill wait until the connector releases or refuses it, or two persons accept or refuse it",
         Alarm.HELD_ENDED_OTHERWISE: "a connector says otherwise of money that it held than two persons have "

@@ -174,5 +174,6 @@ MOVED_STATES: tuple[MovedState, ...] = (
         "what was lost is asked back, and two persons release it",
         Alarm.DATABASE_RESTORED,
     ),
+    _person("staff", "recovered", "somebody of finance finds out why", Alarm.STAFF_RECOVERED),
     _person("merchant", "in debt", "sales set it off, or the merchant pays", Alarm.MERCHANT_OWES),
 )

@@ -39,6 +39,7 @@ CLOSED_BY_PERSONS = {
     Alarm.LATE_APPROVAL,
     Alarm.LATE_REFUND,
     Alarm.REVERSAL_NOT_KNOWN,
+    Alarm.STAFF_RECOVERED,
 }
 WAITING = [row for row in MOVED_STATES if row.mover is Mover.PERSON]
 

@@ -30,7 +30,7 @@ from tests.persistence.conftest import open_books
 from tests.persistence.merchants.merchant_setup import NEW_ENDPOINT, NEW_MERCHANT, a_text
 from tests.persistence.merchants.merchant_setup import NEW_PARTNER as NEW_MERCHANT_PARTNER
 from tests.persistence.notifications.ipn_setup import NOTICE
-from tests.persistence.refunds.refund_setup import NEW_STAFF
+from tests.persistence.staff_rows import persons
 
 # What a migrated database holds from the start stays. Without triggers: deleting is no part of a test.
 EMPTY = """
@@ -151,7 +151,7 @@ class PostgresBooks:
         await staff.confirm_paid_by_hand(refund_id, "second person")
 
     async def _hire(self) -> None:
-        await self.copy.books.tell(NEW_STAFF, ["first person", "second person"])
+        await self.copy.books.tell(persons("first person", "second person"))
 
 
 @dataclass

@@ -6,19 +6,15 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
 from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
 from ekpay_switch.persistence.short_transactions import ShortTransactions
+from tests.persistence.staff_rows import persons
 
 ASKER, CONFIRMER = "asker", "confirmer"
 REASON = "paid for the wrong meter"
 
-_NEW_STAFF = """
-INSERT INTO staff (name, passphrase_hash, roles) SELECT n, '', '["finance"]' FROM unnest($1::text[]) AS n
-ON CONFLICT DO NOTHING
-"""
-
 
 async def finance_office(transactions: ShortTransactions) -> RefundStaffActions:
     """What both persons do with refunds; they are on the staff from now on."""
-    await transactions.run(lambda connection: connection.execute(_NEW_STAFF, [ASKER, CONFIRMER]))
+    await transactions.run(lambda connection: connection.execute(persons(ASKER, CONFIRMER)))
     return RefundStaffActions(transactions)
 
 

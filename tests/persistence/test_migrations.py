@@ -6,8 +6,10 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from asyncpg import CheckViolationError
 from sqlalchemy.exc import DBAPIError
 
+from ekpay_switch.persistence.audit.run import run
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import alembic_config, migrate
@@ -145,6 +147,32 @@ async def test_a_database_with_limits_goes_back_to_one_without(books: Books) -> 
     assert await books.audit() is None
 
 
+BEFORE_TWO_PERSONS = "0032"
+STAFF_OF_BEFORE = """
+INSERT INTO staff (name, passphrase_hash, roles) VALUES ('a', 'x', '[]'), ('b', 'x', '[]'), ('c', 'x', '[]')
+"""
+ONE_MORE = """
+INSERT INTO staff (name, passphrase_hash, roles, came_by) VALUES ('d', 'x', '["finance"]', $1)
+"""
+
+
+async def test_who_was_on_the_staff_before_stays_and_nobody_comes_so_again(nothing: Endpoint) -> None:
+    database = database_of(nothing)
+    await migrate(database, BEFORE_TWO_PERSONS)
+    connection = await database.connect("owner")
+    try:
+        await connection.execute(STAFF_OF_BEFORE)
+        await migrate(database)
+        rows = await connection.fetch("SELECT name, came_by FROM staff ORDER BY name")
+        assert [tuple(row) for row in rows] == [("a", "before"), ("b", "before"), ("c", "before")]
+        assert await run(database) is None
+        for way in ("before", "installation"):
+            with pytest.raises(CheckViolationError):
+                await connection.execute(ONE_MORE, way)
+    finally:
+        await connection.close()
+
+
 async def test_a_migration_that_builds_indexes_can_be_interrupted_and_run_again(nothing: Endpoint) -> None:
     """The indexes are built outside of its transaction, so it stands half done then."""
     database = database_of(nothing)
@@ -191,7 +219,9 @@ async def test_the_application_may_add_to_the_books_and_never_change_them(books:
     expected["routing_outcomes"] |= {"DELETE"}
     expected["unclaimed_callbacks"] |= {"DELETE"}
     expected["lanes"] -= {"INSERT"}
-    expected["partner_limit_changes"] -= {"UPDATE"}  # but of the columns of the decision
+    for name in ("partner_limit_changes", "access_changes"):
+        expected[name] -= {"UPDATE"}  # but of the columns of the decision
+    expected["staff"] -= {"UPDATE"}  # but of what may change of a person, and never how they came
     expected["housekeeping_marks"] -= {"INSERT"}
     expected["alembic_version"] = {"SELECT"}
 

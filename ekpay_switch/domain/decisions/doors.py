@@ -78,6 +78,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay restore release RESTORE",
             "ekpay restore approve RESTORE",
         ),
+        Alarm.STAFF_RECOVERED: ("ekpay staff list", "ekpay staff disable NAME", *_CLOSE),
     }
 )
 

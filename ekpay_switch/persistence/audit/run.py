@@ -22,6 +22,7 @@ from ekpay_switch.domain.ledger.entries import (
     keeps_balance,
     kind_of,
 )
+from ekpay_switch.persistence.audit.access import ACCESS_CHECKS
 from ekpay_switch.persistence.audit.challans import CHALLAN_CHECKS
 from ekpay_switch.persistence.audit.connector_requests import (
     DECISIONS,
@@ -117,6 +118,7 @@ ORDER BY 1
 """
 
 Row = Any
+_ROW_CHECKS = (*LIMIT_CHECKS, *CHALLAN_CHECKS, *TRANSFER_CHECKS, *DECISION_CHECKS, *ACCESS_CHECKS)
 __all__ = ["AuditFinding", "audit", "run"]
 
 
@@ -163,10 +165,7 @@ async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = 
         lambda c: _first_finding(c, SCROLL_TOTALS, scroll_totals_fault, "scroll rows of payment {id}"),
         lambda c: _first_finding(c, NUMBERS, number_fault, "scroll rows of payment {id}"),
         lambda c: _first_finding(c, TAKINGS, taking_fault, "bill_takings {biller_id} {reference}"),
-        *(
-            partial(_first_finding, query=query, fault=fault, name=name)
-            for query, fault, name in (*LIMIT_CHECKS, *CHALLAN_CHECKS, *TRANSFER_CHECKS, *DECISION_CHECKS)
-        ),
+        *(partial(_first_finding, query=query, fault=fault, name=name) for query, fault, name in _ROW_CHECKS),
         _frozen_lines,
         *further,
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, MetaData, Table, event
 
 from ekpay_switch.persistence.schema import (
+    access,
     alarms,
     bill_files,
     billers,
@@ -34,6 +35,7 @@ from ekpay_switch.persistence.schema import (
 
 __all__ = [
     "TRIGGERS",
+    "access",
     "alarms",
     "append_only_tables",
     "bill_files",
@@ -67,6 +69,7 @@ TRIGGERS: Mapping[str, tuple[str, str]] = {
     **collections.MOVEMENT_TRIGGERS,
     **merchants.MERCHANT_TRIGGERS,
     **challans.CHALLAN_TRIGGERS,
+    **access.ACCESS_TRIGGERS,
 }
 
 

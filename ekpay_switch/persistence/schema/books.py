@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ekpay_switch.domain.access import CameBy
 from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, State
 from ekpay_switch.domain.vending import TokenKind
 
@@ -108,12 +109,21 @@ staff = Table(
     "staff",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("passphrase_hash", Text, nullable=False),
+    Column("passphrase_hash", Text, nullable=False),  # empty: none was chosen yet, and none is right
     Column("roles", JSONB, nullable=False),
     instant("created_at", server_default=func.now()),
     instant("disabled_at", nullable=True),  # since when they may do nothing
     Column("disabled_by", Text),
+    Column("came_by", Text, nullable=False, server_default=CameBy.INSTALLATION.value),
+    Column("came_reason", Text),  # why the owner of the database had to add them
+    # Rows of `access_changes`, which refer to this table: the triggers there keep them.
+    Column("added_by_change", Uuid),
+    Column("roles_by_change", Uuid),
+    Column("passphrase_by_change", Uuid),
     CheckConstraint("(disabled_at IS NULL) = (disabled_by IS NULL)", name="disabled"),
+    CheckConstraint(one_of("came_by", CameBy), name="came_by"),
+    CheckConstraint("(came_by = 'two_persons') = (added_by_change IS NOT NULL)", name="added_by_change"),
+    CheckConstraint("(came_by = 'recovery') = (came_reason IS NOT NULL)", name="came_reason"),
 )
 
 # The head of each hash chain; locking this row orders the entries of its lane.

@@ -9,7 +9,7 @@ Going back is refused while a restored database waits for its release.
 from alembic import op
 
 revision = "0037"
-down_revision = "0032"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 

@@ -6,7 +6,7 @@ Safe while the switch runs: old code neither reads nor writes it.
 from alembic import op
 
 revision = "0038"
-down_revision = "0032"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 

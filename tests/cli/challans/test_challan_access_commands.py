@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.command_result import Ekpay
+from tests.cli.two_persons import on_the_staff
 
 PHRASE = "a long phrase that opens nothing"
 TERMS = ("--set", "return_hosts=shop.example", "--set", "networks=192.0.2.0/24")
@@ -13,10 +14,7 @@ TERMS = ("--set", "return_hosts=shop.example", "--set", "networks=192.0.2.0/24")
 
 @pytest.fixture
 def person(ekpay: Ekpay) -> str:
-    name = f"fin{uuid4().hex[:8]}"
-    done = ekpay("staff", "add", name, "--role", "finance", EKPAY_STAFF_PASSPHRASE=PHRASE)
-    assert done.code == 0, done.err
-    return name
+    return on_the_staff(ekpay, f"fin{uuid4().hex[:8]}", PHRASE)
 
 
 @pytest.fixture

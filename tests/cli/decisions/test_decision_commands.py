@@ -15,6 +15,7 @@ from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay, Typed
+from tests.cli.two_persons import on_the_staff
 from tests.database import database_of
 from tests.persistence.books import REFUSED, Books, delivery_of, group_commit_of
 
@@ -53,7 +54,7 @@ def persons(ekpay: Ekpay) -> tuple[str, str]:
     names = (f"Decider {number}", f"Approver {number}")
     for name, shown in zip(names, (FIRST, SECOND), strict=True):
         (passphrase,) = shown.values()
-        assert ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=passphrase).code == 0
+        on_the_staff(ekpay, name, passphrase)
     return names
 
 

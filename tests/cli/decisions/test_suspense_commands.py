@@ -12,6 +12,7 @@ from ekpay_switch.domain.ledger.settlement_postings import PayoutParts, payout_r
 from ekpay_switch.ports.finance import Adjustment
 from ekpay_switch.security.identifiers import uuid7
 from tests.cli.command_result import Ekpay, Typed
+from tests.cli.two_persons import on_the_staff
 
 PROPOSER, APPROVER = "correct horse battery", "another horse battery"
 BOTH = {"EKPAY_STAFF_PASSPHRASE": PROPOSER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
@@ -20,8 +21,8 @@ BOTH = {"EKPAY_STAFF_PASSPHRASE": PROPOSER, "EKPAY_APPROVER_PASSPHRASE": APPROVE
 @pytest.fixture
 def persons(ekpay: Ekpay) -> tuple[str, str]:
     proposes, approves = f"Nasrin {uuid4().hex[:6]}", f"Jamal {uuid4().hex[:6]}"
-    assert ekpay("staff", "add", proposes, EKPAY_STAFF_PASSPHRASE=PROPOSER).code == 0
-    assert ekpay("staff", "add", approves, EKPAY_STAFF_PASSPHRASE=APPROVER).code == 0
+    on_the_staff(ekpay, proposes, PROPOSER)
+    on_the_staff(ekpay, approves, APPROVER)
     return proposes, approves
 
 

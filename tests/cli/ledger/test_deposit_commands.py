@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.command_result import Ekpay
+from tests.cli.two_persons import on_the_staff
 
 ASKER, APPROVER = "correct horse battery", "another horse battery"
 BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
@@ -18,8 +19,8 @@ _NUMBERS = count(1)
 @pytest.fixture
 def persons(ekpay: Ekpay) -> tuple[str, str]:
     asks, approves = f"Shirin {next(_NUMBERS)}", f"Tareq {next(_NUMBERS)}"
-    assert ekpay("staff", "add", asks, EKPAY_STAFF_PASSPHRASE=ASKER).code == 0
-    assert ekpay("staff", "add", approves, EKPAY_STAFF_PASSPHRASE=APPROVER).code == 0
+    on_the_staff(ekpay, asks, ASKER)
+    on_the_staff(ekpay, approves, APPROVER)
     return asks, approves
 
 

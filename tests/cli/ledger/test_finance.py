@@ -15,6 +15,7 @@ from ekpay_switch.persistence.parties.staff import NotAllowedError
 from ekpay_switch.ports.finance import ClosedWindow, Finance
 from ekpay_switch.settings import Settings
 from tests.cli.command_result import Ekpay
+from tests.cli.two_persons import on_the_staff
 
 PASSPHRASE = "correct horse battery"
 
@@ -65,8 +66,7 @@ def test_it_connects_as_each_role(finance: OpenedFinance, home: Path) -> None:
 
 def test_a_person_needs_their_passphrase_and_the_role(ekpay: Ekpay, finance: OpenedFinance) -> None:
     for name, role in (("Nasreen of finance", "finance"), ("Jahid who operates", "operator")):
-        added = ekpay("staff", "add", name, "--role", role, EKPAY_STAFF_PASSPHRASE=PASSPHRASE)
-        assert added.code == 0, added.err
+        on_the_staff(ekpay, name, PASSPHRASE, role)
     asyncio.run(finance.persons.verify("Nasreen of finance", PASSPHRASE))
     for name, passphrase in (
         ("Nasreen of finance", "another horse battery"), ("Jahid who operates", PASSPHRASE),

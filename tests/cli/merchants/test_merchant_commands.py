@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.command_result import Ekpay, Typed
+from tests.cli.two_persons import on_the_staff
 
 PASSPHRASE = "correct horse battery"
 WRITES = {"EKPAY_STAFF_PASSPHRASE": PASSPHRASE}
@@ -19,7 +20,7 @@ _NUMBERS = count(1)
 @pytest.fixture
 def by(ekpay: Ekpay) -> str:
     name = f"Rahima of shops {next(_NUMBERS)}"
-    assert ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=PASSPHRASE).code == 0
+    on_the_staff(ekpay, name, PASSPHRASE)
     return name
 
 
@@ -94,7 +95,7 @@ def test_a_merchant_is_a_partner_without_the_syndicate_api(ekpay: Ekpay, shop: s
 
 def _staff(ekpay: Ekpay) -> str:
     name = f"Karim of shops {next(_NUMBERS)}"
-    assert ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=PASSPHRASE).code == 0
+    on_the_staff(ekpay, name, PASSPHRASE)
     return name
 
 
@@ -113,7 +114,7 @@ def test_a_merchant_is_added_once(ekpay: Ekpay, by: str) -> None:
 
 def test_nobody_writes_without_being_of_finance(ekpay: Ekpay, by: str, shop: str) -> None:
     operator = f"Operator {next(_NUMBERS)}"
-    assert ekpay("staff", "add", operator, "--role", "operator", **WRITES).code == 0
+    on_the_staff(ekpay, operator, PASSPHRASE, "operator")
     before = _shown(ekpay, shop)
     commands = (
         ("change", shop, "--set", "debt_limit=5"),
@@ -275,7 +276,7 @@ def _insecure(ekpay: Ekpay, did: str, shop: str, by: str) -> Typed:
 
 def test_plain_http_takes_two_persons_and_a_warning(ekpay: Ekpay, by: str, shop: str) -> None:
     other = f"Second {next(_NUMBERS)}"
-    assert ekpay("staff", "add", other, "--role", "finance", **WRITES).code == 0
+    on_the_staff(ekpay, other, PASSPHRASE, "finance")
 
     assert "Nobody has asked" in _insecure(ekpay, "approve", shop, by).err
     asked = _insecure(ekpay, "ask", shop, by)
@@ -305,7 +306,7 @@ def test_plain_http_takes_two_persons_and_a_warning(ekpay: Ekpay, by: str, shop:
 def test_plain_http_to_other_hosts_is_asked_for_anew(ekpay: Ekpay, by: str, shop: str) -> None:
     """Two persons agreed to the hosts of then; one person alone may change the hosts."""
     other = f"Second {next(_NUMBERS)}"
-    assert ekpay("staff", "add", other, "--role", "finance", **WRITES).code == 0
+    on_the_staff(ekpay, other, PASSPHRASE, "finance")
     assert _insecure(ekpay, "ask", shop, by).code == _insecure(ekpay, "approve", shop, other).code == 0
 
     def change(term: str) -> None:

@@ -14,6 +14,7 @@ from ekpay_switch.cli.merchants import import_files as merchant_files
 from ekpay_switch.cli.merchants.import_files import KeyFile
 from ekpay_switch.persistence.merchants.staff_actions import MerchantKey
 from tests.cli.command_result import Ekpay, Typed
+from tests.cli.two_persons import on_the_staff
 
 PASSPHRASE = "correct horse battery"
 WRITES = {"EKPAY_STAFF_PASSPHRASE": PASSPHRASE}
@@ -32,7 +33,7 @@ _NUMBERS = count(1)
 @pytest.fixture
 def by(ekpay: Ekpay) -> str:
     name = f"Rahima of unions {next(_NUMBERS)}"
-    assert ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=PASSPHRASE).code == 0
+    on_the_staff(ekpay, name, PASSPHRASE)
     return name
 
 

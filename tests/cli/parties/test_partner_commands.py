@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.command_result import Ekpay
+from tests.cli.two_persons import on_the_staff
 
 ASKER, APPROVER = "correct horse battery", "another horse battery"
 BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
@@ -23,8 +24,8 @@ def partner(ekpay: Ekpay) -> str:
 @pytest.fixture
 def persons(ekpay: Ekpay) -> tuple[str, str]:
     asks, approves = f"Rahima {next(_NUMBERS)}", f"Karim {next(_NUMBERS)}"
-    assert ekpay("staff", "add", asks, EKPAY_STAFF_PASSPHRASE=ASKER).code == 0
-    assert ekpay("staff", "add", approves, EKPAY_STAFF_PASSPHRASE=APPROVER).code == 0
+    on_the_staff(ekpay, asks, ASKER)
+    on_the_staff(ekpay, approves, APPROVER)
     return asks, approves
 
 
@@ -138,14 +139,6 @@ def test_one_person_alone_cannot_top_up(ekpay: Ekpay, partner: str, persons: tup
 
 def test_an_operator_cannot_top_up(ekpay: Ekpay, partner: str, persons: tuple[str, str]) -> None:
     name = f"Operator {next(_NUMBERS)}"
-    added = ekpay("staff", "add", name, "--role", "operator", EKPAY_STAFF_PASSPHRASE=ASKER)
-    assert added.out == f"{name} is on the staff: operator.\n"
+    on_the_staff(ekpay, name, ASKER, "operator")
     assert ekpay(*_top_up(partner, name, "--approved-by", persons[1]), **BOTH).code == 1
     assert _prefund(ekpay, partner, "postpaid") == 0
-
-
-def test_a_weak_passphrase_and_a_taken_name_are_refused(ekpay: Ekpay, persons: tuple[str, str]) -> None:
-    done = ekpay("staff", "add", "Somebody", EKPAY_STAFF_PASSPHRASE="short")
-    assert (done.code, done.err) == (1, "ekpay: a passphrase has 12 to 256 characters\n")
-    done = ekpay("staff", "add", persons[0], EKPAY_STAFF_PASSPHRASE=ASKER)
-    assert (done.code, done.err) == (1, "ekpay: Somebody of that name is on the staff already.\n")

@@ -22,6 +22,7 @@ from tests.cli.migrated_home import a_home
 from tests.database import database_of
 from tests.persistence.books import REFUSED, Books
 from tests.persistence.conftest import open_books
+from tests.persistence.staff_rows import persons
 
 WAIT_UNTIL_OVER = "the business date is not closed: it has a settlement window that is open, or none"
 DAY = date(2026, 4, 5)
@@ -44,7 +45,7 @@ async def _a_day(home: Path) -> None:
     async with open_books(EmbeddedPostgres(home).start()) as books:
         await books.partner("bank1", prefund=60_000)
         await books.partner("bank2", 1)
-        await books.tell("INSERT INTO staff (name, passphrase_hash, roles) VALUES ('Rahima', 'x', '[]')")
+        await books.tell(persons("Rahima"))
         await books.tell(TOP_UP)
         await books.finish(await books.start())
         await books.finish(await books.start(), REFUSED)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.command_result import Ekpay, Typed
+from tests.cli.two_persons import on_the_staff
 
 ASKER, APPROVER = "correct horse battery", "another horse battery"
 BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
@@ -24,8 +25,8 @@ def partner(ekpay: Ekpay) -> str:
 @pytest.fixture
 def persons(ekpay: Ekpay) -> tuple[str, str]:
     asks, approves = f"Nasrin {next(_NUMBERS)}", f"Jamal {next(_NUMBERS)}"
-    assert ekpay("staff", "add", asks, EKPAY_STAFF_PASSPHRASE=ASKER).code == 0
-    assert ekpay("staff", "add", approves, EKPAY_STAFF_PASSPHRASE=APPROVER).code == 0
+    on_the_staff(ekpay, asks, ASKER)
+    on_the_staff(ekpay, approves, APPROVER)
     return asks, approves
 
 

@@ -14,6 +14,7 @@ from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.shares import apportion
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay
+from tests.cli.two_persons import on_the_staff
 from tests.database import database_of
 from tests.persistence.books import Books, group_commit_of
 from tests.persistence.collections.merchant_money_setup import AMOUNT, PAYEES, SPLIT, Stall, open_stall
@@ -51,7 +52,7 @@ def persons(ekpay: Ekpay) -> tuple[str, str]:
     names = (f"Moni {number}", f"Nila {number}")
     for name, shown in zip(names, (FIRST, SECOND), strict=True):
         (passphrase,) = shown.values()
-        assert ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=passphrase).code == 0
+        on_the_staff(ekpay, name, passphrase)
     return names
 
 

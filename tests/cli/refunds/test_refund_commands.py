@@ -16,6 +16,7 @@ from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.ports.collections import RawCallback
 from tests.cli.command_result import Ekpay, Typed
+from tests.cli.two_persons import on_the_staff
 from tests.database import database_of
 from tests.persistence.books import Books, group_commit_of
 from tests.persistence.collections.collection_setup import TAKEN, open_till
@@ -57,7 +58,7 @@ def persons(ekpay: Ekpay) -> tuple[str, str]:
     names = (f"Asha {number}", f"Babul {number}")
     for name, shown in zip(names, (FIRST, SECOND), strict=True):
         (passphrase,) = shown.values()
-        assert ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=passphrase).code == 0
+        on_the_staff(ekpay, name, passphrase)
     return names
 
 

@@ -251,7 +251,7 @@ async def hire_staff(site: Installation) -> None:
     engine = site.database.engine()
     try:
         for name in ("asks", "approves"):
-            await Staff(engine).add(name, f"passphrase of who {name}", [Role.FINANCE])
+            await Staff(engine).install(name, f"passphrase of who {name}", [Role.FINANCE])
     finally:
         await engine.dispose()
 

@@ -10,8 +10,8 @@ from ekpay_switch.persistence.ledger.deposits import Deposits
 from ekpay_switch.persistence.ledger.transfer_corrections import DEPOSITS, TOP_UPS, TransferCorrections
 from ekpay_switch.persistence.parties.top_ups import TopUp, TopUps
 from tests.persistence.books import Books
+from tests.persistence.staff_rows import persons
 
-STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, 'x', '[\"finance\"]')"
 # As somebody who is above the conditions would do it.
 FREE = """
 ALTER TABLE {table} DROP CONSTRAINT ck_{table}_two_persons;
@@ -85,7 +85,7 @@ async def _three_transfers(books: Books, table: str) -> None:
     connect = books.database.connect
     await books.partner("bank1")
     for name in ("Rahima", "Karim"):
-        await books.tell(STAFF, name)
+        await books.tell(persons(name))
     approver = TopUps(connect) if table == TOP_UPS.table else Deposits(connect)
     await approver.approve(await _ask(books, table, "B-1"), "Karim")
     wrong = await _ask(books, table, "B-2")

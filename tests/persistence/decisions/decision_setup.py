@@ -29,7 +29,8 @@ from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import APPROVED, BILLER, REFUSED, SILENT, Books, delivery_of
 from tests.persistence.collections.collection_setup import agreed
 from tests.persistence.collections.test_held import held_page
-from tests.persistence.refunds.refund_setup import NEW_STAFF, SILENCE, Office
+from tests.persistence.refunds.refund_setup import SILENCE, Office
+from tests.persistence.staff_rows import persons
 
 PROPOSES, APPROVES, THIRD = "Rahima", "Karim", "Salma"
 CHART = read_journal_chart(Path("config/journal.toml"))
@@ -194,7 +195,7 @@ Scene = Callable[[Desk], Awaitable[UUID]]
 @asynccontextmanager
 async def open_desk(office: Office, traits: BillerTraits = UNDOING) -> AsyncIterator[Desk]:
     books = office.books
-    await books.tell(NEW_STAFF, [PROPOSES, APPROVES, THIRD])
+    await books.tell(persons(PROPOSES, APPROVES, THIRD))
     await books.top_up("bank1", 100_000)
     transactions = ShortTransactions(books.database.connect_hot)
     engine = books.database.engine()

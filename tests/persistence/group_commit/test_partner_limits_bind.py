@@ -21,10 +21,8 @@ from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import REFUSED, Books, a_top_up, kinds, recording_of, refusals
 from tests.persistence.conftest import open_books
+from tests.persistence.staff_rows import persons
 
-NEW_STAFF = """
-INSERT INTO staff (name, passphrase_hash, roles) SELECT n, '', '["finance"]' FROM unnest($1::text[]) AS n
-"""
 TAKEN = "SELECT sum(taken)::bigint FROM accounts WHERE code LIKE 'prefund:bank1:%'"
 
 
@@ -43,7 +41,7 @@ class Finance:
 @pytest.fixture
 async def finance(books: Books) -> AsyncIterator[Finance]:
     await books.partner(prefund=100_000)
-    await books.tell(NEW_STAFF, ["Rahima", "Karim"])
+    await books.tell(persons("Rahima", "Karim"))
     engine = books.database.engine()
     yield Finance(PartnerLimits(engine))
     await engine.dispose()

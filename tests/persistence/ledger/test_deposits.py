@@ -24,15 +24,15 @@ from ekpay_switch.persistence.ledger.deposits import (
 )
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from tests.persistence.books import Books, delivery_of
+from tests.persistence.staff_rows import persons
 
 BILLER = "desco_postpaid"
-STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, 'x', '[\"finance\"]')"
 
 
 @pytest.fixture
 async def deposits(books: Books) -> Deposits:
     for name in ("Rahima", "Karim"):
-        await books.tell(STAFF, name)
+        await books.tell(persons(name))
     return Deposits(books.superuser)
 
 

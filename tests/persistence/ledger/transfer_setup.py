@@ -9,11 +9,11 @@ from ekpay_switch.persistence.ledger.deposits import Deposits
 from ekpay_switch.persistence.ledger.transfer_corrections import TOP_UPS, TransferCorrections, TransferKind
 from ekpay_switch.persistence.parties.top_ups import TopUp, TopUps
 from tests.persistence.books import Books
+from tests.persistence.staff_rows import persons
 
 BILLER, PARTNER = "nesco_prepaid", "bank1"
 REFERENCE = "BANK-1"
 AMOUNT = Money(50_000)
-STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, 'x', '[\"finance\"]')"
 
 LEFT = "UPDATE staff SET disabled_at = now(), disabled_by = 'Selim' WHERE name = $1"
 
@@ -64,5 +64,5 @@ class Desk:
 async def open_desk(books: Books, kind: TransferKind) -> Desk:
     await books.partner(PARTNER, lane=3)
     for name in ("Rahima", "Karim", "Selim"):
-        await books.tell(STAFF, name)
+        await books.tell(persons(name))
     return Desk(books, kind, TransferCorrections(books.database.connect, kind))

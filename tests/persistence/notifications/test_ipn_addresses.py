@@ -15,6 +15,7 @@ from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.webhooks import WebhookLimits, WebhookSender
 from tests.persistence.notifications.ipn_setup import Stand, a_stand
 from tests.persistence.notifications.notifier_setup import DUE, PACE, UNPAUSED, Post, answering
+from tests.persistence.staff_rows import persons
 from tests.wire.scripted_peer import Caller, rude_peer
 
 BOMB = gzip.compress(bytes(50_000_000))
@@ -196,9 +197,7 @@ async def test_plain_http_is_posted_to_where_two_persons_have_agreed_to_it(stand
     office = office_of(stand, resolve)
     await one_round(office)
     assert (await stand.whys(payment_id), tried) == (["the URL must begin with https://"], [])
-    await stand.books.tell(
-        "INSERT INTO staff (name, roles, passphrase_hash) VALUES ('a', '[]', ''), ('b', '[]', '')"
-    )
+    await stand.books.tell(persons("a", "b"))
     await stand.books.tell(
         "UPDATE merchants SET return_hosts = '[\"shop.example\"]', insecure_ipns_asked_by = 'a', "
         "insecure_ipns_approved_by = 'b'"
@@ -212,7 +211,7 @@ async def test_plain_http_is_posted_to_where_two_persons_have_agreed_to_it(stand
 async def test_the_table_takes_no_single_persons_approval_of_plain_http(
     stand: Stand, asked_by: str | None, approved_by: str
 ) -> None:
-    await stand.books.tell("INSERT INTO staff (name, roles, passphrase_hash) VALUES ('a', '[]', '')")
+    await stand.books.tell(persons("a"))
     approval = "UPDATE merchants SET insecure_ipns_asked_by = $1, insecure_ipns_approved_by = $2"
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="insecure_ipns"):
         await stand.books.tell(approval, asked_by, approved_by)

@@ -23,11 +23,8 @@ from ekpay_switch.persistence.parties.partners import NoSyndicateError, UnknownP
 from ekpay_switch.persistence.parties.staff import LeftStaffError, NotAllowedError
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from tests.persistence.books import Books
+from tests.persistence.staff_rows import persons
 
-NEW_STAFF = """
-INSERT INTO staff (name, passphrase_hash, roles)
-SELECT n, '', '["finance"]' FROM unnest('{Rahima,Karim,Selim}'::text[]) AS n
-"""
 LEFT = "UPDATE staff SET disabled_at = now(), disabled_by = 'Selim' WHERE name = $1"
 ROWS = "SELECT code, floor, daily_limit FROM accounts WHERE code LIKE 'prefund:bank1:%' ORDER BY code"
 ORDER = LimitOrder("bank1", LimitKind.DAILY, Money(10_000), "agreed")
@@ -37,7 +34,7 @@ ORDER = LimitOrder("bank1", LimitKind.DAILY, Money(10_000), "agreed")
 async def limits(books: Books) -> AsyncIterator[PartnerLimits]:
     for name in ("bank1", "bank2"):
         await books.partner(name)
-    await books.tell(NEW_STAFF)
+    await books.tell(persons("Rahima", "Karim", "Selim"))
     engine = books.database.engine()
     yield PartnerLimits(engine)
     await engine.dispose()

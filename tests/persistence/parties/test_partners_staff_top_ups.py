@@ -23,7 +23,7 @@ from ekpay_switch.persistence.parties.partners import (
     Partners,
     UnknownPartnerError,
 )
-from ekpay_switch.persistence.parties.staff import NotAllowedError, Role, Staff, StaffExistsError
+from ekpay_switch.persistence.parties.staff import NotAllowedError, Role, Staff
 from ekpay_switch.persistence.parties.top_ups import (
     OnePersonError,
     RefusedTopUpError,
@@ -35,9 +35,9 @@ from ekpay_switch.persistence.parties.top_ups import (
 from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.pass_keys import pass_key_matches
-from ekpay_switch.security.passphrases import WeakPassphraseError
 from ekpay_switch.security.sealed_fields import SealBrokenError
 from ekpay_switch.settings import Settings
+from tests.persistence.staff_rows import persons
 
 KEYS = KeyRing(bytes(range(32)))
 NO_OVERLAP = timedelta(0)
@@ -80,10 +80,9 @@ async def _add(partners: Partners) -> str:
 
 @pytest.fixture
 async def two_persons(engine: AsyncEngine) -> tuple[str, str]:
-    staff = Staff(engine)
     names = (f"asks {uuid4()}", f"approves {uuid4()}")
-    for name in names:
-        await staff.add(name, "correct horse battery", [Role.FINANCE])
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(persons(*names))
     return names
 
 
@@ -287,33 +286,20 @@ async def test_a_partner_that_is_switched_off_or_unknown_is_nobody_to_the_api(
 # ---- staff
 
 
-async def test_staff_are_known_by_passphrase_and_role(
+async def test_a_refused_passphrase_is_a_log_line(
     engine: AsyncEngine, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    staff, name = Staff(engine), f"Rahima {uuid4()}"
-    await staff.add(name, "correct horse battery", [Role.FINANCE])
-    assert (await staff.verify(name, "correct horse battery", Role.FINANCE)).roles == {Role.FINANCE}
-    for wrong in (
-        staff.verify(name, "correct horse batterz", Role.FINANCE),
-        staff.verify(name, "correct horse battery", Role.OPERATOR),
-        staff.verify("nobody", "correct horse battery", Role.FINANCE),
-    ):
+    name = f"Rahima {uuid4()}"
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(persons(name))
+    for known in (name, "nobody"):
         with pytest.raises(NotAllowedError):
-            await wrong
+            await Staff(engine).verify(known, "correct horse battery", Role.FINANCE)
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert [(line["event"], line["api"], line["address"], line["login_name"]) for line in lines] == [
-        ("login_failed", "staff", "local", known) for known in (name, name, "nobody")
+        ("login_failed", "staff", "local", known) for known in (name, "nobody")
     ]
     assert "horse" not in json.dumps(lines)
-
-
-async def test_a_name_is_given_once_and_a_weak_passphrase_never(engine: AsyncEngine) -> None:
-    staff, name = Staff(engine), f"Karim {uuid4()}"
-    with pytest.raises(WeakPassphraseError):
-        await staff.add(name, "short", [Role.FINANCE])
-    await staff.add(name, "correct horse battery", [Role.FINANCE])
-    with pytest.raises(StaffExistsError):
-        await staff.add(name, "another horse battery", [Role.FINANCE])
 
 
 # ---- top-ups

@@ -20,6 +20,7 @@ from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundV
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import REFUSED, Books
 from tests.persistence.collections.collection_setup import KEPT, SUMS, TAKEN, Till, agreed
+from tests.persistence.staff_rows import persons
 
 PARTS_MAX, DAYS_MAX = 10, 60
 # Its biller takes payments back, so a refund may be at its cost.
@@ -39,10 +40,6 @@ DELIVERED = {
 NO = RefundAnswer(Declined("too late", "2073"), AGAIN_SECONDS)
 SILENCE = RefundAnswer(InDoubt("no answer in time"), AGAIN_SECONDS)
 NOT_SENT = RefundAnswer(Unreached("connection refused"), AGAIN_SECONDS)
-NEW_STAFF = """
-INSERT INTO staff (name, passphrase_hash, roles) SELECT n, '', '["finance"]' FROM unnest($1::text[]) AS n
-ON CONFLICT DO NOTHING
-"""
 MATURE = "UPDATE refunds SET next_action_at = now() - interval '1 second', lease_until = NULL WHERE id = $1"
 
 
@@ -203,6 +200,6 @@ async def open_office(
 ) -> AsyncIterator[Office]:
     limits = TransactionLimits(connections)
     transactions = ShortTransactions(connect or till.books.database.connect_hot, limits)
-    await till.books.tell(NEW_STAFF, ["Karim", "Nasima", "Rahima", "Salma", "Selim"])
+    await till.books.tell(persons("Karim", "Nasima", "Rahima", "Salma", "Selim"))
     yield Office(till, PostgresRefunds(transactions), RefundStaffActions(transactions))
     await transactions.close()

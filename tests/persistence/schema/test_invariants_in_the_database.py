@@ -7,6 +7,7 @@ from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.persistence.schema import append_only_tables
 from ekpay_switch.persistence.schema.books import metadata
 from tests.persistence.books import APPROVED, REFUSED, Books, recording_of
+from tests.persistence.staff_rows import persons
 
 NEW_ENTRY = """
 INSERT INTO journal_entries (id, lane, seq, moment, currency, business_date, window_id, hash)
@@ -175,7 +176,7 @@ async def test_a_day_has_one_open_window(books: Books) -> None:
 
 @pytest.mark.usefixtures("started")
 async def test_a_top_up_takes_two_persons(books: Books) -> None:
-    await books.tell("INSERT INTO staff (name, passphrase_hash, roles) VALUES ('Rahima', '', '[]')")
+    await books.tell(persons("Rahima"))
     alone = """
     INSERT INTO top_ups (id, partner_id, bucket, amount, reference, asked_by, approved_by)
     VALUES (gen_random_uuid(), 'bank1', 'postpaid', 1, 'B-1', 'Rahima', 'Rahima')

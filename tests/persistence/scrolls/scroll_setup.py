@@ -22,7 +22,7 @@ from ekpay_switch.security.identifiers import uuid7
 from tests.database import database_of
 from tests.persistence.books import APPROVED, BILLER, REFUSED, Books, delivery_of, recording_of
 from tests.persistence.decisions.decision_setup import APPROVES, BILLERS, CHART, PROPOSES
-from tests.persistence.refunds.refund_setup import NEW_STAFF
+from tests.persistence.staff_rows import persons
 
 NUMBERED = ScrollTerms(layout="common", cycles=4, is_numbered=True, base=1)
 PLAIN = ScrollTerms(layout="common", cycles=4)
@@ -65,7 +65,7 @@ class ScrollDesk:
 
     async def decide(self, started: StartedClaim, action: DecisionAction) -> None:
         """Two persons decide about a payment."""
-        await self.books.tell(NEW_STAFF, [PROPOSES, APPROVES])
+        await self.books.tell(persons(PROPOSES, APPROVES))
         transactions = ShortTransactions(self.books.database.connect_hot)
         desk = PostgresDecisionDesk(transactions, BILLERS, CHART)
         try:

@@ -10,6 +10,7 @@ from reconciliation.resolutions.decision_records import CheckerVerdict, UnfitErr
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
 from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.staff_requests import break_history
+from tests.persistence.staff_rows import persons
 from tests.reconciliation.institution_files import Credit, Movement, at
 from tests.reconciliation.nightly.stage import MON, NPSB, SUN, TUE, WED, NightStage
 from tests.reconciliation.resolutions.test_case_thirteen import Switch
@@ -39,9 +40,7 @@ async def staffed(stage: NightStage) -> NightStage:
 
 async def hired(stage: NightStage) -> None:
     for person in ("rahima", "karim"):
-        await stage.rows(
-            "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', '[\"finance\"]')", person
-        )
+        await stage.rows(persons(person))
     await stage.rows(
         "INSERT INTO partners (id, name, nd_id, syndct_id, user_id, pass_key_hash, secret_sealed, lane)"
         " VALUES ('bank1', 'bank1', 'NS1', 's1', 'bank1', '', '', 0)"

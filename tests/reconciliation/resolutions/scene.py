@@ -49,6 +49,7 @@ from reconciliation.results.records import (
 )
 from reconciliation.results.runs import write_run
 from tests.database import database_of
+from tests.persistence.staff_rows import persons
 from tests.reconciliation.persons import Everybody
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -56,7 +57,6 @@ NIGHT = date(2026, 11, 2)
 MAKER, CHECKER, OTHER, THIRD = "rahima", "karim", "salma", "jamal"
 _STATE = "INSERT INTO reconciliation.file_states (file_id, run_id, state, rounding) VALUES ($1, $2, $3, 0)"
 _SPACE = UUID("6f1c2a34-7a51-4c0e-9a5e-000000000001")
-_PERSON = """INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', '["finance"]')"""
 
 
 @dataclass
@@ -239,7 +239,7 @@ async def set_scene(place: Endpoint, home: Path = CONFIG) -> AsyncIterator[Scene
     connection, root = await database.connect(), await database.connect("owner")
     try:
         for person in (MAKER, CHECKER, OTHER, THIRD):
-            await root.execute(_PERSON, person)
+            await root.execute(persons(person))
         run = a_run(1, NIGHT, 1)
         await write_run(connection, run, [PositionRecord("bkash", 990, 1_000, 10, 0, 0)])
         yield Scene(place, finance, desk, connection, root, run)

@@ -29,10 +29,10 @@ from reconciliation.results.committed_rows import all_rows
 from reconciliation.results.event_chain import verify_chain
 from reconciliation.results.records import BreakFilter, BreakState
 from tests.database import a_copy, database_of
+from tests.persistence.staff_rows import persons
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, TUE, NightStage
 
-_PERSON = """INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', '["finance"]')"""
 AMOUNTS = BreakFilter(codes=("AMOUNT",))
 ROWS = [
     Movement(f"EKP{number}", at("2026-04-05 13:00:00"), 100_000 + number, theirs=f"T{number}")
@@ -52,7 +52,7 @@ class Switch(NightStage):
 
     async def staff(self, *names: str) -> None:
         for name in names:
-            await self.rows(_PERSON, name)
+            await self.tell(persons(name))
 
 
 @pytest.fixture

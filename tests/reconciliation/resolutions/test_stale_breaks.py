@@ -28,7 +28,8 @@ from reconciliation.results.event_chain import CHAIN_LOCK
 from reconciliation.results.records import BreakEventKind, BreakState
 from tests.persistence.collections.collection_setup import KEPT, LAPSED, TAKEN, agreed, open_till
 from tests.persistence.conftest import open_books
-from tests.persistence.refunds.refund_setup import NEW_STAFF, Office, open_office
+from tests.persistence.refunds.refund_setup import Office, open_office
+from tests.persistence.staff_rows import persons
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, OTHER, Scene
 
 MONEY = (
@@ -319,7 +320,7 @@ async def test_money_that_the_desk_owes_does_not_fund_its_payment(scene: Scene, 
 
 
 async def test_a_request_made_before_is_not_approved_once_the_desk_owes(office: Office) -> None:
-    await office.books.tell(NEW_STAFF, [MAKER, CHECKER])
+    await office.books.tell(persons(MAKER, CHECKER))
     held = await office.disagreed()
     view = await office.desk.request_review_give_back(held.payment_id, "too little came", MAKER)
     await office.books.tell(

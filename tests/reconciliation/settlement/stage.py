@@ -26,10 +26,10 @@ from reconciliation.settlement.settle_value_date import SettledValueDate, Settle
 from reconciliation.settlement.store.bank_outcomes import AnswerFile
 from reconciliation.settlement.store.contradictions import ContradictionDecision, Verdict
 from tests.persistence.books import Books
+from tests.persistence.staff_rows import persons
 from tests.reconciliation.settlement.sample_lines import CONFIG, SUN
 
 MAKER, CHECKER = "Rahima", "Karim"
-NEW_STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', '[\"finance\"]')"
 JOURNAL = """
 SELECT j.moment, p.account, p.amount FROM journal_entries AS j JOIN postings AS p ON p.entry_id = j.id
 WHERE j.moment <> 'opening' ORDER BY j.seq, p.seq
@@ -128,7 +128,7 @@ class Stage:
 
     async def staff(self) -> "Stage":
         for name in (MAKER, CHECKER):
-            await self.books.tell(NEW_STAFF, name)
+            await self.books.tell(persons(name))
         return self
 
     async def hold(self, moved: Mapping[str, int], *, owed: Sequence[tuple[str, int]] = ()) -> "Stage":

@@ -218,7 +218,9 @@ async def run_nights(
     """
     began_at, ended_on = time.monotonic(), dhaka_day(utc_now())
     # Large amounts need two approvers besides the requester.
-    nights = _Nights(stage, (*parties.staff, await add_staff_member(stage.tool, _CHECKER)), seed)
+    nights = _Nights(
+        stage, (*parties.staff, await add_staff_member(stage.tool, _CHECKER, parties.staff)), seed
+    )
     days = _dates(began_on, ended_on)
     for day in days:
         with steps.step(f"ending {day}: statements of every institution, and the night"):

@@ -1,0 +1,37 @@
+"""Who plays both persons where a test of a command needs somebody on the staff."""
+
+import json
+
+from tests.cli.command_result import Ekpay
+
+FOUNDERS = ("Amina who founded it", "Badal who founded it")
+FOUNDERS_PASSPHRASE = "the horse of founders"
+BOTH_FOUNDERS = {
+    "EKPAY_STAFF_PASSPHRASE": FOUNDERS_PASSPHRASE,
+    "EKPAY_APPROVER_PASSPHRASE": FOUNDERS_PASSPHRASE,
+}
+
+
+def founders(ekpay: Ekpay) -> tuple[str, str]:
+    """The first two persons of this installation; added where they are not there yet."""
+    standing = {member["name"] for member in json.loads(ekpay("staff", "list", "--json").out)}
+    for name in FOUNDERS:
+        if name not in standing:
+            added = ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=FOUNDERS_PASSPHRASE)
+            assert added.code == 0, added.err
+    return FOUNDERS
+
+
+def on_the_staff(ekpay: Ekpay, name: str, passphrase: str, *roles: str) -> str:
+    """A person whom the first two have added, with a passphrase that they chose; of finance by default."""
+    asker, approver = founders(ekpay)
+    given = [word for role in roles or ("finance",) for word in ("--role", role)]
+    asked = ekpay("staff", "ask", name, *given, "--asked-by", asker, "--json", **BOTH_FOUNDERS)
+    assert asked.code == 0, asked.err
+    first = json.loads(asked.out)
+    approved = ekpay("staff", "approve", first["id"], "--as", approver, "--json", **BOTH_FOUNDERS)
+    assert approved.code == 0, approved.err
+    code = f"{first['code_part']} {json.loads(approved.out)['code_part']}"
+    chosen = ekpay("staff", "passphrase", name, EKPAY_STAFF_CODE=code, EKPAY_STAFF_PASSPHRASE=passphrase)
+    assert chosen.code == 0, chosen.err
+    return name
