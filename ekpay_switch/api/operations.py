@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from ekpay_switch import telemetry
 
-IsReady = Callable[[], Awaitable[bool]]
+# Why the process takes no payments; empty where it does.
+WhyNotReady = Callable[[], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,15 @@ class Health:
     group commit.
     """
 
-    is_ready: IsReady
+    why_not_ready: WhyNotReady
     count: Callable[[], Awaitable[float | None]]
     queue_depth: Callable[[], int]
     worker_silent_seconds_max: float
 
 
-def mount(app: FastAPI, is_ready: IsReady) -> None:
+def mount(app: FastAPI, why_not_ready: WhyNotReady) -> None:
     """Add /health/live and /health/ready to the public application."""
-    for route in _health_routes(is_ready):
+    for route in _health_routes(why_not_ready):
         app.router.routes.append(route)
 
 
@@ -62,16 +63,17 @@ def build_operations_app(health: Health) -> Starlette:
         return Response(telemetry.render(), media_type=telemetry.METRICS_CONTENT_TYPE)
 
     own = [Route("/health/detail", detail), Route("/metrics", metrics)]
-    return Starlette(routes=[*_health_routes(health.is_ready), *own])
+    return Starlette(routes=[*_health_routes(health.why_not_ready), *own])
 
 
-def _health_routes(is_ready: IsReady) -> list[Route]:
+def _health_routes(why_not_ready: WhyNotReady) -> list[Route]:
     async def live(_: Request) -> Response:
         return JSONResponse({"status": "live"})
 
     async def ready(_: Request) -> Response:
-        if await is_ready():
+        reason = await why_not_ready()
+        if not reason:
             return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "database unavailable"}, 503, {"Retry-After": "1"})
+        return JSONResponse({"status": reason}, 503, {"Retry-After": "1"})
 
     return [Route("/health/live", live), Route("/health/ready", ready)]

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from ekpay_switch import telemetry
 from ekpay_switch.api.echallan import error_answers as echallan
 from ekpay_switch.api.merchant.refusals import answer_with, is_under_merchant_api
+from ekpay_switch.api.syndicate.codes import busy_answer, is_under_syndicate
 from ekpay_switch.api.v1.problems import is_under_v1, problem_of_status
 from ekpay_switch.domain import errors
 
@@ -25,6 +26,7 @@ STATUS_OF: Mapping[type[Exception], int] = MappingProxyType(
         errors.CurrencyMismatchError: 422,
         errors.IllegalTransitionError: 409,
         errors.OverloadedError: 503,
+        errors.DatabaseRefusesError: 503,
         errors.CommitUnknownError: 503,
         errors.UnbalancedEntryError: 500,
         errors.UnknownAccountError: 500,
@@ -56,6 +58,8 @@ def api_error(
         return problem_of_status(status).response(headers)
     if is_under_merchant_api(path):
         return answer_with(method, path, status, headers)
+    if status == BUSY and is_under_syndicate(path):
+        return busy_answer(headers)
     if echallan.is_under_echallan(path):
         return echallan.answer_with(status, headers)
     return None

@@ -23,7 +23,7 @@ from ekpay_switch.api.v1 import routes as v1_routes
 from ekpay_switch.api.v1.calls import RestV1
 from ekpay_switch.composition.challans import mount_echallan, treasury_office
 from ekpay_switch.composition.checkout import mount_checkout
-from ekpay_switch.composition.operations import is_fit_to_serve, operations_listener
+from ekpay_switch.composition.operations import operations_listener, unfit_reason
 from ekpay_switch.composition.positions import position_kept
 from ekpay_switch.composition.switch import (
     Switch,
@@ -40,7 +40,7 @@ from ekpay_switch.edge_kit.safe_headers import SafeHeaders
 from ekpay_switch.jobs.host_links import keep_host_links
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
-from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
+from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_passing
 from ekpay_switch.persistence.notifications.endpoints import Endpoints
 from ekpay_switch.persistence.parties.api_keys import ApiKeys
 from ekpay_switch.persistence.parties.failed_logins import FailedLogins
@@ -89,7 +89,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
         ):
             tasks = BackgroundTasks()
             mount(app, _syndicate(switch, tasks))
-            operations.mount(app, partial(is_fit_to_serve, switch))
+            operations.mount(app, partial(unfit_reason, switch))
             webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
             _mount_collecting(app, switch, tasks)
             mount_checkout(app, switch.world, switch.keys, _login_watch(switch, "checkout"), tasks)
@@ -108,7 +108,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
         # The stock redirect is built from the Host header, which is the caller's to choose.
         redirect_slashes=False,
     )
-    install_error_handlers(app, DATABASE_AWAY, is_away)
+    install_error_handlers(app, DATABASE_AWAY, is_passing)
     app.add_middleware(LimitRequests, limits=RequestLimits(settings.body_max_bytes))
     # Outermost: the framework answers unhandled errors outside of every middleware that is added to it.
     app.middleware_stack = SafeHeaders(app.build_middleware_stack(), settings.public_url)

@@ -15,7 +15,7 @@ from ekpay_switch.composition.http_protocol import PromptHttp
 from ekpay_switch.composition.switch import Switch
 from ekpay_switch.persistence.alarms.upkeep import count_alarms
 from ekpay_switch.persistence.host_links.store import count_reversals
-from ekpay_switch.persistence.housekeeping import count_open, is_ready
+from ekpay_switch.persistence.housekeeping import count_open, why_not_ready
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.ledger.deposits import deposit_alarms
 from ekpay_switch.persistence.notifications.store import count_waiting
@@ -94,9 +94,11 @@ def counts_of(switch: Switch) -> Counts:
     return Counts(chores, partial(read_worker_silence, engine), switch.world.clock)
 
 
-async def is_fit_to_serve(switch: Switch) -> bool:
-    """Whether the database answers, has a schema and holds the position that was recorded."""
-    return switch.positions.lost is None and await is_ready(switch.engine)
+async def unfit_reason(switch: Switch) -> str:
+    """Why nothing is paid over this database, empty where it is: see `why_not_ready`, or it was restored."""
+    if switch.positions.lost is not None:
+        return "database restored"
+    return await why_not_ready(switch.engine)
 
 
 @asynccontextmanager
@@ -110,7 +112,7 @@ async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
     listener = _listen(host, port)
     counts = counts_of(switch)
     health = Health(
-        partial(is_fit_to_serve, switch),
+        partial(unfit_reason, switch),
         counts.refresh,
         lambda: switch.group_commit.depth,
         SILENT_SECONDS,

@@ -8,6 +8,7 @@
     ├── UnknownAccountError       an account code is not in the chart of accounts
     ├── NoFeeError                no fee row covers this payee, instrument, amount and day
     ├── OverloadedError           the queue to the database is full; nothing was done
+    │   └── DatabaseRefusesError  the database cannot write, its disk is full say; nothing was done
     └── CommitUnknownError        the connection to the database was lost before the commit was confirmed
 
 A decline is an answer and no error, see `outcome`.
@@ -49,6 +50,10 @@ class NoFeeError(SwitchError):
 
 class OverloadedError(SwitchError):
     """The queue to the database is full; nothing was done, ask again shortly."""
+
+
+class DatabaseRefusesError(OverloadedError):
+    """The database cannot write at the moment; nothing was done, ask again shortly."""
 
 
 class CommitUnknownError(SwitchError):

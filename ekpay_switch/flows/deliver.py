@@ -26,6 +26,7 @@ from ekpay_switch.domain.delivery import (
     Stale,
     plan_outcome,
 )
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.inquiries import Timing
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.outcome import (
@@ -107,7 +108,11 @@ async def record_plan(
 ) -> RecordAnswer:
     """Write what an answer leads to, and raise the alarm of a receipt that was used before."""
     again = _ask_again_seconds(delivery, plan, biller.profile.timing)
-    recorded = await world.payments.record(Recording(delivery, plan, again))
+    try:
+        recorded = await world.payments.record(Recording(delivery, plan, again))
+    except OverloadedError as error:
+        # The biller was told already, so "nothing was done" would be a lie to who asks.
+        raise CommitUnknownError from error
     if isinstance(recorded, Recorded) and recorded.receipt_was_taken:
         world.alarms.announce(Alarm.RECEIPT_USED_TWICE, delivery.payment_id)
     return recorded

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from ekpay_switch import trouble
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.settings import Settings
 
@@ -33,13 +34,24 @@ KEYED_ONLY = {
     "jit": "off",
 }
 
+# The database answers and cannot write: its disk or memory is full, its connections are spent, it only reads.
+# Where a statement fails like this its transaction has come to nothing.
+REFUSES = (asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError)
+_REASONS = {
+    "53100": "disk_full",
+    "53200": "out_of_memory",
+    "53300": "too_many_connections",
+    "53400": "configuration_limit",
+    "25006": "read_only",
+}
+
 # The errors of driver, pool and network while the database cannot be reached; it may be back any moment.
 _DRIVER_AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # its protocol has failed: the server died between two messages
     asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
+    *REFUSES,
     OSError,
 )
 DATABASE_AWAY: tuple[type[Exception], ...] = (*_DRIVER_AWAY, DBAPIError, PoolTimeoutError)
@@ -58,6 +70,24 @@ def is_away(error: Exception) -> bool:
         or isinstance(error.orig, _DRIVER_AWAY)
         or isinstance(cause, _DRIVER_AWAY)
     )
+
+
+def refusal_reason(error: BaseException) -> str:
+    """Why the database refuses to write, as the driver or SQLAlchemy says it; empty for any other error."""
+    cause = error
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        cause = error.orig.__cause__ or error.orig
+    if not isinstance(cause, REFUSES):
+        return ""
+    return _REASONS.get(cause.sqlstate or "", "insufficient_resources")
+
+
+def is_passing(error: Exception) -> bool:
+    """`is_away` for the edge, which counts a database that refuses to write."""
+    reason = refusal_reason(error)
+    if reason:
+        trouble.count_database_refusal(reason)
+    return is_away(error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch import telemetry
+from ekpay_switch import telemetry, trouble
+from ekpay_switch.persistence.engine import refusal_reason
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 
 QUOTES_AT_ONCE = 10_000
@@ -74,12 +75,34 @@ async def count_open(engine: AsyncEngine) -> None:
         telemetry.OPEN_PAYMENTS.labels(row.state).set(row.payments)
 
 
-async def is_ready(engine: AsyncEngine) -> bool:
-    """Whether the database answers and has a schema."""
+# As much as does not fit into what a table has free: it is taken back, so only its room is asked for.
+_PROBE = text("""
+INSERT INTO failed_logins (caller, free_at)
+SELECT 'probe ' || number || repeat('x', 1000), now() FROM generate_series(1, 256) AS number
+""")
+_READ = text("SELECT current_setting('transaction_read_only') FROM alembic_version")
+
+
+async def why_not_ready(engine: AsyncEngine) -> str:
+    """Why the database takes no payments, empty where it does: it is away, has no schema or cannot write.
+
+    Once it has refused to write it is asked to write again, and is ready as soon as it does.
+    """
     try:
         async with engine.connect() as connection:
-            await connection.execute(text("SELECT 1 FROM alembic_version"))
+            reads_only = await connection.scalar(_READ)
+            if trouble.DATABASE.reason and reads_only != "on":
+                await connection.execute(_PROBE)
+                await connection.rollback()
     except (SQLAlchemyError, OSError, TimeoutError) as error:
+        reason = refusal_reason(error)
+        if reason:
+            trouble.count_database_refusal(reason)
+            return f"database refuses to write: {reason}"
         telemetry.log_warning("not_ready", error=error)
-        return False
-    return True
+        return "database unavailable"
+    if reads_only == "on":
+        trouble.count_database_refusal("read_only")
+        return "database refuses to write: read_only"
+    trouble.DATABASE.clear()
+    return ""

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from ekpay_switch import telemetry
-from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
+from ekpay_switch import telemetry, trouble
+from ekpay_switch.domain.errors import CommitUnknownError, DatabaseRefusesError, OverloadedError
 from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.persistence.engine import REFUSES, refusal_reason
 from ekpay_switch.persistence.group_commit.committer import CONNECTION_LOST, NEW_ACCOUNTS, RETRYABLE
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class ShortTransactions:
         """Do `work` in one transaction and return once it is durable; `accounts` get their rows before it.
 
         Raises:
-            OverloadedError: no connection became free in time; nothing was done.
+            OverloadedError: no connection became free, or the database cannot write; nothing was done.
             CommitUnknownError: the database was lost, or locks were not granted, for too long.
         """
         give_up_at = time.monotonic() + self._limits.patience_seconds
@@ -63,6 +64,9 @@ class ShortTransactions:
             except RETRYABLE as error:
                 telemetry.log_warning("transaction_repeated", error=error)
                 _give_up_after(give_up_at, error)
+            except REFUSES as error:
+                trouble.count_database_refusal(refusal_reason(error))
+                raise DatabaseRefusesError from error
             except CONNECTION_LOST as error:
                 telemetry.log_warning("database_lost", error=error)
                 _give_up_after(give_up_at, error)

@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from ekpay_switch.api import operations
 from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.problems import install_error_handlers
-from ekpay_switch.api.syndicate.calls import BASE, SyndicateApi
+from ekpay_switch.api.syndicate.calls import SyndicateApi
+from ekpay_switch.api.syndicate.codes import BASE
 from ekpay_switch.api.syndicate.routes import mount
 from ekpay_switch.edge_kit.fetch_limits import FetchLimits
 from ekpay_switch.edge_kit.login_watch import LoginWatch
@@ -111,15 +112,15 @@ class Desk:
             questions=RateLimit(clock, 50, 200),
             fetches=FetchLimits(FakePermits(clock), "syndicate"),
         )
-        self.is_ready = True
+        self.why_not_ready = ""
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         install_error_handlers(self.app, (OSError,))
         mount(self.app, self.syndicate)
         operations.mount(self.app, self._ready)
         self.app.add_middleware(LimitRequests, limits=RequestLimits(64 * 1024, body_seconds))
 
-    async def _ready(self) -> bool:
-        return self.is_ready
+    async def _ready(self) -> str:
+        return self.why_not_ready
 
     async def request(
         self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()

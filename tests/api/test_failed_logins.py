@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ekpay_switch.api.syndicate.calls import BASE
+from ekpay_switch.api.syndicate.codes import BASE
 from tests.api.api_setup import Desk, Reply
 from tests.api.merchant.merchant_api_setup import Stall
 from tests.api.v1.v1_setup import PAYMENTS, SHOP_KEY, Till

@@ -2,7 +2,7 @@ import pytest
 
 from ekpay_switch.api.operations import Health, build_operations_app
 from ekpay_switch.api.problems import STATUS_OF
-from ekpay_switch.api.syndicate.calls import BASE
+from ekpay_switch.api.syndicate.codes import BASE
 from ekpay_switch.domain.errors import CommitUnknownError, NoFeeError, OverloadedError, SwitchError
 from tests.api.api_setup import Caller, Desk, request_of
 
@@ -27,13 +27,13 @@ async def test_outsiders_learn_whether_it_is_alive_and_ready_and_no_more(desk: D
 async def test_operators_learn_what_waits_and_whether_a_worker_works(
     silent_seconds: float | None, status: int, said: dict[str, object]
 ) -> None:
-    async def is_ready() -> bool:
-        return silent_seconds is not None
+    async def why_not_ready() -> str:
+        return "database unavailable" if silent_seconds is None else ""
 
     async def count() -> float | None:
         return silent_seconds
 
-    app = build_operations_app(Health(is_ready, count, lambda: 7, 60))
+    app = build_operations_app(Health(why_not_ready, count, lambda: 7, 60))
     detail = await request_of(app, "GET", "/health/detail")
     assert (detail.status, detail.plain) == (status, said)
     assert b"queue_depth 7.0" in (await request_of(app, "GET", "/metrics")).body
@@ -42,9 +42,10 @@ async def test_operators_learn_what_waits_and_whether_a_worker_works(
 
 
 async def test_a_switch_without_its_database_is_alive_and_not_ready(desk: Desk) -> None:
-    desk.is_ready = False
+    desk.why_not_ready = "database refuses to write: disk_full"
     reply = await desk.request("GET", "/health/ready")
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    assert reply.plain == {"status": "database refuses to write: disk_full"}
     assert (await desk.request("GET", "/health/live")).status == 200
 
 

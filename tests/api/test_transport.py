@@ -9,7 +9,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from ekpay_switch.api.limits import LimitRequests, Message, Receive, RequestLimits, Scope, Send
-from ekpay_switch.api.syndicate.calls import BASE
+from ekpay_switch.api.syndicate.codes import BASE
 from ekpay_switch.composition import http_protocol
 from ekpay_switch.composition.http_protocol import PromptHttp
 from tests.api.api_setup import Desk, code_of

@@ -10,7 +10,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.domain.payment import FINAL, State
 from ekpay_switch.persistence import housekeeping
 from ekpay_switch.persistence.embedded.server import Endpoint
-from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
+from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, why_not_ready
 from tests.database import a_copy, database_of
 from tests.persistence.books import APPROVED, SILENT, Books
 
@@ -153,9 +153,9 @@ async def test_open_and_overdue_payments_are_counted(books: Books, engine: Async
 
 async def test_a_database_without_its_schema_is_not_ready(books: Books, endpoint: Endpoint) -> None:
     ours = books.database.engine()
-    assert await is_ready(ours)
+    assert await why_not_ready(ours) == ""
     await ours.dispose()
     async with a_copy(endpoint, "template0") as place:
         empty = database_of(place).engine()
-        assert not await is_ready(empty)
+        assert await why_not_ready(empty) == "database unavailable"
         await empty.dispose()

@@ -26,8 +26,6 @@ from ekpay_switch.ports.world import (
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.envelope import EnvelopeError, open_envelope
 
-BASE = "/syndicate/api"
-
 
 @dataclass(slots=True)
 class SyndicateApi:

@@ -1,8 +1,14 @@
 """The rsp_cd of every answer and the text for its payer (ekpay-syndicate-api.md, "Response codes")."""
 
+from collections.abc import Mapping
+
+import orjson
+from starlette.responses import Response
+
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 
+BASE = "/syndicate/api"
 DONE = "0000"
 IN_PROGRESS = "0102"
 TOKEN_MISSING = "2002"  # noqa: S105 - a reply code
@@ -62,3 +68,14 @@ def code_of(state: State, refusal: Refusal | None) -> str:
             return REFUSALS[refusal or Refusal.BILLER_UNAVAILABLE]
         case _:
             return IN_PROGRESS
+
+
+def is_under_syndicate(path: str) -> bool:
+    """Whether callers of this path read the codes of this API."""
+    return path.startswith(f"{BASE}/")
+
+
+def busy_answer(headers: Mapping[str, str] | None = None) -> Response:
+    """503 before or after the envelope was opened, when we can do nothing: plain, like every HTTP error."""
+    body = orjson.dumps({"resp_cd": TOO_MANY, "resp_msg": MESSAGES[TOO_MANY]})
+    return Response(body, 503, dict(headers or {}), media_type="application/json")

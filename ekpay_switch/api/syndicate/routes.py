@@ -18,14 +18,13 @@ from starlette.responses import Response
 from ekpay_switch import telemetry
 from ekpay_switch.api.syndicate import answers
 from ekpay_switch.api.syndicate.calls import (
-    BASE,
     PlainError,
     SyndicateApi,
     SyndicateCall,
     authenticate,
     open_call,
 )
-from ekpay_switch.api.syndicate.codes import REFUSALS, TOO_MANY
+from ekpay_switch.api.syndicate.codes import BASE, REFUSALS, TOO_MANY
 from ekpay_switch.api.syndicate.login import token_endpoint
 from ekpay_switch.api.syndicate.messages import (
     AnyRequest,

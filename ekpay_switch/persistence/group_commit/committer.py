@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from ekpay_switch import telemetry
-from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
+from ekpay_switch import telemetry, trouble
+from ekpay_switch.domain.errors import CommitUnknownError, DatabaseRefusesError, OverloadedError
 from ekpay_switch.domain.ledger.entries import keeps_balance, kind_of
+from ekpay_switch.persistence.engine import REFUSES, refusal_reason
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.locked_rows import find_blocked
 from ekpay_switch.persistence.group_commit.steps import Answer, Step, lane_of, postings_of
@@ -100,7 +101,7 @@ class GroupCommit:
         """Write one step in the next batch; returns its answer once it is durable.
 
         Raises:
-            OverloadedError: the queue is full; nothing was written.
+            OverloadedError: the queue is full, or the database cannot write; nothing was written.
             CommitUnknownError: the database was lost and did not come back in time, or somebody else held a
                 row of the step all the time; the outcome is unknown.
         """
@@ -171,7 +172,8 @@ class _Committer:
         started, began_at = time.perf_counter(), time.monotonic()
         try:
             answers = await self._write_until_acknowledged([queued.step for queued in batch], lock_seconds)
-        except CommitUnknownError as error:
+        except (CommitUnknownError, DatabaseRefusesError) as error:
+            # Not split: what refuses one step for want of room refuses every one.
             _fail(batch, error)
         except asyncpg.LockNotAvailableError as error:
             await self._part_with_blocked(batch, began_at, error)
@@ -260,6 +262,7 @@ class _Committer:
 
         Raises:
             LockNotAvailableError: somebody else held a lock for longer; nothing was written this time.
+            DatabaseRefusesError: it has no room to write; nothing was written.
         """
         give_up_at = time.monotonic() + self._limits.reconnect_seconds
         while True:
@@ -269,6 +272,9 @@ class _Committer:
                 return await write_batch(connection, steps, lock_seconds)
             except asyncpg.LockNotAvailableError:
                 raise
+            except REFUSES as error:
+                trouble.count_database_refusal(refusal_reason(error))
+                raise DatabaseRefusesError from error
             except RETRYABLE as error:
                 telemetry.BATCH_REPEATS.labels("deadlock").inc()
                 telemetry.log_warning("batch_repeated", error=error)

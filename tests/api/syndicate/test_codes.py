@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from ekpay_switch.api.problems import STATUS_OF
-from ekpay_switch.api.syndicate.calls import BASE
-from ekpay_switch.api.syndicate.codes import DONE, IN_PROGRESS, MESSAGES, REFUSALS
+from ekpay_switch.api.syndicate.codes import BASE, DONE, IN_PROGRESS, MESSAGES, REFUSALS
 from ekpay_switch.api.syndicate.codes import code_of as code_of_state
 from ekpay_switch.domain.bill import BillerSilent
 from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError, SwitchError

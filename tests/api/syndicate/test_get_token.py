@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.api.syndicate.calls import BASE
+from ekpay_switch.api.syndicate.codes import BASE
 from ekpay_switch.edge_kit.rates import CALLERS_MAX, RateLimit
 from ekpay_switch.security.envelope import SECRET_BYTES
 from tests.api.api_setup import Caller, Desk, Reply, code_of

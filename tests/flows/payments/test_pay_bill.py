@@ -5,6 +5,8 @@ from uuid import UUID
 import pytest
 
 from ekpay_switch.domain.claims import PaymentRecord
+from ekpay_switch.domain.delivery import RecordAnswer, Recording
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
@@ -177,3 +179,17 @@ async def test_a_stale_answer_is_evidence_and_the_partner_is_told_the_truth_of_n
     assert small.books.evidence == [(leased.delivery.payment_id, "late:approved")]
     assert small.books.moments(leased.delivery.payment_id) == ["accepted"]
     assert books_balance(small.books)
+
+
+async def test_a_queue_that_is_full_after_the_biller_was_told_is_no_refusal() -> None:
+    """Before the claim "nothing was done" is true; after the send it would be a lie."""
+    small = a_world()
+
+    class FullQueue(FakePayments):
+        async def record(self, recording: Recording) -> RecordAnswer:
+            raise OverloadedError(str(recording.delivery.payment_id))
+
+    small.books.__class__ = FullQueue
+    with pytest.raises(CommitUnknownError):
+        await pay_bill(an_order(), small.world)
+    assert len(small.biller.book) == 1
