@@ -38,6 +38,8 @@ def log_failed_login(api: str, address: str, reason: str, login_name: str = "") 
 
 # Trouble of a machine meets every request: one line in this time says enough.
 LINE_SECONDS = 10.0
+# So long after the last connection was cut there are places for all again.
+CROWD_SECONDS = 5.0
 
 DATABASE_REFUSALS = Counter(
     "ekpay_database_refusals",
@@ -86,3 +88,35 @@ def count_database_refusal(reason: str) -> None:
     """Note that the database refused a statement of ours for want of its own means."""
     DATABASE_REFUSALS.labels(reason).inc()
     DATABASE.note(reason)
+
+
+CONNECTIONS_CUT = Counter(
+    "ekpay_connections_cut",
+    "Connections that were cut because all places were taken: `waiting` for a request, or `new`",
+    ["which"],
+    registry=REGISTRY,
+)
+DESCRIPTORS_SPENT = Gauge(
+    "ekpay_descriptors_spent",
+    "1 while every place for connections is taken, or no descriptor is left",
+    registry=REGISTRY,
+)
+DESCRIPTORS = Trouble("descriptors_spent", "descriptors_left_again", DESCRIPTORS_SPENT)
+
+
+class _Crowd:
+    """When a connection was last cut for want of a place, in monotonic seconds."""
+
+    cut_at = float("-inf")
+
+
+def count_cut_connection(which: str) -> None:
+    """Note that a connection was cut because all places were taken."""
+    CONNECTIONS_CUT.labels(which).inc()
+    _Crowd.cut_at = time.monotonic()
+    DESCRIPTORS.note("every place for connections is taken")
+
+
+def are_connections_few() -> bool:
+    """Whether none had to be cut for a while."""
+    return time.monotonic() - _Crowd.cut_at >= CROWD_SECONDS

@@ -23,7 +23,8 @@ from ekpay_switch.api.v1 import routes as v1_routes
 from ekpay_switch.api.v1.calls import RestV1
 from ekpay_switch.composition.challans import mount_echallan, treasury_office
 from ekpay_switch.composition.checkout import mount_checkout
-from ekpay_switch.composition.operations import operations_listener, unfit_reason
+from ekpay_switch.composition.descriptors import descriptors_watched
+from ekpay_switch.composition.operations import operations_listener, readiness_fault
 from ekpay_switch.composition.positions import position_kept
 from ekpay_switch.composition.switch import (
     Switch,
@@ -86,10 +87,11 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
             keep_host_links(switch.world.connectors.all()),
             operations_listener(switch, settings.operations_port),
             _worker_watched(switch),
+            descriptors_watched(),
         ):
             tasks = BackgroundTasks()
             mount(app, _syndicate(switch, tasks))
-            operations.mount(app, partial(unfit_reason, switch))
+            operations.mount(app, partial(readiness_fault, switch))
             webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
             _mount_collecting(app, switch, tasks)
             mount_checkout(app, switch.world, switch.keys, _login_watch(switch, "checkout"), tasks)

@@ -9,9 +9,10 @@ from functools import partial
 import uvicorn
 from typing_extensions import override
 
-from ekpay_switch import telemetry
+from ekpay_switch import telemetry, trouble
 from ekpay_switch.api.operations import Health, build_operations_app
-from ekpay_switch.composition.http_protocol import PromptHttp
+from ekpay_switch.composition.descriptors import look_for_a_descriptor
+from ekpay_switch.composition.http_protocol import OperatorsHttp
 from ekpay_switch.composition.switch import Switch
 from ekpay_switch.persistence.alarms.upkeep import count_alarms
 from ekpay_switch.persistence.host_links.store import count_reversals
@@ -94,8 +95,11 @@ def counts_of(switch: Switch) -> Counts:
     return Counts(chores, partial(read_worker_silence, engine), switch.world.clock)
 
 
-async def unfit_reason(switch: Switch) -> str:
-    """Why nothing is paid over this database, empty where it is: see `why_not_ready`, or it was restored."""
+async def readiness_fault(switch: Switch) -> str:
+    """Why this process takes no payments, empty where it does."""
+    look_for_a_descriptor()
+    if trouble.DESCRIPTORS.reason:
+        return f"descriptors spent: {trouble.DESCRIPTORS.reason}"
     if switch.positions.lost is not None:
         return "database restored"
     return await why_not_ready(switch.engine)
@@ -112,14 +116,14 @@ async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
     listener = _listen(host, port)
     counts = counts_of(switch)
     health = Health(
-        partial(unfit_reason, switch),
+        partial(readiness_fault, switch),
         counts.refresh,
         lambda: switch.group_commit.depth,
         SILENT_SECONDS,
     )
     config = uvicorn.Config(
         build_operations_app(health),
-        http=PromptHttp,
+        http=OperatorsHttp,
         ws="none",
         lifespan="off",
         log_config=None,
